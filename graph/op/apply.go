@@ -1,0 +1,88 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+// maxSalt bounds the search in Apply. One collision has a chance of about 1 in 2³² per pair of nodes, so a second salt
+// is next to never needed; the bound only keeps a defect from looping.
+const maxSalt = 64
+
+// Apply puts o into the graph of its children and returns the node of the result. Mistakes in the shapes come back as
+// a *[shape.Error] that names the children.
+//
+// Gorgonia merges a new node with an old one when a 32-bit hash, the operation's hash, the number of children, type
+// and shape agree, and never looks at the children themselves. Apply therefore checks the node it gets: it must carry
+// this operation and these children. If not, the operation is applied again with a salt in its hash.
+func Apply(o Op, children ...*gorgonia.Node) (*gorgonia.Node, error) {
+	for i, c := range children {
+		if c == nil {
+			return nil, fmt.Errorf("op: %s: input %d is nil; an earlier error was probably not checked", o.Kind(), i)
+		}
+	}
+	if want := o.Arity(); want >= 0 && want != len(children) {
+		return nil, fmt.Errorf("op: %s takes %d inputs, got %d", o.Kind(), want, len(children))
+	}
+	// Gorgonia keeps the slice as the edges of its graph; a caller may reuse hers.
+	own := append([]*gorgonia.Node(nil), children...)
+	for salt := uint32(0); salt < maxSalt; salt++ {
+		o.setSalt(salt)
+		n, err := gorgonia.ApplyOp(o, own...)
+		if err != nil {
+			return nil, named(err, o, children)
+		}
+		if isApplication(n, o, children) {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("op: %s: the graph keeps merging this node with unrelated ones (%d salts tried)", o.Kind(), maxSalt)
+}
+
+// isApplication says whether n is o applied to children, be it the new node or an equal one that existed before.
+func isApplication(n *gorgonia.Node, o Op, children []*gorgonia.Node) bool {
+	have, ok := n.Op().(Op)
+	if !ok || !Equal(have, o) {
+		return false
+	}
+	got := Children(n)
+	if len(got) != len(children) {
+		return false
+	}
+	for i := range got {
+		if got[i] != children[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Children returns the inputs of a node in the order of its operation's arguments.
+func Children(n *gorgonia.Node) []*gorgonia.Node {
+	it := n.Graph().From(n.ID())
+	if it == nil {
+		return nil
+	}
+	out := make([]*gorgonia.Node, 0, it.Len())
+	for it.Next() {
+		out = append(out, it.Node().(*gorgonia.Node))
+	}
+	return out
+}
+
+// named adds the children's names to a shape error and drops Gorgonia's wrapping of it.
+func named(err error, o Op, children []*gorgonia.Node) error {
+	var se *shape.Error
+	if !errors.As(err, &se) {
+		return fmt.Errorf("op: %s: %w", o.Kind(), err)
+	}
+	se.Inputs = se.Inputs[:0]
+	for _, c := range children {
+		se.Inputs = append(se.Inputs, c.Name())
+	}
+	return se
+}
