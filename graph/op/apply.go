@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/shape"
 )
@@ -28,6 +29,21 @@ func Apply(o Op, children ...*gorgonia.Node) (*gorgonia.Node, error) {
 	if want := o.Arity(); want >= 0 && want != len(children) {
 		return nil, fmt.Errorf("op: %s takes %d inputs, got %d", o.Kind(), want, len(children))
 	}
+	if err := sameFloat(o, children); err != nil {
+		return nil, err
+	}
+	// Shapes come before Gorgonia's type inference, whose complaint about a wrong rank names neither axis nor remedy.
+	in, err := inputShapes(o, children)
+	if err != nil {
+		return nil, err
+	}
+	out, err := o.Infer(in)
+	if err != nil {
+		return nil, named(err, o, children)
+	}
+	if r, ok := o.(rankKeeper); ok {
+		r.setRanks(in, out)
+	}
 	// Gorgonia keeps the slice as the edges of its graph; a caller may reuse hers.
 	own := append([]*gorgonia.Node(nil), children...)
 	for salt := uint32(0); salt < maxSalt; salt++ {
@@ -41,6 +57,18 @@ func Apply(o Op, children ...*gorgonia.Node) (*gorgonia.Node, error) {
 		}
 	}
 	return nil, fmt.Errorf("op: %s: the graph keeps merging this node with unrelated ones (%d salts tried)", o.Kind(), maxSalt)
+}
+
+// inputShapes returns the shapes of children, which must be known.
+func inputShapes(o Op, children []*gorgonia.Node) ([]tensor.Shape, error) {
+	in := make([]tensor.Shape, len(children))
+	for i, c := range children {
+		in[i] = c.Shape()
+		if tt, ok := c.Type().(gorgonia.TensorType); ok && tt.Dims != len(in[i]) {
+			return nil, fmt.Errorf("op: %s: input %d, %q, has no shape; give it one with gorgonia.WithShape", o.Kind(), i, c.Name())
+		}
+	}
+	return in, nil
 }
 
 // isApplication says whether n is o applied to children, be it the new node or an equal one that existed before.
@@ -59,6 +87,25 @@ func isApplication(n *gorgonia.Node, o Op, children []*gorgonia.Node) bool {
 		}
 	}
 	return true
+}
+
+// sameFloat refuses mixed element types. Gorgonia would find most of them, but in words that help nobody.
+func sameFloat(o Op, children []*gorgonia.Node) error {
+	dts := make([]tensor.Dtype, len(children))
+	for i, c := range children {
+		dts[i] = nodeDtype(c)
+	}
+	return checkDtypes(o, dts)
+}
+
+// nodeDtype is n.Dtype without its panic: the zero Dtype stands for nodes that have none, such as Gorgonia's Read.
+func nodeDtype(n *gorgonia.Node) tensor.Dtype {
+	t := n.Type()
+	if tt, ok := t.(gorgonia.TensorType); ok {
+		t = tt.Of
+	}
+	dt, _ := t.(tensor.Dtype)
+	return dt
 }
 
 // Children returns the inputs of a node in the order of its operation's arguments.

@@ -113,20 +113,24 @@ func (a Array) Value() gorgonia.Value {
 
 // do runs an operation's reference for Gorgonia's own machines: views, shape check, allocation, computation.
 func do(o Op, vs []gorgonia.Value) (gorgonia.Value, error) {
+	if want := o.Arity(); want >= 0 && len(vs) != want {
+		return nil, fmt.Errorf("op: %s takes %d inputs, got %d values", o.Kind(), want, len(vs))
+	}
 	in := make([]Array, len(vs))
 	shapes := make([]tensor.Shape, len(vs))
+	dts := make([]tensor.Dtype, len(vs))
 	for i, v := range vs {
 		var err error
 		if in[i], err = AsArray(v); err != nil {
 			return nil, fmt.Errorf("%s, input %d: %w", o.Kind(), i, err)
 		}
-		shapes[i] = in[i].Shape
+		shapes[i], dts[i] = in[i].Shape, in[i].Dtype()
 	}
 	s, err := o.Infer(shapes)
 	if err != nil {
 		return nil, err
 	}
-	if err := sameFloat(o, in); err != nil {
+	if err := checkDtypes(o, dts); err != nil {
 		return nil, err
 	}
 	out, err := NewArray(in[0].Dtype(), s)
@@ -139,22 +143,39 @@ func do(o Op, vs []gorgonia.Value) (gorgonia.Value, error) {
 	return out.Value(), nil
 }
 
-// sameFloat checks that the first input is a float array and that the other float inputs have its type.
-func sameFloat(o Op, in []Array) error {
-	want := in[0].Dtype()
-	if want != tensor.Float32 && want != tensor.Float64 {
-		return fmt.Errorf("op: %s: input 0 must be float32 or float64, is %v", o.Kind(), want)
-	}
-	for i, a := range in[1:] {
-		if dt := a.Dtype(); dt != want && dt != tensor.Int {
-			return fmt.Errorf("op: %s: input %d is %v, input 0 is %v; convert one of them", o.Kind(), i+1, dt, want)
+// checkDtypes checks that the float inputs are all float32 or all float64 and the others int.
+func checkDtypes(o Op, have []tensor.Dtype) error {
+	first := -1
+	for i, dt := range have {
+		switch {
+		case o.intInput(i):
+			if dt != tensor.Int {
+				return fmt.Errorf("op: %s: input %d must be int, is %s", o.Kind(), i, dtypeName(dt))
+			}
+		case dt != tensor.Float32 && dt != tensor.Float64:
+			return fmt.Errorf("op: %s: input %d must be float32 or float64, is %s", o.Kind(), i, dtypeName(dt))
+		case first < 0:
+			first = i
+		case dt != have[first]:
+			return fmt.Errorf("op: %s: input %d is %s, input %d is %s; convert one of them", o.Kind(), i, dtypeName(dt),
+				first, dtypeName(have[first]))
 		}
 	}
 	return nil
 }
 
+func dtypeName(dt tensor.Dtype) string {
+	if dt.Type == nil {
+		return "of no element type"
+	}
+	return dt.String()
+}
+
 // inferShape adapts Infer to Gorgonia's DimSizers.
 func inferShape(o Op, ds []gorgonia.DimSizer) (tensor.Shape, error) {
+	if r, ok := o.(rankKeeper); ok && !r.ranksKnown() {
+		return nil, fmt.Errorf("op: apply %s with op.Apply, not gorgonia.ApplyOp: its type depends on the inputs' number of axes", o.Kind())
+	}
 	in, err := gorgonia.DimSizersToShapes(ds)
 	if err != nil {
 		return nil, fmt.Errorf("op: %s needs inputs of known shape: %w", o.Kind(), err)
@@ -191,15 +212,6 @@ func wantSame(o Op, in []tensor.Shape, i, j int) error {
 		return &shape.Error{Op: o.Kind(), Axis: firstDifference(in[i], in[j]),
 			Wanted: fmt.Sprintf("input %d of shape %s", j, shape.Format(in[i])), Got: shape.Format(in[j]), Shapes: in,
 			Remedy: "this operation does not broadcast"}
-	}
-	return nil
-}
-
-// wantLen checks that input i is a vector of n elements.
-func wantLen(o Op, in []tensor.Shape, i, n int, what string) error {
-	if len(in[i]) != 1 || in[i][0] != n {
-		return &shape.Error{Op: o.Kind(), Axis: shape.NoAxis, Wanted: fmt.Sprintf("%s of shape (%d,)", what, n),
-			Got: shape.Format(in[i]), Shapes: in}
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ type Op interface {
 	// out is dense, row-major, not zeroed, and never shares memory with an input.
 	Reference(out Array, in []Array) error
 
+	// intInput says whether input i is of integers: class labels, the step number. All others are of one float type.
+	intInput(i int) bool
+
 	salter
 }
 
@@ -47,8 +50,9 @@ type salter interface {
 // salted is embedded in every operation.
 type salted struct{ value uint32 }
 
-func (s *salted) salt() uint32     { return s.value }
-func (s *salted) setSalt(v uint32) { s.value = v }
+func (s *salted) salt() uint32      { return s.value }
+func (s *salted) setSalt(v uint32)  { s.value = v }
+func (s *salted) intInput(int) bool { return false }
 
 // ReturnsPtr says that results are tensors of their own.
 func (s *salted) ReturnsPtr() bool { return true }
@@ -87,6 +91,10 @@ func typeOf(dims int, of hm.Type) hm.Type {
 	}
 	return gorgonia.TensorType{Dims: dims, Of: of}
 }
+
+// anyType is the type of an argument whose number of axes differs from that of the first, where only Infer can tell
+// what it must be. It is not 'b', which Gorgonia itself uses for the result it looks for.
+func anyType() hm.TypeVariable { return hm.TypeVariable('c') }
 
 // A new signature must be built on every call: Gorgonia returns it to a pool after use.
 func signature(types ...hm.Type) hm.Type { return hm.NewFnType(types...) }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stheno-ml/stheno/data"
+)
+
+func newData() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "data",
+		Short: "Fetch, verify and describe data sets",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		dataCommand("fetch", "Download a data set into the cache folder, unless it is there", func(_ io.Writer, s *data.Split) error { return nil }),
+		dataCommand("verify", "Compare a data set's files with the published digests", verify),
+		dataCommand("describe", "Print classes, counts and pixel statistics of a data set", describe),
+	)
+	return cmd
+}
+
+// dataCommand is a command on one data set.
+func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cobra.Command {
+	var dir string
+	var offline bool
+	cmd := &cobra.Command{
+		Use:   verb + " NAME",
+		Short: short,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("data %s wants the name of one data set: %s", verb, strings.Join(data.Names(), ", "))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out := newScreen(cmd.OutOrStdout(), cmd.ErrOrStderr())
+			defer out.Close()
+			s, err := data.Open(cmd.Context(), args[0], data.Options{Dir: dir, Offline: offline, Logf: out.Printf, Progress: out.Downloads()})
+			if err != nil {
+				return err
+			}
+			out.Finish()
+			out.Printf("%s (%s): %d training and %d test images, from %s", s.Title, s.Name, s.Train.Len(), s.Test.Len(), s.Source)
+			return do(cmd.OutOrStdout(), s)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "data-dir", "", "folder or archive to look in before the cache folder")
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not use the network")
+	return cmd
+}
+
+func verify(w io.Writer, s *data.Split) error {
+	unknown := 0
+	for _, f := range s.Files {
+		status := "as published"
+		switch {
+		case f.Published == "":
+			status = "no digest is published"
+			unknown++
+		case !f.OK():
+			status = "DIFFERS from the published " + f.Published
+		}
+		fmt.Fprintf(w, "  %s  %d bytes  md5 %s  %s\n", f.Path, f.Bytes, f.MD5, status)
+	}
+	if err := s.Verify(); err != nil {
+		return err
+	}
+	if unknown == len(s.Files) && len(s.Files) > 0 {
+		return errors.New("no digest is known for these files, nothing was verified")
+	}
+	return nil
+}
+
+func describe(w io.Writer, s *data.Split) error {
+	if s.Cite != "" {
+		fmt.Fprintln(w, "cite:", s.Cite)
+	}
+	for _, ds := range []*data.Dataset{s.Train, s.Test} {
+		d := data.Describe(ds)
+		fmt.Fprintf(w, "%s: %d images of %dx%dx%d, %d classes\n", d.Name, d.Images, d.Shape[0], d.Shape[1], d.Shape[2], len(d.Classes))
+		for c := range d.Mean {
+			fmt.Fprintf(w, "  channel %d: mean %.4f  deviation %.4f  range %d to %d\n", c, d.Mean[c], d.Std[c], d.Min[c], d.Max[c])
+		}
+		fmt.Fprint(w, "  images per class:")
+		for i, name := range d.Classes {
+			fmt.Fprintf(w, " %s %d", name, d.PerClass[i])
+		}
+		fmt.Fprintln(w)
+	}
+	return nil
+}

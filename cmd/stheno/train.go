@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/train"
+)
+
+func newTrain() *cobra.Command {
+	c := train.DefaultConfig()
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Train a network; without flags, SimpleCNN on CIFAR-100",
+		Long: `Train a network and keep its history and checkpoints in a folder.
+
+Without flags: SimpleCNN on CIFAR-100, found in --data-dir or the user's cache folder, else downloaded; without a
+network, on a small built-in set of images. Ctrl-C saves and says how to go on.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: simplecnn, vgg16, resnet50")
+	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg16: batch normalization after every convolution")
+	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg16: dropout rate of the dense layers")
+	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet50: without the L2 regularizer (1e-4)")
+	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
+	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "folder or archive to look in before the cache folder")
+	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only (0: all)")
+	f.IntVar(&c.LimitTest, "limit-test", c.LimitTest, "validate on the first N images only (0: all)")
+	f.BoolVar(&c.Augment, "augment", c.Augment, "random crop with padding 4 and horizontal flip")
+	f.BoolVar(&c.Standardise, "standardise", c.Standardise, "per-channel mean 0 and deviation 1 instead of 0 to 1")
+	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training images")
+	f.IntVar(&c.Batch, "batch", c.Batch, "images per step")
+	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "optimizer: "+strings.Join(train.Optimizers(), ", "))
+	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
+	f.Float64Var(&c.Momentum, "momentum", c.Momentum, "sgd: momentum")
+	f.BoolVar(&c.Nesterov, "nesterov", c.Nesterov, "sgd: Nesterov's look-ahead")
+	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "weight decay, added to the gradient")
+	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: constant, step:30,60:0.1, cosine; +warmup:1 adds a warm-up in epochs")
+	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
+	f.StringVar(&c.Device, "device", c.Device, "auto, cpu")
+	f.IntVar(&c.Threads, "threads", c.Threads, "CPU threads (0: one per core)")
+	f.StringVar(&c.Out, "out", c.Out, "folder of the run (default runs/ARCH-DATA-TIME)")
+	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
+	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")
+	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "save also every N steps (0: at the end of epochs)")
+	return cmd
+}
+
+func runTrain(cmd *cobra.Command, c train.Config) error {
+	c, err := configure(cmd, c)
+	if err != nil {
+		return err
+	}
+	out := newScreen(cmd.OutOrStdout(), cmd.ErrOrStderr())
+	defer out.Close()
+	engine, err := openEngine(c.Device, c.Threads)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	split, err := openData(cmd.Context(), &c, out)
+	if err != nil {
+		return err
+	}
+	t, err := train.New(c, split, engine, out)
+	if err != nil {
+		return err
+	}
+	total, trainable, _ := t.Model().CountParams()
+	out.Printf("%s: %s parameters (%s trainable), %s, %d training and %d test images", c.Arch, thousands(total), thousands(trainable),
+		split.Title, imagesOf(split.Train, c.LimitTrain), imagesOf(split.Test, c.LimitTest))
+	out.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", describeEngine(engine), c.Optimizer, c.LR, c.Schedule, c.Batch, c.Seed, c.Out)
+	if c.Resume {
+		s := t.State()
+		out.Printf("resuming from %s: %d epochs and %d steps done", t.Checkpoint(), s.Epoch, s.Step)
+		if s.Epoch >= c.Epochs {
+			out.Printf("all %d epochs are done; raise --epochs to go on", c.Epochs)
+		}
+	}
+	err = t.Run(cmd.Context())
+	closeErr := t.Close()
+	out.Finish()
+	switch {
+	case errors.Is(err, train.ErrInterrupted):
+		out.Printf("interrupted; saved %s\nresume with: stheno train --resume --out %s", t.Checkpoint(), c.Out)
+		return err
+	case err != nil:
+		return errors.Join(err, closeErr)
+	}
+	out.Printf("done: %s\npredict with: stheno predict --run %s IMAGE...", filepath.Join(c.Out, train.HistoryFileName), c.Out)
+	return closeErr
+}
+
+// configure completes the flags: a name for the folder, or the configuration of the run to resume.
+func configure(cmd *cobra.Command, c train.Config) (train.Config, error) {
+	if !c.Resume {
+		if c.Optimizer != "sgd" && !cmd.Flags().Changed("momentum") {
+			c.Momentum = 0
+		}
+		return c, c.Validate()
+	}
+	if c.Out == "" {
+		return c, errors.New("--resume needs --out, the folder of the run")
+	}
+	saved, err := train.ReadConfig(c.Out)
+	if err != nil {
+		return c, fmt.Errorf("%s cannot be resumed: %w", c.Out, err)
+	}
+	saved.Resume = true
+	// What may differ from the first part of the run; any other flag would make it another run.
+	may := map[string]func(){
+		"epochs":     func() { saved.Epochs = c.Epochs },
+		"threads":    func() { saved.Threads = c.Threads },
+		"device":     func() { saved.Device = c.Device },
+		"data-dir":   func() { saved.DataDir = c.DataDir },
+		"keep":       func() { saved.Keep = c.Keep },
+		"save-every": func() { saved.SaveEvery = c.SaveEvery },
+		"out":        func() {},
+		"resume":     func() {},
+	}
+	var fixed []string
+	for _, name := range changedFlags(cmd) {
+		if set, ok := may[name]; ok {
+			set()
+		} else {
+			fixed = append(fixed, "--"+name)
+		}
+	}
+	if len(fixed) > 0 {
+		return c, fmt.Errorf("%s cannot be changed when a run is resumed; leave it out, or start a new run with another --out", strings.Join(fixed, ", "))
+	}
+	return saved, saved.Validate()
+}
+
+// openData finds the data set of a configuration and names the run's folder if the user did not.
+func openData(ctx context.Context, c *train.Config, out *screen) (*data.Split, error) {
+	o := data.Options{Dir: c.DataDir, Logf: out.Printf, Progress: out.Downloads()}
+	open := data.OpenOrSample
+	if c.Resume || c.DataDir != "" { // never other images than the user asked for or trained on before
+		open = func(ctx context.Context, name string, o data.Options) (*data.Split, string, error) {
+			s, err := data.Open(ctx, name, o)
+			return s, "", err
+		}
+	}
+	split, notice, err := open(ctx, c.Data, o)
+	if err != nil {
+		return nil, err
+	}
+	if notice != "" {
+		out.Printf("%s", notice)
+		c.Data = split.Name
+	}
+	if c.Out == "" {
+		c.Out = filepath.Join("runs", fmt.Sprintf("%s-%s-%s", c.Arch, c.Data, time.Now().Format("20060102-150405")))
+	}
+	return split, nil
+}

@@ -1,0 +1,392 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Byte offsets in gemm's tile struct; a test there compares them.
+const (
+	tileA     = 0
+	tileRS    = 8
+	tileKS    = 16
+	tileB     = 24
+	tileLDB   = 32
+	tileKC    = 40
+	tileC     = 48
+	tileLDC   = 56
+	tileBias  = 64
+	tileMask  = 72
+	tileLanes = 80
+	tileAlpha = 88
+	tileBeta  = 92
+	tileReLU  = 96
+	tilePF    = 112
+	tilePFRun = 120
+
+	one = 0x3f800000 // float32(1)
+)
+
+// layout is the order of A's elements in memory.
+type layout int
+
+const (
+	byRows  layout = iota // the elements of a row of A are contiguous
+	byDepth               // the elements of one k are contiguous
+)
+
+var layoutNames = [...]string{byRows: "r", byDepth: "d"}
+
+// unroll is how many k a turn of the main loop takes.
+const unroll = 2
+
+// tileRegs are the general registers of a micro-kernel.
+type tileRegs struct {
+	layout
+	t, stride, b, ldb, kc reg.GPVirtual // stride: of A, in the direction that is not contiguous
+	a                     []reg.GPVirtual
+	pf, pfRow, n          reg.GPVirtual // prefetch address, start of its row, turns left on this row
+}
+
+func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }
+
+// loadTile emits the prologue: pointers and strides. By rows, one base in three
+// rows of A and an index register give every row an address.
+func loadTile(ctx *build.Context, l layout, height int) *tileRegs {
+	gp := func(disp int, t reg.Register) reg.GPVirtual {
+		r := ctx.GP64()
+		ctx.MOVQ(at(t, disp), r)
+		return r
+	}
+	t := ctx.GP64()
+	ctx.Load(ctx.Param("t"), t)
+	r := &tileRegs{layout: l, t: t, b: gp(tileB, t), ldb: gp(tileLDB, t), kc: gp(tileKC, t)}
+	r.a = append(r.a, gp(tileA, t))
+	if l == byDepth {
+		r.stride = gp(tileKS, t)
+		return r
+	}
+	r.stride, r.pfRow, r.pf, r.n = gp(tileRS, t), gp(tilePF, t), ctx.GP64(), ctx.GP64()
+	for len(r.a)*3 < height {
+		next, prev := ctx.GP64(), r.a[len(r.a)-1]
+		ctx.LEAQ(operand.Mem{Base: prev, Index: r.stride, Scale: 2}, next)
+		ctx.ADDQ(r.stride, next)
+		r.a = append(r.a, next)
+	}
+	return r
+}
+
+// rowA is the address of A's element in a row, u after the current k.
+func (r *tileRegs) rowA(row, u int) operand.Mem {
+	if r.layout == byDepth {
+		m := at(r.a[0], 4*row)
+		if u > 0 {
+			m.Index, m.Scale = r.stride, uint8(u)
+		}
+		return m
+	}
+	m := at(r.a[row/3], 4*u)
+	if row%3 > 0 {
+		m.Index, m.Scale = r.stride, uint8(row%3)
+	}
+	return m
+}
+
+// rowB is the address of B's row u after the current k.
+func (r *tileRegs) rowB(u, disp int) operand.Mem {
+	m := at(r.b, disp)
+	if u > 0 {
+		m.Index, m.Scale = r.ldb, uint8(u)
+	}
+	return m
+}
+
+// step moves on by 1 or 2 k.
+func (r *tileRegs) step(ctx *build.Context, k int) {
+	if r.layout == byRows {
+		for _, p := range r.a {
+			ctx.ADDQ(operand.U8(4*k), p)
+		}
+	} else if k == 2 {
+		ctx.LEAQ(operand.Mem{Base: r.a[0], Index: r.stride, Scale: 2}, r.a[0])
+	} else {
+		ctx.ADDQ(r.stride, r.a[0])
+	}
+	if k == 2 {
+		ctx.LEAQ(operand.Mem{Base: r.b, Index: r.ldb, Scale: 2}, r.b)
+	} else {
+		ctx.ADDQ(r.ldb, r.b)
+	}
+}
+
+// kernel is what differs between the instruction sets.
+type kernel struct {
+	ctx    *build.Context
+	height int
+	acc    [][]reg.VecVirtual // [row][vector]
+	vec    func() reg.VecVirtual
+	lane   int // bytes in a vector
+
+	masks func() // emits the loading of the masks of load and store, after the loop
+	load  func(m operand.Mem, v int, dst reg.Register)
+	store func(src reg.Register, v int, m operand.Mem)
+}
+
+// emit writes one micro-kernel:
+//
+//	C = relu?(alpha·Σ_k A[r,k]·B[k,:] + beta·C + bias)
+//
+// for exactly height rows and up to len(acc[0]) vectors of columns.
+func (k *kernel) emit(r *tileRegs, body func(u int)) {
+	ctx := k.ctx
+	for _, row := range k.acc {
+		for _, acc := range row {
+			ctx.VXORPS(acc, acc, acc)
+		}
+	}
+	turns := ctx.GP64()
+	ctx.MOVQ(r.kc, turns)
+	ctx.SHRQ(operand.U8(1), turns) // unroll is 2
+	ctx.JZ(operand.LabelRef("odd"))
+	if r.layout == byRows {
+		// The turns are walked in runs; each run fetches ahead one row of A of the
+		// next tile. Rows are too short and too many for the hardware to guess.
+		ctx.Label("run")
+		ctx.MOVQ(at(r.t, tilePFRun), r.n)
+		ctx.CMPQ(r.n, turns)
+		ctx.CMOVQGT(turns, r.n)
+		ctx.SUBQ(r.n, turns)
+		ctx.MOVQ(r.pfRow, r.pf)
+		ctx.ADDQ(r.stride, r.pfRow)
+	}
+	ctx.Label("loop")
+	for u := range unroll {
+		body(u)
+	}
+	if r.layout == byRows {
+		ctx.PREFETCHT0(at(r.pf, 0))
+		ctx.PREFETCHT0(at(r.pf, 64))
+		ctx.SUBQ(operand.I8(-128), r.pf)
+	}
+	r.step(ctx, unroll)
+	if r.layout == byRows {
+		ctx.DECQ(r.n)
+		ctx.JNZ(operand.LabelRef("loop"))
+		ctx.TESTQ(turns, turns)
+		ctx.JNZ(operand.LabelRef("run"))
+	} else {
+		ctx.DECQ(turns)
+		ctx.JNZ(operand.LabelRef("loop"))
+	}
+	ctx.Label("odd")
+	ctx.TESTQ(operand.U32(1), r.kc)
+	ctx.JZ(operand.LabelRef("done"))
+	body(0)
+	ctx.Label("done")
+
+	k.masks()
+	ctx.CMPL(at(r.t, tileAlpha), operand.U32(one))
+	ctx.JE(operand.LabelRef("scaled"))
+	f := k.vec()
+	ctx.VBROADCASTSS(at(r.t, tileAlpha), f)
+	k.each(func(_, _ int, acc reg.Register) { ctx.VMULPS(acc, f, acc) })
+	ctx.Label("scaled")
+
+	ldc := ctx.GP64()
+	ctx.MOVQ(at(r.t, tileLDC), ldc)
+	ctx.CMPL(at(r.t, tileBeta), operand.U8(0))
+	ctx.JE(operand.LabelRef("added"))
+	ctx.VBROADCASTSS(at(r.t, tileBeta), f)
+	c := k.walk(r, ldc)
+	old := k.vec()
+	k.each(func(row, v int, acc reg.Register) {
+		k.load(c(row, v), v, old)
+		ctx.VFMADD231PS(old, f, acc)
+	})
+	ctx.Label("added")
+
+	bias := ctx.GP64()
+	ctx.MOVQ(at(r.t, tileBias), bias)
+	ctx.TESTQ(bias, bias)
+	ctx.JZ(operand.LabelRef("biased"))
+	for v := range k.acc[0] {
+		k.load(at(bias, v*k.lane), v, old)
+		for _, row := range k.acc {
+			ctx.VADDPS(old, row[v], row[v])
+		}
+	}
+	ctx.Label("biased")
+
+	ctx.CMPL(at(r.t, tileReLU), operand.U8(0))
+	ctx.JE(operand.LabelRef("store"))
+	ctx.VXORPS(f, f, f)
+	// MAXPS returns its second source when either is NaN: that one is the sum.
+	k.each(func(_, _ int, acc reg.Register) { ctx.VMAXPS(acc, f, acc) })
+	ctx.Label("store")
+	c = k.walk(r, ldc)
+	k.each(func(row, v int, acc reg.Register) { k.store(acc, v, c(row, v)) })
+	ctx.VZEROUPPER()
+	ctx.RET()
+}
+
+func (k *kernel) each(f func(row, v int, acc reg.Register)) {
+	for i, row := range k.acc {
+		for v, acc := range row {
+			f(i, v, acc)
+		}
+	}
+}
+
+// walk returns addresses in C for rows asked for in order.
+func (k *kernel) walk(r *tileRegs, ldc reg.Register) func(row, v int) operand.Mem {
+	p := k.ctx.GP64()
+	k.ctx.MOVQ(at(r.t, tileC), p)
+	last := 0
+	return func(row, v int) operand.Mem {
+		for ; last < row; last++ {
+			k.ctx.ADDQ(ldc, p)
+		}
+		return at(p, v*k.lane)
+	}
+}
+
+func (k *kernel) accumulators(vectors int) {
+	for range k.height {
+		var row []reg.VecVirtual
+		for range vectors {
+			row = append(row, k.vec())
+		}
+		k.acc = append(k.acc, row)
+	}
+}
+
+// gemmAVX512 emits tiles of 1…12 rows and one or two vectors of 16, where C is
+// masked. The loads of B are not: a masked load costs an FMA's slot.
+func gemmAVX512(ctx *build.Context) {
+	peak(ctx, "peakAVX512", ctx.ZMM)
+	for vectors := 1; vectors <= 2; vectors++ {
+		for _, l := range []layout{byRows, byDepth} {
+			for height := 1; height <= 12; height++ {
+				r := begin(ctx, "AVX512", l, height, 16*vectors)
+				k := &kernel{ctx: ctx, height: height, lane: 64, vec: ctx.ZMM}
+				k.accumulators(vectors)
+				b := []reg.VecVirtual{k.vec(), k.vec()}
+				x := k.vec()
+				masks := []reg.OpmaskVirtual{ctx.K(), ctx.K()}
+				k.masks = func() {
+					mask := ctx.GP64()
+					ctx.MOVQ(at(r.t, tileMask), mask)
+					ctx.KMOVW(mask.As32(), masks[0])
+					ctx.SHRQ(operand.U8(16), mask)
+					ctx.KMOVW(mask.As32(), masks[1])
+				}
+				k.load = func(m operand.Mem, v int, dst reg.Register) { ctx.VMOVUPS_Z(m, masks[v], dst) }
+				k.store = func(src reg.Register, v int, m operand.Mem) { ctx.VMOVUPS(src, masks[v], m) }
+				k.emit(r, func(u int) {
+					for v := range vectors {
+						ctx.VMOVUPS(r.rowB(u, v*64), b[v])
+					}
+					for row := range height {
+						if vectors == 1 {
+							ctx.VFMADD231PS_BCST(r.rowA(row, u), b[0], k.acc[row][0])
+							continue
+						}
+						ctx.VBROADCASTSS(r.rowA(row, u), x)
+						for v := range vectors {
+							ctx.VFMADD231PS(b[v], x, k.acc[row][v])
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// begin opens the function of a micro-kernel.
+func begin(ctx *build.Context, isa string, l layout, height, width int) *tileRegs {
+	ctx.Function(fmt.Sprintf("kernel%s%sh%dw%d", isa, layoutNames[l], height, width))
+	ctx.Attributes(nosplit)
+	ctx.SignatureExpr("func(t *byte)")
+	order := "contiguous rows"
+	if l == byDepth {
+		order = "contiguous columns"
+	}
+	ctx.Doc(fmt.Sprintf("computes a tile of %d × up to %d from an A of %s.", height, width, order))
+	ctx.Pragma("noescape")
+	return loadTile(ctx, l, height)
+}
+
+// gemmAVX2 emits tiles of 1…6 rows and one or two vectors of 8; the last vector
+// of C is masked.
+func gemmAVX2(ctx *build.Context) {
+	peak(ctx, "peakAVX2", ctx.YMM)
+	for vectors := 1; vectors <= 2; vectors++ {
+		for _, l := range []layout{byRows, byDepth} {
+			for height := 1; height <= 6; height++ {
+				r := begin(ctx, "AVX2", l, height, 8*vectors)
+				x := ctx.YMM() // broadcasts of A, then the mask
+				k := &kernel{ctx: ctx, height: height, lane: 32, vec: ctx.YMM}
+				k.accumulators(vectors)
+				b := []reg.VecVirtual{ctx.YMM(), ctx.YMM()}
+				k.masks = func() {
+					lanes := ctx.GP64()
+					ctx.MOVQ(at(r.t, tileLanes), lanes)
+					ctx.VMOVUPS(at(lanes, 0), x)
+				}
+				k.load = func(m operand.Mem, v int, dst reg.Register) {
+					if v == vectors-1 {
+						ctx.VMASKMOVPS(m, x, dst)
+					} else {
+						ctx.VMOVUPS(m, dst)
+					}
+				}
+				k.store = func(src reg.Register, v int, m operand.Mem) {
+					if v == vectors-1 {
+						ctx.VMASKMOVPS(src, x, m)
+					} else {
+						ctx.VMOVUPS(src, m)
+					}
+				}
+				k.emit(r, func(u int) {
+					for v := range vectors {
+						ctx.VMOVUPS(r.rowB(u, v*32), b[v])
+					}
+					for row := range height {
+						ctx.VBROADCASTSS(r.rowA(row, u), x)
+						for v := range vectors {
+							ctx.VFMADD231PS(b[v], x, k.acc[row][v])
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// peak emits a loop of independent FMAs on registers, the ceiling of the
+// benchmarks: 12·n of them per call.
+func peak(ctx *build.Context, name string, vec func() reg.VecVirtual) {
+	ctx.Function(name)
+	ctx.Attributes(nosplit)
+	ctx.SignatureExpr("func(n uint64)")
+	ctx.Doc("executes 12·n independent vector FMAs; only benchmarks call it.")
+	n := ctx.Load(ctx.Param("n"), ctx.GP64())
+	var acc [12]reg.VecVirtual
+	for i := range acc {
+		acc[i] = vec()
+		ctx.VXORPS(acc[i], acc[i], acc[i])
+	}
+	x := vec()
+	ctx.VXORPS(x, x, x)
+	ctx.Label("loop")
+	for _, r := range acc {
+		ctx.VFMADD231PS(x, x, r)
+	}
+	ctx.DECQ(n)
+	ctx.JNZ(operand.LabelRef("loop"))
+	ctx.VZEROUPPER()
+	ctx.RET()
+}

@@ -1,0 +1,9 @@
+// Package cpu is the CPU engine: it runs plans of package graph with kernels in Go and assembly, on all cores, without
+// cgo. Importing it makes the device "cpu" known to graph.Open and graph.Compile.
+//
+// Float32 steps run on the kernels of internal/kernel, over the matrix product of internal/gemm and the worker pool of
+// internal/pool. Float64 steps, which exist for checks, and operations without a kernel run on the plain references of
+// package graph/op. A program allocates at Build and never in Run.
+//
+// The environment variable STHENO_CPU (generic, avx2, avx512) lowers the instruction set, for tests and comparisons.
+package cpu

@@ -1,0 +1,102 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+func init() {
+	graph.Register("cpu", func(device string, c graph.Config) (graph.Engine, error) {
+		if strings.Contains(device, ":") {
+			return nil, fmt.Errorf("cpu: device %q: there is one CPU engine; use \"cpu\" and set the number of threads", device)
+		}
+		return New(Config{Threads: c.Threads})
+	})
+}
+
+// Config configures an engine.
+type Config struct {
+	Threads int // workers of the pool, 0 means one per available core
+}
+
+// Engine is a graph.Engine for the machine's processor. Programs of one engine share its worker pool; they may run
+// from several goroutines, where the pool's helpers serve one at a time and the others run on their callers alone.
+type Engine struct {
+	pool *pool.Pool
+	gemm *gemm.Gemm
+
+	mu     sync.Mutex
+	closed bool
+}
+
+var errClosed = errors.New("cpu: the engine is closed")
+
+// New starts an engine with its workers. Close it when its programs are closed.
+func New(c Config) (*Engine, error) {
+	if c.Threads < 0 {
+		return nil, fmt.Errorf("cpu: %d threads; use 0 for one per core, or a positive number", c.Threads)
+	}
+	level, err := cpuid.Default()
+	if err != nil {
+		return nil, fmt.Errorf("cpu: %w", err)
+	}
+	return &Engine{pool: pool.New(c.Threads), gemm: gemm.New(level)}, nil
+}
+
+// Name is "cpu".
+func (e *Engine) Name() string { return "cpu" }
+
+// Threads is the number of workers.
+func (e *Engine) Threads() int { return e.pool.Threads() }
+
+// Level names the instruction set whose kernels run: "avx512", "avx2" or "generic".
+func (e *Engine) Level() string { return e.gemm.Level().String() }
+
+// Fuses says that fused operations have kernels for float32. Float64 is for checks and runs unfused.
+func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool {
+	_, ok := kernels[kind]
+	return ok && dt == tensor.Float32
+}
+
+// InPlace allows what the operations allow, for the float32 kernels. References promise nothing of the kind.
+func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
+	_, ok := kernels[instr.Kind()]
+	return ok && dt == tensor.Float32 && graph.Elementwise(instr, out, in)
+}
+
+// Wrap uses data in place.
+func (e *Engine) Wrap(data op.Array) (graph.Buffer, error) { return buffer{data}, nil }
+
+// Close stops the workers.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.closed = true
+		e.pool.Close()
+	}
+	return nil
+}
+
+func (e *Engine) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
+// buffer is host memory itself: uploads and downloads have nothing to do.
+type buffer struct{ data op.Array }
+
+func (buffer) Upload(op.Array) error   { return nil }
+func (buffer) Download(op.Array) error { return nil }
+func (buffer) Close() error            { return nil }

@@ -1,0 +1,258 @@
+package gemm
+
+import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+)
+
+// job is one Run under way; it is the pool's task in each of its phases.
+type job struct {
+	plan
+	g       *Gemm
+	phase   phase
+	j0      int // first column of the nc columns under way
+	shared  []float32
+	acc     []float32
+	workers []worker
+}
+
+// phase says what the parts of the loop under way are.
+type phase uint8
+
+const (
+	packPhase   phase = iota // a block of a panel of B into shared
+	blockPhase               // a part of C
+	piecePhase               // all of C, of one piece of K, into acc
+	finishPhase              // rows of C: sum the pieces, then the epilogue
+)
+
+// worker is what one worker has for itself.
+type worker struct {
+	t     tile
+	a, b  []float32
+	aKeys [3]int // the block of A that a holds: row, depth, rows
+	out   [12 * 32]float32
+}
+
+func (j *job) reserve(threads int) {
+	if len(j.workers) < threads {
+		j.workers = make([]worker, threads)
+	}
+}
+
+// release forgets the caller's slices, which the workspace must not keep alive.
+func (j *job) release() {
+	j.plan = plan{}
+	for i := range j.workers {
+		j.workers[i].t = tile{}
+	}
+}
+
+// run goes through the phases.
+func (j *job) run(p *pool.Pool) {
+	for i := range j.workers {
+		j.workers[i].aKeys = [3]int{-1, -1, -1}
+	}
+	if j.k == 0 || j.splits > 0 {
+		j.do(p, piecePhase, j.splits)
+		j.do(p, finishPhase, j.finishParts())
+		return
+	}
+	for j.j0 = 0; j.j0 < j.n; j.j0 += j.nc {
+		n := min(j.nc, j.n-j.j0)
+		if j.bMode == bShared {
+			j.do(p, packPhase, ceil(n, j.g.k.nr)*ceil(j.k, j.kc))
+		}
+		j.do(p, blockPhase, j.mParts*ceil(n, j.np))
+	}
+	j.j0 = 0
+}
+
+func (j *job) do(p *pool.Pool, ph phase, parts int) {
+	j.phase = ph
+	if j.m*j.n*j.k < serialWork {
+		for i := range parts {
+			j.Do(0, i)
+		}
+		return
+	}
+	p.Run(j, parts)
+}
+
+// Do implements pool.Task.
+func (j *job) Do(worker, part int) {
+	w := &j.workers[worker]
+	switch j.phase {
+	case packPhase:
+		blocks := ceil(j.k, j.kc)
+		q, k0 := part/blocks, part%blocks*j.kc
+		nr := j.g.k.nr
+		j.packB(w, j.shared[(q*j.k+k0)*nr:], k0, min(j.kc, j.k-k0), j.j0+q*nr, min(nr, j.n-j.j0-q*nr))
+	case blockPhase:
+		i0, jj := part%j.mParts*j.mp, j.j0+part/j.mParts*j.np
+		j.block(w, region{
+			i0: i0, i1: min(i0+j.mp, j.m),
+			j0: jj, j1: min(jj+j.np, j.n, j.j0+j.nc),
+			k0: 0, k1: j.k,
+			c: j.args.C, ldc: j.args.LDC, beta: j.args.Beta, last: true,
+		})
+	case piecePhase:
+		j.block(w, region{
+			i1: j.m, j1: j.n,
+			k0: part * j.ks, k1: min((part+1)*j.ks, j.k),
+			c: j.acc[part*j.m*j.n : (part+1)*j.m*j.n], ldc: j.n,
+		})
+	case finishPhase:
+		j.finish(part)
+	}
+}
+
+// region is a block of the product and where it goes.
+type region struct {
+	i0, i1, j0, j1, k0, k1 int
+
+	c    []float32
+	ldc  int
+	beta float32
+	last bool // with the epilogue and, where the plan says so, across
+}
+
+// block computes a region, depth block after depth block.
+func (j *job) block(w *worker, r region) {
+	width := r.j1 - r.j0
+	if j.bMode == bLocal {
+		width = min(width, ncLocal)
+	}
+	for k0 := r.k0; k0 < r.k1; k0 += j.kc {
+		kc := min(j.kc, r.k1-k0)
+		for j0 := r.j0; j0 < r.j1; j0 += width {
+			j1 := min(j0+width, r.j1)
+			if j.bMode == bLocal {
+				j.packLocal(w, j0, j1, k0, kc)
+			}
+			for i0 := r.i0; i0 < r.i1; i0 += j.mc {
+				j.macro(w, &r, i0, min(i0+j.mc, r.i1), j0, j1, k0, kc)
+			}
+		}
+	}
+}
+
+// macro runs the micro-kernel over a block of A and some panels of B.
+func (j *job) macro(w *worker, r *region, i0, i1, j0, j1, k0, kc int) {
+	ks := &j.g.k
+	t := &w.t
+	rows := i1 - i0
+	a, order := j.blockA(w, i0, rows, k0, kc)
+	t.kc = uintptr(kc)
+	t.alpha, t.beta = j.args.Alpha, 1
+	if k0 == r.k0 {
+		t.beta = r.beta
+	}
+	last := r.last && k0+kc == r.k1
+	across := r.last && j.swapped
+	relu := uint32(0)
+	if last && j.args.ReLU {
+		relu = 1
+	}
+	t.relu, t.bias = relu, nil
+	beta := t.beta
+	if across {
+		t.c, t.ldc = unsafe.Pointer(&w.out), uintptr(4*ks.nr)
+		t.beta, t.relu = 0, 0
+	} else {
+		t.ldc = uintptr(4 * r.ldc)
+	}
+	// Rows are dealt out evenly so that no tile is much lower than the others.
+	tiles := ceil(rows, ks.mr)
+	low, more := rows/tiles, rows%tiles
+	for jj := j0; jj < j1; jj += ks.nr {
+		cols := min(ks.nr, j1-jj)
+		t.setCols(cols)
+		j.panelB(w, jj, j0, cols, k0, kc)
+		if last && j.args.Bias != nil && !across {
+			t.bias = unsafe.Pointer(&j.args.Bias[jj])
+		}
+		kernels := ks.tiles[order][(cols-1)/ks.lane]
+		i := i0
+		for n := range tiles {
+			h := low
+			if n < more {
+				h++
+			}
+			t.rows = uint32(h)
+			t.a = unsafe.Add(a, uintptr(i-i0)*t.rs)
+			t.pf, t.pfRun = a, uint64(kc/2/h+1)
+			if n+1 < tiles {
+				t.pf = unsafe.Add(t.a, uintptr(h)*t.rs)
+			}
+			if across {
+				kernels[h](t)
+				j.across(w, r, i, h, jj, cols, beta, last)
+			} else {
+				t.c = unsafe.Pointer(&r.c[i*r.ldc+jj])
+				kernels[h](t)
+			}
+			i += h
+		}
+	}
+}
+
+// across adds a tile of Cᵀ in w.out to C.
+func (j *job) across(w *worker, r *region, i, h, jj, cols int, beta float32, last bool) {
+	nr := j.g.k.nr
+	for x := range cols {
+		c := r.c[(jj+x)*r.ldc+i:][:h]
+		for y := range c {
+			s := w.out[y*nr+x]
+			if beta != 0 {
+				s += beta * c[y]
+			}
+			if last {
+				s = j.epilogue(s, i+y)
+			}
+			c[y] = s
+		}
+	}
+}
+
+// epilogue is the plain form of what the micro-kernels do to a finished sum in
+// column n of C.
+func (j *job) epilogue(s float32, n int) float32 {
+	if j.args.Bias != nil {
+		s += j.args.Bias[n]
+	}
+	if j.args.ReLU && s < 0 {
+		s = 0
+	}
+	return s
+}
+
+// finishRows is how many rows of C a part of the finish phase has.
+const finishRows = 16
+
+func (j *job) finishParts() int { return ceil(j.args.M, finishRows) }
+
+// finish sums the pieces of K in order and applies the epilogue. With no piece
+// (K = 0) the sum is 0.
+func (j *job) finish(part int) {
+	si, sj := j.n, 1 // strides of the pieces in terms of C
+	if j.swapped {
+		si, sj = 1, j.n
+	}
+	for i := part * finishRows; i < min((part+1)*finishRows, j.args.M); i++ {
+		c := j.args.C[i*j.args.LDC:][:j.args.N]
+		for n := range c {
+			var s float32
+			at := i*si + n*sj
+			for range j.splits {
+				s += j.acc[at]
+				at += j.m * j.n
+			}
+			if j.args.Beta != 0 {
+				s += j.args.Beta * c[n]
+			}
+			c[n] = j.epilogue(s, n)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package gemm
+
+import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+)
+
+// Workspace is the working memory of products that run one after the other. It
+// belongs to one Run at a time. It grows when a product needs more than any
+// before; after that a Run allocates nothing.
+type Workspace struct {
+	scratch []float32
+	job     job
+}
+
+// NewWorkspace returns working memory for pools of up to threads workers.
+func (g *Gemm) NewWorkspace(threads int) *Workspace {
+	w := &Workspace{}
+	w.job.reserve(max(threads, 1))
+	return w
+}
+
+// Scratch returns how many float32 elements of scratch a Run of a needs on a
+// pool of the given number of workers. Of a's operands only sizes, strides and
+// forms matter: Data may be nil, and a Source need not work yet.
+func (g *Gemm) Scratch(threads int, a *Args) int {
+	args := *a
+	args.fillDefaults()
+	p := g.plan(threads, &args)
+	return p.scratch(threads)
+}
+
+// SetScratch gives the workspace memory of the caller (for instance a piece of
+// an arena) in place of its own. Its contents do not matter. A Run that needs
+// more than it has allocates.
+func (w *Workspace) SetScratch(buf []float32) { w.scratch = buf }
+
+// lay places the plan's buffers into the scratch.
+func (w *Workspace) lay(p *plan, threads int) {
+	j := &w.job
+	j.reserve(threads)
+	if need := p.scratch(threads); len(w.scratch) < need {
+		w.scratch = make([]float32, need)
+	}
+	s := w.scratch
+	if len(s) > 0 { // start at a cache line
+		off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%64) / 4
+		s = s[min(off, len(s)):]
+	}
+	take := func(n int) []float32 {
+		piece := s[:n:n]
+		s = s[n:]
+		return piece
+	}
+	j.shared = take(p.sharedLen)
+	for i := range threads {
+		j.workers[i].a = take(p.aLen)
+		j.workers[i].b = take(p.bLen)
+	}
+	j.acc = take(p.accLen)
+}
+
+// Run computes the product on the pool's workers. It does not change args.
+// A slice too short for its sizes is a mistake of the engine and panics.
+func (g *Gemm) Run(p *pool.Pool, w *Workspace, args *Args) {
+	j := &w.job
+	a := *args
+	a.fillDefaults()
+	a.check()
+	j.g = g
+	threads := p.Threads()
+	j.plan = g.plan(threads, &a)
+	if a.M == 0 || a.N == 0 {
+		return
+	}
+	w.lay(&j.plan, threads)
+	j.run(p)
+	j.release()
+}

@@ -1,0 +1,206 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+// checkPool refuses what [op.PoolAttrs.Geometry] never returns.
+func checkPool(g op.PoolGeometry) error {
+	ok := g.N > 0 && g.C > 0
+	for _, s := range []shape.Span{g.H, g.W} {
+		ok = ok && s.In > 0 && s.Out > 0 && s.Kernel > 0 && s.Stride > 0 && s.Dilation == 1 &&
+			s.Before >= 0 && s.Before < s.Kernel && (s.Out-1)*s.Stride-s.Before < s.In
+	}
+	if !ok {
+		return fmt.Errorf("kernel: not the geometry of a pooling: %+v; take it from op.PoolAttrs.Geometry", g)
+	}
+	return nil
+}
+
+// clip returns the input positions [lo, hi) under the window at output position i.
+func clip(s *shape.Span, i int) (lo, hi int) {
+	at := i*s.Stride - s.Before
+	return max(at, 0), min(at+s.Kernel, s.In)
+}
+
+// AvgPool2D is [op.AvgPool2D]: the mean of the elements under each window, padding excluded.
+type AvgPool2D struct {
+	Scratch
+	g      op.PoolGeometry
+	images images
+	work   split
+	loop   phase
+	y, x   []float32
+}
+
+// NewAvgPool2D prepares the pooling.
+func NewAvgPool2D(p *pool.Pool, g op.PoolGeometry) (*AvgPool2D, error) {
+	if err := checkPool(g); err != nil {
+		return nil, err
+	}
+	k := &AvgPool2D{g: g, work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
+	k.images = poolImages(p, &k.Scratch, g)
+	k.loop = newPhase(p, k.work.parts, k.part)
+	return k, nil
+}
+
+// Run computes y from x.
+func (k *AvgPool2D) Run(y, x []float32) {
+	k.x = k.images.input(&k.Scratch, x)
+	k.y = k.images.output(&k.Scratch, y)
+	k.loop.run()
+	k.images.finish(y, k.y)
+}
+
+func (k *AvgPool2D) part(_, part int) {
+	g := &k.g
+	lo, hi := k.work.bounds(part)
+	for row := lo; row < hi; row++ {
+		n, i := row/g.H.Out, row%g.H.Out
+		h0, h1 := clip(&g.H, i)
+		for j := range g.W.Out {
+			w0, w1 := clip(&g.W, j)
+			y := k.y[(row*g.W.Out+j)*g.C:][:g.C]
+			clear(y)
+			for h := h0; h < h1; h++ {
+				at := ((n*g.H.In+h)*g.W.In + w0) * g.C
+				columnSums(y, k.x[at:at+(w1-w0)*g.C])
+			}
+			scale(y, y, 1/float32((h1-h0)*(w1-w0)))
+		}
+	}
+}
+
+// AvgPool2DGrad is [op.AvgPool2DGrad]: each window's gradient, spread evenly over the elements under it.
+type AvgPool2DGrad struct {
+	Scratch
+	g      op.PoolGeometry
+	images images
+	work   split
+	loop   phase
+	dx, dy []float32
+}
+
+// NewAvgPool2DGrad prepares the gradient of the pooling g.
+func NewAvgPool2DGrad(p *pool.Pool, g op.PoolGeometry) (*AvgPool2DGrad, error) {
+	if err := checkPool(g); err != nil {
+		return nil, err
+	}
+	k := &AvgPool2DGrad{g: g, work: splitBy(g.N*g.H.In, g.W.In*g.C)}
+	k.images = poolImages(p, &k.Scratch, g)
+	k.loop = newPhase(p, k.work.parts, k.part)
+	return k, nil
+}
+
+// Run computes dx from dy.
+func (k *AvgPool2DGrad) Run(dx, dy []float32) {
+	k.dy = k.images.gradient(&k.Scratch, dy)
+	k.dx = k.images.inputGradient(&k.Scratch, dx)
+	k.loop.run()
+	k.images.finishInput(dx, k.dx)
+}
+
+func (k *AvgPool2DGrad) part(_, part int) {
+	g := &k.g
+	lo, hi := k.work.bounds(part)
+	for row := lo; row < hi; row++ {
+		n, h := row/g.H.In, row%g.H.In
+		i0, i1 := over(&g.H, h)
+		for w := range g.W.In {
+			dx := k.dx[(row*g.W.In+w)*g.C:][:g.C]
+			clear(dx)
+			j0, j1 := over(&g.W, w)
+			for i := i0; i < i1; i++ {
+				h0, h1 := clip(&g.H, i)
+				for j := j0; j < j1; j++ {
+					w0, w1 := clip(&g.W, j)
+					axpy(dx, dx, k.dy[((n*g.H.Out+i)*g.W.Out+j)*g.C:][:g.C], 1/float32((h1-h0)*(w1-w0)))
+				}
+			}
+		}
+	}
+}
+
+// over returns the output positions [lo, hi) whose windows cover input position at.
+func over(s *shape.Span, at int) (lo, hi int) {
+	return max(ceilDiv(at+s.Before-s.Kernel+1, s.Stride), 0), min((at+s.Before)/s.Stride+1, s.Out)
+}
+
+// GlobalAvgPool2D is [op.GlobalAvgPool2D]: the mean of every channel of every image.
+type GlobalAvgPool2D struct {
+	format       shape.Layout
+	n, pixels, c int
+	work         split
+	loop         phase
+	y, x         []float32
+	backward     bool
+}
+
+// NewGlobalAvgPool2D prepares the mean over pixels of n images with c channels.
+func NewGlobalAvgPool2D(p *pool.Pool, f shape.Layout, n, pixels, c int) (*GlobalAvgPool2D, error) {
+	return newGlobalAvgPool(p, f, n, pixels, c, false)
+}
+
+func newGlobalAvgPool(p *pool.Pool, f shape.Layout, n, pixels, c int, backward bool) (*GlobalAvgPool2D, error) {
+	if n < 1 || pixels < 1 || c < 1 {
+		return nil, fmt.Errorf("kernel: GlobalAvgPool2D of %d images with %d pixels and %d channels; every number must be at least 1", n, pixels, c)
+	}
+	k := &GlobalAvgPool2D{format: f, n: n, pixels: pixels, c: c, work: splitBy(n, pixels*c), backward: backward}
+	k.loop = newPhase(p, k.work.parts, k.part)
+	return k, nil
+}
+
+// Run computes the means y (n, c) of the images x.
+func (k *GlobalAvgPool2D) Run(y, x []float32) {
+	k.y, k.x = y[:k.n*k.c], x[:k.n*k.pixels*k.c]
+	k.loop.run()
+}
+
+func (k *GlobalAvgPool2D) part(_, part int) {
+	lo, hi := k.work.bounds(part)
+	size := k.pixels * k.c
+	f := 1 / float32(k.pixels)
+	for n := lo; n < hi; n++ {
+		x, y := k.x[n*size:(n+1)*size], k.y[n*k.c:(n+1)*k.c]
+		switch {
+		case k.backward && k.format == shape.NCHW:
+			for c, v := range y {
+				for i := range x[c*k.pixels : (c+1)*k.pixels] {
+					x[c*k.pixels+i] = v * f
+				}
+			}
+		case k.backward:
+			scale(x[:k.c], y, f)
+			for p := 1; p < k.pixels; p++ {
+				copy(x[p*k.c:(p+1)*k.c], x[:k.c])
+			}
+		case k.format == shape.NCHW:
+			for c := range y {
+				y[c] = float32(sum(x[c*k.pixels:(c+1)*k.pixels]) * float64(f))
+			}
+		default:
+			clear(y)
+			columnSums(y, x)
+			scale(y, y, f)
+		}
+	}
+}
+
+// GlobalAvgPool2DGrad is [op.GlobalAvgPool2DGrad]: each image's dy/pixels at every pixel.
+type GlobalAvgPool2DGrad struct{ forward *GlobalAvgPool2D }
+
+// NewGlobalAvgPool2DGrad prepares the gradient of the mean over pixels of n images with c channels.
+func NewGlobalAvgPool2DGrad(p *pool.Pool, f shape.Layout, n, pixels, c int) (*GlobalAvgPool2DGrad, error) {
+	k, err := newGlobalAvgPool(p, f, n, pixels, c, true)
+	if err != nil {
+		return nil, err
+	}
+	return &GlobalAvgPool2DGrad{k}, nil
+}
+
+// Run computes dx from dy (n, c).
+func (k *GlobalAvgPool2DGrad) Run(dx, dy []float32) { k.forward.Run(dy, dx) }

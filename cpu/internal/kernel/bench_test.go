@@ -1,0 +1,188 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+// benchEnv takes the number of workers from STHENO_BENCH_THREADS; the default is one per core.
+func benchEnv(b *testing.B) Env {
+	threads, _ := strconv.Atoi(os.Getenv("STHENO_BENCH_THREADS"))
+	p := pool.New(threads)
+	b.Cleanup(p.Close)
+	return Env{Pool: p, Gemm: gemm.New(cpuid.Best())}
+}
+
+var benchConvs = []struct {
+	name string
+	c    convCase
+}{
+	{"3x3x64x64@32,N32", convCase{32, 32, 32, 64, 3, 3, 64, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}}},
+	{"3x3x256x256@8,N32", convCase{32, 8, 8, 256, 3, 3, 256, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}}},
+	{"3x3x512x512@2,N32", convCase{32, 2, 2, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}}},
+	{"1x1x256x64@56,N8", convCase{8, 56, 56, 256, 1, 1, 64, op.ConvAttrs{}}},
+	{"7x7s2x3x64@224,N8", convCase{8, 224, 224, 3, 7, 7, 64, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}}},
+	{"3x3x3x16@32,N64", convCase{64, 32, 32, 3, 3, 3, 16, op.ConvAttrs{}}},
+	{"3x3x16x32@15,N64", convCase{64, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}}},
+	{"3x3s2x128x128@32,N8", convCase{8, 32, 32, 128, 3, 3, 128, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}}},
+}
+
+// measure runs f b.N times in pieces and returns the median seconds of a run. With one worker it counts the CPU time of
+// the thread, so that a busy machine does not matter.
+func measure(b *testing.B, e Env, f func()) float64 {
+	now := func() time.Duration { return time.Since(benchStart) }
+	if e.Pool.Threads() == 1 {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		now = clock
+	}
+	f()
+	var times []time.Duration
+	for b.Loop() {
+		t := now()
+		f()
+		times = append(times, now()-t)
+	}
+	slices.Sort(times)
+	b.ReportMetric(0, "ns/op")
+	return times[len(times)/2].Seconds()
+}
+
+var benchStart = time.Now()
+
+// flops reports the speed of an operation of n floating-point operations.
+func flops(b *testing.B, e Env, n int, f func()) {
+	b.ReportMetric(float64(n)/measure(b, e, f)/1e9, "GFLOP/s")
+}
+
+// BenchmarkConv2D times the three passes of convolutions next to the plain matrix products of their sizes.
+func BenchmarkConv2D(b *testing.B) {
+	for _, s := range benchConvs {
+		g := s.c.geometry(b)
+		x, w := s.c.input(1).Data.([]float32), s.c.filter(2).Data.([]float32)
+		y := normal(3, g.Output()...).Data.([]float32)
+		m, n, k := g.N*g.H.Out*g.W.Out, g.F, g.H.Kernel*g.W.Kernel*g.C
+		work := 2 * m * n * k
+		sizes := map[string][3]int{"fwd": {m, n, k}, "filter": {k, n, m},
+			"data": {g.N * g.H.In * g.W.In / (g.H.Stride * g.W.Stride), g.C, g.H.Kernel * g.W.Kernel * g.F}}
+		for _, pass := range []string{"fwd", "data", "filter"} {
+			b.Run(s.name+"/"+pass, func(b *testing.B) {
+				e := benchEnv(b)
+				flops(b, e, work, convPass(b, e, g, pass, x, w, y))
+			})
+			b.Run(s.name+"/"+pass+"-gemm", func(b *testing.B) {
+				e := benchEnv(b)
+				flops(b, e, 2*sizes[pass][0]*sizes[pass][1]*sizes[pass][2], gemmPass(e, pass, sizes[pass]))
+			})
+		}
+	}
+}
+
+func convPass(b *testing.B, e Env, g op.ConvGeometry, pass string, x, w, y []float32) func() {
+	switch pass {
+	case "fwd":
+		k, err := NewConv2D(e, g, ConvOptions{})
+		require.NoError(b, err)
+		k.SetScratch(make([]float32, k.Workspace()))
+		out := make([]float32, len(y))
+		return func() { k.Run(out, x, w, nil) }
+	case "data":
+		k, err := NewConv2DBackwardInput(e, g)
+		require.NoError(b, err)
+		k.SetScratch(make([]float32, k.Workspace()))
+		out := make([]float32, len(x))
+		return func() { k.Run(out, y, w) }
+	}
+	k, err := NewConv2DBackwardFilter(e, g)
+	require.NoError(b, err)
+	k.SetScratch(make([]float32, k.Workspace()))
+	out := make([]float32, len(w))
+	return func() { k.Run(out, x, y) }
+}
+
+// gemmPass is the matrix product of a pass with its patch matrix lying in memory.
+func gemmPass(e Env, pass string, s [3]int) func() {
+	a := gemm.Args{M: s[0], N: s[1], K: s[2]}
+	a.A.Data, a.B.Data = make([]float32, a.M*a.K), make([]float32, a.K*a.N)
+	a.A.Trans = pass == "filter"
+	a.C = make([]float32, a.M*a.N)
+	ws := e.Gemm.NewWorkspace(e.Pool.Threads())
+	return func() { e.Gemm.Run(e.Pool, ws, &a) }
+}
+
+// BenchmarkElementwise times kernels that are bound by memory, in bytes moved.
+func BenchmarkElementwise(b *testing.B) {
+	const rows, c = 32 * 32 * 32, 64
+	n := rows * c
+	x, y, z := make([]float32, n), make([]float32, n), make([]float32, n)
+	ch := Channels{rows, c, 1}
+	v := positive(1, c).Data.([]float32)
+	e := benchEnv(b)
+	must := func(err error) { require.NoError(b, err) }
+	loop := func(name string, arrays int, s interface {
+		Workspace() int
+		SetScratch([]float32)
+	}, run func()) {
+		b.Run(name, func(b *testing.B) {
+			if s != nil {
+				s.SetScratch(make([]float32, s.Workspace()))
+			}
+			s := measure(b, e, run)
+			b.ReportMetric(float64(4*n*arrays)/s/1e9, "GB/s")
+			b.ReportMetric(s*1e6, "µs/run")
+		})
+	}
+	rl, err := NewReLU(e.Pool, n)
+	must(err)
+	loop("ReLU", 2, nil, func() { rl.Run(y, x) })
+	ad, err := NewAddReLU(e.Pool, n)
+	must(err)
+	loop("AddReLU", 3, nil, func() { ad.Run(y, x, z) })
+	st, err := NewBatchStats(e.Pool, ch)
+	must(err)
+	mean, variance := make([]float32, c), make([]float32, c)
+	loop("BatchStats", 1, st, func() { st.Run(mean, variance, x) })
+	bn, err := NewBatchNorm(e.Pool, ch, 1e-3, true)
+	must(err)
+	loop("BatchNorm+ReLU", 2, bn, func() { bn.Run(y, x, v, v, mean, v, nil) })
+	loop("BatchNorm+Add+ReLU", 3, bn, func() { bn.Run(y, x, v, v, mean, v, z) })
+	bs, err := NewBatchNormSums(e.Pool, ch, 1e-3)
+	must(err)
+	loop("BatchNormSums+mask", 3, bs, func() { bs.Run(mean, variance, x, v, v, z, y) })
+	bg, err := NewBatchNormGradInput(e.Pool, ch, 1e-3)
+	must(err)
+	loop("BatchNormGradInput+mask", 4, bg, func() { bg.Run(z, nil, x, v, v, v, z, v, v, y) })
+	mu, err := NewMomentumUpdate(e.Pool, n, 0.9, 1e-4, false)
+	must(err)
+	loop("MomentumUpdate", 5, nil, func() { mu.Run(x, y, x, y, z, 0.1) })
+	au, err := NewAdamUpdate(e.Pool, n, 0.9, 0.999, 1e-7, 0)
+	must(err)
+	w := make([]float32, n)
+	loop("AdamUpdate", 7, nil, func() { au.Run(x, y, w, x, y, w, z, 0.1, 3) })
+	for _, c := range []int{16, 64} {
+		g, err := op.PoolAttrs{}.Geometry([]int{64, 30, 30, c})
+		must(err)
+		px, py := normal(1, g.Input()...).Data.([]float32), normal(1, g.Output()...).Data.([]float32)
+		dx := make([]float32, len(px))
+		n = len(px)
+		mp, err := NewMaxPool2D(e.Pool, g)
+		must(err)
+		loop(fmt.Sprintf("MaxPool2D,C%d", c), 1, mp, func() { mp.Run(py, px) })
+		mg, err := NewMaxPool2DGrad(e.Pool, g)
+		must(err)
+		loop(fmt.Sprintf("MaxPool2DGrad,C%d", c), 2, mg, func() { mg.Run(dx, px, py, py) })
+	}
+}

@@ -1,0 +1,171 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+)
+
+// ChannelAffine is y = scale[c]·x + shift[c], with an optional ReLU: adding a bias, batch normalization in inference,
+// the affine map of an input. See [NewBiasAdd] and [NewChannelAffine].
+type ChannelAffine struct {
+	rows         channelRows
+	loop         phase
+	relu         bool
+	fixed        bool // scale and shift were given when it was prepared
+	scale, shift []float32
+	y, x         []float32
+}
+
+// NewBiasAdd prepares y = x + b[c], with an optional ReLU. Run takes b.
+func NewBiasAdd(p *pool.Pool, c Channels, relu bool) (*ChannelAffine, error) {
+	return newChannelAffine(p, c, relu)
+}
+
+// NewChannelAffine prepares y = scale·x + shift[c]; a nil shift is 0, else it has c.C elements. Run takes no b.
+func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) (*ChannelAffine, error) {
+	k, err := newChannelAffine(p, c, false)
+	if err != nil {
+		return nil, err
+	}
+	if shift != nil && len(shift) != c.C {
+		return nil, fmt.Errorf("kernel: ChannelAffine with %d shifts for %d channels", len(shift), c.C)
+	}
+	k.fixed = true
+	k.scale, k.shift = make([]float32, c.C), make([]float32, c.C)
+	for i := range c.C {
+		k.scale[i] = float32(scale)
+		if shift != nil {
+			k.shift[i] = float32(shift[i])
+		}
+	}
+	return k, nil
+}
+
+func newChannelAffine(p *pool.Pool, c Channels, relu bool) (*ChannelAffine, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	k := &ChannelAffine{rows: channelRowsOf(c), relu: relu}
+	k.loop = newPhase(p, k.rows.parts, k.part)
+	return k, nil
+}
+
+// Run computes y, which may be the memory of x. b is the bias of a BiasAdd, nil for a ChannelAffine.
+func (k *ChannelAffine) Run(y, x, b []float32) {
+	n := k.rows.Len()
+	k.y, k.x = y[:n], x[:n]
+	if !k.fixed {
+		k.shift = b[:k.rows.C]
+	}
+	k.loop.run()
+}
+
+func (k *ChannelAffine) part(_, part int) {
+	lo, hi := k.rows.bounds(part)
+	if k.rows.Inner == 1 {
+		c := k.rows.C
+		scaleShiftRows(k.y[lo*c:hi*c], k.x[lo*c:hi*c], nil, k.scale, k.shift, k.relu)
+		return
+	}
+	for r := lo; r < hi; r++ {
+		y, x := k.rows.row(k.y, r), k.rows.row(k.x, r)
+		ch, s := r%k.rows.C, float32(1)
+		if k.scale != nil {
+			s = k.scale[ch]
+		}
+		scaleShift(y, x, s, k.shift[ch], k.relu)
+	}
+}
+
+// channelRows cuts an array with a channel axis into contiguous rows and these into parts. With the channels last, a
+// row is one position with all its channels; otherwise it is the Inner run of one channel.
+type channelRows struct {
+	Channels
+	split
+}
+
+func channelRowsOf(c Channels) channelRows {
+	if c.Inner == 1 {
+		return channelRows{c, splitBy(c.Outer, c.C)}
+	}
+	return channelRows{c, splitBy(c.Outer*c.C, c.Inner)}
+}
+
+// row returns the run of elements of row r when the channels are not last.
+func (c channelRows) row(x []float32, r int) []float32 { return x[r*c.Inner : (r+1)*c.Inner] }
+
+// BiasGrad is db[c] = Σ dy over all other axes: see [NewBiasGrad].
+type BiasGrad struct {
+	Scratch
+	c       Channels
+	work    split // rows of positions, or channels when they are not last
+	loop    phase
+	partial area // one row of c.C sums a part
+	db, dy  []float32
+}
+
+// sumParts bounds the number of partial sums of a channel sum: enough for many workers, little to add up.
+const sumParts = 32
+
+// NewBiasGrad prepares the sum over all axes but the channels.
+func NewBiasGrad(p *pool.Pool, c Channels) (*BiasGrad, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	k := &BiasGrad{c: c}
+	if c.Inner == 1 {
+		k.work = sumSplit(c.Outer, c.C)
+		k.partial = k.reserve(k.work.parts * c.C)
+		k.loop = newPhase(p, k.work.parts, k.rowsPart)
+	} else {
+		k.work = splitBy(c.C, c.Rows())
+		k.loop = newPhase(p, k.work.parts, k.channelsPart)
+	}
+	return k, nil
+}
+
+// sumSplit cuts rows of c elements into at most sumParts blocks of at least a grain.
+func sumSplit(rows, c int) split {
+	return splitInto(rows, min(sumParts, (rows*c+grain-1)/grain))
+}
+
+// Run computes db (C elements) from dy.
+func (k *BiasGrad) Run(db, dy []float32) {
+	k.db, k.dy = db[:k.c.C], dy[:k.c.Len()]
+	k.loop.run()
+	if k.c.Inner == 1 {
+		sumPartials(k.db, k.partial.of(&k.Scratch), k.work.parts)
+	}
+}
+
+func (k *BiasGrad) rowsPart(_, part int) {
+	lo, hi := k.work.bounds(part)
+	c := k.c.C
+	sums := k.partial.of(&k.Scratch)[part*c : (part+1)*c]
+	clear(sums)
+	columnSums(sums, k.dy[lo*c:hi*c])
+}
+
+func (k *BiasGrad) channelsPart(_, part int) {
+	lo, hi := k.work.bounds(part)
+	for ch := lo; ch < hi; ch++ {
+		var s float64
+		for o := range k.c.Outer {
+			s += sum(k.dy[(o*k.c.C+ch)*k.c.Inner:][:k.c.Inner])
+		}
+		k.db[ch] = float32(s)
+	}
+}
+
+// sumPartials adds parts rows of partial sums, in order, in float64.
+func sumPartials(dst, partial []float32, parts int) {
+	n := len(dst)
+	for i := range dst {
+		var s float64
+		for p := range parts {
+			s += float64(partial[p*n+i])
+		}
+		dst[i] = float32(s)
+	}
+}

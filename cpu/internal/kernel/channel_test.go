@@ -1,0 +1,225 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/numtest"
+)
+
+// channelCases are shapes with the axis of their channels.
+var channelCases = []struct {
+	dims []int
+	axis int
+}{
+	{[]int{1, 1}, -1}, {[]int{3, 1}, 1}, {[]int{70, 5}, -1}, {[]int{2, 3, 4, 16}, -1}, {[]int{2, 3, 4, 33}, 3},
+	{[]int{1, 2, 2, 130}, -1}, {[]int{700, 3}, -1}, {[]int{65, 9, 9, 17}, -1}, {[]int{2, 5, 3, 7}, 1}, {[]int{3, 64, 20, 30}, 1}, {[]int{4, 6, 2}, 0},
+}
+
+func channelsOf(t testing.TB, dims []int, axis int) Channels {
+	c, err := ChannelsOf(dims, axis)
+	require.NoError(t, err)
+	return c
+}
+
+func eachChannelCase(t *testing.T, f func(t *testing.T, dims []int, axis int, c Channels)) {
+	for _, c := range channelCases {
+		t.Run(fmt.Sprint(c.dims, " axis ", c.axis), func(t *testing.T) { f(t, c.dims, c.axis, channelsOf(t, c.dims, c.axis)) })
+	}
+}
+
+func TestChannelsOf(t *testing.T) {
+	require.Equal(t, Channels{6, 4, 5}, channelsOf(t, []int{2, 3, 4, 5}, -2))
+	for _, axis := range []int{-3, 2} {
+		_, err := ChannelsOf([]int{2, 3}, axis)
+		require.ErrorContains(t, err, "axis")
+	}
+	_, err := ChannelsOf([]int{2, 0, 3}, 1)
+	require.ErrorContains(t, err, "at least 1")
+	_, err = NewBatchStats(nil, Channels{})
+	require.Error(t, err)
+}
+
+func TestBias(t *testing.T) {
+	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
+		in := inputs{special(normal(1, dims...)), normal(2, c.C)}
+		y := reference(t, &op.BiasAdd{Axis: axis}, in)
+		for _, relu := range []bool{false, true} {
+			if relu {
+				y = reference(t, &op.ReLU{}, inputs{{Shape: in[0].Shape, Data: narrow(y)}})
+			}
+			verify(t, in, []result{{y, numtest.Reduction}}, func(e Env) (prepared, error) {
+				k, err := NewBiasAdd(e.Pool, c, relu)
+				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1)) }}, err
+			})
+		}
+		in = inputs{normal(1, dims...)}
+		in.f(0)[0] = nan32
+		against(t, &op.BiasGrad{Axis: axis}, numtest.Reduction, in, func(e Env) (prepared, error) {
+			k, err := NewBiasGrad(e.Pool, c)
+			return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+		})
+	})
+}
+
+func TestChannelAffine(t *testing.T) {
+	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
+		shift := make([]float64, c.C)
+		for i := range shift {
+			shift[i] = float64(i) - 2.5
+		}
+		for _, s := range [][]float64{nil, shift} {
+			o := &op.ChannelAffine{Axis: axis, Scale: 0.5, Shift: s}
+			against(t, o, numtest.Reduction, inputs{special(normal(1, dims...))}, func(e Env) (prepared, error) {
+				k, err := NewChannelAffine(e.Pool, c, 0.5, s)
+				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), nil) }}, err
+			})
+		}
+		_, err := NewChannelAffine(nil, c, 1, make([]float64, c.C+1))
+		require.ErrorContains(t, err, "shifts")
+	})
+}
+
+func TestBatchStats(t *testing.T) {
+	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
+		in := inputs{normal(1, dims...)}
+		for i := range in.f(0) { // means up to 1000 standard deviations
+			in.f(0)[i] += 1000 * float32(i%3)
+			if c.Inner == 1 {
+				in.f(0)[i] = normal32(i) + 1000*float32(i%c.C%4)
+			}
+		}
+		mean := reference(t, &op.BatchMean{Axis: axis}, in)
+		variance := reference(t, &op.BatchVariance{Axis: axis}, inputs{in[0], {Shape: tensor.Shape{c.C}, Data: mean}})
+		verify(t, in, []result{{mean, numtest.Reduction}, {variance, numtest.Reduction}}, func(e Env) (prepared, error) {
+			k, err := NewBatchStats(e.Pool, c)
+			return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], out[1], in.f(0)) }}, err
+		})
+		verify(t, in, []result{{variance, numtest.Reduction}}, func(e Env) (prepared, error) {
+			k, err := NewBatchStats(e.Pool, c)
+			return prepared{k, func(out [][]float32, in inputs) { k.Run(nil, out[0], in.f(0)) }}, err
+		})
+	})
+}
+
+// normal32 is element i of a fixed sequence of about normal numbers.
+func normal32(i int) float32 {
+	return float32(math.Sin(float64(i)*12.9898)+math.Sin(float64(i)*78.233)) * 1.1
+}
+
+// A constant channel has variance 0, a NaN stays in its channel.
+func TestBatchStatsEdges(t *testing.T) {
+	const rows, c = 1000, 3
+	x := make([]float32, rows*c)
+	for r := range rows {
+		x[r*c], x[r*c+1], x[r*c+2] = 1e6+0.5, float32(r), -7
+	}
+	x[500*c+1] = nan32
+	e := Env{}
+	withEnv(t, func(t *testing.T, env Env) { e = env })
+	k, err := NewBatchStats(e.Pool, Channels{rows, c, 1})
+	require.NoError(t, err)
+	k.SetScratch(make([]float32, k.Workspace()))
+	mean, variance := make([]float32, c), make([]float32, c)
+	k.Run(mean, variance, x)
+	require.Equal(t, float32(1e6+0.5), mean[0])
+	require.Zero(t, variance[0])
+	require.NotEqual(t, mean[1], mean[1])
+	require.NotEqual(t, variance[1], variance[1])
+	require.Equal(t, float32(-7), mean[2])
+}
+
+func TestBatchNorm(t *testing.T) {
+	const epsilon = 1e-3
+	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
+		in := inputs{normal(1, dims...), normal(2, c.C), normal(3, c.C), normal(4, c.C), positive(5, c.C), normal(6, dims...)}
+		for _, add := range []bool{false, true} {
+			for _, relu := range []bool{false, true} {
+				y := reference(t, &op.BatchNorm{Axis: axis, Epsilon: epsilon}, in[:5])
+				for i := range y {
+					if add {
+						y[i] += float64(in.f(5)[i])
+					}
+					if relu {
+						y[i] = max(y[i], 0)
+					}
+				}
+				verify(t, in, []result{{y, numtest.Reduction}}, func(e Env) (prepared, error) {
+					k, err := NewBatchNorm(e.Pool, c, epsilon, relu)
+					return prepared{k, func(out [][]float32, in inputs) {
+						var z []float32
+						if add {
+							z = in.f(5)
+						}
+						k.Run(out[0], in.f(0), in.f(1), in.f(2), in.f(3), in.f(4), z)
+					}}, err
+				})
+			}
+		}
+	})
+}
+
+func TestBatchNormBackward(t *testing.T) {
+	const epsilon = 1e-3
+	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
+		// x, gamma, mean, variance, dy, y
+		in := inputs{normal(1, dims...), normal(2, c.C), normal(3, c.C), positive(4, c.C), normal(5, dims...), special(normal(6, dims...))}
+		for _, relu := range []bool{false, true} {
+			masked := in[4]
+			if relu {
+				masked = op.Array{Shape: in[4].Shape, Data: narrow(reference(t, &op.ReLUGrad{}, inputs{in[5], in[4]}))}
+			}
+			y := func(in inputs) []float32 {
+				if relu {
+					return in.f(5)
+				}
+				return nil
+			}
+			dgamma := reference(t, &op.BatchNormGradScale{Axis: axis, Epsilon: epsilon}, inputs{in[0], in[2], in[3], masked})
+			dbeta := reference(t, &op.BiasGrad{Axis: axis}, inputs{masked})
+			verify(t, in, []result{{dgamma, numtest.Reduction}, {dbeta, numtest.Reduction}}, func(e Env) (prepared, error) {
+				k, err := NewBatchNormSums(e.Pool, c, epsilon)
+				return prepared{k, func(out [][]float32, in inputs) {
+					k.Run(out[0], out[1], in.f(0), in.f(2), in.f(3), in.f(4), y(in))
+				}}, err
+			})
+
+			sums := inputs{{Shape: tensor.Shape{c.C}, Data: narrow(dgamma)}, {Shape: tensor.Shape{c.C}, Data: narrow(dbeta)}}
+			all := append(append(inputs{}, in...), sums...)
+			dx := reference(t, &op.BatchNormGradInput{Axis: axis, Epsilon: epsilon}, inputs{in[0], in[1], in[2], in[3], masked, sums[0], sums[1]})
+			inference := reference(t, &op.BatchNormInferenceGradInput{Axis: axis, Epsilon: epsilon}, inputs{in[1], in[3], masked})
+			mask := widened(masked.Data.([]float32))
+			verify(t, all, []result{{dx, numtest.Reduction}}, func(e Env) (prepared, error) {
+				k, err := NewBatchNormGradInput(e.Pool, c, epsilon)
+				return prepared{k, func(out [][]float32, in inputs) {
+					k.Run(out[0], nil, in.f(0), in.f(1), in.f(2), in.f(3), in.f(4), in.f(6), in.f(7), y(in))
+				}}, err
+			})
+			verify(t, all, []result{{dx, numtest.Reduction}, {mask, numtest.Elementwise}}, func(e Env) (prepared, error) {
+				k, err := NewBatchNormGradInput(e.Pool, c, epsilon)
+				return prepared{k, func(out [][]float32, in inputs) {
+					k.Run(out[0], out[1], in.f(0), in.f(1), in.f(2), in.f(3), in.f(4), in.f(6), in.f(7), y(in))
+				}}, err
+			})
+			verify(t, all, []result{{inference, numtest.Reduction}, {mask, numtest.Elementwise}}, func(e Env) (prepared, error) {
+				k, err := NewBatchNormInferenceGradInput(e.Pool, c, epsilon)
+				return prepared{k, func(out [][]float32, in inputs) {
+					k.Run(out[0], out[1], nil, in.f(1), nil, in.f(3), in.f(4), nil, nil, y(in))
+				}}, err
+			})
+		}
+	})
+}
+
+func widened(x []float32) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = float64(v)
+	}
+	return out
+}

@@ -1,0 +1,70 @@
+package kernel
+
+import (
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// Conv2DBackwardFilter is the gradient of a convolution with respect to its kernel, [op.Conv2DBackwardFilter]: the
+// product of the transposed patch matrix and dy, whose depth, all positions of all images, the product splits over
+// the workers.
+type Conv2DBackwardFilter struct {
+	Scratch
+	g       op.ConvGeometry
+	images  images
+	product groupedProduct
+	patches []*patches // nil where the images themselves are the matrix
+	direct  *depthwise
+	sums    area // partial sums of the direct computation
+}
+
+// NewConv2DBackwardFilter prepares the gradient.
+func NewConv2DBackwardFilter(e Env, g op.ConvGeometry) (*Conv2DBackwardFilter, error) {
+	if err := checkConv(g); err != nil {
+		return nil, err
+	}
+	k := &Conv2DBackwardFilter{g: g}
+	k.images = convImages(e.Pool, &k.Scratch, g)
+	if isDepthwise(g) {
+		k.direct = newDepthwise(e.Pool, g, ConvOptions{})
+		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
+		return k, nil
+	}
+	c, f := g.C/g.Groups, g.F/g.Groups
+	taps := forwardTaps(g)
+	pointwise := isPointwise(g)
+	var args []gemm.Args
+	for i := range g.Groups {
+		a := gemm.Args{M: len(taps) * c, N: f, K: g.N * g.H.Out * g.W.Out, LDC: g.F,
+			A: gemm.Operand{LD: g.C, Trans: true}, B: gemm.Operand{LD: g.F}}
+		if !pointwise {
+			p := newPatches(g.H.In, g.W.In, g.C, i*c, c, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
+			k.patches = append(k.patches, p)
+			a.A = gemm.Operand{Source: p, Trans: true}
+		}
+		args = append(args, a)
+	}
+	k.product = newGroupedProduct(e, &k.Scratch, args)
+	return k, nil
+}
+
+// Run computes dw (kh, kw, C/groups, F) from the images x and the gradient dy of the result.
+func (k *Conv2DBackwardFilter) Run(dw, x, dy []float32) {
+	x = k.images.input(&k.Scratch, x)
+	dy = k.images.gradient(&k.Scratch, dy)
+	if k.direct != nil {
+		k.direct.backwardFilter(dw, x, dy, k.sums.of(&k.Scratch))
+		return
+	}
+	c, f := k.g.C/k.g.Groups, k.g.F/k.g.Groups
+	for i := range k.product.args {
+		a := &k.product.args[i]
+		if k.patches != nil {
+			k.patches[i].x = x
+		} else {
+			a.A.Data = x[i*c:]
+		}
+		a.B.Data, a.C = dy[i*f:], dw[i*f:]
+	}
+	k.product.run(&k.Scratch)
+}

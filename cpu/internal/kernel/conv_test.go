@@ -1,0 +1,287 @@
+package kernel
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/numtest"
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+type convCase struct {
+	n, h, w, c, kh, kw, f int
+	a                     op.ConvAttrs
+}
+
+func (c convCase) String() string {
+	return fmt.Sprintf("%dx%dx%dx%d k%dx%dx%d %v", c.n, c.h, c.w, c.c, c.kh, c.kw, c.f, c.a)
+}
+
+func convCases() []convCase {
+	same, valid := shape.Padding{Mode: shape.Same}, shape.Padding{}
+	odd := shape.Padding{Mode: shape.Explicit, Top: 2, Bottom: 0, Left: 1, Right: 3}
+	wide := shape.Padding{Mode: shape.Explicit, Top: 4, Bottom: 5, Left: 6, Right: 4}
+	s := func(h, w int) [2]int { return [2]int{h, w} }
+	cases := []convCase{
+		{1, 1, 1, 1, 1, 1, 1, op.ConvAttrs{}},
+		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{}},
+		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{Padding: same}},
+		{3, 9, 8, 16, 3, 3, 17, op.ConvAttrs{Padding: same}},
+		{1, 8, 8, 64, 3, 3, 64, op.ConvAttrs{Padding: same}},
+		{2, 2, 2, 40, 3, 3, 33, op.ConvAttrs{Padding: same}},
+		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{}},
+		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 2)}},
+		{2, 7, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 3), Padding: same}},
+		{1, 1, 1, 70, 1, 1, 30, op.ConvAttrs{Padding: odd}},
+		{2, 15, 13, 3, 7, 7, 6, op.ConvAttrs{Strides: s(2, 2), Padding: shape.Padding{Mode: shape.Explicit, Top: 3, Bottom: 3, Left: 3, Right: 3}}},
+		{2, 9, 11, 4, 3, 3, 6, op.ConvAttrs{Strides: s(2, 2), Padding: same}},
+		{2, 9, 11, 4, 2, 3, 6, op.ConvAttrs{Strides: s(2, 1), Padding: odd}},
+		{1, 9, 11, 4, 3, 2, 6, op.ConvAttrs{Strides: s(3, 5), Padding: valid}},
+		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 3), Padding: same}},
+		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 2), Strides: s(2, 3), Padding: same}},
+		{1, 9, 12, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(3, 2), Strides: s(2, 2), Padding: odd}},
+		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide}},
+		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide, Strides: s(2, 2)}},
+		{2, 6, 7, 6, 3, 3, 9, op.ConvAttrs{Groups: 3, Padding: same}},
+		{2, 6, 7, 8, 3, 3, 4, op.ConvAttrs{Groups: 2, Padding: odd, Strides: s(2, 2)}},
+		{2, 6, 7, 8, 1, 1, 4, op.ConvAttrs{Groups: 2}},
+		{2, 6, 7, 5, 3, 3, 5, op.ConvAttrs{Groups: 5, Padding: same}},
+		{2, 6, 7, 5, 3, 3, 10, op.ConvAttrs{Groups: 5, Padding: odd, Strides: s(2, 1), Dilations: s(1, 2)}},
+		{2, 4, 4, 4, 3, 3, 8, op.ConvAttrs{Strides: s(7, 6), Padding: same}},
+		{5, 13, 12, 20, 5, 4, 35, op.ConvAttrs{Padding: same}},
+		{1, 1, 1, 300, 3, 3, 20, op.ConvAttrs{Padding: same}},
+	}
+	for _, c := range cases { // every case in both layouts
+		c.a.Format = shape.NCHW
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+func (c convCase) input(seed uint64) op.Array {
+	if c.a.Format == shape.NCHW {
+		return normal(seed, c.n, c.c, c.h, c.w)
+	}
+	return normal(seed, c.n, c.h, c.w, c.c)
+}
+
+func (c convCase) filter(seed uint64) op.Array {
+	return normal(seed, c.kh, c.kw, c.c/max(c.a.Groups, 1), c.f)
+}
+
+func (c convCase) geometry(t testing.TB) op.ConvGeometry {
+	g, err := c.a.Geometry(c.input(1).Shape, c.filter(1).Shape)
+	require.NoError(t, err)
+	return g
+}
+
+func TestConv2D(t *testing.T) {
+	for _, c := range convCases() {
+		t.Run(c.String(), func(t *testing.T) {
+			g := c.geometry(t)
+			in := inputs{c.input(1), c.filter(2)}
+			against(t, &op.Conv2D{ConvAttrs: c.a}, numtest.Reduction, in, func(e Env) (prepared, error) {
+				k, err := NewConv2D(e, g, ConvOptions{})
+				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1), nil) }}, err
+			})
+		})
+	}
+}
+
+func TestConv2DBiasReLU(t *testing.T) {
+	for _, c := range convCases() {
+		t.Run(c.String(), func(t *testing.T) {
+			g := c.geometry(t)
+			in := inputs{c.input(1), c.filter(2), normal(3, c.f)}
+			y := reference(t, &op.Conv2D{ConvAttrs: c.a}, in[:2])
+			_, _, axis := c.a.Format.Axes()
+			inner := 1
+			if axis == 1 {
+				inner = g.H.Out * g.W.Out
+			}
+			want := make([]float64, len(y))
+			for i := range y {
+				want[i] = max(y[i]+float64(in.f(2)[i/inner%c.f]), 0)
+			}
+			verify(t, in, []result{{want, numtest.Reduction}}, func(e Env) (prepared, error) {
+				k, err := NewConv2D(e, g, ConvOptions{Bias: true, ReLU: true})
+				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
+			})
+		})
+	}
+}
+
+func TestConv2DBackwardInput(t *testing.T) {
+	for _, c := range convCases() {
+		t.Run(c.String(), func(t *testing.T) {
+			g := c.geometry(t)
+			in := inputs{normal(1, g.Output()...), c.filter(2)}
+			o := &op.Conv2DBackwardInput{ConvAttrs: c.a, InputShape: g.Input()}
+			against(t, o, numtest.Reduction, in, func(e Env) (prepared, error) {
+				k, err := NewConv2DBackwardInput(e, g)
+				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1)) }}, err
+			})
+		})
+	}
+}
+
+func TestConv2DBackwardFilter(t *testing.T) {
+	for _, c := range convCases() {
+		t.Run(c.String(), func(t *testing.T) {
+			g := c.geometry(t)
+			in := inputs{c.input(1), normal(2, g.Output()...)}
+			o := &op.Conv2DBackwardFilter{ConvAttrs: c.a, FilterShape: g.Filter()}
+			against(t, o, numtest.Reduction, in, func(e Env) (prepared, error) {
+				k, err := NewConv2DBackwardFilter(e, g)
+				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1)) }}, err
+			})
+		})
+	}
+}
+
+// A NaN in one element reaches exactly the outputs whose windows see it.
+func TestConv2DPropagatesNaN(t *testing.T) {
+	c := convCase{1, 6, 6, 4, 3, 3, 5, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}}
+	g := c.geometry(t)
+	x := c.input(1)
+	x.Data.([]float32)[(2*6+3)*4+1] = nan32
+	in := inputs{x, c.filter(2)}
+	against(t, &op.Conv2D{ConvAttrs: c.a}, numtest.Reduction, in, func(e Env) (prepared, error) {
+		k, err := NewConv2D(e, g, ConvOptions{})
+		return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1), nil) }}, err
+	})
+}
+
+// Blocks of the patch matrix may be asked for in any cut.
+func TestPatchesBlock(t *testing.T) {
+	for _, c := range convCases() {
+		if c.a.Format == shape.NCHW {
+			continue
+		}
+		g := c.geometry(t)
+		x := c.input(1).Data.([]float32)
+		for group := range g.Groups {
+			cg := g.C / g.Groups
+			taps := forwardTaps(g)
+			p := newPatches(g.H.In, g.W.In, g.C, group*cg, cg, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
+			p.x = x
+			at := func(r, k int) float32 {
+				n, i, j := r/(g.H.Out*g.W.Out), r/g.W.Out%g.H.Out, r%g.W.Out
+				tp := taps[k/cg]
+				h, w := i*g.H.Stride+tp.dh, j*g.W.Stride+tp.dw
+				if h < 0 || h >= g.H.In || w < 0 || w >= g.W.In {
+					return 0
+				}
+				return x[((n*g.H.In+h)*g.W.In+w)*g.C+group*cg+k%cg]
+			}
+			rows, cols := g.N*g.H.Out*g.W.Out, len(taps)*cg
+			for _, b := range [][2]int{{1, 1}, {3, 5}, {7, 4}, {12, 16}, {rows, cols}} {
+				nr, nc := min(b[0], rows), min(b[1], cols)
+				for r0 := 0; r0 < rows; r0 += nr {
+					for c0 := 0; c0 < cols; c0 += nc {
+						nr, nc := min(nr, rows-r0), min(nc, cols-c0)
+						ld := nc + 3
+						dst, check := numtest.Guarded((nr-1)*ld + nc)
+						for i := range dst {
+							dst[i] = 777
+						}
+						p.Block(dst, ld, r0, nr, c0, nc)
+						check(t)
+						for r := range nr {
+							for k := range nc {
+								if want := at(r0+r, c0+k); dst[r*ld+k] != want {
+									t.Fatalf("%v: block of %d×%d at (%d, %d): element (%d, %d) is %v, want %v", c, nr, nc, r0, c0, r, k, dst[r*ld+k], want)
+								}
+							}
+							for k := nc; k < ld && r < nr-1; k++ {
+								require.Equal(t, float32(777), dst[r*ld+k], "%v: wrote between rows", c)
+							}
+						}
+					}
+				}
+				if rows*cols > 4000 && b[0] < 12 {
+					break // small cuts of large matrices take long and show nothing new
+				}
+			}
+		}
+	}
+}
+
+func TestConvRefusesBadGeometry(t *testing.T) {
+	e := Env{}
+	good := convCase{1, 4, 4, 4, 3, 3, 4, op.ConvAttrs{}}.geometry(t)
+	for name, spoil := range map[string]func(*op.ConvGeometry){
+		"nothing": func(g *op.ConvGeometry) { *g = op.ConvGeometry{} },
+		"groups":  func(g *op.ConvGeometry) { g.Groups = 3 },
+		"stride":  func(g *op.ConvGeometry) { g.H.Stride = 0 },
+		"output":  func(g *op.ConvGeometry) { g.W.Out = 0 },
+	} {
+		g := good
+		spoil(&g)
+		_, err := NewConv2D(e, g, ConvOptions{})
+		require.ErrorContains(t, err, "not the geometry", name)
+		_, err = NewConv2DBackwardInput(e, g)
+		require.ErrorContains(t, err, "not the geometry", name)
+		_, err = NewConv2DBackwardFilter(e, g)
+		require.ErrorContains(t, err, "not the geometry", name)
+	}
+}
+
+func TestTransposeAndPermute(t *testing.T) {
+	for _, c := range []struct{ dims, axes []int }{
+		{[]int{1}, []int{0}}, {[]int{5}, []int{0}}, {[]int{33, 65}, []int{1, 0}}, {[]int{2, 3, 4, 5}, []int{0, 3, 1, 2}},
+		{[]int{3, 35, 34, 6}, []int{0, 2, 3, 1}}, {[]int{2, 3, 4, 5}, []int{3, 2, 1, 0}}, {[]int{2, 3, 4, 5}, []int{0, 2, 1, 3}},
+		{[]int{2, 1, 4, 1, 7}, []int{4, 3, 2, 1, 0}}, {[]int{1, 1}, []int{1, 0}}, {[]int{4, 5, 6}, []int{0, 1, 2}}, {[]int{4, 5, 6}, []int{1, 0, 2}},
+		{[]int{7, 3, 3, 70}, []int{2, 3, 0, 1}}, {[]int{64, 3, 64, 5}, []int{0, 3, 2, 1}},
+	} {
+		t.Run(fmt.Sprint(c.dims, c.axes), func(t *testing.T) {
+			against(t, &op.Permute{Axes: c.axes}, numtest.Elementwise, inputs{normal(1, c.dims...)}, func(e Env) (prepared, error) {
+				k, err := NewPermute(e.Pool, c.dims, c.axes)
+				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+			})
+		})
+	}
+	for _, c := range []struct{ dims, axes []int }{{[]int{2, 3}, []int{0}}, {[]int{2, 3}, []int{0, 0}}, {[]int{2, 3}, []int{0, 2}}, {[]int{2, 0}, []int{0, 1}}} {
+		_, err := NewPermute(nil, c.dims, c.axes)
+		require.Error(t, err)
+	}
+	_, err := NewTranspose(nil, 1, 0, 3)
+	require.Error(t, err)
+}
+
+// The assembly copies what its plain twin copies and touches nothing else.
+func TestCopyRuns(t *testing.T) {
+	defer func(n int) { fastRuns = n }(fastRuns)
+	levels := []int{0}
+	if fastRuns > 0 {
+		levels = append(levels, fastRuns)
+	}
+	for _, fastRuns = range levels {
+		for n := range 70 {
+			for _, count := range []int{0, 1, 2, 7} {
+				ld, step := n+3, n+1
+				src, checkSrc := numtest.Guarded(max((count-1)*step+n, 0))
+				dst, checkDst := numtest.Guarded(max((count-1)*ld+n, 0))
+				for i := range src {
+					src[i] = float32(i)
+				}
+				for i := range dst {
+					dst[i] = -1
+				}
+				copyRuns(dst, ld, src, step, count, n)
+				checkSrc(t)
+				checkDst(t)
+				for i, v := range dst {
+					want := float32(-1)
+					if q, e := i/ld, i%ld; e < n {
+						want = float32(q*step + e)
+					}
+					require.Equal(t, want, v, "run length %d, element %d, assembly up to %d", n, i, fastRuns)
+				}
+			}
+		}
+	}
+}

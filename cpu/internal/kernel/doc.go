@@ -1,0 +1,17 @@
+// Package kernel holds the float32 kernels of the CPU engine: everything between a step of a plan and the matrix
+// product below it.
+//
+// A kernel is prepared once, with all its shapes, by a New function that refuses shapes it cannot compute. It is then
+// run any number of times on slices of those shapes. Run allocates nothing, does not fail, and may be handed dirty
+// memory: it never reads an output or the scratch before writing it. A slice that is too short is a mistake of the
+// engine and panics; a longer one is used as far as the shape goes. A kernel runs once at a time, as its pool does.
+//
+// Kernels that need working memory tell how much with Workspace, in float32 elements, and take it once with
+// SetScratch. Kernels that run one after the other may share one slice, so a program needs only the largest of them.
+//
+// Images are NHWC inside. Kernels built for NCHW transpose into their scratch and back.
+//
+// Sums are split into blocks by shape alone and added in a fixed order: the same inputs give the same bits, whatever
+// worker computes which block. The matrix products, which split their depth by the number of threads, promise that for
+// a fixed number of threads.
+package kernel

@@ -1,0 +1,166 @@
+package kernel
+
+// patches is the patch matrix of a convolution, which exists only implicitly ([gemm.Source]): row (n·rows+i)·cols+j
+// holds, tap after tap, the channels of the image elements that a window at output position (i, j) of image n covers,
+// and 0 where the window hangs over the border.
+//
+// Taps are arbitrary offsets, so that strides, dilations and the phases of a strided backward pass are all the same
+// thing. Neighbouring taps of one image row that lie next to each other in memory are joined into one run.
+type patches struct {
+	x                []float32 // NHWC images; set before each product
+	h, w             int       // rows and columns of an image
+	pixel            int       // elements from one column to the next: all channels
+	first, c         int       // first channel taken and their number
+	rows, cols       int       // output positions
+	strideH, strideW int
+	runs             []run
+}
+
+// run is a number of taps whose elements are contiguous: tap t covers the image element (i·strideH+dh, j·strideW+dw+t).
+type run struct {
+	dh, dw, taps int
+	k0           int // column of the patch matrix at which it starts
+	inLo, inHi   int // output columns j in [inLo, inHi) have all taps inside the image
+}
+
+// tap is the offset of an image element from the window's output position times the stride.
+type tap struct{ dh, dw int }
+
+// newPatches describes the windows of taps over images of h×w×pixel elements.
+func newPatches(h, w, pixel, first, c, rows, cols, strideH, strideW int, taps []tap) *patches {
+	p := &patches{h: h, w: w, pixel: pixel, first: first, c: c, rows: rows, cols: cols, strideH: strideH, strideW: strideW}
+	for i, t := range taps {
+		if n := len(p.runs); n > 0 && pixel == c {
+			if last := &p.runs[n-1]; last.dh == t.dh && last.dw+last.taps == t.dw {
+				last.taps++
+				continue
+			}
+		}
+		p.runs = append(p.runs, run{dh: t.dh, dw: t.dw, taps: 1, k0: i * c})
+	}
+	for i := range p.runs {
+		r := &p.runs[i]
+		r.inLo = min(max(ceilDiv(-r.dw, strideW), 0), cols)
+		r.inHi = min(max(ceilDiv(w-(r.dw+r.taps-1), strideW), r.inLo), cols)
+	}
+	return p
+}
+
+// ceilDiv is a/b rounded up, for b > 0 and any a.
+func ceilDiv(a, b int) int {
+	if a <= 0 {
+		return -(-a / b)
+	}
+	return (a + b - 1) / b
+}
+
+// Block implements [gemm.Source].
+func (p *patches) Block(dst []float32, ld, r0, nr, c0, nc int) {
+	n, i, j := r0/(p.rows*p.cols), r0/p.cols%p.rows, r0%p.cols
+	for done := 0; done < nr; { // one row of output positions after the other
+		count := min(p.cols-j, nr-done)
+		to := dst[done*ld:]
+		for ri := range p.runs {
+			r := &p.runs[ri]
+			length := r.taps * p.c
+			lo, hi := max(c0-r.k0, 0), min(c0+nc-r.k0, length)
+			if lo >= hi {
+				if r.k0 >= c0+nc {
+					break
+				}
+				continue
+			}
+			at := r.k0 + lo - c0
+			si := i*p.strideH + r.dh
+			if uint(si) >= uint(p.h) {
+				zeroRuns(to[at:], ld, count, hi-lo)
+				continue
+			}
+			p.runRow(to[at:], ld, r, (n*p.h+si)*p.w, j, count, lo, hi)
+		}
+		done += count
+		j = 0
+		if i++; i == p.rows {
+			i, n = 0, n+1
+		}
+	}
+}
+
+// runRow writes elements [lo, hi) of a run for the output columns [j, j+count); row is the number of the image row's
+// first pixel.
+func (p *patches) runRow(dst []float32, ld int, r *run, row, j, count, lo, hi int) {
+	end := j + count
+	inLo, inHi := min(max(r.inLo, j), end), min(max(r.inHi, j), end)
+	for q := j; q < inLo; q++ {
+		p.edge(dst[(q-j)*ld:], r, row, q, lo, hi)
+	}
+	if inLo < inHi {
+		src := p.x[(row+inLo*p.strideW+r.dw)*p.pixel+p.first+lo:]
+		copyRuns(dst[(inLo-j)*ld:], ld, src, p.strideW*p.pixel, inHi-inLo, hi-lo)
+	}
+	for q := max(inHi, inLo); q < end; q++ {
+		p.edge(dst[(q-j)*ld:], r, row, q, lo, hi)
+	}
+}
+
+// edge writes elements [lo, hi) of a run that may hang over the left or right border.
+func (p *patches) edge(dst []float32, r *run, row, j, lo, hi int) {
+	col := j*p.strideW + r.dw
+	from := min(max(-col*p.c, lo), hi)      // first element inside the image
+	to := max(min((p.w-col)*p.c, hi), from) // first one behind it
+	clear(dst[:from-lo])
+	if from < to {
+		at := row*p.pixel + p.first + col*p.pixel // runs of several taps have pixel == c
+		copy(dst[from-lo:to-lo], p.x[at+from:at+to])
+	}
+	clear(dst[to-lo : hi-lo])
+}
+
+// copyRunsGo is the plain twin of copyRuns, and its form for long runs.
+func copyRunsGo(dst []float32, ld int, src []float32, step, count, n int) {
+	for q := range count {
+		d, s := dst[q*ld:q*ld+n], src[q*step:q*step+n]
+		if n >= 48 {
+			copy(d, s)
+			continue
+		}
+		for len(d) >= 4 { // a call of memmove would cost more than the run
+			*(*[4]float32)(d) = *(*[4]float32)(s)
+			d, s = d[4:], s[4:]
+		}
+		for i := range d {
+			d[i] = s[i]
+		}
+	}
+}
+
+// zeroRuns clears count runs of n elements, ld apart.
+func zeroRuns(dst []float32, ld, count, n int) {
+	for range count - 1 {
+		clear(dst[:n])
+		dst = dst[ld:]
+	}
+	clear(dst[:n])
+}
+
+// tapWeights is the weight matrix of a backward pass to the input, which exists only implicitly ([gemm.Source]): row c
+// holds, tap after tap, the filters of input channel c. The stored kernel is (taps, c, ld) with the group's filters
+// starting at first.
+type tapWeights struct {
+	w        []float32 // set before each product
+	taps     []int     // taps of the kernel in the order of the columns
+	c        int       // input channels of a group
+	first, f int       // first filter taken and their number
+	ld       int       // all filters
+}
+
+// Block implements [gemm.Source].
+func (t *tapWeights) Block(dst []float32, ld, r0, nr, c0, nc int) {
+	for done := 0; done < nc; {
+		at, lo := (c0+done)/t.f, (c0+done)%t.f
+		n := min(t.f-lo, nc-done)
+		src := t.w[(t.taps[at]*t.c+r0)*t.ld+t.first+lo:]
+		copyRuns(dst[done:], ld, src, t.ld, nr, n)
+		done += n
+	}
+}

@@ -1,0 +1,168 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+)
+
+// SoftmaxCrossEntropy is [op.SoftmaxCrossEntropy] and its gradient, both from one evaluation of the exponentials when
+// both are asked for. A row whose label is out of range gives NaN.
+type SoftmaxCrossEntropy struct {
+	rowLoop
+	loss, dlogits, logits, dloss []float32
+	labels                       []int
+}
+
+// NewSoftmaxCrossEntropy prepares losses and gradients of n rows with c classes.
+func NewSoftmaxCrossEntropy(p *pool.Pool, n, c int) (*SoftmaxCrossEntropy, error) {
+	k := &SoftmaxCrossEntropy{}
+	return k, k.prepare(p, "SoftmaxCrossEntropy", n, c, k.one)
+}
+
+// Run computes loss (n) and dlogits (n, c) from logits (n, c), labels (n) and dloss (n), the gradient of the losses.
+// loss or dlogits may be nil when it is not wanted; without dlogits, dloss is not read. dlogits may be the memory of
+// logits.
+func (k *SoftmaxCrossEntropy) Run(loss, dlogits, logits []float32, labels []int, dloss []float32) {
+	k.loss, k.dlogits, k.logits, k.labels, k.dloss = loss, dlogits, logits, labels, dloss
+	k.loop.run()
+}
+
+func (k *SoftmaxCrossEntropy) one(r int) {
+	x, label := k.row(k.logits, r), k.labels[r]
+	top, score := maximum(x), math.NaN()
+	if label >= 0 && label < k.c {
+		score = float64(x[label])
+	}
+	var total float64
+	if k.dlogits == nil {
+		for _, v := range x {
+			total += math.Exp(float64(v) - top)
+		}
+	} else {
+		total = k.gradient(r, label, x, top)
+	}
+	if k.loss != nil {
+		k.loss[r] = float32(math.Log(total) - (score - top))
+	}
+}
+
+// gradient writes the row's gradient and returns Σ exp(x−top).
+func (k *SoftmaxCrossEntropy) gradient(r, label int, x []float32, top float64) float64 {
+	dx := k.row(k.dlogits, r)
+	total := exps(dx, x, top)
+	f := float64(k.dloss[r])
+	if label < 0 || label >= k.c {
+		f = math.NaN()
+		label = 0
+	}
+	var others float64 // 1 − p of the label without cancellation
+	for i, e := range dx {
+		if i != label {
+			others += float64(e)
+		}
+		dx[i] = float32(float64(e) / total * f)
+	}
+	dx[label] = float32(-others / total * f)
+	return total
+}
+
+// CrossEntropy is [op.CrossEntropy]: −log of the label's probability, clipped to [1e-7, 1−1e-7] as in Keras. A row whose
+// label is out of range gives NaN.
+type CrossEntropy struct {
+	rowLoop
+	loss, probs []float32
+	labels      []int
+}
+
+// NewCrossEntropy prepares losses of n rows with c classes.
+func NewCrossEntropy(p *pool.Pool, n, c int) (*CrossEntropy, error) {
+	k := &CrossEntropy{}
+	return k, k.prepare(p, "CrossEntropy", n, c, k.one)
+}
+
+// Run computes loss (n) from probs (n, c) and labels (n).
+func (k *CrossEntropy) Run(loss, probs []float32, labels []int) {
+	k.loss, k.probs, k.labels = loss, probs, labels
+	k.loop.run()
+}
+
+// clipAt is how near a probability of [CrossEntropy] may come to 0 and 1: keras.config.epsilon().
+const clipAt = 1e-7
+
+func (k *CrossEntropy) one(r int) {
+	p := math.NaN()
+	if label := k.labels[r]; label >= 0 && label < k.c {
+		p = float64(k.row(k.probs, r)[label])
+	}
+	k.loss[r] = float32(-math.Log(min(max(p, clipAt), 1-clipAt))) // min and max hand NaN on
+}
+
+// CrossEntropyGrad is [op.CrossEntropyGrad]: −dloss/p at the label where p was not clipped, 0 elsewhere.
+type CrossEntropyGrad struct {
+	rowLoop
+	dprobs, probs, dloss []float32
+	labels               []int
+}
+
+// NewCrossEntropyGrad prepares gradients of n rows with c classes.
+func NewCrossEntropyGrad(p *pool.Pool, n, c int) (*CrossEntropyGrad, error) {
+	k := &CrossEntropyGrad{}
+	return k, k.prepare(p, "CrossEntropyGrad", n, c, k.one)
+}
+
+// Run computes dprobs (n, c) from probs (n, c), labels (n) and dloss (n).
+func (k *CrossEntropyGrad) Run(dprobs, probs []float32, labels []int, dloss []float32) {
+	k.dprobs, k.probs, k.labels, k.dloss = dprobs, probs, labels, dloss
+	k.loop.run()
+}
+
+func (k *CrossEntropyGrad) one(r int) {
+	d, label := k.row(k.dprobs, r), k.labels[r]
+	if label < 0 || label >= k.c {
+		for i := range d {
+			d[i] = float32(math.NaN())
+		}
+		return
+	}
+	p := float64(k.row(k.probs, r)[label])
+	clear(d)
+	if p < clipAt || p > 1-clipAt { // false for NaN, which is handed on
+		return
+	}
+	d[label] = float32(-float64(k.dloss[r]) / p)
+}
+
+// TopKCorrect counts the rows whose label is among the k best scores, [op.TopKCorrect]: fewer than k scores are
+// strictly greater, and the label's own is not NaN. A label out of range is not among them.
+type TopKCorrect struct{ n, c, k int }
+
+// NewTopKCorrect prepares the count over n rows with c classes.
+func NewTopKCorrect(n, c, k int) (*TopKCorrect, error) {
+	if n < 1 || c < 1 || k < 1 {
+		return nil, fmt.Errorf("kernel: TopKCorrect of %d rows with %d classes and k %d; each must be at least 1", n, c, k)
+	}
+	return &TopKCorrect{n, c, k}, nil
+}
+
+// Run returns the count for scores (n, c) and labels (n).
+func (k *TopKCorrect) Run(scores []float32, labels []int) float32 {
+	correct := 0
+	for r := range k.n {
+		row, label := scores[r*k.c:(r+1)*k.c], labels[r]
+		if label < 0 || label >= k.c {
+			continue
+		}
+		score, better := row[label], 0
+		for _, v := range row {
+			if v > score {
+				better++
+			}
+		}
+		if score == score && better < k.k { // score ≠ score for NaN
+			correct++
+		}
+	}
+	return float32(correct)
+}

@@ -1,0 +1,42 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+)
+
+// MatMul is [op.MatMul] with an optional bias and ReLU: op(a)·op(b) (+ bias) → (m, n). A dense layer is one of these, and
+// so are both of its gradients: dx = dy·Wᵀ and dW = xᵀ·dy.
+type MatMul struct {
+	Scratch
+	product groupedProduct
+	bias    bool
+}
+
+// MatMulOptions say how the factors are stored and what is done to the sums.
+type MatMulOptions struct {
+	TransA, TransB bool // a is stored (k, m), b is stored (n, k)
+	Bias, ReLU     bool // add bias[j] to column j; then max(·, 0)
+}
+
+// NewMatMul prepares the product of an m×k by a k×n matrix.
+func NewMatMul(e Env, m, n, k int, o MatMulOptions) (*MatMul, error) {
+	if m < 1 || n < 1 || k < 1 {
+		return nil, fmt.Errorf("kernel: MatMul of %d×%d by %d×%d; every size must be at least 1", m, k, k, n)
+	}
+	mm := &MatMul{bias: o.Bias}
+	mm.product = newGroupedProduct(e, &mm.Scratch, []gemm.Args{{M: m, N: n, K: k, ReLU: o.ReLU,
+		A: gemm.Operand{Trans: o.TransA}, B: gemm.Operand{Trans: o.TransB}}})
+	return mm, nil
+}
+
+// Run computes y from a and b and, if prepared with Bias, bias (n). y must not overlap them.
+func (k *MatMul) Run(y, a, b, bias []float32) {
+	args := &k.product.args[0]
+	args.A.Data, args.B.Data, args.C = a, b, y
+	if k.bias {
+		args.Bias = bias
+	}
+	k.product.run(&k.Scratch)
+}

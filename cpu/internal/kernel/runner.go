@@ -1,0 +1,140 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+)
+
+// phase is one parallel loop of a kernel. It binds the loop's body once, so that running it does not allocate.
+type phase struct {
+	pool  *pool.Pool
+	parts int
+	body  func(worker, part int)
+}
+
+// newPhase prepares a loop over parts on p.
+func newPhase(p *pool.Pool, parts int, body func(worker, part int)) phase {
+	return phase{pool: p, parts: parts, body: body}
+}
+
+// Do implements [pool.Task].
+func (f *phase) Do(worker, part int) { f.body(worker, part) }
+
+// run executes all parts and returns when they are done.
+func (f *phase) run() {
+	if f.parts == 1 { // too small to wake anybody up
+		f.body(0, 0)
+		return
+	}
+	f.pool.Run(f, f.parts)
+}
+
+// grain is the number of elements that make a part of an elementwise loop: 64 KiB a slice, so that a part outweighs
+// handing it out and stays in the second-level cache.
+const grain = 16 << 10
+
+// split is the partition of n items into parts of equal size; the last one may be smaller. It depends on the numbers
+// only, never on the number of workers.
+type split struct {
+	n, size, parts int
+}
+
+// splitBy cuts n items of cost elements each into parts of about grain elements.
+func splitBy(n, cost int) split { return splitInto(n, (n*max(cost, 1)+grain-1)/grain) }
+
+// splitInto cuts n items into at most parts parts.
+func splitInto(n, parts int) split {
+	parts = max(min(parts, n), 1)
+	size := (n + parts - 1) / parts
+	if size == 0 {
+		return split{n: n, size: 1, parts: 1}
+	}
+	return split{n: n, size: size, parts: (n + size - 1) / size}
+}
+
+// bounds returns the items [lo, hi) of a part.
+func (s split) bounds(part int) (lo, hi int) {
+	return min(part*s.size, s.n), min((part+1)*s.size, s.n)
+}
+
+// partsPerWorker is how finely loops of uneven or costly items are cut: enough to even out the load.
+const partsPerWorker = 4
+
+// Scratch is the working memory of a kernel, embedded in those that need one.
+type Scratch struct {
+	need int
+	mem  []float32
+}
+
+// Workspace returns the number of float32 elements that SetScratch wants.
+func (s *Scratch) Workspace() int { return s.need }
+
+// SetScratch hands the kernel its working memory: at least Workspace elements, which may hold anything. It is the
+// kernel's own only while Run runs, so that kernels of one program share it.
+func (s *Scratch) SetScratch(mem []float32) {
+	if len(mem) < s.need {
+		panic(fmt.Sprintf("kernel: scratch of %d elements, want %d: a mistake of the engine's memory plan", len(mem), s.need))
+	}
+	s.mem = mem[:s.need:s.need]
+}
+
+// reserve enlarges the scratch by n elements and returns their range; ranges are rounded up to whole cache lines.
+func (s *Scratch) reserve(n int) area {
+	const line = 16
+	a := area{lo: s.need, n: n}
+	s.need += (n + line - 1) / line * line
+	return a
+}
+
+// area is a range of a kernel's scratch.
+type area struct{ lo, n int }
+
+// of returns the range's memory.
+func (a area) of(s *Scratch) []float32 { return s.mem[a.lo : a.lo+a.n : a.lo+a.n] }
+
+// count returns the product of the dimensions of a shape.
+func count(dims ...int) int {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	return n
+}
+
+// Channels is the place of a channel axis in a dense array: Outer × C × Inner elements. Inner is 1 when the channels
+// are the last axis.
+type Channels struct{ Outer, C, Inner int }
+
+// ChannelsOf returns the place of an axis in a shape; negative axes count from the end.
+func ChannelsOf(dims []int, axis int) (Channels, error) {
+	if axis < 0 {
+		axis += len(dims)
+	}
+	if axis < 0 || axis >= len(dims) {
+		return Channels{}, fmt.Errorf("kernel: axis %d of a shape with %d axes; use %d … %d", axis, len(dims), -len(dims), len(dims)-1)
+	}
+	c := Channels{Outer: count(dims[:axis]...), C: dims[axis], Inner: count(dims[axis+1:]...)}
+	return c, c.check()
+}
+
+// Len is the number of elements.
+func (c Channels) Len() int { return c.Outer * c.C * c.Inner }
+
+// Rows is the number of elements of one channel.
+func (c Channels) Rows() int { return c.Outer * c.Inner }
+
+func (c Channels) check() error {
+	if c.Outer < 1 || c.C < 1 || c.Inner < 1 {
+		return fmt.Errorf("kernel: an array of %d × %d × %d elements; every axis must have at least 1", c.Outer, c.C, c.Inner)
+	}
+	return nil
+}
+
+// checkLen refuses lengths that no array has.
+func checkLen(kernel string, n int) error {
+	if n < 1 {
+		return fmt.Errorf("kernel: %s of %d elements; want at least 1", kernel, n)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package cpu
+
+import (
+	"fmt"
+	"unsafe"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// memory tells where each value of a plan is. Its slices are indexed by Value.ID.
+type memory struct {
+	arrays []op.Array  // every value that is bound
+	f32    [][]float32 // the same memory, for the float32 kernels
+	arena  []byte
+	shared map[*graph.Value][]*graph.Value // external value → the values that use its memory, itself included
+}
+
+// cacheLine aligns the arena; offsets in it are multiples of the same.
+const cacheLine = 64
+
+func newMemory(p *graph.Plan) (*memory, error) {
+	m := &memory{
+		arrays: make([]op.Array, len(p.Values)),
+		f32:    make([][]float32, len(p.Values)),
+		arena:  alignedBytes(p.ArenaBytes),
+		shared: map[*graph.Value][]*graph.Value{},
+	}
+	for _, v := range p.Values {
+		root := v.Root()
+		if root.Where == graph.External {
+			m.shared[root] = append(m.shared[root], v)
+			continue
+		}
+		a, err := arrayAt(m.arena[root.Offset:], v)
+		if err != nil {
+			return nil, err
+		}
+		m.set(v, a.Data)
+	}
+	return m, nil
+}
+
+// alignedBytes returns n zeroed bytes that start at a cache line.
+func alignedBytes(n int) []byte {
+	b := make([]byte, n+cacheLine)
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & (cacheLine - 1))
+	return b[skip : skip+n : skip+n]
+}
+
+// arrayAt views the start of b as the memory of v.
+func arrayAt(b []byte, v *graph.Value) (op.Array, error) {
+	n := v.Len()
+	p := unsafe.Pointer(unsafe.SliceData(b))
+	switch v.Dtype {
+	case tensor.Float32:
+		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*float32)(p), n)}, nil
+	case tensor.Float64:
+		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*float64)(p), n)}, nil
+	case tensor.Int:
+		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*int)(p), n)}, nil
+	}
+	return op.Array{}, fmt.Errorf("cpu: value %q has element type %v; supported are float32, float64 and int", v.Name, v.Dtype)
+}
+
+func (m *memory) set(v *graph.Value, data any) {
+	m.arrays[v.ID] = op.Array{Shape: v.Shape, Data: data}
+	m.f32[v.ID], _ = data.([]float32)
+}
+
+// bind makes data the memory of external value v and of all its views.
+func (m *memory) bind(v *graph.Value, a op.Array) error {
+	users, ok := m.shared[v]
+	if !ok {
+		return fmt.Errorf("cpu: value %q lives in the arena and cannot be bound", v.Name)
+	}
+	if a.Dtype() != v.Dtype || op.Len(a.Shape) != v.Len() {
+		return fmt.Errorf("cpu: value %q wants %d elements of %v, got %d of %v", v.Name, v.Len(), v.Dtype, op.Len(a.Shape), a.Dtype())
+	}
+	for _, u := range users {
+		m.set(u, a.Data)
+	}
+	return nil
+}
+
+// alignedFloats returns n zeroed elements that start at a cache line.
+func alignedFloats(n int) []float32 {
+	b := alignedBytes(4 * n)
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
+}
+
+// count returns an integer scalar, such as the number of the step.
+func (m *memory) count(id int) int { return m.arrays[id].Data.([]int)[0] }

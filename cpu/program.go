@@ -1,0 +1,202 @@
+package cpu
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// step computes one step of a plan on the memory of its values. It allocates nothing, unless it is a host operation.
+type step func(m *memory) error
+
+// program is a plan with its kernels and its arena.
+type program struct {
+	engine *Engine
+	plan   *graph.Plan
+	mem    *memory
+	steps  []step
+	copies []graph.Assign // updates that were not computed in place
+	unmet  map[*graph.Value]bool
+	closed bool
+}
+
+// Build chooses a kernel for every step.
+func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
+	if e.isClosed() {
+		return nil, errClosed
+	}
+	mem, err := newMemory(p)
+	if err != nil {
+		return nil, err
+	}
+	prog := &program{engine: e, plan: p, mem: mem, steps: make([]step, len(p.Steps)), unmet: map[*graph.Value]bool{}}
+	b := &builder{pool: e.pool, gemm: e.gemm}
+	for i, s := range p.Steps {
+		if prog.steps[i], err = b.step(s); err != nil {
+			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+		}
+	}
+	b.shareScratch()
+	for _, a := range p.Assigns {
+		if a.New.Root() != a.Target {
+			prog.copies = append(prog.copies, a)
+		}
+	}
+	for v := range mem.shared {
+		prog.unmet[v] = true
+	}
+	return prog, nil
+}
+
+// Bind implements graph.Program.
+func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
+	own, ok := b.(buffer)
+	if !ok {
+		return fmt.Errorf("cpu: a buffer of type %T belongs to another engine", b)
+	}
+	delete(p.unmet, v)
+	return p.mem.bind(v, own.data)
+}
+
+// Run implements graph.Program. A panic in a kernel or in a host operation comes back as an error.
+func (p *program) Run() (err error) {
+	if p.closed {
+		return graph.ErrClosed
+	}
+	if p.engine.isClosed() {
+		return errClosed
+	}
+	for v := range p.unmet {
+		return fmt.Errorf("cpu: value %q was never bound", v.Name)
+	}
+	at := 0
+	defer func() {
+		if r := recover(); r != nil {
+			err = p.failed(at, panicError(r))
+		}
+	}()
+	for i, s := range p.steps {
+		at = i
+		if err := s(p.mem); err != nil {
+			return p.failed(i, err)
+		}
+	}
+	for _, a := range p.copies {
+		copyArray(p.mem.arrays[a.Target.ID], p.mem.arrays[a.New.ID])
+	}
+	return nil
+}
+
+func (p *program) failed(i int, err error) error {
+	if i >= len(p.plan.Steps) {
+		return err
+	}
+	s := p.plan.Steps[i]
+	return &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+}
+
+func panicError(r any) error {
+	if err, ok := r.(error); ok {
+		return fmt.Errorf("panic: %w", err)
+	}
+	return fmt.Errorf("panic: %v", r)
+}
+
+// Close implements graph.Program.
+func (p *program) Close() error {
+	p.closed = true
+	p.mem = nil
+	p.steps = nil
+	return nil
+}
+
+func copyArray(dst, src op.Array) {
+	switch d := dst.Data.(type) {
+	case []float32:
+		copy(d, src.Data.([]float32))
+	case []float64:
+		copy(d, src.Data.([]float64))
+	case []int:
+		copy(d, src.Data.([]int))
+	}
+}
+
+// step finds the kernel of a step: ours for float32, else the operation's reference, else the host.
+func (b *builder) step(s *graph.Step) (step, error) {
+	if k, ok := kernels[s.Instr.Kind()]; ok && s.Out[0].Dtype == tensor.Float32 {
+		return k(b, s)
+	}
+	switch o := s.Instr.(type) {
+	case *graph.Copy:
+		return copyStep(s), nil
+	case op.Op:
+		return referenceStep(s, o), nil
+	case *graph.HostOp:
+		return hostStep(s, o), nil
+	}
+	return nil, fmt.Errorf("no kernel for %s on %v", s.Instr.Kind(), s.Out[0].Dtype)
+}
+
+func copyStep(s *graph.Step) step {
+	in, out := s.In[0].ID, s.Out[0].ID
+	return func(m *memory) error {
+		copyArray(m.arrays[out], m.arrays[in])
+		return nil
+	}
+}
+
+// referenceStep runs the plain loops of package graph/op on the program's memory.
+func referenceStep(s *graph.Step, o op.Op) step {
+	in := make([]op.Array, len(s.In))
+	ids := idsOf(s.In)
+	out := s.Out[0].ID
+	return func(m *memory) error {
+		for i, id := range ids {
+			in[i] = m.arrays[id]
+		}
+		return o.Reference(m.arrays[out], in)
+	}
+}
+
+// hostStep runs an operation of Gorgonia's or the user's own through its Do. Some of Gorgonia's operations write to
+// their inputs for a moment (a matmul transposes in place), so each gets copies.
+func hostStep(s *graph.Step, h *graph.HostOp) step {
+	ids := idsOf(s.In)
+	out := s.Out[0]
+	return func(m *memory) error {
+		in := make([]gorgonia.Value, len(ids))
+		for i, id := range ids {
+			c, err := op.NewArray(m.arrays[id].Dtype(), m.arrays[id].Shape.Clone())
+			if err != nil {
+				return err
+			}
+			copyArray(c, m.arrays[id])
+			in[i] = c.Value()
+		}
+		v, err := h.Op.Do(in...)
+		if err != nil {
+			return err
+		}
+		a, err := op.AsArray(v)
+		if err != nil {
+			return err
+		}
+		if a.Dtype() != out.Dtype || op.Len(a.Shape) != out.Len() {
+			return fmt.Errorf("it returned %v of shape %v, its node has %v of shape %v", a.Dtype(), a.Shape, out.Dtype, out.Shape)
+		}
+		copyArray(m.arrays[out.ID], a)
+		return nil
+	}
+}
+
+func idsOf(vs []*graph.Value) []int {
+	ids := make([]int, len(vs))
+	for i, v := range vs {
+		ids[i] = v.ID
+	}
+	return ids
+}

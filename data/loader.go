@@ -1,0 +1,120 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+
+	"github.com/stheno-ml/stheno/internal/philox"
+)
+
+// LoaderConfig says how a data set is cut into batches. Batch is required; the zero values of the others mean: in
+// order, unaltered, scaled to 0–1, NHWC, one worker per two CPUs.
+type LoaderConfig struct {
+	Batch     int       // images per batch, at least 1
+	Seed      uint64    // of shuffling and augmentation
+	Shuffle   bool      // a new order in every epoch
+	Augment   Augment   // random variation, for training
+	Normalize Normalize // bytes to float32
+	Layout    Layout    // "" or NHWC, or NCHW
+	DropLast  bool      // leave out a last batch that is not full
+	Workers   int       // goroutines that prepare batches; 0: half of GOMAXPROCS, at least 1. No effect on the values
+	Prefetch  int       // batches prepared ahead; 0: one more than Workers
+	Limit     int       // use the first so many images only; 0: all
+}
+
+// Loader serves a data set in batches, epoch by epoch. Its methods may be called from several goroutines.
+type Loader struct {
+	ds     *Dataset
+	cfg    LoaderConfig
+	tables []pixelTable
+
+	mu    sync.Mutex
+	spare []*ring // buffers of closed iterators, used again by the next
+}
+
+// NewLoader checks ds and cfg and starts nothing yet. The set must not be changed afterwards.
+func NewLoader(ds *Dataset, cfg LoaderConfig) (*Loader, error) {
+	if err := ds.Validate(); err != nil {
+		return nil, err
+	}
+	for _, f := range []struct {
+		name       string
+		value, low int
+	}{{"Batch", cfg.Batch, 1}, {"Workers", cfg.Workers, 0}, {"Prefetch", cfg.Prefetch, 0}, {"Limit", cfg.Limit, 0}, {"Augment.PadCrop", cfg.Augment.PadCrop, 0}} {
+		if f.value < f.low {
+			return nil, fmt.Errorf("data: LoaderConfig.%s is %d; expected %d or more", f.name, f.value, f.low)
+		}
+	}
+	if side := min(ds.Shape[0], ds.Shape[1]); cfg.Augment.PadCrop >= side {
+		return nil, fmt.Errorf("data: LoaderConfig.Augment.PadCrop is %d; it must be below the image's side, %d", cfg.Augment.PadCrop, side)
+	}
+	if err := cfg.Layout.check(); err != nil {
+		return nil, err
+	}
+	tables, err := cfg.Normalize.tables(ds.Shape[2])
+	if err != nil {
+		return nil, err
+	}
+	l := &Loader{ds: ds.Head(cfg.Limit), cfg: cfg, tables: tables}
+	if l.ds.Len() > math.MaxInt32 {
+		return nil, fmt.Errorf("data: %s holds %d images; at most %d can be shuffled", ds.Name, ds.Len(), math.MaxInt32)
+	}
+	if cfg.DropLast && l.ds.Len() < cfg.Batch {
+		return nil, fmt.Errorf("data: %d images give no full batch of %d, and DropLast leaves out the rest", l.ds.Len(), cfg.Batch)
+	}
+	if l.cfg.Workers == 0 {
+		l.cfg.Workers = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	if l.cfg.Prefetch == 0 {
+		l.cfg.Prefetch = l.cfg.Workers + 1
+	}
+	return l, nil
+}
+
+// Len is the number of images in an epoch, those of an incomplete last batch included unless DropLast.
+func (l *Loader) Len() int {
+	if l.cfg.DropLast {
+		return l.ds.Len() / l.cfg.Batch * l.cfg.Batch
+	}
+	return l.ds.Len()
+}
+
+// Batches is the number of batches in an epoch.
+func (l *Loader) Batches() int { return (l.Len() + l.cfg.Batch - 1) / l.cfg.Batch }
+
+// Dataset returns what is served, after Limit.
+func (l *Loader) Dataset() *Dataset { return l.ds }
+
+// order writes the samples of an epoch in order: the identity, or a Fisher–Yates shuffle that depends on (seed,
+// epoch) and the number of samples only.
+func (l *Loader) order(perm []int32, epoch uint32) {
+	for i := range perm {
+		perm[i] = int32(i)
+	}
+	if !l.cfg.Shuffle {
+		return
+	}
+	s := philox.NewSequence(l.cfg.Seed, epoch, 0, philox.StreamShuffle)
+	for i := len(perm) - 1; i > 0; i-- {
+		j := s.Intn(uint32(i + 1))
+		perm[i], perm[j] = perm[j], perm[i]
+	}
+}
+
+// fill prepares batch k of an epoch in b.
+func (l *Loader) fill(b *Batch, perm []int32, epoch uint32, k int) {
+	first := k * l.cfg.Batch
+	b.Number = k
+	b.N = min(l.cfg.Batch, l.Len()-first)
+	size := l.ds.PixelCount()
+	b.Images, b.Labels, b.Index = b.Images[:b.N*size], b.Labels[:b.N], b.Index[:b.N]
+	key := philox.Key(l.cfg.Seed)
+	for i := range b.N {
+		s := int(perm[first+i])
+		b.Index[i], b.Labels[i] = s, int(l.ds.Labels[s])
+		c := l.cfg.Augment.draw(key, epoch, uint32(s))
+		placeImage(b.Images[i*size:(i+1)*size], l.ds.Image(s), l.ds.Shape, l.tables, l.cfg.Layout == NCHW, c)
+	}
+}

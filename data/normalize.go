@@ -1,0 +1,104 @@
+package data
+
+import "fmt"
+
+// Layout is the order of the axes in a batch of float32 images.
+type Layout string
+
+const (
+	// NHWC is batch, rows, columns, channels: Keras's "channels_last". The empty Layout means the same.
+	NHWC Layout = "NHWC"
+	// NCHW is batch, channels, rows, columns: Keras's "channels_first".
+	NCHW Layout = "NCHW"
+)
+
+func (l Layout) check() error {
+	switch l {
+	case "", NHWC, NCHW:
+		return nil
+	}
+	return fmt.Errorf("data: layout %q; expected %q or %q", string(l), NHWC, NCHW)
+}
+
+// Normalize says how a pixel byte becomes a float32. The zero value scales 0–255 to 0–1, as Keras's Rescaling(1./255)
+// does. With Mean and Std, given per channel on the scale 0–1, the result is (v/255 - Mean[c]) / Std[c].
+type Normalize struct {
+	Raw  bool      // keep 0–255, for networks that scale by themselves; excludes Mean and Std
+	Mean []float32 // nil: 0
+	Std  []float32 // nil: 1
+}
+
+// Standardize returns the Normalize that gives the pixels of ds mean 0 and standard deviation 1 in every channel. Use the
+// training set's for the test set too. A channel without any variation is only centred.
+func Standardize(ds *Dataset) Normalize {
+	s := Describe(ds)
+	n := Normalize{Mean: make([]float32, len(s.Mean)), Std: make([]float32, len(s.Std))}
+	for c := range s.Mean {
+		n.Mean[c], n.Std[c] = float32(s.Mean[c]), float32(s.Std[c])
+		if n.Std[c] == 0 {
+			n.Std[c] = 1
+		}
+	}
+	return n
+}
+
+// pixelTable holds the float32 of every byte value of one channel.
+type pixelTable [256]float32
+
+// tables makes one table per channel.
+func (n Normalize) tables(channels int) ([]pixelTable, error) {
+	if n.Raw && (n.Mean != nil || n.Std != nil) {
+		return nil, fmt.Errorf("data: Normalize: Raw excludes Mean and Std")
+	}
+	for _, v := range []struct {
+		name   string
+		values []float32
+	}{{"Mean", n.Mean}, {"Std", n.Std}} {
+		if v.values != nil && len(v.values) != channels {
+			return nil, fmt.Errorf("data: Normalize: %s has %d values; the images have %d channels", v.name, len(v.values), channels)
+		}
+	}
+	ts := make([]pixelTable, channels)
+	for c := range ts {
+		mean, std := 0.0, 1.0
+		if n.Mean != nil {
+			mean = float64(n.Mean[c])
+		}
+		if n.Std != nil {
+			std = float64(n.Std[c])
+		}
+		if !(std > 0) || !(mean-mean == 0) || !(std-std == 0) { // also refuses NaN and infinities
+			return nil, fmt.Errorf("data: Normalize: channel %d has mean %v and standard deviation %v; both must be finite, the latter positive",
+				c, mean, std)
+		}
+		for v := range ts[c] {
+			x := float64(v)
+			if !n.Raw {
+				x = (x/255 - mean) / std
+			}
+			ts[c][v] = float32(x)
+		}
+	}
+	return ts, nil
+}
+
+// Apply turns src, whole images of the given shape (height, width, channels; bytes in NHWC), into dst, as many float32 in
+// layout l. It serves single images; a Loader does the same for batches.
+func (n Normalize) Apply(dst []float32, src []byte, shape [3]int, l Layout) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	size := shape[0] * shape[1] * shape[2]
+	if shape[0] <= 0 || shape[1] <= 0 || shape[2] <= 0 || len(src)%size != 0 || len(dst) != len(src) {
+		return fmt.Errorf("data: Normalize.Apply: %d bytes into %d floats; expected equally many, whole images of %d×%d×%d",
+			len(src), len(dst), shape[0], shape[1], shape[2])
+	}
+	ts, err := n.tables(shape[2])
+	if err != nil {
+		return err
+	}
+	for at := 0; at < len(src); at += size {
+		placeImage(dst[at:at+size], src[at:at+size], shape, ts, l == NCHW, crop{})
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// capture reads what outputs and updates need out of g: steps over values, in no particular order yet (order fixes
+// it). Nodes that nothing asked for, such as the gradients that Gorgonia leaves behind, are never looked at.
+func capture(g *gorgonia.ExprGraph, outputs []*gorgonia.Node, updates []op.Update) (*program, error) {
+	c := &capturer{
+		prog:   &program{producer: map[*Value]*Step{}},
+		values: map[*gorgonia.Node]*Value{},
+		rank:   map[*gorgonia.Node]int{},
+	}
+	for i, n := range g.AllNodes() {
+		c.rank[n] = i
+	}
+	for _, n := range outputs {
+		v, err := c.value(n)
+		if err != nil {
+			return nil, err
+		}
+		c.prog.outputs = append(c.prog.outputs, v)
+	}
+	if err := c.updates(updates); err != nil {
+		return nil, err
+	}
+	return c.prog, nil
+}
+
+// program is a plan in the making: what passes work on.
+type program struct {
+	steps    []*Step
+	values   []*Value
+	producer map[*Value]*Step // step that computes a value; absent for inputs and constants
+	outputs  []*Value
+	assigns  []Assign
+	host     []string // operations that run through their own Do, for the log
+}
+
+func (p *program) newValue(name string, s tensor.Shape, dt tensor.Dtype, n *gorgonia.Node) *Value {
+	v := &Value{ID: len(p.values), Name: name, Shape: s, Dtype: dt, Node: n}
+	p.values = append(p.values, v)
+	return v
+}
+
+func (p *program) addStep(s *Step) {
+	p.steps = append(p.steps, s)
+	for _, o := range s.Out {
+		p.producer[o] = s
+	}
+}
+
+type capturer struct {
+	prog   *program
+	values map[*gorgonia.Node]*Value
+	rank   map[*gorgonia.Node]int
+}
+
+// value returns the value of a node, capturing all it depends on. It walks with a stack of its own: graphs of deep
+// nets are thousands of nodes deep.
+func (c *capturer) value(root *gorgonia.Node) (*Value, error) {
+	type frame struct {
+		n        *gorgonia.Node
+		children []*gorgonia.Node
+		next     int
+	}
+	onPath := map[*gorgonia.Node]bool{}
+	stack := []*frame{{n: root}}
+	for len(stack) > 0 {
+		f := stack[len(stack)-1]
+		if c.values[f.n] != nil {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		if f.children == nil {
+			if _, ok := c.rank[f.n]; !ok {
+				return nil, &CompileError{Stage: "capture", Node: f.n.Name(), Reason: "the node is not part of this graph"}
+			}
+			f.children = op.Children(f.n)
+			onPath[f.n] = true
+		}
+		if f.next < len(f.children) {
+			child := f.children[f.next]
+			f.next++
+			if onPath[child] && c.values[child] == nil {
+				return nil, &CompileError{Stage: "capture", Node: child.Name(), Reason: "the graph has a cycle through this node"}
+			}
+			if c.values[child] == nil {
+				stack = append(stack, &frame{n: child})
+			}
+			continue
+		}
+		if err := c.node(f.n, f.children); err != nil {
+			return nil, err
+		}
+		delete(onPath, f.n)
+		stack = stack[:len(stack)-1]
+	}
+	return c.values[root], nil
+}
+
+// node captures one node whose children are captured.
+func (c *capturer) node(n *gorgonia.Node, children []*gorgonia.Node) error {
+	dt, err := dtypeOf(n)
+	if err != nil {
+		return err
+	}
+	v := c.prog.newValue(n.Name(), n.Shape().Clone(), dt, n)
+	c.values[n] = v
+	if k, ok := constantOf(n); ok {
+		a, err := op.AsArray(k)
+		if err != nil {
+			return &CompileError{Stage: "capture", Node: n.Name(), Reason: "a constant of an element type that is not supported", Err: err}
+		}
+		v.Const = &a
+		return nil
+	}
+	if n.Op() == nil {
+		v.Input = true
+		return nil
+	}
+	in := make([]*Value, len(children))
+	for i, child := range children {
+		in[i] = c.values[child]
+	}
+	instr, err := c.instr(n, in)
+	if err != nil {
+		return err
+	}
+	c.prog.addStep(&Step{Instr: instr, In: in, Out: []*Value{v}, rank: c.rank[n]})
+	return nil
+}
+
+func (c *capturer) instr(n *gorgonia.Node, in []*Value) (Instr, error) {
+	switch o := n.Op().(type) {
+	case op.Op:
+		return o, nil
+	default:
+		if instr, ok := recognise(o, in); ok {
+			return instr, nil
+		}
+		if err := hostable(n); err != nil {
+			return nil, err
+		}
+		c.prog.host = append(c.prog.host, o.String())
+		return &HostOp{Op: o}, nil
+	}
+}
+
+func (c *capturer) updates(updates []op.Update) error {
+	seen := map[*gorgonia.Node]bool{}
+	for _, u := range updates {
+		if u.Target == nil || u.New == nil {
+			return &CompileError{Stage: "capture", Reason: "an update has a nil Target or New"}
+		}
+		name := u.Target.Name()
+		switch {
+		case u.Target.Op() != nil:
+			return &CompileError{Stage: "capture", Node: name, Reason: "the target of an update must be an input of the graph",
+				Remedy: "make it with gorgonia.NewTensor and give it a value"}
+		case seen[u.Target]:
+			return &CompileError{Stage: "capture", Node: name, Reason: "two updates have the same target"}
+		case !sameShape(u.Target.Shape(), u.New.Shape()):
+			return &CompileError{Stage: "capture", Node: name,
+				Reason: fmt.Sprintf("the update has shape %v, its target %v", u.New.Shape(), u.Target.Shape())}
+		}
+		seen[u.Target] = true
+		v, err := c.value(u.New)
+		if err != nil {
+			return err
+		}
+		t, err := c.value(u.Target)
+		if err != nil {
+			return err
+		}
+		if t.Dtype != v.Dtype {
+			return &CompileError{Stage: "capture", Node: name,
+				Reason: fmt.Sprintf("the update is %v, its target %v", v.Dtype, t.Dtype)}
+		}
+		t.Variable = true
+		c.prog.assigns = append(c.prog.assigns, Assign{Target: t, New: v})
+	}
+	return nil
+}
+
+func sameShape(a, b tensor.Shape) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// dtypeOf is Node.Dtype without its panic on statements.
+func dtypeOf(n *gorgonia.Node) (tensor.Dtype, error) {
+	switch t := n.Type().(type) {
+	case tensor.Dtype:
+		return t, nil
+	case gorgonia.TensorType:
+		if dt, ok := t.Of.(tensor.Dtype); ok {
+			return dt, nil
+		}
+	case *gorgonia.TensorType:
+		if dt, ok := t.Of.(tensor.Dtype); ok {
+			return dt, nil
+		}
+	}
+	return tensor.Dtype{}, &CompileError{Stage: "capture", Node: n.Name(),
+		Reason: fmt.Sprintf("a node of type %v has no element type", n.Type())}
+}
+
+// constantOf returns the value of a node that Gorgonia made as a constant.
+func constantOf(n *gorgonia.Node) (gorgonia.Value, bool) {
+	if k, ok := n.Op().(interface{ Value() gorgonia.Value }); ok {
+		return k.Value(), true
+	}
+	return nil, false
+}

@@ -1,0 +1,178 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// Option configures [Compile].
+type Option func(*options)
+
+type options struct {
+	engine  Engine
+	owned   bool // the machine closes the engine
+	outputs []*gorgonia.Node
+	updates []op.Update
+	logf    func(format string, args ...any)
+}
+
+// WithEngine runs the plan on e, which the caller opened and closes. Without it, Compile opens the CPU engine (import
+// its package) and the machine closes it.
+func WithEngine(e Engine) Option { return func(o *options) { o.engine = e } }
+
+// WithOutputs names the nodes whose values are wanted after a run. Without it, the roots of the graph are.
+func WithOutputs(nodes ...*gorgonia.Node) Option {
+	return func(o *options) { o.outputs = append(o.outputs, nodes...) }
+}
+
+// WithUpdates adds assignments that take effect at the end of every run, all at once.
+func WithUpdates(updates ...op.Update) Option {
+	return func(o *options) { o.updates = append(o.updates, updates...) }
+}
+
+// WithLog receives one line about what a user may want to know, such as operations without a kernel.
+func WithLog(logf func(format string, args ...any)) Option { return func(o *options) { o.logf = logf } }
+
+// Compile turns a finished graph into a machine: only what the outputs and the updates need is compiled and run.
+// Inputs are read from the values of their nodes (gorgonia.Let, gorgonia.WithValue) at every run.
+func Compile(g *gorgonia.ExprGraph, opts ...Option) (*Machine, error) {
+	o := options{logf: func(string, ...any) {}}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if g == nil {
+		return nil, &CompileError{Stage: "capture", Reason: "the graph is nil"}
+	}
+	if o.engine == nil {
+		e, err := Open("cpu", Config{})
+		if err != nil {
+			return nil, err
+		}
+		o.engine, o.owned = e, true
+	}
+	m, err := compile(g, o)
+	if err != nil && o.owned {
+		o.engine.Close()
+	}
+	return m, err
+}
+
+func compile(g *gorgonia.ExprGraph, o options) (*Machine, error) {
+	plan, host, err := makePlan(g, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(host) > 0 {
+		slices.Sort(host)
+		o.logf("no kernel for %s: computed by Gorgonia itself, slowly", strings.Join(slices.Compact(host), ", "))
+	}
+	prog, err := o.engine.Build(plan)
+	if err != nil {
+		return nil, &CompileError{Stage: "build", Reason: "engine " + o.engine.Name() + " cannot run the plan", Err: err}
+	}
+	m, err := newMachine(plan, prog, o)
+	if err != nil {
+		prog.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// PlanFor compiles g as [Compile] does, but stops before an engine builds it.
+func PlanFor(g *gorgonia.ExprGraph, opts ...Option) (*Plan, error) {
+	o := options{engine: Null{}}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if g == nil {
+		return nil, &CompileError{Stage: "capture", Reason: "the graph is nil"}
+	}
+	p, _, err := makePlan(g, o)
+	return p, err
+}
+
+func makePlan(g *gorgonia.ExprGraph, o options) (*Plan, []string, error) {
+	outputs := o.outputs
+	if len(outputs) == 0 && len(o.updates) == 0 {
+		outputs = roots(g)
+	}
+	if len(outputs) == 0 && len(o.updates) == 0 {
+		return nil, nil, &CompileError{Stage: "capture", Reason: "the graph computes nothing", Remedy: "name outputs with WithOutputs"}
+	}
+	for i, n := range outputs {
+		if n == nil {
+			return nil, nil, &CompileError{Stage: "capture", Reason: fmt.Sprintf("output %d is nil", i)}
+		}
+	}
+	prog, err := capture(g, outputs, o.updates)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, pass := range passes {
+		pass.run(prog, o.engine)
+	}
+	if err := order(prog, o.engine); err != nil {
+		return nil, nil, err
+	}
+	arena := planMemory(prog, o.engine)
+	return prog.plan(arena), prog.host, nil
+}
+
+// plan drops the values that passes left without use and numbers the rest in the order of their appearance.
+func (p *program) plan(arena int) *Plan {
+	plan := &Plan{Steps: p.steps, Outputs: p.outputs, Assigns: p.assigns, ArenaBytes: arena}
+	seen := map[*Value]bool{}
+	add := func(v *Value) {
+		for ; v != nil && !seen[v]; v = v.Alias {
+			seen[v] = true
+			plan.Values = append(plan.Values, v)
+		}
+	}
+	for _, v := range p.values {
+		if v.Input { // first, in the order in which the graph needs them; unused inputs were never captured
+			add(v)
+		}
+	}
+	for _, s := range p.steps {
+		for _, v := range s.In {
+			add(v)
+		}
+		for _, v := range s.Out {
+			add(v)
+		}
+	}
+	for _, a := range p.assigns {
+		add(a.Target)
+		add(a.New)
+	}
+	for i, v := range plan.Values {
+		v.ID = i
+		if v.Input {
+			plan.Inputs = append(plan.Inputs, v)
+		}
+	}
+	return plan
+}
+
+// roots returns the nodes that nothing reads, without the gradients that gorgonia.Grad leaves behind unused and
+// without inputs. ExprGraph.Roots is not used: it caches and goes stale.
+func roots(g *gorgonia.ExprGraph) []*gorgonia.Node {
+	read := map[*gorgonia.Node]bool{}
+	for _, n := range g.AllNodes() {
+		for _, c := range op.Children(n) {
+			read[c] = true
+		}
+	}
+	var out []*gorgonia.Node
+	for _, n := range g.AllNodes() {
+		if _, constant := constantOf(n); !read[n] && n.Op() != nil && !constant {
+			out = append(out, n)
+		}
+	}
+	return out
+}

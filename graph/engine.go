@@ -1,0 +1,102 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// Engine turns plans into programs for one device. An engine is safe for use by several goroutines, a program by one
+// at a time. Engines are closed explicitly, after their programs.
+type Engine interface {
+	// Name is "cpu", "cuda:0", "null".
+	Name() string
+	// Fuses says whether the engine has a kernel for a fused operation (fused.go) on elements of type dt. Passes ask
+	// before they fuse, so that an engine never sees a fused step that it cannot run.
+	Fuses(kind string, dt tensor.Dtype) bool
+	// InPlace says whether the engine's kernel for an operation on elements of type dt may write result out over input
+	// in. Elementwise tells which operations allow it by their meaning.
+	InPlace(instr Instr, dt tensor.Dtype, out, in int) bool
+	// Build chooses kernels and allocates the arena.
+	Build(p *Plan) (Program, error)
+	// Wrap makes host memory available to programs. The CPU engine uses data in place; other engines copy it on
+	// Upload and Download.
+	Wrap(data op.Array) (Buffer, error)
+	// Close frees what the engine holds. Using it afterwards is an error.
+	Close() error
+}
+
+// Program is a plan made ready to run.
+type Program interface {
+	// Bind makes b the memory of external value v from the next run on.
+	Bind(v *Value, b Buffer) error
+	// Run executes all steps and assignments once.
+	Run() error
+	// Close frees the arena.
+	Close() error
+}
+
+// Buffer is memory of an engine for one external value.
+type Buffer interface {
+	// Upload copies host data into the buffer; Download copies the buffer into host data. Both do nothing where the
+	// buffer is that host memory itself.
+	Upload(op.Array) error
+	Download(op.Array) error
+	// Close frees the buffer's memory, if it owns any.
+	Close() error
+}
+
+// Config is what an engine is opened with.
+type Config struct {
+	Threads int // worker threads of a CPU engine; 0 means one per available core
+}
+
+// Opener makes an engine for a device string such as "cpu" or "cuda:1".
+type Opener func(device string, c Config) (Engine, error)
+
+var registry = struct {
+	sync.Mutex
+	openers map[string]Opener
+}{openers: map[string]Opener{}}
+
+// Register makes a kind of engine available to [Open]; packages of engines call it in init. kind is the device string
+// up to its colon. Registering a kind twice panics: it is a mistake in the program's imports.
+func Register(kind string, o Opener) {
+	registry.Lock()
+	defer registry.Unlock()
+	if _, ok := registry.openers[kind]; ok {
+		panic(fmt.Sprintf("graph: engine kind %q registered twice", kind))
+	}
+	registry.openers[kind] = o
+}
+
+// Kinds returns the registered kinds of engine in alphabetical order.
+func Kinds() []string {
+	registry.Lock()
+	defer registry.Unlock()
+	kinds := make([]string, 0, len(registry.openers))
+	for k := range registry.openers {
+		kinds = append(kinds, k)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// Open makes the engine of a device: "cpu", "null", later "cuda" and "cuda:0". Packages of engines must be imported
+// to be known.
+func Open(device string, c Config) (Engine, error) {
+	kind, _, _ := strings.Cut(device, ":")
+	registry.Lock()
+	o, ok := registry.openers[kind]
+	registry.Unlock()
+	if !ok {
+		return nil, fmt.Errorf("graph: no engine %q in this program; known are %s (an engine is made known by importing its package)",
+			kind, strings.Join(Kinds(), ", "))
+	}
+	return o(device, c)
+}

@@ -1,0 +1,58 @@
+package graph
+
+import "fmt"
+
+// CompileError says why a graph cannot be compiled.
+type CompileError struct {
+	Stage  string // "capture", "plan memory", "build", …
+	Node   string // name of the node concerned, may be empty
+	Reason string
+	Remedy string
+	Err    error // the cause, may be nil
+}
+
+func (e *CompileError) Error() string {
+	s := "graph: " + e.Stage
+	if e.Node != "" {
+		s += fmt.Sprintf(" of %q", e.Node)
+	}
+	s += ": " + e.Reason
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *CompileError) Unwrap() error { return e.Err }
+
+// FeedError says why a machine cannot take the value bound to an input.
+type FeedError struct {
+	Node, Wanted, Got, Remedy string
+}
+
+func (e *FeedError) Error() string {
+	s := fmt.Sprintf("graph: input %q wants %s, got %s", e.Node, e.Wanted, e.Got)
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
+
+// StepError says which step of a plan failed while it ran.
+type StepError struct {
+	Step int
+	Op   string
+	Node string
+	Err  error
+}
+
+func (e *StepError) Error() string {
+	return fmt.Sprintf("graph: step %d, %s of %q: %v", e.Step, e.Op, e.Node, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *StepError) Unwrap() error { return e.Err }

@@ -1,0 +1,129 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// The fused operations that passes make of several steps. Each says which steps it stands for; its meaning is theirs.
+
+// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, ReLU if ReLU. In: x, w[, bias]; out: y.
+type FusedConv2D struct {
+	Conv       *op.Conv2D
+	Bias, ReLU bool
+}
+
+// Kind is "FusedConv2D".
+func (f *FusedConv2D) Kind() string { return "FusedConv2D" }
+
+func (f *FusedConv2D) String() string {
+	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+relu", f.ReLU)
+}
+
+// FusedMatMul is MatMul, BiasAdd over the columns if Bias, ReLU if ReLU. In: a, b[, bias]; out: y.
+type FusedMatMul struct {
+	MatMul     *op.MatMul
+	Bias, ReLU bool
+}
+
+// Kind is "FusedMatMul".
+func (f *FusedMatMul) Kind() string { return "FusedMatMul" }
+
+func (f *FusedMatMul) String() string {
+	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+relu", f.ReLU)
+}
+
+// BatchStats is BatchMean and BatchVariance of the same x in one sweep. In: x; out: mean, variance.
+type BatchStats struct{ Axis int }
+
+// Kind is "BatchStats".
+func (f *BatchStats) Kind() string   { return "BatchStats" }
+func (f *BatchStats) String() string { return fmt.Sprintf("BatchStats{axis=%d}", f.Axis) }
+
+// FusedBatchNorm is BatchNorm or BatchNormInference, then Add of a residual if Add, then ReLU if ReLU.
+// In: x, gamma, beta, mean, variance[, residual]; out: y.
+type FusedBatchNorm struct {
+	Axis      int
+	Epsilon   float64
+	Add, ReLU bool
+}
+
+// Kind is "FusedBatchNorm".
+func (f *FusedBatchNorm) Kind() string { return "FusedBatchNorm" }
+
+func (f *FusedBatchNorm) String() string {
+	return fmt.Sprintf("BatchNorm{axis=%d, epsilon=%g}", f.Axis, f.Epsilon) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+}
+
+// BatchNormSums is the pair of channel sums of a batch norm's backward pass: BatchNormGradScale and BiasGrad of dy,
+// where dy is taken as ReLUGrad(y, dy) if ReLU. In: x, mean, variance, dy[, y]; out: dgamma, dbeta.
+type BatchNormSums struct {
+	Axis    int
+	Epsilon float64
+	ReLU    bool
+}
+
+// Kind is "BatchNormSums".
+func (f *BatchNormSums) Kind() string { return "BatchNormSums" }
+
+func (f *BatchNormSums) String() string {
+	return suffix("ReLUGrad+", f.ReLU) + fmt.Sprintf("BatchNormSums{axis=%d, epsilon=%g}", f.Axis, f.Epsilon)
+}
+
+// FusedBatchNormGradInput is BatchNormGradInput of ReLUGrad(y, dy).
+// In: x, gamma, mean, variance, dy, dgamma, dbeta, y; out: dx.
+type FusedBatchNormGradInput struct{ Grad *op.BatchNormGradInput }
+
+// Kind is "FusedBatchNormGradInput".
+func (f *FusedBatchNormGradInput) Kind() string { return "FusedBatchNormGradInput" }
+
+func (f *FusedBatchNormGradInput) String() string { return "ReLUGrad+" + f.Grad.String() }
+
+// AddL2Grad is Add(g, L2PenaltyGrad(w, s)). In: g, w, s (scalar); out: g + 2·Lambda·s·w.
+type AddL2Grad struct{ Lambda float64 }
+
+// Kind is "AddL2Grad".
+func (f *AddL2Grad) Kind() string   { return "AddL2Grad" }
+func (f *AddL2Grad) String() string { return fmt.Sprintf("AddL2Grad{lambda=%g}", f.Lambda) }
+
+// MomentumUpdate is one optimizer step of one parameter: WeightDecay if it is not 0, Momentum, and then Add or, if
+// Nesterov, the Nesterov step. In: w, v, g, lr (scalar); out: w, v.
+type MomentumUpdate struct {
+	Momentum, WeightDecay float64
+	Nesterov              bool
+}
+
+// Kind is "MomentumUpdate".
+func (f *MomentumUpdate) Kind() string { return "MomentumUpdate" }
+
+func (f *MomentumUpdate) String() string {
+	return fmt.Sprintf("MomentumUpdate{momentum=%g, decay=%g}", f.Momentum, f.WeightDecay) + suffix("+nesterov", f.Nesterov)
+}
+
+// AdamUpdate is one Adam step of one parameter: WeightDecay if it is not 0, AdamMean, AdamSquare, AdamStep.
+// In: w, m, v, g, lr (scalar), t (Int scalar); out: w, m, v.
+type AdamUpdate struct {
+	Beta1, Beta2, Epsilon, WeightDecay float64
+}
+
+// Kind is "AdamUpdate".
+func (f *AdamUpdate) Kind() string { return "AdamUpdate" }
+
+func (f *AdamUpdate) String() string {
+	return fmt.Sprintf("AdamUpdate{beta1=%g, beta2=%g, epsilon=%g, decay=%g}", f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
+}
+
+// Copy copies a value. In: x; out: x.
+type Copy struct{}
+
+// Kind is "Copy".
+func (*Copy) Kind() string   { return "Copy" }
+func (*Copy) String() string { return "Copy" }
+
+func suffix(s string, on bool) string {
+	if on {
+		return s
+	}
+	return ""
+}

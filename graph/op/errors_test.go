@@ -1,0 +1,205 @@
+package op
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+// Every shape mistake is a *shape.Error with the operation, the axis, what was wanted and found, and a remedy.
+func TestShapeErrors(t *testing.T) {
+	type s = tensor.Shape
+	scalar := s{}
+	x, c := s{4, 3, 3, 5}, s{5}
+	inference := &BatchNormInference{Axis: -1, Epsilon: 1e-3}
+	for _, e := range []struct {
+		name        string
+		op          Op
+		in          []tensor.Shape
+		axis        int
+		wanted, got string
+	}{
+		{"add", &Add{}, []s{{2, 3}, {2, 4}}, 1, "input 1 of shape (2, 3)", "(2, 4)"},
+		{"add does not broadcast", &Add{}, []s{{2, 3}, {3}}, 0, "(2, 3)", "(3,)"},
+		{"add vector and scalar", &Add{}, []s{{1}, scalar}, shape.NoAxis, "(1,)", "()"},
+		{"add nothing", &Add{}, []s{{0, 3}, {0, 3}}, 0, "without empty axes", "0"},
+		{"mul", &Mul{}, []s{{2, 3}, {2, 4}}, 1, "(2, 3)", "(2, 4)"},
+		{"scale nothing", &Scale{}, []s{{2, 0}}, 1, "without empty axes", "0"},
+		{"reshape another shape", &Reshape{From: s{6}, To: s{3, 2}}, []s{{3, 2}}, 0, "(6,)", "(3, 2)"},
+		{"reshape loses elements", &Reshape{From: s{6}, To: s{2, 2}}, []s{{6}}, shape.NoAxis, "a shape of 6 elements", "(2, 2) of 4"},
+		{"reshape −1", &Reshape{From: s{6}, To: s{2, -1}}, []s{{6}}, 1, "a positive size", "-1"},
+		{"matmul inner", &MatMul{}, []s{{2, 3}, {4, 5}}, 0, "3 rows", "4"},
+		{"matmul inner, b transposed", &MatMul{TransB: true}, []s{{2, 3}, {5, 4}}, 1, "3 rows after transposition", "4"},
+		{"matmul inner, a transposed", &MatMul{TransA: true}, []s{{2, 3}, {3, 5}}, 0, "2 rows", "3"},
+		{"matmul of images", &MatMul{}, []s{x, {4, 5}}, shape.NoAxis, "2 axes", "4 axes"},
+		{"matmul by a vector", &MatMul{}, []s{{2, 3}, {3}}, shape.NoAxis, "2 axes", "1 axes"},
+		{"dropout step", &Dropout{}, []s{x, {1}}, shape.NoAxis, "without axes", "(1,)"},
+		{"dropout rate", &Dropout{Rate: 1}, []s{x, scalar}, shape.NoAxis, "below 1", "1"},
+		{"softmax of images", &Softmax{}, []s{x}, shape.NoAxis, "2 axes", "4 axes"},
+		{"softmax of nothing", &Softmax{}, []s{{3, 0}}, 1, "empty", "0"},
+		{"softmax gradient", &SoftmaxGrad{}, []s{{3, 2}, {2, 2}}, 0, "(3, 2)", "(2, 2)"},
+		{"log softmax of a vector", &LogSoftmax{}, []s{{3}}, shape.NoAxis, "2 axes", "1 axes"},
+		{"log softmax gradient", &LogSoftmaxGrad{}, []s{{3, 2}, {3, 1}}, 1, "(3, 2)", "(3, 1)"},
+		{"labels of another batch", &SoftmaxCrossEntropy{}, []s{{3, 2}, {4}}, 0, "labels of shape (3,)", "(4,)"},
+		{"one-hot labels", &SoftmaxCrossEntropy{}, []s{{3, 2}, {3, 2}}, shape.NoAxis, "labels of shape (3,)", "(3, 2)"},
+		{"loss gradient", &SoftmaxCrossEntropyGrad{}, []s{{3, 2}, {3}, {2}}, 0, "(3,)", "(2,)"},
+		{"cross entropy labels", &CrossEntropy{}, []s{{3, 2}, {1}}, 0, "labels of shape (3,)", "(1,)"},
+		{"cross entropy gradient", &CrossEntropyGrad{}, []s{{3, 2}, {3}, scalar}, shape.NoAxis, "(3,)", "()"},
+		{"mean of nothing", &Mean{}, []s{{0}}, 0, "empty", "0"},
+		{"sum of nothing", &Sum{}, []s{{2, 0}}, 1, "empty", "0"},
+		{"mean gradient of a vector", &MeanGrad{Shape: s{2}}, []s{{1}}, shape.NoAxis, "without axes", "(1,)"},
+		{"mean gradient to nothing", &MeanGrad{Shape: s{2, 0}}, []s{scalar}, 1, "empty", "(2, 0)"},
+		{"sum gradient to nothing", &SumGrad{Shape: s{-1}}, []s{scalar}, 0, "empty", "(-1,)"},
+		{"penalty of nothing", &L2Penalty{}, []s{{0}}, 0, "empty", "0"},
+		{"penalty gradient", &L2PenaltyGrad{}, []s{{3}, {3}}, shape.NoAxis, "without axes", "(3,)"},
+		{"top k labels", &TopKCorrect{K: 1}, []s{{3, 2}, {2}}, 0, "labels of shape (3,)", "(2,)"},
+		{"top 0", &TopKCorrect{}, []s{{3, 2}, {3}}, shape.NoAxis, "K of at least 1", "0"},
+		{"mean of a vector", &BatchMean{}, []s{{3}}, shape.NoAxis, "two axes or more", "(3,)"},
+		{"mean along no axis", &BatchMean{Axis: 4}, []s{x}, shape.NoAxis, "Axis between -4 and 3", "4"},
+		{"mean along −5", &BatchMean{Axis: -5}, []s{x}, shape.NoAxis, "Axis between -4 and 3", "-5"},
+		{"mean of an empty batch", &BatchMean{Axis: -1}, []s{{0, 3}}, 0, "empty", "0"},
+		{"variance with another mean", &BatchVariance{Axis: -1}, []s{x, {3}}, 0, "a mean of shape (5,)", "(3,)"},
+		{"mean gradient channels", &BatchMeanGrad{Axis: 1, Shape: x}, []s{c}, 0, "a gradient of shape (3,)", "(5,)"},
+		{"variance gradient", &BatchVarianceGrad{Axis: 1}, []s{x, {3}, c}, 0, "a gradient of shape (3,)", "(5,)"},
+		{"gamma of the wrong axis", &BatchNorm{Axis: 1}, []s{x, c, c, c, c}, 0, "gamma of shape (3,)", "(5,)"},
+		{"beta", &BatchNorm{Axis: -1}, []s{x, c, {1, 5}, c, c}, 0, "beta of shape (5,)", "(1, 5)"},
+		{"negative epsilon", &BatchNorm{Axis: -1, Epsilon: -1}, []s{x, c, c, c, c}, shape.NoAxis, "Epsilon of at least 0", "-1"},
+		{"NaN epsilon", &BatchNorm{Axis: -1, Epsilon: nan}, []s{x, c, c, c, c}, shape.NoAxis, "Epsilon of at least 0", "NaN"},
+		{"inference variance", inference, []s{x, c, c, c, {4}}, 0, "a variance of shape (5,)", "(4,)"},
+		{"scale gradient", &BatchNormGradScale{Axis: -1}, []s{x, c, c, {4, 3, 5}}, 2, "(4, 3, 3, 5)", "(4, 3, 5)"},
+		{"input gradient dgamma", &BatchNormGradInput{Axis: -1}, []s{x, c, c, c, x, {1}, c}, 0, "dgamma of shape (5,)", "(1,)"},
+		{"input gradient dy", &BatchNormGradInput{Axis: -1}, []s{x, c, c, c, {4, 3, 2, 5}, c, c}, 2, "(4, 3, 3, 5)", "(4, 3, 2, 5)"},
+		{"inference gradient", &BatchNormInferenceGradInput{Axis: -1}, []s{{2}, c, x}, 0, "gamma of shape (5,)", "(2,)"},
+		{"moving average", &MovingAverage{}, []s{c, {4}}, 0, "(5,)", "(4,)"},
+		{"momentum gradient", &Momentum{}, []s{c, {4}, scalar}, 0, "(5,)", "(4,)"},
+		{"momentum rate", &Momentum{}, []s{c, c, {1}}, shape.NoAxis, "a learning rate without axes", "(1,)"},
+		{"descend", &Descend{}, []s{c, c, {1}}, shape.NoAxis, "a learning rate without axes", "(1,)"},
+		{"nesterov", &Nesterov{}, []s{c, c, {1}, scalar}, 0, "input 2 of shape (5,)", "(1,)"},
+		{"weight decay", &WeightDecay{}, []s{c, {1, 5}}, 0, "(5,)", "(1, 5)"},
+		{"adam mean", &AdamMean{Beta: 1}, []s{c, c}, shape.NoAxis, "Beta of at least 0 and below 1", "1"},
+		{"adam square", &AdamSquare{Beta: -0.5}, []s{c, c}, shape.NoAxis, "Beta of at least 0 and below 1", "-0.5"},
+		{"adam step", &AdamStep{}, []s{c, c, {4}, scalar, scalar}, 0, "input 2 of shape (5,)", "(4,)"},
+		{"adam number of the step", &AdamStep{}, []s{c, c, c, scalar, {1}}, shape.NoAxis, "a step number without axes", "(1,)"},
+		{"adam beta", &AdamStep{Beta2: 1}, []s{c, c, c, scalar, scalar}, shape.NoAxis, "Beta2 of at least 0 and below 1", "1"},
+	} {
+		t.Run(e.name, func(t *testing.T) {
+			require.Len(t, e.in, e.op.Arity())
+			_, err := e.op.Infer(e.in)
+			var se *shape.Error
+			require.ErrorAs(t, err, &se)
+			require.Equal(t, e.op.Kind(), se.Op)
+			require.Equal(t, e.axis, se.Axis)
+			require.Contains(t, se.Wanted, e.wanted)
+			require.Contains(t, se.Got, e.got)
+			require.NotEmpty(t, se.Shapes)
+			require.NotEmpty(t, se.Remedy)
+
+			// The same mistake through Apply names the nodes.
+			g := gorgonia.NewGraph()
+			in := make([]*gorgonia.Node, len(e.in))
+			for i, s := range e.in {
+				if Len(s) == 0 {
+					return // Gorgonia has no such nodes
+				}
+				dt := tensor.Float32
+				if e.op.intInput(i) {
+					dt = tensor.Int
+				}
+				a, err := NewArray(dt, s)
+				require.NoError(t, err)
+				in[i] = feed(g, string(rune('a'+i)), a)
+			}
+			_, err = Apply(e.op, in...)
+			require.ErrorAs(t, err, &se)
+			require.Equal(t, []string{"a", "b", "c", "d", "e", "f", "g"}[:len(in)], se.Inputs)
+		})
+	}
+}
+
+// Whatever shapes come, Infer returns a shape or an error; nothing panics. Shapes that pass are computed.
+func TestInferNeverPanics(t *testing.T) {
+	rng := rand.New(rand.NewPCG(20, 21))
+	ops := []Op{}
+	for _, p := range programs(t) {
+		y, err := p.build(feedAll(gorgonia.NewGraph(), p.inputs))
+		require.NoError(t, err)
+		ops = append(ops, y.Op().(Op))
+	}
+	passed := 0
+	for range 300 {
+		for _, o := range ops {
+			in := make([]tensor.Shape, o.Arity())
+			arrays := make([]Array, len(in))
+			for i := range in {
+				in[i] = make(tensor.Shape, rng.IntN(4))
+				for j := range in[i] {
+					in[i][j] = rng.IntN(4) + rng.IntN(2) - 1
+				}
+			}
+			s, err := o.Infer(in)
+			if err != nil {
+				continue
+			}
+			passed++
+			for i := range in {
+				dt := tensor.Float64
+				if o.intInput(i) {
+					dt = tensor.Int
+				}
+				arrays[i], err = NewArray(dt, in[i])
+				require.NoError(t, err, "%s let %v pass", o, in)
+			}
+			out, err := NewArray(tensor.Float64, s)
+			require.NoError(t, err)
+			if err := o.Reference(out, arrays); err != nil {
+				require.Equal(t, "AdamStep", o.Kind(), "%v", err) // its step is 0 here
+			}
+		}
+	}
+	require.Greater(t, passed, 300, "too few random shapes fit for this test to mean anything")
+}
+
+// The text of one error, in full.
+func TestShapeErrorText(t *testing.T) {
+	g := gorgonia.NewGraph()
+	h := feed(g, "flatten", as(t, tensor.Float32, matrix(1, 3, 1, 2, 3)))
+	w := feed(g, "dense/kernel", as(t, tensor.Float32, matrix(2, 2, 1, 2, 3, 4)))
+	_, err := Apply(&MatMul{}, h, w)
+	require.EqualError(t, err, "MatMul: want a second matrix with 3 rows, got 2 on axis 0\n"+
+		"    inputs (1, 3) from \"flatten\", (2, 2) from \"dense/kernel\"; the inner sizes of a matrix product must agree")
+}
+
+// Mixed element types are found when the graph is built.
+func TestApplyRefusesMixedTypes(t *testing.T) {
+	g := gorgonia.NewGraph()
+	w := feed(g, "w", as(t, tensor.Float32, vector(1, 2)))
+	lr := feed(g, "lr", number(0.1))
+	_, err := Apply(&Descend{}, w, w, lr)
+	require.EqualError(t, err, "op: Descend: input 2 is float64, input 0 is float32; convert one of them")
+	_, err = Apply(&Dropout{}, w, feed(g, "step", number(1)))
+	require.EqualError(t, err, "op: Dropout: input 1 must be int, is float64")
+	_, err = Apply(&ReLU{}, feed(g, "labels", labels(1, 2)))
+	require.EqualError(t, err, "op: ReLU: input 0 must be float32 or float64, is int")
+	_, err = Apply(&SoftmaxCrossEntropy{}, feed(g, "logits", as(t, tensor.Float32, matrix(1, 2, 1, 2))), feed(g, "one", as(t, tensor.Float32, vector(1))))
+	require.EqualError(t, err, "op: SoftmaxCrossEntropy: input 1 must be int, is float32")
+}
+
+func TestFlatten(t *testing.T) {
+	g := gorgonia.NewGraph()
+	m := feed(g, "m", matrix(2, 2, 1, 2, 3, 4))
+	same, err := Flatten(m)
+	require.NoError(t, err)
+	require.Same(t, m, same)
+	column, err := Flatten(feed(g, "v", vector(1, 2, 3)))
+	require.NoError(t, err)
+	require.Equal(t, tensor.Shape{3, 1}, column.Shape())
+	_, err = Flatten(feed(g, "s", number(1)))
+	require.ErrorContains(t, err, "a batch axis")
+	_, err = Flatten(nil)
+	require.ErrorContains(t, err, "the input is nil")
+}

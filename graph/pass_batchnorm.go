@@ -1,0 +1,139 @@
+package graph
+
+import "github.com/stheno-ml/stheno/graph/op"
+
+// fuseBatchStats makes BatchMean and BatchVariance of one input a single step.
+func fuseBatchStats(p *program, e Engine) {
+	r := newRewriter(p)
+	for _, variance := range p.steps {
+		o, ok := variance.Instr.(*op.BatchVariance)
+		if !ok || !e.Fuses((&BatchStats{}).Kind(), variance.Out[0].Dtype) {
+			continue
+		}
+		x := variance.In[0]
+		mean := p.producer[variance.In[1]]
+		if mean == nil {
+			continue
+		}
+		m, ok := mean.Instr.(*op.BatchMean)
+		if !ok || mean.In[0] != x || axisOf(m.Axis, x.Shape) != axisOf(o.Axis, x.Shape) {
+			continue
+		}
+		s := &Step{Instr: &BatchStats{Axis: axisOf(o.Axis, x.Shape)}, In: []*Value{x}, Out: []*Value{mean.Out[0], variance.Out[0]}}
+		r.replace(s, variance, mean, variance)
+	}
+	r.finish()
+}
+
+// fuseBatchNorm makes BatchNorm or BatchNormInference [+ Add] [+ ReLU] one step.
+func fuseBatchNorm(p *program, e Engine) {
+	r := newRewriter(p)
+	for _, s := range p.steps {
+		f := &FusedBatchNorm{}
+		switch o := s.Instr.(type) {
+		case *op.BatchNorm:
+			f.Axis, f.Epsilon = axisOf(o.Axis, s.In[0].Shape), o.Epsilon
+		case *op.BatchNormInference:
+			f.Axis, f.Epsilon = axisOf(o.Axis, s.In[0].Shape), o.Epsilon
+		default:
+			continue
+		}
+		if r.dead[s] || !e.Fuses(f.Kind(), s.Out[0].Dtype) {
+			continue
+		}
+		in, last, parts := append([]*Value(nil), s.In...), s, []*Step{s}
+		if add := r.only(last.Out[0]); add != nil {
+			if _, ok := add.Instr.(*op.Add); ok {
+				z := add.In[0]
+				if z == last.Out[0] {
+					z = add.In[1]
+				}
+				f.Add = true
+				in, last, parts = append(in, z), add, append(parts, add)
+			}
+		}
+		if relu := r.only(last.Out[0]); relu != nil {
+			if _, ok := relu.Instr.(*op.ReLU); ok {
+				f.ReLU = true
+				last, parts = relu, append(parts, relu)
+			}
+		}
+		r.replace(&Step{Instr: f, In: in, Out: last.Out}, last, parts...)
+	}
+	r.finish()
+}
+
+// fuseBatchNormGrad makes the two channel sums of a batch norm's backward pass one step, and lets it and the gradient
+// of the input apply the mask of a following ReLU themselves, when nobody else needs the masked gradient.
+func fuseBatchNormGrad(p *program, e Engine) {
+	r := newRewriter(p)
+	for _, scale := range p.steps {
+		o, ok := scale.Instr.(*op.BatchNormGradScale)
+		if !ok || !e.Fuses((&BatchNormSums{}).Kind(), scale.Out[0].Dtype) {
+			continue
+		}
+		x, dy := scale.In[0], scale.In[3]
+		axis := axisOf(o.Axis, x.Shape)
+		var shift, input *Step
+		for _, u := range r.uses[dy] {
+			switch g := u.Instr.(type) {
+			case *op.BiasGrad:
+				if axisOf(g.Axis, dy.Shape) == axis {
+					shift = u
+				}
+			case *op.BatchNormGradInput:
+				if u.In[0] == x && u.In[4] == dy && axisOf(g.Axis, x.Shape) == axis && g.Epsilon == o.Epsilon && u.In[5] == scale.Out[0] {
+					input = u
+				}
+			}
+		}
+		if shift == nil || r.dead[shift] || r.repl[shift] != nil {
+			continue
+		}
+		if input != nil && input.In[6] != shift.Out[0] {
+			input = nil
+		}
+		sums := &BatchNormSums{Axis: axis, Epsilon: o.Epsilon}
+		step := &Step{Instr: sums, In: append([]*Value(nil), scale.In...), Out: []*Value{scale.Out[0], shift.Out[0]}}
+		if mask := r.maskOf(dy, scale, shift, input); mask != nil && e.Fuses((&FusedBatchNormGradInput{}).Kind(), dy.Dtype) {
+			y, dr := mask.In[0], mask.In[1]
+			sums.ReLU = true
+			step.In[3] = dr
+			step.In = append(step.In, y)
+			r.dead[mask] = true
+			if input != nil {
+				in := append([]*Value(nil), input.In...)
+				in[4] = dr
+				g := input.Instr.(*op.BatchNormGradInput)
+				r.replace(&Step{Instr: &FusedBatchNormGradInput{Grad: g}, In: append(in, y), Out: input.Out}, input)
+			}
+		}
+		last := scale
+		if shift.rank > scale.rank {
+			last = shift
+		}
+		r.replace(step, last, scale, shift)
+	}
+	r.finish()
+}
+
+// maskOf returns the ReLUGrad that made dy, if only the given steps read dy.
+func (r *rewriter) maskOf(dy *Value, readers ...*Step) *Step {
+	mask := r.p.producer[dy]
+	if mask == nil || r.kept[dy] || r.dead[mask] {
+		return nil
+	}
+	if _, ok := mask.Instr.(*op.ReLUGrad); !ok {
+		return nil
+	}
+	for _, u := range r.uses[dy] {
+		known := false
+		for _, s := range readers {
+			known = known || s == u
+		}
+		if !known {
+			return nil
+		}
+	}
+	return mask
+}

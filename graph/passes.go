@@ -1,0 +1,103 @@
+package graph
+
+import "gorgonia.org/tensor"
+
+// pass rewrites the steps of a program. Passes are small, and each leaves a correct program behind.
+type pass struct {
+	name string
+	run  func(p *program, e Engine)
+}
+
+// passes is the ordered list of rewrites.
+var passes = []pass{
+	{"view", viewReshapes},                 // reshapes are other names for the same memory
+	{"l2", fuseL2Grad},                     // gradient + penalty's gradient in one sweep
+	{"bias", fuseBias},                     // convolution or matmul + bias + ReLU
+	{"batch-stats", fuseBatchStats},        // mean and variance in one sweep
+	{"batch-norm-grad", fuseBatchNormGrad}, // both channel sums in one sweep, the ReLU's mask applied on the way
+	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
+	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
+	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
+	{"materialise", materialise},           // outputs and updates that need memory of their own get it
+}
+
+// rewriter collects the changes of one pass.
+type rewriter struct {
+	p    *program
+	uses map[*Value][]*Step
+	kept map[*Value]bool // outputs and new values of updates: never fused away
+	dead map[*Step]bool  // steps to drop
+	repl map[*Step]*Step // step to put in the place of another
+}
+
+func newRewriter(p *program) *rewriter {
+	r := &rewriter{p: p, uses: map[*Value][]*Step{}, kept: map[*Value]bool{}, dead: map[*Step]bool{}, repl: map[*Step]*Step{}}
+	for _, s := range p.steps {
+		for _, v := range s.In {
+			r.uses[v] = append(r.uses[v], s)
+		}
+	}
+	for _, v := range p.outputs {
+		r.kept[v] = true
+	}
+	for _, a := range p.assigns {
+		r.kept[a.New] = true
+	}
+	return r
+}
+
+// only returns the single step that reads v, if v is read once and nobody else wants it.
+func (r *rewriter) only(v *Value) *Step {
+	if u := r.uses[v]; len(u) == 1 && !r.kept[v] && !r.dead[u[0]] && r.repl[u[0]] == nil {
+		return u[0]
+	}
+	return nil
+}
+
+// replace puts s in the place of last, the latest of the parts in the graph's order, and drops the parts.
+func (r *rewriter) replace(s *Step, last *Step, parts ...*Step) {
+	s.rank = last.rank
+	for _, part := range parts {
+		r.dead[part] = true
+	}
+	r.dead[last] = false
+	r.repl[last] = s
+}
+
+// finish applies the changes.
+func (r *rewriter) finish() {
+	steps := r.p.steps[:0:0]
+	r.p.producer = map[*Value]*Step{}
+	for _, s := range r.p.steps {
+		if n := r.repl[s]; n != nil {
+			s = n
+		} else if r.dead[s] {
+			continue
+		}
+		steps = append(steps, s)
+		for _, o := range s.Out {
+			r.p.producer[o] = s
+		}
+	}
+	r.p.steps = steps
+}
+
+// axisOf resolves an axis that may count from the end.
+func axisOf(axis int, s tensor.Shape) int {
+	if axis < 0 {
+		return axis + len(s)
+	}
+	return axis
+}
+
+func sameValues(a, b []*Value) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

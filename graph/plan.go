@@ -1,0 +1,98 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// Instr is the operation of a step: one of package op, a fused one of this package (fused.go), or a [HostOp].
+// Kind names it in kernel tables, String prints it with its attributes.
+type Instr interface {
+	Kind() string
+	String() string
+}
+
+// Where says where the memory of a value is.
+type Where uint8
+
+const (
+	// Arena values live inside the engine's arena, at Offset.
+	Arena Where = iota
+	// External values are bound from outside: inputs, variables, constants, outputs.
+	External
+)
+
+// Value is one tensor that a plan reads or writes.
+type Value struct {
+	ID    int
+	Name  string
+	Shape tensor.Shape
+	Dtype tensor.Dtype
+	Node  *gorgonia.Node // the node it is the value of; nil when a pass made it
+
+	Input    bool      // fed from outside before every run; variables are inputs with an update
+	Const    *op.Array // the value of a constant
+	Variable bool      // an update writes it
+	Output   bool      // asked for by the caller: keeps memory of its own
+
+	// Set by the memory plan.
+	Where  Where
+	Offset int    // byte offset in the arena
+	Alias  *Value // this value shares the memory of Alias (a view, an in-place result, an updated variable)
+}
+
+// Len is the number of elements.
+func (v *Value) Len() int { return op.Len(v.Shape) }
+
+// Bytes is the size of the value.
+func (v *Value) Bytes() int { return v.Len() * int(v.Dtype.Size()) }
+
+// Root follows aliases to the value that owns the memory.
+func (v *Value) Root() *Value {
+	for v.Alias != nil {
+		v = v.Alias
+	}
+	return v
+}
+
+func (v *Value) String() string { return fmt.Sprintf("%%%d", v.ID) }
+
+// Step is one operation of a plan.
+type Step struct {
+	Instr Instr
+	In    []*Value
+	Out   []*Value
+
+	rank int // creation order of the node in the expression graph: the tie-break of the schedule
+}
+
+// Assign is an update of a plan: Target takes New's value. When New's memory is Target's own (Value.Alias), nothing is
+// left to do after the steps; otherwise the program copies.
+type Assign struct{ Target, New *Value }
+
+// Plan is a compiled graph: what an engine builds a program from. It is not changed any more once an engine has it.
+type Plan struct {
+	Steps   []*Step
+	Values  []*Value // all values, Values[i].ID == i
+	Inputs  []*Value // inputs, variables included
+	Outputs []*Value // in the order asked for
+	Assigns []Assign
+
+	ArenaBytes int // size of the arena, known before anything runs
+}
+
+// PeakBytes is the memory that a program of this plan holds for values: the arena, the inputs with the variables, the
+// constants and the outputs. Engines add kernel workspaces.
+func (p *Plan) PeakBytes() int {
+	n := p.ArenaBytes
+	for _, v := range p.Values {
+		if v.Where == External && v.Alias == nil {
+			n += v.Bytes()
+		}
+	}
+	return n
+}

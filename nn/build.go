@@ -1,0 +1,313 @@
+package nn
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+// BuildConfig says how a model becomes a graph. The zero value builds for inference, with the Input layer's batch size.
+type BuildConfig struct {
+	// Batch is the number of samples; 0 means that of Input, else the one the Input layer fixes.
+	Batch int
+	// Training selects batch statistics and dropout.
+	Training bool
+	// Dtype is the type of all computed values; the zero value means the weights', else float32. It must be the
+	// weights' type; see Model.Clone for another.
+	Dtype tensor.Dtype
+	// Input is the node of the images, shape (Batch, …sample); nil has Build make one, named like the Input layer.
+	Input *gorgonia.Node
+	// Step is an Int scalar that counts the training steps, from which dropout draws; nil has Build make one named
+	// "step" when it is needed.
+	Step *gorgonia.Node
+	// Seed is the seed of dropout.
+	Seed uint64
+	// ShapesOnly leaves the weights' nodes without values, for planning and printing; the weights need none either.
+	ShapesOnly bool
+}
+
+// Build adds the model to a Gorgonia graph. It may be called for any number of graphs, batch sizes and modes; the
+// weights' memory is shared by all of them. g may be nil when cfg.Input is given.
+//
+// Nodes are called like the layers ("block1_conv1") and weights ("block1_conv1/kernel"). Where the graph has such names
+// already, all names of this build get the model's name in front ("VGG-16/block1_conv1", then "VGG-16_1/…"). A model
+// that is built twice in one graph shares the nodes of its weights there.
+//
+// Mistakes are *[Error]; a graph in which Build failed may keep some of its nodes.
+func (m *Model) Build(g *gorgonia.ExprGraph, cfg BuildConfig) (*Net, error) {
+	b, err := m.newBuild(g, cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range m.layers {
+		if err := b.layer(n); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.penalty(); err != nil {
+		return nil, err
+	}
+	net := b.net
+	net.Output = b.done[m.output]
+	net.Logits = net.Output
+	if x := softmaxInput(net.Output); x != nil {
+		net.Logits = x
+	}
+	return net, nil
+}
+
+// build is the state of one call of Build.
+type build struct {
+	model  *Model
+	cfg    BuildConfig
+	net    *Net
+	prefix string
+	params map[*Weight]*gorgonia.Node
+	done   map[*node]*gorgonia.Node
+	random uint32 // layers that draw random numbers so far
+	batch  int
+}
+
+func (m *Model) fail(kind error, remedy, format string, args ...any) error {
+	return &Error{Kind: kind, Class: "Model", Layer: m.name, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+func (m *Model) newBuild(g *gorgonia.ExprGraph, cfg BuildConfig) (*build, error) {
+	x := cfg.Input
+	if g == nil && x != nil {
+		g = x.Graph()
+	}
+	if g == nil {
+		return nil, m.fail(ErrNilTensor, "pass gorgonia.NewGraph() or a BuildConfig.Input", "Build got no graph")
+	}
+	if x != nil && x.Graph() != g {
+		return nil, m.fail(ErrForeignTensor, "make the input with the graph that is passed to Build", "the input node %q is in another graph", x.Name())
+	}
+	if s := cfg.Step; s != nil && (s.Graph() != g || !s.IsScalar() || dtypeOf(s) != tensor.Int) {
+		return nil, m.fail(ErrArgument, "use gorgonia.NewScalar(g, tensor.Int, gorgonia.WithName(…))",
+			"BuildConfig.Step %q must be an Int scalar of the same graph", s.Name())
+	}
+	b := &build{model: m, cfg: cfg, net: &Net{Graph: g, Step: cfg.Step}, params: map[*Weight]*gorgonia.Node{}, done: map[*node]*gorgonia.Node{}}
+	if err := b.resolve(); err != nil {
+		return nil, err
+	}
+	b.choosePrefix()
+	return b, b.leaves()
+}
+
+// resolve settles batch size and element type.
+func (b *build) resolve() error {
+	m, x := b.model, b.cfg.Input
+	have, initialized := m.Dtype()
+	if !initialized && len(m.weights) > 0 && !b.cfg.ShapesOnly {
+		return m.fail(ErrUninitialized, "call Initialize(seed, tensor.Float32) first, or set BuildConfig.ShapesOnly", "its weights have no values")
+	}
+	if b.cfg.Dtype == (tensor.Dtype{}) {
+		switch {
+		case initialized:
+			b.cfg.Dtype = have
+		case x != nil:
+			b.cfg.Dtype = dtypeOf(x)
+		default:
+			b.cfg.Dtype = tensor.Float32
+		}
+	}
+	dt := b.cfg.Dtype
+	if dt != tensor.Float32 && dt != tensor.Float64 {
+		return m.fail(ErrArgument, "use tensor.Float32 or tensor.Float64", "Dtype %v is not supported", dt)
+	}
+	if initialized && !b.cfg.ShapesOnly {
+		for _, w := range m.weights {
+			if w.Value == nil {
+				return m.fail(ErrUninitialized, "call Initialize first", "weight %q has no value", w.Name)
+			}
+			if w.Value.Dtype() != dt || !Shape(w.Value.Shape()).equal(Shape(w.Shape)) {
+				return m.fail(ErrArgument, fmt.Sprintf("build model.Clone(tensor.%v), or set its Value right", title(dt)),
+					"Build wants weight %q as %v of shape %v, it is %v of shape %v", w.Name, dt, w.Shape, w.Value.Dtype(), w.Value.Shape())
+			}
+		}
+	}
+	b.batch = b.cfg.Batch
+	if b.batch == 0 && x != nil && x.Dims() > 0 {
+		b.batch = x.Shape()[0]
+	}
+	if b.batch == 0 {
+		b.batch = m.Batch()
+	}
+	if b.batch < 1 {
+		return m.fail(ErrArgument, "set BuildConfig.Batch", "Build wants a batch size of at least 1, got %d", b.batch)
+	}
+	if x == nil {
+		return nil
+	}
+	want := append(Shape{b.batch}, m.input.shape...)
+	if !Shape(x.Shape()).equal(want) {
+		return m.fail(ErrShape, fmt.Sprintf("input %s from %q; give it that shape, or describe the model for this one", shape.Format(x.Shape()), x.Name()),
+			"wants an input of shape %s, got %s", shape.Format(tensor.Shape(want)), shape.Format(x.Shape()))
+	}
+	if dtypeOf(x) != dt {
+		return m.fail(ErrArgument, "convert the input, or Clone the model", "wants an input of %v, %q is %v", dt, x.Name(), x.Type())
+	}
+	return nil
+}
+
+// dtypeOf is the type of a node's elements, or the zero Dtype where it has none; Node.Dtype panics there.
+func dtypeOf(n *gorgonia.Node) tensor.Dtype {
+	t := n.Type()
+	if tt, ok := t.(gorgonia.TensorType); ok {
+		t = tt.Of
+	}
+	dt, _ := t.(tensor.Dtype)
+	return dt
+}
+
+func title(dt tensor.Dtype) string {
+	if dt == tensor.Float64 {
+		return "Float64"
+	}
+	return "Float32"
+}
+
+// choosePrefix finds the first of "", "model/", "model_1/", … that makes every name of this build new to the graph, and
+// finds the nodes of weights that the graph has already.
+func (b *build) choosePrefix() {
+	values := map[*tensor.Dense]*gorgonia.Node{}
+	used := map[string]bool{}
+	for _, n := range b.net.Graph.AllNodes() {
+		used[n.Name()] = true
+		if d, ok := n.Value().(*tensor.Dense); ok && n.Op() == nil {
+			values[d] = n
+		}
+	}
+	var names []string
+	for _, n := range b.model.layers {
+		if n == b.model.input && b.cfg.Input != nil {
+			continue
+		}
+		names = append(names, n.name)
+		for _, w := range n.weights {
+			if at := values[w.Value]; w.Value != nil && at != nil && !b.cfg.ShapesOnly {
+				b.params[w] = at
+			} else {
+				names = append(names, w.Name)
+			}
+		}
+	}
+	if b.cfg.Step == nil {
+		names = append(names, "step")
+	}
+	for i := 0; ; i++ {
+		switch i {
+		case 0:
+		case 1:
+			b.prefix = b.model.name + "/"
+		default:
+			b.prefix = fmt.Sprintf("%s_%d/", b.model.name, i-1)
+		}
+		free := true
+		for _, name := range names {
+			free = free && !used[b.prefix+name]
+		}
+		if free {
+			return
+		}
+	}
+}
+
+// leaves makes the nodes of the input and the weights.
+func (b *build) leaves() error {
+	x := b.cfg.Input
+	if x == nil {
+		s := append(tensor.Shape{b.batch}, b.model.input.shape...)
+		var err error
+		if x, err = b.variable(b.model.input.name, s, nil); err != nil {
+			return err
+		}
+	}
+	b.net.Input = x
+	b.done[b.model.input] = x
+	for _, w := range b.model.weights {
+		n := b.params[w]
+		if n == nil {
+			v := w.Value
+			if b.cfg.ShapesOnly {
+				v = nil
+			}
+			var err error
+			if n, err = b.variable(w.Name, w.Shape, v); err != nil {
+				return err
+			}
+			b.params[w] = n
+		}
+		b.net.Params = append(b.net.Params, Param{w, n})
+	}
+	return nil
+}
+
+// variable makes an input node; value may be nil.
+func (b *build) variable(name string, s tensor.Shape, value *tensor.Dense) (*gorgonia.Node, error) {
+	name = b.prefix + name
+	opts := []gorgonia.NodeConsOpt{gorgonia.WithShape(s...), gorgonia.WithName(name)}
+	if value != nil {
+		opts = append(opts, gorgonia.WithValue(value))
+	}
+	n := gorgonia.NewTensor(b.net.Graph, b.cfg.Dtype, len(s), opts...)
+	if n.Name() != name {
+		return nil, b.model.fail(ErrArgument, "rename the layer", "the graph merged %q with its node %q", name, n.Name())
+	}
+	return n, nil
+}
+
+// layer adds the nodes of one layer.
+func (b *build) layer(n *node) error {
+	if n == b.model.input {
+		return nil
+	}
+	c := &Context{Training: b.cfg.Training, Format: n.format, OutputShape: n.shape.clone(), build: b, node: n,
+		first: len(b.net.Graph.AllNodes())}
+	for _, in := range n.inputs {
+		c.Inputs = append(c.Inputs, b.done[in])
+		c.InputShapes = append(c.InputShapes, in.shape.clone())
+	}
+	y := n.layer.Apply(c)
+	if c.err == nil && y == nil {
+		c.Fail(badArgument("", "Apply returned no node"))
+	}
+	if c.err == nil {
+		if want := append(Shape{b.batch}, n.shape...); !Shape(y.Shape()).equal(want) {
+			c.Fail(badShape("make Infer and Apply of this layer agree", "Infer promised %s, Apply made %s",
+				shape.Format(tensor.Shape(want)), shape.Format(y.Shape())))
+		}
+	}
+	if c.err != nil {
+		return c.err
+	}
+	c.name(y)
+	b.done[n] = y
+	return nil
+}
+
+// penalty sums the L2 penalties of the regularized weights.
+func (b *build) penalty() error {
+	var sum *gorgonia.Node
+	for _, p := range b.net.Params {
+		if p.Weight.Regularizer == 0 {
+			continue
+		}
+		term, err := op.Apply(&op.L2Penalty{Lambda: float64(p.Weight.Regularizer)}, p.Node)
+		if err != nil {
+			return err
+		}
+		if sum == nil {
+			sum = term
+		} else if sum, err = op.Apply(&op.Add{}, sum, term); err != nil {
+			return err
+		}
+	}
+	b.net.Penalty = sum
+	return nil
+}

@@ -1,0 +1,256 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"unicode"
+)
+
+// Builder collects the layers of a model. It keeps the first mistake with the line that made it, so that the
+// description needs no error checks: everything after a mistake is ignored, and [Builder.Model] returns it. A Builder
+// is for one goroutine.
+type Builder struct {
+	// DataFormat is the order of the axes that convolution, pooling, padding and batch normalization see; it holds
+	// for the layers that are added afterwards. Keras's data_format; the zero value is ChannelsLast. It does not change the input: a model
+	// in ChannelsFirst whose images come as rows, columns, channels starts with Permute{Dims: []int{3, 1, 2}}.
+	DataFormat DataFormat
+
+	name   string
+	taken  map[string]*node
+	serial map[string]int // next number of an automatic name, by stem
+	err    error
+}
+
+// NewBuilder starts the description of a model; an empty name means "model", as in Keras.
+func NewBuilder(name string) *Builder {
+	if name == "" {
+		name = "model"
+	}
+	b := &Builder{name: name, taken: map[string]*node{}, serial: map[string]int{}}
+	if p := badName(name); p != "" {
+		b.err = &Error{Kind: ErrArgument, Class: "Model", Layer: name, Problem: p, Site: callSite(),
+			Remedy: "use letters, digits, '-', '_' and '.'"}
+	}
+	return b
+}
+
+// Err returns the first mistake, or nil. Its type is *[Error].
+func (b *Builder) Err() error { return b.err }
+
+// Input adds an input of samples of the given shape. For a name or a fixed batch size, Add an [Input].
+func (b *Builder) Input(s Shape) *Tensor { return b.Add(Input{Shape: s}) }
+
+// Add applies a layer to tensors and returns its result. It never returns nil and never panics: after a mistake the
+// tensor is empty and Err says why.
+func (b *Builder) Add(layer Layer, inputs ...*Tensor) *Tensor {
+	if b.err != nil {
+		return &Tensor{builder: b}
+	}
+	n, err := b.add(layer, inputs)
+	if err != nil {
+		b.err = b.complete(err, n)
+		return &Tensor{builder: b}
+	}
+	b.taken[n.name] = n
+	return &Tensor{builder: b, node: n}
+}
+
+// add returns the node even when it returns an error, as far as it got, for the message.
+func (b *Builder) add(layer Layer, inputs []*Tensor) (*node, error) {
+	n := &node{format: b.DataFormat, site: callSite()}
+	if v := reflect.ValueOf(layer); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return n, &Error{Kind: ErrNilTensor, Class: "Builder", Problem: "Add got no layer",
+			Remedy: "pass a layer, e.g. nn.Dense{Units: 10}"}
+	}
+	if v := reflect.ValueOf(layer); v.Kind() == reflect.Pointer {
+		if l, ok := v.Elem().Interface().(Layer); ok { // a copy: the caller may go on using hers
+			layer = l
+		}
+	}
+	n.layer = layer
+	n.class, n.name = layer.Identity()
+	if n.name != "" {
+		if p := badName(n.name); p != "" {
+			return n, badArgument("use letters, digits, '-', '_' and '.'", "%s", p)
+		}
+		if first, ok := b.taken[n.name]; ok {
+			return n, &Error{Kind: ErrDuplicateName, Remedy: "give each layer its own Name, or none",
+				Problem: fmt.Sprintf("the name is taken by the %s added at %s", first.class, first.site)}
+		}
+	} else {
+		n.name = b.autoName(n.class)
+	}
+	for i, t := range inputs {
+		switch {
+		case t == nil || t.builder == nil:
+			return n, &Error{Kind: ErrNilTensor, Problem: fmt.Sprintf("input %d is nil", i),
+				Remedy: "pass what Builder.Add or Builder.Input returned"}
+		case t.builder != b || t.node == nil:
+			return n, &Error{Kind: ErrForeignTensor,
+				Problem: fmt.Sprintf("input %d, %q, belongs to another builder (model %q)", i, t.Layer(), t.builder.name),
+				Remedy:  "describe the whole model with one builder"}
+		}
+		n.inputs = append(n.inputs, t.node)
+	}
+	return n, b.infer(n)
+}
+
+// infer lets the layer check itself and keeps what it declares.
+func (b *Builder) infer(n *node) error {
+	if err := checkArity(n); err != nil {
+		return err
+	}
+	s := &Spec{Format: n.format, sources: n.inputs}
+	for _, in := range n.inputs {
+		s.Inputs = append(s.Inputs, in.shape.clone())
+	}
+	out, err := n.layer.Infer(s)
+	if err != nil {
+		return err
+	}
+	if !reasonable(out) {
+		return badShape("check the layer's sizes", "its result %v would be empty or of more than 2³⁴ elements", out)
+	}
+	n.shape = out.clone()
+	for _, w := range s.weights {
+		if !reasonable(Shape(w.Shape)) {
+			return badArgument("check the layer's sizes", "its weight %q of shape %v would be empty or of more than 2³⁴ elements", w.Name, w.Shape)
+		}
+		w.Name = n.name + "/" + w.Name
+		for _, other := range n.weights {
+			if other.Name == w.Name {
+				return badArgument("give each weight its own name", "weight %q is declared twice", w.Name)
+			}
+		}
+		n.weights = append(n.weights, w)
+	}
+	return nil
+}
+
+// reasonable says whether a shape has at least one element, and few enough that sizes can be computed and allocated.
+func reasonable(s Shape) bool {
+	n := 1
+	for _, d := range s {
+		if d < 1 || d > maxElements/n {
+			return false
+		}
+		n *= d
+	}
+	return true
+}
+
+const maxElements = min(1<<34, math.MaxInt)
+
+// checkArity refuses a wrong number of inputs for our own layers: one, except Input (none) and Add (two or more).
+func checkArity(n *node) error {
+	least, most := 1, 1
+	switch n.layer.(type) {
+	case Input:
+		least, most = 0, 0
+	case Add:
+		least, most = 2, len(n.inputs)
+	}
+	got := len(n.inputs)
+	switch {
+	case got == 0 && least > 0:
+		return badArgument("pass the tensor it applies to: b.Add(layer, x)", "has no input")
+	case got < least:
+		return badArgument("pass the tensors it adds", "takes at least %d inputs, got %d", least, got)
+	case got > most && isOwn(n.layer):
+		return badArgument("combine them first, e.g. with nn.Add", "takes %d input, got %d", most, got)
+	}
+	return nil
+}
+
+// isOwn says whether a layer is one of this package; others may take as many inputs as they like.
+func isOwn(l Layer) bool {
+	return reflect.TypeOf(l).PkgPath() == reflect.TypeFor[Builder]().PkgPath()
+}
+
+// complete fills in what the layer did not know about its mistake.
+func (b *Builder) complete(err error, n *node) error {
+	e := &Error{Kind: ErrArgument, Problem: err.Error(), Cause: err}
+	if own, ok := err.(*Error); ok { // a layer's wrapping of an *Error stays visible as the cause
+		c := *own
+		e = &c
+	}
+	if e.Class == "" {
+		e.Class, e.Layer = n.class, n.name
+	}
+	if e.Inputs == "" {
+		e.Inputs = n.describe(0)
+	}
+	if e.Site == "" {
+		e.Site = n.site
+	}
+	return e
+}
+
+// autoName makes Keras's automatic name: the class in snake case, numbered from the second on; inputs are numbered
+// from input_1. Names that were given by hand are skipped, as newer versions of Keras do.
+func (b *Builder) autoName(class string) string {
+	stem := snakeCase(class)
+	if class == "InputLayer" {
+		stem = "input"
+		b.serial[stem] = max(b.serial[stem], 1)
+	}
+	for {
+		name := stem
+		if i := b.serial[stem]; i > 0 {
+			name = fmt.Sprintf("%s_%d", stem, i)
+		}
+		b.serial[stem]++
+		if _, taken := b.taken[name]; !taken {
+			return name
+		}
+	}
+}
+
+// snakeCase is Keras's to_snake_case: MaxPooling2D becomes max_pooling2d, ReLU re_lu. An underscore goes before an
+// upper-case letter that follows a lower-case one, or that begins a lower-case (or numeric) run.
+func snakeCase(class string) string {
+	r := []rune(class)
+	var out []rune
+	for i, c := range r {
+		if i > 0 && unicode.IsUpper(c) {
+			startsRun := i+1 < len(r) && (unicode.IsLower(r[i+1]) || unicode.IsDigit(r[i+1]))
+			if startsRun || unicode.IsLower(r[i-1]) {
+				out = append(out, '_')
+			}
+		}
+		out = append(out, unicode.ToLower(c))
+	}
+	return string(out)
+}
+
+// badName says what is wrong with a name, or "". Slashes separate layer and weight; summaries are lines of words.
+func badName(name string) string {
+	for _, r := range name {
+		if r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return fmt.Sprintf("the name %q contains %q", name, r)
+		}
+	}
+	return ""
+}
+
+// callSite is the nearest caller outside this package, as "dir/file.go:line".
+func callSite() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for {
+		f, more := frames.Next()
+		own := strings.HasPrefix(f.Function, packagePath+".") && !strings.HasSuffix(f.File, "_test.go")
+		if f.File != "" && !own {
+			return filepath.Base(filepath.Dir(f.File)) + "/" + filepath.Base(f.File) + fmt.Sprintf(":%d", f.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+var packagePath = reflect.TypeFor[Builder]().PkgPath()

@@ -1,0 +1,149 @@
+package nn
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// Context is what a layer builds its nodes with. It keeps the first mistake, so that layers need no error checks:
+// after one, every method returns nil and does nothing.
+type Context struct {
+	Inputs      []*gorgonia.Node // with the batch axis in front
+	InputShapes []Shape          // without
+	OutputShape Shape            // what Infer returned
+	Training    bool
+	Format      DataFormat
+
+	build *build
+	node  *node
+	first int            // number of the graph's nodes before this layer
+	kinds map[string]int // operations of each kind so far, for their names
+	err   error
+}
+
+// Err returns the first mistake.
+func (c *Context) Err() error { return c.err }
+
+// Fail keeps the first mistake and returns nil, for `return c.Fail(err)`.
+func (c *Context) Fail(err error) *gorgonia.Node {
+	if c.err == nil && err != nil {
+		e := &Error{Kind: ErrShape, Problem: err.Error(), Cause: err}
+		if own, ok := err.(*Error); ok {
+			copied := *own
+			e = &copied
+		}
+		if e.Class == "" {
+			e.Class, e.Layer = c.node.class, c.node.name
+			e.Inputs = c.node.describe(c.build.batch)
+		}
+		if e.Site == "" {
+			e.Site = c.node.site
+		}
+		c.err = e
+	}
+	return nil
+}
+
+// Op applies an operation to nodes.
+func (c *Context) Op(o op.Op, children ...*gorgonia.Node) *gorgonia.Node {
+	if c.err != nil {
+		return nil
+	}
+	n, err := op.Apply(o, children...)
+	if err != nil {
+		return c.Fail(err)
+	}
+	name := o.Kind()
+	if c.kinds == nil {
+		c.kinds = map[string]int{}
+	}
+	if i := c.kinds[name]; i > 0 {
+		name = fmt.Sprintf("%s_%d", name, i)
+	}
+	c.kinds[o.Kind()]++
+	c.Rename(n, name)
+	return n
+}
+
+// Weight returns the node of one of the layer's weights, by its local name, e.g. "kernel".
+func (c *Context) Weight(name string) *gorgonia.Node {
+	if c.err != nil {
+		return nil
+	}
+	for _, w := range c.node.weights {
+		if w.Name == c.node.name+"/"+name {
+			return c.build.params[w]
+		}
+	}
+	return c.Fail(badArgument("declare it in Infer with Spec.Weight", "has no weight %q", name))
+}
+
+// Constant returns a vector of n equal elements that is no weight.
+func (c *Context) Constant(name string, value float64, n int) *gorgonia.Node {
+	if c.err != nil {
+		return nil
+	}
+	v, err := newDense(c.build.cfg.Dtype, tensor.Shape{n})
+	if err == nil {
+		err = fill(v.Data(), v.Shape(), Constant{value}, 0, "")
+	}
+	if err != nil {
+		return c.Fail(err)
+	}
+	node, err := c.build.variable(c.node.name+"/"+name, v.Shape(), v)
+	if err != nil {
+		return c.Fail(err)
+	}
+	return node
+}
+
+// Random returns what a random operation of this layer draws from: the build's seed, a stream of its own, and the Int
+// scalar that counts the steps.
+func (c *Context) Random() (seed uint64, stream uint32, step *gorgonia.Node) {
+	if c.err != nil {
+		return 0, 0, nil
+	}
+	b := c.build
+	if b.net.Step == nil {
+		b.net.Step = gorgonia.NewScalar(b.net.Graph, tensor.Int, gorgonia.WithName(b.prefix+"step"))
+	}
+	stream = b.random
+	b.random++
+	return b.cfg.Seed, stream, b.net.Step
+}
+
+// Update has target, the node of a weight, take the value of a node after each step.
+func (c *Context) Update(target, value *gorgonia.Node) {
+	if c.err == nil {
+		c.build.net.Updates = append(c.build.net.Updates, op.Update{Target: target, New: value})
+	}
+}
+
+// Rename calls a node of this layer "layer/name", e.g. one that was made without the context.
+func (c *Context) Rename(n *gorgonia.Node, name string) {
+	if c.err == nil && n != nil && c.isNew(n) {
+		gorgonia.WithName(c.build.prefix + c.node.name + "/" + name)(n)
+	}
+}
+
+// name gives the layer's result the layer's name.
+func (c *Context) name(y *gorgonia.Node) {
+	if c.isNew(y) {
+		gorgonia.WithName(c.build.prefix + c.node.name)(y)
+	}
+}
+
+// isNew says whether this layer made the node: not where it hands on its input, nor where the graph recognised a node
+// of an earlier build, which keeps its name.
+func (c *Context) isNew(n *gorgonia.Node) bool {
+	for _, m := range c.build.net.Graph.AllNodes()[c.first:] {
+		if m == n {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,19 @@
+// Package nn describes neural networks layer by layer and builds them as Gorgonia expression graphs.
+//
+// A [Builder] collects layers, which are plain structs whose zero values mean Keras's defaults, and checks every shape
+// while the model is described. The finished [Model] keeps the layer graph and owns the weights. [Model.Build] makes
+// the nodes of a Gorgonia graph from it, for any batch size, for training or inference, as often as wanted; all these
+// graphs share the weights' memory.
+//
+//	b := nn.NewBuilder("model")
+//	x := b.Input(nn.Shape{32, 32, 3})
+//	y := b.Add(nn.Conv2D{Filters: 16, Kernel: nn.K(3), Activation: nn.ReLU}, x)
+//	y = b.Add(nn.Flatten{}, y)
+//	y = b.Add(nn.Dense{Units: 10, Activation: nn.Softmax}, y)
+//	m, err := b.Model(x, y)                   // the first mistake above, with its file and line
+//	err = m.Initialize(1, tensor.Float32)
+//	net, err := m.Build(g, nn.BuildConfig{Batch: 32, Training: true})
+//
+// Keras (tf.keras 2.x) is the yardstick of meaning: names, defaults, initializers, what is trainable, and the text of
+// the summary. Where this package differs, the documentation of the thing says so.
+package nn

@@ -1,0 +1,55 @@
+package nn_test
+
+import (
+	"fmt"
+	"log"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// A model is described once and built for any batch size, for training and for inference; all graphs share its weights.
+func Example() {
+	b := nn.NewBuilder("digits")
+	x := b.Input(nn.Shape{28, 28, 1})
+	y := b.Add(nn.Conv2D{Filters: 8, Kernel: nn.K(3), Activation: nn.ReLU}, x)
+	y = b.Add(nn.MaxPooling2D{}, y)
+	y = b.Add(nn.Flatten{}, y)
+	y = b.Add(nn.Dense{Units: 10, Activation: nn.Softmax}, y)
+	m, err := b.Model(x, y)
+	check(err)
+	total, _, _ := m.CountParams()
+	fmt.Println(m.Name(), m.OutputShape(), total) // m.Summary() has the whole table
+
+	check(m.Initialize(1, tensor.Float32))
+	training, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 32, Training: true})
+	check(err)
+	inference, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 1})
+	check(err)
+	fmt.Println(training.Output.Shape(), inference.Output.Shape(), training.Params[0].Node)
+	// Output:
+	// digits (None, 10) 13610
+	// (32, 10) (1, 10) conv2d/kernel :: Tensor-4 float32
+}
+
+// Mistakes wait on the builder, with the line that made them, until the model is asked for.
+func ExampleBuilder_Model() {
+	b := nn.NewBuilder("")
+	x := b.Input(nn.Shape{28, 28, 1})
+	y := b.Add(nn.Conv2D{Filters: 8, Kernel: nn.K(3), Activation: "rellu"}, x)
+	y = b.Add(nn.Dense{Units: 10}, y)
+	_, err := b.Model(x, y)
+	fmt.Println(err)
+	// Output:
+	// nn: Conv2D "conv2d": unknown activation "rellu"; did you mean "relu"?
+	//     input (None, 28, 28, 1) NHWC from "input_1"; use "relu", "softmax" or "linear"
+	//     at nn/example_test.go:41
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}

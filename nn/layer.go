@@ -1,0 +1,123 @@
+package nn
+
+import (
+	"fmt"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+)
+
+// Layer is the configuration of one layer. The layers of this package implement it; programs may add their own.
+type Layer interface {
+	// Identity returns the layer's class as summaries print it ("Conv2D") and its name; for an empty name the builder
+	// makes one as Keras does (conv2d, conv2d_1, …).
+	Identity() (class, name string)
+	// Infer checks the configuration and the shapes of the inputs, declares the weights with [Spec.Weight], and returns
+	// the shape of the result. A mistake is best returned as an *[Error] with Kind, Problem and Remedy.
+	Infer(s *Spec) (Shape, error)
+	// Apply makes the layer's nodes and returns the one of the result, whose shape must be what Infer said, with the
+	// batch axis in front. Mistakes are kept by the context.
+	Apply(c *Context) *gorgonia.Node
+}
+
+// Spec is what a layer knows about its surroundings while shapes are inferred.
+type Spec struct {
+	Inputs  []Shape    // shapes of the inputs, without the batch axis
+	Format  DataFormat // the builder's
+	sources []*node
+	weights []*Weight
+}
+
+// Weight declares a weight of the layer; name is local to the layer, e.g. "kernel". Declare them in Keras's order.
+func (s *Spec) Weight(w Weight) {
+	if w.Initializer == nil {
+		w.Initializer = Zeros{}
+	}
+	w.Shape = w.Shape.Clone()
+	s.weights = append(s.weights, &w)
+}
+
+// image returns rows, columns and channels of the only input, which must be a batch of images.
+func (s *Spec) image() (rows, cols, channels int, err error) {
+	in := s.Inputs[0]
+	if len(in) != 3 {
+		remedy := "add a Reshape before it"
+		if len(in) == 1 {
+			remedy = "move it before the Flatten, or " + remedy
+		}
+		return 0, 0, 0, badShape(remedy, "wants images (4 axes with the batch), input has %d", len(in)+1)
+	}
+	h, w, c := s.Format.Axes()
+	return in[h-1], in[w-1], in[c-1], nil
+}
+
+// imageShape is the inverse of image.
+func (s *Spec) imageShape(rows, cols, channels int) Shape {
+	h, w, c := s.Format.Axes()
+	out := make(Shape, 3)
+	out[h-1], out[w-1], out[c-1] = rows, cols, channels
+	return out
+}
+
+// wantChannels says what would give the input the wanted number of channels (or features).
+func (s *Spec) wantChannels(n int) string {
+	for at := s.sources[0]; at != nil; {
+		switch at.layer.(type) {
+		case Conv2D:
+			return fmt.Sprintf("set Filters of %q to %d", at.name, n)
+		case Dense:
+			return fmt.Sprintf("set Units of %q to %d", at.name, n)
+		case Input:
+			return fmt.Sprintf("give %q %d channels", at.name, n)
+		case Flatten, Reshape, Permute:
+			return ""
+		}
+		if len(at.inputs) == 0 {
+			return ""
+		}
+		at = at.inputs[0]
+	}
+	return ""
+}
+
+// node is a layer in its place in the graph of layers.
+type node struct {
+	name, class string
+	layer       Layer
+	inputs      []*node
+	shape       Shape
+	weights     []*Weight
+	site        string
+	format      DataFormat // the builder's when the layer was added
+}
+
+// count returns the number of trainable and other parameters.
+func (n *node) count() (trainable, fixed int) {
+	for _, w := range n.weights {
+		if w.Trainable {
+			trainable += w.Shape.TotalSize()
+		} else {
+			fixed += w.Shape.TotalSize()
+		}
+	}
+	return trainable, fixed
+}
+
+// describe prints the inputs of a layer for an error; batch 0 prints None.
+func (n *node) describe(batch int) string {
+	parts := make([]string, len(n.inputs))
+	for i, in := range n.inputs {
+		parts[i] = in.shape.format(batch)
+		if len(in.shape) == 3 {
+			parts[i] += " " + n.format.String()
+		}
+		parts[i] += fmt.Sprintf(" from %q", in.name)
+	}
+	switch len(parts) {
+	case 0:
+		return ""
+	case 1:
+		return "input " + parts[0]
+	}
+	return "inputs " + strings.Join(parts, ", ")
+}

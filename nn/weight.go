@@ -1,0 +1,153 @@
+package nn
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// L2 is Keras's l2 regularizer: λ·Σw², without a factor ½, added to the loss through [Net.Penalty]. 0 means none.
+type L2 float64
+
+// Weight is a tensor of a model that training changes: a kernel, a bias, or a running average.
+type Weight struct {
+	// Name is "layer/weight", e.g. "conv2d/kernel" (Keras prints "conv2d/kernel:0").
+	Name string
+	// Shape is Keras's: (rows, columns, in/groups, out) of a convolution kernel in either data format, (in, out) of a
+	// dense one, (channels,) of all others.
+	Shape tensor.Shape
+	// Trainable is false for the running averages of batch normalization.
+	Trainable bool
+	// Initializer makes the initial values.
+	Initializer Initializer
+	// Regularizer is the weight's L2 penalty.
+	Regularizer L2
+	// Value holds the elements, row-major; nil until Model.Initialize. All graphs built from the model share this
+	// memory: training in one changes them all. To load other values, write into it with Set; a new Value is seen only
+	// by graphs that are built afterwards.
+	Value *tensor.Dense
+}
+
+// Set copies values into the weight, converting between float32 and float64. src has the weight's shape; the weight
+// must be initialized.
+func (w *Weight) Set(src *tensor.Dense) error {
+	if w.Value == nil {
+		return &Error{Kind: ErrUninitialized, Class: "Weight", Layer: w.Name, Problem: "has no values to overwrite",
+			Remedy: "call Model.Initialize first"}
+	}
+	if src == nil || !Shape(src.Shape()).equal(Shape(w.Shape)) {
+		got := "nil"
+		if src != nil {
+			got = fmt.Sprint(src.Shape())
+		}
+		return &Error{Kind: ErrShape, Class: "Weight", Layer: w.Name, Problem: fmt.Sprintf("wants values of shape %v, got %s", w.Shape, got)}
+	}
+	if src.RequiresIterator() || src.IsMasked() || !src.DataOrder().IsRowMajor() {
+		src = src.Materialize().(*tensor.Dense)
+	}
+	return convert(w.Value.Data(), src.Data())
+}
+
+// convert copies src into dst, slices of float32 or float64 of one length.
+func convert(dst, src any) error {
+	switch d := dst.(type) {
+	case []float32:
+		switch s := src.(type) {
+		case []float32:
+			copy(d, s)
+			return nil
+		case []float64:
+			for i, v := range s {
+				d[i] = float32(v)
+			}
+			return nil
+		}
+	case []float64:
+		switch s := src.(type) {
+		case []float32:
+			for i, v := range s {
+				d[i] = float64(v)
+			}
+			return nil
+		case []float64:
+			copy(d, s)
+			return nil
+		}
+	}
+	return &Error{Kind: ErrArgument, Problem: fmt.Sprintf("cannot convert %T to %T", src, dst), Remedy: "use float32 or float64"}
+}
+
+// newDense allocates a tensor of zeros.
+func newDense(dt tensor.Dtype, s tensor.Shape) (*tensor.Dense, error) {
+	switch dt {
+	case tensor.Float32:
+		return tensor.New(tensor.WithShape(s...), tensor.WithBacking(make([]float32, s.TotalSize()))), nil
+	case tensor.Float64:
+		return tensor.New(tensor.WithShape(s...), tensor.WithBacking(make([]float64, s.TotalSize()))), nil
+	}
+	return nil, &Error{Kind: ErrArgument, Problem: fmt.Sprintf("weights of element type %v are not supported", dt),
+		Remedy: "use tensor.Float32 or tensor.Float64"}
+}
+
+// Initialize gives every weight its initial values, which depend on seed, the weight's name and its shape only, and
+// fixes the weights' element type, tensor.Float32 or tensor.Float64. Called again, it writes into the same tensors, so
+// that graphs built before start afresh too; the type must then be the same (see [Model.Clone] for another).
+func (m *Model) Initialize(seed uint64, dt tensor.Dtype) error {
+	if dt != tensor.Float32 && dt != tensor.Float64 {
+		_, err := newDense(dt, tensor.Shape{1})
+		return err
+	}
+	for _, w := range m.weights {
+		if w.Value != nil && w.Value.Dtype() != dt {
+			return &Error{Kind: ErrArgument, Class: "Model", Layer: m.name,
+				Problem: fmt.Sprintf("weight %q is %v already, cannot become %v", w.Name, w.Value.Dtype(), dt),
+				Remedy:  "use Clone for a copy of another type"}
+		}
+	}
+	for _, w := range m.weights {
+		if w.Value == nil {
+			v, err := newDense(dt, w.Shape)
+			if err != nil {
+				return err
+			}
+			w.Value = v
+		}
+		if err := fill(w.Value.Data(), w.Shape, w.Initializer, seed, w.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Clone returns a model of the same layers with weights of its own, of element type dt: a deep copy that shares
+// nothing that changes. Weights without values stay so.
+func (m *Model) Clone(dt tensor.Dtype) (*Model, error) {
+	c := &Model{name: m.name, format: m.format}
+	twin := map[*node]*node{}
+	for _, n := range m.layers {
+		t := *n
+		t.inputs, t.weights = nil, nil
+		for _, in := range n.inputs {
+			t.inputs = append(t.inputs, twin[in])
+		}
+		for _, w := range n.weights {
+			v := *w
+			if w.Value != nil {
+				var err error
+				if v.Value, err = newDense(dt, w.Shape); err != nil {
+					return nil, err
+				}
+				if err := v.Set(w.Value); err != nil {
+					return nil, err
+				}
+			}
+			v.Shape = w.Shape.Clone()
+			t.weights = append(t.weights, &v)
+			c.weights = append(c.weights, &v)
+		}
+		twin[n] = &t
+		c.layers = append(c.layers, &t)
+	}
+	c.input, c.output = twin[m.input], twin[m.output]
+	return c, nil
+}

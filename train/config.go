@@ -1,0 +1,121 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/stheno-ml/stheno/arch"
+	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// Config is everything that defines a run; run.json holds it. Two runs of one Config on one device with as many
+// threads are equal bit for bit. Paths and the number of threads are recorded for information.
+type Config struct {
+	Arch      string  `json:"arch"`
+	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg16: convolutions followed by batch normalization
+	Dropout   float64 `json:"dropout,omitempty"`    // vgg16: on the two dense layers
+	NoL2      bool    `json:"no_l2,omitempty"`      // resnet50: without the document's L2 regularizer
+
+	Data        string `json:"data"`
+	DataDir     string `json:"data_dir,omitempty"`
+	LimitTrain  int    `json:"limit_train,omitempty"` // first so many training images; 0 means all
+	LimitTest   int    `json:"limit_test,omitempty"`
+	Augment     bool   `json:"augment,omitempty"`     // random crop with padding 4, horizontal flip
+	Standardise bool   `json:"standardise,omitempty"` // per-channel mean 0 and deviation 1 instead of 0…1
+
+	Epochs      int     `json:"epochs"`
+	Batch       int     `json:"batch"`
+	Optimizer   string  `json:"optimizer"`
+	LR          float64 `json:"learning_rate"`
+	Momentum    float64 `json:"momentum,omitempty"`
+	Nesterov    bool    `json:"nesterov,omitempty"`
+	WeightDecay float64 `json:"weight_decay,omitempty"`
+	Schedule    string  `json:"schedule"`
+	Seed        uint64  `json:"seed"`
+
+	Device    string `json:"device"`
+	Threads   int    `json:"threads"`
+	Keep      int    `json:"keep_checkpoints"`
+	SaveEvery int    `json:"save_every_steps,omitempty"` // besides the end of every epoch; 0 means not
+	// What the data set says, written down so that a checkpoint can be used without it. New fills it in.
+	Input   [3]int    `json:"input"` // rows, columns, channels
+	Classes []string  `json:"classes"`
+	Mean    []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
+	Std     []float32 `json:"std,omitempty"`
+
+	Out        string `json:"-"`
+	Resume     bool   `json:"-"`
+	StopAtStep int    `json:"-"` // ends the run as an interrupt would, after so many steps in all; 0 means not. For tests.
+}
+
+// DefaultConfig is the main job: SimpleCNN on CIFAR-100, a few minutes on two cores.
+func DefaultConfig() Config {
+	return Config{Arch: "simplecnn", Data: "cifar100", Epochs: 10, Batch: 64, Optimizer: "adam", LR: 0.001, Momentum: 0.9,
+		Schedule: "cosine", Seed: 1, Device: "auto", Keep: 3}
+}
+
+// Normalize is what the run's networks expect of pixels.
+func (c Config) Normalize() data.Normalize { return data.Normalize{Mean: c.Mean, Std: c.Std} }
+
+// describe fills in what the data set says, or checks it where a run is resumed.
+func (c *Config) describe(split *data.Split) error {
+	if c.Resume && (c.Input != split.Train.Shape || len(c.Classes) != len(split.Train.Classes)) {
+		return fmt.Errorf("train: the run was made on images of %v with %d classes, data set %s has %v with %d; give the same data set",
+			c.Input, len(c.Classes), split.Name, split.Train.Shape, len(split.Train.Classes))
+	}
+	c.Input, c.Classes = split.Train.Shape, split.Train.Classes
+	if c.Standardise {
+		n := data.Standardize(split.Train)
+		c.Mean, c.Std = n.Mean, n.Std
+	}
+	return nil
+}
+
+// NewModel makes the model that a configuration describes, without values.
+func NewModel(c Config) (*nn.Model, error) {
+	a, err := arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2})
+	if err != nil {
+		return nil, err
+	}
+	return a.Model()
+}
+
+// Validate checks the values that are not names of other packages' things, which are checked where they are used.
+func (c Config) Validate() error {
+	for _, v := range []struct {
+		flag string
+		bad  bool
+		want string
+		got  any
+	}{
+		{"--epochs", c.Epochs < 1, "at least 1", c.Epochs},
+		{"--batch", c.Batch < 1, "at least 1", c.Batch},
+		{"--lr", !(c.LR > 0) || math.IsInf(c.LR, 0), "a positive number", c.LR},
+		{"--momentum", !(c.Momentum >= 0 && c.Momentum < 1), "a number from 0 to below 1", c.Momentum},
+		{"--weight-decay", !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0), "a number of at least 0", c.WeightDecay},
+		{"--dropout", !(c.Dropout >= 0 && c.Dropout < 1), "a rate from 0 to below 1", c.Dropout},
+		{"--limit-train", c.LimitTrain < 0, "at least 0", c.LimitTrain},
+		{"--limit-test", c.LimitTest < 0, "at least 0", c.LimitTest},
+		{"--threads", c.Threads < 0, "at least 0", c.Threads},
+		{"--keep", c.Keep < 1, "at least 1", c.Keep},
+		{"--save-every", c.SaveEvery < 0, "at least 0", c.SaveEvery},
+	} {
+		if v.bad {
+			return fmt.Errorf("train: %s wants %s, got %v", v.flag, v.want, v.got)
+		}
+	}
+	if !slices.Contains(Optimizers(), c.Optimizer) {
+		return unknown("optimizer", c.Optimizer, Optimizers())
+	}
+	return nil
+}
+
+// unknown is the error for a name that is not in a list.
+func unknown(what, name string, known []string) error {
+	return fmt.Errorf("train: unknown %s %q%s; known are %s", what, name, suggest.Phrase(name, known), strings.Join(known, ", "))
+}

@@ -1,0 +1,79 @@
+package train
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// Evaluator measures a model on a data set: loss, top-1, top-5.
+type Evaluator struct {
+	Model  *nn.Model
+	Engine graph.Engine
+
+	steps map[int]*Step // by batch size
+}
+
+// Run evaluates all images that l hands out; observe, if not nil, is called after every batch.
+func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progress)) (Metrics, error) {
+	var m Metrics
+	var meter Meter
+	it := l.Epoch(0, 0)
+	defer it.Close()
+	begin := time.Now()
+	done := 0
+	for it.Next(ctx) {
+		b := it.Batch()
+		s, err := e.step(b.N)
+		if err != nil {
+			return m, err
+		}
+		r, err := s.Run(b.Images, b.Labels, 0, 0)
+		if err != nil {
+			return m, err
+		}
+		m.Add(b.N, r.Loss, r.Top1, r.Top5)
+		done++
+		now := time.Now()
+		meter.Add(b.N, now.Sub(begin))
+		begin = now
+		if observe != nil {
+			observe(Progress{Batch: done, Batches: l.Batches(), BatchImages: b.N, Validating: true, Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(),
+				ImagesPerSecond: meter.Recent(), LearningRate: math.NaN()})
+		}
+	}
+	if err := it.Err(); err != nil {
+		return m, err
+	}
+	return m, ctx.Err()
+}
+
+func (e *Evaluator) step(n int) (*Step, error) {
+	if e.steps == nil {
+		e.steps = map[int]*Step{}
+	}
+	if s := e.steps[n]; s != nil {
+		return s, nil
+	}
+	s, err := NewEvalStep(e.Engine, e.Model, n)
+	if err == nil {
+		e.steps[n] = s
+	}
+	return s, err
+}
+
+// Close frees the compiled steps.
+func (e *Evaluator) Close() error {
+	var first error
+	for _, s := range e.steps {
+		if err := s.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	e.steps = nil
+	return first
+}

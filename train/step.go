@@ -1,0 +1,181 @@
+package train
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// Slots is the state of an optimizer: "<slot>/<weight>" → tensor, e.g. "momentum/conv2d/kernel".
+type Slots map[string]*tensor.Dense
+
+// NewSlots makes the state of opt for the trainable weights of m, all zero.
+func NewSlots(m *nn.Model, opt Optimizer) Slots {
+	s := Slots{}
+	for _, w := range m.Weights() {
+		if !w.Trainable {
+			continue
+		}
+		for _, slot := range opt.Slots() {
+			s[slot+"/"+w.Name] = tensor.New(tensor.WithShape(w.Shape...), tensor.Of(tensor.Float32))
+		}
+	}
+	return s
+}
+
+// Step is a model compiled for one batch size, either to train or to evaluate. Steps of the same model share its
+// weights and the optimizer's slots.
+type Step struct {
+	machine *graph.Machine
+	images  []float32
+	labels  []int
+	lr      *gorgonia.F32 // nil in evaluation
+	count   *gorgonia.I   // number of the step from 0, for dropout; nil when nothing is random
+	t       *gorgonia.I   // number of the step from 1, for Adam
+
+	labelNode *gorgonia.Node
+
+	loss, top1, top5 *gorgonia.F32
+}
+
+// StepResult are the results of a step over its batch.
+type StepResult struct {
+	Loss       float64 // mean over the batch, L2 penalties included, as Keras reports it
+	Top1, Top5 int     // images whose label is the best, among the five best
+}
+
+// NewTrainStep compiles a training step of m for batches of n images on engine e.
+func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64) (*Step, error) {
+	s, net, cost, err := forward(m, n, true, seed)
+	if err != nil {
+		return nil, err
+	}
+	params := net.Trainable()
+	grads, err := gorgonia.Grad(cost, params...)
+	if err != nil {
+		return nil, fmt.Errorf("train: the model cannot be differentiated: %w", err)
+	}
+	s.lr, s.t = gorgonia.NewF32(0), gorgonia.NewI(1)
+	lr := gorgonia.NewScalar(net.Graph, tensor.Float32, gorgonia.WithName("learning_rate"), gorgonia.WithValue(s.lr))
+	t := gorgonia.NewScalar(net.Graph, tensor.Int, gorgonia.WithName("iteration"), gorgonia.WithValue(s.t))
+	updates := append([]op.Update(nil), net.Updates...)
+	i := 0
+	for _, p := range net.Params {
+		if !p.Weight.Trainable {
+			continue
+		}
+		var nodes []*gorgonia.Node
+		for _, slot := range opt.Slots() {
+			name := slot + "/" + p.Weight.Name
+			nodes = append(nodes, gorgonia.NewTensor(net.Graph, tensor.Float32, len(p.Weight.Shape),
+				gorgonia.WithShape(p.Weight.Shape...), gorgonia.WithName(name), gorgonia.WithValue(slots[name])))
+		}
+		u, err := opt.Updates(p.Node, grads[i], lr, t, nodes)
+		if err != nil {
+			return nil, fmt.Errorf("train: optimizer %s for %q: %w", opt.Name(), p.Weight.Name, err)
+		}
+		updates = append(updates, u...)
+		i++
+	}
+	return s, s.compile(e, net, cost, updates)
+}
+
+// NewEvalStep compiles the evaluation of m for batches of n images on engine e.
+func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
+	s, net, cost, err := forward(m, n, false, 0)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.compile(e, net, cost, nil)
+}
+
+// forward builds the graph up to the loss with its inputs.
+func forward(m *nn.Model, n int, training bool, seed uint64) (*Step, *nn.Net, *gorgonia.Node, error) {
+	g := gorgonia.NewGraph()
+	in := append(tensor.Shape{n}, m.InputShape()...)
+	s := &Step{images: make([]float32, op.Len(in)), labels: make([]int, n)}
+	x := gorgonia.NewTensor(g, tensor.Float32, len(in), gorgonia.WithShape(in...), gorgonia.WithName("images"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(in...), tensor.WithBacking(s.images))))
+	labels := gorgonia.NewVector(g, tensor.Int, gorgonia.WithShape(n), gorgonia.WithName("labels"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(n), tensor.WithBacking(s.labels))))
+	net, err := m.Build(g, nn.BuildConfig{Batch: n, Input: x, Training: training, Dtype: tensor.Float32, Seed: seed})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if net.Step != nil {
+		s.count = gorgonia.NewI(0)
+		if err := gorgonia.Let(net.Step, s.count); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	cost, err := nn.SparseCategoricalCrossentropy(net.Output, labels)
+	if err == nil && net.Penalty != nil {
+		cost, err = op.Apply(&op.Add{}, cost, net.Penalty)
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s.labelNode = labels
+	return s, net, cost, nil
+}
+
+func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates []op.Update) error {
+	top1, err := op.Apply(&op.TopKCorrect{K: 1}, net.Logits, s.labelNode)
+	if err != nil {
+		return err
+	}
+	top5, err := op.Apply(&op.TopKCorrect{K: 5}, net.Logits, s.labelNode)
+	if err != nil {
+		return err
+	}
+	s.machine, err = graph.Compile(net.Graph, graph.WithEngine(e), graph.WithOutputs(cost, top1, top5), graph.WithUpdates(updates...))
+	if err != nil {
+		return err
+	}
+	for _, o := range []struct {
+		n  *gorgonia.Node
+		to **gorgonia.F32
+	}{{cost, &s.loss}, {top1, &s.top1}, {top5, &s.top5}} {
+		v, err := s.machine.Value(o.n)
+		if err != nil {
+			return err
+		}
+		*o.to = v.(*gorgonia.F32)
+	}
+	return nil
+}
+
+// Run computes the step for a batch of exactly the size it was compiled for: images in the order of the model's input,
+// labels below the number of classes. step counts from 0 over the whole run; learning rate and step matter in training.
+func (s *Step) Run(images []float32, labels []int, learningRate float64, step int) (StepResult, error) {
+	if len(images) != len(s.images) || len(labels) != len(s.labels) {
+		return StepResult{}, fmt.Errorf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
+			len(s.labels), len(s.images)/max(len(s.labels), 1), len(labels), len(images))
+	}
+	copy(s.images, images)
+	copy(s.labels, labels)
+	if s.lr != nil {
+		*s.lr, *s.t = gorgonia.F32(learningRate), gorgonia.I(step+1)
+	}
+	if s.count != nil {
+		*s.count = gorgonia.I(step)
+	}
+	if err := s.machine.RunAll(); err != nil {
+		return StepResult{}, err
+	}
+	return StepResult{Loss: float64(*s.loss), Top1: int(*s.top1), Top5: int(*s.top5)}, nil
+}
+
+// Plan returns the compiled plan.
+func (s *Step) Plan() *graph.Plan { return s.machine.Plan() }
+
+// Sync makes the weights' and slots' tensors hold what the device has.
+func (s *Step) Sync() error { return s.machine.Sync() }
+
+// Close frees the step's memory.
+func (s *Step) Close() error { return s.machine.Close() }

@@ -1,0 +1,309 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/weights"
+
+	"gorgonia.org/tensor"
+)
+
+// ErrInterrupted is returned by a run that its context ended; everything is saved and it can be resumed.
+var ErrInterrupted = errors.New("interrupted")
+
+// DivergedError says that the loss stopped being a number. Nothing of such a step is ever saved.
+type DivergedError struct {
+	Epoch, Step  int
+	Loss         float64
+	LearningRate float64
+	Checkpoint   string // newest sound checkpoint
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("train: the loss became %v in epoch %d, step %d, at learning rate %.3g; the last good checkpoint is %s; "+
+		"start again with a lower --lr or a warm-up (--schedule cosine+warmup:1)", e.Loss, e.Epoch, e.Step, e.LearningRate, e.Checkpoint)
+}
+
+// Progress is where a run stands, reported after every step.
+type Progress struct {
+	Epoch, Epochs   int // epoch from 1
+	Batch, Batches  int // batches done in this epoch, or of the validation
+	BatchImages     int // images of a full batch
+	Validating      bool
+	Loss            float64 // running means of the epoch
+	Top1, Top5      float64
+	ImagesPerSecond float64
+	LearningRate    float64
+}
+
+// Observer is told what happens. Its methods are called from the goroutine of Run and should return soon.
+type Observer interface {
+	Step(Progress)
+	Epoch(HistoryRow)
+	Note(line string)
+}
+
+// State is the position of a run, kept in every checkpoint.
+type State struct {
+	Epoch   int     `json:"epoch"`   // epochs completed
+	Batch   int     `json:"batch"`   // batches done in the epoch after
+	Step    int     `json:"step"`    // optimizer steps done
+	Metrics Metrics `json:"metrics"` // of the epoch so far
+	Done    bool    `json:"done"`    // all epochs are completed
+}
+
+// Trainer is one run.
+type Trainer struct {
+	cfg      Config
+	split    *data.Split
+	engine   graph.Engine
+	model    *nn.Model
+	opt      Optimizer
+	slots    Slots
+	schedule Schedule
+	loader   *data.Loader
+	tests    *data.Loader
+	observer Observer
+
+	steps   map[int]*Step // training steps by batch size
+	evals   map[int]*Step
+	state   State
+	dir     *OutDir
+	history *History
+	keeper  *weights.Keeper
+	last    string // newest checkpoint
+	saved   int    // step of it, -1 before the first
+}
+
+// New prepares a run on an engine: the output folder, the model with its first or its resumed weights, the data. The
+// caller closes the trainer, and the engine after it.
+func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[int]*Step{}, evals: map[int]*Step{}, saved: -1}
+	if err := t.prepare(); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
+}
+
+func (t *Trainer) prepare() (err error) {
+	if t.opt, err = NewOptimizer(t.cfg); err != nil {
+		return err
+	}
+	if err = t.cfg.describe(t.split); err != nil {
+		return err
+	}
+	if t.model, err = NewModel(t.cfg); err != nil {
+		return err
+	}
+	if err = t.model.Initialize(t.cfg.Seed, tensor.Float32); err != nil {
+		return err
+	}
+	t.slots = NewSlots(t.model, t.opt)
+	if err = t.loaders(); err != nil {
+		return err
+	}
+	spec, err := ParseSchedule(t.cfg.Schedule)
+	if err != nil {
+		return err
+	}
+	if t.schedule, err = spec.Schedule(t.cfg.LR, t.loader.Batches(), t.cfg.Epochs); err != nil {
+		return err
+	}
+	return t.openOut()
+}
+
+func (t *Trainer) loaders() (err error) {
+	norm := t.cfg.Normalize()
+	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain}
+	if t.cfg.Augment {
+		train.Augment = data.Augment{PadCrop: 4, HorizontalFlip: true}
+	}
+	if t.loader, err = data.NewLoader(t.split.Train, train); err != nil {
+		return err
+	}
+	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalBatch, Normalize: norm, Limit: t.cfg.LimitTest})
+	return err
+}
+
+// evalBatch is the batch size of evaluations: large enough to keep all cores busy, whatever the training's is.
+const evalBatch = 100
+
+// Model returns the model that is trained.
+func (t *Trainer) Model() *nn.Model { return t.model }
+
+// State returns where the run stands.
+func (t *Trainer) State() State { return t.state }
+
+// Checkpoint is the path of the newest checkpoint, "" before the first.
+func (t *Trainer) Checkpoint() string { return t.last }
+
+// Run trains until all epochs are done (nil), ctx ends (ErrInterrupted, after saving), or something fails.
+func (t *Trainer) Run(ctx context.Context) error {
+	if t.saved < 0 { // from now on there always is a checkpoint to resume from
+		if err := t.save(math.NaN()); err != nil {
+			return err
+		}
+	}
+	for t.state.Epoch < t.cfg.Epochs {
+		if err := t.epoch(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch trains the rest of the current epoch, validates and saves.
+func (t *Trainer) epoch(ctx context.Context) error {
+	var meter Meter
+	it := t.loader.Epoch(t.state.Epoch, t.state.Batch)
+	defer it.Close()
+	begin := time.Now()
+	for it.Next(context.Background()) { // ctx ends a run between steps, where it can be saved
+		if err := t.step(it.Batch()); err != nil {
+			return err
+		}
+		now := time.Now()
+		meter.Add(it.Batch().N, now.Sub(begin))
+		begin = now
+		t.observer.Step(t.progress(&meter))
+		if stop := t.cfg.StopAtStep > 0 && t.state.Step >= t.cfg.StopAtStep; ctx.Err() != nil || stop {
+			if t.state.Batch == t.loader.Batches() && !stop {
+				break // validate first: it is short, and the epoch is whole
+			}
+			return t.interrupted()
+		}
+		if t.cfg.SaveEvery > 0 && t.state.Step%t.cfg.SaveEvery == 0 && t.state.Batch < t.loader.Batches() {
+			if err := t.save(math.NaN()); err != nil {
+				return err
+			}
+			begin = time.Now()
+		}
+	}
+	if err := it.Err(); err != nil {
+		return err
+	}
+	if err := t.finishEpoch(ctx, meter.Mean()); err != nil {
+		return err
+	}
+	if ctx.Err() != nil && t.state.Epoch < t.cfg.Epochs {
+		return ErrInterrupted
+	}
+	return nil
+}
+
+// step runs one batch and counts it.
+func (t *Trainer) step(b *data.Batch) error {
+	s, err := t.trainStep(b.N)
+	if err != nil {
+		return err
+	}
+	r, err := s.Run(b.Images, b.Labels, t.schedule.At(t.state.Step), t.state.Step)
+	if err != nil {
+		return err
+	}
+	if math.IsNaN(r.Loss) || math.IsInf(r.Loss, 0) {
+		return &DivergedError{Epoch: t.state.Epoch + 1, Step: t.state.Step + 1, Loss: r.Loss, LearningRate: t.schedule.At(t.state.Step), Checkpoint: t.last}
+	}
+	t.state.Metrics.Add(b.N, r.Loss, r.Top1, r.Top5)
+	t.state.Step++
+	t.state.Batch++
+	return nil
+}
+
+func (t *Trainer) trainStep(n int) (*Step, error) {
+	if s := t.steps[n]; s != nil {
+		return s, nil
+	}
+	s, err := NewTrainStep(t.engine, t.model, t.opt, t.slots, n, t.cfg.Seed)
+	if err == nil {
+		t.steps[n] = s
+	}
+	return s, err
+}
+
+// finishEpoch validates, writes the history and saves.
+func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) error {
+	val, err := t.Validate(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return t.interrupted() // the epoch's steps are done; a resumed run begins with its validation
+		}
+		return err
+	}
+	m := t.state.Metrics
+	row := HistoryRow{Epoch: t.state.Epoch + 1, Step: int64(t.state.Step), Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(),
+		ValLoss: val.Loss(), ValTop1: val.Top1(), ValTop5: val.Top5(), ImagesPerSecond: imagesPerSecond,
+		LearningRate: t.schedule.At(t.state.Step - 1)}
+	if math.IsNaN(val.Loss()) || math.IsInf(val.Loss(), 0) {
+		return &DivergedError{Epoch: row.Epoch, Step: t.state.Step, Loss: val.Loss(), LearningRate: row.LearningRate, Checkpoint: t.last}
+	}
+	if err := t.history.Append(row); err != nil {
+		return err
+	}
+	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step, Done: t.state.Epoch+1 >= t.cfg.Epochs}
+	if err := t.save(val.Top1()); err != nil {
+		return err
+	}
+	t.observer.Epoch(row)
+	return nil
+}
+
+// Validate evaluates the model on the test images.
+func (t *Trainer) Validate(ctx context.Context) (Metrics, error) {
+	e := Evaluator{Model: t.model, Engine: t.engine, steps: t.evals}
+	return e.Run(ctx, t.tests, func(p Progress) {
+		p.Epoch, p.Epochs, p.LearningRate = t.state.Epoch+1, t.cfg.Epochs, t.schedule.At(max(t.state.Step-1, 0))
+		t.observer.Step(p)
+	})
+}
+
+func (t *Trainer) progress(meter *Meter) Progress {
+	m := t.state.Metrics
+	return Progress{Epoch: t.state.Epoch + 1, Epochs: t.cfg.Epochs, Batch: t.state.Batch, Batches: t.loader.Batches(), BatchImages: t.cfg.Batch,
+		Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(), ImagesPerSecond: meter.Recent(), LearningRate: t.schedule.At(max(t.state.Step-1, 0))}
+}
+
+// interrupted saves, unless this very step is saved already, and ends the run.
+func (t *Trainer) interrupted() error {
+	if t.saved != t.state.Step {
+		if err := t.save(math.NaN()); err != nil {
+			return err
+		}
+	}
+	return ErrInterrupted
+}
+
+// Close frees the compiled steps and the output folder's lock.
+func (t *Trainer) Close() error {
+	var errs []error
+	for _, s := range t.steps {
+		errs = append(errs, s.Close())
+	}
+	for _, s := range t.evals {
+		errs = append(errs, s.Close())
+	}
+	t.steps, t.evals = nil, nil
+	if t.history != nil {
+		errs = append(errs, t.history.Close())
+		t.history = nil
+	}
+	if t.dir != nil {
+		errs = append(errs, t.dir.Close())
+		t.dir = nil
+	}
+	return errors.Join(errs...)
+}
+
+// Dir is the folder of the run.
+func (t *Trainer) Dir() string { return filepath.Clean(t.cfg.Out) }
