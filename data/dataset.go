@@ -73,7 +73,8 @@ func (d *Dataset) Coarse() (*Dataset, error) {
 // 32×32×3. It cannot shrink images or change a number of channels other than 1.
 func (d *Dataset) Expand(h, w, c int) (*Dataset, error) {
 	sh, sw, sc := d.Shape[0], d.Shape[1], d.Shape[2]
-	if h < sh || w < sw || c < 1 || (c != sc && sc != 1) {
+	const most = 1 << 15
+	if h < sh || w < sw || c < 1 || h > most || w > most || c > most || (c != sc && sc != 1) {
 		return nil, fmt.Errorf("data: %s holds %d×%d×%d images, which a border and repeated grey cannot turn into %d×%d×%d",
 			d.Name, sh, sw, sc, h, w, c)
 	}

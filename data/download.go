@@ -113,7 +113,7 @@ func (f *fetcher) get(ctx context.Context, urls []string, target string, size in
 			}
 			return err
 		}
-		failures = append(failures, fmt.Errorf("%s: %w", url, shortNetError(err)))
+		failures = append(failures, addressError(url, err))
 	}
 	return joinErrors(failures)
 }

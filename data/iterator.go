@@ -68,7 +68,7 @@ func (l *Loader) Epoch(epoch, startBatch int) *Iterator {
 	for k := startBatch; k < min(it.last, startBatch+len(it.ring.slots)); k++ {
 		it.request(k)
 	}
-	for range l.cfg.Workers {
+	for range min(l.cfg.Workers, len(it.ring.slots)) {
 		it.wg.Go(it.work)
 	}
 	return it
@@ -160,7 +160,7 @@ func (l *Loader) takeRing() *ring {
 	}
 	r := &ring{perm: make([]int32, l.ds.Len())}
 	batch := min(l.cfg.Batch, l.ds.Len())
-	for range min(l.cfg.Prefetch+1, l.Batches()) {
+	for range min(l.cfg.Prefetch, l.Batches()-1) + 1 {
 		r.slots = append(r.slots, &slot{
 			ready: make(chan struct{}, 1),
 			batch: Batch{

@@ -20,6 +20,19 @@ type FileStatus struct {
 // OK reports whether the content is the published one; it is false also when no digest is published.
 func (f FileStatus) OK() bool { return f.Published != "" && f.MD5 == f.Published }
 
+// String tells in a few words how the content compares with the authors': "as published", "differs from the published
+// file", or "no published digest".
+func (f FileStatus) String() string {
+	switch {
+	case f.OK():
+		return "as published"
+	case f.Published == "":
+		return "no published digest"
+	default:
+		return "differs from the published file"
+	}
+}
+
 // load reads the files of s from p. owned says that p is our cache, whose files were right once: a wrong digest is an
 // error there and a line through logf elsewhere (people do work on variants of a set). The files of another set under
 // this one's names are an error everywhere.

@@ -82,7 +82,7 @@ func (l *Loader) Len() int {
 }
 
 // Batches is the number of batches in an epoch.
-func (l *Loader) Batches() int { return (l.Len() + l.cfg.Batch - 1) / l.cfg.Batch }
+func (l *Loader) Batches() int { return (l.Len()-1)/l.cfg.Batch + 1 }
 
 // Dataset returns what is served, after Limit.
 func (l *Loader) Dataset() *Dataset { return l.ds }

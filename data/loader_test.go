@@ -72,6 +72,7 @@ func TestLoaderSizes(t *testing.T) {
 		{LoaderConfig{Batch: 3, Limit: 4}, []int{3, 1}},
 		{LoaderConfig{Batch: 3, Limit: 4, DropLast: true, Shuffle: true}, []int{3}},
 		{LoaderConfig{Batch: 2, Prefetch: 50, Workers: 9}, []int{2, 2, 2, 1}},
+		{LoaderConfig{Batch: math.MaxInt, Prefetch: math.MaxInt, Workers: math.MaxInt, Limit: math.MaxInt}, []int{7}},
 	} {
 		l := loader(t, ds, c.cfg)
 		g := drain(t, l, 0, 0)

@@ -4,28 +4,35 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 )
 
-// shortNetError takes the request's address out of an error that is reported with it anyway.
+// addressError says what went wrong at an address: with the host's name when it was not reached, else with all of it.
+func addressError(address string, err error) error {
+	short := shortNetError(err)
+	if u, bad := url.Parse(address); bad == nil && short != err {
+		address = u.Host
+	}
+	return fmt.Errorf("%s: %w", address, short)
+}
+
+// shortNetError makes a few words of the long chain that a failed connection comes with; other errors stay as they are.
 func shortNetError(err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsTimeout {
-			return fmt.Errorf("no answer from the name server: %w", &quiet{err})
+			return &oneLine{"no answer from the name server", err}
 		}
-		return fmt.Errorf("the name %s cannot be resolved: %w", dns.Name, &quiet{err})
+		return &oneLine{"name not found", err}
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return fmt.Errorf("no connection: %w", op.Err)
+		if op.Timeout() {
+			return &oneLine{"no answer", err}
+		}
+		return &oneLine{"no connection (" + op.Err.Error() + ")", err}
 	}
 	return err
 }
-
-// quiet keeps an error in the chain without repeating its text.
-type quiet struct{ error }
-
-func (quiet) Error() string   { return "no network?" }
-func (q quiet) Unwrap() error { return q.error }
 
 // joinErrors is errors.Join on one line.
 func joinErrors(errs []error) error {
@@ -42,6 +49,7 @@ func joinErrors(errs []error) error {
 	return &oneLine{strings.Join(texts, "; "), errors.Join(errs...)}
 }
 
+// oneLine is an error under another text.
 type oneLine struct {
 	text string
 	error

@@ -200,6 +200,9 @@ func TestDigests(t *testing.T) {
 	require.Contains(t, lines[0], "test.bin: wrong digest: expected md5 "+c.spec.files[1].md5)
 	require.True(t, s.Files[0].OK())
 	require.False(t, s.Files[1].OK())
+	require.Equal(t, "as published", s.Files[0].String())
+	require.Equal(t, "differs from the published file", s.Files[1].String())
+	require.Equal(t, "no published digest", FileStatus{MD5: "x"}.String())
 	e, ok := errors.AsType[*DigestError](s.Verify())
 	require.True(t, ok)
 	require.Equal(t, digest(other), e.Got)
@@ -284,4 +287,31 @@ func TestOpenOrSample(t *testing.T) {
 	cancel()
 	_, _, err = OpenOrSample(ctx, "mnist", o)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestLookup(t *testing.T) {
+	for _, name := range Names() {
+		i, err := Lookup(name)
+		require.NoError(t, err)
+		require.Equal(t, name, i.Name)
+		require.NotEmpty(t, i.Title)
+		require.NotEmpty(t, i.Cite)
+		require.GreaterOrEqual(t, len(i.Classes), 10)
+	}
+	i, err := Lookup("cifar100")
+	require.NoError(t, err)
+	require.Equal(t, Info{Name: "cifar100", Title: "CIFAR-100", Cite: cifarCite, Shape: [3]int{32, 32, 3}, Classes: cifar100Classes(),
+		Train: 50000, Test: 10000, Bytes: 168513733, Address: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"}, i)
+	s, err := Sample()
+	require.NoError(t, err)
+	i, err = Lookup(SampleName)
+	require.NoError(t, err)
+	require.Equal(t, [2]int{s.Train.Len(), s.Test.Len()}, [2]int{i.Train, i.Test})
+	require.Equal(t, s.Train.Shape, i.Shape)
+	i, err = Lookup("mnist")
+	require.NoError(t, err)
+	require.Equal(t, [2]int{60000, 10000}, [2]int{i.Train, i.Test})
+	require.Equal(t, int64(11594722), i.Bytes)
+	_, err = Lookup("cifra10")
+	require.ErrorContains(t, err, `did you mean "cifar10"?`)
 }

@@ -7,11 +7,13 @@ import (
 	"github.com/stheno-ml/stheno/data/internal/sample"
 )
 
+const sampleTitle = "built-in sample of Fashion-MNIST"
+
 // Sample returns the built-in data set: 5,000 training and 1,000 test images of Fashion-MNIST (balanced, MIT licence,
 // Zalando SE 2017), given a border and three equal channels so that they are 32×32×3. Each call returns its own copy.
 func Sample() (*Split, error) {
 	s := &Split{
-		Name: SampleName, Title: "built-in sample of Fashion-MNIST", Source: "built in",
+		Name: SampleName, Title: sampleTitle, Source: "built in",
 		Cite: findSet("fashion-mnist").cite,
 	}
 	var err error

@@ -19,6 +19,15 @@ type options struct {
 	outputs []*gorgonia.Node
 	updates []op.Update
 	logf    func(format string, args ...any)
+	passes  []pass // the list passes; tests run parts of it
+}
+
+func newOptions(e Engine, opts []Option) options {
+	o := options{engine: e, logf: func(string, ...any) {}, passes: passes}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
 }
 
 // WithEngine runs the plan on e, which the caller opened and closes. Without it, Compile opens the CPU engine (import
@@ -35,16 +44,19 @@ func WithUpdates(updates ...op.Update) Option {
 	return func(o *options) { o.updates = append(o.updates, updates...) }
 }
 
-// WithLog receives one line about what a user may want to know, such as operations without a kernel.
-func WithLog(logf func(format string, args ...any)) Option { return func(o *options) { o.logf = logf } }
+// WithLog receives a line about what a user may want to know, such as the operations without a kernel. Nil is silence.
+func WithLog(logf func(format string, args ...any)) Option {
+	return func(o *options) {
+		if logf != nil {
+			o.logf = logf
+		}
+	}
+}
 
 // Compile turns a finished graph into a machine: only what the outputs and the updates need is compiled and run.
 // Inputs are read from the values of their nodes (gorgonia.Let, gorgonia.WithValue) at every run.
 func Compile(g *gorgonia.ExprGraph, opts ...Option) (*Machine, error) {
-	o := options{logf: func(string, ...any) {}}
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o := newOptions(nil, opts)
 	if g == nil {
 		return nil, &CompileError{Stage: "capture", Reason: "the graph is nil"}
 	}
@@ -85,14 +97,10 @@ func compile(g *gorgonia.ExprGraph, o options) (*Machine, error) {
 
 // PlanFor compiles g as [Compile] does, but stops before an engine builds it.
 func PlanFor(g *gorgonia.ExprGraph, opts ...Option) (*Plan, error) {
-	o := options{engine: Null{}}
-	for _, opt := range opts {
-		opt(&o)
-	}
 	if g == nil {
 		return nil, &CompileError{Stage: "capture", Reason: "the graph is nil"}
 	}
-	p, _, err := makePlan(g, o)
+	p, _, err := makePlan(g, newOptions(Null{}, opts))
 	return p, err
 }
 
@@ -113,7 +121,7 @@ func makePlan(g *gorgonia.ExprGraph, o options) (*Plan, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, pass := range passes {
+	for _, pass := range o.passes {
 		pass.run(prog, o.engine)
 	}
 	if err := order(prog, o.engine); err != nil {

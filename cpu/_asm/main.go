@@ -32,6 +32,8 @@ var units = []unit{
 	{"gemm", "kernels_avx512", gemmAVX512, strings.NewReplacer("*byte", "*tile")},
 	{"gemm", "kernels_avx2", gemmAVX2, strings.NewReplacer("*byte", "*tile")},
 	{"gemm", "pack", gemmPack, strings.NewReplacer()},
+	{"vec", "vec_avx512", vecAVX512, strings.NewReplacer()},
+	{"vec", "vec_avx2", vecAVX2, strings.NewReplacer()},
 }
 
 func main() {

@@ -97,8 +97,11 @@ func dropout[T Float](o *Dropout, out Array, in []Array) {
 			words = o.Words(step, uint64(i/4))
 		}
 		y[i] = 0
-		if words[i%4]>>8 >= threshold {
+		if kept(words[i%4], threshold) {
 			y[i] = v * factor
 		}
 	}
 }
+
+// kept is the rule that a random word decides by.
+func kept(word, threshold uint32) bool { return word>>8 >= threshold }

@@ -20,18 +20,19 @@ func mask(t *testing.T, o *Dropout, n, step int) []float64 {
 	return reference(t, o, ones(n), integer(step)).Data.([]float64)
 }
 
-// The first masks are frozen: a change of them breaks the resumption of runs and the agreement of engines.
+// The first masks are frozen: a change of them breaks the resumption of runs and the agreement of engines. They were
+// worked out by a second implementation, in Python.
 func TestDropoutMaskIsFrozen(t *testing.T) {
-	kept := func(o *Dropout, step int) string {
+	drawn := func(o *Dropout, step int) string {
 		s := ""
 		for _, v := range mask(t, o, 16, step) {
 			s += map[bool]string{true: "1", false: "0"}[v != 0]
 		}
 		return s
 	}
-	require.Equal(t, "0111101000001010", kept(&Dropout{Rate: 0.5}, 0))
-	require.Equal(t, "0011010110010100", kept(&Dropout{Rate: 0.5, Seed: 0x0123456789abcdef, Stream: 7}, 3))
-	require.Equal(t, "1111010111010100", kept(&Dropout{Rate: 0.25, Seed: 0x0123456789abcdef, Stream: 7}, 3))
+	require.Equal(t, "0111101000001010", drawn(&Dropout{Rate: 0.5}, 0))
+	require.Equal(t, "0011010110010100", drawn(&Dropout{Rate: 0.5, Seed: 0x0123456789abcdef, Stream: 7}, 3))
+	require.Equal(t, "1111010111010100", drawn(&Dropout{Rate: 0.25, Seed: 0x0123456789abcdef, Stream: 7}, 3))
 
 	// With everything zero, the first block is that of the known-answer test of Philox4x32-10 in Random123:
 	// 6627e8d5 e169c58d bc57ac4c 9b00dbd8.
@@ -69,20 +70,23 @@ func TestDropoutRate(t *testing.T) {
 	const n = 40000
 	for _, rate := range []float64{0.1, 0.25, 0.5, 0.9} {
 		y := mask(t, &Dropout{Rate: rate, Seed: 3}, n, 0)
-		kept := 0
+		count := 0
 		for _, v := range y {
 			if v != 0 {
 				require.Equal(t, 1/(1-rate), v)
-				kept++
+				count++
 			}
 		}
-		require.InDelta(t, n*(1-rate), kept, 5*math.Sqrt(n*rate*(1-rate)), "rate %v", rate)
+		require.InDelta(t, n*(1-rate), count, 5*math.Sqrt(n*rate*(1-rate)), "rate %v", rate)
 	}
 	require.Equal(t, ones(9).Data, any(mask(t, &Dropout{}, 9, 4)), "rate 0 keeps everything")
 	almost := &Dropout{Rate: math.Nextafter(1, 0)}
 	require.Equal(t, uint32(1<<24), almost.Threshold(), "no word reaches it: everything is dropped, nothing overflows")
 	require.Equal(t, make([]float64, 9), mask(t, almost, 9, 0))
 	require.Equal(t, uint32(1), (&Dropout{Rate: 1e-12}).Threshold())
+	half := (&Dropout{Rate: 0.5}).Threshold()
+	require.True(t, kept(1<<31, half), "a uniform number equal to Rate keeps")
+	require.False(t, kept(1<<31-1, half))
 
 	for _, rate := range []float64{1, 1.5, -0.1, math.NaN(), math.Inf(1)} {
 		_, err := (&Dropout{Rate: rate}).Infer([]tensor.Shape{{4}, {}})

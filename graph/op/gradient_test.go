@@ -90,3 +90,22 @@ func TestSecondDerivativesStop(t *testing.T) {
 		})
 	}
 }
+
+// Metrics, updates and running averages have no derivative: a cost made of one is an error of gorgonia.Grad, not a panic
+// nor a gradient of zero. The rest, gradients of first order, say so when they are asked.
+func TestNoDerivative(t *testing.T) {
+	for _, p := range others() {
+		g := gorgonia.NewGraph()
+		in := feedAll(g, p.inputs)
+		y, err := p.build(in)
+		require.NoError(t, err)
+		o := y.Op().(Op)
+		if p.name == "BatchNorm" || p.name == "BatchVariance" {
+			continue // differentiable as part of BatchNormTraining
+		}
+		_, err = o.SymDiff(in, y, y)
+		require.ErrorContains(t, err, p.name)
+		_, err = gorgonia.Grad(costOf(t, y), in[0])
+		require.Error(t, err, p.name)
+	}
+}

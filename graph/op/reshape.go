@@ -38,7 +38,8 @@ func (o *Reshape) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
 
 // Infer returns To; a different number of elements is an error.
 func (o *Reshape) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := first(wantFull(o, in, 0, "an input"), wantShape(o, in, 0, o.From, "an input", "set From to the shape of the input")); err != nil {
+	err := first(wantFull(o, in, 0, "an input"), wantShape(o, in, 0, o.From, "an input", "set From to the shape of the input"))
+	if err != nil {
 		return nil, err
 	}
 	for axis, d := range o.To {

@@ -41,6 +41,16 @@ func Run(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dt
 	}
 }
 
+// RequireExact runs the case in float64 on an engine that computes with the reference loops and requires the results
+// of [Reference] bit by bit.
+func (c Case) RequireExact(t *testing.T, e graph.Engine) {
+	want, got := c.results(t, Reference{}, tensor.Float64), c.results(t, e, tensor.Float64)
+	require.Len(t, got, len(want))
+	for i, w := range want {
+		require.Equal(t, bytesOf(op.Array{Data: w.value}), bytesOf(op.Array{Data: got[i].value}), "%s: %v, not %v", w.name, got[i].value, w.value)
+	}
+}
+
 type result struct {
 	name  string
 	kind  numtest.Kind
@@ -201,7 +211,7 @@ func (b *B) CostGrads(cost *gorgonia.Node, wrt ...*gorgonia.Node) []*gorgonia.No
 // Compile compiles what was built.
 func (b *B) Compile(e graph.Engine) *graph.Machine {
 	b.T.Helper()
-	m, err := graph.Compile(b.G, b.options(e)...)
+	m, err := graph.Compile(b.G, b.Options(e)...)
 	require.NoError(b.T, err)
 	return m
 }
@@ -209,12 +219,13 @@ func (b *B) Compile(e graph.Engine) *graph.Machine {
 // Plan plans what was built, for an engine that fuses everything.
 func (b *B) Plan() *graph.Plan {
 	b.T.Helper()
-	p, err := graph.PlanFor(b.G, b.options(graph.Null{})...)
+	p, err := graph.PlanFor(b.G, b.Options(graph.Null{})...)
 	require.NoError(b.T, err)
 	return p
 }
 
-func (b *B) options(e graph.Engine) []graph.Option {
+// Options are the options of graph.Compile for what was built.
+func (b *B) Options(e graph.Engine) []graph.Option {
 	nodes := make([]*gorgonia.Node, len(b.wanted))
 	for i, w := range b.wanted {
 		nodes[i] = w.node

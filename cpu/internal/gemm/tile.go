@@ -96,24 +96,25 @@ func kernelGeneric(t *tile) {
 // generic4x2 keeps a block of 4 rows and columns j, j+1 in registers.
 func generic4x2(t *tile, j int) {
 	var c00, c01, c10, c11, c20, c21, c30, c31 float32
-	a0 := t.a
-	b := unsafe.Add(t.b, 4*j)
+	// Offsets, not moving pointers: those would end up outside of the slices.
+	var ka, kb uintptr
+	kb = uintptr(4 * j)
 	for range t.kc {
-		b0, b1 := *(*float32)(b), *(*float32)(unsafe.Add(b, 4))
-		x := *(*float32)(a0)
+		b0, b1 := at(t.b, kb), at(t.b, kb+4)
+		x := at(t.a, ka)
 		c00 += x * b0
 		c01 += x * b1
-		x = *(*float32)(unsafe.Add(a0, t.rs))
+		x = at(t.a, ka+t.rs)
 		c10 += x * b0
 		c11 += x * b1
-		x = *(*float32)(unsafe.Add(a0, 2*t.rs))
+		x = at(t.a, ka+2*t.rs)
 		c20 += x * b0
 		c21 += x * b1
-		x = *(*float32)(unsafe.Add(a0, 3*t.rs))
+		x = at(t.a, ka+3*t.rs)
 		c30 += x * b0
 		c31 += x * b1
-		a0 = unsafe.Add(a0, t.ks)
-		b = unsafe.Add(b, t.ldb)
+		ka += t.ks
+		kb += t.ldb
 	}
 	t.put(0, j, c00)
 	t.put(0, j+1, c01)
@@ -126,15 +127,17 @@ func generic4x2(t *tile, j int) {
 }
 
 func generic1x1(t *tile, r, j int) {
-	a := unsafe.Add(t.a, uintptr(r)*t.rs)
-	b := unsafe.Add(t.b, 4*j)
+	ka, kb := uintptr(r)*t.rs, uintptr(4*j)
 	var s float32
 	for range t.kc {
-		s += *(*float32)(a) * *(*float32)(b)
-		a, b = unsafe.Add(a, t.ks), unsafe.Add(b, t.ldb)
+		s += at(t.a, ka) * at(t.b, kb)
+		ka += t.ks
+		kb += t.ldb
 	}
 	t.put(r, j, s)
 }
+
+func at(p unsafe.Pointer, bytes uintptr) float32 { return *(*float32)(unsafe.Add(p, bytes)) }
 
 // put finishes one element.
 func (t *tile) put(r, j int, s float32) {

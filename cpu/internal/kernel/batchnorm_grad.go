@@ -13,7 +13,10 @@ type BatchNormSums struct {
 	epsilon       float64
 	work          split
 	loop          phase
-	partial       area // gradRows rows of C elements a part: Σdy, Σdy·(x−mean), and the block sums of both
+	partial       area // gradRows rows of C elements a part: Σdy, Σdy·(x−mean)/√(variance+ε), and the block sums of both
+	rstdArea      area
+	rstd          []float32
+	masked        maskBlock
 	x, mean, dy   []float32
 	y             []float32
 	dgamma, dbeta []float32
@@ -30,6 +33,8 @@ func NewBatchNormSums(p *pool.Pool, c Channels, epsilon float64) (*BatchNormSums
 	if c.Inner == 1 {
 		k.work = sumSplit(c.Outer, c.C)
 		k.partial = k.reserve(k.work.parts * gradRows * c.C)
+		k.rstdArea = k.reserve(c.C)
+		k.masked = newMaskBlock(&k.Scratch, p.Threads(), c.C)
 		k.loop = newPhase(p, k.work.parts, k.rowsPart)
 	} else {
 		k.work = splitBy(c.C, c.Rows())
@@ -42,16 +47,42 @@ func NewBatchNormSums(p *pool.Pool, c Channels, epsilon float64) (*BatchNormSums
 func (k *BatchNormSums) Run(dgamma, dbeta, x, mean, variance, dy, y []float32) {
 	n, c := k.c.Len(), k.c.C
 	k.dgamma, k.dbeta, k.x, k.mean, k.dy, k.y = dgamma[:c], dbeta[:c], x[:n], mean[:c], dy[:n], y
-	k.loop.run()
 	if k.c.Inner == 1 {
+		k.rstd = k.rstdArea.of(&k.Scratch)
+		for i := range k.rstd {
+			k.rstd[i] = float32(rstd(variance[i], k.epsilon))
+		}
+		k.loop.run()
 		k.join()
+		return
 	}
+	k.loop.run()
 	for i := range k.dgamma {
 		k.dgamma[i] = float32(float64(k.dgamma[i]) * rstd(variance[i], k.epsilon))
 	}
 }
 
-func (k *BatchNormSums) rowsPart(_, part int) {
+// maskBlock is memory of the workers for some rows of a gradient with a ReLU's zeros put in: few enough to stay in the
+// first-level cache until they are used.
+type maskBlock struct {
+	area
+	rows, c int
+}
+
+func newMaskBlock(s *Scratch, workers, c int) maskBlock {
+	const elements = 4096
+	rows := max(min(sumRun, elements/c), 1)
+	return maskBlock{area: s.reserve(workers * rows * c), rows: rows, c: c}
+}
+
+// apply writes dy with 0 where y ≤ 0 to the worker's memory.
+func (m maskBlock) apply(s *Scratch, worker int, y, dy []float32) []float32 {
+	to := m.of(s)[worker*m.rows*m.c:][:len(dy)]
+	reluGrad(to, y, dy)
+	return to
+}
+
+func (k *BatchNormSums) rowsPart(worker, part int) {
 	lo, hi := k.work.bounds(part)
 	c := k.c.C
 	m := k.partial.of(&k.Scratch)[part*gradRows*c:][:gradRows*c]
@@ -59,16 +90,24 @@ func (k *BatchNormSums) rowsPart(_, part int) {
 	clear(s)
 	clear(q)
 	for r := lo; r < hi; r += sumRun {
-		end := min(r+sumRun, hi)
-		var y []float32
-		if k.y != nil {
-			y = k.y[r*c : end*c]
-		}
 		clear(blockS)
 		clear(blockQ)
-		gradSums(blockS, blockQ, k.x[r*c:end*c], k.dy[r*c:end*c], y, k.mean)
+		k.block(worker, r*c, min(r+sumRun, hi)*c, blockS, blockQ)
 		add(s, s, blockS)
 		add(q, q, blockQ)
+	}
+}
+
+// block adds the elements [lo, hi) to the sums.
+func (k *BatchNormSums) block(worker, lo, hi int, s, q []float32) {
+	if k.y == nil {
+		columnNormGrad(s, q, k.dy[lo:hi], k.x[lo:hi], k.mean, k.rstd)
+		return
+	}
+	for step := k.masked.rows * k.c.C; lo < hi; lo += step {
+		end := min(lo+step, hi)
+		dy := k.masked.apply(&k.Scratch, worker, k.y[lo:end], k.dy[lo:end])
+		columnNormGrad(s, q, dy, k.x[lo:end], k.mean, k.rstd)
 	}
 }
 
@@ -120,8 +159,8 @@ type BatchNormGradInput struct {
 	epsilon   float64
 	inference bool
 	coef      area
-	a, b, d   []float32 // dx = a·dy + b·(x−mean) + d
-	mean      []float32
+	a, b, d   []float32 // dx = a·dy + b·x + d
+	masked    maskBlock
 	loop      phase
 	dx, mask  []float32
 	x, dy, y  []float32
@@ -144,32 +183,34 @@ func newBatchNormGradInput(p *pool.Pool, c Channels, epsilon float64, inference 
 	}
 	k := &BatchNormGradInput{rows: channelRowsOf(c), epsilon: epsilon, inference: inference}
 	k.coef = k.reserve(3 * c.C)
+	k.masked = newMaskBlock(&k.Scratch, p.Threads(), c.C)
 	k.loop = newPhase(p, k.rows.parts, k.part)
 	return k, nil
 }
 
 // Run computes dx. y is the result after the ReLU, nil when none followed. masked, of the size of dy, receives dy with
 // the ReLU's zeros, which is the gradient of a residual that was added before the ReLU; nil when it is not wanted. dx
-// and masked may be the memory of x, dy or y.
+// and masked may be the memory of dy or y, dx also that of x.
 func (k *BatchNormGradInput) Run(dx, masked, x, gamma, mean, variance, dy, dgamma, dbeta, y []float32) {
 	n, c := k.rows.Len(), k.rows.C
-	k.dx, k.mask, k.x, k.dy, k.y, k.mean = dx[:n], masked, x, dy[:n], y, mean
+	k.dx, k.mask, k.x, k.dy, k.y = dx[:n], masked, x, dy[:n], y
 	coef := k.coef.of(&k.Scratch)
 	k.a, k.b, k.d = coef[:c], coef[c:2*c], coef[2*c:]
 	m := float64(k.rows.Rows())
 	for i := range c {
 		r := rstd(variance[i], k.epsilon)
 		a := float64(gamma[i]) * r
-		k.a[i] = float32(a)
+		k.a[i], k.b[i], k.d[i] = float32(a), 0, 0
 		if !k.inference {
-			k.b[i] = float32(-a * r * float64(dgamma[i]) / m)
-			k.d[i] = float32(-a * float64(dbeta[i]) / m)
+			b := -a * r * float64(dgamma[i]) / m
+			k.b[i] = float32(b)
+			k.d[i] = float32(-a*float64(dbeta[i])/m - b*float64(mean[i]))
 		}
 	}
 	k.loop.run()
 }
 
-func (k *BatchNormGradInput) part(_, part int) {
+func (k *BatchNormGradInput) part(worker, part int) {
 	lo, hi := k.rows.bounds(part)
 	if k.rows.Inner > 1 {
 		for r := lo; r < hi; r++ {
@@ -178,47 +219,50 @@ func (k *BatchNormGradInput) part(_, part int) {
 		return
 	}
 	c := k.rows.C
-	dx, dy := k.dx[lo*c:hi*c], k.dy[lo*c:hi*c]
-	if k.y != nil { // mask once, into masked where it is wanted, else into dx
-		to := dx
-		if k.mask != nil {
-			to = k.mask[lo*c : hi*c]
+	step := (hi - lo) * c
+	if k.y != nil && k.mask == nil {
+		step = k.masked.rows * c
+	}
+	for lo, hi := lo*c, hi*c; lo < hi; lo += step {
+		end := min(lo+step, hi)
+		dy := k.dy[lo:end]
+		switch {
+		case k.y != nil && k.mask != nil:
+			reluGrad(k.mask[lo:end], k.y[lo:end], dy)
+			dy = k.mask[lo:end]
+		case k.y != nil:
+			dy = k.masked.apply(&k.Scratch, worker, k.y[lo:end], dy)
+		case k.mask != nil:
+			copy(k.mask[lo:end], dy)
 		}
-		_ = to
+		if k.inference {
+			scaleShiftRows(k.dx[lo:end], dy, nil, k.a, k.d, false)
+		} else {
+			normGradRows(k.dx[lo:end], dy, k.x[lo:end], k.a, k.b, k.d)
+		}
 	}
-	var y, mask []float32
-	if k.y != nil {
-		y = k.y[lo*c : hi*c]
-	}
-	if k.mask != nil {
-		mask = k.mask[lo*c : hi*c]
-	}
-	if k.inference {
-		gradScaleRows(dx, mask, dy, y, k.a)
-		return
-	}
-	gradInputRows(dx, mask, k.x[lo*c:hi*c], dy, y, k.mean, k.a, k.b, k.d)
 }
 
 // run1 computes the run of elements of one channel when the channels are not last.
 func (k *BatchNormGradInput) run1(r int) {
 	ch := r % k.rows.C
 	dx, dy := k.rows.row(k.dx, r), k.rows.row(k.dy, r)
-	a, b, d, mean := k.a[ch], float32(0), float32(0), float32(0)
+	a, b, d := k.a[ch], k.b[ch], k.d[ch]
 	x := dy
 	if !k.inference {
-		b, d, mean, x = k.b[ch], k.d[ch], k.mean[ch], k.rows.row(k.x, r)
+		x = k.rows.row(k.x, r)
 	}
 	for i, g := range dy {
-		if k.y != nil && !(k.y[r*k.rows.Inner+i] > 0) {
+		at := r*k.rows.Inner + i
+		if k.y != nil && !(k.y[at] > 0) {
 			g = 0
 		}
 		v := a * g
 		if !k.inference {
-			v += b*(x[i]-mean) + d
+			v += b*x[i] + d
 		}
 		if k.mask != nil {
-			k.mask[r*k.rows.Inner+i] = g
+			k.mask[at] = g
 		}
 		dx[i] = v
 	}

@@ -32,7 +32,7 @@ func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) 
 		return nil, fmt.Errorf("kernel: ChannelAffine with %d shifts for %d channels", len(shift), c.C)
 	}
 	k.fixed = true
-	k.scale, k.shift = make([]float32, c.C), make([]float32, c.C)
+	k.shift = make([]float32, c.C)
 	for i := range c.C {
 		k.scale[i] = float32(scale)
 		if shift != nil {
@@ -46,7 +46,10 @@ func newChannelAffine(p *pool.Pool, c Channels, relu bool) (*ChannelAffine, erro
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	k := &ChannelAffine{rows: channelRowsOf(c), relu: relu}
+	k := &ChannelAffine{rows: channelRowsOf(c), relu: relu, scale: make([]float32, c.C)}
+	for i := range k.scale {
+		k.scale[i] = 1
+	}
 	k.loop = newPhase(p, k.rows.parts, k.part)
 	return k, nil
 }
@@ -70,11 +73,8 @@ func (k *ChannelAffine) part(_, part int) {
 	}
 	for r := lo; r < hi; r++ {
 		y, x := k.rows.row(k.y, r), k.rows.row(k.x, r)
-		ch, s := r%k.rows.C, float32(1)
-		if k.scale != nil {
-			s = k.scale[ch]
-		}
-		scaleShift(y, x, s, k.shift[ch], k.relu)
+		ch := r % k.rows.C
+		scaleShift(y, x, k.scale[ch], k.shift[ch], k.relu)
 	}
 }
 

@@ -251,37 +251,3 @@ func TestTransposeAndPermute(t *testing.T) {
 	_, err := NewTranspose(nil, 1, 0, 3)
 	require.Error(t, err)
 }
-
-// The assembly copies what its plain twin copies and touches nothing else.
-func TestCopyRuns(t *testing.T) {
-	defer func(n int) { fastRuns = n }(fastRuns)
-	levels := []int{0}
-	if fastRuns > 0 {
-		levels = append(levels, fastRuns)
-	}
-	for _, fastRuns = range levels {
-		for n := range 70 {
-			for _, count := range []int{0, 1, 2, 7} {
-				ld, step := n+3, n+1
-				src, checkSrc := numtest.Guarded(max((count-1)*step+n, 0))
-				dst, checkDst := numtest.Guarded(max((count-1)*ld+n, 0))
-				for i := range src {
-					src[i] = float32(i)
-				}
-				for i := range dst {
-					dst[i] = -1
-				}
-				copyRuns(dst, ld, src, step, count, n)
-				checkSrc(t)
-				checkDst(t)
-				for i, v := range dst {
-					want := float32(-1)
-					if q, e := i/ld, i%ld; e < n {
-						want = float32(q*step + e)
-					}
-					require.Equal(t, want, v, "run length %d, element %d, assembly up to %d", n, i, fastRuns)
-				}
-			}
-		}
-	}
-}

@@ -116,33 +116,6 @@ func (p *patches) edge(dst []float32, r *run, row, j, lo, hi int) {
 	clear(dst[to-lo : hi-lo])
 }
 
-// copyRunsGo is the plain twin of copyRuns, and its form for long runs.
-func copyRunsGo(dst []float32, ld int, src []float32, step, count, n int) {
-	for q := range count {
-		d, s := dst[q*ld:q*ld+n], src[q*step:q*step+n]
-		if n >= 48 {
-			copy(d, s)
-			continue
-		}
-		for len(d) >= 4 { // a call of memmove would cost more than the run
-			*(*[4]float32)(d) = *(*[4]float32)(s)
-			d, s = d[4:], s[4:]
-		}
-		for i := range d {
-			d[i] = s[i]
-		}
-	}
-}
-
-// zeroRuns clears count runs of n elements, ld apart.
-func zeroRuns(dst []float32, ld, count, n int) {
-	for range count - 1 {
-		clear(dst[:n])
-		dst = dst[ld:]
-	}
-	clear(dst[:n])
-}
-
 // tapWeights is the weight matrix of a backward pass to the input, which exists only implicitly ([gemm.Source]): row c
 // holds, tap after tap, the filters of input channel c. The stored kernel is (taps, c, ld) with the group's filters
 // starting at first.

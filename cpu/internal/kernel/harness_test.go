@@ -13,20 +13,36 @@ import (
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 var nan32 = float32(math.NaN())
 
-// withEnv runs f with pools of 1, 2 and 3 workers.
+// withEnv runs f with pools of 1, 2 and 3 workers and with every instruction set of the machine.
 func withEnv(t *testing.T, f func(t *testing.T, e Env)) {
-	for _, threads := range []int{1, 2, 3} {
-		p := pool.New(threads)
-		f(t, Env{Pool: p, Gemm: gemm.New(cpuid.Best())})
+	best := cpuid.Best()
+	for _, c := range []struct {
+		threads int
+		level   cpuid.Level
+	}{{1, best}, {1, cpuid.Generic}, {2, min(best, cpuid.AVX2)}, {3, best}} {
+		useLevel(c.level)
+		p := pool.New(c.threads)
+		f(t, Env{Pool: p, Gemm: gemm.New(c.level)})
 		p.Close()
 	}
+	useLevel(level)
 }
+
+// useLevel switches the kernels of this package to another instruction set.
+func useLevel(l cpuid.Level) {
+	ops = vec.For(l)
+	fast = hasRuns && l >= cpuid.AVX512
+}
+
+// hasRuns says whether this build has assembly for runs.
+var hasRuns = fast
 
 // inputs of a case: arrays of float32 (or labels), the same for every run.
 type inputs []op.Array
@@ -145,7 +161,7 @@ func verify(t *testing.T, in inputs, want []result, build func(e Env) (prepared,
 		first := runOnce(nan32)
 		second := runOnce(12345)
 		for i, w := range want {
-			ok := numtest.AssertClose(t, w.want, first[i], numtest.Tol(tensor.Float32, w.kind), fmt.Sprintf("output %d, %d workers", i, e.Pool.Threads()))
+			ok := numtest.AssertClose(t, w.want, first[i], numtest.Tol(tensor.Float32, w.kind), fmt.Sprintf("output %d, %d workers, %v", i, e.Pool.Threads(), ops.Level()))
 			require.True(t, ok)
 			require.True(t, sameBits(first[i], second[i]), "output %d differs between runs with %d workers", i, e.Pool.Threads())
 		}

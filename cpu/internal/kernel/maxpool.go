@@ -9,11 +9,12 @@ import (
 // MaxPool2D is [op.MaxPool2D]: the largest element under each window, where padding does not count and NaN does.
 type MaxPool2D struct {
 	Scratch
-	g      op.PoolGeometry
-	images images
-	work   split
-	loop   phase
-	y, x   []float32
+	g       op.PoolGeometry
+	images  images
+	columns []column
+	work    split
+	loop    phase
+	y, x    []float32
 }
 
 // NewMaxPool2D prepares the pooling.
@@ -21,7 +22,7 @@ func NewMaxPool2D(p *pool.Pool, g op.PoolGeometry) (*MaxPool2D, error) {
 	if err := checkPool(g); err != nil {
 		return nil, err
 	}
-	k := &MaxPool2D{g: g, work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
+	k := &MaxPool2D{g: g, columns: columnsOf(&g.W), work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
 	k.images = poolImages(p, &k.Scratch, g)
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
@@ -40,25 +41,46 @@ func (k *MaxPool2D) part(_, part int) {
 	lo, hi := k.work.bounds(part)
 	for row := lo; row < hi; row++ {
 		n, i := row/g.H.Out, row%g.H.Out
+		y := k.y[row*g.W.Out*g.C:]
 		h0, h1 := clip(&g.H, i)
-		for j := range g.W.Out {
-			w0, w1 := clip(&g.W, j)
-			y := k.y[(row*g.W.Out+j)*g.C:][:g.C]
-			first := true
-			for h := h0; h < h1; h++ {
-				x := k.x[((n*g.H.In+h)*g.W.In+w0)*g.C:]
-				for range w1 - w0 {
-					if first {
-						copy(y, x[:g.C])
-						first = false
-					} else {
-						maxInto(y, x[:g.C])
-					}
-					x = x[g.C:]
+		for h := h0; h < h1; h++ {
+			x := k.x[(n*g.H.In+h)*g.W.In*g.C:]
+			for q := range k.columns {
+				c := &k.columns[q]
+				if c.count == 0 {
+					continue
+				}
+				src := x[c.from*g.C:]
+				dst := y[c.j0*g.C:]
+				// Every position's first tap starts it; those of the window's first column do, but for positions
+				// whose window hangs over the left border.
+				if h > h0 {
+					maxRuns(dst, g.C, src, g.W.Stride*g.C, c.count, g.C)
+					continue
+				}
+				copyRuns(dst, g.C, src, g.W.Stride*g.C, c.fresh, g.C)
+				if rest := c.count - c.fresh; rest > 0 {
+					maxRuns(dst[c.fresh*g.C:], g.C, src[c.fresh*g.W.Stride*g.C:], g.W.Stride*g.C, rest, g.C)
 				}
 			}
 		}
 	}
+}
+
+// column is one column of the taps of a window: the output positions [j0, j0+count) at which it lies inside the image,
+// and the image column that the first of them sees. The first fresh positions see nothing through the columns before.
+type column struct{ j0, count, from, fresh int }
+
+func columnsOf(s *shape.Span) []column {
+	cols := make([]column, s.Kernel)
+	started := s.Out // positions [started, Out) have been seen through an earlier column
+	for q := range cols {
+		j0 := min(max(ceilDiv(s.Before-q, s.Stride), 0), s.Out)
+		j1 := min(max(ceilDiv(s.In+s.Before-q, s.Stride), j0), s.Out)
+		cols[q] = column{j0: j0, count: j1 - j0, from: j0*s.Stride + q - s.Before, fresh: min(max(started-j0, 0), j1-j0)}
+		started = min(started, j0)
+	}
+	return cols
 }
 
 // MaxPool2DGrad is [op.MaxPool2DGrad]: the gradient of each window goes to the first of its largest elements in
@@ -68,7 +90,9 @@ type MaxPool2DGrad struct {
 	g             op.PoolGeometry
 	images        images
 	yNHWC, dxNHWC area
-	block         int // channels a part
+	columns       []column
+	left          area // of each part, a row of gradients that have not found their element yet
+	block         int  // channels a part
 	blocks        int
 	loop          phase
 	dx, x, y, dy  []float32
@@ -89,6 +113,8 @@ func NewMaxPool2DGrad(p *pool.Pool, g op.PoolGeometry) (*MaxPool2DGrad, error) {
 		k.block = max((g.C*g.N+maxPoolParts-1)/maxPoolParts, min(g.C, 32))
 	}
 	k.blocks = (g.C + k.block - 1) / k.block
+	k.columns = columnsOf(&g.W)
+	k.left = k.reserve(g.N * k.blocks * g.W.Out * k.block)
 	k.loop = newPhase(p, g.N*k.blocks, k.part)
 	return k, nil
 }
@@ -120,31 +146,19 @@ func (k *MaxPool2DGrad) part(_, part int) {
 			clear(k.dx[image+p*g.C+c0:][:c])
 		}
 	}
+	left := k.left.of(&k.Scratch)[part*g.W.Out*k.block:][:g.W.Out*c]
 	for i := range g.H.Out {
 		h0, h1 := clip(&g.H, i)
-		for j := range g.W.Out {
-			w0, w1 := clip(&g.W, j)
-			at := ((n*g.H.Out+i)*g.W.Out+j)*g.C + c0
-			for lo := 0; lo < c; lo += routeBlock {
-				k.route(at+lo, image+c0+lo, min(routeBlock, c-lo), h0, h1, w0, w1)
+		at := (n*g.H.Out+i)*g.W.Out*g.C + c0
+		copyRuns(left, c, k.dy[at:], g.C, g.W.Out, c)
+		for h := h0; h < h1; h++ {
+			for q := range k.columns {
+				col := &k.columns[q]
+				from, j := image+c0+(h*g.W.In+col.from)*g.C, col.j0
+				if col.count > 0 {
+					routeRuns(k.dx[from:], k.x[from:], g.W.Stride*g.C, left[j*c:], k.y[at+j*g.C:], g.C, c, col.count, c)
+				}
 			}
-		}
-	}
-}
-
-// routeBlock is the number of channels whose gradients are on their way at a time.
-const routeBlock = 64
-
-// route adds the gradients of c channels of one window, at the offset at of y, to the first elements that equal y.
-func (k *MaxPool2DGrad) route(at, image, c, h0, h1, w0, w1 int) {
-	var left [routeBlock]float32 // gradients that have not found their element yet; 0 afterwards
-	rest := left[:c]
-	copy(rest, k.dy[at:])
-	y := k.y[at:][:c]
-	for h := h0; h < h1; h++ {
-		for w := w0; w < w1; w++ {
-			from := image + (h*k.g.W.In+w)*k.g.C
-			routeMax(k.dx[from:][:c], rest, k.x[from:][:c], y)
 		}
 	}
 }

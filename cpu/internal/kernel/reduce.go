@@ -50,7 +50,7 @@ func (k *Reduction) Run(x []float32) float32 {
 func (k *Reduction) part(_, part int) {
 	lo, hi := k.work.bounds(part)
 	if k.squares {
-		k.partial[part] = sumSquares(k.x[lo:hi], 0)
+		k.partial[part] = ops.SumSquares(k.x[lo:hi])
 	} else {
 		k.partial[part] = sum(k.x[lo:hi])
 	}

@@ -14,13 +14,14 @@ import (
 //
 // as Keras's SGD does it. Momentum 0 is plain descent, with v = −lr·g'.
 type MomentumUpdate struct {
-	work            split
-	loop            phase
-	momentum, decay float32
-	nesterov        bool
-	lr              float32
-	w, v, g         []float32
-	newW, newV      []float32
+	work       split
+	loop       phase
+	momentum   float32
+	decay      weightDecay
+	nesterov   bool
+	lr         float32
+	w, v, g    []float32
+	newW, newV []float32
 }
 
 // NewMomentumUpdate prepares the step for n elements.
@@ -28,7 +29,8 @@ func NewMomentumUpdate(p *pool.Pool, n int, momentum, weightDecay float64, neste
 	if err := checkLen("MomentumUpdate", n); err != nil {
 		return nil, err
 	}
-	k := &MomentumUpdate{work: splitBy(n, 1), momentum: float32(momentum), decay: float32(weightDecay), nesterov: nesterov}
+	k := &MomentumUpdate{work: splitBy(n, 1), momentum: float32(momentum),
+		decay: newWeightDecay(p, weightDecay), nesterov: nesterov}
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
 }
@@ -41,9 +43,40 @@ func (k *MomentumUpdate) Run(newW, newV, w, v, g []float32, lr float32) {
 	k.loop.run()
 }
 
-func (k *MomentumUpdate) part(_, part int) {
+func (k *MomentumUpdate) part(worker, part int) {
 	lo, hi := k.work.bounds(part)
-	momentumUpdate(k.newW[lo:hi], k.newV[lo:hi], k.w[lo:hi], k.v[lo:hi], k.g[lo:hi], k.lr, k.momentum, k.decay, k.nesterov)
+	for ; lo < hi; lo += loopBlock {
+		end := min(lo+loopBlock, hi)
+		w, v := k.newW[lo:end], k.newV[lo:end]
+		g := k.decay.apply(worker, k.g[lo:end], k.w[lo:end])
+		moveTo(w, k.w[lo:end])
+		moveTo(v, k.v[lo:end])
+		ops.Momentum(w, v, g, k.lr, k.momentum, k.nesterov)
+	}
+}
+
+// weightDecay is g + rate·w, computed in blocks into memory of the workers.
+type weightDecay struct {
+	rate float32
+	buf  []float32
+}
+
+func newWeightDecay(p *pool.Pool, rate float64) weightDecay {
+	d := weightDecay{rate: float32(rate)}
+	if rate != 0 {
+		d.buf = make([]float32, p.Threads()*loopBlock)
+	}
+	return d
+}
+
+// apply returns the decayed gradient of up to loopBlock elements.
+func (d *weightDecay) apply(worker int, g, w []float32) []float32 {
+	if d.rate == 0 {
+		return g
+	}
+	to := d.buf[worker*loopBlock:][:len(g)]
+	axpy(to, g, w, d.rate)
+	return to
 }
 
 // AdamUpdate is one step of Adam (Kingma and Ba, 2015) over the n elements of a parameter, in one sweep, in Keras's
@@ -53,12 +86,13 @@ func (k *MomentumUpdate) part(_, part int) {
 //	m  = β1·m + (1−β1)·g',  v = β2·v + (1−β2)·g'²
 //	w  = w − lr·√(1−β2ᵗ)/(1−β1ᵗ)·m/(√v + ε)
 type AdamUpdate struct {
-	work                       split
-	loop                       phase
-	beta1, beta2, eps64, decay float64
-	rate                       float32
-	w, m, v, g                 []float32
-	newW, newM, newV           []float32
+	work                  split
+	loop                  phase
+	beta1, beta2, epsilon float64
+	rate                  float64
+	decay                 weightDecay
+	w, m, v, g            []float32
+	newW, newM, newV      []float32
 }
 
 // NewAdamUpdate prepares the step for n elements.
@@ -66,7 +100,8 @@ func NewAdamUpdate(p *pool.Pool, n int, beta1, beta2, epsilon, weightDecay float
 	if err := checkLen("AdamUpdate", n); err != nil {
 		return nil, err
 	}
-	k := &AdamUpdate{work: splitBy(n, 1), beta1: beta1, beta2: beta2, eps64: epsilon, decay: weightDecay}
+	k := &AdamUpdate{work: splitBy(n, 1), beta1: beta1, beta2: beta2, epsilon: epsilon,
+		decay: newWeightDecay(p, weightDecay)}
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
 }
@@ -81,14 +116,21 @@ func (k *AdamUpdate) Run(newW, newM, newV, w, m, v, g []float32, lr float32, t i
 }
 
 // adamRate is the learning rate with both bias corrections.
-func adamRate(lr, beta1, beta2 float64, t int) float32 {
-	return float32(lr * math.Sqrt(1-math.Pow(beta2, float64(t))) / (1 - math.Pow(beta1, float64(t))))
+func adamRate(lr, beta1, beta2 float64, t int) float64 {
+	return lr * math.Sqrt(1-math.Pow(beta2, float64(t))) / (1 - math.Pow(beta1, float64(t)))
 }
 
-func (k *AdamUpdate) part(_, part int) {
+func (k *AdamUpdate) part(worker, part int) {
 	lo, hi := k.work.bounds(part)
-	adamUpdate(k.newW[lo:hi], k.newM[lo:hi], k.newV[lo:hi], k.w[lo:hi], k.m[lo:hi], k.v[lo:hi], k.g[lo:hi],
-		k.rate, k.beta1, k.beta2, k.eps64, k.decay)
+	for ; lo < hi; lo += loopBlock {
+		end := min(lo+loopBlock, hi)
+		w, m, v := k.newW[lo:end], k.newM[lo:end], k.newV[lo:end]
+		g := k.decay.apply(worker, k.g[lo:end], k.w[lo:end])
+		moveTo(w, k.w[lo:end])
+		moveTo(m, k.m[lo:end])
+		moveTo(v, k.v[lo:end])
+		ops.Adam(w, m, v, g, k.rate, k.beta1, k.beta2, k.epsilon)
+	}
 }
 
 // AdamStep is the last part of [AdamUpdate] alone: w − rate(t)·m/(√v + ε), for graphs in which it is not fused.
@@ -113,7 +155,8 @@ func NewAdamStep(p *pool.Pool, n int, beta1, beta2, epsilon float64) (*AdamStep,
 // Run computes out, which may be the memory of w. t counts the steps from 1.
 func (k *AdamStep) Run(out, w, m, v []float32, lr float32, t int) {
 	n := k.work.n
-	k.out, k.w, k.m, k.v, k.rate = out[:n], w[:n], m[:n], v[:n], adamRate(float64(lr), k.beta1, k.beta2, t)
+	k.out, k.w, k.m, k.v = out[:n], w[:n], m[:n], v[:n]
+	k.rate = float32(adamRate(float64(lr), k.beta1, k.beta2, t))
 	k.loop.run()
 }
 

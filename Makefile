@@ -1,0 +1,37 @@
+# make check runs everything that must hold before a change lands; each part is a target of its own.
+
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Packages with goroutines of their own, tested under the race detector.
+CONCURRENT   = ./cpu/... ./data/... ./graph/... ./train/...
+
+.PHONY: check fmt vet staticcheck lattice test race purego cross generate bench
+
+check: fmt vet staticcheck lattice test purego cross generate race
+
+fmt: ; @unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt wants to change:"; echo "$$unformatted"; exit 1; }
+
+vet: ; $(GO) vet ./...
+
+staticcheck: ; $(GO) run $(STATICCHECK) ./...
+
+lattice: ; $(GO) test -run TestImportsFollowTheLattice .
+
+test: ; $(GO) test ./...
+
+# The race detector needs a C compiler; -short leaves out what takes long without adding goroutines.
+race: ; CGO_ENABLED=1 $(GO) test -race -short $(CONCURRENT)
+
+# Without assembly: builds, and the kernels' tests pass.
+purego: ; $(GO) build -tags purego ./... && $(GO) test -short -tags purego ./cpu/...
+
+cross:
+	GOOS=linux GOARCH=arm64 $(GO) vet ./...
+	GOOS=windows GOARCH=amd64 $(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) build ./...
+
+# The committed assembly is what its generator writes.
+generate: ; cpu/_asm/check.sh
+
+# The time of whole training steps.
+bench: ; $(GO) test -run '^$$' -bench BenchmarkStep -benchtime 3s ./train

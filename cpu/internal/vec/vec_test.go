@@ -1,0 +1,395 @@
+package vec
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+)
+
+var nan = float32(math.NaN())
+
+func forLevels(t *testing.T, f func(t *testing.T, o *Ops)) {
+	for _, level := range cpuid.Available() {
+		t.Run(level.String(), func(t *testing.T) {
+			require.Equal(t, level, For(level).Level())
+			f(t, For(level))
+		})
+	}
+}
+
+// guarded copies x into the midst of NaN; check fails when one of them is gone.
+func guarded(t *testing.T, x []float32) (y []float32, check func()) {
+	const zone = 37
+	all := make([]float32, len(x)+2*zone)
+	for i := range all {
+		all[i] = nan
+	}
+	y = all[zone : zone+len(x) : zone+len(x)]
+	copy(y, x)
+	return y, func() {
+		t.Helper()
+		for i, v := range all {
+			if v == v && (i < zone || i >= zone+len(x)) {
+				t.Fatalf("element %d of %d was written", i-zone, len(x))
+			}
+		}
+	}
+}
+
+func random(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+// near compares with the float64 answer; size is the sum of the sizes of the
+// terms, which bounds the rounding.
+func near(t *testing.T, what string, want, size float64, got float32) {
+	t.Helper()
+	if d := math.Abs(want - float64(got)); !(d <= 4*0x1p-24*(size+1e-30)) {
+		t.Fatalf("%s: want %v, got %v", what, want, got)
+	}
+}
+
+// op is a primitive over arrays of one length. run changes the first outs arrays.
+type op struct {
+	name string
+	ins  int
+	outs int
+	run  func(o *Ops, x [][]float32)
+	// want returns the outputs of one element and the size of its terms.
+	want func(x []float64) ([]float64, float64)
+}
+
+func sumAbs(x []float64) float64 {
+	var s float64
+	for _, v := range x {
+		s += math.Abs(v)
+	}
+	return s
+}
+
+func relu(x float64) float64 { return max(x, 0) }
+
+// Factors exact in float32 keep the float64 answers comparable.
+const (
+	lr   = 0.125
+	mu   = 0.75
+	beta = 0.875
+)
+
+var ops = []op{
+	{"Add", 3, 1, func(o *Ops, x [][]float32) { o.Add(x[0], x[1], x[2]) },
+		func(x []float64) ([]float64, float64) { return []float64{x[1] + x[2]}, sumAbs(x) }},
+	{"Add in place", 2, 1, func(o *Ops, x [][]float32) { o.Add(x[0], x[0], x[1]) },
+		func(x []float64) ([]float64, float64) { return []float64{x[0] + x[1]}, sumAbs(x) }},
+	{"Mul", 3, 1, func(o *Ops, x [][]float32) { o.Mul(x[0], x[1], x[2]) },
+		func(x []float64) ([]float64, float64) { return []float64{x[1] * x[2]}, math.Abs(x[1] * x[2]) }},
+	{"AddReLU", 3, 1, func(o *Ops, x [][]float32) { o.AddReLU(x[0], x[1], x[2]) },
+		func(x []float64) ([]float64, float64) { return []float64{relu(x[1] + x[2])}, sumAbs(x) }},
+	{"ReLU", 2, 1, func(o *Ops, x [][]float32) { o.ReLU(x[0], x[1]) },
+		func(x []float64) ([]float64, float64) { return []float64{relu(x[1])}, 0 }},
+	{"ReLUGrad", 3, 1, func(o *Ops, x [][]float32) { o.ReLUGrad(x[0], x[1], x[2]) },
+		func(x []float64) ([]float64, float64) {
+			if x[1] > 0 {
+				return []float64{x[2]}, 0
+			}
+			return []float64{0}, 0
+		}},
+	{"Scale", 2, 1, func(o *Ops, x [][]float32) { o.Scale(x[0], -lr, x[1]) },
+		func(x []float64) ([]float64, float64) { return []float64{-lr * x[1]}, 0 }},
+	{"Axpy", 2, 1, func(o *Ops, x [][]float32) { o.Axpy(x[0], -lr, x[1]) },
+		func(x []float64) ([]float64, float64) { return []float64{x[0] - lr*x[1]}, sumAbs(x) }},
+	{"Momentum", 3, 2, func(o *Ops, x [][]float32) { o.Momentum(x[0], x[1], x[2], lr, mu, false) },
+		func(x []float64) ([]float64, float64) {
+			v := mu*x[1] - lr*x[2]
+			return []float64{x[0] + v, v}, sumAbs(x)
+		}},
+	{"Nesterov", 3, 2, func(o *Ops, x [][]float32) { o.Momentum(x[0], x[1], x[2], lr, mu, true) },
+		func(x []float64) ([]float64, float64) {
+			v := mu*x[1] - lr*x[2]
+			return []float64{x[0] + mu*v - lr*x[2], v}, sumAbs(x)
+		}},
+	{"Adam", 4, 3, func(o *Ops, x [][]float32) { // the second moment is never negative
+		o.Mul(x[2], x[2], x[2])
+		o.Adam(x[0], x[1], x[2], x[3], lr, beta, mu, lr)
+	},
+		func(x []float64) ([]float64, float64) {
+			v := float64(float32(x[2]) * float32(x[2]))
+			m := x[1] + (1-beta)*(x[3]-x[1])
+			v += (1 - mu) * (x[3]*x[3] - v)
+			return []float64{x[0] - lr*m/(math.Sqrt(v)+lr), m, v}, 4 * (sumAbs(x) + v + x[3]*x[3])
+		}},
+}
+
+func TestElementwise(t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		for _, op := range ops {
+			for _, n := range append(upTo(70), 100, 1000) {
+				var x, before [][]float32
+				var checks []func()
+				for range op.ins {
+					data := random(rng, n)
+					y, check := guarded(t, data)
+					x, before, checks = append(x, y), append(before, data), append(checks, check)
+				}
+				op.run(o, x)
+				for _, check := range checks {
+					check()
+				}
+				for i := range n {
+					var in []float64
+					for _, b := range before {
+						in = append(in, float64(b[i]))
+					}
+					want, size := op.want(in)
+					for k, w := range want {
+						near(t, fmt.Sprintf("%s n=%d output %d at %d", op.name, n, k, i), w, size, x[k][i])
+					}
+				}
+				for k := op.outs; k < op.ins; k++ {
+					require.Equal(t, before[k], x[k], "%s changed its input", op.name)
+				}
+			}
+		}
+	})
+}
+
+func upTo(n int) []int {
+	var all []int
+	for i := range n {
+		all = append(all, i)
+	}
+	return all
+}
+
+// TestSpecialValues puts NaN, infinities and zeros at every position of a vector
+// and of its tail.
+func TestSpecialValues(t *testing.T) {
+	inf := float32(math.Inf(1))
+	forLevels(t, func(t *testing.T, o *Ops) {
+		for at := range 35 {
+			set := func(v float32) []float32 {
+				x := make([]float32, 35)
+				for i := range x {
+					x[i] = -1
+				}
+				x[at] = v
+				return x
+			}
+			dst, zero := make([]float32, 35), make([]float32, 35)
+			for _, v := range []float32{nan, inf, -inf, 0, 2} {
+				want := float64(v)
+				if v < 0 {
+					want = 0
+				}
+				equal := func(name string, want float64) {
+					t.Helper()
+					got := float64(dst[at])
+					require.True(t, got == want || got != got && want != want, "%s(%v) = %v, want %v", name, v, got, want)
+					for i, x := range dst {
+						require.True(t, i == at || x == 0, "%s: neighbour %d is %v", name, i, x)
+					}
+				}
+				o.ReLU(dst, set(v))
+				equal("ReLU", want)
+				o.AddReLU(dst, zero, set(v))
+				equal("AddReLU", want)
+				one := []float32{1, 1, 1, 1, 1, 1, 1}
+				o.ScaleShift(dst, set(v), nil, one, zero[:7], 5, true)
+				equal("ScaleShift", want)
+				o.ScaleShift(dst, zero, set(v), one, zero[:7], 5, true)
+				equal("ScaleShift with z", want)
+				// Where y is NaN the comparison fails: no gradient.
+				grad := 0.0
+				if v > 0 {
+					grad = 3
+				}
+				dy := set(3)
+				o.ReLUGrad(dst, set(v), dy)
+				equal("ReLUGrad", grad)
+				o.ReLUGrad(dst, set(1), set(v))
+				equal("ReLUGrad of dy", float64(v))
+			}
+			require.True(t, math.IsNaN(o.SumSquares(set(nan))))
+		}
+	})
+}
+
+// shapes are rows and channels.
+func shapes() [][2]int {
+	all := [][2]int{{0, 5}, {3, 0}, {200, 3}, {50, 16}, {40, 64}, {7, 200}, {33, 100}}
+	for c := 1; c < 70; c++ {
+		all = append(all, [2]int{1 + c%5, c})
+	}
+	return all
+}
+
+func TestRows(t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		for _, s := range shapes() {
+			rows, c := s[0], s[1]
+			g := func(n int) []float32 { x, _ := guarded(t, random(rng, n)); return x }
+			x, z, dy, scale, shift, d := g(rows*c), g(rows*c), g(rows*c), g(c), g(c), g(c)
+			dst, check := guarded(t, make([]float32, rows*c))
+			each := func(name string, f func(i, j int) (want, size float64)) {
+				t.Helper()
+				check()
+				for i := range dst {
+					want, size := f(i, i%c)
+					near(t, fmt.Sprintf("%s %v at %d", name, s, i), want, size, dst[i])
+				}
+			}
+			for _, act := range []bool{false, true} {
+				for _, res := range [][]float32{nil, z} {
+					o.ScaleShift(dst, x, res, scale, shift, rows, act)
+					each("ScaleShift", func(i, j int) (float64, float64) {
+						p := float64(x[i]) * float64(scale[j])
+						want, size := p+float64(shift[j]), math.Abs(p)+math.Abs(float64(shift[j]))
+						if res != nil {
+							want, size = want+float64(z[i]), size+math.Abs(float64(z[i]))
+						}
+						if act {
+							want = relu(want)
+						}
+						return want, size
+					})
+				}
+			}
+			o.NormGrad(dst, dy, x, scale, shift, d, rows)
+			each("NormGrad", func(i, j int) (float64, float64) {
+				terms := []float64{float64(scale[j]) * float64(dy[i]), float64(shift[j]) * float64(x[i]), float64(d[j])}
+				return terms[0] + terms[1] + terms[2], sumAbs(terms)
+			})
+		}
+	})
+}
+
+func TestColumnSums(t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops) {
+		rng := rand.New(rand.NewPCG(5, 6))
+		for _, s := range shapes() {
+			rows, c := s[0], s[1]
+			g := func(n int) []float32 { x, _ := guarded(t, random(rng, n)); return x }
+			x, dy, mean, rstd := g(rows*c), g(rows*c), g(c), g(c)
+			start := random(rng, 2*c)
+			a, checkA := guarded(t, start[:c])
+			b, checkB := guarded(t, start[c:])
+			// term returns what a row adds to a and to b.
+			each := func(name string, term func(i, j int) (float64, float64)) {
+				t.Helper()
+				checkA()
+				checkB()
+				for j := range c {
+					sa, sb := float64(start[j]), float64(start[c+j])
+					za, zb := math.Abs(sa), math.Abs(sb)
+					for i := j; i < rows*c; i += c {
+						ta, tb := term(i, j)
+						sa, sb, za, zb = sa+ta, sb+tb, za+math.Abs(ta), zb+math.Abs(tb)
+					}
+					n := 2 + math.Sqrt(float64(rows))
+					near(t, fmt.Sprintf("%s %v first sum of %d", name, s, j), sa, n*(za+1), a[j])
+					near(t, fmt.Sprintf("%s %v second sum of %d", name, s, j), sb, n*(zb+4), b[j])
+				}
+				copy(a, start[:c])
+				copy(b, start[c:])
+			}
+			o.ColSum(a, x, rows)
+			each("ColSum", func(i, _ int) (float64, float64) { return float64(x[i]), 0 })
+			o.ColMoments(a, b, x, mean, rows)
+			each("ColMoments", func(i, j int) (float64, float64) {
+				v := float64(x[i]) - float64(mean[j])
+				return v, v * v
+			})
+			o.ColNormGrad(a, b, dy, x, mean, rstd, rows)
+			each("ColNormGrad", func(i, j int) (float64, float64) {
+				return float64(dy[i]), float64(dy[i]) * (float64(x[i]) - float64(mean[j])) * float64(rstd[j])
+			})
+		}
+	})
+}
+
+func TestDot(t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for _, n := range append(upTo(140), dotBlock-1, dotBlock, dotBlock+1, 3*dotBlock+5) {
+			x, _ := guarded(t, random(rng, n))
+			y, _ := guarded(t, random(rng, n))
+			var want, size, squares float64
+			for i := range n {
+				p := float64(x[i]) * float64(y[i])
+				want, size = want+p, size+math.Abs(p)
+				squares += float64(x[i]) * float64(x[i])
+			}
+			near(t, fmt.Sprint("Dot ", n), want, 4*size, float32(o.Dot(x, y)))
+			near(t, fmt.Sprint("SumSquares ", n), squares, 4*squares, float32(o.SumSquares(x)))
+			require.Equal(t, o.Dot(x, y), o.Dot(x, y))
+		}
+	})
+}
+
+func TestMismatchPanicsInGo(t *testing.T) {
+	o := For(cpuid.Best())
+	x, y := make([]float32, 6), make([]float32, 5)
+	for name, f := range map[string]func(){
+		"Add":         func() { o.Add(x, y, x) },
+		"ReLU":        func() { o.ReLU(x, y) },
+		"Scale":       func() { o.Scale(x, 1, y) },
+		"Momentum":    func() { o.Momentum(x, x, y, 1, 1, false) },
+		"Adam":        func() { o.Adam(x, x, x, y, 1, 0, 0, 1) },
+		"ScaleShift":  func() { o.ScaleShift(x, x, nil, x[:2], x[:2], 2, false) },
+		"residual":    func() { o.ScaleShift(x, x, y, x[:2], x[:2], 3, false) },
+		"NormGrad":    func() { o.NormGrad(x, x, y, x[:3], x[:3], x[:3], 2) },
+		"ColSum":      func() { o.ColSum(x[:3], y, 2) },
+		"ColMoments":  func() { o.ColMoments(x[:3], x[:2], x, x[:3], 2) },
+		"ColNormGrad": func() { o.ColNormGrad(x[:3], x[:3], x, y, x[:3], x[:3], 2) },
+		"Dot":         func() { o.Dot(x, y) },
+	} {
+		t.Run(name, func(t *testing.T) { require.Panics(t, f) })
+	}
+}
+
+func TestNoAllocation(t *testing.T) {
+	x, c := make([]float32, 100), make([]float32, 10)
+	forLevels(t, func(t *testing.T, o *Ops) {
+		require.Zero(t, testing.AllocsPerRun(10, func() {
+			o.Add(x, x, x)
+			o.Adam(x, x, x, x, 1, 0, 0, 1)
+			o.ScaleShift(x, x, x, c, c, 10, true)
+			o.ColMoments(c, c, x, c, 10)
+			o.Dot(x, x)
+		}))
+	})
+}
+
+func BenchmarkOps(b *testing.B) {
+	const c, rows = 64, 64
+	x, y, z, s := make([]float32, c*rows), make([]float32, c*rows), make([]float32, c*rows), make([]float32, c)
+	for _, level := range cpuid.Available() {
+		o := For(level)
+		for name, f := range map[string]func(){
+			"Add":         func() { o.Add(x, y, z) },
+			"ReLUGrad":    func() { o.ReLUGrad(x, y, z) },
+			"Adam":        func() { o.Adam(x, y, y, z, 0.1, 0.9, 0.999, 1e-7) },
+			"ScaleShift":  func() { o.ScaleShift(x, y, z, s, s, rows, true) },
+			"ColNormGrad": func() { o.ColNormGrad(s, s, x, y, s, s, rows) },
+			"SumSquares":  func() { o.SumSquares(x) },
+		} {
+			b.Run(fmt.Sprintf("%v/%s", level, name), func(b *testing.B) {
+				for b.Loop() {
+					f()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(c*rows), "ns/element")
+			})
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package stheno_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/stheno-ml/stheno"
+
+// lattice says what each package may import of this module, tests aside. A trailing "/…" covers the packages below.
+// A package that is not listed may import nothing of ours. Read ARCHITECTURE.md before adding an edge.
+var lattice = map[string][]string{
+	"internal/shape":      {},
+	"internal/numtest":    {},
+	"internal/philox":     {},
+	"internal/suggest":    {},
+	"internal/atomicfile": {},
+
+	"graph/op":            {"internal/shape", "internal/philox"},
+	"graph":               {"graph/op", "internal/shape"},
+	"internal/enginetest": {"graph", "graph/op", "internal/shape", "internal/numtest"},
+
+	"cpu/internal/cpuid":  {},
+	"cpu/internal/pool":   {},
+	"cpu/internal/vec":    {"cpu/internal/cpuid"},
+	"cpu/internal/gemm":   {"cpu/internal/cpuid", "cpu/internal/pool"},
+	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/gemm", "graph/op", "internal/shape", "internal/philox"},
+	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "internal/shape"},
+
+	// Builders import no engine, no compiler and no command line.
+	"nn":   {"graph/op", "internal/shape", "internal/suggest", "internal/philox"},
+	"arch": {"nn", "internal/suggest"},
+
+	"data/internal/sample": {},
+	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/suggest", "internal/philox"},
+	"weights":              {"internal/atomicfile", "internal/suggest"},
+
+	"train":      {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
+	"cmd/stheno": {"train", "arch", "nn", "data", "weights", "cpu", "graph", "internal/suggest"},
+}
+
+// forbidden are imports from outside that some packages must never have, directly.
+var forbidden = map[string][]string{
+	"github.com/spf13/cobra":       {"cmd/stheno"},
+	"github.com/vbauerster/mpb/v8": {"cmd/stheno"},
+	"gorgonia.org/cu":              {"cuda"},
+	"C":                            {"cuda"},
+}
+
+func TestImportsFollowTheLattice(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || strings.HasPrefix(d.Name(), "_") || d.Name() == "testdata" || d.Name() == "examples") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly|parser.ParseComments)
+		require.NoError(t, err)
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		if f.Name.Name == "main" && pkg != "cmd/stheno" {
+			return nil // a generator
+		}
+		allowed, ok := lattice[pkg]
+		require.True(t, ok, "package %s is not in the lattice of deps_test.go", pkg)
+		seen[pkg] = true
+		for _, spec := range f.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			require.NoError(t, err)
+			if only, ok := forbidden[name]; ok && !slices.Contains(only, pkg) {
+				t.Errorf("%s imports %s, which only %s may", path, name, strings.Join(only, ", "))
+			}
+			if ours, ok := strings.CutPrefix(name, module+"/"); ok && !allows(allowed, ours) {
+				t.Errorf("%s imports %s; package %s may import only %s of this module", path, ours, pkg, strings.Join(allowed, ", "))
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for pkg := range lattice {
+		require.True(t, seen[pkg], "package %s of the lattice does not exist", pkg)
+	}
+}
+
+func allows(allowed []string, pkg string) bool {
+	for _, a := range allowed {
+		if below, ok := strings.CutSuffix(a, "/…"); ok && strings.HasPrefix(pkg, below+"/") || a == pkg {
+			return true
+		}
+	}
+	return false
+}

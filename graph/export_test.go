@@ -1,0 +1,34 @@
+package graph
+
+import "gorgonia.org/gorgonia"
+
+// PlanWith is PlanFor with the named passes only. The pass "materialise" always runs: without it outputs have no
+// memory.
+func PlanWith(g *gorgonia.ExprGraph, names []string, opts ...Option) (*Plan, error) {
+	wanted := map[string]bool{"materialise": true}
+	for _, n := range names {
+		wanted[n] = true
+	}
+	o := newOptions(Null{}, opts)
+	o.passes = nil
+	for _, p := range passes {
+		if wanted[p.name] {
+			o.passes = append(o.passes, p)
+			delete(wanted, p.name)
+		}
+	}
+	if len(wanted) != 0 {
+		return nil, &CompileError{Stage: "test", Reason: "unknown passes"}
+	}
+	p, _, err := makePlan(g, o)
+	return p, err
+}
+
+// PassNames lists the passes in their order.
+func PassNames() []string {
+	var names []string
+	for _, p := range passes {
+		names = append(names, p.name)
+	}
+	return names
+}

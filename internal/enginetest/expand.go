@@ -1,0 +1,163 @@
+package enginetest
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// expand computes the results of a step by what its operation stands for: a fused operation by the operations that it
+// was made of, one after the other, in their reference loops. In and out are dense; out never shares memory with in.
+func expand(s *graph.Step, in []op.Array) ([]op.Array, error) {
+	e := &expansion{}
+	out := e.results(s.Instr, in)
+	if e.err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Instr, e.err)
+	}
+	return out, nil
+}
+
+// expansion keeps the first error, so that the compositions below read as formulas.
+type expansion struct{ err error }
+
+func (e *expansion) results(instr graph.Instr, in []op.Array) []op.Array {
+	switch f := instr.(type) {
+	case op.Op:
+		return []op.Array{e.apply(f, in...)}
+	case *graph.Copy:
+		return []op.Array{clone(in[0])}
+	case *graph.HostOp:
+		return []op.Array{e.host(f, in)}
+	case *graph.FusedConv2D:
+		_, _, channel := f.Conv.Format.Axes()
+		return []op.Array{e.biased(e.apply(f.Conv, in[:2]...), in[2:], channel, f.ReLU)}
+	case *graph.FusedMatMul:
+		return []op.Array{e.biased(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.ReLU)}
+	case *graph.BatchStats:
+		mean := e.apply(&op.BatchMean{Axis: f.Axis}, in[0])
+		return []op.Array{mean, e.apply(&op.BatchVariance{Axis: f.Axis}, in[0], mean)}
+	case *graph.FusedBatchNorm:
+		y := e.apply(&op.BatchNorm{Axis: f.Axis, Epsilon: f.Epsilon}, in[:5]...)
+		if f.Add {
+			y = e.apply(&op.Add{}, y, in[5])
+		}
+		return []op.Array{e.relu(y, f.ReLU)}
+	case *graph.BatchNormSums:
+		dy := in[3]
+		if f.ReLU {
+			dy = e.apply(&op.ReLUGrad{}, in[4], dy)
+		}
+		return []op.Array{
+			e.apply(&op.BatchNormGradScale{Axis: f.Axis, Epsilon: f.Epsilon}, in[0], in[1], in[2], dy),
+			e.apply(&op.BiasGrad{Axis: f.Axis}, dy),
+		}
+	case *graph.FusedBatchNormGradInput:
+		dy := e.apply(&op.ReLUGrad{}, in[7], in[4])
+		return []op.Array{e.apply(f.Grad, in[0], in[1], in[2], in[3], dy, in[5], in[6])}
+	case *graph.AddL2Grad:
+		return []op.Array{e.apply(&op.Add{}, in[0], e.apply(&op.L2PenaltyGrad{Lambda: f.Lambda}, in[1], in[2]))}
+	case *graph.MomentumUpdate:
+		return e.momentum(f, in[0], in[1], in[2], in[3])
+	case *graph.AdamUpdate:
+		w, g := in[0], e.decayed(in[3], in[0], f.WeightDecay)
+		m := e.apply(&op.AdamMean{Beta: f.Beta1}, in[1], g)
+		v := e.apply(&op.AdamSquare{Beta: f.Beta2}, in[2], g)
+		return []op.Array{e.apply(&op.AdamStep{Beta1: f.Beta1, Beta2: f.Beta2, Epsilon: f.Epsilon}, w, m, v, in[4], in[5]), m, v}
+	}
+	e.fail(fmt.Errorf("enginetest does not know operation %s; add it to expand.go", instr.Kind()))
+	return nil
+}
+
+func (e *expansion) momentum(f *graph.MomentumUpdate, w, v, g, lr op.Array) []op.Array {
+	g = e.decayed(g, w, f.WeightDecay)
+	next := e.apply(&op.Momentum{Momentum: f.Momentum}, v, g, lr)
+	if f.Nesterov {
+		return []op.Array{e.apply(&op.Nesterov{Momentum: f.Momentum}, w, next, g, lr), next}
+	}
+	return []op.Array{e.apply(&op.Add{}, w, next), next}
+}
+
+func (e *expansion) decayed(g, w op.Array, rate float64) op.Array {
+	if rate == 0 {
+		return g
+	}
+	return e.apply(&op.WeightDecay{Rate: rate}, g, w)
+}
+
+func (e *expansion) biased(y op.Array, bias []op.Array, axis int, relu bool) op.Array {
+	if len(bias) > 0 {
+		y = e.apply(&op.BiasAdd{Axis: axis}, y, bias[0])
+	}
+	return e.relu(y, relu)
+}
+
+func (e *expansion) relu(y op.Array, on bool) op.Array {
+	if !on {
+		return y
+	}
+	return e.apply(&op.ReLU{}, y)
+}
+
+// apply runs the reference of an operation into new memory.
+func (e *expansion) apply(o op.Op, in ...op.Array) op.Array {
+	if e.err != nil {
+		return op.Array{}
+	}
+	shapes := make([]tensor.Shape, len(in))
+	for i, a := range in {
+		shapes[i] = a.Shape
+	}
+	s, err := o.Infer(shapes)
+	if err != nil {
+		return e.fail(err)
+	}
+	out, err := op.NewArray(in[0].Dtype(), s)
+	if err != nil {
+		return e.fail(err)
+	}
+	if err := o.Reference(out, in); err != nil {
+		return e.fail(err)
+	}
+	return out
+}
+
+// host runs an operation's own Do on copies.
+func (e *expansion) host(h *graph.HostOp, in []op.Array) op.Array {
+	vs := make([]gorgonia.Value, len(in))
+	for i, a := range in {
+		vs[i] = clone(a).Value()
+	}
+	v, err := h.Op.Do(vs...)
+	if err != nil {
+		return e.fail(err)
+	}
+	a, err := op.AsArray(v)
+	if err != nil {
+		return e.fail(err)
+	}
+	return a
+}
+
+func (e *expansion) fail(err error) op.Array {
+	if e.err == nil {
+		e.err = err
+	}
+	return op.Array{}
+}
+
+// clone copies an array.
+func clone(a op.Array) op.Array {
+	switch x := a.Data.(type) {
+	case []float32:
+		return op.Array{Shape: a.Shape.Clone(), Data: append([]float32(nil), x...)}
+	case []float64:
+		return op.Array{Shape: a.Shape.Clone(), Data: append([]float64(nil), x...)}
+	case []int:
+		return op.Array{Shape: a.Shape.Clone(), Data: append([]int(nil), x...)}
+	}
+	return a
+}
