@@ -62,16 +62,18 @@ func (e *Engine) Threads() int { return e.pool.Threads() }
 // Level names the instruction set whose kernels run: "avx512", "avx2" or "generic".
 func (e *Engine) Level() string { return e.gemm.Level().String() }
 
-// Fuses says that fused operations have kernels for float32. Float64 is for checks and runs unfused.
-func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool {
+// HasKernel says whether steps of a kind on elements of type dt run on a kernel rather than on a reference.
+func (e *Engine) HasKernel(kind string, dt tensor.Dtype) bool {
 	_, ok := kernels[kind]
 	return ok && dt == tensor.Float32
 }
 
+// Fuses says that fused operations have kernels for float32. Float64 is for checks and runs unfused.
+func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return e.HasKernel(kind, dt) }
+
 // InPlace allows what the operations allow, for the float32 kernels. References promise nothing of the kind.
 func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
-	_, ok := kernels[instr.Kind()]
-	return ok && dt == tensor.Float32 && graph.Elementwise(instr, out, in)
+	return e.HasKernel(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
 }
 
 // Wrap uses data in place.

@@ -16,6 +16,7 @@ func init() {
 		"BatchNormInference":          buildBatchNorm,
 		"FusedBatchNorm":              buildBatchNorm,
 		"BatchNormSums":               buildBatchNormSums,
+		"BatchNormGradScale":          buildBatchNormGradScale,
 		"BatchNormGradInput":          buildBatchNormGradInput,
 		"FusedBatchNormGradInput":     buildBatchNormGradInput,
 		"BatchNormInferenceGradInput": buildBatchNormInferenceGradInput,
@@ -122,6 +123,27 @@ func buildBatchNormSums(b *builder, s *graph.Step) (step, error) {
 			y = m.f32[in[4]]
 		}
 		k.Run(m.f32[dgamma], m.f32[dbeta], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]], y)
+		return nil
+	}, nil
+}
+
+// buildBatchNormGradScale is for a dgamma alone: where two batch norms are added, they share one dbeta, which the other
+// one's BatchNormSums computes. The kernel's second result is dropped.
+func buildBatchNormGradScale(b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*op.BatchNormGradScale)
+	c, err := channels(s, o.Axis)
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.NewBatchNormSums(b.pool, c, o.Epsilon)
+	if err != nil {
+		return nil, err
+	}
+	needs(b, k)
+	dropped := make([]float32, c.C)
+	dgamma, in := s.Out[0].ID, idsOf(s.In)
+	return func(m *memory) error {
+		k.Run(m.f32[dgamma], dropped, m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]], nil)
 		return nil
 	}, nil
 }

@@ -122,6 +122,10 @@ func (c *capturer) node(n *gorgonia.Node, children []*gorgonia.Node) error {
 		return nil
 	}
 	if n.Op() == nil {
+		if tt, ok := n.Type().(gorgonia.TensorType); ok && tt.Dims != len(v.Shape) {
+			return &CompileError{Stage: "capture", Node: n.Name(), Reason: fmt.Sprintf("the input has %d axes and no shape", tt.Dims),
+				Remedy: "give it one with gorgonia.WithShape"}
+		}
 		v.Input = true
 		return nil
 	}
@@ -214,6 +218,10 @@ func dtypeOf(n *gorgonia.Node) (tensor.Dtype, error) {
 		if dt, ok := t.Of.(tensor.Dtype); ok {
 			return dt, nil
 		}
+	}
+	if n.Type() == nil {
+		return tensor.Dtype{}, &CompileError{Stage: "capture", Node: n.Name(), Reason: "a statement has no value",
+			Remedy: "leave gorgonia.Read and gorgonia.Set out: name outputs with WithOutputs, new values of variables with WithUpdates"}
 	}
 	return tensor.Dtype{}, &CompileError{Stage: "capture", Node: n.Name(),
 		Reason: fmt.Sprintf("a node of type %v has no element type", n.Type())}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -32,7 +33,13 @@ func newOptions(e Engine, opts []Option) options {
 
 // WithEngine runs the plan on e, which the caller opened and closes. Without it, Compile opens the CPU engine (import
 // its package) and the machine closes it.
-func WithEngine(e Engine) Option { return func(o *options) { o.engine = e } }
+func WithEngine(e Engine) Option {
+	return func(o *options) {
+		if e != nil {
+			o.engine = e
+		}
+	}
+}
 
 // WithOutputs names the nodes whose values are wanted after a run. Without it, the roots of the graph are.
 func WithOutputs(nodes ...*gorgonia.Node) Option {
@@ -167,20 +174,36 @@ func (p *program) plan(arena int) *Plan {
 	return plan
 }
 
-// roots returns the nodes that nothing reads, without the gradients that gorgonia.Grad leaves behind unused and
-// without inputs. ExprGraph.Roots is not used: it caches and goes stale.
+// roots returns the nodes that nothing reads, without inputs, constants, and the gradients that gorgonia.Grad leaves
+// behind unused. ExprGraph.Roots is not used: it caches and goes stale.
 func roots(g *gorgonia.ExprGraph) []*gorgonia.Node {
-	read := map[*gorgonia.Node]bool{}
-	for _, n := range g.AllNodes() {
+	nodes := g.AllNodes()
+	readers := map[*gorgonia.Node]int{}
+	for _, n := range nodes {
 		for _, c := range op.Children(n) {
-			read[c] = true
+			readers[c]++
 		}
 	}
 	var out []*gorgonia.Node
-	for _, n := range g.AllNodes() {
-		if _, constant := constantOf(n); !read[n] && n.Op() != nil && !constant {
+	for _, n := range slices.Backward(nodes) { // readers come after what they read
+		if readers[n] > 0 || n.Op() == nil {
+			continue
+		}
+		if unusedGradient(n) {
+			for _, c := range op.Children(n) {
+				readers[c]--
+			}
+		} else if _, constant := constantOf(n); !constant {
 			out = append(out, n)
 		}
 	}
+	slices.Reverse(out)
 	return out
+}
+
+// unusedGradient says that gorgonia.Grad made n on its way and found no use for it: it is marked as a gradient, in an
+// unexported field, and is the derivative of no node.
+func unusedGradient(n *gorgonia.Node) bool {
+	group := reflect.ValueOf(n).Elem().FieldByName("group")
+	return group.IsValid() && group.Kind() == reflect.String && group.String() == "gradients" && len(n.DerivOf()) == 0
 }

@@ -4,7 +4,7 @@ import "fmt"
 
 // CompileError says why a graph cannot be compiled.
 type CompileError struct {
-	Stage  string // "capture", "plan memory", "build", …
+	Stage  string // "capture", "order" or "build"
 	Node   string // name of the node concerned, may be empty
 	Reason string
 	Remedy string

@@ -6,9 +6,6 @@ import (
 	"sync"
 
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
-
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // ErrClosed is returned by a machine that was closed.
@@ -16,7 +13,12 @@ var ErrClosed = errors.New("graph: the machine is closed")
 
 // Machine runs a compiled graph. It is a gorgonia.VM: RunAll runs everything once, with the values that are bound to
 // the input nodes at that moment, and leaves the outputs' values bound to their nodes. A machine may be used from
-// several goroutines, one run at a time. Machines of graphs that share a variable's tensor must not run at once.
+// several goroutines, which take turns. Several machines may run at once, also machines of one graph, as long as none
+// updates a variable that another one reads.
+//
+// An input's tensor may be changed in place between runs or replaced with gorgonia.Let. Variables are different on
+// devices with memory of their own: there the device has the newest value, which [Machine.Sync] brings to the tensor, and
+// a tensor changed by the caller is taken over only when another tensor is bound with gorgonia.Let.
 type Machine struct {
 	mu     sync.Mutex
 	plan   *Plan
@@ -36,17 +38,26 @@ var _ gorgonia.VM = (*Machine)(nil)
 
 func newMachine(p *Plan, prog Program, o options) (*Machine, error) {
 	m := &Machine{plan: p, prog: prog, engine: o.engine, owned: o.owned, byNode: map[*gorgonia.Node]*fetch{}, announce: true}
+	if err := m.bind(o); err != nil {
+		return nil, errors.Join(append(m.closeBuffers(), err)...)
+	}
+	return m, nil
+}
+
+// bind gives constants and outputs their memory. Inputs get theirs when the first run finds their values.
+func (m *Machine) bind(o options) error {
+	p := m.plan
 	for _, v := range p.Values {
 		if v.Const == nil {
 			continue
 		}
-		b, err := o.engine.Wrap(*v.Const)
+		b, err := m.engine.Wrap(*v.Const)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		m.buffers = append(m.buffers, b)
-		if err := prog.Bind(v, b); err != nil {
-			return nil, err
+		if err := m.prog.Bind(v, b); err != nil {
+			return err
 		}
 	}
 	for _, v := range p.Inputs {
@@ -64,21 +75,22 @@ func newMachine(p *Plan, prog Program, o options) (*Machine, error) {
 		f := done[v]
 		if f == nil {
 			var err error
-			if f, err = newFetch(v, o.engine, prog); err != nil {
-				return nil, err
+			if f, err = newFetch(v, m.engine, m.prog); err != nil {
+				return err
 			}
 			done[v] = f
 			m.fetches = append(m.fetches, f)
 		}
 		m.byNode[asked[i]] = f
 	}
-	return m, nil
+	return nil
 }
 
 // Plan returns the compiled plan. It must not be changed.
 func (m *Machine) Plan() *Plan { return m.plan }
 
-// RunAll runs the plan once.
+// RunAll runs the plan once. When it fails in the middle of a plan, variables that are updated in place may have been
+// updated already and others not.
 func (m *Machine) RunAll() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -106,20 +118,36 @@ func (m *Machine) RunAll() error {
 		}
 	}
 	if m.announce {
-		m.announce = false
-		for n, f := range m.byNode {
-			if n.Op() == nil {
-				continue
-			}
-			if err := gorgonia.UnsafeLet(n, f.value); err != nil {
-				return fmt.Errorf("graph: output %q cannot be bound to its node: %w", n.Name(), err)
-			}
-		}
+		return m.bindNodes()
 	}
 	return nil
 }
 
-// Value returns the value of an output after the last run. It is overwritten by the next run; clone it to keep it.
+// binding keeps machines of one graph from binding values to its nodes at the same time.
+var binding sync.Mutex
+
+// bindNodes leaves the outputs' values bound to their nodes, as Gorgonia's own machines do. Once is enough: later runs
+// write to the same memory.
+func (m *Machine) bindNodes() error {
+	binding.Lock()
+	defer binding.Unlock()
+	for n, f := range m.byNode {
+		if n.Op() == nil {
+			continue // an input keeps the caller's value
+		}
+		if _, constant := constantOf(n); constant {
+			continue
+		}
+		if err := gorgonia.UnsafeLet(n, f.value); err != nil {
+			return fmt.Errorf("graph: output %q cannot be bound to its node: %w", n.Name(), err)
+		}
+	}
+	m.announce = false
+	return nil
+}
+
+// Value returns the value of an output after the last run: zeros before the first. It is overwritten by the next run;
+// clone it to keep it. It stays readable after Close.
 func (m *Machine) Value(n *gorgonia.Node) (gorgonia.Value, error) {
 	f, ok := m.byNode[n]
 	if !ok {
@@ -136,6 +164,9 @@ func (m *Machine) Value(n *gorgonia.Node) (gorgonia.Value, error) {
 func (m *Machine) Sync() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
 	for _, f := range m.feeds {
 		if f.v.Variable && f.buffer != nil {
 			if err := f.buffer.Download(f.data); err != nil {
@@ -157,7 +188,14 @@ func (m *Machine) Close() error {
 		return nil
 	}
 	m.closed = true
-	errs := []error{m.prog.Close()}
+	errs := append([]error{m.prog.Close()}, m.closeBuffers()...)
+	if m.owned {
+		errs = append(errs, m.engine.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Machine) closeBuffers() (errs []error) {
 	for _, f := range m.feeds {
 		if f.buffer != nil {
 			errs = append(errs, f.buffer.Close())
@@ -169,155 +207,5 @@ func (m *Machine) Close() error {
 	for _, b := range m.buffers {
 		errs = append(errs, b.Close())
 	}
-	if m.owned {
-		errs = append(errs, m.engine.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// feed brings the value of an input node to the program.
-type feed struct {
-	v      *Value
-	bound  gorgonia.Value // the value that buffer wraps
-	data   op.Array
-	buffer Buffer
-	box    gorgonia.Value // a scalar, or a tensor that is not contiguous: copied into data before every run
-}
-
-// update binds the node's value if it is another one than last time, and uploads it. Nothing is allocated when the
-// same tensor is fed again.
-func (f *feed) update(e Engine, prog Program) error {
-	now := f.v.Node.Value()
-	if now == nil {
-		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: "no value", Remedy: "bind one with gorgonia.Let before running"}
-	}
-	if now != f.bound {
-		if err := f.bind(now, e, prog); err != nil {
-			return err
-		}
-	}
-	if f.box != nil {
-		if err := f.refresh(); err != nil {
-			return err
-		}
-	}
-	if f.v.Variable && f.box == nil {
-		return nil // uploaded when it was bound; the device has the newest value
-	}
-	return f.buffer.Upload(f.data)
-}
-
-func (f *feed) wanted() string {
-	return fmt.Sprintf("%v of shape %v", f.v.Dtype, f.v.Shape)
-}
-
-func (f *feed) bind(now gorgonia.Value, e Engine, prog Program) error {
-	if now.Dtype() != f.v.Dtype || !sameShape(now.Shape(), f.v.Shape) {
-		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: fmt.Sprintf("%v of shape %v", now.Dtype(), now.Shape()),
-			Remedy: "convert the value, or build the graph for this shape"}
-	}
-	data, err := op.AsArray(now)
-	if err != nil {
-		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: err.Error()}
-	}
-	f.box = nil
-	if d, dense := now.(*tensor.Dense); !dense || d.RequiresIterator() || d.Shape().IsScalar() {
-		f.box = now
-		if dense && f.v.Variable {
-			return &FeedError{Node: f.v.Name, Wanted: "a contiguous tensor, because it is updated", Got: "a view or a scalar tensor",
-				Remedy: "clone it, or use a Gorgonia scalar"}
-		}
-	}
-	b, err := e.Wrap(data)
-	if err != nil {
-		return err
-	}
-	if err := prog.Bind(f.v, b); err != nil {
-		return err
-	}
-	if f.buffer != nil {
-		if err := f.buffer.Close(); err != nil {
-			return err
-		}
-	}
-	f.buffer, f.data, f.bound = b, data, now
-	return b.Upload(data)
-}
-
-// refresh copies a boxed value into data.
-func (f *feed) refresh() error {
-	switch x := f.box.(type) {
-	case *gorgonia.F32:
-		f.data.Data.([]float32)[0] = float32(*x)
-	case *gorgonia.F64:
-		f.data.Data.([]float64)[0] = float64(*x)
-	case *gorgonia.I:
-		f.data.Data.([]int)[0] = int(*x)
-	default:
-		a, err := op.AsArray(f.box)
-		if err != nil {
-			return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: err.Error()}
-		}
-		copyArray(f.data, a)
-	}
-	return nil
-}
-
-// unbox writes an updated scalar back into the caller's value.
-func (f *feed) unbox() error {
-	if err := f.buffer.Download(f.data); err != nil {
-		return err
-	}
-	setScalar(f.box, f.data)
-	return nil
-}
-
-// fetch brings an output to the host.
-type fetch struct {
-	data   op.Array
-	buffer Buffer
-	value  gorgonia.Value
-}
-
-func newFetch(v *Value, e Engine, prog Program) (*fetch, error) {
-	data, err := op.NewArray(v.Dtype, v.Shape)
-	if err != nil {
-		return nil, err
-	}
-	b, err := e.Wrap(data)
-	if err != nil {
-		return nil, err
-	}
-	return &fetch{data: data, buffer: b, value: data.Value()}, prog.Bind(v, b)
-}
-
-func (f *fetch) update() error {
-	if err := f.buffer.Download(f.data); err != nil {
-		return err
-	}
-	setScalar(f.value, f.data)
-	return nil
-}
-
-// setScalar writes a into a scalar value; a tensor shares its memory with a already.
-func setScalar(v gorgonia.Value, a op.Array) {
-	switch x := v.(type) {
-	case *gorgonia.F32:
-		*x = gorgonia.F32(a.Data.([]float32)[0])
-	case *gorgonia.F64:
-		*x = gorgonia.F64(a.Data.([]float64)[0])
-	case *gorgonia.I:
-		*x = gorgonia.I(a.Data.([]int)[0])
-	}
-}
-
-func copyArray(dst, src op.Array) {
-	switch d := dst.Data.(type) {
-	case []float32:
-		copy(d, src.Data.([]float32))
-	case []float64:
-		copy(d, src.Data.([]float64))
-	case []int:
-		copy(d, src.Data.([]int))
-	}
+	return errs
 }

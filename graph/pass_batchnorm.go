@@ -12,7 +12,7 @@ func fuseBatchStats(p *program, e Engine) {
 		}
 		x := variance.In[0]
 		mean := p.producer[variance.In[1]]
-		if mean == nil {
+		if mean == nil || r.dead[mean] {
 			continue
 		}
 		m, ok := mean.Instr.(*op.BatchMean)
@@ -87,7 +87,7 @@ func fuseBatchNormGrad(p *program, e Engine) {
 				}
 			}
 		}
-		if shift == nil || r.dead[shift] || r.repl[shift] != nil {
+		if shift == nil || r.dead[shift] || r.repl[shift] != nil || !r.madeBefore(shift, scale.In[:3]...) {
 			continue
 		}
 		if input != nil && input.In[6] != shift.Out[0] {
@@ -115,6 +115,17 @@ func fuseBatchNormGrad(p *program, e Engine) {
 		r.replace(step, last, scale, shift)
 	}
 	r.finish()
+}
+
+// madeBefore says that all values existed before step s in the graph, so that none depends on its results: one step for
+// s and a reader of those values cannot end up waiting for itself.
+func (r *rewriter) madeBefore(s *Step, values ...*Value) bool {
+	for _, v := range values {
+		if w := r.p.producer[v.Root()]; w != nil && w.rank > s.rank {
+			return false
+		}
+	}
+	return true
 }
 
 // maskOf returns the ReLUGrad that made dy, if only the given steps read dy.

@@ -12,6 +12,9 @@ func fuseMomentum(p *program, e Engine) {
 		}
 		v, g, lr := velocity.In[0], velocity.In[1], velocity.In[2]
 		move := r.uses[velocity.Out[0]][0]
+		if r.dead[move] || r.repl[move] != nil {
+			continue // the sum of two new velocities belongs to one of them
+		}
 		f := &MomentumUpdate{Momentum: m.Momentum}
 		var w *Value
 		switch o := move.Instr.(type) {

@@ -15,8 +15,8 @@ func viewReshapes(p *program, _ Engine) {
 	r.finish()
 }
 
-// materialise inserts copies where a value needs memory of its own: an output that is an input, a constant or a view,
-// and an update whose new value is an input or a constant (all updates take effect at once, so that two variables can
+// materialise inserts copies where a value needs memory of its own: an output that is an input or a constant, and an
+// update whose new value is an input or a constant (all updates take effect at once, so that two variables can
 // be exchanged).
 func materialise(p *program, _ Engine) {
 	copied := map[*Value]*Value{}
@@ -30,7 +30,7 @@ func materialise(p *program, _ Engine) {
 		return c
 	}
 	for i, v := range p.outputs {
-		if v.Input || v.Const != nil || v.Alias != nil {
+		if v.Input || v.Const != nil {
 			v = own(v)
 			p.outputs[i] = v
 		}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
 )
@@ -21,10 +22,11 @@ func (h *HostOp) String() string { return "HostOp{" + h.Op.String() + "}" }
 // String() does not tell addition of scalars from that of tensors, but shapes do.
 func recognise(o gorgonia.Op, in []*Value) (Instr, bool) {
 	v := reflect.ValueOf(o)
-	if v.Kind() != reflect.Struct || v.Type().Name() != "elemBinOp" || len(in) != 2 {
+	if v.Kind() != reflect.Struct || v.Type().Name() != "elemBinOp" || v.Type().PkgPath() != stockPackage || len(in) != 2 {
 		return nil, false
 	}
-	if !sameShape(in[0].Shape, in[1].Shape) || in[0].Dtype != in[1].Dtype {
+	dt := in[0].Dtype // ours compute floats only
+	if !sameShape(in[0].Shape, in[1].Shape) || in[1].Dtype != dt || dt != tensor.Float32 && dt != tensor.Float64 {
 		return nil, false
 	}
 	operator := v.Field(0).Elem() // scalarBinOp or tBinOp
@@ -39,6 +41,8 @@ func recognise(o gorgonia.Op, in []*Value) (Instr, bool) {
 	}
 	return nil, false
 }
+
+const stockPackage = "gorgonia.org/gorgonia"
 
 // Numbers of Gorgonia v0.9.18's binary operators; TestStockOperatorNumbers watches them.
 const (
@@ -56,6 +60,6 @@ func hostable(n *gorgonia.Node) error {
 	if n.IsScalar() || n.Shape() != nil {
 		return nil
 	}
-	return &CompileError{Stage: "capture", Node: n.Name(), Reason: "a statement has no value",
-		Remedy: "leave gorgonia.Read out and ask the machine for the value with WithOutputs and Machine.Value"}
+	return &CompileError{Stage: "capture", Node: n.Name(), Reason: "the shape of its result is not known",
+		Remedy: "give the node a shape with gorgonia.WithShape"}
 }

@@ -68,9 +68,15 @@ func TestShapes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := NewBuilder("m")
 			b.DataFormat = c.format
-			x := b.Add(c.layer, b.Input(c.in))
+			in := b.Input(c.in)
+			x := b.Add(c.layer, in)
 			require.NoError(t, b.Err())
 			require.Equal(t, c.want, x.Shape())
+			m, err := b.Model(in, x)
+			require.NoError(t, err)
+			net, err := m.Build(gorgonia.NewGraph(), BuildConfig{Batch: 3, ShapesOnly: true}) // the operations agree
+			require.NoError(t, err)
+			require.Equal(t, append(Shape{3}, c.want...), Shape(net.Output.Shape()))
 		})
 	}
 }

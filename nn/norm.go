@@ -15,8 +15,9 @@ import (
 // inference the running averages are used.
 //
 // The moving variance takes the unbiased batch variance, with the factor M/(M−1) for M elements a channel, where the
-// input is a batch of images: that is what tf.keras 2.x does there (its fused kernel), and biased variance elsewhere,
-// again as tf.keras. BiasedMovingVariance gives Keras 3's biased form everywhere.
+// input is a batch of images, and the biased one elsewhere: that is what tf.keras 2.x does in float32 (its fused kernel
+// takes images only). Here float64 does the same, so that checks in float64 mean the same training; Keras's float64
+// falls back to the biased form. BiasedMovingVariance gives Keras 3's biased form everywhere.
 //
 // Input and result have any one shape. Weights, each of shape (channels,): gamma, beta, and the running averages
 // moving_mean and moving_variance, which are not trainable.

@@ -2,7 +2,9 @@ package train
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -12,25 +14,28 @@ import (
 	"github.com/stheno-ml/stheno/weights"
 )
 
-// tensorsOf lists a model's weights and an optimizer's slots under their names in a checkpoint. The data is shared.
-func tensorsOf(m *nn.Model, slots Slots) []weights.NamedTensor {
+// modelTensors lists a model's weights under their names with a prefix. The data is shared.
+func modelTensors(m *nn.Model, prefix string) []weights.NamedTensor {
 	var out []weights.NamedTensor
 	for _, w := range m.Weights() {
-		out = append(out, weights.NamedTensor{Name: "model/" + w.Name, Shape: w.Shape, Data: w.Value.Data()})
-	}
-	names := make([]string, 0, len(slots))
-	for name := range slots {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		t := slots[name]
-		out = append(out, weights.NamedTensor{Name: "optimizer/" + name, Shape: t.Shape(), Data: t.Data()})
+		out = append(out, weights.NamedTensor{Name: prefix + w.Name, Shape: w.Shape, Data: w.Value.Data()})
 	}
 	return out
 }
 
-// save writes a checkpoint of the current state. metric is the validation's top-1, NaN in the middle of an epoch.
+// runTensors lists a model's weights and an optimizer's slots under their names in a checkpoint. The data is shared.
+func runTensors(m *nn.Model, slots Slots) []weights.NamedTensor {
+	out := modelTensors(m, modelPrefix)
+	for _, name := range slices.Sorted(maps.Keys(slots)) {
+		out = append(out, weights.NamedTensor{Name: "optimizer/" + name, Shape: slots[name].Shape(), Data: slots[name].Data()})
+	}
+	return out
+}
+
+// modelPrefix begins the names of the model's weights in a checkpoint.
+const modelPrefix = "model/"
+
+// save writes a checkpoint of the current state, unless a number in it is not finite. metric is the validation's top-1, NaN in the middle of an epoch.
 func (t *Trainer) save(metric float64) error {
 	for _, s := range t.steps {
 		if err := s.Sync(); err != nil {
@@ -46,7 +51,10 @@ func (t *Trainer) save(metric float64) error {
 		return fmt.Errorf("train: run state: %w", err)
 	}
 	c := &weights.Checkpoint{Arch: t.cfg.Arch, Run: run, State: state}
-	for _, n := range tensorsOf(t.model, t.slots) {
+	for _, n := range runTensors(t.model, t.slots) {
+		if v, ok := firstNonFinite(n.Data.([]float32)); ok {
+			return t.diverged(n.Name, float64(v)) // e.g. by the update after a loss that still was a number
+		}
 		c.Tensors = append(c.Tensors, weights.Tensor{Name: n.Name, Shape: n.Shape, Data: n.Data})
 	}
 	saved, err := t.keeper.Save(c, int64(t.state.Step), metric)
@@ -60,21 +68,35 @@ func (t *Trainer) save(metric float64) error {
 	return nil
 }
 
+// firstNonFinite finds a NaN or an infinity.
+func firstNonFinite(x []float32) (float32, bool) {
+	for _, v := range x {
+		if v-v != 0 {
+			return v, true
+		}
+	}
+	return 0, false
+}
+
 // resume loads the newest sound checkpoint.
 func (t *Trainer) resume() error {
 	found, err := weights.Latest(filepath.Join(t.cfg.Out, CheckpointDir))
+	if errors.Is(err, weights.ErrNoCheckpoint) && t.justBegun() {
+		t.observer.Note("the run ended before its first checkpoint; it begins again")
+		return nil
+	}
 	if err != nil {
-		return fmt.Errorf("train: nothing to resume from: %w", err)
+		return fmt.Errorf("train: %s cannot be resumed: %w", t.cfg.Out, err)
 	}
 	for _, skipped := range found.Skipped {
 		t.observer.Note(fmt.Sprintf("skipped: %v", skipped))
 	}
 	c := found.Checkpoint
+	if err := c.Assign(t.cfg.Arch, runTensors(t.model, t.slots)); err != nil {
+		return fmt.Errorf("train: %s: %w", found.Path, err)
+	}
 	if err := json.Unmarshal(c.State, &t.state); err != nil {
 		return fmt.Errorf("train: %s: its state is not one of this program: %w", found.Path, err)
-	}
-	if err := c.Assign(t.cfg.Arch, tensorsOf(t.model, t.slots)); err != nil {
-		return fmt.Errorf("train: %s: %w", found.Path, err)
 	}
 	t.last, t.saved = found.Path, t.state.Step
 	return nil
@@ -96,18 +118,10 @@ func LoadModel(path string) (*nn.Model, Config, error) {
 		err = m.Initialize(cfg.Seed, tensor.Float32)
 	}
 	if err == nil {
-		err = weights.Assign(modelTensors(m), c.Section("model/"))
+		err = weights.Assign(modelTensors(m, ""), c.Section(modelPrefix))
 	}
 	if err != nil {
 		return nil, cfg, fmt.Errorf("train: %s: %w", path, err)
 	}
 	return m, cfg, nil
-}
-
-func modelTensors(m *nn.Model) []weights.NamedTensor {
-	var out []weights.NamedTensor
-	for _, w := range m.Weights() {
-		out = append(out, weights.NamedTensor{Name: w.Name, Shape: w.Shape, Data: w.Value.Data()})
-	}
-	return out
 }

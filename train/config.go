@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -47,9 +48,11 @@ type Config struct {
 	Mean    []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
 	Std     []float32 `json:"std,omitempty"`
 
-	Out        string `json:"-"`
-	Resume     bool   `json:"-"`
-	StopAtStep int    `json:"-"` // ends the run as an interrupt would, after so many steps in all; 0 means not. For tests.
+	Images  [2]int   `json:"images"`             // training and test images, before limits
+	DataMD5 []string `json:"data_md5,omitempty"` // of the data set's files
+
+	Out    string `json:"-"` // folder of the run
+	Resume bool   `json:"-"` // go on with the run in Out
 }
 
 // DefaultConfig is the main job: SimpleCNN on CIFAR-100, a few minutes on two cores.
@@ -61,13 +64,27 @@ func DefaultConfig() Config {
 // Normalize is what the run's networks expect of pixels.
 func (c Config) Normalize() data.Normalize { return data.Normalize{Mean: c.Mean, Std: c.Std} }
 
-// describe fills in what the data set says, or checks it where a run is resumed.
+// describe fills in what the data set says, and where a run is resumed checks first that it is the same data set.
 func (c *Config) describe(split *data.Split) error {
-	if c.Resume && (c.Input != split.Train.Shape || len(c.Classes) != len(split.Train.Classes)) {
-		return fmt.Errorf("train: the run was made on images of %v with %d classes, data set %s has %v with %d; give the same data set",
-			c.Input, len(c.Classes), split.Name, split.Train.Shape, len(split.Train.Classes))
+	if split == nil || split.Train == nil || split.Test == nil {
+		return errors.New("train: a run needs training and test images")
 	}
-	c.Input, c.Classes = split.Train.Shape, split.Train.Classes
+	images := [2]int{split.Train.Len(), split.Test.Len()}
+	var md5 []string
+	for _, f := range split.Files {
+		md5 = append(md5, f.MD5)
+	}
+	if c.Resume {
+		switch {
+		case c.Input != split.Train.Shape || c.Images != images || !slices.Equal(c.Classes, split.Train.Classes):
+			return fmt.Errorf("train: the run in %s was made on %d+%d images of %v in %d classes, %s has %d+%d of %v in %d; give the same data set",
+				c.Out, c.Images[0], c.Images[1], c.Input, len(c.Classes), split.Title, images[0], images[1], split.Train.Shape, len(split.Train.Classes))
+		case !slices.Equal(c.DataMD5, md5):
+			return fmt.Errorf("train: the files of %s in %s are not those that the run in %s was made on (other digests); "+
+				"name the folder of those with --data-dir", split.Title, split.Source, c.Out)
+		}
+	}
+	c.Input, c.Classes, c.Images, c.DataMD5 = split.Train.Shape, split.Train.Classes, images, md5
 	if c.Standardise {
 		n := data.Standardize(split.Train)
 		c.Mean, c.Std = n.Mean, n.Std
@@ -77,15 +94,23 @@ func (c *Config) describe(split *data.Split) error {
 
 // NewModel makes the model that a configuration describes, without values.
 func NewModel(c Config) (*nn.Model, error) {
-	a, err := arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
-		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2})
+	if len(c.Classes) == 0 {
+		return nil, errors.New("train: the configuration names no classes")
+	}
+	a, err := c.architecture()
 	if err != nil {
 		return nil, err
 	}
 	return a.Model()
 }
 
-// Validate checks the values that are not names of other packages' things, which are checked where they are used.
+func (c Config) architecture() (arch.Architecture, error) {
+	return arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2})
+}
+
+// Validate checks everything that can be checked without the data set: numbers, and the names of architecture,
+// optimizer and schedule.
 func (c Config) Validate() error {
 	for _, v := range []struct {
 		flag string
@@ -109,10 +134,14 @@ func (c Config) Validate() error {
 			return fmt.Errorf("train: %s wants %s, got %v", v.flag, v.want, v.got)
 		}
 	}
-	if !slices.Contains(Optimizers(), c.Optimizer) {
-		return unknown("optimizer", c.Optimizer, Optimizers())
+	if _, err := c.architecture(); err != nil {
+		return err
 	}
-	return nil
+	if _, err := NewOptimizer(c); err != nil {
+		return err
+	}
+	_, err := ParseSchedule(c.Schedule)
+	return err
 }
 
 // unknown is the error for a name that is not in a list.

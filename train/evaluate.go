@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -10,15 +11,17 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// Evaluator measures a model on a data set: loss, top-1, top-5.
+// Evaluator measures a model on a data set: loss, top-1, top-5. It compiles the model once for every batch size that
+// occurs and sees the weights as they are at each Run. Close it before its engine.
 type Evaluator struct {
-	Model  *nn.Model
-	Engine graph.Engine
+	Model  *nn.Model    // with values; the caller's
+	Engine graph.Engine // the caller's
 
 	steps map[int]*Step // by batch size
 }
 
-// Run evaluates all images that l hands out; observe, if not nil, is called after every batch.
+// Run evaluates all images that l hands out; observe, if not nil, is called after every batch. When ctx ends first, the
+// error is ctx's and the metrics are those of the batches so far.
 func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progress)) (Metrics, error) {
 	var m Metrics
 	var meter Meter
@@ -66,14 +69,12 @@ func (e *Evaluator) step(n int) (*Step, error) {
 	return s, err
 }
 
-// Close frees the compiled steps.
+// Close frees the compiled steps. The evaluator can be used again.
 func (e *Evaluator) Close() error {
-	var first error
+	var errs []error
 	for _, s := range e.steps {
-		if err := s.Close(); err != nil && first == nil {
-			first = err
-		}
+		errs = append(errs, s.Close())
 	}
 	e.steps = nil
-	return first
+	return errors.Join(errs...)
 }

@@ -1,7 +1,10 @@
 package train
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/stheno-ml/stheno/weights"
 )
@@ -41,6 +44,17 @@ func (t *Trainer) reopenOut() (err error) {
 		return err
 	}
 	return t.startKeeper()
+}
+
+// justBegun says that the folder holds a run that was killed before its first checkpoint, in whose place the same run
+// can begin again: there never was a checkpoint, nor a finished epoch.
+func (t *Trainer) justBegun() bool {
+	files, err := runFiles(t.cfg.Out)
+	if err != nil || slices.ContainsFunc(files, func(name string) bool { return filepath.Dir(name) == CheckpointDir }) {
+		return false
+	}
+	rows, err := ReadHistory(t.dir.File(HistoryFileName))
+	return errors.Is(err, fs.ErrNotExist) || err == nil && len(rows) == 0
 }
 
 func (t *Trainer) startKeeper() error {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -10,7 +11,7 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// Predictor computes class probabilities of single images.
+// Predictor computes class probabilities of single images. Close it before its engine.
 type Predictor struct {
 	machine *graph.Machine
 	images  []float32
@@ -33,20 +34,23 @@ func NewPredictor(e graph.Engine, m *nn.Model) (*Predictor, error) {
 	}
 	v, err := p.machine.Value(net.Output)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.machine.Close())
 	}
 	p.probs = v.Data().([]float32)
 	return p, nil
 }
 
-// Run returns the probabilities of the classes for one image, normalised as in training, (rows, columns, channels).
+// Run returns the probabilities of the classes, (classes,), for one image, normalised as in training, (rows, columns, channels).
 // The slice is overwritten by the next call.
 func (p *Predictor) Run(image []float32) ([]float32, error) {
 	if len(image) != len(p.images) {
 		return nil, fmt.Errorf("train: the model takes images of %d numbers, got %d", len(p.images), len(image))
 	}
 	copy(p.images, image)
-	return p.probs, p.machine.RunAll()
+	if err := p.machine.RunAll(); err != nil {
+		return nil, err
+	}
+	return p.probs, nil
 }
 
 // Close frees the compiled plan.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -49,7 +50,8 @@ type StepResult struct {
 	Top1, Top5 int     // images whose label is the best, among the five best
 }
 
-// NewTrainStep compiles a training step of m for batches of n images on engine e.
+// NewTrainStep compiles a training step of m for batches of n images on engine e: loss, gradients, opt's updates of the
+// weights and of slots (from NewSlots of the same model and optimizer), and the metrics. seed is that of dropout.
 func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64) (*Step, error) {
 	s, net, cost, err := forward(m, n, true, seed)
 	if err != nil {
@@ -82,16 +84,16 @@ func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int
 		updates = append(updates, u...)
 		i++
 	}
-	return s, s.compile(e, net, cost, updates)
+	return s.compile(e, net, cost, updates)
 }
 
-// NewEvalStep compiles the evaluation of m for batches of n images on engine e.
+// NewEvalStep compiles the evaluation of m for batches of n images on engine e: loss and metrics, no update.
 func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
 	s, net, cost, err := forward(m, n, false, 0)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.compile(e, net, cost, nil)
+	return s.compile(e, net, cost, nil)
 }
 
 // forward builds the graph up to the loss with its inputs.
@@ -124,18 +126,19 @@ func forward(m *nn.Model, n int, training bool, seed uint64) (*Step, *nn.Net, *g
 	return s, net, cost, nil
 }
 
-func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates []op.Update) error {
+// compile adds the metrics and compiles what forward began.
+func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates []op.Update) (*Step, error) {
 	top1, err := op.Apply(&op.TopKCorrect{K: 1}, net.Logits, s.labelNode)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	top5, err := op.Apply(&op.TopKCorrect{K: 5}, net.Logits, s.labelNode)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.machine, err = graph.Compile(net.Graph, graph.WithEngine(e), graph.WithOutputs(cost, top1, top5), graph.WithUpdates(updates...))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, o := range []struct {
 		n  *gorgonia.Node
@@ -143,11 +146,11 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 	}{{cost, &s.loss}, {top1, &s.top1}, {top5, &s.top5}} {
 		v, err := s.machine.Value(o.n)
 		if err != nil {
-			return err
+			return nil, errors.Join(err, s.machine.Close())
 		}
 		*o.to = v.(*gorgonia.F32)
 	}
-	return nil
+	return s, nil
 }
 
 // Run computes the step for a batch of exactly the size it was compiled for: images in the order of the model's input,

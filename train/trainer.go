@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"path/filepath"
 	"time"
@@ -16,48 +15,12 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// ErrInterrupted is returned by a run that its context ended; everything is saved and it can be resumed.
-var ErrInterrupted = errors.New("interrupted")
-
-// DivergedError says that the loss stopped being a number. Nothing of such a step is ever saved.
-type DivergedError struct {
-	Epoch, Step  int
-	Loss         float64
-	LearningRate float64
-	Checkpoint   string // newest sound checkpoint
-}
-
-func (e *DivergedError) Error() string {
-	return fmt.Sprintf("train: the loss became %v in epoch %d, step %d, at learning rate %.3g; the last good checkpoint is %s; "+
-		"start again with a lower --lr or a warm-up (--schedule cosine+warmup:1)", e.Loss, e.Epoch, e.Step, e.LearningRate, e.Checkpoint)
-}
-
-// Progress is where a run stands, reported after every step.
-type Progress struct {
-	Epoch, Epochs   int // epoch from 1
-	Batch, Batches  int // batches done in this epoch, or of the validation
-	BatchImages     int // images of a full batch
-	Validating      bool
-	Loss            float64 // running means of the epoch
-	Top1, Top5      float64
-	ImagesPerSecond float64
-	LearningRate    float64
-}
-
-// Observer is told what happens. Its methods are called from the goroutine of Run and should return soon.
-type Observer interface {
-	Step(Progress)
-	Epoch(HistoryRow)
-	Note(line string)
-}
-
 // State is the position of a run, kept in every checkpoint.
 type State struct {
 	Epoch   int     `json:"epoch"`   // epochs completed
 	Batch   int     `json:"batch"`   // batches done in the epoch after
 	Step    int     `json:"step"`    // optimizer steps done
 	Metrics Metrics `json:"metrics"` // of the epoch so far
-	Done    bool    `json:"done"`    // all epochs are completed
 }
 
 // Trainer is one run.
@@ -74,7 +37,7 @@ type Trainer struct {
 	observer Observer
 
 	steps   map[int]*Step // training steps by batch size
-	evals   map[int]*Step
+	eval    Evaluator
 	state   State
 	dir     *OutDir
 	history *History
@@ -89,7 +52,7 @@ func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, err
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[int]*Step{}, evals: map[int]*Step{}, saved: -1}
+	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[int]*Step{}, saved: -1}
 	if err := t.prepare(); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -110,6 +73,7 @@ func (t *Trainer) prepare() (err error) {
 		return err
 	}
 	t.slots = NewSlots(t.model, t.opt)
+	t.eval = Evaluator{Model: t.model, Engine: t.engine}
 	if err = t.loaders(); err != nil {
 		return err
 	}
@@ -177,10 +141,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 		meter.Add(it.Batch().N, now.Sub(begin))
 		begin = now
 		t.observer.Step(t.progress(&meter))
-		if stop := t.cfg.StopAtStep > 0 && t.state.Step >= t.cfg.StopAtStep; ctx.Err() != nil || stop {
-			if t.state.Batch == t.loader.Batches() && !stop {
-				break // validate first: it is short, and the epoch is whole
-			}
+		if ctx.Err() != nil {
 			return t.interrupted()
 		}
 		if t.cfg.SaveEvery > 0 && t.state.Step%t.cfg.SaveEvery == 0 && t.state.Batch < t.loader.Batches() {
@@ -212,14 +173,24 @@ func (t *Trainer) step(b *data.Batch) error {
 	if err != nil {
 		return err
 	}
-	if math.IsNaN(r.Loss) || math.IsInf(r.Loss, 0) {
-		return &DivergedError{Epoch: t.state.Epoch + 1, Step: t.state.Step + 1, Loss: r.Loss, LearningRate: t.schedule.At(t.state.Step), Checkpoint: t.last}
-	}
-	t.state.Metrics.Add(b.N, r.Loss, r.Top1, r.Top5)
 	t.state.Step++
 	t.state.Batch++
+	if !finite(r.Loss) {
+		return t.diverged("the loss", r.Loss)
+	}
+	t.state.Metrics.Add(b.N, r.Loss, r.Top1, r.Top5)
 	return nil
 }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// diverged is the error for a number of the latest step that is not finite.
+func (t *Trainer) diverged(what string, value float64) error {
+	return &DivergedError{Epoch: t.state.Epoch + 1, Step: t.state.Step, What: what, Value: value, LearningRate: t.learningRate(), Checkpoint: t.last}
+}
+
+// learningRate is that of the latest step.
+func (t *Trainer) learningRate() float64 { return t.schedule.At(max(t.state.Step-1, 0)) }
 
 func (t *Trainer) trainStep(n int) (*Step, error) {
 	if s := t.steps[n]; s != nil {
@@ -236,22 +207,22 @@ func (t *Trainer) trainStep(n int) (*Step, error) {
 func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) error {
 	val, err := t.Validate(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return t.interrupted() // the epoch's steps are done; a resumed run begins with its validation
 		}
 		return err
 	}
+	if !finite(val.Loss()) {
+		return t.diverged("the validation loss", val.Loss())
+	}
 	m := t.state.Metrics
 	row := HistoryRow{Epoch: t.state.Epoch + 1, Step: int64(t.state.Step), Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(),
 		ValLoss: val.Loss(), ValTop1: val.Top1(), ValTop5: val.Top5(), ImagesPerSecond: imagesPerSecond,
-		LearningRate: t.schedule.At(t.state.Step - 1)}
-	if math.IsNaN(val.Loss()) || math.IsInf(val.Loss(), 0) {
-		return &DivergedError{Epoch: row.Epoch, Step: t.state.Step, Loss: val.Loss(), LearningRate: row.LearningRate, Checkpoint: t.last}
-	}
+		LearningRate: t.learningRate()}
 	if err := t.history.Append(row); err != nil {
 		return err
 	}
-	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step, Done: t.state.Epoch+1 >= t.cfg.Epochs}
+	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step}
 	if err := t.save(val.Top1()); err != nil {
 		return err
 	}
@@ -261,9 +232,8 @@ func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) erro
 
 // Validate evaluates the model on the test images.
 func (t *Trainer) Validate(ctx context.Context) (Metrics, error) {
-	e := Evaluator{Model: t.model, Engine: t.engine, steps: t.evals}
-	return e.Run(ctx, t.tests, func(p Progress) {
-		p.Epoch, p.Epochs, p.LearningRate = t.state.Epoch+1, t.cfg.Epochs, t.schedule.At(max(t.state.Step-1, 0))
+	return t.eval.Run(ctx, t.tests, func(p Progress) {
+		p.Epoch, p.Epochs, p.LearningRate = t.state.Epoch+1, t.cfg.Epochs, t.learningRate()
 		t.observer.Step(p)
 	})
 }
@@ -271,7 +241,7 @@ func (t *Trainer) Validate(ctx context.Context) (Metrics, error) {
 func (t *Trainer) progress(meter *Meter) Progress {
 	m := t.state.Metrics
 	return Progress{Epoch: t.state.Epoch + 1, Epochs: t.cfg.Epochs, Batch: t.state.Batch, Batches: t.loader.Batches(), BatchImages: t.cfg.Batch,
-		Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(), ImagesPerSecond: meter.Recent(), LearningRate: t.schedule.At(max(t.state.Step-1, 0))}
+		Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(), ImagesPerSecond: meter.Recent(), LearningRate: t.learningRate()}
 }
 
 // interrupted saves, unless this very step is saved already, and ends the run.
@@ -290,10 +260,8 @@ func (t *Trainer) Close() error {
 	for _, s := range t.steps {
 		errs = append(errs, s.Close())
 	}
-	for _, s := range t.evals {
-		errs = append(errs, s.Close())
-	}
-	t.steps, t.evals = nil, nil
+	t.steps = map[int]*Step{}
+	errs = append(errs, t.eval.Close())
 	if t.history != nil {
 		errs = append(errs, t.history.Close())
 		t.history = nil

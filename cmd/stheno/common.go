@@ -1,42 +1,48 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/suggest"
 )
 
-// noArgs refuses arguments with the flag that was probably meant.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("%s takes flags only, got %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
-	}
-	return nil
+// device is where a command computes.
+type device struct {
+	name    string
+	threads int
 }
 
-func changedFlags(cmd *cobra.Command) []string {
-	var names []string
-	cmd.Flags().Visit(func(f *pflag.Flag) { names = append(names, f.Name) })
-	return names
+func (d *device) flags(f *pflag.FlagSet) {
+	f.StringVar(&d.name, "device", "auto", strings.Join(deviceNames(), ", "))
+	f.IntVar(&d.threads, "threads", 0, "CPU threads (0: one per core)")
 }
 
-// openEngine opens a device; "auto" is the fastest there is.
-func openEngine(device string, threads int) (graph.Engine, error) {
-	if device == "auto" {
-		device = "cpu"
+// deviceNames are the values of --device.
+func deviceNames() []string {
+	return append([]string{"auto"}, slices.DeleteFunc(graph.Kinds(), func(kind string) bool { return kind == "null" })...) // null only plans
+}
+
+// open starts the engine of a device; "auto" is the fastest there is.
+func (d device) open() (graph.Engine, error) {
+	if d.threads < 0 {
+		return nil, fmt.Errorf("--threads wants at least 0, got %d", d.threads)
 	}
-	if device == "null" {
-		return nil, errors.New("device null only plans; use auto or cpu")
+	kind, _, _ := strings.Cut(d.name, ":")
+	if !slices.Contains(deviceNames(), kind) {
+		return nil, fmt.Errorf("unknown device %q%s; this program has %s", d.name, suggest.Phrase(kind, deviceNames()), strings.Join(deviceNames(), ", "))
 	}
-	return graph.Open(device, graph.Config{Threads: threads})
+	if kind == "auto" {
+		d.name = "cpu"
+	}
+	return graph.Open(d.name, graph.Config{Threads: d.threads})
 }
 
 func describeEngine(e graph.Engine) string {
@@ -44,6 +50,22 @@ func describeEngine(e graph.Engine) string {
 		return fmt.Sprintf("cpu with %d threads, %s kernels", c.Threads(), c.Level())
 	}
 	return e.Name()
+}
+
+// source is where a command finds a data set.
+type source struct {
+	dir     string
+	offline bool
+}
+
+func (s *source) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.dir, "data-dir", "", "folder or archive to look in before the cache folder")
+	f.BoolVar(&s.offline, "offline", false, "do not use the network")
+}
+
+// options are those of package data; out shows downloads.
+func (s source) options(out *screen) data.Options {
+	return data.Options{Dir: s.dir, Offline: s.offline, Logf: out.Printf, Progress: out.Downloads()}
 }
 
 // imagesOf is the number of images used under a limit.
@@ -62,5 +84,3 @@ func thousands(n int) string {
 	}
 	return s
 }
-
-func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

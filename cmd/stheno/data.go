@@ -15,7 +15,7 @@ func newData() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "data",
 		Short: "Fetch, verify and describe data sets",
-		Args:  noArgs,
+		Args:  onlyCommands,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
@@ -28,8 +28,7 @@ func newData() *cobra.Command {
 
 // dataCommand is a command on one data set.
 func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cobra.Command {
-	var dir string
-	var offline bool
+	var from source
 	cmd := &cobra.Command{
 		Use:   verb + " NAME",
 		Short: short,
@@ -40,19 +39,18 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out := newScreen(cmd.OutOrStdout(), cmd.ErrOrStderr())
-			defer out.Close()
-			s, err := data.Open(cmd.Context(), args[0], data.Options{Dir: dir, Offline: offline, Logf: out.Printf, Progress: out.Downloads()})
+			out := newScreen(cmd)
+			defer out.Finish()
+			s, err := data.Open(cmd.Context(), args[0], from.options(out))
 			if err != nil {
 				return err
 			}
 			out.Finish()
-			out.Printf("%s (%s): %d training and %d test images, from %s", s.Title, s.Name, s.Train.Len(), s.Test.Len(), s.Source)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s (%s): %d training and %d test images, from %s\n", s.Title, s.Name, s.Train.Len(), s.Test.Len(), s.Source)
 			return do(cmd.OutOrStdout(), s)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "data-dir", "", "folder or archive to look in before the cache folder")
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not use the network")
+	from.flags(cmd.Flags())
 	return cmd
 }
 

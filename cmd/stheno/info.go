@@ -2,13 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-
-	"github.com/stheno-ml/stheno/graph"
 )
 
 func newDevices() *cobra.Command {
@@ -18,13 +15,13 @@ func newDevices() *cobra.Command {
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := cmd.OutOrStdout()
-			for _, kind := range graph.Kinds() {
-				if kind == "null" {
-					continue // plans only
+			for _, name := range deviceNames() {
+				if name == "auto" {
+					continue
 				}
-				e, err := graph.Open(kind, graph.Config{})
+				e, err := device{name: name}.open()
 				if err != nil {
-					fmt.Fprintf(w, "%s: %v\n", kind, err)
+					fmt.Fprintf(w, "%s: %v\n", name, err)
 					continue
 				}
 				fmt.Fprintln(w, describeEngine(e))
@@ -54,13 +51,8 @@ func newVersion() *cobra.Command {
 					}
 				}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "stheno %s%s %s %s\n", version, revision, runtime.Version(), platform())
+			fmt.Fprintf(cmd.OutOrStdout(), "stheno %s%s %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	}
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

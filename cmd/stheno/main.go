@@ -13,12 +13,15 @@ import (
 	"github.com/spf13/cobra"
 
 	_ "github.com/stheno-ml/stheno/cpu" // the device "cpu"
-	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/train"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	go func() {
 		<-ctx.Done()
 		stop() // a second Ctrl-C ends the program at once
@@ -31,19 +34,41 @@ const exitInterrupted = 130
 
 // execute runs one command line and returns the exit status.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	out := &output{to: stdout}
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("the output could not be written: %w", out.err)
+	}
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, train.ErrInterrupted):
+		return exitInterrupted // the command said what there is to say
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		fmt.Fprintln(stderr, "interrupted")
 		return exitInterrupted
 	}
 	fmt.Fprintln(stderr, "error:", err)
 	return 1
+}
+
+// output is the standard output of commands, which print to it without looking at errors: execute reports the first.
+type output struct {
+	to  io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.to.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 func newRoot() *cobra.Command {
@@ -52,29 +77,11 @@ func newRoot() *cobra.Command {
 		Short:         "Train image classifiers built as Gorgonia graphs",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return fmt.Errorf("unknown command %q%s; see %s --help", args[0], suggest.Phrase(args[0], commandNames(cmd)), cmd.CommandPath())
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          onlyCommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newTrain(), newEval(), newPredict(), newSummary(), newData(), newDevices(), newVersion())
 	return root
-}
-
-func commandNames(cmd *cobra.Command) []string {
-	var names []string
-	for _, c := range cmd.Commands() {
-		names = append(names, c.Name())
-	}
-	return names
-}
-
-// flagError adds the nearest flag to cobra's message about an unknown one.
-func flagError(cmd *cobra.Command, err error) error {
-	return fmt.Errorf("%w%s; see %s --help", err, suggestFlag(cmd, err.Error()), cmd.CommandPath())
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -12,13 +14,13 @@ import (
 )
 
 func newPredict() *cobra.Command {
-	var from source
-	var device string
-	var threads, top int
+	var from model
+	var on device
+	var top int
 	cmd := &cobra.Command{
 		Use:   "predict IMAGE...",
 		Short: "Print the most probable classes of PNG or JPEG files",
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("predict wants at least one PNG or JPEG file")
 			}
@@ -28,19 +30,15 @@ func newPredict() *cobra.Command {
 			if top < 1 {
 				return fmt.Errorf("--top wants at least 1, got %d", top)
 			}
-			path, err := from.path()
+			m, cfg, _, err := from.load()
 			if err != nil {
 				return err
 			}
-			m, cfg, err := train.LoadModel(path)
+			engine, err := on.open()
 			if err != nil {
 				return err
 			}
-			engine, err := openEngine(device, threads)
-			if err != nil {
-				return err
-			}
-			defer engine.Close()
+			defer func() { err = errors.Join(err, engine.Close()) }()
 			p, err := train.NewPredictor(engine, m)
 			if err != nil {
 				return err
@@ -48,7 +46,10 @@ func newPredict() *cobra.Command {
 			defer func() { err = errors.Join(err, p.Close()) }()
 			var failed []error // a bad file does not keep the others from being predicted
 			for _, file := range files {
-				if err := predict(cmd, p, cfg, file, top); err != nil {
+				if err := cmd.Context().Err(); err != nil {
+					return err
+				}
+				if err := predict(cmd.OutOrStdout(), p, cfg, file, top); err != nil {
 					failed = append(failed, err)
 				}
 			}
@@ -57,13 +58,13 @@ func newPredict() *cobra.Command {
 	}
 	f := cmd.Flags()
 	from.flags(f)
-	f.StringVar(&device, "device", "auto", "auto, cpu")
-	f.IntVar(&threads, "threads", 0, "CPU threads (0: one per core)")
+	on.flags(f)
 	f.IntVar(&top, "top", 5, "classes to print")
 	return cmd
 }
 
-func predict(cmd *cobra.Command, p *train.Predictor, cfg train.Config, file string, top int) error {
+// predict prints the top classes of one picture.
+func predict(w io.Writer, p *train.Predictor, cfg train.Config, file string, top int) error {
 	pixels, err := data.LoadImage(file, cfg.Input)
 	if err != nil {
 		return err
@@ -80,16 +81,7 @@ func predict(cmd *cobra.Command, p *train.Predictor, cfg train.Config, file stri
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case probs[a] > probs[b]:
-			return -1
-		case probs[a] < probs[b]:
-			return 1
-		}
-		return 0
-	})
-	w := cmd.OutOrStdout()
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(probs[b], probs[a]) })
 	fmt.Fprintln(w, file)
 	for _, class := range order[:min(top, len(order))] {
 		fmt.Fprintf(w, "  %6.2f%%  %s\n", 100*probs[class], cfg.Classes[class])

@@ -4,18 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/train"
 )
 
 func newTrain() *cobra.Command {
 	c := train.DefaultConfig()
+	var offline bool
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train a network; without flags, SimpleCNN on CIFAR-100",
@@ -24,10 +29,16 @@ func newTrain() *cobra.Command {
 Without flags: SimpleCNN on CIFAR-100, found in --data-dir or the user's cache folder, else downloaded; without a
 network, on a small built-in set of images. Ctrl-C saves and says how to go on.`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c, offline) },
 	}
-	f := cmd.Flags()
-	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: simplecnn, vgg16, resnet50")
+	configFlags(cmd.Flags(), &c)
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not use the network")
+	return cmd
+}
+
+// configFlags defines the flags that set c; their defaults are what c holds.
+func configFlags(f *pflag.FlagSet, c *train.Config) {
+	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(arch.Names(), ", "))
 	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg16: batch normalization after every convolution")
 	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg16: dropout rate of the dense layers")
 	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet50: without the L2 regularizer (1e-4)")
@@ -46,28 +57,27 @@ network, on a small built-in set of images. Ctrl-C saves and says how to go on.`
 	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "weight decay, added to the gradient")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: constant, step:30,60:0.1, cosine; +warmup:1 adds a warm-up in epochs")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
-	f.StringVar(&c.Device, "device", c.Device, "auto, cpu")
+	f.StringVar(&c.Device, "device", c.Device, strings.Join(deviceNames(), ", "))
 	f.IntVar(&c.Threads, "threads", c.Threads, "CPU threads (0: one per core)")
 	f.StringVar(&c.Out, "out", c.Out, "folder of the run (default runs/ARCH-DATA-TIME)")
 	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
 	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "save also every N steps (0: at the end of epochs)")
-	return cmd
 }
 
-func runTrain(cmd *cobra.Command, c train.Config) error {
-	c, err := configure(cmd, c)
+func runTrain(cmd *cobra.Command, c train.Config, offline bool) (err error) {
+	if c, err = configure(cmd.Flags(), c); err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
+	engine, err := device{c.Device, c.Threads}.open()
 	if err != nil {
 		return err
 	}
-	out := newScreen(cmd.OutOrStdout(), cmd.ErrOrStderr())
-	defer out.Close()
-	engine, err := openEngine(c.Device, c.Threads)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	split, err := openData(cmd.Context(), &c, out)
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	out := newScreen(cmd)
+	defer out.Finish()
+	split, err := openData(cmd.Context(), &c, source{c.DataDir, offline}.options(out), out)
 	if err != nil {
 		return err
 	}
@@ -75,35 +85,55 @@ func runTrain(cmd *cobra.Command, c train.Config) error {
 	if err != nil {
 		return err
 	}
-	total, trainable, _ := t.Model().CountParams()
-	out.Printf("%s: %s parameters (%s trainable), %s, %d training and %d test images", c.Arch, thousands(total), thousands(trainable),
-		split.Title, imagesOf(split.Train, c.LimitTrain), imagesOf(split.Test, c.LimitTest))
-	out.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", describeEngine(engine), c.Optimizer, c.LR, c.Schedule, c.Batch, c.Seed, c.Out)
-	if c.Resume {
-		s := t.State()
-		out.Printf("resuming from %s: %d epochs and %d steps done", t.Checkpoint(), s.Epoch, s.Step)
-		if s.Epoch >= c.Epochs {
-			out.Printf("all %d epochs are done; raise --epochs to go on", c.Epochs)
-		}
-	}
+	out.header(c, split, t, describeEngine(engine))
 	err = t.Run(cmd.Context())
 	closeErr := t.Close()
 	out.Finish()
 	switch {
 	case errors.Is(err, train.ErrInterrupted):
-		out.Printf("interrupted; saved %s\nresume with: stheno train --resume --out %s", t.Checkpoint(), c.Out)
-		return err
-	case err != nil:
-		return errors.Join(err, closeErr)
+		out.Printf("interrupted; saved %s\nresume with: stheno train --resume --out %s", t.Checkpoint(), quoted(c.Out))
+	case err == nil:
+		out.Printf("done: %s\npredict with: stheno predict --run %s IMAGE...", filepath.Join(c.Out, train.HistoryFileName), quoted(c.Out))
 	}
-	out.Printf("done: %s\npredict with: stheno predict --run %s IMAGE...", filepath.Join(c.Out, train.HistoryFileName), c.Out)
-	return closeErr
+	return errors.Join(err, closeErr)
 }
 
-// configure completes the flags: a name for the folder, or the configuration of the run to resume.
-func configure(cmd *cobra.Command, c train.Config) (train.Config, error) {
+// header says what is about to be trained.
+func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer, engine string) {
+	total, trainable, _ := t.Model().CountParams()
+	s.Printf("%s: %s parameters (%s trainable), %s, %d training and %d test images", c.Arch, thousands(total), thousands(trainable),
+		split.Title, imagesOf(split.Train, c.LimitTrain), imagesOf(split.Test, c.LimitTest))
+	s.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", engine, c.Optimizer, c.LR, c.Schedule, c.Batch, c.Seed, c.Out)
 	if !c.Resume {
-		if c.Optimizer != "sgd" && !cmd.Flags().Changed("momentum") {
+		return
+	}
+	if t.Checkpoint() != "" {
+		s.Printf("resuming from %s: %d epochs and %d steps done", t.Checkpoint(), t.State().Epoch, t.State().Step)
+	}
+	if t.State().Epoch >= c.Epochs {
+		s.Printf("all %d epochs are done; raise --epochs to go on", c.Epochs)
+	}
+}
+
+// quoted is a path as a shell takes it.
+func quoted(path string) string {
+	if strings.ContainsAny(path, " \t\"'$&|;<>()*?[]#~\\`!") {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
+}
+
+// mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
+var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true, "data-dir": true, "keep": true, "save-every": true,
+	"out": true, "resume": true, "offline": true}
+
+// configure completes the flags: for a resumed run, with the configuration that it began with.
+func configure(flags *pflag.FlagSet, c train.Config) (train.Config, error) {
+	if !c.Resume {
+		if c.Optimizer == "adam" {
+			if flags.Changed("momentum") {
+				return c, errors.New("--momentum goes with --optimizer sgd, not adam")
+			}
 			c.Momentum = 0
 		}
 		return c, c.Validate()
@@ -115,35 +145,29 @@ func configure(cmd *cobra.Command, c train.Config) (train.Config, error) {
 	if err != nil {
 		return c, fmt.Errorf("%s cannot be resumed: %w", c.Out, err)
 	}
-	saved.Resume = true
-	// What may differ from the first part of the run; any other flag would make it another run.
-	may := map[string]func(){
-		"epochs":     func() { saved.Epochs = c.Epochs },
-		"threads":    func() { saved.Threads = c.Threads },
-		"device":     func() { saved.Device = c.Device },
-		"data-dir":   func() { saved.DataDir = c.DataDir },
-		"keep":       func() { saved.Keep = c.Keep },
-		"save-every": func() { saved.SaveEvery = c.SaveEvery },
-		"out":        func() {},
-		"resume":     func() {},
-	}
+	was := pflag.NewFlagSet("", pflag.ContinueOnError)
+	configFlags(was, &saved)
 	var fixed []string
-	for _, name := range changedFlags(cmd) {
-		if set, ok := may[name]; ok {
-			set()
-		} else {
-			fixed = append(fixed, "--"+name)
+	flags.Visit(func(f *pflag.Flag) {
+		switch old := was.Lookup(f.Name); {
+		case old == nil || old.Value.String() == f.Value.String(): // --offline, or the same as before
+		case mayChange[f.Name]:
+			err = errors.Join(err, old.Value.Set(f.Value.String()))
+		default:
+			fixed = append(fixed, fmt.Sprintf("--%s is %s there, not %s", f.Name, old.Value, f.Value))
 		}
+	})
+	if err != nil {
+		return c, err
 	}
 	if len(fixed) > 0 {
-		return c, fmt.Errorf("%s cannot be changed when a run is resumed; leave it out, or start a new run with another --out", strings.Join(fixed, ", "))
+		return c, fmt.Errorf("%s holds another run: %s; leave such flags out, or start a new run with another --out", c.Out, strings.Join(fixed, ", "))
 	}
 	return saved, saved.Validate()
 }
 
 // openData finds the data set of a configuration and names the run's folder if the user did not.
-func openData(ctx context.Context, c *train.Config, out *screen) (*data.Split, error) {
-	o := data.Options{Dir: c.DataDir, Logf: out.Printf, Progress: out.Downloads()}
+func openData(ctx context.Context, c *train.Config, o data.Options, out *screen) (*data.Split, error) {
 	open := data.OpenOrSample
 	if c.Resume || c.DataDir != "" { // never other images than the user asked for or trained on before
 		open = func(ctx context.Context, name string, o data.Options) (*data.Split, string, error) {

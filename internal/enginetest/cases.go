@@ -20,7 +20,11 @@ func Cases() []Case {
 	all = append(all, denseCases()...)
 	all = append(all, lossCases()...)
 	all = append(all, updateCases()...)
-	return append(all, netCases()...)
+	all = append(all, netCases()...)
+	for _, f := range FusionCases() {
+		all = append(all, f.Case)
+	}
+	return all
 }
 
 var (

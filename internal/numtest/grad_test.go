@@ -92,4 +92,3 @@ func TestCheckGrad(t *testing.T) {
 		})
 	}
 }
-

@@ -31,7 +31,7 @@ RUNS = {  # file: (net, learning rate, momentum, l2)
 # TAME: with gamma 1 and beta 0 throughout, ResNet-50 on eight 32x32 images is useless for comparing implementations: its
 # last stage normalises over 8 values, the gradient of conv1 is 28 times that of fc1000, and float32 rounding moves a few
 # pre-activations across zero, which changes every gradient by 2 % in the very first step. Residual branches scaled by
-# 0.25 and pre-activations centred at +1.5 (7 % still below zero) bring that to about 1e-4.
+# 0.25 and pre-activations centred at +2.5 (1 % still below zero) bring the drift of twenty losses to about 1e-6.
 def weight_table(model):
     """[(name, shape, kind, value)] in the order of model.layers, each layer's weights in Keras's order.
     kind "uniform": fill.uniform(name, SEED, limit=value); kind "constant": every element is value."""
@@ -119,16 +119,20 @@ def make(file):
 
     truth, penalties, final = pt(torch.float64)
     runs = {
-        "keras_float64": train_keras(build, table, weights, lr, momentum, l2, "float64"),
         "keras_float32": train_keras(build, table, weights, lr, momentum, l2, "float32"),
         "torch_float32": pt(torch.float32)[0],
-        "torch_float32_1thread_nhwc": pt(torch.float32, threads=1, channels_last=True)[0],
     }
+    if not l2:  # the penalty changes nothing about these
+        runs["keras_float64"] = train_keras(build, table, weights, lr, momentum, l2, "float64")
+        runs["torch_float32_1thread_nhwc"] = pt(torch.float32, threads=1, channels_last=True)[0]
     drift = {name: relative(losses, truth) for name, losses in runs.items()}
     print(file, "losses", numbers(truth, 4))
     for name, d in drift.items():
         print("  %-28s" % name, numbers(d, 2))
-    floor = [max(step) for step in zip(*(d for n, d in drift.items() if "32" in n))]
+    # PyTorch 1.12 in channels_last memory format is an outlier on the net with batch norm (README.md, "Drift"): recorded,
+    # and left out of the tolerance there.
+    counted = [d for n, d in drift.items() if "32" in n and not (net == "resnet50" and "nhwc" in n)]
+    floor = [max(step) for step in zip(*counted)]
     # The tolerance of a step: eight times the worst drift seen up to that step, at least 1e-5.
     tolerance = [max(1e-5, 8 * max(floor[:i + 1])) for i in range(STEPS)]
     rows = ",\n".join('  {"name":"%s","shape":%s,"fill":"%s","value":%r,"sum":%.12g,"norm":%.12g}' % (

@@ -14,6 +14,7 @@ type ChannelAffine struct {
 	relu         bool
 	fixed        bool // scale and shift were given when it was prepared
 	scale, shift []float32
+	wide         int // positions that scale and shift of a fixed one are repeated for
 	y, x         []float32
 }
 
@@ -32,15 +33,22 @@ func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) 
 		return nil, fmt.Errorf("kernel: ChannelAffine with %d shifts for %d channels", len(shift), c.C)
 	}
 	k.fixed = true
-	k.shift = make([]float32, c.C)
-	for i := range c.C {
+	if c.Inner == 1 && c.C < wideRow { // images of three channels: rows of several pixels fill the vectors
+		k.wide = wideRow / c.C
+		k.scale = make([]float32, k.wide*c.C)
+	}
+	k.shift = make([]float32, len(k.scale))
+	for i := range k.scale {
 		k.scale[i] = float32(scale)
 		if shift != nil {
-			k.shift[i] = float32(shift[i])
+			k.shift[i] = float32(shift[i%c.C])
 		}
 	}
 	return k, nil
 }
+
+// wideRow is the length of rows from which the vector loops lose little at a row's end.
+const wideRow = 64
 
 func newChannelAffine(p *pool.Pool, c Channels, relu bool) (*ChannelAffine, error) {
 	if err := c.check(); err != nil {
@@ -68,7 +76,13 @@ func (k *ChannelAffine) part(_, part int) {
 	lo, hi := k.rows.bounds(part)
 	if k.rows.Inner == 1 {
 		c := k.rows.C
-		scaleShiftRows(k.y[lo*c:hi*c], k.x[lo*c:hi*c], nil, k.scale, k.shift, k.relu)
+		y, x := k.y[lo*c:hi*c], k.x[lo*c:hi*c]
+		if k.wide > 0 {
+			n := len(x) / len(k.scale) * len(k.scale)
+			scaleShiftRows(y[:n], x[:n], nil, k.scale, k.shift, k.relu)
+			y, x = y[n:], x[n:]
+		}
+		scaleShiftRows(y, x, nil, k.scale[:c], k.shift[:c], k.relu)
 		return
 	}
 	for r := lo; r < hi; r++ {

@@ -31,6 +31,7 @@ type Conv2D struct {
 	product groupedProduct
 	patches []*patches // nil where the images themselves are the matrix
 	direct  *depthwise
+	tiny    []tinyTerm // where the products of a tiny map begin, nil for others
 }
 
 // NewConv2D prepares a convolution.
@@ -42,6 +43,11 @@ func NewConv2D(e Env, g op.ConvGeometry, o ConvOptions) (*Conv2D, error) {
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	if isDepthwise(g) {
 		k.direct = newDepthwise(e.Pool, g, o)
+		return k, nil
+	}
+	if isTiny(g, false) {
+		args, terms := tinyForward(g, o.ReLU)
+		k.tiny, k.product = terms, newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
 	}
 	c, f := g.C/g.Groups, g.F/g.Groups
@@ -69,25 +75,43 @@ func (k *Conv2D) Run(y, x, w, bias []float32) {
 	if !k.o.Bias {
 		bias = nil
 	}
-	if k.direct != nil {
+	switch {
+	case k.direct != nil:
 		k.direct.forward(out, x, w, bias)
-	} else {
-		c, f := k.g.C/k.g.Groups, k.g.F/k.g.Groups
-		for i := range k.product.args {
-			a := &k.product.args[i]
-			if k.patches != nil {
-				k.patches[i].x = x
-			} else {
-				a.A.Data = x[i*c:]
-			}
-			a.B.Data, a.C = w[i*f:], out[i*f:]
-			if bias != nil {
-				a.Bias = bias[i*f:]
-			}
-		}
-		k.product.run(&k.Scratch)
+	case k.tiny != nil:
+		k.runTiny(out, x, w, bias)
+	default:
+		k.runGroups(out, x, w, bias)
 	}
 	k.images.finish(y, out)
+}
+
+func (k *Conv2D) runGroups(y, x, w, bias []float32) {
+	c, f := k.g.C/k.g.Groups, k.g.F/k.g.Groups
+	for i := range k.product.args {
+		a := &k.product.args[i]
+		if k.patches != nil {
+			k.patches[i].x = x
+		} else {
+			a.A.Data = x[i*c:]
+		}
+		a.B.Data, a.C = w[i*f:], y[i*f:]
+		if bias != nil {
+			a.Bias = bias[i*f:]
+		}
+	}
+	k.product.run(&k.Scratch)
+}
+
+func (k *Conv2D) runTiny(y, x, w, bias []float32) {
+	for i, t := range k.tiny {
+		a := &k.product.args[i]
+		a.A.Data, a.B.Data, a.C = x[t.a:], w[t.b:], y[t.c:]
+		if last := i+1 == len(k.tiny) || k.tiny[i+1].c != t.c; last {
+			a.Bias = bias
+		}
+	}
+	k.product.run(&k.Scratch)
 }
 
 // checkConv refuses what [op.ConvAttrs.Geometry] never returns.

@@ -15,7 +15,12 @@ type Conv2DBackwardFilter struct {
 	product groupedProduct
 	patches []*patches // nil where the images themselves are the matrix
 	direct  *depthwise
-	sums    area // partial sums of the direct computation
+	sums    area      // partial sums of the direct computation
+	xs, dys []*pixels // the factors of a tiny map, one a product; nil for others
+	taps    []int     // the taps of these products
+	unseen  []int     // taps that see padding only: their gradient is 0
+	zero    phase
+	dw      []float32
 }
 
 // NewConv2DBackwardFilter prepares the gradient.
@@ -28,6 +33,13 @@ func NewConv2DBackwardFilter(e Env, g op.ConvGeometry) (*Conv2DBackwardFilter, e
 	if isDepthwise(g) {
 		k.direct = newDepthwise(e.Pool, g, ConvOptions{})
 		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
+		return k, nil
+	}
+	if isTiny(g, true) {
+		var args []gemm.Args
+		args, k.xs, k.dys, k.taps, k.unseen = tinyBackwardFilter(g)
+		k.zero = newPhase(e.Pool, len(k.unseen), k.zeroPart)
+		k.product = newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
 	}
 	c, f := g.C/g.Groups, g.F/g.Groups
@@ -56,6 +68,10 @@ func (k *Conv2DBackwardFilter) Run(dw, x, dy []float32) {
 		k.direct.backwardFilter(dw, x, dy, k.sums.of(&k.Scratch))
 		return
 	}
+	if k.xs != nil {
+		k.runTiny(dw, x, dy)
+		return
+	}
 	c, f := k.g.C/k.g.Groups, k.g.F/k.g.Groups
 	for i := range k.product.args {
 		a := &k.product.args[i]
@@ -67,4 +83,20 @@ func (k *Conv2DBackwardFilter) Run(dw, x, dy []float32) {
 		a.B.Data, a.C = dy[i*f:], dw[i*f:]
 	}
 	k.product.run(&k.Scratch)
+}
+
+func (k *Conv2DBackwardFilter) runTiny(dw, x, dy []float32) {
+	k.dw = dw
+	for i, t := range k.taps {
+		k.xs[i].x, k.dys[i].x, k.product.args[i].C = x, dy, dw[t*k.g.C*k.g.F:]
+	}
+	k.product.run(&k.Scratch)
+	if len(k.unseen) > 0 {
+		k.zero.run()
+	}
+}
+
+func (k *Conv2DBackwardFilter) zeroPart(_, i int) {
+	size := k.g.C * k.g.F
+	clear(k.dw[k.unseen[i]*size:][:size])
 }

@@ -21,9 +21,11 @@ type Conv2DBackwardInput struct {
 	patches []*patches    // one a product; nil where dy itself is the matrix
 	out     area          // results of one phase, when there are several
 	scatter phase
+	bands   int // parts an image of scatter: few images are cut
 	current *convPhase
 	dx      []float32
 	direct  *depthwise
+	tiny    []tinyTerm // where the products of a tiny map begin, nil for others
 }
 
 // convPhase is the set of image positions (h0 + a·strideH, w0 + b·strideW).
@@ -42,6 +44,11 @@ func NewConv2DBackwardInput(e Env, g op.ConvGeometry) (*Conv2DBackwardInput, err
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	if isDepthwise(g) {
 		k.direct = newDepthwise(e.Pool, g, ConvOptions{})
+		return k, nil
+	}
+	if isTiny(g, false) {
+		args, terms := tinyBackwardInput(g)
+		k.tiny, k.product = terms, newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
 	}
 	var args []gemm.Args
@@ -71,7 +78,8 @@ func NewConv2DBackwardInput(e Env, g op.ConvGeometry) (*Conv2DBackwardInput, err
 	k.product = newGroupedProduct(e, &k.Scratch, args)
 	if k.strided() {
 		k.out = k.reserve(largest)
-		k.scatter = newPhase(e.Pool, g.N, k.scatterPart)
+		k.bands = max(1, min(8/g.N, g.H.In/g.H.Stride))
+		k.scatter = newPhase(e.Pool, g.N*k.bands, k.scatterPart)
 	}
 	return k, nil
 }
@@ -119,9 +127,16 @@ func (k *Conv2DBackwardInput) strided() bool { return k.g.H.Stride > 1 || k.g.W.
 func (k *Conv2DBackwardInput) Run(dx, dy, w []float32) {
 	dy = k.images.gradient(&k.Scratch, dy)
 	k.dx = k.images.inputGradient(&k.Scratch, dx)
-	if k.direct != nil {
+	switch {
+	case k.direct != nil:
 		k.direct.backwardInput(k.dx, dy, w)
-	} else {
+	case k.tiny != nil:
+		for i, t := range k.tiny {
+			a := &k.product.args[i]
+			a.A.Data, a.B.Data, a.C = dy[t.a:], w[t.b:], k.dx[t.c:]
+		}
+		k.product.run(&k.Scratch)
+	default:
 		for i := range k.phases {
 			k.runPhase(&k.phases[i], dy, w)
 		}
@@ -159,23 +174,17 @@ func (k *Conv2DBackwardInput) runPhase(p *convPhase, dy, w []float32) {
 	}
 }
 
-// scatterPart moves the current phase's results of one image to their places.
-func (k *Conv2DBackwardInput) scatterPart(_, n int) {
+// scatterPart moves the current phase's results of a band of one image to their places.
+func (k *Conv2DBackwardInput) scatterPart(_, part int) {
 	p, g := k.current, &k.g
-	for a := range p.rows {
+	n, band := part/k.bands, part%k.bands
+	for a := band * p.rows / k.bands; a < (band+1)*p.rows/k.bands; a++ {
 		to := ((n*g.H.In+p.h0+a*g.H.Stride)*g.W.In + p.w0) * g.C
 		if p.empty {
-			for b := range p.cols {
-				clear(k.dx[to+b*g.W.Stride*g.C:][:g.C])
-			}
+			zeroRuns(k.dx[to:], g.W.Stride*g.C, p.cols, g.C)
 			continue
 		}
 		from := (n*p.rows + a) * p.cols * g.C
-		copyOut(k.dx[to:], g.W.Stride*g.C, k.out.of(&k.Scratch)[from:], p.cols, g.C)
+		copyRuns(k.dx[to:], g.W.Stride*g.C, k.out.of(&k.Scratch)[from:], g.C, p.cols, g.C)
 	}
-}
-
-// copyOut copies count contiguous runs of n elements to places step apart.
-func copyOut(dst []float32, step int, src []float32, count, n int) {
-	copyRuns(dst, step, src, n, count, n)
 }

@@ -14,10 +14,11 @@ import (
 type convCase struct {
 	n, h, w, c, kh, kw, f int
 	a                     op.ConvAttrs
+	force                 bool // compute it position by position, if the map has few
 }
 
 func (c convCase) String() string {
-	return fmt.Sprintf("%dx%dx%dx%d k%dx%dx%d %v", c.n, c.h, c.w, c.c, c.kh, c.kw, c.f, c.a)
+	return fmt.Sprintf("%dx%dx%dx%d k%dx%dx%d %v tiny %t", c.n, c.h, c.w, c.c, c.kh, c.kw, c.f, c.a, c.force)
 }
 
 func convCases() []convCase {
@@ -26,37 +27,41 @@ func convCases() []convCase {
 	wide := shape.Padding{Mode: shape.Explicit, Top: 4, Bottom: 5, Left: 6, Right: 4}
 	s := func(h, w int) [2]int { return [2]int{h, w} }
 	cases := []convCase{
-		{1, 1, 1, 1, 1, 1, 1, op.ConvAttrs{}},
-		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{}},
-		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{Padding: same}},
-		{3, 9, 8, 16, 3, 3, 17, op.ConvAttrs{Padding: same}},
-		{1, 8, 8, 64, 3, 3, 64, op.ConvAttrs{Padding: same}},
-		{2, 2, 2, 40, 3, 3, 33, op.ConvAttrs{Padding: same}},
-		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{}},
-		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 2)}},
-		{2, 7, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 3), Padding: same}},
-		{1, 1, 1, 70, 1, 1, 30, op.ConvAttrs{Padding: odd}},
-		{2, 15, 13, 3, 7, 7, 6, op.ConvAttrs{Strides: s(2, 2), Padding: shape.Padding{Mode: shape.Explicit, Top: 3, Bottom: 3, Left: 3, Right: 3}}},
-		{2, 9, 11, 4, 3, 3, 6, op.ConvAttrs{Strides: s(2, 2), Padding: same}},
-		{2, 9, 11, 4, 2, 3, 6, op.ConvAttrs{Strides: s(2, 1), Padding: odd}},
-		{1, 9, 11, 4, 3, 2, 6, op.ConvAttrs{Strides: s(3, 5), Padding: valid}},
-		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 3), Padding: same}},
-		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 2), Strides: s(2, 3), Padding: same}},
-		{1, 9, 12, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(3, 2), Strides: s(2, 2), Padding: odd}},
-		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide}},
-		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide, Strides: s(2, 2)}},
-		{2, 6, 7, 6, 3, 3, 9, op.ConvAttrs{Groups: 3, Padding: same}},
-		{2, 6, 7, 8, 3, 3, 4, op.ConvAttrs{Groups: 2, Padding: odd, Strides: s(2, 2)}},
-		{2, 6, 7, 8, 1, 1, 4, op.ConvAttrs{Groups: 2}},
-		{2, 6, 7, 5, 3, 3, 5, op.ConvAttrs{Groups: 5, Padding: same}},
-		{2, 6, 7, 5, 3, 3, 10, op.ConvAttrs{Groups: 5, Padding: odd, Strides: s(2, 1), Dilations: s(1, 2)}},
-		{2, 4, 4, 4, 3, 3, 8, op.ConvAttrs{Strides: s(7, 6), Padding: same}},
-		{5, 13, 12, 20, 5, 4, 35, op.ConvAttrs{Padding: same}},
-		{1, 1, 1, 300, 3, 3, 20, op.ConvAttrs{Padding: same}},
+		{1, 1, 1, 1, 1, 1, 1, op.ConvAttrs{}, false},
+		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{}, false},
+		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{Padding: same}, false},
+		{3, 9, 8, 16, 3, 3, 17, op.ConvAttrs{Padding: same}, false},
+		{1, 8, 8, 64, 3, 3, 64, op.ConvAttrs{Padding: same}, false},
+		{2, 2, 2, 40, 3, 3, 33, op.ConvAttrs{Padding: same}, false},
+		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{}, false},
+		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 2)}, false},
+		{2, 7, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 3), Padding: same}, false},
+		{1, 1, 1, 70, 1, 1, 30, op.ConvAttrs{Padding: odd}, false},
+		{2, 15, 13, 3, 7, 7, 6, op.ConvAttrs{Strides: s(2, 2), Padding: shape.Padding{Mode: shape.Explicit, Top: 3, Bottom: 3, Left: 3, Right: 3}}, false},
+		{2, 9, 11, 4, 3, 3, 6, op.ConvAttrs{Strides: s(2, 2), Padding: same}, false},
+		{2, 9, 11, 4, 2, 3, 6, op.ConvAttrs{Strides: s(2, 1), Padding: odd}, false},
+		{1, 9, 11, 4, 3, 2, 6, op.ConvAttrs{Strides: s(3, 5), Padding: valid}, false},
+		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 3), Padding: same}, false},
+		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 2), Strides: s(2, 3), Padding: same}, false},
+		{1, 9, 12, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(3, 2), Strides: s(2, 2), Padding: odd}, false},
+		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide}, false},
+		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide, Strides: s(2, 2)}, false},
+		{2, 6, 7, 6, 3, 3, 9, op.ConvAttrs{Groups: 3, Padding: same}, false},
+		{2, 6, 7, 8, 3, 3, 4, op.ConvAttrs{Groups: 2, Padding: odd, Strides: s(2, 2)}, false},
+		{2, 6, 7, 8, 1, 1, 4, op.ConvAttrs{Groups: 2}, false},
+		{2, 6, 7, 5, 3, 3, 5, op.ConvAttrs{Groups: 5, Padding: same}, false},
+		{2, 6, 7, 5, 3, 3, 10, op.ConvAttrs{Groups: 5, Padding: odd, Strides: s(2, 1), Dilations: s(1, 2)}, false},
+		{2, 4, 4, 4, 3, 3, 8, op.ConvAttrs{Strides: s(7, 6), Padding: same}, false},
+		{5, 13, 12, 20, 5, 4, 35, op.ConvAttrs{Padding: same}, false},
+		{1, 1, 1, 300, 3, 3, 20, op.ConvAttrs{Padding: same}, false},
 	}
 	for _, c := range cases { // every case in both layouts
 		c.a.Format = shape.NCHW
 		cases = append(cases, c)
+		if c.h*c.w <= 42 {
+			c.a.Format, c.force = shape.NHWC, true
+			cases = append(cases, c)
+		}
 	}
 	return cases
 }
@@ -78,8 +83,19 @@ func (c convCase) geometry(t testing.TB) op.ConvGeometry {
 	return g
 }
 
+// forceTiny makes a forced case be computed position by position, until the test ends.
+func forceTiny(t *testing.T, c convCase) {
+	keep := tinySaving
+	t.Cleanup(func() { tinySaving = keep })
+	tinySaving = keep
+	if c.force {
+		tinySaving = 0
+	}
+}
+
 func TestConv2D(t *testing.T) {
 	for _, c := range convCases() {
+		forceTiny(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
 			in := inputs{c.input(1), c.filter(2)}
@@ -93,6 +109,7 @@ func TestConv2D(t *testing.T) {
 
 func TestConv2DBiasReLU(t *testing.T) {
 	for _, c := range convCases() {
+		forceTiny(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
 			in := inputs{c.input(1), c.filter(2), normal(3, c.f)}
@@ -116,6 +133,7 @@ func TestConv2DBiasReLU(t *testing.T) {
 
 func TestConv2DBackwardInput(t *testing.T) {
 	for _, c := range convCases() {
+		forceTiny(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
 			in := inputs{normal(1, g.Output()...), c.filter(2)}
@@ -130,6 +148,7 @@ func TestConv2DBackwardInput(t *testing.T) {
 
 func TestConv2DBackwardFilter(t *testing.T) {
 	for _, c := range convCases() {
+		forceTiny(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
 			in := inputs{c.input(1), normal(2, g.Output()...)}
@@ -144,7 +163,7 @@ func TestConv2DBackwardFilter(t *testing.T) {
 
 // A NaN in one element reaches exactly the outputs whose windows see it.
 func TestConv2DPropagatesNaN(t *testing.T) {
-	c := convCase{1, 6, 6, 4, 3, 3, 5, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}}
+	c := convCase{1, 6, 6, 4, 3, 3, 5, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}
 	g := c.geometry(t)
 	x := c.input(1)
 	x.Data.([]float32)[(2*6+3)*4+1] = nan32
@@ -212,7 +231,7 @@ func TestPatchesBlock(t *testing.T) {
 
 func TestConvRefusesBadGeometry(t *testing.T) {
 	e := Env{}
-	good := convCase{1, 4, 4, 4, 3, 3, 4, op.ConvAttrs{}}.geometry(t)
+	good := convCase{1, 4, 4, 4, 3, 3, 4, op.ConvAttrs{}, false}.geometry(t)
 	for name, spoil := range map[string]func(*op.ConvGeometry){
 		"nothing": func(g *op.ConvGeometry) { *g = op.ConvGeometry{} },
 		"groups":  func(g *op.ConvGeometry) { g.Groups = 3 },

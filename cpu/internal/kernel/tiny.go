@@ -1,0 +1,159 @@
+package kernel
+
+import (
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// On a map of a few pixels most taps of a padded window see padding only: of a 3×3 window on 2×2 pixels 5 of 9, on one
+// pixel 8 of 9. Products over whole patches would multiply all those zeros. Here each position has products of its own,
+// over the batch, with the taps that see the image.
+
+// sight is one tap that sees the image: the number of the tap, of the output position and of the input position.
+type sight struct{ tap, out, in int }
+
+// sightsOf lists what the taps of all output positions see, in order of output positions and taps.
+func sightsOf(g op.ConvGeometry) (list []sight) {
+	for o := range g.H.Out * g.W.Out {
+		for t := range g.H.Kernel * g.W.Kernel {
+			h, okH := inside(&g.H, o/g.W.Out, t/g.W.Kernel)
+			w, okW := inside(&g.W, o%g.W.Out, t%g.W.Kernel)
+			if okH && okW {
+				list = append(list, sight{t, o, h*g.W.In + w})
+			}
+		}
+	}
+	return list
+}
+
+const (
+	tinyPixels   = 16 // most output positions: each has products of its own
+	tinyBatch    = 12 // least images, unless there is but one position: the kernel is read once a position,
+	wideBatch    = 24 // and more often where there are more than tinyFew of them, which takes more images to pay
+	tinyFew      = 4
+	tinyChannels = 32 // least channels and filters: products should be worth starting
+)
+
+// tinySaving is how many times fewer multiplications make products a position worth it. Tests change it.
+var tinySaving = 1.4
+
+// isTiny says whether products a position, or for the gradient of the kernel a tap, are the better way.
+func isTiny(g op.ConvGeometry, filter bool) bool {
+	pixels := g.H.Out * g.W.Out
+	if g.Groups != 1 || pixels > tinyPixels || isPointwise(g) {
+		return false
+	}
+	least := 1
+	switch {
+	case pixels > tinyFew && !filter:
+		least = wideBatch
+	case pixels > 1:
+		least = tinyBatch
+	}
+	if tinySaving > 0 && (g.C < tinyChannels || g.F < tinyChannels || g.N < least) {
+		return false
+	}
+	all := pixels * g.H.Kernel * g.W.Kernel
+	return float64(all) >= tinySaving*float64(len(sightsOf(g)))
+}
+
+// tinyTerm is one product of a tiny convolution: where its factors and its result begin.
+type tinyTerm struct{ a, b, c int }
+
+// tinyForward returns the products of a forward pass. Taps that follow each other in the kernel and in the image are
+// one product.
+func tinyForward(g op.ConvGeometry, relu bool) (args []gemm.Args, terms []tinyTerm) {
+	for o, list := range groupBy(sightsOf(g), g.H.Out*g.W.Out, func(s sight) int { return s.out }) {
+		base := gemm.Args{M: g.N, N: g.F, LDC: g.H.Out * g.W.Out * g.F,
+			A: gemm.Operand{LD: g.H.In * g.W.In * g.C}, B: gemm.Operand{LD: g.F}}
+		first := len(args)
+		for i, s := range list {
+			if i > 0 && s.tap == list[i-1].tap+1 && s.in == list[i-1].in+1 {
+				args[len(args)-1].K += g.C
+				continue
+			}
+			a := base
+			a.K = g.C
+			args, terms = append(args, a), append(terms, tinyTerm{s.in * g.C, s.tap * g.C * g.F, o * g.F})
+		}
+		if len(list) == 0 { // the window sees padding only; a product of depth 0 leaves the bias
+			args, terms = append(args, base), append(terms, tinyTerm{c: o * g.F})
+		}
+		accumulate(args[first:])
+		args[len(args)-1].ReLU = relu
+	}
+	return args, terms
+}
+
+// tinyBackwardInput returns the products of a backward pass to the images: a is dy, b the kernel, c dx.
+func tinyBackwardInput(g op.ConvGeometry) (args []gemm.Args, terms []tinyTerm) {
+	for in, list := range groupBy(sightsOf(g), g.H.In*g.W.In, func(s sight) int { return s.in }) {
+		base := gemm.Args{M: g.N, N: g.C, LDC: g.H.In * g.W.In * g.C,
+			A: gemm.Operand{LD: g.H.Out * g.W.Out * g.F}, B: gemm.Operand{LD: g.F, Trans: true}}
+		first := len(args)
+		for _, s := range list {
+			a := base
+			a.K = g.F
+			args, terms = append(args, a), append(terms, tinyTerm{s.out * g.F, s.tap * g.C * g.F, in * g.C})
+		}
+		if len(list) == 0 {
+			args, terms = append(args, base), append(terms, tinyTerm{c: in * g.C})
+		}
+		accumulate(args[first:])
+	}
+	return args, terms
+}
+
+// accumulate makes all products but the first add to their result.
+func accumulate(args []gemm.Args) {
+	for i := range args {
+		if i > 0 {
+			args[i].Beta = 1
+		}
+	}
+}
+
+// tinyBackwardFilter returns the products of a backward pass to the kernel, one a tap, and their factors: the pixels of
+// x and of dy that the tap connects, of all images. Taps that see nothing are unseen and have no product.
+func tinyBackwardFilter(g op.ConvGeometry) (args []gemm.Args, xs, dys []*pixels, taps, unseen []int) {
+	for tap, list := range groupBy(sightsOf(g), g.H.Kernel*g.W.Kernel, func(s sight) int { return s.tap }) {
+		if len(list) == 0 {
+			unseen = append(unseen, tap)
+			continue
+		}
+		x := &pixels{image: g.H.In * g.W.In * g.C, c: g.C}
+		dy := &pixels{image: g.H.Out * g.W.Out * g.F, c: g.F}
+		for _, s := range list {
+			x.at, dy.at = append(x.at, s.in*g.C), append(dy.at, s.out*g.F)
+		}
+		args = append(args, gemm.Args{M: g.C, N: g.F, K: g.N * len(list), LDC: g.F,
+			A: gemm.Operand{Source: x, Trans: true}, B: gemm.Operand{Source: dy}})
+		xs, dys, taps = append(xs, x), append(dys, dy), append(taps, tap)
+	}
+	return args, xs, dys, taps, unseen
+}
+
+// groupBy sorts sights into n lists by a number of theirs, keeping their order.
+func groupBy(list []sight, n int, of func(sight) int) [][]sight {
+	groups := make([][]sight, n)
+	for _, s := range list {
+		groups[of(s)] = append(groups[of(s)], s)
+	}
+	return groups
+}
+
+// pixels is the matrix of some pixels of every image ([gemm.Source]): row n·len(at)+i holds the c elements at offset
+// at[i] of image n.
+type pixels struct {
+	x        []float32 // set before each product
+	image, c int
+	at       []int
+}
+
+// Block implements [gemm.Source].
+func (p *pixels) Block(dst []float32, ld, r0, nr, c0, nc int) {
+	for r := range nr {
+		n, i := (r0+r)/len(p.at), (r0+r)%len(p.at)
+		copy(dst[r*ld:r*ld+nc], p.x[n*p.image+p.at[i]+c0:])
+	}
+}

@@ -1,0 +1,185 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// feed brings the value of an input node to the program.
+type feed struct {
+	v      *Value
+	bound  gorgonia.Value // the value that buffer wraps
+	data   op.Array
+	buffer Buffer
+	box    gorgonia.Value // a scalar, or a tensor that is not dense and row-major: copied into data before every run
+	at     uintptr        // address of the bound tensor's elements, if box is nil
+}
+
+// update binds the node's value if it is another one than last time, and uploads it. Nothing is allocated when the
+// same tensor is fed again.
+func (f *feed) update(e Engine, prog Program) error {
+	now := f.v.Node.Value()
+	if now == nil {
+		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: "no value", Remedy: "bind one with gorgonia.Let before running"}
+	}
+	if !f.current(now) {
+		if err := f.bind(now, e, prog); err != nil {
+			return err
+		}
+	}
+	if f.box != nil {
+		if err := f.refresh(); err != nil {
+			return err
+		}
+	}
+	if f.v.Variable && f.box == nil {
+		return nil // uploaded when it was bound; the device has the newest value
+	}
+	return f.buffer.Upload(f.data)
+}
+
+// current says whether now is still what was bound. A tensor may have been reshaped, transposed or given other memory
+// since, which its pointer does not tell.
+func (f *feed) current(now gorgonia.Value) bool {
+	if now != f.bound {
+		return false
+	}
+	d, dense := now.(*tensor.Dense)
+	return !dense || sameShape(d.Shape(), f.v.Shape) && (f.box != nil || !boxed(d) && d.Uintptr() == f.at)
+}
+
+// boxed says that the elements of a tensor cannot be used where they are.
+func boxed(d *tensor.Dense) bool {
+	return d.Shape().IsScalar() || d.RequiresIterator() || !d.DataOrder().IsRowMajor()
+}
+
+func (f *feed) wanted() string {
+	return fmt.Sprintf("%v of shape %v", f.v.Dtype, f.v.Shape)
+}
+
+func (f *feed) bind(now gorgonia.Value, e Engine, prog Program) error {
+	if now.Dtype() != f.v.Dtype || !sameShape(now.Shape(), f.v.Shape) {
+		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: fmt.Sprintf("%v of shape %v", now.Dtype(), now.Shape()),
+			Remedy: "convert the value, or build the graph for this shape"}
+	}
+	var box gorgonia.Value
+	var at uintptr
+	d, dense := now.(*tensor.Dense)
+	switch {
+	case dense && !d.DataOrder().IsRowMajor() && !d.IsMaterializable():
+		return &FeedError{Node: f.v.Name, Wanted: f.wanted() + " in row-major order", Got: "a column-major tensor",
+			Remedy: "make the tensor without tensor.AsFortran"}
+	case !dense || boxed(d):
+		box = now
+		if dense && f.v.Variable {
+			return &FeedError{Node: f.v.Name, Wanted: "a dense row-major tensor, because it is updated", Got: "a view or a scalar tensor",
+				Remedy: "clone it, or use a Gorgonia scalar"}
+		}
+	case f.v.Len() > 0:
+		at = d.Uintptr()
+	}
+	data, err := op.AsArray(now)
+	if err != nil {
+		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: err.Error()}
+	}
+	b, err := e.Wrap(data)
+	if err != nil {
+		return err
+	}
+	if err := prog.Bind(f.v, b); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	if f.buffer != nil {
+		if err := f.buffer.Close(); err != nil {
+			return err
+		}
+	}
+	f.buffer, f.data, f.bound, f.box, f.at = b, data, now, box, at
+	return b.Upload(data)
+}
+
+// refresh copies a boxed value into data.
+func (f *feed) refresh() error {
+	switch x := f.box.(type) {
+	case *gorgonia.F32:
+		f.data.Data.([]float32)[0] = float32(*x)
+	case *gorgonia.F64:
+		f.data.Data.([]float64)[0] = float64(*x)
+	case *gorgonia.I:
+		f.data.Data.([]int)[0] = int(*x)
+	default:
+		a, err := op.AsArray(f.box)
+		if err != nil {
+			return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: err.Error()}
+		}
+		copyArray(f.data, a)
+	}
+	return nil
+}
+
+// unbox writes an updated scalar back into the caller's value.
+func (f *feed) unbox() error {
+	if err := f.buffer.Download(f.data); err != nil {
+		return err
+	}
+	setScalar(f.box, f.data)
+	return nil
+}
+
+// fetch brings an output to the host.
+type fetch struct {
+	data   op.Array
+	buffer Buffer
+	value  gorgonia.Value
+}
+
+func newFetch(v *Value, e Engine, prog Program) (*fetch, error) {
+	data, err := op.NewArray(v.Dtype, v.Shape)
+	if err != nil {
+		return nil, err
+	}
+	b, err := e.Wrap(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := prog.Bind(v, b); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return &fetch{data: data, buffer: b, value: data.Value()}, nil
+}
+
+func (f *fetch) update() error {
+	if err := f.buffer.Download(f.data); err != nil {
+		return err
+	}
+	setScalar(f.value, f.data)
+	return nil
+}
+
+// setScalar writes a into a scalar value; a tensor shares its memory with a already.
+func setScalar(v gorgonia.Value, a op.Array) {
+	switch x := v.(type) {
+	case *gorgonia.F32:
+		*x = gorgonia.F32(a.Data.([]float32)[0])
+	case *gorgonia.F64:
+		*x = gorgonia.F64(a.Data.([]float64)[0])
+	case *gorgonia.I:
+		*x = gorgonia.I(a.Data.([]int)[0])
+	}
+}
+
+func copyArray(dst, src op.Array) {
+	switch d := dst.Data.(type) {
+	case []float32:
+		copy(d, src.Data.([]float32))
+	case []float64:
+		copy(d, src.Data.([]float64))
+	case []int:
+		copy(d, src.Data.([]int))
+	}
+}
