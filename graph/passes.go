@@ -25,7 +25,7 @@ var passes = []pass{
 type rewriter struct {
 	p    *program
 	uses map[*Value][]*Step
-	kept map[*Value]bool // outputs and new values of updates: never fused away
+	kept map[*Value]bool // outputs, new values of updates, what views are of: never fused away
 	dead map[*Step]bool  // steps to drop
 	repl map[*Step]*Step // step to put in the place of another
 }
@@ -42,6 +42,11 @@ func newRewriter(p *program) *rewriter {
 	}
 	for _, a := range p.assigns {
 		r.kept[a.New] = true
+	}
+	for _, v := range p.values {
+		if v.Alias != nil {
+			r.kept[v.Alias] = true // a view reads it
+		}
 	}
 	return r
 }

@@ -24,6 +24,9 @@ func TestPasses(t *testing.T) {
 	for _, c := range enginetest.FusionCases() {
 		t.Run(c.Name, func(t *testing.T) {
 			before, after := plan(t, c), plan(t, c, c.Pass)
+			if c.Pass != "view" && strings.Contains(before, "Copy") { // of a reshape, which other passes see as a view
+				before, after = plan(t, c, "view"), plan(t, c, "view", c.Pass)
+			}
 			if texts[c.Pass] == nil {
 				texts[c.Pass] = &strings.Builder{}
 			}

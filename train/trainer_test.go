@@ -12,51 +12,121 @@ import (
 	"github.com/stheno-ml/stheno/train"
 )
 
-// quiet is an observer that keeps what it is told.
-type quiet struct {
+// watcher is an observer that keeps what it is told and calls step, if there is one.
+type watcher struct {
 	rows  []train.HistoryRow
 	notes []string
 	step  func(train.Progress)
 }
 
-func (q *quiet) Step(p train.Progress) {
-	if q.step != nil {
-		q.step(p)
+func (w *watcher) Step(p train.Progress) {
+	if w.step != nil {
+		w.step(p)
 	}
 }
-func (q *quiet) Epoch(r train.HistoryRow) { q.rows = append(q.rows, r) }
-func (q *quiet) Note(line string)         { q.notes = append(q.notes, line) }
+func (w *watcher) Epoch(r train.HistoryRow) { w.rows = append(w.rows, r) }
+func (w *watcher) Note(line string)         { w.notes = append(w.notes, line) }
 
-// small is a run of a few seconds on the built-in images.
+// small is a run of a second on the built-in images: 5 steps an epoch, the last with 6 images.
 func small(t *testing.T) train.Config {
 	c := train.DefaultConfig()
-	c.Data, c.Epochs, c.Batch, c.LimitTrain, c.LimitTest, c.Out = "sample", 2, 32, 300, 130, filepath.Join(t.TempDir(), "run")
+	c.Data, c.Epochs, c.Batch, c.LimitTrain, c.LimitTest, c.Threads = "sample", 3, 16, 70, 130, 2
+	c.Out = filepath.Join(t.TempDir(), "run")
 	return c
 }
 
-func run(t *testing.T, c train.Config, ctx context.Context) (*quiet, *train.Trainer, error) {
+// run trains with c until it ends or stop, if not nil, says so after a step.
+func run(t *testing.T, c train.Config, stop func(train.Progress) bool) (*watcher, error) {
 	t.Helper()
 	split, err := data.Sample()
 	require.NoError(t, err)
 	e, err := cpu.New(cpu.Config{Threads: c.Threads})
 	require.NoError(t, err)
-	q := &quiet{}
-	tr, err := train.New(c, split, e, q)
-	if err != nil {
-		require.NoError(t, e.Close())
-		return q, nil, err
+	defer func() { require.NoError(t, e.Close()) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w := &watcher{}
+	if stop != nil {
+		w.step = func(p train.Progress) {
+			if stop(p) {
+				cancel()
+			}
+		}
 	}
-	err = tr.Run(ctx)
-	require.NoError(t, tr.Close())
-	require.NoError(t, e.Close())
-	return q, tr, err
+	tr, err := train.New(c, split, e, w)
+	if err != nil {
+		require.Nil(t, tr)
+		return w, err
+	}
+	defer func() { require.NoError(t, tr.Close()) }()
+	return w, tr.Run(ctx)
 }
 
 func TestTrainingLearns(t *testing.T) {
-	q, _, err := run(t, small(t), context.Background())
+	c := small(t)
+	c.LimitTrain = 320
+	w, err := run(t, c, nil)
 	require.NoError(t, err)
-	require.Len(t, q.rows, 2)
-	require.Less(t, q.rows[1].Loss, q.rows[0].Loss)
-	require.Greater(t, q.rows[1].ValTop1, 0.2)
-	require.Greater(t, q.rows[1].ValTop5, q.rows[1].ValTop1)
+	require.Len(t, w.rows, 3)
+	require.Less(t, w.rows[2].Loss, w.rows[0].Loss)
+	require.Greater(t, w.rows[2].ValTop1, 0.4, "chance is 0.1")
+	require.Greater(t, w.rows[2].ValTop5, w.rows[2].ValTop1)
+	require.EqualValues(t, 60, w.rows[2].Step)
+	rows, err := train.ReadHistory(filepath.Join(c.Out, train.HistoryFileName))
+	require.NoError(t, err)
+	require.Equal(t, w.rows, rows)
+}
+
+func TestBatchLargerThanTheDataSet(t *testing.T) {
+	c := small(t)
+	c.Batch, c.LimitTrain, c.LimitTest, c.Epochs = 1_000_000_000, 5, 1, 1
+	w, err := run(t, c, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, w.rows[0].Step)
+}
+
+func TestOneImage(t *testing.T) {
+	c := small(t)
+	c.LimitTrain, c.LimitTest, c.Epochs = 1, 1, 2
+	w, err := run(t, c, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, w.rows[1].Step)
+}
+
+func TestWrongConfigurations(t *testing.T) {
+	for _, c := range []struct {
+		set  func(*train.Config)
+		want string
+	}{
+		{func(c *train.Config) { c.Epochs = 0 }, "--epochs wants at least 1, got 0"},
+		{func(c *train.Config) { c.Batch = -1 }, "--batch wants at least 1"},
+		{func(c *train.Config) { c.LR = 0 }, "--lr wants a positive number"},
+		{func(c *train.Config) { c.LimitTrain = -1 }, "--limit-train wants at least 0, got -1"},
+		{func(c *train.Config) { c.Keep = 0 }, "--keep wants at least 1"},
+		{func(c *train.Config) { c.Arch = "resnet51" }, `did you mean "resnet50"?`},
+		{func(c *train.Config) { c.Optimizer = "adamm" }, `did you mean "adam"?`},
+		{func(c *train.Config) { c.Optimizer, c.Nesterov = "sgd", true }, "needs a momentum"},
+		{func(c *train.Config) { c.Nesterov = true }, "goes with --optimizer sgd"},
+		{func(c *train.Config) { c.Schedule = "cosin" }, `did you mean "cosine"?`},
+		{func(c *train.Config) { c.Schedule = "cosine+warmup:3" }, "leaves nothing of a run"},
+		{func(c *train.Config) { c.Dropout = 0.5 }, `"simplecnn" has no option Dropout`},
+	} {
+		t.Run(c.want, func(t *testing.T) {
+			cfg := small(t)
+			c.set(&cfg)
+			_, err := run(t, cfg, nil)
+			require.ErrorContains(t, err, c.want)
+			require.NoDirExists(t, cfg.Out, "nothing is begun")
+		})
+	}
+}
+
+func TestARunNeedsImages(t *testing.T) {
+	e, err := cpu.New(cpu.Config{Threads: 1})
+	require.NoError(t, err)
+	defer e.Close()
+	for _, split := range []*data.Split{nil, {}} {
+		_, err = train.New(small(t), split, e, &watcher{})
+		require.ErrorContains(t, err, "training and test images")
+	}
 }

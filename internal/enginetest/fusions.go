@@ -154,6 +154,15 @@ func biasFusions() []FusionCase {
 		fusion("bias", "bias over rows", func(b *B) { b.out(bias(b, mul(b), 0)) }, nil),
 		fusion("bias", "bias over the width of an NHWC image", func(b *B) { b.out(relu(b, bias(b, conv(b, shape.NHWC), 2))) }, nil),
 		fusion("bias", "bias over the last axis of an NCHW image", func(b *B) { b.out(bias(b, conv(b, shape.NCHW), -1)) }, nil),
+		fusion("bias", "a view of the convolution", func(b *B) {
+			y := conv(b, shape.NHWC)
+			flat, err := op.Flatten(y)
+			if err != nil {
+				b.T.Fatal(err)
+			}
+			b.out(b.Apply(&op.Scale{Factor: 2}, flat))
+			b.out(relu(b, y))
+		}, nil),
 		fusion("bias", "two readers of the convolution", func(b *B) {
 			y := conv(b, shape.NHWC)
 			b.out(b.Apply(&op.Add{}, y, relu(b, y)))

@@ -54,7 +54,7 @@ func copyRows512(dst []float32, ldd int, src []float32, lds, rows, cols int) int
 	if cols > 32 {
 		return rows
 	}
-	copyRowsAVX512(&dst[0], uintptr(4*ldd), &src[0], uintptr(4*lds), uintptr(rows), 1<<cols-1, 4*packAhead)
+	copyRowsAVX512(&dst[0], uintptr(4*ldd), &src[0], uintptr(4*lds), uintptr(rows), 1<<cols-1, uintptr(4*packRows*lds))
 	return 0
 }
 

@@ -53,12 +53,9 @@ func (j *job) panelB(w *worker, jj, j0, cols, k0, kc int) {
 }
 
 // packRows is how many rows of B are packed from side to side before the next:
-// as many streams as a core's prefetcher follows. packAhead is how many columns
-// ahead of a row's copy are fetched meanwhile.
-const (
-	packRows  = 16
-	packAhead = 128
-)
+// as many streams as a core's prefetcher follows. The assembly fetches the same
+// columns of as many rows ahead meanwhile.
+const packRows = 8
 
 // packLocal packs columns [j0, j1) of B into w.b, panel after panel. Of a plain
 // matrix it takes few rows at a time: in a wide matrix the next row is pages away,

@@ -12,6 +12,5 @@
 // Images are NHWC inside. Kernels built for NCHW transpose into their scratch and back.
 //
 // Sums are split into blocks by shape alone and added in a fixed order: the same inputs give the same bits, whatever
-// worker computes which block. The matrix products, which split their depth by the number of threads, promise that for
-// a fixed number of threads.
+// the number of workers and whichever of them computes which block. Instruction-set levels differ in rounding.
 package kernel

@@ -121,10 +121,12 @@ type result struct {
 	kind numtest.Kind
 }
 
-// verify builds a kernel for 1, 2 and 3 workers, runs it twice on guarded, dirty memory, and checks results, guards,
-// repeatability and that a run allocates nothing.
+// verify builds a kernel for several numbers of workers and instruction sets, runs it twice on guarded, dirty memory, and
+// checks results, guards, that inputs stay, that neither a second run nor another number of workers changes a bit, and
+// that a run allocates nothing.
 func verify(t *testing.T, in inputs, want []result, build func(e Env) (prepared, error)) {
 	t.Helper()
+	byLevel := map[cpuid.Level][][]float32{}
 	withEnv(t, func(t *testing.T, e Env) {
 		t.Helper()
 		k, err := build(e)
@@ -165,6 +167,12 @@ func verify(t *testing.T, in inputs, want []result, build func(e Env) (prepared,
 			require.True(t, ok)
 			require.True(t, sameBits(first[i], second[i]), "output %d differs between runs with %d workers", i, e.Pool.Threads())
 		}
+		if before, ok := byLevel[ops.Level()]; ok {
+			for i := range before {
+				require.True(t, sameBits(before[i], first[i]), "output %d with %d workers differs from that with fewer", i, e.Pool.Threads())
+			}
+		}
+		byLevel[ops.Level()] = first
 		for _, check := range checks {
 			check(t)
 		}

@@ -58,9 +58,6 @@ func (s split) bounds(part int) (lo, hi int) {
 	return min(part*s.size, s.n), min((part+1)*s.size, s.n)
 }
 
-// partsPerWorker is how finely loops of uneven or costly items are cut: enough to even out the load.
-const partsPerWorker = 4
-
 // Scratch is the working memory of a kernel, embedded in those that need one.
 type Scratch struct {
 	need int

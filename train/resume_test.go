@@ -1,0 +1,135 @@
+package train_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/train"
+	"github.com/stheno-ml/stheno/weights"
+)
+
+// outcome is all that a run leaves, but for how fast it was.
+type outcome struct {
+	State   string
+	Tensors []weights.Tensor
+	History []train.HistoryRow
+}
+
+func outcomeOf(t *testing.T, dir string) outcome {
+	t.Helper()
+	found, err := weights.Latest(filepath.Join(dir, train.CheckpointDir))
+	require.NoError(t, err)
+	rows, err := train.ReadHistory(filepath.Join(dir, train.HistoryFileName))
+	require.NoError(t, err)
+	for i := range rows {
+		rows[i].ImagesPerSecond = 0
+	}
+	return outcome{string(found.Checkpoint.State), found.Checkpoint.Tensors, rows}
+}
+
+func sgd(c *train.Config) {
+	c.Optimizer, c.Momentum, c.Nesterov, c.WeightDecay, c.LR = "sgd", 0.9, true, 1e-4, 0.05
+	c.Augment, c.Standardise, c.Schedule = true, true, "step:1,2:0.5+warmup:0.5"
+}
+
+// TestResumedRunIsTheUninterruptedOne interrupts runs of 3 epochs of 5 steps and resumes them, some more than once.
+func TestResumedRunIsTheUninterruptedOne(t *testing.T) {
+	training := func(epoch, batch int) func(train.Progress) bool {
+		return func(p train.Progress) bool { return !p.Validating && p.Epoch == epoch && p.Batch == batch }
+	}
+	validating := func(epoch int) func(train.Progress) bool {
+		return func(p train.Progress) bool { return p.Validating && p.Epoch == epoch && p.Batch == 1 }
+	}
+	optimizers := map[string]func(*train.Config){"adam": func(*train.Config) {}, "nesterov": sgd}
+	for name, optimizer := range optimizers {
+		t.Run(name, func(t *testing.T) {
+			whole := small(t)
+			optimizer(&whole)
+			_, err := run(t, whole, nil)
+			require.NoError(t, err)
+			want := outcomeOf(t, whole.Out)
+			require.Len(t, want.History, 3)
+
+			for _, c := range []struct {
+				name  string
+				every int // --save-every
+				stops []func(train.Progress) bool
+			}{
+				{"after the first step", 0, []func(train.Progress) bool{training(1, 1)}},
+				{"before the ragged batch", 0, []func(train.Progress) bool{training(2, 4)}},
+				{"at the end of an epoch", 0, []func(train.Progress) bool{training(2, 5)}},
+				{"during validation", 0, []func(train.Progress) bool{validating(1)}},
+				{"during the last validation", 0, []func(train.Progress) bool{validating(3)}},
+				{"again and again", 2, []func(train.Progress) bool{training(1, 3), validating(1), validating(1), training(2, 1), training(2, 2), training(3, 5)}},
+			} {
+				t.Run(c.name, func(t *testing.T) {
+					part := small(t)
+					optimizer(&part)
+					part.SaveEvery = c.every
+					for _, stop := range c.stops {
+						_, err := run(t, part, stop)
+						require.ErrorIs(t, err, train.ErrInterrupted)
+						part = resumed(t, part)
+					}
+					_, err := run(t, part, nil)
+					require.NoError(t, err)
+					require.Equal(t, want, outcomeOf(t, part.Out))
+				})
+			}
+		})
+	}
+}
+
+// resumed is the configuration that goes on with a run, read from its folder as the command does.
+func resumed(t *testing.T, c train.Config) train.Config {
+	t.Helper()
+	again, err := train.ReadConfig(c.Out)
+	require.NoError(t, err)
+	again.Resume = true
+	return again
+}
+
+// TestResumeOfVGGWithDropout is the same for the one architecture whose steps are random.
+func TestResumeOfVGGWithDropout(t *testing.T) {
+	if testing.Short() {
+		t.Skip("33 million weights")
+	}
+	vgg := func() train.Config {
+		c := small(t)
+		c.Arch, c.Dropout, c.BatchNorm, c.Optimizer, c.Momentum, c.LR = "vgg16", 0.5, true, "sgd", 0.9, 0.01
+		c.Epochs, c.Batch, c.LimitTrain, c.LimitTest, c.Keep = 1, 4, 10, 4, 1
+		return c
+	}
+	whole := vgg()
+	_, err := run(t, whole, nil)
+	require.NoError(t, err)
+	part := vgg()
+	_, err = run(t, part, func(p train.Progress) bool { return p.Batch == 1 })
+	require.ErrorIs(t, err, train.ErrInterrupted)
+	_, err = run(t, resumed(t, part), nil)
+	require.NoError(t, err)
+	require.Equal(t, outcomeOf(t, whole.Out), outcomeOf(t, part.Out))
+}
+
+func TestMoreEpochsGoOn(t *testing.T) {
+	c := small(t)
+	c.Epochs, c.Schedule = 1, "constant"
+	_, err := run(t, c, nil)
+	require.NoError(t, err)
+	c = resumed(t, c)
+	w, err := run(t, c, nil)
+	require.NoError(t, err)
+	require.Empty(t, w.rows, "there was nothing left to do")
+	c.Epochs = 2
+	w, err = run(t, c, nil)
+	require.NoError(t, err)
+	require.Len(t, w.rows, 1)
+
+	whole := small(t)
+	whole.Epochs, whole.Schedule = 2, "constant"
+	_, err = run(t, whole, nil)
+	require.NoError(t, err)
+	require.Equal(t, outcomeOf(t, whole.Out), outcomeOf(t, c.Out))
+}
