@@ -55,12 +55,18 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 
 // Bind implements graph.Program.
 func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
+	if p.closed {
+		return graph.ErrClosed
+	}
 	own, ok := b.(buffer)
 	if !ok {
 		return fmt.Errorf("cpu: a buffer of type %T belongs to another engine", b)
 	}
+	if err := p.mem.bind(v, own.data); err != nil {
+		return err
+	}
 	delete(p.unmet, v)
-	return p.mem.bind(v, own.data)
+	return nil
 }
 
 // Run implements graph.Program. A panic in a kernel or in a host operation comes back as an error.

@@ -111,6 +111,10 @@ func (c *capturer) node(n *gorgonia.Node, children []*gorgonia.Node) error {
 	if err != nil {
 		return err
 	}
+	if dt != tensor.Float32 && dt != tensor.Float64 && dt != tensor.Int {
+		return &CompileError{Stage: "capture", Node: n.Name(), Reason: fmt.Sprintf("element type %v is not supported", dt),
+			Remedy: "use float32 or float64 (int for labels and counters)"}
+	}
 	v := c.prog.newValue(n.Name(), n.Shape().Clone(), dt, n)
 	c.values[n] = v
 	if k, ok := constantOf(n); ok {

@@ -41,7 +41,8 @@ func WithEngine(e Engine) Option {
 	}
 }
 
-// WithOutputs names the nodes whose values are wanted after a run. Without it, the roots of the graph are.
+// WithOutputs names the nodes whose values are wanted after a run. Without it, the roots of the graph are,
+// or nothing if there are updates.
 func WithOutputs(nodes ...*gorgonia.Node) Option {
 	return func(o *options) { o.outputs = append(o.outputs, nodes...) }
 }
@@ -61,7 +62,8 @@ func WithLog(logf func(format string, args ...any)) Option {
 }
 
 // Compile turns a finished graph into a machine: only what the outputs and the updates need is compiled and run.
-// Inputs are read from the values of their nodes (gorgonia.Let, gorgonia.WithValue) at every run.
+// Inputs are read from the values of their nodes (gorgonia.Let, gorgonia.WithValue) at every run. What is wrong with the
+// graph comes back as a [*CompileError]. Close the machine when it is done.
 func Compile(g *gorgonia.ExprGraph, opts ...Option) (*Machine, error) {
 	o := newOptions(nil, opts)
 	if g == nil {

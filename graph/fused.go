@@ -39,7 +39,7 @@ type BatchStats struct{ Axis int }
 
 // Kind is "BatchStats".
 func (f *BatchStats) Kind() string   { return "BatchStats" }
-func (f *BatchStats) String() string { return fmt.Sprintf("BatchStats{axis=%d}", f.Axis) }
+func (f *BatchStats) String() string { return fmt.Sprintf("BatchStats(axis %d)", f.Axis) }
 
 // FusedBatchNorm is BatchNorm or BatchNormInference, then Add of a residual if Add, then ReLU if ReLU.
 // In: x, gamma, beta, mean, variance[, residual]; out: y.
@@ -53,7 +53,7 @@ type FusedBatchNorm struct {
 func (f *FusedBatchNorm) Kind() string { return "FusedBatchNorm" }
 
 func (f *FusedBatchNorm) String() string {
-	return fmt.Sprintf("BatchNorm{axis=%d, epsilon=%g}", f.Axis, f.Epsilon) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+	return fmt.Sprintf("BatchNorm(axis %d, epsilon %g)", f.Axis, f.Epsilon) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
 }
 
 // BatchNormSums is the pair of channel sums of a batch norm's backward pass: BatchNormGradScale and BiasGrad of dy,
@@ -68,7 +68,7 @@ type BatchNormSums struct {
 func (f *BatchNormSums) Kind() string { return "BatchNormSums" }
 
 func (f *BatchNormSums) String() string {
-	return suffix("ReLUGrad+", f.ReLU) + fmt.Sprintf("BatchNormSums{axis=%d, epsilon=%g}", f.Axis, f.Epsilon)
+	return suffix("ReLUGrad+", f.ReLU) + fmt.Sprintf("BatchNormSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
 }
 
 // FusedBatchNormGradInput is BatchNormGradInput of ReLUGrad(y, dy).
@@ -85,7 +85,7 @@ type AddL2Grad struct{ Lambda float64 }
 
 // Kind is "AddL2Grad".
 func (f *AddL2Grad) Kind() string   { return "AddL2Grad" }
-func (f *AddL2Grad) String() string { return fmt.Sprintf("AddL2Grad{lambda=%g}", f.Lambda) }
+func (f *AddL2Grad) String() string { return fmt.Sprintf("AddL2Grad(lambda %g)", f.Lambda) }
 
 // MomentumUpdate is one optimizer step of one parameter: WeightDecay if it is not 0, Momentum, and then Add or, if
 // Nesterov, the Nesterov step. In: w, v, g, lr (scalar); out: w, v.
@@ -98,7 +98,7 @@ type MomentumUpdate struct {
 func (f *MomentumUpdate) Kind() string { return "MomentumUpdate" }
 
 func (f *MomentumUpdate) String() string {
-	return fmt.Sprintf("MomentumUpdate{momentum=%g, decay=%g}", f.Momentum, f.WeightDecay) + suffix("+nesterov", f.Nesterov)
+	return fmt.Sprintf("MomentumUpdate(momentum %g, decay %g)", f.Momentum, f.WeightDecay) + suffix("+nesterov", f.Nesterov)
 }
 
 // AdamUpdate is one Adam step of one parameter: WeightDecay if it is not 0, AdamMean, AdamSquare, AdamStep.
@@ -111,7 +111,7 @@ type AdamUpdate struct {
 func (f *AdamUpdate) Kind() string { return "AdamUpdate" }
 
 func (f *AdamUpdate) String() string {
-	return fmt.Sprintf("AdamUpdate{beta1=%g, beta2=%g, epsilon=%g, decay=%g}", f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
+	return fmt.Sprintf("AdamUpdate(beta1 %g, beta2 %g, epsilon %g, decay %g)", f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
 }
 
 // Copy copies a value. In: x; out: x.

@@ -89,8 +89,10 @@ func (m *Machine) bind(o options) error {
 // Plan returns the compiled plan. It must not be changed.
 func (m *Machine) Plan() *Plan { return m.plan }
 
-// RunAll runs the plan once. When it fails in the middle of a plan, variables that are updated in place may have been
-// updated already and others not.
+// RunAll runs the plan once. It returns a [*FeedError] for an input whose value is missing or does not fit, a
+// [*StepError] for an operation that failed or panicked, and [ErrClosed] after Close; the process survives all of them,
+// and the machine may be run again. When it fails in the middle of a plan, variables that are updated in place may have
+// been updated already and others not.
 func (m *Machine) RunAll() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

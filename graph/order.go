@@ -22,10 +22,13 @@ type ordering struct {
 	after   [][]int // after[i]: steps that must run after step i
 	readers map[*Value][]*Step
 	key     []int // rank in the schedule
+	seen    []int // seen[i] == visit: step i was reached in the walk under way
+	visit   int
 }
 
 func newOrdering(p *program) *ordering {
-	o := &ordering{p: p, index: map[*Step]int{}, after: make([][]int, len(p.steps)), readers: map[*Value][]*Step{}}
+	o := &ordering{p: p, index: map[*Step]int{}, after: make([][]int, len(p.steps)), readers: map[*Value][]*Step{},
+		seen: make([]int, len(p.steps))}
 	for i, s := range p.steps {
 		o.index[s] = i
 	}
@@ -96,40 +99,32 @@ func (o *ordering) tryInPlace(a Assign, e Engine) {
 			return
 		}
 	}
-	var before []*Step
+	o.walk(w)
 	for _, r := range o.readers[a.Target] {
-		if r == w {
-			continue
+		if r != w && o.seen[o.index[r]] == o.visit {
+			return // r needs the old value, but must run after w
 		}
-		if o.reaches(w, r) {
-			return // r needs the old value, but runs after w
-		}
-		before = append(before, r)
 	}
-	for _, r := range before {
-		o.after[o.index[r]] = append(o.after[o.index[r]], o.index[w])
+	for _, r := range o.readers[a.Target] {
+		if r != w {
+			o.after[o.index[r]] = append(o.after[o.index[r]], o.index[w])
+		}
 	}
 	a.New.Alias = a.Target
 }
 
-// reaches says whether b must run after a.
-func (o *ordering) reaches(a, b *Step) bool {
-	target := o.index[b]
-	seen := make([]bool, len(o.p.steps))
-	stack := []int{o.index[a]}
+// walk marks all steps that must run after s, and s itself.
+func (o *ordering) walk(s *Step) {
+	o.visit++
+	stack := []int{o.index[s]}
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if i == target {
-			return true
+		if o.seen[i] != o.visit {
+			o.seen[i] = o.visit
+			stack = append(stack, o.after[i]...)
 		}
-		if seen[i] {
-			continue
-		}
-		seen[i] = true
-		stack = append(stack, o.after[i]...)
 	}
-	return false
 }
 
 func outIndex(s *Step, v *Value) int {

@@ -37,7 +37,7 @@ func materialise(p *program, _ Engine) {
 		v.Output = true
 	}
 	for i, a := range p.assigns {
-		if r := a.New.Root(); r.Input || r.Const != nil {
+		if r := a.New.Root(); a.New != a.Target && (r.Input || r.Const != nil) {
 			p.assigns[i].New = own(a.New)
 		}
 	}

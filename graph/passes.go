@@ -94,15 +94,3 @@ func axisOf(axis int, s tensor.Shape) int {
 	}
 	return axis
 }
-
-func sameValues(a, b []*Value) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}

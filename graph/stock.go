@@ -15,7 +15,7 @@ type HostOp struct{ Op gorgonia.Op }
 
 // Kind is "HostOp".
 func (h *HostOp) Kind() string   { return "HostOp" }
-func (h *HostOp) String() string { return "HostOp{" + h.Op.String() + "}" }
+func (h *HostOp) String() string { return "HostOp(" + h.Op.String() + ")" }
 
 // recognise translates operations of Gorgonia itself. The ones that gorgonia.Grad inserts (sums of gradients) must be
 // here for a plan to be free of host operations. The operator's number is in an unexported field, read by reflection:

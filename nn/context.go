@@ -101,8 +101,8 @@ func (c *Context) Constant(name string, value float64, n int) *gorgonia.Node {
 	return node
 }
 
-// Random returns what a random operation of this layer draws from: the build's seed, a stream of its own, and the Int
-// scalar that counts the steps.
+// Random returns what a random operation of this layer draws from: a seed made of the build's, a stream of its own, and
+// the Int scalar that counts the steps.
 func (c *Context) Random() (seed uint64, stream uint32, step *gorgonia.Node) {
 	if c.err != nil {
 		return 0, 0, nil
@@ -113,8 +113,12 @@ func (c *Context) Random() (seed uint64, stream uint32, step *gorgonia.Node) {
 	}
 	stream = b.random
 	b.random++
-	return b.cfg.Seed, stream, b.net.Step
+	return b.cfg.Seed ^ dropoutKey, stream, b.net.Step
 }
+
+// dropoutKey keeps the numbers of dropout apart from those that the same seed gives to initial weights, shuffling and
+// augmentation: the key of the generator is another one ("dropout" in ASCII).
+const dropoutKey = 0x64726f706f757400
 
 // Update has target, the node of a weight, take the value of a node after each step.
 func (c *Context) Update(target, value *gorgonia.Node) {

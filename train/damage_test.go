@@ -1,7 +1,6 @@
 package train_test
 
 import (
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,7 +110,11 @@ func TestResumeWantsTheSameData(t *testing.T) {
 	for _, change := range []func(*data.Split){
 		func(s *data.Split) { s.Train = s.Train.Head(4000) },
 		func(s *data.Split) { s.Files = []data.FileStatus{{MD5: "0123"}} },
-		func(s *data.Split) { d := *s.Train; d.Classes = append([]string{"other"}, d.Classes[1:]...); s.Train = &d },
+		func(s *data.Split) {
+			d := *s.Train
+			d.Classes = append([]string{"other"}, d.Classes[1:]...)
+			s.Train = &d
+		},
 	} {
 		split, err := data.Sample()
 		require.NoError(t, err)
@@ -129,6 +132,8 @@ func TestKilledBeforeTheFirstCheckpoint(t *testing.T) {
 	_, err := run(t, whole, nil)
 	require.NoError(t, err)
 	want := outcomeOf(t, whole.Out)
+	torn := filepath.Join(whole.Out, "."+train.RunFileName+".1234.stheno-tmp")
+	require.NoError(t, os.WriteFile(torn, []byte("{"), 0o644))
 	for _, lost := range [][]string{{train.CheckpointDir}, {train.CheckpointDir, train.HistoryFileName}} {
 		for _, name := range lost {
 			require.NoError(t, os.RemoveAll(filepath.Join(whole.Out, name)))
@@ -143,6 +148,7 @@ func TestKilledBeforeTheFirstCheckpoint(t *testing.T) {
 		require.Contains(t, strings.Join(w.notes, "\n"), "begins again")
 		require.Equal(t, want, outcomeOf(t, whole.Out))
 	}
+	require.NoFileExists(t, torn)
 }
 
 func TestDivergence(t *testing.T) {
@@ -151,7 +157,8 @@ func TestDivergence(t *testing.T) {
 	_, err := run(t, c, nil)
 	var diverged *train.DivergedError
 	require.ErrorAs(t, err, &diverged)
-	require.Equal(t, 1, diverged.Epoch)
+	require.Equal(t, "the loss", diverged.What)
+	require.Equal(t, [2]int{1, 2}, [2]int{diverged.Epoch, diverged.Step}, "at once, not when it would be saved")
 	require.ErrorContains(t, err, diverged.Checkpoint)
 	require.ErrorContains(t, err, "--lr")
 	found := checkpoints(t, c.Out)
@@ -163,7 +170,7 @@ func TestDivergence(t *testing.T) {
 // TestNothingDivergedIsSaved interrupts a run whose weights are no numbers any more while its latest loss still was one.
 func TestNothingDivergedIsSaved(t *testing.T) {
 	c := small(t)
-	c.LR, c.Optimizer, c.Momentum = math.MaxFloat32, "sgd", 0.9
+	c.LR, c.WeightDecay, c.Optimizer = 1e30, 1e30, "sgd"
 	_, err := run(t, c, func(p train.Progress) bool { return true })
 	var diverged *train.DivergedError
 	require.ErrorAs(t, err, &diverged)

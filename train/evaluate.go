@@ -45,8 +45,9 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 		meter.Add(b.N, now.Sub(begin))
 		begin = now
 		if observe != nil {
-			observe(Progress{Batch: done, Batches: l.Batches(), BatchImages: b.N, Validating: true, Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(),
-				ImagesPerSecond: meter.Recent(), LearningRate: math.NaN()})
+			p := progress(&m, &meter, l)
+			p.Batch, p.Validating, p.LearningRate = done, true, math.NaN()
+			observe(p)
 		}
 	}
 	if err := it.Err(); err != nil {
@@ -55,6 +56,13 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 	return m, ctx.Err()
 }
 
+// progress is what training and evaluation have in common: means and speed of m's images, of all that l hands out.
+func progress(m *Metrics, meter *Meter, l *data.Loader) Progress {
+	remaining, _ := meter.Remaining(int64(l.Len()) - m.Examples())
+	return Progress{Batches: l.Batches(), Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(), ImagesPerSecond: meter.Recent(), Remaining: remaining}
+}
+
+// step is the compiled evaluation of n images.
 func (e *Evaluator) step(n int) (*Step, error) {
 	if e.steps == nil {
 		e.steps = map[int]*Step{}

@@ -3,18 +3,19 @@ package train
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Progress is where a run stands, reported after every batch.
 type Progress struct {
 	Epoch, Epochs   int // epoch from 1
 	Batch, Batches  int // batches done in this epoch, or of the validation
-	BatchImages     int // images of a full batch
 	Validating      bool
-	Loss            float64 // running means of the epoch, or of the validation
-	Top1, Top5      float64 // fractions 0…1
-	ImagesPerSecond float64 // of about the last ten seconds
-	LearningRate    float64 // of the latest step; NaN where there is no training
+	Loss            float64       // running means of the epoch, or of the validation
+	Top1, Top5      float64       // fractions 0…1
+	ImagesPerSecond float64       // of about the last ten seconds
+	Remaining       time.Duration // of this epoch's training, or of the validation, at that speed; 0 while it is unknown
+	LearningRate    float64       // of the latest step; NaN where there is no training
 }
 
 // Observer is told what happens. Its methods are called from the goroutine of Run and should return soon.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stheno-ml/stheno/internal/atomicfile"
 	"github.com/stheno-ml/stheno/weights"
 )
 
@@ -92,11 +93,25 @@ func openOutDir(path string) (*OutDir, []string, error) {
 		return nil, nil, err
 	}
 	d := &OutDir{Path: path, lock: lock}
+	removeTemporary(path)
 	found, err := runFiles(path)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("train: %w", err), d.Close())
 	}
 	return d, found, nil
+}
+
+// removeTemporary deletes what a killed process left of a file that it was writing. The folder is locked, so nobody
+// writes now; what cannot be deleted harms nothing.
+func removeTemporary(path string) {
+	entries, _ := os.ReadDir(path)
+	for _, e := range entries {
+		name := e.Name()
+		ours := strings.HasPrefix(name, "."+RunFileName+".") || strings.HasPrefix(name, "."+HistoryFileName+".")
+		if ours && strings.HasSuffix(name, atomicfile.TempSuffix) {
+			os.Remove(filepath.Join(path, name))
+		}
+	}
 }
 
 // runFiles are the names of a run's files in a folder and in its subfolder

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"path/filepath"
 	"time"
 
 	"github.com/stheno-ml/stheno/data"
@@ -239,9 +238,9 @@ func (t *Trainer) Validate(ctx context.Context) (Metrics, error) {
 }
 
 func (t *Trainer) progress(meter *Meter) Progress {
-	m := t.state.Metrics
-	return Progress{Epoch: t.state.Epoch + 1, Epochs: t.cfg.Epochs, Batch: t.state.Batch, Batches: t.loader.Batches(), BatchImages: t.cfg.Batch,
-		Loss: m.Loss(), Top1: m.Top1(), Top5: m.Top5(), ImagesPerSecond: meter.Recent(), LearningRate: t.learningRate()}
+	p := progress(&t.state.Metrics, meter, t.loader)
+	p.Epoch, p.Epochs, p.Batch, p.LearningRate = t.state.Epoch+1, t.cfg.Epochs, t.state.Batch, t.learningRate()
+	return p
 }
 
 // interrupted saves, unless this very step is saved already, and ends the run.
@@ -272,6 +271,3 @@ func (t *Trainer) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// Dir is the folder of the run.
-func (t *Trainer) Dir() string { return filepath.Clean(t.cfg.Out) }

@@ -105,7 +105,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{func(c *train.Config) { c.Keep = 0 }, "--keep wants at least 1"},
 		{func(c *train.Config) { c.Arch = "resnet51" }, `did you mean "resnet50"?`},
 		{func(c *train.Config) { c.Optimizer = "adamm" }, `did you mean "adam"?`},
-		{func(c *train.Config) { c.Optimizer, c.Nesterov = "sgd", true }, "needs a momentum"},
+		{func(c *train.Config) { c.Optimizer, c.Nesterov, c.Momentum = "sgd", true, 0 }, "needs a momentum"},
 		{func(c *train.Config) { c.Nesterov = true }, "goes with --optimizer sgd"},
 		{func(c *train.Config) { c.Schedule = "cosin" }, `did you mean "cosine"?`},
 		{func(c *train.Config) { c.Schedule = "cosine+warmup:3" }, "leaves nothing of a run"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,9 +64,15 @@ func (s *source) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.offline, "offline", false, "do not use the network")
 }
 
-// options are those of package data; out shows downloads.
-func (s source) options(out *screen) data.Options {
-	return data.Options{Dir: s.dir, Offline: s.offline, Logf: out.Printf, Progress: out.Downloads()}
+// options are those of package data; out shows downloads. A folder that does not exist is refused: with the cache and
+// the network behind it, a slip of the keyboard would go unnoticed.
+func (s source) options(out *screen) (data.Options, error) {
+	if s.dir != "" {
+		if _, err := os.Stat(s.dir); err != nil {
+			return data.Options{}, fmt.Errorf("--data-dir: %w; name the folder or the archive of the data set", err)
+		}
+	}
+	return data.Options{Dir: s.dir, Offline: s.offline, Logf: out.Printf, Progress: out.Downloads()}, nil
 }
 
 // imagesOf is the number of images used under a limit.

@@ -41,7 +41,11 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := newScreen(cmd)
 			defer out.Finish()
-			s, err := data.Open(cmd.Context(), args[0], from.options(out))
+			o, err := from.options(out)
+			if err != nil {
+				return err
+			}
+			s, err := data.Open(cmd.Context(), args[0], o)
 			if err != nil {
 				return err
 			}

@@ -79,7 +79,10 @@ func newEval() *cobra.Command {
 			}
 			out := newScreen(cmd)
 			defer out.Finish()
-			o := where.options(out)
+			o, err := where.options(out)
+			if err != nil {
+				return err
+			}
 			o.TestOnly = true
 			split, err := data.Open(cmd.Context(), name, o)
 			if err != nil {

@@ -24,7 +24,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	go func() {
 		<-ctx.Done()
-		stop() // a second Ctrl-C ends the program at once
+		stop() // gives the signals their usual effect again
+		fmt.Fprintln(os.Stderr, "stopping; Ctrl-C again ends at once")
 	}()
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -115,8 +115,8 @@ func (s *screen) status() string {
 // results are the numbers of a line in the middle of an epoch.
 func results(p train.Progress) string {
 	eta := ""
-	if left := p.Batches - p.Batch; p.ImagesPerSecond > 0 {
-		eta = "  ETA " + time.Duration(float64(left*p.BatchImages)/p.ImagesPerSecond*float64(time.Second)).Round(time.Second).String()
+	if p.Remaining > 0 {
+		eta = "  ETA " + p.Remaining.Round(time.Second).String()
 	}
 	return fmt.Sprintf("loss %.4f  top-1 %.1f%%  top-5 %.1f%%  %.0f images/s%s", p.Loss, 100*p.Top1, 100*p.Top5, p.ImagesPerSecond, eta)
 }

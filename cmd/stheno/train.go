@@ -77,7 +77,11 @@ func runTrain(cmd *cobra.Command, c train.Config, offline bool) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	out := newScreen(cmd)
 	defer out.Finish()
-	split, err := openData(cmd.Context(), &c, source{c.DataDir, offline}.options(out), out)
+	o, err := source{c.DataDir, offline}.options(out)
+	if err != nil {
+		return err
+	}
+	split, err := openData(cmd.Context(), &c, o, out)
 	if err != nil {
 		return err
 	}
@@ -92,6 +96,9 @@ func runTrain(cmd *cobra.Command, c train.Config, offline bool) (err error) {
 	switch {
 	case errors.Is(err, train.ErrInterrupted):
 		out.Printf("interrupted; saved %s\nresume with: stheno train --resume --out %s", t.Checkpoint(), quoted(c.Out))
+		if closeErr != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "error:", closeErr)
+		}
 	case err == nil:
 		out.Printf("done: %s\npredict with: stheno predict --run %s IMAGE...", filepath.Join(c.Out, train.HistoryFileName), quoted(c.Out))
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -167,8 +165,8 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 		body(u)
 	}
 	if r.layout == byRows {
-		ctx.PREFETCHT0(at(r.pf, 0))
-		ctx.PREFETCHT0(at(r.pf, 64))
+		ctx.PREFETCHT1(at(r.pf, 0))
+		ctx.PREFETCHT1(at(r.pf, 64))
 		ctx.SUBQ(operand.I8(-128), r.pf)
 	}
 	r.step(ctx, unroll)
@@ -261,132 +259,4 @@ func (k *kernel) accumulators(vectors int) {
 		}
 		k.acc = append(k.acc, row)
 	}
-}
-
-// gemmAVX512 emits tiles of 1…12 rows and one or two vectors of 16, where C is
-// masked. The loads of B are not: a masked load costs an FMA's slot.
-func gemmAVX512(ctx *build.Context) {
-	peak(ctx, "peakAVX512", ctx.ZMM)
-	for vectors := 1; vectors <= 2; vectors++ {
-		for _, l := range []layout{byRows, byDepth} {
-			for height := 1; height <= 12; height++ {
-				r := begin(ctx, "AVX512", l, height, 16*vectors)
-				k := &kernel{ctx: ctx, height: height, lane: 64, vec: ctx.ZMM}
-				k.accumulators(vectors)
-				b := []reg.VecVirtual{k.vec(), k.vec()}
-				x := k.vec()
-				masks := []reg.OpmaskVirtual{ctx.K(), ctx.K()}
-				k.masks = func() {
-					mask := ctx.GP64()
-					ctx.MOVQ(at(r.t, tileMask), mask)
-					ctx.KMOVW(mask.As32(), masks[0])
-					ctx.SHRQ(operand.U8(16), mask)
-					ctx.KMOVW(mask.As32(), masks[1])
-				}
-				k.load = func(m operand.Mem, v int, dst reg.Register) { ctx.VMOVUPS_Z(m, masks[v], dst) }
-				k.store = func(src reg.Register, v int, m operand.Mem) { ctx.VMOVUPS(src, masks[v], m) }
-				k.emit(r, func(u int) {
-					for v := range vectors {
-						ctx.VMOVUPS(r.rowB(u, v*64), b[v])
-					}
-					for row := range height {
-						if vectors == 1 {
-							ctx.VFMADD231PS_BCST(r.rowA(row, u), b[0], k.acc[row][0])
-							continue
-						}
-						ctx.VBROADCASTSS(r.rowA(row, u), x)
-						for v := range vectors {
-							ctx.VFMADD231PS(b[v], x, k.acc[row][v])
-						}
-					}
-				})
-			}
-		}
-	}
-}
-
-// begin opens the function of a micro-kernel.
-func begin(ctx *build.Context, isa string, l layout, height, width int) *tileRegs {
-	ctx.Function(fmt.Sprintf("kernel%s%sh%dw%d", isa, layoutNames[l], height, width))
-	ctx.Attributes(nosplit)
-	ctx.SignatureExpr("func(t *byte)")
-	order := "contiguous rows"
-	if l == byDepth {
-		order = "contiguous columns"
-	}
-	ctx.Doc(fmt.Sprintf("computes a tile of %d × up to %d from an A of %s.", height, width, order))
-	ctx.Pragma("noescape")
-	return loadTile(ctx, l, height)
-}
-
-// gemmAVX2 emits tiles of 1…6 rows and one or two vectors of 8; the last vector
-// of C is masked.
-func gemmAVX2(ctx *build.Context) {
-	peak(ctx, "peakAVX2", ctx.YMM)
-	for vectors := 1; vectors <= 2; vectors++ {
-		for _, l := range []layout{byRows, byDepth} {
-			for height := 1; height <= 6; height++ {
-				r := begin(ctx, "AVX2", l, height, 8*vectors)
-				x := ctx.YMM() // broadcasts of A, then the mask
-				k := &kernel{ctx: ctx, height: height, lane: 32, vec: ctx.YMM}
-				k.accumulators(vectors)
-				b := []reg.VecVirtual{ctx.YMM(), ctx.YMM()}
-				k.masks = func() {
-					lanes := ctx.GP64()
-					ctx.MOVQ(at(r.t, tileLanes), lanes)
-					ctx.VMOVUPS(at(lanes, 0), x)
-				}
-				k.load = func(m operand.Mem, v int, dst reg.Register) {
-					if v == vectors-1 {
-						ctx.VMASKMOVPS(m, x, dst)
-					} else {
-						ctx.VMOVUPS(m, dst)
-					}
-				}
-				k.store = func(src reg.Register, v int, m operand.Mem) {
-					if v == vectors-1 {
-						ctx.VMASKMOVPS(src, x, m)
-					} else {
-						ctx.VMOVUPS(src, m)
-					}
-				}
-				k.emit(r, func(u int) {
-					for v := range vectors {
-						ctx.VMOVUPS(r.rowB(u, v*32), b[v])
-					}
-					for row := range height {
-						ctx.VBROADCASTSS(r.rowA(row, u), x)
-						for v := range vectors {
-							ctx.VFMADD231PS(b[v], x, k.acc[row][v])
-						}
-					}
-				})
-			}
-		}
-	}
-}
-
-// peak emits a loop of independent FMAs on registers, the ceiling of the
-// benchmarks: 12·n of them per call.
-func peak(ctx *build.Context, name string, vec func() reg.VecVirtual) {
-	ctx.Function(name)
-	ctx.Attributes(nosplit)
-	ctx.SignatureExpr("func(n uint64)")
-	ctx.Doc("executes 12·n independent vector FMAs; only benchmarks call it.")
-	n := ctx.Load(ctx.Param("n"), ctx.GP64())
-	var acc [12]reg.VecVirtual
-	for i := range acc {
-		acc[i] = vec()
-		ctx.VXORPS(acc[i], acc[i], acc[i])
-	}
-	x := vec()
-	ctx.VXORPS(x, x, x)
-	ctx.Label("loop")
-	for _, r := range acc {
-		ctx.VFMADD231PS(x, x, r)
-	}
-	ctx.DECQ(n)
-	ctx.JNZ(operand.LabelRef("loop"))
-	ctx.VZEROUPPER()
-	ctx.RET()
 }

@@ -18,7 +18,9 @@ import (
 // Before a step reads an operand, the two must be equal bit by bit: a difference means that something was laid over a
 // value that was still wanted, or that a step ran too early. Results are computed by the reference loops, fused
 // operations by the operations they stand for, so that they equal those of [Reference] bit by bit.
-type Checker struct{}
+type Checker struct {
+	Probe bool // also put graph.Elementwise to the test, at every step
+}
 
 // ErrUnsound is wrapped by all that the checker finds wrong with a plan.
 var ErrUnsound = errors.New("enginetest: the plan is unsound")
@@ -45,7 +47,7 @@ func (Checker) Wrap(data op.Array) (graph.Buffer, error) { return refBuffer{data
 func (Checker) Close() error { return nil }
 
 // Build checks what can be seen without running: alignment, bounds, who writes what.
-func (Checker) Build(p *graph.Plan) (graph.Program, error) {
+func (k Checker) Build(p *graph.Plan) (graph.Program, error) {
 	made := map[*graph.Value]bool{}
 	for i, v := range p.Values {
 		if v.ID != i {
@@ -81,7 +83,7 @@ func (Checker) Build(p *graph.Plan) (graph.Program, error) {
 			made[o] = true
 		}
 	}
-	return &checked{plan: p, computed: computed, bound: map[*graph.Value]op.Array{}, arena: make([]byte, p.ArenaBytes)}, nil
+	return &checked{plan: p, probe: k.Probe, computed: computed, bound: map[*graph.Value]op.Array{}, arena: make([]byte, p.ArenaBytes)}, nil
 }
 
 // origin follows a view, which no step computes, to the value it is a view of.
@@ -94,6 +96,7 @@ func origin(v *graph.Value, computed map[*graph.Value]bool) *graph.Value {
 
 type checked struct {
 	plan     *graph.Plan
+	probe    bool
 	computed map[*graph.Value]bool     // by a step; the others are inputs, constants and views
 	bound    map[*graph.Value]op.Array // external memory
 	arena    []byte
@@ -164,6 +167,11 @@ func (c *checked) step(s *graph.Step) error {
 	}
 	if len(out) != len(s.Out) {
 		return unsound("it has %d results, the plan says %d", len(out), len(s.Out))
+	}
+	if c.probe {
+		if err := probe(s, in, out); err != nil {
+			return err
+		}
 	}
 	for k, v := range s.Out {
 		if op.Len(out[k].Shape) != v.Len() || out[k].Dtype() != v.Dtype {

@@ -29,15 +29,20 @@ func Run(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dt
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
-			want := c.results(t, Reference{}, tensor.Float64)
-			for _, dt := range dtypes {
-				got := c.results(t, e, dt)
-				require.Len(t, got, len(want))
-				for i, w := range want {
-					numtest.AssertClose(t, w.value, got[i].value, numtest.Tol(dt, w.kind), c.Name+" "+dt.String()+" "+w.name)
-				}
-			}
+			c.RequireClose(t, e, dtypes...)
 		})
+	}
+}
+
+// RequireClose runs the case on an engine in each element type and compares with [Reference] in float64.
+func (c Case) RequireClose(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype) {
+	want := c.results(t, Reference{}, tensor.Float64)
+	for _, dt := range dtypes {
+		got := c.results(t, e, dt)
+		require.Len(t, got, len(want))
+		for i, w := range want {
+			numtest.AssertClose(t, w.value, got[i].value, numtest.Tol(dt, w.kind), c.Name+" "+dt.String()+" "+w.name)
+		}
 	}
 }
 
@@ -90,6 +95,12 @@ func floats(t *testing.T, v gorgonia.Value) []float64 {
 		out := make([]float64, len(x))
 		for i, f := range x {
 			out[i] = float64(f)
+		}
+		return out
+	case []int:
+		out := make([]float64, len(x))
+		for i, k := range x {
+			out[i] = float64(k)
 		}
 		return out
 	}

@@ -82,11 +82,11 @@ func l2Fusions() []FusionCase {
 		fusion("l2", "gradient first", func(b *B) {
 			g, l2 := parts(b)
 			b.out(b.Apply(&op.Add{}, g, l2))
-		}, []string{"AddL2Grad{lambda=0.1}"}, "Add("),
+		}, []string{"AddL2Grad(lambda 0.1)"}, "Add("),
 		fusion("l2", "penalty first", func(b *B) {
 			g, l2 := parts(b)
 			b.out(b.Apply(&op.Add{}, l2, g))
-		}, []string{"AddL2Grad{lambda=0.1}"}, "Add("),
+		}, []string{"AddL2Grad(lambda 0.1)"}, "Add("),
 		fusion("l2", "through Gorgonia's own sum of gradients", func(b *B) {
 			w := b.Input("w", 3, 5)
 			data := b.Apply(&op.Sum{}, b.Apply(&op.Mul{}, w, b.Input("r", 3, 5)))
@@ -175,13 +175,13 @@ func statsFusions() []FusionCase {
 		fusion("batch-stats", "mean and variance", func(b *B) {
 			x := b.Input("x", 5, 3)
 			b.out(b.Apply(&op.BatchVariance{Axis: -1}, x, b.out(b.Apply(&op.BatchMean{Axis: 1}, x))))
-		}, []string{"BatchStats{axis=1}"}),
+		}, []string{"BatchStats(axis 1)"}),
 		fusion("batch-stats", "two variances around one mean", func(b *B) {
 			x := b.Input("x", 5, 3)
 			mean := b.out(b.Apply(&op.BatchMean{Axis: 1}, x))
 			b.out(b.Apply(&op.BatchVariance{Axis: -1}, x, mean))
 			b.out(b.Apply(&op.BatchVariance{Axis: 1}, x, mean))
-		}, []string{"BatchStats{axis=1}", "BatchVariance"}),
+		}, []string{"BatchStats(axis 1)", "BatchVariance"}),
 		fusion("batch-stats", "other axes", func(b *B) {
 			x := b.Input("x", 4, 4)
 			b.out(b.Apply(&op.BatchVariance{Axis: 1}, x, b.Apply(&op.BatchMean{Axis: 0}, x)))

@@ -25,7 +25,7 @@ func batchNormFusions() []FusionCase {
 	z := func(b *B) *gorgonia.Node { return b.Input("z", 5, 2, 3) }
 	relu := func(b *B, y *gorgonia.Node) *gorgonia.Node { return b.Apply(&op.ReLU{}, y) }
 	add := func(b *B, y, z *gorgonia.Node) *gorgonia.Node { return b.Apply(&op.Add{}, y, z) }
-	fused := func(s string) []string { return []string{"epsilon=0.001}" + s} }
+	fused := func(s string) []string { return []string{"epsilon 0.001)" + s} }
 	return []FusionCase{
 		fusion(pass, "alone", func(b *B) { b.out(norm(b)) }, fused("(")),
 		fusion(pass, "ReLU", func(b *B) { b.out(relu(b, norm(b))) }, fused("+relu("), "ReLU("),

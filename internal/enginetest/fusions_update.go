@@ -29,22 +29,22 @@ func momentumFusions() []FusionCase {
 		fusion(pass, "sum", func(b *B) {
 			m := b.moving("p")
 			b.Update(m.w, b.Apply(&op.Add{}, m.w, b.velocity(m)))
-		}, []string{"MomentumUpdate{momentum=0.9, decay=0}("}),
+		}, []string{"MomentumUpdate(momentum 0.9, decay 0)("}),
 		fusion(pass, "sum with operands exchanged", func(b *B) {
 			m := b.moving("p")
 			b.Update(m.w, b.Apply(&op.Add{}, b.velocity(m), m.w))
-		}, []string{"MomentumUpdate{momentum=0.9, decay=0}("}),
+		}, []string{"MomentumUpdate(momentum 0.9, decay 0)("}),
 		fusion(pass, "decay", func(b *B) {
 			m := b.moving("p")
 			m.g = decay(b, m.g, m.w)
 			b.Update(m.w, b.Apply(&op.Add{}, m.w, b.velocity(m)))
-		}, []string{"MomentumUpdate{momentum=0.9, decay=0.01}("}, "WeightDecay"),
+		}, []string{"MomentumUpdate(momentum 0.9, decay 0.01)("}, "WeightDecay"),
 		fusion(pass, "Nesterov", func(b *B) { nesterov(b, b.moving("p"), 0.9) }, []string{"+nesterov"}),
 		fusion(pass, "Nesterov with decay", func(b *B) {
 			m := b.moving("p")
 			m.g = decay(b, m.g, m.w)
 			nesterov(b, m, 0.9)
-		}, []string{"decay=0.01}+nesterov"}, "WeightDecay"),
+		}, []string{"decay 0.01)+nesterov"}, "WeightDecay"),
 		fusion(pass, "two parameters with a rate each", func(b *B) {
 			for _, m := range []moving{b.moving("p"), b.moving("q")} {
 				b.Update(m.w, b.Apply(&op.Add{}, m.w, b.velocity(m)))
@@ -54,12 +54,12 @@ func momentumFusions() []FusionCase {
 			m := b.moving("p")
 			m.g = b.out(decay(b, m.g, m.w))
 			b.Update(m.w, b.Apply(&op.Add{}, m.w, b.velocity(m)))
-		}, []string{"decay=0}(", "WeightDecay"}),
+		}, []string{"decay 0)(", "WeightDecay"}),
 		fusion(pass, "decay of another weight", func(b *B) {
 			m := b.moving("p")
 			m.g = decay(b, m.g, b.Input("other", 3, 5))
 			b.Update(m.w, b.Apply(&op.Add{}, m.w, b.velocity(m)))
-		}, []string{"decay=0}(", "WeightDecay"}),
+		}, []string{"decay 0)(", "WeightDecay"}),
 		fusion(pass, "two velocities in one sum", func(b *B) {
 			m, n := b.moving("p"), b.moving("q")
 			b.Update(m.w, b.Apply(&op.Add{}, b.velocity(m), b.velocity(n)))
@@ -117,8 +117,8 @@ func adamFusions() []FusionCase {
 		return m1
 	}
 	return []FusionCase{
-		fusion(pass, "step", func(b *B) { adam(b, variant{beta1: 0.9}) }, []string{"AdamUpdate", "decay=0}"}, "AdamStep", "AdamMean", "AdamSquare"),
-		fusion(pass, "decay", func(b *B) { adam(b, variant{beta1: 0.9, decay: true}) }, []string{"AdamUpdate", "decay=0.01}"}, "WeightDecay"),
+		fusion(pass, "step", func(b *B) { adam(b, variant{beta1: 0.9}) }, []string{"AdamUpdate", "decay 0)"}, "AdamStep", "AdamMean", "AdamSquare"),
+		fusion(pass, "decay", func(b *B) { adam(b, variant{beta1: 0.9, decay: true}) }, []string{"AdamUpdate", "decay 0.01)"}, "WeightDecay"),
 		fusion(pass, "another beta", func(b *B) { adam(b, variant{beta1: 0.8}) }, nil),
 		fusion(pass, "two gradients", func(b *B) { adam(b, variant{beta1: 0.9, spread: true}) }, nil),
 		fusion(pass, "the mean is read elsewhere", func(b *B) {

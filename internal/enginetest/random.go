@@ -122,6 +122,9 @@ func (r *randomGraph) grow() {
 	case 15:
 		y = r.Apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, x)
 	}
+	if r.rng.IntN(4) == 0 { // more chains of the sort that passes look for
+		y = r.Apply(&op.ReLU{}, y)
+	}
 	r.pool = append(r.pool, y)
 	seen := map[*gorgonia.Node]bool{}
 	for _, p := range r.params[y] { // an equal operation was applied before

@@ -35,12 +35,12 @@ func (Reference) Build(p *graph.Plan) (graph.Program, error) {
 		if v.Root().Where == graph.External {
 			continue
 		}
+		if v.Alias != nil {
+			continue // a view: resolved at run time
+		}
 		a, err := op.NewArray(v.Dtype, v.Shape)
 		if err != nil {
 			return nil, err
-		}
-		if v.Alias != nil {
-			continue // a view: resolved at run time
 		}
 		prog.arrays[v] = a
 	}
@@ -80,10 +80,12 @@ func (p *refProgram) Run() error {
 			if err := o.Reference(out, in); err != nil {
 				return fmt.Errorf("step %d, %s: %w", i, o, err)
 			}
-		case *graph.Copy:
-			copyArray(out, in[0])
-		default:
-			return fmt.Errorf("step %d: the reference engine has no %s", i, o.Kind())
+		default: // copies and Gorgonia's own operations: nothing else is made for an engine that fuses nothing
+			results, err := expand(s, in)
+			if err != nil {
+				return fmt.Errorf("step %d: %w", i, err)
+			}
+			copyArray(out, results[0])
 		}
 	}
 	for _, a := range p.plan.Assigns {

@@ -10,4 +10,26 @@
 //	forward      Y  = P · W         A = {Source: P},               B = {Data: W}
 //	weights      dW = Pᵀ · dY       A = {Source: P, Trans: true},  B = {Data: dY}
 //	input (1×1)  dX = dY · Wᵀ       A = {Data: dY},                B = {Data: W, Trans: true}
+//
+// # How it is computed
+//
+// The blocking follows Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication" (2008), with these choices:
+//
+//   - The micro-kernel computes a tile of 12×32 (AVX-512), 6×16 (AVX2) or 4×8
+//     (plain Go). There is a kernel for every height, and the rows of a block are
+//     dealt out evenly among its tiles, so no tile is much lower than the others.
+//   - A is read where it lies whenever its rows are contiguous; a kernel walks up
+//     to twelve rows at once and fetches the next tile's rows ahead. It is copied
+//     when it is a Source, is transposed, or has rows a multiple of 4 KiB apart.
+//   - B is packed into panels as wide as a tile: by all workers before the
+//     product, or, when few rows of C use it, piece by piece by the worker that
+//     needs it. A narrow B is read where it lies.
+//   - With B transposed, Cᵀ is computed instead when that has less to transpose.
+//   - A small C over a deep K (a convolution's weight gradient) is cut along K
+//     into pieces that depend on the shape alone, added up in order.
+//
+// Parts of C are dealt out to workers as they come; each element is still summed
+// in one order, so a result is the same bits on any number of threads. It differs
+// between instruction sets, which group and round differently.
 package gemm

@@ -2,7 +2,7 @@ package gemm
 
 // Blocking, chosen by measurement on a 48 KiB L1d / 1–2 MiB L2 core.
 const (
-	kcMax      = 320     // depth of a block: a panel of B of that depth lies in L1/L2
+	kcMax      = 576     // depth of a block: a panel of B of that depth lies in L1/L2
 	kcTrans    = 192     // the same where A is transposed: its tiles use cache lines in part
 	mcMax      = 240     // rows of A handled per block: mcMax·kcMax floats in L2
 	ncLocal    = 256     // columns of B packed at a time by one worker for itself

@@ -9,8 +9,8 @@ import (
 // BatchStats computes the mean and the biased variance of every channel in one sweep over memory.
 //
 // Each block of rows first takes the mean of its own beginning as an origin and then sums deviations from it and their
-// squares, so that a large mean does not swallow a small variance as Σx² − (Σx)²/M would; blocks are combined with
-// the formula of Chan, Golub and LeVeque (1979) in float64.
+// squares, so that a large mean does not swallow a small variance as Σx² − (Σx)²/M would. Blocks are combined in float64
+// (Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance", 1983).
 type BatchStats struct {
 	Scratch
 	c          Channels
@@ -41,7 +41,7 @@ func NewBatchStats(p *pool.Pool, c Channels) (*BatchStats, error) {
 		k.work = sumSplit(c.Outer, c.C)
 		k.partial = k.reserve(k.work.parts * statRows * c.C)
 		k.loop = newPhase(p, k.work.parts, k.rowsPart)
-		k.joins = splitBy(c.C, 16*k.work.parts)
+		k.joins = splitBy(c.C, 8*k.work.parts)
 		k.join = newPhase(p, k.joins.parts, k.joinPart)
 	} else {
 		k.work = splitBy(c.C, c.Rows())
@@ -86,21 +86,42 @@ func (k *BatchStats) rowsPart(_, part int) {
 	}
 }
 
-// joinPart combines the parts' sums for a range of channels.
+// joinPart combines the parts' sums for a range of channels. With e = origin − mean, a part of n rows contributes
+// Σ((x−origin)+e)² = q + 2·e·s + n·e².
 func (k *BatchStats) joinPart(_, part int) {
 	lo, hi := k.joins.bounds(part)
-	for ch := lo; ch < hi; ch++ {
-		var m moments
+	total := float64(k.c.Rows())
+	for ; lo < hi; lo += joinBlock {
+		var mean, squares [joinBlock]float64
+		end := min(lo+joinBlock, hi)
 		for p := range k.work.parts {
 			first, last := k.work.bounds(p)
-			origin, s, q, _, _ := k.statsOf(p)
 			n := float64(last - first)
-			d := float64(s[ch]) / n
-			m.merge(n, float64(origin[ch])+d, float64(q[ch])-n*d*d)
+			origin, s, _, _, _ := k.statsOf(p)
+			for i, o := range origin[lo:end] {
+				mean[i] += n*float64(o) + float64(s[lo+i])
+			}
 		}
-		k.store(ch, m)
+		for i := range mean {
+			mean[i] /= total
+		}
+		for p := range k.work.parts {
+			first, last := k.work.bounds(p)
+			n := float64(last - first)
+			origin, s, q, _, _ := k.statsOf(p)
+			for i, o := range origin[lo:end] {
+				e := float64(o) - mean[i]
+				squares[i] += float64(q[lo+i]) + e*(2*float64(s[lo+i])+n*e)
+			}
+		}
+		for i := range end - lo {
+			k.store(lo+i, moments{total, mean[i], squares[i]})
+		}
 	}
 }
+
+// joinBlock is the number of channels whose sums are combined at a time.
+const joinBlock = 64
 
 func (k *BatchStats) store(ch int, m moments) {
 	if k.mean != nil {

@@ -113,13 +113,19 @@ func (k *BatchNormSums) block(worker, lo, hi int, s, q []float32) {
 
 func (k *BatchNormSums) join() {
 	c, m := k.c.C, k.partial.of(&k.Scratch)
-	for ch := range c {
-		var s, q float64
+	for lo := 0; lo < c; lo += joinBlock {
+		var s, q [joinBlock]float64
+		n := min(joinBlock, c-lo)
 		for p := range k.work.parts {
-			s += float64(m[p*gradRows*c+ch])
-			q += float64(m[p*gradRows*c+c+ch])
+			from := m[p*gradRows*c+lo:]
+			for i := range n {
+				s[i] += float64(from[i])
+				q[i] += float64(from[c+i])
+			}
 		}
-		k.dbeta[ch], k.dgamma[ch] = float32(s), float32(q)
+		for i := range n {
+			k.dbeta[lo+i], k.dgamma[lo+i] = float32(s[i]), float32(q[i])
+		}
 	}
 }
 

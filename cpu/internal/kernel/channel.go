@@ -115,12 +115,16 @@ type BiasGrad struct {
 	c       Channels
 	work    split // rows of positions, or channels when they are not last
 	loop    phase
-	partial area // one row of c.C sums a part
+	partial area // a row of C sums for each part, then one more for the run of rows under way
 	db, dy  []float32
 }
 
-// sumParts bounds the number of partial sums of a channel sum: enough for many workers, little to add up.
-const sumParts = 32
+// sumParts bounds the number of partial sums of a channel sum, and sumGrain is the least number of elements of each:
+// enough for many workers, little to add up.
+const (
+	sumParts = 32
+	sumGrain = 4 * grain
+)
 
 // NewBiasGrad prepares the sum over all axes but the channels.
 func NewBiasGrad(p *pool.Pool, c Channels) (*BiasGrad, error) {
@@ -130,7 +134,7 @@ func NewBiasGrad(p *pool.Pool, c Channels) (*BiasGrad, error) {
 	k := &BiasGrad{c: c}
 	if c.Inner == 1 {
 		k.work = sumSplit(c.Outer, c.C)
-		k.partial = k.reserve(k.work.parts * c.C)
+		k.partial = k.reserve(2 * k.work.parts * c.C)
 		k.loop = newPhase(p, k.work.parts, k.rowsPart)
 	} else {
 		k.work = splitBy(c.C, c.Rows())
@@ -139,9 +143,9 @@ func NewBiasGrad(p *pool.Pool, c Channels) (*BiasGrad, error) {
 	return k, nil
 }
 
-// sumSplit cuts rows of c elements into at most sumParts blocks of at least a grain.
+// sumSplit cuts rows of c elements into blocks of partial sums.
 func sumSplit(rows, c int) split {
-	return splitInto(rows, min(sumParts, (rows*c+grain-1)/grain))
+	return splitInto(rows, min(sumParts, (rows*c+sumGrain-1)/sumGrain))
 }
 
 // Run computes db (C elements) from dy.
@@ -155,10 +159,15 @@ func (k *BiasGrad) Run(db, dy []float32) {
 
 func (k *BiasGrad) rowsPart(_, part int) {
 	lo, hi := k.work.bounds(part)
-	c := k.c.C
-	sums := k.partial.of(&k.Scratch)[part*c : (part+1)*c]
+	c, rows := k.c.C, k.work.parts
+	m := k.partial.of(&k.Scratch)
+	sums, run := m[part*c:(part+1)*c], m[(rows+part)*c:(rows+part+1)*c]
 	clear(sums)
-	columnSums(sums, k.dy[lo*c:hi*c])
+	for r := lo; r < hi; r += sumRun {
+		clear(run)
+		columnSums(run, k.dy[r*c:min(r+sumRun, hi)*c])
+		add(sums, sums, run)
+	}
 }
 
 func (k *BiasGrad) channelsPart(_, part int) {
@@ -174,12 +183,16 @@ func (k *BiasGrad) channelsPart(_, part int) {
 
 // sumPartials adds parts rows of partial sums, in order, in float64.
 func sumPartials(dst, partial []float32, parts int) {
-	n := len(dst)
-	for i := range dst {
-		var s float64
+	for lo := 0; lo < len(dst); lo += joinBlock {
+		var s [joinBlock]float64
+		to := dst[lo:min(lo+joinBlock, len(dst))]
 		for p := range parts {
-			s += float64(partial[p*n+i])
+			for i, v := range partial[p*len(dst)+lo:][:len(to)] {
+				s[i] += float64(v)
+			}
 		}
-		dst[i] = float32(s)
+		for i := range to {
+			to[i] = float32(s[i])
+		}
 	}
 }

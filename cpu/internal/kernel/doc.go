@@ -3,13 +3,15 @@
 //
 // A kernel is prepared once, with all its shapes, by a New function that refuses shapes it cannot compute. It is then
 // run any number of times on slices of those shapes. Run allocates nothing, does not fail, and may be handed dirty
-// memory: it never reads an output or the scratch before writing it. A slice that is too short is a mistake of the
-// engine and panics; a longer one is used as far as the shape goes. A kernel runs once at a time, as its pool does.
+// memory: it never reads an output or the scratch before writing it. Results must not overlap inputs but where Run says
+// that they may take an input's memory. A slice that is too short is a mistake of the engine and panics; a longer one is
+// used as far as the shape goes. A kernel runs once at a time, as its pool does.
 //
 // Kernels that need working memory tell how much with Workspace, in float32 elements, and take it once with
 // SetScratch. Kernels that run one after the other may share one slice, so a program needs only the largest of them.
 //
-// Images are NHWC inside. Kernels built for NCHW transpose into their scratch and back.
+// Channels last (NHWC) is the fast layout. Convolutions and poolings in NCHW transpose into their scratch and back; kernels
+// over channels work in place, run by run of a channel's elements, in plain Go.
 //
 // Sums are split into blocks by shape alone and added in a fixed order: the same inputs give the same bits, whatever
 // the number of workers and whichever of them computes which block. Instruction-set levels differ in rounding.

@@ -17,7 +17,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Task is the body of a parallel loop. Implementations are usually pointers to
@@ -53,10 +52,6 @@ const (
 	gateParked = 1 << 30 // the caller sleeps until the last helper leaves
 	gateCount  = gateParked - 1
 )
-
-// spinFor is how long a worker looks for a change before it parks. It covers
-// the gap between two consecutive kernels of a step, and not more.
-const spinFor = 30 * time.Microsecond
 
 type helper struct {
 	worker int
@@ -110,8 +105,8 @@ func New(threads int) *Pool {
 // change when the pool is closed.
 func (p *Pool) Threads() int { return p.threads }
 
-// Close ends the helpers and waits for a loop under way. It may be called more
-// than once; a Run after Close works and is serial.
+// Close ends the helpers and waits for a loop under way, so a task must not call
+// it. It may be called more than once; a Run after Close works and is serial.
 func (p *Pool) Close() {
 	p.busy.Lock()
 	defer p.busy.Unlock()
@@ -280,24 +275,4 @@ func (h *helper) unpark() {
 	if h.parked.CompareAndSwap(true, false) {
 		h.wake <- struct{}{}
 	}
-}
-
-// spin bounds a busy wait by time; it reads the clock only now and then.
-type spin struct {
-	until time.Time
-	round int
-}
-
-func newSpin() spin { return spin{} }
-
-func (s *spin) again() bool {
-	s.round++
-	if s.round&63 != 0 {
-		return true
-	}
-	if s.round == 64 {
-		s.until = time.Now().Add(spinFor)
-		return true
-	}
-	return time.Now().Before(s.until)
 }

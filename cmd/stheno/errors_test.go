@@ -1,0 +1,153 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// refused runs a command line that must fail with one message that holds all of want.
+func refused(t *testing.T, args []string, want ...string) string {
+	t.Helper()
+	r := stheno(t, args...)
+	require.Equal(t, 1, r.code, "%s%s", r.stdout, r.stderr)
+	require.Equal(t, 1, strings.Count(r.stderr, "error:"), r.stderr)
+	for _, w := range want {
+		require.Contains(t, r.stderr, w)
+	}
+	return r.stderr
+}
+
+func TestMisspelled(t *testing.T) {
+	for line, want := range map[string]string{
+		"trian":                               `did you mean "train"?`,
+		"data fetsh cifar10":                  `did you mean "fetch"?`,
+		"data describe cifra100":              `did you mean "cifar100"?`,
+		"data describe":                       "cifar100",
+		"train --optimiser sgd":               "did you mean --optimizer?",
+		"train --arch resnet":                 `did you mean "resnet50"?`,
+		"train --data cifar-10":               `did you mean "cifar10"?`,
+		"train --data smaple":                 `did you mean "sample"?`,
+		"train --optimizer sdg":               `did you mean "sgd"?`,
+		"train --schedule cosin":              `did you mean "cosine"?`,
+		"train --device cpuu":                 `did you mean "cpu"?`,
+		"train --device cuda:0":               "this program has auto, cpu",
+		"train --device cpu:1":                "there is one CPU engine",
+		"train --device null":                 "this program has auto, cpu",
+		"train foo":                           `takes flags only, got "foo"`,
+		"train --epochs":                      "flag needs an argument: --epochs",
+		"train --epochs x":                    `--epochs wants a value of type int, got "x"`,
+		"train --seed 99999999999999999999":   "out of range",
+		"train -q":                            "see stheno train --help",
+		"train --epochs 0":                    "--epochs wants at least 1",
+		"train --limit-train -1":              "--limit-train wants at least 0, got -1",
+		"train --lr -1":                       "--lr wants a positive number",
+		"train --lr NaN":                      "--lr wants a positive number",
+		"train --threads -1":                  "--threads wants at least 0",
+		"train --momentum 0.9":                "--momentum goes with --optimizer sgd",
+		"train --resume":                      "--resume needs --out",
+		"train --arch simplecnn --batch-norm": `"simplecnn" has no option BatchNorm`,
+		"summary":                             "simplecnn, vgg16, resnet50",
+		"summary vgg":                         `did you mean "vgg16"?`,
+		"summary vgg16 --input 32x32":         "want three sizes",
+		"summary vgg16 --input 0x32x3":        "such as 32x32x3",
+		"summary vgg16 --input 28x28x1":       "block5_pool",
+		"summary vgg16 --format kerax":        `did you mean "keras"?`,
+		"summary vgg16 --classes 0":           "--classes wants at least 1",
+		"eval":                                "--run FOLDER or --checkpoint FILE",
+		"eval --run a --checkpoint b":         "--run FOLDER or --checkpoint FILE",
+		"eval --run a --batch 0":              "--batch at least 1",
+		"predict":                             "at least one PNG or JPEG file",
+		"predict --top 0 --run a b.png":       "--top wants at least 1",
+		"devices 1":                           "takes flags only",
+	} {
+		t.Run(line, func(t *testing.T) {
+			wd := t.TempDir()
+			t.Chdir(wd)
+			refused(t, strings.Fields(line), want)
+			entries, err := os.ReadDir(wd)
+			require.NoError(t, err)
+			require.Empty(t, entries, "nothing is begun")
+		})
+	}
+}
+
+var quick = []string{"train", "--data", "sample", "--limit-train", "64", "--limit-test", "20", "--epochs", "1"}
+
+func with(args []string, more ...string) []string {
+	return append(append([]string{}, args...), more...)
+}
+
+func TestFoldersThatCannotBeUsed(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, []byte("mine"), 0o644))
+	refused(t, with(quick, "--out", file), file, "output folder")
+	refused(t, with(quick, "--out", filepath.Join(file, "below")), file)
+	refused(t, with(quick, "--out", file, "--resume"), file)
+	refused(t, with(quick, "--out", filepath.Join(dir, "nowhere"), "--resume"), "nowhere", "cannot be resumed")
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "mine", string(content))
+
+	if runtime.GOOS == "linux" {
+		refused(t, with(quick, "--out", "/proc/stheno"), "/proc/stheno")
+	}
+	if os.Geteuid() != 0 && runtime.GOOS != "windows" { // root may write everywhere
+		locked := filepath.Join(dir, "locked")
+		require.NoError(t, os.Mkdir(locked, 0o555))
+		refused(t, with(quick, "--out", filepath.Join(locked, "run")), locked, "permission denied")
+	}
+
+	run := trained(t)
+	refused(t, with(quick, "--out", run), run, "already holds a run", "--resume")
+	require.Empty(t, stheno(t, "eval", "--run", run, "--limit-test", "10").stderr)
+	require.NoError(t, os.WriteFile(filepath.Join(run, "run.json"), []byte(`{"arch": "simple`), 0o644))
+	refused(t, []string{"train", "--resume", "--out", run}, "run.json", "incomplete")
+}
+
+func TestResumeWithOtherFlags(t *testing.T) {
+	run := trained(t)
+	text := refused(t, []string{"train", "--resume", "--out", run, "--arch", "resnet50", "--lr", "0.5", "--limit-train", "128"}, run,
+		"--arch is simplecnn there, not resnet50", "--lr is 0.001 there, not 0.5")
+	require.NotContains(t, text, "limit-train", "that one is the same")
+	out := ok(t, "train", "--resume", "--out", run)
+	require.Contains(t, out, "all 1 epochs are done; raise --epochs")
+	out = ok(t, "train", "--resume", "--out", run, "--epochs", "2", "--batch", "32", "--offline", "--threads", "1")
+	require.Contains(t, out, "resuming from "+filepath.Join(run, "checkpoints", "checkpoint-000000004.safetensors")+": 1 epochs and 4 steps done")
+	require.Contains(t, out, "epoch 2/2")
+}
+
+func TestDivergedRun(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "run")
+	refused(t, with(quick, "--batch", "8", "--lr", "1e9", "--out", run), "became", "lower --lr", filepath.Join(run, "checkpoints", "checkpoint-000000000.safetensors"))
+	ok(t, "eval", "--run", run, "--limit-test", "10")
+}
+
+func TestCheckpointsThatCannotBeUsed(t *testing.T) {
+	run := trained(t)
+	best := filepath.Join(run, "checkpoints", "best.safetensors")
+	for _, command := range [][]string{{"eval"}, {"predict", writePNG(t, t.TempDir(), 0)}} {
+		text := filepath.Join(t.TempDir(), "a.png")
+		require.NoError(t, os.WriteFile(text, []byte("this is no checkpoint"), 0o644))
+		refused(t, with(command, "--checkpoint", text), text)
+		refused(t, with(command, "--checkpoint", filepath.Join(run, "nowhere")), "nowhere")
+		refused(t, with(command, "--checkpoint", run), run)
+		refused(t, with(command, "--run", t.TempDir()), "no usable checkpoint")
+		b, err := os.ReadFile(best)
+		require.NoError(t, err)
+		b[len(b)-1] ^= 1
+		corrupt := filepath.Join(t.TempDir(), "corrupt")
+		require.NoError(t, os.WriteFile(corrupt, b, 0o644))
+		refused(t, with(command, "--checkpoint", corrupt), corrupt, "SHA-256", "damaged")
+		require.NoError(t, os.WriteFile(corrupt, b[:1000], 0o644))
+		refused(t, with(command, "--checkpoint", corrupt), corrupt)
+	}
+	// Trained for ten classes of 32×32×3, asked for others.
+	cifar := fakeCIFAR100(t, "test.bin", 10000, nil)
+	refused(t, []string{"eval", "--run", run, "--data", "cifar100", "--data-dir", cifar, "--offline"}, best, "10 classes", "cifar100", "with 100")
+}

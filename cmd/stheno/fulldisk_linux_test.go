@@ -1,0 +1,43 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// TestFullDisk trains on a disk that has room for two checkpoints of 3.6 MB, then makes room and goes on.
+func TestFullDisk(t *testing.T) {
+	disk := t.TempDir()
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=9m"); err != nil {
+		t.Skipf("a small disk cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, 0)) })
+	args := []string{"train", "--data", "sample", "--limit-train", "64", "--limit-test", "20", "--batch", "32", "--epochs", "4", "--threads", "1", "--out"}
+	run := filepath.Join(disk, "run")
+	refused(t, with(args, run), filepath.Join(run, "checkpoints", "checkpoint-000000004.safetensors"), "no space left on device", "earlier ones are untouched")
+	found, err := filepath.Glob(filepath.Join(run, "checkpoints", "*.safetensors"))
+	require.NoError(t, err)
+	require.Len(t, found, 3, "two and the best")
+	left, err := filepath.Glob(filepath.Join(run, "checkpoints", ".*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	refused(t, []string{"train", "--resume", "--out", run}, "no space left on device")
+	ok(t, "eval", "--run", run, "--limit-test", "10")
+
+	require.NoError(t, unix.Mount("tmpfs", disk, "tmpfs", unix.MS_REMOUNT, "size=90m"))
+	ok(t, "train", "--resume", "--out", run)
+	whole := filepath.Join(t.TempDir(), "run")
+	ok(t, with(args, whole)...)
+	requireSameRun(t, whole, run)
+
+	// A disk that is full from the start.
+	require.NoError(t, os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 60<<20), 0o644))
+	require.NoError(t, unix.Mount("tmpfs", disk, "tmpfs", unix.MS_REMOUNT, "size=78m"))
+	_ = os.WriteFile(filepath.Join(disk, "more"), make([]byte, 90<<20), 0o644) // fills the rest
+	another := filepath.Join(disk, "another")
+	refused(t, with(args, another), "no space left on device", another)
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// terminal opens a pseudo-terminal: what is written to tty can be read from the other end.
+func terminal(t *testing.T) (other, tty *os.File) {
+	t.Helper()
+	other, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudo-terminals here: %v", err)
+	}
+	t.Cleanup(func() { other.Close() })
+	require.NoError(t, unix.IoctlSetPointerInt(int(other.Fd()), unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetInt(int(other.Fd()), unix.TIOCGPTN)
+	require.NoError(t, err)
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudo-terminals here: %v", err)
+	}
+	require.NoError(t, unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 25, Col: 150}))
+	return other, tty
+}
+
+func TestBarOnATerminal(t *testing.T) {
+	other, tty := terminal(t)
+	run := filepath.Join(t.TempDir(), "run")
+	cmd := start(t, tty, tty, "train", "--data", "sample", "--limit-train", "1500", "--limit-test", "400", "--epochs", "2", "--batch", "8", "--threads", "1", "--out", run)
+	require.NoError(t, tty.Close())
+	shown, _ := io.ReadAll(other) // ends with EIO when the process does
+	require.NoError(t, cmd.Wait(), "%s", shown)
+	require.Regexp(t, `epoch 1/2 +\d+/188 \[[=>-]+\] +loss [0-9.]+  top-1 [0-9.]+%  top-5 [0-9.]+%  \d+ images/s  ETA \d+s`, string(shown))
+	require.Regexp(t, `epoch 2/2  loss [0-9.]+ .*\|  val loss`, string(shown))
+	require.Contains(t, string(shown), "done: ")
+	require.True(t, bytes.HasSuffix(bytes.TrimSpace(shown), []byte("IMAGE...")), "the bar is gone at the end")
+}
+
+// TestTerminalThatGoesAway closes the window of a run.
+func TestTerminalThatGoesAway(t *testing.T) {
+	other, tty := terminal(t)
+	run := filepath.Join(t.TempDir(), "run")
+	cmd := start(t, tty, tty, "train", "--data", "sample", "--limit-train", "640", "--limit-test", "50", "--epochs", "4", "--out", run)
+	require.NoError(t, tty.Close())
+	await(t, "the first checkpoint", func() bool { return exists(filepath.Join(run, "checkpoints", "checkpoint-*")) })
+	require.NoError(t, other.Close())
+	require.NoError(t, cmd.Wait(), "without a hang-up signal it goes on")
+	require.NotEmpty(t, lastCheckpoint(t, run))
+}

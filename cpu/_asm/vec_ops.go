@@ -1,0 +1,247 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// emitVec emits every primitive for one instruction set.
+func emitVec(s *simd) {
+	s.binary("add", "dst = a + b", func(a, b reg.VecVirtual) { s.VADDPS(b, a, a) })
+	s.binary("mul", "dst = a·b", func(a, b reg.VecVirtual) { s.VMULPS(b, a, a) })
+	s.binaryZero("addReLU", "dst = max(a + b, 0)", func(a, b, zero reg.VecVirtual) {
+		s.VADDPS(b, a, a)
+		s.max0(a, zero)
+	})
+	s.reluGrad()
+	s.relu()
+	s.scaled()
+	s.optimizers()
+	s.rows()
+	s.columns()
+	s.dot()
+}
+
+func (s *simd) binary(name, doc string, f func(a, b reg.VecVirtual)) {
+	s.function(name, "func(dst, a, b *float32, n uintptr)", "computes "+doc+" over n elements.")
+	dst, a, b, n := s.gp("dst"), s.gp("a"), s.gp("b"), s.gp("n")
+	s.elements(n, func(p place) {
+		x, y := s.load(p.of(a), p.masked), s.load(p.of(b), p.masked)
+		f(x, y)
+		s.store(x, p.of(dst), p.masked)
+	})
+	s.done()
+}
+
+func (s *simd) binaryZero(name, doc string, f func(a, b, zero reg.VecVirtual)) {
+	s.function(name, "func(dst, a, b *float32, n uintptr)", "computes "+doc+" over n elements.")
+	dst, a, b, n := s.gp("dst"), s.gp("a"), s.gp("b"), s.gp("n")
+	zero := s.zero()
+	s.elements(n, func(p place) {
+		x, y := s.load(p.of(a), p.masked), s.load(p.of(b), p.masked)
+		f(x, y, zero)
+		s.store(x, p.of(dst), p.masked)
+	})
+	s.done()
+}
+
+func (s *simd) reluGrad() {
+	const greater = 0x1e // ordered, quiet
+	s.function("reluGrad", "func(dst, y, dy *float32, n uintptr)", "computes dst = dy where y > 0, else 0, over n elements.")
+	dst, y, dy, n := s.gp("dst"), s.gp("y"), s.gp("dy"), s.gp("n")
+	zero := s.zero()
+	s.elements(n, func(p place) {
+		a, b := s.load(p.of(y), p.masked), s.load(p.of(dy), p.masked)
+		if s.suffix == "AVX512" {
+			k := s.K()
+			s.VCMPPS(operand.U8(greater), zero, a, k)
+			s.VMOVAPS_Z(b, k, b)
+		} else {
+			s.VCMPPS(operand.U8(greater), zero, a, a)
+			s.VANDPS(a, b, b)
+		}
+		s.store(b, p.of(dst), p.masked)
+	})
+	s.done()
+}
+
+func (s *simd) relu() {
+	s.function("relu", "func(dst, x *float32, n uintptr)", "computes dst = max(x, 0) over n elements.")
+	dst, x, n := s.gp("dst"), s.gp("x"), s.gp("n")
+	zero := s.zero()
+	s.elements(n, func(p place) {
+		v := s.load(p.of(x), p.masked)
+		s.max0(v, zero)
+		s.store(v, p.of(dst), p.masked)
+	})
+	s.done()
+}
+
+func (s *simd) scaled() {
+	for _, accumulate := range []bool{false, true} {
+		name, doc := "scale", "computes dst = a·x over n elements."
+		if accumulate {
+			name, doc = "axpy", "computes dst += a·x over n elements."
+		}
+		s.function(name, "func(dst, x *float32, n uintptr, a float32)", doc)
+		dst, x, n := s.gp("dst"), s.gp("x"), s.gp("n")
+		a := s.scalar("a")
+		s.elements(n, func(p place) {
+			v := s.load(p.of(x), p.masked)
+			if accumulate {
+				old := s.load(p.of(dst), p.masked)
+				s.VFMADD213PS(old, a, v)
+			} else {
+				s.VMULPS(a, v, v)
+			}
+			s.store(v, p.of(dst), p.masked)
+		})
+		s.done()
+	}
+}
+
+func (s *simd) optimizers() {
+	for _, nesterov := range []bool{false, true} {
+		name, doc := "momentum", "computes v = mu·v - lr·g; w += v over n elements."
+		if nesterov {
+			name, doc = "nesterov", "computes v = mu·v - lr·g; w += mu·v - lr·g over n elements."
+		}
+		s.function(name, "func(w, v, grad *float32, n uintptr, lr, mu float32)", doc)
+		w, v, g, n := s.gp("w"), s.gp("v"), s.gp("grad"), s.gp("n")
+		lr, mu := s.scalar("lr"), s.scalar("mu")
+		s.elements(n, func(p place) {
+			step, vel, x := s.load(p.of(g), p.masked), s.load(p.of(v), p.masked), s.load(p.of(w), p.masked)
+			s.VMULPS(lr, step, step)
+			s.VFMSUB213PS(step, mu, vel)
+			s.store(vel, p.of(v), p.masked)
+			if nesterov {
+				s.VFMSUB213PS(step, mu, vel)
+			}
+			s.VADDPS(vel, x, x)
+			s.store(x, p.of(w), p.masked)
+		})
+		s.done()
+	}
+	s.function("adam", "func(w, m, v, grad *float32, n uintptr, lr, c1, c2, eps float32)",
+		"computes m += c1·(g-m); v += c2·(g²-v); w -= lr·m/(√v+eps) over n elements.")
+	w, m, v, g, n := s.gp("w"), s.gp("m"), s.gp("v"), s.gp("grad"), s.gp("n")
+	lr, c1, c2, eps := s.scalar("lr"), s.scalar("c1"), s.scalar("c2"), s.scalar("eps")
+	s.elements(n, func(p place) {
+		grad, first, second := s.load(p.of(g), p.masked), s.load(p.of(m), p.masked), s.load(p.of(v), p.masked)
+		diff := s.vec()
+		s.VSUBPS(first, grad, diff)
+		s.VFMADD231PS(diff, c1, first)
+		s.VMULPS(grad, grad, grad)
+		s.VSUBPS(second, grad, grad)
+		s.VFMADD231PS(grad, c2, second)
+		s.store(first, p.of(m), p.masked)
+		s.store(second, p.of(v), p.masked)
+		s.VSQRTPS(second, second)
+		s.VADDPS(eps, second, second)
+		s.VMULPS(lr, first, first)
+		s.VDIVPS(second, first, first)
+		x := s.load(p.of(w), p.masked)
+		s.VSUBPS(first, x, x)
+		s.store(x, p.of(w), p.masked)
+	})
+	s.done()
+}
+
+// eachRow emits a loop over rows of c channels. moving are the pointers that go
+// on by a row; the others are one row of channels.
+func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(p place)) {
+	full, rest, stride, i := s.GP64(), s.GP64(), s.GP64(), s.GP64()
+	s.MOVQ(c, rest)
+	s.ANDQ(operand.U8(s.lanes-1), rest)
+	s.MOVQ(c, full)
+	s.SUBQ(rest, full)
+	s.MOVQ(c, stride)
+	s.SHLQ(operand.U8(2), stride)
+	s.setMask(rest)
+	s.Label("row")
+	s.XORQ(i, i)
+	s.CMPQ(i, full)
+	s.JE(operand.LabelRef("tail"))
+	s.Label("loop")
+	body(place{i, 0, false})
+	s.ADDQ(operand.U8(s.lanes), i)
+	s.CMPQ(i, full)
+	s.JL(operand.LabelRef("loop"))
+	s.Label("tail")
+	s.TESTQ(rest, rest)
+	s.JZ(operand.LabelRef("next"))
+	body(place{i, 0, true})
+	s.Label("next")
+	for _, p := range moving {
+		s.ADDQ(stride, p)
+	}
+	s.DECQ(rows)
+	s.JNZ(operand.LabelRef("row"))
+}
+
+func (s *simd) rows() {
+	for _, residual := range []bool{false, true} {
+		for _, relu := range []bool{false, true} {
+			name, doc := "scaleShift", "x·scale + shift"
+			if residual {
+				name, doc = name+"Add", doc+" + z"
+			}
+			if relu {
+				name, doc = name+"ReLU", "max("+doc+", 0)"
+			}
+			s.function(name, "func(dst, x, z, scale, shift *float32, rows, c uintptr)",
+				"computes dst = "+doc+" over rows (at least 1) of c channels.")
+			dst, x, scale, shift := s.gp("dst"), s.gp("x"), s.gp("scale"), s.gp("shift")
+			rows, c := s.gp("rows"), s.gp("c")
+			moving := []reg.GPVirtual{dst, x}
+			var z reg.GPVirtual
+			if residual {
+				z = s.gp("z")
+				moving = append(moving, z)
+			}
+			zero := s.zero()
+			s.eachRow(rows, c, moving, func(p place) {
+				v, a, b := s.load(p.of(x), p.masked), s.load(p.of(scale), p.masked), s.load(p.of(shift), p.masked)
+				s.VFMADD213PS(b, a, v)
+				if residual {
+					s.VADDPS(s.load(p.of(z), p.masked), v, v)
+				}
+				if relu {
+					s.max0(v, zero)
+				}
+				s.store(v, p.of(dst), p.masked)
+			})
+			s.done()
+		}
+	}
+	s.function("normGrad", "func(dx, dy, x, a, b, d *float32, rows, c uintptr)",
+		"computes dx = a·dy + b·x + d over rows (at least 1) of c channels; a, b and d have one value a channel.")
+	dx, dy, x, a, b, d := s.gp("dx"), s.gp("dy"), s.gp("x"), s.gp("a"), s.gp("b"), s.gp("d")
+	s.eachRow(s.gp("rows"), s.gp("c"), []reg.GPVirtual{dx, dy, x}, func(p place) {
+		v, fa := s.load(p.of(dy), p.masked), s.load(p.of(a), p.masked)
+		w, fb := s.load(p.of(x), p.masked), s.load(p.of(b), p.masked)
+		s.VFMADD213PS(s.load(p.of(d), p.masked), fb, w)
+		s.VFMADD213PS(w, fa, v)
+		s.store(v, p.of(dx), p.masked)
+	})
+	s.done()
+}
+
+func (s *simd) dot() {
+	s.function("dot", "func(out, x, y *float32, n uintptr)",
+		"adds the products of n elements up in four vectors by turns and stores their sum, a vector, to out.")
+	out, x, y, n := s.gp("out"), s.gp("x"), s.gp("y"), s.gp("n")
+	var acc [4]reg.VecVirtual
+	for i := range acc {
+		acc[i] = s.zero()
+	}
+	s.elements(n, func(p place) {
+		a, b := s.load(p.of(x), p.masked), s.load(p.of(y), p.masked)
+		s.VFMADD231PS(a, b, acc[p.disp/(4*s.lanes)])
+	})
+	s.VADDPS(acc[1], acc[0], acc[0])
+	s.VADDPS(acc[3], acc[2], acc[2])
+	s.VADDPS(acc[2], acc[0], acc[0])
+	s.VMOVUPS(acc[0], at(out, 0))
+	s.done()
+}

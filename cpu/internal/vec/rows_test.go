@@ -1,0 +1,102 @@
+package vec
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// shapes are rows and channels.
+func shapes() [][2]int {
+	all := [][2]int{{0, 5}, {3, 0}, {200, 3}, {50, 16}, {40, 64}, {7, 200}, {33, 100}}
+	for c := 1; c < 70; c++ {
+		all = append(all, [2]int{1 + c%5, c})
+	}
+	return all
+}
+
+func TestRows(t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		for _, s := range shapes() {
+			rows, c := s[0], s[1]
+			g := func(n int) []float32 { x, _ := guarded(t, random(rng, n)); return x }
+			x, z, dy, scale, shift, d := g(rows*c), g(rows*c), g(rows*c), g(c), g(c), g(c)
+			dst, check := guarded(t, make([]float32, rows*c))
+			each := func(name string, f func(i, j int) (want, size float64)) {
+				t.Helper()
+				check()
+				for i := range dst {
+					want, size := f(i, i%c)
+					near(t, fmt.Sprintf("%s %v at %d", name, s, i), want, size, dst[i])
+				}
+			}
+			for _, act := range []bool{false, true} {
+				for _, res := range [][]float32{nil, z} {
+					o.ScaleShift(dst, x, res, scale, shift, rows, act)
+					each("ScaleShift", func(i, j int) (float64, float64) {
+						p := float64(x[i]) * float64(scale[j])
+						want, size := p+float64(shift[j]), math.Abs(p)+math.Abs(float64(shift[j]))
+						if res != nil {
+							want, size = want+float64(z[i]), size+math.Abs(float64(z[i]))
+						}
+						if act {
+							want = relu(want)
+						}
+						return want, size
+					})
+				}
+			}
+			o.NormGrad(dst, dy, x, scale, shift, d, rows)
+			each("NormGrad", func(i, j int) (float64, float64) {
+				terms := []float64{float64(scale[j]) * float64(dy[i]), float64(shift[j]) * float64(x[i]), float64(d[j])}
+				return terms[0] + terms[1] + terms[2], sumAbs(terms)
+			})
+		}
+	})
+}
+
+func TestColumnSums(t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops) {
+		rng := rand.New(rand.NewPCG(5, 6))
+		for _, s := range shapes() {
+			rows, c := s[0], s[1]
+			g := func(n int) []float32 { x, _ := guarded(t, random(rng, n)); return x }
+			x, dy, mean, rstd := g(rows*c), g(rows*c), g(c), g(c)
+			start := random(rng, 2*c)
+			a, checkA := guarded(t, start[:c])
+			b, checkB := guarded(t, start[c:])
+			// term returns what a row adds to a and to b.
+			each := func(name string, term func(i, j int) (float64, float64)) {
+				t.Helper()
+				checkA()
+				checkB()
+				for j := range c {
+					sa, sb := float64(start[j]), float64(start[c+j])
+					za, zb := math.Abs(sa), math.Abs(sb)
+					for i := j; i < rows*c; i += c {
+						ta, tb := term(i, j)
+						sa, sb, za, zb = sa+ta, sb+tb, za+math.Abs(ta), zb+math.Abs(tb)
+					}
+					n := 2 + math.Sqrt(float64(rows))
+					near(t, fmt.Sprintf("%s %v first sum of %d", name, s, j), sa, n*(za+1), a[j])
+					near(t, fmt.Sprintf("%s %v second sum of %d", name, s, j), sb, n*(zb+4), b[j])
+				}
+				copy(a, start[:c])
+				copy(b, start[c:])
+			}
+			o.ColSum(a, x, rows)
+			each("ColSum", func(i, _ int) (float64, float64) { return float64(x[i]), 0 })
+			o.ColMoments(a, b, x, mean, rows)
+			each("ColMoments", func(i, j int) (float64, float64) {
+				v := float64(x[i]) - float64(mean[j])
+				return v, v * v
+			})
+			o.ColNormGrad(a, b, dy, x, mean, rstd, rows)
+			each("ColNormGrad", func(i, j int) (float64, float64) {
+				return float64(dy[i]), float64(dy[i]) * (float64(x[i]) - float64(mean[j])) * float64(rstd[j])
+			})
+		}
+	})
+}

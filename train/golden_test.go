@@ -1,0 +1,90 @@
+package train_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/arch"
+	"github.com/stheno-ml/stheno/internal/numtest"
+	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// TestLossesAreThoseOfKerasAndPyTorch trains the three nets for 20 steps from given weights on given batches. The golden
+// losses are of a run in float64; the tolerance of a step is eight times the worst distance that Keras's and PyTorch's
+// float32 runs keep from it up to that step (at least 1e-5), as scripts/golden/README.md tells. VGG-16 magnifies
+// rounding from step to step, so its tolerance grows to 1 %: its first five losses, good to about 1e-5, are the proof
+// of its gradients.
+func TestLossesAreThoseOfKerasAndPyTorch(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		arch arch.Architecture
+		long bool
+	}{
+		{"simplecnn", arch.SimpleCNN{}, false},
+		{"resnet50", arch.ResNet50{NoL2: true}, true},
+		{"resnet50_l2", arch.ResNet50{}, true},
+		{"vgg16", arch.VGG16{}, true},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			if c.long && testing.Short() {
+				t.Skip("20 steps of a large net")
+			}
+			golden := numtest.LoadNetRun(t, "testdata/golden/"+c.file+".json")
+			m, err := c.arch.Model()
+			require.NoError(t, err)
+			setWeights(t, m, golden)
+			opt := train.SGD{Momentum: golden.Momentum}
+			s, err := train.NewTrainStep(engine(t, 0), m, opt, train.NewSlots(m, opt), golden.Batch, 1)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, s.Close()) }()
+			begin := time.Now()
+			worst := 0.0
+			for i, want := range golden.Losses {
+				r, err := s.Run(golden.Images(i), golden.Labels(i), golden.LearningRate, i)
+				require.NoError(t, err)
+				// A loss includes the penalty; what matters is the error beside the cross-entropy.
+				off := math.Abs(r.Loss-want-golden.Penalties[i]) / want
+				worst = max(worst, off/golden.Tolerance[i])
+				require.LessOrEqual(t, off, golden.Tolerance[i], "step %d: loss %v, golden %v + %v", i, r.Loss, want, golden.Penalties[i])
+			}
+			t.Logf("%d steps in %v; at worst %.2f of the tolerance", golden.Steps, time.Since(begin).Round(time.Millisecond), worst)
+			requireFinalWeights(t, m, golden)
+		})
+	}
+}
+
+// setWeights gives a model the golden run's weights, which must be all of the model's, in Keras's order.
+func setWeights(t *testing.T, m *nn.Model, golden *numtest.NetRun) {
+	t.Helper()
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	require.Len(t, golden.Weights, len(m.Weights()))
+	for i, w := range m.Weights() {
+		g := golden.Weights[i]
+		require.Equal(t, g.Name, w.Name)
+		require.EqualValues(t, g.Shape, w.Shape)
+		copy(w.Value.Data().([]float32), g.Initial(golden.Seed))
+	}
+}
+
+// requireFinalWeights compares sums and norms of all weights and running averages after the last step. Weights drift far
+// less than losses do, which see their product: a hundredth of the loss's tolerance, and 1e-5, is several times what is seen.
+func requireFinalWeights(t *testing.T, m *nn.Model, golden *numtest.NetRun) {
+	t.Helper()
+	tolerance := max(1e-5, golden.Tolerance[golden.Steps-1]/100)
+	for i, w := range m.Weights() {
+		g := golden.Weights[i]
+		sum, squares := 0.0, 0.0
+		for _, v := range w.Value.Data().([]float32) {
+			sum += float64(v)
+			squares += float64(v) * float64(v)
+		}
+		require.InDelta(t, g.Norm, math.Sqrt(squares), tolerance*g.Norm, "norm of %s", g.Name)
+		// A sum of n numbers of this norm is at most √n times the norm.
+		require.InDelta(t, g.Sum, sum, tolerance*math.Sqrt(float64(w.Value.DataSize()))*g.Norm, "sum of %s", g.Name)
+	}
+}

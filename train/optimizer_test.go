@@ -1,0 +1,56 @@
+package train_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/numtest"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// TestOptimizersAreThoseOfKerasAndPyTorch runs five steps of every optimizer on given gradients.
+func TestOptimizersAreThoseOfKerasAndPyTorch(t *testing.T) {
+	golden := numtest.LoadGolden(t, "testdata/golden/optimizers.json")
+	for name, opt := range map[string]train.Optimizer{
+		"sgd":                 train.SGD{},
+		"sgd_momentum":        train.SGD{Momentum: 0.9},
+		"sgd_nesterov":        train.SGD{Momentum: 0.9, Nesterov: true},
+		"sgd_weight_decay":    train.SGD{Momentum: 0.9, WeightDecay: 0.05},
+		"adam":                train.Adam{},
+		"adam_tiny_gradients": train.Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := golden.Case(t, name)
+			w0, grads, want := c.Tensor("w0").Float32(), c.Tensor("g").Float32(), c.Tensor("w")
+			n := len(w0)
+			g := gorgonia.NewGraph()
+			vector := func(name string, values []float32) *gorgonia.Node {
+				return gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(n), gorgonia.WithName(name),
+					gorgonia.WithValue(tensor.New(tensor.WithShape(n), tensor.WithBacking(values))))
+			}
+			rate, step := gorgonia.NewF32(float32(c.Float("learning_rate"))), gorgonia.NewI(0)
+			lr := gorgonia.NewScalar(g, tensor.Float32, gorgonia.WithName("lr"), gorgonia.WithValue(rate))
+			count := gorgonia.NewScalar(g, tensor.Int, gorgonia.WithName("t"), gorgonia.WithValue(step))
+			gradient := make([]float32, n)
+			var slots []*gorgonia.Node
+			for _, slot := range opt.Slots() {
+				slots = append(slots, vector(slot, make([]float32, n)))
+			}
+			updates, err := opt.Updates(vector("w", w0), vector("g", gradient), lr, count, slots)
+			require.NoError(t, err)
+			m, err := graph.Compile(g, graph.WithEngine(engine(t, 1)), graph.WithUpdates(updates...))
+			require.NoError(t, err)
+			defer func() { require.NoError(t, m.Close()) }()
+			for i := range 5 {
+				copy(gradient, grads[i*n:])
+				*step = gorgonia.I(i + 1)
+				require.NoError(t, m.RunAll())
+				numtest.AssertClose(t, want.Data[i*n:(i+1)*n], w0, numtest.GoldenTol(tensor.Float32, numtest.Reduction), "weights")
+			}
+		})
+	}
+}
