@@ -44,8 +44,11 @@ func Apply(o Op, children ...*gorgonia.Node) (*gorgonia.Node, error) {
 	if r, ok := o.(rankKeeper); ok {
 		r.setRanks(in, out)
 	}
-	// Gorgonia keeps the slice as the edges of its graph; a caller may reuse hers.
-	own := append([]*gorgonia.Node(nil), children...)
+	children, err = adopt(o, children)
+	if err != nil {
+		return nil, err
+	}
+	own := append([]*gorgonia.Node(nil), children...) // Gorgonia keeps the slice as the edges of its graph
 	for salt := uint32(0); salt < maxSalt; salt++ {
 		o.setSalt(salt)
 		n, err := gorgonia.ApplyOp(o, own...)
@@ -57,6 +60,31 @@ func Apply(o Op, children ...*gorgonia.Node) (*gorgonia.Node, error) {
 		}
 	}
 	return nil, fmt.Errorf("op: %s: the graph keeps merging this node with unrelated ones (%d salts tried)", o.Kind(), maxSalt)
+}
+
+// adopt returns the children with those constants that are in no graph yet (gorgonia.NewConstant) put into the graph of
+// the others, where Gorgonia keeps a copy. It finds constants by their printed name, under which a float32 1 and a
+// float64 1 are the same; the copy is compared with what was asked for.
+func adopt(o Op, children []*gorgonia.Node) ([]*gorgonia.Node, error) {
+	var g *gorgonia.ExprGraph
+	for _, c := range children {
+		if c.Graph() != nil {
+			g = c.Graph()
+		}
+	}
+	own := append([]*gorgonia.Node(nil), children...)
+	for i, c := range own {
+		if g == nil || c.Graph() != nil || c.Op() == nil {
+			continue
+		}
+		kept := g.AddNode(c)
+		if kept.Type() != c.Type() || !gorgonia.ValueEq(kept.Value(), c.Value()) {
+			return nil, fmt.Errorf("op: %s: input %d, constant %q, has the name of another constant of the graph; feed it as a named input instead",
+				o.Kind(), i, c.Name())
+		}
+		own[i] = kept
+	}
+	return own, nil
 }
 
 // inputShapes returns the shapes of children, which must be known.

@@ -67,8 +67,11 @@ func AsArray(v gorgonia.Value) (Array, error) {
 		return Array{tensor.ScalarShape(), []int{int(*v)}}, nil
 	case *tensor.Dense:
 		d := v
-		if d.RequiresIterator() || d.IsMasked() || !d.DataOrder().IsRowMajor() || !d.DataOrder().IsContiguous() {
+		if d.RequiresIterator() || d.IsMasked() || !d.DataOrder().IsContiguous() {
 			d = d.Materialize().(*tensor.Dense)
+		}
+		if !d.DataOrder().IsRowMajor() { // which Materialize leaves as it is
+			return Array{}, fmt.Errorf("op: the tensor of shape %v is column-major; make it with the default, row-major order", d.Shape())
 		}
 		return denseArray(d)
 	case nil:
