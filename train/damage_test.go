@@ -47,7 +47,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	require.GreaterOrEqual(t, len(w.notes), 2)
 	require.Contains(t, w.notes[0], found[2])
 	require.Contains(t, w.notes[1], found[1])
-	require.Equal(t, want, outcomeOf(t, whole.Out), "the epochs after the sound checkpoint are trained again")
+	requireOutcome(t, want, whole.Out) // the epochs after the sound checkpoint are trained again
 
 	all, err := filepath.Glob(filepath.Join(whole.Out, train.CheckpointDir, "*.safetensors"))
 	require.NoError(t, err)
@@ -146,7 +146,7 @@ func TestKilledBeforeTheFirstCheckpoint(t *testing.T) {
 		w, err := run(t, resumed(t, whole), nil)
 		require.NoError(t, err)
 		require.Contains(t, strings.Join(w.notes, "\n"), "begins again")
-		require.Equal(t, want, outcomeOf(t, whole.Out))
+		requireOutcome(t, want, whole.Out)
 	}
 	require.NoFileExists(t, torn)
 }

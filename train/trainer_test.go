@@ -3,6 +3,7 @@ package train_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,6 +11,7 @@ import (
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/train"
+	"github.com/stheno-ml/stheno/weights"
 )
 
 // watcher is an observer that keeps what it is told and calls step, if there is one.
@@ -129,4 +131,23 @@ func TestARunNeedsImages(t *testing.T) {
 		_, err = train.New(small(t), split, e, &watcher{})
 		require.ErrorContains(t, err, "training and test images")
 	}
+}
+
+// TestTheScheduleIsFollowed lowers the rate to next to nothing after the first epoch: the weights stand still from then on.
+func TestTheScheduleIsFollowed(t *testing.T) {
+	c := small(t)
+	c.Optimizer, c.Momentum, c.LR, c.Schedule = "sgd", 0, 0.1, "step:1:1e-30"
+	w, err := run(t, c, nil)
+	require.NoError(t, err)
+	require.Equal(t, w.rows[0].ValLoss, w.rows[1].ValLoss)
+	require.Equal(t, 0.1, w.rows[0].LearningRate)
+	require.InEpsilon(t, 1e-31, w.rows[2].LearningRate, 1e-9)
+	var kernels [][]float32
+	for _, path := range checkpoints(t, c.Out) {
+		saved, err := weights.LoadCheckpoint(path)
+		require.NoError(t, err)
+		kernels = append(kernels, saved.Section("model/conv2d/kernel")[0].Data.([]float32))
+	}
+	require.Len(t, kernels, 3)
+	require.True(t, slices.Equal(kernels[0], kernels[1]) && slices.Equal(kernels[0], kernels[2]))
 }

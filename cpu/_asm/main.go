@@ -2,8 +2,9 @@
 // declarations. It lives in a module of its own so that the generator's
 // dependencies stay out of the framework's go.mod.
 //
-// Run it through `go generate` in cpu/internal/gemm, or check.sh beside this
-// file, which proves that the committed files are what it prints.
+// Run it with `go run .` in this folder, or through `go generate` in the packages
+// written to. check.sh beside this file proves that the committed files are what
+// it prints.
 package main
 
 import (
@@ -35,6 +36,8 @@ var units = []unit{
 	{"gemm", "pack", gemmPack, strings.NewReplacer()},
 	{"vec", "vec_avx512", vecAVX512, strings.NewReplacer()},
 	{"vec", "vec_avx2", vecAVX2, strings.NewReplacer()},
+	{"kernel", "runs_avx512", runsAVX512, strings.NewReplacer()},
+	{"kernel", "runs_avx2", runsAVX2, strings.NewReplacer()},
 }
 
 func main() {

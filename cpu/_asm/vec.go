@@ -15,15 +15,21 @@ type simd struct {
 	wide   int // vectors a column sum keeps in registers
 	vec    func() reg.VecVirtual
 
-	mask reg.Register // of the tail, see setMask
+	mask  reg.Register // of the tail, see setMask
+	table operand.Mem  // of AVX2's masks
 }
 
-func vecAVX512(ctx *build.Context) {
-	emitVec(&simd{Context: ctx, suffix: "AVX512", lanes: 16, wide: 4, vec: ctx.ZMM})
+func vecAVX512(ctx *build.Context) { emitVec(avx512(ctx)) }
+
+func vecAVX2(ctx *build.Context) { emitVec(avx2(ctx)) }
+
+func avx512(ctx *build.Context) *simd {
+	return &simd{Context: ctx, suffix: "AVX512", lanes: 16, wide: 4, vec: ctx.ZMM}
 }
 
-func vecAVX2(ctx *build.Context) {
-	// Eight -1 and eight 0: the mask of n lanes begins 8-n in.
+// avx2 also emits the table that masks are read from: eight -1 and eight 0, where
+// the mask of n lanes begins 8-n in.
+func avx2(ctx *build.Context) *simd {
 	table := ctx.StaticGlobal("lanes")
 	ctx.DataAttributes(attr.RODATA | attr.NOPTR)
 	for i := range 16 {
@@ -33,13 +39,10 @@ func vecAVX2(ctx *build.Context) {
 		}
 		ctx.AddDatum(4*i, used)
 	}
-	lanesTable = table
-	emitVec(&simd{Context: ctx, suffix: "AVX2", lanes: 8, wide: 2, vec: ctx.YMM})
+	return &simd{Context: ctx, suffix: "AVX2", lanes: 8, wide: 2, vec: ctx.YMM, table: table}
 }
 
-var lanesTable operand.Mem
-
-// setMask makes the mask of the first n < lanes elements.
+// setMask makes the mask of the first n ≤ lanes elements.
 func (s *simd) setMask(n reg.GPVirtual) {
 	if s.suffix == "AVX512" {
 		bits, k := s.GP32(), s.K()
@@ -50,7 +53,7 @@ func (s *simd) setMask(n reg.GPVirtual) {
 		return
 	}
 	p, v := s.GP64(), s.vec()
-	s.LEAQ(lanesTable.Offset(32), p)
+	s.LEAQ(s.table.Offset(32), p)
 	neg := s.GP64()
 	s.MOVQ(n, neg)
 	s.NEGQ(neg)

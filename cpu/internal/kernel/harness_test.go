@@ -36,13 +36,7 @@ func withEnv(t *testing.T, f func(t *testing.T, e Env)) {
 }
 
 // useLevel switches the kernels of this package to another instruction set.
-func useLevel(l cpuid.Level) {
-	ops = vec.For(l)
-	fast = hasRuns && l >= cpuid.AVX512
-}
-
-// hasRuns says whether this build has assembly for runs.
-var hasRuns = fast
+func useLevel(l cpuid.Level) { ops = vec.For(l) }
 
 // inputs of a case: arrays of float32 (or labels), the same for every run.
 type inputs []op.Array

@@ -9,7 +9,7 @@ import (
 // reported where the engine is opened.
 var level, _ = cpuid.Default()
 
-// ops are the vector loops of that level. Tests put other levels' here.
+// ops are the vector loops of that level, which is also that of the loops over runs. Tests put other levels' here.
 var ops = vec.For(level)
 
 func relu(y, x []float32)                  { ops.ReLU(y, x) }

@@ -2,9 +2,6 @@
 
 package kernel
 
-// fast says whether assembly is used: there is none in this build.
-var fast = false
-
 // copyRuns copies count runs of n elements, ldd apart in dst and lds apart in src.
 func copyRuns(dst []float32, ldd int, src []float32, lds, count, n int) {
 	copyRunsGo(dst, ldd, src, lds, count, n)

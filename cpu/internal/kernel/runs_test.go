@@ -1,58 +1,66 @@
 package kernel
 
 import (
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
-// The assembly computes what its plain twins compute, bit for bit, and touches nothing outside the runs.
+// The assembly of every level computes what its plain twins compute, bit for bit, zeros' signs included, and touches
+// nothing outside the runs.
 func TestRunsTwins(t *testing.T) {
-	if !fast {
-		t.Log("no assembly on this machine or in this build: the twins are compared with themselves")
+	assembly := cpuid.Available()[1:]
+	if len(assembly) == 0 {
+		t.Skip("no assembly on this machine or in this build")
 	}
+	defer useLevel(level)
 	for n := range 70 {
 		for _, count := range []int{0, 1, 2, 7} {
-			ldx, ldy, ldl := n+3, n+1, n+2
-			fill := func(seed uint64, ld int) ([]float32, func(testing.TB)) {
-				s, check := numtest.Guarded(max((count-1)*ld+n, 0))
-				r := normal(seed, len(s)).Data.([]float32)
-				for i := range s {
-					s[i] = float32(int(2 * r[i])) // few values, so that maxima tie
-					if i%7 == int(seed) {
-						s[i] = nan32
-					}
+			useLevel(cpuid.Generic)
+			plain := runsOf(t, count, n)
+			for _, l := range assembly {
+				useLevel(l)
+				quick := runsOf(t, count, n)
+				for i := range plain {
+					require.True(t, sameBits(plain[i], quick[i]), "result %d, %d runs of %d, %v", i, count, n, l)
 				}
-				return s, check
-			}
-			run := func() (out [][]float32) {
-				x, c0 := fill(1, ldx)
-				y, c1 := fill(2, ldy)
-				left, c2 := fill(3, ldl)
-				d, c3 := fill(4, ldx)
-				copyRuns(y, ldy, x, ldx, count, n)
-				out = append(out, append([]float32(nil), y...))
-				z, c4 := fill(5, ldy)
-				maxRuns(y, ldy, z, ldy, count, n)
-				out = append(out, append([]float32(nil), y...))
-				routeRuns(d, x, ldx, left, y, ldy, ldl, count, n)
-				for _, c := range []func(testing.TB){c0, c1, c2, c3, c4} {
-					c(t)
-				}
-				return append(out, left, d)
-			}
-			quick := run()
-			keep := fast
-			fast = false
-			plain := run()
-			fast = keep
-			for i := range quick {
-				require.True(t, sameBits(plain[i], quick[i]), "result %d, %d runs of %d", i, count, n)
 			}
 		}
 	}
+}
+
+// runsOf applies all loops over runs to guarded memory, with a distance of its own for every array, and returns their
+// results.
+func runsOf(t testing.TB, count, n int) (out [][]float32) {
+	ldx, ldy, ldl := n+3, n+1, n+2
+	var checks []func(testing.TB)
+	fill := func(seed uint64, ld int) []float32 {
+		s, check := numtest.Guarded(max((count-1)*ld+n, 0))
+		checks = append(checks, check)
+		r := normal(seed, len(s)).Data.([]float32)
+		for i := range s {
+			s[i] = float32(math.Trunc(float64(2 * r[i]))) // few values, so that maxima tie, and zeros of both signs
+			if i%7 == int(seed) {
+				s[i] = nan32
+			}
+		}
+		return s
+	}
+	x, y, z, left, d := fill(1, ldx), fill(2, ldy), fill(5, ldy), fill(3, ldl), fill(4, ldx)
+	copyRuns(y, ldy, x, ldx, count, n)
+	out = append(out, slices.Clone(y))
+	maxRuns(y, ldy, z, ldy, count, n)
+	out = append(out, slices.Clone(y))
+	routeRuns(d, x, ldx, left, y, ldy, ldl, count, n)
+	for _, check := range checks {
+		check(t)
+	}
+	return append(out, left, d)
 }
 
 func TestCopyRuns(t *testing.T) {
