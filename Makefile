@@ -5,7 +5,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines of their own, tested under the race detector.
 CONCURRENT   = ./cpu/... ./data/... ./graph/... ./train/...
 
-.PHONY: check fmt vet staticcheck lattice test race purego cross generate bench
+.PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-peers
 
 check: fmt vet staticcheck lattice test purego cross generate race
 
@@ -31,7 +31,18 @@ cross:
 	GOOS=darwin GOARCH=arm64 $(GO) build ./...
 
 # The committed assembly is what its generator writes.
-generate: ; cpu/_asm/check.sh
+generate: ; GO=$(GO) cpu/_asm/check.sh
 
 # The time of whole training steps.
 bench: ; $(GO) test -run '^$$' -bench BenchmarkStep -benchtime 3s ./train
+
+# Ours, PyTorch and Keras in turn: see bench/peers/README.md.
+PYTHON_TORCH ?= python3
+PYTHON_KERAS ?= python3
+bench-peers:
+	@for round in 1 2 3; do \
+		$(GO) test -run '^$$' -bench 'BenchmarkStep/./batch/threads=2' -benchtime 5s ./train | grep images/s; \
+		$(PYTHON_TORCH) bench/peers/torch_train.py --seconds 5; \
+		$(PYTHON_TORCH) bench/peers/torch_train.py --seconds 5 --channels-last | sed 's/torch/torch channels-last/'; \
+		$(PYTHON_KERAS) bench/peers/keras_train.py --seconds 5; \
+	done

@@ -6,4 +6,5 @@
 // package graph/op. A program allocates at Build and never in Run.
 //
 // The environment variable STHENO_CPU (generic, avx2, avx512) lowers the instruction set, for tests and comparisons.
+// It is read when the program starts.
 package cpu

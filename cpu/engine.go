@@ -10,6 +10,7 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+	"github.com/stheno-ml/stheno/cpu/internal/kernel"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
@@ -46,11 +47,10 @@ func New(c Config) (*Engine, error) {
 	if c.Threads < 0 {
 		return nil, fmt.Errorf("cpu: %d threads; use 0 for one per core, or a positive number", c.Threads)
 	}
-	level, err := cpuid.Default()
-	if err != nil {
+	if _, err := cpuid.Default(); err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
-	return &Engine{pool: pool.New(c.Threads), gemm: gemm.New(level)}, nil
+	return &Engine{pool: pool.New(c.Threads), gemm: gemm.New(kernel.Level())}, nil
 }
 
 // Name is "cpu".

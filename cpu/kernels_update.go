@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"fmt"
+
 	"github.com/stheno-ml/stheno/cpu/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
@@ -65,12 +67,26 @@ func buildMomentumUpdate(b *builder, s *graph.Step) (step, error) {
 	}, err
 }
 
+// stepNumber returns the number of an optimizer's step, of which [op.AdamStep] says that it starts at 1: at 0, the bias
+// correction would divide by 0 and turn the weights into NaN.
+func (m *memory) stepNumber(id int) (int, error) {
+	t := m.count(id)
+	if t < 1 {
+		return 0, fmt.Errorf("step number is %d, want at least 1; count the step before the update", t)
+	}
+	return t, nil
+}
+
 func buildAdamStep(b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*op.AdamStep)
 	k, err := kernel.NewAdamStep(b.pool, s.Out[0].Len(), o.Beta1, o.Beta2, o.Epsilon)
 	y, in := s.Out[0].ID, idsOf(s.In)
 	return func(m *memory) error {
-		k.Run(m.f32[y], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]][0], m.count(in[4]))
+		t, err := m.stepNumber(in[4])
+		if err != nil {
+			return err
+		}
+		k.Run(m.f32[y], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]][0], t)
 		return nil
 	}, err
 }
@@ -80,8 +96,12 @@ func buildAdamUpdate(b *builder, s *graph.Step) (step, error) {
 	k, err := kernel.NewAdamUpdate(b.pool, s.Out[0].Len(), f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
 	out, in := operands(s)
 	return func(m *memory) error {
+		t, err := m.stepNumber(in[5])
+		if err != nil {
+			return err
+		}
 		k.Run(m.f32[out[0]], m.f32[out[1]], m.f32[out[2]], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]],
-			m.f32[in[4]][0], m.count(in[5]))
+			m.f32[in[4]][0], t)
 		return nil
 	}, err
 }

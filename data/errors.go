@@ -129,7 +129,7 @@ type CacheError struct {
 func (e *CacheError) Error() string {
 	s := fmt.Sprintf("cannot write %s: %v", e.Path, e.Err)
 	if isDiskFull(e.Err) {
-		return s + "; make room there, or name another folder with --data-dir"
+		return s + "; make room there, or fetch the set elsewhere and name its folder with --data-dir"
 	}
 	return s
 }

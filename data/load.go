@@ -33,9 +33,9 @@ func (f FileStatus) String() string {
 	}
 }
 
-// load reads the files of s from p. owned says that p is our cache, whose files were right once: a wrong digest is an
-// error there and a line through logf elsewhere (people do work on variants of a set). The files of another set under
-// this one's names are an error everywhere.
+// load reads the files of s from p. A wrong digest that is known for certain is an error, unless the caller works on a
+// variant of the set (Options.AllowModified). owned says that p is our cache, whose files were right once: there, and for
+// the files of another set under this one's names, it always is.
 func (s *setSpec) load(ctx context.Context, p *place, o *Options, owned bool) (*Split, error) {
 	b := s.builder(o.TestOnly)
 	var err error
@@ -61,6 +61,10 @@ func (s *setSpec) load(ctx context.Context, p *place, o *Options, owned bool) (*
 		}
 		if owned && f.firm {
 			e.Remedy = "this copy in the cache is damaged: delete the file to have it downloaded again"
+			return nil, e
+		}
+		if f.firm && !o.AllowModified {
+			e.Remedy = "the file is damaged or was changed: fetch it anew, or use it as it is with --allow-modified"
 			return nil, e
 		}
 		o.logf("%v; using the file as it is", e)

@@ -24,6 +24,9 @@ type Options struct {
 	Offline bool
 	// TestOnly leaves Split.Train nil and needs the files of the test set only.
 	TestOnly bool
+	// AllowModified accepts files whose content is not the published one, for people who work on variants of a set; a line
+	// through Logf says so. Files in the cache are never accepted modified.
+	AllowModified bool
 	// Mirrors are addresses tried before the authors' sites; a file's name is appended to each. Digests are checked
 	// all the same.
 	Mirrors []string
@@ -65,7 +68,7 @@ func (o *Options) cacheDir() (string, error) {
 //
 // Errors: *UnknownError for a name that is not known; *NotFoundError with every place tried when the set cannot be had;
 // *FormatError for a file that is damaged, truncated, of the wrong size or mislabelled, or a set that is incomplete
-// in Options.Dir; *DigestError for a damaged file in the cache; *CacheError for a full disk; ctx's error.
+// in Options.Dir; *DigestError for a file whose content is not the published one; *CacheError for a full disk; ctx's error.
 func Open(ctx context.Context, name string, o Options) (*Split, error) {
 	if err := Known(name); err != nil {
 		return nil, err

@@ -194,6 +194,13 @@ func TestDigests(t *testing.T) {
 	var lines []string
 	o := offline(t, dir)
 	o.Logf = func(f string, a ...any) { lines = append(lines, fmt.Sprintf(f, a...)) }
+	_, err := c.spec.open(bg, o)
+	_, ok := errors.AsType[*DigestError](err)
+	require.True(t, ok)
+	require.ErrorContains(t, err, "--allow-modified")
+	require.Empty(t, lines)
+
+	o.AllowModified = true
 	s, err := c.spec.open(bg, o)
 	require.NoError(t, err)
 	require.Len(t, lines, 1)

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // capture reads what outputs and updates need out of g: steps over values, in no particular order yet (order fixes
@@ -60,6 +61,7 @@ type capturer struct {
 	prog   *program
 	values map[*gorgonia.Node]*Value
 	rank   map[*gorgonia.Node]int
+	bytes  int // of all values so far
 }
 
 // value returns the value of a node, capturing all it depends on. It walks with a stack of its own: graphs of deep
@@ -114,6 +116,12 @@ func (c *capturer) node(n *gorgonia.Node, children []*gorgonia.Node) error {
 	if dt != tensor.Float32 && dt != tensor.Float64 && dt != tensor.Int {
 		return &CompileError{Stage: "capture", Node: n.Name(), Reason: fmt.Sprintf("element type %v is not supported", dt),
 			Remedy: "use float32 or float64 (int for labels and counters)"}
+	}
+	bytes, ok := shape.Bytes(n.Shape(), int(dt.Size()))
+	if c.bytes += bytes; !ok || c.bytes > shape.MaxBytes {
+		return &CompileError{Stage: "capture", Node: n.Name(),
+			Reason: fmt.Sprintf("no memory can hold its value of shape %s", shape.Format(n.Shape())),
+			Remedy: "check the sizes of the inputs, the batch first"}
 	}
 	v := c.prog.newValue(n.Name(), n.Shape().Clone(), dt, n)
 	c.values[n] = v

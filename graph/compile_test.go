@@ -174,3 +174,21 @@ func TestNull(t *testing.T) {
 	require.Equal(t, 3*4+3*4, m.Plan().PeakBytes())
 	require.NoError(t, m.Close())
 }
+
+// Sizes that no memory can hold, one by one or together, are an error and neither a panic nor a plan of few bytes.
+func TestImpossibleSizes(t *testing.T) {
+	for _, dims := range [][]int{{1 << 40, 1 << 40}, {1 << 32, 1 << 32}, {1 << 31, 1 << 31}, {1 << 30, 1 << 30}, {1 << 44}} {
+		b := enginetest.NewB(t, tensor.Float32)
+		y := gorgonia.NewTensor(b.G, b.Dt, len(dims), gorgonia.WithShape(dims...), gorgonia.WithName("x"))
+		for range 4 {
+			y = b.Apply(&op.Scale{Factor: 2}, y)
+		}
+		b.Want("y", 0, y)
+		var ce *graph.CompileError
+		_, err := graph.PlanFor(b.G, b.Options(graph.Null{})...)
+		require.ErrorAs(t, err, &ce, "%v", dims)
+		require.ErrorContains(t, err, "no memory can hold")
+		_, err = graph.Compile(b.G, b.Options(openCPU(t))...)
+		require.ErrorAs(t, err, &ce, "%v", dims)
+	}
+}

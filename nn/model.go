@@ -10,8 +10,8 @@ import (
 )
 
 // Model is a finished graph of layers between one input and one output, with its weights. It is made by
-// [Builder.Model], gets values by [Model.Initialize], and is turned into Gorgonia graphs by [Model.Build]. Reading a
-// Model from several goroutines is safe, Initialize and Build are not.
+// [Builder.Model], gets values by [Model.Initialize] or [Model.Allocate], and is turned into Gorgonia graphs by [Model.Build]. Reading a
+// Model from several goroutines is safe, Initialize, Allocate and Build are not.
 type Model struct {
 	name          string
 	format        DataFormat
@@ -158,7 +158,7 @@ func (m *Model) Weight(name string) (*Weight, error) {
 		Problem: fmt.Sprintf("has no weight %q%s", name, suggest.Phrase(name, names))}
 }
 
-// Dtype returns the element type that Initialize fixed, or ok = false before.
+// Dtype returns the element type that Initialize or Allocate fixed, or ok = false before.
 func (m *Model) Dtype() (dt tensor.Dtype, ok bool) {
 	for _, w := range m.weights {
 		if w.Value != nil {

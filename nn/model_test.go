@@ -158,3 +158,26 @@ func TestOwnLayer(t *testing.T) {
 	require.NoError(t, m.Initialize(1, tensor.Float64))
 	require.Equal(t, []float64{1, 4, 9}, predict(t, m, tensor.New(tensor.WithShape(1, 3), tensor.WithBacking([]float64{1, -2, 3})), false))
 }
+
+// TestAllocate says that Allocate leaves what there is, and that Initialize afterwards draws the same numbers.
+func TestAllocate(t *testing.T) {
+	drawn, m := tinyCNN(t, ChannelsLast), tinyCNN(t, ChannelsLast)
+	require.NoError(t, drawn.Initialize(1, tensor.Float32))
+	require.ErrorIs(t, m.Allocate(tensor.Int), ErrArgument)
+	require.NoError(t, m.Allocate(tensor.Float32))
+	for i, w := range m.Weights() {
+		require.Equal(t, make([]float32, w.Shape.TotalSize()), w.Value.Data(), w.Name)
+		require.NoError(t, w.Set(drawn.Weights()[i].Value))
+	}
+	require.NoError(t, m.Allocate(tensor.Float32))
+	for i, w := range m.Weights() {
+		require.Equal(t, drawn.Weights()[i].Value.Data(), w.Value.Data(), w.Name)
+	}
+	require.ErrorContains(t, m.Allocate(tensor.Float64), "use Clone")
+	again := tinyCNN(t, ChannelsLast)
+	require.NoError(t, again.Allocate(tensor.Float32))
+	require.NoError(t, again.Initialize(1, tensor.Float32))
+	for i, w := range again.Weights() {
+		require.Equal(t, drawn.Weights()[i].Value.Data(), w.Value.Data(), w.Name)
+	}
+}

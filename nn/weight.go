@@ -22,7 +22,7 @@ type Weight struct {
 	Initializer Initializer
 	// Regularizer is the weight's L2 penalty.
 	Regularizer L2
-	// Value holds the elements, row-major; nil until Model.Initialize. All graphs built from the model share this
+	// Value holds the elements, row-major; nil until Model.Initialize or Allocate. All graphs built from the model share this
 	// memory: training in one changes them all. To load other values, write into it with Set; a new Value is seen only
 	// by graphs that are built afterwards.
 	Value *tensor.Dense
@@ -33,7 +33,7 @@ type Weight struct {
 func (w *Weight) Set(src *tensor.Dense) error {
 	if w.Value == nil {
 		return &Error{Kind: ErrUninitialized, Class: "Weight", Layer: w.Name, Problem: "has no values to overwrite",
-			Remedy: "call Model.Initialize first"}
+			Remedy: "call Model.Initialize or Allocate first"}
 	}
 	if src == nil || !Shape(src.Shape()).equal(Shape(w.Shape)) {
 		got := "nil"
@@ -93,6 +93,21 @@ func newDense(dt tensor.Dtype, s tensor.Shape) (*tensor.Dense, error) {
 // fixes the weights' element type, tensor.Float32 or tensor.Float64. Called again, it writes into the same tensors, so
 // that graphs built before start afresh too; the type must then be the same (see [Model.Clone] for another).
 func (m *Model) Initialize(seed uint64, dt tensor.Dtype) error {
+	if err := m.Allocate(dt); err != nil {
+		return err
+	}
+	for _, w := range m.weights {
+		if err := fill(w.Value.Data(), w.Shape, w.Initializer, seed, w.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Allocate gives the weights that have no values yet zeros of element type dt, tensor.Float32 or tensor.Float64, and
+// leaves the others as they are: for values that are loaded, where drawing initial ones first would be time lost. Their
+// type must be the same (see [Model.Clone] for another).
+func (m *Model) Allocate(dt tensor.Dtype) error {
 	if dt != tensor.Float32 && dt != tensor.Float64 {
 		_, err := newDense(dt, tensor.Shape{1})
 		return err
@@ -111,9 +126,6 @@ func (m *Model) Initialize(seed uint64, dt tensor.Dtype) error {
 				return err
 			}
 			w.Value = v
-		}
-		if err := fill(w.Value.Data(), w.Shape, w.Initializer, seed, w.Name); err != nil {
-			return err
 		}
 	}
 	return nil

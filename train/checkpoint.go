@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -83,7 +84,7 @@ func (t *Trainer) resume() error {
 	found, err := weights.Latest(filepath.Join(t.cfg.Out, CheckpointDir))
 	if errors.Is(err, weights.ErrNoCheckpoint) && t.justBegun() {
 		t.observer.Note("the run ended before its first checkpoint; it begins again")
-		return nil
+		return t.model.Initialize(t.cfg.Seed, tensor.Float32)
 	}
 	if err != nil {
 		return fmt.Errorf("train: %s cannot be resumed: %w", t.cfg.Out, err)
@@ -105,17 +106,22 @@ func (t *Trainer) resume() error {
 // LoadModel makes the model of a checkpoint with its weights, for evaluation and prediction. It returns the
 // configuration of the run that made it as well.
 func LoadModel(path string) (*nn.Model, Config, error) {
-	var cfg Config
 	c, err := weights.LoadCheckpoint(path)
 	if err != nil {
-		return nil, cfg, err
+		return nil, Config{}, err
 	}
+	return modelOf(path, c)
+}
+
+// modelOf makes the model of a checkpoint that was read from path.
+func modelOf(path string, c *weights.Checkpoint) (*nn.Model, Config, error) {
+	var cfg Config
 	if err := json.Unmarshal(c.Run, &cfg); err != nil {
 		return nil, cfg, fmt.Errorf("train: %s: the run that made it is not described in a way this program knows: %w", path, err)
 	}
 	m, err := NewModel(cfg)
 	if err == nil {
-		err = m.Initialize(cfg.Seed, tensor.Float32)
+		err = m.Allocate(tensor.Float32)
 	}
 	if err == nil {
 		err = weights.Assign(modelTensors(m, ""), c.Section(modelPrefix))
@@ -124,4 +130,38 @@ func LoadModel(path string) (*nn.Model, Config, error) {
 		return nil, cfg, fmt.Errorf("train: %s: %w", path, err)
 	}
 	return m, cfg, nil
+}
+
+// LoadedRun is the model of a run.
+type LoadedRun struct {
+	Model  *nn.Model // with values
+	Config Config    // of the run that made it
+	Path   string    // the checkpoint that was read
+	// Skipped says why each better or newer checkpoint could not be used, usually as *weights.CorruptError; it should be
+	// shown to the user.
+	Skipped []error
+}
+
+// LoadRun makes the model of the run in folder dir, from its best checkpoint, or from the newest sound one where no epoch
+// is complete or the best cannot be read. A folder without a usable checkpoint is an error that wraps
+// weights.ErrNoCheckpoint.
+func LoadRun(dir string) (*LoadedRun, error) {
+	dir = filepath.Join(dir, CheckpointDir)
+	r := &LoadedRun{Path: filepath.Join(dir, weights.BestName)}
+	c, err := weights.LoadCheckpoint(r.Path)
+	if err != nil {
+		found, none := weights.Latest(dir)
+		if none != nil {
+			return nil, none // it says what is wrong with the best one too
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.Skipped = append(r.Skipped, err)
+		}
+		r.Skipped = append(r.Skipped, found.Skipped...)
+		r.Path, c = found.Path, found.Checkpoint
+	}
+	if r.Model, r.Config, err = modelOf(r.Path, c); err != nil {
+		return nil, err
+	}
+	return r, nil
 }

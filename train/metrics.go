@@ -45,8 +45,8 @@ func (m *Metrics) Top1() float64 { return float64(m.top1) / float64(m.examples) 
 // 0…1; NaN before the first batch.
 func (m *Metrics) Top5() float64 { return float64(m.top5) / float64(m.examples) }
 
-// metricsJSON is the form on disk. The sum is text because JSON has no NaN, which
-// a diverged run has, and a checkpoint of it must still be written.
+// metricsJSON is the form on disk. The sum is text, so that it keeps every bit
+// whatever program rewrites the JSON, and may be NaN, which JSON numbers cannot.
 type metricsJSON struct {
 	Examples int64  `json:"examples"`
 	LossSum  string `json:"loss_sum"`

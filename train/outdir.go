@@ -61,6 +61,21 @@ func NewOutDir(path string) (*OutDir, error) {
 	return d, nil
 }
 
+// CheckNewOutDir says early what NewOutDir would: a folder that holds files of a run gives a *RunExistsError, a path that
+// is no folder an error. It makes and locks nothing; a folder that is not there is fine.
+func CheckNewOutDir(path string) error {
+	found, err := runFiles(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("train: the output folder cannot be used: %w", err)
+	case len(found) > 0:
+		return &RunExistsError{path, found}
+	}
+	return nil
+}
+
 // ResumeOutDir locks the folder of a run that is to go on. A folder that is not
 // there or holds no files of a run is an error that says so. A folder in use
 // gives a *LockedError.

@@ -46,6 +46,7 @@ func TestOutDirRefusesToOverwrite(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(path, name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(path, name), nil, 0o644))
 		_, err := NewOutDir(path)
+		require.Equal(t, &RunExistsError{path, []string{filepath.FromSlash(name)}}, CheckNewOutDir(path))
 		var exists *RunExistsError
 		require.ErrorAs(t, err, &exists)
 		require.Equal(t, []string{filepath.FromSlash(name)}, exists.Found)
@@ -74,6 +75,10 @@ func TestOutDirNothingToResume(t *testing.T) {
 	require.ErrorContains(t, err, "is a file")
 	_, err = NewOutDir(file)
 	require.ErrorContains(t, err, file)
+	require.ErrorContains(t, CheckNewOutDir(file), file)
+	require.NoError(t, CheckNewOutDir(path))
+	require.NoError(t, CheckNewOutDir(filepath.Join(path, "none")))
+	require.NoDirExists(t, filepath.Join(path, "none"))
 }
 
 // gone starts and ends a process and returns its number.

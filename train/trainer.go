@@ -68,7 +68,7 @@ func (t *Trainer) prepare() (err error) {
 	if t.model, err = NewModel(t.cfg); err != nil {
 		return err
 	}
-	if err = t.model.Initialize(t.cfg.Seed, tensor.Float32); err != nil {
+	if err = t.values(); err != nil {
 		return err
 	}
 	t.slots = NewSlots(t.model, t.opt)
@@ -84,6 +84,14 @@ func (t *Trainer) prepare() (err error) {
 		return err
 	}
 	return t.openOut()
+}
+
+// values gives the weights memory, and a new run its first values; those of a resumed one come from its checkpoint.
+func (t *Trainer) values() error {
+	if t.cfg.Resume {
+		return t.model.Allocate(tensor.Float32)
+	}
+	return t.model.Initialize(t.cfg.Seed, tensor.Float32)
 }
 
 func (t *Trainer) loaders() (err error) {

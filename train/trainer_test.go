@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,10 +38,13 @@ func small(t *testing.T) train.Config {
 	return c
 }
 
+// sample is the built-in data set, unpacked once: runs only read it.
+var sample = sync.OnceValues(data.Sample)
+
 // run trains with c until it ends or stop, if not nil, says so after a step.
 func run(t *testing.T, c train.Config, stop func(train.Progress) bool) (*watcher, error) {
 	t.Helper()
-	split, err := data.Sample()
+	split, err := sample()
 	require.NoError(t, err)
 	e, err := cpu.New(cpu.Config{Threads: c.Threads})
 	require.NoError(t, err)

@@ -77,7 +77,8 @@ type Saved struct {
 }
 
 // Start creates the folder if need be, deletes temporary files that a killed
-// process left in it, and learns the metric of the best checkpoint that is there.
+// process left in it, and learns the metric of the best checkpoint that is there,
+// which it makes best.safetensors if the process was killed before it could.
 // It returns a line for whatever a person would want to know. Save calls Start if
 // nobody did.
 func (k *Keeper) Start() (notices []string, err error) {
@@ -108,7 +109,56 @@ func (k *Keeper) Start() (notices []string, err error) {
 		notices = append(notices, fmt.Sprintf("the best checkpoint will be replaced by the next one: %v", err))
 	}
 	k.started = true
-	return notices, nil
+	return append(notices, k.catchUp()...), nil
+}
+
+// catchUp makes best.safetensors the best of the numbered checkpoints if one beats it: the process was killed after
+// writing that one and before making it the best, and tidying would delete it in time.
+func (k *Keeper) catchUp() (notices []string) {
+	files, err := list(k.Dir)
+	if err != nil {
+		return nil // Save will say so
+	}
+	for _, f := range files {
+		path := filepath.Join(k.Dir, f.name)
+		if !better(metricOf(path), k.best, k.LowerIsBetter) {
+			continue
+		}
+		c, err := LoadCheckpoint(path)
+		if err != nil || c.Step != f.step {
+			continue // Latest says what is wrong with it
+		}
+		if err := k.setBest(path); err != nil {
+			notices = append(notices, fmt.Sprintf("%s could not be renewed: %v", BestName, err))
+			continue
+		}
+		k.best = c.Metric
+		notices = append(notices, fmt.Sprintf("%s is now %s, the best when an earlier run stopped", BestName, path))
+	}
+	return notices
+}
+
+// metricOf reads the metric of a checkpoint from its header alone, unverified; NaN when there is none.
+func metricOf(path string) float64 {
+	none := math.NaN()
+	in, err := os.Open(path)
+	if err != nil {
+		return none
+	}
+	defer in.Close() // read only
+	info, err := in.Stat()
+	if err != nil {
+		return none
+	}
+	h, err := readHeader(in, info.Size())
+	if err != nil {
+		return none
+	}
+	metric, err := strconv.ParseFloat(h.metadata["metric"], 64)
+	if err != nil {
+		return none
+	}
+	return metric
 }
 
 // Save writes c, with step and metric put into it, as checkpoint-<step>.safetensors

@@ -126,6 +126,47 @@ func TestKeeperBestBlocked(t *testing.T) {
 	require.Equal(t, "best checkpoint-000000003", ls(t, k.Dir))
 }
 
+// A process killed between writing the best checkpoint so far and making it best.safetensors loses neither: the next
+// one does that, before tidying deletes the numbered file.
+func TestKeeperKilledBeforeTheBest(t *testing.T) {
+	for _, had := range []string{"an older best", "none", "a damaged one"} {
+		k := &Keeper{Dir: t.TempDir()}
+		best := filepath.Join(k.Dir, BestName)
+		save(t, k, 1, 0.5)
+		older, err := os.ReadFile(best)
+		require.NoError(t, err)
+		save(t, k, 2, 0.9)
+		save(t, k, 3, math.NaN())
+		require.NoError(t, os.Remove(best))
+		switch had {
+		case "an older best":
+			require.NoError(t, os.WriteFile(best, older, 0o644))
+		case "a damaged one":
+			require.NoError(t, os.WriteFile(best, older[:len(older)-1], 0o644))
+		}
+		again := &Keeper{Dir: k.Dir, Keep: 1}
+		notices, err := again.Start()
+		require.NoError(t, err)
+		require.Contains(t, notices[len(notices)-1], "best.safetensors is now "+filepath.Join(k.Dir, CheckpointName(2)), had)
+		require.False(t, save(t, again, 4, 0.7).Best)
+		require.Equal(t, "best checkpoint-000000004", ls(t, k.Dir))
+		c, err := LoadCheckpoint(best)
+		require.NoError(t, err)
+		require.Equal(t, 0.9, c.Metric)
+	}
+	// A damaged numbered file is not made the best.
+	k := &Keeper{Dir: t.TempDir()}
+	save(t, k, 1, 0.5)
+	c := filepath.Join(k.Dir, CheckpointName(2))
+	save(t, k, 2, 0.4)
+	text, err := os.ReadFile(c)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(c, []byte(strings.Replace(string(text), `"metric":"0.4"`, `"metric":"0.9"`, 1)), 0o644))
+	notices, err := (&Keeper{Dir: k.Dir}).Start()
+	require.NoError(t, err)
+	require.Empty(t, notices)
+}
+
 func TestKeeperStartCleansUp(t *testing.T) {
 	k := &Keeper{Dir: t.TempDir()}
 	save(t, k, 1, 0.5)

@@ -55,13 +55,19 @@ func describeEngine(e graph.Engine) string {
 
 // source is where a command finds a data set.
 type source struct {
-	dir     string
-	offline bool
+	dir               string
+	offline, modified bool
 }
 
 func (s *source) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.dir, "data-dir", "", "folder or archive to look in before the cache folder")
+	s.otherFlags(f)
+}
+
+// otherFlags are those beside --data-dir.
+func (s *source) otherFlags(f *pflag.FlagSet) {
 	f.BoolVar(&s.offline, "offline", false, "do not use the network")
+	f.BoolVar(&s.modified, "allow-modified", false, "use data files in --data-dir even if their content is not the published one")
 }
 
 // options are those of package data; out shows downloads. A folder that does not exist is refused: with the cache and
@@ -72,7 +78,7 @@ func (s source) options(out *screen) (data.Options, error) {
 			return data.Options{}, fmt.Errorf("--data-dir: %w; name the folder or the archive of the data set", err)
 		}
 	}
-	return data.Options{Dir: s.dir, Offline: s.offline, Logf: out.Printf, Progress: out.Downloads()}, nil
+	return data.Options{Dir: s.dir, Offline: s.offline, AllowModified: s.modified, Logf: out.Printf, Progress: out.Downloads()}, nil
 }
 
 // imagesOf is the number of images used under a limit.

@@ -45,6 +45,7 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 			if err != nil {
 				return err
 			}
+			o.AllowModified = o.AllowModified || verb == "verify" // which lists what differs
 			s, err := data.Open(cmd.Context(), args[0], o)
 			if err != nil {
 				return err

@@ -61,6 +61,15 @@ func TestBadDataFiles(t *testing.T) {
 }
 
 // TestMNISTIsTooSmallForVGG trains nets on 28×28×1 images.
+// A changed pixel shows in the digest alone.
+func TestChangedDataFile(t *testing.T) {
+	dir := fakeCIFAR100(t, "test.bin", 10000, map[int64]byte{5000: 1})
+	run := trained(t)
+	eval := []string{"eval", "--run", run, "--data", "cifar100", "--data-dir", dir}
+	refused(t, eval, filepath.Join(dir, "test.bin"), "wrong digest", "--allow-modified")
+	refused(t, with(eval, "--allow-modified"), "10 classes") // the file was read
+}
+
 func TestMNISTIsTooSmallForVGG(t *testing.T) {
 	dir := t.TempDir()
 	for name, count := range map[string]uint32{"train": 60000, "t10k": 10000} {
@@ -77,7 +86,7 @@ func TestMNISTIsTooSmallForVGG(t *testing.T) {
 		require.NoError(t, os.Truncate(path, int64(len(header))+int64(count)))
 	}
 	args := func(arch string) []string {
-		return []string{"train", "--arch", arch, "--data", "mnist", "--data-dir", dir, "--offline", "--epochs", "1", "--limit-train", "40",
+		return []string{"train", "--arch", arch, "--data", "mnist", "--data-dir", dir, "--offline", "--allow-modified", "--epochs", "1", "--limit-train", "40",
 			"--limit-test", "10", "--out", filepath.Join(t.TempDir(), "run")}
 	}
 	refused(t, args("vgg16"), "block5_pool", "2 rows", "larger input")

@@ -105,6 +105,8 @@ func TestFoldersThatCannotBeUsed(t *testing.T) {
 
 	run := trained(t)
 	refused(t, with(quick, "--out", run), run, "already holds a run", "--resume")
+	// Before any data is looked for.
+	refused(t, []string{"train", "--data", "mnist", "--offline", "--data-dir", dir, "--out", run}, "already holds a run")
 	require.Empty(t, stheno(t, "eval", "--run", run, "--limit-test", "10").stderr)
 	require.NoError(t, os.WriteFile(filepath.Join(run, "run.json"), []byte(`{"arch": "simple`), 0o644))
 	refused(t, []string{"train", "--resume", "--out", run}, "run.json", "incomplete")
@@ -149,5 +151,36 @@ func TestCheckpointsThatCannotBeUsed(t *testing.T) {
 	}
 	// Trained for ten classes of 32×32×3, asked for others.
 	cifar := fakeCIFAR100(t, "test.bin", 10000, nil)
-	refused(t, []string{"eval", "--run", run, "--data", "cifar100", "--data-dir", cifar, "--offline"}, best, "10 classes", "cifar100", "with 100")
+	refused(t, []string{"eval", "--run", run, "--data", "cifar100", "--data-dir", cifar, "--offline", "--allow-modified"}, best, "10 classes", "cifar100", "with 100")
+}
+
+func TestBestCheckpointDamaged(t *testing.T) {
+	run := trained(t)
+	folder := filepath.Join(run, "checkpoints")
+	best, newest := filepath.Join(folder, "best.safetensors"), filepath.Join(folder, "checkpoint-000000004.safetensors")
+	image := writePNG(t, t.TempDir(), 0)
+	eval, predict := []string{"eval", "--run", run, "--limit-test", "50"}, []string{"predict", "--run", run, image}
+	want, classes := ok(t, eval...), ok(t, predict...)
+	require.NoError(t, os.Remove(best)) // it is a link to the newest
+	require.NoError(t, os.WriteFile(best, []byte("this is no checkpoint"), 0o644))
+	for _, args := range [][]string{eval, predict} {
+		r := stheno(t, args...)
+		require.Zero(t, r.code, r.stderr)
+		require.Contains(t, r.stderr, "note: skipped: weights: checkpoint "+best+" cannot be used")
+		require.Contains(t, r.stderr, "note: using "+newest+" instead\n")
+		if args[0] == "predict" {
+			require.Equal(t, classes, r.stdout)
+		} else {
+			require.Equal(t, strings.Replace(want, best, newest, 1), r.stdout)
+		}
+	}
+	require.NoError(t, os.Remove(best))
+	require.Contains(t, ok(t, eval...), newest, "no epoch is complete: nothing to note")
+	require.NoError(t, os.WriteFile(best, nil, 0o644))
+	numbered, err := filepath.Glob(filepath.Join(folder, "checkpoint-*"))
+	require.NoError(t, err)
+	for _, path := range numbered {
+		require.NoError(t, os.Truncate(path, 100))
+	}
+	refused(t, eval, run, "no usable checkpoint", best, newest)
 }

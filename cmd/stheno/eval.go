@@ -3,8 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -12,43 +11,37 @@ import (
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
-	"github.com/stheno-ml/stheno/weights"
 )
 
 // model is where a command finds a trained model.
 type model struct{ run, checkpoint string }
 
 func (m *model) flags(f *pflag.FlagSet) {
-	f.StringVar(&m.run, "run", "", "folder of a run; its best checkpoint is used")
+	f.StringVar(&m.run, "run", "", "folder of a run; its best checkpoint is used, or the newest sound one")
 	f.StringVar(&m.checkpoint, "checkpoint", "", "checkpoint file, instead of --run")
 }
 
-// path finds the file: the best checkpoint of a run, or its newest while no epoch is complete.
-func (m model) path() (string, error) {
+// load reads the model with its run's configuration: of a run the best checkpoint, or the newest sound one while there is
+// no best. What could not be read is noted on w. path is the file that was read.
+func (m model) load(w io.Writer) (net *nn.Model, c train.Config, path string, err error) {
 	switch {
 	case (m.run == "") == (m.checkpoint == ""):
-		return "", errors.New("name the model with either --run FOLDER or --checkpoint FILE")
+		return nil, c, "", errors.New("name the model with either --run FOLDER or --checkpoint FILE")
 	case m.checkpoint != "":
-		return m.checkpoint, nil
+		net, c, err = train.LoadModel(m.checkpoint)
+		return net, c, m.checkpoint, err
 	}
-	dir := filepath.Join(m.run, train.CheckpointDir)
-	best := filepath.Join(dir, weights.BestName)
-	if _, err := os.Stat(best); err == nil {
-		return best, nil
-	}
-	found, err := weights.Latest(dir)
+	r, err := train.LoadRun(m.run)
 	if err != nil {
-		return "", fmt.Errorf("%s is not the folder of a run with a checkpoint: %w", m.run, err)
+		return nil, c, "", fmt.Errorf("no model in %s: %w", m.run, err)
 	}
-	return found.Path, nil
-}
-
-// load reads the model with its run's configuration; path is the file that was read.
-func (m model) load() (net *nn.Model, c train.Config, path string, err error) {
-	if path, err = m.path(); err == nil {
-		net, c, err = train.LoadModel(path)
+	for _, skipped := range r.Skipped {
+		fmt.Fprintf(w, "note: skipped: %v\n", skipped)
 	}
-	return net, c, path, err
+	if len(r.Skipped) > 0 {
+		fmt.Fprintf(w, "note: using %s instead\n", r.Path)
+	}
+	return r.Model, r.Config, r.Path, nil
 }
 
 func newEval() *cobra.Command {
@@ -65,7 +58,7 @@ func newEval() *cobra.Command {
 			if limit < 0 || batch < 1 {
 				return fmt.Errorf("--limit-test wants at least 0 and --batch at least 1, got %d and %d", limit, batch)
 			}
-			m, cfg, path, err := from.load()
+			m, cfg, path, err := from.load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}

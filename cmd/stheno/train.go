@@ -20,7 +20,7 @@ import (
 
 func newTrain() *cobra.Command {
 	c := train.DefaultConfig()
-	var offline bool
+	var where source
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train a network; without flags, SimpleCNN on CIFAR-100",
@@ -29,10 +29,10 @@ func newTrain() *cobra.Command {
 Without flags: SimpleCNN on CIFAR-100, found in --data-dir or the user's cache folder, else downloaded; without a
 network, on a small built-in set of images. Ctrl-C saves and says how to go on.`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c, offline) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c, where) },
 	}
 	configFlags(cmd.Flags(), &c)
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not use the network")
+	where.otherFlags(cmd.Flags())
 	return cmd
 }
 
@@ -65,9 +65,14 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "save also every N steps (0: at the end of epochs)")
 }
 
-func runTrain(cmd *cobra.Command, c train.Config, offline bool) (err error) {
+func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 	if c, err = configure(cmd.Flags(), c); err != nil {
 		return err
+	}
+	if !c.Resume && c.Out != "" { // before any data is downloaded or read
+		if err := train.CheckNewOutDir(c.Out); err != nil {
+			return err
+		}
 	}
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
 	engine, err := device{c.Device, c.Threads}.open()
@@ -77,7 +82,8 @@ func runTrain(cmd *cobra.Command, c train.Config, offline bool) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	out := newScreen(cmd)
 	defer out.Finish()
-	o, err := source{c.DataDir, offline}.options(out)
+	where.dir = c.DataDir
+	o, err := where.options(out)
 	if err != nil {
 		return err
 	}
@@ -132,7 +138,7 @@ func quoted(path string) string {
 
 // mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
 var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true, "data-dir": true, "keep": true, "save-every": true,
-	"out": true, "resume": true, "offline": true}
+	"out": true, "resume": true, "offline": true, "allow-modified": true}
 
 // configure completes the flags: for a resumed run, with the configuration that it began with.
 func configure(flags *pflag.FlagSet, c train.Config) (train.Config, error) {
@@ -157,7 +163,7 @@ func configure(flags *pflag.FlagSet, c train.Config) (train.Config, error) {
 	var fixed []string
 	flags.Visit(func(f *pflag.Flag) {
 		switch old := was.Lookup(f.Name); {
-		case old == nil || old.Value.String() == f.Value.String(): // --offline, or the same as before
+		case old == nil || old.Value.String() == f.Value.String(): // --offline and the like, or the same as before
 		case mayChange[f.Name]:
 			err = errors.Join(err, old.Value.Set(f.Value.String()))
 		default:

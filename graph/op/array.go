@@ -28,8 +28,12 @@ func Len(s tensor.Shape) int {
 	return n
 }
 
-// NewArray allocates a zeroed array of dtype float32, float64 or int.
+// NewArray allocates a zeroed array of dtype float32, float64 or int. A shape that no memory can hold is an error.
 func NewArray(dt tensor.Dtype, s tensor.Shape) (Array, error) {
+	const largest = 8 // bytes of an element
+	if _, ok := shape.Bytes(s, largest); !ok {
+		return Array{}, fmt.Errorf("op: no memory can hold a tensor of shape %s; check the sizes it is made of", shape.Format(s))
+	}
 	n := Len(s)
 	switch dt {
 	case tensor.Float32:

@@ -12,10 +12,10 @@ import (
 
 // network is a small classifier with everything that hangs on a real one's cost: batch norm, dropout, L2 penalties.
 type network struct {
-	g                                        *gorgonia.ExprGraph
-	x, w, gamma, beta, out, labels, step     *gorgonia.Node
-	moving, movingVariance                   *gorgonia.Node
-	mean, variance, logits, loss, cost, last *gorgonia.Node
+	g                                    *gorgonia.ExprGraph
+	x, w, gamma, beta, out, labels, step *gorgonia.Node
+	moving, movingVariance               *gorgonia.Node
+	mean, variance, logits, loss, cost   *gorgonia.Node
 }
 
 func newNetwork(t *testing.T, dt tensor.Dtype) *network {

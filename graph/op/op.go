@@ -79,7 +79,8 @@ func hashcode(o Op) uint32 {
 // Equal says whether two operations are the same function.
 func Equal(a, b Op) bool { return a.Kind() == b.Kind() && a.String() == b.String() }
 
-// any signature: result and arguments share the element type variable 'a'.
+// typeVar is the type variable 'a' of Gorgonia's signatures: the element type that arguments and result share, or the
+// whole type where all have the same.
 func typeVar() hm.TypeVariable { return hm.TypeVariable('a') }
 
 // tensorType is Tensor-d a, or plain a for a scalar, as Gorgonia spells it.
@@ -96,7 +97,7 @@ func typeOf(dims int, of hm.Type) hm.Type {
 // what it must be. It is not 'b', which Gorgonia itself uses for the result it looks for.
 func anyType() hm.TypeVariable { return hm.TypeVariable('c') }
 
-// A new signature must be built on every call: Gorgonia returns it to a pool after use.
+// signature is t0 → t1 → … A new one must be built on every call: Gorgonia returns it to a pool after use.
 func signature(types ...hm.Type) hm.Type { return hm.NewFnType(types...) }
 
 // sameType is a → a → … → a with n arguments: all inputs and the result have one type.

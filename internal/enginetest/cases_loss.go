@@ -35,6 +35,13 @@ func lossCases() []Case {
 			b.Grads(b.Want("y", numtest.Gradient, b.Apply(&op.LogSoftmax{}, logits)), x)
 		}})
 	}
+	for _, c := range []struct{ n, classes int }{{5, 10}, {1, 100}, {300, 7}} {
+		all = append(all, Case{Name: fmt.Sprintf("cross entropy of probabilities %dx%d", c.n, c.classes), Build: func(b *B) {
+			x, labels := b.Input("logits", c.n, c.classes), b.Labels("labels", c.n, c.classes)
+			losses := b.Want("losses", numtest.Reduction, b.Apply(&op.CrossEntropy{}, b.Apply(&op.Softmax{}, x), labels))
+			b.CostGrads(b.Want("loss", numtest.Reduction, b.Apply(&op.Mean{}, losses)), x)
+		}})
+	}
 	all = append(all, Case{Name: "L2 penalty", Build: func(b *B) {
 		w, v := b.Input("w", 13, 7), b.Input("v", 5)
 		p := b.Apply(&op.Add{}, b.Apply(&op.L2Penalty{Lambda: 1e-2}, w), b.Apply(&op.L2Penalty{Lambda: 0.5}, v))

@@ -31,6 +31,13 @@ func wiringCases() []Case {
 			}
 			b.Grads(y, gamma, beta)
 		}},
+		{Name: "batch statistics in the cost", Build: func(b *B) {
+			// Their own gradients, which batch norm's makes needless elsewhere.
+			x := b.Input("x", 4, 5, 3)
+			mean := b.Apply(&op.BatchMean{Axis: -1}, x)
+			variance := b.Apply(&op.BatchVariance{Axis: -1}, x, mean)
+			b.Grads(b.Want("y", numtest.Reduction, b.Apply(&op.Add{}, mean, variance)), x)
+		}},
 		{Name: "every intermediate wanted", Build: func(b *B) {
 			x, w, bias := b.Input("x", 5, 6), b.Input("w", 6, 7), b.Input("bias", 7)
 			y := b.Want("product", numtest.Reduction, b.Apply(&op.MatMul{}, x, w))

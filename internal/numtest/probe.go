@@ -136,7 +136,7 @@ func input(g *gorgonia.ExprGraph, name string, x *tensor.Dense) (*gorgonia.Node,
 func runStock(g *gorgonia.ExprGraph) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("Gorgonia's machine panicked: %v", r)
+			err = fmt.Errorf("the machine of Gorgonia panicked: %v", r)
 		}
 	}()
 	m := gorgonia.NewTapeMachine(g)

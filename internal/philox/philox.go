@@ -7,23 +7,23 @@
 //
 // # Keying
 //
-// Everything in Stheno that is random uses one convention, so that no two users of the same seed overlap:
+// Whoever draws numbers says which counters and keys are his. For a run of a given seed they are
 //
-//	key     = the run's 64-bit seed, low word first (Key)
-//	counter = { i, a, b, stream }
+//	shuffling       key = seed                     counter = { block, epoch, 0, StreamShuffle }
+//	augmentation    key = seed                     counter = { sample, epoch, 0, StreamAugment }
+//	initial weights key = seed                     counter = { block, 64 bits, 64-bit hash of the weight's name }
+//	dropout         key = seed xor a constant      counter = { block, 64 bits, the layer's stream, step }
 //
-// i numbers the block within one use (element/4 of a tensor, or the sample's index), a is the epoch or the training
-// step, b tells several uses apart (the node of a graph, the parameter), and stream is one of the Stream constants.
+// (package data, nn.Initializer, op.Dropout and nn.Context.Random; Key splits a seed, low word first). Dropout's key keeps
+// it apart from the others whatever the step; a weight's name would have to hash to 2³² or 2³³ to meet the first two.
 package philox
 
 import "math/bits"
 
 // The fourth counter word: what the numbers are for. Values are part of the meaning of a seed and never change.
 const (
-	StreamShuffle uint32 = 1 // order of an epoch's samples: i = block, a = epoch
-	StreamAugment uint32 = 2 // crop and flip of one sample: i = sample index, a = epoch
-	StreamDropout uint32 = 3 // dropout masks: i = element/4, a = step, b = node
-	StreamInit    uint32 = 4 // initial weights: i = element/4, b = parameter
+	StreamShuffle uint32 = 1 // order of an epoch's samples
+	StreamAugment uint32 = 2 // crop and flip of one sample
 )
 
 // Multipliers and key increments (the golden ratio and √3-1 as 32-bit fractions), table 2 of the paper.

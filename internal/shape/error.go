@@ -4,6 +4,7 @@ package shape
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -51,6 +52,22 @@ func (e *Error) Error() string {
 		b.WriteString(e.Remedy)
 	}
 	return b.String()
+}
+
+// MaxBytes bounds the memory of all values of a graph together: what a process can address at the most.
+const MaxBytes = min(1<<47, math.MaxInt/4)
+
+// Bytes returns the memory of a tensor of shape s with elements of size bytes; ok is false where an axis is negative or
+// the result exceeds MaxBytes.
+func Bytes(s tensor.Shape, size int) (n int, ok bool) {
+	n = size
+	for _, d := range s {
+		if d < 0 || d > 0 && n > MaxBytes/d {
+			return 0, false
+		}
+		n *= d
+	}
+	return n, true
 }
 
 // Format prints a shape as Keras does: "(2, 3)", "(5,)", "()".

@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,6 +62,21 @@ func TestErrorText(t *testing.T) {
 		Shapes: []tensor.Shape{{2, 16, 16, 32}, {3, 3, 64, 128}}, Inputs: []string{"block1_pool"}, Remedy: "set Filters to 64"}
 	require.EqualError(t, err, "Conv2D \"block2_conv1\": want 64 input channels, got 32 on axis 3\n"+
 		"    inputs (2, 16, 16, 32) from \"block1_pool\", (3, 3, 64, 128); set Filters to 64")
+}
+
+func TestBytes(t *testing.T) {
+	for _, c := range []struct {
+		shape tensor.Shape
+		want  int // -1: refused
+	}{
+		{tensor.Shape{}, 4}, {tensor.Shape{3, 5}, 60}, {tensor.Shape{3, 0}, 0}, {tensor.Shape{MaxBytes / 4}, MaxBytes},
+		{tensor.Shape{MaxBytes/4 + 1}, -1}, {tensor.Shape{-1, 2}, -1}, {tensor.Shape{math.MaxInt, math.MaxInt}, -1},
+		{tensor.Shape{1 << 16, 1 << 16, 1 << 16, 1 << 16}, -1}, // 2⁶⁴ elements, which an int takes for none
+	} {
+		n, ok := Bytes(c.shape, 4)
+		require.Equal(t, c.want >= 0, ok, "%v", c.shape)
+		require.Equal(t, max(c.want, 0), n, "%v", c.shape)
+	}
 }
 
 func TestFormat(t *testing.T) {

@@ -134,6 +134,27 @@ func TestBatchStatsEdges(t *testing.T) {
 	require.Equal(t, float32(-7), mean[2])
 }
 
+// A first row far off must not become the origin of the others: their deviations from it would all be large, and nearly
+// equal squares would swallow the variance.
+func TestBatchStatsOutlierFirst(t *testing.T) {
+	for _, c := range []Channels{{20_000, 3, 1}, {2000, 40, 1}} {
+		x := normal(1, c.Outer, c.C)
+		in := inputs{x}
+		for i := range in.f(0) {
+			in.f(0)[i] += 2
+		}
+		for i := range c.C {
+			in.f(0)[i] = 300
+		}
+		mean := reference(t, &op.BatchMean{Axis: 1}, in)
+		variance := reference(t, &op.BatchVariance{Axis: 1}, inputs{x, {Shape: tensor.Shape{c.C}, Data: mean}})
+		verify(t, in, []result{{mean, numtest.Reduction}, {variance, numtest.Reduction}}, func(e Env) (prepared, error) {
+			k, err := NewBatchStats(e.Pool, c)
+			return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], out[1], in.f(0)) }}, err
+		})
+	}
+}
+
 func TestBatchNorm(t *testing.T) {
 	const epsilon = 1e-3
 	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {

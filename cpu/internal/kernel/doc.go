@@ -14,5 +14,7 @@
 // over channels work in place, run by run of a channel's elements, in plain Go.
 //
 // Sums are split into blocks by shape alone and added in a fixed order: the same inputs give the same bits, whatever
-// the number of workers and whichever of them computes which block. Instruction-set levels differ in rounding.
+// the number of workers and whichever of them computes which block. This holds for the matrix product of package gemm,
+// too: the workers change who computes an element, not in which order its products are added. Instruction-set levels
+// differ in rounding.
 package kernel

@@ -39,7 +39,7 @@ func (k *Unary) part(_, part int) {
 	k.f(k.y[lo:hi], k.x[lo:hi])
 }
 
-// Binary is an elementwise function of two arrays: see [NewAdd], [NewMul], [NewAddReLU], [NewReLUGrad], [NewAddL2Grad].
+// Binary is an elementwise function of two arrays: see [NewAdd], [NewMul], [NewAddReLU], [NewReLUGrad], [NewAxpy].
 type Binary struct {
 	work    split
 	loop    phase

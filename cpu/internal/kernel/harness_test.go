@@ -20,13 +20,26 @@ import (
 
 var nan32 = float32(math.NaN())
 
-// withEnv runs f with pools of 1, 2 and 3 workers and with every instruction set of the machine.
-func withEnv(t *testing.T, f func(t *testing.T, e Env)) {
+// env is a number of workers and an instruction set to test with.
+type env struct {
+	threads int
+	level   cpuid.Level
+}
+
+// envs are those that kernels are tested with. The race detector does not see what assembly reads and writes, so that it
+// has to see plain Go on several workers; the short tests, which it runs, leave out what adds nothing to that.
+func envs() []env {
 	best := cpuid.Best()
-	for _, c := range []struct {
-		threads int
-		level   cpuid.Level
-	}{{1, best}, {1, cpuid.Generic}, {2, min(best, cpuid.AVX2)}, {3, best}} {
+	some := []env{{1, best}, {2, cpuid.Generic}, {3, best}}
+	if testing.Short() {
+		return some
+	}
+	return append(some, env{1, cpuid.Generic}, env{2, min(best, cpuid.AVX2)})
+}
+
+// withEnv runs f with every one of envs.
+func withEnv(t *testing.T, f func(t *testing.T, e Env)) {
+	for _, c := range envs() {
 		useLevel(c.level)
 		p := pool.New(c.threads)
 		f(t, Env{Pool: p, Gemm: gemm.New(c.level)})
@@ -163,7 +176,7 @@ func verify(t *testing.T, in inputs, want []result, build func(e Env) (prepared,
 		}
 		if before, ok := byLevel[ops.Level()]; ok {
 			for i := range before {
-				require.True(t, sameBits(before[i], first[i]), "output %d with %d workers differs from that with fewer", i, e.Pool.Threads())
+				require.True(t, sameBits(before[i], first[i]), "output %d with %d workers differs from that with another number", i, e.Pool.Threads())
 			}
 		}
 		byLevel[ops.Level()] = first
@@ -175,7 +188,11 @@ func verify(t *testing.T, in inputs, want []result, build func(e Env) (prepared,
 				require.True(t, sameBits(x, own.f(i)), "input %d was changed", i)
 			}
 		}
-		require.Zero(t, testing.AllocsPerRun(3, func() { k.run(second, own) }), "a run allocates with %d workers", e.Pool.Threads())
+		runs := 3
+		if testing.Short() {
+			runs = 1
+		}
+		require.Zero(t, testing.AllocsPerRun(runs, func() { k.run(second, own) }), "a run allocates with %d workers", e.Pool.Threads())
 	})
 }
 

@@ -5,9 +5,12 @@ import (
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
 )
 
-// level is the instruction set of this process, the same for all kernels. An unknown name in the environment is
-// reported where the engine is opened.
+// level is the instruction set of this process, the same for all kernels, chosen when it starts. An unknown name in the
+// environment is reported where the engine is opened.
 var level, _ = cpuid.Default()
+
+// Level is the instruction set of the kernels.
+func Level() cpuid.Level { return level }
 
 // ops are the vector loops of that level, which is also that of the loops over runs. Tests put other levels' here.
 var ops = vec.For(level)
