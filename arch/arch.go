@@ -36,20 +36,6 @@ func inputOr(s nn.Shape) nn.Shape {
 	return s
 }
 
-func classesOr(n int) int {
-	if n == 0 {
-		return defaultClasses
-	}
-	return n
-}
-
-func orValue(v, otherwise float64) float64 {
-	if v == 0 {
-		return otherwise
-	}
-	return v
-}
-
 // build makes a model with fresh weights and adds it to the graph for training.
 func build(a Architecture, seed uint64, g *gorgonia.ExprGraph, x *gorgonia.Node) (*nn.Net, error) {
 	if x == nil {

@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"cmp"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -72,7 +73,7 @@ func (c ResNet50) Model() (*nn.Model, error) {
 		}
 	}
 	x = b.Add(nn.GlobalAveragePooling2D{}, x)
-	x = b.Add(nn.Dense{Units: classesOr(c.Classes), KernelInitializer: nn.RandomNormal{Stddev: 0.01},
+	x = b.Add(nn.Dense{Units: cmp.Or(c.Classes, defaultClasses), KernelInitializer: nn.RandomNormal{Stddev: 0.01},
 		KernelRegularizer: r.l2, BiasRegularizer: r.l2, Name: "fc1000"}, x)
 	x = b.Add(nn.Activation{Func: nn.Softmax}, x)
 	return b.Model(input, x)
@@ -91,7 +92,7 @@ type residual struct {
 }
 
 func (c ResNet50) blocks(b *nn.Builder) residual {
-	r := residual{Builder: b, l2: resnetL2, decay: orValue(c.BatchNormDecay, 0.9), epsilon: orValue(c.BatchNormEpsilon, 1e-5)}
+	r := residual{Builder: b, l2: resnetL2, decay: cmp.Or(c.BatchNormDecay, 0.9), epsilon: cmp.Or(c.BatchNormEpsilon, 1e-5)}
 	if c.NoL2 {
 		r.l2 = 0
 	}

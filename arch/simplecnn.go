@@ -1,6 +1,8 @@
 package arch
 
 import (
+	"cmp"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/nn"
@@ -28,7 +30,7 @@ func (c SimpleCNN) Model() (*nn.Model, error) {
 	x = b.Add(nn.MaxPooling2D{}, x)
 	x = b.Add(nn.Flatten{}, x)
 	x = b.Add(nn.Dense{Units: 256, Activation: nn.ReLU}, x)
-	x = b.Add(nn.Dense{Units: classesOr(c.Classes), Activation: nn.Softmax}, x)
+	x = b.Add(nn.Dense{Units: cmp.Or(c.Classes, defaultClasses), Activation: nn.Softmax}, x)
 	return b.Model(input, x)
 }
 

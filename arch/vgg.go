@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"cmp"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -60,7 +61,7 @@ func (c VGG16) Model() (*nn.Model, error) {
 			x = b.Add(nn.Dropout{Rate: c.Dropout, Name: name + "_dropout"}, x)
 		}
 	}
-	x = b.Add(nn.Dense{Units: classesOr(c.Classes), Activation: nn.Softmax, KernelRegularizer: c.L2, Name: "predictions"}, x)
+	x = b.Add(nn.Dense{Units: cmp.Or(c.Classes, defaultClasses), Activation: nn.Softmax, KernelRegularizer: c.L2, Name: "predictions"}, x)
 	return b.Model(input, x)
 }
 

@@ -3,7 +3,7 @@
 //
 // Float32 steps run on the kernels of internal/kernel, over the matrix product of internal/gemm and the worker pool of
 // internal/pool. Float64 steps, which exist for checks, and operations without a kernel run on the plain references of
-// package graph/op. A program allocates at Build and never in Run.
+// package graph/op. Kernels get their memory at Build and allocate nothing in Run; references and host operations may.
 //
 // The environment variable STHENO_CPU (generic, avx2, avx512) lowers the instruction set, for tests and comparisons.
 // It is read when the program starts.

@@ -11,7 +11,8 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// step computes one step of a plan on the memory of its values. It allocates nothing, unless it is a host operation.
+// step computes one step of a plan on the memory of its values. Kernels allocate nothing; references and host operations
+// may.
 type step func(m *memory) error
 
 // program is a plan with its kernels and its arena.

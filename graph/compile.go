@@ -104,7 +104,8 @@ func compile(g *gorgonia.ExprGraph, o options) (*Machine, error) {
 	return m, nil
 }
 
-// PlanFor compiles g as [Compile] does, but stops before an engine builds it.
+// PlanFor compiles g as [Compile] does, but stops before an engine builds it. Without [WithEngine] it plans for [Null], which
+// fuses all that can be fused.
 func PlanFor(g *gorgonia.ExprGraph, opts ...Option) (*Plan, error) {
 	if g == nil {
 		return nil, &CompileError{Stage: "capture", Reason: "the graph is nil"}

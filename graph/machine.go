@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // ErrClosed is returned by a machine that was closed.
@@ -16,7 +17,8 @@ var ErrClosed = errors.New("graph: the machine is closed")
 // several goroutines, which take turns. Several machines may run at once, also machines of one graph, as long as none
 // updates a variable that another one reads.
 //
-// An input's tensor may be changed in place between runs or replaced with gorgonia.Let. Variables are different on
+// An input's tensor may be changed in place between runs or replaced with gorgonia.Let. It must not share memory with a
+// variable or with an output's value, which a run overwrites: RunAll refuses that. Variables are different on
 // devices with memory of their own: there the device has the newest value, which [Machine.Sync] brings to the tensor, and
 // a tensor changed by the caller is taken over only when another tensor is bound with gorgonia.Let.
 type Machine struct {
@@ -100,8 +102,15 @@ func (m *Machine) RunAll() error {
 		return ErrClosed
 	}
 	for _, f := range m.feeds {
+		before := f.at
 		if err := f.update(m.engine, m.prog); err != nil {
 			return err
+		}
+		if f.at != before {
+			if err := m.apart(f); err != nil {
+				f.bound, f.at = nil, 0 // the next run looks again
+				return err
+			}
 		}
 	}
 	if err := m.prog.Run(); err != nil {
@@ -123,6 +132,29 @@ func (m *Machine) RunAll() error {
 		return m.bindNodes()
 	}
 	return nil
+}
+
+// apart refuses an input whose memory another part of the plan writes: that of a variable, or of an output. The plan would
+// read new numbers where old ones are meant.
+func (m *Machine) apart(f *feed) error {
+	for _, o := range m.feeds {
+		if o != f && (f.v.Variable || o.v.Variable) && overlap(f.at, f.v.Bytes(), o.at, o.v.Bytes()) {
+			return &FeedError{Node: f.v.Name, Wanted: "memory of its own", Got: fmt.Sprintf("a tensor that shares memory with input %q", o.v.Name),
+				Remedy: "one of them is updated: clone one of them"}
+		}
+	}
+	for i, o := range m.fetches {
+		if d, ok := o.value.(*tensor.Dense); ok && overlap(f.at, f.v.Bytes(), d.Uintptr(), int(d.MemSize())) {
+			return &FeedError{Node: f.v.Name, Wanted: "memory of its own", Got: fmt.Sprintf("the value of output %d, which the run overwrites", i),
+				Remedy: "clone it"}
+		}
+	}
+	return nil
+}
+
+// overlap says whether two stretches of memory have a byte in common; address 0 is nowhere.
+func overlap(a uintptr, an int, b uintptr, bn int) bool {
+	return a != 0 && b != 0 && a < b+uintptr(bn) && b < a+uintptr(an)
 }
 
 // binding keeps machines of one graph from binding values to its nodes at the same time.

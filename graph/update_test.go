@@ -217,3 +217,37 @@ func TestOperandReadTwiceIsNotOverwritten(t *testing.T) {
 	require.Equal(t, "Descend", p.Steps[1].Instr.Kind())
 	require.Nil(t, p.Steps[1].Out[0].Alias, "%s", p)
 }
+
+// An input in the memory of something that the run writes would be read too late: it is refused, and once it has memory of
+// its own, the machine goes on.
+func TestInputsHaveMemoryOfTheirOwn(t *testing.T) {
+	b := enginetest.NewB(t, tensor.Float32)
+	w, x := b.Filled("w", []float32{1, 2}, 2), b.Filled("x", []float32{5, 6}, 2)
+	b.Update(w, b.Apply(&op.Scale{Factor: 2}, w))
+	y := b.Want("y", 0, b.Apply(&op.Scale{Factor: 3}, x))
+	m := b.Compile(openCPU(t))
+	defer m.Close()
+	require.NoError(t, m.RunAll())
+	whole := vector(1, 2, 3)
+	tail, err := whole.Slice(gorgonia.S(1, 3))
+	require.NoError(t, err)
+	head, err := whole.Slice(gorgonia.S(0, 2))
+	require.NoError(t, err)
+	for name, bind := range map[string]func(){
+		"the variable's tensor": func() { letAnyway(x, w.Value()) },
+		"the output's value":    func() { letAnyway(x, y.Value()) },
+		"overlapping slices":    func() { letAnyway(w, head); letAnyway(x, tail) },
+	} {
+		bind()
+		for range 2 {
+			var fe *graph.FeedError
+			require.ErrorAs(t, m.RunAll(), &fe, name)
+			require.ErrorContains(t, fe, "memory of its own")
+		}
+		letAnyway(w, vector(1, 2))
+		letAnyway(x, vector(5, 6))
+		require.NoError(t, m.RunAll(), name)
+		require.Equal(t, []float32{15, 18}, y.Value().Data())
+		require.Equal(t, []float32{2, 4}, w.Value().Data())
+	}
+}

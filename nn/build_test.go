@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"math"
 	"testing"
 
@@ -109,7 +110,7 @@ func TestBatchNormalizationUpdates(t *testing.T) {
 			for i, v := range x.Data().([]float64) {
 				square[i/inner%channels] += (v - sum[i/inner%channels]) * (v - sum[i/inner%channels]) / n
 			}
-			momentum := orValue(c.layer.Momentum, 0.99)
+			momentum := cmp.Or(c.layer.Momentum, 0.99)
 			for i := range channels {
 				if c.unbias && n > 1 {
 					square[i] *= n / (n - 1)

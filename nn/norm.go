@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -93,7 +94,7 @@ func (l BatchNormalization) Apply(c *Context) *gorgonia.Node {
 	if c.Err() != nil {
 		return nil
 	}
-	epsilon := orValue(l.Epsilon, 1e-3)
+	epsilon := cmp.Or(l.Epsilon, 1e-3)
 	if !c.Training {
 		return c.Op(&op.BatchNormInference{Axis: axis, Epsilon: epsilon}, x, gamma, beta, movingMean, movingVariance)
 	}
@@ -108,7 +109,7 @@ func (l BatchNormalization) Apply(c *Context) *gorgonia.Node {
 	if len(in) == 3 && !l.BiasedMovingVariance {
 		unbias = m / max(m-1, 1) // a single element has no unbiased variance; TensorFlow divides by one there
 	}
-	momentum := orValue(l.Momentum, 0.99)
+	momentum := cmp.Or(l.Momentum, 0.99)
 	nextMean := c.Op(&op.MovingAverage{Momentum: momentum, Factor: 1}, movingMean, mean)
 	nextVariance := c.Op(&op.MovingAverage{Momentum: momentum, Factor: unbias}, movingVariance, variance)
 	c.Rename(nextMean, "moving_mean/update")
@@ -124,11 +125,4 @@ func (l BatchNormalization) constantOr(c *Context, name string, has bool, value 
 		return c.Weight(name)
 	}
 	return c.Constant(fmt.Sprintf("no_%s", name), value, n)
-}
-
-func orValue(v, otherwise float64) float64 {
-	if v == 0 {
-		return otherwise
-	}
-	return v
 }

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"cmp"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/graph/op"
@@ -113,7 +115,7 @@ func (l Rescale) Infer(s *Spec) (Shape, error) {
 
 // Apply implements [Layer].
 func (l Rescale) Apply(c *Context) *gorgonia.Node {
-	o := &op.ChannelAffine{Axis: len(c.InputShapes[0]), Scale: orValue(l.Scale, 1)}
+	o := &op.ChannelAffine{Axis: len(c.InputShapes[0]), Scale: cmp.Or(l.Scale, 1)}
 	if len(l.Shift) > 0 {
 		o.Shift = append([]float64(nil), l.Shift...)
 	}

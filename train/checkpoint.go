@@ -60,7 +60,8 @@ func (t *Trainer) save(metric float64) error {
 	}
 	saved, err := t.keeper.Save(c, int64(t.state.Step), metric)
 	if err != nil {
-		return fmt.Errorf("train: the checkpoint of step %d could not be saved (the earlier ones are untouched): %w", t.state.Step, err)
+		return fmt.Errorf("train: the checkpoint of step %d could not be saved (the earlier ones are untouched): %w\n"+
+			"    when that is mended, go on from the newest of them with --resume --out %s", t.state.Step, err, t.cfg.Out)
 	}
 	for _, line := range saved.Notices {
 		t.observer.Note(line)

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -76,7 +77,7 @@ func (o Adam) Slots() []string { return []string{"adam_m", "adam_v"} }
 
 // Updates implements Optimizer.
 func (o Adam) Updates(w, g, lr, t *gorgonia.Node, slots []*gorgonia.Node) ([]op.Update, error) {
-	b1, b2, eps := or(o.Beta1, 0.9), or(o.Beta2, 0.999), or(o.Epsilon, 1e-7)
+	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, 1e-7)
 	g, err := decayed(g, w, o.WeightDecay)
 	if err != nil {
 		return nil, err
@@ -98,13 +99,6 @@ func decayed(g, w *gorgonia.Node, rate float64) (*gorgonia.Node, error) {
 		return g, nil
 	}
 	return op.Apply(&op.WeightDecay{Rate: rate}, g, w)
-}
-
-func or(v, otherwise float64) float64 {
-	if v == 0 {
-		return otherwise
-	}
-	return v
 }
 
 // Optimizers lists the names that NewOptimizer knows.

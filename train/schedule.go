@@ -208,15 +208,6 @@ func (s ScheduleSpec) String() string {
 	return text
 }
 
-// MarshalText writes String, so that a spec is one word in JSON.
-func (s ScheduleSpec) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// UnmarshalText reads what ParseSchedule reads.
-func (s *ScheduleSpec) UnmarshalText(text []byte) (err error) {
-	*s, err = ParseSchedule(string(text))
-	return err
-}
-
 // Schedule makes the schedule of a run: base is the learning rate, and the run
 // has epochs of stepsPerEpoch optimizer steps. Epochs become steps, rounded to
 // the nearest. A base that is not a positive finite number, a run without steps,

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"encoding/json"
 	"math"
 	"testing"
 
@@ -80,12 +79,6 @@ func TestParseSchedule(t *testing.T) {
 		again, err := ParseSchedule(got.String())
 		require.NoError(t, err)
 		require.Equal(t, got, again)
-
-		var fromJSON ScheduleSpec
-		b, err := json.Marshal(got)
-		require.NoError(t, err)
-		require.NoError(t, json.Unmarshal(b, &fromJSON))
-		require.Equal(t, got, fromJSON)
 	}
 	require.Equal(t, "constant", ScheduleSpec{}.String())
 }
@@ -122,8 +115,6 @@ func TestParseScheduleErrors(t *testing.T) {
 		require.ErrorContains(t, err, message, text)
 		require.ErrorContains(t, err, "write \"constant\"", text)
 	}
-	var s ScheduleSpec
-	require.Error(t, json.Unmarshal([]byte(`"cosin"`), &s))
 }
 
 func TestScheduleOfARun(t *testing.T) {

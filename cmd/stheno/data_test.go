@@ -68,6 +68,21 @@ func TestChangedDataFile(t *testing.T) {
 	eval := []string{"eval", "--run", run, "--data", "cifar100", "--data-dir", dir}
 	refused(t, eval, filepath.Join(dir, "test.bin"), "wrong digest", "--allow-modified")
 	refused(t, with(eval, "--allow-modified"), "10 classes") // the file was read
+
+	// A run on changed files goes on without being told again, but not on files that changed since.
+	pixels := fakeCIFAR100(t, "train.bin", 50000, map[int64]byte{5000: 1})
+	require.NoError(t, os.Rename(filepath.Join(dir, "test.bin"), filepath.Join(pixels, "test.bin")))
+	out := filepath.Join(t.TempDir(), "run")
+	args := []string{"train", "--data-dir", pixels, "--epochs", "1", "--limit-train", "40", "--limit-test", "10", "--out", out}
+	refused(t, args, filepath.Join(pixels, "train.bin"), "wrong digest")
+	ok(t, with(args, "--allow-modified")...)
+	ok(t, "train", "--resume", "--out", out)
+	f, err := os.OpenFile(filepath.Join(pixels, "train.bin"), os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte{2}, 6000)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	refused(t, []string{"train", "--resume", "--out", out}, pixels, "other digests")
 }
 
 func TestMNISTIsTooSmallForVGG(t *testing.T) {

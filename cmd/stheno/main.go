@@ -22,12 +22,18 @@ func main() {
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
+	said := make(chan struct{})
 	go func() {
 		<-ctx.Done()
 		stop() // gives the signals their usual effect again
 		fmt.Fprintln(os.Stderr, "stopping; Ctrl-C again ends at once")
+		close(said)
 	}()
-	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	status := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if ctx.Err() != nil {
+		<-said // a command may end sooner than the line is written
+	}
+	os.Exit(status)
 }
 
 // exitInterrupted is what shells use for a program ended by Ctrl-C.

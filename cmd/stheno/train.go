@@ -182,6 +182,9 @@ func configure(flags *pflag.FlagSet, c train.Config) (train.Config, error) {
 // openData finds the data set of a configuration and names the run's folder if the user did not.
 func openData(ctx context.Context, c *train.Config, o data.Options, out *screen) (*data.Split, error) {
 	open := data.OpenOrSample
+	if c.Resume {
+		o.AllowModified = true // what counts is that the files are those of the run: train.New compares their digests
+	}
 	if c.Resume || c.DataDir != "" { // never other images than the user asked for or trained on before
 		open = func(ctx context.Context, name string, o data.Options) (*data.Split, string, error) {
 			s, err := data.Open(ctx, name, o)

@@ -158,6 +158,7 @@ func TestConv2DErrors(t *testing.T) {
 		{"negative stride", &Conv2D{ConvAttrs: ConvAttrs{Strides: [2]int{-1, 1}}}, []tensor.Shape{x, w}, 1, "positive stride and dilation", "-1", true},
 		{"negative padding", &Conv2D{ConvAttrs: explicit(-1)}, []tensor.Shape{x, w}, 1, "padding of at least 0", "-1", true},
 		{"absurd padding", &Conv2D{ConvAttrs: explicit(1 << 62)}, []tensor.Shape{x, w}, NoAxis, "padding up to", "4611686018427387904", false},
+		{"absurd kernel", &Conv2D{}, []tensor.Shape{x, {1 << 40, w[1], w[2], w[3]}}, NoAxis, "a window", "1099511627776", false},
 		{"unknown format", &Conv2D{ConvAttrs: ConvAttrs{Format: 7}}, []tensor.Shape{x, w}, NoAxis, "NHWC or NCHW", "Layout(7)", true},
 		{"unknown padding", &Conv2D{ConvAttrs: ConvAttrs{Padding: Padding{Mode: 7}}}, []tensor.Shape{x, w}, 1, "padding mode", "7", true},
 		{"dy of another size", &Conv2DBackwardInput{InputShape: x}, []tensor.Shape{{2, 6, 5, 4}, w}, 2, "dy of shape (2, 6, 6, 4)", "(2, 6, 5, 4)", true},

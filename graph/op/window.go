@@ -9,7 +9,7 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// maxWindow bounds strides, dilations and paddings, so that no sum of them overflows. No sensible window comes near.
+// maxWindow bounds windows, strides, dilations and paddings, so that no sum of them overflows. No sensible window comes near.
 const maxWindow = 1 << 24
 
 // orDefault replaces zeros by an attribute's default.
@@ -58,10 +58,10 @@ func imageShape(f shape.Layout, n, h, w, c int) tensor.Shape {
 // spans resolves a window along rows and columns. The error has Op and Shapes still to be filled in.
 func spans(h, w int, kernel, strides, dilations [2]int, p shape.Padding, f shape.Layout) (hs, ws shape.Span, err *shape.Error) {
 	ha, wa, _ := f.Axes()
-	for _, v := range [...]int{strides[0], strides[1], dilations[0], dilations[1], p.Top, p.Bottom, p.Left, p.Right} {
+	for _, v := range [...]int{kernel[0], kernel[1], strides[0], strides[1], dilations[0], dilations[1], p.Top, p.Bottom, p.Left, p.Right} {
 		if v > maxWindow {
-			return hs, ws, &shape.Error{Axis: shape.NoAxis, Wanted: fmt.Sprintf("strides, dilations and padding up to %d", maxWindow),
-				Got: fmt.Sprint(v)}
+			return hs, ws, &shape.Error{Axis: shape.NoAxis, Wanted: fmt.Sprintf("a window, strides, dilations and padding up to %d", maxWindow),
+				Got: fmt.Sprint(v), Remedy: "correct this attribute"}
 		}
 	}
 	hs, e := shape.Along(h, kernel[0], strides[0], dilations[0], p.Mode, p.Top, p.Bottom)

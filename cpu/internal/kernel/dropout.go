@@ -2,9 +2,9 @@ package kernel
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/philox"
 )
 
@@ -33,8 +33,9 @@ func NewDropout(p *pool.Pool, n int, rate float64, seed uint64, stream uint32) (
 	if !(rate >= 0 && rate < 1) {
 		return nil, fmt.Errorf("kernel: Dropout with rate %v; want at least 0 and below 1", rate)
 	}
-	k := &Dropout{work: splitBy((n+3)/4, philoxCost), n: n, threshold: uint32(math.Ceil(rate * (1 << 24))),
-		factor: float32(1 / (1 - rate)), key: philox.Key(seed), stream: stream}
+	o := op.Dropout{Rate: rate}
+	k := &Dropout{work: splitBy((n+3)/4, philoxCost), n: n, threshold: o.Threshold(), factor: float32(o.Scale()),
+		key: philox.Key(seed), stream: stream}
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // MomentumUpdate is one step of gradient descent with momentum over the n elements of a parameter, in one sweep:
@@ -117,7 +118,8 @@ func (k *AdamUpdate) Run(newW, newM, newV, w, m, v, g []float32, lr float32, t i
 
 // adamRate is the learning rate with both bias corrections.
 func adamRate(lr, beta1, beta2 float64, t int) float64 {
-	return lr * math.Sqrt(1-math.Pow(beta2, float64(t))) / (1 - math.Pow(beta1, float64(t)))
+	o := op.AdamStep{Beta1: beta1, Beta2: beta2}
+	return o.Rate(lr, t)
 }
 
 func (k *AdamUpdate) part(worker, part int) {
