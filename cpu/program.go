@@ -31,6 +31,9 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	if e.isClosed() {
 		return nil, errClosed
 	}
+	if err := checkMemory(p, memoryBytes()); err != nil {
+		return nil, err
+	}
 	mem, err := newMemory(p)
 	if err != nil {
 		return nil, err

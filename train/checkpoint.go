@@ -97,6 +97,9 @@ func (t *Trainer) resume() error {
 	if err := c.Assign(t.cfg.Arch, runTensors(t.model, t.slots)); err != nil {
 		return fmt.Errorf("train: %s: %w", found.Path, err)
 	}
+	if err := t.ofThisRun(found.Path, c); err != nil { // after Assign, which says more about another architecture
+		return err
+	}
 	if err := json.Unmarshal(c.State, &t.state); err != nil {
 		return fmt.Errorf("train: %s: its state is not one of this program: %w", found.Path, err)
 	}
@@ -114,11 +117,49 @@ func LoadModel(path string) (*nn.Model, Config, error) {
 	return modelOf(path, c)
 }
 
+// configOf reads the configuration that a checkpoint carries.
+func configOf(path string, c *weights.Checkpoint) (cfg Config, err error) {
+	if err := json.Unmarshal(c.Run, &cfg); err != nil {
+		return cfg, fmt.Errorf("train: %s: the run that made it is not described in a way this program knows: %w", path, err)
+	}
+	return cfg, nil
+}
+
+// ofThisRun refuses a checkpoint that another run made, such as one that was copied into the folder.
+func (t *Trainer) ofThisRun(path string, c *weights.Checkpoint) error {
+	cfg, err := configOf(path, c)
+	if err != nil {
+		return err
+	}
+	was, err := json.Marshal(cfg.identity())
+	if err != nil {
+		return err
+	}
+	is, err := json.Marshal(t.cfg.identity())
+	if err != nil {
+		return err
+	}
+	if string(was) == string(is) {
+		return nil
+	}
+	var a, b map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(was, &a), json.Unmarshal(is, &b)); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		if string(a[name]) != string(b[name]) {
+			return fmt.Errorf("train: %s was made by another run than the one in %s: %s is %.60s in it and %.60s here; move it elsewhere",
+				path, t.cfg.Out, name, a[name], b[name])
+		}
+	}
+	return fmt.Errorf("train: %s was made by another run than the one in %s; move it elsewhere", path, t.cfg.Out)
+}
+
 // modelOf makes the model of a checkpoint that was read from path.
 func modelOf(path string, c *weights.Checkpoint) (*nn.Model, Config, error) {
-	var cfg Config
-	if err := json.Unmarshal(c.Run, &cfg); err != nil {
-		return nil, cfg, fmt.Errorf("train: %s: the run that made it is not described in a way this program knows: %w", path, err)
+	cfg, err := configOf(path, c)
+	if err != nil {
+		return nil, cfg, err
 	}
 	m, err := NewModel(cfg)
 	if err == nil {

@@ -51,6 +51,10 @@ type Config struct {
 	Images  [2]int   `json:"images"`             // training and test images, before limits
 	DataMD5 []string `json:"data_md5,omitempty"` // of the data set's files
 
+	// For information: what the run, or its latest part, was made with. Bits may differ between instruction sets.
+	Engine  string `json:"engine,omitempty"`
+	Version string `json:"version,omitempty"`
+
 	Out    string `json:"-"` // folder of the run
 	Resume bool   `json:"-"` // go on with the run in Out
 }
@@ -59,6 +63,13 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{Arch: "simplecnn", Data: "cifar100", Epochs: 10, Batch: 64, Optimizer: "adam", LR: 0.001, Momentum: 0.9,
 		Schedule: "cosine", Seed: 1, Device: "auto", Keep: 3}
+}
+
+// identity is the configuration without what may differ between the parts of one run.
+func (c Config) identity() Config {
+	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
+	c.Engine, c.Version, c.Out, c.Resume = "", "", "", false
+	return c
 }
 
 // Normalize is what the run's networks expect of pixels.

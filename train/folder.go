@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -65,9 +66,21 @@ func (t *Trainer) startKeeper() error {
 	return err
 }
 
-// ReadConfig reads the configuration of the run in a folder, to resume it or to use its model.
-func ReadConfig(dir string) (Config, error) {
-	c, err := ReadJSON[Config](filepath.Join(dir, RunFileName))
+// ReadConfig reads the configuration of the run in a folder, to resume it. Every checkpoint carries it too: if run.json
+// is lost or damaged, the newest sound checkpoint's is taken, and the notice says so.
+func ReadConfig(dir string) (c Config, notice string, err error) {
+	c, err = ReadJSON[Config](filepath.Join(dir, RunFileName))
+	if err == nil {
+		c.Out = dir
+		return c, "", nil
+	}
+	found, noCheckpoint := weights.Latest(filepath.Join(dir, CheckpointDir))
+	if noCheckpoint != nil {
+		return c, "", err
+	}
+	if c, noCheckpoint = configOf(found.Path, found.Checkpoint); noCheckpoint != nil {
+		return c, "", errors.Join(err, noCheckpoint)
+	}
 	c.Out = dir
-	return c, err
+	return c, fmt.Sprintf("%v; using the configuration in %s", err, found.Path), nil
 }

@@ -102,7 +102,7 @@ func TestResumedRunIsTheUninterruptedOne(t *testing.T) {
 // resumed is the configuration that goes on with a run, read from its folder as the command does.
 func resumed(t *testing.T, c train.Config) train.Config {
 	t.Helper()
-	again, err := train.ReadConfig(c.Out)
+	again, _, err := train.ReadConfig(c.Out)
 	require.NoError(t, err)
 	again.Resume = true
 	return again

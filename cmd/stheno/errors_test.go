@@ -109,6 +109,11 @@ func TestFoldersThatCannotBeUsed(t *testing.T) {
 	refused(t, []string{"train", "--data", "mnist", "--offline", "--data-dir", dir, "--out", run}, "already holds a run")
 	require.Empty(t, stheno(t, "eval", "--run", run, "--limit-test", "10").stderr)
 	require.NoError(t, os.WriteFile(filepath.Join(run, "run.json"), []byte(`{"arch": "simple`), 0o644))
+	resumed := stheno(t, "train", "--resume", "--out", run)
+	require.Zero(t, resumed.code, resumed.stderr)
+	require.Contains(t, resumed.stderr, "run.json:1:17: the file ends within the JSON value: it is incomplete; using the configuration in ")
+	require.NoError(t, os.WriteFile(filepath.Join(run, "run.json"), []byte(`{"arch": "simple`), 0o644))
+	require.NoError(t, os.RemoveAll(filepath.Join(run, "checkpoints")))
 	refused(t, []string{"train", "--resume", "--out", run}, "run.json", "incomplete")
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -66,7 +67,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 }
 
 func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
-	if c, err = configure(cmd.Flags(), c); err != nil {
+	if c, err = configure(cmd.Flags(), c, cmd.ErrOrStderr()); err != nil {
 		return err
 	}
 	if !c.Resume && c.Out != "" { // before any data is downloaded or read
@@ -91,6 +92,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 	if err != nil {
 		return err
 	}
+	c.Engine, c.Version = describeEngine(engine), version()
 	t, err := train.New(c, split, engine, out)
 	if err != nil {
 		return err
@@ -141,7 +143,7 @@ var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true,
 	"out": true, "resume": true, "offline": true, "allow-modified": true}
 
 // configure completes the flags: for a resumed run, with the configuration that it began with.
-func configure(flags *pflag.FlagSet, c train.Config) (train.Config, error) {
+func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Config, error) {
 	if !c.Resume {
 		if c.Optimizer == "adam" {
 			if flags.Changed("momentum") {
@@ -154,9 +156,12 @@ func configure(flags *pflag.FlagSet, c train.Config) (train.Config, error) {
 	if c.Out == "" {
 		return c, errors.New("--resume needs --out, the folder of the run")
 	}
-	saved, err := train.ReadConfig(c.Out)
+	saved, notice, err := train.ReadConfig(c.Out)
 	if err != nil {
 		return c, fmt.Errorf("%s cannot be resumed: %w", c.Out, err)
+	}
+	if notice != "" {
+		fmt.Fprintln(stderr, "note:", notice)
 	}
 	was := pflag.NewFlagSet("", pflag.ContinueOnError)
 	configFlags(was, &saved)

@@ -28,6 +28,7 @@ type Error struct {
 // Error prints the mistake on one line and the shapes and the remedy on a second.
 func (e *Error) Error() string {
 	var b strings.Builder
+	b.WriteString("op: ")
 	b.WriteString(e.Op)
 	if e.Node != "" {
 		fmt.Fprintf(&b, " %q", e.Node)
