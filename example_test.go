@@ -30,15 +30,17 @@ func Example() {
 	check(err)
 	loss, err := nn.SparseCategoricalCrossentropy(net.Output, y)
 	check(err)
-	grads, err := gorgonia.Grad(loss, net.Trainable()...)
+	cost, err := net.Cost(loss) // with the L2 penalties, if the net has any
 	check(err)
-	var updates []op.Update
+	grads, err := gorgonia.Grad(cost, net.Trainable()...)
+	check(err)
+	updates := net.Updates // batch norm's running averages, if the net has any
 	for i, w := range net.Trainable() {
 		next, err := op.Apply(&op.Descend{}, w, grads[i], lr)
 		check(err)
 		updates = append(updates, op.Update{Target: w, New: next})
 	}
-	machine, err := graph.Compile(g, graph.WithOutputs(loss), graph.WithUpdates(updates...))
+	machine, err := graph.Compile(g, graph.WithOutputs(cost), graph.WithUpdates(updates...))
 	check(err)
 	defer machine.Close()
 
@@ -53,13 +55,13 @@ func Example() {
 		copy(images.Data().([]float32), batches.Batch().Images)
 		copy(classes.Data().([]int), batches.Batch().Labels)
 		check(machine.RunAll())
-		last = float32(*loss.Value().(*gorgonia.F32))
+		last = float32(*cost.Value().(*gorgonia.F32))
 		if first == 0 {
 			first = last
 		}
 	}
-	fmt.Printf("loss of the first batch %.1f, of the last below 1: %v\n", first, last < 1)
-	// Output: loss of the first batch 2.3, of the last below 1: true
+	fmt.Printf("cost of the first batch %.1f, of the last below 1: %v\n", first, last < 1)
+	// Output: cost of the first batch 2.3, of the last below 1: true
 }
 
 func check(err error) {

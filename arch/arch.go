@@ -63,7 +63,7 @@ func start(name string, format nn.DataFormat, input nn.Shape, batch int) (*nn.Bu
 	return b, b.Add(nn.Input{Shape: inputOr(input), Batch: batch})
 }
 
-// permuted moves the channels to the front for ChannelsFirst, as the founding document's ResNet does: images come as
+// permuted moves the channels to the front for ChannelsFirst, as the reference ResNet does: images come as
 // rows, columns, channels in both formats.
 func permuted(b *nn.Builder, x *nn.Tensor) *nn.Tensor {
 	if b.DataFormat == nn.ChannelsFirst {

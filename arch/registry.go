@@ -54,8 +54,20 @@ func Names() []string {
 	return names
 }
 
+// OptionError says that an architecture does not have an option, for programs that call options otherwise than Config does.
+type OptionError struct {
+	Arch    string   // name of the architecture
+	Option  string   // the field of Config that was set
+	Options []string // the fields that the architecture has beyond the common ones
+}
+
+// Error is one line with Config's names.
+func (e *OptionError) Error() string {
+	return fmt.Sprintf("architecture %q has no option %s", e.Arch, e.Option)
+}
+
 // ByName configures the architecture of that name. An unknown name, or an option that the architecture does not have,
-// is an *nn.Error of kind nn.ErrArgument.
+// is an *nn.Error of kind nn.ErrArgument; the latter wraps an *OptionError.
 func ByName(name string, c Config) (Architecture, error) {
 	for _, e := range registry {
 		if e.name != name {
@@ -67,7 +79,8 @@ func ByName(name string, c Config) (Architecture, error) {
 				if e.options != "" {
 					remedy += "; its options are " + strings.Join(strings.Fields(e.options), ", ")
 				}
-				return nil, &nn.Error{Kind: nn.ErrArgument, Problem: fmt.Sprintf("architecture %q has no option %s", name, o), Remedy: remedy}
+				wrong := &OptionError{Arch: name, Option: o, Options: strings.Fields(e.options)}
+				return nil, &nn.Error{Kind: nn.ErrArgument, Problem: wrong.Error(), Remedy: remedy, Cause: wrong}
 			}
 		}
 		return e.make(c), nil

@@ -10,7 +10,7 @@ import (
 )
 
 // ResNet50 is the 50-layer network of He et al., "Deep Residual Learning for Image Recognition" (2015), in the form of
-// the founding document (TensorFlow's official models): stride 2 sits on the 3×3 convolution of a block ("v1.5"),
+// TensorFlow's official models: stride 2 sits on the 3×3 convolution of a block ("v1.5"),
 // convolutions have no bias and he_normal kernels, names are res2a_branch2a, bn2a_branch2a, fc1000, …. 23,766,052
 // parameters for 32×32×3 and 100 classes, 25,610,152 for 224×224×3 and 1000.
 type ResNet50 struct {
@@ -27,11 +27,11 @@ type ResNet50 struct {
 	Name             string  // of the model; "resnet50" by default
 }
 
-// ChannelMeans are the means of ImageNet's training images, red, green, blue, in 0…255: the founding document's
+// ChannelMeans are the means of ImageNet's training images, red, green, blue, in 0…255: TensorFlow's
 // imagenet_preprocessing.CHANNEL_MEANS.
 func ChannelMeans() [3]float64 { return [3]float64{123.68, 116.779, 103.939} }
 
-// resnetL2 is the document's l2_weight_decay.
+// resnetL2 is the reference's l2_weight_decay.
 const resnetL2 nn.L2 = 1e-4
 
 // resnet50 is the paper's table 1: blocks of each stage, and the filters of a block's three convolutions.
@@ -118,14 +118,14 @@ func (r residual) mainPath(x *nn.Tensor, filters [3]int, label string, strides [
 	return r.norm(r.conv(x, filters[2], nn.K(1), nn.K(1), nn.Valid, conv+"c"), bn+"c")
 }
 
-// convBlock is the document's conv_block: the shortcut is a strided 1×1 convolution.
+// convBlock is the reference's conv_block: the shortcut is a strided 1×1 convolution.
 func (r residual) convBlock(input *nn.Tensor, filters [3]int, label string, strides [2]int) *nn.Tensor {
 	x := r.mainPath(input, filters, label, strides)
 	shortcut := r.norm(r.conv(input, filters[2], nn.K(1), strides, nn.Valid, "res"+label+"_branch1"), "bn"+label+"_branch1")
 	return r.relu(r.Add(nn.Add{}, x, shortcut))
 }
 
-// identityBlock is the document's identity_block: the shortcut is the input itself.
+// identityBlock is the reference's identity_block: the shortcut is the input itself.
 func (r residual) identityBlock(input *nn.Tensor, filters [3]int, label string) *nn.Tensor {
 	x := r.mainPath(input, filters, label, nn.K(1))
 	return r.relu(r.Add(nn.Add{}, x, input))

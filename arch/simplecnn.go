@@ -8,7 +8,7 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// SimpleCNN is the small convolutional network of the founding document: two 3×3 convolutions of 16 and 32 filters, each
+// SimpleCNN is the small convolutional network of the Keras tutorial that the project started from: two 3×3 convolutions of 16 and 32 filters, each
 // with ReLU and 2×2 maximum pooling, then dense layers of 256 and Classes units. 325,956 parameters for 32×32×3 and 100
 // classes. Padding is valid, weights are initialized with glorot_uniform.
 type SimpleCNN struct {
@@ -17,7 +17,7 @@ type SimpleCNN struct {
 	Batch      int           // fixed batch size for summaries; 0 means None
 	DataFormat nn.DataFormat // ChannelsLast by default
 	Seed       uint64        // of Build's weights
-	Name       string        // of the model; "model" by default, as in the document
+	Name       string        // of the model; "model" by default, Keras's own default
 }
 
 // Model implements [Architecture].

@@ -29,7 +29,7 @@ type VGG16 struct {
 	L2        nn.L2   // regularizer of all kernels; 0 means none, the paper has 2.5e-4 (half of its decay 5e-4)
 
 	KernelInitializer nn.Initializer // of convolutions; nil means Keras's glorot_uniform
-	Name              string         // of the model; "VGG-16" by default, as in the founding document
+	Name              string         // of the model; "VGG-16" by default, as in the reference
 }
 
 // vggD is the table's column D: convolutions of each block and their filters.

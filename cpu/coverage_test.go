@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
@@ -28,6 +29,14 @@ func TestEveryKernelHasACase(t *testing.T) {
 	for kind := range kernels {
 		require.True(t, seen[kind], "no case of internal/enginetest has a step %s", kind)
 	}
+}
+
+// Of two kernels of one kind, the order of the files would choose: registering the second panics.
+func TestRegisterRefusesDuplicates(t *testing.T) {
+	before := kernels["ReLU"]
+	require.PanicsWithValue(t, "cpu: two kernels are registered for ReLU", func() {
+		register(map[string]func(*builder, *graph.Step) (step, error){"ReLU": before})
+	})
 }
 
 // A step number that Adam cannot take is an error, as in its reference, and changes no weight.
@@ -55,4 +64,27 @@ func TestAdamRefusesStepZero(t *testing.T) {
 		require.Equal(t, before, w.Value().Data())
 		require.NoError(t, machine.Close())
 	}
+}
+
+type panicking struct{}
+
+func (panicking) Do(_, _ int) { panic("oh") }
+
+// What a kernel's panic leaves is one line that says where; the worker's stack is in pool.Panic.
+func TestKernelPanicIsOneLine(t *testing.T) {
+	e, err := New(Config{Threads: 2})
+	require.NoError(t, err)
+	defer e.Close()
+	p := &program{engine: e, plan: &graph.Plan{Steps: []*graph.Step{{Instr: &op.ReLU{}, Out: []*graph.Value{{Name: "y"}}}}}}
+	p.steps = []step{func(*memory) error {
+		e.pool.Run(panicking{}, 4)
+		return nil
+	}}
+	var se *graph.StepError
+	require.ErrorAs(t, p.Run(), &se)
+	require.Contains(t, se.Error(), "a task panicked: oh")
+	require.NotContains(t, se.Error(), "\n")
+	var cause *pool.Panic
+	require.ErrorAs(t, se, &cause)
+	require.Contains(t, string(cause.Stack), "panicking")
 }

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"fmt"
+
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/kernel"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
@@ -11,9 +13,13 @@ import (
 // reference; a fused kind that is not here is never asked for.
 var kernels = map[string]func(b *builder, s *graph.Step) (step, error){}
 
-// register adds entries to the table; each file of kernels calls it once from init.
+// register adds entries to the table; each file of kernels calls it once from init. Two kernels of one kind, of which the
+// order of the files would choose, are a mistake of ours and panic.
 func register(entries map[string]func(b *builder, s *graph.Step) (step, error)) {
 	for kind, k := range entries {
+		if _, ok := kernels[kind]; ok {
+			panic(fmt.Sprintf("cpu: two kernels are registered for %s", kind))
+		}
 		kernels[kind] = k
 	}
 }

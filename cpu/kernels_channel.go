@@ -28,7 +28,7 @@ func buildBiasAdd(b *builder, s *graph.Step) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return binary(s)(kernel.NewBiasAdd(b.pool, c, false))
+	return binary(s)(kernel.NewBiasAdd(b.pool, c))
 }
 
 func buildChannelAffine(b *builder, s *graph.Step) (step, error) {

@@ -74,7 +74,11 @@ func fill(b *builder, s *graph.Step, factor float64) (step, error) {
 func buildSoftmaxCrossEntropy(b *builder, s *graph.Step) (step, error) {
 	k, err := kernel.NewSoftmaxCrossEntropy(b.pool, rows(s), columns(s))
 	loss, logits, labels := s.Out[0].ID, s.In[0].ID, s.In[1].ID
+	classes := columns(s)
 	return func(m *memory) error {
+		if err := op.CheckLabels(s.Instr.Kind(), m.labels(labels), classes); err != nil {
+			return err
+		}
 		k.Run(m.f32[loss], nil, m.f32[logits], m.labels(labels), nil)
 		return nil
 	}, err
@@ -83,7 +87,11 @@ func buildSoftmaxCrossEntropy(b *builder, s *graph.Step) (step, error) {
 func buildSoftmaxCrossEntropyGrad(b *builder, s *graph.Step) (step, error) {
 	k, err := kernel.NewSoftmaxCrossEntropy(b.pool, rows(s), columns(s))
 	dlogits, logits, labels, dloss := s.Out[0].ID, s.In[0].ID, s.In[1].ID, s.In[2].ID
+	classes := columns(s)
 	return func(m *memory) error {
+		if err := op.CheckLabels(s.Instr.Kind(), m.labels(labels), classes); err != nil {
+			return err
+		}
 		k.Run(nil, m.f32[dlogits], m.f32[logits], m.labels(labels), m.f32[dloss])
 		return nil
 	}, err
@@ -92,7 +100,11 @@ func buildSoftmaxCrossEntropyGrad(b *builder, s *graph.Step) (step, error) {
 func buildCrossEntropy(b *builder, s *graph.Step) (step, error) {
 	k, err := kernel.NewCrossEntropy(b.pool, rows(s), columns(s))
 	loss, probs, labels := s.Out[0].ID, s.In[0].ID, s.In[1].ID
+	classes := columns(s)
 	return func(m *memory) error {
+		if err := op.CheckLabels(s.Instr.Kind(), m.labels(labels), classes); err != nil {
+			return err
+		}
 		k.Run(m.f32[loss], m.f32[probs], m.labels(labels))
 		return nil
 	}, err
@@ -101,7 +113,11 @@ func buildCrossEntropy(b *builder, s *graph.Step) (step, error) {
 func buildCrossEntropyGrad(b *builder, s *graph.Step) (step, error) {
 	k, err := kernel.NewCrossEntropyGrad(b.pool, rows(s), columns(s))
 	dprobs, probs, labels, dloss := s.Out[0].ID, s.In[0].ID, s.In[1].ID, s.In[2].ID
+	classes := columns(s)
 	return func(m *memory) error {
+		if err := op.CheckLabels(s.Instr.Kind(), m.labels(labels), classes); err != nil {
+			return err
+		}
 		k.Run(m.f32[dprobs], m.f32[probs], m.labels(labels), m.f32[dloss])
 		return nil
 	}, err
@@ -110,7 +126,11 @@ func buildCrossEntropyGrad(b *builder, s *graph.Step) (step, error) {
 func buildTopKCorrect(b *builder, s *graph.Step) (step, error) {
 	k, err := kernel.NewTopKCorrect(rows(s), columns(s), s.Instr.(*op.TopKCorrect).K)
 	y, scores, labels := s.Out[0].ID, s.In[0].ID, s.In[1].ID
+	classes := columns(s)
 	return func(m *memory) error {
+		if err := op.CheckLabels(s.Instr.Kind(), m.labels(labels), classes); err != nil {
+			return err
+		}
 		m.f32[y][0] = k.Run(m.f32[scores], m.labels(labels))
 		return nil
 	}, err

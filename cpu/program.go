@@ -98,7 +98,7 @@ func (p *program) Run() (err error) {
 	}
 	at = len(p.steps)
 	for _, a := range p.copies {
-		copyArray(p.mem.arrays[a.Target.ID], p.mem.arrays[a.New.ID])
+		op.Copy(p.mem.arrays[a.Target.ID], p.mem.arrays[a.New.ID])
 	}
 	return nil
 }
@@ -126,17 +126,6 @@ func (p *program) Close() error {
 	return nil
 }
 
-func copyArray(dst, src op.Array) {
-	switch d := dst.Data.(type) {
-	case []float32:
-		copy(d, src.Data.([]float32))
-	case []float64:
-		copy(d, src.Data.([]float64))
-	case []int:
-		copy(d, src.Data.([]int))
-	}
-}
-
 // step finds the kernel of a step: ours for float32, else the operation's reference, else the host.
 func (b *builder) step(s *graph.Step) (step, error) {
 	if k, ok := kernels[s.Instr.Kind()]; ok && s.Out[0].Dtype == tensor.Float32 {
@@ -156,7 +145,7 @@ func (b *builder) step(s *graph.Step) (step, error) {
 func copyStep(s *graph.Step) step {
 	in, out := s.In[0].ID, s.Out[0].ID
 	return func(m *memory) error {
-		copyArray(m.arrays[out], m.arrays[in])
+		op.Copy(m.arrays[out], m.arrays[in])
 		return nil
 	}
 }
@@ -186,7 +175,7 @@ func hostStep(s *graph.Step, h *graph.HostOp) step {
 			if err != nil {
 				return err
 			}
-			copyArray(c, m.arrays[id])
+			op.Copy(c, m.arrays[id])
 			in[i] = c.Value()
 		}
 		v, err := h.Op.Do(in...)
@@ -200,7 +189,7 @@ func hostStep(s *graph.Step, h *graph.HostOp) step {
 		if a.Dtype() != out.Dtype || !sameButOnes(a.Shape, out.Shape) {
 			return fmt.Errorf("it returned %v of shape %v, its node has %v of shape %v", a.Dtype(), a.Shape, out.Dtype, out.Shape)
 		}
-		copyArray(m.arrays[out.ID], a)
+		op.Copy(m.arrays[out.ID], a)
 		return nil
 	}
 }

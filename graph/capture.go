@@ -182,7 +182,7 @@ func (c *capturer) updates(updates []op.Update) error {
 				Remedy: "make it with gorgonia.NewTensor and give it a value"}
 		case seen[u.Target]:
 			return &CompileError{Stage: "capture", Node: name, Reason: "two updates have the same target"}
-		case !sameShape(u.Target.Shape(), u.New.Shape()):
+		case !shape.Equal(u.Target.Shape(), u.New.Shape()):
 			return &CompileError{Stage: "capture", Node: name,
 				Reason: fmt.Sprintf("the update has shape %v, its target %v", u.New.Shape(), u.Target.Shape())}
 		}
@@ -203,18 +203,6 @@ func (c *capturer) updates(updates []op.Update) error {
 		c.prog.assigns = append(c.prog.assigns, Assign{Target: t, New: v})
 	}
 	return nil
-}
-
-func sameShape(a, b tensor.Shape) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // dtypeOf is Node.Dtype without its panic on statements.

@@ -95,7 +95,7 @@ func Open(device string, c Config) (Engine, error) {
 	o, ok := registry.openers[kind]
 	registry.Unlock()
 	if !ok {
-		return nil, fmt.Errorf("graph: no engine %q in this program; known are %s (an engine is made known by importing its package)",
+		return nil, fmt.Errorf("graph: no engine %q in this program; known are %s; an engine is made known by importing its package, such as _ \"github.com/stheno-ml/stheno/cpu\"",
 			kind, strings.Join(Kinds(), ", "))
 	}
 	return o(device, c)

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // feed brings the value of an input node to the program.
@@ -50,7 +51,7 @@ func (f *feed) current(now gorgonia.Value) bool {
 		return false
 	}
 	d, dense := now.(*tensor.Dense)
-	return !dense || sameShape(d.Shape(), f.v.Shape) && (f.box != nil || !boxed(d) && d.Uintptr() == f.at)
+	return !dense || shape.Equal(d.Shape(), f.v.Shape) && (f.box != nil || !boxed(d) && d.Uintptr() == f.at)
 }
 
 // boxed says that the elements of a tensor cannot be used where they are.
@@ -63,7 +64,7 @@ func (f *feed) wanted() string {
 }
 
 func (f *feed) bind(now gorgonia.Value, e Engine, prog Program) error {
-	if now.Dtype() != f.v.Dtype || !sameShape(now.Shape(), f.v.Shape) {
+	if now.Dtype() != f.v.Dtype || !shape.Equal(now.Shape(), f.v.Shape) {
 		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: fmt.Sprintf("%v of shape %v", now.Dtype(), now.Shape()),
 			Remedy: "convert the value, or build the graph for this shape"}
 	}
@@ -112,13 +113,30 @@ func (f *feed) refresh() error {
 		f.data.Data.([]float64)[0] = float64(*x)
 	case *gorgonia.I:
 		f.data.Data.([]int)[0] = int(*x)
-	default:
-		a, err := op.AsArray(f.box)
-		if err != nil {
-			return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: err.Error()}
+	case *tensor.Dense:
+		if len(f.v.Shape) > 0 || x.IsMasked() {
+			return f.refreshTensor()
 		}
-		copyArray(f.data, a)
+		switch to := f.data.Data.(type) { // op.AsArray would allocate an array for the number
+		case []float32:
+			to[0] = x.Float32s()[0]
+		case []float64:
+			to[0] = x.Float64s()[0]
+		case []int:
+			to[0] = x.Ints()[0]
+		}
+	default:
+		return f.refreshTensor()
 	}
+	return nil
+}
+
+func (f *feed) refreshTensor() error {
+	a, err := op.AsArray(f.box)
+	if err != nil {
+		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: err.Error()}
+	}
+	op.Copy(f.data, a)
 	return nil
 }
 
@@ -170,16 +188,5 @@ func setScalar(v gorgonia.Value, a op.Array) {
 		*x = gorgonia.F64(a.Data.([]float64)[0])
 	case *gorgonia.I:
 		*x = gorgonia.I(a.Data.([]int)[0])
-	}
-}
-
-func copyArray(dst, src op.Array) {
-	switch d := dst.Data.(type) {
-	case []float32:
-		copy(d, src.Data.([]float32))
-	case []float64:
-		copy(d, src.Data.([]float64))
-	case []int:
-		copy(d, src.Data.([]int))
 	}
 }

@@ -148,8 +148,17 @@ func TestFedScalars(t *testing.T) {
 	require.Equal(t, []float32{1, 2}, value(t, m, y))
 	require.NoError(t, gorgonia.Let(s, float32(1))) // Gorgonia boxes Go numbers
 	require.Equal(t, []float32{0, 0}, value(t, m, y))
-	require.NoError(t, gorgonia.Let(s, tensor.New(tensor.FromScalar(float32(2)))))
+	boxed := tensor.New(tensor.FromScalar(float32(2)))
+	require.NoError(t, gorgonia.Let(s, boxed))
 	require.Equal(t, []float32{-1, -2}, value(t, m, y))
+	boxed.Set(0, float32(3)) // in place
+	require.Equal(t, []float32{-2, -4}, value(t, m, y))
+	require.Zero(t, testing.AllocsPerRun(10, func() { err = errors.Join(err, m.RunAll()) }))
+	require.NoError(t, err)
+	row, err := vector(4, 5, 6).Slice(gorgonia.S(1)) // a scalar that is a view
+	require.NoError(t, err)
+	require.NoError(t, gorgonia.Let(s, row))
+	require.Equal(t, []float32{-4, -8}, value(t, m, y))
 }
 
 func TestFeedErrorsNameTheNode(t *testing.T) {

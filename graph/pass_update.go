@@ -7,12 +7,12 @@ func fuseMomentum(p *program, e Engine) {
 	r := newRewriter(p)
 	for _, velocity := range p.steps {
 		m, ok := velocity.Instr.(*op.Momentum)
-		if !ok || !e.Fuses((&MomentumUpdate{}).Kind(), velocity.Out[0].Dtype) || len(r.uses[velocity.Out[0]]) != 1 {
+		if !ok || !e.Fuses((&MomentumUpdate{}).Kind(), velocity.Out[0].Dtype) {
 			continue
 		}
 		v, g, lr := velocity.In[0], velocity.In[1], velocity.In[2]
-		move := r.uses[velocity.Out[0]][0]
-		if r.dead[move] || r.repl[move] != nil {
+		move := r.sole(velocity.Out[0])
+		if move == nil || r.dead[move] || r.repl[move] != nil {
 			continue // the sum of two new velocities belongs to one of them
 		}
 		f := &MomentumUpdate{Momentum: m.Momentum}
@@ -50,7 +50,7 @@ func fuseAdam(p *program, e Engine) {
 			continue
 		}
 		mean, square := p.producer[move.In[1]], p.producer[move.In[2]]
-		if mean == nil || square == nil || len(r.uses[move.In[1]]) != 1 || len(r.uses[move.In[2]]) != 1 {
+		if mean == nil || square == nil || r.sole(move.In[1]) == nil || r.sole(move.In[2]) == nil {
 			continue
 		}
 		m, ok1 := mean.Instr.(*op.AdamMean)

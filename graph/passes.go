@@ -23,15 +23,17 @@ var passes = []pass{
 
 // rewriter collects the changes of one pass.
 type rewriter struct {
-	p    *program
-	uses map[*Value][]*Step
-	kept map[*Value]bool // outputs, new values of updates, what views are of: never fused away
-	dead map[*Step]bool  // steps to drop
-	repl map[*Step]*Step // step to put in the place of another
+	p      *program
+	uses   map[*Value][]*Step
+	viewed map[*Value]bool // what views are of
+	kept   map[*Value]bool // outputs, new values of updates, what views are of: never fused away
+	dead   map[*Step]bool  // steps to drop
+	repl   map[*Step]*Step // step to put in the place of another
 }
 
 func newRewriter(p *program) *rewriter {
-	r := &rewriter{p: p, uses: map[*Value][]*Step{}, kept: map[*Value]bool{}, dead: map[*Step]bool{}, repl: map[*Step]*Step{}}
+	r := &rewriter{p: p, uses: map[*Value][]*Step{}, viewed: map[*Value]bool{}, kept: map[*Value]bool{},
+		dead: map[*Step]bool{}, repl: map[*Step]*Step{}}
 	for _, s := range p.steps {
 		for _, v := range s.In {
 			r.uses[v] = append(r.uses[v], s)
@@ -45,6 +47,7 @@ func newRewriter(p *program) *rewriter {
 	}
 	for _, v := range p.values {
 		if v.Alias != nil {
+			r.viewed[v.Alias] = true
 			r.kept[v.Alias] = true // a view reads it
 		}
 	}
@@ -54,6 +57,15 @@ func newRewriter(p *program) *rewriter {
 // only returns the single step that reads v, if v is read once and nobody else wants it.
 func (r *rewriter) only(v *Value) *Step {
 	if u := r.uses[v]; len(u) == 1 && !r.kept[v] && !r.dead[u[0]] && r.repl[u[0]] == nil {
+		return u[0]
+	}
+	return nil
+}
+
+// sole returns the single step that reads v, also if v is asked for; nil if there are more, or none, or if a view of v has
+// readers of its own. For steps that are fused into one which still makes v.
+func (r *rewriter) sole(v *Value) *Step {
+	if u := r.uses[v]; len(u) == 1 && !r.viewed[v] {
 		return u[0]
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // HostOp runs an operation that is not recognised through its own Do, on host memory. Correct, and as slow as Gorgonia.
@@ -26,7 +27,7 @@ func recognise(o gorgonia.Op, in []*Value) (Instr, bool) {
 		return nil, false
 	}
 	dt := in[0].Dtype // ours compute floats only
-	if !sameShape(in[0].Shape, in[1].Shape) || in[1].Dtype != dt || dt != tensor.Float32 && dt != tensor.Float64 {
+	if !shape.Equal(in[0].Shape, in[1].Shape) || in[1].Dtype != dt || dt != tensor.Float32 && dt != tensor.Float64 {
 		return nil, false
 	}
 	operator := v.Field(0).Elem() // scalarBinOp or tBinOp

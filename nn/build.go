@@ -132,6 +132,9 @@ func (b *build) resolve() error {
 		}
 	}
 	b.batch = b.cfg.Batch
+	if x != nil && len(x.Shape()) != x.Dims() {
+		return m.fail(ErrShape, "make it with gorgonia.WithShape(batch, …)", "the input node %q has no shape", x.Name())
+	}
 	if b.batch == 0 && x != nil && x.Dims() > 0 {
 		b.batch = x.Shape()[0]
 	}

@@ -287,3 +287,15 @@ func TestMovingLayers(t *testing.T) {
 	got := predict(t, m, tensor.New(tensor.WithShape(1, 6), tensor.WithBacking([]float32{0, 1, 2, 3, 4, 5})), false)
 	require.Equal(t, []float64{0, 3, 2, 5}, got)
 }
+
+func TestBuildRefusesAnInputWithoutShape(t *testing.T) {
+	b := NewBuilder("m")
+	in := b.Input(Shape{2})
+	m, err := b.Model(in, b.Add(Dense{Units: 1}, in))
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	g := gorgonia.NewGraph()
+	_, err = m.Build(g, BuildConfig{Input: gorgonia.NewTensor(g, tensor.Float32, 2, gorgonia.WithName("x"))})
+	require.ErrorIs(t, err, ErrShape)
+	require.ErrorContains(t, err, `the input node "x" has no shape`)
+}

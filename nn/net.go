@@ -21,7 +21,8 @@ type Net struct {
 	// Updates are the assignments of a training step beside the optimizer's: the running averages of batch
 	// normalization. Machines that know op.Update take them; others call ApplyUpdates after each step.
 	Updates []op.Update
-	// Step is the Int scalar that dropout needs, to be set before each step; nil when nothing is random.
+	// Step is the Int scalar that dropout needs, nil when nothing is random. Give it another number before every training
+	// step: gorgonia.Let(net.Step, gorgonia.NewI(i)), or keep the *gorgonia.I and count it up.
 	Step *gorgonia.Node
 }
 
@@ -29,6 +30,14 @@ type Net struct {
 type Param struct {
 	Weight *Weight
 	Node   *gorgonia.Node
+}
+
+// Cost is what a training step differentiates: the given loss, a scalar, with Penalty added where the model has one.
+func (n *Net) Cost(loss *gorgonia.Node) (*gorgonia.Node, error) {
+	if n.Penalty == nil {
+		return loss, nil
+	}
+	return op.Apply(&op.Add{}, loss, n.Penalty)
 }
 
 // Trainable returns the nodes to differentiate by: gorgonia.Grad(cost, net.Trainable()...).

@@ -104,6 +104,32 @@ func (t *Trainer) resume() error {
 		return fmt.Errorf("train: %s: its state is not one of this program: %w", found.Path, err)
 	}
 	t.last, t.saved = found.Path, t.state.Step
+	return t.epochsChanged(c)
+}
+
+// epochsChanged refuses fewer epochs than checkpoint c has seen, and notes what another number of them does to a schedule
+// that depends on it.
+func (t *Trainer) epochsChanged(c *weights.Checkpoint) error {
+	if t.cfg.Epochs < t.state.Epoch {
+		return fmt.Errorf("train: the run in %s has done %d epochs, --epochs %d is less; give at least %d, or start a new run with another --out",
+			t.cfg.Out, t.state.Epoch, t.cfg.Epochs, t.state.Epoch)
+	}
+	was, err := configOf(t.last, c)
+	if err != nil {
+		return err
+	}
+	if _, cosine := t.schedule.(CosineSchedule); !cosine || was.Epochs == t.cfg.Epochs || t.state.Epoch == t.cfg.Epochs {
+		return nil
+	}
+	how, where := "stretched", "begins"
+	if was.Epochs > t.cfg.Epochs {
+		how = "shortened"
+	}
+	if t.state.Batch > 0 {
+		where = "goes on"
+	}
+	t.observer.Note(fmt.Sprintf("the cosine schedule is %s from %d to %d epochs: epoch %d %s at learning rate %.3g",
+		how, was.Epochs, t.cfg.Epochs, t.state.Epoch+1, where, t.schedule.At(t.state.Step)))
 	return nil
 }
 

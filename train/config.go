@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -19,10 +20,10 @@ type Config struct {
 	Arch      string  `json:"arch"`
 	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg16: convolutions followed by batch normalization
 	Dropout   float64 `json:"dropout,omitempty"`    // vgg16: on the two dense layers
-	NoL2      bool    `json:"no_l2,omitempty"`      // resnet50: without the document's L2 regularizer
+	NoL2      bool    `json:"no_l2,omitempty"`      // resnet50: without the reference's L2 regularizer
 
-	Data        string `json:"data"`
-	DataDir     string `json:"data_dir,omitempty"`
+	Data        string `json:"data"`                  // New sets it to the split's name
+	DataDir     string `json:"data_dir,omitempty"`    // folder or archive the images were found in, "" for the cache; New makes it absolute
 	LimitTrain  int    `json:"limit_train,omitempty"` // first so many training images; 0 means all
 	LimitTest   int    `json:"limit_test,omitempty"`
 	Augment     bool   `json:"augment,omitempty"`     // random crop with padding 4, horizontal flip
@@ -32,7 +33,7 @@ type Config struct {
 	Batch       int     `json:"batch"`
 	Optimizer   string  `json:"optimizer"`
 	LR          float64 `json:"learning_rate"`
-	Momentum    float64 `json:"momentum,omitempty"`
+	Momentum    float64 `json:"momentum,omitempty"` // sgd; New clears it for adam, which has none
 	Nesterov    bool    `json:"nesterov,omitempty"`
 	WeightDecay float64 `json:"weight_decay,omitempty"`
 	Schedule    string  `json:"schedule"`
@@ -59,17 +60,29 @@ type Config struct {
 	Resume bool   `json:"-"` // go on with the run in Out
 }
 
-// DefaultConfig is the main job: SimpleCNN on CIFAR-100, a few minutes on two cores.
+// DefaultConfig is the main job: SimpleCNN on CIFAR-100, a few minutes on two cores. Its Momentum is for those who change
+// the optimizer to sgd.
 func DefaultConfig() Config {
 	return Config{Arch: "simplecnn", Data: "cifar100", Epochs: 10, Batch: 64, Optimizer: "adam", LR: 0.001, Momentum: 0.9,
 		Schedule: "cosine", Seed: 1, Device: "auto", Keep: 3}
 }
 
+// MaxThreads is the largest Config.Threads: more is a slip, and would cost stacks and buffers for each.
+const MaxThreads = 1024
+
 // identity is the configuration without what may differ between the parts of one run.
 func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
 	c.Engine, c.Version, c.Out, c.Resume = "", "", "", false
+	c.clearUnused()
 	return c
+}
+
+// clearUnused sets what the optimizer does not use to zero, so that no run seems to have used it.
+func (c *Config) clearUnused() {
+	if c.Optimizer == "adam" {
+		c.Momentum = 0
+	}
 }
 
 // Normalize is what the run's networks expect of pixels.
@@ -80,6 +93,10 @@ func (c *Config) describe(split *data.Split) error {
 	if split == nil || split.Train == nil || split.Test == nil {
 		return errors.New("train: a run needs training and test images")
 	}
+	if c.Resume && split.Name != "" && split.Name != c.Data {
+		return fmt.Errorf("train: the run in %s was made on %q, not on %q; give the same data set", c.Out, c.Data, split.Name)
+	}
+	c.Data = cmp.Or(split.Name, c.Data)
 	images := [2]int{split.Train.Len(), split.Test.Len()}
 	var md5 []string
 	for _, f := range split.Files {
@@ -137,7 +154,7 @@ func (c Config) Validate() error {
 		{"--dropout", !(c.Dropout >= 0 && c.Dropout < 1), "a rate from 0 to below 1", c.Dropout},
 		{"--limit-train", c.LimitTrain < 0, "at least 0", c.LimitTrain},
 		{"--limit-test", c.LimitTest < 0, "at least 0", c.LimitTest},
-		{"--threads", c.Threads < 0, "at least 0", c.Threads},
+		{"--threads", c.Threads < 0 || c.Threads > MaxThreads, fmt.Sprintf("at least 0 and at most %d", MaxThreads), c.Threads},
 		{"--keep", c.Keep < 1, "at least 1", c.Keep},
 		{"--save-every", c.SaveEvery < 0, "at least 0", c.SaveEvery},
 	} {

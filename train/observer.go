@@ -28,6 +28,13 @@ type Observer interface {
 	Note(line string)
 }
 
+// silent is the observer of those who give none.
+type silent struct{}
+
+func (silent) Step(Progress)    {}
+func (silent) Epoch(HistoryRow) {}
+func (silent) Note(string)      {}
+
 // ErrInterrupted is returned by a run that its context ended; everything is saved and it can be resumed.
 var ErrInterrupted = errors.New("interrupted")
 

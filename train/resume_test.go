@@ -130,6 +130,31 @@ func TestResumeOfVGGWithDropout(t *testing.T) {
 	requireOutcome(t, outcomeOf(t, whole.Out), part.Out)
 }
 
+// TestOtherEpochsOfCosine: the schedule depends on how many epochs there are, which is worth a note.
+func TestOtherEpochsOfCosine(t *testing.T) {
+	c := small(t)
+	c.Epochs, c.LR = 2, 0.001
+	_, err := run(t, c, nil)
+	require.NoError(t, err)
+	c = resumed(t, c)
+	c.Epochs = 1
+	_, err = run(t, c, nil)
+	require.ErrorContains(t, err, "has done 2 epochs, --epochs 1 is less; give at least 2")
+	require.Equal(t, 2, resumed(t, c).Epochs, "run.json is as it was")
+	c.Epochs = 4
+	w, err := run(t, c, func(p train.Progress) bool { return p.Batch == 1 })
+	require.ErrorIs(t, err, train.ErrInterrupted)
+	require.Equal(t, []string{"the cosine schedule is stretched from 2 to 4 epochs: epoch 3 begins at learning rate 0.0005"}, w.notes)
+	c.Epochs = 3
+	w, err = run(t, c, nil)
+	require.NoError(t, err)
+	require.Len(t, w.notes, 1)
+	require.Contains(t, w.notes[0], "is shortened from 4 to 3 epochs: epoch 3 goes on at learning rate 0.000")
+	w, err = run(t, resumed(t, c), nil)
+	require.NoError(t, err)
+	require.Empty(t, w.notes)
+}
+
 func TestMoreEpochsGoOn(t *testing.T) {
 	c := small(t)
 	c.Epochs, c.Schedule = 1, "constant"

@@ -238,7 +238,8 @@ func (s ScheduleSpec) Schedule(base float64, stepsPerEpoch, epochs int) (Schedul
 	case "cosine":
 		total := stepsPerEpoch * epochs
 		if warmup >= total {
-			return nil, fmt.Errorf("train: schedule %q: the warm-up of %v epochs leaves nothing of a run of %d; shorten it", s, s.WarmupEpochs, epochs)
+			return nil, fmt.Errorf("train: schedule %q: the warm-up of %v epochs leaves nothing of a run of %d; warm up for less, e.g. +warmup:%.3g, or raise --epochs above %v",
+				s, s.WarmupEpochs, epochs, float64(epochs)/10, s.WarmupEpochs)
 		}
 		return CosineSchedule{base, base * s.Floor, total, warmup}, nil
 	}

@@ -3,7 +3,9 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"path/filepath"
 	"time"
 
 	"github.com/stheno-ml/stheno/data"
@@ -45,11 +47,23 @@ type Trainer struct {
 	saved   int    // step of it, -1 before the first
 }
 
-// New prepares a run on an engine: the output folder, the model with its first or its resumed weights, the data. The
-// caller closes the trainer, and the engine after it.
+// New prepares a run on an engine: the output folder, the model with its first or its resumed weights, the data. A nil
+// observer is a silent one. What the run is recorded with in run.json, and what Config returns, is c with the split's name,
+// an absolute DataDir, and what the split says of its images. The caller closes the trainer, and the engine after it.
 func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	c.clearUnused()
+	if c.DataDir != "" {
+		abs, err := filepath.Abs(c.DataDir)
+		if err != nil {
+			return nil, fmt.Errorf("train: the data folder: %w", err)
+		}
+		c.DataDir = abs
+	}
+	if o == nil {
+		o = silent{}
 	}
 	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[int]*Step{}, saved: -1}
 	if err := t.prepare(); err != nil {
@@ -103,6 +117,9 @@ func (t *Trainer) loaders() (err error) {
 	if t.loader, err = data.NewLoader(t.split.Train, train); err != nil {
 		return err
 	}
+	if t.cfg.Batch > t.loader.Len() {
+		t.observer.Note(fmt.Sprintf("the batch of %d is larger than the training images: each epoch is one step on all %d of them", t.cfg.Batch, t.loader.Len()))
+	}
 	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalBatch, Normalize: norm, Limit: t.cfg.LimitTest})
 	return err
 }
@@ -112,6 +129,9 @@ const evalBatch = 100
 
 // Model returns the model that is trained.
 func (t *Trainer) Model() *nn.Model { return t.model }
+
+// Config returns the configuration as it is recorded.
+func (t *Trainer) Config() Config { return t.cfg }
 
 // State returns where the run stands.
 func (t *Trainer) State() State { return t.state }

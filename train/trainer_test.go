@@ -89,6 +89,31 @@ func TestBatchLargerThanTheDataSet(t *testing.T) {
 	w, err := run(t, c, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, w.rows[0].Step)
+	require.Equal(t, []string{"the batch of 1000000000 is larger than the training images: each epoch is one step on all 5 of them"}, w.notes)
+}
+
+// TestWhatIsRecorded is for users of the library, who may leave things to New.
+func TestWhatIsRecorded(t *testing.T) {
+	c := small(t)
+	c.Data, c.DataDir, c.Epochs, c.LimitTrain = "cifar100", "somewhere", 1, 5
+	split, err := sample()
+	require.NoError(t, err)
+	e := engine(t, 1)
+	tr, err := train.New(c, split, e, nil) // a nil observer is a silent one
+	require.NoError(t, err)
+	require.NoError(t, tr.Run(t.Context()))
+	require.NoError(t, tr.Close())
+	recorded, _, err := train.ReadConfig(c.Out)
+	require.NoError(t, err)
+	is := tr.Config()
+	require.Equal(t, is, recorded)
+	require.Equal(t, "sample", is.Data)
+	require.Zero(t, is.Momentum, "adam has none")
+	require.True(t, filepath.IsAbs(is.DataDir), is.DataDir)
+
+	recorded.Resume, recorded.Data = true, "cifar100"
+	_, err = train.New(recorded, split, e, nil)
+	require.ErrorContains(t, err, `was made on "cifar100", not on "sample"`)
 }
 
 func TestOneImage(t *testing.T) {
@@ -108,13 +133,14 @@ func TestWrongConfigurations(t *testing.T) {
 		{func(c *train.Config) { c.Batch = -1 }, "--batch wants at least 1"},
 		{func(c *train.Config) { c.LR = 0 }, "--lr wants a positive number"},
 		{func(c *train.Config) { c.LimitTrain = -1 }, "--limit-train wants at least 0, got -1"},
+		{func(c *train.Config) { c.Threads = 1025 }, "--threads wants at least 0 and at most 1024, got 1025"},
 		{func(c *train.Config) { c.Keep = 0 }, "--keep wants at least 1"},
 		{func(c *train.Config) { c.Arch = "resnet51" }, `did you mean "resnet50"?`},
 		{func(c *train.Config) { c.Optimizer = "adamm" }, `did you mean "adam"?`},
 		{func(c *train.Config) { c.Optimizer, c.Nesterov, c.Momentum = "sgd", true, 0 }, "needs a momentum"},
 		{func(c *train.Config) { c.Nesterov = true }, "goes with --optimizer sgd"},
 		{func(c *train.Config) { c.Schedule = "cosin" }, `did you mean "cosine"?`},
-		{func(c *train.Config) { c.Schedule = "cosine+warmup:3" }, "leaves nothing of a run"},
+		{func(c *train.Config) { c.Schedule = "cosine+warmup:3" }, "leaves nothing of a run of 3; warm up for less, e.g. +warmup:0.3, or raise --epochs above 3"},
 		{func(c *train.Config) { c.Dropout = 0.5 }, `"simplecnn" has no option Dropout`},
 	} {
 		t.Run(c.want, func(t *testing.T) {

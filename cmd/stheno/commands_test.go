@@ -59,6 +59,10 @@ func TestPredict(t *testing.T) {
 	for _, path := range []string{bad, nowhere, dir + ":"} {
 		require.Contains(t, r.stderr, path)
 	}
+	require.Equal(t, 3, strings.Count("\n"+r.stderr, "\nerror: "))
+	for line := range strings.Lines(r.stderr) {
+		require.True(t, strings.HasPrefix(line, "error: ") || strings.HasPrefix(line, " "), line)
+	}
 	require.NotContains(t, r.stdout, bad)
 	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 	require.Len(t, lines, 22)
@@ -110,9 +114,10 @@ func TestSummary(t *testing.T) {
 }
 
 func TestDevicesAndVersion(t *testing.T) {
-	require.Regexp(t, `^cpu with \d+ threads, \w+ kernels\n$`, ok(t, "devices"))
+	require.Regexp(t, `^cpu with \d+ threads?, \w+ kernels\n$`, ok(t, "devices"))
 	out := ok(t, "version")
 	require.Contains(t, out, runtime.Version())
 	require.Contains(t, out, runtime.GOOS+"/"+runtime.GOARCH)
+	require.Equal(t, out, ok(t, "--version"))
 	require.Contains(t, ok(t), "Available Commands")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/train"
 )
 
 // device is where a command computes.
@@ -33,8 +35,8 @@ func deviceNames() []string {
 
 // open starts the engine of a device; "auto" is the fastest there is.
 func (d device) open() (graph.Engine, error) {
-	if d.threads < 0 {
-		return nil, fmt.Errorf("--threads wants at least 0, got %d", d.threads)
+	if d.threads < 0 || d.threads > train.MaxThreads {
+		return nil, fmt.Errorf("--threads wants at least 0 and at most %d, got %d", train.MaxThreads, d.threads)
 	}
 	kind, _, _ := strings.Cut(d.name, ":")
 	if !slices.Contains(deviceNames(), kind) {
@@ -48,7 +50,7 @@ func (d device) open() (graph.Engine, error) {
 
 func describeEngine(e graph.Engine) string {
 	if c, ok := e.(*cpu.Engine); ok {
-		return fmt.Sprintf("cpu with %d threads, %s kernels", c.Threads(), c.Level())
+		return fmt.Sprintf("cpu with %s, %s kernels", plural(c.Threads(), "thread"), c.Level())
 	}
 	return e.Name()
 }
@@ -60,19 +62,29 @@ type source struct {
 }
 
 func (s *source) flags(f *pflag.FlagSet) {
-	f.StringVar(&s.dir, "data-dir", "", "folder or archive to look in before the cache folder")
-	s.otherFlags(f)
+	s.folderFlags(f)
+	s.offlineFlag(f)
 }
 
-// otherFlags are those beside --data-dir.
-func (s *source) otherFlags(f *pflag.FlagSet) {
+func (s *source) folderFlags(f *pflag.FlagSet) {
+	f.StringVar(&s.dir, "data-dir", "", "folder or archive to look in before the cache folder")
+	s.modifiedFlag(f)
+}
+
+func (s *source) offlineFlag(f *pflag.FlagSet) {
 	f.BoolVar(&s.offline, "offline", false, "do not use the network")
+}
+
+func (s *source) modifiedFlag(f *pflag.FlagSet) {
 	f.BoolVar(&s.modified, "allow-modified", false, "use data files in --data-dir even if their content is not the published one")
 }
 
 // options are those of package data; out shows downloads. A folder that does not exist is refused: with the cache and
 // the network behind it, a slip of the keyboard would go unnoticed.
-func (s source) options(out *screen) (data.Options, error) {
+func (s source) options(flags *pflag.FlagSet, out *screen) (data.Options, error) {
+	if s.dir == "" && flags.Changed("data-dir") { // such as of a variable that is not set
+		return data.Options{}, errors.New("--data-dir is empty; name a folder, or leave the flag out to use the cache folder")
+	}
 	if s.dir != "" {
 		if _, err := os.Stat(s.dir); err != nil {
 			return data.Options{}, fmt.Errorf("--data-dir: %w; name the folder or the archive of the data set", err)
@@ -87,6 +99,14 @@ func imagesOf(ds *data.Dataset, limit int) int {
 		return min(limit, ds.Len())
 	}
 	return ds.Len()
+}
+
+// plural is "1 thread" or "2 threads".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // thousands prints 325956 as 325,956.

@@ -41,11 +41,18 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := newScreen(cmd)
 			defer out.Finish()
-			o, err := from.options(out)
+			o, err := from.options(cmd.Flags(), out)
 			if err != nil {
 				return err
 			}
-			o.AllowModified = o.AllowModified || verb == "verify" // which lists what differs
+			if verb == "verify" { // which lists what differs, and does not use it
+				o.AllowModified = true
+				o.Logf = func(format string, args ...any) {
+					if !strings.HasSuffix(format, "; using the file as it is") {
+						out.Printf(format, args...)
+					}
+				}
+			}
 			s, err := data.Open(cmd.Context(), args[0], o)
 			if err != nil {
 				return err
@@ -55,7 +62,10 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 			return do(cmd.OutOrStdout(), s)
 		},
 	}
-	from.flags(cmd.Flags())
+	if verb != "fetch" { // which is there for the network
+		from.offlineFlag(cmd.Flags())
+	}
+	from.folderFlags(cmd.Flags())
 	return cmd
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/train"
 )
 
 // fakeCIFAR100 makes a folder with one file of so many black images of class 0 and the given bytes at their offsets.
@@ -68,6 +70,9 @@ func TestChangedDataFile(t *testing.T) {
 	eval := []string{"eval", "--run", run, "--data", "cifar100", "--data-dir", dir}
 	refused(t, eval, filepath.Join(dir, "test.bin"), "wrong digest", "--allow-modified")
 	refused(t, with(eval, "--allow-modified"), "10 classes") // the file was read
+	r := stheno(t, "data", "verify", "cifar100", "--data-dir", dir, "--offline")
+	require.Equal(t, 1, r.code)
+	require.NotContains(t, r.stdout+r.stderr, "using the file")
 
 	// A run on changed files goes on without being told again, but not on files that changed since.
 	pixels := fakeCIFAR100(t, "train.bin", 50000, map[int64]byte{5000: 1})
@@ -77,6 +82,23 @@ func TestChangedDataFile(t *testing.T) {
 	refused(t, args, filepath.Join(pixels, "train.bin"), "wrong digest")
 	ok(t, with(args, "--allow-modified")...)
 	ok(t, "train", "--resume", "--out", out)
+
+	// Without a word on the data, eval looks where the run was trained.
+	require.Contains(t, ok(t, "eval", "--run", out, "--allow-modified", "--limit-test", "10"), "10 test images of CIFAR-100")
+	refused(t, []string{"eval", "--run", out, "--data", "cifar100", "--offline"}, "not asked (offline)")
+	moved := pixels + "-moved"
+	require.NoError(t, os.Rename(pixels, moved))
+	refused(t, []string{"eval", "--run", out}, "recorded in "+out, pixels, "--data-dir", "--data cifar100")
+	refused(t, []string{"train", "--resume", "--out", out}, "recorded in "+out, pixels, "--data-dir")
+	t.Chdir(moved)
+	ok(t, "train", "--resume", "--out", out, "--data-dir", ".")
+	c, _, err := train.ReadConfig(out)
+	require.NoError(t, err)
+	require.True(t, filepath.IsAbs(c.DataDir), c.DataDir)
+	t.Chdir(t.TempDir())
+	ok(t, "train", "--resume", "--out", out)
+	pixels = moved
+
 	f, err := os.OpenFile(filepath.Join(pixels, "train.bin"), os.O_WRONLY, 0)
 	require.NoError(t, err)
 	_, err = f.WriteAt([]byte{2}, 6000)
@@ -116,7 +138,7 @@ func TestData(t *testing.T) {
 	require.Contains(t, ok(t, "data", "fetch", "sample"), "built in")
 	require.Contains(t, ok(t, "data", "verify", "sample"), "built in")
 	require.Contains(t, ok(t, "data"), "fetch")
-	refused(t, []string{"data", "fetch", "cifar10", "--offline"}, "cifar10", "not asked (offline)", "--data-dir")
+	refused(t, []string{"data", "describe", "cifar10", "--offline"}, "cifar10", "not asked (offline)", "--data-dir")
 }
 
 func TestOfflineTrainsOnTheSample(t *testing.T) {

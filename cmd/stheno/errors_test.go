@@ -50,25 +50,40 @@ func TestMisspelled(t *testing.T) {
 		"train --threads -1":                  "--threads wants at least 0",
 		"train --momentum 0.9":                "--momentum goes with --optimizer sgd",
 		"train --resume":                      "--resume needs --out",
-		"train --arch simplecnn --batch-norm": `"simplecnn" has no option BatchNorm`,
-		"summary":                             "simplecnn, vgg16, resnet50",
-		"summary vgg":                         `did you mean "vgg16"?`,
-		"summary vgg16 --input 32x32":         "want three sizes",
-		"summary vgg16 --input 0x32x3":        "such as 32x32x3",
-		"summary vgg16 --input 28x28x1":       "block5_pool",
-		"summary vgg16 --format kerax":        `did you mean "keras"?`,
-		"summary vgg16 --classes 0":           "--classes wants at least 1",
-		"eval":                                "--run FOLDER or --checkpoint FILE",
-		"eval --run a --checkpoint b":         "--run FOLDER or --checkpoint FILE",
-		"eval --run a --batch 0":              "--batch at least 1",
-		"predict":                             "at least one PNG or JPEG file",
-		"predict --top 0 --run a b.png":       "--top wants at least 1",
-		"devices 1":                           "takes flags only",
+		"train --arch simplecnn --batch-norm": "simplecnn has no --batch-norm; leave it out\n",
+		"train --arch resnet50 --dropout 0.5": "resnet50 has no --dropout; leave it out; its options are --no-l2\n",
+		"train --arch vgg16 --no-l2":          "vgg16 has no --no-l2; leave it out; its options are --batch-norm, --dropout\n",
+		"summary vgg16 --rescale-inputs":      "vgg16 has no --rescale-inputs; leave it out; its options are --batch-norm, --dropout\n",
+		"summary resnet50 --batch-norm":       "resnet50 has no --batch-norm; leave it out; its options are --rescale-inputs\n",
+		"train --threads 1025":                "--threads wants at least 0 and at most 1024, got 1025",
+		"devices --threads 1":                 "unknown flag: --threads",
+		"train --data cifar10 --offline":      "cifar10",
+		"train --data cifar100 --offline":     "not asked (offline)",
+		"train --data-dir=":                   "--data-dir is empty",
+		"eval --run a --data-dir=":            "--run: the folder a does not exist",
+		"data describe sample --data-dir=":    "--data-dir is empty",
+		"data fetch sample --offline":         "unknown flag: --offline",
+		"predict --run nosuch a.png":          "--run: the folder nosuch does not exist",
+		"train --data sample --limit-train 9 --epochs 3 --schedule cosine+warmup:3": "e.g. +warmup:0.3, or raise --epochs above 3",
+		"summary":                       "simplecnn, vgg16, resnet50",
+		"summary vgg":                   `did you mean "vgg16"?`,
+		"summary vgg16 --input 32x32":   "want three sizes",
+		"summary vgg16 --input 0x32x3":  "such as 32x32x3",
+		"summary vgg16 --input 28x28x1": "block5_pool",
+		"summary vgg16 --format kerax":  `did you mean "keras"?`,
+		"summary vgg16 --classes 0":     "--classes wants at least 1",
+		"eval":                          "--run FOLDER or --checkpoint FILE",
+		"eval --run a --checkpoint b":   "--run FOLDER or --checkpoint FILE",
+		"eval --run a --batch 0":        "--batch at least 1",
+		"predict":                       "at least one PNG or JPEG file",
+		"predict --top 0 --run a b.png": "--top wants at least 1",
+		"devices 1":                     "takes flags only",
 	} {
 		t.Run(line, func(t *testing.T) {
 			wd := t.TempDir()
 			t.Chdir(wd)
-			refused(t, strings.Fields(line), want)
+			text := refused(t, strings.Fields(line), want)
+			require.NotRegexp(t, `\.go:\d`, text, "no line of the program")
 			entries, err := os.ReadDir(wd)
 			require.NoError(t, err)
 			require.Empty(t, entries, "nothing is begun")
@@ -115,6 +130,27 @@ func TestFoldersThatCannotBeUsed(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(run, "run.json"), []byte(`{"arch": "simple`), 0o644))
 	require.NoError(t, os.RemoveAll(filepath.Join(run, "checkpoints")))
 	refused(t, []string{"train", "--resume", "--out", run}, "run.json", "incomplete")
+}
+
+func TestFileInsteadOfFolder(t *testing.T) {
+	run := trained(t)
+	best := filepath.Join(run, "checkpoints", "best.safetensors")
+	refused(t, []string{"eval", "--run", best}, best+" is a file", "the file with --checkpoint")
+	refused(t, []string{"eval", "--checkpoint", run}, run+" is a folder", "with --run")
+	refused(t, []string{"eval", "--run", run, "--data-dir="}, "--data-dir is empty")
+}
+
+func TestFewerEpochsThanDone(t *testing.T) {
+	run := trained(t)
+	ok(t, "train", "--resume", "--out", run, "--epochs", "2")
+	before, err := os.ReadFile(filepath.Join(run, "run.json"))
+	require.NoError(t, err)
+	refused(t, []string{"train", "--resume", "--out", run, "--epochs", "1"}, "has done 2 epochs, --epochs 1 is less")
+	after, err := os.ReadFile(filepath.Join(run, "run.json"))
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
+	require.Contains(t, ok(t, "train", "--resume", "--out", run, "--epochs", "3"),
+		"note: the cosine schedule is stretched from 2 to 3 epochs: epoch 3 begins at learning rate 0.00025\n")
 }
 
 func TestResumeWithOtherFlags(t *testing.T) {

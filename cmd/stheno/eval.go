@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,8 +30,17 @@ func (m model) load(w io.Writer) (net *nn.Model, c train.Config, path string, er
 	case (m.run == "") == (m.checkpoint == ""):
 		return nil, c, "", errors.New("name the model with either --run FOLDER or --checkpoint FILE")
 	case m.checkpoint != "":
+		if info, err := os.Stat(m.checkpoint); err == nil && info.IsDir() {
+			return nil, c, "", fmt.Errorf("--checkpoint: %s is a folder; name a file, or the folder of a run with --run", m.checkpoint)
+		}
 		net, c, err = train.LoadModel(m.checkpoint)
 		return net, c, m.checkpoint, err
+	}
+	switch info, err := os.Stat(m.run); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, c, "", fmt.Errorf("--run: the folder %s does not exist", m.run)
+	case err == nil && !info.IsDir():
+		return nil, c, "", fmt.Errorf("--run: %s is a file; name the folder of a run, or the file with --checkpoint", m.run)
 	}
 	r, err := train.LoadRun(m.run)
 	if err != nil {
@@ -72,7 +83,14 @@ func newEval() *cobra.Command {
 			}
 			out := newScreen(cmd)
 			defer out.Finish()
-			o, err := where.options(out)
+			if !cmd.Flags().Changed("data") && !cmd.Flags().Changed("data-dir") && cfg.DataDir != "" {
+				where.dir = cfg.DataDir
+				if _, err := os.Stat(where.dir); err != nil {
+					return fmt.Errorf("the data folder recorded in %s cannot be used: %w; name another with --data-dir, or leave the search to --data %s",
+						path, err, name)
+				}
+			}
+			o, err := where.options(cmd.Flags(), out)
 			if err != nil {
 				return err
 			}
@@ -89,6 +107,7 @@ func newEval() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			out.Watch()
 			e := train.Evaluator{Model: m, Engine: engine}
 			defer func() { err = errors.Join(err, e.Close()) }()
 			r, err := e.Run(cmd.Context(), l, out.Step)
@@ -96,8 +115,8 @@ func newEval() *cobra.Command {
 				return err
 			}
 			out.Finish()
-			fmt.Fprintf(cmd.OutOrStdout(), "%s on %d test images of %s: loss %.4f  top-1 %.2f%%  top-5 %.2f%%\n",
-				path, r.Examples(), split.Title, r.Loss(), 100*r.Top1(), 100*r.Top5())
+			fmt.Fprintf(cmd.OutOrStdout(), "%s on %d test images of %s: loss %s  top-1 %.2f%%  top-5 %.2f%%\n",
+				path, r.Examples(), split.Title, lossText(r.Loss()), 100*r.Top1(), 100*r.Top5())
 			return nil
 		},
 	}
@@ -105,7 +124,7 @@ func newEval() *cobra.Command {
 	from.flags(f)
 	on.flags(f)
 	where.flags(f)
-	f.StringVar(&name, "data", "", "data set (default: the one it was trained on)")
+	f.StringVar(&name, "data", "", "data set (default: the one it was trained on, in the --data-dir of the training)")
 	f.IntVar(&limit, "limit-test", 0, "use the first N images only (0: all)")
 	f.IntVar(&batch, "batch", 100, "images at a time")
 	return cmd

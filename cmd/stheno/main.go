@@ -46,7 +46,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("the output could not be written: %w", out.err)
 	}
@@ -59,7 +59,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintln(stderr, "error:", err)
+	for _, one := range parts(err) {
+		fmt.Fprintln(stderr, "error:", inFlags(cmd, one))
+	}
 	return 1
 }
 
@@ -81,12 +83,14 @@ func (o *output) Write(p []byte) (int, error) {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "stheno",
+		Version:       versionLine(),
 		Short:         "Train image classifiers built as Gorgonia graphs",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          onlyCommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newTrain(), newEval(), newPredict(), newSummary(), newData(), newDevices(), newVersion())

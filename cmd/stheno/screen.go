@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -26,17 +27,24 @@ type screen struct {
 	bar      *mpb.Bar      // the one that is shown, or nil
 	barKey   string        // what it counts
 	reported time.Time     // time of the last plain line
+	stepped  time.Time     // time of the last batch
+	lines    bool          // a plain line within an epoch was printed
+	watch    chan struct{} // ends Watch; nil while nobody watches
 
 	// The progress has a lock of its own: mpb draws a bar, and asks for the text behind it, while calls to that bar wait.
 	progress sync.Mutex
 	last     train.Progress
 }
 
-// plainEvery is the time between two plain lines within an epoch.
-const plainEvery = 15 * time.Second
+// Times between two plain lines within an epoch: before the first, later, and when not even a batch was done meanwhile.
+const (
+	plainFirst = 5 * time.Second
+	plainEvery = 15 * time.Second
+	plainSlow  = 30 * time.Second
+)
 
 func newScreen(cmd *cobra.Command) *screen {
-	s := &screen{out: cmd.OutOrStdout(), errors: cmd.ErrOrStderr(), reported: time.Now()}
+	s := &screen{out: cmd.OutOrStdout(), errors: cmd.ErrOrStderr(), reported: time.Now(), stepped: time.Now()}
 	if o, ok := s.out.(*output); ok {
 		s.out = o.to // what breaks here is handled here
 	}
@@ -89,20 +97,65 @@ func (s *screen) Step(p train.Progress) {
 	s.progress.Lock()
 	s.last = p
 	s.progress.Unlock()
-	key := fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs)
-	if p.Validating {
-		key = "validation"
-	}
+	s.stepped = time.Now()
+	key := keyOf(p)
 	s.show(key, int64(p.Batches),
 		mpb.PrependDecorators(decor.Name(key, decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d")),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return s.status() })))
 	switch {
 	case s.bar != nil:
 		s.bar.SetCurrent(int64(p.Batch))
-	case time.Since(s.reported) >= plainEvery:
-		s.reported = time.Now()
+	case time.Since(s.reported) >= plainEvery || !s.lines && time.Since(s.reported) >= plainFirst:
+		s.reported, s.lines = time.Now(), true
 		s.println(fmt.Sprintf("%s  %d/%d  %s", key, p.Batch, p.Batches, results(p)))
 	}
+}
+
+// keyOf names what the batches of p belong to.
+func keyOf(p train.Progress) string {
+	if p.Validating {
+		return "validation"
+	}
+	return fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs)
+}
+
+// Watch begins the work on batches: until Finish, a plain line is printed even when a batch takes very long.
+func (s *screen) Watch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reported, s.stepped = time.Now(), time.Now()
+	if s.bars != nil || s.watch != nil {
+		return
+	}
+	ended := make(chan struct{})
+	s.watch = ended
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				s.beat()
+			}
+		}
+	}()
+}
+
+// beat prints how long the current batch has taken when nothing else was printed for long.
+func (s *screen) beat() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watch == nil || time.Since(s.reported) < plainSlow {
+		return
+	}
+	s.reported = time.Now()
+	where := "the first batch"
+	if s.last.Batches > 0 {
+		where = fmt.Sprintf("%s  %d/%d  the next batch", keyOf(s.last), s.last.Batch, s.last.Batches)
+	}
+	s.println(fmt.Sprintf("%s has taken %s so far", where, time.Since(s.stepped).Round(time.Second)))
 }
 
 // status is the text behind the bar; mpb calls it from the bar's goroutine.
@@ -118,7 +171,23 @@ func results(p train.Progress) string {
 	if p.Remaining > 0 {
 		eta = "  ETA " + p.Remaining.Round(time.Second).String()
 	}
-	return fmt.Sprintf("loss %.4f  top-1 %.1f%%  top-5 %.1f%%  %.0f images/s%s", p.Loss, 100*p.Top1, 100*p.Top5, p.ImagesPerSecond, eta)
+	return fmt.Sprintf("loss %s  top-1 %.1f%%  top-5 %.1f%%  %s images/s%s", lossText(p.Loss), 100*p.Top1, 100*p.Top5, speed(p.ImagesPerSecond), eta)
+}
+
+// lossText is a loss with four places, or short where it is huge, as it is before a run diverges.
+func lossText(v float64) string {
+	if math.Abs(v) >= 1e6 {
+		return fmt.Sprintf("%.4g", v)
+	}
+	return fmt.Sprintf("%.4f", v)
+}
+
+// speed is a rate with a place behind the point where that matters.
+func speed(v float64) string {
+	if v < 10 {
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
 }
 
 // Epoch implements train.Observer.
@@ -126,9 +195,9 @@ func (s *screen) Epoch(r train.HistoryRow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropBar()
-	s.reported = time.Now()
-	s.println(fmt.Sprintf("epoch %d/%d  loss %.4f  top-1 %.1f%%  top-5 %.1f%%  |  val loss %.4f  top-1 %.1f%%  top-5 %.1f%%  |  %.0f images/s",
-		r.Epoch, s.last.Epochs, r.Loss, 100*r.Top1, 100*r.Top5, r.ValLoss, 100*r.ValTop1, 100*r.ValTop5, r.ImagesPerSecond))
+	s.reported, s.stepped = time.Now(), time.Now()
+	s.println(fmt.Sprintf("epoch %d/%d  loss %s  top-1 %.1f%%  top-5 %.1f%%  |  val loss %s  top-1 %.1f%%  top-5 %.1f%%  |  %s images/s", r.Epoch, s.last.Epochs,
+		lossText(r.Loss), 100*r.Top1, 100*r.Top5, lossText(r.ValLoss), 100*r.ValTop1, 100*r.ValTop5, speed(r.ImagesPerSecond)))
 }
 
 // dropBar removes the bar. The caller holds mu.
@@ -144,6 +213,10 @@ func (s *screen) dropBar() {
 func (s *screen) Finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.watch != nil {
+		close(s.watch)
+		s.watch = nil
+	}
 	s.dropBar()
 	if s.bars != nil {
 		s.bars.Wait()

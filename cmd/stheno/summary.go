@@ -69,7 +69,7 @@ func newSummary() *cobra.Command {
 	f.IntVar(&c.Batch, "batch", 0, "batch size in the output shapes (0: None)")
 	f.StringVar(&format, "format", "keras", strings.Join(formats, ", "))
 	f.StringVar(&layout, "data-format", "channels_last", "channels_last, channels_first")
-	f.BoolVar(&c.BatchNorm, "batch-norm", false, "vgg16: batch normalization after every convolution")
+	f.BoolVar(&c.BatchNorm, "batch-norm", false, "vgg16: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
 	f.Float64Var(&c.Dropout, "dropout", 0, "vgg16: dropout rate of the dense layers")
 	f.BoolVar(&c.RescaleInputs, "rescale-inputs", false, "resnet50: images of 0 to 1 are rescaled to 0 to 255 minus the ImageNet means")
 	return cmd

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -27,20 +29,24 @@ func newTrain() *cobra.Command {
 		Short: "Train a network; without flags, SimpleCNN on CIFAR-100",
 		Long: `Train a network and keep its history and checkpoints in a folder.
 
-Without flags: SimpleCNN on CIFAR-100, found in --data-dir or the user's cache folder, else downloaded; without a
-network, on a small built-in set of images. Ctrl-C saves and says how to go on.`,
+Without flags: SimpleCNN on CIFAR-100, found in the user's cache folder, else downloaded; without a network, on a small
+built-in set of images. With --data or --data-dir it is that set or an error. Ctrl-C saves and says how to go on.
+
+The loss that is printed includes the L2 penalties of the network's weights (resnet50 has them), in validation too, as
+Keras reports it.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c, where) },
 	}
 	configFlags(cmd.Flags(), &c)
-	where.otherFlags(cmd.Flags())
+	where.offlineFlag(cmd.Flags())
+	where.modifiedFlag(cmd.Flags())
 	return cmd
 }
 
 // configFlags defines the flags that set c; their defaults are what c holds.
 func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(arch.Names(), ", "))
-	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg16: batch normalization after every convolution")
+	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg16: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
 	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg16: dropout rate of the dense layers")
 	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet50: without the L2 regularizer (1e-4)")
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
@@ -75,6 +81,9 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 			return err
 		}
 	}
+	if err := recordedDir(cmd.Flags(), c); err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
 	engine, err := device{c.Device, c.Threads}.open()
 	if err != nil {
@@ -84,13 +93,23 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 	out := newScreen(cmd)
 	defer out.Finish()
 	where.dir = c.DataDir
-	o, err := where.options(out)
+	o, err := where.options(cmd.Flags(), out)
 	if err != nil {
 		return err
 	}
-	split, err := openData(cmd.Context(), &c, o, out)
+	asked := cmd.Flags().Changed("data") || cmd.Flags().Changed("data-dir")
+	split, err := openData(cmd.Context(), &c, o, out, asked)
 	if err != nil {
 		return err
+	}
+	if c.Out == "" {
+		if c.Out, err = claimOut("runs", fmt.Sprintf("%s-%s-%s", c.Arch, c.Data, time.Now().Format("20060102-150405"))); err != nil {
+			return err
+		}
+		defer func() { // what stayed empty, as nothing was begun
+			_ = os.Remove(c.Out)
+			_ = os.Remove(filepath.Dir(c.Out))
+		}()
 	}
 	c.Engine, c.Version = describeEngine(engine), version()
 	t, err := train.New(c, split, engine, out)
@@ -98,6 +117,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 		return err
 	}
 	out.header(c, split, t, describeEngine(engine))
+	out.Watch()
 	err = t.Run(cmd.Context())
 	closeErr := t.Close()
 	out.Finish()
@@ -149,7 +169,6 @@ func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Co
 			if flags.Changed("momentum") {
 				return c, errors.New("--momentum goes with --optimizer sgd, not adam")
 			}
-			c.Momentum = 0
 		}
 		return c, c.Validate()
 	}
@@ -184,13 +203,48 @@ func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Co
 	return saved, saved.Validate()
 }
 
-// openData finds the data set of a configuration and names the run's folder if the user did not.
-func openData(ctx context.Context, c *train.Config, o data.Options, out *screen) (*data.Split, error) {
+// recordedDir refuses a resumed run whose recorded data folder is gone, where no other is named.
+func recordedDir(flags *pflag.FlagSet, c train.Config) error {
+	if !c.Resume || c.DataDir == "" || flags.Changed("data-dir") {
+		return nil
+	}
+	if _, err := os.Stat(c.DataDir); err != nil {
+		return fmt.Errorf("the data folder recorded in %s cannot be used: %w; name the place of the data set now with --data-dir", c.Out, err)
+	}
+	return nil
+}
+
+// claimOut makes a folder for a run in parent that no other process has: name, or name-2, name-3, … when runs began in
+// the same second.
+func claimOut(parent, name string) (string, error) {
+	for i := 1; ; i++ {
+		path := filepath.Join(parent, name)
+		if i > 1 {
+			path += fmt.Sprintf("-%d", i)
+		}
+		err := os.MkdirAll(parent, 0o755) // each time: a process that failed takes its empty one away
+		if err == nil {
+			err = os.Mkdir(path, 0o755)
+		}
+		switch {
+		case err == nil:
+			return path, nil
+		case !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) || i == maxClaims:
+			return "", fmt.Errorf("the run's folder cannot be made: %w; name one with --out", err)
+		}
+	}
+}
+
+// maxClaims bounds the runs that begin in one second.
+const maxClaims = 10000
+
+// openData finds the data set of a configuration. asked says that the user named it or its place.
+func openData(ctx context.Context, c *train.Config, o data.Options, out *screen, asked bool) (*data.Split, error) {
 	open := data.OpenOrSample
 	if c.Resume {
 		o.AllowModified = true // what counts is that the files are those of the run: train.New compares their digests
 	}
-	if c.Resume || c.DataDir != "" { // never other images than the user asked for or trained on before
+	if c.Resume || asked { // never other images than the user asked for or trained on before
 		open = func(ctx context.Context, name string, o data.Options) (*data.Split, string, error) {
 			s, err := data.Open(ctx, name, o)
 			return s, "", err
@@ -203,9 +257,6 @@ func openData(ctx context.Context, c *train.Config, o data.Options, out *screen)
 	if notice != "" {
 		out.Printf("%s", notice)
 		c.Data = split.Name
-	}
-	if c.Out == "" {
-		c.Out = filepath.Join("runs", fmt.Sprintf("%s-%s-%s", c.Arch, c.Data, time.Now().Format("20060102-150405")))
 	}
 	return split, nil
 }

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/nn"
 )
 
 // onlyCommands is for commands that only hold others: an argument is a command that does not exist.
@@ -48,4 +51,50 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	return fmt.Errorf("%s; see %s --help", text, cmd.CommandPath())
+}
+
+// parts are the errors that errors.Join made one, or err alone: each is a message of its own.
+func parts(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var texts []string
+	for _, e := range joined.Unwrap() {
+		texts = append(texts, e.Error())
+	}
+	if err.Error() != strings.Join(texts, "\n") {
+		return []error{err} // it has words of its own
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, parts(e)...)
+	}
+	return all
+}
+
+// optionFlags are the flags for the fields of arch.Config.
+var optionFlags = map[string]string{"BatchNorm": "batch-norm", "Dropout": "dropout", "NoL2": "no-l2", "RescaleInputs": "rescale-inputs"}
+
+// inFlags is the text of an error of cmd for those who see flags and not Go: options are called by their flags, and the
+// line of this program where a layer was added is left out.
+func inFlags(cmd *cobra.Command, err error) string {
+	if wrong, ok := errors.AsType[*arch.OptionError](err); ok && optionFlags[wrong.Option] != "" {
+		text := fmt.Sprintf("%s has no --%s; leave it out", wrong.Arch, optionFlags[wrong.Option])
+		var flags []string
+		for _, o := range wrong.Options {
+			if name := optionFlags[o]; name != "" && cmd.Flags().Lookup(name) != nil {
+				flags = append(flags, "--"+name)
+			}
+		}
+		if len(flags) > 0 {
+			text += "; its options are " + strings.Join(flags, ", ")
+		}
+		return text
+	}
+	text := err.Error()
+	if described, ok := errors.AsType[*nn.Error](err); ok && described.Site != "" {
+		text = strings.ReplaceAll(text, "\n    at "+described.Site, "")
+	}
+	return text
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -9,10 +11,6 @@ import (
 func emitVec(s *simd) {
 	s.binary("add", "dst = a + b", func(a, b reg.VecVirtual) { s.VADDPS(b, a, a) })
 	s.binary("mul", "dst = a·b", func(a, b reg.VecVirtual) { s.VMULPS(b, a, a) })
-	s.binaryZero("addReLU", "dst = max(a + b, 0)", func(a, b, zero reg.VecVirtual) {
-		s.VADDPS(b, a, a)
-		s.max0(a, zero)
-	})
 	s.reluGrad()
 	s.relu()
 	s.scaled()
@@ -28,18 +26,6 @@ func (s *simd) binary(name, doc string, f func(a, b reg.VecVirtual)) {
 	s.elements(n, func(p place) {
 		x, y := s.load(p.of(a), p.masked), s.load(p.of(b), p.masked)
 		f(x, y)
-		s.store(x, p.of(dst), p.masked)
-	})
-	s.done()
-}
-
-func (s *simd) binaryZero(name, doc string, f func(a, b, zero reg.VecVirtual)) {
-	s.function(name, "func(dst, a, b *float32, n uintptr)", "computes "+doc+" over n elements.")
-	dst, a, b, n := s.gp("dst"), s.gp("a"), s.gp("b"), s.gp("n")
-	zero := s.zero()
-	s.elements(n, func(p place) {
-		x, y := s.load(p.of(a), p.masked), s.load(p.of(b), p.masked)
-		f(x, y, zero)
 		s.store(x, p.of(dst), p.masked)
 	})
 	s.done()
@@ -147,10 +133,12 @@ func (s *simd) optimizers() {
 	s.done()
 }
 
-// eachRow emits a loop over rows of c channels. moving are the pointers that go
-// on by a row; the others are one row of channels.
-func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(p place)) {
-	full, rest, stride, i := s.GP64(), s.GP64(), s.GP64(), s.GP64()
+// eachRow emits a loop over rows of c channels, two rows a turn so that they share
+// the loads of what has one value a channel. moving are the pointers that go on by
+// the rows of a turn; the others are one row of channels. body gets the same
+// channels of each row; those of the first are also where the others stand.
+func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(row []place)) {
+	full, rest, stride := s.GP64(), s.GP64(), s.GP64()
 	s.MOVQ(c, rest)
 	s.ANDQ(operand.U8(s.lanes-1), rest)
 	s.MOVQ(c, full)
@@ -158,40 +146,53 @@ func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(
 	s.MOVQ(c, stride)
 	s.SHLQ(operand.U8(2), stride)
 	s.setMask(rest)
-	s.Label("row")
-	s.XORQ(i, i)
-	s.CMPQ(i, full)
-	s.JE(operand.LabelRef("tail"))
-	s.Label("loop")
-	body(place{i, 0, false})
-	s.ADDQ(operand.U8(s.lanes), i)
-	s.CMPQ(i, full)
-	s.JL(operand.LabelRef("loop"))
-	s.Label("tail")
-	s.TESTQ(rest, rest)
-	s.JZ(operand.LabelRef("next"))
-	body(place{i, 0, true})
-	s.Label("next")
-	for _, p := range moving {
-		s.ADDQ(stride, p)
+	i, second := s.GP64(), s.GP64()
+	for _, n := range []int{2, 1} {
+		label := func(name string) string { return fmt.Sprintf("%s%d", name, n) }
+		turn := func(masked bool) {
+			body([]place{{i, 0, masked}, {second, 0, masked}}[:n])
+		}
+		s.SUBQ(operand.U8(n), rows)
+		s.JL(operand.LabelRef(label("after")))
+		s.Label(label("row"))
+		s.XORQ(i, i)
+		s.MOVQ(c, second)
+		s.CMPQ(i, full)
+		s.JE(operand.LabelRef(label("tail")))
+		s.Label(label("loop"))
+		turn(false)
+		s.ADDQ(operand.U8(s.lanes), second)
+		s.ADDQ(operand.U8(s.lanes), i)
+		s.CMPQ(i, full)
+		s.JL(operand.LabelRef(label("loop")))
+		s.Label(label("tail"))
+		s.TESTQ(rest, rest)
+		s.JZ(operand.LabelRef(label("next")))
+		turn(true)
+		s.Label(label("next"))
+		for _, p := range moving {
+			s.LEAQ(operand.Mem{Base: p, Index: stride, Scale: uint8(n)}, p)
+		}
+		s.SUBQ(operand.U8(n), rows)
+		s.JGE(operand.LabelRef(label("row")))
+		s.Label(label("after"))
+		s.ADDQ(operand.U8(n), rows)
 	}
-	s.DECQ(rows)
-	s.JNZ(operand.LabelRef("row"))
 }
 
 func (s *simd) rows() {
 	for _, residual := range []bool{false, true} {
 		for _, relu := range []bool{false, true} {
-			name, doc := "scaleShift", "x·scale + shift"
+			name, doc := "scaleShift", "(x-mean)·scale + shift"
 			if residual {
 				name, doc = name+"Add", doc+" + z"
 			}
 			if relu {
 				name, doc = name+"ReLU", "max("+doc+", 0)"
 			}
-			s.function(name, "func(dst, x, z, scale, shift *float32, rows, c uintptr)",
+			s.function(name, "func(dst, x, z, mean, scale, shift *float32, rows, c uintptr)",
 				"computes dst = "+doc+" over rows (at least 1) of c channels.")
-			dst, x, scale, shift := s.gp("dst"), s.gp("x"), s.gp("scale"), s.gp("shift")
+			dst, x, mean, scale, shift := s.gp("dst"), s.gp("x"), s.gp("mean"), s.gp("scale"), s.gp("shift")
 			rows, c := s.gp("rows"), s.gp("c")
 			moving := []reg.GPVirtual{dst, x}
 			var z reg.GPVirtual
@@ -200,29 +201,40 @@ func (s *simd) rows() {
 				moving = append(moving, z)
 			}
 			zero := s.zero()
-			s.eachRow(rows, c, moving, func(p place) {
-				v, a, b := s.load(p.of(x), p.masked), s.load(p.of(scale), p.masked), s.load(p.of(shift), p.masked)
-				s.VFMADD213PS(b, a, v)
-				if residual {
-					s.VADDPS(s.load(p.of(z), p.masked), v, v)
+			s.eachRow(rows, c, moving, func(row []place) {
+				at := row[0]
+				m, a, b := s.load(at.of(mean), at.masked), s.load(at.of(scale), at.masked), s.load(at.of(shift), at.masked)
+				for _, p := range row {
+					v := s.load(p.of(x), p.masked)
+					s.VSUBPS(m, v, v)
+					s.VFMADD213PS(b, a, v)
+					if residual {
+						s.VADDPS(s.load(p.of(z), p.masked), v, v)
+					}
+					if relu {
+						s.max0(v, zero)
+					}
+					s.store(v, p.of(dst), p.masked)
 				}
-				if relu {
-					s.max0(v, zero)
-				}
-				s.store(v, p.of(dst), p.masked)
 			})
 			s.done()
 		}
 	}
-	s.function("normGrad", "func(dx, dy, x, a, b, d *float32, rows, c uintptr)",
-		"computes dx = a·dy + b·x + d over rows (at least 1) of c channels; a, b and d have one value a channel.")
-	dx, dy, x, a, b, d := s.gp("dx"), s.gp("dy"), s.gp("x"), s.gp("a"), s.gp("b"), s.gp("d")
-	s.eachRow(s.gp("rows"), s.gp("c"), []reg.GPVirtual{dx, dy, x}, func(p place) {
-		v, fa := s.load(p.of(dy), p.masked), s.load(p.of(a), p.masked)
-		w, fb := s.load(p.of(x), p.masked), s.load(p.of(b), p.masked)
-		s.VFMADD213PS(s.load(p.of(d), p.masked), fb, w)
-		s.VFMADD213PS(w, fa, v)
-		s.store(v, p.of(dx), p.masked)
+	s.function("normGrad", "func(dx, dy, x, a, mean, b, d *float32, rows, c uintptr)",
+		"computes dx = a·dy + b·(x-mean) + d over rows (at least 1) of c channels; a, mean, b and d have one value a channel.")
+	dx, dy, x := s.gp("dx"), s.gp("dy"), s.gp("x")
+	a, mean, b, d := s.gp("a"), s.gp("mean"), s.gp("b"), s.gp("d")
+	s.eachRow(s.gp("rows"), s.gp("c"), []reg.GPVirtual{dx, dy, x}, func(row []place) {
+		at := row[0]
+		fa, m := s.load(at.of(a), at.masked), s.load(at.of(mean), at.masked)
+		fb, shift := s.load(at.of(b), at.masked), s.load(at.of(d), at.masked)
+		for _, p := range row {
+			v, w := s.load(p.of(dy), p.masked), s.load(p.of(x), p.masked)
+			s.VSUBPS(m, w, w)
+			s.VFMADD213PS(shift, fb, w)
+			s.VFMADD213PS(w, fa, v)
+			s.store(v, p.of(dx), p.masked)
+		}
 	})
 	s.done()
 }

@@ -77,7 +77,7 @@ func TestApplyErrors(t *testing.T) {
 	var se *shape.Error
 	require.ErrorAs(t, err, &se)
 	require.Equal(t, []string{"y", "dy"}, se.Inputs)
-	require.EqualError(t, err, "ReLUGrad: want input 1 of shape (3,), got (4,) on axis 0\n"+
+	require.EqualError(t, err, "op: ReLUGrad: want input 1 of shape (3,), got (4,) on axis 0\n"+
 		"    inputs (3,) from \"y\", (4,) from \"dy\"; this operation does not broadcast")
 
 	_, err = Apply(&ReLUGrad{}, y, nil)

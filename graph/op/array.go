@@ -59,6 +59,19 @@ func (a Array) Dtype() tensor.Dtype {
 	return tensor.Dtype{}
 }
 
+// Copy copies the elements of src to dst, as the built-in copy does with slices. Both have one element type; their shapes
+// do not matter.
+func Copy(dst, src Array) {
+	switch d := dst.Data.(type) {
+	case []float32:
+		copy(d, src.Data.([]float32))
+	case []float64:
+		copy(d, src.Data.([]float64))
+	case []int:
+		copy(d, src.Data.([]int))
+	}
+}
+
 // AsArray returns a view of a Gorgonia value, without copying where the value is a dense, contiguous tensor. Scalars
 // are copied.
 func AsArray(v gorgonia.Value) (Array, error) {
@@ -215,25 +228,12 @@ func wantFull(o Op, in []tensor.Shape, i int, what string) error {
 
 // wantSame checks that input j has the shape of input i.
 func wantSame(o Op, in []tensor.Shape, i, j int) error {
-	if !equalShape(in[i], in[j]) {
+	if !shape.Equal(in[i], in[j]) {
 		return &shape.Error{Op: o.Kind(), Axis: firstDifference(in[i], in[j]),
 			Wanted: fmt.Sprintf("input %d of shape %s", j, shape.Format(in[i])), Got: shape.Format(in[j]), Shapes: in,
 			Remedy: "this operation does not broadcast"}
 	}
 	return nil
-}
-
-// equalShape compares axis by axis; unlike tensor.Shape.Eq it does not take (1,) for a scalar.
-func equalShape(a, b tensor.Shape) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 func firstDifference(a, b tensor.Shape) int {

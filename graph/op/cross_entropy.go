@@ -60,7 +60,7 @@ func (o *CrossEntropy) SymDiff(in gorgonia.Nodes, _, dloss *gorgonia.Node) (gorg
 
 func crossEntropy[T Float](o *CrossEntropy, out Array, in []Array) error {
 	loss, p, labels, c := floats[T](out), floats[T](in[0]), in[1].Data.([]int), in[0].Shape[1]
-	if err := checkLabels(o, labels, c); err != nil {
+	if err := CheckLabels(o.Kind(), labels, c); err != nil {
 		return err
 	}
 	for n, label := range labels {
@@ -127,7 +127,7 @@ func (o *CrossEntropyGrad) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Nod
 
 func crossEntropyGrad[T Float](o *CrossEntropyGrad, out Array, in []Array) error {
 	dp, p, labels, dloss, c := floats[T](out), floats[T](in[0]), in[1].Data.([]int), floats[T](in[2]), in[0].Shape[1]
-	if err := checkLabels(o, labels, c); err != nil {
+	if err := CheckLabels(o.Kind(), labels, c); err != nil {
 		return err
 	}
 	clear(dp)

@@ -170,7 +170,7 @@ func TestShapeErrorText(t *testing.T) {
 	h := feed(g, "flatten", as(t, tensor.Float32, matrix(1, 3, 1, 2, 3)))
 	w := feed(g, "dense/kernel", as(t, tensor.Float32, matrix(2, 2, 1, 2, 3, 4)))
 	_, err := Apply(&MatMul{}, h, w)
-	require.EqualError(t, err, "MatMul: want a second matrix with 3 rows, got 2 on axis 0\n"+
+	require.EqualError(t, err, "op: MatMul: want a second matrix with 3 rows, got 2 on axis 0\n"+
 		"    inputs (1, 3) from \"flatten\", (2, 2) from \"dense/kernel\"; the inner sizes of a matrix product must agree")
 }
 

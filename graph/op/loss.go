@@ -58,11 +58,12 @@ func wantLabelled(o Op, in []tensor.Shape, what string) error {
 	return wantShape(o, in, 1, tensor.Shape{in[0][0]}, "labels", "give one class number a row, not one-hot vectors")
 }
 
-// checkLabels returns an error that names the first row whose label is not in 0…classes−1.
-func checkLabels(o Op, labels []int, classes int) error {
+// CheckLabels returns an error that names the first row whose label is not in 0…classes−1. kind is the operation's name.
+// Engines call it before their kernels, which cannot fail.
+func CheckLabels(kind string, labels []int, classes int) error {
 	for row, l := range labels {
 		if l < 0 || l >= classes {
-			return fmt.Errorf("op: %s: label of row %d is %d, want 0 to %d; check the data set's number of classes", o.Kind(),
+			return fmt.Errorf("op: %s: label of row %d is %d, want 0 to %d; check the data set's number of classes", kind,
 				row, l, classes-1)
 		}
 	}
@@ -85,7 +86,7 @@ func (o *SoftmaxCrossEntropy) SymDiff(in gorgonia.Nodes, _, dloss *gorgonia.Node
 
 func softmaxCrossEntropy[T Float](o *SoftmaxCrossEntropy, out Array, in []Array) error {
 	loss, x, labels, c := floats[T](out), floats[T](in[0]), in[1].Data.([]int), in[0].Shape[1]
-	if err := checkLabels(o, labels, c); err != nil {
+	if err := CheckLabels(o.Kind(), labels, c); err != nil {
 		return err
 	}
 	for n, label := range labels {
@@ -146,7 +147,7 @@ func (o *SoftmaxCrossEntropyGrad) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgo
 
 func softmaxCrossEntropyGrad[T Float](o *SoftmaxCrossEntropyGrad, out Array, in []Array) error {
 	dx, x, labels, dloss, c := floats[T](out), floats[T](in[0]), in[1].Data.([]int), floats[T](in[2]), in[0].Shape[1]
-	if err := checkLabels(o, labels, c); err != nil {
+	if err := CheckLabels(o.Kind(), labels, c); err != nil {
 		return err
 	}
 	for n, label := range labels {

@@ -59,7 +59,7 @@ func (o *TopKCorrect) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) (g
 
 func topKCorrect[T Float](o *TopKCorrect, out Array, in []Array) error {
 	x, labels, c := floats[T](in[0]), in[1].Data.([]int), in[0].Shape[1]
-	if err := checkLabels(o, labels, c); err != nil {
+	if err := CheckLabels(o.Kind(), labels, c); err != nil {
 		return err
 	}
 	correct := 0

@@ -99,7 +99,7 @@ func fillFrom(err *shape.Error, kind, attribute string, s tensor.Shape, shapes [
 
 // wantShape checks that input i has exactly the shape want; what says whose shape that is, remedy what to do.
 func wantShape(o Op, in []tensor.Shape, i int, want tensor.Shape, what, remedy string) error {
-	if equalShape(in[i], want) {
+	if shape.Equal(in[i], want) {
 		return nil
 	}
 	return &shape.Error{Op: o.Kind(), Axis: firstDifference(in[i], want), Wanted: what + " of shape " + shape.Format(want),

@@ -170,6 +170,15 @@ func channelCases() []Case {
 			b.Grads(b.Want("y", numtest.Reduction, y), x, bias)
 		}})
 	}
+	for _, training := range []bool{true, false} {
+		for _, c := range []struct {
+			shape []int
+			axis  int
+		}{{[]int{4, 3, 5, 33}, 3}, {[]int{4, 7, 3, 5}, 1}} {
+			all = append(all, Case{Name: fmt.Sprintf("batch norm of large means, training %v, %v axis %d", training, c.shape, c.axis),
+				Build: func(b *B) { largeMeans(b, c.shape, c.axis, training) }})
+		}
+	}
 	return all
 }
 
@@ -206,6 +215,36 @@ func batchNorm(b *B, dims []int, ch, axis int, after string, training bool) {
 		wrt = wrt[1:] // one element a channel: the gradient of x is 0, what float32 makes of it is rounding of large terms
 	}
 	b.Grads(b.Want("y", numtest.Reduction, y), wrt...)
+}
+
+// largeMeans builds batch normalization of channels whose means are 10,000 standard deviations from 0: only the rounding of
+// an engine may count, not that of the inputs, which are what they are. The second half of the batch, of even size, mirrors
+// the first about the channel's mean, which makes the mean a float32 number, as engines keep it.
+func largeMeans(b *B, dims []int, axis int, training bool) {
+	const epsilon = 1e-3
+	ch, inner := dims[axis], op.Len(dims[axis+1:])
+	mean := make([]float32, ch)
+	for c := range mean {
+		mean[c] = 1e4 * float32(1-2*(c%2))
+	}
+	data := numtest.Normal(seedOf("large means"), tensor.Float32, dims...).Data().([]float32)
+	half := len(data) / 2
+	for i := range half {
+		m := mean[i/inner%ch]
+		data[i] += m
+		data[half+i] = m - (data[i] - m)
+	}
+	x, gamma, beta := b.Filled("x", data, dims...), b.Input("gamma", ch), b.Input("beta", ch)
+	var y *gorgonia.Node
+	if training {
+		var err error
+		if y, _, _, err = op.BatchNormTraining(x, gamma, beta, axis, epsilon); err != nil {
+			b.T.Fatal(err)
+		}
+	} else {
+		y = b.Apply(&op.BatchNormInference{Axis: axis, Epsilon: epsilon}, x, gamma, beta, b.Filled("mean", mean, ch), b.Positive("variance", ch))
+	}
+	b.Grads(b.Want("y", numtest.Reduction, y), x, gamma, beta)
 }
 
 func denseCases() []Case {

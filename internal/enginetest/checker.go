@@ -138,7 +138,7 @@ func (c *checked) Run() error {
 			if err := c.intact(a.Target); err != nil {
 				return fmt.Errorf("update of %q, whose old value was changed early: %w", a.Target.Name, err)
 			}
-			copyArray(c.bound[a.Target], c.shadowOf(a.New))
+			op.Copy(c.bound[a.Target], c.shadowOf(a.New))
 			c.shadow[a.Target] = clone(c.shadowOf(a.New))
 		}
 	}
@@ -217,7 +217,7 @@ func (c *checked) write(v *graph.Value, a op.Array) {
 		copy(c.arena[r.Offset:], bytesOf(a))
 		return
 	}
-	copyArray(c.bound[v.Root()], a)
+	op.Copy(c.bound[v.Root()], a)
 }
 
 func bytesOf(a op.Array) []byte {

@@ -19,6 +19,13 @@ func (b *B) velocity(m moving) *gorgonia.Node {
 	return next
 }
 
+// throughView is 2·x, computed on a view of x of another shape.
+func throughView(b *B, x *gorgonia.Node) *gorgonia.Node {
+	dims := x.Shape().Clone()
+	flat := b.Apply(&op.Reshape{From: dims, To: []int{dims.TotalSize()}}, x)
+	return b.Apply(&op.Reshape{From: flat.Shape().Clone(), To: dims}, b.Apply(&op.Scale{Factor: 2}, flat))
+}
+
 func momentumFusions() []FusionCase {
 	const pass = "momentum"
 	decay := func(b *B, g, w *gorgonia.Node) *gorgonia.Node { return b.Apply(&op.WeightDecay{Rate: 0.01}, g, w) }
@@ -74,6 +81,10 @@ func momentumFusions() []FusionCase {
 			b.Update(m.w, b.Apply(&op.Add{}, m.w, v))
 			b.out(b.Apply(&op.Scale{Factor: 2}, v))
 		}, nil),
+		fusion(pass, "the weight is made from a view of the new velocity", func(b *B) {
+			v := b.velocity(b.moving("p"))
+			b.out(b.Apply(&op.Add{}, throughView(b, v), v))
+		}, nil),
 		fusion(pass, "Nesterov with another momentum", func(b *B) { nesterov(b, b.moving("p"), 0.8) }, nil),
 		fusion(pass, "Nesterov with another rate", func(b *B) {
 			m := b.moving("p")
@@ -121,6 +132,12 @@ func adamFusions() []FusionCase {
 		fusion(pass, "decay", func(b *B) { adam(b, variant{beta1: 0.9, decay: true}) }, []string{"AdamUpdate", "decay 0.01)"}, "WeightDecay"),
 		fusion(pass, "another beta", func(b *B) { adam(b, variant{beta1: 0.8}) }, nil),
 		fusion(pass, "two gradients", func(b *B) { adam(b, variant{beta1: 0.9, spread: true}) }, nil),
+		fusion(pass, "the weight is made from a view of the mean", func(b *B) {
+			g := b.Input("g", 3, 5)
+			m1 := b.Apply(&op.AdamMean{Beta: 0.9}, b.Input("m", 3, 5), g)
+			v1 := b.Apply(&op.AdamSquare{Beta: 0.999}, b.Positive("v", 3, 5), g)
+			b.out(b.Apply(&op.AdamStep{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}, throughView(b, m1), m1, v1, b.Scalar("lr", 0.1), b.Int("t", 2)))
+		}, nil),
 		fusion(pass, "the mean is read elsewhere", func(b *B) {
 			b.out(b.Apply(&op.Scale{Factor: 2}, adam(b, variant{beta1: 0.9})))
 		}, nil),

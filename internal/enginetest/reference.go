@@ -85,26 +85,15 @@ func (p *refProgram) Run() error {
 			if err != nil {
 				return fmt.Errorf("step %d: %w", i, err)
 			}
-			copyArray(out, results[0])
+			op.Copy(out, results[0])
 		}
 	}
 	for _, a := range p.plan.Assigns {
 		if a.New.Root() != a.Target {
-			copyArray(p.array(a.Target), p.array(a.New))
+			op.Copy(p.array(a.Target), p.array(a.New))
 		}
 	}
 	return nil
 }
 
 func (p *refProgram) Close() error { return nil }
-
-func copyArray(dst, src op.Array) {
-	switch d := dst.Data.(type) {
-	case []float32:
-		copy(d, src.Data.([]float32))
-	case []float64:
-		copy(d, src.Data.([]float64))
-	case []int:
-		copy(d, src.Data.([]int))
-	}
-}

@@ -5,6 +5,7 @@ package shape
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -70,6 +71,9 @@ func Bytes(s tensor.Shape, size int) (n int, ok bool) {
 	}
 	return n, true
 }
+
+// Equal compares two shapes axis by axis. Unlike tensor.Shape.Eq it does not take (1,) for a scalar.
+func Equal(a, b tensor.Shape) bool { return slices.Equal(a, b) }
 
 // Format prints a shape as Keras does: "(2, 3)", "(5,)", "()".
 func Format(s tensor.Shape) string {

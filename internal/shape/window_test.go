@@ -60,7 +60,7 @@ func TestAlongRefuses(t *testing.T) {
 func TestErrorText(t *testing.T) {
 	err := &Error{Op: "Conv2D", Node: "block2_conv1", Axis: 3, Wanted: "64 input channels", Got: "32",
 		Shapes: []tensor.Shape{{2, 16, 16, 32}, {3, 3, 64, 128}}, Inputs: []string{"block1_pool"}, Remedy: "set Filters to 64"}
-	require.EqualError(t, err, "Conv2D \"block2_conv1\": want 64 input channels, got 32 on axis 3\n"+
+	require.EqualError(t, err, "op: Conv2D \"block2_conv1\": want 64 input channels, got 32 on axis 3\n"+
 		"    inputs (2, 16, 16, 32) from \"block1_pool\", (3, 3, 64, 128); set Filters to 64")
 }
 
@@ -76,6 +76,14 @@ func TestBytes(t *testing.T) {
 		n, ok := Bytes(c.shape, 4)
 		require.Equal(t, c.want >= 0, ok, "%v", c.shape)
 		require.Equal(t, max(c.want, 0), n, "%v", c.shape)
+	}
+}
+
+func TestEqual(t *testing.T) {
+	for _, s := range []tensor.Shape{nil, {1}, {1, 1}, {2, 3}, {3, 2}, {2, 3, 1}} {
+		for _, o := range []tensor.Shape{{}, {1}, {1, 1}, {2, 3}, {3, 2}, {2, 3, 1}} {
+			require.Equal(t, Format(s) == Format(o), Equal(s, o), "%v and %v", s, o)
+		}
 	}
 }
 

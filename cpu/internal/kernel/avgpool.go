@@ -184,7 +184,9 @@ func (k *GlobalAvgPool2D) part(_, part int) {
 			}
 		default:
 			clear(y)
-			columnSums(y, x)
+			for p := 0; p < k.pixels; p += sumRun { // each call sums its rows before it adds them to y
+				columnSums(y, x[p*k.c:min(p+sumRun, k.pixels)*k.c])
+			}
 			scale(y, y, f)
 		}
 	}

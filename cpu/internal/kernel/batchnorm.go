@@ -164,13 +164,14 @@ func (m *moments) merge(n, mean, squares float64) {
 // normalization with given statistics, in training (those of [BatchStats]) and in inference (the running ones).
 type BatchNorm struct {
 	Scratch
-	rows         channelRows
-	epsilon      float64
-	relu         bool
-	coef         area // scale and shift
-	scale, shift []float32
-	loop         phase
-	y, x, z      []float32
+	rows        channelRows
+	epsilon     float64
+	relu        bool
+	coef        area
+	scale       []float32 // γ/√(variance+ε)
+	mean, shift []float32
+	loop        phase
+	y, x, z     []float32
 }
 
 // NewBatchNorm prepares the normalization of the channels of c; relu applies max(·, 0) last.
@@ -179,7 +180,7 @@ func NewBatchNorm(p *pool.Pool, c Channels, epsilon float64, relu bool) (*BatchN
 		return nil, err
 	}
 	k := &BatchNorm{rows: channelRowsOf(c), epsilon: epsilon, relu: relu}
-	k.coef = k.reserve(2 * c.C)
+	k.coef = k.reserve(c.C)
 	k.loop = newPhase(p, k.rows.parts, k.part)
 	return k, nil
 }
@@ -189,12 +190,9 @@ func NewBatchNorm(p *pool.Pool, c Channels, epsilon float64, relu bool) (*BatchN
 func (k *BatchNorm) Run(y, x, gamma, beta, mean, variance, residual []float32) {
 	n, c := k.rows.Len(), k.rows.C
 	k.y, k.x, k.z = y[:n], x[:n], residual
-	coef := k.coef.of(&k.Scratch)
-	k.scale, k.shift = coef[:c], coef[c:]
-	for i := range c {
-		s := float64(gamma[i]) * rstd(variance[i], k.epsilon)
-		k.scale[i] = float32(s)
-		k.shift[i] = float32(float64(beta[i]) - s*float64(mean[i]))
+	k.mean, k.scale, k.shift = mean[:c], k.coef.of(&k.Scratch), beta[:c]
+	for i := range k.scale {
+		k.scale[i] = float32(float64(gamma[i]) * rstd(variance[i], k.epsilon))
 	}
 	k.loop.run()
 }
@@ -212,16 +210,16 @@ func (k *BatchNorm) part(_, part int) {
 		if k.z != nil {
 			z = k.z[lo*c : hi*c]
 		}
-		scaleShiftRows(k.y[lo*c:hi*c], k.x[lo*c:hi*c], z, k.scale, k.shift, k.relu)
+		scaleShiftRows(k.y[lo*c:hi*c], k.x[lo*c:hi*c], z, k.mean, k.scale, k.shift, k.relu)
 		return
 	}
 	for r := lo; r < hi; r++ {
 		ch := r % k.rows.C
 		y, x := k.rows.row(k.y, r), k.rows.row(k.x, r)
 		if k.z == nil {
-			scaleShift(y, x, k.scale[ch], k.shift[ch], k.relu)
+			scaleShift(y, x, k.mean[ch], k.scale[ch], k.shift[ch], k.relu)
 		} else {
-			scaleShiftAdd(y, x, k.rows.row(k.z, r), k.scale[ch], k.shift[ch], k.relu)
+			scaleShiftAdd(y, x, k.rows.row(k.z, r), k.mean[ch], k.scale[ch], k.shift[ch], k.relu)
 		}
 	}
 }

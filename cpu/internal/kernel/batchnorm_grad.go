@@ -165,11 +165,12 @@ type BatchNormGradInput struct {
 	epsilon   float64
 	inference bool
 	coef      area
-	a, b, d   []float32 // dx = a·dy + b·x + d
+	a, b, d   []float32 // dx = a·dy + b·(x−mean) + d; in inference b and d are 0
 	masked    maskBlock
 	loop      phase
 	dx, mask  []float32
-	x, dy, y  []float32
+	x, mean   []float32
+	dy, y     []float32
 }
 
 // NewBatchNormGradInput prepares the gradient in training.
@@ -199,7 +200,7 @@ func newBatchNormGradInput(p *pool.Pool, c Channels, epsilon float64, inference 
 // and masked may be the memory of dy or y, dx also that of x.
 func (k *BatchNormGradInput) Run(dx, masked, x, gamma, mean, variance, dy, dgamma, dbeta, y []float32) {
 	n, c := k.rows.Len(), k.rows.C
-	k.dx, k.mask, k.x, k.dy, k.y = dx[:n], masked, x, dy[:n], y
+	k.dx, k.mask, k.x, k.mean, k.dy, k.y = dx[:n], masked, x, mean, dy[:n], y
 	coef := k.coef.of(&k.Scratch)
 	k.a, k.b, k.d = coef[:c], coef[c:2*c], coef[2*c:]
 	m := float64(k.rows.Rows())
@@ -208,9 +209,8 @@ func (k *BatchNormGradInput) Run(dx, masked, x, gamma, mean, variance, dy, dgamm
 		a := float64(gamma[i]) * r
 		k.a[i], k.b[i], k.d[i] = float32(a), 0, 0
 		if !k.inference {
-			b := -a * r * float64(dgamma[i]) / m
-			k.b[i] = float32(b)
-			k.d[i] = float32(-a*float64(dbeta[i])/m - b*float64(mean[i]))
+			k.b[i] = float32(-a * r * float64(dgamma[i]) / m)
+			k.d[i] = float32(-a * float64(dbeta[i]) / m)
 		}
 	}
 	k.loop.run()
@@ -242,9 +242,9 @@ func (k *BatchNormGradInput) part(worker, part int) {
 			copy(k.mask[lo:end], dy)
 		}
 		if k.inference {
-			scaleShiftRows(k.dx[lo:end], dy, nil, k.a, k.d, false)
+			scaleShiftRows(k.dx[lo:end], dy, nil, k.d, k.a, k.d, false)
 		} else {
-			normGradRows(k.dx[lo:end], dy, k.x[lo:end], k.a, k.b, k.d)
+			normGradRows(k.dx[lo:end], dy, k.x[lo:end], k.a, k.mean, k.b, k.d)
 		}
 	}
 }
@@ -254,9 +254,9 @@ func (k *BatchNormGradInput) run1(r int) {
 	ch := r % k.rows.C
 	dx, dy := k.rows.row(k.dx, r), k.rows.row(k.dy, r)
 	a, b, d := k.a[ch], k.b[ch], k.d[ch]
-	x := dy
+	x, mean := dy, float32(0)
 	if !k.inference {
-		x = k.rows.row(k.x, r)
+		x, mean = k.rows.row(k.x, r), k.mean[ch]
 	}
 	for i, g := range dy {
 		at := r*k.rows.Inner + i
@@ -265,7 +265,7 @@ func (k *BatchNormGradInput) run1(r int) {
 		}
 		v := a * g
 		if !k.inference {
-			v += b*x[i] + d
+			v += b*(x[i]-mean) + d
 		}
 		if k.mask != nil {
 			k.mask[at] = g

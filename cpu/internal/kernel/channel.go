@@ -6,26 +6,24 @@ import (
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 )
 
-// ChannelAffine is y = scale[c]·x + shift[c], with an optional ReLU: adding a bias, batch normalization in inference,
-// the affine map of an input. See [NewBiasAdd] and [NewChannelAffine].
+// ChannelAffine is y = scale·x + shift[c]: adding a bias, the affine map of an input. See [NewBiasAdd] and
+// [NewChannelAffine].
 type ChannelAffine struct {
 	rows         channelRows
 	loop         phase
-	relu         bool
 	fixed        bool // scale and shift were given when it was prepared
 	scale, shift []float32
-	wide         int // positions that scale and shift of a fixed one are repeated for
+	zero         []float32 // the mean that is taken off first
+	wide         int       // positions that scale and shift of a fixed one are repeated for
 	y, x         []float32
 }
 
-// NewBiasAdd prepares y = x + b[c], with an optional ReLU. Run takes b.
-func NewBiasAdd(p *pool.Pool, c Channels, relu bool) (*ChannelAffine, error) {
-	return newChannelAffine(p, c, relu)
-}
+// NewBiasAdd prepares y = x + b[c]. Run takes b.
+func NewBiasAdd(p *pool.Pool, c Channels) (*ChannelAffine, error) { return newChannelAffine(p, c) }
 
 // NewChannelAffine prepares y = scale·x + shift[c]; a nil shift is 0, else it has c.C elements. Run takes no b.
 func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) (*ChannelAffine, error) {
-	k, err := newChannelAffine(p, c, false)
+	k, err := newChannelAffine(p, c)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +35,7 @@ func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) 
 		k.wide = wideRow / c.C
 		k.scale = make([]float32, k.wide*c.C)
 	}
-	k.shift = make([]float32, len(k.scale))
+	k.shift, k.zero = make([]float32, len(k.scale)), make([]float32, len(k.scale))
 	for i := range k.scale {
 		k.scale[i] = float32(scale)
 		if shift != nil {
@@ -50,11 +48,11 @@ func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) 
 // wideRow is the length of rows from which the vector loops lose little at a row's end.
 const wideRow = 64
 
-func newChannelAffine(p *pool.Pool, c Channels, relu bool) (*ChannelAffine, error) {
+func newChannelAffine(p *pool.Pool, c Channels) (*ChannelAffine, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	k := &ChannelAffine{rows: channelRowsOf(c), relu: relu, scale: make([]float32, c.C)}
+	k := &ChannelAffine{rows: channelRowsOf(c), scale: make([]float32, c.C), zero: make([]float32, c.C)}
 	for i := range k.scale {
 		k.scale[i] = 1
 	}
@@ -79,16 +77,16 @@ func (k *ChannelAffine) part(_, part int) {
 		y, x := k.y[lo*c:hi*c], k.x[lo*c:hi*c]
 		if k.wide > 0 {
 			n := len(x) / len(k.scale) * len(k.scale)
-			scaleShiftRows(y[:n], x[:n], nil, k.scale, k.shift, k.relu)
+			scaleShiftRows(y[:n], x[:n], nil, k.zero, k.scale, k.shift, false)
 			y, x = y[n:], x[n:]
 		}
-		scaleShiftRows(y, x, nil, k.scale[:c], k.shift[:c], k.relu)
+		scaleShiftRows(y, x, nil, k.zero[:c], k.scale[:c], k.shift[:c], false)
 		return
 	}
 	for r := lo; r < hi; r++ {
 		y, x := k.rows.row(k.y, r), k.rows.row(k.x, r)
 		ch := r % k.rows.C
-		scaleShift(y, x, k.scale[ch], k.shift[ch], k.relu)
+		scaleShift(y, x, 0, k.scale[ch], k.shift[ch], false)
 	}
 }
 

@@ -39,7 +39,7 @@ func (k *Unary) part(_, part int) {
 	k.f(k.y[lo:hi], k.x[lo:hi])
 }
 
-// Binary is an elementwise function of two arrays: see [NewAdd], [NewMul], [NewAddReLU], [NewReLUGrad], [NewAxpy].
+// Binary is an elementwise function of two arrays: see [NewAdd], [NewMul], [NewReLUGrad].
 type Binary struct {
 	work    split
 	loop    phase
@@ -53,17 +53,8 @@ func NewAdd(p *pool.Pool, n int) (*Binary, error) { return newBinary(p, "Add", n
 // NewMul prepares y = a·b over n elements.
 func NewMul(p *pool.Pool, n int) (*Binary, error) { return newBinary(p, "Mul", n, mul) }
 
-// NewAddReLU prepares y = max(a + b, 0) over n elements; NaN stays NaN.
-func NewAddReLU(p *pool.Pool, n int) (*Binary, error) { return newBinary(p, "AddReLU", n, addReLU) }
-
 // NewReLUGrad prepares dx = dy where y > 0, else 0, over n elements: Run(dx, y, dy).
 func NewReLUGrad(p *pool.Pool, n int) (*Binary, error) { return newBinary(p, "ReLUGrad", n, reluGrad) }
-
-// NewAxpy prepares y = a + factor·b over n elements.
-func NewAxpy(p *pool.Pool, n int, factor float64) (*Binary, error) {
-	f := float32(factor)
-	return newBinary(p, "Axpy", n, func(y, a, b []float32) { axpy(y, a, b, f) })
-}
 
 func newBinary(p *pool.Pool, name string, n int, f func(y, a, b []float32)) (*Binary, error) {
 	if err := checkLen(name, n); err != nil {

@@ -76,7 +76,6 @@ func TestElementwise(t *testing.T) {
 		{&op.ReLUGrad{}, func(n int) inputs { return inputs{a(n), b(n)} }, binary(func(e Env, n int) (*Binary, error) { return NewReLUGrad(e.Pool, n) })},
 		{&op.Add{}, func(n int) inputs { return inputs{a(n), b(n)} }, binary(func(e Env, n int) (*Binary, error) { return NewAdd(e.Pool, n) })},
 		{&op.Mul{}, func(n int) inputs { return inputs{a(n), b(n)} }, binary(func(e Env, n int) (*Binary, error) { return NewMul(e.Pool, n) })},
-		{&op.WeightDecay{Rate: 0.3}, func(n int) inputs { return inputs{a(n), b(n)} }, binary(func(e Env, n int) (*Binary, error) { return NewAxpy(e.Pool, n, 0.3) })},
 		{&op.WeightDecay{Rate: 0.3}, func(n int) inputs { return inputs{a(n), b(n)} }, combine(func(e Env, n int) (*Combine, error) { return NewCombine(e.Pool, n, 1, 0.3) })},
 		{&op.MovingAverage{Momentum: 0.9, Factor: 1.5}, func(n int) inputs { return inputs{a(n), b(n)} },
 			combine(func(e Env, n int) (*Combine, error) { return NewCombine(e.Pool, n, 0.9, 0.1*1.5) })},
@@ -96,17 +95,6 @@ func TestElementwise(t *testing.T) {
 	require.ErrorContains(t, err, "ReLU of 0 elements")
 	_, err = NewAdd(nil, -1)
 	require.ErrorContains(t, err, "Add of -1 elements")
-}
-
-func TestAddReLU(t *testing.T) {
-	for _, n := range sizes {
-		in := inputs{special(normal(1, n)), normal(2, n)}
-		want := reference(t, &op.ReLU{}, inputs{{Shape: in[0].Shape, Data: narrow(reference(t, &op.Add{}, in))}})
-		verify(t, in, []result{{want, numtest.Elementwise}}, func(e Env) (prepared, error) {
-			k, err := NewAddReLU(e.Pool, n)
-			return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1)) }}, err
-		})
-	}
 }
 
 func narrow(x []float64) []float32 {

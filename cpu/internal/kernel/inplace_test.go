@@ -43,12 +43,12 @@ func TestInPlace(t *testing.T) {
 		sm, err := NewSoftmax(e.Pool, rows, c, false)
 		must(err)
 		check("Softmax", 0, 1, func(y []float32, in [][]float32) { sm.Run(y, in[0]) })
-		ba, err := NewBiasAdd(e.Pool, ch, true)
+		ba, err := NewBiasAdd(e.Pool, ch)
 		must(err)
 		check("BiasAdd", 0, 1, func(y []float32, in [][]float32) { ba.Run(y, in[0], v) })
 		for name, build := range map[string]func() (*Binary, error){
 			"Add": func() (*Binary, error) { return NewAdd(e.Pool, n) }, "Mul": func() (*Binary, error) { return NewMul(e.Pool, n) },
-			"AddReLU": func() (*Binary, error) { return NewAddReLU(e.Pool, n) }, "ReLUGrad": func() (*Binary, error) { return NewReLUGrad(e.Pool, n) },
+			"ReLUGrad": func() (*Binary, error) { return NewReLUGrad(e.Pool, n) },
 		} {
 			k, err := build()
 			must(err)

@@ -20,7 +20,6 @@ func reluGrad(dx, y, dy []float32)         { ops.ReLUGrad(dx, y, dy) }
 func scale(y, x []float32, factor float32) { ops.Scale(y, factor, x) }
 func add(y, a, b []float32)                { ops.Add(y, a, b) }
 func mul(y, a, b []float32)                { ops.Mul(y, a, b) }
-func addReLU(y, a, b []float32)            { ops.AddReLU(y, a, b) }
 
 // loopBlock is the number of elements that a loop of several sweeps handles at a time: they stay in the first-level
 // cache.
@@ -82,13 +81,15 @@ func columnNormGrad(s, q, dy, x, mean, rstd []float32) {
 	ops.ColNormGrad(s, q, dy, x, mean, rstd, len(x)/len(mean))
 }
 
-// scaleShiftRows is y = scale·x + shift (+ z), then ReLU, for rows as long as shift; a nil z is 0.
-func scaleShiftRows(y, x, z, scale, shift []float32, relu bool) {
-	ops.ScaleShift(y, x, z, scale, shift, len(x)/len(shift), relu)
+// scaleShiftRows is y = scale·(x−mean) + shift (+ z), then ReLU, for rows as long as shift; a nil z is 0.
+func scaleShiftRows(y, x, z, mean, scale, shift []float32, relu bool) {
+	ops.ScaleShift(y, x, z, mean, scale, shift, len(x)/len(shift), relu)
 }
 
-// normGradRows is dx = a·dy + b·x + d for rows as long as a.
-func normGradRows(dx, dy, x, a, b, d []float32) { ops.NormGrad(dx, dy, x, a, b, d, len(x)/len(a)) }
+// normGradRows is dx = a·dy + b·(x−mean) + d for rows as long as a.
+func normGradRows(dx, dy, x, a, mean, b, d []float32) {
+	ops.NormGrad(dx, dy, x, a, mean, b, d, len(x)/len(a))
+}
 
 func mulAdd(y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]
@@ -129,22 +130,30 @@ func sumSquares(x []float32, mean float64) float64 {
 	return (a + b) + (c + d)
 }
 
-func scaleShift(y, x []float32, scale, shift float32, relu bool) {
-	for i, v := range x {
-		v = v*scale + shift
-		if relu && v < 0 {
-			v = 0
+func scaleShift(y, x []float32, mean, scale, shift float32, relu bool) {
+	for len(x) > 0 {
+		n := min(len(x), loopBlock)
+		to := y[:n]
+		for i, v := range x[:n] {
+			to[i] = (v-mean)*scale + shift
 		}
-		y[i] = v
+		if relu {
+			ops.ReLU(to, to)
+		}
+		y, x = y[n:], x[n:]
 	}
 }
 
-func scaleShiftAdd(y, x, z []float32, scale, shift float32, relu bool) {
-	for i, v := range x {
-		v = v*scale + shift + z[i]
-		if relu && v < 0 {
-			v = 0
+func scaleShiftAdd(y, x, z []float32, mean, scale, shift float32, relu bool) {
+	for len(x) > 0 {
+		n := min(len(x), loopBlock)
+		to, add := y[:n], z[:n]
+		for i, v := range x[:n] {
+			to[i] = (v-mean)*scale + shift + add[i]
 		}
-		y[i] = v
+		if relu {
+			ops.ReLU(to, to)
+		}
+		y, x, z = y[n:], x[n:], z[n:]
 	}
 }

@@ -20,14 +20,7 @@ type Transpose struct {
 // cache lines a set even where rows lie a power of two apart.
 const transposeTile = 32
 
-// NewTranspose prepares batch transpositions of rows×cols matrices.
-func NewTranspose(p *pool.Pool, batch, rows, cols int) (*Transpose, error) {
-	if batch < 1 || rows < 1 || cols < 1 {
-		return nil, fmt.Errorf("kernel: Transpose of %d matrices %d×%d; every number must be at least 1", batch, rows, cols)
-	}
-	return newTranspose(p, batch, rows, cols), nil
-}
-
+// newTranspose prepares batch transpositions of rows×cols matrices; every number is at least 1.
 func newTranspose(p *pool.Pool, batch, rows, cols int) *Transpose {
 	t := &Transpose{batch: batch, rows: rows, cols: cols, perMatrix: (rows + transposeTile - 1) / transposeTile}
 	t.tiles = splitBy(batch*t.perMatrix, min(rows, transposeTile)*cols)

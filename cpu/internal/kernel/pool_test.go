@@ -124,6 +124,22 @@ func TestGlobalAvgPoolPadCrop(t *testing.T) {
 	}
 }
 
+// Equal numbers round the same way at every addition: one chain of 12,544 of them is off by far more than a sum in runs.
+func TestGlobalAvgPoolOfLargeImages(t *testing.T) {
+	const size, c = 112, 5
+	for _, f := range []shape.Layout{shape.NHWC, shape.NCHW} {
+		p := poolCase{2, size, size, c, op.PoolAttrs{Format: f}}
+		x := p.input(1)
+		for i := range x.Data.([]float32) {
+			x.Data.([]float32)[i] = 0.1
+		}
+		against(t, &op.GlobalAvgPool2D{Format: f}, numtest.Reduction, inputs{x}, func(e Env) (prepared, error) {
+			k, err := NewGlobalAvgPool2D(e.Pool, f, 2, size*size, c)
+			return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+		})
+	}
+}
+
 func TestPoolRefusesBadSizes(t *testing.T) {
 	_, err := NewMaxPool2D(nil, op.PoolGeometry{})
 	require.ErrorContains(t, err, "not the geometry")

@@ -65,10 +65,8 @@ type Panic struct {
 	Stack []byte // the stack of the worker at that moment
 }
 
-// Error describes the original panic with the stack of its worker.
-func (p *Panic) Error() string {
-	return fmt.Sprintf("pool: a task panicked: %v\n\nworker stack:\n%s", p.Value, p.Stack)
-}
+// Error describes the original panic, on one line; the stack stays in its field.
+func (p *Panic) Error() string { return fmt.Sprintf("pool: a task panicked: %v", p.Value) }
 
 // Unwrap returns the original value when it was an error, else nil.
 func (p *Panic) Unwrap() error {

@@ -144,7 +144,8 @@ func TestPanicSurfaces(t *testing.T) {
 			err, ok := caught.(*Panic)
 			require.True(t, ok, "caught %v", caught)
 			require.True(t, errors.Is(err, io.ErrUnexpectedEOF))
-			require.Contains(t, err.Error(), "pool_test.go", "the stack of the worker")
+			require.Equal(t, "pool: a task panicked: unexpected EOF", err.Error(), "without the stack")
+			require.Contains(t, string(err.Stack), "pool_test.go", "the stack of the worker")
 			// The pool goes on as if nothing had been.
 			c = newCount(p, 20)
 			p.Run(c, 20)

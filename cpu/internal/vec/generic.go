@@ -10,9 +10,9 @@ import (
 // generic is the plain Go twins of the assembly, with the same signatures.
 var generic = Ops{
 	level: cpuid.Generic,
-	add:   addGo, mul: mulGo, addReLU: addReLUGo, reluGrad: reluGradGo, relu: reluGo,
+	add:   addGo, mul: mulGo, reluGrad: reluGradGo, relu: reluGo,
 	scale: scaleGo, axpy: axpyGo, momentum: momentumGo, nesterov: nesterovGo, adam: adamGo,
-	scaleShift: [2][2]func(dst, x, z, scale, shift *float32, rows, c uintptr){
+	scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
 		{scaleShiftGo, scaleShiftReLUGo}, {scaleShiftAddGo, scaleShiftAddReLUGo},
 	},
 	normGrad: normGradGo, colSum: colSumGo, colMoments: colMomentsGo, colNormGrad: colNormGradGo, dot: dotGo,
@@ -40,13 +40,6 @@ func mulGo(dst, a, b *float32, n uintptr) {
 	d, y := in(dst, n), in(b, n)
 	for i, x := range in(a, n) {
 		d[i] = x * y[i]
-	}
-}
-
-func addReLUGo(dst, a, b *float32, n uintptr) {
-	d, y := in(dst, n), in(b, n)
-	for i, x := range in(a, n) {
-		d[i] = max0(x + y[i])
 	}
 }
 
@@ -107,42 +100,42 @@ func adamGo(w, m, v, g *float32, n uintptr, lr, c1, c2, eps float32) {
 	}
 }
 
-func scaleShiftGo(dst, x, z, scale, shift *float32, rows, c uintptr) {
-	s, h := in(scale, c), in(shift, c)
+func scaleShiftGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
+	m, s, h := in(mean, c), in(scale, c), in(shift, c)
 	for o := uintptr(0); o < rows*c; o += c {
 		d, xx := in(dst, rows*c)[o:][:c], in(x, rows*c)[o:][:c]
 		for j, v := range xx {
-			d[j] = v*s[j] + h[j]
+			d[j] = (v-m[j])*s[j] + h[j]
 		}
 	}
 }
 
-func scaleShiftAddGo(dst, x, z, scale, shift *float32, rows, c uintptr) {
-	s, h := in(scale, c), in(shift, c)
+func scaleShiftAddGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
+	m, s, h := in(mean, c), in(scale, c), in(shift, c)
 	for o := uintptr(0); o < rows*c; o += c {
 		d, xx, zz := in(dst, rows*c)[o:][:c], in(x, rows*c)[o:][:c], in(z, rows*c)[o:][:c]
 		for j, v := range xx {
-			d[j] = v*s[j] + h[j] + zz[j]
+			d[j] = (v-m[j])*s[j] + h[j] + zz[j]
 		}
 	}
 }
 
-func scaleShiftReLUGo(dst, x, z, scale, shift *float32, rows, c uintptr) {
-	scaleShiftGo(dst, x, z, scale, shift, rows, c)
+func scaleShiftReLUGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
+	scaleShiftGo(dst, x, z, mean, scale, shift, rows, c)
 	reluGo(dst, dst, rows*c)
 }
 
-func scaleShiftAddReLUGo(dst, x, z, scale, shift *float32, rows, c uintptr) {
-	scaleShiftAddGo(dst, x, z, scale, shift, rows, c)
+func scaleShiftAddReLUGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
+	scaleShiftAddGo(dst, x, z, mean, scale, shift, rows, c)
 	reluGo(dst, dst, rows*c)
 }
 
-func normGradGo(dx, dy, x, a, b, d *float32, rows, c uintptr) {
-	aa, bb, dd := in(a, c), in(b, c), in(d, c)
+func normGradGo(dx, dy, x, a, mean, b, d *float32, rows, c uintptr) {
+	aa, mm, bb, dd := in(a, c), in(mean, c), in(b, c), in(d, c)
 	for o := uintptr(0); o < rows*c; o += c {
 		out, g, xx := in(dx, rows*c)[o:][:c], in(dy, rows*c)[o:][:c], in(x, rows*c)[o:][:c]
 		for j := range out {
-			out[j] = aa[j]*g[j] + (bb[j]*xx[j] + dd[j])
+			out[j] = aa[j]*g[j] + (bb[j]*(xx[j]-mm[j]) + dd[j])
 		}
 	}
 }

@@ -22,7 +22,14 @@ func TestRows(t *testing.T) {
 		for _, s := range shapes() {
 			rows, c := s[0], s[1]
 			g := func(n int) []float32 { x, _ := guarded(t, random(rng, n)); return x }
-			x, z, dy, scale, shift, d := g(rows*c), g(rows*c), g(rows*c), g(c), g(c), g(c)
+			x, z, dy, mean, scale, shift, d := g(rows*c), g(rows*c), g(rows*c), g(c), g(c), g(c), g(c)
+			for j := range c { // a large mean must leave no rounding of its own size
+				large := 1e4 * float32(j%3)
+				mean[j] += large
+				for i := j; i < len(x); i += c {
+					x[i] += large
+				}
+			}
 			dst, check := guarded(t, make([]float32, rows*c))
 			each := func(name string, f func(i, j int) (want, size float64)) {
 				t.Helper()
@@ -34,9 +41,9 @@ func TestRows(t *testing.T) {
 			}
 			for _, act := range []bool{false, true} {
 				for _, res := range [][]float32{nil, z} {
-					o.ScaleShift(dst, x, res, scale, shift, rows, act)
+					o.ScaleShift(dst, x, res, mean, scale, shift, rows, act)
 					each("ScaleShift", func(i, j int) (float64, float64) {
-						p := float64(x[i]) * float64(scale[j])
+						p := (float64(x[i]) - float64(mean[j])) * float64(scale[j])
 						want, size := p+float64(shift[j]), math.Abs(p)+math.Abs(float64(shift[j]))
 						if res != nil {
 							want, size = want+float64(z[i]), size+math.Abs(float64(z[i]))
@@ -48,9 +55,9 @@ func TestRows(t *testing.T) {
 					})
 				}
 			}
-			o.NormGrad(dst, dy, x, scale, shift, d, rows)
+			o.NormGrad(dst, dy, x, scale, mean, shift, d, rows)
 			each("NormGrad", func(i, j int) (float64, float64) {
-				terms := []float64{float64(scale[j]) * float64(dy[i]), float64(shift[j]) * float64(x[i]), float64(d[j])}
+				terms := []float64{float64(scale[j]) * float64(dy[i]), float64(shift[j]) * (float64(x[i]) - float64(mean[j])), float64(d[j])}
 				return terms[0] + terms[1] + terms[2], sumAbs(terms)
 			})
 		}

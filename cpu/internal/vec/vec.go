@@ -22,14 +22,14 @@ import (
 type Ops struct {
 	level cpuid.Level
 
-	add, mul, addReLU, reluGrad func(dst, a, b *float32, n uintptr)
-	relu                        func(dst, x *float32, n uintptr)
-	scale, axpy                 func(dst, x *float32, n uintptr, a float32)
-	momentum, nesterov          func(w, v, g *float32, n uintptr, lr, mu float32)
-	adam                        func(w, m, v, g *float32, n uintptr, lr, c1, c2, eps float32)
+	add, mul, reluGrad func(dst, a, b *float32, n uintptr)
+	relu               func(dst, x *float32, n uintptr)
+	scale, axpy        func(dst, x *float32, n uintptr, a float32)
+	momentum, nesterov func(w, v, g *float32, n uintptr, lr, mu float32)
+	adam               func(w, m, v, g *float32, n uintptr, lr, c1, c2, eps float32)
 	// [with z][with ReLU]
-	scaleShift  [2][2]func(dst, x, z, scale, shift *float32, rows, c uintptr)
-	normGrad    func(dx, dy, x, a, b, d *float32, rows, c uintptr)
+	scaleShift  [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr)
+	normGrad    func(dx, dy, x, a, mean, b, d *float32, rows, c uintptr)
 	colSum      func(sum, x *float32, rows, c uintptr)
 	colMoments  func(sum, sq, x, shift *float32, rows, c uintptr)
 	colNormGrad func(sum, dot, dy, x, mean, rstd *float32, rows, c uintptr)
@@ -56,9 +56,6 @@ func (o *Ops) Add(dst, a, b []float32) { o.binary("Add", o.add, dst, a, b) }
 
 // Mul computes dst = a·b.
 func (o *Ops) Mul(dst, a, b []float32) { o.binary("Mul", o.mul, dst, a, b) }
-
-// AddReLU computes dst = max(a + b, 0).
-func (o *Ops) AddReLU(dst, a, b []float32) { o.binary("AddReLU", o.addReLU, dst, a, b) }
 
 // ReLUGrad computes dst = dy where y > 0, else 0; y is ReLU's input or output.
 func (o *Ops) ReLUGrad(dst, y, dy []float32) { o.binary("ReLUGrad", o.reluGrad, dst, y, dy) }
@@ -120,12 +117,14 @@ func (o *Ops) Adam(w, m, v, g []float32, lr, beta1, beta2, eps float64) {
 	}
 }
 
-// ScaleShift computes dst[r,c] = x[r,c]·scale[c] + shift[c] (+ z[r,c] unless z is
-// nil), then max(·, 0) with relu. dst, x and z are rows × len(scale).
-func (o *Ops) ScaleShift(dst, x, z, scale, shift []float32, rows int, relu bool) {
+// ScaleShift computes dst[r,c] = (x[r,c]-mean[c])·scale[c] + shift[c] (+ z[r,c]
+// unless z is nil), then max(·, 0) with relu. dst, x and z are rows × len(scale).
+// The mean is taken off first: folded into the shift it would cancel against
+// x·scale and leave the rounding of two large numbers.
+func (o *Ops) ScaleShift(dst, x, z, mean, scale, shift []float32, rows int, relu bool) {
 	c := len(scale)
 	same("ScaleShift", rows*c, len(dst), len(x))
-	same("ScaleShift", c, len(shift))
+	same("ScaleShift", c, len(mean), len(shift))
 	if rows*c == 0 {
 		return
 	}
@@ -138,17 +137,17 @@ func (o *Ops) ScaleShift(dst, x, z, scale, shift []float32, rows int, relu bool)
 	if relu {
 		act = 1
 	}
-	o.scaleShift[res][act](&dst[0], &x[0], zp, &scale[0], &shift[0], uintptr(rows), uintptr(c))
+	o.scaleShift[res][act](&dst[0], &x[0], zp, &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c))
 }
 
 // NormGrad is batch norm's backward pass to its input once the sums are known:
-// dx[r,c] = a[c]·dy[r,c] + b[c]·x[r,c] + d[c] over rows × len(a).
-func (o *Ops) NormGrad(dx, dy, x, a, b, d []float32, rows int) {
+// dx[r,c] = a[c]·dy[r,c] + b[c]·(x[r,c]-mean[c]) + d[c] over rows × len(a).
+func (o *Ops) NormGrad(dx, dy, x, a, mean, b, d []float32, rows int) {
 	c := len(a)
 	same("NormGrad", rows*c, len(dx), len(dy), len(x))
-	same("NormGrad", c, len(b), len(d))
+	same("NormGrad", c, len(mean), len(b), len(d))
 	if rows*c > 0 {
-		o.normGrad(&dx[0], &dy[0], &x[0], &a[0], &b[0], &d[0], uintptr(rows), uintptr(c))
+		o.normGrad(&dx[0], &dy[0], &x[0], &a[0], &mean[0], &b[0], &d[0], uintptr(rows), uintptr(c))
 	}
 }
 

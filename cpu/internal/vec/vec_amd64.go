@@ -19,9 +19,9 @@ func opsFor(level cpuid.Level) *Ops {
 
 var avx512 = Ops{
 	level: cpuid.AVX512,
-	add:   addAVX512, mul: mulAVX512, addReLU: addReLUAVX512, reluGrad: reluGradAVX512, relu: reluAVX512,
+	add:   addAVX512, mul: mulAVX512, reluGrad: reluGradAVX512, relu: reluAVX512,
 	scale: scaleAVX512, axpy: axpyAVX512, momentum: momentumAVX512, nesterov: nesterovAVX512, adam: adamAVX512,
-	scaleShift: [2][2]func(dst, x, z, scale, shift *float32, rows, c uintptr){
+	scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
 		{scaleShiftAVX512, scaleShiftReLUAVX512}, {scaleShiftAddAVX512, scaleShiftAddReLUAVX512},
 	},
 	normGrad: normGradAVX512, colSum: colSumAVX512, colMoments: colMomentsAVX512, colNormGrad: colNormGradAVX512,
@@ -34,9 +34,9 @@ var avx512 = Ops{
 
 var avx2 = Ops{
 	level: cpuid.AVX2,
-	add:   addAVX2, mul: mulAVX2, addReLU: addReLUAVX2, reluGrad: reluGradAVX2, relu: reluAVX2,
+	add:   addAVX2, mul: mulAVX2, reluGrad: reluGradAVX2, relu: reluAVX2,
 	scale: scaleAVX2, axpy: axpyAVX2, momentum: momentumAVX2, nesterov: nesterovAVX2, adam: adamAVX2,
-	scaleShift: [2][2]func(dst, x, z, scale, shift *float32, rows, c uintptr){
+	scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
 		{scaleShiftAVX2, scaleShiftReLUAVX2}, {scaleShiftAddAVX2, scaleShiftAddReLUAVX2},
 	},
 	normGrad: normGradAVX2, colSum: colSumAVX2, colMoments: colMomentsAVX2, colNormGrad: colNormGradAVX2,

@@ -144,74 +144,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func addReLUAVX2(dst *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX
-TEXT ·addReLUAVX2(SB), NOSPLIT, $0-32
-	MOVQ   dst+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   b+16(FP), DX
-	MOVQ   n+24(FP), BX
-	VXORPS Y0, Y0, Y0
-	XORQ   SI, SI
-	SUBQ   $0x20, BX
-	JL     narrow
-
-wide:
-	VMOVUPS (CX)(SI*4), Y1
-	VMOVUPS (DX)(SI*4), Y2
-	VADDPS  Y2, Y1, Y1
-	VMAXPS  Y1, Y0, Y1
-	VMOVUPS Y1, (AX)(SI*4)
-	VMOVUPS 32(CX)(SI*4), Y1
-	VMOVUPS 32(DX)(SI*4), Y2
-	VADDPS  Y2, Y1, Y1
-	VMAXPS  Y1, Y0, Y1
-	VMOVUPS Y1, 32(AX)(SI*4)
-	VMOVUPS 64(CX)(SI*4), Y1
-	VMOVUPS 64(DX)(SI*4), Y2
-	VADDPS  Y2, Y1, Y1
-	VMAXPS  Y1, Y0, Y1
-	VMOVUPS Y1, 64(AX)(SI*4)
-	VMOVUPS 96(CX)(SI*4), Y1
-	VMOVUPS 96(DX)(SI*4), Y2
-	VADDPS  Y2, Y1, Y1
-	VMAXPS  Y1, Y0, Y1
-	VMOVUPS Y1, 96(AX)(SI*4)
-	ADDQ    $0x20, SI
-	SUBQ    $0x20, BX
-	JGE     wide
-
-narrow:
-	ADDQ $0x20, BX
-	SUBQ $0x08, BX
-	JL   tail
-
-one:
-	VMOVUPS (CX)(SI*4), Y1
-	VMOVUPS (DX)(SI*4), Y2
-	VADDPS  Y2, Y1, Y1
-	VMAXPS  Y1, Y0, Y1
-	VMOVUPS Y1, (AX)(SI*4)
-	ADDQ    $0x08, SI
-	SUBQ    $0x08, BX
-	JGE     one
-
-tail:
-	ADDQ       $0x08, BX
-	JZ         end
-	LEAQ       lanes<>+32(SB), DI
-	NEGQ       BX
-	VMOVUPS    (DI)(BX*4), Y1
-	VMASKMOVPS (CX)(SI*4), Y1, Y2
-	VMASKMOVPS (DX)(SI*4), Y1, Y3
-	VADDPS     Y3, Y2, Y2
-	VMAXPS     Y2, Y0, Y2
-	VMASKMOVPS Y2, Y1, (AX)(SI*4)
-
-end:
-	VZEROUPPER
-	RET
-
 // func reluGradAVX2(dst *float32, y *float32, dy *float32, n uintptr)
 // Requires: AVX
 TEXT ·reluGradAVX2(SB), NOSPLIT, $0-32
@@ -785,287 +717,634 @@ end:
 	VZEROUPPER
 	RET
 
-// func scaleShiftAVX2(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+// func scaleShiftAVX2(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 // Requires: AVX, FMA3
-TEXT ·scaleShiftAVX2(SB), NOSPLIT, $0-56
+TEXT ·scaleShiftAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), AX
 	MOVQ    x+8(FP), CX
-	MOVQ    scale+24(FP), DX
-	MOVQ    shift+32(FP), BX
-	MOVQ    rows+40(FP), SI
-	MOVQ    c+48(FP), DI
+	MOVQ    mean+24(FP), DX
+	MOVQ    scale+32(FP), BX
+	MOVQ    shift+40(FP), SI
+	MOVQ    rows+48(FP), DI
+	MOVQ    c+56(FP), R8
 	VXORPS  Y0, Y0, Y0
-	MOVQ    DI, R9
-	ANDQ    $0x07, R9
-	MOVQ    DI, R8
-	SUBQ    R9, R8
-	SHLQ    $0x02, DI
-	LEAQ    lanes<>+32(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVUPS (R10)(R11*4), Y0
-
-row:
-	XORQ R10, R10
-	CMPQ R10, R8
-	JE   tail
-
-loop:
-	VMOVUPS     (CX)(R10*4), Y1
-	VMOVUPS     (DX)(R10*4), Y2
-	VMOVUPS     (BX)(R10*4), Y3
-	VFMADD213PS Y3, Y2, Y1
-	VMOVUPS     Y1, (AX)(R10*4)
-	ADDQ        $0x08, R10
-	CMPQ        R10, R8
-	JL          loop
-
-tail:
-	TESTQ       R9, R9
-	JZ          next
-	VMASKMOVPS  (CX)(R10*4), Y0, Y1
-	VMASKMOVPS  (DX)(R10*4), Y0, Y2
-	VMASKMOVPS  (BX)(R10*4), Y0, Y3
-	VFMADD213PS Y3, Y2, Y1
-	VMASKMOVPS  Y1, Y0, (AX)(R10*4)
-
-next:
-	ADDQ DI, AX
-	ADDQ DI, CX
-	DECQ SI
-	JNZ  row
-	VZEROUPPER
-	RET
-
-// func scaleShiftReLUAVX2(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
-// Requires: AVX, FMA3
-TEXT ·scaleShiftReLUAVX2(SB), NOSPLIT, $0-56
-	MOVQ    dst+0(FP), AX
-	MOVQ    x+8(FP), CX
-	MOVQ    scale+24(FP), DX
-	MOVQ    shift+32(FP), BX
-	MOVQ    rows+40(FP), SI
-	MOVQ    c+48(FP), DI
-	VXORPS  Y0, Y0, Y0
-	MOVQ    DI, R9
-	ANDQ    $0x07, R9
-	MOVQ    DI, R8
-	SUBQ    R9, R8
-	SHLQ    $0x02, DI
-	LEAQ    lanes<>+32(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVUPS (R10)(R11*4), Y1
-
-row:
-	XORQ R10, R10
-	CMPQ R10, R8
-	JE   tail
-
-loop:
-	VMOVUPS     (CX)(R10*4), Y2
-	VMOVUPS     (DX)(R10*4), Y3
-	VMOVUPS     (BX)(R10*4), Y4
-	VFMADD213PS Y4, Y3, Y2
-	VMAXPS      Y2, Y0, Y2
-	VMOVUPS     Y2, (AX)(R10*4)
-	ADDQ        $0x08, R10
-	CMPQ        R10, R8
-	JL          loop
-
-tail:
-	TESTQ       R9, R9
-	JZ          next
-	VMASKMOVPS  (CX)(R10*4), Y1, Y2
-	VMASKMOVPS  (DX)(R10*4), Y1, Y3
-	VMASKMOVPS  (BX)(R10*4), Y1, Y4
-	VFMADD213PS Y4, Y3, Y2
-	VMAXPS      Y2, Y0, Y2
-	VMASKMOVPS  Y2, Y1, (AX)(R10*4)
-
-next:
-	ADDQ DI, AX
-	ADDQ DI, CX
-	DECQ SI
-	JNZ  row
-	VZEROUPPER
-	RET
-
-// func scaleShiftAddAVX2(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
-// Requires: AVX, FMA3
-TEXT ·scaleShiftAddAVX2(SB), NOSPLIT, $0-56
-	MOVQ    dst+0(FP), AX
-	MOVQ    x+8(FP), CX
-	MOVQ    scale+24(FP), DX
-	MOVQ    shift+32(FP), BX
-	MOVQ    rows+40(FP), SI
-	MOVQ    c+48(FP), DI
-	MOVQ    z+16(FP), R8
-	VXORPS  Y0, Y0, Y0
-	MOVQ    DI, R10
+	MOVQ    R8, R10
 	ANDQ    $0x07, R10
-	MOVQ    DI, R9
+	MOVQ    R8, R9
 	SUBQ    R10, R9
-	SHLQ    $0x02, DI
-	LEAQ    lanes<>+32(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVUPS (R11)(R12*4), Y0
+	MOVQ    R8, R11
+	SHLQ    $0x02, R11
+	LEAQ    lanes<>+32(SB), R12
+	MOVQ    R10, R13
+	NEGQ    R13
+	VMOVUPS (R12)(R13*4), Y0
+	SUBQ    $0x02, DI
+	JL      after2
 
-row:
-	XORQ R11, R11
-	CMPQ R11, R9
-	JE   tail
+row2:
+	XORQ R12, R12
+	MOVQ R8, R13
+	CMPQ R12, R9
+	JE   tail2
 
-loop:
-	VMOVUPS     (CX)(R11*4), Y1
-	VMOVUPS     (DX)(R11*4), Y2
-	VMOVUPS     (BX)(R11*4), Y3
-	VFMADD213PS Y3, Y2, Y1
-	VMOVUPS     (R8)(R11*4), Y2
-	VADDPS      Y2, Y1, Y1
-	VMOVUPS     Y1, (AX)(R11*4)
-	ADDQ        $0x08, R11
-	CMPQ        R11, R9
-	JL          loop
+loop2:
+	VMOVUPS     (DX)(R12*4), Y1
+	VMOVUPS     (BX)(R12*4), Y2
+	VMOVUPS     (SI)(R12*4), Y3
+	VMOVUPS     (CX)(R12*4), Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMOVUPS     Y4, (AX)(R12*4)
+	VMOVUPS     (CX)(R13*4), Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMOVUPS     Y4, (AX)(R13*4)
+	ADDQ        $0x08, R13
+	ADDQ        $0x08, R12
+	CMPQ        R12, R9
+	JL          loop2
 
-tail:
+tail2:
 	TESTQ       R10, R10
-	JZ          next
-	VMASKMOVPS  (CX)(R11*4), Y0, Y1
-	VMASKMOVPS  (DX)(R11*4), Y0, Y2
-	VMASKMOVPS  (BX)(R11*4), Y0, Y3
-	VFMADD213PS Y3, Y2, Y1
-	VMASKMOVPS  (R8)(R11*4), Y0, Y2
-	VADDPS      Y2, Y1, Y1
-	VMASKMOVPS  Y1, Y0, (AX)(R11*4)
+	JZ          next2
+	VMASKMOVPS  (DX)(R12*4), Y0, Y1
+	VMASKMOVPS  (BX)(R12*4), Y0, Y2
+	VMASKMOVPS  (SI)(R12*4), Y0, Y3
+	VMASKMOVPS  (CX)(R12*4), Y0, Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMASKMOVPS  Y4, Y0, (AX)(R12*4)
+	VMASKMOVPS  (CX)(R13*4), Y0, Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMASKMOVPS  Y4, Y0, (AX)(R13*4)
 
-next:
-	ADDQ DI, AX
-	ADDQ DI, CX
-	ADDQ DI, R8
-	DECQ SI
-	JNZ  row
+next2:
+	LEAQ (AX)(R11*2), AX
+	LEAQ (CX)(R11*2), CX
+	SUBQ $0x02, DI
+	JGE  row2
+
+after2:
+	ADDQ $0x02, DI
+	SUBQ $0x01, DI
+	JL   after1
+
+row1:
+	XORQ R12, R12
+	MOVQ R8, R13
+	CMPQ R12, R9
+	JE   tail1
+
+loop1:
+	VMOVUPS     (DX)(R12*4), Y1
+	VMOVUPS     (BX)(R12*4), Y2
+	VMOVUPS     (SI)(R12*4), Y3
+	VMOVUPS     (CX)(R12*4), Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMOVUPS     Y4, (AX)(R12*4)
+	ADDQ        $0x08, R13
+	ADDQ        $0x08, R12
+	CMPQ        R12, R9
+	JL          loop1
+
+tail1:
+	TESTQ       R10, R10
+	JZ          next1
+	VMASKMOVPS  (DX)(R12*4), Y0, Y1
+	VMASKMOVPS  (BX)(R12*4), Y0, Y2
+	VMASKMOVPS  (SI)(R12*4), Y0, Y3
+	VMASKMOVPS  (CX)(R12*4), Y0, Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMASKMOVPS  Y4, Y0, (AX)(R12*4)
+
+next1:
+	LEAQ (AX)(R11*1), AX
+	LEAQ (CX)(R11*1), CX
+	SUBQ $0x01, DI
+	JGE  row1
+
+after1:
+	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
 
-// func scaleShiftAddReLUAVX2(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+// func scaleShiftReLUAVX2(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 // Requires: AVX, FMA3
-TEXT ·scaleShiftAddReLUAVX2(SB), NOSPLIT, $0-56
+TEXT ·scaleShiftReLUAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), AX
 	MOVQ    x+8(FP), CX
-	MOVQ    scale+24(FP), DX
-	MOVQ    shift+32(FP), BX
-	MOVQ    rows+40(FP), SI
-	MOVQ    c+48(FP), DI
-	MOVQ    z+16(FP), R8
+	MOVQ    mean+24(FP), DX
+	MOVQ    scale+32(FP), BX
+	MOVQ    shift+40(FP), SI
+	MOVQ    rows+48(FP), DI
+	MOVQ    c+56(FP), R8
 	VXORPS  Y0, Y0, Y0
-	MOVQ    DI, R10
+	MOVQ    R8, R10
 	ANDQ    $0x07, R10
-	MOVQ    DI, R9
+	MOVQ    R8, R9
 	SUBQ    R10, R9
-	SHLQ    $0x02, DI
-	LEAQ    lanes<>+32(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVUPS (R11)(R12*4), Y1
+	MOVQ    R8, R11
+	SHLQ    $0x02, R11
+	LEAQ    lanes<>+32(SB), R12
+	MOVQ    R10, R13
+	NEGQ    R13
+	VMOVUPS (R12)(R13*4), Y1
+	SUBQ    $0x02, DI
+	JL      after2
 
-row:
-	XORQ R11, R11
-	CMPQ R11, R9
-	JE   tail
+row2:
+	XORQ R12, R12
+	MOVQ R8, R13
+	CMPQ R12, R9
+	JE   tail2
 
-loop:
-	VMOVUPS     (CX)(R11*4), Y2
-	VMOVUPS     (DX)(R11*4), Y3
-	VMOVUPS     (BX)(R11*4), Y4
-	VFMADD213PS Y4, Y3, Y2
-	VMOVUPS     (R8)(R11*4), Y3
-	VADDPS      Y3, Y2, Y2
-	VMAXPS      Y2, Y0, Y2
-	VMOVUPS     Y2, (AX)(R11*4)
-	ADDQ        $0x08, R11
-	CMPQ        R11, R9
-	JL          loop
+loop2:
+	VMOVUPS     (DX)(R12*4), Y2
+	VMOVUPS     (BX)(R12*4), Y3
+	VMOVUPS     (SI)(R12*4), Y4
+	VMOVUPS     (CX)(R12*4), Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMOVUPS     Y5, (AX)(R12*4)
+	VMOVUPS     (CX)(R13*4), Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMOVUPS     Y5, (AX)(R13*4)
+	ADDQ        $0x08, R13
+	ADDQ        $0x08, R12
+	CMPQ        R12, R9
+	JL          loop2
 
-tail:
+tail2:
 	TESTQ       R10, R10
-	JZ          next
-	VMASKMOVPS  (CX)(R11*4), Y1, Y2
-	VMASKMOVPS  (DX)(R11*4), Y1, Y3
-	VMASKMOVPS  (BX)(R11*4), Y1, Y4
-	VFMADD213PS Y4, Y3, Y2
-	VMASKMOVPS  (R8)(R11*4), Y1, Y3
-	VADDPS      Y3, Y2, Y2
-	VMAXPS      Y2, Y0, Y2
-	VMASKMOVPS  Y2, Y1, (AX)(R11*4)
+	JZ          next2
+	VMASKMOVPS  (DX)(R12*4), Y1, Y2
+	VMASKMOVPS  (BX)(R12*4), Y1, Y3
+	VMASKMOVPS  (SI)(R12*4), Y1, Y4
+	VMASKMOVPS  (CX)(R12*4), Y1, Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMASKMOVPS  Y5, Y1, (AX)(R12*4)
+	VMASKMOVPS  (CX)(R13*4), Y1, Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMASKMOVPS  Y5, Y1, (AX)(R13*4)
 
-next:
-	ADDQ DI, AX
-	ADDQ DI, CX
-	ADDQ DI, R8
-	DECQ SI
-	JNZ  row
+next2:
+	LEAQ (AX)(R11*2), AX
+	LEAQ (CX)(R11*2), CX
+	SUBQ $0x02, DI
+	JGE  row2
+
+after2:
+	ADDQ $0x02, DI
+	SUBQ $0x01, DI
+	JL   after1
+
+row1:
+	XORQ R12, R12
+	MOVQ R8, R13
+	CMPQ R12, R9
+	JE   tail1
+
+loop1:
+	VMOVUPS     (DX)(R12*4), Y2
+	VMOVUPS     (BX)(R12*4), Y3
+	VMOVUPS     (SI)(R12*4), Y4
+	VMOVUPS     (CX)(R12*4), Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMOVUPS     Y5, (AX)(R12*4)
+	ADDQ        $0x08, R13
+	ADDQ        $0x08, R12
+	CMPQ        R12, R9
+	JL          loop1
+
+tail1:
+	TESTQ       R10, R10
+	JZ          next1
+	VMASKMOVPS  (DX)(R12*4), Y1, Y2
+	VMASKMOVPS  (BX)(R12*4), Y1, Y3
+	VMASKMOVPS  (SI)(R12*4), Y1, Y4
+	VMASKMOVPS  (CX)(R12*4), Y1, Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMASKMOVPS  Y5, Y1, (AX)(R12*4)
+
+next1:
+	LEAQ (AX)(R11*1), AX
+	LEAQ (CX)(R11*1), CX
+	SUBQ $0x01, DI
+	JGE  row1
+
+after1:
+	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
 
-// func normGradAVX2(dx *float32, dy *float32, x *float32, a *float32, b *float32, d *float32, rows uintptr, c uintptr)
+// func scaleShiftAddAVX2(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 // Requires: AVX, FMA3
-TEXT ·normGradAVX2(SB), NOSPLIT, $0-64
+TEXT ·scaleShiftAddAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    mean+24(FP), DX
+	MOVQ    scale+32(FP), BX
+	MOVQ    shift+40(FP), SI
+	MOVQ    rows+48(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    z+16(FP), R9
+	VXORPS  Y0, Y0, Y0
+	MOVQ    R8, R11
+	ANDQ    $0x07, R11
+	MOVQ    R8, R10
+	SUBQ    R11, R10
+	MOVQ    R8, R12
+	SHLQ    $0x02, R12
+	LEAQ    lanes<>+32(SB), R13
+	MOVQ    R11, R14
+	NEGQ    R14
+	VMOVUPS (R13)(R14*4), Y0
+	SUBQ    $0x02, DI
+	JL      after2
+
+row2:
+	XORQ R13, R13
+	MOVQ R8, R14
+	CMPQ R13, R10
+	JE   tail2
+
+loop2:
+	VMOVUPS     (DX)(R13*4), Y1
+	VMOVUPS     (BX)(R13*4), Y2
+	VMOVUPS     (SI)(R13*4), Y3
+	VMOVUPS     (CX)(R13*4), Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMOVUPS     (R9)(R13*4), Y5
+	VADDPS      Y5, Y4, Y4
+	VMOVUPS     Y4, (AX)(R13*4)
+	VMOVUPS     (CX)(R14*4), Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMOVUPS     (R9)(R14*4), Y1
+	VADDPS      Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)(R14*4)
+	ADDQ        $0x08, R14
+	ADDQ        $0x08, R13
+	CMPQ        R13, R10
+	JL          loop2
+
+tail2:
+	TESTQ       R11, R11
+	JZ          next2
+	VMASKMOVPS  (DX)(R13*4), Y0, Y1
+	VMASKMOVPS  (BX)(R13*4), Y0, Y2
+	VMASKMOVPS  (SI)(R13*4), Y0, Y3
+	VMASKMOVPS  (CX)(R13*4), Y0, Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMASKMOVPS  (R9)(R13*4), Y0, Y5
+	VADDPS      Y5, Y4, Y4
+	VMASKMOVPS  Y4, Y0, (AX)(R13*4)
+	VMASKMOVPS  (CX)(R14*4), Y0, Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMASKMOVPS  (R9)(R14*4), Y0, Y1
+	VADDPS      Y1, Y4, Y4
+	VMASKMOVPS  Y4, Y0, (AX)(R14*4)
+
+next2:
+	LEAQ (AX)(R12*2), AX
+	LEAQ (CX)(R12*2), CX
+	LEAQ (R9)(R12*2), R9
+	SUBQ $0x02, DI
+	JGE  row2
+
+after2:
+	ADDQ $0x02, DI
+	SUBQ $0x01, DI
+	JL   after1
+
+row1:
+	XORQ R13, R13
+	MOVQ R8, R14
+	CMPQ R13, R10
+	JE   tail1
+
+loop1:
+	VMOVUPS     (DX)(R13*4), Y1
+	VMOVUPS     (BX)(R13*4), Y2
+	VMOVUPS     (SI)(R13*4), Y3
+	VMOVUPS     (CX)(R13*4), Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMOVUPS     (R9)(R13*4), Y1
+	VADDPS      Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)(R13*4)
+	ADDQ        $0x08, R14
+	ADDQ        $0x08, R13
+	CMPQ        R13, R10
+	JL          loop1
+
+tail1:
+	TESTQ       R11, R11
+	JZ          next1
+	VMASKMOVPS  (DX)(R13*4), Y0, Y1
+	VMASKMOVPS  (BX)(R13*4), Y0, Y2
+	VMASKMOVPS  (SI)(R13*4), Y0, Y3
+	VMASKMOVPS  (CX)(R13*4), Y0, Y4
+	VSUBPS      Y1, Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMASKMOVPS  (R9)(R13*4), Y0, Y1
+	VADDPS      Y1, Y4, Y4
+	VMASKMOVPS  Y4, Y0, (AX)(R13*4)
+
+next1:
+	LEAQ (AX)(R12*1), AX
+	LEAQ (CX)(R12*1), CX
+	LEAQ (R9)(R12*1), R9
+	SUBQ $0x01, DI
+	JGE  row1
+
+after1:
+	ADDQ $0x01, DI
+	VZEROUPPER
+	RET
+
+// func scaleShiftAddReLUAVX2(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+// Requires: AVX, FMA3
+TEXT ·scaleShiftAddReLUAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    mean+24(FP), DX
+	MOVQ    scale+32(FP), BX
+	MOVQ    shift+40(FP), SI
+	MOVQ    rows+48(FP), DI
+	MOVQ    c+56(FP), R8
+	MOVQ    z+16(FP), R9
+	VXORPS  Y0, Y0, Y0
+	MOVQ    R8, R11
+	ANDQ    $0x07, R11
+	MOVQ    R8, R10
+	SUBQ    R11, R10
+	MOVQ    R8, R12
+	SHLQ    $0x02, R12
+	LEAQ    lanes<>+32(SB), R13
+	MOVQ    R11, R14
+	NEGQ    R14
+	VMOVUPS (R13)(R14*4), Y1
+	SUBQ    $0x02, DI
+	JL      after2
+
+row2:
+	XORQ R13, R13
+	MOVQ R8, R14
+	CMPQ R13, R10
+	JE   tail2
+
+loop2:
+	VMOVUPS     (DX)(R13*4), Y2
+	VMOVUPS     (BX)(R13*4), Y3
+	VMOVUPS     (SI)(R13*4), Y4
+	VMOVUPS     (CX)(R13*4), Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMOVUPS     (R9)(R13*4), Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMOVUPS     Y5, (AX)(R13*4)
+	VMOVUPS     (CX)(R14*4), Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMOVUPS     (R9)(R14*4), Y2
+	VADDPS      Y2, Y5, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMOVUPS     Y5, (AX)(R14*4)
+	ADDQ        $0x08, R14
+	ADDQ        $0x08, R13
+	CMPQ        R13, R10
+	JL          loop2
+
+tail2:
+	TESTQ       R11, R11
+	JZ          next2
+	VMASKMOVPS  (DX)(R13*4), Y1, Y2
+	VMASKMOVPS  (BX)(R13*4), Y1, Y3
+	VMASKMOVPS  (SI)(R13*4), Y1, Y4
+	VMASKMOVPS  (CX)(R13*4), Y1, Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMASKMOVPS  (R9)(R13*4), Y1, Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMASKMOVPS  Y5, Y1, (AX)(R13*4)
+	VMASKMOVPS  (CX)(R14*4), Y1, Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMASKMOVPS  (R9)(R14*4), Y1, Y2
+	VADDPS      Y2, Y5, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMASKMOVPS  Y5, Y1, (AX)(R14*4)
+
+next2:
+	LEAQ (AX)(R12*2), AX
+	LEAQ (CX)(R12*2), CX
+	LEAQ (R9)(R12*2), R9
+	SUBQ $0x02, DI
+	JGE  row2
+
+after2:
+	ADDQ $0x02, DI
+	SUBQ $0x01, DI
+	JL   after1
+
+row1:
+	XORQ R13, R13
+	MOVQ R8, R14
+	CMPQ R13, R10
+	JE   tail1
+
+loop1:
+	VMOVUPS     (DX)(R13*4), Y2
+	VMOVUPS     (BX)(R13*4), Y3
+	VMOVUPS     (SI)(R13*4), Y4
+	VMOVUPS     (CX)(R13*4), Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMOVUPS     (R9)(R13*4), Y2
+	VADDPS      Y2, Y5, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMOVUPS     Y5, (AX)(R13*4)
+	ADDQ        $0x08, R14
+	ADDQ        $0x08, R13
+	CMPQ        R13, R10
+	JL          loop1
+
+tail1:
+	TESTQ       R11, R11
+	JZ          next1
+	VMASKMOVPS  (DX)(R13*4), Y1, Y2
+	VMASKMOVPS  (BX)(R13*4), Y1, Y3
+	VMASKMOVPS  (SI)(R13*4), Y1, Y4
+	VMASKMOVPS  (CX)(R13*4), Y1, Y5
+	VSUBPS      Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMASKMOVPS  (R9)(R13*4), Y1, Y2
+	VADDPS      Y2, Y5, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMASKMOVPS  Y5, Y1, (AX)(R13*4)
+
+next1:
+	LEAQ (AX)(R12*1), AX
+	LEAQ (CX)(R12*1), CX
+	LEAQ (R9)(R12*1), R9
+	SUBQ $0x01, DI
+	JGE  row1
+
+after1:
+	ADDQ $0x01, DI
+	VZEROUPPER
+	RET
+
+// func normGradAVX2(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, rows uintptr, c uintptr)
+// Requires: AVX, FMA3
+TEXT ·normGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx+0(FP), AX
 	MOVQ    dy+8(FP), CX
 	MOVQ    x+16(FP), DX
 	MOVQ    a+24(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    d+40(FP), DI
-	MOVQ    rows+48(FP), R8
-	MOVQ    c+56(FP), R9
-	MOVQ    R9, R11
-	ANDQ    $0x07, R11
-	MOVQ    R9, R10
-	SUBQ    R11, R10
-	SHLQ    $0x02, R9
-	LEAQ    lanes<>+32(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVUPS (R12)(R13*4), Y0
+	MOVQ    mean+32(FP), SI
+	MOVQ    b+40(FP), DI
+	MOVQ    d+48(FP), R8
+	MOVQ    rows+56(FP), R9
+	MOVQ    c+64(FP), R10
+	MOVQ    R10, R12
+	ANDQ    $0x07, R12
+	MOVQ    R10, R11
+	SUBQ    R12, R11
+	MOVQ    R10, R13
+	SHLQ    $0x02, R13
+	LEAQ    lanes<>+32(SB), R14
+	MOVQ    R12, R15
+	NEGQ    R15
+	VMOVUPS (R14)(R15*4), Y0
+	SUBQ    $0x02, R9
+	JL      after2
 
-row:
-	XORQ R12, R12
-	CMPQ R12, R10
-	JE   tail
+row2:
+	XORQ R14, R14
+	MOVQ R10, R15
+	CMPQ R14, R11
+	JE   tail2
 
-loop:
-	VMOVUPS     (CX)(R12*4), Y1
-	VMOVUPS     (BX)(R12*4), Y2
-	VMOVUPS     (DX)(R12*4), Y3
-	VMOVUPS     (SI)(R12*4), Y4
-	VMOVUPS     (DI)(R12*4), Y5
-	VFMADD213PS Y5, Y4, Y3
-	VFMADD213PS Y3, Y2, Y1
-	VMOVUPS     Y1, (AX)(R12*4)
-	ADDQ        $0x08, R12
-	CMPQ        R12, R10
-	JL          loop
+loop2:
+	VMOVUPS     (BX)(R14*4), Y1
+	VMOVUPS     (SI)(R14*4), Y2
+	VMOVUPS     (DI)(R14*4), Y3
+	VMOVUPS     (R8)(R14*4), Y4
+	VMOVUPS     (CX)(R14*4), Y5
+	VMOVUPS     (DX)(R14*4), Y6
+	VSUBPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD213PS Y6, Y1, Y5
+	VMOVUPS     Y5, (AX)(R14*4)
+	VMOVUPS     (CX)(R15*4), Y5
+	VMOVUPS     (DX)(R15*4), Y6
+	VSUBPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD213PS Y6, Y1, Y5
+	VMOVUPS     Y5, (AX)(R15*4)
+	ADDQ        $0x08, R15
+	ADDQ        $0x08, R14
+	CMPQ        R14, R11
+	JL          loop2
 
-tail:
-	TESTQ       R11, R11
-	JZ          next
-	VMASKMOVPS  (CX)(R12*4), Y0, Y1
-	VMASKMOVPS  (BX)(R12*4), Y0, Y2
-	VMASKMOVPS  (DX)(R12*4), Y0, Y3
-	VMASKMOVPS  (SI)(R12*4), Y0, Y4
-	VMASKMOVPS  (DI)(R12*4), Y0, Y5
-	VFMADD213PS Y5, Y4, Y3
-	VFMADD213PS Y3, Y2, Y1
-	VMASKMOVPS  Y1, Y0, (AX)(R12*4)
+tail2:
+	TESTQ       R12, R12
+	JZ          next2
+	VMASKMOVPS  (BX)(R14*4), Y0, Y1
+	VMASKMOVPS  (SI)(R14*4), Y0, Y2
+	VMASKMOVPS  (DI)(R14*4), Y0, Y3
+	VMASKMOVPS  (R8)(R14*4), Y0, Y4
+	VMASKMOVPS  (CX)(R14*4), Y0, Y5
+	VMASKMOVPS  (DX)(R14*4), Y0, Y6
+	VSUBPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD213PS Y6, Y1, Y5
+	VMASKMOVPS  Y5, Y0, (AX)(R14*4)
+	VMASKMOVPS  (CX)(R15*4), Y0, Y5
+	VMASKMOVPS  (DX)(R15*4), Y0, Y6
+	VSUBPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD213PS Y6, Y1, Y5
+	VMASKMOVPS  Y5, Y0, (AX)(R15*4)
 
-next:
-	ADDQ R9, AX
-	ADDQ R9, CX
-	ADDQ R9, DX
-	DECQ R8
-	JNZ  row
+next2:
+	LEAQ (AX)(R13*2), AX
+	LEAQ (CX)(R13*2), CX
+	LEAQ (DX)(R13*2), DX
+	SUBQ $0x02, R9
+	JGE  row2
+
+after2:
+	ADDQ $0x02, R9
+	SUBQ $0x01, R9
+	JL   after1
+
+row1:
+	XORQ R14, R14
+	MOVQ R10, R15
+	CMPQ R14, R11
+	JE   tail1
+
+loop1:
+	VMOVUPS     (BX)(R14*4), Y1
+	VMOVUPS     (SI)(R14*4), Y2
+	VMOVUPS     (DI)(R14*4), Y3
+	VMOVUPS     (R8)(R14*4), Y4
+	VMOVUPS     (CX)(R14*4), Y5
+	VMOVUPS     (DX)(R14*4), Y6
+	VSUBPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD213PS Y6, Y1, Y5
+	VMOVUPS     Y5, (AX)(R14*4)
+	ADDQ        $0x08, R15
+	ADDQ        $0x08, R14
+	CMPQ        R14, R11
+	JL          loop1
+
+tail1:
+	TESTQ       R12, R12
+	JZ          next1
+	VMASKMOVPS  (BX)(R14*4), Y0, Y1
+	VMASKMOVPS  (SI)(R14*4), Y0, Y2
+	VMASKMOVPS  (DI)(R14*4), Y0, Y3
+	VMASKMOVPS  (R8)(R14*4), Y0, Y4
+	VMASKMOVPS  (CX)(R14*4), Y0, Y5
+	VMASKMOVPS  (DX)(R14*4), Y0, Y6
+	VSUBPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD213PS Y6, Y1, Y5
+	VMASKMOVPS  Y5, Y0, (AX)(R14*4)
+
+next1:
+	LEAQ (AX)(R13*1), AX
+	LEAQ (CX)(R13*1), CX
+	LEAQ (DX)(R13*1), DX
+	SUBQ $0x01, R9
+	JGE  row1
+
+after1:
+	ADDQ $0x01, R9
 	VZEROUPPER
 	RET
 

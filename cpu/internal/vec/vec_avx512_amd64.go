@@ -14,11 +14,6 @@ func addAVX512(dst *float32, a *float32, b *float32, n uintptr)
 //go:noescape
 func mulAVX512(dst *float32, a *float32, b *float32, n uintptr)
 
-// computes dst = max(a + b, 0) over n elements.
-//
-//go:noescape
-func addReLUAVX512(dst *float32, a *float32, b *float32, n uintptr)
-
 // computes dst = dy where y > 0, else 0, over n elements.
 //
 //go:noescape
@@ -54,30 +49,30 @@ func nesterovAVX512(w *float32, v *float32, grad *float32, n uintptr, lr float32
 //go:noescape
 func adamAVX512(w *float32, m *float32, v *float32, grad *float32, n uintptr, lr float32, c1 float32, c2 float32, eps float32)
 
-// computes dst = x·scale + shift over rows (at least 1) of c channels.
+// computes dst = (x-mean)·scale + shift over rows (at least 1) of c channels.
 //
 //go:noescape
-func scaleShiftAVX512(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+func scaleShiftAVX512(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 
-// computes dst = max(x·scale + shift, 0) over rows (at least 1) of c channels.
+// computes dst = max((x-mean)·scale + shift, 0) over rows (at least 1) of c channels.
 //
 //go:noescape
-func scaleShiftReLUAVX512(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+func scaleShiftReLUAVX512(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 
-// computes dst = x·scale + shift + z over rows (at least 1) of c channels.
+// computes dst = (x-mean)·scale + shift + z over rows (at least 1) of c channels.
 //
 //go:noescape
-func scaleShiftAddAVX512(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+func scaleShiftAddAVX512(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 
-// computes dst = max(x·scale + shift + z, 0) over rows (at least 1) of c channels.
+// computes dst = max((x-mean)·scale + shift + z, 0) over rows (at least 1) of c channels.
 //
 //go:noescape
-func scaleShiftAddReLUAVX512(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+func scaleShiftAddReLUAVX512(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 
-// computes dx = a·dy + b·x + d over rows (at least 1) of c channels; a, b and d have one value a channel.
+// computes dx = a·dy + b·(x-mean) + d over rows (at least 1) of c channels; a, mean, b and d have one value a channel.
 //
 //go:noescape
-func normGradAVX512(dx *float32, dy *float32, x *float32, a *float32, b *float32, d *float32, rows uintptr, c uintptr)
+func normGradAVX512(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, rows uintptr, c uintptr)
 
 // adds Σ x over the rows to sum, for rows (at least 1) of c channels.
 //

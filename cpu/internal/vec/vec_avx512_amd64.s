@@ -126,74 +126,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func addReLUAVX512(dst *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·addReLUAVX512(SB), NOSPLIT, $0-32
-	MOVQ   dst+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   b+16(FP), DX
-	MOVQ   n+24(FP), BX
-	VXORPS Z0, Z0, Z0
-	XORQ   SI, SI
-	SUBQ   $0x40, BX
-	JL     narrow
-
-wide:
-	VMOVUPS (CX)(SI*4), Z1
-	VMOVUPS (DX)(SI*4), Z2
-	VADDPS  Z2, Z1, Z1
-	VMAXPS  Z1, Z0, Z1
-	VMOVUPS Z1, (AX)(SI*4)
-	VMOVUPS 64(CX)(SI*4), Z1
-	VMOVUPS 64(DX)(SI*4), Z2
-	VADDPS  Z2, Z1, Z1
-	VMAXPS  Z1, Z0, Z1
-	VMOVUPS Z1, 64(AX)(SI*4)
-	VMOVUPS 128(CX)(SI*4), Z1
-	VMOVUPS 128(DX)(SI*4), Z2
-	VADDPS  Z2, Z1, Z1
-	VMAXPS  Z1, Z0, Z1
-	VMOVUPS Z1, 128(AX)(SI*4)
-	VMOVUPS 192(CX)(SI*4), Z1
-	VMOVUPS 192(DX)(SI*4), Z2
-	VADDPS  Z2, Z1, Z1
-	VMAXPS  Z1, Z0, Z1
-	VMOVUPS Z1, 192(AX)(SI*4)
-	ADDQ    $0x40, SI
-	SUBQ    $0x40, BX
-	JGE     wide
-
-narrow:
-	ADDQ $0x40, BX
-	SUBQ $0x10, BX
-	JL   tail
-
-one:
-	VMOVUPS (CX)(SI*4), Z1
-	VMOVUPS (DX)(SI*4), Z2
-	VADDPS  Z2, Z1, Z1
-	VMAXPS  Z1, Z0, Z1
-	VMOVUPS Z1, (AX)(SI*4)
-	ADDQ    $0x10, SI
-	SUBQ    $0x10, BX
-	JGE     one
-
-tail:
-	ADDQ      $0x10, BX
-	JZ        end
-	MOVL      $0x0000ffff, DI
-	BZHIL     BX, DI, DI
-	KMOVW     DI, K1
-	VMOVUPS.Z (CX)(SI*4), K1, Z1
-	VMOVUPS.Z (DX)(SI*4), K1, Z2
-	VADDPS    Z2, Z1, Z1
-	VMAXPS    Z1, Z0, Z1
-	VMOVUPS   Z1, K1, (AX)(SI*4)
-
-end:
-	VZEROUPPER
-	RET
-
 // func reluGradAVX512(dst *float32, y *float32, dy *float32, n uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·reluGradAVX512(SB), NOSPLIT, $0-32
@@ -767,282 +699,629 @@ end:
 	VZEROUPPER
 	RET
 
-// func scaleShiftAVX512(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+// func scaleShiftAVX512(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·scaleShiftAVX512(SB), NOSPLIT, $0-56
+TEXT ·scaleShiftAVX512(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   x+8(FP), CX
-	MOVQ   scale+24(FP), DX
-	MOVQ   shift+32(FP), BX
-	MOVQ   rows+40(FP), SI
-	MOVQ   c+48(FP), DI
+	MOVQ   mean+24(FP), DX
+	MOVQ   scale+32(FP), BX
+	MOVQ   shift+40(FP), SI
+	MOVQ   rows+48(FP), DI
+	MOVQ   c+56(FP), R8
 	VXORPS Z0, Z0, Z0
-	MOVQ   DI, R9
-	ANDQ   $0x0f, R9
-	MOVQ   DI, R8
-	SUBQ   R9, R8
-	SHLQ   $0x02, DI
-	MOVL   $0x0000ffff, R10
-	BZHIL  R9, R10, R10
-	KMOVW  R10, K1
-
-row:
-	XORQ R10, R10
-	CMPQ R10, R8
-	JE   tail
-
-loop:
-	VMOVUPS     (CX)(R10*4), Z0
-	VMOVUPS     (DX)(R10*4), Z1
-	VMOVUPS     (BX)(R10*4), Z2
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, (AX)(R10*4)
-	ADDQ        $0x10, R10
-	CMPQ        R10, R8
-	JL          loop
-
-tail:
-	TESTQ       R9, R9
-	JZ          next
-	VMOVUPS.Z   (CX)(R10*4), K1, Z0
-	VMOVUPS.Z   (DX)(R10*4), K1, Z1
-	VMOVUPS.Z   (BX)(R10*4), K1, Z2
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, K1, (AX)(R10*4)
-
-next:
-	ADDQ DI, AX
-	ADDQ DI, CX
-	DECQ SI
-	JNZ  row
-	VZEROUPPER
-	RET
-
-// func scaleShiftReLUAVX512(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·scaleShiftReLUAVX512(SB), NOSPLIT, $0-56
-	MOVQ   dst+0(FP), AX
-	MOVQ   x+8(FP), CX
-	MOVQ   scale+24(FP), DX
-	MOVQ   shift+32(FP), BX
-	MOVQ   rows+40(FP), SI
-	MOVQ   c+48(FP), DI
-	VXORPS Z0, Z0, Z0
-	MOVQ   DI, R9
-	ANDQ   $0x0f, R9
-	MOVQ   DI, R8
-	SUBQ   R9, R8
-	SHLQ   $0x02, DI
-	MOVL   $0x0000ffff, R10
-	BZHIL  R9, R10, R10
-	KMOVW  R10, K1
-
-row:
-	XORQ R10, R10
-	CMPQ R10, R8
-	JE   tail
-
-loop:
-	VMOVUPS     (CX)(R10*4), Z1
-	VMOVUPS     (DX)(R10*4), Z2
-	VMOVUPS     (BX)(R10*4), Z3
-	VFMADD213PS Z3, Z2, Z1
-	VMAXPS      Z1, Z0, Z1
-	VMOVUPS     Z1, (AX)(R10*4)
-	ADDQ        $0x10, R10
-	CMPQ        R10, R8
-	JL          loop
-
-tail:
-	TESTQ       R9, R9
-	JZ          next
-	VMOVUPS.Z   (CX)(R10*4), K1, Z1
-	VMOVUPS.Z   (DX)(R10*4), K1, Z2
-	VMOVUPS.Z   (BX)(R10*4), K1, Z3
-	VFMADD213PS Z3, Z2, Z1
-	VMAXPS      Z1, Z0, Z1
-	VMOVUPS     Z1, K1, (AX)(R10*4)
-
-next:
-	ADDQ DI, AX
-	ADDQ DI, CX
-	DECQ SI
-	JNZ  row
-	VZEROUPPER
-	RET
-
-// func scaleShiftAddAVX512(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·scaleShiftAddAVX512(SB), NOSPLIT, $0-56
-	MOVQ   dst+0(FP), AX
-	MOVQ   x+8(FP), CX
-	MOVQ   scale+24(FP), DX
-	MOVQ   shift+32(FP), BX
-	MOVQ   rows+40(FP), SI
-	MOVQ   c+48(FP), DI
-	MOVQ   z+16(FP), R8
-	VXORPS Z0, Z0, Z0
-	MOVQ   DI, R10
+	MOVQ   R8, R10
 	ANDQ   $0x0f, R10
-	MOVQ   DI, R9
+	MOVQ   R8, R9
 	SUBQ   R10, R9
-	SHLQ   $0x02, DI
-	MOVL   $0x0000ffff, R11
-	BZHIL  R10, R11, R11
-	KMOVW  R11, K1
+	MOVQ   R8, R11
+	SHLQ   $0x02, R11
+	MOVL   $0x0000ffff, R12
+	BZHIL  R10, R12, R12
+	KMOVW  R12, K1
+	SUBQ   $0x02, DI
+	JL     after2
 
-row:
-	XORQ R11, R11
-	CMPQ R11, R9
-	JE   tail
+row2:
+	XORQ R12, R12
+	MOVQ R8, R13
+	CMPQ R12, R9
+	JE   tail2
 
-loop:
-	VMOVUPS     (CX)(R11*4), Z0
-	VMOVUPS     (DX)(R11*4), Z1
-	VMOVUPS     (BX)(R11*4), Z2
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     (R8)(R11*4), Z1
-	VADDPS      Z1, Z0, Z0
-	VMOVUPS     Z0, (AX)(R11*4)
-	ADDQ        $0x10, R11
-	CMPQ        R11, R9
-	JL          loop
+loop2:
+	VMOVUPS     (DX)(R12*4), Z0
+	VMOVUPS     (BX)(R12*4), Z1
+	VMOVUPS     (SI)(R12*4), Z2
+	VMOVUPS     (CX)(R12*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     Z3, (AX)(R12*4)
+	VMOVUPS     (CX)(R13*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     Z3, (AX)(R13*4)
+	ADDQ        $0x10, R13
+	ADDQ        $0x10, R12
+	CMPQ        R12, R9
+	JL          loop2
 
-tail:
+tail2:
 	TESTQ       R10, R10
-	JZ          next
-	VMOVUPS.Z   (CX)(R11*4), K1, Z0
-	VMOVUPS.Z   (DX)(R11*4), K1, Z1
-	VMOVUPS.Z   (BX)(R11*4), K1, Z2
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS.Z   (R8)(R11*4), K1, Z1
-	VADDPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K1, (AX)(R11*4)
+	JZ          next2
+	VMOVUPS.Z   (DX)(R12*4), K1, Z0
+	VMOVUPS.Z   (BX)(R12*4), K1, Z1
+	VMOVUPS.Z   (SI)(R12*4), K1, Z2
+	VMOVUPS.Z   (CX)(R12*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     Z3, K1, (AX)(R12*4)
+	VMOVUPS.Z   (CX)(R13*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     Z3, K1, (AX)(R13*4)
 
-next:
-	ADDQ DI, AX
-	ADDQ DI, CX
-	ADDQ DI, R8
-	DECQ SI
-	JNZ  row
+next2:
+	LEAQ (AX)(R11*2), AX
+	LEAQ (CX)(R11*2), CX
+	SUBQ $0x02, DI
+	JGE  row2
+
+after2:
+	ADDQ $0x02, DI
+	SUBQ $0x01, DI
+	JL   after1
+
+row1:
+	XORQ R12, R12
+	MOVQ R8, R13
+	CMPQ R12, R9
+	JE   tail1
+
+loop1:
+	VMOVUPS     (DX)(R12*4), Z0
+	VMOVUPS     (BX)(R12*4), Z1
+	VMOVUPS     (SI)(R12*4), Z2
+	VMOVUPS     (CX)(R12*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     Z3, (AX)(R12*4)
+	ADDQ        $0x10, R13
+	ADDQ        $0x10, R12
+	CMPQ        R12, R9
+	JL          loop1
+
+tail1:
+	TESTQ       R10, R10
+	JZ          next1
+	VMOVUPS.Z   (DX)(R12*4), K1, Z0
+	VMOVUPS.Z   (BX)(R12*4), K1, Z1
+	VMOVUPS.Z   (SI)(R12*4), K1, Z2
+	VMOVUPS.Z   (CX)(R12*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     Z3, K1, (AX)(R12*4)
+
+next1:
+	LEAQ (AX)(R11*1), AX
+	LEAQ (CX)(R11*1), CX
+	SUBQ $0x01, DI
+	JGE  row1
+
+after1:
+	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
 
-// func scaleShiftAddReLUAVX512(dst *float32, x *float32, z *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+// func scaleShiftReLUAVX512(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·scaleShiftAddReLUAVX512(SB), NOSPLIT, $0-56
+TEXT ·scaleShiftReLUAVX512(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   x+8(FP), CX
-	MOVQ   scale+24(FP), DX
-	MOVQ   shift+32(FP), BX
-	MOVQ   rows+40(FP), SI
-	MOVQ   c+48(FP), DI
-	MOVQ   z+16(FP), R8
+	MOVQ   mean+24(FP), DX
+	MOVQ   scale+32(FP), BX
+	MOVQ   shift+40(FP), SI
+	MOVQ   rows+48(FP), DI
+	MOVQ   c+56(FP), R8
 	VXORPS Z0, Z0, Z0
-	MOVQ   DI, R10
+	MOVQ   R8, R10
 	ANDQ   $0x0f, R10
-	MOVQ   DI, R9
+	MOVQ   R8, R9
 	SUBQ   R10, R9
-	SHLQ   $0x02, DI
-	MOVL   $0x0000ffff, R11
-	BZHIL  R10, R11, R11
-	KMOVW  R11, K1
+	MOVQ   R8, R11
+	SHLQ   $0x02, R11
+	MOVL   $0x0000ffff, R12
+	BZHIL  R10, R12, R12
+	KMOVW  R12, K1
+	SUBQ   $0x02, DI
+	JL     after2
 
-row:
-	XORQ R11, R11
-	CMPQ R11, R9
-	JE   tail
+row2:
+	XORQ R12, R12
+	MOVQ R8, R13
+	CMPQ R12, R9
+	JE   tail2
 
-loop:
-	VMOVUPS     (CX)(R11*4), Z1
-	VMOVUPS     (DX)(R11*4), Z2
-	VMOVUPS     (BX)(R11*4), Z3
-	VFMADD213PS Z3, Z2, Z1
-	VMOVUPS     (R8)(R11*4), Z2
-	VADDPS      Z2, Z1, Z1
-	VMAXPS      Z1, Z0, Z1
-	VMOVUPS     Z1, (AX)(R11*4)
-	ADDQ        $0x10, R11
-	CMPQ        R11, R9
-	JL          loop
+loop2:
+	VMOVUPS     (DX)(R12*4), Z1
+	VMOVUPS     (BX)(R12*4), Z2
+	VMOVUPS     (SI)(R12*4), Z3
+	VMOVUPS     (CX)(R12*4), Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, (AX)(R12*4)
+	VMOVUPS     (CX)(R13*4), Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, (AX)(R13*4)
+	ADDQ        $0x10, R13
+	ADDQ        $0x10, R12
+	CMPQ        R12, R9
+	JL          loop2
 
-tail:
+tail2:
 	TESTQ       R10, R10
-	JZ          next
-	VMOVUPS.Z   (CX)(R11*4), K1, Z1
-	VMOVUPS.Z   (DX)(R11*4), K1, Z2
-	VMOVUPS.Z   (BX)(R11*4), K1, Z3
-	VFMADD213PS Z3, Z2, Z1
-	VMOVUPS.Z   (R8)(R11*4), K1, Z2
-	VADDPS      Z2, Z1, Z1
-	VMAXPS      Z1, Z0, Z1
-	VMOVUPS     Z1, K1, (AX)(R11*4)
+	JZ          next2
+	VMOVUPS.Z   (DX)(R12*4), K1, Z1
+	VMOVUPS.Z   (BX)(R12*4), K1, Z2
+	VMOVUPS.Z   (SI)(R12*4), K1, Z3
+	VMOVUPS.Z   (CX)(R12*4), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R12*4)
+	VMOVUPS.Z   (CX)(R13*4), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R13*4)
 
-next:
-	ADDQ DI, AX
-	ADDQ DI, CX
-	ADDQ DI, R8
-	DECQ SI
-	JNZ  row
+next2:
+	LEAQ (AX)(R11*2), AX
+	LEAQ (CX)(R11*2), CX
+	SUBQ $0x02, DI
+	JGE  row2
+
+after2:
+	ADDQ $0x02, DI
+	SUBQ $0x01, DI
+	JL   after1
+
+row1:
+	XORQ R12, R12
+	MOVQ R8, R13
+	CMPQ R12, R9
+	JE   tail1
+
+loop1:
+	VMOVUPS     (DX)(R12*4), Z1
+	VMOVUPS     (BX)(R12*4), Z2
+	VMOVUPS     (SI)(R12*4), Z3
+	VMOVUPS     (CX)(R12*4), Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, (AX)(R12*4)
+	ADDQ        $0x10, R13
+	ADDQ        $0x10, R12
+	CMPQ        R12, R9
+	JL          loop1
+
+tail1:
+	TESTQ       R10, R10
+	JZ          next1
+	VMOVUPS.Z   (DX)(R12*4), K1, Z1
+	VMOVUPS.Z   (BX)(R12*4), K1, Z2
+	VMOVUPS.Z   (SI)(R12*4), K1, Z3
+	VMOVUPS.Z   (CX)(R12*4), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R12*4)
+
+next1:
+	LEAQ (AX)(R11*1), AX
+	LEAQ (CX)(R11*1), CX
+	SUBQ $0x01, DI
+	JGE  row1
+
+after1:
+	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
 
-// func normGradAVX512(dx *float32, dy *float32, x *float32, a *float32, b *float32, d *float32, rows uintptr, c uintptr)
+// func scaleShiftAddAVX512(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·scaleShiftAddAVX512(SB), NOSPLIT, $0-64
+	MOVQ   dst+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   mean+24(FP), DX
+	MOVQ   scale+32(FP), BX
+	MOVQ   shift+40(FP), SI
+	MOVQ   rows+48(FP), DI
+	MOVQ   c+56(FP), R8
+	MOVQ   z+16(FP), R9
+	VXORPS Z0, Z0, Z0
+	MOVQ   R8, R11
+	ANDQ   $0x0f, R11
+	MOVQ   R8, R10
+	SUBQ   R11, R10
+	MOVQ   R8, R12
+	SHLQ   $0x02, R12
+	MOVL   $0x0000ffff, R13
+	BZHIL  R11, R13, R13
+	KMOVW  R13, K1
+	SUBQ   $0x02, DI
+	JL     after2
+
+row2:
+	XORQ R13, R13
+	MOVQ R8, R14
+	CMPQ R13, R10
+	JE   tail2
+
+loop2:
+	VMOVUPS     (DX)(R13*4), Z0
+	VMOVUPS     (BX)(R13*4), Z1
+	VMOVUPS     (SI)(R13*4), Z2
+	VMOVUPS     (CX)(R13*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     (R9)(R13*4), Z4
+	VADDPS      Z4, Z3, Z3
+	VMOVUPS     Z3, (AX)(R13*4)
+	VMOVUPS     (CX)(R14*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     (R9)(R14*4), Z0
+	VADDPS      Z0, Z3, Z3
+	VMOVUPS     Z3, (AX)(R14*4)
+	ADDQ        $0x10, R14
+	ADDQ        $0x10, R13
+	CMPQ        R13, R10
+	JL          loop2
+
+tail2:
+	TESTQ       R11, R11
+	JZ          next2
+	VMOVUPS.Z   (DX)(R13*4), K1, Z0
+	VMOVUPS.Z   (BX)(R13*4), K1, Z1
+	VMOVUPS.Z   (SI)(R13*4), K1, Z2
+	VMOVUPS.Z   (CX)(R13*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS.Z   (R9)(R13*4), K1, Z4
+	VADDPS      Z4, Z3, Z3
+	VMOVUPS     Z3, K1, (AX)(R13*4)
+	VMOVUPS.Z   (CX)(R14*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS.Z   (R9)(R14*4), K1, Z0
+	VADDPS      Z0, Z3, Z3
+	VMOVUPS     Z3, K1, (AX)(R14*4)
+
+next2:
+	LEAQ (AX)(R12*2), AX
+	LEAQ (CX)(R12*2), CX
+	LEAQ (R9)(R12*2), R9
+	SUBQ $0x02, DI
+	JGE  row2
+
+after2:
+	ADDQ $0x02, DI
+	SUBQ $0x01, DI
+	JL   after1
+
+row1:
+	XORQ R13, R13
+	MOVQ R8, R14
+	CMPQ R13, R10
+	JE   tail1
+
+loop1:
+	VMOVUPS     (DX)(R13*4), Z0
+	VMOVUPS     (BX)(R13*4), Z1
+	VMOVUPS     (SI)(R13*4), Z2
+	VMOVUPS     (CX)(R13*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     (R9)(R13*4), Z0
+	VADDPS      Z0, Z3, Z3
+	VMOVUPS     Z3, (AX)(R13*4)
+	ADDQ        $0x10, R14
+	ADDQ        $0x10, R13
+	CMPQ        R13, R10
+	JL          loop1
+
+tail1:
+	TESTQ       R11, R11
+	JZ          next1
+	VMOVUPS.Z   (DX)(R13*4), K1, Z0
+	VMOVUPS.Z   (BX)(R13*4), K1, Z1
+	VMOVUPS.Z   (SI)(R13*4), K1, Z2
+	VMOVUPS.Z   (CX)(R13*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS.Z   (R9)(R13*4), K1, Z0
+	VADDPS      Z0, Z3, Z3
+	VMOVUPS     Z3, K1, (AX)(R13*4)
+
+next1:
+	LEAQ (AX)(R12*1), AX
+	LEAQ (CX)(R12*1), CX
+	LEAQ (R9)(R12*1), R9
+	SUBQ $0x01, DI
+	JGE  row1
+
+after1:
+	ADDQ $0x01, DI
+	VZEROUPPER
+	RET
+
+// func scaleShiftAddReLUAVX512(dst *float32, x *float32, z *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·scaleShiftAddReLUAVX512(SB), NOSPLIT, $0-64
+	MOVQ   dst+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   mean+24(FP), DX
+	MOVQ   scale+32(FP), BX
+	MOVQ   shift+40(FP), SI
+	MOVQ   rows+48(FP), DI
+	MOVQ   c+56(FP), R8
+	MOVQ   z+16(FP), R9
+	VXORPS Z0, Z0, Z0
+	MOVQ   R8, R11
+	ANDQ   $0x0f, R11
+	MOVQ   R8, R10
+	SUBQ   R11, R10
+	MOVQ   R8, R12
+	SHLQ   $0x02, R12
+	MOVL   $0x0000ffff, R13
+	BZHIL  R11, R13, R13
+	KMOVW  R13, K1
+	SUBQ   $0x02, DI
+	JL     after2
+
+row2:
+	XORQ R13, R13
+	MOVQ R8, R14
+	CMPQ R13, R10
+	JE   tail2
+
+loop2:
+	VMOVUPS     (DX)(R13*4), Z1
+	VMOVUPS     (BX)(R13*4), Z2
+	VMOVUPS     (SI)(R13*4), Z3
+	VMOVUPS     (CX)(R13*4), Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMOVUPS     (R9)(R13*4), Z5
+	VADDPS      Z5, Z4, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, (AX)(R13*4)
+	VMOVUPS     (CX)(R14*4), Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMOVUPS     (R9)(R14*4), Z1
+	VADDPS      Z1, Z4, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, (AX)(R14*4)
+	ADDQ        $0x10, R14
+	ADDQ        $0x10, R13
+	CMPQ        R13, R10
+	JL          loop2
+
+tail2:
+	TESTQ       R11, R11
+	JZ          next2
+	VMOVUPS.Z   (DX)(R13*4), K1, Z1
+	VMOVUPS.Z   (BX)(R13*4), K1, Z2
+	VMOVUPS.Z   (SI)(R13*4), K1, Z3
+	VMOVUPS.Z   (CX)(R13*4), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMOVUPS.Z   (R9)(R13*4), K1, Z5
+	VADDPS      Z5, Z4, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R13*4)
+	VMOVUPS.Z   (CX)(R14*4), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMOVUPS.Z   (R9)(R14*4), K1, Z1
+	VADDPS      Z1, Z4, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R14*4)
+
+next2:
+	LEAQ (AX)(R12*2), AX
+	LEAQ (CX)(R12*2), CX
+	LEAQ (R9)(R12*2), R9
+	SUBQ $0x02, DI
+	JGE  row2
+
+after2:
+	ADDQ $0x02, DI
+	SUBQ $0x01, DI
+	JL   after1
+
+row1:
+	XORQ R13, R13
+	MOVQ R8, R14
+	CMPQ R13, R10
+	JE   tail1
+
+loop1:
+	VMOVUPS     (DX)(R13*4), Z1
+	VMOVUPS     (BX)(R13*4), Z2
+	VMOVUPS     (SI)(R13*4), Z3
+	VMOVUPS     (CX)(R13*4), Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMOVUPS     (R9)(R13*4), Z1
+	VADDPS      Z1, Z4, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, (AX)(R13*4)
+	ADDQ        $0x10, R14
+	ADDQ        $0x10, R13
+	CMPQ        R13, R10
+	JL          loop1
+
+tail1:
+	TESTQ       R11, R11
+	JZ          next1
+	VMOVUPS.Z   (DX)(R13*4), K1, Z1
+	VMOVUPS.Z   (BX)(R13*4), K1, Z2
+	VMOVUPS.Z   (SI)(R13*4), K1, Z3
+	VMOVUPS.Z   (CX)(R13*4), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMOVUPS.Z   (R9)(R13*4), K1, Z1
+	VADDPS      Z1, Z4, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R13*4)
+
+next1:
+	LEAQ (AX)(R12*1), AX
+	LEAQ (CX)(R12*1), CX
+	LEAQ (R9)(R12*1), R9
+	SUBQ $0x01, DI
+	JGE  row1
+
+after1:
+	ADDQ $0x01, DI
+	VZEROUPPER
+	RET
+
+// func normGradAVX512(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, rows uintptr, c uintptr)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·normGradAVX512(SB), NOSPLIT, $0-64
+TEXT ·normGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ  dx+0(FP), AX
 	MOVQ  dy+8(FP), CX
 	MOVQ  x+16(FP), DX
 	MOVQ  a+24(FP), BX
-	MOVQ  b+32(FP), SI
-	MOVQ  d+40(FP), DI
-	MOVQ  rows+48(FP), R8
-	MOVQ  c+56(FP), R9
-	MOVQ  R9, R11
-	ANDQ  $0x0f, R11
-	MOVQ  R9, R10
-	SUBQ  R11, R10
-	SHLQ  $0x02, R9
-	MOVL  $0x0000ffff, R12
-	BZHIL R11, R12, R12
-	KMOVW R12, K1
+	MOVQ  mean+32(FP), SI
+	MOVQ  b+40(FP), DI
+	MOVQ  d+48(FP), R8
+	MOVQ  rows+56(FP), R9
+	MOVQ  c+64(FP), R10
+	MOVQ  R10, R12
+	ANDQ  $0x0f, R12
+	MOVQ  R10, R11
+	SUBQ  R12, R11
+	MOVQ  R10, R13
+	SHLQ  $0x02, R13
+	MOVL  $0x0000ffff, R14
+	BZHIL R12, R14, R14
+	KMOVW R14, K1
+	SUBQ  $0x02, R9
+	JL    after2
 
-row:
-	XORQ R12, R12
-	CMPQ R12, R10
-	JE   tail
+row2:
+	XORQ R14, R14
+	MOVQ R10, R15
+	CMPQ R14, R11
+	JE   tail2
 
-loop:
-	VMOVUPS     (CX)(R12*4), Z0
-	VMOVUPS     (BX)(R12*4), Z1
-	VMOVUPS     (DX)(R12*4), Z2
-	VMOVUPS     (SI)(R12*4), Z3
-	VMOVUPS     (DI)(R12*4), Z4
-	VFMADD213PS Z4, Z3, Z2
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, (AX)(R12*4)
-	ADDQ        $0x10, R12
-	CMPQ        R12, R10
-	JL          loop
+loop2:
+	VMOVUPS     (BX)(R14*4), Z0
+	VMOVUPS     (SI)(R14*4), Z1
+	VMOVUPS     (DI)(R14*4), Z2
+	VMOVUPS     (R8)(R14*4), Z3
+	VMOVUPS     (CX)(R14*4), Z4
+	VMOVUPS     (DX)(R14*4), Z5
+	VSUBPS      Z1, Z5, Z5
+	VFMADD213PS Z3, Z2, Z5
+	VFMADD213PS Z5, Z0, Z4
+	VMOVUPS     Z4, (AX)(R14*4)
+	VMOVUPS     (CX)(R15*4), Z4
+	VMOVUPS     (DX)(R15*4), Z5
+	VSUBPS      Z1, Z5, Z5
+	VFMADD213PS Z3, Z2, Z5
+	VFMADD213PS Z5, Z0, Z4
+	VMOVUPS     Z4, (AX)(R15*4)
+	ADDQ        $0x10, R15
+	ADDQ        $0x10, R14
+	CMPQ        R14, R11
+	JL          loop2
 
-tail:
-	TESTQ       R11, R11
-	JZ          next
-	VMOVUPS.Z   (CX)(R12*4), K1, Z0
-	VMOVUPS.Z   (BX)(R12*4), K1, Z1
-	VMOVUPS.Z   (DX)(R12*4), K1, Z2
-	VMOVUPS.Z   (SI)(R12*4), K1, Z3
-	VMOVUPS.Z   (DI)(R12*4), K1, Z4
-	VFMADD213PS Z4, Z3, Z2
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, K1, (AX)(R12*4)
+tail2:
+	TESTQ       R12, R12
+	JZ          next2
+	VMOVUPS.Z   (BX)(R14*4), K1, Z0
+	VMOVUPS.Z   (SI)(R14*4), K1, Z1
+	VMOVUPS.Z   (DI)(R14*4), K1, Z2
+	VMOVUPS.Z   (R8)(R14*4), K1, Z3
+	VMOVUPS.Z   (CX)(R14*4), K1, Z4
+	VMOVUPS.Z   (DX)(R14*4), K1, Z5
+	VSUBPS      Z1, Z5, Z5
+	VFMADD213PS Z3, Z2, Z5
+	VFMADD213PS Z5, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R14*4)
+	VMOVUPS.Z   (CX)(R15*4), K1, Z4
+	VMOVUPS.Z   (DX)(R15*4), K1, Z5
+	VSUBPS      Z1, Z5, Z5
+	VFMADD213PS Z3, Z2, Z5
+	VFMADD213PS Z5, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R15*4)
 
-next:
-	ADDQ R9, AX
-	ADDQ R9, CX
-	ADDQ R9, DX
-	DECQ R8
-	JNZ  row
+next2:
+	LEAQ (AX)(R13*2), AX
+	LEAQ (CX)(R13*2), CX
+	LEAQ (DX)(R13*2), DX
+	SUBQ $0x02, R9
+	JGE  row2
+
+after2:
+	ADDQ $0x02, R9
+	SUBQ $0x01, R9
+	JL   after1
+
+row1:
+	XORQ R14, R14
+	MOVQ R10, R15
+	CMPQ R14, R11
+	JE   tail1
+
+loop1:
+	VMOVUPS     (BX)(R14*4), Z0
+	VMOVUPS     (SI)(R14*4), Z1
+	VMOVUPS     (DI)(R14*4), Z2
+	VMOVUPS     (R8)(R14*4), Z3
+	VMOVUPS     (CX)(R14*4), Z4
+	VMOVUPS     (DX)(R14*4), Z5
+	VSUBPS      Z1, Z5, Z5
+	VFMADD213PS Z3, Z2, Z5
+	VFMADD213PS Z5, Z0, Z4
+	VMOVUPS     Z4, (AX)(R14*4)
+	ADDQ        $0x10, R15
+	ADDQ        $0x10, R14
+	CMPQ        R14, R11
+	JL          loop1
+
+tail1:
+	TESTQ       R12, R12
+	JZ          next1
+	VMOVUPS.Z   (BX)(R14*4), K1, Z0
+	VMOVUPS.Z   (SI)(R14*4), K1, Z1
+	VMOVUPS.Z   (DI)(R14*4), K1, Z2
+	VMOVUPS.Z   (R8)(R14*4), K1, Z3
+	VMOVUPS.Z   (CX)(R14*4), K1, Z4
+	VMOVUPS.Z   (DX)(R14*4), K1, Z5
+	VSUBPS      Z1, Z5, Z5
+	VFMADD213PS Z3, Z2, Z5
+	VFMADD213PS Z5, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)(R14*4)
+
+next1:
+	LEAQ (AX)(R13*1), AX
+	LEAQ (CX)(R13*1), CX
+	LEAQ (DX)(R13*1), DX
+	SUBQ $0x01, R9
+	JGE  row1
+
+after1:
+	ADDQ $0x01, R9
 	VZEROUPPER
 	RET
 

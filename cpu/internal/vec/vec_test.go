@@ -92,8 +92,6 @@ var ops = []op{
 		func(x []float64) ([]float64, float64) { return []float64{x[0] + x[1]}, sumAbs(x) }},
 	{"Mul", 3, 1, func(o *Ops, x [][]float32) { o.Mul(x[0], x[1], x[2]) },
 		func(x []float64) ([]float64, float64) { return []float64{x[1] * x[2]}, math.Abs(x[1] * x[2]) }},
-	{"AddReLU", 3, 1, func(o *Ops, x [][]float32) { o.AddReLU(x[0], x[1], x[2]) },
-		func(x []float64) ([]float64, float64) { return []float64{relu(x[1] + x[2])}, sumAbs(x) }},
 	{"ReLU", 2, 1, func(o *Ops, x [][]float32) { o.ReLU(x[0], x[1]) },
 		func(x []float64) ([]float64, float64) { return []float64{relu(x[1])}, 0 }},
 	{"ReLUGrad", 3, 1, func(o *Ops, x [][]float32) { o.ReLUGrad(x[0], x[1], x[2]) },
@@ -201,12 +199,10 @@ func TestSpecialValues(t *testing.T) {
 				}
 				o.ReLU(dst, set(v))
 				equal("ReLU", want)
-				o.AddReLU(dst, zero, set(v))
-				equal("AddReLU", want)
 				one := []float32{1, 1, 1, 1, 1, 1, 1}
-				o.ScaleShift(dst, set(v), nil, one, zero[:7], 5, true)
+				o.ScaleShift(dst, set(v), nil, zero[:7], one, zero[:7], 5, true)
 				equal("ScaleShift", want)
-				o.ScaleShift(dst, zero, set(v), one, zero[:7], 5, true)
+				o.ScaleShift(dst, zero, set(v), zero[:7], one, zero[:7], 5, true)
 				equal("ScaleShift with z", want)
 				// Where y is NaN the comparison fails: no gradient.
 				grad := 0.0
@@ -252,9 +248,10 @@ func TestMismatchPanicsInGo(t *testing.T) {
 		"Scale":       func() { o.Scale(x, 1, y) },
 		"Momentum":    func() { o.Momentum(x, x, y, 1, 1, false) },
 		"Adam":        func() { o.Adam(x, x, x, y, 1, 0, 0, 1) },
-		"ScaleShift":  func() { o.ScaleShift(x, x, nil, x[:2], x[:2], 2, false) },
-		"residual":    func() { o.ScaleShift(x, x, y, x[:2], x[:2], 3, false) },
-		"NormGrad":    func() { o.NormGrad(x, x, y, x[:3], x[:3], x[:3], 2) },
+		"ScaleShift":  func() { o.ScaleShift(x, x, nil, x[:2], x[:2], x[:2], 2, false) },
+		"residual":    func() { o.ScaleShift(x, x, y, x[:2], x[:2], x[:2], 3, false) },
+		"mean":        func() { o.ScaleShift(x, x, nil, x[:3], x[:2], x[:2], 3, false) },
+		"NormGrad":    func() { o.NormGrad(x, x, y, x[:3], x[:3], x[:3], x[:3], 2) },
 		"ColSum":      func() { o.ColSum(x[:3], y, 2) },
 		"ColMoments":  func() { o.ColMoments(x[:3], x[:2], x, x[:3], 2) },
 		"ColNormGrad": func() { o.ColNormGrad(x[:3], x[:3], x, y, x[:3], x[:3], 2) },
@@ -270,7 +267,7 @@ func TestNoAllocation(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(10, func() {
 			o.Add(x, x, x)
 			o.Adam(x, x, x, x, 1, 0, 0, 1)
-			o.ScaleShift(x, x, x, c, c, 10, true)
+			o.ScaleShift(x, x, x, c, c, c, 10, true)
 			o.ColMoments(c, c, x, c, 10)
 			o.Dot(x, x)
 		}))
@@ -286,7 +283,7 @@ func BenchmarkOps(b *testing.B) {
 			"Add":         func() { o.Add(x, y, z) },
 			"ReLUGrad":    func() { o.ReLUGrad(x, y, z) },
 			"Adam":        func() { o.Adam(x, y, y, z, 0.1, 0.9, 0.999, 1e-7) },
-			"ScaleShift":  func() { o.ScaleShift(x, y, z, s, s, rows, true) },
+			"ScaleShift":  func() { o.ScaleShift(x, y, z, s, s, s, rows, true) },
 			"ColNormGrad": func() { o.ColNormGrad(s, s, x, y, s, s, rows) },
 			"SumSquares":  func() { o.SumSquares(x) },
 		} {
