@@ -119,5 +119,8 @@ func TestDevicesAndVersion(t *testing.T) {
 	require.Contains(t, out, runtime.Version())
 	require.Contains(t, out, runtime.GOOS+"/"+runtime.GOARCH)
 	require.Equal(t, out, ok(t, "--version"))
+	help := ok(t, "train", "--help")
+	require.Contains(t, help, "plain VGG-16 hardly starts to learn without it")
+	require.Contains(t, help, "includes the L2 penalties")
 	require.Contains(t, ok(t), "Available Commands")
 }

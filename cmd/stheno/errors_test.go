@@ -60,7 +60,6 @@ func TestMisspelled(t *testing.T) {
 		"train --data cifar10 --offline":      "cifar10",
 		"train --data cifar100 --offline":     "not asked (offline)",
 		"train --data-dir=":                   "--data-dir is empty",
-		"eval --run a --data-dir=":            "--run: the folder a does not exist",
 		"data describe sample --data-dir=":    "--data-dir is empty",
 		"data fetch sample --offline":         "unknown flag: --offline",
 		"predict --run nosuch a.png":          "--run: the folder nosuch does not exist",
