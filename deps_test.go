@@ -23,6 +23,7 @@ var lattice = map[string][]string{
 	"internal/philox":     {},
 	"internal/suggest":    {},
 	"internal/atomicfile": {},
+	"internal/thousands":  {},
 
 	"graph/op":            {"internal/shape", "internal/philox"},
 	"graph":               {"graph/op", "internal/shape"},
@@ -36,15 +37,15 @@ var lattice = map[string][]string{
 	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "internal/shape"},
 
 	// Builders import no engine, no compiler and no command line.
-	"nn":   {"graph/op", "internal/shape", "internal/suggest", "internal/philox"},
+	"nn":   {"graph/op", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},
 	"arch": {"nn", "internal/suggest"},
 
 	"data/internal/sample": {},
-	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/suggest", "internal/philox"},
+	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/suggest", "internal/philox", "internal/thousands"},
 	"weights":              {"internal/atomicfile", "internal/suggest"},
 
 	"train":      {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
-	"cmd/stheno": {"train", "arch", "nn", "data", "weights", "cpu", "graph", "internal/suggest"},
+	"cmd/stheno": {"train", "arch", "nn", "data", "weights", "cpu", "graph", "internal/suggest", "internal/thousands"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 // CIFARLayout is a record layout of the CIFAR authors' "binary version": label bytes, then 1024 red, 1024 green and
@@ -93,7 +95,7 @@ func (d *Dataset) readCIFAR(r io.Reader, path string, layout CIFARLayout, want i
 		}
 		if n%size != 0 || done < want {
 			e := formatError(path, "truncated", total, int64(done))
-			e.Want, e.Got = wantSize(want, size), count(total)+" bytes"
+			e.Want, e.Got = wantSize(want, size), thousands.Format(total)+" bytes"
 			return e
 		}
 		return nil
@@ -101,12 +103,12 @@ func (d *Dataset) readCIFAR(r io.Reader, path string, layout CIFARLayout, want i
 }
 
 func sizeOf(records, size int) string {
-	return fmt.Sprintf("%s bytes (%s records of %s)", count(int64(records)*int64(size)), count(int64(records)), count(int64(size)))
+	return fmt.Sprintf("%s bytes (%s records of %s)", thousands.Format(int64(records)*int64(size)), thousands.Format(int64(records)), thousands.Format(int64(size)))
 }
 
 func wantSize(records, size int) string {
 	if records == 0 {
-		return "a whole number of records of " + count(int64(size)) + " bytes"
+		return "a whole number of records of " + thousands.Format(int64(size)) + " bytes"
 	}
 	return sizeOf(records, size)
 }

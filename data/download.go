@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 // Progress watches one download after the other. Its methods are called from one goroutine.
@@ -155,7 +157,7 @@ func (f *fetcher) from(ctx context.Context, url string, part *partFile, size int
 		} else if idle++; idle >= f.tries {
 			return err
 		}
-		f.logf("%s broke off after %s bytes (%v); going on", path.Base(url), count(part.size), shortNetError(err))
+		f.logf("%s broke off after %s bytes (%v); going on", path.Base(url), thousands.Format(part.size), shortNetError(err))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -217,7 +219,7 @@ func (f *fetcher) once(ctx context.Context, url string, part *partFile, size int
 	}
 	// Nothing we know comes near this bound: it keeps a server that never stops from filling the disk.
 	if limit := size + 16<<20; size > 0 && total > limit {
-		return &serverError{fmt.Errorf("the server offers %s bytes, expected %s", count(total), count(size))}
+		return &serverError{fmt.Errorf("the server offers %s bytes, expected %s", thousands.Format(total), thousands.Format(size))}
 	}
 	f.logf("downloading %s", url)
 	if total == 0 {
@@ -251,7 +253,7 @@ func (f *fetcher) copy(part *partFile, body io.Reader, cancel func(), size int64
 			}
 			f.progress.Add(n)
 			if size > 0 && part.size > size+16<<20 {
-				return &serverError{fmt.Errorf("the server sends more than %s bytes, expected %s", count(part.size), count(size))}
+				return &serverError{fmt.Errorf("the server sends more than %s bytes, expected %s", thousands.Format(part.size), thousands.Format(size))}
 			}
 		}
 		if err == io.EOF {

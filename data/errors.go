@@ -3,7 +3,6 @@ package data
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -144,17 +143,4 @@ func isDiskFull(err error) bool {
 		return true
 	}
 	return onWindows && (errors.Is(err, syscall.Errno(112)) || errors.Is(err, syscall.Errno(39)))
-}
-
-// count writes a number of things with separators: 153,700,000.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	digits := strings.TrimPrefix(s, "-")
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	if n < 0 {
-		return "-" + digits
-	}
-	return digits
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 // The idx format of MNIST (LeCun, Cortes, Burges, http://yann.lecun.com/exdb/mnist): two zero bytes, the type (8:
@@ -77,7 +79,7 @@ func readIDX(r io.Reader, path string, magic uint32) ([]byte, []int, error) {
 		// The bound keeps the product from overflowing and refuses absurd headers before anything is read.
 		if d == 0 || d > 1<<28 || total > 1<<32 || (i > 0 && d > 1<<15) {
 			e := formatError(path, "impossible length of axis "+fmt.Sprint(i), int64(4+4*i), -1)
-			e.Want, e.Got = "1 … 32,768 (images: up to 268,435,456) and at most 4 GiB in all", count(int64(d))
+			e.Want, e.Got = "1 … 32,768 (images: up to 268,435,456) and at most 4 GiB in all", thousands.Format(int64(d))
 			return nil, nil, e
 		}
 	}
@@ -87,12 +89,12 @@ func readIDX(r io.Reader, path string, magic uint32) ([]byte, []int, error) {
 		return nil, nil, readFault(path, int64(len(head)+len(values)), err)
 	}
 	if got := int64(len(values)); got != total {
-		what, found := "truncated", count(got)
+		what, found := "truncated", thousands.Format(got)
 		if got > total {
 			what, found = "the file goes on after its last value", "more"
 		}
 		e := formatError(path, what, int64(len(head))+min(got, total), -1)
-		e.Want, e.Got = fmt.Sprintf("%s values for the lengths %d of the header", count(total), dims), found
+		e.Want, e.Got = fmt.Sprintf("%s values for the lengths %d of the header", thousands.Format(total), dims), found
 		return nil, nil, e
 	}
 	return values, dims, nil

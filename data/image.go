@@ -10,6 +10,8 @@ import (
 	_ "image/png"
 	"io"
 	"os"
+
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 // MaxImagePixels bounds the pictures that DecodeImage accepts, as a small file can claim to unpack to gigabytes.
@@ -46,7 +48,7 @@ func LoadImage(path string, shape [3]int) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, &ImageError{path, errors.New("is not a regular file")}
 	case info.Size() > maxImageFile:
-		return nil, &ImageError{path, fmt.Errorf("the file has %s bytes; at most %s are read", count(info.Size()), count(maxImageFile))}
+		return nil, &ImageError{path, fmt.Errorf("the file has %s bytes; at most %s are read", thousands.Format(info.Size()), thousands.Format(maxImageFile))}
 	}
 	pixels, err := DecodeImage(f, shape)
 	if err != nil {
@@ -66,7 +68,7 @@ func DecodeImage(r io.ReadSeeker, shape [3]int) ([]byte, error) {
 		return nil, imageFault(err)
 	}
 	if config.Width < 1 || config.Height < 1 || int64(config.Width)*int64(config.Height) > MaxImagePixels {
-		return nil, fmt.Errorf("is a %s of %d×%d pixels; expected 1 … %s in all", format, config.Width, config.Height, count(MaxImagePixels))
+		return nil, fmt.Errorf("is a %s of %d×%d pixels; expected 1 … %s in all", format, config.Width, config.Height, thousands.Format(MaxImagePixels))
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return nil, err

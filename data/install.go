@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/stheno-ml/stheno/internal/thousands"
+
 	"github.com/stheno-ml/stheno/internal/atomicfile"
 )
 
@@ -110,7 +112,7 @@ func (s *setSpec) unpack(ctx context.Context, archive, dir string) error {
 		want := s.fileBytes(f)
 		if size != want {
 			e := formatError(at, "wrong size", -1, -1)
-			e.Want, e.Got = count(want)+" bytes", count(size)
+			e.Want, e.Got = thousands.Format(want)+" bytes", thousands.Format(size)
 			return e
 		}
 		path := filepath.Join(dir, f.name)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 // FileStatus is the digest of one file that was read.
@@ -152,7 +154,7 @@ func (b *builder) read(f *fileSpec, at string, size int64, r io.Reader) error {
 			what = "the file is too long"
 		}
 		e := formatError(at, what, min(size, want), -1)
-		e.Want, e.Got = count(want)+" bytes", count(size)
+		e.Want, e.Got = thousands.Format(want)+" bytes", thousands.Format(size)
 		if f.role == records {
 			e.Want = sizeOf(f.count, b.spec.layout.RecordSize())
 		}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 // Options says where Open looks. The zero value means: the user's cache folder, then the network.
@@ -174,7 +176,7 @@ func OpenOrSample(ctx context.Context, name string, o Options) (split *Split, no
 		why = fmt.Sprintf("%s: %v", last.Place, last.Err)
 	}
 	notice = fmt.Sprintf("%s is not here (%s); using the built-in sample instead: %s real %d×%d images of %s, %d classes",
-		name, why, count(int64(split.Test.Len()+trainLen(split))), split.Test.Shape[0], split.Test.Shape[1], "Fashion-MNIST",
+		name, why, thousands.Format(int64(split.Test.Len()+trainLen(split))), split.Test.Shape[0], split.Test.Shape[1], "Fashion-MNIST",
 		len(split.Test.Classes))
 	return split, notice, nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 // SummaryOptions changes the form of a summary.
@@ -51,7 +53,7 @@ func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
 	}
 	t.rule("=")
 	total, trainable, fixed := m.CountParams()
-	fmt.Fprintf(&t.out, "Total params: %s\nTrainable params: %s\nNon-trainable params: %s\n", thousands(total), thousands(trainable), thousands(fixed))
+	fmt.Fprintf(&t.out, "Total params: %s\nTrainable params: %s\nNon-trainable params: %s\n", thousands.Format(total), thousands.Format(trainable), thousands.Format(fixed))
 	t.rule("_")
 	_, err := io.WriteString(w, t.out.String())
 	return err
@@ -116,15 +118,6 @@ func (t *table) branches(fields []string, inputs []*node) {
 	if len(inputs) == 0 {
 		t.row(append(fields, first))
 	}
-}
-
-// thousands prints 325956 as "325,956".
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 type summaryJSON struct {

@@ -51,12 +51,6 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
 
-func TestThousands(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 325956: "325,956", 34006948: "34,006,948"} {
-		require.Equal(t, want, thousands(n))
-	}
-}
-
 func TestSummaryJSON(t *testing.T) {
 	m := tinyResidual(t, ChannelsFirst)
 	text, err := m.SummaryJSON()

@@ -207,8 +207,7 @@ func (k *Keeper) setBest(path string) error {
 			os.Remove(temp) // best effort: Start removes it otherwise
 			return err
 		}
-		syncDir(k.Dir)
-		return nil
+		return atomicfile.SyncDir(k.Dir) // before anything older is deleted
 	}
 	return atomicfile.WriteFile(best, func(w io.Writer) error {
 		in, err := os.Open(path)
@@ -219,15 +218,6 @@ func (k *Keeper) setBest(path string) error {
 		_, err = io.Copy(w, in)
 		return err
 	})
-}
-
-// syncDir makes a renaming durable before anything older is deleted. Systems that
-// cannot sync a folder keep the order of such changes themselves.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		d.Close()
-	}
 }
 
 // tidy deletes the oldest checkpoints and sets later ones aside. What fails is

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/stheno-ml/stheno/internal/thousands"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -136,7 +138,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 // header says what is about to be trained.
 func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer, engine string) {
 	total, trainable, _ := t.Model().CountParams()
-	s.Printf("%s: %s parameters (%s trainable), %s, %d training and %d test images", c.Arch, thousands(total), thousands(trainable),
+	s.Printf("%s: %s parameters (%s trainable), %s, %d training and %d test images", c.Arch, thousands.Format(total), thousands.Format(trainable),
 		split.Title, imagesOf(split.Train, c.LimitTrain), imagesOf(split.Test, c.LimitTest))
 	s.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", engine, c.Optimizer, c.LR, c.Schedule, c.Batch, c.Seed, c.Out)
 	if !c.Resume {

@@ -10,6 +10,9 @@ import (
 
 func random() uint64 { return rand.Uint64() }
 
+// SyncDir makes renamings and deletions in a folder durable, as far as the system can.
+func SyncDir(dir string) error { return syncDir(dir, dir) }
+
 // syncDir makes the new name itself durable. Windows has no such call and needs none; file systems that refuse to
 // sync a folder (some network ones) answer EINVAL or ENOTSUP, and there the file's own sync has to do.
 func syncDir(path, dir string) error {
