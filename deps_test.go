@@ -26,15 +26,16 @@ var lattice = map[string][]string{
 	"internal/thousands":  {},
 
 	"graph/op":            {"internal/shape", "internal/philox"},
-	"graph":               {"graph/op", "internal/shape"},
-	"internal/enginetest": {"graph", "graph/op", "internal/shape", "internal/numtest"},
+	"graph/ir":            {"graph/op", "internal/shape", "internal/philox"},
+	"graph":               {"graph/op", "graph/ir", "internal/shape"},
+	"internal/enginetest": {"graph", "graph/op", "graph/ir", "internal/shape", "internal/numtest"},
 
 	"cpu/internal/cpuid":  {},
 	"cpu/internal/pool":   {},
 	"cpu/internal/vec":    {"cpu/internal/cpuid"},
 	"cpu/internal/gemm":   {"cpu/internal/cpuid", "cpu/internal/pool"},
-	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/gemm", "graph/op", "internal/shape", "internal/philox"},
-	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "internal/shape"},
+	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/gemm", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
+	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
 	// Builders import no engine, no compiler and no command line.
 	"nn":   {"graph/op", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},

@@ -33,9 +33,9 @@ func TestEveryKernelHasACase(t *testing.T) {
 
 // Of two kernels of one kind, the order of the files would choose: registering the second panics.
 func TestRegisterRefusesDuplicates(t *testing.T) {
-	before := kernels["ReLU"]
+	before := kernels["ReLU"].f32
 	require.PanicsWithValue(t, "cpu: two kernels are registered for ReLU", func() {
-		register(map[string]func(*builder, *graph.Step) (step, error){"ReLU": before})
+		register(map[string]prepare{"ReLU": before})
 	})
 }
 

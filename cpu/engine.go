@@ -64,14 +64,13 @@ func (e *Engine) Level() string { return e.gemm.Level().String() }
 
 // HasKernel says whether steps of a kind on elements of type dt run on a kernel rather than on a reference.
 func (e *Engine) HasKernel(kind string, dt tensor.Dtype) bool {
-	_, ok := kernels[kind]
-	return ok && dt == tensor.Float32
+	return kernels[kind].of(dt) != nil
 }
 
-// Fuses says that fused operations have kernels for float32. Float64 is for checks and runs unfused.
+// Fuses says for which element types fused operations have kernels.
 func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return e.HasKernel(kind, dt) }
 
-// InPlace allows what the operations allow, for the float32 kernels. References promise nothing of the kind.
+// InPlace allows what the operations allow, for kernels. References promise nothing of the kind.
 func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
 	return e.HasKernel(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
 }

@@ -3,25 +3,52 @@ package cpu
 import (
 	"fmt"
 
+	"gorgonia.org/tensor"
+
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/kernel"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph"
 )
 
-// kernels is the table of float32 kernels by the kind of a step's operation. A kind that is not here runs on its
-// reference; a fused kind that is not here is never asked for.
-var kernels = map[string]func(b *builder, s *graph.Step) (step, error){}
+// prepare makes a step of a plan ready to run.
+type prepare = func(b *builder, s *graph.Step) (step, error)
 
-// register adds entries to the table; each file of kernels calls it once from init. Two kernels of one kind, of which the
-// order of the files would choose, are a mistake of ours and panic.
-func register(entries map[string]func(b *builder, s *graph.Step) (step, error)) {
+// entry is the kernels of one kind of operation by the element type of the step's first result. A nil one is missing.
+type entry struct{ f32, f64 prepare }
+
+func (e entry) of(dt tensor.Dtype) prepare {
+	switch dt {
+	case tensor.Float32:
+		return e.f32
+	case tensor.Float64:
+		return e.f64
+	}
+	return nil
+}
+
+// kernels is the table of kernels by the kind of a step's operation. A kind that is not here runs on its reference; a fused
+// kind that is not here is never asked for.
+var kernels = map[string]entry{}
+
+// registerBoth adds kernels for float32 and float64 to the table; each file of kernels calls it once from init. Two kernels
+// of one kind, of which the order of the files would choose, are a mistake of ours and panic.
+func registerBoth(entries map[string]entry) {
 	for kind, k := range entries {
 		if _, ok := kernels[kind]; ok {
 			panic(fmt.Sprintf("cpu: two kernels are registered for %s", kind))
 		}
 		kernels[kind] = k
 	}
+}
+
+// register adds kernels for float32 alone.
+func register(entries map[string]prepare) {
+	both := map[string]entry{}
+	for kind, k := range entries {
+		both[kind] = entry{f32: k}
+	}
+	registerBoth(both)
 }
 
 // builder prepares the kernels of one program.

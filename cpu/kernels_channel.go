@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(*builder, *graph.Step) (step, error){
+	register(map[string]prepare{
 		"BiasAdd":                     buildBiasAdd,
 		"BiasGrad":                    buildBiasGrad,
 		"ChannelAffine":               buildChannelAffine,

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(*builder, *graph.Step) (step, error){
+	register(map[string]prepare{
 		"Conv2D":               buildConv2D,
 		"FusedConv2D":          buildConv2D,
 		"Conv2DBackwardInput":  buildConv2DBackwardInput,

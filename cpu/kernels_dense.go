@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(*builder, *graph.Step) (step, error){
+	register(map[string]prepare{
 		"MatMul":      buildMatMul,
 		"FusedMatMul": buildMatMul,
 		"Dropout":     buildDropout,

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(*builder, *graph.Step) (step, error){
+	register(map[string]prepare{
 		"ReLU": func(b *builder, s *graph.Step) (step, error) {
 			return unary(s)(kernel.NewReLU(b.pool, s.Out[0].Len()))
 		},

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(*builder, *graph.Step) (step, error){
+	register(map[string]prepare{
 		"Softmax": func(b *builder, s *graph.Step) (step, error) {
 			return unary(s)(kernel.NewSoftmax(b.pool, rows(s), columns(s), false))
 		},

@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(*builder, *graph.Step) (step, error){
+	register(map[string]prepare{
 		"MaxPool2D": func(b *builder, s *graph.Step) (step, error) {
 			g, err := s.Instr.(*op.MaxPool2D).Geometry(s.In[0].Shape)
 			if err != nil {

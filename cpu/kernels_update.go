@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(*builder, *graph.Step) (step, error){
+	register(map[string]prepare{
 		"MovingAverage": func(b *builder, s *graph.Step) (step, error) {
 			o := s.Instr.(*op.MovingAverage)
 			return binary(s)(kernel.NewCombine(b.pool, s.Out[0].Len(), o.Momentum, (1-o.Momentum)*o.Factor))

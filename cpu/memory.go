@@ -14,6 +14,7 @@ import (
 type memory struct {
 	arrays []op.Array  // every value that is bound
 	f32    [][]float32 // the same memory, for the float32 kernels
+	f64    [][]float64 // and for the float64 kernels
 	arena  []byte
 	shared map[*graph.Value][]*graph.Value // external value → the values that use its memory, itself included
 }
@@ -25,6 +26,7 @@ func newMemory(p *graph.Plan) (*memory, error) {
 	m := &memory{
 		arrays: make([]op.Array, len(p.Values)),
 		f32:    make([][]float32, len(p.Values)),
+		f64:    make([][]float64, len(p.Values)),
 		arena:  alignedBytes(p.ArenaBytes),
 		shared: map[*graph.Value][]*graph.Value{},
 	}
@@ -68,6 +70,15 @@ func arrayAt(b []byte, v *graph.Value) (op.Array, error) {
 func (m *memory) set(v *graph.Value, data any) {
 	m.arrays[v.ID] = op.Array{Shape: v.Shape, Data: data}
 	m.f32[v.ID], _ = data.([]float32)
+	m.f64[v.ID], _ = data.([]float64)
+}
+
+// floats returns the values of a plan's memory of one element type, by value ID.
+func floats[T float32 | float64](m *memory) [][]T {
+	if all, ok := any(m.f32).([][]T); ok {
+		return all
+	}
+	return any(m.f64).([][]T)
 }
 
 // bind makes data the memory of external value v and of all its views.

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
@@ -126,9 +127,9 @@ func (p *program) Close() error {
 	return nil
 }
 
-// step finds the kernel of a step: ours for float32, else the operation's reference, else the host.
+// step finds the kernel of a step: one of ours for the element type, else the operation's reference, else the host.
 func (b *builder) step(s *graph.Step) (step, error) {
-	if k, ok := kernels[s.Instr.Kind()]; ok && s.Out[0].Dtype == tensor.Float32 {
+	if k := kernels[s.Instr.Kind()].of(s.Out[0].Dtype); k != nil {
 		return k(b, s)
 	}
 	switch o := s.Instr.(type) {
@@ -136,6 +137,8 @@ func (b *builder) step(s *graph.Step) (step, error) {
 		return copyStep(s), nil
 	case op.Op:
 		return referenceStep(s, o), nil
+	case ir.Op:
+		return computeStep(s, o), nil
 	case *graph.HostOp:
 		return hostStep(s, o), nil
 	}
@@ -160,6 +163,20 @@ func referenceStep(s *graph.Step, o op.Op) step {
 			in[i] = m.arrays[id]
 		}
 		return o.Reference(m.arrays[out], in)
+	}
+}
+
+// computeStep is referenceStep for the operations of package graph/ir.
+func computeStep(s *graph.Step, o ir.Op) step {
+	in, out := make([]op.Array, len(s.In)), make([]op.Array, len(s.Out))
+	return func(m *memory) error {
+		for i, v := range s.In {
+			in[i] = m.arrays[v.ID]
+		}
+		for i, v := range s.Out {
+			out[i] = m.arrays[v.ID]
+		}
+		return o.Compute(out, in)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// Instr is the operation of a step: one of package op, a fused one of this package (fused.go), or a [HostOp].
+// Instr is the operation of a step: one of package op or package ir, a fused one of this package (fused.go), or a
+// [HostOp].
 // Kind names it in kernel tables, String prints it with its attributes.
 type Instr interface {
 	Kind() string

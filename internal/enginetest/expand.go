@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
@@ -14,7 +15,7 @@ import (
 // was made of, one after the other, in their reference loops. In and out are dense; out never shares memory with in.
 func expand(s *graph.Step, in []op.Array) ([]op.Array, error) {
 	e := &expansion{}
-	out := e.results(s.Instr, in)
+	out := e.results(s, in)
 	if e.err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Instr, e.err)
 	}
@@ -24,10 +25,12 @@ func expand(s *graph.Step, in []op.Array) ([]op.Array, error) {
 // expansion keeps the first error, so that the compositions below read as formulas.
 type expansion struct{ err error }
 
-func (e *expansion) results(instr graph.Instr, in []op.Array) []op.Array {
-	switch f := instr.(type) {
+func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
+	switch f := s.Instr.(type) {
 	case op.Op:
 		return []op.Array{e.apply(f, in...)}
+	case ir.Op:
+		return e.compute(s, f, in)
 	case *graph.Copy:
 		return []op.Array{clone(in[0])}
 	case *graph.HostOp:
@@ -68,8 +71,25 @@ func (e *expansion) results(instr graph.Instr, in []op.Array) []op.Array {
 		v := e.apply(&op.AdamSquare{Beta: f.Beta2}, in[2], g)
 		return []op.Array{e.apply(&op.AdamStep{Beta1: f.Beta1, Beta2: f.Beta2, Epsilon: f.Epsilon}, w, m, v, in[4], in[5]), m, v}
 	}
-	e.fail(fmt.Errorf("enginetest does not know operation %s; add it to expand.go", instr.Kind()))
+	e.fail(fmt.Errorf("enginetest does not know operation %s; add it to expand.go", s.Instr.Kind()))
 	return nil
+}
+
+// compute runs an operation that computes all its results itself; their types are the step's.
+func (e *expansion) compute(s *graph.Step, o ir.Op, in []op.Array) []op.Array {
+	out := make([]op.Array, len(s.Out))
+	for i, v := range s.Out {
+		a, err := op.NewArray(v.Dtype, v.Shape)
+		if err != nil {
+			e.fail(err)
+			return nil
+		}
+		out[i] = a
+	}
+	if err := o.Compute(out, in); err != nil {
+		e.fail(err)
+	}
+	return out
 }
 
 func (e *expansion) momentum(f *graph.MomentumUpdate, w, v, g, lr op.Array) []op.Array {
