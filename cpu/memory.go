@@ -63,8 +63,16 @@ func arrayAt(b []byte, v *graph.Value) (op.Array, error) {
 		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*float64)(p), n)}, nil
 	case tensor.Int:
 		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*int)(p), n)}, nil
+	case tensor.Int32:
+		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*int32)(p), n)}, nil
+	case tensor.Int64:
+		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*int64)(p), n)}, nil
+	case tensor.Uint8:
+		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*uint8)(p), n)}, nil
+	case tensor.Bool:
+		return op.Array{Shape: v.Shape, Data: unsafe.Slice((*bool)(p), n)}, nil
 	}
-	return op.Array{}, fmt.Errorf("cpu: value %q has element type %v; supported are float32, float64 and int", v.Name, v.Dtype)
+	return op.Array{}, fmt.Errorf("cpu: value %q has element type %v; supported are float32, float64, int, int32, int64, uint8 and bool", v.Name, v.Dtype)
 }
 
 func (m *memory) set(v *graph.Value, data any) {

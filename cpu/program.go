@@ -23,9 +23,12 @@ type program struct {
 	mem    *memory
 	steps  []step
 	copies []graph.Assign // updates that were not computed in place
+	seen   []op.Array     // what an observer is shown of a step, kept so that showing it allocates nothing
 	unmet  map[*graph.Value]bool
 	closed bool
 }
+
+var _ graph.Observable = (*program)(nil)
 
 // Build chooses a kernel for every step.
 func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
@@ -75,7 +78,12 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 }
 
 // Run implements graph.Program. A panic in a kernel or in a host operation comes back as an error.
-func (p *program) Run() (err error) {
+func (p *program) Run() error { return p.run(nil) }
+
+// RunObserved implements graph.Observable.
+func (p *program) RunObserved(o graph.Observer) error { return p.run(o) }
+
+func (p *program) run(o graph.Observer) (err error) {
 	if p.closed {
 		return graph.ErrClosed
 	}
@@ -93,8 +101,16 @@ func (p *program) Run() (err error) {
 	}()
 	for i, s := range p.steps {
 		at = i
+		if o != nil {
+			o.Before(i)
+		}
 		if err := s(p.mem); err != nil {
 			return p.failed(i, err)
+		}
+		if o != nil {
+			if err := o.After(i, p.results(i)); err != nil {
+				return err
+			}
 		}
 	}
 	at = len(p.steps)
@@ -102,6 +118,15 @@ func (p *program) Run() (err error) {
 		op.Copy(p.mem.arrays[a.Target.ID], p.mem.arrays[a.New.ID])
 	}
 	return nil
+}
+
+// results are the values that step i has just written.
+func (p *program) results(i int) []op.Array {
+	p.seen = p.seen[:0]
+	for _, v := range p.plan.Steps[i].Out {
+		p.seen = append(p.seen, p.mem.arrays[v.ID])
+	}
+	return p.seen
 }
 
 func (p *program) failed(i int, err error) error {
@@ -195,7 +220,7 @@ func hostStep(s *graph.Step, h *graph.HostOp) step {
 			op.Copy(c, m.arrays[id])
 			in[i] = c.Value()
 		}
-		v, err := h.Op.Do(in...)
+		v, err := h.Do(in...)
 		if err != nil {
 			return err
 		}

@@ -2,36 +2,61 @@ package graph
 
 import (
 	"fmt"
+	"unsafe"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// capture reads what outputs and updates need out of g: steps over values, in no particular order yet (order fixes
-// it). Nodes that nothing asked for, such as the gradients that Gorgonia leaves behind, are never looked at.
-func capture(g *gorgonia.ExprGraph, outputs []*gorgonia.Node, updates []op.Update) (*program, error) {
+// capture reads what the options ask for out of g: steps over values, in no particular order yet (order fixes it). Nodes that nothing asked for, such as the gradients that Gorgonia leaves behind, are never looked at.
+func capture(g *gorgonia.ExprGraph, o *options) (*program, error) {
 	c := &capturer{
-		prog:   &program{producer: map[*Value]*Step{}},
-		values: map[*gorgonia.Node]*Value{},
-		rank:   map[*gorgonia.Node]int{},
+		mode:    o.mode,
+		graph:   g,
+		prog:    &program{producer: map[*Value]*Step{}, slices: map[unsafe.Pointer]*movingSlice{}},
+		values:  map[*gorgonia.Node]*Value{},
+		rank:    map[*gorgonia.Node]int{},
+		moments: map[*gorgonia.BatchNormOp]*moments{},
+		running: map[*gorgonia.BatchNormOp]*moments{},
+		streams: map[any]uint32{},
 	}
 	for i, n := range g.AllNodes() {
 		c.rank[n] = i
 	}
-	for _, n := range outputs {
-		v, err := c.value(n)
-		if err != nil {
+	for _, n := range o.outputs {
+		if err := c.output(n); err != nil {
 			return nil, err
 		}
-		c.prog.outputs = append(c.prog.outputs, v)
 	}
-	if err := c.updates(updates); err != nil {
+	for _, r := range o.reads {
+		if err := c.output(r.node); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.updates(o.updates); err != nil {
 		return nil, err
 	}
+	if err := c.accumulate(o.gradients); err != nil {
+		return nil, err
+	}
+	for _, n := range o.soft {
+		if v := c.values[n]; v != nil {
+			v.soft = true
+		}
+	}
 	return c.prog, nil
+}
+
+func (c *capturer) output(n *gorgonia.Node) error {
+	v, err := c.value(n)
+	if err == nil {
+		c.prog.outputs = append(c.prog.outputs, v)
+	}
+	return err
 }
 
 // program is a plan in the making: what passes work on.
@@ -40,8 +65,34 @@ type program struct {
 	values   []*Value
 	producer map[*Value]*Step // step that computes a value; absent for inputs and constants
 	outputs  []*Value
+	kept     []*Value // soft values that were computed and are left bound to their nodes
 	assigns  []Assign
 	host     []string // operations that run through their own Do, for the log
+
+	slices  map[unsafe.Pointer]*movingSlice // slices that the graph's owner may move between runs
+	run     *Value                          // number of the run, if anything asks for it
+	counter *gorgonia.I                     // what it is fed from
+}
+
+// movingSlice is a slice of the graph, which gorgonia.UnsafeLet changes, and the operation that follows it.
+type movingSlice struct {
+	source slicer
+	instr  *ir.Slice
+	node   string
+}
+
+// mode is what a stock operation's meaning depends on besides the graph.
+type mode struct {
+	evaluating bool   // dropout and batch norm do what they do after training
+	seed       uint64 // of dropout and of random sources
+}
+
+// update adds an assignment, unless its new value could not be made.
+func (p *program) update(target, value *Value) {
+	if value != nil {
+		target.Variable = true
+		p.assigns = append(p.assigns, Assign{Target: target, New: value})
+	}
 }
 
 func (p *program) newValue(name string, s tensor.Shape, dt tensor.Dtype, n *gorgonia.Node) *Value {
@@ -58,10 +109,15 @@ func (p *program) addStep(s *Step) {
 }
 
 type capturer struct {
+	mode
+	graph  *gorgonia.ExprGraph
 	prog   *program
 	values map[*gorgonia.Node]*Value
 	rank   map[*gorgonia.Node]int
 	bytes  int // of all values so far
+
+	moments, running map[*gorgonia.BatchNormOp]*moments // of stock batch norms
+	streams          map[any]uint32                     // of stock sources of randomness
 }
 
 // value returns the value of a node, capturing all it depends on. It walks with a stack of its own: graphs of deep
@@ -113,7 +169,7 @@ func (c *capturer) node(n *gorgonia.Node, children []*gorgonia.Node) error {
 	if err != nil {
 		return err
 	}
-	if dt != tensor.Float32 && dt != tensor.Float64 && dt != tensor.Int {
+	if _, err := op.NewArray(dt, tensor.ScalarShape()); err != nil {
 		return &CompileError{Stage: "capture", Node: n.Name(), Reason: fmt.Sprintf("element type %v is not supported", dt),
 			Remedy: "use float32 or float64 (int for labels and counters)"}
 	}
@@ -141,32 +197,26 @@ func (c *capturer) node(n *gorgonia.Node, children []*gorgonia.Node) error {
 		v.Input = true
 		return nil
 	}
+	if v.Const = sizeOf(n, children, dt); v.Const != nil {
+		return nil
+	}
 	in := make([]*Value, len(children))
 	for i, child := range children {
 		in[i] = c.values[child]
 	}
-	instr, err := c.instr(n, in)
-	if err != nil {
+	if o, ok := n.Op().(op.Op); ok {
+		c.prog.addStep(&Step{Instr: o, In: in, Out: []*Value{v}, rank: c.rank[n]})
+		return nil
+	}
+	if c.stock(n, in, v) {
+		return nil
+	}
+	if err := hostable(n); err != nil {
 		return err
 	}
-	c.prog.addStep(&Step{Instr: instr, In: in, Out: []*Value{v}, rank: c.rank[n]})
+	c.prog.host = append(c.prog.host, n.Op().String())
+	c.prog.addStep(&Step{Instr: &HostOp{Op: n.Op(), turn: turnOf(c.graph)}, In: in, Out: []*Value{v}, rank: c.rank[n]})
 	return nil
-}
-
-func (c *capturer) instr(n *gorgonia.Node, in []*Value) (Instr, error) {
-	switch o := n.Op().(type) {
-	case op.Op:
-		return o, nil
-	default:
-		if instr, ok := recognise(o, in); ok {
-			return instr, nil
-		}
-		if err := hostable(n); err != nil {
-			return nil, err
-		}
-		c.prog.host = append(c.prog.host, o.String())
-		return &HostOp{Op: o}, nil
-	}
 }
 
 func (c *capturer) updates(updates []op.Update) error {
@@ -199,8 +249,7 @@ func (c *capturer) updates(updates []op.Update) error {
 			return &CompileError{Stage: "capture", Node: name,
 				Reason: fmt.Sprintf("the update is %v, its target %v", v.Dtype, t.Dtype)}
 		}
-		t.Variable = true
-		c.prog.assigns = append(c.prog.assigns, Assign{Target: t, New: v})
+		c.prog.update(t, v)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -19,8 +18,18 @@ type options struct {
 	owned   bool // the machine closes the engine
 	outputs []*gorgonia.Node
 	updates []op.Update
+	mode    mode
 	logf    func(format string, args ...any)
 	passes  []pass // the list passes; tests run parts of it
+
+	// What tape machines have besides (tape.go).
+	reads     []reading
+	gradients []gradient
+	soft      []*gorgonia.Node // values to leave bound if they are computed
+	large     []*gorgonia.Node // forward values that are not left bound
+	watch     watchlist
+	trace     bool // values that are left bound are copies
+	turn      *turn
 }
 
 func newOptions(e Engine, opts []Option) options {
@@ -84,7 +93,7 @@ func Compile(g *gorgonia.ExprGraph, opts ...Option) (*Machine, error) {
 }
 
 func compile(g *gorgonia.ExprGraph, o options) (*Machine, error) {
-	plan, host, err := makePlan(g, o)
+	plan, host, err := makePlan(g, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -110,24 +119,31 @@ func PlanFor(g *gorgonia.ExprGraph, opts ...Option) (*Plan, error) {
 	if g == nil {
 		return nil, &CompileError{Stage: "capture", Reason: "the graph is nil"}
 	}
-	p, _, err := makePlan(g, newOptions(Null{}, opts))
+	o := newOptions(Null{}, opts)
+	p, _, err := makePlan(g, &o)
 	return p, err
 }
 
-func makePlan(g *gorgonia.ExprGraph, o options) (*Plan, []string, error) {
+func makePlan(g *gorgonia.ExprGraph, o *options) (*Plan, []string, error) {
 	outputs := o.outputs
-	if len(outputs) == 0 && len(o.updates) == 0 {
+	if len(outputs) == 0 && len(o.updates) == 0 && len(o.reads) == 0 && len(o.gradients) == 0 {
+		o.addStatements(g)
 		outputs = roots(g)
+		o.outputs = outputs
 	}
-	if len(outputs) == 0 && len(o.updates) == 0 {
+	if len(outputs) == 0 && len(o.updates) == 0 && len(o.reads) == 0 && len(o.gradients) == 0 {
 		return nil, nil, &CompileError{Stage: "capture", Reason: "the graph computes nothing", Remedy: "name outputs with WithOutputs"}
 	}
 	for i, n := range outputs {
+		if n != nil && isStatement(n) {
+			return nil, nil, &CompileError{Stage: "capture", Node: n.Name(), Reason: "a statement has no value",
+				Remedy: "name the node that it reads in WithOutputs"}
+		}
 		if n == nil {
 			return nil, nil, &CompileError{Stage: "capture", Reason: fmt.Sprintf("output %d is nil", i)}
 		}
 	}
-	prog, err := capture(g, outputs, o.updates)
+	prog, err := capture(g, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -143,7 +159,8 @@ func makePlan(g *gorgonia.ExprGraph, o options) (*Plan, []string, error) {
 
 // plan drops the values that passes left without use and numbers the rest in the order of their appearance.
 func (p *program) plan(arena int) *Plan {
-	plan := &Plan{Steps: p.steps, Outputs: p.outputs, Assigns: p.assigns, ArenaBytes: arena}
+	plan := &Plan{Steps: p.steps, Outputs: p.outputs, Assigns: p.assigns, ArenaBytes: arena,
+		kept: p.kept, slices: p.slices, counter: p.counter}
 	seen := map[*Value]bool{}
 	add := func(v *Value) {
 		for ; v != nil && !seen[v]; v = v.Alias {
@@ -168,6 +185,9 @@ func (p *program) plan(arena int) *Plan {
 		add(a.Target)
 		add(a.New)
 	}
+	for _, v := range p.kept {
+		add(v)
+	}
 	for i, v := range plan.Values {
 		v.ID = i
 		if v.Input {
@@ -183,13 +203,16 @@ func roots(g *gorgonia.ExprGraph) []*gorgonia.Node {
 	nodes := g.AllNodes()
 	readers := map[*gorgonia.Node]int{}
 	for _, n := range nodes {
+		if isStatement(n) {
+			continue
+		}
 		for _, c := range op.Children(n) {
 			readers[c]++
 		}
 	}
 	var out []*gorgonia.Node
 	for _, n := range slices.Backward(nodes) { // readers come after what they read
-		if readers[n] > 0 || n.Op() == nil {
+		if readers[n] > 0 || n.Op() == nil || isStatement(n) {
 			continue
 		}
 		if unusedGradient(n) {
@@ -204,9 +227,5 @@ func roots(g *gorgonia.ExprGraph) []*gorgonia.Node {
 	return out
 }
 
-// unusedGradient says that gorgonia.Grad made n on its way and found no use for it: it is marked as a gradient, in an
-// unexported field, and is the derivative of no node.
-func unusedGradient(n *gorgonia.Node) bool {
-	group := reflect.ValueOf(n).Elem().FieldByName("group")
-	return group.IsValid() && group.Kind() == reflect.String && group.String() == "gradients" && len(n.DerivOf()) == 0
-}
+// unusedGradient says that gorgonia.Grad made n on its way and found no use for it: it is the derivative of no node.
+func unusedGradient(n *gorgonia.Node) bool { return inGradients(n) && len(n.DerivOf()) == 0 }

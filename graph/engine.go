@@ -41,6 +41,24 @@ type Program interface {
 	Close() error
 }
 
+// Observer watches the steps of a run. Its methods are called from the goroutine that runs the program, so what they do
+// takes time between the steps and, for an engine that runs steps asynchronously, waits for each of them.
+type Observer interface {
+	// Before is called before step i of the plan begins.
+	Before(i int)
+	// After is called when the step has succeeded, with its results in the order of Step.Out. They are the program's own
+	// memory or, on a device, host copies of it: to be read, and not to be kept. An error ends the run and is what the run
+	// returns, as it is.
+	After(i int, out []op.Array) error
+}
+
+// Observable is a [Program] that can run under an observer. It is optional: an engine whose programs do not have it
+// cannot be profiled or watched, and works otherwise.
+type Observable interface {
+	// RunObserved is Run with o told of every step. It allocates no more than Run does.
+	RunObserved(o Observer) error
+}
+
 // Buffer is memory of an engine for one external value.
 type Buffer interface {
 	// Upload copies host data into the buffer; Download copies the buffer into host data. Both do nothing where the

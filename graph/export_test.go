@@ -20,7 +20,7 @@ func PlanWith(g *gorgonia.ExprGraph, names []string, opts ...Option) (*Plan, err
 	if len(wanted) != 0 {
 		return nil, &CompileError{Stage: "test", Reason: "unknown passes"}
 	}
-	p, _, err := makePlan(g, o)
+	p, _, err := makePlan(g, &o)
 	return p, err
 }
 

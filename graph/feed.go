@@ -24,7 +24,10 @@ type feed struct {
 // update binds the node's value if it is another one than last time, and uploads it. Nothing is allocated when the
 // same tensor is fed again.
 func (f *feed) update(e Engine, prog Program) error {
-	now := f.v.Node.Value()
+	now, err := f.v.fed()
+	if err != nil {
+		return err
+	}
 	if now == nil {
 		return &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: "no value", Remedy: "bind one with gorgonia.Let before running"}
 	}
@@ -42,6 +45,14 @@ func (f *feed) update(e Engine, prog Program) error {
 		return nil // uploaded when it was bound; the device has the newest value
 	}
 	return f.buffer.Upload(f.data)
+}
+
+// fed returns the value that an input has now.
+func (v *Value) fed() (gorgonia.Value, error) {
+	if v.source != nil {
+		return v.source()
+	}
+	return v.Node.Value(), nil
 }
 
 // current says whether now is still what was bound. A tensor may have been reshaped, transposed or given other memory
@@ -114,7 +125,7 @@ func (f *feed) refresh() error {
 	case *gorgonia.I:
 		f.data.Data.([]int)[0] = int(*x)
 	case *tensor.Dense:
-		if len(f.v.Shape) > 0 || x.IsMasked() {
+		if len(f.v.Shape) > 0 || x.IsMasked() || f.v.Dtype != tensor.Float32 && f.v.Dtype != tensor.Float64 && f.v.Dtype != tensor.Int {
 			return f.refreshTensor()
 		}
 		switch to := f.data.Data.(type) { // op.AsArray would allocate an array for the number
@@ -171,9 +182,18 @@ func newFetch(v *Value, e Engine, prog Program) (*fetch, error) {
 	return &fetch{data: data, buffer: b, value: data.Value()}, nil
 }
 
+// view is v, which shares the memory of what f fetches. It owns no buffer.
+func view(v *Value, f *fetch) *fetch {
+	w := &fetch{data: op.Array{Shape: v.Shape, Data: f.data.Data}}
+	w.value = w.data.Value()
+	return w
+}
+
 func (f *fetch) update() error {
-	if err := f.buffer.Download(f.data); err != nil {
-		return err
+	if f.buffer != nil {
+		if err := f.buffer.Download(f.data); err != nil {
+			return err
+		}
 	}
 	setScalar(f.value, f.data)
 	return nil
@@ -188,5 +208,13 @@ func setScalar(v gorgonia.Value, a op.Array) {
 		*x = gorgonia.F64(a.Data.([]float64)[0])
 	case *gorgonia.I:
 		*x = gorgonia.I(a.Data.([]int)[0])
+	case *gorgonia.I32:
+		*x = gorgonia.I32(a.Data.([]int32)[0])
+	case *gorgonia.I64:
+		*x = gorgonia.I64(a.Data.([]int64)[0])
+	case *gorgonia.U8:
+		*x = gorgonia.U8(a.Data.([]uint8)[0])
+	case *gorgonia.B:
+		*x = gorgonia.B(a.Data.([]bool)[0])
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // ErrClosed is returned by a machine that was closed.
@@ -34,12 +36,35 @@ type Machine struct {
 	byNode   map[*gorgonia.Node]*fetch
 	buffers  []Buffer // of constants
 	announce bool     // outputs are not yet bound to their nodes
+
+	// What tape machines have besides (tape.go).
+	broken  error // why the graph could not be compiled
+	reads   []read
+	large   []*gorgonia.Node
+	watcher *watcher
+	trace   bool
+	turn    *turn
+	changes bool // a run changes tensors of the graph
+}
+
+// read is a gorgonia.Read of the graph.
+type read struct {
+	from *fetch
+	into *gorgonia.Value
 }
 
 var _ gorgonia.VM = (*Machine)(nil)
 
 func newMachine(p *Plan, prog Program, o options) (*Machine, error) {
-	m := &Machine{plan: p, prog: prog, engine: o.engine, owned: o.owned, byNode: map[*gorgonia.Node]*fetch{}, announce: true}
+	m := &Machine{plan: p, prog: prog, engine: o.engine, owned: o.owned, byNode: map[*gorgonia.Node]*fetch{}, announce: true,
+		large: o.large, trace: o.trace, turn: o.turn, changes: len(p.Assigns) > 0}
+	if o.watch.active() {
+		if _, ok := prog.(Observable); !ok {
+			return nil, &CompileError{Stage: "build", Reason: "engine " + o.engine.Name() + " cannot be watched",
+				Remedy: "leave out the options that watch or log values"}
+		}
+		m.watcher = &watcher{watchlist: o.watch, plan: p}
+	}
 	if err := m.bind(o); err != nil {
 		return nil, errors.Join(append(m.closeBuffers(), err)...)
 	}
@@ -65,25 +90,49 @@ func (m *Machine) bind(o options) error {
 	for _, v := range p.Inputs {
 		m.feeds = append(m.feeds, &feed{v: v})
 	}
-	asked := o.outputs
-	if len(asked) == 0 && len(p.Outputs) > 0 {
-		asked = make([]*gorgonia.Node, len(p.Outputs))
-		for i, v := range p.Outputs {
-			asked[i] = v.Node
-		}
-	}
 	done := map[*Value]*fetch{}
-	for i, v := range p.Outputs {
-		f := done[v]
-		if f == nil {
-			var err error
-			if f, err = newFetch(v, m.engine, m.prog); err != nil {
-				return err
-			}
+	fetched := func(v *Value) (*fetch, error) {
+		if f := done[v]; f != nil {
+			return f, nil
+		}
+		f, err := newFetch(v, m.engine, m.prog)
+		if err == nil {
 			done[v] = f
 			m.fetches = append(m.fetches, f)
 		}
-		m.byNode[asked[i]] = f
+		return f, err
+	}
+	for i, v := range p.Outputs {
+		f, err := fetched(v)
+		if err != nil {
+			return err
+		}
+		if i < len(o.outputs) {
+			m.byNode[o.outputs[i]] = f
+		} else {
+			r := o.reads[i-len(o.outputs)]
+			m.byNode[r.node] = f
+			m.reads = append(m.reads, read{f, r.into})
+		}
+	}
+	for _, v := range p.kept {
+		r := v.Root()
+		switch {
+		case r.Input: // the new value of a variable
+			continue
+		case r.Const != nil:
+			m.byNode[v.Node] = view(v, &fetch{data: *r.Const})
+			continue
+		}
+		f, err := fetched(r)
+		if err != nil {
+			return err
+		}
+		if v != r {
+			f = view(v, f)
+			m.fetches = append(m.fetches, f)
+		}
+		m.byNode[v.Node] = f
 	}
 	return nil
 }
@@ -98,22 +147,22 @@ func (m *Machine) Plan() *Plan { return m.plan }
 func (m *Machine) RunAll() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed {
-		return ErrClosed
+	if err := m.usable(); err != nil {
+		return err
 	}
-	for _, f := range m.feeds {
-		before := f.at
-		if err := f.update(m.engine, m.prog); err != nil {
-			return err
-		}
-		if f.at != before {
-			if err := m.apart(f); err != nil {
-				f.bound, f.at = nil, 0 // the next run looks again
-				return err
-			}
+	if m.turn != nil {
+		if m.changes {
+			m.turn.runs.Lock()
+			defer m.turn.runs.Unlock()
+		} else {
+			m.turn.runs.RLock()
+			defer m.turn.runs.RUnlock()
 		}
 	}
-	if err := m.prog.Run(); err != nil {
+	if err := m.feed(); err != nil {
+		return err
+	}
+	if err := m.run(); err != nil {
 		return err
 	}
 	for _, f := range m.feeds {
@@ -128,8 +177,90 @@ func (m *Machine) RunAll() error {
 			return err
 		}
 	}
-	if m.announce {
+	for _, r := range m.reads {
+		if err := r.deliver(); err != nil {
+			return err
+		}
+	}
+	if m.announce || m.trace {
 		return m.bindNodes()
+	}
+	return nil
+}
+
+// Err says why a machine cannot run: the [*CompileError] of a graph that [NewTapeMachine] could not compile, [ErrClosed] after
+// Close, or nil.
+func (m *Machine) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.usable()
+}
+
+func (m *Machine) usable() error {
+	if m.closed {
+		return ErrClosed
+	}
+	return m.broken
+}
+
+// run executes the program, under the eyes of the watcher if there is one.
+func (m *Machine) run() error {
+	if m.watcher != nil {
+		return m.prog.(Observable).RunObserved(m.watcher)
+	}
+	return m.prog.Run()
+}
+
+// feed brings the values of the inputs to the program.
+func (m *Machine) feed() error {
+	binding.Lock() // another machine of the graph may be making dual values
+	defer binding.Unlock()
+	if m.plan.counter != nil {
+		*m.plan.counter++
+	}
+	for _, s := range m.plan.slices {
+		if err := s.follow(); err != nil {
+			return err
+		}
+	}
+	for _, f := range m.feeds {
+		before := f.at
+		if err := f.update(m.engine, m.prog); err != nil {
+			return err
+		}
+		if f.at != before {
+			if err := m.apart(f); err != nil {
+				f.bound, f.at = nil, 0 // the next run looks again
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deliver hands the value to whoever reads it: into the value that is there, as Gorgonia's machine does, if it fits.
+func (r read) deliver() error {
+	old, now := *r.into, r.from.value
+	if old != nil && old.Dtype() == now.Dtype() && shape.Equal(old.Shape(), now.Shape()) {
+		_, err := gorgonia.Copy(old, now)
+		return err
+	}
+	v, err := gorgonia.CloneValue(now)
+	if err == nil {
+		*r.into = v
+	}
+	return err
+}
+
+// follow moves the operation to where the graph's owner moved the slice.
+func (s *movingSlice) follow() error {
+	now := s.source.IsSlice()
+	switch {
+	case now == nil || now.End()-now.Start() != s.instr.End-s.instr.Start || max(now.Step(), 1) != s.instr.Step:
+		return &FeedError{Node: s.node, Wanted: fmt.Sprintf("a slice of %d elements with step %d, as when the machine was made", s.instr.End-s.instr.Start, s.instr.Step),
+			Got: "another one", Remedy: "make a new machine for a slice of another size"}
+	case now.Start() != s.instr.Start:
+		s.instr.Start, s.instr.End = now.Start(), now.End()
 	}
 	return nil
 }
@@ -172,17 +303,52 @@ func (m *Machine) bindNodes() error {
 		if _, constant := constantOf(n); constant {
 			continue
 		}
-		if err := gorgonia.UnsafeLet(n, f.value); err != nil {
+		v := f.value
+		if m.trace {
+			var err error
+			if v, err = gorgonia.CloneValue(v); err != nil {
+				return err
+			}
+		}
+		if err := gorgonia.UnsafeLet(n, v); err != nil {
 			return fmt.Errorf("graph: output %q cannot be bound to its node: %w", n.Name(), err)
+		}
+	}
+	if m.announce && m.turn != nil {
+		if err := m.bindNotKept(); err != nil {
+			return err
 		}
 	}
 	m.announce = false
 	return nil
 }
 
+// bindNotKept explains itself to those who look for values that are not there.
+func (m *Machine) bindNotKept() error {
+	for _, n := range m.large {
+		if m.byNode[n] != nil {
+			continue
+		}
+		if _, constant := constantOf(n); constant {
+			continue
+		}
+		dt, err := dtypeOf(n)
+		if err != nil {
+			return err
+		}
+		if err := gorgonia.UnsafeLet(n, &ValueNotKept{node: n.Name(), shape: n.Shape().Clone(), dtype: dt}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Value returns the value of an output after the last run: zeros before the first. It is overwritten by the next run;
 // clone it to keep it. It stays readable after Close.
 func (m *Machine) Value(n *gorgonia.Node) (gorgonia.Value, error) {
+	if m.broken != nil {
+		return nil, m.broken
+	}
 	f, ok := m.byNode[n]
 	if !ok {
 		name := "<nil>"
@@ -198,8 +364,8 @@ func (m *Machine) Value(n *gorgonia.Node) (gorgonia.Value, error) {
 func (m *Machine) Sync() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed {
-		return ErrClosed
+	if err := m.usable(); err != nil {
+		return err
 	}
 	for _, f := range m.feeds {
 		if f.v.Variable && f.buffer != nil {
@@ -222,6 +388,9 @@ func (m *Machine) Close() error {
 		return nil
 	}
 	m.closed = true
+	if m.broken != nil {
+		return nil
+	}
 	errs := append([]error{m.prog.Close()}, m.closeBuffers()...)
 	if m.owned {
 		errs = append(errs, m.engine.Close())
@@ -236,7 +405,9 @@ func (m *Machine) closeBuffers() (errs []error) {
 		}
 	}
 	for _, f := range m.fetches {
-		errs = append(errs, f.buffer.Close())
+		if f.buffer != nil {
+			errs = append(errs, f.buffer.Close())
+		}
 	}
 	for _, b := range m.buffers {
 		errs = append(errs, b.Close())

@@ -15,6 +15,24 @@ func viewReshapes(p *program, _ Engine) {
 	r.finish()
 }
 
+// keep gives memory of their own to soft values that are still computed. What passes fused away is gone.
+func (p *program) keep() {
+	for _, v := range p.values {
+		if !v.soft || v.Output {
+			continue
+		}
+		switch r := v.Root(); {
+		case r.Input:
+			continue
+		case r.Const == nil && p.producer[r] == nil:
+			continue
+		case r.Const == nil:
+			r.Where = External
+		}
+		p.kept = append(p.kept, v)
+	}
+}
+
 // materialise inserts copies where a value needs memory of its own: an output that is an input or a constant, and an
 // update whose new value is an input or a constant (all updates take effect at once, so that two variables can
 // be exchanged).
@@ -46,4 +64,5 @@ func materialise(p *program, _ Engine) {
 			s.Instr = &Copy{} // a reshape that was kept because its result is asked for
 		}
 	}
+	p.keep()
 }

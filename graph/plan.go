@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"unsafe"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -39,6 +40,9 @@ type Value struct {
 	Const    *op.Array // the value of a constant
 	Variable bool      // an update writes it
 	Output   bool      // asked for by the caller: keeps memory of its own
+	soft     bool      // left bound to its node if it is computed; passes may fuse it away
+
+	source func() (gorgonia.Value, error) // where an input's value comes from if not from Node
 
 	// Set by the memory plan.
 	Where  Where
@@ -84,6 +88,10 @@ type Plan struct {
 	Assigns []Assign
 
 	ArenaBytes int // size of the arena, known before anything runs
+
+	kept    []*Value // besides outputs, values that are left bound to their nodes
+	slices  map[unsafe.Pointer]*movingSlice
+	counter *gorgonia.I // counts the runs, if anything depends on that
 }
 
 // PeakBytes is the memory that a program of this plan holds for values: the arena, the inputs with the variables, the

@@ -10,7 +10,8 @@ import (
 )
 
 // Array is a dense, row-major block of numbers: what reference kernels read and write. Data is a []float32, []float64
-// or []int whose length is the product of Shape (1 for a scalar).
+// or []int whose length is the product of Shape (1 for a scalar). The other element types of Gorgonia, []int32, []int64,
+// []uint8 and []bool, only pass through: they occur in graphs of Gorgonia's own operations.
 type Array struct {
 	Shape tensor.Shape
 	Data  any
@@ -28,7 +29,7 @@ func Len(s tensor.Shape) int {
 	return n
 }
 
-// NewArray allocates a zeroed array of dtype float32, float64 or int. A shape that no memory can hold is an error.
+// NewArray allocates a zeroed array of one of the element types that an Array may have. A shape that no memory can hold is an error.
 func NewArray(dt tensor.Dtype, s tensor.Shape) (Array, error) {
 	const largest = 8 // bytes of an element
 	if _, ok := shape.Bytes(s, largest); !ok {
@@ -42,8 +43,16 @@ func NewArray(dt tensor.Dtype, s tensor.Shape) (Array, error) {
 		return Array{s, make([]float64, n)}, nil
 	case tensor.Int:
 		return Array{s, make([]int, n)}, nil
+	case tensor.Int32:
+		return Array{s, make([]int32, n)}, nil
+	case tensor.Int64:
+		return Array{s, make([]int64, n)}, nil
+	case tensor.Uint8:
+		return Array{s, make([]uint8, n)}, nil
+	case tensor.Bool:
+		return Array{s, make([]bool, n)}, nil
 	}
-	return Array{}, fmt.Errorf("op: element type %v is not supported; use float32 or float64 (int for labels and counters)", dt)
+	return Array{}, fmt.Errorf("op: element type %v is not supported; use float32 or float64 (int for labels and counters)", dtypeName(dt))
 }
 
 // Dtype returns the element type of a.
@@ -55,6 +64,14 @@ func (a Array) Dtype() tensor.Dtype {
 		return tensor.Float64
 	case []int:
 		return tensor.Int
+	case []int32:
+		return tensor.Int32
+	case []int64:
+		return tensor.Int64
+	case []uint8:
+		return tensor.Uint8
+	case []bool:
+		return tensor.Bool
 	}
 	return tensor.Dtype{}
 }
@@ -69,6 +86,14 @@ func Copy(dst, src Array) {
 		copy(d, src.Data.([]float64))
 	case []int:
 		copy(d, src.Data.([]int))
+	case []int32:
+		copy(d, src.Data.([]int32))
+	case []int64:
+		copy(d, src.Data.([]int64))
+	case []uint8:
+		copy(d, src.Data.([]uint8))
+	case []bool:
+		copy(d, src.Data.([]bool))
 	}
 }
 
@@ -82,6 +107,14 @@ func AsArray(v gorgonia.Value) (Array, error) {
 		return Array{tensor.ScalarShape(), []float64{float64(*v)}}, nil
 	case *gorgonia.I:
 		return Array{tensor.ScalarShape(), []int{int(*v)}}, nil
+	case *gorgonia.I32:
+		return Array{tensor.ScalarShape(), []int32{int32(*v)}}, nil
+	case *gorgonia.I64:
+		return Array{tensor.ScalarShape(), []int64{int64(*v)}}, nil
+	case *gorgonia.U8:
+		return Array{tensor.ScalarShape(), []uint8{uint8(*v)}}, nil
+	case *gorgonia.B:
+		return Array{tensor.ScalarShape(), []bool{bool(*v)}}, nil
 	case *tensor.Dense:
 		d := v
 		if d.RequiresIterator() || d.IsMasked() || !d.DataOrder().IsContiguous() {
@@ -106,12 +139,28 @@ func denseArray(d *tensor.Dense) (Array, error) {
 		return Array{s, x}, nil
 	case []int:
 		return Array{s, x}, nil
+	case []int32:
+		return Array{s, x}, nil
+	case []int64:
+		return Array{s, x}, nil
+	case []uint8:
+		return Array{s, x}, nil
+	case []bool:
+		return Array{s, x}, nil
 	case float32: // a dense tensor of scalar shape hands out the bare number
 		return Array{s, []float32{x}}, nil
 	case float64:
 		return Array{s, []float64{x}}, nil
 	case int:
 		return Array{s, []int{x}}, nil
+	case int32:
+		return Array{s, []int32{x}}, nil
+	case int64:
+		return Array{s, []int64{x}}, nil
+	case uint8:
+		return Array{s, []uint8{x}}, nil
+	case bool:
+		return Array{s, []bool{x}}, nil
 	}
 	return Array{}, fmt.Errorf("op: tensors of %v are not supported; use float32, float64 or int", d.Dtype())
 }
@@ -126,6 +175,14 @@ func (a Array) Value() gorgonia.Value {
 			return gorgonia.NewF64(x[0])
 		case []int:
 			return gorgonia.NewI(x[0])
+		case []int32:
+			return gorgonia.NewI32(x[0])
+		case []int64:
+			return gorgonia.NewI64(x[0])
+		case []uint8:
+			return gorgonia.NewU8(x[0])
+		case []bool:
+			return gorgonia.NewB(x[0])
 		}
 	}
 	return tensor.New(tensor.WithShape(a.Shape...), tensor.WithBacking(a.Data))

@@ -64,11 +64,7 @@ func (o *Reshape) SymDiff(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Node
 
 // Reference copies the elements.
 func (o *Reshape) Reference(out Array, in []Array) error {
-	if single(in[0]) {
-		copy(floats[float32](out), floats[float32](in[0]))
-	} else {
-		copy(floats[float64](out), floats[float64](in[0]))
-	}
+	Copy(out, in[0])
 	return nil
 }
 

@@ -235,6 +235,8 @@ func bytesOf(a op.Array) []byte {
 		for _, k := range x {
 			b = binary.LittleEndian.AppendUint64(b, uint64(k))
 		}
+	case []int32, []int64, []uint8, []bool:
+		b, _ = binary.Append(nil, binary.LittleEndian, x)
 	}
 	return b
 }
