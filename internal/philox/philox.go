@@ -13,8 +13,9 @@
 //	augmentation    key = seed                     counter = { sample, epoch, 0, StreamAugment }
 //	initial weights key = seed                     counter = { block, 64 bits, 64-bit hash of the weight's name }
 //	dropout         key = seed xor a constant      counter = { block, 64 bits, the layer's stream, step }
+//	random nodes    key = seed xor another one     counter = { block, the node's stream, 64 bits, run }
 //
-// (package data, nn.Initializer, op.Dropout and nn.Context.Random; Key splits a seed, low word first). Dropout's key keeps
+// (package data, nn.Initializer, op.Dropout and nn.Context.Random, ir.Random; Key splits a seed, low word first). Dropout's key keeps
 // it apart from the others whatever the step; a weight's name would have to hash to 2³² or 2³³ to meet the first two.
 package philox
 
