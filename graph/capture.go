@@ -12,7 +12,8 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// capture reads what the options ask for out of g: steps over values, in no particular order yet (order fixes it). Nodes that nothing asked for, such as the gradients that Gorgonia leaves behind, are never looked at.
+// capture reads what the options ask for out of g: steps over values, in no particular order yet (order fixes it). Nodes
+// that nothing asked for, such as the gradients that Gorgonia leaves behind, are never looked at.
 func capture(g *gorgonia.ExprGraph, o *options) (*program, error) {
 	c := &capturer{
 		mode:    o.mode,
@@ -68,6 +69,7 @@ type program struct {
 	kept     []*Value // soft values that were computed and are left bound to their nodes
 	assigns  []Assign
 	host     []string // operations that run through their own Do, for the log
+	work     int      // elementary work done so far, by which tests see how the compiler's time grows
 
 	slices  map[unsafe.Pointer]*movingSlice // slices that the graph's owner may move between runs
 	run     *Value                          // number of the run, if anything asks for it
@@ -132,6 +134,7 @@ func (c *capturer) value(root *gorgonia.Node) (*Value, error) {
 	stack := []*frame{{n: root}}
 	for len(stack) > 0 {
 		f := stack[len(stack)-1]
+		c.prog.work++
 		if c.values[f.n] != nil {
 			stack = stack[:len(stack)-1]
 			continue

@@ -147,14 +147,19 @@ func makePlan(g *gorgonia.ExprGraph, o *options) (*Plan, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	plan, err := finishPlan(prog, o)
+	return plan, prog.host, err
+}
+
+// finishPlan is the compiler behind capture.
+func finishPlan(prog *program, o *options) (*Plan, error) {
 	for _, pass := range o.passes {
 		pass.run(prog, o.engine)
 	}
 	if err := order(prog, o.engine); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	arena := planMemory(prog, o.engine)
-	return prog.plan(arena), prog.host, nil
+	return prog.plan(planMemory(prog, o.engine)), nil
 }
 
 // plan drops the values that passes left without use and numbers the rest in the order of their appearance.

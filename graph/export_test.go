@@ -32,3 +32,14 @@ func PassNames() []string {
 	}
 	return names
 }
+
+// Work counts what the compiler does with a graph, in the elementary pieces that its stages count.
+func Work(g *gorgonia.ExprGraph, opts ...Option) (int, error) {
+	o := newOptions(Null{}, opts)
+	p, err := capture(g, &o)
+	if err != nil {
+		return 0, err
+	}
+	_, err = finishPlan(p, &o)
+	return p.work, err
+}

@@ -1,10 +1,5 @@
 package graph
 
-import (
-	"cmp"
-	"slices"
-)
-
 // align is the alignment of every value in the arena: a cache line, and the width of an AVX-512 register.
 const align = 64
 
@@ -22,7 +17,7 @@ func planMemory(p *program, e Engine) int {
 	for _, v := range p.values {
 		v.Where = v.Root().Where
 	}
-	return layOut(lifetimes(p))
+	return layOut(lifetimes(p), &p.work)
 }
 
 // life is the interval of steps, both ends included, during which a value must be kept.
@@ -107,34 +102,4 @@ func onlyInput(s *Step, r *Value, j int) bool {
 		}
 	}
 	return true
-}
-
-// layOut gives every value its offset and returns the size of the arena.
-func layOut(lives []life) int {
-	slices.SortStableFunc(lives, func(a, b life) int { return cmp.Compare(b.v.Bytes(), a.v.Bytes()) })
-	type block struct {
-		life
-		end int
-	}
-	var placed []block // by offset
-	size := 0
-	for _, l := range lives {
-		need := (l.v.Bytes() + align - 1) / align * align
-		offset := 0
-		for _, b := range placed {
-			if b.dies < l.born || l.dies < b.born {
-				continue
-			}
-			if b.v.Offset >= offset+need {
-				break
-			}
-			offset = max(offset, b.end)
-		}
-		l.v.Offset = offset
-		nb := block{l, offset + need}
-		at, _ := slices.BinarySearchFunc(placed, offset, func(b block, o int) int { return cmp.Compare(b.v.Offset, o) })
-		placed = slices.Insert(placed, at, nb)
-		size = max(size, nb.end)
-	}
-	return size
 }

@@ -1,8 +1,10 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,7 +33,7 @@ func TestLayOut(t *testing.T) {
 		for _, n := range at {
 			fullest = max(fullest, n)
 		}
-		size := layOut(append([]life(nil), lives...))
+		size := layOut(append([]life(nil), lives...), new(int))
 		require.LessOrEqual(t, size, sum)
 		require.GreaterOrEqual(t, size, fullest)
 		require.Zero(t, size%align)
@@ -47,6 +49,56 @@ func TestLayOut(t *testing.T) {
 	}
 }
 
+// The tree finds the same places as a walk over all blocks.
+func TestLayOutEqualsTheWalk(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		lives := make([]life, rng.IntN(300))
+		steps := 1 + rng.IntN(400)
+		for i := range lives {
+			v := &Value{ID: i, Shape: tensor.Shape{rng.IntN(1 + rng.IntN(4000))}, Dtype: tensor.Float32}
+			born := rng.IntN(steps)
+			lives[i] = life{v, born, born + rng.IntN(1+rng.IntN(steps))}
+			if seed%3 == 0 { // nested, as activations are
+				lives[i] = life{v, i, 2*len(lives) - i - rng.IntN(2)}
+			}
+		}
+		got := layOut(slices.Clone(lives), new(int))
+		offsets := make([]int, len(lives))
+		for i, l := range lives {
+			offsets[i] = l.v.Offset
+		}
+		require.Equal(t, layOutByWalking(slices.Clone(lives)), got)
+		for i, l := range lives {
+			require.Equal(t, l.v.Offset, offsets[i], "seed %d, value %d", seed, i)
+		}
+	}
+}
+
+// layOutByWalking is layOut as its documentation reads, in quadratic time.
+func layOutByWalking(lives []life) int {
+	slices.SortStableFunc(lives, func(a, b life) int { return cmp.Compare(b.v.Bytes(), a.v.Bytes()) })
+	var placed []life // by offset
+	size := 0
+	for _, l := range lives {
+		offset := 0
+		for _, b := range placed {
+			if b.dies < l.born || l.dies < b.born {
+				continue
+			}
+			if b.v.Offset >= offset+padded(l.v) {
+				break
+			}
+			offset = max(offset, b.v.Offset+padded(b.v))
+		}
+		l.v.Offset = offset
+		at, _ := slices.BinarySearchFunc(placed, offset, func(b life, o int) int { return cmp.Compare(b.v.Offset, o) })
+		placed = slices.Insert(placed, at, l)
+		size = max(size, offset+padded(l.v))
+	}
+	return size
+}
+
 func padded(v *Value) int { return (v.Bytes() + align - 1) / align * align }
 
 func describe(l life) string {
@@ -59,8 +111,8 @@ func TestLayOutReusesMemory(t *testing.T) {
 	for i := range 100 {
 		lives = append(lives, life{&Value{ID: i, Shape: tensor.Shape{256}, Dtype: tensor.Float32}, i, i + 1})
 	}
-	require.Equal(t, 2*1024, layOut(lives))
-	require.Zero(t, layOut(nil))
+	require.Equal(t, 2*1024, layOut(lives, new(int)))
+	require.Zero(t, layOut(nil, new(int)))
 }
 
 func TestPeakBytes(t *testing.T) {

@@ -101,6 +101,23 @@ var depths = []struct {
 	{"resnet50 x16", timesDepth(16)},
 }
 
+// The compiler's work grows with the depth of a net as n log n, which is what its heap and its tree cost. What is counted are
+// the pieces that the work is made of, whatever else the machine is busy with; most of the time goes into those that grow
+// linearly.
+func TestWorkGrowsAboutLinearly(t *testing.T) {
+	work := func(blocks [4]int) float64 {
+		g, opts := trainingGraph(t, resnet(t, blocks), 32)
+		n, err := graph.Work(g, opts...)
+		require.NoError(t, err)
+		return float64(n)
+	}
+	once := work(timesDepth(1))
+	require.Less(t, work(timesDepth(4))/once, 5.2)
+	if !testing.Short() {
+		require.Less(t, work(timesDepth(16))/once, 26.0)
+	}
+}
+
 // BenchmarkCompile times the compiler alone on whole training steps.
 func BenchmarkCompile(b *testing.B) {
 	for _, d := range depths {

@@ -10,37 +10,53 @@ import "container/heap"
 // may write over the old one when every other reader of the old one can run before it.
 func order(p *program, e Engine) error {
 	o := newOrdering(p)
-	for _, a := range p.assigns {
-		o.tryInPlace(a, e)
+	o.key = make([]int, len(p.steps))
+	for i, s := range p.steps {
+		o.key[i] = s.rank
 	}
-	return o.run()
+	first, err := o.sort()
+	if err != nil {
+		return err
+	}
+	keys := o.keys()
+	u := newUpdates(o, first)
+	for _, a := range p.assigns {
+		u.tryInPlace(a, e)
+	}
+	o.key = keys
+	sorted, err := o.sort()
+	if err != nil {
+		return err
+	}
+	steps := make([]*Step, len(sorted))
+	for i, j := range sorted {
+		steps[i] = p.steps[j]
+	}
+	p.steps = steps
+	return nil
 }
 
+// ordering is the graph of the steps: which must run before which.
 type ordering struct {
-	p       *program
-	index   map[*Step]int
-	after   [][]int // after[i]: steps that must run after step i
-	readers map[*Value][]*Step
-	key     []int // rank in the schedule
-	seen    []int // seen[i] == visit: step i was reached in the walk under way
-	visit   int
+	p     *program
+	index map[*Step]int
+	after [][]int // after[i]: steps that must run after step i
+	key   []int   // rank in the schedule
 }
 
 func newOrdering(p *program) *ordering {
-	o := &ordering{p: p, index: map[*Step]int{}, after: make([][]int, len(p.steps)), readers: map[*Value][]*Step{},
-		seen: make([]int, len(p.steps))}
+	o := &ordering{p: p, index: make(map[*Step]int, len(p.steps)), after: make([][]int, len(p.steps))}
 	for i, s := range p.steps {
 		o.index[s] = i
 	}
 	for i, s := range p.steps {
 		for _, v := range s.In {
-			o.readers[v.Root()] = append(o.readers[v.Root()], s)
 			if w := p.producer[v.Root()]; w != nil {
 				o.after[o.index[w]] = append(o.after[o.index[w]], i)
 			}
 		}
+		p.work += len(s.In)
 	}
-	o.key = o.keys()
 	return o
 }
 
@@ -87,93 +103,46 @@ func (o *ordering) keys() []int {
 	return key
 }
 
-// tryInPlace lets the producer of a.New write into the memory of a.Target if that is sound.
-func (o *ordering) tryInPlace(a Assign, e Engine) {
-	w := o.p.producer[a.New]
-	if w == nil || a.New.Output || a.New.Alias != nil {
-		return
-	}
-	out := outIndex(w, a.New)
-	for i, v := range w.In {
-		if v.Root() == a.Target && !e.InPlace(w.Instr, a.New.Dtype, out, i) {
-			return
-		}
-	}
-	o.walk(w)
-	for _, r := range o.readers[a.Target] {
-		if r != w && o.seen[o.index[r]] == o.visit {
-			return // r needs the old value, but must run after w
-		}
-	}
-	for _, r := range o.readers[a.Target] {
-		if r != w {
-			o.after[o.index[r]] = append(o.after[o.index[r]], o.index[w])
-		}
-	}
-	a.New.Alias = a.Target
-}
-
-// walk marks all steps that must run after s, and s itself.
-func (o *ordering) walk(s *Step) {
-	o.visit++
-	stack := []int{o.index[s]}
-	for len(stack) > 0 {
-		i := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if o.seen[i] != o.visit {
-			o.seen[i] = o.visit
-			stack = append(stack, o.after[i]...)
-		}
-	}
-}
-
-func outIndex(s *Step, v *Value) int {
-	for i, o := range s.Out {
-		if o == v {
-			return i
-		}
-	}
-	return -1
-}
-
-// run is Kahn's algorithm with a heap of the ready steps.
-func (o *ordering) run() error {
+// sort is Kahn's algorithm with a heap of the ready steps.
+func (o *ordering) sort() ([]int, error) {
 	waiting := make([]int, len(o.p.steps))
 	for _, next := range o.after {
 		for _, j := range next {
 			waiting[j]++
 		}
 	}
-	ready := &readyHeap{key: o.key}
+	ready := &readyHeap{key: o.key, work: &o.p.work}
 	for i, n := range waiting {
 		if n == 0 {
 			heap.Push(ready, i)
 		}
 	}
-	sorted := make([]*Step, 0, len(o.p.steps))
+	sorted := make([]int, 0, len(o.p.steps))
 	for ready.Len() > 0 {
 		i := heap.Pop(ready).(int)
-		sorted = append(sorted, o.p.steps[i])
+		sorted = append(sorted, i)
 		for _, j := range o.after[i] {
 			if waiting[j]--; waiting[j] == 0 {
 				heap.Push(ready, j)
 			}
 		}
+		o.p.work += len(o.after[i])
 	}
 	if len(sorted) != len(o.p.steps) {
-		return &CompileError{Stage: "order", Reason: "the steps depend on each other in a cycle"}
+		return nil, &CompileError{Stage: "order", Reason: "the steps depend on each other in a cycle"}
 	}
-	o.p.steps = sorted
-	return nil
+	return sorted, nil
 }
 
 type readyHeap struct {
 	key   []int
 	items []int
+	work  *int
 }
 
 func (h *readyHeap) Len() int { return len(h.items) }
 func (h *readyHeap) Less(i, j int) bool {
+	*h.work++
 	a, b := h.items[i], h.items[j]
 	if h.key[a] != h.key[b] {
 		return h.key[a] < h.key[b]

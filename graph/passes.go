@@ -32,12 +32,13 @@ type rewriter struct {
 }
 
 func newRewriter(p *program) *rewriter {
-	r := &rewriter{p: p, uses: map[*Value][]*Step{}, viewed: map[*Value]bool{}, kept: map[*Value]bool{},
+	r := &rewriter{p: p, uses: make(map[*Value][]*Step, len(p.values)), viewed: map[*Value]bool{}, kept: map[*Value]bool{},
 		dead: map[*Step]bool{}, repl: map[*Step]*Step{}}
 	for _, s := range p.steps {
 		for _, v := range s.In {
 			r.uses[v] = append(r.uses[v], s)
 		}
+		p.work += len(s.In)
 	}
 	for _, v := range p.outputs {
 		r.kept[v] = true
@@ -83,8 +84,11 @@ func (r *rewriter) replace(s *Step, last *Step, parts ...*Step) {
 
 // finish applies the changes.
 func (r *rewriter) finish() {
-	steps := r.p.steps[:0:0]
-	r.p.producer = map[*Value]*Step{}
+	if len(r.dead) == 0 && len(r.repl) == 0 {
+		return
+	}
+	steps := make([]*Step, 0, len(r.p.steps))
+	r.p.producer = make(map[*Value]*Step, len(r.p.steps))
 	for _, s := range r.p.steps {
 		if n := r.repl[s]; n != nil {
 			s = n

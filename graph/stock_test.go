@@ -39,9 +39,9 @@ func TestStockOperatorNumbers(t *testing.T) {
 			kind  string
 		}{
 			"Add": {gorgonia.Add, "Add"}, "HadamardProd": {gorgonia.HadamardProd, "Mul"},
-			"Sub": {gorgonia.Sub, "HostOp"}, "HadamardDiv": {gorgonia.HadamardDiv, "HostOp"}, "Pow": {gorgonia.Pow, "HostOp"},
-			"Lt": {compare(gorgonia.Lt), "HostOp"}, "Gt": {compare(gorgonia.Gt), "HostOp"}, "Lte": {compare(gorgonia.Lte), "HostOp"},
-			"Gte": {compare(gorgonia.Gte), "HostOp"}, "Eq": {compare(gorgonia.Eq), "HostOp"}, "Ne": {compare(gorgonia.Ne), "HostOp"},
+			"Sub": {gorgonia.Sub, "Binary"}, "HadamardDiv": {gorgonia.HadamardDiv, "Binary"}, "Pow": {gorgonia.Pow, "Binary"},
+			"Lt": {compare(gorgonia.Lt), "Binary"}, "Gt": {compare(gorgonia.Gt), "Binary"}, "Lte": {compare(gorgonia.Lte), "Binary"},
+			"Gte": {compare(gorgonia.Gte), "Binary"}, "Eq": {compare(gorgonia.Eq), "Binary"}, "Ne": {compare(gorgonia.Ne), "Binary"},
 		} {
 			t.Run(fmt.Sprintf("%s of tensors of %v", name, dt), func(t *testing.T) {
 				b := enginetest.NewB(t, dt)
