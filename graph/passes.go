@@ -10,6 +10,14 @@ type pass struct {
 
 // passes is the ordered list of rewrites.
 var passes = []pass{
+	{"fold", foldConstants},                // what depends on constants only is computed now
+	{"algebra", simplify},                  // identities; broadcasting in place of repetition
+	{"conv", recogniseConv},                // patches times filters are convolutions
+	{"rectify", rectify},                   // x·(x ≥ 0) is ReLU
+	{"softmax", fuseSoftmax},               // cross-entropy of logits instead of probabilities
+	{"affine", absorbAffine},               // batch norms take over the scale and shift behind them
+	{"layout", channelsLast},               // images in the kernels' layout
+	{"cse", shareCommon},                   // equal steps are one
 	{"view", viewReshapes},                 // reshapes are other names for the same memory
 	{"l2", fuseL2Grad},                     // gradient + penalty's gradient in one sweep
 	{"bias", fuseBias},                     // convolution or matmul + bias + ReLU
@@ -46,11 +54,20 @@ func newRewriter(p *program) *rewriter {
 	for _, a := range p.assigns {
 		r.kept[a.New] = true
 	}
-	for _, v := range p.values {
-		if v.Alias != nil {
+	read := func(v *Value) {
+		for ; v.Alias != nil; v = v.Alias {
 			r.viewed[v.Alias] = true
 			r.kept[v.Alias] = true // a view reads it
 		}
+	}
+	for v := range r.uses {
+		read(v)
+	}
+	for _, v := range p.outputs {
+		read(v)
+	}
+	for _, a := range p.assigns {
+		read(a.New)
 	}
 	return r
 }

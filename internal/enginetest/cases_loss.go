@@ -42,7 +42,14 @@ func lossCases() []Case {
 			b.CostGrads(b.Want("loss", numtest.Reduction, b.Apply(&op.Mean{}, losses)), x)
 		}})
 	}
-	all = append(all, Case{Name: "L2 penalty", Build: func(b *B) {
+	all = append(all, Case{Name: "mean of many, weighted", Build: func(b *B) { // too many for a gradient that is known to be folded
+		x := b.Input("x", 40, 50)
+		b.CostGrads(b.Want("cost", numtest.Reduction, b.Apply(&op.Mul{}, b.Apply(&op.Mean{}, x), b.Scalar("weight", 3))), x)
+	}}, Case{Name: "cross entropy of given probabilities", Build: func(b *B) { // no softmax in front, with which it would be one
+		x, labels := b.Positive("p", 7, 9), b.Labels("labels", 7, 9)
+		losses := b.Want("losses", numtest.Reduction, b.Apply(&op.CrossEntropy{}, x, labels))
+		b.CostGrads(b.Want("loss", numtest.Reduction, b.Apply(&op.Mean{}, losses)), x)
+	}}, Case{Name: "L2 penalty", Build: func(b *B) {
 		w, v := b.Input("w", 13, 7), b.Input("v", 5)
 		p := b.Apply(&op.Add{}, b.Apply(&op.L2Penalty{Lambda: 1e-2}, w), b.Apply(&op.L2Penalty{Lambda: 0.5}, v))
 		data := b.Apply(&op.Sum{}, b.Apply(&op.Mul{}, w, b.Input("r", 13, 7)))

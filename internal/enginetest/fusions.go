@@ -11,15 +11,33 @@ import (
 // FusionCase is a graph made for one pass of the compiler.
 type FusionCase struct {
 	Case
-	Pass string
-	Want []string // operations of the plan after the pass; none means that the pass must leave the plan alone
-	Lack []string // operations that it must not have made
+	Pass  string
+	After []string // passes that have run before
+	Want  []string // operations of the plan after the pass; none means that the pass must leave the plan alone
+	Lack  []string // operations that it must not have made
+}
+
+// Viewed says whether the pass runs behind the one that makes reshapes views.
+func (c FusionCase) Viewed() bool {
+	switch c.Pass {
+	case "fold", "algebra", "conv", "rectify", "softmax", "affine", "layout", "cse", "view":
+		return false
+	}
+	return true
 }
 
 // FusionCases holds, for every pass that fuses, each form of its pattern and the near misses that must stay as they
 // are.
 func FusionCases() []FusionCase {
 	var all []FusionCase
+	all = append(all, foldFusions()...)
+	all = append(all, algebraFusions()...)
+	all = append(all, convFusions()...)
+	all = append(all, rectifyFusions()...)
+	all = append(all, softmaxFusions()...)
+	all = append(all, affineFusions()...)
+	all = append(all, layoutFusions()...)
+	all = append(all, cseFusions()...)
 	all = append(all, viewFusions()...)
 	all = append(all, l2Fusions()...)
 	all = append(all, biasFusions()...)

@@ -1,0 +1,212 @@
+package graph
+
+import (
+	"slices"
+
+	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+// channelsLast moves regions of a graph of channels_first images into the layout that kernels like best. Wherever an
+// operation reads an image that is the permutation of a channels-last one, it is computed on that one, and its result
+// permuted; permutations that nobody needs any more are dropped. What is left are a few at the borders: where images come
+// in, and where they are flattened.
+func channelsLast(p *program, _ Engine) {
+	l := &layouts{last: map[*Value]*Value{}}
+	sweepSteps(p, l.rule)
+	sweepSteps(p, simplifyShape)
+}
+
+// layouts knows, for images (n, c, h, w), the same images (n, h, w, c).
+type layouts struct{ last map[*Value]*Value }
+
+func (l *layouts) rule(w *sweep, s *Step) {
+	if o, ok := s.Instr.(*op.Permute); ok {
+		switch {
+		case slices.Equal(o.Axes, toNCHW):
+			l.last[s.Out[0]] = s.In[0]
+		case slices.Equal(o.Axes, toNHWC):
+			w.replace(l.last[s.In[0]])
+		}
+		return
+	}
+	if len(s.Out) != 1 || !isFloat(s.Out[0].Dtype) || !slices.ContainsFunc(s.In, func(v *Value) bool { return l.last[v] != nil }) {
+		return
+	}
+	instr, in := l.translate(w, s)
+	if instr == nil {
+		return
+	}
+	v := w.emit(instr, in...)
+	if v == nil {
+		return
+	}
+	if len(s.Out[0].Shape) != 4 { // a vector of channels, the same in both layouts
+		w.replace(v)
+		return
+	}
+	back := w.emit(&op.Permute{Axes: toNCHW}, v)
+	if w.replace(back); w.replaced {
+		l.last[back] = v
+	}
+}
+
+// image returns the channels-last form of v, permuting it if need be.
+func (l *layouts) image(w *sweep, v *Value) *Value {
+	if len(v.Shape) != 4 {
+		return nil
+	}
+	if l.last[v] == nil {
+		u := w.permute(v, toNHWC...)
+		if u == nil {
+			return nil
+		}
+		l.last[v] = u
+	}
+	return l.last[v]
+}
+
+// images translates the operands at the given places, and leaves the others.
+func (l *layouts) images(w *sweep, s *Step, at ...int) []*Value {
+	in := slices.Clone(s.In)
+	for _, i := range at {
+		in[i] = l.image(w, in[i])
+	}
+	return in
+}
+
+// translate returns the operation on channels-last images that s is on channels-first ones; nil if there is none, or if it
+// would not pay.
+func (l *layouts) translate(w *sweep, s *Step) (Instr, []*Value) {
+	switch o := s.Instr.(type) {
+	case *op.ReLU, *op.Scale, *ir.Unary:
+		return o, l.images(w, s, 0)
+	case *op.Add, *op.Mul, *op.ReLUGrad:
+		return o, l.images(w, s, 0, 1)
+	case *ir.Binary:
+		return o, l.broadcast(w, s)
+	case *op.MaxPool2D:
+		if o.Format == shape.NCHW {
+			a := o.PoolAttrs
+			a.Format = shape.NHWC
+			return &op.MaxPool2D{PoolAttrs: a}, l.images(w, s, 0)
+		}
+	case *op.MaxPool2DGrad:
+		if o.Format == shape.NCHW {
+			a := o.PoolAttrs
+			a.Format = shape.NHWC
+			return &op.MaxPool2DGrad{PoolAttrs: a}, l.images(w, s, 0, 1, 2)
+		}
+	case *op.AvgPool2D:
+		if o.Format == shape.NCHW {
+			a := o.PoolAttrs
+			a.Format = shape.NHWC
+			return &op.AvgPool2D{PoolAttrs: a}, l.images(w, s, 0)
+		}
+	case *op.AvgPool2DGrad:
+		if o.Format == shape.NCHW {
+			a, d := o.PoolAttrs, o.InputShape
+			a.Format = shape.NHWC
+			return &op.AvgPool2DGrad{PoolAttrs: a, InputShape: []int{d[0], d[2], d[3], d[1]}}, l.images(w, s, 0)
+		}
+	case *op.GlobalAvgPool2D:
+		if o.Format == shape.NCHW {
+			return &op.GlobalAvgPool2D{}, l.images(w, s, 0)
+		}
+	case *ir.Concat:
+		if len(s.Out[0].Shape) == 4 {
+			at := make([]int, len(s.In))
+			for i := range at {
+				at[i] = i
+			}
+			return &ir.Concat{Axis: lastAxis[o.Axis]}, l.images(w, s, at...)
+		}
+	case *ir.Reduce:
+		return l.reduce(w, s, o)
+	}
+	return l.translateChannels(w, s)
+}
+
+// lastAxis is where the axes of (n, c, h, w) are in (n, h, w, c).
+var lastAxis = []int{0, 3, 1, 2}
+
+// translateChannels is translate for the operations along the axis of channels.
+func (l *layouts) translateChannels(w *sweep, s *Step) (Instr, []*Value) {
+	channels := func(axis, image int) bool { return len(s.In[image].Shape) == 4 && axisOf(axis, s.In[image].Shape) == 1 }
+	const last = 3
+	switch o := s.Instr.(type) {
+	case *op.BiasAdd:
+		if channels(o.Axis, 0) {
+			return &op.BiasAdd{Axis: last}, l.images(w, s, 0)
+		}
+	case *op.BiasGrad:
+		if channels(o.Axis, 0) {
+			return &op.BiasGrad{Axis: last}, l.images(w, s, 0)
+		}
+	case *op.BatchMean:
+		if channels(o.Axis, 0) {
+			return &op.BatchMean{Axis: last}, l.images(w, s, 0)
+		}
+	case *op.BatchVariance:
+		if channels(o.Axis, 0) {
+			return &op.BatchVariance{Axis: last}, l.images(w, s, 0)
+		}
+	case *op.BatchNorm:
+		if channels(o.Axis, 0) {
+			return &op.BatchNorm{Axis: last, Epsilon: o.Epsilon}, l.images(w, s, 0)
+		}
+	case *op.BatchNormInference:
+		if channels(o.Axis, 0) {
+			return &op.BatchNormInference{Axis: last, Epsilon: o.Epsilon}, l.images(w, s, 0)
+		}
+	case *op.BatchNormGradScale:
+		if channels(o.Axis, 0) {
+			return &op.BatchNormGradScale{Axis: last, Epsilon: o.Epsilon}, l.images(w, s, 0, 3)
+		}
+	case *op.BatchNormGradInput:
+		if channels(o.Axis, 0) {
+			return &op.BatchNormGradInput{Axis: last, Epsilon: o.Epsilon}, l.images(w, s, 0, 4)
+		}
+	case *op.BatchNormInferenceGradInput:
+		if channels(o.Axis, 2) {
+			return &op.BatchNormInferenceGradInput{Axis: last, Epsilon: o.Epsilon}, l.images(w, s, 2)
+		}
+	}
+	return nil, nil
+}
+
+// broadcast translates the operands of an elementwise operation: images, scalars, and what is stretched to an image.
+func (l *layouts) broadcast(w *sweep, s *Step) []*Value {
+	if len(s.Out[0].Shape) != 4 {
+		return nil
+	}
+	in := slices.Clone(s.In)
+	for i, v := range in {
+		switch {
+		case len(v.Shape) == 0:
+		case len(v.Shape) == 4:
+			in[i] = l.image(w, v)
+		default:
+			return nil
+		}
+	}
+	return in
+}
+
+// reduce translates reductions whose result is the same in both layouts: those that do not leave channels and pixels.
+func (l *layouts) reduce(w *sweep, s *Step, o *ir.Reduce) (Instr, []*Value) {
+	if len(s.In[0].Shape) != 4 || len(s.Out[0].Shape) == 4 {
+		return nil, nil
+	}
+	left, _ := otherAxes(s.In[0].Shape, o.Axes)
+	if len(o.Axes) > 0 && slices.Contains(left, 1) && (slices.Contains(left, 2) || slices.Contains(left, 3)) {
+		return nil, nil
+	}
+	var axes []int
+	for _, a := range o.Axes {
+		axes = append(axes, lastAxis[a])
+	}
+	slices.Sort(axes)
+	return &ir.Reduce{Fn: o.Fn, Axes: axes}, l.images(w, s, 0)
+}
