@@ -1,0 +1,82 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/graph/ir"
+)
+
+// BatchMatMul is [ir.BatchMatMul] in float32. Large products are computed one after the other by all workers, small ones each by one
+// worker with memory of its own; the sums are the same.
+type BatchMatMul struct {
+	Scratch
+	g          ir.Product
+	all        *MatMul // nil where items are small
+	one        []*MatMul
+	areas      []area // of all, or of each of one
+	work       split
+	loop       phase
+	y, a, b    []float32
+	sy, sa, sb int // elements of an item
+}
+
+// itemWork is the number of multiplications and additions up to which one worker computes a product.
+const itemWork = 1 << 22
+
+// NewBatchMatMul prepares the products.
+func NewBatchMatMul(e Env, g ir.Product, transA, transB bool) (*BatchMatMul, error) {
+	if g.Batch < 1 {
+		return nil, fmt.Errorf("kernel: BatchMatMul of %d products; want at least 1", g.Batch)
+	}
+	k := &BatchMatMul{g: g, sy: g.M * g.N, sa: g.M * g.K, sb: g.K * g.N}
+	o := MatMulOptions{TransA: transA, TransB: transB}
+	if g.Batch == 1 || g.M*g.N*g.K > itemWork {
+		var err error
+		if k.all, err = NewMatMul(e, g.M, g.N, g.K, o); err != nil {
+			return nil, err
+		}
+		k.areas = []area{k.reserve(k.all.Workspace())}
+		return k, nil
+	}
+	alone := Env{Pool: pool.New(1), Gemm: e.Gemm} // which has no goroutines and needs no Close
+	for range e.Pool.Threads() {
+		m, err := NewMatMul(alone, g.M, g.N, g.K, o)
+		if err != nil {
+			return nil, err
+		}
+		k.one = append(k.one, m)
+		k.areas = append(k.areas, k.reserve(m.Workspace()))
+	}
+	const perElement = 16 // a multiplication is cheaper by so much than a part's element
+	k.work = splitBy(g.Batch, g.M*g.N*g.K/perElement)
+	k.loop = newPhase(e.Pool, k.work.parts, k.part)
+	return k, nil
+}
+
+// Run computes y from a and b, which it must not overlap.
+func (k *BatchMatMul) Run(y, a, b []float32) {
+	if k.all != nil {
+		k.all.SetScratch(k.areas[0].of(&k.Scratch))
+		for i := range k.g.Batch {
+			k.item(k.all, y, a, b, i)
+		}
+		return
+	}
+	for i, m := range k.one {
+		m.SetScratch(k.areas[i].of(&k.Scratch))
+	}
+	k.y, k.a, k.b = y, a, b
+	k.loop.run()
+}
+
+func (k *BatchMatMul) item(m *MatMul, y, a, b []float32, i int) {
+	m.Run(y[i*k.sy:(i+1)*k.sy], a[i*k.sa:(i+1)*k.sa], b[i*k.sb:(i+1)*k.sb], nil)
+}
+
+func (k *BatchMatMul) part(worker, part int) {
+	lo, hi := k.work.bounds(part)
+	for i := lo; i < hi; i++ {
+		k.item(k.one[worker], k.y, k.a, k.b, i)
+	}
+}
