@@ -198,9 +198,6 @@ func maxOf[X op.Float](x []X) float64 {
 			if v != v {
 				return float64(v)
 			}
-			if largest != largest { // the first one
-				return float64(largest)
-			}
 			largest = v
 		}
 	}

@@ -1,0 +1,254 @@
+package cpu
+
+import (
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cpu/internal/kernel"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// The kernels of package graph/ir but the elementwise ones. Results of int run on the references.
+func init() {
+	registerBoth(map[string]entry{
+		"Repeat":        {buildRepeat[float32], buildRepeat[float64]},
+		"Slice":         {buildSlice[float32], buildSlice[float64]},
+		"SliceGrad":     {buildSliceGrad[float32], buildSliceGrad[float64]},
+		"Concat":        {buildConcat[float32], buildConcat[float64]},
+		"At":            {buildAt[float32], buildAt[float64]},
+		"Gather":        {buildGather[float32], buildGather[float64]},
+		"GatherGrad":    {buildGatherGrad[float32], buildGatherGrad[float64]},
+		"DiagFlat":      {buildDiagFlat[float32], buildDiagFlat[float64]},
+		"Cast":          {buildCast[float32], buildCast[float64]},
+		"Upsample":      {buildUpsample[float32], buildUpsample[float64]},
+		"UpsampleGrad":  {buildUpsampleGrad[float32], buildUpsampleGrad[float64]},
+		"Reduce":        {buildReduce[float32], buildReduce[float64]},
+		"BatchMatMul":   {buildBatchMatMul, buildBatchMatMul64},
+		"Im2Col":        {buildIm2Col[float32], buildIm2Col[float64]},
+		"Col2Im":        {buildCol2Im[float32], buildCol2Im[float64]},
+		"GroupNorm":     {buildGroupNorm[float32], buildGroupNorm[float64]},
+		"GroupNormGrad": {buildGroupNormGrad[float32], buildGroupNormGrad[float64]},
+		"Random":        {buildRandom[float32], buildRandom[float64]},
+	})
+}
+
+// moving is a kernel y ← x on elements of type T.
+type moving[T float32 | float64] interface{ Run(y, x []T) }
+
+// move makes a step of a prepared kernel with one operand.
+func move[T float32 | float64](s *graph.Step) func(k moving[T], err error) (step, error) {
+	y, x := s.Out[0].ID, s.In[0].ID
+	return func(k moving[T], err error) (step, error) {
+		return func(m *memory) error {
+			k.Run(floats[T](m)[y], floats[T](m)[x])
+			return nil
+		}, err
+	}
+}
+
+// around returns the numbers of elements before, along and behind an axis.
+func around(s tensor.Shape, axis int) (outer, n, inner int) {
+	return op.Len(s[:axis]), s[axis], op.Len(s[axis+1:])
+}
+
+func buildRepeat[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*ir.Repeat)
+	rows, inner := o.Rows(s.In[0].Shape)
+	return move[T](s)(kernel.NewRepeat[T](b.pool, rows, inner, o.Times))
+}
+
+// The range of a slice may move between runs, so the step looks where it is.
+func buildSlice[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*ir.Slice)
+	outer, n, inner := around(s.In[0].Shape, o.Axis)
+	slices := s.Out[0].Len() / (outer * inner)
+	k, err := kernel.NewSlice[T](b.pool, outer, n, inner, slices, o.Step)
+	y, x := s.Out[0].ID, s.In[0].ID
+	return func(m *memory) error {
+		if err := o.CheckMoved(n, slices); err != nil {
+			return err
+		}
+		k.Run(floats[T](m)[y], floats[T](m)[x], o.Start)
+		return nil
+	}, err
+}
+
+func buildSliceGrad[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*ir.SliceGrad).Slice
+	outer, n, inner := around(s.Out[0].Shape, o.Axis)
+	slices := s.In[0].Len() / (outer * inner)
+	k, err := kernel.NewSliceGrad[T](b.pool, outer, n, inner, slices, o.Step)
+	dx, dy := s.Out[0].ID, s.In[0].ID
+	return func(m *memory) error {
+		if err := o.CheckMoved(n, slices); err != nil {
+			return err
+		}
+		k.Run(floats[T](m)[dx], floats[T](m)[dy], o.Start)
+		return nil
+	}, err
+}
+
+func buildConcat[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	axis := s.Instr.(*ir.Concat).Axis
+	rows, _, _ := around(s.Out[0].Shape, axis)
+	widths := make([]int, len(s.In))
+	for i, v := range s.In {
+		widths[i] = v.Len() / rows
+	}
+	k, err := kernel.NewConcat[T](b.pool, rows, widths)
+	y, in, x := s.Out[0].ID, idsOf(s.In), make([][]T, len(s.In))
+	return func(m *memory) error {
+		for i, id := range in {
+			x[i] = floats[T](m)[id]
+		}
+		k.Run(floats[T](m)[y], x)
+		return nil
+	}, err
+}
+
+func buildAt[T float32 | float64](_ *builder, s *graph.Step) (step, error) {
+	at := s.Instr.(*ir.At).Index(s.In[0].Shape)
+	y, x := s.Out[0].ID, s.In[0].ID
+	return func(m *memory) error {
+		floats[T](m)[y][0] = floats[T](m)[x][at]
+		return nil
+	}, nil
+}
+
+func buildGather[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	outer, n, inner := around(s.In[0].Shape, s.Instr.(*ir.Gather).Axis)
+	k, err := kernel.NewGather[T](b.pool, outer, n, inner, s.In[1].Len())
+	return selecting(s, n, k.Run), err
+}
+
+func buildGatherGrad[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	outer, n, inner := around(s.Out[0].Shape, s.Instr.(*ir.GatherGrad).Axis)
+	k, err := kernel.NewGatherGrad[T](b.pool, outer, n, inner, s.In[1].Len())
+	return selecting(s, n, k.Run), err
+}
+
+// selecting makes a step of a kernel y ← x, indices, which must be below n.
+func selecting[T float32 | float64](s *graph.Step, n int, run func(y, x []T, indices []int)) step {
+	y, x, indices := s.Out[0].ID, s.In[0].ID, s.In[1].ID
+	return func(m *memory) error {
+		list := m.labels(indices)
+		if err := ir.CheckIndices(s.Instr.Kind(), list, n); err != nil {
+			return err
+		}
+		run(floats[T](m)[y], floats[T](m)[x], list)
+		return nil
+	}
+}
+
+func buildDiagFlat[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	return move[T](s)(kernel.NewDiagFlat[T](b.pool, s.In[0].Len()))
+}
+
+func buildCast[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	switch s.In[0].Dtype {
+	case tensor.Float32:
+		return convert[T](b, s, func(m *memory, id int) []float32 { return m.f32[id] })
+	case tensor.Float64:
+		return convert[T](b, s, func(m *memory, id int) []float64 { return m.f64[id] })
+	case tensor.Int:
+		return convert[T](b, s, (*memory).labels)
+	}
+	return computeStep(s, s.Instr.(ir.Op)), nil
+}
+
+func convert[T float32 | float64, F float32 | float64 | int](b *builder, s *graph.Step, operand func(*memory, int) []F) (step, error) {
+	k, err := kernel.NewConvert[T, F](b.pool, s.Out[0].Len())
+	y, x := s.Out[0].ID, s.In[0].ID
+	return func(m *memory) error {
+		k.Run(floats[T](m)[y], operand(m, x))
+		return nil
+	}, err
+}
+
+func buildUpsample[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	d := s.In[0].Shape
+	return move[T](s)(kernel.NewUpsample[T](b.pool, d[0]*d[1]*d[2], d[3], s.Instr.(*ir.Upsample).Scale))
+}
+
+func buildUpsampleGrad[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	d := s.Out[0].Shape
+	return move[T](s)(kernel.NewUpsampleGrad[T](b.pool, d[0]*d[1]*d[2], d[3], s.Instr.(*ir.UpsampleGrad).Scale))
+}
+
+func buildReduce[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*ir.Reduce)
+	dims := s.In[0].Shape
+	return move[T](s)(kernel.NewReduce[T](b.pool, dims, o.Reduced(len(dims)), o.Fn == ir.ReduceMax, o.Fn == ir.ReduceMean))
+}
+
+func buildBatchMatMul(b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*ir.BatchMatMul)
+	g, err := o.Geometry([]tensor.Shape{s.In[0].Shape, s.In[1].Shape})
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.NewBatchMatMul(b.env(), g, o.TransA, o.TransB)
+	if err != nil {
+		return nil, err
+	}
+	return binary(s)(needs(b, k), nil)
+}
+
+func buildBatchMatMul64(b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*ir.BatchMatMul)
+	g, err := o.Geometry([]tensor.Shape{s.In[0].Shape, s.In[1].Shape})
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.NewBatchMatMul64(b.env(), g, o.TransA, o.TransB)
+	y, l, r := s.Out[0].ID, s.In[0].ID, s.In[1].ID
+	return func(m *memory) error {
+		k.Run(m.f64[y], m.f64[l], m.f64[r])
+		return nil
+	}, err
+}
+
+func buildIm2Col[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	d := s.In[0].Shape
+	h, w, err := s.Instr.(*ir.Im2Col).Spans(d)
+	if err != nil {
+		return nil, err
+	}
+	return move[T](s)(kernel.NewIm2Col[T](b.pool, d[0], d[1], h, w))
+}
+
+func buildCol2Im[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	d := s.Out[0].Shape
+	h, w, err := s.Instr.(*ir.Col2Im).Spans(d)
+	if err != nil {
+		return nil, err
+	}
+	return move[T](s)(kernel.NewCol2Im[T](b.pool, d[0], d[1], h, w))
+}
+
+func buildGroupNorm[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*ir.GroupNorm)
+	rows := s.In[0].Shape[0] * o.Groups
+	return move[T](s)(kernel.NewGroupNorm[T](b.pool, rows, s.In[0].Len()/rows, o.Epsilon))
+}
+
+func buildGroupNormGrad[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*ir.GroupNormGrad)
+	rows := s.In[0].Shape[0] * o.Groups
+	k, err := kernel.NewGroupNormGrad[T](b.pool, rows, s.In[0].Len()/rows, o.Epsilon)
+	dx, x, dy := s.Out[0].ID, s.In[0].ID, s.In[1].ID
+	return func(m *memory) error {
+		k.Run(floats[T](m)[dx], floats[T](m)[x], floats[T](m)[dy])
+		return nil
+	}, err
+}
+
+func buildRandom[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+	k, err := kernel.NewRandom[T](b.pool, s.Out[0].Len(), s.Instr.(*ir.Random).Source())
+	y, run := s.Out[0].ID, s.In[0].ID
+	return func(m *memory) error {
+		k.Run(floats[T](m)[y], m.count(run))
+		return nil
+	}, err
+}
