@@ -33,7 +33,7 @@ var lattice = map[string][]string{
 	"cpu/internal/cpuid":  {},
 	"cpu/internal/pool":   {},
 	"cpu/internal/vec":    {"cpu/internal/cpuid"},
-	"cpu/internal/gemm":   {"cpu/internal/cpuid", "cpu/internal/pool"},
+	"cpu/internal/gemm":   {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec"},
 	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/gemm", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
 	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 

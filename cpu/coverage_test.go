@@ -38,7 +38,7 @@ func TestEveryKernelHasACase(t *testing.T) {
 func TestRegisterRefusesDuplicates(t *testing.T) {
 	before := kernels["ReLU"].f32
 	require.PanicsWithValue(t, "cpu: two kernels are registered for ReLU", func() {
-		register(map[string]prepare{"ReLU": before})
+		registerFloats(map[string]prepare{"ReLU": before}, nil)
 	})
 }
 

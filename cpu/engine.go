@@ -33,8 +33,9 @@ type Config struct {
 // Engine is a graph.Engine for the machine's processor. Programs of one engine share its worker pool; they may run
 // from several goroutines, where the pool's helpers serve one at a time and the others run on their callers alone.
 type Engine struct {
-	pool *pool.Pool
-	gemm *gemm.Gemm
+	pool   *pool.Pool
+	gemm   *gemm.Gemm[float32]
+	gemm64 *gemm.Gemm[float64]
 
 	mu     sync.Mutex
 	closed bool
@@ -50,7 +51,7 @@ func New(c Config) (*Engine, error) {
 	if _, err := cpuid.Default(); err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
-	return &Engine{pool: pool.New(c.Threads), gemm: gemm.New(kernel.Level())}, nil
+	return &Engine{pool: pool.New(c.Threads), gemm: gemm.New[float32](kernel.Level()), gemm64: gemm.New[float64](kernel.Level())}, nil
 }
 
 // Name is "cpu".

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"unsafe"
 
 	"gorgonia.org/tensor"
 
@@ -42,46 +43,60 @@ func registerBoth(entries map[string]entry) {
 	}
 }
 
-// register adds kernels for float32 alone.
-func register(entries map[string]prepare) {
-	both := map[string]entry{}
-	for kind, k := range entries {
-		both[kind] = entry{f32: k}
+// registerFloats adds kernels that are written once for both element types.
+func registerFloats(f32, f64 map[string]prepare) {
+	entries := map[string]entry{}
+	for kind, k := range f32 {
+		entries[kind] = entry{f32: k, f64: f64[kind]}
 	}
-	registerBoth(both)
+	registerBoth(entries)
 }
 
 // builder prepares the kernels of one program.
 type builder struct {
 	pool    *pool.Pool
-	gemm    *gemm.Gemm
-	scratch []scratcher
+	gemm    *gemm.Gemm[float32]
+	gemm64  *gemm.Gemm[float64]
+	scratch []scratch
 }
 
 // scratcher is a kernel that needs working memory while it runs.
-type scratcher interface {
+type scratcher[T kernel.Float] interface {
 	Workspace() int
-	SetScratch([]float32)
+	SetScratch([]T)
 }
 
-func (b *builder) env() kernel.Env { return kernel.Env{Pool: b.pool, Gemm: b.gemm} }
+// scratch is the working memory that a kernel waits for.
+type scratch struct {
+	bytes int
+	set   func([]byte)
+}
+
+func env[T kernel.Float](b *builder) kernel.Env[T] {
+	if g, ok := any(b.gemm).(*gemm.Gemm[T]); ok {
+		return kernel.Env[T]{Pool: b.pool, Gemm: g}
+	}
+	return kernel.Env[T]{Pool: b.pool, Gemm: any(b.gemm64).(*gemm.Gemm[T])}
+}
 
 // shareScratch gives all kernels of the program one working memory: they run one after the other.
 func (b *builder) shareScratch() {
 	size := 0
 	for _, s := range b.scratch {
-		size = max(size, s.Workspace())
+		size = max(size, s.bytes)
 	}
-	mem := alignedFloats(size)
+	mem := alignedBytes(size)
 	for _, s := range b.scratch {
-		s.SetScratch(mem)
+		s.set(mem)
 	}
 }
 
 // needs registers a kernel for the shared working memory.
-func needs[K scratcher](b *builder, k K) K {
-	b.scratch = append(b.scratch, k)
-	return k
+func needs[T kernel.Float](b *builder, k scratcher[T]) {
+	n := k.Workspace()
+	b.scratch = append(b.scratch, scratch{n * int(unsafe.Sizeof(*new(T))), func(mem []byte) {
+		k.SetScratch(unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), n))
+	}})
 }
 
 // operands are the value IDs of a step: its results first, then its inputs, as kernels take them.

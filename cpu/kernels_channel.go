@@ -6,76 +6,78 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-func init() {
-	register(map[string]prepare{
-		"BiasAdd":                     buildBiasAdd,
-		"BiasGrad":                    buildBiasGrad,
-		"ChannelAffine":               buildChannelAffine,
-		"BatchStats":                  buildBatchStats,
-		"BatchNorm":                   buildBatchNorm,
-		"BatchNormInference":          buildBatchNorm,
-		"FusedBatchNorm":              buildBatchNorm,
-		"BatchNormSums":               buildBatchNormSums,
-		"BatchNormGradScale":          buildBatchNormGradScale,
-		"BatchNormGradInput":          buildBatchNormGradInput,
-		"FusedBatchNormGradInput":     buildBatchNormGradInput,
-		"BatchNormInferenceGradInput": buildBatchNormInferenceGradInput,
-	})
+func init() { registerFloats(channelKernels[float32](), channelKernels[float64]()) }
+
+func channelKernels[T kernel.Float]() map[string]prepare {
+	return map[string]prepare{
+		"BiasAdd":                     buildBiasAdd[T],
+		"BiasGrad":                    buildBiasGrad[T],
+		"ChannelAffine":               buildChannelAffine[T],
+		"BatchStats":                  buildBatchStats[T],
+		"BatchNorm":                   buildBatchNorm[T],
+		"BatchNormInference":          buildBatchNorm[T],
+		"FusedBatchNorm":              buildBatchNorm[T],
+		"BatchNormSums":               buildBatchNormSums[T],
+		"BatchNormGradScale":          buildBatchNormGradScale[T],
+		"BatchNormGradInput":          buildBatchNormGradInput[T],
+		"FusedBatchNormGradInput":     buildBatchNormGradInput[T],
+		"BatchNormInferenceGradInput": buildBatchNormInferenceGradInput[T],
+	}
 }
 
-func buildBiasAdd(b *builder, s *graph.Step) (step, error) {
+func buildBiasAdd[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	c, err := channels(s, s.Instr.(*op.BiasAdd).Axis)
 	if err != nil {
 		return nil, err
 	}
-	return binary(s)(kernel.NewBiasAdd(b.pool, c))
+	return binary[T](s)(kernel.NewBiasAdd[T](b.pool, c))
 }
 
-func buildChannelAffine(b *builder, s *graph.Step) (step, error) {
+func buildChannelAffine[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*op.ChannelAffine)
 	c, err := channels(s, o.Axis)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewChannelAffine(b.pool, c, o.Scale, o.Shift)
+	k, err := kernel.NewChannelAffine[T](b.pool, c, o.Scale, o.Shift)
 	y, x := s.Out[0].ID, s.In[0].ID
 	return func(m *memory) error {
-		k.Run(m.f32[y], m.f32[x], nil)
+		k.Run(floats[T](m)[y], floats[T](m)[x], nil)
 		return nil
 	}, err
 }
 
-func buildBiasGrad(b *builder, s *graph.Step) (step, error) {
+func buildBiasGrad[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	c, err := channels(s, s.Instr.(*op.BiasGrad).Axis)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewBiasGrad(b.pool, c)
+	k, err := kernel.NewBiasGrad[T](b.pool, c)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
-	return unary(s)(k, nil)
+	needs[T](b, k)
+	return unary[T](s)(k, nil)
 }
 
-func buildBatchStats(b *builder, s *graph.Step) (step, error) {
+func buildBatchStats[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	c, err := channels(s, s.Instr.(*graph.BatchStats).Axis)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewBatchStats(b.pool, c)
+	k, err := kernel.NewBatchStats[T](b.pool, c)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	mean, variance, x := s.Out[0].ID, s.Out[1].ID, s.In[0].ID
 	return func(m *memory) error {
-		k.Run(m.f32[mean], m.f32[variance], m.f32[x])
+		k.Run(floats[T](m)[mean], floats[T](m)[variance], floats[T](m)[x])
 		return nil
 	}, nil
 }
 
-func buildBatchNorm(b *builder, s *graph.Step) (step, error) {
+func buildBatchNorm[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	var f graph.FusedBatchNorm
 	switch o := s.Instr.(type) {
 	case *op.BatchNorm:
@@ -89,66 +91,66 @@ func buildBatchNorm(b *builder, s *graph.Step) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewBatchNorm(b.pool, c, f.Epsilon, f.ReLU)
+	k, err := kernel.NewBatchNorm[T](b.pool, c, f.Epsilon, f.ReLU)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	y, in := s.Out[0].ID, idsOf(s.In)
 	return func(m *memory) error {
-		var residual []float32
+		var residual []T
 		if f.Add {
-			residual = m.f32[in[5]]
+			residual = floats[T](m)[in[5]]
 		}
-		k.Run(m.f32[y], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]], m.f32[in[4]], residual)
+		k.Run(floats[T](m)[y], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]], floats[T](m)[in[4]], residual)
 		return nil
 	}, nil
 }
 
-func buildBatchNormSums(b *builder, s *graph.Step) (step, error) {
+func buildBatchNormSums[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	f := s.Instr.(*graph.BatchNormSums)
 	c, err := channels(s, f.Axis)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewBatchNormSums(b.pool, c, f.Epsilon)
+	k, err := kernel.NewBatchNormSums[T](b.pool, c, f.Epsilon)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	dgamma, dbeta, in := s.Out[0].ID, s.Out[1].ID, idsOf(s.In)
 	return func(m *memory) error {
-		var y []float32
+		var y []T
 		if f.ReLU {
-			y = m.f32[in[4]]
+			y = floats[T](m)[in[4]]
 		}
-		k.Run(m.f32[dgamma], m.f32[dbeta], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]], y)
+		k.Run(floats[T](m)[dgamma], floats[T](m)[dbeta], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]], y)
 		return nil
 	}, nil
 }
 
 // buildBatchNormGradScale is for a dgamma alone: where two batch norms are added, they share one dbeta, which the other
 // one's BatchNormSums computes. The kernel's second result is dropped.
-func buildBatchNormGradScale(b *builder, s *graph.Step) (step, error) {
+func buildBatchNormGradScale[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*op.BatchNormGradScale)
 	c, err := channels(s, o.Axis)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewBatchNormSums(b.pool, c, o.Epsilon)
+	k, err := kernel.NewBatchNormSums[T](b.pool, c, o.Epsilon)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
-	dropped := make([]float32, c.C)
+	needs[T](b, k)
+	dropped := make([]T, c.C)
 	dgamma, in := s.Out[0].ID, idsOf(s.In)
 	return func(m *memory) error {
-		k.Run(m.f32[dgamma], dropped, m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]], nil)
+		k.Run(floats[T](m)[dgamma], dropped, floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]], nil)
 		return nil
 	}, nil
 }
 
-func buildBatchNormGradInput(b *builder, s *graph.Step) (step, error) {
+func buildBatchNormGradInput[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	var o *op.BatchNormGradInput
 	masked := false
 	switch i := s.Instr.(type) {
@@ -161,37 +163,37 @@ func buildBatchNormGradInput(b *builder, s *graph.Step) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewBatchNormGradInput(b.pool, c, o.Epsilon)
+	k, err := kernel.NewBatchNormGradInput[T](b.pool, c, o.Epsilon)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	dx, in := s.Out[0].ID, idsOf(s.In)
 	return func(m *memory) error {
-		var y []float32
+		var y []T
 		if masked {
-			y = m.f32[in[7]]
+			y = floats[T](m)[in[7]]
 		}
-		k.Run(m.f32[dx], nil, m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]], m.f32[in[4]], m.f32[in[5]], m.f32[in[6]], y)
+		k.Run(floats[T](m)[dx], nil, floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]], floats[T](m)[in[4]], floats[T](m)[in[5]], floats[T](m)[in[6]], y)
 		return nil
 	}, nil
 }
 
 // buildBatchNormInferenceGradInput takes gamma, variance, dy: the other operands of the kernel are for training.
-func buildBatchNormInferenceGradInput(b *builder, s *graph.Step) (step, error) {
+func buildBatchNormInferenceGradInput[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*op.BatchNormInferenceGradInput)
 	c, err := kernel.ChannelsOf(s.Out[0].Shape, o.Axis)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewBatchNormInferenceGradInput(b.pool, c, o.Epsilon)
+	k, err := kernel.NewBatchNormInferenceGradInput[T](b.pool, c, o.Epsilon)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	dx, in := s.Out[0].ID, idsOf(s.In)
 	return func(m *memory) error {
-		k.Run(m.f32[dx], nil, nil, m.f32[in[0]], nil, m.f32[in[1]], m.f32[in[2]], nil, nil, nil)
+		k.Run(floats[T](m)[dx], nil, nil, floats[T](m)[in[0]], nil, floats[T](m)[in[1]], floats[T](m)[in[2]], nil, nil, nil)
 		return nil
 	}, nil
 }

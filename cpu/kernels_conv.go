@@ -6,16 +6,18 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-func init() {
-	register(map[string]prepare{
-		"Conv2D":               buildConv2D,
-		"FusedConv2D":          buildConv2D,
-		"Conv2DBackwardInput":  buildConv2DBackwardInput,
-		"Conv2DBackwardFilter": buildConv2DBackwardFilter,
-	})
+func init() { registerFloats(convKernels[float32](), convKernels[float64]()) }
+
+func convKernels[T kernel.Float]() map[string]prepare {
+	return map[string]prepare{
+		"Conv2D":               buildConv2D[T],
+		"FusedConv2D":          buildConv2D[T],
+		"Conv2DBackwardInput":  buildConv2DBackwardInput[T],
+		"Conv2DBackwardFilter": buildConv2DBackwardFilter[T],
+	}
 }
 
-func buildConv2D(b *builder, s *graph.Step) (step, error) {
+func buildConv2D[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	var conv *op.Conv2D
 	var o kernel.ConvOptions
 	switch i := s.Instr.(type) {
@@ -28,60 +30,60 @@ func buildConv2D(b *builder, s *graph.Step) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewConv2D(b.env(), g, o)
+	k, err := kernel.NewConv2D[T](env[T](b), g, o)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	out, in := operands(s)
 	y, x, w := out[0], in[0], in[1]
 	if !o.Bias {
 		return func(m *memory) error {
-			k.Run(m.f32[y], m.f32[x], m.f32[w], nil)
+			k.Run(floats[T](m)[y], floats[T](m)[x], floats[T](m)[w], nil)
 			return nil
 		}, nil
 	}
 	bias := in[2]
 	return func(m *memory) error {
-		k.Run(m.f32[y], m.f32[x], m.f32[w], m.f32[bias])
+		k.Run(floats[T](m)[y], floats[T](m)[x], floats[T](m)[w], floats[T](m)[bias])
 		return nil
 	}, nil
 }
 
-func buildConv2DBackwardInput(b *builder, s *graph.Step) (step, error) {
+func buildConv2DBackwardInput[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*op.Conv2DBackwardInput)
 	g, err := o.Geometry(o.InputShape, s.In[1].Shape)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewConv2DBackwardInput(b.env(), g)
+	k, err := kernel.NewConv2DBackwardInput[T](env[T](b), g)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	out, in := operands(s)
 	dx, dy, w := out[0], in[0], in[1]
 	return func(m *memory) error {
-		k.Run(m.f32[dx], m.f32[dy], m.f32[w])
+		k.Run(floats[T](m)[dx], floats[T](m)[dy], floats[T](m)[w])
 		return nil
 	}, nil
 }
 
-func buildConv2DBackwardFilter(b *builder, s *graph.Step) (step, error) {
+func buildConv2DBackwardFilter[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*op.Conv2DBackwardFilter)
 	g, err := o.Geometry(s.In[0].Shape, o.FilterShape)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewConv2DBackwardFilter(b.env(), g)
+	k, err := kernel.NewConv2DBackwardFilter[T](env[T](b), g)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	out, in := operands(s)
 	dw, x, dy := out[0], in[0], in[1]
 	return func(m *memory) error {
-		k.Run(m.f32[dw], m.f32[x], m.f32[dy])
+		k.Run(floats[T](m)[dw], floats[T](m)[x], floats[T](m)[dy])
 		return nil
 	}, nil
 }

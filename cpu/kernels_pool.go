@@ -7,21 +7,23 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-func init() {
-	register(map[string]prepare{
+func init() { registerFloats(poolKernels[float32](), poolKernels[float64]()) }
+
+func poolKernels[T kernel.Float]() map[string]prepare {
+	return map[string]prepare{
 		"MaxPool2D": func(b *builder, s *graph.Step) (step, error) {
 			g, err := s.Instr.(*op.MaxPool2D).Geometry(s.In[0].Shape)
 			if err != nil {
 				return nil, err
 			}
-			return unaryNeeds(b, s)(kernel.NewMaxPool2D(b.pool, g))
+			return unaryNeeds[T](b, s)(kernel.NewMaxPool2D[T](b.pool, g))
 		},
 		"AvgPool2D": func(b *builder, s *graph.Step) (step, error) {
 			g, err := s.Instr.(*op.AvgPool2D).Geometry(s.In[0].Shape)
 			if err != nil {
 				return nil, err
 			}
-			return unaryNeeds(b, s)(kernel.NewAvgPool2D(b.pool, g))
+			return unaryNeeds[T](b, s)(kernel.NewAvgPool2D[T](b.pool, g))
 		},
 		"AvgPool2DGrad": func(b *builder, s *graph.Step) (step, error) {
 			o := s.Instr.(*op.AvgPool2DGrad)
@@ -29,47 +31,47 @@ func init() {
 			if err != nil {
 				return nil, err
 			}
-			return unaryNeeds(b, s)(kernel.NewAvgPool2DGrad(b.pool, g))
+			return unaryNeeds[T](b, s)(kernel.NewAvgPool2DGrad[T](b.pool, g))
 		},
 		"GlobalAvgPool2D": func(b *builder, s *graph.Step) (step, error) {
 			f := s.Instr.(*op.GlobalAvgPool2D).Format
 			n, pixels, c := imageOf(s.In[0], f)
-			return unary(s)(kernel.NewGlobalAvgPool2D(b.pool, f, n, pixels, c))
+			return unary[T](s)(kernel.NewGlobalAvgPool2D[T](b.pool, f, n, pixels, c))
 		},
 		"GlobalAvgPool2DGrad": func(b *builder, s *graph.Step) (step, error) {
 			f := s.Instr.(*op.GlobalAvgPool2DGrad).Format
 			n, pixels, c := imageOf(s.Out[0], f)
-			return unary(s)(kernel.NewGlobalAvgPool2DGrad(b.pool, f, n, pixels, c))
+			return unary[T](s)(kernel.NewGlobalAvgPool2DGrad[T](b.pool, f, n, pixels, c))
 		},
 		"ZeroPad2D": func(b *builder, s *graph.Step) (step, error) {
 			o := s.Instr.(*op.ZeroPad2D)
 			d := s.In[0].Shape
 			h, w, c := o.Format.Axes()
-			return unary(s)(kernel.NewZeroPad2D(b.pool, o.Format, d[0], d[h], d[w], d[c], o.Top, o.Bottom, o.Left, o.Right))
+			return unary[T](s)(kernel.NewZeroPad2D[T](b.pool, o.Format, d[0], d[h], d[w], d[c], o.Top, o.Bottom, o.Left, o.Right))
 		},
 		"Crop2D": func(b *builder, s *graph.Step) (step, error) {
 			o := s.Instr.(*op.Crop2D)
 			d := s.Out[0].Shape
 			h, w, c := o.Format.Axes()
-			return unary(s)(kernel.NewCrop2D(b.pool, o.Format, d[0], d[h], d[w], d[c], o.Top, o.Bottom, o.Left, o.Right))
+			return unary[T](s)(kernel.NewCrop2D[T](b.pool, o.Format, d[0], d[h], d[w], d[c], o.Top, o.Bottom, o.Left, o.Right))
 		},
-		"MaxPool2DGrad": buildMaxPool2DGrad,
-	})
+		"MaxPool2DGrad": buildMaxPool2DGrad[T],
+	}
 }
 
-func buildMaxPool2DGrad(b *builder, s *graph.Step) (step, error) {
+func buildMaxPool2DGrad[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	g, err := s.Instr.(*op.MaxPool2DGrad).Geometry(s.In[0].Shape)
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewMaxPool2DGrad(b.pool, g)
+	k, err := kernel.NewMaxPool2DGrad[T](b.pool, g)
 	if err != nil {
 		return nil, err
 	}
-	needs(b, k)
+	needs[T](b, k)
 	dx, x, y, dy := s.Out[0].ID, s.In[0].ID, s.In[1].ID, s.In[2].ID
 	return func(m *memory) error {
-		k.Run(m.f32[dx], m.f32[x], m.f32[y], m.f32[dy])
+		k.Run(floats[T](m)[dx], floats[T](m)[x], floats[T](m)[y], floats[T](m)[dy])
 		return nil
 	}, nil
 }
@@ -81,18 +83,18 @@ func imageOf(v *graph.Value, f shape.Layout) (n, pixels, channels int) {
 }
 
 // unaryNeeds is unary for kernels that need scratch.
-func unaryNeeds(b *builder, s *graph.Step) func(k interface {
-	unaryKernel
-	scratcher
+func unaryNeeds[T kernel.Float](b *builder, s *graph.Step) func(k interface {
+	unaryKernel[T]
+	scratcher[T]
 }, err error) (step, error) {
 	return func(k interface {
-		unaryKernel
-		scratcher
+		unaryKernel[T]
+		scratcher[T]
 	}, err error) (step, error) {
 		if err != nil {
 			return nil, err
 		}
-		needs(b, k)
-		return unary(s)(k, nil)
+		needs[T](b, k)
+		return unary[T](s)(k, nil)
 	}
 }

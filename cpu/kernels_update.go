@@ -8,61 +8,63 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-func init() {
-	register(map[string]prepare{
+func init() { registerFloats(updateKernels[float32](), updateKernels[float64]()) }
+
+func updateKernels[T kernel.Float]() map[string]prepare {
+	return map[string]prepare{
 		"MovingAverage": func(b *builder, s *graph.Step) (step, error) {
 			o := s.Instr.(*op.MovingAverage)
-			return binary(s)(kernel.NewCombine(b.pool, s.Out[0].Len(), o.Momentum, (1-o.Momentum)*o.Factor))
+			return binary[T](s)(kernel.NewCombine[T](b.pool, s.Out[0].Len(), o.Momentum, (1-o.Momentum)*o.Factor))
 		},
 		"WeightDecay": func(b *builder, s *graph.Step) (step, error) {
-			return binary(s)(kernel.NewCombine(b.pool, s.Out[0].Len(), 1, s.Instr.(*op.WeightDecay).Rate))
+			return binary[T](s)(kernel.NewCombine[T](b.pool, s.Out[0].Len(), 1, s.Instr.(*op.WeightDecay).Rate))
 		},
 		"AdamMean": func(b *builder, s *graph.Step) (step, error) {
 			beta := s.Instr.(*op.AdamMean).Beta
-			return binary(s)(kernel.NewCombine(b.pool, s.Out[0].Len(), beta, 1-beta))
+			return binary[T](s)(kernel.NewCombine[T](b.pool, s.Out[0].Len(), beta, 1-beta))
 		},
 		"AdamSquare": func(b *builder, s *graph.Step) (step, error) {
 			beta := s.Instr.(*op.AdamSquare).Beta
-			return binary(s)(kernel.NewCombineSquare(b.pool, s.Out[0].Len(), beta, 1-beta))
+			return binary[T](s)(kernel.NewCombineSquare[T](b.pool, s.Out[0].Len(), beta, 1-beta))
 		},
-		"Descend":        buildDescend,
-		"Momentum":       buildMomentum,
-		"Nesterov":       buildNesterov,
-		"AdamStep":       buildAdamStep,
-		"MomentumUpdate": buildMomentumUpdate,
-		"AdamUpdate":     buildAdamUpdate,
-	})
+		"Descend":        buildDescend[T],
+		"Momentum":       buildMomentum[T],
+		"Nesterov":       buildNesterov[T],
+		"AdamStep":       buildAdamStep[T],
+		"MomentumUpdate": buildMomentumUpdate[T],
+		"AdamUpdate":     buildAdamUpdate[T],
+	}
 }
 
-func buildDescend(b *builder, s *graph.Step) (step, error) {
-	k, err := kernel.NewAddScaled(b.pool, s.Out[0].Len(), -1)
-	return scalarTimes(k, s.Out[0].ID, s.In[0].ID, s.In[1].ID, s.In[2].ID), err
+func buildDescend[T kernel.Float](b *builder, s *graph.Step) (step, error) {
+	k, err := kernel.NewAddScaled[T](b.pool, s.Out[0].Len(), -1)
+	return scalarTimes[T](k, s.Out[0].ID, s.In[0].ID, s.In[1].ID, s.In[2].ID), err
 }
 
-func buildMomentum(b *builder, s *graph.Step) (step, error) {
-	k, err := kernel.NewMomentumStep(b.pool, s.Out[0].Len(), s.Instr.(*op.Momentum).Momentum)
+func buildMomentum[T kernel.Float](b *builder, s *graph.Step) (step, error) {
+	k, err := kernel.NewMomentumStep[T](b.pool, s.Out[0].Len(), s.Instr.(*op.Momentum).Momentum)
 	y, v, g, lr := s.Out[0].ID, s.In[0].ID, s.In[1].ID, s.In[2].ID
 	return func(m *memory) error {
-		k.Run(m.f32[y], nil, m.f32[v], m.f32[g], m.f32[lr][0])
+		k.Run(floats[T](m)[y], nil, floats[T](m)[v], floats[T](m)[g], floats[T](m)[lr][0])
 		return nil
 	}, err
 }
 
-func buildNesterov(b *builder, s *graph.Step) (step, error) {
-	k, err := kernel.NewMomentumStep(b.pool, s.Out[0].Len(), s.Instr.(*op.Nesterov).Momentum)
+func buildNesterov[T kernel.Float](b *builder, s *graph.Step) (step, error) {
+	k, err := kernel.NewMomentumStep[T](b.pool, s.Out[0].Len(), s.Instr.(*op.Nesterov).Momentum)
 	y, in := s.Out[0].ID, idsOf(s.In)
 	return func(m *memory) error {
-		k.Run(m.f32[y], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]][0])
+		k.Run(floats[T](m)[y], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]][0])
 		return nil
 	}, err
 }
 
-func buildMomentumUpdate(b *builder, s *graph.Step) (step, error) {
+func buildMomentumUpdate[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	f := s.Instr.(*graph.MomentumUpdate)
-	k, err := kernel.NewMomentumUpdate(b.pool, s.Out[0].Len(), f.Momentum, f.WeightDecay, f.Nesterov)
+	k, err := kernel.NewMomentumUpdate[T](b.pool, s.Out[0].Len(), f.Momentum, f.WeightDecay, f.Nesterov)
 	out, in := operands(s)
 	return func(m *memory) error {
-		k.Run(m.f32[out[0]], m.f32[out[1]], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]][0])
+		k.Run(floats[T](m)[out[0]], floats[T](m)[out[1]], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]][0])
 		return nil
 	}, err
 }
@@ -77,31 +79,31 @@ func (m *memory) stepNumber(id int) (int, error) {
 	return t, nil
 }
 
-func buildAdamStep(b *builder, s *graph.Step) (step, error) {
+func buildAdamStep[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*op.AdamStep)
-	k, err := kernel.NewAdamStep(b.pool, s.Out[0].Len(), o.Beta1, o.Beta2, o.Epsilon)
+	k, err := kernel.NewAdamStep[T](b.pool, s.Out[0].Len(), o.Beta1, o.Beta2, o.Epsilon)
 	y, in := s.Out[0].ID, idsOf(s.In)
 	return func(m *memory) error {
 		t, err := m.stepNumber(in[4])
 		if err != nil {
 			return err
 		}
-		k.Run(m.f32[y], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]][0], t)
+		k.Run(floats[T](m)[y], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]][0], t)
 		return nil
 	}, err
 }
 
-func buildAdamUpdate(b *builder, s *graph.Step) (step, error) {
+func buildAdamUpdate[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	f := s.Instr.(*graph.AdamUpdate)
-	k, err := kernel.NewAdamUpdate(b.pool, s.Out[0].Len(), f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
+	k, err := kernel.NewAdamUpdate[T](b.pool, s.Out[0].Len(), f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
 	out, in := operands(s)
 	return func(m *memory) error {
 		t, err := m.stepNumber(in[5])
 		if err != nil {
 			return err
 		}
-		k.Run(m.f32[out[0]], m.f32[out[1]], m.f32[out[2]], m.f32[in[0]], m.f32[in[1]], m.f32[in[2]], m.f32[in[3]],
-			m.f32[in[4]][0], t)
+		k.Run(floats[T](m)[out[0]], floats[T](m)[out[1]], floats[T](m)[out[2]], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]],
+			floats[T](m)[in[4]][0], t)
 		return nil
 	}, err
 }

@@ -104,11 +104,5 @@ func (m *memory) bind(v *graph.Value, a op.Array) error {
 	return nil
 }
 
-// alignedFloats returns n zeroed elements that start at a cache line.
-func alignedFloats(n int) []float32 {
-	b := alignedBytes(4 * n)
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
-}
-
 // count returns an integer scalar, such as the number of the step.
 func (m *memory) count(id int) int { return m.arrays[id].Data.([]int)[0] }

@@ -43,7 +43,7 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 		return nil, err
 	}
 	prog := &program{engine: e, plan: p, mem: mem, steps: make([]step, len(p.Steps)), unmet: map[*graph.Value]bool{}}
-	b := &builder{pool: e.pool, gemm: e.gemm}
+	b := &builder{pool: e.pool, gemm: e.gemm, gemm64: e.gemm64}
 	for i, s := range p.Steps {
 		if prog.steps[i], err = b.step(s); err != nil {
 			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}

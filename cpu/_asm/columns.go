@@ -24,27 +24,27 @@ func (s *simd) columns() {
 	s.column(columnSum{
 		name: "colSum", doc: "adds Σ x over the rows to sum",
 		rowArrays: []string{"x"}, sums: []string{"sum"},
-		body: func(x, _, sums []reg.VecVirtual) { s.VADDPS(x[0], sums[0], sums[0]) },
+		body: func(x, _, sums []reg.VecVirtual) { s.VADD(x[0], sums[0], sums[0]) },
 	})
 	s.column(columnSum{
 		name: "colMoments", doc: "adds Σ (x-shift) to sum and Σ (x-shift)² to sq",
 		rowArrays: []string{"x"}, perC: []string{"shift"}, sums: []string{"sum", "sq"},
 		body: func(x, c, sums []reg.VecVirtual) {
-			s.VSUBPS(c[0], x[0], x[0])
-			s.VADDPS(x[0], sums[0], sums[0])
-			s.VFMADD231PS(x[0], x[0], sums[1])
+			s.VSUB(c[0], x[0], x[0])
+			s.VADD(x[0], sums[0], sums[0])
+			s.VFMADD231(x[0], x[0], sums[1])
 		},
 	})
 	s.column(columnSum{
 		name: "colNormGrad", doc: "adds Σ dy to sum and Σ dy·(x-mean)·rstd to dot",
 		rowArrays: []string{"dy", "x"}, perC: []string{"mean"}, sums: []string{"sum", "dot"}, late: []string{"rstd"},
 		body: func(x, c, sums []reg.VecVirtual) {
-			s.VADDPS(x[0], sums[0], sums[0])
-			s.VSUBPS(c[0], x[1], x[1])
-			s.VFMADD231PS(x[0], x[1], sums[1])
+			s.VADD(x[0], sums[0], sums[0])
+			s.VSUB(c[0], x[1], x[1])
+			s.VFMADD231(x[0], x[1], sums[1])
 		},
 		finish: func(load func(string) reg.VecVirtual, sums []reg.VecVirtual) {
-			s.VMULPS(load("rstd"), sums[1], sums[1])
+			s.VMUL(load("rstd"), sums[1], sums[1])
 		},
 	})
 }
@@ -95,7 +95,7 @@ func (s *simd) columnBlock(f columnSum, base map[string]reg.GPVirtual, i, stride
 	s.MOVQ(i, off)
 	sums := make([][]reg.VecVirtual, vectors)
 	perC := make([][]reg.VecVirtual, vectors)
-	here := func(v int) place { return place{i, 4 * s.lanes * v, masked} }
+	here := func(v int) place { return place{i, s.size * s.lanes * v, masked, s.size} }
 	for v := range vectors {
 		for range f.sums {
 			sums[v] = append(sums[v], s.zero())
@@ -108,7 +108,7 @@ func (s *simd) columnBlock(f columnSum, base map[string]reg.GPVirtual, i, stride
 	for v := range vectors {
 		var x []reg.VecVirtual
 		for _, name := range f.rowArrays {
-			x = append(x, s.load(place{off, 4 * s.lanes * v, masked}.of(base[name]), masked))
+			x = append(x, s.load(place{off, s.size * s.lanes * v, masked, s.size}.of(base[name]), masked))
 		}
 		f.body(x, perC[v], sums[v])
 	}
@@ -121,7 +121,7 @@ func (s *simd) columnBlock(f columnSum, base map[string]reg.GPVirtual, i, stride
 		}
 		for n, name := range f.sums {
 			m := here(v).of(base[name])
-			s.VADDPS(s.load(m, masked), sums[v][n], sums[v][n])
+			s.VADD(s.load(m, masked), sums[v][n], sums[v][n])
 			s.store(sums[v][n], m, masked)
 		}
 	}

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Byte offsets in gemm's tile struct; a test there compares them.
+// Byte offsets in gemm's tile struct; a test there compares them. Beta follows
+// alpha, an element later.
 const (
 	tileA     = 0
 	tileRS    = 8
@@ -19,13 +19,10 @@ const (
 	tileBias  = 64
 	tileMask  = 72
 	tileLanes = 80
-	tileAlpha = 88
-	tileBeta  = 92
-	tileReLU  = 96
-	tilePF    = 112
-	tilePFRun = 120
-
-	one = 0x3f800000 // float32(1)
+	tilePF    = 88
+	tilePFRun = 96
+	tileReLU  = 104
+	tileAlpha = 120
 )
 
 // layout is the order of A's elements in memory.
@@ -44,6 +41,7 @@ const unroll = 2
 // tileRegs are the general registers of a micro-kernel.
 type tileRegs struct {
 	layout
+	size                  int           // bytes of an element
 	t, stride, b, ldb, kc reg.GPVirtual // stride: of A, in the direction that is not contiguous
 	a                     []reg.GPVirtual
 	pf, pfRow, n          reg.GPVirtual // prefetch address, start of its row, turns left on this row
@@ -53,7 +51,7 @@ func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base
 
 // loadTile emits the prologue: pointers and strides. By rows, one base in three
 // rows of A and an index register give every row an address.
-func loadTile(ctx *build.Context, l layout, height int) *tileRegs {
+func loadTile(ctx float, l layout, height int) *tileRegs {
 	gp := func(disp int, t reg.Register) reg.GPVirtual {
 		r := ctx.GP64()
 		ctx.MOVQ(at(t, disp), r)
@@ -61,7 +59,7 @@ func loadTile(ctx *build.Context, l layout, height int) *tileRegs {
 	}
 	t := ctx.GP64()
 	ctx.Load(ctx.Param("t"), t)
-	r := &tileRegs{layout: l, t: t, b: gp(tileB, t), ldb: gp(tileLDB, t), kc: gp(tileKC, t)}
+	r := &tileRegs{layout: l, size: ctx.size, t: t, b: gp(tileB, t), ldb: gp(tileLDB, t), kc: gp(tileKC, t)}
 	r.a = append(r.a, gp(tileA, t))
 	if l == byDepth {
 		r.stride = gp(tileKS, t)
@@ -80,13 +78,13 @@ func loadTile(ctx *build.Context, l layout, height int) *tileRegs {
 // rowA is the address of A's element in a row, u after the current k.
 func (r *tileRegs) rowA(row, u int) operand.Mem {
 	if r.layout == byDepth {
-		m := at(r.a[0], 4*row)
+		m := at(r.a[0], r.size*row)
 		if u > 0 {
 			m.Index, m.Scale = r.stride, uint8(u)
 		}
 		return m
 	}
-	m := at(r.a[row/3], 4*u)
+	m := at(r.a[row/3], r.size*u)
 	if row%3 > 0 {
 		m.Index, m.Scale = r.stride, uint8(row%3)
 	}
@@ -103,10 +101,10 @@ func (r *tileRegs) rowB(u, disp int) operand.Mem {
 }
 
 // step moves on by 1 or 2 k.
-func (r *tileRegs) step(ctx *build.Context, k int) {
+func (r *tileRegs) step(ctx float, k int) {
 	if r.layout == byRows {
 		for _, p := range r.a {
-			ctx.ADDQ(operand.U8(4*k), p)
+			ctx.ADDQ(operand.U8(r.size*k), p)
 		}
 	} else if k == 2 {
 		ctx.LEAQ(operand.Mem{Base: r.a[0], Index: r.stride, Scale: 2}, r.a[0])
@@ -122,7 +120,7 @@ func (r *tileRegs) step(ctx *build.Context, k int) {
 
 // kernel is what differs between the instruction sets.
 type kernel struct {
-	ctx    *build.Context
+	ctx    float
 	height int
 	acc    [][]reg.VecVirtual // [row][vector]
 	vec    func() reg.VecVirtual
@@ -165,9 +163,12 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 		body(u)
 	}
 	if r.layout == byRows {
-		ctx.PREFETCHT1(at(r.pf, 0))
-		ctx.PREFETCHT1(at(r.pf, 64))
-		ctx.SUBQ(operand.I8(-128), r.pf)
+		// Two lines of float32, three of float64: 12 rows of A in the turns of one.
+		ahead := 64 * (1 + r.size/4)
+		for line := 0; line < ahead; line += 64 {
+			ctx.PREFETCHT1(at(r.pf, line))
+		}
+		ctx.ADDQ(operand.U32(ahead), r.pf)
 	}
 	r.step(ctx, unroll)
 	if r.layout == byRows {
@@ -186,23 +187,24 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	ctx.Label("done")
 
 	k.masks()
-	ctx.CMPL(at(r.t, tileAlpha), operand.U32(one))
+	ctx.compareWithOne(at(r.t, tileAlpha))
 	ctx.JE(operand.LabelRef("scaled"))
 	f := k.vec()
-	ctx.VBROADCASTSS(at(r.t, tileAlpha), f)
-	k.each(func(_, _ int, acc reg.Register) { ctx.VMULPS(acc, f, acc) })
+	ctx.VBROADCAST(at(r.t, tileAlpha), f)
+	k.each(func(_, _ int, acc reg.Register) { ctx.VMUL(acc, f, acc) })
 	ctx.Label("scaled")
 
 	ldc := ctx.GP64()
 	ctx.MOVQ(at(r.t, tileLDC), ldc)
-	ctx.CMPL(at(r.t, tileBeta), operand.U8(0))
+	beta := at(r.t, tileAlpha+r.size)
+	ctx.compareWithZero(beta)
 	ctx.JE(operand.LabelRef("added"))
-	ctx.VBROADCASTSS(at(r.t, tileBeta), f)
+	ctx.VBROADCAST(beta, f)
 	c := k.walk(r, ldc)
 	old := k.vec()
 	k.each(func(row, v int, acc reg.Register) {
 		k.load(c(row, v), v, old)
-		ctx.VFMADD231PS(old, f, acc)
+		ctx.VFMADD231(old, f, acc)
 	})
 	ctx.Label("added")
 
@@ -213,7 +215,7 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	for v := range k.acc[0] {
 		k.load(at(bias, v*k.lane), v, old)
 		for _, row := range k.acc {
-			ctx.VADDPS(old, row[v], row[v])
+			ctx.VADD(old, row[v], row[v])
 		}
 	}
 	ctx.Label("biased")
@@ -222,7 +224,7 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	ctx.JE(operand.LabelRef("store"))
 	ctx.VXORPS(f, f, f)
 	// MAXPS returns its second source when either is NaN: that one is the sum.
-	k.each(func(_, _ int, acc reg.Register) { ctx.VMAXPS(acc, f, acc) })
+	k.each(func(_, _ int, acc reg.Register) { ctx.VMAX(acc, f, acc) })
 	ctx.Label("store")
 	c = k.walk(r, ldc)
 	k.each(func(row, v int, acc reg.Register) { k.store(acc, v, c(row, v)) })

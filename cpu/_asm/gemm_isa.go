@@ -3,19 +3,18 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// gemmAVX512 emits tiles of 1…12 rows and one or two vectors of 16, where C is
+// gemmAVX512 emits tiles of 1…12 rows and one or two vectors of 64 bytes, where C is
 // masked. The loads of B are not: a masked load costs an FMA's slot.
-func gemmAVX512(ctx *build.Context) {
-	peak(ctx, "peakAVX512", ctx.ZMM)
+func gemmAVX512(ctx float) {
+	peak(ctx, "AVX512", ctx.ZMM)
 	for vectors := 1; vectors <= 2; vectors++ {
 		for _, l := range []layout{byRows, byDepth} {
 			for height := 1; height <= 12; height++ {
-				r := begin(ctx, "AVX512", l, height, 16*vectors)
+				r := begin(ctx, "AVX512", l, height, 64/ctx.size*vectors)
 				k := &kernel{ctx: ctx, height: height, lane: 64, vec: ctx.ZMM}
 				k.accumulators(vectors)
 				b := []reg.VecVirtual{k.vec(), k.vec()}
@@ -25,23 +24,23 @@ func gemmAVX512(ctx *build.Context) {
 					mask := ctx.GP64()
 					ctx.MOVQ(at(r.t, tileMask), mask)
 					ctx.KMOVW(mask.As32(), masks[0])
-					ctx.SHRQ(operand.U8(16), mask)
+					ctx.SHRQ(operand.U8(64/ctx.size), mask)
 					ctx.KMOVW(mask.As32(), masks[1])
 				}
-				k.load = func(m operand.Mem, v int, dst reg.Register) { ctx.VMOVUPS_Z(m, masks[v], dst) }
-				k.store = func(src reg.Register, v int, m operand.Mem) { ctx.VMOVUPS(src, masks[v], m) }
+				k.load = func(m operand.Mem, v int, dst reg.Register) { ctx.VMOVUZ(m, masks[v], dst) }
+				k.store = func(src reg.Register, v int, m operand.Mem) { ctx.VMOVU(src, masks[v], m) }
 				k.emit(r, func(u int) {
 					for v := range vectors {
 						ctx.VMOVUPS(r.rowB(u, v*64), b[v])
 					}
 					for row := range height {
 						if vectors == 1 {
-							ctx.VFMADD231PS_BCST(r.rowA(row, u), b[0], k.acc[row][0])
+							ctx.VFMADD231Bcst(r.rowA(row, u), b[0], k.acc[row][0])
 							continue
 						}
-						ctx.VBROADCASTSS(r.rowA(row, u), x)
+						ctx.VBROADCAST(r.rowA(row, u), x)
 						for v := range vectors {
-							ctx.VFMADD231PS(b[v], x, k.acc[row][v])
+							ctx.VFMADD231(b[v], x, k.acc[row][v])
 						}
 					}
 				})
@@ -51,8 +50,8 @@ func gemmAVX512(ctx *build.Context) {
 }
 
 // begin opens the function of a micro-kernel.
-func begin(ctx *build.Context, isa string, l layout, height, width int) *tileRegs {
-	ctx.Function(fmt.Sprintf("kernel%s%sh%dw%d", isa, layoutNames[l], height, width))
+func begin(ctx float, isa string, l layout, height, width int) *tileRegs {
+	ctx.Function(fmt.Sprintf("%s%s%sh%dw%d", ctx.name("kernel"), isa, layoutNames[l], height, width))
 	ctx.Attributes(nosplit)
 	ctx.SignatureExpr("func(t *byte)")
 	order := "contiguous rows"
@@ -64,14 +63,14 @@ func begin(ctx *build.Context, isa string, l layout, height, width int) *tileReg
 	return loadTile(ctx, l, height)
 }
 
-// gemmAVX2 emits tiles of 1…6 rows and one or two vectors of 8; the last vector
+// gemmAVX2 emits tiles of 1…6 rows and one or two vectors of 32 bytes; the last vector
 // of C is masked.
-func gemmAVX2(ctx *build.Context) {
-	peak(ctx, "peakAVX2", ctx.YMM)
+func gemmAVX2(ctx float) {
+	peak(ctx, "AVX2", ctx.YMM)
 	for vectors := 1; vectors <= 2; vectors++ {
 		for _, l := range []layout{byRows, byDepth} {
 			for height := 1; height <= 6; height++ {
-				r := begin(ctx, "AVX2", l, height, 8*vectors)
+				r := begin(ctx, "AVX2", l, height, 32/ctx.size*vectors)
 				x := ctx.YMM() // broadcasts of A, then the mask
 				k := &kernel{ctx: ctx, height: height, lane: 32, vec: ctx.YMM}
 				k.accumulators(vectors)
@@ -83,14 +82,14 @@ func gemmAVX2(ctx *build.Context) {
 				}
 				k.load = func(m operand.Mem, v int, dst reg.Register) {
 					if v == vectors-1 {
-						ctx.VMASKMOVPS(m, x, dst)
+						ctx.VMASKMOV(m, x, dst)
 					} else {
 						ctx.VMOVUPS(m, dst)
 					}
 				}
 				k.store = func(src reg.Register, v int, m operand.Mem) {
 					if v == vectors-1 {
-						ctx.VMASKMOVPS(src, x, m)
+						ctx.VMASKMOV(src, x, m)
 					} else {
 						ctx.VMOVUPS(src, m)
 					}
@@ -100,9 +99,9 @@ func gemmAVX2(ctx *build.Context) {
 						ctx.VMOVUPS(r.rowB(u, v*32), b[v])
 					}
 					for row := range height {
-						ctx.VBROADCASTSS(r.rowA(row, u), x)
+						ctx.VBROADCAST(r.rowA(row, u), x)
 						for v := range vectors {
-							ctx.VFMADD231PS(b[v], x, k.acc[row][v])
+							ctx.VFMADD231(b[v], x, k.acc[row][v])
 						}
 					}
 				})

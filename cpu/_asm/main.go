@@ -24,20 +24,34 @@ import (
 // unit is one generated pair of files, <pkg>/<name>_amd64.s and .go.
 type unit struct {
 	pkg, name string
-	emit      func(ctx *build.Context)
+	of        func(ctx *build.Context) float
+	emit      func(f float)
 	// types replaces a stand-in pointer type in the declarations: the generator
 	// does not load the package it writes into.
 	types *strings.Replacer
 }
 
+var (
+	none   = strings.NewReplacer()
+	tile32 = strings.NewReplacer("*byte", "*tile[float32]")
+	tile64 = strings.NewReplacer("*byte", "*tile[float64]")
+)
+
 var units = []unit{
-	{"gemm", "kernels_avx512", gemmAVX512, strings.NewReplacer("*byte", "*tile")},
-	{"gemm", "kernels_avx2", gemmAVX2, strings.NewReplacer("*byte", "*tile")},
-	{"gemm", "pack", gemmPack, strings.NewReplacer()},
-	{"vec", "vec_avx512", vecAVX512, strings.NewReplacer()},
-	{"vec", "vec_avx2", vecAVX2, strings.NewReplacer()},
-	{"kernel", "runs_avx512", runsAVX512, strings.NewReplacer()},
-	{"kernel", "runs_avx2", runsAVX2, strings.NewReplacer()},
+	{"gemm", "kernels_avx512", single, gemmAVX512, tile32},
+	{"gemm", "kernels64_avx512", double, gemmAVX512, tile64},
+	{"gemm", "kernels_avx2", single, gemmAVX2, tile32},
+	{"gemm", "kernels64_avx2", double, gemmAVX2, tile64},
+	{"gemm", "pack", single, gemmPack, none},
+	{"vec", "vec_avx512", single, vecAVX512, none},
+	{"vec", "vec64_avx512", double, vecAVX512, none},
+	{"vec", "vec_avx2", single, vecAVX2, none},
+	{"vec", "vec64_avx2", double, vecAVX2, none},
+	{"vec", "transpose", single, vecTranspose, none},
+	{"kernel", "runs_avx512", single, runsAVX512, none},
+	{"kernel", "runs64_avx512", double, runsAVX512, none},
+	{"kernel", "runs_avx2", single, runsAVX2, none},
+	{"kernel", "runs64_avx2", double, runsAVX2, none},
 }
 
 func main() {
@@ -58,7 +72,7 @@ func main() {
 func (u unit) write(root string) error {
 	ctx := build.NewContext()
 	ctx.ConstraintExpr("amd64,!purego")
-	u.emit(ctx)
+	u.emit(u.of(ctx))
 	f, err := ctx.Result()
 	if err != nil {
 		return err

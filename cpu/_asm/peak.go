@@ -1,15 +1,14 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 // peak emits a loop of independent FMAs on registers, the ceiling of the
 // benchmarks: 12·n of them per call.
-func peak(ctx *build.Context, name string, vec func() reg.VecVirtual) {
-	ctx.Function(name)
+func peak(ctx float, isa string, vec func() reg.VecVirtual) {
+	ctx.Function(ctx.name("peak") + isa)
 	ctx.Attributes(nosplit)
 	ctx.SignatureExpr("func(n uint64)")
 	ctx.Doc("executes 12·n independent vector FMAs; only benchmarks call it.")
@@ -23,7 +22,7 @@ func peak(ctx *build.Context, name string, vec func() reg.VecVirtual) {
 	ctx.VXORPS(x, x, x)
 	ctx.Label("loop")
 	for _, r := range acc {
-		ctx.VFMADD231PS(x, x, r)
+		ctx.VFMADD231(x, x, r)
 	}
 	ctx.DECQ(n)
 	ctx.JNZ(operand.LabelRef("loop"))

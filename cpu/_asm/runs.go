@@ -3,21 +3,23 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-func runsAVX512(ctx *build.Context) { emitRuns(avx512(ctx)) }
+func runsAVX512(f float) { emitRuns(avx512(f)) }
 
-func runsAVX2(ctx *build.Context) { emitRuns(avx2(ctx)) }
+func runsAVX2(f float) { emitRuns(avx2(f)) }
 
 // emitRuns emits the loops over runs: short stretches of elements at equal
 // distances. Nothing outside the runs is read or written.
 func emitRuns(s *simd) {
-	if s.suffix == "AVX512" {
+	// Copies know no elements: those of float64 are two float32 each.
+	switch {
+	case s.size == 8:
+	case s.suffix == "AVX512":
 		s.copyRunsMasked()
-	} else {
+	default:
 		s.copyRunsOverlapping()
 	}
 	s.maxRuns()
@@ -84,7 +86,7 @@ func (s *simd) copyRunsMasked() {
 			x := make([]reg.VecVirtual, vectors)
 			for v := range x {
 				x[v] = s.vec()
-				s.VMOVUPS_Z(at(src.p, 64*v), masks[v], x[v])
+				s.VMOVUZ(at(src.p, 64*v), masks[v], x[v])
 			}
 			for v := range x {
 				s.VMOVUPS(x[v], masks[v], at(dst.p, 64*v))
@@ -111,7 +113,7 @@ func (s *simd) copyRunsOverlapping() {
 			x := make([]reg.VecVirtual, vectors)
 			part := func(w walk, v int) operand.Mem {
 				if v == vectors-1 {
-					return place{index: last}.of(w.p)
+					return place{index: last, size: s.size}.of(w.p)
 				}
 				return at(w.p, 4*s.lanes*v)
 			}
@@ -146,15 +148,15 @@ func (s *simd) maxRuns() {
 	s.eachRun(s.gp("n"), s.gp("runs"), []walk{dst, src}, func(masked bool) {
 		a, b := s.load(at(dst.p, 0), masked), s.load(at(src.p, 0), masked)
 		x, y := s.vec(), s.vec()
-		s.VMAXPS(a, b, x)
-		s.VMAXPS(b, a, y)
+		s.VMAX(a, b, x)
+		s.VMAX(b, a, y)
 		s.VANDPS(x, y, x)
 		if s.suffix == "AVX512" {
 			nan := s.K()
-			s.VCMPPS(operand.U8(unordered), a, b, nan)
-			s.VADDPS(a, b, nan, x)
+			s.VCMP(operand.U8(unordered), a, b, nan)
+			s.VADD(a, b, nan, x)
 		} else {
-			s.VCMPPS(operand.U8(unordered), a, b, y)
+			s.VCMP(operand.U8(unordered), a, b, y)
 			s.VORPS(x, y, x) // all bits set: a NaN
 		}
 		s.store(x, at(dst.p, 0), masked)
@@ -174,17 +176,17 @@ func (s *simd) routeRuns() {
 		take := s.vec()
 		if s.suffix == "AVX512" {
 			hit, nan := s.K(), s.K()
-			s.VCMPPS(operand.U8(equal), top, v, hit)
-			s.VCMPPS(operand.U8(unordered), v, v, nan)
+			s.VCMP(operand.U8(equal), top, v, hit)
+			s.VCMP(operand.U8(unordered), v, v, nan)
 			s.KORW(hit, nan, hit)
-			s.VMOVAPS_Z(rest, hit, take)
+			s.VMOVAZ(rest, hit, take)
 		} else {
-			s.VCMPPS(operand.U8(equal), top, v, top)
-			s.VCMPPS(operand.U8(unordered), v, v, v)
+			s.VCMP(operand.U8(equal), top, v, top)
+			s.VCMP(operand.U8(unordered), v, v, v)
 			s.VORPS(top, v, take)
 			s.VANDPS(rest, take, take)
 		}
-		s.VADDPS(take, sum, sum)
+		s.VADD(take, sum, sum)
 		s.VXORPS(take, rest, rest)
 		s.store(sum, at(dx.p, 0), masked)
 		s.store(rest, at(left.p, 0), masked)

@@ -2,14 +2,13 @@ package main
 
 import (
 	"github.com/mmcloughlin/avo/attr"
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 // simd is one instruction set as the vector primitives see it.
 type simd struct {
-	*build.Context
+	float
 	suffix string
 	lanes  int
 	wide   int // vectors a column sum keeps in registers
@@ -19,27 +18,27 @@ type simd struct {
 	table operand.Mem  // of AVX2's masks
 }
 
-func vecAVX512(ctx *build.Context) { emitVec(avx512(ctx)) }
+func vecAVX512(f float) { emitVec(avx512(f)) }
 
-func vecAVX2(ctx *build.Context) { emitVec(avx2(ctx)) }
+func vecAVX2(f float) { emitVec(avx2(f)) }
 
-func avx512(ctx *build.Context) *simd {
-	return &simd{Context: ctx, suffix: "AVX512", lanes: 16, wide: 4, vec: ctx.ZMM}
+func avx512(f float) *simd {
+	return &simd{float: f, suffix: "AVX512", lanes: 64 / f.size, wide: 4, vec: f.ZMM}
 }
 
-// avx2 also emits the table that masks are read from: eight -1 and eight 0, where
-// the mask of n lanes begins 8-n in.
-func avx2(ctx *build.Context) *simd {
-	table := ctx.StaticGlobal("lanes")
-	ctx.DataAttributes(attr.RODATA | attr.NOPTR)
+// avx2 also emits the table that masks are read from: 32 bytes of ones and 32 of
+// zeros, where the mask of n bytes begins 32-n in.
+func avx2(f float) *simd {
+	table := f.StaticGlobal("lanes")
+	f.DataAttributes(attr.RODATA | attr.NOPTR)
 	for i := range 16 {
 		used := operand.U32(0)
 		if i < 8 {
 			used = 0xffffffff
 		}
-		ctx.AddDatum(4*i, used)
+		f.AddDatum(4*i, used)
 	}
-	return &simd{Context: ctx, suffix: "AVX2", lanes: 8, wide: 2, vec: ctx.YMM, table: table}
+	return &simd{float: f, suffix: "AVX2", lanes: 32 / f.size, wide: 2, vec: f.YMM, table: table}
 }
 
 // setMask makes the mask of the first n ≤ lanes elements.
@@ -57,7 +56,7 @@ func (s *simd) setMask(n reg.GPVirtual) {
 	neg := s.GP64()
 	s.MOVQ(n, neg)
 	s.NEGQ(neg)
-	s.VMOVUPS(operand.Mem{Base: p, Index: neg, Scale: 4}, v)
+	s.VMOVUPS(operand.Mem{Base: p, Index: neg, Scale: uint8(s.size)}, v)
 	s.mask = v
 }
 
@@ -67,9 +66,9 @@ func (s *simd) load(m operand.Mem, masked bool) reg.VecVirtual {
 	case !masked:
 		s.VMOVUPS(m, x)
 	case s.suffix == "AVX512":
-		s.VMOVUPS_Z(m, s.mask, x)
+		s.VMOVUZ(m, s.mask, x)
 	default:
-		s.VMASKMOVPS(m, s.mask, x)
+		s.VMASKMOV(m, s.mask, x)
 	}
 	return x
 }
@@ -79,9 +78,9 @@ func (s *simd) store(x reg.Register, m operand.Mem, masked bool) {
 	case !masked:
 		s.VMOVUPS(x, m)
 	case s.suffix == "AVX512":
-		s.VMOVUPS(x, s.mask, m)
+		s.VMOVU(x, s.mask, m)
 	default:
-		s.VMASKMOVPS(x, s.mask, m)
+		s.VMASKMOV(x, s.mask, m)
 	}
 }
 
@@ -91,11 +90,11 @@ func (s *simd) zero() reg.VecVirtual {
 	return x
 }
 
-// scalar broadcasts a float32 parameter.
+// scalar broadcasts a parameter of the element type.
 func (s *simd) scalar(name string) reg.VecVirtual {
 	low, x := s.XMM(), s.vec()
 	s.Load(s.Param(name), low)
-	s.VBROADCASTSS(low, x)
+	s.VBROADCAST(low, x)
 	return x
 }
 
@@ -104,9 +103,9 @@ func (s *simd) gp(name string) reg.GPVirtual {
 }
 
 func (s *simd) function(name, signature, doc string) {
-	s.Function(name + s.suffix)
+	s.Function(s.name(name) + s.suffix)
 	s.Attributes(nosplit)
-	s.SignatureExpr(signature)
+	s.SignatureExpr(s.typed(signature))
 	s.Doc(doc)
 	s.Pragma("noescape")
 }
@@ -118,17 +117,18 @@ func (s *simd) done() {
 
 // max0 emits max(x, 0) in place. MAXPS returns its second source when either is
 // NaN, which must be x: ReLU(NaN) is NaN.
-func (s *simd) max0(x, zero reg.Register) { s.VMAXPS(x, zero, x) }
+func (s *simd) max0(x, zero reg.Register) { s.VMAX(x, zero, x) }
 
 // place is where the arrays stand in a turn of a loop.
 type place struct {
 	index  reg.GPVirtual // in elements
 	disp   int           // in bytes
 	masked bool
+	size   int // bytes of an element
 }
 
 func (p place) of(base reg.Register) operand.Mem {
-	return operand.Mem{Base: base, Index: p.index, Scale: 4, Disp: p.disp}
+	return operand.Mem{Base: base, Index: p.index, Scale: uint8(p.size), Disp: p.disp}
 }
 
 // elements emits a loop over n elements: four vectors a turn, one, then the rest.
@@ -145,7 +145,7 @@ func (s *simd) elements(n reg.GPVirtual, body func(p place)) {
 		s.JL(operand.LabelRef(after))
 		s.Label(label)
 		for v := range vectors {
-			body(place{i, v * 4 * s.lanes, false})
+			body(place{i, v * s.size * s.lanes, false, s.size})
 		}
 		s.ADDQ(operand.U8(step), i)
 		s.SUBQ(operand.U8(step), n)
@@ -155,6 +155,6 @@ func (s *simd) elements(n reg.GPVirtual, body func(p place)) {
 	}
 	s.JZ(operand.LabelRef("end"))
 	s.setMask(n)
-	body(place{i, 0, true})
+	body(place{i, 0, true, s.size})
 	s.Label("end")
 }

@@ -9,8 +9,8 @@ import (
 
 // emitVec emits every primitive for one instruction set.
 func emitVec(s *simd) {
-	s.binary("add", "dst = a + b", func(a, b reg.VecVirtual) { s.VADDPS(b, a, a) })
-	s.binary("mul", "dst = a·b", func(a, b reg.VecVirtual) { s.VMULPS(b, a, a) })
+	s.binary("add", "dst = a + b", func(a, b reg.VecVirtual) { s.VADD(b, a, a) })
+	s.binary("mul", "dst = a·b", func(a, b reg.VecVirtual) { s.VMUL(b, a, a) })
 	s.reluGrad()
 	s.relu()
 	s.scaled()
@@ -40,10 +40,10 @@ func (s *simd) reluGrad() {
 		a, b := s.load(p.of(y), p.masked), s.load(p.of(dy), p.masked)
 		if s.suffix == "AVX512" {
 			k := s.K()
-			s.VCMPPS(operand.U8(greater), zero, a, k)
-			s.VMOVAPS_Z(b, k, b)
+			s.VCMP(operand.U8(greater), zero, a, k)
+			s.VMOVAZ(b, k, b)
 		} else {
-			s.VCMPPS(operand.U8(greater), zero, a, a)
+			s.VCMP(operand.U8(greater), zero, a, a)
 			s.VANDPS(a, b, b)
 		}
 		s.store(b, p.of(dst), p.masked)
@@ -76,9 +76,9 @@ func (s *simd) scaled() {
 			v := s.load(p.of(x), p.masked)
 			if accumulate {
 				old := s.load(p.of(dst), p.masked)
-				s.VFMADD213PS(old, a, v)
+				s.VFMADD213(old, a, v)
 			} else {
-				s.VMULPS(a, v, v)
+				s.VMUL(a, v, v)
 			}
 			s.store(v, p.of(dst), p.masked)
 		})
@@ -97,13 +97,13 @@ func (s *simd) optimizers() {
 		lr, mu := s.scalar("lr"), s.scalar("mu")
 		s.elements(n, func(p place) {
 			step, vel, x := s.load(p.of(g), p.masked), s.load(p.of(v), p.masked), s.load(p.of(w), p.masked)
-			s.VMULPS(lr, step, step)
-			s.VFMSUB213PS(step, mu, vel)
+			s.VMUL(lr, step, step)
+			s.VFMSUB213(step, mu, vel)
 			s.store(vel, p.of(v), p.masked)
 			if nesterov {
-				s.VFMSUB213PS(step, mu, vel)
+				s.VFMSUB213(step, mu, vel)
 			}
-			s.VADDPS(vel, x, x)
+			s.VADD(vel, x, x)
 			s.store(x, p.of(w), p.masked)
 		})
 		s.done()
@@ -115,19 +115,19 @@ func (s *simd) optimizers() {
 	s.elements(n, func(p place) {
 		grad, first, second := s.load(p.of(g), p.masked), s.load(p.of(m), p.masked), s.load(p.of(v), p.masked)
 		diff := s.vec()
-		s.VSUBPS(first, grad, diff)
-		s.VFMADD231PS(diff, c1, first)
-		s.VMULPS(grad, grad, grad)
-		s.VSUBPS(second, grad, grad)
-		s.VFMADD231PS(grad, c2, second)
+		s.VSUB(first, grad, diff)
+		s.VFMADD231(diff, c1, first)
+		s.VMUL(grad, grad, grad)
+		s.VSUB(second, grad, grad)
+		s.VFMADD231(grad, c2, second)
 		s.store(first, p.of(m), p.masked)
 		s.store(second, p.of(v), p.masked)
-		s.VSQRTPS(second, second)
-		s.VADDPS(eps, second, second)
-		s.VMULPS(lr, first, first)
-		s.VDIVPS(second, first, first)
+		s.VSQRT(second, second)
+		s.VADD(eps, second, second)
+		s.VMUL(lr, first, first)
+		s.VDIV(second, first, first)
 		x := s.load(p.of(w), p.masked)
-		s.VSUBPS(first, x, x)
+		s.VSUB(first, x, x)
 		s.store(x, p.of(w), p.masked)
 	})
 	s.done()
@@ -144,13 +144,13 @@ func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(
 	s.MOVQ(c, full)
 	s.SUBQ(rest, full)
 	s.MOVQ(c, stride)
-	s.SHLQ(operand.U8(2), stride)
+	s.SHLQ(s.shift(), stride)
 	s.setMask(rest)
 	i, second := s.GP64(), s.GP64()
 	for _, n := range []int{2, 1} {
 		label := func(name string) string { return fmt.Sprintf("%s%d", name, n) }
 		turn := func(masked bool) {
-			body([]place{{i, 0, masked}, {second, 0, masked}}[:n])
+			body([]place{{i, 0, masked, s.size}, {second, 0, masked, s.size}}[:n])
 		}
 		s.SUBQ(operand.U8(n), rows)
 		s.JL(operand.LabelRef(label("after")))
@@ -206,10 +206,10 @@ func (s *simd) rows() {
 				m, a, b := s.load(at.of(mean), at.masked), s.load(at.of(scale), at.masked), s.load(at.of(shift), at.masked)
 				for _, p := range row {
 					v := s.load(p.of(x), p.masked)
-					s.VSUBPS(m, v, v)
-					s.VFMADD213PS(b, a, v)
+					s.VSUB(m, v, v)
+					s.VFMADD213(b, a, v)
 					if residual {
-						s.VADDPS(s.load(p.of(z), p.masked), v, v)
+						s.VADD(s.load(p.of(z), p.masked), v, v)
 					}
 					if relu {
 						s.max0(v, zero)
@@ -230,9 +230,9 @@ func (s *simd) rows() {
 		fb, shift := s.load(at.of(b), at.masked), s.load(at.of(d), at.masked)
 		for _, p := range row {
 			v, w := s.load(p.of(dy), p.masked), s.load(p.of(x), p.masked)
-			s.VSUBPS(m, w, w)
-			s.VFMADD213PS(shift, fb, w)
-			s.VFMADD213PS(w, fa, v)
+			s.VSUB(m, w, w)
+			s.VFMADD213(shift, fb, w)
+			s.VFMADD213(w, fa, v)
 			s.store(v, p.of(dx), p.masked)
 		}
 	})
@@ -249,11 +249,11 @@ func (s *simd) dot() {
 	}
 	s.elements(n, func(p place) {
 		a, b := s.load(p.of(x), p.masked), s.load(p.of(y), p.masked)
-		s.VFMADD231PS(a, b, acc[p.disp/(4*s.lanes)])
+		s.VFMADD231(a, b, acc[p.disp/(s.size*s.lanes)])
 	})
-	s.VADDPS(acc[1], acc[0], acc[0])
-	s.VADDPS(acc[3], acc[2], acc[2])
-	s.VADDPS(acc[2], acc[0], acc[0])
+	s.VADD(acc[1], acc[0], acc[0])
+	s.VADD(acc[3], acc[2], acc[2])
+	s.VADD(acc[2], acc[0], acc[0])
 	s.VMOVUPS(acc[0], at(out, 0))
 	s.done()
 }

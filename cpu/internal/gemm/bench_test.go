@@ -10,19 +10,26 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
 )
 
 // BenchmarkKernel runs the largest micro-kernel on factors that stay in the L1
 // cache. BenchmarkPeak has the ceiling.
 func BenchmarkKernel(b *testing.B) {
+	b.Run("float32", benchmarkKernel[float32])
+	b.Run("float64", benchmarkKernel[float64])
+}
+
+func benchmarkKernel[T vec.Float](b *testing.B) {
 	for _, level := range cpuid.Available() {
 		b.Run(level.String(), func(b *testing.B) {
-			k := New(level).k
+			k := New[T](level).k
 			const kc = 128
-			mem := make([]float32, kc*(k.mr+k.nr)+k.mr*k.nr+16)
-			mem = mem[-uintptr(unsafe.Pointer(&mem[0]))%64/4:]
-			t := &tile{a: unsafe.Pointer(&mem[kc*k.nr]), rs: 4, ks: uintptr(4 * k.mr), b: unsafe.Pointer(&mem[0]),
-				ldb: uintptr(4 * k.nr), kc: kc, c: unsafe.Pointer(&mem[kc*(k.mr+k.nr)]), ldc: uintptr(4 * k.nr), alpha: 1,
+			mem := make([]T, kc*(k.mr+k.nr)+k.mr*k.nr+16)
+			mem = mem[-uintptr(unsafe.Pointer(&mem[0]))%64/size[T]():]
+			row := size[T]() * uintptr(k.nr)
+			t := &tile[T]{a: unsafe.Pointer(&mem[kc*k.nr]), rs: size[T](), ks: size[T]() * uintptr(k.mr), b: unsafe.Pointer(&mem[0]),
+				ldb: row, kc: kc, c: unsafe.Pointer(&mem[kc*(k.mr+k.nr)]), ldc: row, alpha: 1,
 				rows: uint32(k.mr), pf: unsafe.Pointer(&mem[0]), pfRun: kc}
 			t.setCols(k.nr)
 			wide := k.tiles[byDepth]
@@ -82,6 +89,11 @@ func (c benchCase) String() string {
 }
 
 func BenchmarkGemm(b *testing.B) {
+	b.Run("float32", benchmarkGemm[float32])
+	b.Run("float64", benchmarkGemm[float64])
+}
+
+func benchmarkGemm[T vec.Float](b *testing.B) {
 	cases := []benchCase{
 		{m: 512, n: 512, k: 512}, {m: 1024, n: 1024, k: 1024}, {m: 64, n: 3136, k: 576}, {m: 8192, n: 64, k: 576},
 		{m: 8192, n: 64, k: 576, source: true}, {m: 32768, n: 16, k: 27, source: true}, {m: 2048, n: 512, k: 4608, source: true},
@@ -96,25 +108,25 @@ func BenchmarkGemm(b *testing.B) {
 		for _, threads := range []int{1, 2} {
 			for _, c := range cases {
 				b.Run(fmt.Sprintf("%v/t%d/%v", level, threads, c), func(b *testing.B) {
-					g, p := New(level), pool.New(threads)
+					g, p := New[T](level), pool.New(threads)
 					defer p.Close()
 					w := g.NewWorkspace(threads)
-					fill := func(n int) []float32 {
-						x := make([]float32, n)
+					fill := func(n int) []T {
+						x := make([]T, n)
 						for i := range x {
-							x[i] = float32(i%7) - 3
+							x[i] = T(i%7) - 3
 						}
 						return x
 					}
-					args := &Args{M: c.m, N: c.n, K: c.k, C: fill(c.m * c.n)}
-					args.A = Operand{Data: fill(c.m * c.k), Trans: c.transA}
-					args.B = Operand{Data: fill(c.n * c.k), Trans: c.transB}
+					args := &Args[T]{M: c.m, N: c.n, K: c.k, C: fill(c.m * c.n)}
+					args.A = Operand[T]{Data: fill(c.m * c.k), Trans: c.transA}
+					args.B = Operand[T]{Data: fill(c.n * c.k), Trans: c.transB}
 					if c.source {
 						r, cc := c.m, c.k
 						if c.transA {
 							r, cc = cc, r
 						}
-						args.A.Source = memory{args.A.Data, r, cc, cc, b}
+						args.A.Source = memory[T]{args.A.Data, r, cc, cc, b}
 					}
 					measure(b, threads, 2*c.m*c.n*c.k, func() { g.Run(p, w, args) })
 				})

@@ -4,29 +4,30 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
 )
 
 // Source is a matrix that is computed when it is needed instead of lying in
 // memory, such as the patches of an image in a convolution. Calls come from
 // several workers at once, for blocks in any order and more than once.
-type Source interface {
+type Source[T vec.Float] interface {
 	// Block writes rows [r0, r0+nr) × columns [c0, c0+nc) of the matrix as it is
 	// stored (before any transposition): element (r, c) to dst[(r-r0)*ld + c-c0].
 	// The nc elements of a row are contiguous, so an NHWC convolution copies runs
 	// of channels. dst beyond those elements must not be written.
-	Block(dst []float32, ld, r0, nr, c0, nc int)
+	Block(dst []T, ld, r0, nr, c0, nc int)
 }
 
 // Operand is one factor of a product: a matrix in memory or a Source.
-type Operand struct {
+type Operand[T vec.Float] struct {
 	// Data is the matrix, row-major with LD elements from row to row. LD 0 means
 	// dense rows. Both are unused when Source is set.
-	Data []float32
+	Data []T
 	LD   int
 	// Trans says that the stored matrix is the transpose of the factor.
 	Trans bool
 	// Source, when not nil, provides the stored matrix.
-	Source Source
+	Source Source[T]
 }
 
 // Args describes C = epilogue(Alpha·op(A)·op(B) + Beta·C).
@@ -34,37 +35,39 @@ type Operand struct {
 // Every element of C is summed over K in one order that depends on M, N, K and
 // the operands' form only: neither the number of workers nor their timing shows
 // in the result. NaN and Inf propagate as in IEEE products; nothing is skipped.
-type Args struct {
-	M, N, K int     // op(A) is M×K, op(B) is K×N, C is M×N; each may be 0
-	A, B    Operand // with Trans, A is stored K×M and B is stored N×K
-	C       []float32
-	LDC     int     // elements from row to row of C; 0 means N
-	Alpha   float32 // 0 means 1
-	Beta    float32 // 0 overwrites C without reading it, 1 accumulates
+type Args[T vec.Float] struct {
+	M, N, K int        // op(A) is M×K, op(B) is K×N, C is M×N; each may be 0
+	A, B    Operand[T] // with Trans, A is stored K×M and B is stored N×K
+	C       []T
+	LDC     int // elements from row to row of C; 0 means N
+	Alpha   T   // 0 means 1
+	Beta    T   // 0 overwrites C without reading it, 1 accumulates
 
 	// The epilogue, applied once to the finished sum.
-	Bias []float32 // length N, added to every row; nil for none
-	ReLU bool      // then max(·, 0); NaN stays NaN
+	Bias []T  // length N, added to every row; nil for none
+	ReLU bool // then max(·, 0); NaN stays NaN
 }
 
-// Gemm is a choice of micro-kernels. It has no state and may be shared.
-type Gemm struct {
+// Gemm is a choice of micro-kernels for one element type. It has no state and may
+// be shared.
+type Gemm[T vec.Float] struct {
 	level cpuid.Level
-	k     kernels
+	k     *kernels[T]
+	ops   *vec.Ops[T]
 }
 
 // New returns the product for an instruction-set level. A level above what the
 // machine has is lowered to cpuid.Best.
-func New(level cpuid.Level) *Gemm {
+func New[T vec.Float](level cpuid.Level) *Gemm[T] {
 	level = min(level, cpuid.Best())
-	return &Gemm{level: level, k: kernelsFor(level)}
+	return &Gemm[T]{level: level, k: kernelsFor[T](level), ops: vec.For[T](level)}
 }
 
 // Level returns the instruction-set level in use.
-func (g *Gemm) Level() cpuid.Level { return g.level }
+func (g *Gemm[T]) Level() cpuid.Level { return g.level }
 
 // fillDefaults replaces the zero values that mean something else.
-func (a *Args) fillDefaults() {
+func (a *Args[T]) fillDefaults() {
 	if a.LDC == 0 {
 		a.LDC = a.N
 	}
@@ -72,7 +75,7 @@ func (a *Args) fillDefaults() {
 		a.Alpha = 1
 	}
 	for _, x := range []struct {
-		op         *Operand
+		op         *Operand[T]
 		rows, cols int
 	}{{&a.A, a.M, a.K}, {&a.B, a.K, a.N}} {
 		if x.op.LD == 0 {
@@ -86,7 +89,7 @@ func (a *Args) fillDefaults() {
 
 // check verifies that the matrices lie inside their slices. The caller is the
 // engine, which has validated its input, so a mismatch is a broken invariant.
-func (a *Args) check() {
+func (a *Args[T]) check() {
 	if a.M < 0 || a.N < 0 || a.K < 0 {
 		panic(fmt.Sprintf("gemm: negative size M=%d N=%d K=%d", a.M, a.N, a.K))
 	}
@@ -99,7 +102,7 @@ func (a *Args) check() {
 }
 
 // check verifies that op(X) of rows×cols lies inside Data.
-func (o *Operand) check(name string, rows, cols int) {
+func (o *Operand[T]) check(name string, rows, cols int) {
 	if o.Source != nil {
 		return
 	}
@@ -109,7 +112,7 @@ func (o *Operand) check(name string, rows, cols int) {
 	inside(name, o.Data, rows, cols, o.LD)
 }
 
-func inside(name string, data []float32, rows, cols, ld int) {
+func inside[T vec.Float](name string, data []T, rows, cols, ld int) {
 	if ld < cols || len(data) < span(rows, cols, ld) {
 		panic(fmt.Sprintf("gemm: %s is stored %d×%d with row stride %d and wants %d elements, has %d",
 			name, rows, cols, ld, span(rows, cols, ld), len(data)))

@@ -11,24 +11,31 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
 )
 
+// bothTypes runs a test once for each element type.
+func bothTypes(t *testing.T, single, double func(t *testing.T)) {
+	t.Run("float32", single)
+	t.Run("float64", double)
+}
+
 // forLevels runs a test once for each instruction set of this machine.
-func forLevels(t *testing.T, f func(t *testing.T, g *Gemm)) {
+func forLevels[T vec.Float](t *testing.T, f func(t *testing.T, g *Gemm[T])) {
 	for _, level := range cpuid.Available() {
-		t.Run(level.String(), func(t *testing.T) { f(t, New(level)) })
+		t.Run(level.String(), func(t *testing.T) { f(t, New[T](level)) })
 	}
 }
 
-var nan = float32(math.NaN())
+func nan[T vec.Float]() T { return T(math.NaN()) }
 
 // guarded returns n elements in the midst of NaN and a check that the NaN are
 // still there.
-func guarded(t testing.TB, n int) ([]float32, func()) {
+func guarded[T vec.Float](t testing.TB, n int) ([]T, func()) {
 	const zone = 67
-	all := make([]float32, n+2*zone)
+	all := make([]T, n+2*zone)
 	for i := range all {
-		all[i] = nan
+		all[i] = nan[T]()
 	}
 	return all[zone : zone+n : zone+n], func() {
 		t.Helper()
@@ -42,11 +49,11 @@ func guarded(t testing.TB, n int) ([]float32, func()) {
 
 // matrix is a guarded rows×cols matrix whose rows are ld apart; the elements
 // between the rows are NaN.
-func matrix(t testing.TB, rng *rand.Rand, rows, cols, ld int) ([]float32, func()) {
-	data, check := guarded(t, span(rows, cols, ld))
+func matrix[T vec.Float](t testing.TB, rng *rand.Rand, rows, cols, ld int) ([]T, func()) {
+	data, check := guarded[T](t, span(rows, cols, ld))
 	for r := range rows {
 		for c := range cols {
-			data[r*ld+c] = float32(rng.NormFloat64())
+			data[r*ld+c] = T(rng.NormFloat64())
 		}
 	}
 	return data, func() {
@@ -63,13 +70,13 @@ func matrix(t testing.TB, rng *rand.Rand, rows, cols, ld int) ([]float32, func()
 }
 
 // memory is a Source of a matrix in memory.
-type memory struct {
-	data           []float32
+type memory[T vec.Float] struct {
+	data           []T
 	rows, cols, ld int
 	t              testing.TB
 }
 
-func (m memory) Block(dst []float32, ld, r0, nr, c0, nc int) {
+func (m memory[T]) Block(dst []T, ld, r0, nr, c0, nc int) {
 	if r0 < 0 || c0 < 0 || nr <= 0 || nc <= 0 || r0+nr > m.rows || c0+nc > m.cols {
 		m.t.Errorf("block %d+%d × %d+%d outside of %d×%d", r0, nr, c0, nc, m.rows, m.cols)
 		return
@@ -80,30 +87,30 @@ func (m memory) Block(dst []float32, ld, r0, nr, c0, nc int) {
 }
 
 // problem is a product with its float64 answer.
-type problem struct {
+type problem[T vec.Float] struct {
 	m, n, k        int
 	transA, transB bool
 	srcA, srcB     bool
-	alpha, beta    float32
+	alpha, beta    T
 	bias, relu     bool
 	pad            int // extra elements a row
 }
 
-func (p problem) String() string {
+func (p problem[T]) String() string {
 	return fmt.Sprintf("%d×%d×%d A%v%v B%v%v alpha %v beta %v bias %v relu %v pad %d", p.m, p.n, p.k,
 		p.transA, p.srcA, p.transB, p.srcB, p.alpha, p.beta, p.bias, p.relu, p.pad)
 }
 
-func operand(t testing.TB, rng *rand.Rand, rows, cols, pad int, trans, src bool) (Operand, func(i, j int) float64, func()) {
+func operand[T vec.Float](t testing.TB, rng *rand.Rand, rows, cols, pad int, trans, src bool) (Operand[T], func(i, j int) float64, func()) {
 	r, c := rows, cols
 	if trans {
 		r, c = c, r
 	}
 	ld := c + pad
-	data, check := matrix(t, rng, r, c, ld)
-	o := Operand{Data: data, LD: ld, Trans: trans}
+	data, check := matrix[T](t, rng, r, c, ld)
+	o := Operand[T]{Data: data, LD: ld, Trans: trans}
 	if src {
-		o = Operand{Trans: trans, Source: memory{data, r, c, ld, t}}
+		o = Operand[T]{Trans: trans, Source: memory[T]{data, r, c, ld, t}}
 	}
 	return o, func(i, j int) float64 {
 		if trans {
@@ -113,29 +120,29 @@ func operand(t testing.TB, rng *rand.Rand, rows, cols, pad int, trans, src bool)
 	}, check
 }
 
-func (p problem) run(t testing.TB, g *Gemm, pl *pool.Pool, w *Workspace, rng *rand.Rand) {
+func (p problem[T]) run(t testing.TB, g *Gemm[T], pl *pool.Pool, w *Workspace[T], rng *rand.Rand) {
 	t.Helper()
-	a, atA, checkA := operand(t, rng, p.m, p.k, p.pad, p.transA, p.srcA)
-	b, atB, checkB := operand(t, rng, p.k, p.n, p.pad, p.transB, p.srcB)
+	a, atA, checkA := operand[T](t, rng, p.m, p.k, p.pad, p.transA, p.srcA)
+	b, atB, checkB := operand[T](t, rng, p.k, p.n, p.pad, p.transB, p.srcB)
 	ldc := p.n + p.pad
-	c, checkC := matrix(t, rng, p.m, p.n, ldc)
-	before := append([]float32(nil), c...)
-	args := &Args{M: p.m, N: p.n, K: p.k, A: a, B: b, C: c, LDC: ldc, Alpha: p.alpha, Beta: p.beta, ReLU: p.relu}
+	c, checkC := matrix[T](t, rng, p.m, p.n, ldc)
+	before := append([]T(nil), c...)
+	args := &Args[T]{M: p.m, N: p.n, K: p.k, A: a, B: b, C: c, LDC: ldc, Alpha: p.alpha, Beta: p.beta, ReLU: p.relu}
 	if p.bias {
-		args.Bias, _ = guarded(t, p.n)
+		args.Bias, _ = guarded[T](t, p.n)
 		for i := range args.Bias {
-			args.Bias[i] = float32(rng.NormFloat64())
+			args.Bias[i] = T(rng.NormFloat64())
 		}
 	}
 	if p.beta == 0 { // overwriting must not look at what was there
 		for i := range p.m {
 			for j := range p.n {
-				c[i*ldc+j] = nan
+				c[i*ldc+j] = nan[T]()
 			}
 		}
 	}
 	// Scratch full of NaN shows reads of what was never packed.
-	scratch, checkScratch := guarded(t, g.Scratch(pl.Threads(), args))
+	scratch, checkScratch := guarded[T](t, g.Scratch(pl.Threads(), args))
 	w.SetScratch(scratch)
 	g.Run(pl, w, args)
 	checkA()
@@ -178,8 +185,13 @@ func (p problem) run(t testing.TB, g *Gemm, pl *pool.Pool, w *Workspace, rng *ra
 				s = max(s, 0)
 			}
 			// Rounding of a sum of K products is at most about K·2⁻²⁴ of the sum of
-			// their sizes, typically its square root; 4 more for the epilogue.
-			tol := (4 + 2*math.Sqrt(float64(p.k))) * 0x1p-24 * (size + 4)
+			// their sizes, typically its square root; 4 more for the epilogue. In
+			// float64 the answer itself is rounded as often.
+			eps := 0x1p-24
+			if unsafe.Sizeof(c[0]) == 8 {
+				eps = 2 * 0x1p-53
+			}
+			tol := (4 + 2*math.Sqrt(float64(p.k))) * eps * (size + 4)
 			if d := math.Abs(s - float64(c[i*ldc+j])); !(d <= tol) {
 				t.Fatalf("%v at %d,%d: want %v ± %v, got %v", p, i, j, s, tol, c[i*ldc+j])
 			}
@@ -188,17 +200,21 @@ func (p problem) run(t testing.TB, g *Gemm, pl *pool.Pool, w *Workspace, rng *ra
 }
 
 func TestRandomProducts(t *testing.T) {
+	bothTypes(t, testRandomProducts[float32], testRandomProducts[float64])
+}
+
+func testRandomProducts[T vec.Float](t *testing.T) {
 	pl := pool.New(2)
 	defer pl.Close()
-	forLevels(t, func(t *testing.T, g *Gemm) {
+	forLevels(t, func(t *testing.T, g *Gemm[T]) {
 		rng := rand.New(rand.NewPCG(1, uint64(g.Level())))
 		w := g.NewWorkspace(2)
 		coin := func() bool { return rng.IntN(2) == 0 }
 		for range 300 {
-			problem{
+			problem[T]{
 				m: 1 + rng.IntN(70), n: 1 + rng.IntN(70), k: 1 + rng.IntN(70),
 				transA: coin(), transB: coin(), srcA: coin(), srcB: coin(),
-				alpha: float32(rng.IntN(3)) - 0.5*float32(rng.IntN(2)), beta: []float32{0, 1, -0.5}[rng.IntN(3)],
+				alpha: T(rng.IntN(3)) - 0.5*T(rng.IntN(2)), beta: []T{0, 1, -0.5}[rng.IntN(3)],
 				bias: coin(), relu: coin(), pad: rng.IntN(2) * rng.IntN(20),
 			}.run(t, g, pl, w, rng)
 		}
@@ -207,9 +223,13 @@ func TestRandomProducts(t *testing.T) {
 
 // TestBlockBoundaries has sizes around every constant of plan.go.
 func TestBlockBoundaries(t *testing.T) {
+	bothTypes(t, testBlockBoundaries[float32], testBlockBoundaries[float64])
+}
+
+func testBlockBoundaries[T vec.Float](t *testing.T) {
 	pl := pool.New(3)
 	defer pl.Close()
-	forms := []problem{
+	forms := []problem[T]{
 		{}, {transA: true}, {transB: true}, {transA: true, transB: true},
 		{srcA: true, bias: true}, {srcA: true, transA: true, beta: 1}, {srcB: true, relu: true}, {srcB: true, transB: true},
 	}
@@ -218,7 +238,7 @@ func TestBlockBoundaries(t *testing.T) {
 		{13, 17, 4*kcMax + 3}, {9, 16, 5000}, {27, 40, 8200}, {24, 300, 70}, {mcMax, 64, 64},
 		{1, 500, 300}, {500, 1, 300}, {1, 1, 9000}, {260, 48, 1024},
 	}
-	forLevels(t, func(t *testing.T, g *Gemm) {
+	forLevels(t, func(t *testing.T, g *Gemm[T]) {
 		rng := rand.New(rand.NewPCG(2, uint64(g.Level())))
 		w := g.NewWorkspace(1)
 		for i, s := range sizes {

@@ -4,17 +4,18 @@ import (
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
 )
 
 // job is one Run under way; it is the pool's task in each of its phases.
-type job struct {
-	plan
-	g       *Gemm
+type job[T vec.Float] struct {
+	plan[T]
+	g       *Gemm[T]
 	phase   phase
 	j0      int // first column of the nc columns under way
-	shared  []float32
-	acc     []float32
-	workers []worker
+	shared  []T
+	acc     []T
+	workers []worker[T]
 }
 
 // phase says what the parts of the loop under way are.
@@ -28,29 +29,29 @@ const (
 )
 
 // worker is what one worker has for itself.
-type worker struct {
-	t     tile
-	a, b  []float32
+type worker[T vec.Float] struct {
+	t     tile[T]
+	a, b  []T
 	aKeys [3]int // the block of A that a holds: row, depth, rows
-	out   [12 * 32]float32
+	out   [12 * 32]T
 }
 
-func (j *job) reserve(threads int) {
+func (j *job[T]) reserve(threads int) {
 	if len(j.workers) < threads {
-		j.workers = make([]worker, threads)
+		j.workers = make([]worker[T], threads)
 	}
 }
 
 // release forgets the caller's slices, which the workspace must not keep alive.
-func (j *job) release() {
-	j.plan = plan{}
+func (j *job[T]) release() {
+	j.plan = plan[T]{}
 	for i := range j.workers {
-		j.workers[i].t = tile{}
+		j.workers[i].t = tile[T]{}
 	}
 }
 
 // run goes through the phases.
-func (j *job) run(p *pool.Pool) {
+func (j *job[T]) run(p *pool.Pool) {
 	for i := range j.workers {
 		j.workers[i].aKeys = [3]int{-1, -1, -1}
 	}
@@ -69,7 +70,7 @@ func (j *job) run(p *pool.Pool) {
 	j.j0 = 0
 }
 
-func (j *job) do(p *pool.Pool, ph phase, parts int) {
+func (j *job[T]) do(p *pool.Pool, ph phase, parts int) {
 	j.phase = ph
 	if j.m*j.n*j.k < serialWork {
 		for i := range parts {
@@ -81,7 +82,7 @@ func (j *job) do(p *pool.Pool, ph phase, parts int) {
 }
 
 // Do implements pool.Task.
-func (j *job) Do(worker, part int) {
+func (j *job[T]) Do(worker, part int) {
 	w := &j.workers[worker]
 	switch j.phase {
 	case packPhase:
@@ -91,14 +92,14 @@ func (j *job) Do(worker, part int) {
 		j.packB(w, j.shared[(q*j.k+k0)*nr:], k0, min(j.kc, j.k-k0), j.j0+q*nr, min(nr, j.n-j.j0-q*nr))
 	case blockPhase:
 		i0, jj := part%j.mParts*j.mp, j.j0+part/j.mParts*j.np
-		j.block(w, region{
+		j.block(w, region[T]{
 			i0: i0, i1: min(i0+j.mp, j.m),
 			j0: jj, j1: min(jj+j.np, j.n, j.j0+j.nc),
 			k0: 0, k1: j.k,
 			c: j.args.C, ldc: j.args.LDC, beta: j.args.Beta, last: true,
 		})
 	case piecePhase:
-		j.block(w, region{
+		j.block(w, region[T]{
 			i1: j.m, j1: j.n,
 			k0: part * j.ks, k1: min((part+1)*j.ks, j.k),
 			c: j.acc[part*j.m*j.n : (part+1)*j.m*j.n], ldc: j.n,
@@ -109,20 +110,20 @@ func (j *job) Do(worker, part int) {
 }
 
 // region is a block of the product and where it goes.
-type region struct {
+type region[T vec.Float] struct {
 	i0, i1, j0, j1, k0, k1 int
 
-	c    []float32
+	c    []T
 	ldc  int
-	beta float32
+	beta T
 	last bool // with the epilogue and, where the plan says so, across
 }
 
 // block computes a region, depth block after depth block.
-func (j *job) block(w *worker, r region) {
+func (j *job[T]) block(w *worker[T], r region[T]) {
 	width := r.j1 - r.j0
 	if j.bMode == bLocal {
-		width = min(width, ncLocal)
+		width = min(width, fit[T](ncLocal))
 	}
 	for k0 := r.k0; k0 < r.k1; k0 += j.kc {
 		kc := min(j.kc, r.k1-k0)
@@ -139,8 +140,8 @@ func (j *job) block(w *worker, r region) {
 }
 
 // macro runs the micro-kernel over a block of A and some panels of B.
-func (j *job) macro(w *worker, r *region, i0, i1, j0, j1, k0, kc int) {
-	ks := &j.g.k
+func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
+	ks := j.g.k
 	t := &w.t
 	rows := i1 - i0
 	a, order := j.blockA(w, i0, rows, k0, kc)
@@ -158,10 +159,10 @@ func (j *job) macro(w *worker, r *region, i0, i1, j0, j1, k0, kc int) {
 	t.relu, t.bias = relu, nil
 	beta := t.beta
 	if across {
-		t.c, t.ldc = unsafe.Pointer(&w.out), uintptr(4*ks.nr)
+		t.c, t.ldc = unsafe.Pointer(&w.out), size[T]()*uintptr(ks.nr)
 		t.beta, t.relu = 0, 0
 	} else {
-		t.ldc = uintptr(4 * r.ldc)
+		t.ldc = size[T]() * uintptr(r.ldc)
 	}
 	// Rows are dealt out evenly so that no tile is much lower than the others.
 	tiles := ceil(rows, ks.mr)
@@ -199,7 +200,7 @@ func (j *job) macro(w *worker, r *region, i0, i1, j0, j1, k0, kc int) {
 }
 
 // across adds a tile of Cᵀ in w.out to C.
-func (j *job) across(w *worker, r *region, i, h, jj, cols int, beta float32, last bool) {
+func (j *job[T]) across(w *worker[T], r *region[T], i, h, jj, cols int, beta T, last bool) {
 	nr := j.g.k.nr
 	for x := range cols {
 		c := r.c[(jj+x)*r.ldc+i:][:h]
@@ -218,7 +219,7 @@ func (j *job) across(w *worker, r *region, i, h, jj, cols int, beta float32, las
 
 // epilogue is the plain form of what the micro-kernels do to a finished sum in
 // column n of C.
-func (j *job) epilogue(s float32, n int) float32 {
+func (j *job[T]) epilogue(s T, n int) T {
 	if j.args.Bias != nil {
 		s += j.args.Bias[n]
 	}
@@ -231,11 +232,11 @@ func (j *job) epilogue(s float32, n int) float32 {
 // finishRows is how many rows of C a part of the finish phase has.
 const finishRows = 16
 
-func (j *job) finishParts() int { return ceil(j.args.M, finishRows) }
+func (j *job[T]) finishParts() int { return ceil(j.args.M, finishRows) }
 
 // finish sums the pieces of K in order and applies the epilogue. With no piece
 // (K = 0) the sum is 0.
-func (j *job) finish(part int) {
+func (j *job[T]) finish(part int) {
 	si, sj := j.n, 1 // strides of the pieces in terms of C
 	if j.swapped {
 		si, sj = 1, j.n
@@ -243,7 +244,7 @@ func (j *job) finish(part int) {
 	for i := part * finishRows; i < min((part+1)*finishRows, j.args.M); i++ {
 		c := j.args.C[i*j.args.LDC:][:j.args.N]
 		for n := range c {
-			var s float32
+			var s T
 			at := i*si + n*sj
 			for range j.splits {
 				s += j.acc[at]

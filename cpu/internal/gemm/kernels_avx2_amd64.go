@@ -10,119 +10,119 @@ func peakAVX2(n uint64)
 // computes a tile of 1 × up to 8 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh1w8(t *tile)
+func kernelAVX2rh1w8(t *tile[float32])
 
 // computes a tile of 2 × up to 8 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh2w8(t *tile)
+func kernelAVX2rh2w8(t *tile[float32])
 
 // computes a tile of 3 × up to 8 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh3w8(t *tile)
+func kernelAVX2rh3w8(t *tile[float32])
 
 // computes a tile of 4 × up to 8 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh4w8(t *tile)
+func kernelAVX2rh4w8(t *tile[float32])
 
 // computes a tile of 5 × up to 8 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh5w8(t *tile)
+func kernelAVX2rh5w8(t *tile[float32])
 
 // computes a tile of 6 × up to 8 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh6w8(t *tile)
+func kernelAVX2rh6w8(t *tile[float32])
 
 // computes a tile of 1 × up to 8 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh1w8(t *tile)
+func kernelAVX2dh1w8(t *tile[float32])
 
 // computes a tile of 2 × up to 8 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh2w8(t *tile)
+func kernelAVX2dh2w8(t *tile[float32])
 
 // computes a tile of 3 × up to 8 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh3w8(t *tile)
+func kernelAVX2dh3w8(t *tile[float32])
 
 // computes a tile of 4 × up to 8 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh4w8(t *tile)
+func kernelAVX2dh4w8(t *tile[float32])
 
 // computes a tile of 5 × up to 8 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh5w8(t *tile)
+func kernelAVX2dh5w8(t *tile[float32])
 
 // computes a tile of 6 × up to 8 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh6w8(t *tile)
+func kernelAVX2dh6w8(t *tile[float32])
 
 // computes a tile of 1 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh1w16(t *tile)
+func kernelAVX2rh1w16(t *tile[float32])
 
 // computes a tile of 2 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh2w16(t *tile)
+func kernelAVX2rh2w16(t *tile[float32])
 
 // computes a tile of 3 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh3w16(t *tile)
+func kernelAVX2rh3w16(t *tile[float32])
 
 // computes a tile of 4 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh4w16(t *tile)
+func kernelAVX2rh4w16(t *tile[float32])
 
 // computes a tile of 5 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh5w16(t *tile)
+func kernelAVX2rh5w16(t *tile[float32])
 
 // computes a tile of 6 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX2rh6w16(t *tile)
+func kernelAVX2rh6w16(t *tile[float32])
 
 // computes a tile of 1 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh1w16(t *tile)
+func kernelAVX2dh1w16(t *tile[float32])
 
 // computes a tile of 2 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh2w16(t *tile)
+func kernelAVX2dh2w16(t *tile[float32])
 
 // computes a tile of 3 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh3w16(t *tile)
+func kernelAVX2dh3w16(t *tile[float32])
 
 // computes a tile of 4 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh4w16(t *tile)
+func kernelAVX2dh4w16(t *tile[float32])
 
 // computes a tile of 5 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh5w16(t *tile)
+func kernelAVX2dh5w16(t *tile[float32])
 
 // computes a tile of 6 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX2dh6w16(t *tile)
+func kernelAVX2dh6w16(t *tile[float32])

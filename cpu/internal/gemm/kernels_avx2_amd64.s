@@ -40,7 +40,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh1w8(t *tile)
+// func kernelAVX2rh1w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh1w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -49,14 +49,14 @@ TEXT ·kernelAVX2rh1w8(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R11
 	SHRQ   $0x01, R11
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -72,7 +72,7 @@ loop:
 	VFMADD231PS  Y2, Y0, Y1
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -90,16 +90,16 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y2
+	VBROADCASTSS 120(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y2
+	VBROADCASTSS 124(AX), Y2
 	MOVQ         48(AX), CX
 	VMASKMOVPS   (CX), Y0, Y3
 	VFMADD231PS  Y3, Y2, Y1
@@ -112,7 +112,7 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y1, Y2, Y1
@@ -123,7 +123,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh2w8(t *tile)
+// func kernelAVX2rh2w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh2w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -132,7 +132,7 @@ TEXT ·kernelAVX2rh2w8(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   BX, R11
@@ -140,7 +140,7 @@ TEXT ·kernelAVX2rh2w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -160,7 +160,7 @@ loop:
 	VFMADD231PS  Y3, Y0, Y2
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -180,17 +180,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y3
+	VBROADCASTSS 120(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y3
+	VBROADCASTSS 124(AX), Y3
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y1
@@ -207,7 +207,7 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
@@ -221,7 +221,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh3w8(t *tile)
+// func kernelAVX2rh3w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh3w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -230,7 +230,7 @@ TEXT ·kernelAVX2rh3w8(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -239,7 +239,7 @@ TEXT ·kernelAVX2rh3w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -263,7 +263,7 @@ loop:
 	VFMADD231PS  Y4, Y0, Y3
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -285,18 +285,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y4
+	VBROADCASTSS 120(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y4
+	VBROADCASTSS 124(AX), Y4
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y1
@@ -317,7 +317,7 @@ added:
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y1, Y4, Y1
@@ -334,7 +334,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh4w8(t *tile)
+// func kernelAVX2rh4w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh4w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -343,7 +343,7 @@ TEXT ·kernelAVX2rh4w8(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Y1, Y1, Y1
@@ -355,7 +355,7 @@ TEXT ·kernelAVX2rh4w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -383,7 +383,7 @@ loop:
 	VFMADD231PS  Y5, Y0, Y4
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -408,9 +408,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y5
+	VBROADCASTSS 120(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
@@ -418,9 +418,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y5
+	VBROADCASTSS 124(AX), Y5
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y1
@@ -445,7 +445,7 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -465,7 +465,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh5w8(t *tile)
+// func kernelAVX2rh5w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh5w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -474,7 +474,7 @@ TEXT ·kernelAVX2rh5w8(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Y1, Y1, Y1
@@ -487,7 +487,7 @@ TEXT ·kernelAVX2rh5w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -519,7 +519,7 @@ loop:
 	VFMADD231PS  Y6, Y0, Y5
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -546,9 +546,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y6
+	VBROADCASTSS 120(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -557,9 +557,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y6
+	VBROADCASTSS 124(AX), Y6
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y1
@@ -588,7 +588,7 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y1, Y6, Y1
@@ -611,7 +611,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh6w8(t *tile)
+// func kernelAVX2rh6w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh6w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -620,7 +620,7 @@ TEXT ·kernelAVX2rh6w8(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Y1, Y1, Y1
@@ -634,7 +634,7 @@ TEXT ·kernelAVX2rh6w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -670,7 +670,7 @@ loop:
 	VFMADD231PS  Y7, Y0, Y6
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -699,9 +699,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y7
+	VBROADCASTSS 120(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -711,9 +711,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y7
+	VBROADCASTSS 124(AX), Y7
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y1
@@ -746,7 +746,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -772,7 +772,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh1w8(t *tile)
+// func kernelAVX2dh1w8(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh1w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -808,16 +808,16 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y2
+	VBROADCASTSS 120(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y2
+	VBROADCASTSS 124(AX), Y2
 	MOVQ         48(AX), CX
 	VMASKMOVPS   (CX), Y0, Y3
 	VFMADD231PS  Y3, Y2, Y1
@@ -830,7 +830,7 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y1, Y2, Y1
@@ -841,7 +841,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh2w8(t *tile)
+// func kernelAVX2dh2w8(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh2w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -884,17 +884,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y3
+	VBROADCASTSS 120(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y3
+	VBROADCASTSS 124(AX), Y3
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y1
@@ -911,7 +911,7 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
@@ -925,7 +925,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh3w8(t *tile)
+// func kernelAVX2dh3w8(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh3w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -975,18 +975,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y4
+	VBROADCASTSS 120(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y4
+	VBROADCASTSS 124(AX), Y4
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y1
@@ -1007,7 +1007,7 @@ added:
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y1, Y4, Y1
@@ -1024,7 +1024,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh4w8(t *tile)
+// func kernelAVX2dh4w8(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh4w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1081,9 +1081,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y5
+	VBROADCASTSS 120(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
@@ -1091,9 +1091,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y5
+	VBROADCASTSS 124(AX), Y5
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y1
@@ -1118,7 +1118,7 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -1138,7 +1138,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh5w8(t *tile)
+// func kernelAVX2dh5w8(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh5w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1202,9 +1202,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y6
+	VBROADCASTSS 120(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -1213,9 +1213,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y6
+	VBROADCASTSS 124(AX), Y6
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y1
@@ -1244,7 +1244,7 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y1, Y6, Y1
@@ -1267,7 +1267,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh6w8(t *tile)
+// func kernelAVX2dh6w8(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh6w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1338,9 +1338,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y7
+	VBROADCASTSS 120(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1350,9 +1350,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y7
+	VBROADCASTSS 124(AX), Y7
 	MOVQ         48(AX), DX
 	VMASKMOVPS   (DX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y1
@@ -1385,7 +1385,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -1411,7 +1411,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh1w16(t *tile)
+// func kernelAVX2rh1w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh1w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1420,7 +1420,7 @@ TEXT ·kernelAVX2rh1w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   BX, R11
@@ -1428,7 +1428,7 @@ TEXT ·kernelAVX2rh1w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -1448,7 +1448,7 @@ loop:
 	VFMADD231PS  Y4, Y0, Y2
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -1468,17 +1468,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y3
+	VBROADCASTSS 120(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y3
+	VBROADCASTSS 124(AX), Y3
 	MOVQ         48(AX), CX
 	VMOVUPS      (CX), Y4
 	VFMADD231PS  Y4, Y3, Y1
@@ -1495,7 +1495,7 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
@@ -1508,7 +1508,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh2w16(t *tile)
+// func kernelAVX2rh2w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh2w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1517,7 +1517,7 @@ TEXT ·kernelAVX2rh2w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1527,7 +1527,7 @@ TEXT ·kernelAVX2rh2w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -1553,7 +1553,7 @@ loop:
 	VFMADD231PS  Y6, Y0, Y4
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -1576,9 +1576,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y5
+	VBROADCASTSS 120(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
@@ -1586,9 +1586,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y5
+	VBROADCASTSS 124(AX), Y5
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y6
 	VFMADD231PS  Y6, Y5, Y1
@@ -1612,7 +1612,7 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -1630,7 +1630,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh3w16(t *tile)
+// func kernelAVX2rh3w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh3w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1639,7 +1639,7 @@ TEXT ·kernelAVX2rh3w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1651,7 +1651,7 @@ TEXT ·kernelAVX2rh3w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -1683,7 +1683,7 @@ loop:
 	VFMADD231PS  Y8, Y0, Y6
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -1709,9 +1709,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y7
+	VBROADCASTSS 120(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1721,9 +1721,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y7
+	VBROADCASTSS 124(AX), Y7
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y8
 	VFMADD231PS  Y8, Y7, Y1
@@ -1754,7 +1754,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -1777,7 +1777,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh4w16(t *tile)
+// func kernelAVX2rh4w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1786,7 +1786,7 @@ TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Y1, Y1, Y1
@@ -1802,7 +1802,7 @@ TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -1840,7 +1840,7 @@ loop:
 	VFMADD231PS  Y10, Y0, Y8
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -1870,9 +1870,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y9
+	VBROADCASTSS 120(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -1884,9 +1884,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y9
+	VBROADCASTSS 124(AX), Y9
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y10
 	VFMADD231PS  Y10, Y9, Y1
@@ -1924,7 +1924,7 @@ added:
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y1, Y9, Y1
@@ -1952,7 +1952,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh5w16(t *tile)
+// func kernelAVX2rh5w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh5w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1961,7 +1961,7 @@ TEXT ·kernelAVX2rh5w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Y1, Y1, Y1
@@ -1979,7 +1979,7 @@ TEXT ·kernelAVX2rh5w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -2023,7 +2023,7 @@ loop:
 	VFMADD231PS  Y12, Y0, Y10
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -2056,9 +2056,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y11
+	VBROADCASTSS 120(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -2072,9 +2072,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y11
+	VBROADCASTSS 124(AX), Y11
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y12
 	VFMADD231PS  Y12, Y11, Y1
@@ -2119,7 +2119,7 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPS Y1, Y11, Y1
@@ -2152,7 +2152,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2rh6w16(t *tile)
+// func kernelAVX2rh6w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh6w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2161,7 +2161,7 @@ TEXT ·kernelAVX2rh6w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Y1, Y1, Y1
@@ -2181,7 +2181,7 @@ TEXT ·kernelAVX2rh6w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -2231,7 +2231,7 @@ loop:
 	VFMADD231PS  Y14, Y0, Y12
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -2267,9 +2267,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y13
+	VBROADCASTSS 120(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -2285,9 +2285,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y13
+	VBROADCASTSS 124(AX), Y13
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y14
 	VFMADD231PS  Y14, Y13, Y1
@@ -2339,7 +2339,7 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPS Y1, Y13, Y1
@@ -2377,7 +2377,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh1w16(t *tile)
+// func kernelAVX2dh1w16(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh1w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2420,17 +2420,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y3
+	VBROADCASTSS 120(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y3
+	VBROADCASTSS 124(AX), Y3
 	MOVQ         48(AX), CX
 	VMOVUPS      (CX), Y4
 	VFMADD231PS  Y4, Y3, Y1
@@ -2447,7 +2447,7 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
@@ -2460,7 +2460,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh2w16(t *tile)
+// func kernelAVX2dh2w16(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh2w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2514,9 +2514,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y5
+	VBROADCASTSS 120(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
@@ -2524,9 +2524,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y5
+	VBROADCASTSS 124(AX), Y5
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y6
 	VFMADD231PS  Y6, Y5, Y1
@@ -2550,7 +2550,7 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -2568,7 +2568,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh3w16(t *tile)
+// func kernelAVX2dh3w16(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh3w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2633,9 +2633,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y7
+	VBROADCASTSS 120(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -2645,9 +2645,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y7
+	VBROADCASTSS 124(AX), Y7
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y8
 	VFMADD231PS  Y8, Y7, Y1
@@ -2678,7 +2678,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -2701,7 +2701,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh4w16(t *tile)
+// func kernelAVX2dh4w16(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh4w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2777,9 +2777,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y9
+	VBROADCASTSS 120(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -2791,9 +2791,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y9
+	VBROADCASTSS 124(AX), Y9
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y10
 	VFMADD231PS  Y10, Y9, Y1
@@ -2831,7 +2831,7 @@ added:
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y1, Y9, Y1
@@ -2859,7 +2859,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh5w16(t *tile)
+// func kernelAVX2dh5w16(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh5w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2946,9 +2946,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y11
+	VBROADCASTSS 120(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -2962,9 +2962,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y11
+	VBROADCASTSS 124(AX), Y11
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y12
 	VFMADD231PS  Y12, Y11, Y1
@@ -3009,7 +3009,7 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPS Y1, Y11, Y1
@@ -3042,7 +3042,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX2dh6w16(t *tile)
+// func kernelAVX2dh6w16(t *tile[float32])
 // Requires: AVX, FMA3
 TEXT ·kernelAVX2dh6w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -3140,9 +3140,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Y13
+	VBROADCASTSS 120(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -3158,9 +3158,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Y13
+	VBROADCASTSS 124(AX), Y13
 	MOVQ         48(AX), DX
 	VMOVUPS      (DX), Y14
 	VFMADD231PS  Y14, Y13, Y1
@@ -3212,7 +3212,7 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPS Y1, Y13, Y1

@@ -10,239 +10,239 @@ func peakAVX512(n uint64)
 // computes a tile of 1 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh1w16(t *tile)
+func kernelAVX512rh1w16(t *tile[float32])
 
 // computes a tile of 2 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh2w16(t *tile)
+func kernelAVX512rh2w16(t *tile[float32])
 
 // computes a tile of 3 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh3w16(t *tile)
+func kernelAVX512rh3w16(t *tile[float32])
 
 // computes a tile of 4 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh4w16(t *tile)
+func kernelAVX512rh4w16(t *tile[float32])
 
 // computes a tile of 5 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh5w16(t *tile)
+func kernelAVX512rh5w16(t *tile[float32])
 
 // computes a tile of 6 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh6w16(t *tile)
+func kernelAVX512rh6w16(t *tile[float32])
 
 // computes a tile of 7 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh7w16(t *tile)
+func kernelAVX512rh7w16(t *tile[float32])
 
 // computes a tile of 8 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh8w16(t *tile)
+func kernelAVX512rh8w16(t *tile[float32])
 
 // computes a tile of 9 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh9w16(t *tile)
+func kernelAVX512rh9w16(t *tile[float32])
 
 // computes a tile of 10 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh10w16(t *tile)
+func kernelAVX512rh10w16(t *tile[float32])
 
 // computes a tile of 11 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh11w16(t *tile)
+func kernelAVX512rh11w16(t *tile[float32])
 
 // computes a tile of 12 × up to 16 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh12w16(t *tile)
+func kernelAVX512rh12w16(t *tile[float32])
 
 // computes a tile of 1 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh1w16(t *tile)
+func kernelAVX512dh1w16(t *tile[float32])
 
 // computes a tile of 2 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh2w16(t *tile)
+func kernelAVX512dh2w16(t *tile[float32])
 
 // computes a tile of 3 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh3w16(t *tile)
+func kernelAVX512dh3w16(t *tile[float32])
 
 // computes a tile of 4 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh4w16(t *tile)
+func kernelAVX512dh4w16(t *tile[float32])
 
 // computes a tile of 5 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh5w16(t *tile)
+func kernelAVX512dh5w16(t *tile[float32])
 
 // computes a tile of 6 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh6w16(t *tile)
+func kernelAVX512dh6w16(t *tile[float32])
 
 // computes a tile of 7 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh7w16(t *tile)
+func kernelAVX512dh7w16(t *tile[float32])
 
 // computes a tile of 8 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh8w16(t *tile)
+func kernelAVX512dh8w16(t *tile[float32])
 
 // computes a tile of 9 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh9w16(t *tile)
+func kernelAVX512dh9w16(t *tile[float32])
 
 // computes a tile of 10 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh10w16(t *tile)
+func kernelAVX512dh10w16(t *tile[float32])
 
 // computes a tile of 11 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh11w16(t *tile)
+func kernelAVX512dh11w16(t *tile[float32])
 
 // computes a tile of 12 × up to 16 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh12w16(t *tile)
+func kernelAVX512dh12w16(t *tile[float32])
 
 // computes a tile of 1 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh1w32(t *tile)
+func kernelAVX512rh1w32(t *tile[float32])
 
 // computes a tile of 2 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh2w32(t *tile)
+func kernelAVX512rh2w32(t *tile[float32])
 
 // computes a tile of 3 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh3w32(t *tile)
+func kernelAVX512rh3w32(t *tile[float32])
 
 // computes a tile of 4 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh4w32(t *tile)
+func kernelAVX512rh4w32(t *tile[float32])
 
 // computes a tile of 5 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh5w32(t *tile)
+func kernelAVX512rh5w32(t *tile[float32])
 
 // computes a tile of 6 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh6w32(t *tile)
+func kernelAVX512rh6w32(t *tile[float32])
 
 // computes a tile of 7 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh7w32(t *tile)
+func kernelAVX512rh7w32(t *tile[float32])
 
 // computes a tile of 8 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh8w32(t *tile)
+func kernelAVX512rh8w32(t *tile[float32])
 
 // computes a tile of 9 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh9w32(t *tile)
+func kernelAVX512rh9w32(t *tile[float32])
 
 // computes a tile of 10 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh10w32(t *tile)
+func kernelAVX512rh10w32(t *tile[float32])
 
 // computes a tile of 11 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh11w32(t *tile)
+func kernelAVX512rh11w32(t *tile[float32])
 
 // computes a tile of 12 × up to 32 from an A of contiguous rows.
 //
 //go:noescape
-func kernelAVX512rh12w32(t *tile)
+func kernelAVX512rh12w32(t *tile[float32])
 
 // computes a tile of 1 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh1w32(t *tile)
+func kernelAVX512dh1w32(t *tile[float32])
 
 // computes a tile of 2 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh2w32(t *tile)
+func kernelAVX512dh2w32(t *tile[float32])
 
 // computes a tile of 3 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh3w32(t *tile)
+func kernelAVX512dh3w32(t *tile[float32])
 
 // computes a tile of 4 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh4w32(t *tile)
+func kernelAVX512dh4w32(t *tile[float32])
 
 // computes a tile of 5 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh5w32(t *tile)
+func kernelAVX512dh5w32(t *tile[float32])
 
 // computes a tile of 6 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh6w32(t *tile)
+func kernelAVX512dh6w32(t *tile[float32])
 
 // computes a tile of 7 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh7w32(t *tile)
+func kernelAVX512dh7w32(t *tile[float32])
 
 // computes a tile of 8 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh8w32(t *tile)
+func kernelAVX512dh8w32(t *tile[float32])
 
 // computes a tile of 9 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh9w32(t *tile)
+func kernelAVX512dh9w32(t *tile[float32])
 
 // computes a tile of 10 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh10w32(t *tile)
+func kernelAVX512dh10w32(t *tile[float32])
 
 // computes a tile of 11 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh11w32(t *tile)
+func kernelAVX512dh11w32(t *tile[float32])
 
 // computes a tile of 12 × up to 32 from an A of contiguous columns.
 //
 //go:noescape
-func kernelAVX512dh12w32(t *tile)
+func kernelAVX512dh12w32(t *tile[float32])

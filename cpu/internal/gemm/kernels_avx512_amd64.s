@@ -40,7 +40,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh1w16(t *tile)
+// func kernelAVX512rh1w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh1w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -49,14 +49,14 @@ TEXT ·kernelAVX512rh1w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Z0, Z0, Z0
 	MOVQ   BX, R11
 	SHRQ   $0x01, R11
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -70,7 +70,7 @@ loop:
 	VFMADD231PS.BCST 4(SI), Z1, Z0
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R10
@@ -89,16 +89,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z1
+	VBROADCASTSS 120(AX), Z1
 	VMULPS       Z0, Z1, Z0
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z1
+	VBROADCASTSS 124(AX), Z1
 	MOVQ         48(AX), CX
 	VMOVUPS.Z    (CX), K1, Z2
 	VFMADD231PS  Z2, Z1, Z0
@@ -111,7 +111,7 @@ added:
 	VADDPS    Z2, Z0, Z0
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
@@ -122,7 +122,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh2w16(t *tile)
+// func kernelAVX512rh2w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh2w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -131,7 +131,7 @@ TEXT ·kernelAVX512rh2w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	MOVQ   BX, R11
@@ -139,7 +139,7 @@ TEXT ·kernelAVX512rh2w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -155,7 +155,7 @@ loop:
 	VFMADD231PS.BCST 4(SI)(DI*1), Z2, Z1
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R10
@@ -175,17 +175,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z2
+	VBROADCASTSS 120(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z2
+	VBROADCASTSS 124(AX), Z2
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
@@ -202,7 +202,7 @@ added:
 	VADDPS    Z3, Z1, Z1
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
@@ -216,7 +216,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh3w16(t *tile)
+// func kernelAVX512rh3w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh3w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -225,7 +225,7 @@ TEXT ·kernelAVX512rh3w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -234,7 +234,7 @@ TEXT ·kernelAVX512rh3w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -252,7 +252,7 @@ loop:
 	VFMADD231PS.BCST 4(SI)(DI*2), Z3, Z2
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R10
@@ -273,18 +273,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z3
+	VBROADCASTSS 120(AX), Z3
 	VMULPS       Z0, Z3, Z0
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z2, Z3, Z2
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z3
+	VBROADCASTSS 124(AX), Z3
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z0
@@ -305,7 +305,7 @@ added:
 	VADDPS    Z4, Z2, Z2
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -322,7 +322,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh4w16(t *tile)
+// func kernelAVX512rh4w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh4w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -331,7 +331,7 @@ TEXT ·kernelAVX512rh4w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Z0, Z0, Z0
@@ -343,7 +343,7 @@ TEXT ·kernelAVX512rh4w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -363,7 +363,7 @@ loop:
 	VFMADD231PS.BCST 4(R11), Z4, Z3
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	LEAQ             (CX)(DX*2), CX
@@ -386,9 +386,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z4
+	VBROADCASTSS 120(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
@@ -396,9 +396,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z4
+	VBROADCASTSS 124(AX), Z4
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
@@ -423,7 +423,7 @@ added:
 	VADDPS    Z5, Z3, Z3
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -443,7 +443,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh5w16(t *tile)
+// func kernelAVX512rh5w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh5w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -452,7 +452,7 @@ TEXT ·kernelAVX512rh5w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Z0, Z0, Z0
@@ -465,7 +465,7 @@ TEXT ·kernelAVX512rh5w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -487,7 +487,7 @@ loop:
 	VFMADD231PS.BCST 4(R11)(DI*1), Z5, Z4
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	LEAQ             (CX)(DX*2), CX
@@ -511,9 +511,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z5
+	VBROADCASTSS 120(AX), Z5
 	VMULPS       Z0, Z5, Z0
 	VMULPS       Z1, Z5, Z1
 	VMULPS       Z2, Z5, Z2
@@ -522,9 +522,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z5
+	VBROADCASTSS 124(AX), Z5
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z0
@@ -553,7 +553,7 @@ added:
 	VADDPS    Z6, Z4, Z4
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -576,7 +576,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh6w16(t *tile)
+// func kernelAVX512rh6w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh6w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -585,7 +585,7 @@ TEXT ·kernelAVX512rh6w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Z0, Z0, Z0
@@ -599,7 +599,7 @@ TEXT ·kernelAVX512rh6w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -623,7 +623,7 @@ loop:
 	VFMADD231PS.BCST 4(R11)(DI*2), Z6, Z5
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	LEAQ             (CX)(DX*2), CX
@@ -648,9 +648,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z6
+	VBROADCASTSS 120(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -660,9 +660,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z6
+	VBROADCASTSS 124(AX), Z6
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
@@ -695,7 +695,7 @@ added:
 	VADDPS    Z7, Z5, Z5
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -721,7 +721,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh7w16(t *tile)
+// func kernelAVX512rh7w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh7w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -730,7 +730,7 @@ TEXT ·kernelAVX512rh7w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -747,7 +747,7 @@ TEXT ·kernelAVX512rh7w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R13
 	CMOVQGT R13, R10
 	SUBQ    R10, R13
@@ -773,7 +773,7 @@ loop:
 	VFMADD231PS.BCST 4(R12), Z7, Z6
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	ADDQ             $0x08, R12
@@ -800,9 +800,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z7
+	VBROADCASTSS 120(AX), Z7
 	VMULPS       Z0, Z7, Z0
 	VMULPS       Z1, Z7, Z1
 	VMULPS       Z2, Z7, Z2
@@ -813,9 +813,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z7
+	VBROADCASTSS 124(AX), Z7
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z0
@@ -852,7 +852,7 @@ added:
 	VADDPS    Z8, Z6, Z6
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -881,7 +881,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh8w16(t *tile)
+// func kernelAVX512rh8w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh8w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -890,7 +890,7 @@ TEXT ·kernelAVX512rh8w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -908,7 +908,7 @@ TEXT ·kernelAVX512rh8w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R13
 	CMOVQGT R13, R10
 	SUBQ    R10, R13
@@ -936,7 +936,7 @@ loop:
 	VFMADD231PS.BCST 4(R12)(DI*1), Z8, Z7
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	ADDQ             $0x08, R12
@@ -964,9 +964,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z8
+	VBROADCASTSS 120(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -978,9 +978,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z8
+	VBROADCASTSS 124(AX), Z8
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
@@ -1021,7 +1021,7 @@ added:
 	VADDPS    Z9, Z7, Z7
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -1053,7 +1053,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh9w16(t *tile)
+// func kernelAVX512rh9w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh9w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1062,7 +1062,7 @@ TEXT ·kernelAVX512rh9w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -1081,7 +1081,7 @@ TEXT ·kernelAVX512rh9w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R13
 	CMOVQGT R13, R10
 	SUBQ    R10, R13
@@ -1111,7 +1111,7 @@ loop:
 	VFMADD231PS.BCST 4(R12)(DI*2), Z9, Z8
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	ADDQ             $0x08, R12
@@ -1140,9 +1140,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z9
+	VBROADCASTSS 120(AX), Z9
 	VMULPS       Z0, Z9, Z0
 	VMULPS       Z1, Z9, Z1
 	VMULPS       Z2, Z9, Z2
@@ -1155,9 +1155,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z9
+	VBROADCASTSS 124(AX), Z9
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z0
@@ -1202,7 +1202,7 @@ added:
 	VADDPS    Z10, Z8, Z8
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -1237,7 +1237,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh10w16(t *tile)
+// func kernelAVX512rh10w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh10w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1246,7 +1246,7 @@ TEXT ·kernelAVX512rh10w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -1268,7 +1268,7 @@ TEXT ·kernelAVX512rh10w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R14
 	CMOVQGT R14, R10
 	SUBQ    R10, R14
@@ -1300,7 +1300,7 @@ loop:
 	VFMADD231PS.BCST 4(R13), Z10, Z9
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	ADDQ             $0x08, R12
@@ -1331,9 +1331,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z10
+	VBROADCASTSS 120(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -1347,9 +1347,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z10
+	VBROADCASTSS 124(AX), Z10
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
@@ -1398,7 +1398,7 @@ added:
 	VADDPS    Z11, Z9, Z9
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -1436,7 +1436,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh11w16(t *tile)
+// func kernelAVX512rh11w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh11w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1445,7 +1445,7 @@ TEXT ·kernelAVX512rh11w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -1468,7 +1468,7 @@ TEXT ·kernelAVX512rh11w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R14
 	CMOVQGT R14, R10
 	SUBQ    R10, R14
@@ -1502,7 +1502,7 @@ loop:
 	VFMADD231PS.BCST 4(R13)(DI*1), Z11, Z10
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	ADDQ             $0x08, R12
@@ -1534,9 +1534,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z11
+	VBROADCASTSS 120(AX), Z11
 	VMULPS       Z0, Z11, Z0
 	VMULPS       Z1, Z11, Z1
 	VMULPS       Z2, Z11, Z2
@@ -1551,9 +1551,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z11
+	VBROADCASTSS 124(AX), Z11
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z0
@@ -1606,7 +1606,7 @@ added:
 	VADDPS    Z12, Z10, Z10
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -1647,7 +1647,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh12w16(t *tile)
+// func kernelAVX512rh12w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh12w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1656,7 +1656,7 @@ TEXT ·kernelAVX512rh12w16(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -1680,7 +1680,7 @@ TEXT ·kernelAVX512rh12w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R14
 	CMOVQGT R14, R10
 	SUBQ    R10, R14
@@ -1716,7 +1716,7 @@ loop:
 	VFMADD231PS.BCST 4(R13)(DI*2), Z12, Z11
 	PREFETCHT1       (R9)
 	PREFETCHT1       64(R9)
-	SUBQ             $-128, R9
+	ADDQ             $0x00000080, R9
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R11
 	ADDQ             $0x08, R12
@@ -1749,9 +1749,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z12
+	VBROADCASTSS 120(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -1767,9 +1767,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z12
+	VBROADCASTSS 124(AX), Z12
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
@@ -1826,7 +1826,7 @@ added:
 	VADDPS    Z13, Z11, Z11
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -1870,7 +1870,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh1w16(t *tile)
+// func kernelAVX512dh1w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh1w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1905,16 +1905,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z1
+	VBROADCASTSS 120(AX), Z1
 	VMULPS       Z0, Z1, Z0
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z1
+	VBROADCASTSS 124(AX), Z1
 	MOVQ         48(AX), CX
 	VMOVUPS.Z    (CX), K1, Z2
 	VFMADD231PS  Z2, Z1, Z0
@@ -1927,7 +1927,7 @@ added:
 	VADDPS    Z2, Z0, Z0
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
@@ -1938,7 +1938,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh2w16(t *tile)
+// func kernelAVX512dh2w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh2w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -1977,17 +1977,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z2
+	VBROADCASTSS 120(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z2
+	VBROADCASTSS 124(AX), Z2
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
@@ -2004,7 +2004,7 @@ added:
 	VADDPS    Z3, Z1, Z1
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
@@ -2018,7 +2018,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh3w16(t *tile)
+// func kernelAVX512dh3w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh3w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2061,18 +2061,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z3
+	VBROADCASTSS 120(AX), Z3
 	VMULPS       Z0, Z3, Z0
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z2, Z3, Z2
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z3
+	VBROADCASTSS 124(AX), Z3
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z0
@@ -2093,7 +2093,7 @@ added:
 	VADDPS    Z4, Z2, Z2
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -2110,7 +2110,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh4w16(t *tile)
+// func kernelAVX512dh4w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh4w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2157,9 +2157,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z4
+	VBROADCASTSS 120(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
@@ -2167,9 +2167,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z4
+	VBROADCASTSS 124(AX), Z4
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
@@ -2194,7 +2194,7 @@ added:
 	VADDPS    Z5, Z3, Z3
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -2214,7 +2214,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh5w16(t *tile)
+// func kernelAVX512dh5w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh5w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2265,9 +2265,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z5
+	VBROADCASTSS 120(AX), Z5
 	VMULPS       Z0, Z5, Z0
 	VMULPS       Z1, Z5, Z1
 	VMULPS       Z2, Z5, Z2
@@ -2276,9 +2276,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z5
+	VBROADCASTSS 124(AX), Z5
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z0
@@ -2307,7 +2307,7 @@ added:
 	VADDPS    Z6, Z4, Z4
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -2330,7 +2330,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh6w16(t *tile)
+// func kernelAVX512dh6w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh6w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2385,9 +2385,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z6
+	VBROADCASTSS 120(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -2397,9 +2397,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z6
+	VBROADCASTSS 124(AX), Z6
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
@@ -2432,7 +2432,7 @@ added:
 	VADDPS    Z7, Z5, Z5
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -2458,7 +2458,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh7w16(t *tile)
+// func kernelAVX512dh7w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh7w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2517,9 +2517,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z7
+	VBROADCASTSS 120(AX), Z7
 	VMULPS       Z0, Z7, Z0
 	VMULPS       Z1, Z7, Z1
 	VMULPS       Z2, Z7, Z2
@@ -2530,9 +2530,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z7
+	VBROADCASTSS 124(AX), Z7
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z0
@@ -2569,7 +2569,7 @@ added:
 	VADDPS    Z8, Z6, Z6
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -2598,7 +2598,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh8w16(t *tile)
+// func kernelAVX512dh8w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh8w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2661,9 +2661,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z8
+	VBROADCASTSS 120(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -2675,9 +2675,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z8
+	VBROADCASTSS 124(AX), Z8
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
@@ -2718,7 +2718,7 @@ added:
 	VADDPS    Z9, Z7, Z7
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -2750,7 +2750,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh9w16(t *tile)
+// func kernelAVX512dh9w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh9w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2817,9 +2817,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z9
+	VBROADCASTSS 120(AX), Z9
 	VMULPS       Z0, Z9, Z0
 	VMULPS       Z1, Z9, Z1
 	VMULPS       Z2, Z9, Z2
@@ -2832,9 +2832,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z9
+	VBROADCASTSS 124(AX), Z9
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z0
@@ -2879,7 +2879,7 @@ added:
 	VADDPS    Z10, Z8, Z8
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -2914,7 +2914,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh10w16(t *tile)
+// func kernelAVX512dh10w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh10w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -2985,9 +2985,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z10
+	VBROADCASTSS 120(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -3001,9 +3001,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z10
+	VBROADCASTSS 124(AX), Z10
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
@@ -3052,7 +3052,7 @@ added:
 	VADDPS    Z11, Z9, Z9
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -3090,7 +3090,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh11w16(t *tile)
+// func kernelAVX512dh11w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh11w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -3165,9 +3165,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z11
+	VBROADCASTSS 120(AX), Z11
 	VMULPS       Z0, Z11, Z0
 	VMULPS       Z1, Z11, Z1
 	VMULPS       Z2, Z11, Z2
@@ -3182,9 +3182,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z11
+	VBROADCASTSS 124(AX), Z11
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z0
@@ -3237,7 +3237,7 @@ added:
 	VADDPS    Z12, Z10, Z10
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -3278,7 +3278,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh12w16(t *tile)
+// func kernelAVX512dh12w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh12w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -3357,9 +3357,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z12
+	VBROADCASTSS 120(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -3375,9 +3375,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z12
+	VBROADCASTSS 124(AX), Z12
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
@@ -3434,7 +3434,7 @@ added:
 	VADDPS    Z13, Z11, Z11
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -3478,7 +3478,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh1w32(t *tile)
+// func kernelAVX512rh1w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh1w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -3487,7 +3487,7 @@ TEXT ·kernelAVX512rh1w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	MOVQ   BX, R11
@@ -3495,7 +3495,7 @@ TEXT ·kernelAVX512rh1w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -3515,7 +3515,7 @@ loop:
 	VFMADD231PS  Z3, Z4, Z1
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -3537,17 +3537,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z2
+	VBROADCASTSS 120(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z2
+	VBROADCASTSS 124(AX), Z2
 	MOVQ         48(AX), CX
 	VMOVUPS.Z    (CX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
@@ -3564,7 +3564,7 @@ added:
 	VADDPS    Z3, Z1, Z1
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
@@ -3577,7 +3577,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh2w32(t *tile)
+// func kernelAVX512rh2w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh2w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -3586,7 +3586,7 @@ TEXT ·kernelAVX512rh2w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3596,7 +3596,7 @@ TEXT ·kernelAVX512rh2w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -3622,7 +3622,7 @@ loop:
 	VFMADD231PS  Z5, Z6, Z3
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -3647,9 +3647,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z4
+	VBROADCASTSS 120(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
@@ -3657,9 +3657,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z4
+	VBROADCASTSS 124(AX), Z4
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
@@ -3683,7 +3683,7 @@ added:
 	VADDPS    Z5, Z3, Z3
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -3701,7 +3701,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh3w32(t *tile)
+// func kernelAVX512rh3w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh3w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -3710,7 +3710,7 @@ TEXT ·kernelAVX512rh3w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3722,7 +3722,7 @@ TEXT ·kernelAVX512rh3w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R11
 	CMOVQGT R11, R10
 	SUBQ    R10, R11
@@ -3754,7 +3754,7 @@ loop:
 	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R10
@@ -3782,9 +3782,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z6
+	VBROADCASTSS 120(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -3794,9 +3794,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z6
+	VBROADCASTSS 124(AX), Z6
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
@@ -3827,7 +3827,7 @@ added:
 	VADDPS    Z7, Z5, Z5
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -3850,7 +3850,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh4w32(t *tile)
+// func kernelAVX512rh4w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh4w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -3859,7 +3859,7 @@ TEXT ·kernelAVX512rh4w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Z0, Z0, Z0
@@ -3875,7 +3875,7 @@ TEXT ·kernelAVX512rh4w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -3913,7 +3913,7 @@ loop:
 	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -3945,9 +3945,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z8
+	VBROADCASTSS 120(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -3959,9 +3959,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z8
+	VBROADCASTSS 124(AX), Z8
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
@@ -3999,7 +3999,7 @@ added:
 	VADDPS    Z9, Z7, Z7
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -4027,7 +4027,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh5w32(t *tile)
+// func kernelAVX512rh5w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh5w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -4036,7 +4036,7 @@ TEXT ·kernelAVX512rh5w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Z0, Z0, Z0
@@ -4054,7 +4054,7 @@ TEXT ·kernelAVX512rh5w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -4098,7 +4098,7 @@ loop:
 	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -4133,9 +4133,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z10
+	VBROADCASTSS 120(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -4149,9 +4149,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z10
+	VBROADCASTSS 124(AX), Z10
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
@@ -4196,7 +4196,7 @@ added:
 	VADDPS    Z11, Z9, Z9
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -4229,7 +4229,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh6w32(t *tile)
+// func kernelAVX512rh6w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh6w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -4238,7 +4238,7 @@ TEXT ·kernelAVX512rh6w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	VXORPS Z0, Z0, Z0
@@ -4258,7 +4258,7 @@ TEXT ·kernelAVX512rh6w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R12
 	CMOVQGT R12, R10
 	SUBQ    R10, R12
@@ -4308,7 +4308,7 @@ loop:
 	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
@@ -4346,9 +4346,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z12
+	VBROADCASTSS 120(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -4364,9 +4364,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z12
+	VBROADCASTSS 124(AX), Z12
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
@@ -4418,7 +4418,7 @@ added:
 	VADDPS    Z13, Z11, Z11
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -4456,7 +4456,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh7w32(t *tile)
+// func kernelAVX512rh7w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh7w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -4465,7 +4465,7 @@ TEXT ·kernelAVX512rh7w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -4489,7 +4489,7 @@ TEXT ·kernelAVX512rh7w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R13
 	CMOVQGT R13, R10
 	SUBQ    R10, R13
@@ -4545,7 +4545,7 @@ loop:
 	VFMADD231PS  Z15, Z16, Z13
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	ADDQ         $0x08, R12
@@ -4587,9 +4587,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z14
+	VBROADCASTSS 120(AX), Z14
 	VMULPS       Z0, Z14, Z0
 	VMULPS       Z1, Z14, Z1
 	VMULPS       Z2, Z14, Z2
@@ -4607,9 +4607,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z14
+	VBROADCASTSS 124(AX), Z14
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z0
@@ -4668,7 +4668,7 @@ added:
 	VADDPS    Z15, Z13, Z13
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -4711,7 +4711,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh8w32(t *tile)
+// func kernelAVX512rh8w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh8w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -4720,7 +4720,7 @@ TEXT ·kernelAVX512rh8w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -4746,7 +4746,7 @@ TEXT ·kernelAVX512rh8w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R13
 	CMOVQGT R13, R10
 	SUBQ    R10, R13
@@ -4808,7 +4808,7 @@ loop:
 	VFMADD231PS  Z17, Z18, Z15
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	ADDQ         $0x08, R12
@@ -4853,9 +4853,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z16
+	VBROADCASTSS 120(AX), Z16
 	VMULPS       Z0, Z16, Z0
 	VMULPS       Z1, Z16, Z1
 	VMULPS       Z2, Z16, Z2
@@ -4875,9 +4875,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z16
+	VBROADCASTSS 124(AX), Z16
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z0
@@ -4943,7 +4943,7 @@ added:
 	VADDPS    Z17, Z15, Z15
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -4991,7 +4991,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh9w32(t *tile)
+// func kernelAVX512rh9w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh9w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -5000,7 +5000,7 @@ TEXT ·kernelAVX512rh9w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -5028,7 +5028,7 @@ TEXT ·kernelAVX512rh9w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R13
 	CMOVQGT R13, R10
 	SUBQ    R10, R13
@@ -5096,7 +5096,7 @@ loop:
 	VFMADD231PS  Z19, Z20, Z17
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	ADDQ         $0x08, R12
@@ -5144,9 +5144,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z18
+	VBROADCASTSS 120(AX), Z18
 	VMULPS       Z0, Z18, Z0
 	VMULPS       Z1, Z18, Z1
 	VMULPS       Z2, Z18, Z2
@@ -5168,9 +5168,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z18
+	VBROADCASTSS 124(AX), Z18
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z0
@@ -5243,7 +5243,7 @@ added:
 	VADDPS    Z19, Z17, Z17
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -5296,7 +5296,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh10w32(t *tile)
+// func kernelAVX512rh10w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh10w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -5305,7 +5305,7 @@ TEXT ·kernelAVX512rh10w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -5337,7 +5337,7 @@ TEXT ·kernelAVX512rh10w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R14
 	CMOVQGT R14, R10
 	SUBQ    R10, R14
@@ -5411,7 +5411,7 @@ loop:
 	VFMADD231PS  Z21, Z22, Z19
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	ADDQ         $0x08, R12
@@ -5463,9 +5463,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z20
+	VBROADCASTSS 120(AX), Z20
 	VMULPS       Z0, Z20, Z0
 	VMULPS       Z1, Z20, Z1
 	VMULPS       Z2, Z20, Z2
@@ -5489,9 +5489,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z20
+	VBROADCASTSS 124(AX), Z20
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z0
@@ -5571,7 +5571,7 @@ added:
 	VADDPS    Z21, Z19, Z19
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -5629,7 +5629,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh11w32(t *tile)
+// func kernelAVX512rh11w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh11w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -5638,7 +5638,7 @@ TEXT ·kernelAVX512rh11w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -5672,7 +5672,7 @@ TEXT ·kernelAVX512rh11w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R14
 	CMOVQGT R14, R10
 	SUBQ    R10, R14
@@ -5752,7 +5752,7 @@ loop:
 	VFMADD231PS  Z23, Z24, Z21
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	ADDQ         $0x08, R12
@@ -5807,9 +5807,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z22
+	VBROADCASTSS 120(AX), Z22
 	VMULPS       Z0, Z22, Z0
 	VMULPS       Z1, Z22, Z1
 	VMULPS       Z2, Z22, Z2
@@ -5835,9 +5835,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z22
+	VBROADCASTSS 124(AX), Z22
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z0
@@ -5924,7 +5924,7 @@ added:
 	VADDPS    Z23, Z21, Z21
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -5987,7 +5987,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512rh12w32(t *tile)
+// func kernelAVX512rh12w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh12w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -5996,7 +5996,7 @@ TEXT ·kernelAVX512rh12w32(SB), NOSPLIT, $0-8
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
 	MOVQ   8(AX), DI
-	MOVQ   112(AX), R8
+	MOVQ   88(AX), R8
 	LEAQ   (SI)(DI*2), R11
 	ADDQ   DI, R11
 	LEAQ   (R11)(DI*2), R12
@@ -6032,7 +6032,7 @@ TEXT ·kernelAVX512rh12w32(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    120(AX), R10
+	MOVQ    96(AX), R10
 	CMPQ    R10, R14
 	CMOVQGT R14, R10
 	SUBQ    R10, R14
@@ -6118,7 +6118,7 @@ loop:
 	VFMADD231PS  Z25, Z26, Z23
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
-	SUBQ         $-128, R9
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	ADDQ         $0x08, R12
@@ -6176,9 +6176,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z24
+	VBROADCASTSS 120(AX), Z24
 	VMULPS       Z0, Z24, Z0
 	VMULPS       Z1, Z24, Z1
 	VMULPS       Z2, Z24, Z2
@@ -6206,9 +6206,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z24
+	VBROADCASTSS 124(AX), Z24
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z0
@@ -6302,7 +6302,7 @@ added:
 	VADDPS    Z25, Z23, Z23
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -6370,7 +6370,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh1w32(t *tile)
+// func kernelAVX512dh1w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh1w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -6415,17 +6415,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z2
+	VBROADCASTSS 120(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z2
+	VBROADCASTSS 124(AX), Z2
 	MOVQ         48(AX), CX
 	VMOVUPS.Z    (CX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
@@ -6442,7 +6442,7 @@ added:
 	VADDPS    Z3, Z1, Z1
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
@@ -6455,7 +6455,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh2w32(t *tile)
+// func kernelAVX512dh2w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh2w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -6511,9 +6511,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z4
+	VBROADCASTSS 120(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
@@ -6521,9 +6521,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z4
+	VBROADCASTSS 124(AX), Z4
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
@@ -6547,7 +6547,7 @@ added:
 	VADDPS    Z5, Z3, Z3
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -6565,7 +6565,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh3w32(t *tile)
+// func kernelAVX512dh3w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh3w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -6632,9 +6632,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z6
+	VBROADCASTSS 120(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -6644,9 +6644,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z6
+	VBROADCASTSS 124(AX), Z6
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
@@ -6677,7 +6677,7 @@ added:
 	VADDPS    Z7, Z5, Z5
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -6700,7 +6700,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh4w32(t *tile)
+// func kernelAVX512dh4w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh4w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -6778,9 +6778,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z8
+	VBROADCASTSS 120(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -6792,9 +6792,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z8
+	VBROADCASTSS 124(AX), Z8
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
@@ -6832,7 +6832,7 @@ added:
 	VADDPS    Z9, Z7, Z7
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -6860,7 +6860,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh5w32(t *tile)
+// func kernelAVX512dh5w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh5w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -6949,9 +6949,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z10
+	VBROADCASTSS 120(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -6965,9 +6965,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z10
+	VBROADCASTSS 124(AX), Z10
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
@@ -7012,7 +7012,7 @@ added:
 	VADDPS    Z11, Z9, Z9
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -7045,7 +7045,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh6w32(t *tile)
+// func kernelAVX512dh6w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh6w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -7145,9 +7145,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z12
+	VBROADCASTSS 120(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -7163,9 +7163,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z12
+	VBROADCASTSS 124(AX), Z12
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
@@ -7217,7 +7217,7 @@ added:
 	VADDPS    Z13, Z11, Z11
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -7255,7 +7255,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh7w32(t *tile)
+// func kernelAVX512dh7w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh7w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -7366,9 +7366,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z14
+	VBROADCASTSS 120(AX), Z14
 	VMULPS       Z0, Z14, Z0
 	VMULPS       Z1, Z14, Z1
 	VMULPS       Z2, Z14, Z2
@@ -7386,9 +7386,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z14
+	VBROADCASTSS 124(AX), Z14
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z0
@@ -7447,7 +7447,7 @@ added:
 	VADDPS    Z15, Z13, Z13
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -7490,7 +7490,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh8w32(t *tile)
+// func kernelAVX512dh8w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh8w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -7612,9 +7612,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z16
+	VBROADCASTSS 120(AX), Z16
 	VMULPS       Z0, Z16, Z0
 	VMULPS       Z1, Z16, Z1
 	VMULPS       Z2, Z16, Z2
@@ -7634,9 +7634,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z16
+	VBROADCASTSS 124(AX), Z16
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z0
@@ -7702,7 +7702,7 @@ added:
 	VADDPS    Z17, Z15, Z15
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -7750,7 +7750,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh9w32(t *tile)
+// func kernelAVX512dh9w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh9w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -7883,9 +7883,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z18
+	VBROADCASTSS 120(AX), Z18
 	VMULPS       Z0, Z18, Z0
 	VMULPS       Z1, Z18, Z1
 	VMULPS       Z2, Z18, Z2
@@ -7907,9 +7907,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z18
+	VBROADCASTSS 124(AX), Z18
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z0
@@ -7982,7 +7982,7 @@ added:
 	VADDPS    Z19, Z17, Z17
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -8035,7 +8035,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh10w32(t *tile)
+// func kernelAVX512dh10w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh10w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -8179,9 +8179,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z20
+	VBROADCASTSS 120(AX), Z20
 	VMULPS       Z0, Z20, Z0
 	VMULPS       Z1, Z20, Z1
 	VMULPS       Z2, Z20, Z2
@@ -8205,9 +8205,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z20
+	VBROADCASTSS 124(AX), Z20
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z0
@@ -8287,7 +8287,7 @@ added:
 	VADDPS    Z21, Z19, Z19
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -8345,7 +8345,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh11w32(t *tile)
+// func kernelAVX512dh11w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh11w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -8500,9 +8500,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z22
+	VBROADCASTSS 120(AX), Z22
 	VMULPS       Z0, Z22, Z0
 	VMULPS       Z1, Z22, Z1
 	VMULPS       Z2, Z22, Z2
@@ -8528,9 +8528,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z22
+	VBROADCASTSS 124(AX), Z22
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z0
@@ -8617,7 +8617,7 @@ added:
 	VADDPS    Z23, Z21, Z21
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -8680,7 +8680,7 @@ store:
 	VZEROUPPER
 	RET
 
-// func kernelAVX512dh12w32(t *tile)
+// func kernelAVX512dh12w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·kernelAVX512dh12w32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
@@ -8846,9 +8846,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         88(AX), $0x3f800000
+	CMPL         120(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 88(AX), Z24
+	VBROADCASTSS 120(AX), Z24
 	VMULPS       Z0, Z24, Z0
 	VMULPS       Z1, Z24, Z1
 	VMULPS       Z2, Z24, Z2
@@ -8876,9 +8876,9 @@ done:
 
 scaled:
 	MOVQ         56(AX), CX
-	CMPL         92(AX), $0x00
+	CMPL         124(AX), $0x00
 	JE           added
-	VBROADCASTSS 92(AX), Z24
+	VBROADCASTSS 124(AX), Z24
 	MOVQ         48(AX), DX
 	VMOVUPS.Z    (DX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z0
@@ -8972,7 +8972,7 @@ added:
 	VADDPS    Z25, Z23, Z23
 
 biased:
-	CMPL   96(AX), $0x00
+	CMPL   104(AX), $0x00
 	JE     store
 	VXORPS Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0

@@ -4,5 +4,5 @@ package gemm
 
 import "github.com/stheno-ml/stheno/cpu/internal/cpuid"
 
-// kernelsFor returns the plain Go kernels: this build has no others.
-func kernelsFor(cpuid.Level) kernels { return generic }
+// levelFor returns the plain Go kernels: this build has no others.
+func levelFor(cpuid.Level) *level { return &generic }

@@ -8,8 +8,3 @@ package gemm
 //
 //go:noescape
 func copyRowsAVX512(dst *float32, ldd uintptr, src *float32, lds uintptr, rows uintptr, mask uint64, ahead uintptr)
-
-// writes the transpose of 8 rows × 8·blocks columns (blocks at least 1); strides are in bytes.
-//
-//go:noescape
-func transpose8AVX2(dst *float32, ldd uintptr, src *float32, lds uintptr, blocks uintptr)

@@ -12,10 +12,15 @@ import (
 // BenchmarkGemm of the same run.
 func BenchmarkPeak(b *testing.B) {
 	const n = 10000
+	run := func(name string, lanes int, peak func(uint64)) {
+		b.Run(name, func(b *testing.B) { measure(b, 1, 2*lanes*12*n, func() { peak(n) }) })
+	}
 	if cpuid.Best() >= cpuid.AVX2 {
-		b.Run("avx2", func(b *testing.B) { measure(b, 1, 2*8*12*n, func() { peakAVX2(n) }) })
+		run("float32/avx2", 8, peakAVX2)
+		run("float64/avx2", 4, peak64AVX2)
 	}
 	if cpuid.Best() >= cpuid.AVX512 {
-		b.Run("avx512", func(b *testing.B) { measure(b, 1, 2*16*12*n, func() { peakAVX512(n) }) })
+		run("float32/avx512", 16, peakAVX512)
+		run("float64/avx512", 8, peak64AVX512)
 	}
 }

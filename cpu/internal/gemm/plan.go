@@ -1,6 +1,9 @@
 package gemm
 
-// Blocking, chosen by measurement on a 48 KiB L1d / 1–2 MiB L2 core.
+import "github.com/stheno-ml/stheno/cpu/internal/vec"
+
+// Blocking, chosen by measurement on a 48 KiB L1d / 1–2 MiB L2 core. What stands for
+// memory is in elements of float32; float64 takes half as many, see fit.
 const (
 	kcMax      = 576     // depth of a block: a panel of B of that depth lies in L1/L2
 	kcTrans    = 192     // the same where A is transposed: its tiles use cache lines in part
@@ -10,7 +13,11 @@ const (
 	serialWork = 1 << 18 // multiply-adds below which helpers are not worth waking
 	partWork   = 1 << 19 // multiply-adds a part should have at least
 	pageFloats = 1024    // rows this far apart (4 KiB) collide in the L1 cache
+	lineFloats = 16      // floats in a cache line
 )
+
+// fit is n elements of float32 in elements of T of the same bytes.
+func fit[T vec.Float](n int) int { return n * 4 / int(size[T]()) }
 
 // aMode says where a block of A is read from.
 type aMode uint8
@@ -31,13 +38,13 @@ const (
 )
 
 // plan is how one product is computed. It depends on sizes and forms only.
-type plan struct {
-	args Args
+type plan[T vec.Float] struct {
+	args Args[T]
 	// swapped says that Cᵀ = op(B)ᵀ·op(A)ᵀ is computed; m, n, a, b below are of
 	// that product.
 	swapped bool
 	m, n, k int
-	a, b    Operand
+	a, b    Operand[T]
 
 	aMode  aMode
 	bMode  bMode
@@ -56,8 +63,8 @@ type plan struct {
 
 // plan decides how to compute a on the given number of workers. Only mp and np,
 // which no sum depends on, look at the number of workers.
-func (g *Gemm) plan(threads int, a *Args) plan {
-	p := plan{args: *a, m: a.M, n: a.N, k: a.K, a: a.A, b: a.B}
+func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
+	p := plan[T]{args: *a, m: a.M, n: a.N, k: a.K, a: a.A, b: a.B}
 	mr, nr := g.k.mr, g.k.nr
 	if p.swapped = swap(a); p.swapped {
 		p.m, p.n = a.N, a.M
@@ -82,7 +89,7 @@ func (g *Gemm) plan(threads int, a *Args) plan {
 // swap decides which factor is read in vectors. The vectors of a row of C want B
 // with contiguous columns; a transposed B has to be transposed while packing,
 // N·K elements. Computing Cᵀ instead wants the same of A, and C written across.
-func swap(a *Args) bool {
+func swap[T vec.Float](a *Args[T]) bool {
 	if !a.B.Trans {
 		return false
 	}
@@ -91,7 +98,7 @@ func swap(a *Args) bool {
 
 // split cuts K into pieces when C is too small to give every worker a share, or
 // so small beside K that reading A in whole rows beats cutting it.
-func (p *plan) split(mr, nr int) {
+func (p *plan[T]) split(mr, nr int) {
 	const deep, piece, small, most = 8192, 2048, 1 << 17, 16
 	tiles := ceil(p.m, mr) * ceil(p.n, nr)
 	if p.n > 2048 || p.m*p.n > small || p.k < 2*piece || (p.k < deep && tiles >= 8) {
@@ -102,20 +109,20 @@ func (p *plan) split(mr, nr int) {
 	p.splits = ceil(p.k, p.ks)
 }
 
-func (p *plan) chooseB(nr int) {
+func (p *plan[T]) chooseB(nr int) {
 	plain := p.b.Source == nil && !p.b.Trans
 	narrow := p.n <= 2*nr && p.b.LD <= 4*nr
 	switch {
 	case plain && narrow:
 		p.bMode = bDirect
-	case p.splits > 0 || p.m <= mcMax:
+	case p.splits > 0 || p.m <= fit[T](mcMax):
 		p.bMode = bLocal
 	default:
 		p.bMode = bShared
 	}
 }
 
-func (p *plan) chooseA(nr int) {
+func (p *plan[T]) chooseA(nr int) {
 	switch {
 	case p.a.Source != nil && p.a.Trans:
 		p.aMode = aDepth
@@ -125,22 +132,22 @@ func (p *plan) chooseA(nr int) {
 		p.aMode = aDirect
 	case p.a.Trans:
 		p.aMode = aDepth
-	case p.a.LD%pageFloats == 0 && p.n > 2*nr:
+	case p.a.LD%fit[T](pageFloats) == 0 && p.n > 2*nr:
 		p.aMode = aRows
 	}
-	p.mc = even(p.m, mcMax)
+	p.mc = even(p.m, fit[T](mcMax))
 }
 
 // partition cuts C into parts for the workers.
-func (p *plan) partition(threads, mr, nr int) {
+func (p *plan[T]) partition(threads, mr, nr int) {
 	p.nc = p.n
 	if p.bMode == bShared {
-		p.nc = even(p.n, max(4*nr, sharedMax/p.k/nr*nr))
+		p.nc = even(p.n, max(4*nr, fit[T](sharedMax)/p.k/nr*nr))
 		p.nc = ceil(p.nc, nr) * nr
 	}
 	n := min(p.nc, p.n)
 	p.mp, p.np = p.mc, n
-	if p.bMode == bDirect && p.m <= mcMax || threads == 1 {
+	if p.bMode == bDirect && p.m <= fit[T](mcMax) || threads == 1 {
 		p.mp = p.m
 	}
 	p.mParts = ceil(p.m, p.mp)
@@ -160,7 +167,7 @@ func (p *plan) partition(threads, mr, nr int) {
 	p.nParts = ceil(n, p.np)
 }
 
-func (p *plan) sizes(nr, lane int) {
+func (p *plan[T]) sizes(nr, lane int) {
 	depth := max(p.kc, 1)
 	switch p.bMode {
 	case bShared:
@@ -170,13 +177,13 @@ func (p *plan) sizes(nr, lane int) {
 			p.bLen = depth * nr // the last panel
 		}
 	case bLocal:
-		p.bLen = depth * ceil(min(p.n, ncLocal), nr) * nr
+		p.bLen = depth * ceil(min(p.n, fit[T](ncLocal)), nr) * nr
 	}
 	switch p.aMode {
 	case aRows:
-		p.aLen = p.mc * rowStride(p.kc)
+		p.aLen = p.mc * rowStride[T](p.kc)
 	case aDepth:
-		p.aLen = p.kc * rowStride(p.mc)
+		p.aLen = p.kc * rowStride[T](p.mc)
 	}
 	if p.b.Source != nil && p.b.Trans {
 		p.bLen += nr * depth // a panel before it is transposed
@@ -184,31 +191,32 @@ func (p *plan) sizes(nr, lane int) {
 	if p.splits > 0 {
 		p.accLen = p.splits * p.m * p.n
 	}
-	p.sharedLen, p.aLen, p.bLen = align(p.sharedLen), align(p.aLen), align(p.bLen)
+	p.sharedLen, p.aLen, p.bLen = align[T](p.sharedLen), align[T](p.aLen), align[T](p.bLen)
 }
 
 // scratch is the number of elements the plan needs, alignment included.
-func (p *plan) scratch(threads int) int {
+func (p *plan[T]) scratch(threads int) int {
 	total := p.sharedLen + threads*(p.aLen+p.bLen) + p.accLen
 	if total == 0 {
 		return 0
 	}
-	return total + lineFloats
+	return total + fit[T](lineFloats)
 }
 
 // rowStride is the stride of copied rows of n elements: whole cache lines, and
 // neighbouring rows in different sets of the L1 cache.
-func rowStride(n int) int {
-	n = align(n)
-	if n%(pageFloats/8) == 0 {
-		n += lineFloats
+func rowStride[T vec.Float](n int) int {
+	n = align[T](n)
+	if n%fit[T](pageFloats/8) == 0 {
+		n += fit[T](lineFloats)
 	}
 	return n
 }
 
-const lineFloats = 16 // floats in a cache line
-
-func align(n int) int { return (n + lineFloats - 1) &^ (lineFloats - 1) }
+func align[T vec.Float](n int) int {
+	line := fit[T](lineFloats)
+	return (n + line - 1) &^ (line - 1)
+}
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 

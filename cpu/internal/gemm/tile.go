@@ -1,11 +1,16 @@
 package gemm
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
+)
 
 // tile is the argument of a micro-kernel: a small block of C and where its
 // factors lie. Strides are in bytes. The assembly reads the fields by offset;
-// those with a 4-byte type lie last.
-type tile struct {
+// those whose size depends on T lie last.
+type tile[T vec.Float] struct {
 	a      unsafe.Pointer // element (0, 0) of A's rows
 	rs, ks uintptr        // from row to row and from k to k of A
 	b      unsafe.Pointer // row 0 of B; the columns of a row are contiguous
@@ -15,64 +20,83 @@ type tile struct {
 	ldc    uintptr
 	bias   unsafe.Pointer // nil for none
 	mask   uint64         // one bit a column (AVX-512)
-	lanes  unsafe.Pointer // eight int32, -1 where the last vector is used (AVX2)
-	alpha  float32
-	beta   float32
-	relu   uint32 // 1 for max(·, 0)
-	cols   uint32 // number of columns
-	rows   uint32 // number of rows (plain Go; the assembly has one kernel a height)
-	_      uint32
+	lanes  unsafe.Pointer // 32 bytes, ones where the last vector is used (AVX2)
 	pf     unsafe.Pointer // first row of A of the tile that comes next, to fetch ahead
 	pfRun  uint64         // pairs of k a row of it is fetched over, at least 1
+	relu   uint32         // 1 for max(·, 0)
+	cols   uint32         // number of columns
+	rows   uint32         // number of rows (plain Go; the assembly has one kernel a height)
+	_      uint32
+	alpha  T
+	beta   T
 }
 
 // kernel computes C = relu?(alpha·A·B + beta·C + bias) on one tile; it never
 // reads C when beta is 0.
-type kernel func(t *tile)
+type kernel[T vec.Float] func(t *tile[T])
 
 // kernels is one instruction set's choice of micro-kernels.
-type kernels struct {
+type kernels[T vec.Float] struct {
 	mr, nr int // largest tile
 	// lane is how many columns a vector has. Rows of B are read in whole vectors.
 	lane int
 	// kernels by the order of A's elements (byRows, byDepth), then by the number
 	// of vectors less 1, then by rows.
-	tiles [2][][]kernel
+	tiles [2][][]kernel[T]
 
-	// Both write what copied and transposed say, as far as they can, and return
-	// how many rows are left. nil does nothing.
-	copyRows  func(dst []float32, ldd int, src []float32, lds, rows, cols int) int
-	transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int) int
+	// copyRows writes what copied says, as far as it can, and returns how many rows
+	// are left. nil does nothing.
+	copyRows func(dst []T, ldd int, src []T, lds, rows, cols int) int
 }
 
-// The orders of A that micro-kernels take. A kernel for byRows assumes ks = 4,
-// one for byDepth rs = 4.
+// The orders of A that micro-kernels take. A kernel for byRows assumes that
+// ks is the size of an element, one for byDepth that rs is.
 const (
 	byRows = iota
 	byDepth
 )
 
-// lanes[8-n:] is the AVX2 mask that keeps the first n of 8 lanes.
+// The AVX2 mask that keeps the first n bytes of a vector begins 32-n bytes into lanes.
 var lanes = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
 // setCols fills the fields that depend on the number of columns.
-func (t *tile) setCols(cols int) {
+func (t *tile[T]) setCols(cols int) {
+	words := int(size[T]()) / 4
 	t.cols = uint32(cols)
 	t.mask = 1<<cols - 1
-	t.lanes = unsafe.Pointer(&lanes[7-(cols-1)%8])
+	t.lanes = unsafe.Pointer(&lanes[8-words-(cols-1)*words%8])
 }
 
-// generic is the plain Go kernel set: its tile is what fits the scalar
-// registers of amd64 and arm64.
-var generic = kernels{
-	mr: 4, nr: 8, lane: 8,
-	tiles: [2][][]kernel{genericTiles, genericTiles},
+// size is the number of bytes of an element.
+func size[T vec.Float]() uintptr { return unsafe.Sizeof(*new(T)) }
+
+// level is the kernels of one instruction set for both element types.
+type level struct {
+	f32 kernels[float32]
+	f64 kernels[float64]
 }
 
-var genericTiles = [][]kernel{{nil, kernelGeneric, kernelGeneric, kernelGeneric, kernelGeneric}}
+// kernelsFor returns the micro-kernels of a level the machine has.
+func kernelsFor[T vec.Float](l cpuid.Level) *kernels[T] {
+	all := levelFor(l)
+	if k, ok := any(&all.f32).(*kernels[T]); ok {
+		return k
+	}
+	return any(&all.f64).(*kernels[T])
+}
+
+// generic is the plain Go kernel set.
+var generic = level{genericKernels[float32](), genericKernels[float64]()}
+
+// genericKernels has a tile that fits the scalar registers of amd64 and arm64.
+func genericKernels[T vec.Float]() kernels[T] {
+	k := kernel[T](kernelGeneric[T])
+	tiles := [][]kernel[T]{{nil, k, k, k, k}}
+	return kernels[T]{mr: 4, nr: 8, lane: 8, tiles: [2][][]kernel[T]{tiles, tiles}}
+}
 
 // kernelGeneric is the twin of every assembly kernel.
-func kernelGeneric(t *tile) {
+func kernelGeneric[T vec.Float](t *tile[T]) {
 	rows, cols := int(t.rows), int(t.cols)
 	if rows == 4 {
 		j := 0
@@ -94,23 +118,23 @@ func kernelGeneric(t *tile) {
 }
 
 // generic4x2 keeps a block of 4 rows and columns j, j+1 in registers.
-func generic4x2(t *tile, j int) {
-	var c00, c01, c10, c11, c20, c21, c30, c31 float32
+func generic4x2[T vec.Float](t *tile[T], j int) {
+	var c00, c01, c10, c11, c20, c21, c30, c31 T
 	// Offsets, not moving pointers: those would end up outside of the slices.
 	var ka, kb uintptr
-	kb = uintptr(4 * j)
+	kb = size[T]() * uintptr(j)
 	for range t.kc {
-		b0, b1 := at(t.b, kb), at(t.b, kb+4)
-		x := at(t.a, ka)
+		b0, b1 := at[T](t.b, kb), at[T](t.b, kb+size[T]())
+		x := at[T](t.a, ka)
 		c00 += x * b0
 		c01 += x * b1
-		x = at(t.a, ka+t.rs)
+		x = at[T](t.a, ka+t.rs)
 		c10 += x * b0
 		c11 += x * b1
-		x = at(t.a, ka+2*t.rs)
+		x = at[T](t.a, ka+2*t.rs)
 		c20 += x * b0
 		c21 += x * b1
-		x = at(t.a, ka+3*t.rs)
+		x = at[T](t.a, ka+3*t.rs)
 		c30 += x * b0
 		c31 += x * b1
 		ka += t.ks
@@ -126,22 +150,22 @@ func generic4x2(t *tile, j int) {
 	t.put(3, j+1, c31)
 }
 
-func generic1x1(t *tile, r, j int) {
-	ka, kb := uintptr(r)*t.rs, uintptr(4*j)
-	var s float32
+func generic1x1[T vec.Float](t *tile[T], r, j int) {
+	ka, kb := uintptr(r)*t.rs, size[T]()*uintptr(j)
+	var s T
 	for range t.kc {
-		s += at(t.a, ka) * at(t.b, kb)
+		s += at[T](t.a, ka) * at[T](t.b, kb)
 		ka += t.ks
 		kb += t.ldb
 	}
 	t.put(r, j, s)
 }
 
-func at(p unsafe.Pointer, bytes uintptr) float32 { return *(*float32)(unsafe.Add(p, bytes)) }
+func at[T vec.Float](p unsafe.Pointer, bytes uintptr) T { return *(*T)(unsafe.Add(p, bytes)) }
 
 // put finishes one element.
-func (t *tile) put(r, j int, s float32) {
-	c := (*float32)(unsafe.Add(t.c, uintptr(r)*t.ldc+uintptr(4*j)))
+func (t *tile[T]) put(r, j int, s T) {
+	c := (*T)(unsafe.Add(t.c, uintptr(r)*t.ldc+size[T]()*uintptr(j)))
 	if t.alpha != 1 {
 		s *= t.alpha
 	}
@@ -149,7 +173,7 @@ func (t *tile) put(r, j int, s float32) {
 		s += t.beta * *c
 	}
 	if t.bias != nil {
-		s += *(*float32)(unsafe.Add(t.bias, 4*j))
+		s += *(*T)(unsafe.Add(t.bias, size[T]()*uintptr(j)))
 	}
 	if t.relu != 0 && s < 0 {
 		s = 0

@@ -4,27 +4,28 @@ import (
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
 )
 
 // Workspace is the working memory of products that run one after the other. It
 // belongs to one Run at a time. It grows when a product needs more than any
 // before; after that a Run allocates nothing.
-type Workspace struct {
-	scratch []float32
-	job     job
+type Workspace[T vec.Float] struct {
+	scratch []T
+	job     job[T]
 }
 
 // NewWorkspace returns working memory for pools of up to threads workers.
-func (g *Gemm) NewWorkspace(threads int) *Workspace {
-	w := &Workspace{}
+func (g *Gemm[T]) NewWorkspace(threads int) *Workspace[T] {
+	w := &Workspace[T]{}
 	w.job.reserve(max(threads, 1))
 	return w
 }
 
-// Scratch returns how many float32 elements of scratch a Run of a needs on a
+// Scratch returns how many elements of scratch a Run of a needs on a
 // pool of the given number of workers. Of a's operands only sizes, strides and
 // forms matter: Data may be nil, and a Source need not work yet.
-func (g *Gemm) Scratch(threads int, a *Args) int {
+func (g *Gemm[T]) Scratch(threads int, a *Args[T]) int {
 	args := *a
 	args.fillDefaults()
 	p := g.plan(threads, &args)
@@ -34,21 +35,21 @@ func (g *Gemm) Scratch(threads int, a *Args) int {
 // SetScratch gives the workspace memory of the caller (for instance a piece of
 // an arena) in place of its own. Its contents do not matter. A Run that needs
 // more than it has allocates.
-func (w *Workspace) SetScratch(buf []float32) { w.scratch = buf }
+func (w *Workspace[T]) SetScratch(buf []T) { w.scratch = buf }
 
 // lay places the plan's buffers into the scratch.
-func (w *Workspace) lay(p *plan, threads int) {
+func (w *Workspace[T]) lay(p *plan[T], threads int) {
 	j := &w.job
 	j.reserve(threads)
 	if need := p.scratch(threads); len(w.scratch) < need {
-		w.scratch = make([]float32, need)
+		w.scratch = make([]T, need)
 	}
 	s := w.scratch
 	if len(s) > 0 { // start at a cache line
-		off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%64) / 4
+		off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%64) / int(size[T]())
 		s = s[min(off, len(s)):]
 	}
-	take := func(n int) []float32 {
+	take := func(n int) []T {
 		piece := s[:n:n]
 		s = s[n:]
 		return piece
@@ -63,7 +64,7 @@ func (w *Workspace) lay(p *plan, threads int) {
 
 // Run computes the product on the pool's workers. It does not change args.
 // A slice too short for its sizes is a mistake of the engine and panics.
-func (g *Gemm) Run(p *pool.Pool, w *Workspace, args *Args) {
+func (g *Gemm[T]) Run(p *pool.Pool, w *Workspace[T], args *Args[T]) {
 	j := &w.job
 	a := *args
 	a.fillDefaults()

@@ -28,35 +28,35 @@ func clip(s *shape.Span, i int) (lo, hi int) {
 }
 
 // AvgPool2D is [op.AvgPool2D]: the mean of the elements under each window, padding excluded.
-type AvgPool2D struct {
-	Scratch
+type AvgPool2D[T Float] struct {
+	Scratch[T]
 	g      op.PoolGeometry
-	images images
+	images images[T]
 	work   split
 	loop   phase
-	y, x   []float32
+	y, x   []T
 }
 
 // NewAvgPool2D prepares the pooling.
-func NewAvgPool2D(p *pool.Pool, g op.PoolGeometry) (*AvgPool2D, error) {
+func NewAvgPool2D[T Float](p *pool.Pool, g op.PoolGeometry) (*AvgPool2D[T], error) {
 	if err := checkPool(g); err != nil {
 		return nil, err
 	}
-	k := &AvgPool2D{g: g, work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
+	k := &AvgPool2D[T]{g: g, work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
 	k.images = poolImages(p, &k.Scratch, g)
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
 }
 
 // Run computes y from x.
-func (k *AvgPool2D) Run(y, x []float32) {
+func (k *AvgPool2D[T]) Run(y, x []T) {
 	k.x = k.images.input(&k.Scratch, x)
 	k.y = k.images.output(&k.Scratch, y)
 	k.loop.run()
 	k.images.finish(y, k.y)
 }
 
-func (k *AvgPool2D) part(_, part int) {
+func (k *AvgPool2D[T]) part(_, part int) {
 	g := &k.g
 	lo, hi := k.work.bounds(part)
 	for row := lo; row < hi; row++ {
@@ -70,41 +70,41 @@ func (k *AvgPool2D) part(_, part int) {
 				at := ((n*g.H.In+h)*g.W.In + w0) * g.C
 				columnSums(y, k.x[at:at+(w1-w0)*g.C])
 			}
-			scale(y, y, 1/float32((h1-h0)*(w1-w0)))
+			scale(y, y, 1/T((h1-h0)*(w1-w0)))
 		}
 	}
 }
 
 // AvgPool2DGrad is [op.AvgPool2DGrad]: each window's gradient, spread evenly over the elements under it.
-type AvgPool2DGrad struct {
-	Scratch
+type AvgPool2DGrad[T Float] struct {
+	Scratch[T]
 	g      op.PoolGeometry
-	images images
+	images images[T]
 	work   split
 	loop   phase
-	dx, dy []float32
+	dx, dy []T
 }
 
 // NewAvgPool2DGrad prepares the gradient of the pooling g.
-func NewAvgPool2DGrad(p *pool.Pool, g op.PoolGeometry) (*AvgPool2DGrad, error) {
+func NewAvgPool2DGrad[T Float](p *pool.Pool, g op.PoolGeometry) (*AvgPool2DGrad[T], error) {
 	if err := checkPool(g); err != nil {
 		return nil, err
 	}
-	k := &AvgPool2DGrad{g: g, work: splitBy(g.N*g.H.In, g.W.In*g.C)}
+	k := &AvgPool2DGrad[T]{g: g, work: splitBy(g.N*g.H.In, g.W.In*g.C)}
 	k.images = poolImages(p, &k.Scratch, g)
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
 }
 
 // Run computes dx from dy.
-func (k *AvgPool2DGrad) Run(dx, dy []float32) {
+func (k *AvgPool2DGrad[T]) Run(dx, dy []T) {
 	k.dy = k.images.gradient(&k.Scratch, dy)
 	k.dx = k.images.inputGradient(&k.Scratch, dx)
 	k.loop.run()
 	k.images.finishInput(dx, k.dx)
 }
 
-func (k *AvgPool2DGrad) part(_, part int) {
+func (k *AvgPool2DGrad[T]) part(_, part int) {
 	g := &k.g
 	lo, hi := k.work.bounds(part)
 	for row := lo; row < hi; row++ {
@@ -118,7 +118,7 @@ func (k *AvgPool2DGrad) part(_, part int) {
 				h0, h1 := clip(&g.H, i)
 				for j := j0; j < j1; j++ {
 					w0, w1 := clip(&g.W, j)
-					axpy(dx, dx, k.dy[((n*g.H.Out+i)*g.W.Out+j)*g.C:][:g.C], 1/float32((h1-h0)*(w1-w0)))
+					axpy(dx, dx, k.dy[((n*g.H.Out+i)*g.W.Out+j)*g.C:][:g.C], 1/T((h1-h0)*(w1-w0)))
 				}
 			}
 		}
@@ -131,39 +131,39 @@ func over(s *shape.Span, at int) (lo, hi int) {
 }
 
 // GlobalAvgPool2D is [op.GlobalAvgPool2D]: the mean of every channel of every image.
-type GlobalAvgPool2D struct {
+type GlobalAvgPool2D[T Float] struct {
 	format       shape.Layout
 	n, pixels, c int
 	work         split
 	loop         phase
-	y, x         []float32
+	y, x         []T
 	backward     bool
 }
 
 // NewGlobalAvgPool2D prepares the mean over pixels of n images with c channels.
-func NewGlobalAvgPool2D(p *pool.Pool, f shape.Layout, n, pixels, c int) (*GlobalAvgPool2D, error) {
-	return newGlobalAvgPool(p, f, n, pixels, c, false)
+func NewGlobalAvgPool2D[T Float](p *pool.Pool, f shape.Layout, n, pixels, c int) (*GlobalAvgPool2D[T], error) {
+	return newGlobalAvgPool[T](p, f, n, pixels, c, false)
 }
 
-func newGlobalAvgPool(p *pool.Pool, f shape.Layout, n, pixels, c int, backward bool) (*GlobalAvgPool2D, error) {
+func newGlobalAvgPool[T Float](p *pool.Pool, f shape.Layout, n, pixels, c int, backward bool) (*GlobalAvgPool2D[T], error) {
 	if n < 1 || pixels < 1 || c < 1 {
 		return nil, fmt.Errorf("kernel: GlobalAvgPool2D of %d images with %d pixels and %d channels; every number must be at least 1", n, pixels, c)
 	}
-	k := &GlobalAvgPool2D{format: f, n: n, pixels: pixels, c: c, work: splitBy(n, pixels*c), backward: backward}
+	k := &GlobalAvgPool2D[T]{format: f, n: n, pixels: pixels, c: c, work: splitBy(n, pixels*c), backward: backward}
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
 }
 
 // Run computes the means y (n, c) of the images x.
-func (k *GlobalAvgPool2D) Run(y, x []float32) {
+func (k *GlobalAvgPool2D[T]) Run(y, x []T) {
 	k.y, k.x = y[:k.n*k.c], x[:k.n*k.pixels*k.c]
 	k.loop.run()
 }
 
-func (k *GlobalAvgPool2D) part(_, part int) {
+func (k *GlobalAvgPool2D[T]) part(_, part int) {
 	lo, hi := k.work.bounds(part)
 	size := k.pixels * k.c
-	f := 1 / float32(k.pixels)
+	f := 1 / T(k.pixels)
 	for n := lo; n < hi; n++ {
 		x, y := k.x[n*size:(n+1)*size], k.y[n*k.c:(n+1)*k.c]
 		switch {
@@ -180,7 +180,7 @@ func (k *GlobalAvgPool2D) part(_, part int) {
 			}
 		case k.format == shape.NCHW:
 			for c := range y {
-				y[c] = float32(sum(x[c*k.pixels:(c+1)*k.pixels]) * float64(f))
+				y[c] = T(sum(x[c*k.pixels:(c+1)*k.pixels]) * float64(f))
 			}
 		default:
 			clear(y)
@@ -193,16 +193,16 @@ func (k *GlobalAvgPool2D) part(_, part int) {
 }
 
 // GlobalAvgPool2DGrad is [op.GlobalAvgPool2DGrad]: each image's dy/pixels at every pixel.
-type GlobalAvgPool2DGrad struct{ forward *GlobalAvgPool2D }
+type GlobalAvgPool2DGrad[T Float] struct{ forward *GlobalAvgPool2D[T] }
 
 // NewGlobalAvgPool2DGrad prepares the gradient of the mean over pixels of n images with c channels.
-func NewGlobalAvgPool2DGrad(p *pool.Pool, f shape.Layout, n, pixels, c int) (*GlobalAvgPool2DGrad, error) {
-	k, err := newGlobalAvgPool(p, f, n, pixels, c, true)
+func NewGlobalAvgPool2DGrad[T Float](p *pool.Pool, f shape.Layout, n, pixels, c int) (*GlobalAvgPool2DGrad[T], error) {
+	k, err := newGlobalAvgPool[T](p, f, n, pixels, c, true)
 	if err != nil {
 		return nil, err
 	}
-	return &GlobalAvgPool2DGrad{k}, nil
+	return &GlobalAvgPool2DGrad[T]{k}, nil
 }
 
 // Run computes dx from dy (n, c).
-func (k *GlobalAvgPool2DGrad) Run(dx, dy []float32) { k.forward.Run(dy, dx) }
+func (k *GlobalAvgPool2DGrad[T]) Run(dx, dy []T) { k.forward.Run(dy, dx) }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 )
@@ -11,15 +12,15 @@ import (
 // Each block of rows first takes the mean of its own beginning as an origin and then sums deviations from it and their
 // squares, so that a large mean does not swallow a small variance as Σx² − (Σx)²/M would. Blocks are combined in float64
 // (Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance", 1983).
-type BatchStats struct {
-	Scratch
+type BatchStats[T Float] struct {
+	Scratch[T]
 	c          Channels
 	work       split
 	loop, join phase
 	joins      split
-	partial    area // statRows rows of C elements a part: origin, Σ, Σ², and the block sums of both
-	mean, vari []float32
-	x          []float32
+	partial    area[T] // statRows rows of C elements a part: origin, Σ, Σ², and the block sums of both
+	mean, vari []T
+	x          []T
 }
 
 const (
@@ -32,11 +33,11 @@ const (
 )
 
 // NewBatchStats prepares the statistics of the channels of c.
-func NewBatchStats(p *pool.Pool, c Channels) (*BatchStats, error) {
+func NewBatchStats[T Float](p *pool.Pool, c Channels) (*BatchStats[T], error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	k := &BatchStats{c: c}
+	k := &BatchStats[T]{c: c}
 	if c.Inner == 1 {
 		k.work = sumSplit(c.Outer, c.C)
 		k.partial = k.reserve(k.work.parts * statRows * c.C)
@@ -51,7 +52,7 @@ func NewBatchStats(p *pool.Pool, c Channels) (*BatchStats, error) {
 }
 
 // Run computes mean and variance (C elements each) of x. Either may be nil when it is not wanted.
-func (k *BatchStats) Run(mean, variance, x []float32) {
+func (k *BatchStats[T]) Run(mean, variance, x []T) {
 	k.mean, k.vari, k.x = mean, variance, x[:k.c.Len()]
 	k.loop.run()
 	if k.c.Inner == 1 {
@@ -60,20 +61,20 @@ func (k *BatchStats) Run(mean, variance, x []float32) {
 }
 
 // statsOf returns the rows of a part's partial sums.
-func (k *BatchStats) statsOf(part int) (origin, s, q, blockS, blockQ []float32) {
+func (k *BatchStats[T]) statsOf(part int) (origin, s, q, blockS, blockQ []T) {
 	c := k.c.C
 	m := k.partial.of(&k.Scratch)[part*statRows*c:][:statRows*c]
 	return m[:c], m[c : 2*c], m[2*c : 3*c], m[3*c : 4*c], m[4*c:]
 }
 
-func (k *BatchStats) rowsPart(_, part int) {
+func (k *BatchStats[T]) rowsPart(_, part int) {
 	lo, hi := k.work.bounds(part)
 	c := k.c.C
 	origin, s, q, blockS, blockQ := k.statsOf(part)
 	n := min(originRows, hi-lo)
 	clear(origin)
 	columnSums(origin, k.x[lo*c:(lo+n)*c])
-	scale(origin, origin, 1/float32(n))
+	scale(origin, origin, 1/T(n))
 	clear(s)
 	clear(q)
 	for r := lo; r < hi; r += sumRun {
@@ -88,22 +89,26 @@ func (k *BatchStats) rowsPart(_, part int) {
 
 // joinPart combines the parts' sums for a range of channels. With e = origin − mean, a part of n rows contributes
 // Σ((x−origin)+e)² = q + 2·e·s + n·e².
-func (k *BatchStats) joinPart(_, part int) {
+func (k *BatchStats[T]) joinPart(_, part int) {
 	lo, hi := k.joins.bounds(part)
 	total := float64(k.c.Rows())
 	for ; lo < hi; lo += joinBlock {
-		var mean, squares [joinBlock]float64
+		var from, mean, squares [joinBlock]float64
 		end := min(lo+joinBlock, hi)
+		first, _, _, _, _ := k.statsOf(0)
+		for i, o := range first[lo:end] {
+			from[i] = base(o)
+		}
 		for p := range k.work.parts {
 			first, last := k.work.bounds(p)
 			n := float64(last - first)
 			origin, s, _, _, _ := k.statsOf(p)
 			for i, o := range origin[lo:end] {
-				mean[i] += n*float64(o) + float64(s[lo+i])
+				mean[i] += n*(float64(o)-from[i]) + float64(s[lo+i])
 			}
 		}
 		for i := range mean {
-			mean[i] /= total
+			mean[i] = from[i] + mean[i]/total
 		}
 		for p := range k.work.parts {
 			first, last := k.work.bounds(p)
@@ -123,30 +128,41 @@ func (k *BatchStats) joinPart(_, part int) {
 // joinBlock is the number of channels whose sums are combined at a time.
 const joinBlock = 64
 
-func (k *BatchStats) store(ch int, m moments) {
+func (k *BatchStats[T]) store(ch int, m moments) {
 	if k.mean != nil {
-		k.mean[ch] = float32(m.mean)
+		k.mean[ch] = T(m.mean)
 	}
 	if k.vari != nil {
 		v := m.squares / m.n
 		if v < 0 { // rounding of a constant channel
 			v = 0
 		}
-		k.vari[ch] = float32(v)
+		k.vari[ch] = T(v)
 	}
 }
 
-func (k *BatchStats) channelsPart(_, part int) {
+func (k *BatchStats[T]) channelsPart(_, part int) {
 	lo, hi := k.work.bounds(part)
 	for ch := lo; ch < hi; ch++ {
 		var m moments
+		from := base(k.x[ch*k.c.Inner])
 		for o := range k.c.Outer {
 			run := k.x[(o*k.c.C+ch)*k.c.Inner:][:k.c.Inner]
-			mean := sum(run) / float64(len(run))
-			m.merge(float64(len(run)), mean, sumSquares(run, mean))
+			mean := sumFrom(run, from) / float64(len(run))
+			m.merge(float64(len(run)), mean, sumSquares(run, from+mean))
 		}
+		m.mean += from
 		k.store(ch, m)
 	}
+}
+
+// base returns what means of an array that starts with x are computed relative to. Float64 has no wider type to add
+// large means up in, so it adds distances from one of the elements; for float32, float64 is wide enough.
+func base[T Float](x T) float64 {
+	if unsafe.Sizeof(x) == 8 {
+		return float64(x)
+	}
+	return 0
 }
 
 // moments are the count, the mean and the sum of squared deviations of a set of numbers.
@@ -162,24 +178,24 @@ func (m *moments) merge(n, mean, squares float64) {
 
 // BatchNorm is y = γ·(x−mean)/√(variance+ε) + β, then optionally + residual, then optionally ReLU: batch
 // normalization with given statistics, in training (those of [BatchStats]) and in inference (the running ones).
-type BatchNorm struct {
-	Scratch
+type BatchNorm[T Float] struct {
+	Scratch[T]
 	rows        channelRows
 	epsilon     float64
 	relu        bool
-	coef        area
-	scale       []float32 // γ/√(variance+ε)
-	mean, shift []float32
+	coef        area[T]
+	scale       []T // γ/√(variance+ε)
+	mean, shift []T
 	loop        phase
-	y, x, z     []float32
+	y, x, z     []T
 }
 
 // NewBatchNorm prepares the normalization of the channels of c; relu applies max(·, 0) last.
-func NewBatchNorm(p *pool.Pool, c Channels, epsilon float64, relu bool) (*BatchNorm, error) {
+func NewBatchNorm[T Float](p *pool.Pool, c Channels, epsilon float64, relu bool) (*BatchNorm[T], error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	k := &BatchNorm{rows: channelRowsOf(c), epsilon: epsilon, relu: relu}
+	k := &BatchNorm[T]{rows: channelRowsOf(c), epsilon: epsilon, relu: relu}
 	k.coef = k.reserve(c.C)
 	k.loop = newPhase(p, k.rows.parts, k.part)
 	return k, nil
@@ -187,26 +203,26 @@ func NewBatchNorm(p *pool.Pool, c Channels, epsilon float64, relu bool) (*BatchN
 
 // Run computes y from x; gamma, beta, mean and variance have C elements. residual, of the size of x, is added before
 // the ReLU; nil adds nothing. y may be the memory of x or residual.
-func (k *BatchNorm) Run(y, x, gamma, beta, mean, variance, residual []float32) {
+func (k *BatchNorm[T]) Run(y, x, gamma, beta, mean, variance, residual []T) {
 	n, c := k.rows.Len(), k.rows.C
 	k.y, k.x, k.z = y[:n], x[:n], residual
 	k.mean, k.scale, k.shift = mean[:c], k.coef.of(&k.Scratch), beta[:c]
 	for i := range k.scale {
-		k.scale[i] = float32(float64(gamma[i]) * rstd(variance[i], k.epsilon))
+		k.scale[i] = T(float64(gamma[i]) * rstd(variance[i], k.epsilon))
 	}
 	k.loop.run()
 }
 
 // rstd is 1/√(variance+ε).
-func rstd(variance float32, epsilon float64) float64 {
+func rstd[T Float](variance T, epsilon float64) float64 {
 	return 1 / math.Sqrt(float64(variance)+epsilon)
 }
 
-func (k *BatchNorm) part(_, part int) {
+func (k *BatchNorm[T]) part(_, part int) {
 	lo, hi := k.rows.bounds(part)
 	if k.rows.Inner == 1 {
 		c := k.rows.C
-		var z []float32
+		var z []T
 		if k.z != nil {
 			z = k.z[lo*c : hi*c]
 		}
@@ -215,11 +231,11 @@ func (k *BatchNorm) part(_, part int) {
 	}
 	for r := lo; r < hi; r++ {
 		ch := r % k.rows.C
-		y, x := k.rows.row(k.y, r), k.rows.row(k.x, r)
+		y, x := rowOf(&k.rows, k.y, r), rowOf(&k.rows, k.x, r)
 		if k.z == nil {
 			scaleShift(y, x, k.mean[ch], k.scale[ch], k.shift[ch], k.relu)
 		} else {
-			scaleShiftAdd(y, x, k.rows.row(k.z, r), k.mean[ch], k.scale[ch], k.shift[ch], k.relu)
+			scaleShiftAdd(y, x, rowOf(&k.rows, k.z, r), k.mean[ch], k.scale[ch], k.shift[ch], k.relu)
 		}
 	}
 }

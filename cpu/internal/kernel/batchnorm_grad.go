@@ -7,29 +7,29 @@ import "github.com/stheno-ml/stheno/cpu/internal/pool"
 //	dβ = Σ dy,  dγ = Σ dy·(x−mean)/√(variance+ε)
 //
 // where dy counts as 0 wherever y ≤ 0 if a ReLU followed.
-type BatchNormSums struct {
-	Scratch
+type BatchNormSums[T Float] struct {
+	Scratch[T]
 	c             Channels
 	epsilon       float64
 	work          split
 	loop          phase
-	partial       area // gradRows rows of C elements a part: Σdy, Σdy·(x−mean)/√(variance+ε), and the block sums of both
-	rstdArea      area
-	rstd          []float32
-	masked        maskBlock
-	x, mean, dy   []float32
-	y             []float32
-	dgamma, dbeta []float32
+	partial       area[T] // gradRows rows of C elements a part: Σdy, Σdy·(x−mean)/√(variance+ε), and the block sums of both
+	rstdArea      area[T]
+	rstd          []T
+	masked        maskBlock[T]
+	x, mean, dy   []T
+	y             []T
+	dgamma, dbeta []T
 }
 
 const gradRows = 4
 
 // NewBatchNormSums prepares the sums over the channels of c.
-func NewBatchNormSums(p *pool.Pool, c Channels, epsilon float64) (*BatchNormSums, error) {
+func NewBatchNormSums[T Float](p *pool.Pool, c Channels, epsilon float64) (*BatchNormSums[T], error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	k := &BatchNormSums{c: c, epsilon: epsilon}
+	k := &BatchNormSums[T]{c: c, epsilon: epsilon}
 	if c.Inner == 1 {
 		k.work = sumSplit(c.Outer, c.C)
 		k.partial = k.reserve(k.work.parts * gradRows * c.C)
@@ -44,13 +44,13 @@ func NewBatchNormSums(p *pool.Pool, c Channels, epsilon float64) (*BatchNormSums
 }
 
 // Run computes dgamma and dbeta (C elements each). y is the result after the ReLU, nil when none followed.
-func (k *BatchNormSums) Run(dgamma, dbeta, x, mean, variance, dy, y []float32) {
+func (k *BatchNormSums[T]) Run(dgamma, dbeta, x, mean, variance, dy, y []T) {
 	n, c := k.c.Len(), k.c.C
 	k.dgamma, k.dbeta, k.x, k.mean, k.dy, k.y = dgamma[:c], dbeta[:c], x[:n], mean[:c], dy[:n], y
 	if k.c.Inner == 1 {
 		k.rstd = k.rstdArea.of(&k.Scratch)
 		for i := range k.rstd {
-			k.rstd[i] = float32(rstd(variance[i], k.epsilon))
+			k.rstd[i] = T(rstd(variance[i], k.epsilon))
 		}
 		k.loop.run()
 		k.join()
@@ -58,31 +58,31 @@ func (k *BatchNormSums) Run(dgamma, dbeta, x, mean, variance, dy, y []float32) {
 	}
 	k.loop.run()
 	for i := range k.dgamma {
-		k.dgamma[i] = float32(float64(k.dgamma[i]) * rstd(variance[i], k.epsilon))
+		k.dgamma[i] = T(float64(k.dgamma[i]) * rstd(variance[i], k.epsilon))
 	}
 }
 
 // maskBlock is memory of the workers for some rows of a gradient with a ReLU's zeros put in: few enough to stay in the
 // first-level cache until they are used.
-type maskBlock struct {
-	area
+type maskBlock[T Float] struct {
+	area[T]
 	rows, c int
 }
 
-func newMaskBlock(s *Scratch, workers, c int) maskBlock {
+func newMaskBlock[T Float](s *Scratch[T], workers, c int) maskBlock[T] {
 	const elements = 4096
 	rows := max(min(sumRun, elements/c), 1)
-	return maskBlock{area: s.reserve(workers * rows * c), rows: rows, c: c}
+	return maskBlock[T]{area: s.reserve(workers * rows * c), rows: rows, c: c}
 }
 
 // apply writes dy with 0 where y ≤ 0 to the worker's memory.
-func (m maskBlock) apply(s *Scratch, worker int, y, dy []float32) []float32 {
+func (m maskBlock[T]) apply(s *Scratch[T], worker int, y, dy []T) []T {
 	to := m.of(s)[worker*m.rows*m.c:][:len(dy)]
 	reluGrad(to, y, dy)
 	return to
 }
 
-func (k *BatchNormSums) rowsPart(worker, part int) {
+func (k *BatchNormSums[T]) rowsPart(worker, part int) {
 	lo, hi := k.work.bounds(part)
 	c := k.c.C
 	m := k.partial.of(&k.Scratch)[part*gradRows*c:][:gradRows*c]
@@ -99,7 +99,7 @@ func (k *BatchNormSums) rowsPart(worker, part int) {
 }
 
 // block adds the elements [lo, hi) to the sums.
-func (k *BatchNormSums) block(worker, lo, hi int, s, q []float32) {
+func (k *BatchNormSums[T]) block(worker, lo, hi int, s, q []T) {
 	if k.y == nil {
 		columnNormGrad(s, q, k.dy[lo:hi], k.x[lo:hi], k.mean, k.rstd)
 		return
@@ -111,7 +111,7 @@ func (k *BatchNormSums) block(worker, lo, hi int, s, q []float32) {
 	}
 }
 
-func (k *BatchNormSums) join() {
+func (k *BatchNormSums[T]) join() {
 	c, m := k.c.C, k.partial.of(&k.Scratch)
 	for lo := 0; lo < c; lo += joinBlock {
 		var s, q [joinBlock]float64
@@ -124,12 +124,12 @@ func (k *BatchNormSums) join() {
 			}
 		}
 		for i := range n {
-			k.dbeta[lo+i], k.dgamma[lo+i] = float32(s[i]), float32(q[i])
+			k.dbeta[lo+i], k.dgamma[lo+i] = T(s[i]), T(q[i])
 		}
 	}
 }
 
-func (k *BatchNormSums) channelsPart(_, part int) {
+func (k *BatchNormSums[T]) channelsPart(_, part int) {
 	lo, hi := k.work.bounds(part)
 	for ch := lo; ch < hi; ch++ {
 		var s, q float64
@@ -137,7 +137,7 @@ func (k *BatchNormSums) channelsPart(_, part int) {
 		for o := range k.c.Outer {
 			at := (o*k.c.C + ch) * k.c.Inner
 			x, dy := k.x[at:at+k.c.Inner], k.dy[at:at+k.c.Inner]
-			var y []float32
+			var y []T
 			if k.y != nil {
 				y = k.y[at : at+k.c.Inner]
 			}
@@ -149,7 +149,7 @@ func (k *BatchNormSums) channelsPart(_, part int) {
 				q += float64(d) * float64(x[i]-mean)
 			}
 		}
-		k.dbeta[ch], k.dgamma[ch] = float32(s), float32(q)
+		k.dbeta[ch], k.dgamma[ch] = T(s), T(q)
 	}
 }
 
@@ -159,36 +159,36 @@ func (k *BatchNormSums) channelsPart(_, part int) {
 //
 // with M elements a channel, and dy counting as 0 wherever y ≤ 0 if a ReLU followed. In inference, where the statistics
 // do not depend on x, only the first term remains: see [NewBatchNormInferenceGradInput].
-type BatchNormGradInput struct {
-	Scratch
+type BatchNormGradInput[T Float] struct {
+	Scratch[T]
 	rows      channelRows
 	epsilon   float64
 	inference bool
-	coef      area
-	a, b, d   []float32 // dx = a·dy + b·(x−mean) + d; in inference b and d are 0
-	masked    maskBlock
+	coef      area[T]
+	a, b, d   []T // dx = a·dy + b·(x−mean) + d; in inference b and d are 0
+	masked    maskBlock[T]
 	loop      phase
-	dx, mask  []float32
-	x, mean   []float32
-	dy, y     []float32
+	dx, mask  []T
+	x, mean   []T
+	dy, y     []T
 }
 
 // NewBatchNormGradInput prepares the gradient in training.
-func NewBatchNormGradInput(p *pool.Pool, c Channels, epsilon float64) (*BatchNormGradInput, error) {
-	return newBatchNormGradInput(p, c, epsilon, false)
+func NewBatchNormGradInput[T Float](p *pool.Pool, c Channels, epsilon float64) (*BatchNormGradInput[T], error) {
+	return newBatchNormGradInput[T](p, c, epsilon, false)
 }
 
 // NewBatchNormInferenceGradInput prepares dx = γ/√(variance+ε)·dy, with the same masking by y. Its Run ignores x, mean,
 // dgamma and dbeta.
-func NewBatchNormInferenceGradInput(p *pool.Pool, c Channels, epsilon float64) (*BatchNormGradInput, error) {
-	return newBatchNormGradInput(p, c, epsilon, true)
+func NewBatchNormInferenceGradInput[T Float](p *pool.Pool, c Channels, epsilon float64) (*BatchNormGradInput[T], error) {
+	return newBatchNormGradInput[T](p, c, epsilon, true)
 }
 
-func newBatchNormGradInput(p *pool.Pool, c Channels, epsilon float64, inference bool) (*BatchNormGradInput, error) {
+func newBatchNormGradInput[T Float](p *pool.Pool, c Channels, epsilon float64, inference bool) (*BatchNormGradInput[T], error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	k := &BatchNormGradInput{rows: channelRowsOf(c), epsilon: epsilon, inference: inference}
+	k := &BatchNormGradInput[T]{rows: channelRowsOf(c), epsilon: epsilon, inference: inference}
 	k.coef = k.reserve(3 * c.C)
 	k.masked = newMaskBlock(&k.Scratch, p.Threads(), c.C)
 	k.loop = newPhase(p, k.rows.parts, k.part)
@@ -198,7 +198,7 @@ func newBatchNormGradInput(p *pool.Pool, c Channels, epsilon float64, inference 
 // Run computes dx. y is the result after the ReLU, nil when none followed. masked, of the size of dy, receives dy with
 // the ReLU's zeros, which is the gradient of a residual that was added before the ReLU; nil when it is not wanted. dx
 // and masked may be the memory of dy or y, dx also that of x.
-func (k *BatchNormGradInput) Run(dx, masked, x, gamma, mean, variance, dy, dgamma, dbeta, y []float32) {
+func (k *BatchNormGradInput[T]) Run(dx, masked, x, gamma, mean, variance, dy, dgamma, dbeta, y []T) {
 	n, c := k.rows.Len(), k.rows.C
 	k.dx, k.mask, k.x, k.mean, k.dy, k.y = dx[:n], masked, x, mean, dy[:n], y
 	coef := k.coef.of(&k.Scratch)
@@ -207,16 +207,16 @@ func (k *BatchNormGradInput) Run(dx, masked, x, gamma, mean, variance, dy, dgamm
 	for i := range c {
 		r := rstd(variance[i], k.epsilon)
 		a := float64(gamma[i]) * r
-		k.a[i], k.b[i], k.d[i] = float32(a), 0, 0
+		k.a[i], k.b[i], k.d[i] = T(a), 0, 0
 		if !k.inference {
-			k.b[i] = float32(-a * r * float64(dgamma[i]) / m)
-			k.d[i] = float32(-a * float64(dbeta[i]) / m)
+			k.b[i] = T(-a * r * float64(dgamma[i]) / m)
+			k.d[i] = T(-a * float64(dbeta[i]) / m)
 		}
 	}
 	k.loop.run()
 }
 
-func (k *BatchNormGradInput) part(worker, part int) {
+func (k *BatchNormGradInput[T]) part(worker, part int) {
 	lo, hi := k.rows.bounds(part)
 	if k.rows.Inner > 1 {
 		for r := lo; r < hi; r++ {
@@ -250,13 +250,13 @@ func (k *BatchNormGradInput) part(worker, part int) {
 }
 
 // run1 computes the run of elements of one channel when the channels are not last.
-func (k *BatchNormGradInput) run1(r int) {
+func (k *BatchNormGradInput[T]) run1(r int) {
 	ch := r % k.rows.C
-	dx, dy := k.rows.row(k.dx, r), k.rows.row(k.dy, r)
+	dx, dy := rowOf(&k.rows, k.dx, r), rowOf(&k.rows, k.dy, r)
 	a, b, d := k.a[ch], k.b[ch], k.d[ch]
-	x, mean := dy, float32(0)
+	x, mean := dy, T(0)
 	if !k.inference {
-		x, mean = k.rows.row(k.x, r), k.mean[ch]
+		x, mean = rowOf(&k.rows, k.x, r), k.mean[ch]
 	}
 	for i, g := range dy {
 		at := r*k.rows.Inner + i

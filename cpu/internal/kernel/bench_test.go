@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,11 +20,11 @@ import (
 )
 
 // benchEnv takes the number of workers from STHENO_BENCH_THREADS; the default is one per core.
-func benchEnv(b *testing.B) Env {
+func benchEnv[T Float](b *testing.B) Env[T] {
 	threads, _ := strconv.Atoi(os.Getenv("STHENO_BENCH_THREADS"))
 	p := pool.New(threads)
 	b.Cleanup(p.Close)
-	return Env{Pool: p, Gemm: gemm.New(cpuid.Best())}
+	return Env[T]{Pool: p, Gemm: gemm.New[T](cpuid.Best())}
 }
 
 var benchConvs = []struct {
@@ -44,7 +45,7 @@ var benchConvs = []struct {
 
 // measure runs f b.N times in pieces and returns the median seconds of a run. With one worker it counts the CPU time of
 // the thread, so that a busy machine does not matter.
-func measure(b *testing.B, e Env, f func()) float64 {
+func measure[T Float](b *testing.B, e Env[T], f func()) float64 {
 	now := func() time.Duration { return time.Since(benchStart) }
 	if e.Pool.Threads() == 1 {
 		runtime.LockOSThread()
@@ -66,127 +67,137 @@ func measure(b *testing.B, e Env, f func()) float64 {
 var benchStart = time.Now()
 
 // flops reports the speed of an operation of n floating-point operations.
-func flops(b *testing.B, e Env, n int, f func()) {
+func flops[T Float](b *testing.B, e Env[T], n int, f func()) {
 	b.ReportMetric(float64(n)/measure(b, e, f)/1e9, "GFLOP/s")
 }
 
 // BenchmarkConv2D times the three passes of convolutions next to the plain matrix products of their sizes.
 func BenchmarkConv2D(b *testing.B) {
+	b.Run("float32", benchmarkConv2D[float32])
+	b.Run("float64", benchmarkConv2D[float64])
+}
+
+func benchmarkConv2D[T Float](b *testing.B) {
 	for _, s := range benchConvs {
 		g := s.c.geometry(b)
-		x, w := s.c.input(1).Data.([]float32), s.c.filter(2).Data.([]float32)
-		y := normal(3, g.Output()...).Data.([]float32)
+		x, w := convInput[T](s.c, 1).Data.([]T), convFilter[T](s.c, 2).Data.([]T)
+		y := normal[T](3, g.Output()...).Data.([]T)
 		m, n, k := g.N*g.H.Out*g.W.Out, g.F, g.H.Kernel*g.W.Kernel*g.C
 		work := 2 * m * n * k
 		sizes := map[string][3]int{"fwd": {m, n, k}, "filter": {k, n, m},
 			"data": {g.N * g.H.In * g.W.In / (g.H.Stride * g.W.Stride), g.C, g.H.Kernel * g.W.Kernel * g.F}}
 		for _, pass := range []string{"fwd", "data", "filter"} {
 			b.Run(s.name+"/"+pass, func(b *testing.B) {
-				e := benchEnv(b)
+				e := benchEnv[T](b)
 				flops(b, e, work, convPass(b, e, g, pass, x, w, y))
 			})
 			b.Run(s.name+"/"+pass+"-gemm", func(b *testing.B) {
-				e := benchEnv(b)
+				e := benchEnv[T](b)
 				flops(b, e, 2*sizes[pass][0]*sizes[pass][1]*sizes[pass][2], gemmPass(e, pass, sizes[pass]))
 			})
 		}
 	}
 }
 
-func convPass(b *testing.B, e Env, g op.ConvGeometry, pass string, x, w, y []float32) func() {
+func convPass[T Float](b *testing.B, e Env[T], g op.ConvGeometry, pass string, x, w, y []T) func() {
 	switch pass {
 	case "fwd":
-		k, err := NewConv2D(e, g, ConvOptions{})
+		k, err := NewConv2D[T](e, g, ConvOptions{})
 		require.NoError(b, err)
-		k.SetScratch(make([]float32, k.Workspace()))
-		out := make([]float32, len(y))
+		k.SetScratch(make([]T, k.Workspace()))
+		out := make([]T, len(y))
 		return func() { k.Run(out, x, w, nil) }
 	case "data":
-		k, err := NewConv2DBackwardInput(e, g)
+		k, err := NewConv2DBackwardInput[T](e, g)
 		require.NoError(b, err)
-		k.SetScratch(make([]float32, k.Workspace()))
-		out := make([]float32, len(x))
+		k.SetScratch(make([]T, k.Workspace()))
+		out := make([]T, len(x))
 		return func() { k.Run(out, y, w) }
 	}
-	k, err := NewConv2DBackwardFilter(e, g)
+	k, err := NewConv2DBackwardFilter[T](e, g)
 	require.NoError(b, err)
-	k.SetScratch(make([]float32, k.Workspace()))
-	out := make([]float32, len(w))
+	k.SetScratch(make([]T, k.Workspace()))
+	out := make([]T, len(w))
 	return func() { k.Run(out, x, y) }
 }
 
 // gemmPass is the matrix product of a pass with its patch matrix lying in memory.
-func gemmPass(e Env, pass string, s [3]int) func() {
-	a := gemm.Args{M: s[0], N: s[1], K: s[2]}
-	a.A.Data, a.B.Data = make([]float32, a.M*a.K), make([]float32, a.K*a.N)
+func gemmPass[T Float](e Env[T], pass string, s [3]int) func() {
+	a := gemm.Args[T]{M: s[0], N: s[1], K: s[2]}
+	a.A.Data, a.B.Data = make([]T, a.M*a.K), make([]T, a.K*a.N)
 	a.A.Trans = pass == "filter"
-	a.C = make([]float32, a.M*a.N)
+	a.C = make([]T, a.M*a.N)
 	ws := e.Gemm.NewWorkspace(e.Pool.Threads())
 	return func() { e.Gemm.Run(e.Pool, ws, &a) }
 }
 
 // BenchmarkElementwise times kernels that are bound by memory, in bytes moved.
 func BenchmarkElementwise(b *testing.B) {
+	b.Run("float32", benchmarkElementwise[float32])
+	b.Run("float64", benchmarkElementwise[float64])
+}
+
+func benchmarkElementwise[T Float](b *testing.B) {
 	const rows, c = 32 * 32 * 32, 64
 	n := rows * c
-	x, y, z := make([]float32, n), make([]float32, n), make([]float32, n)
+	x, y, z := make([]T, n), make([]T, n), make([]T, n)
 	ch := Channels{rows, c, 1}
-	v := positive(1, c).Data.([]float32)
-	e := benchEnv(b)
+	v := positive[T](1, c).Data.([]T)
+	e := benchEnv[T](b)
 	must := func(err error) { require.NoError(b, err) }
 	loop := func(name string, arrays int, s interface {
 		Workspace() int
-		SetScratch([]float32)
+		SetScratch([]T)
 	}, run func()) {
 		b.Run(name, func(b *testing.B) {
 			if s != nil {
-				s.SetScratch(make([]float32, s.Workspace()))
+				s.SetScratch(make([]T, s.Workspace()))
 			}
 			s := measure(b, e, run)
-			b.ReportMetric(float64(4*n*arrays)/s/1e9, "GB/s")
+			b.ReportMetric(float64(int(unsafe.Sizeof(x[0]))*n*arrays)/s/1e9, "GB/s")
 			b.ReportMetric(s*1e6, "µs/run")
 		})
 	}
-	rl, err := NewReLU(e.Pool, n)
+	rl, err := NewReLU[T](e.Pool, n)
 	must(err)
 	loop("ReLU", 2, nil, func() { rl.Run(y, x) })
-	ad, err := NewAdd(e.Pool, n)
+	ad, err := NewAdd[T](e.Pool, n)
 	must(err)
 	loop("Add", 3, nil, func() { ad.Run(y, x, z) })
-	ba, err := NewBiasAdd(e.Pool, ch)
+	ba, err := NewBiasAdd[T](e.Pool, ch)
 	must(err)
 	loop("BiasAdd", 2, nil, func() { ba.Run(y, x, v) })
-	st, err := NewBatchStats(e.Pool, ch)
+	st, err := NewBatchStats[T](e.Pool, ch)
 	must(err)
-	mean, variance := make([]float32, c), make([]float32, c)
+	mean, variance := make([]T, c), make([]T, c)
 	loop("BatchStats", 1, st, func() { st.Run(mean, variance, x) })
-	bn, err := NewBatchNorm(e.Pool, ch, 1e-3, true)
+	bn, err := NewBatchNorm[T](e.Pool, ch, 1e-3, true)
 	must(err)
 	loop("BatchNorm+ReLU", 2, bn, func() { bn.Run(y, x, v, v, mean, v, nil) })
 	loop("BatchNorm+Add+ReLU", 3, bn, func() { bn.Run(y, x, v, v, mean, v, z) })
-	bs, err := NewBatchNormSums(e.Pool, ch, 1e-3)
+	bs, err := NewBatchNormSums[T](e.Pool, ch, 1e-3)
 	must(err)
 	loop("BatchNormSums+mask", 3, bs, func() { bs.Run(mean, variance, x, v, v, z, y) })
-	bg, err := NewBatchNormGradInput(e.Pool, ch, 1e-3)
+	bg, err := NewBatchNormGradInput[T](e.Pool, ch, 1e-3)
 	must(err)
 	loop("BatchNormGradInput+mask", 4, bg, func() { bg.Run(z, nil, x, v, v, v, z, v, v, y) })
-	mu, err := NewMomentumUpdate(e.Pool, n, 0.9, 1e-4, false)
+	mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, 1e-4, false)
 	must(err)
 	loop("MomentumUpdate", 5, nil, func() { mu.Run(x, y, x, y, z, 0.1) })
-	au, err := NewAdamUpdate(e.Pool, n, 0.9, 0.999, 1e-7, 0)
+	au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.999, 1e-7, 0)
 	must(err)
-	w := make([]float32, n)
+	w := make([]T, n)
 	loop("AdamUpdate", 7, nil, func() { au.Run(x, y, w, x, y, w, z, 0.1, 3) })
 	for _, c := range []int{16, 64} {
 		g, err := op.PoolAttrs{}.Geometry([]int{64, 30, 30, c})
 		must(err)
-		px, py := normal(1, g.Input()...).Data.([]float32), normal(1, g.Output()...).Data.([]float32)
-		dx := make([]float32, len(px))
+		px, py := normal[T](1, g.Input()...).Data.([]T), normal[T](1, g.Output()...).Data.([]T)
+		dx := make([]T, len(px))
 		n = len(px)
-		mp, err := NewMaxPool2D(e.Pool, g)
+		mp, err := NewMaxPool2D[T](e.Pool, g)
 		must(err)
 		loop(fmt.Sprintf("MaxPool2D,C%d", c), 1, mp, func() { mp.Run(py, px) })
-		mg, err := NewMaxPool2DGrad(e.Pool, g)
+		mg, err := NewMaxPool2DGrad[T](e.Pool, g)
 		must(err)
 		loop(fmt.Sprintf("MaxPool2DGrad,C%d", c), 2, mg, func() { mg.Run(dx, px, py, py) })
 	}

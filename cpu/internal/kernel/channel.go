@@ -8,22 +8,24 @@ import (
 
 // ChannelAffine is y = scale·x + shift[c]: adding a bias, the affine map of an input. See [NewBiasAdd] and
 // [NewChannelAffine].
-type ChannelAffine struct {
+type ChannelAffine[T Float] struct {
 	rows         channelRows
 	loop         phase
 	fixed        bool // scale and shift were given when it was prepared
-	scale, shift []float32
-	zero         []float32 // the mean that is taken off first
-	wide         int       // positions that scale and shift of a fixed one are repeated for
-	y, x         []float32
+	scale, shift []T
+	zero         []T // the mean that is taken off first
+	wide         int // positions that scale and shift of a fixed one are repeated for
+	y, x         []T
 }
 
 // NewBiasAdd prepares y = x + b[c]. Run takes b.
-func NewBiasAdd(p *pool.Pool, c Channels) (*ChannelAffine, error) { return newChannelAffine(p, c) }
+func NewBiasAdd[T Float](p *pool.Pool, c Channels) (*ChannelAffine[T], error) {
+	return newChannelAffine[T](p, c)
+}
 
 // NewChannelAffine prepares y = scale·x + shift[c]; a nil shift is 0, else it has c.C elements. Run takes no b.
-func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) (*ChannelAffine, error) {
-	k, err := newChannelAffine(p, c)
+func NewChannelAffine[T Float](p *pool.Pool, c Channels, scale float64, shift []float64) (*ChannelAffine[T], error) {
+	k, err := newChannelAffine[T](p, c)
 	if err != nil {
 		return nil, err
 	}
@@ -33,13 +35,13 @@ func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) 
 	k.fixed = true
 	if c.Inner == 1 && c.C < wideRow { // images of three channels: rows of several pixels fill the vectors
 		k.wide = wideRow / c.C
-		k.scale = make([]float32, k.wide*c.C)
+		k.scale = make([]T, k.wide*c.C)
 	}
-	k.shift, k.zero = make([]float32, len(k.scale)), make([]float32, len(k.scale))
+	k.shift, k.zero = make([]T, len(k.scale)), make([]T, len(k.scale))
 	for i := range k.scale {
-		k.scale[i] = float32(scale)
+		k.scale[i] = T(scale)
 		if shift != nil {
-			k.shift[i] = float32(shift[i%c.C])
+			k.shift[i] = T(shift[i%c.C])
 		}
 	}
 	return k, nil
@@ -48,11 +50,11 @@ func NewChannelAffine(p *pool.Pool, c Channels, scale float64, shift []float64) 
 // wideRow is the length of rows from which the vector loops lose little at a row's end.
 const wideRow = 64
 
-func newChannelAffine(p *pool.Pool, c Channels) (*ChannelAffine, error) {
+func newChannelAffine[T Float](p *pool.Pool, c Channels) (*ChannelAffine[T], error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	k := &ChannelAffine{rows: channelRowsOf(c), scale: make([]float32, c.C), zero: make([]float32, c.C)}
+	k := &ChannelAffine[T]{rows: channelRowsOf(c), scale: make([]T, c.C), zero: make([]T, c.C)}
 	for i := range k.scale {
 		k.scale[i] = 1
 	}
@@ -61,7 +63,7 @@ func newChannelAffine(p *pool.Pool, c Channels) (*ChannelAffine, error) {
 }
 
 // Run computes y, which may be the memory of x. b is the bias of a BiasAdd, nil for a ChannelAffine.
-func (k *ChannelAffine) Run(y, x, b []float32) {
+func (k *ChannelAffine[T]) Run(y, x, b []T) {
 	n := k.rows.Len()
 	k.y, k.x = y[:n], x[:n]
 	if !k.fixed {
@@ -70,7 +72,7 @@ func (k *ChannelAffine) Run(y, x, b []float32) {
 	k.loop.run()
 }
 
-func (k *ChannelAffine) part(_, part int) {
+func (k *ChannelAffine[T]) part(_, part int) {
 	lo, hi := k.rows.bounds(part)
 	if k.rows.Inner == 1 {
 		c := k.rows.C
@@ -84,7 +86,7 @@ func (k *ChannelAffine) part(_, part int) {
 		return
 	}
 	for r := lo; r < hi; r++ {
-		y, x := k.rows.row(k.y, r), k.rows.row(k.x, r)
+		y, x := rowOf(&k.rows, k.y, r), rowOf(&k.rows, k.x, r)
 		ch := r % k.rows.C
 		scaleShift(y, x, 0, k.scale[ch], k.shift[ch], false)
 	}
@@ -104,17 +106,17 @@ func channelRowsOf(c Channels) channelRows {
 	return channelRows{c, splitBy(c.Outer*c.C, c.Inner)}
 }
 
-// row returns the run of elements of row r when the channels are not last.
-func (c channelRows) row(x []float32, r int) []float32 { return x[r*c.Inner : (r+1)*c.Inner] }
+// rowOf returns the run of elements of row r when the channels are not last.
+func rowOf[T Float](c *channelRows, x []T, r int) []T { return x[r*c.Inner : (r+1)*c.Inner] }
 
 // BiasGrad is db[c] = Σ dy over all other axes: see [NewBiasGrad].
-type BiasGrad struct {
-	Scratch
+type BiasGrad[T Float] struct {
+	Scratch[T]
 	c       Channels
 	work    split // rows of positions, or channels when they are not last
 	loop    phase
-	partial area // a row of C sums for each part, then one more for the run of rows under way
-	db, dy  []float32
+	partial area[T] // a row of C sums for each part, then one more for the run of rows under way
+	db, dy  []T
 }
 
 // sumParts bounds the number of partial sums of a channel sum, and sumGrain is the least number of elements of each:
@@ -125,11 +127,11 @@ const (
 )
 
 // NewBiasGrad prepares the sum over all axes but the channels.
-func NewBiasGrad(p *pool.Pool, c Channels) (*BiasGrad, error) {
+func NewBiasGrad[T Float](p *pool.Pool, c Channels) (*BiasGrad[T], error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	k := &BiasGrad{c: c}
+	k := &BiasGrad[T]{c: c}
 	if c.Inner == 1 {
 		k.work = sumSplit(c.Outer, c.C)
 		k.partial = k.reserve(2 * k.work.parts * c.C)
@@ -147,7 +149,7 @@ func sumSplit(rows, c int) split {
 }
 
 // Run computes db (C elements) from dy.
-func (k *BiasGrad) Run(db, dy []float32) {
+func (k *BiasGrad[T]) Run(db, dy []T) {
 	k.db, k.dy = db[:k.c.C], dy[:k.c.Len()]
 	k.loop.run()
 	if k.c.Inner == 1 {
@@ -155,7 +157,7 @@ func (k *BiasGrad) Run(db, dy []float32) {
 	}
 }
 
-func (k *BiasGrad) rowsPart(_, part int) {
+func (k *BiasGrad[T]) rowsPart(_, part int) {
 	lo, hi := k.work.bounds(part)
 	c, rows := k.c.C, k.work.parts
 	m := k.partial.of(&k.Scratch)
@@ -168,19 +170,19 @@ func (k *BiasGrad) rowsPart(_, part int) {
 	}
 }
 
-func (k *BiasGrad) channelsPart(_, part int) {
+func (k *BiasGrad[T]) channelsPart(_, part int) {
 	lo, hi := k.work.bounds(part)
 	for ch := lo; ch < hi; ch++ {
 		var s float64
 		for o := range k.c.Outer {
 			s += sum(k.dy[(o*k.c.C+ch)*k.c.Inner:][:k.c.Inner])
 		}
-		k.db[ch] = float32(s)
+		k.db[ch] = T(s)
 	}
 }
 
 // sumPartials adds parts rows of partial sums, in order, in float64.
-func sumPartials(dst, partial []float32, parts int) {
+func sumPartials[T Float](dst, partial []T, parts int) {
 	for lo := 0; lo < len(dst); lo += joinBlock {
 		var s [joinBlock]float64
 		to := dst[lo:min(lo+joinBlock, len(dst))]
@@ -190,7 +192,7 @@ func sumPartials(dst, partial []float32, parts int) {
 			}
 		}
 		for i := range to {
-			to[i] = float32(s[i])
+			to[i] = T(s[i])
 		}
 	}
 }

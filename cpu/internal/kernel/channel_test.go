@@ -33,7 +33,9 @@ func eachChannelCase(t *testing.T, f func(t *testing.T, dims []int, axis int, c 
 	}
 }
 
-func TestChannelsOf(t *testing.T) {
+func TestChannelsOf(t *testing.T) { bothTypes(t, testChannelsOf[float32], testChannelsOf[float64]) }
+
+func testChannelsOf[T Float](t *testing.T) {
 	require.Equal(t, Channels{6, 4, 5}, channelsOf(t, []int{2, 3, 4, 5}, -2))
 	for _, axis := range []int{-3, 2} {
 		_, err := ChannelsOf([]int{2, 3}, axis)
@@ -41,27 +43,33 @@ func TestChannelsOf(t *testing.T) {
 	}
 	_, err := ChannelsOf([]int{2, 0, 3}, 1)
 	require.ErrorContains(t, err, "at least 1")
-	_, err = NewBatchStats(nil, Channels{})
+	_, err = NewBatchStats[T](nil, Channels{})
 	require.Error(t, err)
 }
 
-func TestBias(t *testing.T) {
+func TestBias(t *testing.T) { bothTypes(t, testBias[float32], testBias[float64]) }
+
+func testBias[T Float](t *testing.T) {
 	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
-		in := inputs{special(normal(1, dims...)), normal(2, c.C)}
-		against(t, &op.BiasAdd{Axis: axis}, numtest.Reduction, in, func(e Env) (prepared, error) {
-			k, err := NewBiasAdd(e.Pool, c)
-			return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1)) }}, err
+		in := inputs[T]{special[T](normal[T](1, dims...)), normal[T](2, c.C)}
+		against(t, &op.BiasAdd{Axis: axis}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
+			k, err := NewBiasAdd[T](e.Pool, c)
+			return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1)) }}, err
 		})
-		in = inputs{normal(1, dims...)}
-		in.f(0)[0] = nan32
-		against(t, &op.BiasGrad{Axis: axis}, numtest.Reduction, in, func(e Env) (prepared, error) {
-			k, err := NewBiasGrad(e.Pool, c)
-			return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+		in = inputs[T]{normal[T](1, dims...)}
+		in.f(0)[0] = nan[T]()
+		against(t, &op.BiasGrad{Axis: axis}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
+			k, err := NewBiasGrad[T](e.Pool, c)
+			return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 		})
 	})
 }
 
 func TestChannelAffine(t *testing.T) {
+	bothTypes(t, testChannelAffine[float32], testChannelAffine[float64])
+}
+
+func testChannelAffine[T Float](t *testing.T) {
 	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
 		shift := make([]float64, c.C)
 		for i := range shift {
@@ -69,40 +77,42 @@ func TestChannelAffine(t *testing.T) {
 		}
 		for _, s := range [][]float64{nil, shift} {
 			o := &op.ChannelAffine{Axis: axis, Scale: 0.5, Shift: s}
-			against(t, o, numtest.Reduction, inputs{special(normal(1, dims...))}, func(e Env) (prepared, error) {
-				k, err := NewChannelAffine(e.Pool, c, 0.5, s)
-				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), nil) }}, err
+			against(t, o, numtest.Reduction, inputs[T]{special[T](normal[T](1, dims...))}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewChannelAffine[T](e.Pool, c, 0.5, s)
+				return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), nil) }}, err
 			})
 		}
-		_, err := NewChannelAffine(nil, c, 1, make([]float64, c.C+1))
+		_, err := NewChannelAffine[T](nil, c, 1, make([]float64, c.C+1))
 		require.ErrorContains(t, err, "shifts")
 	})
 }
 
-func TestBatchStats(t *testing.T) {
+func TestBatchStats(t *testing.T) { bothTypes(t, testBatchStats[float32], testBatchStats[float64]) }
+
+func testBatchStats[T Float](t *testing.T) {
 	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
-		in := inputs{normal(1, dims...)}
+		in := inputs[T]{normal[T](1, dims...)}
 		for i := range in.f(0) { // means up to 1000 standard deviations
-			in.f(0)[i] += 1000 * float32(i%3)
+			in.f(0)[i] += 1000 * T(i%3)
 			if c.Inner == 1 {
-				in.f(0)[i] = normal32(i) + 1000*float32(i%c.C%4)
+				in.f(0)[i] = T(normal32(i)) + 1000*T(i%c.C%4)
 			}
 		}
 		mean := reference(t, &op.BatchMean{Axis: axis}, in)
-		variance := reference(t, &op.BatchVariance{Axis: axis}, inputs{in[0], {Shape: tensor.Shape{c.C}, Data: mean}})
-		verify(t, in, []result{{mean, numtest.Reduction}, {variance, numtest.Reduction}}, func(e Env) (prepared, error) {
-			k, err := NewBatchStats(e.Pool, c)
-			return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], out[1], in.f(0)) }}, err
+		variance := reference(t, &op.BatchVariance{Axis: axis}, inputs[T]{in[0], {Shape: tensor.Shape{c.C}, Data: mean}})
+		verify(t, in, []result{{mean, numtest.Reduction}, {variance, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+			k, err := NewBatchStats[T](e.Pool, c)
+			return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], out[1], in.f(0)) }}, err
 		})
-		verify(t, in, []result{{variance, numtest.Reduction}}, func(e Env) (prepared, error) {
-			k, err := NewBatchStats(e.Pool, c)
-			return prepared{k, func(out [][]float32, in inputs) { k.Run(nil, out[0], in.f(0)) }}, err
+		verify(t, in, []result{{variance, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+			k, err := NewBatchStats[T](e.Pool, c)
+			return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(nil, out[0], in.f(0)) }}, err
 		})
 	})
 }
 
 // farFromZero adds 10,000 to every third channel of x and to its mean.
-func farFromZero(c Channels, x, mean []float32) {
+func farFromZero[T Float](c Channels, x, mean []T) {
 	for ch := 0; ch < c.C; ch += 3 {
 		mean[ch] += 1e4
 	}
@@ -120,32 +130,40 @@ func normal32(i int) float32 {
 
 // A constant channel has variance 0, a NaN stays in its channel.
 func TestBatchStatsEdges(t *testing.T) {
+	bothTypes(t, testBatchStatsEdges[float32], testBatchStatsEdges[float64])
+}
+
+func testBatchStatsEdges[T Float](t *testing.T) {
 	const rows, c = 1000, 3
-	x := make([]float32, rows*c)
+	x := make([]T, rows*c)
 	for r := range rows {
-		x[r*c], x[r*c+1], x[r*c+2] = 1e6+0.5, float32(r), -7
+		x[r*c], x[r*c+1], x[r*c+2] = 1e6+0.5, T(r), -7
 	}
-	x[500*c+1] = nan32
-	e := Env{}
-	withEnv(t, func(t *testing.T, env Env) { e = env })
-	k, err := NewBatchStats(e.Pool, Channels{rows, c, 1})
+	x[500*c+1] = nan[T]()
+	e := Env[T]{}
+	withEnv(t, func(t *testing.T, env Env[T]) { e = env })
+	k, err := NewBatchStats[T](e.Pool, Channels{rows, c, 1})
 	require.NoError(t, err)
-	k.SetScratch(make([]float32, k.Workspace()))
-	mean, variance := make([]float32, c), make([]float32, c)
+	k.SetScratch(make([]T, k.Workspace()))
+	mean, variance := make([]T, c), make([]T, c)
 	k.Run(mean, variance, x)
-	require.Equal(t, float32(1e6+0.5), mean[0])
+	require.Equal(t, T(1e6+0.5), mean[0])
 	require.Zero(t, variance[0])
 	require.NotEqual(t, mean[1], mean[1])
 	require.NotEqual(t, variance[1], variance[1])
-	require.Equal(t, float32(-7), mean[2])
+	require.Equal(t, T(-7), mean[2])
 }
 
 // A first row far off must not become the origin of the others: their deviations from it would all be large, and nearly
 // equal squares would swallow the variance.
 func TestBatchStatsOutlierFirst(t *testing.T) {
+	bothTypes(t, testBatchStatsOutlierFirst[float32], testBatchStatsOutlierFirst[float64])
+}
+
+func testBatchStatsOutlierFirst[T Float](t *testing.T) {
 	for _, c := range []Channels{{20_000, 3, 1}, {2000, 40, 1}} {
-		x := normal(1, c.Outer, c.C)
-		in := inputs{x}
+		x := normal[T](1, c.Outer, c.C)
+		in := inputs[T]{x}
 		for i := range in.f(0) {
 			in.f(0)[i] += 2
 		}
@@ -153,18 +171,20 @@ func TestBatchStatsOutlierFirst(t *testing.T) {
 			in.f(0)[i] = 300
 		}
 		mean := reference(t, &op.BatchMean{Axis: 1}, in)
-		variance := reference(t, &op.BatchVariance{Axis: 1}, inputs{x, {Shape: tensor.Shape{c.C}, Data: mean}})
-		verify(t, in, []result{{mean, numtest.Reduction}, {variance, numtest.Reduction}}, func(e Env) (prepared, error) {
-			k, err := NewBatchStats(e.Pool, c)
-			return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], out[1], in.f(0)) }}, err
+		variance := reference(t, &op.BatchVariance{Axis: 1}, inputs[T]{x, {Shape: tensor.Shape{c.C}, Data: mean}})
+		verify(t, in, []result{{mean, numtest.Reduction}, {variance, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+			k, err := NewBatchStats[T](e.Pool, c)
+			return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], out[1], in.f(0)) }}, err
 		})
 	}
 }
 
-func TestBatchNorm(t *testing.T) {
+func TestBatchNorm(t *testing.T) { bothTypes(t, testBatchNorm[float32], testBatchNorm[float64]) }
+
+func testBatchNorm[T Float](t *testing.T) {
 	const epsilon = 1e-3
 	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
-		in := inputs{normal(1, dims...), normal(2, c.C), normal(3, c.C), normal(4, c.C), positive(5, c.C), normal(6, dims...)}
+		in := inputs[T]{normal[T](1, dims...), normal[T](2, c.C), normal[T](3, c.C), normal[T](4, c.C), positive[T](5, c.C), normal[T](6, dims...)}
 		farFromZero(c, in.f(0), in.f(3))
 		for _, add := range []bool{false, true} {
 			for _, relu := range []bool{false, true} {
@@ -177,10 +197,10 @@ func TestBatchNorm(t *testing.T) {
 						y[i] = max(y[i], 0)
 					}
 				}
-				verify(t, in, []result{{y, numtest.Reduction}}, func(e Env) (prepared, error) {
-					k, err := NewBatchNorm(e.Pool, c, epsilon, relu)
-					return prepared{k, func(out [][]float32, in inputs) {
-						var z []float32
+				verify(t, in, []result{{y, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+					k, err := NewBatchNorm[T](e.Pool, c, epsilon, relu)
+					return prepared[T]{k, func(out [][]T, in inputs[T]) {
+						var z []T
 						if add {
 							z = in.f(5)
 						}
@@ -193,51 +213,55 @@ func TestBatchNorm(t *testing.T) {
 }
 
 func TestBatchNormBackward(t *testing.T) {
+	bothTypes(t, testBatchNormBackward[float32], testBatchNormBackward[float64])
+}
+
+func testBatchNormBackward[T Float](t *testing.T) {
 	const epsilon = 1e-3
 	eachChannelCase(t, func(t *testing.T, dims []int, axis int, c Channels) {
 		// x, gamma, mean, variance, dy, y
-		in := inputs{normal(1, dims...), normal(2, c.C), normal(3, c.C), positive(4, c.C), normal(5, dims...), special(normal(6, dims...))}
+		in := inputs[T]{normal[T](1, dims...), normal[T](2, c.C), normal[T](3, c.C), positive[T](4, c.C), normal[T](5, dims...), special[T](normal[T](6, dims...))}
 		farFromZero(c, in.f(0), in.f(2))
 		for _, relu := range []bool{false, true} {
 			masked := in[4]
 			if relu {
-				masked = op.Array{Shape: in[4].Shape, Data: narrow(reference(t, &op.ReLUGrad{}, inputs{in[5], in[4]}))}
+				masked = op.Array{Shape: in[4].Shape, Data: narrow[T](reference(t, &op.ReLUGrad{}, inputs[T]{in[5], in[4]}))}
 			}
-			y := func(in inputs) []float32 {
+			y := func(in inputs[T]) []T {
 				if relu {
 					return in.f(5)
 				}
 				return nil
 			}
-			dgamma := reference(t, &op.BatchNormGradScale{Axis: axis, Epsilon: epsilon}, inputs{in[0], in[2], in[3], masked})
-			dbeta := reference(t, &op.BiasGrad{Axis: axis}, inputs{masked})
-			verify(t, in, []result{{dgamma, numtest.Reduction}, {dbeta, numtest.Reduction}}, func(e Env) (prepared, error) {
-				k, err := NewBatchNormSums(e.Pool, c, epsilon)
-				return prepared{k, func(out [][]float32, in inputs) {
+			dgamma := reference(t, &op.BatchNormGradScale{Axis: axis, Epsilon: epsilon}, inputs[T]{in[0], in[2], in[3], masked})
+			dbeta := reference(t, &op.BiasGrad{Axis: axis}, inputs[T]{masked})
+			verify(t, in, []result{{dgamma, numtest.Reduction}, {dbeta, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewBatchNormSums[T](e.Pool, c, epsilon)
+				return prepared[T]{k, func(out [][]T, in inputs[T]) {
 					k.Run(out[0], out[1], in.f(0), in.f(2), in.f(3), in.f(4), y(in))
 				}}, err
 			})
 
-			sums := inputs{{Shape: tensor.Shape{c.C}, Data: narrow(dgamma)}, {Shape: tensor.Shape{c.C}, Data: narrow(dbeta)}}
-			all := append(append(inputs{}, in...), sums...)
-			dx := reference(t, &op.BatchNormGradInput{Axis: axis, Epsilon: epsilon}, inputs{in[0], in[1], in[2], in[3], masked, sums[0], sums[1]})
-			inference := reference(t, &op.BatchNormInferenceGradInput{Axis: axis, Epsilon: epsilon}, inputs{in[1], in[3], masked})
-			mask := widened(masked.Data.([]float32))
-			verify(t, all, []result{{dx, numtest.Reduction}}, func(e Env) (prepared, error) {
-				k, err := NewBatchNormGradInput(e.Pool, c, epsilon)
-				return prepared{k, func(out [][]float32, in inputs) {
+			sums := inputs[T]{{Shape: tensor.Shape{c.C}, Data: narrow[T](dgamma)}, {Shape: tensor.Shape{c.C}, Data: narrow[T](dbeta)}}
+			all := append(append(inputs[T]{}, in...), sums...)
+			dx := reference(t, &op.BatchNormGradInput{Axis: axis, Epsilon: epsilon}, inputs[T]{in[0], in[1], in[2], in[3], masked, sums[0], sums[1]})
+			inference := reference(t, &op.BatchNormInferenceGradInput{Axis: axis, Epsilon: epsilon}, inputs[T]{in[1], in[3], masked})
+			mask := widened(masked.Data.([]T))
+			verify(t, all, []result{{dx, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewBatchNormGradInput[T](e.Pool, c, epsilon)
+				return prepared[T]{k, func(out [][]T, in inputs[T]) {
 					k.Run(out[0], nil, in.f(0), in.f(1), in.f(2), in.f(3), in.f(4), in.f(6), in.f(7), y(in))
 				}}, err
 			})
-			verify(t, all, []result{{dx, numtest.Reduction}, {mask, numtest.Elementwise}}, func(e Env) (prepared, error) {
-				k, err := NewBatchNormGradInput(e.Pool, c, epsilon)
-				return prepared{k, func(out [][]float32, in inputs) {
+			verify(t, all, []result{{dx, numtest.Reduction}, {mask, numtest.Elementwise}}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewBatchNormGradInput[T](e.Pool, c, epsilon)
+				return prepared[T]{k, func(out [][]T, in inputs[T]) {
 					k.Run(out[0], out[1], in.f(0), in.f(1), in.f(2), in.f(3), in.f(4), in.f(6), in.f(7), y(in))
 				}}, err
 			})
-			verify(t, all, []result{{inference, numtest.Reduction}, {mask, numtest.Elementwise}}, func(e Env) (prepared, error) {
-				k, err := NewBatchNormInferenceGradInput(e.Pool, c, epsilon)
-				return prepared{k, func(out [][]float32, in inputs) {
+			verify(t, all, []result{{inference, numtest.Reduction}, {mask, numtest.Elementwise}}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewBatchNormInferenceGradInput[T](e.Pool, c, epsilon)
+				return prepared[T]{k, func(out [][]T, in inputs[T]) {
 					k.Run(out[0], out[1], nil, in.f(1), nil, in.f(3), in.f(4), nil, nil, y(in))
 				}}, err
 			})
@@ -245,7 +269,7 @@ func TestBatchNormBackward(t *testing.T) {
 	})
 }
 
-func widened(x []float32) []float64 {
+func widened[T Float](x []T) []float64 {
 	out := make([]float64, len(x))
 	for i, v := range x {
 		out[i] = float64(v)

@@ -10,9 +10,9 @@ import (
 )
 
 // Env is what kernels with matrix products are built for.
-type Env struct {
+type Env[T Float] struct {
 	Pool *pool.Pool
-	Gemm *gemm.Gemm
+	Gemm *gemm.Gemm[T]
 }
 
 // ConvOptions are what a convolution does to its sums before it stores them.
@@ -23,44 +23,44 @@ type ConvOptions struct {
 
 // Conv2D is the convolution of [op.Conv2D], as a matrix product over patches that are gathered while the product packs
 // them. With one channel a group (depthwise) it is computed directly.
-type Conv2D struct {
-	Scratch
+type Conv2D[T Float] struct {
+	Scratch[T]
 	g       op.ConvGeometry
 	o       ConvOptions
-	images  images
-	product groupedProduct
-	patches []*patches // nil where the images themselves are the matrix
-	direct  *depthwise
+	images  images[T]
+	product groupedProduct[T]
+	patches []*patches[T] // nil where the images themselves are the matrix
+	direct  *depthwise[T]
 	tiny    []tinyTerm // where the products of a tiny map begin, nil for others
 }
 
 // NewConv2D prepares a convolution.
-func NewConv2D(e Env, g op.ConvGeometry, o ConvOptions) (*Conv2D, error) {
+func NewConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2D[T], error) {
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2D{g: g, o: o}
+	k := &Conv2D[T]{g: g, o: o}
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	if isDepthwise(g) {
-		k.direct = newDepthwise(e.Pool, g, o)
+		k.direct = newDepthwise[T](e.Pool, g, o)
 		return k, nil
 	}
 	if isTiny(g, false) {
-		args, terms := tinyForward(g, o.ReLU)
+		args, terms := tinyForward[T](g, o.ReLU)
 		k.tiny, k.product = terms, newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
 	}
 	c, f := g.C/g.Groups, g.F/g.Groups
 	taps := forwardTaps(g)
 	pointwise := isPointwise(g)
-	var args []gemm.Args
+	var args []gemm.Args[T]
 	for i := range g.Groups {
-		a := gemm.Args{M: g.N * g.H.Out * g.W.Out, N: f, K: len(taps) * c, LDC: g.F, ReLU: o.ReLU,
-			A: gemm.Operand{LD: g.C}, B: gemm.Operand{LD: g.F}}
+		a := gemm.Args[T]{M: g.N * g.H.Out * g.W.Out, N: f, K: len(taps) * c, LDC: g.F, ReLU: o.ReLU,
+			A: gemm.Operand[T]{LD: g.C}, B: gemm.Operand[T]{LD: g.F}}
 		if !pointwise {
-			p := newPatches(g.H.In, g.W.In, g.C, i*c, c, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
+			p := newPatches[T](g.H.In, g.W.In, g.C, i*c, c, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
 			k.patches = append(k.patches, p)
-			a.A = gemm.Operand{Source: p}
+			a.A = gemm.Operand[T]{Source: p}
 		}
 		args = append(args, a)
 	}
@@ -69,7 +69,7 @@ func NewConv2D(e Env, g op.ConvGeometry, o ConvOptions) (*Conv2D, error) {
 }
 
 // Run computes y from the images x, the kernel w (kh, kw, C/groups, F) and, if prepared with Bias, bias (F).
-func (k *Conv2D) Run(y, x, w, bias []float32) {
+func (k *Conv2D[T]) Run(y, x, w, bias []T) {
 	x = k.images.input(&k.Scratch, x)
 	out := k.images.output(&k.Scratch, y)
 	if !k.o.Bias {
@@ -86,7 +86,7 @@ func (k *Conv2D) Run(y, x, w, bias []float32) {
 	k.images.finish(y, out)
 }
 
-func (k *Conv2D) runGroups(y, x, w, bias []float32) {
+func (k *Conv2D[T]) runGroups(y, x, w, bias []T) {
 	c, f := k.g.C/k.g.Groups, k.g.F/k.g.Groups
 	for i := range k.product.args {
 		a := &k.product.args[i]
@@ -103,7 +103,7 @@ func (k *Conv2D) runGroups(y, x, w, bias []float32) {
 	k.product.run(&k.Scratch)
 }
 
-func (k *Conv2D) runTiny(y, x, w, bias []float32) {
+func (k *Conv2D[T]) runTiny(y, x, w, bias []T) {
 	for i, t := range k.tiny {
 		a := &k.product.args[i]
 		a.A.Data, a.B.Data, a.C = x[t.a:], w[t.b:], y[t.c:]
@@ -147,29 +147,29 @@ func forwardTaps(g op.ConvGeometry) []tap {
 }
 
 // groupedProduct runs matrix products one after the other in a shared part of a kernel's scratch.
-type groupedProduct struct {
-	env  Env
-	args []gemm.Args
-	work *gemm.Workspace
-	area area
+type groupedProduct[T Float] struct {
+	env  Env[T]
+	args []gemm.Args[T]
+	work *gemm.Workspace[T]
+	area area[T]
 }
 
-func newGroupedProduct(e Env, s *Scratch, args []gemm.Args) groupedProduct {
+func newGroupedProduct[T Float](e Env[T], s *Scratch[T], args []gemm.Args[T]) groupedProduct[T] {
 	need := 0
 	for i := range args {
 		need = max(need, e.Gemm.Scratch(e.Pool.Threads(), &args[i]))
 	}
-	return groupedProduct{env: e, args: args, work: e.Gemm.NewWorkspace(e.Pool.Threads()), area: s.reserve(need)}
+	return groupedProduct[T]{env: e, args: args, work: e.Gemm.NewWorkspace(e.Pool.Threads()), area: s.reserve(need)}
 }
 
-func (p *groupedProduct) run(s *Scratch) {
+func (p *groupedProduct[T]) run(s *Scratch[T]) {
 	for i := range p.args {
 		p.one(s, i)
 	}
 }
 
 // one runs a single product.
-func (p *groupedProduct) one(s *Scratch, i int) {
+func (p *groupedProduct[T]) one(s *Scratch[T], i int) {
 	p.work.SetScratch(p.area.of(s))
 	p.env.Gemm.Run(p.env.Pool, p.work, &p.args[i])
 }

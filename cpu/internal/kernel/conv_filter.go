@@ -8,36 +8,36 @@ import (
 // Conv2DBackwardFilter is the gradient of a convolution with respect to its kernel, [op.Conv2DBackwardFilter]: the
 // product of the transposed patch matrix and dy, whose depth, all positions of all images, the product splits over
 // the workers.
-type Conv2DBackwardFilter struct {
-	Scratch
+type Conv2DBackwardFilter[T Float] struct {
+	Scratch[T]
 	g       op.ConvGeometry
-	images  images
-	product groupedProduct
-	patches []*patches // nil where the images themselves are the matrix
-	direct  *depthwise
-	sums    area      // partial sums of the direct computation
-	xs, dys []*pixels // the factors of a tiny map, one a product; nil for others
-	taps    []int     // the taps of these products
-	unseen  []int     // taps that see padding only: their gradient is 0
+	images  images[T]
+	product groupedProduct[T]
+	patches []*patches[T] // nil where the images themselves are the matrix
+	direct  *depthwise[T]
+	sums    area[T]      // partial sums of the direct computation
+	xs, dys []*pixels[T] // the factors of a tiny map, one a product; nil for others
+	taps    []int        // the taps of these products
+	unseen  []int        // taps that see padding only: their gradient is 0
 	zero    phase
-	dw      []float32
+	dw      []T
 }
 
 // NewConv2DBackwardFilter prepares the gradient.
-func NewConv2DBackwardFilter(e Env, g op.ConvGeometry) (*Conv2DBackwardFilter, error) {
+func NewConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwardFilter[T], error) {
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2DBackwardFilter{g: g}
+	k := &Conv2DBackwardFilter[T]{g: g}
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	if isDepthwise(g) {
-		k.direct = newDepthwise(e.Pool, g, ConvOptions{})
+		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
 		return k, nil
 	}
 	if isTiny(g, true) {
-		var args []gemm.Args
-		args, k.xs, k.dys, k.taps, k.unseen = tinyBackwardFilter(g)
+		var args []gemm.Args[T]
+		args, k.xs, k.dys, k.taps, k.unseen = tinyBackwardFilter[T](g)
 		k.zero = newPhase(e.Pool, len(k.unseen), k.zeroPart)
 		k.product = newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
@@ -45,14 +45,14 @@ func NewConv2DBackwardFilter(e Env, g op.ConvGeometry) (*Conv2DBackwardFilter, e
 	c, f := g.C/g.Groups, g.F/g.Groups
 	taps := forwardTaps(g)
 	pointwise := isPointwise(g)
-	var args []gemm.Args
+	var args []gemm.Args[T]
 	for i := range g.Groups {
-		a := gemm.Args{M: len(taps) * c, N: f, K: g.N * g.H.Out * g.W.Out, LDC: g.F,
-			A: gemm.Operand{LD: g.C, Trans: true}, B: gemm.Operand{LD: g.F}}
+		a := gemm.Args[T]{M: len(taps) * c, N: f, K: g.N * g.H.Out * g.W.Out, LDC: g.F,
+			A: gemm.Operand[T]{LD: g.C, Trans: true}, B: gemm.Operand[T]{LD: g.F}}
 		if !pointwise {
-			p := newPatches(g.H.In, g.W.In, g.C, i*c, c, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
+			p := newPatches[T](g.H.In, g.W.In, g.C, i*c, c, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
 			k.patches = append(k.patches, p)
-			a.A = gemm.Operand{Source: p, Trans: true}
+			a.A = gemm.Operand[T]{Source: p, Trans: true}
 		}
 		args = append(args, a)
 	}
@@ -61,7 +61,7 @@ func NewConv2DBackwardFilter(e Env, g op.ConvGeometry) (*Conv2DBackwardFilter, e
 }
 
 // Run computes dw (kh, kw, C/groups, F) from the images x and the gradient dy of the result.
-func (k *Conv2DBackwardFilter) Run(dw, x, dy []float32) {
+func (k *Conv2DBackwardFilter[T]) Run(dw, x, dy []T) {
 	x = k.images.input(&k.Scratch, x)
 	dy = k.images.gradient(&k.Scratch, dy)
 	if k.direct != nil {
@@ -85,7 +85,7 @@ func (k *Conv2DBackwardFilter) Run(dw, x, dy []float32) {
 	k.product.run(&k.Scratch)
 }
 
-func (k *Conv2DBackwardFilter) runTiny(dw, x, dy []float32) {
+func (k *Conv2DBackwardFilter[T]) runTiny(dw, x, dy []T) {
 	k.dw = dw
 	for i, t := range k.taps {
 		k.xs[i].x, k.dys[i].x, k.product.args[i].C = x, dy, dw[t*k.g.C*k.g.F:]
@@ -96,7 +96,7 @@ func (k *Conv2DBackwardFilter) runTiny(dw, x, dy []float32) {
 	}
 }
 
-func (k *Conv2DBackwardFilter) zeroPart(_, i int) {
+func (k *Conv2DBackwardFilter[T]) zeroPart(_, i int) {
 	size := k.g.C * k.g.F
 	clear(k.dw[k.unseen[i]*size:][:size])
 }

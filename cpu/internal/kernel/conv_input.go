@@ -11,20 +11,20 @@ import (
 // With stride 1 it is a convolution of dy with the flipped, transposed kernel. With a stride s, the image positions
 // fall into s×s phases: those of one phase see the same taps, and are a dense convolution with that subset of them. So
 // nothing is multiplied by the zeros between strided outputs, and no sum is scattered.
-type Conv2DBackwardInput struct {
-	Scratch
+type Conv2DBackwardInput[T Float] struct {
+	Scratch[T]
 	g       op.ConvGeometry
-	images  images
-	product groupedProduct
+	images  images[T]
+	product groupedProduct[T]
 	phases  []convPhase
-	weights []*tapWeights // one a product
-	patches []*patches    // one a product; nil where dy itself is the matrix
-	out     area          // results of one phase, when there are several
+	weights []*tapWeights[T] // one a product
+	patches []*patches[T]    // one a product; nil where dy itself is the matrix
+	out     area[T]          // results of one phase, when there are several
 	scatter phase
 	bands   int // parts an image of scatter: few images are cut
 	current *convPhase
-	dx      []float32
-	direct  *depthwise
+	dx      []T
+	direct  *depthwise[T]
 	tiny    []tinyTerm // where the products of a tiny map begin, nil for others
 }
 
@@ -36,22 +36,22 @@ type convPhase struct {
 }
 
 // NewConv2DBackwardInput prepares the gradient.
-func NewConv2DBackwardInput(e Env, g op.ConvGeometry) (*Conv2DBackwardInput, error) {
+func NewConv2DBackwardInput[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwardInput[T], error) {
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2DBackwardInput{g: g}
+	k := &Conv2DBackwardInput[T]{g: g}
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	if isDepthwise(g) {
-		k.direct = newDepthwise(e.Pool, g, ConvOptions{})
+		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		return k, nil
 	}
 	if isTiny(g, false) {
-		args, terms := tinyBackwardInput(g)
+		args, terms := tinyBackwardInput[T](g)
 		k.tiny, k.product = terms, newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
 	}
-	var args []gemm.Args
+	var args []gemm.Args[T]
 	largest := 0
 	for ph := range min(g.H.Stride, g.H.In) {
 		hTaps, hOff := phaseTaps(g.H, ph)
@@ -97,22 +97,22 @@ func phaseTaps(s shape.Span, phase int) (taps, offsets []int) {
 }
 
 // products describes the products of one phase, one a group.
-func (k *Conv2DBackwardInput) products(p convPhase, taps []tap, numbers []int) []gemm.Args {
+func (k *Conv2DBackwardInput[T]) products(p convPhase, taps []tap, numbers []int) []gemm.Args[T] {
 	g := k.g
 	c, f := g.C/g.Groups, g.F/g.Groups
-	var args []gemm.Args
+	var args []gemm.Args[T]
 	for i := range g.Groups {
-		w := &tapWeights{taps: numbers, c: c, first: i * f, f: f, ld: g.F}
+		w := &tapWeights[T]{taps: numbers, c: c, first: i * f, f: f, ld: g.F}
 		k.weights = append(k.weights, w)
-		a := gemm.Args{M: g.N * p.rows * p.cols, N: c, K: len(taps) * f, LDC: g.C,
-			A: gemm.Operand{LD: g.F}, B: gemm.Operand{Source: w, Trans: true}}
+		a := gemm.Args[T]{M: g.N * p.rows * p.cols, N: c, K: len(taps) * f, LDC: g.C,
+			A: gemm.Operand[T]{LD: g.F}, B: gemm.Operand[T]{Source: w, Trans: true}}
 		if len(taps) == 1 {
-			a.B = gemm.Operand{LD: g.F, Trans: true} // the tap's own rows are the matrix
+			a.B = gemm.Operand[T]{LD: g.F, Trans: true} // the tap's own rows are the matrix
 		}
-		var x *patches
+		var x *patches[T]
 		if !isPointwise(g) {
-			x = newPatches(g.H.Out, g.W.Out, g.F, i*f, f, p.rows, p.cols, 1, 1, taps)
-			a.A = gemm.Operand{Source: x}
+			x = newPatches[T](g.H.Out, g.W.Out, g.F, i*f, f, p.rows, p.cols, 1, 1, taps)
+			a.A = gemm.Operand[T]{Source: x}
 		}
 		k.patches = append(k.patches, x)
 		args = append(args, a)
@@ -121,10 +121,10 @@ func (k *Conv2DBackwardInput) products(p convPhase, taps []tap, numbers []int) [
 }
 
 // strided says whether a phase's positions are not all positions, in order.
-func (k *Conv2DBackwardInput) strided() bool { return k.g.H.Stride > 1 || k.g.W.Stride > 1 }
+func (k *Conv2DBackwardInput[T]) strided() bool { return k.g.H.Stride > 1 || k.g.W.Stride > 1 }
 
 // Run computes dx from the gradient dy of the result and the kernel w (kh, kw, C/groups, F).
-func (k *Conv2DBackwardInput) Run(dx, dy, w []float32) {
+func (k *Conv2DBackwardInput[T]) Run(dx, dy, w []T) {
 	dy = k.images.gradient(&k.Scratch, dy)
 	k.dx = k.images.inputGradient(&k.Scratch, dx)
 	switch {
@@ -144,7 +144,7 @@ func (k *Conv2DBackwardInput) Run(dx, dy, w []float32) {
 	k.images.finishInput(dx, k.dx)
 }
 
-func (k *Conv2DBackwardInput) runPhase(p *convPhase, dy, w []float32) {
+func (k *Conv2DBackwardInput[T]) runPhase(p *convPhase, dy, w []T) {
 	c, f := k.g.C/k.g.Groups, k.g.F/k.g.Groups
 	out := k.dx
 	if k.strided() {
@@ -175,7 +175,7 @@ func (k *Conv2DBackwardInput) runPhase(p *convPhase, dy, w []float32) {
 }
 
 // scatterPart moves the current phase's results of a band of one image to their places.
-func (k *Conv2DBackwardInput) scatterPart(_, part int) {
+func (k *Conv2DBackwardInput[T]) scatterPart(_, part int) {
 	p, g := k.current, &k.g
 	n, band := part/k.bands, part%k.bands
 	for a := band * p.rows / k.bands; a < (band+1)*p.rows/k.bands; a++ {

@@ -70,19 +70,24 @@ func convCases() []convCase {
 	return cases
 }
 
-func (c convCase) input(seed uint64) op.Array {
-	if c.a.Format == shape.NCHW {
-		return normal(seed, c.n, c.c, c.h, c.w)
-	}
-	return normal(seed, c.n, c.h, c.w, c.c)
+func convInput[T Float](c convCase, seed uint64) op.Array {
+	return imagesOf[T](seed, c.a.Format, c.n, c.h, c.w, c.c)
 }
 
-func (c convCase) filter(seed uint64) op.Array {
-	return normal(seed, c.kh, c.kw, c.c/max(c.a.Groups, 1), c.f)
+// imagesOf is n images of normal numbers.
+func imagesOf[T Float](seed uint64, f shape.Layout, n, h, w, c int) op.Array {
+	if f == shape.NCHW {
+		return normal[T](seed, n, c, h, w)
+	}
+	return normal[T](seed, n, h, w, c)
+}
+
+func convFilter[T Float](c convCase, seed uint64) op.Array {
+	return normal[T](seed, c.kh, c.kw, c.c/max(c.a.Groups, 1), c.f)
 }
 
 func (c convCase) geometry(t testing.TB) op.ConvGeometry {
-	g, err := c.a.Geometry(c.input(1).Shape, c.filter(1).Shape)
+	g, err := c.a.Geometry(convInput[float32](c, 1).Shape, convFilter[float32](c, 1).Shape)
 	require.NoError(t, err)
 	return g
 }
@@ -97,26 +102,32 @@ func forceTiny(t *testing.T, c convCase) {
 	}
 }
 
-func TestConv2D(t *testing.T) {
+func TestConv2D(t *testing.T) { bothTypes(t, testConv2D[float32], testConv2D[float64]) }
+
+func testConv2D[T Float](t *testing.T) {
 	for _, c := range convCases() {
 		forceTiny(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
-			in := inputs{c.input(1), c.filter(2)}
-			against(t, &op.Conv2D{ConvAttrs: c.a}, numtest.Reduction, in, func(e Env) (prepared, error) {
-				k, err := NewConv2D(e, g, ConvOptions{})
-				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1), nil) }}, err
+			in := inputs[T]{convInput[T](c, 1), convFilter[T](c, 2)}
+			against(t, &op.Conv2D{ConvAttrs: c.a}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
+				k, err := NewConv2D[T](e, g, ConvOptions{})
+				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), nil) }}, err
 			})
 		})
 	}
 }
 
 func TestConv2DBiasReLU(t *testing.T) {
+	bothTypes(t, testConv2DBiasReLU[float32], testConv2DBiasReLU[float64])
+}
+
+func testConv2DBiasReLU[T Float](t *testing.T) {
 	for _, c := range convCases() {
 		forceTiny(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
-			in := inputs{c.input(1), c.filter(2), normal(3, c.f)}
+			in := inputs[T]{convInput[T](c, 1), convFilter[T](c, 2), normal[T](3, c.f)}
 			y := reference(t, &op.Conv2D{ConvAttrs: c.a}, in[:2])
 			_, _, axis := c.a.Format.Axes()
 			inner := 1
@@ -127,39 +138,47 @@ func TestConv2DBiasReLU(t *testing.T) {
 			for i := range y {
 				want[i] = max(y[i]+float64(in.f(2)[i/inner%c.f]), 0)
 			}
-			verify(t, in, []result{{want, numtest.Reduction}}, func(e Env) (prepared, error) {
-				k, err := NewConv2D(e, g, ConvOptions{Bias: true, ReLU: true})
-				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
+			verify(t, in, []result{{want, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewConv2D[T](e, g, ConvOptions{Bias: true, ReLU: true})
+				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
 			})
 		})
 	}
 }
 
 func TestConv2DBackwardInput(t *testing.T) {
+	bothTypes(t, testConv2DBackwardInput[float32], testConv2DBackwardInput[float64])
+}
+
+func testConv2DBackwardInput[T Float](t *testing.T) {
 	for _, c := range convCases() {
 		forceTiny(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
-			in := inputs{normal(1, g.Output()...), c.filter(2)}
+			in := inputs[T]{normal[T](1, g.Output()...), convFilter[T](c, 2)}
 			o := &op.Conv2DBackwardInput{ConvAttrs: c.a, InputShape: g.Input()}
-			against(t, o, numtest.Reduction, in, func(e Env) (prepared, error) {
-				k, err := NewConv2DBackwardInput(e, g)
-				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1)) }}, err
+			against(t, o, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
+				k, err := NewConv2DBackwardInput[T](e, g)
+				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1)) }}, err
 			})
 		})
 	}
 }
 
 func TestConv2DBackwardFilter(t *testing.T) {
+	bothTypes(t, testConv2DBackwardFilter[float32], testConv2DBackwardFilter[float64])
+}
+
+func testConv2DBackwardFilter[T Float](t *testing.T) {
 	for _, c := range convCases() {
 		forceTiny(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
-			in := inputs{c.input(1), normal(2, g.Output()...)}
+			in := inputs[T]{convInput[T](c, 1), normal[T](2, g.Output()...)}
 			o := &op.Conv2DBackwardFilter{ConvAttrs: c.a, FilterShape: g.Filter()}
-			against(t, o, numtest.Reduction, in, func(e Env) (prepared, error) {
-				k, err := NewConv2DBackwardFilter(e, g)
-				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1)) }}, err
+			against(t, o, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
+				k, err := NewConv2DBackwardFilter[T](e, g)
+				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1)) }}, err
 			})
 		})
 	}
@@ -167,31 +186,39 @@ func TestConv2DBackwardFilter(t *testing.T) {
 
 // A NaN in one element reaches exactly the outputs whose windows see it.
 func TestConv2DPropagatesNaN(t *testing.T) {
+	bothTypes(t, testConv2DPropagatesNaN[float32], testConv2DPropagatesNaN[float64])
+}
+
+func testConv2DPropagatesNaN[T Float](t *testing.T) {
 	c := convCase{1, 6, 6, 4, 3, 3, 5, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}
 	g := c.geometry(t)
-	x := c.input(1)
-	x.Data.([]float32)[(2*6+3)*4+1] = nan32
-	in := inputs{x, c.filter(2)}
-	against(t, &op.Conv2D{ConvAttrs: c.a}, numtest.Reduction, in, func(e Env) (prepared, error) {
-		k, err := NewConv2D(e, g, ConvOptions{})
-		return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1), nil) }}, err
+	x := convInput[T](c, 1)
+	x.Data.([]T)[(2*6+3)*4+1] = nan[T]()
+	in := inputs[T]{x, convFilter[T](c, 2)}
+	against(t, &op.Conv2D{ConvAttrs: c.a}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
+		k, err := NewConv2D[T](e, g, ConvOptions{})
+		return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), nil) }}, err
 	})
 }
 
 // Blocks of the patch matrix may be asked for in any cut.
 func TestPatchesBlock(t *testing.T) {
+	bothTypes(t, testPatchesBlock[float32], testPatchesBlock[float64])
+}
+
+func testPatchesBlock[T Float](t *testing.T) {
 	for _, c := range convCases() {
 		if c.a.Format == shape.NCHW {
 			continue
 		}
 		g := c.geometry(t)
-		x := c.input(1).Data.([]float32)
+		x := convInput[T](c, 1).Data.([]T)
 		for group := range g.Groups {
 			cg := g.C / g.Groups
 			taps := forwardTaps(g)
-			p := newPatches(g.H.In, g.W.In, g.C, group*cg, cg, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
+			p := newPatches[T](g.H.In, g.W.In, g.C, group*cg, cg, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
 			p.x = x
-			at := func(r, k int) float32 {
+			at := func(r, k int) T {
 				n, i, j := r/(g.H.Out*g.W.Out), r/g.W.Out%g.H.Out, r%g.W.Out
 				tp := taps[k/cg]
 				h, w := i*g.H.Stride+tp.dh, j*g.W.Stride+tp.dw
@@ -210,7 +237,7 @@ func TestPatchesBlock(t *testing.T) {
 					for c0 := 0; c0 < cols; c0 += nc {
 						nr, nc := min(nr, rows-r0), min(nc, cols-c0)
 						ld := nc + 3
-						dst, check := numtest.Guarded((nr-1)*ld + nc)
+						dst, check := guarded[T]((nr-1)*ld + nc)
 						for i := range dst {
 							dst[i] = 777
 						}
@@ -223,7 +250,7 @@ func TestPatchesBlock(t *testing.T) {
 								}
 							}
 							for k := nc; k < ld && r < nr-1; k++ {
-								require.Equal(t, float32(777), dst[r*ld+k], "%v: wrote between rows", c)
+								require.Equal(t, T(777), dst[r*ld+k], "%v: wrote between rows", c)
 							}
 						}
 					}
@@ -237,7 +264,11 @@ func TestPatchesBlock(t *testing.T) {
 }
 
 func TestConvRefusesBadGeometry(t *testing.T) {
-	e := Env{}
+	bothTypes(t, testConvRefusesBadGeometry[float32], testConvRefusesBadGeometry[float64])
+}
+
+func testConvRefusesBadGeometry[T Float](t *testing.T) {
+	e := Env[T]{}
 	good := convCase{1, 4, 4, 4, 3, 3, 4, op.ConvAttrs{}, false}.geometry(t)
 	for name, spoil := range map[string]func(*op.ConvGeometry){
 		"nothing": func(g *op.ConvGeometry) { *g = op.ConvGeometry{} },
@@ -247,16 +278,20 @@ func TestConvRefusesBadGeometry(t *testing.T) {
 	} {
 		g := good
 		spoil(&g)
-		_, err := NewConv2D(e, g, ConvOptions{})
+		_, err := NewConv2D[T](e, g, ConvOptions{})
 		require.ErrorContains(t, err, "not the geometry", name)
-		_, err = NewConv2DBackwardInput(e, g)
+		_, err = NewConv2DBackwardInput[T](e, g)
 		require.ErrorContains(t, err, "not the geometry", name)
-		_, err = NewConv2DBackwardFilter(e, g)
+		_, err = NewConv2DBackwardFilter[T](e, g)
 		require.ErrorContains(t, err, "not the geometry", name)
 	}
 }
 
 func TestTransposeAndPermute(t *testing.T) {
+	bothTypes(t, testTransposeAndPermute[float32], testTransposeAndPermute[float64])
+}
+
+func testTransposeAndPermute[T Float](t *testing.T) {
 	for _, c := range []struct{ dims, axes []int }{
 		{[]int{1}, []int{0}}, {[]int{5}, []int{0}}, {[]int{33, 65}, []int{1, 0}}, {[]int{2, 3, 4, 5}, []int{0, 3, 1, 2}},
 		{[]int{3, 35, 34, 6}, []int{0, 2, 3, 1}}, {[]int{2, 3, 4, 5}, []int{3, 2, 1, 0}}, {[]int{2, 3, 4, 5}, []int{0, 2, 1, 3}},
@@ -264,14 +299,14 @@ func TestTransposeAndPermute(t *testing.T) {
 		{[]int{7, 3, 3, 70}, []int{2, 3, 0, 1}}, {[]int{64, 3, 64, 5}, []int{0, 3, 2, 1}},
 	} {
 		t.Run(fmt.Sprint(c.dims, c.axes), func(t *testing.T) {
-			against(t, &op.Permute{Axes: c.axes}, numtest.Elementwise, inputs{normal(1, c.dims...)}, func(e Env) (prepared, error) {
-				k, err := NewPermute(e.Pool, c.dims, c.axes)
-				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+			against(t, &op.Permute{Axes: c.axes}, numtest.Elementwise, inputs[T]{normal[T](1, c.dims...)}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewPermute[T](e.Pool, c.dims, c.axes)
+				return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 			})
 		})
 	}
 	for _, c := range []struct{ dims, axes []int }{{[]int{2, 3}, []int{0}}, {[]int{2, 3}, []int{0, 0}}, {[]int{2, 3}, []int{0, 2}}, {[]int{2, 0}, []int{0, 1}}} {
-		_, err := NewPermute(nil, c.dims, c.axes)
+		_, err := NewPermute[T](nil, c.dims, c.axes)
 		require.Error(t, err)
 	}
 }

@@ -8,18 +8,18 @@ import (
 
 // depthwise computes convolutions with one input channel a group directly: filter f sees channel f/(F/C) only, so that
 // there is no matrix product with any depth in them.
-type depthwise struct {
+type depthwise[T Float] struct {
 	g        op.ConvGeometry
 	o        ConvOptions
 	multiple int // filters a channel
 	filter   split
 	loops    [3]phase // forward, input, filter
 
-	y, x, w, bias, sums []float32 // of the current run; y and x are gradients in the backward passes
+	y, x, w, bias, sums []T // of the current run; y and x are gradients in the backward passes
 }
 
-func newDepthwise(p *pool.Pool, g op.ConvGeometry, o ConvOptions) *depthwise {
-	d := &depthwise{g: g, o: o, multiple: g.F / g.C}
+func newDepthwise[T Float](p *pool.Pool, g op.ConvGeometry, o ConvOptions) *depthwise[T] {
+	d := &depthwise[T]{g: g, o: o, multiple: g.F / g.C}
 	d.filter = sumSplit(g.N*g.H.Out, g.W.Out*g.F)
 	d.loops = [3]phase{
 		newPhase(p, g.N*g.H.Out, d.forwardRow),
@@ -30,19 +30,19 @@ func newDepthwise(p *pool.Pool, g op.ConvGeometry, o ConvOptions) *depthwise {
 }
 
 // filterParts is the number of partial sums that backwardFilter wants, each as large as the kernel.
-func (d *depthwise) filterParts() int { return d.filter.parts }
+func (d *depthwise[T]) filterParts() int { return d.filter.parts }
 
-func (d *depthwise) forward(y, x, w, bias []float32) {
+func (d *depthwise[T]) forward(y, x, w, bias []T) {
 	d.y, d.x, d.w, d.bias = y, x, w, bias
 	d.loops[0].run()
 }
 
-func (d *depthwise) backwardInput(dx, dy, w []float32) {
+func (d *depthwise[T]) backwardInput(dx, dy, w []T) {
 	d.x, d.y, d.w = dx, dy, w
 	d.loops[1].run()
 }
 
-func (d *depthwise) backwardFilter(dw, x, dy, sums []float32) {
+func (d *depthwise[T]) backwardFilter(dw, x, dy, sums []T) {
 	d.x, d.y, d.w, d.sums = x, dy, dw, sums
 	d.loops[2].run()
 	sumPartials(dw[:d.g.H.Kernel*d.g.W.Kernel*d.g.F], sums, d.filter.parts)
@@ -54,7 +54,7 @@ func inside(s *shape.Span, i, t int) (at int, ok bool) {
 	return at, at >= 0 && at < s.In
 }
 
-func (d *depthwise) forwardRow(_, row int) {
+func (d *depthwise[T]) forwardRow(_, row int) {
 	g := &d.g
 	n, i := row/g.H.Out, row%g.H.Out
 	for j := range g.W.Out {
@@ -82,7 +82,7 @@ func (d *depthwise) forwardRow(_, row int) {
 }
 
 // addTap adds x[f/multiple]·w[f] to y[f].
-func (d *depthwise) addTap(y, x, w []float32) {
+func (d *depthwise[T]) addTap(y, x, w []T) {
 	if d.multiple == 1 {
 		mulAdd(y, x, w)
 		return
@@ -95,7 +95,7 @@ func (d *depthwise) addTap(y, x, w []float32) {
 	}
 }
 
-func (d *depthwise) inputRow(_, row int) {
+func (d *depthwise[T]) inputRow(_, row int) {
 	g := &d.g
 	n, h := row/g.H.In, row%g.H.In
 	for v := range g.W.In {
@@ -126,7 +126,7 @@ func reached(s *shape.Span, at, t int) (i int, ok bool) {
 }
 
 // addBack adds Σ dy[f]·w[f] over the filters f of channel c to dx[c].
-func (d *depthwise) addBack(dx, dy, w []float32) {
+func (d *depthwise[T]) addBack(dx, dy, w []T) {
 	if d.multiple == 1 {
 		mulAdd(dx, dy, w)
 		return
@@ -139,7 +139,7 @@ func (d *depthwise) addBack(dx, dy, w []float32) {
 	}
 }
 
-func (d *depthwise) filterPart(_, part int) {
+func (d *depthwise[T]) filterPart(_, part int) {
 	g := &d.g
 	lo, hi := d.filter.bounds(part)
 	size := g.H.Kernel * g.W.Kernel * g.F
@@ -166,4 +166,4 @@ func (d *depthwise) filterPart(_, part int) {
 }
 
 // addFilter adds x[f/multiple]·dy[f] to dw[f].
-func (d *depthwise) addFilter(dw, x, dy []float32) { d.addTap(dw, x, dy) }
+func (d *depthwise[T]) addFilter(dw, x, dy []T) { d.addTap(dw, x, dy) }

@@ -6,12 +6,12 @@ package kernel
 //
 // Taps are arbitrary offsets, so that strides, dilations and the phases of a strided backward pass are all the same
 // thing. Neighbouring taps of one image row that lie next to each other in memory are joined into one run.
-type patches struct {
-	x                []float32 // NHWC images; set before each product
-	h, w             int       // rows and columns of an image
-	pixel            int       // elements from one column to the next: all channels
-	first, c         int       // first channel taken and their number
-	rows, cols       int       // output positions
+type patches[T Float] struct {
+	x                []T // NHWC images; set before each product
+	h, w             int // rows and columns of an image
+	pixel            int // elements from one column to the next: all channels
+	first, c         int // first channel taken and their number
+	rows, cols       int // output positions
 	strideH, strideW int
 	runs             []run
 }
@@ -27,8 +27,8 @@ type run struct {
 type tap struct{ dh, dw int }
 
 // newPatches describes the windows of taps over images of h×w×pixel elements.
-func newPatches(h, w, pixel, first, c, rows, cols, strideH, strideW int, taps []tap) *patches {
-	p := &patches{h: h, w: w, pixel: pixel, first: first, c: c, rows: rows, cols: cols, strideH: strideH, strideW: strideW}
+func newPatches[T Float](h, w, pixel, first, c, rows, cols, strideH, strideW int, taps []tap) *patches[T] {
+	p := &patches[T]{h: h, w: w, pixel: pixel, first: first, c: c, rows: rows, cols: cols, strideH: strideH, strideW: strideW}
 	for i, t := range taps {
 		if n := len(p.runs); n > 0 && pixel == c {
 			if last := &p.runs[n-1]; last.dh == t.dh && last.dw+last.taps == t.dw {
@@ -55,7 +55,7 @@ func ceilDiv(a, b int) int {
 }
 
 // Block implements [gemm.Source].
-func (p *patches) Block(dst []float32, ld, r0, nr, c0, nc int) {
+func (p *patches[T]) Block(dst []T, ld, r0, nr, c0, nc int) {
 	n, i, j := r0/(p.rows*p.cols), r0/p.cols%p.rows, r0%p.cols
 	for done := 0; done < nr; { // one row of output positions after the other
 		count := min(p.cols-j, nr-done)
@@ -88,7 +88,7 @@ func (p *patches) Block(dst []float32, ld, r0, nr, c0, nc int) {
 
 // runRow writes elements [lo, hi) of a run for the output columns [j, j+count); row is the number of the image row's
 // first pixel.
-func (p *patches) runRow(dst []float32, ld int, r *run, row, j, count, lo, hi int) {
+func (p *patches[T]) runRow(dst []T, ld int, r *run, row, j, count, lo, hi int) {
 	end := j + count
 	inLo, inHi := min(max(r.inLo, j), end), min(max(r.inHi, j), end)
 	for q := j; q < inLo; q++ {
@@ -104,7 +104,7 @@ func (p *patches) runRow(dst []float32, ld int, r *run, row, j, count, lo, hi in
 }
 
 // edge writes elements [lo, hi) of a run that may hang over the left or right border.
-func (p *patches) edge(dst []float32, r *run, row, j, lo, hi int) {
+func (p *patches[T]) edge(dst []T, r *run, row, j, lo, hi int) {
 	col := j*p.strideW + r.dw
 	from := min(max(-col*p.c, lo), hi)      // first element inside the image
 	to := max(min((p.w-col)*p.c, hi), from) // first one behind it
@@ -119,16 +119,16 @@ func (p *patches) edge(dst []float32, r *run, row, j, lo, hi int) {
 // tapWeights is the weight matrix of a backward pass to the input, which exists only implicitly ([gemm.Source]): row c
 // holds, tap after tap, the filters of input channel c. The stored kernel is (taps, c, ld) with the group's filters
 // starting at first.
-type tapWeights struct {
-	w        []float32 // set before each product
-	taps     []int     // taps of the kernel in the order of the columns
-	c        int       // input channels of a group
-	first, f int       // first filter taken and their number
-	ld       int       // all filters
+type tapWeights[T Float] struct {
+	w        []T   // set before each product
+	taps     []int // taps of the kernel in the order of the columns
+	c        int   // input channels of a group
+	first, f int   // first filter taken and their number
+	ld       int   // all filters
 }
 
 // Block implements [gemm.Source].
-func (t *tapWeights) Block(dst []float32, ld, r0, nr, c0, nc int) {
+func (t *tapWeights[T]) Block(dst []T, ld, r0, nr, c0, nc int) {
 	for done := 0; done < nc; {
 		at, lo := (c0+done)/t.f, (c0+done)%t.f
 		n := min(t.f-lo, nc-done)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
@@ -13,12 +14,35 @@ import (
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/cpu/internal/vec"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
-var nan32 = float32(math.NaN())
+func nan[T Float]() T { return T(math.NaN()) }
+
+// bothTypes runs a test once for each element type.
+func bothTypes(t *testing.T, single, double func(t *testing.T)) {
+	t.Run("float32", single)
+	t.Run("float64", double)
+}
+
+// dtype is T as tensors name it.
+func dtype[T Float]() tensor.Dtype {
+	if unsafe.Sizeof(*new(T)) == 8 {
+		return tensor.Float64
+	}
+	return tensor.Float32
+}
+
+// guarded is [numtest.Guarded] for either type.
+func guarded[T Float](n int) (s []T, check func(testing.TB)) {
+	if unsafe.Sizeof(*new(T)) == 8 {
+		s, check := numtest.Guarded64(n)
+		return any(s).([]T), check
+	}
+	f, check := numtest.Guarded(n)
+	return any(f).([]T), check
+}
 
 // env is a number of workers and an instruction set to test with.
 type env struct {
@@ -38,41 +62,41 @@ func envs() []env {
 }
 
 // withEnv runs f with every one of envs.
-func withEnv(t *testing.T, f func(t *testing.T, e Env)) {
+func withEnv[T Float](t *testing.T, f func(t *testing.T, e Env[T])) {
 	for _, c := range envs() {
 		useLevel(c.level)
 		p := pool.New(c.threads)
-		f(t, Env{Pool: p, Gemm: gemm.New(c.level)})
+		f(t, Env[T]{Pool: p, Gemm: gemm.New[T](c.level)})
 		p.Close()
 	}
 	useLevel(level)
 }
 
 // useLevel switches the kernels of this package to another instruction set.
-func useLevel(l cpuid.Level) { ops = vec.For(l) }
+func useLevel(l cpuid.Level) { inUse = loopsFor(l) }
 
-// inputs of a case: arrays of float32 (or labels), the same for every run.
-type inputs []op.Array
+// inputs of a case: arrays of T, or labels, the same for every run.
+type inputs[T Float] []op.Array
 
-func (in inputs) f(i int) []float32 { return in[i].Data.([]float32) }
-func (in inputs) n(i int) []int     { return in[i].Data.([]int) }
+func (in inputs[T]) f(i int) []T   { return in[i].Data.([]T) }
+func (in inputs[T]) n(i int) []int { return in[i].Data.([]int) }
 
 // normal is an array of standard normal numbers.
-func normal(seed uint64, dims ...int) op.Array {
+func normal[T Float](seed uint64, dims ...int) op.Array {
 	r := rand.New(rand.NewPCG(seed, 7))
-	x := make([]float32, op.Len(dims))
+	x := make([]T, op.Len(dims))
 	for i := range x {
-		x[i] = float32(r.NormFloat64())
+		x[i] = T(r.NormFloat64())
 	}
 	return op.Array{Shape: tensor.Shape(dims), Data: x}
 }
 
 // positive is an array of numbers in [0.1, 2.1).
-func positive(seed uint64, dims ...int) op.Array {
-	a := normal(seed, dims...)
+func positive[T Float](seed uint64, dims ...int) op.Array {
+	a := normal[T](seed, dims...)
 	r := rand.New(rand.NewPCG(seed, 8))
-	for i := range a.Data.([]float32) {
-		a.Data.([]float32)[i] = 0.1 + 2*r.Float32()
+	for i := range a.Data.([]T) {
+		a.Data.([]T)[i] = T(0.1 + 2*r.Float32())
 	}
 	return a
 }
@@ -88,22 +112,18 @@ func labels(seed uint64, n, classes int) op.Array {
 	return ints(v...)
 }
 
-func scalar(v float32) op.Array { return op.Array{Shape: tensor.ScalarShape(), Data: []float32{v}} }
+func scalar[T Float](v T) op.Array { return op.Array{Shape: tensor.ScalarShape(), Data: []T{v}} }
 
 // reference is the result of an operation in float64.
-func reference(t testing.TB, o op.Op, in inputs) []float64 {
+func reference[T Float](t testing.TB, o op.Op, in inputs[T]) []float64 {
 	t.Helper()
 	wide := make([]op.Array, len(in))
 	shapes := make([]tensor.Shape, len(in))
 	for i, a := range in {
 		shapes[i] = a.Shape
 		wide[i] = a
-		if x, ok := a.Data.([]float32); ok {
-			d := make([]float64, len(x))
-			for j, v := range x {
-				d[j] = float64(v)
-			}
-			wide[i] = op.Array{Shape: a.Shape, Data: d}
+		if x, ok := a.Data.([]T); ok {
+			wide[i] = op.Array{Shape: a.Shape, Data: widened(x)}
 		}
 	}
 	s, err := o.Infer(shapes)
@@ -114,12 +134,12 @@ func reference(t testing.TB, o op.Op, in inputs) []float64 {
 }
 
 // prepared is a kernel ready to run: its scratch, and the call that fills the outputs.
-type prepared struct {
+type prepared[T Float] struct {
 	scratch interface {
 		Workspace() int
-		SetScratch([]float32)
+		SetScratch([]T)
 	} // nil when it needs none
-	run func(out [][]float32, in inputs)
+	run func(out [][]T, in inputs[T])
 }
 
 // result is an expected output.
@@ -131,60 +151,60 @@ type result struct {
 // verify builds a kernel for several numbers of workers and instruction sets, runs it twice on guarded, dirty memory, and
 // checks results, guards, that inputs stay, that neither a second run nor another number of workers changes a bit, and
 // that a run allocates nothing.
-func verify(t *testing.T, in inputs, want []result, build func(e Env) (prepared, error)) {
+func verify[T Float](t *testing.T, in inputs[T], want []result, build func(e Env[T]) (prepared[T], error)) {
 	t.Helper()
-	byLevel := map[cpuid.Level][][]float32{}
-	withEnv(t, func(t *testing.T, e Env) {
+	byLevel := map[cpuid.Level][][]T{}
+	withEnv(t, func(t *testing.T, e Env[T]) {
 		t.Helper()
 		k, err := build(e)
 		require.NoError(t, err)
 		var checks []func(testing.TB)
-		guarded := func(n int, fill float32) []float32 {
-			s, check := numtest.Guarded(n)
+		dirty := func(n int, fill T) []T {
+			s, check := guarded[T](n)
 			checks = append(checks, check)
 			for i := range s {
 				s[i] = fill
 			}
 			return s
 		}
-		own := make(inputs, len(in))
+		own := make(inputs[T], len(in))
 		for i, a := range in {
 			own[i] = a
-			if x, ok := a.Data.([]float32); ok {
-				s := guarded(len(x), 0)
+			if x, ok := a.Data.([]T); ok {
+				s := dirty(len(x), 0)
 				copy(s, x)
 				own[i] = op.Array{Shape: a.Shape, Data: s}
 			}
 		}
-		runOnce := func(dirt float32) [][]float32 {
-			out := make([][]float32, len(want))
+		runOnce := func(dirt T) [][]T {
+			out := make([][]T, len(want))
 			for i, w := range want {
-				out[i] = guarded(len(w.want), dirt)
+				out[i] = dirty(len(w.want), dirt)
 			}
 			if k.scratch != nil {
-				k.scratch.SetScratch(guarded(k.scratch.Workspace(), dirt))
+				k.scratch.SetScratch(dirty(k.scratch.Workspace(), dirt))
 			}
 			k.run(out, own)
 			return out
 		}
-		first := runOnce(nan32)
+		first := runOnce(nan[T]())
 		second := runOnce(12345)
 		for i, w := range want {
-			ok := numtest.AssertClose(t, w.want, first[i], numtest.Tol(tensor.Float32, w.kind), fmt.Sprintf("output %d, %d workers, %v", i, e.Pool.Threads(), ops.Level()))
+			ok := numtest.AssertClose(t, w.want, first[i], numtest.Tol(dtype[T](), w.kind), fmt.Sprintf("output %d, %d workers, %v", i, e.Pool.Threads(), ops[T]().Level()))
 			require.True(t, ok)
 			require.True(t, sameBits(first[i], second[i]), "output %d differs between runs with %d workers", i, e.Pool.Threads())
 		}
-		if before, ok := byLevel[ops.Level()]; ok {
+		if before, ok := byLevel[ops[T]().Level()]; ok {
 			for i := range before {
 				require.True(t, sameBits(before[i], first[i]), "output %d with %d workers differs from that with another number", i, e.Pool.Threads())
 			}
 		}
-		byLevel[ops.Level()] = first
+		byLevel[ops[T]().Level()] = first
 		for _, check := range checks {
 			check(t)
 		}
 		for i, a := range in {
-			if x, ok := a.Data.([]float32); ok {
+			if x, ok := a.Data.([]T); ok {
 				require.True(t, sameBits(x, own.f(i)), "input %d was changed", i)
 			}
 		}
@@ -197,13 +217,13 @@ func verify(t *testing.T, in inputs, want []result, build func(e Env) (prepared,
 }
 
 // against is verify with an operation's reference as the only result.
-func against(t *testing.T, o op.Op, kind numtest.Kind, in inputs, build func(e Env) (prepared, error)) {
+func against[T Float](t *testing.T, o op.Op, kind numtest.Kind, in inputs[T], build func(e Env[T]) (prepared[T], error)) {
 	t.Helper()
 	verify(t, in, []result{{reference(t, o, in), kind}}, build)
 }
 
-func sameBits(a, b []float32) bool {
-	return slices.EqualFunc(a, b, func(x, y float32) bool {
-		return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y
+func sameBits[T Float](a, b []T) bool {
+	return slices.EqualFunc(a, b, func(x, y T) bool {
+		return x == y && math.Signbit(float64(x)) == math.Signbit(float64(y)) || x != x && y != y
 	})
 }

@@ -7,94 +7,96 @@ import (
 )
 
 // Results may take the memory of the inputs that the kernels' comments name.
-func TestInPlace(t *testing.T) {
+func TestInPlace(t *testing.T) { bothTypes(t, testInPlace[float32], testInPlace[float64]) }
+
+func testInPlace[T Float](t *testing.T) {
 	const rows, c, lr = 400, 70, 0.1
 	n := rows * c
 	ch := Channels{Outer: rows, C: c, Inner: 1}
 	wide := Channels{Outer: 4, C: c, Inner: rows / 4}
-	x := func(seed uint64) []float32 { return normal(seed, n).Data.([]float32) }
-	v := positive(9, c).Data.([]float32)
-	withEnv(t, func(t *testing.T, e Env) {
+	x := func(seed uint64) []T { return normal[T](seed, n).Data.([]T) }
+	v := positive[T](9, c).Data.([]T)
+	withEnv(t, func(t *testing.T, e Env[T]) {
 		must := func(err error) { require.NoError(t, err) }
 		// same runs f on separate memory and then with the result in the memory of input alias.
-		check := func(name string, alias int, ins int, f func(y []float32, in [][]float32)) {
+		check := func(name string, alias int, ins int, f func(y []T, in [][]T)) {
 			t.Helper()
-			fresh := func() (in [][]float32) {
+			fresh := func() (in [][]T) {
 				for i := range ins {
 					in = append(in, x(uint64(i+1)))
 				}
 				return in
 			}
-			want := make([]float32, n)
+			want := make([]T, n)
 			f(want, fresh())
 			in := fresh()
 			f(in[alias], in)
-			require.True(t, sameBits(want, in[alias]), "%s in the memory of input %d, %d workers, %v", name, alias, e.Pool.Threads(), ops.Level())
+			require.True(t, sameBits(want, in[alias]), "%s in the memory of input %d, %d workers, %v", name, alias, e.Pool.Threads(), ops[T]().Level())
 		}
-		rl, err := NewReLU(e.Pool, n)
+		rl, err := NewReLU[T](e.Pool, n)
 		must(err)
-		check("ReLU", 0, 1, func(y []float32, in [][]float32) { rl.Run(y, in[0]) })
-		sc, err := NewScale(e.Pool, n, 3)
+		check("ReLU", 0, 1, func(y []T, in [][]T) { rl.Run(y, in[0]) })
+		sc, err := NewScale[T](e.Pool, n, 3)
 		must(err)
-		check("Scale", 0, 1, func(y []float32, in [][]float32) { sc.Run(y, in[0]) })
-		dr, err := NewDropout(e.Pool, n, 0.5, 1, 2)
+		check("Scale", 0, 1, func(y []T, in [][]T) { sc.Run(y, in[0]) })
+		dr, err := NewDropout[T](e.Pool, n, 0.5, 1, 2)
 		must(err)
-		check("Dropout", 0, 1, func(y []float32, in [][]float32) { dr.Run(y, in[0], 3) })
-		sm, err := NewSoftmax(e.Pool, rows, c, false)
+		check("Dropout", 0, 1, func(y []T, in [][]T) { dr.Run(y, in[0], 3) })
+		sm, err := NewSoftmax[T](e.Pool, rows, c, false)
 		must(err)
-		check("Softmax", 0, 1, func(y []float32, in [][]float32) { sm.Run(y, in[0]) })
-		ba, err := NewBiasAdd(e.Pool, ch)
+		check("Softmax", 0, 1, func(y []T, in [][]T) { sm.Run(y, in[0]) })
+		ba, err := NewBiasAdd[T](e.Pool, ch)
 		must(err)
-		check("BiasAdd", 0, 1, func(y []float32, in [][]float32) { ba.Run(y, in[0], v) })
-		for name, build := range map[string]func() (*Binary, error){
-			"Add": func() (*Binary, error) { return NewAdd(e.Pool, n) }, "Mul": func() (*Binary, error) { return NewMul(e.Pool, n) },
-			"ReLUGrad": func() (*Binary, error) { return NewReLUGrad(e.Pool, n) },
+		check("BiasAdd", 0, 1, func(y []T, in [][]T) { ba.Run(y, in[0], v) })
+		for name, build := range map[string]func() (*Binary[T], error){
+			"Add": func() (*Binary[T], error) { return NewAdd[T](e.Pool, n) }, "Mul": func() (*Binary[T], error) { return NewMul[T](e.Pool, n) },
+			"ReLUGrad": func() (*Binary[T], error) { return NewReLUGrad[T](e.Pool, n) },
 		} {
 			k, err := build()
 			must(err)
 			for alias := range 2 {
-				check(name, alias, 2, func(y []float32, in [][]float32) { k.Run(y, in[0], in[1]) })
+				check(name, alias, 2, func(y []T, in [][]T) { k.Run(y, in[0], in[1]) })
 			}
 		}
-		as, err := NewAddScaled(e.Pool, n, -1)
+		as, err := NewAddScaled[T](e.Pool, n, -1)
 		must(err)
-		check("AddScaled", 0, 2, func(y []float32, in [][]float32) { as.Run(y, in[0], in[1], lr) })
-		cb, err := NewCombine(e.Pool, n, 0.5, 2) // powers of two: fusing an addition changes no bit
+		check("AddScaled", 0, 2, func(y []T, in [][]T) { as.Run(y, in[0], in[1], lr) })
+		cb, err := NewCombine[T](e.Pool, n, 0.5, 2) // powers of two: fusing an addition changes no bit
 		must(err)
-		check("Combine", 0, 2, func(y []float32, in [][]float32) { cb.Run(y, in[0], in[1]) })
-		check("Combine", 1, 2, func(y []float32, in [][]float32) { cb.Run(y, in[0], in[1]) })
+		check("Combine", 0, 2, func(y []T, in [][]T) { cb.Run(y, in[0], in[1]) })
+		check("Combine", 1, 2, func(y []T, in [][]T) { cb.Run(y, in[0], in[1]) })
 		for _, place := range []Channels{ch, wide} {
-			bn, err := NewBatchNorm(e.Pool, place, 1e-3, true)
+			bn, err := NewBatchNorm[T](e.Pool, place, 1e-3, true)
 			must(err)
-			bn.SetScratch(make([]float32, bn.Workspace()))
+			bn.SetScratch(make([]T, bn.Workspace()))
 			for alias := range 2 {
-				check("BatchNorm", alias, 2, func(y []float32, in [][]float32) { bn.Run(y, in[0], v, v, v, v, in[1]) })
+				check("BatchNorm", alias, 2, func(y []T, in [][]T) { bn.Run(y, in[0], v, v, v, v, in[1]) })
 			}
-			bg, err := NewBatchNormGradInput(e.Pool, place, 1e-3)
+			bg, err := NewBatchNormGradInput[T](e.Pool, place, 1e-3)
 			must(err)
-			bg.SetScratch(make([]float32, bg.Workspace()))
+			bg.SetScratch(make([]T, bg.Workspace()))
 			for alias := range 3 {
-				check("BatchNormGradInput", alias, 3, func(y []float32, in [][]float32) { bg.Run(y, nil, in[0], v, v, v, in[1], v, v, in[2]) })
+				check("BatchNormGradInput", alias, 3, func(y []T, in [][]T) { bg.Run(y, nil, in[0], v, v, v, in[1], v, v, in[2]) })
 			}
 			for alias := 1; alias < 3; alias++ { // the masked gradient in the memory of dy or y
-				dx := make([]float32, n)
-				check("masked", alias, 3, func(m []float32, in [][]float32) { bg.Run(dx, m, in[0], v, v, v, in[1], v, v, in[2]) })
+				dx := make([]T, n)
+				check("masked", alias, 3, func(m []T, in [][]T) { bg.Run(dx, m, in[0], v, v, v, in[1], v, v, in[2]) })
 			}
 		}
-		mu, err := NewMomentumUpdate(e.Pool, n, 0.9, 0.01, true)
+		mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, 0.01, true)
 		must(err)
-		check("MomentumUpdate", 0, 3, func(w []float32, in [][]float32) { mu.Run(w, in[1], in[0], in[1], in[2], lr) })
-		check("MomentumUpdate", 1, 3, func(v []float32, in [][]float32) { mu.Run(in[0], v, in[0], in[1], in[2], lr) })
-		au, err := NewAdamUpdate(e.Pool, n, 0.9, 0.99, 1e-7, 0.01)
+		check("MomentumUpdate", 0, 3, func(w []T, in [][]T) { mu.Run(w, in[1], in[0], in[1], in[2], lr) })
+		check("MomentumUpdate", 1, 3, func(v []T, in [][]T) { mu.Run(in[0], v, in[0], in[1], in[2], lr) })
+		au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.99, 1e-7, 0.01)
 		must(err)
-		square := func(in []float32) []float32 {
+		square := func(in []T) []T {
 			for i, v := range in {
 				in[i] = v * v
 			}
 			return in
 		}
-		check("AdamUpdate", 0, 4, func(w []float32, in [][]float32) {
-			s := square(append([]float32(nil), in[2]...))
+		check("AdamUpdate", 0, 4, func(w []T, in [][]T) {
+			s := square(append([]T(nil), in[2]...))
 			au.Run(w, in[1], s, in[0], in[1], s, in[3], lr, 2)
 		})
 	})

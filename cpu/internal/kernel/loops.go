@@ -12,31 +12,58 @@ var level, _ = cpuid.Default()
 // Level is the instruction set of the kernels.
 func Level() cpuid.Level { return level }
 
-// ops are the vector loops of that level, which is also that of the loops over runs. Tests put other levels' here.
-var ops = vec.For(level)
+// Float is the element types of the kernels.
+type Float = vec.Float
 
-func relu(y, x []float32)                  { ops.ReLU(y, x) }
-func reluGrad(dx, y, dy []float32)         { ops.ReLUGrad(dx, y, dy) }
-func scale(y, x []float32, factor float32) { ops.Scale(y, factor, x) }
-func add(y, a, b []float32)                { ops.Add(y, a, b) }
-func mul(y, a, b []float32)                { ops.Mul(y, a, b) }
+// loops are the loops of one level: those over vectors and those over runs.
+type loops[T Float] struct {
+	*vec.Ops[T]
+	runs runLoops[T]
+}
+
+// inUse has the loops of that level for both element types. Tests put other levels' here.
+var inUse = loopsFor(level)
+
+type loopsOfBoth struct {
+	f32 loops[float32]
+	f64 loops[float64]
+}
+
+func loopsFor(l cpuid.Level) loopsOfBoth {
+	f32, f64 := runsFor(l)
+	return loopsOfBoth{loops[float32]{vec.For[float32](l), f32}, loops[float64]{vec.For[float64](l), f64}}
+}
+
+// ops are the loops in use for an element type.
+func ops[T Float]() *loops[T] {
+	if o, ok := any(&inUse.f32).(*loops[T]); ok {
+		return o
+	}
+	return any(&inUse.f64).(*loops[T])
+}
+
+func relu[T Float](y, x []T)            { ops[T]().ReLU(y, x) }
+func reluGrad[T Float](dx, y, dy []T)   { ops[T]().ReLUGrad(dx, y, dy) }
+func scale[T Float](y, x []T, factor T) { ops[T]().Scale(y, factor, x) }
+func add[T Float](y, a, b []T)          { ops[T]().Add(y, a, b) }
+func mul[T Float](y, a, b []T)          { ops[T]().Mul(y, a, b) }
 
 // loopBlock is the number of elements that a loop of several sweeps handles at a time: they stay in the first-level
 // cache.
 const loopBlock = 1024
 
 // same says whether two slices of equal length are the same memory.
-func same(a, b []float32) bool { return len(a) == 0 || &a[0] == &b[0] }
+func same[T Float](a, b []T) bool { return len(a) == 0 || &a[0] == &b[0] }
 
 // moveTo copies src to dst unless it is there already.
-func moveTo(dst, src []float32) {
+func moveTo[T Float](dst, src []T) {
 	if !same(dst, src) {
 		copy(dst, src)
 	}
 }
 
 // axpy is y = a + f·b; y may be a or b.
-func axpy(y, a, b []float32, f float32) {
+func axpy[T Float](y, a, b []T, f T) {
 	if same(y, b) && !same(y, a) {
 		for i, v := range a {
 			y[i] = v + f*b[i]
@@ -46,13 +73,13 @@ func axpy(y, a, b []float32, f float32) {
 	for len(y) > 0 {
 		n := min(len(y), loopBlock)
 		moveTo(y[:n], a[:n])
-		ops.Axpy(y[:n], f, b[:n])
+		ops[T]().Axpy(y[:n], f, b[:n])
 		y, a, b = y[n:], a[n:], b[n:]
 	}
 }
 
 // axpby is y = alpha·a + beta·b; y may be a or b.
-func axpby(y, a, b []float32, alpha, beta float32) {
+func axpby[T Float](y, a, b []T, alpha, beta T) {
 	if same(y, b) {
 		if same(y, a) {
 			for i, v := range a {
@@ -64,34 +91,36 @@ func axpby(y, a, b []float32, alpha, beta float32) {
 	}
 	for len(y) > 0 {
 		n := min(len(y), loopBlock)
-		ops.Scale(y[:n], alpha, a[:n])
-		ops.Axpy(y[:n], beta, b[:n])
+		ops[T]().Scale(y[:n], alpha, a[:n])
+		ops[T]().Axpy(y[:n], beta, b[:n])
 		y, a, b = y[n:], a[n:], b[n:]
 	}
 }
 
 // columnSums adds the rows of x, each as long as acc, to acc.
-func columnSums(acc, x []float32) { ops.ColSum(acc, x, len(x)/len(acc)) }
+func columnSums[T Float](acc, x []T) { ops[T]().ColSum(acc, x, len(x)/len(acc)) }
 
 // columnMoments adds the rows of x−origin to s and their squares to q.
-func columnMoments(s, q, x, origin []float32) { ops.ColMoments(s, q, x, origin, len(x)/len(origin)) }
+func columnMoments[T Float](s, q, x, origin []T) {
+	ops[T]().ColMoments(s, q, x, origin, len(x)/len(origin))
+}
 
 // columnNormGrad adds the rows of dy to s and those of dy·(x−mean)·rstd to q.
-func columnNormGrad(s, q, dy, x, mean, rstd []float32) {
-	ops.ColNormGrad(s, q, dy, x, mean, rstd, len(x)/len(mean))
+func columnNormGrad[T Float](s, q, dy, x, mean, rstd []T) {
+	ops[T]().ColNormGrad(s, q, dy, x, mean, rstd, len(x)/len(mean))
 }
 
 // scaleShiftRows is y = scale·(x−mean) + shift (+ z), then ReLU, for rows as long as shift; a nil z is 0.
-func scaleShiftRows(y, x, z, mean, scale, shift []float32, relu bool) {
-	ops.ScaleShift(y, x, z, mean, scale, shift, len(x)/len(shift), relu)
+func scaleShiftRows[T Float](y, x, z, mean, scale, shift []T, relu bool) {
+	ops[T]().ScaleShift(y, x, z, mean, scale, shift, len(x)/len(shift), relu)
 }
 
 // normGradRows is dx = a·dy + b·(x−mean) + d for rows as long as a.
-func normGradRows(dx, dy, x, a, mean, b, d []float32) {
-	ops.NormGrad(dx, dy, x, a, mean, b, d, len(x)/len(a))
+func normGradRows[T Float](dx, dy, x, a, mean, b, d []T) {
+	ops[T]().NormGrad(dx, dy, x, a, mean, b, d, len(x)/len(a))
 }
 
-func mulAdd(y, a, b []float32) {
+func mulAdd[T Float](y, a, b []T) {
 	a, b = a[:len(y)], b[:len(y)]
 	for i := range y {
 		y[i] += a[i] * b[i]
@@ -99,22 +128,25 @@ func mulAdd(y, a, b []float32) {
 }
 
 // sum adds in float64.
-func sum(x []float32) float64 {
+func sum[T Float](x []T) float64 { return sumFrom(x, 0) }
+
+// sumFrom is Σ(x−from) in float64.
+func sumFrom[T Float](x []T, from float64) float64 {
 	var a, b, c, d float64 // four sums, so that the adder's latency does not bound the speed
 	for ; len(x) >= 4; x = x[4:] {
-		a += float64(x[0])
-		b += float64(x[1])
-		c += float64(x[2])
-		d += float64(x[3])
+		a += float64(x[0]) - from
+		b += float64(x[1]) - from
+		c += float64(x[2]) - from
+		d += float64(x[3]) - from
 	}
 	for _, v := range x {
-		a += float64(v)
+		a += float64(v) - from
 	}
 	return (a + b) + (c + d)
 }
 
 // sumSquares is Σ(x−mean)² in float64.
-func sumSquares(x []float32, mean float64) float64 {
+func sumSquares[T Float](x []T, mean float64) float64 {
 	var a, b, c, d float64
 	for ; len(x) >= 4; x = x[4:] {
 		p, q, r, s := float64(x[0])-mean, float64(x[1])-mean, float64(x[2])-mean, float64(x[3])-mean
@@ -130,7 +162,7 @@ func sumSquares(x []float32, mean float64) float64 {
 	return (a + b) + (c + d)
 }
 
-func scaleShift(y, x []float32, mean, scale, shift float32, relu bool) {
+func scaleShift[T Float](y, x []T, mean, scale, shift T, relu bool) {
 	for len(x) > 0 {
 		n := min(len(x), loopBlock)
 		to := y[:n]
@@ -138,13 +170,13 @@ func scaleShift(y, x []float32, mean, scale, shift float32, relu bool) {
 			to[i] = (v-mean)*scale + shift
 		}
 		if relu {
-			ops.ReLU(to, to)
+			ops[T]().ReLU(to, to)
 		}
 		y, x = y[n:], x[n:]
 	}
 }
 
-func scaleShiftAdd(y, x, z []float32, mean, scale, shift float32, relu bool) {
+func scaleShiftAdd[T Float](y, x, z []T, mean, scale, shift T, relu bool) {
 	for len(x) > 0 {
 		n := min(len(x), loopBlock)
 		to, add := y[:n], z[:n]
@@ -152,7 +184,7 @@ func scaleShiftAdd(y, x, z []float32, mean, scale, shift float32, relu bool) {
 			to[i] = (v-mean)*scale + shift + add[i]
 		}
 		if relu {
-			ops.ReLU(to, to)
+			ops[T]().ReLU(to, to)
 		}
 		y, x, z = y[n:], x[n:], z[n:]
 	}

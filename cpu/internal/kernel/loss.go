@@ -9,27 +9,27 @@ import (
 
 // SoftmaxCrossEntropy is [op.SoftmaxCrossEntropy] and its gradient, both from one evaluation of the exponentials when
 // both are asked for. A row whose label is out of range gives NaN.
-type SoftmaxCrossEntropy struct {
-	rowLoop
-	loss, dlogits, logits, dloss []float32
+type SoftmaxCrossEntropy[T Float] struct {
+	rowLoop[T]
+	loss, dlogits, logits, dloss []T
 	labels                       []int
 }
 
 // NewSoftmaxCrossEntropy prepares losses and gradients of n rows with c classes.
-func NewSoftmaxCrossEntropy(p *pool.Pool, n, c int) (*SoftmaxCrossEntropy, error) {
-	k := &SoftmaxCrossEntropy{}
+func NewSoftmaxCrossEntropy[T Float](p *pool.Pool, n, c int) (*SoftmaxCrossEntropy[T], error) {
+	k := &SoftmaxCrossEntropy[T]{}
 	return k, k.prepare(p, "SoftmaxCrossEntropy", n, c, k.one)
 }
 
 // Run computes loss (n) and dlogits (n, c) from logits (n, c), labels (n) and dloss (n), the gradient of the losses.
 // loss or dlogits may be nil when it is not wanted; without dlogits, dloss is not read. dlogits may be the memory of
 // logits.
-func (k *SoftmaxCrossEntropy) Run(loss, dlogits, logits []float32, labels []int, dloss []float32) {
+func (k *SoftmaxCrossEntropy[T]) Run(loss, dlogits, logits []T, labels []int, dloss []T) {
 	k.loss, k.dlogits, k.logits, k.labels, k.dloss = loss, dlogits, logits, labels, dloss
 	k.loop.run()
 }
 
-func (k *SoftmaxCrossEntropy) one(r int) {
+func (k *SoftmaxCrossEntropy[T]) one(r int) {
 	x, label := k.row(k.logits, r), k.labels[r]
 	top, score := maximum(x), math.NaN()
 	if label >= 0 && label < k.c {
@@ -44,12 +44,12 @@ func (k *SoftmaxCrossEntropy) one(r int) {
 		total = k.gradient(r, label, x, top)
 	}
 	if k.loss != nil {
-		k.loss[r] = float32(math.Log(total) - (score - top))
+		k.loss[r] = T(math.Log(total) - (score - top))
 	}
 }
 
 // gradient writes the row's gradient and returns Σ exp(x−top).
-func (k *SoftmaxCrossEntropy) gradient(r, label int, x []float32, top float64) float64 {
+func (k *SoftmaxCrossEntropy[T]) gradient(r, label int, x []T, top float64) float64 {
 	dx := k.row(k.dlogits, r)
 	total := exps(dx, x, top)
 	f := float64(k.dloss[r])
@@ -62,28 +62,28 @@ func (k *SoftmaxCrossEntropy) gradient(r, label int, x []float32, top float64) f
 		if i != label {
 			others += float64(e)
 		}
-		dx[i] = float32(float64(e) / total * f)
+		dx[i] = T(float64(e) / total * f)
 	}
-	dx[label] = float32(-others / total * f)
+	dx[label] = T(-others / total * f)
 	return total
 }
 
 // CrossEntropy is [op.CrossEntropy]: −log of the label's probability, clipped to [1e-7, 1−1e-7] as in Keras. A row whose
 // label is out of range gives NaN.
-type CrossEntropy struct {
-	rowLoop
-	loss, probs []float32
+type CrossEntropy[T Float] struct {
+	rowLoop[T]
+	loss, probs []T
 	labels      []int
 }
 
 // NewCrossEntropy prepares losses of n rows with c classes.
-func NewCrossEntropy(p *pool.Pool, n, c int) (*CrossEntropy, error) {
-	k := &CrossEntropy{}
+func NewCrossEntropy[T Float](p *pool.Pool, n, c int) (*CrossEntropy[T], error) {
+	k := &CrossEntropy[T]{}
 	return k, k.prepare(p, "CrossEntropy", n, c, k.one)
 }
 
 // Run computes loss (n) from probs (n, c) and labels (n).
-func (k *CrossEntropy) Run(loss, probs []float32, labels []int) {
+func (k *CrossEntropy[T]) Run(loss, probs []T, labels []int) {
 	k.loss, k.probs, k.labels = loss, probs, labels
 	k.loop.run()
 }
@@ -91,38 +91,38 @@ func (k *CrossEntropy) Run(loss, probs []float32, labels []int) {
 // clipAt is how near a probability of [CrossEntropy] may come to 0 and 1: keras.config.epsilon().
 const clipAt = 1e-7
 
-func (k *CrossEntropy) one(r int) {
+func (k *CrossEntropy[T]) one(r int) {
 	p := math.NaN()
 	if label := k.labels[r]; label >= 0 && label < k.c {
 		p = float64(k.row(k.probs, r)[label])
 	}
-	k.loss[r] = float32(-math.Log(min(max(p, clipAt), 1-clipAt))) // min and max hand NaN on
+	k.loss[r] = T(-math.Log(min(max(p, clipAt), 1-clipAt))) // min and max hand NaN on
 }
 
 // CrossEntropyGrad is [op.CrossEntropyGrad]: −dloss/p at the label where p was not clipped, 0 elsewhere.
-type CrossEntropyGrad struct {
-	rowLoop
-	dprobs, probs, dloss []float32
+type CrossEntropyGrad[T Float] struct {
+	rowLoop[T]
+	dprobs, probs, dloss []T
 	labels               []int
 }
 
 // NewCrossEntropyGrad prepares gradients of n rows with c classes.
-func NewCrossEntropyGrad(p *pool.Pool, n, c int) (*CrossEntropyGrad, error) {
-	k := &CrossEntropyGrad{}
+func NewCrossEntropyGrad[T Float](p *pool.Pool, n, c int) (*CrossEntropyGrad[T], error) {
+	k := &CrossEntropyGrad[T]{}
 	return k, k.prepare(p, "CrossEntropyGrad", n, c, k.one)
 }
 
 // Run computes dprobs (n, c) from probs (n, c), labels (n) and dloss (n).
-func (k *CrossEntropyGrad) Run(dprobs, probs []float32, labels []int, dloss []float32) {
+func (k *CrossEntropyGrad[T]) Run(dprobs, probs []T, labels []int, dloss []T) {
 	k.dprobs, k.probs, k.labels, k.dloss = dprobs, probs, labels, dloss
 	k.loop.run()
 }
 
-func (k *CrossEntropyGrad) one(r int) {
+func (k *CrossEntropyGrad[T]) one(r int) {
 	d, label := k.row(k.dprobs, r), k.labels[r]
 	if label < 0 || label >= k.c {
 		for i := range d {
-			d[i] = float32(math.NaN())
+			d[i] = T(math.NaN())
 		}
 		return
 	}
@@ -131,23 +131,23 @@ func (k *CrossEntropyGrad) one(r int) {
 	if p < clipAt || p > 1-clipAt { // false for NaN, which is handed on
 		return
 	}
-	d[label] = float32(-float64(k.dloss[r]) / p)
+	d[label] = T(-float64(k.dloss[r]) / p)
 }
 
 // TopKCorrect counts the rows whose label is among the k best scores, [op.TopKCorrect]: fewer than k scores are
 // strictly greater, and the label's own is not NaN. A label out of range is not among them.
-type TopKCorrect struct{ n, c, k int }
+type TopKCorrect[T Float] struct{ n, c, k int }
 
 // NewTopKCorrect prepares the count over n rows with c classes.
-func NewTopKCorrect(n, c, k int) (*TopKCorrect, error) {
+func NewTopKCorrect[T Float](n, c, k int) (*TopKCorrect[T], error) {
 	if n < 1 || c < 1 || k < 1 {
 		return nil, fmt.Errorf("kernel: TopKCorrect of %d rows with %d classes and k %d; each must be at least 1", n, c, k)
 	}
-	return &TopKCorrect{n, c, k}, nil
+	return &TopKCorrect[T]{n, c, k}, nil
 }
 
 // Run returns the count for scores (n, c) and labels (n).
-func (k *TopKCorrect) Run(scores []float32, labels []int) float32 {
+func (k *TopKCorrect[T]) Run(scores []T, labels []int) T {
 	correct := 0
 	for r := range k.n {
 		row, label := scores[r*k.c:(r+1)*k.c], labels[r]
@@ -164,5 +164,5 @@ func (k *TopKCorrect) Run(scores []float32, labels []int) float32 {
 			correct++
 		}
 	}
-	return float32(correct)
+	return T(correct)
 }

@@ -15,9 +15,9 @@ import (
 var rowCases = [][2]int{{1, 1}, {1, 10}, {7, 3}, {64, 100}, {33, 1000}}
 
 // logits are normal numbers with a few rows of ±1e4 and one of NaN among them.
-func logits(seed uint64, n, c int) op.Array {
-	a := normal(seed, n, c)
-	x := a.Data.([]float32)
+func logits[T Float](seed uint64, n, c int) op.Array {
+	a := normal[T](seed, n, c)
+	x := a.Data.([]T)
 	for r := range n {
 		for i := range c {
 			switch r % 5 {
@@ -29,49 +29,55 @@ func logits(seed uint64, n, c int) op.Array {
 		}
 	}
 	if n > 6 {
-		x[6*c] = nan32
+		x[6*c] = nan[T]()
 	}
 	return a
 }
 
-func TestSoftmax(t *testing.T) {
+func TestSoftmax(t *testing.T) { bothTypes(t, testSoftmax[float32], testSoftmax[float64]) }
+
+func testSoftmax[T Float](t *testing.T) {
 	for _, s := range rowCases {
 		n, c := s[0], s[1]
 		t.Run(fmt.Sprint(s), func(t *testing.T) {
-			in := inputs{logits(1, n, c)}
+			in := inputs[T]{logits[T](1, n, c)}
 			for _, log := range []bool{false, true} {
 				var forward, backward op.Op = &op.Softmax{}, &op.SoftmaxGrad{}
 				if log {
 					forward, backward = &op.LogSoftmax{}, &op.LogSoftmaxGrad{}
 				}
-				against(t, forward, numtest.Elementwise, in, func(e Env) (prepared, error) {
-					k, err := NewSoftmax(e.Pool, n, c, log)
-					return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+				against(t, forward, numtest.Elementwise, in, func(e Env[T]) (prepared[T], error) {
+					k, err := NewSoftmax[T](e.Pool, n, c, log)
+					return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 				})
-				y := reference(t, forward, inputs{normal(1, n, c)})
-				in := inputs{{Shape: tensor.Shape{n, c}, Data: narrow(y)}, normal(2, n, c)}
-				against(t, backward, numtest.Reduction, in, func(e Env) (prepared, error) {
-					k, err := NewSoftmaxGrad(e.Pool, n, c, log)
-					return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1)) }}, err
+				y := reference(t, forward, inputs[T]{normal[T](1, n, c)})
+				in := inputs[T]{{Shape: tensor.Shape{n, c}, Data: narrow[T](y)}, normal[T](2, n, c)}
+				against(t, backward, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
+					k, err := NewSoftmaxGrad[T](e.Pool, n, c, log)
+					return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1)) }}, err
 				})
 			}
 		})
 	}
-	_, err := NewSoftmax(nil, 0, 3, false)
+	_, err := NewSoftmax[T](nil, 0, 3, false)
 	require.ErrorContains(t, err, "0 rows")
 }
 
 func TestSoftmaxCrossEntropy(t *testing.T) {
+	bothTypes(t, testSoftmaxCrossEntropy[float32], testSoftmaxCrossEntropy[float64])
+}
+
+func testSoftmaxCrossEntropy[T Float](t *testing.T) {
 	for _, s := range rowCases {
 		n, c := s[0], s[1]
 		t.Run(fmt.Sprint(s), func(t *testing.T) {
-			in := inputs{logits(1, n, c), labels(2, n, c), normal(3, n)}
+			in := inputs[T]{logits[T](1, n, c), labels(2, n, c), normal[T](3, n)}
 			loss := reference(t, &op.SoftmaxCrossEntropy{}, in[:2])
 			grad := reference(t, &op.SoftmaxCrossEntropyGrad{}, in)
-			build := func(wantLoss, wantGrad bool) func(e Env) (prepared, error) {
-				return func(e Env) (prepared, error) {
-					k, err := NewSoftmaxCrossEntropy(e.Pool, n, c)
-					return prepared{nil, func(out [][]float32, in inputs) {
+			build := func(wantLoss, wantGrad bool) func(e Env[T]) (prepared[T], error) {
+				return func(e Env[T]) (prepared[T], error) {
+					k, err := NewSoftmaxCrossEntropy[T](e.Pool, n, c)
+					return prepared[T]{nil, func(out [][]T, in inputs[T]) {
 						switch {
 						case wantLoss && wantGrad:
 							k.Run(out[0], out[1], in.f(0), in.n(1), in.f(2))
@@ -92,61 +98,71 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 
 // A label out of range gives NaN in its row and nowhere else.
 func TestLossesOfBadLabels(t *testing.T) {
-	withEnv(t, func(t *testing.T, e Env) {
-		x, dloss := positive(1, 3, 4).Data.([]float32), []float32{1, 1, 1}
+	bothTypes(t, testLossesOfBadLabels[float32], testLossesOfBadLabels[float64])
+}
+
+func testLossesOfBadLabels[T Float](t *testing.T) {
+	withEnv(t, func(t *testing.T, e Env[T]) {
+		x, dloss := positive[T](1, 3, 4).Data.([]T), []T{1, 1, 1}
 		for _, bad := range []int{-1, 4, math.MaxInt} {
-			loss, d := make([]float32, 3), make([]float32, 12)
+			loss, d := make([]T, 3), make([]T, 12)
 			check := func() {
 				for r := range 3 {
 					require.Equal(t, r == 1, loss[r] != loss[r], "row %d", r)
 					require.Equal(t, r == 1, d[r*4] != d[r*4], "row %d", r)
 				}
 			}
-			k, err := NewSoftmaxCrossEntropy(e.Pool, 3, 4)
+			k, err := NewSoftmaxCrossEntropy[T](e.Pool, 3, 4)
 			require.NoError(t, err)
 			k.Run(loss, d, x, []int{0, bad, 3}, dloss)
 			check()
-			ce, err := NewCrossEntropy(e.Pool, 3, 4)
+			ce, err := NewCrossEntropy[T](e.Pool, 3, 4)
 			require.NoError(t, err)
 			ce.Run(loss, x, []int{0, bad, 3})
-			cg, err := NewCrossEntropyGrad(e.Pool, 3, 4)
+			cg, err := NewCrossEntropyGrad[T](e.Pool, 3, 4)
 			require.NoError(t, err)
 			cg.Run(d, x, []int{0, bad, 3}, dloss)
 			check()
-			top, err := NewTopKCorrect(3, 4, 4)
+			top, err := NewTopKCorrect[T](3, 4, 4)
 			require.NoError(t, err)
-			require.Equal(t, float32(2), top.Run(x, []int{0, bad, 3}))
+			require.Equal(t, T(2), top.Run(x, []int{0, bad, 3}))
 		}
 	})
 }
 
 func TestCrossEntropyAndTopK(t *testing.T) {
+	bothTypes(t, testCrossEntropyAndTopK[float32], testCrossEntropyAndTopK[float64])
+}
+
+func testCrossEntropyAndTopK[T Float](t *testing.T) {
 	for _, s := range rowCases {
 		n, c := s[0], s[1]
 		t.Run(fmt.Sprint(s), func(t *testing.T) {
-			p := op.Array{Shape: tensor.Shape{n, c}, Data: narrow(reference(t, &op.Softmax{}, inputs{logits(1, n, c)}))}
-			in := inputs{p, labels(2, n, c), normal(3, n)}
-			against(t, &op.CrossEntropy{}, numtest.Loss, in[:2], func(e Env) (prepared, error) {
-				k, err := NewCrossEntropy(e.Pool, n, c)
-				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.n(1)) }}, err
+			p := op.Array{Shape: tensor.Shape{n, c}, Data: narrow[T](reference(t, &op.Softmax{}, inputs[T]{logits[T](1, n, c)}))}
+			in := inputs[T]{p, labels(2, n, c), normal[T](3, n)}
+			against(t, &op.CrossEntropy{}, numtest.Loss, in[:2], func(e Env[T]) (prepared[T], error) {
+				k, err := NewCrossEntropy[T](e.Pool, n, c)
+				return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.n(1)) }}, err
 			})
-			against(t, &op.CrossEntropyGrad{}, numtest.Elementwise, in, func(e Env) (prepared, error) {
-				k, err := NewCrossEntropyGrad(e.Pool, n, c)
-				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.n(1), in.f(2)) }}, err
+			against(t, &op.CrossEntropyGrad{}, numtest.Elementwise, in, func(e Env[T]) (prepared[T], error) {
+				k, err := NewCrossEntropyGrad[T](e.Pool, n, c)
+				return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.n(1), in.f(2)) }}, err
 			})
 			for _, top := range []int{1, 5} {
-				against(t, &op.TopKCorrect{K: top}, numtest.Elementwise, in[:2], func(e Env) (prepared, error) {
-					k, err := NewTopKCorrect(n, c, top)
-					return prepared{nil, func(out [][]float32, in inputs) { out[0][0] = k.Run(in.f(0), in.n(1)) }}, err
+				against(t, &op.TopKCorrect{K: top}, numtest.Elementwise, in[:2], func(e Env[T]) (prepared[T], error) {
+					k, err := NewTopKCorrect[T](n, c, top)
+					return prepared[T]{nil, func(out [][]T, in inputs[T]) { out[0][0] = k.Run(in.f(0), in.n(1)) }}, err
 				})
 			}
 		})
 	}
-	_, err := NewTopKCorrect(3, 4, 0)
+	_, err := NewTopKCorrect[T](3, 4, 0)
 	require.Error(t, err)
 }
 
-func TestMatMul(t *testing.T) {
+func TestMatMul(t *testing.T) { bothTypes(t, testMatMul[float32], testMatMul[float64]) }
+
+func testMatMul[T Float](t *testing.T) {
 	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {64, 100, 512}, {1, 10, 300}, {37, 3, 130}} {
 		m, n, k := s[0], s[1], s[2]
 		for trans := range 4 {
@@ -155,12 +171,12 @@ func TestMatMul(t *testing.T) {
 				continue // slow under the race detector, and dealt out to workers as the two others
 			}
 			t.Run(fmt.Sprint(s, ta, tb), func(t *testing.T) {
-				in := inputs{normal(1, m, k), normal(2, k, n), normal(3, n)}
+				in := inputs[T]{normal[T](1, m, k), normal[T](2, k, n), normal[T](3, n)}
 				if ta {
-					in[0] = normal(1, k, m)
+					in[0] = normal[T](1, k, m)
 				}
 				if tb {
-					in[1] = normal(2, n, k)
+					in[1] = normal[T](2, n, k)
 				}
 				y := reference(t, &op.MatMul{TransA: ta, TransB: tb}, in[:2])
 				for _, fused := range []bool{false, true} {
@@ -169,14 +185,14 @@ func TestMatMul(t *testing.T) {
 							y[i] = max(y[i]+float64(in.f(2)[i%n]), 0)
 						}
 					}
-					verify(t, in, []result{{y, numtest.Reduction}}, func(e Env) (prepared, error) {
-						mm, err := NewMatMul(e, m, n, k, MatMulOptions{TransA: ta, TransB: tb, Bias: fused, ReLU: fused})
-						return prepared{mm, func(out [][]float32, in inputs) { mm.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
+					verify(t, in, []result{{y, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+						mm, err := NewMatMul[T](e, m, n, k, MatMulOptions{TransA: ta, TransB: tb, Bias: fused, ReLU: fused})
+						return prepared[T]{mm, func(out [][]T, in inputs[T]) { mm.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
 					})
 				}
 			})
 		}
 	}
-	_, err := NewMatMul(Env{}, 0, 1, 1, MatMulOptions{})
+	_, err := NewMatMul[T](Env[T]{}, 0, 1, 1, MatMulOptions{})
 	require.ErrorContains(t, err, "0×1")
 }

@@ -8,9 +8,9 @@ import (
 
 // MatMul is [op.MatMul] with an optional bias and ReLU: op(a)·op(b) (+ bias) → (m, n). A dense layer is one of these, and
 // so are both of its gradients: dx = dy·Wᵀ and dW = xᵀ·dy.
-type MatMul struct {
-	Scratch
-	product groupedProduct
+type MatMul[T Float] struct {
+	Scratch[T]
+	product groupedProduct[T]
 	bias    bool
 }
 
@@ -21,18 +21,18 @@ type MatMulOptions struct {
 }
 
 // NewMatMul prepares the product of an m×k by a k×n matrix.
-func NewMatMul(e Env, m, n, k int, o MatMulOptions) (*MatMul, error) {
+func NewMatMul[T Float](e Env[T], m, n, k int, o MatMulOptions) (*MatMul[T], error) {
 	if m < 1 || n < 1 || k < 1 {
 		return nil, fmt.Errorf("kernel: MatMul of %d×%d by %d×%d; every size must be at least 1", m, k, k, n)
 	}
-	mm := &MatMul{bias: o.Bias}
-	mm.product = newGroupedProduct(e, &mm.Scratch, []gemm.Args{{M: m, N: n, K: k, ReLU: o.ReLU,
-		A: gemm.Operand{Trans: o.TransA}, B: gemm.Operand{Trans: o.TransB}}})
+	mm := &MatMul[T]{bias: o.Bias}
+	mm.product = newGroupedProduct(e, &mm.Scratch, []gemm.Args[T]{{M: m, N: n, K: k, ReLU: o.ReLU,
+		A: gemm.Operand[T]{Trans: o.TransA}, B: gemm.Operand[T]{Trans: o.TransB}}})
 	return mm, nil
 }
 
 // Run computes y from a and b and, if prepared with Bias, bias (n). y must not overlap them.
-func (k *MatMul) Run(y, a, b, bias []float32) {
+func (k *MatMul[T]) Run(y, a, b, bias []T) {
 	args := &k.product.args[0]
 	args.A.Data, args.B.Data, args.C = a, b, y
 	if k.bias {

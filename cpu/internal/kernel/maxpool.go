@@ -7,36 +7,36 @@ import (
 )
 
 // MaxPool2D is [op.MaxPool2D]: the largest element under each window, where padding does not count and NaN does.
-type MaxPool2D struct {
-	Scratch
+type MaxPool2D[T Float] struct {
+	Scratch[T]
 	g       op.PoolGeometry
-	images  images
+	images  images[T]
 	columns []column
 	work    split
 	loop    phase
-	y, x    []float32
+	y, x    []T
 }
 
 // NewMaxPool2D prepares the pooling.
-func NewMaxPool2D(p *pool.Pool, g op.PoolGeometry) (*MaxPool2D, error) {
+func NewMaxPool2D[T Float](p *pool.Pool, g op.PoolGeometry) (*MaxPool2D[T], error) {
 	if err := checkPool(g); err != nil {
 		return nil, err
 	}
-	k := &MaxPool2D{g: g, columns: columnsOf(&g.W), work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
+	k := &MaxPool2D[T]{g: g, columns: columnsOf(&g.W), work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
 	k.images = poolImages(p, &k.Scratch, g)
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
 }
 
 // Run computes y from x.
-func (k *MaxPool2D) Run(y, x []float32) {
+func (k *MaxPool2D[T]) Run(y, x []T) {
 	k.x = k.images.input(&k.Scratch, x)
 	k.y = k.images.output(&k.Scratch, y)
 	k.loop.run()
 	k.images.finish(y, k.y)
 }
 
-func (k *MaxPool2D) part(_, part int) {
+func (k *MaxPool2D[T]) part(_, part int) {
 	g := &k.g
 	lo, hi := k.work.bounds(part)
 	for row := lo; row < hi; row++ {
@@ -85,25 +85,25 @@ func columnsOf(s *shape.Span) []column {
 
 // MaxPool2DGrad is [op.MaxPool2DGrad]: the gradient of each window goes to the first of its largest elements in
 // row-major order.
-type MaxPool2DGrad struct {
-	Scratch
+type MaxPool2DGrad[T Float] struct {
+	Scratch[T]
 	g             op.PoolGeometry
-	images        images
-	yNHWC, dxNHWC area
+	images        images[T]
+	yNHWC, dxNHWC area[T]
 	columns       []column
-	left          area // of each part, a row of gradients that have not found their element yet
-	block         int  // channels a part
+	left          area[T] // of each part, a row of gradients that have not found their element yet
+	block         int     // channels a part
 	blocks        int
 	loop          phase
-	dx, x, y, dy  []float32
+	dx, x, y, dy  []T
 }
 
 // NewMaxPool2DGrad prepares the gradient.
-func NewMaxPool2DGrad(p *pool.Pool, g op.PoolGeometry) (*MaxPool2DGrad, error) {
+func NewMaxPool2DGrad[T Float](p *pool.Pool, g op.PoolGeometry) (*MaxPool2DGrad[T], error) {
 	if err := checkPool(g); err != nil {
 		return nil, err
 	}
-	k := &MaxPool2DGrad{g: g, block: g.C}
+	k := &MaxPool2DGrad[T]{g: g, block: g.C}
 	k.images = poolImages(p, &k.Scratch, g)
 	if g.Format == shape.NCHW {
 		k.yNHWC = k.reserve(g.N * g.H.Out * g.W.Out * g.C)
@@ -123,7 +123,7 @@ func NewMaxPool2DGrad(p *pool.Pool, g op.PoolGeometry) (*MaxPool2DGrad, error) {
 const maxPoolParts = 16
 
 // Run computes dx from the input x and the result y of the pooling and the gradient dy of the result.
-func (k *MaxPool2DGrad) Run(dx, x, y, dy []float32) {
+func (k *MaxPool2DGrad[T]) Run(dx, x, y, dy []T) {
 	k.x, k.dy = k.images.input(&k.Scratch, x), k.images.gradient(&k.Scratch, dy)
 	k.dx, k.y = dx, y
 	if k.images.nchw {
@@ -134,7 +134,7 @@ func (k *MaxPool2DGrad) Run(dx, x, y, dy []float32) {
 	k.images.finishInput(dx, k.dx)
 }
 
-func (k *MaxPool2DGrad) part(_, part int) {
+func (k *MaxPool2DGrad[T]) part(_, part int) {
 	g := &k.g
 	n, c0 := part/k.blocks, part%k.blocks*k.block
 	c := min(k.block, g.C-c0)

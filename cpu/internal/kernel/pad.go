@@ -8,26 +8,26 @@ import (
 )
 
 // Border puts a border of zeros round images, or takes one away: [op.ZeroPad2D] and [op.Crop2D].
-type Border struct {
+type Border[T Float] struct {
 	n, h, w, c               int // of the images without the border
 	top, bottom, left, right int
 	crop                     bool
 	work                     split
 	loop                     phase
-	y, x                     []float32
+	y, x                     []T
 }
 
 // NewZeroPad2D prepares the padding of n images of h×w pixels with c channels.
-func NewZeroPad2D(p *pool.Pool, f shape.Layout, n, h, w, c, top, bottom, left, right int) (*Border, error) {
-	return newBorder(p, f, n, h, w, c, top, bottom, left, right, false)
+func NewZeroPad2D[T Float](p *pool.Pool, f shape.Layout, n, h, w, c, top, bottom, left, right int) (*Border[T], error) {
+	return newBorder[T](p, f, n, h, w, c, top, bottom, left, right, false)
 }
 
 // NewCrop2D prepares the inverse: the n images of the result have h×w pixels, those of the input the border as well.
-func NewCrop2D(p *pool.Pool, f shape.Layout, n, h, w, c, top, bottom, left, right int) (*Border, error) {
-	return newBorder(p, f, n, h, w, c, top, bottom, left, right, true)
+func NewCrop2D[T Float](p *pool.Pool, f shape.Layout, n, h, w, c, top, bottom, left, right int) (*Border[T], error) {
+	return newBorder[T](p, f, n, h, w, c, top, bottom, left, right, true)
 }
 
-func newBorder(p *pool.Pool, f shape.Layout, n, h, w, c, top, bottom, left, right int, crop bool) (*Border, error) {
+func newBorder[T Float](p *pool.Pool, f shape.Layout, n, h, w, c, top, bottom, left, right int, crop bool) (*Border[T], error) {
 	if n < 1 || h < 1 || w < 1 || c < 1 || top < 0 || bottom < 0 || left < 0 || right < 0 {
 		return nil, fmt.Errorf("kernel: a border of %d,%d,%d,%d round %d images %d×%d×%d; sizes must be at least 1, borders at least 0",
 			top, bottom, left, right, n, h, w, c)
@@ -35,7 +35,7 @@ func newBorder(p *pool.Pool, f shape.Layout, n, h, w, c, top, bottom, left, righ
 	if f == shape.NCHW { // each channel is an image
 		n, c = n*c, 1
 	}
-	k := &Border{n: n, h: h, w: w, c: c, top: top, bottom: bottom, left: left, right: right, crop: crop}
+	k := &Border[T]{n: n, h: h, w: w, c: c, top: top, bottom: bottom, left: left, right: right, crop: crop}
 	if crop {
 		k.work = splitBy(n*h, w*c)
 	} else {
@@ -46,12 +46,12 @@ func newBorder(p *pool.Pool, f shape.Layout, n, h, w, c, top, bottom, left, righ
 }
 
 // Run computes y from x, which must not overlap.
-func (k *Border) Run(y, x []float32) {
+func (k *Border[T]) Run(y, x []T) {
 	k.y, k.x = y, x
 	k.loop.run()
 }
 
-func (k *Border) part(_, part int) {
+func (k *Border[T]) part(_, part int) {
 	lo, hi := k.work.bounds(part)
 	small, wide, high := k.w*k.c, (k.left+k.w+k.right)*k.c, k.top+k.h+k.bottom
 	for row := lo; row < hi; row++ {

@@ -8,12 +8,12 @@ import (
 
 // Transpose swaps the last two axes of a batch of matrices: y[b, j, i] = x[b, i, j]. NHWC → NCHW is the transposition
 // of (pixels, channels), NCHW → NHWC the inverse.
-type Transpose struct {
+type Transpose[T Float] struct {
 	batch, rows, cols int
 	tiles             split // tiles of input rows, of all matrices
 	perMatrix         int
 	loop              phase
-	y, x              []float32
+	y, x              []T
 }
 
 // transposeTile is the edge of a square block whose reading and writing side both fit the first-level cache, with few
@@ -21,65 +21,45 @@ type Transpose struct {
 const transposeTile = 32
 
 // newTranspose prepares batch transpositions of rows×cols matrices; every number is at least 1.
-func newTranspose(p *pool.Pool, batch, rows, cols int) *Transpose {
-	t := &Transpose{batch: batch, rows: rows, cols: cols, perMatrix: (rows + transposeTile - 1) / transposeTile}
+func newTranspose[T Float](p *pool.Pool, batch, rows, cols int) *Transpose[T] {
+	t := &Transpose[T]{batch: batch, rows: rows, cols: cols, perMatrix: (rows + transposeTile - 1) / transposeTile}
 	t.tiles = splitBy(batch*t.perMatrix, min(rows, transposeTile)*cols)
 	t.loop = newPhase(p, t.tiles.parts, t.part)
 	return t
 }
 
 // Run computes y from x, which must not overlap.
-func (t *Transpose) Run(y, x []float32) {
+func (t *Transpose[T]) Run(y, x []T) {
 	n := t.batch * t.rows * t.cols
 	t.y, t.x = y[:n], x[:n]
 	t.loop.run()
 }
 
-func (t *Transpose) part(_, part int) {
+func (t *Transpose[T]) part(_, part int) {
 	lo, hi := t.tiles.bounds(part)
 	for tile := lo; tile < hi; tile++ {
 		base := tile / t.perMatrix * t.rows * t.cols
 		i0 := tile % t.perMatrix * transposeTile
 		i1 := min(i0+transposeTile, t.rows)
 		for j0 := 0; j0 < t.cols; j0 += transposeTile {
-			transposeBlock(t.y[base+j0*t.rows+i0:], t.rows, t.x[base+i0*t.cols+j0:], t.cols, i1-i0, min(transposeTile, t.cols-j0))
-		}
-	}
-}
-
-// transposeBlock writes dst[j·ldDst+i] = src[i·ldSrc+j] for i < rows, j < cols.
-func transposeBlock(dst []float32, ldDst int, src []float32, ldSrc, rows, cols int) {
-	i := 0
-	for ; i+4 <= rows; i += 4 { // four reading streams, so that writes are four elements wide
-		a := src[i*ldSrc:][:cols]
-		b := src[(i+1)*ldSrc:][:cols]
-		c := src[(i+2)*ldSrc:][:cols]
-		d := src[(i+3)*ldSrc:][:cols]
-		for j := range a {
-			to := (*[4]float32)(dst[j*ldDst+i:])
-			to[0], to[1], to[2], to[3] = a[j], b[j], c[j], d[j]
-		}
-	}
-	for ; i < rows; i++ {
-		for j, v := range src[i*ldSrc:][:cols] {
-			dst[j*ldDst+i] = v
+			ops[T]().Transpose(t.y[base+j0*t.rows+i0:], t.rows, t.x[base+i0*t.cols+j0:], t.cols, i1-i0, min(transposeTile, t.cols-j0))
 		}
 	}
 }
 
 // Permute is a transposition of any number of axes, [op.Permute]: axis i of the result is axis axes[i] of x.
-type Permute struct {
-	fast         *Transpose // when the permutation swaps two groups of neighbouring axes behind a common front
-	dims         []int      // of the result; the last one is the run
-	steps        []int      // in x, for each axis of the result
+type Permute[T Float] struct {
+	fast         *Transpose[T] // when the permutation swaps two groups of neighbouring axes behind a common front
+	dims         []int         // of the result; the last one is the run
+	steps        []int         // in x, for each axis of the result
 	run, runStep int
 	work         split
 	loop         phase
-	y, x         []float32
+	y, x         []T
 }
 
 // NewPermute prepares the permutation of an array of the given dimensions.
-func NewPermute(p *pool.Pool, dims, axes []int) (*Permute, error) {
+func NewPermute[T Float](p *pool.Pool, dims, axes []int) (*Permute[T], error) {
 	if len(axes) != len(dims) {
 		return nil, fmt.Errorf("kernel: Permute of %d axes by %v; name each axis once", len(dims), axes)
 	}
@@ -96,13 +76,13 @@ func NewPermute(p *pool.Pool, dims, axes []int) (*Permute, error) {
 		}
 	}
 	dims, axes = joinAxes(dims, axes)
-	k := &Permute{}
+	k := &Permute[T]{}
 	switch {
 	case len(axes) == 2 && axes[0] == 1:
-		k.fast = newTranspose(p, 1, dims[0], dims[1])
+		k.fast = newTranspose[T](p, 1, dims[0], dims[1])
 		return k, nil
 	case len(axes) == 3 && axes[0] == 0 && axes[1] == 2:
-		k.fast = newTranspose(p, dims[0], dims[1], dims[2])
+		k.fast = newTranspose[T](p, dims[0], dims[1], dims[2])
 		return k, nil
 	}
 	strides := make([]int, len(dims))
@@ -167,7 +147,7 @@ func joinAxes(dims, axes []int) ([]int, []int) {
 }
 
 // Run computes y from x, which must not overlap.
-func (k *Permute) Run(y, x []float32) {
+func (k *Permute[T]) Run(y, x []T) {
 	if k.fast != nil {
 		k.fast.Run(y, x)
 		return
@@ -177,7 +157,7 @@ func (k *Permute) Run(y, x []float32) {
 	k.loop.run()
 }
 
-func (k *Permute) part(_, part int) {
+func (k *Permute[T]) part(_, part int) {
 	lo, hi := k.work.bounds(part)
 	for r := lo; r < hi; r++ {
 		from, rest := 0, r

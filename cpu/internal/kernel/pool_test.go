@@ -38,86 +38,91 @@ func poolCases() []poolCase {
 	return cases
 }
 
-func (c poolCase) input(seed uint64) op.Array {
-	if c.a.Format == shape.NCHW {
-		return normal(seed, c.n, c.c, c.h, c.w)
-	}
-	return normal(seed, c.n, c.h, c.w, c.c)
+func poolInput[T Float](c poolCase, seed uint64) op.Array {
+	return imagesOf[T](seed, c.a.Format, c.n, c.h, c.w, c.c)
 }
 
-func TestMaxPool2D(t *testing.T) {
+func TestMaxPool2D(t *testing.T) { bothTypes(t, testMaxPool2D[float32], testMaxPool2D[float64]) }
+
+func testMaxPool2D[T Float](t *testing.T) {
 	for _, c := range poolCases() {
 		for _, kind := range []string{"normal", "ties", "NaN"} {
 			t.Run(fmt.Sprintf("%+v %s", c, kind), func(t *testing.T) {
-				x := c.input(1)
-				for i, v := range x.Data.([]float32) {
+				x := poolInput[T](c, 1)
+				for i, v := range x.Data.([]T) {
 					if kind == "ties" {
-						x.Data.([]float32)[i] = float32(int(v * 1.5)) // few different numbers
+						x.Data.([]T)[i] = T(int(v * 1.5)) // few different numbers
 					} else if kind == "NaN" && i%5 == 1 {
-						x.Data.([]float32)[i] = nan32
+						x.Data.([]T)[i] = nan[T]()
 					}
 				}
 				g, err := c.a.Geometry(x.Shape)
 				require.NoError(t, err)
-				y := reference(t, &op.MaxPool2D{PoolAttrs: c.a}, inputs{x})
-				against(t, &op.MaxPool2D{PoolAttrs: c.a}, numtest.Elementwise, inputs{x}, func(e Env) (prepared, error) {
-					k, err := NewMaxPool2D(e.Pool, g)
-					return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+				y := reference(t, &op.MaxPool2D{PoolAttrs: c.a}, inputs[T]{x})
+				against(t, &op.MaxPool2D{PoolAttrs: c.a}, numtest.Elementwise, inputs[T]{x}, func(e Env[T]) (prepared[T], error) {
+					k, err := NewMaxPool2D[T](e.Pool, g)
+					return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 				})
-				in := inputs{x, {Shape: g.Output(), Data: narrow(y)}, normal(2, g.Output()...)}
-				against(t, &op.MaxPool2DGrad{PoolAttrs: c.a}, numtest.Reduction, in, func(e Env) (prepared, error) {
-					k, err := NewMaxPool2DGrad(e.Pool, g)
-					return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
+				in := inputs[T]{x, {Shape: g.Output(), Data: narrow[T](y)}, normal[T](2, g.Output()...)}
+				against(t, &op.MaxPool2DGrad{PoolAttrs: c.a}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
+					k, err := NewMaxPool2DGrad[T](e.Pool, g)
+					return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
 				})
 			})
 		}
 	}
 }
 
-func TestAvgPool2D(t *testing.T) {
+func TestAvgPool2D(t *testing.T) { bothTypes(t, testAvgPool2D[float32], testAvgPool2D[float64]) }
+
+func testAvgPool2D[T Float](t *testing.T) {
 	for _, c := range poolCases() {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
-			x := c.input(1)
+			x := poolInput[T](c, 1)
 			g, err := c.a.Geometry(x.Shape)
 			require.NoError(t, err)
-			against(t, &op.AvgPool2D{PoolAttrs: c.a}, numtest.Reduction, inputs{x}, func(e Env) (prepared, error) {
-				k, err := NewAvgPool2D(e.Pool, g)
-				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+			against(t, &op.AvgPool2D{PoolAttrs: c.a}, numtest.Reduction, inputs[T]{x}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewAvgPool2D[T](e.Pool, g)
+				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 			})
 			o := &op.AvgPool2DGrad{PoolAttrs: c.a, InputShape: x.Shape}
-			against(t, o, numtest.Reduction, inputs{normal(2, g.Output()...)}, func(e Env) (prepared, error) {
-				k, err := NewAvgPool2DGrad(e.Pool, g)
-				return prepared{k, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+			against(t, o, numtest.Reduction, inputs[T]{normal[T](2, g.Output()...)}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewAvgPool2DGrad[T](e.Pool, g)
+				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 			})
 		})
 	}
 }
 
 func TestGlobalAvgPoolPadCrop(t *testing.T) {
+	bothTypes(t, testGlobalAvgPoolPadCrop[float32], testGlobalAvgPoolPadCrop[float64])
+}
+
+func testGlobalAvgPoolPadCrop[T Float](t *testing.T) {
 	for _, c := range poolCases() {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
-			x, f := c.input(1), c.a.Format
-			against(t, &op.GlobalAvgPool2D{Format: f}, numtest.Reduction, inputs{x}, func(e Env) (prepared, error) {
-				k, err := NewGlobalAvgPool2D(e.Pool, f, c.n, c.h*c.w, c.c)
-				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+			x, f := poolInput[T](c, 1), c.a.Format
+			against(t, &op.GlobalAvgPool2D{Format: f}, numtest.Reduction, inputs[T]{x}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewGlobalAvgPool2D[T](e.Pool, f, c.n, c.h*c.w, c.c)
+				return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 			})
 			o := &op.GlobalAvgPool2DGrad{Format: f, InputShape: x.Shape}
-			against(t, o, numtest.Elementwise, inputs{normal(2, c.n, c.c)}, func(e Env) (prepared, error) {
-				k, err := NewGlobalAvgPool2DGrad(e.Pool, f, c.n, c.h*c.w, c.c)
-				return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+			against(t, o, numtest.Elementwise, inputs[T]{normal[T](2, c.n, c.c)}, func(e Env[T]) (prepared[T], error) {
+				k, err := NewGlobalAvgPool2DGrad[T](e.Pool, f, c.n, c.h*c.w, c.c)
+				return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 			})
 			for _, b := range [][4]int{{1, 1, 1, 1}, {2, 0, 1, 3}, {0, 0, 0, 0}} {
 				pad := &op.ZeroPad2D{Top: b[0], Bottom: b[1], Left: b[2], Right: b[3], Format: f}
-				against(t, pad, numtest.Elementwise, inputs{x}, func(e Env) (prepared, error) {
-					k, err := NewZeroPad2D(e.Pool, f, c.n, c.h, c.w, c.c, b[0], b[1], b[2], b[3])
-					return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+				against(t, pad, numtest.Elementwise, inputs[T]{x}, func(e Env[T]) (prepared[T], error) {
+					k, err := NewZeroPad2D[T](e.Pool, f, c.n, c.h, c.w, c.c, b[0], b[1], b[2], b[3])
+					return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 				})
 				big := c
 				big.h, big.w = c.h+b[0]+b[1], c.w+b[2]+b[3]
 				crop := &op.Crop2D{Top: b[0], Bottom: b[1], Left: b[2], Right: b[3], Format: f}
-				against(t, crop, numtest.Elementwise, inputs{big.input(3)}, func(e Env) (prepared, error) {
-					k, err := NewCrop2D(e.Pool, f, c.n, c.h, c.w, c.c, b[0], b[1], b[2], b[3])
-					return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+				against(t, crop, numtest.Elementwise, inputs[T]{poolInput[T](big, 3)}, func(e Env[T]) (prepared[T], error) {
+					k, err := NewCrop2D[T](e.Pool, f, c.n, c.h, c.w, c.c, b[0], b[1], b[2], b[3])
+					return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 				})
 			}
 		})
@@ -125,34 +130,46 @@ func TestGlobalAvgPoolPadCrop(t *testing.T) {
 }
 
 // Equal numbers round the same way at every addition: one chain of 12,544 of them is off by far more than a sum in runs.
+// Their mean is known without the reference, whose own chain shows in float64.
 func TestGlobalAvgPoolOfLargeImages(t *testing.T) {
+	bothTypes(t, testGlobalAvgPoolOfLargeImages[float32], testGlobalAvgPoolOfLargeImages[float64])
+}
+
+func testGlobalAvgPoolOfLargeImages[T Float](t *testing.T) {
 	const size, c = 112, 5
 	for _, f := range []shape.Layout{shape.NHWC, shape.NCHW} {
-		p := poolCase{2, size, size, c, op.PoolAttrs{Format: f}}
-		x := p.input(1)
-		for i := range x.Data.([]float32) {
-			x.Data.([]float32)[i] = 0.1
+		x := imagesOf[T](1, f, 2, size, size, c)
+		for i := range x.Data.([]T) {
+			x.Data.([]T)[i] = 0.1
 		}
-		against(t, &op.GlobalAvgPool2D{Format: f}, numtest.Reduction, inputs{x}, func(e Env) (prepared, error) {
-			k, err := NewGlobalAvgPool2D(e.Pool, f, 2, size*size, c)
-			return prepared{nil, func(out [][]float32, in inputs) { k.Run(out[0], in.f(0)) }}, err
+		want := make([]float64, 2*c)
+		for i := range want {
+			want[i] = float64(T(0.1))
+		}
+		verify(t, inputs[T]{x}, []result{{want, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+			k, err := NewGlobalAvgPool2D[T](e.Pool, f, 2, size*size, c)
+			return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0)) }}, err
 		})
 	}
 }
 
 func TestPoolRefusesBadSizes(t *testing.T) {
-	_, err := NewMaxPool2D(nil, op.PoolGeometry{})
+	bothTypes(t, testPoolRefusesBadSizes[float32], testPoolRefusesBadSizes[float64])
+}
+
+func testPoolRefusesBadSizes[T Float](t *testing.T) {
+	_, err := NewMaxPool2D[T](nil, op.PoolGeometry{})
 	require.ErrorContains(t, err, "not the geometry")
-	_, err = NewMaxPool2DGrad(nil, op.PoolGeometry{})
+	_, err = NewMaxPool2DGrad[T](nil, op.PoolGeometry{})
 	require.ErrorContains(t, err, "not the geometry")
-	_, err = NewAvgPool2D(nil, op.PoolGeometry{})
+	_, err = NewAvgPool2D[T](nil, op.PoolGeometry{})
 	require.ErrorContains(t, err, "not the geometry")
-	_, err = NewAvgPool2DGrad(nil, op.PoolGeometry{})
+	_, err = NewAvgPool2DGrad[T](nil, op.PoolGeometry{})
 	require.ErrorContains(t, err, "not the geometry")
-	_, err = NewGlobalAvgPool2D(nil, shape.NHWC, 1, 0, 1)
+	_, err = NewGlobalAvgPool2D[T](nil, shape.NHWC, 1, 0, 1)
 	require.Error(t, err)
-	_, err = NewGlobalAvgPool2DGrad(nil, shape.NHWC, 1, 0, 1)
+	_, err = NewGlobalAvgPool2DGrad[T](nil, shape.NHWC, 1, 0, 1)
 	require.Error(t, err)
-	_, err = NewZeroPad2D(nil, shape.NHWC, 1, 1, 1, 1, -1, 0, 0, 0)
+	_, err = NewZeroPad2D[T](nil, shape.NHWC, 1, 1, 1, 1, -1, 0, 0, 0)
 	require.Error(t, err)
 }

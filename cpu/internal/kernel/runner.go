@@ -59,17 +59,17 @@ func (s split) bounds(part int) (lo, hi int) {
 }
 
 // Scratch is the working memory of a kernel, embedded in those that need one.
-type Scratch struct {
+type Scratch[T Float] struct {
 	need int
-	mem  []float32
+	mem  []T
 }
 
 // Workspace returns the number of float32 elements that SetScratch wants.
-func (s *Scratch) Workspace() int { return s.need }
+func (s *Scratch[T]) Workspace() int { return s.need }
 
 // SetScratch hands the kernel its working memory: at least Workspace elements, which may hold anything. It is the
 // kernel's own only while Run runs, so that kernels of one program share it.
-func (s *Scratch) SetScratch(mem []float32) {
+func (s *Scratch[T]) SetScratch(mem []T) {
 	if len(mem) < s.need {
 		panic(fmt.Sprintf("kernel: scratch of %d elements, want %d: a mistake of the engine's memory plan", len(mem), s.need))
 	}
@@ -77,18 +77,18 @@ func (s *Scratch) SetScratch(mem []float32) {
 }
 
 // reserve enlarges the scratch by n elements and returns their range; ranges are rounded up to whole cache lines.
-func (s *Scratch) reserve(n int) area {
+func (s *Scratch[T]) reserve(n int) area[T] {
 	const line = 16
-	a := area{lo: s.need, n: n}
+	a := area[T]{lo: s.need, n: n}
 	s.need += (n + line - 1) / line * line
 	return a
 }
 
 // area is a range of a kernel's scratch.
-type area struct{ lo, n int }
+type area[T Float] struct{ lo, n int }
 
 // of returns the range's memory.
-func (a area) of(s *Scratch) []float32 { return s.mem[a.lo : a.lo+a.n : a.lo+a.n] }
+func (a area[T]) of(s *Scratch[T]) []T { return s.mem[a.lo : a.lo+a.n : a.lo+a.n] }
 
 // count returns the product of the dimensions of a shape.
 func count(dims ...int) int {

@@ -23,33 +23,39 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-func TestScratch(t *testing.T) {
-	var s Scratch
+func TestScratch(t *testing.T) { bothTypes(t, testScratch[float32], testScratch[float64]) }
+
+func testScratch[T Float](t *testing.T) {
+	var s Scratch[T]
 	a, b := s.reserve(5), s.reserve(17)
 	require.Equal(t, 16+32, s.Workspace())
-	require.PanicsWithValue(t, "kernel: scratch of 47 elements, want 48: a mistake of the engine's memory plan", func() { s.SetScratch(make([]float32, 47)) })
-	s.SetScratch(make([]float32, 100))
+	require.PanicsWithValue(t, "kernel: scratch of 47 elements, want 48: a mistake of the engine's memory plan", func() { s.SetScratch(make([]T, 47)) })
+	s.SetScratch(make([]T, 100))
 	require.Len(t, a.of(&s), 5)
 	require.Len(t, b.of(&s), 17)
 	b.of(&s)[0] = 1
-	require.NotContains(t, a.of(&s), float32(1))
+	require.NotContains(t, a.of(&s), T(1))
 }
 
 // Kernels may share a pool and a scratch when they run one after the other, also on changing slices.
 func TestKernelsShareScratch(t *testing.T) {
+	bothTypes(t, testKernelsShareScratch[float32], testKernelsShareScratch[float64])
+}
+
+func testKernelsShareScratch[T Float](t *testing.T) {
 	p := pool.New(2)
 	defer p.Close()
 	c := Channels{Outer: 500, C: 48, Inner: 1}
-	stats, err := NewBatchStats(p, c)
+	stats, err := NewBatchStats[T](p, c)
 	require.NoError(t, err)
-	grad, err := NewBiasGrad(p, c)
+	grad, err := NewBiasGrad[T](p, c)
 	require.NoError(t, err)
-	mem := make([]float32, max(stats.Workspace(), grad.Workspace()))
+	mem := make([]T, max(stats.Workspace(), grad.Workspace()))
 	stats.SetScratch(mem)
 	grad.SetScratch(mem)
 	for seed := range uint64(3) {
-		x := normal(seed, 500, 48).Data.([]float32)
-		mean, sums := make([]float32, 48), make([]float32, 48)
+		x := normal[T](seed, 500, 48).Data.([]T)
+		mean, sums := make([]T, 48), make([]T, 48)
 		stats.Run(mean, nil, x)
 		grad.Run(sums, x)
 		for i := range mean {

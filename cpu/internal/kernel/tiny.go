@@ -62,10 +62,10 @@ type tinyTerm struct{ a, b, c int }
 
 // tinyForward returns the products of a forward pass. Taps that follow each other in the kernel and in the image are
 // one product.
-func tinyForward(g op.ConvGeometry, relu bool) (args []gemm.Args, terms []tinyTerm) {
+func tinyForward[T Float](g op.ConvGeometry, relu bool) (args []gemm.Args[T], terms []tinyTerm) {
 	for o, list := range groupBy(sightsOf(g), g.H.Out*g.W.Out, func(s sight) int { return s.out }) {
-		base := gemm.Args{M: g.N, N: g.F, LDC: g.H.Out * g.W.Out * g.F,
-			A: gemm.Operand{LD: g.H.In * g.W.In * g.C}, B: gemm.Operand{LD: g.F}}
+		base := gemm.Args[T]{M: g.N, N: g.F, LDC: g.H.Out * g.W.Out * g.F,
+			A: gemm.Operand[T]{LD: g.H.In * g.W.In * g.C}, B: gemm.Operand[T]{LD: g.F}}
 		first := len(args)
 		for i, s := range list {
 			if i > 0 && s.tap == list[i-1].tap+1 && s.in == list[i-1].in+1 {
@@ -86,10 +86,10 @@ func tinyForward(g op.ConvGeometry, relu bool) (args []gemm.Args, terms []tinyTe
 }
 
 // tinyBackwardInput returns the products of a backward pass to the images: a is dy, b the kernel, c dx.
-func tinyBackwardInput(g op.ConvGeometry) (args []gemm.Args, terms []tinyTerm) {
+func tinyBackwardInput[T Float](g op.ConvGeometry) (args []gemm.Args[T], terms []tinyTerm) {
 	for in, list := range groupBy(sightsOf(g), g.H.In*g.W.In, func(s sight) int { return s.in }) {
-		base := gemm.Args{M: g.N, N: g.C, LDC: g.H.In * g.W.In * g.C,
-			A: gemm.Operand{LD: g.H.Out * g.W.Out * g.F}, B: gemm.Operand{LD: g.F, Trans: true}}
+		base := gemm.Args[T]{M: g.N, N: g.C, LDC: g.H.In * g.W.In * g.C,
+			A: gemm.Operand[T]{LD: g.H.Out * g.W.Out * g.F}, B: gemm.Operand[T]{LD: g.F, Trans: true}}
 		first := len(args)
 		for _, s := range list {
 			a := base
@@ -105,7 +105,7 @@ func tinyBackwardInput(g op.ConvGeometry) (args []gemm.Args, terms []tinyTerm) {
 }
 
 // accumulate makes all products but the first add to their result.
-func accumulate(args []gemm.Args) {
+func accumulate[T Float](args []gemm.Args[T]) {
 	for i := range args {
 		if i > 0 {
 			args[i].Beta = 1
@@ -115,19 +115,19 @@ func accumulate(args []gemm.Args) {
 
 // tinyBackwardFilter returns the products of a backward pass to the kernel, one a tap, and their factors: the pixels of
 // x and of dy that the tap connects, of all images. Taps that see nothing are unseen and have no product.
-func tinyBackwardFilter(g op.ConvGeometry) (args []gemm.Args, xs, dys []*pixels, taps, unseen []int) {
+func tinyBackwardFilter[T Float](g op.ConvGeometry) (args []gemm.Args[T], xs, dys []*pixels[T], taps, unseen []int) {
 	for tap, list := range groupBy(sightsOf(g), g.H.Kernel*g.W.Kernel, func(s sight) int { return s.tap }) {
 		if len(list) == 0 {
 			unseen = append(unseen, tap)
 			continue
 		}
-		x := &pixels{image: g.H.In * g.W.In * g.C, c: g.C}
-		dy := &pixels{image: g.H.Out * g.W.Out * g.F, c: g.F}
+		x := &pixels[T]{image: g.H.In * g.W.In * g.C, c: g.C}
+		dy := &pixels[T]{image: g.H.Out * g.W.Out * g.F, c: g.F}
 		for _, s := range list {
 			x.at, dy.at = append(x.at, s.in*g.C), append(dy.at, s.out*g.F)
 		}
-		args = append(args, gemm.Args{M: g.C, N: g.F, K: g.N * len(list), LDC: g.F,
-			A: gemm.Operand{Source: x, Trans: true}, B: gemm.Operand{Source: dy}})
+		args = append(args, gemm.Args[T]{M: g.C, N: g.F, K: g.N * len(list), LDC: g.F,
+			A: gemm.Operand[T]{Source: x, Trans: true}, B: gemm.Operand[T]{Source: dy}})
 		xs, dys, taps = append(xs, x), append(dys, dy), append(taps, tap)
 	}
 	return args, xs, dys, taps, unseen
@@ -144,14 +144,14 @@ func groupBy(list []sight, n int, of func(sight) int) [][]sight {
 
 // pixels is the matrix of some pixels of every image ([gemm.Source]): row n·len(at)+i holds the c elements at offset
 // at[i] of image n.
-type pixels struct {
-	x        []float32 // set before each product
+type pixels[T Float] struct {
+	x        []T // set before each product
 	image, c int
 	at       []int
 }
 
 // Block implements [gemm.Source].
-func (p *pixels) Block(dst []float32, ld, r0, nr, c0, nc int) {
+func (p *pixels[T]) Block(dst []T, ld, r0, nr, c0, nc int) {
 	for r := range nr {
 		n, i := (r0+r)/len(p.at), (r0+r)%len(p.at)
 		copy(dst[r*ld:r*ld+nc], p.x[n*p.image+p.at[i]+c0:])

@@ -8,42 +8,46 @@ import (
 )
 
 // generic is the plain Go twins of the assembly, with the same signatures.
-var generic = Ops{
-	level: cpuid.Generic,
-	add:   addGo, mul: mulGo, reluGrad: reluGradGo, relu: reluGo,
-	scale: scaleGo, axpy: axpyGo, momentum: momentumGo, nesterov: nesterovGo, adam: adamGo,
-	scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
-		{scaleShiftGo, scaleShiftReLUGo}, {scaleShiftAddGo, scaleShiftAddReLUGo},
-	},
-	normGrad: normGradGo, colSum: colSumGo, colMoments: colMomentsGo, colNormGrad: colNormGradGo, dot: dotGo,
+var generic = both{genericOps[float32](), genericOps[float64]()}
+
+func genericOps[T Float]() Ops[T] {
+	return Ops[T]{
+		level: cpuid.Generic,
+		add:   addGo[T], mul: mulGo[T], reluGrad: reluGradGo[T], relu: reluGo[T],
+		scale: scaleGo[T], axpy: axpyGo[T], momentum: momentumGo[T], nesterov: nesterovGo[T], adam: adamGo[T],
+		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr){
+			{scaleShiftGo[T], scaleShiftReLUGo[T]}, {scaleShiftAddGo[T], scaleShiftAddReLUGo[T]},
+		},
+		normGrad: normGradGo[T], colSum: colSumGo[T], colMoments: colMomentsGo[T], colNormGrad: colNormGradGo[T], dot: dotGo[T],
+	}
 }
 
 // in is the slice behind an assembly argument.
-func in(p *float32, n uintptr) []float32 { return unsafe.Slice(p, n) }
+func in[T Float](p *T, n uintptr) []T { return unsafe.Slice(p, n) }
 
 // max0 is max(x, 0) with NaN kept.
-func max0(x float32) float32 {
+func max0[T Float](x T) T {
 	if x < 0 {
 		return 0
 	}
 	return x
 }
 
-func addGo(dst, a, b *float32, n uintptr) {
+func addGo[T Float](dst, a, b *T, n uintptr) {
 	d, y := in(dst, n), in(b, n)
 	for i, x := range in(a, n) {
 		d[i] = x + y[i]
 	}
 }
 
-func mulGo(dst, a, b *float32, n uintptr) {
+func mulGo[T Float](dst, a, b *T, n uintptr) {
 	d, y := in(dst, n), in(b, n)
 	for i, x := range in(a, n) {
 		d[i] = x * y[i]
 	}
 }
 
-func reluGradGo(dst, y, dy *float32, n uintptr) {
+func reluGradGo[T Float](dst, y, dy *T, n uintptr) {
 	d, g := in(dst, n), in(dy, n)
 	for i, x := range in(y, n) {
 		if x > 0 {
@@ -54,28 +58,28 @@ func reluGradGo(dst, y, dy *float32, n uintptr) {
 	}
 }
 
-func reluGo(dst, x *float32, n uintptr) {
+func reluGo[T Float](dst, x *T, n uintptr) {
 	d := in(dst, n)
 	for i, v := range in(x, n) {
 		d[i] = max0(v)
 	}
 }
 
-func scaleGo(dst, x *float32, n uintptr, a float32) {
+func scaleGo[T Float](dst, x *T, n uintptr, a T) {
 	d := in(dst, n)
 	for i, v := range in(x, n) {
 		d[i] = a * v
 	}
 }
 
-func axpyGo(dst, x *float32, n uintptr, a float32) {
+func axpyGo[T Float](dst, x *T, n uintptr, a T) {
 	d := in(dst, n)
 	for i, v := range in(x, n) {
 		d[i] += a * v
 	}
 }
 
-func momentumGo(w, v, g *float32, n uintptr, lr, mu float32) {
+func momentumGo[T Float](w, v, g *T, n uintptr, lr, mu T) {
 	ww, vv := in(w, n), in(v, n)
 	for i, x := range in(g, n) {
 		vv[i] = mu*vv[i] - lr*x
@@ -83,7 +87,7 @@ func momentumGo(w, v, g *float32, n uintptr, lr, mu float32) {
 	}
 }
 
-func nesterovGo(w, v, g *float32, n uintptr, lr, mu float32) {
+func nesterovGo[T Float](w, v, g *T, n uintptr, lr, mu T) {
 	ww, vv := in(w, n), in(v, n)
 	for i, x := range in(g, n) {
 		vv[i] = mu*vv[i] - lr*x
@@ -91,16 +95,16 @@ func nesterovGo(w, v, g *float32, n uintptr, lr, mu float32) {
 	}
 }
 
-func adamGo(w, m, v, g *float32, n uintptr, lr, c1, c2, eps float32) {
+func adamGo[T Float](w, m, v, g *T, n uintptr, lr, c1, c2, eps T) {
 	ww, mm, vv := in(w, n), in(m, n), in(v, n)
 	for i, x := range in(g, n) {
 		mm[i] += c1 * (x - mm[i])
 		vv[i] += c2 * (x*x - vv[i])
-		ww[i] -= lr * mm[i] / (float32(math.Sqrt(float64(vv[i]))) + eps)
+		ww[i] -= lr * mm[i] / (T(math.Sqrt(float64(vv[i]))) + eps)
 	}
 }
 
-func scaleShiftGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
+func scaleShiftGo[T Float](dst, x, z, mean, scale, shift *T, rows, c uintptr) {
 	m, s, h := in(mean, c), in(scale, c), in(shift, c)
 	for o := uintptr(0); o < rows*c; o += c {
 		d, xx := in(dst, rows*c)[o:][:c], in(x, rows*c)[o:][:c]
@@ -110,7 +114,7 @@ func scaleShiftGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
 	}
 }
 
-func scaleShiftAddGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
+func scaleShiftAddGo[T Float](dst, x, z, mean, scale, shift *T, rows, c uintptr) {
 	m, s, h := in(mean, c), in(scale, c), in(shift, c)
 	for o := uintptr(0); o < rows*c; o += c {
 		d, xx, zz := in(dst, rows*c)[o:][:c], in(x, rows*c)[o:][:c], in(z, rows*c)[o:][:c]
@@ -120,17 +124,17 @@ func scaleShiftAddGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
 	}
 }
 
-func scaleShiftReLUGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
+func scaleShiftReLUGo[T Float](dst, x, z, mean, scale, shift *T, rows, c uintptr) {
 	scaleShiftGo(dst, x, z, mean, scale, shift, rows, c)
 	reluGo(dst, dst, rows*c)
 }
 
-func scaleShiftAddReLUGo(dst, x, z, mean, scale, shift *float32, rows, c uintptr) {
+func scaleShiftAddReLUGo[T Float](dst, x, z, mean, scale, shift *T, rows, c uintptr) {
 	scaleShiftAddGo(dst, x, z, mean, scale, shift, rows, c)
 	reluGo(dst, dst, rows*c)
 }
 
-func normGradGo(dx, dy, x, a, mean, b, d *float32, rows, c uintptr) {
+func normGradGo[T Float](dx, dy, x, a, mean, b, d *T, rows, c uintptr) {
 	aa, mm, bb, dd := in(a, c), in(mean, c), in(b, c), in(d, c)
 	for o := uintptr(0); o < rows*c; o += c {
 		out, g, xx := in(dx, rows*c)[o:][:c], in(dy, rows*c)[o:][:c], in(x, rows*c)[o:][:c]
@@ -140,10 +144,10 @@ func normGradGo(dx, dy, x, a, mean, b, d *float32, rows, c uintptr) {
 	}
 }
 
-func colSumGo(sum, x *float32, rows, c uintptr) {
+func colSumGo[T Float](sum, x *T, rows, c uintptr) {
 	s, xx := in(sum, c), in(x, rows*c)
 	for j := range s {
-		var t float32
+		var t T
 		for i := j; i < len(xx); i += int(c) {
 			t += xx[i]
 		}
@@ -151,10 +155,10 @@ func colSumGo(sum, x *float32, rows, c uintptr) {
 	}
 }
 
-func colMomentsGo(sum, sq, x, shift *float32, rows, c uintptr) {
+func colMomentsGo[T Float](sum, sq, x, shift *T, rows, c uintptr) {
 	s, q, h, xx := in(sum, c), in(sq, c), in(shift, c), in(x, rows*c)
 	for j := range s {
-		var t, u float32
+		var t, u T
 		for i := j; i < len(xx); i += int(c) {
 			v := xx[i] - h[j]
 			t += v
@@ -165,11 +169,11 @@ func colMomentsGo(sum, sq, x, shift *float32, rows, c uintptr) {
 	}
 }
 
-func colNormGradGo(sum, dot, dy, x, mean, rstd *float32, rows, c uintptr) {
+func colNormGradGo[T Float](sum, dot, dy, x, mean, rstd *T, rows, c uintptr) {
 	s, p, m, r := in(sum, c), in(dot, c), in(mean, c), in(rstd, c)
 	g, xx := in(dy, rows*c), in(x, rows*c)
 	for j := range s {
-		var t, u float32
+		var t, u T
 		for i := j; i < len(xx); i += int(c) {
 			t += g[i]
 			u += g[i] * (xx[i] - m[j])
@@ -179,11 +183,29 @@ func colNormGradGo(sum, dot, dy, x, mean, rstd *float32, rows, c uintptr) {
 	}
 }
 
-func dotGo(x, y *float32, n uintptr) float32 {
+func dotGo[T Float](x, y *T, n uintptr) T {
 	yy := in(y, n)
-	var s [4]float32
+	var s [4]T
 	for i, v := range in(x, n) {
 		s[i&3] += v * yy[i]
 	}
 	return (s[0] + s[1]) + (s[2] + s[3])
+}
+
+// transposeGo takes four rows at a time, so that it writes four elements at once.
+func transposeGo[T Float](dst []T, ldd int, src []T, lds, rows, cols int) {
+	r := 0
+	for ; r+4 <= rows; r += 4 {
+		s0, s1 := src[r*lds:][:cols], src[(r+1)*lds:][:cols]
+		s2, s3 := src[(r+2)*lds:][:cols], src[(r+3)*lds:][:cols]
+		for c := range s0 {
+			d := (*[4]T)(dst[c*ldd+r:])
+			d[0], d[1], d[2], d[3] = s0[c], s1[c], s2[c], s3[c]
+		}
+	}
+	for ; r < rows; r++ {
+		for c, v := range src[r*lds:][:cols] {
+			dst[c*ldd+r] = v
+		}
+	}
 }

@@ -16,21 +16,23 @@ func shapes() [][2]int {
 	return all
 }
 
-func TestRows(t *testing.T) {
-	forLevels(t, func(t *testing.T, o *Ops) {
+func TestRows(t *testing.T) { bothTypes(t, testRows[float32], testRows[float64]) }
+
+func testRows[T Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops[T]) {
 		rng := rand.New(rand.NewPCG(3, 4))
 		for _, s := range shapes() {
 			rows, c := s[0], s[1]
-			g := func(n int) []float32 { x, _ := guarded(t, random(rng, n)); return x }
+			g := func(n int) []T { x, _ := guarded(t, random[T](rng, n)); return x }
 			x, z, dy, mean, scale, shift, d := g(rows*c), g(rows*c), g(rows*c), g(c), g(c), g(c), g(c)
 			for j := range c { // a large mean must leave no rounding of its own size
-				large := 1e4 * float32(j%3)
+				large := 1e4 * T(j%3)
 				mean[j] += large
 				for i := j; i < len(x); i += c {
 					x[i] += large
 				}
 			}
-			dst, check := guarded(t, make([]float32, rows*c))
+			dst, check := guarded(t, make([]T, rows*c))
 			each := func(name string, f func(i, j int) (want, size float64)) {
 				t.Helper()
 				check()
@@ -40,7 +42,7 @@ func TestRows(t *testing.T) {
 				}
 			}
 			for _, act := range []bool{false, true} {
-				for _, res := range [][]float32{nil, z} {
+				for _, res := range [][]T{nil, z} {
 					o.ScaleShift(dst, x, res, mean, scale, shift, rows, act)
 					each("ScaleShift", func(i, j int) (float64, float64) {
 						p := (float64(x[i]) - float64(mean[j])) * float64(scale[j])
@@ -64,14 +66,16 @@ func TestRows(t *testing.T) {
 	})
 }
 
-func TestColumnSums(t *testing.T) {
-	forLevels(t, func(t *testing.T, o *Ops) {
+func TestColumnSums(t *testing.T) { bothTypes(t, testColumnSums[float32], testColumnSums[float64]) }
+
+func testColumnSums[T Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops[T]) {
 		rng := rand.New(rand.NewPCG(5, 6))
 		for _, s := range shapes() {
 			rows, c := s[0], s[1]
-			g := func(n int) []float32 { x, _ := guarded(t, random(rng, n)); return x }
+			g := func(n int) []T { x, _ := guarded(t, random[T](rng, n)); return x }
 			x, dy, mean, rstd := g(rows*c), g(rows*c), g(c), g(c)
-			start := random(rng, 2*c)
+			start := random[T](rng, 2*c)
 			a, checkA := guarded(t, start[:c])
 			b, checkB := guarded(t, start[c:])
 			// term returns what a row adds to a and to b.

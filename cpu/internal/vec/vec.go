@@ -14,34 +14,61 @@ package vec
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 )
 
+// Float is the element types. Both have the same code, assembly included.
+type Float interface{ float32 | float64 }
+
 // Ops is the primitives of one instruction-set level. It has no state.
-type Ops struct {
+type Ops[T Float] struct {
 	level cpuid.Level
 
-	add, mul, reluGrad func(dst, a, b *float32, n uintptr)
-	relu               func(dst, x *float32, n uintptr)
-	scale, axpy        func(dst, x *float32, n uintptr, a float32)
-	momentum, nesterov func(w, v, g *float32, n uintptr, lr, mu float32)
-	adam               func(w, m, v, g *float32, n uintptr, lr, c1, c2, eps float32)
+	add, mul, reluGrad func(dst, a, b *T, n uintptr)
+	relu               func(dst, x *T, n uintptr)
+	scale, axpy        func(dst, x *T, n uintptr, a T)
+	momentum, nesterov func(w, v, g *T, n uintptr, lr, mu T)
+	adam               func(w, m, v, g *T, n uintptr, lr, c1, c2, eps T)
 	// [with z][with ReLU]
-	scaleShift  [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr)
-	normGrad    func(dx, dy, x, a, mean, b, d *float32, rows, c uintptr)
-	colSum      func(sum, x *float32, rows, c uintptr)
-	colMoments  func(sum, sq, x, shift *float32, rows, c uintptr)
-	colNormGrad func(sum, dot, dy, x, mean, rstd *float32, rows, c uintptr)
-	dot         func(x, y *float32, n uintptr) float32
+	scaleShift  [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
+	normGrad    func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
+	colSum      func(sum, x *T, rows, c uintptr)
+	colMoments  func(sum, sq, x, shift *T, rows, c uintptr)
+	colNormGrad func(sum, dot, dy, x, mean, rstd *T, rows, c uintptr)
+	dot         func(x, y *T, n uintptr) T
+
+	// transpose takes blocks of side×side elements that lie side by side in src;
+	// strides are in bytes. A nil one takes none.
+	transpose func(dst *T, ldd uintptr, src *T, lds, blocks uintptr)
+	side      int
 }
 
 // For returns the primitives of a level. A level above what the machine has is
 // lowered to cpuid.Best.
-func For(level cpuid.Level) *Ops { return opsFor(min(level, cpuid.Best())) }
+func For[T Float](level cpuid.Level) *Ops[T] {
+	all := &generic
+	switch min(level, cpuid.Best()) {
+	case cpuid.AVX512:
+		all = &avx512
+	case cpuid.AVX2:
+		all = &avx2
+	}
+	if o, ok := any(&all.f32).(*Ops[T]); ok {
+		return o
+	}
+	return any(&all.f64).(*Ops[T])
+}
+
+// both is a level's primitives for both element types.
+type both struct {
+	f32 Ops[float32]
+	f64 Ops[float64]
+}
 
 // Level returns the instruction-set level in use.
-func (o *Ops) Level() cpuid.Level { return o.level }
+func (o *Ops[T]) Level() cpuid.Level { return o.level }
 
 func same(op string, n int, lens ...int) {
 	for _, l := range lens {
@@ -52,15 +79,15 @@ func same(op string, n int, lens ...int) {
 }
 
 // Add computes dst = a + b.
-func (o *Ops) Add(dst, a, b []float32) { o.binary("Add", o.add, dst, a, b) }
+func (o *Ops[T]) Add(dst, a, b []T) { o.binary("Add", o.add, dst, a, b) }
 
 // Mul computes dst = a·b.
-func (o *Ops) Mul(dst, a, b []float32) { o.binary("Mul", o.mul, dst, a, b) }
+func (o *Ops[T]) Mul(dst, a, b []T) { o.binary("Mul", o.mul, dst, a, b) }
 
 // ReLUGrad computes dst = dy where y > 0, else 0; y is ReLU's input or output.
-func (o *Ops) ReLUGrad(dst, y, dy []float32) { o.binary("ReLUGrad", o.reluGrad, dst, y, dy) }
+func (o *Ops[T]) ReLUGrad(dst, y, dy []T) { o.binary("ReLUGrad", o.reluGrad, dst, y, dy) }
 
-func (o *Ops) binary(op string, f func(dst, a, b *float32, n uintptr), dst, a, b []float32) {
+func (o *Ops[T]) binary(op string, f func(dst, a, b *T, n uintptr), dst, a, b []T) {
 	if len(a) != len(dst) || len(b) != len(dst) {
 		same(op, len(dst), len(a), len(b))
 	}
@@ -70,7 +97,7 @@ func (o *Ops) binary(op string, f func(dst, a, b *float32, n uintptr), dst, a, b
 }
 
 // ReLU computes dst = max(x, 0).
-func (o *Ops) ReLU(dst, x []float32) {
+func (o *Ops[T]) ReLU(dst, x []T) {
 	same("ReLU", len(dst), len(x))
 	if len(dst) > 0 {
 		o.relu(&dst[0], &x[0], uintptr(len(dst)))
@@ -78,7 +105,7 @@ func (o *Ops) ReLU(dst, x []float32) {
 }
 
 // Scale computes dst = a·x.
-func (o *Ops) Scale(dst []float32, a float32, x []float32) {
+func (o *Ops[T]) Scale(dst []T, a T, x []T) {
 	same("Scale", len(dst), len(x))
 	if len(dst) > 0 {
 		o.scale(&dst[0], &x[0], uintptr(len(dst)), a)
@@ -86,7 +113,7 @@ func (o *Ops) Scale(dst []float32, a float32, x []float32) {
 }
 
 // Axpy computes dst += a·x.
-func (o *Ops) Axpy(dst []float32, a float32, x []float32) {
+func (o *Ops[T]) Axpy(dst []T, a T, x []T) {
 	same("Axpy", len(dst), len(x))
 	if len(dst) > 0 {
 		o.axpy(&dst[0], &x[0], uintptr(len(dst)), a)
@@ -95,7 +122,7 @@ func (o *Ops) Axpy(dst []float32, a float32, x []float32) {
 
 // Momentum is Keras's SGD step: v = mu·v - lr·g, then w += v, or with Nesterov
 // w += mu·v - lr·g, in one pass.
-func (o *Ops) Momentum(w, v, g []float32, lr, mu float32, nesterov bool) {
+func (o *Ops[T]) Momentum(w, v, g []T, lr, mu T, nesterov bool) {
 	same("Momentum", len(w), len(v), len(g))
 	if len(w) == 0 {
 		return
@@ -110,10 +137,10 @@ func (o *Ops) Momentum(w, v, g []float32, lr, mu float32, nesterov bool) {
 // Adam is Keras's Adam step in one pass: m += (1-beta1)·(g-m),
 // v += (1-beta2)·(g²-v), w -= lr·m/(√v+eps). lr carries the correction of the
 // bias, lr·√(1-beta2ᵗ)/(1-beta1ᵗ) at step t (Kingma and Ba 2015, section 2).
-func (o *Ops) Adam(w, m, v, g []float32, lr, beta1, beta2, eps float64) {
+func (o *Ops[T]) Adam(w, m, v, g []T, lr, beta1, beta2, eps float64) {
 	same("Adam", len(w), len(m), len(v), len(g))
 	if len(w) > 0 {
-		o.adam(&w[0], &m[0], &v[0], &g[0], uintptr(len(w)), float32(lr), float32(1-beta1), float32(1-beta2), float32(eps))
+		o.adam(&w[0], &m[0], &v[0], &g[0], uintptr(len(w)), T(lr), T(1-beta1), T(1-beta2), T(eps))
 	}
 }
 
@@ -121,7 +148,7 @@ func (o *Ops) Adam(w, m, v, g []float32, lr, beta1, beta2, eps float64) {
 // unless z is nil), then max(·, 0) with relu. dst, x and z are rows × len(scale).
 // The mean is taken off first: folded into the shift it would cancel against
 // x·scale and leave the rounding of two large numbers.
-func (o *Ops) ScaleShift(dst, x, z, mean, scale, shift []float32, rows int, relu bool) {
+func (o *Ops[T]) ScaleShift(dst, x, z, mean, scale, shift []T, rows int, relu bool) {
 	c := len(scale)
 	same("ScaleShift", rows*c, len(dst), len(x))
 	same("ScaleShift", c, len(mean), len(shift))
@@ -142,7 +169,7 @@ func (o *Ops) ScaleShift(dst, x, z, mean, scale, shift []float32, rows int, relu
 
 // NormGrad is batch norm's backward pass to its input once the sums are known:
 // dx[r,c] = a[c]·dy[r,c] + b[c]·(x[r,c]-mean[c]) + d[c] over rows × len(a).
-func (o *Ops) NormGrad(dx, dy, x, a, mean, b, d []float32, rows int) {
+func (o *Ops[T]) NormGrad(dx, dy, x, a, mean, b, d []T, rows int) {
 	c := len(a)
 	same("NormGrad", rows*c, len(dx), len(dy), len(x))
 	same("NormGrad", c, len(mean), len(b), len(d))
@@ -151,11 +178,11 @@ func (o *Ops) NormGrad(dx, dy, x, a, mean, b, d []float32, rows int) {
 	}
 }
 
-// The sums over rows below add up in float32, row after row. A caller with many
-// rows sums blocks of some hundred and adds the blocks up in float64.
+// The sums over rows below add up in T, row after row. A caller with many rows of
+// float32 sums blocks of some hundred and adds the blocks up in float64.
 
 // ColSum adds Σ_r x[r,c] to sum[c]; x is rows × len(sum).
-func (o *Ops) ColSum(sum, x []float32, rows int) {
+func (o *Ops[T]) ColSum(sum, x []T, rows int) {
 	same("ColSum", rows*len(sum), len(x))
 	if len(x) > 0 {
 		o.colSum(&sum[0], &x[0], uintptr(rows), uintptr(len(sum)))
@@ -164,7 +191,7 @@ func (o *Ops) ColSum(sum, x []float32, rows int) {
 
 // ColMoments adds Σ_r (x[r,c]-shift[c]) to sum[c] and Σ_r (x[r,c]-shift[c])² to
 // sq[c]. A shift near the mean keeps the variance free of cancellation.
-func (o *Ops) ColMoments(sum, sq, x, shift []float32, rows int) {
+func (o *Ops[T]) ColMoments(sum, sq, x, shift []T, rows int) {
 	c := len(sum)
 	same("ColMoments", c, len(sq), len(shift))
 	same("ColMoments", rows*c, len(x))
@@ -175,7 +202,7 @@ func (o *Ops) ColMoments(sum, sq, x, shift []float32, rows int) {
 
 // ColNormGrad adds Σ_r dy[r,c] to sum[c] and Σ_r dy[r,c]·(x[r,c]-mean[c])·rstd[c]
 // to dot[c]: the gradients of batch norm's beta and gamma.
-func (o *Ops) ColNormGrad(sum, dot, dy, x, mean, rstd []float32, rows int) {
+func (o *Ops[T]) ColNormGrad(sum, dot, dy, x, mean, rstd []T, rows int) {
 	c := len(sum)
 	same("ColNormGrad", c, len(dot), len(mean), len(rstd))
 	same("ColNormGrad", rows*c, len(dy), len(x))
@@ -184,11 +211,11 @@ func (o *Ops) ColNormGrad(sum, dot, dy, x, mean, rstd []float32, rows int) {
 	}
 }
 
-// dotBlock is how many products are added in float32 before float64 takes over.
+// dotBlock is how many products are added in T before float64 takes over.
 const dotBlock = 4096
 
-// Dot returns Σ x·y: blocks in float32 vectors, the blocks in float64.
-func (o *Ops) Dot(x, y []float32) float64 {
+// Dot returns Σ x·y: blocks in vectors of T, the blocks in float64.
+func (o *Ops[T]) Dot(x, y []T) float64 {
 	same("Dot", len(x), len(y))
 	var sum float64
 	for i := 0; i < len(x); i += dotBlock {
@@ -198,4 +225,30 @@ func (o *Ops) Dot(x, y []float32) float64 {
 }
 
 // SumSquares returns Σ x², added up as in Dot.
-func (o *Ops) SumSquares(x []float32) float64 { return o.Dot(x, x) }
+func (o *Ops[T]) SumSquares(x []T) float64 { return o.Dot(x, x) }
+
+// Transpose writes the transpose of the rows×cols block of src: element (r, c),
+// at src[r·lds+c], to dst[c·ldd+r].
+func (o *Ops[T]) Transpose(dst []T, ldd int, src []T, lds, rows, cols int) {
+	if rows <= 0 || cols <= 0 {
+		return
+	}
+	_ = dst[(cols-1)*ldd+rows-1]
+	_ = src[(rows-1)*lds+cols-1]
+	done := 0
+	if o.transpose != nil {
+		size, blocks := unsafe.Sizeof(*new(T)), cols/o.side
+		whole := blocks * o.side
+		for ; done+o.side <= rows; done += o.side {
+			if blocks > 0 {
+				o.transpose(&dst[done], size*uintptr(ldd), &src[done*lds], size*uintptr(lds), uintptr(blocks))
+			}
+			if whole < cols {
+				transposeGo(dst[whole*ldd+done:], ldd, src[done*lds+whole:], lds, o.side, cols-whole)
+			}
+		}
+	}
+	if done < rows {
+		transposeGo(dst[done:], ldd, src[done*lds:], lds, rows-done, cols)
+	}
+}

@@ -6,49 +6,74 @@ import "github.com/stheno-ml/stheno/cpu/internal/cpuid"
 
 //go:generate go run -C ../../_asm . -out ../internal
 
-func opsFor(level cpuid.Level) *Ops {
-	switch level {
-	case cpuid.AVX512:
-		return &avx512
-	case cpuid.AVX2:
-		return &avx2
-	default:
-		return &generic
-	}
+var avx512 = both{
+	f32: Ops[float32]{
+		level: cpuid.AVX512,
+		add:   addAVX512, mul: mulAVX512, reluGrad: reluGradAVX512, relu: reluAVX512,
+		scale: scaleAVX512, axpy: axpyAVX512, momentum: momentumAVX512, nesterov: nesterovAVX512, adam: adamAVX512,
+		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
+			{scaleShiftAVX512, scaleShiftReLUAVX512}, {scaleShiftAddAVX512, scaleShiftAddReLUAVX512},
+		},
+		normGrad: normGradAVX512, colSum: colSumAVX512, colMoments: colMomentsAVX512, colNormGrad: colNormGradAVX512,
+		dot: func(x, y *float32, n uintptr) float32 {
+			var lanes [16]float32
+			dotAVX512(&lanes[0], x, y, n)
+			return pairwise(lanes[:])
+		},
+		transpose: transposeAVX2, side: 8,
+	},
+	f64: Ops[float64]{
+		level: cpuid.AVX512,
+		add:   add64AVX512, mul: mul64AVX512, reluGrad: reluGrad64AVX512, relu: relu64AVX512,
+		scale: scale64AVX512, axpy: axpy64AVX512, momentum: momentum64AVX512, nesterov: nesterov64AVX512, adam: adam64AVX512,
+		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float64, rows, c uintptr){
+			{scaleShift64AVX512, scaleShiftReLU64AVX512}, {scaleShiftAdd64AVX512, scaleShiftAddReLU64AVX512},
+		},
+		normGrad: normGrad64AVX512, colSum: colSum64AVX512, colMoments: colMoments64AVX512, colNormGrad: colNormGrad64AVX512,
+		dot: func(x, y *float64, n uintptr) float64 {
+			var lanes [8]float64
+			dot64AVX512(&lanes[0], x, y, n)
+			return pairwise(lanes[:])
+		},
+		transpose: transpose64AVX2, side: 4,
+	},
 }
 
-var avx512 = Ops{
-	level: cpuid.AVX512,
-	add:   addAVX512, mul: mulAVX512, reluGrad: reluGradAVX512, relu: reluAVX512,
-	scale: scaleAVX512, axpy: axpyAVX512, momentum: momentumAVX512, nesterov: nesterovAVX512, adam: adamAVX512,
-	scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
-		{scaleShiftAVX512, scaleShiftReLUAVX512}, {scaleShiftAddAVX512, scaleShiftAddReLUAVX512},
+var avx2 = both{
+	f32: Ops[float32]{
+		level: cpuid.AVX2,
+		add:   addAVX2, mul: mulAVX2, reluGrad: reluGradAVX2, relu: reluAVX2,
+		scale: scaleAVX2, axpy: axpyAVX2, momentum: momentumAVX2, nesterov: nesterovAVX2, adam: adamAVX2,
+		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
+			{scaleShiftAVX2, scaleShiftReLUAVX2}, {scaleShiftAddAVX2, scaleShiftAddReLUAVX2},
+		},
+		normGrad: normGradAVX2, colSum: colSumAVX2, colMoments: colMomentsAVX2, colNormGrad: colNormGradAVX2,
+		dot: func(x, y *float32, n uintptr) float32 {
+			var lanes [8]float32
+			dotAVX2(&lanes[0], x, y, n)
+			return pairwise(lanes[:])
+		},
+		transpose: transposeAVX2, side: 8,
 	},
-	normGrad: normGradAVX512, colSum: colSumAVX512, colMoments: colMomentsAVX512, colNormGrad: colNormGradAVX512,
-	dot: func(x, y *float32, n uintptr) float32 {
-		var lanes [16]float32
-		dotAVX512(&lanes[0], x, y, n)
-		return pairwise(lanes[:])
-	},
-}
-
-var avx2 = Ops{
-	level: cpuid.AVX2,
-	add:   addAVX2, mul: mulAVX2, reluGrad: reluGradAVX2, relu: reluAVX2,
-	scale: scaleAVX2, axpy: axpyAVX2, momentum: momentumAVX2, nesterov: nesterovAVX2, adam: adamAVX2,
-	scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
-		{scaleShiftAVX2, scaleShiftReLUAVX2}, {scaleShiftAddAVX2, scaleShiftAddReLUAVX2},
-	},
-	normGrad: normGradAVX2, colSum: colSumAVX2, colMoments: colMomentsAVX2, colNormGrad: colNormGradAVX2,
-	dot: func(x, y *float32, n uintptr) float32 {
-		var lanes [8]float32
-		dotAVX2(&lanes[0], x, y, n)
-		return pairwise(lanes[:])
+	f64: Ops[float64]{
+		level: cpuid.AVX2,
+		add:   add64AVX2, mul: mul64AVX2, reluGrad: reluGrad64AVX2, relu: relu64AVX2,
+		scale: scale64AVX2, axpy: axpy64AVX2, momentum: momentum64AVX2, nesterov: nesterov64AVX2, adam: adam64AVX2,
+		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float64, rows, c uintptr){
+			{scaleShift64AVX2, scaleShiftReLU64AVX2}, {scaleShiftAdd64AVX2, scaleShiftAddReLU64AVX2},
+		},
+		normGrad: normGrad64AVX2, colSum: colSum64AVX2, colMoments: colMoments64AVX2, colNormGrad: colNormGrad64AVX2,
+		dot: func(x, y *float64, n uintptr) float64 {
+			var lanes [4]float64
+			dot64AVX2(&lanes[0], x, y, n)
+			return pairwise(lanes[:])
+		},
+		transpose: transpose64AVX2, side: 4,
 	},
 }
 
 // pairwise sums a power of two of elements as a tree.
-func pairwise(x []float32) float32 {
+func pairwise[T Float](x []T) T {
 	for len(x) > 1 {
 		half := len(x) / 2
 		for i := range half {

@@ -5,29 +5,36 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 )
 
-var nan = float32(math.NaN())
+func nan[T Float]() T { return T(math.NaN()) }
 
-func forLevels(t *testing.T, f func(t *testing.T, o *Ops)) {
+// bothTypes runs a test once for each element type.
+func bothTypes(t *testing.T, single, double func(t *testing.T)) {
+	t.Run("float32", single)
+	t.Run("float64", double)
+}
+
+func forLevels[T Float](t *testing.T, f func(t *testing.T, o *Ops[T])) {
 	for _, level := range cpuid.Available() {
 		t.Run(level.String(), func(t *testing.T) {
-			require.Equal(t, level, For(level).Level())
-			f(t, For(level))
+			require.Equal(t, level, For[T](level).Level())
+			f(t, For[T](level))
 		})
 	}
 }
 
 // guarded copies x into the midst of NaN; check fails when one of them is gone.
-func guarded(t *testing.T, x []float32) (y []float32, check func()) {
+func guarded[T Float](t *testing.T, x []T) (y []T, check func()) {
 	const zone = 37
-	all := make([]float32, len(x)+2*zone)
+	all := make([]T, len(x)+2*zone)
 	for i := range all {
-		all[i] = nan
+		all[i] = nan[T]()
 	}
 	y = all[zone : zone+len(x) : zone+len(x)]
 	copy(y, x)
@@ -41,29 +48,33 @@ func guarded(t *testing.T, x []float32) (y []float32, check func()) {
 	}
 }
 
-func random(rng *rand.Rand, n int) []float32 {
-	x := make([]float32, n)
+func random[T Float](rng *rand.Rand, n int) []T {
+	x := make([]T, n)
 	for i := range x {
-		x[i] = float32(rng.NormFloat64())
+		x[i] = T(rng.NormFloat64())
 	}
 	return x
 }
 
 // near compares with the float64 answer; size is the sum of the sizes of the
-// terms, which bounds the rounding.
-func near(t *testing.T, what string, want, size float64, got float32) {
+// terms, which bounds the rounding. That of float64 itself is in the answer, too.
+func near[T Float](t *testing.T, what string, want, size float64, got T) {
 	t.Helper()
-	if d := math.Abs(want - float64(got)); !(d <= 4*0x1p-24*(size+1e-30)) {
+	eps := 4 * 0x1p-24
+	if unsafe.Sizeof(got) == 8 {
+		eps = 8 * 0x1p-53
+	}
+	if d := math.Abs(want - float64(got)); !(d <= eps*(size+1e-30)) {
 		t.Fatalf("%s: want %v, got %v", what, want, got)
 	}
 }
 
 // op is a primitive over arrays of one length. run changes the first outs arrays.
-type op struct {
+type op[T Float] struct {
 	name string
 	ins  int
 	outs int
-	run  func(o *Ops, x [][]float32)
+	run  func(o *Ops[T], x [][]T)
 	// want returns the outputs of one element and the size of its terms.
 	want func(x []float64) ([]float64, float64)
 }
@@ -85,57 +96,61 @@ const (
 	beta = 0.875
 )
 
-var ops = []op{
-	{"Add", 3, 1, func(o *Ops, x [][]float32) { o.Add(x[0], x[1], x[2]) },
-		func(x []float64) ([]float64, float64) { return []float64{x[1] + x[2]}, sumAbs(x) }},
-	{"Add in place", 2, 1, func(o *Ops, x [][]float32) { o.Add(x[0], x[0], x[1]) },
-		func(x []float64) ([]float64, float64) { return []float64{x[0] + x[1]}, sumAbs(x) }},
-	{"Mul", 3, 1, func(o *Ops, x [][]float32) { o.Mul(x[0], x[1], x[2]) },
-		func(x []float64) ([]float64, float64) { return []float64{x[1] * x[2]}, math.Abs(x[1] * x[2]) }},
-	{"ReLU", 2, 1, func(o *Ops, x [][]float32) { o.ReLU(x[0], x[1]) },
-		func(x []float64) ([]float64, float64) { return []float64{relu(x[1])}, 0 }},
-	{"ReLUGrad", 3, 1, func(o *Ops, x [][]float32) { o.ReLUGrad(x[0], x[1], x[2]) },
-		func(x []float64) ([]float64, float64) {
-			if x[1] > 0 {
-				return []float64{x[2]}, 0
-			}
-			return []float64{0}, 0
-		}},
-	{"Scale", 2, 1, func(o *Ops, x [][]float32) { o.Scale(x[0], -lr, x[1]) },
-		func(x []float64) ([]float64, float64) { return []float64{-lr * x[1]}, 0 }},
-	{"Axpy", 2, 1, func(o *Ops, x [][]float32) { o.Axpy(x[0], -lr, x[1]) },
-		func(x []float64) ([]float64, float64) { return []float64{x[0] - lr*x[1]}, sumAbs(x) }},
-	{"Momentum", 3, 2, func(o *Ops, x [][]float32) { o.Momentum(x[0], x[1], x[2], lr, mu, false) },
-		func(x []float64) ([]float64, float64) {
-			v := mu*x[1] - lr*x[2]
-			return []float64{x[0] + v, v}, sumAbs(x)
-		}},
-	{"Nesterov", 3, 2, func(o *Ops, x [][]float32) { o.Momentum(x[0], x[1], x[2], lr, mu, true) },
-		func(x []float64) ([]float64, float64) {
-			v := mu*x[1] - lr*x[2]
-			return []float64{x[0] + mu*v - lr*x[2], v}, sumAbs(x)
-		}},
-	{"Adam", 4, 3, func(o *Ops, x [][]float32) { // the second moment is never negative
-		o.Mul(x[2], x[2], x[2])
-		o.Adam(x[0], x[1], x[2], x[3], lr, beta, mu, lr)
-	},
-		func(x []float64) ([]float64, float64) {
-			v := float64(float32(x[2]) * float32(x[2]))
-			m := x[1] + (1-beta)*(x[3]-x[1])
-			v += (1 - mu) * (x[3]*x[3] - v)
-			return []float64{x[0] - lr*m/(math.Sqrt(v)+lr), m, v}, 4 * (sumAbs(x) + v + x[3]*x[3])
-		}},
+func ops[T Float]() []op[T] {
+	return []op[T]{
+		{"Add", 3, 1, func(o *Ops[T], x [][]T) { o.Add(x[0], x[1], x[2]) },
+			func(x []float64) ([]float64, float64) { return []float64{x[1] + x[2]}, sumAbs(x) }},
+		{"Add in place", 2, 1, func(o *Ops[T], x [][]T) { o.Add(x[0], x[0], x[1]) },
+			func(x []float64) ([]float64, float64) { return []float64{x[0] + x[1]}, sumAbs(x) }},
+		{"Mul", 3, 1, func(o *Ops[T], x [][]T) { o.Mul(x[0], x[1], x[2]) },
+			func(x []float64) ([]float64, float64) { return []float64{x[1] * x[2]}, math.Abs(x[1] * x[2]) }},
+		{"ReLU", 2, 1, func(o *Ops[T], x [][]T) { o.ReLU(x[0], x[1]) },
+			func(x []float64) ([]float64, float64) { return []float64{relu(x[1])}, 0 }},
+		{"ReLUGrad", 3, 1, func(o *Ops[T], x [][]T) { o.ReLUGrad(x[0], x[1], x[2]) },
+			func(x []float64) ([]float64, float64) {
+				if x[1] > 0 {
+					return []float64{x[2]}, 0
+				}
+				return []float64{0}, 0
+			}},
+		{"Scale", 2, 1, func(o *Ops[T], x [][]T) { o.Scale(x[0], -lr, x[1]) },
+			func(x []float64) ([]float64, float64) { return []float64{-lr * x[1]}, 0 }},
+		{"Axpy", 2, 1, func(o *Ops[T], x [][]T) { o.Axpy(x[0], -lr, x[1]) },
+			func(x []float64) ([]float64, float64) { return []float64{x[0] - lr*x[1]}, sumAbs(x) }},
+		{"Momentum", 3, 2, func(o *Ops[T], x [][]T) { o.Momentum(x[0], x[1], x[2], lr, mu, false) },
+			func(x []float64) ([]float64, float64) {
+				v := mu*x[1] - lr*x[2]
+				return []float64{x[0] + v, v}, sumAbs(x)
+			}},
+		{"Nesterov", 3, 2, func(o *Ops[T], x [][]T) { o.Momentum(x[0], x[1], x[2], lr, mu, true) },
+			func(x []float64) ([]float64, float64) {
+				v := mu*x[1] - lr*x[2]
+				return []float64{x[0] + mu*v - lr*x[2], v}, sumAbs(x)
+			}},
+		{"Adam", 4, 3, func(o *Ops[T], x [][]T) { // the second moment is never negative
+			o.Mul(x[2], x[2], x[2])
+			o.Adam(x[0], x[1], x[2], x[3], lr, beta, mu, lr)
+		},
+			func(x []float64) ([]float64, float64) {
+				v := float64(T(x[2]) * T(x[2]))
+				m := x[1] + (1-beta)*(x[3]-x[1])
+				v += (1 - mu) * (x[3]*x[3] - v)
+				return []float64{x[0] - lr*m/(math.Sqrt(v)+lr), m, v}, 4 * (sumAbs(x) + v + x[3]*x[3])
+			}},
+	}
 }
 
-func TestElementwise(t *testing.T) {
-	forLevels(t, func(t *testing.T, o *Ops) {
+func TestElementwise(t *testing.T) { bothTypes(t, testElementwise[float32], testElementwise[float64]) }
+
+func testElementwise[T Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops[T]) {
 		rng := rand.New(rand.NewPCG(1, 2))
-		for _, op := range ops {
+		for _, op := range ops[T]() {
 			for _, n := range append(upTo(70), 100, 1000) {
-				var x, before [][]float32
+				var x, before [][]T
 				var checks []func()
 				for range op.ins {
-					data := random(rng, n)
+					data := random[T](rng, n)
 					y, check := guarded(t, data)
 					x, before, checks = append(x, y), append(before, data), append(checks, check)
 				}
@@ -172,19 +187,23 @@ func upTo(n int) []int {
 // TestSpecialValues puts NaN, infinities and zeros at every position of a vector
 // and of its tail.
 func TestSpecialValues(t *testing.T) {
-	inf := float32(math.Inf(1))
-	forLevels(t, func(t *testing.T, o *Ops) {
+	bothTypes(t, testSpecialValues[float32], testSpecialValues[float64])
+}
+
+func testSpecialValues[T Float](t *testing.T) {
+	inf := T(math.Inf(1))
+	forLevels(t, func(t *testing.T, o *Ops[T]) {
 		for at := range 35 {
-			set := func(v float32) []float32 {
-				x := make([]float32, 35)
+			set := func(v T) []T {
+				x := make([]T, 35)
 				for i := range x {
 					x[i] = -1
 				}
 				x[at] = v
 				return x
 			}
-			dst, zero := make([]float32, 35), make([]float32, 35)
-			for _, v := range []float32{nan, inf, -inf, 0, 2} {
+			dst, zero := make([]T, 35), make([]T, 35)
+			for _, v := range []T{nan[T](), inf, -inf, 0, 2} {
 				want := float64(v)
 				if v < 0 {
 					want = 0
@@ -199,7 +218,7 @@ func TestSpecialValues(t *testing.T) {
 				}
 				o.ReLU(dst, set(v))
 				equal("ReLU", want)
-				one := []float32{1, 1, 1, 1, 1, 1, 1}
+				one := []T{1, 1, 1, 1, 1, 1, 1}
 				o.ScaleShift(dst, set(v), nil, zero[:7], one, zero[:7], 5, true)
 				equal("ScaleShift", want)
 				o.ScaleShift(dst, zero, set(v), zero[:7], one, zero[:7], 5, true)
@@ -215,33 +234,64 @@ func TestSpecialValues(t *testing.T) {
 				o.ReLUGrad(dst, set(1), set(v))
 				equal("ReLUGrad of dy", float64(v))
 			}
-			require.True(t, math.IsNaN(o.SumSquares(set(nan))))
+			require.True(t, math.IsNaN(o.SumSquares(set(nan[T]()))))
 		}
 	})
 }
 
-func TestDot(t *testing.T) {
-	forLevels(t, func(t *testing.T, o *Ops) {
+func TestDot(t *testing.T) { bothTypes(t, testDot[float32], testDot[float64]) }
+
+func testDot[T Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops[T]) {
 		rng := rand.New(rand.NewPCG(7, 8))
 		for _, n := range append(upTo(140), dotBlock-1, dotBlock, dotBlock+1, 3*dotBlock+5) {
-			x, _ := guarded(t, random(rng, n))
-			y, _ := guarded(t, random(rng, n))
+			x, _ := guarded(t, random[T](rng, n))
+			y, _ := guarded(t, random[T](rng, n))
 			var want, size, squares float64
 			for i := range n {
 				p := float64(x[i]) * float64(y[i])
 				want, size = want+p, size+math.Abs(p)
 				squares += float64(x[i]) * float64(x[i])
 			}
-			near(t, fmt.Sprint("Dot ", n), want, 4*size, float32(o.Dot(x, y)))
-			near(t, fmt.Sprint("SumSquares ", n), squares, 4*squares, float32(o.SumSquares(x)))
+			near(t, fmt.Sprint("Dot ", n), want, 4*size, T(o.Dot(x, y)))
+			near(t, fmt.Sprint("SumSquares ", n), squares, 4*squares, T(o.SumSquares(x)))
 			require.Equal(t, o.Dot(x, y), o.Dot(x, y))
 		}
 	})
 }
 
+func TestTranspose(t *testing.T) { bothTypes(t, testTranspose[float32], testTranspose[float64]) }
+
+func testTranspose[T Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops[T]) {
+		rng := rand.New(rand.NewPCG(5, 0))
+		for range 300 {
+			rows, cols := rng.IntN(41), rng.IntN(41)
+			lds, ldd := cols+rng.IntN(9), rows+rng.IntN(9)
+			src, _ := guarded(t, random[T](rng, max((rows-1)*lds+cols, 0)))
+			dst, check := guarded(t, make([]T, max((cols-1)*ldd+rows, 0)))
+			o.Transpose(dst, ldd, src, lds, rows, cols)
+			check()
+			for i, v := range dst {
+				want := T(0) // between the columns
+				if r, c := i%max(ldd, 1), i/max(ldd, 1); r < rows && c < cols {
+					want = src[r*lds+c]
+				}
+				require.Equal(t, want, v, "%d×%d, element %d", rows, cols, i)
+			}
+		}
+		require.Panics(t, func() { o.Transpose(make([]T, 11), 3, make([]T, 12), 4, 3, 4) })
+		require.Panics(t, func() { o.Transpose(make([]T, 12), 3, make([]T, 11), 4, 3, 4) })
+	})
+}
+
 func TestMismatchPanicsInGo(t *testing.T) {
-	o := For(cpuid.Best())
-	x, y := make([]float32, 6), make([]float32, 5)
+	bothTypes(t, testMismatchPanicsInGo[float32], testMismatchPanicsInGo[float64])
+}
+
+func testMismatchPanicsInGo[T Float](t *testing.T) {
+	o := For[T](cpuid.Best())
+	x, y := make([]T, 6), make([]T, 5)
 	for name, f := range map[string]func(){
 		"Add":         func() { o.Add(x, y, x) },
 		"ReLU":        func() { o.ReLU(x, y) },
@@ -262,8 +312,12 @@ func TestMismatchPanicsInGo(t *testing.T) {
 }
 
 func TestNoAllocation(t *testing.T) {
-	x, c := make([]float32, 100), make([]float32, 10)
-	forLevels(t, func(t *testing.T, o *Ops) {
+	bothTypes(t, testNoAllocation[float32], testNoAllocation[float64])
+}
+
+func testNoAllocation[T Float](t *testing.T) {
+	x, c := make([]T, 100), make([]T, 10)
+	forLevels(t, func(t *testing.T, o *Ops[T]) {
 		require.Zero(t, testing.AllocsPerRun(10, func() {
 			o.Add(x, x, x)
 			o.Adam(x, x, x, x, 1, 0, 0, 1)
@@ -275,10 +329,15 @@ func TestNoAllocation(t *testing.T) {
 }
 
 func BenchmarkOps(b *testing.B) {
+	b.Run("float32", benchmarkOps[float32])
+	b.Run("float64", benchmarkOps[float64])
+}
+
+func benchmarkOps[T Float](b *testing.B) {
 	const c, rows = 64, 64
-	x, y, z, s := make([]float32, c*rows), make([]float32, c*rows), make([]float32, c*rows), make([]float32, c)
+	x, y, z, s := make([]T, c*rows), make([]T, c*rows), make([]T, c*rows), make([]T, c)
 	for _, level := range cpuid.Available() {
-		o := For(level)
+		o := For[T](level)
 		for name, f := range map[string]func(){
 			"Add":         func() { o.Add(x, y, z) },
 			"ReLUGrad":    func() { o.ReLUGrad(x, y, z) },
