@@ -24,7 +24,7 @@ func init() {
 		"Upsample":      {buildUpsample[float32], buildUpsample[float64]},
 		"UpsampleGrad":  {buildUpsampleGrad[float32], buildUpsampleGrad[float64]},
 		"Reduce":        {buildReduce[float32], buildReduce[float64]},
-		"BatchMatMul":   {buildBatchMatMul, buildBatchMatMul64},
+		"BatchMatMul":   {buildBatchMatMul[float32], buildBatchMatMul[float64]},
 		"Im2Col":        {buildIm2Col[float32], buildIm2Col[float64]},
 		"Col2Im":        {buildCol2Im[float32], buildCol2Im[float64]},
 		"GroupNorm":     {buildGroupNorm[float32], buildGroupNorm[float64]},
@@ -34,10 +34,10 @@ func init() {
 }
 
 // moving is a kernel y ← x on elements of type T.
-type moving[T float32 | float64] interface{ Run(y, x []T) }
+type moving[T kernel.Float] interface{ Run(y, x []T) }
 
 // move makes a step of a prepared kernel with one operand.
-func move[T float32 | float64](s *graph.Step) func(k moving[T], err error) (step, error) {
+func move[T kernel.Float](s *graph.Step) func(k moving[T], err error) (step, error) {
 	y, x := s.Out[0].ID, s.In[0].ID
 	return func(k moving[T], err error) (step, error) {
 		return func(m *memory) error {
@@ -52,14 +52,14 @@ func around(s tensor.Shape, axis int) (outer, n, inner int) {
 	return op.Len(s[:axis]), s[axis], op.Len(s[axis+1:])
 }
 
-func buildRepeat[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildRepeat[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.Repeat)
 	rows, inner := o.Rows(s.In[0].Shape)
 	return move[T](s)(kernel.NewRepeat[T](b.pool, rows, inner, o.Times))
 }
 
 // The range of a slice may move between runs, so the step looks where it is.
-func buildSlice[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildSlice[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.Slice)
 	outer, n, inner := around(s.In[0].Shape, o.Axis)
 	slices := s.Out[0].Len() / (outer * inner)
@@ -74,7 +74,7 @@ func buildSlice[T float32 | float64](b *builder, s *graph.Step) (step, error) {
 	}, err
 }
 
-func buildSliceGrad[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildSliceGrad[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.SliceGrad).Slice
 	outer, n, inner := around(s.Out[0].Shape, o.Axis)
 	slices := s.In[0].Len() / (outer * inner)
@@ -89,7 +89,7 @@ func buildSliceGrad[T float32 | float64](b *builder, s *graph.Step) (step, error
 	}, err
 }
 
-func buildConcat[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildConcat[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	axis := s.Instr.(*ir.Concat).Axis
 	rows, _, _ := around(s.Out[0].Shape, axis)
 	widths := make([]int, len(s.In))
@@ -107,7 +107,7 @@ func buildConcat[T float32 | float64](b *builder, s *graph.Step) (step, error) {
 	}, err
 }
 
-func buildAt[T float32 | float64](_ *builder, s *graph.Step) (step, error) {
+func buildAt[T kernel.Float](_ *builder, s *graph.Step) (step, error) {
 	at := s.Instr.(*ir.At).Index(s.In[0].Shape)
 	y, x := s.Out[0].ID, s.In[0].ID
 	return func(m *memory) error {
@@ -116,20 +116,20 @@ func buildAt[T float32 | float64](_ *builder, s *graph.Step) (step, error) {
 	}, nil
 }
 
-func buildGather[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildGather[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	outer, n, inner := around(s.In[0].Shape, s.Instr.(*ir.Gather).Axis)
 	k, err := kernel.NewGather[T](b.pool, outer, n, inner, s.In[1].Len())
 	return selecting(s, n, k.Run), err
 }
 
-func buildGatherGrad[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildGatherGrad[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	outer, n, inner := around(s.Out[0].Shape, s.Instr.(*ir.GatherGrad).Axis)
 	k, err := kernel.NewGatherGrad[T](b.pool, outer, n, inner, s.In[1].Len())
 	return selecting(s, n, k.Run), err
 }
 
 // selecting makes a step of a kernel y ← x, indices, which must be below n.
-func selecting[T float32 | float64](s *graph.Step, n int, run func(y, x []T, indices []int)) step {
+func selecting[T kernel.Float](s *graph.Step, n int, run func(y, x []T, indices []int)) step {
 	y, x, indices := s.Out[0].ID, s.In[0].ID, s.In[1].ID
 	return func(m *memory) error {
 		list := m.labels(indices)
@@ -141,11 +141,11 @@ func selecting[T float32 | float64](s *graph.Step, n int, run func(y, x []T, ind
 	}
 }
 
-func buildDiagFlat[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildDiagFlat[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	return move[T](s)(kernel.NewDiagFlat[T](b.pool, s.In[0].Len()))
 }
 
-func buildCast[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildCast[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	switch s.In[0].Dtype {
 	case tensor.Float32:
 		return convert[T](b, s, func(m *memory, id int) []float32 { return m.f32[id] })
@@ -157,7 +157,7 @@ func buildCast[T float32 | float64](b *builder, s *graph.Step) (step, error) {
 	return computeStep(s, s.Instr.(ir.Op)), nil
 }
 
-func convert[T float32 | float64, F float32 | float64 | int](b *builder, s *graph.Step, operand func(*memory, int) []F) (step, error) {
+func convert[T kernel.Float, F float32 | float64 | int](b *builder, s *graph.Step, operand func(*memory, int) []F) (step, error) {
 	k, err := kernel.NewConvert[T, F](b.pool, s.Out[0].Len())
 	y, x := s.Out[0].ID, s.In[0].ID
 	return func(m *memory) error {
@@ -166,50 +166,41 @@ func convert[T float32 | float64, F float32 | float64 | int](b *builder, s *grap
 	}, err
 }
 
-func buildUpsample[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildUpsample[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	d := s.In[0].Shape
 	return move[T](s)(kernel.NewUpsample[T](b.pool, d[0]*d[1]*d[2], d[3], s.Instr.(*ir.Upsample).Scale))
 }
 
-func buildUpsampleGrad[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildUpsampleGrad[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	d := s.Out[0].Shape
 	return move[T](s)(kernel.NewUpsampleGrad[T](b.pool, d[0]*d[1]*d[2], d[3], s.Instr.(*ir.UpsampleGrad).Scale))
 }
 
-func buildReduce[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildReduce[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.Reduce)
 	dims := s.In[0].Shape
 	return move[T](s)(kernel.NewReduce[T](b.pool, dims, o.Reduced(len(dims)), o.Fn == ir.ReduceMax, o.Fn == ir.ReduceMean))
 }
 
-func buildBatchMatMul(b *builder, s *graph.Step) (step, error) {
+func buildBatchMatMul[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.BatchMatMul)
 	g, err := o.Geometry([]tensor.Shape{s.In[0].Shape, s.In[1].Shape})
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.NewBatchMatMul(b.env(), g, o.TransA, o.TransB)
+	k, err := kernel.NewBatchMatMul(env[T](b), g, o.TransA, o.TransB)
 	if err != nil {
 		return nil, err
 	}
-	return binary(s)(needs(b, k), nil)
-}
-
-func buildBatchMatMul64(b *builder, s *graph.Step) (step, error) {
-	o := s.Instr.(*ir.BatchMatMul)
-	g, err := o.Geometry([]tensor.Shape{s.In[0].Shape, s.In[1].Shape})
-	if err != nil {
-		return nil, err
-	}
-	k, err := kernel.NewBatchMatMul64(b.env(), g, o.TransA, o.TransB)
+	needs[T](b, k)
 	y, l, r := s.Out[0].ID, s.In[0].ID, s.In[1].ID
 	return func(m *memory) error {
-		k.Run(m.f64[y], m.f64[l], m.f64[r])
+		k.Run(floats[T](m)[y], floats[T](m)[l], floats[T](m)[r])
 		return nil
-	}, err
+	}, nil
 }
 
-func buildIm2Col[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildIm2Col[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	d := s.In[0].Shape
 	h, w, err := s.Instr.(*ir.Im2Col).Spans(d)
 	if err != nil {
@@ -218,7 +209,7 @@ func buildIm2Col[T float32 | float64](b *builder, s *graph.Step) (step, error) {
 	return move[T](s)(kernel.NewIm2Col[T](b.pool, d[0], d[1], h, w))
 }
 
-func buildCol2Im[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildCol2Im[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	d := s.Out[0].Shape
 	h, w, err := s.Instr.(*ir.Col2Im).Spans(d)
 	if err != nil {
@@ -227,13 +218,13 @@ func buildCol2Im[T float32 | float64](b *builder, s *graph.Step) (step, error) {
 	return move[T](s)(kernel.NewCol2Im[T](b.pool, d[0], d[1], h, w))
 }
 
-func buildGroupNorm[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildGroupNorm[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.GroupNorm)
 	rows := s.In[0].Shape[0] * o.Groups
 	return move[T](s)(kernel.NewGroupNorm[T](b.pool, rows, s.In[0].Len()/rows, o.Epsilon))
 }
 
-func buildGroupNormGrad[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildGroupNormGrad[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.GroupNormGrad)
 	rows := s.In[0].Shape[0] * o.Groups
 	k, err := kernel.NewGroupNormGrad[T](b.pool, rows, s.In[0].Len()/rows, o.Epsilon)
@@ -244,7 +235,7 @@ func buildGroupNormGrad[T float32 | float64](b *builder, s *graph.Step) (step, e
 	}, err
 }
 
-func buildRandom[T float32 | float64](b *builder, s *graph.Step) (step, error) {
+func buildRandom[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	k, err := kernel.NewRandom[T](b.pool, s.Out[0].Len(), s.Instr.(*ir.Random).Source())
 	y, run := s.Out[0].ID, s.In[0].ID
 	return func(m *memory) error {

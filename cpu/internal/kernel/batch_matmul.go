@@ -7,17 +7,17 @@ import (
 	"github.com/stheno-ml/stheno/graph/ir"
 )
 
-// BatchMatMul is [ir.BatchMatMul] in float32. Large products are computed one after the other by all workers, small ones each by one
+// BatchMatMul is [ir.BatchMatMul]. Large products are computed one after the other by all workers, small ones each by one
 // worker with memory of its own; the sums are the same.
-type BatchMatMul struct {
-	Scratch
+type BatchMatMul[T Float] struct {
+	Scratch[T]
 	g          ir.Product
-	all        *MatMul // nil where items are small
-	one        []*MatMul
-	areas      []area // of all, or of each of one
+	all        *MatMul[T] // nil where items are small
+	one        []*MatMul[T]
+	areas      []area[T] // of all, or of each of one
 	work       split
 	loop       phase
-	y, a, b    []float32
+	y, a, b    []T
 	sy, sa, sb int // elements of an item
 }
 
@@ -25,21 +25,21 @@ type BatchMatMul struct {
 const itemWork = 1 << 22
 
 // NewBatchMatMul prepares the products.
-func NewBatchMatMul(e Env, g ir.Product, transA, transB bool) (*BatchMatMul, error) {
+func NewBatchMatMul[T Float](e Env[T], g ir.Product, transA, transB bool) (*BatchMatMul[T], error) {
 	if g.Batch < 1 {
 		return nil, fmt.Errorf("kernel: BatchMatMul of %d products; want at least 1", g.Batch)
 	}
-	k := &BatchMatMul{g: g, sy: g.M * g.N, sa: g.M * g.K, sb: g.K * g.N}
+	k := &BatchMatMul[T]{g: g, sy: g.M * g.N, sa: g.M * g.K, sb: g.K * g.N}
 	o := MatMulOptions{TransA: transA, TransB: transB}
 	if g.Batch == 1 || g.M*g.N*g.K > itemWork {
 		var err error
 		if k.all, err = NewMatMul(e, g.M, g.N, g.K, o); err != nil {
 			return nil, err
 		}
-		k.areas = []area{k.reserve(k.all.Workspace())}
+		k.areas = []area[T]{k.reserve(k.all.Workspace())}
 		return k, nil
 	}
-	alone := Env{Pool: pool.New(1), Gemm: e.Gemm} // which has no goroutines and needs no Close
+	alone := Env[T]{Pool: pool.New(1), Gemm: e.Gemm} // which has no goroutines and needs no Close
 	for range e.Pool.Threads() {
 		m, err := NewMatMul(alone, g.M, g.N, g.K, o)
 		if err != nil {
@@ -55,7 +55,7 @@ func NewBatchMatMul(e Env, g ir.Product, transA, transB bool) (*BatchMatMul, err
 }
 
 // Run computes y from a and b, which it must not overlap.
-func (k *BatchMatMul) Run(y, a, b []float32) {
+func (k *BatchMatMul[T]) Run(y, a, b []T) {
 	if k.all != nil {
 		k.all.SetScratch(k.areas[0].of(&k.Scratch))
 		for i := range k.g.Batch {
@@ -70,11 +70,11 @@ func (k *BatchMatMul) Run(y, a, b []float32) {
 	k.loop.run()
 }
 
-func (k *BatchMatMul) item(m *MatMul, y, a, b []float32, i int) {
+func (k *BatchMatMul[T]) item(m *MatMul[T], y, a, b []T, i int) {
 	m.Run(y[i*k.sy:(i+1)*k.sy], a[i*k.sa:(i+1)*k.sa], b[i*k.sb:(i+1)*k.sb], nil)
 }
 
-func (k *BatchMatMul) part(worker, part int) {
+func (k *BatchMatMul[T]) part(worker, part int) {
 	lo, hi := k.work.bounds(part)
 	for i := lo; i < hi; i++ {
 		k.item(k.one[worker], k.y, k.a, k.b, i)
