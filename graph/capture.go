@@ -279,6 +279,8 @@ func dtypeOf(n *gorgonia.Node) (tensor.Dtype, error) {
 		Reason: fmt.Sprintf("a node of type %v has no element type", n.Type())}
 }
 
+func isConstant(n *gorgonia.Node) bool { _, ok := constantOf(n); return ok }
+
 // constantOf returns the value of a node that Gorgonia made as a constant.
 func constantOf(n *gorgonia.Node) (gorgonia.Value, bool) {
 	if k, ok := n.Op().(interface{ Value() gorgonia.Value }); ok {

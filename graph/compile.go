@@ -26,7 +26,8 @@ type options struct {
 	reads     []reading
 	gradients []gradient
 	soft      []*gorgonia.Node // values to leave bound if they are computed
-	large     []*gorgonia.Node // forward values that are not left bound
+	explained []*gorgonia.Node // nodes that are bound to a ValueNotKept if they have no value
+	graph     *gorgonia.ExprGraph
 	watch     watchlist
 	trace     bool // values that are left bound are copies
 	turn      *turn

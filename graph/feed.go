@@ -88,9 +88,9 @@ func (f *feed) bind(now gorgonia.Value, e Engine, prog Program) error {
 			Remedy: "make the tensor without tensor.AsFortran"}
 	case !dense || boxed(d):
 		box = now
-		if dense && f.v.Variable {
-			return &FeedError{Node: f.v.Name, Wanted: "a dense row-major tensor, because it is updated", Got: "a view or a scalar tensor",
-				Remedy: "clone it, or use a Gorgonia scalar"}
+		if dense && f.v.Variable && !d.Shape().IsScalar() {
+			return &FeedError{Node: f.v.Name, Wanted: "a dense row-major tensor, because it is updated", Got: "a view or a transposed tensor",
+				Remedy: "clone it"}
 		}
 	case f.v.Len() > 0:
 		at = d.Uintptr()
@@ -156,8 +156,42 @@ func (f *feed) unbox() error {
 	if err := f.buffer.Download(f.data); err != nil {
 		return err
 	}
+	if d, ok := f.box.(*tensor.Dense); ok {
+		switch x := f.data.Data.(type) {
+		case []float32:
+			d.Float32s()[0] = x[0]
+		case []float64:
+			d.Float64s()[0] = x[0]
+		case []int:
+			d.Ints()[0] = x[0]
+		}
+		return nil
+	}
 	setScalar(f.box, f.data)
 	return nil
+}
+
+// detach gives the program a copy of the bound value, renewed before every run, for a value whose memory the run overwrites.
+func (f *feed) detach(e Engine, prog Program) error {
+	data, err := op.NewArray(f.v.Dtype, f.v.Shape)
+	if err != nil {
+		return err
+	}
+	b, err := e.Wrap(data)
+	if err != nil {
+		return err
+	}
+	if err := prog.Bind(f.v, b); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	if err := f.buffer.Close(); err != nil {
+		return err
+	}
+	f.buffer, f.data, f.box, f.at = b, data, f.bound, 0
+	if err := f.refresh(); err != nil {
+		return err
+	}
+	return b.Upload(data)
 }
 
 // fetch brings an output to the host.

@@ -1,8 +1,10 @@
 package graph
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"gorgonia.org/gorgonia"
@@ -31,20 +33,26 @@ type Machine struct {
 	owned  bool
 	closed bool
 
-	feeds    []*feed
-	fetches  []*fetch
-	byNode   map[*gorgonia.Node]*fetch
-	buffers  []Buffer // of constants
-	announce bool     // outputs are not yet bound to their nodes
+	feeds   []*feed
+	fetches []*fetch
+	byNode  map[*gorgonia.Node]*fetch
+	bound   []nodeValue // what a run leaves bound to the nodes of the graph
+	buffers []Buffer    // of constants
 
 	// What tape machines have besides (tape.go).
 	broken  error // why the graph could not be compiled
+	graph   *gorgonia.ExprGraph
 	reads   []read
-	large   []*gorgonia.Node
 	watcher *watcher
 	trace   bool
 	turn    *turn
 	changes bool // a run changes tensors of the graph
+}
+
+// nodeValue is the value that a node has after a run.
+type nodeValue struct {
+	node  *gorgonia.Node
+	value gorgonia.Value
 }
 
 // read is a gorgonia.Read of the graph.
@@ -56,8 +64,8 @@ type read struct {
 var _ gorgonia.VM = (*Machine)(nil)
 
 func newMachine(p *Plan, prog Program, o options) (*Machine, error) {
-	m := &Machine{plan: p, prog: prog, engine: o.engine, owned: o.owned, byNode: map[*gorgonia.Node]*fetch{}, announce: true,
-		large: o.large, trace: o.trace, turn: o.turn, changes: len(p.Assigns) > 0}
+	m := &Machine{plan: p, prog: prog, engine: o.engine, owned: o.owned, byNode: map[*gorgonia.Node]*fetch{},
+		graph: o.graph, trace: o.trace, turn: o.turn, changes: len(p.Assigns) > 0}
 	if o.watch.active() {
 		if _, ok := prog.(Observable); !ok {
 			return nil, &CompileError{Stage: "build", Reason: "engine " + o.engine.Name() + " cannot be watched",
@@ -66,6 +74,9 @@ func newMachine(p *Plan, prog Program, o options) (*Machine, error) {
 		m.watcher = &watcher{watchlist: o.watch, plan: p}
 	}
 	if err := m.bind(o); err != nil {
+		return nil, errors.Join(append(m.closeBuffers(), err)...)
+	}
+	if err := m.findBound(o); err != nil {
 		return nil, errors.Join(append(m.closeBuffers(), err)...)
 	}
 	return m, nil
@@ -182,10 +193,7 @@ func (m *Machine) RunAll() error {
 			return err
 		}
 	}
-	if m.announce || m.trace {
-		return m.bindNodes()
-	}
-	return nil
+	return m.bindNodes()
 }
 
 // Err says why a machine cannot run: the [*CompileError] of a graph that [NewTapeMachine] could not compile, [ErrClosed] after
@@ -276,6 +284,9 @@ func (m *Machine) apart(f *feed) error {
 	}
 	for i, o := range m.fetches {
 		if d, ok := o.value.(*tensor.Dense); ok && overlap(f.at, f.v.Bytes(), d.Uintptr(), int(d.MemSize())) {
+			if m.turn != nil && !f.v.Variable { // Gorgonia's machine makes new memory for every run
+				return f.detach(m.engine, m.prog)
+			}
 			return &FeedError{Node: f.v.Name, Wanted: "memory of its own", Got: fmt.Sprintf("the value of output %d, which the run overwrites", i),
 				Remedy: "clone it"}
 		}
@@ -291,53 +302,46 @@ func overlap(a uintptr, an int, b uintptr, bn int) bool {
 // binding keeps machines of one graph from binding values to its nodes at the same time.
 var binding sync.Mutex
 
-// bindNodes leaves the outputs' values bound to their nodes, as Gorgonia's own machines do. Once is enough: later runs
-// write to the same memory.
+// findBound lists what a run leaves bound to nodes: the values that it has, and for the other nodes of a tape machine's graph an
+// explanation to those who look for values that are not there.
+func (m *Machine) findBound(o options) error {
+	for n, f := range m.byNode {
+		if n.Op() != nil && !isConstant(n) { // an input keeps the caller's value
+			m.bound = append(m.bound, nodeValue{n, f.value})
+		}
+	}
+	for _, n := range o.explained {
+		if m.byNode[n] != nil || isConstant(n) {
+			continue
+		}
+		dt, err := dtypeOf(n)
+		if err != nil {
+			continue // nor can anyone else say what it is
+		}
+		m.bound = append(m.bound, nodeValue{n, &ValueNotKept{node: n.Name(), shape: n.Shape(), dtype: dt}})
+	}
+	slices.SortFunc(m.bound, func(a, b nodeValue) int { return cmp.Compare(a.node.ID(), b.node.ID()) })
+	return nil
+}
+
+// bindNodes leaves the values bound to their nodes, as Gorgonia's own machines do. Later runs write to the same memory, but
+// another machine of the graph may have bound its own values in between.
 func (m *Machine) bindNodes() error {
 	binding.Lock()
 	defer binding.Unlock()
-	for n, f := range m.byNode {
-		if n.Op() == nil {
-			continue // an input keeps the caller's value
-		}
-		if _, constant := constantOf(n); constant {
+	for _, b := range m.bound {
+		v := b.value
+		if b.node.Value() == v {
 			continue
 		}
-		v := f.value
-		if m.trace {
+		if _, absent := v.(*ValueNotKept); m.trace && !absent {
 			var err error
 			if v, err = gorgonia.CloneValue(v); err != nil {
 				return err
 			}
 		}
-		if err := gorgonia.UnsafeLet(n, v); err != nil {
-			return fmt.Errorf("graph: output %q cannot be bound to its node: %w", n.Name(), err)
-		}
-	}
-	if m.announce && m.turn != nil {
-		if err := m.bindNotKept(); err != nil {
-			return err
-		}
-	}
-	m.announce = false
-	return nil
-}
-
-// bindNotKept explains itself to those who look for values that are not there.
-func (m *Machine) bindNotKept() error {
-	for _, n := range m.large {
-		if m.byNode[n] != nil {
-			continue
-		}
-		if _, constant := constantOf(n); constant {
-			continue
-		}
-		dt, err := dtypeOf(n)
-		if err != nil {
-			return err
-		}
-		if err := gorgonia.UnsafeLet(n, &ValueNotKept{node: n.Name(), shape: n.Shape().Clone(), dtype: dt}); err != nil {
-			return err
+		if err := gorgonia.UnsafeLet(b.node, v); err != nil {
+			return fmt.Errorf("graph: the value of %q cannot be bound to its node: %w", b.node.Name(), err)
 		}
 	}
 	return nil

@@ -1,6 +1,10 @@
 package graph
 
-import "gorgonia.org/tensor"
+import (
+	"slices"
+
+	"gorgonia.org/tensor"
+)
 
 // pass rewrites the steps of a program. Passes are small, and each leaves a correct program behind.
 type pass struct {
@@ -27,6 +31,11 @@ var passes = []pass{
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
 	{"materialise", materialise},           // outputs and updates that need memory of their own get it
+}
+
+// only returns the passes with the given names.
+func only(names ...string) []pass {
+	return slices.DeleteFunc(slices.Clone(passes), func(p pass) bool { return !slices.Contains(names, p.name) })
 }
 
 // rewriter collects the changes of one pass.

@@ -70,16 +70,18 @@ func (l *lowering) runningStats(o *gorgonia.BatchNormOp, x *Value) *moments {
 	input := func(name string, t tensor.Tensor) *Value {
 		v := l.c.prog.newValue(l.out.Name+" "+name, t.Shape().Clone(), t.Dtype(), nil)
 		v.Input = true
-		v.source = func() (gorgonia.Value, error) { return t.(gorgonia.Value), nil }
+		v.source = func() (gorgonia.Value, error) {
+			if allZero(variance) && allZero(mean) { // now and not when the machine is made: another one may be running
+				fillOnes(variance)
+			}
+			return t.(gorgonia.Value), nil
+		}
 		return v
 	}
 	for _, t := range []tensor.Tensor{mean, variance} {
 		if t.Dtype() != x.Dtype || t.Shape().TotalSize() != x.Shape[batchNormAxis] {
 			return nil
 		}
-	}
-	if allZero(variance) && allZero(mean) {
-		fillOnes(variance)
 	}
 	m := &moments{mean: input("running mean", mean), variance: input("running variance", variance)}
 	l.c.running[o] = m

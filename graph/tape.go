@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"runtime/debug"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
@@ -56,6 +58,12 @@ func newTapeMachine(g *gorgonia.ExprGraph, opts []gorgonia.VMOpt) (m *Machine, e
 	if g == nil {
 		return nil, &CompileError{Stage: "capture", Reason: "the graph is nil"}
 	}
+	if slices.Contains(s.own.keep, nil) {
+		return nil, &CompileError{Stage: "capture", Reason: "a node of graph.Keep is nil"}
+	}
+	if slices.Contains(s.bindTo, nil) {
+		return nil, &CompileError{Stage: "capture", Reason: "a node of gorgonia.BindDualValues is nil"}
+	}
 	o := newOptions(nil, s.own.compile)
 	if o.engine == nil {
 		if o.engine, err = sharedEngine(); err != nil {
@@ -66,12 +74,25 @@ func newTapeMachine(g *gorgonia.ExprGraph, opts []gorgonia.VMOpt) (m *Machine, e
 	if s.own.seed != nil {
 		o.mode.seed = *s.own.seed
 	}
-	o.watch, o.trace, o.turn = s.watch, s.trace, turnOf(g)
-	if o.watch.active() || o.trace {
-		o.passes = slices.DeleteFunc(slices.Clone(o.passes), func(p pass) bool { return p.name != "view" && p.name != "materialise" })
+	o.graph, o.watch, o.trace, o.turn = g, s.watch, s.trace, turnOf(ownerOf(g))
+	switch {
+	case o.watch.active():
+		o.passes = only("materialise") // every node is a step of its own
+	case o.trace:
+		o.passes = only("view", "materialise")
 	}
 	o.demand(g, s)
 	return compile(g, o)
+}
+
+// ownerOf returns the graph that the nodes of g belong to: that of which gorgonia.CompileFunction took a part.
+func ownerOf(g *gorgonia.ExprGraph) *gorgonia.ExprGraph {
+	for _, n := range g.AllNodes() {
+		if n.Graph() != nil {
+			return n.Graph()
+		}
+	}
+	return g
 }
 
 // demand finds out what a program that owns g may look at after a run.
@@ -102,10 +123,9 @@ func (o *options) demand(g *gorgonia.ExprGraph, s tapeSettings) {
 		if n.Op() == nil || isStatement(n) {
 			continue
 		}
-		if forward := !inGradients(n) || derivesInput(n); o.trace || forward && valueBytes(n) <= KeptBytes {
+		o.explained = append(o.explained, n)
+		if o.trace || (!inGradients(n) || derivesInput(n)) && valueBytes(n) <= KeptBytes {
 			o.soft = append(o.soft, n)
-		} else if forward {
-			o.large = append(o.large, n)
 		}
 	}
 }
@@ -206,6 +226,9 @@ func dualOf(n *gorgonia.Node) (gorgonia.Value, error) {
 		if err != nil {
 			return nil, err
 		}
+		if d, ok := zero.(*tensor.Dense); ok && !d.Shape().IsScalar() && boxed(d) { // of a view
+			zero = tensor.New(tensor.Of(d.Dtype()), tensor.WithShape(d.Shape().Clone()...))
+		}
 		gorgonia.WithGrad(gorgonia.ZeroValue(zero))(n)
 	}
 	return n.Grad()
@@ -233,22 +256,43 @@ func sharedEngine() (Engine, error) {
 
 // Let binds a value to an input of the graph, as gorgonia.Let does.
 func (m *Machine) Let(n *gorgonia.Node, be any) error {
-	if n == nil {
-		return &FeedError{Node: "<nil>", Wanted: "a node", Got: "nil"}
+	if err := m.owns(n); err != nil {
+		return err
 	}
 	binding.Lock()
 	defer binding.Unlock()
 	return gorgonia.Let(n, be)
 }
 
-// Set binds the value that b has now to input a, as Gorgonia's tape machine does.
+// Set binds a copy of the value that b has now to input a. Gorgonia's tape machine binds the value itself, which here the next
+// run would overwrite.
 func (m *Machine) Set(a, b *gorgonia.Node) error {
-	if a == nil || b == nil {
-		return &FeedError{Node: "<nil>", Wanted: "a node", Got: "nil"}
+	if err := errors.Join(m.owns(a), m.owns(b)); err != nil {
+		return err
 	}
 	v := b.Value()
+	if absent, ok := v.(*ValueNotKept); ok {
+		return absent
+	}
 	if v == nil {
 		return &FeedError{Node: b.Name(), Wanted: "a value", Got: "no value", Remedy: "run the machine before"}
 	}
+	v, err := gorgonia.CloneValue(v)
+	if err != nil {
+		return err
+	}
 	return m.Let(a, v)
+}
+
+// owns says what is wrong with a node that cannot be one of the machine's graph.
+func (m *Machine) owns(n *gorgonia.Node) error {
+	switch {
+	case m.broken != nil:
+		return m.broken
+	case n == nil:
+		return &FeedError{Node: "<nil>", Wanted: "a node", Got: "nil"}
+	case n.Graph() != ownerOf(m.graph):
+		return &FeedError{Node: n.Name(), Wanted: "a node of the machine's graph", Got: "one of another graph"}
+	}
+	return nil
 }
