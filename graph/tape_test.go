@@ -241,28 +241,52 @@ func TestTapeResultAsInput(t *testing.T) {
 	require.Equal(t, []float32{2, 2, 2}, y.Value().Data())
 }
 
-// gorgonia.Set in the graph takes effect when the run is over. On Gorgonia's tape machine it does nothing.
+// gorgonia.Set in the graph takes effect when the run is over, for all nodes at once. On Gorgonia's tape machine it does nothing;
+// what seems to work there are operations that write over their inputs.
 func TestTapeSetOfTheGraph(t *testing.T) {
 	g := gorgonia.NewGraph()
 	x := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(2), gorgonia.WithName("x"))
-	y := must(gorgonia.Add(x, x))
-	z := must(gorgonia.Exp(x))
-	gorgonia.Set(x, y)
+	u := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(2), gorgonia.WithName("u"))
+	y := must(gorgonia.Square(x))
+	gorgonia.Set(x, u) // exchanges them, but for the square
+	gorgonia.Set(u, y)
 	var read gorgonia.Value
-	gorgonia.Read(z, &read)
-	start := tensor.New(tensor.WithBacking([]float64{0, 1}))
-	require.NoError(t, gorgonia.Let(x, start))
-	m := tape(t, g)
-	require.NoError(t, m.RunAll())
-	require.Equal(t, []float64{0, 2}, x.Value().Data())
-	require.InDeltaSlice(t, []float64{1, math.E}, read.Data(), 1e-15, "the run itself sees the old value")
-	require.NoError(t, m.RunAll())
-	require.Equal(t, []float64{0, 4}, x.Value().Data())
+	gorgonia.Read(must(gorgonia.Exp(x)), &read)
+	require.NoError(t, gorgonia.Let(x, tensor.New(tensor.WithBacking([]float64{0, 2}))))
+	require.NoError(t, gorgonia.Let(u, tensor.New(tensor.WithBacking([]float64{1, 3}))))
 
 	stock := gorgonia.NewTapeMachine(g)
-	defer stock.Close()
 	require.NoError(t, stock.RunAll())
-	require.Equal(t, []float64{0, 4}, x.Value().Data(), "if Gorgonia's machine has learnt it, docs/gorgonia.md must change")
+	require.Equal(t, []float64{0, 2}, x.Value().Data(), "if Gorgonia's machine has learnt it, docs/gorgonia.md must change")
+	require.NoError(t, stock.Close())
+
+	m := tape(t, g)
+	require.NoError(t, m.RunAll())
+	require.Equal(t, []float64{1, 3}, x.Value().Data())
+	require.Equal(t, []float64{0, 4}, u.Value().Data())
+	require.InDeltaSlice(t, []float64{1, math.Exp(2)}, read.Data(), 1e-12, "the run itself sees the old value")
+	require.NoError(t, m.RunAll())
+	require.Equal(t, []float64{0, 4}, x.Value().Data())
+	require.Equal(t, []float64{1, 9}, u.Value().Data())
+}
+
+// Gorgonia's machine adds into the memory of an input that it does not need any more. Ours leaves the program's tensors alone.
+func TestTapeLeavesInputsAlone(t *testing.T) {
+	run := func(vm newVM) any {
+		g := gorgonia.NewGraph()
+		x := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(2), gorgonia.WithName("x"), gorgonia.WithValue(tensor.New(tensor.WithBacking([]float64{1, 2}))))
+		y := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(2), gorgonia.WithName("y"), gorgonia.WithValue(tensor.New(tensor.WithBacking([]float64{10, 20}))))
+		z := must(gorgonia.Add(x, y))
+		must(gorgonia.Exp(y))
+		must(gorgonia.Exp(z))
+		m := vm(g)
+		defer m.Close()
+		require.NoError(t, m.RunAll())
+		require.Equal(t, []float64{11, 22}, z.Value().Data())
+		return x.Value().Data()
+	}
+	require.Equal(t, []float64{1, 2}, run(ourVM))
+	require.Equal(t, []float64{11, 22}, run(stockVM), "if this is mended, docs/gorgonia.md must change")
 }
 
 func TestTapeLetAndSetErrors(t *testing.T) {
