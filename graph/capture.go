@@ -259,17 +259,19 @@ func (c *capturer) updates(updates []op.Update) error {
 
 // dtypeOf is Node.Dtype without its panic on statements.
 func dtypeOf(n *gorgonia.Node) (tensor.Dtype, error) {
-	switch t := n.Type().(type) {
-	case tensor.Dtype:
-		return t, nil
-	case gorgonia.TensorType:
-		if dt, ok := t.Of.(tensor.Dtype); ok {
-			return dt, nil
+	var elem any = n.Type()
+	for { // a DiagFlat is a matrix of vectors
+		switch t := elem.(type) {
+		case gorgonia.TensorType:
+			elem = t.Of
+			continue
+		case *gorgonia.TensorType:
+			elem = t.Of
+			continue
+		case tensor.Dtype:
+			return t, nil
 		}
-	case *gorgonia.TensorType:
-		if dt, ok := t.Of.(tensor.Dtype); ok {
-			return dt, nil
-		}
+		break
 	}
 	if n.Type() == nil {
 		return tensor.Dtype{}, &CompileError{Stage: "capture", Node: n.Name(), Reason: "a statement has no value",

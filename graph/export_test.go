@@ -1,6 +1,11 @@
 package graph
 
-import "gorgonia.org/gorgonia"
+import (
+	"maps"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+)
 
 // PlanWith is PlanFor with the named passes only. The pass "materialise" always runs: without it outputs have no
 // memory.
@@ -43,3 +48,6 @@ func Work(g *gorgonia.ExprGraph, opts ...Option) (int, error) {
 	_, err = finishPlan(p, &o)
 	return p.work, err
 }
+
+// StockOps lists the names of the types of Gorgonia's operations that are translated.
+func StockOps() []string { return slices.Sorted(maps.Keys(stockOps)) }

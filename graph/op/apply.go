@@ -3,6 +3,7 @@ package op
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -136,8 +137,17 @@ func nodeDtype(n *gorgonia.Node) tensor.Dtype {
 	return dt
 }
 
-// Children returns the inputs of a node in the order of its operation's arguments.
+// Children returns the inputs of a node in the order of its operation's arguments. It reads an unexported field where there is
+// one: after Gorgonia has taken a node out of a graph, as its rewritings of log(1+x) and the like do, ExprGraph.From gives the
+// children of other nodes.
 func Children(n *gorgonia.Node) []*gorgonia.Node {
+	if f := reflect.ValueOf(n).Elem().FieldByName("children"); f.IsValid() && f.Type() == reflect.TypeFor[gorgonia.Nodes]() {
+		out := make([]*gorgonia.Node, f.Len())
+		for i := range out {
+			out[i] = (*gorgonia.Node)(f.Index(i).UnsafePointer())
+		}
+		return out
+	}
 	it := n.Graph().From(n.ID())
 	if it == nil {
 		return nil
