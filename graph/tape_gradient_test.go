@@ -84,10 +84,10 @@ func TestTapeSharedGradients(t *testing.T) {
 		both(t, closeEnough(dt), func(t *testing.T, vm newVM) []float64 {
 			b := enginetest.NewB(t, dt)
 			x, w, v, u := b.Input("x", 3, 3), b.Input("w", 3, 3), b.Input("v", 3, 3), b.Input("u", 3, 3)
-			h := must(gorgonia.Mul(must(gorgonia.Tanh(must(gorgonia.Mul(x, w)))), w))
-			sum := must(gorgonia.Add(v, u)) // the gradients of v and u are one node
-			cost := must(gorgonia.Sum(must(gorgonia.HadamardProd(h, sum))))
-			grads := must(gorgonia.Grad(cost, w, v, u))
+			h := built(gorgonia.Mul(built(gorgonia.Tanh(built(gorgonia.Mul(x, w)))), w))
+			sum := built(gorgonia.Add(v, u)) // the gradients of v and u are one node
+			cost := built(gorgonia.Sum(built(gorgonia.HadamardProd(h, sum))))
+			grads := built(gorgonia.Grad(cost, w, v, u))
 			require.Same(t, grads[1], grads[2])
 			m := vm(b.G, gorgonia.BindDualValues(w, v, u))
 			defer m.Close()
@@ -106,8 +106,8 @@ func TestTapeConstantGradients(t *testing.T) {
 	both(t, 0, func(t *testing.T, vm newVM) []float64 {
 		b := enginetest.NewB(t, tensor.Float64)
 		x, s := b.Scalar("x", 2), b.Scalar("s", 3)
-		cost := must(gorgonia.Add(x, s))
-		must(gorgonia.Grad(cost, x, s))
+		cost := built(gorgonia.Add(x, s))
+		built(gorgonia.Grad(cost, x, s))
 		m := vm(b.G, gorgonia.BindDualValues(x, s))
 		defer m.Close()
 		for range 3 {
@@ -142,8 +142,8 @@ func TestTapeGradientsOfViews(t *testing.T) {
 	w := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithShape(3, 2), gorgonia.WithName("w"), gorgonia.WithValue(part))
 	s := gorgonia.NewScalar(g, tensor.Float64, gorgonia.WithName("s"), gorgonia.WithValue(2.0))
 	require.NoError(t, gorgonia.Let(s, tensor.New(tensor.FromScalar(2.0))))
-	cost := must(gorgonia.Mul(s, must(gorgonia.Sum(must(gorgonia.Square(w))))))
-	must(gorgonia.Grad(cost, w, s))
+	cost := built(gorgonia.Mul(s, built(gorgonia.Sum(built(gorgonia.Square(w))))))
+	built(gorgonia.Grad(cost, w, s))
 	m := tape(t, g, gorgonia.BindDualValues(w, s))
 	for range 2 {
 		require.NoError(t, m.RunAll())
@@ -158,9 +158,9 @@ func TestTapeGradientsOfViews(t *testing.T) {
 func TestTapeGradientsOfResults(t *testing.T) {
 	b := enginetest.NewB(t, tensor.Float64)
 	x := b.Input("x", 2, 2)
-	h := must(gorgonia.Square(x))
-	cost := must(gorgonia.Sum(must(gorgonia.Square(h))))
-	must(gorgonia.Grad(cost, x))
+	h := built(gorgonia.Square(x))
+	cost := built(gorgonia.Sum(built(gorgonia.Square(h))))
+	built(gorgonia.Grad(cost, x))
 	m := tape(t, b.G, gorgonia.BindDualValues(x, h))
 	for range 2 {
 		require.NoError(t, m.RunAll())

@@ -133,9 +133,9 @@ func TestTapePrecompiledFunction(t *testing.T) {
 		g := gorgonia.NewGraph()
 		x := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(3), gorgonia.WithName("x"))
 		y := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(3), gorgonia.WithName("y")) // never gets a value
-		h := must(gorgonia.Square(x))
-		a := must(gorgonia.Sqrt(h))
-		must(gorgonia.Add(h, y))
+		h := built(gorgonia.Square(x))
+		a := built(gorgonia.Sqrt(h))
+		built(gorgonia.Add(h, y))
 		prog, where, err := gorgonia.CompileFunction(g, gorgonia.Nodes{x}, gorgonia.Nodes{a})
 		require.NoError(t, err)
 		m := vm(g, gorgonia.WithPrecompiled(prog, where))
@@ -152,7 +152,7 @@ func TestTapeUsing(t *testing.T) {
 	x := b.Input("x", 2, 3)
 	y, err := gorgonia.ApplyOp(userOp{name: "mine", do: first}, x, x)
 	require.NoError(t, err)
-	h := must(gorgonia.Tanh(x))
+	h := built(gorgonia.Tanh(x))
 	var lines []string
 	m := tape(t, b.G, graph.Using(graph.WithEngine(enginetest.Reference{}), graph.WithOutputs(h),
 		graph.WithLog(func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) })))

@@ -82,9 +82,9 @@ func TestTapeSolversOnScalars(t *testing.T) {
 					b := enginetest.NewB(t, dt)
 					x, y := b.Input("x", 7), b.Input("y", 7)
 					m, c := b.Scalar("m", 0.3), b.Scalar("c", -0.2)
-					line := must(gorgonia.Add(must(gorgonia.Mul(x, m)), c))
-					cost := must(gorgonia.Mean(must(gorgonia.Square(must(gorgonia.Sub(line, y))))))
-					must(gorgonia.Grad(cost, m, c))
+					line := built(gorgonia.Add(built(gorgonia.Mul(x, m)), c))
+					cost := built(gorgonia.Mean(built(gorgonia.Square(built(gorgonia.Sub(line, y))))))
+					built(gorgonia.Grad(cost, m, c))
 					var read gorgonia.Value
 					gorgonia.Read(cost, &read)
 					model := gorgonia.NodesToValueGrads(gorgonia.Nodes{m, c})
