@@ -33,8 +33,9 @@ var lattice = map[string][]string{
 	"cpu/internal/cpuid":  {},
 	"cpu/internal/pool":   {},
 	"cpu/internal/vec":    {"cpu/internal/cpuid"},
+	"cpu/internal/vmath":  {"cpu/internal/cpuid"},
 	"cpu/internal/gemm":   {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec"},
-	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/gemm", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
+	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/vmath", "cpu/internal/gemm", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
 	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
 	// Builders import no engine, no compiler and no command line.

@@ -1,9 +1,13 @@
 package graph
 
-import "github.com/stheno-ml/stheno/graph/op"
+import (
+	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
+)
 
 // Elementwise says whether result out of an operation may be written over its input in: element i of the result
-// depends on element i of that input and on no other element of it. Engines use it to answer Engine.InPlace.
+// depends on element i of that input and on no other element of it. Engines use it to answer Engine.InPlace. It is asked
+// about inputs that have the result's size; one that is stretched is smaller.
 func Elementwise(instr Instr, out, in int) bool {
 	switch i := instr.(type) {
 	case *op.ReLU, *op.Scale, *op.BiasAdd, *op.Dropout, *op.ChannelAffine, *op.BatchNorm, *op.BatchNormInference:
@@ -21,6 +25,14 @@ func Elementwise(instr Instr, out, in int) bool {
 		return in < 2
 	case *MomentumUpdate, *AdamUpdate:
 		return in == out
+	case *ir.Unary:
+		return in == 0
+	case *ir.Binary:
+		return in < 2 && !i.Fn.Compares() // whose result may be of another element type
+	case *ir.Loop:
+		// Any result over any input: kernels work block by block, and write no block of a result before all that they
+		// read of the input it overwrites.
+		return in < i.Inputs
 	}
 	return false
 }

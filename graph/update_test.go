@@ -42,16 +42,22 @@ func updateCases() []struct {
 			b.Want("old", 0, b.Apply(&op.ReLU{}, w))
 		}, nil},
 		{"reader of the old value after the producer", func(b *enginetest.B) {
+			w := b.Input("w", 2, 2)
+			next := scale(b, w)
+			b.Update(w, next)
+			b.Want("both", 0, b.Apply(&op.MatMul{}, next, w))
+		}, []string{"w"}},
+		{"reader of the old value in the loop of the producer", func(b *enginetest.B) {
 			w := b.Input("w", 4)
 			next := scale(b, w)
 			b.Update(w, next)
 			b.Want("both", 0, b.Apply(&op.Mul{}, next, w))
-		}, []string{"w"}},
+		}, nil},
 		{"reader of the old value far after the producer", func(b *enginetest.B) {
-			w := b.Input("w", 4)
+			w := b.Input("w", 2, 2)
 			next := scale(b, w)
 			b.Update(w, next)
-			b.Want("both", 0, b.Apply(&op.Mul{}, scale(b, b.Apply(&op.ReLU{}, next)), w))
+			b.Want("both", 0, b.Apply(&op.MatMul{}, scale(b, b.Apply(&op.ReLU{}, next)), w))
 		}, []string{"w"}},
 		{"old value wanted", func(b *enginetest.B) {
 			w := b.Input("w", 4)

@@ -10,7 +10,7 @@ import (
 // unaryOf are the functions in float64, in which float32 is computed as well.
 var unaryOf = [UnaryFns]func(x float64) float64{
 	Abs: math.Abs, Sign: sign, Ceil: math.Ceil, Floor: math.Floor, Sin: math.Sin, Cos: math.Cos,
-	Exp: math.Exp, Log: math.Log, Log2: math.Log2, Neg: func(x float64) float64 { return -x },
+	Exp: math.Exp, Log: log, Log2: log2, Neg: func(x float64) float64 { return -x },
 	Square: func(x float64) float64 { return x * x }, Sqrt: math.Sqrt,
 	Inverse: func(x float64) float64 { return 1 / x }, InverseSqrt: func(x float64) float64 { return 1 / math.Sqrt(x) },
 	Cube: func(x float64) float64 { return x * x * x }, Tanh: math.Tanh, Sigmoid: sigmoid,
@@ -72,6 +72,23 @@ func sigmoid(x float64) float64 {
 		return e / (1 + e)
 	}
 	return 1 / (1 + e)
+}
+
+// log is math.Log, which takes denormals for larger than they are (go1.26 on amd64).
+func log(x float64) float64 {
+	if 0 < x && x < 0x1p-1022 {
+		return math.Log(x*0x1p54) - 54*math.Ln2
+	}
+	return math.Log(x)
+}
+
+// log2 is exact for powers of 2 and, unlike math.Log2, good to its last digits around 1.
+func log2(x float64) float64 {
+	m, e := math.Frexp(x)
+	if m < math.Sqrt2/2 {
+		m, e = 2*m, e-1
+	}
+	return float64(e) + math.Log(m)*math.Log2E
 }
 
 // softplus is log(1+exp(x)) without overflow.

@@ -45,7 +45,8 @@ func FusionCases() []FusionCase {
 	all = append(all, batchNormFusions()...)
 	all = append(all, batchNormGradFusions()...)
 	all = append(all, momentumFusions()...)
-	return append(all, adamFusions()...)
+	all = append(all, adamFusions()...)
+	return append(all, loopFusions()...)
 }
 
 // fusion makes a case; want and lack are operations of the plan.
