@@ -169,9 +169,9 @@ func (l *looper) inside(v *Value) bool {
 	return g != nil && g.joining == l.visit
 }
 
-// wanted says whether somebody besides the members of the groups that join reads v.
+// wanted says whether somebody besides the members of the groups that join reads v, be it whoever looks at its node.
 func (l *looper) wanted(v *Value) bool {
-	if l.r.kept[v] {
+	if l.r.kept[v] || v.soft {
 		return true
 	}
 	for _, u := range l.r.uses[v] {
