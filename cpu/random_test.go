@@ -10,7 +10,7 @@ import (
 	"github.com/stheno-ml/stheno/internal/enginetest"
 )
 
-// Random graphs: fused float32 kernels in reused memory against single reference loops in float64.
+// Random graphs: fused kernels in reused memory against single reference loops in float64.
 func TestRandomGraphs(t *testing.T) {
 	e, err := cpu.New(cpu.Config{Threads: 2})
 	require.NoError(t, err)
@@ -21,6 +21,6 @@ func TestRandomGraphs(t *testing.T) {
 	}
 	for seed := range graphs {
 		c := enginetest.Random(seed, 12)
-		t.Run(c.Name, func(t *testing.T) { c.RequireClose(t, e, tensor.Float32) })
+		t.Run(c.Name, func(t *testing.T) { c.RequireClose(t, e, tensor.Float32, tensor.Float64) })
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // trainer is a machine that makes a training step of the suite's residual net with momentum.
-func trainer(t testing.TB, threads int) (*graph.Machine, *enginetest.B) {
+func trainer(t testing.TB, threads int, dt tensor.Dtype) (*graph.Machine, *enginetest.B) {
 	for _, c := range enginetest.Cases() {
 		if c.Name != "residual net with momentum" {
 			continue
@@ -27,7 +27,7 @@ func trainer(t testing.TB, threads int) (*graph.Machine, *enginetest.B) {
 		e, err := cpu.New(cpu.Config{Threads: threads})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, e.Close()) })
-		b := enginetest.NewB(t, tensor.Float32)
+		b := enginetest.NewB(t, dt)
 		c.Build(b)
 		m := b.Compile(e)
 		t.Cleanup(func() { require.NoError(t, m.Close()) })
@@ -38,15 +38,17 @@ func trainer(t testing.TB, threads int) (*graph.Machine, *enginetest.B) {
 }
 
 func TestStepsAllocateNothing(t *testing.T) {
-	for _, threads := range []int{1, 2, 3} {
-		t.Run(fmt.Sprintf("%d threads", threads), func(t *testing.T) {
-			m, _ := trainer(t, threads)
-			require.NoError(t, m.RunAll()) // binds inputs and outputs
-			var err error
-			allocs := testing.AllocsPerRun(50, func() { err = errors.Join(err, m.RunAll()) })
-			require.NoError(t, err)
-			require.Zero(t, allocs)
-		})
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		for _, threads := range []int{1, 2, 3} {
+			t.Run(fmt.Sprintf("%v, %d threads", dt, threads), func(t *testing.T) {
+				m, _ := trainer(t, threads, dt)
+				require.NoError(t, m.RunAll()) // binds inputs and outputs
+				var err error
+				allocs := testing.AllocsPerRun(50, func() { err = errors.Join(err, m.RunAll()) })
+				require.NoError(t, err)
+				require.Zero(t, allocs)
+			})
+		}
 	}
 }
 
@@ -55,7 +57,7 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 	if testing.Short() {
 		runs = 200
 	}
-	m, _ := trainer(t, 2)
+	m, _ := trainer(t, 2, tensor.Float32)
 	live := func() uint64 {
 		runtime.GC()
 		var s runtime.MemStats
@@ -75,7 +77,7 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 func TestRunsRepeatBitForBit(t *testing.T) {
 	var first string
 	for _, threads := range []int{1, 1, 2, 2, 3, 3} {
-		m, _ := trainer(t, threads)
+		m, _ := trainer(t, threads, tensor.Float32)
 		for range 20 {
 			require.NoError(t, m.RunAll())
 		}

@@ -1,4 +1,4 @@
-// Package gemm multiplies single-precision matrices.
+// Package gemm multiplies matrices of float32 and of float64.
 //
 // A product is described by [Args] and computed by [Gemm.Run] on the workers of
 // a pool with the memory of a [Workspace]. A factor may be a [Source], which
@@ -17,7 +17,7 @@
 // Multiplication" (2008), with these choices:
 //
 //   - The micro-kernel computes a tile of 12×32 (AVX-512), 6×16 (AVX2) or 4×8
-//     (plain Go). There is a kernel for every height, and the rows of a block are
+//     (plain Go); of float64 12×16, 6×8 or 4×8. There is a kernel for every height, and the rows of a block are
 //     dealt out evenly among its tiles, so no tile is much lower than the others.
 //   - A is read where it lies whenever its rows are contiguous; a kernel walks up
 //     to twelve rows at once and fetches the next tile's rows ahead. It is copied

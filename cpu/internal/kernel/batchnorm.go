@@ -25,7 +25,7 @@ type BatchStats[T Float] struct {
 
 const (
 	statRows = 5
-	// sumRun is how many rows are added into one float32 sum before it is folded into the next: it bounds the
+	// sumRun is how many rows are added into one sum before it is folded into the next: it bounds the
 	// rounding error of long sums.
 	sumRun = 256
 	// originRows is how many rows make an origin. One row might be an outlier.

@@ -202,3 +202,35 @@ func benchmarkElementwise[T Float](b *testing.B) {
 		loop(fmt.Sprintf("MaxPool2DGrad,C%d", c), 2, mg, func() { mg.Run(dx, px, py, py) })
 	}
 }
+
+// BenchmarkPermute times transpositions, in bytes read and written, next to a copy.
+func BenchmarkPermute(b *testing.B) {
+	b.Run("float32", benchmarkPermute[float32])
+	b.Run("float64", benchmarkPermute[float64])
+}
+
+func benchmarkPermute[T Float](b *testing.B) {
+	e := benchEnv[T](b)
+	for _, c := range []struct {
+		name       string
+		dims, axes []int
+	}{
+		{"copy", []int{32, 64, 32, 32}, []int{0, 1, 2, 3}},
+		{"NCHW to NHWC", []int{32, 64, 32, 32}, []int{0, 2, 3, 1}},
+		{"NHWC to NCHW", []int{32, 32, 32, 64}, []int{0, 3, 1, 2}},
+		{"images to NHWC", []int{64, 3, 112, 112}, []int{0, 2, 3, 1}},
+		{"images to NCHW", []int{64, 112, 112, 3}, []int{0, 3, 1, 2}},
+		{"OIHW to HWIO", []int{512, 512, 3, 3}, []int{2, 3, 1, 0}},
+		{"HWIO to OIHW", []int{3, 3, 512, 512}, []int{3, 2, 0, 1}},
+		{"reversed", []int{24, 56, 48, 40}, []int{3, 2, 1, 0}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			k, err := NewPermute[T](e.Pool, c.dims, c.axes)
+			require.NoError(b, err)
+			n := op.Len(c.dims)
+			x, y := make([]T, n), make([]T, n)
+			s := measure(b, e, func() { k.Run(y, x) })
+			b.ReportMetric(2*float64(int(unsafe.Sizeof(x[0]))*n)/s/1e9, "GB/s")
+		})
+	}
+}

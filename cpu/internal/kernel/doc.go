@@ -1,5 +1,5 @@
-// Package kernel holds the float32 kernels of the CPU engine: everything between a step of a plan and the matrix
-// product below it.
+// Package kernel holds the kernels of the CPU engine: everything between a step of a plan and the matrix product below
+// it. They are written once for float32 and float64, [Float]; their assembly is generated for both.
 //
 // A kernel is prepared once, with all its shapes, by a New function that refuses shapes it cannot compute. It is then
 // run any number of times on slices of those shapes. Run allocates nothing, does not fail, and may be handed dirty
@@ -7,7 +7,7 @@
 // that they may take an input's memory. A slice that is too short is a mistake of the engine and panics; a longer one is
 // used as far as the shape goes. A kernel runs once at a time, as its pool does.
 //
-// Kernels that need working memory tell how much with Workspace, in float32 elements, and take it once with
+// Kernels that need working memory tell how much with Workspace, in elements, and take it once with
 // SetScratch. Kernels that run one after the other may share one slice, so a program needs only the largest of them.
 //
 // Channels last (NHWC) is the fast layout. Convolutions and poolings in NCHW transpose into their scratch and back; kernels

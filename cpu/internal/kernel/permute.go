@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
+	"unsafe"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 )
@@ -48,14 +50,50 @@ func (t *Transpose[T]) part(_, part int) {
 }
 
 // Permute is a transposition of any number of axes, [op.Permute]: axis i of the result is axis axes[i] of x.
+//
+// Where the last axis of x stays last, runs of it are copied. Elsewhere it takes turns: the axes behind some axis, the
+// long one, are contiguous whatever their number. On the side of x that holds for the last axis of the result, on the
+// side of the result for the last axis of x. So blocks of the long axis and the flat ones behind it are transposed,
+// between one array, where they are a matrix, and rows in a buffer, which is where the order of the flat axes changes.
 type Permute[T Float] struct {
-	fast         *Transpose[T] // when the permutation swaps two groups of neighbouring axes behind a common front
-	dims         []int         // of the result; the last one is the run
-	steps        []int         // in x, for each axis of the result
-	run, runStep int
-	work         split
-	loop         phase
-	y, x         []T
+	fast *Transpose[T] // when the permutation swaps two groups of neighbouring axes behind a common front
+
+	run        int      // the last axis of both, 0 if it does not stay
+	long       permuted // the longer one of the two axes that may be
+	intoResult bool     // the flat axes are contiguous in the result, not in x
+	lead, flat permutation
+	tiles      [2]int // blocks of the long and of the flat axes
+	buf        []T    // a block for each worker
+
+	work split
+	loop phase
+	y, x []T
+}
+
+// permuted is an axis of a permutation: its size and its steps in x and in the result.
+type permuted struct{ n, from, to int }
+
+// permutation is a number of axes, slowest first.
+type permutation []permuted
+
+func (p permutation) count() int {
+	n := 1
+	for _, a := range p {
+		n *= a.n
+	}
+	return n
+}
+
+// at returns where position r of the axes begins in x and in the result.
+func (p permutation) at(r int) (from, to int) {
+	for i := len(p) - 1; i >= 0; i-- {
+		a := &p[i]
+		q := r / a.n
+		from += (r - q*a.n) * a.from
+		to += (r - q*a.n) * a.to
+		r = q
+	}
+	return from, to
 }
 
 // NewPermute prepares the permutation of an array of the given dimensions.
@@ -85,20 +123,43 @@ func NewPermute[T Float](p *pool.Pool, dims, axes []int) (*Permute[T], error) {
 		k.fast = newTranspose[T](p, dims[0], dims[1], dims[2])
 		return k, nil
 	}
-	strides := make([]int, len(dims))
-	s := 1
-	for i := len(dims) - 1; i >= 0; i-- {
-		strides[i] = s
-		s *= dims[i]
-	}
-	last := len(axes) - 1
-	for _, a := range axes[:last] {
-		k.dims, k.steps = append(k.dims, dims[a]), append(k.steps, strides[a])
-	}
-	k.run, k.runStep = dims[axes[last]], strides[axes[last]]
-	k.work = splitBy(count(k.dims...), k.run)
-	k.loop = newPhase(p, k.work.parts, k.part)
+	k.prepare(p, dims, axes)
 	return k, nil
+}
+
+// permuteTile is the edge of a block that is transposed through a buffer, in bytes: four cache lines.
+const permuteTile = 256
+
+func (k *Permute[T]) tile() int { return permuteTile / int(unsafe.Sizeof(*new(T))) }
+
+func (k *Permute[T]) prepare(p *pool.Pool, dims, axes []int) {
+	inX, inY := make(permutation, len(dims)), make(permutation, len(dims)) // the axes in the order of each
+	for i, at := len(dims)-1, 1; i >= 0; i-- {
+		inX[i].n, inX[i].from = dims[i], at
+		at *= dims[i]
+	}
+	for i, at := len(dims)-1, 1; i >= 0; i-- {
+		inX[axes[i]].to = at
+		inY[i] = inX[axes[i]]
+		at *= inY[i].n
+	}
+	last := len(dims) - 1
+	if axes[last] == last {
+		k.run, k.lead = dims[last], inY[:last]
+		k.work = splitBy(k.lead.count(), k.run)
+		k.loop = newPhase(p, k.work.parts, k.copyPart)
+		return
+	}
+	order, at := inX, axes[last]
+	if inX[last].n > inY[last].n {
+		k.intoResult = true
+		order, at = inY, slices.Index(axes, last)
+	}
+	k.lead, k.long, k.flat = order[:at], order[at], order[at+1:]
+	k.tiles = [2]int{ceilDiv(k.long.n, k.tile()), ceilDiv(k.flat.count(), k.tile())}
+	k.buf = make([]T, p.Threads()*k.tile()*k.tile())
+	k.work = splitBy(k.lead.count()*k.tiles[0]*k.tiles[1], min(k.long.n, k.tile())*min(k.flat.count(), k.tile()))
+	k.loop = newPhase(p, k.work.parts, k.transposePart)
 }
 
 // joinAxes drops axes of one element and joins axes that stay neighbours, so that few and long ones remain; at least
@@ -152,27 +213,45 @@ func (k *Permute[T]) Run(y, x []T) {
 		k.fast.Run(y, x)
 		return
 	}
-	n := k.work.n * k.run
+	n := k.lead.count() * k.run
+	if k.run == 0 {
+		n = k.lead.count() * k.long.n * k.flat.count()
+	}
 	k.y, k.x = y[:n], x[:n]
 	k.loop.run()
 }
 
-func (k *Permute[T]) part(_, part int) {
+func (k *Permute[T]) copyPart(_, part int) {
 	lo, hi := k.work.bounds(part)
 	for r := lo; r < hi; r++ {
-		from, rest := 0, r
-		for i := len(k.dims) - 1; i >= 0; i-- {
-			from += rest % k.dims[i] * k.steps[i]
-			rest /= k.dims[i]
+		from, _ := k.lead.at(r)
+		copy(k.y[r*k.run:(r+1)*k.run], k.x[from:])
+	}
+}
+
+func (k *Permute[T]) transposePart(worker, part int) {
+	lo, hi := k.work.bounds(part)
+	size, count, loops := k.tile(), k.flat.count(), ops[T]()
+	buf := k.buf[worker*size*size:][:size*size]
+	for r := lo; r < hi; r++ {
+		from, to := k.lead.at(r / (k.tiles[0] * k.tiles[1]))
+		i, f := r/k.tiles[1]%k.tiles[0]*size, r%k.tiles[1]*size
+		n, m := min(size, k.long.n-i), min(size, count-f)
+		from, to = from+i*k.long.from, to+i*k.long.to
+		if !k.intoResult {
+			loops.Transpose(buf, size, k.x[from+f:], k.long.from, n, m)
 		}
-		y := k.y[r*k.run : (r+1)*k.run]
-		if k.runStep == 1 {
-			copy(y, k.x[from:from+k.run])
-			continue
+		for row := range m {
+			line := buf[row*size:][:n]
+			rowFrom, rowTo := k.flat.at(f + row)
+			if k.intoResult {
+				copy(line, k.x[from+rowFrom:])
+			} else {
+				copy(k.y[to+rowTo:], line)
+			}
 		}
-		for i := range y {
-			y[i] = k.x[from]
-			from += k.runStep
+		if k.intoResult {
+			loops.Transpose(k.y[to+f:], k.long.to, buf, size, m, n)
 		}
 	}
 }

@@ -64,7 +64,7 @@ type Scratch[T Float] struct {
 	mem  []T
 }
 
-// Workspace returns the number of float32 elements that SetScratch wants.
+// Workspace returns the number of elements that SetScratch wants.
 func (s *Scratch[T]) Workspace() int { return s.need }
 
 // SetScratch hands the kernel its working memory: at least Workspace elements, which may hold anything. It is the

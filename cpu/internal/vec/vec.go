@@ -1,5 +1,6 @@
 // Package vec has the vector primitives of the CPU engine: elementwise loops,
-// loops over rows of channels, sums over rows, optimizer steps.
+// loops over rows of channels, sums over rows, optimizer steps, transposition, for
+// float32 and float64.
 //
 // [For] returns the set of an instruction-set level; its methods work on one
 // worker's piece, and the caller deals out pieces. Slices of one call have one
@@ -235,20 +236,30 @@ func (o *Ops[T]) Transpose(dst []T, ldd int, src []T, lds, rows, cols int) {
 	}
 	_ = dst[(cols-1)*ldd+rows-1]
 	_ = src[(rows-1)*lds+cols-1]
-	done := 0
+	r, c := 0, 0 // what the blocks have done
 	if o.transpose != nil {
-		size, blocks := unsafe.Sizeof(*new(T)), cols/o.side
-		whole := blocks * o.side
-		for ; done+o.side <= rows; done += o.side {
-			if blocks > 0 {
-				o.transpose(&dst[done], size*uintptr(ldd), &src[done*lds], size*uintptr(lds), uintptr(blocks))
-			}
-			if whole < cols {
-				transposeGo(dst[whole*ldd+done:], ldd, src[done*lds+whole:], lds, o.side, cols-whole)
-			}
+		r, c = rows/o.side*o.side, cols/o.side*o.side
+	}
+	if r == 0 || c == 0 {
+		transposeGo(dst, ldd, src, lds, rows, cols)
+		return
+	}
+	size := unsafe.Sizeof(*new(T))
+	// Blocks follow each other along the rows that lie further apart: their lines, which
+	// may all fall into one set of the cache, are done with before the next.
+	wide := c
+	if ldd > lds {
+		wide = o.side
+	}
+	for j := 0; j < c; j += wide {
+		for i := 0; i < r; i += o.side {
+			o.transpose(&dst[j*ldd+i], size*uintptr(ldd), &src[i*lds+j], size*uintptr(lds), uintptr(wide/o.side))
 		}
 	}
-	if done < rows {
-		transposeGo(dst[done:], ldd, src[done*lds:], lds, rows-done, cols)
+	if c < cols {
+		transposeGo(dst[c*ldd:], ldd, src[c:], lds, r, cols-c)
+	}
+	if r < rows {
+		transposeGo(dst[r:], ldd, src[r*lds:], lds, rows-r, cols)
 	}
 }
