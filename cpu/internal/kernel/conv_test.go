@@ -297,7 +297,8 @@ func testTransposeAndPermute[T Float](t *testing.T) {
 		{[]int{3, 35, 34, 6}, []int{0, 2, 3, 1}}, {[]int{2, 3, 4, 5}, []int{3, 2, 1, 0}}, {[]int{2, 3, 4, 5}, []int{0, 2, 1, 3}},
 		{[]int{2, 1, 4, 1, 7}, []int{4, 3, 2, 1, 0}}, {[]int{1, 1}, []int{1, 0}}, {[]int{4, 5, 6}, []int{0, 1, 2}}, {[]int{4, 5, 6}, []int{1, 0, 2}},
 		{[]int{7, 3, 3, 70}, []int{2, 3, 0, 1}}, {[]int{64, 3, 64, 5}, []int{0, 3, 2, 1}},
-		{[]int{70, 33, 3, 3}, []int{2, 3, 1, 0}}, {[]int{3, 3, 33, 70}, []int{3, 2, 0, 1}}, {[]int{5, 40, 6, 45}, []int{1, 3, 0, 2}},
+		{[]int{70, 33, 3, 3}, []int{2, 3, 1, 0}}, {[]int{3, 3, 33, 70}, []int{3, 2, 0, 1}}, {[]int{600, 5, 3, 3}, []int{2, 3, 1, 0}}, {[]int{2, 3, 2, 3, 600}, []int{0, 4, 3, 1, 2}},
+		{[]int{5, 40, 6, 45}, []int{1, 3, 0, 2}},
 	} {
 		t.Run(fmt.Sprint(c.dims, c.axes), func(t *testing.T) {
 			against(t, &op.Permute{Axes: c.axes}, numtest.Elementwise, inputs[T]{normal[T](1, c.dims...)}, func(e Env[T]) (prepared[T], error) {

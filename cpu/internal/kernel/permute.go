@@ -62,7 +62,8 @@ type Permute[T Float] struct {
 	long       permuted // the longer one of the two axes that may be
 	intoResult bool     // the flat axes are contiguous in the result, not in x
 	lead, flat permutation
-	tiles      [2]int // blocks of the long and of the flat axes
+	block      [2]int // elements of a block along the long and the flat axes
+	tiles      [2]int // blocks along them
 	buf        []T    // a block for each worker
 
 	work split
@@ -127,10 +128,12 @@ func NewPermute[T Float](p *pool.Pool, dims, axes []int) (*Permute[T], error) {
 	return k, nil
 }
 
-// permuteTile is the edge of a block that is transposed through a buffer, in bytes: four cache lines.
-const permuteTile = 256
-
-func (k *Permute[T]) tile() int { return permuteTile / int(unsafe.Sizeof(*new(T))) }
+// A block of the long axis, which may be pages away from its neighbours on the flat side, is long enough to be worth a
+// page's translation, and a block of the flat axes has a cache line at least; both together fit the first-level cache.
+const (
+	permuteLong  = 2048 // bytes
+	permuteBlock = 32 << 10
+)
 
 func (k *Permute[T]) prepare(p *pool.Pool, dims, axes []int) {
 	inX, inY := make(permutation, len(dims)), make(permutation, len(dims)) // the axes in the order of each
@@ -156,9 +159,12 @@ func (k *Permute[T]) prepare(p *pool.Pool, dims, axes []int) {
 		order, at = inY, slices.Index(axes, last)
 	}
 	k.lead, k.long, k.flat = order[:at], order[at], order[at+1:]
-	k.tiles = [2]int{ceilDiv(k.long.n, k.tile()), ceilDiv(k.flat.count(), k.tile())}
-	k.buf = make([]T, p.Threads()*k.tile()*k.tile())
-	k.work = splitBy(k.lead.count()*k.tiles[0]*k.tiles[1], min(k.long.n, k.tile())*min(k.flat.count(), k.tile()))
+	size := int(unsafe.Sizeof(*new(T)))
+	k.block[0] = min(k.long.n, permuteLong/size)
+	k.block[1] = min(k.flat.count(), permuteBlock/size/k.block[0])
+	k.tiles = [2]int{ceilDiv(k.long.n, k.block[0]), ceilDiv(k.flat.count(), k.block[1])}
+	k.buf = make([]T, p.Threads()*k.block[0]*k.block[1])
+	k.work = splitBy(k.lead.count()*k.tiles[0]*k.tiles[1], k.block[0]*k.block[1])
 	k.loop = newPhase(p, k.work.parts, k.transposePart)
 }
 
@@ -231,18 +237,18 @@ func (k *Permute[T]) copyPart(_, part int) {
 
 func (k *Permute[T]) transposePart(worker, part int) {
 	lo, hi := k.work.bounds(part)
-	size, count, loops := k.tile(), k.flat.count(), ops[T]()
-	buf := k.buf[worker*size*size:][:size*size]
+	count, loops, width := k.flat.count(), ops[T](), k.block[0]
+	buf := k.buf[worker*width*k.block[1]:][:width*k.block[1]]
 	for r := lo; r < hi; r++ {
 		from, to := k.lead.at(r / (k.tiles[0] * k.tiles[1]))
-		i, f := r/k.tiles[1]%k.tiles[0]*size, r%k.tiles[1]*size
-		n, m := min(size, k.long.n-i), min(size, count-f)
+		i, f := r/k.tiles[1]%k.tiles[0]*width, r%k.tiles[1]*k.block[1]
+		n, m := min(width, k.long.n-i), min(k.block[1], count-f)
 		from, to = from+i*k.long.from, to+i*k.long.to
 		if !k.intoResult {
-			loops.Transpose(buf, size, k.x[from+f:], k.long.from, n, m)
+			loops.Transpose(buf, width, k.x[from+f:], k.long.from, n, m)
 		}
 		for row := range m {
-			line := buf[row*size:][:n]
+			line := buf[row*width:][:n]
 			rowFrom, rowTo := k.flat.at(f + row)
 			if k.intoResult {
 				copy(line, k.x[from+rowFrom:])
@@ -251,7 +257,7 @@ func (k *Permute[T]) transposePart(worker, part int) {
 			}
 		}
 		if k.intoResult {
-			loops.Transpose(k.y[to+f:], k.long.to, buf, size, m, n)
+			loops.Transpose(k.y[to+f:], k.long.to, buf, width, m, n)
 		}
 	}
 }
