@@ -9,41 +9,29 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// The kernels of package graph/ir but the elementwise ones. Results of int run on the references.
-func init() {
-	registerBoth(map[string]entry{
-		"Repeat":        {buildRepeat[float32], buildRepeat[float64]},
-		"Slice":         {buildSlice[float32], buildSlice[float64]},
-		"SliceGrad":     {buildSliceGrad[float32], buildSliceGrad[float64]},
-		"Concat":        {buildConcat[float32], buildConcat[float64]},
-		"At":            {buildAt[float32], buildAt[float64]},
-		"Gather":        {buildGather[float32], buildGather[float64]},
-		"GatherGrad":    {buildGatherGrad[float32], buildGatherGrad[float64]},
-		"DiagFlat":      {buildDiagFlat[float32], buildDiagFlat[float64]},
-		"Cast":          {buildCast[float32], buildCast[float64]},
-		"Upsample":      {buildUpsample[float32], buildUpsample[float64]},
-		"UpsampleGrad":  {buildUpsampleGrad[float32], buildUpsampleGrad[float64]},
-		"Reduce":        {buildReduce[float32], buildReduce[float64]},
-		"BatchMatMul":   {buildBatchMatMul[float32], buildBatchMatMul[float64]},
-		"Im2Col":        {buildIm2Col[float32], buildIm2Col[float64]},
-		"Col2Im":        {buildCol2Im[float32], buildCol2Im[float64]},
-		"GroupNorm":     {buildGroupNorm[float32], buildGroupNorm[float64]},
-		"GroupNormGrad": {buildGroupNormGrad[float32], buildGroupNormGrad[float64]},
-		"Random":        {buildRandom[float32], buildRandom[float64]},
-	})
-}
+func init() { registerFloats(irKernels[float32](), irKernels[float64]()) }
 
-// moving is a kernel y ← x on elements of type T.
-type moving[T kernel.Float] interface{ Run(y, x []T) }
-
-// move makes a step of a prepared kernel with one operand.
-func move[T kernel.Float](s *graph.Step) func(k moving[T], err error) (step, error) {
-	y, x := s.Out[0].ID, s.In[0].ID
-	return func(k moving[T], err error) (step, error) {
-		return func(m *memory) error {
-			k.Run(floats[T](m)[y], floats[T](m)[x])
-			return nil
-		}, err
+// irKernels are those of package graph/ir but the elementwise ones. Results of int run on the references.
+func irKernels[T kernel.Float]() map[string]prepare {
+	return map[string]prepare{
+		"Repeat":        buildRepeat[T],
+		"Slice":         buildSlice[T],
+		"SliceGrad":     buildSliceGrad[T],
+		"Concat":        buildConcat[T],
+		"At":            buildAt[T],
+		"Gather":        buildGather[T],
+		"GatherGrad":    buildGatherGrad[T],
+		"DiagFlat":      buildDiagFlat[T],
+		"Cast":          buildCast[T],
+		"Upsample":      buildUpsample[T],
+		"UpsampleGrad":  buildUpsampleGrad[T],
+		"Reduce":        buildReduce[T],
+		"BatchMatMul":   buildBatchMatMul[T],
+		"Im2Col":        buildIm2Col[T],
+		"Col2Im":        buildCol2Im[T],
+		"GroupNorm":     buildGroupNorm[T],
+		"GroupNormGrad": buildGroupNormGrad[T],
+		"Random":        buildRandom[T],
 	}
 }
 
@@ -55,7 +43,7 @@ func around(s tensor.Shape, axis int) (outer, n, inner int) {
 func buildRepeat[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.Repeat)
 	rows, inner := o.Rows(s.In[0].Shape)
-	return move[T](s)(kernel.NewRepeat[T](b.pool, rows, inner, o.Times))
+	return unary[T](s)(kernel.NewRepeat[T](b.pool, rows, inner, o.Times))
 }
 
 // The range of a slice may move between runs, so the step looks where it is.
@@ -142,7 +130,7 @@ func selecting[T kernel.Float](s *graph.Step, n int, run func(y, x []T, indices 
 }
 
 func buildDiagFlat[T kernel.Float](b *builder, s *graph.Step) (step, error) {
-	return move[T](s)(kernel.NewDiagFlat[T](b.pool, s.In[0].Len()))
+	return unary[T](s)(kernel.NewDiagFlat[T](b.pool, s.In[0].Len()))
 }
 
 func buildCast[T kernel.Float](b *builder, s *graph.Step) (step, error) {
@@ -157,7 +145,7 @@ func buildCast[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	return computeStep(s, s.Instr.(ir.Op)), nil
 }
 
-func convert[T kernel.Float, F float32 | float64 | int](b *builder, s *graph.Step, operand func(*memory, int) []F) (step, error) {
+func convert[T kernel.Float, F kernel.Float | ~int](b *builder, s *graph.Step, operand func(*memory, int) []F) (step, error) {
 	k, err := kernel.NewConvert[T, F](b.pool, s.Out[0].Len())
 	y, x := s.Out[0].ID, s.In[0].ID
 	return func(m *memory) error {
@@ -168,18 +156,18 @@ func convert[T kernel.Float, F float32 | float64 | int](b *builder, s *graph.Ste
 
 func buildUpsample[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	d := s.In[0].Shape
-	return move[T](s)(kernel.NewUpsample[T](b.pool, d[0]*d[1]*d[2], d[3], s.Instr.(*ir.Upsample).Scale))
+	return unary[T](s)(kernel.NewUpsample[T](b.pool, d[0]*d[1]*d[2], d[3], s.Instr.(*ir.Upsample).Scale))
 }
 
 func buildUpsampleGrad[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	d := s.Out[0].Shape
-	return move[T](s)(kernel.NewUpsampleGrad[T](b.pool, d[0]*d[1]*d[2], d[3], s.Instr.(*ir.UpsampleGrad).Scale))
+	return unary[T](s)(kernel.NewUpsampleGrad[T](b.pool, d[0]*d[1]*d[2], d[3], s.Instr.(*ir.UpsampleGrad).Scale))
 }
 
 func buildReduce[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.Reduce)
 	dims := s.In[0].Shape
-	return move[T](s)(kernel.NewReduce[T](b.pool, dims, o.Reduced(len(dims)), o.Fn == ir.ReduceMax, o.Fn == ir.ReduceMean))
+	return unary[T](s)(kernel.NewReduce[T](b.pool, dims, o.Reduced(len(dims)), o.Fn == ir.ReduceMax, o.Fn == ir.ReduceMean))
 }
 
 func buildBatchMatMul[T kernel.Float](b *builder, s *graph.Step) (step, error) {
@@ -192,12 +180,8 @@ func buildBatchMatMul[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	needs[T](b, k)
-	y, l, r := s.Out[0].ID, s.In[0].ID, s.In[1].ID
-	return func(m *memory) error {
-		k.Run(floats[T](m)[y], floats[T](m)[l], floats[T](m)[r])
-		return nil
-	}, nil
+	needs(b, k)
+	return binary[T](s)(k, nil)
 }
 
 func buildIm2Col[T kernel.Float](b *builder, s *graph.Step) (step, error) {
@@ -206,7 +190,7 @@ func buildIm2Col[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return move[T](s)(kernel.NewIm2Col[T](b.pool, d[0], d[1], h, w))
+	return unary[T](s)(kernel.NewIm2Col[T](b.pool, d[0], d[1], h, w))
 }
 
 func buildCol2Im[T kernel.Float](b *builder, s *graph.Step) (step, error) {
@@ -215,24 +199,19 @@ func buildCol2Im[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return move[T](s)(kernel.NewCol2Im[T](b.pool, d[0], d[1], h, w))
+	return unary[T](s)(kernel.NewCol2Im[T](b.pool, d[0], d[1], h, w))
 }
 
 func buildGroupNorm[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.GroupNorm)
 	rows := s.In[0].Shape[0] * o.Groups
-	return move[T](s)(kernel.NewGroupNorm[T](b.pool, rows, s.In[0].Len()/rows, o.Epsilon))
+	return unary[T](s)(kernel.NewGroupNorm[T](b.pool, rows, s.In[0].Len()/rows, o.Epsilon))
 }
 
 func buildGroupNormGrad[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o := s.Instr.(*ir.GroupNormGrad)
 	rows := s.In[0].Shape[0] * o.Groups
-	k, err := kernel.NewGroupNormGrad[T](b.pool, rows, s.In[0].Len()/rows, o.Epsilon)
-	dx, x, dy := s.Out[0].ID, s.In[0].ID, s.In[1].ID
-	return func(m *memory) error {
-		k.Run(floats[T](m)[dx], floats[T](m)[x], floats[T](m)[dy])
-		return nil
-	}, err
+	return binary[T](s)(kernel.NewGroupNormGrad[T](b.pool, rows, s.In[0].Len()/rows, o.Epsilon))
 }
 
 func buildRandom[T kernel.Float](b *builder, s *graph.Step) (step, error) {

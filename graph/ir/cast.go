@@ -35,8 +35,8 @@ func (o *DiagFlat) Compute(out, in []op.Array) error {
 	})
 }
 
-// Cast converts between float32, float64 and int; floats are truncated towards 0. What a float outside int's range becomes depends
-// on the machine. In: x; out: y, of element type To. Stock Gorgonia: dtConvOp.
+// Cast converts between float32, float64 and int; floats are truncated towards 0. What a float outside int's range
+// becomes depends on the machine. In: x; out: y, of element type To. Stock Gorgonia: dtConvOp.
 type Cast struct{ To tensor.Dtype }
 
 // Kind is "Cast".
@@ -45,8 +45,11 @@ func (o *Cast) String() string { return fmt.Sprintf("Cast(to %v)", o.To) }
 
 // Infer returns the shape of x.
 func (o *Cast) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 1), wantAttribute(o.Kind(), in,
-		o.To == tensor.Float32 || o.To == tensor.Float64 || o.To == tensor.Int, "To of float32, float64 or int", o.To)); err != nil {
+	if err := wantInputs(o.Kind(), in, 1); err != nil {
+		return nil, err
+	}
+	if err := wantAttribute(o.Kind(), in, o.To == tensor.Float32 || o.To == tensor.Float64 || o.To == tensor.Int,
+		"To of float32, float64 or int", o.To); err != nil {
 		return nil, err
 	}
 	return in[0].Clone(), nil

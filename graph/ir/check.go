@@ -50,8 +50,8 @@ func wantAxis(kind string, in []tensor.Shape, s tensor.Shape, axis int) error {
 	return nil
 }
 
-// wantShape checks that s, one of the inputs, has the wanted shape, up to axes of size 1: Gorgonia's gradients do not always
-// have those of their tensor.
+// wantShape checks that s, one of the inputs, has the wanted shape, up to axes of size 1: Gorgonia's gradients do not
+// always have those of their tensor.
 func wantShape(kind string, in []tensor.Shape, s, want tensor.Shape, what string) error {
 	if !shape.Equal(withoutOnes(s), withoutOnes(want)) {
 		return &shape.Error{Op: kind, Axis: shape.NoAxis, Wanted: what + " of shape " + shape.Format(want), Got: shape.Format(s),

@@ -21,7 +21,10 @@ func (o *Concat) Infer(in []tensor.Shape) (tensor.Shape, error) {
 	if len(in) == 0 {
 		return nil, &shape.Error{Op: o.Kind(), Axis: shape.NoAxis, Wanted: "at least 1 input", Got: "none"}
 	}
-	if err := firstOf(wantInputs(o.Kind(), in, len(in)), wantAxis(o.Kind(), in, in[0], o.Axis)); err != nil {
+	if err := wantInputs(o.Kind(), in, len(in)); err != nil {
+		return nil, err
+	}
+	if err := wantAxis(o.Kind(), in, in[0], o.Axis); err != nil {
 		return nil, err
 	}
 	y := in[0].Clone()

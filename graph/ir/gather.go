@@ -18,7 +18,10 @@ func (o *At) String() string { return fmt.Sprintf("At(%v)", o.Coordinates) }
 
 // Infer returns the scalar shape.
 func (o *At) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 1), wantDims(o.Kind(), in, in[0], len(o.Coordinates), "an input")); err != nil {
+	if err := wantInputs(o.Kind(), in, 1); err != nil {
+		return nil, err
+	}
+	if err := wantDims(o.Kind(), in, in[0], len(o.Coordinates), "an input"); err != nil {
 		return nil, err
 	}
 	for axis, c := range o.Coordinates {
@@ -44,8 +47,9 @@ func (o *At) Compute(out, in []op.Array) error {
 	return take(out[0], in[0], func(int) int { return o.Index(in[0].Shape) })
 }
 
-// Gather takes slices of x along Axis in the order of indices. In: x, indices (int, a vector or a tensor that is one up to axes
-// of 1; each within the axis, else Compute returns an error that names it); out: y. Stock Gorgonia: byIndicesOp.
+// Gather takes slices of x along Axis in the order of indices. In: x, indices (int, a vector or a tensor that is one up
+// to axes of 1; each within the axis, else Compute returns an error that names it); out: y. Stock Gorgonia:
+// byIndicesOp.
 type Gather struct{ Axis int }
 
 // Kind is "Gather".
@@ -54,7 +58,10 @@ func (o *Gather) String() string { return fmt.Sprintf("Gather(axis %d)", o.Axis)
 
 // Infer returns the shape of x with the number of indices on Axis.
 func (o *Gather) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 2), wantAxis(o.Kind(), in, in[0], o.Axis), wantVector(o.Kind(), in, in[1])); err != nil {
+	if err := wantInputs(o.Kind(), in, 2); err != nil {
+		return nil, err
+	}
+	if err := firstOf(wantAxis(o.Kind(), in, in[0], o.Axis), wantVector(o.Kind(), in, in[1])); err != nil {
 		return nil, err
 	}
 	y := in[0].Clone()
@@ -67,8 +74,8 @@ func wantVector(kind string, in []tensor.Shape, indices tensor.Shape) error {
 	return wantAttribute(kind, in, len(withoutOnes(indices)) <= 1, "a vector of indices", shape.Format(indices))
 }
 
-// CheckIndices returns an error that names the first index outside 0…n−1. kind is the operation's name. Engines call it before
-// their kernels, which cannot fail.
+// CheckIndices returns an error that names the first index outside 0…n−1. kind is the operation's name. Engines call it
+// before their kernels, which cannot fail.
 func CheckIndices(kind string, indices []int, n int) error {
 	for i, at := range indices {
 		if at < 0 || at >= n {
@@ -100,8 +107,8 @@ func locateIndices(kind string, x tensor.Shape, axis int, indices op.Array) (fun
 	}, CheckIndices(kind, list, n)
 }
 
-// GatherGrad adds the slices of dy to zeros of shape InputShape in the places that indices name; an index that comes twice
-// adds twice. In: dy, indices; out: dx. Stock Gorgonia: byIndicesOpDiffOp.
+// GatherGrad adds the slices of dy to zeros of shape InputShape in the places that indices name; an index that comes
+// twice adds twice. In: dy, indices; out: dx. Stock Gorgonia: byIndicesOpDiffOp.
 type GatherGrad struct {
 	Axis       int
 	InputShape tensor.Shape
@@ -115,7 +122,10 @@ func (o *GatherGrad) String() string {
 
 // Infer returns InputShape.
 func (o *GatherGrad) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 2), wantFull(o.Kind(), in, o.InputShape),
+	if err := wantInputs(o.Kind(), in, 2); err != nil {
+		return nil, err
+	}
+	if err := firstOf(wantFull(o.Kind(), in, o.InputShape),
 		wantAxis(o.Kind(), in, o.InputShape, o.Axis), wantVector(o.Kind(), in, in[1])); err != nil {
 		return nil, err
 	}

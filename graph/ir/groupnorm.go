@@ -10,8 +10,8 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// GroupNorm normalises each sample's groups of channels to mean 0 and variance 1 (biased), without scale and shift. In: x (n, c, …),
-// c divisible by Groups; out: y. Wu and He 2018. Stock Gorgonia: GroupNormOp.
+// GroupNorm normalises each sample's groups of channels to mean 0 and variance 1 (biased), without scale and shift. In:
+// x (n, c, …), c divisible by Groups; out: y. Wu and He 2018. Stock Gorgonia: GroupNormOp.
 type GroupNorm struct {
 	Groups  int
 	Epsilon float64
@@ -98,7 +98,10 @@ func (o *GroupNormGrad) String() string {
 
 // Infer returns the shape of x.
 func (o *GroupNormGrad) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 2), wantGroups(o.Kind(), in, o.Groups, o.Epsilon)); err != nil {
+	if err := wantInputs(o.Kind(), in, 2); err != nil {
+		return nil, err
+	}
+	if err := wantGroups(o.Kind(), in, o.Groups, o.Epsilon); err != nil {
 		return nil, err
 	}
 	return in[0].Clone(), wantShape(o.Kind(), in, in[1], in[0], "a gradient")
@@ -115,8 +118,8 @@ func (o *GroupNormGrad) Compute(out, in []op.Array) error {
 	return noType(out[0].Data)
 }
 
-// groupNormGrad is dx = rstd·(dy − mean(dy) − y·mean(dy·y)), y the normalised x: the closed form of the chain rule through mean and
-// variance.
+// groupNormGrad is dx = rstd·(dy − mean(dy) − y·mean(dy·y)), y the normalised x: the closed form of the chain rule
+// through mean and variance.
 func groupNormGrad[T op.Float](dx []T, in []op.Array, groups int, epsilon float64) error {
 	x, okX := in[0].Data.([]T)
 	dy, okY := in[1].Data.([]T)

@@ -9,8 +9,8 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// Im2Col lays the patches of images out as rows, channels outermost: column c·KH·KW + kh·KW + kw. Padding is zeros on both
-// sides. In: x (n, c, h, w); out: y (n, oh, ow, c·KH·KW). Stock Gorgonia: im2colOp.
+// Im2Col lays the patches of images out as rows, channels outermost: column c·KH·KW + kh·KW + kw. Padding is zeros on
+// both sides. In: x (n, c, h, w); out: y (n, oh, ow, c·KH·KW). Stock Gorgonia: im2colOp.
 type Im2Col struct{ Kernel, Pad, Stride, Dilation [2]int }
 
 // Kind is "Im2Col".

@@ -8,8 +8,8 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// The operations that only move elements are each a map from the elements of the result to those of the input. The gradient of
-// such an operation adds along the same map, the other way round.
+// The operations that only move elements are each a map from the elements of the result to those of the input. The
+// gradient of such an operation adds along the same map, the other way round.
 
 // take sets dst[i] = src[from(i)], or 0 where from is negative. Both have one element type.
 func take(dst, src op.Array, from func(i int) int) error {

@@ -29,8 +29,9 @@ func (d Distribution) String() string {
 	return fmt.Sprintf("Distribution(%d)", uint8(d))
 }
 
-// Random draws new numbers of shape Shape at every run: a function of (Seed, Stream, run, element), by Philox. In: run (Int
-// scalar, the number of the run); out: y, float32 or float64. Stock Gorgonia: randomOp, which is seeded by the clock.
+// Random draws new numbers of shape Shape at every run: a function of (Seed, Stream, run, element), by Philox. In: run
+// (Int scalar, the number of the run); out: y, float32 or float64. Stock Gorgonia: randomOp, which is seeded by the
+// clock.
 //
 // Elements 2i and 2i+1 are made of one block of random words:
 //
@@ -38,10 +39,10 @@ func (d Distribution) String() string {
 //	counter = i, low, high 32 bits of Stream, low 32 bits of run
 //	u, v    = (word 1 · 2³² + word 0) / 2⁶⁴ and (word 3 · 2³² + word 2) / 2⁶⁴, cut to 53 bits
 //
-// Everything is computed in float64 and then rounded, so that float32 and float64 draw the same numbers. Uniform is A + (B−A)·u, and
-// the number before B where rounding reaches it. Gaussian is the method of Box and Muller 1958: A + B·√(−2·ln(1−u)) times
-// cos 2πv, and sin 2πv for the second element. Binomial inverts the distribution function, which is tabulated: the first
-// number of successes whose share, with all smaller ones, exceeds u.
+// Everything is computed in float64 and then rounded, so that float32 and float64 draw the same numbers. Uniform is A +
+// (B−A)·u, and the number before B where rounding reaches it. Gaussian is the method of Box and Muller 1958: A +
+// B·√(−2·ln(1−u)) times cos 2πv, and sin 2πv for the second element. Binomial inverts the distribution function, which
+// is tabulated: the first number of successes whose share, with all smaller ones, exceeds u.
 type Random struct {
 	From   Distribution
 	A, B   float64
@@ -63,7 +64,10 @@ func (o *Random) String() string {
 func (o *Random) Infer(in []tensor.Shape) (tensor.Shape, error) {
 	const most = 1 << 32 // elements, so that the number of a block is one word
 	k := o.Kind()
-	if err := firstOf(wantInputs(k, in, 1), wantDims(k, in, in[0], 0, "a number of the run"), wantFull(k, in, o.Shape),
+	if err := wantInputs(k, in, 1); err != nil {
+		return nil, err
+	}
+	if err := firstOf(wantDims(k, in, in[0], 0, "a number of the run"), wantFull(k, in, o.Shape),
 		wantAttribute(k, in, o.From <= Binomial, "a known distribution", o.From),
 		wantAttribute(k, in, !math.IsNaN(o.A) && !math.IsNaN(o.B), "A and B that are numbers", []float64{o.A, o.B}),
 		wantAttribute(k, in, o.From != Binomial || o.A >= 0 && o.A <= maxTrials, fmt.Sprintf("0 to %d trials", maxTrials), o.A),
@@ -94,8 +98,8 @@ func (o *Random) Compute(out, in []op.Array) error {
 	return nil
 }
 
-// randomKey keeps the numbers of Random apart from all others drawn with the same seed: the first 64 bits of the square root of 5's
-// fraction.
+// randomKey keeps the numbers of Random apart from all others drawn with the same seed: the first 64 bits of the square
+// root of 5's fraction.
 const randomKey = 0x3C6EF372FE94F82B
 
 // Source is a Random made ready to draw; engines share it, for what it computes must not differ between them.

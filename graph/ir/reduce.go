@@ -26,8 +26,8 @@ func (f ReduceFn) String() string {
 	return fmt.Sprintf("ReduceFn(%d)", uint8(f))
 }
 
-// Reduce reduces x over Axes (sorted, each once; all axes if there are none) and drops them. In: x; out: y. Stock Gorgonia:
-// sumOp, maxOp.
+// Reduce reduces x over Axes (sorted, each once; all axes if there are none) and drops them. In: x; out: y. Stock
+// Gorgonia: sumOp, maxOp.
 type Reduce struct {
 	Fn   ReduceFn
 	Axes []int
@@ -44,7 +44,10 @@ func (o *Reduce) String() string {
 
 // Infer returns the shape of x without Axes.
 func (o *Reduce) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 1), wantAttribute(o.Kind(), in, o.Fn <= ReduceMean, "a known reduction", o.Fn)); err != nil {
+	if err := wantInputs(o.Kind(), in, 1); err != nil {
+		return nil, err
+	}
+	if err := wantAttribute(o.Kind(), in, o.Fn <= ReduceMean, "a known reduction", o.Fn); err != nil {
 		return nil, err
 	}
 	for i, axis := range o.Axes {

@@ -8,9 +8,9 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// Repeat repeats every slice along Axis Times times, each copy next to its original, as numpy.repeat does. A scalar, and a
-// vector whose shape has no such axis (of one axis, or of two with one of size 1), first get axes of size 1. In: x; out: y.
-// Stock Gorgonia: repeatOp.
+// Repeat repeats every slice along Axis Times times, each copy next to its original, as numpy.repeat does. A scalar,
+// and a vector whose shape has no such axis (of one axis, or of two with one of size 1), first get axes of size 1. In:
+// x; out: y. Stock Gorgonia: repeatOp.
 type Repeat struct{ Axis, Times int }
 
 // Kind is "Repeat".
@@ -19,8 +19,10 @@ func (o *Repeat) String() string { return fmt.Sprintf("Repeat(axis %d, %d times)
 
 // Infer returns the shape of x with Axis Times times as long.
 func (o *Repeat) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 1),
-		wantAttribute(o.Kind(), in, o.Times >= 1, "Times of at least 1", o.Times),
+	if err := wantInputs(o.Kind(), in, 1); err != nil {
+		return nil, err
+	}
+	if err := firstOf(wantAttribute(o.Kind(), in, o.Times >= 1, "Times of at least 1", o.Times),
 		wantAttribute(o.Kind(), in, o.Axis >= 0, "Axis of at least 0", o.Axis)); err != nil {
 		return nil, err
 	}

@@ -12,8 +12,8 @@ import (
 // Slice is x[…, Start:End:Step, …] along Axis; a single slice drops the axis, as in Gorgonia. In: x; out: y. Step is at
 // least 1. An End behind the axis's is the axis's. Stock Gorgonia: sliceOp.
 //
-// There are (End−Start)/Step slices, rounded down but at least 1: what Gorgonia's shape inference says. NumPy, and Gorgonia's
-// machines on axes other than the first, round up; there the value does not have its node's shape.
+// There are (End−Start)/Step slices, rounded down but at least 1: what Gorgonia's shape inference says. NumPy, and
+// Gorgonia's machines on axes other than the first, round up; there the value does not have its node's shape.
 //
 // Start and End may be moved between runs by the machine that owns the plan (gorgonia.UnsafeLet of a slice), so kernels
 // read them when they run; End−Start never changes.
@@ -27,7 +27,10 @@ func (o *Slice) String() string {
 
 // Infer returns the shape of x with the number of slices on Axis, or without it where that is 1.
 func (o *Slice) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 1), o.check(in, in[0])); err != nil {
+	if err := wantInputs(o.Kind(), in, 1); err != nil {
+		return nil, err
+	}
+	if err := firstOf(o.check(in, in[0])); err != nil {
 		return nil, err
 	}
 	return o.of(in[0]), nil
@@ -61,8 +64,8 @@ func (o *Slice) of(x tensor.Shape) tensor.Shape {
 	return y
 }
 
-// CheckMoved checks that count slices from where Start is now lie within an axis of n. Engines call it before their kernels,
-// which cannot fail.
+// CheckMoved checks that count slices from where Start is now lie within an axis of n. Engines call it before their
+// kernels, which cannot fail.
 func (o *Slice) CheckMoved(n, count int) error {
 	if o.Start < 0 || o.Start+(count-1)*o.Step >= n {
 		return fmt.Errorf("ir: %v was moved out of its axis of %d elements; want %d slices within it", o, n, count)
@@ -79,8 +82,8 @@ func (o *Slice) Compute(out, in []op.Array) error {
 	return take(out[0], in[0], from)
 }
 
-// locate returns the map from the elements of a slice, of which there are size, to those of x. The number of slices follows from
-// size and not from End, for the range may have moved to where the axis cuts it.
+// locate returns the map from the elements of a slice, of which there are size, to those of x. The number of slices
+// follows from size and not from End, for the range may have moved to where the axis cuts it.
 func (o *Slice) locate(x tensor.Shape, size int) (func(int) int, error) {
 	outer, n, inner := around(x, o.Axis)
 	count := size / (outer * inner)
@@ -93,8 +96,8 @@ func (o *Slice) locate(x tensor.Shape, size int) (func(int) int, error) {
 	}, nil
 }
 
-// SliceGrad is a tensor of zeros of shape InputShape with dy in the place that Slice takes. In: dy; out: dx. Stock Gorgonia:
-// sliceIncrOp, whose first input only gives the shape.
+// SliceGrad is a tensor of zeros of shape InputShape with dy in the place that Slice takes. In: dy; out: dx. Stock
+// Gorgonia: sliceIncrOp, whose first input only gives the shape.
 type SliceGrad struct {
 	Slice      *Slice // shared with the Slice, so that both move together
 	InputShape tensor.Shape
@@ -108,7 +111,10 @@ func (o *SliceGrad) String() string {
 
 // Infer returns InputShape.
 func (o *SliceGrad) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 1), wantFull(o.Kind(), in, o.InputShape), o.Slice.check(in, o.InputShape)); err != nil {
+	if err := wantInputs(o.Kind(), in, 1); err != nil {
+		return nil, err
+	}
+	if err := firstOf(wantFull(o.Kind(), in, o.InputShape), o.Slice.check(in, o.InputShape)); err != nil {
 		return nil, err
 	}
 	return o.InputShape.Clone(), wantShape(o.Kind(), in, in[0], o.Slice.of(o.InputShape), "a gradient")

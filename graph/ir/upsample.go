@@ -9,8 +9,8 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// Upsample repeats every pixel Scale times in height and width. In: x (n, c, h, w); out: y (n, c, h·Scale, w·Scale). Stock
-// Gorgonia: upsampleOp, whose stride is Scale−1. Keras: UpSampling2D with nearest interpolation.
+// Upsample repeats every pixel Scale times in height and width. In: x (n, c, h, w); out: y (n, c, h·Scale, w·Scale).
+// Stock Gorgonia: upsampleOp, whose stride is Scale−1. Keras: UpSampling2D with nearest interpolation.
 type Upsample struct{ Scale int }
 
 // Kind is "Upsample".
@@ -19,7 +19,10 @@ func (o *Upsample) String() string { return fmt.Sprintf("Upsample(scale %d)", o.
 
 // Infer returns (n, c, h·Scale, w·Scale).
 func (o *Upsample) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 1), wantDims(o.Kind(), in, in[0], 4, "images"), wantScale(o.Kind(), in, o.Scale)); err != nil {
+	if err := wantInputs(o.Kind(), in, 1); err != nil {
+		return nil, err
+	}
+	if err := firstOf(wantDims(o.Kind(), in, in[0], 4, "images"), wantScale(o.Kind(), in, o.Scale)); err != nil {
 		return nil, err
 	}
 	x := in[0]
@@ -53,7 +56,10 @@ func (o *UpsampleGrad) String() string { return fmt.Sprintf("UpsampleGrad(scale 
 
 // Infer returns (n, c, h/Scale, w/Scale).
 func (o *UpsampleGrad) Infer(in []tensor.Shape) (tensor.Shape, error) {
-	if err := firstOf(wantInputs(o.Kind(), in, 1), wantDims(o.Kind(), in, in[0], 4, "a gradient"), wantScale(o.Kind(), in, o.Scale)); err != nil {
+	if err := wantInputs(o.Kind(), in, 1); err != nil {
+		return nil, err
+	}
+	if err := firstOf(wantDims(o.Kind(), in, in[0], 4, "a gradient"), wantScale(o.Kind(), in, o.Scale)); err != nil {
 		return nil, err
 	}
 	dx := in[0].Clone()

@@ -9,8 +9,8 @@ import (
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
-// OpCases are the operations of package graph/ir that capture makes of Gorgonia's own, on elements of type dt: small odd shapes, the axis
-// at every position, and shapes that are large enough to be cut.
+// OpCases are the operations of package graph/ir that capture makes of Gorgonia's own, on elements of type dt: small
+// odd shapes, the axis at every position, and shapes that are large enough to be cut.
 func OpCases(dt tensor.Dtype) []OpCase {
 	var cs []OpCase
 	add := func(kind numtest.Kind, o ir.Op, in ...OpInput) {

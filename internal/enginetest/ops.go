@@ -37,7 +37,8 @@ func floatsOf(dims ...int) OpInput { return OpInput{Shape: tensor.Shape(dims)} }
 // intsOf is an operand of n numbers below a bound.
 func intsOf(below int, dims ...int) OpInput { return OpInput{Shape: tensor.Shape(dims), Below: below} }
 
-// RunOps runs the cases of [OpCases] on an engine in each element type, in dirty memory, and compares with the references in float64.
+// RunOps runs the cases of [OpCases] on an engine in each element type, in dirty memory, and compares with the
+// references in float64.
 func RunOps(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype) {
 	for _, dt := range dtypes {
 		for _, c := range OpCases(dt) {
@@ -128,8 +129,8 @@ func (c OpCase) reference(t testing.TB, in []op.Array) []float64 {
 	return y
 }
 
-// Run runs the case twice on different dirt, requires the same bits and that no input was changed, and returns the result. in are the
-// inputs; nil makes them.
+// Run runs the case twice on different dirt, requires the same bits and that no input was changed, and returns the
+// result. in are the inputs; nil makes them.
 func (c OpCase) Run(t testing.TB, e graph.Engine, dt tensor.Dtype, in []op.Array) op.Array {
 	if in == nil {
 		in = c.operands(t, dt)

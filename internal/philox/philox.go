@@ -15,9 +15,9 @@
 //	dropout         key = seed xor a constant      counter = { block, 64 bits, the layer's stream, step }
 //	random nodes    key = seed xor another one     counter = { block, the node's stream, 64 bits, run }
 //
-// (package data, nn.Initializer, op.Dropout and nn.Context.Random, ir.Random; Key splits a seed, low word first). The constants
-// keep the last two apart from the others, and from each other, whatever the step; a weight's name would have to hash to 2³² or
-// 2³³ to meet the first two.
+// (package data, nn.Initializer, op.Dropout and nn.Context.Random, ir.Random; Key splits a seed, low word first). The
+// constants keep the last two apart from the others, and from each other, whatever the step; a weight's name would have
+// to hash to 2³² or 2³³ to meet the first two.
 package philox
 
 import "math/bits"

@@ -4,11 +4,10 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // Concat is [ir.Concat]: each row of the result is a row of each of the inputs, one after the other.
-type Concat[T op.Float] struct {
+type Concat[T Float] struct {
 	widths []int // of the inputs' rows
 	width  int   // of the result's
 	work   split // elements of the result
@@ -18,7 +17,7 @@ type Concat[T op.Float] struct {
 }
 
 // NewConcat prepares joining inputs of so many rows.
-func NewConcat[T op.Float](p *pool.Pool, rows int, widths []int) (*Concat[T], error) {
+func NewConcat[T Float](p *pool.Pool, rows int, widths []int) (*Concat[T], error) {
 	k := &Concat[T]{widths: widths}
 	for _, w := range widths {
 		if w < 1 {
@@ -45,6 +44,15 @@ func (k *Concat[T]) part(_, part int) {
 	first := 0
 	for i, w := range k.widths {
 		x := k.x[i]
+		if w <= 8 && k.work.size%k.width == 0 { // whole rows, and runs that are not worth a call
+			for at, from := lo+first, lo/k.width*w; at < hi; at, from = at+k.width, from+w {
+				for j, v := range x[from : from+w] {
+					k.y[at+j] = v
+				}
+			}
+			first += w
+			continue
+		}
 		for row := lo / k.width; row*k.width < hi; row++ {
 			at := row*k.width + first
 			if a, b := max(at, lo), min(at+w, hi); a < b {

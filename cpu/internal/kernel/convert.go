@@ -1,12 +1,9 @@
 package kernel
 
-import (
-	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/op"
-)
+import "github.com/stheno-ml/stheno/cpu/internal/pool"
 
 // Convert is [ir.Cast] from elements F to elements T.
-type Convert[T op.Float, F op.Float | ~int] struct {
+type Convert[T Float, F Float | ~int] struct {
 	work split
 	loop phase
 	y    []T
@@ -14,7 +11,7 @@ type Convert[T op.Float, F op.Float | ~int] struct {
 }
 
 // NewConvert prepares the conversion of n elements.
-func NewConvert[T op.Float, F op.Float | ~int](p *pool.Pool, n int) (*Convert[T, F], error) {
+func NewConvert[T Float, F Float | ~int](p *pool.Pool, n int) (*Convert[T, F], error) {
 	if err := checkLen("Cast", n); err != nil {
 		return nil, err
 	}
@@ -38,7 +35,7 @@ func (k *Convert[T, F]) part(_, part int) {
 }
 
 // DiagFlat is [ir.DiagFlat]: an n×n matrix with x on its diagonal.
-type DiagFlat[T op.Float] struct {
+type DiagFlat[T Float] struct {
 	n    int
 	work split // elements of the result
 	loop phase
@@ -46,7 +43,7 @@ type DiagFlat[T op.Float] struct {
 }
 
 // NewDiagFlat prepares a matrix of n×n elements.
-func NewDiagFlat[T op.Float](p *pool.Pool, n int) (*DiagFlat[T], error) {
+func NewDiagFlat[T Float](p *pool.Pool, n int) (*DiagFlat[T], error) {
 	if err := checkLen("DiagFlat", n); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,7 @@
 package kernel
 
-import "github.com/stheno-ml/stheno/graph/op"
-
-// cutRuns is the partition of count runs of size elements each into ranges of elements: whole runs, unless a run is longer than
-// a part should be.
+// cutRuns is the partition of count runs of size elements each into ranges of elements: whole runs, unless a run is
+// longer than a part should be.
 func cutRuns(count, size int) split {
 	if size > grain {
 		return splitBy(count*size, 1)
@@ -13,7 +11,7 @@ func cutRuns(count, size int) split {
 }
 
 // spread sets all elements of dst.
-func spread[T op.Float](dst []T, v T) {
+func spread[T Float](dst []T, v T) {
 	n := min(len(dst), 64)
 	for i := range dst[:n] {
 		dst[i] = v
@@ -24,7 +22,7 @@ func spread[T op.Float](dst []T, v T) {
 }
 
 // tile fills dst with copies of run, the first of them from element at on.
-func tile[T op.Float](dst, run []T, at int) {
+func tile[T Float](dst, run []T, at int) {
 	n := copy(dst, run[at:])
 	n += copy(dst[n:], run[:at])
 	block := max(loopBlock/len(run), 1) * len(run) // copied at a time: from the first-level cache
@@ -34,7 +32,7 @@ func tile[T op.Float](dst, run []T, at int) {
 }
 
 // copyShort is copy for runs that may be too short to be worth a call.
-func copyShort[T op.Float](dst, src []T) {
+func copyShort[T Float](dst, src []T) {
 	if len(dst) > 8 {
 		copy(dst, src)
 		return

@@ -5,12 +5,12 @@ import (
 	"math"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// GroupNorm is [ir.GroupNorm], or with NewGroupNormGrad its gradient: rows of elements that lie together, each normalised by itself. Rows
-// are cut into pieces for the sums; where a row is one piece, all is done while it is in the cache.
-type GroupNorm[T op.Float] struct {
+// GroupNorm is [ir.GroupNorm], or with NewGroupNormGrad its gradient: rows of elements that lie together, each
+// normalised by itself. Rows are cut into pieces for the sums; where a row is one piece, all is done while it is in the
+// cache.
+type GroupNorm[T Float] struct {
 	n       int   // elements of a row
 	rows    split // of rows, where they are one piece
 	pieces  split // of a row's elements
@@ -27,11 +27,11 @@ type GroupNorm[T op.Float] struct {
 type rowSums struct{ x, squares, dy, dot float64 }
 
 // NewGroupNorm prepares the normalisation of rows of n elements.
-func NewGroupNorm[T op.Float](p *pool.Pool, rows, n int, epsilon float64) (*GroupNorm[T], error) {
+func NewGroupNorm[T Float](p *pool.Pool, rows, n int, epsilon float64) (*GroupNorm[T], error) {
 	return newGroupNorm[T](p, rows, n, epsilon, false)
 }
 
-func newGroupNorm[T op.Float](p *pool.Pool, rows, n int, epsilon float64, grad bool) (*GroupNorm[T], error) {
+func newGroupNorm[T Float](p *pool.Pool, rows, n int, epsilon float64, grad bool) (*GroupNorm[T], error) {
 	if rows < 1 || n < 1 {
 		return nil, fmt.Errorf("kernel: GroupNorm of %d groups of %d elements; want at least 1", rows, n)
 	}
@@ -83,7 +83,7 @@ func (k *GroupNorm[T]) piece(number int) (lo, hi int, row []rowSums) {
 
 func (k *GroupNorm[T]) sumPart(_, number int) {
 	lo, hi, _ := k.piece(number)
-	k.sums[number].x = sumOf(k.x[lo:hi])
+	k.sums[number].x = sum(k.x[lo:hi])
 }
 
 // mean is that of a row.
@@ -100,18 +100,18 @@ func (k *GroupNorm[T]) momentPart(_, number int) {
 	mean := k.mean(row)
 	s := &k.sums[number]
 	if !k.grad {
-		s.squares = squaresOf(k.x[lo:hi], mean)
+		s.squares = sumSquares(k.x[lo:hi], mean)
 		return
 	}
 	dy := k.dy[lo:hi]
-	var squares, sum, dot float64
+	var squares, total, dot float64
 	for i, v := range k.x[lo:hi] {
 		d, g := float64(v)-mean, float64(dy[i])
 		squares += d * d
-		sum += g
+		total += g
 		dot += g * d
 	}
-	s.squares, s.dy, s.dot = squares, sum, dot
+	s.squares, s.dy, s.dot = squares, total, dot
 }
 
 func (k *GroupNorm[T]) writePart(_, number int) {
@@ -139,26 +139,11 @@ func (k *GroupNorm[T]) writePart(_, number int) {
 	}
 }
 
-// squaresOf is Σ(x−mean)² in float64.
-func squaresOf[T op.Float](x []T, mean float64) float64 {
-	var a, b float64 // two sums, so that the adder's latency does not bound the speed
-	for ; len(x) >= 2; x = x[2:] {
-		p, q := float64(x[0])-mean, float64(x[1])-mean
-		a += p * p
-		b += q * q
-	}
-	for _, v := range x {
-		p := float64(v) - mean
-		a += p * p
-	}
-	return a + b
-}
-
 // GroupNormGrad is [ir.GroupNormGrad].
-type GroupNormGrad[T op.Float] struct{ forward *GroupNorm[T] }
+type GroupNormGrad[T Float] struct{ forward *GroupNorm[T] }
 
 // NewGroupNormGrad prepares the gradient for rows of n elements.
-func NewGroupNormGrad[T op.Float](p *pool.Pool, rows, n int, epsilon float64) (*GroupNormGrad[T], error) {
+func NewGroupNormGrad[T Float](p *pool.Pool, rows, n int, epsilon float64) (*GroupNormGrad[T], error) {
 	k, err := newGroupNorm[T](p, rows, n, epsilon, true)
 	return &GroupNormGrad[T]{k}, err
 }

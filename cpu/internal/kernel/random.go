@@ -3,11 +3,10 @@ package kernel
 import (
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/ir"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // Random is [ir.Random], cut into parts: what is drawn is a function of the element's number.
-type Random[T op.Float] struct {
+type Random[T Float] struct {
 	source *ir.Source
 	n      int
 	work   split // pairs of elements
@@ -17,7 +16,7 @@ type Random[T op.Float] struct {
 }
 
 // NewRandom prepares drawing n elements.
-func NewRandom[T op.Float](p *pool.Pool, n int, source *ir.Source) (*Random[T], error) {
+func NewRandom[T Float](p *pool.Pool, n int, source *ir.Source) (*Random[T], error) {
 	if err := checkLen("Random", n); err != nil {
 		return nil, err
 	}

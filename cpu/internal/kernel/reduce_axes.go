@@ -4,14 +4,13 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // Reduce is [ir.Reduce]: sums, means or maxima over any set of axes.
 //
-// Neighbouring axes that are all reduced, or all kept, are one. What is left is one sweep for each group of reduced axes, the last one
-// first: it reads neighbours and leaves the least to the next. Between sweeps there are float64s.
-type Reduce[T op.Float] struct {
+// Neighbouring axes that are all reduced, or all kept, are one. What is left is one sweep for each group of reduced
+// axes, the last one first: it reads neighbours and leaves the least to the next. Between sweeps there are float64s.
+type Reduce[T Float] struct {
 	only   *sweep[T, T] // where one sweep does it
 	first  *sweep[T, float64]
 	middle []*sweep[float64, float64]
@@ -19,9 +18,9 @@ type Reduce[T op.Float] struct {
 	mem    [][]float64 // what first and each of middle leave
 }
 
-// NewReduce prepares the reduction of an array over the axes that reduced says. max is for maxima, else sums; mean divides them by
-// their number of terms.
-func NewReduce[T op.Float](p *pool.Pool, dims []int, reduced []bool, max, mean bool) (*Reduce[T], error) {
+// NewReduce prepares the reduction of an array over the axes that reduced says. max is for maxima, else sums; mean
+// divides them by their number of terms.
+func NewReduce[T Float](p *pool.Pool, dims []int, reduced []bool, max, mean bool) (*Reduce[T], error) {
 	if len(reduced) != len(dims) {
 		return nil, fmt.Errorf("kernel: Reduce of %d axes, given %d", len(dims), len(reduced))
 	}

@@ -4,11 +4,10 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // Repeat is [ir.Repeat]: each of the rows of inner elements of x comes a number of times, one copy next to the other.
-type Repeat[T op.Float] struct {
+type Repeat[T Float] struct {
 	rows, inner, times int
 	work               split // elements of the result
 	loop               phase
@@ -16,7 +15,7 @@ type Repeat[T op.Float] struct {
 }
 
 // NewRepeat prepares the repetition of rows of inner elements.
-func NewRepeat[T op.Float](p *pool.Pool, rows, inner, times int) (*Repeat[T], error) {
+func NewRepeat[T Float](p *pool.Pool, rows, inner, times int) (*Repeat[T], error) {
 	if rows < 1 || inner < 1 || times < 1 {
 		return nil, fmt.Errorf("kernel: Repeat of %d rows of %d elements %d times; want at least 1", rows, inner, times)
 	}
@@ -38,18 +37,21 @@ func (k *Repeat[T]) part(_, part int) {
 	lo, hi := k.work.bounds(part)
 	size := k.inner * k.times
 	row, at := lo/size, lo%size
+	if k.inner == 1 && k.times <= 32 { // whole rows, too short to be worth a call
+		y, x := k.y[lo:hi], k.x[row:hi/size]
+		for i, v := range x {
+			for j := range y[i*k.times : (i+1)*k.times] {
+				y[i*k.times+j] = v
+			}
+		}
+		return
+	}
 	for ; lo < hi; row++ {
 		end := min(lo+size-at, hi)
-		switch {
-		case k.inner > 1:
-			tile(k.y[lo:end], k.x[row*k.inner:(row+1)*k.inner], at%k.inner)
-		case size > 32:
+		if k.inner == 1 {
 			spread(k.y[lo:end], k.x[row])
-		default:
-			v := k.x[row]
-			for i := lo; i < end; i++ {
-				k.y[i] = v
-			}
+		} else {
+			tile(k.y[lo:end], k.x[row*k.inner:(row+1)*k.inner], at%k.inner)
 		}
 		lo, at = end, 0
 	}

@@ -4,11 +4,10 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // Gather is [ir.Gather]: slices of an array of outer × n × inner elements, by their numbers.
-type Gather[T op.Float] struct {
+type Gather[T Float] struct {
 	outer, n, inner, count int
 	work                   split // elements of the result
 	loop                   phase
@@ -24,7 +23,7 @@ func checkSelect(kernel string, outer, n, inner, count int) error {
 }
 
 // NewGather prepares taking count slices.
-func NewGather[T op.Float](p *pool.Pool, outer, n, inner, count int) (*Gather[T], error) {
+func NewGather[T Float](p *pool.Pool, outer, n, inner, count int) (*Gather[T], error) {
 	if err := checkSelect("Gather", outer, n, inner, count); err != nil {
 		return nil, err
 	}
@@ -59,9 +58,9 @@ func (k *Gather[T]) part(_, part int) {
 	}
 }
 
-// GatherGrad is [ir.GatherGrad]. Every part has positions of its own and goes through all indices in their order, so that the sums of an
-// index that comes more than once do not depend on the workers.
-type GatherGrad[T op.Float] struct {
+// GatherGrad is [ir.GatherGrad]. Every part has positions of its own and goes through all indices in their order, so
+// that the sums of an index that comes more than once do not depend on the workers.
+type GatherGrad[T Float] struct {
 	outer, n, inner, count int
 	zero                   split // elements of the result
 	work                   split // positions on the axis
@@ -74,7 +73,7 @@ type GatherGrad[T op.Float] struct {
 const gatherParts = 16
 
 // NewGatherGrad prepares adding up count slices.
-func NewGatherGrad[T op.Float](p *pool.Pool, outer, n, inner, count int) (*GatherGrad[T], error) {
+func NewGatherGrad[T Float](p *pool.Pool, outer, n, inner, count int) (*GatherGrad[T], error) {
 	if err := checkSelect("GatherGrad", outer, n, inner, count); err != nil {
 		return nil, err
 	}
@@ -107,8 +106,12 @@ func (k *GatherGrad[T]) addPart(_, part int) {
 		if at < lo || at >= hi {
 			continue
 		}
-		to := dx[at*k.inner : (at+1)*k.inner]
-		for j, v := range dy[i*k.inner : (i+1)*k.inner] {
+		to, from := dx[at*k.inner:(at+1)*k.inner], dy[i*k.inner:(i+1)*k.inner]
+		if k.inner >= 16 {
+			add(to, to, from)
+			continue
+		}
+		for j, v := range from {
 			to[j] += v
 		}
 	}

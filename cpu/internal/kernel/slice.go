@@ -4,11 +4,10 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// slicing is where the slices of an array lie in it: outer × count runs of run elements, which are outerStep and runStep apart.
-// Neighbouring slices are one run.
+// slicing is where the slices of an array lie in it: outer × count runs of run elements, which are outerStep and
+// runStep apart. Neighbouring slices are one run.
 type slicing struct {
 	outer, count, run  int
 	outerStep, runStep int
@@ -31,7 +30,7 @@ func newSlicing(kernel string, outer, n, inner, count, step int) (slicing, error
 }
 
 // Slice is [ir.Slice]: some slices of an array of outer × n × inner elements.
-type Slice[T op.Float] struct {
+type Slice[T Float] struct {
 	slicing
 	work split // elements of the result
 	loop phase
@@ -40,7 +39,7 @@ type Slice[T op.Float] struct {
 }
 
 // NewSlice prepares taking count of n slices, step apart.
-func NewSlice[T op.Float](p *pool.Pool, outer, n, inner, count, step int) (*Slice[T], error) {
+func NewSlice[T Float](p *pool.Pool, outer, n, inner, count, step int) (*Slice[T], error) {
 	s, err := newSlicing("Slice", outer, n, inner, count, step)
 	if err != nil {
 		return nil, err
@@ -81,7 +80,7 @@ func (k *Slice[T]) part(_, part int) {
 }
 
 // SliceGrad is [ir.SliceGrad]: the slices back in their places, zeros elsewhere.
-type SliceGrad[T op.Float] struct {
+type SliceGrad[T Float] struct {
 	slicing
 	work   split // elements of the result
 	loop   phase
@@ -90,7 +89,7 @@ type SliceGrad[T op.Float] struct {
 }
 
 // NewSliceGrad prepares putting back count of n slices, step apart.
-func NewSliceGrad[T op.Float](p *pool.Pool, outer, n, inner, count, step int) (*SliceGrad[T], error) {
+func NewSliceGrad[T Float](p *pool.Pool, outer, n, inner, count, step int) (*SliceGrad[T], error) {
 	s, err := newSlicing("SliceGrad", outer, n, inner, count, step)
 	if err != nil {
 		return nil, err

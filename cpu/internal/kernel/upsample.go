@@ -4,19 +4,18 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// Upsample is [ir.Upsample], or with NewUpsampleGrad its gradient: rows of w pixels, each of which is scale×scale pixels of the larger
-// image.
-type Upsample[T op.Float] struct {
+// Upsample is [ir.Upsample], or with NewUpsampleGrad its gradient: rows of w pixels, each of which is scale×scale
+// pixels of the larger image.
+type Upsample[T Float] struct {
 	w, scale     int
 	work         split // rows of the smaller image
 	loop         phase
 	large, small []T
 }
 
-func newUpsample[T op.Float](kernel string, rows, w, scale int) (*Upsample[T], error) {
+func newUpsample[T Float](kernel string, rows, w, scale int) (*Upsample[T], error) {
 	if rows < 1 || w < 1 || scale < 1 {
 		return nil, fmt.Errorf("kernel: %s of %d rows of %d pixels by %d; want at least 1", kernel, rows, w, scale)
 	}
@@ -24,7 +23,7 @@ func newUpsample[T op.Float](kernel string, rows, w, scale int) (*Upsample[T], e
 }
 
 // NewUpsample prepares enlarging rows of w pixels, those of all images and channels.
-func NewUpsample[T op.Float](p *pool.Pool, rows, w, scale int) (*Upsample[T], error) {
+func NewUpsample[T Float](p *pool.Pool, rows, w, scale int) (*Upsample[T], error) {
 	k, err := newUpsample[T]("Upsample", rows, w, scale)
 	if err != nil {
 		return nil, err
@@ -69,10 +68,10 @@ func (k *Upsample[T]) part(_, part int) {
 }
 
 // UpsampleGrad is [ir.UpsampleGrad].
-type UpsampleGrad[T op.Float] struct{ forward *Upsample[T] }
+type UpsampleGrad[T Float] struct{ forward *Upsample[T] }
 
 // NewUpsampleGrad prepares the gradient for rows of w pixels of dx.
-func NewUpsampleGrad[T op.Float](p *pool.Pool, rows, w, scale int) (*UpsampleGrad[T], error) {
+func NewUpsampleGrad[T Float](p *pool.Pool, rows, w, scale int) (*UpsampleGrad[T], error) {
 	k, err := newUpsample[T]("UpsampleGrad", rows, w, scale)
 	if err != nil {
 		return nil, err
@@ -89,6 +88,14 @@ func (k *Upsample[T]) gradPart(_, part int) {
 	width := k.w * k.scale
 	for row := lo; row < hi; row++ {
 		dx := k.small[row*k.w : (row+1)*k.w]
+		if k.scale == 2 {
+			a := k.large[2*row*width:][:width]
+			b := k.large[(2*row+1)*width:][:width]
+			for i := range dx {
+				dx[i] = (a[2*i] + a[2*i+1]) + (b[2*i] + b[2*i+1])
+			}
+			continue
+		}
 		for i := range k.scale {
 			dy := k.large[(row*k.scale+i)*width:][:width]
 			for j := range dx {
