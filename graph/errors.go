@@ -29,6 +29,18 @@ func (e *CompileError) Error() string {
 // Unwrap returns the cause.
 func (e *CompileError) Unwrap() error { return e.Err }
 
+// BudgetError says that no recomputation brings a plan into its budget of memory.
+type BudgetError struct {
+	Budget int // bytes
+	Least  int // the smallest Plan.PeakBytes that was found
+	With   Recompute
+}
+
+func (e *BudgetError) Error() string {
+	return fmt.Sprintf("graph: the plan cannot do with %d bytes: the least is %d bytes, with recomputation %s; use a smaller batch or a larger budget",
+		e.Budget, e.Least, e.With)
+}
+
 // FeedError says why a machine cannot take the value bound to an input.
 type FeedError struct {
 	Node, Wanted, Got, Remedy string

@@ -87,7 +87,8 @@ type Plan struct {
 	Outputs []*Value // in the order asked for
 	Assigns []Assign
 
-	ArenaBytes int // size of the arena, known before anything runs
+	ArenaBytes int       // size of the arena, known before anything runs
+	Recompute  Recompute // what the backward pass computes again
 
 	kept    []*Value // besides outputs, values that are left bound to their nodes
 	slices  map[unsafe.Pointer]*movingSlice
