@@ -1,12 +1,16 @@
 package graph
 
-import "gorgonia.org/gorgonia"
+import (
+	"sort"
 
-// segmentCounts are the numbers of segments that are tried where the caller names none: about √n of the layers that a
-// net may have, of which the best depends on where its large values are.
+	"gorgonia.org/gorgonia"
+)
+
+// segmentCounts are the numbers of segments that are tried where the caller names none. Which is best depends on where in
+// the net the large values are; about √n of its layers is where to look (Chen et al. 2016).
 var segmentCounts = []int{2, 3, 4, 6, 8, 11, 16, 23, 32}
 
-// planSegments takes the number of segments that needs the least memory, the fewest among equals.
+// planSegments takes the number of segments that needs the least memory, the smallest among equals.
 func planSegments(g *gorgonia.ExprGraph, o *options) (best *Plan, host []string, err error) {
 	for _, n := range segmentCounts {
 		p, h, err := planWith(g, o, RecomputeSegments(n))
@@ -20,34 +24,68 @@ func planSegments(g *gorgonia.ExprGraph, o *options) (best *Plan, host []string,
 	return best, host, nil
 }
 
-// planWithin takes the first plan that fits the budget, beginning with those that take the least time: nothing computed
-// again, cheap steps, then more and more segments of the number that needs the least memory.
+// planWithin looks for the plan that takes the least time of those that fit the budget: nothing computed again, else the cheap
+// steps, else for every number of segments as few of them as it takes, of which it takes the one with the least work.
 func planWithin(g *gorgonia.ExprGraph, o *options) (*Plan, []string, error) {
-	var least *Plan
-	try := func(r Recompute) (*Plan, []string, error) {
-		p, host, err := planWith(g, o, r)
-		if err == nil && (least == nil || p.PeakBytes() < least.PeakBytes()) {
-			least = p
-		}
-		return p, host, err
-	}
+	s := &budgetSearch{g: g, o: o}
 	for _, r := range []Recompute{RecomputeOff, RecomputeCheap} {
-		if p, host, err := try(r); err != nil || p.PeakBytes() <= o.budget {
-			return p, host, err
+		if s.fits(r) {
+			break
 		}
 	}
-	all, host, err := try(RecomputeSegments(0))
+	for _, n := range segmentCounts {
+		if s.best != nil && s.best.Recompute.kind != recomputeSegments {
+			break
+		}
+		r := RecomputeSegments(n)
+		if s.fits(r) {
+			sort.Search(n-2, func(i int) bool { // every plan that fits is noted on the way
+				r.most = i + 1
+				return s.fits(r)
+			})
+		}
+	}
+	switch {
+	case s.err != nil:
+		return nil, nil, s.err
+	case s.best == nil:
+		return nil, nil, &BudgetError{Budget: o.budget, Least: s.least.PeakBytes(), With: s.least.Recompute}
+	}
+	return s.best, s.host, nil
+}
+
+type budgetSearch struct {
+	g     *gorgonia.ExprGraph
+	o     *options
+	best  *Plan // of those that fit, the one with the least work
+	work  float64
+	host  []string
+	least *Plan // the smallest, fit or not
+	err   error
+}
+
+// fits tries one way of recomputation.
+func (s *budgetSearch) fits(r Recompute) bool {
+	if s.err != nil {
+		return false
+	}
+	p, host, err := planWith(s.g, s.o, r)
 	if err != nil {
-		return nil, nil, err
+		s.err = err
+		return false
 	}
-	if all.PeakBytes() > o.budget {
-		return nil, nil, &BudgetError{Budget: o.budget, Least: least.PeakBytes(), With: least.Recompute}
+	if s.least == nil || p.PeakBytes() < s.least.PeakBytes() {
+		s.least = p
 	}
-	r := all.Recompute
-	for r.most = 1; r.most < r.segments-1; r.most++ {
-		if p, host, err := try(r); err != nil || p.PeakBytes() <= o.budget {
-			return p, host, err
-		}
+	if p.PeakBytes() > s.o.budget {
+		return false
 	}
-	return all, host, nil
+	work := 0.0
+	for _, step := range p.Steps {
+		work += effort(step)
+	}
+	if s.best == nil || work < s.work {
+		s.best, s.work, s.host = p, work, host
+	}
+	return true
 }

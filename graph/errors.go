@@ -37,9 +37,11 @@ type BudgetError struct {
 }
 
 func (e *BudgetError) Error() string {
-	return fmt.Sprintf("graph: the plan cannot do with %d bytes: the least is %d bytes, with recomputation %s; use a smaller batch or a larger budget",
-		e.Budget, e.Least, e.With)
+	return fmt.Sprintf("graph: the plan cannot do with %s: the least is %s (%d bytes), with recomputation %s; use a smaller batch or a larger budget",
+		mebibytes(e.Budget), mebibytes(e.Least), e.Least, e.With)
 }
+
+func mebibytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 // FeedError says why a machine cannot take the value bound to an input.
 type FeedError struct {

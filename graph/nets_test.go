@@ -8,7 +8,6 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/nn"
@@ -155,27 +154,5 @@ func BenchmarkBuildGraph(b *testing.B) {
 				withMomentum(b, g, cost, net)
 			}
 		})
-	}
-}
-
-func TestXXX(t *testing.T) {
-	show := func(name string, m *nn.Model, batch int) {
-		g, opts := trainingGraph(t, m, batch)
-		for _, r := range []string{"off", "cheap", "segments:2", "segments:3", "segments:4", "segments:6", "segments:8", "segments:11", "segments:16", "segments:23", "segments:32"} {
-			rr, err := graph.ParseRecompute(r)
-			require.NoError(t, err)
-			p, err := graph.PlanFor(g, append(opts, graph.WithRecompute(rr))...)
-			require.NoError(t, err)
-			t.Logf("%s %-12s arena %6.1f MiB peak %6.1f MiB steps %d", name, r, float64(p.ArenaBytes)/(1<<20), float64(p.PeakBytes())/(1<<20), len(p.Steps))
-		}
-	}
-	for _, size := range []int{32, 224} {
-		for _, a := range []string{"simplecnn", "vgg16", "resnet50"} {
-			ar, err := arch.ByName(a, arch.Config{Input: nn.Shape{size, size, 3}, Classes: 100})
-			require.NoError(t, err)
-			m, err := ar.Model()
-			require.NoError(t, err)
-			show(fmt.Sprint(a, size), m, 32)
-		}
 	}
 }

@@ -56,8 +56,11 @@ func ParseRecompute(s string) (Recompute, error) {
 			return RecomputeSegments(n), nil
 		}
 	}
-	return RecomputeOff, fmt.Errorf("graph: unknown recomputation %q; known are off, cheap, segments, segments:N", s)
+	return RecomputeOff, fmt.Errorf("graph: unknown recomputation %q; known are %s", s, strings.Join(Recomputations(), ", "))
 }
+
+// Recomputations lists what ParseRecompute reads.
+func Recomputations() []string { return []string{"off", "cheap", "segments", "segments:N"} }
 
 // String is what ParseRecompute reads.
 func (r Recompute) String() string {
