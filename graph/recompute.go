@@ -163,7 +163,7 @@ func (d *doubler) value(v *Value) *Value {
 }
 
 func (d *doubler) twin(v *Value) *Value {
-	w := d.p.newValue(v.Name+" (again)", v.Shape, v.Dtype, v.Node)
+	w := d.p.newValue(v.Name+" (again)", v.Shape, v.Dtype, nil)
 	if v.Alias != nil || d.drop[v] {
 		d.again[v] = w
 	}
