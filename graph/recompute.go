@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
@@ -81,7 +82,8 @@ func (r Recompute) String() string {
 func cheap(instr Instr) bool {
 	switch instr.(type) {
 	case *op.ReLU, *op.Scale, *op.BiasAdd, *op.Dropout, *op.ChannelAffine, *op.BatchNorm, *op.BatchNormInference, *op.Add, *op.Mul,
-		*op.MaxPool2D, *op.AvgPool2D, *op.ZeroPad2D, *op.Permute, *FusedBatchNorm, *Copy:
+		*op.MaxPool2D, *op.AvgPool2D, *op.ZeroPad2D, *op.Permute, *FusedBatchNorm, *Copy,
+		*ir.Unary, *ir.Binary, *ir.Loop, *ir.Cast, *ir.Repeat, *ir.Concat, *ir.Slice, *ir.Upsample, *ir.GroupNorm:
 		return true
 	}
 	return false

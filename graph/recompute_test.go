@@ -173,6 +173,36 @@ func TestSecondStepsRunLate(t *testing.T) {
 	}
 }
 
+// Gorgonia's own operations are computed again like ours.
+func TestRecomputeOfStockGraphs(t *testing.T) {
+	results := func(r graph.Recompute) (steps int, values []any) {
+		b := enginetest.NewB(t, tensor.Float32)
+		h := b.Input("x", 8, 8)
+		var params gorgonia.Nodes
+		for _, name := range []string{"w1", "w2", "w3"} {
+			w := parameter(b, name, 8, 8)
+			params = append(params, w)
+			h = gorgonia.Must(gorgonia.Tanh(gorgonia.Must(gorgonia.Mul(h, w))))
+			h = gorgonia.Must(gorgonia.HadamardProd(h, gorgonia.Must(gorgonia.Sigmoid(h))))
+		}
+		cost := gorgonia.Must(gorgonia.Mean(h))
+		grads, err := gorgonia.Grad(cost, params...)
+		require.NoError(t, err)
+		wanted := append(gorgonia.Nodes{cost}, grads...)
+		m := compile(t, b.G, graph.WithOutputs(wanted...), graph.WithRecompute(r))
+		for _, n := range wanted {
+			values = append(values, value(t, m, n))
+		}
+		return len(m.Plan().Steps), values
+	}
+	steps, want := results(graph.RecomputeOff)
+	for _, r := range []graph.Recompute{graph.RecomputeCheap, graph.RecomputeSegments(2)} {
+		more, got := results(r)
+		require.Greater(t, more, steps, r)
+		require.Equal(t, want, got, r)
+	}
+}
+
 func TestMemoryBudget(t *testing.T) {
 	g, opts := trainingGraph(t, resnet(t, timesDepth(1)), 32)
 	plan := func(o graph.Option) *graph.Plan {
