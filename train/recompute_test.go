@@ -80,3 +80,39 @@ func equalNumbers(a, b map[string][]float32) bool {
 	}
 	return len(a) == len(b)
 }
+
+// A run may go on with other ways to save memory than it began with: its outcome is the same.
+func TestRunsMayChangeTheirMemory(t *testing.T) {
+	whole := small(t)
+	_, err := run(t, whole, nil)
+	require.NoError(t, err)
+	part := small(t)
+	part.Recompute = "segments:2"
+	_, err = run(t, part, func(p train.Progress) bool { return p.Epoch == 2 && p.Batch == 2 })
+	require.ErrorIs(t, err, train.ErrInterrupted)
+	part = resumed(t, part)
+	require.Equal(t, "segments:2", part.Recompute)
+	part.Recompute, part.MemoryBudget = "off", 1<<30
+	_, err = run(t, part, nil)
+	require.NoError(t, err)
+	requireOutcome(t, outcomeOf(t, whole.Out), part.Out)
+	part = resumed(t, part)
+	require.Equal(t, "", part.Recompute)
+	require.Equal(t, 1<<30, part.MemoryBudget)
+}
+
+func TestBudgetThatCannotBeKept(t *testing.T) {
+	c := small(t)
+	c.MemoryBudget = 1 << 20
+	_, err := run(t, c, nil)
+	var be *graph.BudgetError
+	require.ErrorAs(t, err, &be)
+	require.Greater(t, be.Least, 1<<20)
+	require.NoDirExists(t, c.Out)
+
+	c.Recompute = "cheap"
+	_, err = run(t, c, nil)
+	require.ErrorContains(t, err, "but not both")
+	c.Recompute = "chaep"
+	require.ErrorContains(t, c.Validate(), `did you mean "cheap"?`)
+}
