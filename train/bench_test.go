@@ -3,14 +3,12 @@ package train_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/cpu"
-	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/train"
 )
@@ -52,45 +50,6 @@ func BenchmarkStep(b *testing.B) {
 					run()
 				}
 				b.ReportMetric(float64(c.batch*b.N)/b.Elapsed().Seconds(), "images/s")
-			})
-		}
-	}
-}
-
-// BenchmarkRecompute times training steps of 32 images with and without recomputation, next to the memory they need.
-func BenchmarkRecompute(b *testing.B) {
-	e := engine(b, 2)
-	opt := train.SGD{Momentum: 0.9}
-	images, labels := make([]float32, 32*32*32*3), make([]int, 32)
-	numtest.FillUnit("images", 1, images)
-	numtest.FillLabels("labels", 1, 100, labels)
-	for _, name := range []string{"vgg16", "resnet50"} {
-		for _, r := range []graph.Recompute{graph.RecomputeOff, graph.RecomputeCheap, graph.RecomputeSegments(0)} {
-			b.Run(fmt.Sprintf("%s/%s", name, r), func(b *testing.B) {
-				a, err := arch.ByName(name, arch.Config{})
-				require.NoError(b, err)
-				m, err := a.Model()
-				require.NoError(b, err)
-				require.NoError(b, m.Initialize(1, tensor.Float32))
-				s, err := train.NewTrainStep(e, m, opt, train.NewSlots(m, opt), 32, 1, graph.WithRecompute(r))
-				require.NoError(b, err)
-				defer s.Close()
-				step, best := 0, time.Hour
-				run := func() {
-					begin := time.Now()
-					_, err := s.Run(images, labels, 1e-4, step)
-					require.NoError(b, err)
-					best = min(best, time.Since(begin))
-					step++
-				}
-				run()
-				b.ResetTimer()
-				for b.Loop() {
-					run()
-				}
-				b.ReportMetric(best.Seconds()*1e3, "best-ms") // what others on the machine disturb least
-				b.ReportMetric(float64(s.Plan().ArenaBytes)/(1<<20), "arena-MiB")
-				b.ReportMetric(float64(s.Plan().PeakBytes())/(1<<20), "peak-MiB")
 			})
 		}
 	}
