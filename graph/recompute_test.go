@@ -179,11 +179,10 @@ func TestRecomputeOfStockGraphs(t *testing.T) {
 		b := enginetest.NewB(t, tensor.Float32)
 		h := b.Input("x", 8, 8)
 		var params gorgonia.Nodes
-		for _, name := range []string{"w1", "w2", "w3"} {
-			w := parameter(b, name, 8, 8)
-			params = append(params, w)
-			h = gorgonia.Must(gorgonia.Tanh(gorgonia.Must(gorgonia.Mul(h, w))))
-			h = gorgonia.Must(gorgonia.HadamardProd(h, gorgonia.Must(gorgonia.Sigmoid(h))))
+		for i := range 3 { // a product of two products: the backward pass reads all three
+			w, gate := parameter(b, fmt.Sprint("w", i), 8, 8), parameter(b, fmt.Sprint("gate", i), 8, 8)
+			params = append(params, w, gate)
+			h = gorgonia.Must(gorgonia.HadamardProd(gorgonia.Must(gorgonia.Mul(h, w)), gorgonia.Must(gorgonia.Mul(h, gate))))
 		}
 		cost := gorgonia.Must(gorgonia.Mean(h))
 		grads, err := gorgonia.Grad(cost, params...)
