@@ -79,8 +79,8 @@ func env[T kernel.Float](b *builder) kernel.Env[T] {
 	return kernel.Env[T]{Pool: b.pool, Gemm: any(b.gemm64).(*gemm.Gemm[T])}
 }
 
-// shareScratch gives all kernels of the program one working memory: they run one after the other.
-func (b *builder) shareScratch() {
+// shareScratch gives all kernels of the program one working memory, as they run one after the other, and returns its bytes.
+func (b *builder) shareScratch() int {
 	size := 0
 	for _, s := range b.scratch {
 		size = max(size, s.bytes)
@@ -89,6 +89,7 @@ func (b *builder) shareScratch() {
 	for _, s := range b.scratch {
 		s.set(mem)
 	}
+	return 4 * size
 }
 
 // needs registers a kernel for the shared working memory.

@@ -26,6 +26,8 @@ type program struct {
 	seen   []op.Array     // what an observer is shown of a step, kept so that showing it allocates nothing
 	unmet  map[*graph.Value]bool
 	closed bool
+
+	scratch int // bytes of the kernels' working memory
 }
 
 var _ graph.Observable = (*program)(nil)
@@ -49,7 +51,7 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
 		}
 	}
-	b.shareScratch()
+	prog.scratch = b.shareScratch()
 	for _, a := range p.Assigns {
 		if a.New.Root() != a.Target {
 			prog.copies = append(prog.copies, a)

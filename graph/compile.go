@@ -22,6 +22,9 @@ type options struct {
 	logf    func(format string, args ...any)
 	passes  []pass // the list passes; tests run parts of it
 
+	recompute Recompute
+	budget    int // bytes, 0 means none
+
 	// What tape machines have besides (tape.go).
 	reads     []reading
 	gradients []gradient
@@ -69,6 +72,18 @@ func WithLog(logf func(format string, args ...any)) Option {
 			o.logf = logf
 		}
 	}
+}
+
+// WithRecompute throws results of the forward pass away and computes them again for the backward pass, so that a training
+// step needs less memory. It changes no result.
+func WithRecompute(r Recompute) Option {
+	return func(o *options) { o.recompute = r }
+}
+
+// WithMemoryBudget computes again as little as makes [Plan.PeakBytes] at most n; [WithRecompute] is then not looked at. If
+// nothing does, Compile returns a [*BudgetError] that tells the least there is. 0 means no budget.
+func WithMemoryBudget(n int) Option {
+	return func(o *options) { o.budget = n }
 }
 
 // Compile turns a finished graph into a machine: only what the outputs and the updates need is compiled and run.
@@ -144,23 +159,39 @@ func makePlan(g *gorgonia.ExprGraph, o *options) (*Plan, []string, error) {
 			return nil, nil, &CompileError{Stage: "capture", Reason: fmt.Sprintf("output %d is nil", i)}
 		}
 	}
+	if o.budget > 0 {
+		return planWithin(g, o)
+	}
+	return planWith(g, o, o.recompute)
+}
+
+// planWith compiles with one way of recomputation.
+func planWith(g *gorgonia.ExprGraph, o *options, r Recompute) (*Plan, []string, error) {
+	if r.kind == recomputeSegments && r.segments == 0 {
+		return planSegments(g, o)
+	}
 	prog, err := capture(g, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	plan, err := finishPlan(prog, o)
+	plan, err := finishPlan(prog, o, r)
 	return plan, prog.host, err
 }
 
 // finishPlan is the compiler behind capture.
-func finishPlan(prog *program, o *options) (*Plan, error) {
+func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
 	for _, pass := range o.passes {
 		pass.run(prog, o.engine)
+	}
+	if err := recompute(prog, r); err != nil {
+		return nil, err
 	}
 	if err := order(prog, o.engine); err != nil {
 		return nil, err
 	}
-	return prog.plan(planMemory(prog, o.engine)), nil
+	plan := prog.plan(planMemory(prog, o.engine))
+	plan.Recompute = r
+	return plan, nil
 }
 
 // plan drops the values that passes left without use and numbers the rest in the order of their appearance.

@@ -29,6 +29,20 @@ func (e *CompileError) Error() string {
 // Unwrap returns the cause.
 func (e *CompileError) Unwrap() error { return e.Err }
 
+// BudgetError says that no recomputation brings a plan into its budget of memory.
+type BudgetError struct {
+	Budget int // bytes
+	Least  int // the smallest Plan.PeakBytes that was found
+	With   Recompute
+}
+
+func (e *BudgetError) Error() string {
+	return fmt.Sprintf("graph: the plan cannot do with %s: the least is %s (%d bytes), with recomputation %s; use a smaller batch or a larger budget",
+		mebibytes(e.Budget), mebibytes(e.Least), e.Least, e.With)
+}
+
+func mebibytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
 // FeedError says why a machine cannot take the value bound to an input.
 type FeedError struct {
 	Node, Wanted, Got, Remedy string

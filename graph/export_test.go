@@ -45,7 +45,7 @@ func Work(g *gorgonia.ExprGraph, opts ...Option) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, err = finishPlan(p, &o)
+	_, err = finishPlan(p, &o, o.recompute)
 	return p.work, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/nn"
@@ -154,5 +155,31 @@ func BenchmarkBuildGraph(b *testing.B) {
 				withMomentum(b, g, cost, net)
 			}
 		})
+	}
+}
+
+// BenchmarkPeakBytes tells the memory of training steps of 32 images with and without recomputation; its time is that of the
+// compiler.
+func BenchmarkPeakBytes(b *testing.B) {
+	for _, net := range []string{"vgg16", "resnet50"} {
+		for _, size := range []int{32, 224} {
+			a, err := arch.ByName(net, arch.Config{Input: nn.Shape{size, size, 3}, Classes: map[int]int{32: 100, 224: 1000}[size]})
+			require.NoError(b, err)
+			m, err := a.Model()
+			require.NoError(b, err)
+			g, opts := trainingGraph(b, m, 32)
+			for _, r := range []graph.Recompute{graph.RecomputeOff, graph.RecomputeCheap, graph.RecomputeSegments(0)} {
+				b.Run(fmt.Sprintf("%s/%dx%d/%s", net, size, size, r), func(b *testing.B) {
+					var p *graph.Plan
+					for b.Loop() {
+						p, err = graph.PlanFor(g, append(opts, graph.WithRecompute(r))...)
+						require.NoError(b, err)
+					}
+					b.ReportMetric(float64(p.ArenaBytes)/(1<<20), "arena-MiB")
+					b.ReportMetric(float64(p.PeakBytes())/(1<<20), "peak-MiB")
+					b.ReportMetric(float64(len(p.Steps)), "steps")
+				})
+			}
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/nn"
 )
@@ -38,6 +39,10 @@ type Config struct {
 	WeightDecay float64 `json:"weight_decay,omitempty"`
 	Schedule    string  `json:"schedule"`
 	Seed        uint64  `json:"seed"`
+
+	// What memory may cost in time; neither changes a result, and the parts of a run may differ in them. At most one is set.
+	Recompute    string `json:"recompute,omitempty"`     // what graph.ParseRecompute reads; "" is off
+	MemoryBudget int    `json:"memory_budget,omitempty"` // bytes for the values of a training step; 0 means no limit
 
 	Device    string `json:"device"`
 	Threads   int    `json:"threads"`
@@ -74,12 +79,17 @@ const MaxThreads = 1024
 func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
 	c.Engine, c.Version, c.Out, c.Resume = "", "", "", false
+	c.Recompute, c.MemoryBudget = "", 0
 	c.clearUnused()
 	return c
 }
 
-// clearUnused sets what the optimizer does not use to zero, so that no run seems to have used it.
+// clearUnused sets what the optimizer does not use to zero, so that no run seems to have used it, and leaves out what says
+// nothing.
 func (c *Config) clearUnused() {
+	if c.Recompute == graph.RecomputeOff.String() {
+		c.Recompute = ""
+	}
 	if c.Optimizer == "adam" {
 		c.Momentum = 0
 	}
@@ -157,10 +167,14 @@ func (c Config) Validate() error {
 		{"--threads", c.Threads < 0 || c.Threads > MaxThreads, fmt.Sprintf("at least 0 and at most %d", MaxThreads), c.Threads},
 		{"--keep", c.Keep < 1, "at least 1", c.Keep},
 		{"--save-every", c.SaveEvery < 0, "at least 0", c.SaveEvery},
+		{"--memory-budget", c.MemoryBudget < 0, "at least 0", c.MemoryBudget},
 	} {
 		if v.bad {
 			return fmt.Errorf("train: %s wants %s, got %v", v.flag, v.want, v.got)
 		}
+	}
+	if _, err := c.compileOptions(); err != nil {
+		return err
 	}
 	if _, err := c.architecture(); err != nil {
 		return err
@@ -171,6 +185,21 @@ func (c Config) Validate() error {
 	_, err := ParseSchedule(c.Schedule)
 	return err
 }
+
+// compileOptions are the options of a training step.
+func (c Config) compileOptions() ([]graph.Option, error) {
+	r, err := graph.ParseRecompute(c.Recompute)
+	if err != nil {
+		return nil, unknown("recomputation", c.Recompute, graph.Recomputations())
+	}
+	if r != graph.RecomputeOff && c.MemoryBudget > 0 {
+		return nil, errors.New("train: give --recompute or --memory-budget, which chooses what to compute again, but not both")
+	}
+	return []graph.Option{graph.WithRecompute(r), graph.WithMemoryBudget(c.MemoryBudget)}, nil
+}
+
+// savesMemory says whether anything may be computed again.
+func (c Config) savesMemory() bool { return c.MemoryBudget > 0 || c.Recompute != "" }
 
 // unknown is the error for a name that is not in a list.
 func unknown(what, name string, known []string) error {

@@ -51,8 +51,9 @@ type StepResult struct {
 }
 
 // NewTrainStep compiles a training step of m for batches of n images on engine e: loss, gradients, opt's updates of the
-// weights and of slots (from NewSlots of the same model and optimizer), and the metrics. seed is that of dropout.
-func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64) (*Step, error) {
+// weights and of slots (from NewSlots of the same model and optimizer), and the metrics. seed is that of dropout. Options are
+// further ones of graph.Compile, such as graph.WithRecompute.
+func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
 	s, net, cost, err := forward(m, n, true, seed)
 	if err != nil {
 		return nil, err
@@ -84,7 +85,7 @@ func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int
 		updates = append(updates, u...)
 		i++
 	}
-	return s.compile(e, net, cost, updates)
+	return s.compile(e, net, cost, updates, opts...)
 }
 
 // NewEvalStep compiles the evaluation of m for batches of n images on engine e: loss and metrics, no update.
@@ -127,7 +128,7 @@ func forward(m *nn.Model, n int, training bool, seed uint64) (*Step, *nn.Net, *g
 }
 
 // compile adds the metrics and compiles what forward began.
-func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates []op.Update) (*Step, error) {
+func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates []op.Update, opts ...graph.Option) (*Step, error) {
 	top1, err := op.Apply(&op.TopKCorrect{K: 1}, net.Logits, s.labelNode)
 	if err != nil {
 		return nil, err
@@ -136,7 +137,8 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 	if err != nil {
 		return nil, err
 	}
-	s.machine, err = graph.Compile(net.Graph, graph.WithEngine(e), graph.WithOutputs(cost, top1, top5), graph.WithUpdates(updates...))
+	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(cost, top1, top5), graph.WithUpdates(updates...)}, opts...)
+	s.machine, err = graph.Compile(net.Graph, opts...)
 	if err != nil {
 		return nil, err
 	}

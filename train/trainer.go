@@ -97,7 +97,21 @@ func (t *Trainer) prepare() (err error) {
 	if t.schedule, err = spec.Schedule(t.cfg.LR, t.loader.Batches(), t.cfg.Epochs); err != nil {
 		return err
 	}
+	if t.cfg.savesMemory() { // tell of a budget that is too small before a folder is made
+		if _, err := t.Plan(); err != nil {
+			return err
+		}
+	}
 	return t.openOut()
+}
+
+// Plan returns the compiled training step of a full batch.
+func (t *Trainer) Plan() (*graph.Plan, error) {
+	s, err := t.trainStep(min(t.cfg.Batch, t.loader.Len()))
+	if err != nil {
+		return nil, err
+	}
+	return s.Plan(), nil
 }
 
 // values gives the weights memory, and a new run its first values; those of a resumed one come from its checkpoint.
@@ -223,7 +237,11 @@ func (t *Trainer) trainStep(n int) (*Step, error) {
 	if s := t.steps[n]; s != nil {
 		return s, nil
 	}
-	s, err := NewTrainStep(t.engine, t.model, t.opt, t.slots, n, t.cfg.Seed)
+	opts, err := t.cfg.compileOptions()
+	if err != nil {
+		return nil, err
+	}
+	s, err := NewTrainStep(t.engine, t.model, t.opt, t.slots, n, t.cfg.Seed, opts...)
 	if err == nil {
 		t.steps[n] = s
 	}

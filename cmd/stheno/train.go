@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -66,6 +68,9 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "weight decay, added to the gradient")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: constant, step:30,60:0.1, cosine; +warmup:1 adds a warm-up in epochs")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
+	f.StringVar(&c.Recompute, "recompute", cmp.Or(c.Recompute, graph.RecomputeOff.String()),
+		"compute results of the forward pass again to save memory: off, cheap, segments, segments:N; changes no result")
+	f.Var((*byteCount)(&c.MemoryBudget), "memory-budget", "memory for a training step's values, such as 2GiB; computes again as little as it takes (0: no limit)")
 	f.StringVar(&c.Device, "device", c.Device, strings.Join(deviceNames(), ", "))
 	f.IntVar(&c.Threads, "threads", c.Threads, "CPU threads (0: one per core)")
 	f.StringVar(&c.Out, "out", c.Out, "folder of the run (default runs/ARCH-DATA-TIME)")
@@ -140,6 +145,9 @@ func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer, eng
 	total, trainable, _ := t.Model().CountParams()
 	s.Printf("%s: %s parameters (%s trainable), %s, %d training and %d test images", c.Arch, thousands.Format(total), thousands.Format(trainable),
 		split.Title, imagesOf(split.Train, c.LimitTrain), imagesOf(split.Test, c.LimitTest))
+	if p, err := t.Plan(); err == nil && (c.MemoryBudget > 0 || p.Recompute != graph.RecomputeOff) {
+		s.Printf("a step's values take %s, with recomputation %s", memory(p.PeakBytes()), p.Recompute)
+	}
 	s.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", engine, c.Optimizer, c.LR, c.Schedule, c.Batch, c.Seed, c.Out)
 	if !c.Resume {
 		return
@@ -162,7 +170,7 @@ func quoted(path string) string {
 
 // mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
 var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true, "data-dir": true, "keep": true, "save-every": true,
-	"out": true, "resume": true, "offline": true, "allow-modified": true}
+	"recompute": true, "memory-budget": true, "out": true, "resume": true, "offline": true, "allow-modified": true}
 
 // configure completes the flags: for a resumed run, with the configuration that it began with.
 func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Config, error) {
@@ -198,6 +206,12 @@ func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Co
 	})
 	if err != nil {
 		return c, err
+	}
+	switch { // the one takes the place of the other
+	case flags.Changed("memory-budget") && !flags.Changed("recompute"):
+		saved.Recompute = ""
+	case flags.Changed("recompute") && !flags.Changed("memory-budget"):
+		saved.MemoryBudget = 0
 	}
 	if len(fixed) > 0 {
 		return c, fmt.Errorf("%s holds another run: %s; leave such flags out, or start a new run with another --out", c.Out, strings.Join(fixed, ", "))

@@ -47,9 +47,9 @@ func (c Case) RequireClose(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype)
 }
 
 // RequireExact runs the case in float64 on an engine that computes with the reference loops and requires the results
-// of [Reference] bit by bit.
-func (c Case) RequireExact(t *testing.T, e graph.Engine) {
-	want, got := c.results(t, Reference{}, tensor.Float64), c.results(t, e, tensor.Float64)
+// of [Reference] bit by bit. Further options are those of a compiler that must not change results.
+func (c Case) RequireExact(t *testing.T, e graph.Engine, opts ...graph.Option) {
+	want, got := c.results(t, Reference{}, tensor.Float64), c.results(t, e, tensor.Float64, opts...)
 	require.Len(t, got, len(want))
 	for i, w := range want {
 		require.Equal(t, bytesOf(op.Array{Data: w.value}), bytesOf(op.Array{Data: got[i].value}), "%s: %v, not %v", w.name, got[i].value, w.value)
@@ -63,10 +63,10 @@ type result struct {
 }
 
 // results builds, compiles and runs the case.
-func (c Case) results(t *testing.T, e graph.Engine, dt tensor.Dtype) []result {
+func (c Case) results(t *testing.T, e graph.Engine, dt tensor.Dtype, opts ...graph.Option) []result {
 	b := NewB(t, dt)
 	c.Build(b)
-	m := b.Compile(e)
+	m := b.Compile(e, opts...)
 	defer func() { require.NoError(t, m.Close()) }()
 	for range max(c.Runs, 1) {
 		require.NoError(t, m.RunAll())
@@ -220,17 +220,17 @@ func (b *B) CostGrads(cost *gorgonia.Node, wrt ...*gorgonia.Node) []*gorgonia.No
 }
 
 // Compile compiles what was built.
-func (b *B) Compile(e graph.Engine) *graph.Machine {
+func (b *B) Compile(e graph.Engine, opts ...graph.Option) *graph.Machine {
 	b.T.Helper()
-	m, err := graph.Compile(b.G, b.Options(e)...)
+	m, err := graph.Compile(b.G, append(b.Options(e), opts...)...)
 	require.NoError(b.T, err)
 	return m
 }
 
 // Plan plans what was built, for an engine that fuses everything.
-func (b *B) Plan() *graph.Plan {
+func (b *B) Plan(opts ...graph.Option) *graph.Plan {
 	b.T.Helper()
-	p, err := graph.PlanFor(b.G, b.Options(graph.Null{})...)
+	p, err := graph.PlanFor(b.G, append(b.Options(graph.Null{}), opts...)...)
 	require.NoError(b.T, err)
 	return p
 }

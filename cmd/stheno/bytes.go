@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// byteCount is a flag for an amount of memory: 1500000, 512MiB, 1.5GB.
+type byteCount int
+
+var byteUnits = []struct {
+	name string
+	size float64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1}, {"", 1}}
+
+// Set reads an amount.
+func (b *byteCount) Set(s string) error {
+	for _, u := range byteUnits {
+		number, ok := strings.CutSuffix(s, u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || !(n >= 0) || n*u.size >= math.MaxInt64 {
+			break
+		}
+		*b = byteCount(n * u.size)
+		return nil
+	}
+	return fmt.Errorf("%q is no amount of memory such as 512MiB or 2GiB", s)
+}
+
+// String is an amount that Set reads again as exactly that.
+func (b byteCount) String() string {
+	for i := 3; i >= 0; i-- {
+		if size := int(byteUnits[i].size); b != 0 && int(b)%size == 0 {
+			return strconv.Itoa(int(b)/size) + byteUnits[i].name
+		}
+	}
+	return strconv.Itoa(int(b))
+}
+
+// Type names the value in help and errors.
+func (b byteCount) Type() string { return "bytes" }
+
+// memory is a number of bytes for people.
+func memory(n int) string {
+	if n < 10<<30 {
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

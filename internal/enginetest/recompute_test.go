@@ -1,0 +1,46 @@
+package enginetest_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/enginetest"
+)
+
+// Plans that compute results again are sound and change no bit, on random training graphs, with dropout and batch statistics,
+// wanted gradients, and outputs in the middle of all.
+func TestRecomputationIsSoundAndExact(t *testing.T) {
+	graphs := uint64(250)
+	if testing.Short() {
+		graphs = 40
+	}
+	again := map[string]int{}
+	for seed := range graphs {
+		c := enginetest.Random(seed, 40)
+		for _, r := range []graph.Recompute{graph.RecomputeCheap, graph.RecomputeSegments(2), graph.RecomputeSegments(4), graph.RecomputeSegments(0)} {
+			t.Run(c.Name+" "+r.String(), func(t *testing.T) {
+				c.RequireExact(t, enginetest.Checker{}, graph.WithRecompute(r))
+				b := enginetest.NewB(t, tensor.Float64)
+				c.Build(b)
+				again[r.String()] += len(b.Plan(graph.WithRecompute(r)).Steps) - len(b.Plan().Steps)
+			})
+		}
+	}
+	t.Log("steps computed again: ", again)
+	for r, n := range again {
+		require.Greater(t, n, int(graphs)/8, r)
+	}
+}
+
+// The cases of the suite are mostly single operations; those that are not must not suffer either.
+func TestRecomputationOfTheSuite(t *testing.T) {
+	for _, c := range enginetest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			c.RequireExact(t, enginetest.Checker{}, graph.WithRecompute(graph.RecomputeCheap))
+			c.RequireExact(t, enginetest.Checker{}, graph.WithRecompute(graph.RecomputeSegments(3)))
+		})
+	}
+}
