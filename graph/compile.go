@@ -31,6 +31,7 @@ type options struct {
 	watch     watchlist
 	trace     bool // values that are left bound are copies
 	turn      *turn
+	seen      func(pass string, p *program) // is shown the program before the first pass, called "", and after each; may be nil
 }
 
 func newOptions(e Engine, opts []Option) options {
@@ -154,8 +155,14 @@ func makePlan(g *gorgonia.ExprGraph, o *options) (*Plan, []string, error) {
 
 // finishPlan is the compiler behind capture.
 func finishPlan(prog *program, o *options) (*Plan, error) {
+	if o.seen != nil {
+		o.seen("", prog)
+	}
 	for _, pass := range o.passes {
 		pass.run(prog, o.engine)
+		if o.seen != nil {
+			o.seen(pass.name, prog)
+		}
 	}
 	if err := order(prog, o.engine); err != nil {
 		return nil, err

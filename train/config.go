@@ -58,6 +58,10 @@ type Config struct {
 
 	Out    string `json:"-"` // folder of the run
 	Resume bool   `json:"-"` // go on with the run in Out
+
+	// Profile times the steps of training: the name of the trace to write, which lies in Out unless it has a folder. "" is off.
+	Profile      string `json:"-"`
+	ProfileSteps int    `json:"-"` // steps to time; 0 means all
 }
 
 // DefaultConfig is the main job: SimpleCNN on CIFAR-100, a few minutes on two cores. Its Momentum is for those who change
@@ -73,7 +77,7 @@ const MaxThreads = 1024
 // identity is the configuration without what may differ between the parts of one run.
 func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
-	c.Engine, c.Version, c.Out, c.Resume = "", "", "", false
+	c.Engine, c.Version, c.Out, c.Resume, c.Profile, c.ProfileSteps = "", "", "", false, "", 0
 	c.clearUnused()
 	return c
 }
@@ -157,6 +161,7 @@ func (c Config) Validate() error {
 		{"--threads", c.Threads < 0 || c.Threads > MaxThreads, fmt.Sprintf("at least 0 and at most %d", MaxThreads), c.Threads},
 		{"--keep", c.Keep < 1, "at least 1", c.Keep},
 		{"--save-every", c.SaveEvery < 0, "at least 0", c.SaveEvery},
+		{"--profile-steps", c.ProfileSteps < 0, "at least 0", c.ProfileSteps},
 	} {
 		if v.bad {
 			return fmt.Errorf("train: %s wants %s, got %v", v.flag, v.want, v.got)
