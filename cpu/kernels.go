@@ -58,6 +58,7 @@ type builder struct {
 	gemm    *gemm.Gemm[float32]
 	gemm64  *gemm.Gemm[float64]
 	scratch []scratch
+	way     string // how the kernel of the step at hand computes, where there are several ways
 }
 
 // scratcher is a kernel that needs working memory while it runs.
@@ -98,6 +99,9 @@ func needs[T kernel.Float](b *builder, k scratcher[T]) {
 	b.scratch = append(b.scratch, scratch{n * int(unsafe.Sizeof(*new(T))), func(mem []byte) {
 		k.SetScratch(unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), n))
 	}})
+	if w, ok := k.(interface{ Way() string }); ok {
+		b.way = w.Way()
+	}
 }
 
 // operands are the value IDs of a step: its results first, then its inputs, as kernels take them.

@@ -22,6 +22,7 @@ type program struct {
 	plan   *graph.Plan
 	mem    *memory
 	steps  []step
+	names  []string       // of the kernels, by step
 	copies []graph.Assign // updates that were not computed in place
 	seen   []op.Array     // what an observer is shown of a step, kept so that showing it allocates nothing
 	unmet  map[*graph.Value]bool
@@ -30,7 +31,10 @@ type program struct {
 	scratch int // bytes of the kernels' working memory
 }
 
-var _ graph.Observable = (*program)(nil)
+var (
+	_ graph.Observable   = (*program)(nil)
+	_ graph.KernelTeller = (*program)(nil)
+)
 
 // Build chooses a kernel for every step.
 func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
@@ -47,9 +51,11 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	prog := &program{engine: e, plan: p, mem: mem, steps: make([]step, len(p.Steps)), unmet: map[*graph.Value]bool{}}
 	b := &builder{pool: e.pool, gemm: e.gemm, gemm64: e.gemm64}
 	for i, s := range p.Steps {
+		b.way = ""
 		if prog.steps[i], err = b.step(s); err != nil {
 			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
 		}
+		prog.names = append(prog.names, b.kernelName(s))
 	}
 	prog.scratch = b.shareScratch()
 	for _, a := range p.Assigns {
@@ -84,6 +90,9 @@ func (p *program) Run() error { return p.run(nil) }
 
 // RunObserved implements graph.Observable.
 func (p *program) RunObserved(o graph.Observer) error { return p.run(o) }
+
+// Kernels implements graph.KernelTeller.
+func (p *program) Kernels() []string { return p.names }
 
 func (p *program) run(o graph.Observer) (err error) {
 	if p.closed {

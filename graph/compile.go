@@ -34,6 +34,7 @@ type options struct {
 	watch     watchlist
 	trace     bool // values that are left bound are copies
 	turn      *turn
+	seen      func(pass string, p *program) // is shown the program before the first pass, called "", and after each; may be nil
 }
 
 func newOptions(e Engine, opts []Option) options {
@@ -180,8 +181,14 @@ func planWith(g *gorgonia.ExprGraph, o *options, r Recompute) (*Plan, []string, 
 
 // finishPlan is the compiler behind capture.
 func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
+	if o.seen != nil {
+		o.seen("", prog)
+	}
 	for _, pass := range o.passes {
 		pass.run(prog, o.engine)
+		if o.seen != nil {
+			o.seen(pass.name, prog)
+		}
 	}
 	if err := recompute(prog, r); err != nil {
 		return nil, err

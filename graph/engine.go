@@ -59,6 +59,12 @@ type Observable interface {
 	RunObserved(o Observer) error
 }
 
+// KernelTeller is a [Program] that can say what runs each step. It is optional: of other programs nothing is known.
+type KernelTeller interface {
+	// Kernels are short names by step, e.g. "avx512 implicit gemm" or "reference".
+	Kernels() []string
+}
+
 // Buffer is memory of an engine for one external value.
 type Buffer interface {
 	// Upload copies host data into the buffer; Download copies the buffer into host data. Both do nothing where the

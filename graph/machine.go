@@ -39,6 +39,8 @@ type Machine struct {
 	bound   []nodeValue // what a run leaves bound to the nodes of the graph
 	buffers []Buffer    // of constants
 
+	recorder *recorder // of a profile, nil before one is started
+
 	// What tape machines have besides (tape.go).
 	broken  error // why the graph could not be compiled
 	graph   *gorgonia.ExprGraph
@@ -211,9 +213,12 @@ func (m *Machine) usable() error {
 	return m.broken
 }
 
-// run executes the program, under the eyes of the watcher if there is one.
+// run executes the program, under the eyes of the recorder and of the watcher if there are any.
 func (m *Machine) run() error {
-	if m.watcher != nil {
+	switch {
+	case m.recorder != nil && !m.recorder.stopped:
+		return m.recorder.run(m.prog.(Observable))
+	case m.watcher != nil:
 		return m.prog.(Observable).RunObserved(m.watcher)
 	}
 	return m.prog.Run()

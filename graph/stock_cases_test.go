@@ -474,4 +474,3 @@ func stockCases() []stockCase {
 	}
 	return all
 }
-

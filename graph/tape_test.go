@@ -189,7 +189,9 @@ func TestTapeLetBetweenRuns(t *testing.T) {
 
 // gorgonia.Set, and the machine's method, which Gorgonia's example of logistic regression trains with.
 func TestTapeSetOfTheMachine(t *testing.T) {
-	type setter interface{ Set(a, b *gorgonia.Node) error }
+	type setter interface {
+		Set(a, b *gorgonia.Node) error
+	}
 	both(t, 1e-9, func(t *testing.T, vm newVM) (all []float64) {
 		n := perceptron(t, tensor.Float64)
 		var next gorgonia.Nodes

@@ -63,6 +63,10 @@ type Config struct {
 
 	Out    string `json:"-"` // folder of the run
 	Resume bool   `json:"-"` // go on with the run in Out
+
+	// Profile times the steps of training: the name of the trace to write, which lies in Out unless it has a folder. "" is off.
+	Profile      string `json:"-"`
+	ProfileSteps int    `json:"-"` // steps to time; 0 means all
 }
 
 // DefaultConfig is the main job: SimpleCNN on CIFAR-100, a few minutes on two cores. Its Momentum is for those who change
@@ -78,7 +82,7 @@ const MaxThreads = 1024
 // identity is the configuration without what may differ between the parts of one run.
 func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
-	c.Engine, c.Version, c.Out, c.Resume = "", "", "", false
+	c.Engine, c.Version, c.Out, c.Resume, c.Profile, c.ProfileSteps = "", "", "", false, "", 0
 	c.Recompute, c.MemoryBudget = "", 0
 	c.clearUnused()
 	return c
@@ -168,6 +172,7 @@ func (c Config) Validate() error {
 		{"--keep", c.Keep < 1, "at least 1", c.Keep},
 		{"--save-every", c.SaveEvery < 0, "at least 0", c.SaveEvery},
 		{"--memory-budget", c.MemoryBudget < 0, "at least 0", c.MemoryBudget},
+		{"--profile-steps", c.ProfileSteps < 0, "at least 0", c.ProfileSteps},
 	} {
 		if v.bad {
 			return fmt.Errorf("train: %s wants %s, got %v", v.flag, v.want, v.got)

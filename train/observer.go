@@ -28,6 +28,12 @@ type Observer interface {
 	Note(line string)
 }
 
+// ProfileObserver is an [Observer] that wants to see the profile of a run when it is complete. It is optional.
+type ProfileObserver interface {
+	// Profile is called once, with a profile for each size of batch, the longest first, and the files that hold them.
+	Profile(profiles []*BatchProfile, files []string)
+}
+
 // silent is the observer of those who give none.
 type silent struct{}
 

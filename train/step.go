@@ -54,10 +54,45 @@ type StepResult struct {
 // weights and of slots (from NewSlots of the same model and optimizer), and the metrics. seed is that of dropout. Options are
 // further ones of graph.Compile, such as graph.WithRecompute.
 func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	s, net, cost, err := forward(m, n, true, seed)
+	s, net, cost, err := forward(m, n, true, seed, false)
 	if err != nil {
 		return nil, err
 	}
+	updates, err := s.updates(net, cost, opt, slots)
+	if err != nil {
+		return nil, err
+	}
+	return s.compile(e, net, cost, updates, opts...)
+}
+
+// StepGraph returns the graph of the step that NewTrainStep compiles, and what to compile it with, for those who want to look
+// at it: graph.PlanFor and graph.Compile take both. Weights and slots need no values and get none.
+func StepGraph(m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
+	s, net, cost, err := forward(m, n, true, seed, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	updates, err := s.updates(net, cost, opt, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	outputs, err := s.outputs(net, cost)
+	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...)}, err
+}
+
+// InferenceGraph returns the graph of m's inference for batches of n images, and what to compile it with, without values.
+func InferenceGraph(m *nn.Model, n int) (*gorgonia.ExprGraph, []graph.Option, error) {
+	g := gorgonia.NewGraph()
+	net, err := m.Build(g, nn.BuildConfig{Batch: n, Dtype: tensor.Float32, ShapesOnly: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return g, []graph.Option{graph.WithOutputs(net.Output)}, nil
+}
+
+// updates adds the gradients of cost and opt's updates to the graph: those of the trainable weights and of slots, which have
+// no values where slots is nil, and those of the layers.
+func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Slots) ([]op.Update, error) {
 	params := net.Trainable()
 	grads, err := gorgonia.Grad(cost, params...)
 	if err != nil {
@@ -75,8 +110,11 @@ func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int
 		var nodes []*gorgonia.Node
 		for _, slot := range opt.Slots() {
 			name := slot + "/" + p.Weight.Name
-			nodes = append(nodes, gorgonia.NewTensor(net.Graph, tensor.Float32, len(p.Weight.Shape),
-				gorgonia.WithShape(p.Weight.Shape...), gorgonia.WithName(name), gorgonia.WithValue(slots[name])))
+			o := []gorgonia.NodeConsOpt{gorgonia.WithShape(p.Weight.Shape...), gorgonia.WithName(name)}
+			if slots != nil {
+				o = append(o, gorgonia.WithValue(slots[name]))
+			}
+			nodes = append(nodes, gorgonia.NewTensor(net.Graph, tensor.Float32, len(p.Weight.Shape), o...))
 		}
 		u, err := opt.Updates(p.Node, grads[i], lr, t, nodes)
 		if err != nil {
@@ -85,28 +123,34 @@ func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int
 		updates = append(updates, u...)
 		i++
 	}
-	return s.compile(e, net, cost, updates, opts...)
+	return updates, nil
 }
 
 // NewEvalStep compiles the evaluation of m for batches of n images on engine e: loss and metrics, no update.
 func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
-	s, net, cost, err := forward(m, n, false, 0)
+	s, net, cost, err := forward(m, n, false, 0, false)
 	if err != nil {
 		return nil, err
 	}
 	return s.compile(e, net, cost, nil)
 }
 
-// forward builds the graph up to the loss with its inputs.
-func forward(m *nn.Model, n int, training bool, seed uint64) (*Step, *nn.Net, *gorgonia.Node, error) {
+// forward builds the graph up to the loss with its inputs; shapesOnly leaves inputs and weights without
+// values.
+func forward(m *nn.Model, n int, training bool, seed uint64, shapesOnly bool) (*Step, *nn.Net, *gorgonia.Node, error) {
 	g := gorgonia.NewGraph()
 	in := append(tensor.Shape{n}, m.InputShape()...)
-	s := &Step{images: make([]float32, op.Len(in)), labels: make([]int, n)}
-	x := gorgonia.NewTensor(g, tensor.Float32, len(in), gorgonia.WithShape(in...), gorgonia.WithName("images"),
-		gorgonia.WithValue(tensor.New(tensor.WithShape(in...), tensor.WithBacking(s.images))))
-	labels := gorgonia.NewVector(g, tensor.Int, gorgonia.WithShape(n), gorgonia.WithName("labels"),
-		gorgonia.WithValue(tensor.New(tensor.WithShape(n), tensor.WithBacking(s.labels))))
-	net, err := m.Build(g, nn.BuildConfig{Batch: n, Input: x, Training: training, Dtype: tensor.Float32, Seed: seed})
+	s := &Step{}
+	ofImages := []gorgonia.NodeConsOpt{gorgonia.WithShape(in...), gorgonia.WithName("images")}
+	ofLabels := []gorgonia.NodeConsOpt{gorgonia.WithShape(n), gorgonia.WithName("labels")}
+	if !shapesOnly {
+		s.images, s.labels = make([]float32, op.Len(in)), make([]int, n)
+		ofImages = append(ofImages, gorgonia.WithValue(tensor.New(tensor.WithShape(in...), tensor.WithBacking(s.images))))
+		ofLabels = append(ofLabels, gorgonia.WithValue(tensor.New(tensor.WithShape(n), tensor.WithBacking(s.labels))))
+	}
+	x := gorgonia.NewTensor(g, tensor.Float32, len(in), ofImages...)
+	labels := gorgonia.NewVector(g, tensor.Int, ofLabels...)
+	net, err := m.Build(g, nn.BuildConfig{Batch: n, Input: x, Training: training, Dtype: tensor.Float32, Seed: seed, ShapesOnly: shapesOnly})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -127,30 +171,36 @@ func forward(m *nn.Model, n int, training bool, seed uint64) (*Step, *nn.Net, *g
 	return s, net, cost, nil
 }
 
+// outputs adds the metrics: loss, top-1 and top-5 are what a step is asked for.
+func (s *Step) outputs(net *nn.Net, cost *gorgonia.Node) (gorgonia.Nodes, error) {
+	nodes := gorgonia.Nodes{cost}
+	for _, k := range []int{1, 5} {
+		top, err := op.Apply(&op.TopKCorrect{K: k}, net.Logits, s.labelNode)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, top)
+	}
+	return nodes, nil
+}
+
 // compile adds the metrics and compiles what forward began.
 func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates []op.Update, opts ...graph.Option) (*Step, error) {
-	top1, err := op.Apply(&op.TopKCorrect{K: 1}, net.Logits, s.labelNode)
+	outputs, err := s.outputs(net, cost)
 	if err != nil {
 		return nil, err
 	}
-	top5, err := op.Apply(&op.TopKCorrect{K: 5}, net.Logits, s.labelNode)
-	if err != nil {
-		return nil, err
-	}
-	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(cost, top1, top5), graph.WithUpdates(updates...)}, opts...)
+	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(outputs...), graph.WithUpdates(updates...)}, opts...)
 	s.machine, err = graph.Compile(net.Graph, opts...)
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range []struct {
-		n  *gorgonia.Node
-		to **gorgonia.F32
-	}{{cost, &s.loss}, {top1, &s.top1}, {top5, &s.top5}} {
-		v, err := s.machine.Value(o.n)
+	for i, to := range []**gorgonia.F32{&s.loss, &s.top1, &s.top5} {
+		v, err := s.machine.Value(outputs[i])
 		if err != nil {
 			return nil, errors.Join(err, s.machine.Close())
 		}
-		*o.to = v.(*gorgonia.F32)
+		*to = v.(*gorgonia.F32)
 	}
 	return s, nil
 }

@@ -38,6 +38,7 @@ type Trainer struct {
 	observer Observer
 
 	steps   map[int]*Step // training steps by batch size
+	profile *profiler     // nil where none is asked for, and when it is done
 	eval    Evaluator
 	state   State
 	dir     *OutDir
@@ -66,6 +67,9 @@ func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, err
 		o = silent{}
 	}
 	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[int]*Step{}, saved: -1}
+	if c.Profile != "" {
+		t.profile = &profiler{}
+	}
 	if err := t.prepare(); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -154,7 +158,12 @@ func (t *Trainer) State() State { return t.state }
 func (t *Trainer) Checkpoint() string { return t.last }
 
 // Run trains until all epochs are done (nil), ctx ends (ErrInterrupted, after saving), or something fails.
-func (t *Trainer) Run(ctx context.Context) error {
+func (t *Trainer) Run(ctx context.Context) (err error) {
+	defer func() {
+		if failed := t.finishProfile(); failed != nil { // also of an interrupted run; it is made to be looked at
+			err = errors.Join(err, failed)
+		}
+	}()
 	if t.saved < 0 { // from now on there always is a checkpoint to resume from
 		if err := t.save(math.NaN()); err != nil {
 			return err
@@ -220,6 +229,7 @@ func (t *Trainer) step(b *data.Batch) error {
 		return t.diverged("the loss", r.Loss)
 	}
 	t.state.Metrics.Add(b.N, r.Loss, r.Top1, r.Top5)
+	t.profiled()
 	return nil
 }
 
@@ -242,10 +252,14 @@ func (t *Trainer) trainStep(n int) (*Step, error) {
 		return nil, err
 	}
 	s, err := NewTrainStep(t.engine, t.model, t.opt, t.slots, n, t.cfg.Seed, opts...)
-	if err == nil {
-		t.steps[n] = s
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	t.steps[n] = s
+	if t.profile != nil {
+		return s, s.machine.StartProfile()
+	}
+	return s, nil
 }
 
 // finishEpoch validates, writes the history and saves.

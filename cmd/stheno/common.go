@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
@@ -47,9 +46,10 @@ func (d device) open() (graph.Engine, error) {
 	return graph.Open(d.name, graph.Config{Threads: d.threads})
 }
 
+// describeEngine is what an engine says of itself, such as "cpu with 2 threads, avx512 kernels".
 func describeEngine(e graph.Engine) string {
-	if c, ok := e.(*cpu.Engine); ok {
-		return fmt.Sprintf("cpu with %s, %s kernels", plural(c.Threads(), "thread"), c.Level())
+	if s, ok := e.(fmt.Stringer); ok {
+		return s.String()
 	}
 	return e.Name()
 }
@@ -98,12 +98,4 @@ func imagesOf(ds *data.Dataset, limit int) int {
 		return min(limit, ds.Len())
 	}
 	return ds.Len()
-}
-
-// plural is "1 thread" or "2 threads".
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -104,7 +104,7 @@ func (f *full) Write(p []byte) (int, error) {
 
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	dir := trained(t)
-	for _, args := range [][]string{{"version"}, {"devices"}, {"summary", "vgg16"}, {"summary", "vgg16", "--format", "json"}, {"data", "describe", "sample"},
+	for _, args := range [][]string{{"version"}, {"devices"}, {"summary", "vgg16"}, {"summary", "vgg16", "--format", "json"}, {"explain", "simplecnn"}, {"data", "describe", "sample"},
 		{"eval", "--run", dir, "--limit-test", "10"}, {"--help"}, {"predict", "--run", dir, writePNG(t, t.TempDir(), 0)}} {
 		var errs bytes.Buffer
 		code := execute(t.Context(), args, &full{10}, &errs)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 )
 
 // screen shows a run to a person: a bar that is drawn again and again on a terminal, plain lines everywhere else.
-// It implements train.Observer. A standard output that breaks (a closed pipe, a full disk) is reported once on standard
+// It implements train.Observer and train.ProfileObserver. A standard output that breaks (a closed pipe, a full disk) is reported once on standard
 // error and ends nothing: a run's results are in its folder.
 type screen struct {
 	mu       sync.Mutex
@@ -198,6 +200,22 @@ func (s *screen) Epoch(r train.HistoryRow) {
 	s.reported, s.stepped = time.Now(), time.Now()
 	s.println(fmt.Sprintf("epoch %d/%d  loss %s  top-1 %.1f%%  top-5 %.1f%%  |  val loss %s  top-1 %.1f%%  top-5 %.1f%%  |  %s images/s", r.Epoch, s.last.Epochs,
 		lossText(r.Loss), 100*r.Top1, 100*r.Top5, lossText(r.ValLoss), 100*r.ValTop1, 100*r.ValTop5, speed(r.ImagesPerSecond)))
+}
+
+// slowest is how many steps of a profile are shown; the file has all.
+const slowest = 20
+
+// Profile implements train.ProfileObserver.
+func (s *screen) Profile(profiles []*train.BatchProfile, files []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropBar()
+	s.println(fmt.Sprintf("profile of batches of %d: %s", profiles[0].Batch, strings.TrimSuffix(profiles[0].Table(slowest), "\n")))
+	for _, p := range profiles[1:] { // such as a smaller last one of every epoch
+		first, _, _ := strings.Cut(p.Table(slowest), "\n")
+		s.println(fmt.Sprintf("profile of batches of %d: %s", p.Batch, first))
+	}
+	s.println(fmt.Sprintf("profile written to %s; open %s in https://ui.perfetto.dev", strings.Join(files, " and "), filepath.Base(files[0])))
 }
 
 // dropBar removes the bar. The caller holds mu.

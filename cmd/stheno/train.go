@@ -77,9 +77,15 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
 	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "save also every N steps (0: at the end of epochs)")
+	f.StringVar(&c.Profile, "profile", c.Profile, "time every step of the plan: a table, and a trace for Perfetto in the run's folder, or in --profile=FILE.json")
+	f.Lookup("profile").NoOptDefVal = train.ProfileFileName
+	f.IntVar(&c.ProfileSteps, "profile-steps", c.ProfileSteps, "steps to profile (0: all)")
 }
 
 func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
+	if err := checkProfile(cmd.Flags(), c); err != nil {
+		return err
+	}
 	if c, err = configure(cmd.Flags(), c, cmd.ErrOrStderr()); err != nil {
 		return err
 	}
@@ -140,6 +146,20 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 	return errors.Join(err, closeErr)
 }
 
+// checkProfile refuses what would come out only when the training is over.
+func checkProfile(f *pflag.FlagSet, c train.Config) error {
+	switch {
+	case f.Changed("profile") && c.Profile == "": // such as of a variable that is not set
+		return errors.New("--profile= is empty; name the file of the trace, or leave the = out to have it in the run's folder")
+	case f.Changed("profile-steps") && c.Profile == "":
+		return errors.New("--profile-steps goes with --profile")
+	}
+	if _, err := os.Stat(filepath.Dir(c.Profile)); err != nil {
+		return fmt.Errorf("--profile: %w; make the folder, or leave the name out to have the file in the run's", err)
+	}
+	return nil
+}
+
 // header says what is about to be trained.
 func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer, engine string) {
 	total, trainable, _ := t.Model().CountParams()
@@ -170,7 +190,8 @@ func quoted(path string) string {
 
 // mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
 var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true, "data-dir": true, "keep": true, "save-every": true,
-	"recompute": true, "memory-budget": true, "out": true, "resume": true, "offline": true, "allow-modified": true}
+	"recompute": true, "memory-budget": true, "out": true, "resume": true, "offline": true, "allow-modified": true,
+	"profile": true, "profile-steps": true}
 
 // configure completes the flags: for a resumed run, with the configuration that it began with.
 func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Config, error) {

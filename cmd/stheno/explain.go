@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"gorgonia.org/gorgonia"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/atomicfile"
+	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// explain is the command of that name: what is looked at, and how it is shown.
+type explain struct {
+	network
+	device
+	train.Config // of the optimizer
+	inference    bool
+	training     bool
+
+	format, view, file string
+}
+
+var (
+	explainFormats = []string{"text", "json", "dot", "svg", "passes"}
+	explainViews   = []string{"plan", "graph"}
+)
+
+func newExplain() *cobra.Command {
+	e := explain{Config: train.DefaultConfig()}
+	cmd := &cobra.Command{
+		Use:   "explain ARCH",
+		Short: "Print what a network is compiled to: steps, kernels, memory, FLOPs",
+		Long: `Print the plan of a network's training step, or with --inference of its use: every step with its kernel, the shapes of its
+results, layout, bytes moved, FLOPs, the place of the results in memory and what is alive; then the totals and the peak.
+
+Nothing is computed, and the weights take no memory. With --device null no engine is asked: a plan for any size of network
+and images, without kernels.
+
+--format passes shows what the compiler's passes made of the graph; dot and svg draw the plan, or with --view graph the
+Gorgonia graph before it. An svg is laid out by Graphviz where its command dot is installed, else by a plain renderer.`,
+		Args: oneArchitecture,
+		RunE: func(cmd *cobra.Command, args []string) error { return e.run(cmd, args[0]) },
+	}
+	f := cmd.Flags()
+	e.network.flags(f)
+	f.BoolVar(&e.NoL2, "no-l2", false, "resnet50: without the L2 regularizer (1e-4)")
+	f.IntVar(&e.network.Batch, "batch", e.Config.Batch, "images per step")
+	f.BoolVar(&e.training, "training", true, "the training step: loss, gradients, updates")
+	f.BoolVar(&e.inference, "inference", false, "the network alone, as it predicts")
+	f.StringVar(&e.Optimizer, "optimizer", e.Optimizer, "optimizer: "+strings.Join(train.Optimizers(), ", "))
+	f.Float64Var(&e.Momentum, "momentum", e.Momentum, "sgd: momentum")
+	f.BoolVar(&e.Nesterov, "nesterov", e.Nesterov, "sgd: Nesterov's look-ahead")
+	f.Float64Var(&e.WeightDecay, "weight-decay", e.WeightDecay, "weight decay, added to the gradient")
+	f.StringVar(&e.device.name, "device", "auto", strings.Join(append(deviceNames(), "null"), ", "))
+	f.IntVar(&e.threads, "threads", 0, "CPU threads (0: one per core)")
+	f.StringVar(&e.format, "format", "text", strings.Join(explainFormats, ", "))
+	f.StringVar(&e.view, "view", "plan", "dot and svg: "+strings.Join(explainViews, ", "))
+	f.StringVar(&e.file, "output", "", "file to write instead of standard output; needed for svg")
+	return cmd
+}
+
+func (e *explain) run(cmd *cobra.Command, name string) error {
+	if err := e.check(cmd); err != nil {
+		return err
+	}
+	g, o, err := e.graph(name)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	how, err := e.write(cmd.Context(), &text, g, o)
+	if err != nil {
+		return err
+	}
+	if e.file == "" {
+		_, err := cmd.OutOrStdout().Write(text.Bytes())
+		return err
+	}
+	err = atomicfile.WriteFile(e.file, func(w io.Writer) error {
+		_, err := w.Write(text.Bytes())
+		return err
+	})
+	if err == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s%s\n", e.file, how)
+	}
+	return err
+}
+
+// check refuses flags that say nothing together.
+func (e *explain) check(cmd *cobra.Command) error {
+	f := cmd.Flags()
+	if !slices.Contains(explainFormats, e.format) {
+		return fmt.Errorf("unknown format %q%s; use %s", e.format, suggest.Phrase(e.format, explainFormats), strings.Join(explainFormats, ", "))
+	}
+	if !slices.Contains(explainViews, e.view) {
+		return fmt.Errorf("unknown view %q%s; use %s", e.view, suggest.Phrase(e.view, explainViews), strings.Join(explainViews, ", "))
+	}
+	switch {
+	case e.network.Batch < 1:
+		return fmt.Errorf("--batch wants at least 1, got %d", e.network.Batch)
+	case e.inference && e.training && f.Changed("training"):
+		return errors.New("--training and --inference are two plans; name one of them")
+	case e.format == "svg" && e.file == "":
+		return errors.New("--format svg wants --output, the file to write")
+	case f.Changed("view") && e.format != "dot" && e.format != "svg":
+		return fmt.Errorf("--view goes with --format dot or svg, not %s", e.format)
+	}
+	e.inference = e.inference || !e.training
+	if e.inference {
+		for _, name := range []string{"optimizer", "momentum", "nesterov", "weight-decay"} {
+			if f.Changed(name) {
+				return fmt.Errorf("--%s goes with a training step, not with --inference", name)
+			}
+		}
+	}
+	if e.Optimizer == "adam" && f.Changed("momentum") {
+		return errors.New("--momentum goes with --optimizer sgd, not adam")
+	}
+	return nil
+}
+
+// graph builds the graph, without values.
+func (e *explain) graph(name string) (*gorgonia.ExprGraph, []graph.Option, error) {
+	e.network.NoL2 = e.NoL2
+	a, err := e.architecture(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := a.Model()
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.inference {
+		return train.InferenceGraph(m, e.network.Batch)
+	}
+	opt, err := train.NewOptimizer(e.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	return train.StepGraph(m, opt, e.network.Batch, 0)
+}
+
+// write writes what was asked for; how says what drew it.
+func (e *explain) write(ctx context.Context, w *bytes.Buffer, g *gorgonia.ExprGraph, o []graph.Option) (how string, err error) {
+	if e.view == "graph" {
+		return e.draw(ctx, w, graph.DrawGraph(g))
+	}
+	engine, err := e.open()
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	o = append(o, graph.WithEngine(engine))
+	switch e.format {
+	case "passes":
+		texts, err := graph.ExplainPasses(g, o...)
+		for _, t := range texts {
+			title := "the graph"
+			if t.Pass != "" {
+				title = "after pass " + t.Pass
+			}
+			fmt.Fprintf(w, "=== %s: %d steps\n%s", title, t.Steps, t.Text)
+		}
+		return "", err
+	case "dot", "svg":
+		p, err := graph.PlanFor(g, o...)
+		if err != nil {
+			return "", err
+		}
+		return e.draw(ctx, w, graph.DrawPlan(p))
+	}
+	x, err := e.explanation(g, o)
+	if err != nil {
+		return "", err
+	}
+	if e.format == "json" {
+		text, err := json.MarshalIndent(x, "", "  ")
+		w.Write(append(text, '\n'))
+		return "", err
+	}
+	w.WriteString(x.String())
+	return "", nil
+}
+
+// open starts the engine that is asked for kernels.
+func (e *explain) open() (graph.Engine, error) {
+	if e.device.name == "null" {
+		return graph.Null{}, nil
+	}
+	return e.device.open()
+}
+
+func (e *explain) explanation(g *gorgonia.ExprGraph, o []graph.Option) (*graph.Explanation, error) {
+	if e.device.name == "null" {
+		p, err := graph.PlanFor(g, o...)
+		if err != nil {
+			return nil, err
+		}
+		return graph.Explain(p), nil
+	}
+	m, err := graph.Compile(g, o...)
+	if err != nil {
+		return nil, err
+	}
+	return m.Explain(), m.Close()
+}
+
+// draw writes a drawing as DOT or SVG.
+func (e *explain) draw(ctx context.Context, w *bytes.Buffer, d *graph.Drawing) (how string, err error) {
+	if e.format == "dot" {
+		return "", d.WriteDOT(w)
+	}
+	dot, err := exec.LookPath("dot")
+	if err != nil {
+		return ", drawn without Graphviz: its command dot is not installed", d.WriteSVG(w)
+	}
+	var source, complaint bytes.Buffer
+	if err := d.WriteDOT(&source); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, dot, "-Tsvg")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = &source, w, &complaint
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		w.Reset()
+		return fmt.Sprintf(", drawn without Graphviz: dot failed (%v: %s)", err, strings.TrimSpace(complaint.String())), d.WriteSVG(w)
+	}
+	return ", drawn by Graphviz", nil
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/graph"
+)
+
+func TestExplain(t *testing.T) {
+	out := ok(t, "explain", "simplecnn", "--batch", "32", "--classes", "10")
+	require.Regexp(t, `^\d+ steps, float32; cpu with \d+ threads?, \w+ kernels\n`, out)
+	require.Regexp(t, `Conv2D\+bias\+relu +conv2d +\w+ implicit gemm +f32\(32, 30, 30, 16\) +NHWC`, out)
+	require.Contains(t, out, "AdamUpdate")
+	require.Regexp(t, `(?m)^total: .* moved, .*FLOPs$`, out)
+	require.Regexp(t, `(?m)^peak: .* MB = arena .*; the arena is fullest at step \d+`, out)
+	require.Contains(t, ok(t, "explain", "simplecnn", "--optimizer", "sgd", "--nesterov", "--weight-decay", "1e-4"), "MomentumUpdate+nesterov")
+	inference := ok(t, "explain", "simplecnn", "--inference")
+	require.Equal(t, inference, ok(t, "explain", "simplecnn", "--training=false"))
+	require.Contains(t, inference, "Softmax")
+	require.NotContains(t, inference, "Grad")
+	require.Contains(t, ok(t, "explain", "vgg16", "--batch-norm", "--batch", "2", "--device", "null"), "BatchStats")
+	require.NotContains(t, ok(t, "explain", "resnet50", "--no-l2", "--batch", "2", "--device", "null"), "AddL2Grad")
+
+	// Nothing is computed or allocated: a plan for what no machine could hold.
+	out = ok(t, "explain", "resnet50", "--batch", "100000", "--input", "224x224x3", "--classes", "1000", "--device", "null")
+	require.Contains(t, out, "planned only")
+	require.Contains(t, out, " TB = arena")
+
+	var e graph.Explanation
+	require.NoError(t, json.Unmarshal([]byte(ok(t, "explain", "simplecnn", "--format", "json")), &e))
+	require.NotEmpty(t, e.Steps)
+	require.Positive(t, e.FLOPs)
+	out = ok(t, "explain", "simplecnn", "--format", "passes")
+	require.Contains(t, out, "=== the graph: ")
+	require.Contains(t, out, "=== after pass adam: ")
+}
+
+func TestExplainDrawings(t *testing.T) {
+	require.True(t, strings.HasPrefix(ok(t, "explain", "simplecnn", "--format", "dot"), "digraph plan {\n"))
+	require.Contains(t, ok(t, "explain", "simplecnn", "--format", "dot", "--view", "graph"), "AdamMean")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "plan.svg")
+	draw := func() string {
+		out := ok(t, "explain", "simplecnn", "--format", "svg", "--output", file)
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, xml.Unmarshal(text, new(struct{})))
+		require.Contains(t, string(text), "Conv2DBackwardFilter")
+		return strings.TrimPrefix(out, "wrote "+file)
+	}
+	path := os.Getenv("PATH")
+	t.Setenv("PATH", dir)
+	require.Equal(t, ", drawn without Graphviz: its command dot is not installed\n", draw())
+	if runtime.GOOS == "windows" {
+		return
+	}
+	script := func(text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "dot"), []byte("#!/bin/sh\n"+text), 0o755))
+	}
+	script("echo broken >&2; exit 3")
+	require.Equal(t, ", drawn without Graphviz: dot failed (exit status 3: broken)\n", draw())
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+path)
+	script(`[ "$1" = -Tsvg ] && grep -q digraph && echo '<svg>Conv2DBackwardFilter</svg>'`)
+	require.Equal(t, ", drawn by Graphviz\n", draw())
+
+	require.Equal(t, "wrote "+file+"\n", ok(t, "explain", "simplecnn", "--output", file))
+	refused(t, []string{"explain", "simplecnn", "--output", filepath.Join(dir, "nowhere", "a.txt")}, "nowhere")
+}
+
+func TestTrainProfile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	out := ok(t, with(quick, "--batch", "40", "--out", dir, "--profile")...)
+	require.Regexp(t, `(?m)^profile of batches of 40: 1 runs? of \d+ steps on cpu with`, out)
+	require.Regexp(t, `(?m)^profile of batches of 24: 1 runs? of \d+ steps on cpu with`, out)
+	require.Regexp(t, `(?m)^and \d+ steps more: `, out)
+	require.Regexp(t, `(?m)^all steps +\d+ `, out)
+	require.Contains(t, out, "profile written to "+filepath.Join(dir, "profile.json")+" and "+filepath.Join(dir, "profile.txt")+"; open profile.json in https://ui.perfetto.dev\n")
+	text, err := os.ReadFile(filepath.Join(dir, "profile.json"))
+	require.NoError(t, err)
+	require.True(t, json.Valid(text))
+
+	// A resumed run may differ, and its table comes as soon as it is complete.
+	file := filepath.Join(t.TempDir(), "second.json")
+	out = ok(t, "train", "--resume", "--out", dir, "--epochs", "2", "--profile="+file, "--profile-steps", "1")
+	require.Less(t, strings.Index(out, "profile written to "+file), strings.Index(out, "epoch 2/2"))
+	require.NotContains(t, ok(t, "train", "--resume", "--out", dir, "--epochs", "3"), "profile")
+}

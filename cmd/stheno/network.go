@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/stheno-ml/stheno/arch"
+	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// network is an architecture that is only looked at, as flags describe it.
+type network struct {
+	arch.Config
+	input, layout string
+}
+
+func (n *network) flags(f *pflag.FlagSet) {
+	f.StringVar(&n.input, "input", "32x32x3", "rows x columns x channels of an image")
+	f.IntVar(&n.Classes, "classes", 100, "number of classes")
+	f.StringVar(&n.layout, "data-format", "channels_last", "channels_last, channels_first")
+	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg16: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
+	f.Float64Var(&n.Dropout, "dropout", 0, "vgg16: dropout rate of the dense layers")
+	f.BoolVar(&n.RescaleInputs, "rescale-inputs", false, "resnet50: images of 0 to 1 are rescaled to 0 to 255 minus the ImageNet means")
+}
+
+// architecture is the one of that name with the options of the flags.
+func (n *network) architecture(name string) (arch.Architecture, error) {
+	shape, err := parseInput(n.input)
+	if err != nil {
+		return nil, err
+	}
+	n.Input = shape
+	if n.Classes < 1 || n.Batch < 0 {
+		return nil, fmt.Errorf("--classes wants at least 1 and --batch at least 0, got %d and %d", n.Classes, n.Batch)
+	}
+	switch n.layout {
+	case "channels_last":
+	case "channels_first":
+		n.DataFormat = nn.ChannelsFirst
+	default:
+		return nil, fmt.Errorf("unknown data format %q%s; use channels_last or channels_first", n.layout,
+			suggest.Phrase(n.layout, []string{"channels_last", "channels_first"}))
+	}
+	return arch.ByName(name, n.Config)
+}
+
+// oneArchitecture is for commands whose argument is an architecture.
+func oneArchitecture(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s wants one architecture: %s", cmd.Name(), strings.Join(arch.Names(), ", "))
+	}
+	return nil
+}
+
+// parseInput reads "32x32x3".
+func parseInput(s string) (nn.Shape, error) {
+	parts := strings.Split(strings.ToLower(s), "x")
+	shape := make(nn.Shape, 0, 3)
+	for _, p := range parts {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("--input %q: want rows x columns x channels, such as 32x32x3", s)
+		}
+		shape = append(shape, n)
+	}
+	if len(shape) != 3 {
+		return nil, fmt.Errorf("--input %q: want three sizes, such as 32x32x3, got %d", s, len(shape))
+	}
+	return shape, nil
+}

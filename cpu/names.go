@@ -1,0 +1,50 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/stheno-ml/stheno/cpu/internal/kernel"
+	"github.com/stheno-ml/stheno/graph"
+)
+
+// String says what the engine computes with, e.g. "cpu with 2 threads, avx512 kernels".
+func (e *Engine) String() string {
+	s := "s"
+	if e.Threads() == 1 {
+		s = ""
+	}
+	return fmt.Sprintf("cpu with %d thread%s, %s kernels", e.Threads(), s, e.Level())
+}
+
+// vectored are the kinds whose kernels run the level's vector loops. Those of the others are loops in Go at every level, but
+// for matrix products, which say so themselves (kernel/way.go).
+var vectored = map[string]bool{"ReLU": true, "ReLUGrad": true, "Scale": true, "Add": true, "Mul": true, "Permute": true, "L2PenaltyGrad": true,
+	"AddL2Grad": true, "BiasAdd": true, "BiasGrad": true, "ChannelAffine": true, "BatchStats": true, "BatchNorm": true, "BatchNormInference": true,
+	"FusedBatchNorm": true, "BatchNormSums": true, "BatchNormGradScale": true, "BatchNormGradInput": true, "FusedBatchNormGradInput": true,
+	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "AvgPool2D": true, "AvgPool2DGrad": true,
+	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,
+	"WeightDecay": true, "AdamMean": true, "AdamSquare": true, "AdamStep": true, "Descend": true, "Momentum": true, "Nesterov": true,
+	"MomentumUpdate": true, "AdamUpdate": true}
+
+// kernelName says what runs a step that the builder has just prepared.
+func (b *builder) kernelName(s *graph.Step) string {
+	kind := s.Instr.Kind()
+	if kernels[kind].of(s.Out[0].Dtype) != nil {
+		switch {
+		case b.way != "":
+			return kernel.Level().String() + " " + b.way
+		case kind == "BatchMatMul":
+			return kernel.Level().String() + " gemm"
+		case vectored[kind]:
+			return kernel.Level().String() + " loops"
+		}
+		return "go loops"
+	}
+	switch s.Instr.(type) {
+	case *graph.Copy:
+		return "copy"
+	case *graph.HostOp:
+		return "host (Gorgonia)"
+	}
+	return "reference"
+}

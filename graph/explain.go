@@ -1,0 +1,289 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// Explanation is a plan laid open: every step with what it computes, on which kernel, how much work it is and where its
+// result lives. String prints it as a table; encoding/json writes it.
+type Explanation struct {
+	Engine    string `json:"engine,omitempty"` // "" for a plan that no engine built
+	Precision string `json:"precision"`        // float types of the steps' results
+
+	Inputs    Group `json:"inputs"` // fed before every run, variables not among them
+	Variables Group `json:"variables"`
+	Constants Group `json:"constants"`
+	Outputs   Group `json:"outputs"`
+
+	FLOPs int64 `json:"flops"` // of all steps
+	Bytes int64 `json:"bytes"` // that all steps move
+
+	ArenaBytes int `json:"arena_bytes"`
+	PeakBytes  int `json:"peak_bytes"` // Plan.PeakBytes
+	LiveBytes  int `json:"live_bytes"` // the most that is alive in the arena at once
+	PeakStep   int `json:"peak_step"`  // the first step at which it is; -1 without an arena
+
+	Steps []ExplainedStep `json:"steps"`
+}
+
+// Group counts values of one kind.
+type Group struct {
+	Count int `json:"count"`
+	Bytes int `json:"bytes"`
+}
+
+// ExplainedStep is one step of an [Explanation].
+type ExplainedStep struct {
+	Step      int      `json:"step"`
+	Layer     string   `json:"layer,omitempty"` // that it belongs to, "" where nothing tells
+	Kind      string   `json:"kind"`
+	Operation string   `json:"operation"` // with all attributes
+	Kernel    string   `json:"kernel"`    // "-" where the engine does not tell
+	In        []string `json:"in"`        // types and shapes: "f32(64, 10)"
+	Out       []string `json:"out"`
+	Layout    string   `json:"layout,omitempty"` // "NHWC" or "NCHW" for operations on images
+	Place     []string `json:"place"`            // of each result: "@n" in the arena, "in place of NAME", "@n in place", "out"
+	LiveBytes int      `json:"live_bytes"`       // alive in the arena while it runs
+	Cost
+}
+
+// Explain lays a plan open. What kernels run it, only a machine can tell: see [Machine.Explain].
+func Explain(p *Plan) *Explanation {
+	e := &Explanation{Precision: precision(p), ArenaBytes: p.ArenaBytes, PeakBytes: p.PeakBytes(), PeakStep: -1}
+	for _, v := range p.Values {
+		switch {
+		case v.Where != External || v.Alias != nil:
+		case v.Variable:
+			e.Variables.add(v)
+		case v.Input:
+			e.Inputs.add(v)
+		case v.Const != nil:
+			e.Constants.add(v)
+		default:
+			e.Outputs.add(v)
+		}
+	}
+	live, layers := liveBytes(p), layersOf(p)
+	for i, s := range p.Steps {
+		row := ExplainedStep{Step: i, Layer: layers[i], Kind: s.Instr.Kind(), Operation: s.Instr.String(), Kernel: "-",
+			Layout: layoutOf(s.Instr), LiveBytes: live[i], Cost: CostOf(s)}
+		for _, v := range s.In {
+			row.In = append(row.In, typeString(v))
+		}
+		for _, v := range s.Out {
+			row.Out, row.Place = append(row.Out, typeString(v)), append(row.Place, placeText(v))
+		}
+		if live[i] > e.LiveBytes {
+			e.LiveBytes, e.PeakStep = live[i], i
+		}
+		e.FLOPs += row.FLOPs
+		e.Bytes += row.Bytes
+		e.Steps = append(e.Steps, row)
+	}
+	return e
+}
+
+func (g *Group) add(v *Value) {
+	g.Count++
+	g.Bytes += v.Bytes()
+}
+
+// precision lists the float types that steps compute in, e.g. "float32".
+func precision(p *Plan) string {
+	var found []string
+	for _, s := range p.Steps {
+		for _, v := range s.Out {
+			if name := v.Dtype.String(); v.Dtype != tensor.Int && v.Dtype != tensor.Bool && !slices.Contains(found, name) {
+				found = append(found, name)
+			}
+		}
+	}
+	return strings.Join(found, ", ")
+}
+
+// liveBytes is what the arena must hold while each step runs.
+func liveBytes(p *Plan) []int {
+	live := make([]int, len(p.Steps)+1) // the last is the time of the updates
+	for _, l := range lifetimes(&program{steps: p.Steps, assigns: p.Assigns}) {
+		for i := l.born; i <= l.dies && i < len(live); i++ {
+			live[i] += l.v.Bytes()
+		}
+	}
+	return live
+}
+
+// layoutOf is the order of the axes of the images that an operation works on, "" for operations on anything else.
+func layoutOf(i Instr) string {
+	switch o := i.(type) {
+	case *op.Conv2D:
+		return o.Format.String()
+	case *FusedConv2D:
+		return o.Conv.Format.String()
+	case *op.Conv2DBackwardInput:
+		return o.Format.String()
+	case *op.Conv2DBackwardFilter:
+		return o.Format.String()
+	case *op.MaxPool2D:
+		return o.Format.String()
+	case *op.AvgPool2D:
+		return o.Format.String()
+	case *op.MaxPool2DGrad:
+		return o.Format.String()
+	case *op.AvgPool2DGrad:
+		return o.Format.String()
+	case *op.GlobalAvgPool2D:
+		return o.Format.String()
+	case *op.GlobalAvgPool2DGrad:
+		return o.Format.String()
+	case *op.ZeroPad2D:
+		return o.Format.String()
+	case *op.Crop2D:
+		return o.Format.String()
+	}
+	return ""
+}
+
+// shortName is an operation without its attributes: "Conv2D+bias+relu". Those whose first attribute is what they compute
+// keep it: "Unary(tanh)", "Reduce(sum)".
+func shortName(operation string) string {
+	open := strings.Index(operation, "(")
+	switch {
+	case open < 0:
+		return operation
+	case slices.Contains([]string{"HostOp", "Unary", "Binary"}, operation[:open]):
+		return operation
+	case operation[:open] == "Reduce":
+		first, _, _ := strings.Cut(operation, ",")
+		return strings.TrimSuffix(first, ")") + ")"
+	}
+	level := 0
+	for i, c := range operation[open:] {
+		switch c {
+		case '(':
+			level++
+		case ')':
+			level--
+		}
+		if level == 0 {
+			return operation[:open] + operation[open+i+1:]
+		}
+	}
+	return operation
+}
+
+// String is the table. It ends with the totals and the peak.
+func (e *Explanation) String() string {
+	var b strings.Builder
+	on := "planned only"
+	if e.Engine != "" {
+		on = e.Engine
+	}
+	fmt.Fprintf(&b, "%d %s, %s; %s\n", len(e.Steps), plural("steps", len(e.Steps)), e.Precision, on)
+	t := columns("rlllllrrlr")
+	t.add("#", "operation", "layer", "kernel", "result", "layout", "moved", "FLOPs", "place", "live")
+	for i := range e.Steps {
+		s := &e.Steps[i]
+		layout := s.Layout
+		if layout == "" {
+			layout = "-"
+		}
+		t.add(fmt.Sprint(s.Step), shortName(s.Operation), s.Layer, s.Kernel, brief(s.Out), layout, bytesText(s.Bytes), flopsText(s.FLOPs),
+			briefPlace(s.Place), bytesText(s.LiveBytes))
+	}
+	t.write(&b)
+	fmt.Fprintf(&b, "total: %s moved, %sFLOPs\n", bytesText(e.Bytes), spaced(flopsText(e.FLOPs)))
+	fmt.Fprintf(&b, "peak: %s = arena %s", bytesText(e.PeakBytes), bytesText(e.ArenaBytes))
+	for _, g := range []struct {
+		name string
+		Group
+	}{{"variables", e.Variables}, {"inputs", e.Inputs}, {"constants", e.Constants}, {"outputs", e.Outputs}} {
+		if g.Count > 0 {
+			fmt.Fprintf(&b, " + %d %s %s", g.Count, plural(g.name, g.Count), bytesText(g.Bytes))
+		}
+	}
+	if e.PeakStep >= 0 {
+		fmt.Fprintf(&b, "; the arena is fullest at step %d, with %s alive", e.PeakStep, bytesText(e.LiveBytes))
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// brief is a list of which all are alike as one with a count: a fused update has three results of one shape.
+func brief(list []string) string {
+	if len(list) > 1 && !slices.ContainsFunc(list, func(s string) bool { return s != list[0] }) {
+		return fmt.Sprintf("%d×%s", len(list), list[0])
+	}
+	return strings.Join(list, " ")
+}
+
+// placeText is place for readers to whom the numbers of values say nothing.
+func placeText(v *Value) string {
+	root := v.Root()
+	switch {
+	case root.Where == External && v.Alias != nil:
+		return "in place of " + root.Name
+	case root.Where == External:
+		return "out"
+	case v.Alias != nil:
+		return fmt.Sprintf("@%d in place", root.Offset)
+	}
+	return fmt.Sprintf("@%d", v.Offset)
+}
+
+// briefPlace is a list of places without names.
+func briefPlace(places []string) string {
+	var short []string
+	for _, p := range places {
+		p, _, _ = strings.Cut(p, " of ")
+		if !slices.Contains(short, p) {
+			short = append(short, p)
+		}
+	}
+	return strings.Join(short, " ")
+}
+
+// plural is a name in the number of n: of one, it loses its s.
+func plural(name string, n int) string {
+	if n == 1 {
+		return strings.TrimSuffix(name, "s")
+	}
+	return name
+}
+
+// spaced puts a space between a number and its unit, where there is no prefix to stand there.
+func spaced(s string) string {
+	if s == "-" || strings.Contains(s, " ") {
+		return s
+	}
+	return s + " "
+}
+
+// Explain lays the machine's plan open, with the kernels that its engine chose. It is nil for a machine without a plan, of
+// which [Machine.Err] says why.
+func (m *Machine) Explain() *Explanation {
+	if m.plan == nil {
+		return nil
+	}
+	e := Explain(m.plan)
+	e.Engine = engineName(m.engine)
+	if k, ok := m.prog.(KernelTeller); ok {
+		for i, name := range k.Kernels() {
+			e.Steps[i].Kernel = name
+		}
+	}
+	return e
+}
+
+// engineName is what an engine says of itself where it says more than its name.
+func engineName(e Engine) string {
+	if s, ok := e.(fmt.Stringer); ok {
+		return s.String()
+	}
+	return e.Name()
+}

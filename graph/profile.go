@@ -1,0 +1,187 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// StartProfile begins to record the time of every step of the runs that follow, until [Machine.StopProfile]; what was
+// recorded before is dropped. Recording costs two readings of the clock a step and allocates nothing while it runs. It is an
+// error on an engine whose programs cannot be observed.
+func (m *Machine) StartProfile() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(); err != nil {
+		return err
+	}
+	if _, ok := m.prog.(Observable); !ok {
+		return fmt.Errorf("graph: engine %s does not tell when its steps begin and end, so it cannot be profiled", m.engine.Name())
+	}
+	m.record(sinceStart)
+	return nil
+}
+
+func (m *Machine) record(clock func() time.Duration) {
+	m.recorder = newRecorder(m.plan, clock)
+	if m.watcher != nil {
+		m.recorder.then = m.watcher
+	}
+}
+
+// StopProfile ends the recording; what was recorded stays.
+func (m *Machine) StopProfile() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.recorder != nil {
+		m.recorder.stopped = true
+	}
+}
+
+// Profile returns what was recorded so far, nil if nothing was ever started.
+func (m *Machine) Profile() *Profile {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.recorder == nil {
+		return nil
+	}
+	return m.recorder.profile(m.Explain())
+}
+
+// started is the zero of all times of profiles, so that those of several machines fit together in one trace.
+var started = time.Now()
+
+func sinceStart() time.Duration { return time.Since(started) }
+
+// span is a stretch of time.
+type span struct{ begin, length time.Duration }
+
+// recorder is an [Observer] that measures. Totals are over all runs; single times are kept of the latest so many.
+type recorder struct {
+	clock   func() time.Duration
+	then    Observer // another one, whose time is not measured; may be nil
+	stopped bool
+	runs    int
+	wall    time.Duration // of all runs
+	total   []time.Duration
+	least   []time.Duration
+	kept    [][]span // by run modulo len(kept), then by step
+	spans   []span   // the whole run, as kept
+	now     []span   // the steps of the run under way: an aborted one leaves no trace
+	begin   time.Duration
+}
+
+// keptRuns is how many runs medians and traces look back.
+const keptRuns = 128
+
+func newRecorder(p *Plan, clock func() time.Duration) *recorder {
+	n := len(p.Steps)
+	r := &recorder{clock: clock, total: make([]time.Duration, n), least: make([]time.Duration, n), now: make([]span, n), spans: make([]span, keptRuns)}
+	all := make([]span, keptRuns*n)
+	for i := range keptRuns {
+		r.kept = append(r.kept, all[i*n:(i+1)*n])
+	}
+	return r
+}
+
+// Before implements Observer.
+func (r *recorder) Before(i int) {
+	if r.then != nil {
+		r.then.Before(i)
+	}
+	r.begin = r.clock()
+}
+
+// After implements Observer.
+func (r *recorder) After(i int, out []op.Array) error {
+	r.now[i] = span{r.begin, r.clock() - r.begin}
+	if r.then != nil {
+		return r.then.After(i, out)
+	}
+	return nil
+}
+
+// run runs a program once and records it, if it succeeds.
+func (r *recorder) run(p Observable) error {
+	begin := r.clock()
+	if err := p.RunObserved(r); err != nil {
+		return err
+	}
+	length := r.clock() - begin
+	r.wall += length
+	r.spans[r.runs%keptRuns] = span{begin, length}
+	copy(r.kept[r.runs%keptRuns], r.now)
+	for i, s := range r.now {
+		r.total[i] += s.length
+		if r.runs == 0 || s.length < r.least[i] {
+			r.least[i] = s.length
+		}
+	}
+	r.runs++
+	return nil
+}
+
+// Profile is how long each step of a plan took. String prints it as a table, [Profile.WriteTrace] writes the latest runs as
+// a trace.
+type Profile struct {
+	Plan *Explanation
+	Runs int
+	Wall time.Duration // of all runs: the steps, and what is between and after them
+	// Steps are in the order of the plan.
+	Steps []StepTime
+
+	spans []span // of the latest runs, oldest first
+	kept  [][]span
+}
+
+// StepTime is the time of one step over the runs of a profile.
+type StepTime struct {
+	Step           int
+	Total, Min     time.Duration
+	Median         time.Duration // of the latest 128 runs
+	Share          float64       // of the total of all steps
+	Cost                         // of one run
+	FLOPsPerSecond float64       // at the median; 0 where none are known
+	BytesPerSecond float64
+}
+
+func (r *recorder) profile(e *Explanation) *Profile {
+	p := &Profile{Plan: e, Runs: r.runs, Wall: r.wall}
+	n := min(r.runs, keptRuns)
+	for k := range n {
+		i := (r.runs - n + k) % keptRuns
+		p.spans, p.kept = append(p.spans, r.spans[i]), append(p.kept, slices.Clone(r.kept[i]))
+	}
+	sum := sumOf(r.total)
+	for i := range r.total {
+		s := StepTime{Step: i, Total: r.total[i], Min: r.least[i], Cost: e.Steps[i].Cost}
+		if n > 0 {
+			lengths := make([]time.Duration, n)
+			for k := range n {
+				lengths[k] = p.kept[k][i].length
+			}
+			slices.Sort(lengths)
+			s.Median = lengths[n/2]
+			if n%2 == 0 {
+				s.Median = (lengths[n/2-1] + s.Median) / 2
+			}
+		}
+		if s.Median > 0 {
+			s.FLOPsPerSecond, s.BytesPerSecond = float64(s.FLOPs)/s.Median.Seconds(), float64(s.Bytes)/s.Median.Seconds()
+		}
+		if sum > 0 {
+			s.Share = float64(s.Total) / float64(sum)
+		}
+		p.Steps = append(p.Steps, s)
+	}
+	return p
+}
+
+func sumOf(all []time.Duration) (sum time.Duration) {
+	for _, d := range all {
+		sum += d
+	}
+	return sum
+}
