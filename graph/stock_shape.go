@@ -77,7 +77,7 @@ func lowerConcat(l *lowering, a attributes) *Value {
 	if len(l.in) == 1 {
 		return l.reshape(l.in[0], l.out.Shape...)
 	}
-	return l.emit(&ir.Concat{Axis: a.int("axis")}, l.in...)
+	return l.emit(&ir.Concat{Axis: max(a.int("axis"), 0)}, l.in...) // -1, all axes, means the first
 }
 
 func lowerAt(l *lowering, a attributes) *Value {
