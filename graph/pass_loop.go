@@ -14,7 +14,7 @@ import (
 // What a loop may have at most, so that its registers stay in the first-level cache (or in those of a GPU's thread).
 const (
 	loopInputs  = 16
-	loopResults = 12
+	loopResults = 12 // and those that somebody may look at when the plan has run
 	loopSteps   = 64
 )
 
@@ -33,36 +33,54 @@ func fuseLoops(p *program, e Engine) {
 }
 
 // looper finds groups of steps that become loops. It walks the steps in an order in which each comes after those it
-// depends on; a group is joined only if no way leads out of it and back through other steps, all groups taken as one
-// step each. So the steps never depend on each other in a cycle.
+// depends on, and unites the group of a step with those of its operands unless a way leads out of the group and back, all
+// other groups taken as one step each. So the steps never depend on each other in a cycle.
 type looper struct {
 	p      *program
 	e      Engine
 	r      *rewriter
 	steps  []*Step
 	at     map[*Step]int
-	groups []*loopGroup      // of each step so far; nil for those that are no part of a loop
-	seen   []int             // seen[i] == visit: step i was reached in the search under way
+	before [][]edge          // of each step: the steps that it reads from
+	group  []*loopGroup      // of each step so far: those that are no part of a loop have one of their own
+	last   *loopGroup        // of all groups, in their order
 	source map[*Value]*Value // results of Repeat → what a loop reads in their place
+	inputs map[*Value]int    // inputs counted: == visit
 	visit  int
 }
 
-// loopGroup is a number of steps, in their order.
-type loopGroup struct {
-	members []int
-	joining int // == looper.visit: one of those that are to become one
+// edge is a step that another one reads from: its result itself, or a view of it.
+type edge struct {
+	step int
+	view bool
 }
 
-func (g *loopGroup) first() int { return g.members[0] }
-func (g *loopGroup) last() int  { return g.members[len(g.members)-1] }
+// loopGroup is a number of steps in their order. Groups form a list in which each comes after those it depends on; label
+// tells which of two comes first.
+type loopGroup struct {
+	members     []int
+	elementwise bool
+	label       int64
+	prev, next  *loopGroup
+	seen        int // == looper.visit: reached in the search under way, or one of those that are to become one
+}
+
+func (g *loopGroup) end() int { return g.members[len(g.members)-1] }
 
 func newLooper(p *program, e Engine) *looper {
-	l := &looper{p: p, e: e, r: newRewriter(p), at: map[*Step]int{}, source: map[*Value]*Value{}}
+	l := &looper{p: p, e: e, r: newRewriter(p), at: map[*Step]int{}, source: map[*Value]*Value{}, inputs: map[*Value]int{}}
 	l.steps = p.sorted()
 	for i, s := range l.steps {
 		l.at[s] = i
 	}
-	l.groups, l.seen = make([]*loopGroup, len(l.steps)), make([]int, len(l.steps))
+	l.before, l.group = make([][]edge, len(l.steps)), make([]*loopGroup, len(l.steps))
+	for i, s := range l.steps {
+		for _, v := range s.In {
+			if w := p.producer[v.Root()]; w != nil {
+				l.before[i] = append(l.before[i], edge{l.at[w], v.Alias != nil})
+			}
+		}
+	}
 	return l
 }
 
@@ -95,28 +113,26 @@ func (p *program) sorted() []*Step {
 // join puts step i into a group of its own and unites it with the groups of the steps whose results it reads.
 func (l *looper) join(i int) {
 	s := l.steps[i]
-	if !l.fusable(s) {
+	g := &loopGroup{members: []int{i}, elementwise: l.fusable(s), prev: l.last}
+	if l.last != nil {
+		g.label = l.last.label + labelStep
+		l.last.next = g
+	}
+	l.last, l.group[i] = g, g
+	if !g.elementwise {
 		return
 	}
-	g := &loopGroup{members: []int{i}}
-	l.groups[i] = g
 	var near []*loopGroup
-	for _, v := range s.In {
-		if w := l.p.producer[v]; w != nil {
-			h := l.groups[l.at[w]]
-			if h != nil && h != g && !slices.Contains(near, h) && shape.Equal(v.Shape, s.Out[0].Shape) {
-				near = append(near, h)
-			}
+	for _, e := range l.before[i] {
+		h := l.group[e.step]
+		if !e.view && h.elementwise && !slices.Contains(near, h) && shape.Equal(l.steps[e.step].Out[0].Shape, s.Out[0].Shape) {
+			near = append(near, h)
 		}
 	}
-	slices.SortFunc(near, func(a, b *loopGroup) int { return cmp.Compare(b.last(), a.last()) })
+	slices.SortFunc(near, func(a, b *loopGroup) int { return cmp.Compare(b.end(), a.end()) })
 	for _, h := range near {
-		if l.fits(g, h) && !l.around(g, h) {
-			g.members = append(g.members, h.members...)
-			slices.Sort(g.members)
-			for _, m := range h.members {
-				l.groups[m] = g
-			}
+		if l.fits(g, h) {
+			g = l.unite(g, h)
 		}
 	}
 }
@@ -142,99 +158,42 @@ func (l *looper) fusable(s *Step) bool {
 
 // fits says whether a loop of two groups keeps within the limits.
 func (l *looper) fits(g, h *loopGroup) bool {
-	l.visit++
-	g.joining, h.joining = l.visit, l.visit
-	members := append(append([]int(nil), g.members...), h.members...)
-	inputs, results := map[*Value]bool{}, 0
-	for _, m := range members {
-		for _, v := range l.steps[m].In {
-			if _, isNumber := numberOf(v); !isNumber && !l.inside(v) {
-				inputs[v] = true
-			}
-		}
-		if l.wanted(l.steps[m].Out[0]) {
-			results++
-		}
-	}
-	return len(members) <= loopSteps && len(inputs) <= loopInputs && results <= loopResults
-}
-
-// inside says whether v is computed by a member of the groups that join.
-func (l *looper) inside(v *Value) bool {
-	w := l.p.producer[v]
-	if w == nil {
+	if len(g.members)+len(h.members) > loopSteps {
 		return false
 	}
-	g := l.groups[l.at[w]]
-	return g != nil && g.joining == l.visit
+	l.visit++
+	g.seen, h.seen = l.visit, l.visit
+	inputs, results := 0, 0
+	for _, k := range []*loopGroup{g, h} {
+		for _, m := range k.members {
+			for _, v := range l.steps[m].In {
+				if _, isNumber := number(v.Root()); !isNumber && l.inputs[v] != l.visit && !l.inside(v) {
+					l.inputs[v] = l.visit
+					inputs++
+				}
+			}
+			if l.wanted(l.steps[m].Out[0]) {
+				results++
+			}
+		}
+	}
+	return inputs <= loopInputs && results <= loopResults
 }
 
-// wanted says whether somebody besides the members of the groups that join reads v, be it whoever looks at its node.
+// inside says whether v is computed by a member of the groups looked at.
+func (l *looper) inside(v *Value) bool {
+	w := l.p.producer[v]
+	return w != nil && l.group[l.at[w]].seen == l.visit
+}
+
+// wanted says whether somebody besides the members of the groups looked at reads v.
 func (l *looper) wanted(v *Value) bool {
-	if l.r.kept[v] || v.soft {
+	if l.r.kept[v] {
 		return true
 	}
 	for _, u := range l.r.uses[v] {
-		if g := l.groups[l.at[u]]; g == nil || g.joining != l.visit {
+		if g := l.group[l.at[u]]; g == nil || g.seen != l.visit {
 			return true
-		}
-	}
-	return false
-}
-
-// around says whether a way may lead from a member of the two groups to another one through steps that are in neither.
-// They must not become one step then: it would wait for itself.
-func (l *looper) around(g, h *loopGroup) bool {
-	l.visit++
-	g.joining, h.joining = l.visit, l.visit
-	lowest := min(g.first(), h.first())
-	var stack []int
-	// back follows the inputs of a step. inner tells members of the two groups, for whom the direct way is the loop's own.
-	back := func(i int, inner bool) (found bool) {
-		for _, v := range l.steps[i].In {
-			w := l.p.producer[v.Root()]
-			if w == nil {
-				continue
-			}
-			j := l.at[w]
-			last := j
-			if k := l.groups[j]; k != nil {
-				if k.joining == l.visit {
-					if !inner || v.Alias != nil {
-						return true
-					}
-					continue
-				}
-				j, last = k.first(), k.last()
-			}
-			if last > lowest && l.seen[j] != l.visit {
-				l.seen[j] = l.visit
-				stack = append(stack, j)
-			}
-		}
-		return false
-	}
-	for _, k := range []*loopGroup{g, h} {
-		for _, m := range k.members {
-			if back(m, true) {
-				return true
-			}
-		}
-	}
-	for visited := 0; len(stack) > 0; visited++ {
-		if visited == loopSearch {
-			return true
-		}
-		i := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		members := []int{i}
-		if k := l.groups[i]; k != nil {
-			members = k.members
-		}
-		for _, m := range members {
-			if back(m, false) {
-				return true
-			}
 		}
 	}
 	return false
@@ -246,11 +205,11 @@ func (l *looper) rewrite() {
 	var steps []*Step
 	changed := false
 	for i, s := range l.steps {
-		g := l.groups[i]
-		if g != nil && g.last() != i {
+		g := l.group[i]
+		if g.end() != i {
 			continue
 		}
-		if g != nil && (len(g.members) > 1 || l.repeats(s)) {
+		if g.elementwise && (len(g.members) > 1 || l.repeats(s)) {
 			s, changed = l.loop(g), true
 		}
 		steps = append(steps, s)

@@ -26,8 +26,8 @@ const stepRegister = 1 << 20
 // loop makes the step of a group.
 func (l *looper) loop(g *loopGroup) *Step {
 	l.visit++
-	g.joining = l.visit
-	last := l.steps[g.last()]
+	g.seen = l.visit
+	last := l.steps[g.end()]
 	w := &loopWriter{l: l, shape: last.Out[0].Shape, registers: map[*Value]int{}}
 	s := &Step{}
 	instr := &ir.Loop{}
@@ -35,7 +35,7 @@ func (l *looper) loop(g *loopGroup) *Step {
 		member := l.steps[m]
 		w.write(member)
 		y := member.Out[0]
-		if l.wanted(y) {
+		if l.wanted(y) || y.soft {
 			s.Out = append(s.Out, y)
 			instr.Results = append(instr.Results, w.registers[y])
 		}
@@ -83,7 +83,7 @@ func (w *loopWriter) operand(v *Value) ir.Operand {
 		return ir.Register(r)
 	}
 	v = w.l.read(v)
-	if x, ok := numberOf(v); ok {
+	if x, ok := number(v.Root()); ok {
 		return ir.Number(x)
 	}
 	i := slices.Index(w.inputs, v)
@@ -123,21 +123,6 @@ func (w *loopWriter) finish(o *ir.Loop) {
 	if s, err := ir.Broadcast(o.Kind(), shapes...); len(shapes) == 0 || err != nil || !shape.Equal(s, w.shape) {
 		o.Shape = w.shape.Clone()
 	}
-}
-
-// numberOf returns the value of a constant of one element.
-func numberOf(v *Value) (float64, bool) {
-	k := v.Root().Const
-	if k == nil || v.Len() != 1 {
-		return 0, false
-	}
-	switch x := k.Data.(type) {
-	case []float32:
-		return float64(x[0]), true
-	case []float64:
-		return x[0], true
-	}
-	return 0, false
 }
 
 // along is the shape of a vector that stands along one axis of s.

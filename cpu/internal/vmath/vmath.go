@@ -6,9 +6,10 @@
 // it in part. An operand of a function of several has a stride: 1 for n elements in a row, 0 for a number, which then
 // stands there [Lanes] times.
 //
-// NaN, infinities, zeros and denormals are treated as the functions of package math treat them. Exponentials and
-// logarithms in float32 are good to 2 units in the last place, in float64 to 4; the rest is rounded correctly. Results of
-// one level are reproducible bit for bit, levels differ in rounding.
+// NaN, infinities, zeros and denormals are treated as the functions of package math treat them. Exponentials, logarithms and
+// what is made of them are good to 2.5 units in the last place in float32, to 4 in float64; cubes, inverse roots and the
+// functions of three are rounded more than once, the rest is rounded correctly. Results of one level are reproducible bit
+// for bit, levels differ in rounding.
 package vmath
 
 import (
