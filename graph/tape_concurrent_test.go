@@ -1,0 +1,143 @@
+package graph_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/enginetest"
+)
+
+// together runs functions at the same time, many times each.
+func together(t *testing.T, fs ...func() error) {
+	t.Helper()
+	var wg sync.WaitGroup
+	errs := make([]error, len(fs))
+	for i, f := range fs {
+		wg.Go(func() {
+			for range 20 {
+				errs[i] = errors.Join(errs[i], f())
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
+}
+
+// Machines of one graph run at the same time: two that train, two that evaluate, and some that are made meanwhile. The race
+// detector sees this test too.
+func TestTapeMachinesOfOneGraph(t *testing.T) {
+	n := newNormNet(t, tensor.Float64, 5, 3)
+	must(gorgonia.Grad(must(gorgonia.Sum(must(gorgonia.Square(n.y)))), n.model...))
+	dropped := must(gorgonia.Dropout(n.y, 0.3))
+	must(gorgonia.ApplyOp(userOp{name: "on the host", do: first}, dropped, dropped))
+	bind := gorgonia.BindDualValues(n.model...)
+	train, another := tape(t, n.G, bind), tape(t, n.G, bind)
+	eval, second := tape(t, n.G, gorgonia.EvalMode()), tape(t, n.G, gorgonia.EvalMode())
+	require.NoError(t, train.RunAll())
+	once := numbers(t, grad(t, n.model[0]))
+	together(t, train.RunAll, another.RunAll, eval.RunAll, second.RunAll, func() error {
+		m := graph.NewTapeMachine(n.G, gorgonia.EvalMode())
+		return errors.Join(m.Err(), m.RunAll(), m.Close())
+	})
+	for i, want := range once { // no addition is lost
+		require.InDelta(t, 41*want, numbers(t, grad(t, n.model[0]))[i], 1e-9)
+	}
+	// all evaluations of the same statistics are equal
+	require.NoError(t, eval.RunAll())
+	want := numbers(t, must(eval.Value(n.y)))
+	require.NoError(t, second.RunAll())
+	require.Equal(t, want, numbers(t, must(second.Value(n.y))))
+}
+
+// One machine may be used from several goroutines, which take turns.
+func TestTapeMachineOfManyGoroutines(t *testing.T) {
+	n := perceptron(t, tensor.Float32)
+	m := tape(t, n.G, gorgonia.BindDualValues(n.weights...))
+	require.NoError(t, m.RunAll())
+	once := numbers(t, grad(t, n.weights[0]))
+	together(t, m.RunAll, m.RunAll, m.RunAll, func() error { m.Reset(); return m.Err() })
+	for i, want := range once {
+		require.InDelta(t, 61*want, numbers(t, grad(t, n.weights[0]))[i], 2e-3)
+	}
+}
+
+// Machines of different graphs have nothing to do with each other but the engine.
+func TestTapeMachinesOfManyGraphs(t *testing.T) {
+	var runs []func() error
+	for i := range 4 {
+		n := convnet(t, floatTypes[i%2])
+		m := tape(t, n.G, gorgonia.BindDualValues(n.weights...))
+		require.NoError(t, m.RunAll())
+		want := numbers(t, n.read)[0]
+		runs = append(runs, func() error {
+			if err := m.RunAll(); err != nil {
+				return err
+			}
+			if got := numbers(t, n.read)[0]; got != want {
+				return fmt.Errorf("cost %v, alone %v", got, want)
+			}
+			return nil
+		})
+	}
+	together(t, runs...)
+}
+
+// Machines that nobody closes leave nothing behind: no goroutines, no memory.
+func TestTapeMachinesAreCollected(t *testing.T) {
+	n := perceptron(t, tensor.Float32)
+	require.NoError(t, tape(t, n.G).RunAll()) // the engine, which stays
+	before := runtime.NumGoroutine()
+	collected := make(chan bool, 100)
+	const machines, graphs = 20, 10
+	for range machines {
+		m := graph.NewTapeMachine(n.G, gorgonia.BindDualValues(n.weights...))
+		require.NoError(t, m.RunAll())
+		runtime.AddCleanup(m, func(struct{}) { collected <- true }, struct{}{})
+	}
+	for range graphs {
+		n := perceptron(t, tensor.Float32)
+		require.NoError(t, graph.NewTapeMachine(n.G).RunAll())
+		runtime.AddCleanup(n.G, func(struct{}) { collected <- true }, struct{}{})
+	}
+	deadline := time.After(20 * time.Second)
+	for i := range machines + graphs {
+		runtime.GC()
+		select {
+		case <-collected:
+		case <-deadline:
+			t.Fatalf("%d of %d machines and graphs were collected", i, machines+graphs)
+		}
+	}
+	require.LessOrEqual(t, runtime.NumGoroutine(), before+2)
+	runtime.KeepAlive(n)
+}
+
+// A training step allocates nothing, whatever it leaves bound to nodes; only gorgonia.Read's copy into a tensor does.
+func TestTapeAllocations(t *testing.T) {
+	allocations := func(n *tapeNet) float64 {
+		m := tape(t, n.G, gorgonia.BindDualValues(n.weights...))
+		require.NoError(t, m.RunAll())
+		var err error
+		allocs := testing.AllocsPerRun(20, func() { err = errors.Join(err, m.RunAll()) })
+		require.NoError(t, err)
+		return allocs
+	}
+	for _, dt := range floatTypes {
+		require.Zero(t, allocations(perceptron(t, dt)), dt)
+		require.Zero(t, allocations(convnet(t, dt)), dt)
+	}
+
+	b := enginetest.NewB(t, tensor.Float32)
+	var read gorgonia.Value
+	gorgonia.Read(must(gorgonia.Tanh(b.Input("x", 4, 4))), &read)
+	require.LessOrEqual(t, allocations(&tapeNet{B: b}), 2.)
+}
