@@ -35,9 +35,9 @@ func together(t *testing.T, fs ...func() error) {
 // detector sees this test too.
 func TestTapeMachinesOfOneGraph(t *testing.T) {
 	n := newNormNet(t, tensor.Float64, 5, 3)
-	must(gorgonia.Grad(must(gorgonia.Sum(must(gorgonia.Square(n.y)))), n.model...))
-	dropped := must(gorgonia.Dropout(n.y, 0.3))
-	must(gorgonia.ApplyOp(userOp{name: "on the host", do: first}, dropped, dropped))
+	built(gorgonia.Grad(built(gorgonia.Sum(built(gorgonia.Square(n.y)))), n.model...))
+	dropped := built(gorgonia.Dropout(n.y, 0.3))
+	built(gorgonia.ApplyOp(userOp{name: "on the host", do: first}, dropped, dropped))
 	bind := gorgonia.BindDualValues(n.model...)
 	train, another := tape(t, n.G, bind), tape(t, n.G, bind)
 	eval, second := tape(t, n.G, gorgonia.EvalMode()), tape(t, n.G, gorgonia.EvalMode())
@@ -52,9 +52,9 @@ func TestTapeMachinesOfOneGraph(t *testing.T) {
 	}
 	// all evaluations of the same statistics are equal
 	require.NoError(t, eval.RunAll())
-	want := numbers(t, must(eval.Value(n.y)))
+	want := numbers(t, built(eval.Value(n.y)))
 	require.NoError(t, second.RunAll())
-	require.Equal(t, want, numbers(t, must(second.Value(n.y))))
+	require.Equal(t, want, numbers(t, built(second.Value(n.y))))
 }
 
 // One machine may be used from several goroutines, which take turns.
@@ -130,7 +130,7 @@ func TestTapeAllocations(t *testing.T) {
 		return allocs
 	}
 	c := chainNet(t, 8)
-	must(gorgonia.Grad(c.cost, c.G.Inputs()...))
+	built(gorgonia.Grad(c.cost, c.G.Inputs()...))
 	var number, values gorgonia.Value
 	gorgonia.Read(c.cost, &number)
 	require.Zero(t, allocations(tape(t, c.G, gorgonia.BindDualValues())))

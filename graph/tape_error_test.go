@@ -52,8 +52,8 @@ func TestTapeBadGraphs(t *testing.T) {
 	t.Run("a cycle", func(t *testing.T) {
 		b := enginetest.NewB(t, tensor.Float32)
 		x := b.Input("x", 2, 2)
-		h := must(gorgonia.Tanh(x))
-		y := must(gorgonia.Mul(h, x))
+		h := built(gorgonia.Tanh(x))
+		y := built(gorgonia.Mul(h, x))
 		gorgonia.WithChildren(gorgonia.Nodes{y})(h)
 		requireBroken(t, graph.NewTapeMachine(b.G), h.Name(), "cycle")
 	})
@@ -65,7 +65,7 @@ func TestTapeBadGraphs(t *testing.T) {
 	t.Run("nodes of another graph", func(t *testing.T) {
 		g, _, _ := doubled(t)
 		b := enginetest.NewB(t, tensor.Float32)
-		foreign := must(gorgonia.Tanh(b.Input("foreign", 2, 3)))
+		foreign := built(gorgonia.Tanh(b.Input("foreign", 2, 3)))
 		requireBroken(t, graph.NewTapeMachine(g, graph.Keep(foreign)), foreign.Name(), "not part of this graph")
 	})
 	t.Run("nothing precompiled", func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestTapeBadGraphs(t *testing.T) {
 	t.Run("an element type", func(t *testing.T) {
 		g := gorgonia.NewGraph()
 		x := gorgonia.NewVector(g, tensor.Complex64, gorgonia.WithShape(3), gorgonia.WithName("complex"))
-		must(gorgonia.ApplyOp(vectorOp{userOp{name: "unary", do: first}}, x))
+		built(gorgonia.ApplyOp(vectorOp{userOp{name: "unary", do: first}}, x))
 		requireBroken(t, graph.NewTapeMachine(g), "complex", "complex64 is not supported")
 	})
 	t.Run("an engine that is not there", func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestTapeBadGraphs(t *testing.T) {
 func TestTapeWithoutInputs(t *testing.T) {
 	g := gorgonia.NewGraph()
 	three := g.Constant(gorgonia.NewF64(3))
-	y := must(gorgonia.Add(three, g.Constant(gorgonia.NewF64(4))))
+	y := built(gorgonia.Add(three, g.Constant(gorgonia.NewF64(4))))
 	var read, constant gorgonia.Value
 	gorgonia.Read(y, &read)
 	gorgonia.Read(three, &constant)
@@ -103,8 +103,8 @@ func TestTapeFeedErrors(t *testing.T) {
 	build := func() (*gorgonia.ExprGraph, *gorgonia.Node, *graph.Machine) {
 		g := gorgonia.NewGraph()
 		x := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(3), gorgonia.WithName("the input"))
-		cost := must(gorgonia.Sum(must(gorgonia.Square(x))))
-		must(gorgonia.Grad(cost, x))
+		cost := built(gorgonia.Sum(built(gorgonia.Square(x))))
+		built(gorgonia.Grad(cost, x))
 		return g, x, tape(t, g, gorgonia.BindDualValues(x))
 	}
 	for name, c := range map[string]struct {

@@ -46,7 +46,7 @@ func TestTapeRunningStatistics(t *testing.T) {
 			t.Run(fmt.Sprintf("%v, %v", dt, shape), func(t *testing.T) {
 				both(t, closeEnough(dt), func(t *testing.T, vm newVM) (all []float64) {
 					n := newNormNet(t, dt, shape...)
-					must(gorgonia.Grad(must(gorgonia.Sum(must(gorgonia.Square(n.y)))), n.model...))
+					built(gorgonia.Grad(built(gorgonia.Sum(built(gorgonia.Square(n.y)))), n.model...))
 					train := vm(n.G, gorgonia.BindDualValues(n.model...))
 					defer train.Close()
 					for i := range 4 {
@@ -98,8 +98,8 @@ func TestTapeSharedStatistics(t *testing.T) {
 func dropNet(t testing.TB, dt tensor.Dtype, rate float64, size int) (b *enginetest.B, x, y, dx *gorgonia.Node) {
 	b = enginetest.NewB(t, dt)
 	x = b.Positive("x", size)
-	y = must(gorgonia.Dropout(x, rate))
-	grads := must(gorgonia.Grad(must(gorgonia.Sum(y)), x))
+	y = built(gorgonia.Dropout(x, rate))
+	grads := built(gorgonia.Grad(built(gorgonia.Sum(y)), x))
 	return b, x, y, grads[0]
 }
 
@@ -145,7 +145,7 @@ func TestTapeDropoutsAreIndependent(t *testing.T) {
 	b := enginetest.NewB(t, tensor.Float64)
 	ones := gorgonia.NewVector(b.G, tensor.Float64, gorgonia.WithShape(1000), gorgonia.WithName("ones"), gorgonia.WithInit(gorgonia.Ones()))
 	others := gorgonia.NewVector(b.G, tensor.Float64, gorgonia.WithShape(1000), gorgonia.WithName("others"), gorgonia.WithInit(gorgonia.Ones()))
-	y, z := must(gorgonia.Dropout(ones, 0.5)), must(gorgonia.Dropout(others, 0.5))
+	y, z := built(gorgonia.Dropout(ones, 0.5)), built(gorgonia.Dropout(others, 0.5))
 	require.NoError(t, tape(t, b.G, graph.WithSeed(3)).RunAll())
 	same := 0
 	for i, v := range numbers(t, y.Value()) {
@@ -183,7 +183,7 @@ func TestTapeRandomNodes(t *testing.T) {
 					r := c.node(g, dt, c.a, c.b, size/4, 4)
 					s := c.node(g, dt, c.a, c.b)
 					var read, scalar gorgonia.Value
-					gorgonia.Read(must(gorgonia.Add(r, r)), &read)
+					gorgonia.Read(built(gorgonia.Add(r, r)), &read)
 					gorgonia.Read(s, &scalar)
 					m := tape(t, g, graph.WithSeed(seed))
 					for range 2 {

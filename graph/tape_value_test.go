@@ -17,11 +17,11 @@ func TestTapeRead(t *testing.T) {
 	both(t, 0, func(t *testing.T, vm newVM) (all []float64) {
 		b := enginetest.NewB(t, tensor.Float64)
 		x, s := b.Input("x", 2, 3), b.Scalar("s", 2)
-		h := must(gorgonia.Square(x))
-		view := must(gorgonia.Reshape(h, tensor.Shape{3, 2}))
-		sum := must(gorgonia.Sum(h))
+		h := built(gorgonia.Square(x))
+		view := built(gorgonia.Reshape(h, tensor.Shape{3, 2}))
+		sum := built(gorgonia.Sum(h))
 		three := b.G.Constant(gorgonia.NewF64(3))
-		cost := must(gorgonia.Mul(sum, must(gorgonia.Add(three, s))))
+		cost := built(gorgonia.Mul(sum, built(gorgonia.Add(three, s))))
 
 		var fresh, again, ofInput, ofConstant, ofScalar, ofView gorgonia.Value
 		var existing gorgonia.Value = tensor.New(tensor.WithShape(2, 3), tensor.Of(tensor.Float64))
@@ -153,12 +153,12 @@ func TestTapeKeepsLargeValuesThatAreAskedFor(t *testing.T) {
 	b := enginetest.NewB(t, tensor.Float32)
 	x := gorgonia.NewVector(b.G, tensor.Float32, gorgonia.WithShape(n), gorgonia.WithName("x"), gorgonia.WithValue(tensor.New(tensor.WithShape(n), tensor.Of(tensor.Float32))))
 	exactly := gorgonia.NewVector(b.G, tensor.Float32, gorgonia.WithShape(n-1), gorgonia.WithName("exactly"), gorgonia.WithValue(tensor.New(tensor.WithShape(n-1), tensor.Of(tensor.Float32))))
-	inner := must(gorgonia.Cos(x))
-	read := must(gorgonia.Exp(inner))
-	limit := must(gorgonia.Cos(exactly))
-	root := must(gorgonia.Tanh(read))
-	must(gorgonia.Add(must(gorgonia.Sum(root)), must(gorgonia.Sum(limit))))
-	result := must(gorgonia.Sqrt(inner))
+	inner := built(gorgonia.Cos(x))
+	read := built(gorgonia.Exp(inner))
+	limit := built(gorgonia.Cos(exactly))
+	root := built(gorgonia.Tanh(read))
+	built(gorgonia.Add(built(gorgonia.Sum(root)), built(gorgonia.Sum(limit))))
+	result := built(gorgonia.Sqrt(inner))
 	var into gorgonia.Value
 	gorgonia.Read(read, &into)
 
@@ -213,9 +213,9 @@ func TestTapeMovingSlice(t *testing.T) {
 	both(t, 1e-12, func(t *testing.T, vm newVM) (all []float64) {
 		b := enginetest.NewB(t, tensor.Float64)
 		x, w := b.Input("x", 12, 3), b.Input("w", 3, 2)
-		batch := must(gorgonia.Slice(x, gorgonia.S(0, 4)))
-		cost := must(gorgonia.Sum(must(gorgonia.Square(must(gorgonia.Mul(batch, w))))))
-		must(gorgonia.Grad(cost, w))
+		batch := built(gorgonia.Slice(x, gorgonia.S(0, 4)))
+		cost := built(gorgonia.Sum(built(gorgonia.Square(built(gorgonia.Mul(batch, w))))))
+		built(gorgonia.Grad(cost, w))
 		var read gorgonia.Value
 		gorgonia.Read(cost, &read)
 		m := vm(b.G, gorgonia.BindDualValues(w))
@@ -234,7 +234,7 @@ func TestTapeMovingSlice(t *testing.T) {
 // A slice of another size does not fit the graph.
 func TestTapeMovingSliceErrors(t *testing.T) {
 	b := enginetest.NewB(t, tensor.Float64)
-	batch := must(gorgonia.Slice(b.Input("x", 12, 3), gorgonia.S(0, 4)))
+	batch := built(gorgonia.Slice(b.Input("x", 12, 3), gorgonia.S(0, 4)))
 	name := batch.Name() // it changes with the slice
 	m := tape(t, b.G)
 	require.NoError(t, m.RunAll())

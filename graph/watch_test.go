@@ -21,9 +21,9 @@ func TestTapeWatch(t *testing.T) {
 	for _, dt := range floatTypes {
 		b := enginetest.NewB(t, dt)
 		x := b.Filled("x", []float32{1, 4, -1, 0, -2, 9}, 2, 3)
-		roots := must(gorgonia.Sqrt(x)) // NaN at 2 and 4
-		inverse := must(gorgonia.Inverse(x))
-		must(gorgonia.Sum(must(gorgonia.Add(roots, inverse))))
+		roots := built(gorgonia.Sqrt(x)) // NaN at 2 and 4
+		inverse := built(gorgonia.Inverse(x))
+		built(gorgonia.Sum(built(gorgonia.Add(roots, inverse))))
 		run := func(opts ...gorgonia.VMOpt) error { return tape(t, b.G, opts...).RunAll() }
 
 		require.NoError(t, run(), "without watching")
@@ -68,7 +68,7 @@ func TestTapeWatchSeesIntoFusedOperations(t *testing.T) {
 func TestTapeWatchesGradients(t *testing.T) {
 	b := enginetest.NewB(t, tensor.Float64)
 	x := b.Filled("x", []float32{0, 1}, 2)
-	grads := must(gorgonia.Grad(must(gorgonia.Sum(must(gorgonia.Sqrt(x)))), x))
+	grads := built(gorgonia.Grad(built(gorgonia.Sum(built(gorgonia.Sqrt(x)))), x))
 	m := tape(t, b.G, gorgonia.WithInfWatch(), gorgonia.BindDualValues(x))
 	var we *graph.WatchError
 	require.ErrorAs(t, m.RunAll(), &we)
@@ -81,8 +81,8 @@ func TestTapeLog(t *testing.T) {
 	build := func() (g *gorgonia.ExprGraph, h, view, y *gorgonia.Node) {
 		b := enginetest.NewB(t, tensor.Float32)
 		h = b.Apply(&op.Scale{Factor: 2}, b.Filled("x", []float32{1, 2.5, -3, 4}, 4))
-		view = must(gorgonia.Reshape(h, tensor.Shape{2, 2}))
-		return b.G, h, view, must(gorgonia.Sum(must(gorgonia.Square(view))))
+		view = built(gorgonia.Reshape(h, tensor.Shape{2, 2}))
+		return b.G, h, view, built(gorgonia.Sum(built(gorgonia.Square(view))))
 	}
 	logged := func(g *gorgonia.ExprGraph, opts ...gorgonia.VMOpt) []string {
 		var out bytes.Buffer
