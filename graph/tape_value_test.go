@@ -247,3 +247,20 @@ func TestTapeMovingSliceErrors(t *testing.T) {
 	require.NoError(t, gorgonia.UnsafeLet(batch, gorgonia.S(8, 12)))
 	require.NoError(t, m.RunAll())
 }
+
+// A LispMachine stays what it is, before and after machines of ours on the same graph.
+func TestLispMachineBesideOurs(t *testing.T) {
+	c := chainNet(t, 4)
+	stockCost := built(gorgonia.Sum(built(gorgonia.Square(built(gorgonia.Sigmoid(c.x))))))
+	lisp := func() []float64 {
+		m := gorgonia.NewLispMachine(c.G, gorgonia.ExecuteFwdOnly())
+		defer m.Close()
+		require.NoError(t, m.RunAll())
+		return numbers(t, c.product.Value(), c.biased.Value(), c.cost.Value(), stockCost.Value())
+	}
+	before := lisp()
+	require.NoError(t, tape(t, c.G).RunAll())
+	require.InDeltaSlice(t, before[len(before)-2:], numbers(t, c.cost.Value(), stockCost.Value()), 1e-5)
+	requireNotKept(t, c.product)
+	require.Equal(t, before, lisp())
+}
