@@ -81,6 +81,7 @@ type movingSlice struct {
 	source slicer
 	instr  *ir.Slice
 	node   string
+	size   int // of the axis
 }
 
 // mode is what a stock operation's meaning depends on besides the graph.

@@ -40,7 +40,9 @@ type options struct {
 func newOptions(e Engine, opts []Option) options {
 	o := options{engine: e, logf: func(string, ...any) {}, passes: passes}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
 }
@@ -142,15 +144,17 @@ func PlanFor(g *gorgonia.ExprGraph, opts ...Option) (*Plan, error) {
 }
 
 func makePlan(g *gorgonia.ExprGraph, o *options) (*Plan, []string, error) {
-	outputs := o.outputs
-	if len(outputs) == 0 && len(o.updates) == 0 && len(o.reads) == 0 && len(o.gradients) == 0 {
+	if !o.demanded() {
 		o.addStatements(g)
-		outputs = roots(g)
-		o.outputs = outputs
+		o.outputs = roots(g)
 	}
-	if len(outputs) == 0 && len(o.updates) == 0 && len(o.reads) == 0 && len(o.gradients) == 0 {
+	if !o.demanded() {
+		o.outputs = onCycle(g)
+	}
+	if !o.demanded() {
 		return nil, nil, &CompileError{Stage: "capture", Reason: "the graph computes nothing", Remedy: "name outputs with WithOutputs"}
 	}
+	outputs := o.outputs
 	for i, n := range outputs {
 		if n != nil && isStatement(n) {
 			return nil, nil, &CompileError{Stage: "capture", Node: n.Name(), Reason: "a statement has no value",
@@ -177,6 +181,21 @@ func planWith(g *gorgonia.ExprGraph, o *options, r Recompute) (*Plan, []string, 
 	}
 	plan, err := finishPlan(prog, o, r)
 	return plan, prog.host, err
+}
+
+// demanded says whether anything is to be computed.
+func (o *options) demanded() bool {
+	return len(o.outputs) > 0 || len(o.updates) > 0 || len(o.reads) > 0 || len(o.gradients) > 0
+}
+
+// onCycle returns a node of a graph without roots that computes something, which capture will find to be on or behind a cycle.
+func onCycle(g *gorgonia.ExprGraph) []*gorgonia.Node {
+	for _, n := range g.AllNodes() {
+		if n.Op() != nil && !isConstant(n) && !isStatement(n) {
+			return []*gorgonia.Node{n}
+		}
+	}
+	return nil
 }
 
 // finishPlan is the compiler behind capture.

@@ -23,7 +23,12 @@ type feed struct {
 
 // update binds the node's value if it is another one than last time, and uploads it. Nothing is allocated when the
 // same tensor is fed again.
-func (f *feed) update(e Engine, prog Program) error {
+func (f *feed) update(e Engine, prog Program) (err error) {
+	defer func() {
+		if r := recover(); r != nil { // in the methods of a type of the caller's
+			err = &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: fmt.Sprintf("a value that panics: %v", r)}
+		}
+	}()
 	now, err := f.v.fed()
 	if err != nil {
 		return err

@@ -268,10 +268,15 @@ func (r read) deliver() error {
 // follow moves the operation to where the graph's owner moved the slice.
 func (s *movingSlice) follow() error {
 	now := s.source.IsSlice()
+	fails := func(got string) error {
+		return &FeedError{Node: s.node, Wanted: fmt.Sprintf("a slice of %d elements with step %d, as when the machine was made, of an axis of %d",
+			s.instr.End-s.instr.Start, s.instr.Step, s.size), Got: got, Remedy: "make a new machine for a slice of another size"}
+	}
 	switch {
-	case now == nil || now.End()-now.Start() != s.instr.End-s.instr.Start || max(now.Step(), 1) != s.instr.Step:
-		return &FeedError{Node: s.node, Wanted: fmt.Sprintf("a slice of %d elements with step %d, as when the machine was made", s.instr.End-s.instr.Start, s.instr.Step),
-			Got: "another one", Remedy: "make a new machine for a slice of another size"}
+	case now == nil:
+		return fails("the whole axis")
+	case now.End()-now.Start() != s.instr.End-s.instr.Start || max(now.Step(), 1) != s.instr.Step || now.Start() < 0 || now.End() > s.size:
+		return fails(fmt.Sprintf("%d:%d with step %d", now.Start(), now.End(), now.Step()))
 	case now.Start() != s.instr.Start:
 		s.instr.Start, s.instr.End = now.Start(), now.End()
 	}

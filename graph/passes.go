@@ -15,9 +15,9 @@ type pass struct {
 // passes is the ordered list of rewrites.
 var passes = []pass{
 	{"fold", foldConstants},                // what depends on constants only is computed now
+	{"rectify", rectify},                   // x·(x ≥ 0) is ReLU; before a factor of 1 hides the gradient
 	{"algebra", simplify},                  // identities; broadcasting in place of repetition
 	{"conv", recogniseConv},                // patches times filters are convolutions
-	{"rectify", rectify},                   // x·(x ≥ 0) is ReLU
 	{"softmax", fuseSoftmax},               // cross-entropy of logits instead of probabilities
 	{"affine", absorbAffine},               // batch norms take over the scale and shift behind them
 	{"layout", channelsLast},               // images in the kernels' layout

@@ -47,14 +47,20 @@ func (l *lowering) sliced(a attributes) (s *ir.Slice, whole bool) {
 		return m.instr, false
 	}
 	s = &ir.Slice{Axis: a.int("along"), Start: now.Start(), End: now.End(), Step: max(now.Step(), 1)}
-	l.c.prog.slices[key] = &movingSlice{source: source, instr: s, node: l.n.Name()}
+	if s.Axis >= len(l.in[0].Shape) {
+		return nil, false
+	}
+	l.c.prog.slices[key] = &movingSlice{source: source, instr: s, node: l.n.Name(), size: l.in[0].Shape[s.Axis]}
 	return s, false
 }
 
 func lowerSlice(l *lowering, a attributes) *Value {
 	s, whole := l.sliced(a)
-	if whole {
+	switch {
+	case whole:
 		return l.reshape(l.in[0], l.out.Shape...)
+	case s == nil:
+		return nil
 	}
 	return l.emit(s, l.in[0])
 }
@@ -63,8 +69,11 @@ func lowerSlice(l *lowering, a attributes) *Value {
 func lowerSliceGrad(l *lowering, a attributes) *Value {
 	s, whole := l.sliced(a)
 	x, dy := l.in[0], l.in[1]
-	if whole {
+	switch {
+	case whole:
 		return l.reshape(dy, l.out.Shape...)
+	case s == nil:
+		return nil
 	}
 	want, ok := infer(s, []*Value{x})
 	if !ok || op.Len(want) != dy.Len() {

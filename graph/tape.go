@@ -124,7 +124,11 @@ func (o *options) demand(g *gorgonia.ExprGraph, s tapeSettings) {
 			continue
 		}
 		o.explained = append(o.explained, n)
-		if o.trace || (!inGradients(n) || derivesInput(n)) && valueBytes(n) <= KeptBytes {
+		switch {
+		case isConstant(n):
+		case o.trace: // also what nothing reads
+			o.outputs = append(o.outputs, n)
+		case (!inGradients(n) || derivesInput(n)) && valueBytes(n) <= KeptBytes:
 			o.soft = append(o.soft, n)
 		}
 	}

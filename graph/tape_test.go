@@ -243,8 +243,8 @@ func TestTapeResultAsInput(t *testing.T) {
 	require.Equal(t, []float32{2, 2, 2}, y.Value().Data())
 }
 
-// gorgonia.Set in the graph takes effect when the run is over, for all nodes at once. On Gorgonia's tape machine it does nothing;
-// what seems to work there are operations that write over their inputs.
+// gorgonia.Set in the graph takes effect when the run is over, for all nodes at once. On Gorgonia's tape machine it assigns
+// nothing: it lets the operation write over its first operand, which is the right place for w - rate × gradient.
 func TestTapeSetOfTheGraph(t *testing.T) {
 	g := gorgonia.NewGraph()
 	x := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithShape(2), gorgonia.WithName("x"))
