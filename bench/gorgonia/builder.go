@@ -96,10 +96,9 @@ func (b *builder) bias(x *gorgonia.Node) *gorgonia.Node {
 	return must(gorgonia.BroadcastAdd(x, b.trained(b.input(0.1, 1, x.Shape()[1], 1, 1)), nil, []byte{0, 2, 3}))
 }
 
-func (b *builder) batchNorm(x *gorgonia.Node) *gorgonia.Node {
+func (b *builder) batchNorm(x *gorgonia.Node, scale float64) *gorgonia.Node {
 	c := x.Shape()[1]
-	scale := b.trained(b.fill(func() float64 { return 1 }, 1, c, 1, 1))
-	y, _, _, _, err := gorgonia.BatchNorm(x, scale, b.trained(b.input(0, 1, c, 1, 1)), 0.1, 1e-5)
+	y, _, _, _, err := gorgonia.BatchNorm(x, b.trained(b.fill(func() float64 { return scale }, 1, c, 1, 1)), b.trained(b.input(0, 1, c, 1, 1)), 0.1, 1e-5)
 	return must(y, err)
 }
 

@@ -133,7 +133,7 @@ func resnet50(b *builder) *gorgonia.Node { return b.crossEntropy(resnet50Out(b))
 func resnet50Out(b *builder) *gorgonia.Node {
 	const batch = 16
 	h := b.input(1, batch, 3, 32, 32)
-	h = maxPool(relu(b.batchNorm(b.conv(h, 64, 7, 2))), 3, 2, 1)
+	h = maxPool(relu(b.batchNorm(b.conv(h, 64, 7, 2), 1)), 3, 2, 1)
 	for i, stage := range []struct{ blocks, filters int }{{3, 64}, {4, 128}, {6, 256}, {3, 512}} {
 		for block := range stage.blocks {
 			stride := 1
@@ -147,11 +147,12 @@ func resnet50Out(b *builder) *gorgonia.Node {
 }
 
 func bottleneck(b *builder, x *gorgonia.Node, filters, stride int) *gorgonia.Node {
-	h := relu(b.batchNorm(b.conv(x, filters, 1, 1)))
-	h = relu(b.batchNorm(b.conv(h, filters, 3, stride)))
-	h = b.batchNorm(b.conv(h, 4*filters, 1, 1))
+	const small = 0.1 // at first, blocks do little: or gradients explode, and float32 runs cannot be compared
+	h := relu(b.batchNorm(b.conv(x, filters, 1, 1), 1))
+	h = relu(b.batchNorm(b.conv(h, filters, 3, stride), 1))
+	h = b.batchNorm(b.conv(h, 4*filters, 1, 1), small)
 	if x.Shape()[1] != 4*filters {
-		x = b.batchNorm(b.conv(x, 4*filters, 1, stride))
+		x = b.batchNorm(b.conv(x, 4*filters, 1, stride), 1)
 	}
 	return relu(must(gorgonia.Add(h, x)))
 }
