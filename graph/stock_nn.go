@@ -30,13 +30,25 @@ func pooling(a attributes) op.PoolAttrs {
 		Padding: shape.Padding{Mode: shape.Explicit, Top: a.int("padNorth"), Bottom: a.int("padSouth"), Left: a.int("padWest"), Right: a.int("padEast")}}
 }
 
+// maxPooling is pooling as stock maxima have it. Padding given as four numbers pads at the bottom with what it calls north and at
+// the top with what it calls south, and so with west and east: programs such as Gorgonia's example of YOLO v2 chose their numbers
+// by what came out.
+func maxPooling(a attributes) op.PoolAttrs {
+	o := pooling(a)
+	if a.bool("explicitPadding") {
+		o.Padding.Top, o.Padding.Bottom = o.Padding.Bottom, o.Padding.Top
+		o.Padding.Left, o.Padding.Right = o.Padding.Right, o.Padding.Left
+	}
+	return o
+}
+
 func lowerMaxPool(l *lowering, a attributes) *Value {
-	return l.emit(&op.MaxPool2D{PoolAttrs: pooling(a)}, l.in[0])
+	return l.emit(&op.MaxPool2D{PoolAttrs: maxPooling(a)}, l.in[0])
 }
 
 // lowerMaxPoolGrad takes x, y, dy.
 func lowerMaxPoolGrad(l *lowering, a attributes) *Value {
-	return l.emit(&op.MaxPool2DGrad{PoolAttrs: pooling(a)}, l.in...)
+	return l.emit(&op.MaxPool2DGrad{PoolAttrs: maxPooling(a)}, l.in...)
 }
 
 func lowerAvgPool(l *lowering, a attributes) *Value {
