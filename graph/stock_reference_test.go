@@ -390,6 +390,7 @@ type checker struct {
 	m          *graph.Machine
 	evaluating bool
 	do         bool // compare with Do even where a plain loop exists
+	lenient    bool // skip nodes that Gorgonia itself cannot compute
 	rng        *rand.Rand
 }
 
@@ -400,6 +401,9 @@ func (c *checker) value(n *gorgonia.Node) gorgonia.Value {
 	}
 	v := n.Value() // an input or a constant
 	require.NotNil(c.t, v, "no value of %v", n)
+	if d, ok := v.(*tensor.Dense); ok && d.RequiresIterator() { // Do of some operations does not look
+		v = tensor.Materialize(d).(*tensor.Dense)
+	}
 	return v
 }
 
@@ -444,7 +448,9 @@ func (c *checker) node(n *gorgonia.Node) {
 	}
 	want, err := c.compute(n, in)
 	if err != nil {
-		c.t.Errorf("%s: %v", describe(n), err)
+		if !c.lenient {
+			c.t.Errorf("%s: %v", describe(n), err)
+		}
 		return
 	}
 	tol, sensitive := tolerance(n)
