@@ -145,6 +145,7 @@ type plant struct {
 	inputs     []*gorgonia.Node // floats
 	count      int
 	broken     []string // growths that Gorgonia refused
+	rigid      bool     // the graph must not be differentiated
 }
 
 // header decides about the graph as a whole. One in four is in float32, whose errors hide more.
@@ -175,7 +176,7 @@ func sprout(t *testing.T, data []byte, differentiate bool) *plant {
 	for steps := 0; len(p.data) > 0 && steps < 24; steps++ {
 		p.grow(grown[p.next(len(grown))])
 	}
-	if gradient && differentiate && !p.differentiate() {
+	if gradient && differentiate && !p.rigid && !p.differentiate() {
 		return nil
 	}
 	return p
@@ -295,7 +296,7 @@ func (p *plant) any() *node { return p.pool[len(p.pool)-1-p.next(len(p.pool))] }
 func (p *plant) of(dims ...int) *node {
 	var fit []*node
 	for _, n := range p.pool {
-		if slices.Contains(dims, n.Dims()) && n.Dtype() == p.Dt {
+		if slices.Contains(dims, n.Dims()) && p.typed(n) {
 			fit = append(fit, n)
 		}
 	}
@@ -309,11 +310,17 @@ func (p *plant) of(dims ...int) *node {
 
 func (p *plant) tensor() *node { return p.of(1, 2, 3, 4) }
 
+// typed says whether n is of the graph's element type. What a DiagFlat gave is a matrix of vectors, and its type fits nothing.
+func (p *plant) typed(n *node) bool {
+	t, ok := n.Type().(gorgonia.TensorType)
+	return ok && t.Of == p.Dt || n.Type() == p.Dt
+}
+
 // like is a value of a shape: of the pool, or a new input.
 func (p *plant) like(s tensor.Shape) *node {
 	var fit []*node
 	for _, n := range p.pool {
-		if n.Shape().Eq(s) && n.Dims() == len(s) && n.Dtype() == p.Dt {
+		if n.Shape().Eq(s) && n.Dims() == len(s) && p.typed(n) {
 			fit = append(fit, n)
 		}
 	}
@@ -428,6 +435,7 @@ var grown = []named[func(p *plant) *node]{
 			x := p.of(1)
 			return must(gorgonia.Mul(x, p.like(x.Shape())))
 		}
+		p.rigid = true // the gradient multiplies shapes that do not fit
 		return must(gorgonia.OuterProd(p.of(1), p.of(1)))
 	}},
 	{"batched product", func(p *plant) *node {
@@ -778,8 +786,8 @@ var grown = []named[func(p *plant) *node]{
 // ours applies one of our operations. They say what is wrong with a shape; nothing is allowed to be.
 func (p *plant) ours(o op.Op, in ...*node) *node {
 	for _, n := range in {
-		if t, ok := n.Type().(gorgonia.TensorType); ok && t.Of != p.Dt {
-			return nil // what a DiagFlat gave is a matrix of vectors, and its type fits nothing
+		if !p.typed(n) && n.Dtype() != tensor.Int {
+			return nil
 		}
 	}
 	y, err := op.Apply(o, in...)
