@@ -136,6 +136,49 @@ func fuzzStock(t *testing.T, e graph.Engine, data []byte) {
 	}
 }
 
+// The fuzz test is worth what its graphs are: every way to grow one succeeds, many have gradients, and next to nothing goes
+// without comparison.
+func TestFuzzedGraphs(t *testing.T) {
+	e := openCPU(t)
+	rng := rand.New(rand.NewPCG(3, 4))
+	succeeded := map[string]int{}
+	graphs, differentiated, all, unknown := 200, 0, 0, 0
+	for range graphs {
+		seed := make([]byte, 60)
+		for i := range seed {
+			seed[i] = byte(rng.UintN(256))
+		}
+		s := sprout(t, seed, true)
+		if s == nil {
+			s = sprout(t, seed, false)
+		} else if slices.ContainsFunc(s.G.AllNodes(), func(n *node) bool { return len(n.DerivOf()) > 0 }) {
+			differentiated++
+		}
+		for name, k := range s.succeeded {
+			succeeded[name] += k
+		}
+		m := graph.NewTapeMachine(s.G, graph.Using(graph.WithEngine(e)), graph.Keep(computed(s.G)...))
+		require.NoError(t, m.RunAll())
+		c := &checker{t: t, m: m}
+		for _, n := range computed(s.G) {
+			var in []gorgonia.Value
+			for _, child := range op.Children(n) {
+				in = append(in, c.value(child))
+			}
+			all++
+			if _, err := c.compute(n, in); err != nil {
+				unknown++
+			}
+		}
+		require.NoError(t, m.Close())
+	}
+	for _, g := range grown {
+		require.NotZero(t, succeeded[g.name], g.name)
+	}
+	require.Greater(t, differentiated, graphs*2/5)
+	require.Less(t, unknown, all/100, "nodes without a reference, of %d", all)
+}
+
 // plant is a graph that grows from bytes.
 type plant struct {
 	*enginetest.B
@@ -144,8 +187,9 @@ type plant struct {
 	pool       []*gorgonia.Node // values to grow on
 	inputs     []*gorgonia.Node // floats
 	count      int
-	broken     []string // growths that Gorgonia refused
-	rigid      bool     // the graph must not be differentiated
+	succeeded  map[string]int // growths, by name
+	broken     []string       // those that Gorgonia refused
+	rigid      bool           // the graph must not be differentiated
 }
 
 // header decides about the graph as a whole. One in four is in float32, whose errors hide more.
@@ -169,7 +213,7 @@ func (p *plant) next(n int) int {
 
 // sprout builds the graph; nil if Gorgonia cannot differentiate it.
 func sprout(t *testing.T, data []byte, differentiate bool) *plant {
-	p := &plant{B: enginetest.NewB(t, tensor.Float64), data: data}
+	p := &plant{B: enginetest.NewB(t, tensor.Float64), data: data, succeeded: map[string]int{}}
 	p.header()
 	gradient := p.next(4) > 0
 	p.pool = append(p.pool, p.input(p.shapeOf(2)...))
@@ -206,6 +250,7 @@ func (p *plant) grow(g named[func(p *plant) *node]) {
 		}
 	}()
 	if y := g.f(p); y != nil {
+		p.succeeded[g.name]++
 		p.pool = append(p.pool, y)
 	}
 }
@@ -625,12 +670,11 @@ var grown = []named[func(p *plant) *node]{
 		return must(gorgonia.BroadcastHadamardDiv(centred, sigma, nil, []byte{1}))
 	}},
 	{"gate", func(p *plant) *node { // of a recurrent cell
-		x, h := p.of(2), p.tensor()
+		x := p.of(2)
 		w := p.like(tensor.Shape{x.Shape()[1], 3})
 		a := must(gorgonia.Mul(x, w))
 		b := must(gorgonia.BroadcastAdd(a, p.like(tensor.Shape{3}), nil, []byte{0}))
 		i, g := must(gorgonia.Sigmoid(b)), must(gorgonia.Tanh(b))
-		_ = h
 		return must(gorgonia.Add(must(gorgonia.HadamardProd(i, g)), must(gorgonia.HadamardProd(must(gorgonia.Sub(p.constant(1), i)), a))))
 	}},
 	{"attention", func(p *plant) *node {
