@@ -22,6 +22,10 @@ const (
 // keeps the pass linear; steps so far apart gain nothing from sharing a loop.
 const loopSearch = 256
 
+// loopLeaps is how many groups, each reaching further than the one before, are followed to tell that a step lies before
+// another one.
+const loopLeaps = 16
+
 // fuseLoops makes elementwise steps of one shape that read each other's results one ir.Loop. What others read as well, the
 // loop hands out. Values that were only repeated for such a step are read by the loop with a stride of 0.
 func fuseLoops(p *program, e Engine) {
@@ -43,6 +47,7 @@ type looper struct {
 	at     map[*Step]int
 	groups []*loopGroup      // of each step so far; nil for those that are no part of a loop
 	seen   []int             // seen[i] == visit: step i was reached in the search under way
+	spans  []int             // see span
 	source map[*Value]*Value // results of Repeat → what a loop reads in their place
 	visit  int
 }
@@ -62,7 +67,7 @@ func newLooper(p *program, e Engine) *looper {
 	for i, s := range l.steps {
 		l.at[s] = i
 	}
-	l.groups, l.seen = make([]*loopGroup, len(l.steps)), make([]int, len(l.steps))
+	l.groups, l.seen, l.spans = make([]*loopGroup, len(l.steps)), make([]int, len(l.steps)), make([]int, len(l.steps)+1)
 	return l
 }
 
@@ -117,8 +122,33 @@ func (l *looper) join(i int) {
 			for _, m := range h.members {
 				l.groups[m] = g
 			}
+			l.span(g)
 		}
 	}
+}
+
+// span notes where a group begins and ends, in a Fenwick tree of maxima: of the groups that begin up to some step, the
+// last step of them all.
+func (l *looper) span(g *loopGroup) {
+	for i := g.first() + 1; i < len(l.spans); i += i & -i {
+		l.spans[i] = max(l.spans[i], g.last())
+	}
+}
+
+// before says whether all that must run before step i, and step i, lies before another step. A group is one step: what its
+// last member waits for, its first one waits for as well, and so does all that reads it.
+func (l *looper) before(i, limit int) bool {
+	for range loopLeaps {
+		far := i
+		for k := i + 1; k > 0; k -= k & -k {
+			far = max(far, l.spans[k])
+		}
+		if far == i || far >= limit {
+			return far < limit
+		}
+		i = far
+	}
+	return false
 }
 
 // fusable says whether a loop can do what the step does, on floats of one type.
@@ -207,7 +237,7 @@ func (l *looper) around(g, h *loopGroup) bool {
 				}
 				j, last = k.first(), k.last()
 			}
-			if last > lowest && l.seen[j] != l.visit {
+			if l.seen[j] != l.visit && !l.before(last, lowest) {
 				l.seen[j] = l.visit
 				stack = append(stack, j)
 			}

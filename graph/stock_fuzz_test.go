@@ -43,6 +43,8 @@ func FuzzStockGraphs(f *testing.F) {
 		}
 		f.Add(seed)
 	}
+	// Loops waited for each other: a way from one group of steps back to itself led through a step before all of its members.
+	f.Add([]byte{0x0, 0x51, 0x0, 0x0, 0x0, 0x0, 0x0, 0xb3, 0x0, 0x0, 0xbd, 0x70, 0xce})
 	e := openCPU(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 256 {
