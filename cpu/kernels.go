@@ -90,7 +90,7 @@ func (b *builder) shareScratch() int {
 	for _, s := range b.scratch {
 		s.set(mem)
 	}
-	return 4 * size
+	return size
 }
 
 // needs registers a kernel for the shared working memory.
