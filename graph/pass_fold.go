@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"gorgonia.org/tensor"
-
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 )
@@ -74,17 +72,4 @@ func allAre[T op.Float](d []T, x T) bool {
 		}
 	}
 	return len(d) > 0
-}
-
-// scalar is a constant of one element of a float type.
-func (p *program) scalar(dt tensor.Dtype, x float64) *Value {
-	a := op.Array{Shape: tensor.ScalarShape()}
-	if dt == tensor.Float32 {
-		a.Data = []float32{float32(x)}
-	} else {
-		a.Data = []float64{x}
-	}
-	v := p.newValue("", a.Shape, dt, nil)
-	v.Const = &a
-	return v
 }

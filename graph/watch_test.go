@@ -103,13 +103,13 @@ func TestTapeLog(t *testing.T) {
 		return n
 	}
 
-	g, h, view, y := build()
+	g, h, _, y := build()
 	lines := logged(g)
 	require.Len(t, lines, 4, "a logger alone gets what is executed: %q", lines)
 	require.Equal(t, 1, containing(lines, "Scale", h.Name()))
 	require.Equal(t, 1, containing(lines, y.Name()))
 
-	g, h, view, _ = build()
+	g, h, view, _ := build()
 	lines = logged(g, gorgonia.WithWatchlist(h), gorgonia.WithWatchlist(gorgonia.NodeID(view.ID())), gorgonia.WithValueFmt("<%1.1f>"))
 	require.Equal(t, 1, containing(lines, h.Name()+`" = <`, "[ 2.0   5.0  -6.0   8.0]>"), "%q", lines)
 	require.Equal(t, 1, containing(lines, view.Name()+`" = <`), "also a reshape: %q", lines)

@@ -14,8 +14,6 @@ import (
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
-var exact = numtest.Tolerance{}
-
 // randomShape has up to 4 axes of 1 to 5 elements.
 func randomShape(r *rand.Rand) tensor.Shape {
 	s := make(tensor.Shape, 1+r.IntN(4))

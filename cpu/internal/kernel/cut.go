@@ -37,8 +37,8 @@ func copyShort[T Float](dst, src []T) {
 		copy(dst, src)
 		return
 	}
-	src = src[:len(dst)]
-	for i, v := range src {
+	//lint:ignore S1001 copy is the call that is not worth it
+	for i, v := range src[:len(dst)] {
 		dst[i] = v
 	}
 }
