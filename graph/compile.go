@@ -212,6 +212,9 @@ func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
 	if err := recompute(prog, r); err != nil {
 		return nil, err
 	}
+	if o.seen != nil {
+		o.seen("recompute", prog)
+	}
 	if err := order(prog, o.engine); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,13 @@ func ExplainPasses(g *gorgonia.ExprGraph, opts ...Option) ([]PassText, error) {
 		}
 		before = lines
 	}
-	_, err := PlanFor(g, append(slices.Clone(opts), func(o *options) { o.seen = seen })...)
+	p, err := PlanFor(g, opts...)
+	if err != nil {
+		return nil, err
+	}
+	// Once more, with the recomputation that was settled upon: it may have taken several trials.
+	settled := func(o *options) { o.recompute, o.budget, o.seen = p.Recompute, 0, seen }
+	_, err = PlanFor(g, append(slices.Clone(opts), settled)...)
 	return texts, err
 }
 

@@ -99,10 +99,10 @@ func TestExplainLittle(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ""+
 		"1 step, float64; planned only\n"+
-		"#  operation  layer  kernel  result      layout    moved   FLOPs  place  live\n"+
-		"0  ReLU              -       f64(1000,)  -       16.0 kB  1.00 k  out     0 B\n"+
-		"total: 16.0 kB moved, 1.00 kFLOPs\n"+
-		"peak: 16.0 kB = arena 0 B + 1 input 8.00 kB + 1 output 8.00 kB\n", graph.Explain(p).String())
+		"#  operation  layer  kernel  result      layout     moved   FLOPs  place  live\n"+
+		"0  ReLU              -       f64(1000,)  -       15.6 KiB  1.00 k  out     0 B\n"+
+		"total: 15.6 KiB moved, 1.00 kFLOPs\n"+
+		"peak: 15.6 KiB = arena 0 B + 1 input 7.81 KiB + 1 output 7.81 KiB\n", graph.Explain(p).String())
 }
 
 func TestExplainPasses(t *testing.T) {

@@ -21,19 +21,32 @@ func si(v float64) string {
 	for math.Abs(v) < 0.9995 && unit > 0 {
 		v, unit = v*1000, unit-1
 	}
-	digits := 2
-	for limit := 9.995; digits > 0 && math.Abs(v) >= limit; limit *= 10 {
-		digits--
-	}
-	return fmt.Sprintf("%.*f %s", digits, v, strings.TrimSpace(string(runes[unit])))
+	return fmt.Sprintf("%.*f %s", digits(v), v, strings.TrimSpace(string(runes[unit])))
 }
 
-// bytesText is a size in decimal units: 512 B, 13.9 MB.
+// bytesText is a size in the units that memory is measured in: 512 B, 13.9 MiB.
 func bytesText[T int | int64](n T) string {
-	if n < 1000 {
+	v, unit := float64(n), 0
+	for math.Abs(v) >= 999.5 && unit < len(binary)-1 {
+		v, unit = v/1024, unit+1
+	}
+	if unit == 0 {
 		return fmt.Sprintf("%d B", n)
 	}
-	return si(float64(n)) + "B"
+	return fmt.Sprintf("%.*f %s", digits(v), v, binary[unit])
+}
+
+var binary = [...]string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+
+// digits are the places behind the point that make three digits of a number below 1000.
+func digits(v float64) int {
+	switch v = math.Abs(v); {
+	case v < 9.995:
+		return 2
+	case v < 99.95:
+		return 1
+	}
+	return 0
 }
 
 // flopsText is a number of operations; where there are none, or none are known, a dash.

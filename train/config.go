@@ -178,7 +178,7 @@ func (c Config) Validate() error {
 			return fmt.Errorf("train: %s wants %s, got %v", v.flag, v.want, v.got)
 		}
 	}
-	if _, err := c.compileOptions(); err != nil {
+	if _, err := c.CompileOptions(); err != nil {
 		return err
 	}
 	if _, err := c.architecture(); err != nil {
@@ -191,8 +191,8 @@ func (c Config) Validate() error {
 	return err
 }
 
-// compileOptions are the options of a training step.
-func (c Config) compileOptions() ([]graph.Option, error) {
+// CompileOptions are the options of a training step's graph.Compile: what it computes again to save memory.
+func (c Config) CompileOptions() ([]graph.Option, error) {
 	r, err := graph.ParseRecompute(c.Recompute)
 	if err != nil {
 		return nil, unknown("recomputation", c.Recompute, graph.Recomputations())

@@ -247,7 +247,7 @@ func (t *Trainer) trainStep(n int) (*Step, error) {
 	if s := t.steps[n]; s != nil {
 		return s, nil
 	}
-	opts, err := t.cfg.compileOptions()
+	opts, err := t.cfg.CompileOptions()
 	if err != nil {
 		return nil, err
 	}

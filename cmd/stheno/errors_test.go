@@ -86,6 +86,8 @@ func TestMisspelled(t *testing.T) {
 		"explain vgg16 --inference --training":   "two plans; name one",
 		"explain vgg16 --inference --nesterov":   "--nesterov goes with a training step",
 		"explain vgg16 --device cuda":            "this program has auto, cpu",
+		"explain vgg16 --recompute cheep":        `did you mean "cheap"?`,
+		"explain vgg16 --memory-budget 1MiB":     "cannot do with 1.0 MiB: the least is",
 		"explain vgg16 --no-l2":                  "vgg16 has no --no-l2; leave it out; its options are --batch-norm, --dropout\n",
 		"explain vgg16 --batch 100000000000":     "no memory can hold",
 		"train --profile=":                       "--profile= is empty",

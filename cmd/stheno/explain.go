@@ -62,6 +62,7 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	f.Float64Var(&e.Momentum, "momentum", e.Momentum, "sgd: momentum")
 	f.BoolVar(&e.Nesterov, "nesterov", e.Nesterov, "sgd: Nesterov's look-ahead")
 	f.Float64Var(&e.WeightDecay, "weight-decay", e.WeightDecay, "weight decay, added to the gradient")
+	recomputeFlags(f, &e.Config)
 	f.StringVar(&e.device.name, "device", "auto", strings.Join(append(deviceNames(), "null"), ", "))
 	f.IntVar(&e.threads, "threads", 0, "CPU threads (0: one per core)")
 	f.StringVar(&e.format, "format", "text", strings.Join(explainFormats, ", "))
@@ -118,7 +119,7 @@ func (e *explain) check(cmd *cobra.Command) error {
 	}
 	e.inference = e.inference || !e.training
 	if e.inference {
-		for _, name := range []string{"optimizer", "momentum", "nesterov", "weight-decay"} {
+		for _, name := range []string{"optimizer", "momentum", "nesterov", "weight-decay", "recompute", "memory-budget"} {
 			if f.Changed(name) {
 				return fmt.Errorf("--%s goes with a training step, not with --inference", name)
 			}
@@ -148,7 +149,12 @@ func (e *explain) graph(name string) (*gorgonia.ExprGraph, []graph.Option, error
 	if err != nil {
 		return nil, nil, err
 	}
-	return train.StepGraph(m, opt, e.network.Batch, 0)
+	g, o, err := train.StepGraph(m, opt, e.network.Batch, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	again, err := e.CompileOptions()
+	return g, append(o, again...), err
 }
 
 // write writes what was asked for; how says what drew it.

@@ -20,7 +20,7 @@ func TestExplain(t *testing.T) {
 	require.Regexp(t, `Conv2D\+bias\+relu +conv2d +\w+ implicit gemm +f32\(32, 30, 30, 16\) +NHWC`, out)
 	require.Contains(t, out, "AdamUpdate")
 	require.Regexp(t, `(?m)^total: .* moved, .*FLOPs$`, out)
-	require.Regexp(t, `(?m)^peak: .* MB = arena .*; the arena is fullest at step \d+`, out)
+	require.Regexp(t, `(?m)^peak: .* MiB = arena .*; the arena is fullest at step \d+`, out)
 	require.Contains(t, ok(t, "explain", "simplecnn", "--optimizer", "sgd", "--nesterov", "--weight-decay", "1e-4"), "MomentumUpdate+nesterov")
 	inference := ok(t, "explain", "simplecnn", "--inference")
 	require.Equal(t, inference, ok(t, "explain", "simplecnn", "--training=false"))
@@ -29,10 +29,16 @@ func TestExplain(t *testing.T) {
 	require.Contains(t, ok(t, "explain", "vgg16", "--batch-norm", "--batch", "2", "--device", "null"), "BatchStats")
 	require.NotContains(t, ok(t, "explain", "resnet50", "--no-l2", "--batch", "2", "--device", "null"), "AddL2Grad")
 
+	deep := []string{"explain", "resnet50", "--batch", "2", "--device", "null"}
+	twice := with(deep, "--recompute", "segments:4")
+	require.Greater(t, strings.Count(ok(t, twice...), "\n"), strings.Count(ok(t, deep...), "\n"), "some steps are there twice")
+	require.Contains(t, ok(t, with(twice, "--format", "passes")...), "=== after pass recompute: ")
+	require.Contains(t, ok(t, "explain", "simplecnn", "--memory-budget", "1GiB"), "peak: ")
+
 	// Nothing is computed or allocated: a plan for what no machine could hold.
 	out = ok(t, "explain", "resnet50", "--batch", "100000", "--input", "224x224x3", "--classes", "1000", "--device", "null")
 	require.Contains(t, out, "planned only")
-	require.Contains(t, out, " TB = arena")
+	require.Contains(t, out, " TiB = arena")
 
 	var e graph.Explanation
 	require.NoError(t, json.Unmarshal([]byte(ok(t, "explain", "simplecnn", "--format", "json")), &e))

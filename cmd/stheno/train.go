@@ -68,9 +68,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "weight decay, added to the gradient")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: constant, step:30,60:0.1, cosine; +warmup:1 adds a warm-up in epochs")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
-	f.StringVar(&c.Recompute, "recompute", cmp.Or(c.Recompute, graph.RecomputeOff.String()),
-		"compute results of the forward pass again to save memory: off, cheap, segments, segments:N; changes no result")
-	f.Var((*byteCount)(&c.MemoryBudget), "memory-budget", "memory for a training step's values, such as 2GiB; computes again as little as it takes (0: no limit)")
+	recomputeFlags(f, c)
 	f.StringVar(&c.Device, "device", c.Device, strings.Join(deviceNames(), ", "))
 	f.IntVar(&c.Threads, "threads", c.Threads, "CPU threads (0: one per core)")
 	f.StringVar(&c.Out, "out", c.Out, "folder of the run (default runs/ARCH-DATA-TIME)")
@@ -80,6 +78,13 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Profile, "profile", c.Profile, "time every step of the plan: a table, and a trace for Perfetto in the run's folder, or in --profile=FILE.json")
 	f.Lookup("profile").NoOptDefVal = train.ProfileFileName
 	f.IntVar(&c.ProfileSteps, "profile-steps", c.ProfileSteps, "steps to profile (0: all)")
+}
+
+// recomputeFlags are those that trade time for memory.
+func recomputeFlags(f *pflag.FlagSet, c *train.Config) {
+	f.StringVar(&c.Recompute, "recompute", cmp.Or(c.Recompute, graph.RecomputeOff.String()),
+		"compute results of the forward pass again to save memory: off, cheap, segments, segments:N; changes no result")
+	f.Var((*byteCount)(&c.MemoryBudget), "memory-budget", "memory for a training step's values, such as 2GiB; computes again as little as it takes (0: no limit)")
 }
 
 func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
