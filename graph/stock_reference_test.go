@@ -117,14 +117,7 @@ var wrong = map[string]plain{
 	"maxOp": func(n *gorgonia.Node, x []array) array { // the same
 		return reduced(n, x[0], math.Inf(-1), func(a, b float64) float64 { return max(a, b) })
 	},
-	"maxPoolOp": func(n *gorgonia.Node, x []array) array { // explicit padding
-		y := zeros(n.Shape())
-		for i, w := range windows(n.Op(), x[0], y.shape) {
-			y.x[i] = x[0].x[argmax(x[0], w)]
-		}
-		return y
-	},
-	"maxPoolDiffOp": func(n *gorgonia.Node, x []array) array {
+	"maxPoolDiffOp": func(n *gorgonia.Node, x []array) array { // wants the state that the forward operation left
 		dx := zeros(x[0].shape)
 		for i, w := range windows(n.Op(), x[0], x[2].shape) {
 			dx.x[argmax(x[0], w)] += x[2].x[i]
@@ -309,11 +302,15 @@ func reduced(n *gorgonia.Node, x array, start float64, f func(a, b float64) floa
 // windows lists for every element of a pooled image the elements of x that it is made of.
 func windows(o gorgonia.Op, x array, pooled tensor.Shape) [][]int {
 	a := attrsOf(o)
+	top, left := a.int("padNorth"), a.int("padWest")
+	if strings.HasPrefix(a.name(), "maxPool") && a.bool("explicitPadding") { // its north is at the bottom
+		top, left = a.int("padSouth"), a.int("padEast")
+	}
 	all := make([][]int, op.Len(pooled))
 	places(pooled, func(i int, p []int) {
 		for r := range a.int("h") {
 			for c := range a.int("w") {
-				if k, ok := x.at(p[0], p[1], p[2]*a.int("strideH")+r-a.int("padNorth"), p[3]*a.int("strideW")+c-a.int("padWest")); ok {
+				if k, ok := x.at(p[0], p[1], p[2]*a.int("strideH")+r-top, p[3]*a.int("strideW")+c-left); ok {
 					all[i] = append(all[i], k)
 				}
 			}
