@@ -5,7 +5,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines of their own, tested under the race detector.
 CONCURRENT   = ./cpu/... ./data/... ./graph/... ./train/...
 
-.PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-peers
+.PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers
 
 check: fmt vet staticcheck lattice test purego cross generate race
 
@@ -35,6 +35,9 @@ generate: ; GO=$(GO) cpu/_asm/check.sh
 
 # The time of whole training steps.
 bench: ; $(GO) test -run '^$$' -bench BenchmarkStep -benchtime 3s ./train
+
+# Gorgonia's tape machine and ours in turn; the table goes into bench/results/gorgonia.md. Takes some minutes.
+bench-gorgonia: ; $(GO) run ./bench/gorgonia -out bench/results/gorgonia.md
 
 # Ours, PyTorch and Keras in turn: see bench/peers/README.md.
 PYTHON_TORCH ?= python3

@@ -117,7 +117,7 @@ var wrong = map[string]plain{
 	"maxOp": func(n *gorgonia.Node, x []array) array { // the same
 		return reduced(n, x[0], math.Inf(-1), func(a, b float64) float64 { return max(a, b) })
 	},
-	"maxPoolDiffOp": func(n *gorgonia.Node, x []array) array { // reads a mask that its forward operation left behind
+	"maxPoolDiffOp": func(n *gorgonia.Node, x []array) array { // wants the state that the forward operation left
 		dx := zeros(x[0].shape)
 		for i, w := range windows(n.Op(), x[0], x[2].shape) {
 			dx.x[argmax(x[0], w)] += x[2].x[i]
@@ -302,15 +302,15 @@ func reduced(n *gorgonia.Node, x array, start float64, f func(a, b float64) floa
 // windows lists for every element of a pooled image the elements of x that it is made of.
 func windows(o gorgonia.Op, x array, pooled tensor.Shape) [][]int {
 	a := attrsOf(o)
-	north, west := a.int("padNorth"), a.int("padWest")
-	if strings.HasPrefix(a.name(), "maxPool") && a.bool("explicitPadding") { // its convention: docs/gorgonia.md
-		north, west = a.int("padSouth"), a.int("padEast")
+	top, left := a.int("padNorth"), a.int("padWest")
+	if strings.HasPrefix(a.name(), "maxPool") && a.bool("explicitPadding") { // its north is at the bottom
+		top, left = a.int("padSouth"), a.int("padEast")
 	}
 	all := make([][]int, op.Len(pooled))
 	places(pooled, func(i int, p []int) {
 		for r := range a.int("h") {
 			for c := range a.int("w") {
-				if k, ok := x.at(p[0], p[1], p[2]*a.int("strideH")+r-north, p[3]*a.int("strideW")+c-west); ok {
+				if k, ok := x.at(p[0], p[1], p[2]*a.int("strideH")+r-top, p[3]*a.int("strideW")+c-left); ok {
 					all[i] = append(all[i], k)
 				}
 			}
