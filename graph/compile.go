@@ -68,6 +68,12 @@ func WithUpdates(updates ...op.Update) Option {
 	return func(o *options) { o.updates = append(o.updates, updates...) }
 }
 
+// WithoutPasses compiles a graph as it stands, a step a node and nothing fused: the plan to compare another one with when a
+// result is in doubt.
+func WithoutPasses() Option {
+	return func(o *options) { o.passes = only("view", "materialise") }
+}
+
 // WithLog receives a line about what a user may want to know, such as the operations without a kernel. Nil is silence.
 func WithLog(logf func(format string, args ...any)) Option {
 	return func(o *options) {

@@ -3,15 +3,17 @@ package graph
 import (
 	"slices"
 
+	"gorgonia.org/tensor"
+
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// channelsLast moves regions of a graph of channels_first images into the layout that kernels like best. Wherever an
-// operation reads an image that is the permutation of a channels-last one, it is computed on that one, and its result
-// permuted; permutations that nobody needs any more are dropped. What is left are a few at the borders: where images come
-// in, and where they are flattened.
+// channelsLast moves regions of a graph of channels_first images into the layout that kernels like best. They begin at
+// convolutions. Wherever an operation reads an image that is the permutation of a channels-last one, it is computed on that
+// one, and its result permuted; permutations that nobody needs any more are dropped. What is left are a few at the borders:
+// where images come in, and where they are flattened.
 func channelsLast(p *program, _ Engine) {
 	l := &layouts{last: map[*Value]*Value{}}
 	sweepSteps(p, l.rule)
@@ -31,10 +33,13 @@ func (l *layouts) rule(w *sweep, s *Step) {
 		}
 		return
 	}
-	if len(s.Out) != 1 || !isFloat(s.Out[0].Dtype) || !slices.ContainsFunc(s.In, func(v *Value) bool { return l.last[v] != nil }) {
+	if len(s.Out) != 1 || !isFloat(s.Out[0].Dtype) {
 		return
 	}
-	instr, in := l.translate(w, s)
+	instr, in := l.begin(w, s)
+	if instr == nil && slices.ContainsFunc(s.In, func(v *Value) bool { return l.last[v] != nil }) {
+		instr, in = l.translate(w, s)
+	}
 	if instr == nil {
 		return
 	}
@@ -42,7 +47,7 @@ func (l *layouts) rule(w *sweep, s *Step) {
 	if v == nil {
 		return
 	}
-	if len(s.Out[0].Shape) != 4 { // a vector of channels, the same in both layouts
+	if _, filter := instr.(*op.Conv2DBackwardFilter); filter || len(s.Out[0].Shape) != 4 { // the same in both layouts, as vectors of channels are
 		w.replace(v)
 		return
 	}
@@ -76,6 +81,42 @@ func (l *layouts) images(w *sweep, s *Step, at ...int) []*Value {
 	return in
 }
 
+// begin translates the operations that are worth permuting their images for. Filters are the same in both layouts.
+func (l *layouts) begin(w *sweep, s *Step) (Instr, []*Value) {
+	switch o := s.Instr.(type) {
+	case *op.Conv2D:
+		if o.Format == shape.NCHW {
+			return &op.Conv2D{ConvAttrs: convLast(o.ConvAttrs)}, l.images(w, s, 0)
+		}
+	case *op.Conv2DBackwardInput:
+		if o.Format == shape.NCHW {
+			return &op.Conv2DBackwardInput{ConvAttrs: convLast(o.ConvAttrs), InputShape: shapeLast(o.InputShape)}, l.images(w, s, 0)
+		}
+	case *op.Conv2DBackwardFilter:
+		if o.Format == shape.NCHW {
+			return &op.Conv2DBackwardFilter{ConvAttrs: convLast(o.ConvAttrs), FilterShape: o.FilterShape}, l.images(w, s, 0, 1)
+		}
+	case *op.GlobalAvgPool2DGrad:
+		if o.Format == shape.NCHW {
+			return &op.GlobalAvgPool2DGrad{InputShape: shapeLast(o.InputShape)}, s.In
+		}
+	}
+	return nil, nil
+}
+
+func convLast(a op.ConvAttrs) op.ConvAttrs {
+	a.Format = shape.NHWC
+	return a
+}
+
+func poolLast(a op.PoolAttrs) op.PoolAttrs {
+	a.Format = shape.NHWC
+	return a
+}
+
+// shapeLast is the shape of an image (n, c, h, w) with the channels last.
+func shapeLast(s tensor.Shape) tensor.Shape { return tensor.Shape{s[0], s[2], s[3], s[1]} }
+
 // translate returns the operation on channels-last images that s is on channels-first ones; nil if there is none, or if it
 // would not pay.
 func (l *layouts) translate(w *sweep, s *Step) (Instr, []*Value) {
@@ -88,31 +129,31 @@ func (l *layouts) translate(w *sweep, s *Step) (Instr, []*Value) {
 		return o, l.broadcast(w, s)
 	case *op.MaxPool2D:
 		if o.Format == shape.NCHW {
-			a := o.PoolAttrs
-			a.Format = shape.NHWC
-			return &op.MaxPool2D{PoolAttrs: a}, l.images(w, s, 0)
+			return &op.MaxPool2D{PoolAttrs: poolLast(o.PoolAttrs)}, l.images(w, s, 0)
 		}
 	case *op.MaxPool2DGrad:
 		if o.Format == shape.NCHW {
-			a := o.PoolAttrs
-			a.Format = shape.NHWC
-			return &op.MaxPool2DGrad{PoolAttrs: a}, l.images(w, s, 0, 1, 2)
+			return &op.MaxPool2DGrad{PoolAttrs: poolLast(o.PoolAttrs)}, l.images(w, s, 0, 1, 2)
 		}
 	case *op.AvgPool2D:
 		if o.Format == shape.NCHW {
-			a := o.PoolAttrs
-			a.Format = shape.NHWC
-			return &op.AvgPool2D{PoolAttrs: a}, l.images(w, s, 0)
+			return &op.AvgPool2D{PoolAttrs: poolLast(o.PoolAttrs)}, l.images(w, s, 0)
 		}
 	case *op.AvgPool2DGrad:
 		if o.Format == shape.NCHW {
-			a, d := o.PoolAttrs, o.InputShape
-			a.Format = shape.NHWC
-			return &op.AvgPool2DGrad{PoolAttrs: a, InputShape: []int{d[0], d[2], d[3], d[1]}}, l.images(w, s, 0)
+			return &op.AvgPool2DGrad{PoolAttrs: poolLast(o.PoolAttrs), InputShape: shapeLast(o.InputShape)}, l.images(w, s, 0)
 		}
 	case *op.GlobalAvgPool2D:
 		if o.Format == shape.NCHW {
 			return &op.GlobalAvgPool2D{}, l.images(w, s, 0)
+		}
+	case *op.ZeroPad2D:
+		if o.Format == shape.NCHW {
+			return &op.ZeroPad2D{Top: o.Top, Bottom: o.Bottom, Left: o.Left, Right: o.Right}, l.images(w, s, 0)
+		}
+	case *op.Crop2D:
+		if o.Format == shape.NCHW {
+			return &op.Crop2D{Top: o.Top, Bottom: o.Bottom, Left: o.Left, Right: o.Right}, l.images(w, s, 0)
 		}
 	case *ir.Concat:
 		if len(s.Out[0].Shape) == 4 {
@@ -143,6 +184,10 @@ func (l *layouts) translateChannels(w *sweep, s *Step) (Instr, []*Value) {
 	case *op.BiasGrad:
 		if channels(o.Axis, 0) {
 			return &op.BiasGrad{Axis: last}, l.images(w, s, 0)
+		}
+	case *op.ChannelAffine:
+		if channels(o.Axis, 0) {
+			return &op.ChannelAffine{Axis: last, Scale: o.Scale, Shift: o.Shift}, l.images(w, s, 0)
 		}
 	case *op.BatchMean:
 		if channels(o.Axis, 0) {

@@ -34,9 +34,10 @@ func Run(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dt
 	}
 }
 
-// RequireClose runs the case on an engine in each element type and compares with [Reference] in float64.
+// RequireClose runs the case on an engine in each element type and compares with [Reference] in float64, for which nothing is
+// rewritten: passes are judged with the kernels.
 func (c Case) RequireClose(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype) {
-	want := c.results(t, Reference{}, tensor.Float64)
+	want := c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses())
 	for _, dt := range dtypes {
 		got := c.results(t, e, dt)
 		require.Len(t, got, len(want))
@@ -47,7 +48,7 @@ func (c Case) RequireClose(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype)
 }
 
 // RequireExact runs the case in float64 on an engine that computes with the reference loops and requires the results
-// of [Reference] bit by bit. Further options are those of a compiler that must not change results.
+// of [Reference] for the rewritten graph bit by bit. Further options are those of a compiler that must not change results.
 func (c Case) RequireExact(t *testing.T, e graph.Engine, opts ...graph.Option) {
 	want, got := c.results(t, Reference{}, tensor.Float64), c.results(t, e, tensor.Float64, opts...)
 	require.Len(t, got, len(want))

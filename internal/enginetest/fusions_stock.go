@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // The passes that look for what stock Gorgonia spells out.
@@ -203,6 +204,13 @@ func layoutFusions() []FusionCase {
 			x, z := nchw(b, b.Input("x", 2, 4, 5, 3)), nchw(b, b.Input("z", 2, 4, 5, 2))
 			b.out(nhwc(b, b.Must(gorgonia.Concat(1, x, z))))
 		}, []string{"Concat(axis 3)"}, "Permute"),
+		fusion("layout", "a convolution with channels first and its gradients", func(b *B) {
+			x, w := b.Input("x", 2, 3, 6, 5), b.Input("w", 3, 3, 3, 4)
+			attrs := op.ConvAttrs{Padding: same, Format: shape.NCHW}
+			y := b.Apply(&op.BiasAdd{Axis: 1}, b.Apply(&op.Conv2D{ConvAttrs: attrs}, x, w), b.Input("bias", 4))
+			b.out(b.Apply(&op.GlobalAvgPool2D{Format: shape.NCHW}, b.Apply(&op.ReLU{}, y)))
+			b.Grads(b.Apply(&op.Conv2D{ConvAttrs: attrs}, b.Apply(&op.ReLU{}, y), b.Input("v", 1, 1, 4, 2)), x, w)
+		}, []string{"NHWC", "BiasAdd(axis 3)"}, "NCHW"),
 		fusion("layout", "images that are flattened are permuted once", func(b *B) {
 			y := b.Apply(&op.ReLU{}, nchw(b, b.Input("x", 2, 4, 5, 3)))
 			b.out(b.Apply(&op.Reshape{From: y.Shape().Clone(), To: tensor.Shape{2, 60}}, y))
