@@ -10,10 +10,15 @@ import (
 
 // recogniseConv finds the convolutions that gorgonia.Conv2d spells out, patches = Im2Col(x) as rows times filters as columns,
 // and the two products of its gradient. Each becomes one convolution, channels last, so that patches never exist in
-// memory; the permutations around it are the layout pass's to cancel.
+// memory; the permutations around it are the layout pass's to cancel. Where a patch is one pixel, the patches are the image,
+// channels last, and the products stay what they are: they read the filters as they lie.
 func recogniseConv(p *program, _ Engine) {
 	sweepSteps(p, func(w *sweep, s *Step) {
 		switch o := s.Instr.(type) {
+		case *ir.Im2Col:
+			if pixelwise(o) {
+				w.replace(w.permute(s.In[0], toNHWC...))
+			}
 		case *op.MatMul:
 			switch {
 			case !o.TransA && o.TransB:
@@ -22,9 +27,19 @@ func recogniseConv(p *program, _ Engine) {
 				w.replace(w.convFilter(s.In[0], s.In[1], s.Out[0].Shape))
 			}
 		case *ir.Col2Im:
-			w.replace(w.convInput(o, s.In[0]))
+			if pixelwise(&o.Im2Col) {
+				w.replace(w.permute(s.In[0], toNCHW...))
+			} else {
+				w.replace(w.convInput(o, s.In[0], s.In[0].Shape))
+			}
 		}
 	})
+}
+
+// pixelwise says that every pixel is a patch.
+func pixelwise(o *ir.Im2Col) bool {
+	one := [2]int{1, 1}
+	return o.Kernel == one && o.Stride == one && o.Pad == [2]int{}
 }
 
 // patches is an Im2Col in the form of a convolution.
@@ -95,14 +110,18 @@ func (w *sweep) convFilter(dy, rows *Value, to tensor.Shape) *Value {
 	return w.reshape(w.permute(dw, toOIHW...), to...)
 }
 
-// convInput takes the patches' gradient, dy times the filters.
-func (w *sweep) convInput(o *ir.Col2Im, dcol *Value) *Value {
+// convInput takes the gradient of patches of shape cols: dy times the filters, or the sum of such, where convolutions share
+// their patches.
+func (w *sweep) convInput(o *ir.Col2Im, dcol *Value, cols tensor.Shape) *Value {
 	rows := w.through(dcol)
 	s := w.producer(rows)
-	if s == nil || len(rows.Shape) != 2 || len(dcol.Shape) != 4 || rows.Shape[1] != dcol.Shape[3] {
+	if s == nil || len(cols) != 4 {
 		return nil
 	}
-	if m, ok := s.Instr.(*op.MatMul); !ok || m.TransA || m.TransB {
+	if _, ok := s.Instr.(*op.Add); ok && w.only(rows) {
+		return w.emit(&op.Add{}, w.convInput(o, s.In[0], cols), w.convInput(o, s.In[1], cols))
+	}
+	if m, ok := s.Instr.(*op.MatMul); !ok || m.TransA || m.TransB || rows.Shape[1] != cols[3] {
 		return nil
 	}
 	in := o.InputShape
@@ -110,7 +129,7 @@ func (w *sweep) convInput(o *ir.Col2Im, dcol *Value) *Value {
 	if f == nil {
 		return nil
 	}
-	dy := w.reshape(s.In[0], dcol.Shape[0], dcol.Shape[1], dcol.Shape[2], s.In[0].Shape[1])
+	dy := w.reshape(s.In[0], cols[0], cols[1], cols[2], s.In[0].Shape[1])
 	dx := w.emit(&op.Conv2DBackwardInput{ConvAttrs: convAttrs(&o.Im2Col), InputShape: tensor.Shape{in[0], in[2], in[3], in[1]}}, dy, f)
 	return w.permute(dx, toNCHW...)
 }

@@ -101,6 +101,24 @@ func convFusions() []FusionCase {
 			[]string{"Conv2D(", "Conv2DBackwardInput(", "Conv2DBackwardFilter("}, "Im2Col", "Col2Im", "MatMul"),
 		fusion("conv", "stride and dilation", func(b *B) { conv(b, 2, 2, 2, true) },
 			[]string{"strides 2x2", "dilations 2x2"}, "Im2Col", "MatMul"),
+		fusion("conv", "patches of one pixel are the image", func(b *B) {
+			x, w := b.Input("x", 2, 3, 7, 6), b.Input("w", 4, 3, 1, 1)
+			y := b.conv(x, w, 0, 1, 1)
+			b.out(y)
+			b.Grads(y, x, w)
+		}, []string{"MatMul("}, "Im2Col", "Col2Im", "Conv2D"),
+		fusion("conv", "one pixel in two steps", func(b *B) {
+			x, w := b.Input("x", 2, 3, 7, 6), b.Input("w", 4, 3, 1, 1)
+			y := b.conv(x, w, 0, 2, 1)
+			b.out(y)
+			b.Grads(y, x, w)
+		}, []string{"Conv2D(", "Conv2DBackwardInput("}, "Im2Col", "Col2Im", "MatMul"),
+		fusion("conv", "two that share their patches", func(b *B) {
+			x := b.Input("x", 2, 3, 7, 6)
+			y := b.Must(gorgonia.Add(b.conv(x, b.Input("w", 4, 3, 3, 3), 1, 1, 1), b.conv(x, b.Input("v", 4, 3, 3, 3), 1, 1, 1)))
+			b.out(y)
+			b.Grads(y, x)
+		}, []string{"Conv2D(", "Conv2DBackwardInput("}, "Im2Col", "Col2Im", "MatMul"),
 		fusion("conv", "patches alone stay patches", func(b *B) {
 			b.out(b.Must(gorgonia.Im2Col(b.Input("x", 2, 3, 5, 5), tensor.Shape{3, 3}, tensor.Shape{1, 1}, tensor.Shape{1, 1}, tensor.Shape{1, 1})))
 		}, nil),

@@ -37,7 +37,6 @@ func copyShort[T Float](dst, src []T) {
 		copy(dst, src)
 		return
 	}
-	//lint:ignore S1001 copy is the call that is not worth it
 	for i, v := range src[:len(dst)] {
 		dst[i] = v
 	}
