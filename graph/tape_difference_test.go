@@ -105,6 +105,23 @@ func TestTapeDifferences(t *testing.T) {
 	}
 }
 
+// The sign of 0 is 0, of a number too.
+func TestTapeSignDifference(t *testing.T) {
+	at0 := func(vm newVM) []float64 {
+		b := enginetest.NewB(t, tensor.Float64)
+		x := b.Scalar("x", 0)
+		var sign, slope gorgonia.Value
+		gorgonia.Read(built(gorgonia.Sign(x)), &sign)
+		gorgonia.Read(built(gorgonia.Grad(built(gorgonia.Abs(x)), x))[0], &slope)
+		m := vm(b.G)
+		defer m.Close()
+		require.NoError(t, m.RunAll())
+		return numbers(t, sign, slope)
+	}
+	require.Equal(t, []float64{0, 0}, at0(ourVM))
+	require.Equal(t, []float64{1, 1}, at0(stockVM), "if this is mended, docs/gorgonia.md must change")
+}
+
 // Only the gradient of Rectify is 0 at 0. What else is masked by x ≥ 0 keeps what it has there.
 func TestTapeMasksAtZero(t *testing.T) {
 	for name, program := range map[string]func(b *enginetest.B) (cost *gorgonia.Node, wrt gorgonia.Nodes){
