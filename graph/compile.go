@@ -118,6 +118,7 @@ func Compile(g *gorgonia.ExprGraph, opts ...Option) (*Machine, error) {
 }
 
 func compile(g *gorgonia.ExprGraph, o options) (*Machine, error) {
+	o.graph = g
 	plan, host, err := makePlan(g, &o)
 	if err != nil {
 		return nil, err

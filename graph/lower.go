@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"unsafe"
@@ -39,7 +40,13 @@ func (l *lowering) undo() {
 		}
 	}
 	p.steps, p.values, p.assigns = p.steps[:l.steps], p.values[:l.values], p.assigns[:l.assigns]
-	clear(l.c.moments) // they may be among the steps
+	gone := func(v *Value) bool { return v == nil || v.ID >= l.values }
+	ofGone := func(_ *gorgonia.BatchNormOp, m *moments) bool { return gone(m.mean) }
+	maps.DeleteFunc(l.c.moments, ofGone)
+	maps.DeleteFunc(l.c.running, ofGone)
+	if p.run != nil && gone(p.run) {
+		p.run, p.counter = nil, nil
+	}
 }
 
 func replaceValue(vs []*Value, old, now *Value) {
@@ -79,7 +86,7 @@ func (l *lowering) emit(instr Instr, in ...*Value) *Value {
 }
 
 func (l *lowering) emitAs(dt tensor.Dtype, instr Instr, in ...*Value) *Value {
-	if slices.Contains(in, nil) {
+	if slices.Contains(in, nil) || !computes(instr, in[0].Dtype) {
 		return nil
 	}
 	s, ok := infer(instr, in)
@@ -89,6 +96,20 @@ func (l *lowering) emitAs(dt tensor.Dtype, instr Instr, in ...*Value) *Value {
 	v := l.c.prog.newValue(l.out.Name, s, dt, nil)
 	l.c.prog.addStep(&Step{Instr: instr, In: slices.Clone(in), Out: []*Value{v}, rank: l.rank})
 	return v
+}
+
+// computes says whether an operation takes a first operand of element type dt. Stock Gorgonia's operations on other types run
+// through their own Do.
+func computes(instr Instr, dt tensor.Dtype) bool {
+	switch instr.(type) {
+	case *op.Reshape:
+		return true
+	case *ir.Repeat, *ir.Slice, *ir.Concat, *ir.At, *ir.Gather, *ir.DiagFlat: // they only move elements
+		return isFloat(dt) || dt == tensor.Int || dt == tensor.Bool
+	case *ir.Binary, *ir.Cast, *ir.Random: // random numbers are a function of the number of the run
+		return isFloat(dt) || dt == tensor.Int
+	}
+	return isFloat(dt)
 }
 
 // reshape returns v in another shape of as many elements.

@@ -190,6 +190,8 @@ func (m *Machine) RunAll() error {
 			return err
 		}
 	}
+	binding.Lock()
+	defer binding.Unlock()
 	for _, r := range m.reads {
 		if err := r.deliver(); err != nil {
 			return err
@@ -337,8 +339,6 @@ func (m *Machine) findBound(o options) error {
 // bindNodes leaves the values bound to their nodes, as Gorgonia's own machines do. Later runs write to the same memory, but
 // another machine of the graph may have bound its own values in between.
 func (m *Machine) bindNodes() error {
-	binding.Lock()
-	defer binding.Unlock()
 	for _, b := range m.bound {
 		v := b.value
 		if b.node.Value() == v {

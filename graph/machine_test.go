@@ -315,3 +315,21 @@ func TestUserOperations(t *testing.T) {
 		})
 	}
 }
+
+// Machines of Compile have all methods of tape machines.
+func TestLetAndSetOfCompiledMachine(t *testing.T) {
+	b := enginetest.NewB(t, tensor.Float64)
+	x := b.Filled("x", []float32{1, 2, 3}, 3)
+	y := b.Apply(&op.Scale{Factor: 2}, x)
+	m, err := graph.Compile(b.G, graph.WithEngine(openCPU(t)), graph.WithOutputs(y))
+	require.NoError(t, err)
+	defer m.Close()
+	require.NoError(t, m.Let(x, tensor.New(tensor.WithBacking([]float64{4, 5, 6}))))
+	require.NoError(t, m.RunAll())
+	require.Equal(t, []float64{8, 10, 12}, y.Value().Data())
+	require.NoError(t, m.Set(x, y))
+	require.NoError(t, m.RunAll())
+	require.Equal(t, []float64{16, 20, 24}, y.Value().Data())
+	other := enginetest.NewB(t, tensor.Float64)
+	require.ErrorContains(t, m.Let(other.Input("z", 3), nil), "another graph")
+}

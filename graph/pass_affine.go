@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/ir"
@@ -135,13 +137,16 @@ func absorbGradInput(w *sweep, s *Step) {
 	}
 }
 
-// sumsOf says that the sums which a BatchNormGradInput reads are those of the gradient it reads.
+// sumsOf says that the sums which a BatchNormGradInput reads are those of its own x, moments and gradient.
 func (w *sweep) sumsOf(s *Step) bool {
-	scale, shift := w.producer(s.In[5]), w.producer(s.In[6])
+	o, scale, shift := s.Instr.(*op.BatchNormGradInput), w.producer(s.In[5]), w.producer(s.In[6])
 	if scale == nil || shift == nil {
 		return false
 	}
-	_, ok1 := scale.Instr.(*op.BatchNormGradScale)
-	_, ok2 := shift.Instr.(*op.BiasGrad)
-	return ok1 && ok2 && scale.In[3] == s.In[4] && shift.In[0] == s.In[4]
+	x, mean, variance, dy := s.In[0], s.In[2], s.In[3], s.In[4]
+	axis := axisOf(o.Axis, x.Shape)
+	a, ok1 := scale.Instr.(*op.BatchNormGradScale)
+	b, ok2 := shift.Instr.(*op.BiasGrad)
+	return ok1 && axisOf(a.Axis, x.Shape) == axis && a.Epsilon == o.Epsilon && slices.Equal(scale.In, []*Value{x, mean, variance, dy}) &&
+		ok2 && axisOf(b.Axis, x.Shape) == axis && shift.In[0] == dy
 }

@@ -134,7 +134,7 @@ func simplifyBroadcast(w *sweep, s *Step) {
 			return
 		}
 	}
-	if fn == ir.Add && full(a) != full(b) {
+	if fn == ir.Add && isFloat(out.Dtype) && full(a) != full(b) {
 		x, v := a, b
 		if full(b) {
 			x, v = b, a

@@ -6,10 +6,14 @@ import (
 )
 
 // foldConstants computes what depends on constants only. Results larger than foldBytes stay steps, unless they are no
-// larger than their operands: a plan should not carry what it can make.
+// larger than their operands: a plan should not carry what it can make. So does what is more work than foldFLOPs, which the
+// engine does faster than the plain loops that fold.
 func foldConstants(p *program, _ Engine) { sweepSteps(p, foldStep) }
 
-const foldBytes = 4 << 10
+const (
+	foldBytes = 4 << 10
+	foldFLOPs = 1 << 24
+)
 
 func foldStep(w *sweep, s *Step) {
 	if len(s.Out) != 1 || len(s.In) == 0 {
@@ -24,7 +28,7 @@ func foldStep(w *sweep, s *Step) {
 		most = max(most, v.Bytes())
 	}
 	out := s.Out[0]
-	if out.Bytes() > most {
+	if out.Bytes() > most || flops(s) > foldFLOPs {
 		return
 	}
 	a, err := op.NewArray(out.Dtype, out.Shape)
@@ -36,7 +40,7 @@ func foldStep(w *sweep, s *Step) {
 		op.Copy(a, in[0])
 	case op.Op:
 		err = o.Reference(a, in)
-	case *ir.Slice:
+	case *ir.Slice, *ir.SliceGrad:
 		return // which may move
 	case ir.Op:
 		err = o.Compute([]op.Array{a}, in)

@@ -1,6 +1,10 @@
 package graph
 
 import (
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
@@ -8,22 +12,29 @@ import (
 
 // rectify finds what gorgonia.Rectify is made of: x·(x ≥ 0) becomes ReLU, and its gradient, dy·(x ≥ 0), becomes ReLUGrad.
 // That changes two things for the better: ReLU of −∞ is 0 instead of NaN, and the gradient at exactly 0 is 0, as Keras and
-// PyTorch have it.
+// PyTorch have it. Gradients where x is masked by x < 0 as well, as in gorgonia.LeakyRelu, are left as they are: both together
+// would be 0 at 0, which is the slope of neither side.
 func rectify(p *program, _ Engine) {
 	relus := map[*Value]*Value{} // x → ReLU(x)
+	leaky := map[*Value]bool{}   // x masked by x < 0
+	for _, s := range p.steps {
+		if x := zeroMask(s, ir.Lt); x != nil {
+			leaky[x] = true
+		}
+	}
 	sweepSteps(p, func(w *sweep, s *Step) {
 		if _, ok := s.Instr.(*op.Mul); !ok {
 			return
 		}
 		for i := range s.In {
-			x, other := w.positive(s.In[i]), s.In[1-i]
+			x, other := zeroMask(w.producer(s.In[i]), ir.Gte), s.In[1-i]
 			switch {
 			case x == nil || !shape.Equal(x.Shape, other.Shape):
 				continue
 			case x == other:
 				w.change(&op.ReLU{}, x)
 				relus[x] = s.Out[0]
-			case relus[x] != nil && s.Out[0].Node != nil && inGradients(s.Out[0].Node):
+			case relus[x] != nil && !leaky[x] && derivesOnly(s.Out[0].Node, relus[x].Node, x.Node):
 				w.change(&op.ReLUGrad{}, relus[x], other)
 			default:
 				continue // a mask of its own
@@ -33,15 +44,22 @@ func rectify(p *program, _ Engine) {
 	})
 }
 
-// positive returns x if v is x ≥ 0 in x's element type.
-func (w *sweep) positive(v *Value) *Value {
-	s := w.producer(v)
+// zeroMask returns x if s computes fn(x, 0), a comparison, in x's element type.
+func zeroMask(s *Step, fn ir.BinaryFn) *Value {
 	if s == nil {
 		return nil
 	}
-	b, ok := s.Instr.(*ir.Binary)
-	if !ok || b.Fn != ir.Gte || !isNumber(s.In[1], 0) || v.Dtype != s.In[0].Dtype {
+	if o, ok := s.Instr.(*ir.Binary); !ok || o.Fn != fn || !isNumber(s.In[1], 0) || s.Out[0].Dtype != s.In[0].Dtype {
 		return nil
 	}
 	return s.In[0]
+}
+
+// derivesOnly says whether gorgonia.Grad made the product n for the derivative of y, as a term of that of x and of nothing
+// else.
+func derivesOnly(n, y, x *gorgonia.Node) bool {
+	if n == nil || !inGradients(n) || slices.ContainsFunc(n.DerivOf(), func(of *gorgonia.Node) bool { return of != x }) {
+		return false
+	}
+	return slices.ContainsFunc(op.Children(n), func(c *gorgonia.Node) bool { return slices.Contains(c.DerivOf(), y) })
 }

@@ -74,7 +74,7 @@ func newTapeMachine(g *gorgonia.ExprGraph, opts []gorgonia.VMOpt) (m *Machine, e
 	if s.own.seed != nil {
 		o.mode.seed = *s.own.seed
 	}
-	o.graph, o.watch, o.trace, o.turn = g, s.watch, s.trace, turnOf(ownerOf(g))
+	o.watch, o.trace, o.turn = s.watch, s.trace, turnOf(ownerOf(g))
 	switch {
 	case o.watch.active():
 		o.passes = only("materialise") // every node is a step of its own

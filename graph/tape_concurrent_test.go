@@ -38,6 +38,8 @@ func TestTapeMachinesOfOneGraph(t *testing.T) {
 	built(gorgonia.Grad(built(gorgonia.Sum(built(gorgonia.Square(n.y)))), n.model...))
 	dropped := built(gorgonia.Dropout(n.y, 0.3))
 	built(gorgonia.ApplyOp(userOp{name: "on the host", do: first}, dropped, dropped))
+	var read gorgonia.Value // by all of them
+	gorgonia.Read(n.y, &read)
 	bind := gorgonia.BindDualValues(n.model...)
 	train, another := tape(t, n.G, bind), tape(t, n.G, bind)
 	eval, second := tape(t, n.G, gorgonia.EvalMode()), tape(t, n.G, gorgonia.EvalMode())

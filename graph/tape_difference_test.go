@@ -105,6 +105,54 @@ func TestTapeDifferences(t *testing.T) {
 	}
 }
 
+// The sign of 0 is 0, of a number too.
+func TestTapeSignDifference(t *testing.T) {
+	at0 := func(vm newVM) []float64 {
+		b := enginetest.NewB(t, tensor.Float64)
+		x := b.Scalar("x", 0)
+		var sign, slope gorgonia.Value
+		gorgonia.Read(built(gorgonia.Sign(x)), &sign)
+		gorgonia.Read(built(gorgonia.Grad(built(gorgonia.Abs(x)), x))[0], &slope)
+		m := vm(b.G)
+		defer m.Close()
+		require.NoError(t, m.RunAll())
+		return numbers(t, sign, slope)
+	}
+	require.Equal(t, []float64{0, 0}, at0(ourVM))
+	require.Equal(t, []float64{1, 1}, at0(stockVM), "if this is mended, docs/gorgonia.md must change")
+}
+
+// Only the gradient of Rectify is 0 at 0. What else is masked by x ≥ 0 keeps what it has there.
+func TestTapeMasksAtZero(t *testing.T) {
+	for name, program := range map[string]func(b *enginetest.B) (cost *gorgonia.Node, wrt gorgonia.Nodes){
+		"leaky rectifier": func(b *enginetest.B) (*gorgonia.Node, gorgonia.Nodes) {
+			x := b.Filled("x", []float32{-1, 0, 2}, 3)
+			return built(gorgonia.LeakyRelu(x, 0.25)), gorgonia.Nodes{x}
+		},
+		"mask beside a rectifier": func(b *enginetest.B) (*gorgonia.Node, gorgonia.Nodes) {
+			x, w := b.Filled("x", []float32{-1, 0, 2}, 3), b.Input("w", 3)
+			masked := built(gorgonia.HadamardProd(w, built(gorgonia.Gte(x, gorgonia.NewConstant(0.0), true))))
+			twice := built(gorgonia.HadamardProd(built(gorgonia.Rectify(x)), b.Input("u", 3)))
+			return built(gorgonia.Add(masked, twice)), gorgonia.Nodes{w}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			both(t, 1e-12, func(t *testing.T, vm newVM) (all []float64) {
+				b := enginetest.NewB(t, tensor.Float64)
+				y, wrt := program(b)
+				built(gorgonia.Grad(built(gorgonia.Sum(y)), wrt...))
+				m := vm(b.G, gorgonia.BindDualValues(wrt...))
+				defer m.Close()
+				require.NoError(t, m.RunAll())
+				for _, n := range wrt {
+					all = append(all, numbers(t, grad(t, n))...)
+				}
+				return all
+			})
+		})
+	}
+}
+
 func near(a, b []float64) bool {
 	for i := range a {
 		if !(math.Abs(a[i]-b[i]) < 1e-9) { // NaN is near to nothing

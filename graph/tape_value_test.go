@@ -231,6 +231,25 @@ func TestTapeMovingSlice(t *testing.T) {
 	})
 }
 
+// The gradient of a sum is a constant, that of the slice which it is a sum of is not: it moves with the slice.
+func TestTapeMovingSliceOfConstantGradient(t *testing.T) {
+	both(t, 0, func(t *testing.T, vm newVM) (all []float64) {
+		b := enginetest.NewB(t, tensor.Float64)
+		x := b.Input("x", 6)
+		part := built(gorgonia.Slice(x, gorgonia.S(0, 2)))
+		built(gorgonia.Grad(built(gorgonia.Sum(part)), x))
+		m := vm(b.G, gorgonia.BindDualValues(x))
+		defer m.Close()
+		for i := range 3 {
+			require.NoError(t, gorgonia.UnsafeLet(part, gorgonia.S(2*i, 2*i+2)))
+			require.NoError(t, m.RunAll())
+			all = append(all, numbers(t, grad(t, x))...)
+			m.Reset()
+		}
+		return all
+	})
+}
+
 // A slice of another size does not fit the graph.
 func TestTapeMovingSliceErrors(t *testing.T) {
 	b := enginetest.NewB(t, tensor.Float64)
