@@ -56,10 +56,44 @@ func zeroMask(s *Step, fn ir.BinaryFn) *Value {
 }
 
 // derivesOnly says whether gorgonia.Grad made the product n for the derivative of y, as a term of that of x and of nothing
-// else.
+// else but the terms of x, if x is a sum: they have its derivative.
 func derivesOnly(n, y, x *gorgonia.Node) bool {
-	if n == nil || !inGradients(n) || slices.ContainsFunc(n.DerivOf(), func(of *gorgonia.Node) bool { return of != x }) {
+	if n == nil || x == nil || !inGradients(n) {
 		return false
 	}
+	terms := termsOf(x)
+	for _, of := range n.DerivOf() {
+		if !terms[of] {
+			return false
+		}
+	}
 	return slices.ContainsFunc(op.Children(n), func(c *gorgonia.Node) bool { return slices.Contains(c.DerivOf(), y) })
+}
+
+// termsOf returns n and, if it is a sum, its terms, and theirs.
+func termsOf(n *gorgonia.Node) map[*gorgonia.Node]bool {
+	terms := map[*gorgonia.Node]bool{}
+	for stack := []*gorgonia.Node{n}; len(stack) > 0; {
+		n, stack = stack[len(stack)-1], stack[:len(stack)-1]
+		if terms[n] {
+			continue
+		}
+		terms[n] = true
+		if isSum(n) {
+			stack = append(stack, op.Children(n)...)
+		}
+	}
+	return terms
+}
+
+func isSum(n *gorgonia.Node) bool {
+	if _, ours := n.Op().(*op.Add); ours {
+		return true
+	}
+	a := attributesOf(n.Op())
+	if a.typeName() != "elemBinOp" {
+		return false
+	}
+	fn, ok := stockBinaryFn(a)
+	return ok && fn == ir.Add
 }

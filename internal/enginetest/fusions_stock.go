@@ -133,6 +133,12 @@ func rectifyFusions() []FusionCase {
 			b.out(y)
 			b.Grads(y, x)
 		}, []string{"ReLU(", "ReLUGrad("}, "Binary(>=)"),
+		fusion("rectify", "of a sum, whose terms have the same gradient", func(b *B) {
+			x, z := b.Input("x", 3, 5), b.Input("z", 3, 5)
+			y := b.Must(gorgonia.Rectify(b.Must(gorgonia.Add(b.Must(gorgonia.Tanh(x)), b.Must(gorgonia.Add(x, z))))))
+			b.out(y)
+			b.Grads(y, x, z)
+		}, []string{"ReLU(", "ReLUGrad("}, "Binary(>=)"),
 		fusion("rectify", "a mask of something else", func(b *B) {
 			x := b.Input("x", 3, 5)
 			mask := b.Must(gorgonia.Gte(x, b.number(0), true))
