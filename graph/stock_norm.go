@@ -67,12 +67,17 @@ func (l *lowering) runningStats(o *gorgonia.BatchNormOp, x *Value) *moments {
 		return m
 	}
 	mean, variance := o.Stats()
+	means, err := op.AsArray(mean.(gorgonia.Value))
+	variances, err2 := op.AsArray(variance.(gorgonia.Value))
+	if err != nil || err2 != nil {
+		return nil
+	}
 	input := func(name string, t tensor.Tensor) *Value {
 		v := l.c.prog.newValue(l.out.Name+" "+name, t.Shape().Clone(), t.Dtype(), nil)
 		v.Input = true
 		v.source = func() (gorgonia.Value, error) {
-			if allZero(variance) && allZero(mean) { // now and not when the machine is made: another one may be running
-				fillOnes(variance)
+			if allZero(variances) && allZero(means) { // now and not when the machine is made: another one may be running
+				fillOnes(variances)
 			}
 			return t.(gorgonia.Value), nil
 		}
@@ -88,8 +93,8 @@ func (l *lowering) runningStats(o *gorgonia.BatchNormOp, x *Value) *moments {
 	return m
 }
 
-func allZero(t tensor.Tensor) bool {
-	switch d := t.Data().(type) {
+func allZero(a op.Array) bool {
+	switch d := a.Data.(type) {
 	case []float32:
 		for _, v := range d {
 			if v != 0 {
@@ -106,8 +111,8 @@ func allZero(t tensor.Tensor) bool {
 	return true
 }
 
-func fillOnes(t tensor.Tensor) {
-	switch d := t.Data().(type) {
+func fillOnes(a op.Array) {
+	switch d := a.Data.(type) {
 	case []float32:
 		for i := range d {
 			d[i] = 1
