@@ -2,14 +2,13 @@ package cpu
 
 import (
 	"fmt"
-	"slices"
 
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // step computes one step of a plan on the memory of its values. Kernels allocate nothing; references and host operations
@@ -239,18 +238,12 @@ func hostStep(s *graph.Step, h *graph.HostOp) step {
 		if err != nil {
 			return err
 		}
-		if a.Dtype() != out.Dtype || !sameButOnes(a.Shape, out.Shape) {
+		if a.Dtype() != out.Dtype || !shape.EqualButOnes(a.Shape, out.Shape) {
 			return fmt.Errorf("it returned %v of shape %v, its node has %v of shape %v", a.Dtype(), a.Shape, out.Dtype, out.Shape)
 		}
 		op.Copy(m.arrays[out.ID], a)
 		return nil
 	}
-}
-
-// sameButOnes compares shapes without their axes of size 1, with which Gorgonia's own operations are careless.
-func sameButOnes(a, b tensor.Shape) bool {
-	one := func(d int) bool { return d == 1 }
-	return slices.Equal(slices.DeleteFunc(a.Clone(), one), slices.DeleteFunc(b.Clone(), one))
 }
 
 func idsOf(vs []*graph.Value) []int {

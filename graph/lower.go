@@ -163,7 +163,7 @@ func (l *lowering) filled(dt tensor.Dtype, x float64, dims ...int) *Value {
 // finish makes v the value of the node: the step that computed it computes the node's own value, or a reshape does where
 // the node's shape differs in axes of size 1. It reports whether v can be that value.
 func (l *lowering) finish(v *Value) bool {
-	if v == nil || v.Dtype != l.out.Dtype || !sameButOnes(v.Shape, l.out.Shape) {
+	if v == nil || v.Dtype != l.out.Dtype || !shape.EqualButOnes(v.Shape, l.out.Shape) {
 		l.undo()
 		return false
 	}
@@ -179,26 +179,6 @@ func (l *lowering) finish(v *Value) bool {
 	}
 	p.addStep(&Step{Instr: &op.Reshape{From: v.Shape.Clone(), To: l.out.Shape.Clone()}, In: []*Value{v}, Out: []*Value{l.out}, rank: l.rank})
 	return true
-}
-
-// sameButOnes compares shapes without their axes of size 1.
-func sameButOnes(a, b tensor.Shape) bool {
-	i, j := 0, 0
-	for {
-		for i < len(a) && a[i] == 1 {
-			i++
-		}
-		for j < len(b) && b[j] == 1 {
-			j++
-		}
-		switch {
-		case i == len(a) || j == len(b):
-			return i == len(a) && j == len(b)
-		case a[i] != b[j]:
-			return false
-		}
-		i, j = i+1, j+1
-	}
 }
 
 // attributes reads the unexported fields of a stock operation.

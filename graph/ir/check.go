@@ -53,21 +53,11 @@ func wantAxis(kind string, in []tensor.Shape, s tensor.Shape, axis int) error {
 // wantShape checks that s, one of the inputs, has the wanted shape, up to axes of size 1: Gorgonia's gradients do not
 // always have those of their tensor.
 func wantShape(kind string, in []tensor.Shape, s, want tensor.Shape, what string) error {
-	if !shape.Equal(withoutOnes(s), withoutOnes(want)) {
+	if !shape.EqualButOnes(s, want) {
 		return &shape.Error{Op: kind, Axis: shape.NoAxis, Wanted: what + " of shape " + shape.Format(want), Got: shape.Format(s),
 			Shapes: in}
 	}
 	return nil
-}
-
-func withoutOnes(s tensor.Shape) tensor.Shape {
-	var kept tensor.Shape
-	for _, d := range s {
-		if d != 1 {
-			kept = append(kept, d)
-		}
-	}
-	return kept
 }
 
 // wantAttribute checks a condition on an attribute.

@@ -71,7 +71,7 @@ func (o *Gather) Infer(in []tensor.Shape) (tensor.Shape, error) {
 
 // wantVector checks that indices are a vector, up to axes of 1.
 func wantVector(kind string, in []tensor.Shape, indices tensor.Shape) error {
-	return wantAttribute(kind, in, len(withoutOnes(indices)) <= 1, "a vector of indices", shape.Format(indices))
+	return wantAttribute(kind, in, len(shape.WithoutOnes(indices)) <= 1, "a vector of indices", shape.Format(indices))
 }
 
 // CheckIndices returns an error that names the first index outside 0…n−1. kind is the operation's name. Engines call it

@@ -49,6 +49,14 @@ func foldFusions() []FusionCase {
 		fusion("fold", "nothing that depends on an input", func(b *B) {
 			b.out(b.Must(gorgonia.Mul(b.Input("x", 3, 5), b.Input("w", 5, 2))))
 		}, nil),
+		fusion("fold", "a product that engines make faster", func(b *B) {
+			x := make([]float64, 256*256)
+			for i := range x {
+				x[i] = float64(i%7-3) / 4
+			}
+			m := b.Must(gorgonia.Reshape(b.constant(x...), tensor.Shape{256, 256}))
+			b.out(b.Must(gorgonia.Mul(m, m)))
+		}, []string{"MatMul("}, "Reshape"),
 	}
 }
 

@@ -75,6 +75,14 @@ func Bytes(s tensor.Shape, size int) (n int, ok bool) {
 // Equal compares two shapes axis by axis. Unlike tensor.Shape.Eq it does not take (1,) for a scalar.
 func Equal(a, b tensor.Shape) bool { return slices.Equal(a, b) }
 
+// WithoutOnes is s without its axes of size 1, with which Gorgonia's own operations are careless.
+func WithoutOnes(s tensor.Shape) tensor.Shape {
+	return slices.DeleteFunc(slices.Clone(s), func(d int) bool { return d == 1 })
+}
+
+// EqualButOnes compares two shapes without their axes of size 1.
+func EqualButOnes(a, b tensor.Shape) bool { return Equal(WithoutOnes(a), WithoutOnes(b)) }
+
 // Format prints a shape as Keras does: "(2, 3)", "(5,)", "()".
 func Format(s tensor.Shape) string {
 	switch len(s) {
