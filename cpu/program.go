@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"gorgonia.org/gorgonia"
 
@@ -107,6 +109,9 @@ func (p *program) run(o graph.Observer) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = p.failed(at, panicError(r))
+			if e, ok := err.(*graph.StepError); ok {
+				e.Stack = debug.Stack()
+			}
 		}
 	}()
 	for i, s := range p.steps {
@@ -233,6 +238,9 @@ func hostStep(s *graph.Step, h *graph.HostOp) step {
 		v, err := h.Do(in...)
 		if err != nil {
 			return err
+		}
+		if v == nil {
+			return errors.New("its Do returned neither a value nor an error")
 		}
 		a, err := op.AsArray(v)
 		if err != nil {

@@ -125,7 +125,7 @@ func compile(g *gorgonia.ExprGraph, o options) (*Machine, error) {
 	}
 	if len(host) > 0 {
 		slices.Sort(host)
-		o.logf("no kernel for %s: computed by Gorgonia itself, slowly", strings.Join(slices.Compact(host), ", "))
+		o.logf("no kernel for %s: computed by the operation's own Do, on copies", strings.Join(slices.Compact(host), ", "))
 	}
 	prog, err := o.engine.Build(plan)
 	if err != nil {

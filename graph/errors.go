@@ -37,8 +37,12 @@ type BudgetError struct {
 }
 
 func (e *BudgetError) Error() string {
-	return fmt.Sprintf("graph: the plan cannot do with %s: the least is %s (%d bytes), with recomputation %s; use a smaller batch or a larger budget",
-		mebibytes(e.Budget), mebibytes(e.Least), e.Least, e.With)
+	how := "with recomputation " + e.With.String()
+	if e.With == RecomputeOff {
+		how = "and computing results again saves nothing"
+	}
+	return fmt.Sprintf("graph: the plan cannot do with %s: the least is %s (%d bytes), %s; use a smaller batch or a larger budget",
+		mebibytes(e.Budget), mebibytes(e.Least), e.Least, how)
 }
 
 func mebibytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
@@ -58,10 +62,11 @@ func (e *FeedError) Error() string {
 
 // StepError says which step of a plan failed while it ran.
 type StepError struct {
-	Step int
-	Op   string
-	Node string
-	Err  error
+	Step  int
+	Op    string
+	Node  string
+	Err   error
+	Stack []byte // of the goroutine, if the operation panicked
 }
 
 func (e *StepError) Error() string {

@@ -149,8 +149,29 @@ func layoutOf(i Instr) string {
 	return ""
 }
 
+// loopFunctions are the first functions of a loop's program.
+func loopFunctions(program string) (names []string) {
+	const most = 4
+	for _, statement := range strings.Split(program, ";") {
+		_, expression, ok := strings.Cut(statement, " = ")
+		if !ok {
+			continue
+		}
+		if len(names) == most {
+			return append(names, "…")
+		}
+		words := strings.Fields(expression)
+		name, _, call := strings.Cut(words[0], "(")
+		if !call && len(words) == 3 {
+			name = words[1]
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // shortName is an operation without its attributes: "Conv2D+bias+relu". Those whose first attribute is what they compute
-// keep it: "Unary(tanh)", "Reduce(sum)".
+// keep it: "Unary(tanh)", "Reduce(sum)"; a loop, its functions: "Loop(neg, exp)".
 func shortName(operation string) string {
 	open := strings.Index(operation, "(")
 	switch {
@@ -158,6 +179,8 @@ func shortName(operation string) string {
 		return operation
 	case slices.Contains([]string{"HostOp", "Unary", "Binary"}, operation[:open]):
 		return operation
+	case operation[:open] == "Loop":
+		return "Loop(" + strings.Join(loopFunctions(operation[open+1:]), ", ") + ")"
 	case operation[:open] == "Reduce":
 		first, _, _ := strings.Cut(operation, ",")
 		return strings.TrimSuffix(first, ")") + ")"
@@ -179,6 +202,9 @@ func shortName(operation string) string {
 
 // String is the table. It ends with the totals and the peak.
 func (e *Explanation) String() string {
+	if e == nil {
+		return "no plan: the machine could not be made; see Machine.Err\n"
+	}
 	var b strings.Builder
 	on := "planned only"
 	if e.Engine != "" {

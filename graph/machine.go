@@ -217,6 +217,11 @@ func (m *Machine) usable() error {
 
 // run executes the program, under the eyes of the recorder and of the watcher if there are any.
 func (m *Machine) run() error {
+	if m.watcher != nil {
+		if err := m.watcher.inputs(m.feeds); err != nil {
+			return err
+		}
+	}
 	switch {
 	case m.recorder != nil && !m.recorder.stopped:
 		return m.recorder.run(m.prog.(Observable))
@@ -369,7 +374,11 @@ func (m *Machine) Value(n *gorgonia.Node) (gorgonia.Value, error) {
 		if n != nil {
 			name = n.Name()
 		}
-		return nil, fmt.Errorf("graph: %q is not an output of this machine; name it in WithOutputs", name)
+		remedy := "name it in graph.WithOutputs"
+		if m.turn != nil {
+			remedy = "read it with gorgonia.Read or name it in graph.Keep, before the machine is made"
+		}
+		return nil, fmt.Errorf("graph: %q is not an output of this machine; %s", name, remedy)
 	}
 	return f.value, nil
 }

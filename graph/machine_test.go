@@ -280,7 +280,7 @@ func TestUserOperations(t *testing.T) {
 		"indexes too far": {do: func(in []gorgonia.Value) (gorgonia.Value, error) { return in[len(in)], nil },
 			want: "index out of range"},
 		"returns an error": {do: func([]gorgonia.Value) (gorgonia.Value, error) { return nil, cause }, want: "no luck", is: cause},
-		"returns nothing":  {do: func([]gorgonia.Value) (gorgonia.Value, error) { return nil, nil }, want: "no value"},
+		"returns nothing":  {do: func([]gorgonia.Value) (gorgonia.Value, error) { return nil, nil }, want: "neither a value nor an error"},
 		"returns the transposed shape": {do: func([]gorgonia.Value) (gorgonia.Value, error) {
 			return tensor.New(tensor.WithShape(3, 2), tensor.Of(tensor.Float32)), nil
 		}, want: "it returned float32 of shape (3, 2), its node has float32 of shape (2, 3)"},

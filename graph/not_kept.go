@@ -8,8 +8,7 @@ import (
 )
 
 // ValueNotKept is bound to the nodes of a graph whose values a machine did not leave in memory, because a fused operation
-// never made them or their memory went to another value. Ask for such a value with gorgonia.Read, [Keep] or
-// [WithOutputs]. It is of the node's shape and type and has no data.
+// never made them or their memory went to another value. Ask for such a value with gorgonia.Read or [Keep]. It is of the node's shape and type and has no data.
 type ValueNotKept struct {
 	node  string
 	shape tensor.Shape
@@ -20,7 +19,8 @@ var _ gorgonia.Value = (*ValueNotKept)(nil)
 
 // Error says what to do, for whoever finds it in place of data.
 func (v *ValueNotKept) Error() string {
-	return fmt.Sprintf("graph: the value of %q was not kept; ask for it with gorgonia.Read, graph.Keep or graph.WithOutputs before the machine is made", v.node)
+	return fmt.Sprintf("graph: the value of node %q, %v of shape %v, was not kept: it was computed inside a fused operation or in another layout, or is larger than graph.KeptBytes; ask for it with gorgonia.Read, or with graph.Keep when the machine is made",
+		v.node, v.dtype, v.shape)
 }
 
 // Shape is the node's.

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"math"
 	"slices"
 
 	"gorgonia.org/tensor"
@@ -14,10 +15,50 @@ import (
 // convolutions. Wherever an operation reads an image that is the permutation of a channels-last one, it is computed on that
 // one, and its result permuted; permutations that nobody needs any more are dropped. What is left are a few at the borders:
 // where images come in, and where they are flattened.
+//
+// Of the images that stay bound to nodes only those behind the last convolution, pooling or product keep their layout: the
+// predictions of a net that makes images. The permutations of all others would cost more than they are worth.
 func channelsLast(p *program, _ Engine) {
+	markHeads(p)
 	l := &layouts{last: map[*Value]*Value{}}
 	sweepSteps(p, l.rule)
 	sweepSteps(p, simplifyShape)
+}
+
+// markHeads marks the images of the forward pass that lead to no more layers.
+func markHeads(p *program) {
+	begin := math.MaxInt // of the backward pass
+	for _, s := range p.steps {
+		if n := s.Out[0].Node; n != nil && inGradients(n) {
+			begin = min(begin, s.rank)
+		}
+	}
+	leads := map[*Value]bool{}
+	for _, s := range slices.Backward(p.steps) {
+		if s.rank >= begin {
+			continue
+		}
+		if isLayer(s.Instr) || slices.ContainsFunc(s.Out, func(v *Value) bool { return leads[v] }) {
+			for _, v := range s.In {
+				leads[v] = true
+			}
+			continue
+		}
+	}
+	for _, s := range p.steps {
+		for _, v := range s.Out {
+			v.head = v.soft && s.rank < begin && len(v.Shape) == 4 && !leads[v]
+		}
+	}
+}
+
+func isLayer(instr Instr) bool {
+	switch instr.(type) {
+	case *op.Conv2D, *op.MatMul, *op.MaxPool2D, *op.AvgPool2D, *op.GlobalAvgPool2D, *op.BatchMean, *op.BatchNorm, *op.BatchNormInference,
+		*ir.BatchMatMul, *ir.GroupNorm, *ir.Im2Col:
+		return true
+	}
+	return false
 }
 
 // layouts knows, for images (n, c, h, w), the same images (n, h, w, c).

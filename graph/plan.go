@@ -41,6 +41,7 @@ type Value struct {
 	Variable bool      // an update writes it
 	Output   bool      // asked for by the caller: keeps memory of its own
 	soft     bool      // left bound to its node if it is computed; passes may fuse it away
+	head     bool      // soft, and worth a step of its own if nothing but its node asks for it
 
 	source func() (gorgonia.Value, error) // where an input's value comes from if not from Node
 

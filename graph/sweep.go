@@ -154,7 +154,8 @@ func (w *sweep) substitute(old, v *Value) {
 	w.now[old] = v
 	delete(w.p.producer, old)
 	if old.Node != nil && v.Node == nil && !v.Input && v.Const == nil {
-		v.Node, v.Name, v.soft = old.Node, old.Name, old.soft
+		v.Node, v.Name, v.soft, v.head = old.Node, old.Name, old.soft, old.head
+		old.head = false
 		return
 	}
 	old.Alias = v
@@ -210,6 +211,11 @@ func (p *program) dropDead() {
 	}
 	for _, a := range p.assigns {
 		need(a.New)
+	}
+	for _, v := range p.values {
+		if v.head {
+			need(v)
+		}
 	}
 	for _, s := range slices.Backward(p.steps) {
 		if slices.ContainsFunc(s.Out, func(v *Value) bool { return needed[v] }) {

@@ -146,7 +146,7 @@ func TestTapeBadOperations(t *testing.T) {
 		"fails":               {func([]gorgonia.Value) (gorgonia.Value, error) { return nil, sick }, "sick"},
 		"panics":              {func([]gorgonia.Value) (gorgonia.Value, error) { panic(sick) }, "panic: sick"},
 		"panics with a text":  {func([]gorgonia.Value) (gorgonia.Value, error) { panic("text") }, "panic: text"},
-		"returns nil":         {func([]gorgonia.Value) (gorgonia.Value, error) { return nil, nil }, "no value"},
+		"returns nil":         {func([]gorgonia.Value) (gorgonia.Value, error) { return nil, nil }, "neither a value nor an error"},
 		"returns a nil Dense": {func([]gorgonia.Value) (gorgonia.Value, error) { return (*tensor.Dense)(nil), nil }, "panic"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"log"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -76,7 +77,8 @@ func readTapeOptions(opts []gorgonia.VMOpt) (s tapeSettings, err error) {
 	defer ownOptions.Delete(vm)
 	defer func() {
 		if r := recover(); r != nil { // that is how Gorgonia's options refuse a machine
-			err = &CompileError{Stage: "capture", Reason: fmt.Sprintf("an option is not for tape machines: %v", r),
+			what, _, _ := strings.Cut(fmt.Sprint(r), "&{") // the fields of Gorgonia's machine say nothing
+			err = &CompileError{Stage: "capture", Reason: "an option is not for tape machines: " + strings.TrimSuffix(what, " for "),
 				Remedy: "leave it out, or use gorgonia.NewLispMachine"}
 		}
 	}()

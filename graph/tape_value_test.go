@@ -283,3 +283,29 @@ func TestLispMachineBesideOurs(t *testing.T) {
 	requireNotKept(t, c.product)
 	require.Equal(t, before, lisp())
 }
+
+// The picture that a net of convolutions makes is there to be looked at, in the layout of its node; what lies between its
+// layers is not kept.
+func TestTapePictures(t *testing.T) {
+	build := func() (g *gorgonia.ExprGraph, hidden, picture *gorgonia.Node) {
+		b := enginetest.NewB(t, tensor.Float64)
+		conv := func(x, w *gorgonia.Node) *gorgonia.Node {
+			return b.Must(gorgonia.Conv2d(x, w, tensor.Shape{3, 3}, []int{1, 1}, []int{1, 1}, []int{1, 1}))
+		}
+		w, v := b.Input("w", 4, 3, 3, 3), b.Input("v", 2, 4, 3, 3)
+		hidden = b.Must(gorgonia.Tanh(conv(b.Input("x", 2, 3, 5, 6), w)))
+		picture = b.Must(gorgonia.Sigmoid(conv(hidden, v)))
+		cost := b.Must(gorgonia.Mean(b.Must(gorgonia.Square(b.Must(gorgonia.Sub(picture, b.Input("y", 2, 2, 5, 6)))))))
+		b.Must(cost, nil)
+		_, err := gorgonia.Grad(cost, w, v)
+		require.NoError(t, err)
+		return b.G, hidden, picture
+	}
+	g, hidden, picture := build()
+	require.NoError(t, tape(t, g).RunAll())
+	requireNotKept(t, hidden)
+
+	want, _, same := build()
+	require.NoError(t, tape(t, want, graph.Using(graph.WithoutPasses())).RunAll())
+	require.InDeltaSlice(t, numbers(t, same.Value()), numbers(t, picture.Value()), 1e-12)
+}

@@ -66,6 +66,20 @@ func (w *watcher) After(i int, out []op.Array) error {
 	return nil
 }
 
+// inputs looks for NaN in what is fed, before it is blamed on what is computed from it. An infinity may be meant, in a mask.
+func (w *watcher) inputs(feeds []*feed) error {
+	if !w.nan {
+		return nil
+	}
+	only := watcher{watchlist: watchlist{nan: true}}
+	for _, f := range feeds {
+		if at, x := only.find(f.data); at >= 0 {
+			return &WatchError{Node: f.v.Name, Op: "the program that feeds it", Found: x, Index: at}
+		}
+	}
+	return nil
+}
+
 func (w *watcher) watches(v *Value) bool {
 	return w.all || v.Node != nil && (slices.Contains(w.nodes, v.Node) || slices.Contains(w.ids, v.Node.ID()))
 }

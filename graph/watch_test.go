@@ -140,3 +140,14 @@ func TestTapeWatchNeedsAnEngineThatCan(t *testing.T) {
 		require.Contains(t, ce.Error(), "cannot be watched")
 	}
 }
+
+// A NaN that was fed is not blamed on the first operation that reads it.
+func TestNaNOfAnInput(t *testing.T) {
+	b := enginetest.NewB(t, tensor.Float32)
+	x := b.Filled("x", []float32{1, 2, float32(math.NaN()), 4}, 2, 2)
+	b.Must(gorgonia.Mul(x, b.Input("w", 2, 3)))
+	var we *graph.WatchError
+	require.ErrorAs(t, tape(t, b.G, gorgonia.WithNaNWatch()).RunAll(), &we)
+	require.Equal(t, "x", we.Node)
+	require.Equal(t, 2, we.Index)
+}

@@ -67,7 +67,7 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	f.IntVar(&e.threads, "threads", 0, "CPU threads (0: one per core)")
 	f.StringVar(&e.format, "format", "text", strings.Join(explainFormats, ", "))
 	f.StringVar(&e.view, "view", "plan", "dot and svg: "+strings.Join(explainViews, ", "))
-	f.StringVar(&e.file, "output", "", "file to write instead of standard output; needed for svg")
+	f.StringVar(&e.file, "output", "", "file to write instead of standard output")
 	return cmd
 }
 
@@ -112,8 +112,6 @@ func (e *explain) check(cmd *cobra.Command) error {
 		return fmt.Errorf("--batch wants at least 1, got %d", e.network.Batch)
 	case e.inference && e.training && f.Changed("training"):
 		return errors.New("--training and --inference are two plans; name one of them")
-	case e.format == "svg" && e.file == "":
-		return errors.New("--format svg wants --output, the file to write")
 	case f.Changed("view") && e.format != "dot" && e.format != "svg":
 		return fmt.Errorf("--view goes with --format dot or svg, not %s", e.format)
 	}

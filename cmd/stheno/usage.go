@@ -29,6 +29,9 @@ func onlyCommands(cmd *cobra.Command, args []string) error {
 // noArgs refuses arguments of commands that take flags only.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
+		if f := cmd.Flags().Lookup("profile"); f != nil && f.Changed {
+			return fmt.Errorf("%s takes flags only, got %q; a file for the profile is --profile=%s", cmd.CommandPath(), args[0], args[0])
+		}
 		return fmt.Errorf("%s takes flags only, got %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
 	}
 	return nil
