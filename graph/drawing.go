@@ -55,6 +55,9 @@ func phaseOf(s *Step, gradientIn bool) phase {
 
 // DrawPlan draws the steps of a plan.
 func DrawPlan(p *Plan) *Drawing {
+	if p == nil { // of a machine that could not be made
+		return &Drawing{Title: "no plan"}
+	}
 	d := &Drawing{Title: fmt.Sprintf("%d steps, peak %s", len(p.Steps), bytesText(p.PeakBytes()))}
 	at := map[*Value]int{} // box that makes a value
 	for _, v := range p.Inputs {
@@ -103,6 +106,9 @@ func DrawPlan(p *Plan) *Drawing {
 
 // DrawGraph draws the nodes of a Gorgonia graph.
 func DrawGraph(g *gorgonia.ExprGraph) *Drawing {
+	if g == nil {
+		return &Drawing{Title: "no graph"}
+	}
 	nodes := g.AllNodes()
 	d := &Drawing{Title: fmt.Sprintf("%d nodes", len(nodes))}
 	at := map[*gorgonia.Node]int{}

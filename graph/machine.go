@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
@@ -134,7 +135,12 @@ func (m *Machine) bind(o options) error {
 		case r.Input: // the new value of a variable
 			continue
 		case r.Const != nil:
-			m.byNode[v.Node] = view(v, &fetch{data: *r.Const})
+			own, err := op.NewArray(v.Dtype, v.Shape) // whoever writes into it must not change the plan
+			if err != nil {
+				return err
+			}
+			op.Copy(own, *r.Const)
+			m.byNode[v.Node] = view(v, &fetch{data: own})
 			continue
 		}
 		f, err := fetched(r)
@@ -209,8 +215,11 @@ func (m *Machine) Err() error {
 }
 
 func (m *Machine) usable() error {
-	if m.closed {
+	switch {
+	case m.closed:
 		return ErrClosed
+	case m.prog == nil && m.broken == nil:
+		return &CompileError{Stage: "build", Reason: "the machine has no plan", Remedy: "make it with graph.Compile or graph.NewTapeMachine"}
 	}
 	return m.broken
 }
@@ -411,7 +420,7 @@ func (m *Machine) Close() error {
 		return nil
 	}
 	m.closed = true
-	if m.broken != nil {
+	if m.prog == nil {
 		return nil
 	}
 	errs := append([]error{m.prog.Close()}, m.closeBuffers()...)

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -217,4 +218,20 @@ type vectorOp struct{ userOp }
 func (vectorOp) Type() hm.Type {
 	v := gorgonia.TensorType{Dims: 1, Of: hm.TypeVariable('a')}
 	return hm.NewFnType(v, v)
+}
+
+// What is nothing is an error or an empty picture.
+func TestNothing(t *testing.T) {
+	var m graph.Machine
+	var ce *graph.CompileError
+	require.ErrorAs(t, m.RunAll(), &ce)
+	require.ErrorAs(t, m.Err(), &ce)
+	require.NoError(t, m.Close())
+	require.ErrorIs(t, m.RunAll(), graph.ErrClosed)
+	require.Contains(t, m.Explain().String(), "no plan")
+	var b bytes.Buffer
+	require.NoError(t, graph.WriteDOT(&b, nil))
+	require.NoError(t, graph.WriteGraphDOT(&b, nil))
+	require.NoError(t, graph.DrawPlan(nil).WriteSVG(&b))
+	require.Contains(t, b.String(), "no graph")
 }
