@@ -14,6 +14,7 @@ type pass struct {
 
 // passes is the ordered list of rewrites.
 var passes = []pass{
+	{"dead", dropUnread},                   // what gradients have edges to and do not read
 	{"fold", foldConstants},                // what depends on constants only is computed now
 	{"rectify", rectify},                   // x·(x ≥ 0) is ReLU; before a factor of 1 hides the gradient
 	{"algebra", simplify},                  // identities; broadcasting in place of repetition

@@ -20,7 +20,7 @@ type FusionCase struct {
 // Viewed says whether the pass runs behind the one that makes reshapes views.
 func (c FusionCase) Viewed() bool {
 	switch c.Pass {
-	case "fold", "algebra", "conv", "rectify", "softmax", "affine", "layout", "cse", "view":
+	case "dead", "fold", "algebra", "conv", "rectify", "softmax", "affine", "layout", "cse", "view":
 		return false
 	}
 	return true
@@ -30,6 +30,7 @@ func (c FusionCase) Viewed() bool {
 // are.
 func FusionCases() []FusionCase {
 	var all []FusionCase
+	all = append(all, deadFusions()...)
 	all = append(all, foldFusions()...)
 	all = append(all, algebraFusions()...)
 	all = append(all, convFusions()...)

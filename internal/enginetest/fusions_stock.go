@@ -41,6 +41,19 @@ func (b *B) stockNorm(x *gorgonia.Node) (y, gamma, beta *gorgonia.Node) {
 	return y, gamma, beta
 }
 
+func deadFusions() []FusionCase {
+	return []FusionCase{
+		fusion("dead", "the values around a dropout that only its gradient names", func(b *B) {
+			x := b.Input("x", 3, 5)
+			b.Grads(b.Must(gorgonia.Dropout(b.Must(gorgonia.Neg(x)), 0.5)), x)
+		}, []string{"Dropout("}, "neg)(%0)"),
+		fusion("dead", "logits of which only the gradient is wanted", func(b *B) {
+			x := b.Input("x", 3, 5)
+			b.Grads(b.Must(gorgonia.SoftMax(b.Must(gorgonia.Neg(x)))), x)
+		}, nil), // the probabilities are read, and so are they
+	}
+}
+
 func foldFusions() []FusionCase {
 	return []FusionCase{
 		fusion("fold", "the divisor of a mean", func(b *B) {
