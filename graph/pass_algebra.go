@@ -10,8 +10,9 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// simplify applies identities that do not change a result, not even in its last bit: reshapes of reshapes, permutations of
-// permutations, products with 1, sums of sums, and broadcasting in place of repeated values, which need not exist.
+// simplify applies identities: reshapes of reshapes, permutations of permutations, products with 1, squares, sums of sums, and
+// broadcasting in place of repeated values, which need not exist. Only the sums may change a result, in its last bits, by the
+// order in which they add up.
 func simplify(p *program, _ Engine) {
 	sweepSteps(p, simplifyShape, simplifyNeutral, simplifyReduce, simplifyBroadcast)
 }

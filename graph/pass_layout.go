@@ -42,7 +42,6 @@ func markHeads(p *program) {
 			for _, v := range s.In {
 				leads[v] = true
 			}
-			continue
 		}
 	}
 	for _, s := range p.steps {
