@@ -1,0 +1,77 @@
+package cuda
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/stheno-ml/stheno/graph"
+)
+
+func init() {
+	graph.Register("cuda", func(device string, c graph.Config) (graph.Engine, error) {
+		n, err := ordinal(device)
+		if err != nil {
+			return nil, err
+		}
+		return New(Config{Device: n, Precision: c.Precision, Log: c.Log})
+	})
+}
+
+// Config configures an engine.
+type Config struct {
+	Device int // number of the GPU, from 0; see Devices
+	// Precision is how products of float32 are computed: "fp32" or "", "tf32", or "bf16". Weights, sums, statistics and losses are
+	// float32 in all three.
+	Precision string
+	// Without names libraries to do without, "cudnn" or "cublaslt": what they would compute runs on the engine's own kernels. The
+	// environment variable STHENO_CUDA_WITHOUT, a list with commas, adds to it.
+	Without []string
+	// MemoryLimit is the number of bytes of device memory that the engine takes at most; 0 means all there is.
+	MemoryLimit int64
+	// Log takes what a user should know once, a line each: a library that is missing, an operation that runs on the host. nil
+	// drops it.
+	Log func(line string)
+}
+
+// Device is a GPU.
+type Device struct {
+	Ordinal         int
+	Name            string // "NVIDIA H200"
+	UUID            string // "GPU-…", as nvidia-smi prints it
+	Major, Minor    int    // compute capability
+	Multiprocessors int
+	Memory, Free    int64  // bytes
+	Driver          string // the newest CUDA version that the driver runs: "12.8"
+}
+
+// Library is a library that the engine looks for when it runs.
+type Library struct {
+	Name    string // "NVRTC", "cuDNN", "cuBLASLt"
+	Purpose string // what it is for, and what happens without it
+	Version string // "" if it was not found
+	Path    string // the file that was loaded
+	Err     error  // why it was not found or cannot be used: what was tried, what to do
+}
+
+// Devices lists the GPUs of the machine. Its error says why there are none, and what to do.
+func Devices() ([]Device, error) { return devices() }
+
+// Libraries looks for the libraries that the engine uses at run time and loads them.
+func Libraries() []Library { return libraries() }
+
+// ordinal reads the number of "cuda" or "cuda:1".
+func ordinal(device string) (int, error) {
+	_, number, given := strings.Cut(device, ":")
+	if !given {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("cuda: device %q: want \"cuda\" or \"cuda:N\", with the number N of a GPU from 0", device)
+	}
+	return n, nil
+}
+
+// precisions are the names of the policies.
+var precisions = []string{"fp32", "tf32", "bf16"}
