@@ -42,6 +42,8 @@ var lattice = map[string][]string{
 	"cuda/internal/find":   {},
 	"cuda/internal/dl":     {},
 	"cuda/internal/nvrtc":  {"cuda/internal/dl", "cuda/internal/find"},
+	"cuda/internal/cache":  {},
+	"cuda/internal/driver": {},
 	"cuda/internal/kernel": {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
 	"cuda":                 {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
