@@ -39,6 +39,11 @@ var lattice = map[string][]string{
 	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
 	"cuda/kernels":         {},
+	"cuda/internal/find":   {},
+	"cuda/internal/dl":     {},
+	"cuda/internal/nvrtc":  {"cuda/internal/dl", "cuda/internal/find"},
+	"cuda/internal/cache":  {},
+	"cuda/internal/driver": {},
 	"cuda/internal/kernel": {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
 	"cuda":                 {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
@@ -58,8 +63,8 @@ var lattice = map[string][]string{
 var forbidden = map[string][]string{
 	"github.com/spf13/cobra":       {"cmd/stheno"},
 	"github.com/vbauerster/mpb/v8": {"cmd/stheno"},
-	"gorgonia.org/cu":              {"cuda"},
-	"C":                            {"cuda"},
+	"gorgonia.org/cu":              {"cuda/internal/driver"},
+	"C":                            {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn"},
 }
 
 func TestImportsFollowTheLattice(t *testing.T) {
