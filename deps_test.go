@@ -58,7 +58,7 @@ var lattice = map[string][]string{
 	"weights":              {"internal/atomicfile", "internal/suggest"},
 
 	"train":      {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
-	"cmd/stheno": {"train", "arch", "nn", "data", "weights", "cpu", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
+	"cmd/stheno": {"train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.
