@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
 	"github.com/stheno-ml/stheno/graph"
@@ -71,5 +72,10 @@ func everySource(t *testing.T) []Source {
 			add(commands)
 		}
 	})
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} { // of no step yet
+		l, err := Augmentation{Height: 32, Width: 32, Channels: 3}.Batch(dt, 1)
+		require.NoError(t, err)
+		add([]Command{l})
+	}
 	return all
 }
