@@ -141,8 +141,11 @@ func (m *maker) launch(c *kernel.Launch) ([]action, error) {
 				if err != nil {
 					return m.program.failed(at, err)
 				}
+				if *to == uint64(x) {
+					return nil
+				}
 				*to = uint64(x)
-				return nil
+				return m.program.capture.drop()
 			})
 		}
 	}
