@@ -33,6 +33,7 @@ type program struct {
 	sync    bool // wait for every step, so that a failure names it
 	closed  bool
 
+	merged  merged
 	capture capture
 	runs    func() error // run, made once so that running allocates nothing
 }
@@ -138,7 +139,7 @@ func (p *program) build() (err error) {
 		}
 	}
 	p.capture.off = !p.mayCapture()
-	p.close = append(p.close, p.capture.drop)
+	p.close = append(p.close, p.moved)
 	return nil
 }
 
@@ -202,9 +203,12 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		for _, a := range p.at[v] {
 			*a.to = uint64(own.ptr) + uint64(a.offset)
 		}
-		return p.capture.drop()
+		return p.moved()
 	})
 }
+
+// moved forgets what holds addresses and arguments that have changed.
+func (p *program) moved() error { return errors.Join(p.capture.drop(), p.unmerge()) }
 
 // Run implements graph.Program. It returns when the work is on the device's stream; what fails there is told by the next Download
 // or Run.
@@ -251,6 +255,9 @@ func (p *program) run(o graph.Observer) error {
 	for _, v := range p.outputs {
 		p.results = append(p.results, p.bound[v])
 	}
+	if err := p.merge(); err != nil {
+		return err
+	}
 	done := false
 	if o == nil {
 		var err error
@@ -258,7 +265,13 @@ func (p *program) run(o graph.Observer) error {
 			return err
 		}
 	}
-	if !done {
+	switch {
+	case done:
+	case o == nil && !p.sync:
+		if err := p.everything(); err != nil {
+			return err
+		}
+	default:
 		if err := p.eachStep(o); err != nil {
 			return err
 		}
@@ -315,10 +328,12 @@ func (p *program) last() error {
 	return nil
 }
 
-// everything is a run without an observer.
+// everything is a run that nobody watches.
 func (p *program) everything() error {
-	if err := p.eachStep(nil); err != nil {
-		return err
+	for _, a := range p.merged.list {
+		if err := a.run(p); err != nil {
+			return p.failed(a.step, err)
+		}
 	}
 	return p.last()
 }
