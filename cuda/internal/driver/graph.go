@@ -35,7 +35,9 @@ func (s *Stream) Capture(f func() error) (*Graph, error) {
 }
 
 // Launch puts the work on a stream.
-func (g *Graph) Launch(s *Stream) error { return failure("cuGraphLaunch", C.cuGraphLaunch(g.exec, s.raw())) }
+func (g *Graph) Launch(s *Stream) error {
+	return failure("cuGraphLaunch", C.cuGraphLaunch(g.exec, s.raw()))
+}
 
 // Close frees the graph. A launch that is under way goes on to its end.
 func (g *Graph) Close() error {
