@@ -52,6 +52,12 @@ type Observer interface {
 	After(i int, out []op.Array) error
 }
 
+// TimesOnly is an [Observer] that may not look at results, which an engine with memory of its own then leaves there.
+type TimesOnly interface {
+	// TimesOnly says that After needs no results.
+	TimesOnly() bool
+}
+
 // Observable is a [Program] that can run under an observer. It is optional: an engine whose programs do not have it
 // cannot be profiled or watched, and works otherwise.
 type Observable interface {
@@ -67,8 +73,8 @@ type KernelTeller interface {
 
 // Buffer is memory of an engine for one external value.
 type Buffer interface {
-	// Upload copies host data into the buffer; Download copies the buffer into host data. Both do nothing where the
-	// buffer is that host memory itself.
+	// Upload copies host data into the buffer, unless a program has written the buffer since the host data was last equal to it;
+	// Download copies the buffer into host data, if a program has. Both do nothing where the buffer is that host memory itself.
 	Upload(op.Array) error
 	Download(op.Array) error
 	// Close frees the buffer's memory, if it owns any.

@@ -1,0 +1,111 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/stheno-ml/stheno/cuda/internal/cache"
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
+)
+
+// compiler makes modules of sources, once each, and keeps what NVRTC made of them on disk.
+type compiler struct {
+	dev     *driver.Device
+	lib     *nvrtc.Library
+	options []string
+	key     string // what besides the text decides what comes out
+	disk    *cache.Dir
+	modules map[string]*driver.Module // by text
+}
+
+func newCompiler(dev *driver.Device) (*compiler, error) {
+	lib, err := nvrtc.Load(driver.Version() / 1000)
+	if err != nil {
+		return nil, fmt.Errorf("cuda: the GPU's kernels are compiled by NVRTC, which cannot be loaded: %w", err)
+	}
+	arch, _ := nvrtc.ArchFor(dev.Major, dev.Minor, lib.Archs())
+	if arch == "" {
+		return nil, fmt.Errorf("cuda: %s has compute capability %d.%d, which is too old for the NVRTC in %s; install the NVRTC of an earlier CUDA version",
+			dev.Name, dev.Major, dev.Minor, lib.Path())
+	}
+	c := &compiler{dev: dev, lib: lib, modules: map[string]*driver.Module{}, disk: cache.Default(),
+		options: []string{arch, "--std=c++17", "-default-device"}}
+	c.key = fmt.Sprintf("nvrtc %s %s %s\n", lib.Version(), lib.Path(), strings.Join(c.options, " "))
+	return c, nil
+}
+
+// compile makes sure that all sources are loaded. It runs on the device's thread and uses all cores.
+func (c *compiler) compile(sources []kernel.Source) error {
+	type result struct {
+		source kernel.Source
+		image  []byte
+		err    error
+	}
+	todo, results := make(chan kernel.Source), make(chan result)
+	missing := map[string]kernel.Source{}
+	for _, s := range sources {
+		if c.modules[s.Text] == nil {
+			missing[s.Text] = s
+		}
+	}
+	var workers sync.WaitGroup
+	for range min(len(missing), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for s := range todo {
+				image, err := c.image(s)
+				results <- result{s, image, err}
+			}
+		})
+	}
+	go func() {
+		for _, s := range missing {
+			todo <- s
+		}
+		close(todo)
+		workers.Wait()
+		close(results)
+	}()
+	var first error
+	for r := range results {
+		if first != nil {
+			continue
+		}
+		if r.err != nil {
+			first = r.err
+			continue
+		}
+		m, err := c.dev.Load(r.image)
+		if err != nil {
+			c.disk.Remove(c.key + r.source.Text) // it may be damaged
+			first = fmt.Errorf("cuda: kernels of %s: %w", r.source.Name, err)
+			continue
+		}
+		c.modules[r.source.Text] = m
+	}
+	return first
+}
+
+// image is the compiled source, from the disk if it was compiled before.
+func (c *compiler) image(s kernel.Source) ([]byte, error) {
+	key := c.key + s.Text
+	if image := c.disk.Get(key); image != nil {
+		return image, nil
+	}
+	image, log, err := c.lib.Compile(s.Name, s.Text, c.options...)
+	if err != nil {
+		return nil, fmt.Errorf("cuda: kernels of %s do not compile: %w\n%s", s.Name, err, log)
+	}
+	c.disk.Put(key, image)
+	return image, nil
+}
+
+// function finds a kernel of a compiled source.
+func (c *compiler) function(l *kernel.Launch) (driver.Function, error) {
+	return c.modules[l.Source.Text].Function(l.Name, l.Shared)
+}

@@ -1,0 +1,204 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// Engine is a graph.Engine for one GPU. Its programs share a stream, on which their work runs in the order in which it was asked
+// for, and the memory of tensors that several of them are bound to.
+type Engine struct {
+	config    Config
+	precision kernel.Precision
+	dev       *driver.Device
+	stream    *driver.Stream // where everything is computed
+	copies    *driver.Stream // where inputs arrive while the other computes
+	compiler  *compiler
+	libs      *libs
+	staging   *staging
+	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
+
+	mu     sync.Mutex
+	closed bool
+	said   map[string]bool
+}
+
+var errClosed = errors.New("cuda: the engine is closed")
+
+// New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.
+func New(c Config) (*Engine, error) {
+	e := &Engine{config: c, memories: map[place]*memory{}, said: map[string]bool{}}
+	i := slices.Index(precisions, c.Precision)
+	if c.Precision != "" && i < 0 {
+		return nil, fmt.Errorf("cuda: there is no precision %q; known are %s", c.Precision, strings.Join(precisions, ", "))
+	}
+	e.precision = kernel.Precision(max(i, 0))
+	without, err := withoutLibraries(c.Without)
+	if err != nil {
+		return nil, err
+	}
+	if e.dev, err = driver.Open(c.Device, c.MemoryLimit); err != nil {
+		return nil, err
+	}
+	err = e.dev.Do(func() error { return e.start(without) })
+	if err != nil {
+		return nil, errors.Join(err, e.shut())
+	}
+	return e, nil
+}
+
+// start makes what an engine has on the device.
+func (e *Engine) start(without []string) (err error) {
+	if e.compiler, err = newCompiler(e.dev); err != nil {
+		return err
+	}
+	if e.stream, err = driver.NewStream(); err != nil {
+		return err
+	}
+	if e.copies, err = driver.NewStream(); err != nil {
+		return err
+	}
+	if e.staging, err = newStaging(e.stream); err != nil {
+		return err
+	}
+	e.libs, err = e.openLibs(without)
+	return err
+}
+
+// withoutLibraries lists the libraries to do without.
+func withoutLibraries(config []string) ([]string, error) {
+	all := slices.Clone(config)
+	for name := range strings.SplitSeq(os.Getenv("STHENO_CUDA_WITHOUT"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			all = append(all, name)
+		}
+	}
+	for _, name := range all {
+		if name != "cudnn" && name != "cublaslt" {
+			return nil, fmt.Errorf("cuda: no library %q to do without; known are cudnn and cublaslt", name)
+		}
+	}
+	return all, nil
+}
+
+// Name is "cuda:0".
+func (e *Engine) Name() string { return fmt.Sprintf("cuda:%d", e.dev.Ordinal) }
+
+// Device describes the GPU.
+func (e *Engine) Device() Device {
+	d := device(e.dev.Info)
+	_ = e.dev.Do(func() (err error) { // of a closed engine nothing is known
+		d.Free, _, err = driver.MemInfo()
+		return err
+	})
+	return d
+}
+
+// Precision is "fp32", "tf32" or "bf16".
+func (e *Engine) Precision() string { return e.precision.String() }
+
+// Fuses says for which element types fused operations have kernels.
+func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return kernel.Has(kind, dt) }
+
+// InPlace allows what the operations allow, for kernels. References, which run on copies, would allow it too, but gain nothing.
+func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
+	return kernel.Has(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
+}
+
+// Memory returns the bytes of device memory that values and programs use, and those that the engine holds for them and for later
+// ones.
+func (e *Engine) Memory() (used, held int64) {
+	_ = e.dev.Do(func() error { // of a closed engine: nothing
+		used, held = e.dev.Memory.Used(), e.dev.Memory.Held()
+		return nil
+	})
+	return used, held
+}
+
+// Wrap gives host memory a counterpart on the device. Wrapping the same host memory again gives the same one, so that programs
+// share the tensors that they are bound to.
+func (e *Engine) Wrap(data op.Array) (graph.Buffer, error) {
+	if e.isClosed() {
+		return nil, errClosed
+	}
+	var b *buffer
+	err := e.dev.Do(func() (err error) {
+		b, err = e.wrap(data)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close frees all that the engine holds on the device.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	closed := e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if closed {
+		return nil
+	}
+	return e.shut()
+}
+
+func (e *Engine) shut() error {
+	err := e.dev.Do(func() error {
+		var errs []error
+		if e.stream != nil {
+			errs = append(errs, e.stream.Synchronize())
+		}
+		if e.copies != nil {
+			errs = append(errs, e.copies.Synchronize())
+		}
+		for _, m := range e.memories {
+			errs = append(errs, m.free())
+		}
+		if e.libs != nil {
+			errs = append(errs, e.libs.Close())
+		}
+		if e.staging != nil {
+			errs = append(errs, e.staging.Close())
+		}
+		for _, s := range []*driver.Stream{e.stream, e.copies} {
+			if s != nil {
+				errs = append(errs, s.Close())
+			}
+		}
+		return errors.Join(errs...)
+	})
+	return errors.Join(err, e.dev.Close())
+}
+
+func (e *Engine) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
+// say logs a line once.
+func (e *Engine) say(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	e.mu.Lock()
+	said := e.said[line]
+	e.said[line] = true
+	e.mu.Unlock()
+	if !said && e.config.Log != nil {
+		e.config.Log(line)
+	}
+}

@@ -1,0 +1,142 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+// hostStep runs an operation without a kernel on the host: its operands are brought there, its results to the device. The stream
+// is waited for.
+type hostStep struct {
+	step    *graph.Step
+	in, out []op.Array
+	compute func(out, in []op.Array) error
+}
+
+func (m *maker) hostStep(s *graph.Step) (action, error) {
+	h := &hostStep{step: s}
+	switch o := s.Instr.(type) {
+	case op.Op:
+		h.compute = func(out, in []op.Array) error { return o.Reference(out[0], in) }
+	case ir.Op:
+		h.compute = o.Compute
+	case *graph.HostOp:
+		h.compute = func(out, in []op.Array) error { return do(o, out[0], in) }
+	default:
+		return nil, fmt.Errorf("no kernel for %s on %v", s.Instr.Kind(), s.Out[0].Dtype)
+	}
+	for _, v := range s.In {
+		a, err := op.NewArray(v.Dtype, v.Shape)
+		if err != nil {
+			return nil, err
+		}
+		h.in = append(h.in, a)
+	}
+	for _, v := range s.Out {
+		a, err := op.NewArray(v.Dtype, v.Shape)
+		if err != nil {
+			return nil, err
+		}
+		h.out = append(h.out, a)
+	}
+	return h, nil
+}
+
+func (h *hostStep) run(p *program) (err error) {
+	for i, v := range h.step.In {
+		if err := p.engine.staging.toHost(bytesOf(h.in[i]), p.address(v)); err != nil {
+			return err
+		}
+	}
+	if err := guarded(func() error { return h.compute(h.out, h.in) }); err != nil {
+		return err
+	}
+	for i, v := range h.step.Out {
+		if err := p.engine.staging.toDevice(p.address(v), bytesOf(h.out[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guarded returns a panic of f, which may be the caller's own code, as an error.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if e, ok := r.(error); ok {
+				err = fmt.Errorf("panic: %w", e)
+			} else {
+				err = fmt.Errorf("panic: %v", r)
+			}
+		}
+	}()
+	return f()
+}
+
+// do runs an operation of Gorgonia's or the user's own. Some of Gorgonia's write to their operands for a moment; these are copies.
+func do(h *graph.HostOp, out op.Array, in []op.Array) error {
+	values := make([]gorgonia.Value, len(in))
+	for i, a := range in {
+		values[i] = a.Value()
+	}
+	v, err := h.Do(values...)
+	if err != nil {
+		return err
+	}
+	if v == nil {
+		return errors.New("its Do returned neither a value nor an error")
+	}
+	a, err := op.AsArray(v)
+	if err != nil {
+		return err
+	}
+	if a.Dtype() != out.Dtype() || !shape.EqualButOnes(a.Shape, out.Shape) {
+		return fmt.Errorf("it returned %v of shape %v, its node has %v of shape %v", a.Dtype(), a.Shape, out.Dtype(), out.Shape)
+	}
+	op.Copy(out, a)
+	return nil
+}
+
+// check looks at integers that will be indices: at an input's before the run begins, on the host; at others when their step's turn
+// comes.
+func (m *maker) check(c *kernel.Check) ([]action, error) {
+	v, p, at := m.step_.In[c.In], m.program, m.at
+	if r := v.Root(); r.Where == graph.External && r.Input && !r.Variable {
+		p.before = append(p.before, func() error {
+			if err := c.Fn(p.bound[r].data); err != nil {
+				return p.failed(at, err)
+			}
+			return nil
+		})
+		return nil, nil
+	}
+	a, err := op.NewArray(v.Dtype, v.Shape)
+	if err != nil {
+		return nil, err
+	}
+	return []action{&hostCheck{v, a, c.Fn}}, nil
+}
+
+// hostCheck brings integers to the host and looks at them.
+type hostCheck struct {
+	v    *graph.Value
+	data op.Array
+	fn   func(op.Array) error
+}
+
+func (h *hostCheck) run(p *program) error {
+	if err := p.engine.staging.toHost(bytesOf(h.data), p.address(h.v)); err != nil {
+		return err
+	}
+	return h.fn(h.data)
+}

@@ -1,0 +1,79 @@
+// Package cache keeps compiled kernels on disk, so that only the first run of a program on a machine waits for the compiler.
+package cache
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+)
+
+// Env is the environment variable that names the folder; "off" turns the cache off.
+const Env = "STHENO_CUDA_CACHE"
+
+// Dir is a folder of entries. A nil Dir keeps nothing. What cannot be read or written is as if it were not there: the cache
+// saves time and is needed for nothing else.
+type Dir struct{ path string }
+
+// Default is the folder that Env names, else stheno/cuda in the user's cache folder.
+func Default() *Dir {
+	path := os.Getenv(Env)
+	switch path {
+	case "off":
+		return nil
+	case "":
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return nil
+		}
+		path = filepath.Join(user, "stheno", "cuda")
+	}
+	return &Dir{path}
+}
+
+// sum is the digest in front of every entry: half of an entry must not be taken for one.
+const sum = sha256.Size
+
+// Get returns the entry of a key, nil if there is none or it is damaged.
+func (d *Dir) Get(key string) []byte {
+	if d == nil {
+		return nil
+	}
+	b, err := os.ReadFile(d.file(key))
+	if err != nil || len(b) <= sum {
+		return nil
+	}
+	if digest := sha256.Sum256(b[sum:]); string(digest[:]) != string(b[:sum]) {
+		d.Remove(key)
+		return nil
+	}
+	return b[sum:]
+}
+
+// Put keeps an entry. Several processes may do so at once.
+func (d *Dir) Put(key string, entry []byte) {
+	if d == nil || os.MkdirAll(d.path, 0o755) != nil {
+		return
+	}
+	f, err := os.CreateTemp(d.path, "new-*")
+	if err != nil {
+		return
+	}
+	digest := sha256.Sum256(entry)
+	_, err = f.Write(append(digest[:], entry...))
+	if closed := f.Close(); err != nil || closed != nil || os.Rename(f.Name(), d.file(key)) != nil {
+		os.Remove(f.Name())
+	}
+}
+
+// Remove forgets an entry.
+func (d *Dir) Remove(key string) {
+	if d != nil {
+		os.Remove(d.file(key))
+	}
+}
+
+func (d *Dir) file(key string) string {
+	name := sha256.Sum256([]byte(key))
+	return filepath.Join(d.path, hex.EncodeToString(name[:]))
+}

@@ -1,0 +1,120 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+)
+
+// CUDA's numbers of the errors that the engine tells apart.
+const (
+	codeOutOfMemory     = 2
+	codeNotInitialized  = 3
+	codeNoDevice        = 100
+	codeInvalidImage    = 200
+	codeNoBinary        = 209
+	codeInvalidPTX      = 218
+	codeUnsupportedPTX  = 222
+	codeIllegalAddress  = 700
+	codeOutOfResources  = 701
+	codeLaunchTimeout   = 702
+	codeMisaligned      = 716
+	codeLaunchFailed    = 719
+	codeSystemNotReady  = 802
+	codeDriverMismatch  = 803
+	codeCompatNotThere  = 804
+	codeNoCaptureOfThis = 900
+)
+
+// Error is a call that CUDA refused, or a kernel that failed.
+type Error struct {
+	Call string // "cuMemAlloc"
+	Code int
+	Name string // "CUDA_ERROR_OUT_OF_MEMORY"
+	Text string // CUDA's own explanation
+}
+
+func (e *Error) Error() string {
+	s := fmt.Sprintf("cuda: %s: %s", e.Call, e.Name)
+	if e.Text != "" {
+		s += ", " + e.Text
+	}
+	if r := e.remedy(); r != "" {
+		s += "; " + r
+	}
+	return s
+}
+
+// Lost says whether the context is of no use any more after this error: every later call fails with it, and only a new process
+// helps.
+func (e *Error) Lost() bool {
+	switch e.Code {
+	case codeIllegalAddress, codeLaunchTimeout, codeMisaligned, codeLaunchFailed, 713, 714, 715, 717, 718, 214, 220:
+		return true
+	}
+	return false
+}
+
+// remedy is what a person can do about the error.
+func (e *Error) remedy() string {
+	switch e.Code {
+	case codeNoDevice:
+		return "check with nvidia-smi that the machine has an NVIDIA GPU which this process may use (CUDA_VISIBLE_DEVICES, a container's --gpus)"
+	case codeSystemNotReady:
+		return "the fabric manager of this machine's NVSwitch must run (nvidia-fabricmanager)"
+	case codeDriverMismatch:
+		return "the driver's kernel module and its library differ in version: restart the machine after a driver update"
+	case codeCompatNotThere:
+		return "a CUDA compatibility package hides the driver's own library: take it out of LD_LIBRARY_PATH"
+	case codeNoBinary, codeInvalidImage, codeInvalidPTX, codeUnsupportedPTX:
+		return "the driver is older than NVRTC: update the driver, or install an NVRTC of the driver's CUDA version; STHENO_CUDA_CACHE=off rules out a damaged cache"
+	}
+	if e.Lost() {
+		return "the GPU's context is lost, and this process cannot use it any more: start it again"
+	}
+	return ""
+}
+
+// IsOutOfMemory says whether err tells of device memory that is used up.
+func IsOutOfMemory(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == codeOutOfMemory
+}
+
+// IsLost says whether err tells of a context that is lost.
+func IsLost(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Lost()
+}
+
+// MemoryError is device memory that there is not.
+type MemoryError struct {
+	For         string // what asked: "the arena of the program"
+	Need        int64  // bytes
+	Free, Total int64  // bytes on the device
+	Held        int64  // bytes that this engine holds
+	Limit       int64  // the engine's limit, 0 for none
+}
+
+func (e *MemoryError) Error() string {
+	s := fmt.Sprintf("cuda: out of device memory: %s needs %s, ", e.For, bytes(e.Need))
+	if e.Limit > 0 && e.Held+e.Need > e.Limit {
+		s += fmt.Sprintf("and the engine, limited to %s, holds %s", bytes(e.Limit), bytes(e.Held))
+	} else {
+		s += fmt.Sprintf("of %s the device has %s free, and this engine holds %s", bytes(e.Total), bytes(e.Free), bytes(e.Held))
+	}
+	return s + "; use a smaller batch, recomputation (--recompute), or another GPU"
+}
+
+// bytes is a number of bytes as people read it.
+func bytes(n int64) string {
+	const unit = 1024
+	switch {
+	case n < unit:
+		return fmt.Sprintf("%d B", n)
+	case n < unit*unit:
+		return fmt.Sprintf("%.1f KiB", float64(n)/unit)
+	case n < unit*unit*unit:
+		return fmt.Sprintf("%.1f MiB", float64(n)/unit/unit)
+	}
+	return fmt.Sprintf("%.2f GiB", float64(n)/unit/unit/unit)
+}

@@ -1,0 +1,8 @@
+package driver
+
+// NoDriverError is a machine without the library of the NVIDIA driver.
+type NoDriverError struct{ Detail string }
+
+func (e *NoDriverError) Error() string {
+	return "cuda: the NVIDIA driver's library libcuda.so.1 cannot be loaded (" + e.Detail + "); install the NVIDIA driver; in a container, start it with --gpus all"
+}

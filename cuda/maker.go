@@ -1,0 +1,176 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+	"github.com/stheno-ml/stheno/graph"
+)
+
+// maker turns the commands of steps into actions.
+type maker struct {
+	program *program
+	step_   *graph.Step
+	at      int       // of the step
+	need    int64     // working memory of the step
+	most    int64     // of all steps
+	work    []address // that point into working memory
+	names   []string
+}
+
+// errUnsupported is a call that a library does not take.
+var errUnsupported = errors.New("not supported")
+
+func (m *maker) step(s *graph.Step, c commands) (step, error) {
+	m.step_, m.need, m.names = s, c.work, nil
+	defer func() { m.at++ }()
+	if c.host {
+		h, err := m.hostStep(s)
+		if err != nil {
+			return step{}, err
+		}
+		return step{[]action{h}, "host, with copies"}, nil
+	}
+	actions, err := m.actions(c.list)
+	if err != nil {
+		return step{}, err
+	}
+	m.most = max(m.most, m.need)
+	return step{actions, strings.Join(m.names, " + ")}, nil
+}
+
+func (m *maker) actions(list []kernel.Command) ([]action, error) {
+	var all []action
+	for _, c := range list {
+		made, err := m.command(c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, made...)
+	}
+	return all, nil
+}
+
+func (m *maker) command(c kernel.Command) ([]action, error) {
+	switch c := c.(type) {
+	case *kernel.Launch:
+		return m.launch(c)
+	case *kernel.Fill:
+		f := &fill{value: c.Value, bytes: c.Bytes}
+		m.point(&f.to, c.To)
+		return []action{f}, nil
+	case *kernel.Move:
+		v := &move{bytes: c.Bytes}
+		m.point(&v.to, c.To)
+		m.point(&v.from, c.From)
+		m.names = append(m.names, "copy")
+		return []action{v}, nil
+	case *kernel.Check:
+		return m.check(c)
+	case *kernel.Either:
+		names := len(m.names)
+		made, err := m.actions(c.Try)
+		if errors.Is(err, errUnsupported) {
+			m.names = m.names[:names]
+			return m.actions(c.Else)
+		}
+		return made, err
+	case *kernel.Gemm:
+		return m.gemm(c)
+	case *kernel.Convolution:
+		return m.convolution(c)
+	}
+	return nil, fmt.Errorf("cuda: the engine does not know the command %T", c)
+}
+
+// point writes the address that p stands for to where it is needed, now or when it is known.
+func (m *maker) point(to *uint64, p kernel.Pointer) {
+	var v *graph.Value
+	switch p.Base {
+	case kernel.OutBase:
+		v = m.step_.Out[p.Index]
+	case kernel.InBase:
+		v = m.step_.In[p.Index]
+	default:
+		m.work = append(m.work, address{to, p.Offset})
+		return
+	}
+	r := v.Root()
+	if r.Where == graph.External {
+		m.program.at[r] = append(m.program.at[r], address{to, p.Offset})
+		return
+	}
+	*to = uint64(m.program.arena) + uint64(r.Offset) + uint64(p.Offset)
+}
+
+// library reserves working memory for a call of a library, behind that of the step's own kernels.
+func (m *maker) library(bytes int64) kernel.Pointer {
+	p := kernel.Pointer{Base: kernel.WorkBase, Offset: m.need}
+	m.need += (bytes + 255) / 256 * 256
+	return p
+}
+
+func (m *maker) launch(c *kernel.Launch) ([]action, error) {
+	f, err := m.program.engine.compiler.function(c)
+	if err != nil {
+		return nil, err
+	}
+	args := make([][]byte, len(c.Args))
+	for i, a := range c.Args {
+		if args[i], err = encode(a); err != nil {
+			return nil, fmt.Errorf("cuda: argument %d of kernel %s: %w", i, c.Name, err)
+		}
+	}
+	l := driver.NewLaunch(f, dims(c.Grid), dims(c.Block), c.Shared, args)
+	m.program.close = append(m.program.close, func() error { l.Close(); return nil })
+	for i, a := range c.Args {
+		switch a := a.(type) {
+		case kernel.Pointer:
+			m.point(l.Arg(i), a)
+		case kernel.Late:
+			to, at := l.Arg(i), m.at
+			m.program.before = append(m.program.before, func() error {
+				x, err := a()
+				if err != nil {
+					return m.program.failed(at, err)
+				}
+				*to = uint64(x)
+				return nil
+			})
+		}
+	}
+	m.names = append(m.names, c.Name)
+	return []action{(*launch)(l)}, nil
+}
+
+func dims(d kernel.Dim3) [3]int { return [3]int{max(d.X, 1), max(d.Y, 1), max(d.Z, 1)} }
+
+// encode is an argument as the device reads it.
+func encode(a any) ([]byte, error) {
+	switch a := a.(type) {
+	case kernel.Pointer, kernel.Late:
+		return make([]byte, 8), nil // filled in later
+	case kernel.Bytes:
+		return a, nil
+	case int32:
+		return binary.LittleEndian.AppendUint32(nil, uint32(a)), nil
+	case uint32:
+		return binary.LittleEndian.AppendUint32(nil, a), nil
+	case int64:
+		return binary.LittleEndian.AppendUint64(nil, uint64(a)), nil
+	case uint64:
+		return binary.LittleEndian.AppendUint64(nil, a), nil
+	case float32:
+		return binary.LittleEndian.AppendUint32(nil, math.Float32bits(a)), nil
+	case float64:
+		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(a)), nil
+	}
+	return nil, fmt.Errorf("a %T is not an argument of a kernel", a)
+}

@@ -1,0 +1,195 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// place is host memory.
+type place struct {
+	at    *byte
+	bytes int
+	dtype tensor.Dtype
+}
+
+// memory is the counterpart of host memory on the device: of an input, a variable, a constant or an output. Programs that are
+// bound to the same tensor share one. Its methods are called on the device's thread.
+type memory struct {
+	engine *Engine
+	place  place
+	data   op.Array // the host memory
+	ptr    driver.Ptr
+	refs   int
+
+	newer   bool           // a program has changed it since the host's copy was made
+	uploads int            // how often the host's numbers came here
+	inbox   *inbox         // for what is uploaded before every run
+	outbox  *driver.Pinned // for what is downloaded after every run
+	sent    *driver.Event  // when set, the outbox holds what a run computed as soon as this has happened
+}
+
+// buffer is a memory that a program is bound to.
+type buffer struct {
+	*memory
+	closed bool
+}
+
+var _ graph.Buffer = (*buffer)(nil)
+
+// bytesOf views an array as bytes.
+func bytesOf(a op.Array) []byte {
+	switch x := a.Data.(type) {
+	case []float32:
+		return raw(x)
+	case []float64:
+		return raw(x)
+	case []int:
+		return raw(x)
+	case []int32:
+		return raw(x)
+	case []int64:
+		return raw(x)
+	case []uint8:
+		return x
+	case []bool:
+		return raw(x)
+	}
+	return nil
+}
+
+func raw[T any](x []T) []byte {
+	if len(x) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(x[0])))
+}
+
+func (e *Engine) wrap(data op.Array) (*buffer, error) {
+	if data.Dtype().Type == nil {
+		return nil, fmt.Errorf("cuda: data of type %T cannot be brought to the device; supported are float32, float64, int, int32, int64, uint8 and bool", data.Data)
+	}
+	b := bytesOf(data)
+	key := place{unsafe.SliceData(b), len(b), data.Dtype()}
+	if m := e.memories[key]; m != nil && len(b) > 0 {
+		m.refs++
+		return &buffer{memory: m}, nil
+	}
+	p, err := e.dev.Memory.Alloc(int64(len(b)), fmt.Sprintf("a tensor of %v of shape %v", data.Dtype(), data.Shape))
+	if err != nil {
+		return nil, err
+	}
+	m := &memory{engine: e, place: key, data: data, ptr: p, refs: 1}
+	if len(b) > 0 {
+		e.memories[key] = m
+	}
+	return &buffer{memory: m}, nil
+}
+
+// Upload brings the host's numbers to the device, unless the device has newer ones.
+func (b *buffer) Upload(a op.Array) error {
+	return b.engine.dev.Do(func() error {
+		if b.newer {
+			return nil
+		}
+		return b.upload(bytesOf(a))
+	})
+}
+
+func (m *memory) upload(from []byte) (err error) {
+	if len(from) != m.place.bytes {
+		return fmt.Errorf("cuda: %d bytes for memory of %d", len(from), m.place.bytes)
+	}
+	m.uploads++
+	if m.uploads == 1 { // it may be the only time, as it is for weights
+		return m.engine.staging.toDevice(m.ptr, from)
+	}
+	if m.inbox == nil {
+		if m.inbox, err = m.engine.newInbox(m.place.bytes); err != nil {
+			return err
+		}
+	}
+	return m.inbox.send(m.ptr, from)
+}
+
+// Download brings the device's numbers to the host, if a program has changed them.
+func (b *buffer) Download(a op.Array) error {
+	return b.engine.dev.Do(func() error { return b.download(bytesOf(a)) })
+}
+
+func (m *memory) download(to []byte) error {
+	switch {
+	case m.sent != nil:
+		if err := m.sent.Synchronize(); err != nil {
+			return m.engine.failed(err)
+		}
+		copy(to, m.outbox.Bytes())
+		m.sent = nil
+	case m.newer:
+		if err := m.engine.staging.toHost(to, m.ptr); err != nil {
+			return m.engine.failed(err)
+		}
+		m.newer = false
+	}
+	return nil
+}
+
+// send puts the way of the device's numbers to the outbox on the stream. done is recorded when all of a run are on their way.
+func (m *memory) send(done *driver.Event) (err error) {
+	if m.outbox == nil {
+		if m.outbox, err = driver.NewPinned(int64(m.place.bytes)); err != nil {
+			return err
+		}
+	}
+	m.sent = done
+	return m.engine.stream.ToHost(m.outbox.Bytes(), m.ptr)
+}
+
+// Close lets go of the memory; the last to do so frees it.
+func (b *buffer) Close() error {
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	err := b.engine.dev.Do(func() error {
+		b.refs--
+		if b.refs > 0 {
+			return nil
+		}
+		delete(b.engine.memories, b.place)
+		return b.free()
+	})
+	if errors.Is(err, driver.ErrClosed) { // which has freed everything
+		return nil
+	}
+	return err
+}
+
+func (m *memory) free() error {
+	var errs []error
+	if m.inbox != nil {
+		errs = append(errs, m.inbox.Close())
+	}
+	if m.outbox != nil {
+		errs = append(errs, m.engine.stream.Synchronize(), m.outbox.Close())
+	}
+	errs = append(errs, m.engine.dev.Memory.Free(m.ptr))
+	m.inbox, m.outbox, m.sent = nil, nil, nil
+	return errors.Join(errs...)
+}
+
+// failed explains an error of waiting for the device.
+func (e *Engine) failed(err error) error {
+	if driver.IsLost(err) {
+		return fmt.Errorf("%w; to learn which step failed, run with STHENO_CUDA_SYNC=1", err)
+	}
+	return err
+}

@@ -1,0 +1,92 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"errors"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+)
+
+// staging is pinned memory through which large pieces of host memory go to the device and back, block by block: while one
+// block is on its way, the host copies the next.
+type staging struct {
+	stream *driver.Stream
+	block  [2]*driver.Pinned
+	free   [2]*driver.Event // the block's last copy is over
+}
+
+// stagingBlock is large enough for full bandwidth and small enough to be no burden.
+const stagingBlock = 4 << 20
+
+func newStaging(stream *driver.Stream) (*staging, error) {
+	s := &staging{stream: stream}
+	for i := range s.block {
+		var err error
+		if s.block[i], err = driver.NewPinned(stagingBlock); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		if s.free[i], err = driver.NewEvent(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+// toDevice copies host memory to the device, in the stream's order. The host memory may be changed when it returns.
+func (s *staging) toDevice(to driver.Ptr, from []byte) error {
+	for i := 0; len(from) > 0; i ^= 1 {
+		if err := s.free[i].Synchronize(); err != nil {
+			return err
+		}
+		n := copy(s.block[i].Bytes(), from)
+		if err := s.stream.ToDevice(to, s.block[i].Bytes()[:n]); err != nil {
+			return err
+		}
+		if err := s.free[i].Record(s.stream); err != nil {
+			return err
+		}
+		to, from = to+driver.Ptr(n), from[n:]
+	}
+	return nil
+}
+
+// toHost copies device memory to the host when all work before is done, and returns when it is there.
+func (s *staging) toHost(to []byte, from driver.Ptr) error {
+	var pending [2][]byte
+	collect := func(i int) error {
+		if err := s.free[i].Synchronize(); err != nil {
+			return err
+		}
+		copy(pending[i], s.block[i].Bytes())
+		pending[i] = nil
+		return nil
+	}
+	i := 0
+	for ; len(to) > 0; i ^= 1 {
+		if err := collect(i); err != nil {
+			return err
+		}
+		n := min(len(to), stagingBlock)
+		if err := s.stream.ToHost(s.block[i].Bytes()[:n], from); err != nil {
+			return err
+		}
+		if err := s.free[i].Record(s.stream); err != nil {
+			return err
+		}
+		pending[i], to, from = to[:n], to[n:], from+driver.Ptr(n)
+	}
+	if err := collect(i); err != nil {
+		return err
+	}
+	return collect(i ^ 1)
+}
+
+// Close frees the blocks.
+func (s *staging) Close() error {
+	var errs []error
+	for i := range s.block {
+		errs = append(errs, s.block[i].Close(), s.free[i].Close())
+	}
+	return errors.Join(errs...)
+}
