@@ -29,8 +29,7 @@ template <typename R> struct Reduced {
 // y[part, b, c] ← scale·(reduction of a part of channel c of b)/divisor. Where there are several parts, they are reduced in
 // their turn.
 template <typename R>
-__device__ __forceinline__ void reduce(T *y, const T *x, const View &v, i64 size, int width, T scale, T divisor) {
-	__shared__ T shared[256];
+__device__ __forceinline__ void reduce(T *y, const T *x, const View &v, i64 size, int width, T scale, T divisor, T *shared) {
 	const Tile t = tile_of(v, size, width);
 	Reduced<R> r = {x, R::start(), R::start()};
 	walk(v, t, EVERY, r);
@@ -41,15 +40,18 @@ __device__ __forceinline__ void reduce(T *y, const T *x, const View &v, i64 size
 }
 
 KERNEL reduce_sum(T *y, const T *x, const View v, i64 size, int width, T scale, T divisor) {
-	reduce<Sums>(y, x, v, size, width, scale, divisor);
+	__shared__ T shared[TILE_THREADS];
+	reduce<Sums>(y, x, v, size, width, scale, divisor, shared);
 }
 
 KERNEL reduce_squares(T *y, const T *x, const View v, i64 size, int width, T scale, T divisor) {
-	reduce<Squares>(y, x, v, size, width, scale, divisor);
+	__shared__ T shared[TILE_THREADS];
+	reduce<Squares>(y, x, v, size, width, scale, divisor, shared);
 }
 
 KERNEL reduce_max(T *y, const T *x, const View v, i64 size, int width, T scale, T divisor) {
-	reduce<Maxima>(y, x, v, size, width, scale, divisor);
+	__shared__ T shared[TILE_THREADS];
+	reduce<Maxima>(y, x, v, size, width, scale, divisor, shared);
 }
 
 // The same where channels have few elements: a thread for each.

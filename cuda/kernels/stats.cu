@@ -29,7 +29,7 @@ struct Deviations {
 // partial[part, 3, c] ← an origin o near the mean of a part of channel c, Σ(x−o) and Σ(x−o)². Deviations from an origin
 // keep a small variance beside a large mean, which Σx² − (Σx)²/n would lose.
 KERNEL stats_parts(T *partial, const T *x, const View v, i64 size, int width) {
-	__shared__ T shared[256];
+	__shared__ T shared[TILE_THREADS];
 	const Tile t = tile_of(v, size, width);
 	Values begin;
 	begin.x = x;
@@ -51,7 +51,7 @@ KERNEL stats_parts(T *partial, const T *x, const View v, i64 size, int width) {
 // mean, rest, variance (c) ← of all parts. mean + rest is the mean to more digits than T has. (Chan, Golub and LeVeque 1983: a
 // part of n elements with origin o contributes Σ((x−o)+e)² = q + e·(2·s + n·e), e = o − mean.)
 KERNEL stats_join(T *mean, T *rest, T *variance, const T *partial, i64 channels, i64 count, i64 size, int parts, int width) {
-	__shared__ Wide shared[256];
+	__shared__ Wide shared[TILE_THREADS];
 	const View v = {1, parts, channels, 1};
 	const Tile t = tile_of(v, parts, width);
 	const T *from = partial + t.channel;
@@ -91,7 +91,7 @@ struct Squared : Sum<T> {
 
 // partial[part, c] ← Σ(x − mean[c])² over a part of channel c.
 KERNEL variance_parts(T *partial, const T *x, const T *mean, const View v, i64 size, int width) {
-	__shared__ T shared[256];
+	__shared__ T shared[TILE_THREADS];
 	const Tile t = tile_of(v, size, width);
 	Squared s;
 	s.x = x;
@@ -128,8 +128,7 @@ template <bool MASK, bool EXACT> struct Gradients {
 
 template <bool MASK, bool EXACT>
 __device__ __forceinline__ void norm_sums(T *partial, const T *x, const T *mean, const T *rest, const T *dy, const T *y, const View &v,
-                                          i64 size, int width) {
-	__shared__ T shared[256];
+                                          i64 size, int width, T *shared) {
 	const Tile t = tile_of(v, size, width);
 	Gradients<MASK, EXACT> g;
 	g.x = x;
@@ -148,22 +147,25 @@ __device__ __forceinline__ void norm_sums(T *partial, const T *x, const T *mean,
 
 // partial[part, 2, c] ← Σdy and Σdy·(x−mean) over a part of channel c.
 KERNEL norm_sums_parts(T *partial, const T *x, const T *mean, const T *dy, const View v, i64 size, int width) {
-	norm_sums<false, false>(partial, x, mean, mean, dy, dy, v, size, width);
+	__shared__ T shared[TILE_THREADS];
+	norm_sums<false, false>(partial, x, mean, mean, dy, dy, v, size, width, shared);
 }
 
 // The same through a ReLU with result y.
 KERNEL norm_sums_parts_relu(T *partial, const T *x, const T *mean, const T *dy, const T *y, const View v, i64 size, int width) {
-	norm_sums<true, false>(partial, x, mean, mean, dy, y, v, size, width);
+	__shared__ T shared[TILE_THREADS];
+	norm_sums<true, false>(partial, x, mean, mean, dy, y, v, size, width, shared);
 }
 
 // The same about mean + rest.
 KERNEL group_sums_parts(T *partial, const T *x, const T *mean, const T *rest, const T *dy, const View v, i64 size, int width) {
-	norm_sums<false, true>(partial, x, mean, rest, dy, dy, v, size, width);
+	__shared__ T shared[TILE_THREADS];
+	norm_sums<false, true>(partial, x, mean, rest, dy, dy, v, size, width, shared);
 }
 
 // dgamma, dbeta (c) ← of all parts: Σdy·(x−mean)/√(variance+ε) and Σdy.
 KERNEL norm_sums_join(T *dgamma, T *dbeta, const T *partial, const T *variance, T epsilon, i64 channels, int parts, int width) {
-	__shared__ Wide shared[256];
+	__shared__ Wide shared[TILE_THREADS];
 	const View v = {1, parts, channels, 1};
 	const Tile t = tile_of(v, parts, width);
 	Wide plain = 0, dot = 0;

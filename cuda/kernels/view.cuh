@@ -6,6 +6,9 @@ struct View {
 	i64 batch, outer, channels, inner;
 };
 
+// The most threads of a block that reduces.
+#define TILE_THREADS 256
+
 // The part of a sum that a thread does. A block works on `width` channels side by side, and `subs` threads share each of
 // them; width is 1 unless inner is. Blocks along x are those of the channels and of the batch, blocks along y are parts of
 // `size` elements of a channel.

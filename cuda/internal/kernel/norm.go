@@ -74,22 +74,19 @@ func biasAdd(b *Builder, s *graph.Step) ([]Command, error) {
 // mostShifts is SHIFTS of channel.cu.
 const mostShifts = 256
 
-// channelAffine hands the shifts over as an argument: a kernel for every mostShifts channels that have one.
+// channelAffine hands the shifts over as an argument: a kernel for every mostShifts channels.
 func channelAffine(b *Builder, s *graph.Step) ([]Command, error) {
 	o, dt := s.Instr.(*op.ChannelAffine), s.Out[0].Dtype
-	v := channelsOf(s.In[0].Shape, o.Axis)
-	step := v.Channels
-	if o.Shift != nil {
-		step = mostShifts
+	scale := number(dt, o.Scale)
+	if o.Shift == nil {
+		return []Command{b.each("elementwise.cu", "scale", dt, s.Out[0].Len(), Out(0), In(0), scale)}, nil
 	}
+	v := channelsOf(s.In[0].Shape, o.Axis)
 	var commands []Command
-	for first := int64(0); first < v.Channels; first += step {
-		count := min(step, v.Channels-first)
-		var shifts []float64
-		if o.Shift != nil {
-			shifts = o.Shift[first : first+count]
-		}
-		commands = append(commands, b.eachChannel("channel_affine", dt, v, Out(0), In(0), number(dt, o.Scale), shiftsOf(dt, shifts), first, count))
+	for first := int64(0); first < v.Channels; first += mostShifts {
+		count := min(mostShifts, v.Channels-first)
+		shifts := shiftsOf(dt, o.Shift[first:first+count])
+		commands = append(commands, b.eachChannel("channel_affine", dt, v, Out(0), In(0), scale, shifts, first, count))
 	}
 	return commands, nil
 }
