@@ -43,10 +43,7 @@ type buffer struct {
 	closed bool
 }
 
-var (
-	_ graph.Buffer    = (*buffer)(nil)
-	_ graph.Refresher = (*buffer)(nil)
-)
+var _ graph.Buffer = (*buffer)(nil)
 
 // bytesOf views an array as bytes.
 func bytesOf(a op.Array) []byte {
@@ -103,14 +100,6 @@ func (b *buffer) Upload(a op.Array) error {
 		if b.newer {
 			return nil
 		}
-		return b.upload(bytesOf(a))
-	})
-}
-
-// Refresh brings the host's numbers to the device in any case.
-func (b *buffer) Refresh(a op.Array) error {
-	return b.engine.dev.Do(func() error {
-		b.newer = false
 		return b.upload(bytesOf(a))
 	})
 }
