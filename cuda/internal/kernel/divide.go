@@ -32,3 +32,5 @@ func structOf(v any) Bytes {
 	}
 	return Bytes(b)
 }
+
+func ceilDiv[N int | int64](a, b N) N { return (a + b - 1) / b }

@@ -23,8 +23,6 @@ var channelShapes = []struct {
 	{[]int{32, 3, 224, 224}, -3}, {[]int{5, 300}, -1},
 }
 
-var floatTypes = []tensor.Dtype{tensor.Float32, tensor.Float64}
-
 func TestChannelLaunches(t *testing.T) {
 	for _, dt := range floatTypes {
 		for _, c := range channelShapes {

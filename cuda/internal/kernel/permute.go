@@ -82,5 +82,3 @@ func axesOf(axes []axis) Bytes {
 	v.Count = int32(len(axes))
 	return structOf(v)
 }
-
-func ceilDiv(a, b int) int { return (a + b - 1) / b }

@@ -1,8 +1,6 @@
 package kernel
 
 import (
-	encoding "encoding/binary"
-
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
@@ -28,15 +26,6 @@ func (v view) count() int64 { return v.Outer * v.Inner }
 
 // arg is the view as an argument of a kernel.
 func (v view) arg() Bytes { return structOf(v) }
-
-// structOf is a struct of numbers as an argument. Its layout must be that of C: fields of 8 bytes are.
-func structOf(fields any) Bytes {
-	b, err := encoding.Append(nil, encoding.LittleEndian, fields)
-	if err != nil {
-		panic("cuda: an argument that is not a struct of numbers: " + err.Error()) // a mistake of ours
-	}
-	return b
-}
 
 // tiling is how a reduction of a view is cut: see struct Tile of view.cuh.
 type tiling struct {
@@ -74,8 +63,6 @@ func (b *Builder) tile(v view, parts int64) tiling {
 	size := ceilDiv(max(n, 1), max(parts, 1))
 	return tiling{grid: Dim3{X: int(blocks), Y: int(ceilDiv(max(n, 1), size))}, block: Dim3{X: block}, size: size, width: int32(width)}
 }
-
-func ceilDiv(a, b int64) int64 { return (a + b - 1) / b }
 
 // eachChannel launches a kernel of channel.cu over all elements of a view, which is its last argument.
 func (b *Builder) eachChannel(name string, dt tensor.Dtype, v view, args ...any) *Launch {
