@@ -51,3 +51,19 @@ __device__ __forceinline__ u16 to_bf16(float x) {
 }
 
 __device__ __forceinline__ float from_bf16(u16 x) { return __uint_as_float((u32)x << 16); }
+
+// A divisor that the host knows; internal/kernel/divide.go makes it. The fast way is for numbers below 2³¹.
+struct Div {
+	i64 by;
+	u32 mul, down;
+};
+
+// n / d, for n ≥ 0.
+__device__ __forceinline__ i64 quotient(i64 n, const Div &d) {
+	if ((u64)n >> 31) {
+		return n / d.by;
+	}
+	return (i64)((u64)(u32)n * d.mul >> d.down);
+}
+
+__device__ __forceinline__ int quotient(int n, const Div &d) { return (int)((u64)(u32)n * d.mul >> d.down); }

@@ -1,101 +1,95 @@
 package kernel
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// Moves of every element type run on the device, and types of one size share a source.
-func TestMovesOfAllTypes(t *testing.T) {
-	sources := map[string]bool{}
-	for _, dt := range allTypes {
-		x := valueOf(dt, 4, 6)
-		for _, s := range []struct {
-			o  ir.Op
-			in []int
-		}{
-			{o: &ir.Slice{Axis: 1, Start: 1, End: 5, Step: 2}}, {o: &ir.SliceGrad{Slice: &ir.Slice{Axis: 0, Start: 1, End: 5, Step: 1}, InputShape: tensor.Shape{9, 6}}},
-			{o: &ir.Concat{Axis: 1}, in: []int{4, 3}}, {o: &ir.Concat{Axis: 0}, in: []int{5, 6}}, {o: &ir.At{Coordinates: []int{3, 5}}}, {o: &ir.DiagFlat{}},
+func TestMoves(t *testing.T) {
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.Int, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Bool} {
+		x := valueOf(dt, 2, 3, 40, 50)
+		for _, s := range []*graph.Step{
+			stepOf(&graph.Copy{}, x, x),
+			stepOf(&op.Permute{Axes: []int{0, 2, 3, 1}}, valueOf(dt, 2, 40, 50, 3), x),
+			stepOf(&op.Permute{Axes: []int{0, 1, 3, 2}}, valueOf(dt, 2, 3, 50, 40), x),
+			stepOf(&op.Permute{Axes: []int{2, 0, 1, 3}}, valueOf(dt, 40, 2, 3, 50), x),
+			stepOf(&ir.Repeat{Axis: 1, Times: 4}, valueOf(dt, 2, 12, 40, 50), x),
+			stepOf(&ir.Repeat{Axis: 1, Times: 4}, valueOf(dt, 1, 4), valueOf(dt)),
+			stepOf(&ir.Upsample{Scale: 3}, valueOf(dt, 2, 3, 120, 150), x),
+			stepOf(&op.ZeroPad2D{Top: 1, Left: 2, Right: 3}, valueOf(dt, 2, 4, 45, 50), x),
+			stepOf(&op.Crop2D{Top: 1, Left: 2, Right: 3, Format: shape.NCHW}, valueOf(dt, 2, 3, 39, 45), x),
+			stepOf(&ir.Im2Col{Kernel: [2]int{3, 3}, Pad: [2]int{1, 1}, Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}}, valueOf(dt, 2, 40, 50, 27), x),
 		} {
-			shapes := []tensor.Shape{x.Shape}
-			step := stepOf(s.o, nil, x)
-			if s.in != nil {
-				step.In = append(step.In, valueOf(dt, s.in...))
-				shapes = append(shapes, s.in)
+			commandsOf(t, builderFor(FP32), s)
+		}
+	}
+	for _, dt := range floatTypes {
+		x := valueOf(dt, 2, 3, 40, 50)
+		commandsOf(t, builderFor(FP32), stepOf(&ir.UpsampleGrad{Scale: 2}, valueOf(dt, 2, 3, 20, 25), x))
+		commandsOf(t, builderFor(FP32), stepOf(&ir.Col2Im{InputShape: x.Shape, Im2Col: ir.Im2Col{Kernel: [2]int{3, 3}, Pad: [2]int{1, 1},
+			Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}}}, x, valueOf(dt, 2, 40, 50, 27)))
+	}
+}
+
+// The axes that are left name every element of x once, in the order that the permutation says.
+func TestPermutedAxes(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		rank := 1 + r.IntN(6)
+		dims, perm := make(tensor.Shape, rank), r.Perm(rank)
+		for i := range dims {
+			dims[i] = 1 + r.IntN(4)
+		}
+		values := make([]float64, op.Len(dims))
+		out := make(tensor.Shape, rank)
+		for i, p := range perm {
+			out[i] = dims[p]
+		}
+		for i := range values {
+			values[i] = float64(i)
+		}
+		want := make([]float64, len(values))
+		require.NoError(t, (&op.Permute{Axes: perm}).Reference(op.Array{Shape: out, Data: want}, []op.Array{{Shape: dims, Data: values}}))
+		axes := permuted(dims, perm)
+		for i, w := range want {
+			rest, x, y := i, 0, 0
+			for _, a := range slices.Backward(axes) {
+				x, y, rest = x+rest%a.size*a.x, y+rest%a.size*a.y, rest/a.size
 			}
-			y, err := s.o.Infer(shapes)
-			require.NoError(t, err)
-			step.Out[0] = valueOf(dt, y...)
-			for _, c := range commandsOf(t, builderFor(FP32), step) {
-				if l, ok := c.(*Launch); ok {
-					sources[l.Source.Text] = true
-				}
-			}
+			require.Equal(t, int(w), x, "%v of %v", perm, dims)
+			require.Equal(t, i, y)
 		}
-		commandsOf(t, builderFor(FP32), stepOf(&ir.Gather{Axis: 1}, valueOf(dt, 4, 3), x, valueOf(tensor.Int, 3)))
-		for _, from := range allTypes {
-			commandsOf(t, builderFor(FP32), stepOf(&ir.Cast{To: dt}, valueOf(dt, 4, 6), valueOf(from, 4, 6)))
-		}
-	}
-	require.Len(t, sources, 3)
-}
-
-// Where a slice begins is asked for before every run.
-func TestSlicesThatMove(t *testing.T) {
-	o := &ir.Slice{Axis: 0, Start: 1, End: 4, Step: 1}
-	l := commandsOf(t, builderFor(FP32), stepOf(o, valueOf(tensor.Float32, 3, 5), valueOf(tensor.Float32, 8, 5)))[0].(*Launch)
-	start := l.Args[2].(Late)
-	at, err := start()
-	require.NoError(t, err)
-	require.EqualValues(t, 1, at)
-	o.Start = 5
-	at, err = start()
-	require.NoError(t, err)
-	require.EqualValues(t, 5, at)
-	o.Start = 6
-	_, err = start()
-	require.ErrorContains(t, err, "moved out of its axis of 8 elements")
-}
-
-func TestIndicesAreChecked(t *testing.T) {
-	for _, o := range []ir.Op{&ir.Gather{Axis: 0}, &ir.GatherGrad{Axis: 0, InputShape: tensor.Shape{4, 6}}} {
-		x, y := valueOf(tensor.Float32, 4, 6), valueOf(tensor.Float32, 3, 6)
-		if o.Kind() == "GatherGrad" {
-			x, y = y, x
-		}
-		check := commandsOf(t, builderFor(FP32), stepOf(o, y, x, valueOf(tensor.Int, 3)))[0].(*Check)
-		require.Equal(t, 1, check.In)
-		require.NoError(t, check.Fn(op.Array{Data: []int{0, 3, 1}}))
-		require.EqualError(t, check.Fn(op.Array{Data: []int{0, 4, 1}}), "ir: "+o.Kind()+": index 1 is 4, want 0 to 3")
 	}
 }
 
-// Tensors of 2³¹ elements and more have sources of their own.
-func TestWideTensors(t *testing.T) {
-	s := func(n int) Source {
-		o := &ir.Slice{Axis: 0, Start: 1, End: n, Step: 1}
-		return commandsOf(t, builderFor(FP32), stepOf(o, valueOf(tensor.Uint8, n-1), valueOf(tensor.Uint8, n)))[0].(*Launch).Source
-	}
-	require.Equal(t, s(5), s(1<<31))
-	require.NotEqual(t, s(5), s(1<<31+1))
-}
-
-func TestRandomOfManyTrials(t *testing.T) {
-	for _, c := range []struct {
-		trials, p float64
-		host      bool
-	}{{10, 0.5, false}, {10, 0, false}, {10, 1, false}, {0, 0.5, false}, {mostShares, 0.5, false}, {mostShares + 1, 0.5, true}, {1 << 20, 0, false}} {
-		s := stepOf(&ir.Random{From: ir.Binomial, A: c.trials, B: c.p, Shape: tensor.Shape{7}}, valueOf(tensor.Float32, 7), valueOf(tensor.Int))
-		commands, err := Commands(builderFor(FP32), s)
-		require.NoError(t, err)
-		require.Equal(t, c.host, commands == nil, "%v", c)
-		if !c.host {
-			checkLaunches(t, builderFor(FP32), s, commands)
+func TestPermuteChoosesItsKernel(t *testing.T) {
+	b := builderFor(FP32)
+	name := func(dims tensor.Shape, perm ...int) string {
+		c := b.permute(tensor.Float32, Out(0), In(0), dims, perm)
+		if l, ok := c.(*Launch); ok {
+			return l.Name
 		}
+		return "move"
 	}
+	require.Equal(t, "move", name(tensor.Shape{1, 3, 1, 5}, 2, 1, 0, 3), "only axes of size 1 change places")
+	require.Equal(t, "permute_tiles", name(tensor.Shape{8, 64, 28, 28}, 0, 2, 3, 1))
+	require.Equal(t, "permute_tiles", name(tensor.Shape{8, 28, 28, 64}, 0, 3, 1, 2))
+	require.Equal(t, "permute_tiles", name(tensor.Shape{10, 20, 30}, 2, 1, 0))
+	require.Equal(t, "permute_each", name(tensor.Shape{8, 28, 28, 3}, 0, 3, 1, 2), "narrow")
+	require.Equal(t, "permute_each", name(tensor.Shape{10, 20, 30}, 1, 0, 2), "memory stays together")
+
+	dims, perm := make(tensor.Shape, 12), make([]int, 12)
+	for i := range dims {
+		dims[i], perm[i] = 2, 11-i
+	}
+	require.Nil(t, b.permute(tensor.Float32, Out(0), In(0), dims, perm), "more axes than the kernels take")
 }
