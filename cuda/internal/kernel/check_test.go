@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -251,6 +252,21 @@ var (
 
 // parameters returns the types of a kernel's parameters, macros and typedefs resolved; a pointer is "*".
 func parameters(text, kernel string) ([]string, error) {
+	type key struct{ text, kernel string }
+	if types, ok := parametersOf.Load(key{text, kernel}); ok {
+		return types.([]string), nil
+	}
+	types, err := readParameters(text, kernel)
+	if err == nil {
+		parametersOf.Store(key{text, kernel}, types)
+	}
+	return types, err
+}
+
+// parametersOf keeps what was read: reading takes long, and texts come often.
+var parametersOf sync.Map
+
+func readParameters(text, kernel string) ([]string, error) {
 	text = comments.ReplaceAllString(text, "")
 	find := regexp.MustCompile(`(?:KERNEL|extern "C" __global__ void)\s+(?:__launch_bounds__\([^)]*\)\s+)?` + kernel + `\s*\(([^)]*)\)`)
 	m := find.FindAllStringSubmatch(text, -1)
