@@ -19,6 +19,13 @@ typedef unsigned char u8;
 #define WARP 32
 #define FULL_WARP 0xffffffffu
 
+// Shared memory whose size the launch gives: DYNAMIC_SHARED(float, tile); makes tile a pointer to it, aligned to 16 bytes.
+#ifndef DYNAMIC_SHARED
+#define DYNAMIC_SHARED(type, name)                                                                 \
+	extern __shared__ __align__(16) unsigned char dynamic_shared[];                                \
+	type *const name = (type *)dynamic_shared
+#endif
+
 // The sum of v over the warp, in every lane. All 32 lanes must call it.
 template <typename S> __device__ __forceinline__ S warp_sum(S v) {
 	for (int offset = WARP / 2; offset > 0; offset /= 2) {
