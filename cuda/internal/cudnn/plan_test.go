@@ -5,6 +5,7 @@ package cudnn
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
@@ -29,12 +30,13 @@ func TestProbe(t *testing.T) {
 	for _, precision := range []kernel.Precision{kernel.FP32, kernel.TF32, kernel.BF16} {
 		for pass := kernel.Forward; pass <= kernel.BackwardFilter; pass++ {
 			c.Precision, c.Pass = precision, pass
+			start := time.Now()
 			p, err := h.PlanConvolution(&c, 1<<30)
 			if err != nil {
 				fmt.Println(precision, pass, err)
 				continue
 			}
-			fmt.Println(precision, pass, p.Engine, p.Workspace)
+			fmt.Println(precision, pass, p.Engine, p.Workspace, time.Since(start))
 			p.Close()
 		}
 	}
