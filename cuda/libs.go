@@ -8,6 +8,7 @@ import (
 
 	"github.com/stheno-ml/stheno/cuda/internal/cublaslt"
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/find"
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
 )
@@ -36,12 +37,21 @@ func (e *Engine) openLibs(without []string) (*libs, error) {
 	if slices.Contains(without, "cublaslt") {
 		e.say("cuBLASLt is not used, as asked: matrix products run on the engine's own kernels")
 	} else if lib, err := cublaslt.Load(driverMajor()); err != nil {
-		e.say("matrix products run on the engine's own kernels, slower: %v", err)
+		e.missing("cuBLASLt", "matrix products", err)
 	} else if l.blas, err = lib.New(); err != nil {
-		e.say("matrix products run on the engine's own kernels, slower: %v", err)
+		e.missing("cuBLASLt", "matrix products", err)
 		l.blas = nil
 	}
 	return l, nil
+}
+
+// missing says in one line that a library is not used and why.
+func (e *Engine) missing(name, what string, err error) {
+	reason := err.Error()
+	if notFound := (*find.NotFound)(nil); errors.As(err, &notFound) {
+		reason = "it was not found; stheno devices --verbose lists what was tried"
+	}
+	e.say("without %s %s run on the engine's own kernels, slower: %s", name, what, reason)
 }
 
 // Close frees what the libraries hold on the device.
