@@ -5,7 +5,8 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines of their own, tested under the race detector.
 CONCURRENT   = ./cpu/... ./data/... ./graph/... ./train/...
 
-.PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers
+.PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers \
+	sim gpu-build gpu-link-check gpu-vet
 
 check: fmt vet staticcheck lattice test purego cross generate race
 
@@ -30,6 +31,9 @@ cross:
 	GOOS=windows GOARCH=amd64 $(GO) build ./... && GOOS=windows GOARCH=amd64 $(GO) vet ./...
 	GOOS=darwin GOARCH=arm64 $(GO) build ./...
 
+# The simulated CUDA, for tests without a GPU: see cuda/internal/sim/README.md.
+sim: ; sh cuda/internal/sim/src/build.sh .build/sim
+
 # The committed assembly is what its generator writes.
 generate: ; GO=$(GO) cpu/_asm/check.sh
 
@@ -49,3 +53,17 @@ bench-peers:
 		$(PYTHON_TORCH) bench/peers/torch_train.py --seconds 5 --channels-last | sed 's/torch/torch channels-last/'; \
 		$(PYTHON_KERAS) bench/peers/keras_train.py --seconds 5; \
 	done
+
+# The CUDA engine: docs/cuda.md. The script finds cuda.h or downloads it, and stands in for the driver's library; a GPU is not
+# needed to build.
+GPU = GO=$(GO) scripts/gpu-env.sh
+
+gpu-build: ; $(GPU) $(GO) build -tags gpu -trimpath -o bin/stheno-gpu ./cmd/stheno
+
+# The program depends on the C library alone, and starts.
+gpu-link-check: gpu-build
+	@ldd bin/stheno-gpu
+	@if ldd bin/stheno-gpu | grep -iE 'cuda|cudnn|cublas|nvrtc|not found'; then echo "bin/stheno-gpu must find these when it runs, not when it starts"; exit 1; fi
+	./bin/stheno-gpu version
+
+gpu-vet: ; $(GPU) $(GO) vet -tags gpu ./cuda/... ./cmd/... ./train/... ./graph/...

@@ -21,6 +21,9 @@ func init() {
 		if strings.Contains(device, ":") {
 			return nil, fmt.Errorf("cpu: device %q: there is one CPU engine; use \"cpu\" and set the number of threads", device)
 		}
+		if c.Precision != "" && c.Precision != "fp32" {
+			return nil, fmt.Errorf("cpu: precision %q: the CPU engine computes in fp32; leave the precision out, or use a GPU", c.Precision)
+		}
 		return New(Config{Threads: c.Threads})
 	})
 }

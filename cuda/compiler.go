@@ -25,15 +25,18 @@ type compiler struct {
 }
 
 func newCompiler(dev *driver.Device) (*compiler, error) {
-	lib, err := nvrtc.Load()
+	lib, err := nvrtc.Load(driver.Version() / 1000)
 	if err != nil {
 		return nil, fmt.Errorf("cuda: the GPU's kernels are compiled by NVRTC, which cannot be loaded: %w", err)
 	}
 	arch, _ := nvrtc.ArchFor(dev.Major, dev.Minor, lib.Archs())
+	if arch == "" {
+		return nil, fmt.Errorf("cuda: %s has compute capability %d.%d, which is too old for the NVRTC in %s; install the NVRTC of an earlier CUDA version",
+			dev.Name, dev.Major, dev.Minor, lib.Path())
+	}
 	c := &compiler{dev: dev, lib: lib, modules: map[string]*driver.Module{}, disk: cache.Default(),
 		options: []string{arch, "--std=c++17", "-default-device"}}
-	major, minor := lib.Version()
-	c.key = fmt.Sprintf("nvrtc %d.%d %s %s", major, minor, lib.Path(), strings.Join(c.options, " "))
+	c.key = fmt.Sprintf("nvrtc %s %s %s\n", lib.Version(), lib.Path(), strings.Join(c.options, " "))
 	return c, nil
 }
 

@@ -43,10 +43,7 @@ type buffer struct {
 	closed bool
 }
 
-var (
-	_ graph.Buffer    = (*buffer)(nil)
-	_ graph.Refresher = (*buffer)(nil)
-)
+var _ graph.Buffer = (*buffer)(nil)
 
 // bytesOf views an array as bytes.
 func bytesOf(a op.Array) []byte {
@@ -107,14 +104,6 @@ func (b *buffer) Upload(a op.Array) error {
 	})
 }
 
-// Refresh brings the host's numbers to the device in any case.
-func (b *buffer) Refresh(a op.Array) error {
-	return b.engine.dev.Do(func() error {
-		b.newer = false
-		return b.upload(bytesOf(a))
-	})
-}
-
 func (m *memory) upload(from []byte) (err error) {
 	if len(from) != m.place.bytes {
 		return fmt.Errorf("cuda: %d bytes for memory of %d", len(from), m.place.bytes)
@@ -153,14 +142,8 @@ func (m *memory) download(to []byte) error {
 	return nil
 }
 
-// send puts the way of the device's numbers to the outbox on the stream. done is recorded when all of a run are on their way.
-func (m *memory) send(done *driver.Event) (err error) {
-	if m.outbox == nil {
-		if m.outbox, err = driver.NewPinned(int64(m.place.bytes)); err != nil {
-			return err
-		}
-	}
-	m.sent = done
+// send puts the way of the device's numbers to the outbox on the stream.
+func (m *memory) send() error {
 	return m.engine.stream.ToHost(m.outbox.Bytes(), m.ptr)
 }
 

@@ -11,6 +11,9 @@ import (
 // errNotBuilt says why nothing of this package works in this program.
 var errNotBuilt = errors.New("cuda: this program was built without the CUDA engine; build it on Linux with cgo and the tag gpu (make gpu-build)")
 
+// Built says whether this program has the CUDA engine.
+const Built = false
+
 // Engine is a graph.Engine for one GPU.
 type Engine struct{ graph.Engine }
 

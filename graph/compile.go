@@ -24,6 +24,7 @@ type options struct {
 
 	recompute Recompute
 	budget    int // bytes, 0 means none
+	resident  []*gorgonia.Node
 
 	// What tape machines have besides (tape.go).
 	reads     []reading
@@ -66,6 +67,13 @@ func WithOutputs(nodes ...*gorgonia.Node) Option {
 // WithUpdates adds assignments that take effect at the end of every run, all at once.
 func WithUpdates(updates ...op.Update) Option {
 	return func(o *options) { o.updates = append(o.updates, updates...) }
+}
+
+// WithResident names inputs whose tensors stay as they are from run to run, such as the weights of a model that is evaluated. An
+// engine with memory of its own brings them there once; what is changed in them counts after [Machine.Refresh], or when another
+// tensor is bound with gorgonia.Let. The CPU engine, which works on the tensors themselves, needs to know nothing of this.
+func WithResident(nodes ...*gorgonia.Node) Option {
+	return func(o *options) { o.resident = append(o.resident, nodes...) }
 }
 
 // WithoutPasses compiles a graph as it stands, a step a node and nothing fused: the plan to compare another one with when a

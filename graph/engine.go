@@ -81,12 +81,6 @@ type Buffer interface {
 	Close() error
 }
 
-// Refresher is a [Buffer] that host data can be copied into whatever it holds. It is optional, for engines with memory of their
-// own.
-type Refresher interface {
-	Refresh(op.Array) error
-}
-
 // Config is what an engine is opened with.
 type Config struct {
 	Threads int // worker threads of a CPU engine; 0 means one per available core

@@ -19,6 +19,8 @@ type feed struct {
 	buffer Buffer
 	box    gorgonia.Value // a scalar, or a tensor that is not dense and row-major: copied into data before every run
 	at     uintptr        // address of the bound tensor's elements, if box is nil
+
+	resident bool // uploaded only when it is bound
 }
 
 // update binds the node's value if it is another one than last time, and uploads it. Nothing is allocated when the
@@ -46,8 +48,8 @@ func (f *feed) update(e Engine, prog Program) (err error) {
 			return err
 		}
 	}
-	if f.v.Variable && f.box == nil {
-		return nil // uploaded when it was bound; the device has the newest value
+	if (f.v.Variable || f.resident) && f.box == nil {
+		return nil // uploaded when it was bound; of variables the device has the newest value
 	}
 	return f.buffer.Upload(f.data)
 }

@@ -24,8 +24,13 @@ var ErrClosed = errors.New("graph: the machine is closed")
 //
 // An input's tensor may be changed in place between runs or replaced with gorgonia.Let. It must not share memory with a
 // variable or with an output's value, which a run overwrites: RunAll refuses that. Variables are different on
-// devices with memory of their own: there the device has the newest value, which [Machine.Sync] brings to the tensor, and
-// a tensor changed by the caller is taken over only when another tensor is bound with gorgonia.Let.
+// devices with memory of their own: there the device has the newest value, which [Machine.Sync] and [Machine.Close] bring to the
+// tensor. Machines of one engine that are bound to the same tensor share that value. A tensor changed by the caller is taken over
+// when another tensor is bound with gorgonia.Let, or after Sync, by [Machine.Refresh].
+//
+// RunAll is [Machine.Feed], [Machine.Start] and [Machine.Wait] in one. Those who have the next inputs ready before the results of
+// the last run are there can call them apart: Start, then Feed with the next inputs, then Wait. A GPU then receives a batch while
+// it computes the one before.
 type Machine struct {
 	mu     sync.Mutex
 	plan   *Plan
@@ -39,6 +44,9 @@ type Machine struct {
 	byNode  map[*gorgonia.Node]*fetch
 	bound   []nodeValue // what a run leaves bound to the nodes of the graph
 	buffers []Buffer    // of constants
+
+	fed     bool // the next run's inputs are there
+	running bool // a run was started and not waited for
 
 	recorder *recorder // of a profile, nil before one is started
 
@@ -97,12 +105,15 @@ func (m *Machine) bind(o options) error {
 			return err
 		}
 		m.buffers = append(m.buffers, b)
+		if err := b.Upload(*v.Const); err != nil {
+			return err
+		}
 		if err := m.prog.Bind(v, b); err != nil {
 			return err
 		}
 	}
 	for _, v := range p.Inputs {
-		m.feeds = append(m.feeds, &feed{v: v})
+		m.feeds = append(m.feeds, &feed{v: v, resident: v.Node != nil && slices.Contains(o.resident, v.Node)})
 	}
 	done := map[*Value]*fetch{}
 	fetched := func(v *Value) (*fetch, error) {
@@ -178,12 +189,68 @@ func (m *Machine) RunAll() error {
 			defer m.turn.runs.RUnlock()
 		}
 	}
-	if err := m.feed(); err != nil {
+	if err := m.start(); err != nil {
 		return err
 	}
+	return m.wait()
+}
+
+// Feed brings the values that are bound to the inputs to the device, for the next run. The tensors may be changed when it returns:
+// the run computes with what they held. On the CPU, where it works on the tensors themselves, they may not, before the run.
+func (m *Machine) Feed() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(); err != nil {
+		return err
+	}
+	return m.feed()
+}
+
+// Start begins a run, with what [Machine.Feed] brought since the last one, else with the values that are bound now. On a device
+// with a queue of its own it returns before the run is over; [Machine.Wait] tells its errors and brings its results. A run that
+// nobody waited for is waited for first. It is not for tape machines.
+func (m *Machine) Start() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(); err != nil {
+		return err
+	}
+	return m.start()
+}
+
+// Wait waits for the run that [Machine.Start] began and leaves its outputs bound to their nodes, as RunAll does. Without such a
+// run it does nothing.
+func (m *Machine) Wait() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(); err != nil {
+		return err
+	}
+	return m.wait()
+}
+
+func (m *Machine) start() error {
+	if err := m.wait(); err != nil {
+		return err
+	}
+	if !m.fed {
+		if err := m.feed(); err != nil {
+			return err
+		}
+	}
+	m.fed = false
 	if err := m.run(); err != nil {
 		return err
 	}
+	m.running = true
+	return nil
+}
+
+func (m *Machine) wait() error {
+	if !m.running {
+		return nil
+	}
+	m.running = false
 	for _, f := range m.feeds {
 		if f.v.Variable && f.box != nil {
 			if err := f.unbox(); err != nil {
@@ -264,6 +331,7 @@ func (m *Machine) feed() error {
 			}
 		}
 	}
+	m.fed = true
 	return nil
 }
 
@@ -399,6 +467,10 @@ func (m *Machine) Sync() error {
 	if err := m.usable(); err != nil {
 		return err
 	}
+	return m.sync()
+}
+
+func (m *Machine) sync() error {
 	for _, f := range m.feeds {
 		if f.v.Variable && f.buffer != nil {
 			if err := f.buffer.Download(f.data); err != nil {
@@ -409,10 +481,29 @@ func (m *Machine) Sync() error {
 	return nil
 }
 
+// Refresh brings the tensors of variables and of resident inputs ([WithResident]) to the device, as they are now. Where the device
+// has newer values than the tensors, these are kept: call [Machine.Sync] before changing tensors. On the CPU engine it does nothing.
+func (m *Machine) Refresh() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(); err != nil {
+		return err
+	}
+	for _, f := range m.feeds {
+		if (f.v.Variable || f.resident) && f.buffer != nil {
+			if err := f.buffer.Upload(f.data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Reset does nothing: a machine keeps no state between runs but its variables, which belong to the caller.
 func (m *Machine) Reset() {}
 
-// Close frees the program, and the engine if Compile opened it. Closing twice is harmless.
+// Close brings what the device has of the variables to their tensors, and frees the program, and the engine if Compile opened it.
+// Closing twice is harmless.
 func (m *Machine) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -423,7 +514,7 @@ func (m *Machine) Close() error {
 	if m.prog == nil {
 		return nil
 	}
-	errs := append([]error{m.prog.Close()}, m.closeBuffers()...)
+	errs := append([]error{m.sync(), m.prog.Close()}, m.closeBuffers()...)
 	if m.owned {
 		errs = append(errs, m.engine.Close())
 	}

@@ -51,6 +51,15 @@ func (n *Net) Trainable() gorgonia.Nodes {
 	return out
 }
 
+// Nodes returns the nodes of all weights, trainable or not.
+func (n *Net) Nodes() gorgonia.Nodes {
+	out := make(gorgonia.Nodes, len(n.Params))
+	for i, p := range n.Params {
+		out[i] = p.Node
+	}
+	return out
+}
+
 // ApplyUpdates copies the values that Updates computed in the last run into their targets. It is for machines that do
 // not know op.Update, such as gorgonia.NewTapeMachine: call it after RunAll and before Reset.
 func (n *Net) ApplyUpdates() error {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -172,10 +173,12 @@ func (t *Trainer) ofThisRun(path string, c *weights.Checkpoint) error {
 	if err := errors.Join(json.Unmarshal(was, &a), json.Unmarshal(is, &b)); err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(b)) {
-		if string(a[name]) != string(b[name]) {
+	names := maps.Clone(a)
+	maps.Copy(names, b)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if string(a[name]) != string(b[name]) { // what has its default may be left out
 			return fmt.Errorf("train: %s was made by another run than the one in %s: %s is %.60s in it and %.60s here; move it elsewhere",
-				path, t.cfg.Out, name, a[name], b[name])
+				path, t.cfg.Out, name, cmp.Or(string(a[name]), "left out"), cmp.Or(string(b[name]), "left out"))
 		}
 	}
 	return fmt.Errorf("train: %s was made by another run than the one in %s; move it elsewhere", path, t.cfg.Out)

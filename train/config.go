@@ -40,6 +40,10 @@ type Config struct {
 	Schedule    string  `json:"schedule"`
 	Seed        uint64  `json:"seed"`
 
+	// Precision is how products of numbers of float32 are computed, one of Precisions; "" is FP32. Only GPUs have others than FP32:
+	// where a run goes on on the CPU, it does so in FP32.
+	Precision string `json:"precision,omitempty"`
+
 	// What memory may cost in time; neither changes a result, and the parts of a run may differ in them. At most one is set.
 	Recompute    string `json:"recompute,omitempty"`     // what graph.ParseRecompute reads; "" is off
 	MemoryBudget int    `json:"memory_budget,omitempty"` // bytes for the values of a training step; 0 means no limit
@@ -79,6 +83,21 @@ func DefaultConfig() Config {
 // MaxThreads is the largest Config.Threads: more is a slip, and would cost stacks and buffers for each.
 const MaxThreads = 1024
 
+// FP32 is the precision that every device has.
+const FP32 = "fp32"
+
+// Precisions are the names of Config.Precision. TF32 rounds the factors of a product to 10 bits after the point, bf16 to 7; sums,
+// weights and losses are float32 in all of them.
+func Precisions() []string { return []string{FP32, "tf32", "bf16"} }
+
+// CheckPrecision refuses what is not the name of a precision; "" is FP32.
+func CheckPrecision(name string) error {
+	if name != "" && !slices.Contains(Precisions(), name) {
+		return unknown("precision", name, Precisions())
+	}
+	return nil
+}
+
 // identity is the configuration without what may differ between the parts of one run.
 func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
@@ -93,6 +112,9 @@ func (c Config) identity() Config {
 func (c *Config) clearUnused() {
 	if c.Recompute == graph.RecomputeOff.String() {
 		c.Recompute = ""
+	}
+	if c.Precision == FP32 {
+		c.Precision = ""
 	}
 	if c.Optimizer == "adam" {
 		c.Momentum = 0
@@ -177,6 +199,9 @@ func (c Config) Validate() error {
 		if v.bad {
 			return fmt.Errorf("train: %s wants %s, got %v", v.flag, v.want, v.got)
 		}
+	}
+	if err := CheckPrecision(c.Precision); err != nil {
+		return err
 	}
 	if _, err := c.CompileOptions(); err != nil {
 		return err

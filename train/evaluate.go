@@ -27,6 +27,11 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 	var meter Meter
 	it := l.Epoch(0, 0)
 	defer it.Close()
+	for _, s := range e.steps { // the weights may have been changed since
+		if err := s.Refresh(); err != nil {
+			return m, err
+		}
+	}
 	begin := time.Now()
 	done := 0
 	for it.Next(ctx) {

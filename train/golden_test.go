@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/arch"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
@@ -20,42 +21,64 @@ import (
 // rounding from step to step, so its tolerance grows to 1 %: its first five losses, good to about 1e-5, are the proof
 // of its gradients.
 func TestLossesAreThoseOfKerasAndPyTorch(t *testing.T) {
-	for _, c := range []struct {
-		file string
-		arch arch.Architecture
-		long bool
-	}{
-		{"simplecnn", arch.SimpleCNN{}, false},
-		{"resnet50", arch.ResNet50{NoL2: true}, true},
-		{"resnet50_l2", arch.ResNet50{}, true},
-		{"vgg16", arch.VGG16{}, true},
-	} {
+	for _, c := range goldenNets {
 		t.Run(c.file, func(t *testing.T) {
 			if c.long && testing.Short() {
 				t.Skip("20 steps of a large net")
 			}
 			golden := numtest.LoadNetRun(t, "testdata/golden/"+c.file+".json")
-			m, err := c.arch.Model()
-			require.NoError(t, err)
-			setWeights(t, m, golden)
-			opt := train.SGD{Momentum: golden.Momentum}
-			s, err := train.NewTrainStep(engine(t, 0), m, opt, train.NewSlots(m, opt), golden.Batch, 1)
-			require.NoError(t, err)
-			defer func() { require.NoError(t, s.Close()) }()
 			begin := time.Now()
-			worst := 0.0
-			for i, want := range golden.Losses {
-				r, err := s.Run(golden.Images(i), golden.Labels(i), golden.LearningRate, i)
-				require.NoError(t, err)
-				// A loss includes the penalty; what matters is the error beside the cross-entropy.
-				off := math.Abs(r.Loss-want-golden.Penalties[i]) / want
-				worst = max(worst, off/golden.Tolerance[i])
-				require.LessOrEqual(t, off, golden.Tolerance[i], "step %d: loss %v, golden %v + %v", i, r.Loss, want, golden.Penalties[i])
-			}
-			t.Logf("%d steps in %v; at worst %.2f of the tolerance", golden.Steps, time.Since(begin).Round(time.Millisecond), worst)
+			losses, m := trainGolden(t, engine(t, 0), c.arch, golden)
+			requireGolden(t, golden, losses)
+			t.Logf("%d steps in %v", golden.Steps, time.Since(begin).Round(time.Millisecond))
 			requireFinalWeights(t, m, golden)
 		})
 	}
+}
+
+// goldenNets are the nets with golden runs.
+var goldenNets = []struct {
+	file string
+	arch arch.Architecture
+	long bool
+}{
+	{"simplecnn", arch.SimpleCNN{}, false},
+	{"resnet50", arch.ResNet50{NoL2: true}, true},
+	{"resnet50_l2", arch.ResNet50{}, true},
+	{"vgg16", arch.VGG16{}, true},
+}
+
+// trainGolden repeats a golden run on an engine. It returns the losses and the model as it is then.
+func trainGolden(t *testing.T, e graph.Engine, a arch.Architecture, golden *numtest.NetRun) ([]float64, *nn.Model) {
+	t.Helper()
+	m, err := a.Model()
+	require.NoError(t, err)
+	setWeights(t, m, golden)
+	opt := train.SGD{Momentum: golden.Momentum}
+	s, err := train.NewTrainStep(e, m, opt, train.NewSlots(m, opt), golden.Batch, 1)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	var losses []float64
+	for i := range golden.Losses {
+		r, err := s.Run(golden.Images(i), golden.Labels(i), golden.LearningRate, i)
+		require.NoError(t, err)
+		losses = append(losses, r.Loss)
+	}
+	require.NoError(t, s.Sync())
+	return losses, m
+}
+
+// requireGolden compares the losses of a run, which include the penalty, with the golden ones. What matters is the error beside
+// the cross-entropy.
+func requireGolden(t *testing.T, golden *numtest.NetRun, losses []float64) {
+	t.Helper()
+	worst := 0.0
+	for i, want := range golden.Losses {
+		off := math.Abs(losses[i]-want-golden.Penalties[i]) / want
+		worst = max(worst, off/golden.Tolerance[i])
+		require.LessOrEqual(t, off, golden.Tolerance[i], "step %d: loss %v, golden %v + %v", i, losses[i], want, golden.Penalties[i])
+	}
+	t.Logf("%d losses; at worst %.2f of the tolerance", len(losses), worst)
 }
 
 // setWeights gives a model the golden run's weights, which must be all of the model's, in Keras's order.

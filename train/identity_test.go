@@ -62,3 +62,23 @@ func TestCheckpointOfAnotherRun(t *testing.T) {
 	require.ErrorContains(t, err, "was made by another run than the one in")
 	require.ErrorContains(t, err, "seed is 7 in it and 1 here")
 }
+
+// TestPrecisionIsOfTheRun: a checkpoint is not gone on with in another precision, and fp32 is what none is.
+func TestPrecisionIsOfTheRun(t *testing.T) {
+	c := small(t)
+	c.Epochs = 1
+	_, err := run(t, c, nil)
+	require.NoError(t, err)
+	saved, _, err := train.ReadConfig(c.Out)
+	require.NoError(t, err)
+	require.Empty(t, saved.Precision)
+	saved.Resume, saved.Epochs, saved.Precision = true, 2, "bf16"
+	_, err = run(t, saved, nil)
+	require.ErrorContains(t, err, `precision is left out in it and "bf16" here`)
+	saved.Precision = "half"
+	_, err = run(t, saved, nil)
+	require.ErrorContains(t, err, `unknown precision "half"`)
+	saved.Precision = train.FP32
+	_, err = run(t, saved, nil)
+	require.NoError(t, err)
+}

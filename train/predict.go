@@ -18,7 +18,7 @@ type Predictor struct {
 	probs   []float32
 }
 
-// NewPredictor compiles the inference of m for one image on engine e.
+// NewPredictor compiles the inference of m for one image on engine e. It predicts with the weights as they are now.
 func NewPredictor(e graph.Engine, m *nn.Model) (*Predictor, error) {
 	g := gorgonia.NewGraph()
 	in := append(tensor.Shape{1}, m.InputShape()...)
@@ -29,7 +29,7 @@ func NewPredictor(e graph.Engine, m *nn.Model) (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.machine, err = graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(net.Output)); err != nil {
+	if p.machine, err = graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(net.Output), graph.WithResident(net.Nodes()...)); err != nil {
 		return nil, err
 	}
 	v, err := p.machine.Value(net.Output)

@@ -190,7 +190,7 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 	if err != nil {
 		return nil, err
 	}
-	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(outputs...), graph.WithUpdates(updates...)}, opts...)
+	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...)}, opts...)
 	s.machine, err = graph.Compile(net.Graph, opts...)
 	if err != nil {
 		return nil, err
@@ -207,9 +207,22 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 
 // Run computes the step for a batch of exactly the size it was compiled for: images in the order of the model's input,
 // labels below the number of classes. step counts from 0 over the whole run; learning rate and step matter in training.
+// It is Feed, Start and Wait in one.
 func (s *Step) Run(images []float32, labels []int, learningRate float64, step int) (StepResult, error) {
+	if err := s.Feed(images, labels, learningRate, step); err != nil {
+		return StepResult{}, err
+	}
+	if err := s.Start(); err != nil {
+		return StepResult{}, err
+	}
+	return s.Wait()
+}
+
+// Feed brings a batch to the device, for the next Start; images and labels may be changed afterwards. A GPU receives it while it
+// computes the step that was started before.
+func (s *Step) Feed(images []float32, labels []int, learningRate float64, step int) error {
 	if len(images) != len(s.images) || len(labels) != len(s.labels) {
-		return StepResult{}, fmt.Errorf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
+		return fmt.Errorf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
 			len(s.labels), len(s.images)/max(len(s.labels), 1), len(labels), len(images))
 	}
 	copy(s.images, images)
@@ -220,7 +233,15 @@ func (s *Step) Run(images []float32, labels []int, learningRate float64, step in
 	if s.count != nil {
 		*s.count = gorgonia.I(step)
 	}
-	if err := s.machine.RunAll(); err != nil {
+	return s.machine.Feed()
+}
+
+// Start begins to compute the batch that was fed.
+func (s *Step) Start() error { return s.machine.Start() }
+
+// Wait waits for what was started and returns its results.
+func (s *Step) Wait() (StepResult, error) {
+	if err := s.machine.Wait(); err != nil {
 		return StepResult{}, err
 	}
 	return StepResult{Loss: float64(*s.loss), Top1: int(*s.top1), Top5: int(*s.top5)}, nil
@@ -231,6 +252,9 @@ func (s *Step) Plan() *graph.Plan { return s.machine.Plan() }
 
 // Sync makes the weights' and slots' tensors hold what the device has.
 func (s *Step) Sync() error { return s.machine.Sync() }
+
+// Refresh takes the weights' and slots' tensors over that were changed on the host, after a Sync.
+func (s *Step) Refresh() error { return s.machine.Refresh() }
 
 // Close frees the step's memory.
 func (s *Step) Close() error { return s.machine.Close() }

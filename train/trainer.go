@@ -183,13 +183,23 @@ func (t *Trainer) epoch(ctx context.Context) error {
 	it := t.loader.Epoch(t.state.Epoch, t.state.Batch)
 	defer it.Close()
 	begin := time.Now()
-	for it.Next(context.Background()) { // ctx ends a run between steps, where it can be saved
-		if err := t.step(it.Batch()); err != nil {
+	var next *fedBatch
+	more, err := t.next(it, 0, &next)
+	if err != nil {
+		return err
+	}
+	for ; more; begin = time.Now() {
+		now := next
+		if err := now.step.Start(); err != nil {
 			return err
 		}
-		now := time.Now()
-		meter.Add(it.Batch().N, now.Sub(begin))
-		begin = now
+		if more, err = t.next(it, 1, &next); err != nil { // while the device computes
+			return err
+		}
+		if err := t.finish(now); err != nil {
+			return err
+		}
+		meter.Add(now.n, time.Since(begin))
 		t.observer.Step(t.progress(&meter))
 		if ctx.Err() != nil {
 			return t.interrupted()
@@ -198,7 +208,6 @@ func (t *Trainer) epoch(ctx context.Context) error {
 			if err := t.save(math.NaN()); err != nil {
 				return err
 			}
-			begin = time.Now()
 		}
 	}
 	if err := it.Err(); err != nil {
@@ -213,13 +222,31 @@ func (t *Trainer) epoch(ctx context.Context) error {
 	return nil
 }
 
-// step runs one batch and counts it.
-func (t *Trainer) step(b *data.Batch) error {
+// fedBatch is a batch that is on the device, for its step to start.
+type fedBatch struct {
+	step *Step
+	n    int
+}
+
+// next brings the next batch to the device; ahead is the number of steps that are started and not finished. It says whether there
+// is one.
+func (t *Trainer) next(it *data.Iterator, ahead int, to **fedBatch) (bool, error) {
+	if !it.Next(context.Background()) { // a context ends a run between steps, where it can be saved
+		return false, nil
+	}
+	b := it.Batch()
 	s, err := t.trainStep(b.N)
 	if err != nil {
-		return err
+		return false, err
 	}
-	r, err := s.Run(b.Images, b.Labels, t.schedule.At(t.state.Step), t.state.Step)
+	i := t.state.Step + ahead
+	*to = &fedBatch{s, b.N}
+	return true, s.Feed(b.Images, b.Labels, t.schedule.At(i), i)
+}
+
+// finish waits for a batch and counts it.
+func (t *Trainer) finish(b *fedBatch) error {
+	r, err := b.step.Wait()
 	if err != nil {
 		return err
 	}
@@ -228,7 +255,7 @@ func (t *Trainer) step(b *data.Batch) error {
 	if !finite(r.Loss) {
 		return t.diverged("the loss", r.Loss)
 	}
-	t.state.Metrics.Add(b.N, r.Loss, r.Top1, r.Top5)
+	t.state.Metrics.Add(b.n, r.Loss, r.Top1, r.Top5)
 	t.profiled()
 	return nil
 }

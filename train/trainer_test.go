@@ -11,6 +11,7 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
 	"github.com/stheno-ml/stheno/weights"
 )
@@ -41,14 +42,19 @@ func small(t *testing.T) train.Config {
 // sample is the built-in data set, unpacked once: runs only read it.
 var sample = sync.OnceValues(data.Sample)
 
-// run trains with c until it ends or stop, if not nil, says so after a step.
+// run trains with c on the CPU until it ends or stop, if not nil, says so after a step.
 func run(t *testing.T, c train.Config, stop func(train.Progress) bool) (*watcher, error) {
 	t.Helper()
-	split, err := sample()
-	require.NoError(t, err)
 	e, err := cpu.New(cpu.Config{Threads: c.Threads})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.Close()) }()
+	return runOn(t, c, e, stop)
+}
+
+func runOn(t *testing.T, c train.Config, e graph.Engine, stop func(train.Progress) bool) (*watcher, error) {
+	t.Helper()
+	split, err := sample()
+	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	w := &watcher{}

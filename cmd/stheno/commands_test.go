@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/data"
 )
 
@@ -114,10 +115,11 @@ func TestSummary(t *testing.T) {
 }
 
 func TestDevicesAndVersion(t *testing.T) {
-	require.Regexp(t, `^cpu with \d+ threads?, \w+ kernels\n$`, ok(t, "devices"))
+	require.Regexp(t, `^cpu with \d+ threads?, \w+ kernels\n(cuda:\d is .*\n)*(no GPU: .*\n)?$`, ok(t, "devices"))
 	out := ok(t, "version")
 	require.Contains(t, out, runtime.Version())
 	require.Contains(t, out, runtime.GOOS+"/"+runtime.GOARCH)
+	require.Contains(t, out, map[bool]string{false: "without the CUDA engine", true: "with the CUDA engine"}[cuda.Built])
 	require.Equal(t, out, ok(t, "--version"))
 	help := ok(t, "train", "--help")
 	require.Contains(t, help, "plain VGG-16 hardly starts to learn without it")

@@ -4,55 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/stheno-ml/stheno/data"
-	"github.com/stheno-ml/stheno/graph"
-	"github.com/stheno-ml/stheno/internal/suggest"
-	"github.com/stheno-ml/stheno/train"
 )
-
-// device is where a command computes.
-type device struct {
-	name    string
-	threads int
-}
-
-func (d *device) flags(f *pflag.FlagSet) {
-	f.StringVar(&d.name, "device", "auto", strings.Join(deviceNames(), ", "))
-	f.IntVar(&d.threads, "threads", 0, "CPU threads (0: one per core)")
-}
-
-// deviceNames are the values of --device.
-func deviceNames() []string {
-	return append([]string{"auto"}, slices.DeleteFunc(graph.Kinds(), func(kind string) bool { return kind == "null" })...) // null only plans
-}
-
-// open starts the engine of a device; "auto" is the fastest there is.
-func (d device) open() (graph.Engine, error) {
-	if d.threads < 0 || d.threads > train.MaxThreads {
-		return nil, fmt.Errorf("--threads wants at least 0 and at most %d, got %d", train.MaxThreads, d.threads)
-	}
-	kind, _, _ := strings.Cut(d.name, ":")
-	if !slices.Contains(deviceNames(), kind) {
-		return nil, fmt.Errorf("unknown device %q%s; this program has %s", d.name, suggest.Phrase(kind, deviceNames()), strings.Join(deviceNames(), ", "))
-	}
-	if kind == "auto" {
-		d.name = "cpu"
-	}
-	return graph.Open(d.name, graph.Config{Threads: d.threads})
-}
-
-// describeEngine is what an engine says of itself, such as "cpu with 2 threads, avx512 kernels".
-func describeEngine(e graph.Engine) string {
-	if s, ok := e.(fmt.Stringer); ok {
-		return s.String()
-	}
-	return e.Name()
-}
 
 // source is where a command finds a data set.
 type source struct {

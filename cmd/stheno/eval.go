@@ -73,7 +73,7 @@ func newEval() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			engine, err := on.open()
+			engine, err := on.open(notesTo(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

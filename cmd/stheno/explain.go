@@ -63,8 +63,7 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	f.BoolVar(&e.Nesterov, "nesterov", e.Nesterov, "sgd: Nesterov's look-ahead")
 	f.Float64Var(&e.WeightDecay, "weight-decay", e.WeightDecay, "weight decay, added to the gradient")
 	recomputeFlags(f, &e.Config)
-	f.StringVar(&e.device.name, "device", "auto", strings.Join(append(deviceNames(), "null"), ", "))
-	f.IntVar(&e.threads, "threads", 0, "CPU threads (0: one per core)")
+	deviceFlags(f, &e.device.name, &e.threads, &e.device.precision, append(deviceNames(), "null"))
 	f.StringVar(&e.format, "format", "text", strings.Join(explainFormats, ", "))
 	f.StringVar(&e.view, "view", "plan", "dot and svg: "+strings.Join(explainViews, ", "))
 	f.StringVar(&e.file, "output", "", "file to write instead of standard output")
@@ -80,7 +79,7 @@ func (e *explain) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	var text bytes.Buffer
-	how, err := e.write(cmd.Context(), &text, g, o)
+	how, err := e.write(cmd, &text, g, o)
 	if err != nil {
 		return err
 	}
@@ -156,11 +155,11 @@ func (e *explain) graph(name string) (*gorgonia.ExprGraph, []graph.Option, error
 }
 
 // write writes what was asked for; how says what drew it.
-func (e *explain) write(ctx context.Context, w *bytes.Buffer, g *gorgonia.ExprGraph, o []graph.Option) (how string, err error) {
+func (e *explain) write(cmd *cobra.Command, w *bytes.Buffer, g *gorgonia.ExprGraph, o []graph.Option) (how string, err error) {
 	if e.view == "graph" {
-		return e.draw(ctx, w, graph.DrawGraph(g))
+		return e.draw(cmd.Context(), w, graph.DrawGraph(g))
 	}
-	engine, err := e.open()
+	engine, err := e.open(notesTo(cmd.ErrOrStderr()))
 	if err != nil {
 		return "", err
 	}
@@ -182,7 +181,7 @@ func (e *explain) write(ctx context.Context, w *bytes.Buffer, g *gorgonia.ExprGr
 		if err != nil {
 			return "", err
 		}
-		return e.draw(ctx, w, graph.DrawPlan(p))
+		return e.draw(cmd.Context(), w, graph.DrawPlan(p))
 	}
 	x, err := e.explanation(g, o)
 	if err != nil {
@@ -198,11 +197,11 @@ func (e *explain) write(ctx context.Context, w *bytes.Buffer, g *gorgonia.ExprGr
 }
 
 // open starts the engine that is asked for kernels.
-func (e *explain) open() (graph.Engine, error) {
+func (e *explain) open(note func(string)) (graph.Engine, error) {
 	if e.device.name == "null" {
 		return graph.Null{}, nil
 	}
-	return e.device.open()
+	return e.device.open(note)
 }
 
 func (e *explain) explanation(g *gorgonia.ExprGraph, o []graph.Option) (*graph.Explanation, error) {

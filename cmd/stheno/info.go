@@ -6,33 +6,9 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-)
 
-func newDevices() *cobra.Command {
-	return &cobra.Command{
-		Use:   "devices",
-		Short: "List the devices that can train",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			w := cmd.OutOrStdout()
-			for _, name := range deviceNames() {
-				if name == "auto" {
-					continue
-				}
-				e, err := device{name: name}.open()
-				if err != nil {
-					fmt.Fprintf(w, "%s: %v\n", name, err)
-					continue
-				}
-				fmt.Fprintln(w, describeEngine(e))
-				if err := e.Close(); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-}
+	"github.com/stheno-ml/stheno/cuda"
+)
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
@@ -48,7 +24,11 @@ func newVersion() *cobra.Command {
 
 // versionLine is what the command and the flag of that name print.
 func versionLine() string {
-	return fmt.Sprintf("stheno %s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	engine := "without the CUDA engine"
+	if cuda.Built {
+		engine = "with the CUDA engine"
+	}
+	return fmt.Sprintf("stheno %s %s %s/%s %s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, engine)
 }
 
 // version is the module's version, or "(devel)" and the revision of a checkout where Go recorded one.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	_ "github.com/stheno-ml/stheno/cpu" // the device "cpu"
 	"github.com/stheno-ml/stheno/train"
 )
 

@@ -34,7 +34,7 @@ func newPredict() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			engine, err := on.open()
+			engine, err := on.open(notesTo(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

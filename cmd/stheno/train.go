@@ -69,8 +69,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: constant, step:30,60:0.1, cosine; +warmup:1 adds a warm-up in epochs")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
 	recomputeFlags(f, c)
-	f.StringVar(&c.Device, "device", c.Device, strings.Join(deviceNames(), ", "))
-	f.IntVar(&c.Threads, "threads", c.Threads, "CPU threads (0: one per core)")
+	deviceFlags(f, &c.Device, &c.Threads, &c.Precision, deviceNames())
 	f.StringVar(&c.Out, "out", c.Out, "folder of the run (default runs/ARCH-DATA-TIME)")
 	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
 	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")
@@ -103,13 +102,14 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 		return err
 	}
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
-	engine, err := device{c.Device, c.Threads}.open()
+	out := newScreen(cmd)
+	defer out.Finish()
+	recorded := c.Resume && !cmd.Flags().Changed("precision")
+	engine, err := device{c.Device, c.Threads, c.Precision, recorded}.open(out.Note)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	out := newScreen(cmd)
-	defer out.Finish()
 	where.dir = c.DataDir
 	o, err := where.options(cmd.Flags(), out)
 	if err != nil {
@@ -130,11 +130,14 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 		}()
 	}
 	c.Engine, c.Version = describeEngine(engine), version()
+	if engine.Name() != "cpu" {
+		c.Engine += ", precision " + cmp.Or(c.Precision, train.FP32)
+	}
 	t, err := train.New(c, split, engine, out)
 	if err != nil {
 		return err
 	}
-	out.header(c, split, t, describeEngine(engine))
+	out.header(c, split, t)
 	out.Watch()
 	err = t.Run(cmd.Context())
 	closeErr := t.Close()
@@ -166,14 +169,14 @@ func checkProfile(f *pflag.FlagSet, c train.Config) error {
 }
 
 // header says what is about to be trained.
-func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer, engine string) {
+func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer) {
 	total, trainable, _ := t.Model().CountParams()
 	s.Printf("%s: %s parameters (%s trainable), %s, %d training and %d test images", c.Arch, thousands.Format(total), thousands.Format(trainable),
 		split.Title, imagesOf(split.Train, c.LimitTrain), imagesOf(split.Test, c.LimitTest))
 	if p, err := t.Plan(); err == nil && (c.MemoryBudget > 0 || p.Recompute != graph.RecomputeOff) {
 		s.Printf("a step's values take %s, with recomputation %s", memory(p.PeakBytes()), p.Recompute)
 	}
-	s.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", engine, c.Optimizer, c.LR, c.Schedule, c.Batch, c.Seed, c.Out)
+	s.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", c.Engine, c.Optimizer, c.LR, c.Schedule, c.Batch, c.Seed, c.Out)
 	if !c.Resume {
 		return
 	}

@@ -140,6 +140,13 @@ func binomialShares(n int, p float64) []float64 {
 	return share
 }
 
+// Key is the key of the random words.
+func (s *Source) Key() [2]uint32 { return s.key }
+
+// Shares is the distribution function of a binomial distribution: the probabilities of at most 0, 1, … successes, up to one
+// less than all trials. It is empty where no trial ever succeeds, and for other distributions.
+func (s *Source) Shares() []float64 { return s.share }
+
 // Draw fills y with the numbers from element first on, which is even, of a run.
 func Draw[T op.Float](s *Source, y []T, first, run int) {
 	block := first / 2

@@ -158,7 +158,7 @@ type Matmul struct {
 }
 
 // Plan chooses an algorithm for a product, with at most maxWorkspace bytes of working memory. Memory is taken to be aligned to
-// 256 bytes but for the offsets of g's pointers. The error wraps ErrUnsupported if there is no algorithm.
+// 64 bytes but for the offsets of g's pointers. The error wraps ErrUnsupported if there is no algorithm.
 func (h *Handle) Plan(g *kernel.Gemm, maxWorkspace int64) (m *Matmul, err error) {
 	p, err := pose(g)
 	if err != nil {
@@ -240,7 +240,7 @@ func (m *Matmul) setBias(at uintptr) C.int {
 }
 
 // Run starts c ← a·b on a stream. a, b, c and bias are those of the kernel.Gemm, on the device; workspace has m.Workspace bytes
-// and is aligned to 256 bytes.
+// and is aligned to 64 bytes.
 func (m *Matmul) Run(stream, a, b, c, bias, workspace uintptr) error {
 	l := m.handle.lib
 	for _, x := range [...]struct {

@@ -88,7 +88,7 @@ func pose(g *kernel.Gemm) (problem, error) {
 }
 
 // alignment is what all memory of the engine has, and all that cuBLASLt asks for.
-const alignment = 256
+const alignment = 64
 
 // aligned is the alignment of a place so many bytes into aligned memory.
 func aligned(offset int64) int {

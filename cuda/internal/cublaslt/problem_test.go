@@ -97,12 +97,12 @@ func TestPoseChoosesTypesAndAlignment(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, p.compute)
 		require.Equal(t, epilogueReLU, p.epilogue)
-		require.Equal(t, 256, p.a.alignment)
+		require.Equal(t, 64, p.a.alignment)
 	}
 	g.A, g.Batch, g.StrideA, g.StrideB, g.StrideC = kernel.In(0).At(512+16), 2, 15, 20, 64
 	p, err := pose(g)
 	require.NoError(t, err)
-	require.Equal(t, []int{16, 4, 256}, []int{p.a.alignment, p.b.alignment, p.d.alignment}, "a stride of 15 floats is a multiple of 4 bytes")
+	require.Equal(t, []int{16, 4, 64}, []int{p.a.alignment, p.b.alignment, p.d.alignment}, "a stride of 15 floats is a multiple of 4 bytes")
 
 	_, err = pose(&kernel.Gemm{Dtype: tensor.Int, M: 1, N: 1, K: 1})
 	require.ErrorIs(t, err, ErrUnsupported)

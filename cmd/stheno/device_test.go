@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cuda"
+)
+
+// noGPU leaves out the tests of what happens without a GPU where there is one.
+func noGPU(t *testing.T) {
+	t.Helper()
+	if gpus, err := cuda.Devices(); err == nil && len(gpus) > 0 {
+		t.Skip("this machine has a GPU")
+	}
+}
+
+func TestAutoWithoutGPU(t *testing.T) {
+	noGPU(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	out := stheno(t, with(quick, "--precision", "tf32", "--out", dir)...)
+	require.Zero(t, out.code, out.stderr)
+	require.Regexp(t, `^note: computing on the CPU in fp32, not tf32: cuda: `, out.stdout)
+	require.Equal(t, 1, strings.Count(out.stdout, "note:"), out.stdout)
+	require.Contains(t, out.stdout, "cpu with")
+
+	// The run's precision is recorded, and is not what another command line may change. On the CPU it computes on in fp32.
+	text, err := os.ReadFile(filepath.Join(dir, "run.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"precision": "tf32"`)
+	refused(t, []string{"train", "--resume", "--out", dir, "--precision", "bf16", "--epochs", "2"}, "--precision is tf32 there, not bf16")
+	refused(t, []string{"train", "--resume", "--out", dir, "--precision", "tf32", "--device", "cpu"}, "the CPU engine computes in fp32")
+	again := stheno(t, "train", "--resume", "--out", dir, "--device", "cpu", "--epochs", "2")
+	require.Zero(t, again.code, again.stderr)
+	require.Contains(t, again.stdout, "note: the CPU computes in fp32 what the run computes in tf32 on a GPU\n")
+	again = stheno(t, "eval", "--run", dir, "--limit-test", "10")
+	require.Zero(t, again.code, again.stderr)
+
+	// In fp32 there is a word about the GPU only where the program could have used one.
+	out = stheno(t, with(quick, "--out", filepath.Join(t.TempDir(), "run"))...)
+	require.Zero(t, out.code, out.stderr)
+	require.Equal(t, cuda.Built, strings.Contains(out.stdout, "note: computing on the CPU: cuda: "), out.stdout)
+	text, err = os.ReadFile(filepath.Join(dir, "history.csv"))
+	require.NoError(t, err)
+	require.Len(t, strings.Split(strings.TrimSpace(string(text)), "\n"), 3)
+}
+
+func TestCUDAWithoutGPU(t *testing.T) {
+	noGPU(t)
+	run := trained(t)
+	for _, args := range [][]string{quick, {"eval", "--run", run}, {"predict", "--run", run, "a.png"}, {"explain", "simplecnn"}} {
+		refused(t, with(args, "--device", "cuda"), "cuda: ", "--device cpu computes without a GPU")
+	}
+	require.Contains(t, ok(t, "devices", "--verbose"), "no GPU: cuda: ")
+}
+
+func TestListGPUs(t *testing.T) {
+	list := func(gpus []cuda.Device, err error) string {
+		var b strings.Builder
+		listGPUs(&b, func() ([]cuda.Device, error) { return gpus, err })
+		return b.String()
+	}
+	require.Equal(t, "cuda:0 is NVIDIA H200, compute capability 9.0, 132 multiprocessors, 138.5 GiB of 139.8 GiB free, driver for CUDA 12.8, GPU-1\n",
+		list([]cuda.Device{{Name: "NVIDIA H200", UUID: "GPU-1", Major: 9, Multiprocessors: 132, Memory: 150110011392, Free: 148712505344, Driver: "12.8"}}, nil))
+	require.Equal(t, "no GPU: the driver lists none\n", list(nil, nil))
+	require.Equal(t, "no GPU: no driver\n", list(nil, errors.New("no driver")))
+}
+
+func TestListLibraries(t *testing.T) {
+	var b strings.Builder
+	listLibraries(&b, []cuda.Library{
+		{Name: "NVRTC", Version: "12.9", Path: "/lib/libnvrtc.so.12", Purpose: "compiles kernels"},
+		{Name: "cuDNN", Purpose: "convolutions", Err: errors.New("not found; tried\na\nb")},
+	})
+	require.Equal(t, `
+libraries of the CUDA engine:
+  NVRTC  12.9     /lib/libnvrtc.so.12  compiles kernels
+  cuDNN  missing  -                    convolutions
+  cuDNN: not found; tried
+    a
+    b
+`, b.String())
+}

@@ -1,0 +1,382 @@
+package kernel
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// What every NVIDIA GPU since compute capability 7.0 can do.
+const (
+	mostBlocksX   = 1<<31 - 1
+	mostBlocksYZ  = 65535
+	mostThreads   = 1024
+	mostThreadsZ  = 64
+	mostShared    = 48 << 10 // without asking for more
+	mostArguments = 4096     // bytes
+)
+
+// builderFor is a builder for a device of 132 multiprocessors.
+func builderFor(p Precision) *Builder { return &Builder{Multiprocessors: 132, Precision: p} }
+
+// valueOf is a value of a plan.
+func valueOf(dt tensor.Dtype, dims ...int) *graph.Value {
+	return &graph.Value{Dtype: dt, Shape: tensor.Shape(dims)}
+}
+
+// stepOf is a step with one result.
+func stepOf(instr graph.Instr, out *graph.Value, in ...*graph.Value) *graph.Step {
+	return &graph.Step{Instr: instr, Out: []*graph.Value{out}, In: in}
+}
+
+// commandsOf decides on a step, requires that it runs on the device, and checks the commands.
+func commandsOf(t testing.TB, b *Builder, s *graph.Step) []Command {
+	t.Helper()
+	commands, err := Commands(b, s)
+	require.NoError(t, err)
+	require.NotNil(t, commands, "%s runs on the host", s.Instr)
+	checkLaunches(t, b, s, commands)
+	return commands
+}
+
+// checkLaunches requires that a device can carry the commands of a step out: limits of grids and blocks, the number and the
+// types of the arguments against the parameters of the kernels' texts, and pointers that stay within their memory.
+func checkLaunches(t testing.TB, b *Builder, s *graph.Step, commands []Command) {
+	t.Helper()
+	for i, c := range commands {
+		if err := checkCommand(b, s, c); err != nil {
+			t.Errorf("%s: command %d, %T: %v", s.Instr, i, c, err)
+		}
+	}
+}
+
+func checkCommand(b *Builder, s *graph.Step, c Command) error {
+	switch c := c.(type) {
+	case *Launch:
+		return checkLaunch(b, s, c)
+	case *Fill:
+		return checkPointer(b, s, c.To, c.Bytes)
+	case *Move:
+		return firstError(checkPointer(b, s, c.To, c.Bytes), checkPointer(b, s, c.From, c.Bytes))
+	case *Check:
+		if c.In < 0 || c.In >= len(s.In) || c.Fn == nil {
+			return fmt.Errorf("it looks at operand %d of %d", c.In, len(s.In))
+		}
+		return nil
+	case *Either:
+		return checkEither(b, s, c)
+	case *Gemm:
+		return checkGemm(b, s, c)
+	case *Convolution:
+		return checkConvolution(b, s, c)
+	}
+	return fmt.Errorf("unknown command")
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkEither(b *Builder, s *graph.Step, c *Either) error {
+	calls := 0
+	for i, try := range c.Try {
+		switch try.(type) {
+		case *Gemm, *Convolution:
+			calls++
+		case *Either:
+			return fmt.Errorf("one Either is in another")
+		}
+		if err := checkCommand(b, s, try); err != nil {
+			return fmt.Errorf("Try %d, %T: %w", i, try, err)
+		}
+	}
+	if calls != 1 {
+		return fmt.Errorf("%d calls of a library, not 1", calls)
+	}
+	if len(c.Else) == 0 {
+		return fmt.Errorf("nothing to do without the library")
+	}
+	for i, other := range c.Else {
+		switch other.(type) {
+		case *Launch, *Fill, *Move:
+		default:
+			return fmt.Errorf("Else %d is a %T", i, other)
+		}
+		if err := checkCommand(b, s, other); err != nil {
+			return fmt.Errorf("Else %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func checkGemm(b *Builder, s *graph.Step, c *Gemm) error {
+	if c.M < 1 || c.N < 1 || c.K < 1 || c.Batch < 0 {
+		return fmt.Errorf("a product of %d×%d×%d, batch %d", c.M, c.N, c.K, c.Batch)
+	}
+	size, last := int64(c.Dtype.Size()), int64(max(c.Batch, 1)-1)
+	extent := func(stride int64, rows, cols int) int64 { return (last*stride + int64(rows)*int64(cols)) * size }
+	err := firstError(checkPointer(b, s, c.A, extent(c.StrideA, c.M, c.K)), checkPointer(b, s, c.B, extent(c.StrideB, c.K, c.N)),
+		checkPointer(b, s, c.C, extent(c.StrideC, c.M, c.N)))
+	if err == nil && c.Bias != nil {
+		err = checkPointer(b, s, *c.Bias, int64(c.N)*size)
+	}
+	return err
+}
+
+func checkConvolution(b *Builder, s *graph.Step, c *Convolution) error {
+	if c.Groups < 1 || c.C%c.Groups != 0 || c.K%c.Groups != 0 {
+		return fmt.Errorf("%d groups of %d and %d channels", c.Groups, c.C, c.K)
+	}
+	reachH, reachW := (c.R-1)*c.Dilation[0]+1, (c.S-1)*c.Dilation[1]+1
+	if h, w := (c.H+c.Top+c.Bottom-reachH)/c.Stride[0]+1, (c.W+c.Left+c.Right-reachW)/c.Stride[1]+1; h != c.OH || w != c.OW {
+		return fmt.Errorf("a result of %d×%d, its attributes give %d×%d", c.OH, c.OW, h, w)
+	}
+	if (c.Bias != nil || c.ReLU) && c.Pass != Forward {
+		return fmt.Errorf("bias or ReLU in a backward pass")
+	}
+	size := int64(c.Dtype.Size())
+	extent := func(dims ...int) int64 { return int64(op.Len(dims)) * size }
+	err := firstError(checkPointer(b, s, c.X, extent(c.N, c.H, c.W, c.C)), checkPointer(b, s, c.Filter, extent(c.K, c.R, c.S, c.C/c.Groups)),
+		checkPointer(b, s, c.Y, extent(c.N, c.OH, c.OW, c.K)))
+	if err == nil && c.Bias != nil {
+		err = checkPointer(b, s, *c.Bias, extent(c.K))
+	}
+	return err
+}
+
+// checkPointer requires that some bytes behind a pointer belong to its memory, and that it is aligned for any element.
+func checkPointer(b *Builder, s *graph.Step, p Pointer, bytes int64) error {
+	var room int64
+	switch {
+	case p.Base == WorkBase:
+		room = b.Work()
+	case p.Base == OutBase && p.Index >= 0 && p.Index < len(s.Out):
+		room = int64(s.Out[p.Index].Bytes())
+	case p.Base == InBase && p.Index >= 0 && p.Index < len(s.In):
+		room = int64(s.In[p.Index].Bytes())
+	default:
+		return fmt.Errorf("pointer %+v to nothing", p)
+	}
+	if p.Offset < 0 || bytes < 0 || p.Offset+bytes > room {
+		return fmt.Errorf("%d bytes at pointer %+v, whose memory has %d", bytes, p, room)
+	}
+	return nil
+}
+
+func checkLaunch(b *Builder, s *graph.Step, l *Launch) error {
+	g, k := l.Grid, l.Block
+	if g.X < 1 || g.X > mostBlocksX || g.Y < 0 || g.Y > mostBlocksYZ || g.Z < 0 || g.Z > mostBlocksYZ {
+		return fmt.Errorf("kernel %s: a grid of %+v", l.Name, g)
+	}
+	if k.X < 1 || k.Y < 0 || k.Z < 0 || k.Z > mostThreadsZ || k.X*max(k.Y, 1)*max(k.Z, 1) > mostThreads {
+		return fmt.Errorf("kernel %s: a block of %+v", l.Name, k)
+	}
+	if l.Shared < 0 || l.Shared > mostShared {
+		return fmt.Errorf("kernel %s: %d bytes of shared memory", l.Name, l.Shared)
+	}
+	params, err := parameters(l.Source.Text, l.Name)
+	if err != nil {
+		return fmt.Errorf("kernel %s of %s: %w", l.Name, l.Source.Name, err)
+	}
+	if len(params) != len(l.Args) {
+		return fmt.Errorf("kernel %s takes %d arguments %v, not %d", l.Name, len(params), params, len(l.Args))
+	}
+	total := 0
+	for i, a := range l.Args {
+		n, err := checkArgument(b, s, l.Source.Text, params[i], a)
+		if err != nil {
+			return fmt.Errorf("kernel %s: argument %d: %w", l.Name, i, err)
+		}
+		total += (n + 7) / 8 * 8
+	}
+	if total > mostArguments {
+		return fmt.Errorf("kernel %s: %d bytes of arguments", l.Name, total)
+	}
+	return nil
+}
+
+// checkArgument compares an argument with the type of its parameter and returns its bytes.
+func checkArgument(b *Builder, s *graph.Step, text, param string, a any) (int, error) {
+	want := goTypes[param]
+	if strings.HasSuffix(param, "*") {
+		want = "kernel.Pointer"
+	}
+	got := fmt.Sprintf("%T", a)
+	switch a := a.(type) {
+	case Pointer:
+		if err := checkPointer(b, s, a, 0); err != nil {
+			return 0, err
+		}
+	case Late:
+		got = "int64"
+	case Bytes:
+		size, _, err := sizeOf(text, param)
+		if err != nil || want != "" {
+			return 0, fmt.Errorf("a struct for a %s (%v)", param, err)
+		}
+		if size != len(a) {
+			return 0, fmt.Errorf("%d bytes for struct %s of %d", len(a), param, size)
+		}
+		return len(a), nil
+	}
+	if got != want {
+		return 0, fmt.Errorf("a %s for a %s", got, param)
+	}
+	return 8, nil
+}
+
+// goTypes are the types of arguments for the types of parameters.
+var goTypes = map[string]string{"long long": "int64", "int": "int32", "unsigned int": "uint32", "unsigned long long": "uint64",
+	"float": "float32", "double": "float64"}
+
+var (
+	comments   = regexp.MustCompile(`//[^\n]*|/\*(?s:.*?)\*/`)
+	aliases    = regexp.MustCompile(`(?m)^(?:#define (\w+) ([\w ]+?)|typedef ([\w ]+) (\w+);)\s*$`)
+	qualifiers = regexp.MustCompile(`\b(const|__restrict__|struct|volatile)\b`)
+	field      = regexp.MustCompile(`^([\w ]+?)\s+(\w+(?:\[\w+\])*(?:\s*,\s*\w+(?:\[\w+\])*)*)$`)
+)
+
+// parameters returns the types of a kernel's parameters, macros and typedefs resolved; a pointer is "*".
+func parameters(text, kernel string) ([]string, error) {
+	text = comments.ReplaceAllString(text, "")
+	find := regexp.MustCompile(`(?:KERNEL|extern "C" __global__ void)\s+(?:__launch_bounds__\([^)]*\)\s+)?` + kernel + `\s*\(([^)]*)\)`)
+	m := find.FindAllStringSubmatch(text, -1)
+	if len(m) != 1 {
+		return nil, fmt.Errorf("the text has %d kernels of this name", len(m))
+	}
+	var types []string
+	for _, p := range strings.Split(m[0][1], ",") {
+		if p = strings.TrimSpace(p); p == "" {
+			continue
+		}
+		if strings.Contains(p, "*") {
+			types = append(types, "*")
+			continue
+		}
+		words := strings.Fields(qualifiers.ReplaceAllString(p, ""))
+		if len(words) < 2 {
+			return nil, fmt.Errorf("parameter %q has no name", p)
+		}
+		types = append(types, resolve(text, strings.Join(words[:len(words)-1], " ")))
+	}
+	return types, nil
+}
+
+// resolve follows macros and typedefs to a type of the language or a struct.
+func resolve(text, name string) string {
+	for range 8 {
+		if name == "unsigned" {
+			return "unsigned int"
+		}
+		next := name
+		for _, m := range aliases.FindAllStringSubmatch(text, -1) {
+			if m[1] == name {
+				next = strings.TrimSpace(m[2])
+			} else if m[4] == name {
+				next = strings.TrimSpace(m[3])
+			}
+		}
+		if next == name {
+			return name
+		}
+		name = next
+	}
+	return name
+}
+
+// sizeOf returns the size and the alignment of a type, as a C compiler for these machines lays it out. Structs have plain
+// fields, one declaration a statement.
+func sizeOf(text, name string) (size, align int, err error) {
+	text = comments.ReplaceAllString(text, "")
+	name = resolve(text, name)
+	switch name {
+	case "long long", "unsigned long long", "double":
+		return 8, 8, nil
+	case "int", "unsigned int", "float":
+		return 4, 4, nil
+	case "unsigned short", "short":
+		return 2, 2, nil
+	case "unsigned char", "char":
+		return 1, 1, nil
+	}
+	m := regexp.MustCompile(`struct ` + name + `\s*\{([^}]*)\}`).FindStringSubmatch(text)
+	if m == nil {
+		return 0, 0, fmt.Errorf("the text has no struct %s", name)
+	}
+	align = 1
+	for _, statement := range strings.Split(m[1], ";") {
+		if statement = strings.TrimSpace(statement); statement == "" {
+			continue
+		}
+		f := field.FindStringSubmatch(statement)
+		if f == nil {
+			return 0, 0, fmt.Errorf("field %q of struct %s is not plain", statement, name)
+		}
+		n, a, err := 8, 8, error(nil)
+		if typ := strings.TrimSpace(qualifiers.ReplaceAllString(f[1], "")); !strings.Contains(typ, "*") {
+			n, a, err = sizeOf(text, typ)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, declared := range strings.Split(f[2], ",") {
+			count := 1
+			for _, extent := range regexp.MustCompile(`\[(\w+)\]`).FindAllStringSubmatch(declared, -1) {
+				k, err := strconv.Atoi(resolve(text, extent[1]))
+				if err != nil {
+					return 0, 0, fmt.Errorf("struct %s: an array of %q elements", name, extent[1])
+				}
+				count *= k
+			}
+			size = (size+a-1)/a*a + count*n
+		}
+		align = max(align, a)
+	}
+	return (size + align - 1) / align * align, align, nil
+}
+
+func TestCheckLaunchesFindsMistakes(t *testing.T) {
+	const text = `
+struct Pair { i64 a; int b[COUNT], c; };
+#define COUNT 3
+// KERNEL k(int only)
+KERNEL __launch_bounds__(256) k(T *y, const T *__restrict__ x, i64 n, const Pair p, float f) {}
+`
+	b, s := builderFor(FP32), stepOf(&graph.Copy{}, valueOf(tensor.Float32, 4), valueOf(tensor.Float32, 4))
+	good := func() *Launch {
+		return &Launch{Source: Text("test", tensor.Float32, text), Name: "k", Grid: Dim3{X: 1}, Block: Dim3{X: 256},
+			Args: []any{Out(0), In(0), int64(4), Bytes(make([]byte, 24)), float32(1)}}
+	}
+	require.NoError(t, checkCommand(b, s, good()))
+	for want, spoil := range map[string]func(l *Launch){
+		"a grid of":         func(l *Launch) { l.Grid.Y = 65536 },
+		"a block of":        func(l *Launch) { l.Block.Y = 5 },
+		"shared memory":     func(l *Launch) { l.Shared = 1 << 20 },
+		"0 kernels":         func(l *Launch) { l.Name = "other" },
+		"takes 5 arguments": func(l *Launch) { l.Args = l.Args[1:] },
+		"a int for a long":  func(l *Launch) { l.Args[2] = 4 },
+		"a float64 for a":   func(l *Launch) { l.Args[4] = 1.0 },
+		"16 bytes for":      func(l *Launch) { l.Args[3] = Bytes(make([]byte, 16)) },
+		"to nothing":        func(l *Launch) { l.Args[1] = In(1) },
+		"whose memory has":  func(l *Launch) { l.Args[1] = In(0).At(17) },
+	} {
+		l := good()
+		spoil(l)
+		require.ErrorContains(t, checkCommand(b, s, l), want)
+	}
+	require.ErrorContains(t, checkCommand(b, s, &Move{To: Out(0), From: In(0), Bytes: 20}), "20 bytes")
+	require.ErrorContains(t, checkCommand(b, s, &Either{Try: []Command{good()}, Else: []Command{good()}}), "0 calls")
+}

@@ -1,0 +1,156 @@
+package kernel
+
+import (
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// allTypes are the element types that graphs have.
+var allTypes = []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.Int, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Bool}
+
+func init() {
+	register(map[string]Prepare{
+		"Copy":      whole,
+		"Reshape":   whole,
+		"Slice":     prepareSlice,
+		"SliceGrad": prepareSliceGrad,
+		"Concat":    prepareConcat,
+		"At":        prepareAt,
+		"Gather":    prepareGather,
+		"DiagFlat":  prepareDiagFlat,
+		"Cast":      prepareCast,
+	}, allTypes...)
+	registerFloats(map[string]Prepare{"GatherGrad": prepareGatherGrad})
+}
+
+// moved is the element type that stands for dt where elements only change their places: one of its size.
+func moved(dt tensor.Dtype) tensor.Dtype {
+	switch dt.Size() {
+	case 4:
+		return tensor.Int32
+	case 8:
+		return tensor.Int64
+	}
+	return tensor.Uint8
+}
+
+// around returns the numbers of elements before, along and behind an axis.
+func around(s tensor.Shape, axis int) (outer, n, inner int) {
+	return op.Len(s[:axis]), s[axis], op.Len(s[axis+1:])
+}
+
+// whole copies an operand as it is.
+func whole(_ *Builder, s *graph.Step) ([]Command, error) {
+	return []Command{&Move{To: Out(0), From: In(0), Bytes: int64(s.Out[0].Bytes())}}, nil
+}
+
+// launch runs a kernel with index.cuh over total elements, which are its last argument.
+func (x indexes) launch(b *Builder, file, name string, dt tensor.Dtype, total int, args ...any) *Launch {
+	grid, block := b.Each(total)
+	return &Launch{Source: x.source(file, dt), Name: name, Grid: grid, Block: block, Args: append(args, int64(total))}
+}
+
+// The range of a slice may move between runs, so where it starts is asked for before each.
+func start(o *ir.Slice, n, count int) Late {
+	return func() (int64, error) { return int64(o.Start), o.CheckMoved(n, count) }
+}
+
+func prepareSlice(b *Builder, s *graph.Step) ([]Command, error) {
+	o := s.Instr.(*ir.Slice)
+	outer, n, inner := around(s.In[0].Shape, o.Axis)
+	count := s.Out[0].Len() / (outer * inner)
+	x := indexesFor(s.Out[0].Len())
+	return []Command{x.launch(b, "move.cu", "slice", moved(s.Out[0].Dtype), s.Out[0].Len(),
+		Out(0), In(0), start(o, n, count), int64(o.Step), int64(n), x.division(count), x.division(inner))}, nil
+}
+
+func prepareSliceGrad(b *Builder, s *graph.Step) ([]Command, error) {
+	o := s.Instr.(*ir.SliceGrad).Slice
+	outer, n, inner := around(s.Out[0].Shape, o.Axis)
+	count := s.In[0].Len() / (outer * inner)
+	x := indexesFor(s.Out[0].Len())
+	return []Command{x.launch(b, "move.cu", "slice_grad", moved(s.Out[0].Dtype), s.Out[0].Len(),
+		Out(0), In(0), start(o, n, count), x.division(min(o.Step, n)), int64(count), x.division(n), x.division(inner))}, nil
+}
+
+// Each input has a launch of its own, so that there may be any number.
+func prepareConcat(b *Builder, s *graph.Step) ([]Command, error) {
+	rows, _, _ := around(s.Out[0].Shape, s.Instr.(*ir.Concat).Axis)
+	dt, wide := s.Out[0].Dtype, s.Out[0].Len()/rows
+	var all []Command
+	first := int64(0)
+	for i, v := range s.In {
+		run := v.Len() / rows
+		to := Out(0).At(first * int64(dt.Size()))
+		if rows == 1 {
+			all = append(all, &Move{To: to, From: In(i), Bytes: int64(v.Bytes())})
+		} else {
+			x := indexesFor(v.Len())
+			all = append(all, x.launch(b, "move.cu", "place", moved(dt), v.Len(), to, In(i), x.division(run), int64(wide)))
+		}
+		first += int64(run)
+	}
+	return all, nil
+}
+
+func prepareAt(_ *Builder, s *graph.Step) ([]Command, error) {
+	size := int64(s.Out[0].Dtype.Size())
+	at := int64(s.Instr.(*ir.At).Index(s.In[0].Shape))
+	return []Command{&Move{To: Out(0), From: In(0).At(at * size), Bytes: size}}, nil
+}
+
+// indicesBelow checks operand 1 of a gather or its gradient.
+func indicesBelow(kind string, n int) *Check {
+	return &Check{In: 1, Fn: func(a op.Array) error { return ir.CheckIndices(kind, a.Data.([]int), n) }}
+}
+
+func prepareGather(b *Builder, s *graph.Step) ([]Command, error) {
+	o := s.Instr.(*ir.Gather)
+	_, n, inner := around(s.In[0].Shape, o.Axis)
+	x := indexesFor(s.Out[0].Len())
+	return []Command{indicesBelow(o.Kind(), n), x.launch(b, "move.cu", "gather", moved(s.Out[0].Dtype), s.Out[0].Len(),
+		Out(0), In(0), In(1), int64(n), x.division(s.In[1].Len()), x.division(inner))}, nil
+}
+
+// orderThreads is ORDER_THREADS of gather_grad.cu.
+const orderThreads = 1024
+
+func prepareGatherGrad(b *Builder, s *graph.Step) ([]Command, error) {
+	o := s.Instr.(*ir.GatherGrad)
+	_, n, inner := around(s.Out[0].Shape, o.Axis)
+	count := s.In[1].Len()
+	if count > math.MaxInt32 { // places in the order have 32 bits
+		return nil, nil
+	}
+	first, order := b.Scratch(4*int64(n+1)), b.Scratch(4*int64(count))
+	x := indexesFor(s.Out[0].Len())
+	sum := x.launch(b, "gather_grad.cu", "gather_grad", s.Out[0].Dtype, s.Out[0].Len(),
+		Out(0), In(0), first, order, int64(count), x.division(n), x.division(inner))
+	sort := &Launch{Source: sum.Source, Name: "order_indices", Grid: Dim3{X: 1}, Block: Dim3{X: orderThreads},
+		Args: []any{first, order, In(1), int64(n), int64(count)}}
+	return []Command{indicesBelow(o.Kind(), n), sort, sum}, nil
+}
+
+func prepareDiagFlat(b *Builder, s *graph.Step) ([]Command, error) {
+	dt, n := s.Out[0].Dtype, s.In[0].Len()
+	x := indexesFor(n)
+	return []Command{&Fill{To: Out(0), Bytes: int64(s.Out[0].Bytes())}, x.launch(b, "move.cu", "diagonal", moved(dt), n, Out(0), In(0))}, nil
+}
+
+func prepareCast(b *Builder, s *graph.Step) ([]Command, error) {
+	from, to, n := s.In[0].Dtype, s.Out[0].Dtype, s.Out[0].Len()
+	if from == to {
+		return whole(b, s)
+	}
+	defines := []string{"FROM " + CType(from)}
+	if to == tensor.Bool {
+		defines = append(defines, "BOOL")
+	}
+	grid, block := b.Each(n)
+	return []Command{&Launch{Source: File("cast.cu", to, defines...), Name: "cast", Grid: grid, Block: block, Args: []any{Out(0), In(0), int64(n)}}}, nil
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs a command with what Go needs to compile the CUDA engine: gpu-env.sh go vet -tags gpu ./cuda/...
+# Without a toolkit or a driver: see cuda-header.sh for the header and cuda/internal/driverlink for the archive.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+out=$root/.build/cuda
+CC=${CC:-cc}
+
+mkdir -p "$out"
+exec 9>"$out/lock"
+flock 9 # one at a time, released before the command runs
+"$root/scripts/cuda-header.sh" "$out/include"
+
+# Go's cache does not know about the header and the archive, so their digest is among the flags.
+source=$root/cuda/internal/driverlink
+digest=$(cat "$out/include/cuda.h" "$source/main.go" "$source/forward/forward.c" "$root/scripts/gpu-env.sh" | cksum | tr ' ' '-')
+if [ ! -f "$out/libcuda.a" ] || [ "$(cat "$out/digest" 2>/dev/null)" != "$digest" ]; then
+	rm -f "$out/digest" "$out/libcuda.a"
+	"$CC" -E -P "$out/include/cuda.h" >"$out/cuda.i"
+	(cd "$root" && CGO_ENABLED=0 GOOS='' GOARCH='' ${GO:-go} run ./cuda/internal/driverlink) <"$out/cuda.i" >"$out/functions.inc"
+	"$CC" -O2 -fPIC -Wall -Werror -I"$out" -c "$source/forward/forward.c" -o "$out/forward.o"
+	ar rcs "$out/libcuda.a" "$out/forward.o"
+	echo "$digest" >"$out/digest"
+fi
+exec 9>&-
+
+# These come before the flags of gorgonia.org/cu, which name the folders of an installed toolkit.
+export CGO_ENABLED=1
+export CGO_CFLAGS="${CGO_CFLAGS:--O2 -g} -I$out/include -DSTHENO_DRIVERLINK=\"$digest\""
+export CGO_LDFLAGS="-L$out ${CGO_LDFLAGS:-}"
+exec "$@"
