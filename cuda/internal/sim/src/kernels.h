@@ -63,8 +63,10 @@ inline std::vector<FoundKernel> find_kernels(const std::string &text) {
 	return found;
 }
 
+const char *const table_name = "table of kernels";
+
 inline std::string kernel_table(const std::vector<FoundKernel> &kernels, int architecture) {
-	std::string s = "\n# 1 \"simulated kernel table\"\nstatic const sim_kernel sim_kernels[] = {\n";
+	std::string s = "\n# 1 \"" + std::string(table_name) + "\"\nstatic const sim_kernel sim_kernels[] = {\n";
 	for (const FoundKernel &k : kernels) {
 		const std::string e = "sim_entry<&" + k.name + ">::";
 		s += "{\"" + k.name + "\", " + e + "call, " + e + "count, " + e + "sizes, " + e + "alignments, " + e + "pointers, sim_bounds" +
