@@ -6,7 +6,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT   = ./cpu/... ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers \
-	gpu-build gpu-link-check gpu-vet gpu-test gpu-bins gpu
+	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-bins gpu
 
 check: fmt vet staticcheck lattice test purego cross generate race
 
@@ -30,6 +30,9 @@ cross:
 	GOOS=linux GOARCH=arm64 $(GO) build ./... && GOOS=linux GOARCH=arm64 $(GO) vet ./...
 	GOOS=windows GOARCH=amd64 $(GO) build ./... && GOOS=windows GOARCH=amd64 $(GO) vet ./...
 	GOOS=darwin GOARCH=arm64 $(GO) build ./...
+
+# The simulated CUDA, for tests without a GPU: see cuda/internal/sim/README.md.
+sim: ; sh cuda/internal/sim/src/build.sh .build/sim
 
 # The committed assembly is what its generator writes.
 generate: ; GO=$(GO) cpu/_asm/check.sh

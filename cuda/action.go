@@ -2,12 +2,18 @@
 
 package cuda
 
-import "github.com/stheno-ml/stheno/cuda/internal/driver"
+import (
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+)
 
 // launch runs a kernel.
-type launch driver.Launch
+type launch struct {
+	*driver.Launch
+	spec *kernel.Launch
+}
 
-func (l *launch) run(p *program) error { return (*driver.Launch)(l).Run(p.engine.stream) }
+func (l *launch) run(p *program) error { return l.Run(p.engine.stream) }
 
 // fill sets memory.
 type fill struct {

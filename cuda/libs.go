@@ -2,17 +2,116 @@
 
 package cuda
 
-import "github.com/stheno-ml/stheno/cuda/internal/kernel"
+import (
+	"errors"
+	"slices"
 
-// libs are the libraries that an engine calls.
-type libs struct{}
+	"github.com/stheno-ml/stheno/cuda/internal/cublaslt"
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/find"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
+)
 
-func (e *Engine) openLibs(without []string) (*libs, error) { return &libs{}, nil }
+// libs are the libraries that an engine calls. One that is nil is not there, or not wanted.
+type libs struct {
+	blas *cublaslt.Handle
+}
 
-func (l *libs) Close() error { return nil }
+// What the libraries are for, and what is done without them.
+const (
+	nvrtcPurpose    = "compiles the engine's kernels; there is no engine without it"
+	cuDNNPurpose    = "convolutions; without it they run on the engine's own kernels, slower"
+	cuBLASLtPurpose = "matrix products; without it they run on the engine's own kernels, slower"
+)
 
-func (m *maker) gemm(*kernel.Gemm) ([]action, error) { return nil, errUnsupported }
+// workspace is the working memory that a call of a library may use at most.
+const workspace = 256 << 20
+
+// driverMajor is the major CUDA version of the driver, 0 if there is none.
+func driverMajor() int { return max(driver.Version(), 0) / 1000 }
+
+// openLibs loads the libraries that are there, and says once which are missing.
+func (e *Engine) openLibs(without []string) (*libs, error) {
+	l := &libs{}
+	if slices.Contains(without, "cublaslt") {
+		e.say("cuBLASLt is not used, as asked: matrix products run on the engine's own kernels")
+	} else if lib, err := cublaslt.Load(driverMajor()); err != nil {
+		e.missing("cuBLASLt", "matrix products", err)
+	} else if l.blas, err = lib.New(); err != nil {
+		e.missing("cuBLASLt", "matrix products", err)
+		l.blas = nil
+	}
+	return l, nil
+}
+
+// missing says in one line that a library is not used and why.
+func (e *Engine) missing(name, what string, err error) {
+	reason := err.Error()
+	if notFound := (*find.NotFound)(nil); errors.As(err, &notFound) {
+		reason = "it was not found; stheno devices --verbose lists what was tried"
+	}
+	e.say("without %s %s run on the engine's own kernels, slower: %s", name, what, reason)
+}
+
+// Close frees what the libraries hold on the device.
+func (l *libs) Close() error {
+	var errs []error
+	if l.blas != nil {
+		errs = append(errs, l.blas.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func libraries() []Library {
+	rt := Library{Name: "NVRTC", Purpose: nvrtcPurpose}
+	if lib, err := nvrtc.Load(driverMajor()); err != nil {
+		rt.Err = err
+	} else {
+		rt.Version, rt.Path = lib.Version(), lib.Path()
+	}
+	blas := Library{Name: "cuBLASLt", Purpose: cuBLASLtPurpose}
+	if lib, err := cublaslt.Load(driverMajor()); err != nil {
+		blas.Err = err
+	} else {
+		blas.Version, blas.Path = lib.Version(), lib.Path()
+	}
+	return []Library{rt, blas}
+}
+
+// matmul is a product through cuBLASLt.
+type matmul struct {
+	plan                *cublaslt.Matmul
+	a, b, c, bias, work uint64
+}
+
+func (m *maker) gemm(g *kernel.Gemm) ([]action, error) {
+	blas := m.program.engine.libs.blas
+	if blas == nil {
+		return nil, errUnsupported
+	}
+	plan, err := blas.Plan(g, workspace)
+	if errors.Is(err, cublaslt.ErrUnsupported) {
+		return nil, errUnsupported
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.program.close = append(m.program.close, plan.Close)
+	a := &matmul{plan: plan}
+	m.point(&a.a, g.A)
+	m.point(&a.b, g.B)
+	m.point(&a.c, g.C)
+	if g.Bias != nil {
+		m.point(&a.bias, *g.Bias)
+	}
+	m.point(&a.work, m.library(plan.Workspace))
+	m.names = append(m.names, "cuBLASLt")
+	return []action{a}, nil
+}
+
+func (a *matmul) run(p *program) error {
+	return a.plan.Run(uintptr(p.engine.stream.Handle()), uintptr(a.a), uintptr(a.b), uintptr(a.c), uintptr(a.bias), uintptr(a.work))
+}
 
 func (m *maker) convolution(*kernel.Convolution) ([]action, error) { return nil, errUnsupported }
-
-func libraries() []Library { return nil }

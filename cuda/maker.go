@@ -118,17 +118,10 @@ func (m *maker) library(bytes int64) kernel.Pointer {
 }
 
 func (m *maker) launch(c *kernel.Launch) ([]action, error) {
-	f, err := m.program.engine.compiler.function(c)
+	l, err := m.program.engine.newLaunch(c)
 	if err != nil {
 		return nil, err
 	}
-	args := make([][]byte, len(c.Args))
-	for i, a := range c.Args {
-		if args[i], err = encode(a); err != nil {
-			return nil, fmt.Errorf("cuda: argument %d of kernel %s: %w", i, c.Name, err)
-		}
-	}
-	l := driver.NewLaunch(f, dims(c.Grid), dims(c.Block), c.Shared, args)
 	m.program.close = append(m.program.close, func() error { l.Close(); return nil })
 	for i, a := range c.Args {
 		switch a := a.(type) {
@@ -141,13 +134,31 @@ func (m *maker) launch(c *kernel.Launch) ([]action, error) {
 				if err != nil {
 					return m.program.failed(at, err)
 				}
+				if *to == uint64(x) {
+					return nil
+				}
 				*to = uint64(x)
-				return nil
+				return m.program.moved()
 			})
 		}
 	}
 	m.names = append(m.names, c.Name)
-	return []action{(*launch)(l)}, nil
+	return []action{l}, nil
+}
+
+// newLaunch prepares a launch of a kernel that is compiled, with what is known of its arguments.
+func (e *Engine) newLaunch(c *kernel.Launch) (*launch, error) {
+	f, err := e.compiler.function(c)
+	if err != nil {
+		return nil, err
+	}
+	args := make([][]byte, len(c.Args))
+	for i, a := range c.Args {
+		if args[i], err = encode(a); err != nil {
+			return nil, fmt.Errorf("cuda: argument %d of kernel %s: %w", i, c.Name, err)
+		}
+	}
+	return &launch{driver.NewLaunch(f, dims(c.Grid), dims(c.Block), c.Shared, args), c}, nil
 }
 
 func dims(d kernel.Dim3) [3]int { return [3]int{max(d.X, 1), max(d.Y, 1), max(d.Z, 1)} }
@@ -159,6 +170,8 @@ func encode(a any) ([]byte, error) {
 		return make([]byte, 8), nil // filled in later
 	case kernel.Bytes:
 		return a, nil
+	case kernel.Address:
+		return binary.LittleEndian.AppendUint64(nil, uint64(a)), nil
 	case int32:
 		return binary.LittleEndian.AppendUint32(nil, uint32(a)), nil
 	case uint32:

@@ -142,14 +142,8 @@ func (m *memory) download(to []byte) error {
 	return nil
 }
 
-// send puts the way of the device's numbers to the outbox on the stream. done is recorded when all of a run are on their way.
-func (m *memory) send(done *driver.Event) (err error) {
-	if m.outbox == nil {
-		if m.outbox, err = driver.NewPinned(int64(m.place.bytes)); err != nil {
-			return err
-		}
-	}
-	m.sent = done
+// send puts the way of the device's numbers to the outbox on the stream.
+func (m *memory) send() error {
 	return m.engine.stream.ToHost(m.outbox.Bytes(), m.ptr)
 }
 

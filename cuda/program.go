@@ -16,22 +16,26 @@ import (
 // program is a plan with its launches and its arena. A run puts everything on the engine's stream and waits for nothing, unless a
 // step must run on the host.
 type program struct {
-	engine *Engine
-	plan   *graph.Plan
-	arena  driver.Ptr
-	work   driver.Ptr // working memory, which the steps use one after the other
-	steps  []step
-	before []func() error             // what is looked at before a run begins
-	at     map[*graph.Value][]address // where the addresses of external values are used
-	bound  map[*graph.Value]*memory   // external values
-	unmet  map[*graph.Value]bool      // external values that were never bound
-	copies []graph.Assign             // updates that were not computed in place
-	done   *driver.Event              // the run's results are on their way
-	close  []func() error
-	sync   bool // wait for every step, so that a failure names it
-	closed bool
+	engine  *Engine
+	plan    *graph.Plan
+	arena   driver.Ptr
+	work    driver.Ptr // working memory, which the steps use one after the other
+	steps   []step
+	before  []func() error             // what is looked at before a run begins
+	at      map[*graph.Value][]address // where the addresses of external values are used
+	bound   map[*graph.Value]*memory   // external values
+	unmet   map[*graph.Value]bool      // external values that were never bound
+	outputs []*graph.Value             // external values that runs compute
+	results []*memory                  // what the outputs are bound to in the run at hand
+	copies  []graph.Assign             // updates that were not computed in place
+	done    *driver.Event              // the run's results are on their way
+	close   []func() error
+	sync    bool // wait for every step, so that a failure names it
+	closed  bool
 
-	runs func() error // run, made once so that running allocates nothing
+	merged  merged
+	capture capture
+	runs    func() error // run, made once so that running allocates nothing
 }
 
 // step is one step of the plan, made ready.
@@ -80,8 +84,13 @@ type commands struct {
 
 func (p *program) build() (err error) {
 	for _, v := range p.plan.Values {
-		if r := v.Root(); r.Where == graph.External {
-			p.unmet[r] = true
+		r := v.Root()
+		if r.Where != graph.External || p.unmet[r] {
+			continue
+		}
+		p.unmet[r] = true
+		if !r.Input && r.Const == nil {
+			p.outputs = append(p.outputs, r)
 		}
 	}
 	decided, err := p.decide()
@@ -129,6 +138,8 @@ func (p *program) build() (err error) {
 			p.copies = append(p.copies, a)
 		}
 	}
+	p.capture.off = !p.mayCapture()
+	p.close = append(p.close, p.moved)
 	return nil
 }
 
@@ -178,14 +189,26 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		return fmt.Errorf("cuda: value %q wants %d elements of %v, got %d of %v", v.Name, v.Len(), v.Dtype, op.Len(a.Shape), a.Dtype())
 	}
 	return p.engine.dev.Do(func() error {
+		if p.bound[v] == own.memory {
+			return nil
+		}
+		if !v.Input && v.Const == nil && own.outbox == nil {
+			var err error
+			if own.outbox, err = driver.NewPinned(int64(own.place.bytes)); err != nil {
+				return err
+			}
+		}
 		p.bound[v] = own.memory
 		delete(p.unmet, v)
 		for _, a := range p.at[v] {
 			*a.to = uint64(own.ptr) + uint64(a.offset)
 		}
-		return nil
+		return p.moved()
 	})
 }
+
+// moved forgets what holds addresses and arguments that have changed.
+func (p *program) moved() error { return errors.Join(p.capture.drop(), p.unmerge()) }
 
 // Run implements graph.Program. It returns when the work is on the device's stream; what fails there is told by the next Download
 // or Run.
@@ -228,6 +251,45 @@ func (p *program) run(o graph.Observer) error {
 			return err
 		}
 	}
+	p.results = p.results[:0]
+	for _, v := range p.outputs {
+		p.results = append(p.results, p.bound[v])
+	}
+	if err := p.merge(); err != nil {
+		return err
+	}
+	done := false
+	if o == nil {
+		var err error
+		if done, err = p.launch(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case done:
+	case o == nil && !p.sync:
+		if err := p.everything(); err != nil {
+			return err
+		}
+	default:
+		if err := p.eachStep(o); err != nil {
+			return err
+		}
+		if err := p.last(); err != nil {
+			return err
+		}
+	}
+	for _, a := range p.plan.Assigns {
+		p.bound[a.Target.Root()].newer = true
+	}
+	for _, m := range p.results {
+		m.sent = p.done
+	}
+	return p.done.Record(p.engine.stream)
+}
+
+// eachStep puts the steps on the stream.
+func (p *program) eachStep(o graph.Observer) error {
 	for i := range p.steps {
 		if o != nil {
 			o.Before(i)
@@ -248,27 +310,32 @@ func (p *program) run(o graph.Observer) error {
 			}
 		}
 	}
-	return p.finish()
+	return nil
 }
 
-// finish does the updates that are left, and sends the outputs.
-func (p *program) finish() error {
+// last does the updates that are left, and sends the outputs.
+func (p *program) last() error {
 	for _, a := range p.copies {
 		if err := p.engine.stream.Copy(p.address(a.Target), p.address(a.New), int64(a.Target.Bytes())); err != nil {
 			return err
 		}
 	}
-	for _, a := range p.plan.Assigns {
-		p.bound[a.Target.Root()].newer = true
-	}
-	for v, m := range p.bound {
-		if !v.Input && v.Const == nil {
-			if err := m.send(p.done); err != nil {
-				return err
-			}
+	for _, m := range p.results {
+		if err := m.send(); err != nil {
+			return err
 		}
 	}
-	return p.done.Record(p.engine.stream)
+	return nil
+}
+
+// everything is a run that nobody watches.
+func (p *program) everything() error {
+	for _, a := range p.merged.list {
+		if err := a.run(p); err != nil {
+			return p.failed(a.step, err)
+		}
+	}
+	return p.last()
 }
 
 // show brings the results of a step to the host for an observer.

@@ -4,6 +4,9 @@
 // A number of [0, 1) with 53 random bits.
 __device__ __forceinline__ double unit(u32 low, u32 high) { return (double)(((u64)high << 32 | low) >> 11) * 0x1p-53; }
 
+// a + r·x with both roundings, as the host computes it.
+__device__ __forceinline__ double scaled(double a, double r, double x) { return __dadd_rn(a, __dmul_rn(r, x)); }
+
 #ifdef BINOMIAL
 // The first number of successes whose share exceeds u, or all trials.
 __device__ __forceinline__ double successes(double u) {
@@ -38,13 +41,13 @@ KERNEL random(T *y, const i64 *run, double a, double b, u32 stream0, u32 stream1
 		const Words r = philox((u32)block, stream0, stream1, at, k0, k1);
 		double u = unit(r.w[0], r.w[1]), v = unit(r.w[2], r.w[3]);
 #if defined(UNIFORM)
-		u = a + (b - a) * u;
-		v = a + (b - a) * v;
+		u = scaled(a, b - a, u);
+		v = scaled(a, b - a, v);
 #elif defined(GAUSSIAN)
 		// Box and Muller 1958
 		const double radius = b * sqrt(-2 * log1p(-u)), angle = 6.283185307179586 * v;
-		u = a + radius * cos(angle);
-		v = a + radius * sin(angle);
+		u = scaled(a, radius, cos(angle));
+		v = scaled(a, radius, sin(angle));
 #else
 		u = successes(u);
 		v = successes(v);

@@ -19,6 +19,13 @@ typedef unsigned char u8;
 #define WARP 32
 #define FULL_WARP 0xffffffffu
 
+// Shared memory whose size the launch gives: DYNAMIC_SHARED(float, tile); makes tile a pointer to it, aligned to 16 bytes.
+#ifndef DYNAMIC_SHARED
+#define DYNAMIC_SHARED(type, name)                                                                 \
+	extern __shared__ __align__(16) unsigned char dynamic_shared[];                                \
+	type *const name = (type *)dynamic_shared
+#endif
+
 // The sum of v over the warp, in every lane. All 32 lanes must call it.
 template <typename S> __device__ __forceinline__ S warp_sum(S v) {
 	for (int offset = WARP / 2; offset > 0; offset /= 2) {
@@ -51,3 +58,19 @@ __device__ __forceinline__ u16 to_bf16(float x) {
 }
 
 __device__ __forceinline__ float from_bf16(u16 x) { return __uint_as_float((u32)x << 16); }
+
+// A divisor that the host knows; internal/kernel/divide.go makes it. The fast way is for numbers below 2³¹.
+struct Div {
+	i64 by;
+	u32 mul, down;
+};
+
+// n / d, for n ≥ 0.
+__device__ __forceinline__ i64 quotient(i64 n, const Div &d) {
+	if ((u64)n >> 31) {
+		return n / d.by;
+	}
+	return (i64)((u64)(u32)n * d.mul >> d.down);
+}
+
+__device__ __forceinline__ int quotient(int n, const Div &d) { return (int)((u64)(u32)n * d.mul >> d.down); }

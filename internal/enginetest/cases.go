@@ -19,6 +19,7 @@ func Cases() []Case {
 	all = append(all, channelCases()...)
 	all = append(all, denseCases()...)
 	all = append(all, lossCases()...)
+	all = append(all, specialCases()...)
 	all = append(all, updateCases()...)
 	all = append(all, netCases()...)
 	all = append(all, wiringCases()...)
@@ -151,6 +152,7 @@ func channelCases() []Case {
 		axis  int
 	}{
 		{[]int{4, 3, 5, 6}, -1}, {[]int{1, 7, 7, 33}, 3}, {[]int{4, 6, 3, 5}, 1}, {[]int{9, 17}, -1}, {[]int{1, 1, 1, 5}, -1},
+		{[]int{9, 31, 33, 3}, -1}, {[]int{3, 2, 61, 67}, 1}, {[]int{700, 130}, -1}, // sums that are worth cutting
 	} {
 		ch := c.shape[(c.axis+len(c.shape))%len(c.shape)]
 		for _, after := range []string{"", "relu", "add relu"} {

@@ -16,17 +16,18 @@ func indexesFor(n int) indexes { return indexes{n > math.MaxInt32} }
 
 // source is a file of package kernels with index.cuh in front.
 func (x indexes) source(name string, dt tensor.Dtype) Source {
-	return Text(name, dt, read("index.cuh")+read(name), x.defines()...)
+	return Text(name, dt, x.header()+read(name))
 }
 
-func (x indexes) defines() []string {
+// header is what defines Index and Division.
+func (x indexes) header() string {
 	if x.wide {
-		return []string{"WIDE"}
+		return read("index64.cuh") + read("index.cuh")
 	}
-	return nil
+	return read("index32.cuh") + read("index.cuh")
 }
 
-// division is the struct Division of index.cuh that divides by d, at least 1.
+// division is the struct Division that divides by d, at least 1.
 func (x indexes) division(d int) Bytes {
 	if x.wide {
 		return bin.LittleEndian.AppendUint64(nil, uint64(d))

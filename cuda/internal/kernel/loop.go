@@ -137,7 +137,7 @@ func (b *Builder) loop(s *graph.Step, l *ir.Loop) *Launch {
 		p.from = s.In[0].Dtype
 	}
 	grid, block := b.Each(p.n)
-	text := Text("loop", p.from, read("index.cuh")+read("functions.cuh")+p.text(), p.defines()...)
+	text := Text("loop", p.from, p.header()+read("functions.cuh")+p.text())
 	return &Launch{Source: text, Name: "loop", Grid: grid, Block: block, Args: p.arguments()}
 }
 

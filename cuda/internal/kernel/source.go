@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -26,10 +27,14 @@ func read(name string) string {
 	return string(b)
 }
 
-// File is a file of package kernels for elements of type dt. Each definition, such as "TILE 16", is a macro besides T.
+// File is a file of package kernels for elements of type dt. Each definition, such as "TILE 16", is a macro besides T. A line
+// #include "name" stands for another file of the package, which is put in its place.
 func File(name string, dt tensor.Dtype, defines ...string) Source {
-	return Text(name, dt, read(name), defines...)
+	body := includes.ReplaceAllStringFunc(read(name), func(line string) string { return read(includes.FindStringSubmatch(line)[1]) })
+	return Text(name, dt, body, defines...)
 }
+
+var includes = regexp.MustCompile(`(?m)^#include "([^"]+)"\n`)
 
 // Text is a text of kernels, generated for a plan.
 func Text(name string, dt tensor.Dtype, body string, defines ...string) Source {

@@ -37,6 +37,12 @@ const chunk = 4096
 // most is MOST of update_many.cu: the tensors of one launch.
 func most(addresses int) int { return (4096 - 96) / (8*addresses + 12) }
 
+// Mergeable says whether a launch is one that MergeUpdates may make one of with others.
+func Mergeable(l *Launch) bool {
+	_, ok := tensors[l.Name]
+	return ok
+}
+
 // MergeUpdates makes of launches that follow each other, with nothing between them, fewer ones that do the same: neighbours
 // that are the same update of different tensors become one. It does not change the order of what depends on each other.
 func MergeUpdates(launches []Resolved) []Resolved {

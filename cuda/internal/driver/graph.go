@@ -1,0 +1,50 @@
+//go:build gpu && cgo && linux
+
+package driver
+
+/*
+#include <cuda.h>
+
+// Calls that package cu lacks.
+static CUresult begin_capture(CUstream s) { return cuStreamBeginCapture(s, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL); }
+static CUresult instantiate(CUgraphExec *e, CUgraph g) { return cuGraphInstantiateWithFlags(e, g, 0); }
+*/
+import "C"
+
+import "errors"
+
+// Graph is work that was recorded, to be put on a stream with one call.
+type Graph struct{ exec C.CUgraphExec }
+
+// Capture records what f puts on the stream instead of doing it. f may wait for nothing. Arguments of launches are those of now.
+func (s *Stream) Capture(f func() error) (*Graph, error) {
+	if err := failure("cuStreamBeginCapture", C.begin_capture(s.raw())); err != nil {
+		return nil, err
+	}
+	err := f()
+	var graph C.CUgraph
+	if ended := failure("cuStreamEndCapture", C.cuStreamEndCapture(s.raw(), &graph)); ended != nil || err != nil {
+		if graph != nil {
+			C.cuGraphDestroy(graph)
+		}
+		return nil, errors.Join(err, ended)
+	}
+	defer C.cuGraphDestroy(graph)
+	g := &Graph{}
+	return g, failure("cuGraphInstantiate", C.instantiate(&g.exec, graph))
+}
+
+// Launch puts the work on a stream.
+func (g *Graph) Launch(s *Stream) error {
+	return failure("cuGraphLaunch", C.cuGraphLaunch(g.exec, s.raw()))
+}
+
+// Close frees the graph. A launch that is under way goes on to its end.
+func (g *Graph) Close() error {
+	if g == nil || g.exec == nil {
+		return nil
+	}
+	err := failure("cuGraphExecDestroy", C.cuGraphExecDestroy(g.exec))
+	g.exec = nil
+	return err
+}

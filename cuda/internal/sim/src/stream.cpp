@@ -1,0 +1,312 @@
+// Streams, each with a thread of its own, and events. Nothing orders two streams but what CUDA says does, so that a missing
+// synchronisation shows as wrong numbers.
+#include "core.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <thread>
+
+static double now() {
+	timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static bool reached(const Mark &m) { return !m.stream || m.stream->completed >= m.item; }
+
+// The thread of a stream. STHENO_SIM_DELAY makes the device slow: microseconds before every piece of work.
+static void serve(std::shared_ptr<Stream> s, size_t delay) {
+	State &st = state();
+	Lock lock(st.mutex);
+	for (;;) {
+		st.changed.wait(lock, [&] { return !s->queue.empty() || s->closing; });
+		if (s->queue.empty()) return;
+		Item item = std::move(s->queue.front());
+		s->queue.pop_front();
+		st.changed.wait(lock, [&] {
+			for (const Mark &m : item.waits) {
+				if (!reached(m)) return false;
+			}
+			return true;
+		});
+		if (item.work && !st.fault) {
+			lock.unlock();
+			if (delay) usleep((useconds_t)delay);
+			const int e = item.work->run();
+			lock.lock();
+			if (e) fail(e, item.work->name + " failed");
+		}
+		if (item.after) item.after();
+		lock.unlock();
+		item = Item(); // what the work holds goes before anyone is told that it is done
+		lock.lock();
+		s->completed++;
+		st.changed.notify_all();
+	}
+}
+
+static void push(const std::shared_ptr<Stream> &s, Item item) {
+	if (!s->started) {
+		s->started = true;
+		std::thread(serve, s, environment("STHENO_SIM_DELAY", 0)).detach();
+	}
+	s->queue.push_back(std::move(item));
+	s->enqueued++;
+	state().changed.notify_all();
+}
+
+// The null stream waits for all blocking streams of its context, and they for it.
+static void legacy_order(const Stream &s, Item &item) {
+	const auto null_stream = s.context->null_stream;
+	if (&s != null_stream.get()) {
+		if (s.blocking() && null_stream) item.waits.push_back(mark(null_stream));
+		return;
+	}
+	for (const auto &[handle, o] : state().objects) {
+		const auto other = std::dynamic_pointer_cast<Stream>(o);
+		if (other && other->context == s.context && other->blocking()) item.waits.push_back(mark(other));
+	}
+}
+
+int enqueue(const std::shared_ptr<Stream> &s, std::shared_ptr<Work> w, std::function<void()> after) {
+	if (s->capture) {
+		if (s->capture->invalid) return STREAM_CAPTURE_INVALIDATED;
+		if (w) capture_node(*s, std::move(w));
+		return SUCCESS;
+	}
+	if (w && w->check) {
+		if (const int e = w->check()) return e;
+	}
+	Item item;
+	item.work = std::move(w);
+	item.after = std::move(after);
+	legacy_order(*s, item);
+	push(s, std::move(item));
+	return SUCCESS;
+}
+
+Mark mark(const std::shared_ptr<Stream> &s) { return {s, s->enqueued}; }
+
+int wait(Lock &lock, const Mark &m) {
+	state().changed.wait(lock, [&] { return reached(m); });
+	return state().fault;
+}
+
+int drain(Lock &lock, Context *c) {
+	std::vector<Mark> marks;
+	if (c->null_stream) marks.push_back(mark(c->null_stream));
+	for (const auto &[handle, o] : state().objects) {
+		const auto s = std::dynamic_pointer_cast<Stream>(o);
+		if (s && s->context == c) marks.push_back(mark(s));
+	}
+	for (const Mark &m : marks) wait(lock, m);
+	check_red_zones();
+	return state().fault;
+}
+
+std::shared_ptr<Stream> stream_of(void *handle, Context *c) {
+	if (handle == nullptr || handle == (void *)1) { // CU_STREAM_LEGACY
+		if (!c->null_stream) {
+			c->null_stream = std::make_shared<Stream>();
+			c->null_stream->context = c;
+		}
+		return c->null_stream;
+	}
+	const auto s = find<Stream>(handle);
+	return s && s->context == c ? s : nullptr;
+}
+
+// Every function of a stream begins with this.
+#define ENTER_STREAM                                                                                                   \
+	ENTER;                                                                                                             \
+	const auto s = stream_of(stream, call.context);                                                                    \
+	if (!s) return INVALID_HANDLE
+
+EXPORT cuStreamCreateWithPriority(void **stream, unsigned flags, int priority) {
+	ENTER;
+	if (!stream || flags > 1) return INVALID_VALUE;
+	const auto s = std::make_shared<Stream>();
+	s->flags = flags;
+	s->priority = priority > 0 ? 0 : priority < -5 ? -5 : priority;
+	*stream = add(s, call.context);
+	return SUCCESS;
+}
+EXPORT cuStreamCreate(void **stream, unsigned flags) { return cuStreamCreateWithPriority(stream, flags, 0); }
+
+EXPORT cuStreamDestroy_v2(void *stream) {
+	ENTER;
+	const auto s = find<Stream>(stream);
+	if (!s || s->context != call.context) return INVALID_HANDLE;
+	if (s->capture) s->capture->invalid = true;
+	s->closing = true; // its thread ends when the queue is empty
+	state().objects.erase(stream);
+	state().changed.notify_all();
+	return SUCCESS;
+}
+
+// A call that must not be made while a stream captures breaks the capture.
+static int refuse_capture(const Stream &s) {
+	if (!s.capture) return SUCCESS;
+	s.capture->invalid = true;
+	return STREAM_CAPTURE_UNSUPPORTED;
+}
+
+EXPORT cuStreamSynchronize(void *stream) {
+	ENTER_STREAM;
+	if (const int e = refuse_capture(*s)) return e;
+	if (s == call.context->null_stream) enqueue(s, nullptr); // waits for the streams that it waits for
+	wait(call.lock, mark(s));
+	check_red_zones();
+	return state().fault;
+}
+
+EXPORT cuStreamQuery(void *stream) {
+	ENTER_STREAM;
+	if (const int e = refuse_capture(*s)) return e;
+	return reached(mark(s)) ? SUCCESS : NOT_READY;
+}
+
+EXPORT cuStreamGetFlags(void *stream, unsigned *flags) {
+	ENTER_STREAM;
+	if (!flags) return INVALID_VALUE;
+	*flags = s->flags;
+	return SUCCESS;
+}
+
+EXPORT cuStreamGetPriority(void *stream, int *priority) {
+	ENTER_STREAM;
+	if (!priority) return INVALID_VALUE;
+	*priority = s->priority;
+	return SUCCESS;
+}
+
+EXPORT cuStreamGetCtx(void *stream, void **context) {
+	ENTER_STREAM;
+	if (!context) return INVALID_VALUE;
+	*context = s->context->handle;
+	return SUCCESS;
+}
+
+EXPORT cuStreamWaitEvent(void *stream, void *event, unsigned) {
+	ENTER_STREAM;
+	const auto e = find<Event>(event);
+	if (!e) return INVALID_HANDLE;
+	if (e->capture) { // joins the stream to the capture
+		if (s == call.context->null_stream) return STREAM_CAPTURE_UNSUPPORTED;
+		if (s->capture && s->capture != e->capture) {
+			s->capture->invalid = e->capture->invalid = true;
+			return STREAM_CAPTURE_MERGE;
+		}
+		if (!e->capture->origin) return INVALID_VALUE; // that capture has ended
+		if (!s->capture) {
+			s->capture = e->capture;
+			e->capture->streams.push_back(s);
+		}
+		s->frontier.insert(e->frontier.begin(), e->frontier.end());
+		return SUCCESS;
+	}
+	if (s->capture) {
+		s->capture->invalid = true; // the graph would wait for what is outside of it
+		return STREAM_CAPTURE_UNSUPPORTED;
+	}
+	if (!e->recorded || reached(e->mark)) return SUCCESS;
+	Item item;
+	item.waits.push_back(e->mark);
+	legacy_order(*s, item);
+	push(s, std::move(item));
+	return SUCCESS;
+}
+
+EXPORT cuLaunchHostFunc(void *stream, void (*function)(void *), void *argument) {
+	ENTER_STREAM;
+	if (!function) return INVALID_VALUE;
+	const auto w = std::make_shared<Work>();
+	w->name = "host function";
+	w->run = [=] {
+		function(argument);
+		return 0;
+	};
+	return enqueue(s, w);
+}
+
+EXPORT cuEventCreate(void **event, unsigned flags) {
+	ENTER;
+	if (!event) return INVALID_VALUE;
+	const auto e = std::make_shared<Event>();
+	e->flags = flags;
+	*event = add(e, call.context);
+	return SUCCESS;
+}
+
+#define ENTER_EVENT                                                                                                    \
+	ENTER;                                                                                                             \
+	const auto e = find<Event>(event);                                                                                 \
+	if (!e) return INVALID_HANDLE
+
+EXPORT cuEventDestroy_v2(void *event) {
+	ENTER_EVENT;
+	state().objects.erase(event);
+	return SUCCESS;
+}
+
+EXPORT cuEventRecord(void *event, void *stream) {
+	ENTER_EVENT;
+	const auto s = stream_of(stream, call.context);
+	if (!s || e->context != s->context) return INVALID_HANDLE;
+	e->recorded = true;
+	e->capture = s->capture;
+	e->frontier = s->frontier;
+	if (s->capture) return s->capture->invalid ? STREAM_CAPTURE_INVALIDATED : SUCCESS;
+	e->time = std::make_shared<double>(0);
+	const int error = enqueue(s, nullptr, [t = e->time] { *t = now(); });
+	e->mark = mark(s);
+	return error;
+}
+
+static int refuse_captured(const Event &e) {
+	if (!e.capture) return SUCCESS;
+	e.capture->invalid = true;
+	return CAPTURED_EVENT;
+}
+
+EXPORT cuEventSynchronize(void *event) {
+	ENTER_EVENT;
+	if (const int error = refuse_captured(*e)) return error;
+	if (e->recorded) wait(call.lock, Mark(e->mark));
+	check_red_zones();
+	return state().fault;
+}
+
+EXPORT cuEventQuery(void *event) {
+	ENTER_EVENT;
+	if (const int error = refuse_captured(*e)) return error;
+	return !e->recorded || reached(e->mark) ? SUCCESS : NOT_READY;
+}
+
+EXPORT cuEventElapsedTime(float *ms, void *start, void *end) {
+	ENTER;
+	const auto a = find<Event>(start), b = find<Event>(end);
+	if (!a || !b) return INVALID_HANDLE;
+	if (!ms) return INVALID_VALUE;
+	const unsigned no_timing = 2; // CU_EVENT_DISABLE_TIMING
+	if (!a->recorded || !b->recorded || (a->flags | b->flags) & no_timing) return INVALID_HANDLE;
+	if (a->capture || b->capture) return CAPTURED_EVENT;
+	if (!reached(a->mark) || !reached(b->mark)) return NOT_READY;
+	*ms = (float)(*b->time - *a->time);
+	return SUCCESS;
+}
+EXPORT cuEventElapsedTime_v2(float *ms, void *start, void *end) { return cuEventElapsedTime(ms, start, end); }
+
+extern "C" __attribute__((visibility("default"))) int stheno_sim_enqueue(void *stream, const char *name, int (*fn)(void *),
+                                                                         void (*drop)(void *), void *arg) {
+	std::shared_ptr<void> owned(arg, [drop](void *p) {
+		if (drop) drop(p);
+	});
+	const auto w = std::make_shared<Work>();
+	w->name = name ? name : "library call";
+	w->run = [fn, owned] { return fn(owned.get()); };
+	owned.reset();
+	ENTER_STREAM;
+	return enqueue(s, w);
+}

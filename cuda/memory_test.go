@@ -1,0 +1,177 @@
+//go:build gpu && cgo && linux
+
+package cuda_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/enginetest"
+)
+
+func vector(x ...float32) *tensor.Dense {
+	return tensor.New(tensor.WithShape(len(x)), tensor.WithBacking(x))
+}
+
+// counter compiles w ← w + x, with outputs w + x, for the given tensors.
+func counter(t *testing.T, e graph.Engine, w, x *tensor.Dense) (*graph.Machine, gorgonia.Value) {
+	g := gorgonia.NewGraph()
+	wn := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(w.Shape()...), gorgonia.WithName("w"), gorgonia.WithValue(w))
+	xn := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(x.Shape()...), gorgonia.WithName("x"), gorgonia.WithValue(x))
+	sum, err := op.Apply(&op.Add{}, wn, xn)
+	require.NoError(t, err)
+	m, err := graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(sum), graph.WithUpdates(op.Update{Target: wn, New: sum}))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	v, err := m.Value(sum)
+	require.NoError(t, err)
+	return m, v
+}
+
+// reader compiles 2·w, with w resident.
+func reader(t *testing.T, e graph.Engine, w *tensor.Dense, opts ...graph.Option) (*graph.Machine, gorgonia.Value) {
+	g := gorgonia.NewGraph()
+	wn := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(w.Shape()...), gorgonia.WithName("w"), gorgonia.WithValue(w))
+	y, err := op.Apply(&op.Scale{Factor: 2}, wn)
+	require.NoError(t, err)
+	m, err := graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(y), graph.WithResident(wn))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	v, err := m.Value(y)
+	require.NoError(t, err)
+	return m, v
+}
+
+// Variables live on the device between runs; Sync and Close bring them back.
+func TestVariablesStayOnTheDevice(t *testing.T) {
+	e := open(t, cuda.Config{})
+	w, x := vector(1, 2, 3), vector(10, 20, 30)
+	m, sum := counter(t, e, w, x)
+	for range 3 {
+		require.NoError(t, m.RunAll())
+	}
+	require.Equal(t, []float32{31, 62, 93}, sum.Data())
+	require.Equal(t, []float32{1, 2, 3}, w.Data(), "not brought back yet")
+	require.NoError(t, m.Sync())
+	require.Equal(t, []float32{31, 62, 93}, w.Data())
+
+	copy(w.Float32s(), []float32{0, 0, 0})
+	require.NoError(t, m.Refresh())
+	require.NoError(t, m.RunAll())
+	require.Equal(t, []float32{10, 20, 30}, sum.Data(), "tensors changed after Sync count after Refresh")
+	require.NoError(t, m.Refresh())
+	require.NoError(t, m.RunAll())
+	require.Equal(t, []float32{20, 40, 60}, sum.Data(), "what the device has is newer than the tensor")
+	require.NoError(t, m.Close())
+	require.Equal(t, []float32{20, 40, 60}, w.Data(), "Close brings it back")
+}
+
+// Programs that are bound to one tensor share its memory on the device.
+func TestProgramsShareTensors(t *testing.T) {
+	e := open(t, cuda.Config{})
+	w := vector(1, 2, 3)
+	train, _ := counter(t, e, w, vector(1, 1, 1))
+	ragged, _ := counter(t, e, w, vector(100, 0, 0))
+	eval, doubled := reader(t, e, w)
+	require.NoError(t, eval.RunAll())
+	require.Equal(t, []float32{2, 4, 6}, doubled.Data())
+	require.NoError(t, train.RunAll())
+	require.NoError(t, ragged.RunAll())
+	require.NoError(t, train.RunAll())
+	require.NoError(t, eval.RunAll())
+	require.Equal(t, []float32{206, 8, 10}, doubled.Data())
+	require.NoError(t, ragged.Sync())
+	require.Equal(t, []float32{103, 4, 5}, w.Data())
+	require.NoError(t, train.RunAll())
+	require.NoError(t, train.Close())
+	require.Equal(t, []float32{104, 5, 6}, w.Data())
+	require.NoError(t, eval.RunAll())
+	require.Equal(t, []float32{208, 10, 12}, doubled.Data(), "the memory lives as long as one program is bound to it")
+}
+
+// The next inputs arrive while a run is under way, and never in it.
+func TestInputsArriveAhead(t *testing.T) {
+	e := open(t, cuda.Config{})
+	const n = 1 << 18 // too large to go straight to its place
+	w, x := tensor.New(tensor.WithShape(n), tensor.Of(tensor.Float32)), tensor.New(tensor.WithShape(n), tensor.Of(tensor.Float32))
+	m, sum := counter(t, e, w, x)
+	fill := func(v float32) {
+		for i := range x.Float32s() {
+			x.Float32s()[i] = v
+		}
+		require.NoError(t, m.Feed())
+	}
+	fill(1)
+	total := float32(0)
+	for i := range 20 {
+		require.NoError(t, m.Start())
+		total += float32(i + 1)
+		fill(float32(i + 2))
+		require.NoError(t, m.Wait())
+		got := sum.Data().([]float32)
+		require.Equal(t, []float32{total, total, total}, []float32{got[0], got[n/2], got[n-1]}, "run %d", i)
+	}
+}
+
+// Nothing grows from run to run, and closing gives everything back.
+func TestMemoryDoesNotGrow(t *testing.T) {
+	e := open(t, cuda.Config{})
+	empty, _ := e.Memory()
+	require.Zero(t, empty)
+	m, _ := counter(t, e, vector(1, 2, 3), vector(4, 5, 6))
+	var used, held int64
+	for i := range 1000 {
+		require.NoError(t, m.RunAll())
+		if i == 2 {
+			used, held = e.Memory()
+		}
+	}
+	after, heldAfter := e.Memory()
+	require.Equal(t, used, after)
+	require.Equal(t, held, heldAfter)
+	require.NoError(t, m.Close())
+	after, _ = e.Memory()
+	require.Zero(t, after)
+}
+
+// A plan that does not fit is an error that says what was asked for, and a smaller one works afterwards.
+func TestOutOfMemory(t *testing.T) {
+	e := open(t, cuda.Config{MemoryLimit: 64 << 20})
+	big := func(n int) error {
+		b := enginetest.NewB(t, tensor.Float32)
+		x := b.Input("x", n, 256)
+		b.Want("y", 0, b.Apply(&op.MatMul{TransB: true}, b.Apply(&op.ReLU{}, x), x))
+		m, err := graph.Compile(b.G, b.Options(e)...)
+		if err != nil {
+			return err
+		}
+		defer func() { require.NoError(t, m.Close()) }()
+		return m.RunAll()
+	}
+	err := big(8192)
+	require.ErrorContains(t, err, "out of device memory")
+	require.ErrorContains(t, err, "256.0 MiB")
+	require.ErrorContains(t, err, "limited to 64.0 MiB")
+	require.ErrorContains(t, err, "smaller batch")
+	require.NoError(t, big(64))
+	used, _ := e.Memory()
+	require.Zero(t, used)
+}
+
+func TestClosedEngine(t *testing.T) {
+	e := open(t, cuda.Config{})
+	m, _ := reader(t, e, vector(1, 2, 3))
+	require.NoError(t, m.RunAll())
+	require.NoError(t, e.Close())
+	require.NoError(t, e.Close())
+	require.ErrorContains(t, m.RunAll(), "closed")
+	_, err := e.Wrap(op.Array{Shape: tensor.Shape{1}, Data: []float32{1}})
+	require.ErrorContains(t, err, "closed")
+	require.NoError(t, m.Close())
+}
