@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
+// -Bsymbolic: a kernel may have the name of a function of the C library, such as random.
 const char *const compiler_flags[] = {
     "-O1",       "-std=c++17",         "-fPIC",           "-shared",        "-w",
     "-pipe",     "-fno-exceptions",    "-fno-rtti",       "-fno-gnu-unique", "-fno-asynchronous-unwind-tables",
     "-fwrapv",   "-ffp-contract=off",  "-fno-math-errno", "-fno-trapping-math",
-    "-fno-strict-aliasing", "-fpreprocessed", "-x", "c++-cpp-output"};
-const char *const flags_version = "1"; // counted up when the flags or the table change
+    "-fno-strict-aliasing", "-Wl,-Bsymbolic", "-fpreprocessed", "-x", "c++-cpp-output"};
+const char *const flags_version = "2"; // counted up when the flags or the table change
 
 struct FoundKernel {
 	std::string name, bounds; // bounds: what stands in __launch_bounds__, in parentheses
@@ -63,8 +64,10 @@ inline std::vector<FoundKernel> find_kernels(const std::string &text) {
 	return found;
 }
 
+const char *const table_name = "table of kernels";
+
 inline std::string kernel_table(const std::vector<FoundKernel> &kernels, int architecture) {
-	std::string s = "\n# 1 \"simulated kernel table\"\nstatic const sim_kernel sim_kernels[] = {\n";
+	std::string s = "\n# 1 \"" + std::string(table_name) + "\"\nstatic const sim_kernel sim_kernels[] = {\n";
 	for (const FoundKernel &k : kernels) {
 		const std::string e = "sim_entry<&" + k.name + ">::";
 		s += "{\"" + k.name + "\", " + e + "call, " + e + "count, " + e + "sizes, " + e + "alignments, " + e + "pointers, sim_bounds" +

@@ -75,6 +75,15 @@ int enqueue(const std::shared_ptr<Stream> &s, std::shared_ptr<Work> w, std::func
 		if (w) capture_node(*s, std::move(w));
 		return SUCCESS;
 	}
+	if (s == s->context->null_stream) {
+		for (const auto &c : state().captures) {
+			for (const auto &t : c->streams) {
+				if (!t->blocking() || t->context != s->context) continue;
+				c->invalid = true;
+				return STREAM_CAPTURE_IMPLICIT;
+			}
+		}
+	}
 	if (w && w->check) {
 		if (const int e = w->check()) return e;
 	}

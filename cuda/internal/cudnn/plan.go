@@ -1,0 +1,225 @@
+//go:build gpu && cgo && linux
+
+package cudnn
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+)
+
+// Plan is a convolution with the engine chosen for it. One goroutine at a time may use it.
+type Plan struct {
+	Workspace int64  // bytes that Run needs
+	Engine    string // for logs: its number, and notes about its arithmetic
+	handle    *Handle
+	graph     builder // owns what the plan was built from
+	plan      unsafe.Pointer
+	p         *problem
+	pack      builder // of the pointers of the last run
+	packed    unsafe.Pointer
+	last      [5]uintptr
+}
+
+// PlanConvolution chooses an engine for a convolution, with at most maxWorkspace bytes of working memory: the first that cuDNN's
+// heuristics propose, then of its fallbacks, whose arithmetic the precision allows and which repeats bit for bit. With BF16 the
+// operands that the pass reads are bfloat16; what it computes, and the bias, are float32. Memory is taken to be aligned to 256
+// bytes but for the offsets of c's pointers. The error wraps ErrUnsupported if there is no engine, and says why.
+func (h *Handle) PlanConvolution(c *kernel.Convolution, maxWorkspace int64) (*Plan, error) {
+	p, err := pose(c)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{handle: h, p: p, graph: builder{lib: h.lib}, pack: builder{lib: h.lib}}
+	graph := h.build(&plan.graph, p)
+	if err := plan.graph.err; err != nil {
+		plan.Close()
+		return nil, h.explain(err)
+	}
+	var reasons []string
+	for _, mode := range []int32{modeA, modeFallback} {
+		ok, why, err := plan.choose(graph, mode, maxWorkspace)
+		if ok {
+			return plan, nil
+		}
+		reasons = append(reasons, why...)
+		if err != nil {
+			var s *statusError
+			if !errors.As(err, &s) || !s.refused() {
+				plan.Close()
+				return nil, h.explain(err)
+			}
+			reasons = append(reasons, err.Error())
+		}
+	}
+	plan.Close()
+	return nil, fmt.Errorf("%w; cuDNN %s: %s", ErrUnsupported, h.lib.Version(), summary(reasons))
+}
+
+// explain wraps ErrUnsupported around what cuDNN refuses.
+func (h *Handle) explain(err error) error {
+	var s *statusError
+	if errors.As(err, &s) && s.refused() {
+		return fmt.Errorf("%w; cuDNN %s: %w", ErrUnsupported, h.lib.Version(), err)
+	}
+	return fmt.Errorf("cuda: cuDNN %s: %w", h.lib.Version(), err)
+}
+
+// summary lists reasons once each, up to a bound.
+func summary(reasons []string) string {
+	const most = 6
+	var once []string
+	times := map[string]int{}
+	for _, r := range reasons {
+		if times[r]++; times[r] == 1 {
+			once = append(once, r)
+		}
+	}
+	if len(once) == 0 {
+		return "it proposes no engine"
+	}
+	for i, r := range once {
+		if times[r] > 1 {
+			once[i] = fmt.Sprintf("%s (%d times)", r, times[r])
+		}
+	}
+	if len(once) > most {
+		once = append(once[:most], fmt.Sprintf("%d more", len(once)-most))
+	}
+	return strings.Join(once, "; ")
+}
+
+// build makes the graph of operations of a problem.
+func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
+	x, w := h.tensor(b, p.x), h.tensor(b, p.w)
+	conv := b.make(kindConvolution,
+		enum(convCompute, typeDataType, p.compute), enum(convMode, typeConvolutionMode, crossCorrelation), ints(convSpatial, 2),
+		ints(convPre, p.pre...), ints(convPost, p.post...), ints(convStrides, p.strides...), ints(convDilations, p.dilations...))
+	scale := func(name int, v float64) attribute {
+		if p.compute == dataDouble {
+			return values(name, typeDouble, v)
+		}
+		return values(name, typeFloat, float32(v))
+	}
+	switch p.pass {
+	case kernel.BackwardInput:
+		return h.operations(b, b.make(kindBackwardData, descriptors(dataConv, conv), descriptors(dataDX, x), descriptors(dataW, w),
+			descriptors(dataDY, h.tensor(b, p.y)), scale(dataAlpha, 1), scale(dataBeta, 0)))
+	case kernel.BackwardFilter:
+		return h.operations(b, b.make(kindBackwardFilter, descriptors(filterConv, conv), descriptors(filterX, x), descriptors(filterDW, w),
+			descriptors(filterDY, h.tensor(b, p.y)), scale(filterAlpha, 1), scale(filterBeta, 0)))
+	}
+	// Each operation writes a virtual tensor, the last one y.
+	operands := []operand{p.y}
+	if p.relu && p.bias != nil {
+		operands = append(operands, p.virtual(uidBiased))
+	}
+	if p.relu || p.bias != nil {
+		operands = append(operands, p.virtual(uidConvolved))
+	}
+	to := make([]unsafe.Pointer, len(operands)) // the last first
+	for i, o := range operands {
+		to[i] = h.tensor(b, o)
+	}
+	next := func() unsafe.Pointer {
+		t := to[len(to)-1]
+		to = to[:len(to)-1]
+		return t
+	}
+	at := next()
+	ops := []unsafe.Pointer{b.make(kindForward, descriptors(forwardConv, conv), descriptors(forwardX, x), descriptors(forwardW, w),
+		descriptors(forwardY, at), scale(forwardAlpha, 1), scale(forwardBeta, 0))}
+	if p.bias != nil {
+		add := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseAdd), enum(pointwiseMath, typeDataType, p.compute))
+		from := at
+		at = next()
+		ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, add), descriptors(pointwiseX, from),
+			descriptors(pointwiseB, h.tensor(b, *p.bias)), descriptors(pointwiseY, at)))
+	}
+	if p.relu {
+		relu := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseReLU), enum(pointwiseMath, typeDataType, p.compute),
+			enum(pointwiseNaN, typeNaN, propagateNaN))
+		from := at
+		at = next()
+		ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, relu), descriptors(pointwiseX, from), descriptors(pointwiseY, at)))
+	}
+	return h.operations(b, ops...)
+}
+
+func (h *Handle) tensor(b *builder, o operand) unsafe.Pointer {
+	return b.make(kindTensor, ints(tensorUID, o.uid), enum(tensorType, typeDataType, o.dtype), ints(tensorDims, o.dims...),
+		ints(tensorStrides, o.strides...), ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, o.virtual))
+}
+
+func (h *Handle) operations(b *builder, ops ...unsafe.Pointer) unsafe.Pointer {
+	attributes := []attribute{descriptors(graphOps, ops...)}
+	if h.handle != nil {
+		attributes = append(attributes, handle(graphHandle, h.handle))
+	}
+	return b.make(kindGraph, attributes...)
+}
+
+// choose takes the first engine that the heuristics of a mode propose and that will do, and says why others will not.
+func (plan *Plan) choose(graph unsafe.Pointer, mode int32, maxWorkspace int64) (ok bool, reasons []string, err error) {
+	h := plan.handle
+	b := builder{lib: h.lib} // of what is not needed once the plan is made
+	defer b.destroy()
+	attributes := []attribute{descriptors(heurGraph, graph), enum(heurMode, typeHeurMode, mode)}
+	if h.device != nil {
+		attributes = append(attributes, descriptors(heurDevice, h.device))
+	}
+	heuristics := b.make(kindHeuristics, attributes...)
+	configs := make([]unsafe.Pointer, get[unsafe.Pointer](&b, heuristics, heurResults, typeDescriptor, nil))
+	for i := range configs {
+		configs[i] = b.start(kindEngineConfig)
+	}
+	configs = configs[:get(&b, heuristics, heurResults, typeDescriptor, configs)]
+	for _, config := range configs {
+		name, notes := plan.engine(&b, config)
+		if b.err != nil {
+			return false, reasons, b.err
+		}
+		if n := plan.p.excludes(notes); n != "" {
+			reasons = append(reasons, name+": not wanted: "+n)
+			continue
+		}
+		attributes := []attribute{descriptors(planConfig, config)}
+		if h.device != nil {
+			attributes = append(attributes, descriptors(planDevice, h.device))
+		} else {
+			attributes = append(attributes, handle(planHandle, h.handle))
+		}
+		one := builder{lib: h.lib}
+		made := one.make(kindPlan, attributes...)
+		var workspace [1]int64
+		get(&one, made, planWorkspace, typeInt64, workspace[:])
+		switch {
+		case one.err != nil:
+			reasons = append(reasons, name+": "+one.err.Error())
+		case workspace[0] > maxWorkspace:
+			reasons = append(reasons, fmt.Sprintf("%s: wants %d bytes of working memory, may take %d", name, workspace[0], maxWorkspace))
+		default:
+			plan.plan, plan.Workspace, plan.Engine = made, workspace[0], name
+			plan.graph.owned = append(append(plan.graph.owned, b.owned...), one.owned...)
+			b.owned = nil // a plan may refer to its configuration
+			return true, nil, nil
+		}
+		one.destroy()
+	}
+	return false, reasons, b.err
+}
+
+// engine names the engine of a configuration and lists the notes about its arithmetic.
+func (plan *Plan) engine(b *builder, config unsafe.Pointer) (name string, notes []int32) {
+	engine := b.start(kindEngine)
+	at := []unsafe.Pointer{engine}
+	get(b, config, configEngine, typeDescriptor, at)
+	var index [1]int64
+	get(b, engine, engineIndex, typeInt64, index[:])
+	notes = make([]int32, 32)
+	notes = notes[:min(len(notes), get(b, engine, engineNotes, typeNumericalNote, notes))]
+	return fmt.Sprintf("engine %d [%s]", index[0], strings.Join(named(notes), ", ")), notes
+}

@@ -1,0 +1,147 @@
+// Package cudnn convolves with NVIDIA's cuDNN 9, through its graph API ("backend API"). cuDNN is looked for and loaded at run
+// time. Without the tag gpu the package only knows how to put a convolution to it.
+package cudnn
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+)
+
+// ErrUnsupported says that cuDNN has no engine for a convolution; another way to compute it must be taken.
+var ErrUnsupported = errors.New("cuda: cuDNN has no engine for this convolution")
+
+// Unique identifiers of tensors.
+const (
+	uidX = 1 + iota
+	uidW
+	uidY
+	uidBias
+	uidConvolved // virtual
+	uidBiased    // virtual
+)
+
+// operand describes a tensor. Its extents are in cuDNN's order: batch, channel, row, column.
+type operand struct {
+	uid           int64
+	dtype         int32
+	dims, strides []int64
+	alignment     int64 // bytes
+	virtual       bool
+}
+
+// problem is a convolution in cuDNN's terms.
+type problem struct {
+	pass                          kernel.Pass
+	x, w, y                       operand
+	bias                          *operand
+	relu                          bool
+	compute                       int32 // type of sums
+	pre, post, strides, dilations []int64
+	excluded                      []int32 // notes that an engine must not have
+}
+
+// excluded are the notes of engines that break a rule of ours for any precision: sums are not rounded below float32, runs
+// repeat bit for bit, and an infinity stays where it is instead of making the rest of an image NaN.
+var excluded = []int32{noteReducedReduction, noteNondeterministic, noteFFT, noteWinograd13x13}
+
+// pose puts a convolution in cuDNN's terms.
+func pose(c *kernel.Convolution) (*problem, error) {
+	p := &problem{
+		pass: c.Pass, relu: c.ReLU,
+		pre: []int64{int64(c.Top), int64(c.Left)}, post: []int64{int64(c.Bottom), int64(c.Right)},
+		strides: []int64{int64(c.Stride[0]), int64(c.Stride[1])}, dilations: []int64{int64(c.Dilation[0]), int64(c.Dilation[1])},
+		excluded: excluded,
+	}
+	var read, written int32
+	switch {
+	case c.Dtype == tensor.Float64:
+		read, written, p.compute = dataDouble, dataDouble, dataDouble
+	case c.Dtype == tensor.Float32 && c.Precision == kernel.BF16:
+		read, written, p.compute = dataBFloat16, dataFloat, dataFloat
+	case c.Dtype == tensor.Float32:
+		read, written, p.compute = dataFloat, dataFloat, dataFloat
+		// An engine that rounds to half precision says so with this note; those that round to TF32 say only that they use
+		// tensor cores.
+		p.excluded = append(p.excluded[:len(p.excluded):len(p.excluded)], noteDownConvert)
+		if c.Precision == kernel.FP32 {
+			p.excluded = append(p.excluded, noteTensorCore, noteWinograd6x6)
+		}
+	default:
+		return nil, fmt.Errorf("%w: elements are %v", ErrUnsupported, c.Dtype)
+	}
+	groups := max(c.Groups, 1)
+	for _, n := range []int{c.N, c.H, c.W, c.C, c.K, c.R, c.S, c.OH, c.OW} {
+		if n <= 0 {
+			return nil, fmt.Errorf("%w: an extent is %d", ErrUnsupported, n)
+		}
+	}
+	if (c.Bias != nil || c.ReLU) && c.Pass != kernel.Forward {
+		return nil, fmt.Errorf("%w: a bias or ReLU of a backward pass", ErrUnsupported)
+	}
+	last := func(uid int64, at kernel.Pointer, n, h, w, ch int) operand { // channels last
+		return operand{uid: uid, dtype: read, alignment: aligned(at.Offset), dims: []int64{int64(n), int64(ch), int64(h), int64(w)},
+			strides: []int64{int64(h) * int64(w) * int64(ch), 1, int64(w) * int64(ch), int64(ch)}}
+	}
+	p.x = last(uidX, c.X, c.N, c.H, c.W, c.C)
+	p.w = last(uidW, c.Filter, c.K, c.R, c.S, c.C/groups)
+	p.y = last(uidY, c.Y, c.N, c.OH, c.OW, c.K)
+	switch c.Pass {
+	case kernel.Forward:
+		p.y.dtype = written
+	case kernel.BackwardInput:
+		p.x.dtype = written
+	case kernel.BackwardFilter:
+		p.w.dtype = written
+	}
+	if c.Bias != nil {
+		b := last(uidBias, *c.Bias, 1, 1, 1, c.K)
+		b.dtype = written
+		p.bias = &b
+	}
+	return p, nil
+}
+
+// virtual is a tensor like y that exists only within the graph.
+func (p *problem) virtual(uid int64) operand {
+	v := p.y
+	v.uid, v.dtype, v.virtual = uid, p.compute, true
+	return v
+}
+
+// alignment is what all memory of the engine has, and more than cuDNN asks for.
+const alignment = 256
+
+// aligned is the alignment of a place so many bytes into aligned memory.
+func aligned(offset int64) int64 {
+	if offset == 0 {
+		return alignment
+	}
+	return min(alignment, int64(1)<<bits.TrailingZeros64(uint64(offset)))
+}
+
+// excludes names the first of an engine's notes that the problem does not allow.
+func (p *problem) excludes(notes []int32) string {
+	for _, n := range notes {
+		if slices.Contains(p.excluded, n) {
+			return named([]int32{n})[0]
+		}
+	}
+	return ""
+}
+
+// named are the names of notes.
+func named(notes []int32) []string {
+	out := make([]string, len(notes))
+	for i, n := range notes {
+		if out[i] = fmt.Sprintf("note %d", n); int(n) < len(noteNames) {
+			out[i] = noteNames[n]
+		}
+	}
+	return out
+}
