@@ -31,4 +31,8 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, func(t *testing.T) graph.Engine { return open(t, cuda.Config{}) }, floatTypes...)
 }
 
+func TestConformanceWithoutPasses(t *testing.T) {
+	enginetest.RunWithoutPasses(t, func(t *testing.T) graph.Engine { return open(t, cuda.Config{}) }, floatTypes...)
+}
+
 func TestOps(t *testing.T) { enginetest.RunOps(t, open(t, cuda.Config{}), floatTypes...) }

@@ -34,12 +34,27 @@ func Run(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dt
 	}
 }
 
+// RunWithoutPasses is Run of graphs that are left as they are: for the kernels of operations that passes put into others.
+func RunWithoutPasses(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dtype) {
+	e := open(t)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	for _, c := range Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			c.requireClose(t, e, dtypes, graph.WithoutPasses())
+		})
+	}
+}
+
 // RequireClose runs the case on an engine in each element type and compares with [Reference] in float64, for which nothing is
 // rewritten: passes are judged with the kernels.
 func (c Case) RequireClose(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype) {
+	c.requireClose(t, e, dtypes)
+}
+
+func (c Case) requireClose(t *testing.T, e graph.Engine, dtypes []tensor.Dtype, opts ...graph.Option) {
 	want := c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses())
 	for _, dt := range dtypes {
-		got := c.results(t, e, dt)
+		got := c.results(t, e, dt, opts...)
 		require.Len(t, got, len(want))
 		for i, w := range want {
 			numtest.AssertClose(t, w.value, got[i].value, numtest.Tol(dt, w.kind), c.Name+" "+dt.String()+" "+w.name)
@@ -175,8 +190,13 @@ func (b *B) Int(name string, x int) *gorgonia.Node {
 func (b *B) Labels(name string, n, classes int) *gorgonia.Node {
 	labels := make([]int, n)
 	numtest.FillLabels(name, 1, classes, labels)
-	v := tensor.New(tensor.WithShape(n), tensor.WithBacking(labels))
-	return gorgonia.NewVector(b.G, tensor.Int, gorgonia.WithShape(n), gorgonia.WithName(name), gorgonia.WithValue(v))
+	return b.LabelsOf(name, labels...)
+}
+
+// LabelsOf is a vector of the given labels.
+func (b *B) LabelsOf(name string, labels ...int) *gorgonia.Node {
+	v := tensor.New(tensor.WithShape(len(labels)), tensor.WithBacking(labels))
+	return gorgonia.NewVector(b.G, tensor.Int, gorgonia.WithShape(len(labels)), gorgonia.WithName(name), gorgonia.WithValue(v))
 }
 
 // Apply applies an operation.
