@@ -40,7 +40,7 @@ func RunWithoutPasses(t *testing.T, open func(t *testing.T) graph.Engine, dtypes
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
-			c.requireClose(t, e, dtypes, graph.WithoutPasses())
+			c.requireCloseAll(t, e, dtypes, graph.WithoutPasses())
 		})
 	}
 }
@@ -48,17 +48,27 @@ func RunWithoutPasses(t *testing.T, open func(t *testing.T) graph.Engine, dtypes
 // RequireClose runs the case on an engine in each element type and compares with [Reference] in float64, for which nothing is
 // rewritten: passes are judged with the kernels.
 func (c Case) RequireClose(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype) {
-	c.requireClose(t, e, dtypes)
+	c.requireCloseAll(t, e, dtypes)
 }
 
-func (c Case) requireClose(t *testing.T, e graph.Engine, dtypes []tensor.Dtype, opts ...graph.Option) {
+func (c Case) requireCloseAll(t *testing.T, e graph.Engine, dtypes []tensor.Dtype, opts ...graph.Option) {
 	want := c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses())
 	for _, dt := range dtypes {
-		got := c.results(t, e, dt, opts...)
-		require.Len(t, got, len(want))
-		for i, w := range want {
-			numtest.AssertClose(t, w.value, got[i].value, numtest.Tol(dt, w.kind), c.Name+" "+dt.String()+" "+w.name)
-		}
+		c.requireClose(t, e, want, func(k numtest.Kind) numtest.Tolerance { return numtest.Tol(dt, k) }, dt, opts...)
+	}
+}
+
+// RequireCloseTo is [Case.RequireClose] in one element type with tolerances of its own, for an engine that computes with a lower
+// precision.
+func (c Case) RequireCloseTo(t *testing.T, e graph.Engine, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype) {
+	c.requireClose(t, e, c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses()), tol, dt)
+}
+
+func (c Case) requireClose(t *testing.T, e graph.Engine, want []result, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype, opts ...graph.Option) {
+	got := c.results(t, e, dt, opts...)
+	require.Len(t, got, len(want))
+	for i, w := range want {
+		numtest.AssertClose(t, w.value, got[i].value, tol(w.kind), c.Name+" "+dt.String()+" "+w.name)
 	}
 }
 

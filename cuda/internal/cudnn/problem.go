@@ -58,14 +58,14 @@ func pose(c *kernel.Convolution) (*problem, error) {
 		strides: []int64{int64(c.Stride[0]), int64(c.Stride[1])}, dilations: []int64{int64(c.Dilation[0]), int64(c.Dilation[1])},
 		excluded: excluded,
 	}
-	var read, written int32
+	var images int32 // element type of x, w and y
 	switch {
 	case c.Dtype == tensor.Float64:
-		read, written, p.compute = dataDouble, dataDouble, dataDouble
-	case c.Dtype == tensor.Float32 && c.Precision == kernel.BF16:
-		read, written, p.compute = dataBFloat16, dataFloat, dataFloat
+		images, p.compute = dataDouble, dataDouble
+	case c.Dtype == tensor.Float32 && c.Rounded:
+		images, p.compute = dataBFloat16, dataFloat
 	case c.Dtype == tensor.Float32:
-		read, written, p.compute = dataFloat, dataFloat, dataFloat
+		images, p.compute = dataFloat, dataFloat
 		// An engine that rounds to half precision says so with this note; those that round to TF32 say only that they use
 		// tensor cores.
 		p.excluded = append(p.excluded[:len(p.excluded):len(p.excluded)], noteDownConvert)
@@ -85,23 +85,15 @@ func pose(c *kernel.Convolution) (*problem, error) {
 		return nil, fmt.Errorf("%w: a bias or ReLU of a backward pass", ErrUnsupported)
 	}
 	last := func(uid int64, at kernel.Pointer, n, h, w, ch int) operand { // channels last
-		return operand{uid: uid, dtype: read, alignment: aligned(at.Offset), dims: []int64{int64(n), int64(ch), int64(h), int64(w)},
+		return operand{uid: uid, dtype: images, alignment: aligned(at.Offset), dims: []int64{int64(n), int64(ch), int64(h), int64(w)},
 			strides: []int64{int64(h) * int64(w) * int64(ch), 1, int64(w) * int64(ch), int64(ch)}}
 	}
 	p.x = last(uidX, c.X, c.N, c.H, c.W, c.C)
 	p.w = last(uidW, c.Filter, c.K, c.R, c.S, c.C/groups)
 	p.y = last(uidY, c.Y, c.N, c.OH, c.OW, c.K)
-	switch c.Pass {
-	case kernel.Forward:
-		p.y.dtype = written
-	case kernel.BackwardInput:
-		p.x.dtype = written
-	case kernel.BackwardFilter:
-		p.w.dtype = written
-	}
 	if c.Bias != nil {
 		b := last(uidBias, *c.Bias, 1, 1, 1, c.K)
-		b.dtype = written
+		b.dtype = p.compute
 		p.bias = &b
 	}
 	return p, nil
@@ -115,7 +107,7 @@ func (p *problem) virtual(uid int64) operand {
 }
 
 // alignment is what all memory of the engine has, and more than cuDNN asks for.
-const alignment = 256
+const alignment = 64
 
 // aligned is the alignment of a place so many bytes into aligned memory.
 func aligned(offset int64) int64 {

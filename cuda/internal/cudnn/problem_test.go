@@ -1,7 +1,6 @@
 package cudnn
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,9 +16,9 @@ func TestPose(t *testing.T) {
 	}
 	p, err := pose(c)
 	require.NoError(t, err)
-	require.Equal(t, operand{uid: uidX, dims: []int64{2, 6, 9, 8}, strides: []int64{432, 1, 48, 6}, alignment: 256}, p.x)
-	require.Equal(t, operand{uid: uidW, dims: []int64{4, 3, 3, 2}, strides: []int64{18, 1, 6, 3}, alignment: 256}, p.w, "a filter has the channels of its group")
-	require.Equal(t, operand{uid: uidY, dims: []int64{2, 4, 5, 4}, strides: []int64{80, 1, 16, 4}, alignment: 256}, p.y)
+	require.Equal(t, operand{uid: uidX, dims: []int64{2, 6, 9, 8}, strides: []int64{432, 1, 48, 6}, alignment: 64}, p.x)
+	require.Equal(t, operand{uid: uidW, dims: []int64{4, 3, 3, 2}, strides: []int64{18, 1, 6, 3}, alignment: 64}, p.w, "a filter has the channels of its group")
+	require.Equal(t, operand{uid: uidY, dims: []int64{2, 4, 5, 4}, strides: []int64{80, 1, 16, 4}, alignment: 64}, p.y)
 	require.Equal(t, &operand{uid: uidBias, dims: []int64{1, 4, 1, 1}, strides: []int64{4, 1, 4, 4}, alignment: 8}, p.bias)
 	require.Equal(t, []int64{1, 3}, p.pre)
 	require.Equal(t, []int64{2, 4}, p.post)
@@ -28,22 +27,25 @@ func TestPose(t *testing.T) {
 }
 
 func TestPoseFollowsThePrecision(t *testing.T) {
-	types := func(dt tensor.Dtype, precision kernel.Precision, pass kernel.Pass) [4]int32 {
-		p, err := pose(&kernel.Convolution{Pass: pass, Dtype: dt, Precision: precision, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1})
+	for _, c := range []struct {
+		dt                    tensor.Dtype
+		precision             kernel.Precision
+		rounded               bool
+		images, bias, compute int32
+		units                 bool // tensor cores are allowed
+	}{
+		{tensor.Float32, kernel.FP32, false, dataFloat, dataFloat, dataFloat, false},
+		{tensor.Float32, kernel.TF32, false, dataFloat, dataFloat, dataFloat, true},
+		{tensor.Float32, kernel.BF16, false, dataFloat, dataFloat, dataFloat, true},
+		{tensor.Float32, kernel.BF16, true, dataBFloat16, dataFloat, dataFloat, true},
+		{tensor.Float64, kernel.BF16, false, dataDouble, dataDouble, dataDouble, true},
+	} {
+		p, err := pose(&kernel.Convolution{Dtype: c.dt, Precision: c.precision, Rounded: c.rounded, Bias: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1})
 		require.NoError(t, err)
+		require.Equal(t, []int32{c.images, c.images, c.images, c.bias, c.compute}, []int32{p.x.dtype, p.w.dtype, p.y.dtype, p.bias.dtype, p.compute})
 		require.Contains(t, p.excluded, int32(noteNondeterministic))
-		if dt == tensor.Float32 {
-			require.Equal(t, precision == kernel.FP32, slices.Contains(p.excluded, noteTensorCore))
-		}
-		return [4]int32{p.x.dtype, p.w.dtype, p.y.dtype, p.compute}
+		require.Equal(t, c.units, p.excludes([]int32{noteTensorCore}) == "")
 	}
-	const f, d, b = dataFloat, dataDouble, dataBFloat16
-	require.Equal(t, [4]int32{f, f, f, f}, types(tensor.Float32, kernel.FP32, kernel.Forward))
-	require.Equal(t, [4]int32{f, f, f, f}, types(tensor.Float32, kernel.TF32, kernel.Forward))
-	require.Equal(t, [4]int32{d, d, d, d}, types(tensor.Float64, kernel.BF16, kernel.Forward))
-	require.Equal(t, [4]int32{b, b, f, f}, types(tensor.Float32, kernel.BF16, kernel.Forward), "what is computed stays float32")
-	require.Equal(t, [4]int32{f, b, b, f}, types(tensor.Float32, kernel.BF16, kernel.BackwardInput))
-	require.Equal(t, [4]int32{b, f, b, f}, types(tensor.Float32, kernel.BF16, kernel.BackwardFilter))
 	require.NotContains(t, excluded, int32(noteTensorCore), "the list of all precisions is not changed")
 }
 

@@ -99,6 +99,9 @@ type Convolution struct {
 	X, Filter, Y             Pointer
 	Bias                     *Pointer // K elements, Forward only
 	ReLU                     bool     // Forward only, after the bias
+	// Rounded says that X, Filter and Y hold bfloat16 where Dtype is float32; Bias holds float32, and sums are float32. Without
+	// it all hold Dtype, and the precision BF16 computes as TF32 does: cuDNN has few engines that read one type and write another.
+	Rounded bool
 }
 
 func (*Launch) command()      {}
