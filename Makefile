@@ -6,7 +6,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT   = ./cpu/... ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers \
-	sim gpu-build gpu-link-check gpu-vet
+	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-bins gpu
 
 check: fmt vet staticcheck lattice test purego cross generate race
 
@@ -67,3 +67,20 @@ gpu-link-check: gpu-build
 	./bin/stheno-gpu version
 
 gpu-vet: ; $(GPU) $(GO) vet -tags gpu ./cuda/... ./cmd/... ./train/... ./graph/...
+
+# The engine on the simulated GPU (cuda/internal/sim), which runs the same kernels on the CPU; then the program without one.
+gpu-test: sim
+	LD_LIBRARY_PATH=$(CURDIR)/.build/sim $(GPU) $(GO) test -short -tags gpu ./cuda/...
+	LD_LIBRARY_PATH=$(CURDIR)/.build/sim $(GPU) $(GO) test -short -tags gpu -run TestGPU ./train ./cmd/stheno
+	$(GPU) $(GO) test -short -tags gpu ./cmd/stheno
+
+# What make gpu runs, for machines without Go: take the folder along.
+gpu-bins:
+	mkdir -p .build/gpu
+	$(GPU) $(GO) build -tags gpu -trimpath -ldflags '-s -w' -o .build/gpu/stheno ./cmd/stheno
+	$(GPU) $(GO) test -c -tags gpu -trimpath -ldflags '-s -w' -o .build/gpu/cuda.test ./cuda
+	$(GPU) $(GO) test -c -tags gpu -trimpath -ldflags '-s -w' -o .build/gpu/train.test ./train
+	gzip --force .build/gpu/stheno .build/gpu/cuda.test .build/gpu/train.test
+
+# On a machine with a GPU: checks everything and writes bench/results/gpu-check.md. SIM=1 tries the check on the simulated GPU.
+gpu: gpu-bins $(if $(SIM),sim) ; scripts/gpu-check.sh

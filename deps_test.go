@@ -38,7 +38,6 @@ var lattice = map[string][]string{
 	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/vmath", "cpu/internal/gemm", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
 	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
-<<<<<<< HEAD
 	"cuda/kernels":           {},
 	"cuda/internal/find":     {},
 	"cuda/internal/dl":       {},
@@ -46,15 +45,10 @@ var lattice = map[string][]string{
 	"cuda/internal/cublaslt": {"cuda/internal/dl", "cuda/internal/find", "cuda/internal/kernel"},
 	"cuda/internal/cudnn":    {"cuda/internal/dl", "cuda/internal/find", "cuda/internal/kernel"},
 	"cuda/internal/cache":    {},
+	"cuda/internal/sim":      {},
 	"cuda/internal/driver":   {},
 	"cuda/internal/kernel":   {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
 	"cuda":                   {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
-=======
-	"cuda/kernels":         {},
-	"cuda/internal/kernel": {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
-	"cuda/internal/sim":    {},
-	"cuda":                 {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
->>>>>>> f08b3de (Simulated CUDA: driver and NVRTC that run kernels on the CPU)
 
 	// Builders import no engine, no compiler and no command line.
 	"nn":   {"graph/op", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},

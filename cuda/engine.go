@@ -74,8 +74,8 @@ func (e *Engine) start(without []string) (err error) {
 	if e.staging, err = newStaging(e.stream); err != nil {
 		return err
 	}
-	e.libs, err = e.openLibs(without)
-	return err
+	e.libs = e.openLibs(without)
+	return nil
 }
 
 // withoutLibraries lists the libraries to do without.

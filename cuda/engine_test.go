@@ -6,11 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda"
-	"github.com/stheno-ml/stheno/graph"
-	"github.com/stheno-ml/stheno/internal/enginetest"
 )
 
 // open opens the first GPU, real or simulated.
@@ -24,11 +21,3 @@ func open(t testing.TB, c cuda.Config) *cuda.Engine {
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	return e
 }
-
-var floatTypes = []tensor.Dtype{tensor.Float32, tensor.Float64}
-
-func TestConformance(t *testing.T) {
-	enginetest.Run(t, func(t *testing.T) graph.Engine { return open(t, cuda.Config{}) }, floatTypes...)
-}
-
-func TestOps(t *testing.T) { enginetest.RunOps(t, open(t, cuda.Config{}), floatTypes...) }

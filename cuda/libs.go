@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/stheno-ml/stheno/cuda/internal/cublaslt"
+	"github.com/stheno-ml/stheno/cuda/internal/cudnn"
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/cuda/internal/find"
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
@@ -16,6 +17,7 @@ import (
 // libs are the libraries that an engine calls. One that is nil is not there, or not wanted.
 type libs struct {
 	blas *cublaslt.Handle
+	dnn  *cudnn.Handle
 }
 
 // What the libraries are for, and what is done without them.
@@ -32,7 +34,7 @@ const workspace = 256 << 20
 func driverMajor() int { return max(driver.Version(), 0) / 1000 }
 
 // openLibs loads the libraries that are there, and says once which are missing.
-func (e *Engine) openLibs(without []string) (*libs, error) {
+func (e *Engine) openLibs(without []string) *libs {
 	l := &libs{}
 	if slices.Contains(without, "cublaslt") {
 		e.say("cuBLASLt is not used, as asked: matrix products run on the engine's own kernels")
@@ -42,7 +44,15 @@ func (e *Engine) openLibs(without []string) (*libs, error) {
 		e.missing("cuBLASLt", "matrix products", err)
 		l.blas = nil
 	}
-	return l, nil
+	if slices.Contains(without, "cudnn") {
+		e.say("cuDNN is not used, as asked: convolutions run on the engine's own kernels")
+	} else if lib, err := cudnn.Load(); err != nil {
+		e.missing("cuDNN", "convolutions", err)
+	} else if l.dnn, err = lib.New(uintptr(e.stream.Handle())); err != nil {
+		e.missing("cuDNN", "convolutions", err)
+		l.dnn = nil
+	}
+	return l
 }
 
 // missing says in one line that a library is not used and why.
@@ -57,26 +67,36 @@ func (e *Engine) missing(name, what string, err error) {
 // Close frees what the libraries hold on the device.
 func (l *libs) Close() error {
 	var errs []error
+	if l.dnn != nil {
+		errs = append(errs, l.dnn.Close())
+	}
 	if l.blas != nil {
 		errs = append(errs, l.blas.Close())
 	}
 	return errors.Join(errs...)
 }
 
+// loaded is what a library tells of itself.
+type loaded interface {
+	Version() string
+	Path() string
+}
+
 func libraries() []Library {
-	rt := Library{Name: "NVRTC", Purpose: nvrtcPurpose}
-	if lib, err := nvrtc.Load(driverMajor()); err != nil {
-		rt.Err = err
-	} else {
-		rt.Version, rt.Path = lib.Version(), lib.Path()
+	all := []Library{{Name: "NVRTC", Purpose: nvrtcPurpose}, {Name: "cuBLASLt", Purpose: cuBLASLtPurpose}, {Name: "cuDNN", Purpose: cuDNNPurpose}}
+	for i, load := range []func() (loaded, error){ // in the order in which an engine loads them
+		func() (loaded, error) { return nvrtc.Load(driverMajor()) },
+		func() (loaded, error) { return cublaslt.Load(driverMajor()) },
+		func() (loaded, error) { return cudnn.Load() },
+	} {
+		lib, err := load()
+		if err != nil {
+			all[i].Err = err
+			continue
+		}
+		all[i].Version, all[i].Path = lib.Version(), lib.Path()
 	}
-	blas := Library{Name: "cuBLASLt", Purpose: cuBLASLtPurpose}
-	if lib, err := cublaslt.Load(driverMajor()); err != nil {
-		blas.Err = err
-	} else {
-		blas.Version, blas.Path = lib.Version(), lib.Path()
-	}
-	return []Library{rt, blas}
+	return all
 }
 
 // matmul is a product through cuBLASLt.
@@ -114,4 +134,37 @@ func (a *matmul) run(p *program) error {
 	return a.plan.Run(uintptr(p.engine.stream.Handle()), uintptr(a.a), uintptr(a.b), uintptr(a.c), uintptr(a.bias), uintptr(a.work))
 }
 
-func (m *maker) convolution(*kernel.Convolution) ([]action, error) { return nil, errUnsupported }
+// convolution is a convolution through cuDNN.
+type convolution struct {
+	plan                *cudnn.Plan
+	x, w, y, bias, work uint64
+}
+
+func (m *maker) convolution(c *kernel.Convolution) ([]action, error) {
+	dnn := m.program.engine.libs.dnn
+	if dnn == nil {
+		return nil, errUnsupported
+	}
+	plan, err := dnn.PlanConvolution(c, workspace)
+	if errors.Is(err, cudnn.ErrUnsupported) {
+		return nil, errUnsupported
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.program.close = append(m.program.close, plan.Close)
+	a := &convolution{plan: plan}
+	m.point(&a.x, c.X)
+	m.point(&a.w, c.Filter)
+	m.point(&a.y, c.Y)
+	if c.Bias != nil {
+		m.point(&a.bias, *c.Bias)
+	}
+	m.point(&a.work, m.library(plan.Workspace))
+	m.names = append(m.names, "cuDNN "+plan.Engine)
+	return []action{a}, nil
+}
+
+func (a *convolution) run(*program) error {
+	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.work))
+}

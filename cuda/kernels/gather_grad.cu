@@ -72,16 +72,16 @@ KERNEL order_indices(u32 *first, u32 *order, const i64 *indices, i64 n, i64 coun
 
 // dx(o, j, r) ← Σ dy(o, k, r) over all k with indices[k] = j. dx: outer × n × inner, of total elements; dy: outer × count ×
 // inner.
-KERNEL gather_grad(T *dx, const T *dy, const u32 *first, const u32 *order, i64 count, Division n, Division inner, i64 total) {
+KERNEL gather_grad(T *dx, const T *dy, const u32 *first, const u32 *order, i64 count, Div n, Div inner, i64 total) {
 	FOR_EACH(i, total) {
-		const Divided row = divide((Index)i, inner), at = divide(row.quotient, n);
-		const i64 base = (i64)at.quotient * count * (i64)inner.by + row.rest;
-		const u32 end = first[at.rest + 1];
+		const i64 row = quotient(i, inner), o = quotient(row, n), j = row - o * n.by;
+		const i64 base = o * count * inner.by + (i - row * inner.by);
+		const u32 end = first[j + 1];
 		T sum = T(0);
-		for (u32 p = first[at.rest]; p < end;) { // sums of sums err less than one long sum
+		for (u32 p = first[j]; p < end;) { // sums of sums err less than one long sum
 			T part = T(0);
 			for (const u32 stop = end - p < 64 ? end : p + 64; p < stop; p++) {
-				part += dy[base + (i64)order[p] * (i64)inner.by];
+				part += dy[base + order[p] * inner.by];
 			}
 			sum += part;
 		}

@@ -2,23 +2,22 @@
 // (o·n + k)·inner + r, where k runs along the axis of n.
 
 // y(o, k, r) ← x(o, start + k·step, r). y: outer × count × inner, of total elements; x: outer × n × inner.
-KERNEL slice(T *y, const T *x, i64 start, i64 step, i64 n, Division count, Division inner, i64 total) {
+KERNEL slice(T *y, const T *x, i64 start, i64 step, i64 n, Div count, Div inner, i64 total) {
 	FOR_EACH(i, total) {
-		const Divided row = divide((Index)i, inner), at = divide(row.quotient, count);
-		y[i] = x[((i64)at.quotient * n + start + (i64)at.rest * step) * (i64)inner.by + row.rest];
+		const i64 row = quotient(i, inner), o = quotient(row, count), k = row - o * count.by;
+		y[i] = x[(o * n + start + k * step) * inner.by + (i - row * inner.by)];
 	}
 }
 
 // dx(o, start + k·step, r) ← dy(o, k, r), and 0 elsewhere. dx: outer × n × inner, of total elements; dy: outer × count × inner.
-KERNEL slice_grad(T *dx, const T *dy, i64 start, Division step, i64 count, Division n, Division inner, i64 total) {
+KERNEL slice_grad(T *dx, const T *dy, i64 start, Div step, i64 count, Div n, Div inner, i64 total) {
 	FOR_EACH(i, total) {
-		const Divided row = divide((Index)i, inner), at = divide(row.quotient, n);
-		const i64 behind = (i64)at.rest - start;
+		const i64 row = quotient(i, inner), o = quotient(row, n), behind = row - o * n.by - start;
 		T v = (T)0;
 		if (behind >= 0) {
-			const Divided k = divide((Index)behind, step);
-			if (k.rest == 0 && (i64)k.quotient < count) {
-				v = dy[((i64)at.quotient * count + k.quotient) * (i64)inner.by + row.rest];
+			const i64 k = quotient(behind, step);
+			if (k * step.by == behind && k < count) {
+				v = dy[(o * count + k) * inner.by + (i - row * inner.by)];
 			}
 		}
 		dx[i] = v;
@@ -26,18 +25,18 @@ KERNEL slice_grad(T *dx, const T *dy, i64 start, Division step, i64 count, Divis
 }
 
 // Rows of x, of run elements each, go to y, where rows are wide elements apart: a part of a concatenation. total: elements of x.
-KERNEL place(T *y, const T *x, Division run, i64 wide, i64 total) {
+KERNEL place(T *y, const T *x, Div run, i64 wide, i64 total) {
 	FOR_EACH(i, total) {
-		const Divided at = divide((Index)i, run);
-		y[(i64)at.quotient * wide + at.rest] = x[i];
+		const i64 row = quotient(i, run);
+		y[row * wide + (i - row * run.by)] = x[i];
 	}
 }
 
 // y(o, k, r) ← x(o, indices[k], r). y: outer × count × inner, of total elements; x: outer × n × inner; indices: count, below n.
-KERNEL gather(T *y, const T *x, const i64 *indices, i64 n, Division count, Division inner, i64 total) {
+KERNEL gather(T *y, const T *x, const i64 *indices, i64 n, Div count, Div inner, i64 total) {
 	FOR_EACH(i, total) {
-		const Divided row = divide((Index)i, inner), at = divide(row.quotient, count);
-		y[i] = x[((i64)at.quotient * n + indices[at.rest]) * (i64)inner.by + row.rest];
+		const i64 row = quotient(i, inner), o = quotient(row, count);
+		y[i] = x[(o * n + indices[row - o * count.by]) * inner.by + (i - row * inner.by)];
 	}
 }
 

@@ -35,7 +35,7 @@ __device__ __forceinline__ T narrow(double v, double a, double b) {
 }
 
 // y: n numbers. run: the number of the run.
-KERNEL random(T *y, const i64 *run, double a, double b, u32 stream0, u32 stream1, u32 k0, u32 k1, i64 n) {
+KERNEL draw(T *y, const i64 *run, double a, double b, u32 stream0, u32 stream1, u32 k0, u32 k1, i64 n) {
 	const u32 at = (u32)*run;
 	FOR_EACH(block, (n + 1) / 2) {
 		const Words r = philox((u32)block, stream0, stream1, at, k0, k1);

@@ -39,11 +39,21 @@ func Run(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dt
 func (c Case) RequireClose(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype) {
 	want := c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses())
 	for _, dt := range dtypes {
-		got := c.results(t, e, dt)
-		require.Len(t, got, len(want))
-		for i, w := range want {
-			numtest.AssertClose(t, w.value, got[i].value, numtest.Tol(dt, w.kind), c.Name+" "+dt.String()+" "+w.name)
-		}
+		c.requireClose(t, e, want, func(k numtest.Kind) numtest.Tolerance { return numtest.Tol(dt, k) }, dt)
+	}
+}
+
+// RequireCloseTo is [Case.RequireClose] in one element type with tolerances of its own, for an engine that computes with a lower
+// precision.
+func (c Case) RequireCloseTo(t *testing.T, e graph.Engine, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype) {
+	c.requireClose(t, e, c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses()), tol, dt)
+}
+
+func (c Case) requireClose(t *testing.T, e graph.Engine, want []result, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype) {
+	got := c.results(t, e, dt)
+	require.Len(t, got, len(want))
+	for i, w := range want {
+		numtest.AssertClose(t, w.value, got[i].value, tol(w.kind), c.Name+" "+dt.String()+" "+w.name)
 	}
 }
 

@@ -26,7 +26,7 @@ type Plan struct {
 
 // PlanConvolution chooses an engine for a convolution, with at most maxWorkspace bytes of working memory: the first that cuDNN's
 // heuristics propose, then of its fallbacks, whose arithmetic the precision allows and which repeats bit for bit. Memory is taken
-// to be aligned to 256 bytes but for the offsets of c's pointers. The error wraps ErrUnsupported if there is no engine, and says
+// to be aligned to 64 bytes but for the offsets of c's pointers. The error wraps ErrUnsupported if there is no engine, and says
 // why.
 func (h *Handle) PlanConvolution(c *kernel.Convolution, maxWorkspace int64) (*Plan, error) {
 	p, err := pose(c)

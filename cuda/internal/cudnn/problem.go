@@ -107,7 +107,7 @@ func (p *problem) virtual(uid int64) operand {
 }
 
 // alignment is what all memory of the engine has, and more than cuDNN asks for.
-const alignment = 256
+const alignment = 64
 
 // aligned is the alignment of a place so many bytes into aligned memory.
 func aligned(offset int64) int64 {

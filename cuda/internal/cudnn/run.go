@@ -5,7 +5,7 @@ package cudnn
 import "fmt"
 
 // Run starts the convolution on the stream of the handle. x, w, y and bias are those of the kernel.Convolution, on the device;
-// workspace has plan.Workspace bytes and is aligned to 256 bytes.
+// workspace has plan.Workspace bytes and is aligned to 64 bytes.
 func (plan *Plan) Run(x, w, y, bias, workspace uintptr) error {
 	h, p := plan.handle, plan.p
 	if h.handle == nil {

@@ -69,7 +69,6 @@ const (
 // loopPlan is what the text and the arguments of a loop depend on besides its program: axes that all inputs run through as
 // through one are joined, so that most loops have one axis, and many of the others two.
 type loopPlan struct {
-	indexes
 	program *ir.Loop
 	from    tensor.Dtype // of inputs and registers
 	to      tensor.Dtype // of results
@@ -82,7 +81,7 @@ type loopPlan struct {
 // planLoop plans a loop over a shape, which its inputs of the given shapes stretch to.
 func planLoop(l *ir.Loop, s tensor.Shape, in []tensor.Shape) *loopPlan {
 	n := op.Len(s)
-	p := &loopPlan{indexes: indexesFor(n), program: l, n: n, inputs: make([]reading, len(in)), strides: make([][]int, len(in))}
+	p := &loopPlan{program: l, n: n, inputs: make([]reading, len(in)), strides: make([][]int, len(in))}
 	all := make([][]int, len(in))
 	for i, x := range in {
 		switch op.Len(x) {
@@ -137,7 +136,7 @@ func (b *Builder) loop(s *graph.Step, l *ir.Loop) *Launch {
 		p.from = s.In[0].Dtype
 	}
 	grid, block := b.Each(p.n)
-	text := Text("loop", p.from, p.header()+read("functions.cuh")+p.text())
+	text := Text("loop", p.from, read("functions.cuh")+p.text())
 	return &Launch{Source: text, Name: "loop", Grid: grid, Block: block, Args: p.arguments()}
 }
 
@@ -152,13 +151,13 @@ func (p *loopPlan) arguments() []any {
 	}
 	for axis := range p.sizes {
 		if p.divides(axis) {
-			args = append(args, p.division(p.sizes[axis]))
+			args = append(args, structOf(divideBy(p.sizes[axis])))
 		}
 	}
 	for i, st := range p.strides {
 		for axis := range st {
 			if p.multiplies(i, axis) {
-				args = append(args, p.argument(st[axis]))
+				args = append(args, int64(st[axis]))
 			}
 		}
 	}

@@ -52,13 +52,13 @@ func (p *loopPlan) parameters() []string {
 	}
 	for axis := range p.sizes {
 		if p.divides(axis) {
-			list = append(list, fmt.Sprintf("Division d%d", axis))
+			list = append(list, fmt.Sprintf("Div d%d", axis))
 		}
 	}
 	for i, st := range p.strides {
 		for axis := range st {
 			if p.multiplies(i, axis) {
-				list = append(list, fmt.Sprintf("Index s%d_%d", i, axis))
+				list = append(list, fmt.Sprintf("i64 s%d_%d", i, axis))
 			}
 		}
 	}
@@ -67,14 +67,14 @@ func (p *loopPlan) parameters() []string {
 
 // writeCoordinates finds the coordinates of element i that stretched inputs need, innermost first.
 func (p *loopPlan) writeCoordinates(t *strings.Builder) {
-	rest := "(Index)i"
+	rest := "i"
 	for axis := len(p.sizes) - 1; axis >= 0; axis-- {
 		switch {
 		case p.divides(axis):
-			fmt.Fprintf(t, "\t\tconst Divided c%d = divide(%s, d%d);\n", axis, rest, axis)
-			rest = fmt.Sprintf("c%d.quotient", axis)
+			fmt.Fprintf(t, "\t\tconst i64 q%d = quotient(%s, d%d), c%d = %s - q%d * d%d.by;\n", axis, rest, axis, axis, rest, axis, axis)
+			rest = fmt.Sprintf("q%d", axis)
 		case axis == 0 && len(p.sizes) > 1 && p.located(0):
-			fmt.Fprintf(t, "\t\tconst Index c0 = %s;\n", rest)
+			fmt.Fprintf(t, "\t\tconst i64 c0 = %s;\n", rest)
 		}
 	}
 }
@@ -83,10 +83,7 @@ func (p *loopPlan) writeCoordinates(t *strings.Builder) {
 func (p *loopPlan) place(input int) string {
 	var terms []string
 	for axis, stride := range p.strides[input] {
-		c := fmt.Sprintf("c%d.rest", axis)
-		if axis == 0 {
-			c = "c0"
-		}
+		c := fmt.Sprintf("c%d", axis)
 		switch {
 		case stride == 1:
 			terms = append(terms, c)

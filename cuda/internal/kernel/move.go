@@ -49,10 +49,9 @@ func whole(_ *Builder, s *graph.Step) ([]Command, error) {
 	return []Command{&Move{To: Out(0), From: In(0), Bytes: int64(s.Out[0].Bytes())}}, nil
 }
 
-// launch runs a kernel with index.cuh over total elements, which are its last argument.
-func (x indexes) launch(b *Builder, file, name string, dt tensor.Dtype, total int, args ...any) *Launch {
-	grid, block := b.Each(total)
-	return &Launch{Source: x.source(file, dt), Name: name, Grid: grid, Block: block, Args: append(args, int64(total))}
+// moves is each for elements that only change their places.
+func (b *Builder) moves(name string, dt tensor.Dtype, n int, args ...any) *Launch {
+	return b.each("move.cu", name, moved(dt), n, args...)
 }
 
 // The range of a slice may move between runs, so where it starts is asked for before each.
@@ -64,18 +63,16 @@ func prepareSlice(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*ir.Slice)
 	outer, n, inner := around(s.In[0].Shape, o.Axis)
 	count := s.Out[0].Len() / (outer * inner)
-	x := indexesFor(s.Out[0].Len())
-	return []Command{x.launch(b, "move.cu", "slice", moved(s.Out[0].Dtype), s.Out[0].Len(),
-		Out(0), In(0), start(o, n, count), int64(o.Step), int64(n), x.division(count), x.division(inner))}, nil
+	return []Command{b.moves("slice", s.Out[0].Dtype, s.Out[0].Len(),
+		Out(0), In(0), start(o, n, count), int64(o.Step), int64(n), structOf(divideBy(count)), structOf(divideBy(inner)))}, nil
 }
 
 func prepareSliceGrad(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*ir.SliceGrad).Slice
 	outer, n, inner := around(s.Out[0].Shape, o.Axis)
 	count := s.In[0].Len() / (outer * inner)
-	x := indexesFor(s.Out[0].Len())
-	return []Command{x.launch(b, "move.cu", "slice_grad", moved(s.Out[0].Dtype), s.Out[0].Len(),
-		Out(0), In(0), start(o, n, count), x.division(min(o.Step, n)), int64(count), x.division(n), x.division(inner))}, nil
+	return []Command{b.moves("slice_grad", s.Out[0].Dtype, s.Out[0].Len(),
+		Out(0), In(0), start(o, n, count), structOf(divideBy(min(o.Step, n))), int64(count), structOf(divideBy(n)), structOf(divideBy(inner)))}, nil
 }
 
 // Each input has a launch of its own, so that there may be any number.
@@ -90,8 +87,7 @@ func prepareConcat(b *Builder, s *graph.Step) ([]Command, error) {
 		if rows == 1 {
 			all = append(all, &Move{To: to, From: In(i), Bytes: int64(v.Bytes())})
 		} else {
-			x := indexesFor(v.Len())
-			all = append(all, x.launch(b, "move.cu", "place", moved(dt), v.Len(), to, In(i), x.division(run), int64(wide)))
+			all = append(all, b.moves("place", dt, v.Len(), to, In(i), structOf(divideBy(run)), int64(wide)))
 		}
 		first += int64(run)
 	}
@@ -112,9 +108,8 @@ func indicesBelow(kind string, n int) *Check {
 func prepareGather(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*ir.Gather)
 	_, n, inner := around(s.In[0].Shape, o.Axis)
-	x := indexesFor(s.Out[0].Len())
-	return []Command{indicesBelow(o.Kind(), n), x.launch(b, "move.cu", "gather", moved(s.Out[0].Dtype), s.Out[0].Len(),
-		Out(0), In(0), In(1), int64(n), x.division(s.In[1].Len()), x.division(inner))}, nil
+	return []Command{indicesBelow(o.Kind(), n), b.moves("gather", s.Out[0].Dtype, s.Out[0].Len(),
+		Out(0), In(0), In(1), int64(n), structOf(divideBy(s.In[1].Len())), structOf(divideBy(inner)))}, nil
 }
 
 // orderThreads is ORDER_THREADS of gather_grad.cu.
@@ -128,9 +123,8 @@ func prepareGatherGrad(b *Builder, s *graph.Step) ([]Command, error) {
 		return nil, nil
 	}
 	first, order := b.Scratch(4*int64(n+1)), b.Scratch(4*int64(count))
-	x := indexesFor(s.Out[0].Len())
-	sum := x.launch(b, "gather_grad.cu", "gather_grad", s.Out[0].Dtype, s.Out[0].Len(),
-		Out(0), In(0), first, order, int64(count), x.division(n), x.division(inner))
+	sum := b.each("gather_grad.cu", "gather_grad", s.Out[0].Dtype, s.Out[0].Len(),
+		Out(0), In(0), first, order, int64(count), structOf(divideBy(n)), structOf(divideBy(inner)))
 	sort := &Launch{Source: sum.Source, Name: "order_indices", Grid: Dim3{X: 1}, Block: Dim3{X: orderThreads},
 		Args: []any{first, order, In(1), int64(n), int64(count)}}
 	return []Command{indicesBelow(o.Kind(), n), sort, sum}, nil
@@ -138,8 +132,7 @@ func prepareGatherGrad(b *Builder, s *graph.Step) ([]Command, error) {
 
 func prepareDiagFlat(b *Builder, s *graph.Step) ([]Command, error) {
 	dt, n := s.Out[0].Dtype, s.In[0].Len()
-	x := indexesFor(n)
-	return []Command{&Fill{To: Out(0), Bytes: int64(s.Out[0].Bytes())}, x.launch(b, "move.cu", "diagonal", moved(dt), n, Out(0), In(0))}, nil
+	return []Command{&Fill{To: Out(0), Bytes: int64(s.Out[0].Bytes())}, b.moves("diagonal", dt, n, Out(0), In(0))}, nil
 }
 
 func prepareCast(b *Builder, s *graph.Step) ([]Command, error) {

@@ -52,7 +52,7 @@ func prepareRandom(b *Builder, s *graph.Step) ([]Command, error) {
 	}
 	key := source.Key()
 	grid, block := b.Each((y.Len() + 1) / 2) // a thread draws two numbers at a time
-	return []Command{&Launch{Source: drawing("random.cu", y.Dtype, table, defines...), Name: "random", Grid: grid, Block: block,
+	return []Command{&Launch{Source: drawing("random.cu", y.Dtype, table, defines...), Name: "draw", Grid: grid, Block: block,
 		Args: []any{Out(0), In(0), o.A, o.B, uint32(o.Stream), uint32(o.Stream >> 32), key[0], key[1], int64(y.Len())}}}, nil
 }
 

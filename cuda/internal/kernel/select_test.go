@@ -75,16 +75,6 @@ func TestIndicesAreChecked(t *testing.T) {
 	}
 }
 
-// Tensors of 2³¹ elements and more have sources of their own.
-func TestWideTensors(t *testing.T) {
-	s := func(n int) Source {
-		o := &ir.Slice{Axis: 0, Start: 1, End: n, Step: 1}
-		return commandsOf(t, builderFor(FP32), stepOf(o, valueOf(tensor.Uint8, n-1), valueOf(tensor.Uint8, n)))[0].(*Launch).Source
-	}
-	require.Equal(t, s(5), s(1<<31))
-	require.NotEqual(t, s(5), s(1<<31+1))
-}
-
 func TestRandomOfManyTrials(t *testing.T) {
 	for _, c := range []struct {
 		trials, p float64

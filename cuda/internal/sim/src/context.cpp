@@ -385,6 +385,11 @@ extern "C" __attribute__((visibility("default"))) const char *stheno_sim_message
 	return copy->c_str();
 }
 
+EXPORT stheno_sim_fault(const char *what) {
+	Lock lock(state().mutex);
+	return fail(ILLEGAL_ADDRESS, what);
+}
+
 extern "C" __attribute__((visibility("default"))) void stheno_sim_reset(void) {
 	Lock lock(state().mutex);
 	state().fault = SUCCESS;

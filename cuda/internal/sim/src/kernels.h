@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
-// -Bsymbolic: a kernel may have the name of a function of the C library.
+// -Bsymbolic: a kernel may have the name of a function of the C library, such as random.
 const char *const compiler_flags[] = {
-    "-O1",       "-std=c++17",         "-fPIC",           "-shared",        "-Wl,-Bsymbolic",  "-w",
+    "-O1",       "-std=c++17",         "-fPIC",           "-shared",        "-w",
     "-pipe",     "-fno-exceptions",    "-fno-rtti",       "-fno-gnu-unique", "-fno-asynchronous-unwind-tables",
     "-fwrapv",   "-ffp-contract=off",  "-fno-math-errno", "-fno-trapping-math",
-    "-fno-strict-aliasing", "-fpreprocessed", "-x", "c++-cpp-output"};
+    "-fno-strict-aliasing", "-Wl,-Bsymbolic", "-fpreprocessed", "-x", "c++-cpp-output"};
 const char *const flags_version = "2"; // counted up when the flags or the table change
 
 struct FoundKernel {

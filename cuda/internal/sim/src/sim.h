@@ -27,6 +27,9 @@ int stheno_sim_enqueue(void *stream, const char *name, int (*fn)(void *arg), voi
 // Whether bytes from p on lie in one live allocation of device memory or pinned memory. For fn of stheno_sim_enqueue.
 int stheno_sim_contains(const void *p, size_t bytes);
 
+// Tells what is wrong and returns CUDA_ERROR_ILLEGAL_ADDRESS, for fn of stheno_sim_enqueue to return.
+int stheno_sim_fault(const char *what);
+
 // The last thing that was found wrong, such as the address that a kernel used; "" if none. The text stays valid until the next.
 const char *stheno_sim_message(void);
 

@@ -1,0 +1,315 @@
+// The simulated cuBLASLt: products of column-major matrices in stream order, of the types and epilogues that the engine uses.
+// Anything else is CUBLAS_STATUS_NOT_SUPPORTED. Sums are made in double.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "sim.h"
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+enum { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, EXECUTION_FAILED = 13, NOT_SUPPORTED = 15 };
+enum { R_32F = 0, R_64F = 1, R_16BF = 14 };
+enum { COMPUTE_32F = 68, COMPUTE_32F_PEDANTIC = 69, COMPUTE_64F = 70, COMPUTE_64F_PEDANTIC = 71, FAST_16BF = 75, FAST_TF32 = 77 };
+enum { EPILOGUE_DEFAULT = 1, EPILOGUE_RELU = 2, EPILOGUE_BIAS = 4 };
+
+struct Layout {
+	int type = 0, order = 0, batch = 1;
+	uint64_t rows = 0, cols = 0;
+	int64_t ld = 0, stride = 0;
+};
+
+struct Operation {
+	int compute = 0, scale = 0, pointer_mode = 0, trans[3] = {0, 0, 0};
+	unsigned epilogue = EPILOGUE_DEFAULT;
+	void *bias = nullptr;
+	int64_t bias_stride = 0;
+};
+
+struct Preference {
+	uint64_t workspace = 0;
+	unsigned alignment[4] = {256, 256, 256, 256}; // of a, b, c, d
+};
+
+// An algorithm is what the heuristic promised to rely on.
+struct Algorithm {
+	uint64_t mark, workspace, alignment[4], unused[2];
+};
+static const uint64_t algorithm_mark = 0x5354484e4f474d4d;
+
+struct Handle {};
+
+static std::mutex mutex;
+template <class X> static std::map<void *, std::shared_ptr<X>> live;
+
+template <class X> static int create(void **out, X x) {
+	if (!out) return INVALID_VALUE;
+	std::lock_guard<std::mutex> lock(mutex);
+	static uintptr_t next = 0x53000000;
+	*out = (void *)(next += 16);
+	live<X>[*out] = std::make_shared<X>(x);
+	return SUCCESS;
+}
+template <class X> static int destroy(void *p) {
+	std::lock_guard<std::mutex> lock(mutex);
+	return live<X>.erase(p) ? SUCCESS : INVALID_VALUE;
+}
+template <class X> static std::shared_ptr<X> find(void *p) {
+	std::lock_guard<std::mutex> lock(mutex);
+	const auto i = live<X>.find(p);
+	return i == live<X>.end() ? nullptr : i->second;
+}
+// Sets an attribute, if the caller's value has its size.
+template <class V> static int assign(V &to, const void *value, size_t bytes) {
+	if (!value || bytes != sizeof to) return INVALID_VALUE;
+	memcpy(&to, value, bytes);
+	return SUCCESS;
+}
+
+EXPORT size_t cublasLtGetVersion() { return 129900; } // no real one
+EXPORT size_t cublasLtGetCudartVersion() { return 12080; }
+EXPORT const char *cublasLtGetStatusName(int s) {
+	switch (s) {
+	case SUCCESS: return "CUBLAS_STATUS_SUCCESS";
+	case NOT_INITIALIZED: return "CUBLAS_STATUS_NOT_INITIALIZED";
+	case INVALID_VALUE: return "CUBLAS_STATUS_INVALID_VALUE";
+	case EXECUTION_FAILED: return "CUBLAS_STATUS_EXECUTION_FAILED";
+	case NOT_SUPPORTED: return "CUBLAS_STATUS_NOT_SUPPORTED";
+	}
+	return "unknown status";
+}
+EXPORT const char *cublasLtGetStatusString(int s) { return cublasLtGetStatusName(s); }
+
+extern "C" int cuCtxGetCurrent(void **);
+EXPORT int cublasLtCreate(void **handle) {
+	void *context = nullptr;
+	if (cuCtxGetCurrent(&context) || !context) return NOT_INITIALIZED;
+	return create(handle, Handle());
+}
+EXPORT int cublasLtDestroy(void *handle) { return destroy<Handle>(handle); }
+
+EXPORT int cublasLtMatmulDescCreate(void **desc, int compute, int scale) {
+	Operation o;
+	o.compute = compute, o.scale = scale;
+	return create(desc, o);
+}
+EXPORT int cublasLtMatmulDescDestroy(void *desc) { return destroy<Operation>(desc); }
+EXPORT int cublasLtMatmulDescSetAttribute(void *desc, int attribute, const void *value, size_t bytes) {
+	const auto o = find<Operation>(desc);
+	if (!o) return INVALID_VALUE;
+	switch (attribute) {
+	case 0: return assign(o->compute, value, bytes);
+	case 1: return assign(o->scale, value, bytes);
+	case 2: return assign(o->pointer_mode, value, bytes);
+	case 3: return assign(o->trans[0], value, bytes);
+	case 4: return assign(o->trans[1], value, bytes);
+	case 5: return assign(o->trans[2], value, bytes);
+	case 7: return assign(o->epilogue, value, bytes);
+	case 8: return assign(o->bias, value, bytes);
+	case 10: return assign(o->bias_stride, value, bytes);
+	}
+	return NOT_SUPPORTED;
+}
+
+EXPORT int cublasLtMatrixLayoutCreate(void **layout, int type, uint64_t rows, uint64_t cols, int64_t ld) {
+	Layout l;
+	l.type = type, l.rows = rows, l.cols = cols, l.ld = ld;
+	return create(layout, l);
+}
+EXPORT int cublasLtMatrixLayoutDestroy(void *layout) { return destroy<Layout>(layout); }
+EXPORT int cublasLtMatrixLayoutSetAttribute(void *layout, int attribute, const void *value, size_t bytes) {
+	const auto l = find<Layout>(layout);
+	if (!l) return INVALID_VALUE;
+	switch (attribute) {
+	case 0: return assign(l->type, value, bytes);
+	case 1: return assign(l->order, value, bytes);
+	case 2: return assign(l->rows, value, bytes);
+	case 3: return assign(l->cols, value, bytes);
+	case 4: return assign(l->ld, value, bytes);
+	case 5: return assign(l->batch, value, bytes);
+	case 6: return assign(l->stride, value, bytes);
+	}
+	return NOT_SUPPORTED;
+}
+
+EXPORT int cublasLtMatmulPreferenceCreate(void **preference) { return create(preference, Preference()); }
+EXPORT int cublasLtMatmulPreferenceDestroy(void *preference) { return destroy<Preference>(preference); }
+EXPORT int cublasLtMatmulPreferenceSetAttribute(void *preference, int attribute, const void *value, size_t bytes) {
+	const auto p = find<Preference>(preference);
+	if (!p) return INVALID_VALUE;
+	if (attribute == 1) return assign(p->workspace, value, bytes);
+	if (attribute >= 5 && attribute <= 8) return assign(p->alignment[attribute - 5], value, bytes);
+	return NOT_SUPPORTED;
+}
+
+static size_t element(int type) { return type == R_64F ? 8 : type == R_32F ? 4 : 2; }
+
+// Whether the product is one that this library computes, and its matrices fit each other.
+static int check(const Operation &o, const Layout &a, const Layout &b, const Layout &c, const Layout &d) {
+	const bool doubles = o.compute == COMPUTE_64F || o.compute == COMPUTE_64F_PEDANTIC;
+	const bool floats = o.compute == COMPUTE_32F || o.compute == COMPUTE_32F_PEDANTIC || o.compute == FAST_16BF || o.compute == FAST_TF32;
+	if (!doubles && !floats) return NOT_SUPPORTED;
+	if (o.scale != (doubles ? R_64F : R_32F) || o.pointer_mode != 0 || o.trans[2] != 0) return NOT_SUPPORTED;
+	if (o.trans[0] < 0 || o.trans[0] > 2 || o.trans[1] < 0 || o.trans[1] > 2) return INVALID_VALUE;
+	if (o.epilogue & ~7u || (o.epilogue & 6 && o.epilogue & 1)) return NOT_SUPPORTED;
+	if (doubles ? a.type != R_64F || d.type != R_64F : a.type == R_64F || d.type == R_64F) return NOT_SUPPORTED;
+	if (a.type != b.type || c.type != d.type || (a.type == R_32F && d.type != R_32F)) return NOT_SUPPORTED;
+	for (const Layout *l : {&a, &b, &c, &d}) {
+		if (l->type != R_32F && l->type != R_64F && l->type != R_16BF) return NOT_SUPPORTED;
+		if (l->order != 0) return NOT_SUPPORTED;
+		if (l->rows == 0 || l->cols == 0 || l->ld < (int64_t)l->rows || l->batch != d.batch || l->batch < 1) return INVALID_VALUE;
+	}
+	const uint64_t m = o.trans[0] ? a.cols : a.rows, k = o.trans[0] ? a.rows : a.cols;
+	const uint64_t kb = o.trans[1] ? b.cols : b.rows, n = o.trans[1] ? b.rows : b.cols;
+	return k == kb && d.rows == m && d.cols == n && c.rows == m && c.cols == n ? SUCCESS : INVALID_VALUE;
+}
+
+struct Result {
+	Algorithm algorithm;
+	size_t workspace;
+	int state;
+	float waves;
+	int reserved[4];
+};
+
+EXPORT int cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, void *b, void *c, void *d, void *preference, int want, Result *results, int *count) {
+	const auto o = find<Operation>(desc);
+	const auto la = find<Layout>(a), lb = find<Layout>(b), lc = find<Layout>(c), ld = find<Layout>(d);
+	const auto p = find<Preference>(preference);
+	if (!find<Handle>(handle) || !o || !la || !lb || !lc || !ld || !p || !results || !count || want < 1) return INVALID_VALUE;
+	*count = 0;
+	if (const int e = check(*o, *la, *lb, *lc, *ld)) return e;
+	const Layout *layouts[] = {la.get(), lb.get(), lc.get(), ld.get()};
+	for (int i = 0; i < 4; i++) {
+		if (p->alignment[i] % element(layouts[i]->type)) return NOT_SUPPORTED;
+	}
+	Result r = {};
+	r.algorithm = {algorithm_mark, p->workspace < 1024 ? p->workspace : 1024, {}, {}}; // some, so that it must be handed on
+	for (int i = 0; i < 4; i++) r.algorithm.alignment[i] = p->alignment[i];
+	r.workspace = r.algorithm.workspace;
+	r.waves = 1;
+	results[0] = r;
+	*count = 1;
+	return SUCCESS;
+}
+
+// A product that waits for its turn.
+struct Product {
+	Operation o;
+	Layout a, b, c, d;
+	const char *pa, *pb, *pc;
+	char *pd, *workspace;
+	size_t workspace_bytes;
+	double alpha, beta;
+};
+
+static double load(const char *p, int type, int64_t i) {
+	if (type == R_64F) return ((const double *)p)[i];
+	if (type == R_32F) return ((const float *)p)[i];
+	const uint32_t bits = (uint32_t)((const uint16_t *)p)[i] << 16;
+	float f;
+	memcpy(&f, &bits, 4);
+	return f;
+}
+
+// x with the bits of its mantissa that a matrix unit keeps, rounded to nearest.
+static float keep(float x, int bits) {
+	if (!std::isfinite(x)) return x;
+	uint32_t u;
+	memcpy(&u, &x, 4);
+	const int drop = 23 - bits;
+	u = (u + (1u << (drop - 1)) - 1 + (u >> drop & 1)) & ~((1u << drop) - 1);
+	memcpy(&x, &u, 4);
+	return x;
+}
+
+static double factor(double x, int compute) {
+	return compute == FAST_TF32 ? keep((float)x, 10) : compute == FAST_16BF ? keep((float)x, 7) : x;
+}
+
+static void store(char *p, int type, int64_t i, double x) {
+	if (type == R_64F) {
+		((double *)p)[i] = x;
+	} else if (type == R_32F) {
+		((float *)p)[i] = (float)x;
+	} else {
+		const float y = std::isnan(x) ? (float)x : keep((float)x, 7);
+		uint32_t u;
+		memcpy(&u, &y, 4);
+		((uint16_t *)p)[i] = (uint16_t)(u >> 16 | (std::isnan(x) ? 0x40 : 0));
+	}
+}
+
+static size_t extent(const Layout &l) {
+	return ((size_t)l.stride * (size_t)(l.batch - 1) + (size_t)l.ld * (l.cols - 1) + l.rows) * element(l.type);
+}
+
+static int multiply(void *argument) {
+	const Product &p = *(Product *)argument;
+	const Operation &o = p.o;
+	const bool biased = o.epilogue & EPILOGUE_BIAS;
+	const size_t es = element(p.d.type), bias_bytes = ((size_t)o.bias_stride * (size_t)(p.d.batch - 1) + p.d.rows) * es;
+	if (!stheno_sim_contains(p.pa, extent(p.a)) || !stheno_sim_contains(p.pb, extent(p.b)) || !stheno_sim_contains(p.pd, extent(p.d)) ||
+	    (p.beta != 0 && !stheno_sim_contains(p.pc, extent(p.c))) || (biased && !stheno_sim_contains(o.bias, bias_bytes)) ||
+	    (p.workspace_bytes && !stheno_sim_contains(p.workspace, p.workspace_bytes))) {
+		return stheno_sim_fault("cublasLtMatmul: a matrix, the bias or the workspace leaves its allocation");
+	}
+	if (p.workspace_bytes) memset(p.workspace, 0xFF, p.workspace_bytes);
+	const int64_t m = (int64_t)p.d.rows, n = (int64_t)p.d.cols, k = (int64_t)(o.trans[0] ? p.a.rows : p.a.cols);
+	std::vector<double> a((size_t)(m * k)), sum((size_t)m); // a: column-major
+	for (int64_t batch = 0; batch < p.d.batch; batch++) {
+		const int64_t oa = batch * p.a.stride, ob = batch * p.b.stride, oc = batch * p.c.stride, od = batch * p.d.stride;
+		for (int64_t l = 0; l < k; l++) {
+			for (int64_t i = 0; i < m; i++) {
+				a[(size_t)(l * m + i)] = factor(load(p.pa, p.a.type, oa + (o.trans[0] ? l + i * p.a.ld : i + l * p.a.ld)), o.compute);
+			}
+		}
+		for (int64_t j = 0; j < n; j++) {
+			std::fill(sum.begin(), sum.end(), 0.0);
+			for (int64_t l = 0; l < k; l++) {
+				const double b = factor(load(p.pb, p.b.type, ob + (o.trans[1] ? j + l * p.b.ld : l + j * p.b.ld)), o.compute);
+				const double *column = &a[(size_t)(l * m)];
+				for (int64_t i = 0; i < m; i++) sum[(size_t)i] += column[i] * b;
+			}
+			for (int64_t i = 0; i < m; i++) {
+				double y = p.alpha * sum[(size_t)i];
+				if (p.beta != 0) y += p.beta * load(p.pc, p.c.type, oc + i + j * p.c.ld);
+				if (biased) y += load((const char *)o.bias, p.d.type, batch * o.bias_stride + i);
+				if (o.epilogue & EPILOGUE_RELU && y < 0) y = 0;
+				store(p.pd, p.d.type, od + i + j * p.d.ld, y);
+			}
+		}
+	}
+	return 0;
+}
+
+EXPORT int cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a, void *la, const void *b, void *lb, const void *beta,
+                          const void *c, void *lc, void *d, void *ld, const Algorithm *algorithm, void *workspace, size_t workspace_bytes, void *stream) {
+	const auto o = find<Operation>(desc);
+	const auto fa = find<Layout>(la), fb = find<Layout>(lb), fc = find<Layout>(lc), fd = find<Layout>(ld);
+	if (!find<Handle>(handle) || !o || !fa || !fb || !fc || !fd || !alpha || !beta || !a || !b || !d) return INVALID_VALUE;
+	if (const int e = check(*o, *fa, *fb, *fc, *fd)) return e;
+	const bool doubles = o->scale == R_64F;
+	auto p = std::make_unique<Product>(Product{*o, *fa, *fb, *fc, *fd, (const char *)a, (const char *)b, (const char *)c, (char *)d, (char *)workspace, 0,
+	                           doubles ? *(const double *)alpha : *(const float *)alpha, doubles ? *(const double *)beta : *(const float *)beta});
+	const void *pointers[] = {a, b, c, d};
+	if (algorithm) {
+		if (algorithm->mark != algorithm_mark || workspace_bytes < algorithm->workspace) return INVALID_VALUE;
+		for (int i = 0; i < 4; i++) {
+			if (i == 2 && p->beta == 0) continue;
+			if ((uintptr_t)pointers[i] % algorithm->alignment[i]) return INVALID_VALUE;
+		}
+		p->workspace_bytes = algorithm->workspace;
+	}
+	if (p->beta != 0 && !c) return INVALID_VALUE;
+	if (o->epilogue & EPILOGUE_BIAS && !o->bias) return INVALID_VALUE;
+	if (c == d && p->beta != 0 && (fc->ld != fd->ld || fc->stride != fd->stride)) return INVALID_VALUE;
+	const auto drop = [](void *x) { delete (Product *)x; };
+	const int e = stheno_sim_enqueue(stream, "cublasLtMatmul", multiply, drop, p.release());
+	return e ? EXECUTION_FAILED : SUCCESS;
+}

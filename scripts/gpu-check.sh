@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# Checks the CUDA engine on a machine with an NVIDIA GPU and writes what was found to bench/results/gpu-check.md. "make gpu" builds
+# the programs and calls it; where there is no Go, call it itself, with the programs that "make gpu-bins" left in .build/gpu. A
+# failure does not keep the other parts from running; the exit status tells of it.
+#
+#   SIM=1           on the simulated GPU of .build/sim: a small part of everything, reported in .build/gpu-check-sim.md
+#   DATA_DIR=…      folder of CIFAR-100's files, to train on them
+#   PYTHON=…        a Python with PyTorch, to time the same steps (default python3)
+#   LIMIT=…         seconds for everything (default 480)
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export ROOT=$PWD SIM=${SIM:-} DATA_DIR=${DATA_DIR:-} PYTHON=${PYTHON:-python3}
+
+# pick SMALL LARGE is the amount of work for the simulated GPU or a real one.
+pick() { if [ -n "$SIM" ]; then echo "$1"; else echo "$2"; fi; }
+
+# tests PROGRAM FOLDER PATTERN [ARGUMENT…] runs tests where they find their files.
+tests() {
+	cd "$ROOT/$2" && exec "$WORK/$1" -test.v -test.run "$3" ${SIM:+-test.short} "${@:4}"
+}
+
+devices() {
+	"$WORK/stheno" devices --verbose | tee "$WORK/devices" || return 1
+	grep -q '^cuda:0 is ' "$WORK/devices" || { echo 'there is no GPU'; return 1; }
+}
+
+# An interrupted training leaves a checkpoint that evaluates and goes on, on either device.
+interrupt() {
+	local run=$WORK/interrupted pid code epochs device
+	set -m # otherwise a command in the background ignores Ctrl-C
+	"$WORK/stheno" train --device cuda --data sample --limit-train "$(pick 64 2000)" --limit-test 50 --epochs 100000 --batch 16 --save-every 3 \
+		--schedule constant --out "$run" &
+	pid=$!
+	for _ in $(seq 600); do
+		[ "$(cat "$run/history.csv" 2>/dev/null | wc -l)" -lt 2 ] || break
+		kill -0 "$pid" || return 1
+		sleep 0.1
+	done
+	sleep 0.35
+	kill -INT "$pid"
+	wait "$pid"
+	code=$?
+	[ "$code" -eq 130 ] || { echo "the exit status of the interrupted training is $code, want 130"; return 1; }
+	for device in cuda cpu; do
+		"$WORK/stheno" eval --run "$run" --limit-test 50 --device "$device" | tee "$WORK/eval-$device" || return 1
+	done
+	cmp <(grep -o 'loss [0-9]*\.[0-9][0-9]' "$WORK/eval-cuda") <(grep -o 'loss [0-9]*\.[0-9][0-9]' "$WORK/eval-cpu") || return 1
+	epochs=$(wc -l <"$run/history.csv") # with its heading: one more than are done
+	echo "number: interrupted in epoch $epochs; evaluated, and gone on with, on both devices"
+	for device in cpu cuda; do
+		"$WORK/stheno" train --resume --out "$run" --device "$device" --epochs "$epochs" || return 1
+		epochs=$((epochs + 1))
+	done
+}
+
+# ResNet-50 on the real files of CIFAR-100.
+cifar() {
+	[ -n "$DATA_DIR" ] || { echo 'DATA_DIR names no folder with the files of CIFAR-100'; return 77; }
+	"$WORK/stheno" train --device cuda --arch resnet50 --data cifar100 --data-dir "$DATA_DIR" --offline --limit-train "$(pick 64 20000)" --limit-test 1000 \
+		--epochs 2 --batch 64 --augment --standardise --optimizer sgd --lr 0.02 --precision tf32 --out "$WORK/cifar" || return 1
+	sed 's/^/number: /' "$WORK/cifar/history.csv"
+	awk -F, 'NR == 2 { first = $3 } END { exit !($3 < first) }' "$WORK/cifar/history.csv" || { echo 'the loss did not fall'; return 1; }
+}
+
+peers() {
+	local precision
+	"$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null || { echo "no PyTorch with CUDA in $PYTHON"; return 77; }
+	for precision in fp32 tf32 bf16; do
+		"$PYTHON" bench/peers/torch_train.py --device cuda --precision "$precision" --seconds 2 --channels-last || return 1
+	done
+}
+
+if [ -n "${GPU_CHECK_PART:-}" ]; then # called by part
+	"$@"
+	exit
+fi
+
+# part TITLE SECONDS FUNCTION… runs a function above, or tests, with a limit of time. Status 77 is a part that cannot be run here.
+part() {
+	local title=$1 limit=$2 status=pass begin=$SECONDS left=$((deadline - SECONDS)) log code passed failed skipped
+	shift 2
+	log=$WORK/$((parts += 1)).log
+	if [ "$left" -lt 5 ]; then
+		echo "| $title | **failed**: no time was left | | | | |" >>"$WORK/table"
+		failures=$((failures + 1))
+		return
+	fi
+	echo "== $title" >&2
+	GPU_CHECK_PART=1 timeout --kill-after=10 "$((limit < left ? limit : left))" "$ROOT/scripts/gpu-check.sh" "$@" >"$log" 2>&1
+	code=$?
+	passed=$(grep -c '^ *--- PASS' "$log")
+	failed=$(grep -c '^ *--- FAIL' "$log")
+	skipped=$(grep -c '^ *--- SKIP' "$log")
+	case $code in
+	0) ;;
+	77) status="not run: $(tail -n 1 "$log")" ;;
+	124 | 137) status="**failed**: not done in $((SECONDS - begin)) s" ;;
+	*) status="**failed**: exit status $code" ;;
+	esac
+	if [ "$1" = tests ] && [ "$status" = pass ]; then # where all are skipped nothing is proved
+		if grep -q 'needs a GPU, or the simulated' "$log"; then
+			status='**failed**: a test found no GPU'
+		elif [ "$passed" -eq 0 ] && ! grep -q '^Benchmark.*images/s' "$log"; then
+			status='**failed**: no test was run'
+		fi
+	fi
+	case $status in *failed*) failures=$((failures + 1)) ;; esac
+	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >>"$WORK/table"
+	echo "   $status; $passed passed, $failed failed, $skipped skipped, $((SECONDS - begin)) s" >&2
+	grep -E '^number: |images/s|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
+		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 80 >"$WORK/numbers"
+	grep -h 'images/s' "$log" >>"$WORK/speeds"
+	{
+		printf '\n### %s\n\n```\n' "$title"
+		cat "$WORK/numbers"
+		case $status in *failed*)
+			echo '…'
+			grep -vE '^ *(=== |--- (PASS|SKIP))' "$log" | tail -n 60 | cut -c 1-400
+			;;
+		esac
+		printf '```\n'
+	} >"$WORK/detail"
+	if [ -s "$WORK/numbers" ] || [[ $status == *failed* ]]; then cat "$WORK/detail" >>"$WORK/details"; fi
+}
+
+deadline=$((SECONDS + ${LIMIT:-480}))
+report=$ROOT/bench/results/gpu-check.md
+WORK=$(mktemp -d)
+export WORK
+trap 'rm -rf "$WORK"' EXIT
+for program in stheno cuda.test train.test; do
+	gzip --decompress --stdout ".build/gpu/$program.gz" >"$WORK/$program" || { echo "gpu-check: .build/gpu/$program.gz cannot be unpacked; run make gpu-bins" >&2; exit 1; }
+	chmod +x "$WORK/$program"
+done
+export XDG_CACHE_HOME=$WORK/cache # of compiled kernels: every check begins with none
+if [ -n "$SIM" ]; then
+	report=$ROOT/.build/gpu-check-sim.md
+	export LD_LIBRARY_PATH=$ROOT/.build/sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+fi
+if ! "$WORK/stheno" devices | grep -q '^cuda:' && [ ! -e /dev/nvidiactl ]; then # where there is one, the report says what is wrong
+	"$WORK/stheno" devices | grep '^no GPU' >&2
+	echo 'gpu-check: nothing to check; SIM=1 tries the check itself on the simulated GPU' >&2
+	exit 1
+fi
+failures=0 parts=0
+touch "$WORK/table" "$WORK/details" "$WORK/speeds"
+
+part 'Devices and libraries' 30 devices
+part 'Conformance: operations, fusions and nets, float32 and float64' 150 tests cuda.test cuda '^(TestConformance|TestOps)$'
+part 'Everything else of the engine, tf32 and bf16 among it' 90 tests cuda.test cuda '^Test' -test.skip '^(TestConformance|TestOps)$'
+STHENO_CUDA_WITHOUT=cudnn,cublaslt part 'Without cuDNN and cuBLASLt: operations' 90 tests cuda.test cuda '^TestOps$'
+part '20 losses against PyTorch, Keras and the CPU engine' 90 tests train.test train '^TestGPULosses$'
+part '20 losses in tf32 and bf16' 45 tests train.test train '^TestGPUPrecisionLosses$'
+part 'Memory' 60 tests train.test train '^TestGPU(MemoryDoesNotGrow|OutOfMemory)$'
+part 'Checkpoints between devices, resuming bit by bit' 45 tests train.test train '^TestGPU(Checkpoint|ResumedRun.*)$'
+part 'Ctrl-C in a step' 60 interrupt
+part 'ResNet-50 on the files of CIFAR-100' 60 cifar
+part 'Speed of training steps' 90 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 2s)"
+part 'Speed of the same steps in PyTorch' 75 peers
+
+mkdir -p "$(dirname "$report")"
+{
+	echo '# Check of the CUDA engine'
+	echo
+	if [ -n "$SIM" ]; then
+		echo 'On the simulated GPU: this shows that the check itself works, and nothing of a GPU.'
+	else
+		echo "Written by \`make gpu\` on $(date -u +'%e %B %Y' | sed 's/^ *//') in $SECONDS s."
+	fi
+	echo
+	echo '```'
+	"$WORK/stheno" version
+	echo "$(uname -sr), $(nproc) processors"
+	[ -n "$SIM" ] || nvidia-smi --query-gpu=name,driver_version,memory.total,pstate --format=csv,noheader 2>/dev/null | sed 's/^/nvidia-smi: /'
+	"$PYTHON" -c 'import torch; print("PyTorch", torch.__version__, "CUDA", torch.version.cuda, "cuDNN", torch.backends.cudnn.version())' 2>/dev/null
+	cat "$WORK/devices"
+	echo '```'
+	echo
+	echo '| part | result | tests passed | failed | skipped | seconds |'
+	echo '|---|---|---|---|---|---|'
+	cat "$WORK/table"
+	echo
+	echo '## Numbers, and the end of what failed'
+	cat "$WORK/details"
+} | sed -e "s|$WORK|…|g" -e "s|$ROOT|.|g" >"$report"
+echo "$report: $((parts - failures)) of $parts parts passed or cannot be run here, $failures failed" >&2
+exit $((failures > 0))
