@@ -77,3 +77,11 @@ func library(t *testing.T) *Library {
 	}
 	return l
 }
+
+// simulated says whether l is the simulated cuDNN.
+func simulated(t *testing.T, l *Library) bool {
+	t.Helper()
+	so, err := dl.Open(l.Path(), false)
+	require.NoError(t, err)
+	return so.Symbol("stheno_sim_cudnn") != nil
+}

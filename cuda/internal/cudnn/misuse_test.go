@@ -7,17 +7,13 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/stheno-ml/stheno/cuda/internal/dl"
 )
 
 // TestMisuseIsRefused is about the simulated cuDNN: what a builder does wrong does not go unnoticed. The real one accepts some
 // of it, and ends the process for others.
 func TestMisuseIsRefused(t *testing.T) {
 	l := library(t)
-	so, err := dl.Open(l.Path(), false)
-	require.NoError(t, err)
-	if so.Symbol("stheno_sim_cudnn") == nil {
+	if !simulated(t, l) {
 		t.Skip("it is about the simulated cuDNN")
 	}
 	h := &Handle{lib: l}
