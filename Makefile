@@ -68,11 +68,14 @@ gpu-link-check: gpu-build
 
 gpu-vet: ; $(GPU) $(GO) vet -tags gpu ./cuda/... ./cmd/... ./train/... ./graph/...
 
-# The engine on the simulated GPU (cuda/internal/sim), which runs the same kernels on the CPU; then the program without one.
-gpu-test: sim
-	LD_LIBRARY_PATH=$(CURDIR)/.build/sim $(GPU) $(GO) test -short -tags gpu ./cuda/...
-	LD_LIBRARY_PATH=$(CURDIR)/.build/sim $(GPU) $(GO) test -short -tags gpu -run TestGPU ./train ./cmd/stheno
-	$(GPU) $(GO) test -short -tags gpu ./cmd/stheno
+# The tests of the CUDA engine: on the simulated GPU (cuda/internal/sim), which runs the kernels themselves, on the CPU; then what
+# there is without a driver.
+SIM_GPU = LD_LIBRARY_PATH=$(CURDIR)/.build/sim
+gpu-test: sim gpu-build
+	$(SIM_GPU) ./bin/stheno-gpu devices | grep '^cuda:0 is'
+	$(SIM_GPU) $(GPU) $(GO) test -short -tags gpu ./cuda/...
+	$(SIM_GPU) $(GPU) $(GO) test -short -tags gpu -run TestGPU ./train ./cmd/stheno
+	$(GPU) $(GO) test -short -tags gpu ./cuda/internal/driver ./cmd/stheno
 
 # What make gpu runs, for machines without Go: take the folder along.
 gpu-bins:

@@ -36,6 +36,10 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+func TestConformanceWithoutPasses(t *testing.T) {
+	enginetest.RunWithoutPasses(t, func(t *testing.T) graph.Engine { return open(t, cuda.Config{}) }, floatTypes...)
+}
+
 func TestOps(t *testing.T) {
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) { enginetest.RunOps(t, open(t, w.config), floatTypes...) })

@@ -6,9 +6,9 @@
 #   SIM=1           on the simulated GPU of .build/sim: a small part of everything, reported in .build/gpu-check-sim.md
 #   DATA_DIR=…      folder of CIFAR-100's files, to train on them
 #   PYTHON=…        a Python with PyTorch, to time the same steps (default python3)
-#   LIMIT=…         seconds for everything (default 480)
+#   LIMIT=…         seconds for everything (default 480; 1800 on the simulated GPU)
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 export ROOT=$PWD SIM=${SIM:-} DATA_DIR=${DATA_DIR:-} PYTHON=${PYTHON:-python3}
 
 # pick SMALL LARGE is the amount of work for the simulated GPU or a real one.
@@ -79,6 +79,7 @@ fi
 part() {
 	local title=$1 limit=$2 status=pass begin=$SECONDS left=$((deadline - SECONDS)) log code passed failed skipped
 	shift 2
+	[ -z "$SIM" ] || limit=$((4 * limit))
 	log=$WORK/$((parts += 1)).log
 	if [ "$left" -lt 5 ]; then
 		echo "| $title | **failed**: no time was left | | | | |" >>"$WORK/table"
@@ -109,7 +110,7 @@ part() {
 	echo "   $status; $passed passed, $failed failed, $skipped skipped, $((SECONDS - begin)) s" >&2
 	grep -E '^number: |images/s|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
 		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 80 >"$WORK/numbers"
-	grep -h 'images/s' "$log" >>"$WORK/speeds"
+	grep -hE '^(Benchmark|torch ).*images/s' "$log" >>"$WORK/speeds"
 	{
 		printf '\n### %s\n\n```\n' "$title"
 		cat "$WORK/numbers"
@@ -123,7 +124,7 @@ part() {
 	if [ -s "$WORK/numbers" ] || [[ $status == *failed* ]]; then cat "$WORK/detail" >>"$WORK/details"; fi
 }
 
-deadline=$((SECONDS + ${LIMIT:-480}))
+deadline=$((SECONDS + ${LIMIT:-$(pick 1800 480)}))
 report=$ROOT/bench/results/gpu-check.md
 WORK=$(mktemp -d)
 export WORK
@@ -158,6 +159,26 @@ part 'ResNet-50 on the files of CIFAR-100' 60 cifar
 part 'Speed of training steps' 90 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 2s)"
 part 'Speed of the same steps in PyTorch' 75 peers
 
+# speeds is the table of ours and PyTorch's images per second.
+speeds() {
+	awk '
+	/^Benchmark/ {
+		split($1, name, "/"); sub(/-[0-9]+$/, "", name[4])
+		for (i = 2; i <= NF; i++) if ($i == "images/s") ours[key = name[2] "|" name[3] "|" name[4]] = $(i - 1)
+		order[++n] = key
+	}
+	/^torch/ { peer[$3 "|" $4 "|" $(NF - 2)] = $(NF - 1) }
+	END {
+		if (!n) exit
+		print "\n## Speed\n\nImages per second of whole training steps.\n"
+		print "| net | batch | precision | Stheno | PyTorch, channels-last | ratio |\n|---|---|---|---|---|---|"
+		for (i = 1; i <= n; i++) {
+			split(order[i], k, "|"); sub("batch=", "", k[2]); p = peer[order[i]]
+			printf "| %s | %s | %s | %.0f | %s | %s |\n", k[1], k[2], k[3], ours[order[i]], p ? p : "not measured", p ? sprintf("%.2f", ours[order[i]] / p) : ""
+		}
+	}' "$WORK/speeds"
+}
+
 mkdir -p "$(dirname "$report")"
 {
 	echo '# Check of the CUDA engine'
@@ -179,6 +200,7 @@ mkdir -p "$(dirname "$report")"
 	echo '| part | result | tests passed | failed | skipped | seconds |'
 	echo '|---|---|---|---|---|---|'
 	cat "$WORK/table"
+	speeds
 	echo
 	echo '## Numbers, and the end of what failed'
 	cat "$WORK/details"

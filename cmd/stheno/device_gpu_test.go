@@ -40,5 +40,5 @@ func TestGPUCommands(t *testing.T) {
 		out = stheno(t, with(args, "--device", "cuda")...)
 		require.Zero(t, out.code, out.stderr)
 	}
-	refused(t, with(small, "--device", "cuda:99"), "--device cpu computes without a GPU")
+	refused(t, with(quick, "--device", "cuda:99"), "--device cpu computes without a GPU")
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,14 +58,19 @@ var goEnv = func() []string {
 type result struct {
 	code           int
 	stdout, stderr string
+	noGPU          string // what was said of computing on the CPU; a program with the CUDA engine says it in most tests
 }
+
+// noGPULine says why a program with the CUDA engine computes on the CPU.
+var noGPULine = regexp.MustCompile(`(?m)^note: computing on the CPU: cuda: .*\n`)
 
 // stheno runs a command line in this process.
 func stheno(t *testing.T, args ...string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code := execute(t.Context(), args, &out, &errs)
-	return result{code, out.String(), errs.String()}
+	none := noGPULine.FindString(out.String()) + noGPULine.FindString(errs.String())
+	return result{code, noGPULine.ReplaceAllString(out.String(), ""), noGPULine.ReplaceAllString(errs.String(), ""), none}
 }
 
 // ok runs a command line that must succeed without a word on standard error.

@@ -75,11 +75,11 @@ KERNEL reduce_few_squares(T *y, const T *x, const View v, T scale, T divisor) { 
 
 KERNEL reduce_few_max(T *y, const T *x, const View v, T scale, T divisor) { reduce_few<Maxima>(y, x, v, scale, divisor); }
 
-// y ← x[b, c]/divisor in every element of channel c of b.
-KERNEL spread(T *y, const T *x, const View v, T divisor) {
-	FOR_EACH(i, v.batch * v.outer * v.channels * v.inner) {
-		const i64 row = i / v.inner, b = row / v.channels / v.outer;
-		y[i] = x[b * v.channels + row % v.channels] / divisor;
+// y ← x[b, c]/divisor in every element of channel c of b. y has n elements.
+KERNEL spread(T *y, const T *x, const Div inner, const Div channels, const Div outer, T divisor, i64 n) {
+	FOR_EACH(i, n) {
+		const i64 row = quotient(i, inner), above = quotient(row, channels);
+		y[i] = x[(quotient(above, outer) - above) * channels.by + row] / divisor;
 	}
 }
 

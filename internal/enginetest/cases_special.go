@@ -3,6 +3,7 @@ package enginetest
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/numtest"
@@ -26,7 +27,7 @@ func specialCases() []Case {
 		}})
 	}
 	for _, classes := range []int{9, 300, 5000} { // one -Inf, one +Inf, a NaN, nothing but -Inf; the last two rows are ordinary
-		rows := func(b *B) []float32 {
+		rows := func() []float32 {
 			at := map[int]float32{3: -inf, classes + 4: inf, 2*classes + 5: nan}
 			for i := range classes {
 				at[3*classes+i] = -inf
@@ -34,18 +35,24 @@ func specialCases() []Case {
 			return spoiled(6*classes, at)
 		}
 		all = append(all, Case{Name: fmt.Sprintf("softmax of infinities and NaN, %d classes", classes), Build: func(b *B) {
-			x := b.Filled("x", rows(b), 6, classes)
+			x := b.Filled("x", rows(), 6, classes)
 			b.Want("y", numtest.Reduction, b.Apply(&op.Softmax{}, x))
 			b.Want("logarithms", numtest.Reduction, b.Apply(&op.LogSoftmax{}, x))
-		}}, Case{Name: fmt.Sprintf("losses of infinities and NaN, %d classes", classes), Build: func(b *B) {
-			x, labels := b.Filled("x", rows(b), 6, classes), b.Labels("labels", 6, classes)
-			losses := b.Want("losses", numtest.Reduction, b.Apply(&op.SoftmaxCrossEntropy{}, x, labels))
-			b.Want("probabilities", numtest.Reduction, b.Apply(&op.CrossEntropy{}, x, labels))
-			for _, k := range []int{1, 5, classes + 1} {
-				b.Want(fmt.Sprint("top ", k), numtest.Elementwise, b.Apply(&op.TopKCorrect{K: k}, x, labels))
-			}
-			b.Grads(losses, x)
 		}})
+		for _, c := range []struct {
+			where  string
+			labels []int
+		}{{"at", []int{3, 4, 5, 0, 1, classes - 1}}, {"beside", []int{2, 3, 4, 1, 0, classes - 2}}} {
+			all = append(all, Case{Name: fmt.Sprintf("losses %s infinities and NaN, %d classes", c.where, classes), Build: func(b *B) {
+				x, labels := b.Filled("x", rows(), 6, classes), b.LabelsOf("labels", slices.Clone(c.labels)...)
+				losses := b.Want("losses", numtest.Reduction, b.Apply(&op.SoftmaxCrossEntropy{}, x, labels))
+				b.Want("probabilities", numtest.Reduction, b.Apply(&op.CrossEntropy{}, x, labels))
+				for _, k := range []int{1, 5, classes + 1} {
+					b.Want(fmt.Sprint("top ", k), numtest.Elementwise, b.Apply(&op.TopKCorrect{K: k}, x, labels))
+				}
+				b.Grads(losses, x)
+			}})
+		}
 	}
 	all = append(all, Case{Name: "batch norm of a channel with NaN", Build: func(b *B) {
 		x := b.Filled("x", spoiled(8*5*7, map[int]float32{9: nan}), 8, 5, 7) // channel 2

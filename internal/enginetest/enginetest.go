@@ -34,12 +34,27 @@ func Run(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dt
 	}
 }
 
+// RunWithoutPasses is Run of graphs that are left as they are: for the kernels of operations that passes put into others.
+func RunWithoutPasses(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dtype) {
+	e := open(t)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	for _, c := range Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			c.requireCloseAll(t, e, dtypes, graph.WithoutPasses())
+		})
+	}
+}
+
 // RequireClose runs the case on an engine in each element type and compares with [Reference] in float64, for which nothing is
 // rewritten: passes are judged with the kernels.
 func (c Case) RequireClose(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype) {
+	c.requireCloseAll(t, e, dtypes)
+}
+
+func (c Case) requireCloseAll(t *testing.T, e graph.Engine, dtypes []tensor.Dtype, opts ...graph.Option) {
 	want := c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses())
 	for _, dt := range dtypes {
-		c.requireClose(t, e, want, func(k numtest.Kind) numtest.Tolerance { return numtest.Tol(dt, k) }, dt)
+		c.requireClose(t, e, want, func(k numtest.Kind) numtest.Tolerance { return numtest.Tol(dt, k) }, dt, opts...)
 	}
 }
 
@@ -49,8 +64,8 @@ func (c Case) RequireCloseTo(t *testing.T, e graph.Engine, tol func(numtest.Kind
 	c.requireClose(t, e, c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses()), tol, dt)
 }
 
-func (c Case) requireClose(t *testing.T, e graph.Engine, want []result, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype) {
-	got := c.results(t, e, dt)
+func (c Case) requireClose(t *testing.T, e graph.Engine, want []result, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype, opts ...graph.Option) {
+	got := c.results(t, e, dt, opts...)
 	require.Len(t, got, len(want))
 	for i, w := range want {
 		numtest.AssertClose(t, w.value, got[i].value, tol(w.kind), c.Name+" "+dt.String()+" "+w.name)
@@ -185,8 +200,13 @@ func (b *B) Int(name string, x int) *gorgonia.Node {
 func (b *B) Labels(name string, n, classes int) *gorgonia.Node {
 	labels := make([]int, n)
 	numtest.FillLabels(name, 1, classes, labels)
-	v := tensor.New(tensor.WithShape(n), tensor.WithBacking(labels))
-	return gorgonia.NewVector(b.G, tensor.Int, gorgonia.WithShape(n), gorgonia.WithName(name), gorgonia.WithValue(v))
+	return b.LabelsOf(name, labels...)
+}
+
+// LabelsOf is a vector of the given labels.
+func (b *B) LabelsOf(name string, labels ...int) *gorgonia.Node {
+	v := tensor.New(tensor.WithShape(len(labels)), tensor.WithBacking(labels))
+	return gorgonia.NewVector(b.G, tensor.Int, gorgonia.WithShape(len(labels)), gorgonia.WithName(name), gorgonia.WithValue(v))
 }
 
 // Apply applies an operation.

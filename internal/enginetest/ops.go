@@ -29,6 +29,7 @@ type OpInput struct {
 	Below int          // not 0: of int, from 0 to this
 	Dtype tensor.Dtype // not zero: of this element type, not of the case's
 	NaN   []int        // elements that are NaN
+	Plus  float32      // is added to all elements
 }
 
 // floatsOf is an operand of normal numbers.
@@ -91,6 +92,9 @@ func (c OpCase) operands(t testing.TB, dt tensor.Dtype) []op.Array {
 		} else {
 			numbers := make([]float32, op.Len(in.Shape))
 			numtest.FillUniform(c.Name, seed, 3, numbers)
+			for j := range numbers {
+				numbers[j] += in.Plus
+			}
 			for _, n := range in.NaN {
 				numbers[n] = float32(math.NaN())
 			}

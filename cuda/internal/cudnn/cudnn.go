@@ -202,16 +202,20 @@ func pointers(name int, v ...uintptr) attribute           { return values(name, 
 func (b *builder) make(kind int, attributes ...attribute) unsafe.Pointer {
 	d := b.start(kind)
 	for _, a := range attributes {
-		if b.err == nil {
-			b.err = b.lib.call(fmt.Sprintf("cudnnBackendSetAttribute(%d, %d)", kind, a.name), func() C.int {
-				return C.dnn_desc_set(b.lib.api, d, C.int(a.name), C.int(a.kind), C.int64_t(a.count), a.data)
-			})
-		}
+		b.set(kind, d, a)
 	}
 	if b.err == nil {
 		b.err = b.lib.call(fmt.Sprintf("cudnnBackendFinalize(%d)", kind), func() C.int { return C.dnn_desc_finalize(b.lib.api, d) })
 	}
 	return d
+}
+
+func (b *builder) set(kind int, d unsafe.Pointer, a attribute) {
+	if b.err == nil {
+		b.err = b.lib.call(fmt.Sprintf("cudnnBackendSetAttribute(%d, %d)", kind, a.name), func() C.int {
+			return C.dnn_desc_set(b.lib.api, d, C.int(a.name), C.int(a.kind), C.int64_t(a.count), a.data)
+		})
+	}
 }
 
 // start makes a descriptor without attributes, which is not finalized.

@@ -42,8 +42,8 @@ var devices = map[string]string{
 	"H200": properties("NVIDIA H200", 900, 132, 227<<10, 50<<20, 6144, 1980000, 141<<30),
 }
 
-// driver makes sure that there is a libcuda.so.1 to load: the one of the machine or, where there is none, one without a device.
-var driver = sync.OnceValue(func() error {
+// libcuda makes sure that there is a libcuda.so.1 to load: the one of the machine or, where there is none, one without a device.
+var libcuda = sync.OnceValue(func() error {
 	if _, err := dl.Open("libcuda.so.1", true); err == nil {
 		return nil
 	}
@@ -63,7 +63,7 @@ var driver = sync.OnceValue(func() error {
 // library is the cuDNN of the machine.
 func library(t *testing.T) *Library {
 	t.Helper()
-	require.NoError(t, driver())
+	require.NoError(t, libcuda())
 	// Some of its engines want these; they are missed where they are wanted.
 	if _, err := nvrtc.Load(0); err != nil {
 		t.Log(err)
@@ -76,4 +76,12 @@ func library(t *testing.T) *Library {
 		t.Skip("no cuDNN to test with: set STHENO_CUDNN_PATH. ", err)
 	}
 	return l
+}
+
+// simulated says whether l is the simulated cuDNN.
+func simulated(t *testing.T, l *Library) bool {
+	t.Helper()
+	so, err := dl.Open(l.Path(), false)
+	require.NoError(t, err)
+	return so.Symbol("stheno_sim_cudnn") != nil
 }

@@ -16,9 +16,9 @@ func TestPose(t *testing.T) {
 	}
 	p, err := pose(c)
 	require.NoError(t, err)
-	require.Equal(t, operand{uid: uidX, dims: []int64{2, 6, 9, 8}, strides: []int64{432, 1, 48, 6}, alignment: 256}, p.x)
-	require.Equal(t, operand{uid: uidW, dims: []int64{4, 3, 3, 2}, strides: []int64{18, 1, 6, 3}, alignment: 256}, p.w, "a filter has the channels of its group")
-	require.Equal(t, operand{uid: uidY, dims: []int64{2, 4, 5, 4}, strides: []int64{80, 1, 16, 4}, alignment: 256}, p.y)
+	require.Equal(t, operand{uid: uidX, dims: []int64{2, 6, 9, 8}, strides: []int64{432, 1, 48, 6}, alignment: 64}, p.x)
+	require.Equal(t, operand{uid: uidW, dims: []int64{4, 3, 3, 2}, strides: []int64{18, 1, 6, 3}, alignment: 64}, p.w, "a filter has the channels of its group")
+	require.Equal(t, operand{uid: uidY, dims: []int64{2, 4, 5, 4}, strides: []int64{80, 1, 16, 4}, alignment: 64}, p.y)
 	require.Equal(t, &operand{uid: uidBias, dims: []int64{1, 4, 1, 1}, strides: []int64{4, 1, 4, 4}, alignment: 8}, p.bias)
 	require.Equal(t, []int64{1, 3}, p.pre)
 	require.Equal(t, []int64{2, 4}, p.post)

@@ -146,11 +146,14 @@ func checkConvolution(b *Builder, s *graph.Step, c *Convolution) error {
 		return fmt.Errorf("bias or ReLU in a backward pass")
 	}
 	size := int64(c.Dtype.Size())
+	if c.Rounded {
+		size = 2
+	}
 	extent := func(dims ...int) int64 { return int64(op.Len(dims)) * size }
 	err := firstError(checkPointer(b, s, c.X, extent(c.N, c.H, c.W, c.C)), checkPointer(b, s, c.Filter, extent(c.K, c.R, c.S, c.C/c.Groups)),
 		checkPointer(b, s, c.Y, extent(c.N, c.OH, c.OW, c.K)))
 	if err == nil && c.Bias != nil {
-		err = checkPointer(b, s, *c.Bias, extent(c.K))
+		err = checkPointer(b, s, *c.Bias, int64(c.K)*int64(c.Dtype.Size()))
 	}
 	return err
 }

@@ -116,8 +116,8 @@ func (c convolution) countable() bool {
 		taps*max(c.g.C, c.g.F)/c.g.Groups <= most
 }
 
-// libraryConvolution is the pass through cuDNN, between the conversions that it needs: the filter's axes, and images that are
-// not channels last.
+// libraryConvolution is the pass through cuDNN, between the conversions that it needs: the filter's axes, images that are not
+// channels last, and rounding to bfloat16.
 func (b *Builder) libraryConvolution(c convolution) []Command {
 	g := c.g
 	call := &Convolution{Pass: c.pass, Dtype: c.dt, Precision: b.Precision, N: g.N, H: g.H.In, W: g.W.In, C: g.C, K: g.F, R: g.H.Kernel, S: g.W.Kernel,
@@ -143,6 +143,21 @@ func (b *Builder) libraryConvolution(c convolution) []Command {
 	if g.Format == shape.NCHW {
 		use(&call.X, g.Input(), c.pass == BackwardInput, []int{0, 2, 3, 1}, []int{0, 3, 1, 2})
 		use(&call.Y, g.Output(), c.pass == Forward, []int{0, 2, 3, 1}, []int{0, 3, 1, 2})
+	}
+	if b.Precision == BF16 && c.dt == tensor.Float32 {
+		call.Rounded = true
+		round := func(p *Pointer, dims tensor.Shape, written bool) {
+			wide, n := *p, op.Len(dims)
+			*p = b.Scratch(2 * int64(n))
+			if written {
+				after = append([]Command{b.each("bf16.cu", "from_bfloat16", c.dt, n, wide, *p)}, after...)
+			} else {
+				before = append(before, b.each("bf16.cu", "to_bfloat16", c.dt, n, *p, wide))
+			}
+		}
+		round(&call.X, g.Input(), c.pass == BackwardInput)
+		round(&call.Filter, g.Filter(), c.pass == BackwardFilter)
+		round(&call.Y, g.Output(), c.pass == Forward)
 	}
 	return append(append(before, call), after...)
 }

@@ -39,8 +39,9 @@ func init() {
 
 // pooling is struct Pool of pool.cu.
 type pooling struct {
-	Images, H, W, Channels, OH, OW int64
-	KH, KW, SH, SW, Top, Left      int64
+	Images                         int64
+	H, W, Channels, OH, OW, SH, SW divisor
+	KH, KW, Top, Left              int64
 }
 
 // pool launches a kernel of pool.cu, a thread an element of its result. x is the shape of the pooling's input.
@@ -53,8 +54,9 @@ func (b *Builder) pool(s *graph.Step, name string, a op.PoolAttrs, x tensor.Shap
 	if g.Format == shape.NCHW {
 		images, channels = g.N*g.C, 1
 	}
-	p := pooling{int64(images), int64(g.H.In), int64(g.W.In), int64(channels), int64(g.H.Out), int64(g.W.Out),
-		int64(g.H.Kernel), int64(g.W.Kernel), int64(g.H.Stride), int64(g.W.Stride), int64(g.H.Before), int64(g.W.Before)}
+	p := pooling{Images: int64(images), H: divideBy(g.H.In), W: divideBy(g.W.In), Channels: divideBy(channels),
+		OH: divideBy(g.H.Out), OW: divideBy(g.W.Out), SH: divideBy(g.H.Stride), SW: divideBy(g.W.Stride),
+		KH: int64(g.H.Kernel), KW: int64(g.W.Kernel), Top: int64(g.H.Before), Left: int64(g.W.Before)}
 	y := s.Out[0]
 	grid, block := b.Each(y.Len())
 	return []Command{&Launch{Source: File("pool.cu", y.Dtype), Name: name, Grid: grid, Block: block,

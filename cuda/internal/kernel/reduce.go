@@ -102,9 +102,8 @@ func (b *Builder) reduceStep(s *graph.Step, r reduction, v view, scale, divisor 
 // spread writes operand 0 of a step, batch × channels, divided by divisor, to every element of its channels.
 func (b *Builder) spread(s *graph.Step, v view, divisor float64) []Command {
 	y := s.Out[0]
-	grid, block := b.Each(y.Len())
-	return []Command{&Launch{Source: File("reduce.cu", y.Dtype), Name: "spread", Grid: grid, Block: block,
-		Args: []any{Out(0), In(0), v.arg(), number(y.Dtype, divisor)}}}
+	inner, channels, outer := structOf(divideBy(int(v.Inner))), structOf(divideBy(int(v.Channels))), structOf(divideBy(int(v.Outer)))
+	return []Command{b.each("reduce.cu", "spread", y.Dtype, y.Len(), Out(0), In(0), inner, channels, outer, number(y.Dtype, divisor))}
 }
 
 // reduceAxes is one sweep for each group of neighbouring axes that go, the last one first: it reads neighbours and leaves the

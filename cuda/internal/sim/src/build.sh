@@ -21,6 +21,10 @@ library() {
 library libcuda.so.1 context.cpp memory.cpp stream.cpp graph.cpp module.cpp block.cpp fiber.cpp
 library libnvrtc.so.12 nvrtc.cpp
 library libcublasLt.so.12 cublaslt.cpp -l:libcuda.so.1
+library libcudnn.so.9 cudnn.cpp cudnn_graph.cpp cudnn_run.cpp -l:libcuda.so.1
+for part in graph ops cnn adv heuristic engines_precompiled engines_runtime_compiled; do
+	: >"$tmp/libcudnn_$part.so.9" # cuDNN is loaded only from a folder that has all of it
+done
 for f in "$tmp"/lib*; do mv -f "$f" "$out/"; done
 echo "$stamp" >"$tmp/stamp"
 mv -f "$tmp/stamp" "$out/stamp"

@@ -392,8 +392,14 @@ EXPORT stheno_sim_fault(const char *what) {
 
 extern "C" __attribute__((visibility("default"))) void stheno_sim_reset(void) {
 	Lock lock(state().mutex);
+	std::vector<std::shared_ptr<Context>> contexts;
+	for (const auto &[handle, o] : state().objects) {
+		if (const auto c = std::dynamic_pointer_cast<Context>(o)) contexts.push_back(c);
+	}
+	for (const auto &c : contexts) drain(lock, c.get()); // work in flight may still tell of the fault
 	state().fault = SUCCESS;
 	state().message.clear();
+	repair_red_zones();
 }
 
 extern "C" __attribute__((visibility("default"))) void stheno_sim_live(stheno_sim_counts *c) {

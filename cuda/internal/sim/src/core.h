@@ -206,6 +206,7 @@ Mark mark(const std::shared_ptr<Stream> &s);
 int wait(Lock &lock, const Mark &m);
 int drain(Lock &lock, Context *c);
 int check_red_zones();
+void repair_red_zones();
 Range *range_of(const void *p, size_t bytes);
 void destroy_context(Lock &lock, Context *c);
 void release_ranges(Context *c);

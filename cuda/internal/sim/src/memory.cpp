@@ -6,25 +6,34 @@
 
 #include <cstring>
 
-static const size_t page = 4096, zone = 256; // zone: also the alignment of allocations
+static const size_t page = 4096, guard = 4 << 20; // guard: bytes of address space before and after that nobody may touch
+static const size_t zone = 256;                   // of a red zone; also the alignment of allocations
 static const unsigned char zone_byte = 0xA5, fresh_byte = 0xFF; // 0xFF…: a NaN as a float, -1 as an integer
 
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
+static void paint_red_zones(const Range &r) {
+	if (!r.map) return;
+	memset(r.base - zone, zone_byte, zone);
+	memset(r.base + r.bytes, zone_byte, round_up(r.bytes, zone) - r.bytes);
+}
+void repair_red_zones() {
+	for (const auto &[base, r] : state().ranges) paint_red_zones(r);
+}
+
 // An allocation ends where a page ends, up to its alignment.
 static int allocate(Context *c, Kind kind, size_t bytes, void **p) {
-	const size_t body = round_up(zone + round_up(bytes, zone), page), all = body + 2 * page;
+	const size_t body = round_up(zone + round_up(bytes, zone), page), all = body + 2 * guard;
 	char *map = (char *)mmap(nullptr, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED) return OUT_OF_MEMORY;
-	if (mprotect(map + page, body, PROT_READ | PROT_WRITE)) {
+	if (mprotect(map + guard, body, PROT_READ | PROT_WRITE)) {
 		munmap(map, all);
 		return OUT_OF_MEMORY;
 	}
-	char *base = map + page + body - round_up(bytes, zone);
-	memset(base - zone, zone_byte, zone);
-	memset(base + bytes, zone_byte, round_up(bytes, zone) - bytes);
+	char *base = map + guard + body - round_up(bytes, zone);
 	memset(base, fresh_byte, bytes);
-	state().ranges[(uintptr_t)base] = {base, map, bytes, all, kind, c};
+	Range &r = state().ranges[(uintptr_t)base] = {base, map, bytes, all, kind, c};
+	paint_red_zones(r);
 	*p = base;
 	return SUCCESS;
 }

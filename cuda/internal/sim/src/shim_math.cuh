@@ -38,6 +38,16 @@ static inline float rsqrtf(float x) { return (float)(1.0 / __builtin_sqrt((doubl
 static inline double rsqrt(double x) { return 1.0 / __builtin_sqrt(x); }
 static inline float rsqrt(float x) { return rsqrtf(x); }
 
+static inline double exp10(double x) { return __builtin_exp10(x); }
+static inline float exp10f(float x) { return __builtin_exp10f(x); }
+static inline float exp10(float x) { return __builtin_exp10f(x); }
+// The fast and less exact ones are exact here.
+static inline float __expf(float x) { return __builtin_expf(x); }
+static inline float __logf(float x) { return __builtin_logf(x); }
+static inline float __powf(float x, float y) { return __builtin_powf(x, y); }
+static inline float __fdividef(float x, float y) { return x / y; }
+static inline float __saturatef(float x) { return x > 0 ? x < 1 ? x : 1 : 0; }
+
 static inline bool isnan(float x) { return __builtin_isnan(x); }
 static inline bool isnan(double x) { return __builtin_isnan(x); }
 static inline bool isinf(float x) { return __builtin_isinf(x); }

@@ -1,0 +1,99 @@
+// What a graph of operations of the simulated cuDNN stands for: a convolution and what follows it.
+#include "cudnn.h"
+
+size_t Tensor::bytes() const {
+	size_t last = 0;
+	for (size_t i = 0; i < dims.size(); i++) last += (size_t)((dims[i] - 1) * strides[i]);
+	return (last + 1) * element();
+}
+
+std::vector<Tensor> Problem::memory() const {
+	std::vector<Tensor> all{x, w, y};
+	for (const Step &s : steps) {
+		if (!s.relu) all.push_back(s.operand);
+	}
+	return all;
+}
+
+int read_tensor(const Descriptor &d, Tensor &to) {
+	to = Tensor{d.one<int64_t>(906), d.one<int64_t>(900), d.one<int32_t>(901), d.all<int64_t>(902), d.all<int64_t>(903), d.one<bool>(907, false)};
+	if (to.type != FLOAT && to.type != DOUBLE && to.type != BFLOAT16) return refuse(NOT_SUPPORTED_TYPE, "a tensor's type is not simulated");
+	if (to.alignment <= 0 || to.alignment & (to.alignment - 1) || to.alignment % (int64_t)to.element()) return refuse(BAD_PARAM, "a tensor's alignment is no power of two, or less than an element");
+	for (int i = 0; i < 4; i++) {
+		if (to.dims[i] <= 0 || to.strides[i] <= 0) return refuse(BAD_PARAM, "an extent or stride of a tensor is not positive");
+	}
+	if (to.strides[1] != 1) return refuse(NOT_SUPPORTED, "a tensor is not channels last");
+	return OK;
+}
+
+static bool same(const Tensor &a, const Tensor &b) { return a.uid == b.uid && a.dims == b.dims && a.strides == b.strides && a.type == b.type && a.is_virtual == b.is_virtual; }
+
+int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
+	const auto &ops = graph.values.at(801).refs;
+	const auto p = std::make_shared<Problem>();
+	const Descriptor &conv = *ops[0];
+	p->pass = conv.kind;
+	if (p->pass != FORWARD && p->pass != BACKWARD_DATA && p->pass != BACKWARD_FILTER) return refuse(NOT_SUPPORTED_PATTERN, "a graph does not begin with a convolution");
+	// Each has its attributes in the order alpha, beta, convolution, w, x, y.
+	const int names = p->pass == FORWARD ? 700 : p->pass == BACKWARD_DATA ? 706 : 712;
+	const Ref tensors[3] = {conv.ref(names + 4), conv.ref(names + 3), conv.ref(names + 5)};
+	Tensor *into[3] = {&p->x, &p->w, &p->y};
+	for (int i = 0; i < 3; i++) {
+		if (const int e = read_tensor(*tensors[i], *into[i])) return e;
+	}
+	for (int i = 0; i < 2; i++) {
+		const double v = conv.values.at(names + i).bytes.size() == 8 ? conv.one<double>(names + i) : conv.one<float>(names + i);
+		if (v != (i == 0 ? 1 : 0)) return refuse(NOT_SUPPORTED, "alpha is not 1, or beta not 0");
+	}
+	const Descriptor &c = *conv.ref(names + 2);
+	p->dilations = c.all<int64_t>(102);
+	p->strides = c.all<int64_t>(103);
+	p->post = c.all<int64_t>(104);
+	p->pre = c.all<int64_t>(105);
+	if (c.one<int32_t>(101) != 1) return refuse(NOT_SUPPORTED, "not a cross-correlation");
+	if (c.one<int64_t>(106) != 2) return refuse(NOT_SUPPORTED, "not two spatial dimensions");
+	p->doubles = c.one<int32_t>(100) == DOUBLE;
+	if (c.one<int32_t>(100) == BFLOAT16) return refuse(NOT_SUPPORTED_TYPE, "sums in bfloat16");
+
+	Tensor last = p->result();
+	for (size_t i = 1; i < ops.size(); i++) {
+		if (p->pass != FORWARD || ops[i]->kind != POINTWISE_OP) return refuse(NOT_SUPPORTED_PATTERN, "only pointwise operations follow a convolution, and only a forward one");
+		Tensor from, result;
+		Step s{};
+		if (const int e = read_tensor(*ops[i]->ref(751), from)) return e;
+		if (const int e = read_tensor(*ops[i]->ref(753), result)) return e;
+		if (!same(from, last) || !last.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "an operation does not read the virtual result of the one before");
+		const Descriptor &what = *ops[i]->ref(750);
+		const int mode = what.one<int32_t>(0);
+		s.relu = mode == 100;
+		s.propagate = what.one<int32_t>(2, 0) == 1;
+		if (!s.relu && mode != 0) return refuse(NOT_SUPPORTED_PATTERN, "a pointwise operation is neither addition nor ReLU");
+		if (s.relu == ops[i]->has(752)) return refuse(BAD_PARAM, "an addition wants two operands, ReLU one");
+		if (!s.relu) {
+			if (const int e = read_tensor(*ops[i]->ref(752), s.operand)) return e;
+			const std::vector<int64_t> bias{1, result.dims[1], 1, 1};
+			if (s.operand.is_virtual || s.operand.dims != bias) return refuse(NOT_SUPPORTED_PATTERN, "what is added is not a bias in memory");
+		}
+		if (result.dims != last.dims) return refuse(BAD_PARAM_SHAPE, "a pointwise operation changes the shape");
+		p->steps.push_back(s);
+		last = result;
+	}
+	p->result() = last;
+	std::map<int64_t, int> uids;
+	for (const Tensor &t : p->memory()) {
+		if (t.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "an operand or the last result is virtual");
+		if (uids[t.uid]++) return refuse(BAD_PARAM, "two tensors have one uid");
+	}
+	if (p->x.type != p->w.type || p->w.type != p->y.type || p->doubles != (p->x.type == DOUBLE)) return refuse(NOT_SUPPORTED_TYPE, "the types of the tensors and of the sums do not go together");
+
+	if (p->x.dims[0] != p->y.dims[0] || p->w.dims[0] != p->y.dims[1] || p->x.dims[1] % p->w.dims[1]) return refuse(BAD_PARAM_SHAPE, "batch or channels do not fit");
+	p->groups = p->x.dims[1] / p->w.dims[1];
+	if (p->w.dims[0] % p->groups) return refuse(BAD_PARAM_SHAPE, "filters do not fall into groups");
+	for (int i = 0; i < 2; i++) {
+		if (p->strides[i] < 1 || p->dilations[i] < 1 || p->pre[i] < 0 || p->post[i] < 0) return refuse(BAD_PARAM, "a stride, dilation or padding");
+		const int64_t room = p->x.dims[2 + i] + p->pre[i] + p->post[i] - ((p->w.dims[2 + i] - 1) * p->dilations[i] + 1);
+		if (room < 0 || room / p->strides[i] + 1 != p->y.dims[2 + i]) return refuse(BAD_PARAM_SHAPE, "rows or columns do not fit");
+	}
+	to = p;
+	return OK;
+}

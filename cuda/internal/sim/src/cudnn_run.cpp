@@ -1,0 +1,165 @@
+// The engines of the simulated cuDNN, and the loops that they all run.
+#include "cudnn.h"
+
+#include <cmath>
+#include <cstring>
+
+// The first that heuristics propose do not suit everyone, as cuDNN's do not: a caller must read the notes and the workspace.
+const Engine engines[] = {
+	{{NONDETERMINISTIC}, 0, false},        // never to be used by us: it fails when it runs
+	{{TENSOR_CORE}, (int64_t)1 << 50, true}, // no device has so much memory
+	{{TENSOR_CORE}, 512, true},
+	{{}, 4096, false},
+};
+
+std::vector<int> engines_for(const Problem &p, int mode) {
+	if (p.doubles && !p.steps.empty()) return {}; // nor does cuDNN have any
+	if (p.doubles || mode != 3) return {3};       // 3 is CUDNN_HEUR_MODE_A
+	return {0, 1, 2, 3};
+}
+
+static float bits(uint32_t u) {
+	float f;
+	memcpy(&f, &u, 4);
+	return f;
+}
+static uint32_t bits(float f) {
+	uint32_t u;
+	memcpy(&u, &f, 4);
+	return u;
+}
+// x with fewer bits of mantissa, rounded to nearest, ties to even.
+static float rounded(float x, int dropped) {
+	uint32_t u = bits(x);
+	if ((u & 0x7fffffff) >= 0x7f800000) return x;
+	u += (((uint32_t)1 << (dropped - 1)) - 1) + (u >> dropped & 1);
+	return bits(u >> dropped << dropped);
+}
+
+static double load(const Tensor &t, const void *at, int64_t i) {
+	switch (t.type) {
+	case DOUBLE: return ((const double *)at)[i];
+	case FLOAT: return ((const float *)at)[i];
+	}
+	return bits((uint32_t)((const uint16_t *)at)[i] << 16);
+}
+static void store(const Tensor &t, void *at, int64_t i, double v) {
+	switch (t.type) {
+	case DOUBLE: ((double *)at)[i] = v; return;
+	case FLOAT: ((float *)at)[i] = (float)v; return;
+	}
+	const float f = rounded((float)v, 16);
+	((uint16_t *)at)[i] = (uint16_t)((bits(f) >> 16) | (f != f ? 0x40 : 0));
+}
+
+struct Job {
+	std::shared_ptr<Problem> problem;
+	int engine;
+	std::map<int64_t, void *> pointers;
+	void *workspace;
+};
+
+// Sums are of type S, in the order of the loops.
+template <typename S> struct Loops {
+	const Problem &p;
+	const void *x, *w, *y;
+	bool rounds;
+
+	S factor(const Tensor &t, const void *at, int64_t i) const {
+		const double v = load(t, at, i);
+		return rounds ? (S)rounded((float)v, 13) : (S)v;
+	}
+	// The place in x of tap k of place o of y along an axis; -1 is in the padding.
+	int64_t place(int axis, int64_t o, int64_t k) const {
+		const int64_t i = o * p.strides[axis] - p.pre[axis] + k * p.dilations[axis];
+		return i < 0 || i >= p.x.dims[2 + axis] ? -1 : i;
+	}
+	int64_t channels() const { return p.w.dims[1]; }              // of a group of x
+	int64_t filters() const { return p.w.dims[0] / p.groups; }    // of a group
+
+	S forward(int64_t n, int64_t k, int64_t oh, int64_t ow) const {
+		S sum = 0;
+		for (int64_t r = 0; r < p.w.dims[2]; r++) {
+			for (int64_t s = 0; s < p.w.dims[3]; s++) {
+				const int64_t h = place(0, oh, r), v = place(1, ow, s);
+				if (h < 0 || v < 0) continue;
+				for (int64_t c = 0; c < channels(); c++) sum += factor(p.x, x, p.x.at(n, k / filters() * channels() + c, h, v)) * factor(p.w, w, p.w.at(k, c, r, s));
+			}
+		}
+		return sum;
+	}
+	S backward_data(int64_t n, int64_t c, int64_t h, int64_t v) const {
+		S sum = 0;
+		const int64_t group = c / channels();
+		for (int64_t r = 0; r < p.w.dims[2]; r++) {
+			for (int64_t s = 0; s < p.w.dims[3]; s++) {
+				const int64_t a = h + p.pre[0] - r * p.dilations[0], b = v + p.pre[1] - s * p.dilations[1];
+				if (a < 0 || b < 0 || a % p.strides[0] || b % p.strides[1]) continue;
+				const int64_t oh = a / p.strides[0], ow = b / p.strides[1];
+				if (oh >= p.y.dims[2] || ow >= p.y.dims[3]) continue;
+				for (int64_t k = group * filters(); k < (group + 1) * filters(); k++) sum += factor(p.y, y, p.y.at(n, k, oh, ow)) * factor(p.w, w, p.w.at(k, c % channels(), r, s));
+			}
+		}
+		return sum;
+	}
+	S backward_filter(int64_t k, int64_t c, int64_t r, int64_t s) const {
+		S sum = 0;
+		for (int64_t n = 0; n < p.x.dims[0]; n++) {
+			for (int64_t oh = 0; oh < p.y.dims[2]; oh++) {
+				for (int64_t ow = 0; ow < p.y.dims[3]; ow++) {
+					const int64_t h = place(0, oh, r), v = place(1, ow, s);
+					if (h >= 0 && v >= 0) sum += factor(p.y, y, p.y.at(n, k, oh, ow)) * factor(p.x, x, p.x.at(n, k / filters() * channels() + c, h, v));
+				}
+			}
+		}
+		return sum;
+	}
+	void run(const std::map<int64_t, void *> &pointers) const {
+		Tensor t = const_cast<Problem &>(p).result();
+		void *to = pointers.at(t.uid);
+		for (int64_t a = 0; a < t.dims[0]; a++) {
+			for (int64_t c = 0; c < t.dims[2]; c++) {
+				for (int64_t d = 0; d < t.dims[3]; d++) {
+					for (int64_t b = 0; b < t.dims[1]; b++) {
+						S v = p.pass == FORWARD ? forward(a, b, c, d) : p.pass == BACKWARD_DATA ? backward_data(a, b, c, d) : backward_filter(a, b, c, d);
+						for (const Step &s : p.steps) {
+							if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.operand.at(0, b, 0, 0));
+							else if (!(v > 0)) v = v != v && s.propagate ? v : 0;
+						}
+						store(t, to, t.at(a, b, c, d), (double)v);
+					}
+				}
+			}
+		}
+	}
+};
+
+static int work(void *arg) {
+	const Job &j = *(Job *)arg;
+	const Problem &p = *j.problem;
+	const Engine &e = engines[j.engine];
+	if (j.engine == 0) return 719; // CUDA_ERROR_LAUNCH_FAILED
+	for (const Tensor &t : p.memory()) {
+		if (!stheno_sim_contains(j.pointers.at(t.uid), t.bytes())) return 700; // CUDA_ERROR_ILLEGAL_ADDRESS
+	}
+	if (!stheno_sim_contains(j.workspace, (size_t)e.workspace)) return 700;
+	memset(j.workspace, 0xff, (size_t)e.workspace); // NaN, to whoever keeps something there
+	const void *x = j.pointers.at(p.x.uid), *w = j.pointers.at(p.w.uid), *y = j.pointers.at(p.y.uid);
+	if (p.doubles) Loops<double>{p, x, w, y, false}.run(j.pointers);
+	else Loops<float>{p, x, w, y, e.rounds}.run(j.pointers);
+	return 0;
+}
+
+int start(std::shared_ptr<Problem> p, int engine, std::map<int64_t, void *> pointers, void *workspace, void *stream) {
+	const auto memory = p->memory();
+	if (pointers.size() != memory.size()) return refuse(BAD_PARAM, "a variant pack has more tensors than the graph, or fewer");
+	for (const Tensor &t : memory) {
+		const auto at = pointers.find(t.uid);
+		if (at == pointers.end()) return refuse(BAD_PARAM, "a variant pack lacks a tensor of the graph");
+		if (!at->second) return refuse(BAD_PARAM_NULL, "a tensor has no memory");
+		if ((uintptr_t)at->second % (uintptr_t)t.alignment) return refuse(BAD_PARAM_MISALIGNED, "a tensor is less aligned than its descriptor says");
+	}
+	if (engines[engine].workspace && !workspace) return refuse(BAD_PARAM_NULL, "there is no working memory");
+	const int e = stheno_sim_enqueue(stream, "cudnn", work, [](void *arg) { delete (Job *)arg; }, new Job{p, engine, pointers, workspace});
+	return e ? refuse(EXECUTION_FAILED, "CUresult " + std::to_string(e)) : (int)OK;
+}
