@@ -3,7 +3,6 @@
 package kernel
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -37,8 +36,8 @@ func TestEverySourceCompiles(t *testing.T) {
 			archs = append(archs, fmt.Sprintf("--gpu-architecture=%s_%d", a.kind, a.number))
 		}
 	}
-	if image, _, err := l.Compile("empty", "", "--gpu-architecture=compute_80"); err == nil && bytes.HasPrefix(image, []byte("\x7fELF")) {
-		t.Skip("this NVRTC is the simulated one, for which the engine's tests compile what they run")
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, with which the engine's tests compile what they run")
 	}
 	for i, s := range everySource(t) {
 		for k, arch := range archs {
