@@ -23,7 +23,7 @@ type hostStep struct {
 	compute func(out, in []op.Array) error
 }
 
-func (m *maker) hostStep(s *graph.Step) (action, error) {
+func (m *maker) hostStep(s *graph.Step) (*hostStep, error) {
 	h := &hostStep{step: s}
 	switch o := s.Instr.(type) {
 	case op.Op:
@@ -50,6 +50,18 @@ func (m *maker) hostStep(s *graph.Step) (action, error) {
 		h.out = append(h.out, a)
 	}
 	return h, nil
+}
+
+// name says what a run copies between device and host, for profiles.
+func (h *hostStep) name() string {
+	in, out := 0, 0
+	for _, a := range h.in {
+		in += len(bytesOf(a))
+	}
+	for _, a := range h.out {
+		out += len(bytesOf(a))
+	}
+	return fmt.Sprintf("host (%d bytes copied from the device, %d to it)", in, out)
 }
 
 func (h *hostStep) run(p *program) (err error) {
@@ -113,7 +125,7 @@ func (m *maker) check(c *kernel.Check) ([]action, error) {
 	v, p, at := m.step_.In[c.In], m.program, m.at
 	if r := v.Root(); r.Where == graph.External && r.Input && !r.Variable {
 		p.before = append(p.before, func() error {
-			if err := c.Fn(p.bound[r].data); err != nil {
+			if err := c.Fn(p.bound[r].seen); err != nil {
 				return p.failed(at, err)
 			}
 			return nil

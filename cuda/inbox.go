@@ -51,6 +51,10 @@ func (e *Engine) newInbox(bytes int) (b *inbox, err error) {
 		if s.ptr, err = e.dev.Memory.Alloc(int64(bytes), "the next batch of an input"); err != nil {
 			return nil, err
 		}
+		// What is on the computing stream may still use the memory for what it held before.
+		if err = s.taken.Record(e.stream); err != nil {
+			return nil, err
+		}
 	}
 	return b, nil
 }

@@ -36,7 +36,7 @@ func (m *maker) step(s *graph.Step, c commands) (step, error) {
 		if err != nil {
 			return step{}, err
 		}
-		return step{[]action{h}, "host, with copies"}, nil
+		return step{[]action{h}, h.name()}, nil
 	}
 	actions, err := m.actions(c.list)
 	if err != nil {

@@ -113,7 +113,7 @@ func (m *Machine) bind(o options) error {
 		}
 	}
 	for _, v := range p.Inputs {
-		m.feeds = append(m.feeds, &feed{v: v, resident: v.Node != nil && slices.Contains(o.resident, v.Node)})
+		m.feeds = append(m.feeds, &feed{v: v, resident: v.Node != nil && slices.Contains(o.resident, v.Node), hosted: m.turn != nil})
 	}
 	done := map[*Value]*fetch{}
 	fetched := func(v *Value) (*fetch, error) {
@@ -252,8 +252,13 @@ func (m *Machine) wait() error {
 	}
 	m.running = false
 	for _, f := range m.feeds {
-		if f.v.Variable && f.box != nil {
+		switch {
+		case f.v.Variable && f.box != nil:
 			if err := f.unbox(); err != nil {
+				return err
+			}
+		case f.v.Variable && f.hosted:
+			if err := f.buffer.Download(f.data); err != nil {
 				return err
 			}
 		}
