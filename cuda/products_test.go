@@ -144,7 +144,7 @@ func TestFactorsAreRoundedToBFloat16(t *testing.T) {
 		for i, w := range want {
 			tol := numtest.Tol(tensor.Float32, numtest.Reduction)
 			if convolutions := 4; i < convolutions && len(libs) == 0 {
-				tol.Rel += 0x1p-9
+				tol.Rel += 0x1p-8
 			}
 			numtest.AssertClose(t, w, got[i], tol, fmt.Sprintf("%s, result %d", name, i))
 		}
