@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -30,17 +31,17 @@ type memory struct {
 	ptr    driver.Ptr
 	refs   int
 
-	newer   bool           // a program has changed it since the host's copy was made
-	uploads int            // how often the host's numbers came here
-	inbox   *inbox         // for what is uploaded before every run
-	outbox  *driver.Pinned // for what is downloaded after every run
-	sent    *driver.Event  // when set, the outbox holds what a run computed as soon as this has happened
+	newer  bool           // a program has changed it since the host's copy was made
+	inbox  *inbox         // for what is uploaded before every run
+	outbox *driver.Pinned // for what is downloaded after every run
+	sent   *driver.Event  // when set, the outbox holds what a run computed as soon as this has happened
 }
 
 // buffer is a memory that a program is bound to.
 type buffer struct {
 	*memory
-	closed bool
+	uploaded bool // the host's numbers were brought here through this buffer
+	closed   bool
 }
 
 var _ graph.Buffer = (*buffer)(nil)
@@ -79,7 +80,10 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 	}
 	b := bytesOf(data)
 	key := place{unsafe.SliceData(b), len(b), data.Dtype()}
-	if m := e.memories[key]; m != nil && len(b) > 0 {
+	if len(b) == 0 {
+		key.at = new(byte) // empty tensors share nothing
+	}
+	if m := e.memories[key]; m != nil {
 		m.refs++
 		return &buffer{memory: m}, nil
 	}
@@ -88,9 +92,7 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 		return nil, err
 	}
 	m := &memory{engine: e, place: key, data: data, ptr: p, refs: 1}
-	if len(b) > 0 {
-		e.memories[key] = m
-	}
+	e.memories[key] = m
 	return &buffer{memory: m}, nil
 }
 
@@ -104,20 +106,23 @@ func (b *buffer) Upload(a op.Array) error {
 	})
 }
 
-func (m *memory) upload(from []byte) (err error) {
-	if len(from) != m.place.bytes {
-		return fmt.Errorf("cuda: %d bytes for memory of %d", len(from), m.place.bytes)
+func (b *buffer) upload(from []byte) (err error) {
+	if len(from) != b.place.bytes {
+		return fmt.Errorf("cuda: %d bytes for memory of %d", len(from), b.place.bytes)
 	}
-	m.uploads++
-	if m.uploads == 1 { // it may be the only time, as it is for weights
-		return m.engine.staging.toDevice(m.ptr, from)
+	if !b.uploaded { // it may be the only time, as it is for weights
+		if err := b.engine.staging.toDevice(b.ptr, from); err != nil {
+			return b.engine.failed(err)
+		}
+		b.uploaded = true
+		return nil
 	}
-	if m.inbox == nil {
-		if m.inbox, err = m.engine.newInbox(m.place.bytes); err != nil {
-			return err
+	if b.inbox == nil {
+		if b.inbox, err = b.engine.newInbox(b.place.bytes); err != nil {
+			return b.engine.failed(err)
 		}
 	}
-	return m.inbox.send(m.ptr, from)
+	return b.engine.failed(b.inbox.send(b.ptr, from))
 }
 
 // Download brings the device's numbers to the host, if a program has changed them.
@@ -147,7 +152,8 @@ func (m *memory) send() error {
 	return m.engine.stream.ToHost(m.outbox.Bytes(), m.ptr)
 }
 
-// Close lets go of the memory; the last to do so frees it.
+// Close lets go of the memory; the last to do so frees it. If the context is lost there is nothing left to free, and nothing to say
+// that those who use the memory have not been told.
 func (b *buffer) Close() error {
 	if b.closed {
 		return nil
@@ -161,7 +167,7 @@ func (b *buffer) Close() error {
 		delete(b.engine.memories, b.place)
 		return b.free()
 	})
-	if errors.Is(err, driver.ErrClosed) { // which has freed everything
+	if errors.Is(err, driver.ErrClosed) || driver.IsLost(err) {
 		return nil
 	}
 	return err
@@ -177,13 +183,13 @@ func (m *memory) free() error {
 	}
 	errs = append(errs, m.engine.dev.Memory.Free(m.ptr))
 	m.inbox, m.outbox, m.sent = nil, nil, nil
-	return errors.Join(errs...)
+	return driver.Join(errs...)
 }
 
 // failed explains an error of waiting for the device.
 func (e *Engine) failed(err error) error {
-	if driver.IsLost(err) {
-		return fmt.Errorf("%w; to learn which step failed, run with STHENO_CUDA_SYNC=1", err)
+	if driver.IsLost(err) && !strings.Contains(err.Error(), syncEnv) {
+		return fmt.Errorf("%w; to learn which step failed, run with %s=1", err, syncEnv)
 	}
 	return err
 }

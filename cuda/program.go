@@ -69,7 +69,11 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	prog := &program{engine: e, plan: p, at: map[*graph.Value][]address{}, bound: map[*graph.Value]*memory{}, unmet: map[*graph.Value]bool{},
 		sync: os.Getenv(syncEnv) != "" && os.Getenv(syncEnv) != "0"}
 	prog.runs = func() error { return prog.run(nil) }
-	if err := e.dev.Do(func() error { return prog.build() }); err != nil {
+	err := e.dev.Do(func() error {
+		e.programs[prog] = true
+		return prog.build()
+	})
+	if err != nil {
 		return nil, errors.Join(err, prog.Close())
 	}
 	return prog, nil
@@ -139,7 +143,6 @@ func (p *program) build() (err error) {
 		}
 	}
 	p.capture.off = !p.mayCapture()
-	p.close = append(p.close, p.moved)
 	return nil
 }
 
@@ -288,8 +291,11 @@ func (p *program) run(o graph.Observer) error {
 	return p.done.Record(p.engine.stream)
 }
 
-// eachStep puts the steps on the stream.
+// eachStep puts the steps on the stream, and waits for each.
 func (p *program) eachStep(o graph.Observer) error {
+	if err := p.engine.stream.Synchronize(); err != nil { // of what came before this run
+		return p.engine.failed(err)
+	}
 	for i := range p.steps {
 		if o != nil {
 			o.Before(i)
@@ -299,10 +305,8 @@ func (p *program) eachStep(o graph.Observer) error {
 				return p.failed(i, err)
 			}
 		}
-		if o != nil || p.sync {
-			if err := p.engine.stream.Synchronize(); err != nil {
-				return p.failed(i, err)
-			}
+		if err := p.engine.stream.Synchronize(); err != nil {
+			return p.failed(i, err)
 		}
 		if o != nil {
 			if err := p.show(o, i); err != nil {
@@ -331,7 +335,9 @@ func (p *program) last() error {
 // everything is a run that nobody watches.
 func (p *program) everything() error {
 	for _, a := range p.merged.list {
-		if err := a.run(p); err != nil {
+		if err := a.run(p); driver.IsLost(err) { // by any kernel before, which nobody has waited for
+			return p.engine.failed(err)
+		} else if err != nil {
 			return p.failed(a.step, err)
 		}
 	}
@@ -378,16 +384,25 @@ func (p *program) Close() error {
 		return nil
 	}
 	p.closed = true
-	err := p.engine.dev.Do(func() error {
-		var errs []error
-		for _, f := range p.close {
-			errs = append(errs, f())
-		}
-		return errors.Join(errs...)
-	})
-	p.steps, p.bound, p.at, p.close = nil, nil, nil, nil
-	if errors.Is(err, driver.ErrClosed) { // which has freed everything but what lies in C memory; the process is about to end
+	err := p.engine.dev.Do(p.free)
+	if errors.Is(err, driver.ErrClosed) { // the engine has freed it
 		return nil
 	}
 	return err
+}
+
+// free gives back all that the program has on the device and in C memory. It runs on the device's thread.
+func (p *program) free() error {
+	delete(p.engine.programs, p)
+	for _, m := range p.results {
+		if m.sent == p.done { // nobody has asked for the results of the last run; the device has them
+			m.sent, m.newer = nil, true
+		}
+	}
+	errs := []error{p.moved()}
+	for _, f := range p.close {
+		errs = append(errs, f())
+	}
+	p.steps, p.bound, p.at, p.close, p.results, p.before = nil, nil, nil, nil, nil, nil
+	return driver.Join(errs...)
 }

@@ -19,7 +19,23 @@ size_t environment(const char *name, size_t otherwise) {
 
 static thread_local std::vector<void *> current; // the stack of contexts of a thread
 
-Call::Call(bool needs_context) : lock(state().mutex), error(SUCCESS) {
+// Whether this call is the one that STHENO_SIM_FAIL_CALL wants to fail: "n", the n-th of all calls, or "cuEventCreate:n", of those
+// of a function. Anything else counts calls and fails none.
+static bool asked_to_fail(const std::string &function) {
+	static std::string asked;
+	const char *v = getenv("STHENO_SIM_FAIL_CALL");
+	if (asked != (v ? v : "")) asked = v ? v : "", state().calls = 0;
+	if (asked.empty()) return false;
+	const size_t colon = asked.rfind(':');
+	if (colon != std::string::npos && asked.substr(0, colon) != function) return false;
+	return ++state().calls == strtoull(asked.c_str() + (colon == std::string::npos ? 0 : colon + 1), nullptr, 10);
+}
+
+Call::Call(const char *function, bool needs_context) : lock(state().mutex), error(SUCCESS) {
+	if (asked_to_fail(function)) {
+		error = note(UNKNOWN, std::string(function) + ": STHENO_SIM_FAIL_CALL");
+		return;
+	}
 	if (!state().initialized) {
 		error = NOT_INITIALIZED;
 	} else if (state().fault) {
@@ -333,6 +349,7 @@ static const Code codes[] = {
     {HOST_MEMORY_ALREADY_REGISTERED, "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED", "part or all of the requested memory range is already mapped"},
     {HOST_MEMORY_NOT_REGISTERED, "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED", "pointer does not correspond to a registered memory region"},
     {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
+    {UNKNOWN, "CUDA_ERROR_UNKNOWN", "unknown error"},
     {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
     {STREAM_CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"},
     {STREAM_CAPTURE_INVALIDATED, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "operation failed due to a previous error during capture"},
@@ -406,6 +423,7 @@ extern "C" __attribute__((visibility("default"))) void stheno_sim_live(stheno_si
 	Lock lock(state().mutex);
 	*c = {};
 	c->launches = state().launches;
+	c->calls = state().calls;
 	for (const auto &[base, r] : state().ranges) {
 		if (r.kind == DEVICE_MEMORY) {
 			c->bytes += r.bytes;
