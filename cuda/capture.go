@@ -59,7 +59,7 @@ func (p *program) launch() (done bool, err error) {
 	case c.graph == nil:
 		c.graph, err = p.engine.stream.Capture(p.everything)
 		if driver.IsLost(err) {
-			return false, p.engine.failed(err)
+			return false, err
 		}
 		if err != nil { // a library that cannot be captured: nothing was done, and each run goes kernel by kernel
 			p.engine.say("a program of %d steps runs without a CUDA graph: %v", len(p.steps), err)
@@ -67,5 +67,5 @@ func (p *program) launch() (done bool, err error) {
 			return false, c.drop()
 		}
 	}
-	return true, p.engine.failed(c.graph.Launch(p.engine.stream))
+	return true, c.graph.Launch(p.engine.stream)
 }

@@ -58,7 +58,7 @@ func (b *inbox) send(to driver.Ptr, from []byte) error {
 	s := &b.slots[b.next]
 	b.next ^= 1
 	if err := s.here.Synchronize(); err != nil { // the pinned memory may still be on its way
-		return b.engine.failed(err)
+		return err
 	}
 	copy(s.pinned.Bytes(), from)
 	compute, copies := b.engine.stream, b.engine.copies

@@ -5,7 +5,6 @@ package cuda
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -98,12 +97,13 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 
 // Upload brings the host's numbers to the device, unless the device has newer ones.
 func (b *buffer) Upload(a op.Array) error {
-	return b.engine.dev.Do(func() error {
+	err := b.engine.dev.Do(func() error {
 		if b.newer {
 			return nil
 		}
 		return b.upload(bytesOf(a))
 	})
+	return b.engine.failed(err)
 }
 
 func (b *buffer) upload(from []byte) (err error) {
@@ -112,35 +112,35 @@ func (b *buffer) upload(from []byte) (err error) {
 	}
 	if !b.uploaded { // it may be the only time, as it is for weights
 		if err := b.engine.staging.toDevice(b.ptr, from); err != nil {
-			return b.engine.failed(err)
+			return err
 		}
 		b.uploaded = true
 		return nil
 	}
 	if b.inbox == nil {
 		if b.inbox, err = b.engine.newInbox(b.place.bytes); err != nil {
-			return b.engine.failed(err)
+			return err
 		}
 	}
-	return b.engine.failed(b.inbox.send(b.ptr, from))
+	return b.inbox.send(b.ptr, from)
 }
 
 // Download brings the device's numbers to the host, if a program has changed them.
 func (b *buffer) Download(a op.Array) error {
-	return b.engine.dev.Do(func() error { return b.download(bytesOf(a)) })
+	return b.engine.failed(b.engine.dev.Do(func() error { return b.download(bytesOf(a)) }))
 }
 
 func (m *memory) download(to []byte) error {
 	switch {
 	case m.sent != nil:
 		if err := m.sent.Synchronize(); err != nil {
-			return m.engine.failed(err)
+			return err
 		}
 		copy(to, m.outbox.Bytes())
 		m.sent = nil
 	case m.newer:
 		if err := m.engine.staging.toHost(to, m.ptr); err != nil {
-			return m.engine.failed(err)
+			return err
 		}
 		m.newer = false
 	}
@@ -186,9 +186,10 @@ func (m *memory) free() error {
 	return driver.Join(errs...)
 }
 
-// failed explains an error of waiting for the device.
+// failed explains the loss of a context: where the error comes from is where somebody noticed.
 func (e *Engine) failed(err error) error {
-	if driver.IsLost(err) && !strings.Contains(err.Error(), syncEnv) {
+	var step *graph.StepError
+	if driver.IsLost(err) && !errors.As(err, &step) && !waitsForSteps() {
 		return fmt.Errorf("%w; to learn which step failed, run with %s=1", err, syncEnv)
 	}
 	return err

@@ -58,8 +58,10 @@ var (
 	_ graph.KernelTeller = (*program)(nil)
 )
 
-// SyncEnv is the environment variable that makes every step wait for its end, so that a kernel which fails is named.
+// syncEnv is the environment variable that makes every step wait for its end, so that a kernel which fails is named.
 const syncEnv = "STHENO_CUDA_SYNC"
+
+func waitsForSteps() bool { v := os.Getenv(syncEnv); return v != "" && v != "0" }
 
 // Build decides what every step asks of the device, compiles the kernels, and allocates the arena.
 func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
@@ -67,7 +69,7 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 		return nil, errClosed
 	}
 	prog := &program{engine: e, plan: p, at: map[*graph.Value][]address{}, bound: map[*graph.Value]*memory{}, unmet: map[*graph.Value]bool{},
-		sync: os.Getenv(syncEnv) != "" && os.Getenv(syncEnv) != "0"}
+		sync: waitsForSteps()}
 	prog.runs = func() error { return prog.run(nil) }
 	err := e.dev.Do(func() error {
 		e.programs[prog] = true
@@ -222,7 +224,7 @@ func (p *program) Run() error {
 	if p.engine.isClosed() {
 		return errClosed
 	}
-	return p.engine.dev.Do(p.runs)
+	return p.engine.failed(p.engine.dev.Do(p.runs))
 }
 
 // RunObserved implements graph.Observable: every step is waited for.
@@ -233,7 +235,7 @@ func (p *program) RunObserved(o graph.Observer) error {
 	if p.engine.isClosed() {
 		return errClosed
 	}
-	return p.engine.dev.Do(func() error { return p.run(o) })
+	return p.engine.failed(p.engine.dev.Do(func() error { return p.run(o) }))
 }
 
 // Kernels implements graph.KernelTeller.
@@ -294,7 +296,7 @@ func (p *program) run(o graph.Observer) error {
 // eachStep puts the steps on the stream, and waits for each.
 func (p *program) eachStep(o graph.Observer) error {
 	if err := p.engine.stream.Synchronize(); err != nil { // of what came before this run
-		return p.engine.failed(err)
+		return err
 	}
 	for i := range p.steps {
 		if o != nil {
@@ -336,7 +338,7 @@ func (p *program) last() error {
 func (p *program) everything() error {
 	for _, a := range p.merged.list {
 		if err := a.run(p); driver.IsLost(err) { // by any kernel before, which nobody has waited for
-			return p.engine.failed(err)
+			return err
 		} else if err != nil {
 			return p.failed(a.step, err)
 		}

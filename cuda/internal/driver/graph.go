@@ -33,10 +33,10 @@ func (s *Stream) Capture(f func() error) (*Graph, error) {
 		}
 		return nil, errors.Join(err, ended)
 	}
-	defer C.cuGraphDestroy(graph)
 	g := &Graph{}
-	if err := failure("cuGraphInstantiate", C.instantiate(&g.exec, graph)); err != nil {
-		return nil, err
+	err = failure("cuGraphInstantiate", C.instantiate(&g.exec, graph))
+	if err = errors.Join(err, failure("cuGraphDestroy", C.cuGraphDestroy(graph))); err != nil {
+		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
 }

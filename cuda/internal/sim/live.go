@@ -21,6 +21,14 @@ static int sim_reset(void) {
 	if (h) dlclose(h);
 	return f != 0;
 }
+
+static const char *sim_message(void) {
+	void *h = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	void *f = h ? dlsym(h, "stheno_sim_message") : 0;
+	const char *m = f ? ((const char *(*)(void))f)() : 0;
+	if (h) dlclose(h);
+	return m;
+}
 */
 import "C"
 
@@ -50,3 +58,11 @@ func Calls() int {
 
 // Reset forgets a fault of a kernel, which no real device can.
 func Reset() { C.sim_reset() }
+
+// Message is the last thing that the simulated driver found wrong, "" if nothing was.
+func Message() string {
+	if m := C.sim_message(); m != nil {
+		return C.GoString(m)
+	}
+	return ""
+}
