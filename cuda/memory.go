@@ -39,8 +39,22 @@ type memory struct {
 // buffer is a memory that a program is bound to.
 type buffer struct {
 	*memory
-	uploaded bool // the host's numbers were brought here through this buffer
+	uploaded bool         // the host's numbers were brought here through this buffer
+	host     []byte       // of the call at hand
+	up, down func() error // made once, so that runs allocate nothing
 	closed   bool
+}
+
+func (m *memory) buffer() *buffer {
+	b := &buffer{memory: m}
+	b.up = func() error {
+		if b.newer {
+			return nil
+		}
+		return b.upload(b.host)
+	}
+	b.down = func() error { return b.download(b.host) }
+	return b
 }
 
 var _ graph.Buffer = (*buffer)(nil)
@@ -84,7 +98,7 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 	}
 	if m := e.memories[key]; m != nil {
 		m.refs++
-		return &buffer{memory: m}, nil
+		return m.buffer(), nil
 	}
 	p, err := e.dev.Memory.Alloc(int64(len(b)), fmt.Sprintf("a tensor of %v of shape %v", data.Dtype(), data.Shape))
 	if err != nil {
@@ -92,18 +106,13 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 	}
 	m := &memory{engine: e, place: key, data: data, ptr: p, refs: 1}
 	e.memories[key] = m
-	return &buffer{memory: m}, nil
+	return m.buffer(), nil
 }
 
 // Upload brings the host's numbers to the device, unless the device has newer ones.
 func (b *buffer) Upload(a op.Array) error {
-	err := b.engine.dev.Do(func() error {
-		if b.newer {
-			return nil
-		}
-		return b.upload(bytesOf(a))
-	})
-	return b.engine.failed(err)
+	b.host = bytesOf(a)
+	return b.engine.failed(b.engine.dev.Do(b.up))
 }
 
 func (b *buffer) upload(from []byte) (err error) {
@@ -127,7 +136,8 @@ func (b *buffer) upload(from []byte) (err error) {
 
 // Download brings the device's numbers to the host, if a program has changed them.
 func (b *buffer) Download(a op.Array) error {
-	return b.engine.failed(b.engine.dev.Do(func() error { return b.download(bytesOf(a)) }))
+	b.host = bytesOf(a)
+	return b.engine.failed(b.engine.dev.Do(b.down))
 }
 
 func (m *memory) download(to []byte) error {
@@ -188,6 +198,9 @@ func (m *memory) free() error {
 
 // failed explains the loss of a context: where the error comes from is where somebody noticed.
 func (e *Engine) failed(err error) error {
+	if err == nil {
+		return nil // before anything is allocated
+	}
 	var step *graph.StepError
 	if driver.IsLost(err) && !errors.As(err, &step) && !waitsForSteps() {
 		return fmt.Errorf("%w; to learn which step failed, run with %s=1", err, syncEnv)

@@ -83,6 +83,9 @@ func IsOutOfMemory(err error) bool {
 
 // IsLost says whether err tells of a context that is lost.
 func IsLost(err error) bool {
+	if err == nil {
+		return false // before anything is allocated: every call of a run is asked about
+	}
 	var e *Error
 	return errors.As(err, &e) && e.Lost()
 }
