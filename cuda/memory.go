@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -30,6 +31,7 @@ type memory struct {
 	ptr    driver.Ptr
 	refs   int
 
+	seen   op.Array       // of integers: those that came here last, to look at before they are used as indices
 	newer  bool           // a program has changed it since the host's copy was made
 	inbox  *inbox         // for what is uploaded before every run
 	outbox *driver.Pinned // for what is downloaded after every run
@@ -105,6 +107,9 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 		return nil, err
 	}
 	m := &memory{engine: e, place: key, data: data, ptr: p, refs: 1}
+	if x, ok := data.Data.([]int); ok {
+		m.seen = op.Array{Shape: data.Shape, Data: slices.Clone(x)}
+	}
 	e.memories[key] = m
 	return m.buffer(), nil
 }
@@ -118,6 +123,9 @@ func (b *buffer) Upload(a op.Array) error {
 func (b *buffer) upload(from []byte) (err error) {
 	if len(from) != b.place.bytes {
 		return fmt.Errorf("cuda: %d bytes for memory of %d", len(from), b.place.bytes)
+	}
+	if b.seen.Data != nil {
+		copy(bytesOf(b.seen), from)
 	}
 	if !b.uploaded { // it may be the only time, as it is for weights
 		if err := b.engine.staging.toDevice(b.ptr, from); err != nil {
