@@ -125,22 +125,26 @@ func TestAllocationsFail(t *testing.T) {
 		return
 	}
 	before := hold(t)
-	require.NoError(t, life())
+	err := life()
+	require.NoError(t, err)
 	requireLive(t, before, "without failures")
-	failed, passed := 0, 0
-	for n := 1; n < 300 && passed < 3; n++ {
-		t.Setenv("STHENO_SIM_FAIL_ALLOC", fmt.Sprint(n))
-		err := life()
-		t.Setenv("STHENO_SIM_FAIL_ALLOC", "")
-		requireLive(t, before, fmt.Sprintf("allocation %d: %v", n, err))
-		if err == nil {
-			passed++ // what is kept was given back and asked for again, or there is no such allocation
-			continue
+	failed := 0
+	for ; failed < 300; failed++ {
+		for _, more := range []string{"", "+"} {
+			t.Setenv("STHENO_SIM_FAIL_ALLOC", fmt.Sprintf("%d%s", failed+1, more))
+			err = life()
+			t.Setenv("STHENO_SIM_FAIL_ALLOC", "")
+			requireLive(t, before, fmt.Sprintf("allocation %d%s: %v", failed+1, more, err))
+			if more == "" {
+				require.NoError(t, err, "what the engine keeps is given back, and it asks again")
+			}
 		}
-		failed++
-		passed = 0
-		require.Regexp(t, "out of device memory|CUDA_ERROR_OUT_OF_MEMORY", err.Error())
-		require.NoError(t, life(), "after allocation %d", n)
+		if err == nil {
+			break // there are no more
+		}
+		require.ErrorContains(t, err, "out of device memory")
+		require.ErrorContains(t, err, "use a smaller batch")
+		require.NoError(t, life(), "after allocation %d", failed+1)
 	}
 	require.Greater(t, failed, 5)
 }
