@@ -45,6 +45,7 @@ func (c *compiler) compile(sources []kernel.Source) error {
 	type result struct {
 		source kernel.Source
 		image  []byte
+		old    bool
 		err    error
 	}
 	todo, results := make(chan kernel.Source), make(chan result)
@@ -58,8 +59,8 @@ func (c *compiler) compile(sources []kernel.Source) error {
 	for range min(len(missing), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for s := range todo {
-				image, err := c.image(s)
-				results <- result{s, image, err}
+				image, old, err := c.image(s)
+				results <- result{s, image, old, err}
 			}
 		})
 	}
@@ -80,28 +81,43 @@ func (c *compiler) compile(sources []kernel.Source) error {
 			first = r.err
 			continue
 		}
-		m, err := c.dev.Load(r.image)
-		if err != nil {
-			c.disk.Remove(c.key + r.source.Text) // it may be damaged
-			first = fmt.Errorf("cuda: kernels of %s: %w", r.source.Name, err)
-			continue
-		}
-		c.modules[r.source.Text] = m
+		first = c.load(r.source, r.image, r.old)
 	}
 	return first
 }
 
-// image is the compiled source, from the disk if it was compiled before.
-func (c *compiler) image(s kernel.Source) ([]byte, error) {
-	key := c.key + s.Text
-	if image := c.disk.Get(key); image != nil {
-		return image, nil
+// load makes a module of an image. One from the disk that the driver does not take may be damaged, and is compiled anew.
+func (c *compiler) load(s kernel.Source, image []byte, old bool) error {
+	m, err := c.dev.Load(image)
+	if err != nil && old && !driver.IsLost(err) && !driver.IsOutOfMemory(err) {
+		if image, err = c.fresh(s); err != nil {
+			return err
+		}
+		m, err = c.dev.Load(image)
 	}
+	if err != nil {
+		return fmt.Errorf("cuda: kernels of %s: %w", s.Name, err)
+	}
+	c.modules[s.Text] = m
+	return nil
+}
+
+// image is the compiled source, from the disk if it was compiled before: old says so.
+func (c *compiler) image(s kernel.Source) (image []byte, old bool, err error) {
+	if image := c.disk.Get(c.key + s.Text); image != nil {
+		return image, true, nil
+	}
+	image, err = c.fresh(s)
+	return image, false, err
+}
+
+// fresh compiles a source.
+func (c *compiler) fresh(s kernel.Source) ([]byte, error) {
 	image, log, err := c.lib.Compile(s.Name, s.Text, c.options...)
 	if err != nil {
 		return nil, fmt.Errorf("cuda: kernels of %s do not compile: %w\n%s", s.Name, err, log)
 	}
-	c.disk.Put(key, image)
+	c.disk.Put(c.key+s.Text, image)
 	return image, nil
 }
 

@@ -30,6 +30,7 @@ type Engine struct {
 	libs      *libs
 	staging   *staging
 	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
+	programs  map[*program]bool // that hold something on the device; used on the device's thread
 
 	mu     sync.Mutex
 	closed bool
@@ -43,7 +44,7 @@ var errClosed = errors.New("cuda: the engine is closed")
 
 // New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.
 func New(c Config) (*Engine, error) {
-	e := &Engine{config: c, memories: map[place]*memory{}, said: map[string]bool{}}
+	e := &Engine{config: c, memories: map[place]*memory{}, programs: map[*program]bool{}, said: map[string]bool{}}
 	i := slices.Index(precisions, c.Precision)
 	if c.Precision != "" && i < 0 {
 		return nil, fmt.Errorf("cuda: there is no precision %q; known are %s", c.Precision, strings.Join(precisions, ", "))
@@ -153,7 +154,9 @@ func (e *Engine) Wrap(data op.Array) (graph.Buffer, error) {
 	return b, nil
 }
 
-// Close frees all that the engine holds on the device.
+// Close waits for what was asked for and frees all that the engine holds on the device, also for programs and buffers that are not
+// closed: these fail from then on, and closing them is still allowed. Values that only the device has are lost. It must not be called
+// by what the engine itself calls: the log, observers and operations of the user's own.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	closed := e.closed
@@ -166,8 +169,11 @@ func (e *Engine) Close() error {
 }
 
 func (e *Engine) shut() error {
-	err := e.dev.Do(func() error {
+	return e.dev.CloseAfter(func() error {
 		var errs []error
+		for p := range e.programs {
+			errs = append(errs, p.free())
+		}
 		if e.stream != nil {
 			errs = append(errs, e.stream.Synchronize())
 		}
@@ -183,14 +189,8 @@ func (e *Engine) shut() error {
 		if e.staging != nil {
 			errs = append(errs, e.staging.Close())
 		}
-		for _, s := range []*driver.Stream{e.stream, e.copies} {
-			if s != nil {
-				errs = append(errs, s.Close())
-			}
-		}
-		return errors.Join(errs...)
+		return driver.Join(append(errs, e.stream.Close(), e.copies.Close())...)
 	})
-	return errors.Join(err, e.dev.Close())
 }
 
 func (e *Engine) isClosed() bool {

@@ -3,8 +3,6 @@
 package cuda
 
 import (
-	"errors"
-
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 )
 
@@ -27,36 +25,31 @@ type slot struct {
 // directBytes is what is not worth a stream of its own.
 const directBytes = 64 << 10
 
-func (e *Engine) newInbox(bytes int) (b *inbox, err error) {
-	b = &inbox{engine: e, direct: bytes <= directBytes}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, b.Close())
-		}
-	}()
+func (e *Engine) newInbox(bytes int) (*inbox, error) {
+	b := &inbox{engine: e, direct: bytes <= directBytes}
 	for i := range b.slots {
-		s := &b.slots[i]
-		if s.pinned, err = driver.NewPinned(int64(bytes)); err != nil {
-			return nil, err
-		}
-		if s.here, err = driver.NewEvent(); err != nil {
-			return nil, err
-		}
-		if b.direct {
-			continue
-		}
-		if s.taken, err = driver.NewEvent(); err != nil {
-			return nil, err
-		}
-		if s.ptr, err = e.dev.Memory.Alloc(int64(bytes), "the next batch of an input"); err != nil {
-			return nil, err
-		}
-		// What is on the computing stream may still use the memory for what it held before.
-		if err = s.taken.Record(e.stream); err != nil {
-			return nil, err
+		if err := b.open(&b.slots[i], int64(bytes)); err != nil {
+			return nil, driver.Join(err, b.Close())
 		}
 	}
 	return b, nil
+}
+
+func (b *inbox) open(s *slot, bytes int64) (err error) {
+	if s.pinned, err = driver.NewPinned(bytes); err != nil {
+		return err
+	}
+	if s.here, err = driver.NewEvent(); err != nil || b.direct {
+		return err
+	}
+	if s.taken, err = driver.NewEvent(); err != nil {
+		return err
+	}
+	if s.ptr, err = b.engine.dev.Memory.Alloc(bytes, "the next batch of an input"); err != nil {
+		return err
+	}
+	// What is on the computing stream may still use the memory for what it held before.
+	return s.taken.Record(b.engine.stream)
 }
 
 // send brings from to its place to. When it returns, the host memory may be changed; what is put on the computing stream
@@ -65,7 +58,7 @@ func (b *inbox) send(to driver.Ptr, from []byte) error {
 	s := &b.slots[b.next]
 	b.next ^= 1
 	if err := s.here.Synchronize(); err != nil { // the pinned memory may still be on its way
-		return b.engine.failed(err)
+		return err
 	}
 	copy(s.pinned.Bytes(), from)
 	compute, copies := b.engine.stream, b.engine.copies
@@ -103,5 +96,5 @@ func (b *inbox) Close() error {
 		}
 	}
 	b.slots = [2]slot{}
-	return errors.Join(errs...)
+	return driver.Join(errs...)
 }

@@ -31,18 +31,32 @@ type memory struct {
 	ptr    driver.Ptr
 	refs   int
 
-	seen    op.Array       // of integers: those that came here last, to look at before they are used as indices
-	newer   bool           // a program has changed it since the host's copy was made
-	uploads int            // how often the host's numbers came here
-	inbox   *inbox         // for what is uploaded before every run
-	outbox  *driver.Pinned // for what is downloaded after every run
-	sent    *driver.Event  // when set, the outbox holds what a run computed as soon as this has happened
+	seen   op.Array       // of integers: those that came here last, to look at before they are used as indices
+	newer  bool           // a program has changed it since the host's copy was made
+	inbox  *inbox         // for what is uploaded before every run
+	outbox *driver.Pinned // for what is downloaded after every run
+	sent   *driver.Event  // when set, the outbox holds what a run computed as soon as this has happened
 }
 
 // buffer is a memory that a program is bound to.
 type buffer struct {
 	*memory
-	closed bool
+	uploaded bool         // the host's numbers were brought here through this buffer
+	host     []byte       // of the call at hand
+	up, down func() error // made once, so that runs allocate nothing
+	closed   bool
+}
+
+func (m *memory) buffer() *buffer {
+	b := &buffer{memory: m}
+	b.up = func() error {
+		if b.newer {
+			return nil
+		}
+		return b.upload(b.host)
+	}
+	b.down = func() error { return b.download(b.host) }
+	return b
 }
 
 var _ graph.Buffer = (*buffer)(nil)
@@ -81,9 +95,12 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 	}
 	b := bytesOf(data)
 	key := place{unsafe.SliceData(b), len(b), data.Dtype()}
-	if m := e.memories[key]; m != nil && len(b) > 0 {
+	if len(b) == 0 {
+		key.at = new(byte) // empty tensors share nothing
+	}
+	if m := e.memories[key]; m != nil {
 		m.refs++
-		return &buffer{memory: m}, nil
+		return m.buffer(), nil
 	}
 	p, err := e.dev.Memory.Alloc(int64(len(b)), fmt.Sprintf("a tensor of %v of shape %v", data.Dtype(), data.Shape))
 	if err != nil {
@@ -93,57 +110,55 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 	if x, ok := data.Data.([]int); ok {
 		m.seen = op.Array{Shape: data.Shape, Data: slices.Clone(x)}
 	}
-	if len(b) > 0 {
-		e.memories[key] = m
-	}
-	return &buffer{memory: m}, nil
+	e.memories[key] = m
+	return m.buffer(), nil
 }
 
 // Upload brings the host's numbers to the device, unless the device has newer ones.
 func (b *buffer) Upload(a op.Array) error {
-	return b.engine.dev.Do(func() error {
-		if b.newer {
-			return nil
-		}
-		return b.upload(bytesOf(a))
-	})
+	b.host = bytesOf(a)
+	return b.engine.failed(b.engine.dev.Do(b.up))
 }
 
-func (m *memory) upload(from []byte) (err error) {
-	if len(from) != m.place.bytes {
-		return fmt.Errorf("cuda: %d bytes for memory of %d", len(from), m.place.bytes)
+func (b *buffer) upload(from []byte) (err error) {
+	if len(from) != b.place.bytes {
+		return fmt.Errorf("cuda: %d bytes for memory of %d", len(from), b.place.bytes)
 	}
-	if m.seen.Data != nil {
-		copy(bytesOf(m.seen), from)
+	if b.seen.Data != nil {
+		copy(bytesOf(b.seen), from)
 	}
-	m.uploads++
-	if m.uploads == 1 { // it may be the only time, as it is for weights
-		return m.engine.staging.toDevice(m.ptr, from)
+	if !b.uploaded { // it may be the only time, as it is for weights
+		if err := b.engine.staging.toDevice(b.ptr, from); err != nil {
+			return err
+		}
+		b.uploaded = true
+		return nil
 	}
-	if m.inbox == nil {
-		if m.inbox, err = m.engine.newInbox(m.place.bytes); err != nil {
+	if b.inbox == nil {
+		if b.inbox, err = b.engine.newInbox(b.place.bytes); err != nil {
 			return err
 		}
 	}
-	return m.inbox.send(m.ptr, from)
+	return b.inbox.send(b.ptr, from)
 }
 
 // Download brings the device's numbers to the host, if a program has changed them.
 func (b *buffer) Download(a op.Array) error {
-	return b.engine.dev.Do(func() error { return b.download(bytesOf(a)) })
+	b.host = bytesOf(a)
+	return b.engine.failed(b.engine.dev.Do(b.down))
 }
 
 func (m *memory) download(to []byte) error {
 	switch {
 	case m.sent != nil:
 		if err := m.sent.Synchronize(); err != nil {
-			return m.engine.failed(err)
+			return err
 		}
 		copy(to, m.outbox.Bytes())
 		m.sent = nil
 	case m.newer:
 		if err := m.engine.staging.toHost(to, m.ptr); err != nil {
-			return m.engine.failed(err)
+			return err
 		}
 		m.newer = false
 	}
@@ -155,7 +170,8 @@ func (m *memory) send() error {
 	return m.engine.stream.ToHost(m.outbox.Bytes(), m.ptr)
 }
 
-// Close lets go of the memory; the last to do so frees it.
+// Close lets go of the memory; the last to do so frees it. If the context is lost there is nothing left to free, and nothing to say
+// that those who use the memory have not been told.
 func (b *buffer) Close() error {
 	if b.closed {
 		return nil
@@ -169,7 +185,7 @@ func (b *buffer) Close() error {
 		delete(b.engine.memories, b.place)
 		return b.free()
 	})
-	if errors.Is(err, driver.ErrClosed) { // which has freed everything
+	if errors.Is(err, driver.ErrClosed) || driver.IsLost(err) {
 		return nil
 	}
 	return err
@@ -185,13 +201,17 @@ func (m *memory) free() error {
 	}
 	errs = append(errs, m.engine.dev.Memory.Free(m.ptr))
 	m.inbox, m.outbox, m.sent = nil, nil, nil
-	return errors.Join(errs...)
+	return driver.Join(errs...)
 }
 
-// failed explains an error of waiting for the device.
+// failed explains the loss of a context: where the error comes from is where somebody noticed.
 func (e *Engine) failed(err error) error {
-	if driver.IsLost(err) {
-		return fmt.Errorf("%w; to learn which step failed, run with STHENO_CUDA_SYNC=1", err)
+	if err == nil {
+		return nil // before anything is allocated
+	}
+	var step *graph.StepError
+	if driver.IsLost(err) && !errors.As(err, &step) && !waitsForSteps() {
+		return fmt.Errorf("%w; to learn which step failed, run with %s=1", err, syncEnv)
 	}
 	return err
 }

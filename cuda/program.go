@@ -58,8 +58,10 @@ var (
 	_ graph.KernelTeller = (*program)(nil)
 )
 
-// SyncEnv is the environment variable that makes every step wait for its end, so that a kernel which fails is named.
+// syncEnv is the environment variable that makes every step wait for its end, so that a kernel which fails is named.
 const syncEnv = "STHENO_CUDA_SYNC"
+
+func waitsForSteps() bool { v := os.Getenv(syncEnv); return v != "" && v != "0" }
 
 // Build decides what every step asks of the device, compiles the kernels, and allocates the arena.
 func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
@@ -67,9 +69,13 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 		return nil, errClosed
 	}
 	prog := &program{engine: e, plan: p, at: map[*graph.Value][]address{}, bound: map[*graph.Value]*memory{}, unmet: map[*graph.Value]bool{},
-		sync: os.Getenv(syncEnv) != "" && os.Getenv(syncEnv) != "0"}
+		sync: waitsForSteps()}
 	prog.runs = func() error { return prog.run(nil) }
-	if err := e.dev.Do(func() error { return prog.build() }); err != nil {
+	err := e.dev.Do(func() error {
+		e.programs[prog] = true
+		return prog.build()
+	})
+	if err != nil {
 		return nil, errors.Join(err, prog.Close())
 	}
 	return prog, nil
@@ -139,7 +145,6 @@ func (p *program) build() (err error) {
 		}
 	}
 	p.capture.off = !p.mayCapture()
-	p.close = append(p.close, p.moved)
 	return nil
 }
 
@@ -219,7 +224,7 @@ func (p *program) Run() error {
 	if p.engine.isClosed() {
 		return errClosed
 	}
-	return p.engine.dev.Do(p.runs)
+	return p.engine.failed(p.engine.dev.Do(p.runs))
 }
 
 // RunObserved implements graph.Observable: every step is waited for.
@@ -230,7 +235,7 @@ func (p *program) RunObserved(o graph.Observer) error {
 	if p.engine.isClosed() {
 		return errClosed
 	}
-	return p.engine.dev.Do(func() error { return p.run(o) })
+	return p.engine.failed(p.engine.dev.Do(func() error { return p.run(o) }))
 }
 
 // Kernels implements graph.KernelTeller.
@@ -288,8 +293,11 @@ func (p *program) run(o graph.Observer) error {
 	return p.done.Record(p.engine.stream)
 }
 
-// eachStep puts the steps on the stream.
+// eachStep puts the steps on the stream, and waits for each.
 func (p *program) eachStep(o graph.Observer) error {
+	if err := p.engine.stream.Synchronize(); err != nil { // of what came before this run
+		return err
+	}
 	for i := range p.steps {
 		if o != nil {
 			o.Before(i)
@@ -299,10 +307,8 @@ func (p *program) eachStep(o graph.Observer) error {
 				return p.failed(i, err)
 			}
 		}
-		if o != nil || p.sync {
-			if err := p.engine.stream.Synchronize(); err != nil {
-				return p.failed(i, err)
-			}
+		if err := p.engine.stream.Synchronize(); err != nil {
+			return p.failed(i, err)
 		}
 		if o != nil {
 			if err := p.show(o, i); err != nil {
@@ -331,7 +337,9 @@ func (p *program) last() error {
 // everything is a run that nobody watches.
 func (p *program) everything() error {
 	for _, a := range p.merged.list {
-		if err := a.run(p); err != nil {
+		if err := a.run(p); driver.IsLost(err) { // by any kernel before, which nobody has waited for
+			return err
+		} else if err != nil {
 			return p.failed(a.step, err)
 		}
 	}
@@ -378,16 +386,25 @@ func (p *program) Close() error {
 		return nil
 	}
 	p.closed = true
-	err := p.engine.dev.Do(func() error {
-		var errs []error
-		for _, f := range p.close {
-			errs = append(errs, f())
-		}
-		return errors.Join(errs...)
-	})
-	p.steps, p.bound, p.at, p.close = nil, nil, nil, nil
-	if errors.Is(err, driver.ErrClosed) { // which has freed everything but what lies in C memory; the process is about to end
+	err := p.engine.dev.Do(p.free)
+	if errors.Is(err, driver.ErrClosed) { // the engine has freed it
 		return nil
 	}
 	return err
+}
+
+// free gives back all that the program has on the device and in C memory. It runs on the device's thread.
+func (p *program) free() error {
+	delete(p.engine.programs, p)
+	for _, m := range p.results {
+		if m.sent == p.done { // nobody has asked for the results of the last run; the device has them
+			m.sent, m.newer = nil, true
+		}
+	}
+	errs := []error{p.moved()}
+	for _, f := range p.close {
+		errs = append(errs, f())
+	}
+	p.steps, p.bound, p.at, p.close, p.results, p.before = nil, nil, nil, nil, nil, nil
+	return driver.Join(errs...)
 }

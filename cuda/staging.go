@@ -3,8 +3,6 @@
 package cuda
 
 import (
-	"errors"
-
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 )
 
@@ -24,10 +22,10 @@ func newStaging(stream *driver.Stream) (*staging, error) {
 	for i := range s.block {
 		var err error
 		if s.block[i], err = driver.NewPinned(stagingBlock); err != nil {
-			return nil, errors.Join(err, s.Close())
+			return nil, driver.Join(err, s.Close())
 		}
 		if s.free[i], err = driver.NewEvent(); err != nil {
-			return nil, errors.Join(err, s.Close())
+			return nil, driver.Join(err, s.Close())
 		}
 	}
 	return s, nil
@@ -88,5 +86,5 @@ func (s *staging) Close() error {
 	for i := range s.block {
 		errs = append(errs, s.block[i].Close(), s.free[i].Close())
 	}
-	return errors.Join(errs...)
+	return driver.Join(errs...)
 }

@@ -91,12 +91,22 @@ func Load(driver int) (*Library, error) {
 }
 
 // Open loads cuBLASLt from a file.
-func Open(file string) (*Library, error) {
+func Open(file string) (*Library, error) { return opened.Open(file, load) }
+
+// opened are the libraries of this process.
+var opened dl.Once[*Library]
+
+func load(file string) (l *Library, err error) {
 	h, err := dl.Open(file, true) // global: cuDNN asks the linker for it by its name only
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{api: (*C.lt_api)(C.calloc(1, C.sizeof_lt_api))}
+	l = &Library{api: (*C.lt_api)(C.calloc(1, C.sizeof_lt_api))}
+	defer func() {
+		if err != nil {
+			C.free(unsafe.Pointer(l.api))
+		}
+	}()
 	a := l.api
 	if err := h.Symbols(map[string]*unsafe.Pointer{
 		"cublasLtGetVersion": &a.version, "cublasLtGetStatusName": &a.name, "cublasLtCreate": &a.create, "cublasLtDestroy": &a.destroy,
@@ -105,7 +115,7 @@ func Open(file string) (*Library, error) {
 		"cublasLtMatmulPreferenceCreate": &a.pref_create, "cublasLtMatmulPreferenceSetAttribute": &a.pref_set, "cublasLtMatmulPreferenceDestroy": &a.pref_destroy,
 		"cublasLtMatmulAlgoGetHeuristic": &a.heuristic, "cublasLtMatmul": &a.matmul,
 	}); err != nil {
-		return nil, err
+		return l, err
 	}
 	l.path = h.File(a.version)
 	l.version = int(C.lt_version(a))

@@ -41,6 +41,7 @@ static int dnn_execute(dnn_api *a, void *handle, void *plan, void *pack) { retur
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -65,12 +66,22 @@ func Load() (*Library, error) {
 }
 
 // Open loads cuDNN from a file. Its companions must lie beside it.
-func Open(file string) (*Library, error) {
+func Open(file string) (*Library, error) { return opened.Open(file, load) }
+
+// opened are the libraries of this process.
+var opened dl.Once[*Library]
+
+func load(file string) (l *Library, err error) {
 	h, err := dl.Open(file, true) // global: its parts use each other's functions
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{api: (*C.dnn_api)(C.calloc(1, C.sizeof_dnn_api))}
+	l = &Library{api: (*C.dnn_api)(C.calloc(1, C.sizeof_dnn_api))}
+	defer func() {
+		if err != nil {
+			C.free(unsafe.Pointer(l.api))
+		}
+	}()
 	a := l.api
 	if err := h.Symbols(map[string]*unsafe.Pointer{
 		"cudnnGetVersion": &a.version, "cudnnGetErrorString": &a.error_string, "cudnnGetLastErrorString": &a.last_error,
@@ -79,11 +90,11 @@ func Open(file string) (*Library, error) {
 		"cudnnBackendSetAttribute": &a.desc_set, "cudnnBackendGetAttribute": &a.desc_get, "cudnnBackendFinalize": &a.desc_finalize,
 		"cudnnBackendExecute": &a.execute,
 	}); err != nil {
-		return nil, err
+		return l, err
 	}
 	l.path = h.File(a.version)
 	if l.version = int(C.dnn_version(a)); l.version < 90000 || l.version >= 100000 {
-		return nil, fmt.Errorf("it is cuDNN %s, want 9", l.Version())
+		return l, fmt.Errorf("it is cuDNN %s, want 9", l.Version())
 	}
 	return l, nil
 }
@@ -140,7 +151,7 @@ func (l *Library) New(stream uintptr) (*Handle, error) {
 		return nil, fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), err)
 	}
 	if err := l.call("cudnnSetStream", func() C.int { return C.dnn_set_stream(l.api, h.handle, C.uintptr_t(stream)) }); err != nil {
-		return nil, fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), err)
+		return nil, fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), errors.Join(err, h.Close()))
 	}
 	return h, nil
 }

@@ -6,6 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"gorgonia.org/cu"
 )
@@ -80,11 +84,15 @@ type Device struct {
 	Info
 
 	dev     cu.Device
-	work    chan func()
-	done    chan struct{} // closed when the thread has ended
-	closed  chan struct{} // closed when no more work is taken
+	ctx     cu.CUContext
 	modules map[*Module]bool
 	Memory  *Memory // all allocations of device memory
+
+	mu      sync.Mutex // held by who has given the thread something to do
+	closed  bool
+	work    chan func() error
+	results chan error
+	thread  atomic.Int64 // the thread's number, 0 when it has ended
 }
 
 // ErrClosed is returned by a device that was closed.
@@ -99,91 +107,126 @@ func Open(ordinal int, limit int64) (*Device, error) {
 	if err != nil {
 		return nil, check("cuDeviceGetCount", err)
 	}
-	if ordinal >= n {
+	if ordinal < 0 || ordinal >= n {
 		return nil, fmt.Errorf("cuda: there is no GPU %d; the driver sees %d, counted from 0 (stheno devices lists them)", ordinal, n)
 	}
 	info, err := describe(ordinal)
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{Info: info, work: make(chan func()), done: make(chan struct{}), closed: make(chan struct{})}
+	d := &Device{Info: info, modules: map[*Module]bool{}, work: make(chan func() error), results: make(chan error)}
 	d.Memory = &Memory{limit: limit, free: map[int64][]cu.DevicePtr{}, size: map[cu.DevicePtr]int64{}}
-	started := make(chan error)
-	go d.serve(ordinal, started)
-	if err := <-started; err != nil {
+	go d.serve(d.retain)
+	if err := <-d.results; err != nil {
+		close(d.work)
+		<-d.results
 		return nil, err
 	}
 	return d, nil
 }
 
-// serve is the device's thread. It ends with the goroutine, as it stays locked.
-func (d *Device) serve(ordinal int, started chan<- error) {
+// retain makes the device's context that of this thread.
+func (d *Device) retain() (err error) {
+	if d.dev, err = cu.GetDevice(d.Ordinal); err != nil {
+		return check("cuDeviceGet", err)
+	}
+	if d.ctx, err = d.dev.RetainPrimaryCtx(); err != nil {
+		return check("cuDevicePrimaryCtxRetain", err)
+	}
+	if err = d.use(); err != nil {
+		return errors.Join(err, check("cuDevicePrimaryCtxRelease", d.dev.ReleasePrimaryCtx()))
+	}
+	return nil
+}
+
+func (d *Device) use() error { return check("cuCtxSetCurrent", cu.SetCurrentContext(d.ctx)) }
+
+// serve is the device's thread. It answers first, then what it is given, and closes results when there is no more. The thread ends
+// with the goroutine, as it stays locked.
+func (d *Device) serve(first func() error) {
 	runtime.LockOSThread()
-	defer close(d.done)
-	start := func() (err error) {
-		if d.dev, err = cu.GetDevice(ordinal); err != nil {
-			return check("cuDeviceGet", err)
-		}
-		ctx, err := d.dev.RetainPrimaryCtx()
-		if err != nil {
-			return check("cuDevicePrimaryCtxRetain", err)
-		}
-		if err = cu.SetCurrentContext(ctx); err != nil {
-			return errors.Join(check("cuCtxSetCurrent", err), check("cuDevicePrimaryCtxRelease", d.dev.ReleasePrimaryCtx()))
-		}
-		return nil
+	d.thread.Store(int64(syscall.Gettid()))
+	d.answer(first)
+	for f := range d.work {
+		d.answer(f)
 	}
-	err := start()
-	started <- err
-	if err != nil {
-		return
-	}
-	for {
-		select {
-		case f := <-d.work:
-			f()
-		case <-d.closed:
+	d.thread.Store(0)
+	close(d.results)
+}
+
+// answer runs f and sends its error. f may be, or call, a user's own code: a panic is an error, and so is the end of the goroutine
+// (as by a test's FailNow), after which another takes its place.
+func (d *Device) answer(f func() error) {
+	var err error
+	returned := false
+	defer func() {
+		switch r := recover(); {
+		case returned:
+		case r != nil:
+			err = fmt.Errorf("cuda: panic on the device's thread: %v\n%s", r, debug.Stack())
+		default:
+			d.thread.Store(0)
+			go d.serve(func() error { return errors.Join(errExit, d.use()) })
 			return
 		}
-	}
+		d.results <- err
+	}()
+	err = f()
+	returned = true
 }
 
-// Do runs f on the device's thread, waits, and returns its error. A panic in f comes back as an error. It must not be called by f.
-func (d *Device) Do(f func() error) (err error) {
-	ready := make(chan struct{})
-	select {
-	case d.work <- func() {
-		defer close(ready)
-		defer func() {
-			if r := recover(); r != nil {
-				err = fmt.Errorf("cuda: panic on the device's thread: %v", r)
-			}
-		}()
-		err = f()
-	}:
-		<-ready
-		return err
-	case <-d.closed:
+var errExit = errors.New("cuda: what ran on the device's thread ended its goroutine (runtime.Goexit) instead of returning")
+
+// Do runs f on the device's thread, waits, and returns its error. A panic in f comes back as an error. Called by such an f, it runs
+// what it is given at once.
+func (d *Device) Do(f func() error) error {
+	if d.own() {
+		return f()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
 		return ErrClosed
 	}
+	d.work <- f
+	return <-d.results
 }
 
-// Close frees the memory that was not freed, unloads the modules, and gives the context back.
-func (d *Device) Close() error {
-	select {
-	case <-d.closed:
-		return nil
-	default:
+// own says whether the caller is on the device's thread: no other goroutine ever is.
+func (d *Device) own() bool { return d.thread.Load() == int64(syscall.Gettid()) }
+
+// Close frees the memory that was not freed, unloads the modules, and gives the context back. Whatever Do was asked for before is
+// done before, and what comes later is refused. Closing twice is harmless.
+func (d *Device) Close() error { return d.CloseAfter(nil) }
+
+// CloseAfter runs last and closes the device, and nothing comes between.
+func (d *Device) CloseAfter(last func() error) error {
+	if d.own() {
+		return errors.New("cuda: a device cannot be closed by what runs on its thread")
 	}
-	err := d.Do(func() error {
-		errs := []error{check("cuCtxSynchronize", cu.Synchronize())}
-		for m := range d.modules {
-			errs = append(errs, m.Close())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	var errs []error
+	for _, f := range []func() error{last, d.release} {
+		if f != nil {
+			d.work <- f
+			errs = append(errs, <-d.results)
 		}
-		errs = append(errs, d.Memory.close(), check("cuDevicePrimaryCtxRelease", d.dev.ReleasePrimaryCtx()))
-		return errors.Join(errs...)
-	})
-	close(d.closed)
-	<-d.done
-	return err
+	}
+	close(d.work)
+	<-d.results
+	return Join(errs...)
+}
+
+func (d *Device) release() error {
+	errs := []error{check("cuCtxSynchronize", cu.Synchronize())}
+	for m := range d.modules {
+		errs = append(errs, m.Close())
+	}
+	errs = append(errs, d.Memory.close(), check("cuDevicePrimaryCtxRelease", d.dev.ReleasePrimaryCtx()))
+	return Join(errs...)
 }

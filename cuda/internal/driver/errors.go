@@ -17,6 +17,7 @@ const (
 	codeIllegalAddress  = 700
 	codeOutOfResources  = 701
 	codeLaunchTimeout   = 702
+	codeAssert          = 710
 	codeMisaligned      = 716
 	codeLaunchFailed    = 719
 	codeSystemNotReady  = 802
@@ -48,7 +49,7 @@ func (e *Error) Error() string {
 // helps.
 func (e *Error) Lost() bool {
 	switch e.Code {
-	case codeIllegalAddress, codeLaunchTimeout, codeMisaligned, codeLaunchFailed, 713, 714, 715, 717, 718, 214, 220:
+	case codeIllegalAddress, codeLaunchTimeout, codeMisaligned, codeLaunchFailed, codeAssert, 714, 715, 717, 718, 214, 220:
 		return true
 	}
 	return false
@@ -82,8 +83,28 @@ func IsOutOfMemory(err error) bool {
 
 // IsLost says whether err tells of a context that is lost.
 func IsLost(err error) bool {
+	if err == nil {
+		return false // before anything is allocated: every call of a run is asked about
+	}
 	var e *Error
 	return errors.As(err, &e) && e.Lost()
+}
+
+// Join is errors.Join for what many calls return that each could fail for the same reason: of errors with the same text the first
+// stands for all, and a context that is lost hides what follows from it.
+func Join(errs ...error) error {
+	seen := map[string]bool{}
+	var all []error
+	for _, err := range errs {
+		if IsLost(err) {
+			return err
+		}
+		if err != nil && !seen[err.Error()] {
+			seen[err.Error()] = true
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
 }
 
 // MemoryError is device memory that there is not.

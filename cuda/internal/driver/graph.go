@@ -21,17 +21,24 @@ func (s *Stream) Capture(f func() error) (*Graph, error) {
 	if err := failure("cuStreamBeginCapture", C.begin_capture(s.raw())); err != nil {
 		return nil, err
 	}
-	err := f()
 	var graph C.CUgraph
-	if ended := failure("cuStreamEndCapture", C.cuStreamEndCapture(s.raw(), &graph)); ended != nil || err != nil {
+	ended := errors.New("cuda: the recording was broken off")
+	err := func() error {
+		defer func() { ended = failure("cuStreamEndCapture", C.cuStreamEndCapture(s.raw(), &graph)) }() // after a panic, too
+		return f()
+	}()
+	if ended != nil || err != nil {
 		if graph != nil {
 			C.cuGraphDestroy(graph)
 		}
 		return nil, errors.Join(err, ended)
 	}
-	defer C.cuGraphDestroy(graph)
 	g := &Graph{}
-	return g, failure("cuGraphInstantiate", C.instantiate(&g.exec, graph))
+	err = failure("cuGraphInstantiate", C.instantiate(&g.exec, graph))
+	if err = errors.Join(err, failure("cuGraphDestroy", C.cuGraphDestroy(graph))); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return g, nil
 }
 
 // Launch puts the work on a stream.

@@ -109,7 +109,7 @@ func (m *Memory) Trim() error {
 		}
 		delete(m.free, size)
 	}
-	return errors.Join(errs...)
+	return Join(errs...)
 }
 
 // Used is the number of bytes handed out, Held the number taken from the driver.

@@ -37,9 +37,6 @@ func (d *Device) Load(image []byte) (*Module, error) {
 	if err != nil {
 		return nil, check("cuModuleLoadData", err)
 	}
-	if d.modules == nil {
-		d.modules = map[*Module]bool{}
-	}
 	out := &Module{d, m}
 	d.modules[out] = true
 	return out, nil
@@ -47,7 +44,7 @@ func (d *Device) Load(image []byte) (*Module, error) {
 
 // Close unloads the module.
 func (m *Module) Close() error {
-	if !m.d.modules[m] {
+	if m == nil || !m.d.modules[m] {
 		return nil
 	}
 	delete(m.d.modules, m)

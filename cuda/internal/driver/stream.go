@@ -70,7 +70,12 @@ func (s *Stream) ToHost(to []byte, from Ptr) error {
 }
 
 // Close destroys the stream. Its work goes on to its end.
-func (s *Stream) Close() error { return check("cuStreamDestroy", s.s.Destroy()) }
+func (s *Stream) Close() error {
+	if s == nil {
+		return nil
+	}
+	return check("cuStreamDestroy", s.s.Destroy())
+}
 
 // Event marks a place in a stream's work.
 type Event struct{ e cu.Event }

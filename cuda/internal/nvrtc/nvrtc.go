@@ -57,13 +57,23 @@ func Load(driver int) (*Library, error) {
 }
 
 // Open loads NVRTC from a file.
-func Open(file string) (*Library, error) {
+func Open(file string) (*Library, error) { return opened.Open(file, load) }
+
+// opened are the libraries of this process.
+var opened dl.Once[*Library]
+
+func load(file string) (l *Library, err error) {
 	// Global, since cuDNN compiles with NVRTC too and asks the linker for it by its name only.
 	h, err := dl.Open(file, true)
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{api: (*C.nvrtc_api)(C.calloc(1, C.sizeof_nvrtc_api))}
+	l = &Library{api: (*C.nvrtc_api)(C.calloc(1, C.sizeof_nvrtc_api))}
+	defer func() {
+		if err != nil {
+			C.free(unsafe.Pointer(l.api))
+		}
+	}()
 	a := l.api
 	if err := h.Symbols(map[string]*unsafe.Pointer{
 		"nvrtcVersion": &a.version, "nvrtcGetNumSupportedArchs": &a.num_archs, "nvrtcGetSupportedArchs": &a.archs,
@@ -71,20 +81,20 @@ func Open(file string) (*Library, error) {
 		"nvrtcGetPTXSize": &a.ptx_size, "nvrtcGetPTX": &a.ptx, "nvrtcGetCUBINSize": &a.cubin_size, "nvrtcGetCUBIN": &a.cubin,
 		"nvrtcGetProgramLogSize": &a.log_size, "nvrtcGetProgramLog": &a.log, "nvrtcGetErrorString": &a.error_string,
 	}); err != nil {
-		return nil, err
+		return l, err
 	}
 	l.path = h.File(a.version)
 	var major, minor, n C.int
 	if err := l.check("nvrtcVersion", C.nvrtc_version(a, &major, &minor)); err != nil {
-		return nil, err
+		return l, err
 	}
 	l.major, l.minor = int(major), int(minor)
 	if err := l.check("nvrtcGetNumSupportedArchs", C.nvrtc_archs(a.num_archs, &n)); err != nil {
-		return nil, err
+		return l, err
 	}
 	archs := make([]C.int, max(n, 1))
 	if err := l.check("nvrtcGetSupportedArchs", C.nvrtc_archs(a.archs, &archs[0])); err != nil {
-		return nil, err
+		return l, err
 	}
 	for _, arch := range archs[:n] {
 		l.archs = append(l.archs, int(arch))

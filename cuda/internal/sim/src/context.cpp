@@ -19,7 +19,23 @@ size_t environment(const char *name, size_t otherwise) {
 
 static thread_local std::vector<void *> current; // the stack of contexts of a thread
 
-Call::Call(bool needs_context) : lock(state().mutex), error(SUCCESS) {
+// Whether this call is the one that STHENO_SIM_FAIL_CALL wants to fail: "n", the n-th of all calls, or "cuEventCreate:n", of those
+// of a function. Anything else counts calls and fails none.
+static bool asked_to_fail(const std::string &function) {
+	static std::string asked;
+	const char *v = getenv("STHENO_SIM_FAIL_CALL");
+	if (asked != (v ? v : "")) asked = v ? v : "", state().calls = 0;
+	if (asked.empty()) return false;
+	const size_t colon = asked.rfind(':');
+	if (colon != std::string::npos && asked.substr(0, colon) != function) return false;
+	return ++state().calls == strtoull(asked.c_str() + (colon == std::string::npos ? 0 : colon + 1), nullptr, 10);
+}
+
+Call::Call(const char *function, bool needs_context) : lock(state().mutex), error(SUCCESS) {
+	if (asked_to_fail(function)) {
+		error = note(UNKNOWN, std::string(function) + ": STHENO_SIM_FAIL_CALL");
+		return;
+	}
 	if (!state().initialized) {
 		error = NOT_INITIALIZED;
 	} else if (state().fault) {

@@ -48,6 +48,7 @@ enum {
 	STREAM_CAPTURE_IMPLICIT = 906,
 	STREAM_CAPTURE_WRONG_THREAD = 908,
 	CAPTURED_EVENT = 907,
+	UNKNOWN = 999,
 };
 
 // Everything a caller has a handle of. Handles are numbers that are never used twice, so that a stale one is found.
@@ -174,6 +175,7 @@ struct State {
 	int fault = 0; // sticky
 	std::string message, last_kernel;
 	size_t launches = 0, worked = 0; // kernels, pieces of work that have run
+	size_t calls = 0;                // since STHENO_SIM_FAIL_CALL was set
 };
 State &state();
 typedef std::unique_lock<std::mutex> Lock;
@@ -183,13 +185,13 @@ struct Call {
 	Lock lock;
 	int error;
 	Context *context = nullptr;
-	explicit Call(bool needs_context = true);
+	explicit Call(const char *function, bool needs_context = true);
 };
 #define ENTER                                                                                                          \
-	Call call;                                                                                                         \
+	Call call(__func__);                                                                                                         \
 	if (call.error) return call.error
 #define ENTER_WITHOUT_CONTEXT                                                                                          \
-	Call call(false);                                                                                                  \
+	Call call(__func__, false);                                                                                                  \
 	if (call.error) return call.error
 
 // Whoever calls these holds the lock.

@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <cstdlib>
 #include <cstring>
 
 static const size_t page = 4096, guard = 4 << 20; // guard: bytes of address space before and after that nobody may touch
@@ -106,14 +107,21 @@ static size_t used() {
 	return n;
 }
 
+// Whether this allocation is the one that STHENO_SIM_FAIL_ALLOC=n wants to fail, or with n+ one after it.
+static bool asked_to_fail() {
+	static size_t count = 0;
+	static std::string asked;
+	const char *v = getenv("STHENO_SIM_FAIL_ALLOC");
+	if (asked != (v ? v : "")) asked = v ? v : "", count = 0;
+	const size_t want = strtoull(asked.c_str(), nullptr, 10);
+	return want && (++count == want || (count > want && asked.back() == '+'));
+}
+
 EXPORT cuMemAlloc_v2(void **p, size_t bytes) {
 	ENTER;
 	if (!p || bytes == 0) return INVALID_VALUE;
 	if (const int e = unsafe_while_capturing()) return e;
-	static size_t count = 0, asked = 0; // of the allocation that STHENO_SIM_FAIL_ALLOC wants to fail
-	const size_t want = environment("STHENO_SIM_FAIL_ALLOC", 0);
-	if (want != asked) asked = want, count = 0;
-	if (want && ++count == want) return OUT_OF_MEMORY;
+	if (asked_to_fail()) return OUT_OF_MEMORY;
 	const size_t limit = environment("STHENO_SIM_MEMORY", (size_t)8 << 30);
 	if (bytes > limit || used() > limit - bytes) return OUT_OF_MEMORY;
 	return allocate(call.context, DEVICE_MEMORY, bytes, p);

@@ -15,6 +15,7 @@ struct stheno_sim_counts {
 	size_t pinned;      // allocations and registrations of host memory
 	size_t contexts, streams, events, modules, graphs, executables;
 	size_t launches; // kernels run since the process began
+	size_t calls;    // since STHENO_SIM_FAIL_CALL was set
 };
 void stheno_sim_live(struct stheno_sim_counts *counts);
 
