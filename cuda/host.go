@@ -125,7 +125,7 @@ func (m *maker) check(c *kernel.Check) ([]action, error) {
 	v, p, at := m.step_.In[c.In], m.program, m.at
 	if r := v.Root(); r.Where == graph.External && r.Input && !r.Variable {
 		p.before = append(p.before, func() error {
-			if err := c.Fn(p.bound[r].data); err != nil {
+			if err := c.Fn(p.bound[r].seen); err != nil {
 				return p.failed(at, err)
 			}
 			return nil

@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -30,6 +31,7 @@ type memory struct {
 	ptr    driver.Ptr
 	refs   int
 
+	seen    op.Array       // of integers: those that came here last, to look at before they are used as indices
 	newer   bool           // a program has changed it since the host's copy was made
 	uploads int            // how often the host's numbers came here
 	inbox   *inbox         // for what is uploaded before every run
@@ -88,6 +90,9 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 		return nil, err
 	}
 	m := &memory{engine: e, place: key, data: data, ptr: p, refs: 1}
+	if x, ok := data.Data.([]int); ok {
+		m.seen = op.Array{Shape: data.Shape, Data: slices.Clone(x)}
+	}
 	if len(b) > 0 {
 		e.memories[key] = m
 	}
@@ -107,6 +112,9 @@ func (b *buffer) Upload(a op.Array) error {
 func (m *memory) upload(from []byte) (err error) {
 	if len(from) != m.place.bytes {
 		return fmt.Errorf("cuda: %d bytes for memory of %d", len(from), m.place.bytes)
+	}
+	if m.seen.Data != nil {
+		copy(bytesOf(m.seen), from)
 	}
 	m.uploads++
 	if m.uploads == 1 { // it may be the only time, as it is for weights

@@ -5,20 +5,50 @@ package cuda
 import (
 	"errors"
 
-	"github.com/stheno-ml/stheno/graph"
-)
+	"gorgonia.org/tensor"
 
-// errNotBuilt says why nothing of this package works in this program.
-var errNotBuilt = errors.New("cuda: this program was built without the CUDA engine; build it on Linux with cgo and the tag gpu (make gpu-build)")
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
 
 // Built says whether this program has the CUDA engine.
 const Built = false
 
-// Engine is a graph.Engine for one GPU.
-type Engine struct{ graph.Engine }
+// errNotBuilt says why nothing of this package works in this program.
+var errNotBuilt = errors.New("cuda: this program was built without the CUDA engine; build it on Linux with cgo and the tag gpu (make gpu-build)")
+
+// Engine is a graph.Engine for one GPU. In this build there is none: New returns an error.
+type Engine struct{}
 
 // New opens a GPU.
 func New(Config) (*Engine, error) { return nil, errNotBuilt }
+
+// Name is "cuda".
+func (*Engine) Name() string { return "cuda" }
+
+// Device describes the GPU.
+func (*Engine) Device() Device { return Device{} }
+
+// Precision is "fp32", "tf32" or "bf16".
+func (*Engine) Precision() string { return "" }
+
+// Fuses says for which element types fused operations have kernels.
+func (*Engine) Fuses(string, tensor.Dtype) bool { return false }
+
+// InPlace says whether results may be written over inputs.
+func (*Engine) InPlace(graph.Instr, tensor.Dtype, int, int) bool { return false }
+
+// Memory returns the bytes of device memory in use and held.
+func (*Engine) Memory() (used, held int64) { return 0, 0 }
+
+// Build returns an error.
+func (*Engine) Build(*graph.Plan) (graph.Program, error) { return nil, errNotBuilt }
+
+// Wrap returns an error.
+func (*Engine) Wrap(op.Array) (graph.Buffer, error) { return nil, errNotBuilt }
+
+// Close does nothing.
+func (*Engine) Close() error { return nil }
 
 func devices() ([]Device, error) { return nil, errNotBuilt }
 

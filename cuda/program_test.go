@@ -133,7 +133,10 @@ func TestLabelsOutOfRange(t *testing.T) {
 			require.ErrorContains(t, failed, "label of row 1 is")
 			require.ErrorContains(t, failed, "want 0 to 3")
 		}
+		classes[1] = 9
+		require.NoError(t, m.Feed())
 		classes[1] = 2
+		require.ErrorContains(t, m.RunAll(), "label of row 1 is 9", "what was fed counts, not what the tensor holds now")
 		require.NoError(t, m.RunAll())
 		require.NoError(t, m.Close())
 		require.Equal(t, []float32{4, 8}, w.Value().Data(), "%s: the refused runs updated nothing", o.Kind())

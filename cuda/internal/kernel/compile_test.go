@@ -14,13 +14,14 @@ import (
 
 	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
 )
 
 // old is what NVRTC says of GPUs that its next version will not know.
 var old = regexp.MustCompile(`.*Architectures prior to.*are deprecated.*`)
 
 // TestEverySourceCompiles compiles what the steps of the conformance suite run, without a warning: files for GPUs from Volta to
-// Blackwell, generated loops for the oldest and the newest.
+// Blackwell, each of the many generated loops for one of them.
 func TestEverySourceCompiles(t *testing.T) {
 	l, err := nvrtc.Load(0)
 	if err != nil {
@@ -35,9 +36,9 @@ func TestEverySourceCompiles(t *testing.T) {
 			archs = append(archs, fmt.Sprintf("--gpu-architecture=%s_%d", a.kind, a.number))
 		}
 	}
-	for _, s := range everySource(t) {
-		for i, arch := range archs {
-			if strings.HasPrefix(s.Name, "loop ") && i > 0 && i < len(archs)-1 {
+	for i, s := range everySource(t) {
+		for k, arch := range archs {
+			if strings.HasPrefix(s.Name, "loop ") && k != i%len(archs) {
 				continue
 			}
 			_, log, err := l.Compile(s.Name, s.Text, arch, "--std=c++17", "-default-device")
@@ -72,6 +73,21 @@ func everySource(t *testing.T) []Source {
 			add(commands)
 		}
 	})
+	for fn := range ir.BinaryFns { // of the element types that the suite does not have
+		for _, from := range []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.Int} {
+			for _, to := range []tensor.Dtype{from, tensor.Bool} {
+				commands, err := Commands(builderFor(FP32), stepOf(&ir.Binary{Fn: fn}, valueOf(to, 3, 5), valueOf(from, 3, 5), valueOf(from, 1, 5)))
+				require.NoError(t, err)
+				add(commands)
+			}
+		}
+	}
+	for _, from := range allTypes {
+		for _, to := range allTypes {
+			add(commandsOf(t, builderFor(FP32), stepOf(&ir.Cast{To: to}, valueOf(to, 3), valueOf(from, 3))))
+		}
+		add(commandsOf(t, builderFor(FP32), stepOf(&ir.Gather{}, valueOf(from, 2), valueOf(from, 3), valueOf(tensor.Int, 2))))
+	}
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} { // of no step yet
 		l, err := Augmentation{Height: 32, Width: 32, Channels: 3}.Batch(dt, 1)
 		require.NoError(t, err)

@@ -71,7 +71,11 @@ func (p *loopPlan) writeCoordinates(t *strings.Builder) {
 	for axis := len(p.sizes) - 1; axis >= 0; axis-- {
 		switch {
 		case p.divides(axis):
-			fmt.Fprintf(t, "\t\tconst i64 q%d = quotient(%s, d%d), c%d = %s - q%d * d%d.by;\n", axis, rest, axis, axis, rest, axis, axis)
+			fmt.Fprintf(t, "\t\tconst i64 q%d = quotient(%s, d%d)", axis, rest, axis)
+			if p.located(axis) {
+				fmt.Fprintf(t, ", c%d = %s - q%d * d%d.by", axis, rest, axis, axis)
+			}
+			t.WriteString(";\n")
 			rest = fmt.Sprintf("q%d", axis)
 		case axis == 0 && len(p.sizes) > 1 && p.located(0):
 			fmt.Fprintf(t, "\t\tconst i64 c0 = %s;\n", rest)

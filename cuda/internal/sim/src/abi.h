@@ -38,7 +38,6 @@ struct sim_kernel {
 // The table that a module exports as sim_module.
 struct sim_module_table {
 	unsigned version; // SIM_ABI_VERSION
-	int architecture; // 90 for compute capability 9.0
 	const sim_runtime **runtime;
 	uint3 *thread, *block;
 	dim3 *block_dim, *grid_dim;
@@ -48,6 +47,6 @@ struct sim_module_table {
 	const sim_kernel *kernel;
 };
 
-#define SIM_ABI_VERSION 1
+#define SIM_ABI_VERSION 2
 
 #endif

@@ -113,6 +113,7 @@ struct Event : Object {
 struct Image {
 	void *library = nullptr;
 	const sim_module_table *table = nullptr;
+	int architecture = 0; // 90 for compute capability 9.0
 	~Image();
 };
 

@@ -1,11 +1,11 @@
 // The two forms of an image: the bytes of a shared library and a seal, as a "cubin"; or the same in hexadecimal digits behind a
-// line of text, ended by a zero, as "PTX". The seal tells a damaged file of a cache.
+// line of text, ended by a zero, as "PTX". The seal tells a damaged file of a cache, and what architecture was asked for.
 #pragma once
 #include <cstdint>
 #include <cstring>
 #include <string>
 
-const size_t seal_bytes = 16;
+const size_t seal_bytes = 24;
 static const char *const text_image_mark = "// simulated PTX, which is no text for a real GPU\n";
 
 inline uint64_t fnv(const char *p, size_t n, uint64_t h = 14695981039346656037u) {
@@ -13,14 +13,22 @@ inline uint64_t fnv(const char *p, size_t n, uint64_t h = 14695981039346656037u)
 	return h;
 }
 
-inline std::string seal(const std::string &library) {
+inline std::string seal(std::string library, uint64_t architecture) {
+	library += "SIMSEAL2" + std::string((const char *)&architecture, sizeof architecture);
 	const uint64_t h = fnv(library.data(), library.size());
-	return library + "SIMSEAL1" + std::string((const char *)&h, sizeof h);
+	return library + std::string((const char *)&h, sizeof h);
+}
+
+// The library of an image that has its seal, and the architecture.
+inline std::string without_seal(const std::string &image) { return image.substr(0, image.size() - seal_bytes); }
+inline uint64_t architecture_of(const std::string &image) {
+	uint64_t a;
+	memcpy(&a, image.data() + image.size() - 2 * sizeof a, sizeof a);
+	return a;
 }
 
 inline bool sealed(const std::string &image) {
-	if (image.size() < seal_bytes) return false;
-	return seal(image.substr(0, image.size() - seal_bytes)) == image;
+	return image.size() > seal_bytes && seal(without_seal(image), architecture_of(image)) == image;
 }
 
 inline std::string to_text(const std::string &image) {

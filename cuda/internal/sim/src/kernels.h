@@ -10,7 +10,7 @@ const char *const compiler_flags[] = {
     "-pipe",     "-fno-exceptions",    "-fno-rtti",       "-fno-gnu-unique", "-fno-asynchronous-unwind-tables",
     "-fwrapv",   "-ffp-contract=off",  "-fno-math-errno", "-fno-trapping-math",
     "-fno-strict-aliasing", "-Wl,-Bsymbolic", "-fpreprocessed", "-x", "c++-cpp-output"};
-const char *const flags_version = "2"; // counted up when the flags or the table change
+const char *const flags_version = "3"; // counted up when the flags or the table change
 
 struct FoundKernel {
 	std::string name, bounds; // bounds: what stands in __launch_bounds__, in parentheses
@@ -66,7 +66,7 @@ inline std::vector<FoundKernel> find_kernels(const std::string &text) {
 
 const char *const table_name = "table of kernels";
 
-inline std::string kernel_table(const std::vector<FoundKernel> &kernels, int architecture) {
+inline std::string kernel_table(const std::vector<FoundKernel> &kernels) {
 	std::string s = "\n# 1 \"" + std::string(table_name) + "\"\nstatic const sim_kernel sim_kernels[] = {\n";
 	for (const FoundKernel &k : kernels) {
 		const std::string e = "sim_entry<&" + k.name + ">::";
@@ -74,8 +74,8 @@ inline std::string kernel_table(const std::vector<FoundKernel> &kernels, int arc
 		     (k.bounds.empty() ? "()" : k.bounds) + "},\n";
 	}
 	s += "{nullptr, nullptr, 0, nullptr, nullptr, nullptr, 0}};\n";
-	s += "extern \"C\" __attribute__((__visibility__(\"default\"))) const sim_module_table sim_module = {" + std::to_string(1) + ", " +
-	     std::to_string(architecture) + ", &sim_run, &threadIdx, &blockIdx, &blockDim, &gridDim, &sim_dynamic_shared, " +
-	     "__start_sim_shared, __stop_sim_shared, " + std::to_string(kernels.size()) + ", sim_kernels};\n";
+	s += "extern \"C\" __attribute__((__visibility__(\"default\"))) const sim_module_table sim_module = {SIM_TABLE_VERSION, &sim_run, "
+	     "&threadIdx, &blockIdx, &blockDim, &gridDim, &sim_dynamic_shared, __start_sim_shared, __stop_sim_shared, " +
+	     std::to_string(kernels.size()) + ", sim_kernels};\n";
 	return s;
 }

@@ -63,7 +63,7 @@ EXPORT cuModuleLoadDataEx(void **module, const void *image, unsigned, int *, voi
 	const std::string bytes = read_image(image);
 	const auto loaded = bytes.empty() ? nullptr : load(bytes);
 	if (!loaded) return INVALID_IMAGE;
-	const int a = loaded->table->architecture;
+	const int a = loaded->architecture = (int)architecture_of(bytes);
 	const bool text = !memcmp(image, text_image_mark, strlen(text_image_mark)); // PTX runs on newer devices too
 	if (text ? a > major * 10 + minor : a / 10 != major || a % 10 > minor) return NO_BINARY_FOR_GPU;
 	const auto m = std::make_shared<Module>();
@@ -139,7 +139,7 @@ EXPORT cuFuncGetAttribute(int *value, int attribute, void *function) {
 	case 1: *value = (int)(t.shared_end - t.shared); return SUCCESS; // of the whole module
 	case 2: case 3: case 7: *value = 0; return SUCCESS;
 	case 4: *value = 32; return SUCCESS; // registers
-	case 5: case 6: *value = t.architecture; return SUCCESS;
+	case 5: case 6: *value = f->image->architecture; return SUCCESS;
 	case 8: *value = f->max_dynamic_shared; return SUCCESS;
 	case 9: *value = -1; return SUCCESS;
 	}

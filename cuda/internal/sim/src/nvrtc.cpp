@@ -190,7 +190,9 @@ static std::string messages(int status, const std::string &file) {
 
 static int compile(Program &p, int architecture, const std::vector<std::string> &arguments) {
 	const std::string shim(sim_shim, (size_t)(sim_shim_end - sim_shim));
-	std::string text = "#define SIM_CUDA_ARCH " + std::to_string(architecture * 10) + "\n" + shim;
+	// Only a text that asks for its architecture is compiled for each.
+	const bool asks = p.text.find("__CUDA_ARCH__") != std::string::npos || !p.headers.empty();
+	std::string text = "#define SIM_CUDA_ARCH " + std::to_string(asks ? architecture * 10 : 0) + "\n" + shim;
 	text += "#line 1 \"" + p.name + "\"\n" + p.text + "\n";
 
 	std::string key_text = text + compiler() + flags_version;
@@ -200,7 +202,10 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 	snprintf(key, sizeof key, "%016llx%016llx", (unsigned long long)fnv(key_text.data(), key_text.size()),
 	         (unsigned long long)fnv(key_text.data(), key_text.size(), 1469598103934665603u));
 	const std::string cached = cache_folder() + "/" + key;
-	if (read_file(cached, p.image) && sealed(p.image)) return SUCCESS;
+	if (read_file(cached, p.image) && sealed(p.image)) {
+		p.image = seal(without_seal(p.image), (uint64_t)architecture);
+		return SUCCESS;
+	}
 	p.image.clear();
 
 	const Scratch scratch;
@@ -219,7 +224,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 	}
 	std::string plain;
 	if (!read_file(d + "/out.ii", plain)) return BUILTIN_OPERATION_FAILURE;
-	plain += kernel_table(find_kernels(plain), architecture);
+	plain += kernel_table(find_kernels(plain));
 	if (!write_file(d + "/out.ii", plain)) return BUILTIN_OPERATION_FAILURE;
 	std::vector<std::string> build = {compiler()};
 	build.insert(build.end(), std::begin(compiler_flags), std::end(compiler_flags));
@@ -229,7 +234,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 	if (status) return COMPILATION;
 	std::string library;
 	if (!read_file(d + "/out.so", library)) return BUILTIN_OPERATION_FAILURE;
-	p.image = seal(library);
+	p.image = seal(library, (uint64_t)architecture);
 
 	const std::string fresh = cached + "." + std::to_string(getpid()) + d.substr(d.rfind('-'));
 	if (!write_file(fresh, p.image) || rename(fresh.c_str(), cached.c_str())) unlink(fresh.c_str());

@@ -25,6 +25,7 @@ static char *sim_dynamic_shared;
 static uint3 threadIdx, blockIdx;
 static dim3 blockDim, gridDim;
 static const int warpSize = 32;
+static const unsigned SIM_TABLE_VERSION = SIM_ABI_VERSION; // the table is written after the preprocessor
 extern "C" char __start_sim_shared[] __attribute__((__weak__, __visibility__("hidden")));
 extern "C" char __stop_sim_shared[] __attribute__((__weak__, __visibility__("hidden")));
 
