@@ -48,7 +48,7 @@ var lattice = map[string][]string{
 	"cuda/internal/cache":    {},
 	"cuda/internal/sim":      {},
 	"cuda/internal/driver":   {},
-	"cuda/internal/kernel":   {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
+	"cuda/internal/kernel":   {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox", "internal/augment"},
 	"cuda":                   {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
 	// Builders import no engine, no compiler and no command line.
