@@ -66,7 +66,9 @@ gpu-link-check: gpu-build
 	@if ldd bin/stheno-gpu | grep -iE 'cuda|cudnn|cublas|nvrtc|not found'; then echo "bin/stheno-gpu must find these when it runs, not when it starts"; exit 1; fi
 	./bin/stheno-gpu version
 
-gpu-vet: ; $(GPU) $(GO) vet -tags gpu ./cuda/... ./cmd/... ./train/... ./graph/...
+gpu-vet:
+	$(GPU) $(GO) vet -tags gpu ./cuda/... ./cmd/... ./train/... ./graph/...
+	$(GPU) $(GO) run $(STATICCHECK) -tags gpu ./cuda/... ./cmd/...
 
 # The tests of the CUDA engine: on the simulated GPU (cuda/internal/sim), which runs the kernels themselves, on the CPU; then what
 # there is without a driver.

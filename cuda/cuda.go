@@ -72,6 +72,3 @@ func ordinal(device string) (int, error) {
 	}
 	return n, nil
 }
-
-// precisions are the names of the policies.
-var precisions = []string{"fp32", "tf32", "bf16"}

@@ -36,6 +36,9 @@ type Engine struct {
 	said   map[string]bool
 }
 
+// precisions are the names of the policies.
+var precisions = []string{"fp32", "tf32", "bf16"}
+
 var errClosed = errors.New("cuda: the engine is closed")
 
 // New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.
@@ -96,6 +99,11 @@ func withoutLibraries(config []string) ([]string, error) {
 
 // Name is "cuda:0".
 func (e *Engine) Name() string { return fmt.Sprintf("cuda:%d", e.dev.Ordinal) }
+
+// String names the GPU: "cuda:0, NVIDIA H200 with compute capability 9.0".
+func (e *Engine) String() string {
+	return fmt.Sprintf("%s, %s with compute capability %d.%d", e.Name(), e.dev.Name, e.dev.Major, e.dev.Minor)
+}
 
 // Device describes the GPU.
 func (e *Engine) Device() Device {

@@ -26,6 +26,9 @@ func New(Config) (*Engine, error) { return nil, errNotBuilt }
 // Name is "cuda".
 func (*Engine) Name() string { return "cuda" }
 
+// String is "cuda".
+func (*Engine) String() string { return "cuda" }
+
 // Device describes the GPU.
 func (*Engine) Device() Device { return Device{} }
 

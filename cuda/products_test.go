@@ -94,8 +94,8 @@ func TestConvolutionShapes(t *testing.T) {
 	}
 }
 
-// In bfloat16 the factors are rounded, to nearest, and nothing else: the results are those of float32 for factors that were
-// rounded before.
+// In bfloat16 the factors are rounded, to nearest: the results are those of float32 for factors that were rounded before. cuDNN's
+// convolutions also round their results, by half of a last bit of 8.
 func TestFactorsAreRoundedToBFloat16(t *testing.T) {
 	build := func(b *enginetest.B, input func(name string, dims ...int) *gorgonia.Node) []*gorgonia.Node {
 		same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
@@ -142,7 +142,11 @@ func TestFactorsAreRoundedToBFloat16(t *testing.T) {
 	for name, libs := range without {
 		got := compute(open(t, cuda.Config{Without: libs, Precision: "bf16"}), func(x float32) float32 { return x })
 		for i, w := range want {
-			numtest.AssertClose(t, w, got[i], numtest.Tol(tensor.Float32, numtest.Reduction), fmt.Sprintf("%s, result %d", name, i))
+			tol := numtest.Tol(tensor.Float32, numtest.Reduction)
+			if convolutions := 4; i < convolutions && len(libs) == 0 {
+				tol.Rel += 0x1p-8
+			}
+			numtest.AssertClose(t, w, got[i], tol, fmt.Sprintf("%s, result %d", name, i))
 		}
 	}
 }

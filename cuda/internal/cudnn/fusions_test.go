@@ -47,10 +47,10 @@ type sketch struct {
 
 func (s *sketch) new(dims []int64, dtype int32, virtual bool, more ...attribute) unsafe.Pointer {
 	s.uid++
-	o := operand{uid: s.uid, dtype: dtype, dims: dims, alignment: alignment, virtual: virtual,
+	o := operand{uid: s.uid, dtype: dtype, dims: dims, alignment: alignment,
 		strides: []int64{dims[1] * dims[2] * dims[3], 1, dims[1] * dims[3], dims[1]}}
 	return s.make(kindTensor, append([]attribute{ints(tensorUID, o.uid), enum(tensorType, typeDataType, o.dtype), ints(tensorDims, o.dims...),
-		ints(tensorStrides, o.strides...), ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, o.virtual)}, more...)...)
+		ints(tensorStrides, o.strides...), ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, virtual)}, more...)...)
 }
 
 func (s *sketch) image() unsafe.Pointer   { return s.new([]int64{64, 64, 56, 56}, s.dtype, false) }

@@ -149,9 +149,16 @@ func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
 	return h.operations(b, ops...)
 }
 
+// virtual is a tensor like y that exists only within the graph.
+func (p *problem) virtual(uid int64) operand {
+	v := p.y
+	v.uid, v.dtype = uid, p.compute
+	return v
+}
+
 func (h *Handle) tensor(b *builder, o operand) unsafe.Pointer {
 	return b.make(kindTensor, ints(tensorUID, o.uid), enum(tensorType, typeDataType, o.dtype), ints(tensorDims, o.dims...),
-		ints(tensorStrides, o.strides...), ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, o.virtual))
+		ints(tensorStrides, o.strides...), ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, o.uid == uidConvolved || o.uid == uidBiased))
 }
 
 func (h *Handle) operations(b *builder, ops ...unsafe.Pointer) unsafe.Pointer {

@@ -32,7 +32,6 @@ type operand struct {
 	dtype         int32
 	dims, strides []int64
 	alignment     int64 // bytes
-	virtual       bool
 }
 
 // problem is a convolution in cuDNN's terms.
@@ -97,13 +96,6 @@ func pose(c *kernel.Convolution) (*problem, error) {
 		p.bias = &b
 	}
 	return p, nil
-}
-
-// virtual is a tensor like y that exists only within the graph.
-func (p *problem) virtual(uid int64) operand {
-	v := p.y
-	v.uid, v.dtype, v.virtual = uid, p.compute, true
-	return v
 }
 
 // alignment is what all memory of the engine has, and more than cuDNN asks for.

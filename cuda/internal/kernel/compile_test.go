@@ -36,9 +36,12 @@ func TestEverySourceCompiles(t *testing.T) {
 			archs = append(archs, fmt.Sprintf("--gpu-architecture=%s_%d", a.kind, a.number))
 		}
 	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, with which the engine's tests compile what they run")
+	}
 	for i, s := range everySource(t) {
 		for k, arch := range archs {
-			if strings.HasPrefix(s.Name, "loop ") && k != i%len(archs) {
+			if one := testing.Short() || strings.HasPrefix(s.Name, "loop "); one && k != i%len(archs) {
 				continue
 			}
 			_, log, err := l.Compile(s.Name, s.Text, arch, "--std=c++17", "-default-device")
