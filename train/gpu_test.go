@@ -18,7 +18,6 @@ import (
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/cuda"
-	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/train"
@@ -239,37 +238,14 @@ func TestGPUResumedRunIsTheUninterruptedOne(t *testing.T) {
 	requireOutcome(t, want, c.Out)
 }
 
-// TestGPURawBatches: a GPU that makes the images itself, of bytes, has the losses of one that is fed with floats, to the bit; the
-// last batch is smaller.
+// TestGPURawBatches: a GPU that makes the images itself, of bytes, has the losses of one that is fed with floats, to the bit.
 func TestGPURawBatches(t *testing.T) {
-	var losses [2][]float64
-	floats, raw := pairOf(t, data.LoaderConfig{Batch: 8, Limit: 20, Seed: 5, Shuffle: true, Augment: data.Augment{PadCrop: 4, HorizontalFlip: true},
-		Normalize: data.Normalize{Mean: []float32{0.5, 0.4, 0.3}, Std: []float32{0.2, 0.3, 0.25}}})
 	e := gpu(t, cuda.Config{})
 	require.True(t, graph.IsRemote(e))
-	for i, l := range []*data.Loader{floats, raw} {
-		c := small(t)
-		c.Classes, c.Input = l.Dataset().Classes, l.Dataset().Shape
-		m, err := train.NewModel(c)
-		require.NoError(t, err)
-		require.NoError(t, m.Initialize(1, tensor.Float32))
-		opt := train.SGD{Momentum: 0.9}
-		slots, it := train.NewSlots(m, opt), l.Epoch(1, 0)
-		for it.Next(t.Context()) {
-			s, err := train.NewTrainStepFor(l, e, m, opt, slots, it.Batch().N, 1)
-			require.NoError(t, err)
-			r, err := s.RunBatch(it.Batch(), 0.05, len(losses[i]))
-			require.NoError(t, err)
-			losses[i] = append(losses[i], r.Loss)
-			if i == 1 {
-				requireBytes(t, s.Plan())
-			}
-			require.NoError(t, s.Close())
-		}
-		require.NoError(t, it.Close())
-	}
-	require.Len(t, losses[0], 3)
-	require.Equal(t, losses[0], losses[1])
+	floats, raw := pairOf(t, augmented)
+	want := lossesOf(t, e, floats)
+	require.Len(t, want, 3)
+	require.Equal(t, want, lossesOf(t, e, raw))
 }
 
 // BenchmarkGPUStep times whole training steps as the trainer does them: a batch is fed from host memory while the one before is

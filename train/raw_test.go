@@ -54,42 +54,48 @@ func pairOf(t *testing.T, c data.LoaderConfig) (floats, raw *data.Loader) {
 	return floats, raw
 }
 
+// lossesOf trains a new model on an epoch of a loader. Steps on raw batches are fed with bytes, and with nothing else.
+func lossesOf(t *testing.T, e graph.Engine, l *data.Loader) (losses []float64) {
+	t.Helper()
+	c := small(t)
+	c.Classes, c.Input = l.Dataset().Classes, l.Dataset().Shape
+	m, err := train.NewModel(c)
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	opt := train.SGD{Momentum: 0.9}
+	slots, it := train.NewSlots(m, opt), l.Epoch(1, 0)
+	for it.Next(t.Context()) {
+		b := it.Batch()
+		s, err := train.NewTrainStepFor(l, e, m, opt, slots, b.N, 1)
+		require.NoError(t, err)
+		r, err := s.RunBatch(b, 0.05, len(losses))
+		require.NoError(t, err)
+		losses = append(losses, r.Loss)
+		if l.Config().Raw {
+			requireBytes(t, s.Plan())
+			require.ErrorContains(t, s.Feed(make([]float32, len(b.Pixels)), b.Labels, 0, 0), "raw batches go to steps")
+			bad := *b
+			bad.Draws = bad.Draws[1:]
+			require.ErrorContains(t, s.FeedBatch(&bad, 0, 0), "draws")
+		}
+		require.NoError(t, s.Close())
+	}
+	require.NoError(t, it.Err())
+	require.NoError(t, it.Close())
+	return losses
+}
+
+// augmented are batches of 8, 8 and 4 with all that a loader can do to them.
+var augmented = data.LoaderConfig{Batch: 8, Limit: 20, Seed: 5, Shuffle: true, Augment: data.Augment{PadCrop: 4, HorizontalFlip: true},
+	Normalize: data.Normalize{Mean: []float32{0.5, 0.4, 0.3}, Std: []float32{0.2, 0.3, 0.25}}}
+
 // Steps on raw batches have the losses of steps on floats, to the bit; the last batch is smaller, and batches of one work.
 func TestRawBatchesTrainAsFloats(t *testing.T) {
-	for _, c := range []data.LoaderConfig{
-		{Batch: 8, Limit: 20, Seed: 5, Shuffle: true, Augment: data.Augment{PadCrop: 4, HorizontalFlip: true},
-			Normalize: data.Normalize{Mean: []float32{0.5, 0.4, 0.3}, Std: []float32{0.2, 0.3, 0.25}}},
-		{Batch: 1, Limit: 3},
-	} {
-		var losses [2][]float64
+	for _, c := range []data.LoaderConfig{augmented, {Batch: 1, Limit: 3}} {
 		floats, raw := pairOf(t, c)
-		for i, l := range []*data.Loader{floats, raw} {
-			config := small(t)
-			config.Classes, config.Input = l.Dataset().Classes, l.Dataset().Shape
-			m, err := train.NewModel(config)
-			require.NoError(t, err)
-			require.NoError(t, m.Initialize(1, tensor.Float32))
-			opt, e := train.SGD{Momentum: 0.9}, engine(t, 2)
-			slots, it := train.NewSlots(m, opt), l.Epoch(1, 0)
-			for it.Next(t.Context()) {
-				s, err := train.NewTrainStepFor(l, e, m, opt, slots, it.Batch().N, 1)
-				require.NoError(t, err)
-				r, err := s.RunBatch(it.Batch(), 0.05, len(losses[i]))
-				require.NoError(t, err)
-				losses[i] = append(losses[i], r.Loss)
-				if i == 1 {
-					requireBytes(t, s.Plan())
-					require.ErrorContains(t, s.Feed(make([]float32, len(it.Batch().Pixels)), it.Batch().Labels, 0, 0), "raw batches go to steps")
-					bad := *it.Batch()
-					bad.Draws = bad.Draws[1:]
-					require.Error(t, s.FeedBatch(&bad, 0, 0))
-				}
-				require.NoError(t, s.Close())
-			}
-			require.NoError(t, it.Close())
-		}
-		require.Len(t, losses[0], 3)
-		require.Equal(t, losses[0], losses[1])
+		want := lossesOf(t, engine(t, 2), floats)
+		require.Len(t, want, 3)
+		require.Equal(t, want, lossesOf(t, engine(t, 2), raw))
 	}
 }
 

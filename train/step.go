@@ -277,8 +277,12 @@ func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
 		return errors.New("train: raw batches go to steps that were made for their loader with NewTrainStepFor, floats to others")
 	}
 	if len(b.Images) != len(s.images) || len(b.Pixels) != len(s.pixels) || len(b.Draws) != len(s.draws) || len(b.Labels) != len(s.labels) {
-		return fmt.Errorf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
+		text := fmt.Sprintf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
 			len(s.labels), max(len(s.images), len(s.pixels))/max(len(s.labels), 1), len(b.Labels), max(len(b.Images), len(b.Pixels)))
+		if s.pixels != nil {
+			text += fmt.Sprintf(", with %d draws of 3 numbers, got %d numbers", len(s.labels), len(b.Draws))
+		}
+		return errors.New(text)
 	}
 	copy(s.images, b.Images)
 	copy(s.pixels, b.Pixels)
