@@ -173,7 +173,7 @@ struct State {
 	uintptr_t next_handle = 0x51000000;
 	int fault = 0; // sticky
 	std::string message, last_kernel;
-	size_t launches = 0;
+	size_t launches = 0, worked = 0; // kernels, pieces of work that have run
 };
 State &state();
 typedef std::unique_lock<std::mutex> Lock;
