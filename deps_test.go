@@ -24,8 +24,9 @@ var lattice = map[string][]string{
 	"internal/suggest":    {},
 	"internal/atomicfile": {},
 	"internal/thousands":  {},
+	"internal/augment":    {},
 
-	"graph/op":            {"internal/shape", "internal/philox"},
+	"graph/op":            {"internal/shape", "internal/philox", "internal/augment"},
 	"graph/ir":            {"graph/op", "internal/shape", "internal/philox"},
 	"graph":               {"graph/op", "graph/ir", "internal/shape"},
 	"internal/enginetest": {"graph", "graph/op", "graph/ir", "internal/shape", "internal/numtest"},
@@ -35,7 +36,7 @@ var lattice = map[string][]string{
 	"cpu/internal/vec":    {"cpu/internal/cpuid"},
 	"cpu/internal/vmath":  {"cpu/internal/cpuid"},
 	"cpu/internal/gemm":   {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec"},
-	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/vmath", "cpu/internal/gemm", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
+	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/vmath", "cpu/internal/gemm", "graph/op", "graph/ir", "internal/shape", "internal/philox", "internal/augment"},
 	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
 	"cuda/kernels":           {},
@@ -47,7 +48,7 @@ var lattice = map[string][]string{
 	"cuda/internal/cache":    {},
 	"cuda/internal/sim":      {},
 	"cuda/internal/driver":   {},
-	"cuda/internal/kernel":   {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox"},
+	"cuda/internal/kernel":   {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox", "internal/augment"},
 	"cuda":                   {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
 	// Builders import no engine, no compiler and no command line.
@@ -55,7 +56,7 @@ var lattice = map[string][]string{
 	"arch": {"nn", "internal/suggest"},
 
 	"data/internal/sample": {},
-	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/suggest", "internal/philox", "internal/thousands"},
+	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
 	"weights":              {"internal/atomicfile", "internal/suggest"},
 
 	"train":      {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},

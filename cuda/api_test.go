@@ -17,7 +17,10 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 )
 
-var _ graph.Engine = (*cuda.Engine)(nil)
+var (
+	_ graph.Engine = (*cuda.Engine)(nil)
+	_ graph.Remote = (*cuda.Engine)(nil)
+)
 
 // exported lists the exported names of the package in a build: functions and methods with their signatures, types with their exported
 // fields, constants and variables.

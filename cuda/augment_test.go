@@ -1,65 +1,25 @@
 //go:build gpu && cgo && linux
 
-package cuda
+package cuda_test
 
 import (
 	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/stheno-ml/stheno/cuda/internal/driver"
-	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// runAlone runs one launch: out is written, in are read.
-func runAlone(t *testing.T, e *Engine, l *kernel.Launch, out op.Array, in ...op.Array) {
-	require.NoError(t, e.dev.Do(func() error {
-		var args []any
-		upload := func(a op.Array) kernel.Address {
-			b := bytesOf(a)
-			p, err := e.dev.Memory.Alloc(int64(len(b)), "a test")
-			require.NoError(t, err)
-			require.NoError(t, e.stream.ToDevice(p, b))
-			return kernel.Address(p)
-		}
-		places := map[kernel.Base][]kernel.Address{kernel.OutBase: {upload(out)}}
-		for _, a := range in {
-			places[kernel.InBase] = append(places[kernel.InBase], upload(a))
-		}
-		for _, a := range l.Args {
-			if p, ok := a.(kernel.Pointer); ok {
-				a = places[p.Base][p.Index]
-			}
-			args = append(args, a)
-		}
-		require.NoError(t, e.compiler.compile([]kernel.Source{l.Source}))
-		a, err := e.newLaunch(&kernel.Launch{Source: l.Source, Name: l.Name, Grid: l.Grid, Block: l.Block, Args: args})
-		require.NoError(t, err)
-		require.NoError(t, a.Launch.Run(e.stream))
-		require.NoError(t, e.stream.ToHost(bytesOf(out), driver.Ptr(places[kernel.OutBase][0])))
-		require.NoError(t, e.stream.Synchronize())
-		a.Close()
-		for _, list := range places {
-			for _, p := range list {
-				require.NoError(t, e.dev.Memory.Free(driver.Ptr(p)))
-			}
-		}
-		return nil
-	}))
-}
-
-// TestAugmentation makes batches on the device and requires those of package data, bit by bit.
-func TestAugmentation(t *testing.T) {
-	if _, err := Devices(); err != nil {
-		t.Skipf("needs a GPU, or the simulated one of make gpu-test: %v", err)
-	}
-	e, err := New(Config{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, e.Close()) }()
+// TestAugment makes batches on the device and requires those of package data, bit by bit; the last is smaller. A draw out of range
+// is an error, after which the machine goes on.
+func TestAugment(t *testing.T) {
+	e := open(t, cuda.Config{})
 	for _, c := range []struct {
 		shape   [3]int
 		augment data.Augment
@@ -68,33 +28,49 @@ func TestAugmentation(t *testing.T) {
 		{[3]int{80, 70, 2}, data.Augment{HorizontalFlip: true}}, {[3]int{5, 6, 4}, data.Augment{}},
 	} {
 		const images, batch, epoch, seed = 30, 8, 5, 1<<40 + 7
-		size := c.shape[0] * c.shape[1] * c.shape[2]
-		set := &data.Dataset{Name: "test", Shape: c.shape, Classes: []string{"one"}, Labels: make([]int32, images), Images: make([]byte, images*size)}
+		set := &data.Dataset{Name: "test", Shape: c.shape, Classes: []string{"one"}, Labels: make([]int32, images)}
+		set.Images = make([]byte, images*set.PixelCount())
 		for i := range set.Images {
 			set.Images[i] = byte(i * 37 % 251)
 		}
-		normalize := data.Normalize{}
+		config := data.LoaderConfig{Batch: batch, Seed: seed, Shuffle: true, Augment: c.augment}
 		for k := range c.shape[2] {
-			normalize.Mean, normalize.Std = append(normalize.Mean, 0.4+0.01*float32(k)), append(normalize.Std, 0.2+0.03*float32(k))
+			config.Normalize.Mean = append(config.Normalize.Mean, 0.4+0.01*float32(k))
+			config.Normalize.Std = append(config.Normalize.Std, 0.2+0.03*float32(k))
 		}
-		loader, err := data.NewLoader(set, data.LoaderConfig{Batch: batch, Seed: seed, Shuffle: true, Augment: c.augment, Normalize: normalize})
-		require.NoError(t, err)
-		table, ramp := make([]float32, 256*c.shape[2]), make([]byte, 256*c.shape[2])
-		for i := range ramp {
-			ramp[i] = byte(i / c.shape[2])
-		}
-		require.NoError(t, normalize.Apply(table, ramp, [3]int{256, 1, c.shape[2]}, data.NHWC))
-		a := kernel.Augmentation{Height: c.shape[0], Width: c.shape[1], Channels: c.shape[2], PadCrop: c.augment.PadCrop, HorizontalFlip: c.augment.HorizontalFlip, Seed: seed}
-		it := loader.Epoch(epoch, 0)
-		for it.Next(context.Background()) {
-			b := it.Batch()
-			l, err := a.Batch(tensor.Float32, b.N)
+		var loaders [2]*data.Loader
+		for i := range loaders {
+			var err error
+			config.Raw = i == 1
+			loaders[i], err = data.NewLoader(set, config)
 			require.NoError(t, err)
-			got := make([]float32, b.N*size)
-			runAlone(t, e, l, op.Array{Data: got}, op.Array{Data: set.Images}, op.Array{Data: b.Index}, op.Array{Data: []int{epoch}}, op.Array{Data: table})
-			require.Equal(t, b.Images, got, "%v of %v", c.augment, c.shape)
 		}
-		require.NoError(t, it.Err())
-		require.NoError(t, it.Close())
+		floats, raw := loaders[0].Epoch(epoch, 0), loaders[1].Epoch(epoch, 0)
+		for floats.Next(context.Background()) {
+			require.True(t, raw.Next(context.Background()))
+			want, b := floats.Batch(), raw.Batch()
+			g := gorgonia.NewGraph()
+			x := gorgonia.NewTensor(g, tensor.Uint8, 4, gorgonia.WithName("images"), gorgonia.WithShape(b.N, c.shape[0], c.shape[1], c.shape[2]),
+				gorgonia.WithValue(tensor.New(tensor.WithShape(b.N, c.shape[0], c.shape[1], c.shape[2]), tensor.WithBacking(b.Pixels))))
+			draws := gorgonia.NewMatrix(g, tensor.Int, gorgonia.WithName("draws"), gorgonia.WithShape(b.N, 3),
+				gorgonia.WithValue(tensor.New(tensor.WithShape(b.N, 3), tensor.WithBacking(b.Draws))))
+			y, err := op.Apply(&op.Augment{Padding: c.augment.PadCrop, Mean: config.Normalize.Mean, Std: config.Normalize.Std}, x, draws)
+			require.NoError(t, err)
+			m, err := graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(y))
+			require.NoError(t, err)
+			require.NoError(t, m.RunAll())
+			require.Equal(t, want.Images, y.Value().Data(), "%v of %v", c.augment, c.shape)
+
+			b.Draws[2] = 2
+			var se *graph.StepError
+			require.ErrorAs(t, m.RunAll(), &se)
+			require.ErrorContains(t, se, "the draw of image 0 is")
+			b.Draws[2] = 0
+			require.NoError(t, m.RunAll())
+			require.NoError(t, m.Close())
+		}
+		require.NoError(t, floats.Err())
+		require.NoError(t, floats.Close())
+		require.NoError(t, raw.Close())
 	}
 }

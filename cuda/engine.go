@@ -127,6 +127,9 @@ func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
 	return kernel.Has(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
 }
 
+// Remote is true: what programs are fed crosses the bus.
+func (e *Engine) Remote() bool { return true }
+
 // Memory returns the bytes of device memory that values and programs use, and those that the engine holds for them and for later
 // ones.
 func (e *Engine) Memory() (used, held int64) {

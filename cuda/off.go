@@ -41,6 +41,9 @@ func (*Engine) Fuses(string, tensor.Dtype) bool { return false }
 // InPlace says whether results may be written over inputs.
 func (*Engine) InPlace(graph.Instr, tensor.Dtype, int, int) bool { return false }
 
+// Remote says whether the engine has memory of its own.
+func (*Engine) Remote() bool { return true }
+
 // Memory returns the bytes of device memory in use and held.
 func (*Engine) Memory() (used, held int64) { return 0, 0 }
 

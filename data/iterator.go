@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"sync"
+
+	"github.com/stheno-ml/stheno/internal/augment"
 )
 
 // Batch is a number of images ready for a network. It belongs to its Iterator and is valid until the next call of
@@ -12,9 +14,13 @@ import (
 type Batch struct {
 	Number int       // of this batch in its epoch, from 0
 	N      int       // images: LoaderConfig.Batch, or fewer in the last batch
-	Images []float32 // N×H×W×C or N×C×H×W
+	Images []float32 // N×H×W×C or N×C×H×W; nil if LoaderConfig.Raw
 	Labels []int     // N class numbers
 	Index  []int     // N positions in the data set
+
+	// With LoaderConfig.Raw, what op.Augment makes the images of; else nil.
+	Pixels []byte // N×H×W×C
+	Draws  []int  // N×3: by how many rows and columns an image is moved, and 1 if it is mirrored
 }
 
 // Iterator walks over the batches of one epoch. It is for one goroutine. Close it when done, at the end of the epoch too.
@@ -161,14 +167,13 @@ func (l *Loader) takeRing() *ring {
 	r := &ring{perm: make([]int32, l.ds.Len())}
 	batch := min(l.cfg.Batch, l.ds.Len())
 	for range min(l.cfg.Prefetch, l.Batches()-1) + 1 {
-		r.slots = append(r.slots, &slot{
-			ready: make(chan struct{}, 1),
-			batch: Batch{
-				Images: make([]float32, batch*l.ds.PixelCount()),
-				Labels: make([]int, batch),
-				Index:  make([]int, batch),
-			},
-		})
+		b := Batch{Labels: make([]int, batch), Index: make([]int, batch)}
+		if l.cfg.Raw {
+			b.Pixels, b.Draws = make([]byte, batch*l.ds.PixelCount()), make([]int, batch*augment.Numbers)
+		} else {
+			b.Images = make([]float32, batch*l.ds.PixelCount())
+		}
+		r.slots = append(r.slots, &slot{ready: make(chan struct{}, 1), batch: b})
 	}
 	return r
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/stheno-ml/stheno/internal/augment"
 	"github.com/stheno-ml/stheno/internal/philox"
 )
 
@@ -18,6 +19,7 @@ type LoaderConfig struct {
 	Augment   Augment   // random variation, for training
 	Normalize Normalize // bytes to float32
 	Layout    Layout    // "" or NHWC, or NCHW
+	Raw       bool      // batches of Pixels and Draws, for op.Augment to make the same images of; NHWC only
 	DropLast  bool      // leave out a last batch that is not full
 	Workers   int       // goroutines that prepare batches; 0: half of GOMAXPROCS, at least 1. No effect on the values
 	Prefetch  int       // batches prepared ahead; 0: one more than Workers
@@ -28,7 +30,7 @@ type LoaderConfig struct {
 type Loader struct {
 	ds     *Dataset
 	cfg    LoaderConfig
-	tables []pixelTable
+	tables []augment.Table[float32]
 
 	mu    sync.Mutex
 	spare []*ring // buffers of closed iterators, used again by the next
@@ -52,6 +54,9 @@ func NewLoader(ds *Dataset, cfg LoaderConfig) (*Loader, error) {
 	}
 	if err := cfg.Layout.check(); err != nil {
 		return nil, err
+	}
+	if cfg.Raw && (cfg.Layout == NCHW || cfg.Normalize.Raw) {
+		return nil, fmt.Errorf("data: LoaderConfig.Raw excludes Layout %q and Normalize.Raw: op.Augment has neither", NCHW)
 	}
 	tables, err := cfg.Normalize.tables(ds.Shape[2])
 	if err != nil {
@@ -87,6 +92,9 @@ func (l *Loader) Batches() int { return (l.Len()-1)/l.cfg.Batch + 1 }
 // Dataset returns what is served, after Limit.
 func (l *Loader) Dataset() *Dataset { return l.ds }
 
+// Config returns what the loader was made with, Workers and Prefetch filled in.
+func (l *Loader) Config() LoaderConfig { return l.cfg }
+
 // order writes the samples of an epoch in order: the identity, or a Fisher–Yates shuffle that depends on (seed,
 // epoch) and the number of samples only.
 func (l *Loader) order(perm []int32, epoch uint32) {
@@ -109,12 +117,22 @@ func (l *Loader) fill(b *Batch, perm []int32, epoch uint32, k int) {
 	b.Number = k
 	b.N = min(l.cfg.Batch, l.Len()-first)
 	size := l.ds.PixelCount()
-	b.Images, b.Labels, b.Index = b.Images[:b.N*size], b.Labels[:b.N], b.Index[:b.N]
+	b.Labels, b.Index = b.Labels[:b.N], b.Index[:b.N]
+	if l.cfg.Raw {
+		b.Pixels, b.Draws = b.Pixels[:b.N*size], b.Draws[:b.N*augment.Numbers]
+	} else {
+		b.Images = b.Images[:b.N*size]
+	}
 	key := philox.Key(l.cfg.Seed)
 	for i := range b.N {
 		s := int(perm[first+i])
 		b.Index[i], b.Labels[i] = s, int(l.ds.Labels[s])
 		c := l.cfg.Augment.draw(key, epoch, uint32(s))
-		placeImage(b.Images[i*size:(i+1)*size], l.ds.Image(s), l.ds.Shape, l.tables, l.cfg.Layout == NCHW, c)
+		if l.cfg.Raw {
+			copy(b.Pixels[i*size:], l.ds.Image(s))
+			c.Put(b.Draws[i*augment.Numbers:])
+			continue
+		}
+		augment.Place(b.Images[i*size:(i+1)*size], l.ds.Image(s), l.ds.Shape, l.tables, l.cfg.Layout == NCHW, c)
 	}
 }

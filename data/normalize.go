@@ -1,6 +1,10 @@
 package data
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/stheno-ml/stheno/internal/augment"
+)
 
 // Layout is the order of the axes in a batch of float32 images.
 type Layout string
@@ -42,41 +46,21 @@ func Standardize(ds *Dataset) Normalize {
 	return n
 }
 
-// pixelTable holds the float32 of every byte value of one channel.
-type pixelTable [256]float32
-
 // tables makes one table per channel.
-func (n Normalize) tables(channels int) ([]pixelTable, error) {
+func (n Normalize) tables(channels int) ([]augment.Table[float32], error) {
 	if n.Raw && (n.Mean != nil || n.Std != nil) {
 		return nil, fmt.Errorf("data: Normalize: Raw excludes Mean and Std")
 	}
-	for _, v := range []struct {
-		name   string
-		values []float32
-	}{{"Mean", n.Mean}, {"Std", n.Std}} {
-		if v.values != nil && len(v.values) != channels {
-			return nil, fmt.Errorf("data: Normalize: %s has %d values; the images have %d channels", v.name, len(v.values), channels)
-		}
+	if err := augment.Check(channels, n.Mean, n.Std); err != nil {
+		return nil, fmt.Errorf("data: Normalize: %w", err)
 	}
-	ts := make([]pixelTable, channels)
+	if !n.Raw {
+		return augment.Tables[float32](channels, n.Mean, n.Std), nil
+	}
+	ts := make([]augment.Table[float32], channels)
 	for c := range ts {
-		mean, std := 0.0, 1.0
-		if n.Mean != nil {
-			mean = float64(n.Mean[c])
-		}
-		if n.Std != nil {
-			std = float64(n.Std[c])
-		}
-		if !(std > 0) || !(mean-mean == 0) || !(std-std == 0) { // also refuses NaN and infinities
-			return nil, fmt.Errorf("data: Normalize: channel %d has mean %v and standard deviation %v; both must be finite, the latter positive",
-				c, mean, std)
-		}
 		for v := range ts[c] {
-			x := float64(v)
-			if !n.Raw {
-				x = (x/255 - mean) / std
-			}
-			ts[c][v] = float32(x)
+			ts[c][v] = float32(v)
 		}
 	}
 	return ts, nil
@@ -98,7 +82,7 @@ func (n Normalize) Apply(dst []float32, src []byte, shape [3]int, l Layout) erro
 		return err
 	}
 	for at := 0; at < len(src); at += size {
-		placeImage(dst[at:at+size], src[at:at+size], shape, ts, l == NCHW, crop{})
+		augment.Place(dst[at:at+size], src[at:at+size], shape, ts, l == NCHW, augment.Crop{})
 	}
 	return nil
 }

@@ -31,6 +31,19 @@ type Engine interface {
 	Close() error
 }
 
+// Remote is an [Engine] that may have memory of its own, to which what a program is fed is copied before every run. It is optional.
+// Whoever feeds such an engine does well to hand over little, such as images as bytes for op.Augment.
+type Remote interface {
+	// Remote says that the engine has memory of its own.
+	Remote() bool
+}
+
+// IsRemote says whether an engine has memory of its own.
+func IsRemote(e Engine) bool {
+	r, ok := e.(Remote)
+	return ok && r.Remote()
+}
+
 // Program is a plan made ready to run.
 type Program interface {
 	// Bind makes b the memory of external value v from the next run on.

@@ -82,7 +82,7 @@ func (r Recompute) String() string {
 func cheap(instr Instr) bool {
 	switch instr.(type) {
 	case *op.ReLU, *op.Scale, *op.BiasAdd, *op.Dropout, *op.ChannelAffine, *op.BatchNorm, *op.BatchNormInference, *op.Add, *op.Mul,
-		*op.MaxPool2D, *op.AvgPool2D, *op.ZeroPad2D, *op.Permute, *FusedBatchNorm, *Copy,
+		*op.MaxPool2D, *op.AvgPool2D, *op.ZeroPad2D, *op.Permute, *op.Augment, *FusedBatchNorm, *Copy,
 		*ir.Unary, *ir.Binary, *ir.Loop, *ir.Cast, *ir.Repeat, *ir.Concat, *ir.Slice, *ir.Upsample, *ir.GroupNorm:
 		return true
 	}

@@ -8,16 +8,23 @@ import (
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/nn"
 )
 
 // Evaluator measures a model on a data set: loss, top-1, top-5. It compiles the model once for every batch size that
-// occurs and sees the weights as they are at each Run. Close it before its engine.
+// occurs, for floats and for raw batches, and sees the weights as they are at each Run. Close it before its engine.
 type Evaluator struct {
 	Model  *nn.Model    // with values; the caller's
 	Engine graph.Engine // the caller's
 
-	steps map[int]*Step // by batch size
+	steps map[evalKey]*Step
+}
+
+// evalKey is what steps of an evaluator differ in.
+type evalKey struct {
+	images int
+	raw    string // what makes them of raw batches
 }
 
 // Run evaluates all images that l hands out; observe, if not nil, is called after every batch. When ctx ends first, the
@@ -32,15 +39,16 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 			return m, err
 		}
 	}
+	raw := augmentOf(l)
 	begin := time.Now()
 	done := 0
 	for it.Next(ctx) {
 		b := it.Batch()
-		s, err := e.step(b.N)
+		s, err := e.step(b.N, raw)
 		if err != nil {
 			return m, err
 		}
-		r, err := s.Run(b.Images, b.Labels, 0, 0)
+		r, err := s.RunBatch(b, 0, 0)
 		if err != nil {
 			return m, err
 		}
@@ -68,16 +76,20 @@ func progress(m *Metrics, meter *Meter, l *data.Loader) Progress {
 }
 
 // step is the compiled evaluation of n images.
-func (e *Evaluator) step(n int) (*Step, error) {
+func (e *Evaluator) step(n int, raw *op.Augment) (*Step, error) {
 	if e.steps == nil {
-		e.steps = map[int]*Step{}
+		e.steps = map[evalKey]*Step{}
 	}
-	if s := e.steps[n]; s != nil {
+	key := evalKey{images: n}
+	if raw != nil {
+		key.raw = raw.String()
+	}
+	if s := e.steps[key]; s != nil {
 		return s, nil
 	}
-	s, err := NewEvalStep(e.Engine, e.Model, n)
+	s, err := newEvalStep(e.Engine, e.Model, raw, n)
 	if err == nil {
-		e.steps[n] = s
+		e.steps[key] = s
 	}
 	return s, err
 }

@@ -191,7 +191,7 @@ func TestGPUOutOfMemory(t *testing.T) {
 // TestGPUCheckpoint goes on with a run of the GPU on the CPU, and again on the GPU. The losses are those of a run on the CPU.
 func TestGPUCheckpoint(t *testing.T) {
 	c := small(t)
-	c.Schedule = "constant"
+	c.Schedule, c.Augment, c.Standardise = "constant", true, true
 	onGPU := func(c train.Config) *watcher {
 		w, err := runOn(t, c, gpu(t, cuda.Config{}), nil)
 		require.NoError(t, err)
@@ -236,6 +236,16 @@ func TestGPUResumedRunIsTheUninterruptedOne(t *testing.T) {
 	_, err = runOn(t, c, gpu(t, cuda.Config{}), nil)
 	require.NoError(t, err)
 	requireOutcome(t, want, c.Out)
+}
+
+// TestGPURawBatches: a GPU that makes the images itself, of bytes, has the losses of one that is fed with floats, to the bit.
+func TestGPURawBatches(t *testing.T) {
+	e := gpu(t, cuda.Config{})
+	require.True(t, graph.IsRemote(e))
+	floats, raw := pairOf(t, augmented)
+	want := lossesOf(t, e, floats)
+	require.Len(t, want, 3)
+	require.Equal(t, want, lossesOf(t, e, raw))
 }
 
 // BenchmarkGPUStep times whole training steps as the trainer does them: a batch is fed from host memory while the one before is

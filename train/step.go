@@ -3,10 +3,12 @@ package train
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/nn"
@@ -33,7 +35,9 @@ func NewSlots(m *nn.Model, opt Optimizer) Slots {
 // weights and the optimizer's slots.
 type Step struct {
 	machine *graph.Machine
-	images  []float32
+	images  []float32 // of a step on floats
+	pixels  []byte    // of a step on raw batches, with draws
+	draws   []int
 	labels  []int
 	lr      *gorgonia.F32 // nil in evaluation
 	count   *gorgonia.I   // number of the step from 0, for dropout; nil when nothing is random
@@ -54,7 +58,26 @@ type StepResult struct {
 // weights and of slots (from NewSlots of the same model and optimizer), and the metrics. seed is that of dropout. Options are
 // further ones of graph.Compile, such as graph.WithRecompute.
 func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	s, net, cost, err := forward(m, n, true, seed, false)
+	return newTrainStep(e, m, opt, slots, nil, n, seed, opts...)
+}
+
+// NewTrainStepFor is NewTrainStep for batches of n images of a loader, to be fed with FeedBatch. Of raw batches the device makes
+// the images itself; they are those that the loader would have made, and so are the results, bit by bit on one engine.
+func NewTrainStepFor(l *data.Loader, e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
+	return newTrainStep(e, m, opt, slots, augmentOf(l), n, seed, opts...)
+}
+
+// augmentOf is what makes images of a loader's raw batches, nil where it makes them itself.
+func augmentOf(l *data.Loader) *op.Augment {
+	c := l.Config()
+	if !c.Raw {
+		return nil
+	}
+	return &op.Augment{Padding: c.Augment.PadCrop, Mean: c.Normalize.Mean, Std: c.Normalize.Std}
+}
+
+func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, raw *op.Augment, n int, seed uint64, opts ...graph.Option) (*Step, error) {
+	s, net, cost, err := forward(m, raw, n, true, seed, false)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +91,7 @@ func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int
 // StepGraph returns the graph of the step that NewTrainStep compiles, and what to compile it with, for those who want to look
 // at it: graph.PlanFor and graph.Compile take both. Weights and slots need no values and get none.
 func StepGraph(m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
-	s, net, cost, err := forward(m, n, true, seed, true)
+	s, net, cost, err := forward(m, nil, n, true, seed, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,28 +151,36 @@ func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Sl
 
 // NewEvalStep compiles the evaluation of m for batches of n images on engine e: loss and metrics, no update.
 func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
-	s, net, cost, err := forward(m, n, false, 0, false)
+	return newEvalStep(e, m, nil, n)
+}
+
+func newEvalStep(e graph.Engine, m *nn.Model, raw *op.Augment, n int) (*Step, error) {
+	s, net, cost, err := forward(m, raw, n, false, 0, false)
 	if err != nil {
 		return nil, err
 	}
 	return s.compile(e, net, cost, nil)
 }
 
-// forward builds the graph up to the loss with its inputs; shapesOnly leaves inputs and weights without
-// values.
-func forward(m *nn.Model, n int, training bool, seed uint64, shapesOnly bool) (*Step, *nn.Net, *gorgonia.Node, error) {
+// forward builds the graph up to the loss with its inputs: floats, or what raw makes them of; shapesOnly leaves inputs and weights
+// without values.
+func forward(m *nn.Model, raw *op.Augment, n int, training bool, seed uint64, shapesOnly bool) (*Step, *nn.Net, *gorgonia.Node, error) {
 	g := gorgonia.NewGraph()
 	in := append(tensor.Shape{n}, m.InputShape()...)
 	s := &Step{}
-	ofImages := []gorgonia.NodeConsOpt{gorgonia.WithShape(in...), gorgonia.WithName("images")}
-	ofLabels := []gorgonia.NodeConsOpt{gorgonia.WithShape(n), gorgonia.WithName("labels")}
-	if !shapesOnly {
-		s.images, s.labels = make([]float32, op.Len(in)), make([]int, n)
-		ofImages = append(ofImages, gorgonia.WithValue(tensor.New(tensor.WithShape(in...), tensor.WithBacking(s.images))))
-		ofLabels = append(ofLabels, gorgonia.WithValue(tensor.New(tensor.WithShape(n), tensor.WithBacking(s.labels))))
+	var x, labels *gorgonia.Node
+	if raw == nil {
+		x, s.images = input[float32](g, "images", shapesOnly, in...)
+	} else {
+		var pixels, draws *gorgonia.Node
+		pixels, s.pixels = input[byte](g, "images", shapesOnly, in...)
+		draws, s.draws = input[int](g, "draws", shapesOnly, n, 3)
+		var err error
+		if x, err = op.Apply(raw, pixels, draws); err != nil {
+			return nil, nil, nil, err
+		}
 	}
-	x := gorgonia.NewTensor(g, tensor.Float32, len(in), ofImages...)
-	labels := gorgonia.NewVector(g, tensor.Int, ofLabels...)
+	labels, s.labels = input[int](g, "labels", shapesOnly, n)
 	net, err := m.Build(g, nn.BuildConfig{Batch: n, Input: x, Training: training, Dtype: tensor.Float32, Seed: seed, ShapesOnly: shapesOnly})
 	if err != nil {
 		return nil, nil, nil, err
@@ -169,6 +200,17 @@ func forward(m *nn.Model, n int, training bool, seed uint64, shapesOnly bool) (*
 	}
 	s.labelNode = labels
 	return s, net, cost, nil
+}
+
+// input makes an input of elements of type T and returns their memory, none of it if shapesOnly.
+func input[T any](g *gorgonia.ExprGraph, name string, shapesOnly bool, shape ...int) (*gorgonia.Node, []T) {
+	var values []T
+	o := []gorgonia.NodeConsOpt{gorgonia.WithShape(shape...), gorgonia.WithName(name)}
+	if !shapesOnly {
+		values = make([]T, op.Len(shape))
+		o = append(o, gorgonia.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))))
+	}
+	return gorgonia.NewTensor(g, tensor.Dtype{Type: reflect.TypeFor[T]()}, len(shape), o...), values
 }
 
 // outputs adds the metrics: loss, top-1 and top-5 are what a step is asked for.
@@ -209,7 +251,12 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 // labels below the number of classes. step counts from 0 over the whole run; learning rate and step matter in training.
 // It is Feed, Start and Wait in one.
 func (s *Step) Run(images []float32, labels []int, learningRate float64, step int) (StepResult, error) {
-	if err := s.Feed(images, labels, learningRate, step); err != nil {
+	return s.RunBatch(&data.Batch{Images: images, Labels: labels}, learningRate, step)
+}
+
+// RunBatch is Run for a batch of the loader that the step was made for.
+func (s *Step) RunBatch(b *data.Batch, learningRate float64, step int) (StepResult, error) {
+	if err := s.FeedBatch(b, learningRate, step); err != nil {
 		return StepResult{}, err
 	}
 	if err := s.Start(); err != nil {
@@ -221,12 +268,26 @@ func (s *Step) Run(images []float32, labels []int, learningRate float64, step in
 // Feed brings a batch to the device, for the next Start; images and labels may be changed afterwards. A GPU receives it while it
 // computes the step that was started before.
 func (s *Step) Feed(images []float32, labels []int, learningRate float64, step int) error {
-	if len(images) != len(s.images) || len(labels) != len(s.labels) {
-		return fmt.Errorf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
-			len(s.labels), len(s.images)/max(len(s.labels), 1), len(labels), len(images))
+	return s.FeedBatch(&data.Batch{Images: images, Labels: labels}, learningRate, step)
+}
+
+// FeedBatch is Feed for a batch of the loader that the step was made for.
+func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
+	if (b.Pixels != nil) != (s.pixels != nil) {
+		return errors.New("train: raw batches go to steps that were made for their loader with NewTrainStepFor, floats to others")
 	}
-	copy(s.images, images)
-	copy(s.labels, labels)
+	if len(b.Images) != len(s.images) || len(b.Pixels) != len(s.pixels) || len(b.Draws) != len(s.draws) || len(b.Labels) != len(s.labels) {
+		text := fmt.Sprintf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
+			len(s.labels), max(len(s.images), len(s.pixels))/max(len(s.labels), 1), len(b.Labels), max(len(b.Images), len(b.Pixels)))
+		if s.pixels != nil {
+			text += fmt.Sprintf(", with %d draws of 3 numbers, got %d numbers", len(s.labels), len(b.Draws))
+		}
+		return errors.New(text)
+	}
+	copy(s.images, b.Images)
+	copy(s.pixels, b.Pixels)
+	copy(s.draws, b.Draws)
+	copy(s.labels, b.Labels)
 	if s.lr != nil {
 		*s.lr, *s.t = gorgonia.F32(learningRate), gorgonia.I(step+1)
 	}

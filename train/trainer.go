@@ -127,8 +127,9 @@ func (t *Trainer) values() error {
 }
 
 func (t *Trainer) loaders() (err error) {
-	norm := t.cfg.Normalize()
-	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain}
+	// An engine with memory of its own gets bytes, a quarter of the floats, and makes the same images of them.
+	norm, raw := t.cfg.Normalize(), graph.IsRemote(t.engine)
+	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain, Raw: raw}
 	if t.cfg.Augment {
 		train.Augment = data.Augment{PadCrop: 4, HorizontalFlip: true}
 	}
@@ -138,7 +139,7 @@ func (t *Trainer) loaders() (err error) {
 	if t.cfg.Batch > t.loader.Len() {
 		t.observer.Note(fmt.Sprintf("the batch of %d is larger than the training images: each epoch is one step on all %d of them", t.cfg.Batch, t.loader.Len()))
 	}
-	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalBatch, Normalize: norm, Limit: t.cfg.LimitTest})
+	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalBatch, Normalize: norm, Limit: t.cfg.LimitTest, Raw: raw})
 	return err
 }
 
@@ -241,7 +242,7 @@ func (t *Trainer) next(it *data.Iterator, ahead int, to **fedBatch) (bool, error
 	}
 	i := t.state.Step + ahead
 	*to = &fedBatch{s, b.N}
-	return true, s.Feed(b.Images, b.Labels, t.schedule.At(i), i)
+	return true, s.FeedBatch(b, t.schedule.At(i), i)
 }
 
 // finish waits for a batch and counts it.
@@ -278,7 +279,7 @@ func (t *Trainer) trainStep(n int) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := NewTrainStep(t.engine, t.model, t.opt, t.slots, n, t.cfg.Seed, opts...)
+	s, err := NewTrainStepFor(t.loader, t.engine, t.model, t.opt, t.slots, n, t.cfg.Seed, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
 )
@@ -103,7 +104,7 @@ func newEval() *cobra.Command {
 				return fmt.Errorf("%s takes images of %v with %d classes, %s has %v with %d; name the data set it was trained for with --data",
 					path, cfg.Input, len(cfg.Classes), name, split.Test.Shape, len(split.Test.Classes))
 			}
-			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit})
+			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit, Raw: graph.IsRemote(engine)})
 			if err != nil {
 				return err
 			}

@@ -10,8 +10,8 @@ import (
 )
 
 // Array is a dense, row-major block of numbers: what reference kernels read and write. Data is a []float32, []float64
-// or []int whose length is the product of Shape (1 for a scalar). The other element types of Gorgonia, []int32, []int64,
-// []uint8 and []bool, only pass through: they occur in graphs of Gorgonia's own operations.
+// or []int whose length is the product of Shape (1 for a scalar), or a []uint8 of images' bytes. The other element types of
+// Gorgonia, []int32, []int64 and []bool, only pass through: they occur in graphs of Gorgonia's own operations.
 type Array struct {
 	Shape tensor.Shape
 	Data  any
@@ -210,7 +210,7 @@ func do(o Op, vs []gorgonia.Value) (gorgonia.Value, error) {
 	if err := checkDtypes(o, dts); err != nil {
 		return nil, err
 	}
-	out, err := NewArray(in[0].Dtype(), s)
+	out, err := NewArray(o.resultType(dts[0]), s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Kind(), err)
 	}
@@ -220,7 +220,7 @@ func do(o Op, vs []gorgonia.Value) (gorgonia.Value, error) {
 	return out.Value(), nil
 }
 
-// checkDtypes checks that the float inputs are all float32 or all float64 and the others int.
+// checkDtypes checks that the float inputs are all float32 or all float64 and the others int or uint8.
 func checkDtypes(o Op, have []tensor.Dtype) error {
 	first := -1
 	for i, dt := range have {
@@ -228,6 +228,10 @@ func checkDtypes(o Op, have []tensor.Dtype) error {
 		case o.intInput(i):
 			if dt != tensor.Int {
 				return fmt.Errorf("op: %s: input %d must be int, is %s", o.Kind(), i, dtypeName(dt))
+			}
+		case o.byteInput(i):
+			if dt != tensor.Uint8 {
+				return fmt.Errorf("op: %s: input %d must be uint8, is %s", o.Kind(), i, dtypeName(dt))
 			}
 		case dt != tensor.Float32 && dt != tensor.Float64:
 			return fmt.Errorf("op: %s: input %d must be float32 or float64, is %s", o.Kind(), i, dtypeName(dt))

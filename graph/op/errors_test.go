@@ -80,6 +80,15 @@ func TestShapeErrors(t *testing.T) {
 		{"momentum rate", &Momentum{}, []s{c, c, {1}}, shape.NoAxis, "a learning rate without axes", "(1,)"},
 		{"descend", &Descend{}, []s{c, c, {1}}, shape.NoAxis, "a learning rate without axes", "(1,)"},
 		{"nesterov", &Nesterov{}, []s{c, c, {1}, scalar}, 0, "input 2 of shape (5,)", "(1,)"},
+		{"augment planes", &Augment{}, []s{{4, 3, 5}, {4, 3}}, shape.NoAxis, "4 axes", "3 axes"},
+		{"augment nothing", &Augment{}, []s{{0, 3, 3, 5}, {0, 3}}, 0, "empty", "0"},
+		{"augment with too few draws", &Augment{}, []s{x, {1, 3}}, 0, "draws of shape (4, 3)", "(1, 3)"},
+		{"augment with draws of two", &Augment{}, []s{x, {4, 2}}, 1, "draws of shape (4, 3)", "(4, 2)"},
+		{"augment padding", &Augment{Padding: 3}, []s{x, {4, 3}}, shape.NoAxis, "below the images' side, 3", "3"},
+		{"augment negative padding", &Augment{Padding: -1}, []s{x, {4, 3}}, shape.NoAxis, "Padding of at least 0", "-1"},
+		{"augment means", &Augment{Mean: []float32{1}}, []s{x, {4, 3}}, shape.NoAxis, "Mean and Std", "Mean has 1 values; the images have 5 channels"},
+		{"augment deviation", &Augment{Std: make([]float32, 5)}, []s{x, {4, 3}}, shape.NoAxis, "Mean and Std", "the latter positive"},
+		{"augment to bytes", &Augment{To: tensor.Uint8}, []s{x, {4, 3}}, shape.NoAxis, "To of float32 or float64", "uint8"},
 		{"weight decay", &WeightDecay{}, []s{c, {1, 5}}, 0, "(5,)", "(1, 5)"},
 		{"adam mean", &AdamMean{Beta: 1}, []s{c, c}, shape.NoAxis, "Beta of at least 0 and below 1", "1"},
 		{"adam square", &AdamSquare{Beta: -0.5}, []s{c, c}, shape.NoAxis, "Beta of at least 0 and below 1", "-0.5"},
@@ -107,8 +116,11 @@ func TestShapeErrors(t *testing.T) {
 					return // Gorgonia has no such nodes
 				}
 				dt := tensor.Float32
-				if e.op.intInput(i) {
+				switch {
+				case e.op.intInput(i):
 					dt = tensor.Int
+				case e.op.byteInput(i):
+					dt = tensor.Uint8
 				}
 				a, err := NewArray(dt, s)
 				require.NoError(t, err)
@@ -183,6 +195,9 @@ func TestApplyRefusesMixedTypes(t *testing.T) {
 	require.EqualError(t, err, "op: Descend: input 2 is float64, input 0 is float32; convert one of them")
 	_, err = Apply(&Dropout{}, w, feed(g, "step", number(1)))
 	require.EqualError(t, err, "op: Dropout: input 1 must be int, is float64")
+	draws := feed(g, "draws", Array{tensor.Shape{1, 3}, make([]int, 3)})
+	_, err = Apply(&Augment{}, feed(g, "floats", Array{tensor.Shape{1, 1, 1, 1}, make([]float32, 1)}), draws)
+	require.EqualError(t, err, "op: Augment: input 0 must be uint8, is float32")
 	_, err = Apply(&ReLU{}, feed(g, "labels", labels(1, 2)))
 	require.EqualError(t, err, "op: ReLU: input 0 must be float32 or float64, is int")
 	_, err = Apply(&SoftmaxCrossEntropy{}, feed(g, "logits", as(t, tensor.Float32, matrix(1, 2, 1, 2))), feed(g, "one", as(t, tensor.Float32, vector(1))))

@@ -29,8 +29,12 @@ type Op interface {
 	// out is dense, row-major, not zeroed, and never shares memory with an input.
 	Reference(out Array, in []Array) error
 
-	// intInput says whether input i is of integers: class labels, the step number. All others are of one float type.
+	// intInput says whether input i is of integers: class labels, the step number; byteInput whether it is of bytes. All others
+	// are of one float type.
 	intInput(i int) bool
+	byteInput(i int) bool
+	// resultType is the result's element type for the first input's.
+	resultType(first tensor.Dtype) tensor.Dtype
 
 	salter
 }
@@ -53,6 +57,9 @@ type salted struct{ value uint32 }
 func (s *salted) salt() uint32      { return s.value }
 func (s *salted) setSalt(v uint32)  { s.value = v }
 func (s *salted) intInput(int) bool { return false }
+
+func (s *salted) byteInput(int) bool                         { return false }
+func (s *salted) resultType(first tensor.Dtype) tensor.Dtype { return first }
 
 // ReturnsPtr says that results are tensors of their own.
 func (s *salted) ReturnsPtr() bool { return true }

@@ -20,6 +20,7 @@ func Cases() []Case {
 	all = append(all, denseCases()...)
 	all = append(all, lossCases()...)
 	all = append(all, specialCases()...)
+	all = append(all, augmentCases()...)
 	all = append(all, updateCases()...)
 	all = append(all, netCases()...)
 	all = append(all, wiringCases()...)

@@ -179,7 +179,7 @@ func (b *B) input(name string, v *tensor.Dense) *gorgonia.Node {
 		}
 		v = tensor.New(tensor.WithShape(v.Shape().Clone()...), tensor.WithBacking(wide))
 	}
-	return gorgonia.NewTensor(b.G, b.Dt, v.Dims(), gorgonia.WithShape(v.Shape()...), gorgonia.WithName(name), gorgonia.WithValue(v))
+	return b.feed(name, v)
 }
 
 // Scalar is a scalar input.
@@ -205,8 +205,27 @@ func (b *B) Labels(name string, n, classes int) *gorgonia.Node {
 
 // LabelsOf is a vector of the given labels.
 func (b *B) LabelsOf(name string, labels ...int) *gorgonia.Node {
-	v := tensor.New(tensor.WithShape(len(labels)), tensor.WithBacking(labels))
-	return gorgonia.NewVector(b.G, tensor.Int, gorgonia.WithShape(len(labels)), gorgonia.WithName(name), gorgonia.WithValue(v))
+	return b.Ints(name, labels, len(labels))
+}
+
+// Ints is an input of the given integers.
+func (b *B) Ints(name string, data []int, shape ...int) *gorgonia.Node {
+	return b.feed(name, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data)))
+}
+
+// Bytes is an input of bytes, which depend on the name.
+func (b *B) Bytes(name string, shape ...int) *gorgonia.Node {
+	n := make([]int, op.Len(shape))
+	numtest.FillLabels(name, seedOf(name), 256, n)
+	data := make([]uint8, len(n))
+	for i, v := range n {
+		data[i] = uint8(v)
+	}
+	return b.feed(name, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data)))
+}
+
+func (b *B) feed(name string, v *tensor.Dense) *gorgonia.Node {
+	return gorgonia.NewTensor(b.G, v.Dtype(), v.Dims(), gorgonia.WithShape(v.Shape()...), gorgonia.WithName(name), gorgonia.WithValue(v))
 }
 
 // Apply applies an operation.

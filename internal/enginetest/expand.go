@@ -28,7 +28,7 @@ type expansion struct{ err error }
 func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 	switch f := s.Instr.(type) {
 	case op.Op:
-		return []op.Array{e.apply(f, in...)}
+		return []op.Array{e.applyTo(s.Out[0].Dtype, f, in...)}
 	case ir.Op:
 		return e.compute(s, f, in)
 	case *graph.Copy:
@@ -124,6 +124,10 @@ func (e *expansion) relu(y op.Array, on bool) op.Array {
 
 // apply runs the reference of an operation into new memory.
 func (e *expansion) apply(o op.Op, in ...op.Array) op.Array {
+	return e.applyTo(in[0].Dtype(), o, in...)
+}
+
+func (e *expansion) applyTo(dt tensor.Dtype, o op.Op, in ...op.Array) op.Array {
 	if e.err != nil {
 		return op.Array{}
 	}
@@ -135,7 +139,7 @@ func (e *expansion) apply(o op.Op, in ...op.Array) op.Array {
 	if err != nil {
 		return e.fail(err)
 	}
-	out, err := op.NewArray(in[0].Dtype(), s)
+	out, err := op.NewArray(dt, s)
 	if err != nil {
 		return e.fail(err)
 	}

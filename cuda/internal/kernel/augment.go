@@ -3,45 +3,48 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"gorgonia.org/tensor"
 
-	"github.com/stheno-ml/stheno/internal/philox"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/augment"
 )
 
-// Augmentation says how batches are made of images that lie on the device: what data.Augment, data.Normalize and the seed of a
-// data.Loader say of those that lie on the host.
-type Augmentation struct {
-	Height, Width, Channels int
-	PadCrop                 int
-	HorizontalFlip          bool
-	Seed                    uint64
+func init() { registerFloats(map[string]Prepare{"Augment": prepareAugment}) }
+
+// mostChannels bounds the table that is part of the kernel's text.
+const mostChannels = 32
+
+// prepareAugment puts the number of every byte, which the host works out, into the kernel's text: the images are the host's, bit by
+// bit, and a data set has one mean and deviation.
+func prepareAugment(_ *Builder, s *graph.Step) ([]Command, error) {
+	o, y := s.Instr.(*op.Augment), s.Out[0]
+	n, h, w, c := y.Shape[0], y.Shape[1], y.Shape[2], y.Shape[3]
+	if c > mostChannels || h > math.MaxInt32/2/c/w || n > math.MaxInt32 {
+		return nil, nil
+	}
+	const each = 16 // elements of a thread
+	parts := min((h*w*c+each*threads-1)/(each*threads), 65535)
+	table := tableText(y.Dtype, augment.Tables[float64](c, o.Mean, o.Std))
+	source := Text("augment.cu", y.Dtype, table+read("augment.cu"), fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c))
+	return []Command{
+		&Check{In: 1, Fn: func(a op.Array) error { return o.CheckDraws(a.Data.([]int)) }},
+		&Launch{Source: source, Name: "augment", Grid: Dim3{X: n, Y: parts}, Block: Dim3{X: threads}, Args: []any{Out(0), In(0), In(1)}},
+	}, nil
 }
 
-// Batch launches what makes a batch of n images in elements of type dt, float32 or float64. The launch reads
-//
-//   - In(0): the images of the data set, bytes in the order image, row, column, channel;
-//   - In(1): the numbers of the batch's images in the set (n int), which the caller has checked;
-//   - In(2): the number of the epoch (an int scalar);
-//   - In(3): the value of every byte: 256×Channels float32, which is what data.Normalize.Apply makes of an image of 256 rows,
-//     one column and Channels channels whose rows are 0, 1, …, 255;
-//
-// and writes n×Height×Width×Channels elements to Out(0). They are those of the host, bit by bit.
-func (a Augmentation) Batch(dt tensor.Dtype, n int) (*Launch, error) {
-	size := int64(a.Height) * int64(a.Width) * int64(a.Channels)
-	switch {
-	case a.Height < 1 || a.Width < 1 || a.Channels < 1 || size > math.MaxInt32/2 || n < 1 || n > math.MaxInt32:
-		return nil, fmt.Errorf("cuda: a batch of %d images of %d×%d×%d; want at least one of at least one pixel, of at most 2³⁰ numbers each", n, a.Height, a.Width, a.Channels)
-	case a.PadCrop < 0 || a.PadCrop >= min(a.Height, a.Width):
-		return nil, fmt.Errorf("cuda: images of %d×%d are moved by up to %d pixels; want fewer than an image's side has", a.Height, a.Width, a.PadCrop)
+// tableText defines the array table. Numbers of float32 are rounded from float64 once, as the host does.
+func tableText(dt tensor.Dtype, tables []augment.Table[float64]) string {
+	var t strings.Builder
+	fmt.Fprintf(&t, "__device__ const T table[] = {")
+	for _, channel := range tables {
+		for _, x := range channel {
+			t.WriteString(literal(dt, x))
+			t.WriteString(", ")
+		}
 	}
-	const each = 16 // elements of a thread, for which it draws once
-	flip := int32(0)
-	if a.HorizontalFlip {
-		flip = 1
-	}
-	key := philox.Key(a.Seed)
-	parts := min((int(size)+each*threads-1)/(each*threads), 65535)
-	return &Launch{Source: drawing("augment.cu", dt, ""), Name: "augment", Grid: Dim3{X: n, Y: parts}, Block: Dim3{X: threads},
-		Args: []any{Out(0), In(0), In(1), In(2), In(3), int32(a.Height), int32(a.Width), int32(a.Channels), int32(a.PadCrop), flip, key[0], key[1]}}, nil
+	t.WriteString("};\n")
+	return t.String()
 }

@@ -7,24 +7,29 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// augmentStep stands for a step that has the operands of an augmentation.
-func augmentStep(dt tensor.Dtype, n, images int, a Augmentation) *graph.Step {
-	return stepOf(&graph.Copy{}, valueOf(dt, n, a.Height, a.Width, a.Channels), valueOf(tensor.Uint8, images, a.Height, a.Width, a.Channels),
-		valueOf(tensor.Int, n), valueOf(tensor.Int), valueOf(tensor.Float32, 256, a.Channels))
+func augmentStep(o *op.Augment, dt tensor.Dtype, dims ...int) *graph.Step {
+	return stepOf(o, valueOf(dt, dims...), valueOf(tensor.Uint8, dims...), valueOf(tensor.Int, dims[0], 3))
 }
 
-func TestAugmentation(t *testing.T) {
+func TestAugment(t *testing.T) {
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
-		for _, a := range []Augmentation{{Height: 32, Width: 32, Channels: 3, PadCrop: 4, HorizontalFlip: true, Seed: 1 << 40}, {Height: 224, Width: 200, Channels: 1}} {
-			l, err := a.Batch(dt, 7)
-			require.NoError(t, err)
-			checkLaunches(t, builderFor(FP32), augmentStep(dt, 7, 9, a), []Command{l})
+		for _, dims := range [][]int{{7, 32, 32, 3}, {1, 224, 200, 1}, {3, 2, 2, 32}} {
+			o := &op.Augment{Padding: 1, To: dt}
+			commands := commandsOf(t, builderFor(FP32), augmentStep(o, dt, dims...))
+			check := commands[0].(*Check)
+			draws := make([]int, 3*dims[0])
+			require.NoError(t, check.Fn(op.Array{Data: draws}))
+			draws[1] = 2
+			require.ErrorContains(t, check.Fn(op.Array{Data: draws}), "the draw of image 0 is (0, 2, 0)")
 		}
 	}
-	for want, a := range map[string]Augmentation{"at least one pixel": {Height: 32, Width: 32}, "fewer than an image's side": {Height: 8, Width: 4, Channels: 3, PadCrop: 4}} {
-		_, err := a.Batch(tensor.Float32, 1)
-		require.ErrorContains(t, err, want)
+	// What is too large for the kernel's int and for its text runs on the host.
+	for _, dims := range [][]int{{1, 1 << 16, 1 << 16, 1}, {1, 8, 8, 33}} {
+		commands, err := Commands(builderFor(FP32), augmentStep(&op.Augment{}, tensor.Float32, dims...))
+		require.NoError(t, err)
+		require.Nil(t, commands)
 	}
 }

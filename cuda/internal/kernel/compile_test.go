@@ -91,10 +91,5 @@ func everySource(t *testing.T) []Source {
 		}
 		add(commandsOf(t, builderFor(FP32), stepOf(&ir.Gather{}, valueOf(from, 2), valueOf(from, 3), valueOf(tensor.Int, 2))))
 	}
-	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} { // of no step yet
-		l, err := Augmentation{Height: 32, Width: 32, Channels: 3}.Batch(dt, 1)
-		require.NoError(t, err)
-		add([]Command{l})
-	}
 	return all
 }

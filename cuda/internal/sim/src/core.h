@@ -174,8 +174,8 @@ struct State {
 	uintptr_t next_handle = 0x51000000;
 	int fault = 0; // sticky
 	std::string message, last_kernel;
-	size_t launches = 0;
-	size_t calls = 0; // since STHENO_SIM_FAIL_CALL was set
+	size_t launches = 0, worked = 0; // kernels, pieces of work that have run
+	size_t calls = 0;                // since STHENO_SIM_FAIL_CALL was set
 };
 State &state();
 typedef std::unique_lock<std::mutex> Lock;

@@ -35,6 +35,7 @@ static void serve(std::shared_ptr<Stream> s, size_t delay) {
 			if (delay) usleep((useconds_t)delay);
 			const int e = item.work->run();
 			lock.lock();
+			st.worked++;
 			if (e) fail(e, item.work->name + " failed");
 		}
 		if (item.after) item.after();

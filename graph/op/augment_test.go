@@ -1,0 +1,88 @@
+package op
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// pixels are images of bytes that are never black.
+func pixels(s ...int) Array {
+	b := make([]uint8, Len(s))
+	for i := range b {
+		b[i] = byte(i*37%255 + 1)
+	}
+	return Array{tensor.Shape(s), b}
+}
+
+// Each pixel is the one that the draw says, in both types; on Gorgonia's machine and by the reference.
+func TestAugment(t *testing.T) {
+	mean, std := []float32{0.4, 0.5, 0.6}, []float32{0.2, 0.3, 0.25}
+	const n, h, w, c = 3, 4, 5, 3
+	images := pixels(n, h, w, c)
+	draws := []int{2, -1, 0, 0, 0, 1, -2, 1, 1}
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		want, err := NewArray(dt, images.Shape)
+		require.NoError(t, err)
+		for i := range Len(images.Shape) {
+			k, x, y, b := i%c, i/c%w, i/c/w%h, i/c/w/h
+			if draws[3*b+2] == 1 {
+				x = w - 1 - x
+			}
+			y, x = y+draws[3*b], x+draws[3*b+1]
+			v := 0.0
+			if y >= 0 && y < h && x >= 0 && x < w {
+				v = float64(images.Data.([]uint8)[((b*h+y)*w+x)*c+k])
+			}
+			v = (v/255 - float64(mean[k])) / float64(std[k])
+			if single(want) {
+				want.Data.([]float32)[i] = float32(v)
+			} else {
+				want.Data.([]float64)[i] = v
+			}
+		}
+		g := gorgonia.NewGraph()
+		y, err := Apply(&Augment{Padding: 2, Mean: mean, Std: std, To: dt}, feed(g, "images", images), feed(g, "draws", Array{tensor.Shape{n, 3}, draws}))
+		require.NoError(t, err)
+		require.Equal(t, dt, y.Dtype())
+		require.Equal(t, want.Data, stock(t, g, y)[0].Data)
+	}
+}
+
+func TestAugmentRefusesDraws(t *testing.T) {
+	o := &Augment{Padding: 2}
+	least := -int(^uint(0)>>1) - 1
+	for _, bad := range [][3]int{{3, 0, 0}, {-3, 0, 0}, {0, 3, 0}, {0, -3, 1}, {0, 0, 2}, {0, 0, -1}, {least, 0, 0}} {
+		draws := []int{2, -2, 1, bad[0], bad[1], bad[2]}
+		require.ErrorContains(t, o.CheckDraws(draws), "the draw of image 1 is (", "%v", bad)
+		_, err := o.Do(pixels(2, 4, 4, 1).Value(), Array{tensor.Shape{2, 3}, draws}.Value())
+		require.ErrorContains(t, err, "want -2 to 2 twice, then 0 or 1")
+	}
+	require.NoError(t, o.CheckDraws([]int{2, -2, 1, 0, 0, 0}))
+}
+
+// Bytes have no derivative, and what is asked for one says so.
+func TestAugmentHasNoDerivative(t *testing.T) {
+	g := gorgonia.NewGraph()
+	images := feed(g, "images", pixels(1, 3, 3, 1))
+	y, err := Apply(&Augment{}, images, feed(g, "draws", Array{tensor.Shape{1, 3}, make([]int, 3)}))
+	require.NoError(t, err)
+	_, err = (&Augment{}).SymDiff(nil, y, y)
+	require.EqualError(t, err, "op: Augment has no derivative")
+	_, err = gorgonia.Grad(costOf(t, y), images)
+	require.Error(t, err)
+
+	// It does not stand in the way of the gradients of what comes after it.
+	w := feed(g, "w", as(t, tensor.Float32, normal(rand.New(rand.NewPCG(1, 2)), 1, 3, 3, 1)))
+	z, err := Apply(&Mul{}, y, w)
+	require.NoError(t, err)
+	cost, err := Apply(&Sum{}, z)
+	require.NoError(t, err)
+	grads, err := gorgonia.Grad(cost, w)
+	require.NoError(t, err)
+	values := stock(t, g, y, grads[0])
+	require.Equal(t, values[0].Data, values[1].Data)
+}

@@ -1,0 +1,156 @@
+package train_test
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// remote is the CPU engine under the name of one that has memory of its own. It keeps the plans that it built.
+type remote struct {
+	graph.Engine
+	plans []*graph.Plan
+}
+
+func (*remote) Remote() bool { return true }
+
+func (r *remote) Build(p *graph.Plan) (graph.Program, error) {
+	r.plans = append(r.plans, p)
+	return r.Engine.Build(p)
+}
+
+// requireBytes says that a plan is fed with bytes and makes floats of them itself.
+func requireBytes(t *testing.T, p *graph.Plan) {
+	t.Helper()
+	fed := 0
+	for _, v := range p.Inputs {
+		if !v.Variable && len(v.Shape) == 4 && v.Name == "images" {
+			require.Equal(t, "uint8", v.Dtype.String())
+			fed++
+		}
+	}
+	require.Equal(t, 1, fed)
+	require.Equal(t, 1, len(slices.DeleteFunc(slices.Clone(p.Steps), func(s *graph.Step) bool { return s.Instr.Kind() != "Augment" })))
+}
+
+// pairOf are loaders of the built-in images that hand out the same ones as floats and as raw batches.
+func pairOf(t *testing.T, c data.LoaderConfig) (floats, raw *data.Loader) {
+	t.Helper()
+	split, err := sample()
+	require.NoError(t, err)
+	floats, err = data.NewLoader(split.Train, c)
+	require.NoError(t, err)
+	c.Raw = true
+	raw, err = data.NewLoader(split.Train, c)
+	require.NoError(t, err)
+	return floats, raw
+}
+
+// lossesOf trains a new model on an epoch of a loader. Steps on raw batches are fed with bytes, and with nothing else.
+func lossesOf(t *testing.T, e graph.Engine, l *data.Loader) (losses []float64) {
+	t.Helper()
+	c := small(t)
+	c.Classes, c.Input = l.Dataset().Classes, l.Dataset().Shape
+	m, err := train.NewModel(c)
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	opt := train.SGD{Momentum: 0.9}
+	slots, it := train.NewSlots(m, opt), l.Epoch(1, 0)
+	for it.Next(t.Context()) {
+		b := it.Batch()
+		s, err := train.NewTrainStepFor(l, e, m, opt, slots, b.N, 1)
+		require.NoError(t, err)
+		r, err := s.RunBatch(b, 0.05, len(losses))
+		require.NoError(t, err)
+		losses = append(losses, r.Loss)
+		if l.Config().Raw {
+			requireBytes(t, s.Plan())
+			require.ErrorContains(t, s.Feed(make([]float32, len(b.Pixels)), b.Labels, 0, 0), "raw batches go to steps")
+			bad := *b
+			bad.Draws = bad.Draws[1:]
+			require.ErrorContains(t, s.FeedBatch(&bad, 0, 0), "draws")
+		}
+		require.NoError(t, s.Close())
+	}
+	require.NoError(t, it.Err())
+	require.NoError(t, it.Close())
+	return losses
+}
+
+// augmented are batches of 8, 8 and 4 with all that a loader can do to them.
+var augmented = data.LoaderConfig{Batch: 8, Limit: 20, Seed: 5, Shuffle: true, Augment: data.Augment{PadCrop: 4, HorizontalFlip: true},
+	Normalize: data.Normalize{Mean: []float32{0.5, 0.4, 0.3}, Std: []float32{0.2, 0.3, 0.25}}}
+
+// Steps on raw batches have the losses of steps on floats, to the bit; the last batch is smaller, and batches of one work.
+func TestRawBatchesTrainAsFloats(t *testing.T) {
+	for _, c := range []data.LoaderConfig{augmented, {Batch: 1, Limit: 3}} {
+		floats, raw := pairOf(t, c)
+		want := lossesOf(t, engine(t, 2), floats)
+		require.Len(t, want, 3)
+		require.Equal(t, want, lossesOf(t, engine(t, 2), raw))
+	}
+}
+
+// An engine with memory of its own is fed with bytes, in training and validation, and a run that changes between engines of both
+// kinds ends with the bits of one that does not: every image is the same.
+func TestRemoteEngineIsFedWithBytes(t *testing.T) {
+	whole := small(t)
+	sgd(&whole)
+	_, err := run(t, whole, nil)
+	require.NoError(t, err)
+	want := outcomeOf(t, whole.Out)
+
+	r := &remote{Engine: engine(t, 2)}
+	on := map[bool]graph.Engine{false: engine(t, 2), true: r}
+	for name, turns := range map[string][]bool{"throughout": {true}, "first": {true, false}, "second": {false, true}, "in turns": {true, false, true, false}} {
+		t.Run(name, func(t *testing.T) {
+			part := small(t)
+			sgd(&part)
+			part.Out = filepath.Join(t.TempDir(), "part")
+			for i, far := range turns {
+				var stop func(train.Progress) bool
+				if i < len(turns)-1 { // in the middle of an epoch
+					stop = func(p train.Progress) bool { return !p.Validating && (p.Epoch-1)*5+p.Batch == 2+3*i }
+				}
+				_, err := runOn(t, part, on[far], stop)
+				require.Equal(t, stop != nil, errors.Is(err, train.ErrInterrupted), "%v", err)
+				part = resumed(t, part)
+			}
+			requireOutcome(t, want, part.Out)
+		})
+	}
+	require.NotEmpty(t, r.plans)
+	for _, p := range r.plans {
+		requireBytes(t, p)
+	}
+}
+
+// One evaluator measures floats and raw batches, with its normalisation each.
+func TestEvaluateRawBatches(t *testing.T) {
+	split, err := sample()
+	require.NoError(t, err)
+	config := small(t)
+	config.Classes, config.Input = split.Train.Classes, split.Train.Shape
+	m, err := train.NewModel(config)
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	e := train.Evaluator{Model: m, Engine: engine(t, 2)}
+	defer func() { require.NoError(t, e.Close()) }()
+	for _, n := range []data.Normalize{{}, data.Standardize(split.Train)} {
+		floats, raw := pairOf(t, data.LoaderConfig{Batch: 16, Limit: 40, Normalize: n})
+		want, err := e.Run(t.Context(), floats, nil)
+		require.NoError(t, err)
+		got, err := e.Run(t.Context(), raw, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.EqualValues(t, 40, got.Examples())
+	}
+}
