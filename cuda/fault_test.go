@@ -149,6 +149,83 @@ func TestAllocationsFail(t *testing.T) {
 	require.Greater(t, failed, 5)
 }
 
+// A machine whose run failed for want of memory computes the right numbers once there is some.
+func TestRunsAfterAllocationsFailed(t *testing.T) {
+	needSimulator(t)
+	const n = 1 << 15 // too large to go straight to its place
+	filled := func(v float32) *tensor.Dense {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = v
+		}
+		return vector(x...)
+	}
+	failed := 0
+	for at := 1; at < 20; at++ {
+		e := open(t, cuda.Config{})
+		w, x := filled(1), filled(2)
+		m, sum := counter(t, e, w, x)
+		other, doubled := reader(t, e, x)
+		want, runs := float32(1), 0
+		for i := range 6 {
+			if i < 4 {
+				t.Setenv("STHENO_SIM_FAIL_ALLOC", fmt.Sprintf("%d+", at))
+			} else {
+				t.Setenv("STHENO_SIM_FAIL_ALLOC", "")
+			}
+			for _, v := range []struct {
+				m    *graph.Machine
+				y    gorgonia.Value
+				want float32
+			}{{m, sum, want + 2}, {other, doubled, 4}} {
+				if err := v.m.RunAll(); err != nil {
+					require.Less(t, i, 4)
+					require.ErrorContains(t, err, "out of device memory")
+					failed++
+					continue
+				}
+				runs++
+				require.Equal(t, v.want, v.y.Data().([]float32)[n-1], "allocation %d, run %d", at, i)
+				if v.m == m {
+					want = v.want
+				}
+			}
+		}
+		require.GreaterOrEqual(t, runs, 4)
+		require.NoError(t, errors.Join(m.Close(), other.Close()))
+		require.Equal(t, want, w.Float32s()[n-1])
+		require.NoError(t, e.Close())
+	}
+	require.Greater(t, failed, 5)
+}
+
+// A machine whose run failed since a call of the driver did computes the right numbers in the next.
+func TestRunsAfterCallsFailed(t *testing.T) {
+	needSimulator(t)
+	e := open(t, cuda.Config{})
+	failed := 0
+	for _, call := range []string{"copy", "cuEventRecord", "cuEventSynchronize", "cuLaunchKernel", "cuStreamBeginCapture_v2", "cuGraphInstantiateWithFlags", "cuGraphLaunch"} {
+		for at := 1; at <= 6; at++ {
+			m, doubled := reader(t, e, vector(1, 2, 3))
+			t.Setenv("STHENO_SIM_FAIL_CALL", fmt.Sprintf("%s:%d", call, at))
+			for range 4 {
+				if err := m.RunAll(); err != nil {
+					require.ErrorContains(t, err, "CUDA_ERROR_UNKNOWN")
+					failed++
+					continue
+				}
+				require.Equal(t, []float32{2, 4, 6}, doubled.Data(), "%s, call %d", call, at)
+				clear(doubled.Data().([]float32))
+			}
+			t.Setenv("STHENO_SIM_FAIL_CALL", "")
+			require.NoError(t, m.RunAll())
+			require.Equal(t, []float32{2, 4, 6}, doubled.Data(), "%s, call %d", call, at)
+			require.NoError(t, m.Close())
+		}
+	}
+	require.Greater(t, failed, 10)
+}
+
 // Whichever call of the driver fails, it is an error, nothing is left behind but what could not be freed, and the next try works.
 func TestCallsFail(t *testing.T) {
 	needSimulator(t)

@@ -120,7 +120,11 @@ func (f *feed) bind(now gorgonia.Value, e Engine, prog Program) error {
 		}
 	}
 	f.buffer, f.data, f.bound, f.box, f.at = b, data, now, box, at
-	return b.Upload(data)
+	if err := b.Upload(data); err != nil {
+		f.bound = nil // the next run tries again
+		return err
+	}
+	return nil
 }
 
 // refresh copies a boxed value into data.
