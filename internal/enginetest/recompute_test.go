@@ -15,7 +15,7 @@ import (
 func TestRecomputationIsSoundAndExact(t *testing.T) {
 	graphs := uint64(250)
 	if testing.Short() {
-		graphs = 40
+		graphs = 80
 	}
 	again := map[string]int{}
 	for seed := range graphs {
