@@ -260,3 +260,19 @@ func TestCallsFail(t *testing.T) {
 	require.NoError(t, life())
 	t.Logf("%d calls failed; %d left what they should have freed", (calls+stride-1)/stride, unfreed)
 }
+
+// A driver without a GPU is not taken for a machine without a driver.
+func TestDriverWithoutGPU(t *testing.T) {
+	if os.Getenv(childEnv) == "" {
+		needSimulator(t)
+	}
+	if !inChild(t, "STHENO_SIM_DEVICES=0") {
+		return
+	}
+	_, err := cuda.Devices()
+	require.ErrorContains(t, err, "CUDA_ERROR_NO_DEVICE")
+	require.ErrorContains(t, err, "nvidia-smi")
+	require.NotContains(t, err.Error(), "cannot be loaded")
+	_, err = cuda.New(cuda.Config{})
+	require.ErrorContains(t, err, "CUDA_ERROR_NO_DEVICE")
+}

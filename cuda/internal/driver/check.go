@@ -7,9 +7,11 @@ package driver
 
 // Defined by the archive that the program is linked with (see the Makefile); absent where it is linked with the driver itself.
 extern int stheno_cuda_init_status(void) __attribute__((weak));
+extern int stheno_cuda_loaded(void) __attribute__((weak));
 extern const char *stheno_cuda_init_detail(void) __attribute__((weak));
 
 static int init_status(void) { return stheno_cuda_init_status ? stheno_cuda_init_status() : (int)cuInit(0); }
+static int loaded(void) { return stheno_cuda_loaded ? stheno_cuda_loaded() : 1; }
 static const char *init_detail(void) { return stheno_cuda_init_detail ? stheno_cuda_init_detail() : ""; }
 */
 import "C"
@@ -52,9 +54,8 @@ func Status() error {
 	if r == C.CUDA_SUCCESS {
 		return nil
 	}
-	detail := C.GoString(C.init_detail())
-	if detail != "" && int(r) == codeNoDevice || int(r) == codeNotInitialized {
-		return &NoDriverError{Detail: detail}
+	if C.loaded() == 0 {
+		return &NoDriverError{Detail: C.GoString(C.init_detail())}
 	}
 	return failure("cuInit", r)
 }

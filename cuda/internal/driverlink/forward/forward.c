@@ -123,6 +123,8 @@ __attribute__((constructor)) static void fill(void) {
 	driver_error_text = driver ? (int (*)(int, const char **))dlsym(driver, "cuGetErrorString") : NULL;
 	for (int i = 0; i < FUNCTIONS; i++) {
 		void *f = driver ? dlsym(driver, names[i]) : NULL;
+		// Headers since 12.8 mean the second of two functions that take and do the same; drivers before have the first alone.
+		if (driver && !f && strcmp(names[i], "cuEventElapsedTime_v2") == 0) f = dlsym(driver, "cuEventElapsedTime");
 		if (strcmp(names[i], "cuInit") == 0) f = (void *)init_function;
 		if (strcmp(names[i], "cuGetErrorName") == 0) f = (void *)error_name_function;
 		if (strcmp(names[i], "cuGetErrorString") == 0) f = (void *)error_text_function;
@@ -136,6 +138,9 @@ int stheno_cuda_init_status(void) {
 	if (init_status == not_initialized) init_function(0);
 	return init_status;
 }
+
+// stheno_cuda_loaded says whether there is a driver.
+int stheno_cuda_loaded(void) { return driver != NULL; }
 
 // stheno_cuda_init_detail returns the path of the driver's library, or the dynamic linker's words if it could not be loaded.
 const char *stheno_cuda_init_detail(void) { return detail; }
