@@ -75,11 +75,11 @@ gpu-vet:
 SIM_GPU = LD_LIBRARY_PATH=$(CURDIR)/.build/sim
 gpu-test: sim gpu-build
 	$(SIM_GPU) ./bin/stheno-gpu devices | grep '^cuda:0 is'
-	$(SIM_GPU) $(GPU) $(GO) test -short -tags gpu ./cuda/...
-	STHENO_SIM_ORDER=reverse $(SIM_GPU) $(GPU) $(GO) test -short -tags gpu -run 'TestConformance$$/own' ./cuda
-	$(SIM_GPU) $(GPU) $(GO) test -short -race -tags gpu -run 'Concurrent|Close|TestDo' ./cuda ./cuda/internal/driver
-	$(SIM_GPU) $(GPU) $(GO) test -short -tags gpu -run TestGPU ./train ./cmd/stheno
-	$(GPU) $(GO) test -short -tags gpu ./cuda/internal/driver ./cmd/stheno
+	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/...
+	STHENO_SIM_ORDER=reverse $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run 'TestConformance$$/own' ./cuda
+	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -race -tags gpu -run 'Concurrent|Close|TestDo' ./cuda ./cuda/internal/driver
+	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run TestGPU ./train ./cmd/stheno
+	$(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/internal/driver ./cmd/stheno
 
 # What make gpu runs, for machines without Go: take the folder along.
 gpu-bins:

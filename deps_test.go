@@ -68,7 +68,7 @@ var forbidden = map[string][]string{
 	"github.com/spf13/cobra":       {"cmd/stheno"},
 	"github.com/vbauerster/mpb/v8": {"cmd/stheno"},
 	"gorgonia.org/cu":              {"cuda/internal/driver"},
-	"C":                            {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn"},
+	"C":                            {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn", "cuda/internal/sim"},
 }
 
 func TestImportsFollowTheLattice(t *testing.T) {

@@ -130,6 +130,9 @@ func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 
+// Gathers lets updates of up to a megabyte wait for each other: their launches cost more than their work.
+func (e *Engine) Gathers(bytes int) bool { return bytes <= 1<<20 }
+
 // Memory returns the bytes of device memory that values and programs use, and those that the engine holds for them and for later
 // ones.
 func (e *Engine) Memory() (used, held int64) {

@@ -44,6 +44,9 @@ func (*Engine) InPlace(graph.Instr, tensor.Dtype, int, int) bool { return false 
 // Remote says whether the engine has memory of its own.
 func (*Engine) Remote() bool { return true }
 
+// Gathers says whether updates had better wait for each other.
+func (*Engine) Gathers(int) bool { return false }
+
 // Memory returns the bytes of device memory in use and held.
 func (*Engine) Memory() (used, held int64) { return 0, 0 }
 

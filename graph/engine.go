@@ -44,6 +44,13 @@ func IsRemote(e Engine) bool {
 	return ok && r.Remote()
 }
 
+// Gatherer is an [Engine] for which one launch over many small tensors is cheaper than a launch for each. It is optional.
+type Gatherer interface {
+	// Gathers says whether an update of a parameter of so many bytes had better wait for the others: such updates then come one
+	// after the other at the end of the plan, those of one kind together, and gradients live until then.
+	Gathers(bytes int) bool
+}
+
 // Program is a plan made ready to run.
 type Program interface {
 	// Bind makes b the memory of external value v from the next run on.

@@ -19,6 +19,7 @@ func order(p *program, e Engine) error {
 		return err
 	}
 	keys := o.keys()
+	o.gather(keys, e)
 	u := newUpdates(o, first)
 	for _, a := range p.assigns {
 		u.tryInPlace(a, e)
@@ -60,11 +61,10 @@ func newOrdering(p *program) *ordering {
 	return o
 }
 
-// keys gives every step its rank; steps that no output depends on take the rank of their latest input.
-func (o *ordering) keys() []int {
+// needed are the steps that outputs depend on.
+func (o *ordering) needed() map[*Step]bool {
 	needed := map[*Step]bool{}
-	var stack []*Value
-	stack = append(stack, o.p.outputs...)
+	stack := append([]*Value(nil), o.p.outputs...)
 	for len(stack) > 0 {
 		v := stack[len(stack)-1].Root()
 		stack = stack[:len(stack)-1]
@@ -73,6 +73,12 @@ func (o *ordering) keys() []int {
 			stack = append(stack, s.In...)
 		}
 	}
+	return needed
+}
+
+// keys gives every step its rank; steps that no output depends on take the rank of their latest input.
+func (o *ordering) keys() []int {
+	needed := o.needed()
 	// Steps that only updates need are pulled forward to where their inputs are ready. Other steps without an output
 	// behind them are gradients: they stay where gorgonia.Grad put them.
 	key := make([]int, len(o.p.steps))
@@ -101,6 +107,30 @@ func (o *ordering) keys() []int {
 		rank(i)
 	}
 	return key
+}
+
+// gather moves updates of small parameters behind all other steps, those of one kind together, for an engine that wants it.
+func (o *ordering) gather(key []int, e Engine) {
+	g, ok := e.(Gatherer)
+	if !ok {
+		return
+	}
+	last := 0
+	for _, k := range key {
+		last = max(last, k)
+	}
+	kinds := map[string]int{}
+	needed := o.needed()
+	for i, s := range o.p.steps {
+		if needed[s] || !updating(s.Instr) || !g.Gathers(s.Out[0].Bytes()) {
+			continue
+		}
+		name := s.Instr.String()
+		if kinds[name] == 0 {
+			kinds[name] = len(kinds) + 1
+		}
+		key[i] = last + kinds[name]
+	}
 }
 
 // sort is Kahn's algorithm with a heap of the ready steps.
