@@ -41,7 +41,7 @@ func doesNotGrow(t *testing.T, warm, times int, f func()) {
 	for range warm {
 		f()
 	}
-	live, _ := sim.Live()
+	live, simulated := sim.Live()
 	h, r := heap(), resident(t)
 	for range times {
 		f()
@@ -49,7 +49,9 @@ func doesNotGrow(t *testing.T, warm, times int, f func()) {
 	now, _ := sim.Live()
 	require.Equal(t, live, now, "what the driver has")
 	require.Less(t, heap(), h+256<<10, "Go's heap")
-	require.Less(t, resident(t), r+32<<20, "memory of the process")
+	if simulated { // what a real driver keeps for itself is not ours
+		require.Less(t, resident(t), r+32<<20, "memory of the process")
+	}
 }
 
 // residualNet compiles a training step of the suite's residual net.

@@ -41,4 +41,11 @@ func TestGPUCommands(t *testing.T) {
 		require.Zero(t, out.code, out.stderr)
 	}
 	refused(t, with(quick, "--device", "cuda:99"), "--device cpu computes without a GPU")
+
+	// Without NVRTC there is no engine: auto computes on the CPU and says why, cuda is refused with what to do.
+	t.Setenv("STHENO_NVRTC_PATH", t.TempDir())
+	out = stheno(t, with(quick, "--device", "auto", "--out", filepath.Join(t.TempDir(), "run"))...)
+	require.Zero(t, out.code, out.stderr)
+	require.Contains(t, out.noGPU, "computing on the CPU: cuda: the GPU's kernels are compiled by NVRTC, which cannot be loaded")
+	refused(t, with(quick, "--device", "cuda"), "NVRTC was not found")
 }
