@@ -10,12 +10,14 @@ import (
 
 	"github.com/stheno-ml/stheno/cuda/internal/cache"
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/find"
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
 )
 
 // compiler makes modules of sources, once each, and keeps what NVRTC made of them on disk.
 type compiler struct {
+	engine  *Engine
 	dev     *driver.Device
 	lib     *nvrtc.Library
 	options []string
@@ -24,17 +26,18 @@ type compiler struct {
 	modules map[string]*driver.Module // by text
 }
 
-func newCompiler(dev *driver.Device) (*compiler, error) {
-	lib, err := nvrtc.Load(driver.Version() / 1000)
+func newCompiler(e *Engine) (*compiler, error) {
+	dev := e.dev
+	lib, err := nvrtc.Load(driverMajor())
 	if err != nil {
-		return nil, fmt.Errorf("cuda: the GPU's kernels are compiled by NVRTC, which cannot be loaded: %w", err)
+		return nil, fmt.Errorf("cuda: NVRTC, which compiles the GPU's kernels, cannot be loaded; %s\n%w", find.NVRTC.Remedy, err)
 	}
 	arch, _ := nvrtc.ArchFor(dev.Major, dev.Minor, lib.Archs())
 	if arch == "" {
 		return nil, fmt.Errorf("cuda: %s has compute capability %d.%d, which is too old for the NVRTC in %s; install the NVRTC of an earlier CUDA version",
 			dev.Name, dev.Major, dev.Minor, lib.Path())
 	}
-	c := &compiler{dev: dev, lib: lib, modules: map[string]*driver.Module{}, disk: cache.Default(),
+	c := &compiler{engine: e, dev: dev, lib: lib, modules: map[string]*driver.Module{}, disk: cache.Default(),
 		options: []string{arch, "--std=c++17", "-default-device"}}
 	c.key = fmt.Sprintf("nvrtc %s %s %s\n", lib.Version(), lib.Path(), strings.Join(c.options, " "))
 	return c, nil
@@ -117,7 +120,9 @@ func (c *compiler) fresh(s kernel.Source) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cuda: kernels of %s do not compile: %w\n%s", s.Name, err, log)
 	}
-	c.disk.Put(c.key+s.Text, image)
+	if err := c.disk.Put(c.key+s.Text, image); err != nil {
+		c.engine.say("compiled kernels cannot be kept, so every start compiles them anew; set %s to a folder that can be written, or to off: %v", cache.Env, err)
+	}
 	return image, nil
 }
 

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +18,16 @@ func init() {
 		return New(Config{Device: n, Precision: c.Precision, Log: c.Log})
 	})
 }
+
+// ErrConfig is what errors.Is finds in the errors of [New] about a mistake in its Config or in the environment, which another
+// device would not mend.
+var ErrConfig = errors.New("cuda: wrong configuration")
+
+// configError is a mistake in the configuration.
+type configError struct{ text string }
+
+func (e *configError) Error() string        { return e.text }
+func (e *configError) Is(target error) bool { return target == ErrConfig }
 
 // Config configures an engine.
 type Config struct {
@@ -68,7 +79,7 @@ func ordinal(device string) (int, error) {
 	}
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("cuda: device %q: want \"cuda\" or \"cuda:N\", with the number N of a GPU from 0", device)
+		return 0, &configError{fmt.Sprintf("cuda: device %q: want \"cuda\" or \"cuda:N\", with the number N of a GPU from 0", device)}
 	}
 	return n, nil
 }

@@ -47,7 +47,7 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{config: c, memories: map[place]*memory{}, programs: map[*program]bool{}, said: map[string]bool{}}
 	i := slices.Index(precisions, c.Precision)
 	if c.Precision != "" && i < 0 {
-		return nil, fmt.Errorf("cuda: there is no precision %q; known are %s", c.Precision, strings.Join(precisions, ", "))
+		return nil, &configError{fmt.Sprintf("cuda: there is no precision %q; known are %s", c.Precision, strings.Join(precisions, ", "))}
 	}
 	e.precision = kernel.Precision(max(i, 0))
 	without, err := withoutLibraries(c.Without)
@@ -66,7 +66,7 @@ func New(c Config) (*Engine, error) {
 
 // start makes what an engine has on the device.
 func (e *Engine) start(without []string) (err error) {
-	if e.compiler, err = newCompiler(e.dev); err != nil {
+	if e.compiler, err = newCompiler(e); err != nil {
 		return err
 	}
 	if e.stream, err = driver.NewStream(); err != nil {
@@ -82,20 +82,27 @@ func (e *Engine) start(without []string) (err error) {
 	return nil
 }
 
+// withoutEnv is the environment variable that adds to Config.Without.
+const withoutEnv = "STHENO_CUDA_WITHOUT"
+
 // withoutLibraries lists the libraries to do without.
-func withoutLibraries(config []string) ([]string, error) {
-	all := slices.Clone(config)
-	for name := range strings.SplitSeq(os.Getenv("STHENO_CUDA_WITHOUT"), ",") {
-		if name = strings.TrimSpace(name); name != "" {
+func withoutLibraries(config []string) (all []string, err error) {
+	add := func(name, from string) {
+		switch name = strings.ToLower(strings.TrimSpace(name)); name {
+		case "":
+		case "cudnn", "cublaslt":
 			all = append(all, name)
+		default:
+			err = &configError{fmt.Sprintf("cuda: %s names a library %q to do without; known are cudnn and cublaslt", from, name)}
 		}
 	}
-	for _, name := range all {
-		if name != "cudnn" && name != "cublaslt" {
-			return nil, fmt.Errorf("cuda: no library %q to do without; known are cudnn and cublaslt", name)
-		}
+	for _, name := range config {
+		add(name, "Config.Without")
 	}
-	return all, nil
+	for name := range strings.SplitSeq(os.Getenv(withoutEnv), ",") {
+		add(name, "the environment variable "+withoutEnv)
+	}
+	return all, err
 }
 
 // Name is "cuda:0".

@@ -141,8 +141,8 @@ func Kinds() []string {
 	return kinds
 }
 
-// Open makes the engine of a device: "cpu", "null", later "cuda" and "cuda:0". Packages of engines must be imported
-// to be known.
+// Open makes the engine of a device: "cpu", "null", "cuda" for the first GPU, "cuda:1" for another. Packages of engines must be
+// imported to be known.
 func Open(device string, c Config) (Engine, error) {
 	kind, _, _ := strings.Cut(device, ":")
 	registry.Lock()

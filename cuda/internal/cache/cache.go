@@ -4,6 +4,7 @@ package cache
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -11,8 +12,8 @@ import (
 // Env is the environment variable that names the folder; "off" turns the cache off.
 const Env = "STHENO_CUDA_CACHE"
 
-// Dir is a folder of entries. A nil Dir keeps nothing. What cannot be read or written is as if it were not there: the cache
-// saves time and is needed for nothing else.
+// Dir is a folder of entries. A nil Dir keeps nothing. What cannot be read is as if it were not there: the cache saves time and is
+// needed for nothing else.
 type Dir struct{ path string }
 
 // Default is the folder that Env names, else stheno/cuda in the user's cache folder.
@@ -27,6 +28,9 @@ func Default() *Dir {
 			return nil
 		}
 		path = filepath.Join(user, "stheno", "cuda")
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
 	}
 	return &Dir{path}
 }
@@ -50,20 +54,27 @@ func (d *Dir) Get(key string) []byte {
 	return b[sum:]
 }
 
-// Put keeps an entry. Several processes may do so at once.
-func (d *Dir) Put(key string, entry []byte) {
-	if d == nil || os.MkdirAll(d.path, 0o755) != nil {
-		return
+// Put keeps an entry. Several processes may do so at once. The error says why it cannot be kept.
+func (d *Dir) Put(key string, entry []byte) error {
+	if d == nil {
+		return nil
+	}
+	if err := os.MkdirAll(d.path, 0o755); err != nil {
+		return err
 	}
 	f, err := os.CreateTemp(d.path, "new-*")
 	if err != nil {
-		return
+		return err
 	}
 	digest := sha256.Sum256(entry)
 	_, err = f.Write(append(digest[:], entry...))
-	if closed := f.Close(); err != nil || closed != nil || os.Rename(f.Name(), d.file(key)) != nil {
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), d.file(key))
+	}
+	if err != nil {
 		os.Remove(f.Name())
 	}
+	return err
 }
 
 // Remove forgets an entry.

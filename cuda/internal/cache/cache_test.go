@@ -2,6 +2,7 @@ package cache
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,8 +12,8 @@ func TestEntriesComeBack(t *testing.T) {
 	t.Setenv(Env, t.TempDir()+"/deep/folder")
 	d := Default()
 	require.Nil(t, d.Get("a"))
-	d.Put("a", []byte("first"))
-	d.Put("b", []byte("second"))
+	require.NoError(t, d.Put("a", []byte("first")))
+	require.NoError(t, d.Put("b", []byte("second")))
 	require.Equal(t, "first", string(d.Get("a")))
 	require.Equal(t, "second", string(Default().Get("b")))
 	d.Remove("a")
@@ -22,13 +23,13 @@ func TestEntriesComeBack(t *testing.T) {
 func TestDamagedEntriesAreForgotten(t *testing.T) {
 	t.Setenv(Env, t.TempDir())
 	d := Default()
-	d.Put("a", []byte("whole"))
+	require.NoError(t, d.Put("a", []byte("whole")))
 	b, err := os.ReadFile(d.file("a"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(d.file("a"), b[:len(b)-1], 0o644))
 	require.Nil(t, d.Get("a"))
 	require.NoFileExists(t, d.file("a"))
-	d.Put("a", []byte("whole"))
+	require.NoError(t, d.Put("a", []byte("whole")))
 	require.Equal(t, "whole", string(d.Get("a")))
 }
 
@@ -36,13 +37,16 @@ func TestOffAndUnwritable(t *testing.T) {
 	t.Setenv(Env, "off")
 	d := Default()
 	require.Nil(t, d)
-	d.Put("a", []byte("x"))
+	require.NoError(t, d.Put("a", []byte("x")))
 	d.Remove("a")
 	require.Nil(t, d.Get("a"))
 
 	file := t.TempDir() + "/file"
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
 	t.Setenv(Env, file)
-	Default().Put("a", []byte("x"))
+	require.Error(t, Default().Put("a", []byte("x")))
 	require.Nil(t, Default().Get("a"))
+
+	t.Setenv(Env, "kernels")
+	require.True(t, filepath.IsAbs(Default().path))
 }

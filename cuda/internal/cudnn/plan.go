@@ -228,5 +228,9 @@ func (plan *Plan) engine(b *builder, config unsafe.Pointer) (name string, notes 
 	get(b, engine, engineIndex, typeInt64, index[:])
 	notes = make([]int32, 32)
 	notes = notes[:min(len(notes), get(b, engine, engineNotes, typeNumericalNote, notes))]
-	return fmt.Sprintf("engine %d [%s]", index[0], strings.Join(named(notes), ", ")), notes
+	name = fmt.Sprintf("engine %d", index[0])
+	if len(notes) > 0 {
+		name += " (" + strings.Join(named(notes), ", ") + ")"
+	}
+	return name, notes
 }
