@@ -92,7 +92,7 @@ func TestNVRTCIsMissing(t *testing.T) {
 	needGPU(t)
 	onlyLibraries(t, "STHENO_NVRTC_PATH", "NVRTC")
 	_, err := cuda.New(cuda.Config{})
-	require.ErrorContains(t, err, "the GPU's kernels are compiled by NVRTC, which cannot be loaded: cuda: NVRTC was not found")
+	require.ErrorContains(t, err, "NVRTC, which compiles the GPU's kernels, cannot be loaded; install")
 	require.ErrorContains(t, err, "not in STHENO_NVRTC_PATH=")
 	require.ErrorContains(t, err, find.NVRTC.Remedy)
 
