@@ -285,10 +285,11 @@ func (p *program) run(o graph.Observer) error {
 		}
 	}
 	for _, a := range p.plan.Assigns {
-		p.bound[a.Target.Root()].newer = true
+		m := p.bound[a.Target.Root()]
+		m.newer, m.sent = true, nil
 	}
 	for _, m := range p.results {
-		m.sent = p.done
+		m.newer, m.sent = false, p.done
 	}
 	return p.done.Record(p.engine.stream)
 }
@@ -401,7 +402,8 @@ func (p *program) free() error {
 			m.sent, m.newer = nil, true
 		}
 	}
-	errs := []error{p.moved()}
+	// The libraries may unload the code of a plan that is closed, so that nothing of it must be under way.
+	errs := []error{p.engine.stream.Synchronize(), p.moved()}
 	for _, f := range p.close {
 		errs = append(errs, f())
 	}

@@ -68,6 +68,7 @@ func TestListGPUs(t *testing.T) {
 	}
 	require.Equal(t, "cuda:0 is NVIDIA H200, compute capability 9.0, 132 multiprocessors, 138.5 GiB of 139.8 GiB free, driver for CUDA 12.8, GPU-1\n",
 		list([]cuda.Device{{Name: "NVIDIA H200", UUID: "GPU-1", Major: 9, Multiprocessors: 132, Memory: 150110011392, Free: 148712505344, Driver: "12.8"}}, nil))
+	require.Contains(t, list([]cuda.Device{{Memory: 150110011392, Free: -1}}, nil), ", an unknown part of 139.8 GiB free, ")
 	require.Equal(t, "no GPU: the driver lists none\n", list(nil, nil))
 	require.Equal(t, "no GPU: no driver\n", list(nil, errors.New("no driver")))
 }

@@ -42,8 +42,12 @@ With --verbose also the libraries that the CUDA engine looks for when it runs: t
 func listGPUs(w io.Writer, devices func() ([]cuda.Device, error)) {
 	gpus, err := devices()
 	for _, d := range gpus {
+		free := "an unknown part"
+		if d.Free >= 0 {
+			free = memory(int(d.Free))
+		}
 		fmt.Fprintf(w, "cuda:%d is %s, compute capability %d.%d, %d multiprocessors, %s of %s free, driver for CUDA %s, %s\n",
-			d.Ordinal, d.Name, d.Major, d.Minor, d.Multiprocessors, memory(int(d.Free)), memory(int(d.Memory)), d.Driver, d.UUID)
+			d.Ordinal, d.Name, d.Major, d.Minor, d.Multiprocessors, free, memory(int(d.Memory)), d.Driver, d.UUID)
 	}
 	switch {
 	case err != nil:
