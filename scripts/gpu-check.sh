@@ -138,7 +138,7 @@ if [ -n "$SIM" ]; then
 	report=$ROOT/.build/gpu-check-sim.md
 	export LD_LIBRARY_PATH=$ROOT/.build/sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
-if ! "$WORK/stheno" devices | grep -q '^cuda:' && [ ! -e /dev/nvidiactl ]; then # where there is one, the report says what is wrong
+if ! "$WORK/stheno" devices | grep '^cuda:' >/dev/null && [ ! -e /dev/nvidiactl ]; then # where there is one, the report says what is wrong
 	"$WORK/stheno" devices | grep '^no GPU' >&2
 	echo 'gpu-check: nothing to check; SIM=1 tries the check itself on the simulated GPU' >&2
 	exit 1
