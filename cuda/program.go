@@ -28,6 +28,7 @@ type program struct {
 	results []*memory                  // what the outputs are bound to in the run at hand
 	copies  []graph.Assign             // updates that were not computed in place
 	done    *driver.Event              // the run's results are on their way
+	timers  []*driver.Event            // between the steps, once a profile was asked for
 	close   []func() error
 	sync    bool // wait for every step, so that a failure names it
 	closed  bool

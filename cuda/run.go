@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/graph"
@@ -37,6 +38,10 @@ func (p *program) run(o graph.Observer) error {
 	case done:
 	case o == nil && !p.sync:
 		if err := p.everything(); err != nil {
+			return err
+		}
+	case timesOnly(o) && !p.sync:
+		if err := p.timed(o.(graph.Timekeeper)); err != nil {
 			return err
 		}
 	default:
@@ -83,6 +88,56 @@ func (p *program) eachStep(o graph.Observer) error {
 	return nil
 }
 
+// timesOnly says whether an observer wants times alone.
+func timesOnly(o graph.Observer) bool {
+	t, ok := o.(graph.Timekeeper)
+	return ok && t.TimesOnly()
+}
+
+// timed puts the steps on the stream with events between them, and tells the times that the device noted. Nothing waits in between,
+// so they are those of the work, not of launching it.
+func (p *program) timed(t graph.Timekeeper) error {
+	for len(p.timers) <= len(p.steps) {
+		e, err := driver.NewTimer()
+		if err != nil {
+			return err
+		}
+		p.timers = append(p.timers, e)
+		p.close = append(p.close, e.Close)
+	}
+	stream := p.engine.stream
+	if err := p.timers[0].Record(stream); err != nil {
+		return err
+	}
+	for i := range p.steps {
+		for _, a := range p.steps[i].actions {
+			if err := a.run(p); err != nil {
+				return p.failed(i, err)
+			}
+		}
+		if err := p.timers[i+1].Record(stream); err != nil {
+			return err
+		}
+	}
+	if err := p.last(); err != nil {
+		return err
+	}
+	if err := stream.Synchronize(); err != nil {
+		return p.engine.failed(err)
+	}
+	begin := time.Duration(0)
+	for i := range p.steps {
+		ms, err := p.timers[i+1].Since(p.timers[i])
+		if err != nil {
+			return err
+		}
+		length := time.Duration(ms * float64(time.Millisecond))
+		t.Took(i, begin, length)
+		begin += length
+	}
+	return nil
+}
+
 // last does the updates that are left, and sends the outputs.
 func (p *program) last() error {
 	for _, a := range p.copies {
@@ -112,7 +167,7 @@ func (p *program) everything() error {
 
 // show brings the results of a step to the host for an observer.
 func (p *program) show(o graph.Observer, i int) error {
-	if t, ok := o.(graph.TimesOnly); ok && t.TimesOnly() {
+	if timesOnly(o) {
 		return o.After(i, nil)
 	}
 	s := p.plan.Steps[i]
