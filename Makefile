@@ -56,7 +56,7 @@ bench-peers:
 
 # The CUDA engine: docs/cuda.md. The script finds cuda.h or downloads it, and stands in for the driver's library; a GPU is not
 # needed to build.
-GPU = GO=$(GO) scripts/gpu-env.sh
+GPU = GO=$(GO) bash scripts/gpu-env.sh
 
 gpu-build: ; $(GPU) $(GO) build -tags gpu -trimpath -o bin/stheno-gpu ./cmd/stheno
 
@@ -90,4 +90,4 @@ gpu-bins:
 	gzip --force .build/gpu/stheno .build/gpu/cuda.test .build/gpu/train.test
 
 # On a machine with a GPU: checks everything and writes bench/results/gpu-check.md. SIM=1 tries the check on the simulated GPU.
-gpu: gpu-bins $(if $(SIM),sim) ; scripts/gpu-check.sh
+gpu: gpu-bins $(if $(SIM),sim) ; bash scripts/gpu-check.sh
