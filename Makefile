@@ -56,7 +56,7 @@ bench-peers:
 
 # The CUDA engine: docs/cuda.md. The script finds cuda.h or downloads it, and stands in for the driver's library; a GPU is not
 # needed to build.
-GPU = GO=$(GO) scripts/gpu-env.sh
+GPU = GO=$(GO) bash scripts/gpu-env.sh
 
 gpu-build: ; $(GPU) $(GO) build -tags gpu -trimpath -o bin/stheno-gpu ./cmd/stheno
 
@@ -78,6 +78,7 @@ gpu-test: sim gpu-build
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/...
 	STHENO_SIM_ORDER=reverse $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run 'TestConformance$$/own' ./cuda
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -race -tags gpu -run 'Concurrent|Close|TestDo' ./cuda ./cuda/internal/driver
+	STHENO_TEST_DEVICE=cuda $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./graph
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run TestGPU ./train ./cmd/stheno
 	$(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/internal/driver ./cmd/stheno
 
@@ -90,4 +91,4 @@ gpu-bins:
 	gzip --force .build/gpu/stheno .build/gpu/cuda.test .build/gpu/train.test
 
 # On a machine with a GPU: checks everything and writes bench/results/gpu-check.md. SIM=1 tries the check on the simulated GPU.
-gpu: gpu-bins $(if $(SIM),sim) ; scripts/gpu-check.sh
+gpu: gpu-bins $(if $(SIM),sim) ; bash scripts/gpu-check.sh

@@ -26,7 +26,7 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	if err != nil {
 		return nil, errors.Join(err, prog.Close())
 	}
-	return prog, nil
+	return newHandle(prog), nil
 }
 
 // commands are what a step asks of the device. host says that it asks nothing and runs on the host.

@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"gorgonia.org/gorgonia"
 
@@ -81,15 +82,25 @@ func (h *hostStep) run(p *program) (err error) {
 	return nil
 }
 
-// guarded returns a panic of f, which may be the caller's own code, as an error.
+// panicked is a panic of an operation, which may be the caller's own code.
+type panicked struct {
+	error
+	stack []byte
+}
+
+func (p *panicked) Unwrap() error { return p.error }
+
+// guarded returns a panic of f as an error.
 func guarded(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			if e, ok := r.(error); ok {
-				err = fmt.Errorf("panic: %w", e)
+			e, ok := r.(error)
+			if ok {
+				e = fmt.Errorf("panic: %w", e)
 			} else {
-				err = fmt.Errorf("panic: %v", r)
+				e = fmt.Errorf("panic: %v", r)
 			}
+			err = &panicked{e, debug.Stack()}
 		}
 	}()
 	return f()

@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"unsafe"
 
@@ -45,6 +46,8 @@ type buffer struct {
 	host     []byte       // of the call at hand
 	up, down func() error // made once, so that runs allocate nothing
 	closed   bool
+
+	unreachable runtime.Cleanup // see handle
 }
 
 func (m *memory) buffer() *buffer {
@@ -56,6 +59,9 @@ func (m *memory) buffer() *buffer {
 		return b.upload(b.host)
 	}
 	b.down = func() error { return b.download(b.host) }
+	b.unreachable = runtime.AddCleanup(b, func(m *memory) {
+		go m.engine.dev.Do(m.release) // whose errors nobody is left to hear
+	}, m)
 	return b
 }
 
@@ -177,18 +183,22 @@ func (b *buffer) Close() error {
 		return nil
 	}
 	b.closed = true
-	err := b.engine.dev.Do(func() error {
-		b.refs--
-		if b.refs > 0 {
-			return nil
-		}
-		delete(b.engine.memories, b.place)
-		return b.free()
-	})
+	b.unreachable.Stop()
+	err := b.engine.dev.Do(b.release)
 	if errors.Is(err, driver.ErrClosed) || driver.IsLost(err) {
 		return nil
 	}
 	return err
+}
+
+// release takes one of those away who use the memory; the last frees it.
+func (m *memory) release() error {
+	m.refs--
+	if m.refs > 0 || m.engine.memories[m.place] != m { // or the engine was closed, which has freed it
+		return nil
+	}
+	delete(m.engine.memories, m.place)
+	return m.free()
 }
 
 func (m *memory) free() error {

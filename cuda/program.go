@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/graph"
@@ -53,10 +54,31 @@ type address struct {
 	offset int64
 }
 
+// handle is what a machine has of a program. The engine knows the program, the program does not know its handle: so one that nobody
+// closes and nobody can reach any more is closed by the garbage collector, as the machines of Gorgonia's programs often are not.
+type handle struct {
+	*program
+	unreachable runtime.Cleanup
+}
+
 var (
-	_ graph.Observable   = (*program)(nil)
-	_ graph.KernelTeller = (*program)(nil)
+	_ graph.Observable   = (*handle)(nil)
+	_ graph.KernelTeller = (*handle)(nil)
 )
+
+func newHandle(p *program) *handle {
+	h := &handle{program: p}
+	h.unreachable = runtime.AddCleanup(h, func(p *program) {
+		go p.Close() // whose errors nobody is left to hear
+	}, p)
+	return h
+}
+
+// Close implements graph.Program.
+func (h *handle) Close() error {
+	h.unreachable.Stop()
+	return h.program.Close()
+}
 
 // syncEnv is the environment variable that makes every step wait for its end, so that a kernel which fails is named.
 const syncEnv = "STHENO_CUDA_SYNC"
@@ -143,10 +165,14 @@ func (p *program) address(v *graph.Value) driver.Ptr {
 
 func (p *program) failed(i int, err error) error {
 	s := p.plan.Steps[i]
-	return &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+	e := &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+	if r := (*panicked)(nil); errors.As(err, &r) {
+		e.Stack = r.stack
+	}
+	return e
 }
 
-// Close implements graph.Program.
+// Close frees the program. Closing twice is harmless.
 func (p *program) Close() error {
 	if p.closed {
 		return nil

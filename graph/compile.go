@@ -10,6 +10,9 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
+// defaultDevice is where graphs run that were given no engine. Tests try others.
+var defaultDevice = "cpu"
+
 // Option configures [Compile].
 type Option func(*options)
 
@@ -112,7 +115,7 @@ func Compile(g *gorgonia.ExprGraph, opts ...Option) (*Machine, error) {
 		return nil, &CompileError{Stage: "capture", Reason: "the graph is nil"}
 	}
 	if o.engine == nil {
-		e, err := Open("cpu", Config{})
+		e, err := Open(defaultDevice, Config{})
 		if err != nil {
 			return nil, err
 		}

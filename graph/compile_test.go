@@ -139,6 +139,7 @@ func TestRoots(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
+	onlyCPU(t, "of a program without the CUDA engine")
 	require.Subset(t, graph.Kinds(), []string{"cpu", "null"})
 	require.IsIncreasing(t, graph.Kinds())
 	for _, device := range []string{"", "gpu", "cuda:x", "CPU", " cpu"} {

@@ -75,6 +75,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestMachineExplain(t *testing.T) {
+	onlyCPU(t, "of the CPU's kernels")
 	b := small(t)
 	m := b.Compile(graph.Null{})
 	require.Equal(t, "null", m.Explain().Engine)

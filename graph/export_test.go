@@ -7,6 +7,9 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
+// DefaultDevice is where graphs run that were given no engine.
+var DefaultDevice = &defaultDevice
+
 // PlanWith is PlanFor with the named passes only. The pass "materialise" always runs: without it outputs have no
 // memory.
 func PlanWith(g *gorgonia.ExprGraph, names []string, opts ...Option) (*Plan, error) {

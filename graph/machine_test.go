@@ -25,8 +25,16 @@ func TestReferenceEngineConforms(t *testing.T) {
 	enginetest.Run(t, func(*testing.T) graph.Engine { return enginetest.Reference{} }, tensor.Float32)
 }
 
+// onlyCPU skips a test of what is so on the CPU alone.
+func onlyCPU(t testing.TB, why string) {
+	if *graph.DefaultDevice != "cpu" {
+		t.Skip(why)
+	}
+}
+
+// openCPU opens the engine that the tests are run on: the CPU's, but see device_gpu_test.go.
 func openCPU(t testing.TB) graph.Engine {
-	e, err := cpu.New(cpu.Config{Threads: 2})
+	e, err := graph.Open(*graph.DefaultDevice, graph.Config{Threads: 2})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	return e

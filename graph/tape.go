@@ -249,7 +249,7 @@ func sharedEngine() (Engine, error) {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.engine == nil {
-		e, err := Open("cpu", Config{})
+		e, err := Open(defaultDevice, Config{})
 		if err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@ import (
 // Inputs of graphs of the fuzz test are updated, all at once, by values of the same graph and by each other. They take what a
 // machine without updates computes, and no other value changes by it: in place or not, kept or not, computed again or not.
 func TestFuzzedUpdates(t *testing.T) {
+	onlyCPU(t, "some graphs round to whole numbers what sums of another order leave on either side")
 	e := openCPU(t)
 	updated := 0
 	for k := range 120 {

@@ -76,6 +76,7 @@ func TestReadUnderCompile(t *testing.T) {
 	m := compile(t, g)
 	require.NoError(t, m.RunAll())
 	require.NoError(t, m.RunAll())
+	require.NoError(t, m.Sync())
 	require.Equal(t, []float32{4, 8, 12}, into.Data())
 	require.Equal(t, []float32{4, 8, 12}, x.Value().Data())
 }

@@ -182,18 +182,20 @@ func TestUpdatedTensorsMustBeDense(t *testing.T) {
 	require.ErrorContains(t, fe, "clone it")
 }
 
-// A second machine on the same variables goes on where the first one stopped.
+// A second machine of an engine on the same variables goes on where the first one stopped.
 func TestMachinesShareVariables(t *testing.T) {
 	b := enginetest.NewB(t, tensor.Float32)
 	w := b.Filled("w", []float32{1, 2}, 2)
 	b.Update(w, b.Apply(&op.Scale{Factor: 2}, w))
 	read := b.Apply(&op.ReLU{}, w)
-	trainer := b.Compile(openCPU(t))
+	e := openCPU(t)
+	trainer := b.Compile(e)
 	defer trainer.Close()
-	reader := compile(t, b.G, graph.WithOutputs(read))
+	reader := compile(t, b.G, graph.WithEngine(e), graph.WithOutputs(read))
 	require.Equal(t, []float32{1, 2}, value(t, reader, read))
 	require.NoError(t, trainer.RunAll())
 	require.Equal(t, []float32{2, 4}, value(t, reader, read))
+	require.NoError(t, trainer.Sync())
 	require.Equal(t, []float32{2, 4}, w.Value().Data())
 	require.NoError(t, gorgonia.Let(w, vector(10, 20))) // as loading a checkpoint does
 	require.NoError(t, trainer.RunAll())
@@ -209,6 +211,7 @@ func TestTargetThatIsWantedKeepsItsOldValue(t *testing.T) {
 	defer m.Close()
 	require.True(t, assignOf(t, m.Plan(), w).New.Root() == assignOf(t, m.Plan(), w).Target)
 	require.Equal(t, []float32{1, 2}, value(t, m, w))
+	require.NoError(t, m.Sync())
 	require.Equal(t, []float32{2, 4}, w.Value().Data())
 	require.Equal(t, []float32{2, 4}, value(t, m, w))
 }
@@ -253,6 +256,7 @@ func TestInputsHaveMemoryOfTheirOwn(t *testing.T) {
 		letAnyway(w, vector(1, 2))
 		letAnyway(x, vector(5, 6))
 		require.NoError(t, m.RunAll(), name)
+		require.NoError(t, m.Sync())
 		require.Equal(t, []float32{15, 18}, y.Value().Data())
 		require.Equal(t, []float32{2, 4}, w.Value().Data())
 	}

@@ -228,9 +228,6 @@ func (c Config) CompileOptions() ([]graph.Option, error) {
 	return []graph.Option{graph.WithRecompute(r), graph.WithMemoryBudget(c.MemoryBudget)}, nil
 }
 
-// savesMemory says whether anything may be computed again.
-func (c Config) savesMemory() bool { return c.MemoryBudget > 0 || c.Recompute != "" }
-
 // unknown is the error for a name that is not in a list.
 func unknown(what, name string, known []string) error {
 	return fmt.Errorf("train: unknown %s %q%s; known are %s", what, name, suggest.Phrase(name, known), strings.Join(known, ", "))

@@ -39,7 +39,7 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 			return m, err
 		}
 	}
-	raw := augmentOf(l)
+	raw := augmentOf(l.Config())
 	begin := time.Now()
 	done := 0
 	for it.Next(ctx) {

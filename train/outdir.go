@@ -26,6 +26,7 @@ type OutDir struct {
 	// Path is the folder as it was named.
 	Path string
 	lock *lockFile
+	made bool // by NewOutDir
 }
 
 // RunExistsError says that a new run was to be put where one is already.
@@ -48,6 +49,7 @@ func (e *RunExistsError) Error() string {
 // folder that holds files of a run gives a *RunExistsError and is not touched;
 // other files in it do not matter. A folder in use gives a *LockedError.
 func NewOutDir(path string) (*OutDir, error) {
+	_, missing := os.Stat(path)
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("train: the output folder cannot be made: %w", err)
 	}
@@ -58,6 +60,7 @@ func NewOutDir(path string) (*OutDir, error) {
 	if len(found) > 0 {
 		return nil, errors.Join(&RunExistsError{path, found}, d.Close())
 	}
+	d.made = errors.Is(missing, fs.ErrNotExist)
 	return d, nil
 }
 
@@ -155,6 +158,26 @@ func runFiles(path string) ([]string, error) {
 
 // File is the path of a file in the folder.
 func (d *OutDir) File(name string) string { return filepath.Join(d.Path, name) }
+
+// discard removes a new run's files and releases the folder; other files in it stay, and the folder itself where it was there
+// before.
+func (d *OutDir) discard() error {
+	found, err := runFiles(d.Path)
+	errs := []error{err}
+	for _, name := range found {
+		errs = append(errs, os.Remove(d.File(name)))
+	}
+	removeTemporary(d.Path)
+	_ = os.Remove(d.File(CheckpointDir)) // unless something else is in it
+	errs = append(errs, d.Close())
+	if d.made {
+		_ = os.Remove(d.Path) // nor this
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("train: the files of a run that did not begin stay in %s: %w", d.Path, err)
+	}
+	return nil
+}
 
 // Close releases the folder. It must be called once, when nothing writes there
 // any more.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
@@ -152,9 +153,25 @@ func TestStepGraph(t *testing.T) {
 			}
 		}
 	}
-	g, o, err := train.InferenceGraph(tiny(t, 0.5), 4)
+	_, raw := pairOf(t, augmented)
+	c, opt := small(t), train.Adam{}
+	c.Classes, c.Input = raw.Dataset().Classes, raw.Dataset().Shape
+	m, err := train.NewModel(c)
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	s, err := train.NewTrainStepFor(raw, graph.Null{}, m, opt, train.NewSlots(m, opt), 5, 3)
+	require.NoError(t, err)
+	defer s.Close()
+	g, o, err := train.StepGraphFor(raw.Config(), m, opt, 5, 3)
 	require.NoError(t, err)
 	p, err := graph.PlanFor(g, o...)
+	require.NoError(t, err)
+	require.Equal(t, s.Plan().String(), p.String())
+	require.Equal(t, "Augment", p.Steps[0].Instr.Kind())
+
+	g, o, err = train.InferenceGraph(tiny(t, 0.5), 4)
+	require.NoError(t, err)
+	p, err = graph.PlanFor(g, o...)
 	require.NoError(t, err)
 	require.Equal(t, "Softmax", p.Steps[len(p.Steps)-1].Instr.Kind())
 	require.Empty(t, p.Assigns)

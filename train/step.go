@@ -64,12 +64,11 @@ func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int
 // NewTrainStepFor is NewTrainStep for batches of n images of a loader, to be fed with FeedBatch. Of raw batches the device makes
 // the images itself; they are those that the loader would have made, and so are the results, bit by bit on one engine.
 func NewTrainStepFor(l *data.Loader, e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	return newTrainStep(e, m, opt, slots, augmentOf(l), n, seed, opts...)
+	return newTrainStep(e, m, opt, slots, augmentOf(l.Config()), n, seed, opts...)
 }
 
-// augmentOf is what makes images of a loader's raw batches, nil where it makes them itself.
-func augmentOf(l *data.Loader) *op.Augment {
-	c := l.Config()
+// augmentOf is what makes images of the raw batches of a loader of configuration c, nil where it makes them itself.
+func augmentOf(c data.LoaderConfig) *op.Augment {
 	if !c.Raw {
 		return nil
 	}
@@ -91,7 +90,13 @@ func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, raw *
 // StepGraph returns the graph of the step that NewTrainStep compiles, and what to compile it with, for those who want to look
 // at it: graph.PlanFor and graph.Compile take both. Weights and slots need no values and get none.
 func StepGraph(m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
-	s, net, cost, err := forward(m, nil, n, true, seed, true)
+	return StepGraphFor(data.LoaderConfig{}, m, opt, n, seed)
+}
+
+// StepGraphFor is StepGraph for the step that NewTrainStepFor compiles for a loader of configuration c: of raw batches it makes the
+// images itself.
+func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
+	s, net, cost, err := forward(m, augmentOf(c), n, true, seed, true)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -46,10 +46,12 @@ type Trainer struct {
 	keeper  *weights.Keeper
 	last    string // newest checkpoint
 	saved   int    // step of it, -1 before the first
+	failed  bool   // a new run failed before its first step was done: Close takes its files away
 }
 
 // New prepares a run on an engine: the output folder, the model with its first or its resumed weights, the data. A nil
-// observer is a silent one. What the run is recorded with in run.json, and what Config returns, is c with the split's name,
+// observer is a silent one. Everything is compiled before anything is written, so that a run which does not fit into memory leaves no
+// folder behind; nor does one that fails before its first step is done. What the run is recorded with in run.json, and what Config returns, is c with the split's name,
 // an absolute DataDir, and what the split says of its images. The caller closes the trainer, and the engine after it.
 func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, error) {
 	if err := c.Validate(); err != nil {
@@ -71,6 +73,7 @@ func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, err
 		t.profile = &profiler{}
 	}
 	if err := t.prepare(); err != nil {
+		t.failed = !c.Resume
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
@@ -101,12 +104,39 @@ func (t *Trainer) prepare() (err error) {
 	if t.schedule, err = spec.Schedule(t.cfg.LR, t.loader.Batches(), t.cfg.Epochs); err != nil {
 		return err
 	}
-	if t.cfg.savesMemory() { // tell of a budget that is too small before a folder is made
-		if _, err := t.Plan(); err != nil {
+	if !t.cfg.Resume { // before what takes longer; openOut looks again when the folder is locked
+		if err := CheckNewOutDir(t.cfg.Out); err != nil {
 			return err
 		}
 	}
+	if err := t.compile(); err != nil {
+		return err
+	}
 	return t.openOut()
+}
+
+// compile compiles the steps of all sizes of batches, of training and of validation.
+func (t *Trainer) compile() error {
+	for _, n := range batchSizes(t.loader) {
+		if _, err := t.trainStep(n); err != nil {
+			return err
+		}
+	}
+	for _, n := range batchSizes(t.tests) {
+		if _, err := t.eval.step(n, augmentOf(t.tests.Config())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batchSizes are the sizes of the batches that a loader hands out.
+func batchSizes(l *data.Loader) []int {
+	full := min(l.Config().Batch, l.Len())
+	if rest := l.Len() % full; rest > 0 && !l.Config().DropLast {
+		return []int{full, rest}
+	}
+	return []int{full}
 }
 
 // Plan returns the compiled training step of a full batch.
@@ -155,12 +185,16 @@ func (t *Trainer) Config() Config { return t.cfg }
 // State returns where the run stands.
 func (t *Trainer) State() State { return t.state }
 
-// Checkpoint is the path of the newest checkpoint, "" before the first.
+// Checkpoint is the path of the newest checkpoint, "" before the first, and when Close took it away.
 func (t *Trainer) Checkpoint() string { return t.last }
 
-// Run trains until all epochs are done (nil), ctx ends (ErrInterrupted, after saving), or something fails.
+// Run trains until all epochs are done (nil), ctx ends (ErrInterrupted, after saving), or something fails. Where it fails before the
+// first step of a new run is done, such as when memory runs out, Close takes the run's files away: there is nothing to go on with.
 func (t *Trainer) Run(ctx context.Context) (err error) {
 	defer func() {
+		if err != nil && !errors.Is(err, ErrInterrupted) && t.state.Step == 0 && !t.cfg.Resume {
+			t.failed = true
+		}
 		if failed := t.finishProfile(); failed != nil { // also of an interrupted run; it is made to be looked at
 			err = errors.Join(err, failed)
 		}
@@ -341,7 +375,8 @@ func (t *Trainer) interrupted() error {
 	return ErrInterrupted
 }
 
-// Close frees the compiled steps and the output folder's lock.
+// Close frees the compiled steps and the output folder's lock. Of a new run that failed before its first step was done it removes the
+// files.
 func (t *Trainer) Close() error {
 	var errs []error
 	for _, s := range t.steps {
@@ -354,7 +389,12 @@ func (t *Trainer) Close() error {
 		t.history = nil
 	}
 	if t.dir != nil {
-		errs = append(errs, t.dir.Close())
+		if t.failed {
+			errs = append(errs, t.dir.discard())
+			t.last = ""
+		} else {
+			errs = append(errs, t.dir.Close())
+		}
 		t.dir = nil
 	}
 	return errors.Join(errs...)

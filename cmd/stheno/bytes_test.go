@@ -21,6 +21,8 @@ func TestByteCount(t *testing.T) {
 	}
 	require.Equal(t, "1536MiB", byteCount(3<<29).String())
 	require.Equal(t, "7.5 MiB", memory(15<<19))
+	require.Equal(t, "1023.9 MiB", memory(1<<30-1<<17))
+	require.Equal(t, "1.0 GiB", memory(1<<30))
 	require.Equal(t, "12.0 GiB", memory(12<<30))
 }
 

@@ -63,12 +63,20 @@ func TestCUDAWithoutGPU(t *testing.T) {
 func TestListGPUs(t *testing.T) {
 	list := func(gpus []cuda.Device, err error) string {
 		var b strings.Builder
-		listGPUs(&b, func() ([]cuda.Device, error) { return gpus, err })
+		listGPUs(&b, func() ([]cuda.Device, error) { return gpus, err }, func(n int) error {
+			if n == 1 {
+				return errors.New("cuda: NVRTC cannot be loaded; install it\ntried a")
+			}
+			return nil
+		})
 		return b.String()
 	}
 	require.Equal(t, "cuda:0 is NVIDIA H200, compute capability 9.0, 132 multiprocessors, 138.5 GiB of 139.8 GiB free, driver for CUDA 12.8, GPU-1\n",
 		list([]cuda.Device{{Name: "NVIDIA H200", UUID: "GPU-1", Major: 9, Multiprocessors: 132, Memory: 150110011392, Free: 148712505344, Driver: "12.8"}}, nil))
 	require.Contains(t, list([]cuda.Device{{Memory: 150110011392, Free: -1}}, nil), ", an unknown part of 139.8 GiB free, ")
+	require.Equal(t, "cuda:1 is A, compute capability 7.0, 2 multiprocessors, 0.0 MiB of 1.0 GiB free, driver for CUDA 12.8, GPU-2; "+
+		"cannot be used: NVRTC cannot be loaded; install it; details: stheno devices --verbose\n",
+		list([]cuda.Device{{Ordinal: 1, Name: "A", UUID: "GPU-2", Major: 7, Multiprocessors: 2, Memory: 1 << 30, Driver: "12.8"}}, nil))
 	require.Equal(t, "no GPU: the driver lists none\n", list(nil, nil))
 	require.Equal(t, "no GPU: no driver\n", list(nil, errors.New("no driver")))
 }
@@ -77,12 +85,14 @@ func TestListLibraries(t *testing.T) {
 	var b strings.Builder
 	listLibraries(&b, []cuda.Library{
 		{Name: "NVRTC", Version: "12.9", Path: "/lib/libnvrtc.so.12", Purpose: "compiles kernels"},
+		{Name: "cuBLASLt", Version: "12.9", Path: "/lib/libcublasLt.so.12", Purpose: "products", Err: errors.New("too old")},
 		{Name: "cuDNN", Purpose: "convolutions", Err: errors.New("not found; tried\na\nb")},
-	})
+	}, "x, CUBLASLT")
 	require.Equal(t, `
 libraries of the CUDA engine:
-  NVRTC  12.9     /lib/libnvrtc.so.12  compiles kernels
-  cuDNN  missing  -                    convolutions
+  NVRTC     12.9     /lib/libnvrtc.so.12     compiles kernels
+  cuBLASLt  12.9     /lib/libcublasLt.so.12  not used, as STHENO_CUDA_WITHOUT asks
+  cuDNN     missing  -                       convolutions
   cuDNN: not found; tried
     a
     b

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -16,7 +18,7 @@ func newDevices() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "devices",
 		Short: "List the devices that can train",
-		Long: `List the devices that can train: the CPU and the NVIDIA GPUs, or why there is none.
+		Long: `List the devices that can train: the CPU and the NVIDIA GPUs, or why there is none, or why one cannot be used.
 
 With --verbose also the libraries that the CUDA engine looks for when it runs: their versions and places, or what was tried.`,
 		Args: noArgs,
@@ -27,9 +29,9 @@ With --verbose also the libraries that the CUDA engine looks for when it runs: t
 				return err
 			}
 			fmt.Fprintln(w, describeEngine(e))
-			listGPUs(w, cuda.Devices)
+			listGPUs(w, cuda.Devices, usable)
 			if verbose && cuda.Built {
-				listLibraries(w, cuda.Libraries())
+				listLibraries(w, cuda.Libraries(), os.Getenv(withoutEnv))
 			}
 			return e.Close()
 		},
@@ -38,16 +40,31 @@ With --verbose also the libraries that the CUDA engine looks for when it runs: t
 	return cmd
 }
 
+// withoutEnv is the environment variable that names libraries to do without.
+const withoutEnv = "STHENO_CUDA_WITHOUT"
+
+// usable tries to open the engine on a GPU.
+func usable(ordinal int) error {
+	e, err := cuda.New(cuda.Config{Device: ordinal})
+	if err != nil {
+		return err
+	}
+	return e.Close()
+}
+
 // listGPUs prints a line a GPU, or why there is none.
-func listGPUs(w io.Writer, devices func() ([]cuda.Device, error)) {
+func listGPUs(w io.Writer, devices func() ([]cuda.Device, error), usable func(ordinal int) error) {
 	gpus, err := devices()
 	for _, d := range gpus {
-		free := "an unknown part"
+		free, cannot := "an unknown part", ""
 		if d.Free >= 0 {
 			free = memory(int(d.Free))
 		}
-		fmt.Fprintf(w, "cuda:%d is %s, compute capability %d.%d, %d multiprocessors, %s of %s free, driver for CUDA %s, %s\n",
-			d.Ordinal, d.Name, d.Major, d.Minor, d.Multiprocessors, free, memory(int(d.Memory)), d.Driver, d.UUID)
+		if err := usable(d.Ordinal); err != nil {
+			cannot = "; cannot be used: " + strings.TrimPrefix(firstLine(err), "cuda: ")
+		}
+		fmt.Fprintf(w, "cuda:%d is %s, compute capability %d.%d, %d multiprocessors, %s of %s free, driver for CUDA %s, %s%s\n",
+			d.Ordinal, d.Name, d.Major, d.Minor, d.Multiprocessors, free, memory(int(d.Memory)), d.Driver, d.UUID, cannot)
 	}
 	switch {
 	case err != nil:
@@ -57,20 +74,29 @@ func listGPUs(w io.Writer, devices func() ([]cuda.Device, error)) {
 	}
 }
 
-// listLibraries prints what was found of the libraries, and how the search for the others went.
-func listLibraries(w io.Writer, libraries []cuda.Library) {
+// listLibraries prints what was found of the libraries, and how the search for the others went. without are names of those that
+// are not used, with commas.
+func listLibraries(w io.Writer, libraries []cuda.Library, without string) {
+	var unused []string
+	for name := range strings.SplitSeq(without, ",") {
+		unused = append(unused, strings.ToLower(strings.TrimSpace(name)))
+	}
+	isUnused := func(l cuda.Library) bool { return slices.Contains(unused, strings.ToLower(l.Name)) }
 	fmt.Fprintln(w, "\nlibraries of the CUDA engine:")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range libraries {
-		version, path := l.Version, l.Path
+		version, path, purpose := l.Version, l.Path, l.Purpose
 		if l.Path == "" {
 			version, path = "missing", "-"
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", l.Name, version, path, l.Purpose)
+		if isUnused(l) {
+			purpose = "not used, as " + withoutEnv + " asks"
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", l.Name, version, path, purpose)
 	}
 	table.Flush() // an error of w is reported by whoever made it
 	for _, l := range libraries {
-		if l.Err != nil {
+		if l.Err != nil && !isUnused(l) {
 			fmt.Fprintf(w, "  %s: %s\n", l.Name, strings.ReplaceAll(l.Err.Error(), "\n", "\n    "))
 		}
 	}

@@ -74,6 +74,7 @@ func newEval() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			on.ofRun(cmd.Flags(), cfg)
 			engine, err := on.open(notesTo(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
@@ -107,6 +108,9 @@ func newEval() *cobra.Command {
 			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit, Raw: graph.IsRemote(engine)})
 			if err != nil {
 				return err
+			}
+			if graph.IsRemote(engine) {
+				out.Printf("%s", computes(engine, on.precision))
 			}
 			out.Watch()
 			e := train.Evaluator{Model: m, Engine: engine}

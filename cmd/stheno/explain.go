@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"gorgonia.org/gorgonia"
 
+	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/atomicfile"
 	"github.com/stheno-ml/stheno/internal/suggest"
@@ -42,7 +43,8 @@ func newExplain() *cobra.Command {
 		Use:   "explain ARCH",
 		Short: "Print what a network is compiled to: steps, kernels, memory, FLOPs",
 		Long: `Print the plan of a network's training step, or with --inference of its use: every step with its kernel, the shapes of its
-results, layout, bytes moved, FLOPs, the place of the results in memory and what is alive; then the totals and the peak.
+results, layout, bytes moved, FLOPs, the place of the results in memory and what is alive; then the totals and the peak. On a GPU
+a training step begins with Augment, which makes the images of bytes, as in stheno train.
 
 Nothing is computed, and the weights take no memory. With --device null no engine is asked: a plan for any size of network
 and images, without kernels.
@@ -63,23 +65,29 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	f.BoolVar(&e.Nesterov, "nesterov", e.Nesterov, "sgd: Nesterov's look-ahead")
 	f.Float64Var(&e.WeightDecay, "weight-decay", e.WeightDecay, "weight decay, added to the gradient")
 	recomputeFlags(f, &e.Config)
-	deviceFlags(f, &e.device.name, &e.threads, &e.device.precision, append(deviceNames(), "null"))
+	deviceFlags(f, &e.device.name, &e.threads, "null")
+	precisionFlag(f, &e.device.precision)
 	f.StringVar(&e.format, "format", "text", strings.Join(explainFormats, ", "))
 	f.StringVar(&e.view, "view", "plan", "dot and svg: "+strings.Join(explainViews, ", "))
 	f.StringVar(&e.file, "output", "", "file to write instead of standard output")
 	return cmd
 }
 
-func (e *explain) run(cmd *cobra.Command, name string) error {
+func (e *explain) run(cmd *cobra.Command, name string) (err error) {
 	if err := e.check(cmd); err != nil {
 		return err
 	}
-	g, o, err := e.graph(name)
+	engine, err := e.open(notesTo(cmd.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	g, o, err := e.graph(name, graph.IsRemote(engine) && e.layout == "channels_last")
 	if err != nil {
 		return err
 	}
 	var text bytes.Buffer
-	how, err := e.write(cmd, &text, g, o)
+	how, err := e.write(cmd.Context(), &text, g, append(o, graph.WithEngine(engine)))
 	if err != nil {
 		return err
 	}
@@ -128,8 +136,8 @@ func (e *explain) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// graph builds the graph, without values.
-func (e *explain) graph(name string) (*gorgonia.ExprGraph, []graph.Option, error) {
+// graph builds the graph, without values. raw says that training would feed it with bytes.
+func (e *explain) graph(name string, raw bool) (*gorgonia.ExprGraph, []graph.Option, error) {
 	e.network.NoL2 = e.NoL2
 	a, err := e.architecture(name)
 	if err != nil {
@@ -146,7 +154,7 @@ func (e *explain) graph(name string) (*gorgonia.ExprGraph, []graph.Option, error
 	if err != nil {
 		return nil, nil, err
 	}
-	g, o, err := train.StepGraph(m, opt, e.network.Batch, 0)
+	g, o, err := train.StepGraphFor(data.LoaderConfig{Raw: raw}, m, opt, e.network.Batch, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -155,16 +163,10 @@ func (e *explain) graph(name string) (*gorgonia.ExprGraph, []graph.Option, error
 }
 
 // write writes what was asked for; how says what drew it.
-func (e *explain) write(cmd *cobra.Command, w *bytes.Buffer, g *gorgonia.ExprGraph, o []graph.Option) (how string, err error) {
+func (e *explain) write(ctx context.Context, w *bytes.Buffer, g *gorgonia.ExprGraph, o []graph.Option) (how string, err error) {
 	if e.view == "graph" {
-		return e.draw(cmd.Context(), w, graph.DrawGraph(g))
+		return e.draw(ctx, w, graph.DrawGraph(g))
 	}
-	engine, err := e.open(notesTo(cmd.ErrOrStderr()))
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	o = append(o, graph.WithEngine(engine))
 	switch e.format {
 	case "passes":
 		texts, err := graph.ExplainPasses(g, o...)
@@ -181,7 +183,7 @@ func (e *explain) write(cmd *cobra.Command, w *bytes.Buffer, g *gorgonia.ExprGra
 		if err != nil {
 			return "", err
 		}
-		return e.draw(cmd.Context(), w, graph.DrawPlan(p))
+		return e.draw(ctx, w, graph.DrawPlan(p))
 	}
 	x, err := e.explanation(g, o)
 	if err != nil {

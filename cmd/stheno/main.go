@@ -28,6 +28,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "stopping; Ctrl-C again ends at once")
 		close(said)
 	}()
+	programName = nameOf(os.Args[0])
 	status := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if ctx.Err() != nil {
 		<-said // a command may end sooner than the line is written
@@ -58,8 +59,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "interrupted")
 		return exitInterrupted
 	}
-	for _, one := range parts(err) {
-		fmt.Fprintln(stderr, "error:", inFlags(cmd, one))
+	for _, text := range distinct(cmd, parts(err)) {
+		fmt.Fprintln(stderr, "error:", text)
 	}
 	return 1
 }
@@ -82,6 +83,7 @@ func (o *output) Write(p []byte) (int, error) {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "stheno",
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: programName},
 		Version:       versionLine(),
 		Short:         "Train image classifiers built as Gorgonia graphs",
 		SilenceUsage:  true,

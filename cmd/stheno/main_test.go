@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +18,15 @@ import (
 var program string
 
 // TestMain keeps the tests away from the user's cache folder and from the network.
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+func TestMain(m *testing.M) {
+	if line := os.Getenv(commandEnv); line != "" {
+		os.Exit(execute(context.Background(), strings.Split(line, "\n"), os.Stdout, os.Stderr))
+	}
+	os.Exit(testMain(m))
+}
+
+// commandEnv makes the test program run a command line, of which it names one argument a line, instead of the tests.
+const commandEnv = "STHENO_TEST_COMMAND"
 
 func testMain(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "stheno-test-")

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -34,11 +35,15 @@ func newPredict() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			on.ofRun(cmd.Flags(), cfg)
 			engine, err := on.open(notesTo(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, engine.Close()) }()
+			if graph.IsRemote(engine) { // the output is for the classes
+				notesTo(cmd.ErrOrStderr())("computing on " + computes(engine, on.precision))
+			}
 			p, err := train.NewPredictor(engine, m)
 			if err != nil {
 				return err

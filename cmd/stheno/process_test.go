@@ -127,7 +127,7 @@ func TestSignals(t *testing.T) {
 			require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode(), errs.String())
 			require.Equal(t, "stopping; Ctrl-C again ends at once\n", errs.String())
 			require.Contains(t, out.String(), "interrupted; saved "+filepath.Join(run, "checkpoints", "checkpoint-"))
-			require.Contains(t, out.String(), "\nresume with: stheno train --resume --out '"+run+"'\n")
+			require.Contains(t, out.String(), "\nresume with: "+quoted(program)+" train --resume --out '"+run+"'\n")
 			require.NotEmpty(t, lastCheckpoint(t, run))
 			done := strconv.Itoa(strings.Count(history(t, run), "\n") - 1)
 			require.Contains(t, ok(t, "train", "--resume", "--out", run, "--epochs", done), "resuming from")

@@ -69,7 +69,8 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: constant, step:30,60:0.1, cosine; +warmup:1 adds a warm-up in epochs")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
 	recomputeFlags(f, c)
-	deviceFlags(f, &c.Device, &c.Threads, &c.Precision, deviceNames())
+	deviceFlags(f, &c.Device, &c.Threads)
+	precisionFlag(f, &c.Precision)
 	f.StringVar(&c.Out, "out", c.Out, "folder of the run (default runs/ARCH-DATA-TIME)")
 	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
 	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")
@@ -104,8 +105,9 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
 	out := newScreen(cmd)
 	defer out.Finish()
-	recorded := c.Resume && !cmd.Flags().Changed("precision")
-	engine, err := device{c.Device, c.Threads, c.Precision, recorded}.open(out.Note)
+	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision,
+		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
+		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(out.Note)
 	if err != nil {
 		return err
 	}
@@ -129,10 +131,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 			_ = os.Remove(filepath.Dir(c.Out))
 		}()
 	}
-	c.Engine, c.Version = describeEngine(engine), version()
-	if engine.Name() != "cpu" {
-		c.Engine += ", precision " + cmp.Or(c.Precision, train.FP32)
-	}
+	c.Engine, c.Version = computes(engine, c.Precision), version()
 	t, err := train.New(c, split, engine, out)
 	if err != nil {
 		return err
@@ -144,14 +143,26 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 	out.Finish()
 	switch {
 	case errors.Is(err, train.ErrInterrupted):
-		out.Printf("interrupted; saved %s\nresume with: stheno train --resume --out %s", t.Checkpoint(), quoted(c.Out))
+		out.Printf("interrupted; saved %s\nresume with: %s", t.Checkpoint(), resumption(c))
 		if closeErr != nil {
 			fmt.Fprintln(cmd.ErrOrStderr(), "error:", closeErr)
 		}
 	case err == nil:
-		out.Printf("done: %s\npredict with: stheno predict --run %s IMAGE...", filepath.Join(c.Out, train.HistoryFileName), quoted(c.Out))
+		out.Printf("done: %s\npredict with: %s predict --run %s IMAGE...", filepath.Join(c.Out, train.HistoryFileName), programName, quoted(c.Out))
+	case t.Checkpoint() != "" && !strings.Contains(err.Error(), "--resume") && !diverged(err): // those say themselves what to do
+		err = fmt.Errorf("%w\n    the newest checkpoint is %s; resume with: %s", err, t.Checkpoint(), resumption(c))
 	}
 	return errors.Join(err, closeErr)
+}
+
+// resumption is the command that goes on with a run.
+func resumption(c train.Config) string {
+	return fmt.Sprintf("%s train --resume --out %s", programName, quoted(c.Out))
+}
+
+func diverged(err error) bool {
+	_, ok := errors.AsType[*train.DivergedError](err)
+	return ok
 }
 
 // checkProfile refuses what would come out only when the training is over.

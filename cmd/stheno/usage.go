@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,6 +81,24 @@ func parts(err error) []error {
 // optionFlags are the flags for the fields of arch.Config.
 var optionFlags = map[string]string{"BatchNorm": "batch-norm", "Dropout": "dropout", "NoL2": "no-l2", "RescaleInputs": "rescale-inputs"}
 
+// driverCall is the call of CUDA's driver that an error names.
+var driverCall = regexp.MustCompile(`cuda: cu[A-Z]\w*: `)
+
+// distinct are the texts of errors of cmd, without those that say what another has said: when a GPU is lost, every call that comes
+// later fails in the same way.
+func distinct(cmd *cobra.Command, errs []error) (texts []string) {
+	var said []string
+	for _, err := range errs {
+		text := inFlags(cmd, err)
+		what := driverCall.ReplaceAllString(text, "")
+		if slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, what) }) {
+			continue
+		}
+		texts, said = append(texts, text), append(said, what)
+	}
+	return texts
+}
+
 // inFlags is the text of an error of cmd for those who see flags and not Go: options are called by their flags, and the
 // line of this program where a layer was added is left out.
 func inFlags(cmd *cobra.Command, err error) string {
@@ -99,5 +119,5 @@ func inFlags(cmd *cobra.Command, err error) string {
 	if described, ok := errors.AsType[*nn.Error](err); ok && described.Site != "" {
 		text = strings.ReplaceAll(text, "\n    at "+described.Site, "")
 	}
-	return text
+	return byName(text)
 }

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// programName is what the user calls this program, for the commands that it suggests.
+var programName = "stheno"
+
+// nameOf is the program's name for a shell, of the first argument that it was started with. What "go run" builds is gone when it
+// ends, and has its usual name.
+func nameOf(arg string) string {
+	if arg == "" || strings.Contains(filepath.ToSlash(arg), "/go-build") {
+		return "stheno"
+	}
+	return quoted(arg)
+}
+
+// byName puts the program's name into a text that suggests one of its commands: those of packages know only the usual one.
+func byName(text string) string {
+	return strings.ReplaceAll(text, "stheno devices", programName+" devices")
+}
