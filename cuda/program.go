@@ -110,12 +110,17 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 				return err
 			}
 		}
+		own.refs++ // the program's own, so that the memory outlives its buffer
+		old := p.bound[v]
 		p.bound[v] = own.memory
 		delete(p.unmet, v)
 		for _, a := range p.at[v] {
 			*a.to = uint64(own.ptr) + uint64(a.offset)
 		}
-		return p.moved()
+		if old == nil {
+			return p.moved()
+		}
+		return errors.Join(p.moved(), old.release())
 	})
 }
 
@@ -197,6 +202,9 @@ func (p *program) free() error {
 	errs := []error{p.engine.stream.Synchronize(), p.moved()}
 	for _, f := range p.close {
 		errs = append(errs, f())
+	}
+	for _, m := range p.bound {
+		errs = append(errs, m.release())
 	}
 	p.steps, p.bound, p.at, p.close, p.results, p.before = nil, nil, nil, nil, nil, nil
 	return driver.Join(errs...)
