@@ -11,11 +11,12 @@ import (
 // graphEnv is the environment variable that, set to 0, turns CUDA graphs off.
 const graphEnv = "STHENO_CUDA_GRAPH"
 
-// capture is the program's run as one CUDA graph: a single call instead of one a kernel. It is made on the second run, when
-// whatever is done once has been done, and again after another value was bound.
+// capture is the program's run as one CUDA graph: a single call instead of one a kernel. It is made on the second run with the same
+// addresses and arguments, when whatever is done once has been done: kernels are loaded, libraries have what they need. So a program
+// for which another value is bound before every run never pays for a graph that is launched once.
 type capture struct {
 	off   bool // the program cannot be captured, or is not to be
-	warm  bool // it ran once
+	warm  bool // it ran once with the addresses and arguments that it has
 	graph *driver.Graph
 }
 
@@ -43,7 +44,7 @@ func (p *program) mayCapture() bool {
 // drop forgets the graph: an address or an argument in it has changed.
 func (c *capture) drop() error {
 	g := c.graph
-	c.graph = nil
+	c.graph, c.warm = nil, false
 	return g.Close()
 }
 

@@ -155,10 +155,13 @@ func TestPrecisionHasAnEffect(t *testing.T) {
 		config := w.config
 		config.Precision = "bf16"
 		e := open(t, config)
-		x := numtest.Normal(1, tensor.Float32, 16, 16)
 		g := gorgonia.NewGraph()
-		xn := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(16, 16), gorgonia.WithName("x"), gorgonia.WithValue(x))
-		y, err := op.Apply(&op.MatMul{TransB: true}, xn, xn)
+		input := func(name string, dims ...int) *gorgonia.Node {
+			return gorgonia.NewTensor(g, tensor.Float32, 4, gorgonia.WithShape(dims...), gorgonia.WithName(name),
+				gorgonia.WithValue(numtest.Normal(1, tensor.Float32, dims...)))
+		}
+		// A convolution: of a product with bf16 cuBLASLt only says that it may round.
+		y, err := op.Apply(&op.Conv2D{}, input("x", 1, 8, 8, 16), input("w", 3, 3, 16, 16))
 		require.NoError(t, err)
 		result := func(e graph.Engine) []float32 {
 			m, err := graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(y))

@@ -52,7 +52,8 @@ type Device struct {
 	UUID            string // "GPU-…", as nvidia-smi prints it
 	Major, Minor    int    // compute capability
 	Multiprocessors int
-	Memory, Free    int64  // bytes
+	Memory          int64  // bytes
+	Free            int64  // bytes; -1 if the GPU could not be asked, as when another process has it for itself
 	Driver          string // the newest CUDA version that the driver runs: "12.8"
 }
 

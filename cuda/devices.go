@@ -17,19 +17,29 @@ func devices() ([]Device, error) {
 	all := make([]Device, len(infos))
 	for i, info := range infos {
 		all[i] = device(info)
-		d, err := driver.Open(info.Ordinal, 0)
-		if err != nil {
+		switch free, err := freeMemory(info.Ordinal); {
+		case driver.IsLost(err): // of no use to this process, whichever it is
 			return nil, err
-		}
-		err = d.Do(func() (err error) {
-			all[i].Free, _, err = driver.MemInfo()
-			return err
-		})
-		if err := errors.Join(err, d.Close()); err != nil {
-			return nil, err
+		case err != nil: // in use by a process that has it for itself, or full
+			all[i].Free = -1
+		default:
+			all[i].Free = free
 		}
 	}
 	return all, nil
+}
+
+// freeMemory asks a GPU for its free bytes, which takes a context on it.
+func freeMemory(ordinal int) (free int64, err error) {
+	d, err := driver.Open(ordinal, 0)
+	if err != nil {
+		return 0, err
+	}
+	err = d.Do(func() (err error) {
+		free, _, err = driver.MemInfo()
+		return err
+	})
+	return free, errors.Join(err, d.Close())
 }
 
 func device(i driver.Info) Device {

@@ -116,8 +116,12 @@ func (e *Engine) String() string {
 // Device describes the GPU.
 func (e *Engine) Device() Device {
 	d := device(e.dev.Info)
-	_ = e.dev.Do(func() (err error) { // of a closed engine nothing is known
-		d.Free, _, err = driver.MemInfo()
+	d.Free = -1 // of a closed engine's GPU nothing is known
+	_ = e.dev.Do(func() error {
+		free, _, err := driver.MemInfo()
+		if err == nil {
+			d.Free = free
+		}
 		return err
 	})
 	return d

@@ -119,11 +119,13 @@ func do(h *graph.HostOp, out op.Array, in []op.Array) error {
 	return nil
 }
 
-// check looks at integers that will be indices: at an input's before the run begins, on the host; at others when their step's turn
-// comes.
+// check looks at integers that will be indices: at constants now, at an input's before the run begins, on the host; at others when
+// their step's turn comes.
 func (m *maker) check(c *kernel.Check) ([]action, error) {
 	v, p, at := m.step_.In[c.In], m.program, m.at
-	if r := v.Root(); r.Where == graph.External && r.Input && !r.Variable {
+	if r := v.Root(); r.Const != nil {
+		return nil, c.Fn(*r.Const)
+	} else if r.Where == graph.External && r.Input && !r.Variable {
 		p.before = append(p.before, func() error {
 			if err := c.Fn(p.bound[r].seen); err != nil {
 				return p.failed(at, err)

@@ -50,7 +50,7 @@ type buffer struct {
 func (m *memory) buffer() *buffer {
 	b := &buffer{memory: m}
 	b.up = func() error {
-		if b.newer {
+		if b.newer || b.sent != nil { // what runs computed counts
 			return nil
 		}
 		return b.upload(b.host)

@@ -175,3 +175,22 @@ func TestClosedEngine(t *testing.T) {
 	require.ErrorContains(t, err, "closed")
 	require.NoError(t, m.Close())
 }
+
+// A tensor that one program computes and another updates holds what the last of them made of it.
+func TestOutputsThatAreVariablesElsewhere(t *testing.T) {
+	e := open(t, cuda.Config{})
+	first, doubled := reader(t, e, vector(1, 2, 3))
+	require.NoError(t, first.RunAll())
+	w := doubled.(*tensor.Dense)
+	second, _ := counter(t, e, w, vector(10, 10, 10))
+	require.NoError(t, first.Start())
+	require.NoError(t, second.RunAll())
+	require.NoError(t, second.Sync())
+	require.Equal(t, []float32{12, 14, 16}, w.Data(), "updated last")
+	require.NoError(t, first.Wait())
+	require.NoError(t, second.RunAll())
+	require.NoError(t, first.RunAll())
+	require.Equal(t, []float32{2, 4, 6}, w.Data(), "computed last")
+	require.NoError(t, second.Sync())
+	require.Equal(t, []float32{2, 4, 6}, w.Data())
+}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chewxy/hm"
 	"github.com/stretchr/testify/require"
@@ -238,4 +239,59 @@ func TestTapeMachine(t *testing.T) {
 	}
 	cpuEngine, gpuEngine := learned(openCPU(t)), learned(open(t, cuda.Config{}))
 	require.InDeltaSlice(t, cpuEngine, gpuEngine, 1e-6)
+}
+
+// timekeeper adds up what it is told.
+type timekeeper struct {
+	observer
+	steps []int
+	end   time.Duration
+	sum   time.Duration
+}
+
+func (*timekeeper) TimesOnly() bool { return true }
+
+func (k *timekeeper) Took(step int, begin, length time.Duration) {
+	k.steps = append(k.steps, step)
+	k.end = begin + length
+	k.sum += length
+}
+
+// An observer that wants times alone gets the device's own, of all steps in their order, without gaps; the results are those of any
+// other run.
+func TestTimesOfTheDevice(t *testing.T) {
+	e := open(t, cuda.Config{})
+	b := enginetest.NewB(t, tensor.Float32)
+	x := b.Input("x", 8, 5)
+	b.Want("y", 0, b.Apply(&op.MatMul{TransB: true}, b.Apply(&op.ReLU{}, x), x))
+	p, err := graph.PlanFor(b.G, b.Options(e)...)
+	require.NoError(t, err)
+	prog, err := e.Build(p)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, prog.Close()) }()
+	in, out := op.Array{Shape: tensor.Shape{8, 5}, Data: x.Value().Data()}, op.Array{Shape: tensor.Shape{8, 8}, Data: make([]float32, 64)}
+	bind := func(v *graph.Value, a op.Array) graph.Buffer {
+		buf, err := e.Wrap(a)
+		require.NoError(t, err)
+		require.NoError(t, buf.Upload(a))
+		require.NoError(t, prog.Bind(v, buf))
+		return buf
+	}
+	bind(p.Inputs[0], in)
+	result := bind(p.Outputs[0], out)
+	for range 3 {
+		k := &timekeeper{}
+		require.NoError(t, prog.(graph.Observable).RunObserved(k))
+		require.Equal(t, []int{0, 1}, k.steps)
+		require.Empty(t, k.begun, "nothing else is told")
+		require.Equal(t, k.end, k.sum)
+		require.Positive(t, k.sum)
+	}
+	require.NoError(t, result.Download(out))
+	y := out.Data.([]float32)
+	sum := float32(0)
+	for _, v := range x.Value().Data().([]float32)[:5] { // the first row with itself
+		sum += max(v, 0) * v
+	}
+	require.InDelta(t, sum, y[0], 1e-5)
 }

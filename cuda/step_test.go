@@ -231,3 +231,17 @@ func TestGatherGradOfOneIndex(t *testing.T) {
 	require.NoError(t, o.Compute([]op.Array{{Shape: o.InputShape, Data: want}}, in))
 	numtest.AssertClose(t, want, got.Data, numtest.Tol(tensor.Float32, numtest.Reduction), "dx")
 }
+
+// As many slices as a block has threads, twice as many, and numbers close to these: the first and the last have indices.
+func TestGatherGradOfManySlices(t *testing.T) {
+	e := open(t, cuda.Config{})
+	for _, n := range []int{1, 1023, 1024, 1025, 2047, 2048, 2049} {
+		const count = 1100
+		dy, indices := make([]float64, count), make([]int, count)
+		for k := range count {
+			dy[k], indices[k] = float64(k+1), [...]int{0, n - 1, k % n}[k%3]
+		}
+		same(t, e, &ir.GatherGrad{InputShape: tensor.Shape{n}}, tensor.Float64, op.Array{Shape: tensor.Shape{count}, Data: dy},
+			op.Array{Shape: tensor.Shape{count}, Data: indices})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"gorgonia.org/tensor"
 
@@ -72,10 +73,13 @@ type Observer interface {
 	After(i int, out []op.Array) error
 }
 
-// TimesOnly is an [Observer] that may not look at results, which an engine with memory of its own then leaves there.
-type TimesOnly interface {
-	// TimesOnly says that After needs no results.
+// Timekeeper is an [Observer] that may want to know nothing but times. An engine with a clock of its own then tells it of the steps
+// when the run is over, instead of calling Before and After around each.
+type Timekeeper interface {
+	// TimesOnly says that nothing else is wanted.
 	TimesOnly() bool
+	// Took says that a step began so long after the run's first, and how long it took.
+	Took(step int, begin, length time.Duration)
 }
 
 // Observable is a [Program] that can run under an observer. It is optional: an engine whose programs do not have it

@@ -67,10 +67,11 @@ type recorder struct {
 	wall    time.Duration // of all runs
 	total   []time.Duration
 	least   []time.Duration
-	kept    [][]span // by run modulo len(kept), then by step
-	spans   []span   // the whole run, as kept
-	now     []span   // the steps of the run under way: an aborted one leaves no trace
-	begin   time.Duration
+	kept    [][]span      // by run modulo len(kept), then by step
+	spans   []span        // the whole run, as kept
+	now     []span        // the steps of the run under way: an aborted one leaves no trace
+	started time.Duration // the run under way
+	begin   time.Duration // the step under way
 }
 
 // keptRuns is how many runs medians and traces look back.
@@ -103,16 +104,21 @@ func (r *recorder) After(i int, out []op.Array) error {
 	return nil
 }
 
-// TimesOnly says that nobody looks at results.
+// TimesOnly implements Timekeeper: nobody looks at results.
 func (r *recorder) TimesOnly() bool { return r.then == nil }
+
+// Took implements Timekeeper.
+func (r *recorder) Took(step int, begin, length time.Duration) {
+	r.now[step] = span{r.started + begin, length}
+}
 
 // run runs a program once and records it, if it succeeds.
 func (r *recorder) run(p Observable) error {
-	begin := r.clock()
+	r.started = r.clock()
 	if err := p.RunObserved(r); err != nil {
 		return err
 	}
-	length := r.clock() - begin
+	begin, length := r.started, r.clock()-r.started
 	r.wall += length
 	r.spans[r.runs%keptRuns] = span{begin, length}
 	copy(r.kept[r.runs%keptRuns], r.now)

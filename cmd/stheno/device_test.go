@@ -88,6 +88,7 @@ func TestListGPUs(t *testing.T) {
 	}
 	require.Equal(t, "cuda:0 is NVIDIA H200, compute capability 9.0, 132 multiprocessors, 138.5 GiB of 139.8 GiB free, driver for CUDA 12.8, GPU-1\n",
 		list([]cuda.Device{{Name: "NVIDIA H200", UUID: "GPU-1", Major: 9, Multiprocessors: 132, Memory: 150110011392, Free: 148712505344, Driver: "12.8"}}, nil))
+	require.Contains(t, list([]cuda.Device{{Memory: 150110011392, Free: -1}}, nil), ", an unknown part of 139.8 GiB free, ")
 	require.Equal(t, "cuda:1 is A, compute capability 7.0, 2 multiprocessors, 0.0 MiB of 1.0 GiB free, driver for CUDA 12.8, GPU-2; "+
 		"cannot be used: NVRTC cannot be loaded; install it; details: stheno devices --verbose\n",
 		list([]cuda.Device{{Ordinal: 1, Name: "A", UUID: "GPU-2", Major: 7, Multiprocessors: 2, Memory: 1 << 30, Driver: "12.8"}}, nil))

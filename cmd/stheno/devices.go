@@ -56,12 +56,15 @@ func usable(ordinal int) error {
 func listGPUs(w io.Writer, devices func() ([]cuda.Device, error), usable func(ordinal int) error) {
 	gpus, err := devices()
 	for _, d := range gpus {
-		cannot := ""
+		free, cannot := "an unknown part", ""
+		if d.Free >= 0 {
+			free = memory(int(d.Free))
+		}
 		if err := usable(d.Ordinal); err != nil {
 			cannot = "; cannot be used: " + strings.TrimPrefix(firstLine(err), "cuda: ")
 		}
 		fmt.Fprintf(w, "cuda:%d is %s, compute capability %d.%d, %d multiprocessors, %s of %s free, driver for CUDA %s, %s%s\n",
-			d.Ordinal, d.Name, d.Major, d.Minor, d.Multiprocessors, memory(int(d.Free)), memory(int(d.Memory)), d.Driver, d.UUID, cannot)
+			d.Ordinal, d.Name, d.Major, d.Minor, d.Multiprocessors, free, memory(int(d.Memory)), d.Driver, d.UUID, cannot)
 	}
 	switch {
 	case err != nil:

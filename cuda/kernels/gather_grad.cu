@@ -59,7 +59,7 @@ KERNEL order_indices(u32 *first, u32 *order, const i64 *indices, i64 n, i64 coun
 		__syncthreads();
 	}
 	// first[j] is now where j+1 begins.
-	for (i64 end = n; end > 0; end -= ORDER_THREADS) {
+	for (i64 end = n; end >= 0; end -= ORDER_THREADS) {
 		const i64 j = end - t;
 		const u32 begin = j > 0 ? first[j - 1] : 0u;
 		__syncthreads();

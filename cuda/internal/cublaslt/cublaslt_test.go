@@ -33,7 +33,7 @@ func TestPlanWithoutADevice(t *testing.T) {
 	l := library(t)
 	for _, g := range []*kernel.Gemm{
 		{Dtype: tensor.Float32, M: 3, N: 4, K: 5},
-		{Dtype: tensor.Float32, M: 3, N: 4, K: 5, TransA: true, TransB: true, Bias: &kernel.Pointer{}, ReLU: true, Precision: kernel.BF16},
+		{Dtype: tensor.Float32, M: 3, N: 4, K: 5, TransA: true, TransB: true, Bias: &kernel.Pointer{}, Precision: kernel.BF16},
 		{Dtype: tensor.Float64, M: 3, N: 4, K: 5, Batch: 7, StrideA: 15, StrideB: 20, StrideC: 12},
 	} {
 		m, err := (&Handle{lib: l}).Plan(g, 1<<20)

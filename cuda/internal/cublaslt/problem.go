@@ -22,8 +22,7 @@ const (
 	compute64F, compute32FFastTF32           = 70, 77
 	descTransA, descTransB                   = 3, 4
 	descEpilogue, descBiasPointer            = 7, 8
-	epilogueDefault, epilogueReLU            = 1, 2
-	epilogueBias                             = 4
+	epilogueDefault, epilogueBias            = 1, 4
 	layoutBatchCount, layoutBatchStride      = 5, 6
 	prefMaxWorkspace, prefAlignment          = 1, 5 // of A; of B, C and D are the next
 	statusSuccess, statusNotSupported        = 0, 15
@@ -80,9 +79,6 @@ func pose(g *kernel.Gemm) (problem, error) {
 	if g.Bias != nil {
 		p.epilogue = epilogueBias
 		p.biasAlignment = aligned(g.Bias.Offset)
-	}
-	if g.ReLU {
-		p.epilogue = p.epilogue&^epilogueDefault | epilogueReLU
 	}
 	return p, nil
 }

@@ -99,9 +99,12 @@ func (m *Memory) Free(p Ptr) error {
 	return nil
 }
 
-// Trim gives kept blocks back to the driver.
+// Trim gives kept blocks back to the driver, after the work that may still use them.
 func (m *Memory) Trim() error {
-	var errs []error
+	if len(m.free) == 0 {
+		return nil
+	}
+	errs := []error{check("cuCtxSynchronize", cu.Synchronize())}
 	for size, blocks := range m.free {
 		for _, p := range blocks {
 			errs = append(errs, check("cuMemFree", cu.MemFree(p)))

@@ -57,9 +57,9 @@ type Either struct {
 	Else []Command
 }
 
-// Gemm is c ← α·op(a)·op(b) [+ bias over the columns] [, ReLU], of row-major matrices, through cuBLASLt: op(a) is m×k, op(b) is
-// k×n, c is m×n. A is stored as m×k, or k×m if TransA; B as k×n, or n×k if TransB; Batch of them lie one after the other at
-// the strides, in elements.
+// Gemm is c ← op(a)·op(b) [+ bias over the columns], of row-major matrices, through cuBLASLt: op(a) is m×k, op(b) is k×n, c is
+// m×n. A is stored as m×k, or k×m if TransA; B as k×n, or n×k if TransB; Batch of them lie one after the other at the strides,
+// in elements. A ReLU is not asked for: of cuBLASLt's it is not said that NaN stays NaN.
 type Gemm struct {
 	Dtype            tensor.Dtype
 	Precision        Precision
@@ -67,8 +67,7 @@ type Gemm struct {
 	TransA, TransB   bool
 	A, B, C          Pointer
 	Bias             *Pointer // n elements
-	ReLU             bool
-	Batch            int // 0 and 1: one
+	Batch            int      // 0 and 1: one
 	StrideA, StrideB int64
 	StrideC          int64
 }
@@ -149,7 +148,7 @@ const (
 	FP32 Precision = iota
 	// TF32 lets matrix units round the factors of products to 10 bits of mantissa.
 	TF32
-	// BF16 rounds the factors of products to bfloat16: 7 bits of mantissa.
+	// BF16 rounds the factors of products to bfloat16, 7 bits of mantissa; cuBLASLt may leave some as they are.
 	BF16
 )
 

@@ -86,10 +86,14 @@ func (b *Builder) product(g product) []Command {
 	if g.k == 0 {
 		return b.ownProduct(g)
 	}
-	return []Command{&Either{Try: []Command{&Gemm{
+	try := []Command{&Gemm{
 		Dtype: g.dt, Precision: b.Precision, M: g.m, N: g.n, K: g.k, TransA: g.transA, TransB: g.transB, A: g.a, B: g.b, C: g.c,
-		Bias: g.bias, ReLU: g.relu, Batch: g.batch, StrideA: int64(g.m) * int64(g.k), StrideB: int64(g.k) * int64(g.n), StrideC: int64(g.m) * int64(g.n),
-	}}, Else: b.ownProduct(g)}}
+		Bias: g.bias, Batch: g.batch, StrideA: int64(g.m) * int64(g.k), StrideB: int64(g.k) * int64(g.n), StrideC: int64(g.m) * int64(g.n),
+	}}
+	if g.relu {
+		try = append(try, b.each("elementwise.cu", "relu", g.dt, g.batch*g.m*g.n, g.c, g.c))
+	}
+	return []Command{&Either{Try: try, Else: b.ownProduct(g)}}
 }
 
 // The shapes that have kernels of their own.

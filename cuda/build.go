@@ -1,0 +1,127 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+	"github.com/stheno-ml/stheno/graph"
+)
+
+// Build decides what every step asks of the device, compiles the kernels, and allocates the arena.
+func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
+	if e.isClosed() {
+		return nil, errClosed
+	}
+	prog := &program{engine: e, plan: p, at: map[*graph.Value][]address{}, bound: map[*graph.Value]*memory{}, unmet: map[*graph.Value]bool{},
+		sync: waitsForSteps()}
+	prog.runs = func() error { return prog.run(nil) }
+	err := e.dev.Do(func() error {
+		e.programs[prog] = true
+		return prog.build()
+	})
+	if err != nil {
+		return nil, errors.Join(err, prog.Close())
+	}
+	return prog, nil
+}
+
+// commands are what a step asks of the device. host says that it asks nothing and runs on the host.
+type commands struct {
+	list []kernel.Command
+	work int64
+	host bool
+}
+
+func (p *program) build() (err error) {
+	for _, v := range p.plan.Values {
+		r := v.Root()
+		if r.Where != graph.External || p.unmet[r] {
+			continue
+		}
+		p.unmet[r] = true
+		if !r.Input && r.Const == nil {
+			p.outputs = append(p.outputs, r)
+		}
+	}
+	decided, err := p.decide()
+	if err != nil {
+		return err
+	}
+	var sources []kernel.Source
+	for _, c := range decided {
+		sources = append(sources, sourcesOf(c.list)...)
+	}
+	if err := p.engine.compiler.compile(sources); err != nil {
+		return err
+	}
+	memory := p.engine.dev.Memory
+	if p.plan.ArenaBytes > 0 {
+		if p.arena, err = memory.Alloc(int64(p.plan.ArenaBytes), fmt.Sprintf("the arena of a program of %d steps", len(p.plan.Steps))); err != nil {
+			return err
+		}
+		p.close = append(p.close, func() error { return memory.Free(p.arena) })
+	}
+	if p.done, err = driver.NewEvent(); err != nil {
+		return err
+	}
+	p.close = append(p.close, p.done.Close)
+	// Every address in working memory is written when its size is known.
+	m := &maker{program: p}
+	for i, s := range p.plan.Steps {
+		made, err := m.step(s, decided[i])
+		if err != nil {
+			return &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+		}
+		p.steps = append(p.steps, made)
+	}
+	if m.most > 0 {
+		if p.work, err = memory.Alloc(m.most, "the working memory of kernels and libraries"); err != nil {
+			return err
+		}
+		p.close = append(p.close, func() error { return memory.Free(p.work) })
+	}
+	for _, a := range m.work {
+		*a.to = uint64(p.work) + uint64(a.offset)
+	}
+	for _, a := range p.plan.Assigns {
+		if a.New.Root() != a.Target {
+			p.copies = append(p.copies, a)
+		}
+	}
+	p.capture.off = !p.mayCapture()
+	return nil
+}
+
+// decide asks package kernel about every step.
+func (p *program) decide() ([]commands, error) {
+	b := &kernel.Builder{Multiprocessors: p.engine.dev.Multiprocessors, Precision: p.engine.precision}
+	all := make([]commands, len(p.plan.Steps))
+	for i, s := range p.plan.Steps {
+		list, err := kernel.Commands(b, s)
+		if err != nil {
+			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+		}
+		all[i] = commands{list: list, work: b.Work(), host: list == nil}
+		if list == nil {
+			p.engine.say("no CUDA kernel for %s of %v: it runs on the host, and its operands and results are copied", s.Instr.Kind(), s.Out[0].Dtype)
+		}
+	}
+	return all, nil
+}
+
+func sourcesOf(list []kernel.Command) []kernel.Source {
+	var all []kernel.Source
+	for _, c := range list {
+		switch c := c.(type) {
+		case *kernel.Launch:
+			all = append(all, c.Source)
+		case *kernel.Either:
+			all = append(append(all, sourcesOf(c.Try)...), sourcesOf(c.Else)...)
+		}
+	}
+	return all
+}

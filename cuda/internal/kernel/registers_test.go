@@ -1,0 +1,85 @@
+//go:build gpu && cgo && linux
+
+package kernel
+
+import (
+	"bytes"
+	"debug/elf"
+	bin "encoding/binary" // binary is the name of a helper here
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// TestLargeBlocksFitTheRegisters looks at the machine code of kernels that are launched with more threads than 256: a multiprocessor
+// has 65,536 registers for a block, and a launch that asks for more fails.
+func TestLargeBlocksFitTheRegisters(t *testing.T) {
+	l, err := nvrtc.Load(0)
+	if err != nil {
+		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
+	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
+	}
+	b, checked := builderFor(FP32), 0
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		wide := valueOf(dt, 2, 100_000)
+		for _, s := range []*graph.Step{
+			stepOf(&op.Softmax{}, wide, wide),
+			stepOf(&op.SoftmaxGrad{}, wide, wide, wide),
+			stepOf(&op.LogSoftmax{}, wide, wide),
+			stepOf(&op.LogSoftmaxGrad{}, wide, wide, wide),
+			stepOf(&op.SoftmaxCrossEntropy{}, valueOf(dt, 2), wide, valueOf(tensor.Int, 2)),
+			stepOf(&op.SoftmaxCrossEntropyGrad{}, wide, wide, valueOf(tensor.Int, 2), valueOf(dt, 2)),
+			stepOf(&op.TopKCorrect{K: 5}, valueOf(dt), wide, valueOf(tensor.Int, 2)),
+			stepOf(&ir.GatherGrad{}, valueOf(dt, 3), valueOf(dt, 2), valueOf(tensor.Int, 2)),
+		} {
+			for _, c := range commandsOf(t, b, s) {
+				launch, ok := c.(*Launch)
+				if !ok || launch.Block.X*max(launch.Block.Y, 1) <= threads {
+					continue
+				}
+				for _, arch := range []string{"sm_80", "sm_90"} {
+					registers := registersOf(t, l, launch, arch)
+					require.Positive(t, registers, launch.Name)
+					require.LessOrEqual(t, (registers+7)/8*8*launch.Block.X, 65536, "%s for %s: %d registers", launch.Name, arch, registers)
+					checked++
+				}
+			}
+		}
+	}
+	require.Equal(t, 2*2*8, checked)
+}
+
+// registersOf is the number of registers of a thread. A cubin lists it in its section .nv.info, whose entries have a format, an
+// attribute and a size in front: attribute 0x2f is the number of registers of the kernel with the symbol named first.
+func registersOf(t *testing.T, l *nvrtc.Library, launch *Launch, arch string) int {
+	const sized, registers = 4, 0x2f
+	image, log, err := l.Compile(launch.Source.Name, launch.Source.Text, "--gpu-architecture="+arch, "--std=c++17", "-default-device")
+	require.NoError(t, err, log)
+	image[20] = byte(elf.EV_CURRENT) // the file's version, in which NVIDIA's compilers number their own
+	f, err := elf.NewFile(bytes.NewReader(image))
+	require.NoError(t, err)
+	symbols, err := f.Symbols() // without the first, which has no name
+	require.NoError(t, err)
+	info, err := f.Section(".nv.info").Data()
+	require.NoError(t, err)
+	for len(info) >= 4 {
+		format, attribute, value := info[0], info[1], info[4:]
+		if format == sized {
+			value = value[:bin.LittleEndian.Uint16(info[2:])]
+			info = info[len(value):]
+		}
+		info = info[4:]
+		if format == sized && attribute == registers && symbols[bin.LittleEndian.Uint32(value)-1].Name == launch.Name {
+			return int(bin.LittleEndian.Uint32(value[4:]))
+		}
+	}
+	return 0
+}
