@@ -2,6 +2,7 @@ package stheno_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stheno-ml/stheno/arch"
 	_ "github.com/stheno-ml/stheno/cpu"
+	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
@@ -62,6 +64,29 @@ func Example() {
 	}
 	fmt.Printf("cost of the first batch %.1f, of the last below 1: %v\n", first, last < 1)
 	// Output: cost of the first batch 2.3, of the last below 1: true
+}
+
+// On a GPU where there is one, else on the CPU. A build without the tag gpu, cgo or Linux computes on the CPU, too.
+func Example_gpu() {
+	engine, err := graph.Open("cuda", graph.Config{Precision: "tf32", Log: func(line string) { log.Println(line) }})
+	if err != nil && !errors.Is(err, cuda.ErrConfig) { // no GPU, no driver, no NVRTC: the error says which, and what to do
+		log.Println("computing on the CPU:", err)
+		engine, err = graph.Open("cpu", graph.Config{})
+	}
+	check(err) // such as a precision that there is not
+	defer engine.Close()
+
+	g := gorgonia.NewGraph()
+	x := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(2, 2), gorgonia.WithName("x"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float32{1, 2, 3, 4}))))
+	y, err := gorgonia.Mul(x, x)
+	check(err)
+	machine, err := graph.Compile(g, graph.WithEngine(engine), graph.WithOutputs(y))
+	check(err)
+	defer machine.Close() // before its engine
+	check(machine.RunAll())
+	fmt.Println(y.Value().Data())
+	// Output: [7 10 15 22]
 }
 
 func check(err error) {

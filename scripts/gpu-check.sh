@@ -22,7 +22,7 @@ tests() {
 
 devices() {
 	"$WORK/stheno" devices --verbose | tee "$WORK/devices" || return 1
-	grep '^cuda:0 is ' "$WORK/devices" | grep -qv '; cannot be used: ' || { echo 'there is no GPU that can be used'; return 1; }
+	grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null || { echo 'there is no GPU that can be used'; return 1; }
 }
 
 # An interrupted training leaves a checkpoint that evaluates and goes on, on either device.

@@ -38,8 +38,12 @@ func TestAutoWithoutGPU(t *testing.T) {
 	again := stheno(t, "train", "--resume", "--out", dir, "--device", "cpu", "--epochs", "2")
 	require.Zero(t, again.code, again.stderr)
 	require.Contains(t, again.stdout, "note: the CPU computes in fp32 what the run computes in tf32 on a GPU\n")
+	again = stheno(t, "eval", "--run", dir, "--limit-test", "10", "--device", "cpu")
+	require.Zero(t, again.code, again.stderr)
+	require.Equal(t, "note: the CPU computes in fp32 what the run computes in tf32 on a GPU\n", again.stderr)
 	again = stheno(t, "eval", "--run", dir, "--limit-test", "10")
 	require.Zero(t, again.code, again.stderr)
+	require.Regexp(t, `^note: computing on the CPU in fp32, not tf32: cuda: .*\n$`, again.stderr)
 
 	// In fp32 there is a word about the GPU only where the program could have used one.
 	out = stheno(t, with(quick, "--out", filepath.Join(t.TempDir(), "run"))...)
@@ -58,6 +62,17 @@ func TestCUDAWithoutGPU(t *testing.T) {
 		refused(t, with(args, "--device", "cuda"), "cuda: ", "--device cpu computes without a GPU")
 	}
 	require.Contains(t, ok(t, "devices", "--verbose"), "no GPU: cuda: ")
+
+	// A run of a GPU, on a machine without one.
+	file := filepath.Join(run, "run.json")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"device": "auto"`)
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), `"device": "auto"`, `"device": "cuda"`, 1)), 0o644))
+	resume := []string{"train", "--resume", "--out", run, "--epochs", "2"}
+	require.NotContains(t, refused(t, resume, "the run was made with --device cuda; add --device cpu to go on without a GPU\n"), "computes without a GPU")
+	require.Contains(t, ok(t, with(resume, "--device", "cpu")...), "epoch 2/2")
+	require.Contains(t, ok(t, "train", "--resume", "--out", run, "--epochs", "3"), "epoch 3/3", "the CPU, as before")
 }
 
 func TestListGPUs(t *testing.T) {

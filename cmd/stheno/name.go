@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/stheno-ml/stheno/train"
 )
 
 // programName is what the user calls this program, for the commands that it suggests.
@@ -20,4 +23,17 @@ func nameOf(arg string) string {
 // byName puts the program's name into a text that suggests one of its commands: those of packages know only the usual one.
 func byName(text string) string {
 	return strings.ReplaceAll(text, "stheno devices", programName+" devices")
+}
+
+// resumption is the command that goes on with a run.
+func resumption(c train.Config) string {
+	return fmt.Sprintf("%s train --resume --out %s", programName, quoted(c.Out))
+}
+
+// quoted is a path as a shell takes it.
+func quoted(path string) string {
+	if strings.ContainsAny(path, " \t\"'$&|;<>()*?[]#~\\`!") {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }

@@ -155,11 +155,6 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 	return errors.Join(err, closeErr)
 }
 
-// resumption is the command that goes on with a run.
-func resumption(c train.Config) string {
-	return fmt.Sprintf("%s train --resume --out %s", programName, quoted(c.Out))
-}
-
 func diverged(err error) bool {
 	_, ok := errors.AsType[*train.DivergedError](err)
 	return ok
@@ -197,14 +192,6 @@ func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer) {
 	if t.State().Epoch >= c.Epochs {
 		s.Printf("all %d epochs are done; raise --epochs to go on", c.Epochs)
 	}
-}
-
-// quoted is a path as a shell takes it.
-func quoted(path string) string {
-	if strings.ContainsAny(path, " \t\"'$&|;<>()*?[]#~\\`!") {
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
-	return path
 }
 
 // mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
