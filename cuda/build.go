@@ -47,7 +47,8 @@ func (p *program) build() (err error) {
 			p.outputs = append(p.outputs, r)
 		}
 	}
-	decided, err := p.decide()
+	m := &maker{program: p, plans: map[kernel.Command]any{}}
+	decided, err := m.decide()
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,6 @@ func (p *program) build() (err error) {
 	}
 	p.close = append(p.close, p.done.Close)
 	// Every address in working memory is written when its size is known.
-	m := &maker{program: p}
 	for i, s := range p.plan.Steps {
 		made, err := m.step(s, decided[i])
 		if err != nil {
@@ -96,17 +96,22 @@ func (p *program) build() (err error) {
 	return nil
 }
 
-// decide asks package kernel about every step.
-func (p *program) decide() ([]commands, error) {
+// decide asks package kernel about every step, and the libraries about its calls.
+func (m *maker) decide() ([]commands, error) {
+	p := m.program
 	b := &kernel.Builder{Multiprocessors: p.engine.dev.Multiprocessors, Precision: p.engine.precision}
 	all := make([]commands, len(p.plan.Steps))
 	for i, s := range p.plan.Steps {
 		list, err := kernel.Commands(b, s)
+		host := list == nil
+		if err == nil && !host {
+			list, err = m.choose(list)
+		}
 		if err != nil {
 			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
 		}
-		all[i] = commands{list: list, work: b.Work(), host: list == nil}
-		if list == nil {
+		all[i] = commands{list: list, work: b.Work(), host: host}
+		if host {
 			p.engine.say("no CUDA kernel for %s of %v: it runs on the host, and its operands and results are copied", s.Instr.Kind(), s.Out[0].Dtype)
 		}
 	}
@@ -116,11 +121,8 @@ func (p *program) decide() ([]commands, error) {
 func sourcesOf(list []kernel.Command) []kernel.Source {
 	var all []kernel.Source
 	for _, c := range list {
-		switch c := c.(type) {
-		case *kernel.Launch:
-			all = append(all, c.Source)
-		case *kernel.Either:
-			all = append(append(all, sourcesOf(c.Try)...), sourcesOf(c.Else)...)
+		if l, ok := c.(*kernel.Launch); ok {
+			all = append(all, l.Source)
 		}
 	}
 	return all

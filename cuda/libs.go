@@ -99,25 +99,42 @@ func libraries() []Library {
 	return all
 }
 
+// plan asks the library of a call how it would compute it, and keeps the answer. takes says whether it does.
+func (m *maker) plan(c kernel.Command) (takes bool, err error) {
+	var plan interface{ Close() error }
+	switch c := c.(type) {
+	case *kernel.Gemm:
+		if m.program.engine.libs.blas == nil {
+			return false, nil
+		}
+		plan, err = m.program.engine.libs.blas.Plan(c, workspace)
+	case *kernel.Convolution:
+		if m.program.engine.libs.dnn == nil {
+			return false, nil
+		}
+		plan, err = m.program.engine.libs.dnn.PlanConvolution(c, workspace)
+	default:
+		return true, nil
+	}
+	switch {
+	case errors.Is(err, cublaslt.ErrUnsupported), errors.Is(err, cudnn.ErrUnsupported):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	m.program.close = append(m.program.close, plan.Close)
+	m.plans[c] = plan
+	return true, nil
+}
+
 // matmul is a product through cuBLASLt.
 type matmul struct {
 	plan                *cublaslt.Matmul
 	a, b, c, bias, work uint64
 }
 
-func (m *maker) gemm(g *kernel.Gemm) ([]action, error) {
-	blas := m.program.engine.libs.blas
-	if blas == nil {
-		return nil, errUnsupported
-	}
-	plan, err := blas.Plan(g, workspace)
-	if errors.Is(err, cublaslt.ErrUnsupported) {
-		return nil, errUnsupported
-	}
-	if err != nil {
-		return nil, err
-	}
-	m.program.close = append(m.program.close, plan.Close)
+func (m *maker) gemm(g *kernel.Gemm) []action {
+	plan := m.plans[g].(*cublaslt.Matmul)
 	a := &matmul{plan: plan}
 	m.point(&a.a, g.A)
 	m.point(&a.b, g.B)
@@ -127,7 +144,7 @@ func (m *maker) gemm(g *kernel.Gemm) ([]action, error) {
 	}
 	m.point(&a.work, m.library(plan.Workspace))
 	m.names = append(m.names, "cuBLASLt")
-	return []action{a}, nil
+	return []action{a}
 }
 
 func (a *matmul) run(p *program) error {
@@ -140,19 +157,8 @@ type convolution struct {
 	x, w, y, bias, work uint64
 }
 
-func (m *maker) convolution(c *kernel.Convolution) ([]action, error) {
-	dnn := m.program.engine.libs.dnn
-	if dnn == nil {
-		return nil, errUnsupported
-	}
-	plan, err := dnn.PlanConvolution(c, workspace)
-	if errors.Is(err, cudnn.ErrUnsupported) {
-		return nil, errUnsupported
-	}
-	if err != nil {
-		return nil, err
-	}
-	m.program.close = append(m.program.close, plan.Close)
+func (m *maker) convolution(c *kernel.Convolution) []action {
+	plan := m.plans[c].(*cudnn.Plan)
 	a := &convolution{plan: plan}
 	m.point(&a.x, c.X)
 	m.point(&a.w, c.Filter)
@@ -162,7 +168,7 @@ func (m *maker) convolution(c *kernel.Convolution) ([]action, error) {
 	}
 	m.point(&a.work, m.library(plan.Workspace))
 	m.names = append(m.names, "cuDNN "+plan.Engine)
-	return []action{a}, nil
+	return []action{a}
 }
 
 func (a *convolution) run(*program) error {

@@ -4,7 +4,6 @@ package cuda
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -23,10 +22,37 @@ type maker struct {
 	most    int64     // of all steps
 	work    []address // that point into working memory
 	names   []string
+	plans   map[kernel.Command]any // of calls that a library takes
 }
 
-// errUnsupported is a call that a library does not take.
-var errUnsupported = errors.New("not supported")
+// choose decides between what libraries and what our own kernels do. It comes before anything is compiled, so that only what will
+// run is.
+func (m *maker) choose(list []kernel.Command) ([]kernel.Command, error) {
+	chosen := make([]kernel.Command, 0, len(list))
+	for _, c := range list {
+		either, ok := c.(*kernel.Either)
+		if !ok {
+			chosen = append(chosen, c)
+			continue
+		}
+		takes := true
+		for _, call := range either.Try {
+			var err error
+			if takes, err = m.plan(call); err != nil {
+				return nil, err
+			}
+			if !takes {
+				break
+			}
+		}
+		if takes {
+			chosen = append(chosen, either.Try...)
+		} else {
+			chosen = append(chosen, either.Else...)
+		}
+	}
+	return chosen, nil
+}
 
 func (m *maker) step(s *graph.Step, c commands) (step, error) {
 	m.step_, m.need, m.names = s, c.work, nil
@@ -74,18 +100,10 @@ func (m *maker) command(c kernel.Command) ([]action, error) {
 		return []action{v}, nil
 	case *kernel.Check:
 		return m.check(c)
-	case *kernel.Either:
-		names := len(m.names)
-		made, err := m.actions(c.Try)
-		if errors.Is(err, errUnsupported) {
-			m.names = m.names[:names]
-			return m.actions(c.Else)
-		}
-		return made, err
 	case *kernel.Gemm:
-		return m.gemm(c)
+		return m.gemm(c), nil
 	case *kernel.Convolution:
-		return m.convolution(c)
+		return m.convolution(c), nil
 	}
 	return nil, fmt.Errorf("cuda: the engine does not know the command %T", c)
 }
