@@ -146,3 +146,15 @@ func TestErrorIsBoundedAndSaysWhatToDo(t *testing.T) {
 	require.Contains(t, text, "pip install nvidia-cudnn-cu12; or set STHENO_CUDNN_PATH to its file or folder")
 	require.Less(t, strings.Count(text, "\n"), 20)
 }
+
+// The dynamic linker takes relative folders from the working folder, and so do we.
+func TestRelativeFolders(t *testing.T) {
+	m := machine(t, map[string]string{"LD_LIBRARY_PATH": "build/sim"}, "/work/build/sim/libnvrtc.so.12")
+	files, err := tried(m, NVRTC)
+	require.Error(t, err)
+	require.NotContains(t, files, "/work/build/sim/libnvrtc.so.12")
+	m.Dir = "/work"
+	files, err = tried(m, NVRTC)
+	require.Error(t, err)
+	require.Equal(t, "/work/build/sim/libnvrtc.so.12", files[0])
+}

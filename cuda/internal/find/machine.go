@@ -13,11 +13,18 @@ import (
 // Machine is where Load looks. The zero Root is the file system; tests look below a folder.
 type Machine struct {
 	Root   string
+	Dir    string // the working folder, to which relative folders of the environment belong; "" leaves them out
 	Getenv func(name string) string
 }
 
 // Host is the machine that the program runs on.
-func Host() Machine { return Machine{Getenv: os.Getenv} }
+func Host() Machine {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "" // a folder that was deleted has nothing to find either
+	}
+	return Machine{Dir: dir, Getenv: os.Getenv}
+}
 
 func (m Machine) path(file string) string { return filepath.Join(m.Root, file) }
 
@@ -45,7 +52,13 @@ func (m Machine) folders() []string {
 	seen := map[string]bool{}
 	add := func(folders ...string) {
 		for _, f := range folders {
-			if f == "" || !filepath.IsAbs(f) || !m.isFolder(f) {
+			if f == "" {
+				continue
+			}
+			if !filepath.IsAbs(f) && m.Dir != "" {
+				f = filepath.Join(m.Dir, f)
+			}
+			if !filepath.IsAbs(f) || !m.isFolder(f) {
 				continue
 			}
 			real, err := filepath.EvalSymlinks(m.path(f))
