@@ -24,6 +24,7 @@ type compiler struct {
 	key     string // what besides the text decides what comes out
 	disk    *cache.Dir
 	modules map[string]*driver.Module // by text
+	unkept  sync.Once                 // says that nothing can be kept on disk
 }
 
 func newCompiler(e *Engine) (*compiler, error) {
@@ -121,7 +122,9 @@ func (c *compiler) fresh(s kernel.Source) ([]byte, error) {
 		return nil, fmt.Errorf("cuda: kernels of %s do not compile: %w\n%s", s.Name, err, log)
 	}
 	if err := c.disk.Put(c.key+s.Text, image); err != nil {
-		c.engine.say("compiled kernels cannot be kept, so every start compiles them anew; set %s to a folder that can be written, or to off: %v", cache.Env, err)
+		c.unkept.Do(func() { // the errors name files of their own
+			c.engine.say("compiled kernels cannot be kept, so every start compiles them anew; set %s to a folder that can be written, or to off: %v", cache.Env, err)
+		})
 	}
 	return image, nil
 }

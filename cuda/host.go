@@ -138,7 +138,11 @@ func (m *maker) check(c *kernel.Check) ([]action, error) {
 		return nil, c.Fn(*r.Const)
 	} else if r.Where == graph.External && r.Input && !r.Variable {
 		p.before = append(p.before, func() error {
-			if err := c.Fn(p.bound[r].seen); err != nil {
+			integers, err := p.bound[r].integers()
+			if err != nil {
+				return err
+			}
+			if err := c.Fn(integers); err != nil {
 				return p.failed(at, err)
 			}
 			return nil

@@ -5,6 +5,7 @@ package cuda_test
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,13 +31,15 @@ func kernelOf(t *testing.T, e *cuda.Engine) string {
 func TestKernelFails(t *testing.T) {
 	needSimulator(t)
 	for name, c := range map[string]struct {
-		at  string
-		env []string
+		at       string
+		env      []string
+		profiled bool
 	}{
-		"in the first run":           {"1", nil},
-		"in a CUDA graph":            {"4", nil},
-		"kernel by kernel":           {"4", []string{"STHENO_CUDA_GRAPH=0"}},
-		"while every step is waited": {"3", []string{"STHENO_CUDA_SYNC=1"}},
+		"in the first run":           {"1", nil, false},
+		"in a CUDA graph":            {"4", nil, false},
+		"kernel by kernel":           {"4", []string{"STHENO_CUDA_GRAPH=0"}, false},
+		"while every step is waited": {"3", []string{"STHENO_CUDA_SYNC=1"}, false},
+		"in a profile":               {"3", nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !inChild(t, c.env...) {
@@ -55,6 +58,9 @@ func TestKernelFails(t *testing.T) {
 				require.ErrorContains(t, err, "CUDA_ERROR_ILLEGAL_ADDRESS")
 				require.ErrorContains(t, err, "the GPU's context is lost, and this process cannot use it any more: start it again")
 			}
+			if c.profiled {
+				require.NoError(t, m.StartProfile())
+			}
 			for range 10 {
 				if err = m.RunAll(); err != nil {
 					break
@@ -67,7 +73,7 @@ func TestKernelFails(t *testing.T) {
 				require.Equal(t, 0, step.Step)
 			} else {
 				require.False(t, errors.As(err, &step), "nobody knows which: %v", err)
-				require.ErrorContains(t, err, "to learn which step failed, run with STHENO_CUDA_SYNC=1")
+				require.Equal(t, 1, strings.Count(err.Error(), "to learn which step failed, run with STHENO_CUDA_SYNC=1"), "%v", err)
 			}
 			for range 2 {
 				clear(m.RunAll())

@@ -171,6 +171,14 @@ func (m *memory) download(to []byte) error {
 	return nil
 }
 
+// integers are those that the memory holds: what came here last, or what a program has computed since.
+func (m *memory) integers() (op.Array, error) {
+	if !m.newer && m.sent == nil {
+		return m.seen, nil
+	}
+	return m.seen, m.engine.staging.toHost(bytesOf(m.seen), m.ptr)
+}
+
 // send puts the way of the device's numbers to the outbox on the stream.
 func (m *memory) send() error {
 	return m.engine.stream.ToHost(m.outbox.Bytes(), m.ptr)

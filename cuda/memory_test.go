@@ -3,7 +3,9 @@
 package cuda_test
 
 import (
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
 )
@@ -193,4 +196,96 @@ func TestOutputsThatAreVariablesElsewhere(t *testing.T) {
 	require.Equal(t, []float32{2, 4, 6}, w.Data(), "computed last")
 	require.NoError(t, second.Sync())
 	require.Equal(t, []float32{2, 4, 6}, w.Data())
+}
+
+// Machines that nobody closes and nobody can reach any more give back what they have on the device.
+func TestMachinesThatNobodyCloses(t *testing.T) {
+	e := open(t, cuda.Config{})
+	func() {
+		for range 3 {
+			b := enginetest.NewB(t, tensor.Float32)
+			x := b.Input("x", 100, 10)
+			b.Want("y", 0, b.Apply(&op.MatMul{TransB: true}, b.Apply(&op.ReLU{}, x), x))
+			m, err := graph.Compile(b.G, b.Options(e)...)
+			require.NoError(t, err)
+			require.NoError(t, m.RunAll())
+		}
+	}()
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		used, _ := e.Memory()
+		return used == 0
+	}, 10*time.Second, time.Millisecond)
+}
+
+// Results that nobody has asked for outlive the program and its other buffers.
+func TestResultsAreThereLater(t *testing.T) {
+	e := open(t, cuda.Config{})
+	a := op.Array{Shape: tensor.Shape{2}, Data: []float32{1, 4}}
+	p := stepOf(&ir.Unary{Fn: ir.Sqrt}, a, []op.Array{a})
+	prog, err := e.Build(p)
+	require.NoError(t, err)
+	wrap := func(v *graph.Value, a op.Array) graph.Buffer {
+		b, err := e.Wrap(a)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, b.Close()) })
+		require.NoError(t, b.Upload(a))
+		require.NoError(t, prog.Bind(v, b))
+		return b
+	}
+	wrap(p.Inputs[0], a)
+	var buffers []graph.Buffer
+	results := []op.Array{{Shape: tensor.Shape{2}, Data: []float32{0, 0}}, {Shape: tensor.Shape{2}, Data: []float32{0, 0}}}
+	for _, r := range results {
+		buffers = append(buffers, wrap(p.Outputs[0], r))
+		require.NoError(t, prog.Run())
+	}
+	require.NoError(t, prog.Close())
+	for i, b := range buffers {
+		require.NoError(t, b.Download(results[i]))
+		require.Equal(t, []float32{1, 2}, results[i].Data)
+	}
+}
+
+// Indices that another program has just computed are looked at as they are on the device.
+func TestComputedIndicesAreChecked(t *testing.T) {
+	e := open(t, cuda.Config{})
+	bind := func(prog graph.Program, v *graph.Value, a op.Array) graph.Buffer {
+		b, err := e.Wrap(a)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, b.Close()) })
+		require.NoError(t, b.Upload(a))
+		require.NoError(t, prog.Bind(v, b))
+		return b
+	}
+	one, indices := op.Array{Shape: tensor.Shape{2}, Data: []int{1, 1}}, op.Array{Shape: tensor.Shape{2}, Data: []int{0, 0}}
+	table, out := op.Array{Shape: tensor.Shape{3}, Data: []float32{5, 6, 7}}, op.Array{Shape: tensor.Shape{2}, Data: []float32{0, 0}}
+	x := op.Array{Shape: tensor.Shape{2}, Data: []int{0, 1}}
+	sum, gather := stepOf(&ir.Binary{Fn: ir.Add}, indices, []op.Array{x, one}), stepOf(&ir.Gather{}, out, []op.Array{table, indices})
+	adds, err := e.Build(sum)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, adds.Close()) }()
+	gathers, err := e.Build(gather)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, gathers.Close()) }()
+	from := bind(adds, sum.Inputs[0], x)
+	bind(adds, sum.Inputs[1], one)
+	bind(adds, sum.Outputs[0], indices)
+	bind(gathers, gather.Inputs[0], table)
+	computed := bind(gathers, gather.Inputs[1], indices)
+	result := bind(gathers, gather.Outputs[0], out)
+	for range 3 {
+		require.NoError(t, from.Upload(x))
+		require.NoError(t, adds.Run())
+		require.NoError(t, computed.Upload(indices), "the device has newer ones")
+		require.NoError(t, gathers.Run())
+		require.NoError(t, result.Download(out))
+		require.Equal(t, []float32{6, 7}, out.Data)
+	}
+	copy(x.Data.([]int), []int{0, 2})
+	require.NoError(t, from.Upload(x))
+	require.NoError(t, adds.Run())
+	var failed *graph.StepError
+	require.ErrorAs(t, gathers.Run(), &failed)
+	require.ErrorContains(t, failed, "3")
 }

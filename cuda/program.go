@@ -74,6 +74,27 @@ func newHandle(p *program) *handle {
 	return h
 }
 
+// Bind, Run and RunObserved keep the handle reachable until they return: their call may be its last use, and the program must not be
+// closed under it.
+
+// Bind implements graph.Program.
+func (h *handle) Bind(v *graph.Value, b graph.Buffer) error {
+	defer runtime.KeepAlive(h)
+	return h.program.Bind(v, b)
+}
+
+// Run implements graph.Program.
+func (h *handle) Run() error {
+	defer runtime.KeepAlive(h)
+	return h.program.Run()
+}
+
+// RunObserved implements graph.Observable.
+func (h *handle) RunObserved(o graph.Observer) error {
+	defer runtime.KeepAlive(h)
+	return h.program.RunObserved(o)
+}
+
 // Close implements graph.Program.
 func (h *handle) Close() error {
 	h.unreachable.Stop()
@@ -120,8 +141,16 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		if old == nil {
 			return p.moved()
 		}
+		p.unsend(old)
 		return errors.Join(p.moved(), old.release())
 	})
+}
+
+// unsend leaves results on the device that nobody has asked for: the program will not tell any more when they are in the outbox.
+func (p *program) unsend(m *memory) {
+	if m.sent == p.done {
+		m.sent, m.newer = nil, true
+	}
 }
 
 // moved forgets what holds addresses and arguments that have changed.
@@ -194,9 +223,7 @@ func (p *program) Close() error {
 func (p *program) free() error {
 	delete(p.engine.programs, p)
 	for _, m := range p.results {
-		if m.sent == p.done { // nobody has asked for the results of the last run; the device has them
-			m.sent, m.newer = nil, true
-		}
+		p.unsend(m)
 	}
 	// The libraries may unload the code of a plan that is closed, so that nothing of it must be under way.
 	errs := []error{p.engine.stream.Synchronize(), p.moved()}

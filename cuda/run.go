@@ -94,8 +94,8 @@ func timesOnly(o graph.Observer) bool {
 	return ok && t.TimesOnly()
 }
 
-// timed puts the steps on the stream with events between them, and tells the times that the device noted. Nothing waits in between,
-// so they are those of the work, not of launching it.
+// timed puts the steps on the stream with events between them, and tells the times that the device noted. Nothing waits in between, so
+// they are those of the work, and of launching it only where the device has nothing else to do meanwhile.
 func (p *program) timed(t graph.Timekeeper) error {
 	for len(p.timers) <= len(p.steps) {
 		e, err := driver.NewTimer()
@@ -111,7 +111,9 @@ func (p *program) timed(t graph.Timekeeper) error {
 	}
 	for i := range p.steps {
 		for _, a := range p.steps[i].actions {
-			if err := a.run(p); err != nil {
+			if err := a.run(p); driver.IsLost(err) { // see everything
+				return err
+			} else if err != nil {
 				return p.failed(i, err)
 			}
 		}
@@ -123,7 +125,7 @@ func (p *program) timed(t graph.Timekeeper) error {
 		return err
 	}
 	if err := stream.Synchronize(); err != nil {
-		return p.engine.failed(err)
+		return err
 	}
 	begin := time.Duration(0)
 	for i := range p.steps {

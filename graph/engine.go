@@ -85,7 +85,8 @@ type Timekeeper interface {
 // Observable is a [Program] that can run under an observer. It is optional: an engine whose programs do not have it
 // cannot be profiled or watched, and works otherwise.
 type Observable interface {
-	// RunObserved is Run with o told of every step. It allocates no more than Run does.
+	// RunObserved is Run with o told of every step; an o that is a [Timekeeper] may be told times alone. It allocates no more than
+	// Run does.
 	RunObserved(o Observer) error
 }
 

@@ -137,6 +137,7 @@ func (m *Machine) run() error {
 func (m *Machine) feed() error {
 	binding.Lock() // another machine of the graph may be making dual values
 	defer binding.Unlock()
+	m.fed = false // a part of the inputs is not a feed
 	if m.plan.counter != nil {
 		*m.plan.counter++
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // StartProfile begins to record the time of every step of the runs that follow, until [Machine.StopProfile]; what was
-// recorded before is dropped. Recording costs two readings of the clock a step and allocates nothing while it runs. It is an
-// error on an engine whose programs cannot be observed.
+// recorded before is dropped. Recording costs two readings of the clock a step, or of a device with a clock of its own an event and a
+// wait for the end of the run, and allocates nothing while it runs. It is an error on an engine whose programs cannot be observed.
 func (m *Machine) StartProfile() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

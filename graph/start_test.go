@@ -49,3 +49,18 @@ func TestFeedTellsWhatIsMissing(t *testing.T) {
 	require.ErrorAs(t, m.Feed(), &missing)
 	require.ErrorAs(t, m.Start(), &missing)
 }
+
+// Inputs of which only a part was brought are no feed: the next run brings them again.
+func TestFeedThatFails(t *testing.T) {
+	g, x, y := doubled(t)
+	fed := vector(1, 2, 3)
+	require.NoError(t, gorgonia.Let(x, fed))
+	m := compile(t, g, graph.WithOutputs(y))
+	require.NoError(t, m.Feed())
+	require.NoError(t, fed.Reshape(3, 1))
+	var wrong *graph.FeedError
+	require.ErrorAs(t, m.Feed(), &wrong)
+	require.ErrorAs(t, m.RunAll(), &wrong)
+	require.NoError(t, gorgonia.Let(x, vector(4, 5, 6)))
+	require.Equal(t, []float32{8, 10, 12}, value(t, m, y))
+}

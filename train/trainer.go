@@ -51,8 +51,9 @@ type Trainer struct {
 
 // New prepares a run on an engine: the output folder, the model with its first or its resumed weights, the data. A nil
 // observer is a silent one. Everything is compiled before anything is written, so that a run which does not fit into memory leaves no
-// folder behind; nor does one that fails before its first step is done. What the run is recorded with in run.json, and what Config returns, is c with the split's name,
-// an absolute DataDir, and what the split says of its images. The caller closes the trainer, and the engine after it.
+// folder behind; nor does one that fails before its first step is done. What the run is recorded with in run.json, and what Config
+// returns, is c with the split's name, an absolute DataDir, and what the split says of its images. The caller closes the trainer, and
+// the engine after it.
 func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err

@@ -7,23 +7,21 @@ import (
 
 // CUDA's numbers of the errors that the engine tells apart.
 const (
-	codeOutOfMemory     = 2
-	codeNotInitialized  = 3
-	codeNoDevice        = 100
-	codeInvalidImage    = 200
-	codeNoBinary        = 209
-	codeInvalidPTX      = 218
-	codeUnsupportedPTX  = 222
-	codeIllegalAddress  = 700
-	codeOutOfResources  = 701
-	codeLaunchTimeout   = 702
-	codeAssert          = 710
-	codeMisaligned      = 716
-	codeLaunchFailed    = 719
-	codeSystemNotReady  = 802
-	codeDriverMismatch  = 803
-	codeCompatNotThere  = 804
-	codeNoCaptureOfThis = 900
+	codeOutOfMemory    = 2
+	codeNoDevice       = 100
+	codeInvalidImage   = 200
+	codeNoBinary       = 209
+	codeInvalidPTX     = 218
+	codeUnsupportedPTX = 222
+	codeIllegalAddress = 700
+	codeOutOfResources = 701
+	codeLaunchTimeout  = 702
+	codeAssert         = 710
+	codeMisaligned     = 716
+	codeLaunchFailed   = 719
+	codeSystemNotReady = 802
+	codeDriverMismatch = 803
+	codeCompatNotThere = 804
 )
 
 // Error is a call that CUDA refused, or a kernel that failed.
