@@ -24,6 +24,12 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 		return prog.build()
 	})
 	if err != nil {
+		if full := (*driver.MemoryError)(nil); errors.As(err, &full) {
+			_ = e.dev.Do(func() error { // of a closed engine nobody asks
+				full.Programs = len(e.programs) - 1 // without this one
+				return nil
+			})
+		}
 		return nil, errors.Join(err, prog.Close())
 	}
 	return newHandle(prog), nil

@@ -12,7 +12,7 @@ import (
 var ErrClosed = errors.New("graph: the machine is closed")
 
 // Machine runs a compiled graph. It is a gorgonia.VM: RunAll runs everything once, with the values that are bound to
-// the input nodes at that moment, and leaves the outputs' values bound to their nodes. A machine may be used from
+// the input nodes at that moment (or were at the last Feed), and leaves the outputs' values bound to their nodes. A machine may be used from
 // several goroutines, which take turns. Several machines may run at once, also machines of one graph, as long as none
 // updates a variable that another one reads.
 //

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -47,12 +48,15 @@ func (m *Machine) Feed() error {
 
 // Start begins a run, with what [Machine.Feed] brought since the last one, else with the values that are bound now. On a device
 // with a queue of its own it returns before the run is over; [Machine.Wait] tells its errors and brings its results. A run that
-// nobody waited for is waited for first. It is not for tape machines.
+// nobody waited for is waited for first. On a tape machine it is an error.
 func (m *Machine) Start() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.usable(); err != nil {
 		return err
+	}
+	if m.turn != nil {
+		return errors.New("graph: Start is not for tape machines, whose programs look at values between runs; call RunAll")
 	}
 	return m.start()
 }
@@ -137,10 +141,10 @@ func (m *Machine) run() error {
 func (m *Machine) feed() error {
 	binding.Lock() // another machine of the graph may be making dual values
 	defer binding.Unlock()
-	m.fed = false // a part of the inputs is not a feed
-	if m.plan.counter != nil {
+	if m.plan.counter != nil && !m.fed { // one that replaces another is of the same run
 		*m.plan.counter++
 	}
+	m.fed = false // a part of the inputs is not a feed
 	for _, s := range m.plan.slices {
 		if err := s.follow(); err != nil {
 			return err

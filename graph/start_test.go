@@ -64,3 +64,13 @@ func TestFeedThatFails(t *testing.T) {
 	require.NoError(t, gorgonia.Let(x, vector(4, 5, 6)))
 	require.Equal(t, []float32{8, 10, 12}, value(t, m, y))
 }
+
+// A program that looks at values between runs would find those of the run before.
+func TestStartIsNotForTapeMachines(t *testing.T) {
+	g, x, _ := doubled(t)
+	require.NoError(t, gorgonia.Let(x, vector(1, 2, 3)))
+	m := graph.NewTapeMachine(g)
+	defer m.Close()
+	require.ErrorContains(t, m.Start(), "tape machines")
+	require.NoError(t, m.RunAll())
+}

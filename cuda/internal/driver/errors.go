@@ -112,6 +112,7 @@ type MemoryError struct {
 	Free, Total int64  // bytes on the device
 	Held        int64  // bytes that this engine holds
 	Limit       int64  // the engine's limit, 0 for none
+	Programs    int    // of the engine that are open and hold memory too
 }
 
 func (e *MemoryError) Error() string {
@@ -121,7 +122,10 @@ func (e *MemoryError) Error() string {
 	} else {
 		s += fmt.Sprintf("of %s the device has %s free, and this engine holds %s", bytes(e.Total), bytes(e.Free), bytes(e.Held))
 	}
-	return s + "; use a smaller batch, recomputation (--recompute), or another GPU"
+	if e.Programs > 1 {
+		s += fmt.Sprintf(" for %d programs (close the machines that are done with)", e.Programs)
+	}
+	return s + "; use a smaller batch, less memory for the step (--memory-budget), or another GPU"
 }
 
 // bytes is a number of bytes as people read it.
