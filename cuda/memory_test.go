@@ -4,6 +4,7 @@ package cuda_test
 
 import (
 	"runtime"
+	"errors"
 	"testing"
 	"time"
 

@@ -64,7 +64,7 @@ func TestMemoryLimit(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, int64(2049), e.Need)
 		require.EqualError(t, err, "cuda: out of device memory: the arena of a test needs 2.0 KiB, and the engine, limited to 4.0 KiB, holds 2.0 KiB; "+
-			"use a smaller batch, recomputation (--recompute), or another GPU")
+			"use a smaller batch, less memory for the step (--memory-budget), or another GPU")
 		require.Equal(t, int64(2048), m.Used(), "nothing is lost")
 		require.NoError(t, m.Free(a))
 		b, err := m.Alloc(4096, "what was kept is given back for it")
