@@ -24,12 +24,6 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 		return prog.build()
 	})
 	if err != nil {
-		if full := (*driver.MemoryError)(nil); errors.As(err, &full) {
-			_ = e.dev.Do(func() error { // of a closed engine nobody asks
-				full.Programs = len(e.programs) - 1 // without this one
-				return nil
-			})
-		}
 		return nil, errors.Join(err, prog.Close())
 	}
 	return newHandle(prog), nil
@@ -67,7 +61,7 @@ func (p *program) build() (err error) {
 	}
 	memory := p.engine.dev.Memory
 	if p.plan.ArenaBytes > 0 {
-		if p.arena, err = memory.Alloc(int64(p.plan.ArenaBytes), fmt.Sprintf("the arena of a program of %d steps", len(p.plan.Steps))); err != nil {
+		if p.arena, err = p.engine.alloc(int64(p.plan.ArenaBytes), fmt.Sprintf("the arena of a program of %d steps", len(p.plan.Steps))); err != nil {
 			return err
 		}
 		p.close = append(p.close, func() error { return memory.Free(p.arena) })
@@ -85,7 +79,7 @@ func (p *program) build() (err error) {
 		p.steps = append(p.steps, made)
 	}
 	if m.most > 0 {
-		if p.work, err = memory.Alloc(m.most, "the working memory of kernels and libraries"); err != nil {
+		if p.work, err = p.engine.alloc(m.most, "the working memory of kernels and libraries"); err != nil {
 			return err
 		}
 		p.close = append(p.close, func() error { return memory.Free(p.work) })

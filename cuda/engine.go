@@ -144,6 +144,15 @@ func (e *Engine) Remote() bool { return true }
 // Gathers lets updates of up to a megabyte wait for each other: their launches cost more than their work.
 func (e *Engine) Gathers(bytes int) bool { return bytes <= 1<<20 }
 
+// alloc takes device memory. Where there is none left, the error tells how many programs hold some.
+func (e *Engine) alloc(bytes int64, purpose string) (driver.Ptr, error) {
+	p, err := e.dev.Memory.Alloc(bytes, purpose)
+	if full := (*driver.MemoryError)(nil); errors.As(err, &full) {
+		full.Programs = len(e.programs)
+	}
+	return p, err
+}
+
 // Memory returns the bytes of device memory that values and programs use, and those that the engine holds for them and for later
 // ones.
 func (e *Engine) Memory() (used, held int64) {

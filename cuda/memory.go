@@ -108,7 +108,7 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 		m.refs++
 		return m.buffer(), nil
 	}
-	p, err := e.dev.Memory.Alloc(int64(len(b)), fmt.Sprintf("a tensor of %v of shape %v", data.Dtype(), data.Shape))
+	p, err := e.alloc(int64(len(b)), fmt.Sprintf("a tensor of %v of shape %v", data.Dtype(), data.Shape))
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,8 @@
 package cuda_test
 
 import (
-	"runtime"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -165,7 +165,7 @@ func TestOutOfMemory(t *testing.T) {
 	require.ErrorContains(t, err, "smaller batch")
 	m, _ := counter(t, e, vector(1), vector(2))
 	other, _ := counter(t, e, vector(3), vector(4))
-	require.ErrorContains(t, big(8192), "for 2 programs (close the machines that are done with)")
+	require.ErrorContains(t, big(8192), "programs are open, of which those that are done with can be closed")
 	require.NoError(t, errors.Join(m.Close(), other.Close()))
 	require.NoError(t, big(64))
 	used, _ := e.Memory()

@@ -112,7 +112,7 @@ type MemoryError struct {
 	Free, Total int64  // bytes on the device
 	Held        int64  // bytes that this engine holds
 	Limit       int64  // the engine's limit, 0 for none
-	Programs    int    // of the engine that are open and hold memory too
+	Programs    int    // of the engine, which hold memory too
 }
 
 func (e *MemoryError) Error() string {
@@ -123,7 +123,7 @@ func (e *MemoryError) Error() string {
 		s += fmt.Sprintf("of %s the device has %s free, and this engine holds %s", bytes(e.Total), bytes(e.Free), bytes(e.Held))
 	}
 	if e.Programs > 1 {
-		s += fmt.Sprintf(" for %d programs (close the machines that are done with)", e.Programs)
+		s += fmt.Sprintf("; %d programs are open, of which those that are done with can be closed", e.Programs)
 	}
 	return s + "; use a smaller batch, less memory for the step (--memory-budget), or another GPU"
 }
