@@ -1,16 +1,12 @@
 package cpu
 
 import (
-	"errors"
 	"fmt"
 	"runtime/debug"
-
-	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
-	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // step computes one step of a plan on the memory of its values. Kernels allocate nothing; references and host operations
@@ -224,33 +220,18 @@ func computeStep(s *graph.Step, o ir.Op) step {
 // their inputs for a moment (a matmul transposes in place), so each gets copies.
 func hostStep(s *graph.Step, h *graph.HostOp) step {
 	ids := idsOf(s.In)
-	out := s.Out[0]
+	out := s.Out[0].ID
 	return func(m *memory) error {
-		in := make([]gorgonia.Value, len(ids))
+		in := make([]op.Array, len(ids))
 		for i, id := range ids {
 			c, err := op.NewArray(m.arrays[id].Dtype(), m.arrays[id].Shape.Clone())
 			if err != nil {
 				return err
 			}
 			op.Copy(c, m.arrays[id])
-			in[i] = c.Value()
+			in[i] = c
 		}
-		v, err := h.Do(in...)
-		if err != nil {
-			return err
-		}
-		if v == nil {
-			return errors.New("its Do returned neither a value nor an error")
-		}
-		a, err := op.AsArray(v)
-		if err != nil {
-			return err
-		}
-		if a.Dtype() != out.Dtype || !shape.EqualButOnes(a.Shape, out.Shape) {
-			return fmt.Errorf("it returned %v of shape %v, its node has %v of shape %v", a.Dtype(), a.Shape, out.Dtype, out.Shape)
-		}
-		op.Copy(m.arrays[out.ID], a)
-		return nil
+		return h.Compute(m.arrays[out], in)
 	}
 }
 

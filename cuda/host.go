@@ -3,17 +3,13 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 	"runtime/debug"
-
-	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
-	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // hostStep runs an operation without a kernel on the host: its operands are brought there, its results to the device. The stream
@@ -32,7 +28,7 @@ func (m *maker) hostStep(s *graph.Step) (*hostStep, error) {
 	case ir.Op:
 		h.compute = o.Compute
 	case *graph.HostOp:
-		h.compute = func(out, in []op.Array) error { return do(o, out[0], in) }
+		h.compute = func(out, in []op.Array) error { return o.Compute(out[0], in) }
 	default:
 		return nil, fmt.Errorf("no kernel for %s on %v", s.Instr.Kind(), s.Out[0].Dtype)
 	}
@@ -104,30 +100,6 @@ func guarded(f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-// do runs an operation of Gorgonia's or the user's own. Some of Gorgonia's write to their operands for a moment; these are copies.
-func do(h *graph.HostOp, out op.Array, in []op.Array) error {
-	values := make([]gorgonia.Value, len(in))
-	for i, a := range in {
-		values[i] = a.Value()
-	}
-	v, err := h.Do(values...)
-	if err != nil {
-		return err
-	}
-	if v == nil {
-		return errors.New("its Do returned neither a value nor an error")
-	}
-	a, err := op.AsArray(v)
-	if err != nil {
-		return err
-	}
-	if a.Dtype() != out.Dtype() || !shape.EqualButOnes(a.Shape, out.Shape) {
-		return fmt.Errorf("it returned %v of shape %v, its node has %v of shape %v", a.Dtype(), a.Shape, out.Dtype(), out.Shape)
-	}
-	op.Copy(out, a)
-	return nil
 }
 
 // check looks at integers that will be indices: at constants now, at an input's before the run begins, on the host; at others when

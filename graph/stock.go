@@ -1,12 +1,14 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // HostOp runs an operation that is not recognised through its own Do, on host memory. Correct, and as slow as Gorgonia.
@@ -27,6 +29,31 @@ func (h *HostOp) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 		defer h.turn.Unlock()
 	}
 	return h.Op.Do(in...)
+}
+
+// Compute runs Do on in and copies its value into out. Some of Gorgonia's operations write to their operands for a moment (a matmul
+// transposes in place), so in must be copies.
+func (h *HostOp) Compute(out op.Array, in []op.Array) error {
+	values := make([]gorgonia.Value, len(in))
+	for i, a := range in {
+		values[i] = a.Value()
+	}
+	v, err := h.Do(values...)
+	if err != nil {
+		return err
+	}
+	if v == nil {
+		return errors.New("its Do returned neither a value nor an error")
+	}
+	a, err := op.AsArray(v)
+	if err != nil {
+		return err
+	}
+	if a.Dtype() != out.Dtype() || !shape.EqualButOnes(a.Shape, out.Shape) {
+		return fmt.Errorf("it returned %v of shape %v, its node has %v of shape %v", a.Dtype(), a.Shape, out.Dtype(), out.Shape)
+	}
+	op.Copy(out, a)
+	return nil
 }
 
 const stockPackage = "gorgonia.org/gorgonia"
