@@ -64,7 +64,7 @@ func TestEveryConvolutionHasAPlan(t *testing.T) {
 		h, err := l.ForDevice(properties)
 		require.NoError(t, err)
 		var b strings.Builder
-		fmt.Fprintf(&b, "cuDNN %s, %s, batch 64: engine [notes], bytes of working memory\n", l.Version(), device)
+		fmt.Fprintf(&b, "cuDNN %s, %s, batch 64: engine (notes), bytes of working memory\n", l.Version(), device)
 		for _, net := range networks {
 			for _, layer := range net.layers {
 				fmt.Fprintf(&b, "%s %d×%d×%d, %d filters %d×%d, stride %d\n", net.name, layer.size, layer.size, layer.channels, layer.filters, layer.kernel, layer.kernel, layer.stride)
