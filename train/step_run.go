@@ -1,0 +1,84 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
+)
+
+// Run computes the step for a batch of exactly the size it was compiled for: images in the order of the model's input,
+// labels below the number of classes. step counts from 0 over the whole run; learning rate and step matter in training.
+// It is Feed, Start and Wait in one.
+func (s *Step) Run(images []float32, labels []int, learningRate float64, step int) (StepResult, error) {
+	return s.RunBatch(&data.Batch{Images: images, Labels: labels}, learningRate, step)
+}
+
+// RunBatch is Run for a batch of the loader that the step was made for.
+func (s *Step) RunBatch(b *data.Batch, learningRate float64, step int) (StepResult, error) {
+	if err := s.FeedBatch(b, learningRate, step); err != nil {
+		return StepResult{}, err
+	}
+	if err := s.Start(); err != nil {
+		return StepResult{}, err
+	}
+	return s.Wait()
+}
+
+// Feed brings a batch to the device, for the next Start; images and labels may be changed afterwards. A GPU receives it while it
+// computes the step that was started before.
+func (s *Step) Feed(images []float32, labels []int, learningRate float64, step int) error {
+	return s.FeedBatch(&data.Batch{Images: images, Labels: labels}, learningRate, step)
+}
+
+// FeedBatch is Feed for a batch of the loader that the step was made for.
+func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
+	if (b.Pixels != nil) != (s.pixels != nil) {
+		return errors.New("train: raw batches go to steps that were made for their loader with NewTrainStepFor, floats to others")
+	}
+	if len(b.Images) != len(s.images) || len(b.Pixels) != len(s.pixels) || len(b.Draws) != len(s.draws) || len(b.Labels) != len(s.labels) {
+		text := fmt.Sprintf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
+			len(s.labels), max(len(s.images), len(s.pixels))/max(len(s.labels), 1), len(b.Labels), max(len(b.Images), len(b.Pixels)))
+		if s.pixels != nil {
+			text += fmt.Sprintf(", with %d draws of 3 numbers, got %d numbers", len(s.labels), len(b.Draws))
+		}
+		return errors.New(text)
+	}
+	copy(s.images, b.Images)
+	copy(s.pixels, b.Pixels)
+	copy(s.draws, b.Draws)
+	copy(s.labels, b.Labels)
+	if s.lr != nil {
+		*s.lr, *s.t = gorgonia.F32(learningRate), gorgonia.I(step+1)
+	}
+	if s.count != nil {
+		*s.count = gorgonia.I(step)
+	}
+	return s.machine.Feed()
+}
+
+// Start begins to compute the batch that was fed.
+func (s *Step) Start() error { return s.machine.Start() }
+
+// Wait waits for what was started and returns its results.
+func (s *Step) Wait() (StepResult, error) {
+	if err := s.machine.Wait(); err != nil {
+		return StepResult{}, err
+	}
+	return StepResult{Loss: float64(*s.loss), Top1: int(*s.top1), Top5: int(*s.top5)}, nil
+}
+
+// Plan returns the compiled plan.
+func (s *Step) Plan() *graph.Plan { return s.machine.Plan() }
+
+// Sync makes the weights' and slots' tensors hold what the device has.
+func (s *Step) Sync() error { return s.machine.Sync() }
+
+// Refresh takes the weights' and slots' tensors over that were changed on the host, after a Sync.
+func (s *Step) Refresh() error { return s.machine.Refresh() }
+
+// Close frees the step's memory.
+func (s *Step) Close() error { return s.machine.Close() }
