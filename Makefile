@@ -6,7 +6,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT   = ./cpu/... ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers \
-	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-bins gpu
+	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-compile gpu-bins gpu
 
 check: fmt vet staticcheck lattice test purego cross generate race
 
@@ -75,12 +75,20 @@ gpu-vet:
 SIM_GPU = LD_LIBRARY_PATH=$(CURDIR)/.build/sim
 gpu-test: sim gpu-build
 	$(SIM_GPU) ./bin/stheno-gpu devices | grep '^cuda:0 is'
+	@if $(SIM_GPU) ./bin/stheno-gpu devices --verbose | grep missing; then echo "the tests would pass by the libraries that are missing"; exit 1; fi
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/...
 	STHENO_SIM_ORDER=reverse $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run 'TestConformance$$/own' ./cuda
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -race -tags gpu -run 'Concurrent|Close|TestDo' ./cuda ./cuda/internal/driver
 	STHENO_TEST_DEVICE=cuda $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./graph
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run TestGPU ./train ./cmd/stheno
 	$(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/internal/driver ./cmd/stheno
+
+# Every kernel, those that are generated for plans too, compiled for real GPUs; it needs none.
+gpu-compile:
+	@mkdir -p .build
+	folder=$$(bash scripts/nvrtc.sh) && STHENO_NVRTC_PATH=$$folder $(GPU) $(GO) test -count=1 -short -tags gpu \
+		-run 'TestEverySourceCompiles|TestLargeBlocks' -v ./cuda/internal/kernel >.build/compile.log 2>&1 || { tail -n 50 .build/compile.log; exit 1; }
+	@grep -E '^(--- |ok)' .build/compile.log; ! grep -A 2 -e '--- SKIP' .build/compile.log
 
 # What make gpu runs, for machines without Go: take the folder along.
 gpu-bins:

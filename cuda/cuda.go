@@ -64,6 +64,7 @@ type Library struct {
 	Version string // "" if it was not found
 	Path    string // the file that was loaded
 	Err     error  // why it was not found or cannot be used: what was tried, what to do
+	Unused  string // why it is not used although it may be there: the environment variable that asks to do without it
 }
 
 // Devices lists the GPUs of the machine. Its error says why there are none, and what to do.

@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/stheno-ml/stheno/cuda/internal/cublaslt"
 	"github.com/stheno-ml/stheno/cuda/internal/cudnn"
@@ -95,6 +96,12 @@ func libraries() []Library {
 			continue
 		}
 		all[i].Version, all[i].Path = lib.Version(), lib.Path()
+	}
+	without, _ := withoutLibraries(nil) // New tells of a name that there is not
+	for i := range all {
+		if slices.Contains(without, strings.ToLower(all[i].Name)) {
+			all[i].Unused = withoutEnv
+		}
 	}
 	return all
 }

@@ -140,8 +140,6 @@ func (d device) without(err error) error {
 		return err
 	case d.recordedName:
 		return fmt.Errorf("%w\n    the run was made with --device %s; add --device cpu to go on without a GPU", err, d.name)
-	case strings.Contains(err.Error(), "NVRTC") && !strings.Contains(err.Error(), "\n"): // else the details are there, or do not help
-		return fmt.Errorf("%w\n    see stheno devices --verbose; --device cpu computes without a GPU", err)
 	}
 	return fmt.Errorf("%w\n    --device cpu computes without a GPU", err)
 }

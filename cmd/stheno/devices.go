@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -31,7 +29,7 @@ With --verbose also the libraries that the CUDA engine looks for when it runs: t
 			fmt.Fprintln(w, describeEngine(e))
 			listGPUs(w, cuda.Devices, usable)
 			if verbose && cuda.Built {
-				listLibraries(w, cuda.Libraries(), os.Getenv(withoutEnv))
+				listLibraries(w, cuda.Libraries())
 			}
 			return e.Close()
 		},
@@ -39,9 +37,6 @@ With --verbose also the libraries that the CUDA engine looks for when it runs: t
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "also the libraries of the CUDA engine")
 	return cmd
 }
-
-// withoutEnv is the environment variable that names libraries to do without.
-const withoutEnv = "STHENO_CUDA_WITHOUT"
 
 // usable tries to open the engine on a GPU.
 func usable(ordinal int) error {
@@ -74,14 +69,8 @@ func listGPUs(w io.Writer, devices func() ([]cuda.Device, error), usable func(or
 	}
 }
 
-// listLibraries prints what was found of the libraries, and how the search for the others went. without are names of those that
-// are not used, with commas.
-func listLibraries(w io.Writer, libraries []cuda.Library, without string) {
-	var unused []string
-	for name := range strings.SplitSeq(without, ",") {
-		unused = append(unused, strings.ToLower(strings.TrimSpace(name)))
-	}
-	isUnused := func(l cuda.Library) bool { return slices.Contains(unused, strings.ToLower(l.Name)) }
+// listLibraries prints what was found of the libraries, and how the search for the others went.
+func listLibraries(w io.Writer, libraries []cuda.Library) {
 	fmt.Fprintln(w, "\nlibraries of the CUDA engine:")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range libraries {
@@ -89,14 +78,14 @@ func listLibraries(w io.Writer, libraries []cuda.Library, without string) {
 		if l.Path == "" {
 			version, path = "missing", "-"
 		}
-		if isUnused(l) {
-			purpose = "not used, as " + withoutEnv + " asks"
+		if l.Unused != "" {
+			purpose = "not used, as " + l.Unused + " asks"
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", l.Name, version, path, purpose)
 	}
 	table.Flush() // an error of w is reported by whoever made it
 	for _, l := range libraries {
-		if l.Err != nil && !isUnused(l) {
+		if l.Err != nil && l.Unused == "" {
 			fmt.Fprintf(w, "  %s: %s\n", l.Name, strings.ReplaceAll(l.Err.Error(), "\n", "\n    "))
 		}
 	}
