@@ -72,7 +72,7 @@ func (j *job[T]) run(p *pool.Pool) {
 
 func (j *job[T]) do(p *pool.Pool, ph phase, parts int) {
 	j.phase = ph
-	if j.m*j.n*j.k < serialWork {
+	if p == nil || j.m*j.n*j.k < serialWork {
 		for i := range parts {
 			j.Do(0, i)
 		}
@@ -96,7 +96,7 @@ func (j *job[T]) Do(worker, part int) {
 			i0: i0, i1: min(i0+j.mp, j.m),
 			j0: jj, j1: min(jj+j.np, j.n, j.j0+j.nc),
 			k0: 0, k1: j.k,
-			c: j.args.C, ldc: j.args.LDC, beta: j.args.Beta, last: true,
+			c: j.args.C, ldc: j.args.LDC, d: j.args.D, ldd: j.args.LDD, beta: j.args.Beta, last: true,
 		})
 	case piecePhase:
 		j.block(w, region[T]{
@@ -113,8 +113,9 @@ func (j *job[T]) Do(worker, part int) {
 type region[T vec.Float] struct {
 	i0, i1, j0, j1, k0, k1 int
 
-	c    []T
+	c, d []T // d is what beta multiplies
 	ldc  int
+	ldd  int
 	beta T
 	last bool // with the epilogue and, where the plan says so, across
 }
@@ -146,9 +147,11 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	rows := i1 - i0
 	a, order := j.blockA(w, i0, rows, k0, kc)
 	t.kc = uintptr(kc)
+	// The first block adds to d, the others to what that left in c.
 	t.alpha, t.beta = j.args.Alpha, 1
+	d, ldd := r.c, r.ldc
 	if k0 == r.k0 {
-		t.beta = r.beta
+		t.beta, d, ldd = r.beta, r.d, r.ldd
 	}
 	last := r.last && k0+kc == r.k1
 	across := r.last && j.swapped
@@ -162,7 +165,7 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 		t.c, t.ldc = unsafe.Pointer(&w.out), size[T]()*uintptr(ks.nr)
 		t.beta, t.relu = 0, 0
 	} else {
-		t.ldc = size[T]() * uintptr(r.ldc)
+		t.ldc, t.ldd = size[T]()*uintptr(r.ldc), size[T]()*uintptr(ldd)
 	}
 	// Rows are dealt out evenly so that no tile is much lower than the others.
 	tiles := ceil(rows, ks.mr)
@@ -189,9 +192,12 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			}
 			if across {
 				kernels[h](t)
-				j.across(w, r, i, h, jj, cols, beta, last)
+				j.across(w, r, d, ldd, i, h, jj, cols, beta, last)
 			} else {
 				t.c = unsafe.Pointer(&r.c[i*r.ldc+jj])
+				if t.beta != 0 {
+					t.d = unsafe.Pointer(&d[i*ldd+jj])
+				}
 				kernels[h](t)
 			}
 			i += h
@@ -199,15 +205,15 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	}
 }
 
-// across adds a tile of Cᵀ in w.out to C.
-func (j *job[T]) across(w *worker[T], r *region[T], i, h, jj, cols int, beta T, last bool) {
+// across adds a tile of Cᵀ in w.out to d and stores it in C.
+func (j *job[T]) across(w *worker[T], r *region[T], d []T, ldd, i, h, jj, cols int, beta T, last bool) {
 	nr := j.g.k.nr
 	for x := range cols {
 		c := r.c[(jj+x)*r.ldc+i:][:h]
 		for y := range c {
 			s := w.out[y*nr+x]
 			if beta != 0 {
-				s += beta * c[y]
+				s += beta * d[(jj+x)*ldd+i+y]
 			}
 			if last {
 				s = j.epilogue(s, i+y)
@@ -243,6 +249,7 @@ func (j *job[T]) finish(part int) {
 	}
 	for i := part * finishRows; i < min((part+1)*finishRows, j.args.M); i++ {
 		c := j.args.C[i*j.args.LDC:][:j.args.N]
+		d := j.args.D[i*j.args.LDD:][:j.args.N]
 		for n := range c {
 			var s T
 			at := i*si + n*sj
@@ -251,7 +258,7 @@ func (j *job[T]) finish(part int) {
 				at += j.m * j.n
 			}
 			if j.args.Beta != 0 {
-				s += j.args.Beta * c[n]
+				s += j.args.Beta * d[n]
 			}
 			c[n] = j.epilogue(s, n)
 		}

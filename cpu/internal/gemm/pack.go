@@ -43,6 +43,8 @@ func (j *job[T]) panelB(w *worker[T], jj, j0, cols, k0, kc int) {
 	t, ks := &w.t, j.g.k
 	t.ldb = size[T]() * uintptr(ks.nr)
 	switch {
+	case j.bMode == bPacked:
+		t.b = unsafe.Pointer(&j.b.Data[jj/ks.nr*j.k*ks.nr+k0*ks.nr])
 	case j.bMode == bShared:
 		t.b = unsafe.Pointer(&j.shared[(jj-j.j0)/ks.nr*j.k*ks.nr+k0*ks.nr])
 	case j.bMode == bLocal:

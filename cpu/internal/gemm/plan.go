@@ -35,6 +35,7 @@ const (
 	bDirect bMode = iota // from the operand
 	bShared              // packed by all workers before the product
 	bLocal               // packed by the worker that needs it, piece by piece
+	bPacked              // from the operand, which the caller had packed
 )
 
 // plan is how one product is computed. It depends on sizes and forms only.
@@ -90,7 +91,7 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 // with contiguous columns; a transposed B has to be transposed while packing,
 // N·K elements. Computing Cᵀ instead wants the same of A, and C written across.
 func swap[T vec.Float](a *Args[T]) bool {
-	if !a.B.Trans {
+	if !a.B.Trans || a.B.Packed {
 		return false
 	}
 	return a.A.Trans || a.M <= 2*a.N/3
@@ -113,6 +114,8 @@ func (p *plan[T]) chooseB(nr int) {
 	plain := p.b.Source == nil && !p.b.Trans
 	narrow := p.n <= 2*nr && p.b.LD <= 4*nr
 	switch {
+	case p.b.Packed:
+		p.bMode = bPacked
 	case plain && narrow:
 		p.bMode = bDirect
 	case p.splits > 0 || p.m <= fit[T](mcMax):
@@ -147,7 +150,7 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 	}
 	n := min(p.nc, p.n)
 	p.mp, p.np = p.mc, n
-	if p.bMode == bDirect && p.m <= fit[T](mcMax) || threads == 1 {
+	if (p.bMode == bDirect || p.bMode == bPacked) && p.m <= fit[T](mcMax) || threads == 1 {
 		p.mp = p.m
 	}
 	p.mParts = ceil(p.m, p.mp)
@@ -185,7 +188,7 @@ func (p *plan[T]) sizes(nr, lane int) {
 	case aDepth:
 		p.aLen = p.kc * rowStride[T](p.mc)
 	}
-	if p.b.Source != nil && p.b.Trans {
+	if p.b.Source != nil && p.b.Trans && !p.b.Packed {
 		p.bLen += nr * depth // a panel before it is transposed
 	}
 	if p.splits > 0 {

@@ -23,16 +23,18 @@ type tile[T vec.Float] struct {
 	lanes  unsafe.Pointer // 32 bytes, ones where the last vector is used (AVX2)
 	pf     unsafe.Pointer // first row of A of the tile that comes next, to fetch ahead
 	pfRun  uint64         // pairs of k a row of it is fetched over, at least 1
-	relu   uint32         // 1 for max(·, 0)
-	cols   uint32         // number of columns
-	rows   uint32         // number of rows (plain Go; the assembly has one kernel a height)
+	d      unsafe.Pointer // what beta multiplies: c itself, or a matrix like it
+	ldd    uintptr
+	relu   uint32 // 1 for max(·, 0)
+	cols   uint32 // number of columns
+	rows   uint32 // number of rows (plain Go; the assembly has one kernel a height)
 	_      uint32
 	alpha  T
 	beta   T
 }
 
-// kernel computes C = relu?(alpha·A·B + beta·C + bias) on one tile; it never
-// reads C when beta is 0.
+// kernel computes C = relu?(alpha·A·B + beta·D + bias) on one tile; it never
+// reads D when beta is 0.
 type kernel[T vec.Float] func(t *tile[T])
 
 // kernels is one instruction set's choice of micro-kernels.
@@ -170,7 +172,7 @@ func (t *tile[T]) put(r, j int, s T) {
 		s *= t.alpha
 	}
 	if t.beta != 0 {
-		s += t.beta * *c
+		s += t.beta * *(*T)(unsafe.Add(t.d, uintptr(r)*t.ldd+size[T]()*uintptr(j)))
 	}
 	if t.bias != nil {
 		s += *(*T)(unsafe.Add(t.bias, size[T]()*uintptr(j)))
