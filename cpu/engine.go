@@ -79,6 +79,11 @@ func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
 	return e.HasKernel(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
 }
 
+// Keeps is true of the weights of convolutions and products, which kernels pack.
+func (e *Engine) Keeps(instr graph.Instr, dt tensor.Dtype, in int) bool {
+	return e.HasKernel(instr.Kind(), dt) && graph.Weights(instr, in)
+}
+
 // Wrap uses data in place.
 func (e *Engine) Wrap(data op.Array) (graph.Buffer, error) { return buffer{data}, nil }
 

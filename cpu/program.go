@@ -19,6 +19,9 @@ type program struct {
 	plan   *graph.Plan
 	mem    *memory
 	steps  []step
+	once   int            // of the steps, which come first, are run again only when stale
+	stale  bool           // resident inputs may have changed
+	packs  [][]pack       // what kernels take over of the results of a step that is run once; at the end, of inputs and constants
 	names  []string       // of the kernels, by step
 	copies []graph.Assign // updates that were not computed in place
 	seen   []op.Array     // what an observer is shown of a step, kept so that showing it allocates nothing
@@ -26,11 +29,13 @@ type program struct {
 	closed bool
 
 	scratch int // bytes of the kernels' working memory
+	kept    int // bytes of what they took over
 }
 
 var (
 	_ graph.Observable   = (*program)(nil)
 	_ graph.KernelTeller = (*program)(nil)
+	_ graph.Refresher    = (*program)(nil)
 )
 
 // Build chooses a kernel for every step.
@@ -54,7 +59,8 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 		}
 		prog.names = append(prog.names, b.kernelName(s))
 	}
-	prog.scratch = b.shareScratch()
+	prog.scratch, prog.kept = b.shareScratch(), b.allotKept()
+	prog.sortPacks(b.packs)
 	for _, a := range p.Assigns {
 		if a.New.Root() != a.Target {
 			prog.copies = append(prog.copies, a)
@@ -79,8 +85,12 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		return err
 	}
 	delete(p.unmet, v)
+	p.stale = p.stale || v.Fixed
 	return nil
 }
+
+// Refresh implements graph.Refresher.
+func (p *program) Refresh() { p.stale = true }
 
 // Run implements graph.Program. A panic in a kernel or in a host operation comes back as an error.
 func (p *program) Run() error { return p.run(nil) }
@@ -110,12 +120,29 @@ func (p *program) run(o graph.Observer) (err error) {
 			}
 		}
 	}()
-	for i, s := range p.steps {
-		at = i
+	if p.stale {
+		if err := p.runOnce(o, &at); err != nil {
+			return err
+		}
+	}
+	if err := p.runSteps(o, &at, p.once, len(p.steps)); err != nil {
+		return err
+	}
+	at = len(p.steps)
+	for _, a := range p.copies {
+		op.Copy(p.mem.arrays[a.Target.ID], p.mem.arrays[a.New.ID])
+	}
+	return nil
+}
+
+// runSteps runs steps from up to to; at is the one at hand.
+func (p *program) runSteps(o graph.Observer, at *int, from, to int) error {
+	for i := from; i < to; i++ {
+		*at = i
 		if o != nil {
 			o.Before(i)
 		}
-		if err := s(p.mem); err != nil {
+		if err := p.steps[i](p.mem); err != nil {
 			return p.failed(i, err)
 		}
 		if o != nil {
@@ -123,10 +150,6 @@ func (p *program) run(o graph.Observer) (err error) {
 				return err
 			}
 		}
-	}
-	at = len(p.steps)
-	for _, a := range p.copies {
-		op.Copy(p.mem.arrays[a.Target.ID], p.mem.arrays[a.New.ID])
 	}
 	return nil
 }

@@ -52,6 +52,21 @@ type Gatherer interface {
 	Gathers(bytes int) bool
 }
 
+// Keeper is an [Engine] whose programs compute what stays the same from run to run only once. It is optional; its programs are
+// [Refresher]s. Plans for it have steps that are Once, whose results may lie where others overwrite them later: those that no other
+// step reads, or only through operands that the engine keeps.
+type Keeper interface {
+	// Keeps says whether the engine's kernel for an operation on elements of type dt, when input in is Fixed, makes something of its
+	// own of that input and looks at it no more: right after the step that made the input, and before the next step runs.
+	Keeps(instr Instr, dt tensor.Dtype, in int) bool
+}
+
+// Refresher is a [Program] that computes steps which are Once in its first run only, and keeps what it made of operands that are Fixed.
+type Refresher interface {
+	// Refresh makes the next run do that anew, with what resident inputs are then. Binding a resident input does so, too.
+	Refresh()
+}
+
 // Program is a plan made ready to run.
 type Program interface {
 	// Bind makes b the memory of external value v from the next run on.
