@@ -105,8 +105,8 @@ type Plan struct {
 // PeakBytes is the memory that a program of this plan holds for values, known before anything runs: the arena, and what is
 // bound from outside, which is the inputs with the variables, the constants and the outputs. Views and what is updated in
 // place count once, with the memory that they share. It is all there from the first run to the last and does not grow. Not in
-// it are an engine's own needs, such as the working memory of kernels and of matrix products, and what several programs
-// share: weights that two plans are bound to are counted by both.
+// it are an engine's own needs, such as the working memory of kernels and of matrix products and packed weights, and what several
+// programs share: weights that two plans are bound to are counted by both.
 func (p *Plan) PeakBytes() int {
 	n := p.ArenaBytes
 	for _, v := range p.Values {
