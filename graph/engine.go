@@ -124,7 +124,8 @@ type Buffer interface {
 // Config is what an engine is opened with.
 type Config struct {
 	Threads int // worker threads of a CPU engine; 0 means one per available core
-	// Precision is how a GPU multiplies numbers of float32: "" or "fp32", "tf32", "bf16". The CPU engine knows fp32 alone.
+	// Precision is how numbers of float32 are multiplied: "" or "fp32", "tf32", "bf16". The CPU engine knows fp32 and, where the CPU
+	// has AVX512-BF16, bf16.
 	Precision string
 	// Log takes what a user should know once, a line each, such as an operation that has no kernel; nil drops it.
 	Log func(line string)
