@@ -74,6 +74,8 @@ func flops(s *Step) int64 {
 		return out * (3 + trues(i.Add, i.ReLU))
 	case *BatchNormSums:
 		return int64(s.In[0].Len()) * (4 + trues(i.ReLU))
+	case *FusedUpdate:
+		return flops(&Step{Instr: i.Update, In: s.In, Out: s.Out}) + 2*out*trues(i.L2 != 0, i.Penalty != 0)
 	case *MomentumUpdate:
 		return out * (4 + trues(i.Nesterov) + 2*trues(i.WeightDecay != 0))
 	case *AdamUpdate:

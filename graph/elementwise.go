@@ -29,6 +29,8 @@ func Elementwise(instr Instr, out, in int) bool {
 		return in < 2
 	case *MomentumUpdate, *AdamUpdate:
 		return in == out
+	case *FusedUpdate:
+		return in == out && in < i.State()
 	case *ir.Unary:
 		return in == 0
 	case *ir.Binary:
@@ -45,7 +47,8 @@ func Elementwise(instr Instr, out, in int) bool {
 func updating(instr Instr) bool {
 	switch instr.(type) {
 	case *op.Momentum, *op.Descend, *op.WeightDecay, *op.MovingAverage, *op.AdamMean, *op.AdamSquare, *op.Nesterov,
-		*op.AdamStep, *op.Add, *MomentumUpdate, *AdamUpdate, *AddL2Grad:
+		*op.AdamStep, *op.Add, *MomentumUpdate, *AdamUpdate, *AddL2Grad,
+		*FusedUpdate:
 		return true
 	}
 	return false

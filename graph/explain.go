@@ -189,18 +189,19 @@ func shortName(operation string) string {
 		return strings.TrimSuffix(first, ")") + ")"
 	}
 	level := 0
-	for i, c := range operation[open:] {
+	return strings.Map(func(c rune) rune {
 		switch c {
 		case '(':
 			level++
 		case ')':
 			level--
+			return -1
 		}
-		if level == 0 {
-			return operation[:open] + operation[open+i+1:]
+		if level > 0 {
+			return -1
 		}
-	}
-	return operation
+		return c
+	}, operation)
 }
 
 // String is the table. It ends with the totals and the peak.

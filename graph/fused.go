@@ -130,6 +130,40 @@ func (f *AdamUpdate) String() string {
 	return fmt.Sprintf("AdamUpdate(beta1 %g, beta2 %g, epsilon %g, decay %g)", f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
 }
 
+// FusedUpdate is an optimizer step of one parameter with what surrounds it in a training step. L2, if it is not 0, is that of an
+// AddL2Grad that made the gradient; Penalty, if it is not 0, is that of an L2Penalty of the parameter's old value.
+// In: those of Update, then, with L2, s (scalar); out: those of Update, then, with Penalty, the penalty (scalar).
+type FusedUpdate struct {
+	Update      Instr // *MomentumUpdate or *AdamUpdate
+	L2, Penalty float64
+}
+
+// Kind is "FusedUpdate".
+func (f *FusedUpdate) Kind() string { return "FusedUpdate" }
+
+func (f *FusedUpdate) String() string {
+	s := f.Update.String()
+	if f.L2 != 0 {
+		s += fmt.Sprintf("+l2(lambda %g)", f.L2)
+	}
+	if f.Penalty != 0 {
+		s += fmt.Sprintf("+penalty(lambda %g)", f.Penalty)
+	}
+	return s
+}
+
+// State is the number of values that make up the parameter's state: itself and the optimizer's slots, the first operands and
+// results.
+func (f *FusedUpdate) State() int {
+	if _, ok := f.Update.(*AdamUpdate); ok {
+		return 3
+	}
+	return 2
+}
+
+// Scalars is the place of the first operand behind the gradient: the learning rate.
+func (f *FusedUpdate) Scalars() int { return f.State() + 1 }
+
 // Copy copies a value. In: x; out: x.
 type Copy struct{}
 

@@ -33,6 +33,7 @@ var passes = []pass{
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
+	{"update", fuseUpdates},                // L2 penalties and their gradients in the sweep of the update
 	{"loops", fuseLoops},                   // elementwise steps of one shape, at last: the passes above look for some of them
 	{"materialise", materialise},           // outputs and updates that need memory of their own get it
 }

@@ -86,53 +86,6 @@ func (s *simd) scaled() {
 	}
 }
 
-func (s *simd) optimizers() {
-	for _, nesterov := range []bool{false, true} {
-		name, doc := "momentum", "computes v = mu·v - lr·g; w += v over n elements."
-		if nesterov {
-			name, doc = "nesterov", "computes v = mu·v - lr·g; w += mu·v - lr·g over n elements."
-		}
-		s.function(name, "func(w, v, grad *float32, n uintptr, lr, mu float32)", doc)
-		w, v, g, n := s.gp("w"), s.gp("v"), s.gp("grad"), s.gp("n")
-		lr, mu := s.scalar("lr"), s.scalar("mu")
-		s.elements(n, func(p place) {
-			step, vel, x := s.load(p.of(g), p.masked), s.load(p.of(v), p.masked), s.load(p.of(w), p.masked)
-			s.VMUL(lr, step, step)
-			s.VFMSUB213(step, mu, vel)
-			s.store(vel, p.of(v), p.masked)
-			if nesterov {
-				s.VFMSUB213(step, mu, vel)
-			}
-			s.VADD(vel, x, x)
-			s.store(x, p.of(w), p.masked)
-		})
-		s.done()
-	}
-	s.function("adam", "func(w, m, v, grad *float32, n uintptr, lr, c1, c2, eps float32)",
-		"computes m += c1·(g-m); v += c2·(g²-v); w -= lr·m/(√v+eps) over n elements.")
-	w, m, v, g, n := s.gp("w"), s.gp("m"), s.gp("v"), s.gp("grad"), s.gp("n")
-	lr, c1, c2, eps := s.scalar("lr"), s.scalar("c1"), s.scalar("c2"), s.scalar("eps")
-	s.elements(n, func(p place) {
-		grad, first, second := s.load(p.of(g), p.masked), s.load(p.of(m), p.masked), s.load(p.of(v), p.masked)
-		diff := s.vec()
-		s.VSUB(first, grad, diff)
-		s.VFMADD231(diff, c1, first)
-		s.VMUL(grad, grad, grad)
-		s.VSUB(second, grad, grad)
-		s.VFMADD231(grad, c2, second)
-		s.store(first, p.of(m), p.masked)
-		s.store(second, p.of(v), p.masked)
-		s.VSQRT(second, second)
-		s.VADD(eps, second, second)
-		s.VMUL(lr, first, first)
-		s.VDIV(second, first, first)
-		x := s.load(p.of(w), p.masked)
-		s.VSUB(first, x, x)
-		s.store(x, p.of(w), p.masked)
-	})
-	s.done()
-}
-
 // eachRow emits a loop over rows of c channels, two rows a turn so that they share
 // the loads of what has one value a channel. moving are the pointers that go on by
 // the rows of a turn; the others are one row of channels. body gets the same
@@ -243,17 +196,35 @@ func (s *simd) dot() {
 	s.function("dot", "func(out, x, y *float32, n uintptr)",
 		"adds the products of n elements up in four vectors by turns and stores their sum, a vector, to out.")
 	out, x, y, n := s.gp("out"), s.gp("x"), s.gp("y"), s.gp("n")
-	var acc [4]reg.VecVirtual
-	for i := range acc {
-		acc[i] = s.zero()
-	}
+	sums := s.fourSums()
 	s.elements(n, func(p place) {
 		a, b := s.load(p.of(x), p.masked), s.load(p.of(y), p.masked)
-		s.VFMADD231(a, b, acc[p.disp/(s.size*s.lanes)])
+		s.VFMADD231(a, b, sums.of(p))
 	})
-	s.VADD(acc[1], acc[0], acc[0])
-	s.VADD(acc[3], acc[2], acc[2])
-	s.VADD(acc[2], acc[0], acc[0])
-	s.VMOVUPS(acc[0], at(out, 0))
+	sums.store(out)
 	s.done()
+}
+
+// fourSums are four vectors of sums that the vectors of a turn of elements take by turns.
+type fourSums struct {
+	s   *simd
+	acc [4]reg.VecVirtual
+}
+
+func (s *simd) fourSums() *fourSums {
+	f := &fourSums{s: s}
+	for i := range f.acc {
+		f.acc[i] = s.zero()
+	}
+	return f
+}
+
+func (f *fourSums) of(p place) reg.VecVirtual { return f.acc[p.disp/(f.s.size*f.s.lanes)] }
+
+// store adds them up and stores the vector.
+func (f *fourSums) store(out reg.GPVirtual) {
+	f.s.VADD(f.acc[1], f.acc[0], f.acc[0])
+	f.s.VADD(f.acc[3], f.acc[2], f.acc[2])
+	f.s.VADD(f.acc[2], f.acc[0], f.acc[0])
+	f.s.VMOVUPS(f.acc[0], at(out, 0))
 }

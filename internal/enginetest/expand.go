@@ -72,6 +72,8 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		m := e.apply(&op.AdamMean{Beta: f.Beta1}, in[1], g)
 		v := e.apply(&op.AdamSquare{Beta: f.Beta2}, in[2], g)
 		return []op.Array{e.apply(&op.AdamStep{Beta1: f.Beta1, Beta2: f.Beta2, Epsilon: f.Epsilon}, w, m, v, in[4], in[5]), m, v}
+	case *graph.FusedUpdate:
+		return e.fusedUpdate(s, f, in)
 	}
 	e.fail(fmt.Errorf("enginetest does not know operation %s; add it to expand.go", s.Instr.Kind()))
 	return nil
@@ -101,6 +103,19 @@ func (e *expansion) momentum(f *graph.MomentumUpdate, w, v, g, lr op.Array) []op
 		return []op.Array{e.apply(&op.Nesterov{Momentum: f.Momentum}, w, next, g, lr), next}
 	}
 	return []op.Array{e.apply(&op.Add{}, w, next), next}
+}
+
+func (e *expansion) fusedUpdate(s *graph.Step, f *graph.FusedUpdate, in []op.Array) []op.Array {
+	w := in[0]
+	in = append([]op.Array(nil), in...)
+	if g := f.State(); f.L2 != 0 {
+		in[g] = e.apply(&op.Add{}, in[g], e.apply(&op.L2PenaltyGrad{Lambda: f.L2}, w, in[len(in)-1]))
+	}
+	out := e.results(&graph.Step{Instr: f.Update, In: s.In, Out: s.Out}, in)
+	if f.Penalty != 0 {
+		out = append(out, e.apply(&op.L2Penalty{Lambda: f.Penalty}, w))
+	}
+	return out
 }
 
 func (e *expansion) decayed(g, w op.Array, rate float64) op.Array {

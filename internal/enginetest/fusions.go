@@ -50,6 +50,7 @@ func FusionCases() []FusionCase {
 	all = append(all, batchNormGradFusions()...)
 	all = append(all, momentumFusions()...)
 	all = append(all, adamFusions()...)
+	all = append(all, fusedUpdateFusions()...)
 	return append(all, loopFusions()...)
 }
 

@@ -181,13 +181,19 @@ func benchmarkElementwise[T Float](b *testing.B) {
 	bg, err := NewBatchNormGradInput[T](e.Pool, ch, 1e-3)
 	must(err)
 	loop("BatchNormGradInput+mask", 4, bg, func() { bg.Run(z, nil, x, v, v, v, z, v, v, y) })
-	mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, 1e-4, false)
+	mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, false, UpdateOptions{L2: 1e-4, Penalty: 1e-4})
 	must(err)
-	loop("MomentumUpdate", 5, nil, func() { mu.Run(x, y, x, y, z, 0.1) })
-	au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.999, 1e-7, 0)
+	loop("MomentumUpdate", 5, nil, func() {
+		mu.Begin(x, y, x, y, 0.1, 1)
+		mu.Apply(z)
+	})
+	au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.999, 1e-7, UpdateOptions{})
 	must(err)
 	w := make([]T, n)
-	loop("AdamUpdate", 7, nil, func() { au.Run(x, y, w, x, y, w, z, 0.1, 3) })
+	loop("AdamUpdate", 7, nil, func() {
+		au.Begin(x, y, w, x, y, w, 0.1, 3, 0)
+		au.Apply(z)
+	})
 	for _, c := range []int{16, 64} {
 		g, err := op.PoolAttrs{}.Geometry([]int{64, 30, 30, c})
 		must(err)

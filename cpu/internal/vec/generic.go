@@ -14,7 +14,10 @@ func genericOps[T Float]() Ops[T] {
 	return Ops[T]{
 		level: cpuid.Generic,
 		add:   addGo[T], mul: mulGo[T], reluGrad: reluGradGo[T], relu: reluGo[T],
-		scale: scaleGo[T], axpy: axpyGo[T], momentum: momentumGo[T], nesterov: nesterovGo[T], adam: adamGo[T],
+		scale: scaleGo[T], axpy: axpyGo[T], adam: adamGo[T],
+		momentum:        [2]func(w, v, g *T, n uintptr, lr, mu T){momentumGo[T], nesterovGo[T]},
+		momentumDecay:   [2]func(w, v, g *T, n uintptr, lr, mu, decay T){momentumDecayGo[T], nesterovDecayGo[T]},
+		momentumSquares: [2]func(w, v, g *T, n uintptr, lr, mu, decay T) T{momentumSquaresGo[T], nesterovSquaresGo[T]},
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr){
 			{scaleShiftGo[T], scaleShiftReLUGo[T]}, {scaleShiftAddGo[T], scaleShiftAddReLUGo[T]},
 		},
@@ -93,6 +96,36 @@ func nesterovGo[T Float](w, v, g *T, n uintptr, lr, mu T) {
 		vv[i] = mu*vv[i] - lr*x
 		ww[i] += mu*vv[i] - lr*x
 	}
+}
+
+func momentumDecayGo[T Float](w, v, g *T, n uintptr, lr, mu, decay T) {
+	ww, vv := in(w, n), in(v, n)
+	for i, x := range in(g, n) {
+		x += decay * ww[i]
+		vv[i] = mu*vv[i] - lr*x
+		ww[i] += vv[i]
+	}
+}
+
+func nesterovDecayGo[T Float](w, v, g *T, n uintptr, lr, mu, decay T) {
+	ww, vv := in(w, n), in(v, n)
+	for i, x := range in(g, n) {
+		x += decay * ww[i]
+		vv[i] = mu*vv[i] - lr*x
+		ww[i] += mu*vv[i] - lr*x
+	}
+}
+
+func momentumSquaresGo[T Float](w, v, g *T, n uintptr, lr, mu, decay T) T {
+	s := dotGo(w, w, n)
+	momentumDecayGo(w, v, g, n, lr, mu, decay)
+	return s
+}
+
+func nesterovSquaresGo[T Float](w, v, g *T, n uintptr, lr, mu, decay T) T {
+	s := dotGo(w, w, n)
+	nesterovDecayGo(w, v, g, n, lr, mu, decay)
+	return s
 }
 
 func adamGo[T Float](w, m, v, g *T, n uintptr, lr, c1, c2, eps T) {

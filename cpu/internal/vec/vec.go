@@ -30,8 +30,11 @@ type Ops[T Float] struct {
 	add, mul, reluGrad func(dst, a, b *T, n uintptr)
 	relu               func(dst, x *T, n uintptr)
 	scale, axpy        func(dst, x *T, n uintptr, a T)
-	momentum, nesterov func(w, v, g *T, n uintptr, lr, mu T)
-	adam               func(w, m, v, g *T, n uintptr, lr, c1, c2, eps T)
+	// [with Nesterov's look-ahead]
+	momentum        [2]func(w, v, g *T, n uintptr, lr, mu T)
+	momentumDecay   [2]func(w, v, g *T, n uintptr, lr, mu, decay T)
+	momentumSquares [2]func(w, v, g *T, n uintptr, lr, mu, decay T) T // Σ old w²
+	adam            func(w, m, v, g *T, n uintptr, lr, c1, c2, eps T)
 	// [with z][with ReLU]
 	scaleShift  [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
 	normGrad    func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
@@ -128,11 +131,33 @@ func (o *Ops[T]) Momentum(w, v, g []T, lr, mu T, nesterov bool) {
 	if len(w) == 0 {
 		return
 	}
-	f := o.momentum
-	if nesterov {
-		f = o.nesterov
+	o.momentum[index(nesterov)](&w[0], &v[0], &g[0], uintptr(len(w)), lr, mu)
+}
+
+// MomentumDecay is Momentum with the gradient g + decay·w.
+func (o *Ops[T]) MomentumDecay(w, v, g []T, lr, mu, decay T, nesterov bool) {
+	same("MomentumDecay", len(w), len(v), len(g))
+	if len(w) > 0 {
+		o.momentumDecay[index(nesterov)](&w[0], &v[0], &g[0], uintptr(len(w)), lr, mu, decay)
 	}
-	f(&w[0], &v[0], &g[0], uintptr(len(w)), lr, mu)
+}
+
+// MomentumSquares is MomentumDecay and returns the SumSquares of the old w.
+func (o *Ops[T]) MomentumSquares(w, v, g []T, lr, mu, decay T, nesterov bool) float64 {
+	same("MomentumSquares", len(w), len(v), len(g))
+	var sum float64
+	for i := 0; i < len(w); i += dotBlock {
+		n := min(dotBlock, len(w)-i)
+		sum += float64(o.momentumSquares[index(nesterov)](&w[i], &v[i], &g[i], uintptr(n), lr, mu, decay))
+	}
+	return sum
+}
+
+func index(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Adam is Keras's Adam step in one pass: m += (1-beta1)·(g-m),
@@ -156,16 +181,12 @@ func (o *Ops[T]) ScaleShift(dst, x, z, mean, scale, shift []T, rows int, relu bo
 	if rows*c == 0 {
 		return
 	}
-	res, act := 0, 0
 	zp := &x[0]
 	if z != nil {
 		same("ScaleShift", rows*c, len(z))
-		res, zp = 1, &z[0]
+		zp = &z[0]
 	}
-	if relu {
-		act = 1
-	}
-	o.scaleShift[res][act](&dst[0], &x[0], zp, &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c))
+	o.scaleShift[index(z != nil)][index(relu)](&dst[0], &x[0], zp, &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c))
 }
 
 // NormGrad is batch norm's backward pass to its input once the sums are known:

@@ -474,6 +474,215 @@ end:
 	VZEROUPPER
 	RET
 
+// func momentumDecay64AVX2(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·momentumDecay64AVX2(SB), NOSPLIT, $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSD        lr+32(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        mu+40(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVSD        decay+48(FP), X2
+	VBROADCASTSD X2, Y2
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Y3
+	VMOVUPS     (CX)(SI*8), Y4
+	VMOVUPS     (AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*8)
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*8)
+	VMOVUPS     32(DX)(SI*8), Y3
+	VMOVUPS     32(CX)(SI*8), Y4
+	VMOVUPS     32(AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, 32(CX)(SI*8)
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Y3
+	VMOVUPS     64(CX)(SI*8), Y4
+	VMOVUPS     64(AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, 64(CX)(SI*8)
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 64(AX)(SI*8)
+	VMOVUPS     96(DX)(SI*8), Y3
+	VMOVUPS     96(CX)(SI*8), Y4
+	VMOVUPS     96(AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, 96(CX)(SI*8)
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(AX)(SI*8)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, BX
+	SUBQ $0x04, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Y3
+	VMOVUPS     (CX)(SI*8), Y4
+	VMOVUPS     (AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*8)
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*8)
+	ADDQ        $0x04, SI
+	SUBQ        $0x04, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x04, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*8), Y3
+	VMASKMOVPD  (DX)(SI*8), Y3, Y4
+	VMASKMOVPD  (CX)(SI*8), Y3, Y5
+	VMASKMOVPD  (AX)(SI*8), Y3, Y6
+	VFMADD231PD Y6, Y2, Y4
+	VMULPD      Y0, Y4, Y4
+	VFMSUB213PD Y4, Y1, Y5
+	VMASKMOVPD  Y5, Y3, (CX)(SI*8)
+	VADDPD      Y5, Y6, Y6
+	VMASKMOVPD  Y6, Y3, (AX)(SI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func momentumDecaySquares64AVX2(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·momentumDecaySquares64AVX2(SB), NOSPLIT, $0-64
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSD        lr+40(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        mu+48(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVSD        decay+56(FP), X2
+	VBROADCASTSD X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Y7
+	VMOVUPS     (CX)(SI*8), Y8
+	VMOVUPS     (AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y3
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*8)
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*8)
+	VMOVUPS     32(DX)(SI*8), Y7
+	VMOVUPS     32(CX)(SI*8), Y8
+	VMOVUPS     32(AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y4
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, 32(CX)(SI*8)
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Y7
+	VMOVUPS     64(CX)(SI*8), Y8
+	VMOVUPS     64(AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y5
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, 64(CX)(SI*8)
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(AX)(SI*8)
+	VMOVUPS     96(DX)(SI*8), Y7
+	VMOVUPS     96(CX)(SI*8), Y8
+	VMOVUPS     96(AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y6
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, 96(CX)(SI*8)
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 96(AX)(SI*8)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, BX
+	SUBQ $0x04, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Y7
+	VMOVUPS     (CX)(SI*8), Y8
+	VMOVUPS     (AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y3
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*8)
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*8)
+	ADDQ        $0x04, SI
+	SUBQ        $0x04, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x04, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*8), Y7
+	VMASKMOVPD  (DX)(SI*8), Y7, Y8
+	VMASKMOVPD  (CX)(SI*8), Y7, Y9
+	VMASKMOVPD  (AX)(SI*8), Y7, Y10
+	VFMADD231PD Y10, Y10, Y3
+	VFMADD231PD Y10, Y2, Y8
+	VMULPD      Y0, Y8, Y8
+	VFMSUB213PD Y8, Y1, Y9
+	VMASKMOVPD  Y9, Y7, (CX)(SI*8)
+	VADDPD      Y9, Y10, Y10
+	VMASKMOVPD  Y10, Y7, (AX)(SI*8)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPD  Y4, Y3, Y3
+	VADDPD  Y6, Y5, Y5
+	VADDPD  Y5, Y3, Y3
+	VMOVUPS Y3, (AX)
+	VZEROUPPER
+	RET
+
 // func nesterov64AVX2(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64)
 // Requires: AVX, AVX2, FMA3, SSE2
 TEXT ·nesterov64AVX2(SB), NOSPLIT, $0-48
@@ -566,6 +775,227 @@ tail:
 	VMASKMOVPD  Y5, Y2, (AX)(SI*8)
 
 end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecay64AVX2(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·nesterovDecay64AVX2(SB), NOSPLIT, $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSD        lr+32(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        mu+40(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVSD        decay+48(FP), X2
+	VBROADCASTSD X2, Y2
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Y3
+	VMOVUPS     (CX)(SI*8), Y4
+	VMOVUPS     (AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*8)
+	VFMSUB213PD Y3, Y1, Y4
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*8)
+	VMOVUPS     32(DX)(SI*8), Y3
+	VMOVUPS     32(CX)(SI*8), Y4
+	VMOVUPS     32(AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, 32(CX)(SI*8)
+	VFMSUB213PD Y3, Y1, Y4
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Y3
+	VMOVUPS     64(CX)(SI*8), Y4
+	VMOVUPS     64(AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, 64(CX)(SI*8)
+	VFMSUB213PD Y3, Y1, Y4
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 64(AX)(SI*8)
+	VMOVUPS     96(DX)(SI*8), Y3
+	VMOVUPS     96(CX)(SI*8), Y4
+	VMOVUPS     96(AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, 96(CX)(SI*8)
+	VFMSUB213PD Y3, Y1, Y4
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(AX)(SI*8)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, BX
+	SUBQ $0x04, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Y3
+	VMOVUPS     (CX)(SI*8), Y4
+	VMOVUPS     (AX)(SI*8), Y5
+	VFMADD231PD Y5, Y2, Y3
+	VMULPD      Y0, Y3, Y3
+	VFMSUB213PD Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*8)
+	VFMSUB213PD Y3, Y1, Y4
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*8)
+	ADDQ        $0x04, SI
+	SUBQ        $0x04, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x04, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*8), Y3
+	VMASKMOVPD  (DX)(SI*8), Y3, Y4
+	VMASKMOVPD  (CX)(SI*8), Y3, Y5
+	VMASKMOVPD  (AX)(SI*8), Y3, Y6
+	VFMADD231PD Y6, Y2, Y4
+	VMULPD      Y0, Y4, Y4
+	VFMSUB213PD Y4, Y1, Y5
+	VMASKMOVPD  Y5, Y3, (CX)(SI*8)
+	VFMSUB213PD Y4, Y1, Y5
+	VADDPD      Y5, Y6, Y6
+	VMASKMOVPD  Y6, Y3, (AX)(SI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecaySquares64AVX2(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·nesterovDecaySquares64AVX2(SB), NOSPLIT, $0-64
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSD        lr+40(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        mu+48(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVSD        decay+56(FP), X2
+	VBROADCASTSD X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Y7
+	VMOVUPS     (CX)(SI*8), Y8
+	VMOVUPS     (AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y3
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*8)
+	VFMSUB213PD Y7, Y1, Y8
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*8)
+	VMOVUPS     32(DX)(SI*8), Y7
+	VMOVUPS     32(CX)(SI*8), Y8
+	VMOVUPS     32(AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y4
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, 32(CX)(SI*8)
+	VFMSUB213PD Y7, Y1, Y8
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Y7
+	VMOVUPS     64(CX)(SI*8), Y8
+	VMOVUPS     64(AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y5
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, 64(CX)(SI*8)
+	VFMSUB213PD Y7, Y1, Y8
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(AX)(SI*8)
+	VMOVUPS     96(DX)(SI*8), Y7
+	VMOVUPS     96(CX)(SI*8), Y8
+	VMOVUPS     96(AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y6
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, 96(CX)(SI*8)
+	VFMSUB213PD Y7, Y1, Y8
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 96(AX)(SI*8)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, BX
+	SUBQ $0x04, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Y7
+	VMOVUPS     (CX)(SI*8), Y8
+	VMOVUPS     (AX)(SI*8), Y9
+	VFMADD231PD Y9, Y9, Y3
+	VFMADD231PD Y9, Y2, Y7
+	VMULPD      Y0, Y7, Y7
+	VFMSUB213PD Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*8)
+	VFMSUB213PD Y7, Y1, Y8
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*8)
+	ADDQ        $0x04, SI
+	SUBQ        $0x04, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x04, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*8), Y7
+	VMASKMOVPD  (DX)(SI*8), Y7, Y8
+	VMASKMOVPD  (CX)(SI*8), Y7, Y9
+	VMASKMOVPD  (AX)(SI*8), Y7, Y10
+	VFMADD231PD Y10, Y10, Y3
+	VFMADD231PD Y10, Y2, Y8
+	VMULPD      Y0, Y8, Y8
+	VFMSUB213PD Y8, Y1, Y9
+	VMASKMOVPD  Y9, Y7, (CX)(SI*8)
+	VFMSUB213PD Y8, Y1, Y9
+	VADDPD      Y9, Y10, Y10
+	VMASKMOVPD  Y10, Y7, (AX)(SI*8)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPD  Y4, Y3, Y3
+	VADDPD  Y6, Y5, Y5
+	VADDPD  Y5, Y3, Y3
+	VMOVUPS Y3, (AX)
 	VZEROUPPER
 	RET
 

@@ -39,10 +39,30 @@ func axpy64AVX512(dst *float64, x *float64, n uintptr, a float64)
 //go:noescape
 func momentum64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64)
 
+// computes v = mu·v - lr·g; w += v, where g = grad + decay·w, over n elements.
+//
+//go:noescape
+func momentumDecay64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+
+// computes v = mu·v - lr·g; w += v, where g = grad + decay·w, over n elements. It stores the sum of the old w², a vector, to out.
+//
+//go:noescape
+func momentumDecaySquares64AVX512(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+
 // computes v = mu·v - lr·g; w += mu·v - lr·g over n elements.
 //
 //go:noescape
 func nesterov64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64)
+
+// computes v = mu·v - lr·g; w += mu·v - lr·g, where g = grad + decay·w, over n elements.
+//
+//go:noescape
+func nesterovDecay64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+
+// computes v = mu·v - lr·g; w += mu·v - lr·g, where g = grad + decay·w, over n elements. It stores the sum of the old w², a vector, to out.
+//
+//go:noescape
+func nesterovDecaySquares64AVX512(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
 
 // computes m += c1·(g-m); v += c2·(g²-v); w -= lr·m/(√v+eps) over n elements.
 //

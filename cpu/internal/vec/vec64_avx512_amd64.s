@@ -456,6 +456,215 @@ end:
 	VZEROUPPER
 	RET
 
+// func momentumDecay64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·momentumDecay64AVX512(SB), NOSPLIT, $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSD        lr+32(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        mu+40(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        decay+48(FP), X2
+	VBROADCASTSD X2, Z2
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Z3
+	VMOVUPS     (CX)(SI*8), Z4
+	VMOVUPS     (AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Z3
+	VMOVUPS     64(CX)(SI*8), Z4
+	VMOVUPS     64(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 64(CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(SI*8)
+	VMOVUPS     128(DX)(SI*8), Z3
+	VMOVUPS     128(CX)(SI*8), Z4
+	VMOVUPS     128(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 128(CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 128(AX)(SI*8)
+	VMOVUPS     192(DX)(SI*8), Z3
+	VMOVUPS     192(CX)(SI*8), Z4
+	VMOVUPS     192(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 192(CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 192(AX)(SI*8)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Z3
+	VMOVUPS     (CX)(SI*8), Z4
+	VMOVUPS     (AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*8)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z3
+	VMOVUPD.Z   (CX)(SI*8), K1, Z4
+	VMOVUPD.Z   (AX)(SI*8), K1, Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPD     Z4, K1, (CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPD     Z5, K1, (AX)(SI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func momentumDecaySquares64AVX512(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE2
+TEXT ·momentumDecaySquares64AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSD        lr+40(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        mu+48(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        decay+56(FP), X2
+	VBROADCASTSD X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Z7
+	VMOVUPS     (CX)(SI*8), Z8
+	VMOVUPS     (AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Z7
+	VMOVUPS     64(CX)(SI*8), Z8
+	VMOVUPS     64(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z4
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 64(CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(AX)(SI*8)
+	VMOVUPS     128(DX)(SI*8), Z7
+	VMOVUPS     128(CX)(SI*8), Z8
+	VMOVUPS     128(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z5
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 128(CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(AX)(SI*8)
+	VMOVUPS     192(DX)(SI*8), Z7
+	VMOVUPS     192(CX)(SI*8), Z8
+	VMOVUPS     192(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z6
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 192(CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(SI*8)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Z7
+	VMOVUPS     (CX)(SI*8), Z8
+	VMOVUPS     (AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*8)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z7
+	VMOVUPD.Z   (CX)(SI*8), K1, Z8
+	VMOVUPD.Z   (AX)(SI*8), K1, Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPD     Z8, K1, (CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPD     Z9, K1, (AX)(SI*8)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPD  Z4, Z3, Z3
+	VADDPD  Z6, Z5, Z5
+	VADDPD  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
 // func nesterov64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64)
 // Requires: AVX, AVX512F, BMI2, SSE2
 TEXT ·nesterov64AVX512(SB), NOSPLIT, $0-48
@@ -548,6 +757,227 @@ tail:
 	VMOVUPD     Z4, K1, (AX)(SI*8)
 
 end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecay64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·nesterovDecay64AVX512(SB), NOSPLIT, $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSD        lr+32(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        mu+40(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        decay+48(FP), X2
+	VBROADCASTSD X2, Z2
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Z3
+	VMOVUPS     (CX)(SI*8), Z4
+	VMOVUPS     (AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Z3
+	VMOVUPS     64(CX)(SI*8), Z4
+	VMOVUPS     64(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 64(CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(SI*8)
+	VMOVUPS     128(DX)(SI*8), Z3
+	VMOVUPS     128(CX)(SI*8), Z4
+	VMOVUPS     128(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 128(CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 128(AX)(SI*8)
+	VMOVUPS     192(DX)(SI*8), Z3
+	VMOVUPS     192(CX)(SI*8), Z4
+	VMOVUPS     192(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 192(CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 192(AX)(SI*8)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Z3
+	VMOVUPS     (CX)(SI*8), Z4
+	VMOVUPS     (AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*8)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z3
+	VMOVUPD.Z   (CX)(SI*8), K1, Z4
+	VMOVUPD.Z   (AX)(SI*8), K1, Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPD     Z4, K1, (CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPD     Z5, K1, (AX)(SI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecaySquares64AVX512(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE2
+TEXT ·nesterovDecaySquares64AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSD        lr+40(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        mu+48(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        decay+56(FP), X2
+	VBROADCASTSD X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Z7
+	VMOVUPS     (CX)(SI*8), Z8
+	VMOVUPS     (AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Z7
+	VMOVUPS     64(CX)(SI*8), Z8
+	VMOVUPS     64(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z4
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 64(CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(AX)(SI*8)
+	VMOVUPS     128(DX)(SI*8), Z7
+	VMOVUPS     128(CX)(SI*8), Z8
+	VMOVUPS     128(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z5
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 128(CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(AX)(SI*8)
+	VMOVUPS     192(DX)(SI*8), Z7
+	VMOVUPS     192(CX)(SI*8), Z8
+	VMOVUPS     192(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z6
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 192(CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(SI*8)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Z7
+	VMOVUPS     (CX)(SI*8), Z8
+	VMOVUPS     (AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*8)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z7
+	VMOVUPD.Z   (CX)(SI*8), K1, Z8
+	VMOVUPD.Z   (AX)(SI*8), K1, Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPD     Z8, K1, (CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPD     Z9, K1, (AX)(SI*8)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPD  Z4, Z3, Z3
+	VADDPD  Z6, Z5, Z5
+	VADDPD  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)
 	VZEROUPPER
 	RET
 

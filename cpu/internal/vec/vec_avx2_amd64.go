@@ -39,10 +39,30 @@ func axpyAVX2(dst *float32, x *float32, n uintptr, a float32)
 //go:noescape
 func momentumAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32)
 
+// computes v = mu·v - lr·g; w += v, where g = grad + decay·w, over n elements.
+//
+//go:noescape
+func momentumDecayAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+
+// computes v = mu·v - lr·g; w += v, where g = grad + decay·w, over n elements. It stores the sum of the old w², a vector, to out.
+//
+//go:noescape
+func momentumDecaySquaresAVX2(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+
 // computes v = mu·v - lr·g; w += mu·v - lr·g over n elements.
 //
 //go:noescape
 func nesterovAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32)
+
+// computes v = mu·v - lr·g; w += mu·v - lr·g, where g = grad + decay·w, over n elements.
+//
+//go:noescape
+func nesterovDecayAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+
+// computes v = mu·v - lr·g; w += mu·v - lr·g, where g = grad + decay·w, over n elements. It stores the sum of the old w², a vector, to out.
+//
+//go:noescape
+func nesterovDecaySquaresAVX2(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
 
 // computes m += c1·(g-m); v += c2·(g²-v); w -= lr·m/(√v+eps) over n elements.
 //

@@ -474,6 +474,215 @@ end:
 	VZEROUPPER
 	RET
 
+// func momentumDecayAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·momentumDecayAVX2(SB), NOSPLIT, $0-44
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        mu+36(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        decay+40(FP), X2
+	VBROADCASTSS X2, Y2
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Y3
+	VMOVUPS     (CX)(SI*4), Y4
+	VMOVUPS     (AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*4)
+	VMOVUPS     32(DX)(SI*4), Y3
+	VMOVUPS     32(CX)(SI*4), Y4
+	VMOVUPS     32(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 32(CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Y3
+	VMOVUPS     64(CX)(SI*4), Y4
+	VMOVUPS     64(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 64(CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 64(AX)(SI*4)
+	VMOVUPS     96(DX)(SI*4), Y3
+	VMOVUPS     96(CX)(SI*4), Y4
+	VMOVUPS     96(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 96(CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(AX)(SI*4)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Y3
+	VMOVUPS     (CX)(SI*4), Y4
+	VMOVUPS     (AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y3
+	VMASKMOVPS  (DX)(SI*4), Y3, Y4
+	VMASKMOVPS  (CX)(SI*4), Y3, Y5
+	VMASKMOVPS  (AX)(SI*4), Y3, Y6
+	VFMADD231PS Y6, Y2, Y4
+	VMULPS      Y0, Y4, Y4
+	VFMSUB213PS Y4, Y1, Y5
+	VMASKMOVPS  Y5, Y3, (CX)(SI*4)
+	VADDPS      Y5, Y6, Y6
+	VMASKMOVPS  Y6, Y3, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func momentumDecaySquaresAVX2(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·momentumDecaySquaresAVX2(SB), NOSPLIT, $0-52
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        mu+44(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        decay+48(FP), X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Y7
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     (AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y3
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*4)
+	VMOVUPS     32(DX)(SI*4), Y7
+	VMOVUPS     32(CX)(SI*4), Y8
+	VMOVUPS     32(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y4
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 32(CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Y7
+	VMOVUPS     64(CX)(SI*4), Y8
+	VMOVUPS     64(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y5
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 64(CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(AX)(SI*4)
+	VMOVUPS     96(DX)(SI*4), Y7
+	VMOVUPS     96(CX)(SI*4), Y8
+	VMOVUPS     96(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y6
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 96(CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 96(AX)(SI*4)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Y7
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     (AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y3
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y7
+	VMASKMOVPS  (DX)(SI*4), Y7, Y8
+	VMASKMOVPS  (CX)(SI*4), Y7, Y9
+	VMASKMOVPS  (AX)(SI*4), Y7, Y10
+	VFMADD231PS Y10, Y10, Y3
+	VFMADD231PS Y10, Y2, Y8
+	VMULPS      Y0, Y8, Y8
+	VFMSUB213PS Y8, Y1, Y9
+	VMASKMOVPS  Y9, Y7, (CX)(SI*4)
+	VADDPS      Y9, Y10, Y10
+	VMASKMOVPS  Y10, Y7, (AX)(SI*4)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y6, Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS Y3, (AX)
+	VZEROUPPER
+	RET
+
 // func nesterovAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32)
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·nesterovAVX2(SB), NOSPLIT, $0-40
@@ -566,6 +775,227 @@ tail:
 	VMASKMOVPS  Y5, Y2, (AX)(SI*4)
 
 end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecayAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·nesterovDecayAVX2(SB), NOSPLIT, $0-44
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        mu+36(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        decay+40(FP), X2
+	VBROADCASTSS X2, Y2
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Y3
+	VMOVUPS     (CX)(SI*4), Y4
+	VMOVUPS     (AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*4)
+	VMOVUPS     32(DX)(SI*4), Y3
+	VMOVUPS     32(CX)(SI*4), Y4
+	VMOVUPS     32(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 32(CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Y3
+	VMOVUPS     64(CX)(SI*4), Y4
+	VMOVUPS     64(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 64(CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 64(AX)(SI*4)
+	VMOVUPS     96(DX)(SI*4), Y3
+	VMOVUPS     96(CX)(SI*4), Y4
+	VMOVUPS     96(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 96(CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(AX)(SI*4)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Y3
+	VMOVUPS     (CX)(SI*4), Y4
+	VMOVUPS     (AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y3
+	VMASKMOVPS  (DX)(SI*4), Y3, Y4
+	VMASKMOVPS  (CX)(SI*4), Y3, Y5
+	VMASKMOVPS  (AX)(SI*4), Y3, Y6
+	VFMADD231PS Y6, Y2, Y4
+	VMULPS      Y0, Y4, Y4
+	VFMSUB213PS Y4, Y1, Y5
+	VMASKMOVPS  Y5, Y3, (CX)(SI*4)
+	VFMSUB213PS Y4, Y1, Y5
+	VADDPS      Y5, Y6, Y6
+	VMASKMOVPS  Y6, Y3, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecaySquaresAVX2(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·nesterovDecaySquaresAVX2(SB), NOSPLIT, $0-52
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        mu+44(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        decay+48(FP), X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Y7
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     (AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y3
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*4)
+	VMOVUPS     32(DX)(SI*4), Y7
+	VMOVUPS     32(CX)(SI*4), Y8
+	VMOVUPS     32(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y4
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 32(CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Y7
+	VMOVUPS     64(CX)(SI*4), Y8
+	VMOVUPS     64(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y5
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 64(CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(AX)(SI*4)
+	VMOVUPS     96(DX)(SI*4), Y7
+	VMOVUPS     96(CX)(SI*4), Y8
+	VMOVUPS     96(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y6
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 96(CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 96(AX)(SI*4)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Y7
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     (AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y3
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y7
+	VMASKMOVPS  (DX)(SI*4), Y7, Y8
+	VMASKMOVPS  (CX)(SI*4), Y7, Y9
+	VMASKMOVPS  (AX)(SI*4), Y7, Y10
+	VFMADD231PS Y10, Y10, Y3
+	VFMADD231PS Y10, Y2, Y8
+	VMULPS      Y0, Y8, Y8
+	VFMSUB213PS Y8, Y1, Y9
+	VMASKMOVPS  Y9, Y7, (CX)(SI*4)
+	VFMSUB213PS Y8, Y1, Y9
+	VADDPS      Y9, Y10, Y10
+	VMASKMOVPS  Y10, Y7, (AX)(SI*4)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y6, Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS Y3, (AX)
 	VZEROUPPER
 	RET
 

@@ -456,6 +456,215 @@ end:
 	VZEROUPPER
 	RET
 
+// func momentumDecayAVX512(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·momentumDecayAVX512(SB), NOSPLIT, $0-44
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        mu+36(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        decay+40(FP), X2
+	VBROADCASTSS X2, Z2
+	XORQ         SI, SI
+	SUBQ         $0x40, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Z3
+	VMOVUPS     (CX)(SI*4), Z4
+	VMOVUPS     (AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z3
+	VMOVUPS     64(CX)(SI*4), Z4
+	VMOVUPS     64(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 64(CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(SI*4)
+	VMOVUPS     128(DX)(SI*4), Z3
+	VMOVUPS     128(CX)(SI*4), Z4
+	VMOVUPS     128(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 128(CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 128(AX)(SI*4)
+	VMOVUPS     192(DX)(SI*4), Z3
+	VMOVUPS     192(CX)(SI*4), Z4
+	VMOVUPS     192(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 192(CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 192(AX)(SI*4)
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, BX
+	SUBQ $0x10, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Z3
+	VMOVUPS     (CX)(SI*4), Z4
+	VMOVUPS     (AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z3
+	VMOVUPS.Z   (CX)(SI*4), K1, Z4
+	VMOVUPS.Z   (AX)(SI*4), K1, Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, K1, (CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, K1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func momentumDecaySquaresAVX512(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·momentumDecaySquaresAVX512(SB), NOSPLIT, $0-52
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        mu+44(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        decay+48(FP), X2
+	VBROADCASTSS X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         SI, SI
+	SUBQ         $0x40, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     (AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z7
+	VMOVUPS     64(CX)(SI*4), Z8
+	VMOVUPS     64(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z4
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 64(CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(AX)(SI*4)
+	VMOVUPS     128(DX)(SI*4), Z7
+	VMOVUPS     128(CX)(SI*4), Z8
+	VMOVUPS     128(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z5
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 128(CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(AX)(SI*4)
+	VMOVUPS     192(DX)(SI*4), Z7
+	VMOVUPS     192(CX)(SI*4), Z8
+	VMOVUPS     192(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z6
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 192(CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(SI*4)
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, BX
+	SUBQ $0x10, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     (AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z7
+	VMOVUPS.Z   (CX)(SI*4), K1, Z8
+	VMOVUPS.Z   (AX)(SI*4), K1, Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, K1, (CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, K1, (AX)(SI*4)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
 // func nesterovAVX512(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32)
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·nesterovAVX512(SB), NOSPLIT, $0-40
@@ -548,6 +757,227 @@ tail:
 	VMOVUPS     Z4, K1, (AX)(SI*4)
 
 end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecayAVX512(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·nesterovDecayAVX512(SB), NOSPLIT, $0-44
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        mu+36(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        decay+40(FP), X2
+	VBROADCASTSS X2, Z2
+	XORQ         SI, SI
+	SUBQ         $0x40, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Z3
+	VMOVUPS     (CX)(SI*4), Z4
+	VMOVUPS     (AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z3
+	VMOVUPS     64(CX)(SI*4), Z4
+	VMOVUPS     64(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 64(CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(SI*4)
+	VMOVUPS     128(DX)(SI*4), Z3
+	VMOVUPS     128(CX)(SI*4), Z4
+	VMOVUPS     128(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 128(CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 128(AX)(SI*4)
+	VMOVUPS     192(DX)(SI*4), Z3
+	VMOVUPS     192(CX)(SI*4), Z4
+	VMOVUPS     192(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 192(CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 192(AX)(SI*4)
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, BX
+	SUBQ $0x10, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Z3
+	VMOVUPS     (CX)(SI*4), Z4
+	VMOVUPS     (AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z3
+	VMOVUPS.Z   (CX)(SI*4), K1, Z4
+	VMOVUPS.Z   (AX)(SI*4), K1, Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, K1, (CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, K1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecaySquaresAVX512(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·nesterovDecaySquaresAVX512(SB), NOSPLIT, $0-52
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        mu+44(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        decay+48(FP), X2
+	VBROADCASTSS X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         SI, SI
+	SUBQ         $0x40, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     (AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z7
+	VMOVUPS     64(CX)(SI*4), Z8
+	VMOVUPS     64(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z4
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 64(CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(AX)(SI*4)
+	VMOVUPS     128(DX)(SI*4), Z7
+	VMOVUPS     128(CX)(SI*4), Z8
+	VMOVUPS     128(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z5
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 128(CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(AX)(SI*4)
+	VMOVUPS     192(DX)(SI*4), Z7
+	VMOVUPS     192(CX)(SI*4), Z8
+	VMOVUPS     192(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z6
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 192(CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(SI*4)
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, BX
+	SUBQ $0x10, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     (AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z7
+	VMOVUPS.Z   (CX)(SI*4), K1, Z8
+	VMOVUPS.Z   (AX)(SI*4), K1, Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, K1, (CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, K1, (AX)(SI*4)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)
 	VZEROUPPER
 	RET
 
