@@ -82,17 +82,20 @@ func env[T kernel.Float](b *builder) kernel.Env[T] {
 	return kernel.Env[T]{Pool: b.pool, Gemm: any(b.gemm64).(*gemm.Gemm[T])}
 }
 
-// shareScratch gives all kernels of the program one working memory, as they run one after the other, and returns its bytes.
-func (b *builder) shareScratch() int {
+// scratchBytes is the size of the working memory that all kernels of the program share, as they run one after the other.
+func (b *builder) scratchBytes() int {
 	size := 0
 	for _, s := range b.scratch {
 		size = max(size, s.bytes)
 	}
-	mem := alignedBytes(size)
+	return size
+}
+
+// shareScratch hands the working memory to the kernels.
+func (b *builder) shareScratch(mem []byte) {
 	for _, s := range b.scratch {
 		s.set(mem)
 	}
-	return size
 }
 
 // needs registers a kernel for the shared working memory.
@@ -136,16 +139,19 @@ func scratchOf[T kernel.Float](n int, set func([]T)) scratch {
 	}}
 }
 
-// allotKept gives kernels that take operands over their memory, one after the other, and returns the bytes of all.
-func (b *builder) allotKept() int {
-	size := 0
-	for _, s := range b.kept {
-		size += roundUp(s.bytes)
-	}
-	mem := alignedBytes(size)
+// allotKept gives kernels that take operands over their memory, one after the other.
+func (b *builder) allotKept(mem []byte) {
 	for _, s := range b.kept {
 		s.set(mem)
 		mem = mem[roundUp(s.bytes):]
+	}
+}
+
+// keptBytes is the size of the memory that allotKept deals out.
+func (b *builder) keptBytes() int {
+	size := 0
+	for _, s := range b.kept {
+		size += roundUp(s.bytes)
 	}
 	return size
 }
