@@ -35,6 +35,8 @@ var (
 	none   = strings.NewReplacer()
 	tile32 = strings.NewReplacer("*byte", "*tile[float32]")
 	tile64 = strings.NewReplacer("*byte", "*tile[float64]")
+	// Its functions take different structs, both spelt as pointers to unsigned words.
+	winoTiles = strings.NewReplacer("t *uint16", "t *inputTile", "t *uint32", "t *outputTile")
 )
 
 var units = []unit{
@@ -57,6 +59,8 @@ var units = []unit{
 	{"kernel", "runs64_avx512", double, runsAVX512, none},
 	{"kernel", "runs_avx2", single, runsAVX2, none},
 	{"kernel", "runs64_avx2", double, runsAVX2, none},
+	{"winograd", "winograd_avx512", single, winogradAVX512, winoTiles},
+	{"winograd", "winograd_avx2", single, winogradAVX2, winoTiles},
 }
 
 func main() {
