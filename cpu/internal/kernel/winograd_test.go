@@ -39,9 +39,9 @@ func TestWinograd(t *testing.T) {
 				}
 				against(t, o, numtest.Reduction, in, func(e Env[float32]) (prepared[float32], error) {
 					k := &winogradKernel{}
-					k.k = newWinograd(e, &k.Scratch, g, backward)
+					k.k = newWinograd(e, &k.Scratch, g, ConvOptions{}, backward)
 					return prepared[float32]{k, func(out [][]float32, in inputs[float32]) {
-						k.k.run(&k.Scratch, out[0], in.f(0), in.f(1), nil, nil, false)
+						k.k.run(&k.Scratch, out[0], in.f(0), in.f(1), nil, nil)
 					}}, nil
 				})
 			})
