@@ -16,7 +16,7 @@ func netConvs() (list []convCase) {
 	add := func(batches []int, shapes ...[3]int) {
 		for _, n := range batches {
 			for _, s := range shapes {
-				list = append(list, convCase{n, s[0], s[0], s[1], 3, 3, s[2], same, false})
+				list = append(list, convCase{n, s[0], s[0], s[1], 3, 3, s[2], same, ""})
 			}
 		}
 	}
@@ -36,7 +36,7 @@ func BenchmarkWays(b *testing.B) {
 		g := c.geometry(b)
 		x, w := convInput[float32](c, 1).Data.([]float32), convFilter[float32](c, 2).Data.([]float32)
 		y := normal[float32](3, g.Output()...).Data.([]float32)
-		for _, q := range []Conv{{Pass: Forward}, {Pass: Forward, Frozen: true}, {Pass: BackwardInput}} {
+		for _, q := range []Conv{{Pass: Forward}, {Pass: Forward, Frozen: true}, {Pass: BackwardInput}, {Pass: BackwardFilter}} {
 			q.Geometry, q.Level = g, e.Gemm.Level()
 			name := fmt.Sprintf("%dx%dx%d@%d,N%d/%v", 3, c.c, c.f, c.h, c.n, q.Pass)
 			if q.Frozen {

@@ -59,8 +59,13 @@ func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, o ConvO
 	} else {
 		k.grid = winograd.NewGrid(g.N, g.H.In, g.W.In, g.C, g.H.Before, g.W.Before, g.H.Out, g.W.Out, g.F)
 	}
-	k.plan = planWinograd(k.grid.Tiles(), k.c, k.f, e.Gemm.PanelWidth(), e.Pool.Threads())
-	p := &k.plan
+	k.prepare(e, s, planWinograd(k.grid.Tiles(), k.c, k.f, e.Gemm.PanelWidth(), e.Pool.Threads()))
+	return k
+}
+
+// prepare reserves the memory for a plan.
+func (k *winogradConv) prepare(e Env[float32], s *Scratch[float32], p winogradPlan) {
+	k.plan = p
 	nr := e.Gemm.PanelWidth()
 	k.vLine = spacedLine(k.c)
 	vLen, uLen := 0, 0 // of a worker
@@ -72,7 +77,7 @@ func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, o ConvO
 	} else {
 		k.vPoint, k.uPoint = spacedPoint(p.tiles*k.vLine), spacedPoint(e.Gemm.PackedLen(k.c, k.f))
 		vLen = winograd.Points * k.vPoint
-		if !o.Frozen {
+		if !k.o.Frozen {
 			k.u = s.reserve(winograd.Points * k.uPoint)
 		}
 		k.first = newPhase(e.Pool, ceilDiv(k.f, nr)*ceilDiv(k.c, winogradTurned), k.transformFilters)
@@ -83,11 +88,10 @@ func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, o ConvO
 		w := &k.workers[i]
 		w.v, w.u = s.reserve(vLen), s.reserve(uLen)
 		w.m = s.reserve(winograd.Points * k.mPoint())
-		if backward {
+		if k.flip {
 			w.turned = s.reserve(9 * winogradTurned * k.ops.Lanes())
 		}
 	}
-	return k
 }
 
 const (
