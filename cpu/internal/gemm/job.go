@@ -73,7 +73,7 @@ func (j *job[T]) run(p *pool.Pool) {
 
 func (j *job[T]) do(p *pool.Pool, ph phase, parts int) {
 	j.phase = ph
-	if p == nil || j.m*j.n*j.k < serialWork {
+	if p == nil || j.work(j.n) < serialWork {
 		for i := range parts {
 			j.Do(0, i)
 		}
@@ -172,10 +172,20 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	// Rows are dealt out evenly so that no tile is much lower than the others.
 	tiles := ceil(rows, ks.mr)
 	low, more := rows/tiles, rows%tiles
+	half := size[T]() * uintptr(depth*ks.nr/2)
 	for jj := j0; jj < j1; jj += ks.nr {
 		cols := min(ks.nr, j1-jj)
 		t.setCols(cols)
 		j.panelB(w, jj, j0, cols, k0, kc)
+		var ahead unsafe.Pointer // the panel that comes next, where it comes from far
+		if jj+ks.nr < j1 && (jj > j0 || rows <= fewRows) {
+			switch j.bMode {
+			case bPacked:
+				ahead = unsafe.Pointer(&j.b.Data[((jj/ks.nr+1)*j.packed(j.k)+k0/j.fold)*ks.nr])
+			case bShared:
+				ahead = unsafe.Pointer(&j.shared[(((jj-j.j0)/ks.nr+1)*j.packed(j.k)+k0/j.fold)*ks.nr])
+			}
+		}
 		if last && j.args.Bias != nil && !across {
 			t.bias = unsafe.Pointer(&j.args.Bias[jj])
 		}
@@ -188,9 +198,13 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			}
 			t.rows = uint32(h)
 			t.a = unsafe.Add(a, uintptr(i-i0)*t.rs)
-			t.pf, t.pfRun = a, uint64(depth/2/h+1)
-			if n+1 < tiles {
-				t.pf = unsafe.Add(t.a, uintptr(h)*t.rs)
+			switch {
+			case ahead != nil && n < 2: // half of the next panel
+				t.pf, t.pfRun = unsafe.Add(ahead, uintptr(n)*half), uint64(depth)
+			case n+1 < tiles:
+				t.pf, t.pfRun = unsafe.Add(t.a, uintptr(h)*t.rs), uint64(depth/2/h+1)
+			default:
+				t.pf, t.pfRun = a, uint64(depth/2/h+1)
 			}
 			if across {
 				kernels[h](t)

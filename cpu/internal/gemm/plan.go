@@ -12,6 +12,8 @@ const (
 	sharedMax  = 2 << 20 // elements of B packed at a time for all workers
 	serialWork = 1 << 18 // multiply-adds below which helpers are not worth waking
 	partWork   = 1 << 19 // multiply-adds a part should have at least
+	streamRows = 16      // rows that a product has in the time in which its factor B comes from memory
+	fewRows    = 64      // rows of A that are near when the second panel of B is: they need not be fetched ahead
 	pageFloats = 1024    // rows this far apart (4 KiB) collide in the L1 cache
 	lineFloats = 16      // floats in a cache line
 )
@@ -154,6 +156,9 @@ func (p *plan[T]) chooseA(nr int) {
 	p.mc = even(p.m, fit[T](mcMax))
 }
 
+// work is the time that n columns take, in multiply-adds: those of few rows wait for B.
+func (p *plan[T]) work(n int) int { return max(p.m, streamRows) * n * p.k }
+
 // partition cuts C into parts for the workers.
 func (p *plan[T]) partition(threads, mr, nr int) {
 	p.nc = p.n
@@ -168,9 +173,11 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 	}
 	p.mParts = ceil(p.m, p.mp)
 	// Several parts a worker, so that a late or slow worker costs little.
-	want := min(4*threads, p.m*n*p.k/partWork+1)
-	if threads == 1 {
+	want := min(4*threads, p.work(n)/partWork+1)
+	if threads == 1 || want == 1 {
 		want = 1
+	} else {
+		want = ceil(want, threads) * threads
 	}
 	if p.mParts < want && p.bMode != bLocal && (p.a.Source != nil || p.fold > 1) {
 		p.mp = max(4*mr, ceil(ceil(p.m, want), mr)*mr)

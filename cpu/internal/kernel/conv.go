@@ -47,7 +47,7 @@ func NewConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2D[T],
 	switch {
 	case isDepthwise(g):
 		k.way = newDepthwise[T](e.Pool, g, o)
-	case o.Frozen && isByTap(g):
+	case o.Frozen && isByTap(g) && !e.Gemm.Rounds():
 		k.way = newByTap(e, &k.Scratch, g, o)
 	case !o.Frozen && isTiny(g, false):
 		k.way = newTinyConv(e, &k.Scratch, g, o)
