@@ -58,6 +58,7 @@ type Gemm[T vec.Float] struct {
 	level cpuid.Level
 	k     *kernels[T]
 	ops   *vec.Ops[T]
+	plain *Gemm[T] // see Plain; nil where that is this one
 }
 
 // New returns the product for an instruction-set level. A level above what the
@@ -69,9 +70,6 @@ func New[T vec.Float](level cpuid.Level) *Gemm[T] {
 
 // Level returns the instruction-set level in use.
 func (g *Gemm[T]) Level() cpuid.Level { return g.level }
-
-// Rounds says whether factors are rounded to bfloat16, see [NewBF16].
-func (g *Gemm[T]) Rounds() bool { return g.k.round != nil }
 
 // fillDefaults replaces the zero values that mean something else.
 func (a *Args[T]) fillDefaults() {

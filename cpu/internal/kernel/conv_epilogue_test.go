@@ -12,7 +12,7 @@ import (
 
 // What a convolution does to its sums, with filters as they are and frozen ones.
 func TestConv2DEpilogue(t *testing.T) {
-	bothTypes(t, testConv2DEpilogue[float32], testConv2DEpilogue[float64])
+	products(t, testConv2DEpilogue[float32], testConv2DEpilogue[float64])
 }
 
 func testConv2DEpilogue[T Float](t *testing.T) {
@@ -89,7 +89,7 @@ func frozen[T Float](t *testing.T, e Env[T], g op.ConvGeometry, o ConvOptions, o
 
 // One image, where positions that follow each other are rows of one product, many, whose rows are laid out anew where they would
 // collide, and the way that is chosen.
-func TestByTap(t *testing.T) { bothTypes(t, testByTap[float32], testByTap[float64]) }
+func TestByTap(t *testing.T) { products(t, testByTap[float32], testByTap[float64]) }
 
 func testByTap[T Float](t *testing.T) {
 	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
