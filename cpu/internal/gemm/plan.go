@@ -59,7 +59,7 @@ type plan[T vec.Float] struct {
 	mParts, nParts int // per nc columns
 
 	// Offsets into the scratch.
-	sharedLen, aLen, bLen, accLen int
+	sharedLen, aLen, bLen, accLen, blockLen int
 }
 
 // plan decides how to compute a on the given number of workers. Only mp and np,
@@ -72,17 +72,21 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 		p.a, p.b = a.B, a.A
 		p.a.Trans, p.b.Trans = !p.a.Trans, !p.b.Trans
 	}
-	if p.m == 0 || p.n == 0 || p.k == 0 {
+	if p.m == 0 || p.n == 0 || p.k == 0 && a.Sink == nil {
 		return p
 	}
 	p.kc = even(p.k, kcMax)
 	if p.a.Trans {
 		p.kc = even(p.k, kcTrans)
 	}
-	p.split(mr, nr)
-	p.chooseB(nr)
-	p.chooseA(nr)
-	p.partition(threads, mr, nr)
+	if a.Sink != nil {
+		p.planSink(mr, nr)
+	} else {
+		p.split(mr, nr)
+		p.chooseB(nr)
+		p.chooseA(nr)
+		p.partition(threads, mr, nr)
+	}
 	p.sizes(nr, g.k.lane)
 	return p
 }
@@ -91,7 +95,7 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 // with contiguous columns; a transposed B has to be transposed while packing,
 // N·K elements. Computing Cᵀ instead wants the same of A, and C written across.
 func swap[T vec.Float](a *Args[T]) bool {
-	if !a.B.Trans || a.B.Packed {
+	if !a.B.Trans || a.B.Packed || a.Sink != nil {
 		return false
 	}
 	return a.A.Trans || a.M <= 2*a.N/3
@@ -141,12 +145,17 @@ func (p *plan[T]) chooseA(nr int) {
 	p.mc = even(p.m, fit[T](mcMax))
 }
 
+// sharedColumns is how many columns of B are packed at a time for all workers.
+func (p *plan[T]) sharedColumns(nr int) int {
+	n := even(p.n, max(4*nr, fit[T](sharedMax)/max(p.k, 1)/nr*nr))
+	return ceil(n, nr) * nr
+}
+
 // partition cuts C into parts for the workers.
 func (p *plan[T]) partition(threads, mr, nr int) {
 	p.nc = p.n
 	if p.bMode == bShared {
-		p.nc = even(p.n, max(4*nr, fit[T](sharedMax)/p.k/nr*nr))
-		p.nc = ceil(p.nc, nr) * nr
+		p.nc = p.sharedColumns(nr)
 	}
 	n := min(p.nc, p.n)
 	p.mp, p.np = p.mc, n
@@ -199,7 +208,7 @@ func (p *plan[T]) sizes(nr, lane int) {
 
 // scratch is the number of elements the plan needs, alignment included.
 func (p *plan[T]) scratch(threads int) int {
-	total := p.sharedLen + threads*(p.aLen+p.bLen) + p.accLen
+	total := p.sharedLen + threads*(p.aLen+p.bLen+p.blockLen) + p.accLen
 	if total == 0 {
 		return 0
 	}
