@@ -51,13 +51,13 @@ func flops(s *Step) int64 {
 	case *op.Conv2D:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, s.In[1].Shape)
 	case *FusedConv2D:
-		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*trues(i.Bias, i.ReLU)
+		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*trues(i.Bias, i.Add, i.ReLU)
 	case *op.Conv2DBackwardInput:
 		return convFLOPs(i.ConvAttrs, i.InputShape, s.In[1].Shape)
 	case *op.Conv2DBackwardFilter:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, i.FilterShape)
 	case *FusedMatMul:
-		return matMulFLOPs(s) + out*trues(i.Bias, i.ReLU)
+		return matMulFLOPs(s) + out*trues(i.Bias, i.Add, i.ReLU)
 	case *op.MaxPool2D:
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
 	case *op.AvgPool2D:
@@ -106,7 +106,7 @@ var rates = map[string]rate{
 	"GlobalAvgPool2D": {in: 1}, "GlobalAvgPool2DGrad": {out: 1}, "Col2Im": {in: 1}, "UpsampleGrad": {in: 1}, "GatherGrad": {in: 1},
 
 	"BatchMean": {in: 1}, "BatchVariance": {in: 3}, "BatchStats": {in: 4}, "BatchMeanGrad": {out: 1}, "BatchVarianceGrad": {out: 2},
-	"BatchNorm": {out: 3}, "BatchNormInference": {out: 3}, "BatchNormInferenceGradInput": {out: 1}, "BatchNormGradScale": {in: 3},
+	"BatchNorm": {out: 3}, "FoldNorm": {out: 1}, "BatchNormInference": {out: 3}, "BatchNormInferenceGradInput": {out: 1}, "BatchNormGradScale": {in: 3},
 	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
 
 	"Softmax": {out: 5}, "LogSoftmax": {out: 5}, "SoftmaxGrad": {out: 4}, "LogSoftmaxGrad": {out: 4},

@@ -21,6 +21,10 @@ func Elementwise(instr Instr, out, in int) bool {
 		return in == 0 || in == 4
 	case *FusedBatchNorm:
 		return in == 0 || i.Add && in == 5
+	case *FusedConv2D: // each element of the residual goes into the sum in whose place it is
+		return i.Add && in == 2+int(trues(i.Bias))
+	case *FusedMatMul:
+		return i.Add && in == 2+int(trues(i.Bias))
 	case *AddL2Grad:
 		return in < 2
 	case *MomentumUpdate, *AdamUpdate:

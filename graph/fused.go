@@ -8,30 +8,46 @@ import (
 
 // The fused operations that passes make of several steps. Each says which steps it stands for; its meaning is theirs.
 
-// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, ReLU if ReLU. In: x, w[, bias]; out: y.
+// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, Add of a residual if Add, ReLU if ReLU.
+// In: x, w[, bias][, residual]; out: y.
 type FusedConv2D struct {
-	Conv       *op.Conv2D
-	Bias, ReLU bool
+	Conv            *op.Conv2D
+	Bias, Add, ReLU bool
 }
 
-// Kind is "FusedConv2D".
-func (f *FusedConv2D) Kind() string { return "FusedConv2D" }
+// Kind is "FusedConv2D", or "FusedConv2DAdd" with a residual, which not every engine takes.
+func (f *FusedConv2D) Kind() string { return "FusedConv2D" + suffix("Add", f.Add) }
 
 func (f *FusedConv2D) String() string {
-	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+relu", f.ReLU)
+	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
 }
 
-// FusedMatMul is MatMul, BiasAdd over the columns if Bias, ReLU if ReLU. In: a, b[, bias]; out: y.
+// FusedMatMul is MatMul, BiasAdd over the columns if Bias, Add of a residual if Add, ReLU if ReLU.
+// In: a, b[, bias][, residual]; out: y.
 type FusedMatMul struct {
-	MatMul     *op.MatMul
-	Bias, ReLU bool
+	MatMul          *op.MatMul
+	Bias, Add, ReLU bool
 }
 
-// Kind is "FusedMatMul".
-func (f *FusedMatMul) Kind() string { return "FusedMatMul" }
+// Kind is "FusedMatMul", or "FusedMatMulAdd" with a residual, which not every engine takes.
+func (f *FusedMatMul) Kind() string { return "FusedMatMul" + suffix("Add", f.Add) }
 
 func (f *FusedMatMul) String() string {
-	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+relu", f.ReLU)
+	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+}
+
+// FoldNorm makes the filter and the bias with which a convolution or a matrix product does what it did with a batch norm in
+// inference behind it: scale = gamma/√(variance+epsilon) along axis Axis of the filter, bias (bias − mean)·scale + beta.
+// In: w, gamma, beta, mean, variance[, bias]; out: the filter, the bias.
+type FoldNorm struct {
+	Axis    int
+	Epsilon float64
+}
+
+// Kind is "FoldNorm".
+func (f *FoldNorm) Kind() string { return "FoldNorm" }
+func (f *FoldNorm) String() string {
+	return fmt.Sprintf("FoldNorm(axis %d, epsilon %g)", f.Axis, f.Epsilon)
 }
 
 // BatchStats is BatchMean and BatchVariance of the same x in one sweep. In: x; out: mean, variance.

@@ -113,11 +113,17 @@ func (o *ordering) keys() []int {
 		key[i] = latest
 		return latest
 	}
-	for i := range o.p.steps {
+	for i, s := range o.p.steps {
 		rank(i)
+		if s.Once {
+			key[i] -= beforeAll
+		}
 	}
 	return key
 }
+
+// beforeAll is more than any rank: steps that are Once come before all others.
+const beforeAll = 1 << 40
 
 // gather moves updates of small parameters behind all other steps, those of one kind together, for an engine that wants it.
 func (o *ordering) gather(key []int, e Engine) {

@@ -114,6 +114,7 @@ func (r *recorder) Took(step int, begin, length time.Duration) {
 
 // run runs a program once and records it, if it succeeds.
 func (r *recorder) run(p Observable) error {
+	clear(r.now) // steps that are Once are not in every run
 	r.started = r.clock()
 	if err := p.RunObserved(r); err != nil {
 		return err

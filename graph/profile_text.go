@@ -78,8 +78,12 @@ func (p *Profile) byKind(b *strings.Builder, steps time.Duration) {
 		g := groups[i]
 		g.steps++
 		g.total += s.Total
-		g.flops += s.FLOPs * int64(p.Runs)
-		g.bytes += s.Bytes * int64(p.Runs)
+		runs := int64(p.Runs)
+		if p.Plan.Steps[s.Step].Once {
+			runs = 1
+		}
+		g.flops += s.FLOPs * runs
+		g.bytes += s.Bytes * runs
 	}
 	slices.SortStableFunc(groups, func(x, y *group) int { return cmp.Compare(y.total, x.total) })
 	t := columns("lrrrrrr")

@@ -37,9 +37,11 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		return []op.Array{e.host(f, in)}
 	case *graph.FusedConv2D:
 		_, _, channel := f.Conv.Format.Axes()
-		return []op.Array{e.biased(e.apply(f.Conv, in[:2]...), in[2:], channel, f.ReLU)}
+		return []op.Array{e.finished(e.apply(f.Conv, in[:2]...), in[2:], channel, f.Bias, f.Add, f.ReLU)}
 	case *graph.FusedMatMul:
-		return []op.Array{e.biased(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.ReLU)}
+		return []op.Array{e.finished(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.Bias, f.Add, f.ReLU)}
+	case *graph.FoldNorm:
+		return e.folded(f, in)
 	case *graph.BatchStats:
 		mean := e.apply(&op.BatchMean{Axis: f.Axis}, in[0])
 		return []op.Array{mean, e.apply(&op.BatchVariance{Axis: f.Axis}, in[0], mean)}
@@ -123,11 +125,29 @@ func (e *expansion) decayed(g, w op.Array, rate float64) op.Array {
 	return e.apply(&op.WeightDecay{Rate: rate}, g, w)
 }
 
-func (e *expansion) biased(y op.Array, bias []op.Array, axis int, relu bool) op.Array {
-	if len(bias) > 0 {
-		y = e.apply(&op.BiasAdd{Axis: axis}, y, bias[0])
+// finished is what becomes of the sums y of a product.
+func (e *expansion) finished(y op.Array, more []op.Array, axis int, bias, add, relu bool) op.Array {
+	if bias {
+		y = e.apply(&op.BiasAdd{Axis: axis}, y, more[0])
+	}
+	if add {
+		y = e.apply(&op.Add{}, y, more[len(more)-1])
 	}
 	return e.relu(y, relu)
+}
+
+// folded is what a batch norm does to weights, whose columns it takes for channels, without its shift, and to the bias.
+func (e *expansion) folded(f *graph.FoldNorm, in []op.Array) []op.Array {
+	w, gamma, beta, mean, variance := in[0], in[1], in[2], in[3], in[4]
+	zero := e.apply(&op.Scale{}, mean)
+	bias := zero
+	if len(in) > 5 {
+		bias = in[5]
+	}
+	weights := e.apply(&op.BatchNormInference{Axis: f.Axis, Epsilon: f.Epsilon}, w, gamma, zero, zero, variance)
+	row := op.Array{Shape: tensor.Shape{1, op.Len(bias.Shape)}, Data: bias.Data}
+	shift := e.apply(&op.BatchNormInference{Axis: 1, Epsilon: f.Epsilon}, row, gamma, beta, mean, variance)
+	return []op.Array{weights, shift}
 }
 
 func (e *expansion) relu(y op.Array, on bool) op.Array {

@@ -73,6 +73,9 @@ func New[T vec.Float](level cpuid.Level) *Gemm[T] {
 // Level returns the instruction-set level in use.
 func (g *Gemm[T]) Level() cpuid.Level { return g.level }
 
+// Rounds says whether factors are rounded to bfloat16, see [NewBF16].
+func (g *Gemm[T]) Rounds() bool { return g.k.round != nil }
+
 // fillDefaults replaces the zero values that mean something else.
 func (a *Args[T]) fillDefaults() {
 	if a.LDC == 0 {

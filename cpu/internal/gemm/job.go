@@ -33,6 +33,7 @@ const (
 type worker[T vec.Float] struct {
 	t     tile[T]
 	a, b  []T
+	tmp   []T    // what is packed while it is on its way
 	block []T    // of C, for a sink
 	aKeys [3]int // the block of A that a holds: row, depth, rows
 	out   [12 * 32]T
@@ -95,7 +96,7 @@ func (j *job[T]) Do(worker, part int) {
 		blocks := ceil(j.k, j.kc)
 		q, k0 := part/blocks, part%blocks*j.kc
 		nr := j.g.k.nr
-		j.packB(w, j.shared[(q*j.k+k0)*nr:], k0, min(j.kc, j.k-k0), j.j0+q*nr, min(nr, j.n-j.j0-q*nr))
+		j.packB(w, j.shared[(q*j.packed(j.k)+k0/j.fold)*nr:], k0, min(j.kc, j.k-k0), j.j0+q*nr, min(nr, j.n-j.j0-q*nr))
 	case blockPhase:
 		i0, jj := part%j.mParts*j.mp, j.j0+part/j.mParts*j.np
 		j.block(w, region[T]{
@@ -155,7 +156,8 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	t := &w.t
 	rows := i1 - i0
 	a, order := j.blockA(w, i0, rows, k0, kc)
-	t.kc = uintptr(kc)
+	depth := j.packed(kc)
+	t.kc = uintptr(depth)
 	// The first block adds to d, the others to what that left in c.
 	t.alpha, t.beta = j.args.Alpha, 1
 	d, ldd, origin := r.c, r.ldc, r.origin
@@ -195,7 +197,7 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			}
 			t.rows = uint32(h)
 			t.a = unsafe.Add(a, uintptr(i-i0)*t.rs)
-			t.pf, t.pfRun = a, uint64(kc/2/h+1)
+			t.pf, t.pfRun = a, uint64(depth/2/h+1)
 			if n+1 < tiles {
 				t.pf = unsafe.Add(t.a, uintptr(h)*t.rs)
 			}

@@ -83,6 +83,10 @@ func TestDirect(t *testing.T) { bothTypes(t, testDirect[float32], testDirect[flo
 
 func testDirect[T vec.Float](t *testing.T) {
 	forLevels(t, func(t *testing.T, g *Gemm[T]) {
+		if g.k.round != nil {
+			require.Panics(t, func() { (&Direct[T]{M: 1, N: 1}).Run(g) })
+			return
+		}
 		rng := rand.New(rand.NewPCG(5, 6))
 		for _, s := range [][3]int{{1, 1, 1}, {13, 33, 5}, {48, 64, 64}, {25, 100, 129}, {3, 16, 0}} {
 			m, n, k := s[0], s[1], s[2]
@@ -104,8 +108,20 @@ func testDirect[T vec.Float](t *testing.T) {
 						require.InDelta(t, 2*float64(want[i*n+j]), float64(got[i*(n+3)+j]), 1e-4, "%v depth %v at %d, %d", s, depth, i, j)
 					}
 				}
+				residual, fineD := matrix[T](t, rng, m, n, n+1)
+				bias, fineBias := matrix[T](t, rng, 1, n, n)
+				d.D, d.LDD, d.Bias, d.ReLU = residual, n+1, bias, true
+				d.Run(g)
+				for i := range m {
+					for j := range n {
+						sum := float64(want[i*n+j]) + float64(residual[i*(n+1)+j]) + float64(bias[j])
+						require.InDelta(t, max(sum, 0), float64(got[i*(n+3)+j]), 1e-4, "%v with an epilogue at %d, %d", s, i, j)
+					}
+				}
 				fineB()
 				fineC()
+				fineD()
+				fineBias()
 				require.Zero(t, testing.AllocsPerRun(10, func() { d.Run(g) }))
 			}
 		}

@@ -46,6 +46,7 @@ type plan[T vec.Float] struct {
 	swapped bool
 	m, n, k int
 	a, b    Operand[T]
+	fold    int // how many k an element of a packed factor holds
 
 	aMode  aMode
 	bMode  bMode
@@ -58,14 +59,14 @@ type plan[T vec.Float] struct {
 	mp, np         int // rows and columns of a part
 	mParts, nParts int // per nc columns
 
-	// Offsets into the scratch.
-	sharedLen, aLen, bLen, accLen, blockLen int
+	// Lengths of the buffers in the scratch.
+	sharedLen, aLen, bLen, tmpLen, accLen, blockLen int
 }
 
 // plan decides how to compute a on the given number of workers. Only mp and np,
 // which no sum depends on, look at the number of workers.
 func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
-	p := plan[T]{args: *a, m: a.M, n: a.N, k: a.K, a: a.A, b: a.B}
+	p := plan[T]{args: *a, m: a.M, n: a.N, k: a.K, a: a.A, b: a.B, fold: g.k.fold()}
 	mr, nr := g.k.mr, g.k.nr
 	if p.swapped = swap(a); p.swapped {
 		p.m, p.n = a.N, a.M
@@ -75,9 +76,9 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 	if p.m == 0 || p.n == 0 || p.k == 0 && a.Sink == nil {
 		return p
 	}
-	p.kc = even(p.k, kcMax)
+	p.kc = p.depth(kcMax)
 	if p.a.Trans {
-		p.kc = even(p.k, kcTrans)
+		p.kc = p.depth(kcTrans)
 	}
 	if a.Sink != nil {
 		p.planSink(mr, nr)
@@ -90,6 +91,14 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 	p.sizes(nr, g.k.lane)
 	return p
 }
+
+// depth is that of blocks of at most so many elements of a packed factor.
+func (p *plan[T]) depth(most int) int {
+	return ceil(even(p.k, most*p.fold), p.fold) * p.fold
+}
+
+// packed is how many elements k of a packed factor are.
+func (p *plan[T]) packed(k int) int { return ceil(k, p.fold) }
 
 // swap decides which factor is read in vectors. The vectors of a row of C want B
 // with contiguous columns; a transposed B has to be transposed while packing,
@@ -120,7 +129,7 @@ func (p *plan[T]) chooseB(nr int) {
 	switch {
 	case p.b.Packed:
 		p.bMode = bPacked
-	case plain && narrow:
+	case plain && narrow && p.fold == 1:
 		p.bMode = bDirect
 	case p.splits > 0 || p.m <= fit[T](mcMax):
 		p.bMode = bLocal
@@ -135,6 +144,10 @@ func (p *plan[T]) chooseA(nr int) {
 		p.aMode = aDepth
 	case p.a.Source != nil:
 		p.aMode = aRows
+	case p.fold > 1:
+		if p.aMode = aRows; p.a.Trans {
+			p.aMode = aDepth
+		}
 	case p.n <= nr: // read once
 		p.aMode = aDirect
 	case p.a.Trans:
@@ -147,7 +160,7 @@ func (p *plan[T]) chooseA(nr int) {
 
 // sharedColumns is how many columns of B are packed at a time for all workers.
 func (p *plan[T]) sharedColumns(nr int) int {
-	n := even(p.n, max(4*nr, fit[T](sharedMax)/max(p.k, 1)/nr*nr))
+	n := even(p.n, max(4*nr, fit[T](sharedMax)/max(p.packed(p.k), 1)/nr*nr))
 	return ceil(n, nr) * nr
 }
 
@@ -168,7 +181,7 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 	if threads == 1 {
 		want = 1
 	}
-	if p.mParts < want && p.bMode != bLocal && p.a.Source != nil {
+	if p.mParts < want && p.bMode != bLocal && (p.a.Source != nil || p.fold > 1) {
 		p.mp = max(4*mr, ceil(ceil(p.m, want), mr)*mr)
 		p.mParts = ceil(p.m, p.mp)
 	}
@@ -180,10 +193,10 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 }
 
 func (p *plan[T]) sizes(nr, lane int) {
-	depth := max(p.kc, 1)
+	depth := max(p.packed(p.kc), 1)
 	switch p.bMode {
 	case bShared:
-		p.sharedLen = p.k * p.nc
+		p.sharedLen = p.packed(p.k) * p.nc
 	case bDirect:
 		if p.n%lane != 0 {
 			p.bLen = depth * nr // the last panel
@@ -193,22 +206,31 @@ func (p *plan[T]) sizes(nr, lane int) {
 	}
 	switch p.aMode {
 	case aRows:
-		p.aLen = p.mc * rowStride[T](p.kc)
+		p.aLen = p.mc * rowStride[T](depth)
 	case aDepth:
-		p.aLen = p.kc * rowStride[T](p.mc)
+		p.aLen = depth * rowStride[T](p.mc)
 	}
-	if p.b.Source != nil && p.b.Trans && !p.b.Packed {
-		p.bLen += nr * depth // a panel before it is transposed
-	}
+	p.tmpLen = p.temporary(nr)
 	if p.splits > 0 {
 		p.accLen = p.splits * p.m * p.n
 	}
 	p.sharedLen, p.aLen, p.bLen = align[T](p.sharedLen), align[T](p.aLen), align[T](p.bLen)
 }
 
+// temporary is the length of what a worker needs while it packs.
+func (p *plan[T]) temporary(nr int) int {
+	if p.fold > 1 {
+		return align[T](p.roundTemporary(nr))
+	}
+	if p.b.Source != nil && p.b.Trans && !p.b.Packed {
+		return align[T](nr * p.kc) // a panel before it is transposed
+	}
+	return 0
+}
+
 // scratch is the number of elements the plan needs, alignment included.
 func (p *plan[T]) scratch(threads int) int {
-	total := p.sharedLen + threads*(p.aLen+p.bLen+p.blockLen) + p.accLen
+	total := p.sharedLen + threads*(p.aLen+p.bLen+p.tmpLen+p.blockLen) + p.accLen
 	if total == 0 {
 		return 0
 	}

@@ -33,7 +33,7 @@ func (p *plan[T]) sinkParts() int { return p.mParts * p.nParts }
 // planSink is the part of a plan that is different for a sink. Blocks are whole rows
 // where those are not too long: they lie in one piece where the sink puts them.
 func (p *plan[T]) planSink(mr, nr int) {
-	p.kc = max(p.kc, 1)
+	p.kc = max(p.kc, p.fold)
 	p.chooseB(nr)
 	if p.bMode == bLocal { // as there are many blocks to a panel
 		p.bMode = bShared

@@ -106,7 +106,7 @@ func convPass[T Float](b *testing.B, e Env[T], g op.ConvGeometry, pass string, x
 		require.NoError(b, err)
 		k.SetScratch(make([]T, k.Workspace()))
 		out := make([]T, len(y))
-		return func() { k.Run(out, x, w, nil) }
+		return func() { k.Run(out, x, w, nil, nil) }
 	case "data":
 		k, err := NewConv2DBackwardInput[T](e, g)
 		require.NoError(b, err)

@@ -112,35 +112,7 @@ func testConv2D[T Float](t *testing.T) {
 			in := inputs[T]{convInput[T](c, 1), convFilter[T](c, 2)}
 			against(t, &op.Conv2D{ConvAttrs: c.a}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
 				k, err := NewConv2D[T](e, g, ConvOptions{})
-				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), nil) }}, err
-			})
-		})
-	}
-}
-
-func TestConv2DBiasReLU(t *testing.T) {
-	bothTypes(t, testConv2DBiasReLU[float32], testConv2DBiasReLU[float64])
-}
-
-func testConv2DBiasReLU[T Float](t *testing.T) {
-	for _, c := range convCases() {
-		forceTiny(t, c)
-		t.Run(c.String(), func(t *testing.T) {
-			g := c.geometry(t)
-			in := inputs[T]{convInput[T](c, 1), convFilter[T](c, 2), normal[T](3, c.f)}
-			y := reference(t, &op.Conv2D{ConvAttrs: c.a}, in[:2])
-			_, _, axis := c.a.Format.Axes()
-			inner := 1
-			if axis == 1 {
-				inner = g.H.Out * g.W.Out
-			}
-			want := make([]float64, len(y))
-			for i := range y {
-				want[i] = max(y[i]+float64(in.f(2)[i/inner%c.f]), 0)
-			}
-			verify(t, in, []result{{want, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
-				k, err := NewConv2D[T](e, g, ConvOptions{Bias: true, ReLU: true})
-				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
+				return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), nil, nil) }}, err
 			})
 		})
 	}
@@ -197,7 +169,7 @@ func testConv2DPropagatesNaN[T Float](t *testing.T) {
 	in := inputs[T]{x, convFilter[T](c, 2)}
 	against(t, &op.Conv2D{ConvAttrs: c.a}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
 		k, err := NewConv2D[T](e, g, ConvOptions{})
-		return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), nil) }}, err
+		return prepared[T]{k, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), nil, nil) }}, err
 	})
 }
 
