@@ -75,7 +75,11 @@ func flops(s *Step) int64 {
 	case *BatchNormSums:
 		return int64(s.In[0].Len()) * (4 + trues(i.ReLU))
 	case *FusedUpdate:
-		return flops(&Step{Instr: i.Update, In: s.In, Out: s.Out}) + 2*out*trues(i.L2 != 0, i.Penalty != 0)
+		n := flops(&Step{Instr: i.Update, In: s.In, Out: s.Out}) + 2*out*trues(i.L2 != 0, i.Penalty != 0)
+		if i.Grad != nil {
+			n += flops(&Step{Instr: i.Grad, In: s.In[i.State():i.Scalars()], Out: s.Out[:1]})
+		}
+		return n
 	case *MomentumUpdate:
 		return out * (4 + trues(i.Nesterov) + 2*trues(i.WeightDecay != 0))
 	case *AdamUpdate:

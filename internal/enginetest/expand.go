@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -108,7 +109,12 @@ func (e *expansion) momentum(f *graph.MomentumUpdate, w, v, g, lr op.Array) []op
 func (e *expansion) fusedUpdate(s *graph.Step, f *graph.FusedUpdate, in []op.Array) []op.Array {
 	w := in[0]
 	in = append([]op.Array(nil), in...)
-	if g := f.State(); f.L2 != 0 {
+	g := f.State()
+	if f.Grad != nil {
+		in[g] = e.apply(f.Grad.(op.Op), in[g:g+2]...)
+		in = slices.Delete(in, g+1, g+2)
+	}
+	if f.L2 != 0 {
 		in[g] = e.apply(&op.Add{}, in[g], e.apply(&op.L2PenaltyGrad{Lambda: f.L2}, w, in[len(in)-1]))
 	}
 	out := e.results(&graph.Step{Instr: f.Update, In: s.In, Out: s.Out}, in)

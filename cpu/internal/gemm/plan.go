@@ -62,7 +62,7 @@ type plan[T vec.Float] struct {
 	mParts, nParts int // per nc columns
 
 	// Lengths of the buffers in the scratch.
-	sharedLen, aLen, bLen, tmpLen, accLen int
+	sharedLen, aLen, bLen, tmpLen, accLen, blockLen int
 }
 
 // plan decides how to compute a on the given number of workers. Only mp and np,
@@ -75,17 +75,21 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 		p.a, p.b = a.B, a.A
 		p.a.Trans, p.b.Trans = !p.a.Trans, !p.b.Trans
 	}
-	if p.m == 0 || p.n == 0 || p.k == 0 {
+	if p.m == 0 || p.n == 0 || p.k == 0 && a.Sink == nil {
 		return p
 	}
 	p.kc = p.depth(kcMax)
 	if p.a.Trans {
 		p.kc = p.depth(kcTrans)
 	}
-	p.split(mr, nr)
-	p.chooseB(nr)
-	p.chooseA(nr)
-	p.partition(threads, mr, nr)
+	if a.Sink != nil {
+		p.planSink(mr, nr)
+	} else {
+		p.split(mr, nr)
+		p.chooseB(nr)
+		p.chooseA(nr)
+		p.partition(threads, mr, nr)
+	}
 	p.sizes(nr, g.k.lane)
 	return p
 }
@@ -102,7 +106,7 @@ func (p *plan[T]) packed(k int) int { return ceil(k, p.fold) }
 // with contiguous columns; a transposed B has to be transposed while packing,
 // N·K elements. Computing Cᵀ instead wants the same of A, and C written across.
 func swap[T vec.Float](a *Args[T]) bool {
-	if !a.B.Trans || a.B.Packed {
+	if !a.B.Trans || a.B.Packed || a.Sink != nil {
 		return false
 	}
 	return a.A.Trans || a.M <= 2*a.N/3
@@ -159,12 +163,17 @@ func (p *plan[T]) chooseA(nr int) {
 // work is the time that n columns take, in multiply-adds: those of few rows wait for B.
 func (p *plan[T]) work(n int) int { return max(p.m, streamRows) * n * p.k }
 
+// sharedColumns is how many columns of B are packed at a time for all workers.
+func (p *plan[T]) sharedColumns(nr int) int {
+	n := even(p.n, max(4*nr, fit[T](sharedMax)/max(p.packed(p.k), 1)/nr*nr))
+	return ceil(n, nr) * nr
+}
+
 // partition cuts C into parts for the workers.
 func (p *plan[T]) partition(threads, mr, nr int) {
 	p.nc = p.n
 	if p.bMode == bShared {
-		p.nc = even(p.n, max(4*nr, fit[T](sharedMax)/p.packed(p.k)/nr*nr))
-		p.nc = ceil(p.nc, nr) * nr
+		p.nc = p.sharedColumns(nr)
 	}
 	n := min(p.nc, p.n)
 	p.mp, p.np = p.mc, n
@@ -228,7 +237,7 @@ func (p *plan[T]) temporary(nr int) int {
 
 // scratch is the number of elements the plan needs, alignment included.
 func (p *plan[T]) scratch(threads int) int {
-	total := p.sharedLen + threads*(p.aLen+p.bLen+p.tmpLen) + p.accLen
+	total := p.sharedLen + threads*(p.aLen+p.bLen+p.tmpLen+p.blockLen) + p.accLen
 	if total == 0 {
 		return 0
 	}
