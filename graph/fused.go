@@ -96,6 +96,44 @@ func (f *FusedBatchNormGradInput) Kind() string { return "FusedBatchNormGradInpu
 
 func (f *FusedBatchNormGradInput) String() string { return "ReLUGrad+" + f.Grad.String() }
 
+// BatchNormReLUSums is BatchNormSums with ReLU for a batch norm that only the ReLU read: where that gave 0 is computed
+// again, from x, which is read anyway. In: x, gamma, beta, mean, variance, dy; out: dgamma, dbeta.
+type BatchNormReLUSums struct {
+	Axis    int
+	Epsilon float64
+}
+
+// Kind is "BatchNormReLUSums".
+func (f *BatchNormReLUSums) Kind() string { return "BatchNormReLUSums" }
+
+func (f *BatchNormReLUSums) String() string {
+	return fmt.Sprintf("BatchNormReLUSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
+}
+
+// BatchNormReLUGradInput is FusedBatchNormGradInput, likewise. In: x, gamma, mean, variance, dy, dgamma, dbeta, beta; out: dx.
+type BatchNormReLUGradInput struct{ Grad *op.BatchNormGradInput }
+
+// Kind is "BatchNormReLUGradInput".
+func (f *BatchNormReLUGradInput) Kind() string { return "BatchNormReLUGradInput" }
+
+func (f *BatchNormReLUGradInput) String() string {
+	return fmt.Sprintf("BatchNormReLUGradInput(axis %d, epsilon %g)", f.Grad.Axis, f.Grad.Epsilon)
+}
+
+// BatchNormJoinSums is Add of two gradients, ReLUGrad of their sum and BatchNormSums of that: what becomes of the gradient
+// where a residual branch leaves. In: x, mean, variance, a, b, y; out: dgamma, dbeta, dy = ReLUGrad(y, a + b).
+type BatchNormJoinSums struct {
+	Axis    int
+	Epsilon float64
+}
+
+// Kind is "BatchNormJoinSums".
+func (f *BatchNormJoinSums) Kind() string { return "BatchNormJoinSums" }
+
+func (f *BatchNormJoinSums) String() string {
+	return fmt.Sprintf("Add+ReLUGrad+BatchNormSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
+}
+
 // AddL2Grad is Add(g, L2PenaltyGrad(w, s)). In: g, w, s (scalar); out: g + 2·Lambda·s·w.
 type AddL2Grad struct{ Lambda float64 }
 

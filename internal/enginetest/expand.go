@@ -64,6 +64,18 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 	case *graph.FusedBatchNormGradInput:
 		dy := e.apply(&op.ReLUGrad{}, in[7], in[4])
 		return []op.Array{e.apply(f.Grad, in[0], in[1], in[2], in[3], dy, in[5], in[6])}
+	case *graph.BatchNormReLUSums:
+		y := e.results(&graph.Step{Instr: &graph.FusedBatchNorm{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}}, in[:5])[0]
+		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}
+		return e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[3], in[4], in[5], y})
+	case *graph.BatchNormReLUGradInput:
+		g := f.Grad
+		y := e.results(&graph.Step{Instr: &graph.FusedBatchNorm{Axis: g.Axis, Epsilon: g.Epsilon, ReLU: true}}, []op.Array{in[0], in[1], in[7], in[2], in[3]})[0]
+		return e.results(&graph.Step{Instr: &graph.FusedBatchNormGradInput{Grad: g}}, append(append([]op.Array(nil), in[:7]...), y))
+	case *graph.BatchNormJoinSums:
+		dy := e.apply(&op.ReLUGrad{}, in[5], e.apply(&op.Add{}, in[3], in[4]))
+		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon}
+		return append(e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[1], in[2], dy}), dy)
 	case *graph.AddL2Grad:
 		return []op.Array{e.apply(&op.Add{}, in[0], e.apply(&op.L2PenaltyGrad{Lambda: f.Lambda}, in[1], in[2]))}
 	case *graph.MomentumUpdate:
