@@ -17,28 +17,45 @@ import (
 
 // dot is a point of a roofline plot.
 type dot struct {
-	name             string
-	flops, bytes     int64
-	seconds, weight  float64 // weight is the dot's area, 1 the largest
-	fullRing         bool    // drawn as a ring: training
-	intensity, speed float64 // FLOP a byte, FLOP/s
+	name         string
+	flops, bytes int64
+	seconds      float64
+	area         float64 // of the glyph, 1 the largest
+	color, shape int     // of palette and shapes
 }
+
+func (d dot) intensity() float64 { return float64(d.flops) / float64(d.bytes) } // FLOP a byte
+func (d dot) speed() float64     { return float64(d.flops) / d.seconds / 1e9 }  // GFLOP/s
 
 // WriteRoofline writes a roofline plot (Williams, Waterman and Patterson 2009) as SVG: what the devices do at best, by the arithmetic that
 // there is for every byte from memory, and a dot for each case; where there is one case, with Config.Profile, for each kind of its
 // operations, the larger the more of the time they take. Both count nominally, each operand read once and each result written once: what stays in
 // a cache between two operations may lie above the roof's slope.
 func (r *Report) WriteRoofline(w io.Writer) error {
+	p, err := r.roofline()
+	if err != nil {
+		return err
+	}
+	c := vgsvg.New(24*vg.Centimeter, 15*vg.Centimeter)
+	p.Draw(draw.New(c))
+	_, err = c.WriteTo(w)
+	return err
+}
+
+func (r *Report) roofline() (*plot.Plot, error) {
 	dots := r.dots()
 	if len(dots) == 0 {
-		return errors.New("bench: nothing was measured that a roofline plot could show")
+		return nil, errors.New("bench: nothing was measured that a roofline plot could show")
 	}
 	p := plot.New()
 	p.Title.Text = r.Machine.CPU
 	if len(r.Cases) == 1 {
 		p.Title.Text = r.Cases[0].String()
 	}
-	p.Title.Padding = vg.Points(6)
+	p.Title.Padding, p.Legend.Padding = vg.Points(6), vg.Points(2)
+	for _, style := range []*draw.TextStyle{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
+		style.Font.Variant = "Sans"
+	}
 	p.X.Label.Text, p.Y.Label.Text = "FLOP per byte", "GFLOP/s"
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = decades{}, decades{}
@@ -49,44 +66,60 @@ func (r *Report) WriteRoofline(w io.Writer) error {
 	p.Add(grid)
 	r.frame(p, dots)
 	if err := r.roofs(p); err != nil {
-		return err
+		return nil, err
 	}
-	for i, d := range dots {
-		s, err := plotter.NewScatter(plotter.XYs{{X: d.intensity, Y: d.speed / 1e9}})
+	for _, d := range dots {
+		s, err := plotter.NewScatter(plotter.XYs{{X: d.intensity(), Y: d.speed()}})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.GlyphStyle = draw.GlyphStyle{Color: palette[i%len(palette)], Radius: vg.Points(2 + 6*math.Sqrt(d.weight)), Shape: shapeOf(i, d)}
+		s.GlyphStyle = draw.GlyphStyle{Color: palette[d.color%len(palette)], Radius: vg.Points(2 + 6*math.Sqrt(d.area)), Shape: shapes[d.shape%len(shapes)]}
 		p.Add(s)
 		p.Legend.Add(d.name, legend{s.GlyphStyle})
 	}
-	c := vgsvg.New(24*vg.Centimeter, 15*vg.Centimeter)
-	p.Draw(draw.New(c))
-	_, err := c.WriteTo(w)
-	return err
+	return p, nil
 }
 
 // dots are those of the cases, or of the one case's operations.
 func (r *Report) dots() (dots []dot) {
 	if len(r.Cases) == 1 && len(r.Cases[0].Kinds) > 0 {
-		all := 0.0
-		for _, k := range r.Cases[0].Kinds {
-			all += k.Seconds
-		}
-		for _, k := range r.Cases[0].Kinds {
-			dots = append(dots, dot{name: fmt.Sprintf("%s, %.0f%%", k.Name, 100*k.Seconds/all), flops: k.FLOPs, bytes: k.Bytes, seconds: k.Seconds, weight: k.Seconds / all})
-		}
+		dots = r.Cases[0].dots()
 	} else {
-		for i := range r.Cases {
-			c := &r.Cases[i]
-			dots = append(dots, dot{name: c.String(), flops: c.FLOPs, bytes: c.Bytes, seconds: c.Milliseconds / 1e3, weight: 0.2, fullRing: c.Mode == Train})
-		}
+		dots = r.dotsOfCases()
 	}
 	// Operations that compute nothing have no place on logarithmic axes.
-	dots = slices.DeleteFunc(dots, func(d dot) bool { return d.flops == 0 || d.bytes == 0 || d.seconds == 0 })
-	for i := range dots {
-		d := &dots[i]
-		d.intensity, d.speed = float64(d.flops)/float64(d.bytes), float64(d.flops)/d.seconds
+	return slices.DeleteFunc(dots, func(d dot) bool { return d.flops == 0 || d.bytes == 0 || d.seconds == 0 })
+}
+
+// worthADot is the share of a case's time from which on a kind of operation is shown.
+const worthADot = 0.005
+
+func (r *Result) dots() (dots []dot) {
+	all := 0.0
+	for _, k := range r.Kinds {
+		all += k.Seconds
+	}
+	for i, k := range r.Kinds {
+		if part := k.Seconds / all; part >= worthADot {
+			dots = append(dots, dot{name: fmt.Sprintf("%s, %.0f%%", k.Name, 100*part), flops: k.FLOPs, bytes: k.Bytes, seconds: k.Seconds, area: part,
+				color: i, shape: i / len(palette)})
+		}
+	}
+	return dots
+}
+
+// dotsOfCases have a color for each network.
+func (r *Report) dotsOfCases() (dots []dot) {
+	networks, before := map[string]int{}, map[string]int{}
+	for i := range r.Cases {
+		c := &r.Cases[i]
+		network := fmt.Sprint(c.Arch, c.Size)
+		if _, ok := networks[network]; !ok {
+			networks[network] = len(networks)
+		}
+		dots = append(dots, dot{name: c.String(), flops: c.FLOPs, bytes: c.Bytes, seconds: c.Milliseconds / 1e3, area: 0.2,
+			color: networks[network], shape: before[network]})
+		before[network]++
 	}
 	return dots
 }
@@ -95,8 +128,8 @@ func (r *Report) dots() (dots []dot) {
 func (r *Report) frame(p *plot.Plot, dots []dot) {
 	x, y := span{}, span{}
 	for _, d := range dots {
-		x.add(d.intensity)
-		y.add(d.speed / 1e9)
+		x.add(d.intensity())
+		y.add(d.speed())
 	}
 	for _, c := range r.Machine.Ceilings {
 		if c.FLOPs > 0 && c.Bytes > 0 {
@@ -174,15 +207,10 @@ func (l legend) Thumbnail(c *draw.Canvas) {
 	c.DrawGlyph(l.style, c.Center())
 }
 
-func shapeOf(i int, d dot) draw.GlyphDrawer {
-	if d.fullRing {
-		return draw.RingGlyph{}
-	}
-	return []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}}[i/len(palette)%3]
-}
+var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}}
 
-// palette is Okabe and Ito's, which the colour-blind tell apart, without its black and its yellow.
+// palette is Okabe and Ito's, which the colour-blind tell apart, without its black and its yellow; one dot is seen through another.
 var palette = []color.Color{
-	color.RGBA{0, 114, 178, 255}, color.RGBA{213, 94, 0, 255}, color.RGBA{0, 158, 115, 255},
-	color.RGBA{204, 121, 167, 255}, color.RGBA{230, 159, 0, 255}, color.RGBA{86, 180, 233, 255},
+	color.NRGBA{0, 114, 178, 200}, color.NRGBA{213, 94, 0, 200}, color.NRGBA{0, 158, 115, 200},
+	color.NRGBA{204, 121, 167, 200}, color.NRGBA{230, 159, 0, 200}, color.NRGBA{86, 180, 233, 200},
 }

@@ -31,7 +31,7 @@ func TestScratch(t *testing.T) {
 	took := time.Since(s)
 	c.Precision = "fp32"
 	s = time.Now()
-	v, err := tr.verifyCase(e, c, deal(c, min(d,c.Batch)))
+	v, err := tr.verifyCase(e, c, deal(c, min(d, c.Batch)))
 	fmt.Println(took, time.Since(s), v, err)
 	if v != nil {
 		fmt.Println(v.Checks)

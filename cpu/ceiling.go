@@ -56,7 +56,7 @@ func MeasureBandwidth(threads int) (bytesPerSecond float64, err error) {
 		}
 	})
 	sums := make([]float64, threads)
-	const tries = 4
+	const tries = 6
 	for range tries {
 		took := together(threads, func(i int) { sums[i] = loops.SumSquares(from[i*each : (i+1)*each]) })
 		bytesPerSecond = max(bytesPerSecond, float64(4*threads*each)/took.Seconds())

@@ -188,10 +188,8 @@ func (p *progressLine) note(line string) {
 func (p *progressLine) show(e bench.Event) {
 	p.clear()
 	switch {
-	case e.Phase == bench.Verified:
-		fmt.Fprintf(p.to, "%v: %v\n", e.Case, e.Verified)
 	case e.Phase == bench.Timed:
-		fmt.Fprintf(p.to, "%v: %s images/s\n", e.Case, speed(e.Result.ImagesPerSecond))
+		fmt.Fprintf(p.to, "%v: %s images/s; %s\n", e.Case, speed(e.Result.ImagesPerSecond), e.Result.Verified)
 	case p.terminal && e.Phase == bench.MeasuringCeilings:
 		fmt.Fprintf(p.to, "%s…", e.Phase)
 		p.shown = true

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
@@ -38,9 +39,9 @@ func (Engine) Close() error { return nil }
 func (e Engine) Build(p *graph.Plan) (graph.Program, error) {
 	for _, s := range p.Steps {
 		switch s.Instr.(type) {
-		case op.Op, *graph.Copy:
-		default:
-			return nil, fmt.Errorf("reference: there is no reference for %s", s.Instr)
+		case op.Op, ir.Op, *graph.HostOp, *graph.Copy:
+		default: // a fused one
+			return nil, fmt.Errorf("reference: %s is more than one operation of a graph; compile with graph.WithoutPasses", s.Instr)
 		}
 	}
 	prog := &program{plan: p, check: e.Check, arrays: map[*graph.Value]op.Array{}, ends: make([][]*graph.Value, len(p.Steps))}
@@ -111,23 +112,38 @@ func (p *program) Run() error {
 }
 
 func (p *program) step(s *graph.Step) error {
-	in := make([]op.Array, len(s.In))
-	for j, v := range s.In {
-		in[j] = p.array(v)
+	in, out := make([]op.Array, len(s.In)), make([]op.Array, len(s.Out))
+	for i, v := range s.In {
+		in[i] = p.array(v)
 	}
-	root := s.Out[0].Root()
-	if _, ok := p.arrays[root]; !ok {
-		a, err := op.NewArray(root.Dtype, root.Shape)
-		if err != nil {
-			return err
+	for i, v := range s.Out {
+		root := v.Root()
+		if _, ok := p.arrays[root]; !ok {
+			a, err := op.NewArray(root.Dtype, root.Shape)
+			if err != nil {
+				return err
+			}
+			p.arrays[root] = a
 		}
-		p.arrays[root] = a
+		out[i] = p.array(v)
 	}
-	out := p.array(s.Out[0])
-	if o, ok := s.Instr.(op.Op); ok {
-		return compute(o, out, in)
+	switch o := s.Instr.(type) {
+	case op.Op:
+		return compute(o, out[0], in)
+	case ir.Op:
+		return o.Compute(out, in)
+	case *graph.HostOp:
+		for i, a := range in { // which it may write to for a moment
+			c, err := op.NewArray(a.Dtype(), a.Shape)
+			if err != nil {
+				return err
+			}
+			op.Copy(c, a)
+			in[i] = c
+		}
+		return o.Compute(out[0], in)
 	}
-	op.Copy(out, in[0])
+	op.Copy(out[0], in[0])
 	return nil
 }
 
