@@ -133,7 +133,7 @@ func (m Matrix) check() error {
 	for _, mode := range m.Modes {
 		if mode != Train && mode != Inference {
 			names := []string{string(Train), string(Inference)}
-			return fmt.Errorf("bench: unknown mode %q%s; use %s", mode, suggest.Phrase(string(mode), names), strings.Join(names, ", "))
+			return fmt.Errorf("bench: unknown mode %q%s; the modes are %s", mode, suggest.Phrase(string(mode), names), strings.Join(names, ", "))
 		}
 	}
 	for _, p := range m.Precisions {
@@ -152,7 +152,7 @@ func (c Case) check() error {
 		max      int
 	}{{"batch size", c.Batch, 1, 1 << 20}, {"image size", c.Size, 1, 1 << 14}, {"number of classes", c.Classes, 2, 1 << 24}, {"number of threads", c.Threads, 0, train.MaxThreads}} {
 		if v.got < v.min || v.got > v.max {
-			return fmt.Errorf("bench: a %s of %d; use one from %d to %d", v.name, v.got, v.min, v.max)
+			return fmt.Errorf("bench: %s %d; use one from %d to %d", v.name, v.got, v.min, v.max)
 		}
 	}
 	_, err := c.model()

@@ -16,7 +16,8 @@
 //
 // The batch that is verified is the batch that is timed, in its size and so in its plan and kernels. It is dealt from a few different images,
 // each of them equally often, in an order of chance: loss, gradients and statistics are then those of the few images, which the
-// reference can afford to compute. (Training batches of 1 to 3 images are verified with 8: batch norm over so few amplifies rounding.)
+// reference can afford to compute. (Training batches of less than 6 images are verified with 8: batch norm over
+// so few amplifies rounding.)
 // A case whose results are not the reference's is a [*MismatchError], and is not timed.
 //
 // # Time

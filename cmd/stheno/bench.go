@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/bench"
@@ -73,10 +73,10 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 		Progress: lines.show,
 	})
 	lines.clear()
-	if err != nil && (cmd.Context().Err() == nil || len(report.Cases) == 0) {
+	if err != nil && (cmd.Context().Err() == nil || report == nil || len(report.Cases) == 0) {
 		return err
 	}
-	// What was interrupted is worth what was measured until then.
+	// What was measured before an interruption is worth as much as ever.
 	return errors.Join(err, b.write(cmd.OutOrStdout(), report))
 }
 
@@ -89,6 +89,14 @@ func (b *benchmark) cases() ([]bench.Case, error) {
 		return nil, fmt.Errorf("--rounds wants at least 1, got %d", b.rounds)
 	case b.json != "" && b.json == b.roofline:
 		return nil, fmt.Errorf("--json and --roofline name one file, %s; they are two", b.json)
+	}
+	for flag, file := range map[string]string{"json": b.json, "roofline": b.roofline} { // told now, and not after minutes
+		if file == "" || flag == "json" && file == "-" {
+			continue
+		}
+		if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("--%s %s: there is no folder %s to write it to", flag, file, filepath.Dir(file))
+		}
 	}
 	for _, m := range b.modes {
 		b.Modes = append(b.Modes, bench.Mode(m))
@@ -144,61 +152,4 @@ func (b *benchmark) write(out io.Writer, report *bench.Report) error {
 		fmt.Fprintf(out, "roofline plot written to %s\n", b.roofline)
 	}
 	return errors.Join(err, drawn)
-}
-
-// progressLine shows a benchmark to a person: on a terminal a line that is written again and again, elsewhere a line a case. It draws only
-// when it is told something, which is never while a case is timed: a bar that moves by itself would be timed, too.
-type progressLine struct {
-	to       io.Writer
-	terminal bool
-	shown    bool
-}
-
-// newProgressLine shows progress on standard output or, where that is for a report alone, on standard error.
-func newProgressLine(cmd *cobra.Command, reportAlone bool) *progressLine {
-	p := &progressLine{to: cmd.OutOrStdout()}
-	if reportAlone {
-		p.to = cmd.ErrOrStderr()
-	}
-	var w io.Writer = p.to
-	if o, ok := w.(*output); ok {
-		w = o.to
-	}
-	if f, ok := w.(*os.File); ok {
-		p.terminal = term.IsTerminal(int(f.Fd()))
-	}
-	return p
-}
-
-// clear takes the line away that is written again and again.
-func (p *progressLine) clear() {
-	if p.shown {
-		fmt.Fprint(p.to, "\r\x1b[K")
-		p.shown = false
-	}
-}
-
-// note shows a line that stays.
-func (p *progressLine) note(line string) {
-	p.clear()
-	fmt.Fprintln(p.to, "note:", line)
-}
-
-// show takes the progress of a benchmark.
-func (p *progressLine) show(e bench.Event) {
-	p.clear()
-	switch {
-	case e.Phase == bench.Timed:
-		fmt.Fprintf(p.to, "%v: %s images/s; %s\n", e.Case, speed(e.Result.ImagesPerSecond), e.Result.Verified)
-	case p.terminal && e.Phase == bench.MeasuringCeilings:
-		fmt.Fprintf(p.to, "%s…", e.Phase)
-		p.shown = true
-	case p.terminal:
-		fmt.Fprintf(p.to, "%d/%d  %v: %s", e.Number, e.Cases, e.Case, e.Phase)
-		if e.Phase == bench.Timing {
-			fmt.Fprintf(p.to, " %d/%d", e.Round, e.Rounds)
-		}
-		fmt.Fprint(p.to, "…")
-		p.shown = true
-	}
 }
