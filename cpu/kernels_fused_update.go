@@ -5,6 +5,7 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 )
 
 func init() { registerFloats(fusedUpdateKernels[float32](), fusedUpdateKernels[float64]()) }
@@ -17,23 +18,20 @@ func fusedUpdateKernels[T kernel.Float]() map[string]prepare {
 	}
 }
 
-// stepper is an optimizer's step of one parameter.
-type stepper[T kernel.Float] interface {
-	Apply(g []T)
-	LastPenalty() T
-}
-
 // buildFusedUpdate prepares an update alone or with what surrounds it.
 func buildFusedUpdate[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	f, ok := s.Instr.(*graph.FusedUpdate)
 	if !ok {
 		f = &graph.FusedUpdate{Update: s.Instr}
 	}
-	k, begin, err := newStepper[T](b, f, s)
+	k, begin, err := newUpdater[T](b, f, s)
 	if err != nil {
 		return nil, err
 	}
-	g := s.In[f.State()].ID
+	apply, err := applyGradient[T](b, f, s, k)
+	if err != nil {
+		return nil, err
+	}
 	penalty := -1
 	if f.Penalty != 0 {
 		penalty = s.Out[f.State()].ID
@@ -42,7 +40,7 @@ func buildFusedUpdate[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 		if err := begin(m); err != nil {
 			return err
 		}
-		k.Apply(floats[T](m)[g])
+		apply(m)
 		if penalty >= 0 {
 			floats[T](m)[penalty][0] = k.LastPenalty()
 		}
@@ -50,8 +48,30 @@ func buildFusedUpdate[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	}, nil
 }
 
-// newStepper makes the kernel of an update and what tells it the operands of a run, but for the gradient.
-func newStepper[T kernel.Float](b *builder, f *graph.FusedUpdate, s *graph.Step) (stepper[T], func(m *memory) error, error) {
+// applyGradient prepares what updates the parameter: the step k with a gradient that is there, or with one that a product makes.
+func applyGradient[T kernel.Float](b *builder, f *graph.FusedUpdate, s *graph.Step, k kernel.Updater[T]) (func(m *memory), error) {
+	x, y := s.In[f.State()], s.In[f.State()+1]
+	switch grad := f.Grad.(type) {
+	case nil:
+		return func(m *memory) { k.Apply(floats[T](m)[x.ID]) }, nil
+	case *op.MatMul:
+		depth := x.Shape[1]
+		if grad.TransA {
+			depth = x.Shape[0]
+		}
+		o := kernel.MatMulOptions{TransA: grad.TransA, TransB: grad.TransB}
+		mul, err := kernel.NewMatMulUpdate(env[T](b), s.Out[0].Shape[0], s.Out[0].Shape[1], depth, o, k)
+		if err != nil {
+			return nil, err
+		}
+		needs[T](b, mul)
+		return func(m *memory) { mul.Update(floats[T](m)[x.ID], floats[T](m)[y.ID]) }, nil
+	}
+	return nil, fmt.Errorf("no kernel for the gradient %s of an update", f.Grad)
+}
+
+// newUpdater makes the kernel of an update and what tells it the operands of a run, but for the gradient.
+func newUpdater[T kernel.Float](b *builder, f *graph.FusedUpdate, s *graph.Step) (kernel.Updater[T], func(m *memory) error, error) {
 	n := s.Out[0].Len()
 	out, in := operands(s)
 	state, scalars := in[:f.State()], in[f.Scalars():]

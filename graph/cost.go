@@ -74,8 +74,16 @@ func flops(s *Step) int64 {
 		return out * (3 + trues(i.Add, i.ReLU))
 	case *BatchNormSums:
 		return int64(s.In[0].Len()) * (4 + trues(i.ReLU))
+	case *BatchNormReLUSums:
+		return int64(s.In[0].Len()) * 7
+	case *BatchNormJoinSums:
+		return int64(s.In[0].Len()) * 6
 	case *FusedUpdate:
-		return flops(&Step{Instr: i.Update, In: s.In, Out: s.Out}) + 2*out*trues(i.L2 != 0, i.Penalty != 0)
+		n := flops(&Step{Instr: i.Update, In: s.In, Out: s.Out}) + 2*out*trues(i.L2 != 0, i.Penalty != 0)
+		if i.Grad != nil {
+			n += flops(&Step{Instr: i.Grad, In: s.In[i.State():i.Scalars()], Out: s.Out[:1]})
+		}
+		return n
 	case *MomentumUpdate:
 		return out * (4 + trues(i.Nesterov) + 2*trues(i.WeightDecay != 0))
 	case *AdamUpdate:
@@ -107,7 +115,7 @@ var rates = map[string]rate{
 
 	"BatchMean": {in: 1}, "BatchVariance": {in: 3}, "BatchStats": {in: 4}, "BatchMeanGrad": {out: 1}, "BatchVarianceGrad": {out: 2},
 	"BatchNorm": {out: 3}, "FoldNorm": {out: 1}, "BatchNormInference": {out: 3}, "BatchNormInferenceGradInput": {out: 1}, "BatchNormGradScale": {in: 3},
-	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
+	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "BatchNormReLUGradInput": {out: 7}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
 
 	"Softmax": {out: 5}, "LogSoftmax": {out: 5}, "SoftmaxGrad": {out: 4}, "LogSoftmaxGrad": {out: 4},
 	"SoftmaxCrossEntropy": {in: 4}, "SoftmaxCrossEntropyGrad": {out: 6}, "CrossEntropy": {out: 1},

@@ -96,6 +96,44 @@ func (f *FusedBatchNormGradInput) Kind() string { return "FusedBatchNormGradInpu
 
 func (f *FusedBatchNormGradInput) String() string { return "ReLUGrad+" + f.Grad.String() }
 
+// BatchNormReLUSums is BatchNormSums with ReLU for a batch norm that only the ReLU read: where that gave 0 is computed
+// again, from x, which is read anyway. In: x, gamma, beta, mean, variance, dy; out: dgamma, dbeta.
+type BatchNormReLUSums struct {
+	Axis    int
+	Epsilon float64
+}
+
+// Kind is "BatchNormReLUSums".
+func (f *BatchNormReLUSums) Kind() string { return "BatchNormReLUSums" }
+
+func (f *BatchNormReLUSums) String() string {
+	return fmt.Sprintf("BatchNormReLUSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
+}
+
+// BatchNormReLUGradInput is FusedBatchNormGradInput, likewise. In: x, gamma, mean, variance, dy, dgamma, dbeta, beta; out: dx.
+type BatchNormReLUGradInput struct{ Grad *op.BatchNormGradInput }
+
+// Kind is "BatchNormReLUGradInput".
+func (f *BatchNormReLUGradInput) Kind() string { return "BatchNormReLUGradInput" }
+
+func (f *BatchNormReLUGradInput) String() string {
+	return fmt.Sprintf("BatchNormReLUGradInput(axis %d, epsilon %g)", f.Grad.Axis, f.Grad.Epsilon)
+}
+
+// BatchNormJoinSums is Add of two gradients, ReLUGrad of their sum and BatchNormSums of that: what becomes of the gradient
+// where a residual branch leaves. In: x, mean, variance, a, b, y; out: dgamma, dbeta, dy = ReLUGrad(y, a + b).
+type BatchNormJoinSums struct {
+	Axis    int
+	Epsilon float64
+}
+
+// Kind is "BatchNormJoinSums".
+func (f *BatchNormJoinSums) Kind() string { return "BatchNormJoinSums" }
+
+func (f *BatchNormJoinSums) String() string {
+	return fmt.Sprintf("Add+ReLUGrad+BatchNormSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
+}
+
 // AddL2Grad is Add(g, L2PenaltyGrad(w, s)). In: g, w, s (scalar); out: g + 2·Lambda·s·w.
 type AddL2Grad struct{ Lambda float64 }
 
@@ -130,10 +168,13 @@ func (f *AdamUpdate) String() string {
 	return fmt.Sprintf("AdamUpdate(beta1 %g, beta2 %g, epsilon %g, decay %g)", f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
 }
 
-// FusedUpdate is an optimizer step of one parameter with what surrounds it in a training step. L2, if it is not 0, is that of an
-// AddL2Grad that made the gradient; Penalty, if it is not 0, is that of an L2Penalty of the parameter's old value.
-// In: those of Update, then, with L2, s (scalar); out: those of Update, then, with Penalty, the penalty (scalar).
+// FusedUpdate is an optimizer step of one parameter with what surrounds it in a training step. Grad, if it is not nil, is the
+// product that makes the gradient; L2, if it is not 0, is that of an AddL2Grad behind it; Penalty, if it is not 0, is that of an
+// L2Penalty of the parameter's old value.
+// In: those of Update, where Grad's stand in the place of the gradient, then, with L2, s (scalar); out: those of Update, then,
+// with Penalty, the penalty (scalar).
 type FusedUpdate struct {
+	Grad        Instr // *op.MatMul or nil
 	Update      Instr // *MomentumUpdate or *AdamUpdate
 	L2, Penalty float64
 }
@@ -143,6 +184,9 @@ func (f *FusedUpdate) Kind() string { return "FusedUpdate" }
 
 func (f *FusedUpdate) String() string {
 	s := f.Update.String()
+	if f.Grad != nil {
+		s = f.Grad.String() + "+" + s
+	}
 	if f.L2 != 0 {
 		s += fmt.Sprintf("+l2(lambda %g)", f.L2)
 	}
@@ -153,7 +197,7 @@ func (f *FusedUpdate) String() string {
 }
 
 // State is the number of values that make up the parameter's state: itself and the optimizer's slots, the first operands and
-// results.
+// results. Behind them is the gradient, or the two factors of Grad.
 func (f *FusedUpdate) State() int {
 	if _, ok := f.Update.(*AdamUpdate); ok {
 		return 3
@@ -162,7 +206,12 @@ func (f *FusedUpdate) State() int {
 }
 
 // Scalars is the place of the first operand behind the gradient: the learning rate.
-func (f *FusedUpdate) Scalars() int { return f.State() + 1 }
+func (f *FusedUpdate) Scalars() int {
+	if f.Grad != nil {
+		return f.State() + 2
+	}
+	return f.State() + 1
+}
 
 // Copy copies a value. In: x; out: x.
 type Copy struct{}

@@ -1,9 +1,18 @@
 package graph
 
-import "github.com/stheno-ml/stheno/graph/op"
+import (
+	"slices"
+
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// largeGradient is the bytes from which on a gradient is better used up by the update, block by block, than written to memory:
+// smaller ones are still in the cache when the update reads them.
+const largeGradient = 1 << 20
 
 // fuseUpdates gives updates what surrounds them. An update reads the gradient and the parameter anyway, so that it can add the
-// gradient of the parameter's penalty to the one on the way and take the penalty itself of the other: two sweeps less.
+// gradient of the parameter's penalty to the one on the way and take the penalty itself of the other: two sweeps less. Of a large
+// gradient that only the update reads, nothing needs to be in memory but the blocks under way.
 func fuseUpdates(p *program, e Engine) {
 	r := newRewriter(p)
 	var driving map[*Step]bool
@@ -17,31 +26,53 @@ func fuseUpdates(p *program, e Engine) {
 		if !e.Fuses(f.Kind(), s.Out[0].Dtype) {
 			continue
 		}
-		w, g := s.In[0], s.In[f.State()]
-		add := p.producer[g]
-		if add == nil || r.only(g) != s {
+		state, scalars := s.In[:f.State()], s.In[f.Scalars():]
+		grad, out, parts := s.In[f.State():f.Scalars()], s.Out, []*Step{s}
+		rank := s.rank
+		if add := r.madeFor(grad[0], s); add != nil {
+			if l2, ok := add.Instr.(*AddL2Grad); ok && l2.Lambda != 0 && add.In[1] == s.In[0] {
+				f.L2 = l2.Lambda
+				grad, scalars, parts = add.In[:1], slices.Concat(scalars, add.In[2:]), append(parts, add)
+			}
+		}
+		if product := r.madeFor(grad[0], parts[len(parts)-1]); product != nil && grad[0].Bytes() >= largeGradient {
+			if _, ok := product.Instr.(*op.MatMul); ok && !share(product.In, state) {
+				f.Grad = product.Instr
+				grad, parts, rank = product.In, append(parts, product), product.rank
+			}
+		}
+		if len(parts) == 1 {
 			continue
 		}
-		l2, ok := add.Instr.(*AddL2Grad)
-		if !ok || l2.Lambda == 0 || add.In[1] != w {
-			continue
+		if f.L2 != 0 {
+			if driving == nil {
+				driving = p.driving()
+			}
+			if penalty := r.penaltyOf(s.In[0], driving); penalty != nil {
+				f.Penalty = penalty.Instr.(*op.L2Penalty).Lambda
+				out, parts = slices.Concat(out, penalty.Out), append(parts, penalty)
+			}
 		}
-		f.L2 = l2.Lambda
-		n := &Step{Instr: f, In: append([]*Value(nil), s.In...), Out: append([]*Value(nil), s.Out...)}
-		n.In[f.State()] = add.In[0]
-		n.In = append(n.In, add.In[2])
-		parts := []*Step{add, s}
-		if driving == nil {
-			driving = p.driving()
-		}
-		if penalty := r.penaltyOf(w, driving); penalty != nil {
-			f.Penalty = penalty.Instr.(*op.L2Penalty).Lambda
-			n.Out = append(n.Out, penalty.Out[0])
-			parts = append(parts, penalty)
-		}
+		n := &Step{Instr: f, In: slices.Concat(state, grad, scalars), Out: out}
 		r.replace(n, s, parts...)
+		n.rank = rank // that of the product, by which recomputation tells when its factors are needed
 	}
 	r.finish()
+}
+
+// madeFor returns the step that makes v, if nobody but the given step reads v.
+func (r *rewriter) madeFor(v *Value, reader *Step) *Step {
+	if s := r.p.producer[v]; s != nil && r.only(v) == reader {
+		return s
+	}
+	return nil
+}
+
+// share says whether any two values of two lists have memory in common.
+func share(a, b []*Value) bool {
+	return slices.ContainsFunc(a, func(v *Value) bool {
+		return slices.ContainsFunc(b, func(w *Value) bool { return v.Root() == w.Root() })
+	})
 }
 
 // penaltyOf returns a step that computes an L2 penalty of w, if the update of w may compute it instead: no update must depend

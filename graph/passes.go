@@ -31,6 +31,7 @@ var passes = []pass{
 	{"batch-stats", fuseBatchStats},        // mean and variance in one sweep
 	{"batch-norm-grad", fuseBatchNormGrad}, // both channel sums in one sweep, the ReLU's mask applied on the way
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
+	{"batch-norm-mask", maskAgain},         // the ReLU's mask of x instead of y
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
 	{"update", fuseUpdates},                // L2 penalties and their gradients in the sweep of the update

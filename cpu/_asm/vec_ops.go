@@ -32,23 +32,28 @@ func (s *simd) binary(name, doc string, f func(a, b reg.VecVirtual)) {
 }
 
 func (s *simd) reluGrad() {
-	const greater = 0x1e // ordered, quiet
 	s.function("reluGrad", "func(dst, y, dy *float32, n uintptr)", "computes dst = dy where y > 0, else 0, over n elements.")
 	dst, y, dy, n := s.gp("dst"), s.gp("y"), s.gp("dy"), s.gp("n")
 	zero := s.zero()
 	s.elements(n, func(p place) {
 		a, b := s.load(p.of(y), p.masked), s.load(p.of(dy), p.masked)
-		if s.suffix == "AVX512" {
-			k := s.K()
-			s.VCMP(operand.U8(greater), zero, a, k)
-			s.VMOVAZ(b, k, b)
-		} else {
-			s.VCMP(operand.U8(greater), zero, a, a)
-			s.VANDPS(a, b, b)
-		}
+		s.keepAbove0(b, a, zero)
 		s.store(b, p.of(dst), p.masked)
 	})
 	s.done()
+}
+
+// keepAbove0 sets dy to 0 where y is not above 0, so where it is NaN. It may change y.
+func (s *simd) keepAbove0(dy, y, zero reg.VecVirtual) {
+	const greater = 0x1e // ordered, quiet
+	if s.suffix == "AVX512" {
+		k := s.K()
+		s.VCMP(operand.U8(greater), zero, y, k)
+		s.VMOVAZ(dy, k, dy)
+		return
+	}
+	s.VCMP(operand.U8(greater), zero, y, y)
+	s.VANDPS(y, dy, dy)
 }
 
 func (s *simd) relu() {
@@ -86,8 +91,9 @@ func (s *simd) scaled() {
 	}
 }
 
-// eachRow emits a loop over rows of c channels, two rows a turn so that they share
-// the loads of what has one value a channel. moving are the pointers that go on by
+// eachRow emits a loop over rows of c channels, two short rows a turn so that they share
+// the loads of what has one value a channel; long ones are read one after the other, as
+// they lie in memory, which prefetchers know what to do with. moving are the pointers that go on by
 // the rows of a turn; the others are one row of channels. body gets the same
 // channels of each row; those of the first are also where the others stand.
 func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(row []place)) {
@@ -100,13 +106,15 @@ func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(
 	s.SHLQ(s.shift(), stride)
 	s.setMask(rest)
 	i, second := s.GP64(), s.GP64()
+	s.CMPQ(c, operand.U32(2*s.wide*s.lanes))
+	s.JG(operand.LabelRef("after2"))
 	for _, n := range []int{2, 1} {
 		label := func(name string) string { return fmt.Sprintf("%s%d", name, n) }
 		turn := func(masked bool) {
 			body([]place{{i, 0, masked, s.size}, {second, 0, masked, s.size}}[:n])
 		}
 		s.SUBQ(operand.U8(n), rows)
-		s.JL(operand.LabelRef(label("after")))
+		s.JL(operand.LabelRef(label("short")))
 		s.Label(label("row"))
 		s.XORQ(i, i)
 		s.MOVQ(c, second)
@@ -128,8 +136,9 @@ func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(
 		}
 		s.SUBQ(operand.U8(n), rows)
 		s.JGE(operand.LabelRef(label("row")))
-		s.Label(label("after"))
+		s.Label(label("short"))
 		s.ADDQ(operand.U8(n), rows)
+		s.Label(label("after"))
 	}
 }
 
@@ -173,23 +182,44 @@ func (s *simd) rows() {
 			s.done()
 		}
 	}
-	s.function("normGrad", "func(dx, dy, x, a, mean, b, d *float32, rows, c uintptr)",
-		"computes dx = a·dy + b·(x-mean) + d over rows (at least 1) of c channels; a, mean, b and d have one value a channel.")
-	dx, dy, x := s.gp("dx"), s.gp("dy"), s.gp("x")
-	a, mean, b, d := s.gp("a"), s.gp("mean"), s.gp("b"), s.gp("d")
-	s.eachRow(s.gp("rows"), s.gp("c"), []reg.GPVirtual{dx, dy, x}, func(row []place) {
-		at := row[0]
-		fa, m := s.load(at.of(a), at.masked), s.load(at.of(mean), at.masked)
-		fb, shift := s.load(at.of(b), at.masked), s.load(at.of(d), at.masked)
-		for _, p := range row {
-			v, w := s.load(p.of(dy), p.masked), s.load(p.of(x), p.masked)
-			s.VSUB(m, w, w)
-			s.VFMADD213(shift, fb, w)
-			s.VFMADD213(w, fa, v)
-			s.store(v, p.of(dx), p.masked)
+	s.normGrad()
+}
+
+// normGrad emits batch norm's backward pass to its input, also with the mask of a ReLU.
+func (s *simd) normGrad() {
+	for _, relu := range []bool{false, true} {
+		name, more, doc := "normGrad", "", "computes dx = a·dy + b·(x-mean) + d over rows (at least 1) of c channels; a, mean, b and d have one value a channel."
+		if relu {
+			name, more, doc = "normGradReLU", ", shift", "is normGrad with dy taken as 0 where a·(x-mean) + shift is not above 0."
 		}
-	})
-	s.done()
+		s.function(name, "func(dx, dy, x, a, mean, b, d"+more+" *float32, rows, c uintptr)", doc)
+		dx, dy, x := s.gp("dx"), s.gp("dy"), s.gp("x")
+		a, mean, b, d := s.gp("a"), s.gp("mean"), s.gp("b"), s.gp("d")
+		var shift reg.GPVirtual
+		if relu {
+			shift = s.gp("shift")
+		}
+		s.eachRow(s.gp("rows"), s.gp("c"), []reg.GPVirtual{dx, dy, x}, func(row []place) {
+			at := row[0]
+			fa, m := s.load(at.of(a), at.masked), s.load(at.of(mean), at.masked)
+			fb, fd := s.load(at.of(b), at.masked), s.load(at.of(d), at.masked)
+			var above reg.VecVirtual
+			if relu {
+				above = s.load(at.of(shift), at.masked)
+			}
+			for _, p := range row {
+				v, w := s.load(p.of(dy), p.masked), s.load(p.of(x), p.masked)
+				s.VSUB(m, w, w)
+				if relu {
+					s.maskNorm(v, w, fa, above)
+				}
+				s.VFMADD213(fd, fb, w)
+				s.VFMADD213(w, fa, v)
+				s.store(v, p.of(dx), p.masked)
+			}
+		})
+		s.done()
+	}
 }
 
 func (s *simd) dot() {

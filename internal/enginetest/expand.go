@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -63,6 +64,18 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 	case *graph.FusedBatchNormGradInput:
 		dy := e.apply(&op.ReLUGrad{}, in[7], in[4])
 		return []op.Array{e.apply(f.Grad, in[0], in[1], in[2], in[3], dy, in[5], in[6])}
+	case *graph.BatchNormReLUSums:
+		y := e.results(&graph.Step{Instr: &graph.FusedBatchNorm{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}}, in[:5])[0]
+		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}
+		return e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[3], in[4], in[5], y})
+	case *graph.BatchNormReLUGradInput:
+		g := f.Grad
+		y := e.results(&graph.Step{Instr: &graph.FusedBatchNorm{Axis: g.Axis, Epsilon: g.Epsilon, ReLU: true}}, []op.Array{in[0], in[1], in[7], in[2], in[3]})[0]
+		return e.results(&graph.Step{Instr: &graph.FusedBatchNormGradInput{Grad: g}}, append(append([]op.Array(nil), in[:7]...), y))
+	case *graph.BatchNormJoinSums:
+		dy := e.apply(&op.ReLUGrad{}, in[5], e.apply(&op.Add{}, in[3], in[4]))
+		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon}
+		return append(e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[1], in[2], dy}), dy)
 	case *graph.AddL2Grad:
 		return []op.Array{e.apply(&op.Add{}, in[0], e.apply(&op.L2PenaltyGrad{Lambda: f.Lambda}, in[1], in[2]))}
 	case *graph.MomentumUpdate:
@@ -108,7 +121,12 @@ func (e *expansion) momentum(f *graph.MomentumUpdate, w, v, g, lr op.Array) []op
 func (e *expansion) fusedUpdate(s *graph.Step, f *graph.FusedUpdate, in []op.Array) []op.Array {
 	w := in[0]
 	in = append([]op.Array(nil), in...)
-	if g := f.State(); f.L2 != 0 {
+	g := f.State()
+	if f.Grad != nil {
+		in[g] = e.apply(f.Grad.(op.Op), in[g:g+2]...)
+		in = slices.Delete(in, g+1, g+2)
+	}
+	if f.L2 != 0 {
 		in[g] = e.apply(&op.Add{}, in[g], e.apply(&op.L2PenaltyGrad{Lambda: f.L2}, w, in[len(in)-1]))
 	}
 	out := e.results(&graph.Step{Instr: f.Update, In: s.In, Out: s.Out}, in)

@@ -48,6 +48,7 @@ func FusionCases() []FusionCase {
 	all = append(all, statsFusions()...)
 	all = append(all, batchNormFusions()...)
 	all = append(all, batchNormGradFusions()...)
+	all = append(all, batchNormMaskFusions()...)
 	all = append(all, momentumFusions()...)
 	all = append(all, adamFusions()...)
 	all = append(all, fusedUpdateFusions()...)

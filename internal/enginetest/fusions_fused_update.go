@@ -105,9 +105,82 @@ func fusedUpdateFusions() []FusionCase {
 			step(b, m, nil)
 		}, nil),
 	}
+	all = append(all, gradientFusions()...)
 	for i := range all {
 		c := &all[i]
 		c.Pass, c.Name, c.After = "update", "update"+c.Name, []string{"l2", "momentum", "adam"}
 	}
 	return all
+}
+
+// gradientFusions are updates with the product that makes their gradient, which has to be a large one.
+func gradientFusions() []FusionCase {
+	const in, out = 521, 509
+	type layer struct{ x, w, v, lr *gorgonia.Node }
+	dense := func(b *B) layer {
+		return layer{b.Input("x", 3, in), b.Input("w", in, out), b.Input("v", in, out), b.Scalar("lr", 0.1)}
+	}
+	loss := func(b *B, y *gorgonia.Node) *gorgonia.Node {
+		return b.Apply(&op.Sum{}, b.Apply(&op.Mul{}, y, b.Input("r", y.Shape()...)))
+	}
+	grad := func(b *B, cost *gorgonia.Node, l layer) *gorgonia.Node {
+		grads, err := gorgonia.Grad(cost, l.w)
+		if err != nil {
+			b.T.Fatal(err)
+		}
+		return grads[0]
+	}
+	step := func(b *B, l layer, g *gorgonia.Node) {
+		v := b.Apply(&op.Momentum{Momentum: 0.9}, l.v, g, l.lr)
+		b.Update(l.v, v)
+		b.Update(l.w, b.Apply(&op.Add{}, l.w, v))
+	}
+	const product = "MatMul(transA true, transB false)+MomentumUpdate(momentum 0.9, decay 0)"
+	return []FusionCase{
+		fusion("", "of a dense layer", func(b *B) {
+			l := dense(b)
+			step(b, l, grad(b, b.out(loss(b, b.Apply(&op.MatMul{}, l.x, l.w))), l))
+		}, []string{product + "("}, "MatMul(transA true, transB false)("),
+		fusion("", "of a dense layer with a penalty", func(b *B) {
+			l := dense(b)
+			cost := b.Apply(&op.Add{}, loss(b, b.Apply(&op.MatMul{}, l.x, l.w)), b.Apply(&op.L2Penalty{Lambda: 1e-4}, l.w))
+			step(b, l, grad(b, b.out(cost), l))
+		}, []string{product + "+l2(lambda 0.0001)+penalty(lambda 0.0001)("}, "AddL2Grad", "L2Penalty("),
+		fusion("", "of a dense layer whose input has a gradient", func(b *B) {
+			l := dense(b)
+			before := b.Input("w0", 4, in)
+			x := b.Apply(&op.MatMul{}, b.Input("x0", 3, 4), before)
+			grads, err := gorgonia.Grad(loss(b, b.Apply(&op.MatMul{}, x, l.w)), l.w, before)
+			if err != nil {
+				b.T.Fatal(err)
+			}
+			step(b, l, grads[0])
+			b.out(grads[1])
+		}, []string{product + "("}),
+		fusion("", "of a dense layer, by Adam with decay", func(b *B) {
+			l := dense(b)
+			g := grad(b, loss(b, b.Apply(&op.MatMul{}, l.x, l.w)), l)
+			g = b.Apply(&op.WeightDecay{Rate: 0.01}, g, l.w)
+			m1, v1 := b.Apply(&op.AdamMean{Beta: 0.9}, l.v, g), b.Apply(&op.AdamSquare{Beta: 0.999}, b.Positive("s", in, out), g)
+			b.Update(l.v, m1)
+			b.Update(l.w, b.Apply(&op.AdamStep{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}, l.w, m1, v1, l.lr, b.Int("t", 2)))
+		}, []string{"+AdamUpdate("}),
+		fusion("", "the gradient of a dense layer is wanted", func(b *B) {
+			l := dense(b)
+			step(b, l, b.out(grad(b, loss(b, b.Apply(&op.MatMul{}, l.x, l.w)), l)))
+		}, nil),
+		fusion("", "of a dense layer that is used twice", func(b *B) {
+			l := dense(b)
+			y := b.Apply(&op.Add{}, b.Apply(&op.MatMul{}, l.x, l.w), b.Apply(&op.MatMul{}, b.Input("x2", 3, in), l.w))
+			step(b, l, grad(b, loss(b, y), l))
+		}, nil),
+		fusion("", "of a small dense layer", func(b *B) {
+			l := layer{b.Input("x", 3, 7), b.Input("w", 7, 5), b.Input("v", 7, 5), b.Scalar("lr", 0.1)}
+			step(b, l, grad(b, loss(b, b.Apply(&op.MatMul{}, l.x, l.w)), l))
+		}, nil),
+		fusion("", "the gradient is made of the weight", func(b *B) {
+			l := layer{nil, b.Input("w", 513, 513), b.Input("v", 513, 513), b.Scalar("lr", 0.1)}
+			step(b, l, b.Apply(&op.MatMul{}, l.w, b.Filled("one", make([]float32, 513*513), 513, 513)))
+		}, nil),
+	}
 }

@@ -152,3 +152,40 @@ func benchmarkGemm[T vec.Float](b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStream multiplies few rows by packed factors that together are larger than the caches, as a net does with its weights
+// for a single image, and reports how fast they are read.
+func BenchmarkStream(b *testing.B) {
+	const total = 24 << 20 // elements
+	for _, threads := range []int{1, 2} {
+		for _, m := range []int{1, 4, 16, 64} {
+			for _, s := range [][2]int{{512, 512}, {256, 1024}, {1152, 128}, {4608, 512}, {4096, 4096}} {
+				k, n := s[0], s[1]
+				b.Run(fmt.Sprintf("t%d/%dx%dx%d", threads, m, n, k), func(b *testing.B) {
+					g, p := New[float32](cpuid.Best()), pool.New(threads)
+					defer p.Close()
+					w := g.NewWorkspace(threads)
+					size := g.PackedLen(k, n)
+					store := make([]float32, size*(total/size)+16)
+					store = store[-uintptr(unsafe.Pointer(&store[0]))%64/4:]
+					for i := range store {
+						store[i] = float32(i%7) - 3
+					}
+					args := &Args[float32]{M: m, N: n, K: k, C: make([]float32, m*n), A: Operand[float32]{Data: make([]float32, m*k)}}
+					begin, bytes := time.Now(), 0
+					for b.Loop() {
+						for i := range total / size {
+							args.B = Operand[float32]{Data: store[i*size:], Packed: true}
+							g.Run(p, w, args)
+						}
+						bytes += 4 * size * (total / size)
+					}
+					took := time.Since(begin)
+					b.ReportMetric(float64(bytes)/float64(took.Nanoseconds()), "GB/s")
+					b.ReportMetric(float64(bytes)/4*float64(2*m)/float64(took.Nanoseconds()), "GFLOP/s")
+					b.ReportMetric(0, "ns/op")
+				})
+			}
+		}
+	}
+}

@@ -21,10 +21,33 @@ func NewBF16(native bool) *Gemm[float32] {
 	if native && !cpuid.HasBF16() {
 		panic("gemm: this machine has no AVX512-BF16; the engine must ask cpuid.HasBF16 first")
 	}
+	level, k := cpuid.Generic, &genericBF16
 	if native {
-		return &Gemm[float32]{level: cpuid.AVX512, k: nativeBF16(), ops: vec.For[float32](cpuid.AVX512)}
+		level, k = cpuid.AVX512, nativeBF16()
 	}
-	return &Gemm[float32]{level: cpuid.Generic, k: &genericBF16, ops: vec.For[float32](cpuid.Generic)}
+	return &Gemm[float32]{level: level, k: k, ops: vec.For[float32](level), plain: New[float32](level)}
+}
+
+// Rounds says whether factors are rounded to bfloat16.
+func (g *Gemm[T]) Rounds() bool { return g.k.round != nil }
+
+// Fold is how many k an element of a packed factor holds: 2 where factors are rounded, otherwise 1.
+func (g *Gemm[T]) Fold() int { return g.k.fold() }
+
+// Round makes rows of pairs of rows of cols elements, half as many, the last of an odd number with 0. Strides are in elements. It is
+// for products that round their factors only.
+func (g *Gemm[T]) Round(dst []T, ldd int, src []T, lds, rows, cols int) {
+	if rows > 0 && cols > 0 {
+		g.k.round.rows(dst, ldd, src, lds, rows, cols)
+	}
+}
+
+// Plain is the product of numbers as they are on the same instruction set: g itself, unless it rounds.
+func (g *Gemm[T]) Plain() *Gemm[T] {
+	if g.plain != nil {
+		return g.plain
+	}
+	return g
 }
 
 // rounding makes pairs of bfloat16; rows and cols are at least 1.

@@ -6,8 +6,10 @@ import (
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
 )
 
-// Direct is C = A·B or C += A·B as it is: no planning, no packing, no threads, no rounding. It is for callers that lay out the
-// factors themselves and have many small products, such as Winograd's convolution; a worker needs one of its own.
+// Direct is C = A·B or C += A·B as it is: no planning, no packing, no threads. It is for callers that lay out the factors
+// themselves and have many small products, such as Winograd's convolution; a worker needs one of its own.
+//
+// With a product of bfloat16 both factors are of pairs, A as [Gemm.Round] leaves it, and K is the number of pairs.
 type Direct[T vec.Float] struct {
 	M, N, K int
 	A       []T // M×K, LDA elements from row to row; with ADepth K×M, its transpose
@@ -27,9 +29,6 @@ type Direct[T vec.Float] struct {
 
 // Run computes the product on its caller. Slices too short for their sizes are a mistake of the kernel and panic.
 func (d *Direct[T]) Run(g *Gemm[T]) {
-	if g.k.round != nil {
-		panic("gemm: Direct multiplies numbers as they are; give it the product of New")
-	}
 	if d.M == 0 || d.N == 0 {
 		return
 	}

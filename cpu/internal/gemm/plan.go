@@ -12,6 +12,8 @@ const (
 	sharedMax  = 2 << 20 // elements of B packed at a time for all workers
 	serialWork = 1 << 18 // multiply-adds below which helpers are not worth waking
 	partWork   = 1 << 19 // multiply-adds a part should have at least
+	streamRows = 16      // rows that a product has in the time in which its factor B comes from memory
+	fewRows    = 64      // rows of A that are near when the second panel of B is: they need not be fetched ahead
 	pageFloats = 1024    // rows this far apart (4 KiB) collide in the L1 cache
 	lineFloats = 16      // floats in a cache line
 )
@@ -60,7 +62,7 @@ type plan[T vec.Float] struct {
 	mParts, nParts int // per nc columns
 
 	// Lengths of the buffers in the scratch.
-	sharedLen, aLen, bLen, tmpLen, accLen int
+	sharedLen, aLen, bLen, tmpLen, accLen, blockLen int
 }
 
 // plan decides how to compute a on the given number of workers. Only mp and np,
@@ -73,17 +75,21 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 		p.a, p.b = a.B, a.A
 		p.a.Trans, p.b.Trans = !p.a.Trans, !p.b.Trans
 	}
-	if p.m == 0 || p.n == 0 || p.k == 0 {
+	if p.m == 0 || p.n == 0 || p.k == 0 && a.Sink == nil {
 		return p
 	}
 	p.kc = p.depth(kcMax)
 	if p.a.Trans {
 		p.kc = p.depth(kcTrans)
 	}
-	p.split(mr, nr)
-	p.chooseB(nr)
-	p.chooseA(nr)
-	p.partition(threads, mr, nr)
+	if a.Sink != nil {
+		p.planSink(mr, nr)
+	} else {
+		p.split(mr, nr)
+		p.chooseB(nr)
+		p.chooseA(nr)
+		p.partition(threads, mr, nr)
+	}
 	p.sizes(nr, g.k.lane)
 	return p
 }
@@ -100,7 +106,7 @@ func (p *plan[T]) packed(k int) int { return ceil(k, p.fold) }
 // with contiguous columns; a transposed B has to be transposed while packing,
 // N·K elements. Computing Cᵀ instead wants the same of A, and C written across.
 func swap[T vec.Float](a *Args[T]) bool {
-	if !a.B.Trans || a.B.Packed {
+	if !a.B.Trans || a.B.Packed || a.Sink != nil {
 		return false
 	}
 	return a.A.Trans || a.M <= 2*a.N/3
@@ -154,12 +160,20 @@ func (p *plan[T]) chooseA(nr int) {
 	p.mc = even(p.m, fit[T](mcMax))
 }
 
+// work is the time that n columns take, in multiply-adds: those of few rows wait for B.
+func (p *plan[T]) work(n int) int { return max(p.m, streamRows) * n * p.k }
+
+// sharedColumns is how many columns of B are packed at a time for all workers.
+func (p *plan[T]) sharedColumns(nr int) int {
+	n := even(p.n, max(4*nr, fit[T](sharedMax)/max(p.packed(p.k), 1)/nr*nr))
+	return ceil(n, nr) * nr
+}
+
 // partition cuts C into parts for the workers.
 func (p *plan[T]) partition(threads, mr, nr int) {
 	p.nc = p.n
 	if p.bMode == bShared {
-		p.nc = even(p.n, max(4*nr, fit[T](sharedMax)/p.packed(p.k)/nr*nr))
-		p.nc = ceil(p.nc, nr) * nr
+		p.nc = p.sharedColumns(nr)
 	}
 	n := min(p.nc, p.n)
 	p.mp, p.np = p.mc, n
@@ -168,9 +182,11 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 	}
 	p.mParts = ceil(p.m, p.mp)
 	// Several parts a worker, so that a late or slow worker costs little.
-	want := min(4*threads, p.m*n*p.k/partWork+1)
-	if threads == 1 {
+	want := min(4*threads, p.work(n)/partWork+1)
+	if threads == 1 || want == 1 {
 		want = 1
+	} else {
+		want = ceil(want, threads) * threads
 	}
 	if p.mParts < want && p.bMode != bLocal && (p.a.Source != nil || p.fold > 1) {
 		p.mp = max(4*mr, ceil(ceil(p.m, want), mr)*mr)
@@ -221,7 +237,7 @@ func (p *plan[T]) temporary(nr int) int {
 
 // scratch is the number of elements the plan needs, alignment included.
 func (p *plan[T]) scratch(threads int) int {
-	total := p.sharedLen + threads*(p.aLen+p.bLen+p.tmpLen) + p.accLen
+	total := p.sharedLen + threads*(p.aLen+p.bLen+p.tmpLen+p.blockLen) + p.accLen
 	if total == 0 {
 		return 0
 	}

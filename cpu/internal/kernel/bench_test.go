@@ -179,7 +179,10 @@ func benchmarkElementwise[T Float](b *testing.B) {
 	loop("BatchNormSums+mask", 3, bs, func() { bs.Run(mean, variance, x, v, v, z, y) })
 	bg, err := NewBatchNormGradInput[T](e.Pool, ch, 1e-3)
 	must(err)
-	loop("BatchNormGradInput+mask", 4, bg, func() { bg.Run(z, nil, x, v, v, v, z, v, v, y) })
+	loop("BatchNormGradInput+mask", 4, bg, func() { bg.Run(z, x, v, v, v, z, v, v, y) })
+	loop("BatchNormReLUSums", 2, bs, func() { bs.RunReLU(mean, variance, x, v, v, v, v, z) })
+	loop("BatchNormReLUGradInput", 3, bg, func() { bg.RunReLU(z, x, v, v, v, v, z, v, v) })
+	loop("BatchNormJoinSums", 5, bs, func() { bs.RunJoin(mean, variance, z, x, v, v, z, y, y) })
 	mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, false, UpdateOptions{L2: 1e-4, Penalty: 1e-4})
 	must(err)
 	loop("MomentumUpdate", 5, nil, func() {

@@ -16,8 +16,9 @@ type byTap[T Float] struct {
 	rows    []seenRows        // by tap
 	blind   []int             // output positions that see nothing
 	tapLen  int               // of a tap's packed part
+	depth   int               // of a product, in packed elements
 
-	apart  area[T] // for the images position by position, where their rows would collide in the cache; empty where not
+	apart  area[T] // for the images position by position, where their rows would collide in the cache or are rounded; empty where not
 	ld     int     // from image to image of a position
 	gather phase
 	images split
@@ -84,9 +85,10 @@ func newByTap[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions
 	k.taps, k.rows, k.blind = tapsOf(g)
 	k.product = newGroupedProduct(e, s, []gemm.Args[T]{{M: 1, N: g.F, K: g.C}})
 	k.tapLen = e.Gemm.PackedLen(g.C, g.F)
+	k.depth = ceilDiv(g.C, e.Gemm.Fold())
 	k.ld = g.H.In * g.W.In * g.C
-	if g.N > tileRows && k.ld%collide == 0 {
-		k.ld = g.C
+	if g.N > tileRows && k.ld%collide == 0 || e.Gemm.Rounds() {
+		k.ld = k.depth
 		if k.ld%collide == 0 {
 			k.ld += collide / 16
 		}
@@ -123,13 +125,18 @@ func (k *byTap[T]) run(s *Scratch[T], y, x, w, bias, residual []T) {
 	k.loop.run()
 }
 
-// gatherPart copies some images, position by position.
+// gatherPart copies some images, position by position, as products take them.
 func (k *byTap[T]) gatherPart(_, part int) {
 	lo, hi := k.images.bounds(part)
 	all := k.g.H.In * k.g.W.In
 	for n := lo; n < hi; n++ {
 		for p := range all {
-			copy(k.pixels[(p*k.g.N+n)*k.ld:][:k.g.C], k.x[(n*all+p)*k.g.C:])
+			to, from := k.pixels[(p*k.g.N+n)*k.ld:][:k.depth], k.x[(n*all+p)*k.g.C:][:k.g.C]
+			if k.env.Gemm.Rounds() {
+				k.env.Gemm.Round(to, k.depth, from, k.g.C, 1, k.g.C)
+			} else {
+				copy(to, from)
+			}
 		}
 	}
 }
@@ -151,18 +158,21 @@ func (k *byTap[T]) part(worker, part int) {
 // columns computes one product for the filters [j, j+n).
 func (k *byTap[T]) columns(d *gemm.Direct[T], r *seenRows, j, n int) {
 	g := &k.g
-	d.M, d.N, d.K = g.N, n, g.C
+	d.M, d.N, d.K = g.N, n, k.depth
 	d.LDC = g.H.Out * g.W.Out * g.F
 	switch {
 	case g.N == 1:
 		d.M, d.LDA, d.LDC = r.count, g.C, g.F
 		d.A = k.x[r.in*g.C:]
+		if k.apart.n > 0 {
+			d.A, d.LDA = k.pixels[r.in*k.ld:], k.ld
+		}
 	case k.apart.n > 0:
 		d.A, d.LDA = k.pixels[r.in*g.N*k.ld:], k.ld
 	default:
 		d.A, d.LDA = k.x[r.in*g.C:], k.ld
 	}
-	d.B = k.u[r.tap*k.tapLen+j*g.C:]
+	d.B = k.u[r.tap*k.tapLen+j*k.depth:]
 	d.C = k.y[r.out*g.F+j:]
 	d.Add, d.D, d.Bias, d.ReLU = !r.first, nil, nil, false
 	if r.first && k.residual != nil {

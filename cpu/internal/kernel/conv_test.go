@@ -106,7 +106,7 @@ func force(t testing.TB, c convCase) {
 	forcedWay = c.way
 }
 
-func TestConv2D(t *testing.T) { bothTypes(t, testConv2D[float32], testConv2D[float64]) }
+func TestConv2D(t *testing.T) { products(t, testConv2D[float32], testConv2D[float64]) }
 
 func testConv2D[T Float](t *testing.T) {
 	for _, c := range convCases() {
@@ -123,7 +123,7 @@ func testConv2D[T Float](t *testing.T) {
 }
 
 func TestConv2DBackwardInput(t *testing.T) {
-	bothTypes(t, testConv2DBackwardInput[float32], testConv2DBackwardInput[float64])
+	products(t, testConv2DBackwardInput[float32], testConv2DBackwardInput[float64])
 }
 
 func testConv2DBackwardInput[T Float](t *testing.T) {
@@ -142,7 +142,7 @@ func testConv2DBackwardInput[T Float](t *testing.T) {
 }
 
 func TestConv2DBackwardFilter(t *testing.T) {
-	bothTypes(t, testConv2DBackwardFilter[float32], testConv2DBackwardFilter[float64])
+	products(t, testConv2DBackwardFilter[float32], testConv2DBackwardFilter[float64])
 }
 
 func testConv2DBackwardFilter[T Float](t *testing.T) {

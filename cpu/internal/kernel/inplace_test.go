@@ -76,11 +76,17 @@ func testInPlace[T Float](t *testing.T) {
 			must(err)
 			bg.SetScratch(make([]T, bg.Workspace()))
 			for alias := range 3 {
-				check("BatchNormGradInput", alias, 3, func(y []T, in [][]T) { bg.Run(y, nil, in[0], v, v, v, in[1], v, v, in[2]) })
+				check("BatchNormGradInput", alias, 3, func(y []T, in [][]T) { bg.Run(y, in[0], v, v, v, in[1], v, v, in[2]) })
 			}
-			for alias := 1; alias < 3; alias++ { // the masked gradient in the memory of dy or y
-				dx := make([]T, n)
-				check("masked", alias, 3, func(m []T, in [][]T) { bg.Run(dx, m, in[0], v, v, v, in[1], v, v, in[2]) })
+			for alias := range 2 {
+				check("BatchNormReLUGradInput", alias, 2, func(y []T, in [][]T) { bg.RunReLU(y, in[0], v, v, v, v, in[1], v, v) })
+			}
+			bs, err := NewBatchNormSums[T](e.Pool, place, 1e-3)
+			must(err)
+			bs.SetScratch(make([]T, bs.Workspace()))
+			gamma, beta := make([]T, place.C), make([]T, place.C)
+			for alias := 1; alias < 4; alias++ {
+				check("BatchNormJoinSums", alias, 4, func(dy []T, in [][]T) { bs.RunJoin(gamma, beta, dy, in[0], v, v, in[1], in[2], in[3]) })
 			}
 		}
 		square := func(in []T) []T {

@@ -161,7 +161,7 @@ func testCrossEntropyAndTopK[T Float](t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestMatMul(t *testing.T) { bothTypes(t, testMatMul[float32], testMatMul[float64]) }
+func TestMatMul(t *testing.T) { products(t, testMatMul[float32], testMatMul[float64]) }
 
 func testMatMul[T Float](t *testing.T) {
 	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {64, 100, 512}, {1, 10, 300}, {37, 3, 130}} {

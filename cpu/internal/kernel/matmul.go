@@ -26,11 +26,15 @@ type MatMulOptions struct {
 
 // NewMatMul prepares the product of an m×k by a k×n matrix.
 func NewMatMul[T Float](e Env[T], m, n, k int, o MatMulOptions) (*MatMul[T], error) {
+	return newMatMul(e, m, n, k, o, nil)
+}
+
+func newMatMul[T Float](e Env[T], m, n, k int, o MatMulOptions, sink gemm.Sink[T]) (*MatMul[T], error) {
 	if m < 1 || n < 1 || k < 1 {
 		return nil, fmt.Errorf("kernel: MatMul of %d×%d by %d×%d; every size must be at least 1", m, k, k, n)
 	}
 	mm := &MatMul[T]{o: o}
-	a := gemm.Args[T]{M: m, N: n, K: k, ReLU: o.ReLU, A: gemm.Operand[T]{Trans: o.TransA}, B: gemm.Operand[T]{Trans: o.TransB}}
+	a := gemm.Args[T]{M: m, N: n, K: k, ReLU: o.ReLU, Sink: sink, A: gemm.Operand[T]{Trans: o.TransA}, B: gemm.Operand[T]{Trans: o.TransB}}
 	if o.Frozen {
 		a.B = gemm.Operand[T]{Packed: true}
 		mm.keep(e.Gemm.PackedLen(k, n))
@@ -46,6 +50,26 @@ func NewMatMul[T Float](e Env[T], m, n, k int, o MatMulOptions) (*MatMul[T], err
 func (k *MatMul[T]) Pack(b []T) {
 	a := &k.product.args[0]
 	k.product.pack(&k.Scratch, k.kept(), gemm.Operand[T]{Data: b, Trans: k.o.TransB}, a.K, a.N)
+}
+
+// NewMatMulUpdate prepares the product of an m×k by a k×n matrix that is the gradient of a weight, with the step u of the
+// weight: [MatMul.Update] runs both.
+func NewMatMulUpdate[T Float](e Env[T], m, n, k int, o MatMulOptions, u Updater[T]) (*MatMul[T], error) {
+	if m*n != u.common().work.n {
+		return nil, fmt.Errorf("kernel: a gradient of %d×%d elements for the update of %d", m, n, u.common().work.n)
+	}
+	mm, err := newMatMul(e, m, n, k, o, &updateSink[T]{update: u.common(), ld: n})
+	if err == nil {
+		u.common().squares = make([]float64, e.Gemm.SinkParts(&mm.product.args[0]))
+	}
+	return mm, err
+}
+
+// Update computes the gradient from a and b and updates the weight that the step's Begin was told.
+func (k *MatMul[T]) Update(a, b []T) {
+	args := &k.product.args[0]
+	args.A.Data, args.B.Data = a, b
+	k.product.run(&k.Scratch)
 }
 
 // Run computes y from a and b, which a Frozen kernel does not look at, and, if prepared with Bias, bias (n), with Add, a residual

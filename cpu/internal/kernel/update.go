@@ -24,7 +24,8 @@ type update[T Float] struct {
 	decay   T
 	buf     []T       // a block of each worker for gradients with what is added to them
 	squares []float64 // Σw² of each part
-	apply   func(worker, lo int, g []T) (squares float64)
+	// apply makes the step of elements from lo on with their gradient g, and returns Σw² of the old ones.
+	apply func(worker, lo int, g []T) (squares float64)
 }
 
 // updateBlock is the number of elements that an update handles at a time. It is that of [vec.Ops.SumSquares], whose sums it

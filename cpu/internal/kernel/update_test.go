@@ -20,11 +20,11 @@ var updateOptions = []UpdateOptions{{}, {WeightDecay: 0.01}, {L2: 0.02}, {L2: 0.
 const penaltyScale = 1.5
 
 // regularized is the gradient with what o adds to it, and the penalty, in float64.
-func regularized[T Float](o UpdateOptions, w, g []T) (sum []float64, penalty float64) {
+func regularized[T Float](o UpdateOptions, w []T, g []float64) (sum []float64, penalty float64) {
 	sum = make([]float64, len(g))
 	for i, x := range g {
 		wi := float64(w[i])
-		sum[i] = float64(x) + 2*o.L2*penaltyScale*wi
+		sum[i] = x + 2*o.L2*penaltyScale*wi
 		sum[i] += o.WeightDecay * wi
 		penalty += o.Penalty * wi * wi
 	}
@@ -44,7 +44,7 @@ func testMomentumUpdate[T Float](t *testing.T) {
 				t.Run(fmt.Sprintf("%d nesterov %t %v", n, nesterov, o), func(t *testing.T) {
 					in := inputs[T]{normal[T](1, n), normal[T](2, n), special[T](normal[T](3, n))} // w, v, g
 					w, v := make([]float64, n), make([]float64, n)
-					grad, penalty := regularized(o, in.f(0), in.f(2))
+					grad, penalty := regularized(o, in.f(0), widened(in.f(2)))
 					for i, g := range grad {
 						v[i] = momentum*float64(in.f(1)[i]) - lr*g
 						step := v[i]
@@ -95,7 +95,7 @@ func testAdam[T Float](t *testing.T) {
 		in := inputs[T]{normal[T](1, n), normal[T](2, n), positive[T](3, n), normal[T](4, n)} // w, m, v, g
 		for _, o := range updateOptions {
 			m, v, w := make([]float64, n), make([]float64, n), make([]float64, n)
-			grad, penalty := regularized(o, in.f(0), in.f(3))
+			grad, penalty := regularized(o, in.f(0), widened(in.f(3)))
 			for i, g := range grad {
 				m[i] = beta1*float64(in.f(1)[i]) + (1-beta1)*g
 				v[i] = beta2*float64(in.f(2)[i]) + (1-beta2)*g*g

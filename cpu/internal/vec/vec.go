@@ -36,12 +36,15 @@ type Ops[T Float] struct {
 	momentumSquares [2]func(w, v, g *T, n uintptr, lr, mu, decay T) T // Σ old w²
 	adam            func(w, m, v, g *T, n uintptr, lr, c1, c2, eps T)
 	// [with z][with ReLU]
-	scaleShift  [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
-	normGrad    func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
-	colSum      func(sum, x *T, rows, c uintptr)
-	colMoments  func(sum, sq, x, shift *T, rows, c uintptr)
-	colNormGrad func(sum, dot, dy, x, mean, rstd *T, rows, c uintptr)
-	dot         func(x, y *T, n uintptr) T
+	scaleShift      [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
+	normGrad        func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
+	normGradReLU    func(dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr)
+	colSum          func(sum, x *T, rows, c uintptr)
+	colMoments      func(sum, sq, x, shift *T, rows, c uintptr)
+	colNormGrad     func(sum, dot, dy, x, mean *T, rows, c uintptr)
+	colNormGradReLU func(sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr)
+	colNormGradJoin func(sum, dot, dy, a, b, y, x, mean *T, rows, c uintptr)
+	dot             func(x, y *T, n uintptr) T
 
 	// transpose takes blocks of side×side elements that lie side by side in src;
 	// strides are in bytes. A nil one takes none.
@@ -200,6 +203,17 @@ func (o *Ops[T]) NormGrad(dx, dy, x, a, mean, b, d []T, rows int) {
 	}
 }
 
+// NormGradReLU is NormGrad of a batch norm that a ReLU followed: dy counts as 0 where what went into the ReLU,
+// a[c]·(x[r,c]-mean[c]) + shift[c] as ScaleShift computes it, is not above 0.
+func (o *Ops[T]) NormGradReLU(dx, dy, x, a, mean, b, d, shift []T, rows int) {
+	c := len(a)
+	same("NormGradReLU", rows*c, len(dx), len(dy), len(x))
+	same("NormGradReLU", c, len(mean), len(b), len(d), len(shift))
+	if rows*c > 0 {
+		o.normGradReLU(&dx[0], &dy[0], &x[0], &a[0], &mean[0], &b[0], &d[0], &shift[0], uintptr(rows), uintptr(c))
+	}
+}
+
 // The sums over rows below add up in T, row after row. A caller with many rows of
 // float32 sums blocks of some hundred and adds the blocks up in float64.
 
@@ -222,14 +236,36 @@ func (o *Ops[T]) ColMoments(sum, sq, x, shift []T, rows int) {
 	}
 }
 
-// ColNormGrad adds Σ_r dy[r,c] to sum[c] and Σ_r dy[r,c]·(x[r,c]-mean[c])·rstd[c]
-// to dot[c]: the gradients of batch norm's beta and gamma.
-func (o *Ops[T]) ColNormGrad(sum, dot, dy, x, mean, rstd []T, rows int) {
+// ColNormGrad adds Σ_r dy[r,c] to sum[c] and Σ_r dy[r,c]·(x[r,c]-mean[c]) to dot[c]: the gradient of batch norm's beta, and
+// that of gamma but for the factor 1/√(variance+ε).
+func (o *Ops[T]) ColNormGrad(sum, dot, dy, x, mean []T, rows int) {
 	c := len(sum)
-	same("ColNormGrad", c, len(dot), len(mean), len(rstd))
+	same("ColNormGrad", c, len(dot), len(mean))
 	same("ColNormGrad", rows*c, len(dy), len(x))
 	if rows*c > 0 {
-		o.colNormGrad(&sum[0], &dot[0], &dy[0], &x[0], &mean[0], &rstd[0], uintptr(rows), uintptr(c))
+		o.colNormGrad(&sum[0], &dot[0], &dy[0], &x[0], &mean[0], uintptr(rows), uintptr(c))
+	}
+}
+
+// ColNormGradReLU is ColNormGrad of a batch norm that a ReLU followed: dy counts as 0 where what went into the ReLU,
+// scale[c]·(x[r,c]-mean[c]) + shift[c] as ScaleShift computes it, is not above 0.
+func (o *Ops[T]) ColNormGradReLU(sum, dot, dy, x, mean, scale, shift []T, rows int) {
+	c := len(sum)
+	same("ColNormGradReLU", c, len(dot), len(mean), len(scale), len(shift))
+	same("ColNormGradReLU", rows*c, len(dy), len(x))
+	if rows*c > 0 {
+		o.colNormGradReLU(&sum[0], &dot[0], &dy[0], &x[0], &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c))
+	}
+}
+
+// ColNormGradJoin computes dy[r,c] = a[r,c] + b[r,c] where y[r,c] > 0, else 0, and on the way ColNormGrad of it. dy may be a,
+// b or y.
+func (o *Ops[T]) ColNormGradJoin(sum, dot, dy, a, b, y, x, mean []T, rows int) {
+	c := len(sum)
+	same("ColNormGradJoin", c, len(dot), len(mean))
+	same("ColNormGradJoin", rows*c, len(dy), len(a), len(b), len(y), len(x))
+	if rows*c > 0 {
+		o.colNormGradJoin(&sum[0], &dot[0], &dy[0], &a[0], &b[0], &y[0], &x[0], &mean[0], uintptr(rows), uintptr(c))
 	}
 }
 

@@ -94,6 +94,11 @@ func scaleShiftAddReLU64AVX2(dst *float64, x *float64, z *float64, mean *float64
 //go:noescape
 func normGrad64AVX2(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, rows uintptr, c uintptr)
 
+// is normGrad with dy taken as 0 where a·(x-mean) + shift is not above 0.
+//
+//go:noescape
+func normGradReLU64AVX2(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, shift *float64, rows uintptr, c uintptr)
+
 // adds Σ x over the rows to sum, for rows (at least 1) of c channels.
 //
 //go:noescape
@@ -104,10 +109,20 @@ func colSum64AVX2(sum *float64, x *float64, rows uintptr, c uintptr)
 //go:noescape
 func colMoments64AVX2(sum *float64, sq *float64, x *float64, shift *float64, rows uintptr, c uintptr)
 
-// adds Σ dy to sum and Σ dy·(x-mean)·rstd to dot, for rows (at least 1) of c channels.
+// adds Σ dy to sum and Σ dy·(x-mean) to dot, for rows (at least 1) of c channels.
 //
 //go:noescape
-func colNormGrad64AVX2(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, rstd *float64, rows uintptr, c uintptr)
+func colNormGrad64AVX2(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, rows uintptr, c uintptr)
+
+// is colNormGrad with dy taken as 0 where (x-mean)·scale + shift is not above 0, for rows (at least 1) of c channels.
+//
+//go:noescape
+func colNormGradReLU64AVX2(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, scale *float64, shift *float64, rows uintptr, c uintptr)
+
+// computes dy = a + b where y > 0, else 0, and is colNormGrad, for rows (at least 1) of c channels.
+//
+//go:noescape
+func colNormGradJoin64AVX2(sum *float64, dot *float64, dy *float64, a *float64, b *float64, y *float64, x *float64, mean *float64, rows uintptr, c uintptr)
 
 // adds the products of n elements up in four vectors by turns and stores their sum, a vector, to out.
 //

@@ -316,7 +316,10 @@ func testMismatchPanicsInGo[T Float](t *testing.T) {
 		"NormGrad":    func() { o.NormGrad(x, x, y, x[:3], x[:3], x[:3], x[:3], 2) },
 		"ColSum":      func() { o.ColSum(x[:3], y, 2) },
 		"ColMoments":  func() { o.ColMoments(x[:3], x[:2], x, x[:3], 2) },
-		"ColNormGrad": func() { o.ColNormGrad(x[:3], x[:3], x, y, x[:3], x[:3], 2) },
+		"ColNormGrad": func() { o.ColNormGrad(x[:3], x[:3], x, y, x[:3], 2) },
+		"ReLU sums":   func() { o.ColNormGradReLU(x[:3], x[:3], x, x, x[:3], x[:3], x[:2], 2) },
+		"join":        func() { o.ColNormGradJoin(x[:3], x[:3], x, x, y, x, x, x[:3], 2) },
+		"ReLU grad":   func() { o.NormGradReLU(x, x, x, x[:3], x[:3], x[:3], x[:3], x[:2], 2) },
 		"Dot":         func() { o.Dot(x, y) },
 	} {
 		t.Run(name, func(t *testing.T) { require.Panics(t, f) })
@@ -356,7 +359,7 @@ func benchmarkOps[T Float](b *testing.B) {
 			"ReLUGrad":    func() { o.ReLUGrad(x, y, z) },
 			"Adam":        func() { o.Adam(x, y, y, z, 0.1, 0.9, 0.999, 1e-7) },
 			"ScaleShift":  func() { o.ScaleShift(x, y, z, s, s, s, rows, true) },
-			"ColNormGrad": func() { o.ColNormGrad(s, s, x, y, s, s, rows) },
+			"ColNormGrad": func() { o.ColNormGrad(s, s, x, y, s, rows) },
 			"SumSquares":  func() { o.SumSquares(x) },
 		} {
 			b.Run(fmt.Sprintf("%v/%s", level, name), func(b *testing.B) {

@@ -16,7 +16,7 @@ func BenchmarkTransforms(b *testing.B) {
 		g := NewGrid(s.n, s.side, s.side, s.c, 1, 1, s.side, s.side, s.c)
 		block := min(g.Tiles(), blockOf(s.c))
 		x, y := fill(1, make([]float32, s.n*s.side*s.side*s.c)), make([]float32, s.n*s.side*s.side*s.c)
-		point := block*s.c / 1024 * 1024 + 1024 + 16
+		point := block*s.c/1024*1024 + 1024 + 16
 		v := make([]float32, 36*point)
 		e := Epilogue{Bias: x[:s.c], ReLU: true}
 		for _, l := range cpuid.Available() {
