@@ -115,6 +115,7 @@ func (r *recorder) Took(step int, begin, length time.Duration) {
 
 // run runs a program once and records it, if it succeeds.
 func (r *recorder) run(p Observable) error {
+	clear(r.now) // steps that are Once are not in every run
 	r.started = r.clock()
 	if err := p.RunObserved(r); err != nil {
 		return err
@@ -162,7 +163,7 @@ type KindTime struct {
 	Name  string // such as "Conv2D+bias+relu"
 	Steps int
 	Total time.Duration // of all runs
-	Cost                // of one run
+	Cost                // of one run, where what is computed once counts as its share
 }
 
 // Kinds are the times by kind of operation, the longest first.
@@ -178,8 +179,12 @@ func (p *Profile) Kinds() []KindTime {
 		k := &kinds[i]
 		k.Steps++
 		k.Total += s.Total
-		k.FLOPs += s.FLOPs
-		k.Bytes += s.Bytes
+		runs := int64(1)
+		if p.Plan.Steps[s.Step].Once {
+			runs = int64(p.Runs)
+		}
+		k.FLOPs += s.FLOPs / runs
+		k.Bytes += s.Bytes / runs
 	}
 	slices.SortStableFunc(kinds, func(x, y KindTime) int { return cmp.Compare(y.Total, x.Total) })
 	return kinds

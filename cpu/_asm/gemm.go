@@ -21,8 +21,10 @@ const (
 	tileLanes = 80
 	tilePF    = 88
 	tilePFRun = 96
-	tileReLU  = 104
-	tileAlpha = 120
+	tileD     = 104
+	tileLDD   = 112
+	tileReLU  = 120
+	tileAlpha = 136
 )
 
 // layout is the order of A's elements in memory.
@@ -133,7 +135,7 @@ type kernel struct {
 
 // emit writes one micro-kernel:
 //
-//	C = relu?(alpha·Σ_k A[r,k]·B[k,:] + beta·C + bias)
+//	C = relu?(alpha·Σ_k A[r,k]·B[k,:] + beta·D + bias)
 //
 // for exactly height rows and up to len(acc[0]) vectors of columns.
 func (k *kernel) emit(r *tileRegs, body func(u int)) {
@@ -194,16 +196,14 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	k.each(func(_, _ int, acc reg.Register) { ctx.VMUL(acc, f, acc) })
 	ctx.Label("scaled")
 
-	ldc := ctx.GP64()
-	ctx.MOVQ(at(r.t, tileLDC), ldc)
 	beta := at(r.t, tileAlpha+r.size)
 	ctx.compareWithZero(beta)
 	ctx.JE(operand.LabelRef("added"))
 	ctx.VBROADCAST(beta, f)
-	c := k.walk(r, ldc)
+	d := k.walk(r, tileD, tileLDD)
 	old := k.vec()
 	k.each(func(row, v int, acc reg.Register) {
-		k.load(c(row, v), v, old)
+		k.load(d(row, v), v, old)
 		ctx.VFMADD231(old, f, acc)
 	})
 	ctx.Label("added")
@@ -226,7 +226,7 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	// MAXPS returns its second source when either is NaN: that one is the sum.
 	k.each(func(_, _ int, acc reg.Register) { ctx.VMAX(acc, f, acc) })
 	ctx.Label("store")
-	c = k.walk(r, ldc)
+	c := k.walk(r, tileC, tileLDC)
 	k.each(func(row, v int, acc reg.Register) { k.store(acc, v, c(row, v)) })
 	ctx.VZEROUPPER()
 	ctx.RET()
@@ -240,14 +240,15 @@ func (k *kernel) each(f func(row, v int, acc reg.Register)) {
 	}
 }
 
-// walk returns addresses in C for rows asked for in order.
-func (k *kernel) walk(r *tileRegs, ldc reg.Register) func(row, v int) operand.Mem {
-	p := k.ctx.GP64()
-	k.ctx.MOVQ(at(r.t, tileC), p)
+// walk returns addresses in the matrix whose pointer and row stride the tile has there, for rows asked for in order.
+func (k *kernel) walk(r *tileRegs, pointer, stride int) func(row, v int) operand.Mem {
+	p, ld := k.ctx.GP64(), k.ctx.GP64()
+	k.ctx.MOVQ(at(r.t, pointer), p)
+	k.ctx.MOVQ(at(r.t, stride), ld)
 	last := 0
 	return func(row, v int) operand.Mem {
 		for ; last < row; last++ {
-			k.ctx.ADDQ(ldc, p)
+			k.ctx.ADDQ(ld, p)
 		}
 		return at(p, v*k.lane)
 	}

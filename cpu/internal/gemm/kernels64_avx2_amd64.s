@@ -92,17 +92,17 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 136(AX), Y2
 	VMULPD       Y1, Y2, Y1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y2
-	MOVQ         48(AX), CX
+	VBROADCASTSD 144(AX), Y2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y3
 	VFMADD231PD  Y3, Y2, Y1
 
@@ -114,14 +114,15 @@ added:
 	VADDPD     Y3, Y1, Y1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPD Y1, Y2, Y1
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -184,44 +185,45 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y3
+	VBROADCASTSD 136(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y3
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y4
+	VBROADCASTSD 144(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y4
 	VFMADD231PD  Y4, Y3, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y4
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y4
 	VFMADD231PD  Y4, Y3, Y2
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y4
+	VMASKMOVPD (CX), Y0, Y4
 	VADDPD     Y4, Y1, Y1
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPD Y1, Y3, Y1
 	VMAXPD Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -291,39 +293,39 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y4
+	VBROADCASTSD 136(AX), Y4
 	VMULPD       Y1, Y4, Y1
 	VMULPD       Y2, Y4, Y2
 	VMULPD       Y3, Y4, Y3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y4
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y5
+	VBROADCASTSD 144(AX), Y4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y5
 	VFMADD231PD  Y5, Y4, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y5
 	VFMADD231PD  Y5, Y4, Y2
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y5
 	VFMADD231PD  Y5, Y4, Y3
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y5
+	VMASKMOVPD (CX), Y0, Y5
 	VADDPD     Y5, Y1, Y1
 	VADDPD     Y5, Y2, Y2
 	VADDPD     Y5, Y3, Y3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPD Y1, Y4, Y1
@@ -331,12 +333,13 @@ biased:
 	VMAXPD Y3, Y4, Y3
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y3, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y3, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -416,44 +419,44 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y5
+	VBROADCASTSD 136(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y5
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y6
+	VBROADCASTSD 144(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y3
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y6
+	VMASKMOVPD (CX), Y0, Y6
 	VADDPD     Y6, Y1, Y1
 	VADDPD     Y6, Y2, Y2
 	VADDPD     Y6, Y3, Y3
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPD Y1, Y5, Y1
@@ -462,14 +465,15 @@ biased:
 	VMAXPD Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y4, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y4, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -556,9 +560,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y6
+	VBROADCASTSD 136(AX), Y6
 	VMULPD       Y1, Y6, Y1
 	VMULPD       Y2, Y6, Y2
 	VMULPD       Y3, Y6, Y3
@@ -566,31 +570,31 @@ done:
 	VMULPD       Y5, Y6, Y5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y6
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y7
+	VBROADCASTSD 144(AX), Y6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y2
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y3
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y4
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y5
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y7
+	VMASKMOVPD (CX), Y0, Y7
 	VADDPD     Y7, Y1, Y1
 	VADDPD     Y7, Y2, Y2
 	VADDPD     Y7, Y3, Y3
@@ -598,7 +602,7 @@ added:
 	VADDPD     Y7, Y5, Y5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPD Y1, Y6, Y1
@@ -608,16 +612,17 @@ biased:
 	VMAXPD Y5, Y6, Y5
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y5, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y5, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -711,9 +716,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y7
+	VBROADCASTSD 136(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -722,34 +727,34 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y7
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y8
+	VBROADCASTSD 144(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y3
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y5
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y8
+	VMASKMOVPD (CX), Y0, Y8
 	VADDPD     Y8, Y1, Y1
 	VADDPD     Y8, Y2, Y2
 	VADDPD     Y8, Y3, Y3
@@ -758,7 +763,7 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPD Y1, Y7, Y1
@@ -769,18 +774,19 @@ biased:
 	VMAXPD Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y5, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y6, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y5, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y6, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -821,17 +827,17 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 136(AX), Y2
 	VMULPD       Y1, Y2, Y1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y2
-	MOVQ         48(AX), CX
+	VBROADCASTSD 144(AX), Y2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y3
 	VFMADD231PD  Y3, Y2, Y1
 
@@ -843,14 +849,15 @@ added:
 	VADDPD     Y3, Y1, Y1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPD Y1, Y2, Y1
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -898,44 +905,45 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y3
+	VBROADCASTSD 136(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y3
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y4
+	VBROADCASTSD 144(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y4
 	VFMADD231PD  Y4, Y3, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y4
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y4
 	VFMADD231PD  Y4, Y3, Y2
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y4
+	VMASKMOVPD (CX), Y0, Y4
 	VADDPD     Y4, Y1, Y1
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPD Y1, Y3, Y1
 	VMAXPD Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -990,39 +998,39 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y4
+	VBROADCASTSD 136(AX), Y4
 	VMULPD       Y1, Y4, Y1
 	VMULPD       Y2, Y4, Y2
 	VMULPD       Y3, Y4, Y3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y4
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y5
+	VBROADCASTSD 144(AX), Y4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y5
 	VFMADD231PD  Y5, Y4, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y5
 	VFMADD231PD  Y5, Y4, Y2
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y5
 	VFMADD231PD  Y5, Y4, Y3
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y5
+	VMASKMOVPD (CX), Y0, Y5
 	VADDPD     Y5, Y1, Y1
 	VADDPD     Y5, Y2, Y2
 	VADDPD     Y5, Y3, Y3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPD Y1, Y4, Y1
@@ -1030,12 +1038,13 @@ biased:
 	VMAXPD Y3, Y4, Y3
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y3, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y3, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1097,44 +1106,44 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y5
+	VBROADCASTSD 136(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y5
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y6
+	VBROADCASTSD 144(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y3
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y6
+	VMASKMOVPD (CX), Y0, Y6
 	VADDPD     Y6, Y1, Y1
 	VADDPD     Y6, Y2, Y2
 	VADDPD     Y6, Y3, Y3
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPD Y1, Y5, Y1
@@ -1143,14 +1152,15 @@ biased:
 	VMAXPD Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y4, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y4, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1219,9 +1229,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y6
+	VBROADCASTSD 136(AX), Y6
 	VMULPD       Y1, Y6, Y1
 	VMULPD       Y2, Y6, Y2
 	VMULPD       Y3, Y6, Y3
@@ -1229,31 +1239,31 @@ done:
 	VMULPD       Y5, Y6, Y5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y6
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y7
+	VBROADCASTSD 144(AX), Y6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y2
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y3
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y4
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y7
 	VFMADD231PD  Y7, Y6, Y5
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y7
+	VMASKMOVPD (CX), Y0, Y7
 	VADDPD     Y7, Y1, Y1
 	VADDPD     Y7, Y2, Y2
 	VADDPD     Y7, Y3, Y3
@@ -1261,7 +1271,7 @@ added:
 	VADDPD     Y7, Y5, Y5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPD Y1, Y6, Y1
@@ -1271,16 +1281,17 @@ biased:
 	VMAXPD Y5, Y6, Y5
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y5, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y5, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1356,9 +1367,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y7
+	VBROADCASTSD 136(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -1367,34 +1378,34 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y7
-	MOVQ         48(AX), DX
-	VMASKMOVPD   (DX), Y0, Y8
+	VBROADCASTSD 144(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y1
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y3
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y5
-	ADDQ         CX, DX
-	VMASKMOVPD   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPD   (CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPD (DX), Y0, Y8
+	VMASKMOVPD (CX), Y0, Y8
 	VADDPD     Y8, Y1, Y1
 	VADDPD     Y8, Y2, Y2
 	VADDPD     Y8, Y3, Y3
@@ -1403,7 +1414,7 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPD Y1, Y7, Y1
@@ -1414,18 +1425,19 @@ biased:
 	VMAXPD Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPD Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y5, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPD Y6, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y5, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPD Y6, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1488,18 +1500,18 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y3
+	VBROADCASTSD 136(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y3
-	MOVQ         48(AX), CX
+	VBROADCASTSD 144(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
 	VFMADD231PD  Y4, Y3, Y1
 	VMASKMOVPD   32(CX), Y0, Y4
@@ -1515,16 +1527,17 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPD Y1, Y3, Y1
 	VMAXPD Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1598,43 +1611,43 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y5
+	VBROADCASTSD 136(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y5
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y6
+	VBROADCASTSD 144(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y6
 	VFMADD231PD  Y6, Y5, Y1
-	VMASKMOVPD   32(DX), Y0, Y6
+	VMASKMOVPD   32(CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y6
 	VFMADD231PD  Y6, Y5, Y3
-	VMASKMOVPD   32(DX), Y0, Y6
+	VMASKMOVPD   32(CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y6
+	VMOVUPS    (CX), Y6
 	VADDPD     Y6, Y1, Y1
 	VADDPD     Y6, Y3, Y3
-	VMASKMOVPD 32(DX), Y0, Y6
+	VMASKMOVPD 32(CX), Y0, Y6
 	VADDPD     Y6, Y2, Y2
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPD Y1, Y5, Y1
@@ -1643,12 +1656,13 @@ biased:
 	VMAXPD Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1733,9 +1747,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y7
+	VBROADCASTSD 136(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -1744,41 +1758,41 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y7
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y8
+	VBROADCASTSD 144(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y8
 	VFMADD231PD  Y8, Y7, Y1
-	VMASKMOVPD   32(DX), Y0, Y8
+	VMASKMOVPD   32(CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PD  Y8, Y7, Y3
-	VMASKMOVPD   32(DX), Y0, Y8
+	VMASKMOVPD   32(CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PD  Y8, Y7, Y5
-	VMASKMOVPD   32(DX), Y0, Y8
+	VMASKMOVPD   32(CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y8
+	VMOVUPS    (CX), Y8
 	VADDPD     Y8, Y1, Y1
 	VADDPD     Y8, Y3, Y3
 	VADDPD     Y8, Y5, Y5
-	VMASKMOVPD 32(DX), Y0, Y8
+	VMASKMOVPD 32(CX), Y0, Y8
 	VADDPD     Y8, Y2, Y2
 	VADDPD     Y8, Y4, Y4
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPD Y1, Y7, Y1
@@ -1789,15 +1803,16 @@ biased:
 	VMAXPD Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPD Y6, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPD Y6, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1896,9 +1911,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y9
+	VBROADCASTSD 136(AX), Y9
 	VMULPD       Y1, Y9, Y1
 	VMULPD       Y2, Y9, Y2
 	VMULPD       Y3, Y9, Y3
@@ -1909,48 +1924,48 @@ done:
 	VMULPD       Y8, Y9, Y8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y9
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y10
+	VBROADCASTSD 144(AX), Y9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y10
 	VFMADD231PD  Y10, Y9, Y1
-	VMASKMOVPD   32(DX), Y0, Y10
+	VMASKMOVPD   32(CX), Y0, Y10
 	VFMADD231PD  Y10, Y9, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PD  Y10, Y9, Y3
-	VMASKMOVPD   32(DX), Y0, Y10
+	VMASKMOVPD   32(CX), Y0, Y10
 	VFMADD231PD  Y10, Y9, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PD  Y10, Y9, Y5
-	VMASKMOVPD   32(DX), Y0, Y10
+	VMASKMOVPD   32(CX), Y0, Y10
 	VFMADD231PD  Y10, Y9, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PD  Y10, Y9, Y7
-	VMASKMOVPD   32(DX), Y0, Y10
+	VMASKMOVPD   32(CX), Y0, Y10
 	VFMADD231PD  Y10, Y9, Y8
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y10
+	VMOVUPS    (CX), Y10
 	VADDPD     Y10, Y1, Y1
 	VADDPD     Y10, Y3, Y3
 	VADDPD     Y10, Y5, Y5
 	VADDPD     Y10, Y7, Y7
-	VMASKMOVPD 32(DX), Y0, Y10
+	VMASKMOVPD 32(CX), Y0, Y10
 	VADDPD     Y10, Y2, Y2
 	VADDPD     Y10, Y4, Y4
 	VADDPD     Y10, Y6, Y6
 	VADDPD     Y10, Y8, Y8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPD Y1, Y9, Y1
@@ -1963,18 +1978,19 @@ biased:
 	VMAXPD Y8, Y9, Y8
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPD Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPD Y8, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPD Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPD Y8, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2084,9 +2100,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y11
+	VBROADCASTSD 136(AX), Y11
 	VMULPD       Y1, Y11, Y1
 	VMULPD       Y2, Y11, Y2
 	VMULPD       Y3, Y11, Y3
@@ -2099,47 +2115,47 @@ done:
 	VMULPD       Y10, Y11, Y10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y11
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y12
+	VBROADCASTSD 144(AX), Y11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y1
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y3
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y5
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y7
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y9
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y10
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y12
+	VMOVUPS    (CX), Y12
 	VADDPD     Y12, Y1, Y1
 	VADDPD     Y12, Y3, Y3
 	VADDPD     Y12, Y5, Y5
 	VADDPD     Y12, Y7, Y7
 	VADDPD     Y12, Y9, Y9
-	VMASKMOVPD 32(DX), Y0, Y12
+	VMASKMOVPD 32(CX), Y0, Y12
 	VADDPD     Y12, Y2, Y2
 	VADDPD     Y12, Y4, Y4
 	VADDPD     Y12, Y6, Y6
@@ -2147,7 +2163,7 @@ added:
 	VADDPD     Y12, Y10, Y10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPD Y1, Y11, Y1
@@ -2162,21 +2178,22 @@ biased:
 	VMAXPD Y10, Y11, Y10
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPD Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPD Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPD Y10, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPD Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPD Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPD Y10, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2297,9 +2314,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y13
+	VBROADCASTSD 136(AX), Y13
 	VMULPD       Y1, Y13, Y1
 	VMULPD       Y2, Y13, Y2
 	VMULPD       Y3, Y13, Y3
@@ -2314,53 +2331,53 @@ done:
 	VMULPD       Y12, Y13, Y12
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y13
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y14
+	VBROADCASTSD 144(AX), Y13
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y1
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y3
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y5
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y7
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y9
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y10
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y11
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y12
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y14
+	VMOVUPS    (CX), Y14
 	VADDPD     Y14, Y1, Y1
 	VADDPD     Y14, Y3, Y3
 	VADDPD     Y14, Y5, Y5
 	VADDPD     Y14, Y7, Y7
 	VADDPD     Y14, Y9, Y9
 	VADDPD     Y14, Y11, Y11
-	VMASKMOVPD 32(DX), Y0, Y14
+	VMASKMOVPD 32(CX), Y0, Y14
 	VADDPD     Y14, Y2, Y2
 	VADDPD     Y14, Y4, Y4
 	VADDPD     Y14, Y6, Y6
@@ -2369,7 +2386,7 @@ added:
 	VADDPD     Y14, Y12, Y12
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPD Y1, Y13, Y1
@@ -2386,24 +2403,25 @@ biased:
 	VMAXPD Y12, Y13, Y12
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPD Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPD Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPD Y10, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y11, (AX)
-	VMASKMOVPD Y12, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPD Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPD Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPD Y10, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y11, (CX)
+	VMASKMOVPD Y12, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2451,18 +2469,18 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y3
+	VBROADCASTSD 136(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y3
-	MOVQ         48(AX), CX
+	VBROADCASTSD 144(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
 	VFMADD231PD  Y4, Y3, Y1
 	VMASKMOVPD   32(CX), Y0, Y4
@@ -2478,16 +2496,17 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPD Y1, Y3, Y1
 	VMAXPD Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2546,43 +2565,43 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y5
+	VBROADCASTSD 136(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y5
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y6
+	VBROADCASTSD 144(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y6
 	VFMADD231PD  Y6, Y5, Y1
-	VMASKMOVPD   32(DX), Y0, Y6
+	VMASKMOVPD   32(CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y6
 	VFMADD231PD  Y6, Y5, Y3
-	VMASKMOVPD   32(DX), Y0, Y6
+	VMASKMOVPD   32(CX), Y0, Y6
 	VFMADD231PD  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y6
+	VMOVUPS    (CX), Y6
 	VADDPD     Y6, Y1, Y1
 	VADDPD     Y6, Y3, Y3
-	VMASKMOVPD 32(DX), Y0, Y6
+	VMASKMOVPD 32(CX), Y0, Y6
 	VADDPD     Y6, Y2, Y2
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPD Y1, Y5, Y1
@@ -2591,12 +2610,13 @@ biased:
 	VMAXPD Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2666,9 +2686,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y7
+	VBROADCASTSD 136(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -2677,41 +2697,41 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y7
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y8
+	VBROADCASTSD 144(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y8
 	VFMADD231PD  Y8, Y7, Y1
-	VMASKMOVPD   32(DX), Y0, Y8
+	VMASKMOVPD   32(CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PD  Y8, Y7, Y3
-	VMASKMOVPD   32(DX), Y0, Y8
+	VMASKMOVPD   32(CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PD  Y8, Y7, Y5
-	VMASKMOVPD   32(DX), Y0, Y8
+	VMASKMOVPD   32(CX), Y0, Y8
 	VFMADD231PD  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y8
+	VMOVUPS    (CX), Y8
 	VADDPD     Y8, Y1, Y1
 	VADDPD     Y8, Y3, Y3
 	VADDPD     Y8, Y5, Y5
-	VMASKMOVPD 32(DX), Y0, Y8
+	VMASKMOVPD 32(CX), Y0, Y8
 	VADDPD     Y8, Y2, Y2
 	VADDPD     Y8, Y4, Y4
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPD Y1, Y7, Y1
@@ -2722,15 +2742,16 @@ biased:
 	VMAXPD Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPD Y6, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPD Y6, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2811,9 +2832,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y9
+	VBROADCASTSD 136(AX), Y9
 	VMULPD       Y1, Y9, Y1
 	VMULPD       Y2, Y9, Y2
 	VMULPD       Y3, Y9, Y3
@@ -2824,48 +2845,48 @@ done:
 	VMULPD       Y8, Y9, Y8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y9
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y10
+	VBROADCASTSD 144(AX), Y9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y10
 	VFMADD231PD  Y10, Y9, Y1
-	VMASKMOVPD   32(DX), Y0, Y10
+	VMASKMOVPD   32(CX), Y0, Y10
 	VFMADD231PD  Y10, Y9, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PD  Y10, Y9, Y3
-	VMASKMOVPD   32(DX), Y0, Y10
+	VMASKMOVPD   32(CX), Y0, Y10
 	VFMADD231PD  Y10, Y9, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PD  Y10, Y9, Y5
-	VMASKMOVPD   32(DX), Y0, Y10
+	VMASKMOVPD   32(CX), Y0, Y10
 	VFMADD231PD  Y10, Y9, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PD  Y10, Y9, Y7
-	VMASKMOVPD   32(DX), Y0, Y10
+	VMASKMOVPD   32(CX), Y0, Y10
 	VFMADD231PD  Y10, Y9, Y8
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y10
+	VMOVUPS    (CX), Y10
 	VADDPD     Y10, Y1, Y1
 	VADDPD     Y10, Y3, Y3
 	VADDPD     Y10, Y5, Y5
 	VADDPD     Y10, Y7, Y7
-	VMASKMOVPD 32(DX), Y0, Y10
+	VMASKMOVPD 32(CX), Y0, Y10
 	VADDPD     Y10, Y2, Y2
 	VADDPD     Y10, Y4, Y4
 	VADDPD     Y10, Y6, Y6
 	VADDPD     Y10, Y8, Y8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPD Y1, Y9, Y1
@@ -2878,18 +2899,19 @@ biased:
 	VMAXPD Y8, Y9, Y8
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPD Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPD Y8, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPD Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPD Y8, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2981,9 +3003,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y11
+	VBROADCASTSD 136(AX), Y11
 	VMULPD       Y1, Y11, Y1
 	VMULPD       Y2, Y11, Y2
 	VMULPD       Y3, Y11, Y3
@@ -2996,47 +3018,47 @@ done:
 	VMULPD       Y10, Y11, Y10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y11
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y12
+	VBROADCASTSD 144(AX), Y11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y1
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y3
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y5
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y7
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PD  Y12, Y11, Y9
-	VMASKMOVPD   32(DX), Y0, Y12
+	VMASKMOVPD   32(CX), Y0, Y12
 	VFMADD231PD  Y12, Y11, Y10
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y12
+	VMOVUPS    (CX), Y12
 	VADDPD     Y12, Y1, Y1
 	VADDPD     Y12, Y3, Y3
 	VADDPD     Y12, Y5, Y5
 	VADDPD     Y12, Y7, Y7
 	VADDPD     Y12, Y9, Y9
-	VMASKMOVPD 32(DX), Y0, Y12
+	VMASKMOVPD 32(CX), Y0, Y12
 	VADDPD     Y12, Y2, Y2
 	VADDPD     Y12, Y4, Y4
 	VADDPD     Y12, Y6, Y6
@@ -3044,7 +3066,7 @@ added:
 	VADDPD     Y12, Y10, Y10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPD Y1, Y11, Y1
@@ -3059,21 +3081,22 @@ biased:
 	VMAXPD Y10, Y11, Y10
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPD Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPD Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPD Y10, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPD Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPD Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPD Y10, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -3176,9 +3199,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Y13
+	VBROADCASTSD 136(AX), Y13
 	VMULPD       Y1, Y13, Y1
 	VMULPD       Y2, Y13, Y2
 	VMULPD       Y3, Y13, Y3
@@ -3193,53 +3216,53 @@ done:
 	VMULPD       Y12, Y13, Y12
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Y13
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y14
+	VBROADCASTSD 144(AX), Y13
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y1
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y3
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y5
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y7
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y9
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y10
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PD  Y14, Y13, Y11
-	VMASKMOVPD   32(DX), Y0, Y14
+	VMASKMOVPD   32(CX), Y0, Y14
 	VFMADD231PD  Y14, Y13, Y12
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y14
+	VMOVUPS    (CX), Y14
 	VADDPD     Y14, Y1, Y1
 	VADDPD     Y14, Y3, Y3
 	VADDPD     Y14, Y5, Y5
 	VADDPD     Y14, Y7, Y7
 	VADDPD     Y14, Y9, Y9
 	VADDPD     Y14, Y11, Y11
-	VMASKMOVPD 32(DX), Y0, Y14
+	VMASKMOVPD 32(CX), Y0, Y14
 	VADDPD     Y14, Y2, Y2
 	VADDPD     Y14, Y4, Y4
 	VADDPD     Y14, Y6, Y6
@@ -3248,7 +3271,7 @@ added:
 	VADDPD     Y14, Y12, Y12
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPD Y1, Y13, Y1
@@ -3265,23 +3288,24 @@ biased:
 	VMAXPD Y12, Y13, Y12
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPD Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPD Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPD Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPD Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPD Y10, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y11, (AX)
-	VMASKMOVPD Y12, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPD Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPD Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPD Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPD Y10, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y11, (CX)
+	VMASKMOVPD Y12, Y0, 32(CX)
 	VZEROUPPER
 	RET

@@ -91,17 +91,17 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z1
+	VBROADCASTSD 136(AX), Z1
 	VMULPD       Z0, Z1, Z0
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z1
-	MOVQ         48(AX), CX
+	VBROADCASTSD 144(AX), Z1
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z2
 	VFMADD231PD  Z2, Z1, Z0
 
@@ -113,14 +113,15 @@ added:
 	VADDPD    Z2, Z0, Z0
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z1, Z1, Z1
 	VMAXPD Z0, Z1, Z0
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -179,44 +180,45 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z2
+	VBROADCASTSD 136(AX), Z2
 	VMULPD       Z0, Z2, Z0
 	VMULPD       Z1, Z2, Z1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z2
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z3
+	VBROADCASTSD 144(AX), Z2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z3
 	VFMADD231PD  Z3, Z2, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z3
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z3
 	VFMADD231PD  Z3, Z2, Z1
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z3
+	VMOVUPD.Z (CX), K1, Z3
 	VADDPD    Z3, Z0, Z0
 	VADDPD    Z3, Z1, Z1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPD Z0, Z2, Z0
 	VMAXPD Z1, Z2, Z1
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -279,39 +281,39 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z3
+	VBROADCASTSD 136(AX), Z3
 	VMULPD       Z0, Z3, Z0
 	VMULPD       Z1, Z3, Z1
 	VMULPD       Z2, Z3, Z2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z3
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z4
+	VBROADCASTSD 144(AX), Z3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z4
 	VFMADD231PD  Z4, Z3, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z4
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z4
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z4
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z4
 	VFMADD231PD  Z4, Z3, Z2
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z4
+	VMOVUPD.Z (CX), K1, Z4
 	VADDPD    Z4, Z0, Z0
 	VADDPD    Z4, Z1, Z1
 	VADDPD    Z4, Z2, Z2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z3, Z3, Z3
 	VMAXPD Z0, Z3, Z0
@@ -319,12 +321,13 @@ biased:
 	VMAXPD Z2, Z3, Z2
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -394,44 +397,44 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z4
+	VBROADCASTSD 136(AX), Z4
 	VMULPD       Z0, Z4, Z0
 	VMULPD       Z1, Z4, Z1
 	VMULPD       Z2, Z4, Z2
 	VMULPD       Z3, Z4, Z3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z4
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z5
+	VBROADCASTSD 144(AX), Z4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z3
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z5
+	VMOVUPD.Z (CX), K1, Z5
 	VADDPD    Z5, Z0, Z0
 	VADDPD    Z5, Z1, Z1
 	VADDPD    Z5, Z2, Z2
 	VADDPD    Z5, Z3, Z3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPD Z0, Z4, Z0
@@ -440,14 +443,15 @@ biased:
 	VMAXPD Z3, Z4, Z3
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -521,9 +525,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z5
+	VBROADCASTSD 136(AX), Z5
 	VMULPD       Z0, Z5, Z0
 	VMULPD       Z1, Z5, Z1
 	VMULPD       Z2, Z5, Z2
@@ -531,31 +535,31 @@ done:
 	VMULPD       Z4, Z5, Z4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z5
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z6
+	VBROADCASTSD 144(AX), Z5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z4
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z6
+	VMOVUPD.Z (CX), K1, Z6
 	VADDPD    Z6, Z0, Z0
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z6, Z2, Z2
@@ -563,7 +567,7 @@ added:
 	VADDPD    Z6, Z4, Z4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z5, Z5, Z5
 	VMAXPD Z0, Z5, Z0
@@ -573,16 +577,17 @@ biased:
 	VMAXPD Z4, Z5, Z4
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -660,9 +665,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z6
+	VBROADCASTSD 136(AX), Z6
 	VMULPD       Z0, Z6, Z0
 	VMULPD       Z1, Z6, Z1
 	VMULPD       Z2, Z6, Z2
@@ -671,34 +676,34 @@ done:
 	VMULPD       Z5, Z6, Z5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z6
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z7
+	VBROADCASTSD 144(AX), Z6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z5
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z7
+	VMOVUPD.Z (CX), K1, Z7
 	VADDPD    Z7, Z0, Z0
 	VADDPD    Z7, Z1, Z1
 	VADDPD    Z7, Z2, Z2
@@ -707,7 +712,7 @@ added:
 	VADDPD    Z7, Z5, Z5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPD Z0, Z6, Z0
@@ -718,18 +723,19 @@ biased:
 	VMAXPD Z5, Z6, Z5
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -814,9 +820,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z7
+	VBROADCASTSD 136(AX), Z7
 	VMULPD       Z0, Z7, Z0
 	VMULPD       Z1, Z7, Z1
 	VMULPD       Z2, Z7, Z2
@@ -826,37 +832,37 @@ done:
 	VMULPD       Z6, Z7, Z6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z7
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z8
+	VBROADCASTSD 144(AX), Z7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z6
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z8
+	VMOVUPD.Z (CX), K1, Z8
 	VADDPD    Z8, Z0, Z0
 	VADDPD    Z8, Z1, Z1
 	VADDPD    Z8, Z2, Z2
@@ -866,7 +872,7 @@ added:
 	VADDPD    Z8, Z6, Z6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z7, Z7, Z7
 	VMAXPD Z0, Z7, Z0
@@ -878,20 +884,21 @@ biased:
 	VMAXPD Z6, Z7, Z6
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -980,9 +987,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z8
+	VBROADCASTSD 136(AX), Z8
 	VMULPD       Z0, Z8, Z0
 	VMULPD       Z1, Z8, Z1
 	VMULPD       Z2, Z8, Z2
@@ -993,40 +1000,40 @@ done:
 	VMULPD       Z7, Z8, Z7
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z8
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z9
+	VBROADCASTSD 144(AX), Z8
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z7
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z9
+	VMOVUPD.Z (CX), K1, Z9
 	VADDPD    Z9, Z0, Z0
 	VADDPD    Z9, Z1, Z1
 	VADDPD    Z9, Z2, Z2
@@ -1037,7 +1044,7 @@ added:
 	VADDPD    Z9, Z7, Z7
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPD Z0, Z8, Z0
@@ -1050,22 +1057,23 @@ biased:
 	VMAXPD Z7, Z8, Z7
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1158,9 +1166,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z9
+	VBROADCASTSD 136(AX), Z9
 	VMULPD       Z0, Z9, Z0
 	VMULPD       Z1, Z9, Z1
 	VMULPD       Z2, Z9, Z2
@@ -1172,43 +1180,43 @@ done:
 	VMULPD       Z8, Z9, Z8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z9
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z10
+	VBROADCASTSD 144(AX), Z9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z8
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z10
+	VMOVUPD.Z (CX), K1, Z10
 	VADDPD    Z10, Z0, Z0
 	VADDPD    Z10, Z1, Z1
 	VADDPD    Z10, Z2, Z2
@@ -1220,7 +1228,7 @@ added:
 	VADDPD    Z10, Z8, Z8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z9, Z9, Z9
 	VMAXPD Z0, Z9, Z0
@@ -1234,24 +1242,25 @@ biased:
 	VMAXPD Z8, Z9, Z8
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1351,9 +1360,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z10
+	VBROADCASTSD 136(AX), Z10
 	VMULPD       Z0, Z10, Z0
 	VMULPD       Z1, Z10, Z1
 	VMULPD       Z2, Z10, Z2
@@ -1366,46 +1375,46 @@ done:
 	VMULPD       Z9, Z10, Z9
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z10
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z11
+	VBROADCASTSD 144(AX), Z10
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z8
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z9
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z11
+	VMOVUPD.Z (CX), K1, Z11
 	VADDPD    Z11, Z0, Z0
 	VADDPD    Z11, Z1, Z1
 	VADDPD    Z11, Z2, Z2
@@ -1418,7 +1427,7 @@ added:
 	VADDPD    Z11, Z9, Z9
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPD Z0, Z10, Z0
@@ -1433,26 +1442,27 @@ biased:
 	VMAXPD Z9, Z10, Z9
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z9, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z9, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1556,9 +1566,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z11
+	VBROADCASTSD 136(AX), Z11
 	VMULPD       Z0, Z11, Z0
 	VMULPD       Z1, Z11, Z1
 	VMULPD       Z2, Z11, Z2
@@ -1572,49 +1582,49 @@ done:
 	VMULPD       Z10, Z11, Z10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z11
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z12
+	VBROADCASTSD 144(AX), Z11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z8
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z10
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z12
+	VMOVUPD.Z (CX), K1, Z12
 	VADDPD    Z12, Z0, Z0
 	VADDPD    Z12, Z1, Z1
 	VADDPD    Z12, Z2, Z2
@@ -1628,7 +1638,7 @@ added:
 	VADDPD    Z12, Z10, Z10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z11, Z11, Z11
 	VMAXPD Z0, Z11, Z0
@@ -1644,28 +1654,29 @@ biased:
 	VMAXPD Z10, Z11, Z10
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z9, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1773,9 +1784,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z12
+	VBROADCASTSD 136(AX), Z12
 	VMULPD       Z0, Z12, Z0
 	VMULPD       Z1, Z12, Z1
 	VMULPD       Z2, Z12, Z2
@@ -1790,52 +1801,52 @@ done:
 	VMULPD       Z11, Z12, Z11
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z12
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z13
+	VBROADCASTSD 144(AX), Z12
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z8
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z10
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z11
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z13
+	VMOVUPD.Z (CX), K1, Z13
 	VADDPD    Z13, Z0, Z0
 	VADDPD    Z13, Z1, Z1
 	VADDPD    Z13, Z2, Z2
@@ -1850,7 +1861,7 @@ added:
 	VADDPD    Z13, Z11, Z11
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPD Z0, Z12, Z0
@@ -1867,30 +1878,31 @@ biased:
 	VMAXPD Z11, Z12, Z11
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z11, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z9, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z11, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1930,17 +1942,17 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z1
+	VBROADCASTSD 136(AX), Z1
 	VMULPD       Z0, Z1, Z0
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z1
-	MOVQ         48(AX), CX
+	VBROADCASTSD 144(AX), Z1
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z2
 	VFMADD231PD  Z2, Z1, Z0
 
@@ -1952,14 +1964,15 @@ added:
 	VADDPD    Z2, Z0, Z0
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z1, Z1, Z1
 	VMAXPD Z0, Z1, Z0
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2003,44 +2016,45 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z2
+	VBROADCASTSD 136(AX), Z2
 	VMULPD       Z0, Z2, Z0
 	VMULPD       Z1, Z2, Z1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z2
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z3
+	VBROADCASTSD 144(AX), Z2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z3
 	VFMADD231PD  Z3, Z2, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z3
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z3
 	VFMADD231PD  Z3, Z2, Z1
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z3
+	VMOVUPD.Z (CX), K1, Z3
 	VADDPD    Z3, Z0, Z0
 	VADDPD    Z3, Z1, Z1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPD Z0, Z2, Z0
 	VMAXPD Z1, Z2, Z1
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2088,39 +2102,39 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z3
+	VBROADCASTSD 136(AX), Z3
 	VMULPD       Z0, Z3, Z0
 	VMULPD       Z1, Z3, Z1
 	VMULPD       Z2, Z3, Z2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z3
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z4
+	VBROADCASTSD 144(AX), Z3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z4
 	VFMADD231PD  Z4, Z3, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z4
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z4
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z4
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z4
 	VFMADD231PD  Z4, Z3, Z2
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z4
+	VMOVUPD.Z (CX), K1, Z4
 	VADDPD    Z4, Z0, Z0
 	VADDPD    Z4, Z1, Z1
 	VADDPD    Z4, Z2, Z2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z3, Z3, Z3
 	VMAXPD Z0, Z3, Z0
@@ -2128,12 +2142,13 @@ biased:
 	VMAXPD Z2, Z3, Z2
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2185,44 +2200,44 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z4
+	VBROADCASTSD 136(AX), Z4
 	VMULPD       Z0, Z4, Z0
 	VMULPD       Z1, Z4, Z1
 	VMULPD       Z2, Z4, Z2
 	VMULPD       Z3, Z4, Z3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z4
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z5
+	VBROADCASTSD 144(AX), Z4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z3
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z5
+	VMOVUPD.Z (CX), K1, Z5
 	VADDPD    Z5, Z0, Z0
 	VADDPD    Z5, Z1, Z1
 	VADDPD    Z5, Z2, Z2
 	VADDPD    Z5, Z3, Z3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPD Z0, Z4, Z0
@@ -2231,14 +2246,15 @@ biased:
 	VMAXPD Z3, Z4, Z3
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2294,9 +2310,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z5
+	VBROADCASTSD 136(AX), Z5
 	VMULPD       Z0, Z5, Z0
 	VMULPD       Z1, Z5, Z1
 	VMULPD       Z2, Z5, Z2
@@ -2304,31 +2320,31 @@ done:
 	VMULPD       Z4, Z5, Z4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z5
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z6
+	VBROADCASTSD 144(AX), Z5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z6
 	VFMADD231PD  Z6, Z5, Z4
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z6
+	VMOVUPD.Z (CX), K1, Z6
 	VADDPD    Z6, Z0, Z0
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z6, Z2, Z2
@@ -2336,7 +2352,7 @@ added:
 	VADDPD    Z6, Z4, Z4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z5, Z5, Z5
 	VMAXPD Z0, Z5, Z0
@@ -2346,16 +2362,17 @@ biased:
 	VMAXPD Z4, Z5, Z4
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2415,9 +2432,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z6
+	VBROADCASTSD 136(AX), Z6
 	VMULPD       Z0, Z6, Z0
 	VMULPD       Z1, Z6, Z1
 	VMULPD       Z2, Z6, Z2
@@ -2426,34 +2443,34 @@ done:
 	VMULPD       Z5, Z6, Z5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z6
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z7
+	VBROADCASTSD 144(AX), Z6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z5
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z7
+	VMOVUPD.Z (CX), K1, Z7
 	VADDPD    Z7, Z0, Z0
 	VADDPD    Z7, Z1, Z1
 	VADDPD    Z7, Z2, Z2
@@ -2462,7 +2479,7 @@ added:
 	VADDPD    Z7, Z5, Z5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPD Z0, Z6, Z0
@@ -2473,18 +2490,19 @@ biased:
 	VMAXPD Z5, Z6, Z5
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2548,9 +2566,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z7
+	VBROADCASTSD 136(AX), Z7
 	VMULPD       Z0, Z7, Z0
 	VMULPD       Z1, Z7, Z1
 	VMULPD       Z2, Z7, Z2
@@ -2560,37 +2578,37 @@ done:
 	VMULPD       Z6, Z7, Z6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z7
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z8
+	VBROADCASTSD 144(AX), Z7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z8
 	VFMADD231PD  Z8, Z7, Z6
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z8
+	VMOVUPD.Z (CX), K1, Z8
 	VADDPD    Z8, Z0, Z0
 	VADDPD    Z8, Z1, Z1
 	VADDPD    Z8, Z2, Z2
@@ -2600,7 +2618,7 @@ added:
 	VADDPD    Z8, Z6, Z6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z7, Z7, Z7
 	VMAXPD Z0, Z7, Z0
@@ -2612,20 +2630,21 @@ biased:
 	VMAXPD Z6, Z7, Z6
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2693,9 +2712,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z8
+	VBROADCASTSD 136(AX), Z8
 	VMULPD       Z0, Z8, Z0
 	VMULPD       Z1, Z8, Z1
 	VMULPD       Z2, Z8, Z2
@@ -2706,40 +2725,40 @@ done:
 	VMULPD       Z7, Z8, Z7
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z8
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z9
+	VBROADCASTSD 144(AX), Z8
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z7
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z9
+	VMOVUPD.Z (CX), K1, Z9
 	VADDPD    Z9, Z0, Z0
 	VADDPD    Z9, Z1, Z1
 	VADDPD    Z9, Z2, Z2
@@ -2750,7 +2769,7 @@ added:
 	VADDPD    Z9, Z7, Z7
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPD Z0, Z8, Z0
@@ -2763,22 +2782,23 @@ biased:
 	VMAXPD Z7, Z8, Z7
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2850,9 +2870,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z9
+	VBROADCASTSD 136(AX), Z9
 	VMULPD       Z0, Z9, Z0
 	VMULPD       Z1, Z9, Z1
 	VMULPD       Z2, Z9, Z2
@@ -2864,43 +2884,43 @@ done:
 	VMULPD       Z8, Z9, Z8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z9
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z10
+	VBROADCASTSD 144(AX), Z9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z10
 	VFMADD231PD  Z10, Z9, Z8
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z10
+	VMOVUPD.Z (CX), K1, Z10
 	VADDPD    Z10, Z0, Z0
 	VADDPD    Z10, Z1, Z1
 	VADDPD    Z10, Z2, Z2
@@ -2912,7 +2932,7 @@ added:
 	VADDPD    Z10, Z8, Z8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z9, Z9, Z9
 	VMAXPD Z0, Z9, Z0
@@ -2926,24 +2946,25 @@ biased:
 	VMAXPD Z8, Z9, Z8
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -3019,9 +3040,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z10
+	VBROADCASTSD 136(AX), Z10
 	VMULPD       Z0, Z10, Z0
 	VMULPD       Z1, Z10, Z1
 	VMULPD       Z2, Z10, Z2
@@ -3034,46 +3055,46 @@ done:
 	VMULPD       Z9, Z10, Z9
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z10
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z11
+	VBROADCASTSD 144(AX), Z10
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z8
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z9
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z11
+	VMOVUPD.Z (CX), K1, Z11
 	VADDPD    Z11, Z0, Z0
 	VADDPD    Z11, Z1, Z1
 	VADDPD    Z11, Z2, Z2
@@ -3086,7 +3107,7 @@ added:
 	VADDPD    Z11, Z9, Z9
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPD Z0, Z10, Z0
@@ -3101,26 +3122,27 @@ biased:
 	VMAXPD Z9, Z10, Z9
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z9, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z9, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -3200,9 +3222,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z11
+	VBROADCASTSD 136(AX), Z11
 	VMULPD       Z0, Z11, Z0
 	VMULPD       Z1, Z11, Z1
 	VMULPD       Z2, Z11, Z2
@@ -3216,49 +3238,49 @@ done:
 	VMULPD       Z10, Z11, Z10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z11
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z12
+	VBROADCASTSD 144(AX), Z11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z8
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z12
 	VFMADD231PD  Z12, Z11, Z10
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z12
+	VMOVUPD.Z (CX), K1, Z12
 	VADDPD    Z12, Z0, Z0
 	VADDPD    Z12, Z1, Z1
 	VADDPD    Z12, Z2, Z2
@@ -3272,7 +3294,7 @@ added:
 	VADDPD    Z12, Z10, Z10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z11, Z11, Z11
 	VMAXPD Z0, Z11, Z0
@@ -3288,28 +3310,29 @@ biased:
 	VMAXPD Z10, Z11, Z10
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z9, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -3393,9 +3416,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z12
+	VBROADCASTSD 136(AX), Z12
 	VMULPD       Z0, Z12, Z0
 	VMULPD       Z1, Z12, Z1
 	VMULPD       Z2, Z12, Z2
@@ -3410,52 +3433,52 @@ done:
 	VMULPD       Z11, Z12, Z11
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z12
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z13
+	VBROADCASTSD 144(AX), Z12
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z0
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z2
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z4
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z6
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z8
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z10
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z11
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z13
+	VMOVUPD.Z (CX), K1, Z13
 	VADDPD    Z13, Z0, Z0
 	VADDPD    Z13, Z1, Z1
 	VADDPD    Z13, Z2, Z2
@@ -3470,7 +3493,7 @@ added:
 	VADDPD    Z13, Z11, Z11
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPD Z0, Z12, Z0
@@ -3487,30 +3510,31 @@ biased:
 	VMAXPD Z11, Z12, Z11
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPD Z11, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z9, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPD Z11, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -3575,18 +3599,18 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z2
+	VBROADCASTSD 136(AX), Z2
 	VMULPD       Z0, Z2, Z0
 	VMULPD       Z1, Z2, Z1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z2
-	MOVQ         48(AX), CX
+	VBROADCASTSD 144(AX), Z2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z3
 	VFMADD231PD  Z3, Z2, Z0
 	VMOVUPD.Z    64(CX), K2, Z3
@@ -3602,16 +3626,17 @@ added:
 	VADDPD    Z3, Z1, Z1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPD Z0, Z2, Z0
 	VMAXPD Z1, Z2, Z1
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -3687,43 +3712,43 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z4
+	VBROADCASTSD 136(AX), Z4
 	VMULPD       Z0, Z4, Z0
 	VMULPD       Z1, Z4, Z1
 	VMULPD       Z2, Z4, Z2
 	VMULPD       Z3, Z4, Z3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z4
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z5
+	VBROADCASTSD 144(AX), Z4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z0
-	VMOVUPD.Z    64(DX), K2, Z5
+	VMOVUPD.Z    64(CX), K2, Z5
 	VFMADD231PD  Z5, Z4, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z2
-	VMOVUPD.Z    64(DX), K2, Z5
+	VMOVUPD.Z    64(CX), K2, Z5
 	VFMADD231PD  Z5, Z4, Z3
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z5
+	VMOVUPD.Z (CX), K1, Z5
 	VADDPD    Z5, Z0, Z0
 	VADDPD    Z5, Z2, Z2
-	VMOVUPD.Z 64(DX), K2, Z5
+	VMOVUPD.Z 64(CX), K2, Z5
 	VADDPD    Z5, Z1, Z1
 	VADDPD    Z5, Z3, Z3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPD Z0, Z4, Z0
@@ -3732,12 +3757,13 @@ biased:
 	VMAXPD Z3, Z4, Z3
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -3824,9 +3850,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z6
+	VBROADCASTSD 136(AX), Z6
 	VMULPD       Z0, Z6, Z0
 	VMULPD       Z1, Z6, Z1
 	VMULPD       Z2, Z6, Z2
@@ -3835,41 +3861,41 @@ done:
 	VMULPD       Z5, Z6, Z5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z6
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z7
+	VBROADCASTSD 144(AX), Z6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z0
-	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    64(CX), K2, Z7
 	VFMADD231PD  Z7, Z6, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z2
-	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    64(CX), K2, Z7
 	VFMADD231PD  Z7, Z6, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z4
-	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    64(CX), K2, Z7
 	VFMADD231PD  Z7, Z6, Z5
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z7
+	VMOVUPD.Z (CX), K1, Z7
 	VADDPD    Z7, Z0, Z0
 	VADDPD    Z7, Z2, Z2
 	VADDPD    Z7, Z4, Z4
-	VMOVUPD.Z 64(DX), K2, Z7
+	VMOVUPD.Z 64(CX), K2, Z7
 	VADDPD    Z7, Z1, Z1
 	VADDPD    Z7, Z3, Z3
 	VADDPD    Z7, Z5, Z5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPD Z0, Z6, Z0
@@ -3880,15 +3906,16 @@ biased:
 	VMAXPD Z5, Z6, Z5
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -3989,9 +4016,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z8
+	VBROADCASTSD 136(AX), Z8
 	VMULPD       Z0, Z8, Z0
 	VMULPD       Z1, Z8, Z1
 	VMULPD       Z2, Z8, Z2
@@ -4002,48 +4029,48 @@ done:
 	VMULPD       Z7, Z8, Z7
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z8
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z9
+	VBROADCASTSD 144(AX), Z8
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z0
-	VMOVUPD.Z    64(DX), K2, Z9
+	VMOVUPD.Z    64(CX), K2, Z9
 	VFMADD231PD  Z9, Z8, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z2
-	VMOVUPD.Z    64(DX), K2, Z9
+	VMOVUPD.Z    64(CX), K2, Z9
 	VFMADD231PD  Z9, Z8, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z4
-	VMOVUPD.Z    64(DX), K2, Z9
+	VMOVUPD.Z    64(CX), K2, Z9
 	VFMADD231PD  Z9, Z8, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z6
-	VMOVUPD.Z    64(DX), K2, Z9
+	VMOVUPD.Z    64(CX), K2, Z9
 	VFMADD231PD  Z9, Z8, Z7
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z9
+	VMOVUPD.Z (CX), K1, Z9
 	VADDPD    Z9, Z0, Z0
 	VADDPD    Z9, Z2, Z2
 	VADDPD    Z9, Z4, Z4
 	VADDPD    Z9, Z6, Z6
-	VMOVUPD.Z 64(DX), K2, Z9
+	VMOVUPD.Z 64(CX), K2, Z9
 	VADDPD    Z9, Z1, Z1
 	VADDPD    Z9, Z3, Z3
 	VADDPD    Z9, Z5, Z5
 	VADDPD    Z9, Z7, Z7
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPD Z0, Z8, Z0
@@ -4056,18 +4083,19 @@ biased:
 	VMAXPD Z7, Z8, Z7
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -4179,9 +4207,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z10
+	VBROADCASTSD 136(AX), Z10
 	VMULPD       Z0, Z10, Z0
 	VMULPD       Z1, Z10, Z1
 	VMULPD       Z2, Z10, Z2
@@ -4194,47 +4222,47 @@ done:
 	VMULPD       Z9, Z10, Z9
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z10
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z11
+	VBROADCASTSD 144(AX), Z10
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z0
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z2
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z4
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z6
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z8
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z9
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z11
+	VMOVUPD.Z (CX), K1, Z11
 	VADDPD    Z11, Z0, Z0
 	VADDPD    Z11, Z2, Z2
 	VADDPD    Z11, Z4, Z4
 	VADDPD    Z11, Z6, Z6
 	VADDPD    Z11, Z8, Z8
-	VMOVUPD.Z 64(DX), K2, Z11
+	VMOVUPD.Z 64(CX), K2, Z11
 	VADDPD    Z11, Z1, Z1
 	VADDPD    Z11, Z3, Z3
 	VADDPD    Z11, Z5, Z5
@@ -4242,7 +4270,7 @@ added:
 	VADDPD    Z11, Z9, Z9
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPD Z0, Z10, Z0
@@ -4257,21 +4285,22 @@ biased:
 	VMAXPD Z9, Z10, Z9
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -4394,9 +4423,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z12
+	VBROADCASTSD 136(AX), Z12
 	VMULPD       Z0, Z12, Z0
 	VMULPD       Z1, Z12, Z1
 	VMULPD       Z2, Z12, Z2
@@ -4411,53 +4440,53 @@ done:
 	VMULPD       Z11, Z12, Z11
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z12
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z13
+	VBROADCASTSD 144(AX), Z12
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z0
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z2
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z4
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z6
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z8
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z10
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z11
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z13
+	VMOVUPD.Z (CX), K1, Z13
 	VADDPD    Z13, Z0, Z0
 	VADDPD    Z13, Z2, Z2
 	VADDPD    Z13, Z4, Z4
 	VADDPD    Z13, Z6, Z6
 	VADDPD    Z13, Z8, Z8
 	VADDPD    Z13, Z10, Z10
-	VMOVUPD.Z 64(DX), K2, Z13
+	VMOVUPD.Z 64(CX), K2, Z13
 	VADDPD    Z13, Z1, Z1
 	VADDPD    Z13, Z3, Z3
 	VADDPD    Z13, Z5, Z5
@@ -4466,7 +4495,7 @@ added:
 	VADDPD    Z13, Z11, Z11
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPD Z0, Z12, Z0
@@ -4483,24 +4512,25 @@ biased:
 	VMAXPD Z11, Z12, Z11
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -4637,9 +4667,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z14
+	VBROADCASTSD 136(AX), Z14
 	VMULPD       Z0, Z14, Z0
 	VMULPD       Z1, Z14, Z1
 	VMULPD       Z2, Z14, Z2
@@ -4656,51 +4686,51 @@ done:
 	VMULPD       Z13, Z14, Z13
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z14
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z15
+	VBROADCASTSD 144(AX), Z14
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z0
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z2
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z4
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z6
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z8
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z10
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z12
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z13
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z15
+	VMOVUPD.Z (CX), K1, Z15
 	VADDPD    Z15, Z0, Z0
 	VADDPD    Z15, Z2, Z2
 	VADDPD    Z15, Z4, Z4
@@ -4708,7 +4738,7 @@ added:
 	VADDPD    Z15, Z8, Z8
 	VADDPD    Z15, Z10, Z10
 	VADDPD    Z15, Z12, Z12
-	VMOVUPD.Z 64(DX), K2, Z15
+	VMOVUPD.Z 64(CX), K2, Z15
 	VADDPD    Z15, Z1, Z1
 	VADDPD    Z15, Z3, Z3
 	VADDPD    Z15, Z5, Z5
@@ -4718,7 +4748,7 @@ added:
 	VADDPD    Z15, Z13, Z13
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z14, Z14, Z14
 	VMAXPD Z0, Z14, Z0
@@ -4737,27 +4767,28 @@ biased:
 	VMAXPD Z13, Z14, Z13
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -4905,9 +4936,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z16
+	VBROADCASTSD 136(AX), Z16
 	VMULPD       Z0, Z16, Z0
 	VMULPD       Z1, Z16, Z1
 	VMULPD       Z2, Z16, Z2
@@ -4926,56 +4957,56 @@ done:
 	VMULPD       Z15, Z16, Z15
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z16
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z17
+	VBROADCASTSD 144(AX), Z16
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z0
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z2
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z4
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z6
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z8
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z10
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z12
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z14
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z15
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z17
+	VMOVUPD.Z (CX), K1, Z17
 	VADDPD    Z17, Z0, Z0
 	VADDPD    Z17, Z2, Z2
 	VADDPD    Z17, Z4, Z4
@@ -4984,7 +5015,7 @@ added:
 	VADDPD    Z17, Z10, Z10
 	VADDPD    Z17, Z12, Z12
 	VADDPD    Z17, Z14, Z14
-	VMOVUPD.Z 64(DX), K2, Z17
+	VMOVUPD.Z 64(CX), K2, Z17
 	VADDPD    Z17, Z1, Z1
 	VADDPD    Z17, Z3, Z3
 	VADDPD    Z17, Z5, Z5
@@ -4995,7 +5026,7 @@ added:
 	VADDPD    Z17, Z15, Z15
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z16, Z16, Z16
 	VMAXPD Z0, Z16, Z0
@@ -5016,30 +5047,31 @@ biased:
 	VMAXPD Z15, Z16, Z15
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -5198,9 +5230,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z18
+	VBROADCASTSD 136(AX), Z18
 	VMULPD       Z0, Z18, Z0
 	VMULPD       Z1, Z18, Z1
 	VMULPD       Z2, Z18, Z2
@@ -5221,61 +5253,61 @@ done:
 	VMULPD       Z17, Z18, Z17
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z18
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z19
+	VBROADCASTSD 144(AX), Z18
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z0
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z2
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z4
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z6
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z8
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z10
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z12
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z14
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z15
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z16
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z17
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z19
+	VMOVUPD.Z (CX), K1, Z19
 	VADDPD    Z19, Z0, Z0
 	VADDPD    Z19, Z2, Z2
 	VADDPD    Z19, Z4, Z4
@@ -5285,7 +5317,7 @@ added:
 	VADDPD    Z19, Z12, Z12
 	VADDPD    Z19, Z14, Z14
 	VADDPD    Z19, Z16, Z16
-	VMOVUPD.Z 64(DX), K2, Z19
+	VMOVUPD.Z 64(CX), K2, Z19
 	VADDPD    Z19, Z1, Z1
 	VADDPD    Z19, Z3, Z3
 	VADDPD    Z19, Z5, Z5
@@ -5297,7 +5329,7 @@ added:
 	VADDPD    Z19, Z17, Z17
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z18, Z18, Z18
 	VMAXPD Z0, Z18, Z0
@@ -5320,33 +5352,34 @@ biased:
 	VMAXPD Z17, Z18, Z17
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z16, K1, (AX)
-	VMOVUPD Z17, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z16, K1, (CX)
+	VMOVUPD Z17, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -5519,9 +5552,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z20
+	VBROADCASTSD 136(AX), Z20
 	VMULPD       Z0, Z20, Z0
 	VMULPD       Z1, Z20, Z1
 	VMULPD       Z2, Z20, Z2
@@ -5544,66 +5577,66 @@ done:
 	VMULPD       Z19, Z20, Z19
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z20
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z21
+	VBROADCASTSD 144(AX), Z20
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z0
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z2
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z4
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z6
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z8
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z10
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z12
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z14
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z15
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z16
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z17
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z18
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z19
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z21
+	VMOVUPD.Z (CX), K1, Z21
 	VADDPD    Z21, Z0, Z0
 	VADDPD    Z21, Z2, Z2
 	VADDPD    Z21, Z4, Z4
@@ -5614,7 +5647,7 @@ added:
 	VADDPD    Z21, Z14, Z14
 	VADDPD    Z21, Z16, Z16
 	VADDPD    Z21, Z18, Z18
-	VMOVUPD.Z 64(DX), K2, Z21
+	VMOVUPD.Z 64(CX), K2, Z21
 	VADDPD    Z21, Z1, Z1
 	VADDPD    Z21, Z3, Z3
 	VADDPD    Z21, Z5, Z5
@@ -5627,7 +5660,7 @@ added:
 	VADDPD    Z21, Z19, Z19
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z20, Z20, Z20
 	VMAXPD Z0, Z20, Z0
@@ -5652,36 +5685,37 @@ biased:
 	VMAXPD Z19, Z20, Z19
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z16, K1, (AX)
-	VMOVUPD Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z18, K1, (AX)
-	VMOVUPD Z19, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z16, K1, (CX)
+	VMOVUPD Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z18, K1, (CX)
+	VMOVUPD Z19, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -5865,9 +5899,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z22
+	VBROADCASTSD 136(AX), Z22
 	VMULPD       Z0, Z22, Z0
 	VMULPD       Z1, Z22, Z1
 	VMULPD       Z2, Z22, Z2
@@ -5892,71 +5926,71 @@ done:
 	VMULPD       Z21, Z22, Z21
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z22
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z23
+	VBROADCASTSD 144(AX), Z22
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z0
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z2
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z4
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z6
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z8
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z10
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z12
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z14
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z15
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z16
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z17
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z18
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z19
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z20
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z21
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z23
+	VMOVUPD.Z (CX), K1, Z23
 	VADDPD    Z23, Z0, Z0
 	VADDPD    Z23, Z2, Z2
 	VADDPD    Z23, Z4, Z4
@@ -5968,7 +6002,7 @@ added:
 	VADDPD    Z23, Z16, Z16
 	VADDPD    Z23, Z18, Z18
 	VADDPD    Z23, Z20, Z20
-	VMOVUPD.Z 64(DX), K2, Z23
+	VMOVUPD.Z 64(CX), K2, Z23
 	VADDPD    Z23, Z1, Z1
 	VADDPD    Z23, Z3, Z3
 	VADDPD    Z23, Z5, Z5
@@ -5982,7 +6016,7 @@ added:
 	VADDPD    Z23, Z21, Z21
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z22, Z22, Z22
 	VMAXPD Z0, Z22, Z0
@@ -6009,39 +6043,40 @@ biased:
 	VMAXPD Z21, Z22, Z21
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z16, K1, (AX)
-	VMOVUPD Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z18, K1, (AX)
-	VMOVUPD Z19, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z20, K1, (AX)
-	VMOVUPD Z21, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z16, K1, (CX)
+	VMOVUPD Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z18, K1, (CX)
+	VMOVUPD Z19, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z20, K1, (CX)
+	VMOVUPD Z21, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6236,9 +6271,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z24
+	VBROADCASTSD 136(AX), Z24
 	VMULPD       Z0, Z24, Z0
 	VMULPD       Z1, Z24, Z1
 	VMULPD       Z2, Z24, Z2
@@ -6265,76 +6300,76 @@ done:
 	VMULPD       Z23, Z24, Z23
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z24
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z25
+	VBROADCASTSD 144(AX), Z24
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z0
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z2
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z4
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z6
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z8
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z10
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z12
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z14
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z15
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z16
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z17
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z18
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z19
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z20
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z21
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z22
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z23
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z25
+	VMOVUPD.Z (CX), K1, Z25
 	VADDPD    Z25, Z0, Z0
 	VADDPD    Z25, Z2, Z2
 	VADDPD    Z25, Z4, Z4
@@ -6347,7 +6382,7 @@ added:
 	VADDPD    Z25, Z18, Z18
 	VADDPD    Z25, Z20, Z20
 	VADDPD    Z25, Z22, Z22
-	VMOVUPD.Z 64(DX), K2, Z25
+	VMOVUPD.Z 64(CX), K2, Z25
 	VADDPD    Z25, Z1, Z1
 	VADDPD    Z25, Z3, Z3
 	VADDPD    Z25, Z5, Z5
@@ -6362,7 +6397,7 @@ added:
 	VADDPD    Z25, Z23, Z23
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z24, Z24, Z24
 	VMAXPD Z0, Z24, Z0
@@ -6391,42 +6426,43 @@ biased:
 	VMAXPD Z23, Z24, Z23
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z16, K1, (AX)
-	VMOVUPD Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z18, K1, (AX)
-	VMOVUPD Z19, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z20, K1, (AX)
-	VMOVUPD Z21, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z22, K1, (AX)
-	VMOVUPD Z23, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z16, K1, (CX)
+	VMOVUPD Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z18, K1, (CX)
+	VMOVUPD Z19, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z20, K1, (CX)
+	VMOVUPD Z21, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z22, K1, (CX)
+	VMOVUPD Z23, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6476,18 +6512,18 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z2
+	VBROADCASTSD 136(AX), Z2
 	VMULPD       Z0, Z2, Z0
 	VMULPD       Z1, Z2, Z1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z2
-	MOVQ         48(AX), CX
+	VBROADCASTSD 144(AX), Z2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z3
 	VFMADD231PD  Z3, Z2, Z0
 	VMOVUPD.Z    64(CX), K2, Z3
@@ -6503,16 +6539,17 @@ added:
 	VADDPD    Z3, Z1, Z1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPD Z0, Z2, Z0
 	VMAXPD Z1, Z2, Z1
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6573,43 +6610,43 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z4
+	VBROADCASTSD 136(AX), Z4
 	VMULPD       Z0, Z4, Z0
 	VMULPD       Z1, Z4, Z1
 	VMULPD       Z2, Z4, Z2
 	VMULPD       Z3, Z4, Z3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z4
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z5
+	VBROADCASTSD 144(AX), Z4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z0
-	VMOVUPD.Z    64(DX), K2, Z5
+	VMOVUPD.Z    64(CX), K2, Z5
 	VFMADD231PD  Z5, Z4, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z2
-	VMOVUPD.Z    64(DX), K2, Z5
+	VMOVUPD.Z    64(CX), K2, Z5
 	VFMADD231PD  Z5, Z4, Z3
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z5
+	VMOVUPD.Z (CX), K1, Z5
 	VADDPD    Z5, Z0, Z0
 	VADDPD    Z5, Z2, Z2
-	VMOVUPD.Z 64(DX), K2, Z5
+	VMOVUPD.Z 64(CX), K2, Z5
 	VADDPD    Z5, Z1, Z1
 	VADDPD    Z5, Z3, Z3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPD Z0, Z4, Z0
@@ -6618,12 +6655,13 @@ biased:
 	VMAXPD Z3, Z4, Z3
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6695,9 +6733,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z6
+	VBROADCASTSD 136(AX), Z6
 	VMULPD       Z0, Z6, Z0
 	VMULPD       Z1, Z6, Z1
 	VMULPD       Z2, Z6, Z2
@@ -6706,41 +6744,41 @@ done:
 	VMULPD       Z5, Z6, Z5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z6
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z7
+	VBROADCASTSD 144(AX), Z6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z0
-	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    64(CX), K2, Z7
 	VFMADD231PD  Z7, Z6, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z2
-	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    64(CX), K2, Z7
 	VFMADD231PD  Z7, Z6, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z4
-	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    64(CX), K2, Z7
 	VFMADD231PD  Z7, Z6, Z5
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z7
+	VMOVUPD.Z (CX), K1, Z7
 	VADDPD    Z7, Z0, Z0
 	VADDPD    Z7, Z2, Z2
 	VADDPD    Z7, Z4, Z4
-	VMOVUPD.Z 64(DX), K2, Z7
+	VMOVUPD.Z 64(CX), K2, Z7
 	VADDPD    Z7, Z1, Z1
 	VADDPD    Z7, Z3, Z3
 	VADDPD    Z7, Z5, Z5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPD Z0, Z6, Z0
@@ -6751,15 +6789,16 @@ biased:
 	VMAXPD Z5, Z6, Z5
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6842,9 +6881,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z8
+	VBROADCASTSD 136(AX), Z8
 	VMULPD       Z0, Z8, Z0
 	VMULPD       Z1, Z8, Z1
 	VMULPD       Z2, Z8, Z2
@@ -6855,48 +6894,48 @@ done:
 	VMULPD       Z7, Z8, Z7
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z8
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z9
+	VBROADCASTSD 144(AX), Z8
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z0
-	VMOVUPD.Z    64(DX), K2, Z9
+	VMOVUPD.Z    64(CX), K2, Z9
 	VFMADD231PD  Z9, Z8, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z2
-	VMOVUPD.Z    64(DX), K2, Z9
+	VMOVUPD.Z    64(CX), K2, Z9
 	VFMADD231PD  Z9, Z8, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z4
-	VMOVUPD.Z    64(DX), K2, Z9
+	VMOVUPD.Z    64(CX), K2, Z9
 	VFMADD231PD  Z9, Z8, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z6
-	VMOVUPD.Z    64(DX), K2, Z9
+	VMOVUPD.Z    64(CX), K2, Z9
 	VFMADD231PD  Z9, Z8, Z7
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z9
+	VMOVUPD.Z (CX), K1, Z9
 	VADDPD    Z9, Z0, Z0
 	VADDPD    Z9, Z2, Z2
 	VADDPD    Z9, Z4, Z4
 	VADDPD    Z9, Z6, Z6
-	VMOVUPD.Z 64(DX), K2, Z9
+	VMOVUPD.Z 64(CX), K2, Z9
 	VADDPD    Z9, Z1, Z1
 	VADDPD    Z9, Z3, Z3
 	VADDPD    Z9, Z5, Z5
 	VADDPD    Z9, Z7, Z7
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPD Z0, Z8, Z0
@@ -6909,18 +6948,19 @@ biased:
 	VMAXPD Z7, Z8, Z7
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7014,9 +7054,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z10
+	VBROADCASTSD 136(AX), Z10
 	VMULPD       Z0, Z10, Z0
 	VMULPD       Z1, Z10, Z1
 	VMULPD       Z2, Z10, Z2
@@ -7029,47 +7069,47 @@ done:
 	VMULPD       Z9, Z10, Z9
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z10
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z11
+	VBROADCASTSD 144(AX), Z10
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z0
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z2
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z4
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z6
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z8
-	VMOVUPD.Z    64(DX), K2, Z11
+	VMOVUPD.Z    64(CX), K2, Z11
 	VFMADD231PD  Z11, Z10, Z9
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z11
+	VMOVUPD.Z (CX), K1, Z11
 	VADDPD    Z11, Z0, Z0
 	VADDPD    Z11, Z2, Z2
 	VADDPD    Z11, Z4, Z4
 	VADDPD    Z11, Z6, Z6
 	VADDPD    Z11, Z8, Z8
-	VMOVUPD.Z 64(DX), K2, Z11
+	VMOVUPD.Z 64(CX), K2, Z11
 	VADDPD    Z11, Z1, Z1
 	VADDPD    Z11, Z3, Z3
 	VADDPD    Z11, Z5, Z5
@@ -7077,7 +7117,7 @@ added:
 	VADDPD    Z11, Z9, Z9
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPD Z0, Z10, Z0
@@ -7092,21 +7132,22 @@ biased:
 	VMAXPD Z9, Z10, Z9
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7211,9 +7252,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z12
+	VBROADCASTSD 136(AX), Z12
 	VMULPD       Z0, Z12, Z0
 	VMULPD       Z1, Z12, Z1
 	VMULPD       Z2, Z12, Z2
@@ -7228,53 +7269,53 @@ done:
 	VMULPD       Z11, Z12, Z11
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z12
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z13
+	VBROADCASTSD 144(AX), Z12
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z0
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z2
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z4
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z6
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z8
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z10
-	VMOVUPD.Z    64(DX), K2, Z13
+	VMOVUPD.Z    64(CX), K2, Z13
 	VFMADD231PD  Z13, Z12, Z11
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z13
+	VMOVUPD.Z (CX), K1, Z13
 	VADDPD    Z13, Z0, Z0
 	VADDPD    Z13, Z2, Z2
 	VADDPD    Z13, Z4, Z4
 	VADDPD    Z13, Z6, Z6
 	VADDPD    Z13, Z8, Z8
 	VADDPD    Z13, Z10, Z10
-	VMOVUPD.Z 64(DX), K2, Z13
+	VMOVUPD.Z 64(CX), K2, Z13
 	VADDPD    Z13, Z1, Z1
 	VADDPD    Z13, Z3, Z3
 	VADDPD    Z13, Z5, Z5
@@ -7283,7 +7324,7 @@ added:
 	VADDPD    Z13, Z11, Z11
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPD Z0, Z12, Z0
@@ -7300,24 +7341,25 @@ biased:
 	VMAXPD Z11, Z12, Z11
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7433,9 +7475,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z14
+	VBROADCASTSD 136(AX), Z14
 	VMULPD       Z0, Z14, Z0
 	VMULPD       Z1, Z14, Z1
 	VMULPD       Z2, Z14, Z2
@@ -7452,51 +7494,51 @@ done:
 	VMULPD       Z13, Z14, Z13
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z14
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z15
+	VBROADCASTSD 144(AX), Z14
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z0
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z2
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z4
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z6
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z8
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z10
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z12
-	VMOVUPD.Z    64(DX), K2, Z15
+	VMOVUPD.Z    64(CX), K2, Z15
 	VFMADD231PD  Z15, Z14, Z13
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z15
+	VMOVUPD.Z (CX), K1, Z15
 	VADDPD    Z15, Z0, Z0
 	VADDPD    Z15, Z2, Z2
 	VADDPD    Z15, Z4, Z4
@@ -7504,7 +7546,7 @@ added:
 	VADDPD    Z15, Z8, Z8
 	VADDPD    Z15, Z10, Z10
 	VADDPD    Z15, Z12, Z12
-	VMOVUPD.Z 64(DX), K2, Z15
+	VMOVUPD.Z 64(CX), K2, Z15
 	VADDPD    Z15, Z1, Z1
 	VADDPD    Z15, Z3, Z3
 	VADDPD    Z15, Z5, Z5
@@ -7514,7 +7556,7 @@ added:
 	VADDPD    Z15, Z13, Z13
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z14, Z14, Z14
 	VMAXPD Z0, Z14, Z0
@@ -7533,27 +7575,28 @@ biased:
 	VMAXPD Z13, Z14, Z13
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7680,9 +7723,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z16
+	VBROADCASTSD 136(AX), Z16
 	VMULPD       Z0, Z16, Z0
 	VMULPD       Z1, Z16, Z1
 	VMULPD       Z2, Z16, Z2
@@ -7701,56 +7744,56 @@ done:
 	VMULPD       Z15, Z16, Z15
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z16
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z17
+	VBROADCASTSD 144(AX), Z16
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z0
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z2
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z4
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z6
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z8
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z10
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z12
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z14
-	VMOVUPD.Z    64(DX), K2, Z17
+	VMOVUPD.Z    64(CX), K2, Z17
 	VFMADD231PD  Z17, Z16, Z15
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z17
+	VMOVUPD.Z (CX), K1, Z17
 	VADDPD    Z17, Z0, Z0
 	VADDPD    Z17, Z2, Z2
 	VADDPD    Z17, Z4, Z4
@@ -7759,7 +7802,7 @@ added:
 	VADDPD    Z17, Z10, Z10
 	VADDPD    Z17, Z12, Z12
 	VADDPD    Z17, Z14, Z14
-	VMOVUPD.Z 64(DX), K2, Z17
+	VMOVUPD.Z 64(CX), K2, Z17
 	VADDPD    Z17, Z1, Z1
 	VADDPD    Z17, Z3, Z3
 	VADDPD    Z17, Z5, Z5
@@ -7770,7 +7813,7 @@ added:
 	VADDPD    Z17, Z15, Z15
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z16, Z16, Z16
 	VMAXPD Z0, Z16, Z0
@@ -7791,30 +7834,31 @@ biased:
 	VMAXPD Z15, Z16, Z15
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7952,9 +7996,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z18
+	VBROADCASTSD 136(AX), Z18
 	VMULPD       Z0, Z18, Z0
 	VMULPD       Z1, Z18, Z1
 	VMULPD       Z2, Z18, Z2
@@ -7975,61 +8019,61 @@ done:
 	VMULPD       Z17, Z18, Z17
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z18
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z19
+	VBROADCASTSD 144(AX), Z18
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z0
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z2
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z4
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z6
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z8
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z10
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z12
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z14
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z15
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z16
-	VMOVUPD.Z    64(DX), K2, Z19
+	VMOVUPD.Z    64(CX), K2, Z19
 	VFMADD231PD  Z19, Z18, Z17
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z19
+	VMOVUPD.Z (CX), K1, Z19
 	VADDPD    Z19, Z0, Z0
 	VADDPD    Z19, Z2, Z2
 	VADDPD    Z19, Z4, Z4
@@ -8039,7 +8083,7 @@ added:
 	VADDPD    Z19, Z12, Z12
 	VADDPD    Z19, Z14, Z14
 	VADDPD    Z19, Z16, Z16
-	VMOVUPD.Z 64(DX), K2, Z19
+	VMOVUPD.Z 64(CX), K2, Z19
 	VADDPD    Z19, Z1, Z1
 	VADDPD    Z19, Z3, Z3
 	VADDPD    Z19, Z5, Z5
@@ -8051,7 +8095,7 @@ added:
 	VADDPD    Z19, Z17, Z17
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z18, Z18, Z18
 	VMAXPD Z0, Z18, Z0
@@ -8074,33 +8118,34 @@ biased:
 	VMAXPD Z17, Z18, Z17
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z16, K1, (AX)
-	VMOVUPD Z17, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z16, K1, (CX)
+	VMOVUPD Z17, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -8249,9 +8294,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z20
+	VBROADCASTSD 136(AX), Z20
 	VMULPD       Z0, Z20, Z0
 	VMULPD       Z1, Z20, Z1
 	VMULPD       Z2, Z20, Z2
@@ -8274,66 +8319,66 @@ done:
 	VMULPD       Z19, Z20, Z19
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z20
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z21
+	VBROADCASTSD 144(AX), Z20
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z0
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z2
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z4
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z6
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z8
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z10
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z12
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z14
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z15
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z16
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z17
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z18
-	VMOVUPD.Z    64(DX), K2, Z21
+	VMOVUPD.Z    64(CX), K2, Z21
 	VFMADD231PD  Z21, Z20, Z19
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z21
+	VMOVUPD.Z (CX), K1, Z21
 	VADDPD    Z21, Z0, Z0
 	VADDPD    Z21, Z2, Z2
 	VADDPD    Z21, Z4, Z4
@@ -8344,7 +8389,7 @@ added:
 	VADDPD    Z21, Z14, Z14
 	VADDPD    Z21, Z16, Z16
 	VADDPD    Z21, Z18, Z18
-	VMOVUPD.Z 64(DX), K2, Z21
+	VMOVUPD.Z 64(CX), K2, Z21
 	VADDPD    Z21, Z1, Z1
 	VADDPD    Z21, Z3, Z3
 	VADDPD    Z21, Z5, Z5
@@ -8357,7 +8402,7 @@ added:
 	VADDPD    Z21, Z19, Z19
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z20, Z20, Z20
 	VMAXPD Z0, Z20, Z0
@@ -8382,36 +8427,37 @@ biased:
 	VMAXPD Z19, Z20, Z19
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z16, K1, (AX)
-	VMOVUPD Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z18, K1, (AX)
-	VMOVUPD Z19, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z16, K1, (CX)
+	VMOVUPD Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z18, K1, (CX)
+	VMOVUPD Z19, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -8571,9 +8617,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z22
+	VBROADCASTSD 136(AX), Z22
 	VMULPD       Z0, Z22, Z0
 	VMULPD       Z1, Z22, Z1
 	VMULPD       Z2, Z22, Z2
@@ -8598,71 +8644,71 @@ done:
 	VMULPD       Z21, Z22, Z21
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z22
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z23
+	VBROADCASTSD 144(AX), Z22
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z0
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z2
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z4
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z6
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z8
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z10
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z12
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z14
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z15
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z16
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z17
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z18
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z19
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z20
-	VMOVUPD.Z    64(DX), K2, Z23
+	VMOVUPD.Z    64(CX), K2, Z23
 	VFMADD231PD  Z23, Z22, Z21
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z23
+	VMOVUPD.Z (CX), K1, Z23
 	VADDPD    Z23, Z0, Z0
 	VADDPD    Z23, Z2, Z2
 	VADDPD    Z23, Z4, Z4
@@ -8674,7 +8720,7 @@ added:
 	VADDPD    Z23, Z16, Z16
 	VADDPD    Z23, Z18, Z18
 	VADDPD    Z23, Z20, Z20
-	VMOVUPD.Z 64(DX), K2, Z23
+	VMOVUPD.Z 64(CX), K2, Z23
 	VADDPD    Z23, Z1, Z1
 	VADDPD    Z23, Z3, Z3
 	VADDPD    Z23, Z5, Z5
@@ -8688,7 +8734,7 @@ added:
 	VADDPD    Z23, Z21, Z21
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z22, Z22, Z22
 	VMAXPD Z0, Z22, Z0
@@ -8715,39 +8761,40 @@ biased:
 	VMAXPD Z21, Z22, Z21
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z16, K1, (AX)
-	VMOVUPD Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z18, K1, (AX)
-	VMOVUPD Z19, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z20, K1, (AX)
-	VMOVUPD Z21, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z16, K1, (CX)
+	VMOVUPD Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z18, K1, (CX)
+	VMOVUPD Z19, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z20, K1, (CX)
+	VMOVUPD Z21, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -8918,9 +8965,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         120(AX), CX
+	CMPQ         136(AX), CX
 	JE           scaled
-	VBROADCASTSD 120(AX), Z24
+	VBROADCASTSD 136(AX), Z24
 	VMULPD       Z0, Z24, Z0
 	VMULPD       Z1, Z24, Z1
 	VMULPD       Z2, Z24, Z2
@@ -8947,76 +8994,76 @@ done:
 	VMULPD       Z23, Z24, Z23
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPQ         128(AX), $0x00
+	CMPQ         144(AX), $0x00
 	JE           added
-	VBROADCASTSD 128(AX), Z24
-	MOVQ         48(AX), DX
-	VMOVUPD.Z    (DX), K1, Z25
+	VBROADCASTSD 144(AX), Z24
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z0
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z1
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z2
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z3
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z4
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z5
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z6
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z7
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z8
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z9
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z10
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z11
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z12
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z13
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z14
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z15
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z16
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z17
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z18
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z19
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z20
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z21
-	ADDQ         CX, DX
-	VMOVUPD.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPD.Z    (CX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z22
-	VMOVUPD.Z    64(DX), K2, Z25
+	VMOVUPD.Z    64(CX), K2, Z25
 	VFMADD231PD  Z25, Z24, Z23
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPD.Z (DX), K1, Z25
+	VMOVUPD.Z (CX), K1, Z25
 	VADDPD    Z25, Z0, Z0
 	VADDPD    Z25, Z2, Z2
 	VADDPD    Z25, Z4, Z4
@@ -9029,7 +9076,7 @@ added:
 	VADDPD    Z25, Z18, Z18
 	VADDPD    Z25, Z20, Z20
 	VADDPD    Z25, Z22, Z22
-	VMOVUPD.Z 64(DX), K2, Z25
+	VMOVUPD.Z 64(CX), K2, Z25
 	VADDPD    Z25, Z1, Z1
 	VADDPD    Z25, Z3, Z3
 	VADDPD    Z25, Z5, Z5
@@ -9044,7 +9091,7 @@ added:
 	VADDPD    Z25, Z23, Z23
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z24, Z24, Z24
 	VMAXPD Z0, Z24, Z0
@@ -9073,41 +9120,42 @@ biased:
 	VMAXPD Z23, Z24, Z23
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPD Z0, K1, (AX)
-	VMOVUPD Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z2, K1, (AX)
-	VMOVUPD Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z4, K1, (AX)
-	VMOVUPD Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z6, K1, (AX)
-	VMOVUPD Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z8, K1, (AX)
-	VMOVUPD Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z10, K1, (AX)
-	VMOVUPD Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z12, K1, (AX)
-	VMOVUPD Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z14, K1, (AX)
-	VMOVUPD Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z16, K1, (AX)
-	VMOVUPD Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z18, K1, (AX)
-	VMOVUPD Z19, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z20, K1, (AX)
-	VMOVUPD Z21, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPD Z22, K1, (AX)
-	VMOVUPD Z23, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPD Z0, K1, (CX)
+	VMOVUPD Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z2, K1, (CX)
+	VMOVUPD Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z4, K1, (CX)
+	VMOVUPD Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z6, K1, (CX)
+	VMOVUPD Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z8, K1, (CX)
+	VMOVUPD Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z10, K1, (CX)
+	VMOVUPD Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z12, K1, (CX)
+	VMOVUPD Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z14, K1, (CX)
+	VMOVUPD Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z16, K1, (CX)
+	VMOVUPD Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z18, K1, (CX)
+	VMOVUPD Z19, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z20, K1, (CX)
+	VMOVUPD Z21, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPD Z22, K1, (CX)
+	VMOVUPD Z23, K2, 64(CX)
 	VZEROUPPER
 	RET

@@ -90,17 +90,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 136(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y2
-	MOVQ         48(AX), CX
+	VBROADCASTSS 140(AX), Y2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y3
 	VFMADD231PS  Y3, Y2, Y1
 
@@ -112,14 +112,15 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y1, Y2, Y1
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -180,44 +181,45 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y3
+	VBROADCASTSS 136(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y3
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y4
+	VBROADCASTSS 140(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y4
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y2
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y4
+	VMASKMOVPS (CX), Y0, Y4
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -285,39 +287,39 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y4
+	VBROADCASTSS 136(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y4
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y5
+	VBROADCASTSS 140(AX), Y4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y3
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y5
+	VMASKMOVPS (CX), Y0, Y5
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y1, Y4, Y1
@@ -325,12 +327,13 @@ biased:
 	VMAXPS Y3, Y4, Y3
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -408,44 +411,44 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y5
+	VBROADCASTSS 136(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y5
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y6
+	VBROADCASTSS 140(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y6
+	VMASKMOVPS (CX), Y0, Y6
 	VADDPS     Y6, Y1, Y1
 	VADDPS     Y6, Y2, Y2
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -454,14 +457,15 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -546,9 +550,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y6
+	VBROADCASTSS 136(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -556,31 +560,31 @@ done:
 	VMULPS       Y5, Y6, Y5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y6
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y7
+	VBROADCASTSS 140(AX), Y6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y5
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y7
+	VMASKMOVPS (CX), Y0, Y7
 	VADDPS     Y7, Y1, Y1
 	VADDPS     Y7, Y2, Y2
 	VADDPS     Y7, Y3, Y3
@@ -588,7 +592,7 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y1, Y6, Y1
@@ -598,16 +602,17 @@ biased:
 	VMAXPS Y5, Y6, Y5
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y5, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -699,9 +704,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y7
+	VBROADCASTSS 136(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -710,34 +715,34 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y7
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y8
+	VBROADCASTSS 140(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y8
+	VMASKMOVPS (CX), Y0, Y8
 	VADDPS     Y8, Y1, Y1
 	VADDPS     Y8, Y2, Y2
 	VADDPS     Y8, Y3, Y3
@@ -746,7 +751,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -757,18 +762,19 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y6, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y6, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -808,17 +814,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 136(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y2
-	MOVQ         48(AX), CX
+	VBROADCASTSS 140(AX), Y2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y3
 	VFMADD231PS  Y3, Y2, Y1
 
@@ -830,14 +836,15 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y1, Y2, Y1
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -884,44 +891,45 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y3
+	VBROADCASTSS 136(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y3
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y4
+	VBROADCASTSS 140(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y4
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y2
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y4
+	VMASKMOVPS (CX), Y0, Y4
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -975,39 +983,39 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y4
+	VBROADCASTSS 136(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y4
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y5
+	VBROADCASTSS 140(AX), Y4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y3
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y5
+	VMASKMOVPS (CX), Y0, Y5
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y1, Y4, Y1
@@ -1015,12 +1023,13 @@ biased:
 	VMAXPS Y3, Y4, Y3
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1081,44 +1090,44 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y5
+	VBROADCASTSS 136(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y5
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y6
+	VBROADCASTSS 140(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y6
+	VMASKMOVPS (CX), Y0, Y6
 	VADDPS     Y6, Y1, Y1
 	VADDPS     Y6, Y2, Y2
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -1127,14 +1136,15 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1202,9 +1212,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y6
+	VBROADCASTSS 136(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -1212,31 +1222,31 @@ done:
 	VMULPS       Y5, Y6, Y5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y6
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y7
+	VBROADCASTSS 140(AX), Y6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y5
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y7
+	VMASKMOVPS (CX), Y0, Y7
 	VADDPS     Y7, Y1, Y1
 	VADDPS     Y7, Y2, Y2
 	VADDPS     Y7, Y3, Y3
@@ -1244,7 +1254,7 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y1, Y6, Y1
@@ -1254,16 +1264,17 @@ biased:
 	VMAXPS Y5, Y6, Y5
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y5, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1338,9 +1349,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y7
+	VBROADCASTSS 136(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1349,34 +1360,34 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y7
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y8
+	VBROADCASTSS 140(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y8
+	VMASKMOVPS (CX), Y0, Y8
 	VADDPS     Y8, Y1, Y1
 	VADDPS     Y8, Y2, Y2
 	VADDPS     Y8, Y3, Y3
@@ -1385,7 +1396,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -1396,18 +1407,19 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y6, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y6, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1468,18 +1480,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y3
+	VBROADCASTSS 136(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y3
-	MOVQ         48(AX), CX
+	VBROADCASTSS 140(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
 	VFMADD231PS  Y4, Y3, Y1
 	VMASKMOVPS   32(CX), Y0, Y4
@@ -1495,16 +1507,17 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1576,43 +1589,43 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y5
+	VBROADCASTSS 136(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y5
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y6
+	VBROADCASTSS 140(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y6
 	VFMADD231PS  Y6, Y5, Y1
-	VMASKMOVPS   32(DX), Y0, Y6
+	VMASKMOVPS   32(CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y6
 	VFMADD231PS  Y6, Y5, Y3
-	VMASKMOVPS   32(DX), Y0, Y6
+	VMASKMOVPS   32(CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y6
+	VMOVUPS    (CX), Y6
 	VADDPS     Y6, Y1, Y1
 	VADDPS     Y6, Y3, Y3
-	VMASKMOVPS 32(DX), Y0, Y6
+	VMASKMOVPS 32(CX), Y0, Y6
 	VADDPS     Y6, Y2, Y2
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -1621,12 +1634,13 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1709,9 +1723,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y7
+	VBROADCASTSS 136(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1720,41 +1734,41 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y7
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y8
+	VBROADCASTSS 140(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y1
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y3
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y5
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y8
+	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y1, Y1
 	VADDPS     Y8, Y3, Y3
 	VADDPS     Y8, Y5, Y5
-	VMASKMOVPS 32(DX), Y0, Y8
+	VMASKMOVPS 32(CX), Y0, Y8
 	VADDPS     Y8, Y2, Y2
 	VADDPS     Y8, Y4, Y4
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -1765,15 +1779,16 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1870,9 +1885,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y9
+	VBROADCASTSS 136(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -1883,48 +1898,48 @@ done:
 	VMULPS       Y8, Y9, Y8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y9
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y10
+	VBROADCASTSS 140(AX), Y9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y1
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y3
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y5
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y7
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y8
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y10
+	VMOVUPS    (CX), Y10
 	VADDPS     Y10, Y1, Y1
 	VADDPS     Y10, Y3, Y3
 	VADDPS     Y10, Y5, Y5
 	VADDPS     Y10, Y7, Y7
-	VMASKMOVPS 32(DX), Y0, Y10
+	VMASKMOVPS 32(CX), Y0, Y10
 	VADDPS     Y10, Y2, Y2
 	VADDPS     Y10, Y4, Y4
 	VADDPS     Y10, Y6, Y6
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y1, Y9, Y1
@@ -1937,18 +1952,19 @@ biased:
 	VMAXPS Y8, Y9, Y8
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2056,9 +2072,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y11
+	VBROADCASTSS 136(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -2071,47 +2087,47 @@ done:
 	VMULPS       Y10, Y11, Y10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y11
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y12
+	VBROADCASTSS 140(AX), Y11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y1
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y3
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y5
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y7
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y9
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y10
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y12
+	VMOVUPS    (CX), Y12
 	VADDPS     Y12, Y1, Y1
 	VADDPS     Y12, Y3, Y3
 	VADDPS     Y12, Y5, Y5
 	VADDPS     Y12, Y7, Y7
 	VADDPS     Y12, Y9, Y9
-	VMASKMOVPS 32(DX), Y0, Y12
+	VMASKMOVPS 32(CX), Y0, Y12
 	VADDPS     Y12, Y2, Y2
 	VADDPS     Y12, Y4, Y4
 	VADDPS     Y12, Y6, Y6
@@ -2119,7 +2135,7 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPS Y1, Y11, Y1
@@ -2134,21 +2150,22 @@ biased:
 	VMAXPS Y10, Y11, Y10
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2267,9 +2284,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y13
+	VBROADCASTSS 136(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -2284,53 +2301,53 @@ done:
 	VMULPS       Y12, Y13, Y12
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y13
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y14
+	VBROADCASTSS 140(AX), Y13
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y1
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y3
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y5
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y7
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y9
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y10
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y11
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y12
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y14
+	VMOVUPS    (CX), Y14
 	VADDPS     Y14, Y1, Y1
 	VADDPS     Y14, Y3, Y3
 	VADDPS     Y14, Y5, Y5
 	VADDPS     Y14, Y7, Y7
 	VADDPS     Y14, Y9, Y9
 	VADDPS     Y14, Y11, Y11
-	VMASKMOVPS 32(DX), Y0, Y14
+	VMASKMOVPS 32(CX), Y0, Y14
 	VADDPS     Y14, Y2, Y2
 	VADDPS     Y14, Y4, Y4
 	VADDPS     Y14, Y6, Y6
@@ -2339,7 +2356,7 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPS Y1, Y13, Y1
@@ -2356,24 +2373,25 @@ biased:
 	VMAXPS Y12, Y13, Y12
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y11, (AX)
-	VMASKMOVPS Y12, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y11, (CX)
+	VMASKMOVPS Y12, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2420,18 +2438,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y3
+	VBROADCASTSS 136(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y3
-	MOVQ         48(AX), CX
+	VBROADCASTSS 140(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
 	VFMADD231PS  Y4, Y3, Y1
 	VMASKMOVPS   32(CX), Y0, Y4
@@ -2447,16 +2465,17 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2514,43 +2533,43 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y5
+	VBROADCASTSS 136(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y5
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y6
+	VBROADCASTSS 140(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y6
 	VFMADD231PS  Y6, Y5, Y1
-	VMASKMOVPS   32(DX), Y0, Y6
+	VMASKMOVPS   32(CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y6
 	VFMADD231PS  Y6, Y5, Y3
-	VMASKMOVPS   32(DX), Y0, Y6
+	VMASKMOVPS   32(CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y6
+	VMOVUPS    (CX), Y6
 	VADDPS     Y6, Y1, Y1
 	VADDPS     Y6, Y3, Y3
-	VMASKMOVPS 32(DX), Y0, Y6
+	VMASKMOVPS 32(CX), Y0, Y6
 	VADDPS     Y6, Y2, Y2
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -2559,12 +2578,13 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2633,9 +2653,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y7
+	VBROADCASTSS 136(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -2644,41 +2664,41 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y7
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y8
+	VBROADCASTSS 140(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y1
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y3
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y5
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y8
+	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y1, Y1
 	VADDPS     Y8, Y3, Y3
 	VADDPS     Y8, Y5, Y5
-	VMASKMOVPS 32(DX), Y0, Y8
+	VMASKMOVPS 32(CX), Y0, Y8
 	VADDPS     Y8, Y2, Y2
 	VADDPS     Y8, Y4, Y4
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -2689,15 +2709,16 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2777,9 +2798,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y9
+	VBROADCASTSS 136(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -2790,48 +2811,48 @@ done:
 	VMULPS       Y8, Y9, Y8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y9
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y10
+	VBROADCASTSS 140(AX), Y9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y1
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y3
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y5
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y7
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y8
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y10
+	VMOVUPS    (CX), Y10
 	VADDPS     Y10, Y1, Y1
 	VADDPS     Y10, Y3, Y3
 	VADDPS     Y10, Y5, Y5
 	VADDPS     Y10, Y7, Y7
-	VMASKMOVPS 32(DX), Y0, Y10
+	VMASKMOVPS 32(CX), Y0, Y10
 	VADDPS     Y10, Y2, Y2
 	VADDPS     Y10, Y4, Y4
 	VADDPS     Y10, Y6, Y6
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y1, Y9, Y1
@@ -2844,18 +2865,19 @@ biased:
 	VMAXPS Y8, Y9, Y8
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2946,9 +2968,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y11
+	VBROADCASTSS 136(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -2961,47 +2983,47 @@ done:
 	VMULPS       Y10, Y11, Y10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y11
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y12
+	VBROADCASTSS 140(AX), Y11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y1
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y3
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y5
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y7
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y9
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y10
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y12
+	VMOVUPS    (CX), Y12
 	VADDPS     Y12, Y1, Y1
 	VADDPS     Y12, Y3, Y3
 	VADDPS     Y12, Y5, Y5
 	VADDPS     Y12, Y7, Y7
 	VADDPS     Y12, Y9, Y9
-	VMASKMOVPS 32(DX), Y0, Y12
+	VMASKMOVPS 32(CX), Y0, Y12
 	VADDPS     Y12, Y2, Y2
 	VADDPS     Y12, Y4, Y4
 	VADDPS     Y12, Y6, Y6
@@ -3009,7 +3031,7 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPS Y1, Y11, Y1
@@ -3024,21 +3046,22 @@ biased:
 	VMAXPS Y10, Y11, Y10
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -3140,9 +3163,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y13
+	VBROADCASTSS 136(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -3157,53 +3180,53 @@ done:
 	VMULPS       Y12, Y13, Y12
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y13
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y14
+	VBROADCASTSS 140(AX), Y13
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y1
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y3
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y5
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y7
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y9
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y10
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y11
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y12
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y14
+	VMOVUPS    (CX), Y14
 	VADDPS     Y14, Y1, Y1
 	VADDPS     Y14, Y3, Y3
 	VADDPS     Y14, Y5, Y5
 	VADDPS     Y14, Y7, Y7
 	VADDPS     Y14, Y9, Y9
 	VADDPS     Y14, Y11, Y11
-	VMASKMOVPS 32(DX), Y0, Y14
+	VMASKMOVPS 32(CX), Y0, Y14
 	VADDPS     Y14, Y2, Y2
 	VADDPS     Y14, Y4, Y4
 	VADDPS     Y14, Y6, Y6
@@ -3212,7 +3235,7 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPS Y1, Y13, Y1
@@ -3229,23 +3252,24 @@ biased:
 	VMAXPS Y12, Y13, Y12
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y11, (AX)
-	VMASKMOVPS Y12, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y11, (CX)
+	VMASKMOVPS Y12, Y0, 32(CX)
 	VZEROUPPER
 	RET

@@ -89,17 +89,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z1
+	VBROADCASTSS 136(AX), Z1
 	VMULPS       Z0, Z1, Z0
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z1
-	MOVQ         48(AX), CX
+	VBROADCASTSS 140(AX), Z1
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z2
 	VFMADD231PS  Z2, Z1, Z0
 
@@ -111,14 +111,15 @@ added:
 	VADDPS    Z2, Z0, Z0
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -175,44 +176,45 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z2
+	VBROADCASTSS 136(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z2
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z3
+	VBROADCASTSS 140(AX), Z2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z3
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z1
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z3
+	VMOVUPS.Z (CX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -273,39 +275,39 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z3
+	VBROADCASTSS 136(AX), Z3
 	VMULPS       Z0, Z3, Z0
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z2, Z3, Z2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z3
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z4
+	VBROADCASTSS 140(AX), Z3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z2
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z4
+	VMOVUPS.Z (CX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -313,12 +315,13 @@ biased:
 	VMAXPS Z2, Z3, Z2
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -386,44 +389,44 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z4
+	VBROADCASTSS 136(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z4
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z5
+	VBROADCASTSS 140(AX), Z4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z3
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z5
+	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
 	VADDPS    Z5, Z2, Z2
 	VADDPS    Z5, Z3, Z3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -432,14 +435,15 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -511,9 +515,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z5
+	VBROADCASTSS 136(AX), Z5
 	VMULPS       Z0, Z5, Z0
 	VMULPS       Z1, Z5, Z1
 	VMULPS       Z2, Z5, Z2
@@ -521,31 +525,31 @@ done:
 	VMULPS       Z4, Z5, Z4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z5
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z6
+	VBROADCASTSS 140(AX), Z5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z4
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z6
+	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
@@ -553,7 +557,7 @@ added:
 	VADDPS    Z6, Z4, Z4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -563,16 +567,17 @@ biased:
 	VMAXPS Z4, Z5, Z4
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -648,9 +653,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z6
+	VBROADCASTSS 136(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -659,34 +664,34 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z6
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z7
+	VBROADCASTSS 140(AX), Z6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z5
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z7
+	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
 	VADDPS    Z7, Z2, Z2
@@ -695,7 +700,7 @@ added:
 	VADDPS    Z7, Z5, Z5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -706,18 +711,19 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -800,9 +806,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z7
+	VBROADCASTSS 136(AX), Z7
 	VMULPS       Z0, Z7, Z0
 	VMULPS       Z1, Z7, Z1
 	VMULPS       Z2, Z7, Z2
@@ -812,37 +818,37 @@ done:
 	VMULPS       Z6, Z7, Z6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z7
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z8
+	VBROADCASTSS 140(AX), Z7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z6
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z8
+	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
 	VADDPS    Z8, Z2, Z2
@@ -852,7 +858,7 @@ added:
 	VADDPS    Z8, Z6, Z6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -864,20 +870,21 @@ biased:
 	VMAXPS Z6, Z7, Z6
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -964,9 +971,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z8
+	VBROADCASTSS 136(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -977,40 +984,40 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z8
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z9
+	VBROADCASTSS 140(AX), Z8
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z7
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z9
+	VMOVUPS.Z (CX), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
 	VADDPS    Z9, Z2, Z2
@@ -1021,7 +1028,7 @@ added:
 	VADDPS    Z9, Z7, Z7
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -1034,22 +1041,23 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1140,9 +1148,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z9
+	VBROADCASTSS 136(AX), Z9
 	VMULPS       Z0, Z9, Z0
 	VMULPS       Z1, Z9, Z1
 	VMULPS       Z2, Z9, Z2
@@ -1154,43 +1162,43 @@ done:
 	VMULPS       Z8, Z9, Z8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z9
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z10
+	VBROADCASTSS 140(AX), Z9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z8
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z10
+	VMOVUPS.Z (CX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
 	VADDPS    Z10, Z2, Z2
@@ -1202,7 +1210,7 @@ added:
 	VADDPS    Z10, Z8, Z8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -1216,24 +1224,25 @@ biased:
 	VMAXPS Z8, Z9, Z8
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1331,9 +1340,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z10
+	VBROADCASTSS 136(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -1346,46 +1355,46 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z10
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z11
+	VBROADCASTSS 140(AX), Z10
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z9
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z11
+	VMOVUPS.Z (CX), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
 	VADDPS    Z11, Z2, Z2
@@ -1398,7 +1407,7 @@ added:
 	VADDPS    Z11, Z9, Z9
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -1413,26 +1422,27 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1534,9 +1544,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z11
+	VBROADCASTSS 136(AX), Z11
 	VMULPS       Z0, Z11, Z0
 	VMULPS       Z1, Z11, Z1
 	VMULPS       Z2, Z11, Z2
@@ -1550,49 +1560,49 @@ done:
 	VMULPS       Z10, Z11, Z10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z11
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z12
+	VBROADCASTSS 140(AX), Z11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z10
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z12
+	VMOVUPS.Z (CX), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
 	VADDPS    Z12, Z2, Z2
@@ -1606,7 +1616,7 @@ added:
 	VADDPS    Z12, Z10, Z10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -1622,28 +1632,29 @@ biased:
 	VMAXPS Z10, Z11, Z10
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1749,9 +1760,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z12
+	VBROADCASTSS 136(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -1766,52 +1777,52 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z12
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z13
+	VBROADCASTSS 140(AX), Z12
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z10
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z11
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z13
+	VMOVUPS.Z (CX), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
 	VADDPS    Z13, Z2, Z2
@@ -1826,7 +1837,7 @@ added:
 	VADDPS    Z13, Z11, Z11
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -1843,30 +1854,31 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z11, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z11, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1905,17 +1917,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z1
+	VBROADCASTSS 136(AX), Z1
 	VMULPS       Z0, Z1, Z0
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z1
-	MOVQ         48(AX), CX
+	VBROADCASTSS 140(AX), Z1
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z2
 	VFMADD231PS  Z2, Z1, Z0
 
@@ -1927,14 +1939,15 @@ added:
 	VADDPS    Z2, Z0, Z0
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -1977,44 +1990,45 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z2
+	VBROADCASTSS 136(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z2
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z3
+	VBROADCASTSS 140(AX), Z2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z3
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z1
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z3
+	VMOVUPS.Z (CX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2061,39 +2075,39 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z3
+	VBROADCASTSS 136(AX), Z3
 	VMULPS       Z0, Z3, Z0
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z2, Z3, Z2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z3
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z4
+	VBROADCASTSS 140(AX), Z3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z2
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z4
+	VMOVUPS.Z (CX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -2101,12 +2115,13 @@ biased:
 	VMAXPS Z2, Z3, Z2
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2157,44 +2172,44 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z4
+	VBROADCASTSS 136(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z4
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z5
+	VBROADCASTSS 140(AX), Z4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z3
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z5
+	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
 	VADDPS    Z5, Z2, Z2
 	VADDPS    Z5, Z3, Z3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -2203,14 +2218,15 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2265,9 +2281,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z5
+	VBROADCASTSS 136(AX), Z5
 	VMULPS       Z0, Z5, Z0
 	VMULPS       Z1, Z5, Z1
 	VMULPS       Z2, Z5, Z2
@@ -2275,31 +2291,31 @@ done:
 	VMULPS       Z4, Z5, Z4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z5
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z6
+	VBROADCASTSS 140(AX), Z5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z6
 	VFMADD231PS  Z6, Z5, Z4
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z6
+	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
@@ -2307,7 +2323,7 @@ added:
 	VADDPS    Z6, Z4, Z4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -2317,16 +2333,17 @@ biased:
 	VMAXPS Z4, Z5, Z4
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2385,9 +2402,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z6
+	VBROADCASTSS 136(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -2396,34 +2413,34 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z6
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z7
+	VBROADCASTSS 140(AX), Z6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z5
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z7
+	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
 	VADDPS    Z7, Z2, Z2
@@ -2432,7 +2449,7 @@ added:
 	VADDPS    Z7, Z5, Z5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -2443,18 +2460,19 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2517,9 +2535,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z7
+	VBROADCASTSS 136(AX), Z7
 	VMULPS       Z0, Z7, Z0
 	VMULPS       Z1, Z7, Z1
 	VMULPS       Z2, Z7, Z2
@@ -2529,37 +2547,37 @@ done:
 	VMULPS       Z6, Z7, Z6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z7
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z8
+	VBROADCASTSS 140(AX), Z7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z8
 	VFMADD231PS  Z8, Z7, Z6
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z8
+	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
 	VADDPS    Z8, Z2, Z2
@@ -2569,7 +2587,7 @@ added:
 	VADDPS    Z8, Z6, Z6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -2581,20 +2599,21 @@ biased:
 	VMAXPS Z6, Z7, Z6
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2661,9 +2680,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z8
+	VBROADCASTSS 136(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -2674,40 +2693,40 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z8
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z9
+	VBROADCASTSS 140(AX), Z8
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z7
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z9
+	VMOVUPS.Z (CX), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
 	VADDPS    Z9, Z2, Z2
@@ -2718,7 +2737,7 @@ added:
 	VADDPS    Z9, Z7, Z7
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -2731,22 +2750,23 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2817,9 +2837,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z9
+	VBROADCASTSS 136(AX), Z9
 	VMULPS       Z0, Z9, Z0
 	VMULPS       Z1, Z9, Z1
 	VMULPS       Z2, Z9, Z2
@@ -2831,43 +2851,43 @@ done:
 	VMULPS       Z8, Z9, Z8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z9
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z10
+	VBROADCASTSS 140(AX), Z9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z10
 	VFMADD231PS  Z10, Z9, Z8
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z10
+	VMOVUPS.Z (CX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
 	VADDPS    Z10, Z2, Z2
@@ -2879,7 +2899,7 @@ added:
 	VADDPS    Z10, Z8, Z8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -2893,24 +2913,25 @@ biased:
 	VMAXPS Z8, Z9, Z8
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -2985,9 +3006,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z10
+	VBROADCASTSS 136(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -3000,46 +3021,46 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z10
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z11
+	VBROADCASTSS 140(AX), Z10
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z9
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z11
+	VMOVUPS.Z (CX), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
 	VADDPS    Z11, Z2, Z2
@@ -3052,7 +3073,7 @@ added:
 	VADDPS    Z11, Z9, Z9
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -3067,26 +3088,27 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -3165,9 +3187,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z11
+	VBROADCASTSS 136(AX), Z11
 	VMULPS       Z0, Z11, Z0
 	VMULPS       Z1, Z11, Z1
 	VMULPS       Z2, Z11, Z2
@@ -3181,49 +3203,49 @@ done:
 	VMULPS       Z10, Z11, Z10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z11
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z12
+	VBROADCASTSS 140(AX), Z11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z12
 	VFMADD231PS  Z12, Z11, Z10
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z12
+	VMOVUPS.Z (CX), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
 	VADDPS    Z12, Z2, Z2
@@ -3237,7 +3259,7 @@ added:
 	VADDPS    Z12, Z10, Z10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -3253,28 +3275,29 @@ biased:
 	VMAXPS Z10, Z11, Z10
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -3357,9 +3380,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z12
+	VBROADCASTSS 136(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -3374,52 +3397,52 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z12
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z13
+	VBROADCASTSS 140(AX), Z12
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z10
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z11
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z13
+	VMOVUPS.Z (CX), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
 	VADDPS    Z13, Z2, Z2
@@ -3434,7 +3457,7 @@ added:
 	VADDPS    Z13, Z11, Z11
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -3451,30 +3474,31 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z11, K1, (AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z11, K1, (CX)
 	VZEROUPPER
 	RET
 
@@ -3537,18 +3561,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z2
+	VBROADCASTSS 136(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z2
-	MOVQ         48(AX), CX
+	VBROADCASTSS 140(AX), Z2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VMOVUPS.Z    64(CX), K2, Z3
@@ -3564,16 +3588,17 @@ added:
 	VADDPS    Z3, Z1, Z1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -3647,43 +3672,43 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z4
+	VBROADCASTSS 136(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z4
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z5
+	VBROADCASTSS 140(AX), Z4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VMOVUPS.Z    64(DX), K2, Z5
+	VMOVUPS.Z    64(CX), K2, Z5
 	VFMADD231PS  Z5, Z4, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VMOVUPS.Z    64(DX), K2, Z5
+	VMOVUPS.Z    64(CX), K2, Z5
 	VFMADD231PS  Z5, Z4, Z3
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z5
+	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z2, Z2
-	VMOVUPS.Z 64(DX), K2, Z5
+	VMOVUPS.Z 64(CX), K2, Z5
 	VADDPS    Z5, Z1, Z1
 	VADDPS    Z5, Z3, Z3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -3692,12 +3717,13 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -3782,9 +3808,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z6
+	VBROADCASTSS 136(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -3793,41 +3819,41 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z6
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z7
+	VBROADCASTSS 140(AX), Z6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
-	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    64(CX), K2, Z7
 	VFMADD231PS  Z7, Z6, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z2
-	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    64(CX), K2, Z7
 	VFMADD231PS  Z7, Z6, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z4
-	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    64(CX), K2, Z7
 	VFMADD231PS  Z7, Z6, Z5
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z7
+	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z2, Z2
 	VADDPS    Z7, Z4, Z4
-	VMOVUPS.Z 64(DX), K2, Z7
+	VMOVUPS.Z 64(CX), K2, Z7
 	VADDPS    Z7, Z1, Z1
 	VADDPS    Z7, Z3, Z3
 	VADDPS    Z7, Z5, Z5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -3838,15 +3864,16 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -3945,9 +3972,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z8
+	VBROADCASTSS 136(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -3958,48 +3985,48 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z8
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z9
+	VBROADCASTSS 140(AX), Z8
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VMOVUPS.Z    64(DX), K2, Z9
+	VMOVUPS.Z    64(CX), K2, Z9
 	VFMADD231PS  Z9, Z8, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VMOVUPS.Z    64(DX), K2, Z9
+	VMOVUPS.Z    64(CX), K2, Z9
 	VFMADD231PS  Z9, Z8, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VMOVUPS.Z    64(DX), K2, Z9
+	VMOVUPS.Z    64(CX), K2, Z9
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VMOVUPS.Z    64(DX), K2, Z9
+	VMOVUPS.Z    64(CX), K2, Z9
 	VFMADD231PS  Z9, Z8, Z7
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z9
+	VMOVUPS.Z (CX), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z2, Z2
 	VADDPS    Z9, Z4, Z4
 	VADDPS    Z9, Z6, Z6
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(CX), K2, Z9
 	VADDPS    Z9, Z1, Z1
 	VADDPS    Z9, Z3, Z3
 	VADDPS    Z9, Z5, Z5
 	VADDPS    Z9, Z7, Z7
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -4012,18 +4039,19 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -4133,9 +4161,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z10
+	VBROADCASTSS 136(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -4148,47 +4176,47 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z10
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z11
+	VBROADCASTSS 140(AX), Z10
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z2
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z4
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z6
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z8
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z9
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z11
+	VMOVUPS.Z (CX), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z2, Z2
 	VADDPS    Z11, Z4, Z4
 	VADDPS    Z11, Z6, Z6
 	VADDPS    Z11, Z8, Z8
-	VMOVUPS.Z 64(DX), K2, Z11
+	VMOVUPS.Z 64(CX), K2, Z11
 	VADDPS    Z11, Z1, Z1
 	VADDPS    Z11, Z3, Z3
 	VADDPS    Z11, Z5, Z5
@@ -4196,7 +4224,7 @@ added:
 	VADDPS    Z11, Z9, Z9
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -4211,21 +4239,22 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -4346,9 +4375,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z12
+	VBROADCASTSS 136(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -4363,53 +4392,53 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z12
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z13
+	VBROADCASTSS 140(AX), Z12
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z2
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z4
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z6
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z8
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z10
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z11
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z13
+	VMOVUPS.Z (CX), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z2, Z2
 	VADDPS    Z13, Z4, Z4
 	VADDPS    Z13, Z6, Z6
 	VADDPS    Z13, Z8, Z8
 	VADDPS    Z13, Z10, Z10
-	VMOVUPS.Z 64(DX), K2, Z13
+	VMOVUPS.Z 64(CX), K2, Z13
 	VADDPS    Z13, Z1, Z1
 	VADDPS    Z13, Z3, Z3
 	VADDPS    Z13, Z5, Z5
@@ -4418,7 +4447,7 @@ added:
 	VADDPS    Z13, Z11, Z11
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -4435,24 +4464,25 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -4587,9 +4617,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z14
+	VBROADCASTSS 136(AX), Z14
 	VMULPS       Z0, Z14, Z0
 	VMULPS       Z1, Z14, Z1
 	VMULPS       Z2, Z14, Z2
@@ -4606,51 +4636,51 @@ done:
 	VMULPS       Z13, Z14, Z13
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z14
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z15
+	VBROADCASTSS 140(AX), Z14
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z0
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z2
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z4
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z6
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z8
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z10
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z12
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z13
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z15
+	VMOVUPS.Z (CX), K1, Z15
 	VADDPS    Z15, Z0, Z0
 	VADDPS    Z15, Z2, Z2
 	VADDPS    Z15, Z4, Z4
@@ -4658,7 +4688,7 @@ added:
 	VADDPS    Z15, Z8, Z8
 	VADDPS    Z15, Z10, Z10
 	VADDPS    Z15, Z12, Z12
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(CX), K2, Z15
 	VADDPS    Z15, Z1, Z1
 	VADDPS    Z15, Z3, Z3
 	VADDPS    Z15, Z5, Z5
@@ -4668,7 +4698,7 @@ added:
 	VADDPS    Z15, Z13, Z13
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -4687,27 +4717,28 @@ biased:
 	VMAXPS Z13, Z14, Z13
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -4853,9 +4884,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z16
+	VBROADCASTSS 136(AX), Z16
 	VMULPS       Z0, Z16, Z0
 	VMULPS       Z1, Z16, Z1
 	VMULPS       Z2, Z16, Z2
@@ -4874,56 +4905,56 @@ done:
 	VMULPS       Z15, Z16, Z15
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z16
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z17
+	VBROADCASTSS 140(AX), Z16
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z0
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z2
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z4
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z6
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z8
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z10
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z12
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z14
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z15
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z17
+	VMOVUPS.Z (CX), K1, Z17
 	VADDPS    Z17, Z0, Z0
 	VADDPS    Z17, Z2, Z2
 	VADDPS    Z17, Z4, Z4
@@ -4932,7 +4963,7 @@ added:
 	VADDPS    Z17, Z10, Z10
 	VADDPS    Z17, Z12, Z12
 	VADDPS    Z17, Z14, Z14
-	VMOVUPS.Z 64(DX), K2, Z17
+	VMOVUPS.Z 64(CX), K2, Z17
 	VADDPS    Z17, Z1, Z1
 	VADDPS    Z17, Z3, Z3
 	VADDPS    Z17, Z5, Z5
@@ -4943,7 +4974,7 @@ added:
 	VADDPS    Z17, Z15, Z15
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -4964,30 +4995,31 @@ biased:
 	VMAXPS Z15, Z16, Z15
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -5144,9 +5176,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z18
+	VBROADCASTSS 136(AX), Z18
 	VMULPS       Z0, Z18, Z0
 	VMULPS       Z1, Z18, Z1
 	VMULPS       Z2, Z18, Z2
@@ -5167,61 +5199,61 @@ done:
 	VMULPS       Z17, Z18, Z17
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z18
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z19
+	VBROADCASTSS 140(AX), Z18
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z0
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z2
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z4
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z6
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z8
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z10
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z12
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z14
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z15
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z16
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z17
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z19
+	VMOVUPS.Z (CX), K1, Z19
 	VADDPS    Z19, Z0, Z0
 	VADDPS    Z19, Z2, Z2
 	VADDPS    Z19, Z4, Z4
@@ -5231,7 +5263,7 @@ added:
 	VADDPS    Z19, Z12, Z12
 	VADDPS    Z19, Z14, Z14
 	VADDPS    Z19, Z16, Z16
-	VMOVUPS.Z 64(DX), K2, Z19
+	VMOVUPS.Z 64(CX), K2, Z19
 	VADDPS    Z19, Z1, Z1
 	VADDPS    Z19, Z3, Z3
 	VADDPS    Z19, Z5, Z5
@@ -5243,7 +5275,7 @@ added:
 	VADDPS    Z19, Z17, Z17
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -5266,33 +5298,34 @@ biased:
 	VMAXPS Z17, Z18, Z17
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, K1, (CX)
+	VMOVUPS Z17, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -5463,9 +5496,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z20
+	VBROADCASTSS 136(AX), Z20
 	VMULPS       Z0, Z20, Z0
 	VMULPS       Z1, Z20, Z1
 	VMULPS       Z2, Z20, Z2
@@ -5488,66 +5521,66 @@ done:
 	VMULPS       Z19, Z20, Z19
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z20
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z21
+	VBROADCASTSS 140(AX), Z20
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z0
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z2
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z4
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z6
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z8
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z10
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z12
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z14
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z15
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z16
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z17
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z18
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z19
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z21
+	VMOVUPS.Z (CX), K1, Z21
 	VADDPS    Z21, Z0, Z0
 	VADDPS    Z21, Z2, Z2
 	VADDPS    Z21, Z4, Z4
@@ -5558,7 +5591,7 @@ added:
 	VADDPS    Z21, Z14, Z14
 	VADDPS    Z21, Z16, Z16
 	VADDPS    Z21, Z18, Z18
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(CX), K2, Z21
 	VADDPS    Z21, Z1, Z1
 	VADDPS    Z21, Z3, Z3
 	VADDPS    Z21, Z5, Z5
@@ -5571,7 +5604,7 @@ added:
 	VADDPS    Z21, Z19, Z19
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -5596,36 +5629,37 @@ biased:
 	VMAXPS Z19, Z20, Z19
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, K1, (CX)
+	VMOVUPS Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, K1, (CX)
+	VMOVUPS Z19, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -5807,9 +5841,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z22
+	VBROADCASTSS 136(AX), Z22
 	VMULPS       Z0, Z22, Z0
 	VMULPS       Z1, Z22, Z1
 	VMULPS       Z2, Z22, Z2
@@ -5834,71 +5868,71 @@ done:
 	VMULPS       Z21, Z22, Z21
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z22
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z23
+	VBROADCASTSS 140(AX), Z22
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z0
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z2
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z4
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z6
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z8
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z10
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z12
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z14
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z15
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z16
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z17
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z18
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z19
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z20
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z21
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z23
+	VMOVUPS.Z (CX), K1, Z23
 	VADDPS    Z23, Z0, Z0
 	VADDPS    Z23, Z2, Z2
 	VADDPS    Z23, Z4, Z4
@@ -5910,7 +5944,7 @@ added:
 	VADDPS    Z23, Z16, Z16
 	VADDPS    Z23, Z18, Z18
 	VADDPS    Z23, Z20, Z20
-	VMOVUPS.Z 64(DX), K2, Z23
+	VMOVUPS.Z 64(CX), K2, Z23
 	VADDPS    Z23, Z1, Z1
 	VADDPS    Z23, Z3, Z3
 	VADDPS    Z23, Z5, Z5
@@ -5924,7 +5958,7 @@ added:
 	VADDPS    Z23, Z21, Z21
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -5951,39 +5985,40 @@ biased:
 	VMAXPS Z21, Z22, Z21
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, K1, (CX)
+	VMOVUPS Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, K1, (CX)
+	VMOVUPS Z19, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z20, K1, (CX)
+	VMOVUPS Z21, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6176,9 +6211,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z24
+	VBROADCASTSS 136(AX), Z24
 	VMULPS       Z0, Z24, Z0
 	VMULPS       Z1, Z24, Z1
 	VMULPS       Z2, Z24, Z2
@@ -6205,76 +6240,76 @@ done:
 	VMULPS       Z23, Z24, Z23
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z24
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z25
+	VBROADCASTSS 140(AX), Z24
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z0
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z2
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z4
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z6
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z8
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z10
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z12
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z14
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z15
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z16
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z17
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z18
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z19
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z20
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z21
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z22
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z23
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z25
+	VMOVUPS.Z (CX), K1, Z25
 	VADDPS    Z25, Z0, Z0
 	VADDPS    Z25, Z2, Z2
 	VADDPS    Z25, Z4, Z4
@@ -6287,7 +6322,7 @@ added:
 	VADDPS    Z25, Z18, Z18
 	VADDPS    Z25, Z20, Z20
 	VADDPS    Z25, Z22, Z22
-	VMOVUPS.Z 64(DX), K2, Z25
+	VMOVUPS.Z 64(CX), K2, Z25
 	VADDPS    Z25, Z1, Z1
 	VADDPS    Z25, Z3, Z3
 	VADDPS    Z25, Z5, Z5
@@ -6302,7 +6337,7 @@ added:
 	VADDPS    Z25, Z23, Z23
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -6331,42 +6366,43 @@ biased:
 	VMAXPS Z23, Z24, Z23
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z22, K1, (AX)
-	VMOVUPS Z23, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, K1, (CX)
+	VMOVUPS Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, K1, (CX)
+	VMOVUPS Z19, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z20, K1, (CX)
+	VMOVUPS Z21, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z22, K1, (CX)
+	VMOVUPS Z23, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6415,18 +6451,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z2
+	VBROADCASTSS 136(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z2
-	MOVQ         48(AX), CX
+	VBROADCASTSS 140(AX), Z2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VMOVUPS.Z    64(CX), K2, Z3
@@ -6442,16 +6478,17 @@ added:
 	VADDPS    Z3, Z1, Z1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6511,43 +6548,43 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z4
+	VBROADCASTSS 136(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z4
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z5
+	VBROADCASTSS 140(AX), Z4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VMOVUPS.Z    64(DX), K2, Z5
+	VMOVUPS.Z    64(CX), K2, Z5
 	VFMADD231PS  Z5, Z4, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VMOVUPS.Z    64(DX), K2, Z5
+	VMOVUPS.Z    64(CX), K2, Z5
 	VFMADD231PS  Z5, Z4, Z3
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z5
+	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z2, Z2
-	VMOVUPS.Z 64(DX), K2, Z5
+	VMOVUPS.Z 64(CX), K2, Z5
 	VADDPS    Z5, Z1, Z1
 	VADDPS    Z5, Z3, Z3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -6556,12 +6593,13 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6632,9 +6670,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z6
+	VBROADCASTSS 136(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -6643,41 +6681,41 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z6
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z7
+	VBROADCASTSS 140(AX), Z6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
-	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    64(CX), K2, Z7
 	VFMADD231PS  Z7, Z6, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z2
-	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    64(CX), K2, Z7
 	VFMADD231PS  Z7, Z6, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z4
-	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    64(CX), K2, Z7
 	VFMADD231PS  Z7, Z6, Z5
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z7
+	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z2, Z2
 	VADDPS    Z7, Z4, Z4
-	VMOVUPS.Z 64(DX), K2, Z7
+	VMOVUPS.Z 64(CX), K2, Z7
 	VADDPS    Z7, Z1, Z1
 	VADDPS    Z7, Z3, Z3
 	VADDPS    Z7, Z5, Z5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -6688,15 +6726,16 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6778,9 +6817,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z8
+	VBROADCASTSS 136(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -6791,48 +6830,48 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z8
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z9
+	VBROADCASTSS 140(AX), Z8
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VMOVUPS.Z    64(DX), K2, Z9
+	VMOVUPS.Z    64(CX), K2, Z9
 	VFMADD231PS  Z9, Z8, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VMOVUPS.Z    64(DX), K2, Z9
+	VMOVUPS.Z    64(CX), K2, Z9
 	VFMADD231PS  Z9, Z8, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VMOVUPS.Z    64(DX), K2, Z9
+	VMOVUPS.Z    64(CX), K2, Z9
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VMOVUPS.Z    64(DX), K2, Z9
+	VMOVUPS.Z    64(CX), K2, Z9
 	VFMADD231PS  Z9, Z8, Z7
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z9
+	VMOVUPS.Z (CX), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z2, Z2
 	VADDPS    Z9, Z4, Z4
 	VADDPS    Z9, Z6, Z6
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(CX), K2, Z9
 	VADDPS    Z9, Z1, Z1
 	VADDPS    Z9, Z3, Z3
 	VADDPS    Z9, Z5, Z5
 	VADDPS    Z9, Z7, Z7
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -6845,18 +6884,19 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -6949,9 +6989,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z10
+	VBROADCASTSS 136(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -6964,47 +7004,47 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z10
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z11
+	VBROADCASTSS 140(AX), Z10
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z2
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z4
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z6
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z8
-	VMOVUPS.Z    64(DX), K2, Z11
+	VMOVUPS.Z    64(CX), K2, Z11
 	VFMADD231PS  Z11, Z10, Z9
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z11
+	VMOVUPS.Z (CX), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z2, Z2
 	VADDPS    Z11, Z4, Z4
 	VADDPS    Z11, Z6, Z6
 	VADDPS    Z11, Z8, Z8
-	VMOVUPS.Z 64(DX), K2, Z11
+	VMOVUPS.Z 64(CX), K2, Z11
 	VADDPS    Z11, Z1, Z1
 	VADDPS    Z11, Z3, Z3
 	VADDPS    Z11, Z5, Z5
@@ -7012,7 +7052,7 @@ added:
 	VADDPS    Z11, Z9, Z9
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -7027,21 +7067,22 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7145,9 +7186,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z12
+	VBROADCASTSS 136(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -7162,53 +7203,53 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z12
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z13
+	VBROADCASTSS 140(AX), Z12
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z2
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z4
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z6
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z8
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z10
-	VMOVUPS.Z    64(DX), K2, Z13
+	VMOVUPS.Z    64(CX), K2, Z13
 	VFMADD231PS  Z13, Z12, Z11
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z13
+	VMOVUPS.Z (CX), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z2, Z2
 	VADDPS    Z13, Z4, Z4
 	VADDPS    Z13, Z6, Z6
 	VADDPS    Z13, Z8, Z8
 	VADDPS    Z13, Z10, Z10
-	VMOVUPS.Z 64(DX), K2, Z13
+	VMOVUPS.Z 64(CX), K2, Z13
 	VADDPS    Z13, Z1, Z1
 	VADDPS    Z13, Z3, Z3
 	VADDPS    Z13, Z5, Z5
@@ -7217,7 +7258,7 @@ added:
 	VADDPS    Z13, Z11, Z11
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -7234,24 +7275,25 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7366,9 +7408,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z14
+	VBROADCASTSS 136(AX), Z14
 	VMULPS       Z0, Z14, Z0
 	VMULPS       Z1, Z14, Z1
 	VMULPS       Z2, Z14, Z2
@@ -7385,51 +7427,51 @@ done:
 	VMULPS       Z13, Z14, Z13
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z14
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z15
+	VBROADCASTSS 140(AX), Z14
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z0
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z2
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z4
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z6
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z8
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z10
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z15
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z12
-	VMOVUPS.Z    64(DX), K2, Z15
+	VMOVUPS.Z    64(CX), K2, Z15
 	VFMADD231PS  Z15, Z14, Z13
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z15
+	VMOVUPS.Z (CX), K1, Z15
 	VADDPS    Z15, Z0, Z0
 	VADDPS    Z15, Z2, Z2
 	VADDPS    Z15, Z4, Z4
@@ -7437,7 +7479,7 @@ added:
 	VADDPS    Z15, Z8, Z8
 	VADDPS    Z15, Z10, Z10
 	VADDPS    Z15, Z12, Z12
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(CX), K2, Z15
 	VADDPS    Z15, Z1, Z1
 	VADDPS    Z15, Z3, Z3
 	VADDPS    Z15, Z5, Z5
@@ -7447,7 +7489,7 @@ added:
 	VADDPS    Z15, Z13, Z13
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -7466,27 +7508,28 @@ biased:
 	VMAXPS Z13, Z14, Z13
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7612,9 +7655,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z16
+	VBROADCASTSS 136(AX), Z16
 	VMULPS       Z0, Z16, Z0
 	VMULPS       Z1, Z16, Z1
 	VMULPS       Z2, Z16, Z2
@@ -7633,56 +7676,56 @@ done:
 	VMULPS       Z15, Z16, Z15
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z16
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z17
+	VBROADCASTSS 140(AX), Z16
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z0
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z2
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z4
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z6
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z8
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z10
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z12
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z17
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z14
-	VMOVUPS.Z    64(DX), K2, Z17
+	VMOVUPS.Z    64(CX), K2, Z17
 	VFMADD231PS  Z17, Z16, Z15
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z17
+	VMOVUPS.Z (CX), K1, Z17
 	VADDPS    Z17, Z0, Z0
 	VADDPS    Z17, Z2, Z2
 	VADDPS    Z17, Z4, Z4
@@ -7691,7 +7734,7 @@ added:
 	VADDPS    Z17, Z10, Z10
 	VADDPS    Z17, Z12, Z12
 	VADDPS    Z17, Z14, Z14
-	VMOVUPS.Z 64(DX), K2, Z17
+	VMOVUPS.Z 64(CX), K2, Z17
 	VADDPS    Z17, Z1, Z1
 	VADDPS    Z17, Z3, Z3
 	VADDPS    Z17, Z5, Z5
@@ -7702,7 +7745,7 @@ added:
 	VADDPS    Z17, Z15, Z15
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -7723,30 +7766,31 @@ biased:
 	VMAXPS Z15, Z16, Z15
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -7883,9 +7927,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z18
+	VBROADCASTSS 136(AX), Z18
 	VMULPS       Z0, Z18, Z0
 	VMULPS       Z1, Z18, Z1
 	VMULPS       Z2, Z18, Z2
@@ -7906,61 +7950,61 @@ done:
 	VMULPS       Z17, Z18, Z17
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z18
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z19
+	VBROADCASTSS 140(AX), Z18
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z0
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z2
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z4
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z6
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z8
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z10
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z12
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z14
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z15
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z19
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z16
-	VMOVUPS.Z    64(DX), K2, Z19
+	VMOVUPS.Z    64(CX), K2, Z19
 	VFMADD231PS  Z19, Z18, Z17
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z19
+	VMOVUPS.Z (CX), K1, Z19
 	VADDPS    Z19, Z0, Z0
 	VADDPS    Z19, Z2, Z2
 	VADDPS    Z19, Z4, Z4
@@ -7970,7 +8014,7 @@ added:
 	VADDPS    Z19, Z12, Z12
 	VADDPS    Z19, Z14, Z14
 	VADDPS    Z19, Z16, Z16
-	VMOVUPS.Z 64(DX), K2, Z19
+	VMOVUPS.Z 64(CX), K2, Z19
 	VADDPS    Z19, Z1, Z1
 	VADDPS    Z19, Z3, Z3
 	VADDPS    Z19, Z5, Z5
@@ -7982,7 +8026,7 @@ added:
 	VADDPS    Z19, Z17, Z17
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -8005,33 +8049,34 @@ biased:
 	VMAXPS Z17, Z18, Z17
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, K1, (CX)
+	VMOVUPS Z17, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -8179,9 +8224,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z20
+	VBROADCASTSS 136(AX), Z20
 	VMULPS       Z0, Z20, Z0
 	VMULPS       Z1, Z20, Z1
 	VMULPS       Z2, Z20, Z2
@@ -8204,66 +8249,66 @@ done:
 	VMULPS       Z19, Z20, Z19
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z20
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z21
+	VBROADCASTSS 140(AX), Z20
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z0
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z2
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z4
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z6
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z8
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z10
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z12
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z14
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z15
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z16
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z17
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z21
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z18
-	VMOVUPS.Z    64(DX), K2, Z21
+	VMOVUPS.Z    64(CX), K2, Z21
 	VFMADD231PS  Z21, Z20, Z19
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z21
+	VMOVUPS.Z (CX), K1, Z21
 	VADDPS    Z21, Z0, Z0
 	VADDPS    Z21, Z2, Z2
 	VADDPS    Z21, Z4, Z4
@@ -8274,7 +8319,7 @@ added:
 	VADDPS    Z21, Z14, Z14
 	VADDPS    Z21, Z16, Z16
 	VADDPS    Z21, Z18, Z18
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(CX), K2, Z21
 	VADDPS    Z21, Z1, Z1
 	VADDPS    Z21, Z3, Z3
 	VADDPS    Z21, Z5, Z5
@@ -8287,7 +8332,7 @@ added:
 	VADDPS    Z21, Z19, Z19
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -8312,36 +8357,37 @@ biased:
 	VMAXPS Z19, Z20, Z19
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, K1, (CX)
+	VMOVUPS Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, K1, (CX)
+	VMOVUPS Z19, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -8500,9 +8546,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z22
+	VBROADCASTSS 136(AX), Z22
 	VMULPS       Z0, Z22, Z0
 	VMULPS       Z1, Z22, Z1
 	VMULPS       Z2, Z22, Z2
@@ -8527,71 +8573,71 @@ done:
 	VMULPS       Z21, Z22, Z21
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z22
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z23
+	VBROADCASTSS 140(AX), Z22
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z0
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z2
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z4
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z6
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z8
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z10
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z12
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z14
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z15
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z16
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z17
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z18
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z19
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z23
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z20
-	VMOVUPS.Z    64(DX), K2, Z23
+	VMOVUPS.Z    64(CX), K2, Z23
 	VFMADD231PS  Z23, Z22, Z21
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z23
+	VMOVUPS.Z (CX), K1, Z23
 	VADDPS    Z23, Z0, Z0
 	VADDPS    Z23, Z2, Z2
 	VADDPS    Z23, Z4, Z4
@@ -8603,7 +8649,7 @@ added:
 	VADDPS    Z23, Z16, Z16
 	VADDPS    Z23, Z18, Z18
 	VADDPS    Z23, Z20, Z20
-	VMOVUPS.Z 64(DX), K2, Z23
+	VMOVUPS.Z 64(CX), K2, Z23
 	VADDPS    Z23, Z1, Z1
 	VADDPS    Z23, Z3, Z3
 	VADDPS    Z23, Z5, Z5
@@ -8617,7 +8663,7 @@ added:
 	VADDPS    Z23, Z21, Z21
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -8644,39 +8690,40 @@ biased:
 	VMAXPS Z21, Z22, Z21
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, K1, (CX)
+	VMOVUPS Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, K1, (CX)
+	VMOVUPS Z19, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z20, K1, (CX)
+	VMOVUPS Z21, K2, 64(CX)
 	VZEROUPPER
 	RET
 
@@ -8846,9 +8893,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         120(AX), $0x3f800000
+	CMPL         136(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Z24
+	VBROADCASTSS 136(AX), Z24
 	VMULPS       Z0, Z24, Z0
 	VMULPS       Z1, Z24, Z1
 	VMULPS       Z2, Z24, Z2
@@ -8875,76 +8922,76 @@ done:
 	VMULPS       Z23, Z24, Z23
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         140(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Z24
-	MOVQ         48(AX), DX
-	VMOVUPS.Z    (DX), K1, Z25
+	VBROADCASTSS 140(AX), Z24
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z0
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z2
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z4
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z6
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z8
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z10
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z12
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z13
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z14
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z15
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z16
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z17
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z18
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z19
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z20
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z21
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z25
+	ADDQ         DX, CX
+	VMOVUPS.Z    (CX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z22
-	VMOVUPS.Z    64(DX), K2, Z25
+	VMOVUPS.Z    64(CX), K2, Z25
 	VFMADD231PS  Z25, Z24, Z23
 
 added:
-	MOVQ      64(AX), DX
-	TESTQ     DX, DX
+	MOVQ      64(AX), CX
+	TESTQ     CX, CX
 	JZ        biased
-	VMOVUPS.Z (DX), K1, Z25
+	VMOVUPS.Z (CX), K1, Z25
 	VADDPS    Z25, Z0, Z0
 	VADDPS    Z25, Z2, Z2
 	VADDPS    Z25, Z4, Z4
@@ -8957,7 +9004,7 @@ added:
 	VADDPS    Z25, Z18, Z18
 	VADDPS    Z25, Z20, Z20
 	VADDPS    Z25, Z22, Z22
-	VMOVUPS.Z 64(DX), K2, Z25
+	VMOVUPS.Z 64(CX), K2, Z25
 	VADDPS    Z25, Z1, Z1
 	VADDPS    Z25, Z3, Z3
 	VADDPS    Z25, Z5, Z5
@@ -8972,7 +9019,7 @@ added:
 	VADDPS    Z25, Z23, Z23
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   120(AX), $0x00
 	JE     store
 	VXORPS Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -9001,41 +9048,42 @@ biased:
 	VMAXPS Z23, Z24, Z23
 
 store:
-	MOVQ    48(AX), AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z22, K1, (AX)
-	VMOVUPS Z23, K2, 64(AX)
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), AX
+	VMOVUPS Z0, K1, (CX)
+	VMOVUPS Z1, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, K1, (CX)
+	VMOVUPS Z3, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, K1, (CX)
+	VMOVUPS Z5, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z7, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, K1, (CX)
+	VMOVUPS Z9, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, K1, (CX)
+	VMOVUPS Z11, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, K1, (CX)
+	VMOVUPS Z13, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, K1, (CX)
+	VMOVUPS Z15, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, K1, (CX)
+	VMOVUPS Z17, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, K1, (CX)
+	VMOVUPS Z19, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z20, K1, (CX)
+	VMOVUPS Z21, K2, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z22, K1, (CX)
+	VMOVUPS Z23, K2, 64(CX)
 	VZEROUPPER
 	RET
