@@ -47,9 +47,9 @@ func NewConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2D[T],
 	switch {
 	case isDepthwise(g):
 		k.way = newDepthwise[T](e.Pool, g, o)
-	case o.Frozen && isByTap(g) && !e.Gemm.Rounds():
+	case o.Frozen && isByTap(g):
 		k.way = newByTap(e, &k.Scratch, g, o)
-	case !o.Frozen && isTiny(g, false):
+	case !o.Frozen && e.isTiny(g, false):
 		k.way = newTinyConv(e, &k.Scratch, g, o)
 	default:
 		k.way = newPatchConv(e, &k.Scratch, g, o)

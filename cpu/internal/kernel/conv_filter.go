@@ -35,7 +35,7 @@ func NewConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackw
 		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
 		return k, nil
 	}
-	if isTiny(g, true) {
+	if e.isTiny(g, true) {
 		var args []gemm.Args[T]
 		args, k.xs, k.dys, k.taps, k.unseen = tinyBackwardFilter[T](g)
 		k.zero = newPhase(e.Pool, len(k.unseen), k.zeroPart)

@@ -46,7 +46,7 @@ func NewConv2DBackwardInput[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwa
 		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		return k, nil
 	}
-	if isTiny(g, false) {
+	if e.isTiny(g, false) {
 		args, terms := tinyBackwardInput[T](g)
 		k.tiny, k.product = terms, newGroupedProduct(e, &k.Scratch, args)
 		return k, nil

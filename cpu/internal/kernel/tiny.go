@@ -37,8 +37,12 @@ const (
 // tinySaving is how many times fewer multiplications make products a position worth it. Tests change it.
 var tinySaving = 1.4
 
+// tinySavingBF16 is the same for products of bfloat16: they multiply twice as fast, and rounding the kernel for each position takes
+// as long as ever.
+const tinySavingBF16 = 2
+
 // isTiny says whether products a position, or for the gradient of the kernel a tap, are the better way.
-func isTiny(g op.ConvGeometry, filter bool) bool {
+func (e Env[T]) isTiny(g op.ConvGeometry, filter bool) bool {
 	pixels := g.H.Out * g.W.Out
 	if g.Groups != 1 || pixels > tinyPixels || isPointwise(g) {
 		return false
@@ -53,8 +57,12 @@ func isTiny(g op.ConvGeometry, filter bool) bool {
 	if tinySaving > 0 && (g.C < tinyChannels || g.F < tinyChannels || g.N < least) {
 		return false
 	}
+	saving := tinySaving
+	if e.Gemm.Rounds() && saving > 0 {
+		saving = tinySavingBF16
+	}
 	all := pixels * g.H.Kernel * g.W.Kernel
-	return float64(all) >= tinySaving*float64(len(sightsOf(g)))
+	return float64(all) >= saving*float64(len(sightsOf(g)))
 }
 
 // tinyTerm is one product of a tiny convolution: where its factors and its result begin.
