@@ -50,7 +50,7 @@ class Net:
     def dense(self, x, units):
         return x @ self.he(x.shape[1], units) + self.bias(units)
 
-    def net.pool(self, x, size=2, pad=0):
+    def pool(self, x, size=2, pad=0):
         """Maximum of windows, with stride 2. The derivative of the other way is slow where windows do not overlap."""
         if self.train and size == 2:
             rows = x.shape[1] // 2 * 2
