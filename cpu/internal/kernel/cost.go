@@ -146,8 +146,15 @@ func (c Conv) winogradCost() float64 {
 	case !c.Frozen:
 		blocks = 1
 	}
+	// Whole vectors: of channels, where the rest of one costs as much again for its masks, and of filters.
 	in16, out16 := float64(ceilDiv(int(in), 16)), float64(ceilDiv(int(out), 16))
-	s := 2 * winograd.Points * float64(max(tiles, leastTiles)) * max(in, leastDepth) * out / (ofPeakShort * r.flops)
+	s := 2 * winograd.Points * float64(max(tiles, leastTiles)) * max(in, leastDepth) * 16 * out16 / (ofPeakShort * r.flops)
+	if int(in)%16 > 0 {
+		in16++
+	}
+	if int(out)%16 > 0 {
+		s += float64(tiles) * r.output
+	}
 	s += float64(tiles)*(in16*r.input+out16*r.output) + blocks*in*out16*filter
 	s += c.stream(9*in*out) + 4*float64(g.N)*(float64(g.H.In*g.W.In*g.C)+float64(g.H.Out*g.W.Out*g.F))/memoryRate
 	return s * winogradMargin
