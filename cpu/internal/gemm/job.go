@@ -26,6 +26,7 @@ const (
 	blockPhase               // a part of C
 	piecePhase               // all of C, of one piece of K, into acc
 	finishPhase              // rows of C: sum the pieces, then the epilogue
+	deepPhase                // a block of C of a deep product, of one piece of K
 )
 
 // worker is what one worker has for itself.
@@ -33,6 +34,7 @@ type worker[T vec.Float] struct {
 	t     tile[T]
 	a, b  []T
 	aKeys [3]int // the block of A that a holds: row, depth, rows
+	ahead ahead
 	out   [12 * 32]T
 }
 
@@ -46,7 +48,7 @@ func (j *job[T]) reserve(threads int) {
 func (j *job[T]) release() {
 	j.plan = plan[T]{}
 	for i := range j.workers {
-		j.workers[i].t = tile[T]{}
+		j.workers[i].t, j.workers[i].ahead = tile[T]{}, ahead{}
 	}
 }
 
@@ -54,6 +56,13 @@ func (j *job[T]) release() {
 func (j *job[T]) run(p *pool.Pool) {
 	for i := range j.workers {
 		j.workers[i].aKeys = [3]int{-1, -1, -1}
+	}
+	if j.deep {
+		j.do(p, deepPhase, max(j.splits, 1)*j.mParts*j.nParts)
+		if j.splits > 0 {
+			j.do(p, finishPhase, j.finishParts())
+		}
+		return
 	}
 	if j.k == 0 || j.splits > 0 {
 		j.do(p, piecePhase, j.splits)
@@ -104,6 +113,8 @@ func (j *job[T]) Do(worker, part int) {
 			k0: part * j.ks, k1: min((part+1)*j.ks, j.k),
 			c: j.acc[part*j.m*j.n : (part+1)*j.m*j.n], ldc: j.n,
 		})
+	case deepPhase:
+		j.deepPart(w, part)
 	case finishPhase:
 		j.finish(part)
 	}
@@ -170,6 +181,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	// Rows are dealt out evenly so that no tile is much lower than the others.
 	tiles := ceil(rows, ks.mr)
 	low, more := rows/tiles, rows%tiles
+	w.ahead = ahead{}
+	if j.deep {
+		w.ahead = j.aheadOf(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
+	}
 	for jj := j0; jj < j1; jj += ks.nr {
 		cols := min(ks.nr, j1-jj)
 		t.setCols(cols)
@@ -186,9 +201,13 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			}
 			t.rows = uint32(h)
 			t.a = unsafe.Add(a, uintptr(i-i0)*t.rs)
-			t.pf, t.pfRun = a, uint64(kc/2/h+1)
-			if n+1 < tiles {
-				t.pf = unsafe.Add(t.a, uintptr(h)*t.rs)
+			if order == byRows {
+				t.pf, t.pfRun, t.pfld = a, uint64(kc/2/h+1), t.rs
+				if n+1 < tiles {
+					t.pf = unsafe.Add(t.a, uintptr(h)*t.rs)
+				}
+			} else {
+				t.fetchAhead(&w.ahead)
 			}
 			if across {
 				kernels[h](t)
@@ -235,19 +254,45 @@ func (j *job[T]) epilogue(s T, n int) T {
 	return s
 }
 
-// finishRows is how many rows of C a part of the finish phase has.
-const finishRows = 16
+// finishRowsAtOnce is how many rows of C a part of the finish phase has.
+const finishRowsAtOnce = 16
 
-func (j *job[T]) finishParts() int { return ceil(j.args.M, finishRows) }
+func (j *job[T]) finishParts() int { return ceil(j.args.M, finishRowsAtOnce) }
 
 // finish sums the pieces of K in order and applies the epilogue. With no piece
 // (K = 0) the sum is 0.
 func (j *job[T]) finish(part int) {
+	i0, i1 := part*finishRowsAtOnce, min((part+1)*finishRowsAtOnce, j.args.M)
+	if j.swapped || j.splits == 0 || j.args.Beta != 0 {
+		j.finishRows(i0, i1)
+		return
+	}
+	rows, n := i1-i0, j.n
+	if j.args.LDC == n { // all one row
+		rows, n = 1, (i1-i0)*n
+	}
+	for r := range rows {
+		c, at := j.args.C[(i0+r)*j.args.LDC:][:n], (i0+r)*j.n
+		copy(c, j.acc[at:])
+		for s := 1; s < j.splits; s++ {
+			at += j.m * j.n
+			j.g.ops.Add(c, c, j.acc[at:at+n])
+		}
+		if j.args.Bias != nil || j.args.ReLU {
+			for x := range c {
+				c[x] = j.epilogue(c[x], x%j.n)
+			}
+		}
+	}
+}
+
+// finishRows is the plain form of finish.
+func (j *job[T]) finishRows(i0, i1 int) {
 	si, sj := j.n, 1 // strides of the pieces in terms of C
 	if j.swapped {
 		si, sj = 1, j.n
 	}
-	for i := part * finishRows; i < min((part+1)*finishRows, j.args.M); i++ {
+	for i := i0; i < i1; i++ {
 		c := j.args.C[i*j.args.LDC:][:j.args.N]
 		d := j.args.D[i*j.args.LDD:][:j.args.N]
 		for n := range c {

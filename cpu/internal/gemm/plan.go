@@ -49,11 +49,12 @@ type plan[T vec.Float] struct {
 
 	aMode  aMode
 	bMode  bMode
-	kc     int // depth of a block, K split evenly
-	mc     int // rows of a block
-	nc     int // columns of B per shared packing
-	splits int // pieces of K summed apart, then together in order; 0: not split
-	ks     int // depth of such a piece, a multiple of kc
+	kc     int  // depth of a block, K split evenly
+	mc     int  // rows of a block
+	nc     int  // columns of B per shared packing
+	deep   bool // see deep.go
+	splits int  // pieces of K summed apart, then together in order; 0: not split
+	ks     int  // depth of such a piece, a multiple of kc
 
 	mp, np         int // rows and columns of a part
 	mParts, nParts int // per nc columns
@@ -79,10 +80,14 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 	if p.a.Trans {
 		p.kc = even(p.k, kcTrans)
 	}
-	p.split(mr, nr)
-	p.chooseB(nr)
-	p.chooseA(nr)
-	p.partition(threads, mr, nr)
+	if p.a.Trans && !p.b.Trans && !p.b.Packed {
+		p.planDeep(threads, mr, nr)
+	} else {
+		p.split(mr, nr)
+		p.chooseB(nr)
+		p.chooseA(nr)
+		p.partition(threads, mr, nr)
+	}
 	p.sizes(nr, g.k.lane)
 	return p
 }
