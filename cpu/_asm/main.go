@@ -42,6 +42,7 @@ var (
 var units = []unit{
 	{"gemm", "kernels_avx512", single, gemmAVX512, tile32},
 	{"gemm", "kernels64_avx512", double, gemmAVX512, tile64},
+	{"gemm", "kernels_bf16", single, gemmBF16, tile32},
 	{"gemm", "kernels_avx2", single, gemmAVX2, tile32},
 	{"gemm", "kernels64_avx2", double, gemmAVX2, tile64},
 	{"gemm", "pack", single, gemmPack, none},
@@ -85,7 +86,7 @@ func (u unit) write(root string) error {
 	if err != nil {
 		return err
 	}
-	if err := pass.Compile.Execute(f); err != nil {
+	if err := pass.Concat(pass.Compile, pass.InstructionPass(encodeForeign)).Execute(f); err != nil {
 		return err
 	}
 	cfg := printer.Config{Name: "cpu/_asm, DO NOT EDIT", Pkg: u.pkg}

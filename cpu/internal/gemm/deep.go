@@ -26,12 +26,12 @@ const (
 // planDeep decides how to compute a deep product.
 func (p *plan[T]) planDeep(threads, mr, nr int) {
 	p.deep = true
-	p.kc = even(p.k, deepKC)
+	p.kc = p.depth(deepKC)
 	p.aMode, p.bMode = aDirect, bLocal
-	if p.a.Source != nil {
+	if p.a.Source != nil || p.fold > 1 {
 		p.aMode = aDepth
 	}
-	if p.b.Source == nil && p.n <= 2*nr && p.b.LD <= 4*nr {
+	if p.b.Source == nil && p.fold == 1 && p.n <= 2*nr && p.b.LD <= 4*nr {
 		p.bMode = bDirect
 	}
 	p.nc = p.n
@@ -113,27 +113,27 @@ func fetchRows[T vec.Float](o *Operand[T], r0, rows, c0, cols, tiles int) fetch 
 	return fetch{base, uintptr(o.LD * e), ceil(cols*e, turn), ceil(rows, tiles), last}
 }
 
-// ahead is what the tiles of a block fetch of the next block: the first of them of A, the others of B.
-type ahead struct {
+// fetches is what the tiles of a block fetch of the next block: the first of them of A, the others of B.
+type fetches struct {
 	a, b fetch
 	forA int // tiles
 	tile int // the tile under way
 }
 
-// aheadOf shares the rows of depth [k0, k1) of a block of C among its tiles.
-func (j *job[T]) aheadOf(tiles, i0, i1, j0, j1, k0, k1 int) ahead {
+// nextRows shares the rows of depth [k0, k1) of a block of C among its tiles.
+func (j *job[T]) nextRows(tiles, i0, i1, j0, j1, k0, k1 int) fetches {
 	if k0 >= k1 {
-		return ahead{}
+		return fetches{}
 	}
 	forA := 0
 	if j.a.Source == nil { // a share in proportion
 		forA = max(1, tiles*(i1-i0)/(i1-i0+j1-j0))
 	}
-	return ahead{fetchRows(&j.a, k0, k1-k0, i0, i1-i0, forA), fetchRows(&j.b, k0, k1-k0, j0, j1-j0, tiles-forA), forA, 0}
+	return fetches{fetchRows(&j.a, k0, k1-k0, i0, i1-i0, forA), fetchRows(&j.b, k0, k1-k0, j0, j1-j0, tiles-forA), forA, 0}
 }
 
-// fetchAhead tells a tile what to fetch: the next share, or nothing new.
-func (t *tile[T]) fetchAhead(h *ahead) {
+// fetchShare tells a tile what to fetch: the next share, or nothing new.
+func (t *tile[T]) fetchShare(h *fetches) {
 	f, i := &h.a, h.tile
 	if i >= h.forA {
 		f, i = &h.b, i-h.forA

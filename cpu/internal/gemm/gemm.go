@@ -47,6 +47,9 @@ type Args[T vec.Float] struct {
 	D       []T // M×N, what Beta multiplies, such as a residual; nil means C, which it must not overlap otherwise
 	LDD     int // elements from row to row of D; 0 means N
 
+	// Sink, when not nil, takes the result. C, D and Beta are then unused.
+	Sink Sink[T]
+
 	// The epilogue, applied once to the finished sum.
 	Bias []T  // length N, added to every row; nil for none
 	ReLU bool // then max(·, 0); NaN stays NaN
@@ -58,6 +61,7 @@ type Gemm[T vec.Float] struct {
 	level cpuid.Level
 	k     *kernels[T]
 	ops   *vec.Ops[T]
+	plain *Gemm[T] // see Plain; nil where that is this one
 }
 
 // New returns the product for an instruction-set level. A level above what the
@@ -77,6 +81,9 @@ func (a *Args[T]) fillDefaults() {
 	}
 	if a.LDD == 0 {
 		a.LDD = a.N
+	}
+	if a.Sink != nil {
+		a.Beta = 0
 	}
 	if a.D == nil || a.Beta == 0 {
 		a.D, a.LDD = a.C, a.LDC
@@ -109,8 +116,10 @@ func (a *Args[T]) check(packed int) {
 	} else {
 		a.B.check("B", a.K, a.N)
 	}
-	inside("C", a.C, a.M, a.N, a.LDC)
-	inside("D", a.D, a.M, a.N, a.LDD)
+	if a.Sink == nil {
+		inside("C", a.C, a.M, a.N, a.LDC)
+		inside("D", a.D, a.M, a.N, a.LDD)
+	}
 	if a.Bias != nil {
 		inside("the bias", a.Bias, 1, a.N, a.N)
 	}

@@ -27,14 +27,17 @@ const (
 	piecePhase               // all of C, of one piece of K, into acc
 	finishPhase              // rows of C: sum the pieces, then the epilogue
 	deepPhase                // a block of C of a deep product, of one piece of K
+	sinkPhase                // a block of C, for a sink
 )
 
 // worker is what one worker has for itself.
 type worker[T vec.Float] struct {
 	t     tile[T]
 	a, b  []T
-	aKeys [3]int // the block of A that a holds: row, depth, rows
-	ahead ahead
+	tmp   []T     // what is packed while it is on its way
+	block []T     // of C, for a sink
+	aKeys [3]int  // the block of A that a holds: row, depth, rows
+	next  fetches // of a deep product
 	out   [12 * 32]T
 }
 
@@ -48,7 +51,7 @@ func (j *job[T]) reserve(threads int) {
 func (j *job[T]) release() {
 	j.plan = plan[T]{}
 	for i := range j.workers {
-		j.workers[i].t, j.workers[i].ahead = tile[T]{}, ahead{}
+		j.workers[i].t, j.workers[i].next = tile[T]{}, fetches{}
 	}
 }
 
@@ -64,7 +67,7 @@ func (j *job[T]) run(p *pool.Pool) {
 		}
 		return
 	}
-	if j.k == 0 || j.splits > 0 {
+	if (j.k == 0 || j.splits > 0) && j.args.Sink == nil {
 		j.do(p, piecePhase, j.splits)
 		j.do(p, finishPhase, j.finishParts())
 		return
@@ -74,14 +77,18 @@ func (j *job[T]) run(p *pool.Pool) {
 		if j.bMode == bShared {
 			j.do(p, packPhase, ceil(n, j.g.k.nr)*ceil(j.k, j.kc))
 		}
-		j.do(p, blockPhase, j.mParts*ceil(n, j.np))
+		ph := blockPhase
+		if j.args.Sink != nil {
+			ph = sinkPhase
+		}
+		j.do(p, ph, j.mParts*ceil(n, j.np))
 	}
 	j.j0 = 0
 }
 
 func (j *job[T]) do(p *pool.Pool, ph phase, parts int) {
 	j.phase = ph
-	if p == nil || j.m*j.n*j.k < serialWork {
+	if p == nil || j.work(j.n) < serialWork {
 		for i := range parts {
 			j.Do(0, i)
 		}
@@ -98,7 +105,7 @@ func (j *job[T]) Do(worker, part int) {
 		blocks := ceil(j.k, j.kc)
 		q, k0 := part/blocks, part%blocks*j.kc
 		nr := j.g.k.nr
-		j.packB(w, j.shared[(q*j.k+k0)*nr:], k0, min(j.kc, j.k-k0), j.j0+q*nr, min(nr, j.n-j.j0-q*nr))
+		j.packB(w, j.shared[(q*j.packed(j.k)+k0/j.fold)*nr:], k0, min(j.kc, j.k-k0), j.j0+q*nr, min(nr, j.n-j.j0-q*nr))
 	case blockPhase:
 		i0, jj := part%j.mParts*j.mp, j.j0+part/j.mParts*j.np
 		j.block(w, region[T]{
@@ -117,6 +124,8 @@ func (j *job[T]) Do(worker, part int) {
 		j.deepPart(w, part)
 	case finishPhase:
 		j.finish(part)
+	case sinkPhase:
+		j.sink(worker, part)
 	}
 }
 
@@ -124,11 +133,12 @@ func (j *job[T]) Do(worker, part int) {
 type region[T vec.Float] struct {
 	i0, i1, j0, j1, k0, k1 int
 
-	c, d []T // d is what beta multiplies
-	ldc  int
-	ldd  int
-	beta T
-	last bool // with the epilogue and, where the plan says so, across
+	c, d   []T // d is what beta multiplies
+	ldc    int
+	ldd    int
+	origin int // index of the first element of c in C
+	beta   T
+	last   bool // with the epilogue and, where the plan says so, across
 }
 
 // block computes a region, depth block after depth block.
@@ -157,12 +167,13 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	t := &w.t
 	rows := i1 - i0
 	a, order := j.blockA(w, i0, rows, k0, kc)
-	t.kc = uintptr(kc)
+	depth := j.packed(kc)
+	t.kc = uintptr(depth)
 	// The first block adds to d, the others to what that left in c.
 	t.alpha, t.beta = j.args.Alpha, 1
-	d, ldd := r.c, r.ldc
+	d, ldd, origin := r.c, r.ldc, r.origin
 	if k0 == r.k0 {
-		t.beta, d, ldd = r.beta, r.d, r.ldd
+		t.beta, d, ldd, origin = r.beta, r.d, r.ldd, 0
 	}
 	last := r.last && k0+kc == r.k1
 	across := r.last && j.swapped
@@ -181,14 +192,24 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	// Rows are dealt out evenly so that no tile is much lower than the others.
 	tiles := ceil(rows, ks.mr)
 	low, more := rows/tiles, rows%tiles
-	w.ahead = ahead{}
+	w.next = fetches{}
 	if j.deep {
-		w.ahead = j.aheadOf(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
+		w.next = j.nextRows(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
 	}
+	half := size[T]() * uintptr(depth*ks.nr/2)
 	for jj := j0; jj < j1; jj += ks.nr {
 		cols := min(ks.nr, j1-jj)
 		t.setCols(cols)
 		j.panelB(w, jj, j0, cols, k0, kc)
+		var ahead unsafe.Pointer // the panel that comes next, where it comes from far
+		if jj+ks.nr < j1 && (jj > j0 || rows <= fewRows) {
+			switch j.bMode {
+			case bPacked:
+				ahead = unsafe.Pointer(&j.b.Data[((jj/ks.nr+1)*j.packed(j.k)+k0/j.fold)*ks.nr])
+			case bShared:
+				ahead = unsafe.Pointer(&j.shared[(((jj-j.j0)/ks.nr+1)*j.packed(j.k)+k0/j.fold)*ks.nr])
+			}
+		}
 		if last && j.args.Bias != nil && !across {
 			t.bias = unsafe.Pointer(&j.args.Bias[jj])
 		}
@@ -201,21 +222,25 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			}
 			t.rows = uint32(h)
 			t.a = unsafe.Add(a, uintptr(i-i0)*t.rs)
-			if order == byRows {
-				t.pf, t.pfRun, t.pfld = a, uint64(kc/2/h+1), t.rs
-				if n+1 < tiles {
-					t.pf = unsafe.Add(t.a, uintptr(h)*t.rs)
-				}
-			} else {
-				t.fetchAhead(&w.ahead)
+			switch {
+			case j.deep:
+				t.fetchShare(&w.next)
+			case ahead != nil && n < 2: // half of the next panel
+				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*half), uint64(depth), 0
+			case order == byDepth: // nothing new
+				t.pf, t.pfRun, t.pfld = t.a, 1, 0
+			case n+1 < tiles:
+				t.pf, t.pfRun, t.pfld = unsafe.Add(t.a, uintptr(h)*t.rs), uint64(depth/2/h+1), t.rs
+			default:
+				t.pf, t.pfRun, t.pfld = a, uint64(depth/2/h+1), t.rs
 			}
 			if across {
 				kernels[h](t)
 				j.across(w, r, d, ldd, i, h, jj, cols, beta, last)
 			} else {
-				t.c = unsafe.Pointer(&r.c[i*r.ldc+jj])
+				t.c = unsafe.Pointer(&r.c[i*r.ldc+jj-r.origin])
 				if t.beta != 0 {
-					t.d = unsafe.Pointer(&d[i*ldd+jj])
+					t.d = unsafe.Pointer(&d[i*ldd+jj-origin])
 				}
 				kernels[h](t)
 			}

@@ -5,7 +5,7 @@ import "github.com/stheno-ml/stheno/cpu/internal/pool"
 // PackedLen is how many elements [Gemm.Pack] makes of a factor B of k×n.
 func (g *Gemm[T]) PackedLen(k, n int) int {
 	nr := g.k.nr
-	return ceil(n, nr) * nr * k
+	return ceil(n, nr) * nr * ceil(k, g.k.fold())
 }
 
 // PanelWidth is the number of columns of a panel: packed, column j of row l is element (j/w·k + l)·w + j%w for a width of w.
@@ -24,16 +24,15 @@ func (g *Gemm[T]) Pack(p *pool.Pool, w *Workspace[T], dst []T, b Operand[T], k, 
 	j.g = g
 	nr := g.k.nr
 	// A plan that packs and does nothing else.
-	j.plan = plan[T]{args: args, m: 1, n: n, k: k, b: args.B, bMode: bShared, kc: even(k, kcMax), nc: ceil(n, nr) * nr}
-	if b.Source != nil && b.Trans {
-		j.bLen = align[T](nr * j.kc)
-	}
+	j.plan = plan[T]{args: args, m: 1, n: n, k: k, b: args.B, bMode: bShared, nc: ceil(n, nr) * nr, fold: g.k.fold()}
+	j.kc = j.depth(kcMax)
+	j.tmpLen = j.temporary(nr)
 	threads := 1
 	if p != nil {
 		threads = p.Threads()
 	}
 	w.lay(&j.plan, threads)
-	clearTail(dst, k, n, nr)
+	clearTail(dst, j.packed(k), n, nr)
 	j.shared = dst[:g.PackedLen(k, n)]
 	j.phase = packPhase
 	parts := ceil(n, nr) * ceil(k, j.kc)

@@ -47,6 +47,9 @@ type kernels[T vec.Float] struct {
 	// of vectors less 1, then by rows.
 	tiles [2][][]kernel[T]
 
+	// round makes pairs of bfloat16 of factors as they are packed; nil packs numbers as they are.
+	round *rounding[T]
+
 	// copyRows writes what copied says, as far as it can, and returns how many rows
 	// are left. nil does nothing.
 	copyRows func(dst []T, ldd int, src []T, lds, rows, cols int) int
@@ -163,8 +166,6 @@ func generic1x1[T vec.Float](t *tile[T], r, j int) {
 	}
 	t.put(r, j, s)
 }
-
-func at[T vec.Float](p unsafe.Pointer, bytes uintptr) T { return *(*T)(unsafe.Add(p, bytes)) }
 
 // put finishes one element.
 func (t *tile[T]) put(r, j int, s T) {

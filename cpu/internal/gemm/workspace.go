@@ -58,6 +58,8 @@ func (w *Workspace[T]) lay(p *plan[T], threads int) {
 	for i := range threads {
 		j.workers[i].a = take(p.aLen)
 		j.workers[i].b = take(p.bLen)
+		j.workers[i].tmp = take(p.tmpLen)
+		j.workers[i].block = take(p.blockLen)
 	}
 	j.acc = take(p.accLen)
 }

@@ -207,10 +207,15 @@ func (k *BatchNorm[T]) Run(y, x, gamma, beta, mean, variance, residual []T) {
 	n, c := k.rows.Len(), k.rows.C
 	k.y, k.x, k.z = y[:n], x[:n], residual
 	k.mean, k.scale, k.shift = mean[:c], k.coef.of(&k.Scratch), beta[:c]
-	for i := range k.scale {
-		k.scale[i] = T(float64(gamma[i]) * rstd(variance[i], k.epsilon))
-	}
+	normScale(k.scale, gamma, variance, k.epsilon)
 	k.loop.run()
+}
+
+// normScale computes γ/√(variance+ε). Forward and backward pass take the same numbers, so that they agree on a ReLU's zeros.
+func normScale[T Float](scale, gamma, variance []T, epsilon float64) {
+	for i := range scale {
+		scale[i] = T(float64(gamma[i]) * rstd(variance[i], epsilon))
+	}
 }
 
 // rstd is 1/√(variance+ε).

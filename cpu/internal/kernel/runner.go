@@ -90,6 +90,27 @@ type area[T Float] struct{ lo, n int }
 // of returns the range's memory.
 func (a area[T]) of(s *Scratch[T]) []T { return s.mem[a.lo : a.lo+a.n : a.lo+a.n] }
 
+// Kept is the memory of a kernel for what it makes of operands that stay the same from run to run, embedded in those that do.
+type Kept[T Float] struct {
+	size   int
+	memory []T
+}
+
+// KeptLen returns the number of elements that SetKept wants.
+func (k *Kept[T]) KeptLen() int { return k.size }
+
+// SetKept hands the kernel memory of its own: KeptLen elements, aligned to a cache line.
+func (k *Kept[T]) SetKept(mem []T) {
+	if len(mem) < k.size {
+		panic(fmt.Sprintf("kernel: memory of %d elements to keep, want %d: a mistake of the engine's memory plan", len(mem), k.size))
+	}
+	k.memory = mem[:k.size:k.size]
+}
+
+func (k *Kept[T]) keep(n int) { k.size = n }
+
+func (k *Kept[T]) kept() []T { return k.memory }
+
 // count returns the product of the dimensions of a shape.
 func count(dims ...int) int {
 	n := 1
