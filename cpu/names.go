@@ -2,6 +2,9 @@ package cpu
 
 import (
 	"fmt"
+	"strings"
+
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cpu/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
@@ -31,11 +34,15 @@ var vectored = map[string]bool{"Unary": true, "Binary": true, "Loop": true, "ReL
 func (b *builder) kernelName(s *graph.Step) string {
 	kind := s.Instr.Kind()
 	if kernels[kind].of(s.Out[0].Dtype) != nil {
+		way := b.way
+		if kind == "BatchMatMul" {
+			way = "gemm"
+		}
 		switch {
-		case b.way != "":
-			return kernel.Level().String() + " " + b.way
-		case kind == "BatchMatMul":
-			return kernel.Level().String() + " gemm"
+		case strings.Contains(way, "gemm") && s.Out[0].Dtype == tensor.Float32 && b.gemm.Rounds():
+			return b.gemm.Level().String() + " bf16 " + way
+		case way != "":
+			return kernel.Level().String() + " " + way
 		case vectored[kind]:
 			return kernel.Level().String() + " loops"
 		}

@@ -132,5 +132,5 @@ func TestMemoryThatTheSystemDoesNotHave(t *testing.T) {
 	var me *MemoryError
 	require.ErrorAs(t, err, &me)
 	require.ErrorContains(t, err, `cpu: the system has no 1048576.0 GiB for a program (cannot allocate memory); the largest value is "y" of shape (1099511627776) with 4096.0 GiB; use a smaller batch, or close`)
-	require.Equal(t, before, pace.inUse())
+	require.LessOrEqual(t, pace.inUse(), before, "what programs of other tests held may be given back meanwhile")
 }

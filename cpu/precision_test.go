@@ -9,6 +9,7 @@ import (
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
@@ -91,6 +92,26 @@ func TestThreadsDoNotChangeBF16(t *testing.T) {
 			require.NoError(t, prog.Close())
 		}
 	})
+}
+
+// A program tells which steps multiply bfloat16.
+func TestKernelsBF16(t *testing.T) {
+	t.Setenv(cpuid.EnvVar, "generic")
+	e := openBF16(t, 1)
+	for want, c := range map[string]struct {
+		o  op.Op
+		dt tensor.Dtype
+	}{
+		"generic bf16 implicit gemm": {&op.Conv2D{}, tensor.Float32},
+		e.Level() + " implicit gemm": {&op.Conv2D{}, tensor.Float64},
+		e.Level() + " depthwise":     {&op.Conv2D{ConvAttrs: op.ConvAttrs{Groups: 4}}, tensor.Float32},
+	} {
+		b := enginetest.NewB(t, c.dt)
+		b.Want("y", 0, b.Apply(c.o, b.Input("x", 2, 9, 9, 4), b.Input("w", 3, 3, 4/max(c.o.(*op.Conv2D).Groups, 1), 4)))
+		m := b.Compile(e)
+		require.Equal(t, want, m.Explain().Steps[0].Kernel)
+		require.NoError(t, m.Close())
+	}
 }
 
 func TestRefusedPrecisions(t *testing.T) {

@@ -26,12 +26,12 @@ var passes = []pass{
 	{"cse", shareCommon},                   // equal steps are one
 	{"view", viewReshapes},                 // reshapes are other names for the same memory
 	{"pool", maskPooled},                   // a ReLU's mask behind a max pooling instead of in front of it
-	{"pool-bias", fusePoolBias},            // the sums of the gradient behind a max pooling
 	{"l2", fuseL2Grad},                     // gradient + penalty's gradient in one sweep
 	{"norm", foldNorms},                    // batch norm in inference goes into fixed weights
 	{"bias", fuseBias},                     // convolution or matmul + bias + residual + ReLU
 	{"batch-stats", fuseBatchStats},        // mean and variance in one sweep
 	{"batch-norm-grad", fuseBatchNormGrad}, // both channel sums in one sweep, the ReLU's mask applied on the way
+	{"pool-bias", fusePoolBias},            // the sums of the gradient behind a max pooling, if they are not a batch norm's
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
 	{"batch-norm-mask", maskAgain},         // the ReLU's mask of x instead of y
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep

@@ -23,8 +23,9 @@ const (
 	tilePFRun = 96
 	tileD     = 104
 	tileLDD   = 112
-	tileReLU  = 120
-	tileAlpha = 136
+	tilePFLD  = 120
+	tileReLU  = 128
+	tileAlpha = 144
 )
 
 // layout is the order of A's elements in memory.
@@ -63,11 +64,12 @@ func loadTile(ctx float, l layout, height int) *tileRegs {
 	ctx.Load(ctx.Param("t"), t)
 	r := &tileRegs{layout: l, size: ctx.size, t: t, b: gp(tileB, t), ldb: gp(tileLDB, t), kc: gp(tileKC, t)}
 	r.a = append(r.a, gp(tileA, t))
+	r.pfRow, r.pf, r.n = gp(tilePF, t), ctx.GP64(), ctx.GP64()
 	if l == byDepth {
 		r.stride = gp(tileKS, t)
 		return r
 	}
-	r.stride, r.pfRow, r.pf, r.n = gp(tileRS, t), gp(tilePF, t), ctx.GP64(), ctx.GP64()
+	r.stride = gp(tileRS, t)
 	for len(r.a)*3 < height {
 		next, prev := ctx.GP64(), r.a[len(r.a)-1]
 		ctx.LEAQ(operand.Mem{Base: prev, Index: r.stride, Scale: 2}, next)
@@ -149,39 +151,30 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	ctx.MOVQ(r.kc, turns)
 	ctx.SHRQ(operand.U8(1), turns) // unroll is 2
 	ctx.JZ(operand.LabelRef("odd"))
-	if r.layout == byRows {
-		// The turns are walked in runs; each run fetches ahead one row of A of the
-		// next tile. Rows are too short and too many for the hardware to guess.
-		ctx.Label("run")
-		ctx.MOVQ(at(r.t, tilePFRun), r.n)
-		ctx.CMPQ(r.n, turns)
-		ctx.CMOVQGT(turns, r.n)
-		ctx.SUBQ(r.n, turns)
-		ctx.MOVQ(r.pfRow, r.pf)
-		ctx.ADDQ(r.stride, r.pfRow)
-	}
+	// The turns are walked in runs; each run fetches ahead one row of what comes
+	// next. Rows are too short and too many for the hardware to guess.
+	ctx.Label("run")
+	ctx.MOVQ(at(r.t, tilePFRun), r.n)
+	ctx.CMPQ(r.n, turns)
+	ctx.CMOVQGT(turns, r.n)
+	ctx.SUBQ(r.n, turns)
+	ctx.MOVQ(r.pfRow, r.pf)
+	ctx.ADDQ(at(r.t, tilePFLD), r.pfRow)
 	ctx.Label("loop")
 	for u := range unroll {
 		body(u)
 	}
-	if r.layout == byRows {
-		// Two lines of float32, three of float64: 12 rows of A in the turns of one.
-		ahead := 64 * (1 + r.size/4)
-		for line := 0; line < ahead; line += 64 {
-			ctx.PREFETCHT1(at(r.pf, line))
-		}
-		ctx.ADDQ(operand.U32(ahead), r.pf)
+	// Two lines of float32, three of float64: 12 rows of A in the turns of one.
+	ahead := 64 * (1 + r.size/4)
+	for line := 0; line < ahead; line += 64 {
+		ctx.PREFETCHT1(at(r.pf, line))
 	}
+	ctx.ADDQ(operand.U32(ahead), r.pf)
 	r.step(ctx, unroll)
-	if r.layout == byRows {
-		ctx.DECQ(r.n)
-		ctx.JNZ(operand.LabelRef("loop"))
-		ctx.TESTQ(turns, turns)
-		ctx.JNZ(operand.LabelRef("run"))
-	} else {
-		ctx.DECQ(turns)
-		ctx.JNZ(operand.LabelRef("loop"))
-	}
+	ctx.DECQ(r.n)
+	ctx.JNZ(operand.LabelRef("loop"))
+	ctx.TESTQ(turns, turns)
+	ctx.JNZ(operand.LabelRef("run"))
 	ctx.Label("odd")
 	ctx.TESTQ(operand.U32(1), r.kc)
 	ctx.JZ(operand.LabelRef("done"))

@@ -35,8 +35,8 @@ var (
 	none   = strings.NewReplacer()
 	tile32 = strings.NewReplacer("*byte", "*tile[float32]")
 	tile64 = strings.NewReplacer("*byte", "*tile[float64]")
-	// Its functions take different structs, both spelt as pointers to unsigned words.
-	winoTiles = strings.NewReplacer("t *uint16", "t *inputTile", "t *uint32", "t *outputTile")
+	// Its functions take different structs, all spelt as pointers to words of their own.
+	winoTiles = strings.NewReplacer("t *uint16", "t *inputTile", "t *uint32", "t *outputTile", "t *int16", "t *gradientTile")
 )
 
 var units = []unit{

@@ -73,6 +73,8 @@ func emitWinograd(s *simd) {
 	w.inputTile()
 	w.filterRuns()
 	w.outputTile()
+	w.gradientTile()
+	w.tapRun()
 }
 
 func (w *wino) is512() bool { return w.suffix == "AVX512" }

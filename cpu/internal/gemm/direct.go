@@ -86,9 +86,12 @@ func (d *Direct[T]) Run(g *Gemm[T]) {
 			t.a = unsafe.Add(a, uintptr(i)*row)
 			t.c = unsafe.Add(c, uintptr(i)*t.ldc+e*uintptr(j))
 			t.d = unsafe.Add(f, uintptr(i)*t.ldd+e*uintptr(j))
-			t.pf, t.pfRun = t.a, uint64(d.K/2/h+1)
-			if n+1 < tiles {
-				t.pf = unsafe.Add(t.a, uintptr(h)*row)
+			t.pf, t.pfRun, t.pfld = t.a, 1, 0
+			if order == byRows {
+				t.pfRun, t.pfld = uint64(d.K/2/h+1), row
+				if n+1 < tiles {
+					t.pf = unsafe.Add(t.a, uintptr(h)*row)
+				}
 			}
 			kernels[h](t)
 			i += h

@@ -18,6 +18,18 @@ type Source[T vec.Float] interface {
 	Block(dst []T, ld, r0, nr, c0, nc int)
 }
 
+// PairSource is a Source that can hand over its blocks rounded, which saves a product of bfloat16 the copy in between.
+type PairSource[T vec.Float] interface {
+	Source[T]
+	// InPairs says whether the matrix can be handed over in pairs; PairBlock is not called otherwise.
+	InPairs() bool
+	// PairBlock is Block of pairs of elements along a row, made by round. c0 and nc are even.
+	PairBlock(round RoundFunc[T], dst []T, ld, r0, nr, c0, nc int)
+}
+
+// RoundFunc is [Gemm.Round].
+type RoundFunc[T vec.Float] = func(dst []T, ldd int, src []T, lds, rows, cols int)
+
 // Operand is one factor of a product: a matrix in memory or a Source.
 type Operand[T vec.Float] struct {
 	// Data is the matrix, row-major with LD elements from row to row. LD 0 means

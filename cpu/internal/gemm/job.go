@@ -26,6 +26,7 @@ const (
 	blockPhase               // a part of C
 	piecePhase               // all of C, of one piece of K, into acc
 	finishPhase              // rows of C: sum the pieces, then the epilogue
+	deepPhase                // a block of C of a deep product, of one piece of K
 	sinkPhase                // a block of C, for a sink
 )
 
@@ -33,9 +34,10 @@ const (
 type worker[T vec.Float] struct {
 	t     tile[T]
 	a, b  []T
-	tmp   []T    // what is packed while it is on its way
-	block []T    // of C, for a sink
-	aKeys [3]int // the block of A that a holds: row, depth, rows
+	tmp   []T     // what is packed while it is on its way
+	block []T     // of C, for a sink
+	aKeys [3]int  // the block of A that a holds: row, depth, rows
+	next  fetches // of a deep product
 	out   [12 * 32]T
 }
 
@@ -49,7 +51,7 @@ func (j *job[T]) reserve(threads int) {
 func (j *job[T]) release() {
 	j.plan = plan[T]{}
 	for i := range j.workers {
-		j.workers[i].t = tile[T]{}
+		j.workers[i].t, j.workers[i].next = tile[T]{}, fetches{}
 	}
 }
 
@@ -57,6 +59,13 @@ func (j *job[T]) release() {
 func (j *job[T]) run(p *pool.Pool) {
 	for i := range j.workers {
 		j.workers[i].aKeys = [3]int{-1, -1, -1}
+	}
+	if j.deep {
+		j.do(p, deepPhase, max(j.splits, 1)*j.mParts*j.nParts)
+		if j.splits > 0 {
+			j.do(p, finishPhase, j.finishParts())
+		}
+		return
 	}
 	if (j.k == 0 || j.splits > 0) && j.args.Sink == nil {
 		j.do(p, piecePhase, j.splits)
@@ -111,6 +120,8 @@ func (j *job[T]) Do(worker, part int) {
 			k0: part * j.ks, k1: min((part+1)*j.ks, j.k),
 			c: j.acc[part*j.m*j.n : (part+1)*j.m*j.n], ldc: j.n,
 		})
+	case deepPhase:
+		j.deepPart(w, part)
 	case finishPhase:
 		j.finish(part)
 	case sinkPhase:
@@ -181,6 +192,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	// Rows are dealt out evenly so that no tile is much lower than the others.
 	tiles := ceil(rows, ks.mr)
 	low, more := rows/tiles, rows%tiles
+	w.next = fetches{}
+	if j.deep {
+		w.next = j.nextRows(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
+	}
 	half := size[T]() * uintptr(depth*ks.nr/2)
 	for jj := j0; jj < j1; jj += ks.nr {
 		cols := min(ks.nr, j1-jj)
@@ -208,12 +223,16 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			t.rows = uint32(h)
 			t.a = unsafe.Add(a, uintptr(i-i0)*t.rs)
 			switch {
+			case j.deep:
+				t.fetchShare(&w.next)
 			case ahead != nil && n < 2: // half of the next panel
-				t.pf, t.pfRun = unsafe.Add(ahead, uintptr(n)*half), uint64(depth)
+				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*half), uint64(depth), 0
+			case order == byDepth: // nothing new
+				t.pf, t.pfRun, t.pfld = t.a, 1, 0
 			case n+1 < tiles:
-				t.pf, t.pfRun = unsafe.Add(t.a, uintptr(h)*t.rs), uint64(depth/2/h+1)
+				t.pf, t.pfRun, t.pfld = unsafe.Add(t.a, uintptr(h)*t.rs), uint64(depth/2/h+1), t.rs
 			default:
-				t.pf, t.pfRun = a, uint64(depth/2/h+1)
+				t.pf, t.pfRun, t.pfld = a, uint64(depth/2/h+1), t.rs
 			}
 			if across {
 				kernels[h](t)
@@ -260,19 +279,45 @@ func (j *job[T]) epilogue(s T, n int) T {
 	return s
 }
 
-// finishRows is how many rows of C a part of the finish phase has.
-const finishRows = 16
+// finishRowsAtOnce is how many rows of C a part of the finish phase has.
+const finishRowsAtOnce = 16
 
-func (j *job[T]) finishParts() int { return ceil(j.args.M, finishRows) }
+func (j *job[T]) finishParts() int { return ceil(j.args.M, finishRowsAtOnce) }
 
 // finish sums the pieces of K in order and applies the epilogue. With no piece
 // (K = 0) the sum is 0.
 func (j *job[T]) finish(part int) {
+	i0, i1 := part*finishRowsAtOnce, min((part+1)*finishRowsAtOnce, j.args.M)
+	if j.swapped || j.splits == 0 || j.args.Beta != 0 {
+		j.finishRows(i0, i1)
+		return
+	}
+	rows, n := i1-i0, j.n
+	if j.args.LDC == n { // all one row
+		rows, n = 1, (i1-i0)*n
+	}
+	for r := range rows {
+		c, at := j.args.C[(i0+r)*j.args.LDC:][:n], (i0+r)*j.n
+		copy(c, j.acc[at:])
+		for s := 1; s < j.splits; s++ {
+			at += j.m * j.n
+			j.g.ops.Add(c, c, j.acc[at:at+n])
+		}
+		if j.args.Bias != nil || j.args.ReLU {
+			for x := range c {
+				c[x] = j.epilogue(c[x], x%j.n)
+			}
+		}
+	}
+}
+
+// finishRows is the plain form of finish.
+func (j *job[T]) finishRows(i0, i1 int) {
 	si, sj := j.n, 1 // strides of the pieces in terms of C
 	if j.swapped {
 		si, sj = 1, j.n
 	}
-	for i := part * finishRows; i < min((part+1)*finishRows, j.args.M); i++ {
+	for i := i0; i < i1; i++ {
 		c := j.args.C[i*j.args.LDC:][:j.args.N]
 		d := j.args.D[i*j.args.LDD:][:j.args.N]
 		for n := range c {

@@ -31,6 +31,10 @@ func (j *job[T]) roundA(w *worker[T], ld, r0, nr, c0, nc int) {
 		to(w.a, ld, a.Data[r0*a.LD+c0:], a.LD, nr, nc)
 		return
 	}
+	if s, ok := a.Source.(PairSource[T]); ok && j.aMode == aRows && nc%2 == 0 && s.InPairs() {
+		s.PairBlock(to, w.a, ld, r0, nr, c0, nc)
+		return
+	}
 	step := stripRows(nc)
 	for r := 0; r < nr; r += step {
 		n := min(step, nr-r)

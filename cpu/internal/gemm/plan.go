@@ -52,11 +52,12 @@ type plan[T vec.Float] struct {
 
 	aMode  aMode
 	bMode  bMode
-	kc     int // depth of a block, K split evenly
-	mc     int // rows of a block
-	nc     int // columns of B per shared packing
-	splits int // pieces of K summed apart, then together in order; 0: not split
-	ks     int // depth of such a piece, a multiple of kc
+	kc     int  // depth of a block, K split evenly
+	mc     int  // rows of a block
+	nc     int  // columns of B per shared packing
+	deep   bool // see deep.go
+	splits int  // pieces of K summed apart, then together in order; 0: not split
+	ks     int  // depth of such a piece, a multiple of kc
 
 	mp, np         int // rows and columns of a part
 	mParts, nParts int // per nc columns
@@ -82,9 +83,12 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 	if p.a.Trans {
 		p.kc = p.depth(kcTrans)
 	}
-	if a.Sink != nil {
+	switch {
+	case a.Sink != nil:
 		p.planSink(mr, nr)
-	} else {
+	case p.a.Trans && !p.b.Trans && !p.b.Packed:
+		p.planDeep(threads, mr, nr)
+	default:
 		p.split(mr, nr)
 		p.chooseB(nr)
 		p.chooseA(nr)

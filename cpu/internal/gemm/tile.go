@@ -21,13 +21,14 @@ type tile[T vec.Float] struct {
 	bias   unsafe.Pointer // nil for none
 	mask   uint64         // one bit a column (AVX-512)
 	lanes  unsafe.Pointer // 32 bytes, ones where the last vector is used (AVX2)
-	pf     unsafe.Pointer // first row of A of the tile that comes next, to fetch ahead
+	pf     unsafe.Pointer // first row of what comes next, to fetch ahead
 	pfRun  uint64         // pairs of k a row of it is fetched over, at least 1
 	d      unsafe.Pointer // what beta multiplies: c itself, or a matrix like it
 	ldd    uintptr
-	relu   uint32 // 1 for max(·, 0)
-	cols   uint32 // number of columns
-	rows   uint32 // number of rows (plain Go; the assembly has one kernel a height)
+	pfld   uintptr // from row to row of what is fetched ahead
+	relu   uint32  // 1 for max(·, 0)
+	cols   uint32  // number of columns
+	rows   uint32  // number of rows (plain Go; the assembly has one kernel a height)
 	_      uint32
 	alpha  T
 	beta   T

@@ -42,6 +42,7 @@ func NewBatchStats[T Float](p *pool.Pool, c Channels) (*BatchStats[T], error) {
 		k.work = sumSplit(c.Outer, c.C)
 		k.partial = k.reserve(k.work.parts * statRows * c.C)
 		k.loop = newPhase(p, k.work.parts, k.rowsPart)
+		k.loop.backwards = true
 		k.joins = splitBy(c.C, 8*k.work.parts)
 		k.join = newPhase(p, k.joins.parts, k.joinPart)
 	} else {

@@ -49,6 +49,7 @@ func NewBatchNormSums[T Float](p *pool.Pool, c Channels, epsilon float64) (*Batc
 		k.partial = k.reserve(k.work.parts * gradRows * c.C)
 		k.masked = newMaskBlock(&k.Scratch, p.Threads(), c.C)
 		k.loop = newPhase(p, k.work.parts, k.rowsPart)
+		k.loop.backwards = true
 	} else {
 		k.work = splitBy(c.C, c.Rows())
 		k.loop = newPhase(p, k.work.parts, k.channelsPart)

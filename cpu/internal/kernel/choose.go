@@ -67,7 +67,7 @@ func (c Conv) Ways() []Way {
 // canTaps says whether there are few enough positions for products of their own.
 func (c Conv) canTaps() bool {
 	g := c.Geometry
-	return g.Groups == 1 && g.H.Out*g.W.Out <= tinyPixels && !(c.Frozen && c.Rounds)
+	return g.Groups == 1 && g.H.Out*g.W.Out <= tinyPixels
 }
 
 // forcedWay, if it is not empty, is taken wherever it is one of the ways. Tests set it.

@@ -11,6 +11,10 @@ type phase struct {
 	pool  *pool.Pool
 	parts int
 	body  func(worker, part int)
+
+	// backwards hands out the parts from the last one on. A sweep over what the step before has just written, or the step after
+	// will read from the beginning, then finds a part of it in the cache, however large it is.
+	backwards bool
 }
 
 // newPhase prepares a loop over parts on p.
@@ -19,7 +23,12 @@ func newPhase(p *pool.Pool, parts int, body func(worker, part int)) phase {
 }
 
 // Do implements [pool.Task].
-func (f *phase) Do(worker, part int) { f.body(worker, part) }
+func (f *phase) Do(worker, part int) {
+	if f.backwards {
+		part = f.parts - 1 - part
+	}
+	f.body(worker, part)
+}
 
 // run executes all parts and returns when they are done.
 func (f *phase) run() {

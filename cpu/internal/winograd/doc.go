@@ -15,6 +15,15 @@
 //
 // Point 6i+j is the product of interpolation points i down and j across, in the order 0, a, -a, b, -b, ∞.
 //
+// The same three products, read the other way, give the gradient of the taps from gradients of the outputs:
+//
+//	dg = Gᵀ [ (A dy Aᵀ) ⊙ (Bᵀ d B) ] G
+//
+// where ⊙ sums over the tiles: 36 products of channels × tiles by tiles × filters.
+//
+//	[Ops.Gradient] A dy Aᵀ  gradients of the result → 36 matrices of tiles × filters, packed
+//	[Ops.Taps]     Gᵀ u G   36 matrices of products → gradients of the taps
+//
 // # The points
 //
 // The usual points 0, ±1, ±2, ∞ lose 3.2 bits: at 256 channels the largest error is 1.9 times the tolerance for sums of

@@ -23,13 +23,13 @@ type Grid struct {
 	OutH, OutW, OutC int // the images of the result, OutC elements from pixel to pixel
 	Down, Across     int // tiles of an image
 
-	zeros []float32 // a row of pixels that stands for rows outside of an image
+	zeros []float32 // a row of pixels that stands for rows outside of an image or of a result
 }
 
 // NewGrid cuts images of outH×outW×outC results that read images of h×w×c.
 func NewGrid(n, h, w, c, top, left, outH, outW, outC int) *Grid {
 	return &Grid{N: n, H: h, W: w, C: c, Top: top, Left: left, OutH: outH, OutW: outW, OutC: outC,
-		Down: (outH + Side - 1) / Side, Across: (outW + Side - 1) / Side, zeros: make([]float32, Reach*c)}
+		Down: (outH + Side - 1) / Side, Across: (outW + Side - 1) / Side, zeros: make([]float32, max(Reach*c, Side*outC))}
 }
 
 // Tiles is the number of tiles of all images.

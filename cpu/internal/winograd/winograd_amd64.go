@@ -48,3 +48,25 @@ func (o Ops) output(t *outputTile) {
 		outputGo(t)
 	}
 }
+
+func (o Ops) gradient(t *gradientTile) {
+	switch o.level {
+	case cpuid.AVX512:
+		gradientAVX512(t)
+	case cpuid.AVX2:
+		gradientAVX2(t)
+	default:
+		gradientGo(t)
+	}
+}
+
+func (o Ops) taps(dst *float32, tap uintptr, src *float32, point, n uintptr) {
+	switch o.level {
+	case cpuid.AVX512:
+		tapsAVX512(dst, tap, src, point, n)
+	case cpuid.AVX2:
+		tapsAVX2(dst, tap, src, point, n)
+	default:
+		tapsGo(dst, tap, src, point, n)
+	}
+}

@@ -18,3 +18,13 @@ func filterAVX2(dst *float32, point uintptr, step uintptr, src *float32, tap uin
 //
 //go:noescape
 func outputAVX2(t *outputTile)
+
+// transforms the 4×4 gradients of a tile's outputs into 36 points.
+//
+//go:noescape
+func gradientAVX2(t *gradientTile)
+
+// transforms 36 points of n (at least 1) elements, point bytes apart, into 3×3 taps, tap bytes apart.
+//
+//go:noescape
+func tapsAVX2(dst *float32, tap uintptr, src *float32, point uintptr, n uintptr)

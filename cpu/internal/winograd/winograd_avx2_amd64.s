@@ -2187,3 +2187,1133 @@ restore:
 end:
 	VZEROUPPER
 	RET
+
+// func gradientAVX2(t *gradientTile)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gradientAVX2(SB), NOSPLIT, $168-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	ADDQ         32(AX), CX
+	MOVQ         8(AX), DX
+	ADDQ         40(AX), DX
+	MOVQ         16(AX), BX
+	ADDQ         48(AX), BX
+	MOVQ         24(AX), SI
+	ADDQ         56(AX), SI
+	MOVQ         64(AX), DI
+	LEAQ         (DI)(DI*2), R8
+	MOVQ         80(AX), R9
+	LEAQ         (R9)(R9*2), R10
+	LEAQ         (R9)(R9*4), R11
+	MOVQ         72(AX), R12
+	MOVQ         88(AX), R13
+	VBROADCASTSS 96(AX), Y0
+	VMOVUPS      Y0, 8(SP)
+	VBROADCASTSS 100(AX), Y0
+	VMOVUPS      Y0, 40(SP)
+	VBROADCASTSS 104(AX), Y0
+	VMOVUPS      Y0, 72(SP)
+	VBROADCASTSS 108(AX), Y0
+	VMOVUPS      Y0, 104(SP)
+	VPCMPEQD     Y0, Y0, Y0
+	VMOVUPS      Y0, 136(SP)
+	CMPL         112(AX), $0x00
+	JNE          part
+	CMPQ         R13, $0x08
+	JL           part
+
+whole:
+	MOVQ         R12, (SP)
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (CX)(DI*1), Y1
+	VMOVUPS      (CX)(DI*2), Y2
+	VMOVUPS      (CX)(R8*1), Y3
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y3, (R12)(R11*1)
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y1, Y5
+	VFMADD231PS  points<>+64(SB), Y2, Y4
+	VFMADD231PS  points<>+64(SB), Y3, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS points<>+0(SB), Y5, Y6
+	VFMADD231PS  points<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, (R12)(R9*1)
+	VMOVUPS      Y6, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y2, Y0
+	VFMADD231PS  points<>+96(SB), Y3, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS points<>+32(SB), Y1, Y2
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      Y0, (R12)(R10*1)
+	VMOVUPS      Y2, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (BX), Y1
+	VFMADD231PS  points<>+64(SB), Y1, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  points<>+64(SB), Y2, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS points<>+0(SB), Y1, Y2
+	VFMADD231PS  points<>+0(SB), Y1, Y0
+	VMOVUPS      (CX)(DI*1), Y1
+	VMOVUPS      (BX)(DI*1), Y3
+	VFMADD231PS  points<>+64(SB), Y3, Y1
+	VMOVUPS      (DX)(DI*1), Y3
+	VMOVUPS      (SI)(DI*1), Y4
+	VFMADD231PS  points<>+64(SB), Y4, Y3
+	VMOVAPS      Y1, Y4
+	VFNMADD231PS points<>+0(SB), Y3, Y4
+	VFMADD231PS  points<>+0(SB), Y3, Y1
+	VMOVUPS      (CX)(DI*2), Y3
+	VMOVUPS      (BX)(DI*2), Y5
+	VFMADD231PS  points<>+64(SB), Y5, Y3
+	VMOVUPS      (DX)(DI*2), Y5
+	VMOVUPS      (SI)(DI*2), Y6
+	VFMADD231PS  points<>+64(SB), Y6, Y5
+	VMOVAPS      Y3, Y6
+	VFNMADD231PS points<>+0(SB), Y5, Y6
+	VFMADD231PS  points<>+0(SB), Y5, Y3
+	VMOVUPS      (CX)(R8*1), Y5
+	VMOVUPS      (BX)(R8*1), Y7
+	VFMADD231PS  points<>+64(SB), Y7, Y5
+	VMOVUPS      (DX)(R8*1), Y7
+	VMOVUPS      (SI)(R8*1), Y8
+	VFMADD231PS  points<>+64(SB), Y8, Y7
+	VMOVAPS      Y5, Y8
+	VFNMADD231PS points<>+0(SB), Y7, Y8
+	VFMADD231PS  points<>+0(SB), Y7, Y5
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y5, (R12)(R11*1)
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y1, Y9
+	VFMADD231PS  points<>+64(SB), Y3, Y7
+	VFMADD231PS  points<>+64(SB), Y5, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS points<>+0(SB), Y9, Y10
+	VFMADD231PS  points<>+0(SB), Y9, Y7
+	VMOVUPS      Y7, (R12)(R9*1)
+	VMOVUPS      Y10, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y3, Y0
+	VFMADD231PS  points<>+96(SB), Y5, Y1
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS points<>+32(SB), Y1, Y3
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      Y0, (R12)(R10*1)
+	VMOVUPS      Y3, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      Y2, (R12)
+	VMOVUPS      Y8, (R12)(R11*1)
+	VMOVAPS      Y2, Y0
+	VMOVAPS      Y4, Y1
+	VFMADD231PS  points<>+64(SB), Y6, Y0
+	VFMADD231PS  points<>+64(SB), Y8, Y1
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS points<>+0(SB), Y1, Y3
+	VFMADD231PS  points<>+0(SB), Y1, Y0
+	VMOVUPS      Y0, (R12)(R9*1)
+	VMOVUPS      Y3, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y6, Y2
+	VFMADD231PS  points<>+96(SB), Y8, Y4
+	VMOVAPS      Y2, Y0
+	VFNMADD231PS points<>+32(SB), Y4, Y0
+	VFMADD231PS  points<>+32(SB), Y4, Y2
+	VMOVUPS      Y2, (R12)(R10*1)
+	VMOVUPS      Y0, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (BX), Y1
+	VFMADD231PS  points<>+96(SB), Y1, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  points<>+96(SB), Y2, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS points<>+32(SB), Y1, Y2
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      (CX)(DI*1), Y1
+	VMOVUPS      (BX)(DI*1), Y3
+	VFMADD231PS  points<>+96(SB), Y3, Y1
+	VMOVUPS      (DX)(DI*1), Y3
+	VMOVUPS      (SI)(DI*1), Y4
+	VFMADD231PS  points<>+96(SB), Y4, Y3
+	VMOVAPS      Y1, Y4
+	VFNMADD231PS points<>+32(SB), Y3, Y4
+	VFMADD231PS  points<>+32(SB), Y3, Y1
+	VMOVUPS      (CX)(DI*2), Y3
+	VMOVUPS      (BX)(DI*2), Y5
+	VFMADD231PS  points<>+96(SB), Y5, Y3
+	VMOVUPS      (DX)(DI*2), Y5
+	VMOVUPS      (SI)(DI*2), Y6
+	VFMADD231PS  points<>+96(SB), Y6, Y5
+	VMOVAPS      Y3, Y6
+	VFNMADD231PS points<>+32(SB), Y5, Y6
+	VFMADD231PS  points<>+32(SB), Y5, Y3
+	VMOVUPS      (CX)(R8*1), Y5
+	VMOVUPS      (BX)(R8*1), Y7
+	VFMADD231PS  points<>+96(SB), Y7, Y5
+	VMOVUPS      (DX)(R8*1), Y7
+	VMOVUPS      (SI)(R8*1), Y8
+	VFMADD231PS  points<>+96(SB), Y8, Y7
+	VMOVAPS      Y5, Y8
+	VFNMADD231PS points<>+32(SB), Y7, Y8
+	VFMADD231PS  points<>+32(SB), Y7, Y5
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y5, (R12)(R11*1)
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y1, Y9
+	VFMADD231PS  points<>+64(SB), Y3, Y7
+	VFMADD231PS  points<>+64(SB), Y5, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS points<>+0(SB), Y9, Y10
+	VFMADD231PS  points<>+0(SB), Y9, Y7
+	VMOVUPS      Y7, (R12)(R9*1)
+	VMOVUPS      Y10, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y3, Y0
+	VFMADD231PS  points<>+96(SB), Y5, Y1
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS points<>+32(SB), Y1, Y3
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      Y0, (R12)(R10*1)
+	VMOVUPS      Y3, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      Y2, (R12)
+	VMOVUPS      Y8, (R12)(R11*1)
+	VMOVAPS      Y2, Y0
+	VMOVAPS      Y4, Y1
+	VFMADD231PS  points<>+64(SB), Y6, Y0
+	VFMADD231PS  points<>+64(SB), Y8, Y1
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS points<>+0(SB), Y1, Y3
+	VFMADD231PS  points<>+0(SB), Y1, Y0
+	VMOVUPS      Y0, (R12)(R9*1)
+	VMOVUPS      Y3, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y6, Y2
+	VFMADD231PS  points<>+96(SB), Y8, Y4
+	VMOVAPS      Y2, Y0
+	VFNMADD231PS points<>+32(SB), Y4, Y0
+	VFMADD231PS  points<>+32(SB), Y4, Y2
+	VMOVUPS      Y2, (R12)(R10*1)
+	VMOVUPS      Y0, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(DI*1), Y1
+	VMOVUPS      (SI)(DI*2), Y2
+	VMOVUPS      (SI)(R8*1), Y3
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y3, (R12)(R11*1)
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y1, Y5
+	VFMADD231PS  points<>+64(SB), Y2, Y4
+	VFMADD231PS  points<>+64(SB), Y3, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS points<>+0(SB), Y5, Y6
+	VFMADD231PS  points<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, (R12)(R9*1)
+	VMOVUPS      Y6, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y2, Y0
+	VFMADD231PS  points<>+96(SB), Y3, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS points<>+32(SB), Y1, Y2
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      Y0, (R12)(R10*1)
+	VMOVUPS      Y2, (R12)(R9*4)
+	MOVQ         (SP), R12
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, R12
+	SUBQ         $0x08, R13
+	JZ           end
+	CMPQ         R13, $0x08
+	JGE          whole
+
+part:
+	CMPQ    R13, $0x08
+	JGE     partfull
+	LEAQ    lanes<>+32(SB), AX
+	SHLQ    $0x02, R13
+	SUBQ    R13, AX
+	SHRQ    $0x02, R13
+	VMOVUPS (AX), Y0
+	VANDPS  8(SP), Y0, Y1
+	VMOVUPS Y1, 8(SP)
+	VANDPS  40(SP), Y0, Y1
+	VMOVUPS Y1, 40(SP)
+	VANDPS  72(SP), Y0, Y1
+	VMOVUPS Y1, 72(SP)
+	VANDPS  104(SP), Y0, Y1
+	VMOVUPS Y1, 104(SP)
+	VMOVUPS Y0, 136(SP)
+
+partfull:
+	MOVQ         R12, (SP)
+	VMOVUPS      8(SP), Y0
+	VMASKMOVPS   (CX), Y0, Y0
+	VMOVUPS      40(SP), Y1
+	VMASKMOVPS   (CX)(DI*1), Y1, Y1
+	VMOVUPS      72(SP), Y2
+	VMASKMOVPS   (CX)(DI*2), Y2, Y2
+	VMOVUPS      104(SP), Y3
+	VMASKMOVPS   (CX)(R8*1), Y3, Y3
+	VMOVUPS      136(SP), Y4
+	VMASKMOVPS   Y0, Y4, (R12)
+	VMOVUPS      136(SP), Y4
+	VMASKMOVPS   Y3, Y4, (R12)(R11*1)
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y1, Y5
+	VFMADD231PS  points<>+64(SB), Y2, Y4
+	VFMADD231PS  points<>+64(SB), Y3, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS points<>+0(SB), Y5, Y6
+	VFMADD231PS  points<>+0(SB), Y5, Y4
+	VMOVUPS      136(SP), Y5
+	VMASKMOVPS   Y4, Y5, (R12)(R9*1)
+	VMOVUPS      136(SP), Y4
+	VMASKMOVPS   Y6, Y4, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y2, Y0
+	VFMADD231PS  points<>+96(SB), Y3, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS points<>+32(SB), Y1, Y2
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y0, Y1, (R12)(R10*1)
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y2, Y0, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      8(SP), Y0
+	VMASKMOVPS   (CX), Y0, Y0
+	VMOVUPS      8(SP), Y1
+	VMASKMOVPS   (BX), Y1, Y1
+	VFMADD231PS  points<>+64(SB), Y1, Y0
+	VMOVUPS      8(SP), Y1
+	VMASKMOVPS   (DX), Y1, Y1
+	VMOVUPS      8(SP), Y2
+	VMASKMOVPS   (SI), Y2, Y2
+	VFMADD231PS  points<>+64(SB), Y2, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS points<>+0(SB), Y1, Y2
+	VFMADD231PS  points<>+0(SB), Y1, Y0
+	VMOVUPS      40(SP), Y1
+	VMASKMOVPS   (CX)(DI*1), Y1, Y1
+	VMOVUPS      40(SP), Y3
+	VMASKMOVPS   (BX)(DI*1), Y3, Y3
+	VFMADD231PS  points<>+64(SB), Y3, Y1
+	VMOVUPS      40(SP), Y3
+	VMASKMOVPS   (DX)(DI*1), Y3, Y3
+	VMOVUPS      40(SP), Y4
+	VMASKMOVPS   (SI)(DI*1), Y4, Y4
+	VFMADD231PS  points<>+64(SB), Y4, Y3
+	VMOVAPS      Y1, Y4
+	VFNMADD231PS points<>+0(SB), Y3, Y4
+	VFMADD231PS  points<>+0(SB), Y3, Y1
+	VMOVUPS      72(SP), Y3
+	VMASKMOVPS   (CX)(DI*2), Y3, Y3
+	VMOVUPS      72(SP), Y5
+	VMASKMOVPS   (BX)(DI*2), Y5, Y5
+	VFMADD231PS  points<>+64(SB), Y5, Y3
+	VMOVUPS      72(SP), Y5
+	VMASKMOVPS   (DX)(DI*2), Y5, Y5
+	VMOVUPS      72(SP), Y6
+	VMASKMOVPS   (SI)(DI*2), Y6, Y6
+	VFMADD231PS  points<>+64(SB), Y6, Y5
+	VMOVAPS      Y3, Y6
+	VFNMADD231PS points<>+0(SB), Y5, Y6
+	VFMADD231PS  points<>+0(SB), Y5, Y3
+	VMOVUPS      104(SP), Y5
+	VMASKMOVPS   (CX)(R8*1), Y5, Y5
+	VMOVUPS      104(SP), Y7
+	VMASKMOVPS   (BX)(R8*1), Y7, Y7
+	VFMADD231PS  points<>+64(SB), Y7, Y5
+	VMOVUPS      104(SP), Y7
+	VMASKMOVPS   (DX)(R8*1), Y7, Y7
+	VMOVUPS      104(SP), Y8
+	VMASKMOVPS   (SI)(R8*1), Y8, Y8
+	VFMADD231PS  points<>+64(SB), Y8, Y7
+	VMOVAPS      Y5, Y8
+	VFNMADD231PS points<>+0(SB), Y7, Y8
+	VFMADD231PS  points<>+0(SB), Y7, Y5
+	VMOVUPS      136(SP), Y7
+	VMASKMOVPS   Y0, Y7, (R12)
+	VMOVUPS      136(SP), Y7
+	VMASKMOVPS   Y5, Y7, (R12)(R11*1)
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y1, Y9
+	VFMADD231PS  points<>+64(SB), Y3, Y7
+	VFMADD231PS  points<>+64(SB), Y5, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS points<>+0(SB), Y9, Y10
+	VFMADD231PS  points<>+0(SB), Y9, Y7
+	VMOVUPS      136(SP), Y9
+	VMASKMOVPS   Y7, Y9, (R12)(R9*1)
+	VMOVUPS      136(SP), Y7
+	VMASKMOVPS   Y10, Y7, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y3, Y0
+	VFMADD231PS  points<>+96(SB), Y5, Y1
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS points<>+32(SB), Y1, Y3
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y0, Y1, (R12)(R10*1)
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y3, Y0, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y2, Y0, (R12)
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y8, Y0, (R12)(R11*1)
+	VMOVAPS      Y2, Y0
+	VMOVAPS      Y4, Y1
+	VFMADD231PS  points<>+64(SB), Y6, Y0
+	VFMADD231PS  points<>+64(SB), Y8, Y1
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS points<>+0(SB), Y1, Y3
+	VFMADD231PS  points<>+0(SB), Y1, Y0
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y0, Y1, (R12)(R9*1)
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y3, Y0, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y6, Y2
+	VFMADD231PS  points<>+96(SB), Y8, Y4
+	VMOVAPS      Y2, Y0
+	VFNMADD231PS points<>+32(SB), Y4, Y0
+	VFMADD231PS  points<>+32(SB), Y4, Y2
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y2, Y1, (R12)(R10*1)
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y0, Y1, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      8(SP), Y0
+	VMASKMOVPS   (CX), Y0, Y0
+	VMOVUPS      8(SP), Y1
+	VMASKMOVPS   (BX), Y1, Y1
+	VFMADD231PS  points<>+96(SB), Y1, Y0
+	VMOVUPS      8(SP), Y1
+	VMASKMOVPS   (DX), Y1, Y1
+	VMOVUPS      8(SP), Y2
+	VMASKMOVPS   (SI), Y2, Y2
+	VFMADD231PS  points<>+96(SB), Y2, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS points<>+32(SB), Y1, Y2
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      40(SP), Y1
+	VMASKMOVPS   (CX)(DI*1), Y1, Y1
+	VMOVUPS      40(SP), Y3
+	VMASKMOVPS   (BX)(DI*1), Y3, Y3
+	VFMADD231PS  points<>+96(SB), Y3, Y1
+	VMOVUPS      40(SP), Y3
+	VMASKMOVPS   (DX)(DI*1), Y3, Y3
+	VMOVUPS      40(SP), Y4
+	VMASKMOVPS   (SI)(DI*1), Y4, Y4
+	VFMADD231PS  points<>+96(SB), Y4, Y3
+	VMOVAPS      Y1, Y4
+	VFNMADD231PS points<>+32(SB), Y3, Y4
+	VFMADD231PS  points<>+32(SB), Y3, Y1
+	VMOVUPS      72(SP), Y3
+	VMASKMOVPS   (CX)(DI*2), Y3, Y3
+	VMOVUPS      72(SP), Y5
+	VMASKMOVPS   (BX)(DI*2), Y5, Y5
+	VFMADD231PS  points<>+96(SB), Y5, Y3
+	VMOVUPS      72(SP), Y5
+	VMASKMOVPS   (DX)(DI*2), Y5, Y5
+	VMOVUPS      72(SP), Y6
+	VMASKMOVPS   (SI)(DI*2), Y6, Y6
+	VFMADD231PS  points<>+96(SB), Y6, Y5
+	VMOVAPS      Y3, Y6
+	VFNMADD231PS points<>+32(SB), Y5, Y6
+	VFMADD231PS  points<>+32(SB), Y5, Y3
+	VMOVUPS      104(SP), Y5
+	VMASKMOVPS   (CX)(R8*1), Y5, Y5
+	VMOVUPS      104(SP), Y7
+	VMASKMOVPS   (BX)(R8*1), Y7, Y7
+	VFMADD231PS  points<>+96(SB), Y7, Y5
+	VMOVUPS      104(SP), Y7
+	VMASKMOVPS   (DX)(R8*1), Y7, Y7
+	VMOVUPS      104(SP), Y8
+	VMASKMOVPS   (SI)(R8*1), Y8, Y8
+	VFMADD231PS  points<>+96(SB), Y8, Y7
+	VMOVAPS      Y5, Y8
+	VFNMADD231PS points<>+32(SB), Y7, Y8
+	VFMADD231PS  points<>+32(SB), Y7, Y5
+	VMOVUPS      136(SP), Y7
+	VMASKMOVPS   Y0, Y7, (R12)
+	VMOVUPS      136(SP), Y7
+	VMASKMOVPS   Y5, Y7, (R12)(R11*1)
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y1, Y9
+	VFMADD231PS  points<>+64(SB), Y3, Y7
+	VFMADD231PS  points<>+64(SB), Y5, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS points<>+0(SB), Y9, Y10
+	VFMADD231PS  points<>+0(SB), Y9, Y7
+	VMOVUPS      136(SP), Y9
+	VMASKMOVPS   Y7, Y9, (R12)(R9*1)
+	VMOVUPS      136(SP), Y7
+	VMASKMOVPS   Y10, Y7, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y3, Y0
+	VFMADD231PS  points<>+96(SB), Y5, Y1
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS points<>+32(SB), Y1, Y3
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y0, Y1, (R12)(R10*1)
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y3, Y0, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y2, Y0, (R12)
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y8, Y0, (R12)(R11*1)
+	VMOVAPS      Y2, Y0
+	VMOVAPS      Y4, Y1
+	VFMADD231PS  points<>+64(SB), Y6, Y0
+	VFMADD231PS  points<>+64(SB), Y8, Y1
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS points<>+0(SB), Y1, Y3
+	VFMADD231PS  points<>+0(SB), Y1, Y0
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y0, Y1, (R12)(R9*1)
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y3, Y0, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y6, Y2
+	VFMADD231PS  points<>+96(SB), Y8, Y4
+	VMOVAPS      Y2, Y0
+	VFNMADD231PS points<>+32(SB), Y4, Y0
+	VFMADD231PS  points<>+32(SB), Y4, Y2
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y2, Y1, (R12)(R10*1)
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y0, Y1, (R12)(R9*4)
+	ADDQ         R10, R12
+	ADDQ         R10, R12
+	VMOVUPS      8(SP), Y0
+	VMASKMOVPS   (SI), Y0, Y0
+	VMOVUPS      40(SP), Y1
+	VMASKMOVPS   (SI)(DI*1), Y1, Y1
+	VMOVUPS      72(SP), Y2
+	VMASKMOVPS   (SI)(DI*2), Y2, Y2
+	VMOVUPS      104(SP), Y3
+	VMASKMOVPS   (SI)(R8*1), Y3, Y3
+	VMOVUPS      136(SP), Y4
+	VMASKMOVPS   Y0, Y4, (R12)
+	VMOVUPS      136(SP), Y4
+	VMASKMOVPS   Y3, Y4, (R12)(R11*1)
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y1, Y5
+	VFMADD231PS  points<>+64(SB), Y2, Y4
+	VFMADD231PS  points<>+64(SB), Y3, Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS points<>+0(SB), Y5, Y6
+	VFMADD231PS  points<>+0(SB), Y5, Y4
+	VMOVUPS      136(SP), Y5
+	VMASKMOVPS   Y4, Y5, (R12)(R9*1)
+	VMOVUPS      136(SP), Y4
+	VMASKMOVPS   Y6, Y4, (R12)(R9*2)
+	VFMADD231PS  points<>+96(SB), Y2, Y0
+	VFMADD231PS  points<>+96(SB), Y3, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS points<>+32(SB), Y1, Y2
+	VFMADD231PS  points<>+32(SB), Y1, Y0
+	VMOVUPS      136(SP), Y1
+	VMASKMOVPS   Y0, Y1, (R12)(R10*1)
+	VMOVUPS      136(SP), Y0
+	VMASKMOVPS   Y2, Y0, (R12)(R9*4)
+	MOVQ         (SP), R12
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, R12
+	SUBQ         $0x08, R13
+	JG           part
+
+end:
+	VZEROUPPER
+	RET
+
+// func tapsAVX2(dst *float32, tap uintptr, src *float32, point uintptr, n uintptr)
+// Requires: AVX, FMA3
+TEXT ·tapsAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ n+32(FP), DX
+	MOVQ tap+8(FP), BX
+	LEAQ (BX)(BX*2), SI
+	MOVQ point+24(FP), DI
+	LEAQ (DI)(DI*2), R8
+	LEAQ (DI)(DI*4), R9
+	LEAQ (CX)(R8*2), R10
+	LEAQ (R10)(R8*2), R11
+	LEAQ (R11)(R8*2), R12
+	LEAQ (R12)(R8*2), R13
+	LEAQ (R13)(R8*2), R14
+	SUBQ $0x08, DX
+	JL   rest
+
+whole:
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R12), Y1
+	VMOVUPS     (R11), Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVUPS     (R13), Y2
+	VADDPS      Y2, Y1, Y1
+	VMULPS      points<>+288(SB), Y0, Y0
+	VFMADD231PS points<>+384(SB), Y1, Y0
+	VMOVUPS     (CX), Y1
+	VFMADD231PS points<>+256(SB), Y1, Y0
+	VMOVUPS     (R10)(DI*1), Y1
+	VMOVUPS     (R12)(DI*1), Y2
+	VMOVUPS     (R11)(DI*1), Y3
+	VADDPS      Y3, Y1, Y1
+	VMOVUPS     (R13)(DI*1), Y3
+	VADDPS      Y3, Y2, Y2
+	VMULPS      points<>+288(SB), Y1, Y1
+	VFMADD231PS points<>+384(SB), Y2, Y1
+	VMOVUPS     (CX)(DI*1), Y2
+	VFMADD231PS points<>+256(SB), Y2, Y1
+	VMOVUPS     (R10)(DI*2), Y2
+	VMOVUPS     (R12)(DI*2), Y3
+	VMOVUPS     (R11)(DI*2), Y4
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     (R13)(DI*2), Y4
+	VADDPS      Y4, Y3, Y3
+	VMULPS      points<>+288(SB), Y2, Y2
+	VFMADD231PS points<>+384(SB), Y3, Y2
+	VMOVUPS     (CX)(DI*2), Y3
+	VFMADD231PS points<>+256(SB), Y3, Y2
+	VMOVUPS     (R10)(R8*1), Y3
+	VMOVUPS     (R12)(R8*1), Y4
+	VMOVUPS     (R11)(R8*1), Y5
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     (R13)(R8*1), Y5
+	VADDPS      Y5, Y4, Y4
+	VMULPS      points<>+288(SB), Y3, Y3
+	VFMADD231PS points<>+384(SB), Y4, Y3
+	VMOVUPS     (CX)(R8*1), Y4
+	VFMADD231PS points<>+256(SB), Y4, Y3
+	VMOVUPS     (R10)(DI*4), Y4
+	VMOVUPS     (R12)(DI*4), Y5
+	VMOVUPS     (R11)(DI*4), Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     (R13)(DI*4), Y6
+	VADDPS      Y6, Y5, Y5
+	VMULPS      points<>+288(SB), Y4, Y4
+	VFMADD231PS points<>+384(SB), Y5, Y4
+	VMOVUPS     (CX)(DI*4), Y5
+	VFMADD231PS points<>+256(SB), Y5, Y4
+	VMOVUPS     (R10)(R9*1), Y5
+	VMOVUPS     (R12)(R9*1), Y6
+	VMOVUPS     (R11)(R9*1), Y7
+	VADDPS      Y7, Y5, Y5
+	VMOVUPS     (R13)(R9*1), Y7
+	VADDPS      Y7, Y6, Y6
+	VMULPS      points<>+288(SB), Y5, Y5
+	VFMADD231PS points<>+384(SB), Y6, Y5
+	VMOVUPS     (CX)(R9*1), Y6
+	VFMADD231PS points<>+256(SB), Y6, Y5
+	VMOVAPS     Y1, Y6
+	VMOVAPS     Y3, Y7
+	VMOVAPS     Y2, Y8
+	VADDPS      Y8, Y6, Y6
+	VMOVAPS     Y4, Y8
+	VADDPS      Y8, Y7, Y7
+	VMULPS      points<>+288(SB), Y6, Y6
+	VFMADD231PS points<>+384(SB), Y7, Y6
+	VMOVAPS     Y0, Y0
+	VFMADD231PS points<>+256(SB), Y0, Y6
+	VMOVUPS     Y6, (AX)
+	VMOVAPS     Y1, Y0
+	VMOVAPS     Y3, Y6
+	VMOVAPS     Y2, Y7
+	VSUBPS      Y7, Y0, Y0
+	VMOVAPS     Y4, Y7
+	VSUBPS      Y7, Y6, Y6
+	VMULPS      points<>+320(SB), Y0, Y0
+	VFMADD231PS points<>+416(SB), Y6, Y0
+	VMOVUPS     Y0, (AX)(BX*1)
+	VMOVAPS     Y1, Y0
+	VMOVAPS     Y3, Y1
+	VMOVAPS     Y2, Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y4, Y2
+	VADDPS      Y2, Y1, Y1
+	VMULPS      points<>+352(SB), Y0, Y0
+	VFMADD231PS points<>+448(SB), Y1, Y0
+	VMOVAPS     Y5, Y1
+	VADDPS      Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)(BX*2)
+	ADDQ        SI, AX
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R12), Y1
+	VMOVUPS     (R11), Y2
+	VSUBPS      Y2, Y0, Y0
+	VMOVUPS     (R13), Y2
+	VSUBPS      Y2, Y1, Y1
+	VMULPS      points<>+320(SB), Y0, Y0
+	VFMADD231PS points<>+416(SB), Y1, Y0
+	VMOVUPS     (R10)(DI*1), Y1
+	VMOVUPS     (R12)(DI*1), Y2
+	VMOVUPS     (R11)(DI*1), Y3
+	VSUBPS      Y3, Y1, Y1
+	VMOVUPS     (R13)(DI*1), Y3
+	VSUBPS      Y3, Y2, Y2
+	VMULPS      points<>+320(SB), Y1, Y1
+	VFMADD231PS points<>+416(SB), Y2, Y1
+	VMOVUPS     (R10)(DI*2), Y2
+	VMOVUPS     (R12)(DI*2), Y3
+	VMOVUPS     (R11)(DI*2), Y4
+	VSUBPS      Y4, Y2, Y2
+	VMOVUPS     (R13)(DI*2), Y4
+	VSUBPS      Y4, Y3, Y3
+	VMULPS      points<>+320(SB), Y2, Y2
+	VFMADD231PS points<>+416(SB), Y3, Y2
+	VMOVUPS     (R10)(R8*1), Y3
+	VMOVUPS     (R12)(R8*1), Y4
+	VMOVUPS     (R11)(R8*1), Y5
+	VSUBPS      Y5, Y3, Y3
+	VMOVUPS     (R13)(R8*1), Y5
+	VSUBPS      Y5, Y4, Y4
+	VMULPS      points<>+320(SB), Y3, Y3
+	VFMADD231PS points<>+416(SB), Y4, Y3
+	VMOVUPS     (R10)(DI*4), Y4
+	VMOVUPS     (R12)(DI*4), Y5
+	VMOVUPS     (R11)(DI*4), Y6
+	VSUBPS      Y6, Y4, Y4
+	VMOVUPS     (R13)(DI*4), Y6
+	VSUBPS      Y6, Y5, Y5
+	VMULPS      points<>+320(SB), Y4, Y4
+	VFMADD231PS points<>+416(SB), Y5, Y4
+	VMOVUPS     (R10)(R9*1), Y5
+	VMOVUPS     (R12)(R9*1), Y6
+	VMOVUPS     (R11)(R9*1), Y7
+	VSUBPS      Y7, Y5, Y5
+	VMOVUPS     (R13)(R9*1), Y7
+	VSUBPS      Y7, Y6, Y6
+	VMULPS      points<>+320(SB), Y5, Y5
+	VFMADD231PS points<>+416(SB), Y6, Y5
+	VMOVAPS     Y1, Y6
+	VMOVAPS     Y3, Y7
+	VMOVAPS     Y2, Y8
+	VADDPS      Y8, Y6, Y6
+	VMOVAPS     Y4, Y8
+	VADDPS      Y8, Y7, Y7
+	VMULPS      points<>+288(SB), Y6, Y6
+	VFMADD231PS points<>+384(SB), Y7, Y6
+	VMOVAPS     Y0, Y0
+	VFMADD231PS points<>+256(SB), Y0, Y6
+	VMOVUPS     Y6, (AX)
+	VMOVAPS     Y1, Y0
+	VMOVAPS     Y3, Y6
+	VMOVAPS     Y2, Y7
+	VSUBPS      Y7, Y0, Y0
+	VMOVAPS     Y4, Y7
+	VSUBPS      Y7, Y6, Y6
+	VMULPS      points<>+320(SB), Y0, Y0
+	VFMADD231PS points<>+416(SB), Y6, Y0
+	VMOVUPS     Y0, (AX)(BX*1)
+	VMOVAPS     Y1, Y0
+	VMOVAPS     Y3, Y1
+	VMOVAPS     Y2, Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y4, Y2
+	VADDPS      Y2, Y1, Y1
+	VMULPS      points<>+352(SB), Y0, Y0
+	VFMADD231PS points<>+448(SB), Y1, Y0
+	VMOVAPS     Y5, Y1
+	VADDPS      Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)(BX*2)
+	ADDQ        SI, AX
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R12), Y1
+	VMOVUPS     (R11), Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVUPS     (R13), Y2
+	VADDPS      Y2, Y1, Y1
+	VMULPS      points<>+352(SB), Y0, Y0
+	VFMADD231PS points<>+448(SB), Y1, Y0
+	VMOVUPS     (R14), Y1
+	VADDPS      Y1, Y0, Y0
+	VMOVUPS     (R10)(DI*1), Y1
+	VMOVUPS     (R12)(DI*1), Y2
+	VMOVUPS     (R11)(DI*1), Y3
+	VADDPS      Y3, Y1, Y1
+	VMOVUPS     (R13)(DI*1), Y3
+	VADDPS      Y3, Y2, Y2
+	VMULPS      points<>+352(SB), Y1, Y1
+	VFMADD231PS points<>+448(SB), Y2, Y1
+	VMOVUPS     (R14)(DI*1), Y2
+	VADDPS      Y2, Y1, Y1
+	VMOVUPS     (R10)(DI*2), Y2
+	VMOVUPS     (R12)(DI*2), Y3
+	VMOVUPS     (R11)(DI*2), Y4
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     (R13)(DI*2), Y4
+	VADDPS      Y4, Y3, Y3
+	VMULPS      points<>+352(SB), Y2, Y2
+	VFMADD231PS points<>+448(SB), Y3, Y2
+	VMOVUPS     (R14)(DI*2), Y3
+	VADDPS      Y3, Y2, Y2
+	VMOVUPS     (R10)(R8*1), Y3
+	VMOVUPS     (R12)(R8*1), Y4
+	VMOVUPS     (R11)(R8*1), Y5
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     (R13)(R8*1), Y5
+	VADDPS      Y5, Y4, Y4
+	VMULPS      points<>+352(SB), Y3, Y3
+	VFMADD231PS points<>+448(SB), Y4, Y3
+	VMOVUPS     (R14)(R8*1), Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     (R10)(DI*4), Y4
+	VMOVUPS     (R12)(DI*4), Y5
+	VMOVUPS     (R11)(DI*4), Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     (R13)(DI*4), Y6
+	VADDPS      Y6, Y5, Y5
+	VMULPS      points<>+352(SB), Y4, Y4
+	VFMADD231PS points<>+448(SB), Y5, Y4
+	VMOVUPS     (R14)(DI*4), Y5
+	VADDPS      Y5, Y4, Y4
+	VMOVUPS     (R10)(R9*1), Y5
+	VMOVUPS     (R12)(R9*1), Y6
+	VMOVUPS     (R11)(R9*1), Y7
+	VADDPS      Y7, Y5, Y5
+	VMOVUPS     (R13)(R9*1), Y7
+	VADDPS      Y7, Y6, Y6
+	VMULPS      points<>+352(SB), Y5, Y5
+	VFMADD231PS points<>+448(SB), Y6, Y5
+	VMOVUPS     (R14)(R9*1), Y6
+	VADDPS      Y6, Y5, Y5
+	VMOVAPS     Y1, Y6
+	VMOVAPS     Y3, Y7
+	VMOVAPS     Y2, Y8
+	VADDPS      Y8, Y6, Y6
+	VMOVAPS     Y4, Y8
+	VADDPS      Y8, Y7, Y7
+	VMULPS      points<>+288(SB), Y6, Y6
+	VFMADD231PS points<>+384(SB), Y7, Y6
+	VMOVAPS     Y0, Y0
+	VFMADD231PS points<>+256(SB), Y0, Y6
+	VMOVUPS     Y6, (AX)
+	VMOVAPS     Y1, Y0
+	VMOVAPS     Y3, Y6
+	VMOVAPS     Y2, Y7
+	VSUBPS      Y7, Y0, Y0
+	VMOVAPS     Y4, Y7
+	VSUBPS      Y7, Y6, Y6
+	VMULPS      points<>+320(SB), Y0, Y0
+	VFMADD231PS points<>+416(SB), Y6, Y0
+	VMOVUPS     Y0, (AX)(BX*1)
+	VMOVAPS     Y1, Y0
+	VMOVAPS     Y3, Y1
+	VMOVAPS     Y2, Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y4, Y2
+	VADDPS      Y2, Y1, Y1
+	VMULPS      points<>+352(SB), Y0, Y0
+	VFMADD231PS points<>+448(SB), Y1, Y0
+	VMOVAPS     Y5, Y1
+	VADDPS      Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)(BX*2)
+	SUBQ        SI, AX
+	SUBQ        SI, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R12
+	ADDQ        $0x20, R13
+	ADDQ        $0x20, R14
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, DX
+	JGE         whole
+
+rest:
+	ADDQ        $0x08, DX
+	JZ          end
+	LEAQ        lanes<>+32(SB), R15
+	NEGQ        DX
+	VMOVUPS     (R15)(DX*4), Y0
+	VMASKMOVPS  (R10), Y0, Y1
+	VMASKMOVPS  (R12), Y0, Y2
+	VMASKMOVPS  (R11), Y0, Y3
+	VADDPS      Y3, Y1, Y1
+	VMASKMOVPS  (R13), Y0, Y3
+	VADDPS      Y3, Y2, Y2
+	VMULPS      points<>+288(SB), Y1, Y1
+	VFMADD231PS points<>+384(SB), Y2, Y1
+	VMASKMOVPS  (CX), Y0, Y2
+	VFMADD231PS points<>+256(SB), Y2, Y1
+	VMASKMOVPS  (R10)(DI*1), Y0, Y2
+	VMASKMOVPS  (R12)(DI*1), Y0, Y3
+	VMASKMOVPS  (R11)(DI*1), Y0, Y4
+	VADDPS      Y4, Y2, Y2
+	VMASKMOVPS  (R13)(DI*1), Y0, Y4
+	VADDPS      Y4, Y3, Y3
+	VMULPS      points<>+288(SB), Y2, Y2
+	VFMADD231PS points<>+384(SB), Y3, Y2
+	VMASKMOVPS  (CX)(DI*1), Y0, Y3
+	VFMADD231PS points<>+256(SB), Y3, Y2
+	VMASKMOVPS  (R10)(DI*2), Y0, Y3
+	VMASKMOVPS  (R12)(DI*2), Y0, Y4
+	VMASKMOVPS  (R11)(DI*2), Y0, Y5
+	VADDPS      Y5, Y3, Y3
+	VMASKMOVPS  (R13)(DI*2), Y0, Y5
+	VADDPS      Y5, Y4, Y4
+	VMULPS      points<>+288(SB), Y3, Y3
+	VFMADD231PS points<>+384(SB), Y4, Y3
+	VMASKMOVPS  (CX)(DI*2), Y0, Y4
+	VFMADD231PS points<>+256(SB), Y4, Y3
+	VMASKMOVPS  (R10)(R8*1), Y0, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y5
+	VMASKMOVPS  (R11)(R8*1), Y0, Y6
+	VADDPS      Y6, Y4, Y4
+	VMASKMOVPS  (R13)(R8*1), Y0, Y6
+	VADDPS      Y6, Y5, Y5
+	VMULPS      points<>+288(SB), Y4, Y4
+	VFMADD231PS points<>+384(SB), Y5, Y4
+	VMASKMOVPS  (CX)(R8*1), Y0, Y5
+	VFMADD231PS points<>+256(SB), Y5, Y4
+	VMASKMOVPS  (R10)(DI*4), Y0, Y5
+	VMASKMOVPS  (R12)(DI*4), Y0, Y6
+	VMASKMOVPS  (R11)(DI*4), Y0, Y7
+	VADDPS      Y7, Y5, Y5
+	VMASKMOVPS  (R13)(DI*4), Y0, Y7
+	VADDPS      Y7, Y6, Y6
+	VMULPS      points<>+288(SB), Y5, Y5
+	VFMADD231PS points<>+384(SB), Y6, Y5
+	VMASKMOVPS  (CX)(DI*4), Y0, Y6
+	VFMADD231PS points<>+256(SB), Y6, Y5
+	VMASKMOVPS  (R10)(R9*1), Y0, Y6
+	VMASKMOVPS  (R12)(R9*1), Y0, Y7
+	VMASKMOVPS  (R11)(R9*1), Y0, Y8
+	VADDPS      Y8, Y6, Y6
+	VMASKMOVPS  (R13)(R9*1), Y0, Y8
+	VADDPS      Y8, Y7, Y7
+	VMULPS      points<>+288(SB), Y6, Y6
+	VFMADD231PS points<>+384(SB), Y7, Y6
+	VMASKMOVPS  (CX)(R9*1), Y0, Y7
+	VFMADD231PS points<>+256(SB), Y7, Y6
+	VMOVAPS     Y2, Y7
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y3, Y9
+	VADDPS      Y9, Y7, Y7
+	VMOVAPS     Y5, Y9
+	VADDPS      Y9, Y8, Y8
+	VMULPS      points<>+288(SB), Y7, Y7
+	VFMADD231PS points<>+384(SB), Y8, Y7
+	VMOVAPS     Y1, Y1
+	VFMADD231PS points<>+256(SB), Y1, Y7
+	VMASKMOVPS  Y7, Y0, (AX)
+	VMOVAPS     Y2, Y1
+	VMOVAPS     Y4, Y7
+	VMOVAPS     Y3, Y8
+	VSUBPS      Y8, Y1, Y1
+	VMOVAPS     Y5, Y8
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      points<>+320(SB), Y1, Y1
+	VFMADD231PS points<>+416(SB), Y7, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(BX*1)
+	VMOVAPS     Y2, Y1
+	VMOVAPS     Y4, Y2
+	VMOVAPS     Y3, Y3
+	VADDPS      Y3, Y1, Y1
+	VMOVAPS     Y5, Y3
+	VADDPS      Y3, Y2, Y2
+	VMULPS      points<>+352(SB), Y1, Y1
+	VFMADD231PS points<>+448(SB), Y2, Y1
+	VMOVAPS     Y6, Y2
+	VADDPS      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(BX*2)
+	ADDQ        SI, AX
+	VMASKMOVPS  (R10), Y0, Y1
+	VMASKMOVPS  (R12), Y0, Y2
+	VMASKMOVPS  (R11), Y0, Y3
+	VSUBPS      Y3, Y1, Y1
+	VMASKMOVPS  (R13), Y0, Y3
+	VSUBPS      Y3, Y2, Y2
+	VMULPS      points<>+320(SB), Y1, Y1
+	VFMADD231PS points<>+416(SB), Y2, Y1
+	VMASKMOVPS  (R10)(DI*1), Y0, Y2
+	VMASKMOVPS  (R12)(DI*1), Y0, Y3
+	VMASKMOVPS  (R11)(DI*1), Y0, Y4
+	VSUBPS      Y4, Y2, Y2
+	VMASKMOVPS  (R13)(DI*1), Y0, Y4
+	VSUBPS      Y4, Y3, Y3
+	VMULPS      points<>+320(SB), Y2, Y2
+	VFMADD231PS points<>+416(SB), Y3, Y2
+	VMASKMOVPS  (R10)(DI*2), Y0, Y3
+	VMASKMOVPS  (R12)(DI*2), Y0, Y4
+	VMASKMOVPS  (R11)(DI*2), Y0, Y5
+	VSUBPS      Y5, Y3, Y3
+	VMASKMOVPS  (R13)(DI*2), Y0, Y5
+	VSUBPS      Y5, Y4, Y4
+	VMULPS      points<>+320(SB), Y3, Y3
+	VFMADD231PS points<>+416(SB), Y4, Y3
+	VMASKMOVPS  (R10)(R8*1), Y0, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y5
+	VMASKMOVPS  (R11)(R8*1), Y0, Y6
+	VSUBPS      Y6, Y4, Y4
+	VMASKMOVPS  (R13)(R8*1), Y0, Y6
+	VSUBPS      Y6, Y5, Y5
+	VMULPS      points<>+320(SB), Y4, Y4
+	VFMADD231PS points<>+416(SB), Y5, Y4
+	VMASKMOVPS  (R10)(DI*4), Y0, Y5
+	VMASKMOVPS  (R12)(DI*4), Y0, Y6
+	VMASKMOVPS  (R11)(DI*4), Y0, Y7
+	VSUBPS      Y7, Y5, Y5
+	VMASKMOVPS  (R13)(DI*4), Y0, Y7
+	VSUBPS      Y7, Y6, Y6
+	VMULPS      points<>+320(SB), Y5, Y5
+	VFMADD231PS points<>+416(SB), Y6, Y5
+	VMASKMOVPS  (R10)(R9*1), Y0, Y6
+	VMASKMOVPS  (R12)(R9*1), Y0, Y7
+	VMASKMOVPS  (R11)(R9*1), Y0, Y8
+	VSUBPS      Y8, Y6, Y6
+	VMASKMOVPS  (R13)(R9*1), Y0, Y8
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      points<>+320(SB), Y6, Y6
+	VFMADD231PS points<>+416(SB), Y7, Y6
+	VMOVAPS     Y2, Y7
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y3, Y9
+	VADDPS      Y9, Y7, Y7
+	VMOVAPS     Y5, Y9
+	VADDPS      Y9, Y8, Y8
+	VMULPS      points<>+288(SB), Y7, Y7
+	VFMADD231PS points<>+384(SB), Y8, Y7
+	VMOVAPS     Y1, Y1
+	VFMADD231PS points<>+256(SB), Y1, Y7
+	VMASKMOVPS  Y7, Y0, (AX)
+	VMOVAPS     Y2, Y1
+	VMOVAPS     Y4, Y7
+	VMOVAPS     Y3, Y8
+	VSUBPS      Y8, Y1, Y1
+	VMOVAPS     Y5, Y8
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      points<>+320(SB), Y1, Y1
+	VFMADD231PS points<>+416(SB), Y7, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(BX*1)
+	VMOVAPS     Y2, Y1
+	VMOVAPS     Y4, Y2
+	VMOVAPS     Y3, Y3
+	VADDPS      Y3, Y1, Y1
+	VMOVAPS     Y5, Y3
+	VADDPS      Y3, Y2, Y2
+	VMULPS      points<>+352(SB), Y1, Y1
+	VFMADD231PS points<>+448(SB), Y2, Y1
+	VMOVAPS     Y6, Y2
+	VADDPS      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(BX*2)
+	ADDQ        SI, AX
+	VMASKMOVPS  (R10), Y0, Y1
+	VMASKMOVPS  (R12), Y0, Y2
+	VMASKMOVPS  (R11), Y0, Y3
+	VADDPS      Y3, Y1, Y1
+	VMASKMOVPS  (R13), Y0, Y3
+	VADDPS      Y3, Y2, Y2
+	VMULPS      points<>+352(SB), Y1, Y1
+	VFMADD231PS points<>+448(SB), Y2, Y1
+	VMASKMOVPS  (R14), Y0, Y2
+	VADDPS      Y2, Y1, Y1
+	VMASKMOVPS  (R10)(DI*1), Y0, Y2
+	VMASKMOVPS  (R12)(DI*1), Y0, Y3
+	VMASKMOVPS  (R11)(DI*1), Y0, Y4
+	VADDPS      Y4, Y2, Y2
+	VMASKMOVPS  (R13)(DI*1), Y0, Y4
+	VADDPS      Y4, Y3, Y3
+	VMULPS      points<>+352(SB), Y2, Y2
+	VFMADD231PS points<>+448(SB), Y3, Y2
+	VMASKMOVPS  (R14)(DI*1), Y0, Y3
+	VADDPS      Y3, Y2, Y2
+	VMASKMOVPS  (R10)(DI*2), Y0, Y3
+	VMASKMOVPS  (R12)(DI*2), Y0, Y4
+	VMASKMOVPS  (R11)(DI*2), Y0, Y5
+	VADDPS      Y5, Y3, Y3
+	VMASKMOVPS  (R13)(DI*2), Y0, Y5
+	VADDPS      Y5, Y4, Y4
+	VMULPS      points<>+352(SB), Y3, Y3
+	VFMADD231PS points<>+448(SB), Y4, Y3
+	VMASKMOVPS  (R14)(DI*2), Y0, Y4
+	VADDPS      Y4, Y3, Y3
+	VMASKMOVPS  (R10)(R8*1), Y0, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y5
+	VMASKMOVPS  (R11)(R8*1), Y0, Y6
+	VADDPS      Y6, Y4, Y4
+	VMASKMOVPS  (R13)(R8*1), Y0, Y6
+	VADDPS      Y6, Y5, Y5
+	VMULPS      points<>+352(SB), Y4, Y4
+	VFMADD231PS points<>+448(SB), Y5, Y4
+	VMASKMOVPS  (R14)(R8*1), Y0, Y5
+	VADDPS      Y5, Y4, Y4
+	VMASKMOVPS  (R10)(DI*4), Y0, Y5
+	VMASKMOVPS  (R12)(DI*4), Y0, Y6
+	VMASKMOVPS  (R11)(DI*4), Y0, Y7
+	VADDPS      Y7, Y5, Y5
+	VMASKMOVPS  (R13)(DI*4), Y0, Y7
+	VADDPS      Y7, Y6, Y6
+	VMULPS      points<>+352(SB), Y5, Y5
+	VFMADD231PS points<>+448(SB), Y6, Y5
+	VMASKMOVPS  (R14)(DI*4), Y0, Y6
+	VADDPS      Y6, Y5, Y5
+	VMASKMOVPS  (R10)(R9*1), Y0, Y6
+	VMASKMOVPS  (R12)(R9*1), Y0, Y7
+	VMASKMOVPS  (R11)(R9*1), Y0, Y8
+	VADDPS      Y8, Y6, Y6
+	VMASKMOVPS  (R13)(R9*1), Y0, Y8
+	VADDPS      Y8, Y7, Y7
+	VMULPS      points<>+352(SB), Y6, Y6
+	VFMADD231PS points<>+448(SB), Y7, Y6
+	VMASKMOVPS  (R14)(R9*1), Y0, Y7
+	VADDPS      Y7, Y6, Y6
+	VMOVAPS     Y2, Y7
+	VMOVAPS     Y4, Y8
+	VMOVAPS     Y3, Y9
+	VADDPS      Y9, Y7, Y7
+	VMOVAPS     Y5, Y9
+	VADDPS      Y9, Y8, Y8
+	VMULPS      points<>+288(SB), Y7, Y7
+	VFMADD231PS points<>+384(SB), Y8, Y7
+	VMOVAPS     Y1, Y1
+	VFMADD231PS points<>+256(SB), Y1, Y7
+	VMASKMOVPS  Y7, Y0, (AX)
+	VMOVAPS     Y2, Y1
+	VMOVAPS     Y4, Y7
+	VMOVAPS     Y3, Y8
+	VSUBPS      Y8, Y1, Y1
+	VMOVAPS     Y5, Y8
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      points<>+320(SB), Y1, Y1
+	VFMADD231PS points<>+416(SB), Y7, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(BX*1)
+	VMOVAPS     Y2, Y1
+	VMOVAPS     Y4, Y2
+	VMOVAPS     Y3, Y3
+	VADDPS      Y3, Y1, Y1
+	VMOVAPS     Y5, Y3
+	VADDPS      Y3, Y2, Y2
+	VMULPS      points<>+352(SB), Y1, Y1
+	VFMADD231PS points<>+448(SB), Y2, Y1
+	VMOVAPS     Y6, Y2
+	VADDPS      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(BX*2)
+	SUBQ        SI, AX
+	SUBQ        SI, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R12
+	ADDQ        $0x20, R13
+	ADDQ        $0x20, R14
+	ADDQ        $0x20, AX
+
+end:
+	VZEROUPPER
+	RET

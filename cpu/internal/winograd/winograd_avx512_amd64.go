@@ -18,3 +18,13 @@ func filterAVX512(dst *float32, point uintptr, step uintptr, src *float32, tap u
 //
 //go:noescape
 func outputAVX512(t *outputTile)
+
+// transforms the 4×4 gradients of a tile's outputs into 36 points.
+//
+//go:noescape
+func gradientAVX512(t *gradientTile)
+
+// transforms 36 points of n (at least 1) elements, point bytes apart, into 3×3 taps, tap bytes apart.
+//
+//go:noescape
+func tapsAVX512(dst *float32, tap uintptr, src *float32, point uintptr, n uintptr)

@@ -14,3 +14,9 @@ func (o Ops) filter(dst *float32, point, step uintptr, src *float32, tap, lds, c
 }
 
 func (o Ops) output(t *outputTile) { outputGo(t) }
+
+func (o Ops) gradient(t *gradientTile) { gradientGo(t) }
+
+func (o Ops) taps(dst *float32, tap uintptr, src *float32, point, n uintptr) {
+	tapsGo(dst, tap, src, point, n)
+}
