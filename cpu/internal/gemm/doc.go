@@ -21,13 +21,16 @@
 //     dealt out evenly among its tiles, so no tile is much lower than the others.
 //   - A is read where it lies whenever its rows are contiguous; a kernel walks up
 //     to twelve rows at once and fetches the next tile's rows ahead. It is copied
-//     when it is a Source, is transposed, or has rows a multiple of 4 KiB apart.
+//     when it is a Source or has rows a multiple of 4 KiB apart.
 //   - B is packed into panels as wide as a tile: by all workers before the
 //     product, or, when few rows of C use it, piece by piece by the worker that
 //     needs it. A narrow B is read where it lies.
 //   - With B transposed, Cᵀ is computed instead when that has less to transpose.
 //   - A small C over a deep K (a convolution's weight gradient) is cut along K
 //     into pieces that depend on the shape alone, added up in order.
+//   - Where the rows of both factors lie along K, as in weight gradients, a
+//     transposed A is read where it lies as well, and the micro-kernels fetch the
+//     rows of the next block ahead; see deep.go.
 //
 // Parts of C are dealt out to workers as they come; each element is still summed
 // in one order, so a result is the same bits on any number of threads. It differs
