@@ -20,8 +20,9 @@ func (r *Report) Table() string {
 	r.rows().write(&b)
 	b.WriteString(`
 Images a second are medians of the rounds, the spread is from the slowest to the fastest. GFLOP/s are nominal: what the operations mean,
-whatever a kernel makes of them. Memory is the most that the process occupied (plan: what the values need). Differs: by how much of
-their norm gradients (train) or scores (inference) differed from the reference in float64 before the timing.
+whatever a kernel makes of them, which may be less: more than the peak, which is that of float32, is possible. Memory is the most that
+the process occupied, plan what the values need. Differs: by how much of their norm the gradients (train) or the scores (inference)
+differed from those of the reference in float64 before the timing.
 `)
 	return b.String()
 }

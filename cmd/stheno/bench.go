@@ -54,7 +54,7 @@ GFLOP/s are nominal, and of peak is their share of the multiplications and addit
 	f.IntSliceVar(&b.Threads, "threads", nil, "CPU threads (default: 0, one per core)")
 	f.StringSliceVar(&b.modes, "mode", nil, "train, inference (default: both)")
 	f.StringSliceVar(&b.Devices, "device", []string{"cpu"}, "devices: "+strings.TrimPrefix(deviceList(), "auto, ")+"; cuda:N is the GPU with number N")
-	f.StringSliceVar(&b.Precisions, "precision", []string{train.FP32}, "how products are computed: "+strings.Join(train.Precisions(), ", "))
+	f.StringSliceVar(&b.Precisions, "precision", []string{train.FP32}, precisionUsage)
 	f.Float64Var(&b.seconds, "seconds", 0.5, "least time of a round")
 	f.IntVar(&b.rounds, "rounds", 5, "rounds of a case, of which the median counts")
 	f.StringVar(&b.json, "json", "", "file for the report as JSON; - writes it to standard output, instead of the table")
