@@ -59,6 +59,8 @@ var lattice = map[string][]string{
 	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
 	"weights":              {"internal/atomicfile", "internal/suggest"},
 
+	"bench/peers/peer": {},
+
 	"train":      {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
 	"cmd/stheno": {"train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
