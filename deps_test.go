@@ -31,13 +31,14 @@ var lattice = map[string][]string{
 	"graph":               {"graph/op", "graph/ir", "internal/shape"},
 	"internal/enginetest": {"graph", "graph/op", "graph/ir", "internal/shape", "internal/numtest"},
 
-	"cpu/internal/cpuid":  {},
-	"cpu/internal/pool":   {},
-	"cpu/internal/vec":    {"cpu/internal/cpuid"},
-	"cpu/internal/vmath":  {"cpu/internal/cpuid"},
-	"cpu/internal/gemm":   {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec"},
-	"cpu/internal/kernel": {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/vmath", "cpu/internal/gemm", "graph/op", "graph/ir", "internal/shape", "internal/philox", "internal/augment"},
-	"cpu":                 {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
+	"cpu/internal/cpuid":    {},
+	"cpu/internal/pool":     {},
+	"cpu/internal/vec":      {"cpu/internal/cpuid"},
+	"cpu/internal/vmath":    {"cpu/internal/cpuid"},
+	"cpu/internal/gemm":     {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec"},
+	"cpu/internal/winograd": {"cpu/internal/cpuid"},
+	"cpu/internal/kernel":   {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/vmath", "cpu/internal/gemm", "cpu/internal/winograd", "graph/op", "graph/ir", "internal/shape", "internal/philox", "internal/augment"},
+	"cpu":                   {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
 	"cuda/kernels":           {},
 	"cuda/internal/find":     {},
@@ -59,18 +60,22 @@ var lattice = map[string][]string{
 	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
 	"weights":              {"internal/atomicfile", "internal/suggest"},
 
+	"train": {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
 	"bench/peers/peer": {},
-
-	"train":      {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
-	"cmd/stheno": {"train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
+	// The reference that results are compared with before they are timed: no engine's kernels.
+	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
+	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/philox", "internal/suggest"},
+	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.
 var forbidden = map[string][]string{
-	"github.com/spf13/cobra":       {"cmd/stheno"},
-	"github.com/vbauerster/mpb/v8": {"cmd/stheno"},
-	"gorgonia.org/cu":              {"cuda/internal/driver"},
-	"C":                            {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn", "cuda/internal/sim"},
+	"github.com/spf13/cobra":        {"cmd/stheno"},
+	"github.com/vbauerster/mpb/v8":  {"cmd/stheno"},
+	"gorgonia.org/cu":               {"cuda/internal/driver"},
+	"gonum.org/v1/plot":             {"bench"},
+	"gonum.org/v1/gonum/blas/gonum": {"bench/internal/reference"}, // a reference must not be what it checks
+	"C":                             {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn", "cuda/internal/sim"},
 }
 
 func TestImportsFollowTheLattice(t *testing.T) {

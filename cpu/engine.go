@@ -21,23 +21,23 @@ func init() {
 		if strings.Contains(device, ":") {
 			return nil, fmt.Errorf("cpu: device %q: there is one CPU engine; use \"cpu\" and set the number of threads", device)
 		}
-		if c.Precision != "" && c.Precision != "fp32" {
-			return nil, fmt.Errorf("cpu: precision %q: the CPU engine computes in fp32; leave the precision out, or use a GPU", c.Precision)
-		}
-		return New(Config{Threads: c.Threads})
+		return New(Config{Threads: c.Threads, Precision: c.Precision})
 	})
 }
 
 // Config configures an engine.
 type Config struct {
 	Threads int // workers of the pool, 0 means one per available core
+	// Precision is how convolutions and matrix products of float32 multiply: "fp32" or "", or "bf16", with factors rounded to bfloat16,
+	// where the CPU has AVX512-BF16. Weights, sums, statistics and losses are float32 in both, and float64 is not touched.
+	Precision string
 }
 
 // Engine is a graph.Engine for the machine's processor. Programs of one engine share its worker pool; they may run
 // from several goroutines, where the pool's helpers serve one at a time and the others run on their callers alone.
 type Engine struct {
 	pool   *pool.Pool
-	gemm   *gemm.Gemm[float32]
+	gemm   *gemm.Gemm[float32] // in the engine's precision
 	gemm64 *gemm.Gemm[float64]
 
 	mu     sync.Mutex
@@ -54,7 +54,11 @@ func New(c Config) (*Engine, error) {
 	if _, err := cpuid.Default(); err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
-	return &Engine{pool: pool.New(c.Threads), gemm: gemm.New[float32](kernel.Level()), gemm64: gemm.New[float64](kernel.Level())}, nil
+	products, err := productsOf(c.Precision)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{pool: pool.New(c.Threads), gemm: products, gemm64: gemm.New[float64](kernel.Level())}, nil
 }
 
 // Name is "cpu".
@@ -64,7 +68,7 @@ func (e *Engine) Name() string { return "cpu" }
 func (e *Engine) Threads() int { return e.pool.Threads() }
 
 // Level names the instruction set whose kernels run: "avx512", "avx2" or "generic".
-func (e *Engine) Level() string { return e.gemm.Level().String() }
+func (e *Engine) Level() string { return kernel.Level().String() }
 
 // HasKernel says whether steps of a kind on elements of type dt run on a kernel rather than on a reference.
 func (e *Engine) HasKernel(kind string, dt tensor.Dtype) bool {
@@ -77,6 +81,11 @@ func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return e.HasKernel(k
 // InPlace allows what the operations allow, for kernels. References promise nothing of the kind.
 func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
 	return e.HasKernel(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
+}
+
+// Keeps is true of the weights of convolutions and products, which kernels pack.
+func (e *Engine) Keeps(instr graph.Instr, dt tensor.Dtype, in int) bool {
+	return e.HasKernel(instr.Kind(), dt) && graph.Weights(instr, in)
 }
 
 // Wrap uses data in place.

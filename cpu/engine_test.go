@@ -68,8 +68,6 @@ func TestOpen(t *testing.T) {
 	require.NoError(t, e.Close(), "twice")
 	require.Positive(t, open(t, 0).Threads())
 
-	_, err = graph.Open("cpu", graph.Config{Precision: "tf32"})
-	require.ErrorContains(t, err, `precision "tf32": the CPU engine computes in fp32`)
 	_, err = graph.Open("cpu:0", graph.Config{})
 	require.ErrorContains(t, err, `device "cpu:0"`)
 	_, err = cpu.New(cpu.Config{Threads: -1})

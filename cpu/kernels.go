@@ -58,6 +58,8 @@ type builder struct {
 	gemm    *gemm.Gemm[float32]
 	gemm64  *gemm.Gemm[float64]
 	scratch []scratch
+	kept    []scratch
+	packs   []pack
 	way     string // how the kernel of the step at hand computes, where there are several ways
 }
 
@@ -80,29 +82,82 @@ func env[T kernel.Float](b *builder) kernel.Env[T] {
 	return kernel.Env[T]{Pool: b.pool, Gemm: any(b.gemm64).(*gemm.Gemm[T])}
 }
 
-// shareScratch gives all kernels of the program one working memory, as they run one after the other, and returns its bytes.
-func (b *builder) shareScratch() int {
+// scratchBytes is the size of the working memory that all kernels of the program share, as they run one after the other.
+func (b *builder) scratchBytes() int {
 	size := 0
 	for _, s := range b.scratch {
 		size = max(size, s.bytes)
 	}
-	mem := alignedBytes(size)
+	return size
+}
+
+// shareScratch hands the working memory to the kernels.
+func (b *builder) shareScratch(mem []byte) {
 	for _, s := range b.scratch {
 		s.set(mem)
 	}
-	return size
 }
 
 // needs registers a kernel for the shared working memory.
 func needs[T kernel.Float](b *builder, k scratcher[T]) {
-	n := k.Workspace()
-	b.scratch = append(b.scratch, scratch{n * int(unsafe.Sizeof(*new(T))), func(mem []byte) {
-		k.SetScratch(unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), n))
-	}})
+	b.scratch = append(b.scratch, scratchOf(k.Workspace(), k.SetScratch))
 	if w, ok := k.(interface{ Way() string }); ok {
 		b.way = w.Way()
 	}
 }
+
+// keeper is a kernel that takes its second operand over where that is frozen.
+type keeper[T kernel.Float] interface {
+	KeptLen() int
+	SetKept([]T)
+	Pack([]T)
+}
+
+// pack is such an operand, and what takes it over.
+type pack struct {
+	of  *graph.Value
+	run func(m *memory)
+}
+
+// frozen says that the weights of a step are taken over.
+func frozen(s *graph.Step) bool { return !s.Once && s.In[1].Fixed && graph.Weights(s.Instr, 1) }
+
+// keeps registers a kernel whose weights are frozen for memory of its own.
+func keeps[T kernel.Float](b *builder, s *graph.Step, k keeper[T]) {
+	if !frozen(s) {
+		return
+	}
+	n, w := k.KeptLen(), s.In[1]
+	b.kept = append(b.kept, scratchOf(n, k.SetKept))
+	b.packs = append(b.packs, pack{w, func(m *memory) { k.Pack(floats[T](m)[w.ID]) }})
+}
+
+// scratchOf is memory of n elements.
+func scratchOf[T kernel.Float](n int, set func([]T)) scratch {
+	return scratch{n * int(unsafe.Sizeof(*new(T))), func(mem []byte) {
+		set(unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), n))
+	}}
+}
+
+// allotKept gives kernels that take operands over their memory, one after the other.
+func (b *builder) allotKept(mem []byte) {
+	for _, s := range b.kept {
+		s.set(mem)
+		mem = mem[roundUp(s.bytes):]
+	}
+}
+
+// keptBytes is the size of the memory that allotKept deals out.
+func (b *builder) keptBytes() int {
+	size := 0
+	for _, s := range b.kept {
+		size += roundUp(s.bytes)
+	}
+	return size
+}
+
+// roundUp returns the bytes of the cache lines that n bytes take.
+func roundUp(n int) int { return (n + cacheLine - 1) &^ (cacheLine - 1) }
 
 // operands are the value IDs of a step: its results first, then its inputs, as kernels take them.
 func operands(s *graph.Step) (out, in []int) { return idsOf(s.Out), idsOf(s.In) }

@@ -12,6 +12,7 @@ func convKernels[T kernel.Float]() map[string]prepare {
 	return map[string]prepare{
 		"Conv2D":               buildConv2D[T],
 		"FusedConv2D":          buildConv2D[T],
+		"FusedConv2DAdd":       buildConv2D[T],
 		"Conv2DBackwardInput":  buildConv2DBackwardInput[T],
 		"Conv2DBackwardFilter": buildConv2DBackwardFilter[T],
 	}
@@ -24,8 +25,9 @@ func buildConv2D[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	case *op.Conv2D:
 		conv = i
 	case *graph.FusedConv2D:
-		conv, o = i.Conv, kernel.ConvOptions{Bias: i.Bias, ReLU: i.ReLU}
+		conv, o = i.Conv, kernel.ConvOptions{Bias: i.Bias, Add: i.Add, ReLU: i.ReLU}
 	}
+	o.Frozen = frozen(s)
 	g, err := conv.Geometry(s.In[0].Shape, s.In[1].Shape)
 	if err != nil {
 		return nil, err
@@ -35,19 +37,26 @@ func buildConv2D[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 		return nil, err
 	}
 	needs[T](b, k)
+	keeps[T](b, s, k)
+	return productStep[T](s, o.Bias, o.Add, k.Run), nil
+}
+
+// productStep runs a kernel on two factors and, if it was prepared for them, a bias and a residual.
+func productStep[T kernel.Float](s *graph.Step, bias, add bool, run func(y, a, b, bias, residual []T)) step {
 	out, in := operands(s)
-	y, x, w := out[0], in[0], in[1]
-	if !o.Bias {
-		return func(m *memory) error {
-			k.Run(floats[T](m)[y], floats[T](m)[x], floats[T](m)[w], nil)
-			return nil
-		}, nil
+	y, a, b := out[0], in[0], in[1]
+	z, r := 0, 0 // of values that the kernel does not look at
+	if bias {
+		z = in[2]
 	}
-	bias := in[2]
+	if add {
+		r = in[len(in)-1]
+	}
 	return func(m *memory) error {
-		k.Run(floats[T](m)[y], floats[T](m)[x], floats[T](m)[w], floats[T](m)[bias])
+		v := floats[T](m)
+		run(v[y], v[a], v[b], v[z], v[r])
 		return nil
-	}, nil
+	}
 }
 
 func buildConv2DBackwardInput[T kernel.Float](b *builder, s *graph.Step) (step, error) {

@@ -10,9 +10,11 @@ func init() { registerFloats(denseKernels[float32](), denseKernels[float64]()) }
 
 func denseKernels[T kernel.Float]() map[string]prepare {
 	return map[string]prepare{
-		"MatMul":      buildMatMul[T],
-		"FusedMatMul": buildMatMul[T],
-		"Dropout":     buildDropout[T],
+		"MatMul":         buildMatMul[T],
+		"FusedMatMul":    buildMatMul[T],
+		"FusedMatMulAdd": buildMatMul[T],
+		"FoldNorm":       buildFoldNorm[T],
+		"Dropout":        buildDropout[T],
 	}
 }
 
@@ -23,9 +25,9 @@ func buildMatMul[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	case *op.MatMul:
 		mul = i
 	case *graph.FusedMatMul:
-		mul, o.Bias, o.ReLU = i.MatMul, i.Bias, i.ReLU
+		mul, o.Bias, o.Add, o.ReLU = i.MatMul, i.Bias, i.Add, i.ReLU
 	}
-	o.TransA, o.TransB = mul.TransA, mul.TransB
+	o.TransA, o.TransB, o.Frozen = mul.TransA, mul.TransB, frozen(s)
 	depth := s.In[0].Shape[1]
 	if o.TransA {
 		depth = s.In[0].Shape[0]
@@ -35,13 +37,28 @@ func buildMatMul[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 		return nil, err
 	}
 	needs[T](b, k)
-	y, in := s.Out[0].ID, idsOf(s.In)
+	keeps[T](b, s, k)
+	return productStep[T](s, o.Bias, o.Add, k.Run), nil
+}
+
+func buildFoldNorm[T kernel.Float](b *builder, s *graph.Step) (step, error) {
+	f := s.Instr.(*graph.FoldNorm)
+	c, err := channels(s, f.Axis)
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.NewFoldNorm[T](b.pool, c, f.Epsilon)
+	if err != nil {
+		return nil, err
+	}
+	out, in := operands(s)
 	return func(m *memory) error {
+		v := floats[T](m)
 		var bias []T
-		if o.Bias {
-			bias = floats[T](m)[in[2]]
+		if len(in) > 5 {
+			bias = v[in[5]]
 		}
-		k.Run(floats[T](m)[y], floats[T](m)[in[0]], floats[T](m)[in[1]], bias)
+		k.Run(v[out[0]], v[out[1]], v[in[0]], v[in[1]], v[in[2]], v[in[3]], v[in[4]], bias)
 		return nil
 	}, nil
 }

@@ -27,12 +27,10 @@ func updateKernels[T kernel.Float]() map[string]prepare {
 			beta := s.Instr.(*op.AdamSquare).Beta
 			return binary[T](s)(kernel.NewCombineSquare[T](b.pool, s.Out[0].Len(), beta, 1-beta))
 		},
-		"Descend":        buildDescend[T],
-		"Momentum":       buildMomentum[T],
-		"Nesterov":       buildNesterov[T],
-		"AdamStep":       buildAdamStep[T],
-		"MomentumUpdate": buildMomentumUpdate[T],
-		"AdamUpdate":     buildAdamUpdate[T],
+		"Descend":  buildDescend[T],
+		"Momentum": buildMomentum[T],
+		"Nesterov": buildNesterov[T],
+		"AdamStep": buildAdamStep[T],
 	}
 }
 
@@ -59,16 +57,6 @@ func buildNesterov[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	}, err
 }
 
-func buildMomentumUpdate[T kernel.Float](b *builder, s *graph.Step) (step, error) {
-	f := s.Instr.(*graph.MomentumUpdate)
-	k, err := kernel.NewMomentumUpdate[T](b.pool, s.Out[0].Len(), f.Momentum, f.WeightDecay, f.Nesterov)
-	out, in := operands(s)
-	return func(m *memory) error {
-		k.Run(floats[T](m)[out[0]], floats[T](m)[out[1]], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]][0])
-		return nil
-	}, err
-}
-
 // stepNumber returns the number of an optimizer's step, of which [op.AdamStep] says that it starts at 1: at 0, the bias
 // correction would divide by 0 and turn the weights into NaN.
 func (m *memory) stepNumber(id int) (int, error) {
@@ -89,21 +77,6 @@ func buildAdamStep[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 			return err
 		}
 		k.Run(floats[T](m)[y], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]][0], t)
-		return nil
-	}, err
-}
-
-func buildAdamUpdate[T kernel.Float](b *builder, s *graph.Step) (step, error) {
-	f := s.Instr.(*graph.AdamUpdate)
-	k, err := kernel.NewAdamUpdate[T](b.pool, s.Out[0].Len(), f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
-	out, in := operands(s)
-	return func(m *memory) error {
-		t, err := m.stepNumber(in[5])
-		if err != nil {
-			return err
-		}
-		k.Run(floats[T](m)[out[0]], floats[T](m)[out[1]], floats[T](m)[out[2]], floats[T](m)[in[0]], floats[T](m)[in[1]], floats[T](m)[in[2]], floats[T](m)[in[3]],
-			floats[T](m)[in[4]][0], t)
 		return nil
 	}, err
 }

@@ -11,9 +11,17 @@ type MemoryError struct {
 	Wanted    int // bytes of the arena, the largest value outside it not counted
 	Available int // bytes of memory that the machine or the container has in all
 	Largest   *graph.Value
+	Err       error // of the system, when it was asked for the memory
 }
 
+// Unwrap returns what the system said, if it was asked.
+func (e *MemoryError) Unwrap() error { return e.Err }
+
 func (e *MemoryError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("cpu: the system has no %s for a program (%v); the largest value is %q of shape %v with %s; use a smaller batch, or close machines that are not used any more",
+			gibibytes(e.Wanted), e.Err, e.Largest.Name, e.Largest.Shape, gibibytes(e.Largest.Bytes()))
+	}
 	return fmt.Sprintf("cpu: the plan wants %s for values, the machine has %s; the largest value is %q of shape %v with %s; use a smaller batch",
 		gibibytes(e.Wanted), gibibytes(e.Available), e.Largest.Name, e.Largest.Shape, gibibytes(e.Largest.Bytes()))
 }
@@ -25,11 +33,20 @@ func checkMemory(p *graph.Plan, available int) error {
 	if available <= 0 || p.ArenaBytes <= available {
 		return nil
 	}
+	return &MemoryError{Wanted: p.ArenaBytes, Available: available, Largest: largest(p)}
+}
+
+// noMemory is the error of a program whose memory the system did not give.
+func noMemory(p *graph.Plan, n int, err error) error {
+	return &MemoryError{Wanted: n, Available: memoryBytes(), Largest: largest(p), Err: err}
+}
+
+func largest(p *graph.Plan) *graph.Value {
 	var largest *graph.Value
 	for _, v := range p.Values {
 		if largest == nil || v.Bytes() > largest.Bytes() {
 			largest = v
 		}
 	}
-	return &MemoryError{Wanted: p.ArenaBytes, Available: available, Largest: largest}
+	return largest
 }

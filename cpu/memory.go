@@ -22,12 +22,13 @@ type memory struct {
 // cacheLine aligns the arena; offsets in it are multiples of the same.
 const cacheLine = 64
 
-func newMemory(p *graph.Plan) (*memory, error) {
+// newMemory places the values of a plan in arena.
+func newMemory(p *graph.Plan, arena []byte) (*memory, error) {
 	m := &memory{
 		arrays: make([]op.Array, len(p.Values)),
 		f32:    make([][]float32, len(p.Values)),
 		f64:    make([][]float64, len(p.Values)),
-		arena:  alignedBytes(p.ArenaBytes),
+		arena:  arena,
 		shared: map[*graph.Value][]*graph.Value{},
 	}
 	for _, v := range p.Values {
@@ -43,13 +44,6 @@ func newMemory(p *graph.Plan) (*memory, error) {
 		m.set(v, a.Data)
 	}
 	return m, nil
-}
-
-// alignedBytes returns n zeroed bytes that start at a cache line.
-func alignedBytes(n int) []byte {
-	b := make([]byte, n+cacheLine)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & (cacheLine - 1))
-	return b[skip : skip+n : skip+n]
 }
 
 // arrayAt views the start of b as the memory of v.

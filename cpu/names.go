@@ -2,6 +2,9 @@ package cpu
 
 import (
 	"fmt"
+	"strings"
+
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cpu/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
@@ -20,21 +23,26 @@ func (e *Engine) String() string {
 // for matrix products, which say so themselves (kernel/way.go).
 var vectored = map[string]bool{"Unary": true, "Binary": true, "Loop": true, "ReLU": true, "ReLUGrad": true, "Scale": true, "Add": true, "Mul": true, "Permute": true,
 	"L2PenaltyGrad": true, "AddL2Grad": true, "BiasAdd": true, "BiasGrad": true, "ChannelAffine": true, "BatchStats": true, "BatchNorm": true, "BatchNormInference": true,
-	"FusedBatchNorm": true, "BatchNormSums": true, "BatchNormGradScale": true, "BatchNormGradInput": true, "FusedBatchNormGradInput": true,
-	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "AvgPool2D": true, "AvgPool2DGrad": true,
+	"FusedBatchNorm": true, "BatchNormSums": true, "BatchNormReLUSums": true, "BatchNormJoinSums": true, "BatchNormReLUGradInput": true,
+	"BatchNormGradScale": true, "BatchNormGradInput": true, "FusedBatchNormGradInput": true,
+	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "MaxPool2DGradBias": true, "AvgPool2D": true, "AvgPool2DGrad": true,
 	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,
 	"WeightDecay": true, "AdamMean": true, "AdamSquare": true, "AdamStep": true, "Descend": true, "Momentum": true, "Nesterov": true,
-	"MomentumUpdate": true, "AdamUpdate": true}
+	"MomentumUpdate": true, "AdamUpdate": true, "FusedUpdate": true}
 
 // kernelName says what runs a step that the builder has just prepared.
 func (b *builder) kernelName(s *graph.Step) string {
 	kind := s.Instr.Kind()
 	if kernels[kind].of(s.Out[0].Dtype) != nil {
+		way := b.way
+		if kind == "BatchMatMul" {
+			way = "gemm"
+		}
 		switch {
-		case b.way != "":
-			return kernel.Level().String() + " " + b.way
-		case kind == "BatchMatMul":
-			return kernel.Level().String() + " gemm"
+		case strings.Contains(way, "gemm") && s.Out[0].Dtype == tensor.Float32 && b.gemm.Rounds():
+			return b.gemm.Level().String() + " bf16 " + way
+		case way != "":
+			return kernel.Level().String() + " " + way
 		case vectored[kind]:
 			return kernel.Level().String() + " loops"
 		}

@@ -24,7 +24,13 @@ func TestKernels(t *testing.T) {
 		build func(b *enginetest.B) *gorgonia.Node
 	}{
 		{level + " implicit gemm", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
-			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 9, 9, 3), b.Input("w", 3, 3, 3, 4))
+			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 9, 9, 3), b.Input("w", 5, 5, 3, 4))
+		}},
+		{level + " winograd 4x4", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
+			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 10, 10, 32), b.Input("w", 3, 3, 32, 48))
+		}},
+		{level + " implicit gemm", tensor.Float64, func(b *enginetest.B) *gorgonia.Node {
+			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 10, 10, 32), b.Input("w", 3, 3, 32, 48))
 		}},
 		{level + " gemm", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
 			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 9, 9, 3), b.Input("w", 1, 1, 3, 4))

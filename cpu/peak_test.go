@@ -23,12 +23,13 @@ type watched struct {
 
 func (w *watched) Build(p *graph.Plan) (graph.Program, error) {
 	var before, after runtime.MemStats
+	mapped := pace.inUse()
 	runtime.ReadMemStats(&before)
 	prog, err := w.Engine.Build(p)
 	runtime.ReadMemStats(&after)
 	if err == nil {
 		w.built = append(w.built, prog.(*program))
-		w.bytes = append(w.bytes, int(after.TotalAlloc-before.TotalAlloc))
+		w.bytes = append(w.bytes, int(after.TotalAlloc-before.TotalAlloc)+pace.inUse()-mapped)
 	}
 	return prog, err
 }

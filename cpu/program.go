@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/stheno-ml/stheno/graph"
@@ -19,6 +21,9 @@ type program struct {
 	plan   *graph.Plan
 	mem    *memory
 	steps  []step
+	once   int            // of the steps, which come first, are run again only when stale
+	stale  bool           // resident inputs may have changed
+	packs  [][]pack       // what kernels take over of the results of a step that is run once; at the end, of inputs and constants
 	names  []string       // of the kernels, by step
 	copies []graph.Assign // updates that were not computed in place
 	seen   []op.Array     // what an observer is shown of a step, kept so that showing it allocates nothing
@@ -26,11 +31,16 @@ type program struct {
 	closed bool
 
 	scratch int // bytes of the kernels' working memory
+	kept    int // bytes of what they took over
+
+	pages       []pages // of the arena and of the working memory
+	unreachable []runtime.Cleanup
 }
 
 var (
 	_ graph.Observable   = (*program)(nil)
 	_ graph.KernelTeller = (*program)(nil)
+	_ graph.Refresher    = (*program)(nil)
 )
 
 // Build chooses a kernel for every step.
@@ -41,29 +51,68 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	if err := checkMemory(p, memoryBytes()); err != nil {
 		return nil, err
 	}
-	mem, err := newMemory(p)
-	if err != nil {
+	prog := &program{engine: e, plan: p, steps: make([]step, len(p.Steps)), unmet: map[*graph.Value]bool{}}
+	if err := prog.prepare(); err != nil {
+		_ = prog.Close()
 		return nil, err
 	}
-	prog := &program{engine: e, plan: p, mem: mem, steps: make([]step, len(p.Steps)), unmet: map[*graph.Value]bool{}}
-	b := &builder{pool: e.pool, gemm: e.gemm, gemm64: e.gemm64}
-	for i, s := range p.Steps {
-		b.way = ""
-		if prog.steps[i], err = b.step(s); err != nil {
-			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
-		}
-		prog.names = append(prog.names, b.kernelName(s))
-	}
-	prog.scratch = b.shareScratch()
-	for _, a := range p.Assigns {
-		if a.New.Root() != a.Target {
-			prog.copies = append(prog.copies, a)
-		}
-	}
-	for v := range mem.shared {
-		prog.unmet[v] = true
-	}
 	return prog, nil
+}
+
+// prepare allocates the program's memory and makes its steps ready.
+func (p *program) prepare() error {
+	arena, err := p.allocate(p.plan.ArenaBytes)
+	if err != nil {
+		return err
+	}
+	if p.mem, err = newMemory(p.plan, arena); err != nil {
+		return err
+	}
+	e := p.engine
+	b := &builder{pool: e.pool, gemm: e.gemm, gemm64: e.gemm64}
+	for i, s := range p.plan.Steps {
+		b.way = ""
+		if p.steps[i], err = b.step(s); err != nil {
+			return &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+		}
+		p.names = append(p.names, b.kernelName(s))
+	}
+	p.scratch = b.scratchBytes()
+	scratch, err := p.allocate(p.scratch)
+	if err != nil {
+		return err
+	}
+	b.shareScratch(scratch)
+	p.kept = b.keptBytes()
+	kept, err := p.allocate(p.kept)
+	if err != nil {
+		return err
+	}
+	b.allotKept(kept)
+	p.sortPacks(b.packs)
+	for _, a := range p.plan.Assigns {
+		if a.New.Root() != a.Target {
+			p.copies = append(p.copies, a)
+		}
+	}
+	for v := range p.mem.shared {
+		p.unmet[v] = true
+	}
+	return nil
+}
+
+// allocate returns memory that lives until the program is closed. One that nobody closes and nobody can reach any more, as the
+// machines of Gorgonia's programs often are not, gives it back when the garbage collector finds it.
+func (p *program) allocate(n int) ([]byte, error) {
+	m, err := newPages(n)
+	if err != nil {
+		return nil, noMemory(p.plan, n, err)
+	}
+	if m.mapped != nil {
+		p.pages = append(p.pages, m)
+		p.unreachable = append(p.unreachable, runtime.AddCleanup(p, func(m pages) { _ = m.free() }, m))
+	}
+	return m.bytes, nil
 }
 
 // Bind implements graph.Program.
@@ -79,8 +128,12 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		return err
 	}
 	delete(p.unmet, v)
+	p.stale = p.stale || v.Fixed
 	return nil
 }
+
+// Refresh implements graph.Refresher.
+func (p *program) Refresh() { p.stale = true }
 
 // Run implements graph.Program. A panic in a kernel or in a host operation comes back as an error.
 func (p *program) Run() error { return p.run(nil) }
@@ -92,6 +145,7 @@ func (p *program) RunObserved(o graph.Observer) error { return p.run(o) }
 func (p *program) Kernels() []string { return p.names }
 
 func (p *program) run(o graph.Observer) (err error) {
+	defer runtime.KeepAlive(p) // a step may be all that is left of it, and works on its memory
 	if p.closed {
 		return graph.ErrClosed
 	}
@@ -110,12 +164,29 @@ func (p *program) run(o graph.Observer) (err error) {
 			}
 		}
 	}()
-	for i, s := range p.steps {
-		at = i
+	if p.stale {
+		if err := p.runOnce(o, &at); err != nil {
+			return err
+		}
+	}
+	if err := p.runSteps(o, &at, p.once, len(p.steps)); err != nil {
+		return err
+	}
+	at = len(p.steps)
+	for _, a := range p.copies {
+		op.Copy(p.mem.arrays[a.Target.ID], p.mem.arrays[a.New.ID])
+	}
+	return nil
+}
+
+// runSteps runs steps from up to to; at is the one at hand.
+func (p *program) runSteps(o graph.Observer, at *int, from, to int) error {
+	for i := from; i < to; i++ {
+		*at = i
 		if o != nil {
 			o.Before(i)
 		}
-		if err := s(p.mem); err != nil {
+		if err := p.steps[i](p.mem); err != nil {
 			return p.failed(i, err)
 		}
 		if o != nil {
@@ -123,10 +194,6 @@ func (p *program) run(o graph.Observer) (err error) {
 				return err
 			}
 		}
-	}
-	at = len(p.steps)
-	for _, a := range p.copies {
-		op.Copy(p.mem.arrays[a.Target.ID], p.mem.arrays[a.New.ID])
 	}
 	return nil
 }
@@ -155,12 +222,17 @@ func panicError(r any) error {
 	return fmt.Errorf("panic: %v", r)
 }
 
-// Close implements graph.Program.
+// Close implements graph.Program. Nothing of the arena is left behind: outputs and variables have memory of their own.
 func (p *program) Close() error {
 	p.closed = true
-	p.mem = nil
-	p.steps = nil
-	return nil
+	p.mem, p.steps, p.seen = nil, nil, nil
+	var errs []error
+	for i, m := range p.pages {
+		p.unreachable[i].Stop()
+		errs = append(errs, m.free())
+	}
+	p.pages, p.unreachable = nil, nil
+	return errors.Join(errs...)
 }
 
 // step finds the kernel of a step: one of ours for the element type, else the operation's reference, else the host.

@@ -14,7 +14,6 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
 	"github.com/stheno-ml/stheno/internal/numtest"
-	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 var floatTypes = []tensor.Dtype{tensor.Float32, tensor.Float64}
@@ -79,72 +78,15 @@ func TestRunsRepeatThemselves(t *testing.T) {
 	}
 }
 
-// tolerance is what a precision may cost in a sum of products of normal numbers: its factors are rounded to a mantissa of 11 (tf32)
-// or 8 bits (bf16), which moves each product by some 2⁻¹¹ or 2⁻⁸ of its size, at random, and with it the sum by as much of the
-// usual size of such a sum. The tensors here have up to some hundred elements, whose largest error is three times the usual.
-var tolerance = map[string]float64{"fp32": 5e-6, "tf32": 3 * 0x1p-11, "bf16": 3 * 0x1p-8}
-
-// products are convolutions and matrix products with their gradients and no step between them that magnifies rounding.
-func products() []enginetest.Case {
-	var all []enginetest.Case
-	for _, c := range []struct {
-		name           string
-		n, h, w, cin   int
-		kernel, cout   int
-		stride, groups int
-		padding        shape.PadMode
-		layout         shape.Layout
-		bias           bool
-	}{
-		{"3x3", 2, 8, 8, 16, 3, 32, 1, 1, shape.Same, shape.NHWC, true},
-		{"3x3 odd", 3, 7, 5, 3, 3, 5, 1, 1, shape.Valid, shape.NHWC, false},
-		{"1x1 stride 2", 2, 8, 8, 16, 1, 8, 2, 1, shape.Valid, shape.NHWC, false},
-		{"3x3 stride 2", 2, 8, 8, 4, 3, 8, 2, 1, shape.Same, shape.NHWC, false},
-		{"groups", 2, 6, 6, 8, 3, 8, 1, 4, shape.Same, shape.NHWC, false},
-		{"channels first", 2, 6, 6, 8, 3, 8, 1, 1, shape.Same, shape.NCHW, true},
-	} {
-		all = append(all, enginetest.Case{Name: "conv " + c.name, Build: func(b *enginetest.B) {
-			dims := []int{c.n, c.h, c.w, c.cin}
-			if c.layout == shape.NCHW {
-				dims = []int{c.n, c.cin, c.h, c.w}
-			}
-			x, w := b.Input("x", dims...), b.Input("w", c.kernel, c.kernel, c.cin/c.groups, c.cout)
-			y := b.Apply(&op.Conv2D{ConvAttrs: op.ConvAttrs{Strides: [2]int{c.stride, c.stride}, Groups: c.groups,
-				Padding: shape.Padding{Mode: c.padding}, Format: c.layout}}, x, w)
-			wrt := []*gorgonia.Node{x, w}
-			if c.bias {
-				bias := b.Input("bias", c.cout)
-				_, _, axis := c.layout.Axes()
-				y = b.Apply(&op.BiasAdd{Axis: axis}, y, bias)
-				wrt = append(wrt, bias)
-			}
-			b.Want("y", numtest.Reduction, y)
-			b.Grads(y, wrt...)
-		}})
-	}
-	for _, dims := range [][3]int{{64, 32, 48}, {5, 7, 3}, {1, 300, 10}, {33, 1, 20}} {
-		all = append(all, enginetest.Case{Name: "matmul", Build: func(b *enginetest.B) {
-			x, w := b.Input("x", dims[0], dims[1]), b.Input("w", dims[1], dims[2])
-			y := b.Apply(&op.MatMul{}, x, w)
-			b.Want("y", numtest.Reduction, y)
-			b.Grads(y, x, w)
-		}})
-	}
-	return all
-}
-
 // Every precision keeps its tolerance, and none but fp32 computes as fp32 does everywhere.
 func TestPrecisions(t *testing.T) {
 	for _, w := range ways {
-		for precision, norm := range tolerance {
+		for precision, norm := range enginetest.PrecisionError {
 			t.Run(w.name+" "+precision, func(t *testing.T) {
 				config := w.config
 				config.Precision = precision
 				e := open(t, config)
-				for _, c := range products() {
-					c.RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: norm} }, tensor.Float32)
-					c.RequireClose(t, e, tensor.Float64) // which no precision changes
-				}
+				enginetest.RunPrecision(t, e, norm)
 			})
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stheno-ml/stheno/cuda/internal/cache"
 	"github.com/stheno-ml/stheno/cuda/internal/find"
 	"github.com/stheno-ml/stheno/cuda/internal/sim"
+	"github.com/stheno-ml/stheno/internal/enginetest"
 )
 
 // entries are the files of the cache of compiled kernels.
@@ -134,7 +135,7 @@ func TestOtherLibrariesAreMissing(t *testing.T) {
 				}
 			}
 			require.Equal(t, 1, n, "%q", lines)
-			for _, p := range products() {
+			for _, p := range enginetest.Products() {
 				p.RequireClose(t, e, floatTypes...)
 			}
 			if len(c.files) == 1 && c.name == "cuDNN" {

@@ -4,15 +4,12 @@ package cuda_test
 
 import (
 	"fmt"
-	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda"
-	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
 	"github.com/stheno-ml/stheno/internal/numtest"
@@ -97,69 +94,18 @@ func TestConvolutionShapes(t *testing.T) {
 // In bfloat16 the factors are rounded, to nearest: the results are those of float32 for factors that were rounded before. cuDNN's
 // convolutions also round their results, by half of a last bit of 8, and cuBLASLt may round or not.
 func TestFactorsAreRoundedToBFloat16(t *testing.T) {
-	build := func(b *enginetest.B, input func(name string, dims ...int) *gorgonia.Node) []*gorgonia.Node {
-		same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
-		groups := same
-		groups.Groups = 8
-		x, w, dy := input("x", 2, 6, 7, 8), input("w", 3, 3, 8, 16), input("dy", 2, 6, 7, 16)
-		return []*gorgonia.Node{
-			b.Apply(&op.Conv2D{ConvAttrs: same}, x, w),
-			b.Apply(&op.Conv2DBackwardInput{ConvAttrs: same, InputShape: x.Shape()}, dy, w),
-			b.Apply(&op.Conv2DBackwardFilter{ConvAttrs: same, FilterShape: w.Shape()}, x, dy),
-			b.Apply(&op.Conv2D{ConvAttrs: groups}, x, input("depthwise", 3, 3, 1, 16)),
-			b.Apply(&op.MatMul{}, input("a", 70, 90), input("b", 90, 65)), // tiles
-			b.Apply(&op.MatMul{}, input("c", 3, 9), input("d", 9, 5)),     // small
-			b.Apply(&op.MatMul{TransB: true}, input("e", 1, 90), input("f", 65, 90)),
-			b.Apply(&op.MatMul{}, input("e", 1, 90), input("b", 90, 65)),
-		}
-	}
-	// compute runs the graph of inputs that round has changed.
-	compute := func(e graph.Engine, round func(float32) float32) [][]float32 {
-		b, made := enginetest.NewB(t, tensor.Float32), map[string]*gorgonia.Node{}
-		nodes := build(b, func(name string, dims ...int) *gorgonia.Node {
-			if made[name] == nil {
-				x := numtest.Normal(uint64(len(made)), tensor.Float32, dims...).Data().([]float32)
-				for i, v := range x {
-					x[i] = round(v)
-				}
-				made[name] = b.Filled(name, x, dims...)
-			}
-			return made[name]
-		})
-		m, err := graph.Compile(b.G, graph.WithEngine(e), graph.WithOutputs(nodes...))
-		require.NoError(t, err)
-		defer func() { require.NoError(t, m.Close()) }()
-		require.NoError(t, m.RunAll())
-		var all [][]float32
-		for _, n := range nodes {
-			v, err := m.Value(n)
-			require.NoError(t, err)
-			all = append(all, append([]float32(nil), v.Data().([]float32)...))
-		}
-		return all
-	}
-	want := compute(enginetest.Reference{}, toBFloat16)
 	for name, libs := range without {
-		got := compute(open(t, cuda.Config{Without: libs, Precision: "bf16"}), func(x float32) float32 { return x })
+		want, got := enginetest.RoundedProducts(t, open(t, cuda.Config{Without: libs, Precision: "bf16"}))
 		for i, w := range want {
 			tol := numtest.Tol(tensor.Float32, numtest.Reduction)
-			switch convolutions := 4; {
+			switch {
 			case len(libs) > 0:
-			case i < convolutions:
+			case w.Convolution:
 				tol.Rel += 0x1p-8
 			default: // cuBLASLt may leave some factors as they are, each up to half of a last bit of 8 away
 				tol.Norm += 0x1p-6
 			}
-			numtest.AssertClose(t, w, got[i], tol, fmt.Sprintf("%s, result %d", name, i))
+			numtest.AssertClose(t, w.Value, got[i].Value, tol, name+", "+w.Name)
 		}
 	}
-}
-
-// toBFloat16 rounds to the nearest number with 8 significant bits, to the even one of two.
-func toBFloat16(x float32) float32 {
-	if x == 0 {
-		return 0
-	}
-	fraction, exponent := math.Frexp(float64(x))
-	return float32(math.Ldexp(math.RoundToEven(math.Ldexp(fraction, 8)), exponent-8))
 }

@@ -24,6 +24,7 @@ type options struct {
 	mode    mode
 	logf    func(format string, args ...any)
 	passes  []pass // the list passes; tests run parts of it
+	plain   bool   // every step runs every time
 
 	recompute Recompute
 	budget    int // bytes, 0 means none
@@ -72,17 +73,18 @@ func WithUpdates(updates ...op.Update) Option {
 	return func(o *options) { o.updates = append(o.updates, updates...) }
 }
 
-// WithResident names inputs whose tensors stay as they are from run to run, such as the weights of a model that is evaluated. An
-// engine with memory of its own brings them there once; what is changed in them counts after [Machine.Refresh], or when another
-// tensor is bound with gorgonia.Let. The CPU engine, which works on the tensors themselves, needs to know nothing of this.
+// WithResident names inputs whose tensors stay as they are from run to run, such as the weights of a model that is evaluated. What is
+// changed in them counts after [Machine.Refresh], or when another tensor is bound with gorgonia.Let. An engine with memory of its own
+// brings them there once; the CPU engine computes once what depends on nothing else, such as filters into which a batch norm has been
+// folded, and keeps filters and matrices as its kernels read them. Of variables, which updates change, nothing of this is true.
 func WithResident(nodes ...*gorgonia.Node) Option {
 	return func(o *options) { o.resident = append(o.resident, nodes...) }
 }
 
-// WithoutPasses compiles a graph as it stands, a step a node and nothing fused: the plan to compare another one with when a
+// WithoutPasses compiles a graph as it stands, a step a node and nothing fused or computed once: the plan to compare another one with when a
 // result is in doubt.
 func WithoutPasses() Option {
-	return func(o *options) { o.passes = only("view", "materialise") }
+	return func(o *options) { o.passes, o.plain = only("view", "materialise"), true }
 }
 
 // WithLog receives a line about what a user may want to know, such as the operations without a kernel. Nil is silence.
@@ -232,6 +234,9 @@ func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
 	}
 	if o.seen != nil {
 		o.seen("recompute", prog)
+	}
+	if !o.plain {
+		markOnce(prog, o.engine)
 	}
 	if err := order(prog, o.engine); err != nil {
 		return nil, err

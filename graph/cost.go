@@ -51,19 +51,21 @@ func flops(s *Step) int64 {
 	case *op.Conv2D:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, s.In[1].Shape)
 	case *FusedConv2D:
-		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*trues(i.Bias, i.ReLU)
+		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*trues(i.Bias, i.Add, i.ReLU)
 	case *op.Conv2DBackwardInput:
 		return convFLOPs(i.ConvAttrs, i.InputShape, s.In[1].Shape)
 	case *op.Conv2DBackwardFilter:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, i.FilterShape)
 	case *FusedMatMul:
-		return matMulFLOPs(s) + out*trues(i.Bias, i.ReLU)
+		return matMulFLOPs(s) + out*trues(i.Bias, i.Add, i.ReLU)
 	case *op.MaxPool2D:
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
 	case *op.AvgPool2D:
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
 	case *op.MaxPool2DGrad:
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
+	case *MaxPool2DGradBias:
+		return poolFLOPs(i.Grad.PoolAttrs, s.In[0].Shape) + int64(s.In[2].Len())
 	case *op.AvgPool2DGrad:
 		return poolFLOPs(i.PoolAttrs, i.InputShape)
 	case *ir.Loop:
@@ -74,6 +76,16 @@ func flops(s *Step) int64 {
 		return out * (3 + trues(i.Add, i.ReLU))
 	case *BatchNormSums:
 		return int64(s.In[0].Len()) * (4 + trues(i.ReLU))
+	case *BatchNormReLUSums:
+		return int64(s.In[0].Len()) * 7
+	case *BatchNormJoinSums:
+		return int64(s.In[0].Len()) * 6
+	case *FusedUpdate:
+		n := flops(&Step{Instr: i.Update, In: s.In, Out: s.Out}) + 2*out*trues(i.L2 != 0, i.Penalty != 0)
+		if i.Grad != nil {
+			n += flops(&Step{Instr: i.Grad, In: s.In[i.State():i.Scalars()], Out: s.Out[:1]})
+		}
+		return n
 	case *MomentumUpdate:
 		return out * (4 + trues(i.Nesterov) + 2*trues(i.WeightDecay != 0))
 	case *AdamUpdate:
@@ -104,8 +116,8 @@ var rates = map[string]rate{
 	"GlobalAvgPool2D": {in: 1}, "GlobalAvgPool2DGrad": {out: 1}, "Col2Im": {in: 1}, "UpsampleGrad": {in: 1}, "GatherGrad": {in: 1},
 
 	"BatchMean": {in: 1}, "BatchVariance": {in: 3}, "BatchStats": {in: 4}, "BatchMeanGrad": {out: 1}, "BatchVarianceGrad": {out: 2},
-	"BatchNorm": {out: 3}, "BatchNormInference": {out: 3}, "BatchNormInferenceGradInput": {out: 1}, "BatchNormGradScale": {in: 3},
-	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
+	"BatchNorm": {out: 3}, "FoldNorm": {out: 1}, "BatchNormInference": {out: 3}, "BatchNormInferenceGradInput": {out: 1}, "BatchNormGradScale": {in: 3},
+	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "BatchNormReLUGradInput": {out: 7}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
 
 	"Softmax": {out: 5}, "LogSoftmax": {out: 5}, "SoftmaxGrad": {out: 4}, "LogSoftmaxGrad": {out: 4},
 	"SoftmaxCrossEntropy": {in: 4}, "SoftmaxCrossEntropyGrad": {out: 6}, "CrossEntropy": {out: 1},

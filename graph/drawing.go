@@ -47,7 +47,7 @@ func phaseOf(s *Step, gradientIn bool) phase {
 	switch {
 	case updatesVariable(s):
 		return isUpdate
-	case gradientIn || strings.Contains(kind, "Grad") || strings.Contains(kind, "Backward") || kind == "BatchNormSums":
+	case gradientIn || strings.Contains(kind, "Grad") || strings.Contains(kind, "Backward") || strings.HasSuffix(kind, "Sums"):
 		return isBackward
 	}
 	return isForward

@@ -21,8 +21,11 @@ func (p *Plan) String() string {
 func (p *Plan) write(w io.Writer) {
 	for _, v := range p.Inputs {
 		kind := "input"
-		if v.Variable {
+		switch {
+		case v.Variable:
 			kind = "variable"
+		case v.Fixed:
+			kind = "resident"
 		}
 		fmt.Fprintf(w, "%s %s %q %s\n", v, kind, v.Name, typeString(v))
 	}
@@ -32,6 +35,9 @@ func (p *Plan) write(w io.Writer) {
 		}
 	}
 	for _, s := range p.Steps {
+		if s.Once {
+			fmt.Fprint(w, "once ")
+		}
 		fmt.Fprintf(w, "%s = %s(%s)", names(s.Out), s.Instr, names(s.In))
 		for _, o := range s.Out {
 			fmt.Fprintf(w, " %s %s", typeString(o), place(o))

@@ -17,14 +17,22 @@ func Elementwise(instr Instr, out, in int) bool {
 		return in < 2
 	case *op.Nesterov, *op.AdamStep:
 		return in < 3
-	case *op.BatchNormGradInput, *FusedBatchNormGradInput:
+	case *op.BatchNormGradInput, *FusedBatchNormGradInput, *BatchNormReLUGradInput:
 		return in == 0 || in == 4
+	case *BatchNormJoinSums:
+		return out == 2 && in >= 3
 	case *FusedBatchNorm:
 		return in == 0 || i.Add && in == 5
+	case *FusedConv2D: // each element of the residual goes into the sum in whose place it is
+		return i.Add && in == 2+int(trues(i.Bias))
+	case *FusedMatMul:
+		return i.Add && in == 2+int(trues(i.Bias))
 	case *AddL2Grad:
 		return in < 2
 	case *MomentumUpdate, *AdamUpdate:
 		return in == out
+	case *FusedUpdate:
+		return in == out && in < i.State()
 	case *ir.Unary:
 		return in == 0
 	case *ir.Binary:
@@ -41,7 +49,8 @@ func Elementwise(instr Instr, out, in int) bool {
 func updating(instr Instr) bool {
 	switch instr.(type) {
 	case *op.Momentum, *op.Descend, *op.WeightDecay, *op.MovingAverage, *op.AdamMean, *op.AdamSquare, *op.Nesterov,
-		*op.AdamStep, *op.Add, *MomentumUpdate, *AdamUpdate, *AddL2Grad:
+		*op.AdamStep, *op.Add, *MomentumUpdate, *AdamUpdate, *AddL2Grad,
+		*FusedUpdate:
 		return true
 	}
 	return false

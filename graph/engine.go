@@ -52,6 +52,21 @@ type Gatherer interface {
 	Gathers(bytes int) bool
 }
 
+// Keeper is an [Engine] whose programs compute what stays the same from run to run only once. It is optional; its programs are
+// [Refresher]s. Plans for it have steps that are Once, whose results may lie where others overwrite them later: those that no other
+// step reads, or only through operands that the engine keeps.
+type Keeper interface {
+	// Keeps says whether the engine's kernel for an operation on elements of type dt, when input in is Fixed, makes something of its
+	// own of that input and looks at it no more: right after the step that made the input, and before the next step runs.
+	Keeps(instr Instr, dt tensor.Dtype, in int) bool
+}
+
+// Refresher is a [Program] that computes steps which are Once in its first run only, and keeps what it made of operands that are Fixed.
+type Refresher interface {
+	// Refresh makes the next run do that anew, with what resident inputs are then. Binding a resident input does so, too.
+	Refresh()
+}
+
 // Program is a plan made ready to run.
 type Program interface {
 	// Bind makes b the memory of external value v from the next run on.
@@ -109,7 +124,8 @@ type Buffer interface {
 // Config is what an engine is opened with.
 type Config struct {
 	Threads int // worker threads of a CPU engine; 0 means one per available core
-	// Precision is how a GPU multiplies numbers of float32: "" or "fp32", "tf32", "bf16". The CPU engine knows fp32 alone.
+	// Precision is how numbers of float32 are multiplied: "" or "fp32", "tf32", "bf16". The CPU engine knows fp32 and, where the CPU
+	// has AVX512-BF16, bf16.
 	Precision string
 	// Log takes what a user should know once, a line each, such as an operation that has no kernel; nil drops it.
 	Log func(line string)

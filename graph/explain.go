@@ -21,8 +21,8 @@ type Explanation struct {
 	Constants Group `json:"constants"`
 	Outputs   Group `json:"outputs"`
 
-	FLOPs int64 `json:"flops"` // of all steps
-	Bytes int64 `json:"bytes"` // that all steps move
+	FLOPs int64 `json:"flops"` // of all steps of a run: those that are run once are not among them
+	Bytes int64 `json:"bytes"` // that they move
 
 	ArenaBytes int `json:"arena_bytes"`
 	PeakBytes  int `json:"peak_bytes"` // Plan.PeakBytes
@@ -50,6 +50,7 @@ type ExplainedStep struct {
 	Layout    string   `json:"layout,omitempty"` // "NHWC" or "NCHW" for operations on images
 	Place     []string `json:"place"`            // of each result: "@n" in the arena, "in place of NAME", "@n in place", "out"
 	LiveBytes int      `json:"live_bytes"`       // alive in the arena while it runs
+	Once      bool     `json:"once,omitempty"`   // run once, not in every run
 	Cost
 }
 
@@ -72,7 +73,7 @@ func Explain(p *Plan) *Explanation {
 	live, layers := liveBytes(p), layersOf(p)
 	for i, s := range p.Steps {
 		row := ExplainedStep{Step: i, Layer: layers[i], Kind: s.Instr.Kind(), Operation: s.Instr.String(), Kernel: "-",
-			Layout: layoutOf(s.Instr), LiveBytes: live[i], Cost: CostOf(s)}
+			Layout: layoutOf(s.Instr), LiveBytes: live[i], Once: s.Once, Cost: CostOf(s)}
 		for _, v := range s.In {
 			row.In = append(row.In, typeString(v))
 		}
@@ -82,8 +83,10 @@ func Explain(p *Plan) *Explanation {
 		if live[i] > e.LiveBytes {
 			e.LiveBytes, e.PeakStep = live[i], i
 		}
-		e.FLOPs += row.FLOPs
-		e.Bytes += row.Bytes
+		if !s.Once {
+			e.FLOPs += row.FLOPs
+			e.Bytes += row.Bytes
+		}
 		e.Steps = append(e.Steps, row)
 	}
 	return e
@@ -186,18 +189,19 @@ func shortName(operation string) string {
 		return strings.TrimSuffix(first, ")") + ")"
 	}
 	level := 0
-	for i, c := range operation[open:] {
+	return strings.Map(func(c rune) rune {
 		switch c {
 		case '(':
 			level++
 		case ')':
 			level--
+			return -1
 		}
-		if level == 0 {
-			return operation[:open] + operation[open+i+1:]
+		if level > 0 {
+			return -1
 		}
-	}
-	return operation
+		return c
+	}, operation)
 }
 
 // String is the table. It ends with the totals and the peak.
@@ -219,7 +223,11 @@ func (e *Explanation) String() string {
 		if layout == "" {
 			layout = "-"
 		}
-		t.add(fmt.Sprint(s.Step), shortName(s.Operation), s.Layer, s.Kernel, brief(s.Out), layout, bytesText(s.Bytes), flopsText(s.FLOPs),
+		operation := shortName(s.Operation)
+		if s.Once {
+			operation = "once " + operation
+		}
+		t.add(fmt.Sprint(s.Step), operation, s.Layer, s.Kernel, brief(s.Out), layout, bytesText(s.Bytes), flopsText(s.FLOPs),
 			briefPlace(s.Place), bytesText(s.LiveBytes))
 	}
 	t.write(&b)

@@ -20,8 +20,7 @@ type feed struct {
 	box    gorgonia.Value // a scalar, or a tensor that is not dense and row-major: copied into data before every run
 	at     uintptr        // address of the bound tensor's elements, if box is nil
 
-	resident bool // uploaded only when it is bound
-	hosted   bool // a variable that the caller's program reads and writes between runs, as Gorgonia's solvers do
+	hosted bool // a variable that the caller's program reads and writes between runs, as Gorgonia's solvers do
 }
 
 // update binds the node's value if it is another one than last time, and uploads it. Nothing is allocated when the
@@ -49,7 +48,7 @@ func (f *feed) update(e Engine, prog Program) (err error) {
 			return err
 		}
 	}
-	if (f.v.Variable && !f.hosted || f.resident) && f.box == nil {
+	if (f.v.Variable && !f.hosted || f.v.Resident) && f.box == nil {
 		return nil // uploaded when it was bound; of variables the device has the newest value
 	}
 	return f.buffer.Upload(f.data)

@@ -8,30 +8,46 @@ import (
 
 // The fused operations that passes make of several steps. Each says which steps it stands for; its meaning is theirs.
 
-// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, ReLU if ReLU. In: x, w[, bias]; out: y.
+// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, Add of a residual if Add, ReLU if ReLU.
+// In: x, w[, bias][, residual]; out: y.
 type FusedConv2D struct {
-	Conv       *op.Conv2D
-	Bias, ReLU bool
+	Conv            *op.Conv2D
+	Bias, Add, ReLU bool
 }
 
-// Kind is "FusedConv2D".
-func (f *FusedConv2D) Kind() string { return "FusedConv2D" }
+// Kind is "FusedConv2D", or "FusedConv2DAdd" with a residual, which not every engine takes.
+func (f *FusedConv2D) Kind() string { return "FusedConv2D" + suffix("Add", f.Add) }
 
 func (f *FusedConv2D) String() string {
-	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+relu", f.ReLU)
+	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
 }
 
-// FusedMatMul is MatMul, BiasAdd over the columns if Bias, ReLU if ReLU. In: a, b[, bias]; out: y.
+// FusedMatMul is MatMul, BiasAdd over the columns if Bias, Add of a residual if Add, ReLU if ReLU.
+// In: a, b[, bias][, residual]; out: y.
 type FusedMatMul struct {
-	MatMul     *op.MatMul
-	Bias, ReLU bool
+	MatMul          *op.MatMul
+	Bias, Add, ReLU bool
 }
 
-// Kind is "FusedMatMul".
-func (f *FusedMatMul) Kind() string { return "FusedMatMul" }
+// Kind is "FusedMatMul", or "FusedMatMulAdd" with a residual, which not every engine takes.
+func (f *FusedMatMul) Kind() string { return "FusedMatMul" + suffix("Add", f.Add) }
 
 func (f *FusedMatMul) String() string {
-	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+relu", f.ReLU)
+	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+}
+
+// FoldNorm makes the filter and the bias with which a convolution or a matrix product does what it did with a batch norm in
+// inference behind it: scale = gamma/√(variance+epsilon) along axis Axis of the filter, bias (bias − mean)·scale + beta.
+// In: w, gamma, beta, mean, variance[, bias]; out: the filter, the bias.
+type FoldNorm struct {
+	Axis    int
+	Epsilon float64
+}
+
+// Kind is "FoldNorm".
+func (f *FoldNorm) Kind() string { return "FoldNorm" }
+func (f *FoldNorm) String() string {
+	return fmt.Sprintf("FoldNorm(axis %d, epsilon %g)", f.Axis, f.Epsilon)
 }
 
 // BatchStats is BatchMean and BatchVariance of the same x in one sweep. In: x; out: mean, variance.
@@ -80,6 +96,51 @@ func (f *FusedBatchNormGradInput) Kind() string { return "FusedBatchNormGradInpu
 
 func (f *FusedBatchNormGradInput) String() string { return "ReLUGrad+" + f.Grad.String() }
 
+// BatchNormReLUSums is BatchNormSums with ReLU for a batch norm that only the ReLU read: where that gave 0 is computed
+// again, from x, which is read anyway. In: x, gamma, beta, mean, variance, dy; out: dgamma, dbeta.
+type BatchNormReLUSums struct {
+	Axis    int
+	Epsilon float64
+}
+
+// Kind is "BatchNormReLUSums".
+func (f *BatchNormReLUSums) Kind() string { return "BatchNormReLUSums" }
+
+func (f *BatchNormReLUSums) String() string {
+	return fmt.Sprintf("BatchNormReLUSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
+}
+
+// BatchNormReLUGradInput is FusedBatchNormGradInput, likewise. In: x, gamma, mean, variance, dy, dgamma, dbeta, beta; out: dx.
+type BatchNormReLUGradInput struct{ Grad *op.BatchNormGradInput }
+
+// Kind is "BatchNormReLUGradInput".
+func (f *BatchNormReLUGradInput) Kind() string { return "BatchNormReLUGradInput" }
+
+func (f *BatchNormReLUGradInput) String() string {
+	return fmt.Sprintf("BatchNormReLUGradInput(axis %d, epsilon %g)", f.Grad.Axis, f.Grad.Epsilon)
+}
+
+// BatchNormJoinSums is Add of two gradients, ReLUGrad of their sum and BatchNormSums of that: what becomes of the gradient
+// where a residual branch leaves. In: x, mean, variance, a, b, y; out: dgamma, dbeta, dy = ReLUGrad(y, a + b).
+type BatchNormJoinSums struct {
+	Axis    int
+	Epsilon float64
+}
+
+// Kind is "BatchNormJoinSums".
+func (f *BatchNormJoinSums) Kind() string { return "BatchNormJoinSums" }
+
+func (f *BatchNormJoinSums) String() string {
+	return fmt.Sprintf("Add+ReLUGrad+BatchNormSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
+}
+
+// MaxPool2DGradBias is MaxPool2DGrad, and BiasGrad of its result over the channels. In: x, y, dy; out: dx, db.
+type MaxPool2DGradBias struct{ Grad *op.MaxPool2DGrad }
+
+// Kind is "MaxPool2DGradBias".
+func (f *MaxPool2DGradBias) Kind() string   { return "MaxPool2DGradBias" }
+func (f *MaxPool2DGradBias) String() string { return f.Grad.String() + "+BiasGrad" }
+
 // AddL2Grad is Add(g, L2PenaltyGrad(w, s)). In: g, w, s (scalar); out: g + 2·Lambda·s·w.
 type AddL2Grad struct{ Lambda float64 }
 
@@ -112,6 +173,51 @@ func (f *AdamUpdate) Kind() string { return "AdamUpdate" }
 
 func (f *AdamUpdate) String() string {
 	return fmt.Sprintf("AdamUpdate(beta1 %g, beta2 %g, epsilon %g, decay %g)", f.Beta1, f.Beta2, f.Epsilon, f.WeightDecay)
+}
+
+// FusedUpdate is an optimizer step of one parameter with what surrounds it in a training step. Grad, if it is not nil, is the
+// product that makes the gradient; L2, if it is not 0, is that of an AddL2Grad behind it; Penalty, if it is not 0, is that of an
+// L2Penalty of the parameter's old value.
+// In: those of Update, where Grad's stand in the place of the gradient, then, with L2, s (scalar); out: those of Update, then,
+// with Penalty, the penalty (scalar).
+type FusedUpdate struct {
+	Grad        Instr // *op.MatMul or nil
+	Update      Instr // *MomentumUpdate or *AdamUpdate
+	L2, Penalty float64
+}
+
+// Kind is "FusedUpdate".
+func (f *FusedUpdate) Kind() string { return "FusedUpdate" }
+
+func (f *FusedUpdate) String() string {
+	s := f.Update.String()
+	if f.Grad != nil {
+		s = f.Grad.String() + "+" + s
+	}
+	if f.L2 != 0 {
+		s += fmt.Sprintf("+l2(lambda %g)", f.L2)
+	}
+	if f.Penalty != 0 {
+		s += fmt.Sprintf("+penalty(lambda %g)", f.Penalty)
+	}
+	return s
+}
+
+// State is the number of values that make up the parameter's state: itself and the optimizer's slots, the first operands and
+// results. Behind them is the gradient, or the two factors of Grad.
+func (f *FusedUpdate) State() int {
+	if _, ok := f.Update.(*AdamUpdate); ok {
+		return 3
+	}
+	return 2
+}
+
+// Scalars is the place of the first operand behind the gradient: the learning rate.
+func (f *FusedUpdate) Scalars() int {
+	if f.Grad != nil {
+		return f.State() + 2
+	}
+	return f.State() + 1
 }
 
 // Copy copies a value. In: x; out: x.

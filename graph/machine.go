@@ -150,8 +150,9 @@ func (m *Machine) sync() error {
 	return nil
 }
 
-// Refresh brings the tensors of variables and of resident inputs ([WithResident]) to the device, as they are now. Where the device
-// has newer values than the tensors, these are kept: call [Machine.Sync] before changing tensors. On the CPU engine it does nothing.
+// Refresh takes over what was changed in the tensors of variables and of resident inputs ([WithResident]). It brings them to the device,
+// as they are now; where the device has newer values than the tensors, these are kept: call [Machine.Sync] before changing tensors.
+// On the CPU engine, which works on the tensors themselves, it makes the next run compute anew what depends on resident inputs alone.
 func (m *Machine) Refresh() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -159,11 +160,14 @@ func (m *Machine) Refresh() error {
 		return err
 	}
 	for _, f := range m.feeds {
-		if (f.v.Variable || f.resident) && f.buffer != nil {
+		if (f.v.Variable || f.v.Resident) && f.buffer != nil {
 			if err := f.buffer.Upload(f.data); err != nil {
 				return err
 			}
 		}
+	}
+	if r, ok := m.prog.(Refresher); ok {
+		r.Refresh()
 	}
 	return nil
 }

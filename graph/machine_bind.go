@@ -31,7 +31,7 @@ func (m *Machine) bind(o options) error {
 		}
 	}
 	for _, v := range p.Inputs {
-		m.feeds = append(m.feeds, &feed{v: v, resident: v.Node != nil && slices.Contains(o.resident, v.Node), hosted: m.turn != nil})
+		m.feeds = append(m.feeds, &feed{v: v, hosted: m.turn != nil})
 	}
 	done := map[*Value]*fetch{}
 	fetched := func(v *Value) (*fetch, error) {

@@ -43,9 +43,14 @@ func lifetimes(p *program) []life {
 			lives[at[r]].dies = i
 		}
 		for _, v := range s.In {
-			if k, ok := at[v.Root()]; ok {
+			if k, ok := at[v.Root()]; ok && !taken(s, v) {
 				lives[k].dies = i
 			}
+		}
+	}
+	for k := range lives {
+		if lives[k].v.lasts { // to the end of the run, and into those that follow
+			lives[k].dies = len(p.steps)
 		}
 	}
 	for _, a := range p.assigns {
@@ -61,17 +66,19 @@ func reuseInPlace(p *program, e Engine) {
 	last := map[*Value]int{} // last step that reads or writes the memory
 	for i, s := range p.steps {
 		for _, v := range s.In {
-			last[v.Root()] = i
+			if !taken(s, v) {
+				last[v.Root()] = i
+			}
 		}
 	}
 	for _, a := range p.assigns {
 		last[a.New.Root()] = len(p.steps)
 	}
 	for i, s := range p.steps {
-		taken := map[*Value]bool{}
+		written := map[*Value]bool{}
 		for _, o := range s.Out {
 			if o.Alias != nil {
-				taken[o.Root()] = true
+				written[o.Root()] = true
 			}
 		}
 		for k, o := range s.Out {
@@ -80,12 +87,13 @@ func reuseInPlace(p *program, e Engine) {
 			}
 			for j, v := range s.In {
 				r := v.Root()
-				if last[r] != i || r.Where == External || taken[r] || r.Bytes() != o.Bytes() || !onlyInput(s, r, j) ||
+				if last[r] != i || r.lasts || r.Where == External || written[r] || r.Bytes() != o.Bytes() || !onlyInput(s, r, j) ||
 					!e.InPlace(s.Instr, o.Dtype, k, j) {
 					continue
 				}
 				o.Alias = r
-				taken[r] = true
+				r.lasts = o.lasts
+				written[r] = true
 				last[r] = max(last[r], last[o])
 				break
 			}

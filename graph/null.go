@@ -30,6 +30,9 @@ func (Null) InPlace(instr Instr, _ tensor.Dtype, out, in int) bool {
 	return Elementwise(instr, out, in)
 }
 
+// Keeps is true for the weights of convolutions and products, as of an engine that packs them.
+func (Null) Keeps(instr Instr, _ tensor.Dtype, in int) bool { return Weights(instr, in) }
+
 // Build accepts every plan.
 func (Null) Build(*Plan) (Program, error) { return nullProgram{}, nil }
 

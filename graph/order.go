@@ -61,19 +61,29 @@ func newOrdering(p *program) *ordering {
 	return o
 }
 
-// needed are the steps that outputs depend on.
+// needed are the steps that outputs depend on. The penalty that an update takes on the way waits for the update, not the
+// other way around.
 func (o *ordering) needed() map[*Step]bool {
-	needed := map[*Step]bool{}
-	stack := append([]*Value(nil), o.p.outputs...)
+	return o.p.behind(o.p.outputs, func(s *Step, v *Value) bool {
+		f, ok := s.Instr.(*FusedUpdate)
+		return ok && outIndex(s, v) == f.State()
+	})
+}
+
+// behind are the steps that the values depend on, but for those of which skip says for one of their results that it does not
+// count.
+func (p *program) behind(values []*Value, skip func(s *Step, v *Value) bool) map[*Step]bool {
+	found := map[*Step]bool{}
+	stack := append([]*Value(nil), values...)
 	for len(stack) > 0 {
 		v := stack[len(stack)-1].Root()
 		stack = stack[:len(stack)-1]
-		if s := o.p.producer[v]; s != nil && !needed[s] {
-			needed[s] = true
+		if s := p.producer[v]; s != nil && !found[s] && (skip == nil || !skip(s, v)) {
+			found[s] = true
 			stack = append(stack, s.In...)
 		}
 	}
-	return needed
+	return found
 }
 
 // keys gives every step its rank; steps that no output depends on take the rank of their latest input.
@@ -103,11 +113,17 @@ func (o *ordering) keys() []int {
 		key[i] = latest
 		return latest
 	}
-	for i := range o.p.steps {
+	for i, s := range o.p.steps {
 		rank(i)
+		if s.Once {
+			key[i] -= beforeAll
+		}
 	}
 	return key
 }
+
+// beforeAll is more than any rank: steps that are Once come before all others.
+const beforeAll = 1 << 40
 
 // gather moves updates of small parameters behind all other steps, those of one kind together, for an engine that wants it.
 func (o *ordering) gather(key []int, e Engine) {

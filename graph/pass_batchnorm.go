@@ -64,7 +64,8 @@ func fuseBatchNorm(p *program, e Engine) {
 }
 
 // fuseBatchNormGrad makes the two channel sums of a batch norm's backward pass one step, and lets it and the gradient
-// of the input apply the mask of a following ReLU themselves, when nobody else needs the masked gradient.
+// of the input apply the mask of a following ReLU themselves, when nobody else needs the masked gradient. When others do and
+// it comes from a sum, as behind a residual branch, the step makes it on the way.
 func fuseBatchNormGrad(p *program, e Engine) {
 	r := newRewriter(p)
 	for _, scale := range p.steps {
@@ -108,6 +109,9 @@ func fuseBatchNormGrad(p *program, e Engine) {
 				r.replace(&Step{Instr: &FusedBatchNormGradInput{Grad: g}, In: append(in, y), Out: input.Out}, input)
 			}
 		}
+		if r.join(e, step, scale, shift) {
+			continue
+		}
 		last := scale
 		if shift.rank > scale.rank {
 			last = shift
@@ -115,6 +119,72 @@ func fuseBatchNormGrad(p *program, e Engine) {
 		r.replace(step, last, scale, shift)
 	}
 	r.finish()
+}
+
+// join lets the sums of a batch norm's backward pass compute what they are of, if it is the masked sum of two gradients. The
+// step takes the place of the mask, before all that read its result.
+func (r *rewriter) join(e Engine, sums, scale, shift *Step) bool {
+	f, dy := sums.Instr.(*BatchNormSums), sums.In[3]
+	j := &BatchNormJoinSums{Axis: f.Axis, Epsilon: f.Epsilon}
+	mask := r.p.producer[dy]
+	if f.ReLU || mask == nil || r.dead[mask] || r.repl[mask] != nil || !e.Fuses(j.Kind(), dy.Dtype) {
+		return false
+	}
+	if _, ok := mask.Instr.(*op.ReLUGrad); !ok || !r.madeBefore(mask, sums.In[:3]...) {
+		return false
+	}
+	y, total := mask.In[0], mask.In[1]
+	add := r.p.producer[total]
+	if add == nil || r.dead[add] || r.only(total) != mask {
+		return false
+	}
+	if _, ok := add.Instr.(*op.Add); !ok {
+		return false
+	}
+	in := append(append([]*Value(nil), sums.In[:3]...), add.In[0], add.In[1], y)
+	r.replace(&Step{Instr: j, In: in, Out: append(append([]*Value(nil), sums.Out...), dy)}, mask, add, scale, shift)
+	return true
+}
+
+// maskAgain lets the backward pass of a batch norm compute the mask of the ReLU behind it from the batch norm's input, which it
+// reads anyway, instead of reading the ReLU's result.
+func maskAgain(p *program, e Engine) {
+	r := newRewriter(p)
+	for _, s := range p.steps {
+		switch f := s.Instr.(type) {
+		case *BatchNormSums:
+			n := &BatchNormReLUSums{Axis: f.Axis, Epsilon: f.Epsilon}
+			if !f.ReLU || !e.Fuses(n.Kind(), s.In[0].Dtype) {
+				continue
+			}
+			if bn := r.rectified(s.In[4], s.In[0], s.In[1], s.In[2], f.Axis, f.Epsilon); bn != nil {
+				r.replace(&Step{Instr: n, In: append(append([]*Value(nil), bn.In...), s.In[3]), Out: s.Out}, s)
+			}
+		case *FusedBatchNormGradInput:
+			n := &BatchNormReLUGradInput{Grad: f.Grad}
+			if !e.Fuses(n.Kind(), s.In[0].Dtype) {
+				continue
+			}
+			bn := r.rectified(s.In[7], s.In[0], s.In[2], s.In[3], axisOf(f.Grad.Axis, s.In[0].Shape), f.Grad.Epsilon)
+			if bn != nil && bn.In[1] == s.In[1] {
+				r.replace(&Step{Instr: n, In: append(append([]*Value(nil), s.In[:7]...), bn.In[2]), Out: s.Out}, s)
+			}
+		}
+	}
+	r.finish()
+}
+
+// rectified returns the step that made y, if that is a batch norm of x with a ReLU and nothing between them.
+func (r *rewriter) rectified(y, x, mean, variance *Value, axis int, epsilon float64) *Step {
+	s := r.p.producer[y]
+	if s == nil {
+		return nil
+	}
+	f, ok := s.Instr.(*FusedBatchNorm)
+	if !ok || f.Add || !f.ReLU || f.Axis != axis || f.Epsilon != epsilon || s.In[0] != x || s.In[3] != mean || s.In[4] != variance {
+		return nil
+	}
+	return s
 }
 
 // madeBefore says that all values existed before step s in the graph, so that none depends on its results: one step for

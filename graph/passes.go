@@ -22,15 +22,21 @@ var passes = []pass{
 	{"softmax", fuseSoftmax},               // cross-entropy of logits instead of probabilities
 	{"affine", absorbAffine},               // batch norms take over the scale and shift behind them
 	{"layout", channelsLast},               // images in the kernels' layout
+	{"padding", absorbPadding},             // borders of zeros are the convolution's padding
 	{"cse", shareCommon},                   // equal steps are one
 	{"view", viewReshapes},                 // reshapes are other names for the same memory
+	{"pool", maskPooled},                   // a ReLU's mask behind a max pooling instead of in front of it
 	{"l2", fuseL2Grad},                     // gradient + penalty's gradient in one sweep
-	{"bias", fuseBias},                     // convolution or matmul + bias + ReLU
+	{"norm", foldNorms},                    // batch norm in inference goes into fixed weights
+	{"bias", fuseBias},                     // convolution or matmul + bias + residual + ReLU
 	{"batch-stats", fuseBatchStats},        // mean and variance in one sweep
 	{"batch-norm-grad", fuseBatchNormGrad}, // both channel sums in one sweep, the ReLU's mask applied on the way
+	{"pool-bias", fusePoolBias},            // the sums of the gradient behind a max pooling, if they are not a batch norm's
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
+	{"batch-norm-mask", maskAgain},         // the ReLU's mask of x instead of y
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
+	{"update", fuseUpdates},                // L2 penalties and their gradients in the sweep of the update
 	{"loops", fuseLoops},                   // elementwise steps of one shape, at last: the passes above look for some of them
 	{"materialise", materialise},           // outputs and updates that need memory of their own get it
 }
@@ -48,11 +54,12 @@ type rewriter struct {
 	kept   map[*Value]bool // outputs, new values of updates, what views are of: never fused away
 	dead   map[*Step]bool  // steps to drop
 	repl   map[*Step]*Step // step to put in the place of another
+	before map[*Step]*Step // step to put in front of another
 }
 
 func newRewriter(p *program) *rewriter {
 	r := &rewriter{p: p, uses: make(map[*Value][]*Step, len(p.values)), viewed: map[*Value]bool{}, kept: map[*Value]bool{},
-		dead: map[*Step]bool{}, repl: map[*Step]*Step{}}
+		dead: map[*Step]bool{}, repl: map[*Step]*Step{}, before: map[*Step]*Step{}}
 	for _, s := range p.steps {
 		for _, v := range s.In {
 			r.uses[v] = append(r.uses[v], s)
@@ -117,15 +124,20 @@ func (r *rewriter) finish() {
 	}
 	steps := make([]*Step, 0, len(r.p.steps))
 	r.p.producer = make(map[*Value]*Step, len(r.p.steps))
-	for _, s := range r.p.steps {
-		if n := r.repl[s]; n != nil {
-			s = n
-		} else if r.dead[s] {
-			continue
-		}
+	add := func(s *Step) {
 		steps = append(steps, s)
 		for _, o := range s.Out {
 			r.p.producer[o] = s
+		}
+	}
+	for _, s := range r.p.steps {
+		if b := r.before[s]; b != nil {
+			add(b)
+		}
+		if n := r.repl[s]; n != nil {
+			add(n)
+		} else if !r.dead[s] {
+			add(s)
 		}
 	}
 	r.p.steps = steps

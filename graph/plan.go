@@ -39,6 +39,9 @@ type Value struct {
 	Input    bool      // fed from outside before every run; variables are inputs with an update
 	Const    *op.Array // the value of a constant
 	Variable bool      // an update writes it
+	Resident bool      // an input that stays as it is from run to run, see WithResident
+	Fixed    bool      // the same in every run: a constant, a resident input, or the result of a step that is Once
+	lasts    bool      // the result of a step that is Once, which steps of later runs read
 	Output   bool      // asked for by the caller: keeps memory of its own
 	soft     bool      // left bound to its node if it is computed; passes may fuse it away
 	head     bool      // soft, and worth a step of its own if nothing but its node asks for it
@@ -72,6 +75,9 @@ type Step struct {
 	Instr Instr
 	In    []*Value
 	Out   []*Value
+	// Once says that the results are the same in every run until resident inputs change: nothing else goes into them. Such steps come
+	// before all others. There are none in plans for an engine that is no [Keeper].
+	Once bool
 
 	rank int // creation order of the node in the expression graph: the tie-break of the schedule
 }
@@ -99,8 +105,8 @@ type Plan struct {
 // PeakBytes is the memory that a program of this plan holds for values, known before anything runs: the arena, and what is
 // bound from outside, which is the inputs with the variables, the constants and the outputs. Views and what is updated in
 // place count once, with the memory that they share. It is all there from the first run to the last and does not grow. Not in
-// it are an engine's own needs, such as the working memory of kernels and of matrix products, and what several programs
-// share: weights that two plans are bound to are counted by both.
+// it are an engine's own needs, such as the working memory of kernels and of matrix products and packed weights, and what several
+// programs share: weights that two plans are bound to are counted by both.
 func (p *Plan) PeakBytes() int {
 	n := p.ArenaBytes
 	for _, v := range p.Values {

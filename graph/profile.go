@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -114,6 +115,7 @@ func (r *recorder) Took(step int, begin, length time.Duration) {
 
 // run runs a program once and records it, if it succeeds.
 func (r *recorder) run(p Observable) error {
+	clear(r.now) // steps that are Once are not in every run
 	r.started = r.clock()
 	if err := p.RunObserved(r); err != nil {
 		return err
@@ -154,6 +156,38 @@ type StepTime struct {
 	Cost                         // of one run
 	FLOPsPerSecond float64       // at the median; 0 where none are known
 	BytesPerSecond float64
+}
+
+// KindTime is the time of all steps of one kind over the runs of a profile.
+type KindTime struct {
+	Name  string // such as "Conv2D+bias+relu"
+	Steps int
+	Total time.Duration // of all runs
+	Cost                // of one run, where what is computed once counts as its share
+}
+
+// Kinds are the times by kind of operation, the longest first.
+func (p *Profile) Kinds() []KindTime {
+	var kinds []KindTime
+	for _, s := range p.Steps {
+		name := shortName(p.Plan.Steps[s.Step].Operation)
+		i := slices.IndexFunc(kinds, func(k KindTime) bool { return k.Name == name })
+		if i < 0 {
+			i = len(kinds)
+			kinds = append(kinds, KindTime{Name: name})
+		}
+		k := &kinds[i]
+		k.Steps++
+		k.Total += s.Total
+		runs := int64(1)
+		if p.Plan.Steps[s.Step].Once {
+			runs = int64(p.Runs)
+		}
+		k.FLOPs += s.FLOPs / runs
+		k.Bytes += s.Bytes / runs
+	}
+	slices.SortStableFunc(kinds, func(x, y KindTime) int { return cmp.Compare(y.Total, x.Total) })
+	return kinds
 }
 
 func (r *recorder) profile(e *Explanation) *Profile {

@@ -61,42 +61,22 @@ func (p *Profile) Table(top int) string {
 
 // byKind is the summary: what all steps of a kind take together.
 func (p *Profile) byKind(b *strings.Builder, steps time.Duration) {
-	type group struct {
-		name         string
-		steps        int
-		total        time.Duration
-		flops, bytes int64
-	}
-	var groups []*group
-	for _, s := range p.Steps {
-		name := shortName(p.Plan.Steps[s.Step].Operation)
-		i := slices.IndexFunc(groups, func(g *group) bool { return g.name == name })
-		if i < 0 {
-			i = len(groups)
-			groups = append(groups, &group{name: name})
-		}
-		g := groups[i]
-		g.steps++
-		g.total += s.Total
-		g.flops += s.FLOPs * int64(p.Runs)
-		g.bytes += s.Bytes * int64(p.Runs)
-	}
-	slices.SortStableFunc(groups, func(x, y *group) int { return cmp.Compare(y.total, x.total) })
+	groups := p.Kinds()
 	t := columns("lrrrrrr")
 	t.add("operation", "steps", "total", "a run", "FLOP/s", "bytes/s", "share")
-	all := &group{name: "all steps"}
+	all := KindTime{Name: "all steps", Total: steps}
 	for _, g := range groups {
-		all.steps += g.steps
-		all.flops += g.flops
-		all.bytes += g.bytes
+		all.Steps += g.Steps
+		all.FLOPs += g.FLOPs
+		all.Bytes += g.Bytes
 	}
-	all.total = steps
 	for _, g := range append(groups, all) {
 		share, flops, bytes := 0.0, 0.0, 0.0
-		if g.total > 0 {
-			share, flops, bytes = float64(g.total)/float64(steps), float64(g.flops)/g.total.Seconds(), float64(g.bytes)/g.total.Seconds()
+		if g.Total > 0 {
+			perRun := g.Total.Seconds() / float64(p.Runs)
+			share, flops, bytes = float64(g.Total)/float64(steps), float64(g.FLOPs)/perRun, float64(g.Bytes)/perRun
 		}
-		t.add(g.name, fmt.Sprint(g.steps), timeText(g.total), timeText(g.total/time.Duration(p.Runs)), rateText(flops), rateText(bytes),
+		t.add(g.Name, fmt.Sprint(g.Steps), timeText(g.Total), timeText(g.Total/time.Duration(p.Runs)), rateText(flops), rateText(bytes),
 			fmt.Sprintf("%.1f%%", 100*share))
 	}
 	t.write(b)

@@ -40,8 +40,8 @@ type Config struct {
 	Schedule    string  `json:"schedule"`
 	Seed        uint64  `json:"seed"`
 
-	// Precision is how products of numbers of float32 are computed, one of Precisions; "" is FP32. Only GPUs have others than FP32:
-	// where a run goes on on the CPU, it does so in FP32.
+	// Precision is how products of numbers of float32 are computed, one of Precisions; "" is FP32. Not every device has all of them:
+	// where a run goes on on a CPU that lacks its precision, it does so in FP32.
 	Precision string `json:"precision,omitempty"`
 
 	// What memory may cost in time; neither changes a result, and the parts of a run may differ in them. At most one is set.

@@ -1,6 +1,7 @@
 package train_test
 
 import (
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/arch"
+	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/nn"
@@ -79,6 +81,44 @@ func requireGolden(t *testing.T, golden *numtest.NetRun, losses []float64) {
 		require.LessOrEqual(t, off, golden.Tolerance[i], "step %d: loss %v, golden %v + %v", i, losses[i], want, golden.Penalties[i])
 	}
 	t.Logf("%d losses; at worst %.2f of the tolerance", len(losses), worst)
+}
+
+// TestBF16Losses repeats golden runs with products of bfloat16. A factor is off by up to 2⁻⁸, and a loss by about that while training
+// is young; the bound is some ten times more.
+func TestBF16Losses(t *testing.T) {
+	for _, c := range goldenNets {
+		t.Run(c.file, func(t *testing.T) {
+			if c.long && testing.Short() || c.file == "resnet50_l2" {
+				t.Skip("20 steps of a large net")
+			}
+			e, err := cpu.New(cpu.Config{Precision: "bf16"})
+			if errors.Is(err, cpu.ErrPrecision) {
+				t.Skip(err)
+			}
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, e.Close()) })
+			golden := numtest.LoadNetRun(t, "testdata/golden/"+c.file+".json")
+			begin := time.Now()
+			losses, _ := trainGolden(t, e, c.arch, golden)
+			requireLossesNear(t, golden, losses, 0.05)
+			t.Logf("%d steps in %v", golden.Steps, time.Since(begin).Round(time.Millisecond))
+		})
+	}
+}
+
+// requireLossesNear compares the losses of the first steps of a run in less precision with the golden ones.
+func requireLossesNear(t *testing.T, golden *numtest.NetRun, losses []float64, bound float64) {
+	t.Helper()
+	worst := 0.0
+	for i, loss := range losses {
+		require.False(t, math.IsNaN(loss) || math.IsInf(loss, 0), "step %d", i)
+		if i < 5 {
+			off := math.Abs(loss-golden.Losses[i]-golden.Penalties[i]) / golden.Losses[i]
+			worst = max(worst, off)
+			require.LessOrEqual(t, off, bound, "step %d: loss %v, golden %v", i, loss, golden.Losses[i])
+		}
+	}
+	t.Logf("at most %.1e from the golden losses of 5 steps", worst)
 }
 
 // setWeights gives a model the golden run's weights, which must be all of the model's, in Keras's order.

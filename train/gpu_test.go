@@ -73,16 +73,7 @@ func TestGPUPrecisionLosses(t *testing.T) {
 			t.Run(precision+"/"+c.file, func(t *testing.T) {
 				golden := numtest.LoadNetRun(t, "testdata/golden/"+c.file+".json")
 				losses, _ := trainGolden(t, gpu(t, cuda.Config{Precision: precision}), c.arch, golden)
-				worst := 0.0
-				for i, loss := range losses {
-					require.False(t, math.IsNaN(loss) || math.IsInf(loss, 0), "step %d", i)
-					if i < 5 {
-						off := math.Abs(loss-golden.Losses[i]-golden.Penalties[i]) / golden.Losses[i]
-						worst = max(worst, off)
-						require.LessOrEqual(t, off, bound, "step %d: loss %v, golden %v", i, loss, golden.Losses[i])
-					}
-				}
-				t.Logf("at most %.1e from the golden losses of 5 steps", worst)
+				requireLossesNear(t, golden, losses, bound)
 			})
 		}
 	}

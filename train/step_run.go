@@ -80,5 +80,14 @@ func (s *Step) Sync() error { return s.machine.Sync() }
 // Refresh takes the weights' and slots' tensors over that were changed on the host, after a Sync.
 func (s *Step) Refresh() error { return s.machine.Refresh() }
 
+// StartProfile begins to record the time of every step of the plan: [graph.Machine.StartProfile].
+func (s *Step) StartProfile() error { return s.machine.StartProfile() }
+
+// StopProfile ends the recording; what was recorded stays.
+func (s *Step) StopProfile() { s.machine.StopProfile() }
+
+// Profile returns what was recorded so far, nil if nothing was ever started.
+func (s *Step) Profile() *graph.Profile { return s.machine.Profile() }
+
 // Close frees the step's memory.
 func (s *Step) Close() error { return s.machine.Close() }

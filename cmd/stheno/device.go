@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	_ "github.com/stheno-ml/stheno/cpu" // the device "cpu"
+	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
@@ -61,7 +61,7 @@ func precisionFlag(f *pflag.FlagSet, precision *string) {
 	f.StringVar(precision, "precision", cmp.Or(*precision, train.FP32), precisionUsage)
 }
 
-var precisionUsage = "how a GPU multiplies: " + strings.Join(train.Precisions(), ", ")
+var precisionUsage = "how convolutions and matrix products multiply: fp32, tf32 (a GPU), bf16 (a GPU, or a CPU with AVX512-BF16)"
 
 // deviceNames are the values of --device.
 func deviceNames() []string {
@@ -106,11 +106,17 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 		if errors.Is(err, cuda.ErrConfig) {
 			return nil, err
 		}
-		if cuda.Built || !isFP32(d.precision) { // a program without the CUDA engine is not expected to use a GPU
-			note(fmt.Sprintf("computing on the CPU%s: %s", d.insteadOf(), firstLine(err)))
+		reason := firstLine(err)
+		e, err = graph.Open("cpu", c)
+		if errors.Is(err, cpu.ErrPrecision) {
+			note(fmt.Sprintf("computing on the CPU in %s, not %s: %s; %s", train.FP32, d.precision, reason, firstLine(err)))
+			c.Precision = ""
+			return graph.Open("cpu", c)
 		}
-		c.Precision = ""
-		return graph.Open("cpu", c)
+		if cuda.Built { // a program without the CUDA engine is not expected to use a GPU
+			note("computing on the CPU: " + reason)
+		}
+		return e, err
 	case kind == "auto":
 		return nil, fmt.Errorf("unknown device %q; auto chooses the device, such as cuda:1 to name one", d.name)
 	case kind == "cuda":
@@ -125,12 +131,14 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 				note("the run was made with --device cpu and goes on there; --device cuda goes on on the GPU")
 			}
 		}
-		if d.recordedPrecision && !isFP32(d.precision) {
-			note(fmt.Sprintf("the CPU computes in %s what the run computes in %s on a GPU", train.FP32, d.precision))
-			c.Precision = ""
-		}
 	}
-	return graph.Open(d.name, c)
+	e, err := graph.Open(d.name, c)
+	if d.recordedPrecision && errors.Is(err, cpu.ErrPrecision) {
+		note(fmt.Sprintf("computing in %s what the run computes in %s: %s", train.FP32, d.precision, firstLine(err)))
+		c.Precision = ""
+		return graph.Open(d.name, c)
+	}
+	return e, err
 }
 
 // without adds what to do without a GPU to the error for one that cannot be used.
@@ -153,16 +161,6 @@ func firstLine(err error) string {
 	return line
 }
 
-// insteadOf says what becomes of a precision that the CPU does not have.
-func (d device) insteadOf() string {
-	if isFP32(d.precision) {
-		return ""
-	}
-	return fmt.Sprintf(" in %s, not %s", train.FP32, d.precision)
-}
-
-func isFP32(precision string) bool { return precision == "" || precision == train.FP32 }
-
 // describeEngine is what an engine says of itself, such as "cpu with 2 threads, avx512 kernels".
 func describeEngine(e graph.Engine) string {
 	if s, ok := e.(fmt.Stringer); ok {
@@ -171,10 +169,18 @@ func describeEngine(e graph.Engine) string {
 	return e.Name()
 }
 
-// computes says what an engine computes with, and of a GPU how: "cuda:0, NVIDIA H200 with compute capability 9.0, precision tf32".
-func computes(e graph.Engine, precision string) string {
-	if e.Name() == "cpu" {
+// computes says what an engine computes with, and how, unless it is the CPU's fp32: "cuda:0, NVIDIA H200 with compute capability 9.0,
+// precision tf32".
+func computes(e graph.Engine) string {
+	p, ok := e.(interface{ Precision() string })
+	if !ok || isPlain(e) {
 		return describeEngine(e)
 	}
-	return describeEngine(e) + ", precision " + cmp.Or(precision, train.FP32)
+	return describeEngine(e) + ", precision " + p.Precision()
+}
+
+// isPlain says whether an engine is the CPU's in fp32, which needs no words beside a result.
+func isPlain(e graph.Engine) bool {
+	c, ok := e.(*cpu.Engine)
+	return ok && c.Precision() == train.FP32
 }

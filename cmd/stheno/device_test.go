@@ -37,10 +37,10 @@ func TestAutoWithoutGPU(t *testing.T) {
 	refused(t, []string{"train", "--resume", "--out", dir, "--precision", "tf32", "--device", "cpu"}, "the CPU engine computes in fp32")
 	again := stheno(t, "train", "--resume", "--out", dir, "--device", "cpu", "--epochs", "2")
 	require.Zero(t, again.code, again.stderr)
-	require.Contains(t, again.stdout, "note: the CPU computes in fp32 what the run computes in tf32 on a GPU\n")
+	require.Contains(t, again.stdout, "note: computing in fp32 what the run computes in tf32: cpu: precision \"tf32\"")
 	again = stheno(t, "eval", "--run", dir, "--limit-test", "10", "--device", "cpu")
 	require.Zero(t, again.code, again.stderr)
-	require.Equal(t, "note: the CPU computes in fp32 what the run computes in tf32 on a GPU\n", again.stderr)
+	require.Regexp(t, `^note: computing in fp32 what the run computes in tf32: cpu: precision "tf32".*\n$`, again.stderr)
 	again = stheno(t, "eval", "--run", dir, "--limit-test", "10")
 	require.Zero(t, again.code, again.stderr)
 	require.Regexp(t, `^note: computing on the CPU in fp32, not tf32: cuda: .*\n$`, again.stderr)
@@ -53,6 +53,30 @@ func TestAutoWithoutGPU(t *testing.T) {
 	text, err = os.ReadFile(filepath.Join(dir, "history.csv"))
 	require.NoError(t, err)
 	require.Len(t, strings.Split(strings.TrimSpace(string(text)), "\n"), 3)
+}
+
+// On a CPU that multiplies bfloat16, bf16 is a precision like fp32; on another it is a note where the user did not ask for the CPU, or
+// not for bf16.
+func TestBF16OnTheCPU(t *testing.T) {
+	noGPU(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	args := with(quick, "--precision", "bf16", "--out", dir)
+	t.Setenv("STHENO_CPU", "generic") // which computes it everywhere
+	out := stheno(t, args...)
+	require.Zero(t, out.code, out.stderr)
+	require.Regexp(t, `(?m)^cpu with .* kernels, precision bf16; `, out.stdout)
+	require.NotContains(t, out.stdout, "in fp32")
+	require.Contains(t, ok(t, "eval", "--run", dir, "--limit-test", "10"), "precision bf16")
+	require.NotContains(t, ok(t, "eval", "--run", dir, "--limit-test", "10", "--precision", "fp32"), "precision")
+
+	t.Setenv("STHENO_CPU", "avx512") // which has none
+	refused(t, with(quick, "--device", "cpu", "--precision", "bf16", "--out", dir+"2"), "cpu: precision bf16: environment variable STHENO_CPU=avx512 leaves AVX512-BF16 out; unset it; compute in fp32")
+	again := stheno(t, "eval", "--run", dir, "--limit-test", "10", "--device", "cpu")
+	require.Zero(t, again.code, again.stderr)
+	require.Regexp(t, `^note: computing in fp32 what the run computes in bf16: cpu: precision bf16: .*\n$`, again.stderr)
+	again = stheno(t, "eval", "--run", dir, "--limit-test", "10")
+	require.Zero(t, again.code, again.stderr)
+	require.Regexp(t, `^note: computing on the CPU in fp32, not bf16: cuda: .*; cpu: precision bf16: .*\n$`, again.stderr)
 }
 
 func TestCUDAWithoutGPU(t *testing.T) {

@@ -42,7 +42,7 @@ func TestMisspelled(t *testing.T) {
 		"train --device auto:1":               "such as cuda:1",
 		"train --precision fp16":              "known are fp32, tf32, bf16",
 		"train --precision TF32":              `did you mean "tf32"?`,
-		"train --device cpu --precision tf32": "the CPU engine computes in fp32; leave the precision out",
+		"train --device cpu --precision tf32": "the CPU engine computes in fp32 and, where the CPU has AVX512-BF16, in bf16; leave the precision out",
 		"train --device cpu:1":                "there is one CPU engine",
 		"train --device null":                 "unknown device \"null\"; the devices are auto, cpu",
 		"train --device gpu":                  `unknown device "gpu"; did you mean "cuda"? The devices are auto, cpu`,

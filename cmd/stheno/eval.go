@@ -109,8 +109,8 @@ func newEval() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if graph.IsRemote(engine) {
-				out.Printf("%s", computes(engine, on.precision))
+			if !isPlain(engine) {
+				out.Printf("%s", computes(engine))
 			}
 			out.Watch()
 			e := train.Evaluator{Model: m, Engine: engine}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stheno-ml/stheno/data"
-	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -41,8 +40,8 @@ func newPredict() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, engine.Close()) }()
-			if graph.IsRemote(engine) { // the output is for the classes
-				notesTo(cmd.ErrOrStderr())("computing on " + computes(engine, on.precision))
+			if !isPlain(engine) { // the output is for the classes
+				notesTo(cmd.ErrOrStderr())("computing on " + computes(engine))
 			}
 			p, err := train.NewPredictor(engine, m)
 			if err != nil {

@@ -44,6 +44,18 @@ func TestBarOnATerminal(t *testing.T) {
 	require.True(t, bytes.HasSuffix(bytes.TrimSpace(shown), []byte("IMAGE...")), "the bar is gone at the end")
 }
 
+func TestBenchOnATerminal(t *testing.T) {
+	other, tty := terminal(t)
+	require.NoError(t, unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 25, Col: 60}))
+	cmd := start(t, tty, tty, with(brief, "--mode", "inference")...)
+	require.NoError(t, tty.Close())
+	shown, _ := io.ReadAll(other)
+	require.NoError(t, cmd.Wait(), "%s", shown)
+	require.Contains(t, string(shown), "measuring what the device does at best…\r\x1b[K")
+	require.Contains(t, string(shown), "1/1  simplecnn 32×32, batch 6, inference, 1 thread: timing…\r\x1b[K", "no longer than the terminal is wide")
+	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +inference`, string(shown))
+}
+
 // TestTerminalThatGoesAway closes the window of a run.
 func TestTerminalThatGoesAway(t *testing.T) {
 	other, tty := terminal(t)

@@ -131,7 +131,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 			_ = os.Remove(filepath.Dir(c.Out))
 		}()
 	}
-	c.Engine, c.Version = computes(engine, c.Precision), version()
+	c.Engine, c.Version = computes(engine), version()
 	t, err := train.New(c, split, engine, out)
 	if err != nil {
 		return err

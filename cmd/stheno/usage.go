@@ -50,7 +50,11 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		text = fmt.Sprintf("--%s wants a value of type %s, got %q", invalid.GetFlag().Name, invalid.GetFlag().Value.Type(), invalid.GetValue())
+		kind := "a value of type " + invalid.GetFlag().Value.Type()
+		if invalid.GetFlag().Value.Type() == "intSlice" {
+			kind = "whole numbers with commas between them"
+		}
+		text = fmt.Sprintf("--%s wants %s, got %q", invalid.GetFlag().Name, kind, invalid.GetValue())
 		if errors.Is(err, strconv.ErrRange) {
 			text += ", which is out of range"
 		}

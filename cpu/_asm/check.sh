@@ -23,6 +23,7 @@ GOOS=$("$go" env GOHOSTOS) GOARCH=$("$go" env GOHOSTARCH) GOWORK=off GOFLAGS=-mo
 export GOOS GOARCH GOWORK GOFLAGS
 cd -- "$asm"
 "$go" mod download || fail "cannot get the generator's modules; see that the network, or GOPROXY, can be reached"
+"$go" test . || fail 'the generator'"'"'s own tests failed'
 "$go" run . -out "$out" || fail 'the generator failed; its message is above'
 
 status=0

@@ -21,8 +21,11 @@ const (
 	tileLanes = 80
 	tilePF    = 88
 	tilePFRun = 96
-	tileReLU  = 104
-	tileAlpha = 120
+	tileD     = 104
+	tileLDD   = 112
+	tilePFLD  = 120
+	tileReLU  = 128
+	tileAlpha = 144
 )
 
 // layout is the order of A's elements in memory.
@@ -61,11 +64,12 @@ func loadTile(ctx float, l layout, height int) *tileRegs {
 	ctx.Load(ctx.Param("t"), t)
 	r := &tileRegs{layout: l, size: ctx.size, t: t, b: gp(tileB, t), ldb: gp(tileLDB, t), kc: gp(tileKC, t)}
 	r.a = append(r.a, gp(tileA, t))
+	r.pfRow, r.pf, r.n = gp(tilePF, t), ctx.GP64(), ctx.GP64()
 	if l == byDepth {
 		r.stride = gp(tileKS, t)
 		return r
 	}
-	r.stride, r.pfRow, r.pf, r.n = gp(tileRS, t), gp(tilePF, t), ctx.GP64(), ctx.GP64()
+	r.stride = gp(tileRS, t)
 	for len(r.a)*3 < height {
 		next, prev := ctx.GP64(), r.a[len(r.a)-1]
 		ctx.LEAQ(operand.Mem{Base: prev, Index: r.stride, Scale: 2}, next)
@@ -133,7 +137,7 @@ type kernel struct {
 
 // emit writes one micro-kernel:
 //
-//	C = relu?(alpha·Σ_k A[r,k]·B[k,:] + beta·C + bias)
+//	C = relu?(alpha·Σ_k A[r,k]·B[k,:] + beta·D + bias)
 //
 // for exactly height rows and up to len(acc[0]) vectors of columns.
 func (k *kernel) emit(r *tileRegs, body func(u int)) {
@@ -147,39 +151,30 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	ctx.MOVQ(r.kc, turns)
 	ctx.SHRQ(operand.U8(1), turns) // unroll is 2
 	ctx.JZ(operand.LabelRef("odd"))
-	if r.layout == byRows {
-		// The turns are walked in runs; each run fetches ahead one row of A of the
-		// next tile. Rows are too short and too many for the hardware to guess.
-		ctx.Label("run")
-		ctx.MOVQ(at(r.t, tilePFRun), r.n)
-		ctx.CMPQ(r.n, turns)
-		ctx.CMOVQGT(turns, r.n)
-		ctx.SUBQ(r.n, turns)
-		ctx.MOVQ(r.pfRow, r.pf)
-		ctx.ADDQ(r.stride, r.pfRow)
-	}
+	// The turns are walked in runs; each run fetches ahead one row of what comes
+	// next. Rows are too short and too many for the hardware to guess.
+	ctx.Label("run")
+	ctx.MOVQ(at(r.t, tilePFRun), r.n)
+	ctx.CMPQ(r.n, turns)
+	ctx.CMOVQGT(turns, r.n)
+	ctx.SUBQ(r.n, turns)
+	ctx.MOVQ(r.pfRow, r.pf)
+	ctx.ADDQ(at(r.t, tilePFLD), r.pfRow)
 	ctx.Label("loop")
 	for u := range unroll {
 		body(u)
 	}
-	if r.layout == byRows {
-		// Two lines of float32, three of float64: 12 rows of A in the turns of one.
-		ahead := 64 * (1 + r.size/4)
-		for line := 0; line < ahead; line += 64 {
-			ctx.PREFETCHT1(at(r.pf, line))
-		}
-		ctx.ADDQ(operand.U32(ahead), r.pf)
+	// Two lines of float32, three of float64: 12 rows of A in the turns of one.
+	ahead := 64 * (1 + r.size/4)
+	for line := 0; line < ahead; line += 64 {
+		ctx.PREFETCHT1(at(r.pf, line))
 	}
+	ctx.ADDQ(operand.U32(ahead), r.pf)
 	r.step(ctx, unroll)
-	if r.layout == byRows {
-		ctx.DECQ(r.n)
-		ctx.JNZ(operand.LabelRef("loop"))
-		ctx.TESTQ(turns, turns)
-		ctx.JNZ(operand.LabelRef("run"))
-	} else {
-		ctx.DECQ(turns)
-		ctx.JNZ(operand.LabelRef("loop"))
-	}
+	ctx.DECQ(r.n)
+	ctx.JNZ(operand.LabelRef("loop"))
+	ctx.TESTQ(turns, turns)
+	ctx.JNZ(operand.LabelRef("run"))
 	ctx.Label("odd")
 	ctx.TESTQ(operand.U32(1), r.kc)
 	ctx.JZ(operand.LabelRef("done"))
@@ -194,16 +189,14 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	k.each(func(_, _ int, acc reg.Register) { ctx.VMUL(acc, f, acc) })
 	ctx.Label("scaled")
 
-	ldc := ctx.GP64()
-	ctx.MOVQ(at(r.t, tileLDC), ldc)
 	beta := at(r.t, tileAlpha+r.size)
 	ctx.compareWithZero(beta)
 	ctx.JE(operand.LabelRef("added"))
 	ctx.VBROADCAST(beta, f)
-	c := k.walk(r, ldc)
+	d := k.walk(r, tileD, tileLDD)
 	old := k.vec()
 	k.each(func(row, v int, acc reg.Register) {
-		k.load(c(row, v), v, old)
+		k.load(d(row, v), v, old)
 		ctx.VFMADD231(old, f, acc)
 	})
 	ctx.Label("added")
@@ -226,7 +219,7 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	// MAXPS returns its second source when either is NaN: that one is the sum.
 	k.each(func(_, _ int, acc reg.Register) { ctx.VMAX(acc, f, acc) })
 	ctx.Label("store")
-	c = k.walk(r, ldc)
+	c := k.walk(r, tileC, tileLDC)
 	k.each(func(row, v int, acc reg.Register) { k.store(acc, v, c(row, v)) })
 	ctx.VZEROUPPER()
 	ctx.RET()
@@ -240,14 +233,15 @@ func (k *kernel) each(f func(row, v int, acc reg.Register)) {
 	}
 }
 
-// walk returns addresses in C for rows asked for in order.
-func (k *kernel) walk(r *tileRegs, ldc reg.Register) func(row, v int) operand.Mem {
-	p := k.ctx.GP64()
-	k.ctx.MOVQ(at(r.t, tileC), p)
+// walk returns addresses in the matrix whose pointer and row stride the tile has there, for rows asked for in order.
+func (k *kernel) walk(r *tileRegs, pointer, stride int) func(row, v int) operand.Mem {
+	p, ld := k.ctx.GP64(), k.ctx.GP64()
+	k.ctx.MOVQ(at(r.t, pointer), p)
+	k.ctx.MOVQ(at(r.t, stride), ld)
 	last := 0
 	return func(row, v int) operand.Mem {
 		for ; last < row; last++ {
-			k.ctx.ADDQ(ldc, p)
+			k.ctx.ADDQ(ld, p)
 		}
 		return at(p, v*k.lane)
 	}

@@ -7,14 +7,34 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// gemmAVX512 emits tiles of 1…12 rows and one or two vectors of 64 bytes, where C is
-// masked. The loads of B are not: a masked load costs an FMA's slot.
+// gemmAVX512 emits tiles of 1…12 rows and one or two vectors of 64 bytes.
 func gemmAVX512(ctx float) {
-	peak(ctx, "AVX512", ctx.ZMM)
+	peak(ctx, "AVX512", ctx.ZMM, func(x, y, acc reg.Register) { ctx.VFMADD231(x, y, acc) })
+	tilesAVX512(ctx, "AVX512", func(r *tileRegs, k *kernel, b []reg.VecVirtual, x reg.VecVirtual, u int) {
+		vectors := len(k.acc[0])
+		for v := range vectors {
+			ctx.VMOVUPS(r.rowB(u, v*64), b[v])
+		}
+		for row := range k.height {
+			if vectors == 1 {
+				ctx.VFMADD231Bcst(r.rowA(row, u), b[0], k.acc[row][0])
+				continue
+			}
+			ctx.VBROADCAST(r.rowA(row, u), x)
+			for v := range vectors {
+				ctx.VFMADD231(b[v], x, k.acc[row][v])
+			}
+		}
+	})
+}
+
+// tilesAVX512 emits tiles with masked C, whose body multiplies what is u after the current k. The loads of B are not masked: a
+// masked load costs an FMA's slot.
+func tilesAVX512(ctx float, isa string, body func(r *tileRegs, k *kernel, b []reg.VecVirtual, x reg.VecVirtual, u int)) {
 	for vectors := 1; vectors <= 2; vectors++ {
 		for _, l := range []layout{byRows, byDepth} {
 			for height := 1; height <= 12; height++ {
-				r := begin(ctx, "AVX512", l, height, 64/ctx.size*vectors)
+				r := begin(ctx, isa, l, height, 64/ctx.size*vectors)
 				k := &kernel{ctx: ctx, height: height, lane: 64, vec: ctx.ZMM}
 				k.accumulators(vectors)
 				b := []reg.VecVirtual{k.vec(), k.vec()}
@@ -29,21 +49,7 @@ func gemmAVX512(ctx float) {
 				}
 				k.load = func(m operand.Mem, v int, dst reg.Register) { ctx.VMOVUZ(m, masks[v], dst) }
 				k.store = func(src reg.Register, v int, m operand.Mem) { ctx.VMOVU(src, masks[v], m) }
-				k.emit(r, func(u int) {
-					for v := range vectors {
-						ctx.VMOVUPS(r.rowB(u, v*64), b[v])
-					}
-					for row := range height {
-						if vectors == 1 {
-							ctx.VFMADD231Bcst(r.rowA(row, u), b[0], k.acc[row][0])
-							continue
-						}
-						ctx.VBROADCAST(r.rowA(row, u), x)
-						for v := range vectors {
-							ctx.VFMADD231(b[v], x, k.acc[row][v])
-						}
-					}
-				})
+				k.emit(r, func(u int) { body(r, k, b, x, u) })
 			}
 		}
 	}
@@ -66,7 +72,7 @@ func begin(ctx float, isa string, l layout, height, width int) *tileRegs {
 // gemmAVX2 emits tiles of 1…6 rows and one or two vectors of 32 bytes; the last vector
 // of C is masked.
 func gemmAVX2(ctx float) {
-	peak(ctx, "AVX2", ctx.YMM)
+	peak(ctx, "AVX2", ctx.YMM, func(x, y, acc reg.Register) { ctx.VFMADD231(x, y, acc) })
 	for vectors := 1; vectors <= 2; vectors++ {
 		for _, l := range []layout{byRows, byDepth} {
 			for height := 1; height <= 6; height++ {

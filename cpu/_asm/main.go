@@ -35,11 +35,14 @@ var (
 	none   = strings.NewReplacer()
 	tile32 = strings.NewReplacer("*byte", "*tile[float32]")
 	tile64 = strings.NewReplacer("*byte", "*tile[float64]")
+	// Its functions take different structs, all spelt as pointers to words of their own.
+	winoTiles = strings.NewReplacer("t *uint16", "t *inputTile", "t *uint32", "t *outputTile", "t *int16", "t *gradientTile")
 )
 
 var units = []unit{
 	{"gemm", "kernels_avx512", single, gemmAVX512, tile32},
 	{"gemm", "kernels64_avx512", double, gemmAVX512, tile64},
+	{"gemm", "kernels_bf16", single, gemmBF16, tile32},
 	{"gemm", "kernels_avx2", single, gemmAVX2, tile32},
 	{"gemm", "kernels64_avx2", double, gemmAVX2, tile64},
 	{"gemm", "pack", single, gemmPack, none},
@@ -56,6 +59,8 @@ var units = []unit{
 	{"kernel", "runs64_avx512", double, runsAVX512, none},
 	{"kernel", "runs_avx2", single, runsAVX2, none},
 	{"kernel", "runs64_avx2", double, runsAVX2, none},
+	{"winograd", "winograd_avx512", single, winogradAVX512, winoTiles},
+	{"winograd", "winograd_avx2", single, winogradAVX2, winoTiles},
 }
 
 func main() {
@@ -81,7 +86,7 @@ func (u unit) write(root string) error {
 	if err != nil {
 		return err
 	}
-	if err := pass.Compile.Execute(f); err != nil {
+	if err := pass.Concat(pass.Compile, pass.InstructionPass(encodeForeign)).Execute(f); err != nil {
 		return err
 	}
 	cfg := printer.Config{Name: "cpu/_asm, DO NOT EDIT", Pkg: u.pkg}

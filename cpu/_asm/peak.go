@@ -7,7 +7,7 @@ import (
 
 // peak emits a loop of independent FMAs on registers, the ceiling of the
 // benchmarks: 12·n of them per call.
-func peak(ctx float, isa string, vec func() reg.VecVirtual) {
+func peak(ctx float, isa string, vec func() reg.VecVirtual, fma func(x, y, acc reg.Register)) {
 	ctx.Function(ctx.name("peak") + isa)
 	ctx.Attributes(nosplit)
 	ctx.SignatureExpr("func(n uint64)")
@@ -22,7 +22,7 @@ func peak(ctx float, isa string, vec func() reg.VecVirtual) {
 	ctx.VXORPS(x, x, x)
 	ctx.Label("loop")
 	for _, r := range acc {
-		ctx.VFMADD231(x, x, r)
+		fma(x, x, r)
 	}
 	ctx.DECQ(n)
 	ctx.JNZ(operand.LabelRef("loop"))

@@ -32,23 +32,28 @@ func (s *simd) binary(name, doc string, f func(a, b reg.VecVirtual)) {
 }
 
 func (s *simd) reluGrad() {
-	const greater = 0x1e // ordered, quiet
 	s.function("reluGrad", "func(dst, y, dy *float32, n uintptr)", "computes dst = dy where y > 0, else 0, over n elements.")
 	dst, y, dy, n := s.gp("dst"), s.gp("y"), s.gp("dy"), s.gp("n")
 	zero := s.zero()
 	s.elements(n, func(p place) {
 		a, b := s.load(p.of(y), p.masked), s.load(p.of(dy), p.masked)
-		if s.suffix == "AVX512" {
-			k := s.K()
-			s.VCMP(operand.U8(greater), zero, a, k)
-			s.VMOVAZ(b, k, b)
-		} else {
-			s.VCMP(operand.U8(greater), zero, a, a)
-			s.VANDPS(a, b, b)
-		}
+		s.keepAbove0(b, a, zero)
 		s.store(b, p.of(dst), p.masked)
 	})
 	s.done()
+}
+
+// keepAbove0 sets dy to 0 where y is not above 0, so where it is NaN. It may change y.
+func (s *simd) keepAbove0(dy, y, zero reg.VecVirtual) {
+	const greater = 0x1e // ordered, quiet
+	if s.suffix == "AVX512" {
+		k := s.K()
+		s.VCMP(operand.U8(greater), zero, y, k)
+		s.VMOVAZ(dy, k, dy)
+		return
+	}
+	s.VCMP(operand.U8(greater), zero, y, y)
+	s.VANDPS(y, dy, dy)
 }
 
 func (s *simd) relu() {
@@ -86,55 +91,9 @@ func (s *simd) scaled() {
 	}
 }
 
-func (s *simd) optimizers() {
-	for _, nesterov := range []bool{false, true} {
-		name, doc := "momentum", "computes v = mu·v - lr·g; w += v over n elements."
-		if nesterov {
-			name, doc = "nesterov", "computes v = mu·v - lr·g; w += mu·v - lr·g over n elements."
-		}
-		s.function(name, "func(w, v, grad *float32, n uintptr, lr, mu float32)", doc)
-		w, v, g, n := s.gp("w"), s.gp("v"), s.gp("grad"), s.gp("n")
-		lr, mu := s.scalar("lr"), s.scalar("mu")
-		s.elements(n, func(p place) {
-			step, vel, x := s.load(p.of(g), p.masked), s.load(p.of(v), p.masked), s.load(p.of(w), p.masked)
-			s.VMUL(lr, step, step)
-			s.VFMSUB213(step, mu, vel)
-			s.store(vel, p.of(v), p.masked)
-			if nesterov {
-				s.VFMSUB213(step, mu, vel)
-			}
-			s.VADD(vel, x, x)
-			s.store(x, p.of(w), p.masked)
-		})
-		s.done()
-	}
-	s.function("adam", "func(w, m, v, grad *float32, n uintptr, lr, c1, c2, eps float32)",
-		"computes m += c1·(g-m); v += c2·(g²-v); w -= lr·m/(√v+eps) over n elements.")
-	w, m, v, g, n := s.gp("w"), s.gp("m"), s.gp("v"), s.gp("grad"), s.gp("n")
-	lr, c1, c2, eps := s.scalar("lr"), s.scalar("c1"), s.scalar("c2"), s.scalar("eps")
-	s.elements(n, func(p place) {
-		grad, first, second := s.load(p.of(g), p.masked), s.load(p.of(m), p.masked), s.load(p.of(v), p.masked)
-		diff := s.vec()
-		s.VSUB(first, grad, diff)
-		s.VFMADD231(diff, c1, first)
-		s.VMUL(grad, grad, grad)
-		s.VSUB(second, grad, grad)
-		s.VFMADD231(grad, c2, second)
-		s.store(first, p.of(m), p.masked)
-		s.store(second, p.of(v), p.masked)
-		s.VSQRT(second, second)
-		s.VADD(eps, second, second)
-		s.VMUL(lr, first, first)
-		s.VDIV(second, first, first)
-		x := s.load(p.of(w), p.masked)
-		s.VSUB(first, x, x)
-		s.store(x, p.of(w), p.masked)
-	})
-	s.done()
-}
-
-// eachRow emits a loop over rows of c channels, two rows a turn so that they share
-// the loads of what has one value a channel. moving are the pointers that go on by
+// eachRow emits a loop over rows of c channels, two short rows a turn so that they share
+// the loads of what has one value a channel; long ones are read one after the other, as
+// they lie in memory, which prefetchers know what to do with. moving are the pointers that go on by
 // the rows of a turn; the others are one row of channels. body gets the same
 // channels of each row; those of the first are also where the others stand.
 func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(row []place)) {
@@ -147,13 +106,15 @@ func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(
 	s.SHLQ(s.shift(), stride)
 	s.setMask(rest)
 	i, second := s.GP64(), s.GP64()
+	s.CMPQ(c, operand.U32(2*s.wide*s.lanes))
+	s.JG(operand.LabelRef("after2"))
 	for _, n := range []int{2, 1} {
 		label := func(name string) string { return fmt.Sprintf("%s%d", name, n) }
 		turn := func(masked bool) {
 			body([]place{{i, 0, masked, s.size}, {second, 0, masked, s.size}}[:n])
 		}
 		s.SUBQ(operand.U8(n), rows)
-		s.JL(operand.LabelRef(label("after")))
+		s.JL(operand.LabelRef(label("short")))
 		s.Label(label("row"))
 		s.XORQ(i, i)
 		s.MOVQ(c, second)
@@ -175,8 +136,9 @@ func (s *simd) eachRow(rows, c reg.GPVirtual, moving []reg.GPVirtual, body func(
 		}
 		s.SUBQ(operand.U8(n), rows)
 		s.JGE(operand.LabelRef(label("row")))
-		s.Label(label("after"))
+		s.Label(label("short"))
 		s.ADDQ(operand.U8(n), rows)
+		s.Label(label("after"))
 	}
 }
 
@@ -220,40 +182,79 @@ func (s *simd) rows() {
 			s.done()
 		}
 	}
-	s.function("normGrad", "func(dx, dy, x, a, mean, b, d *float32, rows, c uintptr)",
-		"computes dx = a·dy + b·(x-mean) + d over rows (at least 1) of c channels; a, mean, b and d have one value a channel.")
-	dx, dy, x := s.gp("dx"), s.gp("dy"), s.gp("x")
-	a, mean, b, d := s.gp("a"), s.gp("mean"), s.gp("b"), s.gp("d")
-	s.eachRow(s.gp("rows"), s.gp("c"), []reg.GPVirtual{dx, dy, x}, func(row []place) {
-		at := row[0]
-		fa, m := s.load(at.of(a), at.masked), s.load(at.of(mean), at.masked)
-		fb, shift := s.load(at.of(b), at.masked), s.load(at.of(d), at.masked)
-		for _, p := range row {
-			v, w := s.load(p.of(dy), p.masked), s.load(p.of(x), p.masked)
-			s.VSUB(m, w, w)
-			s.VFMADD213(shift, fb, w)
-			s.VFMADD213(w, fa, v)
-			s.store(v, p.of(dx), p.masked)
+	s.normGrad()
+}
+
+// normGrad emits batch norm's backward pass to its input, also with the mask of a ReLU.
+func (s *simd) normGrad() {
+	for _, relu := range []bool{false, true} {
+		name, more, doc := "normGrad", "", "computes dx = a·dy + b·(x-mean) + d over rows (at least 1) of c channels; a, mean, b and d have one value a channel."
+		if relu {
+			name, more, doc = "normGradReLU", ", shift", "is normGrad with dy taken as 0 where a·(x-mean) + shift is not above 0."
 		}
-	})
-	s.done()
+		s.function(name, "func(dx, dy, x, a, mean, b, d"+more+" *float32, rows, c uintptr)", doc)
+		dx, dy, x := s.gp("dx"), s.gp("dy"), s.gp("x")
+		a, mean, b, d := s.gp("a"), s.gp("mean"), s.gp("b"), s.gp("d")
+		var shift reg.GPVirtual
+		if relu {
+			shift = s.gp("shift")
+		}
+		s.eachRow(s.gp("rows"), s.gp("c"), []reg.GPVirtual{dx, dy, x}, func(row []place) {
+			at := row[0]
+			fa, m := s.load(at.of(a), at.masked), s.load(at.of(mean), at.masked)
+			fb, fd := s.load(at.of(b), at.masked), s.load(at.of(d), at.masked)
+			var above reg.VecVirtual
+			if relu {
+				above = s.load(at.of(shift), at.masked)
+			}
+			for _, p := range row {
+				v, w := s.load(p.of(dy), p.masked), s.load(p.of(x), p.masked)
+				s.VSUB(m, w, w)
+				if relu {
+					s.maskNorm(v, w, fa, above)
+				}
+				s.VFMADD213(fd, fb, w)
+				s.VFMADD213(w, fa, v)
+				s.store(v, p.of(dx), p.masked)
+			}
+		})
+		s.done()
+	}
 }
 
 func (s *simd) dot() {
 	s.function("dot", "func(out, x, y *float32, n uintptr)",
 		"adds the products of n elements up in four vectors by turns and stores their sum, a vector, to out.")
 	out, x, y, n := s.gp("out"), s.gp("x"), s.gp("y"), s.gp("n")
-	var acc [4]reg.VecVirtual
-	for i := range acc {
-		acc[i] = s.zero()
-	}
+	sums := s.fourSums()
 	s.elements(n, func(p place) {
 		a, b := s.load(p.of(x), p.masked), s.load(p.of(y), p.masked)
-		s.VFMADD231(a, b, acc[p.disp/(s.size*s.lanes)])
+		s.VFMADD231(a, b, sums.of(p))
 	})
-	s.VADD(acc[1], acc[0], acc[0])
-	s.VADD(acc[3], acc[2], acc[2])
-	s.VADD(acc[2], acc[0], acc[0])
-	s.VMOVUPS(acc[0], at(out, 0))
+	sums.store(out)
 	s.done()
+}
+
+// fourSums are four vectors of sums that the vectors of a turn of elements take by turns.
+type fourSums struct {
+	s   *simd
+	acc [4]reg.VecVirtual
+}
+
+func (s *simd) fourSums() *fourSums {
+	f := &fourSums{s: s}
+	for i := range f.acc {
+		f.acc[i] = s.zero()
+	}
+	return f
+}
+
+func (f *fourSums) of(p place) reg.VecVirtual { return f.acc[p.disp/(f.s.size*f.s.lanes)] }
+
+// store adds them up and stores the vector.
+func (f *fourSums) store(out reg.GPVirtual) {
+	f.s.VADD(f.acc[1], f.acc[0], f.acc[0])
+	f.s.VADD(f.acc[3], f.acc[2], f.acc[2])
+	f.s.VADD(f.acc[2], f.acc[0], f.acc[0])
+	f.s.VMOVUPS(f.acc[0], at(out, 0))
 }

@@ -23,6 +23,7 @@ func Cases() []Case {
 	all = append(all, augmentCases()...)
 	all = append(all, updateCases()...)
 	all = append(all, netCases()...)
+	all = append(all, frozenCases()...)
 	all = append(all, wiringCases()...)
 	for _, f := range FusionCases() {
 		all = append(all, f.Case)

@@ -40,6 +40,9 @@ func (Checker) InPlace(instr graph.Instr, _ tensor.Dtype, out, in int) bool {
 	return graph.Elementwise(instr, out, in)
 }
 
+// Keeps is true of weights.
+func (Checker) Keeps(instr graph.Instr, _ tensor.Dtype, in int) bool { return graph.Weights(instr, in) }
+
 // Wrap uses data in place.
 func (Checker) Wrap(data op.Array) (graph.Buffer, error) { return refBuffer{data}, nil }
 
@@ -71,9 +74,15 @@ func (k Checker) Build(p *graph.Plan) (graph.Program, error) {
 		}
 	}
 	for i, s := range p.Steps {
+		if s.Once && i > 0 && !p.Steps[i-1].Once {
+			return nil, unsound("step %d, which is run once, comes after others", i)
+		}
 		for _, v := range s.In {
 			if o := origin(v, computed); o == nil || !made[o] {
 				return nil, unsound("step %d reads %s before any step has made it", i, v)
+			}
+			if s.Once && !v.Fixed {
+				return nil, unsound("step %d is run once and reads %s, which changes", i, v)
 			}
 		}
 		for _, o := range s.Out {
@@ -83,7 +92,8 @@ func (k Checker) Build(p *graph.Plan) (graph.Program, error) {
 			made[o] = true
 		}
 	}
-	return &checked{plan: p, probe: k.Probe, computed: computed, bound: map[*graph.Value]op.Array{}, arena: make([]byte, p.ArenaBytes)}, nil
+	return &checked{plan: p, probe: k.Probe, computed: computed, bound: map[*graph.Value]op.Array{}, arena: make([]byte, p.ArenaBytes),
+		shadow: map[*graph.Value]op.Array{}, stale: true}, nil
 }
 
 // origin follows a view, which no step computes, to the value it is a view of.
@@ -101,6 +111,7 @@ type checked struct {
 	bound    map[*graph.Value]op.Array // external memory
 	arena    []byte
 	shadow   map[*graph.Value]op.Array // the true values, in memory of their own
+	stale    bool                      // steps that are Once run again
 }
 
 // Bind implements graph.Program.
@@ -109,15 +120,40 @@ func (c *checked) Bind(v *graph.Value, b graph.Buffer) error {
 		return unsound("%s is bound and has no memory of its own", v)
 	}
 	c.bound[v] = b.(refBuffer).data
+	c.stale = c.stale || v.Fixed
 	return nil
+}
+
+// Refresh implements graph.Refresher.
+func (c *checked) Refresh() { c.stale = true }
+
+// begin fills the memory with NaN, but for what steps that are Once have left there for later runs, and forgets what it held.
+func (c *checked) begin() {
+	lasting := map[*graph.Value]bool{}
+	for _, s := range c.plan.Steps {
+		for i, v := range s.In {
+			if v.Fixed && !s.Once && !graph.Weights(s.Instr, i) {
+				lasting[v.Root()] = true
+			}
+		}
+	}
+	old := slices.Clone(c.arena)
+	for i := range c.arena {
+		c.arena[i] = 0xff // NaN in both float types
+	}
+	for v := range c.shadow {
+		switch r := v.Root(); {
+		case c.stale || !v.Fixed:
+			delete(c.shadow, v)
+		case lasting[r] && r.Where == graph.Arena:
+			copy(c.arena[r.Offset:r.Offset+r.Bytes()], old[r.Offset:])
+		}
+	}
 }
 
 // Run implements graph.Program.
 func (c *checked) Run() error {
-	for i := range c.arena {
-		c.arena[i] = 0xff // NaN in both float types
-	}
-	c.shadow = map[*graph.Value]op.Array{}
+	c.begin()
 	for v, a := range c.bound {
 		if v.Input || v.Const != nil {
 			c.shadow[v] = clone(op.Array{Shape: v.Shape, Data: a.Data})
@@ -126,10 +162,14 @@ func (c *checked) Run() error {
 		}
 	}
 	for i, s := range c.plan.Steps {
+		if s.Once && !c.stale {
+			continue
+		}
 		if err := c.step(s); err != nil {
 			return fmt.Errorf("step %d, %s: %w", i, s.Instr, err)
 		}
 	}
+	c.stale = false
 	for _, a := range c.plan.Assigns {
 		if err := c.intact(a.New); err != nil {
 			return fmt.Errorf("update of %q: %w", a.Target.Name, err)
@@ -156,8 +196,10 @@ func (c *checked) Close() error { return nil }
 func (c *checked) step(s *graph.Step) error {
 	in := make([]op.Array, len(s.In))
 	for i, v := range s.In {
-		if err := c.intact(v); err != nil {
-			return err
+		if taken := v.Fixed && !s.Once && graph.Weights(s.Instr, i); !taken {
+			if err := c.intact(v); err != nil {
+				return err
+			}
 		}
 		in[i] = c.shadowOf(v)
 	}

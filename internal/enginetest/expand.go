@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -37,9 +38,11 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		return []op.Array{e.host(f, in)}
 	case *graph.FusedConv2D:
 		_, _, channel := f.Conv.Format.Axes()
-		return []op.Array{e.biased(e.apply(f.Conv, in[:2]...), in[2:], channel, f.ReLU)}
+		return []op.Array{e.finished(e.apply(f.Conv, in[:2]...), in[2:], channel, f.Bias, f.Add, f.ReLU)}
 	case *graph.FusedMatMul:
-		return []op.Array{e.biased(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.ReLU)}
+		return []op.Array{e.finished(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.Bias, f.Add, f.ReLU)}
+	case *graph.FoldNorm:
+		return e.folded(f, in)
 	case *graph.BatchStats:
 		mean := e.apply(&op.BatchMean{Axis: f.Axis}, in[0])
 		return []op.Array{mean, e.apply(&op.BatchVariance{Axis: f.Axis}, in[0], mean)}
@@ -61,6 +64,22 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 	case *graph.FusedBatchNormGradInput:
 		dy := e.apply(&op.ReLUGrad{}, in[7], in[4])
 		return []op.Array{e.apply(f.Grad, in[0], in[1], in[2], in[3], dy, in[5], in[6])}
+	case *graph.BatchNormReLUSums:
+		y := e.results(&graph.Step{Instr: &graph.FusedBatchNorm{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}}, in[:5])[0]
+		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}
+		return e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[3], in[4], in[5], y})
+	case *graph.BatchNormReLUGradInput:
+		g := f.Grad
+		y := e.results(&graph.Step{Instr: &graph.FusedBatchNorm{Axis: g.Axis, Epsilon: g.Epsilon, ReLU: true}}, []op.Array{in[0], in[1], in[7], in[2], in[3]})[0]
+		return e.results(&graph.Step{Instr: &graph.FusedBatchNormGradInput{Grad: g}}, append(append([]op.Array(nil), in[:7]...), y))
+	case *graph.BatchNormJoinSums:
+		dy := e.apply(&op.ReLUGrad{}, in[5], e.apply(&op.Add{}, in[3], in[4]))
+		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon}
+		return append(e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[1], in[2], dy}), dy)
+	case *graph.MaxPool2DGradBias:
+		dx := e.apply(f.Grad, in...)
+		_, _, channel := f.Grad.Format.Axes()
+		return []op.Array{dx, e.apply(&op.BiasGrad{Axis: channel}, dx)}
 	case *graph.AddL2Grad:
 		return []op.Array{e.apply(&op.Add{}, in[0], e.apply(&op.L2PenaltyGrad{Lambda: f.Lambda}, in[1], in[2]))}
 	case *graph.MomentumUpdate:
@@ -70,6 +89,8 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		m := e.apply(&op.AdamMean{Beta: f.Beta1}, in[1], g)
 		v := e.apply(&op.AdamSquare{Beta: f.Beta2}, in[2], g)
 		return []op.Array{e.apply(&op.AdamStep{Beta1: f.Beta1, Beta2: f.Beta2, Epsilon: f.Epsilon}, w, m, v, in[4], in[5]), m, v}
+	case *graph.FusedUpdate:
+		return e.fusedUpdate(s, f, in)
 	}
 	e.fail(fmt.Errorf("enginetest does not know operation %s; add it to expand.go", s.Instr.Kind()))
 	return nil
@@ -101,6 +122,24 @@ func (e *expansion) momentum(f *graph.MomentumUpdate, w, v, g, lr op.Array) []op
 	return []op.Array{e.apply(&op.Add{}, w, next), next}
 }
 
+func (e *expansion) fusedUpdate(s *graph.Step, f *graph.FusedUpdate, in []op.Array) []op.Array {
+	w := in[0]
+	in = append([]op.Array(nil), in...)
+	g := f.State()
+	if f.Grad != nil {
+		in[g] = e.apply(f.Grad.(op.Op), in[g:g+2]...)
+		in = slices.Delete(in, g+1, g+2)
+	}
+	if f.L2 != 0 {
+		in[g] = e.apply(&op.Add{}, in[g], e.apply(&op.L2PenaltyGrad{Lambda: f.L2}, w, in[len(in)-1]))
+	}
+	out := e.results(&graph.Step{Instr: f.Update, In: s.In, Out: s.Out}, in)
+	if f.Penalty != 0 {
+		out = append(out, e.apply(&op.L2Penalty{Lambda: f.Penalty}, w))
+	}
+	return out
+}
+
 func (e *expansion) decayed(g, w op.Array, rate float64) op.Array {
 	if rate == 0 {
 		return g
@@ -108,11 +147,29 @@ func (e *expansion) decayed(g, w op.Array, rate float64) op.Array {
 	return e.apply(&op.WeightDecay{Rate: rate}, g, w)
 }
 
-func (e *expansion) biased(y op.Array, bias []op.Array, axis int, relu bool) op.Array {
-	if len(bias) > 0 {
-		y = e.apply(&op.BiasAdd{Axis: axis}, y, bias[0])
+// finished is what becomes of the sums y of a product.
+func (e *expansion) finished(y op.Array, more []op.Array, axis int, bias, add, relu bool) op.Array {
+	if bias {
+		y = e.apply(&op.BiasAdd{Axis: axis}, y, more[0])
+	}
+	if add {
+		y = e.apply(&op.Add{}, y, more[len(more)-1])
 	}
 	return e.relu(y, relu)
+}
+
+// folded is what a batch norm does to weights, whose columns it takes for channels, without its shift, and to the bias.
+func (e *expansion) folded(f *graph.FoldNorm, in []op.Array) []op.Array {
+	w, gamma, beta, mean, variance := in[0], in[1], in[2], in[3], in[4]
+	zero := e.apply(&op.Scale{}, mean)
+	bias := zero
+	if len(in) > 5 {
+		bias = in[5]
+	}
+	weights := e.apply(&op.BatchNormInference{Axis: f.Axis, Epsilon: f.Epsilon}, w, gamma, zero, zero, variance)
+	row := op.Array{Shape: tensor.Shape{1, op.Len(bias.Shape)}, Data: bias.Data}
+	shift := e.apply(&op.BatchNormInference{Axis: 1, Epsilon: f.Epsilon}, row, gamma, beta, mean, variance)
+	return []op.Array{weights, shift}
 }
 
 func (e *expansion) relu(y op.Array, on bool) op.Array {

@@ -20,7 +20,7 @@ type FusionCase struct {
 // Viewed says whether the pass runs behind the one that makes reshapes views.
 func (c FusionCase) Viewed() bool {
 	switch c.Pass {
-	case "dead", "fold", "algebra", "conv", "rectify", "softmax", "affine", "layout", "cse", "view":
+	case "dead", "fold", "algebra", "conv", "rectify", "softmax", "affine", "layout", "padding", "cse", "view":
 		return false
 	}
 	return true
@@ -38,15 +38,22 @@ func FusionCases() []FusionCase {
 	all = append(all, softmaxFusions()...)
 	all = append(all, affineFusions()...)
 	all = append(all, layoutFusions()...)
+	all = append(all, paddingFusions()...)
 	all = append(all, cseFusions()...)
 	all = append(all, viewFusions()...)
+	all = append(all, poolFusions()...)
+	all = append(all, poolBiasFusions()...)
 	all = append(all, l2Fusions()...)
+	all = append(all, normFusions()...)
 	all = append(all, biasFusions()...)
+	all = append(all, residualFusions()...)
 	all = append(all, statsFusions()...)
 	all = append(all, batchNormFusions()...)
 	all = append(all, batchNormGradFusions()...)
+	all = append(all, batchNormMaskFusions()...)
 	all = append(all, momentumFusions()...)
 	all = append(all, adamFusions()...)
+	all = append(all, fusedUpdateFusions()...)
 	return append(all, loopFusions()...)
 }
 

@@ -39,7 +39,7 @@ func TestRandomPlansAreSound(t *testing.T) {
 	}
 	// The graphs reach every fusion.
 	for _, kind := range []string{"FusedConv2D", "FusedMatMul", "BatchStats", "FusedBatchNorm", "BatchNormSums",
-		"FusedBatchNormGradInput", "AddL2Grad", "MomentumUpdate", "AdamUpdate", "Copy"} {
+		"BatchNormReLUSums", "BatchNormReLUGradInput", "AddL2Grad", "MomentumUpdate", "AdamUpdate", "Copy"} {
 		require.NotZero(t, kinds[kind], kind)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// EnvVar names the environment variable that lowers the level: generic, avx2 or
-// avx512. A level the machine lacks is ignored in favour of the best it has.
+// EnvVar names the environment variable that lowers the level: generic, avx2,
+// avx512 (without AVX512-BF16) or avx512bf16. A level the machine lacks is ignored in favour of the best it has.
 const EnvVar = "STHENO_CPU"
 
 // Level is an instruction-set level of the kernels, ordered from slow to fast.
@@ -30,14 +30,20 @@ func (l Level) String() string {
 	return fmt.Sprintf("Level(%d)", uint8(l))
 }
 
-// Parse is the inverse of String; case does not matter.
+// withBF16 is AVX512 with AVX512-BF16, which is no level of its own: it changes products of bfloat16 and nothing else.
+const withBF16 = "avx512bf16"
+
+// Parse is the inverse of String; case does not matter. It takes avx512bf16 for AVX512, see BF16.
 func Parse(s string) (Level, error) {
+	if strings.EqualFold(s, withBF16) {
+		return AVX512, nil
+	}
 	for l, name := range names {
 		if strings.EqualFold(s, name) {
 			return Level(l), nil
 		}
 	}
-	return Generic, fmt.Errorf("cpuid: unknown level %q, want generic, avx2 or avx512", s)
+	return Generic, fmt.Errorf("cpuid: unknown level %q, want generic, avx2, avx512 or avx512bf16", s)
 }
 
 // Best returns the fastest level this machine and this build can run. A build

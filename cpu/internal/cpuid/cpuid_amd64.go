@@ -14,3 +14,5 @@ func best() Level {
 	}
 	return AVX2
 }
+
+func hasBF16() bool { return best() == AVX512 && cpu.X86.HasAVX512BF16 }

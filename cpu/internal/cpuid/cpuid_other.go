@@ -3,3 +3,5 @@
 package cpuid
 
 func best() Level { return Generic }
+
+func hasBF16() bool { return false }

@@ -16,7 +16,7 @@ func TestNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, AVX2, got)
 	_, err = Parse("sse9")
-	require.ErrorContains(t, err, `unknown level "sse9", want generic, avx2 or avx512`)
+	require.ErrorContains(t, err, `unknown level "sse9", want generic, avx2, avx512 or avx512bf16`)
 	require.Equal(t, "Level(9)", Level(9).String())
 }
 
@@ -27,7 +27,7 @@ func TestAvailableEndsWithBest(t *testing.T) {
 }
 
 func TestDefault(t *testing.T) {
-	for value, want := range map[string]Level{"": Best(), "generic": Generic, "avx2": min(AVX2, Best()), "avx512": Best()} {
+	for value, want := range map[string]Level{"": Best(), "generic": Generic, "avx2": min(AVX2, Best()), "avx512": Best(), "avx512bf16": Best()} {
 		t.Setenv(EnvVar, value)
 		got, err := Default()
 		require.NoError(t, err)

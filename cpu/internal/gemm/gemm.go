@@ -18,6 +18,18 @@ type Source[T vec.Float] interface {
 	Block(dst []T, ld, r0, nr, c0, nc int)
 }
 
+// PairSource is a Source that can hand over its blocks rounded, which saves a product of bfloat16 the copy in between.
+type PairSource[T vec.Float] interface {
+	Source[T]
+	// InPairs says whether the matrix can be handed over in pairs; PairBlock is not called otherwise.
+	InPairs() bool
+	// PairBlock is Block of pairs of elements along a row, made by round. c0 and nc are even.
+	PairBlock(round RoundFunc[T], dst []T, ld, r0, nr, c0, nc int)
+}
+
+// RoundFunc is [Gemm.Round].
+type RoundFunc[T vec.Float] = func(dst []T, ldd int, src []T, lds, rows, cols int)
+
 // Operand is one factor of a product: a matrix in memory or a Source.
 type Operand[T vec.Float] struct {
 	// Data is the matrix, row-major with LD elements from row to row. LD 0 means
@@ -28,9 +40,11 @@ type Operand[T vec.Float] struct {
 	Trans bool
 	// Source, when not nil, provides the stored matrix.
 	Source Source[T]
+	// Packed says that Data is what [Gemm.Pack] made of the factor. It is for B alone; LD, Trans and Source are unused.
+	Packed bool
 }
 
-// Args describes C = epilogue(Alpha·op(A)·op(B) + Beta·C).
+// Args describes C = epilogue(Alpha·op(A)·op(B) + Beta·D), where D is C itself unless it is given.
 //
 // Every element of C is summed over K in one order that depends on M, N, K and
 // the operands' form only: neither the number of workers nor their timing shows
@@ -42,6 +56,11 @@ type Args[T vec.Float] struct {
 	LDC     int // elements from row to row of C; 0 means N
 	Alpha   T   // 0 means 1
 	Beta    T   // 0 overwrites C without reading it, 1 accumulates
+	D       []T // M×N, what Beta multiplies, such as a residual; nil means C, which it must not overlap otherwise
+	LDD     int // elements from row to row of D; 0 means N
+
+	// Sink, when not nil, takes the result. C, D and Beta are then unused.
+	Sink Sink[T]
 
 	// The epilogue, applied once to the finished sum.
 	Bias []T  // length N, added to every row; nil for none
@@ -54,6 +73,7 @@ type Gemm[T vec.Float] struct {
 	level cpuid.Level
 	k     *kernels[T]
 	ops   *vec.Ops[T]
+	plain *Gemm[T] // see Plain; nil where that is this one
 }
 
 // New returns the product for an instruction-set level. A level above what the
@@ -71,6 +91,15 @@ func (a *Args[T]) fillDefaults() {
 	if a.LDC == 0 {
 		a.LDC = a.N
 	}
+	if a.LDD == 0 {
+		a.LDD = a.N
+	}
+	if a.Sink != nil {
+		a.Beta = 0
+	}
+	if a.D == nil || a.Beta == 0 {
+		a.D, a.LDD = a.C, a.LDC
+	}
 	if a.Alpha == 0 {
 		a.Alpha = 1
 	}
@@ -87,15 +116,22 @@ func (a *Args[T]) fillDefaults() {
 	}
 }
 
-// check verifies that the matrices lie inside their slices. The caller is the
+// check verifies that the matrices lie inside their slices; packed is the size of a packed B. The caller is the
 // engine, which has validated its input, so a mismatch is a broken invariant.
-func (a *Args[T]) check() {
+func (a *Args[T]) check(packed int) {
 	if a.M < 0 || a.N < 0 || a.K < 0 {
 		panic(fmt.Sprintf("gemm: negative size M=%d N=%d K=%d", a.M, a.N, a.K))
 	}
 	a.A.check("A", a.M, a.K)
-	a.B.check("B", a.K, a.N)
-	inside("C", a.C, a.M, a.N, a.LDC)
+	if a.B.Packed {
+		inside("the packed B", a.B.Data, 1, packed, packed)
+	} else {
+		a.B.check("B", a.K, a.N)
+	}
+	if a.Sink == nil {
+		inside("C", a.C, a.M, a.N, a.LDC)
+		inside("D", a.D, a.M, a.N, a.LDD)
+	}
 	if a.Bias != nil {
 		inside("the bias", a.Bias, 1, a.N, a.N)
 	}

@@ -20,11 +20,33 @@ func bothTypes(t *testing.T, single, double func(t *testing.T)) {
 	t.Run("float64", double)
 }
 
-// forLevels runs a test once for each instruction set of this machine.
+// forLevels runs a test once for each instruction set of this machine, and in float32 for products of bfloat16.
 func forLevels[T vec.Float](t *testing.T, f func(t *testing.T, g *Gemm[T])) {
 	for _, level := range cpuid.Available() {
 		t.Run(level.String(), func(t *testing.T) { f(t, New[T](level)) })
 	}
+	for _, g := range bf16Products() {
+		if g, ok := any(g).(*Gemm[T]); ok {
+			t.Run("bf16 "+g.Level().String(), func(t *testing.T) { f(t, g) })
+		}
+	}
+}
+
+// bf16Products are those in plain Go and, where the machine can, on its instructions.
+func bf16Products() []*Gemm[float32] {
+	all := []*Gemm[float32]{NewBF16(false)}
+	if cpuid.HasBF16() {
+		all = append(all, NewBF16(true))
+	}
+	return all
+}
+
+// factor is x as g multiplies it.
+func (g *Gemm[T]) factor(x float64) float64 {
+	if g.k.round == nil {
+		return x
+	}
+	return float64(math.Float32frombits(roundBF16(float32(x)) << 16))
 }
 
 func nan[T vec.Float]() T { return T(math.NaN()) }
@@ -156,10 +178,10 @@ func (p problem[T]) run(t testing.TB, g *Gemm[T], pl *pool.Pool, w *Workspace[T]
 	rowsA, colsB := make([]float64, p.m*p.k), make([]float64, p.n*p.k)
 	for k := range p.k {
 		for i := range p.m {
-			rowsA[i*p.k+k] = atA(i, k)
+			rowsA[i*p.k+k] = g.factor(atA(i, k))
 		}
 		for j := range p.n {
-			colsB[j*p.k+k] = atB(k, j)
+			colsB[j*p.k+k] = g.factor(atB(k, j))
 		}
 	}
 	alpha := float64(p.alpha)

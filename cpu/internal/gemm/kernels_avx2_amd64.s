@@ -48,20 +48,20 @@ TEXT ·kernelAVX2rh1w8(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R8
 	VXORPS Y1, Y1, Y1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
+	MOVQ   BX, R10
+	SHRQ   $0x01, R10
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	SUBQ    R9, R10
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y2
@@ -70,14 +70,14 @@ loop:
 	VMOVUPS      (CX)(DX*1), Y2
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y2, Y0, Y1
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R10, R10
 	JNZ          run
 
 odd:
@@ -90,17 +90,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 144(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y2
-	MOVQ         48(AX), CX
+	VBROADCASTSS 148(AX), Y2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y3
 	VFMADD231PS  Y3, Y2, Y1
 
@@ -112,14 +112,15 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y1, Y2, Y1
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -131,8 +132,8 @@ TEXT ·kernelAVX2rh2w8(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   BX, R11
@@ -140,30 +141,30 @@ TEXT ·kernelAVX2rh2w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y3
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y3, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      (CX)(DX*1), Y3
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y3, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y3, Y0, Y2
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R11, R11
 	JNZ          run
@@ -174,50 +175,51 @@ odd:
 	VMOVUPS      (CX), Y3
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y3, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y3, Y0, Y2
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y3
+	VBROADCASTSS 144(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y3
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y4
+	VBROADCASTSS 148(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y4
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y2
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y4
+	VMASKMOVPS (CX), Y0, Y4
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -229,8 +231,8 @@ TEXT ·kernelAVX2rh3w8(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -239,34 +241,34 @@ TEXT ·kernelAVX2rh3w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y4
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y4, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y4, Y0, Y2
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      (CX)(DX*1), Y4
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y4, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y4, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*2), Y0
+	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y4, Y0, Y3
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R11, R11
 	JNZ          run
@@ -277,47 +279,47 @@ odd:
 	VMOVUPS      (CX), Y4
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y4, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y4, Y0, Y2
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y4, Y0, Y3
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y4
+	VBROADCASTSS 144(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y4
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y5
+	VBROADCASTSS 148(AX), Y4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y3
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y5
+	VMASKMOVPS (CX), Y0, Y5
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y1, Y4, Y1
@@ -325,12 +327,13 @@ biased:
 	VMAXPS Y3, Y4, Y3
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -342,10 +345,10 @@ TEXT ·kernelAVX2rh4w8(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
-	LEAQ   (SI)(DI*2), R11
-	ADDQ   DI, R11
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
+	LEAQ   (SI)(R10*2), R11
+	ADDQ   R10, R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -355,39 +358,39 @@ TEXT ·kernelAVX2rh4w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R12
-	CMOVQGT R12, R10
-	SUBQ    R10, R12
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y5
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y5, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y2
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y5, Y0, Y3
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y5, Y0, Y4
 	VMOVUPS      (CX)(DX*1), Y5
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y5, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*2), Y0
+	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y5, Y0, Y3
 	VBROADCASTSS 4(R11), Y0
 	VFMADD231PS  Y5, Y0, Y4
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R12, R12
 	JNZ          run
@@ -398,9 +401,9 @@ odd:
 	VMOVUPS      (CX), Y5
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y5, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y2
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y5, Y0, Y3
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y5, Y0, Y4
@@ -408,44 +411,44 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y5
+	VBROADCASTSS 144(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y5
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y6
+	VBROADCASTSS 148(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y6
+	VMASKMOVPS (CX), Y0, Y6
 	VADDPS     Y6, Y1, Y1
 	VADDPS     Y6, Y2, Y2
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -454,14 +457,15 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -473,10 +477,10 @@ TEXT ·kernelAVX2rh5w8(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
-	LEAQ   (SI)(DI*2), R11
-	ADDQ   DI, R11
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
+	LEAQ   (SI)(R10*2), R11
+	ADDQ   R10, R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -487,43 +491,43 @@ TEXT ·kernelAVX2rh5w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R12
-	CMOVQGT R12, R10
-	SUBQ    R10, R12
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y6
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y6, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y6, Y0, Y3
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y6, Y0, Y4
-	VBROADCASTSS (R11)(DI*1), Y0
+	VBROADCASTSS (R11)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y5
 	VMOVUPS      (CX)(DX*1), Y6
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y6, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*2), Y0
+	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y6, Y0, Y3
 	VBROADCASTSS 4(R11), Y0
 	VFMADD231PS  Y6, Y0, Y4
-	VBROADCASTSS 4(R11)(DI*1), Y0
+	VBROADCASTSS 4(R11)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y5
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R12, R12
 	JNZ          run
@@ -534,21 +538,21 @@ odd:
 	VMOVUPS      (CX), Y6
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y6, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y6, Y0, Y3
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y6, Y0, Y4
-	VBROADCASTSS (R11)(DI*1), Y0
+	VBROADCASTSS (R11)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y5
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y6
+	VBROADCASTSS 144(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -556,31 +560,31 @@ done:
 	VMULPS       Y5, Y6, Y5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y6
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y7
+	VBROADCASTSS 148(AX), Y6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y5
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y7
+	VMASKMOVPS (CX), Y0, Y7
 	VADDPS     Y7, Y1, Y1
 	VADDPS     Y7, Y2, Y2
 	VADDPS     Y7, Y3, Y3
@@ -588,7 +592,7 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y1, Y6, Y1
@@ -598,16 +602,17 @@ biased:
 	VMAXPS Y5, Y6, Y5
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y5, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -619,10 +624,10 @@ TEXT ·kernelAVX2rh6w8(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
-	LEAQ   (SI)(DI*2), R11
-	ADDQ   DI, R11
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
+	LEAQ   (SI)(R10*2), R11
+	ADDQ   R10, R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -634,47 +639,47 @@ TEXT ·kernelAVX2rh6w8(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R12
-	CMOVQGT R12, R10
-	SUBQ    R10, R12
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y7
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y7, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y2
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y3
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y7, Y0, Y4
-	VBROADCASTSS (R11)(DI*1), Y0
+	VBROADCASTSS (R11)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y5
-	VBROADCASTSS (R11)(DI*2), Y0
+	VBROADCASTSS (R11)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y6
 	VMOVUPS      (CX)(DX*1), Y7
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y7, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*2), Y0
+	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y3
 	VBROADCASTSS 4(R11), Y0
 	VFMADD231PS  Y7, Y0, Y4
-	VBROADCASTSS 4(R11)(DI*1), Y0
+	VBROADCASTSS 4(R11)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y5
-	VBROADCASTSS 4(R11)(DI*2), Y0
+	VBROADCASTSS 4(R11)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y6
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R12, R12
 	JNZ          run
@@ -685,23 +690,23 @@ odd:
 	VMOVUPS      (CX), Y7
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y7, Y0, Y1
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y2
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y3
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y7, Y0, Y4
-	VBROADCASTSS (R11)(DI*1), Y0
+	VBROADCASTSS (R11)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y5
-	VBROADCASTSS (R11)(DI*2), Y0
+	VBROADCASTSS (R11)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y6
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y7
+	VBROADCASTSS 144(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -710,34 +715,34 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y7
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y8
+	VBROADCASTSS 148(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y8
+	VMASKMOVPS (CX), Y0, Y8
 	VADDPS     Y8, Y1, Y1
 	VADDPS     Y8, Y2, Y2
 	VADDPS     Y8, Y3, Y3
@@ -746,7 +751,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -757,46 +762,61 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y6, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y6, Y0, (CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh1w8(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh1w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y2
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      (CX)(DX*1), Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y2, Y0, Y1
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -808,17 +828,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 144(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y2
-	MOVQ         48(AX), CX
+	VBROADCASTSS 148(AX), Y2
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y3
 	VFMADD231PS  Y3, Y2, Y1
 
@@ -830,31 +850,41 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y1, Y2, Y1
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh2w8(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh2w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y3
@@ -863,14 +893,19 @@ loop:
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      (CX)(DX*1), Y3
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y3, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y3, Y0, Y2
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -884,62 +919,72 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y3
+	VBROADCASTSS 144(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y3
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y4
+	VBROADCASTSS 148(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y4
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y4
 	VFMADD231PS  Y4, Y3, Y2
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y4
+	VMASKMOVPS (CX), Y0, Y4
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh3w8(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh3w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y4
@@ -950,16 +995,21 @@ loop:
 	VBROADCASTSS 8(SI), Y0
 	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      (CX)(DX*1), Y4
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y4, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y4, Y0, Y2
-	VBROADCASTSS 8(SI)(DI*1), Y0
+	VBROADCASTSS 8(SI)(R10*1), Y0
 	VFMADD231PS  Y4, Y0, Y3
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -975,39 +1025,39 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y4
+	VBROADCASTSS 144(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y4
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y5
+	VBROADCASTSS 148(AX), Y4
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y5
 	VFMADD231PS  Y5, Y4, Y3
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y5
+	VMASKMOVPS (CX), Y0, Y5
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y1, Y4, Y1
@@ -1015,31 +1065,41 @@ biased:
 	VMAXPS Y3, Y4, Y3
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh4w8(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh4w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y5
@@ -1052,18 +1112,23 @@ loop:
 	VBROADCASTSS 12(SI), Y0
 	VFMADD231PS  Y5, Y0, Y4
 	VMOVUPS      (CX)(DX*1), Y5
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y2
-	VBROADCASTSS 8(SI)(DI*1), Y0
+	VBROADCASTSS 8(SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y3
-	VBROADCASTSS 12(SI)(DI*1), Y0
+	VBROADCASTSS 12(SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y4
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -1081,44 +1146,44 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y5
+	VBROADCASTSS 144(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y5
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y6
+	VBROADCASTSS 148(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y6
+	VMASKMOVPS (CX), Y0, Y6
 	VADDPS     Y6, Y1, Y1
 	VADDPS     Y6, Y2, Y2
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -1127,34 +1192,44 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh5w8(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh5w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y6
@@ -1169,20 +1244,25 @@ loop:
 	VBROADCASTSS 16(SI), Y0
 	VFMADD231PS  Y6, Y0, Y5
 	VMOVUPS      (CX)(DX*1), Y6
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS 8(SI)(DI*1), Y0
+	VBROADCASTSS 8(SI)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y3
-	VBROADCASTSS 12(SI)(DI*1), Y0
+	VBROADCASTSS 12(SI)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y4
-	VBROADCASTSS 16(SI)(DI*1), Y0
+	VBROADCASTSS 16(SI)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y5
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -1202,9 +1282,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y6
+	VBROADCASTSS 144(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -1212,31 +1292,31 @@ done:
 	VMULPS       Y5, Y6, Y5
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y6
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y7
+	VBROADCASTSS 148(AX), Y6
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y7
 	VFMADD231PS  Y7, Y6, Y5
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y7
+	VMASKMOVPS (CX), Y0, Y7
 	VADDPS     Y7, Y1, Y1
 	VADDPS     Y7, Y2, Y2
 	VADDPS     Y7, Y3, Y3
@@ -1244,7 +1324,7 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y1, Y6, Y1
@@ -1254,37 +1334,47 @@ biased:
 	VMAXPS Y5, Y6, Y5
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y5, Y0, (CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh6w8(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh6w8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y7
@@ -1301,22 +1391,27 @@ loop:
 	VBROADCASTSS 20(SI), Y0
 	VFMADD231PS  Y7, Y0, Y6
 	VMOVUPS      (CX)(DX*1), Y7
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y1
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y2
-	VBROADCASTSS 8(SI)(DI*1), Y0
+	VBROADCASTSS 8(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y3
-	VBROADCASTSS 12(SI)(DI*1), Y0
+	VBROADCASTSS 12(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y4
-	VBROADCASTSS 16(SI)(DI*1), Y0
+	VBROADCASTSS 16(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y5
-	VBROADCASTSS 20(SI)(DI*1), Y0
+	VBROADCASTSS 20(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y6
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -1338,9 +1433,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y7
+	VBROADCASTSS 144(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1349,34 +1444,34 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y7
-	MOVQ         48(AX), DX
-	VMASKMOVPS   (DX), Y0, Y8
+	VBROADCASTSS 148(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y8
+	ADDQ         DX, CX
+	VMASKMOVPS   (CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMASKMOVPS (DX), Y0, Y8
+	VMASKMOVPS (CX), Y0, Y8
 	VADDPS     Y8, Y1, Y1
 	VADDPS     Y8, Y2, Y2
 	VADDPS     Y8, Y3, Y3
@@ -1385,7 +1480,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -1396,18 +1491,19 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y6, Y0, (AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       AX, CX
+	VMASKMOVPS Y6, Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -1419,21 +1515,21 @@ TEXT ·kernelAVX2rh1w16(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R8
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
+	MOVQ   BX, R10
+	SHRQ   $0x01, R10
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	SUBQ    R9, R10
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y3
@@ -1446,14 +1542,14 @@ loop:
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y3, Y0, Y1
 	VFMADD231PS  Y4, Y0, Y2
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R10, R10
 	JNZ          run
 
 odd:
@@ -1468,18 +1564,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y3
+	VBROADCASTSS 144(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y3
-	MOVQ         48(AX), CX
+	VBROADCASTSS 148(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
 	VFMADD231PS  Y4, Y3, Y1
 	VMASKMOVPS   32(CX), Y0, Y4
@@ -1495,16 +1591,17 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1516,8 +1613,8 @@ TEXT ·kernelAVX2rh2w16(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1527,12 +1624,12 @@ TEXT ·kernelAVX2rh2w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y5
@@ -1540,7 +1637,7 @@ loop:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y5, Y0, Y1
 	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y3
 	VFMADD231PS  Y6, Y0, Y4
 	VMOVUPS      (CX)(DX*1), Y5
@@ -1548,15 +1645,15 @@ loop:
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y5, Y0, Y1
 	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y3
 	VFMADD231PS  Y6, Y0, Y4
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R11, R11
 	JNZ          run
@@ -1569,50 +1666,50 @@ odd:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y5, Y0, Y1
 	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y3
 	VFMADD231PS  Y6, Y0, Y4
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y5
+	VBROADCASTSS 144(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y5
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y6
+	VBROADCASTSS 148(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y6
 	VFMADD231PS  Y6, Y5, Y1
-	VMASKMOVPS   32(DX), Y0, Y6
+	VMASKMOVPS   32(CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y6
 	VFMADD231PS  Y6, Y5, Y3
-	VMASKMOVPS   32(DX), Y0, Y6
+	VMASKMOVPS   32(CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y6
+	VMOVUPS    (CX), Y6
 	VADDPS     Y6, Y1, Y1
 	VADDPS     Y6, Y3, Y3
-	VMASKMOVPS 32(DX), Y0, Y6
+	VMASKMOVPS 32(CX), Y0, Y6
 	VADDPS     Y6, Y2, Y2
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -1621,12 +1718,13 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1638,8 +1736,8 @@ TEXT ·kernelAVX2rh3w16(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1651,12 +1749,12 @@ TEXT ·kernelAVX2rh3w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y7
@@ -1664,10 +1762,10 @@ loop:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y7, Y0, Y1
 	VFMADD231PS  Y8, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y3
 	VFMADD231PS  Y8, Y0, Y4
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y5
 	VFMADD231PS  Y8, Y0, Y6
 	VMOVUPS      (CX)(DX*1), Y7
@@ -1675,18 +1773,18 @@ loop:
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y7, Y0, Y1
 	VFMADD231PS  Y8, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y3
 	VFMADD231PS  Y8, Y0, Y4
-	VBROADCASTSS 4(SI)(DI*2), Y0
+	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y5
 	VFMADD231PS  Y8, Y0, Y6
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R11, R11
 	JNZ          run
@@ -1699,19 +1797,19 @@ odd:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y7, Y0, Y1
 	VFMADD231PS  Y8, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y3
 	VFMADD231PS  Y8, Y0, Y4
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y5
 	VFMADD231PS  Y8, Y0, Y6
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y7
+	VBROADCASTSS 144(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1720,41 +1818,41 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y7
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y8
+	VBROADCASTSS 148(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y1
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y3
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y5
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y8
+	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y1, Y1
 	VADDPS     Y8, Y3, Y3
 	VADDPS     Y8, Y5, Y5
-	VMASKMOVPS 32(DX), Y0, Y8
+	VMASKMOVPS 32(CX), Y0, Y8
 	VADDPS     Y8, Y2, Y2
 	VADDPS     Y8, Y4, Y4
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -1765,15 +1863,16 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1785,10 +1884,10 @@ TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
-	LEAQ   (SI)(DI*2), R11
-	ADDQ   DI, R11
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
+	LEAQ   (SI)(R10*2), R11
+	ADDQ   R10, R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1802,12 +1901,12 @@ TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R12
-	CMOVQGT R12, R10
-	SUBQ    R10, R12
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y9
@@ -1815,10 +1914,10 @@ loop:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y9, Y0, Y3
 	VFMADD231PS  Y10, Y0, Y4
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y9, Y0, Y5
 	VFMADD231PS  Y10, Y0, Y6
 	VBROADCASTSS (R11), Y0
@@ -1829,22 +1928,22 @@ loop:
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y9, Y0, Y3
 	VFMADD231PS  Y10, Y0, Y4
-	VBROADCASTSS 4(SI)(DI*2), Y0
+	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y9, Y0, Y5
 	VFMADD231PS  Y10, Y0, Y6
 	VBROADCASTSS 4(R11), Y0
 	VFMADD231PS  Y9, Y0, Y7
 	VFMADD231PS  Y10, Y0, Y8
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R12, R12
 	JNZ          run
@@ -1857,10 +1956,10 @@ odd:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y9, Y0, Y3
 	VFMADD231PS  Y10, Y0, Y4
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y9, Y0, Y5
 	VFMADD231PS  Y10, Y0, Y6
 	VBROADCASTSS (R11), Y0
@@ -1870,9 +1969,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y9
+	VBROADCASTSS 144(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -1883,48 +1982,48 @@ done:
 	VMULPS       Y8, Y9, Y8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y9
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y10
+	VBROADCASTSS 148(AX), Y9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y1
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y3
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y5
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y7
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y8
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y10
+	VMOVUPS    (CX), Y10
 	VADDPS     Y10, Y1, Y1
 	VADDPS     Y10, Y3, Y3
 	VADDPS     Y10, Y5, Y5
 	VADDPS     Y10, Y7, Y7
-	VMASKMOVPS 32(DX), Y0, Y10
+	VMASKMOVPS 32(CX), Y0, Y10
 	VADDPS     Y10, Y2, Y2
 	VADDPS     Y10, Y4, Y4
 	VADDPS     Y10, Y6, Y6
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y1, Y9, Y1
@@ -1937,18 +2036,19 @@ biased:
 	VMAXPS Y8, Y9, Y8
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -1960,10 +2060,10 @@ TEXT ·kernelAVX2rh5w16(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
-	LEAQ   (SI)(DI*2), R11
-	ADDQ   DI, R11
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
+	LEAQ   (SI)(R10*2), R11
+	ADDQ   R10, R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1979,12 +2079,12 @@ TEXT ·kernelAVX2rh5w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R12
-	CMOVQGT R12, R10
-	SUBQ    R10, R12
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y11
@@ -1992,16 +2092,16 @@ loop:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VFMADD231PS  Y12, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y3
 	VFMADD231PS  Y12, Y0, Y4
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y11, Y0, Y5
 	VFMADD231PS  Y12, Y0, Y6
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y11, Y0, Y7
 	VFMADD231PS  Y12, Y0, Y8
-	VBROADCASTSS (R11)(DI*1), Y0
+	VBROADCASTSS (R11)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y9
 	VFMADD231PS  Y12, Y0, Y10
 	VMOVUPS      (CX)(DX*1), Y11
@@ -2009,25 +2109,25 @@ loop:
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VFMADD231PS  Y12, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y3
 	VFMADD231PS  Y12, Y0, Y4
-	VBROADCASTSS 4(SI)(DI*2), Y0
+	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y11, Y0, Y5
 	VFMADD231PS  Y12, Y0, Y6
 	VBROADCASTSS 4(R11), Y0
 	VFMADD231PS  Y11, Y0, Y7
 	VFMADD231PS  Y12, Y0, Y8
-	VBROADCASTSS 4(R11)(DI*1), Y0
+	VBROADCASTSS 4(R11)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y9
 	VFMADD231PS  Y12, Y0, Y10
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R12, R12
 	JNZ          run
@@ -2040,25 +2140,25 @@ odd:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VFMADD231PS  Y12, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y3
 	VFMADD231PS  Y12, Y0, Y4
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y11, Y0, Y5
 	VFMADD231PS  Y12, Y0, Y6
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y11, Y0, Y7
 	VFMADD231PS  Y12, Y0, Y8
-	VBROADCASTSS (R11)(DI*1), Y0
+	VBROADCASTSS (R11)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y9
 	VFMADD231PS  Y12, Y0, Y10
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y11
+	VBROADCASTSS 144(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -2071,47 +2171,47 @@ done:
 	VMULPS       Y10, Y11, Y10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y11
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y12
+	VBROADCASTSS 148(AX), Y11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y1
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y3
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y5
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y7
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y9
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y10
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y12
+	VMOVUPS    (CX), Y12
 	VADDPS     Y12, Y1, Y1
 	VADDPS     Y12, Y3, Y3
 	VADDPS     Y12, Y5, Y5
 	VADDPS     Y12, Y7, Y7
 	VADDPS     Y12, Y9, Y9
-	VMASKMOVPS 32(DX), Y0, Y12
+	VMASKMOVPS 32(CX), Y0, Y12
 	VADDPS     Y12, Y2, Y2
 	VADDPS     Y12, Y4, Y4
 	VADDPS     Y12, Y6, Y6
@@ -2119,7 +2219,7 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPS Y1, Y11, Y1
@@ -2134,21 +2234,22 @@ biased:
 	VMAXPS Y10, Y11, Y10
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -2160,10 +2261,10 @@ TEXT ·kernelAVX2rh6w16(SB), NOSPLIT, $0-8
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   8(AX), DI
-	MOVQ   88(AX), R8
-	LEAQ   (SI)(DI*2), R11
-	ADDQ   DI, R11
+	MOVQ   88(AX), DI
+	MOVQ   8(AX), R10
+	LEAQ   (SI)(R10*2), R11
+	ADDQ   R10, R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -2181,12 +2282,12 @@ TEXT ·kernelAVX2rh6w16(SB), NOSPLIT, $0-8
 	JZ     odd
 
 run:
-	MOVQ    96(AX), R10
-	CMPQ    R10, R12
-	CMOVQGT R12, R10
-	SUBQ    R10, R12
-	MOVQ    R8, R9
-	ADDQ    DI, R8
+	MOVQ    96(AX), R9
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y13
@@ -2194,19 +2295,19 @@ loop:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y13, Y0, Y1
 	VFMADD231PS  Y14, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y3
 	VFMADD231PS  Y14, Y0, Y4
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y5
 	VFMADD231PS  Y14, Y0, Y6
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y13, Y0, Y7
 	VFMADD231PS  Y14, Y0, Y8
-	VBROADCASTSS (R11)(DI*1), Y0
+	VBROADCASTSS (R11)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y9
 	VFMADD231PS  Y14, Y0, Y10
-	VBROADCASTSS (R11)(DI*2), Y0
+	VBROADCASTSS (R11)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y11
 	VFMADD231PS  Y14, Y0, Y12
 	VMOVUPS      (CX)(DX*1), Y13
@@ -2214,28 +2315,28 @@ loop:
 	VBROADCASTSS 4(SI), Y0
 	VFMADD231PS  Y13, Y0, Y1
 	VFMADD231PS  Y14, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y3
 	VFMADD231PS  Y14, Y0, Y4
-	VBROADCASTSS 4(SI)(DI*2), Y0
+	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y5
 	VFMADD231PS  Y14, Y0, Y6
 	VBROADCASTSS 4(R11), Y0
 	VFMADD231PS  Y13, Y0, Y7
 	VFMADD231PS  Y14, Y0, Y8
-	VBROADCASTSS 4(R11)(DI*1), Y0
+	VBROADCASTSS 4(R11)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y9
 	VFMADD231PS  Y14, Y0, Y10
-	VBROADCASTSS 4(R11)(DI*2), Y0
+	VBROADCASTSS 4(R11)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y11
 	VFMADD231PS  Y14, Y0, Y12
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $0x00000080, R9
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R11
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R10
+	DECQ         R9
 	JNZ          loop
 	TESTQ        R12, R12
 	JNZ          run
@@ -2248,28 +2349,28 @@ odd:
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y13, Y0, Y1
 	VFMADD231PS  Y14, Y0, Y2
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y3
 	VFMADD231PS  Y14, Y0, Y4
-	VBROADCASTSS (SI)(DI*2), Y0
+	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y5
 	VFMADD231PS  Y14, Y0, Y6
 	VBROADCASTSS (R11), Y0
 	VFMADD231PS  Y13, Y0, Y7
 	VFMADD231PS  Y14, Y0, Y8
-	VBROADCASTSS (R11)(DI*1), Y0
+	VBROADCASTSS (R11)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y9
 	VFMADD231PS  Y14, Y0, Y10
-	VBROADCASTSS (R11)(DI*2), Y0
+	VBROADCASTSS (R11)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y11
 	VFMADD231PS  Y14, Y0, Y12
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y13
+	VBROADCASTSS 144(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -2284,53 +2385,53 @@ done:
 	VMULPS       Y12, Y13, Y12
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y13
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y14
+	VBROADCASTSS 148(AX), Y13
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y1
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y3
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y5
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y7
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y9
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y10
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y11
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y12
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y14
+	VMOVUPS    (CX), Y14
 	VADDPS     Y14, Y1, Y1
 	VADDPS     Y14, Y3, Y3
 	VADDPS     Y14, Y5, Y5
 	VADDPS     Y14, Y7, Y7
 	VADDPS     Y14, Y9, Y9
 	VADDPS     Y14, Y11, Y11
-	VMASKMOVPS 32(DX), Y0, Y14
+	VMASKMOVPS 32(CX), Y0, Y14
 	VADDPS     Y14, Y2, Y2
 	VADDPS     Y14, Y4, Y4
 	VADDPS     Y14, Y6, Y6
@@ -2339,7 +2440,7 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPS Y1, Y13, Y1
@@ -2356,41 +2457,51 @@ biased:
 	VMAXPS Y12, Y13, Y12
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y11, (AX)
-	VMASKMOVPS Y12, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y11, (CX)
+	VMASKMOVPS Y12, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh1w16(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh1w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y3
@@ -2400,13 +2511,18 @@ loop:
 	VFMADD231PS  Y4, Y0, Y2
 	VMOVUPS      (CX)(DX*1), Y3
 	VMOVUPS      32(CX)(DX*1), Y4
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y3, Y0, Y1
 	VFMADD231PS  Y4, Y0, Y2
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -2420,18 +2536,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y3
+	VBROADCASTSS 144(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y3
-	MOVQ         48(AX), CX
+	VBROADCASTSS 148(AX), Y3
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
 	VFMADD231PS  Y4, Y3, Y1
 	VMASKMOVPS   32(CX), Y0, Y4
@@ -2447,35 +2563,45 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh2w16(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh2w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y5
@@ -2488,16 +2614,21 @@ loop:
 	VFMADD231PS  Y6, Y0, Y4
 	VMOVUPS      (CX)(DX*1), Y5
 	VMOVUPS      32(CX)(DX*1), Y6
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y1
 	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y3
 	VFMADD231PS  Y6, Y0, Y4
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -2514,43 +2645,43 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y5
+	VBROADCASTSS 144(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y5
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y6
+	VBROADCASTSS 148(AX), Y5
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y6
 	VFMADD231PS  Y6, Y5, Y1
-	VMASKMOVPS   32(DX), Y0, Y6
+	VMASKMOVPS   32(CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y6
 	VFMADD231PS  Y6, Y5, Y3
-	VMASKMOVPS   32(DX), Y0, Y6
+	VMASKMOVPS   32(CX), Y0, Y6
 	VFMADD231PS  Y6, Y5, Y4
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y6
+	VMOVUPS    (CX), Y6
 	VADDPS     Y6, Y1, Y1
 	VADDPS     Y6, Y3, Y3
-	VMASKMOVPS 32(DX), Y0, Y6
+	VMASKMOVPS 32(CX), Y0, Y6
 	VADDPS     Y6, Y2, Y2
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -2559,33 +2690,43 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh3w16(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh3w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y7
@@ -2601,19 +2742,24 @@ loop:
 	VFMADD231PS  Y8, Y0, Y6
 	VMOVUPS      (CX)(DX*1), Y7
 	VMOVUPS      32(CX)(DX*1), Y8
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y1
 	VFMADD231PS  Y8, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y3
 	VFMADD231PS  Y8, Y0, Y4
-	VBROADCASTSS 8(SI)(DI*1), Y0
+	VBROADCASTSS 8(SI)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y5
 	VFMADD231PS  Y8, Y0, Y6
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -2633,9 +2779,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y7
+	VBROADCASTSS 144(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -2644,41 +2790,41 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y7
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y8
+	VBROADCASTSS 148(AX), Y7
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y1
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y3
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y8
 	VFMADD231PS  Y8, Y7, Y5
-	VMASKMOVPS   32(DX), Y0, Y8
+	VMASKMOVPS   32(CX), Y0, Y8
 	VFMADD231PS  Y8, Y7, Y6
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y8
+	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y1, Y1
 	VADDPS     Y8, Y3, Y3
 	VADDPS     Y8, Y5, Y5
-	VMASKMOVPS 32(DX), Y0, Y8
+	VMASKMOVPS 32(CX), Y0, Y8
 	VADDPS     Y8, Y2, Y2
 	VADDPS     Y8, Y4, Y4
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -2689,27 +2835,29 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh4w16(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh4w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -2718,9 +2866,17 @@ TEXT ·kernelAVX2dh4w16(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y9
@@ -2739,22 +2895,27 @@ loop:
 	VFMADD231PS  Y10, Y0, Y8
 	VMOVUPS      (CX)(DX*1), Y9
 	VMOVUPS      32(CX)(DX*1), Y10
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y9, Y0, Y3
 	VFMADD231PS  Y10, Y0, Y4
-	VBROADCASTSS 8(SI)(DI*1), Y0
+	VBROADCASTSS 8(SI)(R10*1), Y0
 	VFMADD231PS  Y9, Y0, Y5
 	VFMADD231PS  Y10, Y0, Y6
-	VBROADCASTSS 12(SI)(DI*1), Y0
+	VBROADCASTSS 12(SI)(R10*1), Y0
 	VFMADD231PS  Y9, Y0, Y7
 	VFMADD231PS  Y10, Y0, Y8
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -2777,9 +2938,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y9
+	VBROADCASTSS 144(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -2790,48 +2951,48 @@ done:
 	VMULPS       Y8, Y9, Y8
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y9
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y10
+	VBROADCASTSS 148(AX), Y9
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y1
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y3
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y5
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y10
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y10
 	VFMADD231PS  Y10, Y9, Y7
-	VMASKMOVPS   32(DX), Y0, Y10
+	VMASKMOVPS   32(CX), Y0, Y10
 	VFMADD231PS  Y10, Y9, Y8
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y10
+	VMOVUPS    (CX), Y10
 	VADDPS     Y10, Y1, Y1
 	VADDPS     Y10, Y3, Y3
 	VADDPS     Y10, Y5, Y5
 	VADDPS     Y10, Y7, Y7
-	VMASKMOVPS 32(DX), Y0, Y10
+	VMASKMOVPS 32(CX), Y0, Y10
 	VADDPS     Y10, Y2, Y2
 	VADDPS     Y10, Y4, Y4
 	VADDPS     Y10, Y6, Y6
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y1, Y9, Y1
@@ -2844,30 +3005,32 @@ biased:
 	VMAXPS Y8, Y9, Y8
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh5w16(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh5w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -2878,9 +3041,17 @@ TEXT ·kernelAVX2dh5w16(SB), NOSPLIT, $0-8
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y11
@@ -2902,25 +3073,30 @@ loop:
 	VFMADD231PS  Y12, Y0, Y10
 	VMOVUPS      (CX)(DX*1), Y11
 	VMOVUPS      32(CX)(DX*1), Y12
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VFMADD231PS  Y12, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y3
 	VFMADD231PS  Y12, Y0, Y4
-	VBROADCASTSS 8(SI)(DI*1), Y0
+	VBROADCASTSS 8(SI)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y5
 	VFMADD231PS  Y12, Y0, Y6
-	VBROADCASTSS 12(SI)(DI*1), Y0
+	VBROADCASTSS 12(SI)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y7
 	VFMADD231PS  Y12, Y0, Y8
-	VBROADCASTSS 16(SI)(DI*1), Y0
+	VBROADCASTSS 16(SI)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y9
 	VFMADD231PS  Y12, Y0, Y10
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -2946,9 +3122,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y11
+	VBROADCASTSS 144(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -2961,47 +3137,47 @@ done:
 	VMULPS       Y10, Y11, Y10
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y11
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y12
+	VBROADCASTSS 148(AX), Y11
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y1
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y3
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y5
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y7
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y12
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y12
 	VFMADD231PS  Y12, Y11, Y9
-	VMASKMOVPS   32(DX), Y0, Y12
+	VMASKMOVPS   32(CX), Y0, Y12
 	VFMADD231PS  Y12, Y11, Y10
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y12
+	VMOVUPS    (CX), Y12
 	VADDPS     Y12, Y1, Y1
 	VADDPS     Y12, Y3, Y3
 	VADDPS     Y12, Y5, Y5
 	VADDPS     Y12, Y7, Y7
 	VADDPS     Y12, Y9, Y9
-	VMASKMOVPS 32(DX), Y0, Y12
+	VMASKMOVPS 32(CX), Y0, Y12
 	VADDPS     Y12, Y2, Y2
 	VADDPS     Y12, Y4, Y4
 	VADDPS     Y12, Y6, Y6
@@ -3009,7 +3185,7 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPS Y1, Y11, Y1
@@ -3024,33 +3200,35 @@ biased:
 	VMAXPS Y10, Y11, Y10
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
 	VZEROUPPER
 	RET
 
 // func kernelAVX2dh6w16(t *tile[float32])
-// Requires: AVX, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh6w16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   24(AX), CX
 	MOVQ   32(AX), DX
 	MOVQ   40(AX), BX
 	MOVQ   (AX), SI
-	MOVQ   16(AX), DI
+	MOVQ   88(AX), DI
+	MOVQ   16(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -3063,9 +3241,17 @@ TEXT ·kernelAVX2dh6w16(SB), NOSPLIT, $0-8
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	MOVQ   BX, R8
-	SHRQ   $0x01, R8
+	MOVQ   BX, R11
+	SHRQ   $0x01, R11
 	JZ     odd
+
+run:
+	MOVQ    96(AX), R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
+	MOVQ    DI, R8
+	ADDQ    120(AX), DI
 
 loop:
 	VMOVUPS      (CX), Y13
@@ -3090,28 +3276,33 @@ loop:
 	VFMADD231PS  Y14, Y0, Y12
 	VMOVUPS      (CX)(DX*1), Y13
 	VMOVUPS      32(CX)(DX*1), Y14
-	VBROADCASTSS (SI)(DI*1), Y0
+	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y1
 	VFMADD231PS  Y14, Y0, Y2
-	VBROADCASTSS 4(SI)(DI*1), Y0
+	VBROADCASTSS 4(SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y3
 	VFMADD231PS  Y14, Y0, Y4
-	VBROADCASTSS 8(SI)(DI*1), Y0
+	VBROADCASTSS 8(SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y5
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS 12(SI)(DI*1), Y0
+	VBROADCASTSS 12(SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y7
 	VFMADD231PS  Y14, Y0, Y8
-	VBROADCASTSS 16(SI)(DI*1), Y0
+	VBROADCASTSS 16(SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y9
 	VFMADD231PS  Y14, Y0, Y10
-	VBROADCASTSS 20(SI)(DI*1), Y0
+	VBROADCASTSS 20(SI)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y11
 	VFMADD231PS  Y14, Y0, Y12
-	LEAQ         (SI)(DI*2), SI
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	ADDQ         $0x00000080, R8
+	LEAQ         (SI)(R10*2), SI
 	LEAQ         (CX)(DX*2), CX
-	DECQ         R8
+	DECQ         R9
 	JNZ          loop
+	TESTQ        R11, R11
+	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
@@ -3140,9 +3331,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         120(AX), $0x3f800000
+	CMPL         144(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 120(AX), Y13
+	VBROADCASTSS 144(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -3157,53 +3348,53 @@ done:
 	VMULPS       Y12, Y13, Y12
 
 scaled:
-	MOVQ         56(AX), CX
-	CMPL         124(AX), $0x00
+	CMPL         148(AX), $0x00
 	JE           added
-	VBROADCASTSS 124(AX), Y13
-	MOVQ         48(AX), DX
-	VMOVUPS      (DX), Y14
+	VBROADCASTSS 148(AX), Y13
+	MOVQ         104(AX), CX
+	MOVQ         112(AX), DX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y1
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y2
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y3
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y4
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y5
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y6
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y7
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y8
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y9
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y10
-	ADDQ         CX, DX
-	VMOVUPS      (DX), Y14
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y14
 	VFMADD231PS  Y14, Y13, Y11
-	VMASKMOVPS   32(DX), Y0, Y14
+	VMASKMOVPS   32(CX), Y0, Y14
 	VFMADD231PS  Y14, Y13, Y12
 
 added:
-	MOVQ       64(AX), DX
-	TESTQ      DX, DX
+	MOVQ       64(AX), CX
+	TESTQ      CX, CX
 	JZ         biased
-	VMOVUPS    (DX), Y14
+	VMOVUPS    (CX), Y14
 	VADDPS     Y14, Y1, Y1
 	VADDPS     Y14, Y3, Y3
 	VADDPS     Y14, Y5, Y5
 	VADDPS     Y14, Y7, Y7
 	VADDPS     Y14, Y9, Y9
 	VADDPS     Y14, Y11, Y11
-	VMASKMOVPS 32(DX), Y0, Y14
+	VMASKMOVPS 32(CX), Y0, Y14
 	VADDPS     Y14, Y2, Y2
 	VADDPS     Y14, Y4, Y4
 	VADDPS     Y14, Y6, Y6
@@ -3212,7 +3403,7 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   104(AX), $0x00
+	CMPL   128(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPS Y1, Y13, Y1
@@ -3229,23 +3420,24 @@ biased:
 	VMAXPS Y12, Y13, Y12
 
 store:
-	MOVQ       48(AX), AX
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y11, (AX)
-	VMASKMOVPS Y12, Y0, 32(AX)
+	MOVQ       48(AX), CX
+	MOVQ       56(AX), AX
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
+	ADDQ       AX, CX
+	VMOVUPS    Y11, (CX)
+	VMASKMOVPS Y12, Y0, 32(CX)
 	VZEROUPPER
 	RET

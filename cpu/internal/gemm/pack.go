@@ -20,7 +20,7 @@ func (j *job[T]) blockA(w *worker[T], i0, rows, k0, kc int) (unsafe.Pointer, int
 		return unsafe.Pointer(&a.Data[i0*a.LD+k0]), byRows
 	}
 	// r0, nr, c0, nc is the block of the matrix as it is stored.
-	r0, nr, c0, nc, ld, order := i0, rows, k0, kc, rowStride[T](j.kc), byRows
+	r0, nr, c0, nc, ld, order := i0, rows, k0, kc, rowStride[T](j.packed(j.kc)), byRows
 	t.rs, t.ks = e*uintptr(ld), e
 	if j.aMode == aDepth {
 		r0, nr, c0, nc, ld, order = k0, kc, i0, rows, rowStride[T](j.mc), byDepth
@@ -28,7 +28,9 @@ func (j *job[T]) blockA(w *worker[T], i0, rows, k0, kc int) (unsafe.Pointer, int
 	}
 	if key := [3]int{i0, k0, rows}; key != w.aKeys {
 		w.aKeys = key
-		if a.Source != nil {
+		if j.fold > 1 {
+			j.roundA(w, ld, r0, nr, c0, nc)
+		} else if a.Source != nil {
 			a.Source.Block(w.a, ld, r0, nr, c0, nc)
 		} else {
 			copyRowsGo(w.a, ld, a.Data[r0*a.LD+c0:], a.LD, nr, nc)
@@ -41,12 +43,15 @@ func (j *job[T]) blockA(w *worker[T], i0, rows, k0, kc int) (unsafe.Pointer, int
 // first column that w.b holds.
 func (j *job[T]) panelB(w *worker[T], jj, j0, cols, k0, kc int) {
 	t, ks := &w.t, j.g.k
+	depth, at := j.packed(j.k)*ks.nr, k0/j.fold*ks.nr // of a panel, and where its block begins
 	t.ldb = size[T]() * uintptr(ks.nr)
 	switch {
+	case j.bMode == bPacked:
+		t.b = unsafe.Pointer(&j.b.Data[jj/ks.nr*depth+at])
 	case j.bMode == bShared:
-		t.b = unsafe.Pointer(&j.shared[(jj-j.j0)/ks.nr*j.k*ks.nr+k0*ks.nr])
+		t.b = unsafe.Pointer(&j.shared[(jj-j.j0)/ks.nr*depth+at])
 	case j.bMode == bLocal:
-		t.b = unsafe.Pointer(&w.b[(jj-j0)*kc])
+		t.b = unsafe.Pointer(&w.b[(jj-j0)*j.packed(kc)])
 	case cols%ks.lane == 0:
 		t.ldb = size[T]() * uintptr(j.b.LD)
 		t.b = unsafe.Pointer(&j.b.Data[k0*j.b.LD+jj])
@@ -71,20 +76,22 @@ func (j *job[T]) packLocal(w *worker[T], j0, j1, k0, kc int) {
 	}
 	for k := 0; k < kc; k += step {
 		for jj := j0; jj < j1; jj += nr {
-			j.packB(w, w.b[(jj-j0)*kc+k*nr:], k0+k, min(step, kc-k), jj, min(nr, j1-jj))
+			j.packB(w, w.b[(jj-j0)*j.packed(kc)+k/j.fold*nr:], k0+k, min(step, kc-k), jj, min(nr, j1-jj))
 		}
 	}
 }
 
 // packB writes columns [j0, j0+cols) of depth [k0, k0+kc) of B as a panel:
-// element (k, j) at dst[(k-k0)·nr + j-j0]. The columns after the last keep what
+// element (k, j) at dst[(k-k0)·nr + j-j0], of pairs half as many. The columns after the last keep what
 // they had: their sums are computed and thrown away.
 func (j *job[T]) packB(w *worker[T], dst []T, k0, kc, j0, cols int) {
 	nr, b := j.g.k.nr, &j.b
 	ks := j.g.k
 	switch {
+	case j.fold > 1:
+		j.roundB(w, dst, k0, kc, j0, cols)
 	case b.Source != nil && b.Trans:
-		tmp := w.b[len(w.b)-nr*j.kc:]
+		tmp := w.tmp
 		b.Source.Block(tmp, kc, j0, cols, k0, kc)
 		j.g.ops.Transpose(dst, nr, tmp, kc, cols, kc)
 	case b.Source != nil:

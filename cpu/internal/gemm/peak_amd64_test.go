@@ -23,4 +23,7 @@ func BenchmarkPeak(b *testing.B) {
 		run("float32/avx512", 16, peakAVX512)
 		run("float64/avx512", 8, peak64AVX512)
 	}
+	if cpuid.HasBF16() {
+		run("bf16", 32, peakBF16)
+	}
 }

@@ -12,6 +12,8 @@ const (
 	sharedMax  = 2 << 20 // elements of B packed at a time for all workers
 	serialWork = 1 << 18 // multiply-adds below which helpers are not worth waking
 	partWork   = 1 << 19 // multiply-adds a part should have at least
+	streamRows = 16      // rows that a product has in the time in which its factor B comes from memory
+	fewRows    = 64      // rows of A that are near when the second panel of B is: they need not be fetched ahead
 	pageFloats = 1024    // rows this far apart (4 KiB) collide in the L1 cache
 	lineFloats = 16      // floats in a cache line
 )
@@ -35,6 +37,7 @@ const (
 	bDirect bMode = iota // from the operand
 	bShared              // packed by all workers before the product
 	bLocal               // packed by the worker that needs it, piece by piece
+	bPacked              // from the operand, which the caller had packed
 )
 
 // plan is how one product is computed. It depends on sizes and forms only.
@@ -45,52 +48,69 @@ type plan[T vec.Float] struct {
 	swapped bool
 	m, n, k int
 	a, b    Operand[T]
+	fold    int // how many k an element of a packed factor holds
 
 	aMode  aMode
 	bMode  bMode
-	kc     int // depth of a block, K split evenly
-	mc     int // rows of a block
-	nc     int // columns of B per shared packing
-	splits int // pieces of K summed apart, then together in order; 0: not split
-	ks     int // depth of such a piece, a multiple of kc
+	kc     int  // depth of a block, K split evenly
+	mc     int  // rows of a block
+	nc     int  // columns of B per shared packing
+	deep   bool // see deep.go
+	splits int  // pieces of K summed apart, then together in order; 0: not split
+	ks     int  // depth of such a piece, a multiple of kc
 
 	mp, np         int // rows and columns of a part
 	mParts, nParts int // per nc columns
 
-	// Offsets into the scratch.
-	sharedLen, aLen, bLen, accLen int
+	// Lengths of the buffers in the scratch.
+	sharedLen, aLen, bLen, tmpLen, accLen, blockLen int
 }
 
 // plan decides how to compute a on the given number of workers. Only mp and np,
 // which no sum depends on, look at the number of workers.
 func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
-	p := plan[T]{args: *a, m: a.M, n: a.N, k: a.K, a: a.A, b: a.B}
+	p := plan[T]{args: *a, m: a.M, n: a.N, k: a.K, a: a.A, b: a.B, fold: g.k.fold()}
 	mr, nr := g.k.mr, g.k.nr
 	if p.swapped = swap(a); p.swapped {
 		p.m, p.n = a.N, a.M
 		p.a, p.b = a.B, a.A
 		p.a.Trans, p.b.Trans = !p.a.Trans, !p.b.Trans
 	}
-	if p.m == 0 || p.n == 0 || p.k == 0 {
+	if p.m == 0 || p.n == 0 || p.k == 0 && a.Sink == nil {
 		return p
 	}
-	p.kc = even(p.k, kcMax)
+	p.kc = p.depth(kcMax)
 	if p.a.Trans {
-		p.kc = even(p.k, kcTrans)
+		p.kc = p.depth(kcTrans)
 	}
-	p.split(mr, nr)
-	p.chooseB(nr)
-	p.chooseA(nr)
-	p.partition(threads, mr, nr)
+	switch {
+	case a.Sink != nil:
+		p.planSink(mr, nr)
+	case p.a.Trans && !p.b.Trans && !p.b.Packed:
+		p.planDeep(threads, mr, nr)
+	default:
+		p.split(mr, nr)
+		p.chooseB(nr)
+		p.chooseA(nr)
+		p.partition(threads, mr, nr)
+	}
 	p.sizes(nr, g.k.lane)
 	return p
 }
+
+// depth is that of blocks of at most so many elements of a packed factor.
+func (p *plan[T]) depth(most int) int {
+	return ceil(even(p.k, most*p.fold), p.fold) * p.fold
+}
+
+// packed is how many elements k of a packed factor are.
+func (p *plan[T]) packed(k int) int { return ceil(k, p.fold) }
 
 // swap decides which factor is read in vectors. The vectors of a row of C want B
 // with contiguous columns; a transposed B has to be transposed while packing,
 // N·K elements. Computing Cᵀ instead wants the same of A, and C written across.
 func swap[T vec.Float](a *Args[T]) bool {
-	if !a.B.Trans {
+	if !a.B.Trans || a.B.Packed || a.Sink != nil {
 		return false
 	}
 	return a.A.Trans || a.M <= 2*a.N/3
@@ -113,7 +133,9 @@ func (p *plan[T]) chooseB(nr int) {
 	plain := p.b.Source == nil && !p.b.Trans
 	narrow := p.n <= 2*nr && p.b.LD <= 4*nr
 	switch {
-	case plain && narrow:
+	case p.b.Packed:
+		p.bMode = bPacked
+	case plain && narrow && p.fold == 1:
 		p.bMode = bDirect
 	case p.splits > 0 || p.m <= fit[T](mcMax):
 		p.bMode = bLocal
@@ -128,6 +150,10 @@ func (p *plan[T]) chooseA(nr int) {
 		p.aMode = aDepth
 	case p.a.Source != nil:
 		p.aMode = aRows
+	case p.fold > 1:
+		if p.aMode = aRows; p.a.Trans {
+			p.aMode = aDepth
+		}
 	case p.n <= nr: // read once
 		p.aMode = aDirect
 	case p.a.Trans:
@@ -138,25 +164,35 @@ func (p *plan[T]) chooseA(nr int) {
 	p.mc = even(p.m, fit[T](mcMax))
 }
 
+// work is the time that n columns take, in multiply-adds: those of few rows wait for B.
+func (p *plan[T]) work(n int) int { return max(p.m, streamRows) * n * p.k }
+
+// sharedColumns is how many columns of B are packed at a time for all workers.
+func (p *plan[T]) sharedColumns(nr int) int {
+	n := even(p.n, max(4*nr, fit[T](sharedMax)/max(p.packed(p.k), 1)/nr*nr))
+	return ceil(n, nr) * nr
+}
+
 // partition cuts C into parts for the workers.
 func (p *plan[T]) partition(threads, mr, nr int) {
 	p.nc = p.n
 	if p.bMode == bShared {
-		p.nc = even(p.n, max(4*nr, fit[T](sharedMax)/p.k/nr*nr))
-		p.nc = ceil(p.nc, nr) * nr
+		p.nc = p.sharedColumns(nr)
 	}
 	n := min(p.nc, p.n)
 	p.mp, p.np = p.mc, n
-	if p.bMode == bDirect && p.m <= fit[T](mcMax) || threads == 1 {
+	if (p.bMode == bDirect || p.bMode == bPacked) && p.m <= fit[T](mcMax) || threads == 1 {
 		p.mp = p.m
 	}
 	p.mParts = ceil(p.m, p.mp)
 	// Several parts a worker, so that a late or slow worker costs little.
-	want := min(4*threads, p.m*n*p.k/partWork+1)
-	if threads == 1 {
+	want := min(4*threads, p.work(n)/partWork+1)
+	if threads == 1 || want == 1 {
 		want = 1
+	} else {
+		want = ceil(want, threads) * threads
 	}
-	if p.mParts < want && p.bMode != bLocal && p.a.Source != nil {
+	if p.mParts < want && p.bMode != bLocal && (p.a.Source != nil || p.fold > 1) {
 		p.mp = max(4*mr, ceil(ceil(p.m, want), mr)*mr)
 		p.mParts = ceil(p.m, p.mp)
 	}
@@ -168,10 +204,10 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 }
 
 func (p *plan[T]) sizes(nr, lane int) {
-	depth := max(p.kc, 1)
+	depth := max(p.packed(p.kc), 1)
 	switch p.bMode {
 	case bShared:
-		p.sharedLen = p.k * p.nc
+		p.sharedLen = p.packed(p.k) * p.nc
 	case bDirect:
 		if p.n%lane != 0 {
 			p.bLen = depth * nr // the last panel
@@ -181,22 +217,31 @@ func (p *plan[T]) sizes(nr, lane int) {
 	}
 	switch p.aMode {
 	case aRows:
-		p.aLen = p.mc * rowStride[T](p.kc)
+		p.aLen = p.mc * rowStride[T](depth)
 	case aDepth:
-		p.aLen = p.kc * rowStride[T](p.mc)
+		p.aLen = depth * rowStride[T](p.mc)
 	}
-	if p.b.Source != nil && p.b.Trans {
-		p.bLen += nr * depth // a panel before it is transposed
-	}
+	p.tmpLen = p.temporary(nr)
 	if p.splits > 0 {
 		p.accLen = p.splits * p.m * p.n
 	}
 	p.sharedLen, p.aLen, p.bLen = align[T](p.sharedLen), align[T](p.aLen), align[T](p.bLen)
 }
 
+// temporary is the length of what a worker needs while it packs.
+func (p *plan[T]) temporary(nr int) int {
+	if p.fold > 1 {
+		return align[T](p.roundTemporary(nr))
+	}
+	if p.b.Source != nil && p.b.Trans && !p.b.Packed {
+		return align[T](nr * p.kc) // a panel before it is transposed
+	}
+	return 0
+}
+
 // scratch is the number of elements the plan needs, alignment included.
 func (p *plan[T]) scratch(threads int) int {
-	total := p.sharedLen + threads*(p.aLen+p.bLen) + p.accLen
+	total := p.sharedLen + threads*(p.aLen+p.bLen+p.tmpLen+p.blockLen) + p.accLen
 	if total == 0 {
 		return 0
 	}

@@ -21,18 +21,21 @@ type tile[T vec.Float] struct {
 	bias   unsafe.Pointer // nil for none
 	mask   uint64         // one bit a column (AVX-512)
 	lanes  unsafe.Pointer // 32 bytes, ones where the last vector is used (AVX2)
-	pf     unsafe.Pointer // first row of A of the tile that comes next, to fetch ahead
+	pf     unsafe.Pointer // first row of what comes next, to fetch ahead
 	pfRun  uint64         // pairs of k a row of it is fetched over, at least 1
-	relu   uint32         // 1 for max(·, 0)
-	cols   uint32         // number of columns
-	rows   uint32         // number of rows (plain Go; the assembly has one kernel a height)
+	d      unsafe.Pointer // what beta multiplies: c itself, or a matrix like it
+	ldd    uintptr
+	pfld   uintptr // from row to row of what is fetched ahead
+	relu   uint32  // 1 for max(·, 0)
+	cols   uint32  // number of columns
+	rows   uint32  // number of rows (plain Go; the assembly has one kernel a height)
 	_      uint32
 	alpha  T
 	beta   T
 }
 
-// kernel computes C = relu?(alpha·A·B + beta·C + bias) on one tile; it never
-// reads C when beta is 0.
+// kernel computes C = relu?(alpha·A·B + beta·D + bias) on one tile; it never
+// reads D when beta is 0.
 type kernel[T vec.Float] func(t *tile[T])
 
 // kernels is one instruction set's choice of micro-kernels.
@@ -43,6 +46,9 @@ type kernels[T vec.Float] struct {
 	// kernels by the order of A's elements (byRows, byDepth), then by the number
 	// of vectors less 1, then by rows.
 	tiles [2][][]kernel[T]
+
+	// round makes pairs of bfloat16 of factors as they are packed; nil packs numbers as they are.
+	round *rounding[T]
 
 	// copyRows writes what copied says, as far as it can, and returns how many rows
 	// are left. nil does nothing.
@@ -161,8 +167,6 @@ func generic1x1[T vec.Float](t *tile[T], r, j int) {
 	t.put(r, j, s)
 }
 
-func at[T vec.Float](p unsafe.Pointer, bytes uintptr) T { return *(*T)(unsafe.Add(p, bytes)) }
-
 // put finishes one element.
 func (t *tile[T]) put(r, j int, s T) {
 	c := (*T)(unsafe.Add(t.c, uintptr(r)*t.ldc+size[T]()*uintptr(j)))
@@ -170,7 +174,7 @@ func (t *tile[T]) put(r, j int, s T) {
 		s *= t.alpha
 	}
 	if t.beta != 0 {
-		s += t.beta * *c
+		s += t.beta * *(*T)(unsafe.Add(t.d, uintptr(r)*t.ldd+size[T]()*uintptr(j)))
 	}
 	if t.bias != nil {
 		s += *(*T)(unsafe.Add(t.bias, size[T]()*uintptr(j)))

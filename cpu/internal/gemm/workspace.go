@@ -58,19 +58,24 @@ func (w *Workspace[T]) lay(p *plan[T], threads int) {
 	for i := range threads {
 		j.workers[i].a = take(p.aLen)
 		j.workers[i].b = take(p.bLen)
+		j.workers[i].tmp = take(p.tmpLen)
+		j.workers[i].block = take(p.blockLen)
 	}
 	j.acc = take(p.accLen)
 }
 
-// Run computes the product on the pool's workers. It does not change args.
+// Run computes the product on the pool's workers, on its caller alone if p is nil. It does not change args.
 // A slice too short for its sizes is a mistake of the engine and panics.
 func (g *Gemm[T]) Run(p *pool.Pool, w *Workspace[T], args *Args[T]) {
 	j := &w.job
 	a := *args
 	a.fillDefaults()
-	a.check()
+	a.check(g.PackedLen(a.K, a.N))
 	j.g = g
-	threads := p.Threads()
+	threads := 1
+	if p != nil {
+		threads = p.Threads()
+	}
 	j.plan = g.plan(threads, &a)
 	if a.M == 0 || a.N == 0 {
 		return

@@ -79,5 +79,5 @@ func (k *BatchMatMul[T]) part(worker, part int) {
 }
 
 func (k *BatchMatMul[T]) item(m *MatMul[T], i int) {
-	m.Run(k.y[i*k.sy:(i+1)*k.sy], k.a[i*k.sa:(i+1)*k.sa], k.b[i*k.sb:(i+1)*k.sb], nil)
+	m.Run(k.y[i*k.sy:(i+1)*k.sy], k.a[i*k.sa:(i+1)*k.sa], k.b[i*k.sb:(i+1)*k.sb], nil, nil)
 }

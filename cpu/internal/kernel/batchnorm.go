@@ -42,6 +42,7 @@ func NewBatchStats[T Float](p *pool.Pool, c Channels) (*BatchStats[T], error) {
 		k.work = sumSplit(c.Outer, c.C)
 		k.partial = k.reserve(k.work.parts * statRows * c.C)
 		k.loop = newPhase(p, k.work.parts, k.rowsPart)
+		k.loop.backwards = true
 		k.joins = splitBy(c.C, 8*k.work.parts)
 		k.join = newPhase(p, k.joins.parts, k.joinPart)
 	} else {
@@ -207,10 +208,15 @@ func (k *BatchNorm[T]) Run(y, x, gamma, beta, mean, variance, residual []T) {
 	n, c := k.rows.Len(), k.rows.C
 	k.y, k.x, k.z = y[:n], x[:n], residual
 	k.mean, k.scale, k.shift = mean[:c], k.coef.of(&k.Scratch), beta[:c]
-	for i := range k.scale {
-		k.scale[i] = T(float64(gamma[i]) * rstd(variance[i], k.epsilon))
-	}
+	normScale(k.scale, gamma, variance, k.epsilon)
 	k.loop.run()
+}
+
+// normScale computes γ/√(variance+ε). Forward and backward pass take the same numbers, so that they agree on a ReLU's zeros.
+func normScale[T Float](scale, gamma, variance []T, epsilon float64) {
+	for i := range scale {
+		scale[i] = T(float64(gamma[i]) * rstd(variance[i], epsilon))
+	}
 }
 
 // rstd is 1/√(variance+ε).

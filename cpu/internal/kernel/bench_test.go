@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/op"
@@ -24,23 +23,23 @@ func benchEnv[T Float](b *testing.B) Env[T] {
 	threads, _ := strconv.Atoi(os.Getenv("STHENO_BENCH_THREADS"))
 	p := pool.New(threads)
 	b.Cleanup(p.Close)
-	return Env[T]{Pool: p, Gemm: gemm.New[T](cpuid.Best())}
+	return Env[T]{Pool: p, Gemm: gemm.New[T](level)}
 }
 
 var benchConvs = []struct {
 	name string
 	c    convCase
 }{
-	{"3x3x64x64@32,N32", convCase{32, 32, 32, 64, 3, 3, 64, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x256x256@8,N32", convCase{32, 8, 8, 256, 3, 3, 256, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x512x512@2,N32", convCase{32, 2, 2, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x512x512@4,N32", convCase{32, 4, 4, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x512x512@1,N32", convCase{32, 1, 1, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"1x1x256x64@56,N8", convCase{8, 56, 56, 256, 1, 1, 64, op.ConvAttrs{}, false}},
-	{"7x7s2x3x64@224,N8", convCase{8, 224, 224, 3, 7, 7, 64, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x3x16@32,N64", convCase{64, 32, 32, 3, 3, 3, 16, op.ConvAttrs{}, false}},
-	{"3x3x16x32@15,N64", convCase{64, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, false}},
-	{"3x3s2x128x128@32,N8", convCase{8, 32, 32, 128, 3, 3, 128, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}, false}},
+	{"3x3x64x64@32,N32", convCase{32, 32, 32, 64, 3, 3, 64, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x256x256@8,N32", convCase{32, 8, 8, 256, 3, 3, 256, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x512x512@2,N32", convCase{32, 2, 2, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x512x512@4,N32", convCase{32, 4, 4, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x512x512@1,N32", convCase{32, 1, 1, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"1x1x256x64@56,N8", convCase{8, 56, 56, 256, 1, 1, 64, op.ConvAttrs{}, ""}},
+	{"7x7s2x3x64@224,N8", convCase{8, 224, 224, 3, 7, 7, 64, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x3x16@32,N64", convCase{64, 32, 32, 3, 3, 3, 16, op.ConvAttrs{}, ""}},
+	{"3x3x16x32@15,N64", convCase{64, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}},
+	{"3x3s2x128x128@32,N8", convCase{8, 32, 32, 128, 3, 3, 128, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}, ""}},
 }
 
 // measure runs f b.N times in pieces and returns the median seconds of a run. With one worker it counts the CPU time of
@@ -106,7 +105,7 @@ func convPass[T Float](b *testing.B, e Env[T], g op.ConvGeometry, pass string, x
 		require.NoError(b, err)
 		k.SetScratch(make([]T, k.Workspace()))
 		out := make([]T, len(y))
-		return func() { k.Run(out, x, w, nil) }
+		return func() { k.Run(out, x, w, nil, nil) }
 	case "data":
 		k, err := NewConv2DBackwardInput[T](e, g)
 		require.NoError(b, err)
@@ -180,14 +179,23 @@ func benchmarkElementwise[T Float](b *testing.B) {
 	loop("BatchNormSums+mask", 3, bs, func() { bs.Run(mean, variance, x, v, v, z, y) })
 	bg, err := NewBatchNormGradInput[T](e.Pool, ch, 1e-3)
 	must(err)
-	loop("BatchNormGradInput+mask", 4, bg, func() { bg.Run(z, nil, x, v, v, v, z, v, v, y) })
-	mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, 1e-4, false)
+	loop("BatchNormGradInput+mask", 4, bg, func() { bg.Run(z, x, v, v, v, z, v, v, y) })
+	loop("BatchNormReLUSums", 2, bs, func() { bs.RunReLU(mean, variance, x, v, v, v, v, z) })
+	loop("BatchNormReLUGradInput", 3, bg, func() { bg.RunReLU(z, x, v, v, v, v, z, v, v) })
+	loop("BatchNormJoinSums", 5, bs, func() { bs.RunJoin(mean, variance, z, x, v, v, z, y, y) })
+	mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, false, UpdateOptions{L2: 1e-4, Penalty: 1e-4})
 	must(err)
-	loop("MomentumUpdate", 5, nil, func() { mu.Run(x, y, x, y, z, 0.1) })
-	au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.999, 1e-7, 0)
+	loop("MomentumUpdate", 5, nil, func() {
+		mu.Begin(x, y, x, y, 0.1, 1)
+		mu.Apply(z)
+	})
+	au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.999, 1e-7, UpdateOptions{})
 	must(err)
 	w := make([]T, n)
-	loop("AdamUpdate", 7, nil, func() { au.Run(x, y, w, x, y, w, z, 0.1, 3) })
+	loop("AdamUpdate", 7, nil, func() {
+		au.Begin(x, y, w, x, y, w, 0.1, 3, 0)
+		au.Apply(z)
+	})
 	for _, c := range []int{16, 64} {
 		g, err := op.PoolAttrs{}.Geometry([]int{64, 30, 30, c})
 		must(err)

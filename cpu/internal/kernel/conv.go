@@ -3,35 +3,38 @@ package kernel
 import (
 	"fmt"
 
-	"github.com/stheno-ml/stheno/cpu/internal/gemm"
-	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// Env is what kernels with matrix products are built for.
-type Env[T Float] struct {
-	Pool *pool.Pool
-	Gemm *gemm.Gemm[T]
-}
-
-// ConvOptions are what a convolution does to its sums before it stores them.
+// ConvOptions are what a convolution does to its sums before it stores them, and what it may rely on.
 type ConvOptions struct {
-	Bias bool // add bias[f]
-	ReLU bool // then max(·, 0)
+	Bias   bool // add bias[f]
+	Add    bool // add a residual, shaped like the result
+	ReLU   bool // then max(·, 0)
+	Frozen bool // the filter stays the same from run to run: Pack takes it over
 }
 
-// Conv2D is the convolution of [op.Conv2D], as a matrix product over patches that are gathered while the product packs
-// them. With one channel a group (depthwise) it is computed directly.
+// Conv2D is the convolution of [op.Conv2D].
 type Conv2D[T Float] struct {
 	Scratch[T]
-	g       op.ConvGeometry
-	o       ConvOptions
-	images  images[T]
-	product groupedProduct[T]
-	patches []*patches[T] // nil where the images themselves are the matrix
-	direct  *depthwise[T]
-	tiny    []tinyTerm // where the products of a tiny map begin, nil for others
+	Kept[T]
+	o      ConvOptions
+	images images[T]
+	way    convWay[T]
+}
+
+// convWay is a way to compute a convolution, on images in NHWC.
+type convWay[T Float] interface {
+	// name is what the kernel says of itself.
+	name() string
+	// packed is how many elements pack makes of a filter.
+	packed() int
+	// pack writes a filter into u in the form in which run reads frozen ones.
+	pack(s *Scratch[T], u, w []T)
+	// run computes y. w is the filter, or what pack made of a frozen one; bias and residual are nil where there are none. The
+	// residual may be y itself.
+	run(s *Scratch[T], y, x, w, bias, residual []T)
 }
 
 // NewConv2D prepares a convolution.
@@ -39,79 +42,49 @@ func NewConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2D[T],
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2D[T]{g: g, o: o}
+	k := &Conv2D[T]{o: o}
 	k.images = convImages(e.Pool, &k.Scratch, g)
-	if isDepthwise(g) {
-		k.direct = newDepthwise[T](e.Pool, g, o)
-		return k, nil
+	switch way := e.way(Forward, g, o.Frozen); {
+	case way == byDepth:
+		k.way = newDepthwise[T](e.Pool, g, o)
+	case way == byTaps && o.Frozen:
+		k.way = newByTap(e, &k.Scratch, g, o)
+	case way == byTaps:
+		k.way = newTinyConv(e, &k.Scratch, g, o)
+	case way == byWinograd:
+		k.way = any(newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, o, false)).(convWay[T])
+	default:
+		k.way = newPatchConv(e, &k.Scratch, g, o)
 	}
-	if isTiny(g, false) {
-		args, terms := tinyForward[T](g, o.ReLU)
-		k.tiny, k.product = terms, newGroupedProduct(e, &k.Scratch, args)
-		return k, nil
+	if o.Frozen {
+		k.keep(k.way.packed())
 	}
-	c, f := g.C/g.Groups, g.F/g.Groups
-	taps := forwardTaps(g)
-	pointwise := isPointwise(g)
-	var args []gemm.Args[T]
-	for i := range g.Groups {
-		a := gemm.Args[T]{M: g.N * g.H.Out * g.W.Out, N: f, K: len(taps) * c, LDC: g.F, ReLU: o.ReLU,
-			A: gemm.Operand[T]{LD: g.C}, B: gemm.Operand[T]{LD: g.F}}
-		if !pointwise {
-			p := newPatches[T](g.H.In, g.W.In, g.C, i*c, c, g.H.Out, g.W.Out, g.H.Stride, g.W.Stride, taps)
-			k.patches = append(k.patches, p)
-			a.A = gemm.Operand[T]{Source: p}
-		}
-		args = append(args, a)
-	}
-	k.product = newGroupedProduct(e, &k.Scratch, args)
 	return k, nil
 }
 
-// Run computes y from the images x, the kernel w (kh, kw, C/groups, F) and, if prepared with Bias, bias (F).
-func (k *Conv2D[T]) Run(y, x, w, bias []T) {
-	x = k.images.input(&k.Scratch, x)
-	out := k.images.output(&k.Scratch, y)
+// Pack takes the filter of a kernel that was prepared as Frozen, for the runs that follow.
+func (k *Conv2D[T]) Pack(w []T) { k.way.pack(&k.Scratch, k.kept(), w) }
+
+// Run computes y from the images x, the filter w (kh, kw, C/groups, F), which a Frozen kernel does not look at, and, if prepared
+// with Bias, bias (F), with Add, a residual like y, which may be y itself.
+func (k *Conv2D[T]) Run(y, x, w, bias, residual []T) {
+	if k.o.Frozen {
+		w = k.kept()
+	}
 	if !k.o.Bias {
 		bias = nil
 	}
+	x = k.images.input(&k.Scratch, x)
+	out := k.images.output(&k.Scratch, y)
 	switch {
-	case k.direct != nil:
-		k.direct.forward(out, x, w, bias)
-	case k.tiny != nil:
-		k.runTiny(out, x, w, bias)
-	default:
-		k.runGroups(out, x, w, bias)
+	case !k.o.Add:
+		residual = nil
+	case k.images.nchw: // brought to where the result comes, in whose place it may be
+		k.images.toY.Run(out, residual)
+		residual = out
 	}
+	k.way.run(&k.Scratch, out, x, w, bias, residual)
 	k.images.finish(y, out)
-}
-
-func (k *Conv2D[T]) runGroups(y, x, w, bias []T) {
-	c, f := k.g.C/k.g.Groups, k.g.F/k.g.Groups
-	for i := range k.product.args {
-		a := &k.product.args[i]
-		if k.patches != nil {
-			k.patches[i].x = x
-		} else {
-			a.A.Data = x[i*c:]
-		}
-		a.B.Data, a.C = w[i*f:], y[i*f:]
-		if bias != nil {
-			a.Bias = bias[i*f:]
-		}
-	}
-	k.product.run(&k.Scratch)
-}
-
-func (k *Conv2D[T]) runTiny(y, x, w, bias []T) {
-	for i, t := range k.tiny {
-		a := &k.product.args[i]
-		a.A.Data, a.B.Data, a.C = x[t.a:], w[t.b:], y[t.c:]
-		if last := i+1 == len(k.tiny) || k.tiny[i+1].c != t.c; last {
-			a.Bias = bias
-		}
-	}
-	k.product.run(&k.Scratch)
 }
 
 // checkConv refuses what [op.ConvAttrs.Geometry] never returns.
@@ -144,32 +117,4 @@ func forwardTaps(g op.ConvGeometry) []tap {
 		}
 	}
 	return taps
-}
-
-// groupedProduct runs matrix products one after the other in a shared part of a kernel's scratch.
-type groupedProduct[T Float] struct {
-	env  Env[T]
-	args []gemm.Args[T]
-	work *gemm.Workspace[T]
-	area area[T]
-}
-
-func newGroupedProduct[T Float](e Env[T], s *Scratch[T], args []gemm.Args[T]) groupedProduct[T] {
-	need := 0
-	for i := range args {
-		need = max(need, e.Gemm.Scratch(e.Pool.Threads(), &args[i]))
-	}
-	return groupedProduct[T]{env: e, args: args, work: e.Gemm.NewWorkspace(e.Pool.Threads()), area: s.reserve(need)}
-}
-
-func (p *groupedProduct[T]) run(s *Scratch[T]) {
-	for i := range p.args {
-		p.one(s, i)
-	}
-}
-
-// one runs a single product.
-func (p *groupedProduct[T]) one(s *Scratch[T], i int) {
-	p.work.SetScratch(p.area.of(s))
-	p.env.Gemm.Run(p.env.Pool, p.work, &p.args[i])
 }

@@ -15,7 +15,7 @@ type depthwise[T Float] struct {
 	filter   split
 	loops    [3]phase // forward, input, filter
 
-	y, x, w, bias, sums []T // of the current run; y and x are gradients in the backward passes
+	y, x, w, bias, residual, sums []T // of the current run; y and x are gradients in the backward passes
 }
 
 func newDepthwise[T Float](p *pool.Pool, g op.ConvGeometry, o ConvOptions) *depthwise[T] {
@@ -32,8 +32,14 @@ func newDepthwise[T Float](p *pool.Pool, g op.ConvGeometry, o ConvOptions) *dept
 // filterParts is the number of partial sums that backwardFilter wants, each as large as the kernel.
 func (d *depthwise[T]) filterParts() int { return d.filter.parts }
 
-func (d *depthwise[T]) forward(y, x, w, bias []T) {
-	d.y, d.x, d.w, d.bias = y, x, w, bias
+func (d *depthwise[T]) name() string { return "depthwise" }
+
+// A frozen filter is kept as it is.
+func (d *depthwise[T]) packed() int                  { return d.g.H.Kernel * d.g.W.Kernel * d.g.F }
+func (d *depthwise[T]) pack(_ *Scratch[T], u, w []T) { copy(u, w) }
+
+func (d *depthwise[T]) run(_ *Scratch[T], y, x, w, bias, residual []T) {
+	d.y, d.x, d.w, d.bias, d.residual = y, x, w, bias, residual
 	d.loops[0].run()
 }
 
@@ -58,10 +64,17 @@ func (d *depthwise[T]) forwardRow(_, row int) {
 	g := &d.g
 	n, i := row/g.H.Out, row%g.H.Out
 	for j := range g.W.Out {
-		y := d.y[(row*g.W.Out+j)*g.F:][:g.F]
-		if d.bias != nil {
+		at := (row*g.W.Out + j) * g.F
+		y := d.y[at:][:g.F]
+		switch {
+		case d.residual != nil:
+			copy(y, d.residual[at:])
+			if d.bias != nil {
+				add(y, y, d.bias)
+			}
+		case d.bias != nil:
 			copy(y, d.bias)
-		} else {
+		default:
 			clear(y)
 		}
 		for p := range g.H.Kernel {

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"testing"
 
@@ -142,84 +141,6 @@ func testReductions[T Float](t *testing.T) {
 				})
 			}
 		}
-	}
-}
-
-// The fused updates equal the operations they stand for, one after the other in float64.
-func TestMomentumUpdate(t *testing.T) {
-	bothTypes(t, testMomentumUpdate[float32], testMomentumUpdate[float64])
-}
-
-func testMomentumUpdate[T Float](t *testing.T) {
-	const lr, momentum, decay = 0.1, 0.9, 0.01
-	for _, nesterov := range []bool{false, true} {
-		for _, n := range sizes {
-			t.Run(fmt.Sprintf("%d nesterov %t", n, nesterov), func(t *testing.T) {
-				in := inputs[T]{normal[T](1, n), normal[T](2, n), special[T](normal[T](3, n))} // w, v, g
-				w, v := make([]float64, n), make([]float64, n)
-				for i := range w {
-					g := float64(in.f(2)[i]) + decay*float64(in.f(0)[i])
-					v[i] = momentum*float64(in.f(1)[i]) - lr*g
-					step := v[i]
-					if nesterov {
-						step = momentum*v[i] - lr*g
-					}
-					w[i] = float64(in.f(0)[i]) + step
-				}
-				verify(t, in, []result{{w, numtest.Reduction}, {v, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
-					k, err := NewMomentumUpdate[T](e.Pool, n, momentum, decay, nesterov)
-					return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], out[1], in.f(0), in.f(1), in.f(2), lr) }}, err
-				})
-			})
-		}
-	}
-}
-
-func TestMomentumSteps(t *testing.T) {
-	bothTypes(t, testMomentumSteps[float32], testMomentumSteps[float64])
-}
-
-func testMomentumSteps[T Float](t *testing.T) {
-	for _, n := range sizes {
-		in := inputs[T]{normal[T](1, n), normal[T](2, n), scalar[T](0.1)}
-		against(t, &op.Momentum{Momentum: 0.9}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
-			k, err := NewMomentumStep[T](e.Pool, n, 0.9)
-			return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], nil, in.f(0), in.f(1), in.f(2)[0]) }}, err
-		})
-		in = inputs[T]{normal[T](3, n), normal[T](1, n), normal[T](2, n), scalar[T](0.1)}
-		against(t, &op.Nesterov{Momentum: 0.9}, numtest.Reduction, in, func(e Env[T]) (prepared[T], error) {
-			k, err := NewMomentumStep[T](e.Pool, n, 0.9)
-			return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), in.f(2), in.f(3)[0]) }}, err
-		})
-	}
-}
-
-func TestAdam(t *testing.T) { bothTypes(t, testAdam[float32], testAdam[float64]) }
-
-func testAdam[T Float](t *testing.T) {
-	const beta1, beta2, epsilon, decay, lr = 0.9, 0.999, 1e-7, 0.01, 0.05
-	for _, n := range sizes {
-		in := inputs[T]{normal[T](1, n), normal[T](2, n), positive[T](3, n), normal[T](4, n)} // w, m, v, g
-		g := reference(t, &op.WeightDecay{Rate: decay}, inputs[T]{in[3], in[0]})
-		m, v, w := make([]float64, n), make([]float64, n), make([]float64, n)
-		const step = 3
-		rate := lr * math.Sqrt(1-math.Pow(beta2, step)) / (1 - math.Pow(beta1, step))
-		for i := range w {
-			m[i] = beta1*float64(in.f(1)[i]) + (1-beta1)*g[i]
-			v[i] = beta2*float64(in.f(2)[i]) + (1-beta2)*g[i]*g[i]
-			w[i] = float64(in.f(0)[i]) - rate*m[i]/(math.Sqrt(v[i])+epsilon)
-		}
-		verify(t, in, []result{{w, numtest.Reduction}, {m, numtest.Reduction}, {v, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
-			k, err := NewAdamUpdate[T](e.Pool, n, beta1, beta2, epsilon, decay)
-			return prepared[T]{nil, func(out [][]T, in inputs[T]) {
-				k.Run(out[0], out[1], out[2], in.f(0), in.f(1), in.f(2), in.f(3), lr, step)
-			}}, err
-		})
-		o := &op.AdamStep{Beta1: beta1, Beta2: beta2, Epsilon: epsilon}
-		against(t, o, numtest.Reduction, inputs[T]{in[0], in[1], in[2], scalar[T](lr), {Shape: tensor.ScalarShape(), Data: []int{step}}}, func(e Env[T]) (prepared[T], error) {
-			k, err := NewAdamStep[T](e.Pool, n, beta1, beta2, epsilon)
-			return prepared[T]{nil, func(out [][]T, in inputs[T]) { k.Run(out[0], in.f(0), in.f(1), in.f(2), in.f(3)[0], in.n(4)[0]) }}, err
-		})
 	}
 }
 

@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/stheno-ml/stheno/cpu/internal/gemm"
+
 // patches is the patch matrix of a convolution, which exists only implicitly ([gemm.Source]): row (n·rows+i)·cols+j
 // holds, tap after tap, the channels of the image elements that a window at output position (i, j) of image n covers,
 // and 0 where the window hangs over the border.
@@ -56,6 +58,24 @@ func ceilDiv(a, b int) int {
 
 // Block implements [gemm.Source].
 func (p *patches[T]) Block(dst []T, ld, r0, nr, c0, nc int) {
+	p.block(mover[T]{copyRuns[T], 1}, dst, ld, r0, nr, c0, nc)
+}
+
+// InPairs implements [gemm.PairSource]: no pair has elements of two taps.
+func (p *patches[T]) InPairs() bool { return p.c%2 == 0 }
+
+// PairBlock implements [gemm.PairSource].
+func (p *patches[T]) PairBlock(round gemm.RoundFunc[T], dst []T, ld, r0, nr, c0, nc int) {
+	p.block(mover[T]{round, 2}, dst, ld, r0, nr, c0, nc)
+}
+
+// mover takes runs of elements to where they make 1/fold as many.
+type mover[T Float] struct {
+	runs gemm.RoundFunc[T] // like copyRuns
+	fold int
+}
+
+func (p *patches[T]) block(m mover[T], dst []T, ld, r0, nr, c0, nc int) {
 	n, i, j := r0/(p.rows*p.cols), r0/p.cols%p.rows, r0%p.cols
 	for done := 0; done < nr; { // one row of output positions after the other
 		count := min(p.cols-j, nr-done)
@@ -70,13 +90,13 @@ func (p *patches[T]) Block(dst []T, ld, r0, nr, c0, nc int) {
 				}
 				continue
 			}
-			at := r.k0 + lo - c0
+			at := (r.k0 + lo - c0) / m.fold
 			si := i*p.strideH + r.dh
 			if uint(si) >= uint(p.h) {
-				zeroRuns(to[at:], ld, count, hi-lo)
+				zeroRuns(to[at:], ld, count, (hi-lo)/m.fold)
 				continue
 			}
-			p.runRow(to[at:], ld, r, (n*p.h+si)*p.w, j, count, lo, hi)
+			p.runRow(m, to[at:], ld, r, (n*p.h+si)*p.w, j, count, lo, hi)
 		}
 		done += count
 		j = 0
@@ -88,32 +108,32 @@ func (p *patches[T]) Block(dst []T, ld, r0, nr, c0, nc int) {
 
 // runRow writes elements [lo, hi) of a run for the output columns [j, j+count); row is the number of the image row's
 // first pixel.
-func (p *patches[T]) runRow(dst []T, ld int, r *run, row, j, count, lo, hi int) {
+func (p *patches[T]) runRow(m mover[T], dst []T, ld int, r *run, row, j, count, lo, hi int) {
 	end := j + count
 	inLo, inHi := min(max(r.inLo, j), end), min(max(r.inHi, j), end)
 	for q := j; q < inLo; q++ {
-		p.edge(dst[(q-j)*ld:], r, row, q, lo, hi)
+		p.edge(m, dst[(q-j)*ld:], r, row, q, lo, hi)
 	}
 	if inLo < inHi {
 		src := p.x[(row+inLo*p.strideW+r.dw)*p.pixel+p.first+lo:]
-		copyRuns(dst[(inLo-j)*ld:], ld, src, p.strideW*p.pixel, inHi-inLo, hi-lo)
+		m.runs(dst[(inLo-j)*ld:], ld, src, p.strideW*p.pixel, inHi-inLo, hi-lo)
 	}
 	for q := max(inHi, inLo); q < end; q++ {
-		p.edge(dst[(q-j)*ld:], r, row, q, lo, hi)
+		p.edge(m, dst[(q-j)*ld:], r, row, q, lo, hi)
 	}
 }
 
 // edge writes elements [lo, hi) of a run that may hang over the left or right border.
-func (p *patches[T]) edge(dst []T, r *run, row, j, lo, hi int) {
+func (p *patches[T]) edge(m mover[T], dst []T, r *run, row, j, lo, hi int) {
 	col := j*p.strideW + r.dw
 	from := min(max(-col*p.c, lo), hi)      // first element inside the image
 	to := max(min((p.w-col)*p.c, hi), from) // first one behind it
-	clear(dst[:from-lo])
+	clear(dst[:(from-lo)/m.fold])
 	if from < to {
 		at := row*p.pixel + p.first + col*p.pixel // runs of several taps have pixel == c
-		copy(dst[from-lo:to-lo], p.x[at+from:at+to])
+		m.runs(dst[(from-lo)/m.fold:], 0, p.x[at+from:], 0, 1, to-from)
 	}
-	clear(dst[to-lo : hi-lo])
+	clear(dst[(to-lo)/m.fold : (hi-lo)/m.fold])
 }
 
 // tapWeights is the weight matrix of a backward pass to the input, which exists only implicitly ([gemm.Source]): row c

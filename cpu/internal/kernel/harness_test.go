@@ -26,6 +26,19 @@ func bothTypes(t *testing.T, single, double func(t *testing.T)) {
 	t.Run("float64", double)
 }
 
+// products runs a test of products in both element types and, in float32, with factors that are rounded to bfloat16. The test's own
+// numbers are rounded before, so that nothing is lost.
+func products(t *testing.T, single, double func(t *testing.T)) {
+	bothTypes(t, single, double)
+	t.Run("bfloat16", func(t *testing.T) {
+		inBF16 = true
+		t.Cleanup(func() { inBF16 = false })
+		single(t)
+	})
+}
+
+var inBF16 bool
+
 // dtype is T as tensors name it.
 func dtype[T Float]() tensor.Dtype {
 	if unsafe.Sizeof(*new(T)) == 8 {
@@ -66,7 +79,11 @@ func withEnv[T Float](t *testing.T, f func(t *testing.T, e Env[T])) {
 	for _, c := range envs() {
 		useLevel(c.level)
 		p := pool.New(c.threads)
-		f(t, Env[T]{Pool: p, Gemm: gemm.New[T](c.level)})
+		g := gemm.New[T](c.level)
+		if inBF16 {
+			g = any(gemm.NewBF16(cpuid.HasBF16() && c.level == cpuid.AVX512)).(*gemm.Gemm[T])
+		}
+		f(t, Env[T]{Pool: p, Gemm: g})
 		p.Close()
 	}
 	useLevel(level)
@@ -87,6 +104,10 @@ func normal[T Float](seed uint64, dims ...int) op.Array {
 	x := make([]T, op.Len(dims))
 	for i := range x {
 		x[i] = T(r.NormFloat64())
+		if inBF16 { // 8 bits
+			f, e := math.Frexp(float64(x[i]))
+			x[i] = T(math.Ldexp(math.RoundToEven(f*256)/256, e))
+		}
 	}
 	return op.Array{Shape: tensor.Shape(dims), Data: x}
 }

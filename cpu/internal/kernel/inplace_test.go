@@ -76,28 +76,44 @@ func testInPlace[T Float](t *testing.T) {
 			must(err)
 			bg.SetScratch(make([]T, bg.Workspace()))
 			for alias := range 3 {
-				check("BatchNormGradInput", alias, 3, func(y []T, in [][]T) { bg.Run(y, nil, in[0], v, v, v, in[1], v, v, in[2]) })
+				check("BatchNormGradInput", alias, 3, func(y []T, in [][]T) { bg.Run(y, in[0], v, v, v, in[1], v, v, in[2]) })
 			}
-			for alias := 1; alias < 3; alias++ { // the masked gradient in the memory of dy or y
-				dx := make([]T, n)
-				check("masked", alias, 3, func(m []T, in [][]T) { bg.Run(dx, m, in[0], v, v, v, in[1], v, v, in[2]) })
+			for alias := range 2 {
+				check("BatchNormReLUGradInput", alias, 2, func(y []T, in [][]T) { bg.RunReLU(y, in[0], v, v, v, v, in[1], v, v) })
+			}
+			bs, err := NewBatchNormSums[T](e.Pool, place, 1e-3)
+			must(err)
+			bs.SetScratch(make([]T, bs.Workspace()))
+			gamma, beta := make([]T, place.C), make([]T, place.C)
+			for alias := 1; alias < 4; alias++ {
+				check("BatchNormJoinSums", alias, 4, func(dy []T, in [][]T) { bs.RunJoin(gamma, beta, dy, in[0], v, v, in[1], in[2], in[3]) })
 			}
 		}
-		mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, 0.01, true)
-		must(err)
-		check("MomentumUpdate", 0, 3, func(w []T, in [][]T) { mu.Run(w, in[1], in[0], in[1], in[2], lr) })
-		check("MomentumUpdate", 1, 3, func(v []T, in [][]T) { mu.Run(in[0], v, in[0], in[1], in[2], lr) })
-		au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.99, 1e-7, 0.01)
-		must(err)
 		square := func(in []T) []T {
-			for i, v := range in {
-				in[i] = v * v
+			s := append([]T(nil), in...)
+			for i, v := range s {
+				s[i] = v * v
 			}
-			return in
+			return s
 		}
-		check("AdamUpdate", 0, 4, func(w []T, in [][]T) {
-			s := square(append([]T(nil), in[2]...))
-			au.Run(w, in[1], s, in[0], in[1], s, in[3], lr, 2)
-		})
+		for _, o := range updateOptions {
+			mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, true, o)
+			must(err)
+			check("MomentumUpdate", 0, 3, func(w []T, in [][]T) {
+				mu.Begin(w, in[1], in[0], in[1], lr, 1)
+				mu.Apply(in[2])
+			})
+			check("MomentumUpdate", 1, 3, func(v []T, in [][]T) {
+				mu.Begin(in[0], v, in[0], in[1], lr, 1)
+				mu.Apply(in[2])
+			})
+			au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.99, 1e-7, o)
+			must(err)
+			check("AdamUpdate", 0, 4, func(w []T, in [][]T) {
+				s := square(in[2])
+				au.Begin(w, in[1], s, in[0], in[1], s, lr, 2, 1)
+				au.Apply(in[3])
+			})
+		}
 	})
 }

@@ -105,19 +105,9 @@ func columnMoments[T Float](s, q, x, origin []T) {
 	ops[T]().ColMoments(s, q, x, origin, len(x)/len(origin))
 }
 
-// columnNormGrad adds the rows of dy to s and those of dy·(x−mean)·rstd to q.
-func columnNormGrad[T Float](s, q, dy, x, mean, rstd []T) {
-	ops[T]().ColNormGrad(s, q, dy, x, mean, rstd, len(x)/len(mean))
-}
-
 // scaleShiftRows is y = scale·(x−mean) + shift (+ z), then ReLU, for rows as long as shift; a nil z is 0.
 func scaleShiftRows[T Float](y, x, z, mean, scale, shift []T, relu bool) {
 	ops[T]().ScaleShift(y, x, z, mean, scale, shift, len(x)/len(shift), relu)
-}
-
-// normGradRows is dx = a·dy + b·(x−mean) + d for rows as long as a.
-func normGradRows[T Float](dx, dy, x, a, mean, b, d []T) {
-	ops[T]().NormGrad(dx, dy, x, a, mean, b, d, len(x)/len(a))
 }
 
 func mulAdd[T Float](y, a, b []T) {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -160,7 +161,7 @@ func testCrossEntropyAndTopK[T Float](t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestMatMul(t *testing.T) { bothTypes(t, testMatMul[float32], testMatMul[float64]) }
+func TestMatMul(t *testing.T) { products(t, testMatMul[float32], testMatMul[float64]) }
 
 func testMatMul[T Float](t *testing.T) {
 	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {64, 100, 512}, {1, 10, 300}, {37, 3, 130}} {
@@ -171,7 +172,7 @@ func testMatMul[T Float](t *testing.T) {
 				continue // slow under the race detector, and dealt out to workers as the two others
 			}
 			t.Run(fmt.Sprint(s, ta, tb), func(t *testing.T) {
-				in := inputs[T]{normal[T](1, m, k), normal[T](2, k, n), normal[T](3, n)}
+				in := inputs[T]{normal[T](1, m, k), normal[T](2, k, n), normal[T](3, n), normal[T](4, m, n)}
 				if ta {
 					in[0] = normal[T](1, k, m)
 				}
@@ -179,15 +180,37 @@ func testMatMul[T Float](t *testing.T) {
 					in[1] = normal[T](2, n, k)
 				}
 				y := reference(t, &op.MatMul{TransA: ta, TransB: tb}, in[:2])
-				for _, fused := range []bool{false, true} {
-					if fused {
-						for i := range y {
-							y[i] = max(y[i]+float64(in.f(2)[i%n]), 0)
+				for _, o := range []MatMulOptions{{}, {Bias: true, ReLU: true}, {Frozen: true}, {Bias: true, Add: true, ReLU: true, Frozen: true}} {
+					o.TransA, o.TransB = ta, tb
+					want := slices.Clone(y)
+					for i := range want {
+						if o.Bias {
+							want[i] += float64(in.f(2)[i%n])
+						}
+						if o.Add {
+							want[i] += float64(in.f(3)[i])
+						}
+						if o.ReLU {
+							want[i] = max(want[i], 0)
 						}
 					}
-					verify(t, in, []result{{y, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
-						mm, err := NewMatMul[T](e, m, n, k, MatMulOptions{TransA: ta, TransB: tb, Bias: fused, ReLU: fused})
-						return prepared[T]{mm, func(out [][]T, in inputs[T]) { mm.Run(out[0], in.f(0), in.f(1), in.f(2)) }}, err
+					verify(t, in, []result{{want, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
+						mm, err := NewMatMul[T](e, m, n, k, o)
+						kept, fine := guarded[T](mm.KeptLen())
+						mm.SetKept(kept)
+						packed := false
+						return prepared[T]{mm, func(out [][]T, in inputs[T]) {
+							b := in.f(1)
+							if o.Frozen {
+								if !packed {
+									mm.Pack(b)
+									fine(t)
+									packed = true
+								}
+								b = nil
+							}
+							mm.Run(out[0], in.f(0), b, in.f(2), in.f(3))
+						}}, err
 					})
 				}
 			})

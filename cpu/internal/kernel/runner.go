@@ -11,6 +11,10 @@ type phase struct {
 	pool  *pool.Pool
 	parts int
 	body  func(worker, part int)
+
+	// backwards hands out the parts from the last one on. A sweep over what the step before has just written, or the step after
+	// will read from the beginning, then finds a part of it in the cache, however large it is.
+	backwards bool
 }
 
 // newPhase prepares a loop over parts on p.
@@ -19,7 +23,12 @@ func newPhase(p *pool.Pool, parts int, body func(worker, part int)) phase {
 }
 
 // Do implements [pool.Task].
-func (f *phase) Do(worker, part int) { f.body(worker, part) }
+func (f *phase) Do(worker, part int) {
+	if f.backwards {
+		part = f.parts - 1 - part
+	}
+	f.body(worker, part)
+}
 
 // run executes all parts and returns when they are done.
 func (f *phase) run() {
@@ -89,6 +98,27 @@ type area[T Float] struct{ lo, n int }
 
 // of returns the range's memory.
 func (a area[T]) of(s *Scratch[T]) []T { return s.mem[a.lo : a.lo+a.n : a.lo+a.n] }
+
+// Kept is the memory of a kernel for what it makes of operands that stay the same from run to run, embedded in those that do.
+type Kept[T Float] struct {
+	size   int
+	memory []T
+}
+
+// KeptLen returns the number of elements that SetKept wants.
+func (k *Kept[T]) KeptLen() int { return k.size }
+
+// SetKept hands the kernel memory of its own: KeptLen elements, aligned to a cache line.
+func (k *Kept[T]) SetKept(mem []T) {
+	if len(mem) < k.size {
+		panic(fmt.Sprintf("kernel: memory of %d elements to keep, want %d: a mistake of the engine's memory plan", len(mem), k.size))
+	}
+	k.memory = mem[:k.size:k.size]
+}
+
+func (k *Kept[T]) keep(n int) { k.size = n }
+
+func (k *Kept[T]) kept() []T { return k.memory }
 
 // count returns the product of the dimensions of a shape.
 func count(dims ...int) int {

@@ -26,45 +26,48 @@ func sightsOf(g op.ConvGeometry) (list []sight) {
 	return list
 }
 
-const (
-	tinyPixels   = 16 // most output positions: each has products of its own
-	tinyBatch    = 12 // least images, unless there is but one position: the kernel is read once a position,
-	wideBatch    = 24 // and more often where there are more than tinyFew of them, which takes more images to pay
-	tinyFew      = 4
-	tinyChannels = 32 // least channels and filters: products should be worth starting
-)
-
-// tinySaving is how many times fewer multiplications make products a position worth it. Tests change it.
-var tinySaving = 1.4
-
-// isTiny says whether products a position, or for the gradient of the kernel a tap, are the better way.
-func isTiny(g op.ConvGeometry, filter bool) bool {
-	pixels := g.H.Out * g.W.Out
-	if g.Groups != 1 || pixels > tinyPixels || isPointwise(g) {
-		return false
-	}
-	least := 1
-	switch {
-	case pixels > tinyFew && !filter:
-		least = wideBatch
-	case pixels > 1:
-		least = tinyBatch
-	}
-	if tinySaving > 0 && (g.C < tinyChannels || g.F < tinyChannels || g.N < least) {
-		return false
-	}
-	all := pixels * g.H.Kernel * g.W.Kernel
-	return float64(all) >= tinySaving*float64(len(sightsOf(g)))
-}
+// tinyPixels is the most output positions: each has products of its own.
+const tinyPixels = 16
 
 // tinyTerm is one product of a tiny convolution: where its factors and its result begin.
 type tinyTerm struct{ a, b, c int }
 
+// tinyConv is a convolution by products a position.
+type tinyConv[T Float] struct {
+	terms   []tinyTerm
+	product groupedProduct[T]
+}
+
+func newTinyConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions) *tinyConv[T] {
+	args, terms := tinyForward[T](g, o)
+	return &tinyConv[T]{terms: terms, product: newGroupedProduct(e, s, args)}
+}
+
+func (k *tinyConv[T]) name() string { return "gemm by tap" }
+
+// A frozen filter is for byTap.
+func (k *tinyConv[T]) packed() int                { return 0 }
+func (k *tinyConv[T]) pack(*Scratch[T], []T, []T) {}
+
+func (k *tinyConv[T]) run(s *Scratch[T], y, x, w, bias, residual []T) {
+	for i, t := range k.terms {
+		a := &k.product.args[i]
+		a.A.Data, a.B.Data, a.C = x[t.a:], w[t.b:], y[t.c:]
+		if first := i == 0 || k.terms[i-1].c != t.c; first && residual != nil {
+			a.D = residual[t.c:]
+		}
+		if last := i+1 == len(k.terms) || k.terms[i+1].c != t.c; last {
+			a.Bias = bias
+		}
+	}
+	k.product.run(s)
+}
+
 // tinyForward returns the products of a forward pass. Taps that follow each other in the kernel and in the image are
 // one product.
-func tinyForward[T Float](g op.ConvGeometry, relu bool) (args []gemm.Args[T], terms []tinyTerm) {
-	for o, list := range groupBy(sightsOf(g), g.H.Out*g.W.Out, func(s sight) int { return s.out }) {
-		base := gemm.Args[T]{M: g.N, N: g.F, LDC: g.H.Out * g.W.Out * g.F,
+func tinyForward[T Float](g op.ConvGeometry, o ConvOptions) (args []gemm.Args[T], terms []tinyTerm) {
+	for out, list := range groupBy(sightsOf(g), g.H.Out*g.W.Out, func(s sight) int { return s.out }) {
+		base := gemm.Args[T]{M: g.N, N: g.F, LDC: g.H.Out * g.W.Out * g.F, LDD: g.H.Out * g.W.Out * g.F,
 			A: gemm.Operand[T]{LD: g.H.In * g.W.In * g.C}, B: gemm.Operand[T]{LD: g.F}}
 		first := len(args)
 		for i, s := range list {
@@ -74,13 +77,16 @@ func tinyForward[T Float](g op.ConvGeometry, relu bool) (args []gemm.Args[T], te
 			}
 			a := base
 			a.K = g.C
-			args, terms = append(args, a), append(terms, tinyTerm{s.in * g.C, s.tap * g.C * g.F, o * g.F})
+			args, terms = append(args, a), append(terms, tinyTerm{s.in * g.C, s.tap * g.C * g.F, out * g.F})
 		}
 		if len(list) == 0 { // the window sees padding only; a product of depth 0 leaves the bias
-			args, terms = append(args, base), append(terms, tinyTerm{c: o * g.F})
+			args, terms = append(args, base), append(terms, tinyTerm{c: out * g.F})
 		}
 		accumulate(args[first:])
-		args[len(args)-1].ReLU = relu
+		if o.Add {
+			args[first].Beta = 1
+		}
+		args[len(args)-1].ReLU = o.ReLU
 	}
 	return args, terms
 }

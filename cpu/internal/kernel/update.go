@@ -1,11 +1,90 @@
 package kernel
 
 import (
-	"math"
+	"errors"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/op"
 )
+
+// UpdateOptions are what the step of an optimizer does besides, in the same sweep over the weights.
+type UpdateOptions struct {
+	L2          float64 // adds 2·L2·s·w to the gradient, where s is a number of the run: that of an L2 penalty
+	WeightDecay float64 // then adds WeightDecay·w
+	Penalty     float64 // takes Penalty·Σw² of the old weights, as [NewL2Penalty] does; only with L2
+}
+
+// update is what the steps of all optimizers have in common: the loop over the elements, and what weights add to gradients.
+type update[T Float] struct {
+	UpdateOptions
+	work    split
+	loop    phase
+	g       []T // of the run under way
+	factor  T   // 2·L2·s
+	decay   T
+	buf     []T       // a block of each worker for gradients with what is added to them
+	squares []float64 // Σw² of each part
+	// apply makes the step of elements from lo on with their gradient g, and returns Σw² of the old ones.
+	apply func(worker, lo int, g []T) (squares float64)
+}
+
+// updateBlock is the number of elements that an update handles at a time. It is that of [vec.Ops.SumSquares], whose sums it
+// repeats.
+const updateBlock = 4096
+
+func (u *update[T]) prepare(p *pool.Pool, name string, n int, o UpdateOptions, apply func(worker, lo int, g []T) float64) error {
+	if err := checkLen(name, n); err != nil {
+		return err
+	}
+	if o.Penalty != 0 && o.L2 == 0 {
+		return errors.New("kernel: an update with a penalty and without its gradient")
+	}
+	u.UpdateOptions, u.apply, u.decay = o, apply, T(o.WeightDecay)
+	u.work = splitBy(n, 1)
+	u.loop = newPhase(p, u.work.parts, u.part)
+	u.squares = make([]float64, u.work.parts)
+	if o.L2 != 0 || o.WeightDecay != 0 {
+		u.buf = make([]T, p.Threads()*updateBlock)
+	}
+	return nil
+}
+
+// Apply updates the weights that Begin was told with the gradient g.
+func (u *update[T]) Apply(g []T) {
+	u.g = g[:u.work.n]
+	u.loop.run()
+}
+
+func (u *update[T]) part(worker, part int) {
+	lo, hi := u.work.bounds(part)
+	u.squares[part] = u.apply(worker, lo, u.g[lo:hi])
+}
+
+// LastPenalty is that of the weights before the last step.
+func (u *update[T]) LastPenalty() T {
+	var total float64
+	for _, v := range u.squares {
+		total += v
+	}
+	return T(total * u.Penalty)
+}
+
+// scaled is the number that the weights of a run are multiplied by for the gradient of the penalty.
+func (u *update[T]) scaled(s T) T { return T(2 * u.L2 * float64(s)) }
+
+// gradient returns g with what the weights add to it, for up to updateBlock elements.
+func (u *update[T]) gradient(worker int, g, w []T, withDecay bool) []T {
+	to := u.buf[worker*updateBlock:][:len(g)]
+	if u.L2 != 0 {
+		axpy(to, g, w, u.factor)
+		g = to
+	}
+	if withDecay && u.decay != 0 {
+		axpy(to, g, w, u.decay)
+		g = to
+	}
+	return g
+}
 
 // MomentumUpdate is one step of gradient descent with momentum over the n elements of a parameter, in one sweep:
 //
@@ -15,69 +94,52 @@ import (
 //
 // as Keras's SGD does it. Momentum 0 is plain descent, with v = −lr·g'.
 type MomentumUpdate[T Float] struct {
-	work       split
-	loop       phase
+	update[T]
 	momentum   T
-	decay      weightDecay[T]
 	nesterov   bool
 	lr         T
-	w, v, g    []T
+	w, v       []T
 	newW, newV []T
 }
 
 // NewMomentumUpdate prepares the step for n elements.
-func NewMomentumUpdate[T Float](p *pool.Pool, n int, momentum, weightDecay float64, nesterov bool) (*MomentumUpdate[T], error) {
-	if err := checkLen("MomentumUpdate", n); err != nil {
-		return nil, err
-	}
-	k := &MomentumUpdate[T]{work: splitBy(n, 1), momentum: T(momentum),
-		decay: newWeightDecay[T](p, weightDecay), nesterov: nesterov}
-	k.loop = newPhase(p, k.work.parts, k.part)
-	return k, nil
+func NewMomentumUpdate[T Float](p *pool.Pool, n int, momentum float64, nesterov bool, o UpdateOptions) (*MomentumUpdate[T], error) {
+	k := &MomentumUpdate[T]{momentum: T(momentum), nesterov: nesterov}
+	return k, k.prepare(p, "MomentumUpdate", n, o, k.piece)
 }
 
-// Run computes the new weights and velocities from the old ones and the gradient g; newW may be the memory of w and
-// newV that of v.
-func (k *MomentumUpdate[T]) Run(newW, newV, w, v, g []T, lr T) {
+// Begin tells what the next Apply computes the new weights and velocities from; newW may be the memory of w and newV that of
+// v. s is what L2 wants.
+func (k *MomentumUpdate[T]) Begin(newW, newV, w, v []T, lr, s T) {
 	n := k.work.n
-	k.newW, k.newV, k.w, k.v, k.g, k.lr = newW[:n], newV[:n], w[:n], v[:n], g[:n], lr
-	k.loop.run()
+	k.newW, k.newV, k.w, k.v, k.lr, k.factor = newW[:n], newV[:n], w[:n], v[:n], lr, k.scaled(s)
 }
 
-func (k *MomentumUpdate[T]) part(worker, part int) {
-	lo, hi := k.work.bounds(part)
-	for ; lo < hi; lo += loopBlock {
-		end := min(lo+loopBlock, hi)
-		w, v := k.newW[lo:end], k.newV[lo:end]
-		g := k.decay.apply(worker, k.g[lo:end], k.w[lo:end])
-		moveTo(w, k.w[lo:end])
-		moveTo(v, k.v[lo:end])
-		ops[T]().Momentum(w, v, g, k.lr, k.momentum, k.nesterov)
+func (k *MomentumUpdate[T]) piece(worker, lo int, g []T) (squares float64) {
+	o := ops[T]()
+	for len(g) > 0 {
+		n := min(len(g), updateBlock)
+		w, v, old, grad := k.newW[lo:lo+n], k.newV[lo:lo+n], k.w[lo:lo+n], g[:n]
+		rate := k.decay
+		switch {
+		case k.L2 != 0 && k.decay != 0:
+			grad = k.gradient(worker, grad, old, false)
+		case k.L2 != 0:
+			rate = k.factor
+		}
+		moveTo(w, old)
+		moveTo(v, k.v[lo:lo+n])
+		switch {
+		case k.Penalty != 0:
+			squares += o.MomentumSquares(w, v, grad, k.lr, k.momentum, rate, k.nesterov)
+		case k.L2 != 0 || k.decay != 0:
+			o.MomentumDecay(w, v, grad, k.lr, k.momentum, rate, k.nesterov)
+		default:
+			o.Momentum(w, v, grad, k.lr, k.momentum, k.nesterov)
+		}
+		lo, g = lo+n, g[n:]
 	}
-}
-
-// weightDecay is g + rate·w, computed in blocks into memory of the workers.
-type weightDecay[T Float] struct {
-	rate T
-	buf  []T
-}
-
-func newWeightDecay[T Float](p *pool.Pool, rate float64) weightDecay[T] {
-	d := weightDecay[T]{rate: T(rate)}
-	if rate != 0 {
-		d.buf = make([]T, p.Threads()*loopBlock)
-	}
-	return d
-}
-
-// apply returns the decayed gradient of up to loopBlock elements.
-func (d *weightDecay[T]) apply(worker int, g, w []T) []T {
-	if d.rate == 0 {
-		return g
-	}
-	to := d.buf[worker*loopBlock:][:len(g)]
-	axpy(to, g, w, d.rate)
-	return to
+	return squares
 }
 
 // AdamUpdate is one step of Adam (Kingma and Ba, 2015) over the n elements of a parameter, in one sweep, in Keras's
@@ -87,33 +149,25 @@ func (d *weightDecay[T]) apply(worker int, g, w []T) []T {
 //	m  = β1·m + (1−β1)·g',  v = β2·v + (1−β2)·g'²
 //	w  = w − lr·√(1−β2ᵗ)/(1−β1ᵗ)·m/(√v + ε)
 type AdamUpdate[T Float] struct {
-	work                  split
-	loop                  phase
+	update[T]
 	beta1, beta2, epsilon float64
 	rate                  float64
-	decay                 weightDecay[T]
-	w, m, v, g            []T
+	w, m, v               []T
 	newW, newM, newV      []T
 }
 
 // NewAdamUpdate prepares the step for n elements.
-func NewAdamUpdate[T Float](p *pool.Pool, n int, beta1, beta2, epsilon, weightDecay float64) (*AdamUpdate[T], error) {
-	if err := checkLen("AdamUpdate", n); err != nil {
-		return nil, err
-	}
-	k := &AdamUpdate[T]{work: splitBy(n, 1), beta1: beta1, beta2: beta2, epsilon: epsilon,
-		decay: newWeightDecay[T](p, weightDecay)}
-	k.loop = newPhase(p, k.work.parts, k.part)
-	return k, nil
+func NewAdamUpdate[T Float](p *pool.Pool, n int, beta1, beta2, epsilon float64, o UpdateOptions) (*AdamUpdate[T], error) {
+	k := &AdamUpdate[T]{beta1: beta1, beta2: beta2, epsilon: epsilon}
+	return k, k.prepare(p, "AdamUpdate", n, o, k.piece)
 }
 
-// Run computes the new weights and moments from the old ones and the gradient g; each result may be the memory of the
-// value it replaces. t counts the steps from 1.
-func (k *AdamUpdate[T]) Run(newW, newM, newV, w, m, v, g []T, lr T, t int) {
+// Begin tells what the next Apply computes the new weights and moments from; each result may be the memory of the value it
+// replaces. t counts the steps from 1; s is what L2 wants.
+func (k *AdamUpdate[T]) Begin(newW, newM, newV, w, m, v []T, lr T, t int, s T) {
 	n := k.work.n
-	k.newW, k.newM, k.newV, k.w, k.m, k.v, k.g = newW[:n], newM[:n], newV[:n], w[:n], m[:n], v[:n], g[:n]
-	k.rate = adamRate(float64(lr), k.beta1, k.beta2, t)
-	k.loop.run()
+	k.newW, k.newM, k.newV, k.w, k.m, k.v = newW[:n], newM[:n], newV[:n], w[:n], m[:n], v[:n]
+	k.rate, k.factor = adamRate(float64(lr), k.beta1, k.beta2, t), k.scaled(s)
 }
 
 // adamRate is the learning rate with both bias corrections.
@@ -122,138 +176,22 @@ func adamRate(lr, beta1, beta2 float64, t int) float64 {
 	return o.Rate(lr, t)
 }
 
-func (k *AdamUpdate[T]) part(worker, part int) {
-	lo, hi := k.work.bounds(part)
-	for ; lo < hi; lo += loopBlock {
-		end := min(lo+loopBlock, hi)
-		w, m, v := k.newW[lo:end], k.newM[lo:end], k.newV[lo:end]
-		g := k.decay.apply(worker, k.g[lo:end], k.w[lo:end])
-		moveTo(w, k.w[lo:end])
-		moveTo(m, k.m[lo:end])
-		moveTo(v, k.v[lo:end])
-		ops[T]().Adam(w, m, v, g, k.rate, k.beta1, k.beta2, k.epsilon)
-	}
-}
-
-// AdamStep is the last part of [AdamUpdate] alone: w − rate(t)·m/(√v + ε), for graphs in which it is not fused.
-type AdamStep[T Float] struct {
-	work          split
-	loop          phase
-	beta1, beta2  float64
-	epsilon, rate T
-	out, w, m, v  []T
-}
-
-// NewAdamStep prepares the step for n elements.
-func NewAdamStep[T Float](p *pool.Pool, n int, beta1, beta2, epsilon float64) (*AdamStep[T], error) {
-	if err := checkLen("AdamStep", n); err != nil {
-		return nil, err
-	}
-	k := &AdamStep[T]{work: splitBy(n, 1), beta1: beta1, beta2: beta2, epsilon: T(epsilon)}
-	k.loop = newPhase(p, k.work.parts, k.part)
-	return k, nil
-}
-
-// Run computes out, which may be the memory of w. t counts the steps from 1.
-func (k *AdamStep[T]) Run(out, w, m, v []T, lr T, t int) {
-	n := k.work.n
-	k.out, k.w, k.m, k.v = out[:n], w[:n], m[:n], v[:n]
-	k.rate = T(adamRate(float64(lr), k.beta1, k.beta2, t))
-	k.loop.run()
-}
-
-func (k *AdamStep[T]) part(_, part int) {
-	lo, hi := k.work.bounds(part)
-	for i := lo; i < hi; i++ {
-		k.out[i] = k.w[i] - k.rate*k.m[i]/(T(math.Sqrt(float64(k.v[i])))+k.epsilon)
-	}
-}
-
-// Combine is y = α·a + β·b, and with Square y = α·a + β·b²: running averages and the moments of Adam.
-type Combine[T Float] struct {
-	work        split
-	loop        phase
-	alpha, beta T
-	square      bool
-	y, a, b     []T
-}
-
-// NewCombine prepares y = alpha·a + beta·b over n elements: MovingAverage is (momentum, (1−momentum)·factor), AdamMean
-// (β, 1−β), WeightDecay (1, rate).
-func NewCombine[T Float](p *pool.Pool, n int, alpha, beta float64) (*Combine[T], error) {
-	return newCombine[T](p, n, alpha, beta, false)
-}
-
-// NewCombineSquare prepares y = alpha·a + beta·b² over n elements: AdamSquare is (β, 1−β).
-func NewCombineSquare[T Float](p *pool.Pool, n int, alpha, beta float64) (*Combine[T], error) {
-	return newCombine[T](p, n, alpha, beta, true)
-}
-
-func newCombine[T Float](p *pool.Pool, n int, alpha, beta float64, square bool) (*Combine[T], error) {
-	if err := checkLen("Combine", n); err != nil {
-		return nil, err
-	}
-	k := &Combine[T]{work: splitBy(n, 1), alpha: T(alpha), beta: T(beta), square: square}
-	k.loop = newPhase(p, k.work.parts, k.part)
-	return k, nil
-}
-
-// Run computes y from a and b; y may be the memory of one of them.
-func (k *Combine[T]) Run(y, a, b []T) {
-	k.y, k.a, k.b = y[:k.work.n], a[:k.work.n], b[:k.work.n]
-	k.loop.run()
-}
-
-func (k *Combine[T]) part(_, part int) {
-	lo, hi := k.work.bounds(part)
-	y, a, b := k.y[lo:hi], k.a[lo:hi], k.b[lo:hi]
-	if k.square {
-		for i := range y {
-			y[i] = k.alpha*a[i] + k.beta*(b[i]*b[i])
+func (k *AdamUpdate[T]) piece(worker, lo int, g []T) (squares float64) {
+	o := ops[T]()
+	for len(g) > 0 {
+		n := min(len(g), updateBlock)
+		w, m, v, old, grad := k.newW[lo:lo+n], k.newM[lo:lo+n], k.newV[lo:lo+n], k.w[lo:lo+n], g[:n]
+		if k.L2 != 0 || k.decay != 0 {
+			grad = k.gradient(worker, grad, old, true)
 		}
-		return
+		if k.Penalty != 0 {
+			squares += o.SumSquares(old)
+		}
+		moveTo(w, old)
+		moveTo(m, k.m[lo:lo+n])
+		moveTo(v, k.v[lo:lo+n])
+		o.Adam(w, m, v, grad, k.rate, k.beta1, k.beta2, k.epsilon)
+		lo, g = lo+n, g[n:]
 	}
-	axpby(y, a, b, k.alpha, k.beta)
-}
-
-// MomentumStep is the velocity and the weight step of [MomentumUpdate] alone, for graphs in which they are not fused:
-// y = α·a + factor·b − lr·g.
-type MomentumStep[T Float] struct {
-	work    split
-	loop    phase
-	factor  T
-	lr      T
-	y, w, v []T
-	g       []T
-}
-
-// NewMomentumStep prepares y = w + momentum·v − lr·g over n elements; with a nil w, the new velocity
-// momentum·v − lr·g.
-func NewMomentumStep[T Float](p *pool.Pool, n int, momentum float64) (*MomentumStep[T], error) {
-	if err := checkLen("MomentumStep", n); err != nil {
-		return nil, err
-	}
-	k := &MomentumStep[T]{work: splitBy(n, 1), factor: T(momentum)}
-	k.loop = newPhase(p, k.work.parts, k.part)
-	return k, nil
-}
-
-// Run computes y, which may be the memory of w, v or g.
-func (k *MomentumStep[T]) Run(y, w, v, g []T, lr T) {
-	n := k.work.n
-	k.y, k.w, k.v, k.g, k.lr = y[:n], w, v[:n], g[:n], lr
-	k.loop.run()
-}
-
-func (k *MomentumStep[T]) part(_, part int) {
-	lo, hi := k.work.bounds(part)
-	y, v, g := k.y[lo:hi], k.v[lo:hi], k.g[lo:hi]
-	if k.w == nil {
-		axpby(y, v, g, k.factor, -k.lr)
-		return
-	}
-	w := k.w[lo:hi]
-	for i := range y {
-		y[i] = w[i] + (k.factor*v[i] - k.lr*g[i])
-	}
+	return squares
 }

@@ -14,11 +14,16 @@ func genericOps[T Float]() Ops[T] {
 	return Ops[T]{
 		level: cpuid.Generic,
 		add:   addGo[T], mul: mulGo[T], reluGrad: reluGradGo[T], relu: reluGo[T],
-		scale: scaleGo[T], axpy: axpyGo[T], momentum: momentumGo[T], nesterov: nesterovGo[T], adam: adamGo[T],
+		scale: scaleGo[T], axpy: axpyGo[T], adam: adamGo[T],
+		momentum:        [2]func(w, v, g *T, n uintptr, lr, mu T){momentumGo[T], nesterovGo[T]},
+		momentumDecay:   [2]func(w, v, g *T, n uintptr, lr, mu, decay T){momentumDecayGo[T], nesterovDecayGo[T]},
+		momentumSquares: [2]func(w, v, g *T, n uintptr, lr, mu, decay T) T{momentumSquaresGo[T], nesterovSquaresGo[T]},
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr){
 			{scaleShiftGo[T], scaleShiftReLUGo[T]}, {scaleShiftAddGo[T], scaleShiftAddReLUGo[T]},
 		},
-		normGrad: normGradGo[T], colSum: colSumGo[T], colMoments: colMomentsGo[T], colNormGrad: colNormGradGo[T], dot: dotGo[T],
+		normGrad: normGradGo[T], normGradReLU: normGradReLUGo[T], colSum: colSumGo[T], colMoments: colMomentsGo[T],
+		colNormGrad: colNormGradGo[T], colNormGradReLU: colNormGradReLUGo[T], colNormGradJoin: colNormGradJoinGo[T],
+		dot: dotGo[T],
 	}
 }
 
@@ -95,6 +100,36 @@ func nesterovGo[T Float](w, v, g *T, n uintptr, lr, mu T) {
 	}
 }
 
+func momentumDecayGo[T Float](w, v, g *T, n uintptr, lr, mu, decay T) {
+	ww, vv := in(w, n), in(v, n)
+	for i, x := range in(g, n) {
+		x += decay * ww[i]
+		vv[i] = mu*vv[i] - lr*x
+		ww[i] += vv[i]
+	}
+}
+
+func nesterovDecayGo[T Float](w, v, g *T, n uintptr, lr, mu, decay T) {
+	ww, vv := in(w, n), in(v, n)
+	for i, x := range in(g, n) {
+		x += decay * ww[i]
+		vv[i] = mu*vv[i] - lr*x
+		ww[i] += mu*vv[i] - lr*x
+	}
+}
+
+func momentumSquaresGo[T Float](w, v, g *T, n uintptr, lr, mu, decay T) T {
+	s := dotGo(w, w, n)
+	momentumDecayGo(w, v, g, n, lr, mu, decay)
+	return s
+}
+
+func nesterovSquaresGo[T Float](w, v, g *T, n uintptr, lr, mu, decay T) T {
+	s := dotGo(w, w, n)
+	nesterovDecayGo(w, v, g, n, lr, mu, decay)
+	return s
+}
+
 func adamGo[T Float](w, m, v, g *T, n uintptr, lr, c1, c2, eps T) {
 	ww, mm, vv := in(w, n), in(m, n), in(v, n)
 	for i, x := range in(g, n) {
@@ -144,42 +179,89 @@ func normGradGo[T Float](dx, dy, x, a, mean, b, d *T, rows, c uintptr) {
 	}
 }
 
-func colSumGo[T Float](sum, x *T, rows, c uintptr) {
-	s, xx := in(sum, c), in(x, rows*c)
-	for j := range s {
-		var t T
-		for i := j; i < len(xx); i += int(c) {
-			t += xx[i]
+func normGradReLUGo[T Float](dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr) {
+	aa, mm, bb, dd, hh := in(a, c), in(mean, c), in(b, c), in(d, c), in(shift, c)
+	for o := uintptr(0); o < rows*c; o += c {
+		out, g, xx := in(dx, rows*c)[o:][:c], in(dy, rows*c)[o:][:c], in(x, rows*c)[o:][:c]
+		for j := range out {
+			v, t := xx[j]-mm[j], g[j]
+			if !(v*aa[j]+hh[j] > 0) {
+				t = 0
+			}
+			out[j] = aa[j]*t + (bb[j]*v + dd[j])
 		}
-		s[j] += t
+	}
+}
+
+// The sums go row by row, as memory lies.
+
+func colSumGo[T Float](sum, x *T, rows, c uintptr) {
+	const block = 64
+	s, xx := in(sum, c), in(x, rows*c)
+	for j := 0; j < len(s); j += block {
+		var sums [block]T
+		to := s[j:min(j+block, len(s))]
+		for o := j; o < len(xx); o += int(c) {
+			for i, v := range xx[o:][:len(to)] {
+				sums[i] += v
+			}
+		}
+		for i := range to {
+			to[i] += sums[i]
+		}
 	}
 }
 
 func colMomentsGo[T Float](sum, sq, x, shift *T, rows, c uintptr) {
-	s, q, h, xx := in(sum, c), in(sq, c), in(shift, c), in(x, rows*c)
-	for j := range s {
-		var t, u T
-		for i := j; i < len(xx); i += int(c) {
-			v := xx[i] - h[j]
-			t += v
-			u += v * v
+	s, q, h := in(sum, c), in(sq, c), in(shift, c)
+	for o := uintptr(0); o < rows*c; o += c {
+		for j, v := range in(x, rows*c)[o:][:c] {
+			v -= h[j]
+			s[j] += v
+			q[j] += v * v
 		}
-		s[j] += t
-		q[j] += u
 	}
 }
 
-func colNormGradGo[T Float](sum, dot, dy, x, mean, rstd *T, rows, c uintptr) {
-	s, p, m, r := in(sum, c), in(dot, c), in(mean, c), in(rstd, c)
-	g, xx := in(dy, rows*c), in(x, rows*c)
-	for j := range s {
-		var t, u T
-		for i := j; i < len(xx); i += int(c) {
-			t += g[i]
-			u += g[i] * (xx[i] - m[j])
+func colNormGradGo[T Float](sum, dot, dy, x, mean *T, rows, c uintptr) {
+	s, p, m := in(sum, c), in(dot, c), in(mean, c)
+	for o := uintptr(0); o < rows*c; o += c {
+		xx := in(x, rows*c)[o:][:c]
+		for j, g := range in(dy, rows*c)[o:][:c] {
+			s[j] += g
+			p[j] += g * (xx[j] - m[j])
 		}
-		s[j] += t
-		p[j] += u * r[j]
+	}
+}
+
+func colNormGradReLUGo[T Float](sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr) {
+	s, p, m, f, h := in(sum, c), in(dot, c), in(mean, c), in(scale, c), in(shift, c)
+	for o := uintptr(0); o < rows*c; o += c {
+		xx := in(x, rows*c)[o:][:c]
+		for j, g := range in(dy, rows*c)[o:][:c] {
+			v := xx[j] - m[j]
+			if !(v*f[j]+h[j] > 0) {
+				g = 0
+			}
+			s[j] += g
+			p[j] += g * v
+		}
+	}
+}
+
+func colNormGradJoinGo[T Float](sum, dot, dy, a, b, y, x, mean *T, rows, c uintptr) {
+	s, p, m := in(sum, c), in(dot, c), in(mean, c)
+	out, aa, bb, yy, xx := in(dy, rows*c), in(a, rows*c), in(b, rows*c), in(y, rows*c), in(x, rows*c)
+	for o := 0; o < len(out); o += int(c) {
+		for j := range s {
+			g := aa[o+j] + bb[o+j]
+			if !(yy[o+j] > 0) {
+				g = 0
+			}
+			out[o+j] = g
+			s[j] += g
+			p[j] += g * (xx[o+j] - m[j])
+		}
 	}
 }
 

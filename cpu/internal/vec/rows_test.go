@@ -9,7 +9,7 @@ import (
 
 // shapes are rows and channels.
 func shapes() [][2]int {
-	all := [][2]int{{0, 5}, {3, 0}, {200, 3}, {50, 16}, {40, 64}, {7, 200}, {33, 100}}
+	all := [][2]int{{0, 5}, {3, 0}, {200, 3}, {50, 16}, {40, 64}, {7, 200}, {33, 100}, {9, 128}, {10, 129}, {6, 256}, {5, 303}}
 	for c := 1; c < 70; c++ {
 		all = append(all, [2]int{1 + c%5, c})
 	}
@@ -24,7 +24,7 @@ func testRows[T Float](t *testing.T) {
 		for _, s := range shapes() {
 			rows, c := s[0], s[1]
 			g := func(n int) []T { x, _ := guarded(t, random[T](rng, n)); return x }
-			x, z, dy, mean, scale, shift, d := g(rows*c), g(rows*c), g(rows*c), g(c), g(c), g(c), g(c)
+			x, z, dy, mean, scale, shift, d, beta := g(rows*c), g(rows*c), g(rows*c), g(c), g(c), g(c), g(c), g(c)
 			for j := range c { // a large mean must leave no rounding of its own size
 				large := 1e4 * T(j%3)
 				mean[j] += large
@@ -62,6 +62,16 @@ func testRows[T Float](t *testing.T) {
 				terms := []float64{float64(scale[j]) * float64(dy[i]), float64(shift[j]) * (float64(x[i]) - float64(mean[j])), float64(d[j])}
 				return terms[0] + terms[1] + terms[2], sumAbs(terms)
 			})
+			y := g(rows * c) // what ReLU sees, bit by bit
+			o.ScaleShift(y, x, nil, mean, scale, beta, rows, false)
+			o.NormGradReLU(dst, dy, x, scale, mean, shift, d, beta, rows)
+			each("NormGradReLU", func(i, j int) (float64, float64) {
+				terms := []float64{float64(scale[j]) * float64(dy[i]), float64(shift[j]) * (float64(x[i]) - float64(mean[j])), float64(d[j])}
+				if !(y[i] > 0) {
+					terms[0] = 0
+				}
+				return terms[0] + terms[1] + terms[2], sumAbs(terms)
+			})
 		}
 	})
 }
@@ -74,7 +84,8 @@ func testColumnSums[T Float](t *testing.T) {
 		for _, s := range shapes() {
 			rows, c := s[0], s[1]
 			g := func(n int) []T { x, _ := guarded(t, random[T](rng, n)); return x }
-			x, dy, mean, rstd := g(rows*c), g(rows*c), g(c), g(c)
+			x, dy, mean, scale, shift := g(rows*c), g(rows*c), g(c), g(c), g(c)
+			y, more := g(rows*c), g(rows*c)
 			start := random[T](rng, 2*c)
 			a, checkA := guarded(t, start[:c])
 			b, checkB := guarded(t, start[c:])
@@ -104,10 +115,33 @@ func testColumnSums[T Float](t *testing.T) {
 				v := float64(x[i]) - float64(mean[j])
 				return v, v * v
 			})
-			o.ColNormGrad(a, b, dy, x, mean, rstd, rows)
-			each("ColNormGrad", func(i, j int) (float64, float64) {
-				return float64(dy[i]), float64(dy[i]) * (float64(x[i]) - float64(mean[j])) * float64(rstd[j])
-			})
+			normGrad := func(dy func(i int) float64) func(i, j int) (float64, float64) {
+				return func(i, j int) (float64, float64) { return dy(i), dy(i) * (float64(x[i]) - float64(mean[j])) }
+			}
+			o.ColNormGrad(a, b, dy, x, mean, rows)
+			each("ColNormGrad", normGrad(func(i int) float64 { return float64(dy[i]) }))
+			masked := func(dy []T) func(i int) float64 {
+				return func(i int) float64 {
+					if y[i] > 0 {
+						return float64(dy[i])
+					}
+					return 0
+				}
+			}
+			joined, checkJoined := guarded(t, make([]T, rows*c))
+			sum := make([]T, rows*c)
+			o.Add(sum, dy, more)
+			o.ColNormGradJoin(a, b, joined, dy, more, y, x, mean, rows)
+			checkJoined()
+			for i, v := range joined {
+				if float64(v) != masked(sum)(i) {
+					t.Fatalf("ColNormGradJoin %v: element %d is %v, want %v", s, i, v, masked(sum)(i))
+				}
+			}
+			each("ColNormGradJoin", normGrad(masked(sum)))
+			o.ScaleShift(y, x, nil, mean, scale, shift, rows, false)
+			o.ColNormGradReLU(a, b, dy, x, mean, scale, shift, rows)
+			each("ColNormGradReLU", normGrad(masked(dy)))
 		}
 	})
 }

@@ -30,15 +30,21 @@ type Ops[T Float] struct {
 	add, mul, reluGrad func(dst, a, b *T, n uintptr)
 	relu               func(dst, x *T, n uintptr)
 	scale, axpy        func(dst, x *T, n uintptr, a T)
-	momentum, nesterov func(w, v, g *T, n uintptr, lr, mu T)
-	adam               func(w, m, v, g *T, n uintptr, lr, c1, c2, eps T)
+	// [with Nesterov's look-ahead]
+	momentum        [2]func(w, v, g *T, n uintptr, lr, mu T)
+	momentumDecay   [2]func(w, v, g *T, n uintptr, lr, mu, decay T)
+	momentumSquares [2]func(w, v, g *T, n uintptr, lr, mu, decay T) T // Σ old w²
+	adam            func(w, m, v, g *T, n uintptr, lr, c1, c2, eps T)
 	// [with z][with ReLU]
-	scaleShift  [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
-	normGrad    func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
-	colSum      func(sum, x *T, rows, c uintptr)
-	colMoments  func(sum, sq, x, shift *T, rows, c uintptr)
-	colNormGrad func(sum, dot, dy, x, mean, rstd *T, rows, c uintptr)
-	dot         func(x, y *T, n uintptr) T
+	scaleShift      [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
+	normGrad        func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
+	normGradReLU    func(dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr)
+	colSum          func(sum, x *T, rows, c uintptr)
+	colMoments      func(sum, sq, x, shift *T, rows, c uintptr)
+	colNormGrad     func(sum, dot, dy, x, mean *T, rows, c uintptr)
+	colNormGradReLU func(sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr)
+	colNormGradJoin func(sum, dot, dy, a, b, y, x, mean *T, rows, c uintptr)
+	dot             func(x, y *T, n uintptr) T
 
 	// transpose takes blocks of side×side elements that lie side by side in src;
 	// strides are in bytes. A nil one takes none.
@@ -128,11 +134,33 @@ func (o *Ops[T]) Momentum(w, v, g []T, lr, mu T, nesterov bool) {
 	if len(w) == 0 {
 		return
 	}
-	f := o.momentum
-	if nesterov {
-		f = o.nesterov
+	o.momentum[index(nesterov)](&w[0], &v[0], &g[0], uintptr(len(w)), lr, mu)
+}
+
+// MomentumDecay is Momentum with the gradient g + decay·w.
+func (o *Ops[T]) MomentumDecay(w, v, g []T, lr, mu, decay T, nesterov bool) {
+	same("MomentumDecay", len(w), len(v), len(g))
+	if len(w) > 0 {
+		o.momentumDecay[index(nesterov)](&w[0], &v[0], &g[0], uintptr(len(w)), lr, mu, decay)
 	}
-	f(&w[0], &v[0], &g[0], uintptr(len(w)), lr, mu)
+}
+
+// MomentumSquares is MomentumDecay and returns the SumSquares of the old w.
+func (o *Ops[T]) MomentumSquares(w, v, g []T, lr, mu, decay T, nesterov bool) float64 {
+	same("MomentumSquares", len(w), len(v), len(g))
+	var sum float64
+	for i := 0; i < len(w); i += dotBlock {
+		n := min(dotBlock, len(w)-i)
+		sum += float64(o.momentumSquares[index(nesterov)](&w[i], &v[i], &g[i], uintptr(n), lr, mu, decay))
+	}
+	return sum
+}
+
+func index(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Adam is Keras's Adam step in one pass: m += (1-beta1)·(g-m),
@@ -156,16 +184,12 @@ func (o *Ops[T]) ScaleShift(dst, x, z, mean, scale, shift []T, rows int, relu bo
 	if rows*c == 0 {
 		return
 	}
-	res, act := 0, 0
 	zp := &x[0]
 	if z != nil {
 		same("ScaleShift", rows*c, len(z))
-		res, zp = 1, &z[0]
+		zp = &z[0]
 	}
-	if relu {
-		act = 1
-	}
-	o.scaleShift[res][act](&dst[0], &x[0], zp, &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c))
+	o.scaleShift[index(z != nil)][index(relu)](&dst[0], &x[0], zp, &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c))
 }
 
 // NormGrad is batch norm's backward pass to its input once the sums are known:
@@ -179,10 +203,22 @@ func (o *Ops[T]) NormGrad(dx, dy, x, a, mean, b, d []T, rows int) {
 	}
 }
 
+// NormGradReLU is NormGrad of a batch norm that a ReLU followed: dy counts as 0 where what went into the ReLU,
+// a[c]·(x[r,c]-mean[c]) + shift[c] as ScaleShift computes it, is not above 0.
+func (o *Ops[T]) NormGradReLU(dx, dy, x, a, mean, b, d, shift []T, rows int) {
+	c := len(a)
+	same("NormGradReLU", rows*c, len(dx), len(dy), len(x))
+	same("NormGradReLU", c, len(mean), len(b), len(d), len(shift))
+	if rows*c > 0 {
+		o.normGradReLU(&dx[0], &dy[0], &x[0], &a[0], &mean[0], &b[0], &d[0], &shift[0], uintptr(rows), uintptr(c))
+	}
+}
+
 // The sums over rows below add up in T, row after row. A caller with many rows of
 // float32 sums blocks of some hundred and adds the blocks up in float64.
 
-// ColSum adds Σ_r x[r,c] to sum[c]; x is rows × len(sum).
+// ColSum adds Σ_r x[r,c] to sum[c]; x is rows × len(sum). It sums the rows before it adds them to what sum holds; the others
+// may add them one by one.
 func (o *Ops[T]) ColSum(sum, x []T, rows int) {
 	same("ColSum", rows*len(sum), len(x))
 	if len(x) > 0 {
@@ -201,14 +237,36 @@ func (o *Ops[T]) ColMoments(sum, sq, x, shift []T, rows int) {
 	}
 }
 
-// ColNormGrad adds Σ_r dy[r,c] to sum[c] and Σ_r dy[r,c]·(x[r,c]-mean[c])·rstd[c]
-// to dot[c]: the gradients of batch norm's beta and gamma.
-func (o *Ops[T]) ColNormGrad(sum, dot, dy, x, mean, rstd []T, rows int) {
+// ColNormGrad adds Σ_r dy[r,c] to sum[c] and Σ_r dy[r,c]·(x[r,c]-mean[c]) to dot[c]: the gradient of batch norm's beta, and
+// that of gamma but for the factor 1/√(variance+ε).
+func (o *Ops[T]) ColNormGrad(sum, dot, dy, x, mean []T, rows int) {
 	c := len(sum)
-	same("ColNormGrad", c, len(dot), len(mean), len(rstd))
+	same("ColNormGrad", c, len(dot), len(mean))
 	same("ColNormGrad", rows*c, len(dy), len(x))
 	if rows*c > 0 {
-		o.colNormGrad(&sum[0], &dot[0], &dy[0], &x[0], &mean[0], &rstd[0], uintptr(rows), uintptr(c))
+		o.colNormGrad(&sum[0], &dot[0], &dy[0], &x[0], &mean[0], uintptr(rows), uintptr(c))
+	}
+}
+
+// ColNormGradReLU is ColNormGrad of a batch norm that a ReLU followed: dy counts as 0 where what went into the ReLU,
+// scale[c]·(x[r,c]-mean[c]) + shift[c] as ScaleShift computes it, is not above 0.
+func (o *Ops[T]) ColNormGradReLU(sum, dot, dy, x, mean, scale, shift []T, rows int) {
+	c := len(sum)
+	same("ColNormGradReLU", c, len(dot), len(mean), len(scale), len(shift))
+	same("ColNormGradReLU", rows*c, len(dy), len(x))
+	if rows*c > 0 {
+		o.colNormGradReLU(&sum[0], &dot[0], &dy[0], &x[0], &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c))
+	}
+}
+
+// ColNormGradJoin computes dy[r,c] = a[r,c] + b[r,c] where y[r,c] > 0, else 0, and on the way ColNormGrad of it. dy may be a,
+// b or y.
+func (o *Ops[T]) ColNormGradJoin(sum, dot, dy, a, b, y, x, mean []T, rows int) {
+	c := len(sum)
+	same("ColNormGradJoin", c, len(dot), len(mean))
+	same("ColNormGradJoin", rows*c, len(dy), len(a), len(b), len(y), len(x))
+	if rows*c > 0 {
+		o.colNormGradJoin(&sum[0], &dot[0], &dy[0], &a[0], &b[0], &y[0], &x[0], &mean[0], uintptr(rows), uintptr(c))
 	}
 }
 

@@ -39,10 +39,30 @@ func axpy64AVX512(dst *float64, x *float64, n uintptr, a float64)
 //go:noescape
 func momentum64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64)
 
+// computes v = mu·v - lr·g; w += v, where g = grad + decay·w, over n elements.
+//
+//go:noescape
+func momentumDecay64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+
+// computes v = mu·v - lr·g; w += v, where g = grad + decay·w, over n elements. It stores the sum of the old w², a vector, to out.
+//
+//go:noescape
+func momentumDecaySquares64AVX512(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+
 // computes v = mu·v - lr·g; w += mu·v - lr·g over n elements.
 //
 //go:noescape
 func nesterov64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64)
+
+// computes v = mu·v - lr·g; w += mu·v - lr·g, where g = grad + decay·w, over n elements.
+//
+//go:noescape
+func nesterovDecay64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+
+// computes v = mu·v - lr·g; w += mu·v - lr·g, where g = grad + decay·w, over n elements. It stores the sum of the old w², a vector, to out.
+//
+//go:noescape
+func nesterovDecaySquares64AVX512(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
 
 // computes m += c1·(g-m); v += c2·(g²-v); w -= lr·m/(√v+eps) over n elements.
 //
@@ -74,6 +94,11 @@ func scaleShiftAddReLU64AVX512(dst *float64, x *float64, z *float64, mean *float
 //go:noescape
 func normGrad64AVX512(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, rows uintptr, c uintptr)
 
+// is normGrad with dy taken as 0 where a·(x-mean) + shift is not above 0.
+//
+//go:noescape
+func normGradReLU64AVX512(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, shift *float64, rows uintptr, c uintptr)
+
 // adds Σ x over the rows to sum, for rows (at least 1) of c channels.
 //
 //go:noescape
@@ -84,10 +109,20 @@ func colSum64AVX512(sum *float64, x *float64, rows uintptr, c uintptr)
 //go:noescape
 func colMoments64AVX512(sum *float64, sq *float64, x *float64, shift *float64, rows uintptr, c uintptr)
 
-// adds Σ dy to sum and Σ dy·(x-mean)·rstd to dot, for rows (at least 1) of c channels.
+// adds Σ dy to sum and Σ dy·(x-mean) to dot, for rows (at least 1) of c channels.
 //
 //go:noescape
-func colNormGrad64AVX512(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, rstd *float64, rows uintptr, c uintptr)
+func colNormGrad64AVX512(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, rows uintptr, c uintptr)
+
+// is colNormGrad with dy taken as 0 where (x-mean)·scale + shift is not above 0, for rows (at least 1) of c channels.
+//
+//go:noescape
+func colNormGradReLU64AVX512(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, scale *float64, shift *float64, rows uintptr, c uintptr)
+
+// computes dy = a + b where y > 0, else 0, and is colNormGrad, for rows (at least 1) of c channels.
+//
+//go:noescape
+func colNormGradJoin64AVX512(sum *float64, dot *float64, dy *float64, a *float64, b *float64, y *float64, x *float64, mean *float64, rows uintptr, c uintptr)
 
 // adds the products of n elements up in four vectors by turns and stores their sum, a vector, to out.
 //

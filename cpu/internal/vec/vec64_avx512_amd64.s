@@ -456,6 +456,215 @@ end:
 	VZEROUPPER
 	RET
 
+// func momentumDecay64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·momentumDecay64AVX512(SB), NOSPLIT, $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSD        lr+32(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        mu+40(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        decay+48(FP), X2
+	VBROADCASTSD X2, Z2
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Z3
+	VMOVUPS     (CX)(SI*8), Z4
+	VMOVUPS     (AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Z3
+	VMOVUPS     64(CX)(SI*8), Z4
+	VMOVUPS     64(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 64(CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(SI*8)
+	VMOVUPS     128(DX)(SI*8), Z3
+	VMOVUPS     128(CX)(SI*8), Z4
+	VMOVUPS     128(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 128(CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 128(AX)(SI*8)
+	VMOVUPS     192(DX)(SI*8), Z3
+	VMOVUPS     192(CX)(SI*8), Z4
+	VMOVUPS     192(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 192(CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 192(AX)(SI*8)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Z3
+	VMOVUPS     (CX)(SI*8), Z4
+	VMOVUPS     (AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*8)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z3
+	VMOVUPD.Z   (CX)(SI*8), K1, Z4
+	VMOVUPD.Z   (AX)(SI*8), K1, Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPD     Z4, K1, (CX)(SI*8)
+	VADDPD      Z4, Z5, Z5
+	VMOVUPD     Z5, K1, (AX)(SI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func momentumDecaySquares64AVX512(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE2
+TEXT ·momentumDecaySquares64AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSD        lr+40(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        mu+48(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        decay+56(FP), X2
+	VBROADCASTSD X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Z7
+	VMOVUPS     (CX)(SI*8), Z8
+	VMOVUPS     (AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Z7
+	VMOVUPS     64(CX)(SI*8), Z8
+	VMOVUPS     64(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z4
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 64(CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(AX)(SI*8)
+	VMOVUPS     128(DX)(SI*8), Z7
+	VMOVUPS     128(CX)(SI*8), Z8
+	VMOVUPS     128(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z5
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 128(CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(AX)(SI*8)
+	VMOVUPS     192(DX)(SI*8), Z7
+	VMOVUPS     192(CX)(SI*8), Z8
+	VMOVUPS     192(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z6
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 192(CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(SI*8)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Z7
+	VMOVUPS     (CX)(SI*8), Z8
+	VMOVUPS     (AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*8)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z7
+	VMOVUPD.Z   (CX)(SI*8), K1, Z8
+	VMOVUPD.Z   (AX)(SI*8), K1, Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPD     Z8, K1, (CX)(SI*8)
+	VADDPD      Z8, Z9, Z9
+	VMOVUPD     Z9, K1, (AX)(SI*8)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPD  Z4, Z3, Z3
+	VADDPD  Z6, Z5, Z5
+	VADDPD  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
 // func nesterov64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64)
 // Requires: AVX, AVX512F, BMI2, SSE2
 TEXT ·nesterov64AVX512(SB), NOSPLIT, $0-48
@@ -548,6 +757,227 @@ tail:
 	VMOVUPD     Z4, K1, (AX)(SI*8)
 
 end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecay64AVX512(w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·nesterovDecay64AVX512(SB), NOSPLIT, $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSD        lr+32(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        mu+40(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        decay+48(FP), X2
+	VBROADCASTSD X2, Z2
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Z3
+	VMOVUPS     (CX)(SI*8), Z4
+	VMOVUPS     (AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Z3
+	VMOVUPS     64(CX)(SI*8), Z4
+	VMOVUPS     64(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 64(CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(SI*8)
+	VMOVUPS     128(DX)(SI*8), Z3
+	VMOVUPS     128(CX)(SI*8), Z4
+	VMOVUPS     128(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 128(CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 128(AX)(SI*8)
+	VMOVUPS     192(DX)(SI*8), Z3
+	VMOVUPS     192(CX)(SI*8), Z4
+	VMOVUPS     192(AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, 192(CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 192(AX)(SI*8)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Z3
+	VMOVUPS     (CX)(SI*8), Z4
+	VMOVUPS     (AX)(SI*8), Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*8)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z3
+	VMOVUPD.Z   (CX)(SI*8), K1, Z4
+	VMOVUPD.Z   (AX)(SI*8), K1, Z5
+	VFMADD231PD Z5, Z2, Z3
+	VMULPD      Z0, Z3, Z3
+	VFMSUB213PD Z3, Z1, Z4
+	VMOVUPD     Z4, K1, (CX)(SI*8)
+	VFMSUB213PD Z3, Z1, Z4
+	VADDPD      Z4, Z5, Z5
+	VMOVUPD     Z5, K1, (AX)(SI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecaySquares64AVX512(out *float64, w *float64, v *float64, grad *float64, n uintptr, lr float64, mu float64, decay float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE2
+TEXT ·nesterovDecaySquares64AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSD        lr+40(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        mu+48(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        decay+56(FP), X2
+	VBROADCASTSD X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*8), Z7
+	VMOVUPS     (CX)(SI*8), Z8
+	VMOVUPS     (AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*8)
+	VMOVUPS     64(DX)(SI*8), Z7
+	VMOVUPS     64(CX)(SI*8), Z8
+	VMOVUPS     64(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z4
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 64(CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(AX)(SI*8)
+	VMOVUPS     128(DX)(SI*8), Z7
+	VMOVUPS     128(CX)(SI*8), Z8
+	VMOVUPS     128(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z5
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 128(CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(AX)(SI*8)
+	VMOVUPS     192(DX)(SI*8), Z7
+	VMOVUPS     192(CX)(SI*8), Z8
+	VMOVUPS     192(AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z6
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, 192(CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(SI*8)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*8), Z7
+	VMOVUPS     (CX)(SI*8), Z8
+	VMOVUPS     (AX)(SI*8), Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*8)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z7
+	VMOVUPD.Z   (CX)(SI*8), K1, Z8
+	VMOVUPD.Z   (AX)(SI*8), K1, Z9
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z9, Z2, Z7
+	VMULPD      Z0, Z7, Z7
+	VFMSUB213PD Z7, Z1, Z8
+	VMOVUPD     Z8, K1, (CX)(SI*8)
+	VFMSUB213PD Z7, Z1, Z8
+	VADDPD      Z8, Z9, Z9
+	VMOVUPD     Z9, K1, (AX)(SI*8)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPD  Z4, Z3, Z3
+	VADDPD  Z6, Z5, Z5
+	VADDPD  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)
 	VZEROUPPER
 	RET
 
@@ -719,8 +1149,10 @@ TEXT ·scaleShift64AVX512(SB), NOSPLIT, $0-64
 	MOVL   $0x0000ffff, R12
 	BZHIL  R10, R12, R12
 	KMOVW  R12, K1
+	CMPQ   R8, $0x00000040
+	JG     after2
 	SUBQ   $0x02, DI
-	JL     after2
+	JL     short2
 
 row2:
 	XORQ R12, R12
@@ -766,10 +1198,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R12, R12
@@ -807,7 +1241,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -832,8 +1266,10 @@ TEXT ·scaleShiftReLU64AVX512(SB), NOSPLIT, $0-64
 	MOVL   $0x0000ffff, R12
 	BZHIL  R10, R12, R12
 	KMOVW  R12, K1
+	CMPQ   R8, $0x00000040
+	JG     after2
 	SUBQ   $0x02, DI
-	JL     after2
+	JL     short2
 
 row2:
 	XORQ R12, R12
@@ -883,10 +1319,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R12, R12
@@ -926,7 +1364,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -952,8 +1390,10 @@ TEXT ·scaleShiftAdd64AVX512(SB), NOSPLIT, $0-64
 	MOVL   $0x0000ffff, R13
 	BZHIL  R11, R13, R13
 	KMOVW  R13, K1
+	CMPQ   R8, $0x00000040
+	JG     after2
 	SUBQ   $0x02, DI
-	JL     after2
+	JL     short2
 
 row2:
 	XORQ R13, R13
@@ -1008,10 +1448,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R13, R13
@@ -1054,7 +1496,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -1080,8 +1522,10 @@ TEXT ·scaleShiftAddReLU64AVX512(SB), NOSPLIT, $0-64
 	MOVL   $0x0000ffff, R13
 	BZHIL  R11, R13, R13
 	KMOVW  R13, K1
+	CMPQ   R8, $0x00000040
+	JG     after2
 	SUBQ   $0x02, DI
-	JL     after2
+	JL     short2
 
 row2:
 	XORQ R13, R13
@@ -1140,10 +1584,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R13, R13
@@ -1188,7 +1634,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -1214,8 +1660,10 @@ TEXT ·normGrad64AVX512(SB), NOSPLIT, $0-72
 	MOVL  $0x0000ffff, R14
 	BZHIL R12, R14, R14
 	KMOVW R14, K1
+	CMPQ  R10, $0x00000040
+	JG    after2
 	SUBQ  $0x02, R9
-	JL    after2
+	JL    short2
 
 row2:
 	XORQ R14, R14
@@ -1272,10 +1720,12 @@ next2:
 	SUBQ $0x02, R9
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, R9
+
+after2:
 	SUBQ $0x01, R9
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R14, R14
@@ -1320,8 +1770,179 @@ next1:
 	SUBQ $0x01, R9
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, R9
+	VZEROUPPER
+	RET
+
+// func normGradReLU64AVX512(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, shift *float64, rows uintptr, c uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·normGradReLU64AVX512(SB), NOSPLIT, $8-80
+	MOVQ  dx+0(FP), AX
+	MOVQ  dy+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  mean+32(FP), SI
+	MOVQ  b+40(FP), DI
+	MOVQ  d+48(FP), R8
+	MOVQ  shift+56(FP), R9
+	MOVQ  rows+64(FP), R10
+	MOVQ  c+72(FP), R11
+	MOVQ  R11, R13
+	ANDQ  $0x07, R13
+	MOVQ  R11, R12
+	SUBQ  R13, R12
+	MOVQ  R11, R14
+	SHLQ  $0x03, R14
+	MOVL  $0x0000ffff, R15
+	BZHIL R13, R15, R15
+	KMOVW R15, K1
+	CMPQ  R11, $0x00000040
+	JG    after2
+	SUBQ  $0x02, R10
+	JL    short2
+
+row2:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail2
+
+loop2:
+	VMOVUPS     (BX)(R15*8), Z0
+	VMOVUPS     (SI)(R15*8), Z1
+	VMOVUPS     (DI)(R15*8), Z2
+	VMOVUPS     (R8)(R15*8), Z3
+	VMOVUPS     (R9)(R15*8), Z4
+	VMOVUPS     (CX)(R15*8), Z5
+	VMOVUPS     (DX)(R15*8), Z6
+	VSUBPD      Z1, Z6, Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PD Z4, Z0, Z7
+	VXORPS      Z8, Z8, Z8
+	VCMPPD      $0x1e, Z8, Z7, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VFMADD213PD Z3, Z2, Z6
+	VFMADD213PD Z6, Z0, Z5
+	VMOVUPS     Z5, (AX)(R15*8)
+	VMOVUPS     (CX)(BP*8), Z5
+	VMOVUPS     (DX)(BP*8), Z6
+	VSUBPD      Z1, Z6, Z6
+	VMOVAPS     Z6, Z1
+	VFMADD213PD Z4, Z0, Z1
+	VXORPS      Z4, Z4, Z4
+	VCMPPD      $0x1e, Z4, Z1, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VFMADD213PD Z3, Z2, Z6
+	VFMADD213PD Z6, Z0, Z5
+	VMOVUPS     Z5, (AX)(BP*8)
+	ADDQ        $0x08, BP
+	ADDQ        $0x08, R15
+	CMPQ        R15, R12
+	JL          loop2
+
+tail2:
+	TESTQ       R13, R13
+	JZ          next2
+	VMOVUPD.Z   (BX)(R15*8), K1, Z0
+	VMOVUPD.Z   (SI)(R15*8), K1, Z1
+	VMOVUPD.Z   (DI)(R15*8), K1, Z2
+	VMOVUPD.Z   (R8)(R15*8), K1, Z3
+	VMOVUPD.Z   (R9)(R15*8), K1, Z4
+	VMOVUPD.Z   (CX)(R15*8), K1, Z5
+	VMOVUPD.Z   (DX)(R15*8), K1, Z6
+	VSUBPD      Z1, Z6, Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PD Z4, Z0, Z7
+	VXORPS      Z8, Z8, Z8
+	VCMPPD      $0x1e, Z8, Z7, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VFMADD213PD Z3, Z2, Z6
+	VFMADD213PD Z6, Z0, Z5
+	VMOVUPD     Z5, K1, (AX)(R15*8)
+	VMOVUPD.Z   (CX)(BP*8), K1, Z5
+	VMOVUPD.Z   (DX)(BP*8), K1, Z6
+	VSUBPD      Z1, Z6, Z6
+	VMOVAPS     Z6, Z1
+	VFMADD213PD Z4, Z0, Z1
+	VXORPS      Z4, Z4, Z4
+	VCMPPD      $0x1e, Z4, Z1, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VFMADD213PD Z3, Z2, Z6
+	VFMADD213PD Z6, Z0, Z5
+	VMOVUPD     Z5, K1, (AX)(BP*8)
+
+next2:
+	LEAQ (AX)(R14*2), AX
+	LEAQ (CX)(R14*2), CX
+	LEAQ (DX)(R14*2), DX
+	SUBQ $0x02, R10
+	JGE  row2
+
+short2:
+	ADDQ $0x02, R10
+
+after2:
+	SUBQ $0x01, R10
+	JL   short1
+
+row1:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail1
+
+loop1:
+	VMOVUPS     (BX)(R15*8), Z0
+	VMOVUPS     (SI)(R15*8), Z1
+	VMOVUPS     (DI)(R15*8), Z2
+	VMOVUPS     (R8)(R15*8), Z3
+	VMOVUPS     (R9)(R15*8), Z4
+	VMOVUPS     (CX)(R15*8), Z5
+	VMOVUPS     (DX)(R15*8), Z6
+	VSUBPD      Z1, Z6, Z6
+	VMOVAPS     Z6, Z1
+	VFMADD213PD Z4, Z0, Z1
+	VXORPS      Z4, Z4, Z4
+	VCMPPD      $0x1e, Z4, Z1, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VFMADD213PD Z3, Z2, Z6
+	VFMADD213PD Z6, Z0, Z5
+	VMOVUPS     Z5, (AX)(R15*8)
+	ADDQ        $0x08, BP
+	ADDQ        $0x08, R15
+	CMPQ        R15, R12
+	JL          loop1
+
+tail1:
+	TESTQ       R13, R13
+	JZ          next1
+	VMOVUPD.Z   (BX)(R15*8), K1, Z0
+	VMOVUPD.Z   (SI)(R15*8), K1, Z1
+	VMOVUPD.Z   (DI)(R15*8), K1, Z2
+	VMOVUPD.Z   (R8)(R15*8), K1, Z3
+	VMOVUPD.Z   (R9)(R15*8), K1, Z4
+	VMOVUPD.Z   (CX)(R15*8), K1, Z5
+	VMOVUPD.Z   (DX)(R15*8), K1, Z6
+	VSUBPD      Z1, Z6, Z6
+	VMOVAPS     Z6, Z1
+	VFMADD213PD Z4, Z0, Z1
+	VXORPS      Z4, Z4, Z4
+	VCMPPD      $0x1e, Z4, Z1, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VFMADD213PD Z3, Z2, Z6
+	VFMADD213PD Z6, Z0, Z5
+	VMOVUPD     Z5, K1, (AX)(R15*8)
+
+next1:
+	LEAQ (AX)(R14*1), AX
+	LEAQ (CX)(R14*1), CX
+	LEAQ (DX)(R14*1), DX
+	SUBQ $0x01, R10
+	JGE  row1
+
+short1:
+	ADDQ $0x01, R10
 	VZEROUPPER
 	RET
 
@@ -1331,14 +1952,14 @@ TEXT ·colSum64AVX512(SB), NOSPLIT, $0-32
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	MOVQ DX, BX
-	XORQ SI, SI
+	MOVQ DX, SI
+	XORQ BX, BX
 	SUBQ $0x20, DX
 	JL   afterblock4
 
 block4:
 	MOVQ   rows+16(FP), DI
-	MOVQ   SI, R8
+	MOVQ   BX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1353,22 +1974,22 @@ block4rows:
 	VADDPD  Z4, Z2, Z2
 	VMOVUPS 192(CX)(R8*8), Z4
 	VADDPD  Z4, Z3, Z3
-	ADDQ    BX, R8
+	ADDQ    SI, R8
 	DECQ    DI
 	JNZ     block4rows
-	VMOVUPS (AX)(SI*8), Z4
+	VMOVUPS (AX)(BX*8), Z4
 	VADDPD  Z4, Z0, Z0
-	VMOVUPS Z0, (AX)(SI*8)
-	VMOVUPS 64(AX)(SI*8), Z0
+	VMOVUPS Z0, (AX)(BX*8)
+	VMOVUPS 64(AX)(BX*8), Z0
 	VADDPD  Z0, Z1, Z1
-	VMOVUPS Z1, 64(AX)(SI*8)
-	VMOVUPS 128(AX)(SI*8), Z0
+	VMOVUPS Z1, 64(AX)(BX*8)
+	VMOVUPS 128(AX)(BX*8), Z0
 	VADDPD  Z0, Z2, Z2
-	VMOVUPS Z2, 128(AX)(SI*8)
-	VMOVUPS 192(AX)(SI*8), Z0
+	VMOVUPS Z2, 128(AX)(BX*8)
+	VMOVUPS 192(AX)(BX*8), Z0
 	VADDPD  Z0, Z3, Z3
-	VMOVUPS Z3, 192(AX)(SI*8)
-	ADDQ    $0x20, SI
+	VMOVUPS Z3, 192(AX)(BX*8)
+	ADDQ    $0x20, BX
 	SUBQ    $0x20, DX
 	JGE     block4
 
@@ -1379,19 +2000,19 @@ afterblock4:
 
 block1:
 	MOVQ   rows+16(FP), DI
-	MOVQ   SI, R8
+	MOVQ   BX, R8
 	VXORPS Z0, Z0, Z0
 
 block1rows:
 	VMOVUPS (CX)(R8*8), Z1
 	VADDPD  Z1, Z0, Z0
-	ADDQ    BX, R8
+	ADDQ    SI, R8
 	DECQ    DI
 	JNZ     block1rows
-	VMOVUPS (AX)(SI*8), Z1
+	VMOVUPS (AX)(BX*8), Z1
 	VADDPD  Z1, Z0, Z0
-	VMOVUPS Z0, (AX)(SI*8)
-	ADDQ    $0x08, SI
+	VMOVUPS Z0, (AX)(BX*8)
+	ADDQ    $0x08, BX
 	SUBQ    $0x08, DX
 	JGE     block1
 
@@ -1402,18 +2023,18 @@ afterblock1:
 	BZHIL  DX, DI, DI
 	KMOVW  DI, K1
 	MOVQ   rows+16(FP), DX
-	MOVQ   SI, DI
+	MOVQ   BX, DI
 	VXORPS Z0, Z0, Z0
 
 tailrows:
 	VMOVUPD.Z (CX)(DI*8), K1, Z1
 	VADDPD    Z1, Z0, Z0
-	ADDQ      BX, DI
+	ADDQ      SI, DI
 	DECQ      DX
 	JNZ       tailrows
-	VMOVUPD.Z (AX)(SI*8), K1, Z1
+	VMOVUPD.Z (AX)(BX*8), K1, Z1
 	VADDPD    Z1, Z0, Z0
-	VMOVUPD   Z0, K1, (AX)(SI*8)
+	VMOVUPD   Z0, K1, (AX)(BX*8)
 
 end:
 	VZEROUPPER
@@ -1427,26 +2048,28 @@ TEXT ·colMoments64AVX512(SB), NOSPLIT, $0-48
 	MOVQ x+16(FP), DX
 	MOVQ shift+24(FP), BX
 	MOVQ c+40(FP), SI
-	MOVQ SI, DI
-	XORQ R8, R8
+	CMPQ SI, $0x00000040
+	JG   wide
+	MOVQ SI, R8
+	XORQ DI, DI
 	SUBQ $0x20, SI
 	JL   afterblock4
 
 block4:
 	MOVQ    rows+32(FP), R9
-	MOVQ    R8, R10
+	MOVQ    DI, R10
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
-	VMOVUPS (BX)(R8*8), Z2
+	VMOVUPS (BX)(DI*8), Z2
 	VXORPS  Z3, Z3, Z3
 	VXORPS  Z4, Z4, Z4
-	VMOVUPS 64(BX)(R8*8), Z5
+	VMOVUPS 64(BX)(DI*8), Z5
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
-	VMOVUPS 128(BX)(R8*8), Z8
+	VMOVUPS 128(BX)(DI*8), Z8
 	VXORPS  Z9, Z9, Z9
 	VXORPS  Z10, Z10, Z10
-	VMOVUPS 192(BX)(R8*8), Z11
+	VMOVUPS 192(BX)(DI*8), Z11
 
 block4rows:
 	VMOVUPS     (DX)(R10*8), Z12
@@ -1465,8 +2088,200 @@ block4rows:
 	VSUBPD      Z11, Z12, Z12
 	VADDPD      Z12, Z9, Z9
 	VFMADD231PD Z12, Z12, Z10
-	ADDQ        DI, R10
+	ADDQ        R8, R10
 	DECQ        R9
+	JNZ         block4rows
+	VMOVUPS     (AX)(DI*8), Z2
+	VADDPD      Z2, Z0, Z0
+	VMOVUPS     Z0, (AX)(DI*8)
+	VMOVUPS     (CX)(DI*8), Z0
+	VADDPD      Z0, Z1, Z1
+	VMOVUPS     Z1, (CX)(DI*8)
+	VMOVUPS     64(AX)(DI*8), Z0
+	VADDPD      Z0, Z3, Z3
+	VMOVUPS     Z3, 64(AX)(DI*8)
+	VMOVUPS     64(CX)(DI*8), Z0
+	VADDPD      Z0, Z4, Z4
+	VMOVUPS     Z4, 64(CX)(DI*8)
+	VMOVUPS     128(AX)(DI*8), Z0
+	VADDPD      Z0, Z6, Z6
+	VMOVUPS     Z6, 128(AX)(DI*8)
+	VMOVUPS     128(CX)(DI*8), Z0
+	VADDPD      Z0, Z7, Z7
+	VMOVUPS     Z7, 128(CX)(DI*8)
+	VMOVUPS     192(AX)(DI*8), Z0
+	VADDPD      Z0, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(DI*8)
+	VMOVUPS     192(CX)(DI*8), Z0
+	VADDPD      Z0, Z10, Z10
+	VMOVUPS     Z10, 192(CX)(DI*8)
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, SI
+	JGE         block4
+
+afterblock4:
+	ADDQ $0x20, SI
+	SUBQ $0x08, SI
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+32(FP), R9
+	MOVQ    DI, R10
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VMOVUPS (BX)(DI*8), Z2
+
+block1rows:
+	VMOVUPS     (DX)(R10*8), Z3
+	VSUBPD      Z2, Z3, Z3
+	VADDPD      Z3, Z0, Z0
+	VFMADD231PD Z3, Z3, Z1
+	ADDQ        R8, R10
+	DECQ        R9
+	JNZ         block1rows
+	VMOVUPS     (AX)(DI*8), Z2
+	VADDPD      Z2, Z0, Z0
+	VMOVUPS     Z0, (AX)(DI*8)
+	VMOVUPS     (CX)(DI*8), Z0
+	VADDPD      Z0, Z1, Z1
+	VMOVUPS     Z1, (CX)(DI*8)
+	ADDQ        $0x08, DI
+	SUBQ        $0x08, SI
+	JGE         block1
+
+afterblock1:
+	ADDQ      $0x08, SI
+	JZ        end
+	MOVL      $0x0000ffff, R9
+	BZHIL     SI, R9, R9
+	KMOVW     R9, K1
+	MOVQ      rows+32(FP), SI
+	MOVQ      DI, R9
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VMOVUPD.Z (BX)(DI*8), K1, Z2
+
+tailrows:
+	VMOVUPD.Z   (DX)(R9*8), K1, Z3
+	VSUBPD      Z2, Z3, Z3
+	VADDPD      Z3, Z0, Z0
+	VFMADD231PD Z3, Z3, Z1
+	ADDQ        R8, R9
+	DECQ        SI
+	JNZ         tailrows
+	VMOVUPD.Z   (AX)(DI*8), K1, Z2
+	VADDPD      Z2, Z0, Z0
+	VMOVUPD     Z0, K1, (AX)(DI*8)
+	VMOVUPD.Z   (CX)(DI*8), K1, Z0
+	VADDPD      Z0, Z1, Z1
+	VMOVUPD     Z1, K1, (CX)(DI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ  rows+32(FP), SI
+	MOVQ  c+40(FP), DI
+	MOVQ  DI, R8
+	ANDQ  $0x07, R8
+	SUBQ  R8, DI
+	MOVL  $0x0000ffff, R9
+	BZHIL R8, R9, R9
+	KMOVW R9, K1
+	XORQ  R10, R10
+
+widerow:
+	XORQ R9, R9
+
+wideloop:
+	VMOVUPS     (AX)(R9*8), Z0
+	VMOVUPS     (CX)(R9*8), Z1
+	VMOVUPS     (BX)(R9*8), Z2
+	VMOVUPS     (DX)(R10*8), Z3
+	VSUBPD      Z2, Z3, Z3
+	VADDPD      Z3, Z0, Z0
+	VFMADD231PD Z3, Z3, Z1
+	VMOVUPS     Z0, (AX)(R9*8)
+	VMOVUPS     Z1, (CX)(R9*8)
+	ADDQ        $0x08, R10
+	ADDQ        $0x08, R9
+	CMPQ        R9, DI
+	JL          wideloop
+	TESTQ       R8, R8
+	JZ          widenext
+	VMOVUPD.Z   (AX)(R9*8), K1, Z0
+	VMOVUPD.Z   (CX)(R9*8), K1, Z1
+	VMOVUPD.Z   (BX)(R9*8), K1, Z2
+	VMOVUPD.Z   (DX)(R10*8), K1, Z3
+	VSUBPD      Z2, Z3, Z3
+	VADDPD      Z3, Z0, Z0
+	VFMADD231PD Z3, Z3, Z1
+	VMOVUPD     Z0, K1, (AX)(R9*8)
+	VMOVUPD     Z1, K1, (CX)(R9*8)
+	ADDQ        R8, R10
+
+widenext:
+	DECQ SI
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGrad64AVX512(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, rows uintptr, c uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·colNormGrad64AVX512(SB), NOSPLIT, $0-56
+	MOVQ sum+0(FP), AX
+	MOVQ dot+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), BX
+	MOVQ mean+32(FP), SI
+	MOVQ c+48(FP), DI
+	CMPQ DI, $0x00000040
+	JG   wide
+	MOVQ DI, R9
+	XORQ R8, R8
+	SUBQ $0x20, DI
+	JL   afterblock4
+
+block4:
+	MOVQ    rows+40(FP), R10
+	MOVQ    R8, R11
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VMOVUPS (SI)(R8*8), Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS 64(SI)(R8*8), Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VMOVUPS 128(SI)(R8*8), Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VMOVUPS 192(SI)(R8*8), Z11
+
+block4rows:
+	VMOVUPS     (DX)(R11*8), Z12
+	VMOVUPS     (BX)(R11*8), Z13
+	VADDPD      Z12, Z0, Z0
+	VSUBPD      Z2, Z13, Z13
+	VFMADD231PD Z12, Z13, Z1
+	VMOVUPS     64(DX)(R11*8), Z12
+	VMOVUPS     64(BX)(R11*8), Z13
+	VADDPD      Z12, Z3, Z3
+	VSUBPD      Z5, Z13, Z13
+	VFMADD231PD Z12, Z13, Z4
+	VMOVUPS     128(DX)(R11*8), Z12
+	VMOVUPS     128(BX)(R11*8), Z13
+	VADDPD      Z12, Z6, Z6
+	VSUBPD      Z8, Z13, Z13
+	VFMADD231PD Z12, Z13, Z7
+	VMOVUPS     192(DX)(R11*8), Z12
+	VMOVUPS     192(BX)(R11*8), Z13
+	VADDPD      Z12, Z9, Z9
+	VSUBPD      Z11, Z13, Z13
+	VFMADD231PD Z12, Z13, Z10
+	ADDQ        R9, R11
+	DECQ        R10
 	JNZ         block4rows
 	VMOVUPS     (AX)(R8*8), Z2
 	VADDPD      Z2, Z0, Z0
@@ -1493,28 +2308,29 @@ block4rows:
 	VADDPD      Z0, Z10, Z10
 	VMOVUPS     Z10, 192(CX)(R8*8)
 	ADDQ        $0x20, R8
-	SUBQ        $0x20, SI
+	SUBQ        $0x20, DI
 	JGE         block4
 
 afterblock4:
-	ADDQ $0x20, SI
-	SUBQ $0x08, SI
+	ADDQ $0x20, DI
+	SUBQ $0x08, DI
 	JL   afterblock1
 
 block1:
-	MOVQ    rows+32(FP), R9
-	MOVQ    R8, R10
+	MOVQ    rows+40(FP), R10
+	MOVQ    R8, R11
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
-	VMOVUPS (BX)(R8*8), Z2
+	VMOVUPS (SI)(R8*8), Z2
 
 block1rows:
-	VMOVUPS     (DX)(R10*8), Z3
-	VSUBPD      Z2, Z3, Z3
+	VMOVUPS     (DX)(R11*8), Z3
+	VMOVUPS     (BX)(R11*8), Z4
 	VADDPD      Z3, Z0, Z0
-	VFMADD231PD Z3, Z3, Z1
-	ADDQ        DI, R10
-	DECQ        R9
+	VSUBPD      Z2, Z4, Z4
+	VFMADD231PD Z3, Z4, Z1
+	ADDQ        R9, R11
+	DECQ        R10
 	JNZ         block1rows
 	VMOVUPS     (AX)(R8*8), Z2
 	VADDPD      Z2, Z0, Z0
@@ -1523,28 +2339,29 @@ block1rows:
 	VADDPD      Z0, Z1, Z1
 	VMOVUPS     Z1, (CX)(R8*8)
 	ADDQ        $0x08, R8
-	SUBQ        $0x08, SI
+	SUBQ        $0x08, DI
 	JGE         block1
 
 afterblock1:
-	ADDQ      $0x08, SI
+	ADDQ      $0x08, DI
 	JZ        end
-	MOVL      $0x0000ffff, R9
-	BZHIL     SI, R9, R9
-	KMOVW     R9, K1
-	MOVQ      rows+32(FP), SI
-	MOVQ      R8, R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     DI, R10, R10
+	KMOVW     R10, K1
+	MOVQ      rows+40(FP), DI
+	MOVQ      R8, R10
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
-	VMOVUPD.Z (BX)(R8*8), K1, Z2
+	VMOVUPD.Z (SI)(R8*8), K1, Z2
 
 tailrows:
-	VMOVUPD.Z   (DX)(R9*8), K1, Z3
-	VSUBPD      Z2, Z3, Z3
+	VMOVUPD.Z   (DX)(R10*8), K1, Z3
+	VMOVUPD.Z   (BX)(R10*8), K1, Z4
 	VADDPD      Z3, Z0, Z0
-	VFMADD231PD Z3, Z3, Z1
-	ADDQ        DI, R9
-	DECQ        SI
+	VSUBPD      Z2, Z4, Z4
+	VFMADD231PD Z3, Z4, Z1
+	ADDQ        R9, R10
+	DECQ        DI
 	JNZ         tailrows
 	VMOVUPD.Z   (AX)(R8*8), K1, Z2
 	VADDPD      Z2, Z0, Z0
@@ -1557,120 +2374,197 @@ end:
 	VZEROUPPER
 	RET
 
-// func colNormGrad64AVX512(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, rstd *float64, rows uintptr, c uintptr)
+wide:
+	MOVQ  rows+40(FP), DI
+	MOVQ  c+48(FP), R8
+	MOVQ  R8, R9
+	ANDQ  $0x07, R9
+	SUBQ  R9, R8
+	MOVL  $0x0000ffff, R10
+	BZHIL R9, R10, R10
+	KMOVW R10, K1
+	XORQ  R11, R11
+
+widerow:
+	XORQ R10, R10
+
+wideloop:
+	VMOVUPS     (AX)(R10*8), Z0
+	VMOVUPS     (CX)(R10*8), Z1
+	VMOVUPS     (SI)(R10*8), Z2
+	VMOVUPS     (DX)(R11*8), Z3
+	VMOVUPS     (BX)(R11*8), Z4
+	VADDPD      Z3, Z0, Z0
+	VSUBPD      Z2, Z4, Z4
+	VFMADD231PD Z3, Z4, Z1
+	VMOVUPS     Z0, (AX)(R10*8)
+	VMOVUPS     Z1, (CX)(R10*8)
+	ADDQ        $0x08, R11
+	ADDQ        $0x08, R10
+	CMPQ        R10, R8
+	JL          wideloop
+	TESTQ       R9, R9
+	JZ          widenext
+	VMOVUPD.Z   (AX)(R10*8), K1, Z0
+	VMOVUPD.Z   (CX)(R10*8), K1, Z1
+	VMOVUPD.Z   (SI)(R10*8), K1, Z2
+	VMOVUPD.Z   (DX)(R11*8), K1, Z3
+	VMOVUPD.Z   (BX)(R11*8), K1, Z4
+	VADDPD      Z3, Z0, Z0
+	VSUBPD      Z2, Z4, Z4
+	VFMADD231PD Z3, Z4, Z1
+	VMOVUPD     Z0, K1, (AX)(R10*8)
+	VMOVUPD     Z1, K1, (CX)(R10*8)
+	ADDQ        R9, R11
+
+widenext:
+	DECQ DI
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradReLU64AVX512(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, scale *float64, shift *float64, rows uintptr, c uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·colNormGrad64AVX512(SB), NOSPLIT, $0-64
+TEXT ·colNormGradReLU64AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), AX
 	MOVQ dot+8(FP), CX
 	MOVQ dy+16(FP), DX
 	MOVQ x+24(FP), BX
 	MOVQ mean+32(FP), SI
-	MOVQ rstd+40(FP), DI
-	MOVQ c+56(FP), R8
-	MOVQ R8, R9
+	MOVQ scale+40(FP), DI
+	MOVQ shift+48(FP), R8
+	MOVQ c+64(FP), R9
+	CMPQ R9, $0x00000040
+	JG   wide
+	MOVQ R9, R11
 	XORQ R10, R10
-	SUBQ $0x20, R8
+	SUBQ $0x20, R9
 	JL   afterblock4
 
 block4:
-	MOVQ    rows+48(FP), R11
-	MOVQ    R10, R12
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VMOVUPS (SI)(R10*8), Z2
-	VXORPS  Z3, Z3, Z3
-	VXORPS  Z4, Z4, Z4
-	VMOVUPS 64(SI)(R10*8), Z5
+	VMOVUPS (DI)(R10*8), Z3
+	VMOVUPS (R8)(R10*8), Z4
+	VXORPS  Z5, Z5, Z5
 	VXORPS  Z6, Z6, Z6
-	VXORPS  Z7, Z7, Z7
-	VMOVUPS 128(SI)(R10*8), Z8
-	VXORPS  Z9, Z9, Z9
+	VMOVUPS 64(SI)(R10*8), Z7
+	VMOVUPS 64(DI)(R10*8), Z8
+	VMOVUPS 64(R8)(R10*8), Z9
 	VXORPS  Z10, Z10, Z10
-	VMOVUPS 192(SI)(R10*8), Z11
+	VXORPS  Z11, Z11, Z11
+	VMOVUPS 128(SI)(R10*8), Z12
+	VMOVUPS 128(DI)(R10*8), Z13
+	VMOVUPS 128(R8)(R10*8), Z14
+	VXORPS  Z15, Z15, Z15
+	VXORPS  Z16, Z16, Z16
+	VMOVUPS 192(SI)(R10*8), Z17
+	VMOVUPS 192(DI)(R10*8), Z18
+	VMOVUPS 192(R8)(R10*8), Z19
 
 block4rows:
-	VMOVUPS     (DX)(R12*8), Z12
-	VMOVUPS     (BX)(R12*8), Z13
-	VADDPD      Z12, Z0, Z0
-	VSUBPD      Z2, Z13, Z13
-	VFMADD231PD Z12, Z13, Z1
-	VMOVUPS     64(DX)(R12*8), Z12
-	VMOVUPS     64(BX)(R12*8), Z13
-	VADDPD      Z12, Z3, Z3
-	VSUBPD      Z5, Z13, Z13
-	VFMADD231PD Z12, Z13, Z4
-	VMOVUPS     128(DX)(R12*8), Z12
-	VMOVUPS     128(BX)(R12*8), Z13
-	VADDPD      Z12, Z6, Z6
-	VSUBPD      Z8, Z13, Z13
-	VFMADD231PD Z12, Z13, Z7
-	VMOVUPS     192(DX)(R12*8), Z12
-	VMOVUPS     192(BX)(R12*8), Z13
-	VADDPD      Z12, Z9, Z9
-	VSUBPD      Z11, Z13, Z13
-	VFMADD231PD Z12, Z13, Z10
-	ADDQ        R9, R12
-	DECQ        R11
+	VMOVUPS     (DX)(R13*8), Z20
+	VMOVUPS     (BX)(R13*8), Z21
+	VSUBPD      Z2, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD213PD Z4, Z3, Z22
+	VXORPS      Z23, Z23, Z23
+	VCMPPD      $0x1e, Z23, Z22, K1
+	VMOVAPD.Z   Z20, K1, Z20
+	VADDPD      Z20, Z0, Z0
+	VFMADD231PD Z20, Z21, Z1
+	VMOVUPS     64(DX)(R13*8), Z20
+	VMOVUPS     64(BX)(R13*8), Z21
+	VSUBPD      Z7, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD213PD Z9, Z8, Z22
+	VXORPS      Z23, Z23, Z23
+	VCMPPD      $0x1e, Z23, Z22, K1
+	VMOVAPD.Z   Z20, K1, Z20
+	VADDPD      Z20, Z5, Z5
+	VFMADD231PD Z20, Z21, Z6
+	VMOVUPS     128(DX)(R13*8), Z20
+	VMOVUPS     128(BX)(R13*8), Z21
+	VSUBPD      Z12, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD213PD Z14, Z13, Z22
+	VXORPS      Z23, Z23, Z23
+	VCMPPD      $0x1e, Z23, Z22, K1
+	VMOVAPD.Z   Z20, K1, Z20
+	VADDPD      Z20, Z10, Z10
+	VFMADD231PD Z20, Z21, Z11
+	VMOVUPS     192(DX)(R13*8), Z20
+	VMOVUPS     192(BX)(R13*8), Z21
+	VSUBPD      Z17, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD213PD Z19, Z18, Z22
+	VXORPS      Z23, Z23, Z23
+	VCMPPD      $0x1e, Z23, Z22, K1
+	VMOVAPD.Z   Z20, K1, Z20
+	VADDPD      Z20, Z15, Z15
+	VFMADD231PD Z20, Z21, Z16
+	ADDQ        R11, R13
+	DECQ        R12
 	JNZ         block4rows
-	VMOVUPS     (DI)(R10*8), Z2
-	VMULPD      Z2, Z1, Z1
 	VMOVUPS     (AX)(R10*8), Z2
 	VADDPD      Z2, Z0, Z0
 	VMOVUPS     Z0, (AX)(R10*8)
 	VMOVUPS     (CX)(R10*8), Z0
 	VADDPD      Z0, Z1, Z1
 	VMOVUPS     Z1, (CX)(R10*8)
-	VMOVUPS     64(DI)(R10*8), Z0
-	VMULPD      Z0, Z4, Z4
 	VMOVUPS     64(AX)(R10*8), Z0
-	VADDPD      Z0, Z3, Z3
-	VMOVUPS     Z3, 64(AX)(R10*8)
+	VADDPD      Z0, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(R10*8)
 	VMOVUPS     64(CX)(R10*8), Z0
-	VADDPD      Z0, Z4, Z4
-	VMOVUPS     Z4, 64(CX)(R10*8)
-	VMOVUPS     128(DI)(R10*8), Z0
-	VMULPD      Z0, Z7, Z7
-	VMOVUPS     128(AX)(R10*8), Z0
 	VADDPD      Z0, Z6, Z6
-	VMOVUPS     Z6, 128(AX)(R10*8)
-	VMOVUPS     128(CX)(R10*8), Z0
-	VADDPD      Z0, Z7, Z7
-	VMOVUPS     Z7, 128(CX)(R10*8)
-	VMOVUPS     192(DI)(R10*8), Z0
-	VMULPD      Z0, Z10, Z10
-	VMOVUPS     192(AX)(R10*8), Z0
-	VADDPD      Z0, Z9, Z9
-	VMOVUPS     Z9, 192(AX)(R10*8)
-	VMOVUPS     192(CX)(R10*8), Z0
+	VMOVUPS     Z6, 64(CX)(R10*8)
+	VMOVUPS     128(AX)(R10*8), Z0
 	VADDPD      Z0, Z10, Z10
-	VMOVUPS     Z10, 192(CX)(R10*8)
+	VMOVUPS     Z10, 128(AX)(R10*8)
+	VMOVUPS     128(CX)(R10*8), Z0
+	VADDPD      Z0, Z11, Z11
+	VMOVUPS     Z11, 128(CX)(R10*8)
+	VMOVUPS     192(AX)(R10*8), Z0
+	VADDPD      Z0, Z15, Z15
+	VMOVUPS     Z15, 192(AX)(R10*8)
+	VMOVUPS     192(CX)(R10*8), Z0
+	VADDPD      Z0, Z16, Z16
+	VMOVUPS     Z16, 192(CX)(R10*8)
 	ADDQ        $0x20, R10
-	SUBQ        $0x20, R8
+	SUBQ        $0x20, R9
 	JGE         block4
 
 afterblock4:
-	ADDQ $0x20, R8
-	SUBQ $0x08, R8
+	ADDQ $0x20, R9
+	SUBQ $0x08, R9
 	JL   afterblock1
 
 block1:
-	MOVQ    rows+48(FP), R11
-	MOVQ    R10, R12
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VMOVUPS (SI)(R10*8), Z2
+	VMOVUPS (DI)(R10*8), Z3
+	VMOVUPS (R8)(R10*8), Z4
 
 block1rows:
-	VMOVUPS     (DX)(R12*8), Z3
-	VMOVUPS     (BX)(R12*8), Z4
-	VADDPD      Z3, Z0, Z0
-	VSUBPD      Z2, Z4, Z4
-	VFMADD231PD Z3, Z4, Z1
-	ADDQ        R9, R12
-	DECQ        R11
+	VMOVUPS     (DX)(R13*8), Z5
+	VMOVUPS     (BX)(R13*8), Z6
+	VSUBPD      Z2, Z6, Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PD Z4, Z3, Z7
+	VXORPS      Z8, Z8, Z8
+	VCMPPD      $0x1e, Z8, Z7, K1
+	VMOVAPD.Z   Z5, K1, Z5
+	VADDPD      Z5, Z0, Z0
+	VFMADD231PD Z5, Z6, Z1
+	ADDQ        R11, R13
+	DECQ        R12
 	JNZ         block1rows
-	VMOVUPS     (DI)(R10*8), Z2
-	VMULPD      Z2, Z1, Z1
 	VMOVUPS     (AX)(R10*8), Z2
 	VADDPD      Z2, Z0, Z0
 	VMOVUPS     Z0, (AX)(R10*8)
@@ -1678,32 +2572,37 @@ block1rows:
 	VADDPD      Z0, Z1, Z1
 	VMOVUPS     Z1, (CX)(R10*8)
 	ADDQ        $0x08, R10
-	SUBQ        $0x08, R8
+	SUBQ        $0x08, R9
 	JGE         block1
 
 afterblock1:
-	ADDQ      $0x08, R8
+	ADDQ      $0x08, R9
 	JZ        end
-	MOVL      $0x0000ffff, R11
-	BZHIL     R8, R11, R11
-	KMOVW     R11, K1
-	MOVQ      rows+48(FP), R8
-	MOVQ      R10, R11
+	MOVL      $0x0000ffff, R12
+	BZHIL     R9, R12, R12
+	KMOVW     R12, K1
+	MOVQ      rows+56(FP), R9
+	MOVQ      R10, R12
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	VMOVUPD.Z (SI)(R10*8), K1, Z2
+	VMOVUPD.Z (DI)(R10*8), K1, Z3
+	VMOVUPD.Z (R8)(R10*8), K1, Z4
 
 tailrows:
-	VMOVUPD.Z   (DX)(R11*8), K1, Z3
-	VMOVUPD.Z   (BX)(R11*8), K1, Z4
-	VADDPD      Z3, Z0, Z0
-	VSUBPD      Z2, Z4, Z4
-	VFMADD231PD Z3, Z4, Z1
-	ADDQ        R9, R11
-	DECQ        R8
+	VMOVUPD.Z   (DX)(R12*8), K1, Z5
+	VMOVUPD.Z   (BX)(R12*8), K1, Z6
+	VSUBPD      Z2, Z6, Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PD Z4, Z3, Z7
+	VXORPS      Z8, Z8, Z8
+	VCMPPD      $0x1e, Z8, Z7, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VADDPD      Z5, Z0, Z0
+	VFMADD231PD Z5, Z6, Z1
+	ADDQ        R11, R12
+	DECQ        R9
 	JNZ         tailrows
-	VMOVUPD.Z   (DI)(R10*8), K1, Z2
-	VMULPD      Z2, Z1, Z1
 	VMOVUPD.Z   (AX)(R10*8), K1, Z2
 	VADDPD      Z2, Z0, Z0
 	VMOVUPD     Z0, K1, (AX)(R10*8)
@@ -1712,6 +2611,324 @@ tailrows:
 	VMOVUPD     Z1, K1, (CX)(R10*8)
 
 end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ  rows+56(FP), R9
+	MOVQ  c+64(FP), R10
+	MOVQ  R10, R11
+	ANDQ  $0x07, R11
+	SUBQ  R11, R10
+	MOVL  $0x0000ffff, R12
+	BZHIL R11, R12, R12
+	KMOVW R12, K1
+	XORQ  R13, R13
+
+widerow:
+	XORQ R12, R12
+
+wideloop:
+	VMOVUPS     (AX)(R12*8), Z0
+	VMOVUPS     (CX)(R12*8), Z1
+	VMOVUPS     (SI)(R12*8), Z2
+	VMOVUPS     (DI)(R12*8), Z3
+	VMOVUPS     (R8)(R12*8), Z4
+	VMOVUPS     (DX)(R13*8), Z5
+	VMOVUPS     (BX)(R13*8), Z6
+	VSUBPD      Z2, Z6, Z6
+	VMOVAPS     Z6, Z2
+	VFMADD213PD Z4, Z3, Z2
+	VXORPS      Z3, Z3, Z3
+	VCMPPD      $0x1e, Z3, Z2, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VADDPD      Z5, Z0, Z0
+	VFMADD231PD Z5, Z6, Z1
+	VMOVUPS     Z0, (AX)(R12*8)
+	VMOVUPS     Z1, (CX)(R12*8)
+	ADDQ        $0x08, R13
+	ADDQ        $0x08, R12
+	CMPQ        R12, R10
+	JL          wideloop
+	TESTQ       R11, R11
+	JZ          widenext
+	VMOVUPD.Z   (AX)(R12*8), K1, Z0
+	VMOVUPD.Z   (CX)(R12*8), K1, Z1
+	VMOVUPD.Z   (SI)(R12*8), K1, Z2
+	VMOVUPD.Z   (DI)(R12*8), K1, Z3
+	VMOVUPD.Z   (R8)(R12*8), K1, Z4
+	VMOVUPD.Z   (DX)(R13*8), K1, Z5
+	VMOVUPD.Z   (BX)(R13*8), K1, Z6
+	VSUBPD      Z2, Z6, Z6
+	VMOVAPS     Z6, Z2
+	VFMADD213PD Z4, Z3, Z2
+	VXORPS      Z3, Z3, Z3
+	VCMPPD      $0x1e, Z3, Z2, K2
+	VMOVAPD.Z   Z5, K2, Z5
+	VADDPD      Z5, Z0, Z0
+	VFMADD231PD Z5, Z6, Z1
+	VMOVUPD     Z0, K1, (AX)(R12*8)
+	VMOVUPD     Z1, K1, (CX)(R12*8)
+	ADDQ        R11, R13
+
+widenext:
+	DECQ R9
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradJoin64AVX512(sum *float64, dot *float64, dy *float64, a *float64, b *float64, y *float64, x *float64, mean *float64, rows uintptr, c uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·colNormGradJoin64AVX512(SB), NOSPLIT, $0-80
+	MOVQ sum+0(FP), AX
+	MOVQ dot+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ a+24(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ y+40(FP), DI
+	MOVQ x+48(FP), R8
+	MOVQ mean+56(FP), R9
+	MOVQ c+72(FP), R10
+	CMPQ R10, $0x00000040
+	JG   wide
+	MOVQ R10, R12
+	XORQ R11, R11
+	SUBQ $0x20, R10
+	JL   afterblock4
+
+block4:
+	MOVQ    rows+64(FP), R13
+	MOVQ    R11, R14
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VMOVUPS (R9)(R11*8), Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS 64(R9)(R11*8), Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VMOVUPS 128(R9)(R11*8), Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VMOVUPS 192(R9)(R11*8), Z11
+
+block4rows:
+	VMOVUPS     (BX)(R14*8), Z12
+	VMOVUPS     (SI)(R14*8), Z13
+	VMOVUPS     (DI)(R14*8), Z14
+	VMOVUPS     (R8)(R14*8), Z15
+	VADDPD      Z13, Z12, Z12
+	VXORPS      Z13, Z13, Z13
+	VCMPPD      $0x1e, Z13, Z14, K1
+	VMOVAPD.Z   Z12, K1, Z12
+	VADDPD      Z12, Z0, Z0
+	VSUBPD      Z2, Z15, Z15
+	VFMADD231PD Z12, Z15, Z1
+	VMOVUPS     Z12, (DX)(R14*8)
+	VMOVUPS     64(BX)(R14*8), Z12
+	VMOVUPS     64(SI)(R14*8), Z13
+	VMOVUPS     64(DI)(R14*8), Z14
+	VMOVUPS     64(R8)(R14*8), Z15
+	VADDPD      Z13, Z12, Z12
+	VXORPS      Z13, Z13, Z13
+	VCMPPD      $0x1e, Z13, Z14, K1
+	VMOVAPD.Z   Z12, K1, Z12
+	VADDPD      Z12, Z3, Z3
+	VSUBPD      Z5, Z15, Z15
+	VFMADD231PD Z12, Z15, Z4
+	VMOVUPS     Z12, 64(DX)(R14*8)
+	VMOVUPS     128(BX)(R14*8), Z12
+	VMOVUPS     128(SI)(R14*8), Z13
+	VMOVUPS     128(DI)(R14*8), Z14
+	VMOVUPS     128(R8)(R14*8), Z15
+	VADDPD      Z13, Z12, Z12
+	VXORPS      Z13, Z13, Z13
+	VCMPPD      $0x1e, Z13, Z14, K1
+	VMOVAPD.Z   Z12, K1, Z12
+	VADDPD      Z12, Z6, Z6
+	VSUBPD      Z8, Z15, Z15
+	VFMADD231PD Z12, Z15, Z7
+	VMOVUPS     Z12, 128(DX)(R14*8)
+	VMOVUPS     192(BX)(R14*8), Z12
+	VMOVUPS     192(SI)(R14*8), Z13
+	VMOVUPS     192(DI)(R14*8), Z14
+	VMOVUPS     192(R8)(R14*8), Z15
+	VADDPD      Z13, Z12, Z12
+	VXORPS      Z13, Z13, Z13
+	VCMPPD      $0x1e, Z13, Z14, K1
+	VMOVAPD.Z   Z12, K1, Z12
+	VADDPD      Z12, Z9, Z9
+	VSUBPD      Z11, Z15, Z15
+	VFMADD231PD Z12, Z15, Z10
+	VMOVUPS     Z12, 192(DX)(R14*8)
+	ADDQ        R12, R14
+	DECQ        R13
+	JNZ         block4rows
+	VMOVUPS     (AX)(R11*8), Z2
+	VADDPD      Z2, Z0, Z0
+	VMOVUPS     Z0, (AX)(R11*8)
+	VMOVUPS     (CX)(R11*8), Z0
+	VADDPD      Z0, Z1, Z1
+	VMOVUPS     Z1, (CX)(R11*8)
+	VMOVUPS     64(AX)(R11*8), Z0
+	VADDPD      Z0, Z3, Z3
+	VMOVUPS     Z3, 64(AX)(R11*8)
+	VMOVUPS     64(CX)(R11*8), Z0
+	VADDPD      Z0, Z4, Z4
+	VMOVUPS     Z4, 64(CX)(R11*8)
+	VMOVUPS     128(AX)(R11*8), Z0
+	VADDPD      Z0, Z6, Z6
+	VMOVUPS     Z6, 128(AX)(R11*8)
+	VMOVUPS     128(CX)(R11*8), Z0
+	VADDPD      Z0, Z7, Z7
+	VMOVUPS     Z7, 128(CX)(R11*8)
+	VMOVUPS     192(AX)(R11*8), Z0
+	VADDPD      Z0, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(R11*8)
+	VMOVUPS     192(CX)(R11*8), Z0
+	VADDPD      Z0, Z10, Z10
+	VMOVUPS     Z10, 192(CX)(R11*8)
+	ADDQ        $0x20, R11
+	SUBQ        $0x20, R10
+	JGE         block4
+
+afterblock4:
+	ADDQ $0x20, R10
+	SUBQ $0x08, R10
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+64(FP), R13
+	MOVQ    R11, R14
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VMOVUPS (R9)(R11*8), Z2
+
+block1rows:
+	VMOVUPS     (BX)(R14*8), Z3
+	VMOVUPS     (SI)(R14*8), Z4
+	VMOVUPS     (DI)(R14*8), Z5
+	VMOVUPS     (R8)(R14*8), Z6
+	VADDPD      Z4, Z3, Z3
+	VXORPS      Z4, Z4, Z4
+	VCMPPD      $0x1e, Z4, Z5, K1
+	VMOVAPD.Z   Z3, K1, Z3
+	VADDPD      Z3, Z0, Z0
+	VSUBPD      Z2, Z6, Z6
+	VFMADD231PD Z3, Z6, Z1
+	VMOVUPS     Z3, (DX)(R14*8)
+	ADDQ        R12, R14
+	DECQ        R13
+	JNZ         block1rows
+	VMOVUPS     (AX)(R11*8), Z2
+	VADDPD      Z2, Z0, Z0
+	VMOVUPS     Z0, (AX)(R11*8)
+	VMOVUPS     (CX)(R11*8), Z0
+	VADDPD      Z0, Z1, Z1
+	VMOVUPS     Z1, (CX)(R11*8)
+	ADDQ        $0x08, R11
+	SUBQ        $0x08, R10
+	JGE         block1
+
+afterblock1:
+	ADDQ      $0x08, R10
+	JZ        end
+	MOVL      $0x0000ffff, R13
+	BZHIL     R10, R13, R13
+	KMOVW     R13, K1
+	MOVQ      rows+64(FP), R10
+	MOVQ      R11, R13
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VMOVUPD.Z (R9)(R11*8), K1, Z2
+
+tailrows:
+	VMOVUPD.Z   (BX)(R13*8), K1, Z3
+	VMOVUPD.Z   (SI)(R13*8), K1, Z4
+	VMOVUPD.Z   (DI)(R13*8), K1, Z5
+	VMOVUPD.Z   (R8)(R13*8), K1, Z6
+	VADDPD      Z4, Z3, Z3
+	VXORPS      Z4, Z4, Z4
+	VCMPPD      $0x1e, Z4, Z5, K2
+	VMOVAPD.Z   Z3, K2, Z3
+	VADDPD      Z3, Z0, Z0
+	VSUBPD      Z2, Z6, Z6
+	VFMADD231PD Z3, Z6, Z1
+	VMOVUPD     Z3, K1, (DX)(R13*8)
+	ADDQ        R12, R13
+	DECQ        R10
+	JNZ         tailrows
+	VMOVUPD.Z   (AX)(R11*8), K1, Z2
+	VADDPD      Z2, Z0, Z0
+	VMOVUPD     Z0, K1, (AX)(R11*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VADDPD      Z0, Z1, Z1
+	VMOVUPD     Z1, K1, (CX)(R11*8)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ  rows+64(FP), R10
+	MOVQ  c+72(FP), R11
+	MOVQ  R11, R12
+	ANDQ  $0x07, R12
+	SUBQ  R12, R11
+	MOVL  $0x0000ffff, R13
+	BZHIL R12, R13, R13
+	KMOVW R13, K1
+	XORQ  R14, R14
+
+widerow:
+	XORQ R13, R13
+
+wideloop:
+	VMOVUPS     (AX)(R13*8), Z0
+	VMOVUPS     (CX)(R13*8), Z1
+	VMOVUPS     (R9)(R13*8), Z2
+	VMOVUPS     (BX)(R14*8), Z3
+	VMOVUPS     (SI)(R14*8), Z4
+	VMOVUPS     (DI)(R14*8), Z5
+	VMOVUPS     (R8)(R14*8), Z6
+	VADDPD      Z4, Z3, Z3
+	VXORPS      Z4, Z4, Z4
+	VCMPPD      $0x1e, Z4, Z5, K2
+	VMOVAPD.Z   Z3, K2, Z3
+	VADDPD      Z3, Z0, Z0
+	VSUBPD      Z2, Z6, Z6
+	VFMADD231PD Z3, Z6, Z1
+	VMOVUPS     Z3, (DX)(R14*8)
+	VMOVUPS     Z0, (AX)(R13*8)
+	VMOVUPS     Z1, (CX)(R13*8)
+	ADDQ        $0x08, R14
+	ADDQ        $0x08, R13
+	CMPQ        R13, R11
+	JL          wideloop
+	TESTQ       R12, R12
+	JZ          widenext
+	VMOVUPD.Z   (AX)(R13*8), K1, Z0
+	VMOVUPD.Z   (CX)(R13*8), K1, Z1
+	VMOVUPD.Z   (R9)(R13*8), K1, Z2
+	VMOVUPD.Z   (BX)(R14*8), K1, Z3
+	VMOVUPD.Z   (SI)(R14*8), K1, Z4
+	VMOVUPD.Z   (DI)(R14*8), K1, Z5
+	VMOVUPD.Z   (R8)(R14*8), K1, Z6
+	VADDPD      Z4, Z3, Z3
+	VXORPS      Z4, Z4, Z4
+	VCMPPD      $0x1e, Z4, Z5, K2
+	VMOVAPD.Z   Z3, K2, Z3
+	VADDPD      Z3, Z0, Z0
+	VSUBPD      Z2, Z6, Z6
+	VFMADD231PD Z3, Z6, Z1
+	VMOVUPD     Z3, K1, (DX)(R14*8)
+	VMOVUPD     Z0, K1, (AX)(R13*8)
+	VMOVUPD     Z1, K1, (CX)(R13*8)
+	ADDQ        R12, R14
+
+widenext:
+	DECQ R10
+	JNZ  widerow
 	VZEROUPPER
 	RET
 

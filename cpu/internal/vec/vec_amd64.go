@@ -10,11 +10,26 @@ var avx512 = both{
 	f32: Ops[float32]{
 		level: cpuid.AVX512,
 		add:   addAVX512, mul: mulAVX512, reluGrad: reluGradAVX512, relu: reluAVX512,
-		scale: scaleAVX512, axpy: axpyAVX512, momentum: momentumAVX512, nesterov: nesterovAVX512, adam: adamAVX512,
+		scale: scaleAVX512, axpy: axpyAVX512, adam: adamAVX512,
+		momentum:      [2]func(w, v, g *float32, n uintptr, lr, mu float32){momentumAVX512, nesterovAVX512},
+		momentumDecay: [2]func(w, v, g *float32, n uintptr, lr, mu, decay float32){momentumDecayAVX512, nesterovDecayAVX512},
+		momentumSquares: [2]func(w, v, g *float32, n uintptr, lr, mu, decay float32) float32{
+			func(w, v, g *float32, n uintptr, lr, mu, decay float32) float32 {
+				var lanes [16]float32
+				momentumDecaySquaresAVX512(&lanes[0], w, v, g, n, lr, mu, decay)
+				return pairwise(lanes[:])
+			},
+			func(w, v, g *float32, n uintptr, lr, mu, decay float32) float32 {
+				var lanes [16]float32
+				nesterovDecaySquaresAVX512(&lanes[0], w, v, g, n, lr, mu, decay)
+				return pairwise(lanes[:])
+			},
+		},
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
 			{scaleShiftAVX512, scaleShiftReLUAVX512}, {scaleShiftAddAVX512, scaleShiftAddReLUAVX512},
 		},
-		normGrad: normGradAVX512, colSum: colSumAVX512, colMoments: colMomentsAVX512, colNormGrad: colNormGradAVX512,
+		normGrad: normGradAVX512, normGradReLU: normGradReLUAVX512, colSum: colSumAVX512, colMoments: colMomentsAVX512,
+		colNormGrad: colNormGradAVX512, colNormGradReLU: colNormGradReLUAVX512, colNormGradJoin: colNormGradJoinAVX512,
 		dot: func(x, y *float32, n uintptr) float32 {
 			var lanes [16]float32
 			dotAVX512(&lanes[0], x, y, n)
@@ -25,11 +40,26 @@ var avx512 = both{
 	f64: Ops[float64]{
 		level: cpuid.AVX512,
 		add:   add64AVX512, mul: mul64AVX512, reluGrad: reluGrad64AVX512, relu: relu64AVX512,
-		scale: scale64AVX512, axpy: axpy64AVX512, momentum: momentum64AVX512, nesterov: nesterov64AVX512, adam: adam64AVX512,
+		scale: scale64AVX512, axpy: axpy64AVX512, adam: adam64AVX512,
+		momentum:      [2]func(w, v, g *float64, n uintptr, lr, mu float64){momentum64AVX512, nesterov64AVX512},
+		momentumDecay: [2]func(w, v, g *float64, n uintptr, lr, mu, decay float64){momentumDecay64AVX512, nesterovDecay64AVX512},
+		momentumSquares: [2]func(w, v, g *float64, n uintptr, lr, mu, decay float64) float64{
+			func(w, v, g *float64, n uintptr, lr, mu, decay float64) float64 {
+				var lanes [8]float64
+				momentumDecaySquares64AVX512(&lanes[0], w, v, g, n, lr, mu, decay)
+				return pairwise(lanes[:])
+			},
+			func(w, v, g *float64, n uintptr, lr, mu, decay float64) float64 {
+				var lanes [8]float64
+				nesterovDecaySquares64AVX512(&lanes[0], w, v, g, n, lr, mu, decay)
+				return pairwise(lanes[:])
+			},
+		},
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float64, rows, c uintptr){
 			{scaleShift64AVX512, scaleShiftReLU64AVX512}, {scaleShiftAdd64AVX512, scaleShiftAddReLU64AVX512},
 		},
-		normGrad: normGrad64AVX512, colSum: colSum64AVX512, colMoments: colMoments64AVX512, colNormGrad: colNormGrad64AVX512,
+		normGrad: normGrad64AVX512, normGradReLU: normGradReLU64AVX512, colSum: colSum64AVX512, colMoments: colMoments64AVX512,
+		colNormGrad: colNormGrad64AVX512, colNormGradReLU: colNormGradReLU64AVX512, colNormGradJoin: colNormGradJoin64AVX512,
 		dot: func(x, y *float64, n uintptr) float64 {
 			var lanes [8]float64
 			dot64AVX512(&lanes[0], x, y, n)
@@ -43,11 +73,26 @@ var avx2 = both{
 	f32: Ops[float32]{
 		level: cpuid.AVX2,
 		add:   addAVX2, mul: mulAVX2, reluGrad: reluGradAVX2, relu: reluAVX2,
-		scale: scaleAVX2, axpy: axpyAVX2, momentum: momentumAVX2, nesterov: nesterovAVX2, adam: adamAVX2,
+		scale: scaleAVX2, axpy: axpyAVX2, adam: adamAVX2,
+		momentum:      [2]func(w, v, g *float32, n uintptr, lr, mu float32){momentumAVX2, nesterovAVX2},
+		momentumDecay: [2]func(w, v, g *float32, n uintptr, lr, mu, decay float32){momentumDecayAVX2, nesterovDecayAVX2},
+		momentumSquares: [2]func(w, v, g *float32, n uintptr, lr, mu, decay float32) float32{
+			func(w, v, g *float32, n uintptr, lr, mu, decay float32) float32 {
+				var lanes [8]float32
+				momentumDecaySquaresAVX2(&lanes[0], w, v, g, n, lr, mu, decay)
+				return pairwise(lanes[:])
+			},
+			func(w, v, g *float32, n uintptr, lr, mu, decay float32) float32 {
+				var lanes [8]float32
+				nesterovDecaySquaresAVX2(&lanes[0], w, v, g, n, lr, mu, decay)
+				return pairwise(lanes[:])
+			},
+		},
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
 			{scaleShiftAVX2, scaleShiftReLUAVX2}, {scaleShiftAddAVX2, scaleShiftAddReLUAVX2},
 		},
-		normGrad: normGradAVX2, colSum: colSumAVX2, colMoments: colMomentsAVX2, colNormGrad: colNormGradAVX2,
+		normGrad: normGradAVX2, normGradReLU: normGradReLUAVX2, colSum: colSumAVX2, colMoments: colMomentsAVX2,
+		colNormGrad: colNormGradAVX2, colNormGradReLU: colNormGradReLUAVX2, colNormGradJoin: colNormGradJoinAVX2,
 		dot: func(x, y *float32, n uintptr) float32 {
 			var lanes [8]float32
 			dotAVX2(&lanes[0], x, y, n)
@@ -58,11 +103,26 @@ var avx2 = both{
 	f64: Ops[float64]{
 		level: cpuid.AVX2,
 		add:   add64AVX2, mul: mul64AVX2, reluGrad: reluGrad64AVX2, relu: relu64AVX2,
-		scale: scale64AVX2, axpy: axpy64AVX2, momentum: momentum64AVX2, nesterov: nesterov64AVX2, adam: adam64AVX2,
+		scale: scale64AVX2, axpy: axpy64AVX2, adam: adam64AVX2,
+		momentum:      [2]func(w, v, g *float64, n uintptr, lr, mu float64){momentum64AVX2, nesterov64AVX2},
+		momentumDecay: [2]func(w, v, g *float64, n uintptr, lr, mu, decay float64){momentumDecay64AVX2, nesterovDecay64AVX2},
+		momentumSquares: [2]func(w, v, g *float64, n uintptr, lr, mu, decay float64) float64{
+			func(w, v, g *float64, n uintptr, lr, mu, decay float64) float64 {
+				var lanes [4]float64
+				momentumDecaySquares64AVX2(&lanes[0], w, v, g, n, lr, mu, decay)
+				return pairwise(lanes[:])
+			},
+			func(w, v, g *float64, n uintptr, lr, mu, decay float64) float64 {
+				var lanes [4]float64
+				nesterovDecaySquares64AVX2(&lanes[0], w, v, g, n, lr, mu, decay)
+				return pairwise(lanes[:])
+			},
+		},
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float64, rows, c uintptr){
 			{scaleShift64AVX2, scaleShiftReLU64AVX2}, {scaleShiftAdd64AVX2, scaleShiftAddReLU64AVX2},
 		},
-		normGrad: normGrad64AVX2, colSum: colSum64AVX2, colMoments: colMoments64AVX2, colNormGrad: colNormGrad64AVX2,
+		normGrad: normGrad64AVX2, normGradReLU: normGradReLU64AVX2, colSum: colSum64AVX2, colMoments: colMoments64AVX2,
+		colNormGrad: colNormGrad64AVX2, colNormGradReLU: colNormGradReLU64AVX2, colNormGradJoin: colNormGradJoin64AVX2,
 		dot: func(x, y *float64, n uintptr) float64 {
 			var lanes [4]float64
 			dot64AVX2(&lanes[0], x, y, n)

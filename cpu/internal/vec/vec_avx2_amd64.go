@@ -39,10 +39,30 @@ func axpyAVX2(dst *float32, x *float32, n uintptr, a float32)
 //go:noescape
 func momentumAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32)
 
+// computes v = mu·v - lr·g; w += v, where g = grad + decay·w, over n elements.
+//
+//go:noescape
+func momentumDecayAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+
+// computes v = mu·v - lr·g; w += v, where g = grad + decay·w, over n elements. It stores the sum of the old w², a vector, to out.
+//
+//go:noescape
+func momentumDecaySquaresAVX2(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+
 // computes v = mu·v - lr·g; w += mu·v - lr·g over n elements.
 //
 //go:noescape
 func nesterovAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32)
+
+// computes v = mu·v - lr·g; w += mu·v - lr·g, where g = grad + decay·w, over n elements.
+//
+//go:noescape
+func nesterovDecayAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+
+// computes v = mu·v - lr·g; w += mu·v - lr·g, where g = grad + decay·w, over n elements. It stores the sum of the old w², a vector, to out.
+//
+//go:noescape
+func nesterovDecaySquaresAVX2(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
 
 // computes m += c1·(g-m); v += c2·(g²-v); w -= lr·m/(√v+eps) over n elements.
 //
@@ -74,6 +94,11 @@ func scaleShiftAddReLUAVX2(dst *float32, x *float32, z *float32, mean *float32, 
 //go:noescape
 func normGradAVX2(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, rows uintptr, c uintptr)
 
+// is normGrad with dy taken as 0 where a·(x-mean) + shift is not above 0.
+//
+//go:noescape
+func normGradReLUAVX2(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, shift *float32, rows uintptr, c uintptr)
+
 // adds Σ x over the rows to sum, for rows (at least 1) of c channels.
 //
 //go:noescape
@@ -84,10 +109,20 @@ func colSumAVX2(sum *float32, x *float32, rows uintptr, c uintptr)
 //go:noescape
 func colMomentsAVX2(sum *float32, sq *float32, x *float32, shift *float32, rows uintptr, c uintptr)
 
-// adds Σ dy to sum and Σ dy·(x-mean)·rstd to dot, for rows (at least 1) of c channels.
+// adds Σ dy to sum and Σ dy·(x-mean) to dot, for rows (at least 1) of c channels.
 //
 //go:noescape
-func colNormGradAVX2(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows uintptr, c uintptr)
+func colNormGradAVX2(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, rows uintptr, c uintptr)
+
+// is colNormGrad with dy taken as 0 where (x-mean)·scale + shift is not above 0, for rows (at least 1) of c channels.
+//
+//go:noescape
+func colNormGradReLUAVX2(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+
+// computes dy = a + b where y > 0, else 0, and is colNormGrad, for rows (at least 1) of c channels.
+//
+//go:noescape
+func colNormGradJoinAVX2(sum *float32, dot *float32, dy *float32, a *float32, b *float32, y *float32, x *float32, mean *float32, rows uintptr, c uintptr)
 
 // adds the products of n elements up in four vectors by turns and stores their sum, a vector, to out.
 //

@@ -474,6 +474,215 @@ end:
 	VZEROUPPER
 	RET
 
+// func momentumDecayAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·momentumDecayAVX2(SB), NOSPLIT, $0-44
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        mu+36(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        decay+40(FP), X2
+	VBROADCASTSS X2, Y2
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Y3
+	VMOVUPS     (CX)(SI*4), Y4
+	VMOVUPS     (AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*4)
+	VMOVUPS     32(DX)(SI*4), Y3
+	VMOVUPS     32(CX)(SI*4), Y4
+	VMOVUPS     32(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 32(CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Y3
+	VMOVUPS     64(CX)(SI*4), Y4
+	VMOVUPS     64(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 64(CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 64(AX)(SI*4)
+	VMOVUPS     96(DX)(SI*4), Y3
+	VMOVUPS     96(CX)(SI*4), Y4
+	VMOVUPS     96(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 96(CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(AX)(SI*4)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Y3
+	VMOVUPS     (CX)(SI*4), Y4
+	VMOVUPS     (AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*4)
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y3
+	VMASKMOVPS  (DX)(SI*4), Y3, Y4
+	VMASKMOVPS  (CX)(SI*4), Y3, Y5
+	VMASKMOVPS  (AX)(SI*4), Y3, Y6
+	VFMADD231PS Y6, Y2, Y4
+	VMULPS      Y0, Y4, Y4
+	VFMSUB213PS Y4, Y1, Y5
+	VMASKMOVPS  Y5, Y3, (CX)(SI*4)
+	VADDPS      Y5, Y6, Y6
+	VMASKMOVPS  Y6, Y3, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func momentumDecaySquaresAVX2(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·momentumDecaySquaresAVX2(SB), NOSPLIT, $0-52
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        mu+44(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        decay+48(FP), X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Y7
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     (AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y3
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*4)
+	VMOVUPS     32(DX)(SI*4), Y7
+	VMOVUPS     32(CX)(SI*4), Y8
+	VMOVUPS     32(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y4
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 32(CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Y7
+	VMOVUPS     64(CX)(SI*4), Y8
+	VMOVUPS     64(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y5
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 64(CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(AX)(SI*4)
+	VMOVUPS     96(DX)(SI*4), Y7
+	VMOVUPS     96(CX)(SI*4), Y8
+	VMOVUPS     96(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y6
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 96(CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 96(AX)(SI*4)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Y7
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     (AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y3
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*4)
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y7
+	VMASKMOVPS  (DX)(SI*4), Y7, Y8
+	VMASKMOVPS  (CX)(SI*4), Y7, Y9
+	VMASKMOVPS  (AX)(SI*4), Y7, Y10
+	VFMADD231PS Y10, Y10, Y3
+	VFMADD231PS Y10, Y2, Y8
+	VMULPS      Y0, Y8, Y8
+	VFMSUB213PS Y8, Y1, Y9
+	VMASKMOVPS  Y9, Y7, (CX)(SI*4)
+	VADDPS      Y9, Y10, Y10
+	VMASKMOVPS  Y10, Y7, (AX)(SI*4)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y6, Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS Y3, (AX)
+	VZEROUPPER
+	RET
+
 // func nesterovAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32)
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·nesterovAVX2(SB), NOSPLIT, $0-40
@@ -566,6 +775,227 @@ tail:
 	VMASKMOVPS  Y5, Y2, (AX)(SI*4)
 
 end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecayAVX2(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·nesterovDecayAVX2(SB), NOSPLIT, $0-44
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        mu+36(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        decay+40(FP), X2
+	VBROADCASTSS X2, Y2
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Y3
+	VMOVUPS     (CX)(SI*4), Y4
+	VMOVUPS     (AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*4)
+	VMOVUPS     32(DX)(SI*4), Y3
+	VMOVUPS     32(CX)(SI*4), Y4
+	VMOVUPS     32(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 32(CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Y3
+	VMOVUPS     64(CX)(SI*4), Y4
+	VMOVUPS     64(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 64(CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 64(AX)(SI*4)
+	VMOVUPS     96(DX)(SI*4), Y3
+	VMOVUPS     96(CX)(SI*4), Y4
+	VMOVUPS     96(AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 96(CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(AX)(SI*4)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Y3
+	VMOVUPS     (CX)(SI*4), Y4
+	VMOVUPS     (AX)(SI*4), Y5
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y0, Y3, Y3
+	VFMSUB213PS Y3, Y1, Y4
+	VMOVUPS     Y4, (CX)(SI*4)
+	VFMSUB213PS Y3, Y1, Y4
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y3
+	VMASKMOVPS  (DX)(SI*4), Y3, Y4
+	VMASKMOVPS  (CX)(SI*4), Y3, Y5
+	VMASKMOVPS  (AX)(SI*4), Y3, Y6
+	VFMADD231PS Y6, Y2, Y4
+	VMULPS      Y0, Y4, Y4
+	VFMSUB213PS Y4, Y1, Y5
+	VMASKMOVPS  Y5, Y3, (CX)(SI*4)
+	VFMSUB213PS Y4, Y1, Y5
+	VADDPS      Y5, Y6, Y6
+	VMASKMOVPS  Y6, Y3, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecaySquaresAVX2(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·nesterovDecaySquaresAVX2(SB), NOSPLIT, $0-52
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        mu+44(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        decay+48(FP), X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	XORQ         SI, SI
+	SUBQ         $0x20, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Y7
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     (AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y3
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*4)
+	VMOVUPS     32(DX)(SI*4), Y7
+	VMOVUPS     32(CX)(SI*4), Y8
+	VMOVUPS     32(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y4
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 32(CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Y7
+	VMOVUPS     64(CX)(SI*4), Y8
+	VMOVUPS     64(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y5
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 64(CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(AX)(SI*4)
+	VMOVUPS     96(DX)(SI*4), Y7
+	VMOVUPS     96(CX)(SI*4), Y8
+	VMOVUPS     96(AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y6
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, 96(CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 96(AX)(SI*4)
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Y7
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     (AX)(SI*4), Y9
+	VFMADD231PS Y9, Y9, Y3
+	VFMADD231PS Y9, Y2, Y7
+	VMULPS      Y0, Y7, Y7
+	VFMSUB213PS Y7, Y1, Y8
+	VMOVUPS     Y8, (CX)(SI*4)
+	VFMSUB213PS Y7, Y1, Y8
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        lanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y7
+	VMASKMOVPS  (DX)(SI*4), Y7, Y8
+	VMASKMOVPS  (CX)(SI*4), Y7, Y9
+	VMASKMOVPS  (AX)(SI*4), Y7, Y10
+	VFMADD231PS Y10, Y10, Y3
+	VFMADD231PS Y10, Y2, Y8
+	VMULPS      Y0, Y8, Y8
+	VFMSUB213PS Y8, Y1, Y9
+	VMASKMOVPS  Y9, Y7, (CX)(SI*4)
+	VFMSUB213PS Y8, Y1, Y9
+	VADDPS      Y9, Y10, Y10
+	VMASKMOVPS  Y10, Y7, (AX)(SI*4)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y6, Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS Y3, (AX)
 	VZEROUPPER
 	RET
 
@@ -738,8 +1168,10 @@ TEXT ·scaleShiftAVX2(SB), NOSPLIT, $0-64
 	MOVQ    R10, R13
 	NEGQ    R13
 	VMOVUPS (R12)(R13*4), Y0
+	CMPQ    R8, $0x00000020
+	JG      after2
 	SUBQ    $0x02, DI
-	JL      after2
+	JL      short2
 
 row2:
 	XORQ R12, R12
@@ -785,10 +1217,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R12, R12
@@ -826,7 +1260,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -852,8 +1286,10 @@ TEXT ·scaleShiftReLUAVX2(SB), NOSPLIT, $0-64
 	MOVQ    R10, R13
 	NEGQ    R13
 	VMOVUPS (R12)(R13*4), Y1
+	CMPQ    R8, $0x00000020
+	JG      after2
 	SUBQ    $0x02, DI
-	JL      after2
+	JL      short2
 
 row2:
 	XORQ R12, R12
@@ -903,10 +1339,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R12, R12
@@ -946,7 +1384,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -973,8 +1411,10 @@ TEXT ·scaleShiftAddAVX2(SB), NOSPLIT, $0-64
 	MOVQ    R11, R14
 	NEGQ    R14
 	VMOVUPS (R13)(R14*4), Y0
+	CMPQ    R8, $0x00000020
+	JG      after2
 	SUBQ    $0x02, DI
-	JL      after2
+	JL      short2
 
 row2:
 	XORQ R13, R13
@@ -1029,10 +1469,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R13, R13
@@ -1075,7 +1517,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -1102,8 +1544,10 @@ TEXT ·scaleShiftAddReLUAVX2(SB), NOSPLIT, $0-64
 	MOVQ    R11, R14
 	NEGQ    R14
 	VMOVUPS (R13)(R14*4), Y1
+	CMPQ    R8, $0x00000020
+	JG      after2
 	SUBQ    $0x02, DI
-	JL      after2
+	JL      short2
 
 row2:
 	XORQ R13, R13
@@ -1162,10 +1606,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R13, R13
@@ -1210,7 +1656,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -1237,8 +1683,10 @@ TEXT ·normGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    R12, R15
 	NEGQ    R15
 	VMOVUPS (R14)(R15*4), Y0
+	CMPQ    R10, $0x00000020
+	JG      after2
 	SUBQ    $0x02, R9
-	JL      after2
+	JL      short2
 
 row2:
 	XORQ R14, R14
@@ -1295,10 +1743,12 @@ next2:
 	SUBQ $0x02, R9
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, R9
+
+after2:
 	SUBQ $0x01, R9
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R14, R14
@@ -1343,8 +1793,180 @@ next1:
 	SUBQ $0x01, R9
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, R9
+	VZEROUPPER
+	RET
+
+// func normGradReLUAVX2(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, shift *float32, rows uintptr, c uintptr)
+// Requires: AVX, FMA3
+TEXT ·normGradReLUAVX2(SB), NOSPLIT, $8-80
+	MOVQ    dx+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    mean+32(FP), SI
+	MOVQ    b+40(FP), DI
+	MOVQ    d+48(FP), R8
+	MOVQ    shift+56(FP), R9
+	MOVQ    rows+64(FP), R10
+	MOVQ    c+72(FP), R11
+	MOVQ    R11, R13
+	ANDQ    $0x07, R13
+	MOVQ    R11, R12
+	SUBQ    R13, R12
+	MOVQ    R11, R14
+	SHLQ    $0x02, R14
+	LEAQ    lanes<>+32(SB), R15
+	MOVQ    R13, BP
+	NEGQ    BP
+	VMOVUPS (R15)(BP*4), Y0
+	CMPQ    R11, $0x00000020
+	JG      after2
+	SUBQ    $0x02, R10
+	JL      short2
+
+row2:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail2
+
+loop2:
+	VMOVUPS     (BX)(R15*4), Y1
+	VMOVUPS     (SI)(R15*4), Y2
+	VMOVUPS     (DI)(R15*4), Y3
+	VMOVUPS     (R8)(R15*4), Y4
+	VMOVUPS     (R9)(R15*4), Y5
+	VMOVUPS     (CX)(R15*4), Y6
+	VMOVUPS     (DX)(R15*4), Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVAPS     Y7, Y8
+	VFMADD213PS Y5, Y1, Y8
+	VXORPS      Y9, Y9, Y9
+	VCMPPS      $0x1e, Y9, Y8, Y8
+	VANDPS      Y8, Y6, Y6
+	VFMADD213PS Y4, Y3, Y7
+	VFMADD213PS Y7, Y1, Y6
+	VMOVUPS     Y6, (AX)(R15*4)
+	VMOVUPS     (CX)(BP*4), Y6
+	VMOVUPS     (DX)(BP*4), Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVAPS     Y7, Y2
+	VFMADD213PS Y5, Y1, Y2
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x1e, Y5, Y2, Y2
+	VANDPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y7
+	VFMADD213PS Y7, Y1, Y6
+	VMOVUPS     Y6, (AX)(BP*4)
+	ADDQ        $0x08, BP
+	ADDQ        $0x08, R15
+	CMPQ        R15, R12
+	JL          loop2
+
+tail2:
+	TESTQ       R13, R13
+	JZ          next2
+	VMASKMOVPS  (BX)(R15*4), Y0, Y1
+	VMASKMOVPS  (SI)(R15*4), Y0, Y2
+	VMASKMOVPS  (DI)(R15*4), Y0, Y3
+	VMASKMOVPS  (R8)(R15*4), Y0, Y4
+	VMASKMOVPS  (R9)(R15*4), Y0, Y5
+	VMASKMOVPS  (CX)(R15*4), Y0, Y6
+	VMASKMOVPS  (DX)(R15*4), Y0, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVAPS     Y7, Y8
+	VFMADD213PS Y5, Y1, Y8
+	VXORPS      Y9, Y9, Y9
+	VCMPPS      $0x1e, Y9, Y8, Y8
+	VANDPS      Y8, Y6, Y6
+	VFMADD213PS Y4, Y3, Y7
+	VFMADD213PS Y7, Y1, Y6
+	VMASKMOVPS  Y6, Y0, (AX)(R15*4)
+	VMASKMOVPS  (CX)(BP*4), Y0, Y6
+	VMASKMOVPS  (DX)(BP*4), Y0, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVAPS     Y7, Y2
+	VFMADD213PS Y5, Y1, Y2
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x1e, Y5, Y2, Y2
+	VANDPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y7
+	VFMADD213PS Y7, Y1, Y6
+	VMASKMOVPS  Y6, Y0, (AX)(BP*4)
+
+next2:
+	LEAQ (AX)(R14*2), AX
+	LEAQ (CX)(R14*2), CX
+	LEAQ (DX)(R14*2), DX
+	SUBQ $0x02, R10
+	JGE  row2
+
+short2:
+	ADDQ $0x02, R10
+
+after2:
+	SUBQ $0x01, R10
+	JL   short1
+
+row1:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail1
+
+loop1:
+	VMOVUPS     (BX)(R15*4), Y1
+	VMOVUPS     (SI)(R15*4), Y2
+	VMOVUPS     (DI)(R15*4), Y3
+	VMOVUPS     (R8)(R15*4), Y4
+	VMOVUPS     (R9)(R15*4), Y5
+	VMOVUPS     (CX)(R15*4), Y6
+	VMOVUPS     (DX)(R15*4), Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVAPS     Y7, Y2
+	VFMADD213PS Y5, Y1, Y2
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x1e, Y5, Y2, Y2
+	VANDPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y7
+	VFMADD213PS Y7, Y1, Y6
+	VMOVUPS     Y6, (AX)(R15*4)
+	ADDQ        $0x08, BP
+	ADDQ        $0x08, R15
+	CMPQ        R15, R12
+	JL          loop1
+
+tail1:
+	TESTQ       R13, R13
+	JZ          next1
+	VMASKMOVPS  (BX)(R15*4), Y0, Y1
+	VMASKMOVPS  (SI)(R15*4), Y0, Y2
+	VMASKMOVPS  (DI)(R15*4), Y0, Y3
+	VMASKMOVPS  (R8)(R15*4), Y0, Y4
+	VMASKMOVPS  (R9)(R15*4), Y0, Y5
+	VMASKMOVPS  (CX)(R15*4), Y0, Y6
+	VMASKMOVPS  (DX)(R15*4), Y0, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMOVAPS     Y7, Y2
+	VFMADD213PS Y5, Y1, Y2
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x1e, Y5, Y2, Y2
+	VANDPS      Y2, Y6, Y6
+	VFMADD213PS Y4, Y3, Y7
+	VFMADD213PS Y7, Y1, Y6
+	VMASKMOVPS  Y6, Y0, (AX)(R15*4)
+
+next1:
+	LEAQ (AX)(R14*1), AX
+	LEAQ (CX)(R14*1), CX
+	LEAQ (DX)(R14*1), DX
+	SUBQ $0x01, R10
+	JGE  row1
+
+short1:
+	ADDQ $0x01, R10
 	VZEROUPPER
 	RET
 
@@ -1354,14 +1976,14 @@ TEXT ·colSumAVX2(SB), NOSPLIT, $0-32
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	MOVQ DX, BX
-	XORQ SI, SI
+	MOVQ DX, SI
+	XORQ BX, BX
 	SUBQ $0x10, DX
 	JL   afterblock2
 
 block2:
 	MOVQ   rows+16(FP), DI
-	MOVQ   SI, R8
+	MOVQ   BX, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
@@ -1370,16 +1992,16 @@ block2rows:
 	VADDPS  Y2, Y0, Y0
 	VMOVUPS 32(CX)(R8*4), Y2
 	VADDPS  Y2, Y1, Y1
-	ADDQ    BX, R8
+	ADDQ    SI, R8
 	DECQ    DI
 	JNZ     block2rows
-	VMOVUPS (AX)(SI*4), Y2
+	VMOVUPS (AX)(BX*4), Y2
 	VADDPS  Y2, Y0, Y0
-	VMOVUPS Y0, (AX)(SI*4)
-	VMOVUPS 32(AX)(SI*4), Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	VMOVUPS 32(AX)(BX*4), Y0
 	VADDPS  Y0, Y1, Y1
-	VMOVUPS Y1, 32(AX)(SI*4)
-	ADDQ    $0x10, SI
+	VMOVUPS Y1, 32(AX)(BX*4)
+	ADDQ    $0x10, BX
 	SUBQ    $0x10, DX
 	JGE     block2
 
@@ -1390,19 +2012,19 @@ afterblock2:
 
 block1:
 	MOVQ   rows+16(FP), DI
-	MOVQ   SI, R8
+	MOVQ   BX, R8
 	VXORPS Y0, Y0, Y0
 
 block1rows:
 	VMOVUPS (CX)(R8*4), Y1
 	VADDPS  Y1, Y0, Y0
-	ADDQ    BX, R8
+	ADDQ    SI, R8
 	DECQ    DI
 	JNZ     block1rows
-	VMOVUPS (AX)(SI*4), Y1
+	VMOVUPS (AX)(BX*4), Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(SI*4)
-	ADDQ    $0x08, SI
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $0x08, BX
 	SUBQ    $0x08, DX
 	JGE     block1
 
@@ -1413,18 +2035,18 @@ afterblock1:
 	NEGQ    DX
 	VMOVUPS (DI)(DX*4), Y0
 	MOVQ    rows+16(FP), DX
-	MOVQ    SI, DI
+	MOVQ    BX, DI
 	VXORPS  Y1, Y1, Y1
 
 tailrows:
 	VMASKMOVPS (CX)(DI*4), Y0, Y2
 	VADDPS     Y2, Y1, Y1
-	ADDQ       BX, DI
+	ADDQ       SI, DI
 	DECQ       DX
 	JNZ        tailrows
-	VMASKMOVPS (AX)(SI*4), Y0, Y2
+	VMASKMOVPS (AX)(BX*4), Y0, Y2
 	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
 
 end:
 	VZEROUPPER
@@ -1438,20 +2060,22 @@ TEXT ·colMomentsAVX2(SB), NOSPLIT, $0-48
 	MOVQ x+16(FP), DX
 	MOVQ shift+24(FP), BX
 	MOVQ c+40(FP), SI
-	MOVQ SI, DI
-	XORQ R8, R8
+	CMPQ SI, $0x00000020
+	JG   wide
+	MOVQ SI, R8
+	XORQ DI, DI
 	SUBQ $0x10, SI
 	JL   afterblock2
 
 block2:
 	MOVQ    rows+32(FP), R9
-	MOVQ    R8, R10
+	MOVQ    DI, R10
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	VMOVUPS (BX)(R8*4), Y2
+	VMOVUPS (BX)(DI*4), Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
-	VMOVUPS 32(BX)(R8*4), Y5
+	VMOVUPS 32(BX)(DI*4), Y5
 
 block2rows:
 	VMOVUPS     (DX)(R10*4), Y6
@@ -1462,8 +2086,173 @@ block2rows:
 	VSUBPS      Y5, Y6, Y6
 	VADDPS      Y6, Y3, Y3
 	VFMADD231PS Y6, Y6, Y4
-	ADDQ        DI, R10
+	ADDQ        R8, R10
 	DECQ        R9
+	JNZ         block2rows
+	VMOVUPS     (AX)(DI*4), Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVUPS     Y0, (AX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Y0
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (CX)(DI*4)
+	VMOVUPS     32(AX)(DI*4), Y0
+	VADDPS      Y0, Y3, Y3
+	VMOVUPS     Y3, 32(AX)(DI*4)
+	VMOVUPS     32(CX)(DI*4), Y0
+	VADDPS      Y0, Y4, Y4
+	VMOVUPS     Y4, 32(CX)(DI*4)
+	ADDQ        $0x10, DI
+	SUBQ        $0x10, SI
+	JGE         block2
+
+afterblock2:
+	ADDQ $0x10, SI
+	SUBQ $0x08, SI
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+32(FP), R9
+	MOVQ    DI, R10
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS (BX)(DI*4), Y2
+
+block1rows:
+	VMOVUPS     (DX)(R10*4), Y3
+	VSUBPS      Y2, Y3, Y3
+	VADDPS      Y3, Y0, Y0
+	VFMADD231PS Y3, Y3, Y1
+	ADDQ        R8, R10
+	DECQ        R9
+	JNZ         block1rows
+	VMOVUPS     (AX)(DI*4), Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVUPS     Y0, (AX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Y0
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (CX)(DI*4)
+	ADDQ        $0x08, DI
+	SUBQ        $0x08, SI
+	JGE         block1
+
+afterblock1:
+	ADDQ       $0x08, SI
+	JZ         end
+	LEAQ       lanes<>+32(SB), R9
+	NEGQ       SI
+	VMOVUPS    (R9)(SI*4), Y0
+	MOVQ       rows+32(FP), SI
+	MOVQ       DI, R9
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+
+tailrows:
+	VMASKMOVPS  (DX)(R9*4), Y0, Y4
+	VSUBPS      Y3, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y4, Y4, Y2
+	ADDQ        R8, R9
+	DECQ        SI
+	JNZ         tailrows
+	VMASKMOVPS  (AX)(DI*4), Y0, Y3
+	VADDPS      Y3, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(DI*4)
+	VMASKMOVPS  (CX)(DI*4), Y0, Y1
+	VADDPS      Y1, Y2, Y2
+	VMASKMOVPS  Y2, Y0, (CX)(DI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ    rows+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    DI, R8
+	ANDQ    $0x07, R8
+	SUBQ    R8, DI
+	LEAQ    lanes<>+32(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVUPS (R9)(R10*4), Y0
+	XORQ    R10, R10
+
+widerow:
+	XORQ R9, R9
+
+wideloop:
+	VMOVUPS     (AX)(R9*4), Y1
+	VMOVUPS     (CX)(R9*4), Y2
+	VMOVUPS     (BX)(R9*4), Y3
+	VMOVUPS     (DX)(R10*4), Y4
+	VSUBPS      Y3, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y4, Y4, Y2
+	VMOVUPS     Y1, (AX)(R9*4)
+	VMOVUPS     Y2, (CX)(R9*4)
+	ADDQ        $0x08, R10
+	ADDQ        $0x08, R9
+	CMPQ        R9, DI
+	JL          wideloop
+	TESTQ       R8, R8
+	JZ          widenext
+	VMASKMOVPS  (AX)(R9*4), Y0, Y1
+	VMASKMOVPS  (CX)(R9*4), Y0, Y2
+	VMASKMOVPS  (BX)(R9*4), Y0, Y3
+	VMASKMOVPS  (DX)(R10*4), Y0, Y4
+	VSUBPS      Y3, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y4, Y4, Y2
+	VMASKMOVPS  Y1, Y0, (AX)(R9*4)
+	VMASKMOVPS  Y2, Y0, (CX)(R9*4)
+	ADDQ        R8, R10
+
+widenext:
+	DECQ SI
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradAVX2(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, rows uintptr, c uintptr)
+// Requires: AVX, FMA3
+TEXT ·colNormGradAVX2(SB), NOSPLIT, $0-56
+	MOVQ sum+0(FP), AX
+	MOVQ dot+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), BX
+	MOVQ mean+32(FP), SI
+	MOVQ c+48(FP), DI
+	CMPQ DI, $0x00000020
+	JG   wide
+	MOVQ DI, R9
+	XORQ R8, R8
+	SUBQ $0x10, DI
+	JL   afterblock2
+
+block2:
+	MOVQ    rows+40(FP), R10
+	MOVQ    R8, R11
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS (SI)(R8*4), Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMOVUPS 32(SI)(R8*4), Y5
+
+block2rows:
+	VMOVUPS     (DX)(R11*4), Y6
+	VMOVUPS     (BX)(R11*4), Y7
+	VADDPS      Y6, Y0, Y0
+	VSUBPS      Y2, Y7, Y7
+	VFMADD231PS Y6, Y7, Y1
+	VMOVUPS     32(DX)(R11*4), Y6
+	VMOVUPS     32(BX)(R11*4), Y7
+	VADDPS      Y6, Y3, Y3
+	VSUBPS      Y5, Y7, Y7
+	VFMADD231PS Y6, Y7, Y4
+	ADDQ        R9, R11
+	DECQ        R10
 	JNZ         block2rows
 	VMOVUPS     (AX)(R8*4), Y2
 	VADDPS      Y2, Y0, Y0
@@ -1478,28 +2267,29 @@ block2rows:
 	VADDPS      Y0, Y4, Y4
 	VMOVUPS     Y4, 32(CX)(R8*4)
 	ADDQ        $0x10, R8
-	SUBQ        $0x10, SI
+	SUBQ        $0x10, DI
 	JGE         block2
 
 afterblock2:
-	ADDQ $0x10, SI
-	SUBQ $0x08, SI
+	ADDQ $0x10, DI
+	SUBQ $0x08, DI
 	JL   afterblock1
 
 block1:
-	MOVQ    rows+32(FP), R9
-	MOVQ    R8, R10
+	MOVQ    rows+40(FP), R10
+	MOVQ    R8, R11
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	VMOVUPS (BX)(R8*4), Y2
+	VMOVUPS (SI)(R8*4), Y2
 
 block1rows:
-	VMOVUPS     (DX)(R10*4), Y3
-	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (DX)(R11*4), Y3
+	VMOVUPS     (BX)(R11*4), Y4
 	VADDPS      Y3, Y0, Y0
-	VFMADD231PS Y3, Y3, Y1
-	ADDQ        DI, R10
-	DECQ        R9
+	VSUBPS      Y2, Y4, Y4
+	VFMADD231PS Y3, Y4, Y1
+	ADDQ        R9, R11
+	DECQ        R10
 	JNZ         block1rows
 	VMOVUPS     (AX)(R8*4), Y2
 	VADDPS      Y2, Y0, Y0
@@ -1508,28 +2298,29 @@ block1rows:
 	VADDPS      Y0, Y1, Y1
 	VMOVUPS     Y1, (CX)(R8*4)
 	ADDQ        $0x08, R8
-	SUBQ        $0x08, SI
+	SUBQ        $0x08, DI
 	JGE         block1
 
 afterblock1:
-	ADDQ       $0x08, SI
+	ADDQ       $0x08, DI
 	JZ         end
-	LEAQ       lanes<>+32(SB), R9
-	NEGQ       SI
-	VMOVUPS    (R9)(SI*4), Y0
-	MOVQ       rows+32(FP), SI
-	MOVQ       R8, R9
+	LEAQ       lanes<>+32(SB), R10
+	NEGQ       DI
+	VMOVUPS    (R10)(DI*4), Y0
+	MOVQ       rows+40(FP), DI
+	MOVQ       R8, R10
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	VMASKMOVPS (BX)(R8*4), Y0, Y3
+	VMASKMOVPS (SI)(R8*4), Y0, Y3
 
 tailrows:
-	VMASKMOVPS  (DX)(R9*4), Y0, Y4
-	VSUBPS      Y3, Y4, Y4
+	VMASKMOVPS  (DX)(R10*4), Y0, Y4
+	VMASKMOVPS  (BX)(R10*4), Y0, Y5
 	VADDPS      Y4, Y1, Y1
-	VFMADD231PS Y4, Y4, Y2
-	ADDQ        DI, R9
-	DECQ        SI
+	VSUBPS      Y3, Y5, Y5
+	VFMADD231PS Y4, Y5, Y2
+	ADDQ        R9, R10
+	DECQ        DI
 	JNZ         tailrows
 	VMASKMOVPS  (AX)(R8*4), Y0, Y3
 	VADDPS      Y3, Y1, Y1
@@ -1542,88 +2333,156 @@ end:
 	VZEROUPPER
 	RET
 
-// func colNormGradAVX2(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows uintptr, c uintptr)
+wide:
+	MOVQ    rows+40(FP), DI
+	MOVQ    c+48(FP), R8
+	MOVQ    R8, R9
+	ANDQ    $0x07, R9
+	SUBQ    R9, R8
+	LEAQ    lanes<>+32(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVUPS (R10)(R11*4), Y0
+	XORQ    R11, R11
+
+widerow:
+	XORQ R10, R10
+
+wideloop:
+	VMOVUPS     (AX)(R10*4), Y1
+	VMOVUPS     (CX)(R10*4), Y2
+	VMOVUPS     (SI)(R10*4), Y3
+	VMOVUPS     (DX)(R11*4), Y4
+	VMOVUPS     (BX)(R11*4), Y5
+	VADDPS      Y4, Y1, Y1
+	VSUBPS      Y3, Y5, Y5
+	VFMADD231PS Y4, Y5, Y2
+	VMOVUPS     Y1, (AX)(R10*4)
+	VMOVUPS     Y2, (CX)(R10*4)
+	ADDQ        $0x08, R11
+	ADDQ        $0x08, R10
+	CMPQ        R10, R8
+	JL          wideloop
+	TESTQ       R9, R9
+	JZ          widenext
+	VMASKMOVPS  (AX)(R10*4), Y0, Y1
+	VMASKMOVPS  (CX)(R10*4), Y0, Y2
+	VMASKMOVPS  (SI)(R10*4), Y0, Y3
+	VMASKMOVPS  (DX)(R11*4), Y0, Y4
+	VMASKMOVPS  (BX)(R11*4), Y0, Y5
+	VADDPS      Y4, Y1, Y1
+	VSUBPS      Y3, Y5, Y5
+	VFMADD231PS Y4, Y5, Y2
+	VMASKMOVPS  Y1, Y0, (AX)(R10*4)
+	VMASKMOVPS  Y2, Y0, (CX)(R10*4)
+	ADDQ        R9, R11
+
+widenext:
+	DECQ DI
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradReLUAVX2(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 // Requires: AVX, FMA3
-TEXT ·colNormGradAVX2(SB), NOSPLIT, $0-64
+TEXT ·colNormGradReLUAVX2(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), AX
 	MOVQ dot+8(FP), CX
 	MOVQ dy+16(FP), DX
 	MOVQ x+24(FP), BX
 	MOVQ mean+32(FP), SI
-	MOVQ rstd+40(FP), DI
-	MOVQ c+56(FP), R8
-	MOVQ R8, R9
+	MOVQ scale+40(FP), DI
+	MOVQ shift+48(FP), R8
+	MOVQ c+64(FP), R9
+	CMPQ R9, $0x00000020
+	JG   wide
+	MOVQ R9, R11
 	XORQ R10, R10
-	SUBQ $0x10, R8
+	SUBQ $0x10, R9
 	JL   afterblock2
 
 block2:
-	MOVQ    rows+48(FP), R11
-	MOVQ    R10, R12
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VMOVUPS (SI)(R10*4), Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VMOVUPS 32(SI)(R10*4), Y5
+	VMOVUPS (DI)(R10*4), Y3
+	VMOVUPS (R8)(R10*4), Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VMOVUPS 32(SI)(R10*4), Y7
+	VMOVUPS 32(DI)(R10*4), Y8
+	VMOVUPS 32(R8)(R10*4), Y9
 
 block2rows:
-	VMOVUPS     (DX)(R12*4), Y6
-	VMOVUPS     (BX)(R12*4), Y7
-	VADDPS      Y6, Y0, Y0
-	VSUBPS      Y2, Y7, Y7
-	VFMADD231PS Y6, Y7, Y1
-	VMOVUPS     32(DX)(R12*4), Y6
-	VMOVUPS     32(BX)(R12*4), Y7
-	VADDPS      Y6, Y3, Y3
-	VSUBPS      Y5, Y7, Y7
-	VFMADD231PS Y6, Y7, Y4
-	ADDQ        R9, R12
-	DECQ        R11
+	VMOVUPS     (DX)(R13*4), Y10
+	VMOVUPS     (BX)(R13*4), Y11
+	VSUBPS      Y2, Y11, Y11
+	VMOVAPS     Y11, Y12
+	VFMADD213PS Y4, Y3, Y12
+	VXORPS      Y13, Y13, Y13
+	VCMPPS      $0x1e, Y13, Y12, Y12
+	VANDPS      Y12, Y10, Y10
+	VADDPS      Y10, Y0, Y0
+	VFMADD231PS Y10, Y11, Y1
+	VMOVUPS     32(DX)(R13*4), Y10
+	VMOVUPS     32(BX)(R13*4), Y11
+	VSUBPS      Y7, Y11, Y11
+	VMOVAPS     Y11, Y12
+	VFMADD213PS Y9, Y8, Y12
+	VXORPS      Y13, Y13, Y13
+	VCMPPS      $0x1e, Y13, Y12, Y12
+	VANDPS      Y12, Y10, Y10
+	VADDPS      Y10, Y5, Y5
+	VFMADD231PS Y10, Y11, Y6
+	ADDQ        R11, R13
+	DECQ        R12
 	JNZ         block2rows
-	VMOVUPS     (DI)(R10*4), Y2
-	VMULPS      Y2, Y1, Y1
 	VMOVUPS     (AX)(R10*4), Y2
 	VADDPS      Y2, Y0, Y0
 	VMOVUPS     Y0, (AX)(R10*4)
 	VMOVUPS     (CX)(R10*4), Y0
 	VADDPS      Y0, Y1, Y1
 	VMOVUPS     Y1, (CX)(R10*4)
-	VMOVUPS     32(DI)(R10*4), Y0
-	VMULPS      Y0, Y4, Y4
 	VMOVUPS     32(AX)(R10*4), Y0
-	VADDPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 32(AX)(R10*4)
+	VADDPS      Y0, Y5, Y5
+	VMOVUPS     Y5, 32(AX)(R10*4)
 	VMOVUPS     32(CX)(R10*4), Y0
-	VADDPS      Y0, Y4, Y4
-	VMOVUPS     Y4, 32(CX)(R10*4)
+	VADDPS      Y0, Y6, Y6
+	VMOVUPS     Y6, 32(CX)(R10*4)
 	ADDQ        $0x10, R10
-	SUBQ        $0x10, R8
+	SUBQ        $0x10, R9
 	JGE         block2
 
 afterblock2:
-	ADDQ $0x10, R8
-	SUBQ $0x08, R8
+	ADDQ $0x10, R9
+	SUBQ $0x08, R9
 	JL   afterblock1
 
 block1:
-	MOVQ    rows+48(FP), R11
-	MOVQ    R10, R12
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VMOVUPS (SI)(R10*4), Y2
+	VMOVUPS (DI)(R10*4), Y3
+	VMOVUPS (R8)(R10*4), Y4
 
 block1rows:
-	VMOVUPS     (DX)(R12*4), Y3
-	VMOVUPS     (BX)(R12*4), Y4
-	VADDPS      Y3, Y0, Y0
-	VSUBPS      Y2, Y4, Y4
-	VFMADD231PS Y3, Y4, Y1
-	ADDQ        R9, R12
-	DECQ        R11
+	VMOVUPS     (DX)(R13*4), Y5
+	VMOVUPS     (BX)(R13*4), Y6
+	VSUBPS      Y2, Y6, Y6
+	VMOVAPS     Y6, Y7
+	VFMADD213PS Y4, Y3, Y7
+	VXORPS      Y8, Y8, Y8
+	VCMPPS      $0x1e, Y8, Y7, Y7
+	VANDPS      Y7, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VFMADD231PS Y5, Y6, Y1
+	ADDQ        R11, R13
+	DECQ        R12
 	JNZ         block1rows
-	VMOVUPS     (DI)(R10*4), Y2
-	VMULPS      Y2, Y1, Y1
 	VMOVUPS     (AX)(R10*4), Y2
 	VADDPS      Y2, Y0, Y0
 	VMOVUPS     Y0, (AX)(R10*4)
@@ -1631,32 +2490,37 @@ block1rows:
 	VADDPS      Y0, Y1, Y1
 	VMOVUPS     Y1, (CX)(R10*4)
 	ADDQ        $0x08, R10
-	SUBQ        $0x08, R8
+	SUBQ        $0x08, R9
 	JGE         block1
 
 afterblock1:
-	ADDQ       $0x08, R8
+	ADDQ       $0x08, R9
 	JZ         end
-	LEAQ       lanes<>+32(SB), R11
-	NEGQ       R8
-	VMOVUPS    (R11)(R8*4), Y0
-	MOVQ       rows+48(FP), R8
-	MOVQ       R10, R11
+	LEAQ       lanes<>+32(SB), R12
+	NEGQ       R9
+	VMOVUPS    (R12)(R9*4), Y0
+	MOVQ       rows+56(FP), R9
+	MOVQ       R10, R12
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VMASKMOVPS (SI)(R10*4), Y0, Y3
+	VMASKMOVPS (DI)(R10*4), Y0, Y4
+	VMASKMOVPS (R8)(R10*4), Y0, Y5
 
 tailrows:
-	VMASKMOVPS  (DX)(R11*4), Y0, Y4
-	VMASKMOVPS  (BX)(R11*4), Y0, Y5
-	VADDPS      Y4, Y1, Y1
-	VSUBPS      Y3, Y5, Y5
-	VFMADD231PS Y4, Y5, Y2
-	ADDQ        R9, R11
-	DECQ        R8
+	VMASKMOVPS  (DX)(R12*4), Y0, Y6
+	VMASKMOVPS  (BX)(R12*4), Y0, Y7
+	VSUBPS      Y3, Y7, Y7
+	VMOVAPS     Y7, Y8
+	VFMADD213PS Y5, Y4, Y8
+	VXORPS      Y9, Y9, Y9
+	VCMPPS      $0x1e, Y9, Y8, Y8
+	VANDPS      Y8, Y6, Y6
+	VADDPS      Y6, Y1, Y1
+	VFMADD231PS Y6, Y7, Y2
+	ADDQ        R11, R12
+	DECQ        R9
 	JNZ         tailrows
-	VMASKMOVPS  (DI)(R10*4), Y0, Y3
-	VMULPS      Y3, Y2, Y2
 	VMASKMOVPS  (AX)(R10*4), Y0, Y3
 	VADDPS      Y3, Y1, Y1
 	VMASKMOVPS  Y1, Y0, (AX)(R10*4)
@@ -1665,6 +2529,284 @@ tailrows:
 	VMASKMOVPS  Y2, Y0, (CX)(R10*4)
 
 end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ    rows+56(FP), R9
+	MOVQ    c+64(FP), R10
+	MOVQ    R10, R11
+	ANDQ    $0x07, R11
+	SUBQ    R11, R10
+	LEAQ    lanes<>+32(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVUPS (R12)(R13*4), Y0
+	XORQ    R13, R13
+
+widerow:
+	XORQ R12, R12
+
+wideloop:
+	VMOVUPS     (AX)(R12*4), Y1
+	VMOVUPS     (CX)(R12*4), Y2
+	VMOVUPS     (SI)(R12*4), Y3
+	VMOVUPS     (DI)(R12*4), Y4
+	VMOVUPS     (R8)(R12*4), Y5
+	VMOVUPS     (DX)(R13*4), Y6
+	VMOVUPS     (BX)(R13*4), Y7
+	VSUBPS      Y3, Y7, Y7
+	VMOVAPS     Y7, Y3
+	VFMADD213PS Y5, Y4, Y3
+	VXORPS      Y4, Y4, Y4
+	VCMPPS      $0x1e, Y4, Y3, Y3
+	VANDPS      Y3, Y6, Y6
+	VADDPS      Y6, Y1, Y1
+	VFMADD231PS Y6, Y7, Y2
+	VMOVUPS     Y1, (AX)(R12*4)
+	VMOVUPS     Y2, (CX)(R12*4)
+	ADDQ        $0x08, R13
+	ADDQ        $0x08, R12
+	CMPQ        R12, R10
+	JL          wideloop
+	TESTQ       R11, R11
+	JZ          widenext
+	VMASKMOVPS  (AX)(R12*4), Y0, Y1
+	VMASKMOVPS  (CX)(R12*4), Y0, Y2
+	VMASKMOVPS  (SI)(R12*4), Y0, Y3
+	VMASKMOVPS  (DI)(R12*4), Y0, Y4
+	VMASKMOVPS  (R8)(R12*4), Y0, Y5
+	VMASKMOVPS  (DX)(R13*4), Y0, Y6
+	VMASKMOVPS  (BX)(R13*4), Y0, Y7
+	VSUBPS      Y3, Y7, Y7
+	VMOVAPS     Y7, Y3
+	VFMADD213PS Y5, Y4, Y3
+	VXORPS      Y4, Y4, Y4
+	VCMPPS      $0x1e, Y4, Y3, Y3
+	VANDPS      Y3, Y6, Y6
+	VADDPS      Y6, Y1, Y1
+	VFMADD231PS Y6, Y7, Y2
+	VMASKMOVPS  Y1, Y0, (AX)(R12*4)
+	VMASKMOVPS  Y2, Y0, (CX)(R12*4)
+	ADDQ        R11, R13
+
+widenext:
+	DECQ R9
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradJoinAVX2(sum *float32, dot *float32, dy *float32, a *float32, b *float32, y *float32, x *float32, mean *float32, rows uintptr, c uintptr)
+// Requires: AVX, FMA3
+TEXT ·colNormGradJoinAVX2(SB), NOSPLIT, $0-80
+	MOVQ sum+0(FP), AX
+	MOVQ dot+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ a+24(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ y+40(FP), DI
+	MOVQ x+48(FP), R8
+	MOVQ mean+56(FP), R9
+	MOVQ c+72(FP), R10
+	CMPQ R10, $0x00000020
+	JG   wide
+	MOVQ R10, R12
+	XORQ R11, R11
+	SUBQ $0x10, R10
+	JL   afterblock2
+
+block2:
+	MOVQ    rows+64(FP), R13
+	MOVQ    R11, R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS (R9)(R11*4), Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMOVUPS 32(R9)(R11*4), Y5
+
+block2rows:
+	VMOVUPS     (BX)(R14*4), Y6
+	VMOVUPS     (SI)(R14*4), Y7
+	VMOVUPS     (DI)(R14*4), Y8
+	VMOVUPS     (R8)(R14*4), Y9
+	VADDPS      Y7, Y6, Y6
+	VXORPS      Y7, Y7, Y7
+	VCMPPS      $0x1e, Y7, Y8, Y8
+	VANDPS      Y8, Y6, Y6
+	VADDPS      Y6, Y0, Y0
+	VSUBPS      Y2, Y9, Y9
+	VFMADD231PS Y6, Y9, Y1
+	VMOVUPS     Y6, (DX)(R14*4)
+	VMOVUPS     32(BX)(R14*4), Y6
+	VMOVUPS     32(SI)(R14*4), Y7
+	VMOVUPS     32(DI)(R14*4), Y8
+	VMOVUPS     32(R8)(R14*4), Y9
+	VADDPS      Y7, Y6, Y6
+	VXORPS      Y7, Y7, Y7
+	VCMPPS      $0x1e, Y7, Y8, Y8
+	VANDPS      Y8, Y6, Y6
+	VADDPS      Y6, Y3, Y3
+	VSUBPS      Y5, Y9, Y9
+	VFMADD231PS Y6, Y9, Y4
+	VMOVUPS     Y6, 32(DX)(R14*4)
+	ADDQ        R12, R14
+	DECQ        R13
+	JNZ         block2rows
+	VMOVUPS     (AX)(R11*4), Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVUPS     Y0, (AX)(R11*4)
+	VMOVUPS     (CX)(R11*4), Y0
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (CX)(R11*4)
+	VMOVUPS     32(AX)(R11*4), Y0
+	VADDPS      Y0, Y3, Y3
+	VMOVUPS     Y3, 32(AX)(R11*4)
+	VMOVUPS     32(CX)(R11*4), Y0
+	VADDPS      Y0, Y4, Y4
+	VMOVUPS     Y4, 32(CX)(R11*4)
+	ADDQ        $0x10, R11
+	SUBQ        $0x10, R10
+	JGE         block2
+
+afterblock2:
+	ADDQ $0x10, R10
+	SUBQ $0x08, R10
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+64(FP), R13
+	MOVQ    R11, R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS (R9)(R11*4), Y2
+
+block1rows:
+	VMOVUPS     (BX)(R14*4), Y3
+	VMOVUPS     (SI)(R14*4), Y4
+	VMOVUPS     (DI)(R14*4), Y5
+	VMOVUPS     (R8)(R14*4), Y6
+	VADDPS      Y4, Y3, Y3
+	VXORPS      Y4, Y4, Y4
+	VCMPPS      $0x1e, Y4, Y5, Y5
+	VANDPS      Y5, Y3, Y3
+	VADDPS      Y3, Y0, Y0
+	VSUBPS      Y2, Y6, Y6
+	VFMADD231PS Y3, Y6, Y1
+	VMOVUPS     Y3, (DX)(R14*4)
+	ADDQ        R12, R14
+	DECQ        R13
+	JNZ         block1rows
+	VMOVUPS     (AX)(R11*4), Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVUPS     Y0, (AX)(R11*4)
+	VMOVUPS     (CX)(R11*4), Y0
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (CX)(R11*4)
+	ADDQ        $0x08, R11
+	SUBQ        $0x08, R10
+	JGE         block1
+
+afterblock1:
+	ADDQ       $0x08, R10
+	JZ         end
+	LEAQ       lanes<>+32(SB), R13
+	NEGQ       R10
+	VMOVUPS    (R13)(R10*4), Y0
+	MOVQ       rows+64(FP), R10
+	MOVQ       R11, R13
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VMASKMOVPS (R9)(R11*4), Y0, Y3
+
+tailrows:
+	VMASKMOVPS  (BX)(R13*4), Y0, Y4
+	VMASKMOVPS  (SI)(R13*4), Y0, Y5
+	VMASKMOVPS  (DI)(R13*4), Y0, Y6
+	VMASKMOVPS  (R8)(R13*4), Y0, Y7
+	VADDPS      Y5, Y4, Y4
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x1e, Y5, Y6, Y6
+	VANDPS      Y6, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VSUBPS      Y3, Y7, Y7
+	VFMADD231PS Y4, Y7, Y2
+	VMASKMOVPS  Y4, Y0, (DX)(R13*4)
+	ADDQ        R12, R13
+	DECQ        R10
+	JNZ         tailrows
+	VMASKMOVPS  (AX)(R11*4), Y0, Y3
+	VADDPS      Y3, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(R11*4)
+	VMASKMOVPS  (CX)(R11*4), Y0, Y1
+	VADDPS      Y1, Y2, Y2
+	VMASKMOVPS  Y2, Y0, (CX)(R11*4)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ    rows+64(FP), R10
+	MOVQ    c+72(FP), R11
+	MOVQ    R11, R12
+	ANDQ    $0x07, R12
+	SUBQ    R12, R11
+	LEAQ    lanes<>+32(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVUPS (R13)(R14*4), Y0
+	XORQ    R14, R14
+
+widerow:
+	XORQ R13, R13
+
+wideloop:
+	VMOVUPS     (AX)(R13*4), Y1
+	VMOVUPS     (CX)(R13*4), Y2
+	VMOVUPS     (R9)(R13*4), Y3
+	VMOVUPS     (BX)(R14*4), Y4
+	VMOVUPS     (SI)(R14*4), Y5
+	VMOVUPS     (DI)(R14*4), Y6
+	VMOVUPS     (R8)(R14*4), Y7
+	VADDPS      Y5, Y4, Y4
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x1e, Y5, Y6, Y6
+	VANDPS      Y6, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VSUBPS      Y3, Y7, Y7
+	VFMADD231PS Y4, Y7, Y2
+	VMOVUPS     Y4, (DX)(R14*4)
+	VMOVUPS     Y1, (AX)(R13*4)
+	VMOVUPS     Y2, (CX)(R13*4)
+	ADDQ        $0x08, R14
+	ADDQ        $0x08, R13
+	CMPQ        R13, R11
+	JL          wideloop
+	TESTQ       R12, R12
+	JZ          widenext
+	VMASKMOVPS  (AX)(R13*4), Y0, Y1
+	VMASKMOVPS  (CX)(R13*4), Y0, Y2
+	VMASKMOVPS  (R9)(R13*4), Y0, Y3
+	VMASKMOVPS  (BX)(R14*4), Y0, Y4
+	VMASKMOVPS  (SI)(R14*4), Y0, Y5
+	VMASKMOVPS  (DI)(R14*4), Y0, Y6
+	VMASKMOVPS  (R8)(R14*4), Y0, Y7
+	VADDPS      Y5, Y4, Y4
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x1e, Y5, Y6, Y6
+	VANDPS      Y6, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VSUBPS      Y3, Y7, Y7
+	VFMADD231PS Y4, Y7, Y2
+	VMASKMOVPS  Y4, Y0, (DX)(R14*4)
+	VMASKMOVPS  Y1, Y0, (AX)(R13*4)
+	VMASKMOVPS  Y2, Y0, (CX)(R13*4)
+	ADDQ        R12, R14
+
+widenext:
+	DECQ R10
+	JNZ  widerow
 	VZEROUPPER
 	RET
 

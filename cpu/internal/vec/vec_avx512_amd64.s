@@ -456,6 +456,215 @@ end:
 	VZEROUPPER
 	RET
 
+// func momentumDecayAVX512(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·momentumDecayAVX512(SB), NOSPLIT, $0-44
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        mu+36(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        decay+40(FP), X2
+	VBROADCASTSS X2, Z2
+	XORQ         SI, SI
+	SUBQ         $0x40, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Z3
+	VMOVUPS     (CX)(SI*4), Z4
+	VMOVUPS     (AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z3
+	VMOVUPS     64(CX)(SI*4), Z4
+	VMOVUPS     64(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 64(CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(SI*4)
+	VMOVUPS     128(DX)(SI*4), Z3
+	VMOVUPS     128(CX)(SI*4), Z4
+	VMOVUPS     128(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 128(CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 128(AX)(SI*4)
+	VMOVUPS     192(DX)(SI*4), Z3
+	VMOVUPS     192(CX)(SI*4), Z4
+	VMOVUPS     192(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 192(CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 192(AX)(SI*4)
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, BX
+	SUBQ $0x10, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Z3
+	VMOVUPS     (CX)(SI*4), Z4
+	VMOVUPS     (AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z3
+	VMOVUPS.Z   (CX)(SI*4), K1, Z4
+	VMOVUPS.Z   (AX)(SI*4), K1, Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, K1, (CX)(SI*4)
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, K1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func momentumDecaySquaresAVX512(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·momentumDecaySquaresAVX512(SB), NOSPLIT, $0-52
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        mu+44(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        decay+48(FP), X2
+	VBROADCASTSS X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         SI, SI
+	SUBQ         $0x40, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     (AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z7
+	VMOVUPS     64(CX)(SI*4), Z8
+	VMOVUPS     64(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z4
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 64(CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(AX)(SI*4)
+	VMOVUPS     128(DX)(SI*4), Z7
+	VMOVUPS     128(CX)(SI*4), Z8
+	VMOVUPS     128(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z5
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 128(CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(AX)(SI*4)
+	VMOVUPS     192(DX)(SI*4), Z7
+	VMOVUPS     192(CX)(SI*4), Z8
+	VMOVUPS     192(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z6
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 192(CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(SI*4)
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, BX
+	SUBQ $0x10, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     (AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z7
+	VMOVUPS.Z   (CX)(SI*4), K1, Z8
+	VMOVUPS.Z   (AX)(SI*4), K1, Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, K1, (CX)(SI*4)
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, K1, (AX)(SI*4)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
 // func nesterovAVX512(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32)
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·nesterovAVX512(SB), NOSPLIT, $0-40
@@ -548,6 +757,227 @@ tail:
 	VMOVUPS     Z4, K1, (AX)(SI*4)
 
 end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecayAVX512(w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·nesterovDecayAVX512(SB), NOSPLIT, $0-44
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        mu+36(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        decay+40(FP), X2
+	VBROADCASTSS X2, Z2
+	XORQ         SI, SI
+	SUBQ         $0x40, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Z3
+	VMOVUPS     (CX)(SI*4), Z4
+	VMOVUPS     (AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z3
+	VMOVUPS     64(CX)(SI*4), Z4
+	VMOVUPS     64(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 64(CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(SI*4)
+	VMOVUPS     128(DX)(SI*4), Z3
+	VMOVUPS     128(CX)(SI*4), Z4
+	VMOVUPS     128(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 128(CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 128(AX)(SI*4)
+	VMOVUPS     192(DX)(SI*4), Z3
+	VMOVUPS     192(CX)(SI*4), Z4
+	VMOVUPS     192(AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, 192(CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 192(AX)(SI*4)
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, BX
+	SUBQ $0x10, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Z3
+	VMOVUPS     (CX)(SI*4), Z4
+	VMOVUPS     (AX)(SI*4), Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, (CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z3
+	VMOVUPS.Z   (CX)(SI*4), K1, Z4
+	VMOVUPS.Z   (AX)(SI*4), K1, Z5
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VFMSUB213PS Z3, Z1, Z4
+	VMOVUPS     Z4, K1, (CX)(SI*4)
+	VFMSUB213PS Z3, Z1, Z4
+	VADDPS      Z4, Z5, Z5
+	VMOVUPS     Z5, K1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func nesterovDecaySquaresAVX512(out *float32, w *float32, v *float32, grad *float32, n uintptr, lr float32, mu float32, decay float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·nesterovDecaySquaresAVX512(SB), NOSPLIT, $0-52
+	MOVQ         w+8(FP), AX
+	MOVQ         v+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        mu+44(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        decay+48(FP), X2
+	VBROADCASTSS X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         SI, SI
+	SUBQ         $0x40, BX
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     (AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z7
+	VMOVUPS     64(CX)(SI*4), Z8
+	VMOVUPS     64(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z4
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 64(CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(AX)(SI*4)
+	VMOVUPS     128(DX)(SI*4), Z7
+	VMOVUPS     128(CX)(SI*4), Z8
+	VMOVUPS     128(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z5
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 128(CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(AX)(SI*4)
+	VMOVUPS     192(DX)(SI*4), Z7
+	VMOVUPS     192(CX)(SI*4), Z8
+	VMOVUPS     192(AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z6
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, 192(CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(SI*4)
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, BX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, BX
+	SUBQ $0x10, BX
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     (AX)(SI*4), Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, (CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z7
+	VMOVUPS.Z   (CX)(SI*4), K1, Z8
+	VMOVUPS.Z   (AX)(SI*4), K1, Z9
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z9, Z2, Z7
+	VMULPS      Z0, Z7, Z7
+	VFMSUB213PS Z7, Z1, Z8
+	VMOVUPS     Z8, K1, (CX)(SI*4)
+	VFMSUB213PS Z7, Z1, Z8
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, K1, (AX)(SI*4)
+
+end:
+	MOVQ    out+0(FP), AX
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS Z3, (AX)
 	VZEROUPPER
 	RET
 
@@ -719,8 +1149,10 @@ TEXT ·scaleShiftAVX512(SB), NOSPLIT, $0-64
 	MOVL   $0x0000ffff, R12
 	BZHIL  R10, R12, R12
 	KMOVW  R12, K1
+	CMPQ   R8, $0x00000080
+	JG     after2
 	SUBQ   $0x02, DI
-	JL     after2
+	JL     short2
 
 row2:
 	XORQ R12, R12
@@ -766,10 +1198,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R12, R12
@@ -807,7 +1241,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -832,8 +1266,10 @@ TEXT ·scaleShiftReLUAVX512(SB), NOSPLIT, $0-64
 	MOVL   $0x0000ffff, R12
 	BZHIL  R10, R12, R12
 	KMOVW  R12, K1
+	CMPQ   R8, $0x00000080
+	JG     after2
 	SUBQ   $0x02, DI
-	JL     after2
+	JL     short2
 
 row2:
 	XORQ R12, R12
@@ -883,10 +1319,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R12, R12
@@ -926,7 +1364,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -952,8 +1390,10 @@ TEXT ·scaleShiftAddAVX512(SB), NOSPLIT, $0-64
 	MOVL   $0x0000ffff, R13
 	BZHIL  R11, R13, R13
 	KMOVW  R13, K1
+	CMPQ   R8, $0x00000080
+	JG     after2
 	SUBQ   $0x02, DI
-	JL     after2
+	JL     short2
 
 row2:
 	XORQ R13, R13
@@ -1008,10 +1448,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R13, R13
@@ -1054,7 +1496,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -1080,8 +1522,10 @@ TEXT ·scaleShiftAddReLUAVX512(SB), NOSPLIT, $0-64
 	MOVL   $0x0000ffff, R13
 	BZHIL  R11, R13, R13
 	KMOVW  R13, K1
+	CMPQ   R8, $0x00000080
+	JG     after2
 	SUBQ   $0x02, DI
-	JL     after2
+	JL     short2
 
 row2:
 	XORQ R13, R13
@@ -1140,10 +1584,12 @@ next2:
 	SUBQ $0x02, DI
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, DI
+
+after2:
 	SUBQ $0x01, DI
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R13, R13
@@ -1188,7 +1634,7 @@ next1:
 	SUBQ $0x01, DI
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, DI
 	VZEROUPPER
 	RET
@@ -1214,8 +1660,10 @@ TEXT ·normGradAVX512(SB), NOSPLIT, $0-72
 	MOVL  $0x0000ffff, R14
 	BZHIL R12, R14, R14
 	KMOVW R14, K1
+	CMPQ  R10, $0x00000080
+	JG    after2
 	SUBQ  $0x02, R9
-	JL    after2
+	JL    short2
 
 row2:
 	XORQ R14, R14
@@ -1272,10 +1720,12 @@ next2:
 	SUBQ $0x02, R9
 	JGE  row2
 
-after2:
+short2:
 	ADDQ $0x02, R9
+
+after2:
 	SUBQ $0x01, R9
-	JL   after1
+	JL   short1
 
 row1:
 	XORQ R14, R14
@@ -1320,8 +1770,179 @@ next1:
 	SUBQ $0x01, R9
 	JGE  row1
 
-after1:
+short1:
 	ADDQ $0x01, R9
+	VZEROUPPER
+	RET
+
+// func normGradReLUAVX512(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, shift *float32, rows uintptr, c uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·normGradReLUAVX512(SB), NOSPLIT, $8-80
+	MOVQ  dx+0(FP), AX
+	MOVQ  dy+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  mean+32(FP), SI
+	MOVQ  b+40(FP), DI
+	MOVQ  d+48(FP), R8
+	MOVQ  shift+56(FP), R9
+	MOVQ  rows+64(FP), R10
+	MOVQ  c+72(FP), R11
+	MOVQ  R11, R13
+	ANDQ  $0x0f, R13
+	MOVQ  R11, R12
+	SUBQ  R13, R12
+	MOVQ  R11, R14
+	SHLQ  $0x02, R14
+	MOVL  $0x0000ffff, R15
+	BZHIL R13, R15, R15
+	KMOVW R15, K1
+	CMPQ  R11, $0x00000080
+	JG    after2
+	SUBQ  $0x02, R10
+	JL    short2
+
+row2:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail2
+
+loop2:
+	VMOVUPS     (BX)(R15*4), Z0
+	VMOVUPS     (SI)(R15*4), Z1
+	VMOVUPS     (DI)(R15*4), Z2
+	VMOVUPS     (R8)(R15*4), Z3
+	VMOVUPS     (R9)(R15*4), Z4
+	VMOVUPS     (CX)(R15*4), Z5
+	VMOVUPS     (DX)(R15*4), Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PS Z4, Z0, Z7
+	VXORPS      Z8, Z8, Z8
+	VCMPPS      $0x1e, Z8, Z7, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD213PS Z6, Z0, Z5
+	VMOVUPS     Z5, (AX)(R15*4)
+	VMOVUPS     (CX)(BP*4), Z5
+	VMOVUPS     (DX)(BP*4), Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVAPS     Z6, Z1
+	VFMADD213PS Z4, Z0, Z1
+	VXORPS      Z4, Z4, Z4
+	VCMPPS      $0x1e, Z4, Z1, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD213PS Z6, Z0, Z5
+	VMOVUPS     Z5, (AX)(BP*4)
+	ADDQ        $0x10, BP
+	ADDQ        $0x10, R15
+	CMPQ        R15, R12
+	JL          loop2
+
+tail2:
+	TESTQ       R13, R13
+	JZ          next2
+	VMOVUPS.Z   (BX)(R15*4), K1, Z0
+	VMOVUPS.Z   (SI)(R15*4), K1, Z1
+	VMOVUPS.Z   (DI)(R15*4), K1, Z2
+	VMOVUPS.Z   (R8)(R15*4), K1, Z3
+	VMOVUPS.Z   (R9)(R15*4), K1, Z4
+	VMOVUPS.Z   (CX)(R15*4), K1, Z5
+	VMOVUPS.Z   (DX)(R15*4), K1, Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PS Z4, Z0, Z7
+	VXORPS      Z8, Z8, Z8
+	VCMPPS      $0x1e, Z8, Z7, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD213PS Z6, Z0, Z5
+	VMOVUPS     Z5, K1, (AX)(R15*4)
+	VMOVUPS.Z   (CX)(BP*4), K1, Z5
+	VMOVUPS.Z   (DX)(BP*4), K1, Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVAPS     Z6, Z1
+	VFMADD213PS Z4, Z0, Z1
+	VXORPS      Z4, Z4, Z4
+	VCMPPS      $0x1e, Z4, Z1, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD213PS Z6, Z0, Z5
+	VMOVUPS     Z5, K1, (AX)(BP*4)
+
+next2:
+	LEAQ (AX)(R14*2), AX
+	LEAQ (CX)(R14*2), CX
+	LEAQ (DX)(R14*2), DX
+	SUBQ $0x02, R10
+	JGE  row2
+
+short2:
+	ADDQ $0x02, R10
+
+after2:
+	SUBQ $0x01, R10
+	JL   short1
+
+row1:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail1
+
+loop1:
+	VMOVUPS     (BX)(R15*4), Z0
+	VMOVUPS     (SI)(R15*4), Z1
+	VMOVUPS     (DI)(R15*4), Z2
+	VMOVUPS     (R8)(R15*4), Z3
+	VMOVUPS     (R9)(R15*4), Z4
+	VMOVUPS     (CX)(R15*4), Z5
+	VMOVUPS     (DX)(R15*4), Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVAPS     Z6, Z1
+	VFMADD213PS Z4, Z0, Z1
+	VXORPS      Z4, Z4, Z4
+	VCMPPS      $0x1e, Z4, Z1, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD213PS Z6, Z0, Z5
+	VMOVUPS     Z5, (AX)(R15*4)
+	ADDQ        $0x10, BP
+	ADDQ        $0x10, R15
+	CMPQ        R15, R12
+	JL          loop1
+
+tail1:
+	TESTQ       R13, R13
+	JZ          next1
+	VMOVUPS.Z   (BX)(R15*4), K1, Z0
+	VMOVUPS.Z   (SI)(R15*4), K1, Z1
+	VMOVUPS.Z   (DI)(R15*4), K1, Z2
+	VMOVUPS.Z   (R8)(R15*4), K1, Z3
+	VMOVUPS.Z   (R9)(R15*4), K1, Z4
+	VMOVUPS.Z   (CX)(R15*4), K1, Z5
+	VMOVUPS.Z   (DX)(R15*4), K1, Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVAPS     Z6, Z1
+	VFMADD213PS Z4, Z0, Z1
+	VXORPS      Z4, Z4, Z4
+	VCMPPS      $0x1e, Z4, Z1, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD213PS Z6, Z0, Z5
+	VMOVUPS     Z5, K1, (AX)(R15*4)
+
+next1:
+	LEAQ (AX)(R14*1), AX
+	LEAQ (CX)(R14*1), CX
+	LEAQ (DX)(R14*1), DX
+	SUBQ $0x01, R10
+	JGE  row1
+
+short1:
+	ADDQ $0x01, R10
 	VZEROUPPER
 	RET
 
@@ -1331,14 +1952,14 @@ TEXT ·colSumAVX512(SB), NOSPLIT, $0-32
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	MOVQ DX, BX
-	XORQ SI, SI
+	MOVQ DX, SI
+	XORQ BX, BX
 	SUBQ $0x40, DX
 	JL   afterblock4
 
 block4:
 	MOVQ   rows+16(FP), DI
-	MOVQ   SI, R8
+	MOVQ   BX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1353,22 +1974,22 @@ block4rows:
 	VADDPS  Z4, Z2, Z2
 	VMOVUPS 192(CX)(R8*4), Z4
 	VADDPS  Z4, Z3, Z3
-	ADDQ    BX, R8
+	ADDQ    SI, R8
 	DECQ    DI
 	JNZ     block4rows
-	VMOVUPS (AX)(SI*4), Z4
+	VMOVUPS (AX)(BX*4), Z4
 	VADDPS  Z4, Z0, Z0
-	VMOVUPS Z0, (AX)(SI*4)
-	VMOVUPS 64(AX)(SI*4), Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	VMOVUPS 64(AX)(BX*4), Z0
 	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, 64(AX)(SI*4)
-	VMOVUPS 128(AX)(SI*4), Z0
+	VMOVUPS Z1, 64(AX)(BX*4)
+	VMOVUPS 128(AX)(BX*4), Z0
 	VADDPS  Z0, Z2, Z2
-	VMOVUPS Z2, 128(AX)(SI*4)
-	VMOVUPS 192(AX)(SI*4), Z0
+	VMOVUPS Z2, 128(AX)(BX*4)
+	VMOVUPS 192(AX)(BX*4), Z0
 	VADDPS  Z0, Z3, Z3
-	VMOVUPS Z3, 192(AX)(SI*4)
-	ADDQ    $0x40, SI
+	VMOVUPS Z3, 192(AX)(BX*4)
+	ADDQ    $0x40, BX
 	SUBQ    $0x40, DX
 	JGE     block4
 
@@ -1379,19 +2000,19 @@ afterblock4:
 
 block1:
 	MOVQ   rows+16(FP), DI
-	MOVQ   SI, R8
+	MOVQ   BX, R8
 	VXORPS Z0, Z0, Z0
 
 block1rows:
 	VMOVUPS (CX)(R8*4), Z1
 	VADDPS  Z1, Z0, Z0
-	ADDQ    BX, R8
+	ADDQ    SI, R8
 	DECQ    DI
 	JNZ     block1rows
-	VMOVUPS (AX)(SI*4), Z1
+	VMOVUPS (AX)(BX*4), Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (AX)(SI*4)
-	ADDQ    $0x10, SI
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $0x10, BX
 	SUBQ    $0x10, DX
 	JGE     block1
 
@@ -1402,18 +2023,18 @@ afterblock1:
 	BZHIL  DX, DI, DI
 	KMOVW  DI, K1
 	MOVQ   rows+16(FP), DX
-	MOVQ   SI, DI
+	MOVQ   BX, DI
 	VXORPS Z0, Z0, Z0
 
 tailrows:
 	VMOVUPS.Z (CX)(DI*4), K1, Z1
 	VADDPS    Z1, Z0, Z0
-	ADDQ      BX, DI
+	ADDQ      SI, DI
 	DECQ      DX
 	JNZ       tailrows
-	VMOVUPS.Z (AX)(SI*4), K1, Z1
+	VMOVUPS.Z (AX)(BX*4), K1, Z1
 	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (AX)(SI*4)
+	VMOVUPS   Z0, K1, (AX)(BX*4)
 
 end:
 	VZEROUPPER
@@ -1427,26 +2048,28 @@ TEXT ·colMomentsAVX512(SB), NOSPLIT, $0-48
 	MOVQ x+16(FP), DX
 	MOVQ shift+24(FP), BX
 	MOVQ c+40(FP), SI
-	MOVQ SI, DI
-	XORQ R8, R8
+	CMPQ SI, $0x00000080
+	JG   wide
+	MOVQ SI, R8
+	XORQ DI, DI
 	SUBQ $0x40, SI
 	JL   afterblock4
 
 block4:
 	MOVQ    rows+32(FP), R9
-	MOVQ    R8, R10
+	MOVQ    DI, R10
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
-	VMOVUPS (BX)(R8*4), Z2
+	VMOVUPS (BX)(DI*4), Z2
 	VXORPS  Z3, Z3, Z3
 	VXORPS  Z4, Z4, Z4
-	VMOVUPS 64(BX)(R8*4), Z5
+	VMOVUPS 64(BX)(DI*4), Z5
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
-	VMOVUPS 128(BX)(R8*4), Z8
+	VMOVUPS 128(BX)(DI*4), Z8
 	VXORPS  Z9, Z9, Z9
 	VXORPS  Z10, Z10, Z10
-	VMOVUPS 192(BX)(R8*4), Z11
+	VMOVUPS 192(BX)(DI*4), Z11
 
 block4rows:
 	VMOVUPS     (DX)(R10*4), Z12
@@ -1465,8 +2088,200 @@ block4rows:
 	VSUBPS      Z11, Z12, Z12
 	VADDPS      Z12, Z9, Z9
 	VFMADD231PS Z12, Z12, Z10
-	ADDQ        DI, R10
+	ADDQ        R8, R10
 	DECQ        R9
+	JNZ         block4rows
+	VMOVUPS     (AX)(DI*4), Z2
+	VADDPS      Z2, Z0, Z0
+	VMOVUPS     Z0, (AX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (CX)(DI*4)
+	VMOVUPS     64(AX)(DI*4), Z0
+	VADDPS      Z0, Z3, Z3
+	VMOVUPS     Z3, 64(AX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Z0
+	VADDPS      Z0, Z4, Z4
+	VMOVUPS     Z4, 64(CX)(DI*4)
+	VMOVUPS     128(AX)(DI*4), Z0
+	VADDPS      Z0, Z6, Z6
+	VMOVUPS     Z6, 128(AX)(DI*4)
+	VMOVUPS     128(CX)(DI*4), Z0
+	VADDPS      Z0, Z7, Z7
+	VMOVUPS     Z7, 128(CX)(DI*4)
+	VMOVUPS     192(AX)(DI*4), Z0
+	VADDPS      Z0, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(DI*4)
+	VMOVUPS     192(CX)(DI*4), Z0
+	VADDPS      Z0, Z10, Z10
+	VMOVUPS     Z10, 192(CX)(DI*4)
+	ADDQ        $0x40, DI
+	SUBQ        $0x40, SI
+	JGE         block4
+
+afterblock4:
+	ADDQ $0x40, SI
+	SUBQ $0x10, SI
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+32(FP), R9
+	MOVQ    DI, R10
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VMOVUPS (BX)(DI*4), Z2
+
+block1rows:
+	VMOVUPS     (DX)(R10*4), Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z3, Z3, Z1
+	ADDQ        R8, R10
+	DECQ        R9
+	JNZ         block1rows
+	VMOVUPS     (AX)(DI*4), Z2
+	VADDPS      Z2, Z0, Z0
+	VMOVUPS     Z0, (AX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (CX)(DI*4)
+	ADDQ        $0x10, DI
+	SUBQ        $0x10, SI
+	JGE         block1
+
+afterblock1:
+	ADDQ      $0x10, SI
+	JZ        end
+	MOVL      $0x0000ffff, R9
+	BZHIL     SI, R9, R9
+	KMOVW     R9, K1
+	MOVQ      rows+32(FP), SI
+	MOVQ      DI, R9
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+
+tailrows:
+	VMOVUPS.Z   (DX)(R9*4), K1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z3, Z3, Z1
+	ADDQ        R8, R9
+	DECQ        SI
+	JNZ         tailrows
+	VMOVUPS.Z   (AX)(DI*4), K1, Z2
+	VADDPS      Z2, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)(DI*4)
+	VMOVUPS.Z   (CX)(DI*4), K1, Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K1, (CX)(DI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ  rows+32(FP), SI
+	MOVQ  c+40(FP), DI
+	MOVQ  DI, R8
+	ANDQ  $0x0f, R8
+	SUBQ  R8, DI
+	MOVL  $0x0000ffff, R9
+	BZHIL R8, R9, R9
+	KMOVW R9, K1
+	XORQ  R10, R10
+
+widerow:
+	XORQ R9, R9
+
+wideloop:
+	VMOVUPS     (AX)(R9*4), Z0
+	VMOVUPS     (CX)(R9*4), Z1
+	VMOVUPS     (BX)(R9*4), Z2
+	VMOVUPS     (DX)(R10*4), Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z3, Z3, Z1
+	VMOVUPS     Z0, (AX)(R9*4)
+	VMOVUPS     Z1, (CX)(R9*4)
+	ADDQ        $0x10, R10
+	ADDQ        $0x10, R9
+	CMPQ        R9, DI
+	JL          wideloop
+	TESTQ       R8, R8
+	JZ          widenext
+	VMOVUPS.Z   (AX)(R9*4), K1, Z0
+	VMOVUPS.Z   (CX)(R9*4), K1, Z1
+	VMOVUPS.Z   (BX)(R9*4), K1, Z2
+	VMOVUPS.Z   (DX)(R10*4), K1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z3, Z3, Z1
+	VMOVUPS     Z0, K1, (AX)(R9*4)
+	VMOVUPS     Z1, K1, (CX)(R9*4)
+	ADDQ        R8, R10
+
+widenext:
+	DECQ SI
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradAVX512(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, rows uintptr, c uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·colNormGradAVX512(SB), NOSPLIT, $0-56
+	MOVQ sum+0(FP), AX
+	MOVQ dot+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), BX
+	MOVQ mean+32(FP), SI
+	MOVQ c+48(FP), DI
+	CMPQ DI, $0x00000080
+	JG   wide
+	MOVQ DI, R9
+	XORQ R8, R8
+	SUBQ $0x40, DI
+	JL   afterblock4
+
+block4:
+	MOVQ    rows+40(FP), R10
+	MOVQ    R8, R11
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VMOVUPS (SI)(R8*4), Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS 64(SI)(R8*4), Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VMOVUPS 128(SI)(R8*4), Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VMOVUPS 192(SI)(R8*4), Z11
+
+block4rows:
+	VMOVUPS     (DX)(R11*4), Z12
+	VMOVUPS     (BX)(R11*4), Z13
+	VADDPS      Z12, Z0, Z0
+	VSUBPS      Z2, Z13, Z13
+	VFMADD231PS Z12, Z13, Z1
+	VMOVUPS     64(DX)(R11*4), Z12
+	VMOVUPS     64(BX)(R11*4), Z13
+	VADDPS      Z12, Z3, Z3
+	VSUBPS      Z5, Z13, Z13
+	VFMADD231PS Z12, Z13, Z4
+	VMOVUPS     128(DX)(R11*4), Z12
+	VMOVUPS     128(BX)(R11*4), Z13
+	VADDPS      Z12, Z6, Z6
+	VSUBPS      Z8, Z13, Z13
+	VFMADD231PS Z12, Z13, Z7
+	VMOVUPS     192(DX)(R11*4), Z12
+	VMOVUPS     192(BX)(R11*4), Z13
+	VADDPS      Z12, Z9, Z9
+	VSUBPS      Z11, Z13, Z13
+	VFMADD231PS Z12, Z13, Z10
+	ADDQ        R9, R11
+	DECQ        R10
 	JNZ         block4rows
 	VMOVUPS     (AX)(R8*4), Z2
 	VADDPS      Z2, Z0, Z0
@@ -1493,28 +2308,29 @@ block4rows:
 	VADDPS      Z0, Z10, Z10
 	VMOVUPS     Z10, 192(CX)(R8*4)
 	ADDQ        $0x40, R8
-	SUBQ        $0x40, SI
+	SUBQ        $0x40, DI
 	JGE         block4
 
 afterblock4:
-	ADDQ $0x40, SI
-	SUBQ $0x10, SI
+	ADDQ $0x40, DI
+	SUBQ $0x10, DI
 	JL   afterblock1
 
 block1:
-	MOVQ    rows+32(FP), R9
-	MOVQ    R8, R10
+	MOVQ    rows+40(FP), R10
+	MOVQ    R8, R11
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
-	VMOVUPS (BX)(R8*4), Z2
+	VMOVUPS (SI)(R8*4), Z2
 
 block1rows:
-	VMOVUPS     (DX)(R10*4), Z3
-	VSUBPS      Z2, Z3, Z3
+	VMOVUPS     (DX)(R11*4), Z3
+	VMOVUPS     (BX)(R11*4), Z4
 	VADDPS      Z3, Z0, Z0
-	VFMADD231PS Z3, Z3, Z1
-	ADDQ        DI, R10
-	DECQ        R9
+	VSUBPS      Z2, Z4, Z4
+	VFMADD231PS Z3, Z4, Z1
+	ADDQ        R9, R11
+	DECQ        R10
 	JNZ         block1rows
 	VMOVUPS     (AX)(R8*4), Z2
 	VADDPS      Z2, Z0, Z0
@@ -1523,28 +2339,29 @@ block1rows:
 	VADDPS      Z0, Z1, Z1
 	VMOVUPS     Z1, (CX)(R8*4)
 	ADDQ        $0x10, R8
-	SUBQ        $0x10, SI
+	SUBQ        $0x10, DI
 	JGE         block1
 
 afterblock1:
-	ADDQ      $0x10, SI
+	ADDQ      $0x10, DI
 	JZ        end
-	MOVL      $0x0000ffff, R9
-	BZHIL     SI, R9, R9
-	KMOVW     R9, K1
-	MOVQ      rows+32(FP), SI
-	MOVQ      R8, R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     DI, R10, R10
+	KMOVW     R10, K1
+	MOVQ      rows+40(FP), DI
+	MOVQ      R8, R10
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
-	VMOVUPS.Z (BX)(R8*4), K1, Z2
+	VMOVUPS.Z (SI)(R8*4), K1, Z2
 
 tailrows:
-	VMOVUPS.Z   (DX)(R9*4), K1, Z3
-	VSUBPS      Z2, Z3, Z3
+	VMOVUPS.Z   (DX)(R10*4), K1, Z3
+	VMOVUPS.Z   (BX)(R10*4), K1, Z4
 	VADDPS      Z3, Z0, Z0
-	VFMADD231PS Z3, Z3, Z1
-	ADDQ        DI, R9
-	DECQ        SI
+	VSUBPS      Z2, Z4, Z4
+	VFMADD231PS Z3, Z4, Z1
+	ADDQ        R9, R10
+	DECQ        DI
 	JNZ         tailrows
 	VMOVUPS.Z   (AX)(R8*4), K1, Z2
 	VADDPS      Z2, Z0, Z0
@@ -1557,120 +2374,197 @@ end:
 	VZEROUPPER
 	RET
 
-// func colNormGradAVX512(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows uintptr, c uintptr)
+wide:
+	MOVQ  rows+40(FP), DI
+	MOVQ  c+48(FP), R8
+	MOVQ  R8, R9
+	ANDQ  $0x0f, R9
+	SUBQ  R9, R8
+	MOVL  $0x0000ffff, R10
+	BZHIL R9, R10, R10
+	KMOVW R10, K1
+	XORQ  R11, R11
+
+widerow:
+	XORQ R10, R10
+
+wideloop:
+	VMOVUPS     (AX)(R10*4), Z0
+	VMOVUPS     (CX)(R10*4), Z1
+	VMOVUPS     (SI)(R10*4), Z2
+	VMOVUPS     (DX)(R11*4), Z3
+	VMOVUPS     (BX)(R11*4), Z4
+	VADDPS      Z3, Z0, Z0
+	VSUBPS      Z2, Z4, Z4
+	VFMADD231PS Z3, Z4, Z1
+	VMOVUPS     Z0, (AX)(R10*4)
+	VMOVUPS     Z1, (CX)(R10*4)
+	ADDQ        $0x10, R11
+	ADDQ        $0x10, R10
+	CMPQ        R10, R8
+	JL          wideloop
+	TESTQ       R9, R9
+	JZ          widenext
+	VMOVUPS.Z   (AX)(R10*4), K1, Z0
+	VMOVUPS.Z   (CX)(R10*4), K1, Z1
+	VMOVUPS.Z   (SI)(R10*4), K1, Z2
+	VMOVUPS.Z   (DX)(R11*4), K1, Z3
+	VMOVUPS.Z   (BX)(R11*4), K1, Z4
+	VADDPS      Z3, Z0, Z0
+	VSUBPS      Z2, Z4, Z4
+	VFMADD231PS Z3, Z4, Z1
+	VMOVUPS     Z0, K1, (AX)(R10*4)
+	VMOVUPS     Z1, K1, (CX)(R10*4)
+	ADDQ        R9, R11
+
+widenext:
+	DECQ DI
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradReLUAVX512(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·colNormGradAVX512(SB), NOSPLIT, $0-64
+TEXT ·colNormGradReLUAVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), AX
 	MOVQ dot+8(FP), CX
 	MOVQ dy+16(FP), DX
 	MOVQ x+24(FP), BX
 	MOVQ mean+32(FP), SI
-	MOVQ rstd+40(FP), DI
-	MOVQ c+56(FP), R8
-	MOVQ R8, R9
+	MOVQ scale+40(FP), DI
+	MOVQ shift+48(FP), R8
+	MOVQ c+64(FP), R9
+	CMPQ R9, $0x00000080
+	JG   wide
+	MOVQ R9, R11
 	XORQ R10, R10
-	SUBQ $0x40, R8
+	SUBQ $0x40, R9
 	JL   afterblock4
 
 block4:
-	MOVQ    rows+48(FP), R11
-	MOVQ    R10, R12
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VMOVUPS (SI)(R10*4), Z2
-	VXORPS  Z3, Z3, Z3
-	VXORPS  Z4, Z4, Z4
-	VMOVUPS 64(SI)(R10*4), Z5
+	VMOVUPS (DI)(R10*4), Z3
+	VMOVUPS (R8)(R10*4), Z4
+	VXORPS  Z5, Z5, Z5
 	VXORPS  Z6, Z6, Z6
-	VXORPS  Z7, Z7, Z7
-	VMOVUPS 128(SI)(R10*4), Z8
-	VXORPS  Z9, Z9, Z9
+	VMOVUPS 64(SI)(R10*4), Z7
+	VMOVUPS 64(DI)(R10*4), Z8
+	VMOVUPS 64(R8)(R10*4), Z9
 	VXORPS  Z10, Z10, Z10
-	VMOVUPS 192(SI)(R10*4), Z11
+	VXORPS  Z11, Z11, Z11
+	VMOVUPS 128(SI)(R10*4), Z12
+	VMOVUPS 128(DI)(R10*4), Z13
+	VMOVUPS 128(R8)(R10*4), Z14
+	VXORPS  Z15, Z15, Z15
+	VXORPS  Z16, Z16, Z16
+	VMOVUPS 192(SI)(R10*4), Z17
+	VMOVUPS 192(DI)(R10*4), Z18
+	VMOVUPS 192(R8)(R10*4), Z19
 
 block4rows:
-	VMOVUPS     (DX)(R12*4), Z12
-	VMOVUPS     (BX)(R12*4), Z13
-	VADDPS      Z12, Z0, Z0
-	VSUBPS      Z2, Z13, Z13
-	VFMADD231PS Z12, Z13, Z1
-	VMOVUPS     64(DX)(R12*4), Z12
-	VMOVUPS     64(BX)(R12*4), Z13
-	VADDPS      Z12, Z3, Z3
-	VSUBPS      Z5, Z13, Z13
-	VFMADD231PS Z12, Z13, Z4
-	VMOVUPS     128(DX)(R12*4), Z12
-	VMOVUPS     128(BX)(R12*4), Z13
-	VADDPS      Z12, Z6, Z6
-	VSUBPS      Z8, Z13, Z13
-	VFMADD231PS Z12, Z13, Z7
-	VMOVUPS     192(DX)(R12*4), Z12
-	VMOVUPS     192(BX)(R12*4), Z13
-	VADDPS      Z12, Z9, Z9
-	VSUBPS      Z11, Z13, Z13
-	VFMADD231PS Z12, Z13, Z10
-	ADDQ        R9, R12
-	DECQ        R11
+	VMOVUPS     (DX)(R13*4), Z20
+	VMOVUPS     (BX)(R13*4), Z21
+	VSUBPS      Z2, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD213PS Z4, Z3, Z22
+	VXORPS      Z23, Z23, Z23
+	VCMPPS      $0x1e, Z23, Z22, K1
+	VMOVAPS.Z   Z20, K1, Z20
+	VADDPS      Z20, Z0, Z0
+	VFMADD231PS Z20, Z21, Z1
+	VMOVUPS     64(DX)(R13*4), Z20
+	VMOVUPS     64(BX)(R13*4), Z21
+	VSUBPS      Z7, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD213PS Z9, Z8, Z22
+	VXORPS      Z23, Z23, Z23
+	VCMPPS      $0x1e, Z23, Z22, K1
+	VMOVAPS.Z   Z20, K1, Z20
+	VADDPS      Z20, Z5, Z5
+	VFMADD231PS Z20, Z21, Z6
+	VMOVUPS     128(DX)(R13*4), Z20
+	VMOVUPS     128(BX)(R13*4), Z21
+	VSUBPS      Z12, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD213PS Z14, Z13, Z22
+	VXORPS      Z23, Z23, Z23
+	VCMPPS      $0x1e, Z23, Z22, K1
+	VMOVAPS.Z   Z20, K1, Z20
+	VADDPS      Z20, Z10, Z10
+	VFMADD231PS Z20, Z21, Z11
+	VMOVUPS     192(DX)(R13*4), Z20
+	VMOVUPS     192(BX)(R13*4), Z21
+	VSUBPS      Z17, Z21, Z21
+	VMOVAPS     Z21, Z22
+	VFMADD213PS Z19, Z18, Z22
+	VXORPS      Z23, Z23, Z23
+	VCMPPS      $0x1e, Z23, Z22, K1
+	VMOVAPS.Z   Z20, K1, Z20
+	VADDPS      Z20, Z15, Z15
+	VFMADD231PS Z20, Z21, Z16
+	ADDQ        R11, R13
+	DECQ        R12
 	JNZ         block4rows
-	VMOVUPS     (DI)(R10*4), Z2
-	VMULPS      Z2, Z1, Z1
 	VMOVUPS     (AX)(R10*4), Z2
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, (AX)(R10*4)
 	VMOVUPS     (CX)(R10*4), Z0
 	VADDPS      Z0, Z1, Z1
 	VMOVUPS     Z1, (CX)(R10*4)
-	VMOVUPS     64(DI)(R10*4), Z0
-	VMULPS      Z0, Z4, Z4
 	VMOVUPS     64(AX)(R10*4), Z0
-	VADDPS      Z0, Z3, Z3
-	VMOVUPS     Z3, 64(AX)(R10*4)
+	VADDPS      Z0, Z5, Z5
+	VMOVUPS     Z5, 64(AX)(R10*4)
 	VMOVUPS     64(CX)(R10*4), Z0
-	VADDPS      Z0, Z4, Z4
-	VMOVUPS     Z4, 64(CX)(R10*4)
-	VMOVUPS     128(DI)(R10*4), Z0
-	VMULPS      Z0, Z7, Z7
-	VMOVUPS     128(AX)(R10*4), Z0
 	VADDPS      Z0, Z6, Z6
-	VMOVUPS     Z6, 128(AX)(R10*4)
-	VMOVUPS     128(CX)(R10*4), Z0
-	VADDPS      Z0, Z7, Z7
-	VMOVUPS     Z7, 128(CX)(R10*4)
-	VMOVUPS     192(DI)(R10*4), Z0
-	VMULPS      Z0, Z10, Z10
-	VMOVUPS     192(AX)(R10*4), Z0
-	VADDPS      Z0, Z9, Z9
-	VMOVUPS     Z9, 192(AX)(R10*4)
-	VMOVUPS     192(CX)(R10*4), Z0
+	VMOVUPS     Z6, 64(CX)(R10*4)
+	VMOVUPS     128(AX)(R10*4), Z0
 	VADDPS      Z0, Z10, Z10
-	VMOVUPS     Z10, 192(CX)(R10*4)
+	VMOVUPS     Z10, 128(AX)(R10*4)
+	VMOVUPS     128(CX)(R10*4), Z0
+	VADDPS      Z0, Z11, Z11
+	VMOVUPS     Z11, 128(CX)(R10*4)
+	VMOVUPS     192(AX)(R10*4), Z0
+	VADDPS      Z0, Z15, Z15
+	VMOVUPS     Z15, 192(AX)(R10*4)
+	VMOVUPS     192(CX)(R10*4), Z0
+	VADDPS      Z0, Z16, Z16
+	VMOVUPS     Z16, 192(CX)(R10*4)
 	ADDQ        $0x40, R10
-	SUBQ        $0x40, R8
+	SUBQ        $0x40, R9
 	JGE         block4
 
 afterblock4:
-	ADDQ $0x40, R8
-	SUBQ $0x10, R8
+	ADDQ $0x40, R9
+	SUBQ $0x10, R9
 	JL   afterblock1
 
 block1:
-	MOVQ    rows+48(FP), R11
-	MOVQ    R10, R12
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VMOVUPS (SI)(R10*4), Z2
+	VMOVUPS (DI)(R10*4), Z3
+	VMOVUPS (R8)(R10*4), Z4
 
 block1rows:
-	VMOVUPS     (DX)(R12*4), Z3
-	VMOVUPS     (BX)(R12*4), Z4
-	VADDPS      Z3, Z0, Z0
-	VSUBPS      Z2, Z4, Z4
-	VFMADD231PS Z3, Z4, Z1
-	ADDQ        R9, R12
-	DECQ        R11
+	VMOVUPS     (DX)(R13*4), Z5
+	VMOVUPS     (BX)(R13*4), Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PS Z4, Z3, Z7
+	VXORPS      Z8, Z8, Z8
+	VCMPPS      $0x1e, Z8, Z7, K1
+	VMOVAPS.Z   Z5, K1, Z5
+	VADDPS      Z5, Z0, Z0
+	VFMADD231PS Z5, Z6, Z1
+	ADDQ        R11, R13
+	DECQ        R12
 	JNZ         block1rows
-	VMOVUPS     (DI)(R10*4), Z2
-	VMULPS      Z2, Z1, Z1
 	VMOVUPS     (AX)(R10*4), Z2
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, (AX)(R10*4)
@@ -1678,32 +2572,37 @@ block1rows:
 	VADDPS      Z0, Z1, Z1
 	VMOVUPS     Z1, (CX)(R10*4)
 	ADDQ        $0x10, R10
-	SUBQ        $0x10, R8
+	SUBQ        $0x10, R9
 	JGE         block1
 
 afterblock1:
-	ADDQ      $0x10, R8
+	ADDQ      $0x10, R9
 	JZ        end
-	MOVL      $0x0000ffff, R11
-	BZHIL     R8, R11, R11
-	KMOVW     R11, K1
-	MOVQ      rows+48(FP), R8
-	MOVQ      R10, R11
+	MOVL      $0x0000ffff, R12
+	BZHIL     R9, R12, R12
+	KMOVW     R12, K1
+	MOVQ      rows+56(FP), R9
+	MOVQ      R10, R12
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	VMOVUPS.Z (SI)(R10*4), K1, Z2
+	VMOVUPS.Z (DI)(R10*4), K1, Z3
+	VMOVUPS.Z (R8)(R10*4), K1, Z4
 
 tailrows:
-	VMOVUPS.Z   (DX)(R11*4), K1, Z3
-	VMOVUPS.Z   (BX)(R11*4), K1, Z4
-	VADDPS      Z3, Z0, Z0
-	VSUBPS      Z2, Z4, Z4
-	VFMADD231PS Z3, Z4, Z1
-	ADDQ        R9, R11
-	DECQ        R8
+	VMOVUPS.Z   (DX)(R12*4), K1, Z5
+	VMOVUPS.Z   (BX)(R12*4), K1, Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PS Z4, Z3, Z7
+	VXORPS      Z8, Z8, Z8
+	VCMPPS      $0x1e, Z8, Z7, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VADDPS      Z5, Z0, Z0
+	VFMADD231PS Z5, Z6, Z1
+	ADDQ        R11, R12
+	DECQ        R9
 	JNZ         tailrows
-	VMOVUPS.Z   (DI)(R10*4), K1, Z2
-	VMULPS      Z2, Z1, Z1
 	VMOVUPS.Z   (AX)(R10*4), K1, Z2
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K1, (AX)(R10*4)
@@ -1712,6 +2611,324 @@ tailrows:
 	VMOVUPS     Z1, K1, (CX)(R10*4)
 
 end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ  rows+56(FP), R9
+	MOVQ  c+64(FP), R10
+	MOVQ  R10, R11
+	ANDQ  $0x0f, R11
+	SUBQ  R11, R10
+	MOVL  $0x0000ffff, R12
+	BZHIL R11, R12, R12
+	KMOVW R12, K1
+	XORQ  R13, R13
+
+widerow:
+	XORQ R12, R12
+
+wideloop:
+	VMOVUPS     (AX)(R12*4), Z0
+	VMOVUPS     (CX)(R12*4), Z1
+	VMOVUPS     (SI)(R12*4), Z2
+	VMOVUPS     (DI)(R12*4), Z3
+	VMOVUPS     (R8)(R12*4), Z4
+	VMOVUPS     (DX)(R13*4), Z5
+	VMOVUPS     (BX)(R13*4), Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z6, Z2
+	VFMADD213PS Z4, Z3, Z2
+	VXORPS      Z3, Z3, Z3
+	VCMPPS      $0x1e, Z3, Z2, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VADDPS      Z5, Z0, Z0
+	VFMADD231PS Z5, Z6, Z1
+	VMOVUPS     Z0, (AX)(R12*4)
+	VMOVUPS     Z1, (CX)(R12*4)
+	ADDQ        $0x10, R13
+	ADDQ        $0x10, R12
+	CMPQ        R12, R10
+	JL          wideloop
+	TESTQ       R11, R11
+	JZ          widenext
+	VMOVUPS.Z   (AX)(R12*4), K1, Z0
+	VMOVUPS.Z   (CX)(R12*4), K1, Z1
+	VMOVUPS.Z   (SI)(R12*4), K1, Z2
+	VMOVUPS.Z   (DI)(R12*4), K1, Z3
+	VMOVUPS.Z   (R8)(R12*4), K1, Z4
+	VMOVUPS.Z   (DX)(R13*4), K1, Z5
+	VMOVUPS.Z   (BX)(R13*4), K1, Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z6, Z2
+	VFMADD213PS Z4, Z3, Z2
+	VXORPS      Z3, Z3, Z3
+	VCMPPS      $0x1e, Z3, Z2, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VADDPS      Z5, Z0, Z0
+	VFMADD231PS Z5, Z6, Z1
+	VMOVUPS     Z0, K1, (AX)(R12*4)
+	VMOVUPS     Z1, K1, (CX)(R12*4)
+	ADDQ        R11, R13
+
+widenext:
+	DECQ R9
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradJoinAVX512(sum *float32, dot *float32, dy *float32, a *float32, b *float32, y *float32, x *float32, mean *float32, rows uintptr, c uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·colNormGradJoinAVX512(SB), NOSPLIT, $0-80
+	MOVQ sum+0(FP), AX
+	MOVQ dot+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ a+24(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ y+40(FP), DI
+	MOVQ x+48(FP), R8
+	MOVQ mean+56(FP), R9
+	MOVQ c+72(FP), R10
+	CMPQ R10, $0x00000080
+	JG   wide
+	MOVQ R10, R12
+	XORQ R11, R11
+	SUBQ $0x40, R10
+	JL   afterblock4
+
+block4:
+	MOVQ    rows+64(FP), R13
+	MOVQ    R11, R14
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VMOVUPS (R9)(R11*4), Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS 64(R9)(R11*4), Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VMOVUPS 128(R9)(R11*4), Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VMOVUPS 192(R9)(R11*4), Z11
+
+block4rows:
+	VMOVUPS     (BX)(R14*4), Z12
+	VMOVUPS     (SI)(R14*4), Z13
+	VMOVUPS     (DI)(R14*4), Z14
+	VMOVUPS     (R8)(R14*4), Z15
+	VADDPS      Z13, Z12, Z12
+	VXORPS      Z13, Z13, Z13
+	VCMPPS      $0x1e, Z13, Z14, K1
+	VMOVAPS.Z   Z12, K1, Z12
+	VADDPS      Z12, Z0, Z0
+	VSUBPS      Z2, Z15, Z15
+	VFMADD231PS Z12, Z15, Z1
+	VMOVUPS     Z12, (DX)(R14*4)
+	VMOVUPS     64(BX)(R14*4), Z12
+	VMOVUPS     64(SI)(R14*4), Z13
+	VMOVUPS     64(DI)(R14*4), Z14
+	VMOVUPS     64(R8)(R14*4), Z15
+	VADDPS      Z13, Z12, Z12
+	VXORPS      Z13, Z13, Z13
+	VCMPPS      $0x1e, Z13, Z14, K1
+	VMOVAPS.Z   Z12, K1, Z12
+	VADDPS      Z12, Z3, Z3
+	VSUBPS      Z5, Z15, Z15
+	VFMADD231PS Z12, Z15, Z4
+	VMOVUPS     Z12, 64(DX)(R14*4)
+	VMOVUPS     128(BX)(R14*4), Z12
+	VMOVUPS     128(SI)(R14*4), Z13
+	VMOVUPS     128(DI)(R14*4), Z14
+	VMOVUPS     128(R8)(R14*4), Z15
+	VADDPS      Z13, Z12, Z12
+	VXORPS      Z13, Z13, Z13
+	VCMPPS      $0x1e, Z13, Z14, K1
+	VMOVAPS.Z   Z12, K1, Z12
+	VADDPS      Z12, Z6, Z6
+	VSUBPS      Z8, Z15, Z15
+	VFMADD231PS Z12, Z15, Z7
+	VMOVUPS     Z12, 128(DX)(R14*4)
+	VMOVUPS     192(BX)(R14*4), Z12
+	VMOVUPS     192(SI)(R14*4), Z13
+	VMOVUPS     192(DI)(R14*4), Z14
+	VMOVUPS     192(R8)(R14*4), Z15
+	VADDPS      Z13, Z12, Z12
+	VXORPS      Z13, Z13, Z13
+	VCMPPS      $0x1e, Z13, Z14, K1
+	VMOVAPS.Z   Z12, K1, Z12
+	VADDPS      Z12, Z9, Z9
+	VSUBPS      Z11, Z15, Z15
+	VFMADD231PS Z12, Z15, Z10
+	VMOVUPS     Z12, 192(DX)(R14*4)
+	ADDQ        R12, R14
+	DECQ        R13
+	JNZ         block4rows
+	VMOVUPS     (AX)(R11*4), Z2
+	VADDPS      Z2, Z0, Z0
+	VMOVUPS     Z0, (AX)(R11*4)
+	VMOVUPS     (CX)(R11*4), Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (CX)(R11*4)
+	VMOVUPS     64(AX)(R11*4), Z0
+	VADDPS      Z0, Z3, Z3
+	VMOVUPS     Z3, 64(AX)(R11*4)
+	VMOVUPS     64(CX)(R11*4), Z0
+	VADDPS      Z0, Z4, Z4
+	VMOVUPS     Z4, 64(CX)(R11*4)
+	VMOVUPS     128(AX)(R11*4), Z0
+	VADDPS      Z0, Z6, Z6
+	VMOVUPS     Z6, 128(AX)(R11*4)
+	VMOVUPS     128(CX)(R11*4), Z0
+	VADDPS      Z0, Z7, Z7
+	VMOVUPS     Z7, 128(CX)(R11*4)
+	VMOVUPS     192(AX)(R11*4), Z0
+	VADDPS      Z0, Z9, Z9
+	VMOVUPS     Z9, 192(AX)(R11*4)
+	VMOVUPS     192(CX)(R11*4), Z0
+	VADDPS      Z0, Z10, Z10
+	VMOVUPS     Z10, 192(CX)(R11*4)
+	ADDQ        $0x40, R11
+	SUBQ        $0x40, R10
+	JGE         block4
+
+afterblock4:
+	ADDQ $0x40, R10
+	SUBQ $0x10, R10
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+64(FP), R13
+	MOVQ    R11, R14
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VMOVUPS (R9)(R11*4), Z2
+
+block1rows:
+	VMOVUPS     (BX)(R14*4), Z3
+	VMOVUPS     (SI)(R14*4), Z4
+	VMOVUPS     (DI)(R14*4), Z5
+	VMOVUPS     (R8)(R14*4), Z6
+	VADDPS      Z4, Z3, Z3
+	VXORPS      Z4, Z4, Z4
+	VCMPPS      $0x1e, Z4, Z5, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VADDPS      Z3, Z0, Z0
+	VSUBPS      Z2, Z6, Z6
+	VFMADD231PS Z3, Z6, Z1
+	VMOVUPS     Z3, (DX)(R14*4)
+	ADDQ        R12, R14
+	DECQ        R13
+	JNZ         block1rows
+	VMOVUPS     (AX)(R11*4), Z2
+	VADDPS      Z2, Z0, Z0
+	VMOVUPS     Z0, (AX)(R11*4)
+	VMOVUPS     (CX)(R11*4), Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (CX)(R11*4)
+	ADDQ        $0x10, R11
+	SUBQ        $0x10, R10
+	JGE         block1
+
+afterblock1:
+	ADDQ      $0x10, R10
+	JZ        end
+	MOVL      $0x0000ffff, R13
+	BZHIL     R10, R13, R13
+	KMOVW     R13, K1
+	MOVQ      rows+64(FP), R10
+	MOVQ      R11, R13
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VMOVUPS.Z (R9)(R11*4), K1, Z2
+
+tailrows:
+	VMOVUPS.Z   (BX)(R13*4), K1, Z3
+	VMOVUPS.Z   (SI)(R13*4), K1, Z4
+	VMOVUPS.Z   (DI)(R13*4), K1, Z5
+	VMOVUPS.Z   (R8)(R13*4), K1, Z6
+	VADDPS      Z4, Z3, Z3
+	VXORPS      Z4, Z4, Z4
+	VCMPPS      $0x1e, Z4, Z5, K2
+	VMOVAPS.Z   Z3, K2, Z3
+	VADDPS      Z3, Z0, Z0
+	VSUBPS      Z2, Z6, Z6
+	VFMADD231PS Z3, Z6, Z1
+	VMOVUPS     Z3, K1, (DX)(R13*4)
+	ADDQ        R12, R13
+	DECQ        R10
+	JNZ         tailrows
+	VMOVUPS.Z   (AX)(R11*4), K1, Z2
+	VADDPS      Z2, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)(R11*4)
+	VMOVUPS.Z   (CX)(R11*4), K1, Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K1, (CX)(R11*4)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ  rows+64(FP), R10
+	MOVQ  c+72(FP), R11
+	MOVQ  R11, R12
+	ANDQ  $0x0f, R12
+	SUBQ  R12, R11
+	MOVL  $0x0000ffff, R13
+	BZHIL R12, R13, R13
+	KMOVW R13, K1
+	XORQ  R14, R14
+
+widerow:
+	XORQ R13, R13
+
+wideloop:
+	VMOVUPS     (AX)(R13*4), Z0
+	VMOVUPS     (CX)(R13*4), Z1
+	VMOVUPS     (R9)(R13*4), Z2
+	VMOVUPS     (BX)(R14*4), Z3
+	VMOVUPS     (SI)(R14*4), Z4
+	VMOVUPS     (DI)(R14*4), Z5
+	VMOVUPS     (R8)(R14*4), Z6
+	VADDPS      Z4, Z3, Z3
+	VXORPS      Z4, Z4, Z4
+	VCMPPS      $0x1e, Z4, Z5, K2
+	VMOVAPS.Z   Z3, K2, Z3
+	VADDPS      Z3, Z0, Z0
+	VSUBPS      Z2, Z6, Z6
+	VFMADD231PS Z3, Z6, Z1
+	VMOVUPS     Z3, (DX)(R14*4)
+	VMOVUPS     Z0, (AX)(R13*4)
+	VMOVUPS     Z1, (CX)(R13*4)
+	ADDQ        $0x10, R14
+	ADDQ        $0x10, R13
+	CMPQ        R13, R11
+	JL          wideloop
+	TESTQ       R12, R12
+	JZ          widenext
+	VMOVUPS.Z   (AX)(R13*4), K1, Z0
+	VMOVUPS.Z   (CX)(R13*4), K1, Z1
+	VMOVUPS.Z   (R9)(R13*4), K1, Z2
+	VMOVUPS.Z   (BX)(R14*4), K1, Z3
+	VMOVUPS.Z   (SI)(R14*4), K1, Z4
+	VMOVUPS.Z   (DI)(R14*4), K1, Z5
+	VMOVUPS.Z   (R8)(R14*4), K1, Z6
+	VADDPS      Z4, Z3, Z3
+	VXORPS      Z4, Z4, Z4
+	VCMPPS      $0x1e, Z4, Z5, K2
+	VMOVAPS.Z   Z3, K2, Z3
+	VADDPS      Z3, Z0, Z0
+	VSUBPS      Z2, Z6, Z6
+	VFMADD231PS Z3, Z6, Z1
+	VMOVUPS     Z3, K1, (DX)(R14*4)
+	VMOVUPS     Z0, K1, (AX)(R13*4)
+	VMOVUPS     Z1, K1, (CX)(R13*4)
+	ADDQ        R12, R14
+
+widenext:
+	DECQ R10
+	JNZ  widerow
 	VZEROUPPER
 	RET
 

@@ -127,6 +127,16 @@ func ops[T Float]() []op[T] {
 				v := mu*x[1] - lr*x[2]
 				return []float64{x[0] + mu*v - lr*x[2], v}, sumAbs(x)
 			}},
+		{"MomentumDecay", 3, 2, func(o *Ops[T], x [][]T) { o.MomentumDecay(x[0], x[1], x[2], lr, mu, beta, false) },
+			func(x []float64) ([]float64, float64) {
+				v := mu*x[1] - lr*(x[2]+beta*x[0])
+				return []float64{x[0] + v, v}, sumAbs(x)
+			}},
+		{"NesterovDecay", 3, 2, func(o *Ops[T], x [][]T) { o.MomentumDecay(x[0], x[1], x[2], lr, mu, beta, true) },
+			func(x []float64) ([]float64, float64) {
+				v := mu*x[1] - lr*(x[2]+beta*x[0])
+				return []float64{x[0] + mu*v - lr*(x[2]+beta*x[0]), v}, sumAbs(x)
+			}},
 		{"Adam", 4, 3, func(o *Ops[T], x [][]T) { // the second moment is never negative
 			o.Mul(x[2], x[2], x[2])
 			o.Adam(x[0], x[1], x[2], x[3], lr, beta, mu, lr)
@@ -297,6 +307,8 @@ func testMismatchPanicsInGo[T Float](t *testing.T) {
 		"ReLU":        func() { o.ReLU(x, y) },
 		"Scale":       func() { o.Scale(x, 1, y) },
 		"Momentum":    func() { o.Momentum(x, x, y, 1, 1, false) },
+		"decay":       func() { o.MomentumDecay(x, x, y, 1, 1, 1, false) },
+		"squares":     func() { o.MomentumSquares(x, y, x, 1, 1, 1, false) },
 		"Adam":        func() { o.Adam(x, x, x, y, 1, 0, 0, 1) },
 		"ScaleShift":  func() { o.ScaleShift(x, x, nil, x[:2], x[:2], x[:2], 2, false) },
 		"residual":    func() { o.ScaleShift(x, x, y, x[:2], x[:2], x[:2], 3, false) },
@@ -304,7 +316,10 @@ func testMismatchPanicsInGo[T Float](t *testing.T) {
 		"NormGrad":    func() { o.NormGrad(x, x, y, x[:3], x[:3], x[:3], x[:3], 2) },
 		"ColSum":      func() { o.ColSum(x[:3], y, 2) },
 		"ColMoments":  func() { o.ColMoments(x[:3], x[:2], x, x[:3], 2) },
-		"ColNormGrad": func() { o.ColNormGrad(x[:3], x[:3], x, y, x[:3], x[:3], 2) },
+		"ColNormGrad": func() { o.ColNormGrad(x[:3], x[:3], x, y, x[:3], 2) },
+		"ReLU sums":   func() { o.ColNormGradReLU(x[:3], x[:3], x, x, x[:3], x[:3], x[:2], 2) },
+		"join":        func() { o.ColNormGradJoin(x[:3], x[:3], x, x, y, x, x, x[:3], 2) },
+		"ReLU grad":   func() { o.NormGradReLU(x, x, x, x[:3], x[:3], x[:3], x[:3], x[:2], 2) },
 		"Dot":         func() { o.Dot(x, y) },
 	} {
 		t.Run(name, func(t *testing.T) { require.Panics(t, f) })
@@ -324,6 +339,7 @@ func testNoAllocation[T Float](t *testing.T) {
 			o.ScaleShift(x, x, x, c, c, c, 10, true)
 			o.ColMoments(c, c, x, c, 10)
 			o.Dot(x, x)
+			o.MomentumSquares(x, x, x, 1, 1, 1, true)
 		}))
 	})
 }
@@ -343,7 +359,7 @@ func benchmarkOps[T Float](b *testing.B) {
 			"ReLUGrad":    func() { o.ReLUGrad(x, y, z) },
 			"Adam":        func() { o.Adam(x, y, y, z, 0.1, 0.9, 0.999, 1e-7) },
 			"ScaleShift":  func() { o.ScaleShift(x, y, z, s, s, s, rows, true) },
-			"ColNormGrad": func() { o.ColNormGrad(s, s, x, y, s, s, rows) },
+			"ColNormGrad": func() { o.ColNormGrad(s, s, x, y, s, rows) },
 			"SumSquares":  func() { o.SumSquares(x) },
 		} {
 			b.Run(fmt.Sprintf("%v/%s", level, name), func(b *testing.B) {

@@ -1,0 +1,91 @@
+package bench
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/stheno-ml/stheno/cpu"
+	"github.com/stheno-ml/stheno/graph"
+)
+
+// Config is what [Run] does. Its zero value, with Cases, is useful.
+type Config struct {
+	Cases   []Case
+	Seconds float64 // least time of a round; 0 means half a second
+	Rounds  int     // 0 means 5
+	Profile bool    // measure the operations of each case, too
+
+	// Open starts the engine of a case, which Run closes; nil means graph.Open, which knows the engines that the program imports.
+	Open func(Case) (graph.Engine, error)
+	// Ceiling tells what a device does at best, once for each number of threads; nil measures that of the CPU. What is not known is 0.
+	Ceiling func(device string, threads int) (Ceiling, error)
+	// Progress is told what happens, between the rounds and never within one; it may be nil.
+	Progress func(Event)
+}
+
+// Event is a piece of progress.
+type Event struct {
+	Phase    Phase
+	Case     Case          // that it is about; the zero value while ceilings are measured
+	Number   int           // of the case, from 1
+	Cases    int           // of all
+	Round    int           // of Timing, from 1
+	Rounds   int           // of Timing
+	Verified *Verification // of Verified
+	Result   *Result       // of Timed
+}
+
+// Phase is the kind of an [Event].
+type Phase string
+
+// The phases of a run. Of the cases that have a reference in common, all are verified before the first is timed.
+const (
+	MeasuringCeilings Phase = "measuring what the device does at best"
+	Referring         Phase = "computing the reference"
+	Verifying         Phase = "verifying"
+	Verified          Phase = "verified"
+	Compiling         Phase = "compiling"
+	Timing            Phase = "timing"
+	Profiling         Phase = "profiling"
+	Timed             Phase = "timed"
+)
+
+// withDefaults checks a configuration and fills in what is usual.
+func (c Config) withDefaults() (Config, error) {
+	if len(c.Cases) == 0 {
+		return c, errors.New("bench: there are no cases; Matrix.Cases makes some")
+	}
+	switch {
+	case math.IsNaN(c.Seconds) || c.Seconds < 0 || c.Seconds > 3600:
+		return c, fmt.Errorf("bench: rounds of %v seconds; use a number of at most 3600, or 0 for the usual one", c.Seconds)
+	case c.Rounds < 0:
+		return c, fmt.Errorf("bench: %d rounds; use at least 1, or 0 for the usual number", c.Rounds)
+	}
+	c.Seconds, c.Rounds = cmp.Or(c.Seconds, 0.5), cmp.Or(c.Rounds, 5)
+	if c.Open == nil {
+		c.Open = func(c Case) (graph.Engine, error) {
+			return graph.Open(c.Device, graph.Config{Threads: c.Threads, Precision: c.Precision})
+		}
+	}
+	if c.Ceiling == nil {
+		c.Ceiling = measureCeiling
+	}
+	if c.Progress == nil {
+		c.Progress = func(Event) {}
+	}
+	return c, nil
+}
+
+// measureCeiling measures the CPU.
+func measureCeiling(device string, threads int) (Ceiling, error) {
+	c := Ceiling{Device: device, Threads: threads}
+	if device != "cpu" {
+		return c, nil
+	}
+	var err, other error
+	c.FLOPs, err = cpu.MeasurePeak(threads)
+	c.Bytes, other = cpu.MeasureBandwidth(threads)
+	return c, errors.Join(err, other)
+}

@@ -1,0 +1,101 @@
+package bench
+
+import (
+	"context"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// dealing is a case with how it is verified.
+type dealing struct {
+	Case
+	size     int // of the batch that is verified
+	distinct int // the different images of which it is dealt
+	referred int // those that the reference computes: for inference more than there may be in the batch
+}
+
+const (
+	// affordable is the arithmetic that a reference may need, where the least number of images does not need more: a few seconds'.
+	affordable = 20e9
+	// mostDistinct images are as good as many.
+	mostDistinct = 8
+	// leastBatch is the smallest batch whose training is verified as it is, and with few exceptions the least number of different
+	// images. ResNet-50 ends in maps of one pixel for images of 32×32: batch norm over two of them leaves hardly more than their
+	// signs, and over four makes a hundred times more of rounding than over eight.
+	leastBatch = 6
+)
+
+// deals decides how c is verified.
+func deals(c Case) (dealing, error) {
+	flops, err := flopsPerImage(c)
+	if err != nil {
+		return dealing{}, err
+	}
+	most := max(2, min(mostDistinct, int(affordable/float64(max(flops, 1)))))
+	d := dealing{Case: c, size: c.Batch, distinct: min(most, c.Batch), referred: most}
+	if c.Mode == Inference { // images do not meet
+		return d, nil
+	}
+	if d.size < leastBatch {
+		d.size = mostDistinct
+	}
+	d.distinct = d.size // if no smaller number divides it
+	for n := most; n >= min(leastBatch, most); n-- {
+		if d.size%n == 0 {
+			d.distinct = n
+			break
+		}
+	}
+	d.referred = d.distinct
+	return d, nil
+}
+
+// flopsPerImage is the arithmetic of a step for one image, from a plan without an engine.
+func flopsPerImage(c Case) (n int64, err error) {
+	m, err := c.model()
+	if err != nil {
+		return 0, err
+	}
+	var g *gorgonia.ExprGraph
+	var o []graph.Option
+	if c.Mode == Train {
+		g, o, err = train.StepGraph(m, optimizer, 1, seed)
+	} else {
+		g, o, err = train.InferenceGraph(m, 1)
+	}
+	if err != nil {
+		return 0, err
+	}
+	p, err := graph.PlanFor(g, o...)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range p.Steps {
+		n += graph.CostOf(s).FLOPs
+	}
+	return n, nil
+}
+
+// key is equal for cases whose truth is the same.
+func (d dealing) key() Case {
+	return Case{Arch: d.Arch, Size: d.Size, Classes: d.Classes, Mode: d.Mode, Batch: d.referred}
+}
+
+func (d dealing) truth(ctx context.Context) (*truth, error) {
+	if d.Mode == Train {
+		return trainingTruth(ctx, d.Case, d.referred)
+	}
+	return inferenceTruth(ctx, d.Case, d.referred)
+}
+
+// newSubject makes a case ready.
+func newSubject(e graph.Engine, c Case, b *batch, begin func(*nn.Model) error) (subject, error) {
+	if c.Mode == Train {
+		return newTrainer(e, c, b, begin)
+	}
+	return newPredictor(e, c, b, begin)
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package bench
+
+// resetPeak is false: only Linux forgets a peak.
+func resetPeak() bool { return false }
+
+func peakMemory() int64 { return 0 }

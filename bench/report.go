@@ -1,0 +1,83 @@
+package bench
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+)
+
+// Report is what [Run] found out. encoding/json writes and reads it.
+type Report struct {
+	Machine Machine  `json:"machine"`
+	Cases   []Result `json:"cases"` // in the order of Config.Cases; where the run was interrupted, those that were done
+}
+
+// Result is a case with what was measured.
+type Result struct {
+	Case
+	ImagesPerSecond float64   `json:"images_per_second"` // median of Rates
+	Rates           []float64 `json:"rates"`             // of the rounds
+	Spread          float64   `json:"spread"`            // (fastest − slowest) / median
+	Milliseconds    float64   `json:"ms"`                // a step, at the median rate
+
+	FLOPs     int64   `json:"flops"` // of a step, nominal: graph.CostOf
+	Bytes     int64   `json:"bytes"` // that the operations of a step read and write
+	GFLOPs    float64 `json:"gflops"`
+	PeakShare float64 `json:"peak_share,omitempty"` // GFLOPs as a share of what the device does at best in float32; 0 is not known
+
+	PeakMemory int64   `json:"peak_memory_bytes,omitempty"` // the most that the process occupied from the case's compilation on; 0 is not known
+	PlanMemory int64   `json:"plan_memory_bytes"`           // of the plan's values: graph.Plan.PeakBytes
+	Allocs     float64 `json:"allocs"`                      // allocations a step, in the round with the fewest
+
+	Engine   string  `json:"engine"`   // "cpu with 2 threads, avx512 kernels"
+	Verified string  `json:"verified"` // what was compared with the reference, and how well it agrees
+	Checks   []Check `json:"checks"`
+	Kinds    []Kind  `json:"operations,omitempty"` // if Config.Profile asks for them, the longest first
+}
+
+// Kind is all operations of one kind in a step.
+type Kind struct {
+	Name    string  `json:"name"`
+	Steps   int     `json:"steps"` // of the plan
+	Seconds float64 `json:"seconds"`
+	FLOPs   int64   `json:"flops"`
+	Bytes   int64   `json:"bytes"`
+}
+
+// WriteJSON writes the report as an indented object.
+func (r *Report) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// ReadJSON reads what WriteJSON wrote.
+func ReadJSON(from io.Reader) (*Report, error) {
+	r := &Report{}
+	if err := json.NewDecoder(from).Decode(r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// ceiling is that of a case's device.
+func (m *Machine) ceiling(device string, threads int) Ceiling {
+	if i := slices.IndexFunc(m.Ceilings, func(c Ceiling) bool { return c.Device == device && c.Threads == threads }); i >= 0 {
+		return m.Ceilings[i]
+	}
+	return Ceiling{Device: device, Threads: threads}
+}
+
+// rated fills in what follows from the rates.
+func (r *Result) rated(ceiling Ceiling) {
+	sorted := slices.Sorted(slices.Values(r.Rates))
+	n := len(sorted)
+	r.ImagesPerSecond = (sorted[(n-1)/2] + sorted[n/2]) / 2
+	r.Spread = (sorted[n-1] - sorted[0]) / r.ImagesPerSecond
+	steps := r.ImagesPerSecond / float64(r.Batch)
+	r.Milliseconds = 1e3 / steps
+	r.GFLOPs = float64(r.FLOPs) * steps / 1e9
+	if ceiling.FLOPs > 0 {
+		r.PeakShare = 1e9 * r.GFLOPs / ceiling.FLOPs
+	}
+}

@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"errors"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// subject is a case made ready to run on an engine.
+type subject interface {
+	// Run is what is timed: one batch.
+	Run() error
+	Plan() *graph.Plan
+	Close() error
+
+	StartProfile() error
+	StopProfile()
+	Profile() *graph.Profile
+}
+
+// optimizer is that of all training steps.
+var optimizer = train.SGD{Momentum: 0.9}
+
+// rate is the learning rate of the timed steps: small, so that the weights stay what they are however long it takes.
+const rate = 1e-4
+
+// usual gives m the weights that a training begins with, which are those of the timed runs.
+func usual(m *nn.Model) error { return m.Initialize(seed, tensor.Float32) }
+
+// trainer trains on one batch again and again.
+type trainer struct {
+	*train.Step
+	model *nn.Model
+	slots train.Slots
+	batch *batch
+	steps int
+}
+
+func newTrainer(e graph.Engine, c Case, b *batch, begin func(*nn.Model) error) (*trainer, error) {
+	t := &trainer{batch: b}
+	var err error
+	if t.model, err = c.model(); err != nil {
+		return nil, err
+	}
+	if err := begin(t.model); err != nil {
+		return nil, err
+	}
+	t.slots = train.NewSlots(t.model, optimizer)
+	t.Step, err = train.NewTrainStep(e, t.model, optimizer, t.slots, c.Batch, seed)
+	return t, err
+}
+
+// Run feeds the batch and runs a step.
+func (t *trainer) Run() error {
+	_, err := t.step(rate)
+	return err
+}
+
+func (t *trainer) step(rate float64) (train.StepResult, error) {
+	r, err := t.Step.Run(t.batch.images, t.batch.labels, rate, t.steps)
+	t.steps++
+	return r, err
+}
+
+// predictor infers from one batch again and again.
+type predictor struct {
+	*graph.Machine
+	probabilities []float32 // (batch, classes), overwritten by Run
+}
+
+func newPredictor(e graph.Engine, c Case, b *batch, begin func(*nn.Model) error) (*predictor, error) {
+	m, err := c.model()
+	if err != nil {
+		return nil, err
+	}
+	if err := begin(m); err != nil {
+		return nil, err
+	}
+	g := gorgonia.NewGraph()
+	x := gorgonia.NewTensor(g, tensor.Float32, 4, gorgonia.WithName("images"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(c.Batch, c.Size, c.Size, 3), tensor.WithBacking(b.images))))
+	net, err := m.Build(g, nn.BuildConfig{Batch: c.Batch, Input: x, Dtype: tensor.Float32})
+	if err != nil {
+		return nil, err
+	}
+	p := &predictor{}
+	p.Machine, err = graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(net.Output), graph.WithResident(net.Nodes()...))
+	if err != nil {
+		return nil, err
+	}
+	v, err := p.Value(net.Output)
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.probabilities = v.Data().([]float32)
+	return p, nil
+}
+
+// Run is the machine's RunAll.
+func (p *predictor) Run() error { return p.RunAll() }

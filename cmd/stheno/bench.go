@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stheno-ml/stheno/arch"
+	"github.com/stheno-ml/stheno/bench"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/atomicfile"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// benchmark is the command bench.
+type benchmark struct {
+	bench.Matrix
+	modes          []string
+	seconds        float64
+	rounds         int
+	json, roofline string
+}
+
+func newBench() *cobra.Command {
+	b := benchmark{}
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Time training steps and inference, after their results were verified",
+		Long: `Time training steps and inference of the networks on random images: every network with every batch size, number of threads, and so on;
+flags take lists such as --batch 1,16,64. Without flags it takes about two minutes.
+
+Before a case is timed, its results are compared with a reference in float64 that shares no kernel with what is timed: the
+loss, the gradients of all weights and their updates of a training step, the scores of inference. If they differ by more than rounding
+explains, the command fails.
+
+A training step is timed from the batch in memory to the loss, with SGD and momentum; inference from one run of the network to the next.
+GFLOP/s are nominal, and of peak is their share of the multiplications and additions that the device can do, which is measured first.
+
+--json - writes the report alone to standard output. --roofline draws the cases, or the kinds of operations of one case.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&b.Archs, "arch", nil, "networks: "+strings.Join(arch.Names(), ", ")+" (default: all)")
+	f.IntSliceVar(&b.Sizes, "size", nil, "rows and columns of the images (default: 32, for resnet50 also 224)")
+	f.IntVar(&b.Classes, "classes", 100, "number of classes")
+	f.IntSliceVar(&b.Batches, "batch", nil, "images per step (default: 32, or 16 of 224x224; in inference also 1)")
+	f.IntSliceVar(&b.Threads, "threads", nil, "CPU threads (default: 0, one per core)")
+	f.StringSliceVar(&b.modes, "mode", nil, "train, inference (default: both)")
+	f.StringSliceVar(&b.Devices, "device", []string{"cpu"}, "devices: "+strings.TrimPrefix(deviceList(), "auto, ")+"; cuda:N is the GPU with number N")
+	f.StringSliceVar(&b.Precisions, "precision", []string{train.FP32}, "how products are computed: "+strings.Join(train.Precisions(), ", "))
+	f.Float64Var(&b.seconds, "seconds", 0.5, "least time of a round")
+	f.IntVar(&b.rounds, "rounds", 5, "rounds of a case, of which the median counts")
+	f.StringVar(&b.json, "json", "", "file for the report as JSON; - writes it to standard output, instead of the table")
+	f.StringVar(&b.roofline, "roofline", "", "SVG file for a roofline plot")
+	return cmd
+}
+
+func (b *benchmark) run(cmd *cobra.Command) error {
+	cases, err := b.cases()
+	if err != nil {
+		return err
+	}
+	lines := newProgressLine(cmd, b.json == "-")
+	report, err := bench.Run(cmd.Context(), bench.Config{Cases: cases, Seconds: b.seconds, Rounds: b.rounds, Profile: b.roofline != "",
+		Open:     func(c bench.Case) (graph.Engine, error) { return deviceOf(c).open(lines.note) },
+		Progress: lines.show,
+	})
+	lines.clear()
+	if err != nil && (cmd.Context().Err() == nil || report == nil || len(report.Cases) == 0) {
+		return err
+	}
+	// What was measured before an interruption is worth as much as ever.
+	return errors.Join(err, b.write(cmd.OutOrStdout(), report))
+}
+
+// cases are those of the flags.
+func (b *benchmark) cases() ([]bench.Case, error) {
+	switch {
+	case !(b.seconds > 0 && b.seconds <= 3600):
+		return nil, fmt.Errorf("--seconds wants a number above 0 and at most 3600, got %v", b.seconds)
+	case b.rounds < 1:
+		return nil, fmt.Errorf("--rounds wants at least 1, got %d", b.rounds)
+	case b.json != "" && b.json == b.roofline:
+		return nil, fmt.Errorf("--json and --roofline name one file, %s; they are two", b.json)
+	}
+	for flag, file := range map[string]string{"json": b.json, "roofline": b.roofline} { // told now, and not after minutes
+		if file == "" || flag == "json" && file == "-" {
+			continue
+		}
+		if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("--%s %s: there is no folder %s to write it to", flag, file, filepath.Dir(file))
+		}
+	}
+	for _, m := range b.modes {
+		b.Modes = append(b.Modes, bench.Mode(m))
+	}
+	cases, err := b.Matrix.Cases()
+	if err != nil {
+		return nil, err
+	}
+	tried := []device{}
+	for _, c := range cases { // a device that there is not is to be told now, and not when its turn comes
+		d := deviceOf(c)
+		if slices.Contains(tried, d) {
+			continue
+		}
+		if d.name == "auto" {
+			return nil, errors.New("--device auto: a benchmark names its devices; use " + strings.TrimPrefix(deviceList(), "auto, "))
+		}
+		e, err := d.open(func(string) {})
+		if err != nil {
+			return nil, err
+		}
+		if err := e.Close(); err != nil {
+			return nil, err
+		}
+		tried = append(tried, d)
+	}
+	return cases, nil
+}
+
+func deviceOf(c bench.Case) device {
+	return device{name: c.Device, threads: c.Threads, precision: c.Precision}
+}
+
+// write writes the report in the forms that were asked for.
+func (b *benchmark) write(out io.Writer, report *bench.Report) error {
+	var err error
+	switch b.json {
+	case "-":
+		err = report.WriteJSON(out)
+	case "":
+		fmt.Fprint(out, report.Table())
+	default:
+		fmt.Fprint(out, report.Table())
+		if err = atomicfile.WriteFile(b.json, report.WriteJSON); err == nil {
+			fmt.Fprintf(out, "report written to %s\n", b.json)
+		}
+	}
+	if b.roofline == "" {
+		return err
+	}
+	drawn := atomicfile.WriteFile(b.roofline, report.WriteRoofline)
+	if drawn == nil && b.json != "-" {
+		fmt.Fprintf(out, "roofline plot written to %s\n", b.roofline)
+	}
+	return errors.Join(err, drawn)
+}

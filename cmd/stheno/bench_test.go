@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/bench"
+)
+
+// brief is a benchmark that takes no time.
+var brief = []string{"bench", "--arch", "simplecnn", "--classes", "10", "--batch", "6", "--threads", "1", "--seconds", "0.001", "--rounds", "2"}
+
+func TestBench(t *testing.T) {
+	dir := t.TempDir()
+	file, svg := filepath.Join(dir, "report.json"), filepath.Join(dir, "roofline.svg")
+	out := ok(t, with(brief, "--json", file, "--roofline", svg)...)
+	require.Regexp(t, `(?m)^simplecnn 32×32, batch 6, train, 1 thread: \d+ images/s; loss to \S+, gradients to \S+, .* of the reference in float64; a batch of 6$`, out)
+	require.Regexp(t, `(?m)^cpu with 1 thread at best: \d+ GFLOP/s, \S+ GB/s from and to memory$`, out)
+	require.Regexp(t, `(?m)^network +images +batch +mode +threads +images/s +spread +ms +GFLOP/s +of peak +memory +plan +allocs +differs$`, out)
+	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +train +1 +\d+ `, out)
+	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +inference +1 +\d+ `, out)
+	require.Contains(t, out, "\nreport written to "+file+"\nroofline plot written to "+svg+"\n")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	report, err := bench.ReadJSON(strings.NewReader(string(text)))
+	require.NoError(t, err)
+	require.Len(t, report.Cases, 2)
+	require.NotEmpty(t, report.Cases[0].Kinds)
+	text, err = os.ReadFile(svg)
+	require.NoError(t, err)
+	require.NoError(t, xml.Unmarshal(text, new(struct{})))
+
+	r := stheno(t, with(brief, "--mode", "inference", "--json", "-")...)
+	require.Zero(t, r.code, r.stderr)
+	require.True(t, json.Valid([]byte(r.stdout)), "standard output is the report alone")
+	require.Contains(t, r.stderr, "batch 6, inference, 1 thread: ")
+}
+
+func TestBenchRefuses(t *testing.T) {
+	nowhere := filepath.Join(t.TempDir(), "nowhere", "a.svg")
+	for _, c := range []struct {
+		flags []string
+		want  string
+	}{
+		{[]string{"--arch", "simplecmn"}, `unknown architecture "simplecmn"; did you mean "simplecnn"?`},
+		{[]string{"--mode", "infer"}, `unknown mode "infer"`},
+		{[]string{"--batch", "0"}, "batch size 0; use one from 1"},
+		{[]string{"--batch", "many"}, "--batch wants whole numbers with commas between them, got"},
+		{[]string{"--size", "1"}, ""},
+		{[]string{"--threads", "-1"}, "number of threads -1"},
+		{[]string{"--device", "auto"}, "a benchmark names its devices"},
+		{[]string{"--device", "cpi"}, `unknown device "cpi"; did you mean "cpu"?`},
+		{[]string{"--precision", "fp23"}, `unknown precision "fp23"`},
+		{[]string{"--seconds", "0"}, "--seconds wants a number above 0"},
+		{[]string{"--rounds", "0"}, "--rounds wants at least 1, got 0"},
+		{[]string{"--json", "a.json", "--roofline", "a.json"}, "one file"},
+		{[]string{"--roofline", nowhere}, "there is no folder " + filepath.Dir(nowhere)},
+		{[]string{"--json", nowhere}, "--json " + nowhere},
+		{[]string{"--bach", "3"}, "did you mean --batch?"},
+		{[]string{"simplecnn"}, "takes flags only"},
+	} {
+		refused(t, with([]string{"bench"}, c.flags...), c.want)
+	}
+}

@@ -1,0 +1,133 @@
+package gemm
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
+)
+
+// A product with a packed factor is the product, bit by bit, whatever form the factor was packed from.
+func TestPackedIsTheSame(t *testing.T) { bothTypes(t, testPacked[float32], testPacked[float64]) }
+
+func testPacked[T vec.Float](t *testing.T) {
+	p := pool.New(3)
+	defer p.Close()
+	forLevels(t, func(t *testing.T, g *Gemm[T]) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		for _, s := range [][3]int{{1, 1, 1}, {1, 100, 37}, {5, 33, 64}, {64, 64, 600}, {300, 70, 1200}, {2, 40, 5000}, {37, 129, 3}} {
+			m, n, k := s[0], s[1], s[2]
+			for form := range 3 {
+				a, fine := matrix[T](t, rng, m, k, k+3)
+				b, _, fineB := operand[T](t, rng, k, n, 5, form == 1, form == 2)
+				d, fineD := matrix[T](t, rng, m, n, n+7)
+				w := g.NewWorkspace(3)
+				plain, _ := matrix[T](t, rng, m, n, n)
+				args := Args[T]{M: m, N: n, K: k, A: Operand[T]{Data: a, LD: k + 3}, B: b, C: plain, Beta: 1, D: d, LDD: n + 7, ReLU: true}
+				g.Run(p, w, &args)
+
+				store, fineStore := guarded[T](t, g.PackedLen(k, n))
+				g.Pack(p, w, store, b, k, n)
+				for _, pool := range []*pool.Pool{p, nil} {
+					got, fineC := matrix[T](t, rng, m, n, n+1)
+					args.B, args.C, args.LDC = Operand[T]{Data: store, Packed: true}, got, n+1
+					g.Run(pool, w, &args)
+					for i := range m {
+						require.InDeltaSlice(t, plain[i*n:(i+1)*n], got[i*(n+1):][:n], 1e-3, "%v form %d row %d", s, form, i)
+					}
+					fineC()
+				}
+				fine()
+				fineB()
+				fineD()
+				fineStore()
+			}
+		}
+	})
+}
+
+// D is what Beta multiplies, and is not written.
+func TestResidual(t *testing.T) { bothTypes(t, testResidual[float32], testResidual[float64]) }
+
+func testResidual[T vec.Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, g *Gemm[T]) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		for _, s := range [][3]int{{1, 1, 0}, {7, 33, 5}, {50, 70, 1300}, {3, 20, 9000}, {4, 40, 700}} {
+			m, n, k := s[0], s[1], s[2]
+			for _, trans := range []bool{false, true} { // transposed B and few rows: the product is computed across
+				a, _, _ := operand[T](t, rng, m, k, 0, false, false)
+				b, _, _ := operand[T](t, rng, k, n, 0, trans, false)
+				d, fineD := matrix[T](t, rng, m, n, n+2)
+				before := append([]T(nil), d...)
+				sum, _ := matrix[T](t, rng, m, n, n)
+				w := g.NewWorkspace(1)
+				g.Run(nil, w, &Args[T]{M: m, N: n, K: k, A: a, B: b, C: sum})
+				got, fineC := guarded[T](t, m*n)
+				g.Run(nil, w, &Args[T]{M: m, N: n, K: k, A: a, B: b, C: got, Beta: 2, D: d, LDD: n + 2})
+				for i := range m {
+					for j := range n {
+						require.InDelta(t, float64(sum[i*n+j]+2*before[i*(n+2)+j]), float64(got[i*n+j]), 2e-4, "%v at %d, %d", s, i, j)
+					}
+				}
+				fineC()
+				fineD()
+			}
+		}
+	})
+}
+
+func TestDirect(t *testing.T) { bothTypes(t, testDirect[float32], testDirect[float64]) }
+
+func testDirect[T vec.Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, g *Gemm[T]) {
+		rng := rand.New(rand.NewPCG(5, 6))
+		for _, s := range [][3]int{{1, 1, 1}, {13, 33, 5}, {48, 64, 64}, {25, 100, 129}, {3, 16, 0}} {
+			m, n, k := s[0], s[1], s[2]
+			for _, depth := range []bool{false, true} {
+				a, _, _ := operand[T](t, rng, m, k, 2, depth, false)
+				b, _, _ := operand[T](t, rng, k, n, 0, false, false)
+				w := g.NewWorkspace(1)
+				want := make([]T, m*n)
+				g.Run(nil, w, &Args[T]{M: m, N: n, K: k, A: a, B: b, C: want})
+				store, fineB := guarded[T](t, g.PackedLen(k, n))
+				g.Pack(nil, w, store, b, k, n)
+				got, fineC := matrix[T](t, rng, m, n, n+3)
+				d := &Direct[T]{M: m, N: n, K: k, A: a.Data, LDA: a.LD, ADepth: depth, B: store, C: got, LDC: n + 3}
+				if g.Rounds() {
+					if depth || k == 0 {
+						continue // there are no pairs across rows
+					}
+					d.K, d.LDA = ceil(k, 2), ceil(k, 2)+1
+					d.A = make([]T, m*d.LDA)
+					g.Round(d.A, d.LDA, a.Data, a.LD, m, k)
+				}
+				d.Run(g)
+				d.Add = true
+				d.Run(g)
+				for i := range m {
+					for j := range n {
+						require.InDelta(t, 2*float64(want[i*n+j]), float64(got[i*(n+3)+j]), 1e-4, "%v depth %v at %d, %d", s, depth, i, j)
+					}
+				}
+				residual, fineD := matrix[T](t, rng, m, n, n+1)
+				bias, fineBias := matrix[T](t, rng, 1, n, n)
+				d.D, d.LDD, d.Bias, d.ReLU = residual, n+1, bias, true
+				d.Run(g)
+				for i := range m {
+					for j := range n {
+						sum := float64(want[i*n+j]) + float64(residual[i*(n+1)+j]) + float64(bias[j])
+						require.InDelta(t, max(sum, 0), float64(got[i*(n+3)+j]), 1e-4, "%v with an epilogue at %d, %d", s, i, j)
+					}
+				}
+				fineB()
+				fineC()
+				fineD()
+				fineBias()
+				require.Zero(t, testing.AllocsPerRun(10, func() { d.Run(g) }))
+			}
+		}
+	})
+}

@@ -1,0 +1,41 @@
+package gemm
+
+import "github.com/stheno-ml/stheno/cpu/internal/cpuid"
+
+// Peak returns a loop of nothing but multiplications with additions of float32, as
+// many at once as the level's registers allow, and the operations of one round of
+// it: the ceiling of every product. A level above what the machine has is lowered
+// to cpuid.Best.
+func Peak(level cpuid.Level) (run func(rounds uint64), flops int) {
+	return peakOf(min(level, cpuid.Best()))
+}
+
+// peakAccumulators is how many sums the loops keep apart, so that none waits for
+// another.
+const peakAccumulators = 12
+
+// peakFactor is a variable, so that the compiler computes what peakGeneric asks for.
+var peakFactor, peakSum float32 = 1, 0
+
+// peakGeneric is the loop in plain Go.
+func peakGeneric(rounds uint64) {
+	var a, b, c, d, e, f, g, h, i, j, k, l float32
+	x, y := peakFactor, peakFactor
+	for range rounds {
+		a = a*x + y
+		b = b*x + y
+		c = c*x + y
+		d = d*x + y
+		e = e*x + y
+		f = f*x + y
+		g = g*x + y
+		h = h*x + y
+		i = i*x + y
+		j = j*x + y
+		k = k*x + y
+		l = l*x + y
+	}
+	if sum := a + b + c + d + e + f + g + h + i + j + k + l; sum < 0 {
+		peakSum = sum // never, but the compiler cannot know
+	}
+}
