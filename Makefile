@@ -43,16 +43,14 @@ bench: ; $(GO) test -run '^$$' -bench BenchmarkStep -benchtime 3s ./train
 # Gorgonia's tape machine and ours in turn; the table goes into bench/results/gorgonia.md. Takes some minutes.
 bench-gorgonia: ; $(GO) run ./bench/gorgonia -out bench/results/gorgonia.md
 
-# Ours, PyTorch and Keras in turn: see bench/peers/README.md.
-PYTHON_TORCH ?= python3
-PYTHON_KERAS ?= python3
+# Ours, PyTorch, ONNX Runtime, JAX, GoMLX and Gorgonia in turns: see bench/peers/README.md. PEERS has further flags.
+PYTHON_TORCH       ?= python3
+PYTHON_TORCH2      ?= python3
+PYTHON_ONNXRUNTIME ?= python3
+PYTHON_JAX         ?= python3
 bench-peers:
-	@for round in 1 2 3; do \
-		$(GO) test -run '^$$' -bench 'BenchmarkStep/./batch/threads=2' -benchtime 5s ./train | grep images/s; \
-		$(PYTHON_TORCH) bench/peers/torch_train.py --seconds 5; \
-		$(PYTHON_TORCH) bench/peers/torch_train.py --seconds 5 --channels-last | sed 's/torch/torch channels-last/'; \
-		$(PYTHON_KERAS) bench/peers/keras_train.py --seconds 5; \
-	done
+	$(GO) run ./bench/peers/run -python-torch $(PYTHON_TORCH) -python-torch2 $(PYTHON_TORCH2) -python-onnxruntime $(PYTHON_ONNXRUNTIME) \
+		-python-jax $(PYTHON_JAX) -out bench/results/cpu.md $(PEERS)
 
 # The CUDA engine: docs/cuda.md. The script finds cuda.h or downloads it, and stands in for the driver's library; a GPU is not
 # needed to build.

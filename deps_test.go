@@ -60,10 +60,9 @@ var lattice = map[string][]string{
 	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
 	"weights":              {"internal/atomicfile", "internal/suggest"},
 
-	"train": {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
-	// The reference that results are compared with before they are timed: no engine's kernels.
+	"train":            {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
 	"bench/peers/peer": {},
-
+	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
 	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/philox", "internal/suggest"},
 	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},

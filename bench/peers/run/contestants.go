@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/stheno-ml/stheno/bench/peers/peer"
+)
+
+// contestant is a framework and how its program is started.
+type contestant struct {
+	key, title string
+	script     string // in Python, in bench/peers
+	folder     string // or in Go, in bench/peers
+	env        []string
+	inference  bool // it does no training
+
+	command []string // filled in by gather
+}
+
+const ours = "stheno"
+
+// contestants in the order of their columns. PyTorch gets from malloc what it is not given: huge pages, and memory that stays.
+var contestants = []contestant{
+	{key: ours, title: "Stheno", folder: "stheno"},
+	{key: "torch", title: "PyTorch", script: "torch_peer.py", env: []string{tunedMalloc}},
+	{key: "torch2", title: "PyTorch 2", script: "torch_peer.py", env: []string{tunedMalloc}},
+	{key: "onnxruntime", title: "ONNX Runtime", script: "onnxruntime_peer.py", inference: true},
+	{key: "jax", title: "JAX", script: "jax_peer.py"},
+	{key: "gomlx", title: "GoMLX", folder: "gomlx"},
+	{key: "gorgonia", title: "Gorgonia", folder: "gorgonia"},
+}
+
+const tunedMalloc = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296"
+
+func keys() (all []string) {
+	for _, c := range contestants {
+		all = append(all, c.key)
+	}
+	return all
+}
+
+// find is the place of a contestant in the list of all.
+func find(key string) int {
+	for i, c := range contestants {
+		if c.key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// unset are the beginnings of variables that slow down one contestant or another, or change its number of threads.
+var unset = []string{"OPENBLAS_", "OMP_", "MKL_", "GOMP_", "KMP_", "GLIBC_TUNABLES=", "MALLOC_", "XLA_FLAGS=", "JAX_", "GOMAXPROCS=", "GOGC=", "GOMEMLIMIT=", "GODEBUG=", "STHENO_"}
+
+// environment is that of a contestant with so many threads.
+func (c contestant) environment(threads int) (env []string) {
+	for _, v := range os.Environ() {
+		keep := true
+		for _, u := range unset {
+			keep = keep && !strings.HasPrefix(v, u)
+		}
+		if keep {
+			env = append(env, v)
+		}
+	}
+	return append(append(env, "OMP_NUM_THREADS="+strconv.Itoa(threads)), c.env...)
+}
+
+// arguments of the contestant's program for a case.
+func arguments(c peer.Case) []string {
+	return []string{"--arch", c.Arch, "--size", strconv.Itoa(c.Size), "--batch", strconv.Itoa(c.Batch), "--threads", strconv.Itoa(c.Threads), "--mode", c.Mode}
+}
+
+// bound puts a command on as many processors as it shall have threads. Some contestants have no other way to be told.
+func bound(command []string, threads int) []string {
+	if _, err := exec.LookPath("taskset"); err != nil || threads > runtime.NumCPU() {
+		return command
+	}
+	return append([]string{"taskset", "-c", fmt.Sprintf("0-%d", threads-1)}, command...)
+}
+
+// root is the folder of the module that the program was started in.
+func root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "bench", "peers", "peer.py")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no bench/peers here or above; start this program in the project's folder")
+		}
+	}
+}
+
+// build compiles a contestant in Go, or says how its script is called.
+func (c *contestant) build(root string, pythons map[string]*string) error {
+	if c.script != "" {
+		// Python would leave compiled files beside the script.
+		c.command = []string{*pythons[c.key], "-B", filepath.Join(root, "bench", "peers", c.script)}
+		return nil
+	}
+	program := filepath.Join(root, ".build", "peers", c.folder)
+	cmd := exec.Command("go", "build", "-ldflags", "-X main.commit="+commit(root), "-o", program, ".")
+	cmd.Dir = filepath.Join(root, "bench", "peers", c.folder)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, lastLine(string(out)))
+	}
+	c.command = []string{program}
+	return nil
+}
+
+// commit names the project's, with "+changes" where the files differ from it.
+func commit(root string) string {
+	out, err := exec.Command("git", "-C", root, "describe", "--always", "--dirty=+changes").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

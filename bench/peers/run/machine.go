@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// machine is what the figures depend on.
+type machine struct {
+	CPU        string   `json:"cpu"`
+	Processors int      `json:"processors"`
+	Flags      string   `json:"flags"`
+	Caches     []string `json:"caches"`
+	Memory     string   `json:"memory"`
+	HugePages  string   `json:"huge_pages"`
+	Kernel     string   `json:"kernel"`
+	Go         string   `json:"go"`
+}
+
+// inspect reads what Linux tells of the machine. Elsewhere little of it is known.
+func inspect() machine {
+	m := machine{Processors: runtime.NumCPU(), Go: runtime.Version(), Kernel: runtime.GOOS + " " + firstLine("/proc/sys/kernel/osrelease")}
+	m.CPU, m.Flags = processor(read("/proc/cpuinfo"))
+	for line := range strings.Lines(read("/proc/meminfo")) {
+		if total, ok := strings.CutPrefix(line, "MemTotal:"); ok {
+			m.Memory = strings.TrimSpace(total)
+		}
+	}
+	m.HugePages = firstLine("/sys/kernel/mm/transparent_hugepage/enabled")
+	levels, _ := filepath.Glob("/sys/devices/system/cpu/cpu0/cache/index*") // only a bad pattern is an error
+	for _, level := range levels {
+		m.Caches = append(m.Caches, fmt.Sprintf("L%s %s %s", firstLine(level+"/level"), strings.ToLower(firstLine(level+"/type")), firstLine(level+"/size")))
+	}
+	return m
+}
+
+// processor takes the model and the flags that matter here from /proc/cpuinfo.
+func processor(cpuinfo string) (model, flags string) {
+	family := map[string]string{}
+	for line := range strings.Lines(cpuinfo) {
+		name, value, _ := strings.Cut(line, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		switch name {
+		case "model name":
+			model = value
+		case "cpu family", "model", "stepping":
+			family[name] = value
+		case "flags":
+			var vector []string
+			for _, f := range strings.Fields(value) {
+				for _, prefix := range []string{"sse4_2", "avx", "fma", "f16c", "bmi", "amx"} {
+					if strings.HasPrefix(f, prefix) {
+						vector = append(vector, f)
+						break
+					}
+				}
+			}
+			flags = strings.Join(vector, " ")
+		}
+	}
+	if len(family) == 3 {
+		model += fmt.Sprintf(" (family %s, model %s, stepping %s)", family["cpu family"], family["model"], family["stepping"])
+	}
+	return model, flags
+}
+
+func read(name string) string {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "" // not known
+	}
+	return string(text)
+}
+
+func firstLine(name string) string {
+	line, _, _ := strings.Cut(read(name), "\n")
+	return line
+}

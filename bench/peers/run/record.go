@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/stheno-ml/stheno/bench/peers/peer"
+)
+
+// record is what was measured on a machine, in one run or several.
+type record struct {
+	Machine      machine        `json:"machine"`
+	Measurements []*measurement `json:"measurements"`
+}
+
+// measurement is a case.
+type measurement struct {
+	peer.Case
+	Date    string   `json:"date"`
+	Seconds float64  `json:"seconds"` // of a turn, at least
+	Entries []*entry `json:"entries"`
+}
+
+// entry is a contestant in a case. Its rate number i is that of round i.
+type entry struct {
+	Key    string      `json:"key"`
+	Title  string      `json:"title"`
+	Result peer.Result `json:"result"`
+	Trials []trial     `json:"trials,omitempty"`
+	Reason string      `json:"reason,omitempty"` // why there is no result
+}
+
+// trial is a configuration that was tried.
+type trial struct {
+	Config          string  `json:"config"`
+	ImagesPerSecond float64 `json:"images_per_second"`
+	Reason          string  `json:"reason,omitempty"` // why there is none
+}
+
+func readRecord(name string) (*record, error) {
+	r := &record{}
+	if name == "" {
+		return r, nil
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("%s: %w; remove it to begin anew", name, err)
+	}
+	return r, nil
+}
+
+func (r *record) write(name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(text, '\n'), 0o644)
+}
+
+// add takes in a measurement, in place of an older one of the same case.
+func (r *record) add(m *measurement) {
+	if i := slices.IndexFunc(r.Measurements, func(old *measurement) bool { return old.Case == m.Case }); i >= 0 {
+		r.Measurements[i] = m
+	} else {
+		r.Measurements = append(r.Measurements, m)
+	}
+}
+
+// of is the measurement of a case, nil if there is none.
+func (r *record) of(c peer.Case) *measurement {
+	for _, m := range r.Measurements {
+		if m.Case == c {
+			return m
+		}
+	}
+	return nil
+}
+
+// entry is that of a contestant, nil if it has no result.
+func (m *measurement) entry(key string) *entry {
+	for _, e := range m.Entries {
+		if e.Key == key && len(e.Result.Rates) > 0 {
+			return e
+		}
+	}
+	return nil
+}
+
+// best is the fastest of the others, nil if there is none. That is decided by medians.
+func (m *measurement) best() (best *entry) {
+	for _, e := range m.Entries {
+		if e.Key != ours && m.entry(e.Key) != nil && (best == nil || e.Result.ImagesPerSecond > best.Result.ImagesPerSecond) {
+			best = e
+		}
+	}
+	return best
+}
+
+// ratio is how much faster we are than an entry: the median over the rounds, the least and the most.
+func (m *measurement) ratio(other *entry) (median, least, most float64, ok bool) {
+	us := m.entry(ours)
+	if us == nil || other == nil {
+		return 0, 0, 0, false
+	}
+	var ratios []float64
+	for i := range min(len(us.Result.Rates), len(other.Result.Rates)) {
+		ratios = append(ratios, us.Result.Rates[i]/other.Result.Rates[i])
+	}
+	return peer.Median(ratios), slices.Min(ratios), slices.Max(ratios), true
+}
