@@ -55,7 +55,8 @@ func poolKernels[T kernel.Float]() map[string]prepare {
 			h, w, c := o.Format.Axes()
 			return unary[T](s)(kernel.NewCrop2D[T](b.pool, o.Format, d[0], d[h], d[w], d[c], o.Top, o.Bottom, o.Left, o.Right))
 		},
-		"MaxPool2DGrad": buildMaxPool2DGrad[T],
+		"MaxPool2DGrad":     buildMaxPool2DGrad[T],
+		"MaxPool2DGradBias": buildMaxPool2DGradBias[T],
 	}
 }
 
@@ -73,6 +74,25 @@ func buildMaxPool2DGrad[T kernel.Float](b *builder, s *graph.Step) (step, error)
 	return func(m *memory) error {
 		k.Run(floats[T](m)[dx], floats[T](m)[x], floats[T](m)[y], floats[T](m)[dy])
 		return nil
+	}, nil
+}
+
+func buildMaxPool2DGradBias[T kernel.Float](b *builder, s *graph.Step) (step, error) {
+	o := s.Instr.(*graph.MaxPool2DGradBias).Grad
+	dx, err := buildMaxPool2DGrad[T](b, &graph.Step{Instr: o, In: s.In, Out: s.Out[:1]})
+	if err != nil {
+		return nil, err
+	}
+	_, _, channel := o.Format.Axes()
+	db, err := buildBiasGrad[T](b, &graph.Step{Instr: &op.BiasGrad{Axis: channel}, In: s.In[2:], Out: s.Out[1:]})
+	if err != nil {
+		return nil, err
+	}
+	return func(m *memory) error {
+		if err := db(m); err != nil {
+			return err
+		}
+		return dx(m)
 	}, nil
 }
 

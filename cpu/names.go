@@ -25,7 +25,7 @@ var vectored = map[string]bool{"Unary": true, "Binary": true, "Loop": true, "ReL
 	"L2PenaltyGrad": true, "AddL2Grad": true, "BiasAdd": true, "BiasGrad": true, "ChannelAffine": true, "BatchStats": true, "BatchNorm": true, "BatchNormInference": true,
 	"FusedBatchNorm": true, "BatchNormSums": true, "BatchNormReLUSums": true, "BatchNormJoinSums": true, "BatchNormReLUGradInput": true,
 	"BatchNormGradScale": true, "BatchNormGradInput": true, "FusedBatchNormGradInput": true,
-	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "AvgPool2D": true, "AvgPool2DGrad": true,
+	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "MaxPool2DGradBias": true, "AvgPool2D": true, "AvgPool2DGrad": true,
 	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,
 	"WeightDecay": true, "AdamMean": true, "AdamSquare": true, "AdamStep": true, "Descend": true, "Momentum": true, "Nesterov": true,
 	"MomentumUpdate": true, "AdamUpdate": true, "FusedUpdate": true}

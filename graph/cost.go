@@ -64,6 +64,8 @@ func flops(s *Step) int64 {
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
 	case *op.MaxPool2DGrad:
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
+	case *MaxPool2DGradBias:
+		return poolFLOPs(i.Grad.PoolAttrs, s.In[0].Shape) + int64(s.In[2].Len())
 	case *op.AvgPool2DGrad:
 		return poolFLOPs(i.PoolAttrs, i.InputShape)
 	case *ir.Loop:

@@ -134,6 +134,13 @@ func (f *BatchNormJoinSums) String() string {
 	return fmt.Sprintf("Add+ReLUGrad+BatchNormSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
 }
 
+// MaxPool2DGradBias is MaxPool2DGrad, and BiasGrad of its result over the channels. In: x, y, dy; out: dx, db.
+type MaxPool2DGradBias struct{ Grad *op.MaxPool2DGrad }
+
+// Kind is "MaxPool2DGradBias".
+func (f *MaxPool2DGradBias) Kind() string   { return "MaxPool2DGradBias" }
+func (f *MaxPool2DGradBias) String() string { return f.Grad.String() + "+BiasGrad" }
+
 // AddL2Grad is Add(g, L2PenaltyGrad(w, s)). In: g, w, s (scalar); out: g + 2·Lambda·s·w.
 type AddL2Grad struct{ Lambda float64 }
 

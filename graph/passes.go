@@ -25,6 +25,8 @@ var passes = []pass{
 	{"padding", absorbPadding},             // borders of zeros are the convolution's padding
 	{"cse", shareCommon},                   // equal steps are one
 	{"view", viewReshapes},                 // reshapes are other names for the same memory
+	{"pool", maskPooled},                   // a ReLU's mask behind a max pooling instead of in front of it
+	{"pool-bias", fusePoolBias},            // the sums of the gradient behind a max pooling
 	{"l2", fuseL2Grad},                     // gradient + penalty's gradient in one sweep
 	{"norm", foldNorms},                    // batch norm in inference goes into fixed weights
 	{"bias", fuseBias},                     // convolution or matmul + bias + residual + ReLU

@@ -17,12 +17,14 @@ type columnSum struct {
 	perC      []string // one value a channel
 	// body adds a row to the sums; x are the row's vectors, c those of perC.
 	body func(x, c, sums []reg.VecVirtual)
+	// apart says that the rows are summed before they are added to the sums in memory, however many channels there are.
+	apart bool
 }
 
 func (s *simd) columns() {
 	s.column(columnSum{
 		name: "colSum", doc: "adds Σ x over the rows to sum",
-		rowArrays: []string{"x"}, sums: []string{"sum"},
+		rowArrays: []string{"x"}, sums: []string{"sum"}, apart: true,
 		body: func(x, _, sums []reg.VecVirtual) { s.VADD(x[0], sums[0], sums[0]) },
 	})
 	s.column(columnSum{
@@ -91,8 +93,10 @@ func (s *simd) column(f columnSum) {
 		base[name] = s.gp(name)
 	}
 	c, i := s.gp("c"), s.GP64()
-	s.CMPQ(c, operand.U32(2*s.wide*s.lanes))
-	s.JG(operand.LabelRef("wide"))
+	if !f.apart {
+		s.CMPQ(c, operand.U32(2*s.wide*s.lanes))
+		s.JG(operand.LabelRef("wide"))
+	}
 	stride := s.GP64()
 	s.MOVQ(c, stride) // in elements, as i
 	s.XORQ(i, i)
@@ -114,8 +118,10 @@ func (s *simd) column(f columnSum) {
 	s.columnBlock(f, base, i, stride, 1, true, "tail")
 	s.Label("end")
 	s.done()
-	s.Label("wide")
-	s.columnRows(f, base)
+	if !f.apart {
+		s.Label("wide")
+		s.columnRows(f, base)
+	}
 }
 
 func (s *simd) columnBlock(f columnSum, base map[string]reg.GPVirtual, i, stride reg.GPVirtual, vectors int, masked bool, label string) {

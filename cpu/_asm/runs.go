@@ -23,7 +23,8 @@ func emitRuns(s *simd) {
 		s.copyRunsOverlapping()
 	}
 	s.maxRuns()
-	s.routeRuns()
+	s.maxWindows()
+	s.routeWindows()
 }
 
 // walk is a pointer that goes on by a stride in bytes.
@@ -160,35 +161,5 @@ func (s *simd) maxRuns() {
 			s.VORPS(x, y, x) // all bits set: a NaN
 		}
 		s.store(x, at(dst.p, 0), masked)
-	})
-}
-
-// routeRuns emits the step of max pooling's gradient.
-func (s *simd) routeRuns() {
-	s.function("routeRuns", "func(dx, x *float32, ldx uintptr, left, y *float32, ldy, ldl, runs, n uintptr)",
-		fmt.Sprintf("adds left to dx and clears it where x = y or x is NaN, for runs (at least 1) of n elements (1…%d); strides are in bytes, ldx that of dx and x.", s.lanes))
-	dx := s.walk("dx", "ldx")
-	x := walk{s.gp("x"), dx.stride}
-	left, y := s.walk("left", "ldl"), s.walk("y", "ldy")
-	s.eachRun(s.gp("n"), s.gp("runs"), []walk{dx, x, left, y}, func(masked bool) {
-		v, top := s.load(at(x.p, 0), masked), s.load(at(y.p, 0), masked)
-		rest, sum := s.load(at(left.p, 0), masked), s.load(at(dx.p, 0), masked)
-		take := s.vec()
-		if s.suffix == "AVX512" {
-			hit, nan := s.K(), s.K()
-			s.VCMP(operand.U8(equal), top, v, hit)
-			s.VCMP(operand.U8(unordered), v, v, nan)
-			s.KORW(hit, nan, hit)
-			s.VMOVAZ(rest, hit, take)
-		} else {
-			s.VCMP(operand.U8(equal), top, v, top)
-			s.VCMP(operand.U8(unordered), v, v, v)
-			s.VORPS(top, v, take)
-			s.VANDPS(rest, take, take)
-		}
-		s.VADD(take, sum, sum)
-		s.VXORPS(take, rest, rest)
-		s.store(sum, at(dx.p, 0), masked)
-		s.store(rest, at(left.p, 0), masked)
 	})
 }

@@ -337,6 +337,7 @@ func (w *wino) filterRuns() {
 		}
 		w.VMOVUPS(r[2], point.at(to, 5))
 	}
+	ahead := w.GP64()
 	body := func(masked bool) {
 		to := w.GP64()
 		w.MOVQ(dst, to)
@@ -345,6 +346,14 @@ func (w *wino) filterRuns() {
 			w.ADDQ(point.three, to)
 		}
 		g := func(i, j int) reg.VecVirtual { return w.load(at(i, j), masked) }
+		w.MOVQ(lds, ahead)
+		w.SHLQ(operand.U8(2), ahead)
+		w.ADDQ(src, ahead)
+		for i := range 9 {
+			m := at(i/3, i%3)
+			m.Base = ahead
+			w.PREFETCHT0(m)
+		}
 		var r, s [3]reg.VecVirtual
 		for j := range r {
 			r[j] = w.mul(kG0, g(0, j))

@@ -76,6 +76,10 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		dy := e.apply(&op.ReLUGrad{}, in[5], e.apply(&op.Add{}, in[3], in[4]))
 		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon}
 		return append(e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[1], in[2], dy}), dy)
+	case *graph.MaxPool2DGradBias:
+		dx := e.apply(f.Grad, in...)
+		_, _, channel := f.Grad.Format.Axes()
+		return []op.Array{dx, e.apply(&op.BiasGrad{Axis: channel}, dx)}
 	case *graph.AddL2Grad:
 		return []op.Array{e.apply(&op.Add{}, in[0], e.apply(&op.L2PenaltyGrad{Lambda: f.Lambda}, in[1], in[2]))}
 	case *graph.MomentumUpdate:

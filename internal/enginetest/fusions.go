@@ -41,6 +41,8 @@ func FusionCases() []FusionCase {
 	all = append(all, paddingFusions()...)
 	all = append(all, cseFusions()...)
 	all = append(all, viewFusions()...)
+	all = append(all, poolFusions()...)
+	all = append(all, poolBiasFusions()...)
 	all = append(all, l2Fusions()...)
 	all = append(all, normFusions()...)
 	all = append(all, biasFusions()...)

@@ -24,23 +24,26 @@ func benchEnv[T Float](b *testing.B) Env[T] {
 	threads, _ := strconv.Atoi(os.Getenv("STHENO_BENCH_THREADS"))
 	p := pool.New(threads)
 	b.Cleanup(p.Close)
-	return Env[T]{Pool: p, Gemm: gemm.New[T](cpuid.Best())}
+	if g, ok := any(gemm.NewBF16(cpuid.HasBF16())).(*gemm.Gemm[T]); ok && os.Getenv("STHENO_BENCH_PRECISION") == "bf16" {
+		return Env[T]{Pool: p, Gemm: g}
+	}
+	return Env[T]{Pool: p, Gemm: gemm.New[T](level)}
 }
 
 var benchConvs = []struct {
 	name string
 	c    convCase
 }{
-	{"3x3x64x64@32,N32", convCase{32, 32, 32, 64, 3, 3, 64, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x256x256@8,N32", convCase{32, 8, 8, 256, 3, 3, 256, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x512x512@2,N32", convCase{32, 2, 2, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x512x512@4,N32", convCase{32, 4, 4, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x512x512@1,N32", convCase{32, 1, 1, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"1x1x256x64@56,N8", convCase{8, 56, 56, 256, 1, 1, 64, op.ConvAttrs{}, false}},
-	{"7x7s2x3x64@224,N8", convCase{8, 224, 224, 3, 7, 7, 64, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}, false}},
-	{"3x3x3x16@32,N64", convCase{64, 32, 32, 3, 3, 3, 16, op.ConvAttrs{}, false}},
-	{"3x3x16x32@15,N64", convCase{64, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, false}},
-	{"3x3s2x128x128@32,N8", convCase{8, 32, 32, 128, 3, 3, 128, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}, false}},
+	{"3x3x64x64@32,N32", convCase{32, 32, 32, 64, 3, 3, 64, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x256x256@8,N32", convCase{32, 8, 8, 256, 3, 3, 256, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x512x512@2,N32", convCase{32, 2, 2, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x512x512@4,N32", convCase{32, 4, 4, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x512x512@1,N32", convCase{32, 1, 1, 512, 3, 3, 512, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"1x1x256x64@56,N8", convCase{8, 56, 56, 256, 1, 1, 64, op.ConvAttrs{}, ""}},
+	{"7x7s2x3x64@224,N8", convCase{8, 224, 224, 3, 7, 7, 64, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}, ""}},
+	{"3x3x3x16@32,N64", convCase{64, 32, 32, 3, 3, 3, 16, op.ConvAttrs{}, ""}},
+	{"3x3x16x32@15,N64", convCase{64, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}},
+	{"3x3s2x128x128@32,N8", convCase{8, 32, 32, 128, 3, 3, 128, op.ConvAttrs{Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}, ""}},
 }
 
 // measure runs f b.N times in pieces and returns the median seconds of a run. With one worker it counts the CPU time of

@@ -46,26 +46,6 @@ const (
 	collide    = 512     // rows so many elements apart compete for few places of the first-level cache
 )
 
-// isByTap says whether the taps one by one are less work than whole patches, by a ninth: they are more products.
-func isByTap(g op.ConvGeometry) bool {
-	pixels := g.H.Out * g.W.Out
-	if g.Groups != 1 || pixels > tinyPixels || isPointwise(g) {
-		return false
-	}
-	if tinySaving == 0 {
-		return true
-	}
-	if g.C < tinyChannels || g.F < tinyChannels {
-		return false
-	}
-	cost := 0
-	_, rows, _ := tapsOf(g)
-	for _, r := range rows {
-		cost += max(r.count*g.N, tileRows)
-	}
-	return 9*cost <= 8*g.H.Kernel*g.W.Kernel*max(pixels*g.N, tileRows)
-}
-
 // tapsOf lists what the taps see.
 func tapsOf(g op.ConvGeometry) (taps []int, rows []seenRows, blind []int) {
 	pixels := g.H.Out * g.W.Out

@@ -44,13 +44,15 @@ func NewConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2D[T],
 	}
 	k := &Conv2D[T]{o: o}
 	k.images = convImages(e.Pool, &k.Scratch, g)
-	switch {
-	case isDepthwise(g):
+	switch way := e.way(Forward, g, o.Frozen); {
+	case way == byDepth:
 		k.way = newDepthwise[T](e.Pool, g, o)
-	case o.Frozen && isByTap(g):
+	case way == byTaps && o.Frozen:
 		k.way = newByTap(e, &k.Scratch, g, o)
-	case !o.Frozen && e.isTiny(g, false):
+	case way == byTaps:
 		k.way = newTinyConv(e, &k.Scratch, g, o)
+	case way == byWinograd:
+		k.way = any(newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, o, false)).(convWay[T])
 	default:
 		k.way = newPatchConv(e, &k.Scratch, g, o)
 	}

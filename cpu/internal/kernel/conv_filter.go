@@ -30,12 +30,12 @@ func NewConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackw
 	}
 	k := &Conv2DBackwardFilter[T]{g: g}
 	k.images = convImages(e.Pool, &k.Scratch, g)
-	if isDepthwise(g) {
+	switch e.way(BackwardFilter, g, false) {
+	case byDepth:
 		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
 		return k, nil
-	}
-	if e.isTiny(g, true) {
+	case byTaps:
 		var args []gemm.Args[T]
 		args, k.xs, k.dys, k.taps, k.unseen = tinyBackwardFilter[T](g)
 		k.zero = newPhase(e.Pool, len(k.unseen), k.zeroPart)

@@ -25,7 +25,8 @@ type Conv2DBackwardInput[T Float] struct {
 	current *convPhase
 	dx      []T
 	direct  *depthwise[T]
-	tiny    []tinyTerm // where the products of a tiny map begin, nil for others
+	tiny    []tinyTerm    // where the products of a tiny map begin, nil for others
+	tiles   *winogradConv // nil unless it is computed by Winograd's algorithm
 }
 
 // convPhase is the set of image positions (h0 + a·strideH, w0 + b·strideW).
@@ -42,13 +43,16 @@ func NewConv2DBackwardInput[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwa
 	}
 	k := &Conv2DBackwardInput[T]{g: g}
 	k.images = convImages(e.Pool, &k.Scratch, g)
-	if isDepthwise(g) {
+	switch e.way(BackwardInput, g, false) {
+	case byDepth:
 		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		return k, nil
-	}
-	if e.isTiny(g, false) {
+	case byTaps:
 		args, terms := tinyBackwardInput[T](g)
 		k.tiny, k.product = terms, newGroupedProduct(e, &k.Scratch, args)
+		return k, nil
+	case byWinograd:
+		k.tiles = newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, ConvOptions{}, true)
 		return k, nil
 	}
 	var args []gemm.Args[T]
@@ -136,6 +140,8 @@ func (k *Conv2DBackwardInput[T]) Run(dx, dy, w []T) {
 			a.A.Data, a.B.Data, a.C = dy[t.a:], w[t.b:], k.dx[t.c:]
 		}
 		k.product.run(&k.Scratch)
+	case k.tiles != nil:
+		k.tiles.run(any(&k.Scratch).(*Scratch[float32]), singles(k.dx), singles(dy), singles(w), nil, nil)
 	default:
 		for i := range k.phases {
 			k.runPhase(&k.phases[i], dy, w)

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,11 +15,11 @@ import (
 type convCase struct {
 	n, h, w, c, kh, kw, f int
 	a                     op.ConvAttrs
-	force                 bool // compute it position by position, if the map has few
+	way                   string // that is forced, if it is not empty
 }
 
 func (c convCase) String() string {
-	return fmt.Sprintf("%dx%dx%dx%d k%dx%dx%d %v tiny %t", c.n, c.h, c.w, c.c, c.kh, c.kw, c.f, c.a, c.force)
+	return fmt.Sprintf("%dx%dx%dx%d k%dx%dx%d %v %s", c.n, c.h, c.w, c.c, c.kh, c.kw, c.f, c.a, c.way)
 }
 
 func convCases() []convCase {
@@ -27,43 +28,49 @@ func convCases() []convCase {
 	wide := shape.Padding{Mode: shape.Explicit, Top: 4, Bottom: 5, Left: 6, Right: 4}
 	s := func(h, w int) [2]int { return [2]int{h, w} }
 	cases := []convCase{
-		{1, 1, 1, 1, 1, 1, 1, op.ConvAttrs{}, false},
-		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{}, false},
-		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{Padding: same}, false},
-		{3, 9, 8, 16, 3, 3, 17, op.ConvAttrs{Padding: same}, false},
-		{1, 8, 8, 64, 3, 3, 64, op.ConvAttrs{Padding: same}, false},
-		{2, 2, 2, 40, 3, 3, 33, op.ConvAttrs{Padding: same}, false},
-		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{}, false},
-		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 2)}, false},
-		{2, 7, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 3), Padding: same}, false},
-		{1, 1, 1, 70, 1, 1, 30, op.ConvAttrs{Padding: odd}, false},
-		{2, 15, 13, 3, 7, 7, 6, op.ConvAttrs{Strides: s(2, 2), Padding: shape.Padding{Mode: shape.Explicit, Top: 3, Bottom: 3, Left: 3, Right: 3}}, false},
-		{2, 9, 11, 4, 3, 3, 6, op.ConvAttrs{Strides: s(2, 2), Padding: same}, false},
-		{2, 9, 11, 4, 2, 3, 6, op.ConvAttrs{Strides: s(2, 1), Padding: odd}, false},
-		{1, 9, 11, 4, 3, 2, 6, op.ConvAttrs{Strides: s(3, 5), Padding: valid}, false},
-		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 3), Padding: same}, false},
-		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 2), Strides: s(2, 3), Padding: same}, false},
-		{1, 9, 12, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(3, 2), Strides: s(2, 2), Padding: odd}, false},
-		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide}, false},
-		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide, Strides: s(2, 2)}, false},
-		{2, 6, 7, 6, 3, 3, 9, op.ConvAttrs{Groups: 3, Padding: same}, false},
-		{2, 6, 7, 8, 3, 3, 4, op.ConvAttrs{Groups: 2, Padding: odd, Strides: s(2, 2)}, false},
-		{2, 6, 7, 8, 1, 1, 4, op.ConvAttrs{Groups: 2}, false},
-		{2, 6, 7, 5, 3, 3, 5, op.ConvAttrs{Groups: 5, Padding: same}, false},
-		{2, 6, 7, 5, 3, 3, 10, op.ConvAttrs{Groups: 5, Padding: odd, Strides: s(2, 1), Dilations: s(1, 2)}, false},
-		{2, 4, 4, 4, 3, 3, 8, op.ConvAttrs{Strides: s(7, 6), Padding: same}, false},
-		{5, 13, 12, 20, 5, 4, 35, op.ConvAttrs{Padding: same}, false},
-		{1, 1, 1, 300, 3, 3, 20, op.ConvAttrs{Padding: same}, false},
+		{1, 1, 1, 1, 1, 1, 1, op.ConvAttrs{}, ""},
+		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{}, ""},
+		{2, 5, 7, 3, 3, 3, 5, op.ConvAttrs{Padding: same}, ""},
+		{3, 9, 8, 16, 3, 3, 17, op.ConvAttrs{Padding: same}, ""},
+		{1, 8, 8, 64, 3, 3, 64, op.ConvAttrs{Padding: same}, ""},
+		{2, 2, 2, 40, 3, 3, 33, op.ConvAttrs{Padding: same}, ""},
+		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{}, ""},
+		{2, 6, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 2)}, ""},
+		{2, 7, 5, 8, 1, 1, 9, op.ConvAttrs{Strides: s(2, 3), Padding: same}, ""},
+		{1, 1, 1, 70, 1, 1, 30, op.ConvAttrs{Padding: odd}, ""},
+		{2, 15, 13, 3, 7, 7, 6, op.ConvAttrs{Strides: s(2, 2), Padding: shape.Padding{Mode: shape.Explicit, Top: 3, Bottom: 3, Left: 3, Right: 3}}, ""},
+		{2, 9, 11, 4, 3, 3, 6, op.ConvAttrs{Strides: s(2, 2), Padding: same}, ""},
+		{2, 9, 11, 4, 2, 3, 6, op.ConvAttrs{Strides: s(2, 1), Padding: odd}, ""},
+		{1, 9, 11, 4, 3, 2, 6, op.ConvAttrs{Strides: s(3, 5), Padding: valid}, ""},
+		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 3), Padding: same}, ""},
+		{1, 9, 11, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(2, 2), Strides: s(2, 3), Padding: same}, ""},
+		{1, 9, 12, 5, 3, 3, 6, op.ConvAttrs{Dilations: s(3, 2), Strides: s(2, 2), Padding: odd}, ""},
+		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide}, ""},
+		{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide, Strides: s(2, 2)}, ""},
+		{2, 6, 7, 6, 3, 3, 9, op.ConvAttrs{Groups: 3, Padding: same}, ""},
+		{2, 6, 7, 8, 3, 3, 4, op.ConvAttrs{Groups: 2, Padding: odd, Strides: s(2, 2)}, ""},
+		{2, 6, 7, 8, 1, 1, 4, op.ConvAttrs{Groups: 2}, ""},
+		{2, 6, 7, 5, 3, 3, 5, op.ConvAttrs{Groups: 5, Padding: same}, ""},
+		{2, 6, 7, 5, 3, 3, 10, op.ConvAttrs{Groups: 5, Padding: odd, Strides: s(2, 1), Dilations: s(1, 2)}, ""},
+		{2, 4, 4, 4, 3, 3, 8, op.ConvAttrs{Strides: s(7, 6), Padding: same}, ""},
+		{5, 13, 12, 20, 5, 4, 35, op.ConvAttrs{Padding: same}, ""},
+		{1, 1, 1, 300, 3, 3, 20, op.ConvAttrs{Padding: same}, ""},
 	}
+	for _, p := range []shape.Padding{same, valid, odd} { // by tiles of 4×4 outputs, whole and in part
+		a := op.ConvAttrs{Padding: p}
+		cases = append(cases, convCase{1, 6, 6, 16, 3, 3, 16, a, byWinograd}, convCase{2, 7, 6, 3, 3, 3, 5, a, byWinograd},
+			convCase{1, 9, 13, 17, 3, 3, 70, a, byWinograd}, convCase{5, 8, 8, 40, 3, 3, 33, a, byWinograd})
+	}
+	cases = append(cases, convCase{2, 4, 4, 300, 3, 3, 100, op.ConvAttrs{Padding: same}, byWinograd}, convCase{1, 1, 1, 8, 3, 3, 8, op.ConvAttrs{Padding: wide}, byWinograd})
 	if testing.Short() { // the largest is slow under the race detector; this is still cut into parts for several workers
-		large := &cases[len(cases)-2]
+		large := &cases[slices.IndexFunc(cases, func(c convCase) bool { return c.kh == 5 })]
 		large.n, large.kh, large.kw = 4, 3, 3
 	}
-	for _, c := range cases { // every case in both layouts
+	for _, c := range cases { // every case in both layouts and, where it may be, in every way
 		c.a.Format = shape.NCHW
 		cases = append(cases, c)
-		if c.h*c.w <= 42 {
-			c.a.Format, c.force = shape.NHWC, true
+		if c.way == "" && c.h*c.w <= 42 {
+			c.a.Format, c.way = shape.NHWC, byTaps
 			cases = append(cases, c)
 		}
 	}
@@ -92,21 +99,18 @@ func (c convCase) geometry(t testing.TB) op.ConvGeometry {
 	return g
 }
 
-// forceTiny makes a forced case be computed position by position, until the test ends.
-func forceTiny(t *testing.T, c convCase) {
-	keep := tinySaving
-	t.Cleanup(func() { tinySaving = keep })
-	tinySaving = keep
-	if c.force {
-		tinySaving = 0
-	}
+// force makes a case be computed as it says, if it says so, until the test ends.
+func force(t testing.TB, c convCase) {
+	keep := forcedWay
+	t.Cleanup(func() { forcedWay = keep })
+	forcedWay = c.way
 }
 
 func TestConv2D(t *testing.T) { products(t, testConv2D[float32], testConv2D[float64]) }
 
 func testConv2D[T Float](t *testing.T) {
 	for _, c := range convCases() {
-		forceTiny(t, c)
+		force(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
 			in := inputs[T]{convInput[T](c, 1), convFilter[T](c, 2)}
@@ -124,7 +128,7 @@ func TestConv2DBackwardInput(t *testing.T) {
 
 func testConv2DBackwardInput[T Float](t *testing.T) {
 	for _, c := range convCases() {
-		forceTiny(t, c)
+		force(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
 			in := inputs[T]{normal[T](1, g.Output()...), convFilter[T](c, 2)}
@@ -143,7 +147,7 @@ func TestConv2DBackwardFilter(t *testing.T) {
 
 func testConv2DBackwardFilter[T Float](t *testing.T) {
 	for _, c := range convCases() {
-		forceTiny(t, c)
+		force(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
 			in := inputs[T]{convInput[T](c, 1), normal[T](2, g.Output()...)}
@@ -162,7 +166,7 @@ func TestConv2DPropagatesNaN(t *testing.T) {
 }
 
 func testConv2DPropagatesNaN[T Float](t *testing.T) {
-	c := convCase{1, 6, 6, 4, 3, 3, 5, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, false}
+	c := convCase{1, 6, 6, 4, 3, 3, 5, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}
 	g := c.geometry(t)
 	x := convInput[T](c, 1)
 	x.Data.([]T)[(2*6+3)*4+1] = nan[T]()
@@ -241,7 +245,7 @@ func TestConvRefusesBadGeometry(t *testing.T) {
 
 func testConvRefusesBadGeometry[T Float](t *testing.T) {
 	e := Env[T]{}
-	good := convCase{1, 4, 4, 4, 3, 3, 4, op.ConvAttrs{}, false}.geometry(t)
+	good := convCase{1, 4, 4, 4, 3, 3, 4, op.ConvAttrs{}, ""}.geometry(t)
 	for name, spoil := range map[string]func(*op.ConvGeometry){
 		"nothing": func(g *op.ConvGeometry) { *g = op.ConvGeometry{} },
 		"groups":  func(g *op.ConvGeometry) { g.Groups = 3 },

@@ -11,7 +11,7 @@ type MaxPool2D[T Float] struct {
 	Scratch[T]
 	g       op.PoolGeometry
 	images  images[T]
-	columns []column
+	windows windows
 	work    split
 	loop    phase
 	y, x    []T
@@ -22,7 +22,7 @@ func NewMaxPool2D[T Float](p *pool.Pool, g op.PoolGeometry) (*MaxPool2D[T], erro
 	if err := checkPool(g); err != nil {
 		return nil, err
 	}
-	k := &MaxPool2D[T]{g: g, columns: columnsOf(&g.W), work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
+	k := &MaxPool2D[T]{g: g, windows: windowsOf[T](&g), work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
 	k.images = poolImages(p, &k.Scratch, g)
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
@@ -41,46 +41,44 @@ func (k *MaxPool2D[T]) part(_, part int) {
 	lo, hi := k.work.bounds(part)
 	for row := lo; row < hi; row++ {
 		n, i := row/g.H.Out, row%g.H.Out
-		y := k.y[row*g.W.Out*g.C:]
 		h0, h1 := clip(&g.H, i)
-		for h := h0; h < h1; h++ {
-			x := k.x[(n*g.H.In+h)*g.W.In*g.C:]
-			for q := range k.columns {
-				c := &k.columns[q]
-				if c.count == 0 {
-					continue
-				}
-				src := x[c.from*g.C:]
-				dst := y[c.j0*g.C:]
-				// Every position's first tap starts it; those of the window's first column do, but for positions
-				// whose window hangs over the left border.
-				if h > h0 {
-					maxRuns(dst, g.C, src, g.W.Stride*g.C, c.count, g.C)
-					continue
-				}
-				copyRuns(dst, g.C, src, g.W.Stride*g.C, c.fresh, g.C)
-				if rest := c.count - c.fresh; rest > 0 {
-					maxRuns(dst[c.fresh*g.C:], g.C, src[c.fresh*g.W.Stride*g.C:], g.W.Stride*g.C, rest, g.C)
-				}
-			}
+		y, x := k.y[row*g.W.Out*g.C:], k.x[(n*g.H.In+h0)*g.W.In*g.C:]
+		for s := range k.windows.strips {
+			strip := &k.windows.strips[s]
+			maxWindows(y[strip.j0*g.C:], g.C, x[strip.from*g.C:], g.W.Stride*g.C, strip.taps[h1-h0], strip.count, g.C)
 		}
 	}
 }
 
-// column is one column of the taps of a window: the output positions [j0, j0+count) at which it lies inside the image,
-// and the image column that the first of them sees. The first fresh positions see nothing through the columns before.
-type column struct{ j0, count, from, fresh int }
+// windows are the windows of a row of output positions, from left to right: most lie inside the image, the others hang over its
+// borders.
+type windows struct{ strips []strip }
 
-func columnsOf(s *shape.Span) []column {
-	cols := make([]column, s.Kernel)
-	started := s.Out // positions [started, Out) have been seen through an earlier column
-	for q := range cols {
-		j0 := min(max(ceilDiv(s.Before-q, s.Stride), 0), s.Out)
-		j1 := min(max(ceilDiv(s.In+s.Before-q, s.Stride), j0), s.Out)
-		cols[q] = column{j0: j0, count: j1 - j0, from: j0*s.Stride + q - s.Before, fresh: min(max(started-j0, 0), j1-j0)}
-		started = min(started, j0)
+// strip is neighbouring windows of one width: the output positions [j0, j0+count), the image column where the first window
+// begins, and the taps by the number of rows that lie inside the image.
+type strip struct {
+	j0, count, from, width int
+	taps                   []stencil
+}
+
+func windowsOf[T Float](g *op.PoolGeometry) windows {
+	var w windows
+	for j := range g.W.Out {
+		q0, q1 := clip(&g.W, j)
+		if n := len(w.strips) - 1; n >= 0 && w.strips[n].width == q1-q0 && w.strips[n].from+w.strips[n].count*g.W.Stride == q0 {
+			w.strips[n].count++
+			continue
+		}
+		s := strip{j0: j, count: 1, from: q0, width: q1 - q0, taps: make([]stencil, g.H.Kernel+1)}
+		for i := range g.H.Out {
+			h0, h1 := clip(&g.H, i)
+			if s.taps[h1-h0] == nil {
+				s.taps[h1-h0] = stencilOf[T](h1-h0, s.width, g.W.In*g.C, g.C)
+			}
+		}
+		w.strips = append(w.strips, s)
 	}
-	return cols
+	return w
 }
 
 // MaxPool2DGrad is [op.MaxPool2DGrad]: the gradient of each window goes to the first of its largest elements in
@@ -90,9 +88,8 @@ type MaxPool2DGrad[T Float] struct {
 	g             op.PoolGeometry
 	images        images[T]
 	yNHWC, dxNHWC area[T]
-	columns       []column
-	left          area[T] // of each part, a row of gradients that have not found their element yet
-	block         int     // channels a part
+	windows       windows
+	block         int // channels a part
 	blocks        int
 	loop          phase
 	dx, x, y, dy  []T
@@ -103,7 +100,7 @@ func NewMaxPool2DGrad[T Float](p *pool.Pool, g op.PoolGeometry) (*MaxPool2DGrad[
 	if err := checkPool(g); err != nil {
 		return nil, err
 	}
-	k := &MaxPool2DGrad[T]{g: g, block: g.C}
+	k := &MaxPool2DGrad[T]{g: g, block: g.C, windows: windowsOf[T](&g)}
 	k.images = poolImages(p, &k.Scratch, g)
 	if g.Format == shape.NCHW {
 		k.yNHWC = k.reserve(g.N * g.H.Out * g.W.Out * g.C)
@@ -113,8 +110,6 @@ func NewMaxPool2DGrad[T Float](p *pool.Pool, g op.PoolGeometry) (*MaxPool2DGrad[
 		k.block = max((g.C*g.N+maxPoolParts-1)/maxPoolParts, min(g.C, 32))
 	}
 	k.blocks = (g.C + k.block - 1) / k.block
-	k.columns = columnsOf(&g.W)
-	k.left = k.reserve(g.N * k.blocks * g.W.Out * k.block)
 	k.loop = newPhase(p, g.N*k.blocks, k.part)
 	return k, nil
 }
@@ -138,27 +133,22 @@ func (k *MaxPool2DGrad[T]) part(_, part int) {
 	g := &k.g
 	n, c0 := part/k.blocks, part%k.blocks*k.block
 	c := min(k.block, g.C-c0)
-	image := n * g.H.In * g.W.In * g.C
-	if c == g.C {
-		clear(k.dx[image : image+g.H.In*g.W.In*g.C])
-	} else {
-		for p := range g.H.In * g.W.In {
-			clear(k.dx[image+p*g.C+c0:][:c])
-		}
-	}
-	left := k.left.of(&k.Scratch)[part*g.W.Out*k.block:][:g.W.Out*c]
+	row := g.W.In * g.C
+	image := n*g.H.In*row + c0
+	cleared := 0 // rows of the image: each just before its first window, so that it is still in the cache
 	for i := range g.H.Out {
 		h0, h1 := clip(&g.H, i)
-		at := (n*g.H.Out+i)*g.W.Out*g.C + c0
-		copyRuns(left, c, k.dy[at:], g.C, g.W.Out, c)
-		for h := h0; h < h1; h++ {
-			for q := range k.columns {
-				col := &k.columns[q]
-				from, j := image+c0+(h*g.W.In+col.from)*g.C, col.j0
-				if col.count > 0 {
-					routeRuns(k.dx[from:], k.x[from:], g.W.Stride*g.C, left[j*c:], k.y[at+j*g.C:], g.C, c, col.count, c)
-				}
-			}
+		for ; cleared < h1; cleared++ {
+			zeroRuns(k.dx[image+cleared*row:], g.C, g.W.In, c)
 		}
+		at := (n*g.H.Out+i)*g.W.Out*g.C + c0
+		for s := range k.windows.strips {
+			strip := &k.windows.strips[s]
+			from, j := image+h0*row+strip.from*g.C, at+strip.j0*g.C
+			routeWindows(k.dx[from:], k.x[from:], g.W.Stride*g.C, k.dy[j:], k.y[j:], g.C, strip.taps[h1-h0], strip.count, c)
+		}
+	}
+	for ; cleared < g.H.In; cleared++ {
+		zeroRuns(k.dx[image+cleared*row:], g.C, g.W.In, c)
 	}
 }

@@ -9,6 +9,9 @@ import (
 type Env[T Float] struct {
 	Pool *pool.Pool
 	Gemm *gemm.Gemm[T]
+	// Choose, if it is not nil, is asked for the name of one of the ways to compute a convolution; what is none of them leaves it to
+	// the model's estimates. It must give equal answers to equal questions.
+	Choose func(c Conv, ways []Way) string
 }
 
 // groupedProduct runs matrix products one after the other in a shared part of a kernel's scratch.

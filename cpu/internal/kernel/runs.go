@@ -9,10 +9,12 @@ import "unsafe"
 // no bounds: the functions below do. The zero value is for levels without assembly.
 type runLoops[T Float] struct {
 	words int // most words of 4 bytes in a run of copy; an element of float64 is two
-	lanes int // most elements in a run of the others
+	lanes int // most elements in a run of max
 	copy  func(dst *float32, ldd uintptr, src *float32, lds, runs, n uintptr)
 	max   func(dst *T, ldd uintptr, src *T, lds, runs, n uintptr)
-	route func(dx, x *T, ldx uintptr, left, y *T, ldy, ldl, runs, n uintptr)
+
+	maxWindows   func(y *T, ldy uintptr, x *T, ldx uintptr, taps *uintptr, ntaps, runs, n uintptr)
+	routeWindows func(dx, x *T, ldx uintptr, dy, y *T, ldy uintptr, taps *uintptr, ntaps, runs, n uintptr)
 }
 
 // copyRuns copies count runs of n elements, ldd apart in dst and lds apart in src.
@@ -43,27 +45,6 @@ func maxRuns[T Float](dst []T, ldd int, src []T, lds, count, n int) {
 	}
 }
 
-// routeRuns adds left to dx and clears it wherever x is the maximum y, for count runs of n elements: ldx apart in dx
-// and x, ldy in y, ldl in left.
-func routeRuns[T Float](dx, x []T, ldx int, left, y []T, ldy, ldl, count, n int) {
-	loops, size := &ops[T]().runs, unsafe.Sizeof(*new(T))
-	switch {
-	case n > 0 && count > 0 && loops.lanes > 0:
-	case size == 4:
-		routeRunsGo[T, uint32](dx, x, ldx, left, y, ldy, ldl, count, n)
-		return
-	default:
-		routeRunsGo[T, uint64](dx, x, ldx, left, y, ldy, ldl, count, n)
-		return
-	}
-	_, _ = dx[(count-1)*ldx+n-1], x[(count-1)*ldx+n-1]
-	_, _ = y[(count-1)*ldy+n-1], left[(count-1)*ldl+n-1]
-	bx, by, bl, runs := size*uintptr(ldx), size*uintptr(ldy), size*uintptr(ldl), uintptr(count)
-	for i := 0; i < n; i += loops.lanes {
-		loops.route(&dx[i], &x[i], bx, &left[i], &y[i], by, bl, runs, uintptr(min(n-i, loops.lanes)))
-	}
-}
-
 // copyRunsGo is the plain twin of copyRuns, and its form for long runs.
 func copyRunsGo[T Float](dst []T, ld int, src []T, step, count, n int) {
 	for q := range count {
@@ -84,6 +65,10 @@ func copyRunsGo[T Float](dst []T, ld int, src []T, step, count, n int) {
 
 // zeroRuns clears count runs of n elements, ld apart.
 func zeroRuns[T Float](dst []T, ld, count, n int) {
+	if ld == n {
+		clear(dst[:count*n])
+		return
+	}
 	for range count - 1 {
 		clear(dst[:n])
 		dst = dst[ld:]
@@ -97,28 +82,6 @@ func maxRunsGo[T Float](dst []T, ldd int, src []T, lds, count, n int) {
 		d, s := dst[q*ldd:q*ldd+n], src[q*lds:q*lds+n]
 		for i, v := range s {
 			d[i] = max(d[i], v) // hands NaN on
-		}
-	}
-}
-
-// routeRunsGo is the plain twin of routeRuns. It has no branches: where the maximum lies is random, and a mispredicted
-// branch costs more than the loop. B is the unsigned integer of T's size.
-func routeRunsGo[T Float, B uint32 | uint64](dx, x []T, ldx int, left, y []T, ldy, ldl, count, n int) {
-	for q := range count {
-		d, s := dx[q*ldx:q*ldx+n], x[q*ldx:q*ldx+n]
-		rest, top := left[q*ldl:q*ldl+n], y[q*ldy:q*ldy+n]
-		for i, v := range s {
-			var hit, nan B
-			if v == top[i] {
-				hit = 1
-			}
-			if v != v {
-				nan = 1
-			}
-			r := (*B)(unsafe.Pointer(&rest[i]))
-			take := *r & -(hit | nan)
-			*r ^= take
-			d[i] += *(*T)(unsafe.Pointer(&take))
 		}
 	}
 }

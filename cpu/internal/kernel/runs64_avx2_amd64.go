@@ -9,7 +9,12 @@ package kernel
 //go:noescape
 func maxRuns64AVX2(dst *float64, ldd uintptr, src *float64, lds uintptr, runs uintptr, n uintptr)
 
-// adds left to dx and clears it where x = y or x is NaN, for runs (at least 1) of n elements (1…4); strides are in bytes, ldx that of dx and x.
+// computes y as the maximum over the taps (at least 1) of x, NaN if one is, for runs (at least 1) of n channels; strides and taps are in bytes.
 //
 //go:noescape
-func routeRuns64AVX2(dx *float64, x *float64, ldx uintptr, left *float64, y *float64, ldy uintptr, ldl uintptr, runs uintptr, n uintptr)
+func maxWindows64AVX2(y *float64, ldy uintptr, x *float64, ldx uintptr, taps *uintptr, ntaps uintptr, runs uintptr, n uintptr)
+
+// adds dy to dx at the first of the taps (at least 1) at which x = y or x is NaN, for runs (at least 1) of n channels; strides and taps are in bytes, ldx those of dx and x, ldy those of dy and y.
+//
+//go:noescape
+func routeWindows64AVX2(dx *float64, x *float64, ldx uintptr, dy *float64, y *float64, ldy uintptr, taps *uintptr, ntaps uintptr, runs uintptr, n uintptr)

@@ -14,7 +14,12 @@ func copyRunsAVX2(dst *float32, ldd uintptr, src *float32, lds uintptr, runs uin
 //go:noescape
 func maxRunsAVX2(dst *float32, ldd uintptr, src *float32, lds uintptr, runs uintptr, n uintptr)
 
-// adds left to dx and clears it where x = y or x is NaN, for runs (at least 1) of n elements (1…8); strides are in bytes, ldx that of dx and x.
+// computes y as the maximum over the taps (at least 1) of x, NaN if one is, for runs (at least 1) of n channels; strides and taps are in bytes.
 //
 //go:noescape
-func routeRunsAVX2(dx *float32, x *float32, ldx uintptr, left *float32, y *float32, ldy uintptr, ldl uintptr, runs uintptr, n uintptr)
+func maxWindowsAVX2(y *float32, ldy uintptr, x *float32, ldx uintptr, taps *uintptr, ntaps uintptr, runs uintptr, n uintptr)
+
+// adds dy to dx at the first of the taps (at least 1) at which x = y or x is NaN, for runs (at least 1) of n channels; strides and taps are in bytes, ldx those of dx and x, ldy those of dy and y.
+//
+//go:noescape
+func routeWindowsAVX2(dx *float32, x *float32, ldx uintptr, dy *float32, y *float32, ldy uintptr, taps *uintptr, ntaps uintptr, runs uintptr, n uintptr)

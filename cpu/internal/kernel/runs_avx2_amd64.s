@@ -155,64 +155,298 @@ whole:
 	VZEROUPPER
 	RET
 
-// func routeRunsAVX2(dx *float32, x *float32, ldx uintptr, left *float32, y *float32, ldy uintptr, ldl uintptr, runs uintptr, n uintptr)
+// func maxWindowsAVX2(y *float32, ldy uintptr, x *float32, ldx uintptr, taps *uintptr, ntaps uintptr, runs uintptr, n uintptr)
 // Requires: AVX
-TEXT ·routeRunsAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dx+0(FP), AX
-	MOVQ    ldx+16(FP), CX
-	MOVQ    x+8(FP), DX
-	MOVQ    left+24(FP), BX
-	MOVQ    ldl+48(FP), SI
-	MOVQ    y+32(FP), DI
-	MOVQ    ldy+40(FP), R8
-	MOVQ    n+64(FP), R9
-	MOVQ    runs+56(FP), R10
-	CMPQ    R9, $0x08
-	JE      whole
-	LEAQ    lanes<>+32(SB), R11
-	NEGQ    R9
-	VMOVUPS (R11)(R9*4), Y0
+TEXT ·maxWindowsAVX2(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    ldx+24(FP), BX
+	MOVQ    taps+32(FP), SI
+	MOVQ    ntaps+40(FP), DI
+	MOVQ    runs+48(FP), R11
+	MOVQ    n+56(FP), R8
+	ANDQ    $0x07, R8
+	LEAQ    lanes<>+32(SB), R9
+	NEGQ    R8
+	VMOVUPS (R9)(R8*4), Y0
 
-part:
-	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS (DI), Y0, Y2
-	VMASKMOVPS (BX), Y0, Y3
-	VMASKMOVPS (AX), Y0, Y4
-	VCMPPS     $0x00, Y2, Y1, Y2
-	VCMPPS     $0x03, Y1, Y1, Y1
+position:
+	MOVQ n+56(FP), R12
+	XORQ R8, R8
+	CMPQ R12, $0x20
+	JL   vectors4after
+
+vectors4:
+	MOVQ    (SI), R9
+	ADDQ    R8, R9
+	VMOVUPS (DX)(R9*1), Y1
+	VCMPPS  $0x03, Y1, Y1, Y2
+	VMOVUPS 32(DX)(R9*1), Y3
+	VCMPPS  $0x03, Y3, Y3, Y4
+	VMOVUPS 64(DX)(R9*1), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VMOVUPS 96(DX)(R9*1), Y7
+	VCMPPS  $0x03, Y7, Y7, Y8
+	MOVQ    $0x00000001, R10
+	CMPQ    R10, DI
+	JGE     vectors4done
+
+vectors4tap:
+	MOVQ    (SI)(R10*8), R9
+	ADDQ    R8, R9
+	VMOVUPS (DX)(R9*1), Y9
+	VCMPPS  $0x03, Y9, Y9, Y10
+	VORPS   Y10, Y2, Y2
+	VMAXPS  Y9, Y1, Y10
+	VMAXPS  Y1, Y9, Y1
+	VANDPS  Y10, Y1, Y1
+	VMOVUPS 32(DX)(R9*1), Y9
+	VCMPPS  $0x03, Y9, Y9, Y10
+	VORPS   Y10, Y4, Y4
+	VMAXPS  Y9, Y3, Y10
+	VMAXPS  Y3, Y9, Y3
+	VANDPS  Y10, Y3, Y3
+	VMOVUPS 64(DX)(R9*1), Y9
+	VCMPPS  $0x03, Y9, Y9, Y10
+	VORPS   Y10, Y6, Y6
+	VMAXPS  Y9, Y5, Y10
+	VMAXPS  Y5, Y9, Y5
+	VANDPS  Y10, Y5, Y5
+	VMOVUPS 96(DX)(R9*1), Y9
+	VCMPPS  $0x03, Y9, Y9, Y10
+	VORPS   Y10, Y8, Y8
+	VMAXPS  Y9, Y7, Y10
+	VMAXPS  Y7, Y9, Y7
+	VANDPS  Y10, Y7, Y7
+	INCQ    R10
+	CMPQ    R10, DI
+	JL      vectors4tap
+
+vectors4done:
+	VORPS   Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(R8*1)
+	VORPS   Y4, Y3, Y3
+	VMOVUPS Y3, 32(AX)(R8*1)
+	VORPS   Y6, Y5, Y5
+	VMOVUPS Y5, 64(AX)(R8*1)
+	VORPS   Y8, Y7, Y7
+	VMOVUPS Y7, 96(AX)(R8*1)
+	ADDQ    $0x00000080, R8
+	SUBQ    $0x20, R12
+	CMPQ    R12, $0x20
+	JGE     vectors4
+
+vectors4after:
+	CMPQ R12, $0x08
+	JL   vectors1after
+
+vectors1:
+	MOVQ    (SI), R9
+	ADDQ    R8, R9
+	VMOVUPS (DX)(R9*1), Y1
+	VCMPPS  $0x03, Y1, Y1, Y2
+	MOVQ    $0x00000001, R10
+	CMPQ    R10, DI
+	JGE     vectors1done
+
+vectors1tap:
+	MOVQ    (SI)(R10*8), R9
+	ADDQ    R8, R9
+	VMOVUPS (DX)(R9*1), Y3
+	VCMPPS  $0x03, Y3, Y3, Y4
+	VORPS   Y4, Y2, Y2
+	VMAXPS  Y3, Y1, Y4
+	VMAXPS  Y1, Y3, Y1
+	VANDPS  Y4, Y1, Y1
+	INCQ    R10
+	CMPQ    R10, DI
+	JL      vectors1tap
+
+vectors1done:
+	VORPS   Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(R8*1)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x08, R12
+	CMPQ    R12, $0x08
+	JGE     vectors1
+
+vectors1after:
+	TESTQ      R12, R12
+	JZ         next
+	MOVQ       (SI), R9
+	ADDQ       R8, R9
+	VMASKMOVPS (DX)(R9*1), Y0, Y1
+	VCMPPS     $0x03, Y1, Y1, Y2
+	MOVQ       $0x00000001, R10
+	CMPQ       R10, DI
+	JGE        taildone
+
+tailtap:
+	MOVQ       (SI)(R10*8), R9
+	ADDQ       R8, R9
+	VMASKMOVPS (DX)(R9*1), Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VORPS      Y4, Y2, Y2
+	VMAXPS     Y3, Y1, Y4
+	VMAXPS     Y1, Y3, Y1
+	VANDPS     Y4, Y1, Y1
+	INCQ       R10
+	CMPQ       R10, DI
+	JL         tailtap
+
+taildone:
 	VORPS      Y2, Y1, Y1
-	VANDPS     Y3, Y1, Y1
-	VADDPS     Y1, Y4, Y4
-	VXORPS     Y1, Y3, Y3
-	VMASKMOVPS Y4, Y0, (AX)
-	VMASKMOVPS Y3, Y0, (BX)
-	ADDQ       CX, AX
-	ADDQ       CX, DX
-	ADDQ       SI, BX
-	ADDQ       R8, DI
-	DECQ       R10
-	JNZ        part
+	VMASKMOVPS Y1, Y0, (AX)(R8*1)
+
+next:
+	ADDQ CX, AX
+	ADDQ BX, DX
+	DECQ R11
+	JNZ  position
 	VZEROUPPER
 	RET
 
-whole:
-	VMOVUPS (DX), Y0
-	VMOVUPS (DI), Y1
-	VMOVUPS (BX), Y2
-	VMOVUPS (AX), Y3
-	VCMPPS  $0x00, Y1, Y0, Y1
-	VCMPPS  $0x03, Y0, Y0, Y0
-	VORPS   Y1, Y0, Y0
-	VANDPS  Y2, Y0, Y0
-	VADDPS  Y0, Y3, Y3
-	VXORPS  Y0, Y2, Y2
-	VMOVUPS Y3, (AX)
-	VMOVUPS Y2, (BX)
-	ADDQ    CX, AX
-	ADDQ    CX, DX
-	ADDQ    SI, BX
-	ADDQ    R8, DI
-	DECQ    R10
-	JNZ     whole
+// func routeWindowsAVX2(dx *float32, x *float32, ldx uintptr, dy *float32, y *float32, ldy uintptr, taps *uintptr, ntaps uintptr, runs uintptr, n uintptr)
+// Requires: AVX
+TEXT ·routeWindowsAVX2(SB), NOSPLIT, $0-80
+	MOVQ    dx+0(FP), AX
+	MOVQ    ldx+16(FP), CX
+	MOVQ    dy+24(FP), DX
+	MOVQ    ldy+40(FP), BX
+	MOVQ    x+8(FP), SI
+	MOVQ    y+32(FP), DI
+	MOVQ    taps+48(FP), R8
+	MOVQ    ntaps+56(FP), R9
+	MOVQ    runs+64(FP), R13
+	MOVQ    n+72(FP), R10
+	ANDQ    $0x07, R10
+	LEAQ    lanes<>+32(SB), R11
+	NEGQ    R10
+	VMOVUPS (R11)(R10*4), Y0
+
+position:
+	MOVQ n+72(FP), R14
+	XORQ R10, R10
+	CMPQ R14, $0x20
+	JL   vectors4after
+
+vectors4:
+	VMOVUPS (DX)(R10*1), Y1
+	VMOVUPS (DI)(R10*1), Y2
+	VMOVUPS 32(DX)(R10*1), Y3
+	VMOVUPS 32(DI)(R10*1), Y4
+	VMOVUPS 64(DX)(R10*1), Y5
+	VMOVUPS 64(DI)(R10*1), Y6
+	VMOVUPS 96(DX)(R10*1), Y7
+	VMOVUPS 96(DI)(R10*1), Y8
+	MOVQ    $0x00000000, R12
+
+vectors4tap:
+	MOVQ    (R8)(R12*8), R11
+	ADDQ    R10, R11
+	VMOVUPS (SI)(R11*1), Y9
+	VMOVUPS (AX)(R11*1), Y10
+	VCMPPS  $0x00, Y2, Y9, Y11
+	VCMPPS  $0x03, Y9, Y9, Y9
+	VORPS   Y9, Y11, Y11
+	VANDPS  Y1, Y11, Y9
+	VADDPS  Y9, Y10, Y10
+	VXORPS  Y9, Y1, Y1
+	VMOVUPS Y10, (AX)(R11*1)
+	VMOVUPS 32(SI)(R11*1), Y9
+	VMOVUPS 32(AX)(R11*1), Y10
+	VCMPPS  $0x00, Y4, Y9, Y11
+	VCMPPS  $0x03, Y9, Y9, Y9
+	VORPS   Y9, Y11, Y11
+	VANDPS  Y3, Y11, Y9
+	VADDPS  Y9, Y10, Y10
+	VXORPS  Y9, Y3, Y3
+	VMOVUPS Y10, 32(AX)(R11*1)
+	VMOVUPS 64(SI)(R11*1), Y9
+	VMOVUPS 64(AX)(R11*1), Y10
+	VCMPPS  $0x00, Y6, Y9, Y11
+	VCMPPS  $0x03, Y9, Y9, Y9
+	VORPS   Y9, Y11, Y11
+	VANDPS  Y5, Y11, Y9
+	VADDPS  Y9, Y10, Y10
+	VXORPS  Y9, Y5, Y5
+	VMOVUPS Y10, 64(AX)(R11*1)
+	VMOVUPS 96(SI)(R11*1), Y9
+	VMOVUPS 96(AX)(R11*1), Y10
+	VCMPPS  $0x00, Y8, Y9, Y11
+	VCMPPS  $0x03, Y9, Y9, Y9
+	VORPS   Y9, Y11, Y11
+	VANDPS  Y7, Y11, Y9
+	VADDPS  Y9, Y10, Y10
+	VXORPS  Y9, Y7, Y7
+	VMOVUPS Y10, 96(AX)(R11*1)
+	INCQ    R12
+	CMPQ    R12, R9
+	JL      vectors4tap
+	ADDQ    $0x00000080, R10
+	SUBQ    $0x20, R14
+	CMPQ    R14, $0x20
+	JGE     vectors4
+
+vectors4after:
+	CMPQ R14, $0x08
+	JL   vectors1after
+
+vectors1:
+	VMOVUPS (DX)(R10*1), Y1
+	VMOVUPS (DI)(R10*1), Y2
+	MOVQ    $0x00000000, R12
+
+vectors1tap:
+	MOVQ    (R8)(R12*8), R11
+	ADDQ    R10, R11
+	VMOVUPS (SI)(R11*1), Y3
+	VMOVUPS (AX)(R11*1), Y4
+	VCMPPS  $0x00, Y2, Y3, Y5
+	VCMPPS  $0x03, Y3, Y3, Y3
+	VORPS   Y3, Y5, Y5
+	VANDPS  Y1, Y5, Y3
+	VADDPS  Y3, Y4, Y4
+	VXORPS  Y3, Y1, Y1
+	VMOVUPS Y4, (AX)(R11*1)
+	INCQ    R12
+	CMPQ    R12, R9
+	JL      vectors1tap
+	ADDQ    $0x00000020, R10
+	SUBQ    $0x08, R14
+	CMPQ    R14, $0x08
+	JGE     vectors1
+
+vectors1after:
+	TESTQ      R14, R14
+	JZ         next
+	VMASKMOVPS (DX)(R10*1), Y0, Y1
+	VMASKMOVPS (DI)(R10*1), Y0, Y2
+	MOVQ       $0x00000000, R12
+
+tailtap:
+	MOVQ       (R8)(R12*8), R11
+	ADDQ       R10, R11
+	VMASKMOVPS (SI)(R11*1), Y0, Y3
+	VMASKMOVPS (AX)(R11*1), Y0, Y4
+	VCMPPS     $0x00, Y2, Y3, Y5
+	VCMPPS     $0x03, Y3, Y3, Y3
+	VORPS      Y3, Y5, Y5
+	VANDPS     Y1, Y5, Y3
+	VADDPS     Y3, Y4, Y4
+	VXORPS     Y3, Y1, Y1
+	VMASKMOVPS Y4, Y0, (AX)(R11*1)
+	INCQ       R12
+	CMPQ       R12, R9
+	JL         tailtap
+
+next:
+	ADDQ CX, AX
+	ADDQ CX, SI
+	ADDQ BX, DX
+	ADDQ BX, DI
+	DECQ R13
+	JNZ  position
 	VZEROUPPER
 	RET

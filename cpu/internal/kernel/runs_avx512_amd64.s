@@ -92,40 +92,298 @@ part:
 	VZEROUPPER
 	RET
 
-// func routeRunsAVX512(dx *float32, x *float32, ldx uintptr, left *float32, y *float32, ldy uintptr, ldl uintptr, runs uintptr, n uintptr)
+// func maxWindowsAVX512(y *float32, ldy uintptr, x *float32, ldx uintptr, taps *uintptr, ntaps uintptr, runs uintptr, n uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·routeRunsAVX512(SB), NOSPLIT, $0-72
+TEXT ·maxWindowsAVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+0(FP), AX
+	MOVQ  ldy+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  ldx+24(FP), BX
+	MOVQ  taps+32(FP), SI
+	MOVQ  ntaps+40(FP), DI
+	MOVQ  runs+48(FP), R11
+	MOVQ  n+56(FP), R8
+	ANDQ  $0x0f, R8
+	MOVL  $0x0000ffff, R9
+	BZHIL R8, R9, R9
+	KMOVW R9, K1
+
+position:
+	MOVQ n+56(FP), R12
+	XORQ R8, R8
+	CMPQ R12, $0x40
+	JL   vectors4after
+
+vectors4:
+	MOVQ    (SI), R9
+	ADDQ    R8, R9
+	VMOVUPS (DX)(R9*1), Z0
+	VCMPPS  $0x03, Z0, Z0, K2
+	VMOVUPS 64(DX)(R9*1), Z1
+	VCMPPS  $0x03, Z1, Z1, K3
+	VMOVUPS 128(DX)(R9*1), Z2
+	VCMPPS  $0x03, Z2, Z2, K4
+	VMOVUPS 192(DX)(R9*1), Z3
+	VCMPPS  $0x03, Z3, Z3, K5
+	MOVQ    $0x00000001, R10
+	CMPQ    R10, DI
+	JGE     vectors4done
+
+vectors4tap:
+	MOVQ    (SI)(R10*8), R9
+	ADDQ    R8, R9
+	VMOVUPS (DX)(R9*1), Z4
+	VCMPPS  $0x03, Z4, Z4, K6
+	KORW    K6, K2, K2
+	VMAXPS  Z4, Z0, Z5
+	VMAXPS  Z0, Z4, Z0
+	VANDPS  Z5, Z0, Z0
+	VMOVUPS 64(DX)(R9*1), Z4
+	VCMPPS  $0x03, Z4, Z4, K6
+	KORW    K6, K3, K3
+	VMAXPS  Z4, Z1, Z5
+	VMAXPS  Z1, Z4, Z1
+	VANDPS  Z5, Z1, Z1
+	VMOVUPS 128(DX)(R9*1), Z4
+	VCMPPS  $0x03, Z4, Z4, K6
+	KORW    K6, K4, K4
+	VMAXPS  Z4, Z2, Z5
+	VMAXPS  Z2, Z4, Z2
+	VANDPS  Z5, Z2, Z2
+	VMOVUPS 192(DX)(R9*1), Z4
+	VCMPPS  $0x03, Z4, Z4, K6
+	KORW    K6, K5, K5
+	VMAXPS  Z4, Z3, Z5
+	VMAXPS  Z3, Z4, Z3
+	VANDPS  Z5, Z3, Z3
+	INCQ    R10
+	CMPQ    R10, DI
+	JL      vectors4tap
+
+vectors4done:
+	VPTERNLOGD $0xff, Z0, Z0, K2, Z0
+	VMOVUPS    Z0, (AX)(R8*1)
+	VPTERNLOGD $0xff, Z1, Z1, K3, Z1
+	VMOVUPS    Z1, 64(AX)(R8*1)
+	VPTERNLOGD $0xff, Z2, Z2, K4, Z2
+	VMOVUPS    Z2, 128(AX)(R8*1)
+	VPTERNLOGD $0xff, Z3, Z3, K5, Z3
+	VMOVUPS    Z3, 192(AX)(R8*1)
+	ADDQ       $0x00000100, R8
+	SUBQ       $0x40, R12
+	CMPQ       R12, $0x40
+	JGE        vectors4
+
+vectors4after:
+	CMPQ R12, $0x10
+	JL   vectors1after
+
+vectors1:
+	MOVQ    (SI), R9
+	ADDQ    R8, R9
+	VMOVUPS (DX)(R9*1), Z0
+	VCMPPS  $0x03, Z0, Z0, K2
+	MOVQ    $0x00000001, R10
+	CMPQ    R10, DI
+	JGE     vectors1done
+
+vectors1tap:
+	MOVQ    (SI)(R10*8), R9
+	ADDQ    R8, R9
+	VMOVUPS (DX)(R9*1), Z1
+	VCMPPS  $0x03, Z1, Z1, K3
+	KORW    K3, K2, K2
+	VMAXPS  Z1, Z0, Z2
+	VMAXPS  Z0, Z1, Z0
+	VANDPS  Z2, Z0, Z0
+	INCQ    R10
+	CMPQ    R10, DI
+	JL      vectors1tap
+
+vectors1done:
+	VPTERNLOGD $0xff, Z0, Z0, K2, Z0
+	VMOVUPS    Z0, (AX)(R8*1)
+	ADDQ       $0x00000040, R8
+	SUBQ       $0x10, R12
+	CMPQ       R12, $0x10
+	JGE        vectors1
+
+vectors1after:
+	TESTQ     R12, R12
+	JZ        next
+	MOVQ      (SI), R9
+	ADDQ      R8, R9
+	VMOVUPS.Z (DX)(R9*1), K1, Z0
+	VCMPPS    $0x03, Z0, Z0, K2
+	MOVQ      $0x00000001, R10
+	CMPQ      R10, DI
+	JGE       taildone
+
+tailtap:
+	MOVQ      (SI)(R10*8), R9
+	ADDQ      R8, R9
+	VMOVUPS.Z (DX)(R9*1), K1, Z1
+	VCMPPS    $0x03, Z1, Z1, K3
+	KORW      K3, K2, K2
+	VMAXPS    Z1, Z0, Z2
+	VMAXPS    Z0, Z1, Z0
+	VANDPS    Z2, Z0, Z0
+	INCQ      R10
+	CMPQ      R10, DI
+	JL        tailtap
+
+taildone:
+	VPTERNLOGD $0xff, Z0, Z0, K2, Z0
+	VMOVUPS    Z0, K1, (AX)(R8*1)
+
+next:
+	ADDQ CX, AX
+	ADDQ BX, DX
+	DECQ R11
+	JNZ  position
+	VZEROUPPER
+	RET
+
+// func routeWindowsAVX512(dx *float32, x *float32, ldx uintptr, dy *float32, y *float32, ldy uintptr, taps *uintptr, ntaps uintptr, runs uintptr, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·routeWindowsAVX512(SB), NOSPLIT, $0-80
 	MOVQ  dx+0(FP), AX
 	MOVQ  ldx+16(FP), CX
-	MOVQ  x+8(FP), DX
-	MOVQ  left+24(FP), BX
-	MOVQ  ldl+48(FP), SI
+	MOVQ  dy+24(FP), DX
+	MOVQ  ldy+40(FP), BX
+	MOVQ  x+8(FP), SI
 	MOVQ  y+32(FP), DI
-	MOVQ  ldy+40(FP), R8
-	MOVQ  n+64(FP), R9
-	MOVQ  runs+56(FP), R10
+	MOVQ  taps+48(FP), R8
+	MOVQ  ntaps+56(FP), R9
+	MOVQ  runs+64(FP), R13
+	MOVQ  n+72(FP), R10
+	ANDQ  $0x0f, R10
 	MOVL  $0x0000ffff, R11
-	BZHIL R9, R11, R11
+	BZHIL R10, R11, R11
 	KMOVW R11, K1
 
-part:
-	VMOVUPS.Z (DX), K1, Z0
-	VMOVUPS.Z (DI), K1, Z1
-	VMOVUPS.Z (BX), K1, Z2
-	VMOVUPS.Z (AX), K1, Z3
-	VCMPPS    $0x00, Z1, Z0, K2
-	VCMPPS    $0x03, Z0, Z0, K3
-	KORW      K2, K3, K2
-	VMOVAPS.Z Z2, K2, Z0
-	VADDPS    Z0, Z3, Z3
-	VXORPS    Z0, Z2, Z2
-	VMOVUPS   Z3, K1, (AX)
-	VMOVUPS   Z2, K1, (BX)
-	ADDQ      CX, AX
-	ADDQ      CX, DX
-	ADDQ      SI, BX
-	ADDQ      R8, DI
-	DECQ      R10
-	JNZ       part
+position:
+	MOVQ n+72(FP), R14
+	XORQ R10, R10
+	CMPQ R14, $0x40
+	JL   vectors4after
+
+vectors4:
+	VMOVUPS (DX)(R10*1), Z0
+	VMOVUPS (DI)(R10*1), Z1
+	VMOVUPS 64(DX)(R10*1), Z2
+	VMOVUPS 64(DI)(R10*1), Z3
+	VMOVUPS 128(DX)(R10*1), Z4
+	VMOVUPS 128(DI)(R10*1), Z5
+	VMOVUPS 192(DX)(R10*1), Z6
+	VMOVUPS 192(DI)(R10*1), Z7
+	MOVQ    $0x00000000, R12
+
+vectors4tap:
+	MOVQ      (R8)(R12*8), R11
+	ADDQ      R10, R11
+	VMOVUPS   (SI)(R11*1), Z8
+	VMOVUPS   (AX)(R11*1), Z9
+	VCMPPS    $0x00, Z1, Z8, K2
+	VCMPPS    $0x03, Z8, Z8, K3
+	KORW      K3, K2, K2
+	VMOVAPS.Z Z0, K2, Z8
+	VADDPS    Z8, Z9, Z9
+	VXORPS    Z8, Z0, Z0
+	VMOVUPS   Z9, (AX)(R11*1)
+	VMOVUPS   64(SI)(R11*1), Z8
+	VMOVUPS   64(AX)(R11*1), Z9
+	VCMPPS    $0x00, Z3, Z8, K2
+	VCMPPS    $0x03, Z8, Z8, K3
+	KORW      K3, K2, K2
+	VMOVAPS.Z Z2, K2, Z8
+	VADDPS    Z8, Z9, Z9
+	VXORPS    Z8, Z2, Z2
+	VMOVUPS   Z9, 64(AX)(R11*1)
+	VMOVUPS   128(SI)(R11*1), Z8
+	VMOVUPS   128(AX)(R11*1), Z9
+	VCMPPS    $0x00, Z5, Z8, K2
+	VCMPPS    $0x03, Z8, Z8, K3
+	KORW      K3, K2, K2
+	VMOVAPS.Z Z4, K2, Z8
+	VADDPS    Z8, Z9, Z9
+	VXORPS    Z8, Z4, Z4
+	VMOVUPS   Z9, 128(AX)(R11*1)
+	VMOVUPS   192(SI)(R11*1), Z8
+	VMOVUPS   192(AX)(R11*1), Z9
+	VCMPPS    $0x00, Z7, Z8, K2
+	VCMPPS    $0x03, Z8, Z8, K3
+	KORW      K3, K2, K2
+	VMOVAPS.Z Z6, K2, Z8
+	VADDPS    Z8, Z9, Z9
+	VXORPS    Z8, Z6, Z6
+	VMOVUPS   Z9, 192(AX)(R11*1)
+	INCQ      R12
+	CMPQ      R12, R9
+	JL        vectors4tap
+	ADDQ      $0x00000100, R10
+	SUBQ      $0x40, R14
+	CMPQ      R14, $0x40
+	JGE       vectors4
+
+vectors4after:
+	CMPQ R14, $0x10
+	JL   vectors1after
+
+vectors1:
+	VMOVUPS (DX)(R10*1), Z0
+	VMOVUPS (DI)(R10*1), Z1
+	MOVQ    $0x00000000, R12
+
+vectors1tap:
+	MOVQ      (R8)(R12*8), R11
+	ADDQ      R10, R11
+	VMOVUPS   (SI)(R11*1), Z2
+	VMOVUPS   (AX)(R11*1), Z3
+	VCMPPS    $0x00, Z1, Z2, K2
+	VCMPPS    $0x03, Z2, Z2, K3
+	KORW      K3, K2, K2
+	VMOVAPS.Z Z0, K2, Z2
+	VADDPS    Z2, Z3, Z3
+	VXORPS    Z2, Z0, Z0
+	VMOVUPS   Z3, (AX)(R11*1)
+	INCQ      R12
+	CMPQ      R12, R9
+	JL        vectors1tap
+	ADDQ      $0x00000040, R10
+	SUBQ      $0x10, R14
+	CMPQ      R14, $0x10
+	JGE       vectors1
+
+vectors1after:
+	TESTQ     R14, R14
+	JZ        next
+	VMOVUPS.Z (DX)(R10*1), K1, Z0
+	VMOVUPS.Z (DI)(R10*1), K1, Z1
+	MOVQ      $0x00000000, R12
+
+tailtap:
+	MOVQ      (R8)(R12*8), R11
+	ADDQ      R10, R11
+	VMOVUPS.Z (SI)(R11*1), K1, Z2
+	VMOVUPS.Z (AX)(R11*1), K1, Z3
+	VCMPPS    $0x00, Z1, Z2, K2
+	VCMPPS    $0x03, Z2, Z2, K3
+	KORW      K3, K2, K2
+	VMOVAPS.Z Z0, K2, Z2
+	VADDPS    Z2, Z3, Z3
+	VXORPS    Z2, Z0, Z0
+	VMOVUPS   Z3, K1, (AX)(R11*1)
+	INCQ      R12
+	CMPQ      R12, R9
+	JL        tailtap
+
+next:
+	ADDQ CX, AX
+	ADDQ CX, SI
+	ADDQ BX, DX
+	ADDQ BX, DI
+	DECQ R13
+	JNZ  position
 	VZEROUPPER
 	RET

@@ -26,44 +26,8 @@ func sightsOf(g op.ConvGeometry) (list []sight) {
 	return list
 }
 
-const (
-	tinyPixels   = 16 // most output positions: each has products of its own
-	tinyBatch    = 12 // least images, unless there is but one position: the kernel is read once a position,
-	wideBatch    = 24 // and more often where there are more than tinyFew of them, which takes more images to pay
-	tinyFew      = 4
-	tinyChannels = 32 // least channels and filters: products should be worth starting
-)
-
-// tinySaving is how many times fewer multiplications make products a position worth it. Tests change it.
-var tinySaving = 1.4
-
-// tinySavingBF16 is the same for products of bfloat16: they multiply twice as fast, and rounding the kernel for each position takes
-// as long as ever.
-const tinySavingBF16 = 2
-
-// isTiny says whether products a position, or for the gradient of the kernel a tap, are the better way.
-func (e Env[T]) isTiny(g op.ConvGeometry, filter bool) bool {
-	pixels := g.H.Out * g.W.Out
-	if g.Groups != 1 || pixels > tinyPixels || isPointwise(g) {
-		return false
-	}
-	least := 1
-	switch {
-	case pixels > tinyFew && !filter:
-		least = wideBatch
-	case pixels > 1:
-		least = tinyBatch
-	}
-	if tinySaving > 0 && (g.C < tinyChannels || g.F < tinyChannels || g.N < least) {
-		return false
-	}
-	saving := tinySaving
-	if e.Gemm.Rounds() && saving > 0 {
-		saving = tinySavingBF16
-	}
-	all := pixels * g.H.Kernel * g.W.Kernel
-	return float64(all) >= saving*float64(len(sightsOf(g)))
-}
+// tinyPixels is the most output positions: each has products of its own.
+const tinyPixels = 16
 
 // tinyTerm is one product of a tiny convolution: where its factors and its result begin.
 type tinyTerm struct{ a, b, c int }

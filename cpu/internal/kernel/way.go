@@ -12,6 +12,9 @@ func (k *Conv2D[T]) Way() string {
 
 // Way is how the gradient is computed.
 func (k *Conv2DBackwardInput[T]) Way() string {
+	if k.tiles != nil {
+		return k.tiles.name()
+	}
 	return gradientWay(k.direct != nil, k.tiny != nil, k.patches != nil)
 }
 
@@ -26,11 +29,11 @@ func (k *MatMul[T]) Way() string { return "gemm" }
 func gradientWay(direct, tiny, patches bool) string {
 	switch {
 	case direct:
-		return "depthwise"
+		return byDepth
 	case tiny:
-		return "gemm by tap"
+		return byTaps
 	case patches:
-		return "implicit gemm"
+		return byPatches
 	}
-	return "gemm" // the images themselves are the matrix
+	return byGemm // the images themselves are the matrix
 }

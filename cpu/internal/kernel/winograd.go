@@ -26,6 +26,7 @@ type winogradConv struct {
 	grid *winograd.Grid
 	c, f int  // channels and filters; of the gradient, of dy and of dx
 	flip bool // the gradient
+	o    ConvOptions
 	plan winogradPlan
 
 	u, v    area[float32] // shared by all workers: transformed filters, or transformed images
@@ -36,8 +37,9 @@ type winogradConv struct {
 	s                     *Scratch[float32] // of the run under way, as all below
 	x, y, w, uAll         []float32
 	bias, residual        []float32
-	relu                  bool
 	uPoint, vPoint, vLine int // distances of points, and of tiles, in u and v
+	base, tiles           int // by filters, the tiles in v
+	few                   int // of them that a part transforms
 }
 
 // winogradWorker is the working memory of one worker.
@@ -48,42 +50,37 @@ type winogradWorker struct {
 	_       [64]byte      // the next worker's begin in another cache line
 }
 
-// winogradPlan is how the work is cut. It depends on the shape and the instruction set only.
-type winogradPlan struct {
-	byFilters bool
-	tiles     int // of a block
-	filters   int // of a block, a multiple of the product's panels
-	channels  int // of a block, where the filters are transformed a block at a time
-}
-
-// canWinograd says whether winogradConv computes a geometry.
-func canWinograd[T Float](g op.ConvGeometry) bool {
-	return unsafe.Sizeof(*new(T)) == 4 && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
-		g.H.Stride == 1 && g.W.Stride == 1 && g.H.Dilation == 1 && g.W.Dilation == 1
-}
-
 // newWinograd prepares the convolution of a geometry, or with backward the gradient with respect to its images.
-func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, backward bool) *winogradConv {
-	k := &winogradConv{ops: winograd.For(e.Gemm.Level()), gemm: e.Gemm, c: g.C, f: g.F, flip: backward}
+func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, o ConvOptions, backward bool) *winogradConv {
+	e.Gemm = e.Gemm.Plain() // what is transformed is not rounded
+	k := &winogradConv{ops: winograd.For(e.Gemm.Level()), gemm: e.Gemm, c: g.C, f: g.F, flip: backward, o: o}
 	if backward {
 		k.c, k.f = g.F, g.C
 		k.grid = winograd.NewGrid(g.N, g.H.Out, g.W.Out, g.F, 2-g.H.Before, 2-g.W.Before, g.H.In, g.W.In, g.C)
 	} else {
 		k.grid = winograd.NewGrid(g.N, g.H.In, g.W.In, g.C, g.H.Before, g.W.Before, g.H.Out, g.W.Out, g.F)
 	}
-	k.plan = planWinograd(k.grid.Tiles(), k.c, k.f, e.Gemm.PanelWidth())
-	p := &k.plan
+	k.prepare(e, s, planWinograd(k.grid.Tiles(), k.c, k.f, e.Gemm.PanelWidth(), e.Pool.Threads()))
+	return k
+}
+
+// prepare reserves the memory for a plan.
+func (k *winogradConv) prepare(e Env[float32], s *Scratch[float32], p winogradPlan) {
+	k.plan = p
 	nr := e.Gemm.PanelWidth()
 	k.vLine = spacedLine(k.c)
 	vLen, uLen := 0, 0 // of a worker
 	if p.byFilters {
-		k.vPoint, k.uPoint = spacedPoint(k.grid.Tiles()*k.vLine), spacedPoint(p.channels*p.filters)
+		k.vPoint, k.uPoint = spacedPoint(p.all*k.vLine), spacedPoint(min(p.channels, k.c)*p.filters)
 		k.v, uLen = s.reserve(winograd.Points*k.vPoint), winograd.Points*k.uPoint
-		k.first = newPhase(e.Pool, ceilDiv(k.grid.Tiles(), winogradFew), k.transformTiles)
-		k.rest = newPhase(e.Pool, ceilDiv(k.f, p.filters)*ceilDiv(k.grid.Tiles(), p.tiles), k.filterBlock)
+		k.first = newPhase(e.Pool, 0, k.transformTiles)
+		k.rest = newPhase(e.Pool, 0, k.filterBlock)
 	} else {
 		k.vPoint, k.uPoint = spacedPoint(p.tiles*k.vLine), spacedPoint(e.Gemm.PackedLen(k.c, k.f))
-		k.u, vLen = s.reserve(winograd.Points*k.uPoint), winograd.Points*k.vPoint
+		vLen = winograd.Points * k.vPoint
+		if !k.o.Frozen {
+			k.u = s.reserve(winograd.Points * k.uPoint)
+		}
 		k.first = newPhase(e.Pool, ceilDiv(k.f, nr)*ceilDiv(k.c, winogradTurned), k.transformFilters)
 		k.rest = newPhase(e.Pool, ceilDiv(k.grid.Tiles(), p.tiles), k.tileBlock)
 	}
@@ -92,15 +89,14 @@ func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, backwar
 		w := &k.workers[i]
 		w.v, w.u = s.reserve(vLen), s.reserve(uLen)
 		w.m = s.reserve(winograd.Points * k.mPoint())
-		if backward {
+		if k.flip {
 			w.turned = s.reserve(9 * winogradTurned * k.ops.Lanes())
 		}
 	}
-	return k
 }
 
 const (
-	winogradFew    = 4  // tiles that are transformed by one part
+	winogradFew    = 4  // most tiles that a part transforms
 	winogradTurned = 32 // channels whose taps are transformed at a time
 )
 
@@ -121,14 +117,50 @@ func (k *winogradConv) mPoint() int { return spacedPoint(k.plan.tiles * k.mLine(
 
 func (k *winogradConv) mLine() int { return min(k.plan.filters, k.f) }
 
-// run computes y from the images x and the filters w, with max(· + bias + residual, 0) as far as they are given.
-func (k *winogradConv) run(s *Scratch[float32], y, x, w, bias, residual []float32, relu bool) {
-	k.s, k.x, k.y, k.w, k.bias, k.residual, k.relu = s, x, y, w, bias, residual, relu
-	if !k.plan.byFilters {
-		k.uAll = k.u.of(s)
+func (k *winogradConv) name() string { return byWinograd }
+
+// packed is the length of the transformed filters, which are four times as large as the filters; by filters it is that of the
+// filters themselves, rearranged in the order in which they are read.
+func (k *winogradConv) packed() int {
+	if k.plan.byFilters {
+		return 9 * k.gemm.PackedLen(k.c, k.f)
 	}
-	k.first.run()
-	k.rest.run()
+	return winograd.Points * k.uPoint
+}
+
+func (k *winogradConv) pack(s *Scratch[float32], u, w []float32) {
+	if !k.plan.byFilters {
+		k.s, k.w, k.uAll = s, w, u
+		k.first.run()
+		return
+	}
+	nr := k.gemm.PanelWidth()
+	for j := 0; j < k.f; j += nr {
+		n := min(nr, k.f-j)
+		for c := range k.c {
+			to := u[(j*k.c+c*nr)*9:]
+			copyRuns(to, nr, w[c*k.f+j:], k.c*k.f, 9, n)
+			if n < nr {
+				zeroRuns(to[n:], nr, 9, nr-n)
+			}
+		}
+	}
+}
+
+// run computes y from the images x and the filters w, or what pack made of them.
+func (k *winogradConv) run(s *Scratch[float32], y, x, w, bias, residual []float32) {
+	k.s, k.x, k.y, k.w, k.bias, k.residual = s, x, y, w, bias, residual
+	switch {
+	case k.plan.byFilters:
+		k.runByFilters()
+	case k.o.Frozen:
+		k.uAll = w
+		k.rest.run()
+	default:
+		k.uAll = k.u.of(s)
+		k.first.run()
+		k.rest.run()
+	}
 	k.x, k.y, k.w, k.bias, k.residual, k.uAll = nil, nil, nil, nil, nil, nil
 }
 
@@ -149,6 +181,8 @@ func (k *winogradConv) transformTaps(worker int, u []float32, depth, j, c, count
 		switch {
 		case n == 0:
 			k.ops.Filter(u[h:], k.uPoint, nr, nil, 0, 0, count, 0, false)
+		case k.plan.byFilters && k.o.Frozen:
+			k.ops.Filter(u[h:], k.uPoint, nr, k.w[(j*k.c+c*nr)*9+h:], nr, 9*nr, count, n, false)
 		case !k.flip:
 			k.ops.Filter(u[h:], k.uPoint, nr, k.w[c*k.f+j+h:], k.c*k.f, k.f, count, n, false)
 		default: // w is (taps, f, c) here
@@ -181,10 +215,23 @@ func (k *winogradConv) tileBlock(worker, part int) {
 	}
 }
 
+// runByFilters takes as many tiles at a time as have room in v.
+func (k *winogradConv) runByFilters() {
+	p := &k.plan
+	for k.base = 0; k.base < k.grid.Tiles(); k.base += p.all {
+		k.tiles = min(p.all, k.grid.Tiles()-k.base)
+		k.few = min(winogradFew, ceilDiv(k.tiles, 16))
+		k.first.parts = ceilDiv(k.tiles, k.few)
+		k.first.run()
+		k.rest.parts = ceilDiv(k.f, p.filters) * ceilDiv(k.tiles, p.tiles)
+		k.rest.run()
+	}
+}
+
 // transformTiles transforms some tiles of the images.
 func (k *winogradConv) transformTiles(_, part int) {
-	first := part * winogradFew
-	k.ops.Input(k.v.of(k.s)[first*k.vLine:], k.vPoint, k.vLine, k.x, k.grid, first, min(winogradFew, k.grid.Tiles()-first), k.c)
+	at := part * k.few
+	k.ops.Input(k.v.of(k.s)[at*k.vLine:], k.vPoint, k.vLine, k.x, k.grid, k.base+at, min(k.few, k.tiles-at), k.c)
 }
 
 // filterBlock computes a block of filters for a block of tiles.
@@ -193,7 +240,7 @@ func (k *winogradConv) filterBlock(worker, part int) {
 	nr := k.gemm.PanelWidth()
 	blocks := ceilDiv(k.f, p.filters)
 	j, first := part%blocks*p.filters, part/blocks*p.tiles
-	count := min(p.tiles, k.grid.Tiles()-first)
+	count := min(p.tiles, k.tiles-first)
 	v, u, m := k.v.of(k.s)[first*k.vLine:], w.u.of(k.s), w.m.of(k.s)
 	d := &w.direct
 	d.M, d.N, d.LDA, d.LDC = count, min(p.filters, k.f-j), k.vLine, k.mLine()
@@ -209,12 +256,12 @@ func (k *winogradConv) filterBlock(worker, part int) {
 			d.Run(k.gemm)
 		}
 	}
-	k.finish(m, j, d.N, first, count)
+	k.finish(m, j, d.N, k.base+first, count)
 }
 
 // finish writes the results of n filters from j on for count tiles.
 func (k *winogradConv) finish(m []float32, j, n, first, count int) {
-	e := winograd.Epilogue{ReLU: k.relu}
+	e := winograd.Epilogue{ReLU: k.o.ReLU}
 	if k.bias != nil {
 		e.Bias = k.bias[j:]
 	}
@@ -224,7 +271,7 @@ func (k *winogradConv) finish(m []float32, j, n, first, count int) {
 	k.ops.Output(k.y[j:], m, k.mPoint(), k.mLine(), k.grid, first, count, n, &e)
 }
 
-// asSingle is a slice of float32 as itself: what is generic cannot name the type.
-func asSingle[T Float](x []T) []float32 {
+// singles is a slice of float32 as itself: what is generic cannot name the type.
+func singles[T Float](x []T) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }

@@ -196,10 +196,18 @@ func normGradReLUGo[T Float](dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr
 // The sums go row by row, as memory lies.
 
 func colSumGo[T Float](sum, x *T, rows, c uintptr) {
-	s := in(sum, c)
-	for o := uintptr(0); o < rows*c; o += c {
-		for j, v := range in(x, rows*c)[o:][:c] {
-			s[j] += v
+	const block = 64
+	s, xx := in(sum, c), in(x, rows*c)
+	for j := 0; j < len(s); j += block {
+		var sums [block]T
+		to := s[j:min(j+block, len(s))]
+		for o := j; o < len(xx); o += int(c) {
+			for i, v := range xx[o:][:len(to)] {
+				sums[i] += v
+			}
+		}
+		for i := range to {
+			to[i] += sums[i]
 		}
 	}
 }

@@ -217,7 +217,8 @@ func (o *Ops[T]) NormGradReLU(dx, dy, x, a, mean, b, d, shift []T, rows int) {
 // The sums over rows below add up in T, row after row. A caller with many rows of
 // float32 sums blocks of some hundred and adds the blocks up in float64.
 
-// ColSum adds Σ_r x[r,c] to sum[c]; x is rows × len(sum).
+// ColSum adds Σ_r x[r,c] to sum[c]; x is rows × len(sum). It sums the rows before it adds them to what sum holds; the others
+// may add them one by one.
 func (o *Ops[T]) ColSum(sum, x []T, rows int) {
 	same("ColSum", rows*len(sum), len(x))
 	if len(x) > 0 {

@@ -1976,8 +1976,6 @@ TEXT ·colSum64AVX2(SB), NOSPLIT, $0-32
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	CMPQ DX, $0x00000010
-	JG   wide
 	MOVQ DX, SI
 	XORQ BX, BX
 	SUBQ $0x08, DX
@@ -2051,44 +2049,6 @@ tailrows:
 	VMASKMOVPD Y1, Y0, (AX)(BX*8)
 
 end:
-	VZEROUPPER
-	RET
-
-wide:
-	MOVQ    rows+16(FP), DX
-	MOVQ    c+24(FP), BX
-	MOVQ    BX, SI
-	ANDQ    $0x03, SI
-	SUBQ    SI, BX
-	LEAQ    lanes<>+32(SB), DI
-	MOVQ    SI, R8
-	NEGQ    R8
-	VMOVUPS (DI)(R8*8), Y0
-	XORQ    R8, R8
-
-widerow:
-	XORQ DI, DI
-
-wideloop:
-	VMOVUPS    (AX)(DI*8), Y1
-	VMOVUPS    (CX)(R8*8), Y2
-	VADDPD     Y2, Y1, Y1
-	VMOVUPS    Y1, (AX)(DI*8)
-	ADDQ       $0x04, R8
-	ADDQ       $0x04, DI
-	CMPQ       DI, BX
-	JL         wideloop
-	TESTQ      SI, SI
-	JZ         widenext
-	VMASKMOVPD (AX)(DI*8), Y0, Y1
-	VMASKMOVPD (CX)(R8*8), Y0, Y2
-	VADDPD     Y2, Y1, Y1
-	VMASKMOVPD Y1, Y0, (AX)(DI*8)
-	ADDQ       SI, R8
-
-widenext:
-	DECQ DX
-	JNZ  widerow
 	VZEROUPPER
 	RET
 

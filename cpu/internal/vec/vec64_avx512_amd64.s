@@ -1952,8 +1952,6 @@ TEXT ·colSum64AVX512(SB), NOSPLIT, $0-32
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	CMPQ DX, $0x00000040
-	JG   wide
 	MOVQ DX, SI
 	XORQ BX, BX
 	SUBQ $0x20, DX
@@ -2039,43 +2037,6 @@ tailrows:
 	VMOVUPD   Z0, K1, (AX)(BX*8)
 
 end:
-	VZEROUPPER
-	RET
-
-wide:
-	MOVQ  rows+16(FP), DX
-	MOVQ  c+24(FP), BX
-	MOVQ  BX, SI
-	ANDQ  $0x07, SI
-	SUBQ  SI, BX
-	MOVL  $0x0000ffff, DI
-	BZHIL SI, DI, DI
-	KMOVW DI, K1
-	XORQ  R8, R8
-
-widerow:
-	XORQ DI, DI
-
-wideloop:
-	VMOVUPS   (AX)(DI*8), Z0
-	VMOVUPS   (CX)(R8*8), Z1
-	VADDPD    Z1, Z0, Z0
-	VMOVUPS   Z0, (AX)(DI*8)
-	ADDQ      $0x08, R8
-	ADDQ      $0x08, DI
-	CMPQ      DI, BX
-	JL        wideloop
-	TESTQ     SI, SI
-	JZ        widenext
-	VMOVUPD.Z (AX)(DI*8), K1, Z0
-	VMOVUPD.Z (CX)(R8*8), K1, Z1
-	VADDPD    Z1, Z0, Z0
-	VMOVUPD   Z0, K1, (AX)(DI*8)
-	ADDQ      SI, R8
-
-widenext:
-	DECQ DX
-	JNZ  widerow
 	VZEROUPPER
 	RET
 

@@ -1976,8 +1976,6 @@ TEXT ·colSumAVX2(SB), NOSPLIT, $0-32
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	CMPQ DX, $0x00000020
-	JG   wide
 	MOVQ DX, SI
 	XORQ BX, BX
 	SUBQ $0x10, DX
@@ -2051,44 +2049,6 @@ tailrows:
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
 
 end:
-	VZEROUPPER
-	RET
-
-wide:
-	MOVQ    rows+16(FP), DX
-	MOVQ    c+24(FP), BX
-	MOVQ    BX, SI
-	ANDQ    $0x07, SI
-	SUBQ    SI, BX
-	LEAQ    lanes<>+32(SB), DI
-	MOVQ    SI, R8
-	NEGQ    R8
-	VMOVUPS (DI)(R8*4), Y0
-	XORQ    R8, R8
-
-widerow:
-	XORQ DI, DI
-
-wideloop:
-	VMOVUPS    (AX)(DI*4), Y1
-	VMOVUPS    (CX)(R8*4), Y2
-	VADDPS     Y2, Y1, Y1
-	VMOVUPS    Y1, (AX)(DI*4)
-	ADDQ       $0x08, R8
-	ADDQ       $0x08, DI
-	CMPQ       DI, BX
-	JL         wideloop
-	TESTQ      SI, SI
-	JZ         widenext
-	VMASKMOVPS (AX)(DI*4), Y0, Y1
-	VMASKMOVPS (CX)(R8*4), Y0, Y2
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(DI*4)
-	ADDQ       SI, R8
-
-widenext:
-	DECQ DX
-	JNZ  widerow
 	VZEROUPPER
 	RET
 

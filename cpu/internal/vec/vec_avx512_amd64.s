@@ -1952,8 +1952,6 @@ TEXT ·colSumAVX512(SB), NOSPLIT, $0-32
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	CMPQ DX, $0x00000080
-	JG   wide
 	MOVQ DX, SI
 	XORQ BX, BX
 	SUBQ $0x40, DX
@@ -2039,43 +2037,6 @@ tailrows:
 	VMOVUPS   Z0, K1, (AX)(BX*4)
 
 end:
-	VZEROUPPER
-	RET
-
-wide:
-	MOVQ  rows+16(FP), DX
-	MOVQ  c+24(FP), BX
-	MOVQ  BX, SI
-	ANDQ  $0x0f, SI
-	SUBQ  SI, BX
-	MOVL  $0x0000ffff, DI
-	BZHIL SI, DI, DI
-	KMOVW DI, K1
-	XORQ  R8, R8
-
-widerow:
-	XORQ DI, DI
-
-wideloop:
-	VMOVUPS   (AX)(DI*4), Z0
-	VMOVUPS   (CX)(R8*4), Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, (AX)(DI*4)
-	ADDQ      $0x10, R8
-	ADDQ      $0x10, DI
-	CMPQ      DI, BX
-	JL        wideloop
-	TESTQ     SI, SI
-	JZ        widenext
-	VMOVUPS.Z (AX)(DI*4), K1, Z0
-	VMOVUPS.Z (CX)(R8*4), K1, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (AX)(DI*4)
-	ADDQ      SI, R8
-
-widenext:
-	DECQ DX
-	JNZ  widerow
 	VZEROUPPER
 	RET
 

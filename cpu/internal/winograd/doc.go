@@ -22,6 +22,7 @@
 // closer together; both and their powers are exact in float32. They were found by trying multiples of 1/32; see the
 // rationale. The exact rational result is the same for any points.
 //
-// A NaN or an infinite number reaches all 4×4 outputs of the tiles whose 6×6 pixels hold it, as NaN, not only the outputs
-// whose windows see it; numbers whose products overflow in a transform do the same. Nothing outside an image is read.
+// NaN and infinite numbers spread: of one among the inner 4×4 pixels of a tile all 16 outputs are NaN, of one in the first or last
+// row or column the outputs in that row or column. They reach every output whose window sees them, but others of the tile, too.
+// Numbers of more than about 10³⁷ may overflow in a transform. Nothing outside an image is read.
 package winograd

@@ -994,7 +994,7 @@ end:
 	RET
 
 // func filterAVX2(dst *float32, point uintptr, step uintptr, src *float32, tap uintptr, lds uintptr, count uintptr, n uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·filterAVX2(SB), NOSPLIT, $0-64
 	MOVQ src+24(FP), AX
 	MOVQ dst+0(FP), CX
@@ -1013,7 +1013,19 @@ TEXT ·filterAVX2(SB), NOSPLIT, $0-64
 	JNE  part
 
 whole:
-	MOVQ         CX, R14
+	MOVQ         CX, R15
+	MOVQ         R11, R14
+	SHLQ         $0x02, R14
+	ADDQ         AX, R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   (R14)(DX*1)
+	PREFETCHT0   (R14)(DX*2)
+	PREFETCHT0   (R14)(BX*1)
+	PREFETCHT0   (R14)(DX*4)
+	PREFETCHT0   (R14)(SI*1)
+	PREFETCHT0   (R14)(BX*2)
+	PREFETCHT0   (R14)(R10*1)
+	PREFETCHT0   (R14)(DX*8)
 	VMOVUPS      (AX), Y0
 	VMULPS       points<>+256(SB), Y0, Y0
 	VMOVUPS      (AX)(DX*1), Y1
@@ -1021,24 +1033,24 @@ whole:
 	VMOVUPS      (AX)(DX*2), Y2
 	VMULPS       points<>+256(SB), Y2, Y2
 	VMULPS       points<>+256(SB), Y0, Y3
-	VMOVUPS      Y3, (R14)
+	VMOVUPS      Y3, (R15)
 	VMULPS       points<>+288(SB), Y0, Y3
 	VFMADD231PS  points<>+352(SB), Y2, Y3
 	VMOVAPS      Y3, Y4
 	VFNMADD231PS points<>+320(SB), Y1, Y4
 	VFMADD231PS  points<>+320(SB), Y1, Y3
-	VMOVUPS      Y3, (R14)(DI*1)
-	VMOVUPS      Y4, (R14)(DI*2)
+	VMOVUPS      Y3, (R15)(DI*1)
+	VMOVUPS      Y4, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y0, Y0
 	VFMADD231PS  points<>+448(SB), Y2, Y0
 	VMOVAPS      Y0, Y3
 	VFNMADD231PS points<>+416(SB), Y1, Y3
 	VFMADD231PS  points<>+416(SB), Y1, Y0
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y3, (R14)(DI*4)
-	VMOVUPS      Y2, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y0, (R15)(R8*1)
+	VMOVUPS      Y3, (R15)(DI*4)
+	VMOVUPS      Y2, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMOVUPS      (AX), Y0
 	VMULPS       points<>+288(SB), Y0, Y0
 	VMOVUPS      (AX)(BX*2), Y1
@@ -1064,43 +1076,43 @@ whole:
 	VFNMADD231PS points<>+320(SB), Y5, Y6
 	VFMADD231PS  points<>+320(SB), Y5, Y3
 	VMULPS       points<>+256(SB), Y0, Y5
-	VMOVUPS      Y5, (R14)
+	VMOVUPS      Y5, (R15)
 	VMULPS       points<>+288(SB), Y0, Y5
 	VFMADD231PS  points<>+352(SB), Y3, Y5
 	VMOVAPS      Y5, Y7
 	VFNMADD231PS points<>+320(SB), Y1, Y7
 	VFMADD231PS  points<>+320(SB), Y1, Y5
-	VMOVUPS      Y5, (R14)(DI*1)
-	VMOVUPS      Y7, (R14)(DI*2)
+	VMOVUPS      Y5, (R15)(DI*1)
+	VMOVUPS      Y7, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y0, Y0
 	VFMADD231PS  points<>+448(SB), Y3, Y0
 	VMOVAPS      Y0, Y5
 	VFNMADD231PS points<>+416(SB), Y1, Y5
 	VFMADD231PS  points<>+416(SB), Y1, Y0
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y5, (R14)(DI*4)
-	VMOVUPS      Y3, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y0, (R15)(R8*1)
+	VMOVUPS      Y5, (R15)(DI*4)
+	VMOVUPS      Y3, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMULPS       points<>+256(SB), Y2, Y0
-	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y0, (R15)
 	VMULPS       points<>+288(SB), Y2, Y0
 	VFMADD231PS  points<>+352(SB), Y6, Y0
 	VMOVAPS      Y0, Y1
 	VFNMADD231PS points<>+320(SB), Y4, Y1
 	VFMADD231PS  points<>+320(SB), Y4, Y0
-	VMOVUPS      Y0, (R14)(DI*1)
-	VMOVUPS      Y1, (R14)(DI*2)
+	VMOVUPS      Y0, (R15)(DI*1)
+	VMOVUPS      Y1, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y2, Y0
 	VFMADD231PS  points<>+448(SB), Y6, Y0
 	VMOVAPS      Y0, Y1
 	VFNMADD231PS points<>+416(SB), Y4, Y1
 	VFMADD231PS  points<>+416(SB), Y4, Y0
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y1, (R14)(DI*4)
-	VMOVUPS      Y6, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y0, (R15)(R8*1)
+	VMOVUPS      Y1, (R15)(DI*4)
+	VMOVUPS      Y6, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMOVUPS      (AX), Y0
 	VMULPS       points<>+384(SB), Y0, Y0
 	VMOVUPS      (AX)(BX*2), Y1
@@ -1126,63 +1138,63 @@ whole:
 	VFNMADD231PS points<>+416(SB), Y5, Y6
 	VFMADD231PS  points<>+416(SB), Y5, Y3
 	VMULPS       points<>+256(SB), Y0, Y5
-	VMOVUPS      Y5, (R14)
+	VMOVUPS      Y5, (R15)
 	VMULPS       points<>+288(SB), Y0, Y5
 	VFMADD231PS  points<>+352(SB), Y3, Y5
 	VMOVAPS      Y5, Y7
 	VFNMADD231PS points<>+320(SB), Y1, Y7
 	VFMADD231PS  points<>+320(SB), Y1, Y5
-	VMOVUPS      Y5, (R14)(DI*1)
-	VMOVUPS      Y7, (R14)(DI*2)
+	VMOVUPS      Y5, (R15)(DI*1)
+	VMOVUPS      Y7, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y0, Y0
 	VFMADD231PS  points<>+448(SB), Y3, Y0
 	VMOVAPS      Y0, Y5
 	VFNMADD231PS points<>+416(SB), Y1, Y5
 	VFMADD231PS  points<>+416(SB), Y1, Y0
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y5, (R14)(DI*4)
-	VMOVUPS      Y3, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y0, (R15)(R8*1)
+	VMOVUPS      Y5, (R15)(DI*4)
+	VMOVUPS      Y3, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMULPS       points<>+256(SB), Y2, Y0
-	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y0, (R15)
 	VMULPS       points<>+288(SB), Y2, Y0
 	VFMADD231PS  points<>+352(SB), Y6, Y0
 	VMOVAPS      Y0, Y1
 	VFNMADD231PS points<>+320(SB), Y4, Y1
 	VFMADD231PS  points<>+320(SB), Y4, Y0
-	VMOVUPS      Y0, (R14)(DI*1)
-	VMOVUPS      Y1, (R14)(DI*2)
+	VMOVUPS      Y0, (R15)(DI*1)
+	VMOVUPS      Y1, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y2, Y0
 	VFMADD231PS  points<>+448(SB), Y6, Y0
 	VMOVAPS      Y0, Y1
 	VFNMADD231PS points<>+416(SB), Y4, Y1
 	VFMADD231PS  points<>+416(SB), Y4, Y0
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y1, (R14)(DI*4)
-	VMOVUPS      Y6, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y0, (R15)(R8*1)
+	VMOVUPS      Y1, (R15)(DI*4)
+	VMOVUPS      Y6, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMOVUPS      (AX)(BX*2), Y0
 	VMOVUPS      (AX)(R10*1), Y1
 	VMOVUPS      (AX)(DX*8), Y2
 	VMULPS       points<>+256(SB), Y0, Y3
-	VMOVUPS      Y3, (R14)
+	VMOVUPS      Y3, (R15)
 	VMULPS       points<>+288(SB), Y0, Y3
 	VFMADD231PS  points<>+352(SB), Y2, Y3
 	VMOVAPS      Y3, Y4
 	VFNMADD231PS points<>+320(SB), Y1, Y4
 	VFMADD231PS  points<>+320(SB), Y1, Y3
-	VMOVUPS      Y3, (R14)(DI*1)
-	VMOVUPS      Y4, (R14)(DI*2)
+	VMOVUPS      Y3, (R15)(DI*1)
+	VMOVUPS      Y4, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y0, Y0
 	VFMADD231PS  points<>+448(SB), Y2, Y0
 	VMOVAPS      Y0, Y3
 	VFNMADD231PS points<>+416(SB), Y1, Y3
 	VFMADD231PS  points<>+416(SB), Y1, Y0
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y3, (R14)(DI*4)
-	VMOVUPS      Y2, (R14)(R9*1)
+	VMOVUPS      Y0, (R15)(R8*1)
+	VMOVUPS      Y3, (R15)(DI*4)
+	VMOVUPS      Y2, (R15)(R9*1)
 	ADDQ         R11, AX
 	ADDQ         R12, CX
 	DECQ         R13
@@ -1196,7 +1208,19 @@ part:
 	VMOVUPS (R15)(R14*4), Y0
 
 partloop:
-	MOVQ         CX, R14
+	MOVQ         CX, R15
+	MOVQ         R11, R14
+	SHLQ         $0x02, R14
+	ADDQ         AX, R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   (R14)(DX*1)
+	PREFETCHT0   (R14)(DX*2)
+	PREFETCHT0   (R14)(BX*1)
+	PREFETCHT0   (R14)(DX*4)
+	PREFETCHT0   (R14)(SI*1)
+	PREFETCHT0   (R14)(BX*2)
+	PREFETCHT0   (R14)(R10*1)
+	PREFETCHT0   (R14)(DX*8)
 	VMASKMOVPS   (AX), Y0, Y1
 	VMULPS       points<>+256(SB), Y1, Y1
 	VMASKMOVPS   (AX)(DX*1), Y0, Y2
@@ -1204,24 +1228,24 @@ partloop:
 	VMASKMOVPS   (AX)(DX*2), Y0, Y3
 	VMULPS       points<>+256(SB), Y3, Y3
 	VMULPS       points<>+256(SB), Y1, Y4
-	VMOVUPS      Y4, (R14)
+	VMOVUPS      Y4, (R15)
 	VMULPS       points<>+288(SB), Y1, Y4
 	VFMADD231PS  points<>+352(SB), Y3, Y4
 	VMOVAPS      Y4, Y5
 	VFNMADD231PS points<>+320(SB), Y2, Y5
 	VFMADD231PS  points<>+320(SB), Y2, Y4
-	VMOVUPS      Y4, (R14)(DI*1)
-	VMOVUPS      Y5, (R14)(DI*2)
+	VMOVUPS      Y4, (R15)(DI*1)
+	VMOVUPS      Y5, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y1, Y1
 	VFMADD231PS  points<>+448(SB), Y3, Y1
 	VMOVAPS      Y1, Y4
 	VFNMADD231PS points<>+416(SB), Y2, Y4
 	VFMADD231PS  points<>+416(SB), Y2, Y1
-	VMOVUPS      Y1, (R14)(R8*1)
-	VMOVUPS      Y4, (R14)(DI*4)
-	VMOVUPS      Y3, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y1, (R15)(R8*1)
+	VMOVUPS      Y4, (R15)(DI*4)
+	VMOVUPS      Y3, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMASKMOVPS   (AX), Y0, Y1
 	VMULPS       points<>+288(SB), Y1, Y1
 	VMASKMOVPS   (AX)(BX*2), Y0, Y2
@@ -1247,43 +1271,43 @@ partloop:
 	VFNMADD231PS points<>+320(SB), Y6, Y7
 	VFMADD231PS  points<>+320(SB), Y6, Y4
 	VMULPS       points<>+256(SB), Y1, Y6
-	VMOVUPS      Y6, (R14)
+	VMOVUPS      Y6, (R15)
 	VMULPS       points<>+288(SB), Y1, Y6
 	VFMADD231PS  points<>+352(SB), Y4, Y6
 	VMOVAPS      Y6, Y8
 	VFNMADD231PS points<>+320(SB), Y2, Y8
 	VFMADD231PS  points<>+320(SB), Y2, Y6
-	VMOVUPS      Y6, (R14)(DI*1)
-	VMOVUPS      Y8, (R14)(DI*2)
+	VMOVUPS      Y6, (R15)(DI*1)
+	VMOVUPS      Y8, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y1, Y1
 	VFMADD231PS  points<>+448(SB), Y4, Y1
 	VMOVAPS      Y1, Y6
 	VFNMADD231PS points<>+416(SB), Y2, Y6
 	VFMADD231PS  points<>+416(SB), Y2, Y1
-	VMOVUPS      Y1, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(DI*4)
-	VMOVUPS      Y4, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y1, (R15)(R8*1)
+	VMOVUPS      Y6, (R15)(DI*4)
+	VMOVUPS      Y4, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMULPS       points<>+256(SB), Y3, Y1
-	VMOVUPS      Y1, (R14)
+	VMOVUPS      Y1, (R15)
 	VMULPS       points<>+288(SB), Y3, Y1
 	VFMADD231PS  points<>+352(SB), Y7, Y1
 	VMOVAPS      Y1, Y2
 	VFNMADD231PS points<>+320(SB), Y5, Y2
 	VFMADD231PS  points<>+320(SB), Y5, Y1
-	VMOVUPS      Y1, (R14)(DI*1)
-	VMOVUPS      Y2, (R14)(DI*2)
+	VMOVUPS      Y1, (R15)(DI*1)
+	VMOVUPS      Y2, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y3, Y1
 	VFMADD231PS  points<>+448(SB), Y7, Y1
 	VMOVAPS      Y1, Y2
 	VFNMADD231PS points<>+416(SB), Y5, Y2
 	VFMADD231PS  points<>+416(SB), Y5, Y1
-	VMOVUPS      Y1, (R14)(R8*1)
-	VMOVUPS      Y2, (R14)(DI*4)
-	VMOVUPS      Y7, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y1, (R15)(R8*1)
+	VMOVUPS      Y2, (R15)(DI*4)
+	VMOVUPS      Y7, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMASKMOVPS   (AX), Y0, Y1
 	VMULPS       points<>+384(SB), Y1, Y1
 	VMASKMOVPS   (AX)(BX*2), Y0, Y2
@@ -1309,63 +1333,63 @@ partloop:
 	VFNMADD231PS points<>+416(SB), Y6, Y7
 	VFMADD231PS  points<>+416(SB), Y6, Y4
 	VMULPS       points<>+256(SB), Y1, Y6
-	VMOVUPS      Y6, (R14)
+	VMOVUPS      Y6, (R15)
 	VMULPS       points<>+288(SB), Y1, Y6
 	VFMADD231PS  points<>+352(SB), Y4, Y6
 	VMOVAPS      Y6, Y8
 	VFNMADD231PS points<>+320(SB), Y2, Y8
 	VFMADD231PS  points<>+320(SB), Y2, Y6
-	VMOVUPS      Y6, (R14)(DI*1)
-	VMOVUPS      Y8, (R14)(DI*2)
+	VMOVUPS      Y6, (R15)(DI*1)
+	VMOVUPS      Y8, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y1, Y1
 	VFMADD231PS  points<>+448(SB), Y4, Y1
 	VMOVAPS      Y1, Y6
 	VFNMADD231PS points<>+416(SB), Y2, Y6
 	VFMADD231PS  points<>+416(SB), Y2, Y1
-	VMOVUPS      Y1, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(DI*4)
-	VMOVUPS      Y4, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y1, (R15)(R8*1)
+	VMOVUPS      Y6, (R15)(DI*4)
+	VMOVUPS      Y4, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMULPS       points<>+256(SB), Y3, Y1
-	VMOVUPS      Y1, (R14)
+	VMOVUPS      Y1, (R15)
 	VMULPS       points<>+288(SB), Y3, Y1
 	VFMADD231PS  points<>+352(SB), Y7, Y1
 	VMOVAPS      Y1, Y2
 	VFNMADD231PS points<>+320(SB), Y5, Y2
 	VFMADD231PS  points<>+320(SB), Y5, Y1
-	VMOVUPS      Y1, (R14)(DI*1)
-	VMOVUPS      Y2, (R14)(DI*2)
+	VMOVUPS      Y1, (R15)(DI*1)
+	VMOVUPS      Y2, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y3, Y1
 	VFMADD231PS  points<>+448(SB), Y7, Y1
 	VMOVAPS      Y1, Y2
 	VFNMADD231PS points<>+416(SB), Y5, Y2
 	VFMADD231PS  points<>+416(SB), Y5, Y1
-	VMOVUPS      Y1, (R14)(R8*1)
-	VMOVUPS      Y2, (R14)(DI*4)
-	VMOVUPS      Y7, (R14)(R9*1)
-	ADDQ         R8, R14
-	ADDQ         R8, R14
+	VMOVUPS      Y1, (R15)(R8*1)
+	VMOVUPS      Y2, (R15)(DI*4)
+	VMOVUPS      Y7, (R15)(R9*1)
+	ADDQ         R8, R15
+	ADDQ         R8, R15
 	VMASKMOVPS   (AX)(BX*2), Y0, Y1
 	VMASKMOVPS   (AX)(R10*1), Y0, Y2
 	VMASKMOVPS   (AX)(DX*8), Y0, Y3
 	VMULPS       points<>+256(SB), Y1, Y4
-	VMOVUPS      Y4, (R14)
+	VMOVUPS      Y4, (R15)
 	VMULPS       points<>+288(SB), Y1, Y4
 	VFMADD231PS  points<>+352(SB), Y3, Y4
 	VMOVAPS      Y4, Y5
 	VFNMADD231PS points<>+320(SB), Y2, Y5
 	VFMADD231PS  points<>+320(SB), Y2, Y4
-	VMOVUPS      Y4, (R14)(DI*1)
-	VMOVUPS      Y5, (R14)(DI*2)
+	VMOVUPS      Y4, (R15)(DI*1)
+	VMOVUPS      Y5, (R15)(DI*2)
 	VMULPS       points<>+384(SB), Y1, Y1
 	VFMADD231PS  points<>+448(SB), Y3, Y1
 	VMOVAPS      Y1, Y4
 	VFNMADD231PS points<>+416(SB), Y2, Y4
 	VFMADD231PS  points<>+416(SB), Y2, Y1
-	VMOVUPS      Y1, (R14)(R8*1)
-	VMOVUPS      Y4, (R14)(DI*4)
-	VMOVUPS      Y3, (R14)(R9*1)
+	VMOVUPS      Y1, (R15)(R8*1)
+	VMOVUPS      Y4, (R15)(DI*4)
+	VMOVUPS      Y3, (R15)(R9*1)
 	ADDQ         R11, AX
 	ADDQ         R12, CX
 	DECQ         R13

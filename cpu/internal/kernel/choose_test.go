@@ -1,0 +1,74 @@
+package kernel
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
+)
+
+// What the model chooses for layers of the nets, as measured.
+func TestWays(t *testing.T) {
+	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
+	strided, dilated, grouped := same, same, same
+	strided.Strides, dilated.Dilations, grouped.Groups = [2]int{2, 2}, [2]int{2, 2}, 4
+	for _, c := range []struct {
+		convCase
+		pass   Pass
+		frozen bool
+		want   string
+	}{
+		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, Forward, false, byWinograd},
+		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, BackwardInput, false, byWinograd},
+		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, Forward, false, byPatches},
+		{convCase{32, 4, 4, 512, 3, 3, 512, same, ""}, Forward, true, byWinograd},
+		{convCase{1, 4, 4, 512, 3, 3, 512, same, ""}, Forward, false, byPatches},
+		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, BackwardInput, false, byTaps},
+		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, BackwardFilter, false, byTaps},
+		{convCase{64, 1, 1, 512, 3, 3, 512, same, ""}, Forward, true, byTaps},
+		{convCase{16, 14, 14, 256, 3, 3, 256, same, ""}, Forward, false, byWinograd},
+		{convCase{16, 14, 14, 256, 3, 3, 256, strided, ""}, Forward, false, byPatches},
+		{convCase{16, 14, 14, 256, 3, 3, 256, dilated, ""}, Forward, false, byPatches},
+		{convCase{16, 14, 14, 256, 3, 3, 256, grouped, ""}, Forward, false, byPatches},
+		{convCase{16, 14, 14, 256, 5, 5, 256, same, ""}, Forward, false, byPatches},
+		{convCase{16, 14, 14, 256, 1, 1, 256, op.ConvAttrs{}, ""}, Forward, false, byGemm},
+	} {
+		e := Env[float32]{Gemm: gemm.New[float32](cpuid.Best())}
+		require.Equal(t, c.want, e.way(c.pass, c.geometry(t), c.frozen), "%v %v", c.convCase, c.pass)
+		double := Env[float64]{Gemm: gemm.New[float64](cpuid.Best())}
+		require.NotEqual(t, byWinograd, double.way(c.pass, c.geometry(t), c.frozen), "%v %v", c.convCase, c.pass)
+	}
+	rounding := Env[float32]{Gemm: gemm.NewBF16(false)}
+	require.Equal(t, byPatches, rounding.way(Forward, convCase{16, 14, 14, 256, 3, 3, 256, same, ""}.geometry(t), false))
+}
+
+// A table of measured times takes precedence over the model, as long as it names a way that there is.
+func TestChoose(t *testing.T) {
+	g := convCase{2, 8, 8, 64, 3, 3, 64, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}.geometry(t)
+	p := pool.New(1)
+	defer p.Close()
+	e := Env[float32]{Pool: p, Gemm: gemm.New[float32](cpuid.Best())}
+	k, err := NewConv2D[float32](e, g, ConvOptions{})
+	require.NoError(t, err)
+	require.Equal(t, byWinograd, k.Way())
+	var asked Conv
+	answer := byPatches
+	e.Choose = func(c Conv, ways []Way) string {
+		asked = c
+		require.Equal(t, []string{byPatches, byWinograd}, []string{ways[0].Name, ways[1].Name})
+		return answer
+	}
+	k, err = NewConv2D[float32](e, g, ConvOptions{Frozen: true})
+	require.NoError(t, err)
+	require.Equal(t, byPatches+", packed", k.Way())
+	require.Equal(t, Conv{Pass: Forward, Geometry: g, Frozen: true, Level: cpuid.Best()}, asked)
+	answer = "by magic"
+	back, err := NewConv2DBackwardInput[float32](e, g)
+	require.NoError(t, err)
+	require.Equal(t, byWinograd, back.Way())
+}
