@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/op"
@@ -23,6 +24,9 @@ func benchEnv[T Float](b *testing.B) Env[T] {
 	threads, _ := strconv.Atoi(os.Getenv("STHENO_BENCH_THREADS"))
 	p := pool.New(threads)
 	b.Cleanup(p.Close)
+	if g, ok := any(gemm.NewBF16(cpuid.HasBF16())).(*gemm.Gemm[T]); ok && os.Getenv("STHENO_BENCH_PRECISION") == "bf16" {
+		return Env[T]{Pool: p, Gemm: g}
+	}
 	return Env[T]{Pool: p, Gemm: gemm.New[T](level)}
 }
 

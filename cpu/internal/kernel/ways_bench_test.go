@@ -37,7 +37,7 @@ func BenchmarkWays(b *testing.B) {
 		x, w := convInput[float32](c, 1).Data.([]float32), convFilter[float32](c, 2).Data.([]float32)
 		y := normal[float32](3, g.Output()...).Data.([]float32)
 		for _, q := range []Conv{{Pass: Forward}, {Pass: Forward, Frozen: true}, {Pass: BackwardInput}, {Pass: BackwardFilter}} {
-			q.Geometry, q.Level = g, e.Gemm.Level()
+			q.Geometry, q.Level, q.Rounds = g, e.Gemm.Level(), e.Gemm.Rounds()
 			name := fmt.Sprintf("%dx%dx%d@%d,N%d/%v", 3, c.c, c.f, c.h, c.n, q.Pass)
 			if q.Frozen {
 				name += "-frozen"

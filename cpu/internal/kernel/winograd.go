@@ -52,6 +52,7 @@ type winogradWorker struct {
 
 // newWinograd prepares the convolution of a geometry, or with backward the gradient with respect to its images.
 func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, o ConvOptions, backward bool) *winogradConv {
+	e.Gemm = e.Gemm.Plain() // what is transformed is not rounded
 	k := &winogradConv{ops: winograd.For(e.Gemm.Level()), gemm: e.Gemm, c: g.C, f: g.F, flip: backward, o: o}
 	if backward {
 		k.c, k.f = g.F, g.C
