@@ -84,7 +84,9 @@ func inferenceNet(b *B, f shape.Layout) {
 	conv := func(name string, x *gorgonia.Node, k, cin, cout, stride int, p shape.Padding) *gorgonia.Node {
 		return b.Apply(&op.Conv2D{ConvAttrs: op.ConvAttrs{Strides: [2]int{stride, stride}, Padding: p, Format: f}}, x, b.Weight(name+"/kernel", k, k, cin, cout))
 	}
-	norm := func(name string, x *gorgonia.Node, c int) *gorgonia.Node { return b.inferred(name, x, axis, c, b.Resident) }
+	norm := func(name string, x *gorgonia.Node, c int) *gorgonia.Node {
+		return b.inferred(name, x, axis, c, b.Resident)
+	}
 	relu := func(x *gorgonia.Node) *gorgonia.Node { return b.Apply(&op.ReLU{}, x) }
 	x := b.Apply(&op.ZeroPad2D{Top: 3, Bottom: 3, Left: 3, Right: 3, Format: f}, b.Input("image", image(f, 3, 12, 12, 3)...))
 	a := relu(norm("bn1", b.Apply(&op.BiasAdd{Axis: axis}, conv("conv1", x, 7, 3, 8, 2, valid), b.Weight("conv1/bias", 8)), 8))

@@ -271,7 +271,9 @@ func (b *B) Resident(n *gorgonia.Node) *gorgonia.Node {
 }
 
 // Weight is an Input that is resident.
-func (b *B) Weight(name string, shape ...int) *gorgonia.Node { return b.Resident(b.Input(name, shape...)) }
+func (b *B) Weight(name string, shape ...int) *gorgonia.Node {
+	return b.Resident(b.Input(name, shape...))
+}
 
 // Grads wants the gradients of Σ y·r, with random r, with respect to the given inputs.
 func (b *B) Grads(y *gorgonia.Node, wrt ...*gorgonia.Node) []*gorgonia.Node {
