@@ -253,15 +253,20 @@ func TuningFileName(cpu string) string {
 	return strings.Join(append(words, kernel.Level().String()), "-") + ".json"
 }
 
+// Check says whether engines can use the table: it must be of the instruction set in use. The error is a [*TuningError].
+func (t *Tuning) Check() error {
+	if level := kernel.Level().String(); t.level != level {
+		return &TuningError{Reason: fmt.Sprintf("it was measured for %s kernels, these are %s%s", t.level, level, again)}
+	}
+	return nil
+}
+
 // snapshot is the table as it is now, for an engine.
 func (t *Tuning) snapshot() (*Tuning, error) {
 	if t == nil {
 		return nil, nil
 	}
-	if level := kernel.Level().String(); t.level != level {
-		return nil, &TuningError{Reason: fmt.Sprintf("it was measured for %s kernels, these are %s%s", t.level, level, again)}
-	}
 	own := *t
 	own.choices = maps.Clone(t.choices)
-	return &own, nil
+	return &own, t.Check()
 }
