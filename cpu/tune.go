@@ -38,10 +38,11 @@ const (
 	leastMeasured = 150 * time.Millisecond
 )
 
-// Measure computes a convolution all ways there are, in turns, and returns what each takes in the median, with filters in memory and not in
-// a cache, as they are when the rest of a net was computed since. Nothing else should run meanwhile. It takes a tenth of a second, or
-// some turns of a convolution that takes longer. When ctx ends, its error is returned within a turn.
-func (e *Engine) Measure(ctx context.Context, c Convolution) (Measurement, error) {
+// Measure computes a convolution all ways there are, in turns, and returns what each takes in the median. In between as much other memory is
+// touched as a net has, around bytes, such as Plan.PeakBytes: whether filters come from memory or from a cache is as it is there. Nothing
+// else should run meanwhile. It takes some tenths of a second, or some turns of a convolution that takes longer. When ctx ends, its error
+// is returned within a turn.
+func (e *Engine) Measure(ctx context.Context, c Convolution, around int) (Measurement, error) {
 	if c.threads != e.Threads() {
 		return Measurement{}, fmt.Errorf("cpu: a convolution for %d threads is to be measured with %d; use an engine with as many", c.threads, e.Threads())
 	}
@@ -49,15 +50,15 @@ func (e *Engine) Measure(ctx context.Context, c Convolution) (Measurement, error
 		return Measurement{}, errClosed
 	}
 	if c.conv.Double {
-		return measure[float64](ctx, e, c)
+		return measure[float64](ctx, e, c, around)
 	}
-	return measure[float32](ctx, e, c)
+	return measure[float32](ctx, e, c, around)
 }
 
-func measure[T kernel.Float](ctx context.Context, e *Engine, c Convolution) (m Measurement, err error) {
+func measure[T kernel.Float](ctx context.Context, e *Engine, c Convolution, around int) (m Measurement, err error) {
 	w := &workbench[T]{engine: e, conv: c.conv}
 	defer w.close()
-	if err := w.numbers(); err != nil {
+	if err := w.numbers(around); err != nil {
 		return m, err
 	}
 	ways := c.Ways()
@@ -98,8 +99,8 @@ type workbench[T kernel.Float] struct {
 	others  []float32 // in their place in the caches come these
 }
 
-// wiped is how much memory stands for the rest of a net: more than the caches of two cores hold.
-const wiped = 64 << 20
+// mostAround is how much memory stands for the rest of a net at most: more than the caches of some cores hold.
+const mostAround = 64 << 20
 
 func (w *workbench[T]) take(n int) ([]T, error) {
 	size := int(unsafe.Sizeof(*new(T)))
@@ -111,9 +112,9 @@ func (w *workbench[T]) take(n int) ([]T, error) {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(p.bytes))), n), nil
 }
 
-// numbers makes images, filter and result. What the numbers are does not matter, but that there are some: zeros, and what becomes
+// numbers makes images, filter and result, and what is around them. What the numbers are does not matter, but that there are some: zeros, and what becomes
 // too small, may take another time.
-func (w *workbench[T]) numbers() (err error) {
+func (w *workbench[T]) numbers(around int) (err error) {
 	g := w.conv.Geometry
 	for _, a := range []struct {
 		of *[]T
@@ -128,12 +129,13 @@ func (w *workbench[T]) numbers() (err error) {
 			(*a.of)[i] = T(int32(state)) / (1 << 31)
 		}
 	}
-	p, err := newPages(wiped)
+	around = min(max(around, 1<<16), mostAround)
+	p, err := newPages(around)
 	if err != nil {
 		return fmt.Errorf("cpu: no memory to measure a convolution with: %w", err)
 	}
 	w.pages = append(w.pages, p)
-	w.others = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(p.bytes))), wiped/4)
+	w.others = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(p.bytes))), around/4)
 	return nil
 }
 
@@ -179,7 +181,7 @@ func (w *workbench[T]) prepare(way string) (run func(), err error) {
 	return func() { k.Run(w.y, w.x, w.w, nil, nil) }, err
 }
 
-// wipe fills the caches with other numbers, on all workers, which also wakes them up.
+// wipe brings other numbers into the caches, on all workers, which also wakes them up.
 func (w *workbench[T]) wipe() {
 	w.engine.pool.Run(w, wipeParts)
 }

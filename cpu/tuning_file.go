@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,18 +91,30 @@ type tuningSpan struct {
 	After    int `json:"after"`
 }
 
-// WriteJSON writes the table for [ReadTuning]. The same table is written the same way.
+// WriteJSON writes the table for [ReadTuning], a line a convolution. The same table is written the same way.
 func (t *Tuning) WriteJSON(w io.Writer) error {
-	f := tuningFile{tuningFormat, kernel.Revision, t.cpu, t.level, []tuningLine{}}
-	for _, c := range t.sorted() {
+	name, err := json.Marshal(t.cpu)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "{\"format\":%d,\"kernels\":%d,\"cpu\":%s,\"level\":%q,\"convolutions\":[", tuningFormat, kernel.Revision, name, t.level)
+	for i, c := range t.sorted() {
 		g, chosen := c.conv.Geometry, t.choices[c]
-		f.Convolutions = append(f.Convolutions, tuningLine{Pass: c.conv.Pass.String(), Packed: c.conv.Frozen, Images: g.N, Channels: g.C,
+		line, err := json.Marshal(tuningLine{Pass: c.conv.Pass.String(), Packed: c.conv.Frozen, Images: g.N, Channels: g.C,
 			Filters: g.F, Groups: g.Groups, Rows: tuningSpan(g.H), Columns: tuningSpan(g.W), Format: g.Format.String(),
 			Dtype: dtypes[c.conv.Double], Precision: precisions[c.conv.Rounds], Threads: c.threads, Way: chosen.way, Times: chosen.times})
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "\n%s", line)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", " ")
-	return enc.Encode(f)
+	b.WriteString("]}\n")
+	_, err = w.Write(b.Bytes())
+	return err
 }
 
 var (

@@ -151,7 +151,7 @@ func TestMeasure(t *testing.T) {
 		list, _, err := e.Convolutions(tunedPlan(t, e, dt))
 		require.NoError(t, err)
 		for _, c := range list {
-			m, err := e.Measure(t.Context(), c)
+			m, err := e.Measure(t.Context(), c, 1<<20)
 			require.NoError(t, err)
 			require.Len(t, m.Times, len(c.Ways()))
 			for i, way := range c.Ways() {
@@ -165,9 +165,9 @@ func TestMeasure(t *testing.T) {
 		if len(list) > 0 {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			_, err = e.Measure(ctx, list[0])
+			_, err = e.Measure(ctx, list[0], 0)
 			require.ErrorIs(t, err, context.Canceled)
-			_, err = open(t, 1).Measure(t.Context(), list[0])
+			_, err = open(t, 1).Measure(t.Context(), list[0], 1<<40)
 			require.ErrorContains(t, err, "use an engine with as many")
 		}
 	}
@@ -186,7 +186,7 @@ func TestPackedConvolutions(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, list)
 	require.Equal(t, "forward, packed", list[0].Pass())
-	_, err = e.Measure(t.Context(), list[0])
+	_, err = e.Measure(t.Context(), list[0], 1<<40)
 	require.NoError(t, err)
 }
 
@@ -302,7 +302,7 @@ func TestTuningFileRefuses(t *testing.T) {
 		{change("times", []cpu.WayTime{{Way: "a", Seconds: 0}}), "takes 0 seconds"},
 		{change("times", []cpu.WayTime{{Way: "a", Seconds: 1}, {Way: "a", Seconds: 2}}), "twice"},
 		{change("times", make([]cpu.WayTime, 0)), "none of its ways"},
-		{strings.Replace(text, `"convolutions": [`, `"convolutions": [`+firstLine(t, text)+`,`, 1), "is there twice"},
+		{strings.Replace(text, `"convolutions":[`, `"convolutions":[`+firstLine(t, text)+`,`, 1), "is there twice"},
 	} {
 		_, err := cpu.ReadTuning(strings.NewReader(c.text))
 		require.ErrorIs(t, err, cpu.ErrTuning, "%.200s", c.text)

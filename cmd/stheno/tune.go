@@ -171,7 +171,7 @@ func (t *tune) measure(ctx context.Context, c bench.Case, number string) (r *tun
 				said = time.Now()
 				fmt.Fprintf(t.lines.to, "%v: %d of %d convolutions\n", c, i, len(list))
 			}
-			if m, err = plain.Measure(ctx, conv); err != nil {
+			if m, err = plain.Measure(ctx, conv, s.Plan().PeakBytes()); err != nil {
 				return r, err
 			}
 			t.done[conv] = m

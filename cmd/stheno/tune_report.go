@@ -103,12 +103,12 @@ func (r *tunedCase) compare(ctx context.Context, plain bench.Subject, e *cpu.Eng
 // text is the case as a table.
 func (r *tunedCase) text() string {
 	var b strings.Builder
-	what := "are computed as the model says"
+	what := "computed as the model chooses"
 	switch {
 	case r.All == 0:
 		return fmt.Sprintf("%v: there is one way to compute each of its convolutions\n", r.Case)
 	case r.Others > 0:
-		what = fmt.Sprintf("of which %d are faster another way than the model's", r.Others)
+		what = fmt.Sprintf("%d of them faster another way than the model's", r.Others)
 	}
 	fmt.Fprintf(&b, "%v: %s with several ways, %s\n", r.Case, convolutions(r.All), what)
 	if len(r.Convolutions) == 0 {
