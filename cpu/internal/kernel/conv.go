@@ -53,6 +53,8 @@ func NewConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2D[T],
 		k.way = newTinyConv(e, &k.Scratch, g, o)
 	case way == byWinograd:
 		k.way = any(newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, o, false)).(convWay[T])
+	case way == byRows:
+		k.way = newRowConv(e, &k.Scratch, g, o)
 	default:
 		k.way = newPatchConv(e, &k.Scratch, g, o)
 	}

@@ -34,6 +34,9 @@ const (
 	ofPeak      = 0.92    // of the peak: products over patches
 	ofPeakShort = 0.9     // and those of Winograd's points, which are less deep
 	leastRows   = 4       // a product of fewer rows takes as long as one of so many: additions wait for each other
+	leastFar    = 8       // the same where filters come from the second-level cache
+	rowDepth    = 256     // most depth of a product whose filters stay in the first-level cache
+	rowTime     = 12e-9   // to begin and end a tile of a product over a row
 	leastTiles  = 8       // the same of Winograd's points, which read more for a row
 	leastDepth  = 16      // a product that is less deep takes as long: it writes its result
 	// winogradStart is for transforms and points of a few tiles, which cost more to begin than they take: measured on nets with
@@ -121,6 +124,38 @@ func (c Conv) tapsCost() float64 {
 	s += 2 * float64(work) * in * out / r.flops
 	if !c.Frozen { // every position has the filter packed again
 		s += float64(sights) * (in*out*packTap + startTime)
+	}
+	return s
+}
+
+// rowsCost is that of a product a row of results, in tiles that are not always high, and of the copy of images with a border.
+func (c Conv) rowsCost() float64 {
+	g, r := c.Geometry, c.rates()
+	lane, high := 16, 12
+	switch {
+	case c.Level == cpuid.AVX2:
+		lane, high = 8, 6
+	case c.Level == cpuid.Generic:
+		lane, high = 1, 4
+	}
+	if c.Double {
+		lane = max(lane/2, 1)
+	}
+	depth := g.H.Kernel * g.W.Kernel * g.C
+	least := leastRows
+	if depth > rowDepth {
+		least = leastFar
+	}
+	tiles := ceilDiv(g.W.Out, high)
+	low, more := g.W.Out/tiles, g.W.Out%tiles
+	height := (tiles-more)*max(low, least) + more*max(low+1, least)
+	rows, filters := float64(g.N*g.H.Out), depth*ceilDiv(g.F, lane)*lane
+	s := 2*rows*float64(height*filters)/(ofPeak*r.flops) + rows*float64(tiles*ceilDiv(g.F, 2*lane))*rowTime + c.stream(float64(depth*g.F))
+	if g.H.Before+g.H.After+g.W.Before+g.W.After > 0 {
+		s += float64(g.N*g.H.In) * gatherTime
+	}
+	if !c.Frozen {
+		s += float64(depth*g.F) * packTime
 	}
 	return s
 }
