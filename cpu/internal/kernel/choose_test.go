@@ -25,7 +25,10 @@ func TestWays(t *testing.T) {
 	}{
 		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, Forward, false, byWinograd},
 		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, BackwardInput, false, byWinograd},
-		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, Forward, false, byPatches},
+		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, Forward, false, byRows},
+		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, BackwardFilter, false, byPatches},
+		{convCase{1, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}, Forward, true, byRows},
+		{convCase{16, 224, 224, 3, 7, 7, 64, strided, ""}, Forward, true, byRows},
 		{convCase{32, 4, 4, 512, 3, 3, 512, same, ""}, Forward, true, byWinograd},
 		{convCase{1, 4, 4, 512, 3, 3, 512, same, ""}, Forward, false, byPatches},
 		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, BackwardInput, false, byTaps},
@@ -44,6 +47,7 @@ func TestWays(t *testing.T) {
 		require.NotEqual(t, byWinograd, double.way(c.pass, c.geometry(t), c.frozen), "%v %v", c.convCase, c.pass)
 	}
 	rounding := Env[float32]{Gemm: gemm.NewBF16(false)}
+	require.Equal(t, byPatches, rounding.way(Forward, convCase{32, 32, 32, 4, 3, 3, 64, same, ""}.geometry(t), true)) // not by rows
 	require.Equal(t, byPatches, rounding.way(Forward, convCase{16, 14, 14, 256, 3, 3, 256, same, ""}.geometry(t), false))
 }
 

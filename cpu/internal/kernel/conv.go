@@ -61,6 +61,8 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 		k.way = newTinyConv(e, &k.Scratch, g, o)
 	case way == byWinograd:
 		k.way = any(newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, o, false)).(convWay[T])
+	case way == byRows:
+		k.way = newRowConv(e, &k.Scratch, g, o)
 	default:
 		if g.Groups > 1 {
 			watch = nil

@@ -16,16 +16,18 @@ type rates struct {
 	flops                 float64 // additions and multiplications of float32 a second in products; half as many of float64
 	input, output, filter float64 // seconds of a Winograd transform of 16 channels of a tile, 16 filters of one, or of one channel
 	turned                float64 // the same of a filter for the gradient with respect to the images
+	lane, high            int     // columns of a vector, rows of the highest tile of a product
 }
 
 var ratesOf = [...]rates{
-	cpuid.Generic: {flops: 5.4e9, input: 3900e-9, output: 3400e-9, filter: 2100e-9, turned: 2200e-9},
-	cpuid.AVX2:    {flops: 121e9, input: 90e-9, output: 60e-9, filter: 42e-9, turned: 52e-9},
-	cpuid.AVX512:  {flops: 242e9, input: 36e-9, output: 28e-9, filter: 23e-9, turned: 33e-9},
+	cpuid.Generic: {flops: 5.4e9, input: 3900e-9, output: 3400e-9, filter: 2100e-9, turned: 2200e-9, lane: 4, high: 4},
+	cpuid.AVX2:    {flops: 121e9, input: 90e-9, output: 60e-9, filter: 42e-9, turned: 52e-9, lane: 8, high: 6},
+	cpuid.AVX512:  {flops: 242e9, input: 36e-9, output: 28e-9, filter: 23e-9, turned: 33e-9, lane: 16, high: 12},
 }
 
 const (
 	memoryRate  = 33e9    // bytes a second from memory
+	cacheRate   = 106e9   // or from the last cache
 	startTime   = 1.5e-6  // to start a product on all workers
 	packTime    = 0.04e-9 // of an element of filters that a product packs, once
 	packTap     = 0.1e-9  // and of one tap's, for one position
@@ -34,6 +36,9 @@ const (
 	ofPeak      = 0.92    // of the peak: products over patches
 	ofPeakShort = 0.9     // and those of Winograd's points, which are less deep
 	leastRows   = 4       // a product of fewer rows takes as long as one of so many: additions wait for each other
+	leastFar    = 5       // the same where filters come from the second-level cache
+	rowDepth    = 256     // most depth of a product whose filters stay in the first-level cache
+	rowTime     = 12e-9   // to begin and end a tile of a product over a row
 	leastTiles  = 8       // the same of Winograd's points, which read more for a row
 	leastDepth  = 16      // a product that is less deep takes as long: it writes its result
 	// winogradStart is for transforms and points of a few tiles, which cost more to begin than they take: measured on nets with
@@ -48,6 +53,7 @@ func (c Conv) rates() rates {
 	switch {
 	case c.Double:
 		r.flops /= 2
+		r.lane /= 2
 	case c.Rounds && c.Level != cpuid.Generic:
 		r.flops *= 2
 	}
@@ -121,6 +127,29 @@ func (c Conv) tapsCost() float64 {
 	s += 2 * float64(work) * in * out / r.flops
 	if !c.Frozen { // every position has the filter packed again
 		s += float64(sights) * (in*out*packTap + startTime)
+	}
+	return s
+}
+
+// rowsCost is that of a product a row of results, in tiles that are not always high, and of the copy of images with a border.
+func (c Conv) rowsCost() float64 {
+	g, r := c.Geometry, c.rates()
+	depth := g.H.Kernel * g.W.Kernel * g.C
+	least := leastRows
+	if depth > rowDepth {
+		least = leastFar
+	}
+	tiles := ceilDiv(g.W.Out, r.high)
+	low, more := g.W.Out/tiles, g.W.Out%tiles
+	height := (tiles-more)*max(low, least) + more*max(low+1, least)
+	rows, filters := float64(g.N*g.H.Out), depth*ceilDiv(g.F, r.lane)*r.lane
+	s := 2*rows*float64(height*filters)/(ofPeak*r.flops) + rows*float64(tiles*ceilDiv(g.F, 2*r.lane))*rowTime + c.stream(float64(depth*g.F))
+	s += c.stream(float64((g.N-1)*depth*g.F)) * memoryRate / cacheRate // again for every image
+	if g.H.Before+g.H.After+g.W.Before+g.W.After > 0 {
+		s += float64(g.N*g.H.In) * gatherTime
+	}
+	if !c.Frozen {
+		s += float64(depth*g.F) * packTime
 	}
 	return s
 }
