@@ -119,7 +119,7 @@ func TestConv2DBackwardFilterUpdate(t *testing.T) {
 
 func testConv2DBackwardFilterUpdate[T Float](t *testing.T) {
 	for _, c := range convCases() {
-		forceTiny(t, c)
+		force(t, c)
 		t.Run(c.String(), func(t *testing.T) {
 			g := c.geometry(t)
 			n := op.Len(g.Filter())
