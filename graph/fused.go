@@ -183,7 +183,7 @@ func (f *AdamUpdate) String() string {
 // In: those of Update, where Grad's stand in the place of the gradient, then, with L2, s (scalar); out: those of Update, then,
 // with Penalty, the penalty (scalar).
 type FusedUpdate struct {
-	Grad        Instr // *op.MatMul or nil
+	Grad        Instr // *op.MatMul, *op.Conv2DBackwardFilter, or nil
 	Update      Instr // *MomentumUpdate or *AdamUpdate
 	L2, Penalty float64
 }
