@@ -2,7 +2,7 @@
 //
 //	go run ./bench/peers/run [-arch vgg16] [-mode train] [-threads 2] [-rounds 5] [-seconds 2] [-out bench/results/cpu.md]
 //
-// bench/peers/README.md says how the others are installed; those that are not are left out, with a line that says so.
+// With -budget it plans for a time. bench/peers/README.md says how the others are installed; those that are not are left out, with a line that says so.
 package main
 
 import (

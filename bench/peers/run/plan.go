@@ -114,7 +114,7 @@ func (d *driver) known(who contestant, c peer.Case, how plan) *entry {
 		}
 		return nil
 	}
-	if d.tried || !d.deadline.IsZero() {
+	if d.tried {
 		if e := usable(d.past.of(c)); e != nil {
 			return e
 		}
