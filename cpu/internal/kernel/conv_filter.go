@@ -20,6 +20,7 @@ type Conv2DBackwardFilter[T Float] struct {
 	taps    []int        // the taps of these products
 	unseen  []int        // taps that see padding only: their gradient is 0
 	zero    phase
+	tiles   *winogradFilter // nil unless it is computed by Winograd's algorithm
 	dw      []T
 }
 
@@ -34,6 +35,9 @@ func NewConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackw
 	case byDepth:
 		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
+		return k, nil
+	case byWinograd:
+		k.tiles = newWinogradFilter(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g)
 		return k, nil
 	case byTaps:
 		var args []gemm.Args[T]
@@ -66,6 +70,10 @@ func (k *Conv2DBackwardFilter[T]) Run(dw, x, dy []T) {
 	dy = k.images.gradient(&k.Scratch, dy)
 	if k.direct != nil {
 		k.direct.backwardFilter(dw, x, dy, k.sums.of(&k.Scratch))
+		return
+	}
+	if k.tiles != nil {
+		k.tiles.run(singles(dw), singles(x), singles(dy))
 		return
 	}
 	if k.xs != nil {

@@ -128,12 +128,15 @@ func (c Conv) tapsCost() float64 {
 // canWinograd says whether winogradConv computes it.
 func (c Conv) canWinograd() bool {
 	g := c.Geometry
-	return !c.Double && !c.Rounds && c.Pass != BackwardFilter && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
+	return !c.Double && !c.Rounds && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
 		g.H.Stride == 1 && g.W.Stride == 1 && g.H.Dilation == 1 && g.W.Dilation == 1
 }
 
 // winogradCost is that of the transforms, the products of the points, and the images, which the other ways read while they compute.
 func (c Conv) winogradCost() float64 {
+	if c.Pass == BackwardFilter {
+		return c.winogradFilterCost()
+	}
 	g, r := c.Geometry, c.rates()
 	in, out := c.channels()
 	h, w, filter := g.H.Out, g.W.Out, r.filter
@@ -161,4 +164,10 @@ func (c Conv) winogradCost() float64 {
 	s += float64(tiles)*(in16*r.input+out16*r.output) + blocks*in*out16*filter
 	s += c.stream(9*in*out) + 4*float64(g.N)*(float64(g.H.In*g.W.In*g.C)+float64(g.H.Out*g.W.Out*g.F))/memoryRate
 	return s*winogradMargin + winogradStart
+}
+
+func (c Conv) winogradFilterCost() float64 {
+	g, r := c.Geometry, c.rates()
+	tiles := g.N * ceilDiv(g.H.Out, winograd.Side) * ceilDiv(g.W.Out, winograd.Side)
+	return 2 * winograd.Points * float64(tiles) * float64(g.C) * float64(g.F) / r.flops
 }
