@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,14 +45,11 @@ func (n netConv) String() string {
 	return fmt.Sprintf("%dx%d/%d,%d→%d@%d", n.kernel, n.kernel, n.stride, n.c, n.f, n.size)
 }
 
-// BenchmarkFilterGradients times the gradients of all kernels of a net, one after the other, and adds up.
+// BenchmarkFilterGradients times the gradients of all kernels of a net, one after the other, and adds up. STHENO_BENCH_WAY forces a way
+// where it is one.
 func BenchmarkFilterGradients(b *testing.B) {
-	for name, v := range map[string]*int{"CB": &WgCB, "FB": &WgFB, "CHUNK": &WgChunk, "LOCAL": &WgLocal, "LCHUNK": &WgLocalChunk, "PIECES": &WgPieces, "WAY": &WgWay} {
-		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
-			*v = n
-		}
-	}
-	forcedWay = os.Getenv("WAY")
+	defer func() { forcedWay = "" }()
+	forcedWay = os.Getenv("STHENO_BENCH_WAY")
 	for _, net := range filterNets {
 		for _, batch := range []int{16, 32, 64} {
 			b.Run(fmt.Sprintf("%s/%d", net.name, batch), func(b *testing.B) { benchmarkFilterGradients(b, net.convs, batch) })
