@@ -23,6 +23,7 @@ type Conv2DBackwardFilter[T Float] struct {
 	dw       []T
 	update   *filterUpdate[T] // the step that the gradient is for, if it is not for Run
 	gradient area[T]          // where that step finds it, if the products do not hand it out
+	tiles    *winogradFilter  // nil unless it is computed by Winograd's algorithm
 }
 
 // NewConv2DBackwardFilter prepares the gradient.
@@ -40,6 +41,9 @@ func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpda
 	case byDepth:
 		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
+		return k, nil
+	case byWinograd:
+		k.tiles = newWinogradFilter(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g)
 		return k, nil
 	case byTaps:
 		var args []gemm.Args[T]
@@ -77,6 +81,10 @@ func (k *Conv2DBackwardFilter[T]) run(dw, x, dy []T) {
 	dy = k.images.gradient(&k.Scratch, dy)
 	if k.direct != nil {
 		k.direct.backwardFilter(dw, x, dy, k.sums.of(&k.Scratch))
+		return
+	}
+	if k.tiles != nil {
+		k.tiles.run(singles(dw), singles(x), singles(dy))
 		return
 	}
 	if k.xs != nil {
