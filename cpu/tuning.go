@@ -78,7 +78,7 @@ type Measurement struct {
 }
 
 // tunedMargin is what another way than the model's must gain to be chosen. Less is within what measurements differ by.
-const tunedMargin = 0.03
+const tunedMargin = 0.05
 
 // Best is the fastest way, or the model's if that is as fast within what measurements differ by.
 func (m Measurement) Best() string {

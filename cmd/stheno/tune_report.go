@@ -151,8 +151,16 @@ func (r *tunedCase) text() string {
 	case r.Others == 0:
 		fmt.Fprintf(&b, "%s gains nothing\n", step)
 	case r.Seconds > 0:
-		fmt.Fprintf(&b, "%s: %.4g ms by the model's ways, %.4g ms predicted (%.1f%% less), %.4g ms measured (%.1f%% less)\n", step, 1e3*r.Seconds,
-			1e3*r.Predicted, 100*(1-r.Predicted/r.Seconds), 1e3*r.Tuned, 100*(1-r.Tuned/r.Seconds))
+		fmt.Fprintf(&b, "%s: %.4g ms by the model's ways, %.4g ms predicted (%s), %.4g ms measured (%s)\n", step, 1e3*r.Seconds,
+			1e3*r.Predicted, r.less(r.Predicted), 1e3*r.Tuned, r.less(r.Tuned))
 	}
 	return b.String()
+}
+
+// less compares a time with that of the model's ways, such as "5.2% less".
+func (r *tunedCase) less(seconds float64) string {
+	if seconds > r.Seconds {
+		return fmt.Sprintf("%.1f%% more", 100*(seconds/r.Seconds-1))
+	}
+	return fmt.Sprintf("%.1f%% less", 100*(1-seconds/r.Seconds))
 }

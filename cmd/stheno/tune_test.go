@@ -90,8 +90,8 @@ func TestTuneRefuses(t *testing.T) {
 	}
 }
 
-// upsideDown writes a table to path whose choices are all others than the model's, where there are several.
-func upsideDown(t *testing.T, path string, flags ...string) {
+// allByPatches writes a table to path that wants implicit gemm everywhere.
+func allByPatches(t *testing.T, path string, flags ...string) {
 	t.Helper()
 	other := filepath.Join(t.TempDir(), "measured.json")
 	ok(t, with(briefTune, append(flags, "--output", other)...)...)
@@ -102,7 +102,7 @@ func upsideDown(t *testing.T, path string, flags ...string) {
 	for _, line := range f["convolutions"].([]any) {
 		l := line.(map[string]any)
 		times := l["times"].([]any)
-		l["way"] = times[0].(map[string]any)["way"] // the first is implicit gemm, which the model wants nowhere in this net
+		l["way"] = times[0].(map[string]any)["way"] // the first is implicit gemm, which the model does not want everywhere
 	}
 	text, err = json.Marshal(f)
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestTuningFlag(t *testing.T) {
 	plain := ok(t, net...)
 	require.NotContains(t, plain, "tuned")
 	require.Contains(t, plain, "winograd 4x4")
-	upsideDown(t, path)
+	allByPatches(t, path)
 	tuned := ok(t, net...)
 	require.Regexp(t, `cpu with 1 thread, \w+ kernels, tuned for \d convolutions`, tuned)
 	require.Less(t, strings.Count(tuned, "winograd 4x4"), strings.Count(plain, "winograd 4x4"))
@@ -171,7 +171,7 @@ func TestTunedRun(t *testing.T) {
 	ok(t, with(small, "--out", run)...)
 	require.Empty(t, digest())
 
-	upsideDown(t, path, "--mode", "train")
+	allByPatches(t, path, "--mode", "train")
 	require.NotContains(t, resume("2"), "tuned", "a run that began without a table goes on without it")
 	require.Empty(t, digest())
 	out := resume("3", "--tuning", "auto")
