@@ -17,7 +17,7 @@ import (
 func TestExplain(t *testing.T) {
 	out := ok(t, "explain", "simplecnn", "--batch", "32", "--classes", "10")
 	require.Regexp(t, `^\d+ steps, float32; cpu with \d+ threads?, \w+ kernels\n`, out)
-	require.Regexp(t, `Conv2D\+bias\+relu +conv2d +\w+ (implicit gemm|winograd 4x4) +f32\(32, 30, 30, 16\) +NHWC`, out)
+	require.Regexp(t, `Conv2D\+bias\+relu +conv2d +\w+ (implicit gemm|gemm by row|winograd 4x4) +f32\(32, 30, 30, 16\) +NHWC`, out)
 	require.Contains(t, out, "AdamUpdate")
 	require.Regexp(t, `(?m)^total: .* moved, .*FLOPs$`, out)
 	require.Regexp(t, `(?m)^peak: .* MiB = arena .*; the arena is fullest at step \d+`, out)
