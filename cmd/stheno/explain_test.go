@@ -26,7 +26,7 @@ func TestExplain(t *testing.T) {
 	require.Equal(t, inference, ok(t, "explain", "simplecnn", "--training=false"))
 	require.Contains(t, inference, "Softmax")
 	require.NotContains(t, inference, "Grad")
-	require.Contains(t, ok(t, "explain", "vgg16", "--batch-norm", "--batch", "2", "--device", "null"), "BatchStats")
+	require.Contains(t, ok(t, "explain", "vgg16", "--batch-norm", "--batch", "2", "--device", "null"), "+stats")
 	require.NotContains(t, ok(t, "explain", "resnet50", "--no-l2", "--batch", "2", "--device", "null"), "AddL2Grad")
 
 	deep := []string{"explain", "resnet50", "--batch", "2", "--device", "null"}
