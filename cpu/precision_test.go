@@ -72,7 +72,7 @@ func TestConformanceBF16(t *testing.T) {
 
 // multiplies are the kinds that a precision changes.
 var multiplies = map[string]bool{"Conv2D": true, "FusedConv2D": true, "Conv2DBackwardInput": true, "Conv2DBackwardFilter": true,
-	"MatMul": true, "FusedMatMul": true, "BatchMatMul": true}
+	"MatMul": true, "FusedMatMul": true, "BatchMatMul": true, "FusedUpdate": true}
 
 // The number of threads does not change a bit, and a run allocates nothing.
 func TestThreadsDoNotChangeBF16(t *testing.T) {

@@ -14,18 +14,60 @@ type row struct {
 	mode    string
 	batches []int
 	threads []int
+
+	wanted []float64 // of each batch: how many times as fast as the reference Stheno shall be, at least
+	slow   int       // the batch that the slow contestants are measured with too, on two threads
+	gflop  float64   // of an image, forward
 }
 
 // usual are the cases that count.
 var usual = []row{
-	{"simplecnn", 32, peer.Train, []int{64}, []int{2, 1}},
-	{"vgg16", 32, peer.Train, []int{32, 64}, []int{2, 1}},
-	{"resnet50", 32, peer.Train, []int{32, 64}, []int{2, 1}},
-	{"resnet50", 224, peer.Train, []int{16}, []int{2, 1}},
-	{"simplecnn", 32, peer.Inference, []int{1, 16, 64}, []int{2}},
-	{"vgg16", 32, peer.Inference, []int{1, 16, 64}, []int{2}},
-	{"resnet50", 32, peer.Inference, []int{1, 16, 64}, []int{2}},
-	{"resnet50", 224, peer.Inference, []int{1, 16, 64}, []int{2}},
+	{"simplecnn", 32, peer.Train, []int{64}, []int{2, 1}, []float64{1.5}, 64, 0.00298},
+	{"vgg16", 32, peer.Train, []int{32, 64}, []int{2, 1}, []float64{1.4, 1.4}, 32, 0.665},
+	{"resnet50", 32, peer.Train, []int{32, 64}, []int{2, 1}, []float64{1.5, 1.5}, 32, 0.158},
+	{"resnet50", 224, peer.Train, []int{16}, []int{2, 1}, []float64{1.15}, 16, 7.71},
+	{"simplecnn", 32, peer.Inference, []int{1, 16, 64}, []int{2}, []float64{1.2, 1.2, 1.2}, 64, 0.00298},
+	{"vgg16", 32, peer.Inference, []int{1, 16, 64}, []int{2}, []float64{1, 1.3, 1.3}, 16, 0.665}, // a batch of 1 streams weights
+	{"resnet50", 32, peer.Inference, []int{1, 16, 64}, []int{2}, []float64{1.2, 1.2, 1.2}, 16, 0.158},
+	{"resnet50", 224, peer.Inference, []int{1, 16, 64}, []int{2}, []float64{1.05, 1.05, 1.05}, 1, 7.71},
+}
+
+// rowOf is where a case belongs, nil if it has a net, a size or a mode that no row has.
+func rowOf(c peer.Case) *row {
+	for i := range usual {
+		if u := &usual[i]; u.arch == c.Arch && u.size == c.Size && u.mode == c.Mode {
+			return u
+		}
+	}
+	return nil
+}
+
+// wanted is the ratio that a case shall reach against its reference, 0 where none is known.
+func wanted(c peer.Case) float64 {
+	if u := rowOf(c); u != nil {
+		if i := slices.Index(u.batches, c.Batch); i >= 0 && slices.Contains(u.threads, c.Threads) {
+			return u.wanted[i]
+		}
+	}
+	return 0
+}
+
+// forSlow says that the slow contestants are measured in a case.
+func forSlow(c peer.Case) bool {
+	u := rowOf(c)
+	return u != nil && c.Batch == u.slow && c.Threads == 2
+}
+
+// gflop is about how much arithmetic a step of a case is.
+func gflop(c peer.Case) float64 {
+	u := rowOf(c)
+	if u == nil {
+		return 0
+	}
+	if c.Mode == peer.Train {
+		return 3 * u.gflop * float64(c.Batch)
+	}
+	return u.gflop * float64(c.Batch)
 }
 
 // selection restricts the usual cases. Batches and threads replace the usual ones; what is empty leaves them.

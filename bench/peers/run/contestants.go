@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,22 +20,35 @@ type contestant struct {
 	folder     string // or in Go, in bench/peers
 	env        []string
 	inference  bool // it does no training
+	optional   bool // it is left out first where time is short
+	slow       bool // it has one turn, and that in a few cases
 
-	command []string // filled in by gather
+	// What planning takes for granted until the record knows better: seconds until a program computes, and GFLOP/s of a thread.
+	startup, speed float64
+
+	command []string // filled in by gather, as what follows
+	version string
+	configs map[string][]string // by mode
 }
 
-const ours = "stheno"
+const (
+	ours       = "stheno"
+	tunedTorch = "torch"
+)
 
 // contestants in the order of their columns. PyTorch gets from malloc what it is not given: huge pages, and memory that stays.
 var contestants = []contestant{
-	{key: ours, title: "Stheno", folder: "stheno"},
-	{key: "torch", title: "PyTorch", script: "torch_peer.py", env: []string{tunedMalloc}},
-	{key: "torch2", title: "PyTorch 2", script: "torch_peer.py", env: []string{tunedMalloc}},
-	{key: "onnxruntime", title: "ONNX Runtime", script: "onnxruntime_peer.py", inference: true},
-	{key: "jax", title: "JAX", script: "jax_peer.py"},
-	{key: "gomlx", title: "GoMLX", folder: "gomlx"},
-	{key: "gorgonia", title: "Gorgonia", folder: "gorgonia"},
+	{key: ours, title: "Stheno", folder: "stheno", startup: 1, speed: 100},
+	{key: tunedTorch, title: "PyTorch", script: "torch_peer.py", env: []string{tunedMalloc}, startup: 3, speed: 60},
+	{key: "torch2", title: "PyTorch 2", script: "torch_peer.py", env: []string{tunedMalloc}, optional: true, startup: 5, speed: 60},
+	{key: "onnxruntime", title: "ONNX Runtime", script: "onnxruntime_peer.py", inference: true, startup: 2, speed: 100},
+	{key: "jax", title: "JAX", script: "jax_peer.py", slow: true, startup: 25, speed: 20},
+	{key: "gomlx", title: "GoMLX", folder: "gomlx", slow: true, startup: 5, speed: 1},
+	{key: "gorgonia", title: "Gorgonia", folder: "gorgonia", slow: true, startup: 3, speed: 2},
 }
+
+// references are those that a mode's wanted ratios are meant against: the best of them.
+var references = map[string][]string{peer.Train: {tunedTorch}, peer.Inference: {tunedTorch, "torch2", "onnxruntime"}}
 
 const tunedMalloc = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296"
 
@@ -47,12 +61,7 @@ func keys() (all []string) {
 
 // find is the place of a contestant in the list of all.
 func find(key string) int {
-	for i, c := range contestants {
-		if c.key == key {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(contestants, func(c contestant) bool { return c.key == key })
 }
 
 // unset are the beginnings of variables that slow down one contestant or another, or change its number of threads.
@@ -103,6 +112,9 @@ func root() (string, error) {
 
 // build compiles a contestant in Go, or says how its script is called.
 func (c *contestant) build(root string, pythons map[string]*string) error {
+	if len(c.command) > 0 {
+		return nil
+	}
 	if c.script != "" {
 		// Python would leave compiled files beside the script.
 		c.command = []string{*pythons[c.key], "-B", filepath.Join(root, "bench", "peers", c.script)}

@@ -23,6 +23,7 @@ Written by `+"`make bench-peers`"+` (bench/peers) on %s: %s. In each round every
 Images per second are medians over the rounds. "Stheno ÷ best peer" is the median, and in brackets the least and the most, of the ratios
 within the rounds; the best peer is the one with the highest median, in bold. All compute in float32.
 `, strings.Join(dates, ", "), strings.Join(rounds, ", "))
+	b.WriteString(goals(r))
 	for _, mode := range modes {
 		ms := r.ordered(mode.name)
 		if len(ms) == 0 {
@@ -59,6 +60,17 @@ within the rounds; the best peer is the one with the highest median, in bold. Al
 	return b.String()
 }
 
+// notesTitle begins what is written by hand.
+const notesTitle = "\n## Notes\n"
+
+// notes are those of an older document: everything from their title on.
+func notes(old string) string {
+	if i := strings.Index(old, notesTitle); i >= 0 {
+		return old[i:]
+	}
+	return ""
+}
+
 // conditions is what there is to know of the work.
 const conditions = `
 ## The work
@@ -69,10 +81,13 @@ const conditions = `
 - Inference includes the softmax. Every contestant has shown before that its outputs are probabilities.
 - Nets are those of package arch with 100 classes: VGG-16 has its dense layers of 4096; ResNet-50 has the stride of a block on the 3×3
   convolution, in all contestants.
-- Where a contestant has several configurations, each is tried for a second in a process of its own, and the best is measured.
+- Where a contestant has several configurations, each is tried for a second in a process of its own, and the best is measured. Where time
+  was short it is tried in one case of each net and mode.
+- PyTorch is Debian's 1.13 with the OpenMP build of OpenBLAS, huge pages and memory that is kept, which makes its steps up to twice as fast
+  as they are when it is just installed.
 - Peak memory is the most that the contestant's process occupied (VmHWM), with its libraries.
-- "(batch n)" is a contestant that cannot bear the case's batch in sensible time or memory, and was measured with n images. One that
-  takes longer than three turns for its first has no more.
+- "(batch n)" is a contestant that cannot bear the case's batch in sensible time or memory, and was measured with n images. JAX, GoMLX and
+  Gorgonia are measured in some of the cases, in a single turn, whose rate is held against the median of ours.
 - GoMLX's Go backend cannot differentiate its own convolutions, pools and normalizations; its nets are made of gathered patches and
   products instead, and its optimizer is plain SGD. Where that is faster, in inference too.
 `

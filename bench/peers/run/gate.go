@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -21,12 +22,12 @@ type gate struct {
 const turn = 40 * time.Second
 
 // pass waits until the machine is this program's. Called again between steps, it lets others go first when it was for long.
-func (g *gate) pass() (err error) {
+func (g *gate) pass(ctx context.Context) (err error) {
 	if g.release != nil && time.Since(g.since) > turn {
 		g.close()
 	}
 	if g.release == nil {
-		g.release, err = hold(g.command)
+		g.release, err = hold(ctx, g.command)
 		g.since = time.Now()
 	}
 	return err
@@ -40,13 +41,15 @@ func (g *gate) close() {
 }
 
 // hold takes the gate, a command that waits for its turn and then runs the command that follows it; release gives it back.
-func hold(gate string) (release func(), err error) {
+func hold(ctx context.Context, gate string) (release func(), err error) {
 	words := strings.Fields(gate)
 	if len(words) == 0 {
 		return func() {}, nil
 	}
-	cmd := exec.Command(words[0], append(words[1:], "sh", "-c", "echo held; cat")...)
+	cmd := exec.CommandContext(ctx, words[0], append(words[1:], "sh", "-c", "echo held; cat")...)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = ownGroup()
+	cmd.Cancel = func() error { killGroup(cmd); return nil }
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -59,7 +62,12 @@ func hold(gate string) (release func(), err error) {
 		return nil, err
 	}
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "held\n" {
-		return nil, fmt.Errorf("the gate %q does not open: %w", gate, err)
+		killGroup(cmd)
+		_ = cmd.Wait() // it was killed
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		return nil, fmt.Errorf("the gate %q does not open: it says %q", gate, line)
 	}
 	return func() {
 		_ = in.Close() // the end of its input

@@ -2,19 +2,25 @@
 //
 //	go run ./bench/peers/run [-arch vgg16] [-mode train] [-threads 2] [-rounds 5] [-seconds 2] [-out bench/results/cpu.md]
 //
-// bench/peers/README.md says how the others are installed; those that are not are left out, with a line that says so.
+// With -budget it plans for a time. bench/peers/README.md says how the others are installed; those that are not are left out, with a line that says so.
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/stheno-ml/stheno/bench/peers/peer"
 )
 
 // options are the flags.
@@ -23,7 +29,9 @@ type options struct {
 	only                       string // contestants
 	rounds                     int
 	seconds, trial             float64
-	tried                      bool
+	budget                     time.Duration
+	tried, again, resume, show bool
+	slow                       string
 	patience                   time.Duration
 	out, record                string
 	gatePreparing, gateRunning string
@@ -43,6 +51,11 @@ func main() {
 	flag.Float64Var(&o.seconds, "seconds", 2, "least seconds of a turn")
 	flag.Float64Var(&o.trial, "trial", 1, "seconds in which a configuration is tried, where a contestant has several")
 	flag.BoolVar(&o.tried, "tried", false, "take the configurations that the record has, instead of trying them again")
+	flag.DurationVar(&o.budget, "budget", 0, "time for everything; rounds, seconds and contestants are planned for it, and again before each case")
+	flag.BoolVar(&o.show, "plan", false, "print what would be done, and how long it takes, and do nothing")
+	flag.BoolVar(&o.resume, "resume", false, "leave out cases that the record has already, measured in this version")
+	flag.BoolVar(&o.again, "again", false, "ask again who could not do a case before")
+	flag.StringVar(&o.slow, "slow", "few", "cases that "+slowOnes()+" take part in: few, all, none")
 	flag.DurationVar(&o.patience, "patience", 3*time.Minute, "how long a contestant may take to get ready, or for a turn")
 	flag.StringVar(&o.out, "out", "", "Markdown file for the tables")
 	flag.StringVar(&o.record, "record", ".build/peers/record.json", "file that keeps what was measured, to which later runs add; \"\" for none")
@@ -64,7 +77,10 @@ func main() {
 				return err
 			}
 		}
-		return run(o)
+		if err := o.check(); err != nil {
+			return err
+		}
+		return run(o, os.Stdout)
 	}()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
@@ -93,9 +109,34 @@ func integers(s string) (ns []int, err error) {
 	return ns, nil
 }
 
-func run(o options) error {
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+func slowOnes() string {
+	var all []string
+	for _, c := range contestants {
+		if c.slow {
+			all = append(all, c.key)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func (o *options) check() error {
+	switch {
+	case o.rounds < 1 || !(o.seconds > 0) || !(o.trial > 0):
+		return fmt.Errorf("%d rounds of %g s, with trials of %g s: they must be above 0", o.rounds, o.seconds, o.trial)
+	case !slices.Contains([]string{"few", "all", "none"}, o.slow):
+		return fmt.Errorf("-slow is few, all or none, not %q", o.slow)
+	case o.budget < 0:
+		return fmt.Errorf("a budget of %v is less than nothing", o.budget)
+	}
+	return nil
+}
+
+var (
+	errInterrupted = errors.New("interrupted")
+	errLate        = errors.New("the time is over")
+)
+
+func run(o options, screen io.Writer) error {
 	cases, err := o.cases()
 	if err != nil {
 		return err
@@ -104,33 +145,71 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	d := &driver{options: o, screen: os.Stdout}
-	if err := d.gather(); err != nil {
-		return err
-	}
 	machine := inspect()
-	for _, c := range cases {
+	if old := past.Machine; old.CPU != "" && (old.CPU != machine.CPU || old.Processors != machine.Processors) {
+		return fmt.Errorf("%s is of another machine, %s with %d cores; give another -record", o.record, old.CPU, old.Processors)
+	}
+	past.Machine = machine
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(interrupted)
+	go func() {
 		select {
 		case <-interrupted:
-			return fmt.Errorf("interrupted; what was measured is in %s", o.record)
-		default:
+			cancel(errInterrupted)
+		case <-ctx.Done():
 		}
-		m, err := d.measure(c, past.of(c))
+	}()
+	d := &driver{options: o, ctx: ctx, screen: screen, past: past}
+	if o.budget > 0 {
+		d.deadline = time.Now().Add(o.budget)
+		late := time.AfterFunc(o.budget, func() { cancel(errLate) })
+		defer late.Stop()
+	}
+	if err := d.gather(contestants); err != nil {
+		return err
+	}
+	return d.all(cases)
+}
+
+// all measures cases, and writes what there is after each.
+func (d *driver) all(cases []peer.Case) error {
+	how, total := d.plan(cases)
+	if d.resume {
+		cases = slices.DeleteFunc(cases, func(c peer.Case) bool { return d.complete(c, how) })
+		how, total = d.plan(cases)
+	}
+	d.announce(cases, how, total)
+	if d.show {
+		return nil
+	}
+	for i, c := range cases {
+		if now, _ := d.plan(cases[i:]); now != how {
+			how = now
+			fmt.Fprintf(d.screen, "from here on %v\n", how)
+		}
+		m, err := d.measure(c, how)
 		if err != nil {
-			return fmt.Errorf("%s: %w", describe(c), err)
+			return errors.Join(append(d.failures, fmt.Errorf("%s: %w; what was measured before is in %s", describe(c), err, d.record), d.document())...)
 		}
-		past.add(m)
-		past.Machine = machine
-		if err := past.write(o.record); err != nil {
+		d.past.add(m)
+		if err := errors.Join(d.past.write(d.record), d.document()); err != nil {
 			return err
 		}
 		fmt.Fprintln(d.screen, summary(m))
 	}
-	if o.out == "" {
+	return errors.Join(append(d.failures, d.document())...)
+}
+
+// document writes the table, if it is asked for.
+func (d *driver) document() error {
+	if d.out == "" {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(d.out), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(o.out, []byte(document(past)), 0o644)
+	return replace(d.out, []byte(document(d.past)+notes(read(d.out))))
 }

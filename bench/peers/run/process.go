@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os/exec"
 	"strings"
 	"sync"
@@ -17,21 +19,29 @@ import (
 
 // process is a contestant at work on a case.
 type process struct {
+	ctx      context.Context
 	cmd      *exec.Cmd
 	in       io.WriteCloser
 	lines    chan string // of its output, those that are JSON
 	errors   tail
 	patience time.Duration
+	turns    int
 }
 
 // errCannot is wrapped by what says that a contestant cannot do a case.
 var errCannot = errors.New("cannot do this case")
 
-func start(command, env []string, patience time.Duration) (*process, error) {
-	p := &process{cmd: exec.Command(command[0], command[1:]...), lines: make(chan string, 1), patience: patience}
+// grace is how long a program may take to end when it has said everything, or was killed.
+const grace = 10 * time.Second
+
+// start runs a program until it ends, is killed, or ctx is done.
+func start(ctx context.Context, command, env []string, patience time.Duration) (*process, error) {
+	p := &process{ctx: ctx, cmd: exec.CommandContext(ctx, command[0], command[1:]...), lines: make(chan string, 16), patience: patience}
 	p.cmd.Env, p.cmd.Stderr = env, &p.errors
 	// A group of its own: a child of the contestant does not outlive it, and Ctrl-C reaches this program alone.
 	p.cmd.SysProcAttr = ownGroup()
+	p.cmd.Cancel = func() error { killGroup(p.cmd); return nil }
+	p.cmd.WaitDelay = grace // a child that got away may hold its output open
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -49,22 +59,31 @@ func start(command, env []string, patience time.Duration) (*process, error) {
 		scanner.Buffer(nil, 1<<20)
 		for scanner.Scan() {
 			if line := scanner.Text(); strings.HasPrefix(line, "{") {
-				p.lines <- line
+				select {
+				case p.lines <- line:
+				default: // Nobody asked it for so much.
+				}
 			}
 		}
 	}()
 	return p, nil
 }
 
-// receive reads the next line of JSON.
+// receive reads the next line of JSON. The program is dead when it returns an error.
 func (p *process) receive(to any) error {
+	timeout := time.NewTimer(p.patience)
+	defer timeout.Stop()
 	select {
 	case line, ok := <-p.lines:
-		if ok {
-			return json.Unmarshal([]byte(line), to)
+		if !ok {
+			return p.failure()
 		}
-		return p.failure()
-	case <-time.After(p.patience):
+		if err := json.Unmarshal([]byte(line), to); err != nil {
+			p.kill()
+			return fmt.Errorf("it says %q: %w", line, err)
+		}
+		return nil
+	case <-timeout.C:
 		p.kill()
 		return fmt.Errorf("%w: no answer in %v", errCannot, p.patience)
 	}
@@ -72,7 +91,14 @@ func (p *process) receive(to any) error {
 
 // failure is why the process has ended.
 func (p *process) failure() error {
+	// Its output is closed: it ends now, or never.
+	late := time.AfterFunc(grace, func() { killGroup(p.cmd) })
 	err := p.cmd.Wait()
+	late.Stop()
+	killGroup(p.cmd)
+	if cause := context.Cause(p.ctx); cause != nil {
+		return cause
+	}
 	reason := lastLine(p.errors.String())
 	var exit *exec.ExitError
 	switch {
@@ -86,6 +112,19 @@ func (p *process) failure() error {
 	return errors.New("it ended without a result")
 }
 
+// ready waits until the contestant is.
+func (p *process) ready() error {
+	var answer struct{ Ready bool }
+	if err := p.receive(&answer); err != nil {
+		return err
+	}
+	if !answer.Ready {
+		p.kill()
+		return errors.New("it does not say that it is ready")
+	}
+	return nil
+}
+
 // turn lets the contestant do a round.
 func (p *process) turn() (rate float64, err error) {
 	if _, err := io.WriteString(p.in, "\n"); err != nil {
@@ -97,28 +136,47 @@ func (p *process) turn() (rate float64, err error) {
 	if err := p.receive(&answer); err != nil {
 		return 0, err
 	}
-	if !(answer.ImagesPerSecond > 0) {
+	if !positive(answer.ImagesPerSecond) {
+		p.kill()
 		return 0, fmt.Errorf("it measured %v images/s", answer.ImagesPerSecond)
 	}
+	p.turns++
 	return answer.ImagesPerSecond, nil
 }
 
 // finish ends the contestant and returns its result.
 func (p *process) finish() (r peer.Result, err error) {
+	defer p.kill()
 	if err := p.in.Close(); err != nil {
 		return r, err
 	}
 	if err := p.receive(&r); err != nil {
 		return r, err
 	}
-	return r, p.cmd.Wait()
+	if len(r.Rates) != p.turns {
+		return r, fmt.Errorf("it tells %d rates of %d turns", len(r.Rates), p.turns)
+	}
+	for _, rate := range r.Rates {
+		if !positive(rate) {
+			return r, fmt.Errorf("it measured %v images/s", rate)
+		}
+	}
+	r.ImagesPerSecond = peer.Median(r.Rates)
+	return r, p.end()
 }
 
-// kill ends the contestant, whatever it does.
+// end lets the program end by itself.
+func (p *process) end() error {
+	late := time.AfterFunc(grace, func() { killGroup(p.cmd) })
+	defer late.Stop()
+	return p.cmd.Wait()
+}
+
+func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
+
+// kill ends the contestant, whatever it does, and what it has started. Once more does no harm.
 func (p *process) kill() {
 	killGroup(p.cmd)
-	for range p.lines { // so that its reader ends
-	}
 	_ = p.cmd.Wait() // it was killed
 }
 

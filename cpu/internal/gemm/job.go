@@ -70,6 +70,7 @@ func (j *job[T]) run(p *pool.Pool) {
 	if (j.k == 0 || j.splits > 0) && j.args.Sink == nil {
 		j.do(p, piecePhase, j.splits)
 		j.do(p, finishPhase, j.finishParts())
+		j.watchAll()
 		return
 	}
 	for j.j0 = 0; j.j0 < j.n; j.j0 += j.nc {
@@ -252,6 +253,9 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			}
 			i += h
 		}
+	}
+	if last && j.args.Watch != nil {
+		j.args.Watch.Done(i0, rows, j0, j1-j0)
 	}
 }
 

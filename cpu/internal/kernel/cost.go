@@ -44,6 +44,12 @@ const (
 	// winogradStart is for transforms and points of a few tiles, which cost more to begin than they take: measured on nets with
 	// one small image, where it is twice as fast to go without.
 	winogradStart = 8e-6
+	// The same of the gradient of filters, which has to begin twice a chunk.
+	winogradChunkStart = 25e-6
+	ofPeakPoints       = 0.79  // products of points, both factors of which come from the third-level cache
+	shareTime          = 85e-9 // to put 16 transformed channels of a tile there
+	addTime            = 36e-9 // to write and read 36 products of 16 filters, once a chunk
+	chunkPixels        = 1.7   // times as long as they should, images take from memory: some channels of some tiles at a time
 	// Winograd's algorithm must be faster by so much, for it rounds more and needs more memory.
 	winogradMargin = 1.1
 )
@@ -154,15 +160,18 @@ func (c Conv) rowsCost() float64 {
 	return s
 }
 
-// canWinograd says whether winogradConv computes it.
+// canWinograd says whether winogradConv or winogradFilter computes it.
 func (c Conv) canWinograd() bool {
 	g := c.Geometry
-	return !c.Double && !c.Rounds && c.Pass != BackwardFilter && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
+	return !c.Double && !c.Rounds && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
 		g.H.Stride == 1 && g.W.Stride == 1 && g.H.Dilation == 1 && g.W.Dilation == 1
 }
 
 // winogradCost is that of the transforms, the products of the points, and the images, which the other ways read while they compute.
 func (c Conv) winogradCost() float64 {
+	if c.Pass == BackwardFilter {
+		return c.winogradFilterCost()
+	}
 	g, r := c.Geometry, c.rates()
 	in, out := c.channels()
 	h, w, filter := g.H.Out, g.W.Out, r.filter
@@ -190,4 +199,23 @@ func (c Conv) winogradCost() float64 {
 	s += float64(tiles)*(in16*r.input+out16*r.output) + blocks*in*out16*filter
 	s += c.stream(9*in*out) + 4*float64(g.N)*(float64(g.H.In*g.W.In*g.C)+float64(g.H.Out*g.W.Out*g.F))/memoryRate
 	return s*winogradMargin + winogradStart
+}
+
+// winogradFilterCost is that of the transforms of a tile's images and gradients, which go to the third-level cache and back, the
+// products of the points, which chunks add up, and the taps.
+func (c Conv) winogradFilterCost() float64 {
+	g, r := c.Geometry, c.rates()
+	tiles := g.N * ceilDiv(g.H.Out, winograd.Side) * ceilDiv(g.W.Out, winograd.Side)
+	chunks := float64(ceilDiv(tiles, filterChunk(tiles, g.C, g.F)))
+	in16, out16 := float64(ceilDiv(g.C, 16)), float64(ceilDiv(g.F, 16))
+	s := 2*winograd.Points*float64(tiles)*float64(g.C)*16*out16/(ofPeakPoints*r.flops) + float64(g.C)*out16*(chunks*addTime+r.filter)
+	if g.C%16 > 0 {
+		in16++
+	}
+	if g.F%16 > 0 {
+		out16++
+	}
+	s += float64(tiles) * (in16*(r.input+shareTime) + out16*(r.output+shareTime))
+	s += chunkPixels * 4 * float64(g.N) * (float64(g.H.In*g.W.In*g.C) + float64(g.H.Out*g.W.Out*g.F)) / memoryRate
+	return s*winogradMargin + winogradChunkStart
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stheno-ml/stheno/bench/peers/peer"
+)
+
+func measured(c peer.Case, rates map[string]float64, memory map[string]int64) *measurement {
+	m := &measurement{Case: c, Seconds: 1, Date: "2026-11-26"}
+	for _, k := range contestants {
+		if rate, ok := rates[k.key]; ok {
+			m.Entries = append(m.Entries, &entry{Key: k.key, Title: k.title, Result: peer.Result{Case: c, Framework: k.title, Version: "1", Config: "only",
+				ImagesPerSecond: rate, Rates: []float64{rate * 0.9, rate, rate * 1.1}, PeakMemory: memory[k.key]}})
+		}
+	}
+	return m
+}
+
+func TestGoals(t *testing.T) {
+	small := training
+	small.Threads = 1
+	r := &record{Measurements: []*measurement{
+		// Training is held against tuned PyTorch, whoever else is faster.
+		measured(training, map[string]float64{ours: 230, tunedTorch: 160, "torch2": 200, "gorgonia": 30}, map[string]int64{ours: 900e6, tunedTorch: 800e6, "torch2": 950e6}),
+		measured(small, map[string]float64{ours: 100, tunedTorch: 80, "gorgonia": 5}, map[string]int64{ours: 700e6, tunedTorch: 800e6}),
+		// Inference against the best of the two PyTorches and ONNX Runtime, but not JAX.
+		measured(inference, map[string]float64{ours: 1300, tunedTorch: 900, "onnxruntime": 1000, "jax": 1100}, nil),
+		// Of an unusual case nothing is wanted.
+		measured(peer.Case{Arch: "vgg16", Size: 32, Batch: 3, Threads: 2, Mode: peer.Train}, map[string]float64{ours: 1, tunedTorch: 2}, nil),
+	}}
+	text := goals(r)
+	for _, want := range []string{
+		"2 of 3 wanted ratios are reached", "is more in 1 case.",
+		"| VGG-16 32² | train | 64 | 2 | PyTorch 160 | 230 | **1.44** (1.44–1.44) | 1.40 | reached | **900 / 800 MB** |",
+		"| VGG-16 32² | train | 64 | 1 | PyTorch 80.0 | 100 | **1.25** (1.25–1.25) | 1.40 | **missed by 10.7 %** | 700 / 800 MB |",
+		"| VGG-16 32² | inference | 64 | 2 | ONNX Runtime 1,000 | 1,300 | **1.30** (1.30–1.30) | 1.30 | reached | – |",
+		"Against Gorgonia the least ratio of 2 cases is 7.67 (vgg16 32×32, batch 64, train, 2 threads); wanted is 10, which is **missed**.",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if !strings.Contains(document(r), text) {
+		t.Error("the document does not have it")
+	}
+}
+
+func TestTables(t *testing.T) {
+	m := measured(training, map[string]float64{ours: 230, tunedTorch: 160, "torch2": 200}, nil)
+	want := "| net | batch | threads | Stheno | PyTorch | PyTorch 2 | Stheno ÷ best peer |\n|---|--:|--:|--:|--:|--:|--:|\n" +
+		"| VGG-16 32² | 64 | 2 | 230 | 160 | **200** | **1.15** (1.15–1.15) |\n"
+	if got := table([]*measurement{m}); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	m.entry("torch2").Result.Batch = 4
+	if got := table([]*measurement{m}); !strings.Contains(got, "**200** (batch 4)") {
+		t.Error(got)
+	}
+	// We alone: no ratio.
+	m.Entries = m.Entries[:1]
+	if got := table([]*measurement{m}); !strings.HasSuffix(got, "| 230 | – |\n") {
+		t.Error(got)
+	}
+	if got := summary(m); !strings.Contains(got, "230 images/s (207 to 253)") {
+		t.Error(got)
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for x, want := range map[float64]string{1.234: "1.23", 12.34: "12.3", 999.6: "1,000", 123: "123", 1234567: "1,234,567"} {
+		if got := number(x); got != want {
+			t.Errorf("%v is %s, want %s", x, got, want)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	for _, v := range []string{"OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "GLIBC_TUNABLES", "GOMAXPROCS", "STHENO_CPU"} {
+		t.Setenv(v, "slow")
+	}
+	env := contestants[find(tunedTorch)].environment(2)
+	for _, v := range env {
+		if strings.HasSuffix(v, "=slow") {
+			t.Errorf("a contestant sees %s", v)
+		}
+	}
+	if !slices.Contains(env, "OMP_NUM_THREADS=2") || !slices.Contains(env, tunedMalloc) {
+		t.Errorf("PyTorch is not tuned: %q", env)
+	}
+}
+
+func TestProcessor(t *testing.T) {
+	model, flags := processor("model name\t: Z80\ncpu family\t: 1\nmodel\t\t: 2\nstepping\t: 3\nflags\t\t: fpu avx512f fma sse2 amx_tile\n")
+	if model != "Z80 (family 1, model 2, stepping 3)" || flags != "avx512f fma amx_tile" {
+		t.Errorf("%q, %q", model, flags)
+	}
+}
