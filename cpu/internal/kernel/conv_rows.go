@@ -34,7 +34,7 @@ type rowWorker[T Float] struct {
 }
 
 // rowWork is how many multiplications are worth a part.
-const rowWork = 1 << 18
+const rowWork = 1 << 17
 
 func newRowConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions) *rowConv[T] {
 	k := &rowConv[T]{g: g, o: o, workers: make([]rowWorker[T], e.Pool.Threads())}

@@ -6,7 +6,10 @@
 // are never waited for when they come too late: on a loaded machine a short
 // loop is finished by its caller alone instead of waiting for a wake-up.
 //
-// Which worker runs which part is not defined. A task whose results must be
+// Parts are dealt out to the workers in equal shares of consecutive numbers, and
+// who has finished his own helps with the others'. So loops over the same data
+// find in a worker's cache what it read or wrote before. Still, which worker runs
+// which part is not defined. A task whose results must be
 // reproducible therefore makes every part independent of the worker index
 // (which is meant for choosing scratch memory only).
 package pool
@@ -42,8 +45,7 @@ type Pool struct {
 
 	// The current loop. Written only while the gate is shut and empty.
 	task    Task
-	n       int64
-	next    atomic.Int64          // next part to hand out
+	shares  []share               // a worker's
 	failure atomic.Pointer[Panic] // first panic of the current loop
 }
 
@@ -52,6 +54,22 @@ const (
 	gateParked = 1 << 30 // the caller sleeps until the last helper leaves
 	gateCount  = gateParked - 1
 )
+
+// share is the parts of a loop that are a worker's.
+type share struct {
+	next int64 // the next of them to hand out; atomic while the loop runs
+	end  int64
+	_    [112]byte // two cache lines: processors fetch them in pairs
+}
+
+// take hands out a part; false means that none is left.
+func (s *share) take() (part int, ok bool) {
+	if atomic.LoadInt64(&s.next) >= s.end {
+		return 0, false
+	}
+	i := atomic.AddInt64(&s.next, 1) - 1
+	return int(i), i < s.end
+}
 
 type helper struct {
 	worker int
@@ -88,7 +106,7 @@ func New(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{threads: threads, drained: make(chan struct{}, 1)}
+	p := &Pool{threads: threads, shares: make([]share, threads), drained: make(chan struct{}, 1)}
 	p.gate.Store(gateShut)
 	for w := 1; w < threads; w++ {
 		h := &helper{worker: w, wake: make(chan struct{}, 1)}
@@ -156,8 +174,11 @@ func serial(task Task, n int) {
 // loop runs one loop with the helpers; p.busy is held. On return no helper is
 // inside, whatever the task did.
 func (p *Pool) loop(task Task, n int) {
-	p.task, p.n = task, int64(n)
-	p.next.Store(0)
+	p.task = task
+	for i := range p.shares {
+		s := &p.shares[i]
+		s.next, s.end = int64(i*n/p.threads), int64((i+1)*n/p.threads)
+	}
 	p.gate.Store(0) // open
 	p.epoch.Add(1)
 	for _, h := range p.helpers[:min(n-1, len(p.helpers))] {
@@ -181,15 +202,16 @@ func (p *Pool) work(worker int) {
 		if v == nil { // runtime.Goexit, for instance a test's FailNow
 			v = "the task ended its goroutine (runtime.Goexit)"
 		}
-		p.next.Store(p.n)
+		for i := range p.shares {
+			atomic.StoreInt64(&p.shares[i].next, p.shares[i].end)
+		}
 		p.failure.CompareAndSwap(nil, asPanic(v))
 	}()
-	for {
-		i := p.next.Add(1) - 1
-		if i >= p.n {
-			break
+	for i := range p.shares {
+		s := &p.shares[(worker+i)%len(p.shares)]
+		for part, ok := s.take(); ok; part, ok = s.take() {
+			p.task.Do(worker, part)
 		}
-		p.task.Do(worker, int(i))
 	}
 	finished = true
 }
