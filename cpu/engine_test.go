@@ -157,3 +157,17 @@ func TestThreadsDoNotChangeResults(t *testing.T) {
 		require.True(t, want == got, "%d threads give other bits than 1", threads)
 	}
 }
+
+// Nor where an optimizer's step takes its gradient from a product, whose parts and sums are then those of the step.
+func TestThreadsDoNotChangeUpdates(t *testing.T) {
+	one, others := open(t, 1), []*cpu.Engine{open(t, 2), open(t, 3), open(t, 5)}
+	for _, c := range enginetest.FusionCases() {
+		if c.Pass != "update" {
+			continue
+		}
+		for _, e := range others {
+			c.RequireSameBits(t, one, e, tensor.Float32)
+			c.RequireSameBits(t, one, e, tensor.Float64)
+		}
+	}
+}

@@ -13,22 +13,14 @@ func convKernels[T kernel.Float]() map[string]prepare {
 		"Conv2D":               buildConv2D[T],
 		"FusedConv2D":          buildConv2D[T],
 		"FusedConv2DAdd":       buildConv2D[T],
+		"FusedConv2DStats":     buildConv2DStats[T],
 		"Conv2DBackwardInput":  buildConv2DBackwardInput[T],
 		"Conv2DBackwardFilter": buildConv2DBackwardFilter[T],
 	}
 }
 
 func buildConv2D[T kernel.Float](b *builder, s *graph.Step) (step, error) {
-	var conv *op.Conv2D
-	var o kernel.ConvOptions
-	switch i := s.Instr.(type) {
-	case *op.Conv2D:
-		conv = i
-	case *graph.FusedConv2D:
-		conv, o = i.Conv, kernel.ConvOptions{Bias: i.Bias, Add: i.Add, ReLU: i.ReLU}
-	}
-	o.Frozen = frozen(s)
-	g, err := conv.Geometry(s.In[0].Shape, s.In[1].Shape)
+	g, o, err := convOf(s)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +31,45 @@ func buildConv2D[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	needs[T](b, k)
 	keeps[T](b, s, k)
 	return productStep[T](s, o.Bias, o.Add, k.Run), nil
+}
+
+// convOf is the geometry of a convolution and what it does besides.
+func convOf(s *graph.Step) (op.ConvGeometry, kernel.ConvOptions, error) {
+	var conv *op.Conv2D
+	var o kernel.ConvOptions
+	switch i := s.Instr.(type) {
+	case *op.Conv2D:
+		conv = i
+	case *graph.FusedConv2D:
+		conv, o = i.Conv, kernel.ConvOptions{Bias: i.Bias, Add: i.Add, ReLU: i.ReLU}
+	}
+	o.Frozen = frozen(s)
+	g, err := conv.Geometry(s.In[0].Shape, s.In[1].Shape)
+	return g, o, err
+}
+
+func buildConv2DStats[T kernel.Float](b *builder, s *graph.Step) (step, error) {
+	g, o, err := convOf(s)
+	if err != nil {
+		return nil, err
+	}
+	o.Frozen = false // filters that stay the same are those of inference, which has no statistics
+	k, err := kernel.NewConv2DStats[T](env[T](b), g, o)
+	if err != nil {
+		return nil, err
+	}
+	needs[T](b, k)
+	ids := idsOf(s.Out)
+	in := idsOf(s.In)
+	x, w, z := in[0], in[1], 0
+	if o.Bias {
+		z = in[2]
+	}
+	return func(m *memory) error {
+		v := floats[T](m)
+		k.Run(v[ids[1]], v[ids[2]], v[ids[0]], v[x], v[w], v[z])
+		return nil
+	}, nil
 }
 
 // productStep runs a kernel on two factors and, if it was prepared for them, a bias and a residual.

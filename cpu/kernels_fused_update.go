@@ -66,6 +66,17 @@ func applyGradient[T kernel.Float](b *builder, f *graph.FusedUpdate, s *graph.St
 		}
 		needs[T](b, mul)
 		return func(m *memory) { mul.Update(floats[T](m)[x.ID], floats[T](m)[y.ID]) }, nil
+	case *op.Conv2DBackwardFilter:
+		g, err := grad.Geometry(x.Shape, grad.FilterShape)
+		if err != nil {
+			return nil, err
+		}
+		filter, err := kernel.NewConv2DBackwardFilterUpdate(env[T](b), g, k)
+		if err != nil {
+			return nil, err
+		}
+		needs[T](b, filter)
+		return func(m *memory) { filter.Update(floats[T](m)[x.ID], floats[T](m)[y.ID]) }, nil
 	}
 	return nil, fmt.Errorf("no kernel for the gradient %s of an update", f.Grad)
 }

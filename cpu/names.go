@@ -28,7 +28,7 @@ var vectored = map[string]bool{"Unary": true, "Binary": true, "Loop": true, "ReL
 	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "MaxPool2DGradBias": true, "AvgPool2D": true, "AvgPool2DGrad": true,
 	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,
 	"WeightDecay": true, "AdamMean": true, "AdamSquare": true, "AdamStep": true, "Descend": true, "Momentum": true, "Nesterov": true,
-	"MomentumUpdate": true, "AdamUpdate": true, "FusedUpdate": true}
+	"MomentumUpdate": true, "AdamUpdate": true, "FusedUpdate": true, "Softmax": true, "SoftmaxCrossEntropyGrad": true}
 
 // kernelName says what runs a step that the builder has just prepared.
 func (b *builder) kernelName(s *graph.Step) string {

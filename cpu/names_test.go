@@ -24,13 +24,16 @@ func TestKernels(t *testing.T) {
 		build func(b *enginetest.B) *gorgonia.Node
 	}{
 		{level + " implicit gemm", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
-			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 9, 9, 3), b.Input("w", 5, 5, 3, 4))
+			return b.Apply(&op.Conv2D{ConvAttrs: op.ConvAttrs{Dilations: [2]int{2, 2}}}, b.Input("x", 2, 9, 9, 3), b.Input("w", 3, 3, 3, 4))
+		}},
+		{level + " gemm by row", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
+			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 32, 32, 3), b.Input("w", 5, 5, 3, 16))
 		}},
 		{level + " winograd 4x4", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
-			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 10, 10, 32), b.Input("w", 3, 3, 32, 48))
+			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 18, 18, 32), b.Input("w", 3, 3, 32, 48))
 		}},
 		{level + " implicit gemm", tensor.Float64, func(b *enginetest.B) *gorgonia.Node {
-			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 10, 10, 32), b.Input("w", 3, 3, 32, 48))
+			return b.Apply(&op.Conv2D{ConvAttrs: op.ConvAttrs{Groups: 2}}, b.Input("x", 2, 10, 10, 32), b.Input("w", 3, 3, 16, 48))
 		}},
 		{level + " gemm", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
 			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 9, 9, 3), b.Input("w", 1, 1, 3, 4))
@@ -45,7 +48,7 @@ func TestKernels(t *testing.T) {
 			return b.Apply(&op.MatMul{}, b.Input("x", 2, 3), b.Input("w", 3, 4))
 		}},
 		{level + " loops", tensor.Float32, func(b *enginetest.B) *gorgonia.Node { return b.Apply(&op.ReLU{}, b.Input("x", 2, 3)) }},
-		{"go loops", tensor.Float32, func(b *enginetest.B) *gorgonia.Node { return b.Apply(&op.Softmax{}, b.Input("x", 2, 3)) }},
+		{"go loops", tensor.Float32, func(b *enginetest.B) *gorgonia.Node { return b.Apply(&op.LogSoftmax{}, b.Input("x", 2, 3)) }},
 		{level + " loops", tensor.Float64, func(b *enginetest.B) *gorgonia.Node { return b.Apply(&op.ReLU{}, b.Input("x", 2, 3)) }},
 		{level + " gemm", tensor.Float64, func(b *enginetest.B) *gorgonia.Node {
 			return b.Apply(&op.MatMul{}, b.Input("x", 2, 3), b.Input("w", 3, 4))

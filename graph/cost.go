@@ -51,7 +51,7 @@ func flops(s *Step) int64 {
 	case *op.Conv2D:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, s.In[1].Shape)
 	case *FusedConv2D:
-		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*trues(i.Bias, i.Add, i.ReLU)
+		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*(trues(i.Bias, i.Add, i.ReLU)+4*trues(i.Stats))
 	case *op.Conv2DBackwardInput:
 		return convFLOPs(i.ConvAttrs, i.InputShape, s.In[1].Shape)
 	case *op.Conv2DBackwardFilter:

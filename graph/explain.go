@@ -132,6 +132,8 @@ func layoutOf(i Instr) string {
 		return o.Format.String()
 	case *op.Conv2DBackwardFilter:
 		return o.Format.String()
+	case *FusedUpdate:
+		return layoutOf(o.Grad)
 	case *op.MaxPool2D:
 		return o.Format.String()
 	case *op.AvgPool2D:

@@ -8,18 +8,20 @@ import (
 
 // The fused operations that passes make of several steps. Each says which steps it stands for; its meaning is theirs.
 
-// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, Add of a residual if Add, ReLU if ReLU.
-// In: x, w[, bias][, residual]; out: y.
+// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, Add of a residual if Add, ReLU if ReLU, and BatchStats of what that
+// gives if Stats. In: x, w[, bias][, residual]; out: y[, mean, variance].
 type FusedConv2D struct {
-	Conv            *op.Conv2D
-	Bias, Add, ReLU bool
+	Conv                   *op.Conv2D
+	Bias, Add, ReLU, Stats bool
 }
 
-// Kind is "FusedConv2D", or "FusedConv2DAdd" with a residual, which not every engine takes.
-func (f *FusedConv2D) Kind() string { return "FusedConv2D" + suffix("Add", f.Add) }
+// Kind is "FusedConv2D", followed by "Add" with a residual and by "Stats" with statistics, which not every engine takes.
+func (f *FusedConv2D) Kind() string {
+	return "FusedConv2D" + suffix("Add", f.Add) + suffix("Stats", f.Stats)
+}
 
 func (f *FusedConv2D) String() string {
-	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU) + suffix("+stats", f.Stats)
 }
 
 // FusedMatMul is MatMul, BiasAdd over the columns if Bias, Add of a residual if Add, ReLU if ReLU.
@@ -181,7 +183,7 @@ func (f *AdamUpdate) String() string {
 // In: those of Update, where Grad's stand in the place of the gradient, then, with L2, s (scalar); out: those of Update, then,
 // with Penalty, the penalty (scalar).
 type FusedUpdate struct {
-	Grad        Instr // *op.MatMul or nil
+	Grad        Instr // *op.MatMul, *op.Conv2DBackwardFilter, or nil
 	Update      Instr // *MomentumUpdate or *AdamUpdate
 	L2, Penalty float64
 }

@@ -8,15 +8,50 @@ import (
 // layOut gives every value its offset and returns the size of the arena. It counts the blocks that it looks at into work.
 func layOut(lives []life, work *int) int {
 	slices.SortStableFunc(lives, func(a, b life) int { return cmp.Compare(b.v.Bytes(), a.v.Bytes()) })
-	placed := &blocks{work: work}
+	// Values that live at the fullest step are all in each other's way, and of a training step, those of the backward pass that
+	// live for a moment are not: apart, the ones leave few gaps to look at and the others hide none of them.
+	full := fullest(lives)
+	long, short := &blocks{work: work}, &blocks{work: work}
 	size := 0
 	for _, l := range lives {
 		need := (l.v.Bytes() + align - 1) / align * align
-		l.v.Offset = placed.lowest(l, need)
-		placed.insert(l, l.v.Offset+need)
-		size = max(size, l.v.Offset+need)
+		at := long.lowest(l, need, 0)
+		for here, there := short, long; ; here, there = there, here {
+			next := here.lowest(l, need, at)
+			if next == at { // free in both
+				break
+			}
+			at = next
+		}
+		l.v.Offset = at
+		if l.born <= full && full <= l.dies {
+			long.insert(l, at+need)
+		} else {
+			short.insert(l, at+need)
+		}
+		size = max(size, at+need)
 	}
 	return size
+}
+
+// fullest is the step at which most values live.
+func fullest(lives []life) int {
+	end := 0
+	for _, l := range lives {
+		end = max(end, l.dies)
+	}
+	change := make([]int, end+2)
+	for _, l := range lives {
+		change[l.born]++
+		change[l.dies+1]--
+	}
+	full, most, n := 0, 0, 0
+	for i, c := range change {
+		if n += c; n > most {
+			full, most = i, n
+		}
+	}
+	return full
 }
 
 // blocks are the values that have their place, by offset, in a treap (Seidel & Aragon 1996, Randomized Search Trees). A
@@ -44,12 +79,12 @@ type block struct {
 	allDies     int // until this step none has died
 }
 
-// lowest returns the lowest offset with need free bytes during a life.
-func (t *blocks) lowest(l life, need int) int {
+// lowest returns the lowest offset from a given one on with need free bytes during a life.
+func (t *blocks) lowest(l life, need, from int) int {
 	if need == 0 {
 		return 0
 	}
-	s := search{life: l, need: need}
+	s := search{life: l, need: need, offset: from}
 	s.pass(t.root)
 	*t.work += s.visits
 	return s.offset

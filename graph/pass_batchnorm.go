@@ -25,6 +25,34 @@ func fuseBatchStats(p *program, e Engine) {
 	r.finish()
 }
 
+// fuseConvStats lets a convolution gather the statistics of its result. A residual and a ReLU are not behind convolutions that a batch
+// norm follows.
+func fuseConvStats(p *program, e Engine) {
+	r := newRewriter(p)
+	for _, s := range p.steps {
+		b, ok := s.Instr.(*BatchStats)
+		conv := p.producer[s.In[0]]
+		if !ok || conv == nil || r.dead[conv] {
+			continue
+		}
+		f := &FusedConv2D{}
+		switch o := conv.Instr.(type) {
+		case *op.Conv2D:
+			f.Conv = o
+		case *FusedConv2D:
+			*f = *o
+		default:
+			continue
+		}
+		_, _, channel := f.Conv.Format.Axes()
+		if f.Stats = true; f.Add || f.ReLU || b.Axis != channel || !e.Fuses(f.Kind(), s.Out[0].Dtype) {
+			continue
+		}
+		r.replace(&Step{Instr: f, In: conv.In, Out: append(append([]*Value(nil), conv.Out...), s.Out...)}, conv, s)
+	}
+	r.finish()
+}
+
 // fuseBatchNorm makes BatchNorm or BatchNormInference [+ Add] [+ ReLU] one step.
 func fuseBatchNorm(p *program, e Engine) {
 	r := newRewriter(p)

@@ -10,6 +10,10 @@ import (
 // smaller ones are still in the cache when the update reads them.
 const largeGradient = 1 << 20
 
+// shallow is the depth up to which a product of that size waits for memory rather than for arithmetic. For convolutions there
+// are better ways than blocks of a product beyond it.
+const shallow = 256
+
 // fuseUpdates gives updates what surrounds them. An update reads the gradient and the parameter anyway, so that it can add the
 // gradient of the parameter's penalty to the one on the way and take the penalty itself of the other: two sweeps less. Of a large
 // gradient that only the update reads, nothing needs to be in memory but the blocks under way.
@@ -36,7 +40,7 @@ func fuseUpdates(p *program, e Engine) {
 			}
 		}
 		if product := r.madeFor(grad[0], parts[len(parts)-1]); product != nil && grad[0].Bytes() >= largeGradient {
-			if _, ok := product.Instr.(*op.MatMul); ok && !share(product.In, state) {
+			if absorbed(product) && !share(product.In, state) {
 				f.Grad = product.Instr
 				grad, parts, rank = product.In, append(parts, product), product.rank
 			}
@@ -58,6 +62,17 @@ func fuseUpdates(p *program, e Engine) {
 		n.rank = rank // that of the product, by which recomputation tells when its factors are needed
 	}
 	r.finish()
+}
+
+// absorbed says whether an update takes a large gradient of a step's block by block.
+func absorbed(s *Step) bool {
+	switch o := s.Instr.(type) {
+	case *op.MatMul:
+		return true
+	case *op.Conv2DBackwardFilter:
+		return s.In[1].Len() <= shallow*o.FilterShape[3] // dy has a row of filters for each of the sums
+	}
+	return false
 }
 
 // madeFor returns the step that makes v, if nobody but the given step reads v.

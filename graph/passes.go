@@ -30,6 +30,7 @@ var passes = []pass{
 	{"norm", foldNorms},                    // batch norm in inference goes into fixed weights
 	{"bias", fuseBias},                     // convolution or matmul + bias + residual + ReLU
 	{"batch-stats", fuseBatchStats},        // mean and variance in one sweep
+	{"conv-stats", fuseConvStats},          // while a convolution writes what they are of
 	{"batch-norm-grad", fuseBatchNormGrad}, // both channel sums in one sweep, the ReLU's mask applied on the way
 	{"pool-bias", fusePoolBias},            // the sums of the gradient behind a max pooling, if they are not a batch norm's
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU

@@ -219,7 +219,7 @@ func effort(s *Step) float64 {
 		n += v.Len()
 	}
 	switch s.Instr.Kind() {
-	case "Conv2D", "FusedConv2D", "FusedConv2DAdd", "MatMul", "FusedMatMul", "FusedMatMulAdd":
+	case "Conv2D", "FusedConv2D", "FusedConv2DAdd", "FusedConv2DStats", "MatMul", "FusedMatMul", "FusedMatMulAdd":
 		w := s.In[1].Shape
 		inner := 1
 		for _, d := range w[:len(w)-1] {

@@ -19,17 +19,19 @@ type columnSum struct {
 	body func(x, c, sums []reg.VecVirtual)
 	// apart says that the rows are summed before they are added to the sums in memory, however many channels there are.
 	apart bool
+	// strided says that ld elements lie between the beginnings of two rows; else rows follow each other.
+	strided bool
 }
 
 func (s *simd) columns() {
 	s.column(columnSum{
 		name: "colSum", doc: "adds Σ x over the rows to sum",
-		rowArrays: []string{"x"}, sums: []string{"sum"}, apart: true,
+		rowArrays: []string{"x"}, sums: []string{"sum"}, apart: true, strided: true,
 		body: func(x, _, sums []reg.VecVirtual) { s.VADD(x[0], sums[0], sums[0]) },
 	})
 	s.column(columnSum{
 		name: "colMoments", doc: "adds Σ (x-shift) to sum and Σ (x-shift)² to sq",
-		rowArrays: []string{"x"}, perC: []string{"shift"}, sums: []string{"sum", "sq"},
+		rowArrays: []string{"x"}, perC: []string{"shift"}, sums: []string{"sum", "sq"}, strided: true,
 		body: func(x, c, sums []reg.VecVirtual) {
 			s.VSUB(c[0], x[0], x[0])
 			s.VADD(x[0], sums[0], sums[0])
@@ -87,7 +89,11 @@ func (s *simd) column(f columnSum) {
 		names = append(names, f.written)
 	}
 	names = append(append(names, f.rowArrays...), f.perC...)
-	s.function(f.name, "func("+strings.Join(names, ", ")+" *float32, rows, c uintptr)", f.doc+", for rows (at least 1) of c channels.")
+	sizes, doc := "rows, c", f.doc+", for rows (at least 1) of c channels"
+	if f.strided {
+		sizes, doc = sizes+", ld", doc+", ld elements from row to row"
+	}
+	s.function(f.name, "func("+strings.Join(names, ", ")+" *float32, "+sizes+" uintptr)", doc+".")
 	base := map[string]reg.GPVirtual{}
 	for _, name := range names {
 		base[name] = s.gp(name)
@@ -97,8 +103,12 @@ func (s *simd) column(f columnSum) {
 		s.CMPQ(c, operand.U32(2*s.wide*s.lanes))
 		s.JG(operand.LabelRef("wide"))
 	}
-	stride := s.GP64()
-	s.MOVQ(c, stride) // in elements, as i
+	stride := s.GP64() // in elements, as i
+	if f.strided {
+		s.Load(s.Param("ld"), stride)
+	} else {
+		s.MOVQ(c, stride)
+	}
 	s.XORQ(i, i)
 	for _, vectors := range []int{s.wide, 1} {
 		step := vectors * s.lanes
@@ -166,6 +176,11 @@ func (s *simd) columnRow(f columnSum, base map[string]reg.GPVirtual, at place, p
 func (s *simd) columnRows(f columnSum, base map[string]reg.GPVirtual) {
 	rows, full, rest := s.gp("rows"), s.gp("c"), s.GP64()
 	s.MOVQ(full, rest)
+	var skip reg.GPVirtual
+	if f.strided {
+		skip = s.gp("ld")
+		s.SUBQ(full, skip)
+	}
 	s.ANDQ(operand.U8(s.lanes-1), rest)
 	s.SUBQ(rest, full)
 	s.setMask(rest)
@@ -192,6 +207,9 @@ func (s *simd) columnRows(f columnSum, base map[string]reg.GPVirtual) {
 	turn(true)
 	s.ADDQ(rest, off)
 	s.Label("widenext")
+	if f.strided {
+		s.ADDQ(skip, off)
+	}
 	s.DECQ(rows)
 	s.JNZ(operand.LabelRef("widerow"))
 	s.done()

@@ -24,8 +24,10 @@ const (
 	tileD     = 104
 	tileLDD   = 112
 	tilePFLD  = 120
-	tileReLU  = 128
-	tileAlpha = 144
+	tileParts = 128
+	tileJump  = 136
+	tileReLU  = 144
+	tileAlpha = 160
 )
 
 // layout is the order of A's elements in memory.
@@ -48,6 +50,7 @@ type tileRegs struct {
 	t, stride, b, ldb, kc reg.GPVirtual // stride: of A, in the direction that is not contiguous
 	a                     []reg.GPVirtual
 	pf, pfRow, n          reg.GPVirtual // prefetch address, start of its row, turns left on this row
+	parts                 reg.GPVirtual // pieces of the rows of A that are left
 }
 
 func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }
@@ -69,7 +72,7 @@ func loadTile(ctx float, l layout, height int) *tileRegs {
 		r.stride = gp(tileKS, t)
 		return r
 	}
-	r.stride = gp(tileRS, t)
+	r.stride, r.parts = gp(tileRS, t), gp(tileParts, t)
 	for len(r.a)*3 < height {
 		next, prev := ctx.GP64(), r.a[len(r.a)-1]
 		ctx.LEAQ(operand.Mem{Base: prev, Index: r.stride, Scale: 2}, next)
@@ -148,6 +151,9 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 		}
 	}
 	turns := ctx.GP64()
+	if r.layout == byRows {
+		ctx.Label("part")
+	}
 	ctx.MOVQ(r.kc, turns)
 	ctx.SHRQ(operand.U8(1), turns) // unroll is 2
 	ctx.JZ(operand.LabelRef("odd"))
@@ -177,8 +183,21 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	ctx.JNZ(operand.LabelRef("run"))
 	ctx.Label("odd")
 	ctx.TESTQ(operand.U32(1), r.kc)
-	ctx.JZ(operand.LabelRef("done"))
-	body(0)
+	if r.layout == byRows {
+		ctx.JZ(operand.LabelRef("even"))
+		body(0)
+		r.step(ctx, 1)
+		ctx.Label("even")
+		ctx.DECQ(r.parts)
+		ctx.JZ(operand.LabelRef("done"))
+		for _, p := range r.a {
+			ctx.ADDQ(at(r.t, tileJump), p)
+		}
+		ctx.JMP(operand.LabelRef("part"))
+	} else {
+		ctx.JZ(operand.LabelRef("done"))
+		body(0)
+	}
 	ctx.Label("done")
 
 	k.masks()

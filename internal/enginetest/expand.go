@@ -38,7 +38,11 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		return []op.Array{e.host(f, in)}
 	case *graph.FusedConv2D:
 		_, _, channel := f.Conv.Format.Axes()
-		return []op.Array{e.finished(e.apply(f.Conv, in[:2]...), in[2:], channel, f.Bias, f.Add, f.ReLU)}
+		y := []op.Array{e.finished(e.apply(f.Conv, in[:2]...), in[2:], channel, f.Bias, f.Add, f.ReLU)}
+		if f.Stats {
+			y = append(y, e.results(&graph.Step{Instr: &graph.BatchStats{Axis: channel}}, y)...)
+		}
+		return y
 	case *graph.FusedMatMul:
 		return []op.Array{e.finished(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.Bias, f.Add, f.ReLU)}
 	case *graph.FoldNorm:

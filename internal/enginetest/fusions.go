@@ -48,6 +48,7 @@ func FusionCases() []FusionCase {
 	all = append(all, biasFusions()...)
 	all = append(all, residualFusions()...)
 	all = append(all, statsFusions()...)
+	all = append(all, convStatsFusions()...)
 	all = append(all, batchNormFusions()...)
 	all = append(all, batchNormGradFusions()...)
 	all = append(all, batchNormMaskFusions()...)
@@ -195,6 +196,43 @@ func biasFusions() []FusionCase {
 			b.out(b.Apply(&op.Add{}, y, relu(b, y)))
 		}, nil),
 	}
+}
+
+func convStatsFusions() []FusionCase {
+	conv := func(b *B, a op.ConvAttrs, x ...int) *gorgonia.Node {
+		return b.Apply(&op.Conv2D{ConvAttrs: a}, b.Input("x", x...), b.Input("w", 3, 3, 2, 5))
+	}
+	stats := func(b *B, x *gorgonia.Node, axis int) {
+		b.out(b.Apply(&op.BatchVariance{Axis: axis}, x, b.out(b.Apply(&op.BatchMean{Axis: axis}, x))))
+	}
+	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
+	first := op.ConvAttrs{Format: shape.NCHW}
+	all := []FusionCase{
+		fusion("conv-stats", "of a convolution that a batch norm reads as well", func(b *B) {
+			y := conv(b, same, 2, 5, 6, 2)
+			stats(b, y, 3)
+			b.out(b.Apply(&op.ReLU{}, y))
+		}, []string{"+stats"}, "BatchStats"),
+		fusion("conv-stats", "of one that is an output", func(b *B) {
+			stats(b, b.out(conv(b, same, 2, 5, 6, 2)), -1)
+		}, []string{"+stats"}, "BatchStats"),
+		fusion("conv-stats", "channels first", func(b *B) { stats(b, conv(b, first, 2, 2, 5, 6), 1) }, []string{"+stats"}, "BatchStats"),
+		fusion("conv-stats", "behind a bias", func(b *B) {
+			stats(b, b.Apply(&op.BiasAdd{Axis: 3}, conv(b, same, 2, 5, 6, 2), b.Input("b", 5)), 3)
+		}, []string{"+bias+stats"}, "BatchStats"),
+		fusion("conv-stats", "of another axis", func(b *B) { stats(b, conv(b, same, 2, 5, 6, 2), 1) }, nil),
+		fusion("conv-stats", "of what a ReLU leaves", func(b *B) {
+			stats(b, b.Apply(&op.ReLU{}, conv(b, same, 2, 5, 6, 2)), 3)
+		}, nil),
+		fusion("conv-stats", "of something else", func(b *B) {
+			b.out(conv(b, same, 2, 5, 6, 2))
+			stats(b, b.Input("z", 4, 5), 1)
+		}, nil),
+	}
+	for i := range all {
+		all[i].After = []string{"bias", "batch-stats"}
+	}
+	return all
 }
 
 func statsFusions() []FusionCase {

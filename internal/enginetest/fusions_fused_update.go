@@ -105,7 +105,7 @@ func fusedUpdateFusions() []FusionCase {
 			step(b, m, nil)
 		}, nil),
 	}
-	all = append(all, gradientFusions()...)
+	all = append(all, append(gradientFusions(), filterFusions()...)...)
 	for i := range all {
 		c := &all[i]
 		c.Pass, c.Name, c.After = "update", "update"+c.Name, []string{"l2", "momentum", "adam"}

@@ -30,7 +30,7 @@ func benchmarkKernel[T vec.Float](b *testing.B) {
 			row := size[T]() * uintptr(k.nr)
 			t := &tile[T]{a: unsafe.Pointer(&mem[kc*k.nr]), rs: size[T](), ks: size[T]() * uintptr(k.mr), b: unsafe.Pointer(&mem[0]),
 				ldb: row, kc: kc, c: unsafe.Pointer(&mem[kc*(k.mr+k.nr)]), ldc: row, alpha: 1,
-				rows: uint32(k.mr), pf: unsafe.Pointer(&mem[0]), pfRun: kc}
+				rows: uint32(k.mr), pf: unsafe.Pointer(&mem[0]), pfRun: kc, parts: 1}
 			t.setCols(k.nr)
 			wide := k.tiles[byDepth]
 			run := wide[len(wide)-1][k.mr]

@@ -80,10 +80,13 @@ func kernelGenericBF16(t *tile[float32]) {
 		for j := range int(t.cols) {
 			ka, kb := uintptr(r)*t.rs, 4*uintptr(j)
 			var s float32
-			for range t.kc {
-				s = dotPair(s, at[uint32](t.a, ka), at[uint32](t.b, kb))
-				ka += t.ks
-				kb += t.ldb
+			for range t.parts {
+				for range t.kc {
+					s = dotPair(s, at[uint32](t.a, ka), at[uint32](t.b, kb))
+					ka += t.ks
+					kb += t.ldb
+				}
+				ka += t.jump
 			}
 			t.put(r, j, s)
 		}

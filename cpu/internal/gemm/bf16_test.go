@@ -130,7 +130,7 @@ func TestKernelsBF16(t *testing.T) {
 						for i, run := range []kernel[float32]{kernelGenericBF16, heights[h]} {
 							c, check := matrix[float32](t, rng, h, cols, cols+3)
 							tl := &tile[float32]{a: unsafe.Pointer(&a[0]), rs: 4 * uintptr(lda), ks: 4, b: unsafe.Pointer(&b[0]), ldb: 4 * uintptr(ks.nr),
-								kc: uintptr(kc), c: unsafe.Pointer(&c[0]), ldc: 4 * uintptr(cols+3), alpha: 1, rows: uint32(h), pf: unsafe.Pointer(&a[0]), pfRun: 1}
+								kc: uintptr(kc), c: unsafe.Pointer(&c[0]), ldc: 4 * uintptr(cols+3), alpha: 1, rows: uint32(h), pf: unsafe.Pointer(&a[0]), pfRun: 1, parts: 1}
 							if order == byDepth {
 								tl.rs, tl.ks = 4, 4*uintptr(lda)
 							}

@@ -1,6 +1,7 @@
 package gemm
 
 import (
+	"fmt"
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
@@ -12,9 +13,11 @@ import (
 // With a product of bfloat16 both factors are of pairs, A as [Gemm.Round] leaves it, and K is the number of pairs.
 type Direct[T vec.Float] struct {
 	M, N, K int
-	A       []T // M×K, LDA elements from row to row; with ADepth K×M, its transpose
+	A       []T // M×K, LDA elements from row to row, which may be less than K; with ADepth K×M, its transpose
 	LDA     int
 	ADepth  bool
+	Pieces  int // rows of A consist of so many pieces of K/Pieces elements; 0 means 1. Not with ADepth
+	Jump    int // elements from piece to piece
 	B       []T // K×N as [Gemm.Pack] leaves it: panels of [Gemm.PanelWidth] columns
 	C       []T // M×N, LDC elements from row to row
 	LDC     int
@@ -24,7 +27,28 @@ type Direct[T vec.Float] struct {
 	Bias    []T  // length N, added to every row; nil for none
 	ReLU    bool // then max(·, 0)
 
+	// So many products with one B, 0 meaning 1: from each to the next A begins ANext elements further, C and D CNext.
+	Times, ANext, CNext int
+
 	t tile[T]
+}
+
+// check panics where slices are too short for their sizes: a mistake of the kernel.
+func (d *Direct[T]) check(ks *kernels[T], pieces, times int) {
+	more := (times - 1) * d.ANext
+	if d.ADepth && d.K > 0 {
+		inside("A", d.A[more:], d.K, d.M, d.LDA)
+	} else if last := more + (d.M-1)*d.LDA + (pieces-1)*d.Jump + d.K/pieces; d.K > 0 && len(d.A) < last {
+		panic(fmt.Sprintf("gemm: A has %d elements, its rows want %d", len(d.A), last))
+	}
+	inside("the packed B", d.B, 1, ceil(d.N, ks.nr)*ks.nr*d.K, ceil(d.N, ks.nr)*ks.nr*d.K)
+	inside("C", d.C[(times-1)*d.CNext:], d.M, d.N, d.LDC)
+	if d.D != nil {
+		inside("D", d.D[(times-1)*d.CNext:], d.M, d.N, d.LDD)
+	}
+	if d.Bias != nil {
+		inside("the bias", d.Bias, 1, d.N, d.N)
+	}
 }
 
 // Run computes the product on its caller. Slices too short for their sizes are a mistake of the kernel and panic.
@@ -34,23 +58,16 @@ func (d *Direct[T]) Run(g *Gemm[T]) {
 	}
 	ks, e := g.k, size[T]()
 	mr, nr := ks.mr, ks.nr
-	if d.ADepth {
-		inside("A", d.A, d.K, d.M, d.LDA)
-	} else {
-		inside("A", d.A, d.M, d.K, d.LDA)
-	}
-	inside("the packed B", d.B, 1, ceil(d.N, nr)*nr*d.K, ceil(d.N, nr)*nr*d.K)
-	inside("C", d.C, d.M, d.N, d.LDC)
+	pieces, times := max(d.Pieces, 1), max(d.Times, 1)
+	d.check(ks, pieces, times)
+	depth := d.K / pieces
 	from, ldd := d.C, d.LDC
 	if d.D != nil {
 		from, ldd = d.D, d.LDD
-		inside("D", d.D, d.M, d.N, d.LDD)
-	}
-	if d.Bias != nil {
-		inside("the bias", d.Bias, 1, d.N, d.N)
 	}
 	t := &d.t
-	t.kc, t.alpha, t.beta, t.relu, t.bias = uintptr(d.K), 1, 0, 0, nil
+	t.kc, t.alpha, t.beta, t.relu, t.bias = uintptr(depth), 1, 0, 0, nil
+	t.parts, t.jump = uintptr(pieces), e*uintptr(d.Jump-depth)
 	if d.Add {
 		t.beta = 1
 	}
@@ -76,25 +93,28 @@ func (d *Direct[T]) Run(g *Gemm[T]) {
 			t.bias = unsafe.Pointer(&d.Bias[j])
 		}
 		kernels := ks.tiles[order][(cols-1)/ks.lane]
-		i := 0
-		for n := range tiles {
-			h := low
-			if n < more {
-				h++
-			}
-			t.rows = uint32(h)
-			t.a = unsafe.Add(a, uintptr(i)*row)
-			t.c = unsafe.Add(c, uintptr(i)*t.ldc+e*uintptr(j))
-			t.d = unsafe.Add(f, uintptr(i)*t.ldd+e*uintptr(j))
-			t.pf, t.pfRun, t.pfld = t.a, 1, 0
-			if order == byRows {
-				t.pfRun, t.pfld = uint64(d.K/2/h+1), row
+		for n := range times {
+			t.a = unsafe.Add(a, e*uintptr(n*d.ANext))
+			t.c = unsafe.Add(c, e*uintptr(n*d.CNext+j))
+			t.d = unsafe.Add(f, e*uintptr(n*d.CNext+j))
+			for n := range tiles {
+				h := uintptr(low)
+				if n < more {
+					h++
+				}
+				t.rows = uint32(h)
+				t.pf, t.pfRun, t.pfld = t.a, 1, 0
+				if order == byRows {
+					t.pfRun, t.pfld = uint64(d.K/2/int(h)+1), row
+					if n+1 < tiles {
+						t.pf = unsafe.Add(t.a, h*row)
+					}
+				}
+				kernels[h](t)
 				if n+1 < tiles {
-					t.pf = unsafe.Add(t.a, uintptr(h)*row)
+					t.a, t.c, t.d = unsafe.Add(t.a, h*row), unsafe.Add(t.c, h*t.ldc), unsafe.Add(t.d, h*t.ldd)
 				}
 			}
-			kernels[h](t)
-			i += h
 		}
 	}
 }

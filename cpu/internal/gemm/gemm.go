@@ -62,6 +62,9 @@ type Args[T vec.Float] struct {
 	// Sink, when not nil, takes the result. C, D and Beta are then unused.
 	Sink Sink[T]
 
+	// Watch, when not nil, sees the result on its way. It is for a B that is not transposed, and not together with a Sink.
+	Watch Watcher[T]
+
 	// The epilogue, applied once to the finished sum.
 	Bias []T  // length N, added to every row; nil for none
 	ReLU bool // then max(·, 0); NaN stays NaN
@@ -121,6 +124,9 @@ func (a *Args[T]) fillDefaults() {
 func (a *Args[T]) check(packed int) {
 	if a.M < 0 || a.N < 0 || a.K < 0 {
 		panic(fmt.Sprintf("gemm: negative size M=%d N=%d K=%d", a.M, a.N, a.K))
+	}
+	if a.Watch != nil && (a.B.Trans || a.Sink != nil) {
+		panic("gemm: a product with a transposed B or a sink cannot be watched")
 	}
 	a.A.check("A", a.M, a.K)
 	if a.B.Packed {

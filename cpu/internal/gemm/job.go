@@ -70,6 +70,7 @@ func (j *job[T]) run(p *pool.Pool) {
 	if (j.k == 0 || j.splits > 0) && j.args.Sink == nil {
 		j.do(p, piecePhase, j.splits)
 		j.do(p, finishPhase, j.finishParts())
+		j.watchAll()
 		return
 	}
 	for j.j0 = 0; j.j0 < j.n; j.j0 += j.nc {
@@ -168,7 +169,7 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	rows := i1 - i0
 	a, order := j.blockA(w, i0, rows, k0, kc)
 	depth := j.packed(kc)
-	t.kc = uintptr(depth)
+	t.kc, t.parts = uintptr(depth), 1
 	// The first block adds to d, the others to what that left in c.
 	t.alpha, t.beta = j.args.Alpha, 1
 	d, ldd, origin := r.c, r.ldc, r.origin
@@ -197,12 +198,14 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 		w.next = j.nextRows(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
 	}
 	half := size[T]() * uintptr(depth*ks.nr/2)
+	residual := beta != 0 && k0 == r.k0 && !across
 	for jj := j0; jj < j1; jj += ks.nr {
 		cols := min(ks.nr, j1-jj)
 		t.setCols(cols)
 		j.panelB(w, jj, j0, cols, k0, kc)
-		var ahead unsafe.Pointer // the panel that comes next, where it comes from far
-		if jj+ks.nr < j1 && (jj > j0 || rows <= fewRows) {
+		near := jj > j0 || rows <= fewRows // the rows of A
+		var ahead unsafe.Pointer           // the panel that comes next, where it comes from far
+		if jj+ks.nr < j1 && near {
 			switch j.bMode {
 			case bPacked:
 				ahead = unsafe.Pointer(&j.b.Data[((jj/ks.nr+1)*j.packed(j.k)+k0/j.fold)*ks.nr])
@@ -227,6 +230,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 				t.fetchShare(&w.next)
 			case ahead != nil && n < 2: // half of the next panel
 				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*half), uint64(depth), 0
+			case residual && near && i+h < i1:
+				t.pf, t.pfRun, t.pfld = unsafe.Pointer(&d[(i+h)*ldd+jj-origin]), 1, t.ldd
+			case residual && near && jj+ks.nr < j1:
+				t.pf, t.pfRun, t.pfld = unsafe.Pointer(&d[i0*ldd+jj+ks.nr-origin]), 1, t.ldd
 			case order == byDepth: // nothing new
 				t.pf, t.pfRun, t.pfld = t.a, 1, 0
 			case n+1 < tiles:
@@ -246,6 +253,9 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			}
 			i += h
 		}
+	}
+	if last && j.args.Watch != nil {
+		j.args.Watch.Done(i0, rows, j0, j1-j0)
 	}
 }
 

@@ -50,16 +50,19 @@ TEXT ·kernel64AVX2rh1w4(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R8
+	MOVQ   128(AX), R10
 	VXORPS Y1, Y1, Y1
-	MOVQ   BX, R10
-	SHRQ   $0x01, R10
-	JZ     odd
+
+part:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	SUBQ    R9, R10
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -78,29 +81,37 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y2
 	VBROADCASTSD (SI), Y0
 	VFMADD231PD  Y2, Y0, Y1
+	ADDQ         $0x08, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R10
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 160(AX), Y2
 	VMULPD       Y1, Y2, Y1
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y2
+	VBROADCASTSD 168(AX), Y2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y3
@@ -114,7 +125,7 @@ added:
 	VADDPD     Y3, Y1, Y1
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPD Y1, Y2, Y1
@@ -136,17 +147,20 @@ TEXT ·kernel64AVX2rh2w4(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
+	MOVQ   128(AX), R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+
+part:
+	MOVQ BX, R12
+	SHRQ $0x01, R12
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R11
-	CMOVQGT R11, R9
-	SUBQ    R9, R11
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -169,32 +183,40 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y3
 	VBROADCASTSD (SI), Y0
 	VFMADD231PD  Y3, Y0, Y1
 	VBROADCASTSD (SI)(R10*1), Y0
 	VFMADD231PD  Y3, Y0, Y2
+	ADDQ         $0x08, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y3
+	VBROADCASTSD 160(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y3
+	VBROADCASTSD 168(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y4
@@ -212,7 +234,7 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPD Y1, Y3, Y1
@@ -237,18 +259,21 @@ TEXT ·kernel64AVX2rh3w4(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
+	MOVQ   128(AX), R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+
+part:
+	MOVQ BX, R12
+	SHRQ $0x01, R12
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R11
-	CMOVQGT R11, R9
-	SUBQ    R9, R11
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -275,12 +300,12 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y4
 	VBROADCASTSD (SI), Y0
 	VFMADD231PD  Y4, Y0, Y1
@@ -288,22 +313,30 @@ odd:
 	VFMADD231PD  Y4, Y0, Y2
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y4, Y0, Y3
+	ADDQ         $0x08, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y4
+	VBROADCASTSD 160(AX), Y4
 	VMULPD       Y1, Y4, Y1
 	VMULPD       Y2, Y4, Y2
 	VMULPD       Y3, Y4, Y3
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y4
+	VBROADCASTSD 168(AX), Y4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y5
@@ -325,7 +358,7 @@ added:
 	VADDPD     Y5, Y3, Y3
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPD Y1, Y4, Y1
@@ -353,21 +386,24 @@ TEXT ·kernel64AVX2rh4w4(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -379,7 +415,7 @@ loop:
 	VFMADD231PD  Y5, Y0, Y2
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y5, Y0, Y3
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y5, Y0, Y4
 	VMOVUPS      (CX)(DX*1), Y5
 	VBROADCASTSD 8(SI), Y0
@@ -388,23 +424,23 @@ loop:
 	VFMADD231PD  Y5, Y0, Y2
 	VBROADCASTSD 8(SI)(R10*2), Y0
 	VFMADD231PD  Y5, Y0, Y3
-	VBROADCASTSD 8(R11), Y0
+	VBROADCASTSD 8(R12), Y0
 	VFMADD231PD  Y5, Y0, Y4
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
 	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
+	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y5
 	VBROADCASTSD (SI), Y0
 	VFMADD231PD  Y5, Y0, Y1
@@ -412,25 +448,35 @@ odd:
 	VFMADD231PD  Y5, Y0, Y2
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y5, Y0, Y3
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y5, Y0, Y4
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y5
+	VBROADCASTSD 160(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y5
+	VBROADCASTSD 168(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y6
@@ -456,7 +502,7 @@ added:
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPD Y1, Y5, Y1
@@ -487,22 +533,25 @@ TEXT ·kernel64AVX2rh5w4(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -514,9 +563,9 @@ loop:
 	VFMADD231PD  Y6, Y0, Y2
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y6, Y0, Y3
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y6, Y0, Y4
-	VBROADCASTSD (R11)(R10*1), Y0
+	VBROADCASTSD (R12)(R10*1), Y0
 	VFMADD231PD  Y6, Y0, Y5
 	VMOVUPS      (CX)(DX*1), Y6
 	VBROADCASTSD 8(SI), Y0
@@ -525,25 +574,25 @@ loop:
 	VFMADD231PD  Y6, Y0, Y2
 	VBROADCASTSD 8(SI)(R10*2), Y0
 	VFMADD231PD  Y6, Y0, Y3
-	VBROADCASTSD 8(R11), Y0
+	VBROADCASTSD 8(R12), Y0
 	VFMADD231PD  Y6, Y0, Y4
-	VBROADCASTSD 8(R11)(R10*1), Y0
+	VBROADCASTSD 8(R12)(R10*1), Y0
 	VFMADD231PD  Y6, Y0, Y5
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
 	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
+	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y6
 	VBROADCASTSD (SI), Y0
 	VFMADD231PD  Y6, Y0, Y1
@@ -551,18 +600,28 @@ odd:
 	VFMADD231PD  Y6, Y0, Y2
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y6, Y0, Y3
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y6, Y0, Y4
-	VBROADCASTSD (R11)(R10*1), Y0
+	VBROADCASTSD (R12)(R10*1), Y0
 	VFMADD231PD  Y6, Y0, Y5
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y6
+	VBROADCASTSD 160(AX), Y6
 	VMULPD       Y1, Y6, Y1
 	VMULPD       Y2, Y6, Y2
 	VMULPD       Y3, Y6, Y3
@@ -570,9 +629,9 @@ done:
 	VMULPD       Y5, Y6, Y5
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y6
+	VBROADCASTSD 168(AX), Y6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y7
@@ -602,7 +661,7 @@ added:
 	VADDPD     Y7, Y5, Y5
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPD Y1, Y6, Y1
@@ -636,23 +695,26 @@ TEXT ·kernel64AVX2rh6w4(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -664,11 +726,11 @@ loop:
 	VFMADD231PD  Y7, Y0, Y2
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y7, Y0, Y3
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y7, Y0, Y4
-	VBROADCASTSD (R11)(R10*1), Y0
+	VBROADCASTSD (R12)(R10*1), Y0
 	VFMADD231PD  Y7, Y0, Y5
-	VBROADCASTSD (R11)(R10*2), Y0
+	VBROADCASTSD (R12)(R10*2), Y0
 	VFMADD231PD  Y7, Y0, Y6
 	VMOVUPS      (CX)(DX*1), Y7
 	VBROADCASTSD 8(SI), Y0
@@ -677,27 +739,27 @@ loop:
 	VFMADD231PD  Y7, Y0, Y2
 	VBROADCASTSD 8(SI)(R10*2), Y0
 	VFMADD231PD  Y7, Y0, Y3
-	VBROADCASTSD 8(R11), Y0
+	VBROADCASTSD 8(R12), Y0
 	VFMADD231PD  Y7, Y0, Y4
-	VBROADCASTSD 8(R11)(R10*1), Y0
+	VBROADCASTSD 8(R12)(R10*1), Y0
 	VFMADD231PD  Y7, Y0, Y5
-	VBROADCASTSD 8(R11)(R10*2), Y0
+	VBROADCASTSD 8(R12)(R10*2), Y0
 	VFMADD231PD  Y7, Y0, Y6
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
 	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
+	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y7
 	VBROADCASTSD (SI), Y0
 	VFMADD231PD  Y7, Y0, Y1
@@ -705,20 +767,30 @@ odd:
 	VFMADD231PD  Y7, Y0, Y2
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y7, Y0, Y3
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y7, Y0, Y4
-	VBROADCASTSD (R11)(R10*1), Y0
+	VBROADCASTSD (R12)(R10*1), Y0
 	VFMADD231PD  Y7, Y0, Y5
-	VBROADCASTSD (R11)(R10*2), Y0
+	VBROADCASTSD (R12)(R10*2), Y0
 	VFMADD231PD  Y7, Y0, Y6
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y7
+	VBROADCASTSD 160(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -727,9 +799,9 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y7
+	VBROADCASTSD 168(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y8
@@ -763,7 +835,7 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPD Y1, Y7, Y1
@@ -842,15 +914,15 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 160(AX), Y2
 	VMULPD       Y1, Y2, Y1
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y2
+	VBROADCASTSD 168(AX), Y2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y3
@@ -864,7 +936,7 @@ added:
 	VADDPD     Y3, Y1, Y1
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPD Y1, Y2, Y1
@@ -935,16 +1007,16 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y3
+	VBROADCASTSD 160(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y3
+	VBROADCASTSD 168(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y4
@@ -962,7 +1034,7 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPD Y1, Y3, Y1
@@ -1043,17 +1115,17 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y4
+	VBROADCASTSD 160(AX), Y4
 	VMULPD       Y1, Y4, Y1
 	VMULPD       Y2, Y4, Y2
 	VMULPD       Y3, Y4, Y3
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y4
+	VBROADCASTSD 168(AX), Y4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y5
@@ -1075,7 +1147,7 @@ added:
 	VADDPD     Y5, Y3, Y3
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPD Y1, Y4, Y1
@@ -1166,18 +1238,18 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y5
+	VBROADCASTSD 160(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y5
+	VBROADCASTSD 168(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y6
@@ -1203,7 +1275,7 @@ added:
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPD Y1, Y5, Y1
@@ -1304,9 +1376,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y6
+	VBROADCASTSD 160(AX), Y6
 	VMULPD       Y1, Y6, Y1
 	VMULPD       Y2, Y6, Y2
 	VMULPD       Y3, Y6, Y3
@@ -1314,9 +1386,9 @@ done:
 	VMULPD       Y5, Y6, Y5
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y6
+	VBROADCASTSD 168(AX), Y6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y7
@@ -1346,7 +1418,7 @@ added:
 	VADDPD     Y7, Y5, Y5
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPD Y1, Y6, Y1
@@ -1457,9 +1529,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y7
+	VBROADCASTSD 160(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -1468,9 +1540,9 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y7
+	VBROADCASTSD 168(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y8
@@ -1504,7 +1576,7 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPD Y1, Y7, Y1
@@ -1541,17 +1613,20 @@ TEXT ·kernel64AVX2rh1w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R8
+	MOVQ   128(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R10
-	SHRQ   $0x01, R10
-	JZ     odd
+
+part:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	SUBQ    R9, R10
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -1574,32 +1649,40 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y3
 	VMOVUPS      32(CX), Y4
 	VBROADCASTSD (SI), Y0
 	VFMADD231PD  Y3, Y0, Y1
 	VFMADD231PD  Y4, Y0, Y2
+	ADDQ         $0x08, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R10
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y3
+	VBROADCASTSD 160(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y3
+	VBROADCASTSD 168(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
@@ -1617,7 +1700,7 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPD Y1, Y3, Y1
@@ -1641,19 +1724,22 @@ TEXT ·kernel64AVX2rh2w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
+	MOVQ   128(AX), R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+
+part:
+	MOVQ BX, R12
+	SHRQ $0x01, R12
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R11
-	CMOVQGT R11, R9
-	SUBQ    R9, R11
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -1682,12 +1768,12 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y5
 	VMOVUPS      32(CX), Y6
 	VBROADCASTSD (SI), Y0
@@ -1696,23 +1782,31 @@ odd:
 	VBROADCASTSD (SI)(R10*1), Y0
 	VFMADD231PD  Y5, Y0, Y3
 	VFMADD231PD  Y6, Y0, Y4
+	ADDQ         $0x08, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y5
+	VBROADCASTSD 160(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y5
+	VBROADCASTSD 168(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y6
@@ -1737,7 +1831,7 @@ added:
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPD Y1, Y5, Y1
@@ -1766,21 +1860,24 @@ TEXT ·kernel64AVX2rh3w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
+	MOVQ   128(AX), R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+
+part:
+	MOVQ BX, R12
+	SHRQ $0x01, R12
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R11
-	CMOVQGT R11, R9
-	SUBQ    R9, R11
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -1815,12 +1912,12 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y7
 	VMOVUPS      32(CX), Y8
 	VBROADCASTSD (SI), Y0
@@ -1832,14 +1929,22 @@ odd:
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y7, Y0, Y5
 	VFMADD231PD  Y8, Y0, Y6
+	ADDQ         $0x08, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y7
+	VBROADCASTSD 160(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -1848,9 +1953,9 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y7
+	VBROADCASTSD 168(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y8
@@ -1882,7 +1987,7 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPD Y1, Y7, Y1
@@ -1916,8 +2021,9 @@ TEXT ·kernel64AVX2rh4w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1926,15 +2032,17 @@ TEXT ·kernel64AVX2rh4w8(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -1950,7 +2058,7 @@ loop:
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y9, Y0, Y5
 	VFMADD231PD  Y10, Y0, Y6
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y9, Y0, Y7
 	VFMADD231PD  Y10, Y0, Y8
 	VMOVUPS      (CX)(DX*1), Y9
@@ -1964,7 +2072,7 @@ loop:
 	VBROADCASTSD 8(SI)(R10*2), Y0
 	VFMADD231PD  Y9, Y0, Y5
 	VFMADD231PD  Y10, Y0, Y6
-	VBROADCASTSD 8(R11), Y0
+	VBROADCASTSD 8(R12), Y0
 	VFMADD231PD  Y9, Y0, Y7
 	VFMADD231PD  Y10, Y0, Y8
 	PREFETCHT1   (R8)
@@ -1972,16 +2080,16 @@ loop:
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
 	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
+	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y9
 	VMOVUPS      32(CX), Y10
 	VBROADCASTSD (SI), Y0
@@ -1993,17 +2101,27 @@ odd:
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y9, Y0, Y5
 	VFMADD231PD  Y10, Y0, Y6
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y9, Y0, Y7
 	VFMADD231PD  Y10, Y0, Y8
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y9
+	VBROADCASTSD 160(AX), Y9
 	VMULPD       Y1, Y9, Y1
 	VMULPD       Y2, Y9, Y2
 	VMULPD       Y3, Y9, Y3
@@ -2014,9 +2132,9 @@ done:
 	VMULPD       Y8, Y9, Y8
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y9
+	VBROADCASTSD 168(AX), Y9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y10
@@ -2055,7 +2173,7 @@ added:
 	VADDPD     Y10, Y8, Y8
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPD Y1, Y9, Y1
@@ -2094,8 +2212,9 @@ TEXT ·kernel64AVX2rh5w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -2106,15 +2225,17 @@ TEXT ·kernel64AVX2rh5w8(SB), NOSPLIT, $0-8
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -2130,10 +2251,10 @@ loop:
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y11, Y0, Y5
 	VFMADD231PD  Y12, Y0, Y6
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y11, Y0, Y7
 	VFMADD231PD  Y12, Y0, Y8
-	VBROADCASTSD (R11)(R10*1), Y0
+	VBROADCASTSD (R12)(R10*1), Y0
 	VFMADD231PD  Y11, Y0, Y9
 	VFMADD231PD  Y12, Y0, Y10
 	VMOVUPS      (CX)(DX*1), Y11
@@ -2147,10 +2268,10 @@ loop:
 	VBROADCASTSD 8(SI)(R10*2), Y0
 	VFMADD231PD  Y11, Y0, Y5
 	VFMADD231PD  Y12, Y0, Y6
-	VBROADCASTSD 8(R11), Y0
+	VBROADCASTSD 8(R12), Y0
 	VFMADD231PD  Y11, Y0, Y7
 	VFMADD231PD  Y12, Y0, Y8
-	VBROADCASTSD 8(R11)(R10*1), Y0
+	VBROADCASTSD 8(R12)(R10*1), Y0
 	VFMADD231PD  Y11, Y0, Y9
 	VFMADD231PD  Y12, Y0, Y10
 	PREFETCHT1   (R8)
@@ -2158,16 +2279,16 @@ loop:
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
 	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
+	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y11
 	VMOVUPS      32(CX), Y12
 	VBROADCASTSD (SI), Y0
@@ -2179,20 +2300,30 @@ odd:
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y11, Y0, Y5
 	VFMADD231PD  Y12, Y0, Y6
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y11, Y0, Y7
 	VFMADD231PD  Y12, Y0, Y8
-	VBROADCASTSD (R11)(R10*1), Y0
+	VBROADCASTSD (R12)(R10*1), Y0
 	VFMADD231PD  Y11, Y0, Y9
 	VFMADD231PD  Y12, Y0, Y10
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y11
+	VBROADCASTSD 160(AX), Y11
 	VMULPD       Y1, Y11, Y1
 	VMULPD       Y2, Y11, Y2
 	VMULPD       Y3, Y11, Y3
@@ -2205,9 +2336,9 @@ done:
 	VMULPD       Y10, Y11, Y10
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y11
+	VBROADCASTSD 168(AX), Y11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y12
@@ -2253,7 +2384,7 @@ added:
 	VADDPD     Y12, Y10, Y10
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPD Y1, Y11, Y1
@@ -2297,8 +2428,9 @@ TEXT ·kernel64AVX2rh6w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -2311,15 +2443,17 @@ TEXT ·kernel64AVX2rh6w8(SB), NOSPLIT, $0-8
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -2335,13 +2469,13 @@ loop:
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y13, Y0, Y5
 	VFMADD231PD  Y14, Y0, Y6
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y13, Y0, Y7
 	VFMADD231PD  Y14, Y0, Y8
-	VBROADCASTSD (R11)(R10*1), Y0
+	VBROADCASTSD (R12)(R10*1), Y0
 	VFMADD231PD  Y13, Y0, Y9
 	VFMADD231PD  Y14, Y0, Y10
-	VBROADCASTSD (R11)(R10*2), Y0
+	VBROADCASTSD (R12)(R10*2), Y0
 	VFMADD231PD  Y13, Y0, Y11
 	VFMADD231PD  Y14, Y0, Y12
 	VMOVUPS      (CX)(DX*1), Y13
@@ -2355,13 +2489,13 @@ loop:
 	VBROADCASTSD 8(SI)(R10*2), Y0
 	VFMADD231PD  Y13, Y0, Y5
 	VFMADD231PD  Y14, Y0, Y6
-	VBROADCASTSD 8(R11), Y0
+	VBROADCASTSD 8(R12), Y0
 	VFMADD231PD  Y13, Y0, Y7
 	VFMADD231PD  Y14, Y0, Y8
-	VBROADCASTSD 8(R11)(R10*1), Y0
+	VBROADCASTSD 8(R12)(R10*1), Y0
 	VFMADD231PD  Y13, Y0, Y9
 	VFMADD231PD  Y14, Y0, Y10
-	VBROADCASTSD 8(R11)(R10*2), Y0
+	VBROADCASTSD 8(R12)(R10*2), Y0
 	VFMADD231PD  Y13, Y0, Y11
 	VFMADD231PD  Y14, Y0, Y12
 	PREFETCHT1   (R8)
@@ -2369,16 +2503,16 @@ loop:
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
 	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
+	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y13
 	VMOVUPS      32(CX), Y14
 	VBROADCASTSD (SI), Y0
@@ -2390,23 +2524,33 @@ odd:
 	VBROADCASTSD (SI)(R10*2), Y0
 	VFMADD231PD  Y13, Y0, Y5
 	VFMADD231PD  Y14, Y0, Y6
-	VBROADCASTSD (R11), Y0
+	VBROADCASTSD (R12), Y0
 	VFMADD231PD  Y13, Y0, Y7
 	VFMADD231PD  Y14, Y0, Y8
-	VBROADCASTSD (R11)(R10*1), Y0
+	VBROADCASTSD (R12)(R10*1), Y0
 	VFMADD231PD  Y13, Y0, Y9
 	VFMADD231PD  Y14, Y0, Y10
-	VBROADCASTSD (R11)(R10*2), Y0
+	VBROADCASTSD (R12)(R10*2), Y0
 	VFMADD231PD  Y13, Y0, Y11
 	VFMADD231PD  Y14, Y0, Y12
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y13
+	VBROADCASTSD 160(AX), Y13
 	VMULPD       Y1, Y13, Y1
 	VMULPD       Y2, Y13, Y2
 	VMULPD       Y3, Y13, Y3
@@ -2421,9 +2565,9 @@ done:
 	VMULPD       Y12, Y13, Y12
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y13
+	VBROADCASTSD 168(AX), Y13
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y14
@@ -2476,7 +2620,7 @@ added:
 	VADDPD     Y14, Y12, Y12
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPD Y1, Y13, Y1
@@ -2574,16 +2718,16 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y3
+	VBROADCASTSD 160(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y3
+	VBROADCASTSD 168(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
@@ -2601,7 +2745,7 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPD Y1, Y3, Y1
@@ -2685,18 +2829,18 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y5
+	VBROADCASTSD 160(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y5
+	VBROADCASTSD 168(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y6
@@ -2721,7 +2865,7 @@ added:
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPD Y1, Y5, Y1
@@ -2821,9 +2965,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y7
+	VBROADCASTSD 160(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -2832,9 +2976,9 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y7
+	VBROADCASTSD 168(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y8
@@ -2866,7 +3010,7 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPD Y1, Y7, Y1
@@ -2982,9 +3126,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y9
+	VBROADCASTSD 160(AX), Y9
 	VMULPD       Y1, Y9, Y1
 	VMULPD       Y2, Y9, Y2
 	VMULPD       Y3, Y9, Y3
@@ -2995,9 +3139,9 @@ done:
 	VMULPD       Y8, Y9, Y8
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y9
+	VBROADCASTSD 168(AX), Y9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y10
@@ -3036,7 +3180,7 @@ added:
 	VADDPD     Y10, Y8, Y8
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPD Y1, Y9, Y1
@@ -3168,9 +3312,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y11
+	VBROADCASTSD 160(AX), Y11
 	VMULPD       Y1, Y11, Y1
 	VMULPD       Y2, Y11, Y2
 	VMULPD       Y3, Y11, Y3
@@ -3183,9 +3327,9 @@ done:
 	VMULPD       Y10, Y11, Y10
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y11
+	VBROADCASTSD 168(AX), Y11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y12
@@ -3231,7 +3375,7 @@ added:
 	VADDPD     Y12, Y10, Y10
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPD Y1, Y11, Y1
@@ -3379,9 +3523,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         144(AX), CX
+	CMPQ         160(AX), CX
 	JE           scaled
-	VBROADCASTSD 144(AX), Y13
+	VBROADCASTSD 160(AX), Y13
 	VMULPD       Y1, Y13, Y1
 	VMULPD       Y2, Y13, Y2
 	VMULPD       Y3, Y13, Y3
@@ -3396,9 +3540,9 @@ done:
 	VMULPD       Y12, Y13, Y12
 
 scaled:
-	CMPQ         152(AX), $0x00
+	CMPQ         168(AX), $0x00
 	JE           added
-	VBROADCASTSD 152(AX), Y13
+	VBROADCASTSD 168(AX), Y13
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y14
@@ -3451,7 +3595,7 @@ added:
 	VADDPD     Y14, Y12, Y12
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPD Y1, Y13, Y1

@@ -50,16 +50,19 @@ TEXT ·kernelAVX2rh1w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R8
+	MOVQ   128(AX), R10
 	VXORPS Y1, Y1, Y1
-	MOVQ   BX, R10
-	SHRQ   $0x01, R10
-	JZ     odd
+
+part:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	SUBQ    R9, R10
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -77,28 +80,36 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y2
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y2, Y0, Y1
+	ADDQ         $0x04, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R10
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 160(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y2
+	VBROADCASTSS 164(AX), Y2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y3
@@ -112,7 +123,7 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y1, Y2, Y1
@@ -134,17 +145,20 @@ TEXT ·kernelAVX2rh2w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
+	MOVQ   128(AX), R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+
+part:
+	MOVQ BX, R12
+	SHRQ $0x01, R12
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R11
-	CMOVQGT R11, R9
-	SUBQ    R9, R11
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -166,31 +180,39 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y3
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y3, Y0, Y1
 	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y3, Y0, Y2
+	ADDQ         $0x04, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y3
+	VBROADCASTSS 160(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y3
+	VBROADCASTSS 164(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y4
@@ -208,7 +230,7 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
@@ -233,18 +255,21 @@ TEXT ·kernelAVX2rh3w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
+	MOVQ   128(AX), R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+
+part:
+	MOVQ BX, R12
+	SHRQ $0x01, R12
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R11
-	CMOVQGT R11, R9
-	SUBQ    R9, R11
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -270,12 +295,12 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y4
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y4, Y0, Y1
@@ -283,21 +308,29 @@ odd:
 	VFMADD231PS  Y4, Y0, Y2
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y4, Y0, Y3
+	ADDQ         $0x04, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y4
+	VBROADCASTSS 160(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y4
+	VBROADCASTSS 164(AX), Y4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y5
@@ -319,7 +352,7 @@ added:
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y1, Y4, Y1
@@ -347,21 +380,24 @@ TEXT ·kernelAVX2rh4w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -373,7 +409,7 @@ loop:
 	VFMADD231PS  Y5, Y0, Y2
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y5, Y0, Y3
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y5, Y0, Y4
 	VMOVUPS      (CX)(DX*1), Y5
 	VBROADCASTSS 4(SI), Y0
@@ -382,22 +418,22 @@ loop:
 	VFMADD231PS  Y5, Y0, Y2
 	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y5, Y0, Y3
-	VBROADCASTSS 4(R11), Y0
+	VBROADCASTSS 4(R12), Y0
 	VFMADD231PS  Y5, Y0, Y4
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
-	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y5
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y5, Y0, Y1
@@ -405,24 +441,34 @@ odd:
 	VFMADD231PS  Y5, Y0, Y2
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y5, Y0, Y3
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y5, Y0, Y4
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y5
+	VBROADCASTSS 160(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y5
+	VBROADCASTSS 164(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y6
@@ -448,7 +494,7 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -479,22 +525,25 @@ TEXT ·kernelAVX2rh5w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -506,9 +555,9 @@ loop:
 	VFMADD231PS  Y6, Y0, Y2
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y6, Y0, Y3
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y6, Y0, Y4
-	VBROADCASTSS (R11)(R10*1), Y0
+	VBROADCASTSS (R12)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y5
 	VMOVUPS      (CX)(DX*1), Y6
 	VBROADCASTSS 4(SI), Y0
@@ -517,24 +566,24 @@ loop:
 	VFMADD231PS  Y6, Y0, Y2
 	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y6, Y0, Y3
-	VBROADCASTSS 4(R11), Y0
+	VBROADCASTSS 4(R12), Y0
 	VFMADD231PS  Y6, Y0, Y4
-	VBROADCASTSS 4(R11)(R10*1), Y0
+	VBROADCASTSS 4(R12)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y5
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
-	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y6
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y6, Y0, Y1
@@ -542,17 +591,27 @@ odd:
 	VFMADD231PS  Y6, Y0, Y2
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y6, Y0, Y3
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y6, Y0, Y4
-	VBROADCASTSS (R11)(R10*1), Y0
+	VBROADCASTSS (R12)(R10*1), Y0
 	VFMADD231PS  Y6, Y0, Y5
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y6
+	VBROADCASTSS 160(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -560,9 +619,9 @@ done:
 	VMULPS       Y5, Y6, Y5
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y6
+	VBROADCASTSS 164(AX), Y6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y7
@@ -592,7 +651,7 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y1, Y6, Y1
@@ -626,23 +685,26 @@ TEXT ·kernelAVX2rh6w8(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -654,11 +716,11 @@ loop:
 	VFMADD231PS  Y7, Y0, Y2
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y3
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y7, Y0, Y4
-	VBROADCASTSS (R11)(R10*1), Y0
+	VBROADCASTSS (R12)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y5
-	VBROADCASTSS (R11)(R10*2), Y0
+	VBROADCASTSS (R12)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y6
 	VMOVUPS      (CX)(DX*1), Y7
 	VBROADCASTSS 4(SI), Y0
@@ -667,26 +729,26 @@ loop:
 	VFMADD231PS  Y7, Y0, Y2
 	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y3
-	VBROADCASTSS 4(R11), Y0
+	VBROADCASTSS 4(R12), Y0
 	VFMADD231PS  Y7, Y0, Y4
-	VBROADCASTSS 4(R11)(R10*1), Y0
+	VBROADCASTSS 4(R12)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y5
-	VBROADCASTSS 4(R11)(R10*2), Y0
+	VBROADCASTSS 4(R12)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y6
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
-	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y7
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y7, Y0, Y1
@@ -694,19 +756,29 @@ odd:
 	VFMADD231PS  Y7, Y0, Y2
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y3
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y7, Y0, Y4
-	VBROADCASTSS (R11)(R10*1), Y0
+	VBROADCASTSS (R12)(R10*1), Y0
 	VFMADD231PS  Y7, Y0, Y5
-	VBROADCASTSS (R11)(R10*2), Y0
+	VBROADCASTSS (R12)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y6
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y7
+	VBROADCASTSS 160(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -715,9 +787,9 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y7
+	VBROADCASTSS 164(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y8
@@ -751,7 +823,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -828,15 +900,15 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 160(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y2
+	VBROADCASTSS 164(AX), Y2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y3
@@ -850,7 +922,7 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y1, Y2, Y1
@@ -919,16 +991,16 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y3
+	VBROADCASTSS 160(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y3
+	VBROADCASTSS 164(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y4
@@ -946,7 +1018,7 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
@@ -1025,17 +1097,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y4
+	VBROADCASTSS 160(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y4
+	VBROADCASTSS 164(AX), Y4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y5
@@ -1057,7 +1129,7 @@ added:
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y1, Y4, Y1
@@ -1146,18 +1218,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y5
+	VBROADCASTSS 160(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y5
+	VBROADCASTSS 164(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y6
@@ -1183,7 +1255,7 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -1282,9 +1354,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y6
+	VBROADCASTSS 160(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -1292,9 +1364,9 @@ done:
 	VMULPS       Y5, Y6, Y5
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y6
+	VBROADCASTSS 164(AX), Y6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y7
@@ -1324,7 +1396,7 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y1, Y6, Y1
@@ -1433,9 +1505,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y7
+	VBROADCASTSS 160(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1444,9 +1516,9 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y7
+	VBROADCASTSS 164(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y8
@@ -1480,7 +1552,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -1517,17 +1589,20 @@ TEXT ·kernelAVX2rh1w16(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R8
+	MOVQ   128(AX), R10
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R10
-	SHRQ   $0x01, R10
-	JZ     odd
+
+part:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	SUBQ    R9, R10
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	SUBQ    R9, R11
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -1549,31 +1624,39 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y3
 	VMOVUPS      32(CX), Y4
 	VBROADCASTSS (SI), Y0
 	VFMADD231PS  Y3, Y0, Y1
 	VFMADD231PS  Y4, Y0, Y2
+	ADDQ         $0x04, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R10
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y3
+	VBROADCASTSS 160(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y3
+	VBROADCASTSS 164(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
@@ -1591,7 +1674,7 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
@@ -1615,19 +1698,22 @@ TEXT ·kernelAVX2rh2w16(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
+	MOVQ   128(AX), R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+
+part:
+	MOVQ BX, R12
+	SHRQ $0x01, R12
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R11
-	CMOVQGT R11, R9
-	SUBQ    R9, R11
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -1655,12 +1741,12 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y5
 	VMOVUPS      32(CX), Y6
 	VBROADCASTSS (SI), Y0
@@ -1669,22 +1755,30 @@ odd:
 	VBROADCASTSS (SI)(R10*1), Y0
 	VFMADD231PS  Y5, Y0, Y3
 	VFMADD231PS  Y6, Y0, Y4
+	ADDQ         $0x04, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y5
+	VBROADCASTSS 160(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y5
+	VBROADCASTSS 164(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y6
@@ -1709,7 +1803,7 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -1738,21 +1832,24 @@ TEXT ·kernelAVX2rh3w16(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
+	MOVQ   128(AX), R11
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+
+part:
+	MOVQ BX, R12
+	SHRQ $0x01, R12
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R11
-	CMOVQGT R11, R9
-	SUBQ    R9, R11
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	SUBQ    R9, R12
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -1786,12 +1883,12 @@ loop:
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y7
 	VMOVUPS      32(CX), Y8
 	VBROADCASTSS (SI), Y0
@@ -1803,13 +1900,21 @@ odd:
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y7, Y0, Y5
 	VFMADD231PS  Y8, Y0, Y6
+	ADDQ         $0x04, SI
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y7
+	VBROADCASTSS 160(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1818,9 +1923,9 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y7
+	VBROADCASTSS 164(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y8
@@ -1852,7 +1957,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -1886,8 +1991,9 @@ TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1896,15 +2002,17 @@ TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -1920,7 +2028,7 @@ loop:
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y9, Y0, Y5
 	VFMADD231PS  Y10, Y0, Y6
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y9, Y0, Y7
 	VFMADD231PS  Y10, Y0, Y8
 	VMOVUPS      (CX)(DX*1), Y9
@@ -1934,23 +2042,23 @@ loop:
 	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y9, Y0, Y5
 	VFMADD231PS  Y10, Y0, Y6
-	VBROADCASTSS 4(R11), Y0
+	VBROADCASTSS 4(R12), Y0
 	VFMADD231PS  Y9, Y0, Y7
 	VFMADD231PS  Y10, Y0, Y8
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
-	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y9
 	VMOVUPS      32(CX), Y10
 	VBROADCASTSS (SI), Y0
@@ -1962,16 +2070,26 @@ odd:
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y9, Y0, Y5
 	VFMADD231PS  Y10, Y0, Y6
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y9, Y0, Y7
 	VFMADD231PS  Y10, Y0, Y8
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y9
+	VBROADCASTSS 160(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -1982,9 +2100,9 @@ done:
 	VMULPS       Y8, Y9, Y8
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y9
+	VBROADCASTSS 164(AX), Y9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y10
@@ -2023,7 +2141,7 @@ added:
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y1, Y9, Y1
@@ -2062,8 +2180,9 @@ TEXT ·kernelAVX2rh5w16(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -2074,15 +2193,17 @@ TEXT ·kernelAVX2rh5w16(SB), NOSPLIT, $0-8
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -2098,10 +2219,10 @@ loop:
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y11, Y0, Y5
 	VFMADD231PS  Y12, Y0, Y6
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y11, Y0, Y7
 	VFMADD231PS  Y12, Y0, Y8
-	VBROADCASTSS (R11)(R10*1), Y0
+	VBROADCASTSS (R12)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y9
 	VFMADD231PS  Y12, Y0, Y10
 	VMOVUPS      (CX)(DX*1), Y11
@@ -2115,26 +2236,26 @@ loop:
 	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y11, Y0, Y5
 	VFMADD231PS  Y12, Y0, Y6
-	VBROADCASTSS 4(R11), Y0
+	VBROADCASTSS 4(R12), Y0
 	VFMADD231PS  Y11, Y0, Y7
 	VFMADD231PS  Y12, Y0, Y8
-	VBROADCASTSS 4(R11)(R10*1), Y0
+	VBROADCASTSS 4(R12)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y9
 	VFMADD231PS  Y12, Y0, Y10
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
-	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y11
 	VMOVUPS      32(CX), Y12
 	VBROADCASTSS (SI), Y0
@@ -2146,19 +2267,29 @@ odd:
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y11, Y0, Y5
 	VFMADD231PS  Y12, Y0, Y6
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y11, Y0, Y7
 	VFMADD231PS  Y12, Y0, Y8
-	VBROADCASTSS (R11)(R10*1), Y0
+	VBROADCASTSS (R12)(R10*1), Y0
 	VFMADD231PS  Y11, Y0, Y9
 	VFMADD231PS  Y12, Y0, Y10
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y11
+	VBROADCASTSS 160(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -2171,9 +2302,9 @@ done:
 	VMULPS       Y10, Y11, Y10
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y11
+	VBROADCASTSS 164(AX), Y11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y12
@@ -2219,7 +2350,7 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPS Y1, Y11, Y1
@@ -2263,8 +2394,9 @@ TEXT ·kernelAVX2rh6w16(SB), NOSPLIT, $0-8
 	MOVQ   (AX), SI
 	MOVQ   88(AX), DI
 	MOVQ   8(AX), R10
-	LEAQ   (SI)(R10*2), R11
-	ADDQ   R10, R11
+	MOVQ   128(AX), R11
+	LEAQ   (SI)(R10*2), R12
+	ADDQ   R10, R12
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -2277,15 +2409,17 @@ TEXT ·kernelAVX2rh6w16(SB), NOSPLIT, $0-8
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	MOVQ   BX, R12
-	SHRQ   $0x01, R12
-	JZ     odd
+
+part:
+	MOVQ BX, R13
+	SHRQ $0x01, R13
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
-	CMPQ    R9, R12
-	CMOVQGT R12, R9
-	SUBQ    R9, R12
+	CMPQ    R9, R13
+	CMOVQGT R13, R9
+	SUBQ    R9, R13
 	MOVQ    DI, R8
 	ADDQ    120(AX), DI
 
@@ -2301,13 +2435,13 @@ loop:
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y5
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y13, Y0, Y7
 	VFMADD231PS  Y14, Y0, Y8
-	VBROADCASTSS (R11)(R10*1), Y0
+	VBROADCASTSS (R12)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y9
 	VFMADD231PS  Y14, Y0, Y10
-	VBROADCASTSS (R11)(R10*2), Y0
+	VBROADCASTSS (R12)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y11
 	VFMADD231PS  Y14, Y0, Y12
 	VMOVUPS      (CX)(DX*1), Y13
@@ -2321,29 +2455,29 @@ loop:
 	VBROADCASTSS 4(SI)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y5
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS 4(R11), Y0
+	VBROADCASTSS 4(R12), Y0
 	VFMADD231PS  Y13, Y0, Y7
 	VFMADD231PS  Y14, Y0, Y8
-	VBROADCASTSS 4(R11)(R10*1), Y0
+	VBROADCASTSS 4(R12)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y9
 	VFMADD231PS  Y14, Y0, Y10
-	VBROADCASTSS 4(R11)(R10*2), Y0
+	VBROADCASTSS 4(R12)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y11
 	VFMADD231PS  Y14, Y0, Y12
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
 	ADDQ         $0x08, SI
-	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
 	JNZ          loop
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JNZ          run
 
 odd:
 	TESTQ        $0x00000001, BX
-	JZ           done
+	JZ           even
 	VMOVUPS      (CX), Y13
 	VMOVUPS      32(CX), Y14
 	VBROADCASTSS (SI), Y0
@@ -2355,22 +2489,32 @@ odd:
 	VBROADCASTSS (SI)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y5
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS (R11), Y0
+	VBROADCASTSS (R12), Y0
 	VFMADD231PS  Y13, Y0, Y7
 	VFMADD231PS  Y14, Y0, Y8
-	VBROADCASTSS (R11)(R10*1), Y0
+	VBROADCASTSS (R12)(R10*1), Y0
 	VFMADD231PS  Y13, Y0, Y9
 	VFMADD231PS  Y14, Y0, Y10
-	VBROADCASTSS (R11)(R10*2), Y0
+	VBROADCASTSS (R12)(R10*2), Y0
 	VFMADD231PS  Y13, Y0, Y11
 	VFMADD231PS  Y14, Y0, Y12
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R12
+	ADDQ         DX, CX
+
+even:
+	DECQ R11
+	JZ   done
+	ADDQ 136(AX), SI
+	ADDQ 136(AX), R12
+	JMP  part
 
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y13
+	VBROADCASTSS 160(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -2385,9 +2529,9 @@ done:
 	VMULPS       Y12, Y13, Y12
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y13
+	VBROADCASTSS 164(AX), Y13
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y14
@@ -2440,7 +2584,7 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPS Y1, Y13, Y1
@@ -2536,16 +2680,16 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y3
+	VBROADCASTSS 160(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y3
+	VBROADCASTSS 164(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
@@ -2563,7 +2707,7 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y1, Y3, Y1
@@ -2645,18 +2789,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y5
+	VBROADCASTSS 160(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y5
+	VBROADCASTSS 164(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y6
@@ -2681,7 +2825,7 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y1, Y5, Y1
@@ -2779,9 +2923,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y7
+	VBROADCASTSS 160(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -2790,9 +2934,9 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y7
+	VBROADCASTSS 164(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y8
@@ -2824,7 +2968,7 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y7, Y7, Y7
 	VMAXPS Y1, Y7, Y1
@@ -2938,9 +3082,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y9
+	VBROADCASTSS 160(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -2951,9 +3095,9 @@ done:
 	VMULPS       Y8, Y9, Y8
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y9
+	VBROADCASTSS 164(AX), Y9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y10
@@ -2992,7 +3136,7 @@ added:
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y9, Y9, Y9
 	VMAXPS Y1, Y9, Y1
@@ -3122,9 +3266,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y11
+	VBROADCASTSS 160(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -3137,9 +3281,9 @@ done:
 	VMULPS       Y10, Y11, Y10
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y11
+	VBROADCASTSS 164(AX), Y11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y12
@@ -3185,7 +3329,7 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y11, Y11, Y11
 	VMAXPS Y1, Y11, Y1
@@ -3331,9 +3475,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         144(AX), $0x3f800000
+	CMPL         160(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 144(AX), Y13
+	VBROADCASTSS 160(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -3348,9 +3492,9 @@ done:
 	VMULPS       Y12, Y13, Y12
 
 scaled:
-	CMPL         148(AX), $0x00
+	CMPL         164(AX), $0x00
 	JE           added
-	VBROADCASTSS 148(AX), Y13
+	VBROADCASTSS 164(AX), Y13
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y14
@@ -3403,7 +3547,7 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   128(AX), $0x00
+	CMPL   144(AX), $0x00
 	JE     store
 	VXORPS Y13, Y13, Y13
 	VMAXPS Y1, Y13, Y1

@@ -131,3 +131,52 @@ func testDirect[T vec.Float](t *testing.T) {
 		}
 	})
 }
+
+// Rows of A in pieces that overlap those of the next row, as windows on an image do; several such products with one B.
+func TestDirectPieces(t *testing.T) {
+	bothTypes(t, testDirectPieces[float32], testDirectPieces[float64])
+}
+
+func testDirectPieces[T vec.Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, g *Gemm[T]) {
+		if g.k.round != nil {
+			return
+		}
+		rng := rand.New(rand.NewPCG(7, 8))
+		for _, s := range []struct{ m, n, pieces, piece, ld, jump, times int }{
+			{1, 1, 1, 1, 1, 1, 1}, {30, 16, 3, 9, 3, 96, 4}, {13, 33, 3, 48, 16, 240, 2}, {16, 64, 7, 21, 6, 114, 1}, {5, 40, 2, 1, 2, 10, 3},
+			{7, 20, 2, 32, 16, 40, 2}, // pieces that overlap as well
+		} {
+			anext, cnext, k := 2*s.jump, s.m*(s.n+2), s.pieces*s.piece
+			a, fineA := matrix[T](t, rng, 1, (s.times-1)*anext+(s.m-1)*s.ld+(s.pieces-1)*s.jump+s.piece, 1<<20)
+			b, _, _ := operand[T](t, rng, k, s.n, 0, false, false)
+			w := g.NewWorkspace(1)
+			store, fineB := guarded[T](t, g.PackedLen(k, s.n))
+			g.Pack(nil, w, store, b, k, s.n)
+			got, fineC := guarded[T](t, (s.times-1)*cnext+(s.m-1)*(s.n+2)+s.n)
+			d := &Direct[T]{M: s.m, N: s.n, K: k, A: a, LDA: s.ld, Pieces: s.pieces, Jump: s.jump, B: store, C: got, LDC: s.n + 2,
+				Times: s.times, ANext: anext, CNext: cnext}
+			d.Run(g)
+			for x := range s.times {
+				rows := make([]T, s.m*k)
+				for i := range s.m {
+					for p := range k {
+						rows[i*k+p] = a[x*anext+i*s.ld+p/s.piece*s.jump+p%s.piece]
+					}
+				}
+				want := make([]T, s.m*s.n)
+				g.Run(nil, w, &Args[T]{M: s.m, N: s.n, K: k, A: Operand[T]{Data: rows}, B: b, C: want})
+				for i := range s.m {
+					for j := range s.n {
+						require.InDelta(t, float64(want[i*s.n+j]), float64(got[x*cnext+i*(s.n+2)+j]), 1e-4, "%v: product %d at %d, %d", s, x, i, j)
+					}
+				}
+			}
+			fineA()
+			fineB()
+			fineC()
+			d.A = d.A[:len(d.A)-1]
+			require.Panics(t, func() { d.Run(g) })
+		}
+	})
+}

@@ -86,6 +86,8 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 	switch {
 	case a.Sink != nil:
 		p.planSink(mr, nr)
+	case a.Watch != nil:
+		p.planWatched(threads, mr, nr)
 	case p.a.Trans && !p.b.Trans && !p.b.Packed:
 		p.planDeep(threads, mr, nr)
 	default:
@@ -192,7 +194,7 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 	} else {
 		want = ceil(want, threads) * threads
 	}
-	if p.mParts < want && p.bMode != bLocal && (p.a.Source != nil || p.fold > 1) {
+	if p.mParts < want && p.bMode != bLocal && p.args.Watch == nil && (p.a.Source != nil || p.fold > 1) {
 		p.mp = max(4*mr, ceil(ceil(p.m, want), mr)*mr)
 		p.mParts = ceil(p.m, p.mp)
 	}

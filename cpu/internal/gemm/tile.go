@@ -26,6 +26,8 @@ type tile[T vec.Float] struct {
 	d      unsafe.Pointer // what beta multiplies: c itself, or a matrix like it
 	ldd    uintptr
 	pfld   uintptr // from row to row of what is fetched ahead
+	parts  uintptr // pieces of kc elements that a row of A has, at least 1 (byRows; others have one)
+	jump   uintptr // from the end of a piece to the next
 	relu   uint32  // 1 for max(·, 0)
 	cols   uint32  // number of columns
 	rows   uint32  // number of rows (plain Go; the assembly has one kernel a height)
@@ -129,22 +131,25 @@ func generic4x2[T vec.Float](t *tile[T], j int) {
 	// Offsets, not moving pointers: those would end up outside of the slices.
 	var ka, kb uintptr
 	kb = size[T]() * uintptr(j)
-	for range t.kc {
-		b0, b1 := at[T](t.b, kb), at[T](t.b, kb+size[T]())
-		x := at[T](t.a, ka)
-		c00 += x * b0
-		c01 += x * b1
-		x = at[T](t.a, ka+t.rs)
-		c10 += x * b0
-		c11 += x * b1
-		x = at[T](t.a, ka+2*t.rs)
-		c20 += x * b0
-		c21 += x * b1
-		x = at[T](t.a, ka+3*t.rs)
-		c30 += x * b0
-		c31 += x * b1
-		ka += t.ks
-		kb += t.ldb
+	for range t.parts {
+		for range t.kc {
+			b0, b1 := at[T](t.b, kb), at[T](t.b, kb+size[T]())
+			x := at[T](t.a, ka)
+			c00 += x * b0
+			c01 += x * b1
+			x = at[T](t.a, ka+t.rs)
+			c10 += x * b0
+			c11 += x * b1
+			x = at[T](t.a, ka+2*t.rs)
+			c20 += x * b0
+			c21 += x * b1
+			x = at[T](t.a, ka+3*t.rs)
+			c30 += x * b0
+			c31 += x * b1
+			ka += t.ks
+			kb += t.ldb
+		}
+		ka += t.jump
 	}
 	t.put(0, j, c00)
 	t.put(0, j+1, c01)
@@ -159,10 +164,13 @@ func generic4x2[T vec.Float](t *tile[T], j int) {
 func generic1x1[T vec.Float](t *tile[T], r, j int) {
 	ka, kb := uintptr(r)*t.rs, size[T]()*uintptr(j)
 	var s T
-	for range t.kc {
-		s += at[T](t.a, ka) * at[T](t.b, kb)
-		ka += t.ks
-		kb += t.ldb
+	for range t.parts {
+		for range t.kc {
+			s += at[T](t.a, ka) * at[T](t.b, kb)
+			ka += t.ks
+			kb += t.ldb
+		}
+		ka += t.jump
 	}
 	t.put(r, j, s)
 }

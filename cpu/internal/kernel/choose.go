@@ -42,6 +42,7 @@ const (
 	byGemm     = "gemm"          // the images themselves are a factor
 	byPatches  = "implicit gemm" // patches are gathered
 	byTaps     = "gemm by tap"
+	byRows     = "gemm by row" // patches are read where they lie
 	byWinograd = "winograd 4x4"
 )
 
@@ -61,6 +62,9 @@ func (c Conv) Ways() []Way {
 	if c.canWinograd() {
 		ways = append(ways, Way{byWinograd, c.winogradCost()})
 	}
+	if c.canRows() {
+		ways = append(ways, Way{byRows, c.rowsCost()})
+	}
 	return ways
 }
 
@@ -68,6 +72,13 @@ func (c Conv) Ways() []Way {
 func (c Conv) canTaps() bool {
 	g := c.Geometry
 	return g.Groups == 1 && g.H.Out*g.W.Out <= tinyPixels
+}
+
+// canRows says whether rowConv computes it: windows that follow each other must be as far apart in a row as their elements. Pairs of
+// bfloat16 would not be, where there is an odd number of channels.
+func (c Conv) canRows() bool {
+	g := c.Geometry
+	return c.Pass == Forward && !c.Rounds && g.Groups == 1 && (g.W.Dilation == 1 || g.W.Kernel == 1)
 }
 
 // forcedWay, if it is not empty, is taken wherever it is one of the ways. Tests set it.

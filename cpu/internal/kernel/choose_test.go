@@ -25,12 +25,22 @@ func TestWays(t *testing.T) {
 	}{
 		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, Forward, false, byWinograd},
 		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, BackwardInput, false, byWinograd},
-		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, Forward, false, byPatches},
+		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, Forward, false, byRows},
+		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, BackwardFilter, false, byPatches},
+		{convCase{1, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}, Forward, true, byRows},
+		{convCase{16, 224, 224, 3, 7, 7, 64, strided, ""}, Forward, true, byRows},
 		{convCase{32, 4, 4, 512, 3, 3, 512, same, ""}, Forward, true, byWinograd},
 		{convCase{1, 4, 4, 512, 3, 3, 512, same, ""}, Forward, false, byPatches},
 		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, BackwardInput, false, byTaps},
 		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, BackwardFilter, false, byTaps},
 		{convCase{64, 1, 1, 512, 3, 3, 512, same, ""}, Forward, true, byTaps},
+		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, BackwardFilter, false, byPatches},
+		{convCase{64, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}, BackwardFilter, false, byPatches},
+		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, BackwardFilter, false, byWinograd},
+		{convCase{32, 4, 4, 512, 3, 3, 512, same, ""}, BackwardFilter, false, byWinograd},
+		{convCase{16, 7, 7, 512, 3, 3, 512, same, ""}, BackwardFilter, false, byWinograd},
+		{convCase{1, 32, 32, 64, 3, 3, 64, same, ""}, BackwardFilter, false, byWinograd},
+		{convCase{1, 6, 6, 64, 3, 3, 64, same, ""}, BackwardFilter, false, byPatches},
 		{convCase{16, 14, 14, 256, 3, 3, 256, same, ""}, Forward, false, byWinograd},
 		{convCase{16, 14, 14, 256, 3, 3, 256, strided, ""}, Forward, false, byPatches},
 		{convCase{16, 14, 14, 256, 3, 3, 256, dilated, ""}, Forward, false, byPatches},
@@ -44,6 +54,7 @@ func TestWays(t *testing.T) {
 		require.NotEqual(t, byWinograd, double.way(c.pass, c.geometry(t), c.frozen), "%v %v", c.convCase, c.pass)
 	}
 	rounding := Env[float32]{Gemm: gemm.NewBF16(false)}
+	require.Equal(t, byPatches, rounding.way(Forward, convCase{32, 32, 32, 4, 3, 3, 64, same, ""}.geometry(t), true)) // not by rows
 	require.Equal(t, byPatches, rounding.way(Forward, convCase{16, 14, 14, 256, 3, 3, 256, same, ""}.geometry(t), false))
 }
 

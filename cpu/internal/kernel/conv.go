@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
@@ -39,10 +40,17 @@ type convWay[T Float] interface {
 
 // NewConv2D prepares a convolution.
 func NewConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2D[T], error) {
+	k, _, err := newConv2D(e, g, o, nil)
+	return k, err
+}
+
+// newConv2D is NewConv2D with somebody who watches the result, whose rows are channels, and says whether he will be told of it; not
+// all ways do.
+func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.Watcher[T]) (k *Conv2D[T], watched bool, err error) {
 	if err := checkConv(g); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	k := &Conv2D[T]{o: o}
+	k = &Conv2D[T]{o: o}
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch way := e.way(Forward, g, o.Frozen); {
 	case way == byDepth:
@@ -53,13 +61,19 @@ func NewConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2D[T],
 		k.way = newTinyConv(e, &k.Scratch, g, o)
 	case way == byWinograd:
 		k.way = any(newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, o, false)).(convWay[T])
+	case way == byRows:
+		k.way = newRowConv(e, &k.Scratch, g, o)
 	default:
-		k.way = newPatchConv(e, &k.Scratch, g, o)
+		if g.Groups > 1 {
+			watch = nil
+		}
+		k.way = newPatchConv(e, &k.Scratch, g, o, watch)
+		watched = watch != nil
 	}
 	if o.Frozen {
 		k.keep(k.way.packed())
 	}
-	return k, nil
+	return k, watched, nil
 }
 
 // Pack takes the filter of a kernel that was prepared as Frozen, for the runs that follow.

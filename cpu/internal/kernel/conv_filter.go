@@ -10,35 +10,46 @@ import (
 // the workers.
 type Conv2DBackwardFilter[T Float] struct {
 	Scratch[T]
-	g       op.ConvGeometry
-	images  images[T]
-	product groupedProduct[T]
-	patches []*patches[T] // nil where the images themselves are the matrix
-	direct  *depthwise[T]
-	sums    area[T]      // partial sums of the direct computation
-	xs, dys []*pixels[T] // the factors of a tiny map, one a product; nil for others
-	taps    []int        // the taps of these products
-	unseen  []int        // taps that see padding only: their gradient is 0
-	zero    phase
-	dw      []T
+	g        op.ConvGeometry
+	images   images[T]
+	product  groupedProduct[T]
+	patches  []*patches[T] // nil where the images themselves are the matrix
+	direct   *depthwise[T]
+	sums     area[T]      // partial sums of the direct computation
+	xs, dys  []*pixels[T] // the factors of a tiny map, one a product; nil for others
+	taps     []int        // the taps of these products
+	unseen   []int        // taps that see padding only: their gradient is 0
+	zero     phase
+	dw       []T
+	update   *filterUpdate[T] // the step that the gradient is for, if it is not for Run
+	gradient area[T]          // where that step finds it, if the products do not hand it out
+	tiles    *winogradFilter  // nil unless it is computed by Winograd's algorithm
 }
 
 // NewConv2DBackwardFilter prepares the gradient.
 func NewConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwardFilter[T], error) {
+	return newConv2DBackwardFilter[T](e, g, nil)
+}
+
+func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpdate[T]) (*Conv2DBackwardFilter[T], error) {
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2DBackwardFilter[T]{g: g}
+	k := &Conv2DBackwardFilter[T]{g: g, update: u}
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch e.way(BackwardFilter, g, false) {
 	case byDepth:
 		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
 		return k, nil
+	case byWinograd:
+		k.tiles = newWinogradFilter(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g)
+		return k, nil
 	case byTaps:
 		var args []gemm.Args[T]
 		args, k.xs, k.dys, k.taps, k.unseen = tinyBackwardFilter[T](g)
 		k.zero = newPhase(e.Pool, len(k.unseen), k.zeroPart)
+		k.update.sinks(args, func(i int) int { return k.taps[i] * g.C * g.F })
 		k.product = newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
 	}
@@ -56,16 +67,24 @@ func NewConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackw
 		}
 		args = append(args, a)
 	}
+	k.update.sinks(args, func(i int) int { return i * f })
 	k.product = newGroupedProduct(e, &k.Scratch, args)
 	return k, nil
 }
 
 // Run computes dw (kh, kw, C/groups, F) from the images x and the gradient dy of the result.
-func (k *Conv2DBackwardFilter[T]) Run(dw, x, dy []T) {
+func (k *Conv2DBackwardFilter[T]) Run(dw, x, dy []T) { k.run(dw, x, dy) }
+
+// run is Run; with an update that takes the gradient from products, dw is nil.
+func (k *Conv2DBackwardFilter[T]) run(dw, x, dy []T) {
 	x = k.images.input(&k.Scratch, x)
 	dy = k.images.gradient(&k.Scratch, dy)
 	if k.direct != nil {
 		k.direct.backwardFilter(dw, x, dy, k.sums.of(&k.Scratch))
+		return
+	}
+	if k.tiles != nil {
+		k.tiles.run(singles(dw), singles(x), singles(dy))
 		return
 	}
 	if k.xs != nil {
@@ -80,7 +99,10 @@ func (k *Conv2DBackwardFilter[T]) Run(dw, x, dy []T) {
 		} else {
 			a.A.Data = x[i*c:]
 		}
-		a.B.Data, a.C = dy[i*f:], dw[i*f:]
+		a.B.Data = dy[i*f:]
+		if dw != nil {
+			a.C = dw[i*f:]
+		}
 	}
 	k.product.run(&k.Scratch)
 }
@@ -88,7 +110,10 @@ func (k *Conv2DBackwardFilter[T]) Run(dw, x, dy []T) {
 func (k *Conv2DBackwardFilter[T]) runTiny(dw, x, dy []T) {
 	k.dw = dw
 	for i, t := range k.taps {
-		k.xs[i].x, k.dys[i].x, k.product.args[i].C = x, dy, dw[t*k.g.C*k.g.F:]
+		k.xs[i].x, k.dys[i].x = x, dy
+		if dw != nil {
+			k.product.args[i].C = dw[t*k.g.C*k.g.F:]
+		}
 	}
 	k.product.run(&k.Scratch)
 	if len(k.unseen) > 0 {
@@ -96,7 +121,11 @@ func (k *Conv2DBackwardFilter[T]) runTiny(dw, x, dy []T) {
 	}
 }
 
-func (k *Conv2DBackwardFilter[T]) zeroPart(_, i int) {
+func (k *Conv2DBackwardFilter[T]) zeroPart(worker, i int) {
 	size := k.g.C * k.g.F
+	if k.dw == nil {
+		k.update.zero(worker, i, k.unseen[i]*size, size)
+		return
+	}
 	clear(k.dw[k.unseen[i]*size:][:size])
 }

@@ -66,6 +66,17 @@ func convCases() []convCase {
 			convCase{1, 9, 13, 17, 3, 3, 70, a, byWinograd}, convCase{5, 8, 8, 40, 3, 3, 33, a, byWinograd})
 	}
 	cases = append(cases, convCase{2, 4, 4, 300, 3, 3, 100, op.ConvAttrs{Padding: same}, byWinograd}, convCase{1, 1, 1, 8, 3, 3, 8, op.ConvAttrs{Padding: wide}, byWinograd})
+	same7 := op.ConvAttrs{Strides: s(2, 2), Padding: shape.Padding{Mode: shape.Explicit, Top: 3, Bottom: 3, Left: 3, Right: 3}}
+	for _, p := range []shape.Padding{same, valid, odd} { // by rows of results, in bands of images and without
+		for stride := 1; stride <= 2; stride++ {
+			a := op.ConvAttrs{Padding: p, Strides: s(stride, stride)}
+			cases = append(cases, convCase{1, 13, 11, 1, 3, 3, 5, a, byRows}, convCase{3, 9, 30, 3, 3, 3, 17, a, byRows})
+		}
+		cases = append(cases, convCase{1, 17, 29, 3, 7, 7, 33, op.ConvAttrs{Padding: p, Strides: s(2, 2)}, byRows})
+	}
+	cases = append(cases, convCase{1, 45, 41, 3, 7, 7, 64, same7, byRows}, convCase{2, 24, 26, 1, 7, 7, 70, op.ConvAttrs{Padding: same}, byRows},
+		convCase{1, 20, 13, 16, 3, 3, 40, op.ConvAttrs{Padding: same, Dilations: s(2, 1)}, byRows}, convCase{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide}, byRows},
+		convCase{5, 9, 8, 20, 4, 1, 3, op.ConvAttrs{Strides: s(3, 2), Dilations: s(1, 2)}, byRows})
 	if testing.Short() { // the largest is slow under the race detector; this is still cut into parts for several workers
 		large := &cases[slices.IndexFunc(cases, func(c convCase) bool { return c.kh == 5 })]
 		large.n, large.kh, large.kw = 4, 3, 3

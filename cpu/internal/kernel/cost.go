@@ -16,16 +16,18 @@ type rates struct {
 	flops                 float64 // additions and multiplications of float32 a second in products; half as many of float64
 	input, output, filter float64 // seconds of a Winograd transform of 16 channels of a tile, 16 filters of one, or of one channel
 	turned                float64 // the same of a filter for the gradient with respect to the images
+	lane, high            int     // columns of a vector, rows of the highest tile of a product
 }
 
 var ratesOf = [...]rates{
-	cpuid.Generic: {flops: 5.4e9, input: 3900e-9, output: 3400e-9, filter: 2100e-9, turned: 2200e-9},
-	cpuid.AVX2:    {flops: 121e9, input: 90e-9, output: 60e-9, filter: 42e-9, turned: 52e-9},
-	cpuid.AVX512:  {flops: 242e9, input: 36e-9, output: 28e-9, filter: 23e-9, turned: 33e-9},
+	cpuid.Generic: {flops: 5.4e9, input: 3900e-9, output: 3400e-9, filter: 2100e-9, turned: 2200e-9, lane: 4, high: 4},
+	cpuid.AVX2:    {flops: 121e9, input: 90e-9, output: 60e-9, filter: 42e-9, turned: 52e-9, lane: 8, high: 6},
+	cpuid.AVX512:  {flops: 242e9, input: 36e-9, output: 28e-9, filter: 23e-9, turned: 33e-9, lane: 16, high: 12},
 }
 
 const (
 	memoryRate  = 33e9    // bytes a second from memory
+	cacheRate   = 106e9   // or from the last cache
 	startTime   = 1.5e-6  // to start a product on all workers
 	packTime    = 0.04e-9 // of an element of filters that a product packs, once
 	packTap     = 0.1e-9  // and of one tap's, for one position
@@ -34,11 +36,20 @@ const (
 	ofPeak      = 0.92    // of the peak: products over patches
 	ofPeakShort = 0.9     // and those of Winograd's points, which are less deep
 	leastRows   = 4       // a product of fewer rows takes as long as one of so many: additions wait for each other
+	leastFar    = 5       // the same where filters come from the second-level cache
+	rowDepth    = 256     // most depth of a product whose filters stay in the first-level cache
+	rowTime     = 12e-9   // to begin and end a tile of a product over a row
 	leastTiles  = 8       // the same of Winograd's points, which read more for a row
 	leastDepth  = 16      // a product that is less deep takes as long: it writes its result
 	// winogradStart is for transforms and points of a few tiles, which cost more to begin than they take: measured on nets with
 	// one small image, where it is twice as fast to go without.
 	winogradStart = 8e-6
+	// The same of the gradient of filters, which has to begin twice a chunk.
+	winogradChunkStart = 25e-6
+	ofPeakPoints       = 0.79  // products of points, both factors of which come from the third-level cache
+	shareTime          = 85e-9 // to put 16 transformed channels of a tile there
+	addTime            = 36e-9 // to write and read 36 products of 16 filters, once a chunk
+	chunkPixels        = 1.7   // times as long as they should, images take from memory: some channels of some tiles at a time
 	// Winograd's algorithm must be faster by so much, for it rounds more and needs more memory.
 	winogradMargin = 1.1
 )
@@ -48,6 +59,7 @@ func (c Conv) rates() rates {
 	switch {
 	case c.Double:
 		r.flops /= 2
+		r.lane /= 2
 	case c.Rounds && c.Level != cpuid.Generic:
 		r.flops *= 2
 	}
@@ -125,15 +137,41 @@ func (c Conv) tapsCost() float64 {
 	return s
 }
 
-// canWinograd says whether winogradConv computes it.
+// rowsCost is that of a product a row of results, in tiles that are not always high, and of the copy of images with a border.
+func (c Conv) rowsCost() float64 {
+	g, r := c.Geometry, c.rates()
+	depth := g.H.Kernel * g.W.Kernel * g.C
+	least := leastRows
+	if depth > rowDepth {
+		least = leastFar
+	}
+	tiles := ceilDiv(g.W.Out, r.high)
+	low, more := g.W.Out/tiles, g.W.Out%tiles
+	height := (tiles-more)*max(low, least) + more*max(low+1, least)
+	rows, filters := float64(g.N*g.H.Out), depth*ceilDiv(g.F, r.lane)*r.lane
+	s := 2*rows*float64(height*filters)/(ofPeak*r.flops) + rows*float64(tiles*ceilDiv(g.F, 2*r.lane))*rowTime + c.stream(float64(depth*g.F))
+	s += c.stream(float64((g.N-1)*depth*g.F)) * memoryRate / cacheRate // again for every image
+	if g.H.Before+g.H.After+g.W.Before+g.W.After > 0 {
+		s += float64(g.N*g.H.In) * gatherTime
+	}
+	if !c.Frozen {
+		s += float64(depth*g.F) * packTime
+	}
+	return s
+}
+
+// canWinograd says whether winogradConv or winogradFilter computes it.
 func (c Conv) canWinograd() bool {
 	g := c.Geometry
-	return !c.Double && !c.Rounds && c.Pass != BackwardFilter && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
+	return !c.Double && !c.Rounds && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
 		g.H.Stride == 1 && g.W.Stride == 1 && g.H.Dilation == 1 && g.W.Dilation == 1
 }
 
 // winogradCost is that of the transforms, the products of the points, and the images, which the other ways read while they compute.
 func (c Conv) winogradCost() float64 {
+	if c.Pass == BackwardFilter {
+		return c.winogradFilterCost()
+	}
 	g, r := c.Geometry, c.rates()
 	in, out := c.channels()
 	h, w, filter := g.H.Out, g.W.Out, r.filter
@@ -161,4 +199,23 @@ func (c Conv) winogradCost() float64 {
 	s += float64(tiles)*(in16*r.input+out16*r.output) + blocks*in*out16*filter
 	s += c.stream(9*in*out) + 4*float64(g.N)*(float64(g.H.In*g.W.In*g.C)+float64(g.H.Out*g.W.Out*g.F))/memoryRate
 	return s*winogradMargin + winogradStart
+}
+
+// winogradFilterCost is that of the transforms of a tile's images and gradients, which go to the third-level cache and back, the
+// products of the points, which chunks add up, and the taps.
+func (c Conv) winogradFilterCost() float64 {
+	g, r := c.Geometry, c.rates()
+	tiles := g.N * ceilDiv(g.H.Out, winograd.Side) * ceilDiv(g.W.Out, winograd.Side)
+	chunks := float64(ceilDiv(tiles, filterChunk(tiles, g.C, g.F)))
+	in16, out16 := float64(ceilDiv(g.C, 16)), float64(ceilDiv(g.F, 16))
+	s := 2*winograd.Points*float64(tiles)*float64(g.C)*16*out16/(ofPeakPoints*r.flops) + float64(g.C)*out16*(chunks*addTime+r.filter)
+	if g.C%16 > 0 {
+		in16++
+	}
+	if g.F%16 > 0 {
+		out16++
+	}
+	s += float64(tiles) * (in16*(r.input+shareTime) + out16*(r.output+shareTime))
+	s += chunkPixels * 4 * float64(g.N) * (float64(g.H.In*g.W.In*g.C) + float64(g.H.Out*g.W.Out*g.F)) / memoryRate
+	return s*winogradMargin + winogradChunkStart
 }

@@ -98,11 +98,11 @@ func axpby[T Float](y, a, b []T, alpha, beta T) {
 }
 
 // columnSums adds the rows of x, each as long as acc, to acc.
-func columnSums[T Float](acc, x []T) { ops[T]().ColSum(acc, x, len(x)/len(acc)) }
+func columnSums[T Float](acc, x []T) { ops[T]().ColSum(acc, x, len(acc), len(x)/len(acc)) }
 
 // columnMoments adds the rows of x−origin to s and their squares to q.
 func columnMoments[T Float](s, q, x, origin []T) {
-	ops[T]().ColMoments(s, q, x, origin, len(x)/len(origin))
+	ops[T]().ColMoments(s, q, x, origin, len(s), len(x)/len(origin))
 }
 
 // scaleShiftRows is y = scale·(x−mean) + shift (+ z), then ReLU, for rows as long as shift; a nil z is 0.

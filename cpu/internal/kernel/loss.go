@@ -51,7 +51,7 @@ func (k *SoftmaxCrossEntropy[T]) one(r int) {
 // gradient writes the row's gradient and returns Σ exp(x−top).
 func (k *SoftmaxCrossEntropy[T]) gradient(r, label int, x []T, top float64) float64 {
 	dx := k.row(k.dlogits, r)
-	total := exps(dx, x, top)
+	total := exps(k.exp, dx, x, top)
 	f := float64(k.dloss[r])
 	if label < 0 || label >= k.c {
 		f = math.NaN()

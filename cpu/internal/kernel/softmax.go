@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/cpu/internal/vmath"
 )
 
 // rowLoop runs a function over the rows of (n, c) matrices.
@@ -12,16 +13,17 @@ type rowLoop[T Float] struct {
 	n, c int
 	work split
 	loop phase
+	exp  vmath.F1[T]
 }
 
 // expCost is the price of an exponential in elements of plain arithmetic.
-const expCost = 16
+const expCost = 4
 
 func (l *rowLoop[T]) prepare(p *pool.Pool, kernel string, n, c int, row func(r int)) error {
 	if n < 1 || c < 1 {
 		return fmt.Errorf("kernel: %s of %d rows with %d columns; both must be at least 1", kernel, n, c)
 	}
-	l.n, l.c, l.work = n, c, splitBy(n, c*expCost)
+	l.n, l.c, l.work, l.exp = n, c, splitBy(n, c*expCost), vmath.For[T](ops[T]().Level()).Exp
 	l.loop = newPhase(p, l.work.parts, func(_, part int) {
 		lo, hi := l.work.bounds(part)
 		for r := lo; r < hi; r++ {
@@ -66,10 +68,8 @@ func (k *Softmax[T]) one(r int) {
 		}
 		return
 	}
-	total := exps(y, x, top)
-	for i, v := range y {
-		y[i] = T(float64(v) / total)
-	}
+	total := exps(k.exp, y, x, top)
+	scale(y, y, T(1/total))
 }
 
 // maximum is the largest element of x; NaN elements are passed over.
@@ -84,11 +84,13 @@ func maximum[T Float](x []T) float64 {
 }
 
 // exps writes exp(x−top) to y and returns the sum.
-func exps[T Float](y, x []T, top float64) (total float64) {
+func exps[T Float](exp vmath.F1[T], y, x []T, top float64) (total float64) {
 	for i, v := range x {
-		e := math.Exp(float64(v) - top)
-		total += e
-		y[i] = T(e)
+		y[i] = v - T(top)
+	}
+	exp(&y[0], &y[0], uintptr(len(y)))
+	for _, v := range y {
+		total += float64(v)
 	}
 	return total
 }

@@ -13,7 +13,7 @@ import (
 
 // A product that updates a weight equals the product and the update one after the other in float64.
 func TestMatMulUpdate(t *testing.T) {
-	bothTypes(t, testMatMulUpdate[float32], testMatMulUpdate[float64])
+	products(t, testMatMulUpdate[float32], testMatMulUpdate[float64])
 }
 
 func testMatMulUpdate[T Float](t *testing.T) {
@@ -54,7 +54,7 @@ func momentumOf[T Float, K gradientUpdate[T]](t *testing.T, o UpdateOptions, in 
 		v[i] = momentum*float64(in.f(1)[i]) - lr*g
 		w[i] = float64(in.f(0)[i]) + v[i]
 	}
-	want := []result{{w, numtest.Reduction}, {v, numtest.Reduction}, {[]float64{penalty}, numtest.Elementwise}}
+	want := []result{{w, numtest.Reduction}, {v, numtest.Reduction}, {[]float64{penalty}, numtest.Reduction}}
 	verify(t, in, want, func(e Env[T]) (prepared[T], error) {
 		k, err := NewMomentumUpdate[T](e.Pool, len(w), momentum, false, o)
 		require.NoError(t, err)
@@ -110,4 +110,25 @@ func TestMatMulUpdateRefusesAnotherSize(t *testing.T) {
 	require.NoError(t, err)
 	_, err = NewMatMulUpdate(Env[float32]{Pool: p}, 3, 5, 1, MatMulOptions{}, Updater[float32](k))
 	require.ErrorContains(t, err, "a gradient of 3×5 elements for the update of 12")
+}
+
+// The gradient of a convolution that updates the kernel, in every way in which it is computed.
+func TestConv2DBackwardFilterUpdate(t *testing.T) {
+	products(t, testConv2DBackwardFilterUpdate[float32], testConv2DBackwardFilterUpdate[float64])
+}
+
+func testConv2DBackwardFilterUpdate[T Float](t *testing.T) {
+	for _, c := range convCases() {
+		force(t, c)
+		t.Run(c.String(), func(t *testing.T) {
+			g := c.geometry(t)
+			n := op.Len(g.Filter())
+			in := inputs[T]{normal[T](3, n), normal[T](4, n), convInput[T](c, 1), normal[T](2, g.Output()...)}
+			grad := reference(t, &op.Conv2DBackwardFilter{ConvAttrs: c.a, FilterShape: g.Filter()}, in[2:])
+			o := UpdateOptions{L2: 0.02, Penalty: 0.03}
+			momentumOf(t, o, in, grad, func(e Env[T], k *MomentumUpdate[T]) (*Conv2DBackwardFilter[T], error) {
+				return NewConv2DBackwardFilterUpdate(e, g, Updater[T](k))
+			})
+		})
+	}
 }

@@ -53,7 +53,7 @@ func testMomentumUpdate[T Float](t *testing.T) {
 						}
 						w[i] = float64(in.f(0)[i]) + step
 					}
-					verify(t, in, []result{{w, numtest.Reduction}, {v, numtest.Reduction}, {[]float64{penalty}, numtest.Elementwise}}, func(e Env[T]) (prepared[T], error) {
+					verify(t, in, []result{{w, numtest.Reduction}, {v, numtest.Reduction}, {[]float64{penalty}, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
 						k, err := NewMomentumUpdate[T](e.Pool, n, momentum, nesterov, o)
 						return prepared[T]{nil, func(out [][]T, in inputs[T]) {
 							k.Begin(out[0], out[1], in.f(0), in.f(1), lr, penaltyScale)
@@ -101,7 +101,7 @@ func testAdam[T Float](t *testing.T) {
 				v[i] = beta2*float64(in.f(2)[i]) + (1-beta2)*g*g
 				w[i] = float64(in.f(0)[i]) - rate*m[i]/(math.Sqrt(v[i])+epsilon)
 			}
-			want := []result{{w, numtest.Reduction}, {m, numtest.Reduction}, {v, numtest.Reduction}, {[]float64{penalty}, numtest.Elementwise}}
+			want := []result{{w, numtest.Reduction}, {m, numtest.Reduction}, {v, numtest.Reduction}, {[]float64{penalty}, numtest.Reduction}}
 			verify(t, in, want, func(e Env[T]) (prepared[T], error) {
 				k, err := NewAdamUpdate[T](e.Pool, n, beta1, beta2, epsilon, o)
 				return prepared[T]{nil, func(out [][]T, in inputs[T]) {

@@ -20,6 +20,9 @@ func (k *Conv2DBackwardInput[T]) Way() string {
 
 // Way is how the gradient is computed.
 func (k *Conv2DBackwardFilter[T]) Way() string {
+	if k.tiles != nil {
+		return byWinograd
+	}
 	return gradientWay(k.direct != nil, k.xs != nil, k.patches != nil)
 }
 

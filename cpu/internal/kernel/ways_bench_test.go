@@ -24,6 +24,13 @@ func netConvs() (list []convCase) {
 		[3]int{4, 256, 512}, [3]int{4, 512, 512}, [3]int{2, 512, 512})
 	add([]int{1, 32, 64}, [3]int{8, 64, 64}, [3]int{4, 128, 128}, [3]int{2, 256, 256}, [3]int{1, 512, 512})
 	add([]int{1, 16}, [3]int{56, 64, 64}, [3]int{28, 128, 128}, [3]int{14, 256, 256}, [3]int{7, 512, 512})
+	valid, strided := op.ConvAttrs{}, same // SimpleCNN, and what goes by rows
+	strided.Strides = [2]int{2, 2}
+	for _, n := range []int{1, 16, 64} {
+		list = append(list, convCase{n, 32, 32, 3, 3, 3, 16, valid, ""}, convCase{n, 15, 15, 16, 3, 3, 32, valid, ""}, convCase{n, 16, 16, 128, 3, 3, 128, strided, ""},
+			convCase{n, 8, 8, 256, 3, 3, 256, strided, ""}, convCase{min(n, 16), 56, 56, 128, 3, 3, 128, strided, ""}, convCase{min(n, 16), 28, 28, 256, 3, 3, 256, strided, ""},
+			convCase{min(n, 16), 224, 224, 3, 7, 7, 64, strided, ""})
+	}
 	return list
 }
 
@@ -38,7 +45,7 @@ func BenchmarkWays(b *testing.B) {
 		y := normal[float32](3, g.Output()...).Data.([]float32)
 		for _, q := range []Conv{{Pass: Forward}, {Pass: Forward, Frozen: true}, {Pass: BackwardInput}, {Pass: BackwardFilter}} {
 			q.Geometry, q.Level, q.Rounds = g, e.Gemm.Level(), e.Gemm.Rounds()
-			name := fmt.Sprintf("%dx%dx%d@%d,N%d/%v", 3, c.c, c.f, c.h, c.n, q.Pass)
+			name := fmt.Sprintf("%d÷%dx%dx%d@%d,N%d/%v", c.kh, g.H.Stride, c.c, c.f, c.h, c.n, q.Pass)
 			if q.Frozen {
 				name += "-frozen"
 			}

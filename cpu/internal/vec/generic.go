@@ -195,13 +195,13 @@ func normGradReLUGo[T Float](dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr
 
 // The sums go row by row, as memory lies.
 
-func colSumGo[T Float](sum, x *T, rows, c uintptr) {
+func colSumGo[T Float](sum, x *T, rows, c, ld uintptr) {
 	const block = 64
-	s, xx := in(sum, c), in(x, rows*c)
+	s, xx := in(sum, c), in(x, (rows-1)*ld+c)
 	for j := 0; j < len(s); j += block {
 		var sums [block]T
 		to := s[j:min(j+block, len(s))]
-		for o := j; o < len(xx); o += int(c) {
+		for o := j; o < len(xx); o += int(ld) {
 			for i, v := range xx[o:][:len(to)] {
 				sums[i] += v
 			}
@@ -212,10 +212,10 @@ func colSumGo[T Float](sum, x *T, rows, c uintptr) {
 	}
 }
 
-func colMomentsGo[T Float](sum, sq, x, shift *T, rows, c uintptr) {
+func colMomentsGo[T Float](sum, sq, x, shift *T, rows, c, ld uintptr) {
 	s, q, h := in(sum, c), in(sq, c), in(shift, c)
-	for o := uintptr(0); o < rows*c; o += c {
-		for j, v := range in(x, rows*c)[o:][:c] {
+	for o := uintptr(0); o < rows*ld; o += ld {
+		for j, v := range in(x, (rows-1)*ld+c)[o:][:c] {
 			v -= h[j]
 			s[j] += v
 			q[j] += v * v

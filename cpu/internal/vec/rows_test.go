@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // shapes are rows and channels.
@@ -108,9 +110,9 @@ func testColumnSums[T Float](t *testing.T) {
 				copy(a, start[:c])
 				copy(b, start[c:])
 			}
-			o.ColSum(a, x, rows)
+			o.ColSum(a, x, c, rows)
 			each("ColSum", func(i, _ int) (float64, float64) { return float64(x[i]), 0 })
-			o.ColMoments(a, b, x, mean, rows)
+			o.ColMoments(a, b, x, mean, c, rows)
 			each("ColMoments", func(i, j int) (float64, float64) {
 				v := float64(x[i]) - float64(mean[j])
 				return v, v * v
@@ -142,6 +144,43 @@ func testColumnSums[T Float](t *testing.T) {
 			o.ScaleShift(y, x, nil, mean, scale, shift, rows, false)
 			o.ColNormGradReLU(a, b, dy, x, mean, scale, shift, rows)
 			each("ColNormGradReLU", normGrad(masked(dy)))
+		}
+	})
+}
+
+// Sums of rows that lie apart are those of rows that follow each other, and sums of some columns those of all, to the last bit.
+func TestColumnSumsApart(t *testing.T) {
+	bothTypes(t, testColumnSumsApart[float32], testColumnSumsApart[float64])
+}
+
+func testColumnSumsApart[T Float](t *testing.T) {
+	forLevels(t, func(t *testing.T, o *Ops[T]) {
+		rng := rand.New(rand.NewPCG(6, 6))
+		for _, s := range shapes() {
+			rows, c := s[0], s[1]
+			if rows*c == 0 {
+				continue
+			}
+			x, _ := guarded(t, random[T](rng, rows*c))
+			shift, _ := guarded(t, random[T](rng, c))
+			sums := func(x []T, ld, from, to int) (sum, moment, square []T) {
+				sum, moment, square = make([]T, c), make([]T, c), make([]T, c)
+				o.ColSum(sum[from:to], x, ld, rows)
+				o.ColMoments(moment[from:to], square[from:to], x, shift[from:to], ld, rows)
+				return sum, moment, square
+			}
+			sum, moment, square := sums(x, c, 0, c)
+			ld := c + 7
+			apart, check := guarded(t, make([]T, (rows-1)*ld+c))
+			for r := range rows {
+				copy(apart[r*ld:], x[r*c:(r+1)*c])
+			}
+			a, b, d := sums(apart, ld, 0, c)
+			require.Equal(t, [][]T{sum, moment, square}, [][]T{a, b, d}, "%v", s)
+			check()
+			from, to := c/3, c-c/4
+			a, b, d = sums(x[from:], c, from, to)
+			require.Equal(t, [][]T{sum[from:to], moment[from:to], square[from:to]}, [][]T{a[from:to], b[from:to], d[from:to]}, "%v", s)
 		}
 	})
 }

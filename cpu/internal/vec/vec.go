@@ -39,8 +39,8 @@ type Ops[T Float] struct {
 	scaleShift      [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
 	normGrad        func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
 	normGradReLU    func(dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr)
-	colSum          func(sum, x *T, rows, c uintptr)
-	colMoments      func(sum, sq, x, shift *T, rows, c uintptr)
+	colSum          func(sum, x *T, rows, c, ld uintptr)
+	colMoments      func(sum, sq, x, shift *T, rows, c, ld uintptr)
 	colNormGrad     func(sum, dot, dy, x, mean *T, rows, c uintptr)
 	colNormGradReLU func(sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr)
 	colNormGradJoin func(sum, dot, dy, a, b, y, x, mean *T, rows, c uintptr)
@@ -82,6 +82,13 @@ func same(op string, n int, lens ...int) {
 		if l != n {
 			panic(fmt.Sprintf("vec: %s: a slice has %d elements, want %d", op, l, n)) // lens itself must not escape
 		}
+	}
+}
+
+// rowsInside panics unless rows of c elements, ld elements from row to row, lie in n.
+func rowsInside(op string, n, rows, c, ld int) {
+	if ld < c || (rows-1)*ld+c > n {
+		panic(fmt.Sprintf("vec: %s: %d rows of %d elements, %d from row to row, do not lie in %d elements", op, rows, c, ld, n))
 	}
 }
 
@@ -217,23 +224,23 @@ func (o *Ops[T]) NormGradReLU(dx, dy, x, a, mean, b, d, shift []T, rows int) {
 // The sums over rows below add up in T, row after row. A caller with many rows of
 // float32 sums blocks of some hundred and adds the blocks up in float64.
 
-// ColSum adds Σ_r x[r,c] to sum[c]; x is rows × len(sum). It sums the rows before it adds them to what sum holds; the others
+// ColSum adds Σ_r x[r,c] to sum[c]; x is rows × len(sum), ld elements from row to row. It sums the rows before it adds them to what sum holds; the others
 // may add them one by one.
-func (o *Ops[T]) ColSum(sum, x []T, rows int) {
-	same("ColSum", rows*len(sum), len(x))
-	if len(x) > 0 {
-		o.colSum(&sum[0], &x[0], uintptr(rows), uintptr(len(sum)))
+func (o *Ops[T]) ColSum(sum, x []T, ld, rows int) {
+	if c := len(sum); rows*c > 0 {
+		rowsInside("ColSum", len(x), rows, c, ld)
+		o.colSum(&sum[0], &x[0], uintptr(rows), uintptr(c), uintptr(ld))
 	}
 }
 
 // ColMoments adds Σ_r (x[r,c]-shift[c]) to sum[c] and Σ_r (x[r,c]-shift[c])² to
-// sq[c]. A shift near the mean keeps the variance free of cancellation.
-func (o *Ops[T]) ColMoments(sum, sq, x, shift []T, rows int) {
+// sq[c]; x is rows × len(sum), ld elements from row to row. A shift near the mean keeps the variance free of cancellation.
+func (o *Ops[T]) ColMoments(sum, sq, x, shift []T, ld, rows int) {
 	c := len(sum)
 	same("ColMoments", c, len(sq), len(shift))
-	same("ColMoments", rows*c, len(x))
 	if rows*c > 0 {
-		o.colMoments(&sum[0], &sq[0], &x[0], &shift[0], uintptr(rows), uintptr(c))
+		rowsInside("ColMoments", len(x), rows, c, ld)
+		o.colMoments(&sum[0], &sq[0], &x[0], &shift[0], uintptr(rows), uintptr(c), uintptr(ld))
 	}
 }
 

@@ -99,15 +99,15 @@ func normGrad64AVX2(dx *float64, dy *float64, x *float64, a *float64, mean *floa
 //go:noescape
 func normGradReLU64AVX2(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, shift *float64, rows uintptr, c uintptr)
 
-// adds Σ x over the rows to sum, for rows (at least 1) of c channels.
+// adds Σ x over the rows to sum, for rows (at least 1) of c channels, ld elements from row to row.
 //
 //go:noescape
-func colSum64AVX2(sum *float64, x *float64, rows uintptr, c uintptr)
+func colSum64AVX2(sum *float64, x *float64, rows uintptr, c uintptr, ld uintptr)
 
-// adds Σ (x-shift) to sum and Σ (x-shift)² to sq, for rows (at least 1) of c channels.
+// adds Σ (x-shift) to sum and Σ (x-shift)² to sq, for rows (at least 1) of c channels, ld elements from row to row.
 //
 //go:noescape
-func colMoments64AVX2(sum *float64, sq *float64, x *float64, shift *float64, rows uintptr, c uintptr)
+func colMoments64AVX2(sum *float64, sq *float64, x *float64, shift *float64, rows uintptr, c uintptr, ld uintptr)
 
 // adds Σ dy to sum and Σ dy·(x-mean) to dot, for rows (at least 1) of c channels.
 //

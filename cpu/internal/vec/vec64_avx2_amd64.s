@@ -1970,13 +1970,13 @@ short1:
 	VZEROUPPER
 	RET
 
-// func colSum64AVX2(sum *float64, x *float64, rows uintptr, c uintptr)
+// func colSum64AVX2(sum *float64, x *float64, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX
-TEXT ·colSum64AVX2(SB), NOSPLIT, $0-32
+TEXT ·colSum64AVX2(SB), NOSPLIT, $0-40
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	MOVQ DX, SI
+	MOVQ ld+32(FP), SI
 	XORQ BX, BX
 	SUBQ $0x08, DX
 	JL   afterblock2
@@ -2052,9 +2052,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func colMoments64AVX2(sum *float64, sq *float64, x *float64, shift *float64, rows uintptr, c uintptr)
+// func colMoments64AVX2(sum *float64, sq *float64, x *float64, shift *float64, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX, FMA3
-TEXT ·colMoments64AVX2(SB), NOSPLIT, $0-48
+TEXT ·colMoments64AVX2(SB), NOSPLIT, $0-56
 	MOVQ sum+0(FP), AX
 	MOVQ sq+8(FP), CX
 	MOVQ x+16(FP), DX
@@ -2062,7 +2062,7 @@ TEXT ·colMoments64AVX2(SB), NOSPLIT, $0-48
 	MOVQ c+40(FP), SI
 	CMPQ SI, $0x00000010
 	JG   wide
-	MOVQ SI, R8
+	MOVQ ld+48(FP), R8
 	XORQ DI, DI
 	SUBQ $0x08, SI
 	JL   afterblock2
@@ -2170,45 +2170,48 @@ wide:
 	MOVQ    rows+32(FP), SI
 	MOVQ    c+40(FP), DI
 	MOVQ    DI, R8
+	MOVQ    ld+48(FP), R9
+	SUBQ    DI, R9
 	ANDQ    $0x03, R8
 	SUBQ    R8, DI
-	LEAQ    lanes<>+32(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVUPS (R9)(R10*8), Y0
-	XORQ    R10, R10
+	LEAQ    lanes<>+32(SB), R10
+	MOVQ    R8, R11
+	NEGQ    R11
+	VMOVUPS (R10)(R11*8), Y0
+	XORQ    R11, R11
 
 widerow:
-	XORQ R9, R9
+	XORQ R10, R10
 
 wideloop:
-	VMOVUPS     (AX)(R9*8), Y1
-	VMOVUPS     (CX)(R9*8), Y2
-	VMOVUPS     (BX)(R9*8), Y3
-	VMOVUPS     (DX)(R10*8), Y4
+	VMOVUPS     (AX)(R10*8), Y1
+	VMOVUPS     (CX)(R10*8), Y2
+	VMOVUPS     (BX)(R10*8), Y3
+	VMOVUPS     (DX)(R11*8), Y4
 	VSUBPD      Y3, Y4, Y4
 	VADDPD      Y4, Y1, Y1
 	VFMADD231PD Y4, Y4, Y2
-	VMOVUPS     Y1, (AX)(R9*8)
-	VMOVUPS     Y2, (CX)(R9*8)
+	VMOVUPS     Y1, (AX)(R10*8)
+	VMOVUPS     Y2, (CX)(R10*8)
+	ADDQ        $0x04, R11
 	ADDQ        $0x04, R10
-	ADDQ        $0x04, R9
-	CMPQ        R9, DI
+	CMPQ        R10, DI
 	JL          wideloop
 	TESTQ       R8, R8
 	JZ          widenext
-	VMASKMOVPD  (AX)(R9*8), Y0, Y1
-	VMASKMOVPD  (CX)(R9*8), Y0, Y2
-	VMASKMOVPD  (BX)(R9*8), Y0, Y3
-	VMASKMOVPD  (DX)(R10*8), Y0, Y4
+	VMASKMOVPD  (AX)(R10*8), Y0, Y1
+	VMASKMOVPD  (CX)(R10*8), Y0, Y2
+	VMASKMOVPD  (BX)(R10*8), Y0, Y3
+	VMASKMOVPD  (DX)(R11*8), Y0, Y4
 	VSUBPD      Y3, Y4, Y4
 	VADDPD      Y4, Y1, Y1
 	VFMADD231PD Y4, Y4, Y2
-	VMASKMOVPD  Y1, Y0, (AX)(R9*8)
-	VMASKMOVPD  Y2, Y0, (CX)(R9*8)
-	ADDQ        R8, R10
+	VMASKMOVPD  Y1, Y0, (AX)(R10*8)
+	VMASKMOVPD  Y2, Y0, (CX)(R10*8)
+	ADDQ        R8, R11
 
 widenext:
+	ADDQ R9, R11
 	DECQ SI
 	JNZ  widerow
 	VZEROUPPER

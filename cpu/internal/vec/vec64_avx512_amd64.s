@@ -1946,13 +1946,13 @@ short1:
 	VZEROUPPER
 	RET
 
-// func colSum64AVX512(sum *float64, x *float64, rows uintptr, c uintptr)
+// func colSum64AVX512(sum *float64, x *float64, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·colSum64AVX512(SB), NOSPLIT, $0-32
+TEXT ·colSum64AVX512(SB), NOSPLIT, $0-40
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	MOVQ DX, SI
+	MOVQ ld+32(FP), SI
 	XORQ BX, BX
 	SUBQ $0x20, DX
 	JL   afterblock4
@@ -2040,9 +2040,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func colMoments64AVX512(sum *float64, sq *float64, x *float64, shift *float64, rows uintptr, c uintptr)
+// func colMoments64AVX512(sum *float64, sq *float64, x *float64, shift *float64, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·colMoments64AVX512(SB), NOSPLIT, $0-48
+TEXT ·colMoments64AVX512(SB), NOSPLIT, $0-56
 	MOVQ sum+0(FP), AX
 	MOVQ sq+8(FP), CX
 	MOVQ x+16(FP), DX
@@ -2050,7 +2050,7 @@ TEXT ·colMoments64AVX512(SB), NOSPLIT, $0-48
 	MOVQ c+40(FP), SI
 	CMPQ SI, $0x00000040
 	JG   wide
-	MOVQ SI, R8
+	MOVQ ld+48(FP), R8
 	XORQ DI, DI
 	SUBQ $0x20, SI
 	JL   afterblock4
@@ -2184,44 +2184,47 @@ wide:
 	MOVQ  rows+32(FP), SI
 	MOVQ  c+40(FP), DI
 	MOVQ  DI, R8
+	MOVQ  ld+48(FP), R9
+	SUBQ  DI, R9
 	ANDQ  $0x07, R8
 	SUBQ  R8, DI
-	MOVL  $0x0000ffff, R9
-	BZHIL R8, R9, R9
-	KMOVW R9, K1
-	XORQ  R10, R10
+	MOVL  $0x0000ffff, R10
+	BZHIL R8, R10, R10
+	KMOVW R10, K1
+	XORQ  R11, R11
 
 widerow:
-	XORQ R9, R9
+	XORQ R10, R10
 
 wideloop:
-	VMOVUPS     (AX)(R9*8), Z0
-	VMOVUPS     (CX)(R9*8), Z1
-	VMOVUPS     (BX)(R9*8), Z2
-	VMOVUPS     (DX)(R10*8), Z3
+	VMOVUPS     (AX)(R10*8), Z0
+	VMOVUPS     (CX)(R10*8), Z1
+	VMOVUPS     (BX)(R10*8), Z2
+	VMOVUPS     (DX)(R11*8), Z3
 	VSUBPD      Z2, Z3, Z3
 	VADDPD      Z3, Z0, Z0
 	VFMADD231PD Z3, Z3, Z1
-	VMOVUPS     Z0, (AX)(R9*8)
-	VMOVUPS     Z1, (CX)(R9*8)
+	VMOVUPS     Z0, (AX)(R10*8)
+	VMOVUPS     Z1, (CX)(R10*8)
+	ADDQ        $0x08, R11
 	ADDQ        $0x08, R10
-	ADDQ        $0x08, R9
-	CMPQ        R9, DI
+	CMPQ        R10, DI
 	JL          wideloop
 	TESTQ       R8, R8
 	JZ          widenext
-	VMOVUPD.Z   (AX)(R9*8), K1, Z0
-	VMOVUPD.Z   (CX)(R9*8), K1, Z1
-	VMOVUPD.Z   (BX)(R9*8), K1, Z2
-	VMOVUPD.Z   (DX)(R10*8), K1, Z3
+	VMOVUPD.Z   (AX)(R10*8), K1, Z0
+	VMOVUPD.Z   (CX)(R10*8), K1, Z1
+	VMOVUPD.Z   (BX)(R10*8), K1, Z2
+	VMOVUPD.Z   (DX)(R11*8), K1, Z3
 	VSUBPD      Z2, Z3, Z3
 	VADDPD      Z3, Z0, Z0
 	VFMADD231PD Z3, Z3, Z1
-	VMOVUPD     Z0, K1, (AX)(R9*8)
-	VMOVUPD     Z1, K1, (CX)(R9*8)
-	ADDQ        R8, R10
+	VMOVUPD     Z0, K1, (AX)(R10*8)
+	VMOVUPD     Z1, K1, (CX)(R10*8)
+	ADDQ        R8, R11
 
 widenext:
+	ADDQ R9, R11
 	DECQ SI
 	JNZ  widerow
 	VZEROUPPER

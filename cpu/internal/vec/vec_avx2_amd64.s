@@ -1970,13 +1970,13 @@ short1:
 	VZEROUPPER
 	RET
 
-// func colSumAVX2(sum *float32, x *float32, rows uintptr, c uintptr)
+// func colSumAVX2(sum *float32, x *float32, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX
-TEXT ·colSumAVX2(SB), NOSPLIT, $0-32
+TEXT ·colSumAVX2(SB), NOSPLIT, $0-40
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	MOVQ DX, SI
+	MOVQ ld+32(FP), SI
 	XORQ BX, BX
 	SUBQ $0x10, DX
 	JL   afterblock2
@@ -2052,9 +2052,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func colMomentsAVX2(sum *float32, sq *float32, x *float32, shift *float32, rows uintptr, c uintptr)
+// func colMomentsAVX2(sum *float32, sq *float32, x *float32, shift *float32, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX, FMA3
-TEXT ·colMomentsAVX2(SB), NOSPLIT, $0-48
+TEXT ·colMomentsAVX2(SB), NOSPLIT, $0-56
 	MOVQ sum+0(FP), AX
 	MOVQ sq+8(FP), CX
 	MOVQ x+16(FP), DX
@@ -2062,7 +2062,7 @@ TEXT ·colMomentsAVX2(SB), NOSPLIT, $0-48
 	MOVQ c+40(FP), SI
 	CMPQ SI, $0x00000020
 	JG   wide
-	MOVQ SI, R8
+	MOVQ ld+48(FP), R8
 	XORQ DI, DI
 	SUBQ $0x10, SI
 	JL   afterblock2
@@ -2170,45 +2170,48 @@ wide:
 	MOVQ    rows+32(FP), SI
 	MOVQ    c+40(FP), DI
 	MOVQ    DI, R8
+	MOVQ    ld+48(FP), R9
+	SUBQ    DI, R9
 	ANDQ    $0x07, R8
 	SUBQ    R8, DI
-	LEAQ    lanes<>+32(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVUPS (R9)(R10*4), Y0
-	XORQ    R10, R10
+	LEAQ    lanes<>+32(SB), R10
+	MOVQ    R8, R11
+	NEGQ    R11
+	VMOVUPS (R10)(R11*4), Y0
+	XORQ    R11, R11
 
 widerow:
-	XORQ R9, R9
+	XORQ R10, R10
 
 wideloop:
-	VMOVUPS     (AX)(R9*4), Y1
-	VMOVUPS     (CX)(R9*4), Y2
-	VMOVUPS     (BX)(R9*4), Y3
-	VMOVUPS     (DX)(R10*4), Y4
+	VMOVUPS     (AX)(R10*4), Y1
+	VMOVUPS     (CX)(R10*4), Y2
+	VMOVUPS     (BX)(R10*4), Y3
+	VMOVUPS     (DX)(R11*4), Y4
 	VSUBPS      Y3, Y4, Y4
 	VADDPS      Y4, Y1, Y1
 	VFMADD231PS Y4, Y4, Y2
-	VMOVUPS     Y1, (AX)(R9*4)
-	VMOVUPS     Y2, (CX)(R9*4)
+	VMOVUPS     Y1, (AX)(R10*4)
+	VMOVUPS     Y2, (CX)(R10*4)
+	ADDQ        $0x08, R11
 	ADDQ        $0x08, R10
-	ADDQ        $0x08, R9
-	CMPQ        R9, DI
+	CMPQ        R10, DI
 	JL          wideloop
 	TESTQ       R8, R8
 	JZ          widenext
-	VMASKMOVPS  (AX)(R9*4), Y0, Y1
-	VMASKMOVPS  (CX)(R9*4), Y0, Y2
-	VMASKMOVPS  (BX)(R9*4), Y0, Y3
-	VMASKMOVPS  (DX)(R10*4), Y0, Y4
+	VMASKMOVPS  (AX)(R10*4), Y0, Y1
+	VMASKMOVPS  (CX)(R10*4), Y0, Y2
+	VMASKMOVPS  (BX)(R10*4), Y0, Y3
+	VMASKMOVPS  (DX)(R11*4), Y0, Y4
 	VSUBPS      Y3, Y4, Y4
 	VADDPS      Y4, Y1, Y1
 	VFMADD231PS Y4, Y4, Y2
-	VMASKMOVPS  Y1, Y0, (AX)(R9*4)
-	VMASKMOVPS  Y2, Y0, (CX)(R9*4)
-	ADDQ        R8, R10
+	VMASKMOVPS  Y1, Y0, (AX)(R10*4)
+	VMASKMOVPS  Y2, Y0, (CX)(R10*4)
+	ADDQ        R8, R11
 
 widenext:
+	ADDQ R9, R11
 	DECQ SI
 	JNZ  widerow
 	VZEROUPPER

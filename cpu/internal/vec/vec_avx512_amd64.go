@@ -99,15 +99,15 @@ func normGradAVX512(dx *float32, dy *float32, x *float32, a *float32, mean *floa
 //go:noescape
 func normGradReLUAVX512(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, shift *float32, rows uintptr, c uintptr)
 
-// adds Σ x over the rows to sum, for rows (at least 1) of c channels.
+// adds Σ x over the rows to sum, for rows (at least 1) of c channels, ld elements from row to row.
 //
 //go:noescape
-func colSumAVX512(sum *float32, x *float32, rows uintptr, c uintptr)
+func colSumAVX512(sum *float32, x *float32, rows uintptr, c uintptr, ld uintptr)
 
-// adds Σ (x-shift) to sum and Σ (x-shift)² to sq, for rows (at least 1) of c channels.
+// adds Σ (x-shift) to sum and Σ (x-shift)² to sq, for rows (at least 1) of c channels, ld elements from row to row.
 //
 //go:noescape
-func colMomentsAVX512(sum *float32, sq *float32, x *float32, shift *float32, rows uintptr, c uintptr)
+func colMomentsAVX512(sum *float32, sq *float32, x *float32, shift *float32, rows uintptr, c uintptr, ld uintptr)
 
 // adds Σ dy to sum and Σ dy·(x-mean) to dot, for rows (at least 1) of c channels.
 //

@@ -1946,13 +1946,13 @@ short1:
 	VZEROUPPER
 	RET
 
-// func colSumAVX512(sum *float32, x *float32, rows uintptr, c uintptr)
+// func colSumAVX512(sum *float32, x *float32, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·colSumAVX512(SB), NOSPLIT, $0-32
+TEXT ·colSumAVX512(SB), NOSPLIT, $0-40
 	MOVQ sum+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ c+24(FP), DX
-	MOVQ DX, SI
+	MOVQ ld+32(FP), SI
 	XORQ BX, BX
 	SUBQ $0x40, DX
 	JL   afterblock4
@@ -2040,9 +2040,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func colMomentsAVX512(sum *float32, sq *float32, x *float32, shift *float32, rows uintptr, c uintptr)
+// func colMomentsAVX512(sum *float32, sq *float32, x *float32, shift *float32, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·colMomentsAVX512(SB), NOSPLIT, $0-48
+TEXT ·colMomentsAVX512(SB), NOSPLIT, $0-56
 	MOVQ sum+0(FP), AX
 	MOVQ sq+8(FP), CX
 	MOVQ x+16(FP), DX
@@ -2050,7 +2050,7 @@ TEXT ·colMomentsAVX512(SB), NOSPLIT, $0-48
 	MOVQ c+40(FP), SI
 	CMPQ SI, $0x00000080
 	JG   wide
-	MOVQ SI, R8
+	MOVQ ld+48(FP), R8
 	XORQ DI, DI
 	SUBQ $0x40, SI
 	JL   afterblock4
@@ -2184,44 +2184,47 @@ wide:
 	MOVQ  rows+32(FP), SI
 	MOVQ  c+40(FP), DI
 	MOVQ  DI, R8
+	MOVQ  ld+48(FP), R9
+	SUBQ  DI, R9
 	ANDQ  $0x0f, R8
 	SUBQ  R8, DI
-	MOVL  $0x0000ffff, R9
-	BZHIL R8, R9, R9
-	KMOVW R9, K1
-	XORQ  R10, R10
+	MOVL  $0x0000ffff, R10
+	BZHIL R8, R10, R10
+	KMOVW R10, K1
+	XORQ  R11, R11
 
 widerow:
-	XORQ R9, R9
+	XORQ R10, R10
 
 wideloop:
-	VMOVUPS     (AX)(R9*4), Z0
-	VMOVUPS     (CX)(R9*4), Z1
-	VMOVUPS     (BX)(R9*4), Z2
-	VMOVUPS     (DX)(R10*4), Z3
+	VMOVUPS     (AX)(R10*4), Z0
+	VMOVUPS     (CX)(R10*4), Z1
+	VMOVUPS     (BX)(R10*4), Z2
+	VMOVUPS     (DX)(R11*4), Z3
 	VSUBPS      Z2, Z3, Z3
 	VADDPS      Z3, Z0, Z0
 	VFMADD231PS Z3, Z3, Z1
-	VMOVUPS     Z0, (AX)(R9*4)
-	VMOVUPS     Z1, (CX)(R9*4)
+	VMOVUPS     Z0, (AX)(R10*4)
+	VMOVUPS     Z1, (CX)(R10*4)
+	ADDQ        $0x10, R11
 	ADDQ        $0x10, R10
-	ADDQ        $0x10, R9
-	CMPQ        R9, DI
+	CMPQ        R10, DI
 	JL          wideloop
 	TESTQ       R8, R8
 	JZ          widenext
-	VMOVUPS.Z   (AX)(R9*4), K1, Z0
-	VMOVUPS.Z   (CX)(R9*4), K1, Z1
-	VMOVUPS.Z   (BX)(R9*4), K1, Z2
-	VMOVUPS.Z   (DX)(R10*4), K1, Z3
+	VMOVUPS.Z   (AX)(R10*4), K1, Z0
+	VMOVUPS.Z   (CX)(R10*4), K1, Z1
+	VMOVUPS.Z   (BX)(R10*4), K1, Z2
+	VMOVUPS.Z   (DX)(R11*4), K1, Z3
 	VSUBPS      Z2, Z3, Z3
 	VADDPS      Z3, Z0, Z0
 	VFMADD231PS Z3, Z3, Z1
-	VMOVUPS     Z0, K1, (AX)(R9*4)
-	VMOVUPS     Z1, K1, (CX)(R9*4)
-	ADDQ        R8, R10
+	VMOVUPS     Z0, K1, (AX)(R10*4)
+	VMOVUPS     Z1, K1, (CX)(R10*4)
+	ADDQ        R8, R11
 
 widenext:
+	ADDQ R9, R11
 	DECQ SI
 	JNZ  widerow
 	VZEROUPPER

@@ -314,8 +314,8 @@ func testMismatchPanicsInGo[T Float](t *testing.T) {
 		"residual":    func() { o.ScaleShift(x, x, y, x[:2], x[:2], x[:2], 3, false) },
 		"mean":        func() { o.ScaleShift(x, x, nil, x[:3], x[:2], x[:2], 3, false) },
 		"NormGrad":    func() { o.NormGrad(x, x, y, x[:3], x[:3], x[:3], x[:3], 2) },
-		"ColSum":      func() { o.ColSum(x[:3], y, 2) },
-		"ColMoments":  func() { o.ColMoments(x[:3], x[:2], x, x[:3], 2) },
+		"ColSum":      func() { o.ColSum(x[:3], y, 2, 2) },
+		"ColMoments":  func() { o.ColMoments(x[:3], x[:2], x, x[:3], 3, 2) },
 		"ColNormGrad": func() { o.ColNormGrad(x[:3], x[:3], x, y, x[:3], 2) },
 		"ReLU sums":   func() { o.ColNormGradReLU(x[:3], x[:3], x, x, x[:3], x[:3], x[:2], 2) },
 		"join":        func() { o.ColNormGradJoin(x[:3], x[:3], x, x, y, x, x, x[:3], 2) },
@@ -337,7 +337,7 @@ func testNoAllocation[T Float](t *testing.T) {
 			o.Add(x, x, x)
 			o.Adam(x, x, x, x, 1, 0, 0, 1)
 			o.ScaleShift(x, x, x, c, c, c, 10, true)
-			o.ColMoments(c, c, x, c, 10)
+			o.ColMoments(c, c, x, c, len(c), 10)
 			o.Dot(x, x)
 			o.MomentumSquares(x, x, x, 1, 1, 1, true)
 		}))
