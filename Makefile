@@ -2,8 +2,8 @@
 
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# Packages with goroutines of their own, tested under the race detector.
-CONCURRENT   = ./cpu/... ./data/... ./graph/... ./train/...
+# Packages with goroutines of their own, tested under the race detector. What else there is in cpu/internal runs in theirs.
+CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,gemm kernel pool) ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers \
 	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-compile gpu-bins gpu
