@@ -131,6 +131,10 @@ func (k *contest) choose(r *runner) error {
 	}
 	best := 0.0
 	for _, config := range names {
+		if compiles(config) && !k.how.compiled {
+			r.entry.Trials = append(r.entry.Trials, trial{Config: config, Reason: "not tried, for want of time"})
+			continue
+		}
 		if err := k.running.pass(k.ctx); err != nil {
 			return err
 		}

@@ -38,13 +38,13 @@ const (
 
 // contestants in the order of their columns. PyTorch gets from malloc what it is not given: huge pages, and memory that stays.
 var contestants = []contestant{
-	{key: ours, title: "Stheno", folder: "stheno", startup: 1, speed: 100},
-	{key: tunedTorch, title: "PyTorch", script: "torch_peer.py", env: []string{tunedMalloc}, startup: 3, speed: 60},
-	{key: "torch2", title: "PyTorch 2", script: "torch_peer.py", env: []string{tunedMalloc}, optional: true, startup: 5, speed: 60},
-	{key: "onnxruntime", title: "ONNX Runtime", script: "onnxruntime_peer.py", inference: true, startup: 2, speed: 100},
-	{key: "jax", title: "JAX", script: "jax_peer.py", slow: true, startup: 25, speed: 20},
-	{key: "gomlx", title: "GoMLX", folder: "gomlx", slow: true, startup: 5, speed: 1},
-	{key: "gorgonia", title: "Gorgonia", folder: "gorgonia", slow: true, startup: 3, speed: 2},
+	{key: ours, title: "Stheno", folder: "stheno", startup: 1, speed: 150},
+	{key: tunedTorch, title: "PyTorch", script: "torch_peer.py", env: []string{tunedMalloc}, startup: 1.5, speed: 100},
+	{key: "torch2", title: "PyTorch 2", script: "torch_peer.py", env: []string{tunedMalloc}, optional: true, startup: 3, speed: 100},
+	{key: "onnxruntime", title: "ONNX Runtime", script: "onnxruntime_peer.py", inference: true, startup: 1.5, speed: 100},
+	{key: "jax", title: "JAX", script: "jax_peer.py", slow: true, startup: 12, speed: 25},
+	{key: "gomlx", title: "GoMLX", folder: "gomlx", slow: true, startup: 2, speed: 0.5},
+	{key: "gorgonia", title: "Gorgonia", folder: "gorgonia", slow: true, startup: 1, speed: 7},
 }
 
 // references are those that a mode's wanted ratios are meant against: the best of them.

@@ -145,6 +145,15 @@ func TestTheBestConfigurationIsMeasured(t *testing.T) {
 	if _, err = d.measure(other, quick); err != nil || len(d.starts(tunedTorch)) != starts+6 {
 		t.Errorf("another batch: %v, %q", err, d.starts(tunedTorch))
 	}
+	hasty := quick
+	hasty.compiled = false
+	d.tried = false
+	d.entered[1].configs[training.Mode] = []string{"a", "b+compile"}
+	if m, err = d.measure(training, hasty); err != nil || m.entry(tunedTorch).Result.Config != "a" || !strings.Contains(m.entry(tunedTorch).Trials[1].Reason, "want of time") {
+		t.Errorf("without compiling: %v, %+v", err, m.entry(tunedTorch))
+	}
+	d.entered[1].configs[training.Mode] = []string{"a", "b", "c", "d"}
+	d.tried, starts = true, len(d.starts(tunedTorch))-6
 	siblings := quick
 	siblings.siblings = true
 	if m, err = d.measure(other, siblings); err != nil || m.entry(tunedTorch).Result.Config != "b" || len(d.starts(tunedTorch)) != starts+7 {

@@ -176,5 +176,5 @@ var (
 	training  = peer.Case{Arch: "vgg16", Size: 32, Batch: 64, Threads: 2, Mode: peer.Train}
 	inference = peer.Case{Arch: "vgg16", Size: 32, Batch: 64, Threads: 2, Mode: peer.Inference}
 	forAll    = peer.Case{Arch: "vgg16", Size: 32, Batch: 32, Threads: 2, Mode: peer.Train} // the slow ones too
-	quick     = plan{rounds: 3, seconds: 0.1, optional: true, slow: true}
+	quick     = plan{rounds: 3, seconds: 0.1, optional: true, slow: true, compiled: true}
 )

@@ -56,7 +56,7 @@ func main() {
 	flag.BoolVar(&o.resume, "resume", false, "leave out cases that the record has already, measured in this version")
 	flag.BoolVar(&o.again, "again", false, "ask again who could not do a case before")
 	flag.StringVar(&o.slow, "slow", "few", "cases that "+slowOnes()+" take part in: few, all, none")
-	flag.DurationVar(&o.patience, "patience", 3*time.Minute, "how long a contestant may take to get ready, or for a turn")
+	flag.DurationVar(&o.patience, "patience", 3*time.Minute, "how long a contestant may take to get ready, or for a turn; a 25th of the budget at most, if there is one")
 	flag.StringVar(&o.out, "out", "", "Markdown file for the tables")
 	flag.StringVar(&o.record, "record", ".build/peers/record.json", "file that keeps what was measured, to which later runs add; \"\" for none")
 	flag.StringVar(&o.gateRunning, "gate", "", "command that holds the machine for a measurement on a machine that others use: \"GATE COMMAND…\" waits, then runs the command")
@@ -164,6 +164,7 @@ func run(o options, screen io.Writer) error {
 	}()
 	d := &driver{options: o, ctx: ctx, screen: screen, past: past}
 	if o.budget > 0 {
+		d.patience = min(d.patience, max(o.budget/25, 20*time.Second))
 		d.deadline = time.Now().Add(o.budget)
 		late := time.AfterFunc(o.budget, func() { cancel(errLate) })
 		defer late.Stop()

@@ -17,13 +17,20 @@ type plan struct {
 	optional bool    // contestants that may be left out take part
 	slow     bool    // so do the slow ones
 	siblings bool    // the configuration that was best for a net is taken in all of its batches and threads
+	compiled bool    // configurations that take a minute to get ready are tried too
 }
+
+// compiling is about how long they take, in seconds.
+const compiling = 45
+
+func compiles(config string) bool { return strings.Contains(config, "compile") }
 
 func (p plan) has(c contestant) bool { return (p.optional || !c.optional) && (p.slow || !c.slow) }
 
 // plans for a limited time, from the best to the shortest.
 var plans = []plan{
-	{rounds: 7, seconds: 2, optional: true, slow: true},
+	{rounds: 7, seconds: 2, optional: true, slow: true, compiled: true},
+	{rounds: 5, seconds: 2, optional: true, slow: true, compiled: true},
 	{rounds: 5, seconds: 2, optional: true, slow: true},
 	{rounds: 5, seconds: 1.5, optional: true, slow: true},
 	{rounds: 5, seconds: 1, optional: true, slow: true},
@@ -42,7 +49,7 @@ const spare = 0.07
 // plan is what the cases that are left have time for: the first that fits, or the shortest.
 func (d *driver) plan(cases []peer.Case) (how plan, total time.Duration) {
 	if d.deadline.IsZero() {
-		how = plan{rounds: d.rounds, seconds: d.seconds, optional: true, slow: true}
+		how = plan{rounds: d.rounds, seconds: d.seconds, optional: true, slow: true, compiled: true}
 		return how, d.total(cases, how)
 	}
 	left := time.Duration((1 - spare) * float64(time.Until(d.deadline)))
@@ -76,10 +83,17 @@ func (d *driver) estimate(c peer.Case, how plan, tried map[string]bool) time.Dur
 			rounds = 1
 		}
 		seconds += ready + turn*rounds + 0.3
-		configs := len(who.configs[c.Mode])
 		name := fmt.Sprint(who.key, c.Arch, c.Size, c.Mode)
-		if configs > 1 && d.known(who, c, how) == nil && !(how.siblings && tried[name]) {
-			seconds += float64(configs) * (ready + max(step, d.trial+step/2))
+		if len(who.configs[c.Mode]) > 1 && d.known(who, c, how) == nil && !(how.siblings && tried[name]) {
+			for _, config := range who.configs[c.Mode] {
+				if compiles(config) && !how.compiled {
+					continue
+				}
+				seconds += ready + max(step, d.trial+step/2)
+				if compiles(config) {
+					seconds += compiling
+				}
+			}
 			tried[name] = true
 		}
 	}
@@ -161,6 +175,9 @@ func (p plan) String() string {
 	}
 	if len(left) > 0 {
 		s += ", without " + strings.Join(left, ", ")
+	}
+	if !p.compiled {
+		s += ", without configurations that compile"
 	}
 	if p.siblings {
 		s += ", configurations tried once for each net"

@@ -1,0 +1,154 @@
+package gemm
+
+import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/cpu/internal/vec"
+)
+
+// region is a block of the product and where it goes.
+type region[T vec.Float] struct {
+	i0, i1, j0, j1, k0, k1 int
+
+	c, d   []T // d is what beta multiplies
+	ldc    int
+	ldd    int
+	origin int // index of the first element of c in C
+	beta   T
+	last   bool // with the epilogue and, where the plan says so, across
+}
+
+// block computes a region, depth block after depth block.
+func (j *job[T]) block(w *worker[T], r region[T]) {
+	width := r.j1 - r.j0
+	if j.bMode == bLocal {
+		width = min(width, fit[T](ncLocal))
+	}
+	for k0 := r.k0; k0 < r.k1; k0 += j.kc {
+		kc := min(j.kc, r.k1-k0)
+		for j0 := r.j0; j0 < r.j1; j0 += width {
+			j1 := min(j0+width, r.j1)
+			if j.bMode == bLocal {
+				j.packLocal(w, j0, j1, k0, kc)
+			}
+			for i0 := r.i0; i0 < r.i1; i0 += j.mc {
+				j.macro(w, &r, i0, min(i0+j.mc, r.i1), j0, j1, k0, kc)
+			}
+		}
+	}
+}
+
+// macro runs the micro-kernel over a block of A and some panels of B.
+func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
+	ks := j.g.k
+	t := &w.t
+	rows := i1 - i0
+	a, order := j.blockA(w, i0, rows, k0, kc)
+	depth := j.packed(kc)
+	t.kc, t.parts = uintptr(depth), 1
+	// The first block adds to d, the others to what that left in c.
+	t.alpha, t.beta = j.args.Alpha, 1
+	d, ldd, origin := r.c, r.ldc, r.origin
+	if k0 == r.k0 {
+		t.beta, d, ldd, origin = r.beta, r.d, r.ldd, 0
+	}
+	last := r.last && k0+kc == r.k1
+	across := r.last && j.swapped
+	relu := uint32(0)
+	if last && j.args.ReLU {
+		relu = 1
+	}
+	t.relu, t.bias = relu, nil
+	beta := t.beta
+	if across {
+		t.c, t.ldc = unsafe.Pointer(&w.out), size[T]()*uintptr(ks.nr)
+		t.beta, t.relu = 0, 0
+	} else {
+		t.ldc, t.ldd = size[T]()*uintptr(r.ldc), size[T]()*uintptr(ldd)
+	}
+	// Rows are dealt out evenly so that no tile is much lower than the others.
+	tiles := ceil(rows, ks.mr)
+	low, more := rows/tiles, rows%tiles
+	w.next = fetches{}
+	if j.deep {
+		w.next = j.nextRows(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
+	}
+	half := size[T]() * uintptr(depth*ks.nr/2)
+	residual := beta != 0 && k0 == r.k0 && !across
+	for jj := j0; jj < j1; jj += ks.nr {
+		cols := min(ks.nr, j1-jj)
+		t.setCols(cols)
+		j.panelB(w, jj, j0, cols, k0, kc)
+		near := jj > j0 || rows <= fewRows // the rows of A
+		var ahead unsafe.Pointer           // the panel that comes next, where it comes from far
+		if jj+ks.nr < j1 && near {
+			switch j.bMode {
+			case bPacked:
+				ahead = unsafe.Pointer(&j.b.Data[((jj/ks.nr+1)*j.packed(j.k)+k0/j.fold)*ks.nr])
+			case bShared:
+				ahead = unsafe.Pointer(&j.shared[(((jj-j.j0)/ks.nr+1)*j.packed(j.k)+k0/j.fold)*ks.nr])
+			}
+		}
+		if last && j.args.Bias != nil && !across {
+			t.bias = unsafe.Pointer(&j.args.Bias[jj])
+		}
+		kernels := ks.tiles[order][(cols-1)/ks.lane]
+		i := i0
+		for n := range tiles {
+			h := low
+			if n < more {
+				h++
+			}
+			t.rows = uint32(h)
+			t.a = unsafe.Add(a, uintptr(i-i0)*t.rs)
+			switch {
+			case j.deep:
+				t.fetchShare(&w.next)
+			case ahead != nil && n < 2: // half of the next panel
+				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*half), uint64(depth), 0
+			case residual && near && i+h < i1:
+				t.pf, t.pfRun, t.pfld = unsafe.Pointer(&d[(i+h)*ldd+jj-origin]), 1, t.ldd
+			case residual && near && jj+ks.nr < j1:
+				t.pf, t.pfRun, t.pfld = unsafe.Pointer(&d[i0*ldd+jj+ks.nr-origin]), 1, t.ldd
+			case order == byDepth: // nothing new
+				t.pf, t.pfRun, t.pfld = t.a, 1, 0
+			case n+1 < tiles:
+				t.pf, t.pfRun, t.pfld = unsafe.Add(t.a, uintptr(h)*t.rs), uint64(depth/2/h+1), t.rs
+			default:
+				t.pf, t.pfRun, t.pfld = a, uint64(depth/2/h+1), t.rs
+			}
+			if across {
+				kernels[h](t)
+				j.across(w, r, d, ldd, i, h, jj, cols, beta, last)
+			} else {
+				t.c = unsafe.Pointer(&r.c[i*r.ldc+jj-r.origin])
+				if t.beta != 0 {
+					t.d = unsafe.Pointer(&d[i*ldd+jj-origin])
+				}
+				kernels[h](t)
+			}
+			i += h
+		}
+	}
+	if last && j.args.Watch != nil {
+		j.args.Watch.Done(i0, rows, j0, j1-j0)
+	}
+}
+
+// across adds a tile of Cᵀ in w.out to d and stores it in C.
+func (j *job[T]) across(w *worker[T], r *region[T], d []T, ldd, i, h, jj, cols int, beta T, last bool) {
+	nr := j.g.k.nr
+	for x := range cols {
+		c := r.c[(jj+x)*r.ldc+i:][:h]
+		for y := range c {
+			s := w.out[y*nr+x]
+			if beta != 0 {
+				s += beta * d[(jj+x)*ldd+i+y]
+			}
+			if last {
+				s = j.epilogue(s, i+y)
+			}
+			c[y] = s
+		}
+	}
+}
