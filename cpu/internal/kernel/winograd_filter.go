@@ -12,7 +12,8 @@ import (
 // Each of the 36 points has a product of its own, channels × tiles by tiles × filters. Some tiles at a time, a chunk, are transformed
 // to where all workers find them, in the third-level cache. Then a part takes a block of channels and filters and does the products
 // of all its points. After the last chunk it transforms them to taps while they are in its second-level cache: with one chunk, which
-// is what many channels have, products never reach memory.
+// is what many channels have, products never reach memory. It does not hand the taps to an optimizer's step,
+// see [Conv2DBackwardFilter.Update]: that reads what is written here.
 type winogradFilter struct {
 	ops  winograd.Ops
 	gemm *gemm.Gemm[float32]
