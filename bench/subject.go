@@ -23,6 +23,21 @@ type subject interface {
 	Profile() *graph.Profile
 }
 
+// Subject is a case made ready to run, for those who time it themselves.
+type Subject interface {
+	Run() error        // one batch: a whole training step, or inference
+	Plan() *graph.Plan // what is run
+	Close() error
+}
+
+// Prepare makes a case ready on an engine, with the weights that a training begins with. Nothing is verified. Close it before the engine.
+func Prepare(e graph.Engine, c Case) (Subject, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return newSubject(e, c, deal(c, c.Batch), usual)
+}
+
 // optimizer is that of all training steps.
 var optimizer = train.SGD{Momentum: 0.9}
 

@@ -31,6 +31,9 @@ type Config struct {
 	// Precision is how convolutions and matrix products of float32 multiply: "fp32" or "", or "bf16", with factors rounded to bfloat16,
 	// where the CPU has AVX512-BF16, unless Winograd's algorithm in float32 is faster. Weights, sums, statistics and losses are float32 in both, and float64 is not touched.
 	Precision string
+	// Tuning, if it is not nil, is a table of measured choices, to be taken instead of the engine's own estimates where it has one: see
+	// [LoadTuning] and [Engine.Measure]. It must be of the instruction set in use.
+	Tuning *Tuning
 }
 
 // Engine is a graph.Engine for the machine's processor. Programs of one engine share its worker pool; they may run
@@ -40,8 +43,11 @@ type Engine struct {
 	gemm   *gemm.Gemm[float32] // in the engine's precision
 	gemm64 *gemm.Gemm[float64]
 
+	tuning *Tuning // nil where there is none
+
 	mu     sync.Mutex
 	closed bool
+	taken  map[Convolution]string // ways of the tuning that are not the model's, of all programs built
 }
 
 var errClosed = errors.New("cpu: the engine is closed")
@@ -58,7 +64,11 @@ func New(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{pool: pool.New(c.Threads), gemm: products, gemm64: gemm.New[float64](kernel.Level())}, nil
+	tuning, err := c.Tuning.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{pool: pool.New(c.Threads), gemm: products, gemm64: gemm.New[float64](kernel.Level()), tuning: tuning, taken: map[Convolution]string{}}, nil
 }
 
 // Name is "cpu".

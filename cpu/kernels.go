@@ -60,7 +60,17 @@ type builder struct {
 	scratch []scratch
 	kept    []scratch
 	packs   []pack
-	way     string // how the kernel of the step at hand computes, where there are several ways
+	choose  func(c kernel.Conv, ways []kernel.Way) string // of measured choices, or nil
+	way     string                                        // how the kernel of the step at hand computes, where there are several ways
+}
+
+// builder prepares kernels that run on e.
+func (e *Engine) builder() *builder {
+	b := &builder{pool: e.pool, gemm: e.gemm, gemm64: e.gemm64}
+	if e.tuning != nil {
+		b.choose = e.choose
+	}
+	return b
 }
 
 // scratcher is a kernel that needs working memory while it runs.
@@ -77,9 +87,9 @@ type scratch struct {
 
 func env[T kernel.Float](b *builder) kernel.Env[T] {
 	if g, ok := any(b.gemm).(*gemm.Gemm[T]); ok {
-		return kernel.Env[T]{Pool: b.pool, Gemm: g}
+		return kernel.Env[T]{Pool: b.pool, Gemm: g, Choose: b.choose}
 	}
-	return kernel.Env[T]{Pool: b.pool, Gemm: any(b.gemm64).(*gemm.Gemm[T])}
+	return kernel.Env[T]{Pool: b.pool, Gemm: any(b.gemm64).(*gemm.Gemm[T]), Choose: b.choose}
 }
 
 // scratchBytes is the size of the working memory that all kernels of the program share, as they run one after the other.

@@ -10,13 +10,21 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 )
 
-// String says what the engine computes with, e.g. "cpu with 2 threads, avx512 kernels".
+// String says what the engine computes with, e.g. "cpu with 2 threads, avx512 kernels" or, with a table of measured choices that has some
+// for these threads and this precision, "cpu with 2 threads, avx512 kernels, tuned for 31 convolutions".
 func (e *Engine) String() string {
 	s := "s"
 	if e.Threads() == 1 {
 		s = ""
 	}
-	return fmt.Sprintf("cpu with %d thread%s, %s kernels", e.Threads(), s, e.Level())
+	s = fmt.Sprintf("cpu with %d thread%s, %s kernels", e.Threads(), s, e.Level())
+	switch n := e.Choices(); {
+	case n == 1:
+		s += ", tuned for 1 convolution"
+	case n > 1:
+		s += fmt.Sprintf(", tuned for %d convolutions", n)
+	}
+	return s
 }
 
 // vectored are the kinds whose kernels run the level's vector loops. Those of the others are loops in Go at every level, but

@@ -25,6 +25,12 @@ const (
 	bf16 = "bf16"
 )
 
+// CheckPrecision says whether engines of this machine have a precision; the error is that of [New].
+func CheckPrecision(name string) error {
+	_, err := productsOf(name)
+	return err
+}
+
 // productsOf returns how factors of float32 are multiplied in a precision.
 func productsOf(precision string) (*gemm.Gemm[float32], error) {
 	switch precision {

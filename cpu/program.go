@@ -68,8 +68,7 @@ func (p *program) prepare() error {
 	if p.mem, err = newMemory(p.plan, arena); err != nil {
 		return err
 	}
-	e := p.engine
-	b := &builder{pool: e.pool, gemm: e.gemm, gemm64: e.gemm64}
+	b := p.engine.builder()
 	for i, s := range p.plan.Steps {
 		b.way = ""
 		if p.steps[i], err = b.step(s); err != nil {

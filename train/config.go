@@ -16,7 +16,7 @@ import (
 )
 
 // Config is everything that defines a run; run.json holds it. Two runs of one Config on one device with as many
-// threads are equal bit for bit. Paths and the number of threads are recorded for information.
+// threads, and as much Tuning, are equal bit for bit. Paths and the number of threads are recorded for information.
 type Config struct {
 	Arch      string  `json:"arch"`
 	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg16: convolutions followed by batch normalization
@@ -64,6 +64,9 @@ type Config struct {
 	// For information: what the run, or its latest part, was made with. Bits may differ between instruction sets.
 	Engine  string `json:"engine,omitempty"`
 	Version string `json:"version,omitempty"`
+	// Tuning is a digest of the measured choices among ways to compute that the run, or its latest part, follows where they are not the
+	// engine's own; "" where there are none. New fills it in, and notes where a run goes on with others: bits may then differ.
+	Tuning string `json:"tuning,omitempty"`
 
 	Out    string `json:"-"` // folder of the run
 	Resume bool   `json:"-"` // go on with the run in Out
@@ -101,7 +104,8 @@ func CheckPrecision(name string) error {
 // identity is the configuration without what may differ between the parts of one run.
 func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
-	c.Engine, c.Version, c.Out, c.Resume, c.Profile, c.ProfileSteps = "", "", "", false, "", 0
+	c.Engine, c.Version, c.Tuning = "", "", ""
+	c.Out, c.Resume, c.Profile, c.ProfileSteps = "", false, "", 0
 	c.Recompute, c.MemoryBudget = "", 0
 	c.clearUnused()
 	return c

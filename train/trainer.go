@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,6 +113,7 @@ func (t *Trainer) prepare() (err error) {
 	if err := t.compile(); err != nil {
 		return err
 	}
+	t.recordTuning()
 	return t.openOut()
 }
 
@@ -142,6 +144,21 @@ func (t *Trainer) loaders() (err error) {
 
 // evalBatch is the batch size of evaluations: large enough to keep all cores busy, whatever the training's is.
 const evalBatch = 100
+
+// recordTuning writes down which measured choices the compiled steps follow.
+func (t *Trainer) recordTuning() {
+	e, ok := t.engine.(interface{ Tuned() string })
+	if !ok { // a device of another kind has other bits anyway
+		return
+	}
+	was, is := t.cfg.Tuning, e.Tuned()
+	if t.cfg.Resume && was != is {
+		said := func(digest string) string { return cmp.Or(digest, "none") }
+		t.observer.Note(fmt.Sprintf("the run was made with other tuned convolutions (%s) than these (%s): it goes on, but not bit for bit as it would have; "+
+			"--tuning names a table, or is off", said(was), said(is)))
+	}
+	t.cfg.Tuning = is
+}
 
 // Model returns the model that is trained.
 func (t *Trainer) Model() *nn.Model { return t.model }

@@ -25,6 +25,7 @@ type benchmark struct {
 	seconds        float64
 	rounds         int
 	json, roofline string
+	tuning         *tuning
 }
 
 func newBench() *cobra.Command {
@@ -55,6 +56,7 @@ GFLOP/s are nominal, and of peak is their share of the multiplications and addit
 	f.StringSliceVar(&b.modes, "mode", nil, "train, inference (default: both)")
 	f.StringSliceVar(&b.Devices, "device", []string{"cpu"}, "devices: "+strings.TrimPrefix(deviceList(), "auto, ")+"; cuda:N is the GPU with number N")
 	f.StringSliceVar(&b.Precisions, "precision", []string{train.FP32}, precisionUsage)
+	b.tuning = tuningFlag(f)
 	f.Float64Var(&b.seconds, "seconds", 0.5, "least time of a round")
 	f.IntVar(&b.rounds, "rounds", 5, "rounds of a case, of which the median counts")
 	f.StringVar(&b.json, "json", "", "file for the report as JSON; - writes it to standard output, instead of the table")
@@ -63,13 +65,13 @@ GFLOP/s are nominal, and of peak is their share of the multiplications and addit
 }
 
 func (b *benchmark) run(cmd *cobra.Command) error {
-	cases, err := b.cases()
+	lines := newProgressLine(cmd, b.json == "-")
+	cases, err := b.cases(lines.note)
 	if err != nil {
 		return err
 	}
-	lines := newProgressLine(cmd, b.json == "-")
 	report, err := bench.Run(cmd.Context(), bench.Config{Cases: cases, Seconds: b.seconds, Rounds: b.rounds, Profile: b.roofline != "",
-		Open:     func(c bench.Case) (graph.Engine, error) { return deviceOf(c).open(lines.note) },
+		Open:     func(c bench.Case) (graph.Engine, error) { return b.deviceOf(c).open(lines.note) },
 		Progress: lines.show,
 	})
 	lines.clear()
@@ -81,7 +83,7 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 }
 
 // cases are those of the flags.
-func (b *benchmark) cases() ([]bench.Case, error) {
+func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 	switch {
 	case !(b.seconds > 0 && b.seconds <= 3600):
 		return nil, fmt.Errorf("--seconds wants a number above 0 and at most 3600, got %v", b.seconds)
@@ -105,9 +107,14 @@ func (b *benchmark) cases() ([]bench.Case, error) {
 	if err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(cases, func(c bench.Case) bool { return c.Device == "cpu" }) {
+		if _, err := b.tuning.table(note); err != nil {
+			return nil, err
+		}
+	}
 	tried := []device{}
 	for _, c := range cases { // a device that there is not is to be told now, and not when its turn comes
-		d := deviceOf(c)
+		d := b.deviceOf(c)
 		if slices.Contains(tried, d) {
 			continue
 		}
@@ -126,8 +133,8 @@ func (b *benchmark) cases() ([]bench.Case, error) {
 	return cases, nil
 }
 
-func deviceOf(c bench.Case) device {
-	return device{name: c.Device, threads: c.Threads, precision: c.Precision}
+func (b *benchmark) deviceOf(c bench.Case) device {
+	return device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: b.tuning}
 }
 
 // write writes the report in the forms that were asked for.

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cpu"
 )
 
 // lockedBuffer is written by a process and read by a test at once.
@@ -44,4 +46,23 @@ func TestBenchInterrupted(t *testing.T) {
 	require.Regexp(t, `(?m)^simplecnn +32×32 +8 +train`, out.String())
 	require.NotRegexp(t, `(?m)^simplecnn +32×32 +128 +train`, out.String())
 	require.Contains(t, errs.String(), "interrupted")
+}
+
+// An interrupted tuning keeps what it has measured.
+func TestTuneInterrupted(t *testing.T) {
+	path := cacheFolder(t)
+	var out, errs lockedBuffer
+	cmd := start(t, &out, &errs, "tune", "--arch", "simplecnn", "--threads", "1", "--mode", "train", "--batch", "8,128,256,512,1024,2048")
+	await(t, "the first case", func() bool { return strings.Contains(out.String(), "batch 8, train, 1 thread: ") })
+	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, exitInterrupted, exit.ExitCode())
+	require.Contains(t, errs.String(), "interrupted")
+	require.NotContains(t, out.String(), "batch 2048, train")
+	require.Regexp(t, `(?m)^\d+ convolutions measured; the table of \d+ convolutions is `, out.String())
+	table, err := cpu.LoadTuning(path)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, table.Len(), 3)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stheno-ml/stheno/bench"
 )
 
-// progressLine shows a benchmark to a person: a line for each case that is done, and on a terminal one below that says what is under way. It
+// progressLine shows measurements to a person: a line for each case that is done, and on a terminal one below that says what is under way. It
 // writes only when it is told something, which is never while a case is timed: a bar that moves by itself would be timed, too.
 type progressLine struct {
 	to       io.Writer
@@ -56,15 +56,21 @@ func (p *progressLine) show(e bench.Event) {
 		fmt.Fprintf(p.to, "%v: %s images/s; %s\n", e.Case, speed(e.Result.ImagesPerSecond), e.Result.Verified)
 		return
 	}
-	if p.terminal == nil {
-		return
-	}
 	line := string(e.Phase)
 	if e.Phase == bench.Timing {
 		line = fmt.Sprintf("%s, round %d of %d", line, e.Round, e.Rounds)
 	}
 	if e.Number > 0 {
 		line = fmt.Sprintf("%d/%d  %v: %s", e.Number, e.Cases, e.Case, line)
+	}
+	p.under(line)
+}
+
+// under shows on a terminal what is under way.
+func (p *progressLine) under(line string) {
+	p.clear()
+	if p.terminal == nil {
+		return
 	}
 	if width, _, err := term.GetSize(int(p.terminal.Fd())); err == nil { // a line that wraps could not be taken away
 		if runes := []rune(line); len(runes) > width-2 {

@@ -22,6 +22,7 @@ type device struct {
 	name      string
 	threads   int
 	precision string
+	tuning    *tuning // where the CPU engine's measured choices are, or nil
 	// recordedName and recordedPrecision say that the two are those of a run, which may have begun on another machine, and not a wish
 	// of this command's user.
 	recordedName, recordedPrecision bool
@@ -31,6 +32,7 @@ type device struct {
 func (d *device) flags(f *pflag.FlagSet) {
 	deviceFlags(f, &d.name, &d.threads)
 	f.StringVar(&d.precision, "precision", "", precisionUsage+" (default: that of the run)")
+	d.tuning = tuningFlag(f)
 }
 
 // ofRun takes the precision of a run over, unless the user asked for one.
@@ -107,11 +109,11 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 			return nil, err
 		}
 		reason := firstLine(err)
-		e, err = graph.Open("cpu", c)
+		e, err = d.openCPU(c, note)
 		if errors.Is(err, cpu.ErrPrecision) {
 			note(fmt.Sprintf("computing on the CPU in %s, not %s: %s; %s", train.FP32, d.precision, reason, firstLine(err)))
 			c.Precision = ""
-			return graph.Open("cpu", c)
+			return d.openCPU(c, note)
 		}
 		if cuda.Built { // a program without the CUDA engine is not expected to use a GPU
 			note("computing on the CPU: " + reason)
@@ -132,13 +134,29 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 			}
 		}
 	}
-	e, err := graph.Open(d.name, c)
+	e, err := d.openCPU(c, note)
 	if d.recordedPrecision && errors.Is(err, cpu.ErrPrecision) {
 		note(fmt.Sprintf("computing in %s what the run computes in %s: %s", train.FP32, d.precision, firstLine(err)))
 		c.Precision = ""
-		return graph.Open(d.name, c)
+		return d.openCPU(c, note)
 	}
 	return e, err
+}
+
+// openCPU starts the CPU engine with its measured choices.
+func (d device) openCPU(c graph.Config, note func(string)) (graph.Engine, error) {
+	if strings.Contains(d.name, ":") {
+		return graph.Open(d.name, c) // which says what is wrong
+	}
+	table, err := d.tuning.table(note)
+	if err != nil {
+		return nil, err
+	}
+	e, err := cpu.New(cpu.Config{Threads: c.Threads, Precision: c.Precision, Tuning: table})
+	if err != nil {
+		return nil, err // and not an engine that is nil
+	}
+	return e, nil
 }
 
 // without adds what to do without a GPU to the error for one that cannot be used.
@@ -173,14 +191,20 @@ func describeEngine(e graph.Engine) string {
 // precision tf32".
 func computes(e graph.Engine) string {
 	p, ok := e.(interface{ Precision() string })
-	if !ok || isPlain(e) {
+	if !ok || isFP32(e) {
 		return describeEngine(e)
 	}
 	return describeEngine(e) + ", precision " + p.Precision()
 }
 
-// isPlain says whether an engine is the CPU's in fp32, which needs no words beside a result.
+// isPlain says whether an engine is the CPU's in fp32, with no choices of ways but its own, which needs no words beside a result.
 func isPlain(e graph.Engine) bool {
+	c, ok := e.(*cpu.Engine)
+	return ok && isFP32(e) && c.Choices() == 0
+}
+
+// isFP32 says whether an engine is the CPU's in fp32.
+func isFP32(e graph.Engine) bool {
 	c, ok := e.(*cpu.Engine)
 	return ok && c.Precision() == train.FP32
 }

@@ -67,6 +67,7 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	recomputeFlags(f, &e.Config)
 	deviceFlags(f, &e.device.name, &e.threads, "null")
 	precisionFlag(f, &e.device.precision)
+	e.device.tuning = tuningFlag(f)
 	f.StringVar(&e.format, "format", "text", strings.Join(explainFormats, ", "))
 	f.StringVar(&e.view, "view", "plan", "dot and svg: "+strings.Join(explainViews, ", "))
 	f.StringVar(&e.file, "output", "", "file to write instead of standard output")

@@ -57,6 +57,18 @@ func TestBenchOnATerminal(t *testing.T) {
 	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +inference`, string(shown))
 }
 
+func TestTuneOnATerminal(t *testing.T) {
+	cacheFolder(t)
+	other, tty := terminal(t)
+	cmd := start(t, tty, tty, with(briefTune, "--mode", "train")...)
+	require.NoError(t, tty.Close())
+	shown, _ := io.ReadAll(other)
+	require.NoError(t, cmd.Wait(), "%s", shown)
+	require.Regexp(t, `1/1  simplecnn 32×32, batch 6, train, 1 thread: \[-{20}\] 0/\d  3×3 3→16 at 32×32, batch 6, forward…\r\x1b\[K`, string(shown))
+	require.Regexp(t, `: \[=+-+\] 2/\d  `, string(shown))
+	require.Regexp(t, `(?m)^\d convolutions measured; `, string(shown))
+}
+
 // TestTerminalThatGoesAway closes the window of a run.
 func TestTerminalThatGoesAway(t *testing.T) {
 	other, tty := terminal(t)

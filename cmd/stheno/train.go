@@ -28,6 +28,7 @@ import (
 func newTrain() *cobra.Command {
 	c := train.DefaultConfig()
 	var where source
+	var ways *tuning
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train a network; without flags, SimpleCNN on CIFAR-100",
@@ -39,9 +40,10 @@ built-in set of images. With --data or --data-dir it is that set or an error. Ct
 The loss that is printed includes the L2 penalties of the network's weights (resnet50 has them), in validation too, as
 Keras reports it.`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c, where) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c, where, ways) },
 	}
 	configFlags(cmd.Flags(), &c)
+	ways = tuningFlag(cmd.Flags())
 	where.offlineFlag(cmd.Flags())
 	where.modifiedFlag(cmd.Flags())
 	return cmd
@@ -87,7 +89,7 @@ func recomputeFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Var((*byteCount)(&c.MemoryBudget), "memory-budget", "memory for a training step's values, such as 2GiB; computes again as little as it takes (0: no limit)")
 }
 
-func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
+func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (err error) {
 	if err := checkProfile(cmd.Flags(), c); err != nil {
 		return err
 	}
@@ -105,7 +107,10 @@ func runTrain(cmd *cobra.Command, c train.Config, where source) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
 	out := newScreen(cmd)
 	defer out.Finish()
-	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision,
+	if c.Resume && c.Tuning == "" && !cmd.Flags().Changed("tuning") { // a table that was made meanwhile would change bits
+		ways.value = tuningOff
+	}
+	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways,
 		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
 		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(out.Note)
 	if err != nil {

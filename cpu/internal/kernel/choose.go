@@ -88,13 +88,9 @@ var forcedWay string
 func (e Env[T]) way(pass Pass, g op.ConvGeometry, frozen bool) string {
 	c := Conv{pass, g, frozen, unsafe.Sizeof(*new(T)) == 8, e.Gemm.Rounds(), e.Gemm.Level()}
 	ways := c.Ways()
-	best := ways[0]
 	for _, w := range ways {
 		if w.Name == forcedWay {
 			return w.Name
-		}
-		if w.Seconds < best.Seconds {
-			best = w
 		}
 	}
 	if e.Choose != nil && len(ways) > 1 {
@@ -105,5 +101,5 @@ func (e Env[T]) way(pass Pass, g op.ConvGeometry, frozen bool) string {
 			}
 		}
 	}
-	return best.Name
+	return Best(ways).Name
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/stheno-ml/stheno/bench"
+	"github.com/stheno-ml/stheno/cpu"
+)
+
+// tuning is where a command finds the choices that stheno tune has measured: the flag --tuning. Package cpu looks for none by itself.
+type tuning struct {
+	value string // auto, off, or a file
+
+	read  bool // the rest is known; a file is read, and complained of, once
+	found *cpu.Tuning
+	err   error
+}
+
+const (
+	tuningAuto = "auto"
+	tuningOff  = "off"
+)
+
+func tuningFlag(f *pflag.FlagSet) *tuning {
+	t := &tuning{}
+	f.StringVar(&t.value, "tuning", tuningAuto, "what stheno tune measured for the CPU: auto (the table in the cache folder, if there is one), off, or a file")
+	return t
+}
+
+// table is the table to use, nil if there is none. One in the cache folder that cannot be used is noted and left out; one that the user
+// named is an error.
+func (t *tuning) table(note func(string)) (*cpu.Tuning, error) {
+	if t == nil {
+		return nil, nil
+	}
+	if !t.read {
+		t.read = true
+		t.found, t.err = t.load(note)
+	}
+	return t.found, t.err
+}
+
+func (t *tuning) load(note func(string)) (*cpu.Tuning, error) {
+	switch t.value {
+	case tuningOff:
+		return nil, nil
+	case "": // such as of a variable that is not set
+		return nil, errors.New("--tuning is empty; use auto, off, or the name of a table that stheno tune wrote")
+	case tuningAuto:
+		path, err := tuningPath()
+		if err != nil {
+			return nil, nil // without a cache folder there is no table in it
+		}
+		table, err := loadTuning(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			note(byName(fmt.Sprintf("convolutions are computed as if nothing had been measured: %v", err)))
+		}
+		return table, nil
+	}
+	table, err := loadTuning(t.value)
+	if err != nil {
+		err = fmt.Errorf("--tuning: %w\n    use auto, off, or the name of a table that stheno tune wrote", err)
+	}
+	return table, err
+}
+
+// loadTuning reads a table for the kernels in use.
+func loadTuning(path string) (*cpu.Tuning, error) {
+	t, err := cpu.LoadTuning(path)
+	if err == nil {
+		err = t.Check()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// tuningPath is the file of this machine's table.
+func tuningPath() (string, error) {
+	user, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(user, "stheno", "tuning", cpu.TuningFileName(cmp.Or(bench.ThisMachine().CPU, "unknown"))), nil
+}
