@@ -29,7 +29,7 @@ func init() {
 type Config struct {
 	Threads int // workers of the pool, 0 means one per available core
 	// Precision is how convolutions and matrix products of float32 multiply: "fp32" or "", or "bf16", with factors rounded to bfloat16,
-	// where the CPU has AVX512-BF16. Weights, sums, statistics and losses are float32 in both, and float64 is not touched.
+	// where the CPU has AVX512-BF16, unless Winograd's algorithm in float32 is faster. Weights, sums, statistics and losses are float32 in both, and float64 is not touched.
 	Precision string
 	// Tuning, if it is not nil, is a table of measured choices, to be taken instead of the engine's own estimates where it has one: see
 	// [LoadTuning] and [Engine.Measure]. It must be of the instruction set in use.

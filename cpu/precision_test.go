@@ -114,6 +114,27 @@ func TestKernelsBF16(t *testing.T) {
 	}
 }
 
+// Where Winograd's algorithm in float32 is faster than products of bfloat16, it is what computes, and with fp32's tolerance.
+func TestWinogradUnderBF16(t *testing.T) {
+	bf16Ways(t, func(t *testing.T) {
+		e := openBF16(t, 2)
+		build := func(b *enginetest.B) {
+			a := op.ConvAttrs{Padding: op.Padding{Mode: op.Same}}
+			x, w := b.Input("x", 2, 16, 16, 64), b.Input("w", 3, 3, 64, 64)
+			b.Want("y", numtest.Reduction, b.Apply(&op.Conv2D{ConvAttrs: a}, x, w))
+			b.Want("dx", numtest.Reduction, b.Apply(&op.Conv2DBackwardInput{ConvAttrs: a, InputShape: x.Shape()}, b.Input("dy", 2, 16, 16, 64), w))
+		}
+		b := enginetest.NewB(t, tensor.Float32)
+		build(b)
+		m := b.Compile(e)
+		for _, s := range m.Explain().Steps {
+			require.Contains(t, s.Kernel, "winograd")
+		}
+		require.NoError(t, m.Close())
+		enginetest.Case{Name: "large", Build: build}.RequireClose(t, e, tensor.Float32)
+	})
+}
+
 func TestRefusedPrecisions(t *testing.T) {
 	_, err := graph.Open("cpu", graph.Config{Precision: "tf32"})
 	require.ErrorIs(t, err, cpu.ErrPrecision)

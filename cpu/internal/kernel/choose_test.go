@@ -12,8 +12,11 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// What the model chooses for layers of the nets, as measured.
+// What the model chooses for layers of the nets, as measured with AVX-512.
 func TestWays(t *testing.T) {
+	if cpuid.Best() != cpuid.AVX512 {
+		t.Skip("this CPU, or this build, has no AVX-512")
+	}
 	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
 	strided, dilated, grouped := same, same, same
 	strided.Strides, dilated.Dilations, grouped.Groups = [2]int{2, 2}, [2]int{2, 2}, 4
@@ -56,9 +59,29 @@ func TestWays(t *testing.T) {
 		double := Env[float64]{Gemm: gemm.New[float64](cpuid.Best())}
 		require.NotEqual(t, byWinograd, double.way(c.pass, c.geometry(t), c.frozen), "%v %v", c.convCase, c.pass)
 	}
-	rounding := Env[float32]{Gemm: gemm.NewBF16(false)}
-	require.Equal(t, byPatches, rounding.way(Forward, convCase{32, 32, 32, 4, 3, 3, 64, same, ""}.geometry(t), true)) // not by rows
-	require.Equal(t, byPatches, rounding.way(Forward, convCase{16, 14, 14, 256, 3, 3, 256, same, ""}.geometry(t), false))
+}
+
+// With products of bfloat16, which multiply twice as fast, Winograd's algorithm in float32 still is the fastest way of large layers.
+func TestWaysBF16(t *testing.T) {
+	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
+	for _, native := range []bool{false, cpuid.HasBF16()} { // plain Go, which checks results, goes the same ways
+		e := Env[float32]{Gemm: gemm.NewBF16(native)}
+		for _, c := range []struct {
+			convCase
+			pass   Pass
+			frozen bool
+			want   string
+		}{
+			{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, Forward, false, byWinograd},
+			{convCase{16, 14, 14, 256, 3, 3, 256, same, ""}, BackwardInput, false, byWinograd},
+			{convCase{1, 8, 8, 256, 3, 3, 256, same, ""}, Forward, true, byPatches},
+			{convCase{1, 4, 4, 512, 3, 3, 512, same, ""}, Forward, true, byPatches},
+			{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, BackwardInput, false, byTaps},
+			{convCase{32, 32, 32, 4, 3, 3, 64, same, ""}, Forward, true, byPatches}, // not by rows
+		} {
+			require.Equal(t, c.want, e.way(c.pass, c.geometry(t), c.frozen), "%v %v", c.convCase, c.pass)
+		}
+	}
 }
 
 // A table of measured times takes precedence over the model, as long as it names a way that there is.

@@ -55,15 +55,33 @@ const (
 )
 
 func (c Conv) rates() rates {
+	if c.Rounds { // plain Go then checks what AVX-512 computes, and goes the same ways
+		return ratesOf[cpuid.AVX512]
+	}
 	r := ratesOf[c.Level]
-	switch {
-	case c.Double:
+	if c.Double {
 		r.flops /= 2
 		r.lane /= 2
-	case c.Rounds && c.Level != cpuid.Generic:
+	}
+	return r
+}
+
+// productRates are those of products that may round their factors. Winograd's never do.
+func (c Conv) productRates() rates {
+	r := c.rates()
+	if c.Rounds {
 		r.flops *= 2
 	}
 	return r
+}
+
+// leastRows is how many rows a product takes as long for as for one: additions wait for each other, and with pairs of bfloat16 two
+// multiplications for each.
+func (c Conv) leastRows() int {
+	if c.Rounds {
+		return 2 * leastRows
+	}
+	return leastRows
 }
 
 // channels are the depth and the number of columns of the pass's product of one tap; of that of the filters' gradient, its sides.
@@ -77,7 +95,7 @@ func (c Conv) channels() (in, out float64) {
 
 // patchesCost is that of one product a group, with all taps.
 func (c Conv) patchesCost() float64 {
-	g, r := c.Geometry, c.rates()
+	g, r := c.Geometry, c.productRates()
 	in, out := c.channels()
 	taps, groups := float64(g.H.Kernel*g.W.Kernel), float64(g.Groups)
 	rows := g.N * g.H.Out * g.W.Out
@@ -85,7 +103,7 @@ func (c Conv) patchesCost() float64 {
 	if c.Pass == BackwardFilter {
 		return 2 * float64(max(rows, leastDepth)) * filters / (ofPeak * r.flops)
 	}
-	s := 2*float64(max(rows, leastRows))*filters/(ofPeak*r.flops) + float64(rows*g.H.Kernel)*gatherTime + c.stream(filters)
+	s := 2*float64(max(rows, c.leastRows()))*filters/(ofPeak*r.flops) + float64(rows*g.H.Kernel)*gatherTime + c.streamFactor(filters)
 	switch {
 	case c.Frozen:
 	case c.Pass == BackwardInput:
@@ -104,13 +122,21 @@ func (c Conv) stream(elements float64) float64 {
 	return 4 * elements / memoryRate
 }
 
+// streamFactor is the same of filters that are a factor of a product: kept as pairs of bfloat16, they take half of it.
+func (c Conv) streamFactor(elements float64) float64 {
+	if c.Frozen && c.Rounds {
+		elements /= 2
+	}
+	return c.stream(elements)
+}
+
 // tapsCost is that of products a position, or of the filters' gradient a tap, without the taps that see padding.
 func (c Conv) tapsCost() float64 {
-	g, r := c.Geometry, c.rates()
+	g, r := c.Geometry, c.productRates()
 	in, out := c.channels()
 	taps, rows, _ := tapsOf(g)
 	filters := float64(len(taps)) * in * out
-	s, work, sights := c.stream(filters), 0, 0
+	s, work, sights := c.streamFactor(filters), 0, 0
 	if c.Pass == BackwardFilter {
 		s = 0
 		depth := make([]int, len(taps))
@@ -125,9 +151,9 @@ func (c Conv) tapsCost() float64 {
 	for _, x := range rows {
 		sights += x.count
 		if c.Frozen {
-			work += max(x.count*g.N, leastRows)
+			work += max(x.count*g.N, c.leastRows())
 		} else {
-			work += x.count * max(g.N, leastRows)
+			work += x.count * max(g.N, c.leastRows())
 		}
 	}
 	s += 2 * float64(work) * in * out / r.flops
@@ -163,7 +189,7 @@ func (c Conv) rowsCost() float64 {
 // canWinograd says whether winogradConv or winogradFilter computes it.
 func (c Conv) canWinograd() bool {
 	g := c.Geometry
-	return !c.Double && !c.Rounds && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
+	return !c.Double && g.Groups == 1 && g.H.Kernel == 3 && g.W.Kernel == 3 &&
 		g.H.Stride == 1 && g.W.Stride == 1 && g.H.Dilation == 1 && g.W.Dilation == 1
 }
 
