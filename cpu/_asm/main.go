@@ -59,6 +59,10 @@ var units = []unit{
 	{"kernel", "runs64_avx512", double, runsAVX512, none},
 	{"kernel", "runs_avx2", single, runsAVX2, none},
 	{"kernel", "runs64_avx2", double, runsAVX2, none},
+	{"kernel", "taps_avx512", single, tapsAVX512, none},
+	{"kernel", "taps64_avx512", double, tapsAVX512, none},
+	{"kernel", "taps_avx2", single, tapsAVX2, none},
+	{"kernel", "taps64_avx2", double, tapsAVX2, none},
 	{"winograd", "winograd_avx512", single, winogradAVX512, winoTiles},
 	{"winograd", "winograd_avx2", single, winogradAVX2, winoTiles},
 }

@@ -50,7 +50,7 @@ const (
 func (c Conv) Ways() []Way {
 	g := c.Geometry
 	switch {
-	case isDepthwise(g):
+	case isDepthwise(g), isNarrow(g) && !c.Rounds:
 		return []Way{{Name: byDepth}}
 	case isPointwise(g):
 		return []Way{{Name: byGemm}}

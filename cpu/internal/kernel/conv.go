@@ -54,7 +54,7 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch way := e.way(Forward, g, o.Frozen); {
 	case way == byDepth:
-		k.way = newDepthwise[T](e.Pool, g, o)
+		k.way = newDepthwise[T](e.Pool, g, o, Forward)
 	case way == byTaps && o.Frozen:
 		k.way = newByTap(e, &k.Scratch, g, o)
 	case way == byTaps:
@@ -121,6 +121,13 @@ func isPointwise(g op.ConvGeometry) bool {
 
 // isDepthwise says whether each group has a single input channel and a product would have hardly any depth.
 func isDepthwise(g op.ConvGeometry) bool { return g.Groups > 1 && g.C == g.Groups }
+
+// isNarrow says whether the groups have so few channels that products of theirs would spend their time on patches. Pointwise
+// ones have none.
+func isNarrow(g op.ConvGeometry) bool {
+	const few = 32
+	return g.Groups > 1 && g.C <= few*g.Groups && g.F <= few*g.Groups && !isPointwise(g)
+}
 
 // forwardTaps are the offsets of a convolution's window in the order of the kernel's rows and columns.
 func forwardTaps(g op.ConvGeometry) []tap {

@@ -39,8 +39,8 @@ func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpda
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch e.way(BackwardFilter, g, false) {
 	case byDepth:
-		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
-		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)
+		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{}, BackwardFilter)
+		k.sums = k.reserve(k.direct.scratch(BackwardFilter))
 		return k, nil
 	case byWinograd:
 		k.tiles = newWinogradFilter(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g)

@@ -25,6 +25,7 @@ type Conv2DBackwardInput[T Float] struct {
 	current *convPhase
 	dx      []T
 	direct  *depthwise[T]
+	turned  area[T]       // filters, for the direct computation
 	tiny    []tinyTerm    // where the products of a tiny map begin, nil for others
 	tiles   *winogradConv // nil unless it is computed by Winograd's algorithm
 }
@@ -45,7 +46,8 @@ func NewConv2DBackwardInput[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwa
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch e.way(BackwardInput, g, false) {
 	case byDepth:
-		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
+		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{}, BackwardInput)
+		k.turned = k.reserve(k.direct.scratch(BackwardInput))
 		return k, nil
 	case byTaps:
 		args, terms := tinyBackwardInput[T](g)
@@ -133,7 +135,7 @@ func (k *Conv2DBackwardInput[T]) Run(dx, dy, w []T) {
 	k.dx = k.images.inputGradient(&k.Scratch, dx)
 	switch {
 	case k.direct != nil:
-		k.direct.backwardInput(k.dx, dy, w)
+		k.direct.backwardInput(k.dx, dy, w, k.turned.of(&k.Scratch))
 	case k.tiny != nil:
 		for i, t := range k.tiny {
 			a := &k.product.args[i]

@@ -15,10 +15,11 @@ func Level() cpuid.Level { return level }
 // Float is the element types of the kernels.
 type Float = vec.Float
 
-// loops are the loops of one level: those over vectors and those over runs.
+// loops are the loops of one level: those over vectors, those over runs, and those over the taps of windows.
 type loops[T Float] struct {
 	*vec.Ops[T]
 	runs runLoops[T]
+	taps tapLoops[T]
 }
 
 // inUse has the loops of that level for both element types. Tests put other levels' here.
@@ -30,8 +31,9 @@ type loopsOfBoth struct {
 }
 
 func loopsFor(l cpuid.Level) loopsOfBoth {
-	f32, f64 := runsFor(l)
-	return loopsOfBoth{loops[float32]{vec.For[float32](l), f32}, loops[float64]{vec.For[float64](l), f64}}
+	runs32, runs64 := runsFor(l)
+	taps32, taps64 := tapsFor(l)
+	return loopsOfBoth{loops[float32]{vec.For[float32](l), runs32, taps32}, loops[float64]{vec.For[float64](l), runs64, taps64}}
 }
 
 // ops are the loops in use for an element type.

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The loops of convolutions with few channels a group. They take n filters, one vector a turn, then the rest. What an input
+// element is for a filter is either its own channel, so that both go on together, or one for all n, which is broadcast.
+
+func tapsAVX512(f float) { avx512(f).tapLoops() }
+
+func tapsAVX2(f float) { avx2(f).tapLoops() }
+
+// tapLoops emits both loops in both forms.
+func (s *simd) tapLoops() {
+	for _, broadcast := range []bool{false, true} {
+		s.sumTaps(broadcast)
+	}
+	for _, taps := range []int{1, 3} {
+		s.sumPixels(taps, false)
+	}
+	for _, taps := range []int{1, 4} {
+		s.sumPixels(taps, true)
+	}
+}
+
+// filters emits a loop over n filters, whose place in bytes is in a register.
+func (s *simd) filters(label string, at reg.GPVirtual, body func(label string, masked bool)) {
+	rest := s.gp("n")
+	s.XORQ(at, at)
+	s.CMPQ(rest, operand.U8(s.lanes))
+	s.JL(operand.LabelRef(label + "rest"))
+	s.Label(label + "vector")
+	body(label+"vector", false)
+	s.ADDQ(operand.U32(s.lanes*s.size), at)
+	s.SUBQ(operand.U8(s.lanes), rest)
+	s.CMPQ(rest, operand.U8(s.lanes))
+	s.JGE(operand.LabelRef(label + "vector"))
+	s.Label(label + "rest")
+	s.TESTQ(rest, rest)
+	s.JZ(operand.LabelRef(label + "done"))
+	body(label+"masked", true)
+	s.Label(label + "done")
+}
+
+// maskRest sets the mask for the last n mod lanes filters.
+func (s *simd) maskRest() {
+	rest := s.gp("n")
+	s.ANDQ(operand.U8(s.lanes-1), rest)
+	s.setMask(rest)
+}
+
+// addProduct adds x·w to a sum; x is in memory, one element where it is broadcast.
+func (s *simd) addProduct(x operand.Mem, w, sum reg.VecVirtual, broadcast, masked bool) {
+	switch {
+	case broadcast && s.suffix == "AVX512":
+		s.VFMADD231Bcst(x, w, sum)
+	case broadcast:
+		v := s.vec()
+		s.VBROADCAST(x, v)
+		s.VFMADD231(v, w, sum)
+	case masked:
+		s.VFMADD231(s.load(x, true), w, sum)
+	default:
+		s.VFMADD231(x, w, sum)
+	}
+}
+
+// sumTaps emits y = from + Σ w·x over the taps, for a row of pixels: eight at a time, so that a filter's vector that was loaded serves
+// eight, then four, two and one.
+func (s *simd) sumTaps(broadcast bool) {
+	name, how := "sumTaps", "x has a channel for each filter"
+	if broadcast {
+		name, how = "sumTapsOf1", "x has one channel for all filters"
+	}
+	s.function(name, "func(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, taps *[2]int, ntaps, runs, n uintptr)",
+		"computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; "+how+"; strides are in bytes.")
+	y, from, x, ldx, w, runs := s.gp("y"), s.gp("from"), s.gp("x"), s.gp("ldx"), s.gp("w"), s.gp("runs")
+	s.maskRest()
+	ldx3, at, tap, end, p, q := s.GP64(), s.GP64(), s.GP64(), s.GP64(), s.GP64(), s.GP64()
+	s.LEAQ(operand.Mem{Base: ldx, Index: ldx, Scale: 2}, ldx3)
+	for _, pixels := range []int{8, 4, 2, 1} {
+		label := fmt.Sprintf("pixels%d", pixels)
+		s.Label(label)
+		s.CMPQ(runs, operand.U8(pixels))
+		s.JL(operand.LabelRef(label + "after"))
+		s.filters(label, at, func(label string, masked bool) {
+			sums := make([]reg.VecVirtual, pixels)
+			s.MOVQ(from, p)
+			s.Load(s.Param("ldf"), q)
+			for i := range sums {
+				sums[i] = s.load(operand.Mem{Base: p, Index: at, Scale: 1}, masked)
+				if i < pixels-1 {
+					s.ADDQ(q, p)
+				}
+			}
+			s.Load(s.Param("taps"), tap)
+			s.Load(s.Param("ntaps"), end)
+			s.SHLQ(operand.U8(4), end)
+			s.ADDQ(tap, end)
+			s.CMPQ(tap, end)
+			s.JGE(operand.LabelRef(label + "tapped"))
+			s.Label(label + "tap")
+			s.MOVQ(operand.Mem{Base: tap, Disp: 8}, q)
+			s.ADDQ(at, q)
+			filter := s.load(operand.Mem{Base: w, Index: q, Scale: 1}, masked)
+			s.MOVQ(operand.Mem{Base: tap}, p)
+			s.ADDQ(x, p)
+			if !broadcast {
+				s.ADDQ(at, p)
+			}
+			if pixels > 4 {
+				s.LEAQ(operand.Mem{Base: p, Index: ldx, Scale: 4}, q)
+			}
+			for i, sum := range sums {
+				base := p
+				if i >= 4 {
+					base = q
+				}
+				m := operand.Mem{Base: base}
+				switch i % 4 {
+				case 1, 2:
+					m.Index, m.Scale = ldx, uint8(i%4)
+				case 3:
+					m.Index, m.Scale = ldx3, 1
+				}
+				s.addProduct(m, filter, sum, broadcast, masked)
+			}
+			s.ADDQ(operand.U8(16), tap)
+			s.CMPQ(tap, end)
+			s.JL(operand.LabelRef(label + "tap"))
+			s.Label(label + "tapped")
+			s.MOVQ(y, p)
+			s.Load(s.Param("ldy"), q)
+			for i := range sums {
+				s.store(sums[i], operand.Mem{Base: p, Index: at, Scale: 1}, masked)
+				if i < pixels-1 {
+					s.ADDQ(q, p)
+				}
+			}
+		})
+		for _, m := range []struct {
+			name string
+			p    reg.GPVirtual
+		}{{"ldy", y}, {"ldf", from}, {"ldx", x}} {
+			s.Load(s.Param(m.name), p)
+			s.SHLQ(operand.U8([]int{0, 0, 1, 0, 2, 0, 0, 0, 3}[pixels]), p)
+			s.ADDQ(p, m.p)
+		}
+		s.SUBQ(operand.U8(pixels), runs)
+		if pixels == 8 {
+			s.JMP(operand.LabelRef(label))
+		}
+		s.Label(label + "after")
+	}
+	s.done()
+}
+
+// sumPixels emits dw += Σ x·dy over a row of pixels for some taps at equal distances, two pixels at a time: as many sums as the
+// processor has multiplications under way.
+func (s *simd) sumPixels(taps int, broadcast bool) {
+	name, how := fmt.Sprintf("sumPixels%d", taps), "x has a channel for each filter, and step bytes from tap to tap"
+	if broadcast {
+		name, how = fmt.Sprintf("sumPixelsOf1x%d", taps), "x has one channel for all filters, and taps follow each other"
+	}
+	s.function(name, "func(dw *float32, ldw uintptr, x *float32, ldx, step uintptr, dy *float32, ldy, runs, n uintptr)",
+		fmt.Sprintf("adds Σ x·dy over runs (at least 1) of n filters to dw, for %d taps; %s; strides are in bytes.", taps, how))
+	ldw, ldx, step, ldy := s.gp("ldw"), s.gp("ldx"), s.gp("step"), s.gp("ldy")
+	s.maskRest()
+	at, xp, yp, runs := s.GP64(), s.GP64(), s.GP64(), s.GP64()
+	s.filters("filters", at, func(label string, masked bool) {
+		var sums [2][]reg.VecVirtual
+		for i := range sums {
+			for range taps {
+				sums[i] = append(sums[i], s.zero())
+			}
+		}
+		s.Load(s.Param("x"), xp)
+		if !broadcast {
+			s.ADDQ(at, xp)
+		}
+		s.Load(s.Param("dy"), yp)
+		s.ADDQ(at, yp)
+		s.Load(s.Param("runs"), runs)
+		pixel := func(sums []reg.VecVirtual) {
+			dy := s.load(operand.Mem{Base: yp}, masked)
+			for t, sum := range sums {
+				m := operand.Mem{Base: xp}
+				switch {
+				case broadcast:
+					m.Disp = t * s.size
+				case t > 0:
+					m.Index, m.Scale = step, uint8(t)
+				}
+				s.addProduct(m, dy, sum, broadcast, masked)
+			}
+			s.ADDQ(ldx, xp)
+			s.ADDQ(ldy, yp)
+		}
+		s.SUBQ(operand.U8(2), runs)
+		s.JL(operand.LabelRef(label + "last"))
+		s.Label(label + "two")
+		pixel(sums[0])
+		pixel(sums[1])
+		s.SUBQ(operand.U8(2), runs)
+		s.JGE(operand.LabelRef(label + "two"))
+		s.Label(label + "last")
+		s.ADDQ(operand.U8(2), runs)
+		s.JZ(operand.LabelRef(label + "join"))
+		pixel(sums[0])
+		s.Label(label + "join")
+		s.Load(s.Param("dw"), xp)
+		s.ADDQ(at, xp)
+		for t := range taps {
+			s.VADD(sums[1][t], sums[0][t], sums[0][t])
+			s.VADD(s.load(operand.Mem{Base: xp}, masked), sums[0][t], sums[0][t])
+			s.store(sums[0][t], operand.Mem{Base: xp}, masked)
+			if t < taps-1 {
+				s.ADDQ(ldw, xp)
+			}
+		}
+	})
+	s.done()
+}

@@ -1,0 +1,86 @@
+package kernel
+
+import (
+	"slices"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+)
+
+// The assembly of every level computes what its plain twins compute, up to the order of sums, and touches nothing outside the runs.
+func TestTapsTwins(t *testing.T) { bothTypes(t, testTapsTwins[float32], testTapsTwins[float64]) }
+
+func testTapsTwins[T Float](t *testing.T) {
+	assembly := cpuid.Available()[1:]
+	if len(assembly) == 0 {
+		t.Skip("no assembly on this machine or in this build")
+	}
+	defer useLevel(level)
+	for _, n := range []int{1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 40, 70} {
+		for _, count := range []int{0, 1, 2, 3, 7, 8, 9, 15, 29} {
+			for taps := range 6 {
+				for _, one := range []bool{false, true} {
+					useLevel(cpuid.Generic)
+					plain := tapsOfRow[T](t, count, n, taps, one)
+					for _, l := range assembly {
+						useLevel(l)
+						quick := tapsOfRow[T](t, count, n, taps, one)
+						for i := range plain {
+							for k, v := range plain[i] {
+								d := float64(v - quick[i][k])
+								tol := 1e-5
+								if unsafe.Sizeof(v) == 8 {
+									tol = 1e-13
+								}
+								require.InDelta(t, 0, d, tol, "result %d, element %d: %d pixels, %d filters, %d taps, one %v, %v", i, k, count, n, taps, one, l)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// tapsOfRow applies both loops to guarded memory, with a distance of its own for every array, and returns their results.
+func tapsOfRow[T Float](t testing.TB, count, n, taps int, one bool) (out [][]T) {
+	size := int(unsafe.Sizeof(T(0)))
+	width := n
+	if one {
+		width = 1
+	}
+	var checks []func(testing.TB)
+	fill := func(seed uint64, count, ld, last int) []T {
+		s, check := guarded[T](max((count-1)*ld+last, 0))
+		checks = append(checks, check)
+		copy(s, normal[T](seed, len(s)).Data.([]T))
+		return s
+	}
+	ldy, ldf, ldx, ldw, step := n+2, n+1, width+3, n+5, width+1
+	var table []tapPair
+	for i := range taps { // falling in x, rising in w
+		table = append(table, tapPair{-i * step * size, i * ldw * size})
+	}
+	x0 := max(taps-1, 0) * step
+	x := fill(1, count, ldx, x0+width)
+	w, y, from := fill(2, taps, ldw, n), fill(3, count, ldy, n), fill(4, count, ldf, n)
+	sumTaps(y, ldy, from, ldf, x, x0, ldx, w, 0, table, one, count, n)
+	out = append(out, slices.Clone(y))
+	sumTaps(y, ldy, y, ldy, x, x0, ldx, w, 0, table, one, count, n) // over what it begins with
+	out = append(out, y)
+	if taps > 0 {
+		if one {
+			step = 1
+		}
+		x, dw, dy := fill(1, count, ldx, (taps-1)*step+width), fill(5, taps, ldw, n), fill(6, count, ldy, n)
+		sumPixels(dw, ldw, x, ldx, step, dy, ldy, taps, one, count, n)
+		out = append(out, dw)
+	}
+	for _, check := range checks {
+		check(t)
+	}
+	return out
+}
