@@ -7,8 +7,16 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The loops of convolutions with few channels a group. They take n filters, one vector a turn, then the rest. What an input
-// element is for a filter is either its own channel, so that both go on together, or one for all n, which is broadcast.
+// The loops of convolutions with few channels a group. They take n filters, one vector a turn, then the rest.
+
+// factor is what a filter is multiplied with.
+type factor int
+
+const (
+	own  factor = iota // the channel of its number
+	one                // the same channel as all n filters, which is broadcast
+	four               // each of the four channels of its group, of four filters
+)
 
 func tapsAVX512(f float) { avx512(f).tapLoops() }
 
@@ -16,15 +24,16 @@ func tapsAVX2(f float) { avx2(f).tapLoops() }
 
 // tapLoops emits both loops in both forms.
 func (s *simd) tapLoops() {
-	for _, broadcast := range []bool{false, true} {
-		s.sumTaps(broadcast)
+	for _, of := range []factor{own, one, four} {
+		s.sumTaps(of)
 	}
 	for _, taps := range []int{1, 3} {
-		s.sumPixels(taps, false)
+		s.sumPixels(taps, own)
 	}
 	for _, taps := range []int{1, 4} {
-		s.sumPixels(taps, true)
+		s.sumPixels(taps, one)
 	}
+	s.sumPixels(4, four)
 }
 
 // filters emits a loop over n filters, whose place in bytes is in a register.
@@ -53,12 +62,14 @@ func (s *simd) maskRest() {
 	s.setMask(rest)
 }
 
-// addProduct adds x·w to a sum; x is in memory, one element where it is broadcast.
-func (s *simd) addProduct(x operand.Mem, w, sum reg.VecVirtual, broadcast, masked bool) {
+// addProduct adds x·w to a sum; x is in memory: a vector, an element, or a vector of fours whose element number channel is meant.
+func (s *simd) addProduct(x operand.Mem, w, sum reg.VecVirtual, of factor, channel int, masked bool) {
 	switch {
-	case broadcast && s.suffix == "AVX512":
+	case of == four:
+		s.VFMADD231(s.fromFours(x, channel, masked), w, sum)
+	case of == one && s.suffix == "AVX512":
 		s.VFMADD231Bcst(x, w, sum)
-	case broadcast:
+	case of == one:
 		v := s.vec()
 		s.VBROADCAST(x, v)
 		s.VFMADD231(v, w, sum)
@@ -69,14 +80,32 @@ func (s *simd) addProduct(x operand.Mem, w, sum reg.VecVirtual, broadcast, maske
 	}
 }
 
+// fromFours is a vector whose elements are, four by four, one of the four that are in memory.
+func (s *simd) fromFours(x operand.Mem, channel int, masked bool) reg.VecVirtual {
+	v := s.vec()
+	var from operand.Op = x
+	if masked {
+		from = s.load(x, true)
+	}
+	if s.size == 8 {
+		s.VPERMPD(operand.U8(channel*0x55), from, v)
+	} else {
+		s.VPERMILPS(operand.U8(channel*0x55), from, v)
+	}
+	return v
+}
+
 // sumTaps emits y = from + Σ w·x over the taps, for a row of pixels: eight at a time, so that a filter's vector that was loaded serves
 // eight, then four, two and one.
-func (s *simd) sumTaps(broadcast bool) {
+func (s *simd) sumTaps(of factor) {
 	name, how := "sumTaps", "x has a channel for each filter"
-	if broadcast {
+	switch of {
+	case one:
 		name, how = "sumTapsOf1", "x has one channel for all filters"
+	case four:
+		name, how = "sumTapsOf4", "groups are of 4 channels and 4 filters, and a channel's filters are ldw apart"
 	}
-	s.function(name, "func(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, taps *[2]int, ntaps, runs, n uintptr)",
+	s.function(name, "func(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps, runs, n uintptr)",
 		"computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; "+how+"; strides are in bytes.")
 	y, from, x, ldx, w, runs := s.gp("y"), s.gp("from"), s.gp("x"), s.gp("ldx"), s.gp("w"), s.gp("runs")
 	s.maskRest()
@@ -106,10 +135,17 @@ func (s *simd) sumTaps(broadcast bool) {
 			s.Label(label + "tap")
 			s.MOVQ(operand.Mem{Base: tap, Disp: 8}, q)
 			s.ADDQ(at, q)
-			filter := s.load(operand.Mem{Base: w, Index: q, Scale: 1}, masked)
+			filters := []reg.VecVirtual{s.load(operand.Mem{Base: w, Index: q, Scale: 1}, masked)}
+			if of == four {
+				s.ADDQ(w, q)
+				s.Load(s.Param("ldw"), p)
+				filters = append(filters, s.load(operand.Mem{Base: q, Index: p, Scale: 1}, masked), s.load(operand.Mem{Base: q, Index: p, Scale: 2}, masked))
+				s.LEAQ(operand.Mem{Base: q, Index: p, Scale: 2}, q)
+				filters = append(filters, s.load(operand.Mem{Base: q, Index: p, Scale: 1}, masked))
+			}
 			s.MOVQ(operand.Mem{Base: tap}, p)
 			s.ADDQ(x, p)
-			if !broadcast {
+			if of != one {
 				s.ADDQ(at, p)
 			}
 			if pixels > 4 {
@@ -127,7 +163,9 @@ func (s *simd) sumTaps(broadcast bool) {
 				case 3:
 					m.Index, m.Scale = ldx3, 1
 				}
-				s.addProduct(m, filter, sum, broadcast, masked)
+				for c, filter := range filters {
+					s.addProduct(m, filter, sum, of, c, masked)
+				}
 			}
 			s.ADDQ(operand.U8(16), tap)
 			s.CMPQ(tap, end)
@@ -161,10 +199,13 @@ func (s *simd) sumTaps(broadcast bool) {
 
 // sumPixels emits dw += Σ x·dy over a row of pixels for some taps at equal distances, two pixels at a time: as many sums as the
 // processor has multiplications under way.
-func (s *simd) sumPixels(taps int, broadcast bool) {
+func (s *simd) sumPixels(taps int, of factor) {
 	name, how := fmt.Sprintf("sumPixels%d", taps), "x has a channel for each filter, and step bytes from tap to tap"
-	if broadcast {
+	switch of {
+	case one:
 		name, how = fmt.Sprintf("sumPixelsOf1x%d", taps), "x has one channel for all filters, and taps follow each other"
+	case four:
+		name, how = "sumPixelsOf4", "these are the 4 channels of a group, which has 4 filters"
 	}
 	s.function(name, "func(dw *float32, ldw uintptr, x *float32, ldx, step uintptr, dy *float32, ldy, runs, n uintptr)",
 		fmt.Sprintf("adds Σ x·dy over runs (at least 1) of n filters to dw, for %d taps; %s; strides are in bytes.", taps, how))
@@ -179,7 +220,7 @@ func (s *simd) sumPixels(taps int, broadcast bool) {
 			}
 		}
 		s.Load(s.Param("x"), xp)
-		if !broadcast {
+		if of != one {
 			s.ADDQ(at, xp)
 		}
 		s.Load(s.Param("dy"), yp)
@@ -190,12 +231,12 @@ func (s *simd) sumPixels(taps int, broadcast bool) {
 			for t, sum := range sums {
 				m := operand.Mem{Base: xp}
 				switch {
-				case broadcast:
+				case of == one:
 					m.Disp = t * s.size
-				case t > 0:
+				case of == own && t > 0:
 					m.Index, m.Scale = step, uint8(t)
 				}
-				s.addProduct(m, dy, sum, broadcast, masked)
+				s.addProduct(m, dy, sum, of, t, masked)
 			}
 			s.ADDQ(ldx, xp)
 			s.ADDQ(ldy, yp)

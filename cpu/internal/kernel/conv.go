@@ -54,7 +54,7 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch way := e.way(Forward, g, o.Frozen); {
 	case way == byDepth:
-		k.way = newDepthwise[T](e.Pool, g, o, Forward)
+		k.way = newDepthwise(e.Pool, &k.Scratch, g, o, Forward)
 	case way == byTaps && o.Frozen:
 		k.way = newByTap(e, &k.Scratch, g, o)
 	case way == byTaps:

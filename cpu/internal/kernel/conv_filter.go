@@ -15,7 +15,6 @@ type Conv2DBackwardFilter[T Float] struct {
 	product  groupedProduct[T]
 	patches  []*patches[T] // nil where the images themselves are the matrix
 	direct   *depthwise[T]
-	sums     area[T]      // partial sums of the direct computation
 	xs, dys  []*pixels[T] // the factors of a tiny map, one a product; nil for others
 	taps     []int        // the taps of these products
 	unseen   []int        // taps that see padding only: their gradient is 0
@@ -39,8 +38,7 @@ func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpda
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch e.way(BackwardFilter, g, false) {
 	case byDepth:
-		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{}, BackwardFilter)
-		k.sums = k.reserve(k.direct.scratch(BackwardFilter))
+		k.direct = newDepthwise(e.Pool, &k.Scratch, g, ConvOptions{}, BackwardFilter)
 		return k, nil
 	case byWinograd:
 		k.tiles = newWinogradFilter(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g)
@@ -80,7 +78,7 @@ func (k *Conv2DBackwardFilter[T]) run(dw, x, dy []T) {
 	x = k.images.input(&k.Scratch, x)
 	dy = k.images.gradient(&k.Scratch, dy)
 	if k.direct != nil {
-		k.direct.backwardFilter(dw, x, dy, k.sums.of(&k.Scratch))
+		k.direct.backwardFilter(&k.Scratch, dw, x, dy)
 		return
 	}
 	if k.tiles != nil {

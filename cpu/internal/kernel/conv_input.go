@@ -25,7 +25,6 @@ type Conv2DBackwardInput[T Float] struct {
 	current *convPhase
 	dx      []T
 	direct  *depthwise[T]
-	turned  area[T]       // filters, for the direct computation
 	tiny    []tinyTerm    // where the products of a tiny map begin, nil for others
 	tiles   *winogradConv // nil unless it is computed by Winograd's algorithm
 }
@@ -46,8 +45,7 @@ func NewConv2DBackwardInput[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwa
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch e.way(BackwardInput, g, false) {
 	case byDepth:
-		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{}, BackwardInput)
-		k.turned = k.reserve(k.direct.scratch(BackwardInput))
+		k.direct = newDepthwise(e.Pool, &k.Scratch, g, ConvOptions{}, BackwardInput)
 		return k, nil
 	case byTaps:
 		args, terms := tinyBackwardInput[T](g)
@@ -135,7 +133,7 @@ func (k *Conv2DBackwardInput[T]) Run(dx, dy, w []T) {
 	k.dx = k.images.inputGradient(&k.Scratch, dx)
 	switch {
 	case k.direct != nil:
-		k.direct.backwardInput(k.dx, dy, w, k.turned.of(&k.Scratch))
+		k.direct.backwardInput(&k.Scratch, k.dx, dy, w)
 	case k.tiny != nil:
 		for i, t := range k.tiny {
 			a := &k.product.args[i]

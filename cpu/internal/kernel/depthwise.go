@@ -7,96 +7,156 @@ import (
 
 // depthwise computes convolutions with few channels a group directly, since a matrix product for each group would have hardly any
 // depth and width: results are sums in registers over the taps of their windows. With one channel and one filter a group,
-// neighbouring channels are computed at once; otherwise the filters of a group, for each of which a channel is the same factor.
+// or with four of each, neighbouring groups are computed at once. Otherwise the filters of a group are, for all of which a channel is the
+// same factor, from a copy of the filters in which those of a group follow each other.
 type depthwise[T Float] struct {
-	g         op.ConvGeometry
-	o         ConvOptions
-	one       bool // a channel serves several filters
-	c, f      int  // channels and filters of what is computed at once: all, or those of a group
-	groups    int
-	rows      split
-	h, w      reach        // of the forward pass or, for a gradient of the input, of that
-	strips    []reachStrip // along the width
-	filter    split
-	transpose phase
-	loops     [3]phase // forward, input, filter
-	none      []T      // zeros to begin with
+	g       op.ConvGeometry
+	o       ConvOptions
+	of      factors
+	groups  int // that are computed one by one
+	c, f    int // channels of a group, and filters that are computed at once: all, or those of a group
+	h, w    reach
+	strips  []reachStrip // along the width
+	into    side         // results of the forward pass or, for a gradient of the input, of that
+	from    side
+	rows    split
+	filter  split
+	words   area[T]
+	arrange phase
+	loop    phase
+	none    []T // zeros to begin with
 
-	y, x, k, bias, residual, sums, turned []T // of the current run; y and x are gradients in the backward passes, k is the filter
+	y, x, k, bias, residual, scratch []T // of the current run; y and x are gradients in the backward passes, k is the filter
 }
 
-func newDepthwise[T Float](p *pool.Pool, g op.ConvGeometry, o ConvOptions, pass Pass) *depthwise[T] {
-	d := &depthwise[T]{g: g, o: o, one: g.C != g.Groups || g.F != g.Groups, c: g.C / g.Groups, f: g.F / g.Groups, groups: g.Groups}
-	if !d.one {
-		d.c, d.f, d.groups = 1, g.F, 1
+// side is images that are written or read: their channels, and how many of them go with a filter, or with how many filters of a group.
+type side struct{ channels, each int }
+
+func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o ConvOptions, pass Pass) *depthwise[T] {
+	d := &depthwise[T]{g: g, o: o, c: g.C / g.Groups, f: g.F / g.Groups, groups: g.Groups}
+	switch {
+	case d.c == 1 && d.f == 1:
+		d.f, d.groups = g.F, 1
+	case d.c == 4 && d.f == 4:
+		d.of, d.f, d.groups = fourChannels, g.F, 1
+	default:
+		d.of = oneChannel
 	}
 	d.h, d.w = forwardReach(g.H), forwardReach(g.W)
-	height, width, channels, from, pixel, depth := g.H.Out, g.W.Out, g.F, g.W.In, g.C, d.c
-	step, next := 1, g.W.Stride
+	d.into, d.from = side{g.F, d.f}, side{g.C, g.C / g.Groups}
+	height, width, across, step, next := g.H.Out, g.W.Out, g.W.In, 1, g.W.Stride
+	body, parts := d.forwardPart, 0
 	if pass == BackwardInput {
 		d.h, d.w = backwardReach(g.H), backwardReach(g.W)
-		height, width, channels, from, pixel, depth = g.H.In, g.W.In, g.C, g.W.Out, g.F, d.f
-		step, next = g.W.Stride, 1
-		if !d.one {
-			depth = 1
-		}
-		d.transpose = newPhase(p, g.H.Kernel*g.W.Kernel, d.turn)
+		d.into, d.from = side{g.C, g.C / d.groups}, side{g.F, g.F / g.Groups}
+		height, width, across, step, next = g.H.In, g.W.In, g.W.Out, g.W.Stride, 1
+		body = d.inputPart
 	}
 	d.strips = d.w.strips(step, next)
 	for i := range d.strips {
 		s := &d.strips[i]
-		s.taps = tapTable[T](d.h, d.w, ceilDiv(g.H.Kernel, d.h.tap), s.n, depth, from, pixel, g.W.Kernel, channels)
+		s.taps = tapTable[T](d.h, d.w, ceilDiv(g.H.Kernel, d.h.tap), s.n, d.from.each/d.of.depth(), across, d.from.channels, g.W.Kernel,
+			d.into.each*d.of.depth())
 	}
-	d.none = make([]T, channels)
+	d.none = make([]T, d.into.channels)
 	const lighter = 4 // an element of a sum is computed so many times as fast as one is moved
-	d.rows = splitBy(g.N*height, width*channels*g.H.Kernel*g.W.Kernel*depth/lighter)
-	d.filter = splitInto(g.Groups, g.Groups) // a group's gradients are summed by one worker
-	if !d.one {
-		d.filter = sumSplit(g.N*g.H.Out, g.W.Out*g.F)
-	}
-	d.loops = [3]phase{newPhase(p, d.rows.parts, d.forwardPart), newPhase(p, d.rows.parts, d.inputPart), newPhase(p, d.filter.parts, d.filterPart)}
-	return d
-}
-
-// scratch is how many elements a pass wants.
-func (d *depthwise[T]) scratch(pass Pass) int {
-	size := d.g.H.Kernel * d.g.W.Kernel * d.c * d.g.F
+	d.rows = splitBy(g.N*height, width*d.into.channels*g.H.Kernel*g.W.Kernel*d.from.each/lighter)
+	parts = d.rows.parts
+	words := 0
 	switch {
-	case pass == BackwardFilter && !d.one:
-		return d.filter.parts * size
-	case pass == BackwardInput && d.one:
-		return size
+	case pass == BackwardFilter && d.of == oneChannel:
+		body, parts, words = d.groupPart, g.Groups, d.packed()
+	case pass == BackwardFilter:
+		d.filter = sumSplit(g.N*g.H.Out, g.W.Out*g.F)
+		body, parts, words = d.filterPart, d.filter.parts, d.filter.parts*d.packed()
+	case d.of == oneChannel && !o.Frozen:
+		words = d.packed()
+		d.arrange = newPhase(p, g.Groups, func(_, group int) { d.arrangeGroup(d.scratch, d.k, group, pass) })
+	case d.of == fourChannels && pass == BackwardInput:
+		words = d.packed()
+		d.arrange = newPhase(p, g.H.Kernel*g.W.Kernel, d.turn)
 	}
-	return 0
+	d.words = s.reserve(words)
+	d.loop = newPhase(p, parts, body)
+	return d
 }
 
 func (d *depthwise[T]) name() string { return byDepth }
 
-// A frozen filter is kept as it is.
-func (d *depthwise[T]) packed() int                  { return d.g.H.Kernel * d.g.W.Kernel * d.c * d.g.F }
-func (d *depthwise[T]) pack(_ *Scratch[T], u, w []T) { copy(u, w) }
+// packed is the size of the filters.
+func (d *depthwise[T]) packed() int { return d.g.H.Kernel * d.g.W.Kernel * d.c * d.g.F }
 
-func (d *depthwise[T]) run(_ *Scratch[T], y, x, w, bias, residual []T) {
-	d.y, d.x, d.k, d.bias, d.residual = y, x, w, bias, residual
-	d.loops[0].run()
-}
-
-// backwardInput computes dx; scratch is what the pass wants of it.
-func (d *depthwise[T]) backwardInput(dx, dy, w, scratch []T) {
-	d.x, d.y, d.k, d.turned = dx, dy, w, w
-	if d.one {
-		d.turned = scratch
-		d.transpose.run()
+// pack keeps frozen filters in the order in which sumRow reads them.
+func (d *depthwise[T]) pack(_ *Scratch[T], u, w []T) {
+	if d.of != oneChannel {
+		copy(u, w)
+		return
 	}
-	d.loops[1].run()
+	for group := range d.groups {
+		d.arrangeGroup(u, w, group, Forward)
+	}
 }
 
-// backwardFilter computes dw; scratch is what the pass wants of it.
-func (d *depthwise[T]) backwardFilter(dw, x, dy, scratch []T) {
-	d.x, d.y, d.k, d.sums = x, dy, dw, scratch
-	d.loops[2].run()
-	if !d.one {
-		sumPartials(dw[:d.packed()], scratch, d.filter.parts)
+func (d *depthwise[T]) run(s *Scratch[T], y, x, w, bias, residual []T) {
+	d.y, d.x, d.k, d.bias, d.residual = y, x, w, bias, residual
+	d.begin(s)
+	d.loop.run()
+}
+
+func (d *depthwise[T]) backwardInput(s *Scratch[T], dx, dy, w []T) {
+	d.x, d.y, d.k = dx, dy, w
+	d.begin(s)
+	d.loop.run()
+}
+
+func (d *depthwise[T]) backwardFilter(s *Scratch[T], dw, x, dy []T) {
+	d.x, d.y, d.k, d.scratch = x, dy, dw, d.words.of(s)
+	d.loop.run()
+	if d.of != oneChannel {
+		sumPartials(dw[:d.packed()], d.scratch, d.filter.parts)
+	}
+}
+
+// begin brings the filters into order, in the scratch, where they are not.
+func (d *depthwise[T]) begin(s *Scratch[T]) {
+	if d.arrange.parts == 0 {
+		return
+	}
+	d.scratch = d.words.of(s)
+	d.arrange.run()
+	d.k = d.scratch
+}
+
+// arrangeGroup copies the filters of a group from w (taps, c, F) to u (groups, taps, c, f) or, for the gradient of the input, to
+// (groups, taps, f, c).
+func (d *depthwise[T]) arrangeGroup(u, w []T, group int, pass Pass) {
+	taps := d.g.H.Kernel * d.g.W.Kernel
+	u = u[group*taps*d.c*d.f:][:taps*d.c*d.f]
+	for tap := range taps {
+		to := u[tap*d.c*d.f:][:d.c*d.f]
+		for c := range d.c {
+			from := w[(tap*d.c+c)*d.g.F+group*d.f:][:d.f]
+			if pass == Forward {
+				copy(to[c*d.f:], from)
+				continue
+			}
+			for f, v := range from {
+				to[f*d.c+c] = v
+			}
+		}
+	}
+}
+
+// turn exchanges channels and filters of a tap within groups of four.
+func (d *depthwise[T]) turn(_, tap int) {
+	size := 4 * d.g.F
+	w, u := d.k[tap*size:][:size], d.scratch[tap*size:][:size]
+	for at := 0; at < d.g.F; at += 4 {
+		for c := range 4 {
+			for f := range 4 {
+				u[f*d.g.C+at+c] = w[c*d.g.F+at+f]
+			}
+		}
 	}
 }
 
@@ -119,7 +179,7 @@ func (d *depthwise[T]) forwardPart(_, part int) {
 			from = d.bias
 		}
 		at := d.h.first[row%g.H.Out]
-		d.sumRow(y, from, ld, d.x, (row/g.H.Out*g.H.In+at.element)*g.W.In, at, d.k, [2]int{g.F, d.f}, [2]int{g.C, d.c})
+		d.sumRow(y, from, ld, d.x, (row/g.H.Out*g.H.In+at.element)*g.W.In, at)
 		if d.o.ReLU {
 			relu(y, y)
 		}
@@ -129,73 +189,71 @@ func (d *depthwise[T]) forwardPart(_, part int) {
 func (d *depthwise[T]) inputPart(_, part int) {
 	g := &d.g
 	lo, hi := d.rows.bounds(part)
-	to, of := [2]int{g.C, d.c}, [2]int{g.F, d.f}
-	if !d.one {
-		to, of = [2]int{g.C, g.C}, [2]int{g.F, 1}
-	}
 	for row := lo; row < hi; row++ {
 		at := d.h.first[row%g.H.In]
-		d.sumRow(d.x[row*g.W.In*g.C:][:g.W.In*g.C], d.none, 0, d.y, (row/g.H.In*g.H.Out+at.element)*g.W.Out, at, d.turned, to, of)
+		d.sumRow(d.x[row*g.W.In*g.C:][:g.W.In*g.C], d.none, 0, d.y, (row/g.H.In*g.H.Out+at.element)*g.W.Out, at)
 	}
 }
 
 // sumRow computes a row of results, to which from is added, from rows of x that begin with a pixel, through the taps of some rows of the
-// window. to and of are the channels of results and of x: of a pixel, and of a group.
-func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel int, at reached1, w []T, to, of [2]int) {
+// window. Groups that are computed one by one are so for a few pixels, which stay in the first-level cache.
+func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel int, at reached1) {
+	const few = 16
+	into, of := d.into, d.from
+	size := of.each * into.each // of the filters of a group at a tap
 	for i := range d.strips {
 		s := &d.strips[i]
-		rows, n := at.n, s.n
-		if rows == 0 || n == 0 {
-			rows, n = 0, 0
+		taps := s.taps[:0]
+		if at.n > 0 && s.n > 0 {
+			taps = s.taps[:at.n*s.n*of.each/d.of.depth()]
 		}
-		taps := s.taps[:rows*n*of[1]]
-		for group := range d.groups {
-			c := s.at*to[0] + group*to[1]
-			f := group * to[1]
-			if ld != 0 {
-				f = c
-			}
-			sumTaps(y[c:], s.step*to[0], from[f:], s.step*ld, x, (pixel+s.element)*of[0]+group*of[1], s.next*of[0],
-				w, (at.tap*d.g.W.Kernel+s.tap)*of[1]*to[0]+group*to[1], taps, d.one, s.count, to[1])
+		now := s.count
+		if d.groups > 1 {
+			now = few
 		}
-	}
-}
-
-// turn exchanges the filters of a tap with its channels: w (c, F) becomes (f, C).
-func (d *depthwise[T]) turn(_, tap int) {
-	size := d.c * d.g.F
-	w, u := d.k[tap*size:][:size], d.turned[tap*size:][:size]
-	for f := range d.f {
-		to := u[f*d.g.C:][:d.g.C]
-		for group := range d.groups {
-			for c := range d.c {
-				to[group*d.c+c] = w[c*d.g.F+group*d.f+f]
+		for j := 0; j < s.count; j += now {
+			for group := range d.groups {
+				c := (s.at+j*s.step)*into.channels + group*into.each
+				f := group * into.each
+				if ld != 0 {
+					f = c
+				}
+				sumTaps(y[c:], s.step*into.channels, from[f:], s.step*ld, x, (pixel+s.element+j*s.next)*of.channels+group*of.each, s.next*of.channels,
+					d.k, (group*d.g.H.Kernel*d.g.W.Kernel+at.tap*d.g.W.Kernel+s.tap)*size, into.channels, taps, d.of, min(now, s.count-j), into.each)
 			}
 		}
 	}
 }
 
+// filterPart sums the gradient of all filters over some rows.
 func (d *depthwise[T]) filterPart(_, part int) {
-	g := &d.g
-	if d.one { // a part is a group
-		for tap := range g.H.Kernel * g.W.Kernel * d.c {
-			clear(d.k[tap*g.F+part*d.f:][:d.f])
-		}
-		for row := range g.N * g.H.Out {
-			d.filterRow(d.k[part*d.f:], row, part*d.c, part*d.f)
-		}
-		return
-	}
 	lo, hi := d.filter.bounds(part)
-	sums := d.sums[part*d.packed():][:d.packed()]
+	sums := d.scratch[part*d.packed():][:d.packed()]
 	clear(sums)
 	for row := lo; row < hi; row++ {
 		d.filterRow(sums, row, 0, 0)
 	}
 }
 
-// filterRow adds what a row of dy has to the gradient of the filters of a group, whose channels and filters begin at c and f.
+// groupPart sums the gradient of the filters of a group over all rows.
+func (d *depthwise[T]) groupPart(_, group int) {
+	g := &d.g
+	rows := g.H.Kernel * g.W.Kernel * d.c
+	sums := d.scratch[group*rows*d.f:][:rows*d.f]
+	clear(sums)
+	for row := range g.N * g.H.Out {
+		d.filterRow(sums, row, group*d.c, group*d.f)
+	}
+	for r := range rows {
+		copy(d.k[r*g.F+group*d.f:][:d.f], sums[r*d.f:])
+	}
+}
+
+// filterRow adds what a row of dy has to the gradient of filters that are computed at once, whose channels and filters begin at c and
+// f. Where there are many channels, the sums go on in memory after a few pixels, since the pixels of a row lie too far apart for the
+// first-level cache to have them until the next channels' turn.
 func (d *depthwise[T]) filterRow(dw []T, row, c, f int) {
+	const few, many = 4, 256
 	g := &d.g
 	at := d.h.first[row%g.H.Out]
 	for p := range at.n {
@@ -205,14 +263,21 @@ func (d *depthwise[T]) filterRow(dw []T, row, c, f int) {
 			if s.n == 0 {
 				continue
 			}
-			x, dy := d.x[(pixel+s.element)*g.C+c:], d.y[(row*g.W.Out+s.at)*g.F+f:]
-			to := dw[((at.tap+p)*g.W.Kernel+s.tap)*d.c*g.F:]
-			if !d.one {
-				sumPixels(to, g.F, x, s.next*g.C, d.w.element*g.C, dy, g.F, s.n, false, s.count, d.f)
-				continue
+			now := s.count
+			if d.f >= many {
+				now = few
 			}
-			for q := range s.n {
-				sumPixels(to[q*d.c*g.F:], g.F, x[q*d.w.element*g.C:], s.next*g.C, 1, dy, g.F, d.c, true, s.count, d.f)
+			for j := 0; j < s.count; j += now {
+				x, dy := d.x[(pixel+s.element+j*s.next)*g.C+c:], d.y[(row*g.W.Out+s.at+j)*g.F+f:]
+				to := dw[((at.tap+p)*g.W.Kernel+s.tap)*d.c*d.f:]
+				count := min(now, s.count-j)
+				if d.of == ownChannel {
+					sumPixels(to, d.f, x, s.next*g.C, d.w.element*g.C, dy, g.F, s.n, d.of, count, d.f)
+					continue
+				}
+				for q := range s.n {
+					sumPixels(to[q*d.c*d.f:], d.f, x[q*d.w.element*g.C:], s.next*g.C, 1, dy, g.F, d.c, d.of, count, d.f)
+				}
 			}
 		}
 	}

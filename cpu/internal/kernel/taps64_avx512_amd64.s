@@ -4,16 +4,16 @@
 
 #include "textflag.h"
 
-// func sumTaps64AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTaps64AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sumTaps64AVX512(SB), NOSPLIT, $0-88
+TEXT ·sumTaps64AVX512(SB), NOSPLIT, $0-96
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
 	MOVQ  x+32(FP), DX
 	MOVQ  ldx+40(FP), BX
 	MOVQ  w+48(FP), SI
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R8
+	MOVQ  runs+80(FP), DI
+	MOVQ  n+88(FP), R8
 	ANDQ  $0x07, R8
 	MOVL  $0x0000ffff, R9
 	BZHIL R8, R9, R9
@@ -23,7 +23,7 @@ TEXT ·sumTaps64AVX512(SB), NOSPLIT, $0-88
 pixels8:
 	CMPQ DI, $0x08
 	JL   pixels8after
-	MOVQ n+80(FP), R14
+	MOVQ n+88(FP), R14
 	XORQ R9, R9
 	CMPQ R14, $0x08
 	JL   pixels8rest
@@ -46,8 +46,8 @@ pixels8vector:
 	VMOVUPS (R12)(R9*1), Z6
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z7
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -116,8 +116,8 @@ pixels8rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z6
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z7
-	MOVQ      taps+56(FP), R10
-	MOVQ      ntaps+64(FP), R11
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
 	CMPQ      R10, R11
@@ -186,7 +186,7 @@ pixels8done:
 pixels8after:
 	CMPQ DI, $0x04
 	JL   pixels4after
-	MOVQ n+80(FP), R14
+	MOVQ n+88(FP), R14
 	XORQ R9, R9
 	CMPQ R14, $0x08
 	JL   pixels4rest
@@ -201,8 +201,8 @@ pixels4vector:
 	VMOVUPS (R12)(R9*1), Z2
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z3
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -250,8 +250,8 @@ pixels4rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z2
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z3
-	MOVQ      taps+56(FP), R10
-	MOVQ      ntaps+64(FP), R11
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
 	CMPQ      R10, R11
@@ -302,7 +302,7 @@ pixels4done:
 pixels4after:
 	CMPQ DI, $0x02
 	JL   pixels2after
-	MOVQ n+80(FP), R8
+	MOVQ n+88(FP), R8
 	XORQ R9, R9
 	CMPQ R8, $0x08
 	JL   pixels2rest
@@ -313,8 +313,8 @@ pixels2vector:
 	VMOVUPS (R12)(R9*1), Z0
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z1
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -352,8 +352,8 @@ pixels2rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z0
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z1
-	MOVQ      taps+56(FP), R10
-	MOVQ      ntaps+64(FP), R11
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
 	CMPQ      R10, R11
@@ -396,7 +396,7 @@ pixels2done:
 pixels2after:
 	CMPQ DI, $0x01
 	JL   pixels1after
-	MOVQ n+80(FP), BX
+	MOVQ n+88(FP), BX
 	XORQ R9, R9
 	CMPQ BX, $0x08
 	JL   pixels1rest
@@ -405,8 +405,8 @@ pixels1vector:
 	MOVQ    CX, R12
 	MOVQ    ldf+24(FP), R13
 	VMOVUPS (R12)(R9*1), Z0
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -439,8 +439,8 @@ pixels1rest:
 	MOVQ      CX, R12
 	MOVQ      ldf+24(FP), R13
 	VMOVUPD.Z (R12)(R9*1), K1, Z0
-	MOVQ      taps+56(FP), R10
-	MOVQ      ntaps+64(FP), R11
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
 	CMPQ      R10, R11
@@ -480,16 +480,16 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf164AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf164AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sumTapsOf164AVX512(SB), NOSPLIT, $0-88
+TEXT ·sumTapsOf164AVX512(SB), NOSPLIT, $0-96
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
 	MOVQ  x+32(FP), DX
 	MOVQ  ldx+40(FP), BX
 	MOVQ  w+48(FP), SI
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R8
+	MOVQ  runs+80(FP), DI
+	MOVQ  n+88(FP), R8
 	ANDQ  $0x07, R8
 	MOVL  $0x0000ffff, R9
 	BZHIL R8, R9, R9
@@ -499,7 +499,7 @@ TEXT ·sumTapsOf164AVX512(SB), NOSPLIT, $0-88
 pixels8:
 	CMPQ DI, $0x08
 	JL   pixels8after
-	MOVQ n+80(FP), R14
+	MOVQ n+88(FP), R14
 	XORQ R9, R9
 	CMPQ R14, $0x08
 	JL   pixels8rest
@@ -522,8 +522,8 @@ pixels8vector:
 	VMOVUPS (R12)(R9*1), Z6
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z7
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -591,8 +591,8 @@ pixels8rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z6
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z7
-	MOVQ      taps+56(FP), R10
-	MOVQ      ntaps+64(FP), R11
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
 	CMPQ      R10, R11
@@ -652,7 +652,7 @@ pixels8done:
 pixels8after:
 	CMPQ DI, $0x04
 	JL   pixels4after
-	MOVQ n+80(FP), R14
+	MOVQ n+88(FP), R14
 	XORQ R9, R9
 	CMPQ R14, $0x08
 	JL   pixels4rest
@@ -667,8 +667,8 @@ pixels4vector:
 	VMOVUPS (R12)(R9*1), Z2
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z3
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -715,8 +715,8 @@ pixels4rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z2
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z3
-	MOVQ      taps+56(FP), R10
-	MOVQ      ntaps+64(FP), R11
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
 	CMPQ      R10, R11
@@ -762,7 +762,7 @@ pixels4done:
 pixels4after:
 	CMPQ DI, $0x02
 	JL   pixels2after
-	MOVQ n+80(FP), R8
+	MOVQ n+88(FP), R8
 	XORQ R9, R9
 	CMPQ R8, $0x08
 	JL   pixels2rest
@@ -773,8 +773,8 @@ pixels2vector:
 	VMOVUPS (R12)(R9*1), Z0
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z1
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -811,8 +811,8 @@ pixels2rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z0
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z1
-	MOVQ      taps+56(FP), R10
-	MOVQ      ntaps+64(FP), R11
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
 	CMPQ      R10, R11
@@ -852,7 +852,7 @@ pixels2done:
 pixels2after:
 	CMPQ DI, $0x01
 	JL   pixels1after
-	MOVQ n+80(FP), BX
+	MOVQ n+88(FP), BX
 	XORQ R9, R9
 	CMPQ BX, $0x08
 	JL   pixels1rest
@@ -861,8 +861,8 @@ pixels1vector:
 	MOVQ    CX, R12
 	MOVQ    ldf+24(FP), R13
 	VMOVUPS (R12)(R9*1), Z0
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -894,8 +894,8 @@ pixels1rest:
 	MOVQ      CX, R12
 	MOVQ      ldf+24(FP), R13
 	VMOVUPD.Z (R12)(R9*1), K1, Z0
-	MOVQ      taps+56(FP), R10
-	MOVQ      ntaps+64(FP), R11
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
 	CMPQ      R10, R11
@@ -911,6 +911,785 @@ pixels1maskedtap:
 	ADDQ             $0x10, R10
 	CMPQ             R10, R11
 	JL               pixels1maskedtap
+
+pixels1maskedtapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPD Z0, K1, (R12)(R9*1)
+
+pixels1done:
+	MOVQ ldy+8(FP), R12
+	SHLQ $0x00, R12
+	ADDQ R12, AX
+	MOVQ ldf+24(FP), R12
+	SHLQ $0x00, R12
+	ADDQ R12, CX
+	MOVQ ldx+40(FP), R12
+	SHLQ $0x00, R12
+	ADDQ R12, DX
+	SUBQ $0x01, DI
+
+pixels1after:
+	VZEROUPPER
+	RET
+
+// func sumTapsOf464AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sumTapsOf464AVX512(SB), NOSPLIT, $0-96
+	MOVQ  y+0(FP), AX
+	MOVQ  from+16(FP), CX
+	MOVQ  x+32(FP), DX
+	MOVQ  ldx+40(FP), BX
+	MOVQ  w+48(FP), SI
+	MOVQ  runs+80(FP), DI
+	MOVQ  n+88(FP), R8
+	ANDQ  $0x07, R8
+	MOVL  $0x0000ffff, R9
+	BZHIL R8, R9, R9
+	KMOVW R9, K1
+	LEAQ  (BX)(BX*2), R8
+
+pixels8:
+	CMPQ DI, $0x08
+	JL   pixels8after
+	MOVQ n+88(FP), R14
+	XORQ R9, R9
+	CMPQ R14, $0x08
+	JL   pixels8rest
+
+pixels8vector:
+	MOVQ    CX, R12
+	MOVQ    ldf+24(FP), R13
+	VMOVUPS (R12)(R9*1), Z0
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z1
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z2
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z3
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z4
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z5
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z6
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z7
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
+	SHLQ    $0x04, R11
+	ADDQ    R10, R11
+	CMPQ    R10, R11
+	JGE     pixels8vectortapped
+
+pixels8vectortap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z9
+	VMOVUPS     (R13)(R12*2), Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z11
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	LEAQ        (R12)(BX*4), R13
+	VPERMPD     $0x00, (R12), Z12
+	VFMADD231PD Z12, Z8, Z0
+	VPERMPD     $0x55, (R12), Z12
+	VFMADD231PD Z12, Z9, Z0
+	VPERMPD     $0xaa, (R12), Z12
+	VFMADD231PD Z12, Z10, Z0
+	VPERMPD     $0xff, (R12), Z12
+	VFMADD231PD Z12, Z11, Z0
+	VPERMPD     $0x00, (R12)(BX*1), Z12
+	VFMADD231PD Z12, Z8, Z1
+	VPERMPD     $0x55, (R12)(BX*1), Z12
+	VFMADD231PD Z12, Z9, Z1
+	VPERMPD     $0xaa, (R12)(BX*1), Z12
+	VFMADD231PD Z12, Z10, Z1
+	VPERMPD     $0xff, (R12)(BX*1), Z12
+	VFMADD231PD Z12, Z11, Z1
+	VPERMPD     $0x00, (R12)(BX*2), Z12
+	VFMADD231PD Z12, Z8, Z2
+	VPERMPD     $0x55, (R12)(BX*2), Z12
+	VFMADD231PD Z12, Z9, Z2
+	VPERMPD     $0xaa, (R12)(BX*2), Z12
+	VFMADD231PD Z12, Z10, Z2
+	VPERMPD     $0xff, (R12)(BX*2), Z12
+	VFMADD231PD Z12, Z11, Z2
+	VPERMPD     $0x00, (R12)(R8*1), Z12
+	VFMADD231PD Z12, Z8, Z3
+	VPERMPD     $0x55, (R12)(R8*1), Z12
+	VFMADD231PD Z12, Z9, Z3
+	VPERMPD     $0xaa, (R12)(R8*1), Z12
+	VFMADD231PD Z12, Z10, Z3
+	VPERMPD     $0xff, (R12)(R8*1), Z12
+	VFMADD231PD Z12, Z11, Z3
+	VPERMPD     $0x00, (R13), Z12
+	VFMADD231PD Z12, Z8, Z4
+	VPERMPD     $0x55, (R13), Z12
+	VFMADD231PD Z12, Z9, Z4
+	VPERMPD     $0xaa, (R13), Z12
+	VFMADD231PD Z12, Z10, Z4
+	VPERMPD     $0xff, (R13), Z12
+	VFMADD231PD Z12, Z11, Z4
+	VPERMPD     $0x00, (R13)(BX*1), Z12
+	VFMADD231PD Z12, Z8, Z5
+	VPERMPD     $0x55, (R13)(BX*1), Z12
+	VFMADD231PD Z12, Z9, Z5
+	VPERMPD     $0xaa, (R13)(BX*1), Z12
+	VFMADD231PD Z12, Z10, Z5
+	VPERMPD     $0xff, (R13)(BX*1), Z12
+	VFMADD231PD Z12, Z11, Z5
+	VPERMPD     $0x00, (R13)(BX*2), Z12
+	VFMADD231PD Z12, Z8, Z6
+	VPERMPD     $0x55, (R13)(BX*2), Z12
+	VFMADD231PD Z12, Z9, Z6
+	VPERMPD     $0xaa, (R13)(BX*2), Z12
+	VFMADD231PD Z12, Z10, Z6
+	VPERMPD     $0xff, (R13)(BX*2), Z12
+	VFMADD231PD Z12, Z11, Z6
+	VPERMPD     $0x00, (R13)(R8*1), Z12
+	VFMADD231PD Z12, Z8, Z7
+	VPERMPD     $0x55, (R13)(R8*1), Z8
+	VFMADD231PD Z8, Z9, Z7
+	VPERMPD     $0xaa, (R13)(R8*1), Z8
+	VFMADD231PD Z8, Z10, Z7
+	VPERMPD     $0xff, (R13)(R8*1), Z8
+	VFMADD231PD Z8, Z11, Z7
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels8vectortap
+
+pixels8vectortapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPS Z0, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z3, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z4, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z5, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z6, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z7, (R12)(R9*1)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x08, R14
+	CMPQ    R14, $0x08
+	JGE     pixels8vector
+
+pixels8rest:
+	TESTQ     R14, R14
+	JZ        pixels8done
+	MOVQ      CX, R12
+	MOVQ      ldf+24(FP), R13
+	VMOVUPD.Z (R12)(R9*1), K1, Z0
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z1
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z2
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z3
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z4
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z5
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z6
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z7
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
+	SHLQ      $0x04, R11
+	ADDQ      R10, R11
+	CMPQ      R10, R11
+	JGE       pixels8maskedtapped
+
+pixels8maskedtap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z9
+	VMOVUPD.Z   (R13)(R12*2), K1, Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z11
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	LEAQ        (R12)(BX*4), R13
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z0
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z0
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z0
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z0
+	VMOVUPD.Z   (R12)(BX*1), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z1
+	VMOVUPD.Z   (R12)(BX*2), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z2
+	VMOVUPD.Z   (R12)(BX*2), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z2
+	VMOVUPD.Z   (R12)(BX*2), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z2
+	VMOVUPD.Z   (R12)(BX*2), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z2
+	VMOVUPD.Z   (R12)(R8*1), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z3
+	VMOVUPD.Z   (R12)(R8*1), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z3
+	VMOVUPD.Z   (R12)(R8*1), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z3
+	VMOVUPD.Z   (R12)(R8*1), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z3
+	VMOVUPD.Z   (R13), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z4
+	VMOVUPD.Z   (R13), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z4
+	VMOVUPD.Z   (R13), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z4
+	VMOVUPD.Z   (R13), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z4
+	VMOVUPD.Z   (R13)(BX*1), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z5
+	VMOVUPD.Z   (R13)(BX*1), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z5
+	VMOVUPD.Z   (R13)(BX*1), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z5
+	VMOVUPD.Z   (R13)(BX*1), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z5
+	VMOVUPD.Z   (R13)(BX*2), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z6
+	VMOVUPD.Z   (R13)(BX*2), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z6
+	VMOVUPD.Z   (R13)(BX*2), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z6
+	VMOVUPD.Z   (R13)(BX*2), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z6
+	VMOVUPD.Z   (R13)(R8*1), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z7
+	VMOVUPD.Z   (R13)(R8*1), K1, Z8
+	VPERMPD     $0x55, Z8, Z8
+	VFMADD231PD Z8, Z9, Z7
+	VMOVUPD.Z   (R13)(R8*1), K1, Z8
+	VPERMPD     $0xaa, Z8, Z8
+	VFMADD231PD Z8, Z10, Z7
+	VMOVUPD.Z   (R13)(R8*1), K1, Z8
+	VPERMPD     $0xff, Z8, Z8
+	VFMADD231PD Z8, Z11, Z7
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels8maskedtap
+
+pixels8maskedtapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPD Z0, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z1, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z2, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z3, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z4, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z5, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z6, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z7, K1, (R12)(R9*1)
+
+pixels8done:
+	MOVQ ldy+8(FP), R12
+	SHLQ $0x03, R12
+	ADDQ R12, AX
+	MOVQ ldf+24(FP), R12
+	SHLQ $0x03, R12
+	ADDQ R12, CX
+	MOVQ ldx+40(FP), R12
+	SHLQ $0x03, R12
+	ADDQ R12, DX
+	SUBQ $0x08, DI
+	JMP  pixels8
+
+pixels8after:
+	CMPQ DI, $0x04
+	JL   pixels4after
+	MOVQ n+88(FP), R14
+	XORQ R9, R9
+	CMPQ R14, $0x08
+	JL   pixels4rest
+
+pixels4vector:
+	MOVQ    CX, R12
+	MOVQ    ldf+24(FP), R13
+	VMOVUPS (R12)(R9*1), Z0
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z1
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z2
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z3
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
+	SHLQ    $0x04, R11
+	ADDQ    R10, R11
+	CMPQ    R10, R11
+	JGE     pixels4vectortapped
+
+pixels4vectortap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z5
+	VMOVUPS     (R13)(R12*2), Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z7
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z8
+	VFMADD231PD Z8, Z4, Z0
+	VPERMPD     $0x55, (R12), Z8
+	VFMADD231PD Z8, Z5, Z0
+	VPERMPD     $0xaa, (R12), Z8
+	VFMADD231PD Z8, Z6, Z0
+	VPERMPD     $0xff, (R12), Z8
+	VFMADD231PD Z8, Z7, Z0
+	VPERMPD     $0x00, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z4, Z1
+	VPERMPD     $0x55, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z5, Z1
+	VPERMPD     $0xaa, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z6, Z1
+	VPERMPD     $0xff, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z7, Z1
+	VPERMPD     $0x00, (R12)(BX*2), Z8
+	VFMADD231PD Z8, Z4, Z2
+	VPERMPD     $0x55, (R12)(BX*2), Z8
+	VFMADD231PD Z8, Z5, Z2
+	VPERMPD     $0xaa, (R12)(BX*2), Z8
+	VFMADD231PD Z8, Z6, Z2
+	VPERMPD     $0xff, (R12)(BX*2), Z8
+	VFMADD231PD Z8, Z7, Z2
+	VPERMPD     $0x00, (R12)(R8*1), Z8
+	VFMADD231PD Z8, Z4, Z3
+	VPERMPD     $0x55, (R12)(R8*1), Z4
+	VFMADD231PD Z4, Z5, Z3
+	VPERMPD     $0xaa, (R12)(R8*1), Z4
+	VFMADD231PD Z4, Z6, Z3
+	VPERMPD     $0xff, (R12)(R8*1), Z4
+	VFMADD231PD Z4, Z7, Z3
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels4vectortap
+
+pixels4vectortapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPS Z0, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z3, (R12)(R9*1)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x08, R14
+	CMPQ    R14, $0x08
+	JGE     pixels4vector
+
+pixels4rest:
+	TESTQ     R14, R14
+	JZ        pixels4done
+	MOVQ      CX, R12
+	MOVQ      ldf+24(FP), R13
+	VMOVUPD.Z (R12)(R9*1), K1, Z0
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z1
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z2
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z3
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
+	SHLQ      $0x04, R11
+	ADDQ      R10, R11
+	CMPQ      R10, R11
+	JGE       pixels4maskedtapped
+
+pixels4maskedtap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z5
+	VMOVUPD.Z   (R13)(R12*2), K1, Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z7
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z8
+	VPERMPD     $0x00, Z8, Z8
+	VFMADD231PD Z8, Z4, Z0
+	VMOVUPD.Z   (R12), K1, Z8
+	VPERMPD     $0x55, Z8, Z8
+	VFMADD231PD Z8, Z5, Z0
+	VMOVUPD.Z   (R12), K1, Z8
+	VPERMPD     $0xaa, Z8, Z8
+	VFMADD231PD Z8, Z6, Z0
+	VMOVUPD.Z   (R12), K1, Z8
+	VPERMPD     $0xff, Z8, Z8
+	VFMADD231PD Z8, Z7, Z0
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0x00, Z8, Z8
+	VFMADD231PD Z8, Z4, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0x55, Z8, Z8
+	VFMADD231PD Z8, Z5, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xaa, Z8, Z8
+	VFMADD231PD Z8, Z6, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xff, Z8, Z8
+	VFMADD231PD Z8, Z7, Z1
+	VMOVUPD.Z   (R12)(BX*2), K1, Z8
+	VPERMPD     $0x00, Z8, Z8
+	VFMADD231PD Z8, Z4, Z2
+	VMOVUPD.Z   (R12)(BX*2), K1, Z8
+	VPERMPD     $0x55, Z8, Z8
+	VFMADD231PD Z8, Z5, Z2
+	VMOVUPD.Z   (R12)(BX*2), K1, Z8
+	VPERMPD     $0xaa, Z8, Z8
+	VFMADD231PD Z8, Z6, Z2
+	VMOVUPD.Z   (R12)(BX*2), K1, Z8
+	VPERMPD     $0xff, Z8, Z8
+	VFMADD231PD Z8, Z7, Z2
+	VMOVUPD.Z   (R12)(R8*1), K1, Z8
+	VPERMPD     $0x00, Z8, Z8
+	VFMADD231PD Z8, Z4, Z3
+	VMOVUPD.Z   (R12)(R8*1), K1, Z4
+	VPERMPD     $0x55, Z4, Z4
+	VFMADD231PD Z4, Z5, Z3
+	VMOVUPD.Z   (R12)(R8*1), K1, Z4
+	VPERMPD     $0xaa, Z4, Z4
+	VFMADD231PD Z4, Z6, Z3
+	VMOVUPD.Z   (R12)(R8*1), K1, Z4
+	VPERMPD     $0xff, Z4, Z4
+	VFMADD231PD Z4, Z7, Z3
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels4maskedtap
+
+pixels4maskedtapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPD Z0, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z1, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z2, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z3, K1, (R12)(R9*1)
+
+pixels4done:
+	MOVQ ldy+8(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, AX
+	MOVQ ldf+24(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, CX
+	MOVQ ldx+40(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DX
+	SUBQ $0x04, DI
+
+pixels4after:
+	CMPQ DI, $0x02
+	JL   pixels2after
+	MOVQ n+88(FP), R8
+	XORQ R9, R9
+	CMPQ R8, $0x08
+	JL   pixels2rest
+
+pixels2vector:
+	MOVQ    CX, R12
+	MOVQ    ldf+24(FP), R13
+	VMOVUPS (R12)(R9*1), Z0
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Z1
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
+	SHLQ    $0x04, R11
+	ADDQ    R10, R11
+	CMPQ    R10, R11
+	JGE     pixels2vectortapped
+
+pixels2vectortap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z2
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z3
+	VMOVUPS     (R13)(R12*2), Z4
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z5
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z6
+	VFMADD231PD Z6, Z2, Z0
+	VPERMPD     $0x55, (R12), Z6
+	VFMADD231PD Z6, Z3, Z0
+	VPERMPD     $0xaa, (R12), Z6
+	VFMADD231PD Z6, Z4, Z0
+	VPERMPD     $0xff, (R12), Z6
+	VFMADD231PD Z6, Z5, Z0
+	VPERMPD     $0x00, (R12)(BX*1), Z6
+	VFMADD231PD Z6, Z2, Z1
+	VPERMPD     $0x55, (R12)(BX*1), Z2
+	VFMADD231PD Z2, Z3, Z1
+	VPERMPD     $0xaa, (R12)(BX*1), Z2
+	VFMADD231PD Z2, Z4, Z1
+	VPERMPD     $0xff, (R12)(BX*1), Z2
+	VFMADD231PD Z2, Z5, Z1
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels2vectortap
+
+pixels2vectortapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPS Z0, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Z1, (R12)(R9*1)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x08, R8
+	CMPQ    R8, $0x08
+	JGE     pixels2vector
+
+pixels2rest:
+	TESTQ     R8, R8
+	JZ        pixels2done
+	MOVQ      CX, R12
+	MOVQ      ldf+24(FP), R13
+	VMOVUPD.Z (R12)(R9*1), K1, Z0
+	ADDQ      R13, R12
+	VMOVUPD.Z (R12)(R9*1), K1, Z1
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
+	SHLQ      $0x04, R11
+	ADDQ      R10, R11
+	CMPQ      R10, R11
+	JGE       pixels2maskedtapped
+
+pixels2maskedtap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z2
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z3
+	VMOVUPD.Z   (R13)(R12*2), K1, Z4
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z5
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z6
+	VPERMPD     $0x00, Z6, Z6
+	VFMADD231PD Z6, Z2, Z0
+	VMOVUPD.Z   (R12), K1, Z6
+	VPERMPD     $0x55, Z6, Z6
+	VFMADD231PD Z6, Z3, Z0
+	VMOVUPD.Z   (R12), K1, Z6
+	VPERMPD     $0xaa, Z6, Z6
+	VFMADD231PD Z6, Z4, Z0
+	VMOVUPD.Z   (R12), K1, Z6
+	VPERMPD     $0xff, Z6, Z6
+	VFMADD231PD Z6, Z5, Z0
+	VMOVUPD.Z   (R12)(BX*1), K1, Z6
+	VPERMPD     $0x00, Z6, Z6
+	VFMADD231PD Z6, Z2, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z2
+	VPERMPD     $0x55, Z2, Z2
+	VFMADD231PD Z2, Z3, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z2
+	VPERMPD     $0xaa, Z2, Z2
+	VFMADD231PD Z2, Z4, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z2
+	VPERMPD     $0xff, Z2, Z2
+	VFMADD231PD Z2, Z5, Z1
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels2maskedtap
+
+pixels2maskedtapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPD Z0, K1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPD Z1, K1, (R12)(R9*1)
+
+pixels2done:
+	MOVQ ldy+8(FP), R12
+	SHLQ $0x01, R12
+	ADDQ R12, AX
+	MOVQ ldf+24(FP), R12
+	SHLQ $0x01, R12
+	ADDQ R12, CX
+	MOVQ ldx+40(FP), R12
+	SHLQ $0x01, R12
+	ADDQ R12, DX
+	SUBQ $0x02, DI
+
+pixels2after:
+	CMPQ DI, $0x01
+	JL   pixels1after
+	MOVQ n+88(FP), BX
+	XORQ R9, R9
+	CMPQ BX, $0x08
+	JL   pixels1rest
+
+pixels1vector:
+	MOVQ    CX, R12
+	MOVQ    ldf+24(FP), R13
+	VMOVUPS (R12)(R9*1), Z0
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
+	SHLQ    $0x04, R11
+	ADDQ    R10, R11
+	CMPQ    R10, R11
+	JGE     pixels1vectortapped
+
+pixels1vectortap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z1
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z2
+	VMOVUPS     (R13)(R12*2), Z3
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z4
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z5
+	VFMADD231PD Z5, Z1, Z0
+	VPERMPD     $0x55, (R12), Z1
+	VFMADD231PD Z1, Z2, Z0
+	VPERMPD     $0xaa, (R12), Z1
+	VFMADD231PD Z1, Z3, Z0
+	VPERMPD     $0xff, (R12), Z1
+	VFMADD231PD Z1, Z4, Z0
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels1vectortap
+
+pixels1vectortapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPS Z0, (R12)(R9*1)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x08, BX
+	CMPQ    BX, $0x08
+	JGE     pixels1vector
+
+pixels1rest:
+	TESTQ     BX, BX
+	JZ        pixels1done
+	MOVQ      CX, R12
+	MOVQ      ldf+24(FP), R13
+	VMOVUPD.Z (R12)(R9*1), K1, Z0
+	MOVQ      taps+64(FP), R10
+	MOVQ      ntaps+72(FP), R11
+	SHLQ      $0x04, R11
+	ADDQ      R10, R11
+	CMPQ      R10, R11
+	JGE       pixels1maskedtapped
+
+pixels1maskedtap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z1
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z2
+	VMOVUPD.Z   (R13)(R12*2), K1, Z3
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z4
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z5
+	VPERMPD     $0x00, Z5, Z5
+	VFMADD231PD Z5, Z1, Z0
+	VMOVUPD.Z   (R12), K1, Z1
+	VPERMPD     $0x55, Z1, Z1
+	VFMADD231PD Z1, Z2, Z0
+	VMOVUPD.Z   (R12), K1, Z1
+	VPERMPD     $0xaa, Z1, Z1
+	VFMADD231PD Z1, Z3, Z0
+	VMOVUPD.Z   (R12), K1, Z1
+	VPERMPD     $0xff, Z1, Z1
+	VFMADD231PD Z1, Z4, Z0
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels1maskedtap
 
 pixels1maskedtapped:
 	MOVQ    AX, R12
@@ -1433,6 +2212,207 @@ filtersmaskedlast:
 	VFMADD231PD.BCST 24(SI), Z8, Z3
 	ADDQ             CX, SI
 	ADDQ             DX, DI
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), SI
+	ADDQ      BX, SI
+	VADDPD    Z4, Z0, Z0
+	VMOVUPD.Z (SI), K1, Z4
+	VADDPD    Z4, Z0, Z0
+	VMOVUPD   Z0, K1, (SI)
+	ADDQ      AX, SI
+	VADDPD    Z5, Z1, Z1
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (SI)
+	ADDQ      AX, SI
+	VADDPD    Z6, Z2, Z2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (SI)
+	ADDQ      AX, SI
+	VADDPD    Z7, Z3, Z3
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z3
+	VMOVUPD   Z3, K1, (SI)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixelsOf464AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sumPixelsOf464AVX512(SB), NOSPLIT, $0-72
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), DX
+	MOVQ  n+64(FP), BX
+	ANDQ  $0x07, BX
+	MOVL  $0x0000ffff, SI
+	BZHIL BX, SI, SI
+	KMOVW SI, K1
+	MOVQ  n+64(FP), R9
+	XORQ  BX, BX
+	CMPQ  R9, $0x08
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   x+16(FP), SI
+	ADDQ   BX, SI
+	MOVQ   dy+40(FP), DI
+	ADDQ   BX, DI
+	MOVQ   runs+56(FP), R8
+	SUBQ   $0x02, R8
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (DI), Z8
+	VPERMPD     $0x00, (SI), Z9
+	VFMADD231PD Z9, Z8, Z0
+	VPERMPD     $0x55, (SI), Z9
+	VFMADD231PD Z9, Z8, Z1
+	VPERMPD     $0xaa, (SI), Z9
+	VFMADD231PD Z9, Z8, Z2
+	VPERMPD     $0xff, (SI), Z9
+	VFMADD231PD Z9, Z8, Z3
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+	VMOVUPS     (DI), Z8
+	VPERMPD     $0x00, (SI), Z9
+	VFMADD231PD Z9, Z8, Z4
+	VPERMPD     $0x55, (SI), Z9
+	VFMADD231PD Z9, Z8, Z5
+	VPERMPD     $0xaa, (SI), Z9
+	VFMADD231PD Z9, Z8, Z6
+	VPERMPD     $0xff, (SI), Z9
+	VFMADD231PD Z9, Z8, Z7
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+	SUBQ        $0x02, R8
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R8
+	JZ          filtersvectorjoin
+	VMOVUPS     (DI), Z8
+	VPERMPD     $0x00, (SI), Z9
+	VFMADD231PD Z9, Z8, Z0
+	VPERMPD     $0x55, (SI), Z9
+	VFMADD231PD Z9, Z8, Z1
+	VPERMPD     $0xaa, (SI), Z9
+	VFMADD231PD Z9, Z8, Z2
+	VPERMPD     $0xff, (SI), Z9
+	VFMADD231PD Z9, Z8, Z3
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), SI
+	ADDQ    BX, SI
+	VADDPD  Z4, Z0, Z0
+	VMOVUPS (SI), Z4
+	VADDPD  Z4, Z0, Z0
+	VMOVUPS Z0, (SI)
+	ADDQ    AX, SI
+	VADDPD  Z5, Z1, Z1
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPS Z1, (SI)
+	ADDQ    AX, SI
+	VADDPD  Z6, Z2, Z2
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPS Z2, (SI)
+	ADDQ    AX, SI
+	VADDPD  Z7, Z3, Z3
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPS Z3, (SI)
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x08, R9
+	CMPQ    R9, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R9, R9
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   x+16(FP), SI
+	ADDQ   BX, SI
+	MOVQ   dy+40(FP), DI
+	ADDQ   BX, DI
+	MOVQ   runs+56(FP), R8
+	SUBQ   $0x02, R8
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPD.Z   (DI), K1, Z8
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0x00, Z9, Z9
+	VFMADD231PD Z9, Z8, Z0
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0x55, Z9, Z9
+	VFMADD231PD Z9, Z8, Z1
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0xaa, Z9, Z9
+	VFMADD231PD Z9, Z8, Z2
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0xff, Z9, Z9
+	VFMADD231PD Z9, Z8, Z3
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+	VMOVUPD.Z   (DI), K1, Z8
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0x00, Z9, Z9
+	VFMADD231PD Z9, Z8, Z4
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0x55, Z9, Z9
+	VFMADD231PD Z9, Z8, Z5
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0xaa, Z9, Z9
+	VFMADD231PD Z9, Z8, Z6
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0xff, Z9, Z9
+	VFMADD231PD Z9, Z8, Z7
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+	SUBQ        $0x02, R8
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R8
+	JZ          filtersmaskedjoin
+	VMOVUPD.Z   (DI), K1, Z8
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0x00, Z9, Z9
+	VFMADD231PD Z9, Z8, Z0
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0x55, Z9, Z9
+	VFMADD231PD Z9, Z8, Z1
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0xaa, Z9, Z9
+	VFMADD231PD Z9, Z8, Z2
+	VMOVUPD.Z   (SI), K1, Z9
+	VPERMPD     $0xff, Z9, Z9
+	VFMADD231PD Z9, Z8, Z3
+	ADDQ        CX, SI
+	ADDQ        DX, DI
 
 filtersmaskedjoin:
 	MOVQ      dw+0(FP), SI

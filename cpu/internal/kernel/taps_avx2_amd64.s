@@ -22,16 +22,16 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
-// func sumTapsAVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsAVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
 // Requires: AVX, FMA3
-TEXT ·sumTapsAVX2(SB), NOSPLIT, $0-88
+TEXT ·sumTapsAVX2(SB), NOSPLIT, $0-96
 	MOVQ    y+0(FP), AX
 	MOVQ    from+16(FP), CX
 	MOVQ    x+32(FP), DX
 	MOVQ    ldx+40(FP), BX
 	MOVQ    w+48(FP), SI
-	MOVQ    runs+72(FP), DI
-	MOVQ    n+80(FP), R8
+	MOVQ    runs+80(FP), DI
+	MOVQ    n+88(FP), R8
 	ANDQ    $0x07, R8
 	LEAQ    lanes<>+32(SB), R9
 	NEGQ    R8
@@ -41,7 +41,7 @@ TEXT ·sumTapsAVX2(SB), NOSPLIT, $0-88
 pixels8:
 	CMPQ DI, $0x08
 	JL   pixels8after
-	MOVQ n+80(FP), R14
+	MOVQ n+88(FP), R14
 	XORQ R9, R9
 	CMPQ R14, $0x08
 	JL   pixels8rest
@@ -64,8 +64,8 @@ pixels8vector:
 	VMOVUPS (R12)(R9*1), Y7
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y8
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -134,8 +134,8 @@ pixels8rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y7
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y8
-	MOVQ       taps+56(FP), R10
-	MOVQ       ntaps+64(FP), R11
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
 	CMPQ       R10, R11
@@ -204,7 +204,7 @@ pixels8done:
 pixels8after:
 	CMPQ DI, $0x04
 	JL   pixels4after
-	MOVQ n+80(FP), R14
+	MOVQ n+88(FP), R14
 	XORQ R9, R9
 	CMPQ R14, $0x08
 	JL   pixels4rest
@@ -219,8 +219,8 @@ pixels4vector:
 	VMOVUPS (R12)(R9*1), Y3
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y4
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -268,8 +268,8 @@ pixels4rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y3
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y4
-	MOVQ       taps+56(FP), R10
-	MOVQ       ntaps+64(FP), R11
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
 	CMPQ       R10, R11
@@ -320,7 +320,7 @@ pixels4done:
 pixels4after:
 	CMPQ DI, $0x02
 	JL   pixels2after
-	MOVQ n+80(FP), R8
+	MOVQ n+88(FP), R8
 	XORQ R9, R9
 	CMPQ R8, $0x08
 	JL   pixels2rest
@@ -331,8 +331,8 @@ pixels2vector:
 	VMOVUPS (R12)(R9*1), Y1
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y2
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -370,8 +370,8 @@ pixels2rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y1
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y2
-	MOVQ       taps+56(FP), R10
-	MOVQ       ntaps+64(FP), R11
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
 	CMPQ       R10, R11
@@ -414,7 +414,7 @@ pixels2done:
 pixels2after:
 	CMPQ DI, $0x01
 	JL   pixels1after
-	MOVQ n+80(FP), BX
+	MOVQ n+88(FP), BX
 	XORQ R9, R9
 	CMPQ BX, $0x08
 	JL   pixels1rest
@@ -423,8 +423,8 @@ pixels1vector:
 	MOVQ    CX, R12
 	MOVQ    ldf+24(FP), R13
 	VMOVUPS (R12)(R9*1), Y1
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -457,8 +457,8 @@ pixels1rest:
 	MOVQ       CX, R12
 	MOVQ       ldf+24(FP), R13
 	VMASKMOVPS (R12)(R9*1), Y0, Y1
-	MOVQ       taps+56(FP), R10
-	MOVQ       ntaps+64(FP), R11
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
 	CMPQ       R10, R11
@@ -498,16 +498,16 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf1AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf1AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
 // Requires: AVX, FMA3
-TEXT ·sumTapsOf1AVX2(SB), NOSPLIT, $0-88
+TEXT ·sumTapsOf1AVX2(SB), NOSPLIT, $0-96
 	MOVQ    y+0(FP), AX
 	MOVQ    from+16(FP), CX
 	MOVQ    x+32(FP), DX
 	MOVQ    ldx+40(FP), BX
 	MOVQ    w+48(FP), SI
-	MOVQ    runs+72(FP), DI
-	MOVQ    n+80(FP), R8
+	MOVQ    runs+80(FP), DI
+	MOVQ    n+88(FP), R8
 	ANDQ    $0x07, R8
 	LEAQ    lanes<>+32(SB), R9
 	NEGQ    R8
@@ -517,7 +517,7 @@ TEXT ·sumTapsOf1AVX2(SB), NOSPLIT, $0-88
 pixels8:
 	CMPQ DI, $0x08
 	JL   pixels8after
-	MOVQ n+80(FP), R14
+	MOVQ n+88(FP), R14
 	XORQ R9, R9
 	CMPQ R14, $0x08
 	JL   pixels8rest
@@ -540,8 +540,8 @@ pixels8vector:
 	VMOVUPS (R12)(R9*1), Y7
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y8
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -617,8 +617,8 @@ pixels8rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y7
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y8
-	MOVQ       taps+56(FP), R10
-	MOVQ       ntaps+64(FP), R11
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
 	CMPQ       R10, R11
@@ -686,7 +686,7 @@ pixels8done:
 pixels8after:
 	CMPQ DI, $0x04
 	JL   pixels4after
-	MOVQ n+80(FP), R14
+	MOVQ n+88(FP), R14
 	XORQ R9, R9
 	CMPQ R14, $0x08
 	JL   pixels4rest
@@ -701,8 +701,8 @@ pixels4vector:
 	VMOVUPS (R12)(R9*1), Y3
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y4
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -753,8 +753,8 @@ pixels4rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y3
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y4
-	MOVQ       taps+56(FP), R10
-	MOVQ       ntaps+64(FP), R11
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
 	CMPQ       R10, R11
@@ -804,7 +804,7 @@ pixels4done:
 pixels4after:
 	CMPQ DI, $0x02
 	JL   pixels2after
-	MOVQ n+80(FP), R8
+	MOVQ n+88(FP), R8
 	XORQ R9, R9
 	CMPQ R8, $0x08
 	JL   pixels2rest
@@ -815,8 +815,8 @@ pixels2vector:
 	VMOVUPS (R12)(R9*1), Y1
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y2
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -855,8 +855,8 @@ pixels2rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y1
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y2
-	MOVQ       taps+56(FP), R10
-	MOVQ       ntaps+64(FP), R11
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
 	CMPQ       R10, R11
@@ -898,7 +898,7 @@ pixels2done:
 pixels2after:
 	CMPQ DI, $0x01
 	JL   pixels1after
-	MOVQ n+80(FP), BX
+	MOVQ n+88(FP), BX
 	XORQ R9, R9
 	CMPQ BX, $0x08
 	JL   pixels1rest
@@ -907,8 +907,8 @@ pixels1vector:
 	MOVQ    CX, R12
 	MOVQ    ldf+24(FP), R13
 	VMOVUPS (R12)(R9*1), Y1
-	MOVQ    taps+56(FP), R10
-	MOVQ    ntaps+64(FP), R11
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
 	CMPQ    R10, R11
@@ -941,8 +941,8 @@ pixels1rest:
 	MOVQ       CX, R12
 	MOVQ       ldf+24(FP), R13
 	VMASKMOVPS (R12)(R9*1), Y0, Y1
-	MOVQ       taps+56(FP), R10
-	MOVQ       ntaps+64(FP), R11
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
 	CMPQ       R10, R11
@@ -959,6 +959,785 @@ pixels1maskedtap:
 	ADDQ         $0x10, R10
 	CMPQ         R10, R11
 	JL           pixels1maskedtap
+
+pixels1maskedtapped:
+	MOVQ       AX, R12
+	MOVQ       ldy+8(FP), R13
+	VMASKMOVPS Y1, Y0, (R12)(R9*1)
+
+pixels1done:
+	MOVQ ldy+8(FP), R12
+	SHLQ $0x00, R12
+	ADDQ R12, AX
+	MOVQ ldf+24(FP), R12
+	SHLQ $0x00, R12
+	ADDQ R12, CX
+	MOVQ ldx+40(FP), R12
+	SHLQ $0x00, R12
+	ADDQ R12, DX
+	SUBQ $0x01, DI
+
+pixels1after:
+	VZEROUPPER
+	RET
+
+// func sumTapsOf4AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// Requires: AVX, FMA3
+TEXT ·sumTapsOf4AVX2(SB), NOSPLIT, $0-96
+	MOVQ    y+0(FP), AX
+	MOVQ    from+16(FP), CX
+	MOVQ    x+32(FP), DX
+	MOVQ    ldx+40(FP), BX
+	MOVQ    w+48(FP), SI
+	MOVQ    runs+80(FP), DI
+	MOVQ    n+88(FP), R8
+	ANDQ    $0x07, R8
+	LEAQ    lanes<>+32(SB), R9
+	NEGQ    R8
+	VMOVUPS (R9)(R8*4), Y0
+	LEAQ    (BX)(BX*2), R8
+
+pixels8:
+	CMPQ DI, $0x08
+	JL   pixels8after
+	MOVQ n+88(FP), R14
+	XORQ R9, R9
+	CMPQ R14, $0x08
+	JL   pixels8rest
+
+pixels8vector:
+	MOVQ    CX, R12
+	MOVQ    ldf+24(FP), R13
+	VMOVUPS (R12)(R9*1), Y1
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y2
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y3
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y4
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y5
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y6
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y7
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y8
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
+	SHLQ    $0x04, R11
+	ADDQ    R10, R11
+	CMPQ    R10, R11
+	JGE     pixels8vectortapped
+
+pixels8vectortap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y10
+	VMOVUPS     (R13)(R12*2), Y11
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y12
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	LEAQ        (R12)(BX*4), R13
+	VPERMILPS   $0x00, (R12), Y13
+	VFMADD231PS Y13, Y9, Y1
+	VPERMILPS   $0x55, (R12), Y13
+	VFMADD231PS Y13, Y10, Y1
+	VPERMILPS   $0xaa, (R12), Y13
+	VFMADD231PS Y13, Y11, Y1
+	VPERMILPS   $0xff, (R12), Y13
+	VFMADD231PS Y13, Y12, Y1
+	VPERMILPS   $0x00, (R12)(BX*1), Y13
+	VFMADD231PS Y13, Y9, Y2
+	VPERMILPS   $0x55, (R12)(BX*1), Y13
+	VFMADD231PS Y13, Y10, Y2
+	VPERMILPS   $0xaa, (R12)(BX*1), Y13
+	VFMADD231PS Y13, Y11, Y2
+	VPERMILPS   $0xff, (R12)(BX*1), Y13
+	VFMADD231PS Y13, Y12, Y2
+	VPERMILPS   $0x00, (R12)(BX*2), Y13
+	VFMADD231PS Y13, Y9, Y3
+	VPERMILPS   $0x55, (R12)(BX*2), Y13
+	VFMADD231PS Y13, Y10, Y3
+	VPERMILPS   $0xaa, (R12)(BX*2), Y13
+	VFMADD231PS Y13, Y11, Y3
+	VPERMILPS   $0xff, (R12)(BX*2), Y13
+	VFMADD231PS Y13, Y12, Y3
+	VPERMILPS   $0x00, (R12)(R8*1), Y13
+	VFMADD231PS Y13, Y9, Y4
+	VPERMILPS   $0x55, (R12)(R8*1), Y13
+	VFMADD231PS Y13, Y10, Y4
+	VPERMILPS   $0xaa, (R12)(R8*1), Y13
+	VFMADD231PS Y13, Y11, Y4
+	VPERMILPS   $0xff, (R12)(R8*1), Y13
+	VFMADD231PS Y13, Y12, Y4
+	VPERMILPS   $0x00, (R13), Y13
+	VFMADD231PS Y13, Y9, Y5
+	VPERMILPS   $0x55, (R13), Y13
+	VFMADD231PS Y13, Y10, Y5
+	VPERMILPS   $0xaa, (R13), Y13
+	VFMADD231PS Y13, Y11, Y5
+	VPERMILPS   $0xff, (R13), Y13
+	VFMADD231PS Y13, Y12, Y5
+	VPERMILPS   $0x00, (R13)(BX*1), Y13
+	VFMADD231PS Y13, Y9, Y6
+	VPERMILPS   $0x55, (R13)(BX*1), Y13
+	VFMADD231PS Y13, Y10, Y6
+	VPERMILPS   $0xaa, (R13)(BX*1), Y13
+	VFMADD231PS Y13, Y11, Y6
+	VPERMILPS   $0xff, (R13)(BX*1), Y13
+	VFMADD231PS Y13, Y12, Y6
+	VPERMILPS   $0x00, (R13)(BX*2), Y13
+	VFMADD231PS Y13, Y9, Y7
+	VPERMILPS   $0x55, (R13)(BX*2), Y13
+	VFMADD231PS Y13, Y10, Y7
+	VPERMILPS   $0xaa, (R13)(BX*2), Y13
+	VFMADD231PS Y13, Y11, Y7
+	VPERMILPS   $0xff, (R13)(BX*2), Y13
+	VFMADD231PS Y13, Y12, Y7
+	VPERMILPS   $0x00, (R13)(R8*1), Y13
+	VFMADD231PS Y13, Y9, Y8
+	VPERMILPS   $0x55, (R13)(R8*1), Y9
+	VFMADD231PS Y9, Y10, Y8
+	VPERMILPS   $0xaa, (R13)(R8*1), Y9
+	VFMADD231PS Y9, Y11, Y8
+	VPERMILPS   $0xff, (R13)(R8*1), Y9
+	VFMADD231PS Y9, Y12, Y8
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels8vectortap
+
+pixels8vectortapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPS Y1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y2, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y3, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y4, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y5, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y6, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y7, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y8, (R12)(R9*1)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x08, R14
+	CMPQ    R14, $0x08
+	JGE     pixels8vector
+
+pixels8rest:
+	TESTQ      R14, R14
+	JZ         pixels8done
+	MOVQ       CX, R12
+	MOVQ       ldf+24(FP), R13
+	VMASKMOVPS (R12)(R9*1), Y0, Y1
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y2
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y3
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y4
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y5
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y6
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y7
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y8
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
+	SHLQ       $0x04, R11
+	ADDQ       R10, R11
+	CMPQ       R10, R11
+	JGE        pixels8maskedtapped
+
+pixels8maskedtap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPS  (SI)(R13*1), Y0, Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPS  (R13)(R12*1), Y0, Y10
+	VMASKMOVPS  (R13)(R12*2), Y0, Y11
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPS  (R13)(R12*1), Y0, Y12
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	LEAQ        (R12)(BX*4), R13
+	VMASKMOVPS  (R12), Y0, Y13
+	VPERMILPS   $0x00, Y13, Y13
+	VFMADD231PS Y13, Y9, Y1
+	VMASKMOVPS  (R12), Y0, Y13
+	VPERMILPS   $0x55, Y13, Y13
+	VFMADD231PS Y13, Y10, Y1
+	VMASKMOVPS  (R12), Y0, Y13
+	VPERMILPS   $0xaa, Y13, Y13
+	VFMADD231PS Y13, Y11, Y1
+	VMASKMOVPS  (R12), Y0, Y13
+	VPERMILPS   $0xff, Y13, Y13
+	VFMADD231PS Y13, Y12, Y1
+	VMASKMOVPS  (R12)(BX*1), Y0, Y13
+	VPERMILPS   $0x00, Y13, Y13
+	VFMADD231PS Y13, Y9, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y13
+	VPERMILPS   $0x55, Y13, Y13
+	VFMADD231PS Y13, Y10, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y13
+	VPERMILPS   $0xaa, Y13, Y13
+	VFMADD231PS Y13, Y11, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y13
+	VPERMILPS   $0xff, Y13, Y13
+	VFMADD231PS Y13, Y12, Y2
+	VMASKMOVPS  (R12)(BX*2), Y0, Y13
+	VPERMILPS   $0x00, Y13, Y13
+	VFMADD231PS Y13, Y9, Y3
+	VMASKMOVPS  (R12)(BX*2), Y0, Y13
+	VPERMILPS   $0x55, Y13, Y13
+	VFMADD231PS Y13, Y10, Y3
+	VMASKMOVPS  (R12)(BX*2), Y0, Y13
+	VPERMILPS   $0xaa, Y13, Y13
+	VFMADD231PS Y13, Y11, Y3
+	VMASKMOVPS  (R12)(BX*2), Y0, Y13
+	VPERMILPS   $0xff, Y13, Y13
+	VFMADD231PS Y13, Y12, Y3
+	VMASKMOVPS  (R12)(R8*1), Y0, Y13
+	VPERMILPS   $0x00, Y13, Y13
+	VFMADD231PS Y13, Y9, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y13
+	VPERMILPS   $0x55, Y13, Y13
+	VFMADD231PS Y13, Y10, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y13
+	VPERMILPS   $0xaa, Y13, Y13
+	VFMADD231PS Y13, Y11, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y13
+	VPERMILPS   $0xff, Y13, Y13
+	VFMADD231PS Y13, Y12, Y4
+	VMASKMOVPS  (R13), Y0, Y13
+	VPERMILPS   $0x00, Y13, Y13
+	VFMADD231PS Y13, Y9, Y5
+	VMASKMOVPS  (R13), Y0, Y13
+	VPERMILPS   $0x55, Y13, Y13
+	VFMADD231PS Y13, Y10, Y5
+	VMASKMOVPS  (R13), Y0, Y13
+	VPERMILPS   $0xaa, Y13, Y13
+	VFMADD231PS Y13, Y11, Y5
+	VMASKMOVPS  (R13), Y0, Y13
+	VPERMILPS   $0xff, Y13, Y13
+	VFMADD231PS Y13, Y12, Y5
+	VMASKMOVPS  (R13)(BX*1), Y0, Y13
+	VPERMILPS   $0x00, Y13, Y13
+	VFMADD231PS Y13, Y9, Y6
+	VMASKMOVPS  (R13)(BX*1), Y0, Y13
+	VPERMILPS   $0x55, Y13, Y13
+	VFMADD231PS Y13, Y10, Y6
+	VMASKMOVPS  (R13)(BX*1), Y0, Y13
+	VPERMILPS   $0xaa, Y13, Y13
+	VFMADD231PS Y13, Y11, Y6
+	VMASKMOVPS  (R13)(BX*1), Y0, Y13
+	VPERMILPS   $0xff, Y13, Y13
+	VFMADD231PS Y13, Y12, Y6
+	VMASKMOVPS  (R13)(BX*2), Y0, Y13
+	VPERMILPS   $0x00, Y13, Y13
+	VFMADD231PS Y13, Y9, Y7
+	VMASKMOVPS  (R13)(BX*2), Y0, Y13
+	VPERMILPS   $0x55, Y13, Y13
+	VFMADD231PS Y13, Y10, Y7
+	VMASKMOVPS  (R13)(BX*2), Y0, Y13
+	VPERMILPS   $0xaa, Y13, Y13
+	VFMADD231PS Y13, Y11, Y7
+	VMASKMOVPS  (R13)(BX*2), Y0, Y13
+	VPERMILPS   $0xff, Y13, Y13
+	VFMADD231PS Y13, Y12, Y7
+	VMASKMOVPS  (R13)(R8*1), Y0, Y13
+	VPERMILPS   $0x00, Y13, Y13
+	VFMADD231PS Y13, Y9, Y8
+	VMASKMOVPS  (R13)(R8*1), Y0, Y9
+	VPERMILPS   $0x55, Y9, Y9
+	VFMADD231PS Y9, Y10, Y8
+	VMASKMOVPS  (R13)(R8*1), Y0, Y9
+	VPERMILPS   $0xaa, Y9, Y9
+	VFMADD231PS Y9, Y11, Y8
+	VMASKMOVPS  (R13)(R8*1), Y0, Y9
+	VPERMILPS   $0xff, Y9, Y9
+	VFMADD231PS Y9, Y12, Y8
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels8maskedtap
+
+pixels8maskedtapped:
+	MOVQ       AX, R12
+	MOVQ       ldy+8(FP), R13
+	VMASKMOVPS Y1, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y2, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y3, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y4, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y5, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y6, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y7, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y8, Y0, (R12)(R9*1)
+
+pixels8done:
+	MOVQ ldy+8(FP), R12
+	SHLQ $0x03, R12
+	ADDQ R12, AX
+	MOVQ ldf+24(FP), R12
+	SHLQ $0x03, R12
+	ADDQ R12, CX
+	MOVQ ldx+40(FP), R12
+	SHLQ $0x03, R12
+	ADDQ R12, DX
+	SUBQ $0x08, DI
+	JMP  pixels8
+
+pixels8after:
+	CMPQ DI, $0x04
+	JL   pixels4after
+	MOVQ n+88(FP), R14
+	XORQ R9, R9
+	CMPQ R14, $0x08
+	JL   pixels4rest
+
+pixels4vector:
+	MOVQ    CX, R12
+	MOVQ    ldf+24(FP), R13
+	VMOVUPS (R12)(R9*1), Y1
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y2
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y3
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y4
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
+	SHLQ    $0x04, R11
+	ADDQ    R10, R11
+	CMPQ    R10, R11
+	JGE     pixels4vectortapped
+
+pixels4vectortap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y6
+	VMOVUPS     (R13)(R12*2), Y7
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y8
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMILPS   $0x00, (R12), Y9
+	VFMADD231PS Y9, Y5, Y1
+	VPERMILPS   $0x55, (R12), Y9
+	VFMADD231PS Y9, Y6, Y1
+	VPERMILPS   $0xaa, (R12), Y9
+	VFMADD231PS Y9, Y7, Y1
+	VPERMILPS   $0xff, (R12), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VPERMILPS   $0x00, (R12)(BX*1), Y9
+	VFMADD231PS Y9, Y5, Y2
+	VPERMILPS   $0x55, (R12)(BX*1), Y9
+	VFMADD231PS Y9, Y6, Y2
+	VPERMILPS   $0xaa, (R12)(BX*1), Y9
+	VFMADD231PS Y9, Y7, Y2
+	VPERMILPS   $0xff, (R12)(BX*1), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VPERMILPS   $0x00, (R12)(BX*2), Y9
+	VFMADD231PS Y9, Y5, Y3
+	VPERMILPS   $0x55, (R12)(BX*2), Y9
+	VFMADD231PS Y9, Y6, Y3
+	VPERMILPS   $0xaa, (R12)(BX*2), Y9
+	VFMADD231PS Y9, Y7, Y3
+	VPERMILPS   $0xff, (R12)(BX*2), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VPERMILPS   $0x00, (R12)(R8*1), Y9
+	VFMADD231PS Y9, Y5, Y4
+	VPERMILPS   $0x55, (R12)(R8*1), Y5
+	VFMADD231PS Y5, Y6, Y4
+	VPERMILPS   $0xaa, (R12)(R8*1), Y5
+	VFMADD231PS Y5, Y7, Y4
+	VPERMILPS   $0xff, (R12)(R8*1), Y5
+	VFMADD231PS Y5, Y8, Y4
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels4vectortap
+
+pixels4vectortapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPS Y1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y2, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y3, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y4, (R12)(R9*1)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x08, R14
+	CMPQ    R14, $0x08
+	JGE     pixels4vector
+
+pixels4rest:
+	TESTQ      R14, R14
+	JZ         pixels4done
+	MOVQ       CX, R12
+	MOVQ       ldf+24(FP), R13
+	VMASKMOVPS (R12)(R9*1), Y0, Y1
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y2
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y3
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y4
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
+	SHLQ       $0x04, R11
+	ADDQ       R10, R11
+	CMPQ       R10, R11
+	JGE        pixels4maskedtapped
+
+pixels4maskedtap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPS  (SI)(R13*1), Y0, Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPS  (R13)(R12*1), Y0, Y6
+	VMASKMOVPS  (R13)(R12*2), Y0, Y7
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPS  (R13)(R12*1), Y0, Y8
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPS  (R12), Y0, Y9
+	VPERMILPS   $0x00, Y9, Y9
+	VFMADD231PS Y9, Y5, Y1
+	VMASKMOVPS  (R12), Y0, Y9
+	VPERMILPS   $0x55, Y9, Y9
+	VFMADD231PS Y9, Y6, Y1
+	VMASKMOVPS  (R12), Y0, Y9
+	VPERMILPS   $0xaa, Y9, Y9
+	VFMADD231PS Y9, Y7, Y1
+	VMASKMOVPS  (R12), Y0, Y9
+	VPERMILPS   $0xff, Y9, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (R12)(BX*1), Y0, Y9
+	VPERMILPS   $0x00, Y9, Y9
+	VFMADD231PS Y9, Y5, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y9
+	VPERMILPS   $0x55, Y9, Y9
+	VFMADD231PS Y9, Y6, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y9
+	VPERMILPS   $0xaa, Y9, Y9
+	VFMADD231PS Y9, Y7, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y9
+	VPERMILPS   $0xff, Y9, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (R12)(BX*2), Y0, Y9
+	VPERMILPS   $0x00, Y9, Y9
+	VFMADD231PS Y9, Y5, Y3
+	VMASKMOVPS  (R12)(BX*2), Y0, Y9
+	VPERMILPS   $0x55, Y9, Y9
+	VFMADD231PS Y9, Y6, Y3
+	VMASKMOVPS  (R12)(BX*2), Y0, Y9
+	VPERMILPS   $0xaa, Y9, Y9
+	VFMADD231PS Y9, Y7, Y3
+	VMASKMOVPS  (R12)(BX*2), Y0, Y9
+	VPERMILPS   $0xff, Y9, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R12)(R8*1), Y0, Y9
+	VPERMILPS   $0x00, Y9, Y9
+	VFMADD231PS Y9, Y5, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y5
+	VPERMILPS   $0x55, Y5, Y5
+	VFMADD231PS Y5, Y6, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y5
+	VPERMILPS   $0xaa, Y5, Y5
+	VFMADD231PS Y5, Y7, Y4
+	VMASKMOVPS  (R12)(R8*1), Y0, Y5
+	VPERMILPS   $0xff, Y5, Y5
+	VFMADD231PS Y5, Y8, Y4
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels4maskedtap
+
+pixels4maskedtapped:
+	MOVQ       AX, R12
+	MOVQ       ldy+8(FP), R13
+	VMASKMOVPS Y1, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y2, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y3, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y4, Y0, (R12)(R9*1)
+
+pixels4done:
+	MOVQ ldy+8(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, AX
+	MOVQ ldf+24(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, CX
+	MOVQ ldx+40(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DX
+	SUBQ $0x04, DI
+
+pixels4after:
+	CMPQ DI, $0x02
+	JL   pixels2after
+	MOVQ n+88(FP), R8
+	XORQ R9, R9
+	CMPQ R8, $0x08
+	JL   pixels2rest
+
+pixels2vector:
+	MOVQ    CX, R12
+	MOVQ    ldf+24(FP), R13
+	VMOVUPS (R12)(R9*1), Y1
+	ADDQ    R13, R12
+	VMOVUPS (R12)(R9*1), Y2
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
+	SHLQ    $0x04, R11
+	ADDQ    R10, R11
+	CMPQ    R10, R11
+	JGE     pixels2vectortapped
+
+pixels2vectortap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y3
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y4
+	VMOVUPS     (R13)(R12*2), Y5
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y6
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMILPS   $0x00, (R12), Y7
+	VFMADD231PS Y7, Y3, Y1
+	VPERMILPS   $0x55, (R12), Y7
+	VFMADD231PS Y7, Y4, Y1
+	VPERMILPS   $0xaa, (R12), Y7
+	VFMADD231PS Y7, Y5, Y1
+	VPERMILPS   $0xff, (R12), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VPERMILPS   $0x00, (R12)(BX*1), Y7
+	VFMADD231PS Y7, Y3, Y2
+	VPERMILPS   $0x55, (R12)(BX*1), Y3
+	VFMADD231PS Y3, Y4, Y2
+	VPERMILPS   $0xaa, (R12)(BX*1), Y3
+	VFMADD231PS Y3, Y5, Y2
+	VPERMILPS   $0xff, (R12)(BX*1), Y3
+	VFMADD231PS Y3, Y6, Y2
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels2vectortap
+
+pixels2vectortapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPS Y1, (R12)(R9*1)
+	ADDQ    R13, R12
+	VMOVUPS Y2, (R12)(R9*1)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x08, R8
+	CMPQ    R8, $0x08
+	JGE     pixels2vector
+
+pixels2rest:
+	TESTQ      R8, R8
+	JZ         pixels2done
+	MOVQ       CX, R12
+	MOVQ       ldf+24(FP), R13
+	VMASKMOVPS (R12)(R9*1), Y0, Y1
+	ADDQ       R13, R12
+	VMASKMOVPS (R12)(R9*1), Y0, Y2
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
+	SHLQ       $0x04, R11
+	ADDQ       R10, R11
+	CMPQ       R10, R11
+	JGE        pixels2maskedtapped
+
+pixels2maskedtap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPS  (SI)(R13*1), Y0, Y3
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPS  (R13)(R12*1), Y0, Y4
+	VMASKMOVPS  (R13)(R12*2), Y0, Y5
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPS  (R13)(R12*1), Y0, Y6
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPS  (R12), Y0, Y7
+	VPERMILPS   $0x00, Y7, Y7
+	VFMADD231PS Y7, Y3, Y1
+	VMASKMOVPS  (R12), Y0, Y7
+	VPERMILPS   $0x55, Y7, Y7
+	VFMADD231PS Y7, Y4, Y1
+	VMASKMOVPS  (R12), Y0, Y7
+	VPERMILPS   $0xaa, Y7, Y7
+	VFMADD231PS Y7, Y5, Y1
+	VMASKMOVPS  (R12), Y0, Y7
+	VPERMILPS   $0xff, Y7, Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMASKMOVPS  (R12)(BX*1), Y0, Y7
+	VPERMILPS   $0x00, Y7, Y7
+	VFMADD231PS Y7, Y3, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y3
+	VPERMILPS   $0x55, Y3, Y3
+	VFMADD231PS Y3, Y4, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y3
+	VPERMILPS   $0xaa, Y3, Y3
+	VFMADD231PS Y3, Y5, Y2
+	VMASKMOVPS  (R12)(BX*1), Y0, Y3
+	VPERMILPS   $0xff, Y3, Y3
+	VFMADD231PS Y3, Y6, Y2
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels2maskedtap
+
+pixels2maskedtapped:
+	MOVQ       AX, R12
+	MOVQ       ldy+8(FP), R13
+	VMASKMOVPS Y1, Y0, (R12)(R9*1)
+	ADDQ       R13, R12
+	VMASKMOVPS Y2, Y0, (R12)(R9*1)
+
+pixels2done:
+	MOVQ ldy+8(FP), R12
+	SHLQ $0x01, R12
+	ADDQ R12, AX
+	MOVQ ldf+24(FP), R12
+	SHLQ $0x01, R12
+	ADDQ R12, CX
+	MOVQ ldx+40(FP), R12
+	SHLQ $0x01, R12
+	ADDQ R12, DX
+	SUBQ $0x02, DI
+
+pixels2after:
+	CMPQ DI, $0x01
+	JL   pixels1after
+	MOVQ n+88(FP), BX
+	XORQ R9, R9
+	CMPQ BX, $0x08
+	JL   pixels1rest
+
+pixels1vector:
+	MOVQ    CX, R12
+	MOVQ    ldf+24(FP), R13
+	VMOVUPS (R12)(R9*1), Y1
+	MOVQ    taps+64(FP), R10
+	MOVQ    ntaps+72(FP), R11
+	SHLQ    $0x04, R11
+	ADDQ    R10, R11
+	CMPQ    R10, R11
+	JGE     pixels1vectortapped
+
+pixels1vectortap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y2
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y3
+	VMOVUPS     (R13)(R12*2), Y4
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y5
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMILPS   $0x00, (R12), Y6
+	VFMADD231PS Y6, Y2, Y1
+	VPERMILPS   $0x55, (R12), Y2
+	VFMADD231PS Y2, Y3, Y1
+	VPERMILPS   $0xaa, (R12), Y2
+	VFMADD231PS Y2, Y4, Y1
+	VPERMILPS   $0xff, (R12), Y2
+	VFMADD231PS Y2, Y5, Y1
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels1vectortap
+
+pixels1vectortapped:
+	MOVQ    AX, R12
+	MOVQ    ldy+8(FP), R13
+	VMOVUPS Y1, (R12)(R9*1)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x08, BX
+	CMPQ    BX, $0x08
+	JGE     pixels1vector
+
+pixels1rest:
+	TESTQ      BX, BX
+	JZ         pixels1done
+	MOVQ       CX, R12
+	MOVQ       ldf+24(FP), R13
+	VMASKMOVPS (R12)(R9*1), Y0, Y1
+	MOVQ       taps+64(FP), R10
+	MOVQ       ntaps+72(FP), R11
+	SHLQ       $0x04, R11
+	ADDQ       R10, R11
+	CMPQ       R10, R11
+	JGE        pixels1maskedtapped
+
+pixels1maskedtap:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPS  (SI)(R13*1), Y0, Y2
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPS  (R13)(R12*1), Y0, Y3
+	VMASKMOVPS  (R13)(R12*2), Y0, Y4
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPS  (R13)(R12*1), Y0, Y5
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VPERMILPS   $0x00, Y6, Y6
+	VFMADD231PS Y6, Y2, Y1
+	VMASKMOVPS  (R12), Y0, Y2
+	VPERMILPS   $0x55, Y2, Y2
+	VFMADD231PS Y2, Y3, Y1
+	VMASKMOVPS  (R12), Y0, Y2
+	VPERMILPS   $0xaa, Y2, Y2
+	VFMADD231PS Y2, Y4, Y1
+	VMASKMOVPS  (R12), Y0, Y2
+	VPERMILPS   $0xff, Y2, Y2
+	VFMADD231PS Y2, Y5, Y1
+	ADDQ        $0x10, R10
+	CMPQ        R10, R11
+	JL          pixels1maskedtap
 
 pixels1maskedtapped:
 	MOVQ       AX, R12
@@ -1511,6 +2290,207 @@ filtersmaskedlast:
 	VFMADD231PS  Y10, Y9, Y4
 	ADDQ         CX, SI
 	ADDQ         DX, DI
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), SI
+	ADDQ       BX, SI
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS Y1, Y0, (SI)
+	ADDQ       AX, SI
+	VADDPS     Y6, Y2, Y2
+	VMASKMOVPS (SI), Y0, Y1
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       AX, SI
+	VADDPS     Y7, Y3, Y3
+	VMASKMOVPS (SI), Y0, Y1
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       AX, SI
+	VADDPS     Y8, Y4, Y4
+	VMASKMOVPS (SI), Y0, Y1
+	VADDPS     Y1, Y4, Y4
+	VMASKMOVPS Y4, Y0, (SI)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixelsOf4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// Requires: AVX, FMA3
+TEXT ·sumPixelsOf4AVX2(SB), NOSPLIT, $0-72
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), DX
+	MOVQ    n+64(FP), BX
+	ANDQ    $0x07, BX
+	LEAQ    lanes<>+32(SB), SI
+	NEGQ    BX
+	VMOVUPS (SI)(BX*4), Y0
+	MOVQ    n+64(FP), R9
+	XORQ    BX, BX
+	CMPQ    R9, $0x08
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   x+16(FP), SI
+	ADDQ   BX, SI
+	MOVQ   dy+40(FP), DI
+	ADDQ   BX, DI
+	MOVQ   runs+56(FP), R8
+	SUBQ   $0x02, R8
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (DI), Y9
+	VPERMILPS   $0x00, (SI), Y10
+	VFMADD231PS Y10, Y9, Y1
+	VPERMILPS   $0x55, (SI), Y10
+	VFMADD231PS Y10, Y9, Y2
+	VPERMILPS   $0xaa, (SI), Y10
+	VFMADD231PS Y10, Y9, Y3
+	VPERMILPS   $0xff, (SI), Y10
+	VFMADD231PS Y10, Y9, Y4
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+	VMOVUPS     (DI), Y9
+	VPERMILPS   $0x00, (SI), Y10
+	VFMADD231PS Y10, Y9, Y5
+	VPERMILPS   $0x55, (SI), Y10
+	VFMADD231PS Y10, Y9, Y6
+	VPERMILPS   $0xaa, (SI), Y10
+	VFMADD231PS Y10, Y9, Y7
+	VPERMILPS   $0xff, (SI), Y10
+	VFMADD231PS Y10, Y9, Y8
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+	SUBQ        $0x02, R8
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R8
+	JZ          filtersvectorjoin
+	VMOVUPS     (DI), Y9
+	VPERMILPS   $0x00, (SI), Y10
+	VFMADD231PS Y10, Y9, Y1
+	VPERMILPS   $0x55, (SI), Y10
+	VFMADD231PS Y10, Y9, Y2
+	VPERMILPS   $0xaa, (SI), Y10
+	VFMADD231PS Y10, Y9, Y3
+	VPERMILPS   $0xff, (SI), Y10
+	VFMADD231PS Y10, Y9, Y4
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), SI
+	ADDQ    BX, SI
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS (SI), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS Y1, (SI)
+	ADDQ    AX, SI
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (SI)
+	ADDQ    AX, SI
+	VADDPS  Y7, Y3, Y3
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ    AX, SI
+	VADDPS  Y8, Y4, Y4
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y4, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x08, R9
+	CMPQ    R9, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R9, R9
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   x+16(FP), SI
+	ADDQ   BX, SI
+	MOVQ   dy+40(FP), DI
+	ADDQ   BX, DI
+	MOVQ   runs+56(FP), R8
+	SUBQ   $0x02, R8
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPS  (DI), Y0, Y9
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0x00, Y10, Y10
+	VFMADD231PS Y10, Y9, Y1
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0x55, Y10, Y10
+	VFMADD231PS Y10, Y9, Y2
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0xaa, Y10, Y10
+	VFMADD231PS Y10, Y9, Y3
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0xff, Y10, Y10
+	VFMADD231PS Y10, Y9, Y4
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), Y0, Y9
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0x00, Y10, Y10
+	VFMADD231PS Y10, Y9, Y5
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0x55, Y10, Y10
+	VFMADD231PS Y10, Y9, Y6
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0xaa, Y10, Y10
+	VFMADD231PS Y10, Y9, Y7
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0xff, Y10, Y10
+	VFMADD231PS Y10, Y9, Y8
+	ADDQ        CX, SI
+	ADDQ        DX, DI
+	SUBQ        $0x02, R8
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R8
+	JZ          filtersmaskedjoin
+	VMASKMOVPS  (DI), Y0, Y9
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0x00, Y10, Y10
+	VFMADD231PS Y10, Y9, Y1
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0x55, Y10, Y10
+	VFMADD231PS Y10, Y9, Y2
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0xaa, Y10, Y10
+	VFMADD231PS Y10, Y9, Y3
+	VMASKMOVPS  (SI), Y0, Y10
+	VPERMILPS   $0xff, Y10, Y10
+	VFMADD231PS Y10, Y9, Y4
+	ADDQ        CX, SI
+	ADDQ        DX, DI
 
 filtersmaskedjoin:
 	MOVQ       dw+0(FP), SI

@@ -22,12 +22,15 @@ func testTapsTwins[T Float](t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 40, 70} {
 		for _, count := range []int{0, 1, 2, 3, 7, 8, 9, 15, 29} {
 			for taps := range 6 {
-				for _, one := range []bool{false, true} {
+				for of := ownChannel; of <= fourChannels; of++ {
+					if of == fourChannels && n%4 != 0 {
+						continue
+					}
 					useLevel(cpuid.Generic)
-					plain := tapsOfRow[T](t, count, n, taps, one)
+					plain := tapsOfRow[T](t, count, n, taps, of)
 					for _, l := range assembly {
 						useLevel(l)
-						quick := tapsOfRow[T](t, count, n, taps, one)
+						quick := tapsOfRow[T](t, count, n, taps, of)
 						for i := range plain {
 							for k, v := range plain[i] {
 								d := float64(v - quick[i][k])
@@ -35,7 +38,7 @@ func testTapsTwins[T Float](t *testing.T) {
 								if unsafe.Sizeof(v) == 8 {
 									tol = 1e-13
 								}
-								require.InDelta(t, 0, d, tol, "result %d, element %d: %d pixels, %d filters, %d taps, one %v, %v", i, k, count, n, taps, one, l)
+								require.InDelta(t, 0, d, tol, "result %d, element %d: %d pixels, %d filters, %d taps, factors %v, %v", i, k, count, n, taps, of, l)
 							}
 						}
 					}
@@ -46,12 +49,9 @@ func testTapsTwins[T Float](t *testing.T) {
 }
 
 // tapsOfRow applies both loops to guarded memory, with a distance of its own for every array, and returns their results.
-func tapsOfRow[T Float](t testing.TB, count, n, taps int, one bool) (out [][]T) {
+func tapsOfRow[T Float](t testing.TB, count, n, taps int, of factors) (out [][]T) {
 	size := int(unsafe.Sizeof(T(0)))
-	width := n
-	if one {
-		width = 1
-	}
+	width := of.width(n)
 	var checks []func(testing.TB)
 	fill := func(seed uint64, count, ld, last int) []T {
 		s, check := guarded[T](max((count-1)*ld+last, 0))
@@ -62,21 +62,24 @@ func tapsOfRow[T Float](t testing.TB, count, n, taps int, one bool) (out [][]T) 
 	ldy, ldf, ldx, ldw, step := n+2, n+1, width+3, n+5, width+1
 	var table []tapPair
 	for i := range taps { // falling in x, rising in w
-		table = append(table, tapPair{-i * step * size, i * ldw * size})
+		table = append(table, tapPair{-i * step * size, i * ldw * of.depth() * size})
 	}
 	x0 := max(taps-1, 0) * step
 	x := fill(1, count, ldx, x0+width)
-	w, y, from := fill(2, taps, ldw, n), fill(3, count, ldy, n), fill(4, count, ldf, n)
-	sumTaps(y, ldy, from, ldf, x, x0, ldx, w, 0, table, one, count, n)
+	w, y, from := fill(2, taps*of.depth(), ldw, n), fill(3, count, ldy, n), fill(4, count, ldf, n)
+	sumTaps(y, ldy, from, ldf, x, x0, ldx, w, 0, ldw, table, of, count, n)
 	out = append(out, slices.Clone(y))
-	sumTaps(y, ldy, y, ldy, x, x0, ldx, w, 0, table, one, count, n) // over what it begins with
+	sumTaps(y, ldy, y, ldy, x, x0, ldx, w, 0, ldw, table, of, count, n) // over what it begins with
 	out = append(out, y)
 	if taps > 0 {
-		if one {
+		switch of {
+		case oneChannel:
 			step = 1
+		case fourChannels:
+			taps, step = 4, 0
 		}
 		x, dw, dy := fill(1, count, ldx, (taps-1)*step+width), fill(5, taps, ldw, n), fill(6, count, ldy, n)
-		sumPixels(dw, ldw, x, ldx, step, dy, ldy, taps, one, count, n)
+		sumPixels(dw, ldw, x, ldx, step, dy, ldy, taps, of, count, n)
 		out = append(out, dw)
 	}
 	for _, check := range checks {
