@@ -30,7 +30,11 @@ func (s *simd) tapLoops() {
 	for _, taps := range []int{1, 3} {
 		s.sumPixels(taps, own)
 	}
-	for _, taps := range []int{1, 4} {
+	most := 8
+	if s.suffix == "AVX512" { // has twice the registers
+		most = 16
+	}
+	for _, taps := range []int{1, 4, most} {
 		s.sumPixels(taps, one)
 	}
 	s.sumPixels(4, four)
@@ -130,43 +134,72 @@ func (s *simd) sumTaps(of factor) {
 			s.Load(s.Param("ntaps"), end)
 			s.SHLQ(operand.U8(4), end)
 			s.ADDQ(tap, end)
+			step := func(disp int, sums []reg.VecVirtual) {
+				s.MOVQ(operand.Mem{Base: tap, Disp: disp + 8}, q)
+				s.ADDQ(at, q)
+				filters := []reg.VecVirtual{s.load(operand.Mem{Base: w, Index: q, Scale: 1}, masked)}
+				if of == four {
+					s.ADDQ(w, q)
+					s.Load(s.Param("ldw"), p)
+					filters = append(filters, s.load(operand.Mem{Base: q, Index: p, Scale: 1}, masked), s.load(operand.Mem{Base: q, Index: p, Scale: 2}, masked))
+					s.LEAQ(operand.Mem{Base: q, Index: p, Scale: 2}, q)
+					filters = append(filters, s.load(operand.Mem{Base: q, Index: p, Scale: 1}, masked))
+				}
+				s.MOVQ(operand.Mem{Base: tap, Disp: disp}, p)
+				s.ADDQ(x, p)
+				if of != one {
+					s.ADDQ(at, p)
+				}
+				if pixels > 4 {
+					s.LEAQ(operand.Mem{Base: p, Index: ldx, Scale: 4}, q)
+				}
+				for i, sum := range sums {
+					base := p
+					if i >= 4 {
+						base = q
+					}
+					m := operand.Mem{Base: base}
+					switch i % 4 {
+					case 1, 2:
+						m.Index, m.Scale = ldx, uint8(i%4)
+					case 3:
+						m.Index, m.Scale = ldx3, 1
+					}
+					for c, filter := range filters {
+						s.addProduct(m, filter, sum, of, c, masked)
+					}
+				}
+			}
+			if pixels <= 2 { // too few sums for as many multiplications as can be under way: some more, of every fourth tap
+				const apart = 4
+				more := [apart][]reg.VecVirtual{sums}
+				for i := 1; i < apart; i++ {
+					for range sums {
+						more[i] = append(more[i], s.zero())
+					}
+				}
+				s.SUBQ(operand.U8(16*apart), end)
+				s.CMPQ(tap, end)
+				s.JG(operand.LabelRef(label + "few"))
+				s.Label(label + "taps")
+				for i, sums := range more {
+					step(16*i, sums)
+				}
+				s.ADDQ(operand.U8(16*apart), tap)
+				s.CMPQ(tap, end)
+				s.JLE(operand.LabelRef(label + "taps"))
+				s.Label(label + "few")
+				s.ADDQ(operand.U8(16*apart), end)
+				for _, other := range more[1:] {
+					for i := range sums {
+						s.VADD(other[i], sums[i], sums[i])
+					}
+				}
+			}
 			s.CMPQ(tap, end)
 			s.JGE(operand.LabelRef(label + "tapped"))
 			s.Label(label + "tap")
-			s.MOVQ(operand.Mem{Base: tap, Disp: 8}, q)
-			s.ADDQ(at, q)
-			filters := []reg.VecVirtual{s.load(operand.Mem{Base: w, Index: q, Scale: 1}, masked)}
-			if of == four {
-				s.ADDQ(w, q)
-				s.Load(s.Param("ldw"), p)
-				filters = append(filters, s.load(operand.Mem{Base: q, Index: p, Scale: 1}, masked), s.load(operand.Mem{Base: q, Index: p, Scale: 2}, masked))
-				s.LEAQ(operand.Mem{Base: q, Index: p, Scale: 2}, q)
-				filters = append(filters, s.load(operand.Mem{Base: q, Index: p, Scale: 1}, masked))
-			}
-			s.MOVQ(operand.Mem{Base: tap}, p)
-			s.ADDQ(x, p)
-			if of != one {
-				s.ADDQ(at, p)
-			}
-			if pixels > 4 {
-				s.LEAQ(operand.Mem{Base: p, Index: ldx, Scale: 4}, q)
-			}
-			for i, sum := range sums {
-				base := p
-				if i >= 4 {
-					base = q
-				}
-				m := operand.Mem{Base: base}
-				switch i % 4 {
-				case 1, 2:
-					m.Index, m.Scale = ldx, uint8(i%4)
-				case 3:
-					m.Index, m.Scale = ldx3, 1
-				}
-				for c, filter := range filters {
-					s.addProduct(m, filter, sum, of, c, masked)
-				}
-			}
+			step(0, sums)
 			s.ADDQ(operand.U8(16), tap)
 			s.CMPQ(tap, end)
 			s.JL(operand.LabelRef(label + "tap"))
@@ -197,8 +230,8 @@ func (s *simd) sumTaps(of factor) {
 	s.done()
 }
 
-// sumPixels emits dw += Σ x·dy over a row of pixels for some taps at equal distances, two pixels at a time: as many sums as the
-// processor has multiplications under way.
+// sumPixels emits dw += Σ x·dy over a row of pixels for some taps at equal distances; few taps have sums of their own for every other
+// pixel, so that there are as many as the processor has multiplications under way.
 func (s *simd) sumPixels(taps int, of factor) {
 	name, how := fmt.Sprintf("sumPixels%d", taps), "x has a channel for each filter, and step bytes from tap to tap"
 	switch of {
@@ -215,8 +248,12 @@ func (s *simd) sumPixels(taps int, of factor) {
 	s.filters("filters", at, func(label string, masked bool) {
 		var sums [2][]reg.VecVirtual
 		for i := range sums {
-			for range taps {
-				sums[i] = append(sums[i], s.zero())
+			for t := range taps {
+				if i > 0 && taps > 4 {
+					sums[i] = append(sums[i], sums[0][t])
+				} else {
+					sums[i] = append(sums[i], s.zero())
+				}
 			}
 		}
 		s.Load(s.Param("x"), xp)
@@ -256,7 +293,9 @@ func (s *simd) sumPixels(taps int, of factor) {
 		s.Load(s.Param("dw"), xp)
 		s.ADDQ(at, xp)
 		for t := range taps {
-			s.VADD(sums[1][t], sums[0][t], sums[0][t])
+			if taps <= 4 {
+				s.VADD(sums[1][t], sums[0][t], sums[0][t])
+			}
 			s.VADD(s.load(operand.Mem{Base: xp}, masked), sums[0][t], sums[0][t])
 			s.store(sums[0][t], operand.Mem{Base: xp}, masked)
 			if t < taps-1 {

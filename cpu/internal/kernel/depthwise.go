@@ -23,6 +23,7 @@ type depthwise[T Float] struct {
 	filter  split
 	words   area[T]
 	arrange phase
+	join    phase
 	loop    phase
 	none    []T // zeros to begin with
 
@@ -67,7 +68,9 @@ func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o Con
 	case pass == BackwardFilter && d.of == oneChannel:
 		body, parts, words = d.groupPart, g.Groups, d.packed()
 	case pass == BackwardFilter:
-		d.filter = sumSplit(g.N*g.H.Out, g.W.Out*g.F)
+		const most = 16 // with more, adding them up would take its time
+		d.filter = splitInto(g.N*g.H.Out, min(most, sumSplit(g.N*g.H.Out, g.W.Out*g.F).parts))
+		d.join = newPhase(p, g.H.Kernel*g.W.Kernel, d.joinTap)
 		body, parts, words = d.filterPart, d.filter.parts, d.filter.parts*d.packed()
 	case d.of == oneChannel && !o.Frozen:
 		words = d.packed()
@@ -113,7 +116,7 @@ func (d *depthwise[T]) backwardFilter(s *Scratch[T], dw, x, dy []T) {
 	d.x, d.y, d.k, d.scratch = x, dy, dw, d.words.of(s)
 	d.loop.run()
 	if d.of != oneChannel {
-		sumPartials(dw[:d.packed()], d.scratch, d.filter.parts)
+		d.join.run()
 	}
 }
 
@@ -232,6 +235,16 @@ func (d *depthwise[T]) filterPart(_, part int) {
 	clear(sums)
 	for row := lo; row < hi; row++ {
 		d.filterRow(sums, row, 0, 0)
+	}
+}
+
+// joinTap adds up what the parts have for a tap.
+func (d *depthwise[T]) joinTap(_, tap int) {
+	n := d.c * d.g.F
+	sum := d.k[tap*n:][:n]
+	copy(sum, d.scratch[tap*n:])
+	for part := 1; part < d.filter.parts; part++ {
+		add(sum, sum, d.scratch[part*d.packed()+tap*n:][:n])
 	}
 }
 

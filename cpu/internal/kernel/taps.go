@@ -24,12 +24,15 @@ type (
 // tapLoops is the assembly of one level, by factors; the zero value is for levels without. Strides are in bytes and no bounds are
 // checked.
 type tapLoops[T Float] struct {
-	sum          [3]tapSum[T]
-	pixels, more [3]pixelSum[T] // of one tap, and of so many as pixelTaps says
+	sum    [3]tapSum[T]
+	pixels [3][]pixelLoop[T] // those of most taps first; the last takes what is left
 }
 
-// pixelTaps are the taps that the loops called more take at once: the taps of a row, or channels that follow each other.
-var pixelTaps = [3]int{3, 4, 4}
+// pixelLoop is a loop for some taps at once: taps of a row, or channels that follow each other.
+type pixelLoop[T Float] struct {
+	taps int
+	run  pixelSum[T]
+}
 
 // width is how many neighbouring elements of x n filters need.
 func (f factors) width(n int) int {
@@ -107,7 +110,7 @@ func sumPixels[T Float](dw []T, ldw int, x []T, ldx, step int, dy []T, ldy int, 
 	if count <= 0 || n <= 0 {
 		return
 	}
-	size, loops, most := int(unsafe.Sizeof(T(0))), &ops[T]().taps, pixelTaps[of]
+	size, loops := int(unsafe.Sizeof(T(0))), ops[T]().taps.pixels[of]
 	switch of {
 	case oneChannel:
 		step = 1
@@ -116,17 +119,16 @@ func sumPixels[T Float](dw []T, ldw int, x []T, ldx, step int, dy []T, ldy int, 
 	}
 	_, _ = dw[(taps-1)*ldw+n-1], dy[(count-1)*ldy+n-1]
 	_ = x[(count-1)*ldx+(taps-1)*step+of.width(n)-1]
-	if loops.more[of] == nil {
+	if loops == nil {
 		sumPixelsGo(dw, ldw, x, ldx, step, dy, ldy, taps, of, count, n)
 		return
 	}
 	for t := 0; t < taps; {
-		now, run := 1, loops.pixels[of]
-		if taps-t >= most {
-			now, run = most, loops.more[of]
+		for len(loops) > 1 && loops[0].taps > taps-t {
+			loops = loops[1:]
 		}
-		run(&dw[t*ldw], uintptr(ldw*size), &x[t*step], uintptr(ldx*size), uintptr(step*size), &dy[0], uintptr(ldy*size), uintptr(count), uintptr(n))
-		t += now
+		loops[0].run(&dw[t*ldw], uintptr(ldw*size), &x[t*step], uintptr(ldx*size), uintptr(step*size), &dy[0], uintptr(ldy*size), uintptr(count), uintptr(n))
+		t += loops[0].taps
 	}
 }
 

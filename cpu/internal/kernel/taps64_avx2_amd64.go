@@ -39,6 +39,11 @@ func sumPixelsOf1x164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, ste
 //go:noescape
 func sumPixelsOf1x464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
 
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 8 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
+//
+//go:noescape
+func sumPixelsOf1x864AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 4 taps; these are the 4 channels of a group, which has 4 filters; strides are in bytes.
 //
 //go:noescape

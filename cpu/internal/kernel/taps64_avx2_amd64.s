@@ -335,8 +335,63 @@ pixels2vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels2vectortapped
+	JG      pixels2vectorfew
+
+pixels2vectortaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Y9, Y1
+	VFMADD231PD (R12)(BX*1), Y9, Y2
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Y9, Y3
+	VFMADD231PD (R12)(BX*1), Y9, Y4
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Y9, Y5
+	VFMADD231PD (R12)(BX*1), Y9, Y6
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Y9, Y7
+	VFMADD231PD (R12)(BX*1), Y9, Y8
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels2vectortaps
+
+pixels2vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y2, Y2
+	VADDPD Y5, Y1, Y1
+	VADDPD Y6, Y2, Y2
+	VADDPD Y7, Y1, Y1
+	VADDPD Y8, Y2, Y2
+	CMPQ   R10, R11
+	JGE    pixels2vectortapped
 
 pixels2vectortap:
 	MOVQ        8(R10), R13
@@ -374,8 +429,71 @@ pixels2rest:
 	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	SUBQ       $0x40, R11
 	CMPQ       R10, R11
-	JGE        pixels2maskedtapped
+	JG         pixels2maskedfew
+
+pixels2maskedtaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y9
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y10
+	VFMADD231PD Y10, Y9, Y1
+	VMASKMOVPD  (R12)(BX*1), Y0, Y10
+	VFMADD231PD Y10, Y9, Y2
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y9
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y10
+	VFMADD231PD Y10, Y9, Y3
+	VMASKMOVPD  (R12)(BX*1), Y0, Y10
+	VFMADD231PD Y10, Y9, Y4
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y9
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y10
+	VFMADD231PD Y10, Y9, Y5
+	VMASKMOVPD  (R12)(BX*1), Y0, Y10
+	VFMADD231PD Y10, Y9, Y6
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y9
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y10
+	VFMADD231PD Y10, Y9, Y7
+	VMASKMOVPD  (R12)(BX*1), Y0, Y10
+	VFMADD231PD Y10, Y9, Y8
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels2maskedtaps
+
+pixels2maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y2, Y2
+	VADDPD Y5, Y1, Y1
+	VADDPD Y6, Y2, Y2
+	VADDPD Y7, Y1, Y1
+	VADDPD Y8, Y2, Y2
+	CMPQ   R10, R11
+	JGE    pixels2maskedtapped
 
 pixels2maskedtap:
 	MOVQ        8(R10), R13
@@ -427,8 +545,53 @@ pixels1vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels1vectortapped
+	JG      pixels1vectorfew
+
+pixels1vectortaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Y5, Y1
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Y5, Y2
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Y5, Y3
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Y5, Y4
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels1vectortaps
+
+pixels1vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Y2, Y1, Y1
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y1, Y1
+	CMPQ   R10, R11
+	JGE    pixels1vectortapped
 
 pixels1vectortap:
 	MOVQ        8(R10), R13
@@ -461,8 +624,57 @@ pixels1rest:
 	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	SUBQ       $0x40, R11
 	CMPQ       R10, R11
-	JGE        pixels1maskedtapped
+	JG         pixels1maskedfew
+
+pixels1maskedtaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y5
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y6
+	VFMADD231PD Y6, Y5, Y1
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y5
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y6
+	VFMADD231PD Y6, Y5, Y2
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y5
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y6
+	VFMADD231PD Y6, Y5, Y3
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y5
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y6
+	VFMADD231PD Y6, Y5, Y4
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels1maskedtaps
+
+pixels1maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Y2, Y1, Y1
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y1, Y1
+	CMPQ   R10, R11
+	JGE    pixels1maskedtapped
 
 pixels1maskedtap:
 	MOVQ        8(R10), R13
@@ -819,8 +1031,67 @@ pixels2vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels2vectortapped
+	JG      pixels2vectorfew
+
+pixels2vectortaps:
+	MOVQ         8(R10), R13
+	ADDQ         R9, R13
+	VMOVUPS      (SI)(R13*1), Y9
+	MOVQ         (R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y10, Y9, Y1
+	VBROADCASTSD (R12)(BX*1), Y10
+	VFMADD231PD  Y10, Y9, Y2
+	MOVQ         24(R10), R13
+	ADDQ         R9, R13
+	VMOVUPS      (SI)(R13*1), Y9
+	MOVQ         16(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBROADCASTSD (R12)(BX*1), Y10
+	VFMADD231PD  Y10, Y9, Y4
+	MOVQ         40(R10), R13
+	ADDQ         R9, R13
+	VMOVUPS      (SI)(R13*1), Y9
+	MOVQ         32(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBROADCASTSD (R12)(BX*1), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	MOVQ         56(R10), R13
+	ADDQ         R9, R13
+	VMOVUPS      (SI)(R13*1), Y9
+	MOVQ         48(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y10, Y9, Y7
+	VBROADCASTSD (R12)(BX*1), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	ADDQ         $0x40, R10
+	CMPQ         R10, R11
+	JLE          pixels2vectortaps
+
+pixels2vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y2, Y2
+	VADDPD Y5, Y1, Y1
+	VADDPD Y6, Y2, Y2
+	VADDPD Y7, Y1, Y1
+	VADDPD Y8, Y2, Y2
+	CMPQ   R10, R11
+	JGE    pixels2vectortapped
 
 pixels2vectortap:
 	MOVQ         8(R10), R13
@@ -859,8 +1130,67 @@ pixels2rest:
 	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	SUBQ       $0x40, R11
 	CMPQ       R10, R11
-	JGE        pixels2maskedtapped
+	JG         pixels2maskedfew
+
+pixels2maskedtaps:
+	MOVQ         8(R10), R13
+	ADDQ         R9, R13
+	VMASKMOVPD   (SI)(R13*1), Y0, Y9
+	MOVQ         (R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y10, Y9, Y1
+	VBROADCASTSD (R12)(BX*1), Y10
+	VFMADD231PD  Y10, Y9, Y2
+	MOVQ         24(R10), R13
+	ADDQ         R9, R13
+	VMASKMOVPD   (SI)(R13*1), Y0, Y9
+	MOVQ         16(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBROADCASTSD (R12)(BX*1), Y10
+	VFMADD231PD  Y10, Y9, Y4
+	MOVQ         40(R10), R13
+	ADDQ         R9, R13
+	VMASKMOVPD   (SI)(R13*1), Y0, Y9
+	MOVQ         32(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBROADCASTSD (R12)(BX*1), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	MOVQ         56(R10), R13
+	ADDQ         R9, R13
+	VMASKMOVPD   (SI)(R13*1), Y0, Y9
+	MOVQ         48(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y10, Y9, Y7
+	VBROADCASTSD (R12)(BX*1), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	ADDQ         $0x40, R10
+	CMPQ         R10, R11
+	JLE          pixels2maskedtaps
+
+pixels2maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y2, Y2
+	VADDPD Y5, Y1, Y1
+	VADDPD Y6, Y2, Y2
+	VADDPD Y7, Y1, Y1
+	VADDPD Y8, Y2, Y2
+	CMPQ   R10, R11
+	JGE    pixels2maskedtapped
 
 pixels2maskedtap:
 	MOVQ         8(R10), R13
@@ -911,8 +1241,53 @@ pixels1vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels1vectortapped
+	JG      pixels1vectorfew
+
+pixels1vectortaps:
+	MOVQ         8(R10), R13
+	ADDQ         R9, R13
+	VMOVUPS      (SI)(R13*1), Y5
+	MOVQ         (R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y6
+	VFMADD231PD  Y6, Y5, Y1
+	MOVQ         24(R10), R13
+	ADDQ         R9, R13
+	VMOVUPS      (SI)(R13*1), Y5
+	MOVQ         16(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y6
+	VFMADD231PD  Y6, Y5, Y2
+	MOVQ         40(R10), R13
+	ADDQ         R9, R13
+	VMOVUPS      (SI)(R13*1), Y5
+	MOVQ         32(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y6
+	VFMADD231PD  Y6, Y5, Y3
+	MOVQ         56(R10), R13
+	ADDQ         R9, R13
+	VMOVUPS      (SI)(R13*1), Y5
+	MOVQ         48(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	ADDQ         $0x40, R10
+	CMPQ         R10, R11
+	JLE          pixels1vectortaps
+
+pixels1vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Y2, Y1, Y1
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y1, Y1
+	CMPQ   R10, R11
+	JGE    pixels1vectortapped
 
 pixels1vectortap:
 	MOVQ         8(R10), R13
@@ -945,8 +1320,53 @@ pixels1rest:
 	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	SUBQ       $0x40, R11
 	CMPQ       R10, R11
-	JGE        pixels1maskedtapped
+	JG         pixels1maskedfew
+
+pixels1maskedtaps:
+	MOVQ         8(R10), R13
+	ADDQ         R9, R13
+	VMASKMOVPD   (SI)(R13*1), Y0, Y5
+	MOVQ         (R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y6
+	VFMADD231PD  Y6, Y5, Y1
+	MOVQ         24(R10), R13
+	ADDQ         R9, R13
+	VMASKMOVPD   (SI)(R13*1), Y0, Y5
+	MOVQ         16(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y6
+	VFMADD231PD  Y6, Y5, Y2
+	MOVQ         40(R10), R13
+	ADDQ         R9, R13
+	VMASKMOVPD   (SI)(R13*1), Y0, Y5
+	MOVQ         32(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y6
+	VFMADD231PD  Y6, Y5, Y3
+	MOVQ         56(R10), R13
+	ADDQ         R9, R13
+	VMASKMOVPD   (SI)(R13*1), Y0, Y5
+	MOVQ         48(R10), R12
+	ADDQ         DX, R12
+	VBROADCASTSD (R12), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	ADDQ         $0x40, R10
+	CMPQ         R10, R11
+	JLE          pixels1maskedtaps
+
+pixels1maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Y2, Y1, Y1
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y1, Y1
+	CMPQ   R10, R11
+	JGE    pixels1maskedtapped
 
 pixels1maskedtap:
 	MOVQ         8(R10), R13
@@ -1522,8 +1942,143 @@ pixels2vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels2vectortapped
+	JG      pixels2vectorfew
+
+pixels2vectortaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y10
+	VMOVUPS     (R13)(R12*2), Y11
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y12
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Y13
+	VFMADD231PD Y13, Y9, Y1
+	VPERMPD     $0x55, (R12), Y13
+	VFMADD231PD Y13, Y10, Y1
+	VPERMPD     $0xaa, (R12), Y13
+	VFMADD231PD Y13, Y11, Y1
+	VPERMPD     $0xff, (R12), Y13
+	VFMADD231PD Y13, Y12, Y1
+	VPERMPD     $0x00, (R12)(BX*1), Y13
+	VFMADD231PD Y13, Y9, Y2
+	VPERMPD     $0x55, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y10, Y2
+	VPERMPD     $0xaa, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y11, Y2
+	VPERMPD     $0xff, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y12, Y2
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y10
+	VMOVUPS     (R13)(R12*2), Y11
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y12
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Y13
+	VFMADD231PD Y13, Y9, Y3
+	VPERMPD     $0x55, (R12), Y13
+	VFMADD231PD Y13, Y10, Y3
+	VPERMPD     $0xaa, (R12), Y13
+	VFMADD231PD Y13, Y11, Y3
+	VPERMPD     $0xff, (R12), Y13
+	VFMADD231PD Y13, Y12, Y3
+	VPERMPD     $0x00, (R12)(BX*1), Y13
+	VFMADD231PD Y13, Y9, Y4
+	VPERMPD     $0x55, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y10, Y4
+	VPERMPD     $0xaa, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y11, Y4
+	VPERMPD     $0xff, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y12, Y4
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y10
+	VMOVUPS     (R13)(R12*2), Y11
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y12
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Y13
+	VFMADD231PD Y13, Y9, Y5
+	VPERMPD     $0x55, (R12), Y13
+	VFMADD231PD Y13, Y10, Y5
+	VPERMPD     $0xaa, (R12), Y13
+	VFMADD231PD Y13, Y11, Y5
+	VPERMPD     $0xff, (R12), Y13
+	VFMADD231PD Y13, Y12, Y5
+	VPERMPD     $0x00, (R12)(BX*1), Y13
+	VFMADD231PD Y13, Y9, Y6
+	VPERMPD     $0x55, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y10, Y6
+	VPERMPD     $0xaa, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y11, Y6
+	VPERMPD     $0xff, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y12, Y6
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y10
+	VMOVUPS     (R13)(R12*2), Y11
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y12
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Y13
+	VFMADD231PD Y13, Y9, Y7
+	VPERMPD     $0x55, (R12), Y13
+	VFMADD231PD Y13, Y10, Y7
+	VPERMPD     $0xaa, (R12), Y13
+	VFMADD231PD Y13, Y11, Y7
+	VPERMPD     $0xff, (R12), Y13
+	VFMADD231PD Y13, Y12, Y7
+	VPERMPD     $0x00, (R12)(BX*1), Y13
+	VFMADD231PD Y13, Y9, Y8
+	VPERMPD     $0x55, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y10, Y8
+	VPERMPD     $0xaa, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y11, Y8
+	VPERMPD     $0xff, (R12)(BX*1), Y9
+	VFMADD231PD Y9, Y12, Y8
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels2vectortaps
+
+pixels2vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y2, Y2
+	VADDPD Y5, Y1, Y1
+	VADDPD Y6, Y2, Y2
+	VADDPD Y7, Y1, Y1
+	VADDPD Y8, Y2, Y2
+	CMPQ   R10, R11
+	JGE    pixels2vectortapped
 
 pixels2vectortap:
 	MOVQ        8(R10), R13
@@ -1581,8 +2136,175 @@ pixels2rest:
 	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	SUBQ       $0x40, R11
 	CMPQ       R10, R11
-	JGE        pixels2maskedtapped
+	JG         pixels2maskedfew
+
+pixels2maskedtaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPD  (R13)(R12*1), Y0, Y10
+	VMASKMOVPD  (R13)(R12*2), Y0, Y11
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPD  (R13)(R12*1), Y0, Y12
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0x00, Y13, Y13
+	VFMADD231PD Y13, Y9, Y1
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0x55, Y13, Y13
+	VFMADD231PD Y13, Y10, Y1
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0xaa, Y13, Y13
+	VFMADD231PD Y13, Y11, Y1
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0xff, Y13, Y13
+	VFMADD231PD Y13, Y12, Y1
+	VMASKMOVPD  (R12)(BX*1), Y0, Y13
+	VPERMPD     $0x00, Y13, Y13
+	VFMADD231PD Y13, Y9, Y2
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0x55, Y9, Y9
+	VFMADD231PD Y9, Y10, Y2
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0xaa, Y9, Y9
+	VFMADD231PD Y9, Y11, Y2
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0xff, Y9, Y9
+	VFMADD231PD Y9, Y12, Y2
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPD  (R13)(R12*1), Y0, Y10
+	VMASKMOVPD  (R13)(R12*2), Y0, Y11
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPD  (R13)(R12*1), Y0, Y12
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0x00, Y13, Y13
+	VFMADD231PD Y13, Y9, Y3
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0x55, Y13, Y13
+	VFMADD231PD Y13, Y10, Y3
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0xaa, Y13, Y13
+	VFMADD231PD Y13, Y11, Y3
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0xff, Y13, Y13
+	VFMADD231PD Y13, Y12, Y3
+	VMASKMOVPD  (R12)(BX*1), Y0, Y13
+	VPERMPD     $0x00, Y13, Y13
+	VFMADD231PD Y13, Y9, Y4
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0x55, Y9, Y9
+	VFMADD231PD Y9, Y10, Y4
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0xaa, Y9, Y9
+	VFMADD231PD Y9, Y11, Y4
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0xff, Y9, Y9
+	VFMADD231PD Y9, Y12, Y4
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPD  (R13)(R12*1), Y0, Y10
+	VMASKMOVPD  (R13)(R12*2), Y0, Y11
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPD  (R13)(R12*1), Y0, Y12
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0x00, Y13, Y13
+	VFMADD231PD Y13, Y9, Y5
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0x55, Y13, Y13
+	VFMADD231PD Y13, Y10, Y5
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0xaa, Y13, Y13
+	VFMADD231PD Y13, Y11, Y5
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0xff, Y13, Y13
+	VFMADD231PD Y13, Y12, Y5
+	VMASKMOVPD  (R12)(BX*1), Y0, Y13
+	VPERMPD     $0x00, Y13, Y13
+	VFMADD231PD Y13, Y9, Y6
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0x55, Y9, Y9
+	VFMADD231PD Y9, Y10, Y6
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0xaa, Y9, Y9
+	VFMADD231PD Y9, Y11, Y6
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0xff, Y9, Y9
+	VFMADD231PD Y9, Y12, Y6
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y9
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPD  (R13)(R12*1), Y0, Y10
+	VMASKMOVPD  (R13)(R12*2), Y0, Y11
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPD  (R13)(R12*1), Y0, Y12
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0x00, Y13, Y13
+	VFMADD231PD Y13, Y9, Y7
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0x55, Y13, Y13
+	VFMADD231PD Y13, Y10, Y7
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0xaa, Y13, Y13
+	VFMADD231PD Y13, Y11, Y7
+	VMASKMOVPD  (R12), Y0, Y13
+	VPERMPD     $0xff, Y13, Y13
+	VFMADD231PD Y13, Y12, Y7
+	VMASKMOVPD  (R12)(BX*1), Y0, Y13
+	VPERMPD     $0x00, Y13, Y13
+	VFMADD231PD Y13, Y9, Y8
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0x55, Y9, Y9
+	VFMADD231PD Y9, Y10, Y8
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0xaa, Y9, Y9
+	VFMADD231PD Y9, Y11, Y8
+	VMASKMOVPD  (R12)(BX*1), Y0, Y9
+	VPERMPD     $0xff, Y9, Y9
+	VFMADD231PD Y9, Y12, Y8
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels2maskedtaps
+
+pixels2maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y2, Y2
+	VADDPD Y5, Y1, Y1
+	VADDPD Y6, Y2, Y2
+	VADDPD Y7, Y1, Y1
+	VADDPD Y8, Y2, Y2
+	CMPQ   R10, R11
+	JGE    pixels2maskedtapped
 
 pixels2maskedtap:
 	MOVQ        8(R10), R13
@@ -1660,8 +2382,105 @@ pixels1vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels1vectortapped
+	JG      pixels1vectorfew
+
+pixels1vectortaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y6
+	VMOVUPS     (R13)(R12*2), Y7
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y8
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Y9
+	VFMADD231PD Y9, Y5, Y1
+	VPERMPD     $0x55, (R12), Y5
+	VFMADD231PD Y5, Y6, Y1
+	VPERMPD     $0xaa, (R12), Y5
+	VFMADD231PD Y5, Y7, Y1
+	VPERMPD     $0xff, (R12), Y5
+	VFMADD231PD Y5, Y8, Y1
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y6
+	VMOVUPS     (R13)(R12*2), Y7
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y8
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Y9
+	VFMADD231PD Y9, Y5, Y2
+	VPERMPD     $0x55, (R12), Y5
+	VFMADD231PD Y5, Y6, Y2
+	VPERMPD     $0xaa, (R12), Y5
+	VFMADD231PD Y5, Y7, Y2
+	VPERMPD     $0xff, (R12), Y5
+	VFMADD231PD Y5, Y8, Y2
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y6
+	VMOVUPS     (R13)(R12*2), Y7
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y8
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Y9
+	VFMADD231PD Y9, Y5, Y3
+	VPERMPD     $0x55, (R12), Y5
+	VFMADD231PD Y5, Y6, Y3
+	VPERMPD     $0xaa, (R12), Y5
+	VFMADD231PD Y5, Y7, Y3
+	VPERMPD     $0xff, (R12), Y5
+	VFMADD231PD Y5, Y8, Y3
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Y6
+	VMOVUPS     (R13)(R12*2), Y7
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Y8
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Y9
+	VFMADD231PD Y9, Y5, Y4
+	VPERMPD     $0x55, (R12), Y5
+	VFMADD231PD Y5, Y6, Y4
+	VPERMPD     $0xaa, (R12), Y5
+	VFMADD231PD Y5, Y7, Y4
+	VPERMPD     $0xff, (R12), Y5
+	VFMADD231PD Y5, Y8, Y4
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels1vectortaps
+
+pixels1vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Y2, Y1, Y1
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y1, Y1
+	CMPQ   R10, R11
+	JGE    pixels1vectortapped
 
 pixels1vectortap:
 	MOVQ        8(R10), R13
@@ -1707,8 +2526,121 @@ pixels1rest:
 	MOVQ       ntaps+72(FP), R11
 	SHLQ       $0x04, R11
 	ADDQ       R10, R11
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	SUBQ       $0x40, R11
 	CMPQ       R10, R11
-	JGE        pixels1maskedtapped
+	JG         pixels1maskedfew
+
+pixels1maskedtaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPD  (R13)(R12*1), Y0, Y6
+	VMASKMOVPD  (R13)(R12*2), Y0, Y7
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPD  (R13)(R12*1), Y0, Y8
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y9
+	VPERMPD     $0x00, Y9, Y9
+	VFMADD231PD Y9, Y5, Y1
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0x55, Y5, Y5
+	VFMADD231PD Y5, Y6, Y1
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0xaa, Y5, Y5
+	VFMADD231PD Y5, Y7, Y1
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0xff, Y5, Y5
+	VFMADD231PD Y5, Y8, Y1
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPD  (R13)(R12*1), Y0, Y6
+	VMASKMOVPD  (R13)(R12*2), Y0, Y7
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPD  (R13)(R12*1), Y0, Y8
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y9
+	VPERMPD     $0x00, Y9, Y9
+	VFMADD231PD Y9, Y5, Y2
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0x55, Y5, Y5
+	VFMADD231PD Y5, Y6, Y2
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0xaa, Y5, Y5
+	VFMADD231PD Y5, Y7, Y2
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0xff, Y5, Y5
+	VFMADD231PD Y5, Y8, Y2
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPD  (R13)(R12*1), Y0, Y6
+	VMASKMOVPD  (R13)(R12*2), Y0, Y7
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPD  (R13)(R12*1), Y0, Y8
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y9
+	VPERMPD     $0x00, Y9, Y9
+	VFMADD231PD Y9, Y5, Y3
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0x55, Y5, Y5
+	VFMADD231PD Y5, Y6, Y3
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0xaa, Y5, Y5
+	VFMADD231PD Y5, Y7, Y3
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0xff, Y5, Y5
+	VFMADD231PD Y5, Y8, Y3
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMASKMOVPD  (SI)(R13*1), Y0, Y5
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMASKMOVPD  (R13)(R12*1), Y0, Y6
+	VMASKMOVPD  (R13)(R12*2), Y0, Y7
+	LEAQ        (R13)(R12*2), R13
+	VMASKMOVPD  (R13)(R12*1), Y0, Y8
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMASKMOVPD  (R12), Y0, Y9
+	VPERMPD     $0x00, Y9, Y9
+	VFMADD231PD Y9, Y5, Y4
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0x55, Y5, Y5
+	VFMADD231PD Y5, Y6, Y4
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0xaa, Y5, Y5
+	VFMADD231PD Y5, Y7, Y4
+	VMASKMOVPD  (R12), Y0, Y5
+	VPERMPD     $0xff, Y5, Y5
+	VFMADD231PD Y5, Y8, Y4
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels1maskedtaps
+
+pixels1maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Y2, Y1, Y1
+	VADDPD Y3, Y1, Y1
+	VADDPD Y4, Y1, Y1
+	CMPQ   R10, R11
+	JGE    pixels1maskedtapped
 
 pixels1maskedtap:
 	MOVQ        8(R10), R13
@@ -2313,6 +3245,265 @@ filtersmaskedjoin:
 	VMASKMOVPD (SI), Y0, Y1
 	VADDPD     Y1, Y4, Y4
 	VMASKMOVPD Y4, Y0, (SI)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixelsOf1x864AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// Requires: AVX, FMA3
+TEXT ·sumPixelsOf1x864AVX2(SB), NOSPLIT, $0-72
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), DX
+	MOVQ    n+64(FP), BX
+	ANDQ    $0x03, BX
+	LEAQ    lanes<>+32(SB), SI
+	NEGQ    BX
+	VMOVUPS (SI)(BX*8), Y0
+	MOVQ    n+64(FP), R9
+	XORQ    BX, BX
+	CMPQ    R9, $0x04
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   x+16(FP), SI
+	MOVQ   dy+40(FP), DI
+	ADDQ   BX, DI
+	MOVQ   runs+56(FP), R8
+	SUBQ   $0x02, R8
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS      (DI), Y9
+	VBROADCASTSD (SI), Y10
+	VFMADD231PD  Y10, Y9, Y1
+	VBROADCASTSD 8(SI), Y10
+	VFMADD231PD  Y10, Y9, Y2
+	VBROADCASTSD 16(SI), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBROADCASTSD 24(SI), Y10
+	VFMADD231PD  Y10, Y9, Y4
+	VBROADCASTSD 32(SI), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBROADCASTSD 40(SI), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	VBROADCASTSD 48(SI), Y10
+	VFMADD231PD  Y10, Y9, Y7
+	VBROADCASTSD 56(SI), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Y9
+	VBROADCASTSD (SI), Y10
+	VFMADD231PD  Y10, Y9, Y1
+	VBROADCASTSD 8(SI), Y10
+	VFMADD231PD  Y10, Y9, Y2
+	VBROADCASTSD 16(SI), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBROADCASTSD 24(SI), Y10
+	VFMADD231PD  Y10, Y9, Y4
+	VBROADCASTSD 32(SI), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBROADCASTSD 40(SI), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	VBROADCASTSD 48(SI), Y10
+	VFMADD231PD  Y10, Y9, Y7
+	VBROADCASTSD 56(SI), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	SUBQ         $0x02, R8
+	JGE          filtersvectortwo
+
+filtersvectorlast:
+	ADDQ         $0x02, R8
+	JZ           filtersvectorjoin
+	VMOVUPS      (DI), Y9
+	VBROADCASTSD (SI), Y10
+	VFMADD231PD  Y10, Y9, Y1
+	VBROADCASTSD 8(SI), Y10
+	VFMADD231PD  Y10, Y9, Y2
+	VBROADCASTSD 16(SI), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBROADCASTSD 24(SI), Y10
+	VFMADD231PD  Y10, Y9, Y4
+	VBROADCASTSD 32(SI), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBROADCASTSD 40(SI), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	VBROADCASTSD 48(SI), Y10
+	VFMADD231PD  Y10, Y9, Y7
+	VBROADCASTSD 56(SI), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), SI
+	ADDQ    BX, SI
+	VMOVUPS (SI), Y9
+	VADDPD  Y9, Y1, Y1
+	VMOVUPS Y1, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y1
+	VADDPD  Y1, Y2, Y2
+	VMOVUPS Y2, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y1
+	VADDPD  Y1, Y3, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y1
+	VADDPD  Y1, Y4, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y1
+	VADDPD  Y1, Y5, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y1
+	VADDPD  Y1, Y6, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y1
+	VADDPD  Y1, Y7, Y7
+	VMOVUPS Y7, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y1
+	VADDPD  Y1, Y8, Y8
+	VMOVUPS Y8, (SI)
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x04, R9
+	CMPQ    R9, $0x04
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R9, R9
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   x+16(FP), SI
+	MOVQ   dy+40(FP), DI
+	ADDQ   BX, DI
+	MOVQ   runs+56(FP), R8
+	SUBQ   $0x02, R8
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPD   (DI), Y0, Y9
+	VBROADCASTSD (SI), Y10
+	VFMADD231PD  Y10, Y9, Y1
+	VBROADCASTSD 8(SI), Y10
+	VFMADD231PD  Y10, Y9, Y2
+	VBROADCASTSD 16(SI), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBROADCASTSD 24(SI), Y10
+	VFMADD231PD  Y10, Y9, Y4
+	VBROADCASTSD 32(SI), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBROADCASTSD 40(SI), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	VBROADCASTSD 48(SI), Y10
+	VFMADD231PD  Y10, Y9, Y7
+	VBROADCASTSD 56(SI), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMASKMOVPD   (DI), Y0, Y9
+	VBROADCASTSD (SI), Y10
+	VFMADD231PD  Y10, Y9, Y1
+	VBROADCASTSD 8(SI), Y10
+	VFMADD231PD  Y10, Y9, Y2
+	VBROADCASTSD 16(SI), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBROADCASTSD 24(SI), Y10
+	VFMADD231PD  Y10, Y9, Y4
+	VBROADCASTSD 32(SI), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBROADCASTSD 40(SI), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	VBROADCASTSD 48(SI), Y10
+	VFMADD231PD  Y10, Y9, Y7
+	VBROADCASTSD 56(SI), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	SUBQ         $0x02, R8
+	JGE          filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ         $0x02, R8
+	JZ           filtersmaskedjoin
+	VMASKMOVPD   (DI), Y0, Y9
+	VBROADCASTSD (SI), Y10
+	VFMADD231PD  Y10, Y9, Y1
+	VBROADCASTSD 8(SI), Y10
+	VFMADD231PD  Y10, Y9, Y2
+	VBROADCASTSD 16(SI), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBROADCASTSD 24(SI), Y10
+	VFMADD231PD  Y10, Y9, Y4
+	VBROADCASTSD 32(SI), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBROADCASTSD 40(SI), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	VBROADCASTSD 48(SI), Y10
+	VFMADD231PD  Y10, Y9, Y7
+	VBROADCASTSD 56(SI), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), SI
+	ADDQ       BX, SI
+	VMASKMOVPD (SI), Y0, Y9
+	VADDPD     Y9, Y1, Y1
+	VMASKMOVPD Y1, Y0, (SI)
+	ADDQ       AX, SI
+	VMASKMOVPD (SI), Y0, Y1
+	VADDPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (SI)
+	ADDQ       AX, SI
+	VMASKMOVPD (SI), Y0, Y1
+	VADDPD     Y1, Y3, Y3
+	VMASKMOVPD Y3, Y0, (SI)
+	ADDQ       AX, SI
+	VMASKMOVPD (SI), Y0, Y1
+	VADDPD     Y1, Y4, Y4
+	VMASKMOVPD Y4, Y0, (SI)
+	ADDQ       AX, SI
+	VMASKMOVPD (SI), Y0, Y1
+	VADDPD     Y1, Y5, Y5
+	VMASKMOVPD Y5, Y0, (SI)
+	ADDQ       AX, SI
+	VMASKMOVPD (SI), Y0, Y1
+	VADDPD     Y1, Y6, Y6
+	VMASKMOVPD Y6, Y0, (SI)
+	ADDQ       AX, SI
+	VMASKMOVPD (SI), Y0, Y1
+	VADDPD     Y1, Y7, Y7
+	VMASKMOVPD Y7, Y0, (SI)
+	ADDQ       AX, SI
+	VMASKMOVPD (SI), Y0, Y1
+	VADDPD     Y1, Y8, Y8
+	VMASKMOVPD Y8, Y0, (SI)
 
 filtersdone:
 	VZEROUPPER

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func sumTaps64AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sumTaps64AVX512(SB), NOSPLIT, $0-96
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
@@ -317,8 +317,63 @@ pixels2vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels2vectortapped
+	JG      pixels2vectorfew
+
+pixels2vectortaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Z8, Z0
+	VFMADD231PD (R12)(BX*1), Z8, Z1
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Z8, Z2
+	VFMADD231PD (R12)(BX*1), Z8, Z3
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Z8, Z4
+	VFMADD231PD (R12)(BX*1), Z8, Z5
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Z8, Z6
+	VFMADD231PD (R12)(BX*1), Z8, Z7
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels2vectortaps
+
+pixels2vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z1, Z1
+	VADDPD Z4, Z0, Z0
+	VADDPD Z5, Z1, Z1
+	VADDPD Z6, Z0, Z0
+	VADDPD Z7, Z1, Z1
+	CMPQ   R10, R11
+	JGE    pixels2vectortapped
 
 pixels2vectortap:
 	MOVQ        8(R10), R13
@@ -356,8 +411,71 @@ pixels2rest:
 	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	SUBQ      $0x40, R11
 	CMPQ      R10, R11
-	JGE       pixels2maskedtapped
+	JG        pixels2maskedfew
+
+pixels2maskedtaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z9
+	VFMADD231PD Z9, Z8, Z0
+	VMOVUPD.Z   (R12)(BX*1), K1, Z9
+	VFMADD231PD Z9, Z8, Z1
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z9
+	VFMADD231PD Z9, Z8, Z2
+	VMOVUPD.Z   (R12)(BX*1), K1, Z9
+	VFMADD231PD Z9, Z8, Z3
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z9
+	VFMADD231PD Z9, Z8, Z4
+	VMOVUPD.Z   (R12)(BX*1), K1, Z9
+	VFMADD231PD Z9, Z8, Z5
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z9
+	VFMADD231PD Z9, Z8, Z6
+	VMOVUPD.Z   (R12)(BX*1), K1, Z9
+	VFMADD231PD Z9, Z8, Z7
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels2maskedtaps
+
+pixels2maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z1, Z1
+	VADDPD Z4, Z0, Z0
+	VADDPD Z5, Z1, Z1
+	VADDPD Z6, Z0, Z0
+	VADDPD Z7, Z1, Z1
+	CMPQ   R10, R11
+	JGE    pixels2maskedtapped
 
 pixels2maskedtap:
 	MOVQ        8(R10), R13
@@ -409,8 +527,53 @@ pixels1vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels1vectortapped
+	JG      pixels1vectorfew
+
+pixels1vectortaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Z4, Z0
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Z4, Z1
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Z4, Z2
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VFMADD231PD (R12), Z4, Z3
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels1vectortaps
+
+pixels1vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Z1, Z0, Z0
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z0, Z0
+	CMPQ   R10, R11
+	JGE    pixels1vectortapped
 
 pixels1vectortap:
 	MOVQ        8(R10), R13
@@ -443,8 +606,57 @@ pixels1rest:
 	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	SUBQ      $0x40, R11
 	CMPQ      R10, R11
-	JGE       pixels1maskedtapped
+	JG        pixels1maskedfew
+
+pixels1maskedtaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z5
+	VFMADD231PD Z5, Z4, Z0
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z5
+	VFMADD231PD Z5, Z4, Z1
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z5
+	VFMADD231PD Z5, Z4, Z2
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z5
+	VFMADD231PD Z5, Z4, Z3
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels1maskedtaps
+
+pixels1maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Z1, Z0, Z0
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z0, Z0
+	CMPQ   R10, R11
+	JGE    pixels1maskedtapped
 
 pixels1maskedtap:
 	MOVQ        8(R10), R13
@@ -481,7 +693,7 @@ pixels1after:
 	RET
 
 // func sumTapsOf164AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sumTapsOf164AVX512(SB), NOSPLIT, $0-96
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
@@ -777,8 +989,59 @@ pixels2vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels2vectortapped
+	JG      pixels2vectorfew
+
+pixels2vectortaps:
+	MOVQ             8(R10), R13
+	ADDQ             R9, R13
+	VMOVUPS          (SI)(R13*1), Z8
+	MOVQ             (R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z8, Z0
+	VFMADD231PD.BCST (R12)(BX*1), Z8, Z1
+	MOVQ             24(R10), R13
+	ADDQ             R9, R13
+	VMOVUPS          (SI)(R13*1), Z8
+	MOVQ             16(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z8, Z2
+	VFMADD231PD.BCST (R12)(BX*1), Z8, Z3
+	MOVQ             40(R10), R13
+	ADDQ             R9, R13
+	VMOVUPS          (SI)(R13*1), Z8
+	MOVQ             32(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z8, Z4
+	VFMADD231PD.BCST (R12)(BX*1), Z8, Z5
+	MOVQ             56(R10), R13
+	ADDQ             R9, R13
+	VMOVUPS          (SI)(R13*1), Z8
+	MOVQ             48(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z8, Z6
+	VFMADD231PD.BCST (R12)(BX*1), Z8, Z7
+	ADDQ             $0x40, R10
+	CMPQ             R10, R11
+	JLE              pixels2vectortaps
+
+pixels2vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z1, Z1
+	VADDPD Z4, Z0, Z0
+	VADDPD Z5, Z1, Z1
+	VADDPD Z6, Z0, Z0
+	VADDPD Z7, Z1, Z1
+	CMPQ   R10, R11
+	JGE    pixels2vectortapped
 
 pixels2vectortap:
 	MOVQ             8(R10), R13
@@ -815,8 +1078,59 @@ pixels2rest:
 	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	SUBQ      $0x40, R11
 	CMPQ      R10, R11
-	JGE       pixels2maskedtapped
+	JG        pixels2maskedfew
+
+pixels2maskedtaps:
+	MOVQ             8(R10), R13
+	ADDQ             R9, R13
+	VMOVUPD.Z        (SI)(R13*1), K1, Z8
+	MOVQ             (R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z8, Z0
+	VFMADD231PD.BCST (R12)(BX*1), Z8, Z1
+	MOVQ             24(R10), R13
+	ADDQ             R9, R13
+	VMOVUPD.Z        (SI)(R13*1), K1, Z8
+	MOVQ             16(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z8, Z2
+	VFMADD231PD.BCST (R12)(BX*1), Z8, Z3
+	MOVQ             40(R10), R13
+	ADDQ             R9, R13
+	VMOVUPD.Z        (SI)(R13*1), K1, Z8
+	MOVQ             32(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z8, Z4
+	VFMADD231PD.BCST (R12)(BX*1), Z8, Z5
+	MOVQ             56(R10), R13
+	ADDQ             R9, R13
+	VMOVUPD.Z        (SI)(R13*1), K1, Z8
+	MOVQ             48(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z8, Z6
+	VFMADD231PD.BCST (R12)(BX*1), Z8, Z7
+	ADDQ             $0x40, R10
+	CMPQ             R10, R11
+	JLE              pixels2maskedtaps
+
+pixels2maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z1, Z1
+	VADDPD Z4, Z0, Z0
+	VADDPD Z5, Z1, Z1
+	VADDPD Z6, Z0, Z0
+	VADDPD Z7, Z1, Z1
+	CMPQ   R10, R11
+	JGE    pixels2maskedtapped
 
 pixels2maskedtap:
 	MOVQ             8(R10), R13
@@ -865,8 +1179,49 @@ pixels1vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels1vectortapped
+	JG      pixels1vectorfew
+
+pixels1vectortaps:
+	MOVQ             8(R10), R13
+	ADDQ             R9, R13
+	VMOVUPS          (SI)(R13*1), Z4
+	MOVQ             (R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z4, Z0
+	MOVQ             24(R10), R13
+	ADDQ             R9, R13
+	VMOVUPS          (SI)(R13*1), Z4
+	MOVQ             16(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z4, Z1
+	MOVQ             40(R10), R13
+	ADDQ             R9, R13
+	VMOVUPS          (SI)(R13*1), Z4
+	MOVQ             32(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z4, Z2
+	MOVQ             56(R10), R13
+	ADDQ             R9, R13
+	VMOVUPS          (SI)(R13*1), Z4
+	MOVQ             48(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z4, Z3
+	ADDQ             $0x40, R10
+	CMPQ             R10, R11
+	JLE              pixels1vectortaps
+
+pixels1vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Z1, Z0, Z0
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z0, Z0
+	CMPQ   R10, R11
+	JGE    pixels1vectortapped
 
 pixels1vectortap:
 	MOVQ             8(R10), R13
@@ -898,8 +1253,49 @@ pixels1rest:
 	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	SUBQ      $0x40, R11
 	CMPQ      R10, R11
-	JGE       pixels1maskedtapped
+	JG        pixels1maskedfew
+
+pixels1maskedtaps:
+	MOVQ             8(R10), R13
+	ADDQ             R9, R13
+	VMOVUPD.Z        (SI)(R13*1), K1, Z4
+	MOVQ             (R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z4, Z0
+	MOVQ             24(R10), R13
+	ADDQ             R9, R13
+	VMOVUPD.Z        (SI)(R13*1), K1, Z4
+	MOVQ             16(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z4, Z1
+	MOVQ             40(R10), R13
+	ADDQ             R9, R13
+	VMOVUPD.Z        (SI)(R13*1), K1, Z4
+	MOVQ             32(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z4, Z2
+	MOVQ             56(R10), R13
+	ADDQ             R9, R13
+	VMOVUPD.Z        (SI)(R13*1), K1, Z4
+	MOVQ             48(R10), R12
+	ADDQ             DX, R12
+	VFMADD231PD.BCST (R12), Z4, Z3
+	ADDQ             $0x40, R10
+	CMPQ             R10, R11
+	JLE              pixels1maskedtaps
+
+pixels1maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Z1, Z0, Z0
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z0, Z0
+	CMPQ   R10, R11
+	JGE    pixels1maskedtapped
 
 pixels1maskedtap:
 	MOVQ             8(R10), R13
@@ -934,7 +1330,7 @@ pixels1after:
 	RET
 
 // func sumTapsOf464AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sumTapsOf464AVX512(SB), NOSPLIT, $0-96
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
@@ -1474,8 +1870,143 @@ pixels2vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels2vectortapped
+	JG      pixels2vectorfew
+
+pixels2vectortaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z9
+	VMOVUPS     (R13)(R12*2), Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z11
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z12
+	VFMADD231PD Z12, Z8, Z0
+	VPERMPD     $0x55, (R12), Z12
+	VFMADD231PD Z12, Z9, Z0
+	VPERMPD     $0xaa, (R12), Z12
+	VFMADD231PD Z12, Z10, Z0
+	VPERMPD     $0xff, (R12), Z12
+	VFMADD231PD Z12, Z11, Z0
+	VPERMPD     $0x00, (R12)(BX*1), Z12
+	VFMADD231PD Z12, Z8, Z1
+	VPERMPD     $0x55, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z9, Z1
+	VPERMPD     $0xaa, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z10, Z1
+	VPERMPD     $0xff, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z11, Z1
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z9
+	VMOVUPS     (R13)(R12*2), Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z11
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z12
+	VFMADD231PD Z12, Z8, Z2
+	VPERMPD     $0x55, (R12), Z12
+	VFMADD231PD Z12, Z9, Z2
+	VPERMPD     $0xaa, (R12), Z12
+	VFMADD231PD Z12, Z10, Z2
+	VPERMPD     $0xff, (R12), Z12
+	VFMADD231PD Z12, Z11, Z2
+	VPERMPD     $0x00, (R12)(BX*1), Z12
+	VFMADD231PD Z12, Z8, Z3
+	VPERMPD     $0x55, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z9, Z3
+	VPERMPD     $0xaa, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z10, Z3
+	VPERMPD     $0xff, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z11, Z3
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z9
+	VMOVUPS     (R13)(R12*2), Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z11
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z12
+	VFMADD231PD Z12, Z8, Z4
+	VPERMPD     $0x55, (R12), Z12
+	VFMADD231PD Z12, Z9, Z4
+	VPERMPD     $0xaa, (R12), Z12
+	VFMADD231PD Z12, Z10, Z4
+	VPERMPD     $0xff, (R12), Z12
+	VFMADD231PD Z12, Z11, Z4
+	VPERMPD     $0x00, (R12)(BX*1), Z12
+	VFMADD231PD Z12, Z8, Z5
+	VPERMPD     $0x55, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z9, Z5
+	VPERMPD     $0xaa, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z10, Z5
+	VPERMPD     $0xff, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z11, Z5
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z9
+	VMOVUPS     (R13)(R12*2), Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z11
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z12
+	VFMADD231PD Z12, Z8, Z6
+	VPERMPD     $0x55, (R12), Z12
+	VFMADD231PD Z12, Z9, Z6
+	VPERMPD     $0xaa, (R12), Z12
+	VFMADD231PD Z12, Z10, Z6
+	VPERMPD     $0xff, (R12), Z12
+	VFMADD231PD Z12, Z11, Z6
+	VPERMPD     $0x00, (R12)(BX*1), Z12
+	VFMADD231PD Z12, Z8, Z7
+	VPERMPD     $0x55, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z9, Z7
+	VPERMPD     $0xaa, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z10, Z7
+	VPERMPD     $0xff, (R12)(BX*1), Z8
+	VFMADD231PD Z8, Z11, Z7
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels2vectortaps
+
+pixels2vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z1, Z1
+	VADDPD Z4, Z0, Z0
+	VADDPD Z5, Z1, Z1
+	VADDPD Z6, Z0, Z0
+	VADDPD Z7, Z1, Z1
+	CMPQ   R10, R11
+	JGE    pixels2vectortapped
 
 pixels2vectortap:
 	MOVQ        8(R10), R13
@@ -1533,8 +2064,175 @@ pixels2rest:
 	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	SUBQ      $0x40, R11
 	CMPQ      R10, R11
-	JGE       pixels2maskedtapped
+	JG        pixels2maskedfew
+
+pixels2maskedtaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z9
+	VMOVUPD.Z   (R13)(R12*2), K1, Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z11
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z0
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z0
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z0
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z0
+	VMOVUPD.Z   (R12)(BX*1), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0x55, Z8, Z8
+	VFMADD231PD Z8, Z9, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xaa, Z8, Z8
+	VFMADD231PD Z8, Z10, Z1
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xff, Z8, Z8
+	VFMADD231PD Z8, Z11, Z1
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z9
+	VMOVUPD.Z   (R13)(R12*2), K1, Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z11
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z2
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z2
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z2
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z2
+	VMOVUPD.Z   (R12)(BX*1), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z3
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0x55, Z8, Z8
+	VFMADD231PD Z8, Z9, Z3
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xaa, Z8, Z8
+	VFMADD231PD Z8, Z10, Z3
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xff, Z8, Z8
+	VFMADD231PD Z8, Z11, Z3
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z9
+	VMOVUPD.Z   (R13)(R12*2), K1, Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z11
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z4
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z4
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z4
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z4
+	VMOVUPD.Z   (R12)(BX*1), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z5
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0x55, Z8, Z8
+	VFMADD231PD Z8, Z9, Z5
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xaa, Z8, Z8
+	VFMADD231PD Z8, Z10, Z5
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xff, Z8, Z8
+	VFMADD231PD Z8, Z11, Z5
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z8
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z9
+	VMOVUPD.Z   (R13)(R12*2), K1, Z10
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z11
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z6
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0x55, Z12, Z12
+	VFMADD231PD Z12, Z9, Z6
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xaa, Z12, Z12
+	VFMADD231PD Z12, Z10, Z6
+	VMOVUPD.Z   (R12), K1, Z12
+	VPERMPD     $0xff, Z12, Z12
+	VFMADD231PD Z12, Z11, Z6
+	VMOVUPD.Z   (R12)(BX*1), K1, Z12
+	VPERMPD     $0x00, Z12, Z12
+	VFMADD231PD Z12, Z8, Z7
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0x55, Z8, Z8
+	VFMADD231PD Z8, Z9, Z7
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xaa, Z8, Z8
+	VFMADD231PD Z8, Z10, Z7
+	VMOVUPD.Z   (R12)(BX*1), K1, Z8
+	VPERMPD     $0xff, Z8, Z8
+	VFMADD231PD Z8, Z11, Z7
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels2maskedtaps
+
+pixels2maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z1, Z1
+	VADDPD Z4, Z0, Z0
+	VADDPD Z5, Z1, Z1
+	VADDPD Z6, Z0, Z0
+	VADDPD Z7, Z1, Z1
+	CMPQ   R10, R11
+	JGE    pixels2maskedtapped
 
 pixels2maskedtap:
 	MOVQ        8(R10), R13
@@ -1612,8 +2310,105 @@ pixels1vector:
 	MOVQ    ntaps+72(FP), R11
 	SHLQ    $0x04, R11
 	ADDQ    R10, R11
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	SUBQ    $0x40, R11
 	CMPQ    R10, R11
-	JGE     pixels1vectortapped
+	JG      pixels1vectorfew
+
+pixels1vectortaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z5
+	VMOVUPS     (R13)(R12*2), Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z7
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z8
+	VFMADD231PD Z8, Z4, Z0
+	VPERMPD     $0x55, (R12), Z4
+	VFMADD231PD Z4, Z5, Z0
+	VPERMPD     $0xaa, (R12), Z4
+	VFMADD231PD Z4, Z6, Z0
+	VPERMPD     $0xff, (R12), Z4
+	VFMADD231PD Z4, Z7, Z0
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z5
+	VMOVUPS     (R13)(R12*2), Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z7
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z8
+	VFMADD231PD Z8, Z4, Z1
+	VPERMPD     $0x55, (R12), Z4
+	VFMADD231PD Z4, Z5, Z1
+	VPERMPD     $0xaa, (R12), Z4
+	VFMADD231PD Z4, Z6, Z1
+	VPERMPD     $0xff, (R12), Z4
+	VFMADD231PD Z4, Z7, Z1
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z5
+	VMOVUPS     (R13)(R12*2), Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z7
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z8
+	VFMADD231PD Z8, Z4, Z2
+	VPERMPD     $0x55, (R12), Z4
+	VFMADD231PD Z4, Z5, Z2
+	VPERMPD     $0xaa, (R12), Z4
+	VFMADD231PD Z4, Z6, Z2
+	VPERMPD     $0xff, (R12), Z4
+	VFMADD231PD Z4, Z7, Z2
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPS     (SI)(R13*1), Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPS     (R13)(R12*1), Z5
+	VMOVUPS     (R13)(R12*2), Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPS     (R13)(R12*1), Z7
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VPERMPD     $0x00, (R12), Z8
+	VFMADD231PD Z8, Z4, Z3
+	VPERMPD     $0x55, (R12), Z4
+	VFMADD231PD Z4, Z5, Z3
+	VPERMPD     $0xaa, (R12), Z4
+	VFMADD231PD Z4, Z6, Z3
+	VPERMPD     $0xff, (R12), Z4
+	VFMADD231PD Z4, Z7, Z3
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels1vectortaps
+
+pixels1vectorfew:
+	ADDQ   $0x40, R11
+	VADDPD Z1, Z0, Z0
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z0, Z0
+	CMPQ   R10, R11
+	JGE    pixels1vectortapped
 
 pixels1vectortap:
 	MOVQ        8(R10), R13
@@ -1659,8 +2454,121 @@ pixels1rest:
 	MOVQ      ntaps+72(FP), R11
 	SHLQ      $0x04, R11
 	ADDQ      R10, R11
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	SUBQ      $0x40, R11
 	CMPQ      R10, R11
-	JGE       pixels1maskedtapped
+	JG        pixels1maskedfew
+
+pixels1maskedtaps:
+	MOVQ        8(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z5
+	VMOVUPD.Z   (R13)(R12*2), K1, Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z7
+	MOVQ        (R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z8
+	VPERMPD     $0x00, Z8, Z8
+	VFMADD231PD Z8, Z4, Z0
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0x55, Z4, Z4
+	VFMADD231PD Z4, Z5, Z0
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0xaa, Z4, Z4
+	VFMADD231PD Z4, Z6, Z0
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0xff, Z4, Z4
+	VFMADD231PD Z4, Z7, Z0
+	MOVQ        24(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z5
+	VMOVUPD.Z   (R13)(R12*2), K1, Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z7
+	MOVQ        16(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z8
+	VPERMPD     $0x00, Z8, Z8
+	VFMADD231PD Z8, Z4, Z1
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0x55, Z4, Z4
+	VFMADD231PD Z4, Z5, Z1
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0xaa, Z4, Z4
+	VFMADD231PD Z4, Z6, Z1
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0xff, Z4, Z4
+	VFMADD231PD Z4, Z7, Z1
+	MOVQ        40(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z5
+	VMOVUPD.Z   (R13)(R12*2), K1, Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z7
+	MOVQ        32(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z8
+	VPERMPD     $0x00, Z8, Z8
+	VFMADD231PD Z8, Z4, Z2
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0x55, Z4, Z4
+	VFMADD231PD Z4, Z5, Z2
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0xaa, Z4, Z4
+	VFMADD231PD Z4, Z6, Z2
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0xff, Z4, Z4
+	VFMADD231PD Z4, Z7, Z2
+	MOVQ        56(R10), R13
+	ADDQ        R9, R13
+	VMOVUPD.Z   (SI)(R13*1), K1, Z4
+	ADDQ        SI, R13
+	MOVQ        ldw+56(FP), R12
+	VMOVUPD.Z   (R13)(R12*1), K1, Z5
+	VMOVUPD.Z   (R13)(R12*2), K1, Z6
+	LEAQ        (R13)(R12*2), R13
+	VMOVUPD.Z   (R13)(R12*1), K1, Z7
+	MOVQ        48(R10), R12
+	ADDQ        DX, R12
+	ADDQ        R9, R12
+	VMOVUPD.Z   (R12), K1, Z8
+	VPERMPD     $0x00, Z8, Z8
+	VFMADD231PD Z8, Z4, Z3
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0x55, Z4, Z4
+	VFMADD231PD Z4, Z5, Z3
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0xaa, Z4, Z4
+	VFMADD231PD Z4, Z6, Z3
+	VMOVUPD.Z   (R12), K1, Z4
+	VPERMPD     $0xff, Z4, Z4
+	VFMADD231PD Z4, Z7, Z3
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLE         pixels1maskedtaps
+
+pixels1maskedfew:
+	ADDQ   $0x40, R11
+	VADDPD Z1, Z0, Z0
+	VADDPD Z2, Z0, Z0
+	VADDPD Z3, Z0, Z0
+	CMPQ   R10, R11
+	JGE    pixels1maskedtapped
 
 pixels1maskedtap:
 	MOVQ        8(R10), R13
@@ -2235,6 +3143,345 @@ filtersmaskedjoin:
 	VMOVUPD.Z (SI), K1, Z0
 	VADDPD    Z0, Z3, Z3
 	VMOVUPD   Z3, K1, (SI)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixelsOf1x1664AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sumPixelsOf1x1664AVX512(SB), NOSPLIT, $0-72
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), DX
+	MOVQ  n+64(FP), BX
+	ANDQ  $0x07, BX
+	MOVL  $0x0000ffff, SI
+	BZHIL BX, SI, SI
+	KMOVW SI, K1
+	MOVQ  n+64(FP), R9
+	XORQ  BX, BX
+	CMPQ  R9, $0x08
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	MOVQ   x+16(FP), SI
+	MOVQ   dy+40(FP), DI
+	ADDQ   BX, DI
+	MOVQ   runs+56(FP), R8
+	SUBQ   $0x02, R8
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS          (DI), Z16
+	VFMADD231PD.BCST (SI), Z16, Z0
+	VFMADD231PD.BCST 8(SI), Z16, Z1
+	VFMADD231PD.BCST 16(SI), Z16, Z2
+	VFMADD231PD.BCST 24(SI), Z16, Z3
+	VFMADD231PD.BCST 32(SI), Z16, Z4
+	VFMADD231PD.BCST 40(SI), Z16, Z5
+	VFMADD231PD.BCST 48(SI), Z16, Z6
+	VFMADD231PD.BCST 56(SI), Z16, Z7
+	VFMADD231PD.BCST 64(SI), Z16, Z8
+	VFMADD231PD.BCST 72(SI), Z16, Z9
+	VFMADD231PD.BCST 80(SI), Z16, Z10
+	VFMADD231PD.BCST 88(SI), Z16, Z11
+	VFMADD231PD.BCST 96(SI), Z16, Z12
+	VFMADD231PD.BCST 104(SI), Z16, Z13
+	VFMADD231PD.BCST 112(SI), Z16, Z14
+	VFMADD231PD.BCST 120(SI), Z16, Z15
+	ADDQ             CX, SI
+	ADDQ             DX, DI
+	VMOVUPS          (DI), Z16
+	VFMADD231PD.BCST (SI), Z16, Z0
+	VFMADD231PD.BCST 8(SI), Z16, Z1
+	VFMADD231PD.BCST 16(SI), Z16, Z2
+	VFMADD231PD.BCST 24(SI), Z16, Z3
+	VFMADD231PD.BCST 32(SI), Z16, Z4
+	VFMADD231PD.BCST 40(SI), Z16, Z5
+	VFMADD231PD.BCST 48(SI), Z16, Z6
+	VFMADD231PD.BCST 56(SI), Z16, Z7
+	VFMADD231PD.BCST 64(SI), Z16, Z8
+	VFMADD231PD.BCST 72(SI), Z16, Z9
+	VFMADD231PD.BCST 80(SI), Z16, Z10
+	VFMADD231PD.BCST 88(SI), Z16, Z11
+	VFMADD231PD.BCST 96(SI), Z16, Z12
+	VFMADD231PD.BCST 104(SI), Z16, Z13
+	VFMADD231PD.BCST 112(SI), Z16, Z14
+	VFMADD231PD.BCST 120(SI), Z16, Z15
+	ADDQ             CX, SI
+	ADDQ             DX, DI
+	SUBQ             $0x02, R8
+	JGE              filtersvectortwo
+
+filtersvectorlast:
+	ADDQ             $0x02, R8
+	JZ               filtersvectorjoin
+	VMOVUPS          (DI), Z16
+	VFMADD231PD.BCST (SI), Z16, Z0
+	VFMADD231PD.BCST 8(SI), Z16, Z1
+	VFMADD231PD.BCST 16(SI), Z16, Z2
+	VFMADD231PD.BCST 24(SI), Z16, Z3
+	VFMADD231PD.BCST 32(SI), Z16, Z4
+	VFMADD231PD.BCST 40(SI), Z16, Z5
+	VFMADD231PD.BCST 48(SI), Z16, Z6
+	VFMADD231PD.BCST 56(SI), Z16, Z7
+	VFMADD231PD.BCST 64(SI), Z16, Z8
+	VFMADD231PD.BCST 72(SI), Z16, Z9
+	VFMADD231PD.BCST 80(SI), Z16, Z10
+	VFMADD231PD.BCST 88(SI), Z16, Z11
+	VFMADD231PD.BCST 96(SI), Z16, Z12
+	VFMADD231PD.BCST 104(SI), Z16, Z13
+	VFMADD231PD.BCST 112(SI), Z16, Z14
+	VFMADD231PD.BCST 120(SI), Z16, Z15
+	ADDQ             CX, SI
+	ADDQ             DX, DI
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), SI
+	ADDQ    BX, SI
+	VMOVUPS (SI), Z16
+	VADDPD  Z16, Z0, Z0
+	VMOVUPS Z0, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPS Z1, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPS Z2, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPS Z3, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z4, Z4
+	VMOVUPS Z4, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z5, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z6, Z6
+	VMOVUPS Z6, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z7, Z7
+	VMOVUPS Z7, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z8, Z8
+	VMOVUPS Z8, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z9, Z9
+	VMOVUPS Z9, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z10, Z10
+	VMOVUPS Z10, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z11, Z11
+	VMOVUPS Z11, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z12, Z12
+	VMOVUPS Z12, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z13, Z13
+	VMOVUPS Z13, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z14, Z14
+	VMOVUPS Z14, (SI)
+	ADDQ    AX, SI
+	VMOVUPS (SI), Z0
+	VADDPD  Z0, Z15, Z15
+	VMOVUPS Z15, (SI)
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x08, R9
+	CMPQ    R9, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R9, R9
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	MOVQ   x+16(FP), SI
+	MOVQ   dy+40(FP), DI
+	ADDQ   BX, DI
+	MOVQ   runs+56(FP), R8
+	SUBQ   $0x02, R8
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPD.Z        (DI), K1, Z16
+	VFMADD231PD.BCST (SI), Z16, Z0
+	VFMADD231PD.BCST 8(SI), Z16, Z1
+	VFMADD231PD.BCST 16(SI), Z16, Z2
+	VFMADD231PD.BCST 24(SI), Z16, Z3
+	VFMADD231PD.BCST 32(SI), Z16, Z4
+	VFMADD231PD.BCST 40(SI), Z16, Z5
+	VFMADD231PD.BCST 48(SI), Z16, Z6
+	VFMADD231PD.BCST 56(SI), Z16, Z7
+	VFMADD231PD.BCST 64(SI), Z16, Z8
+	VFMADD231PD.BCST 72(SI), Z16, Z9
+	VFMADD231PD.BCST 80(SI), Z16, Z10
+	VFMADD231PD.BCST 88(SI), Z16, Z11
+	VFMADD231PD.BCST 96(SI), Z16, Z12
+	VFMADD231PD.BCST 104(SI), Z16, Z13
+	VFMADD231PD.BCST 112(SI), Z16, Z14
+	VFMADD231PD.BCST 120(SI), Z16, Z15
+	ADDQ             CX, SI
+	ADDQ             DX, DI
+	VMOVUPD.Z        (DI), K1, Z16
+	VFMADD231PD.BCST (SI), Z16, Z0
+	VFMADD231PD.BCST 8(SI), Z16, Z1
+	VFMADD231PD.BCST 16(SI), Z16, Z2
+	VFMADD231PD.BCST 24(SI), Z16, Z3
+	VFMADD231PD.BCST 32(SI), Z16, Z4
+	VFMADD231PD.BCST 40(SI), Z16, Z5
+	VFMADD231PD.BCST 48(SI), Z16, Z6
+	VFMADD231PD.BCST 56(SI), Z16, Z7
+	VFMADD231PD.BCST 64(SI), Z16, Z8
+	VFMADD231PD.BCST 72(SI), Z16, Z9
+	VFMADD231PD.BCST 80(SI), Z16, Z10
+	VFMADD231PD.BCST 88(SI), Z16, Z11
+	VFMADD231PD.BCST 96(SI), Z16, Z12
+	VFMADD231PD.BCST 104(SI), Z16, Z13
+	VFMADD231PD.BCST 112(SI), Z16, Z14
+	VFMADD231PD.BCST 120(SI), Z16, Z15
+	ADDQ             CX, SI
+	ADDQ             DX, DI
+	SUBQ             $0x02, R8
+	JGE              filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ             $0x02, R8
+	JZ               filtersmaskedjoin
+	VMOVUPD.Z        (DI), K1, Z16
+	VFMADD231PD.BCST (SI), Z16, Z0
+	VFMADD231PD.BCST 8(SI), Z16, Z1
+	VFMADD231PD.BCST 16(SI), Z16, Z2
+	VFMADD231PD.BCST 24(SI), Z16, Z3
+	VFMADD231PD.BCST 32(SI), Z16, Z4
+	VFMADD231PD.BCST 40(SI), Z16, Z5
+	VFMADD231PD.BCST 48(SI), Z16, Z6
+	VFMADD231PD.BCST 56(SI), Z16, Z7
+	VFMADD231PD.BCST 64(SI), Z16, Z8
+	VFMADD231PD.BCST 72(SI), Z16, Z9
+	VFMADD231PD.BCST 80(SI), Z16, Z10
+	VFMADD231PD.BCST 88(SI), Z16, Z11
+	VFMADD231PD.BCST 96(SI), Z16, Z12
+	VFMADD231PD.BCST 104(SI), Z16, Z13
+	VFMADD231PD.BCST 112(SI), Z16, Z14
+	VFMADD231PD.BCST 120(SI), Z16, Z15
+	ADDQ             CX, SI
+	ADDQ             DX, DI
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), SI
+	ADDQ      BX, SI
+	VMOVUPD.Z (SI), K1, Z16
+	VADDPD    Z16, Z0, Z0
+	VMOVUPD   Z0, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z3
+	VMOVUPD   Z3, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z4
+	VMOVUPD   Z4, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z5, Z5
+	VMOVUPD   Z5, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z6
+	VMOVUPD   Z6, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z7, Z7
+	VMOVUPD   Z7, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z8
+	VMOVUPD   Z8, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z9, Z9
+	VMOVUPD   Z9, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z10
+	VMOVUPD   Z10, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z11, Z11
+	VMOVUPD   Z11, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z12, Z12
+	VMOVUPD   Z12, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z13, Z13
+	VMOVUPD   Z13, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z14, Z14
+	VMOVUPD   Z14, K1, (SI)
+	ADDQ      AX, SI
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z15, Z15
+	VMOVUPD   Z15, K1, (SI)
 
 filtersdone:
 	VZEROUPPER

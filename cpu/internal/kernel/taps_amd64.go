@@ -9,18 +9,18 @@ func tapsFor(l cpuid.Level) (f32 tapLoops[float32], f64 tapLoops[float64]) {
 	switch min(l, cpuid.Best()) {
 	case cpuid.AVX512:
 		f32.sum = [...]tapSum[float32]{sumTapsAVX512, sumTapsOf1AVX512, sumTapsOf4AVX512}
-		f32.pixels = [...]pixelSum[float32]{sumPixels1AVX512, sumPixelsOf1x1AVX512, nil}
-		f32.more = [...]pixelSum[float32]{sumPixels3AVX512, sumPixelsOf1x4AVX512, sumPixelsOf4AVX512}
+		f32.pixels = [...][]pixelLoop[float32]{{{3, sumPixels3AVX512}, {1, sumPixels1AVX512}},
+			{{16, sumPixelsOf1x16AVX512}, {4, sumPixelsOf1x4AVX512}, {1, sumPixelsOf1x1AVX512}}, {{4, sumPixelsOf4AVX512}}}
 		f64.sum = [...]tapSum[float64]{sumTaps64AVX512, sumTapsOf164AVX512, sumTapsOf464AVX512}
-		f64.pixels = [...]pixelSum[float64]{sumPixels164AVX512, sumPixelsOf1x164AVX512, nil}
-		f64.more = [...]pixelSum[float64]{sumPixels364AVX512, sumPixelsOf1x464AVX512, sumPixelsOf464AVX512}
+		f64.pixels = [...][]pixelLoop[float64]{{{3, sumPixels364AVX512}, {1, sumPixels164AVX512}},
+			{{16, sumPixelsOf1x1664AVX512}, {4, sumPixelsOf1x464AVX512}, {1, sumPixelsOf1x164AVX512}}, {{4, sumPixelsOf464AVX512}}}
 	case cpuid.AVX2:
 		f32.sum = [...]tapSum[float32]{sumTapsAVX2, sumTapsOf1AVX2, sumTapsOf4AVX2}
-		f32.pixels = [...]pixelSum[float32]{sumPixels1AVX2, sumPixelsOf1x1AVX2, nil}
-		f32.more = [...]pixelSum[float32]{sumPixels3AVX2, sumPixelsOf1x4AVX2, sumPixelsOf4AVX2}
+		f32.pixels = [...][]pixelLoop[float32]{{{3, sumPixels3AVX2}, {1, sumPixels1AVX2}},
+			{{8, sumPixelsOf1x8AVX2}, {4, sumPixelsOf1x4AVX2}, {1, sumPixelsOf1x1AVX2}}, {{4, sumPixelsOf4AVX2}}}
 		f64.sum = [...]tapSum[float64]{sumTaps64AVX2, sumTapsOf164AVX2, sumTapsOf464AVX2}
-		f64.pixels = [...]pixelSum[float64]{sumPixels164AVX2, sumPixelsOf1x164AVX2, nil}
-		f64.more = [...]pixelSum[float64]{sumPixels364AVX2, sumPixelsOf1x464AVX2, sumPixelsOf464AVX2}
+		f64.pixels = [...][]pixelLoop[float64]{{{3, sumPixels364AVX2}, {1, sumPixels164AVX2}},
+			{{8, sumPixelsOf1x864AVX2}, {4, sumPixelsOf1x464AVX2}, {1, sumPixelsOf1x164AVX2}}, {{4, sumPixelsOf464AVX2}}}
 	}
 	return f32, f64
 }

@@ -21,7 +21,7 @@ func testTapsTwins[T Float](t *testing.T) {
 	defer useLevel(level)
 	for _, n := range []int{1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 40, 70} {
 		for _, count := range []int{0, 1, 2, 3, 7, 8, 9, 15, 29} {
-			for taps := range 6 {
+			for _, taps := range []int{0, 1, 2, 3, 4, 5, 9, 21} {
 				for of := ownChannel; of <= fourChannels; of++ {
 					if of == fourChannels && n%4 != 0 {
 						continue
@@ -34,11 +34,11 @@ func testTapsTwins[T Float](t *testing.T) {
 						for i := range plain {
 							for k, v := range plain[i] {
 								d := float64(v - quick[i][k])
-								tol := 1e-5
+								tol := 2e-6 // times the number of terms
 								if unsafe.Sizeof(v) == 8 {
-									tol = 1e-13
+									tol = 4e-15
 								}
-								require.InDelta(t, 0, d, tol, "result %d, element %d: %d pixels, %d filters, %d taps, factors %v, %v", i, k, count, n, taps, of, l)
+								require.InDelta(t, 0, d, tol*(1+float64(taps)), "result %d, element %d: %d pixels, %d filters, %d taps, factors %v, %v", i, k, count, n, taps, of, l)
 							}
 						}
 					}
