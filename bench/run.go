@@ -167,11 +167,7 @@ func (r *runner) time(ctx context.Context, i int) (result *Result, err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	result = &Result{Case: c, Engine: describe(engine), PlanMemory: int64(s.Plan().PeakBytes())}
-	for _, step := range s.Plan().Steps {
-		cost := graph.CostOf(step)
-		result.FLOPs += cost.FLOPs
-		result.Bytes += cost.Bytes
-	}
+	result.FLOPs, result.Bytes = costs(s.Plan())
 	warm := func(n int, _ time.Duration) bool { return n >= 2 }
 	if _, err := r.repeat(ctx, s, warm); err != nil {
 		return nil, err
@@ -197,6 +193,19 @@ func (r *runner) time(ctx context.Context, i int) (result *Result, err error) {
 		result.Kinds, err = r.profile(ctx, s)
 	}
 	return result, err
+}
+
+// costs are those of a run but the first: what is computed once is not timed.
+func costs(p *graph.Plan) (flops, bytes int64) {
+	for _, step := range p.Steps {
+		if step.Once {
+			continue
+		}
+		cost := graph.CostOf(step)
+		flops += cost.FLOPs
+		bytes += cost.Bytes
+	}
+	return flops, bytes
 }
 
 // measured is some runs of a subject.

@@ -53,6 +53,30 @@ func TestRun(t *testing.T) {
 	require.Equal(t, 1, r.Machine.Ceilings[0].Threads)
 }
 
+// Batch normalization is folded into the filters once, before anything is timed, and no timed step is charged with that.
+func TestWhatIsComputedOnceCostsNothing(t *testing.T) {
+	c := smallCase(Inference, 1)
+	c.Arch = "resnet50"
+	e, err := cpu.New(cpu.Config{Threads: 1})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	s, err := newSubject(e, c, deal(c, c.Batch), usual)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	var once graph.Cost
+	for _, step := range s.Plan().Steps {
+		if step.Once {
+			cost := graph.CostOf(step)
+			once.FLOPs, once.Bytes = once.FLOPs+cost.FLOPs, once.Bytes+cost.Bytes
+		}
+	}
+	require.Positive(t, once.FLOPs, "nothing is folded")
+	want := graph.Explain(s.Plan())
+	flops, bytes := costs(s.Plan())
+	require.Equal(t, want.FLOPs, flops)
+	require.Equal(t, want.Bytes, bytes)
+}
+
 // A training step, and an inference, allocate nothing.
 func TestAllocations(t *testing.T) {
 	cfg := quick(smallCase(Train, 4), smallCase(Inference, 4))

@@ -70,6 +70,16 @@ func gflop(c peer.Case) float64 {
 	return u.gflop * float64(c.Batch)
 }
 
+// cases are those of the row.
+func (r row) cases() (all []peer.Case) {
+	for _, batch := range r.batches {
+		for _, threads := range r.threads {
+			all = append(all, peer.Case{Arch: r.arch, Size: r.size, Batch: batch, Threads: threads, Mode: r.mode})
+		}
+	}
+	return all
+}
+
 // selection restricts the usual cases. Batches and threads replace the usual ones; what is empty leaves them.
 type selection struct {
 	archs   []string
@@ -84,11 +94,8 @@ func (s selection) cases() (cases []peer.Case, err error) {
 		if !has(s.archs, r.arch) || !has(s.sizes, r.size) || !has(s.modes, r.mode) {
 			continue
 		}
-		for _, batch := range or(s.batches, r.batches) {
-			for _, threads := range or(s.threads, r.threads) {
-				cases = append(cases, peer.Case{Arch: r.arch, Size: r.size, Batch: batch, Threads: threads, Mode: r.mode})
-			}
-		}
+		r.batches, r.threads = or(s.batches, r.batches), or(s.threads, r.threads)
+		cases = append(cases, r.cases()...)
 	}
 	if len(cases) == 0 {
 		return nil, fmt.Errorf("no case has these nets %v, sizes %v and modes %v; the nets are simplecnn, vgg16 and resnet50 of 32×32, and resnet50 of 224×224", s.archs, s.sizes, s.modes)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ type contest struct {
 	*driver
 	c       peer.Case
 	how     plan
-	past    *measurement
 	runners []*runner // those that are still in it
 
 	preparing, running gate
@@ -34,8 +34,8 @@ type runner struct {
 // measure is a case as it was planned.
 func (d *driver) measure(c peer.Case, how plan) (*measurement, error) {
 	fmt.Fprintf(d.screen, "%s…\n", describe(c))
-	m := &measurement{Case: c, Seconds: how.seconds, Date: time.Now().UTC().Format(time.DateOnly)}
-	k := &contest{driver: d, c: c, how: how, past: d.past.of(c), preparing: gate{command: d.gatePreparing}, running: gate{command: d.gateRunning}}
+	m := &measurement{Case: c, Seconds: how.seconds, Trial: d.trial, Date: time.Now().UTC().Format(time.DateOnly)}
+	k := &contest{driver: d, c: c, how: how, preparing: gate{command: d.gatePreparing}, running: gate{command: d.gateRunning}}
 	for _, entered := range d.entered {
 		if !how.has(entered) || !d.takes(entered, c) {
 			continue
@@ -75,8 +75,10 @@ func (k *contest) run() error {
 	return k.each(func(r *runner) (err error) {
 		if r.entry.Result, err = r.p.finish(); err != nil {
 			r.entry.Result = peer.Result{}
+			return err
 		}
-		return err
+		r.entry.Result.Config = r.config // the program does not know of withMalloc
+		return nil
 	})
 }
 
@@ -125,11 +127,15 @@ func (k *contest) choose(r *runner) error {
 	if len(names) == 1 {
 		return nil
 	}
-	if known := k.known(r.contestant, k.c, k.how); known != nil {
+	if known, in := k.known(r.contestant, k.c, k.how); known != nil {
 		r.config, r.entry.Trials = known.Result.Config, known.Trials
+		if r.entry.TriedIn = known.TriedIn; in != k.c && r.entry.TriedIn == "" {
+			r.entry.TriedIn = describe(in)
+		}
 		return nil
 	}
 	best := 0.0
+	var failed error // the first configuration that was tried
 	for _, config := range names {
 		if compiles(config) && !k.how.compiled {
 			r.entry.Trials = append(r.entry.Trials, trial{Config: config, Reason: "not tried, for want of time"})
@@ -143,6 +149,7 @@ func (k *contest) choose(r *runner) error {
 		if err != nil {
 			// One that fails is no reason not to measure the others.
 			t.Reason = strings.TrimPrefix(err.Error(), errCannot.Error()+": ")
+			failed = cmp.Or(failed, err)
 		}
 		if over := context.Cause(k.ctx); over != nil {
 			return over
@@ -151,6 +158,9 @@ func (k *contest) choose(r *runner) error {
 		if rate > best {
 			r.config, best = config, rate
 		}
+	}
+	if best == 0 {
+		return failed // in all of them; nil if none was tried
 	}
 	return nil
 }
@@ -177,8 +187,8 @@ func (k *contest) prepare(r *runner) (err error) {
 
 // start has a contestant ready for its turns.
 func (k *contest) start(r contestant, config string, seconds float64) (*process, error) {
-	command := append(append(slices.Clone(r.command), arguments(k.c)...), "--paced", "--seconds", fmt.Sprint(seconds), "--config", config)
-	p, err := start(k.ctx, bound(command, k.c.Threads), r.environment(k.c.Threads), k.patience)
+	command := append(append(slices.Clone(r.command), arguments(k.c)...), "--paced", "--seconds", fmt.Sprint(seconds), "--config", strings.TrimSuffix(config, withMalloc))
+	p, err := start(k.ctx, bound(command, k.past.Machine.Usable, k.c.Threads), r.environment(config, k.c.Threads), k.patience)
 	if err != nil {
 		return nil, err
 	}

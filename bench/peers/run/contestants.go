@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ type contestant struct {
 	script     string // in Python, in bench/peers
 	folder     string // or in Go, in bench/peers
 	env        []string
+	alsoTuned  bool // each configuration is tried with tunedMalloc too
 	inference  bool // it does no training
 	optional   bool // it is left out first where time is short
 	slow       bool // it has one turn, and that in a few cases
@@ -36,13 +36,14 @@ const (
 	tunedTorch = "torch"
 )
 
-// contestants in the order of their columns. PyTorch gets from malloc what it is not given: huge pages, and memory that stays.
+// contestants in the order of their columns. PyTorch gets from malloc what it is not given: huge pages, and memory that stays. Those that
+// may gain or lose by that are tried both ways.
 var contestants = []contestant{
 	{key: ours, title: "Stheno", folder: "stheno", startup: 1, speed: 150},
 	{key: tunedTorch, title: "PyTorch", script: "torch_peer.py", env: []string{tunedMalloc}, startup: 1.5, speed: 100},
 	{key: "torch2", title: "PyTorch 2", script: "torch_peer.py", env: []string{tunedMalloc}, optional: true, startup: 3, speed: 100},
-	{key: "onnxruntime", title: "ONNX Runtime", script: "onnxruntime_peer.py", inference: true, startup: 1.5, speed: 100},
-	{key: "jax", title: "JAX", script: "jax_peer.py", slow: true, startup: 12, speed: 25},
+	{key: "onnxruntime", title: "ONNX Runtime", script: "onnxruntime_peer.py", inference: true, alsoTuned: true, startup: 1.5, speed: 100},
+	{key: "jax", title: "JAX", script: "jax_peer.py", slow: true, alsoTuned: true, startup: 12, speed: 25},
 	{key: "gomlx", title: "GoMLX", folder: "gomlx", slow: true, startup: 2, speed: 0.5},
 	{key: "gorgonia", title: "Gorgonia", folder: "gorgonia", slow: true, startup: 1, speed: 7},
 }
@@ -51,6 +52,20 @@ var contestants = []contestant{
 var references = map[string][]string{peer.Train: {tunedTorch}, peer.Inference: {tunedTorch, "torch2", "onnxruntime"}}
 
 const tunedMalloc = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296"
+
+// withMalloc ends the names of configurations that have tunedMalloc besides.
+const withMalloc = " with tuned malloc"
+
+// both are the configurations that a program names, and those that the driver makes of them.
+func (c contestant) both(named []string) []string {
+	all := slices.Clone(named)
+	if c.alsoTuned {
+		for _, config := range named {
+			all = append(all, config+withMalloc)
+		}
+	}
+	return all
+}
 
 func keys() (all []string) {
 	for _, c := range contestants {
@@ -67,8 +82,8 @@ func find(key string) int {
 // unset are the beginnings of variables that slow down one contestant or another, or change its number of threads.
 var unset = []string{"OPENBLAS_", "OMP_", "MKL_", "GOMP_", "KMP_", "GLIBC_TUNABLES=", "MALLOC_", "XLA_FLAGS=", "JAX_", "GOMAXPROCS=", "GOGC=", "GOMEMLIMIT=", "GODEBUG=", "STHENO_"}
 
-// environment is that of a contestant with so many threads.
-func (c contestant) environment(threads int) (env []string) {
+// environment is that of a contestant in a configuration, with so many threads.
+func (c contestant) environment(config string, threads int) (env []string) {
 	for _, v := range os.Environ() {
 		keep := true
 		for _, u := range unset {
@@ -78,20 +93,16 @@ func (c contestant) environment(threads int) (env []string) {
 			env = append(env, v)
 		}
 	}
-	return append(append(env, "OMP_NUM_THREADS="+strconv.Itoa(threads)), c.env...)
+	env = append(append(env, "OMP_NUM_THREADS="+strconv.Itoa(threads)), c.env...)
+	if strings.HasSuffix(config, withMalloc) {
+		env = append(env, tunedMalloc)
+	}
+	return env
 }
 
 // arguments of the contestant's program for a case.
 func arguments(c peer.Case) []string {
 	return []string{"--arch", c.Arch, "--size", strconv.Itoa(c.Size), "--batch", strconv.Itoa(c.Batch), "--threads", strconv.Itoa(c.Threads), "--mode", c.Mode}
-}
-
-// bound puts a command on as many processors as it shall have threads. Some contestants have no other way to be told.
-func bound(command []string, threads int) []string {
-	if _, err := exec.LookPath("taskset"); err != nil || threads > runtime.NumCPU() {
-		return command
-	}
-	return append([]string{"taskset", "-c", fmt.Sprintf("0-%d", threads-1)}, command...)
 }
 
 // root is the folder of the module that the program was started in.

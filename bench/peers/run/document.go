@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/stheno-ml/stheno/bench/peers/peer"
 )
 
 // document is the record as a Markdown file.
@@ -34,7 +36,7 @@ within the rounds; the best peer is the one with the highest median, in bold. Al
 			fmt.Fprintf(&b, "\nHow many times as fast Stheno is:\n\n%s", others(ms))
 		}
 	}
-	b.WriteString(conditions)
+	b.WriteString(conditions(r))
 	for _, mode := range modes {
 		if ms := r.ordered(mode.name); len(ms) > 0 {
 			fmt.Fprintf(&b, "\n## %s: spread, memory, configurations\n\n%s", mode.title, details(ms))
@@ -48,15 +50,40 @@ within the rounds; the best peer is the one with the highest median, in bold. Al
 			fmt.Fprintf(&b, "- %s: `%s`\n", c.title, strings.Join(c.env, " "))
 		}
 	}
-	b.WriteString("\nCommands (`taskset -c 0` with one thread):\n\n```\n")
 	for _, c := range contestants {
-		program := ".build/peers/" + c.folder
-		if c.script != "" {
-			program = "python3 bench/peers/" + c.script
+		if c.alsoTuned {
+			fmt.Fprintf(&b, "- %s, in the configurations%s: `%s`\n", c.title, withMalloc, tunedMalloc)
 		}
-		fmt.Fprintf(&b, "taskset -c 0-1 %s --arch vgg16 --size 32 --batch 32 --threads 2 --mode train --seconds 2 --rounds 5\n", program)
 	}
-	b.WriteString("```\n")
+	if commands := r.commands(); commands != "" {
+		b.WriteString("\nCommands, one of each contestant's, in this environment:\n\n```\n" + commands + "```\n")
+	}
+	return b.String()
+}
+
+// commands are how the contestants are called by hand for the first of the cases that they have a result of.
+func (r *record) commands() string {
+	var b strings.Builder
+	for _, c := range contestants {
+		var ms []*measurement
+		for _, mode := range modes {
+			ms = append(ms, r.ordered(mode.name)...)
+		}
+		i := slices.IndexFunc(ms, func(m *measurement) bool { return m.entry(c.key) != nil })
+		if i < 0 {
+			continue
+		}
+		m, e := ms[i], ms[i].entry(c.key)
+		program := []string{".build/peers/" + c.folder}
+		if c.script != "" {
+			program = []string{"python3", "bench/peers/" + c.script}
+		}
+		if len(r.Machine.Usable) >= m.Threads {
+			program = append(taskset(r.Machine.Usable, m.Threads), program...)
+		}
+		config := strings.TrimSuffix(e.Result.Config, withMalloc)
+		fmt.Fprintf(&b, "%s --seconds %g --rounds %d --config %q\n", strings.Join(append(program, arguments(m.Case)...), " "), m.Seconds, len(e.Result.Rates), config)
+	}
 	return b.String()
 }
 
@@ -72,25 +99,98 @@ func notes(old string) string {
 }
 
 // conditions is what there is to know of the work.
-const conditions = `
+func conditions(r *record) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
 ## The work
 
 - A training step is forward, cross-entropy of the logits, backward, and SGD with momentum, on one random batch in memory, again and
   again, with a learning rate of 10⁻⁴; every contestant has shown before that its loss falls. Stheno's step also has what its trainer
   reports: top-1 and top-5, and on ResNet-50 the L2 penalties on weights, which the others leave out.
 - Inference includes the softmax. Every contestant has shown before that its outputs are probabilities.
-- Nets are those of package arch with 100 classes: VGG-16 has its dense layers of 4096; ResNet-50 has the stride of a block on the 3×3
+- Nets are those of package arch with %d classes: VGG-16 has its dense layers of 4096; ResNet-50 has the stride of a block on the 3×3
   convolution, in all contestants.
-- Where a contestant has several configurations, each is tried for a second in a process of its own, and the best is measured. Where time
-  was short it is tried in one case of each net and mode.
-- PyTorch is Debian's 1.13 with the OpenMP build of OpenBLAS, huge pages and memory that is kept, which makes its steps up to twice as fast
-  as they are when it is just installed.
+`, peer.Classes)
+	b.WriteString(r.trials())
+	var tuned, both []string
+	for _, c := range contestants {
+		switch {
+		case slices.Contains(c.env, tunedMalloc):
+			tuned = append(tuned, c.title)
+		case c.alsoTuned:
+			both = append(both, c.title)
+		}
+	}
+	fmt.Fprintf(&b, `- %s get huge pages from malloc, and memory that is kept, by the variable below; %s are tried with it and without.
 - Peak memory is the most that the contestant's process occupied (VmHWM), with its libraries.
-- "(batch n)" is a contestant that cannot bear the case's batch in sensible time or memory, and was measured with n images. JAX, GoMLX and
-  Gorgonia are measured in some of the cases, in a single turn, whose rate is held against the median of ours.
-- GoMLX's Go backend cannot differentiate its own convolutions, pools and normalizations; its nets are made of gathered patches and
+`, strings.Join(tuned, " and "), strings.Join(both, " and "))
+	b.WriteString(r.exceptions())
+	b.WriteString(`- GoMLX's Go backend cannot differentiate its own convolutions, pools and normalizations; its nets are made of gathered patches and
   products instead, and its optimizer is plain SGD. Where that is faster, in inference too.
-`
+`)
+	return b.String()
+}
+
+// trials says how configurations were chosen.
+func (r *record) trials() string {
+	var times, borrowed []string
+	for _, m := range r.Measurements {
+		for _, e := range m.Entries {
+			if len(e.Trials) > 0 && e.TriedIn == "" && m.Trial > 0 {
+				times = with(times, fmt.Sprintf("%g s", m.Trial))
+			}
+			if e.TriedIn != "" {
+				borrowed = append(borrowed, fmt.Sprintf("%s in %s (tried in %s)", e.Title, describe(m.Case), e.TriedIn))
+			}
+		}
+	}
+	if len(times) == 0 && len(borrowed) == 0 {
+		return ""
+	}
+	s := "- Where a contestant has several configurations, each is tried in a process of its own"
+	if len(times) > 0 {
+		s += ", for " + strings.Join(times, " or ")
+	}
+	s += ", and the best is measured.\n"
+	if len(borrowed) > 0 {
+		s += "  What was best in another case was taken, for want of time, by " + strings.Join(borrowed, ", ") + ".\n"
+	}
+	return s
+}
+
+// exceptions says who was measured with smaller batches, in fewer cases, or in fewer turns.
+func (r *record) exceptions() string {
+	var b strings.Builder
+	small, whole := false, 0
+	for _, m := range r.Measurements {
+		for _, e := range m.Entries {
+			small = small || m.entry(e.Key) != nil && e.Result.Batch != m.Batch
+		}
+		if m.entry(ours) != nil {
+			whole++
+		}
+	}
+	if small {
+		b.WriteString("- \"(batch n)\" is a contestant that cannot bear the case's batch in sensible time or memory, and was measured with n images.\n")
+	}
+	var once []string
+	for _, c := range contestants {
+		n := 0
+		for _, m := range r.Measurements {
+			if us, e := m.entry(ours), m.entry(c.key); us != nil && e != nil && len(e.Result.Rates) == 1 && len(us.Result.Rates) > 1 {
+				n++
+			}
+		}
+		if n > 0 {
+			once = append(once, fmt.Sprintf("%s in %d", c.title, n))
+		}
+	}
+	if len(once) > 0 {
+		fmt.Fprintf(&b, "- Who is slow has a single turn, whose rate is held against the median of ours: %s of %d %s.\n",
+			strings.Join(once, ", "), whole, plural("case", whole))
+	}
+	return b.String()
+}
 
 func with(all []string, s string) []string {
 	if slices.Contains(all, s) {

@@ -74,14 +74,14 @@ func (d *driver) introduce(c *contestant) error {
 		if err != nil {
 			return err
 		}
-		c.version, c.configs[mode.name] = about.Framework+" "+about.Version, about.Configs
+		c.version, c.configs[mode.name] = about.Framework+" "+about.Version, c.both(about.Configs)
 	}
 	return nil
 }
 
 // ask lets a contestant describe itself.
 func (d *driver) ask(c contestant, what peer.Case) (about peer.Description, err error) {
-	p, err := start(d.ctx, append(append(slices.Clone(c.command), arguments(what)...), "--describe"), c.environment(what.Threads), d.patience)
+	p, err := start(d.ctx, append(append(slices.Clone(c.command), arguments(what)...), "--describe"), c.environment("", what.Threads), d.patience)
 	if err != nil {
 		return about, err
 	}

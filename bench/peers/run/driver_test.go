@@ -61,8 +61,8 @@ func TestOthersGoOn(t *testing.T) {
 	}{
 		{"cannot", "it has no convolutions", true},
 		{"fails", "exit status 1: segment of fault", false},
-		{"hangs", "no answer in 2s", true},
-		{"halts", "no answer in 2s", true}, // in its second turn
+		{"hangs", "no answer in 2s", false},
+		{"halts", "no answer in 2s", false}, // in its second turn
 		{"stops", "exit status 3: lost its way", false},
 		{"garbage", `it says "{this is no JSON"`, false},
 		{"unready", "it does not say that it is ready", false},
@@ -156,8 +156,17 @@ func TestTheBestConfigurationIsMeasured(t *testing.T) {
 	d.tried, starts = true, len(d.starts(tunedTorch))-6
 	siblings := quick
 	siblings.siblings = true
-	if m, err = d.measure(other, siblings); err != nil || m.entry(tunedTorch).Result.Config != "b" || len(d.starts(tunedTorch)) != starts+7 {
+	if m, err = d.measure(other, siblings); err != nil || m.entry(tunedTorch).Result.Config != "b" || m.entry(tunedTorch).TriedIn != describe(training) || len(d.starts(tunedTorch)) != starts+7 {
 		t.Errorf("another batch, by its sibling: %v, %q", err, d.starts(tunedTorch))
+	}
+}
+
+// Where every configuration fails, the first one's reason counts, and it is not started once more.
+func TestAllConfigurationsFail(t *testing.T) {
+	d := fakes(t, [3]string{ours, "100", ""}, [3]string{tunedTorch, "a=10,b=30", "a-fails b-fails"})
+	m, err := d.measure(training, quick)
+	if err != nil || len(d.starts(tunedTorch)) != 2 || !strings.HasSuffix(m.about(tunedTorch).Reason, "no such thing as a") {
+		t.Errorf("%v, %+v, starts %q", err, m.about(tunedTorch), d.starts(tunedTorch))
 	}
 }
 

@@ -115,6 +115,9 @@ func fake(behaviour string) {
 		if all := list(os.Getenv(ratesVar)); len(all) > 0 {
 			rate, _ = strconv.ParseFloat(all[i%len(all)], 64)
 		}
+		if does("by-malloc") && os.Getenv("GLIBC_TUNABLES") != "" {
+			rate *= 2
+		}
 		if does("slow") {
 			time.Sleep(1300 * time.Millisecond)
 		}

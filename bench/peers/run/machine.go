@@ -18,11 +18,14 @@ type machine struct {
 	HugePages  string   `json:"huge_pages"`
 	Kernel     string   `json:"kernel"`
 	Go         string   `json:"go"`
+
+	// Usable are the numbers of the processors that contestants are bound to, the first ones for few threads.
+	Usable []int `json:"usable,omitempty"`
 }
 
 // inspect reads what Linux tells of the machine. Elsewhere little of it is known.
 func inspect() machine {
-	m := machine{Processors: runtime.NumCPU(), Go: runtime.Version(), Kernel: runtime.GOOS + " " + firstLine("/proc/sys/kernel/osrelease")}
+	m := machine{Processors: runtime.NumCPU(), Usable: processors(), Go: runtime.Version(), Kernel: runtime.GOOS + " " + firstLine("/proc/sys/kernel/osrelease")}
 	m.CPU, m.Flags = processor(read("/proc/cpuinfo"))
 	for line := range strings.Lines(read("/proc/meminfo")) {
 		if total, ok := strings.CutPrefix(line, "MemTotal:"); ok {

@@ -84,7 +84,7 @@ func (d *driver) estimate(c peer.Case, how plan, tried map[string]bool) time.Dur
 		}
 		seconds += ready + turn*rounds + 0.3
 		name := fmt.Sprint(who.key, c.Arch, c.Size, c.Mode)
-		if len(who.configs[c.Mode]) > 1 && d.known(who, c, how) == nil && !(how.siblings && tried[name]) {
+		if len(who.configs[c.Mode]) > 1 && !d.knows(who, c, how) && !(how.siblings && tried[name]) {
 			for _, config := range who.configs[c.Mode] {
 				if compiles(config) && !how.compiled {
 					continue
@@ -120,29 +120,28 @@ func (d *driver) hopeless(who contestant, c peer.Case) (reason string, known boo
 	return "", false
 }
 
-// known is an entry that tells which configuration of a contestant is the best for a case, nil if that must be tried.
-func (d *driver) known(who contestant, c peer.Case, how plan) *entry {
-	usable := func(m *measurement) *entry {
-		if e := m.entry(who.key); e != nil && e.tells(who) && slices.Contains(who.configs[c.Mode], e.Result.Config) {
-			return e
-		}
-		return nil
+// known is an entry that tells which configuration of a contestant is the best for a case, and the case it is of; nil if that must be tried.
+func (d *driver) known(who contestant, c peer.Case, how plan) (e *entry, in peer.Case) {
+	usable := func(m *measurement) bool {
+		e = m.entry(who.key)
+		return e != nil && e.tells(who) && slices.Contains(who.configs[c.Mode], e.Result.Config)
 	}
-	if d.tried {
-		if e := usable(d.past.of(c)); e != nil {
-			return e
-		}
+	if d.tried && usable(d.past.of(c)) {
+		return e, c
 	}
 	if how.siblings {
 		for _, m := range d.past.Measurements {
-			if m.Arch == c.Arch && m.Size == c.Size && m.Mode == c.Mode {
-				if e := usable(m); e != nil {
-					return e
-				}
+			if m.Arch == c.Arch && m.Size == c.Size && m.Mode == c.Mode && usable(m) {
+				return e, m.Case
 			}
 		}
 	}
-	return nil
+	return nil, c
+}
+
+func (d *driver) knows(who contestant, c peer.Case, how plan) bool {
+	e, _ := d.known(who, c, how)
+	return e != nil
 }
 
 // complete says that nothing is left to measure in a case: everybody who takes part has a result, or cannot have one, and the rounds

@@ -125,7 +125,7 @@ func TestTheRecordAccumulates(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := read(d.out)
-	if !strings.Contains(text, "1 of 1 wanted ratios are reached") || strings.Contains(text, "## Inference") {
+	if !strings.Contains(text, "1 of 24 wanted ratios are reached") || strings.Contains(text, "## Inference") {
 		t.Error(text)
 	}
 	if err := os.WriteFile(d.out, []byte(text+notesTitle+"\nBy hand.\n"), 0o644); err != nil {
@@ -143,7 +143,7 @@ func TestTheRecordAccumulates(t *testing.T) {
 		t.Errorf("%d starts, want one of each case", n)
 	}
 	text = read(d.out)
-	if !strings.Contains(text, "1 of 2 wanted ratios are reached") || !strings.Contains(text, "missed by 3.8 %") || !strings.HasSuffix(text, notesTitle+"\nBy hand.\n") {
+	if !strings.Contains(text, "1 of 24 wanted ratios are reached") || !strings.Contains(text, "missed by 3.8 %") || !strings.HasSuffix(text, notesTitle+"\nBy hand.\n") {
 		t.Error(text)
 	}
 	d.rounds = 5 // more than the record has

@@ -28,7 +28,7 @@ type process struct {
 	turns    int
 }
 
-// errCannot is wrapped by what says that a contestant cannot do a case.
+// errCannot is wrapped by what says that a contestant cannot do a case: by its own word, peer.CannotStatus. All else is a failure.
 var errCannot = errors.New("cannot do this case")
 
 // grace is how long a program may take to end when it has said everything, or was killed.
@@ -85,7 +85,8 @@ func (p *process) receive(to any) error {
 		return nil
 	case <-timeout.C:
 		p.kill()
-		return fmt.Errorf("%w: no answer in %v", errCannot, p.patience)
+		// It may be the machine, or the patience: another time it may well do it.
+		return fmt.Errorf("no answer in %v", p.patience)
 	}
 }
 
@@ -105,7 +106,7 @@ func (p *process) failure() error {
 	case errors.As(err, &exit) && exit.ExitCode() == peer.CannotStatus:
 		return fmt.Errorf("%w: %s", errCannot, strings.TrimPrefix(reason, peer.ErrCannot.Error()+": "))
 	case errors.As(err, &exit) && signaled(exit) == syscall.SIGKILL:
-		return fmt.Errorf("%w: it was killed, probably for its memory", errCannot)
+		return errors.New("it was killed, probably for its memory")
 	case err != nil:
 		return fmt.Errorf("%w: %s", err, reason)
 	}

@@ -22,7 +22,8 @@ type record struct {
 type measurement struct {
 	peer.Case
 	Date    string   `json:"date"`
-	Seconds float64  `json:"seconds"` // of a turn, at least
+	Seconds float64  `json:"seconds"`                 // of a turn, at least
+	Trial   float64  `json:"trial_seconds,omitempty"` // of a configuration that was tried
 	Entries []*entry `json:"entries"`
 }
 
@@ -34,8 +35,9 @@ type entry struct {
 	Result  peer.Result `json:"result"`
 	Ready   float64     `json:"ready_seconds,omitempty"` // from its start until it was ready for its turns
 	Trials  []trial     `json:"trials,omitempty"`
-	Reason  string      `json:"reason,omitempty"` // why there is no result
-	Cannot  bool        `json:"cannot,omitempty"` // and it need not be asked again
+	TriedIn string      `json:"tried_in,omitempty"` // another case, for want of time
+	Reason  string      `json:"reason,omitempty"`   // why there is no result
+	Cannot  bool        `json:"cannot,omitempty"`   // and it need not be asked again
 }
 
 // tells says that an entry is of a version of a contestant, and has a result, or why there never is one.

@@ -84,8 +84,6 @@ func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o Con
 	return d
 }
 
-func (d *depthwise[T]) name() string { return byDepth }
-
 // packed is the size of the filters.
 func (d *depthwise[T]) packed() int { return d.g.H.Kernel * d.g.W.Kernel * d.c * d.g.F }
 
