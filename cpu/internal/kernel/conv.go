@@ -121,10 +121,10 @@ func isPointwise(g op.ConvGeometry) bool {
 // isDepthwise says whether each group has a single input channel and a product would have hardly any depth.
 func isDepthwise(g op.ConvGeometry) bool { return g.Groups > 1 && g.C == g.Groups }
 
-// isNarrow says whether the groups have so few channels that products of theirs would spend their time on patches. Pointwise
-// ones have none.
+// isNarrow says whether the groups have so few channels that products of theirs would spend their time on patches, as
+// measured. Pointwise ones have none.
 func isNarrow(g op.ConvGeometry) bool {
-	const few = 32
+	const few = 16
 	return g.Groups > 1 && g.C <= few*g.Groups && g.F <= few*g.Groups && !isPointwise(g)
 }
 
