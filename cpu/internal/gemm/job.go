@@ -14,6 +14,7 @@ type job[T vec.Float] struct {
 	shared  []T
 	acc     []T
 	workers []worker[T]
+	live    int // of them in this product
 }
 
 // phase says what the parts of the loop under way are.
@@ -40,6 +41,7 @@ type worker[T vec.Float] struct {
 }
 
 func (j *job[T]) reserve(threads int) {
+	j.live = threads
 	if len(j.workers) < threads {
 		j.workers = make([]worker[T], threads)
 	}
@@ -48,14 +50,14 @@ func (j *job[T]) reserve(threads int) {
 // release forgets the caller's slices, which the workspace must not keep alive.
 func (j *job[T]) release() {
 	j.plan = plan[T]{}
-	for i := range j.workers {
+	for i := range j.live {
 		j.workers[i].t, j.workers[i].next = tile[T]{}, fetches{}
 	}
 }
 
 // run goes through the phases.
 func (j *job[T]) run(p *pool.Pool) {
-	for i := range j.workers {
+	for i := range j.live {
 		j.workers[i].aKeys = [3]int{-1, -1, -1}
 	}
 	if j.deep {

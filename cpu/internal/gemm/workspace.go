@@ -76,6 +76,9 @@ func (g *Gemm[T]) Run(p *pool.Pool, w *Workspace[T], args *Args[T]) {
 	}
 	j.g = g
 	threads := 1
+	if max(a.M, StreamRows)*a.N*a.K < serialWork {
+		p = nil // many workers' buffers would take longer to lay out than the product takes
+	}
 	if p != nil {
 		threads = p.Threads()
 	}
