@@ -110,7 +110,7 @@ func (r *runner) group(ctx context.Context, from, to int) error {
 		if err != nil {
 			return err
 		}
-		result.Verified, result.Checks = verified[i-from].String(), verified[i-from].Checks
+		result.verified(verified[i-from])
 		r.report.Cases = append(r.report.Cases, *result)
 		e := r.event(i, Timed)
 		e.Result = result
