@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/stheno-ml/stheno/internal/words"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -45,7 +46,7 @@ func (m Machine) String() string {
 	if name == "" {
 		name = "unknown processor"
 	}
-	s := fmt.Sprintf("%s, %d %s, %s/%s, %s", name, m.Cores, plural("core", m.Cores), m.OS, m.Arch, m.Go)
+	s := fmt.Sprintf("%s, %d %s, %s/%s, %s", name, m.Cores, words.Plural("core", m.Cores), m.OS, m.Arch, m.Go)
 	if len(m.Flags) > 0 {
 		s += ", " + strings.Join(m.Flags, " ")
 	}
@@ -60,7 +61,7 @@ func (m Machine) String() string {
 
 func (c Ceiling) name() string {
 	if c.Threads > 0 {
-		return fmt.Sprintf("%s with %d %s", c.Device, c.Threads, plural("thread", c.Threads))
+		return fmt.Sprintf("%s with %d %s", c.Device, c.Threads, words.Plural("thread", c.Threads))
 	}
 	return c.Device
 }

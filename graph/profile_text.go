@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stheno-ml/stheno/internal/words"
 )
 
 // String is the whole table.
@@ -56,7 +58,7 @@ func (p *Profile) Table(top int) string {
 			sum += s.Total
 			share += s.Share
 		}
-		fmt.Fprintf(&b, "and %d %s more: %s, %.1f%%\n", len(rest), plural("steps", len(rest)), timeText(sum), 100*share)
+		fmt.Fprintf(&b, "and %d %s more: %s, %.1f%%\n", len(rest), words.Plural("step", len(rest)), timeText(sum), 100*share)
 	}
 	b.WriteString("\n")
 	p.byKind(&b, steps)
