@@ -92,9 +92,7 @@ func together(threads int, do func(thread int)) time.Duration {
 			runtime.LockOSThread() // and not unlocked: the thread ends with the goroutine
 			ready.Done()
 			for !begin.Load() {
-				if threads > runtime.GOMAXPROCS(0) {
-					runtime.Gosched()
-				}
+				runtime.Gosched() // the goroutine that lets them begin needs a processor too
 			}
 			do(i)
 		}()

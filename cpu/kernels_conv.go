@@ -53,7 +53,6 @@ func buildConv2DStats[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Frozen = false // filters that stay the same are those of inference, which has no statistics
 	k, err := kernel.NewConv2DStats[T](env[T](b), g, o)
 	if err != nil {
 		return nil, err

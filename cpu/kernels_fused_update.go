@@ -53,6 +53,7 @@ func applyGradient[T kernel.Float](b *builder, f *graph.FusedUpdate, s *graph.St
 	x, y := s.In[f.State()], s.In[f.State()+1]
 	switch grad := f.Grad.(type) {
 	case nil:
+		needs[T](b, k)
 		return func(m *memory) { k.Apply(floats[T](m)[x.ID]) }, nil
 	case *op.MatMul:
 		depth := x.Shape[1]

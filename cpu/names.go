@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -34,8 +33,8 @@ var vectored = map[string]bool{"Unary": true, "Binary": true, "Loop": true, "ReL
 	"FusedBatchNorm": true, "BatchNormSums": true, "BatchNormReLUSums": true, "BatchNormJoinSums": true, "BatchNormReLUGradInput": true,
 	"BatchNormGradScale": true, "BatchNormGradInput": true, "FusedBatchNormGradInput": true,
 	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "MaxPool2DGradBias": true, "AvgPool2D": true, "AvgPool2DGrad": true,
-	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,
-	"WeightDecay": true, "AdamMean": true, "AdamSquare": true, "AdamStep": true, "Descend": true, "Momentum": true, "Nesterov": true,
+	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "FoldNorm": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,
+	"WeightDecay": true, "AdamMean": true, "Descend": true, "Momentum": true,
 	"MomentumUpdate": true, "AdamUpdate": true, "FusedUpdate": true, "Softmax": true, "SoftmaxCrossEntropyGrad": true}
 
 // kernelName says what runs a step that the builder has just prepared.
@@ -43,11 +42,8 @@ func (b *builder) kernelName(s *graph.Step) string {
 	kind := s.Instr.Kind()
 	if kernels[kind].of(s.Out[0].Dtype) != nil {
 		way := b.way
-		if kind == "BatchMatMul" {
-			way = "gemm"
-		}
 		switch {
-		case strings.Contains(way, "gemm") && s.Out[0].Dtype == tensor.Float32 && b.gemm.Rounds():
+		case kernel.Multiplies(way) && s.Out[0].Dtype == tensor.Float32 && b.gemm.Rounds():
 			return b.gemm.Level().String() + " bf16 " + way
 		case way != "":
 			return kernel.Level().String() + " " + way

@@ -38,6 +38,13 @@ func TestKernels(t *testing.T) {
 		{level + " gemm", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
 			return b.Apply(&op.Conv2D{}, b.Input("x", 2, 9, 9, 3), b.Input("w", 1, 1, 3, 4))
 		}},
+		{level + " gemm", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
+			x := b.Input("x", 2, 9, 9, 3)
+			return b.Apply(&op.Conv2DBackwardInput{InputShape: x.Shape()}, b.Input("dy", 2, 9, 9, 4), b.Input("w", 1, 1, 3, 4))
+		}},
+		{level + " gemm", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
+			return b.Apply(&op.Conv2DBackwardFilter{FilterShape: []int{1, 1, 3, 4}}, b.Input("x", 2, 9, 9, 3), b.Input("dy", 2, 9, 9, 4))
+		}},
 		{level + " depthwise", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
 			return b.Apply(&op.Conv2D{ConvAttrs: op.ConvAttrs{Groups: 4}}, b.Input("x", 2, 9, 9, 4), b.Input("w", 3, 3, 1, 4))
 		}},
@@ -49,6 +56,12 @@ func TestKernels(t *testing.T) {
 		}},
 		{level + " loops", tensor.Float32, func(b *enginetest.B) *gorgonia.Node { return b.Apply(&op.ReLU{}, b.Input("x", 2, 3)) }},
 		{"go loops", tensor.Float32, func(b *enginetest.B) *gorgonia.Node { return b.Apply(&op.LogSoftmax{}, b.Input("x", 2, 3)) }},
+		{"go loops", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
+			return b.Apply(&op.AdamSquare{Beta: 0.9}, b.Input("x", 2, 3), b.Input("w", 2, 3))
+		}},
+		{level + " loops", tensor.Float32, func(b *enginetest.B) *gorgonia.Node {
+			return b.Apply(&op.AdamMean{Beta: 0.9}, b.Input("x", 2, 3), b.Input("w", 2, 3))
+		}},
 		{level + " loops", tensor.Float64, func(b *enginetest.B) *gorgonia.Node { return b.Apply(&op.ReLU{}, b.Input("x", 2, 3)) }},
 		{level + " gemm", tensor.Float64, func(b *enginetest.B) *gorgonia.Node {
 			return b.Apply(&op.MatMul{}, b.Input("x", 2, 3), b.Input("w", 3, 4))

@@ -135,10 +135,13 @@ func taken(s *Step, v *Value) bool {
 }
 
 // Weights says whether input in of an operation is the filter of a convolution or the right factor of a matrix product, of which
-// kernels like to have a packed copy. Engines use it to answer [Keeper.Keeps].
+// kernels like to have a packed copy. Engines use it to answer [Keeper.Keeps]. Convolutions with statistics are those of training, whose
+// filters seldom stay as they are.
 func Weights(instr Instr, in int) bool {
-	switch instr.(type) {
-	case *op.Conv2D, *FusedConv2D, *op.MatMul, *FusedMatMul:
+	switch i := instr.(type) {
+	case *FusedConv2D:
+		return in == 1 && !i.Stats
+	case *op.Conv2D, *op.MatMul, *FusedMatMul:
 		return in == 1
 	}
 	return false

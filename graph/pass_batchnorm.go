@@ -32,7 +32,7 @@ func fuseConvStats(p *program, e Engine) {
 	for _, s := range p.steps {
 		b, ok := s.Instr.(*BatchStats)
 		conv := p.producer[s.In[0]]
-		if !ok || conv == nil || r.dead[conv] {
+		if !ok || conv == nil || r.dead[conv] || r.repl[conv] != nil {
 			continue
 		}
 		f := &FusedConv2D{}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -44,13 +45,24 @@ func testMain(m *testing.M) int {
 	}
 	program = filepath.Join(dir, "stheno.exe")
 	// HOME is another now: the go command is told where its own cache is.
-	build := exec.Command("go", "build", "-o", program, ".")
+	build := exec.Command("go", "build", "-tags", tags(), "-o", program, ".")
 	build.Env = append(os.Environ(), goEnv...)
 	if text, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the command: %v\n%s", err, text)
 		return 1
 	}
 	return m.Run()
+}
+
+// tags are the build tags of the tests, which the command is built with as well.
+func tags() string {
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range info.Settings {
+		if s.Key == "-tags" {
+			return s.Value
+		}
+	}
+	return ""
 }
 
 // goEnv is where the go command keeps things, asked before TestMain changes the environment.

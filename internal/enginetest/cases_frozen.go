@@ -33,6 +33,13 @@ func frozenCases() []Case {
 			doubled := b.Want("doubled", numtest.Elementwise, b.Apply(&op.Scale{Factor: 2}, w))
 			b.Want("y", numtest.Reduction, b.Apply(&op.MatMul{}, b.Input("x", 3, 4), doubled))
 		}},
+		{Name: "a filter made of weights, with batch statistics", Runs: 3, Build: func(b *B) {
+			w := b.Apply(&op.Scale{Factor: 0.5}, b.Weight("w", 3, 3, 4, 6))
+			y := b.Apply(&op.Conv2D{ConvAttrs: op.ConvAttrs{Padding: same}}, b.Input("x", 2, 5, 6, 4), w)
+			mean := b.Want("mean", numtest.Reduction, b.Apply(&op.BatchMean{Axis: 3}, y))
+			b.Want("variance", numtest.Reduction, b.Apply(&op.BatchVariance{Axis: 3}, y, mean))
+			b.Want("y", numtest.Reduction, b.Apply(&op.ReLU{}, y))
+		}},
 		{Name: "weights on the left", Runs: 2, Build: func(b *B) {
 			b.Want("y", numtest.Reduction, b.Apply(&op.MatMul{}, b.Weight("w", 4, 6), b.Input("x", 6, 3)))
 		}},

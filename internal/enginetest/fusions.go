@@ -220,6 +220,11 @@ func convStatsFusions() []FusionCase {
 		fusion("conv-stats", "behind a bias", func(b *B) {
 			stats(b, b.Apply(&op.BiasAdd{Axis: 3}, conv(b, same, 2, 5, 6, 2), b.Input("b", 5)), 3)
 		}, []string{"+bias+stats"}, "BatchStats"),
+		fusion("conv-stats", "twice of one convolution", func(b *B) {
+			y := conv(b, same, 2, 5, 6, 2)
+			stats(b, y, 3)
+			stats(b, y, -1)
+		}, []string{"+stats"}),
 		fusion("conv-stats", "of another axis", func(b *B) { stats(b, conv(b, same, 2, 5, 6, 2), 1) }, nil),
 		fusion("conv-stats", "of what a ReLU leaves", func(b *B) {
 			stats(b, b.Apply(&op.ReLU{}, conv(b, same, 2, 5, 6, 2)), 3)

@@ -35,6 +35,10 @@ type Direct[T vec.Float] struct {
 
 // check panics where slices are too short for their sizes: a mistake of the kernel.
 func (d *Direct[T]) check(ks *kernels[T], pieces, times int) {
+	if pieces > 1 && (d.ADepth || d.K%pieces != 0) {
+		panic(fmt.Sprintf("gemm: rows of A in %d pieces of K/%d elements with K=%d, ADepth=%t; want a K that they divide and rows that are not transposed",
+			pieces, pieces, d.K, d.ADepth))
+	}
 	more := (times - 1) * d.ANext
 	if d.ADepth && d.K > 0 {
 		inside("A", d.A[more:], d.K, d.M, d.LDA)

@@ -8,10 +8,12 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // bothTypes runs a test once for each element type.
@@ -88,6 +90,27 @@ func matrix[T vec.Float](t testing.TB, rng *rand.Rand, rows, cols, ld int) ([]T,
 				}
 			}
 		}
+	}
+}
+
+// dense is a rows×cols matrix whose rows are ld apart without what is between them.
+func dense[T vec.Float](x []T, rows, cols, ld int) []T {
+	var all []T
+	for i := range rows {
+		all = append(all, x[i*ld:][:cols]...)
+	}
+	return all
+}
+
+// same compares the results of two products that add up in different orders.
+func same[T vec.Float](t testing.TB, want, got []T, format string, args ...any) {
+	t.Helper()
+	dt := tensor.Float32
+	if size[T]() == 8 {
+		dt = tensor.Float64
+	}
+	if !numtest.AssertClose(t, want, got, numtest.Tol(dt, numtest.Reduction), fmt.Sprintf(format, args...)) {
+		t.FailNow()
 	}
 }
 

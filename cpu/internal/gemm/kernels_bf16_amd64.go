@@ -4,7 +4,7 @@
 
 package gemm
 
-// executes 12·n independent vector FMAs; only benchmarks call it.
+// executes 12·n independent vector FMAs.
 func peakBF16(n uint64)
 
 // computes a tile of 1 × up to 16 from an A of contiguous rows.

@@ -35,9 +35,7 @@ func testPacked[T vec.Float](t *testing.T) {
 					got, fineC := matrix[T](t, rng, m, n, n+1)
 					args.B, args.C, args.LDC = Operand[T]{Data: store, Packed: true}, got, n+1
 					g.Run(pool, w, &args)
-					for i := range m {
-						require.InDeltaSlice(t, plain[i*n:(i+1)*n], got[i*(n+1):][:n], 1e-3, "%v form %d row %d", s, form, i)
-					}
+					same(t, plain, dense(got, m, n, n+1), "%v form %d", s, form)
 					fineC()
 				}
 				fine()
@@ -67,11 +65,10 @@ func testResidual[T vec.Float](t *testing.T) {
 				g.Run(nil, w, &Args[T]{M: m, N: n, K: k, A: a, B: b, C: sum})
 				got, fineC := guarded[T](t, m*n)
 				g.Run(nil, w, &Args[T]{M: m, N: n, K: k, A: a, B: b, C: got, Beta: 2, D: d, LDD: n + 2})
-				for i := range m {
-					for j := range n {
-						require.InDelta(t, float64(sum[i*n+j]+2*before[i*(n+2)+j]), float64(got[i*n+j]), 2e-4, "%v at %d, %d", s, i, j)
-					}
+				for i, x := range dense(before, m, n, n+2) {
+					sum[i] += 2 * x
 				}
+				same(t, sum, got, "%v", s)
 				fineC()
 				fineD()
 			}
@@ -107,21 +104,19 @@ func testDirect[T vec.Float](t *testing.T) {
 				d.Run(g)
 				d.Add = true
 				d.Run(g)
-				for i := range m {
-					for j := range n {
-						require.InDelta(t, 2*float64(want[i*n+j]), float64(got[i*(n+3)+j]), 1e-4, "%v depth %v at %d, %d", s, depth, i, j)
-					}
+				twice, all := make([]T, m*n), make([]T, m*n)
+				for i, x := range want {
+					twice[i] = 2 * x
 				}
+				same(t, twice, dense(got, m, n, n+3), "%v depth %v", s, depth)
 				residual, fineD := matrix[T](t, rng, m, n, n+1)
 				bias, fineBias := matrix[T](t, rng, 1, n, n)
 				d.D, d.LDD, d.Bias, d.ReLU = residual, n+1, bias, true
 				d.Run(g)
-				for i := range m {
-					for j := range n {
-						sum := float64(want[i*n+j]) + float64(residual[i*(n+1)+j]) + float64(bias[j])
-						require.InDelta(t, max(sum, 0), float64(got[i*(n+3)+j]), 1e-4, "%v with an epilogue at %d, %d", s, i, j)
-					}
+				for i, x := range dense(residual, m, n, n+1) {
+					all[i] = max(want[i]+x+bias[i%n], 0)
 				}
+				same(t, all, dense(got, m, n, n+3), "%v with an epilogue", s)
 				fineB()
 				fineC()
 				fineD()
@@ -166,17 +161,20 @@ func testDirectPieces[T vec.Float](t *testing.T) {
 				}
 				want := make([]T, s.m*s.n)
 				g.Run(nil, w, &Args[T]{M: s.m, N: s.n, K: k, A: Operand[T]{Data: rows}, B: b, C: want})
-				for i := range s.m {
-					for j := range s.n {
-						require.InDelta(t, float64(want[i*s.n+j]), float64(got[x*cnext+i*(s.n+2)+j]), 1e-4, "%v: product %d at %d, %d", s, x, i, j)
-					}
-				}
+				same(t, want, dense(got[x*cnext:], s.m, s.n, s.n+2), "%v: product %d", s, x)
 			}
 			fineA()
 			fineB()
 			fineC()
 			d.A = d.A[:len(d.A)-1]
 			require.Panics(t, func() { d.Run(g) })
+			if s.pieces > 1 {
+				d.A = a
+				d.Pieces = k + 1
+				require.Panics(t, func() { d.Run(g) }, "pieces of different lengths")
+				d.Pieces, d.ADepth, d.LDA = s.pieces, true, s.m
+				require.Panics(t, func() { d.Run(g) }, "pieces of columns")
+			}
 		}
 	})
 }

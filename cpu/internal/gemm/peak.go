@@ -15,7 +15,7 @@ func Peak(level cpuid.Level) (run func(rounds uint64), flops int) {
 }
 
 // peakAccumulators is how many sums the loops keep apart, so that none waits for
-// another.
+// another: peakGeneric, and what the generator writes.
 const peakAccumulators = 12
 
 // peakFactor is a variable, so that the compiler computes what peakGeneric asks for.

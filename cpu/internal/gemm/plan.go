@@ -12,11 +12,13 @@ const (
 	sharedMax  = 2 << 20 // elements of B packed at a time for all workers
 	serialWork = 1 << 18 // multiply-adds below which helpers are not worth waking
 	partWork   = 1 << 19 // multiply-adds a part should have at least
-	streamRows = 16      // rows that a product has in the time in which its factor B comes from memory
 	fewRows    = 64      // rows of A that are near when the second panel of B is: they need not be fetched ahead
 	pageFloats = 1024    // rows this far apart (4 KiB) collide in the L1 cache
 	lineFloats = 16      // floats in a cache line
 )
+
+// StreamRows is the number of rows that a product has in the time in which its factor B comes from memory.
+const StreamRows = 16
 
 // fit is n elements of float32 in elements of T of the same bytes.
 func fit[T vec.Float](n int) int { return n * 4 / int(size[T]()) }
@@ -66,7 +68,7 @@ type plan[T vec.Float] struct {
 	sharedLen, aLen, bLen, tmpLen, accLen, blockLen int
 }
 
-// plan decides how to compute a on the given number of workers. Only mp and np,
+// plan decides how to compute a on the given number of workers. Only mp, np and mc,
 // which no sum depends on, look at the number of workers.
 func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 	p := plan[T]{args: *a, m: a.M, n: a.N, k: a.K, a: a.A, b: a.B, fold: g.k.fold()}
@@ -167,7 +169,7 @@ func (p *plan[T]) chooseA(nr int) {
 }
 
 // work is the time that n columns take, in multiply-adds: those of few rows wait for B.
-func (p *plan[T]) work(n int) int { return max(p.m, streamRows) * n * p.k }
+func (p *plan[T]) work(n int) int { return max(p.m, StreamRows) * n * p.k }
 
 // sharedColumns is how many columns of B are packed at a time for all workers.
 func (p *plan[T]) sharedColumns(nr int) int {

@@ -87,6 +87,8 @@ func testEmpty[T vec.Float](t *testing.T) {
 			c[0], c[1], c[4], c[5] = 1, -2, 5, -6
 			g.Run(p, w, &Args[T]{N: 3, K: 2, A: x, B: Operand[T]{Data: make([]T, 6), Trans: trans}})
 			g.Run(p, w, &Args[T]{M: 3, K: 2, A: Operand[T]{Data: make([]T, 6), Trans: trans}, B: x})
+			require.Nil(t, w.job.args.A.Data, "a workspace forgets its caller's slices")
+			require.Nil(t, w.job.args.B.Data)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package gemm
 
 import (
-	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -80,10 +79,7 @@ func testSink[T vec.Float](t *testing.T) {
 					for part := range sink.parts {
 						require.Less(t, part, g.SinkParts(&args), "%v", s)
 					}
-					for i, want := range plain {
-						tol := 1e-3 * (1 + math.Abs(float64(want)))
-						require.InDelta(t, float64(want), float64(sink.c[i]), tol, "%v form %d element %d", s, form, i)
-					}
+					same(t, plain, sink.c, "%v form %d", s, form)
 					if before != nil {
 						require.Equal(t, before.parts, sink.parts)
 						require.Equal(t, before.c, sink.c, "%v form %d with %d threads", s, form, threads)

@@ -78,9 +78,7 @@ func testWatch[T vec.Float](t *testing.T) {
 					}
 					before = watch.seen
 				}
-				for i := range before {
-					require.InDelta(t, float64(unwatched.C[i]), float64(before[i]), 1e-3*(1+float64(unwatched.C[i])))
-				}
+				same(t, unwatched.C, before, "%v form %d", s, form)
 				fineA()
 				fineB()
 			}

@@ -71,15 +71,15 @@ func (g *Gemm[T]) Run(p *pool.Pool, w *Workspace[T], args *Args[T]) {
 	a := *args
 	a.fillDefaults()
 	a.check(g.PackedLen(a.K, a.N))
+	if a.M == 0 || a.N == 0 {
+		return
+	}
 	j.g = g
 	threads := 1
 	if p != nil {
 		threads = p.Threads()
 	}
 	j.plan = g.plan(threads, &a)
-	if a.M == 0 || a.N == 0 {
-		return
-	}
 	w.lay(&j.plan, threads)
 	j.run(p)
 	j.release()

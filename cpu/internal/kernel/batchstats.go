@@ -17,7 +17,7 @@ type BatchStats[T Float] struct {
 	work       split
 	loop, join phase
 	joins      split
-	partial    area[T] // rows of C elements for each part: origin, Σ, Σ², and but where it watches the block sums of both
+	partial    area[T] // rows of C elements for each part: origin, Σ, Σ²; unless it watches, also the block sums of both
 	rows       int     // of them
 	mean, vari []T
 	x          []T

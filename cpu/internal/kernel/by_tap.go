@@ -23,11 +23,16 @@ type byTap[T Float] struct {
 	gather phase
 	images split
 
-	panels split // panels of filters
-	loop   phase
-	direct []gemm.Direct[T] // a worker's
+	panels  split // panels of filters
+	loop    phase
+	workers []tapWorker[T]
 
 	y, x, u, bias, residual, pixels []T // of the current run
+}
+
+type tapWorker[T Float] struct {
+	direct gemm.Direct[T]
+	_      [64]byte // the next worker's begin in another cache line
 }
 
 // seenRows is what one tap sees: an input position of all images that belongs to an output position, or, of a single image, as
@@ -39,12 +44,8 @@ type seenRows struct {
 	first, last bool // of the taps of its output positions
 }
 
-const (
-	tileRows   = 4       // a product of fewer rows takes as long as one of so many: additions wait for each other
-	streamRows = 16      // rows that a product has in the time in which its factor comes from memory
-	tapWork    = 1 << 18 // multiplications, or the time of so many, that are worth a part
-	collide    = 512     // rows so many elements apart compete for few places of the first-level cache
-)
+// tapWork is how many multiplications, or the time of so many, are worth a part.
+const tapWork = 1 << 18
 
 // tapsOf lists what the taps see.
 func tapsOf(g op.ConvGeometry) (taps []int, rows []seenRows, blind []int) {
@@ -81,32 +82,27 @@ func tapsOf(g op.ConvGeometry) (taps []int, rows []seenRows, blind []int) {
 }
 
 func newByTap[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions) *byTap[T] {
-	k := &byTap[T]{g: g, o: o, env: e, direct: make([]gemm.Direct[T], e.Pool.Threads())}
+	k := &byTap[T]{g: g, o: o, env: e, workers: make([]tapWorker[T], e.Pool.Threads())}
 	k.taps, k.rows, k.blind = tapsOf(g)
 	k.product = newGroupedProduct(e, s, []gemm.Args[T]{{M: 1, N: g.F, K: g.C}})
 	k.tapLen = e.Gemm.PackedLen(g.C, g.F)
 	k.depth = ceilDiv(g.C, e.Gemm.Fold())
 	k.ld = g.H.In * g.W.In * g.C
-	if g.N > tileRows && k.ld%collide == 0 || e.Gemm.Rounds() {
-		k.ld = k.depth
-		if k.ld%collide == 0 {
-			k.ld += collide / 16
-		}
+	if g.N > leastRows && linesCollide[T](k.ld) || e.Gemm.Rounds() {
+		k.ld = spacedLine[T](k.depth)
 		k.apart = s.reserve(g.H.In * g.W.In * g.N * k.ld)
 		k.images = splitBy(g.N, g.H.In*g.W.In*g.C)
 		k.gather = newPhase(e.Pool, k.images.parts, k.gatherPart)
 	}
 	products := 0
 	for _, r := range k.rows {
-		products += max(r.count*g.N, streamRows)
+		products += max(r.count*g.N, gemm.StreamRows)
 	}
 	panels := (g.F + e.Gemm.PanelWidth() - 1) / e.Gemm.PanelWidth()
 	k.panels = splitInto(panels, products*g.C*g.F/tapWork)
 	k.loop = newPhase(e.Pool, k.panels.parts, k.part)
 	return k
 }
-
-func (k *byTap[T]) name() string { return "gemm by tap" }
 
 func (k *byTap[T]) packed() int { return len(k.taps) * k.tapLen }
 
@@ -147,7 +143,7 @@ func (k *byTap[T]) part(worker, part int) {
 	width := k.env.Gemm.PanelWidth()
 	for j := lo * width; j < min(hi*width, k.g.F); j += width {
 		for i := range k.rows {
-			k.columns(&k.direct[worker], &k.rows[i], j, min(width, k.g.F-j))
+			k.columns(&k.workers[worker].direct, &k.rows[i], j, min(width, k.g.F-j))
 		}
 		for _, out := range k.blind {
 			k.fill(out, j, min(width, k.g.F-j))

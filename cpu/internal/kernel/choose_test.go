@@ -12,52 +12,54 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// What the model chooses for layers of the nets, as measured with AVX-512.
+// What the model chooses for layers of the nets, as measured with AVX-512, and where another instruction set makes a difference.
 func TestWays(t *testing.T) {
-	if cpuid.Best() != cpuid.AVX512 {
-		t.Skip("this CPU, or this build, has no AVX-512")
-	}
 	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
 	strided, dilated, grouped := same, same, same
 	strided.Strides, dilated.Dilations, grouped.Groups = [2]int{2, 2}, [2]int{2, 2}, 4
 	for _, c := range []struct {
 		convCase
+		level  cpuid.Level
 		pass   Pass
 		frozen bool
 		want   string
 	}{
-		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, Forward, false, byWinograd},
-		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, BackwardInput, false, byWinograd},
-		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, Forward, false, byRows},
-		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, BackwardFilter, false, byPatches},
-		{convCase{1, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}, Forward, true, byRows},
-		{convCase{16, 224, 224, 3, 7, 7, 64, strided, ""}, Forward, true, byRows},
-		{convCase{32, 4, 4, 512, 3, 3, 512, same, ""}, Forward, true, byWinograd},
-		{convCase{1, 4, 4, 512, 3, 3, 512, same, ""}, Forward, false, byPatches},
-		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, BackwardInput, false, byTaps},
-		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, BackwardFilter, false, byTaps},
-		{convCase{64, 1, 1, 512, 3, 3, 512, same, ""}, Forward, true, byTaps},
-		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, BackwardFilter, false, byPatches},
-		{convCase{64, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}, BackwardFilter, false, byPatches},
-		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, BackwardFilter, false, byWinograd},
-		{convCase{32, 4, 4, 512, 3, 3, 512, same, ""}, BackwardFilter, false, byWinograd},
-		{convCase{16, 7, 7, 512, 3, 3, 512, same, ""}, BackwardFilter, false, byWinograd},
-		{convCase{1, 32, 32, 64, 3, 3, 64, same, ""}, BackwardFilter, false, byWinograd},
-		{convCase{1, 6, 6, 64, 3, 3, 64, same, ""}, BackwardFilter, false, byPatches},
-		{convCase{16, 14, 14, 256, 3, 3, 256, same, ""}, Forward, false, byWinograd},
-		{convCase{16, 14, 14, 256, 3, 3, 256, strided, ""}, Forward, false, byPatches},
-		{convCase{16, 14, 14, 256, 3, 3, 256, dilated, ""}, Forward, false, byPatches},
-		{convCase{16, 14, 14, 256, 3, 3, 256, grouped, ""}, Forward, false, byPatches},
-		{convCase{16, 14, 14, 256, 5, 5, 256, same, ""}, Forward, false, byPatches},
-		{convCase{16, 14, 14, 256, 1, 1, 256, op.ConvAttrs{}, ""}, Forward, false, byGemm},
+		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, cpuid.AVX512, Forward, false, byWinograd},
+		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, cpuid.AVX512, BackwardInput, false, byWinograd},
+		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, cpuid.AVX512, Forward, false, byRows},
+		{convCase{32, 32, 32, 3, 3, 3, 64, same, ""}, cpuid.AVX512, BackwardFilter, false, byPatches},
+		{convCase{1, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}, cpuid.AVX512, Forward, true, byRows},
+		{convCase{16, 224, 224, 3, 7, 7, 64, strided, ""}, cpuid.AVX512, Forward, true, byRows},
+		{convCase{32, 4, 4, 512, 3, 3, 512, same, ""}, cpuid.AVX512, Forward, true, byWinograd},
+		{convCase{1, 4, 4, 512, 3, 3, 512, same, ""}, cpuid.AVX512, Forward, false, byPatches},
+		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, cpuid.AVX512, BackwardInput, false, byTaps},
+		{convCase{64, 2, 2, 512, 3, 3, 512, same, ""}, cpuid.AVX512, BackwardFilter, false, byTaps},
+		{convCase{64, 1, 1, 512, 3, 3, 512, same, ""}, cpuid.AVX512, Forward, true, byTaps},
+		{convCase{64, 15, 15, 16, 3, 3, 32, op.ConvAttrs{}, ""}, cpuid.AVX512, BackwardFilter, false, byPatches},
+		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, cpuid.AVX512, BackwardFilter, false, byWinograd},
+		{convCase{32, 4, 4, 512, 3, 3, 512, same, ""}, cpuid.AVX512, BackwardFilter, false, byWinograd},
+		{convCase{16, 7, 7, 512, 3, 3, 512, same, ""}, cpuid.AVX512, BackwardFilter, false, byWinograd},
+		{convCase{1, 32, 32, 64, 3, 3, 64, same, ""}, cpuid.AVX512, BackwardFilter, false, byWinograd},
+		{convCase{1, 6, 6, 64, 3, 3, 64, same, ""}, cpuid.AVX512, BackwardFilter, false, byPatches},
+		{convCase{16, 14, 14, 256, 3, 3, 256, same, ""}, cpuid.AVX512, Forward, false, byWinograd},
+		{convCase{16, 14, 14, 256, 3, 3, 256, strided, ""}, cpuid.AVX512, Forward, false, byPatches},
+		{convCase{16, 14, 14, 256, 3, 3, 256, dilated, ""}, cpuid.AVX512, Forward, false, byPatches},
+		{convCase{16, 14, 14, 256, 3, 3, 256, grouped, ""}, cpuid.AVX512, Forward, false, byPatches},
+		{convCase{16, 14, 14, 256, 5, 5, 256, same, ""}, cpuid.AVX512, Forward, false, byPatches},
+		{convCase{16, 14, 14, 256, 1, 1, 256, op.ConvAttrs{}, ""}, cpuid.AVX512, Forward, false, byGemm},
+		{convCase{16, 14, 14, 256, 1, 1, 256, op.ConvAttrs{}, ""}, cpuid.Generic, BackwardInput, false, byGemm},
+		{convCase{16, 14, 14, 256, 1, 1, 256, op.ConvAttrs{}, ""}, cpuid.Generic, BackwardFilter, false, byGemm},
+		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, cpuid.AVX2, Forward, false, byWinograd},
+		{convCase{32, 32, 32, 64, 3, 3, 64, same, ""}, cpuid.Generic, Forward, false, byWinograd},
+		{convCase{16, 224, 224, 3, 7, 7, 64, strided, ""}, cpuid.Generic, Forward, true, byRows},
 	} {
-		if c.want == byRows && cpuid.Best() == cpuid.Generic {
-			continue // plain Go is slow enough for patches not to matter
+		if c.level > cpuid.Best() {
+			continue // this CPU, or this build, does not have it
 		}
-		e := Env[float32]{Gemm: gemm.New[float32](cpuid.Best())}
-		require.Equal(t, c.want, e.way(c.pass, c.geometry(t), c.frozen), "%v %v", c.convCase, c.pass)
-		double := Env[float64]{Gemm: gemm.New[float64](cpuid.Best())}
-		require.NotEqual(t, byWinograd, double.way(c.pass, c.geometry(t), c.frozen), "%v %v", c.convCase, c.pass)
+		e := Env[float32]{Gemm: gemm.New[float32](c.level)}
+		require.Equal(t, c.want, e.way(c.pass, c.geometry(t), c.frozen), "%v %v %v", c.convCase, c.pass, c.level)
+		double := Env[float64]{Gemm: gemm.New[float64](c.level)}
+		require.NotEqual(t, byWinograd, double.way(c.pass, c.geometry(t), c.frozen), "%v %v %v", c.convCase, c.pass, c.level)
 	}
 }
 
@@ -89,23 +91,51 @@ func TestChoose(t *testing.T) {
 	g := convCase{2, 8, 8, 64, 3, 3, 64, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, ""}.geometry(t)
 	p := pool.New(1)
 	defer p.Close()
-	e := Env[float32]{Pool: p, Gemm: gemm.New[float32](cpuid.Best())}
-	k, err := NewConv2D[float32](e, g, ConvOptions{})
-	require.NoError(t, err)
-	require.Equal(t, byWinograd, k.Way())
-	var asked Conv
-	answer := byPatches
-	e.Choose = func(c Conv, ways []Way) string {
-		asked = c
-		require.Equal(t, []string{byPatches, byWinograd}, []string{ways[0].Name, ways[1].Name})
-		return answer
+	for _, level := range []cpuid.Level{cpuid.Generic, cpuid.AVX2, cpuid.AVX512} {
+		if level > cpuid.Best() {
+			continue // this CPU, or this build, does not have it
+		}
+		e := Env[float32]{Pool: p, Gemm: gemm.New[float32](level)}
+		k, err := NewConv2D[float32](e, g, ConvOptions{})
+		require.NoError(t, err)
+		model := Best(Conv{Pass: Forward, Geometry: g, Level: level}.Ways()).Name
+		require.Equal(t, model, k.Way())
+		other := map[bool]string{true: byPatches, false: byWinograd}[model == byWinograd]
+		var asked Conv
+		answer := other
+		e.Choose = func(c Conv, ways []Way) string {
+			asked = c
+			require.Equal(t, []string{byPatches, byWinograd}, []string{ways[0].Name, ways[1].Name})
+			return answer
+		}
+		k, err = NewConv2D[float32](e, g, ConvOptions{Frozen: true})
+		require.NoError(t, err)
+		require.Equal(t, other+packed, k.Way())
+		require.Equal(t, Conv{Pass: Forward, Geometry: g, Frozen: true, Level: level}, asked)
+		answer = "by magic"
+		back, err := NewConv2DBackwardInput[float32](e, g)
+		require.NoError(t, err)
+		require.Equal(t, Best(Conv{Pass: BackwardInput, Geometry: g, Level: level}.Ways()).Name, back.Way())
 	}
-	k, err = NewConv2D[float32](e, g, ConvOptions{Frozen: true})
-	require.NoError(t, err)
-	require.Equal(t, byPatches+", packed", k.Way())
-	require.Equal(t, Conv{Pass: Forward, Geometry: g, Frozen: true, Level: cpuid.Best()}, asked)
-	answer = "by magic"
-	back, err := NewConv2DBackwardInput[float32](e, g)
-	require.NoError(t, err)
-	require.Equal(t, byWinograd, back.Way())
+}
+
+// The kernels of every pass say which way they were prepared for, also where there is one only.
+func TestWayOfEveryPass(t *testing.T) {
+	withEnv(t, func(t *testing.T, e Env[float32]) {
+		for _, c := range convCases() {
+			force(t, c)
+			g := c.geometry(t)
+			forward, err := NewConv2D(e, g, ConvOptions{})
+			require.NoError(t, err)
+			input, err := NewConv2DBackwardInput(e, g)
+			require.NoError(t, err)
+			filter, err := NewConv2DBackwardFilter(e, g)
+			require.NoError(t, err)
+			for pass, way := range map[Pass]string{Forward: forward.Way(), BackwardInput: input.Way(), BackwardFilter: filter.Way()} {
+				require.Equal(t, e.way(pass, g, false), way, "%v %v", c, pass)
+				require.Equal(t, way != byDepth && way != byWinograd, Multiplies(way))
+				require.Equal(t, Multiplies(way), Multiplies(way+packed))
+			}
+		}
+	})
 }

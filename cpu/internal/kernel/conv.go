@@ -23,12 +23,11 @@ type Conv2D[T Float] struct {
 	o      ConvOptions
 	images images[T]
 	way    convWay[T]
+	chosen string // its name
 }
 
 // convWay is a way to compute a convolution, on images in NHWC.
 type convWay[T Float] interface {
-	// name is what the kernel says of itself.
-	name() string
 	// packed is how many elements pack makes of a filter.
 	packed() int
 	// pack writes a filter into u in the form in which run reads frozen ones.
@@ -50,18 +49,18 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 	if err := checkConv(g); err != nil {
 		return nil, false, err
 	}
-	k = &Conv2D[T]{o: o}
+	k = &Conv2D[T]{o: o, chosen: e.way(Forward, g, o.Frozen)}
 	k.images = convImages(e.Pool, &k.Scratch, g)
-	switch way := e.way(Forward, g, o.Frozen); {
-	case way == byDepth:
+	switch {
+	case k.chosen == byDepth:
 		k.way = newDepthwise[T](e.Pool, g, o)
-	case way == byTaps && o.Frozen:
+	case k.chosen == byTaps && o.Frozen:
 		k.way = newByTap(e, &k.Scratch, g, o)
-	case way == byTaps:
+	case k.chosen == byTaps:
 		k.way = newTinyConv(e, &k.Scratch, g, o)
-	case way == byWinograd:
+	case k.chosen == byWinograd:
 		k.way = any(newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, o, false)).(convWay[T])
-	case way == byRows:
+	case k.chosen == byRows:
 		k.way = newRowConv(e, &k.Scratch, g, o)
 	default:
 		if g.Groups > 1 {

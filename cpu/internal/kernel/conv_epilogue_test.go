@@ -109,7 +109,7 @@ func testByTap[T Float](t *testing.T) {
 			verify(t, in, []result{{want, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
 				k, err := NewConv2D[T](e, g, o)
 				require.NoError(t, err)
-				require.Equal(t, "gemm by tap, packed", k.Way(), c)
+				require.Equal(t, byTaps+packed, k.Way(), c)
 				return frozen[T](t, e, g, o, false)
 			})
 		})

@@ -10,6 +10,7 @@ import (
 // the workers.
 type Conv2DBackwardFilter[T Float] struct {
 	Scratch[T]
+	chosen   string // the way
 	g        op.ConvGeometry
 	images   images[T]
 	product  groupedProduct[T]
@@ -35,9 +36,9 @@ func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpda
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2DBackwardFilter[T]{g: g, update: u}
+	k := &Conv2DBackwardFilter[T]{g: g, chosen: e.way(BackwardFilter, g, false), update: u}
 	k.images = convImages(e.Pool, &k.Scratch, g)
-	switch e.way(BackwardFilter, g, false) {
+	switch k.chosen {
 	case byDepth:
 		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		k.sums = k.reserve(k.direct.filterParts() * g.H.Kernel * g.W.Kernel * g.F)

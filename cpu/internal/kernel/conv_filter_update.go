@@ -11,8 +11,9 @@ import (
 type filterUpdate[T Float] struct {
 	*update[T]
 	gemm   *gemm.Gemm[T]
-	direct bool // the products hand the gradient out
-	blocks int  // that they hand out
+	inner  area[T] // working memory of the step
+	direct bool    // the products hand the gradient out
+	blocks int     // that they hand out
 	zeros  []T
 }
 
@@ -27,6 +28,7 @@ func NewConv2DBackwardFilterUpdate[T Float](e Env[T], g op.ConvGeometry, u Updat
 	if err != nil {
 		return nil, err
 	}
+	f.inner = k.reserve(u.Workspace())
 	if f.direct {
 		f.zeros = make([]T, min(len(k.unseen), 1)*updateBlock)
 		f.squares = make([]float64, f.blocks+len(k.unseen))
@@ -39,6 +41,7 @@ func NewConv2DBackwardFilterUpdate[T Float](e Env[T], g op.ConvGeometry, u Updat
 // Update computes the gradient from the images x and the gradient dy of the result and updates the kernel that the step's Begin
 // was told.
 func (k *Conv2DBackwardFilter[T]) Update(x, dy []T) {
+	k.update.SetScratch(k.update.inner.of(&k.Scratch))
 	if k.update.direct {
 		k.run(nil, x, dy)
 		return

@@ -13,6 +13,7 @@ import (
 // nothing is multiplied by the zeros between strided outputs, and no sum is scattered.
 type Conv2DBackwardInput[T Float] struct {
 	Scratch[T]
+	chosen  string // the way
 	g       op.ConvGeometry
 	images  images[T]
 	product groupedProduct[T]
@@ -41,9 +42,9 @@ func NewConv2DBackwardInput[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwa
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2DBackwardInput[T]{g: g}
+	k := &Conv2DBackwardInput[T]{g: g, chosen: e.way(BackwardInput, g, false)}
 	k.images = convImages(e.Pool, &k.Scratch, g)
-	switch e.way(BackwardInput, g, false) {
+	switch k.chosen {
 	case byDepth:
 		k.direct = newDepthwise[T](e.Pool, g, ConvOptions{})
 		return k, nil

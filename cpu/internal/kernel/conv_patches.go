@@ -40,13 +40,6 @@ func newPatchConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOpt
 	return k
 }
 
-func (k *patchConv[T]) name() string {
-	if k.patches == nil {
-		return "gemm"
-	}
-	return "implicit gemm"
-}
-
 // groupLen is the length of a group's packed filters.
 func (k *patchConv[T]) groupLen() int {
 	return k.product.env.Gemm.PackedLen(k.product.args[0].K, k.product.args[0].N)

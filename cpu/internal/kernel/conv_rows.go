@@ -60,8 +60,6 @@ func newRowConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptio
 	return k
 }
 
-func (k *rowConv[T]) name() string { return byRows }
-
 func (k *rowConv[T]) depth() int { return k.g.H.Kernel * k.g.W.Kernel * k.g.C }
 
 func (k *rowConv[T]) packed() int { return k.product.env.Gemm.PackedLen(k.depth(), k.g.F) }

@@ -32,8 +32,6 @@ func newDepthwise[T Float](p *pool.Pool, g op.ConvGeometry, o ConvOptions) *dept
 // filterParts is the number of partial sums that backwardFilter wants, each as large as the kernel.
 func (d *depthwise[T]) filterParts() int { return d.filter.parts }
 
-func (d *depthwise[T]) name() string { return "depthwise" }
-
 // A frozen filter is kept as it is.
 func (d *depthwise[T]) packed() int                  { return d.g.H.Kernel * d.g.W.Kernel * d.g.F }
 func (d *depthwise[T]) pack(_ *Scratch[T], u, w []T) { copy(u, w) }

@@ -5,7 +5,8 @@
 // run any number of times on slices of those shapes. Run allocates nothing, does not fail, and may be handed dirty
 // memory: it never reads an output or the scratch before writing it. Results must not overlap inputs but where Run says
 // that they may take an input's memory. A slice that is too short is a mistake of the engine and panics; a longer one is
-// used as far as the shape goes. A kernel runs once at a time, as its pool does.
+// used as far as the shape goes. A kernel runs once at a time, as its pool does. It does not forget the slices of its last run: they
+// are the memory of the program that it belongs to, which both lose together.
 //
 // Kernels that need working memory tell how much with Workspace, in elements, and take it once with
 // SetScratch. Kernels that run one after the other may share one slice, so a program needs only the largest of them.

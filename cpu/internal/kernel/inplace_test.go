@@ -99,6 +99,7 @@ func testInPlace[T Float](t *testing.T) {
 		for _, o := range updateOptions {
 			mu, err := NewMomentumUpdate[T](e.Pool, n, 0.9, true, o)
 			must(err)
+			mu.SetScratch(make([]T, mu.Workspace()))
 			check("MomentumUpdate", 0, 3, func(w []T, in [][]T) {
 				mu.Begin(w, in[1], in[0], in[1], lr, 1)
 				mu.Apply(in[2])
@@ -109,6 +110,7 @@ func testInPlace[T Float](t *testing.T) {
 			})
 			au, err := NewAdamUpdate[T](e.Pool, n, 0.9, 0.99, 1e-7, o)
 			must(err)
+			au.SetScratch(make([]T, au.Workspace()))
 			check("AdamUpdate", 0, 4, func(w []T, in [][]T) {
 				s := square(in[2])
 				au.Begin(w, in[1], s, in[0], in[1], s, lr, 2, 1)

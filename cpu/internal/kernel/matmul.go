@@ -13,6 +13,8 @@ type MatMul[T Float] struct {
 	Kept[T]
 	product groupedProduct[T]
 	o       MatMulOptions
+	update  *update[T] // the step that the product is for, if it is not for Run
+	inner   area[T]    // its working memory
 }
 
 // MatMulOptions say how the factors are stored and what is done to the sums.
@@ -59,16 +61,19 @@ func NewMatMulUpdate[T Float](e Env[T], m, n, k int, o MatMulOptions, u Updater[
 		return nil, fmt.Errorf("kernel: a gradient of %d×%d elements for the update of %d", m, n, u.common().work.n)
 	}
 	mm, err := newMatMul(e, m, n, k, o, &updateSink[T]{update: u.common(), ld: n})
-	if err == nil {
-		u.common().squares = make([]float64, e.Gemm.SinkParts(&mm.product.args[0]))
+	if err != nil {
+		return nil, err
 	}
-	return mm, err
+	mm.update, mm.inner = u.common(), mm.reserve(u.Workspace())
+	mm.update.squares = make([]float64, e.Gemm.SinkParts(&mm.product.args[0]))
+	return mm, nil
 }
 
 // Update computes the gradient from a and b and updates the weight that the step's Begin was told.
 func (k *MatMul[T]) Update(a, b []T) {
 	args := &k.product.args[0]
 	args.A.Data, args.B.Data = a, b
+	k.update.SetScratch(k.inner.of(&k.Scratch))
 	k.product.run(&k.Scratch)
 }
 

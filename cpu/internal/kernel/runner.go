@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 )
@@ -91,6 +92,20 @@ func (s *Scratch[T]) reserve(n int) area[T] {
 	a := area[T]{lo: s.need, n: n}
 	s.need += (n + line - 1) / line * line
 	return a
+}
+
+// lineStep is a distance in bytes at which the lines of an array compete for few places of the first-level cache: a product walks
+// up to twelve of them at a time.
+const lineStep = 2048
+
+func linesCollide[T Float](n int) bool { return n*int(unsafe.Sizeof(*new(T)))%lineStep == 0 }
+
+// spacedLine is a distance of at least n elements between lines that do not compete: a cache line more where they would.
+func spacedLine[T Float](n int) int {
+	if linesCollide[T](n) {
+		return n + 64/int(unsafe.Sizeof(*new(T)))
+	}
+	return n
 }
 
 // area is a range of a kernel's scratch.

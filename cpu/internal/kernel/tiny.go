@@ -43,8 +43,6 @@ func newTinyConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOpti
 	return &tinyConv[T]{terms: terms, product: newGroupedProduct(e, s, args)}
 }
 
-func (k *tinyConv[T]) name() string { return "gemm by tap" }
-
 // A frozen filter is for byTap.
 func (k *tinyConv[T]) packed() int                { return 0 }
 func (k *tinyConv[T]) pack(*Scratch[T], []T, []T) {}

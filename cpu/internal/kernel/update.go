@@ -16,13 +16,15 @@ type UpdateOptions struct {
 
 // update is what the steps of all optimizers have in common: the loop over the elements, and what weights add to gradients.
 type update[T Float] struct {
+	Scratch[T]
 	UpdateOptions
 	work    split
 	loop    phase
 	g       []T // of the run under way
 	factor  T   // 2·L2·s
 	decay   T
-	buf     []T       // a block of each worker for gradients with what is added to them
+	sums    area[T]   // a block of each worker for gradients with what is added to them, where the loop over the weights does not add it
+	block   int       // elements of such a block
 	squares []float64 // Σw² of each part
 	// apply makes the step of elements from lo on with their gradient g, and returns Σw² of the old ones.
 	apply func(worker, lo int, g []T) (squares float64)
@@ -32,7 +34,8 @@ type update[T Float] struct {
 // repeats.
 const updateBlock = 4096
 
-func (u *update[T]) prepare(p *pool.Pool, name string, n int, o UpdateOptions, apply func(worker, lo int, g []T) float64) error {
+// prepare makes the step ready; with adds, apply wants gradient.
+func (u *update[T]) prepare(p *pool.Pool, name string, n int, o UpdateOptions, adds bool, apply func(worker, lo int, g []T) float64) error {
 	if err := checkLen(name, n); err != nil {
 		return err
 	}
@@ -43,8 +46,10 @@ func (u *update[T]) prepare(p *pool.Pool, name string, n int, o UpdateOptions, a
 	u.work = splitBy(n, 1)
 	u.loop = newPhase(p, u.work.parts, u.part)
 	u.squares = make([]float64, u.work.parts)
-	if o.L2 != 0 || o.WeightDecay != 0 {
-		u.buf = make([]T, p.Threads()*updateBlock)
+	if adds {
+		const line = 16
+		u.block = ceilDiv(min(n, updateBlock), line) * line
+		u.sums = u.reserve(p.Threads() * u.block)
 	}
 	return nil
 }
@@ -74,7 +79,7 @@ func (u *update[T]) scaled(s T) T { return T(2 * u.L2 * float64(s)) }
 
 // gradient returns g with what the weights add to it, for up to updateBlock elements.
 func (u *update[T]) gradient(worker int, g, w []T, withDecay bool) []T {
-	to := u.buf[worker*updateBlock:][:len(g)]
+	to := u.sums.of(&u.Scratch)[worker*u.block:][:len(g)]
 	if u.L2 != 0 {
 		axpy(to, g, w, u.factor)
 		g = to
@@ -105,7 +110,7 @@ type MomentumUpdate[T Float] struct {
 // NewMomentumUpdate prepares the step for n elements.
 func NewMomentumUpdate[T Float](p *pool.Pool, n int, momentum float64, nesterov bool, o UpdateOptions) (*MomentumUpdate[T], error) {
 	k := &MomentumUpdate[T]{momentum: T(momentum), nesterov: nesterov}
-	return k, k.prepare(p, "MomentumUpdate", n, o, k.piece)
+	return k, k.prepare(p, "MomentumUpdate", n, o, o.L2 != 0 && o.WeightDecay != 0, k.piece)
 }
 
 // Begin tells what the next Apply computes the new weights and velocities from; newW may be the memory of w and newV that of
@@ -159,7 +164,7 @@ type AdamUpdate[T Float] struct {
 // NewAdamUpdate prepares the step for n elements.
 func NewAdamUpdate[T Float](p *pool.Pool, n int, beta1, beta2, epsilon float64, o UpdateOptions) (*AdamUpdate[T], error) {
 	k := &AdamUpdate[T]{beta1: beta1, beta2: beta2, epsilon: epsilon}
-	return k, k.prepare(p, "AdamUpdate", n, o, k.piece)
+	return k, k.prepare(p, "AdamUpdate", n, o, o.L2 != 0 || o.WeightDecay != 0, k.piece)
 }
 
 // Begin tells what the next Apply computes the new weights and moments from; each result may be the memory of the value it

@@ -6,6 +6,9 @@ type Updater[T Float] interface {
 	Apply(g []T)
 	// LastPenalty is that of the weights before the last step.
 	LastPenalty() T
+	// Workspace and SetScratch are those of [Scratch]. A kernel that computes the gradient has the step's working memory in its own.
+	Workspace() int
+	SetScratch(mem []T)
 
 	common() *update[T]
 }

@@ -125,7 +125,7 @@ func testConv2DBackwardFilterUpdate[T Float](t *testing.T) {
 			n := op.Len(g.Filter())
 			in := inputs[T]{normal[T](3, n), normal[T](4, n), convInput[T](c, 1), normal[T](2, g.Output()...)}
 			grad := reference(t, &op.Conv2DBackwardFilter{ConvAttrs: c.a, FilterShape: g.Filter()}, in[2:])
-			o := UpdateOptions{L2: 0.02, Penalty: 0.03}
+			o := UpdateOptions{L2: 0.02, WeightDecay: 0.01, Penalty: 0.03}
 			momentumOf(t, o, in, grad, func(e Env[T], k *MomentumUpdate[T]) (*Conv2DBackwardFilter[T], error) {
 				return NewConv2DBackwardFilterUpdate(e, g, Updater[T](k))
 			})

@@ -55,7 +55,7 @@ func testMomentumUpdate[T Float](t *testing.T) {
 					}
 					verify(t, in, []result{{w, numtest.Reduction}, {v, numtest.Reduction}, {[]float64{penalty}, numtest.Reduction}}, func(e Env[T]) (prepared[T], error) {
 						k, err := NewMomentumUpdate[T](e.Pool, n, momentum, nesterov, o)
-						return prepared[T]{nil, func(out [][]T, in inputs[T]) {
+						return prepared[T]{k, func(out [][]T, in inputs[T]) {
 							k.Begin(out[0], out[1], in.f(0), in.f(1), lr, penaltyScale)
 							k.Apply(in.f(2))
 							out[2][0] = k.LastPenalty()
@@ -104,7 +104,7 @@ func testAdam[T Float](t *testing.T) {
 			want := []result{{w, numtest.Reduction}, {m, numtest.Reduction}, {v, numtest.Reduction}, {[]float64{penalty}, numtest.Reduction}}
 			verify(t, in, want, func(e Env[T]) (prepared[T], error) {
 				k, err := NewAdamUpdate[T](e.Pool, n, beta1, beta2, epsilon, o)
-				return prepared[T]{nil, func(out [][]T, in inputs[T]) {
+				return prepared[T]{k, func(out [][]T, in inputs[T]) {
 					k.Begin(out[0], out[1], out[2], in.f(0), in.f(1), in.f(2), lr, step, penaltyScale)
 					k.Apply(in.f(3))
 					out[3][0] = k.LastPenalty()
@@ -159,12 +159,30 @@ func testUpdateEqualsItsParts[T Float](t *testing.T) {
 				if err != nil {
 					return 0, err
 				}
+				k.SetScratch(make([]T, k.Workspace()))
 				k.Begin(out[0], out[1], out[2], w, m, v, 0.1, 3, penaltyScale)
 				k.Apply(g)
 				return k.LastPenalty(), nil
 			})
 		}
 	})
+}
+
+// Updates that add something to the gradient before the loop over the weights need memory for it, a block a worker; the others none.
+func TestUpdateWorkspace(t *testing.T) {
+	p := pool.New(3)
+	defer p.Close()
+	for _, o := range updateOptions {
+		for n, block := range map[int]int{1: 16, 100: 112, 1 << 20: updateBlock} {
+			m, err := NewMomentumUpdate[float32](p, n, 0.9, false, o)
+			require.NoError(t, err)
+			a, err := NewAdamUpdate[float32](p, n, 0.9, 0.99, 1e-7, o)
+			require.NoError(t, err)
+			of := map[bool]int{true: 3 * block}
+			require.Equal(t, of[o.L2 != 0 && o.WeightDecay != 0], m.Workspace(), "%v", o)
+			require.Equal(t, of[o.L2 != 0 || o.WeightDecay != 0], a.Workspace(), "%v", o)
+		}
+	}
 }
 
 func TestUpdateRefuses(t *testing.T) {

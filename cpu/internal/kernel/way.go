@@ -1,42 +1,37 @@
 package kernel
 
+import "strings"
+
 // Where there are several ways to compute an operation, its kernel says which of them it was prepared for.
+
+// packed is added to the way of a kernel whose weights are frozen.
+const packed = ", packed"
 
 // Way is how the convolution is computed.
 func (k *Conv2D[T]) Way() string {
 	if k.o.Frozen {
-		return k.way.name() + ", packed"
+		return k.chosen + packed
 	}
-	return k.way.name()
+	return k.chosen
 }
 
 // Way is how the gradient is computed.
-func (k *Conv2DBackwardInput[T]) Way() string {
-	if k.tiles != nil {
-		return k.tiles.name()
-	}
-	return gradientWay(k.direct != nil, k.tiny != nil, k.patches != nil)
-}
+func (k *Conv2DBackwardInput[T]) Way() string { return k.chosen }
 
 // Way is how the gradient is computed.
-func (k *Conv2DBackwardFilter[T]) Way() string {
-	if k.tiles != nil {
-		return byWinograd
-	}
-	return gradientWay(k.direct != nil, k.xs != nil, k.patches != nil)
-}
+func (k *Conv2DBackwardFilter[T]) Way() string { return k.chosen }
 
-// Way is "gemm".
-func (k *MatMul[T]) Way() string { return "gemm" }
+// Way is that of matrices that lie in memory.
+func (k *MatMul[T]) Way() string { return byGemm }
 
-func gradientWay(direct, tiny, patches bool) string {
-	switch {
-	case direct:
-		return byDepth
-	case tiny:
-		return byTaps
-	case patches:
-		return byPatches
+// Way is that of a single product.
+func (k *BatchMatMul[T]) Way() string { return byGemm }
+
+// Multiplies says whether a way is one of matrix products, which may round their factors.
+func Multiplies(way string) bool {
+	switch strings.TrimSuffix(way, packed) {
+	case byGemm, byPatches, byTaps, byRows:
+		return true
 	}
-	return byGemm // the images themselves are the matrix
+	return false
 }

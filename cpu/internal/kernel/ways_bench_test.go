@@ -5,34 +5,7 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/stheno-ml/stheno/graph/op"
-	"github.com/stheno-ml/stheno/internal/shape"
 )
-
-// netConvs are the convolutions with a choice of VGG-16 and ResNet-50.
-func netConvs() (list []convCase) {
-	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
-	add := func(batches []int, shapes ...[3]int) {
-		for _, n := range batches {
-			for _, s := range shapes {
-				list = append(list, convCase{n, s[0], s[0], s[1], 3, 3, s[2], same, ""})
-			}
-		}
-	}
-	add([]int{1, 32, 64}, [3]int{32, 3, 64}, [3]int{32, 64, 64}, [3]int{16, 64, 128}, [3]int{16, 128, 128}, [3]int{8, 128, 256}, [3]int{8, 256, 256},
-		[3]int{4, 256, 512}, [3]int{4, 512, 512}, [3]int{2, 512, 512})
-	add([]int{1, 32, 64}, [3]int{8, 64, 64}, [3]int{4, 128, 128}, [3]int{2, 256, 256}, [3]int{1, 512, 512})
-	add([]int{1, 16}, [3]int{56, 64, 64}, [3]int{28, 128, 128}, [3]int{14, 256, 256}, [3]int{7, 512, 512})
-	valid, strided := op.ConvAttrs{}, same // SimpleCNN, and what goes by rows
-	strided.Strides = [2]int{2, 2}
-	for _, n := range []int{1, 16, 64} {
-		list = append(list, convCase{n, 32, 32, 3, 3, 3, 16, valid, ""}, convCase{n, 15, 15, 16, 3, 3, 32, valid, ""}, convCase{n, 16, 16, 128, 3, 3, 128, strided, ""},
-			convCase{n, 8, 8, 256, 3, 3, 256, strided, ""}, convCase{min(n, 16), 56, 56, 128, 3, 3, 128, strided, ""}, convCase{min(n, 16), 28, 28, 256, 3, 3, 256, strided, ""},
-			convCase{min(n, 16), 224, 224, 3, 7, 7, 64, strided, ""})
-	}
-	return list
-}
 
 // BenchmarkWays times all ways to compute the convolutions of the nets next to what the model expects. It says where the model
 // chooses a way that takes a tenth more than the best.

@@ -68,7 +68,7 @@ func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, o ConvO
 func (k *winogradConv) prepare(e Env[float32], s *Scratch[float32], p winogradPlan) {
 	k.plan = p
 	nr := e.Gemm.PanelWidth()
-	k.vLine = spacedLine(k.c)
+	k.vLine = spacedLine[float32](k.c)
 	vLen, uLen := 0, 0 // of a worker
 	if p.byFilters {
 		k.vPoint, k.uPoint = spacedPoint(p.all*k.vLine), spacedPoint(min(p.channels, k.c)*p.filters)
@@ -104,20 +104,10 @@ const (
 // first-level cache: an odd number of cache lines.
 func spacedPoint(n int) int { return (n+15)/16*16 | 16 }
 
-// spacedLine is the same for rows, of which a product walks up to twelve at a time. Short ones need no help.
-func spacedLine(n int) int {
-	if n%512 == 0 {
-		return n + 16
-	}
-	return n
-}
-
 // mPoint is the distance of points of a block's products.
 func (k *winogradConv) mPoint() int { return spacedPoint(k.plan.tiles * k.mLine()) }
 
 func (k *winogradConv) mLine() int { return min(k.plan.filters, k.f) }
-
-func (k *winogradConv) name() string { return byWinograd }
 
 // packed is the length of the transformed filters, which are four times as large as the filters; by filters it is that of the
 // filters themselves, rearranged in the order in which they are read.
@@ -161,7 +151,6 @@ func (k *winogradConv) run(s *Scratch[float32], y, x, w, bias, residual []float3
 		k.first.run()
 		k.rest.run()
 	}
-	k.x, k.y, k.w, k.bias, k.residual, k.uAll = nil, nil, nil, nil, nil, nil
 }
 
 // transformFilters transforms the taps of one panel of filters for some channels.
@@ -169,12 +158,12 @@ func (k *winogradConv) transformFilters(worker, part int) {
 	nr := k.gemm.PanelWidth()
 	panels := ceilDiv(k.f, nr)
 	j, c := part%panels*nr, part/panels*winogradTurned
-	k.transformTaps(worker, k.uAll[j*k.c+c*nr:], k.c, j, c, min(winogradTurned, k.c-c))
+	k.transformTaps(worker, k.uAll[j*k.c+c*nr:], j, c, min(winogradTurned, k.c-c))
 }
 
 // transformTaps transforms the taps of the filters of the panel from j on, for count channels from c on. u begins at the
 // first of these channels in the panel.
-func (k *winogradConv) transformTaps(worker int, u []float32, depth, j, c, count int) {
+func (k *winogradConv) transformTaps(worker int, u []float32, j, c, count int) {
 	nr, lanes := k.gemm.PanelWidth(), k.ops.Lanes()
 	for h := 0; h < nr; h += lanes {
 		n := max(min(lanes, k.f-j-h), 0)
@@ -248,7 +237,7 @@ func (k *winogradConv) filterBlock(worker, part int) {
 		d.K, d.Add = min(p.channels, k.c-c), c > 0
 		for i := 0; i < d.N; i += nr {
 			for r := 0; r < d.K; r += winogradTurned {
-				k.transformTaps(worker, u[i*d.K+r*nr:], d.K, j+i, c+r, min(winogradTurned, d.K-r))
+				k.transformTaps(worker, u[i*d.K+r*nr:], j+i, c+r, min(winogradTurned, d.K-r))
 			}
 		}
 		for i := range winograd.Points {

@@ -76,7 +76,6 @@ func (k *winogradFilter) run(dw, x, dy []float32) {
 		k.transform.run()
 		k.multiply.run()
 	}
-	k.dw, k.x, k.dy = nil, nil, nil
 }
 
 // transformPart transforms some tiles of the chunk: blocks of channels one behind the other, each tiles × channels, and of the

@@ -64,7 +64,7 @@ func BenchmarkTransforms(b *testing.B) {
 }
 
 func blockOf(c int) int {
-	if s := os.Getenv("BLOCK"); s != "" {
+	if s := os.Getenv("STHENO_BENCH_BLOCK"); s != "" {
 		n, _ := strconv.Atoi(s)
 		return n
 	}
