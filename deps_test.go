@@ -24,11 +24,13 @@ var lattice = map[string][]string{
 	"internal/suggest":    {},
 	"internal/atomicfile": {},
 	"internal/thousands":  {},
+	"internal/words":      {},
+	"internal/host":       {},
 	"internal/augment":    {},
 
 	"graph/op":            {"internal/shape", "internal/philox", "internal/augment"},
 	"graph/ir":            {"graph/op", "internal/shape", "internal/philox"},
-	"graph":               {"graph/op", "graph/ir", "internal/shape"},
+	"graph":               {"graph/op", "graph/ir", "internal/shape", "internal/words"},
 	"internal/enginetest": {"graph", "graph/op", "graph/ir", "internal/shape", "internal/numtest"},
 
 	"cpu/internal/cpuid":    {},
@@ -61,10 +63,10 @@ var lattice = map[string][]string{
 	"weights":              {"internal/atomicfile", "internal/suggest"},
 
 	"train":            {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
-	"bench/peers/peer": {},
+	"bench/peers/peer": {"internal/host"},
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
-	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/philox", "internal/suggest"},
+	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
 	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 

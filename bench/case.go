@@ -7,6 +7,7 @@ import (
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/internal/words"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
 )
@@ -38,7 +39,7 @@ type Case struct {
 
 // String is the case in words, e.g. "vgg16 32×32, batch 64, train, 2 threads". What most cases have in common is left out.
 func (c Case) String() string {
-	s := fmt.Sprintf("%s %d×%d, batch %d, %s, %d %s", c.Arch, c.Size, c.Size, c.Batch, c.Mode, c.Threads, plural("thread", c.Threads))
+	s := fmt.Sprintf("%s %d×%d, batch %d, %s, %d %s", c.Arch, c.Size, c.Size, c.Batch, c.Mode, c.Threads, words.Plural("thread", c.Threads))
 	if c.Device != "cpu" {
 		s = fmt.Sprintf("%s %d×%d, batch %d, %s on %s", c.Arch, c.Size, c.Size, c.Batch, c.Mode, c.Device)
 	}
@@ -46,13 +47,6 @@ func (c Case) String() string {
 		s += " in " + c.Precision
 	}
 	return s
-}
-
-func plural(word string, n int) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
 }
 
 // Matrix describes cases by their product: each network with each batch size, and so on. Fields that are empty have usual values.

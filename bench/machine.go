@@ -1,12 +1,12 @@
 package bench
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
 
 	"golang.org/x/sys/cpu"
+
+	"github.com/stheno-ml/stheno/internal/host"
 )
 
 // Machine is where a report was made, and by what.
@@ -32,7 +32,7 @@ type Ceiling struct {
 
 // ThisMachine describes the machine and the program, without ceilings.
 func ThisMachine() Machine {
-	m := Machine{CPU: processor(), Cores: runtime.GOMAXPROCS(0), Flags: cpuFlags(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Version: "(devel)"}
+	m := Machine{CPU: host.Processor(), Cores: runtime.GOMAXPROCS(0), Flags: cpuFlags(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Version: "(devel)"}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return m
@@ -53,20 +53,6 @@ func ThisMachine() Machine {
 		m.Commit += changed
 	}
 	return m
-}
-
-// processor is the name that Linux has for the processor.
-func processor() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(info)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }
 
 func cpuFlags() []string {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 )
@@ -29,10 +30,11 @@ type Result struct {
 	PlanMemory int64   `json:"plan_memory_bytes"`           // of the plan's values: graph.Plan.PeakBytes
 	Allocs     float64 `json:"allocs"`                      // allocations a step, in the round with the fewest
 
-	Engine   string  `json:"engine"`   // "cpu with 2 threads, avx512 kernels"
-	Verified string  `json:"verified"` // what was compared with the reference, and how well it agrees
-	Checks   []Check `json:"checks"`
-	Kinds    []Kind  `json:"operations,omitempty"` // if Config.Profile asks for them, the longest first
+	Engine        string  `json:"engine"`                   // "cpu with 2 threads, avx512 kernels"
+	Verified      string  `json:"verified"`                 // what was compared with the reference, and how well it agrees
+	VerifiedBatch int     `json:"verified_batch,omitempty"` // images of the batch that was compared: Batch, but for the training of a few
+	Checks        []Check `json:"checks"`
+	Kinds         []Kind  `json:"operations,omitempty"` // if Config.Profile asks for them, the longest first
 }
 
 // Kind is all operations of one kind in a step.
@@ -66,6 +68,14 @@ func (m *Machine) ceiling(device string, threads int) Ceiling {
 		return m.Ceilings[i]
 	}
 	return Ceiling{Device: device, Threads: threads}
+}
+
+// verified fills in what was compared.
+func (r *Result) verified(v *Verification) {
+	r.Verified, r.VerifiedBatch, r.Checks = v.String(), v.Batch, v.Checks
+	if v.Batch != r.Batch {
+		r.Verified += fmt.Sprintf("; verified at batch %d, timed at batch %d", v.Batch, r.Batch)
+	}
 }
 
 // rated fills in what follows from the rates.

@@ -50,6 +50,12 @@ func TestTable(t *testing.T) {
 	r := sample()
 	r.Cases = r.Cases[:1]
 	require.NotContains(t, r.Table(), "device", "what is usual has no column")
+	r.Cases = append(r.Cases, r.Cases[0])
+	r.Cases[1].Batch = 1
+	r.Cases[1].Engine += ", tuned for 3 convolutions"
+	r.Cases[1].verified(&Verification{Batch: 8, Distinct: 8, Checks: r.Cases[1].Checks})
+	require.Contains(t, r.Cases[1].Verified, "; verified at batch 8, timed at batch 1")
+	golden(t, "table-small.txt", r.Table())
 	r.Cases = nil
 	require.NotContains(t, r.Table(), "images/s")
 	require.Equal(t, "unknown processor, 1 core, plan9/riscv64, go1.26\n", Machine{Cores: 1, OS: "plan9", Arch: "riscv64", Go: "go1.26"}.String())

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/host"
 )
 
 // Run verifies and times the cases. When ctx ends, or a case fails, it returns an error and the report of what was done until then; a
@@ -110,7 +111,7 @@ func (r *runner) group(ctx context.Context, from, to int) error {
 		if err != nil {
 			return err
 		}
-		result.Verified, result.Checks = verified[i-from].String(), verified[i-from].Checks
+		result.verified(verified[i-from])
 		r.report.Cases = append(r.report.Cases, *result)
 		e := r.event(i, Timed)
 		e.Result = result
@@ -186,7 +187,7 @@ func (r *runner) time(ctx context.Context, i int) (result *Result, err error) {
 	}
 	result.rated(r.report.Machine.ceiling(c.Device, c.Threads))
 	if counted {
-		result.PeakMemory = peakMemory()
+		result.PeakMemory = host.PeakMemory()
 	}
 	if r.Profile {
 		r.Progress(r.event(i, Profiling))

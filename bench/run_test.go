@@ -42,6 +42,11 @@ func TestRun(t *testing.T) {
 		require.Positive(t, c.PlanMemory)
 		require.Contains(t, c.Engine, "cpu with")
 		require.Contains(t, c.Verified, "of the reference in float64")
+		if c.Mode == Train {
+			require.Equal(t, 8, c.VerifiedBatch, "4 images are too few")
+		} else {
+			require.Equal(t, c.Batch, c.VerifiedBatch)
+		}
 		require.NotEmpty(t, c.Checks)
 		require.NotEmpty(t, c.Kinds)
 		if runtime.GOOS == "linux" && c.PeakMemory > 0 {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"math"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -13,10 +14,7 @@ import (
 
 // subject is a case made ready to run on an engine.
 type subject interface {
-	// Run is what is timed: one batch.
-	Run() error
-	Plan() *graph.Plan
-	Close() error
+	Subject
 
 	StartProfile() error
 	StopProfile()
@@ -25,8 +23,10 @@ type subject interface {
 
 // Subject is a case made ready to run, for those who time it themselves.
 type Subject interface {
-	Run() error        // one batch: a whole training step, or inference
-	Plan() *graph.Plan // what is run
+	Run() error               // one batch: a whole training step, or inference
+	Loss() float64            // of the last run of a training step; NaN of inference
+	Probabilities() []float32 // of the last run of inference, (batch, classes), which the next one overwrites; nil of a training step
+	Plan() *graph.Plan        // what is run
 	Close() error
 }
 
@@ -54,6 +54,7 @@ type trainer struct {
 	slots train.Slots
 	batch *batch
 	steps int
+	last  train.StepResult
 }
 
 func newTrainer(e graph.Engine, c Case, b *batch, begin func(*nn.Model) error) (*trainer, error) {
@@ -79,8 +80,13 @@ func (t *trainer) Run() error {
 func (t *trainer) step(rate float64) (train.StepResult, error) {
 	r, err := t.Step.Run(t.batch.images, t.batch.labels, rate, t.steps)
 	t.steps++
+	t.last = r
 	return r, err
 }
+
+func (t *trainer) Loss() float64 { return t.last.Loss }
+
+func (*trainer) Probabilities() []float32 { return nil }
 
 // predictor infers from one batch again and again.
 type predictor struct {
@@ -118,3 +124,7 @@ func newPredictor(e graph.Engine, c Case, b *batch, begin func(*nn.Model) error)
 
 // Run is the machine's RunAll.
 func (p *predictor) Run() error { return p.RunAll() }
+
+func (*predictor) Loss() float64 { return math.NaN() }
+
+func (p *predictor) Probabilities() []float32 { return p.probabilities }

@@ -3,18 +3,27 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/stheno-ml/stheno/internal/words"
 	"github.com/stheno-ml/stheno/train"
 )
 
-// Table is the report as text: the machine, a row a case, and what the columns mean.
+// Table is the report as text: the machine, what computed, a row a case, and what the columns mean.
 func (r *Report) Table() string {
 	var b strings.Builder
 	b.WriteString(r.Machine.String())
 	if len(r.Cases) == 0 {
 		return b.String()
+	}
+	var engines []string
+	for _, c := range r.Cases {
+		if c.Engine != "" && !slices.Contains(engines, c.Engine) {
+			engines = append(engines, c.Engine)
+			b.WriteString("computed by " + c.Engine + "\n")
+		}
 	}
 	b.WriteString("\n")
 	r.rows().write(&b)
@@ -24,6 +33,10 @@ whatever a kernel makes of them, which may be less: more than the peak, which is
 the process occupied, plan what the values need. Differs: by how much of their norm the gradients (train) or the scores (inference)
 differed from those of the reference in float64 before the timing.
 `)
+	if slices.ContainsFunc(r.Cases, Result.elsewhere) {
+		b.WriteString("A training step of so few images is not verified itself: batch norm over them makes too much of rounding. What is verified is its\n" +
+			"network at the batch size that stands in the last column, whose plan and kernels may be others.\n")
+	}
 	return b.String()
 }
 
@@ -33,7 +46,7 @@ func (m Machine) String() string {
 	if name == "" {
 		name = "unknown processor"
 	}
-	s := fmt.Sprintf("%s, %d %s, %s/%s, %s", name, m.Cores, plural("core", m.Cores), m.OS, m.Arch, m.Go)
+	s := fmt.Sprintf("%s, %d %s, %s/%s, %s", name, m.Cores, words.Plural("core", m.Cores), m.OS, m.Arch, m.Go)
 	if len(m.Flags) > 0 {
 		s += ", " + strings.Join(m.Flags, " ")
 	}
@@ -48,14 +61,14 @@ func (m Machine) String() string {
 
 func (c Ceiling) name() string {
 	if c.Threads > 0 {
-		return fmt.Sprintf("%s with %d %s", c.Device, c.Threads, plural("thread", c.Threads))
+		return fmt.Sprintf("%s with %d %s", c.Device, c.Threads, words.Plural("thread", c.Threads))
 	}
 	return c.Device
 }
 
 // rows is the table of cases. What is the same everywhere, and usual, has no column.
 func (r *Report) rows() *table {
-	devices, precisions := false, false
+	devices, precisions, elsewhere := false, false, slices.ContainsFunc(r.Cases, Result.elsewhere)
 	for _, c := range r.Cases {
 		devices, precisions = devices || c.Device != "cpu", precisions || c.Precision != train.FP32
 	}
@@ -68,7 +81,11 @@ func (r *Report) rows() *table {
 	if precisions {
 		row, t.left = append(row, "precision"), append(t.left, true)
 	}
-	t.rows = append(t.rows, append(row, "images/s", "spread", "ms", "GFLOP/s", "of peak", "memory", "plan", "allocs", "differs"))
+	row = append(row, "images/s", "spread", "ms", "GFLOP/s", "of peak", "memory", "plan", "allocs", "differs")
+	if elsewhere {
+		row = append(row, "verified")
+	}
+	t.rows = append(t.rows, row)
 	for i := range r.Cases {
 		c := &r.Cases[i]
 		row := []string{c.Arch, fmt.Sprintf("%d×%d", c.Size, c.Size), fmt.Sprint(c.Batch), string(c.Mode), fmt.Sprint(c.Threads)}
@@ -78,11 +95,22 @@ func (r *Report) rows() *table {
 		if precisions {
 			row = append(row, c.Precision)
 		}
-		t.rows = append(t.rows, append(row, digits(c.ImagesPerSecond), fmt.Sprintf("%.1f%%", 100*c.Spread), digits(c.Milliseconds), digits(c.GFLOPs),
-			share(c.PeakShare), bytesText(c.PeakMemory), bytesText(c.PlanMemory), digits(c.Allocs), fmt.Sprintf("%.0e", c.differs())))
+		row = append(row, digits(c.ImagesPerSecond), fmt.Sprintf("%.1f%%", 100*c.Spread), digits(c.Milliseconds), digits(c.GFLOPs),
+			share(c.PeakShare), bytesText(c.PeakMemory), bytesText(c.PlanMemory), digits(c.Allocs), fmt.Sprintf("%.0e", c.differs()))
+		if elsewhere {
+			where := "as timed"
+			if c.elsewhere() {
+				where = fmt.Sprintf("verified at batch %d", c.VerifiedBatch)
+			}
+			row = append(row, where)
+		}
+		t.rows = append(t.rows, row)
 	}
 	return t
 }
+
+// elsewhere says that what was verified is a batch of another size.
+func (r Result) elsewhere() bool { return r.VerifiedBatch != 0 && r.VerifiedBatch != r.Batch }
 
 // differs is the error that tells most of a case.
 func (r *Result) differs() float64 {

@@ -59,6 +59,9 @@ func sinceStart() time.Duration { return time.Since(started) }
 // span is a stretch of time.
 type span struct{ begin, length time.Duration }
 
+// absent is the span of a step that was not in a run: what is computed once is in the first run alone.
+var absent = span{length: -1}
+
 // recorder is an [Observer] that measures. Totals are over all runs; single times are kept of the latest so many.
 type recorder struct {
 	clock   func() time.Duration
@@ -68,6 +71,7 @@ type recorder struct {
 	wall    time.Duration // of all runs
 	total   []time.Duration
 	least   []time.Duration
+	ran     []int         // in how many runs each step was
 	kept    [][]span      // by run modulo len(kept), then by step
 	spans   []span        // the whole run, as kept
 	now     []span        // the steps of the run under way: an aborted one leaves no trace
@@ -80,7 +84,7 @@ const keptRuns = 128
 
 func newRecorder(p *Plan, clock func() time.Duration) *recorder {
 	n := len(p.Steps)
-	r := &recorder{clock: clock, total: make([]time.Duration, n), least: make([]time.Duration, n), now: make([]span, n), spans: make([]span, keptRuns)}
+	r := &recorder{clock: clock, total: make([]time.Duration, n), least: make([]time.Duration, n), ran: make([]int, n), now: make([]span, n), spans: make([]span, keptRuns)}
 	all := make([]span, keptRuns*n)
 	for i := range keptRuns {
 		r.kept = append(r.kept, all[i*n:(i+1)*n])
@@ -115,7 +119,9 @@ func (r *recorder) Took(step int, begin, length time.Duration) {
 
 // run runs a program once and records it, if it succeeds.
 func (r *recorder) run(p Observable) error {
-	clear(r.now) // steps that are Once are not in every run
+	for i := range r.now {
+		r.now[i] = absent
+	}
 	r.started = r.clock()
 	if err := p.RunObserved(r); err != nil {
 		return err
@@ -125,10 +131,14 @@ func (r *recorder) run(p Observable) error {
 	r.spans[r.runs%keptRuns] = span{begin, length}
 	copy(r.kept[r.runs%keptRuns], r.now)
 	for i, s := range r.now {
+		if s == absent {
+			continue
+		}
 		r.total[i] += s.length
-		if r.runs == 0 || s.length < r.least[i] {
+		if r.ran[i] == 0 || s.length < r.least[i] {
 			r.least[i] = s.length
 		}
+		r.ran[i]++
 	}
 	r.runs++
 	return nil
@@ -150,8 +160,9 @@ type Profile struct {
 // StepTime is the time of one step over the runs of a profile.
 type StepTime struct {
 	Step           int
-	Total, Min     time.Duration
-	Median         time.Duration // of the latest 128 runs
+	Runs           int           // that it was in: what is computed once is in the first run of its machine alone
+	Total, Min     time.Duration // of these; 0 where there are none
+	Median         time.Duration // of those among the latest 128 runs
 	Share          float64       // of the total of all steps
 	Cost                         // of one run
 	FLOPsPerSecond float64       // at the median; 0 where none are known
@@ -163,7 +174,7 @@ type KindTime struct {
 	Name  string // such as "Conv2D+bias+relu"
 	Steps int
 	Total time.Duration // of all runs
-	Cost                // of one run, where what is computed once counts as its share
+	Cost                // of one run, where what was in some of them alone counts as its share
 }
 
 // Kinds are the times by kind of operation, the longest first.
@@ -179,15 +190,22 @@ func (p *Profile) Kinds() []KindTime {
 		k := &kinds[i]
 		k.Steps++
 		k.Total += s.Total
-		runs := int64(1)
-		if p.Plan.Steps[s.Step].Once {
-			runs = int64(p.Runs)
-		}
-		k.FLOPs += s.FLOPs / runs
-		k.Bytes += s.Bytes / runs
+		k.FLOPs += p.share(s, s.FLOPs)
+		k.Bytes += p.share(s, s.Bytes)
 	}
 	slices.SortStableFunc(kinds, func(x, y KindTime) int { return cmp.Compare(y.Total, x.Total) })
 	return kinds
+}
+
+// share is how much of a step's cost a run has on average. Before there are runs it is what runs after the first will have.
+func (p *Profile) share(s StepTime, cost int64) int64 {
+	switch {
+	case s.Runs < p.Runs:
+		return int64(float64(cost) * float64(s.Runs) / float64(p.Runs))
+	case p.Runs == 0 && p.Plan.Steps[s.Step].Once:
+		return 0
+	}
+	return cost
 }
 
 func (r *recorder) profile(e *Explanation) *Profile {
@@ -199,17 +217,16 @@ func (r *recorder) profile(e *Explanation) *Profile {
 	}
 	sum := sumOf(r.total)
 	for i := range r.total {
-		s := StepTime{Step: i, Total: r.total[i], Min: r.least[i], Cost: e.Steps[i].Cost}
-		if n > 0 {
-			lengths := make([]time.Duration, n)
-			for k := range n {
-				lengths[k] = p.kept[k][i].length
+		s := StepTime{Step: i, Runs: r.ran[i], Total: r.total[i], Min: r.least[i], Cost: e.Steps[i].Cost}
+		var lengths []time.Duration
+		for _, run := range p.kept {
+			if run[i] != absent {
+				lengths = append(lengths, run[i].length)
 			}
+		}
+		if n := len(lengths); n > 0 {
 			slices.Sort(lengths)
-			s.Median = lengths[n/2]
-			if n%2 == 0 {
-				s.Median = (lengths[n/2-1] + s.Median) / 2
-			}
+			s.Median = (lengths[(n-1)/2] + lengths[n/2]) / 2
 		}
 		if s.Median > 0 {
 			s.FLOPsPerSecond, s.BytesPerSecond = float64(s.FLOPs)/s.Median.Seconds(), float64(s.Bytes)/s.Median.Seconds()

@@ -21,6 +21,7 @@ type pretend struct {
 	graph.Null
 	now  *time.Duration
 	fail *bool
+	once bool // step 2 is in the first run alone
 }
 
 func (pretend) Name() string { return "pretend" }
@@ -36,7 +37,7 @@ type pretended struct {
 }
 
 func (p *pretended) Bind(*graph.Value, graph.Buffer) error { return nil }
-func (p *pretended) Run() error                            { return nil }
+func (p *pretended) Run() error                            { p.runs++; return nil }
 func (p *pretended) Close() error                          { return nil }
 
 func (p *pretended) RunObserved(o graph.Observer) error {
@@ -44,6 +45,9 @@ func (p *pretended) RunObserved(o graph.Observer) error {
 		*p.engine.now += 100 * time.Nanosecond // between the steps
 		if i == 1 && *p.engine.fail {
 			return errors.New("broken")
+		}
+		if i == 2 && p.engine.once && p.runs > 0 {
+			continue
 		}
 		o.Before(i)
 		length := time.Duration(i+1) * time.Microsecond
@@ -99,6 +103,63 @@ func TestProfile(t *testing.T) {
 	require.InDelta(t, 1, share, 1e-9)
 	golden(t, filepath.Join("testdata", "explain", "profile.txt"), p.String())
 	golden(t, filepath.Join("testdata", "explain", "profile-top3.txt"), p.Table(3))
+}
+
+// A step that is not in every run is in no trace of the others, and its times are of those that it was in.
+func TestProfileOfWhatIsComputedOnce(t *testing.T) {
+	profile := func(before, runs int) *graph.Profile {
+		var now time.Duration
+		m := small(t).Compile(pretend{now: &now, fail: new(bool), once: true})
+		defer m.Close()
+		now = time.Hour // traces begin with their first run
+		for i := range before + runs {
+			if i == before {
+				m.StartProfileBy(func() time.Duration { return now })
+			}
+			require.NoError(t, m.RunAll())
+		}
+		if runs == 0 {
+			m.StartProfileBy(func() time.Duration { return now })
+		}
+		return m.Profile()
+	}
+	costs := func(p *graph.Profile) (all graph.Cost) {
+		for _, k := range p.Kinds() {
+			all.FLOPs, all.Bytes = all.FLOPs+k.FLOPs, all.Bytes+k.Bytes
+		}
+		return all
+	}
+	const us = time.Microsecond
+	p := profile(0, 4)
+	once, other := p.Steps[2], p.Steps[3]
+	require.Equal(t, []int{1, 4}, []int{once.Runs, other.Runs})
+	require.Equal(t, []time.Duration{3 * us, 3 * us, 3 * us}, []time.Duration{once.Total, once.Min, once.Median})
+	require.Equal(t, []time.Duration{52 * us, 4 * us, 4 * us}, []time.Duration{other.Total, other.Min, other.Median})
+	every := costs(p)
+
+	p = profile(1, 3)
+	require.Zero(t, p.Steps[2].Runs)
+	require.Zero(t, p.Steps[2].Total)
+	require.Zero(t, p.Steps[2].Median)
+	require.InDelta(t, every.Bytes, costs(p).Bytes+p.Steps[2].Bytes/4, 1, "what did not run costs nothing")
+	var got trace
+	require.NoError(t, json.Unmarshal(traceOf(t, p, p), &got))
+	events := 0
+	for _, e := range got.Events {
+		require.GreaterOrEqual(t, *e.Ts, 0.0)
+		if e.Args["step"] != nil {
+			events++
+			require.NotEqual(t, 2.0, e.Args["step"])
+		}
+	}
+	require.Equal(t, 2*3*(len(p.Steps)-1), events)
+
+	// Without runs there are no shares of them.
+	p = profile(0, 0)
+	p.Plan.Steps[2].Once = true
+	none := costs(p)
+	p.Plan.Steps[2].Once = false
+	require.Equal(t, p.Steps[2].Bytes, costs(p).Bytes-none.Bytes)
 }
 
 // trace is what Perfetto reads of a trace.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stheno-ml/stheno/internal/words"
 )
 
 // String is the whole table.
@@ -41,7 +43,11 @@ func (p *Profile) Table(top int) string {
 	t.add("#", "operation", "layer", "kernel", "result", "total", "median", "min", "FLOP/s", "bytes/s", "share")
 	for _, s := range sorted[:top] {
 		e := &p.Plan.Steps[s.Step]
-		t.add(fmt.Sprint(s.Step), shortName(e.Operation), e.Layer, e.Kernel, brief(e.Out), timeText(s.Total), timeText(s.Median), timeText(s.Min),
+		median := timeText(s.Median)
+		if s.Runs > 0 && s.Median == 0 {
+			median = "-" // it was in none of the latest runs
+		}
+		t.add(fmt.Sprint(s.Step), shortName(e.Operation), e.Layer, e.Kernel, brief(e.Out), timeText(s.Total), median, timeText(s.Min),
 			rateText(s.FLOPsPerSecond), rateText(s.BytesPerSecond), fmt.Sprintf("%.1f%%", 100*s.Share))
 	}
 	t.write(&b)
@@ -52,7 +58,7 @@ func (p *Profile) Table(top int) string {
 			sum += s.Total
 			share += s.Share
 		}
-		fmt.Fprintf(&b, "and %d %s more: %s, %.1f%%\n", len(rest), plural("steps", len(rest)), timeText(sum), 100*share)
+		fmt.Fprintf(&b, "and %d %s more: %s, %.1f%%\n", len(rest), words.Plural("step", len(rest)), timeText(sum), 100*share)
 	}
 	b.WriteString("\n")
 	p.byKind(&b, steps)
@@ -126,6 +132,9 @@ func WriteTrace(w io.Writer, names []string, profiles ...*Profile) error {
 			run := p.spans[k]
 			events = append(events, complete(fmt.Sprintf("run %d", p.Runs-len(p.spans)+k+1), "run", run, zero, i+1, nil))
 			for n, s := range p.kept[k] {
+				if s == absent {
+					continue
+				}
 				e := &p.Plan.Steps[n]
 				args := map[string]any{"step": n, "operation": e.Operation, "kernel": e.Kernel, "in": e.In, "out": e.Out, "bytes": e.Bytes}
 				if e.Layer != "" {

@@ -154,7 +154,9 @@ func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Sl
 	return updates, nil
 }
 
-// NewEvalStep compiles the evaluation of m for batches of n images on engine e: loss and metrics, no update.
+// NewEvalStep compiles the evaluation of m for batches of n images on engine e: loss and metrics, no update. Weights are expected to stay:
+// what is made of them alone, such as filters with batch normalization folded in, is made in the first run and kept. Weights that are changed
+// after it count after [Step.Refresh].
 func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
 	return newEvalStep(e, m, nil, n)
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"github.com/stheno-ml/stheno/internal/host"
 )
 
 func table(rows []row) string {
@@ -61,7 +63,7 @@ in turns in one process, medians of %d rounds. %s, %d threads, %s.
   graph, its weights and three steps.
 - "results differ by" is the largest relative difference of costs, or outputs, over three steps before the timing.
 - Images are 32×32 but for YOLO's, which are 416×416. The numbers of images, rows or elements are in bench/gorgonia/workloads.go.
-`, commit(), rounds, processor(), runtime.GOMAXPROCS(0), runtime.Version(), table)
+`, commit(), rounds, cmp.Or(host.Processor(), runtime.GOOS+"/"+runtime.GOARCH), runtime.GOMAXPROCS(0), runtime.Version(), table)
 }
 
 func commit() string {
@@ -74,14 +76,4 @@ func commit() string {
 		c += " with changes"
 	}
 	return c
-}
-
-func processor() string {
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(info)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOOS + "/" + runtime.GOARCH
 }

@@ -25,6 +25,7 @@ func TestBench(t *testing.T) {
 	require.Regexp(t, `(?m)^network +images +batch +mode +threads +images/s +spread +ms +GFLOP/s +of peak +memory +plan +allocs +differs$`, out)
 	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +train +1 +\d+ `, out)
 	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +inference +1 +\d+ `, out)
+	require.Regexp(t, `(?m)^computed by cpu with 1 thread, \w+ kernels$`, out)
 	require.Contains(t, out, "\nreport written to "+file+"\nroofline plot written to "+svg+"\n")
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -40,6 +41,23 @@ func TestBench(t *testing.T) {
 	require.Zero(t, r.code, r.stderr)
 	require.True(t, json.Valid([]byte(r.stdout)), "standard output is the report alone")
 	require.Contains(t, r.stderr, "batch 6, inference, 1 thread: ")
+}
+
+// A case that fails does not take those before it along.
+func TestBenchWritesWhatThereIs(t *testing.T) {
+	wrong := &bench.MismatchError{Case: bench.Case{Arch: "vgg16"}, Engine: "cpu"}
+	done := &bench.Report{Cases: []bench.Result{{Case: bench.Case{Arch: "simplecnn", Size: 32, Batch: 6, Mode: bench.Train}}}}
+	file := filepath.Join(t.TempDir(), "report.json")
+	b := benchmark{json: file}
+	var out strings.Builder
+	require.ErrorIs(t, b.finish(&out, done, wrong), wrong)
+	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +train`, out.String())
+	require.FileExists(t, file)
+	out.Reset()
+	for _, none := range []*bench.Report{nil, {}} {
+		require.ErrorIs(t, b.finish(&out, none, wrong), wrong)
+	}
+	require.Empty(t, out.String())
 }
 
 func TestBenchRefuses(t *testing.T) {

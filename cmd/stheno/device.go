@@ -63,7 +63,17 @@ func precisionFlag(f *pflag.FlagSet, precision *string) {
 	f.StringVar(precision, "precision", cmp.Or(*precision, train.FP32), precisionUsage)
 }
 
-var precisionUsage = "how convolutions and matrix products multiply: fp32, tf32 (a GPU), bf16 (a GPU, or a CPU with AVX512-BF16)"
+var precisionUsage = "how convolutions and matrix products multiply: " + precisionList()
+
+// precisionList lists train.Precisions, and where they are not everywhere, where they are.
+func precisionList() string {
+	where := map[string]string{"tf32": " (a GPU)", "bf16": " (a GPU, or a CPU with AVX512-BF16)"}
+	names := train.Precisions()
+	for i, name := range names {
+		names[i] = name + where[name]
+	}
+	return strings.Join(names, ", ")
+}
 
 // deviceNames are the values of --device.
 func deviceNames() []string {
@@ -133,7 +143,13 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 				note("the run was made with --device cpu and goes on there; --device cuda goes on on the GPU")
 			}
 		}
+		return d.openRecordedCPU(c, note)
 	}
+	return graph.Open(d.name, c)
+}
+
+// openRecordedCPU starts the CPU engine, in fp32 where a run that goes on here had a precision that this CPU has not.
+func (d device) openRecordedCPU(c graph.Config, note func(string)) (graph.Engine, error) {
 	e, err := d.openCPU(c, note)
 	if d.recordedPrecision && errors.Is(err, cpu.ErrPrecision) {
 		note(fmt.Sprintf("computing in %s what the run computes in %s: %s", train.FP32, d.precision, firstLine(err)))

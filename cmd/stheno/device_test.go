@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/train"
 )
 
 // noGPU leaves out the tests of what happens without a GPU where there is one.
@@ -136,4 +137,12 @@ libraries of the CUDA engine:
     a
     b
 `, b.String())
+}
+
+// The flag's words name every precision that there is.
+func TestPrecisionsAreListed(t *testing.T) {
+	require.Equal(t, "fp32, tf32 (a GPU), bf16 (a GPU, or a CPU with AVX512-BF16)", precisionList())
+	for _, name := range train.Precisions() {
+		require.Contains(t, precisionUsage, name)
+	}
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -14,14 +12,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/stheno-ml/stheno/internal/thousands"
-
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
-	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/thousands"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -47,46 +42,6 @@ Keras reports it.`,
 	where.offlineFlag(cmd.Flags())
 	where.modifiedFlag(cmd.Flags())
 	return cmd
-}
-
-// configFlags defines the flags that set c; their defaults are what c holds.
-func configFlags(f *pflag.FlagSet, c *train.Config) {
-	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(arch.Names(), ", "))
-	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg16: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg16: dropout rate of the dense layers")
-	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet50: without the L2 regularizer (1e-4)")
-	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
-	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "folder or archive to look in before the cache folder")
-	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only (0: all)")
-	f.IntVar(&c.LimitTest, "limit-test", c.LimitTest, "validate on the first N images only (0: all)")
-	f.BoolVar(&c.Augment, "augment", c.Augment, "random crop with padding 4 and horizontal flip")
-	f.BoolVar(&c.Standardise, "standardise", c.Standardise, "per-channel mean 0 and deviation 1 instead of 0 to 1")
-	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training images")
-	f.IntVar(&c.Batch, "batch", c.Batch, "images per step")
-	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "optimizer: "+strings.Join(train.Optimizers(), ", "))
-	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
-	f.Float64Var(&c.Momentum, "momentum", c.Momentum, "sgd: momentum")
-	f.BoolVar(&c.Nesterov, "nesterov", c.Nesterov, "sgd: Nesterov's look-ahead")
-	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "weight decay, added to the gradient")
-	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: constant, step:30,60:0.1, cosine; +warmup:1 adds a warm-up in epochs")
-	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
-	recomputeFlags(f, c)
-	deviceFlags(f, &c.Device, &c.Threads)
-	precisionFlag(f, &c.Precision)
-	f.StringVar(&c.Out, "out", c.Out, "folder of the run (default runs/ARCH-DATA-TIME)")
-	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
-	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")
-	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "save also every N steps (0: at the end of epochs)")
-	f.StringVar(&c.Profile, "profile", c.Profile, "time every step of the plan: a table, and a trace for Perfetto in the run's folder, or in --profile=FILE.json")
-	f.Lookup("profile").NoOptDefVal = train.ProfileFileName
-	f.IntVar(&c.ProfileSteps, "profile-steps", c.ProfileSteps, "steps to profile (0: all)")
-}
-
-// recomputeFlags are those that trade time for memory.
-func recomputeFlags(f *pflag.FlagSet, c *train.Config) {
-	f.StringVar(&c.Recompute, "recompute", cmp.Or(c.Recompute, graph.RecomputeOff.String()),
-		"compute results of the forward pass again to save memory: off, cheap, segments, segments:N; changes no result")
-	f.Var((*byteCount)(&c.MemoryBudget), "memory-budget", "memory for a training step's values, such as 2GiB; computes again as little as it takes (0: no limit)")
 }
 
 func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (err error) {
@@ -165,20 +120,6 @@ func diverged(err error) bool {
 	return ok
 }
 
-// checkProfile refuses what would come out only when the training is over.
-func checkProfile(f *pflag.FlagSet, c train.Config) error {
-	switch {
-	case f.Changed("profile") && c.Profile == "": // such as of a variable that is not set
-		return errors.New("--profile= is empty; name the file of the trace, or leave the = out to have it in the run's folder")
-	case f.Changed("profile-steps") && c.Profile == "":
-		return errors.New("--profile-steps goes with --profile")
-	}
-	if _, err := os.Stat(filepath.Dir(c.Profile)); err != nil {
-		return fmt.Errorf("--profile: %w; make the folder, or leave the name out to have the file in the run's", err)
-	}
-	return nil
-}
-
 // header says what is about to be trained.
 func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer) {
 	total, trainable, _ := t.Model().CountParams()
@@ -197,69 +138,6 @@ func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer) {
 	if t.State().Epoch >= c.Epochs {
 		s.Printf("all %d epochs are done; raise --epochs to go on", c.Epochs)
 	}
-}
-
-// mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
-var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true, "data-dir": true, "keep": true, "save-every": true,
-	"recompute": true, "memory-budget": true, "out": true, "resume": true, "offline": true, "allow-modified": true,
-	"profile": true, "profile-steps": true}
-
-// configure completes the flags: for a resumed run, with the configuration that it began with.
-func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Config, error) {
-	if !c.Resume {
-		if c.Optimizer == "adam" {
-			if flags.Changed("momentum") {
-				return c, errors.New("--momentum goes with --optimizer sgd, not adam")
-			}
-		}
-		return c, c.Validate()
-	}
-	if c.Out == "" {
-		return c, errors.New("--resume needs --out, the folder of the run")
-	}
-	saved, notice, err := train.ReadConfig(c.Out)
-	if err != nil {
-		return c, fmt.Errorf("%s cannot be resumed: %w", c.Out, err)
-	}
-	if notice != "" {
-		fmt.Fprintln(stderr, "note:", notice)
-	}
-	was := pflag.NewFlagSet("", pflag.ContinueOnError)
-	configFlags(was, &saved)
-	var fixed []string
-	flags.Visit(func(f *pflag.Flag) {
-		switch old := was.Lookup(f.Name); {
-		case old == nil || old.Value.String() == f.Value.String(): // --offline and the like, or the same as before
-		case mayChange[f.Name]:
-			err = errors.Join(err, old.Value.Set(f.Value.String()))
-		default:
-			fixed = append(fixed, fmt.Sprintf("--%s is %s there, not %s", f.Name, old.Value, f.Value))
-		}
-	})
-	if err != nil {
-		return c, err
-	}
-	switch { // the one takes the place of the other
-	case flags.Changed("memory-budget") && !flags.Changed("recompute"):
-		saved.Recompute = ""
-	case flags.Changed("recompute") && !flags.Changed("memory-budget"):
-		saved.MemoryBudget = 0
-	}
-	if len(fixed) > 0 {
-		return c, fmt.Errorf("%s holds another run: %s; leave such flags out, or start a new run with another --out", c.Out, strings.Join(fixed, ", "))
-	}
-	return saved, saved.Validate()
-}
-
-// recordedDir refuses a resumed run whose recorded data folder is gone, where no other is named.
-func recordedDir(flags *pflag.FlagSet, c train.Config) error {
-	if !c.Resume || c.DataDir == "" || flags.Changed("data-dir") {
-		return nil
-	}
-	if _, err := os.Stat(c.DataDir); err != nil {
-		return fmt.Errorf("the data folder recorded in %s cannot be used: %w; name the place of the data set now with --data-dir", c.Out, err)
-	}
-	return nil
 }
 
 // claimOut makes a folder for a run in parent that no other process has: name, or name-2, name-3, … when runs began in

@@ -12,9 +12,9 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/stheno-ml/stheno/internal/host"
 )
 
 // Classes is the number of classes of every net.
@@ -146,7 +146,7 @@ func (c Contestant) run() error {
 			}
 		}
 	}
-	r.ImagesPerSecond, r.PeakMemory = Median(r.Rates), PeakMemory()
+	r.ImagesPerSecond, r.PeakMemory = Median(r.Rates), host.PeakMemory()
 	return out.Encode(r)
 }
 
@@ -196,20 +196,4 @@ func Median(xs []float64) float64 {
 	}
 	xs = slices.Sorted(slices.Values(xs))
 	return (xs[len(xs)/2] + xs[(len(xs)-1)/2]) / 2
-}
-
-// PeakMemory is the most memory that the process occupied so far, in bytes; 0 where /proc does not tell.
-func PeakMemory() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmHWM:" {
-			if kib, err := strconv.ParseInt(f[1], 10, 64); err == nil {
-				return kib << 10
-			}
-		}
-	}
-	return 0
 }

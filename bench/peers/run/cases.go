@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/stheno-ml/stheno/bench/peers/peer"
+	"github.com/stheno-ml/stheno/internal/words"
 )
 
 // row is a line of the usual cases: the product of its lists.
@@ -114,12 +115,5 @@ func or(given, usual []int) []int {
 
 // describe is a case in words.
 func describe(c peer.Case) string {
-	return fmt.Sprintf("%s %d×%d, batch %d, %s, %d %s", c.Arch, c.Size, c.Size, c.Batch, c.Mode, c.Threads, plural("thread", c.Threads))
-}
-
-func plural(word string, n int) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
+	return fmt.Sprintf("%s %d×%d, batch %d, %s, %d %s", c.Arch, c.Size, c.Size, c.Batch, c.Mode, c.Threads, words.Plural("thread", c.Threads))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stheno-ml/stheno/bench/peers/peer"
+	"github.com/stheno-ml/stheno/internal/words"
 )
 
 // document is the record as a Markdown file.
@@ -187,7 +188,7 @@ func (r *record) exceptions() string {
 	}
 	if len(once) > 0 {
 		fmt.Fprintf(&b, "- Who is slow has a single turn, whose rate is held against the median of ours: %s of %d %s.\n",
-			strings.Join(once, ", "), whole, plural("case", whole))
+			strings.Join(once, ", "), whole, words.Plural("case", whole))
 	}
 	return b.String()
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/stheno-ml/stheno/internal/words"
 )
 
 // leastOverGorgonia is how many times as fast as stock Gorgonia every case shall be.
@@ -141,7 +143,7 @@ func slowGoals(r *record) string {
 			}
 		}
 		if all > 0 {
-			fmt.Fprintf(&b, "\nAgainst %s the least ratio of %d %s is %s (%s)", contestants[find(key)].title, all, plural("case", all), ratio(least), where)
+			fmt.Fprintf(&b, "\nAgainst %s the least ratio of %d %s is %s (%s)", contestants[find(key)].title, all, words.Plural("case", all), ratio(least), where)
 			if key == "gorgonia" {
 				fmt.Fprintf(&b, "; wanted is %d", leastOverGorgonia)
 				if least < leastOverGorgonia {

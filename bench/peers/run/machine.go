@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/stheno-ml/stheno/internal/host"
 )
 
 // machine is what the figures depend on.
@@ -26,7 +28,7 @@ type machine struct {
 // inspect reads what Linux tells of the machine. Elsewhere little of it is known.
 func inspect() machine {
 	m := machine{Processors: runtime.NumCPU(), Usable: processors(), Go: runtime.Version(), Kernel: runtime.GOOS + " " + firstLine("/proc/sys/kernel/osrelease")}
-	m.CPU, m.Flags = processor(read("/proc/cpuinfo"))
+	m.CPU, m.Flags = processor(host.CPU())
 	for line := range strings.Lines(read("/proc/meminfo")) {
 		if total, ok := strings.CutPrefix(line, "MemTotal:"); ok {
 			m.Memory = strings.TrimSpace(total)
@@ -40,34 +42,22 @@ func inspect() machine {
 	return m
 }
 
-// processor takes the model and the flags that matter here from /proc/cpuinfo.
-func processor(cpuinfo string) (model, flags string) {
-	family := map[string]string{}
-	for line := range strings.Lines(cpuinfo) {
-		name, value, _ := strings.Cut(line, ":")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		switch name {
-		case "model name":
-			model = value
-		case "cpu family", "model", "stepping":
-			family[name] = value
-		case "flags":
-			var vector []string
-			for _, f := range strings.Fields(value) {
-				for _, prefix := range []string{"sse4_2", "avx", "fma", "f16c", "bmi", "amx"} {
-					if strings.HasPrefix(f, prefix) {
-						vector = append(vector, f)
-						break
-					}
-				}
+// processor describes one, with those of its flags that matter here.
+func processor(info map[string]string) (model, flags string) {
+	model = info["model name"]
+	if info["cpu family"] != "" {
+		model += fmt.Sprintf(" (family %s, model %s, stepping %s)", info["cpu family"], info["model"], info["stepping"])
+	}
+	var vector []string
+	for _, f := range strings.Fields(info["flags"]) {
+		for _, prefix := range []string{"sse4_2", "avx", "fma", "f16c", "bmi", "amx"} {
+			if strings.HasPrefix(f, prefix) {
+				vector = append(vector, f)
+				break
 			}
-			flags = strings.Join(vector, " ")
 		}
 	}
-	if len(family) == 3 {
-		model += fmt.Sprintf(" (family %s, model %s, stepping %s)", family["cpu family"], family["model"], family["stepping"])
-	}
-	return model, flags
+	return model, strings.Join(vector, " ")
 }
 
 func read(name string) string {

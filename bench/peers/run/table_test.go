@@ -167,7 +167,7 @@ func TestTunedMallocIsTried(t *testing.T) {
 }
 
 func TestProcessor(t *testing.T) {
-	model, flags := processor("model name\t: Z80\ncpu family\t: 1\nmodel\t\t: 2\nstepping\t: 3\nflags\t\t: fpu avx512f fma sse2 amx_tile\n")
+	model, flags := processor(map[string]string{"model name": "Z80", "cpu family": "1", "model": "2", "stepping": "3", "flags": "fpu avx512f fma sse2 amx_tile"})
 	if model != "Z80 (family 1, model 2, stepping 3)" || flags != "avx512f fma amx_tile" {
 		t.Errorf("%q, %q", model, flags)
 	}
