@@ -18,8 +18,6 @@ type contest struct {
 	c       peer.Case
 	how     plan
 	runners []*runner // those that are still in it
-
-	preparing, running gate
 }
 
 // runner is a contestant in a case.
@@ -35,7 +33,7 @@ type runner struct {
 func (d *driver) measure(c peer.Case, how plan) (*measurement, error) {
 	fmt.Fprintf(d.screen, "%s…\n", describe(c))
 	m := &measurement{Case: c, Seconds: how.seconds, Trial: d.trial, Date: time.Now().UTC().Format(time.DateOnly)}
-	k := &contest{driver: d, c: c, how: how, preparing: gate{command: d.gatePreparing}, running: gate{command: d.gateRunning}}
+	k := &contest{driver: d, c: c, how: how}
 	for _, entered := range d.entered {
 		if !how.has(entered) || !d.takes(entered, c) {
 			continue
@@ -57,11 +55,9 @@ func (k *contest) run() error {
 	if err := k.each(k.choose); err != nil {
 		return err
 	}
-	k.running.close()
 	if err := k.each(k.prepare); err != nil {
 		return err
 	}
-	k.preparing.close()
 	for round := range k.how.rounds {
 		begin := time.Now()
 		if err := k.round(round); err != nil {
@@ -83,8 +79,6 @@ func (k *contest) run() error {
 }
 
 func (k *contest) close() {
-	k.preparing.close()
-	k.running.close()
 	for _, r := range k.runners {
 		if r.p != nil {
 			r.p.kill()
@@ -141,9 +135,6 @@ func (k *contest) choose(r *runner) error {
 			r.entry.Trials = append(r.entry.Trials, trial{Config: config, Reason: "not tried, for want of time"})
 			continue
 		}
-		if err := k.running.pass(k.ctx); err != nil {
-			return err
-		}
 		rate, err := k.try(r.contestant, config)
 		t := trial{Config: config, ImagesPerSecond: rate}
 		if err != nil {
@@ -176,9 +167,6 @@ func (k *contest) try(r contestant, config string) (float64, error) {
 }
 
 func (k *contest) prepare(r *runner) (err error) {
-	if err := k.preparing.pass(k.ctx); err != nil {
-		return err
-	}
 	begin := time.Now()
 	r.p, err = k.start(r.contestant, r.config, k.how.seconds)
 	r.entry.Ready = time.Since(begin).Seconds()
@@ -197,9 +185,6 @@ func (k *contest) start(r contestant, config string, seconds float64) (*process,
 
 // round gives everybody a turn; who is first goes round, and who is slow comes after them all. Who takes very long has one turn only.
 func (k *contest) round(round int) error {
-	if err := k.running.pass(k.ctx); err != nil {
-		return err
-	}
 	n := round % max(1, len(k.runners))
 	k.runners = append(slices.Clone(k.runners[n:]), k.runners[:n]...)
 	slices.SortStableFunc(k.runners, func(a, b *runner) int { return rank(a.contestant) - rank(b.contestant) })

@@ -34,7 +34,6 @@ type options struct {
 	slow                       string
 	patience                   time.Duration
 	out, record                string
-	gatePreparing, gateRunning string
 	pythons                    map[string]*string // by key of contestant
 }
 
@@ -59,8 +58,6 @@ func main() {
 	flag.DurationVar(&o.patience, "patience", 3*time.Minute, "how long a contestant may take to get ready, or for a turn; a 25th of the budget at most, if there is one")
 	flag.StringVar(&o.out, "out", "", "Markdown file for the tables")
 	flag.StringVar(&o.record, "record", ".build/peers/record.json", "file that keeps what was measured, to which later runs add; \"\" for none")
-	flag.StringVar(&o.gateRunning, "gate", "", "command that holds the machine for a measurement on a machine that others use: \"GATE COMMAND…\" waits, then runs the command")
-	flag.StringVar(&o.gatePreparing, "gate-preparing", "", "the same while contestants build and warm up")
 	for _, c := range contestants {
 		if c.script != "" {
 			o.pythons[c.key] = flag.String("python-"+c.key, "python3", "Python that has "+c.title)
