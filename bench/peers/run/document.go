@@ -18,7 +18,7 @@ func document(r *record) string {
 		for _, e := range m.Entries {
 			most = max(most, len(e.Result.Rates))
 		}
-		dates, rounds = with(dates, m.Date), with(rounds, fmt.Sprintf("%d rounds of %g s", most, m.Seconds))
+		dates, rounds = with(dates, m.Date), with(rounds, fmt.Sprintf("%d %s of %g s", most, words.Plural("round", most), m.Seconds))
 	}
 	fmt.Fprintf(&b, `# On the CPU, beside other frameworks
 
@@ -141,7 +141,7 @@ func (r *record) trials() string {
 				times = with(times, fmt.Sprintf("%g s", m.Trial))
 			}
 			if e.TriedIn != "" {
-				borrowed = append(borrowed, fmt.Sprintf("%s in %s (tried in %s)", e.Title, describe(m.Case), e.TriedIn))
+				borrowed = with(borrowed, e.TriedIn)
 			}
 		}
 	}
@@ -154,7 +154,8 @@ func (r *record) trials() string {
 	}
 	s += ", and the best is measured.\n"
 	if len(borrowed) > 0 {
-		s += "  What was best in another case was taken, for want of time, by " + strings.Join(borrowed, ", ") + ".\n"
+		s += "  For want of time they were not tried in every case; the others take what was best in a case of the same net and mode:\n  " +
+			strings.Join(borrowed, ";\n  ") + ".\n"
 	}
 	return s
 }
