@@ -40,7 +40,7 @@ var lattice = map[string][]string{
 	"cpu/internal/gemm":     {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec"},
 	"cpu/internal/winograd": {"cpu/internal/cpuid"},
 	"cpu/internal/kernel":   {"cpu/internal/cpuid", "cpu/internal/pool", "cpu/internal/vec", "cpu/internal/vmath", "cpu/internal/gemm", "cpu/internal/winograd", "graph/op", "graph/ir", "internal/shape", "internal/philox", "internal/augment"},
-	"cpu":                   {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
+	"cpu":                   {"cpu/internal/…", "graph", "graph/op", "graph/ir", "internal/shape", "internal/host"},
 
 	"cuda/kernels":           {},
 	"cuda/internal/find":     {},

@@ -19,7 +19,8 @@ type Config struct {
 
 	// Open starts the engine of a case, which Run closes; nil means graph.Open, which knows the engines that the program imports.
 	Open func(Case) (graph.Engine, error)
-	// Ceiling tells what a device does at best, once for each number of threads; nil measures that of the CPU. What is not known is 0.
+	// Ceiling tells what a device does at best with a number of threads; nil measures that of the CPU. The CPU's is asked for a few times,
+	// and the best counts. What is not known is 0.
 	Ceiling func(device string, threads int) (Ceiling, error)
 	// Progress is told what happens, between the rounds and never within one; it may be nil.
 	Progress func(Event)

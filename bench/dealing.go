@@ -3,11 +3,8 @@ package bench
 import (
 	"context"
 
-	"gorgonia.org/gorgonia"
-
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
-	"github.com/stheno-ml/stheno/train"
 )
 
 // dealing is a case with how it is verified.
@@ -56,21 +53,7 @@ func deals(c Case) (dealing, error) {
 
 // flopsPerImage is the arithmetic of a step for one image, from a plan without an engine.
 func flopsPerImage(c Case) (n int64, err error) {
-	m, err := c.model()
-	if err != nil {
-		return 0, err
-	}
-	var g *gorgonia.ExprGraph
-	var o []graph.Option
-	if c.Mode == Train {
-		g, o, err = train.StepGraph(m, optimizer, 1, seed)
-	} else {
-		g, o, err = train.InferenceGraph(m, 1)
-	}
-	if err != nil {
-		return 0, err
-	}
-	p, err := graph.PlanFor(g, o...)
+	p, err := c.plan(1)
 	if err != nil {
 		return 0, err
 	}

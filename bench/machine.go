@@ -20,6 +20,7 @@ type Machine struct {
 	Version  string    `json:"version"`          // of the program's main module
 	Commit   string    `json:"commit,omitempty"` // where Go recorded one; with "+" if there were changes
 	Ceilings []Ceiling `json:"ceilings"`
+	Busy     string    `json:"busy,omitempty"` // why the ceilings show that something else used the cores; "" where they do not
 }
 
 // Ceiling is what a device does at best. 0 is not known.

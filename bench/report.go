@@ -19,6 +19,7 @@ type Result struct {
 	ImagesPerSecond float64   `json:"images_per_second"` // median of Rates
 	Rates           []float64 `json:"rates"`             // of the rounds
 	Spread          float64   `json:"spread"`            // (fastest − slowest) / median
+	Busy            bool      `json:"busy,omitempty"`    // the rounds are so far apart that something else must have used the machine
 	Milliseconds    float64   `json:"ms"`                // a step, at the median rate
 
 	FLOPs     int64   `json:"flops"` // of a step, nominal: graph.CostOf
@@ -84,6 +85,7 @@ func (r *Result) rated(ceiling Ceiling) {
 	n := len(sorted)
 	r.ImagesPerSecond = (sorted[(n-1)/2] + sorted[n/2]) / 2
 	r.Spread = (sorted[n-1] - sorted[0]) / r.ImagesPerSecond
+	r.Busy = r.Spread > mostSpread
 	steps := r.ImagesPerSecond / float64(r.Batch)
 	r.Milliseconds = 1e3 / steps
 	r.GFLOPs = float64(r.FLOPs) * steps / 1e9

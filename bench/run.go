@@ -16,7 +16,7 @@ import (
 )
 
 // Run verifies and times the cases. When ctx ends, or a case fails, it returns an error and the report of what was done until then; a
-// case with wrong results is a [*MismatchError].
+// case with wrong results is a [*MismatchError]. Where one needs more memory than there is, nothing is done, and the error is a [*MemoryError].
 func Run(ctx context.Context, c Config) (*Report, error) {
 	r, err := newRunner(c)
 	if err != nil {
@@ -62,6 +62,9 @@ func newRunner(c Config) (*runner, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := d.fits(); err != nil {
+			return nil, err
+		}
 		r.cases = append(r.cases, d)
 	}
 	return r, nil
@@ -85,13 +88,24 @@ func (r *runner) ceilings() error {
 	slices.SortFunc(all, func(a, b Ceiling) int {
 		return cmp.Or(strings.Compare(a.Device, b.Device), cmp.Compare(a.Threads, b.Threads))
 	})
-	for _, c := range all {
-		measured, err := r.Ceiling(c.Device, c.Threads)
-		if err != nil {
-			return err
+	tries := make([][]Ceiling, len(all))
+	for range ceilingTries { // in turns: what disturbs one try is over at the next
+		for i, c := range all {
+			if c.Device != "cpu" && len(tries[i]) > 0 {
+				continue
+			}
+			measured, err := r.Ceiling(c.Device, c.Threads)
+			if err != nil {
+				return err
+			}
+			tries[i] = append(tries[i], measured)
 		}
-		r.report.Machine.Ceilings = append(r.report.Machine.Ceilings, measured)
 	}
+	m := &r.report.Machine
+	for _, t := range tries {
+		m.Ceilings = append(m.Ceilings, best(t))
+	}
+	m.Busy = busyPeak(m.Ceilings, m.Cores)
 	return nil
 }
 

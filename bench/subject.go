@@ -31,8 +31,12 @@ type Subject interface {
 }
 
 // Prepare makes a case ready on an engine, with the weights that a training begins with. Nothing is verified. Close it before the engine.
+// A case that needs more memory than there is is a [*MemoryError].
 func Prepare(e graph.Engine, c Case) (Subject, error) {
 	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if err := c.fits(); err != nil {
 		return nil, err
 	}
 	return newSubject(e, c, deal(c, c.Batch), usual)

@@ -15,14 +15,24 @@ import (
 func (r *Report) Table() string {
 	var b strings.Builder
 	b.WriteString(r.Machine.String())
+	for _, note := range r.BusyNotes() {
+		b.WriteString("note: " + note + "\n")
+	}
 	if len(r.Cases) == 0 {
 		return b.String()
 	}
 	var engines []string
 	for _, c := range r.Cases {
-		if c.Engine != "" && !slices.Contains(engines, c.Engine) {
-			engines = append(engines, c.Engine)
-			b.WriteString("computed by " + c.Engine + "\n")
+		engine := c.Engine
+		if engine == "" {
+			continue
+		}
+		if c.Precision != "" && c.Precision != train.FP32 {
+			engine += ", precision " + c.Precision
+		}
+		if !slices.Contains(engines, engine) {
+			engines = append(engines, engine)
+			b.WriteString("computed by " + engine + "\n")
 		}
 	}
 	b.WriteString("\n")
@@ -152,8 +162,10 @@ func bytesText(n int64) string {
 		return digits(float64(n)/(1<<10)) + " KiB"
 	case n < 1<<30:
 		return digits(float64(n)/(1<<20)) + " MiB"
+	case n < 1<<40:
+		return digits(float64(n)/(1<<30)) + " GiB"
 	}
-	return digits(float64(n)/(1<<30)) + " GiB"
+	return digits(float64(n)/(1<<40)) + " TiB"
 }
 
 // table is text in columns, numbers to the right.

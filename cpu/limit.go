@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/host"
 )
 
 // MemoryError says that a plan needs more memory than the machine has. Go would end the process when it asks for it.
@@ -38,7 +39,7 @@ func checkMemory(p *graph.Plan, available int) error {
 
 // noMemory is the error of a program whose memory the system did not give.
 func noMemory(p *graph.Plan, n int, err error) error {
-	return &MemoryError{Wanted: n, Available: memoryBytes(), Largest: largest(p), Err: err}
+	return &MemoryError{Wanted: n, Available: host.Memory(), Largest: largest(p), Err: err}
 }
 
 func largest(p *graph.Plan) *graph.Value {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/host"
 )
 
 // step computes one step of a plan on the memory of its values. Kernels allocate nothing; references and host operations
@@ -47,7 +48,7 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	if e.isClosed() {
 		return nil, errClosed
 	}
-	if err := checkMemory(p, memoryBytes()); err != nil {
+	if err := checkMemory(p, host.Memory()); err != nil {
 		return nil, err
 	}
 	prog := &program{engine: e, plan: p, steps: make([]step, len(p.Steps)), unmet: map[*graph.Value]bool{}}

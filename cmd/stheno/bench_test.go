@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -58,6 +59,20 @@ func TestBenchWritesWhatThereIs(t *testing.T) {
 		require.ErrorIs(t, b.finish(&out, none, wrong), wrong)
 	}
 	require.Empty(t, out.String())
+}
+
+// Go would end the process when it asks for the memory.
+func TestBenchLargerThanTheMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the size of the memory is read on Linux only")
+	}
+	for _, args := range [][]string{
+		{"bench", "--arch", "resnet50", "--size", "224", "--mode", "inference"},
+		{"bench", "--arch", "simplecnn", "--size", "256"},
+		{"tune", "--arch", "simplecnn", "--size", "256", "--dry-run", "--mode", "train"},
+	} {
+		refused(t, with(args, "--batch", "1048576", "--threads", "1"), "batch 1048576", "1 thread wants ", "iB for the batch alone, the machine has ", "use a smaller batch, or smaller images")
+	}
 }
 
 func TestBenchRefuses(t *testing.T) {

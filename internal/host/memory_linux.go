@@ -1,4 +1,4 @@
-package cpu
+package host
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memoryBytes is the machine's memory with swap, or the container's limit where that is less; 0 when it is not known.
-func memoryBytes() int {
+// Memory is the machine's memory with swap, or the container's limit where that is less, in bytes; 0 where it is not known.
+func Memory() int {
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) != nil {
 		return 0
