@@ -45,7 +45,13 @@ func (e *BudgetError) Error() string {
 		mebibytes(e.Budget), mebibytes(e.Least), e.Least, how)
 }
 
-func mebibytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+// mebibytes is an amount of memory that is usually that large.
+func mebibytes(n int) string {
+	if n < 1<<20 {
+		return bytesText(int64(n))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
 
 // FeedError says why a machine cannot take the value bound to an input.
 type FeedError struct {

@@ -13,8 +13,9 @@ import (
 // Explanation is a plan laid open: every step with what it computes, on which kernel, how much work it is and where its
 // result lives. String prints it as a table; encoding/json writes it.
 type Explanation struct {
-	Engine    string `json:"engine,omitempty"` // "" for a plan that no engine built
-	Precision string `json:"precision"`        // float types of the steps' results
+	Engine    string `json:"engine,omitempty"`   // "" for a plan that no engine built
+	Precision string `json:"precision"`          // float types of the steps' results
+	Products  string `json:"products,omitempty"` // how the engine multiplies float32, such as "bf16", where that is not fp32
 
 	Inputs    Group `json:"inputs"` // fed before every run, variables not among them
 	Variables Group `json:"variables"`
@@ -176,6 +177,9 @@ func (m *Machine) Explain() *Explanation {
 	}
 	e := Explain(m.plan)
 	e.Engine = engineName(m.engine)
+	if p, ok := m.engine.(interface{ Precision() string }); ok && p.Precision() != "fp32" {
+		e.Products = p.Precision()
+	}
 	if k, ok := m.prog.(KernelTeller); ok {
 		for i, name := range k.Kernels() {
 			e.Steps[i].Kernel = name

@@ -70,7 +70,11 @@ func (e *Explanation) String() string {
 	if e.Engine != "" {
 		on = e.Engine
 	}
-	fmt.Fprintf(&b, "%d %s, %s; %s\n", len(e.Steps), words.Plural("step", len(e.Steps)), e.Precision, on)
+	precision := e.Precision
+	if e.Products != "" {
+		precision += " with products in " + e.Products
+	}
+	fmt.Fprintf(&b, "%d %s, %s; %s\n", len(e.Steps), words.Plural("step", len(e.Steps)), precision, on)
 	t := columns("rlllllrrlr")
 	t.add("#", "operation", "layer", "kernel", "result", "layout", "moved", "FLOPs", "place", "live")
 	for i := range e.Steps {

@@ -53,7 +53,7 @@ GFLOP/s are nominal, and of peak is their share of the multiplications and addit
 	f.IntVar(&b.Classes, "classes", 100, "number of classes")
 	f.IntSliceVar(&b.Batches, "batch", nil, "images per step (default: 32, or 16 of 224x224; in inference also 1)")
 	f.IntSliceVar(&b.Threads, "threads", nil, "CPU threads (default: 0, one per core)")
-	f.StringSliceVar(&b.modes, "mode", nil, "train, inference (default: both)")
+	f.StringSliceVar(&b.modes, "mode", []string{"both"}, "train, inference, both")
 	f.StringSliceVar(&b.Devices, "device", []string{"cpu"}, "devices: "+strings.TrimPrefix(deviceList(), "auto, ")+"; cuda:N is the GPU with number N")
 	f.StringSliceVar(&b.Precisions, "precision", []string{train.FP32}, precisionUsage)
 	b.tuning = tuningFlag(f)
@@ -96,6 +96,12 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 	case b.json != "" && b.json == b.roofline:
 		return nil, fmt.Errorf("--json and --roofline name one file, %s; they are two", b.json)
 	}
+	if b.Classes < 2 {
+		return nil, fmt.Errorf("--classes wants at least 2, got %d", b.Classes)
+	}
+	if b.roofline != "" && !strings.EqualFold(filepath.Ext(b.roofline), ".svg") {
+		return nil, fmt.Errorf("--roofline %s: the plot is an SVG; name a file that ends in .svg", b.roofline)
+	}
 	for flag, file := range map[string]string{"json": b.json, "roofline": b.roofline} { // told now, and not after minutes
 		if file == "" || flag == "json" && file == "-" {
 			continue
@@ -104,9 +110,7 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 			return nil, fmt.Errorf("--%s %s: there is no folder %s to write it to", flag, file, filepath.Dir(file))
 		}
 	}
-	for _, m := range b.modes {
-		b.Modes = append(b.Modes, bench.Mode(m))
-	}
+	b.Modes = modesOf(b.modes)
 	cases, err := b.Matrix.Cases()
 	if err != nil {
 		return nil, err
@@ -135,6 +139,21 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 		tried = append(tried, d)
 	}
 	return cases, nil
+}
+
+// modesOf are the modes that flags name, "both" being all of them, in the order of bench.Modes. What is no mode comes last.
+func modesOf(names []string) (modes []bench.Mode) {
+	for _, m := range bench.Modes() {
+		if slices.Contains(names, string(m)) || slices.Contains(names, "both") {
+			modes = append(modes, m)
+		}
+	}
+	for _, name := range names {
+		if m := bench.Mode(name); name != "both" && !slices.Contains(modes, m) {
+			modes = append(modes, m)
+		}
+	}
+	return modes
 }
 
 func (b *benchmark) deviceOf(c bench.Case) device {

@@ -71,8 +71,17 @@ func TestBenchLargerThanTheMemory(t *testing.T) {
 		{"bench", "--arch", "simplecnn", "--size", "256"},
 		{"tune", "--arch", "simplecnn", "--size", "256", "--dry-run", "--mode", "train"},
 	} {
-		refused(t, with(args, "--batch", "1048576", "--threads", "1"), "batch 1048576", "1 thread wants ", "iB for the batch alone, the machine has ", "use a smaller batch, or smaller images")
+		refused(t, with(args, "--batch", "1048576", "--threads", "1"), "batch 1048576", "1 thread wants ", "iB for the batch", "the machine has ", "use a smaller batch, or smaller images")
 	}
+}
+
+func TestModes(t *testing.T) {
+	both := []bench.Mode{bench.Train, bench.Inference}
+	require.Equal(t, both, modesOf([]string{"both"}))
+	require.Equal(t, both, modesOf([]string{"inference", "train"}))
+	require.Equal(t, both, modesOf([]string{"train", "both"}))
+	require.Equal(t, both[1:], modesOf([]string{"inference"}))
+	require.Equal(t, append(both, "infer"), modesOf([]string{"infer", "both"}))
 }
 
 func TestBenchRefuses(t *testing.T) {
@@ -92,9 +101,11 @@ func TestBenchRefuses(t *testing.T) {
 		{[]string{"--precision", "fp23"}, `unknown precision "fp23"`},
 		{[]string{"--seconds", "0"}, "--seconds wants a number above 0"},
 		{[]string{"--rounds", "0"}, "--rounds wants at least 1, got 0"},
-		{[]string{"--json", "a.json", "--roofline", "a.json"}, "one file"},
+		{[]string{"--json", "a.svg", "--roofline", "a.svg"}, "one file"},
 		{[]string{"--roofline", nowhere}, "there is no folder " + filepath.Dir(nowhere)},
 		{[]string{"--json", nowhere}, "--json " + nowhere},
+		{[]string{"--roofline", "b.png"}, "--roofline b.png: the plot is an SVG; name a file that ends in .svg"},
+		{[]string{"--classes", "0"}, "--classes wants at least 2, got 0"},
 		{[]string{"--bach", "3"}, "did you mean --batch?"},
 		{[]string{"simplecnn"}, "takes flags only"},
 	} {

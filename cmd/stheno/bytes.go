@@ -48,7 +48,12 @@ func (b byteCount) Type() string { return "bytes" }
 
 // memory is a number of bytes for people.
 func memory(n int) string {
-	if n < 1<<30 {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))

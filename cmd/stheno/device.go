@@ -121,7 +121,7 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 		reason := firstLine(err)
 		e, err = d.openCPU(c, note)
 		if errors.Is(err, cpu.ErrPrecision) {
-			note(fmt.Sprintf("computing on the CPU in %s, not %s: %s; %s", train.FP32, d.precision, reason, firstLine(err)))
+			note(fmt.Sprintf("%s (no GPU can be used now: %s)", d.inFP32(), reason))
 			c.Precision = ""
 			return d.openCPU(c, note)
 		}
@@ -152,11 +152,23 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 func (d device) openRecordedCPU(c graph.Config, note func(string)) (graph.Engine, error) {
 	e, err := d.openCPU(c, note)
 	if d.recordedPrecision && errors.Is(err, cpu.ErrPrecision) {
-		note(fmt.Sprintf("computing in %s what the run computes in %s: %s", train.FP32, d.precision, firstLine(err)))
+		note(d.inFP32())
 		c.Precision = ""
 		return d.openCPU(c, note)
 	}
 	return e, err
+}
+
+// inFP32 says that this CPU computes in fp32 what was to be computed in a precision that it has not, and what has it.
+func (d device) inFP32() string {
+	from, what := "asked for", "a GPU"
+	if d.recordedPrecision {
+		from = "made in"
+	}
+	if d.precision == "bf16" {
+		what += " or a CPU with AVX512-BF16"
+	}
+	return fmt.Sprintf("this run was %s %s; the CPU computes it in %s; use %s for %s", from, d.precision, train.FP32, what, d.precision)
 }
 
 // openCPU starts the CPU engine with its measured choices.

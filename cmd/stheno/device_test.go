@@ -26,7 +26,7 @@ func TestAutoWithoutGPU(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	out := stheno(t, with(quick, "--precision", "tf32", "--out", dir)...)
 	require.Zero(t, out.code, out.stderr)
-	require.Regexp(t, `^note: computing on the CPU in fp32, not tf32: cuda: `, out.stdout)
+	require.Regexp(t, `^note: this run was asked for tf32; the CPU computes it in fp32; use a GPU for tf32 \(no GPU can be used now: cuda: .*\)\n`, out.stdout)
 	require.Equal(t, 1, strings.Count(out.stdout, "note:"), out.stdout)
 	require.Contains(t, out.stdout, "cpu with")
 
@@ -38,13 +38,13 @@ func TestAutoWithoutGPU(t *testing.T) {
 	refused(t, []string{"train", "--resume", "--out", dir, "--precision", "tf32", "--device", "cpu"}, "the CPU engine computes in fp32")
 	again := stheno(t, "train", "--resume", "--out", dir, "--device", "cpu", "--epochs", "2")
 	require.Zero(t, again.code, again.stderr)
-	require.Contains(t, again.stdout, "note: computing in fp32 what the run computes in tf32: cpu: precision \"tf32\"")
+	require.Contains(t, again.stdout, "note: this run was made in tf32; the CPU computes it in fp32; use a GPU for tf32\n")
 	again = stheno(t, "eval", "--run", dir, "--limit-test", "10", "--device", "cpu")
 	require.Zero(t, again.code, again.stderr)
-	require.Regexp(t, `^note: computing in fp32 what the run computes in tf32: cpu: precision "tf32".*\n$`, again.stderr)
+	require.Regexp(t, `^note: this run was made in tf32; the CPU computes it in fp32; use a GPU for tf32\n$`, again.stderr)
 	again = stheno(t, "eval", "--run", dir, "--limit-test", "10")
 	require.Zero(t, again.code, again.stderr)
-	require.Regexp(t, `^note: computing on the CPU in fp32, not tf32: cuda: .*\n$`, again.stderr)
+	require.Regexp(t, `^note: this run was made in tf32; the CPU computes it in fp32; use a GPU for tf32 \(no GPU can be used now: cuda: .*\)\n$`, again.stderr)
 
 	// In fp32 there is a word about the GPU only where the program could have used one.
 	out = stheno(t, with(quick, "--out", filepath.Join(t.TempDir(), "run"))...)
@@ -74,10 +74,10 @@ func TestBF16OnTheCPU(t *testing.T) {
 	refused(t, with(quick, "--device", "cpu", "--precision", "bf16", "--out", dir+"2"), "cpu: precision bf16: environment variable STHENO_CPU=avx512 leaves AVX512-BF16 out; unset it; compute in fp32")
 	again := stheno(t, "eval", "--run", dir, "--limit-test", "10", "--device", "cpu")
 	require.Zero(t, again.code, again.stderr)
-	require.Regexp(t, `^note: computing in fp32 what the run computes in bf16: cpu: precision bf16: .*\n$`, again.stderr)
+	require.Regexp(t, `^note: this run was made in bf16; the CPU computes it in fp32; use a GPU or a CPU with AVX512-BF16 for bf16\n$`, again.stderr)
 	again = stheno(t, "eval", "--run", dir, "--limit-test", "10")
 	require.Zero(t, again.code, again.stderr)
-	require.Regexp(t, `^note: computing on the CPU in fp32, not bf16: cuda: .*; cpu: precision bf16: .*\n$`, again.stderr)
+	require.Regexp(t, `^note: this run was made in bf16; the CPU computes it in fp32; use a GPU or a CPU with AVX512-BF16 for bf16 \(no GPU can be used now: cuda: .*\)\n$`, again.stderr)
 }
 
 func TestCUDAWithoutGPU(t *testing.T) {
@@ -114,7 +114,7 @@ func TestListGPUs(t *testing.T) {
 	require.Equal(t, "cuda:0 is NVIDIA H200, compute capability 9.0, 132 multiprocessors, 138.5 GiB of 139.8 GiB free, driver for CUDA 12.8, GPU-1\n",
 		list([]cuda.Device{{Name: "NVIDIA H200", UUID: "GPU-1", Major: 9, Multiprocessors: 132, Memory: 150110011392, Free: 148712505344, Driver: "12.8"}}, nil))
 	require.Contains(t, list([]cuda.Device{{Memory: 150110011392, Free: -1}}, nil), ", an unknown part of 139.8 GiB free, ")
-	require.Equal(t, "cuda:1 is A, compute capability 7.0, 2 multiprocessors, 0.0 MiB of 1.0 GiB free, driver for CUDA 12.8, GPU-2; "+
+	require.Equal(t, "cuda:1 is A, compute capability 7.0, 2 multiprocessors, 0 B of 1.0 GiB free, driver for CUDA 12.8, GPU-2; "+
 		"cannot be used: NVRTC cannot be loaded; install it; details: stheno devices --verbose\n",
 		list([]cuda.Device{{Ordinal: 1, Name: "A", UUID: "GPU-2", Major: 7, Multiprocessors: 2, Memory: 1 << 30, Driver: "12.8"}}, nil))
 	require.Equal(t, "no GPU: the driver lists none\n", list(nil, nil))

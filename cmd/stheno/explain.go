@@ -46,8 +46,8 @@ func newExplain() *cobra.Command {
 results, layout, bytes moved, FLOPs, the place of the results in memory and what is alive; then the totals and the peak. On a GPU
 a training step begins with Augment, which makes the images of bytes, as in stheno train.
 
-Nothing is computed, and the weights take no memory. With --device null no engine is asked: a plan for any size of network
-and images, without kernels.
+Nothing is computed, and the weights take no memory. With --device null no engine is asked: a plan without kernels, also for
+networks and images that this machine has no memory for.
 
 --format passes shows what the compiler's passes made of the graph; dot and svg draw the plan, or with --view graph the
 Gorgonia graph before it. An svg is laid out by Graphviz where its command dot is installed, else by a plain renderer.`,
@@ -122,6 +122,13 @@ func (e *explain) check(cmd *cobra.Command) error {
 		return errors.New("--training and --inference are two plans; name one of them")
 	case f.Changed("view") && e.format != "dot" && e.format != "svg":
 		return fmt.Errorf("--view goes with --format dot or svg, not %s", e.format)
+	}
+	if e.device.name == "null" {
+		for _, name := range []string{"precision", "threads", "tuning"} {
+			if f.Changed(name) {
+				return fmt.Errorf("--%s is for an engine, and --device null asks none; leave one of them out", name)
+			}
+		}
 	}
 	e.inference = e.inference || !e.training
 	if e.inference {

@@ -35,6 +35,11 @@ func TestExplain(t *testing.T) {
 	require.Contains(t, ok(t, with(twice, "--format", "passes")...), "=== after pass recompute: ")
 	require.Contains(t, ok(t, "explain", "simplecnn", "--memory-budget", "1GiB"), "peak: ")
 
+	t.Setenv("STHENO_CPU", "generic") // which computes bf16 everywhere
+	require.Regexp(t, `^\d+ steps, float32 with products in bf16; cpu with `, ok(t, "explain", "simplecnn", "--precision", "bf16"))
+	require.Contains(t, ok(t, "explain", "simplecnn", "--precision", "bf16", "--format", "json"), "\"products\": \"bf16\",\n")
+	t.Setenv("STHENO_CPU", "")
+
 	// Nothing is computed or allocated: a plan for what no machine could hold.
 	out = ok(t, "explain", "resnet50", "--batch", "100000", "--input", "224x224x3", "--classes", "1000", "--device", "null")
 	require.Contains(t, out, "planned only")

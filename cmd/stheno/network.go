@@ -35,8 +35,11 @@ func (n *network) architecture(name string) (arch.Architecture, error) {
 		return nil, err
 	}
 	n.Input = shape
-	if n.Classes < 1 || n.Batch < 0 {
-		return nil, fmt.Errorf("--classes wants at least 1 and --batch at least 0, got %d and %d", n.Classes, n.Batch)
+	if n.Classes < 1 {
+		return nil, fmt.Errorf("--classes wants at least 1, got %d", n.Classes)
+	}
+	if n.Batch < 0 {
+		return nil, fmt.Errorf("--batch wants at least 0, got %d", n.Batch)
 	}
 	switch n.layout {
 	case "channels_last":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +46,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
 	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "save also every N steps (0: at the end of epochs)")
-	f.StringVar(&c.Profile, "profile", c.Profile, "time every step of the plan: a table, and a trace for Perfetto in the run's folder, or in --profile=FILE.json")
+	f.StringVar(&c.Profile, "profile", c.Profile, "time every step of the plan: a table, and a trace for Perfetto, profile.txt and profile.json in the run's folder; --profile=FILE names others, which lie there too unless the name has a slash")
 	f.Lookup("profile").NoOptDefVal = train.ProfileFileName
 	f.IntVar(&c.ProfileSteps, "profile-steps", c.ProfileSteps, "steps to profile (0: all)")
 }
@@ -88,6 +89,9 @@ func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Co
 	}
 	if c.Out == "" {
 		return c, errors.New("--resume needs --out, the folder of the run")
+	}
+	if _, err := os.Stat(c.Out); errors.Is(err, fs.ErrNotExist) {
+		return c, fmt.Errorf("%s cannot be resumed: there is no such folder; name that of a run with --out, or leave --resume out to begin one", c.Out)
 	}
 	saved, notice, err := train.ReadConfig(c.Out)
 	if err != nil {

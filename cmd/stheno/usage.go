@@ -39,6 +39,10 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// valueKinds are pflag's types in words.
+var valueKinds = map[string]string{"intSlice": "whole numbers with commas between them", "int": "a whole number", "uint64": "a whole number from 0",
+	"float64": "a number such as 0.01", "bool": "true or false"}
+
 // flagError makes pflag's errors name the nearest flag, and values without the names of Go's functions.
 func flagError(cmd *cobra.Command, err error) error {
 	text := err.Error()
@@ -51,8 +55,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		kind := "a value of type " + invalid.GetFlag().Value.Type()
-		if invalid.GetFlag().Value.Type() == "intSlice" {
-			kind = "whole numbers with commas between them"
+		if words := valueKinds[invalid.GetFlag().Value.Type()]; words != "" {
+			kind = words
 		}
 		text = fmt.Sprintf("--%s wants %s, got %q", invalid.GetFlag().Name, kind, invalid.GetValue())
 		if errors.Is(err, strconv.ErrRange) {
@@ -122,6 +126,11 @@ func inFlags(cmd *cobra.Command, err error) string {
 	text := err.Error()
 	if described, ok := errors.AsType[*nn.Error](err); ok && described.Site != "" {
 		text = strings.ReplaceAll(text, "\n    at "+described.Site, "")
+	}
+	for _, other := range []string{"bench", "train"} { // packages, whose names are those of commands
+		if rest, ok := strings.CutPrefix(text, other+": "); ok && cmd.Name() != other {
+			text = rest
+		}
 	}
 	return byName(text)
 }
