@@ -72,7 +72,7 @@ func CheckNewOutDir(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("train: the output folder cannot be used: %w", err)
+		return fmt.Errorf("train: the output folder cannot be used: %w; name a folder, which need not exist yet, with --out", err)
 	case len(found) > 0:
 		return &RunExistsError{path, found}
 	}

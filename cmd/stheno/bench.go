@@ -75,6 +75,11 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 		Progress: lines.show,
 	})
 	lines.clear()
+	if report != nil && b.json == "-" { // the table has them
+		for _, note := range report.BusyNotes() {
+			lines.note(note)
+		}
+	}
 	return b.finish(cmd.OutOrStdout(), report, err)
 }
 

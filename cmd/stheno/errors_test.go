@@ -141,7 +141,7 @@ func TestFoldersThatCannotBeUsed(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(file, []byte("mine"), 0o644))
-	refused(t, with(quick, "--out", file), file, "output folder")
+	refused(t, with(quick, "--out", file), file, "output folder", "name a folder, which need not exist yet, with --out")
 	refused(t, with(quick, "--out", filepath.Join(file, "below")), file)
 	refused(t, with(quick, "--out", file, "--resume"), file)
 	refused(t, with(quick, "--out", filepath.Join(dir, "nowhere"), "--resume"), "nowhere", "cannot be resumed")
