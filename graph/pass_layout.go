@@ -69,7 +69,11 @@ func (l *layouts) rule(w *sweep, s *Step) {
 		case slices.Equal(o.Axes, toNCHW):
 			l.last[s.Out[0]] = s.In[0]
 		case slices.Equal(o.Axes, toNHWC):
-			w.replace(l.last[s.In[0]])
+			if v := l.last[s.In[0]]; v != nil {
+				name := v.Name // of the layer that computes it, and not of the one that wanted it in this order
+				w.replace(v)
+				v.Name = name
+			}
 		}
 		return
 	}

@@ -35,6 +35,7 @@ func TestExplain(t *testing.T) {
 	require.Contains(t, ok(t, with(twice, "--format", "passes")...), "=== after pass recompute: ")
 	require.Contains(t, ok(t, "explain", "simplecnn", "--memory-budget", "1GiB"), "peak: ")
 
+	require.Regexp(t, `MaxPool2D +max_pooling2d_1 `, ok(t, "explain", "simplecnn", "--data-format", "channels_first", "--inference"), "and not flatten")
 	t.Setenv("STHENO_CPU", "generic") // which computes bf16 everywhere
 	require.Regexp(t, `^\d+ steps, float32 with products in bf16; cpu with `, ok(t, "explain", "simplecnn", "--precision", "bf16"))
 	require.Contains(t, ok(t, "explain", "simplecnn", "--precision", "bf16", "--format", "json"), "\"products\": \"bf16\",\n")
