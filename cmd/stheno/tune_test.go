@@ -67,7 +67,7 @@ func TestTune(t *testing.T) {
 
 	// A table that is damaged, or of other kernels, is begun anew.
 	require.NoError(t, os.WriteFile(path, was[:len(was)/2], 0o644))
-	require.Contains(t, ok(t, with(briefTune, "--mode", "inference")...), "it is damaged: unexpected end of JSON input; measure again with stheno tune; beginning a new one\n")
+	require.Contains(t, ok(t, with(briefTune, "--mode", "inference")...), "is replaced by a new one: it is damaged: unexpected end of JSON input\n")
 	_, err = cpu.LoadTuning(path)
 	require.NoError(t, err)
 }
@@ -84,6 +84,9 @@ func TestTuneRefuses(t *testing.T) {
 		{[]string{"--batch", "0"}, "batch size 0"},
 		{[]string{"--precision", "tf32"}, `precision "tf32"`},
 		{[]string{"--output", nowhere}, "there is no folder " + filepath.Dir(nowhere)},
+		{[]string{"--json", nowhere}, "--json " + nowhere + ": there is no folder " + filepath.Dir(nowhere)},
+		{[]string{"--output", ""}, "--output is empty; name a file"},
+		{[]string{"--output", t.TempDir()}, "is not a regular file"},
 		{[]string{"simplecnn"}, "takes flags only"},
 	} {
 		refused(t, with([]string{"tune"}, c.flags...), c.want)
