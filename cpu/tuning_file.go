@@ -163,7 +163,7 @@ func parseTuning(text []byte) (t *Tuning, reason string, newer bool) {
 	case head.Format != tuningFormat:
 		return nil, fmt.Sprintf("it has format %d, this version reads %d", head.Format, tuningFormat), head.Format > tuningFormat
 	case head.Kernels != kernel.Revision:
-		return nil, fmt.Sprintf("it was measured with other kernels (%d, these are %d)", head.Kernels, kernel.Revision), head.Format == tuningFormat && head.Kernels > kernel.Revision
+		return nil, fmt.Sprintf("it was measured with other kernels (%d, these are %d)", head.Kernels, kernel.Revision), head.Kernels > kernel.Revision
 	}
 	dec := json.NewDecoder(strings.NewReader(string(text)))
 	dec.DisallowUnknownFields()
