@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -14,17 +13,17 @@ import (
 const lockWait = 10 * time.Second
 
 // lockFolder keeps others who lock the folder from it until unlock is called, or the process ends. The folder itself is locked, so that
-// no file remains. File systems without locks (some network ones) answer with other errors; there it goes unlocked.
-func lockFolder(dir string) (unlock func(), err error) {
+// no file remains. Where it cannot be, as on some network file systems or when another process never lets go, it goes unlocked: then two
+// that write in the same moment may lose something, which is less than not to write.
+func lockFolder(dir string) (unlock func()) {
 	f, err := os.Open(dir)
 	if err != nil {
-		return nil, err
+		return func() {}
 	}
-	for start := time.Now(); errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK); time.Sleep(10 * time.Millisecond) {
-		if time.Since(start) > lockWait {
-			_ = f.Close()
-			return nil, fmt.Errorf("the folder %s has been locked by another process for %v", dir, lockWait)
+	for start := time.Now(); time.Since(start) < lockWait; time.Sleep(10 * time.Millisecond) {
+		if !errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+			break
 		}
 	}
-	return func() { _ = f.Close() }, nil // opened to be locked
+	return func() { _ = f.Close() } // opened to be locked
 }

@@ -190,11 +190,7 @@ func (t *tune) existing(note func(string)) (*cpu.Tuning, error) {
 
 // save adds what was measured to the table in the file as it is by now: another stheno tune may have written it since.
 func (t *tune) save() error {
-	unlock, err := lockFolder(filepath.Dir(t.file))
-	if err != nil {
-		return err
-	}
-	defer unlock()
+	defer lockFolder(filepath.Dir(t.file))()
 	table, err := t.existing(func(string) {}) // noted at the beginning
 	if err != nil {
 		return fmt.Errorf("what was measured is not kept: %w", err)

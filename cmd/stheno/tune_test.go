@@ -337,7 +337,14 @@ func TestTunedRunOfANamedTable(t *testing.T) {
 	out = resume("4", "--tuning", table+".away")
 	require.Contains(t, out, "(none) than these ("+began.Tuning+"); its table is "+table+".away: ")
 	require.Equal(t, table+".away", recorded().TuningFile)
-	resume("5", "--tuning", "off")
+
+	var empty bytes.Buffer
+	require.NoError(t, cpu.NewTuning(bench.ThisMachine().CPU).WriteJSON(&empty))
+	touch(t, table+".away", empty.String())
+	out = resume("5")
+	require.Contains(t, out, "("+began.Tuning+") than these (none); its table is "+table+".away: ")
+	require.Contains(t, out, "nothing in "+table+".away is for the convolutions here")
+	resume("6", "--tuning", "off")
 	require.Empty(t, recorded().TuningFile)
 }
 
