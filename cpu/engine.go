@@ -47,7 +47,10 @@ type Engine struct {
 
 	mu     sync.Mutex
 	closed bool
-	taken  map[Convolution]string // ways of the tuning that are not the model's, of all programs built
+	// Of all programs built: the convolutions that the tuning has a choice for, those for which it compared other ways than there are, and
+	// the choices that are not the model's.
+	chosen, foreign map[Convolution]bool
+	taken           map[Convolution]string
 }
 
 var errClosed = errors.New("cpu: the engine is closed")
@@ -68,7 +71,8 @@ func New(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{pool: pool.New(c.Threads), gemm: products, gemm64: gemm.New[float64](kernel.Level()), tuning: tuning, taken: map[Convolution]string{}}, nil
+	return &Engine{pool: pool.New(c.Threads), gemm: products, gemm64: gemm.New[float64](kernel.Level()), tuning: tuning,
+		chosen: map[Convolution]bool{}, foreign: map[Convolution]bool{}, taken: map[Convolution]string{}}, nil
 }
 
 // Name is "cpu".

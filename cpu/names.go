@@ -9,8 +9,8 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 )
 
-// String says what the engine computes with, e.g. "cpu with 2 threads, avx512 kernels" or, with a table of measured choices that has some
-// for these threads and this precision, "cpu with 2 threads, avx512 kernels, tuned for 31 convolutions".
+// String says what the engine computes with, e.g. "cpu with 2 threads, avx512 kernels" or, once programs were built that follow a table
+// of measured choices, "cpu with 2 threads, avx512 kernels, tuned for 31 convolutions".
 func (e *Engine) String() string {
 	s := "s"
 	if e.Threads() == 1 {

@@ -145,38 +145,77 @@ func (t *Tuning) CPU() string { return t.cpu }
 // Level is the instruction set that was measured.
 func (t *Tuning) Level() string { return t.level }
 
-// way is the choice for a convolution, "" if there is none, or if other ways were compared than there are: such as by another version.
-func (t *Tuning) way(c Convolution, ways []kernel.Way) string {
+// way is the choice for a convolution, "" if there is none, or if foreign ways were compared, others than there are: such as by another
+// version.
+func (t *Tuning) way(c Convolution, ways []kernel.Way) (way string, foreign bool) {
 	found, ok := t.choices[c.key()]
-	if !ok || !slices.EqualFunc(found.times, ways, func(t WayTime, w kernel.Way) bool { return t.Way == w.Name }) {
-		return ""
+	if !ok {
+		return "", false
 	}
-	return found.way
+	if !slices.EqualFunc(found.times, ways, func(t WayTime, w kernel.Way) bool { return t.Way == w.Name }) {
+		return "", true
+	}
+	return found.way, false
 }
 
-// choose answers for the kernels which way to compute a convolution, and remembers where that is not the model's way.
+// For says in words what the table was measured for: "threads 1, 2; batch 8, 64; precision fp32".
+func (t *Tuning) For() string {
+	if len(t.choices) == 0 {
+		return "no convolution"
+	}
+	threads, batches, precision := map[int]bool{}, map[int]bool{}, map[string]bool{}
+	for c := range t.choices {
+		threads[c.threads], batches[c.conv.Geometry.N], precision[precisions[c.conv.Rounds]] = true, true, true
+	}
+	return fmt.Sprintf("threads %s; batch %s; precision %s", listed(threads), listed(batches), listed(precision))
+}
+
+// listed lists the first of a set: a table may have been measured for hundreds of batch sizes.
+func listed[K cmp.Ordered](set map[K]bool) string {
+	const most = 8
+	words := []string{}
+	for _, k := range slices.Sorted(maps.Keys(set)) {
+		if len(words) == most {
+			words = append(words, "…")
+			break
+		}
+		words = append(words, fmt.Sprint(k))
+	}
+	return strings.Join(words, ", ")
+}
+
+// choose answers for the kernels which way to compute a convolution, and remembers what the table had to say.
 func (e *Engine) choose(conv kernel.Conv, ways []kernel.Way) string {
 	c := Convolution{conv, e.Threads()}
-	name := e.tuning.way(c, ways)
-	if slices.Contains(namesOf(ways), name) && name != kernel.Best(ways).Name {
-		e.mu.Lock()
-		e.taken[c] = name
-		e.mu.Unlock()
+	name, foreign := e.tuning.way(c, ways)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case foreign:
+		e.foreign[c] = true
+	case name != "":
+		e.chosen[c] = true
+		if name != kernel.Best(ways).Name {
+			e.taken[c] = name
+		}
 	}
 	return name
 }
 
-// Choices is how many convolutions the engine's [Tuning] has a choice for, with its threads and its precision.
+// Choices is for how many different convolutions of the programs built so far the engine's [Tuning] has a choice, the engine's own or
+// another.
 func (e *Engine) Choices() int {
-	n := 0
-	if e.tuning != nil {
-		for c := range e.tuning.choices {
-			if c.threads == e.Threads() && (c.conv.Double || c.conv.Rounds == e.gemm.Rounds()) {
-				n++
-			}
-		}
-	}
-	return n
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.chosen)
+}
+
+// Foreign is for how many different convolutions of the programs built so far the engine's [Tuning] is of no use because it was measured
+// with other ways to compute them than there are, such as by another version.
+func (e *Engine) Foreign() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.foreign)
 }
 
 // Tuned is a digest of the choices of the engine's [Tuning] that the programs built so far follow, where those are others than the

@@ -28,14 +28,15 @@ var ErrTuning = errors.New("cpu: not a table of measured choices that can be use
 type TuningError struct {
 	Path   string // "" where it came from no file
 	Reason string
+	Newer  bool // it is a table, but a newer version made it
 }
 
-// Error names the file and the reason.
+// Error names the file and the reason, and says what to do.
 func (e *TuningError) Error() string {
 	if e.Path == "" {
-		return "cpu: the table of measured choices: " + e.Reason
+		return "cpu: the table of measured choices: " + e.Reason + again
 	}
-	return fmt.Sprintf("cpu: the table of measured choices in %s: %s", e.Path, e.Reason)
+	return fmt.Sprintf("cpu: the table of measured choices in %s: %s%s", e.Path, e.Reason, again)
 }
 
 // Is makes errors.Is find [ErrTuning].
@@ -142,39 +143,39 @@ func ReadTuning(r io.Reader) (*Tuning, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cpu: the table of measured choices: %w", err)
 	}
-	t, reason := parseTuning(text)
+	t, reason, newer := parseTuning(text)
 	if reason != "" {
-		return nil, &TuningError{Reason: reason}
+		return nil, &TuningError{Reason: reason, Newer: newer}
 	}
 	return t, nil
 }
 
-// parseTuning returns a table or the reason why there is none.
-func parseTuning(text []byte) (*Tuning, string) {
+// parseTuning returns a table or the reason why there is none, and whether that is that a newer version made it.
+func parseTuning(text []byte) (t *Tuning, reason string, newer bool) {
 	if len(text) > maxTuningFile {
-		return nil, fmt.Sprintf("it is longer than %d MiB%s", maxTuningFile>>20, again)
+		return nil, fmt.Sprintf("it is longer than %d MiB", maxTuningFile>>20), false
 	}
 	var f tuningFile
 	head := struct{ Format, Kernels int }{}
 	switch err := json.Unmarshal(text, &head); {
 	case err != nil:
-		return nil, fmt.Sprintf("it is damaged: %v%s", err, again)
+		return nil, fmt.Sprintf("it is damaged: %v", err), false
 	case head.Format != tuningFormat:
-		return nil, fmt.Sprintf("it has format %d, this version reads %d%s", head.Format, tuningFormat, again)
+		return nil, fmt.Sprintf("it has format %d, this version reads %d", head.Format, tuningFormat), head.Format > tuningFormat
 	case head.Kernels != kernel.Revision:
-		return nil, fmt.Sprintf("it was measured with other kernels (%d, these are %d)%s", head.Kernels, kernel.Revision, again)
+		return nil, fmt.Sprintf("it was measured with other kernels (%d, these are %d)", head.Kernels, kernel.Revision), head.Kernels > kernel.Revision
 	}
 	dec := json.NewDecoder(strings.NewReader(string(text)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&f); err != nil {
-		return nil, fmt.Sprintf("it is damaged: %v%s", err, again)
+		return nil, fmt.Sprintf("it is damaged: %v", err), false
 	}
-	t := &Tuning{clip(f.CPU), f.Level, map[Convolution]choice{}}
+	t = &Tuning{clip(f.CPU), f.Level, map[Convolution]choice{}}
 	if !slices.Contains([]string{"generic", "avx2", "avx512"}, f.Level) {
-		return nil, fmt.Sprintf("%.40q is no instruction set of this engine%s", f.Level, again)
+		return nil, fmt.Sprintf("%.40q is no instruction set of this engine", f.Level), false
 	}
 	if len(f.Convolutions) > maxChoices {
-		return nil, fmt.Sprintf("it has %d convolutions, more than %d%s", len(f.Convolutions), maxChoices, again)
+		return nil, fmt.Sprintf("it has %d convolutions, more than %d", len(f.Convolutions), maxChoices), false
 	}
 	for i, l := range f.Convolutions {
 		c, reason := l.convolution()
@@ -185,11 +186,11 @@ func parseTuning(text []byte) (*Tuning, string) {
 			reason = "is there twice"
 		}
 		if reason != "" {
-			return nil, fmt.Sprintf("convolution %d of %d %s%s", i+1, len(f.Convolutions), reason, again)
+			return nil, fmt.Sprintf("convolution %d of %d %s", i+1, len(f.Convolutions), reason), false
 		}
 		t.choices[c] = choice{l.Way, l.Times}
 	}
-	return t, ""
+	return t, "", false
 }
 
 // convolution is what a line is about, or a reason why it is about none.
@@ -269,7 +270,7 @@ func TuningFileName(cpu string) string {
 // Check says whether engines can use the table: it must be of the instruction set in use. The error is a [*TuningError].
 func (t *Tuning) Check() error {
 	if level := kernel.Level().String(); t.level != level {
-		return &TuningError{Reason: fmt.Sprintf("it was measured for %s kernels, these are %s%s", t.level, level, again)}
+		return &TuningError{Reason: fmt.Sprintf("it was measured for %s kernels, these are %s", t.level, level)}
 	}
 	return nil
 }

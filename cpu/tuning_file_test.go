@@ -3,6 +3,7 @@ package cpu_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,8 @@ func TestTuningOfOthers(t *testing.T) {
 	e := openTuned(t, 2, read)
 	require.Equal(t, kernelsOf(t, plain, p), kernelsOf(t, e, p))
 	require.Empty(t, e.Tuned())
+	require.Positive(t, e.Foreign())
+	require.LessOrEqual(t, e.Choices()+e.Foreign(), table.Len())
 }
 
 // Damaged and hostile files are refused with a reason.
@@ -132,6 +135,10 @@ func TestTuningFileRefuses(t *testing.T) {
 		require.ErrorIs(t, err, cpu.ErrTuning, "%.200s", c.text)
 		require.ErrorContains(t, err, c.want, "%.200s", c.text)
 		require.ErrorContains(t, err, "stheno tune")
+		wrong, ok := errors.AsType[*cpu.TuningError](err)
+		require.True(t, ok)
+		require.NotContains(t, wrong.Reason, "stheno tune")
+		require.Equal(t, strings.Contains(c.want, "format 2") || c.want == "measured with other kernels", wrong.Newer)
 		require.Less(t, len(err.Error()), 400)
 	}
 }

@@ -67,6 +67,8 @@ type Config struct {
 	// Tuning is a digest of the measured choices among ways to compute that the run, or its latest part, follows where they are not the
 	// engine's own; "" where there are none. New fills it in, and notes where a run goes on with others: bits may then differ.
 	Tuning string `json:"tuning,omitempty"`
+	// TuningFile is the table that the user named for them, an absolute path; "" where none was named.
+	TuningFile string `json:"tuning_file,omitempty"`
 
 	Out    string `json:"-"` // folder of the run
 	Resume bool   `json:"-"` // go on with the run in Out
@@ -104,7 +106,7 @@ func CheckPrecision(name string) error {
 // identity is the configuration without what may differ between the parts of one run.
 func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
-	c.Engine, c.Version, c.Tuning = "", "", ""
+	c.Engine, c.Version, c.Tuning, c.TuningFile = "", "", "", ""
 	c.Out, c.Resume, c.Profile, c.ProfileSteps = "", false, "", 0
 	c.Recompute, c.MemoryBudget = "", 0
 	c.clearUnused()

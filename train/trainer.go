@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -52,7 +53,8 @@ type Trainer struct {
 // New prepares a run on an engine: the output folder, the model with its first or its resumed weights, the data. A nil
 // observer is a silent one. Everything is compiled before anything is written, so that a run which does not fit into memory leaves no
 // folder behind; nor does one that fails before its first step is done. What the run is recorded with in run.json, and what Config
-// returns, is c with the split's name, an absolute DataDir, and what the split says of its images. The caller closes the trainer, and
+// returns, is c with the split's name, an absolute DataDir, what the
+// engine is tuned for, and what the split says of its images. The caller closes the trainer, and
 // the engine after it.
 func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, error) {
 	if err := c.Validate(); err != nil {
@@ -110,8 +112,16 @@ func (t *Trainer) prepare() (err error) {
 			return err
 		}
 	}
+	said, tells := t.engine.(fmt.Stringer)
+	before := ""
+	if tells {
+		before = said.String()
+	}
 	if err := t.compile(); err != nil {
 		return err
+	}
+	if tells { // the engine knows now what it is tuned for
+		t.cfg.Engine = strings.Replace(t.cfg.Engine, before, said.String(), 1)
 	}
 	t.recordTuning()
 	return t.openOut()
@@ -154,8 +164,12 @@ func (t *Trainer) recordTuning() {
 	was, is := t.cfg.Tuning, e.Tuned()
 	if t.cfg.Resume && was != is {
 		said := func(digest string) string { return cmp.Or(digest, "none") }
-		t.observer.Note(fmt.Sprintf("the run was made with other tuned convolutions (%s) than these (%s): it goes on, but not bit for bit as it would have; "+
-			"--tuning names a table, or is off", said(was), said(is)))
+		table := ""
+		if t.cfg.TuningFile != "" {
+			table = "; its table is " + t.cfg.TuningFile
+		}
+		t.observer.Note(fmt.Sprintf("the run was made with other tuned convolutions (%s) than these (%s)%s: it goes on, but not bit for bit as it would have; "+
+			"--tuning names a table, or is off", said(was), said(is), table))
 	}
 	t.cfg.Tuning = is
 }

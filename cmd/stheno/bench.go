@@ -70,8 +70,15 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	var engines []graph.Engine // of all cases
 	report, err := bench.Run(cmd.Context(), bench.Config{Cases: cases, Seconds: b.seconds, Rounds: b.rounds, Profile: b.roofline != "",
-		Open:     func(c bench.Case) (graph.Engine, error) { return b.deviceOf(c).open(lines.note) },
+		Open: func(c bench.Case) (graph.Engine, error) {
+			e, err := b.deviceOf(c).open(lines.note)
+			if err == nil {
+				engines = append(engines, e)
+			}
+			return e, err
+		},
 		Progress: lines.show,
 	})
 	lines.clear()
@@ -79,6 +86,9 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 		for _, note := range report.BusyNotes() {
 			lines.note(note)
 		}
+	}
+	if err == nil {
+		b.tuning.followed(lines.note, engines...)
 	}
 	return b.finish(cmd.OutOrStdout(), report, err)
 }

@@ -225,7 +225,7 @@ func computes(e graph.Engine) string {
 	return describeEngine(e) + ", precision " + p.Precision()
 }
 
-// isPlain says whether an engine is the CPU's in fp32, with no choices of ways but its own, which needs no words beside a result.
+// isPlain says whether an engine is the CPU's in fp32, which so far follows no choices of ways but its own: it needs no words beside a result.
 func isPlain(e graph.Engine) bool {
 	c, ok := e.(*cpu.Engine)
 	return ok && isFP32(e) && c.Choices() == 0

@@ -109,8 +109,9 @@ func newEval() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			said := computes(engine)
 			if !isPlain(engine) {
-				out.Printf("%s", computes(engine))
+				out.Printf("%s", said)
 			}
 			out.Watch()
 			e := train.Evaluator{Model: m, Engine: engine}
@@ -120,6 +121,10 @@ func newEval() *cobra.Command {
 				return err
 			}
 			out.Finish()
+			if is := computes(engine); is != said { // what it is tuned for is known when there is a plan
+				out.Printf("%s", is)
+			}
+			on.tuning.followed(notesTo(cmd.ErrOrStderr()), engine)
 			fmt.Fprintf(cmd.OutOrStdout(), "%s on %d test images of %s: loss %s  top-1 %.2f%%  top-5 %.2f%%\n",
 				path, r.Examples(), split.Title, lossText(r.Loss()), 100*r.Top1(), 100*r.Top5())
 			return nil

@@ -28,6 +28,7 @@ type explain struct {
 	train.Config // of the optimizer
 	inference    bool
 	training     bool
+	compiled     bool // for an engine, which has chosen its kernels
 
 	format, view, file string
 }
@@ -91,6 +92,9 @@ func (e *explain) run(cmd *cobra.Command, name string) (err error) {
 	how, err := e.write(cmd.Context(), &text, g, append(o, graph.WithEngine(engine)))
 	if err != nil {
 		return err
+	}
+	if e.compiled {
+		e.device.tuning.followed(notesTo(cmd.ErrOrStderr()), engine)
 	}
 	if e.file == "" {
 		_, err := cmd.OutOrStdout().Write(text.Bytes())
@@ -226,6 +230,7 @@ func (e *explain) explanation(g *gorgonia.ExprGraph, o []graph.Option) (*graph.E
 	if err != nil {
 		return nil, err
 	}
+	e.compiled = true
 	return m.Explain(), m.Close()
 }
 

@@ -40,14 +40,15 @@ func newPredict() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, engine.Close()) }()
-			if !isPlain(engine) { // the output is for the classes
-				notesTo(cmd.ErrOrStderr())("computing on " + computes(engine))
-			}
 			p, err := train.NewPredictor(engine, m)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, p.Close()) }()
+			if !isPlain(engine) { // the output is for the classes
+				notesTo(cmd.ErrOrStderr())("computing on " + computes(engine))
+			}
+			on.tuning.followed(notesTo(cmd.ErrOrStderr()), engine)
 			var failed []error // a bad file does not keep the others from being predicted
 			for _, file := range files {
 				if err := cmd.Context().Err(); err != nil {

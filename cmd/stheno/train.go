@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
@@ -62,8 +63,8 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
 	out := newScreen(cmd)
 	defer out.Finish()
-	if c.Resume && c.Tuning == "" && !cmd.Flags().Changed("tuning") { // a table that was made meanwhile would change bits
-		ways.value = tuningOff
+	if err := waysOf(cmd.Flags(), &c, ways, out.Note); err != nil {
+		return err
 	}
 	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways,
 		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
@@ -96,6 +97,8 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	if err != nil {
 		return err
 	}
+	c = t.Config()
+	ways.followed(out.Note, engine)
 	out.header(c, split, t)
 	out.Watch()
 	err = t.Run(cmd.Context())
@@ -113,6 +116,28 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 		err = fmt.Errorf("%w\n    the newest checkpoint is %s; resume with: %s", err, t.Checkpoint(), resumption(c))
 	}
 	return errors.Join(err, closeErr)
+}
+
+// waysOf finds the table that a run follows, and records it if it is a file that the user named. A run that is resumed follows what it
+// followed before, unless the user wants something else.
+func waysOf(f *pflag.FlagSet, c *train.Config, ways *tuning, note func(string)) (err error) {
+	switch {
+	case !c.Resume || f.Changed("tuning"):
+		if c.TuningFile = ways.file(); c.TuningFile != "" {
+			c.TuningFile, err = filepath.Abs(c.TuningFile)
+		}
+		return err
+	case c.Tuning == "": // a table that was made meanwhile would change bits
+		ways.value = tuningOff
+	case c.TuningFile != "":
+		if _, err := loadTuning(c.TuningFile); err != nil { // what is lost by that is noted when it is known
+			note(byName(fmt.Sprintf("the run's convolutions were tuned (%s) with %s, which cannot be used any more: %v", c.Tuning, c.TuningFile, err)))
+			ways.value = tuningOff
+			return nil
+		}
+		ways.value = c.TuningFile
+	}
+	return nil
 }
 
 func diverged(err error) bool {

@@ -27,6 +27,7 @@ type tune struct {
 	modes      []string
 	json, file string
 	dry        bool
+	cached     bool // the file is that of this CPU in the cache folder
 
 	lines *progressLine
 	table *cpu.Tuning
@@ -68,7 +69,7 @@ func (t *tune) run(cmd *cobra.Command) error {
 		return err
 	}
 	t.lines = newProgressLine(cmd, t.json == "-")
-	if err := t.begin(); err != nil {
+	if err := t.begin(cmd.Flags().Changed("output")); err != nil {
 		return err
 	}
 	report := tuneReport{CPU: t.table.CPU(), Level: t.table.Level(), Cases: []*tunedCase{}}
@@ -80,6 +81,9 @@ func (t *tune) run(cmd *cobra.Command) error {
 			if t.json != "-" {
 				t.lines.clear()
 				fmt.Fprint(cmd.OutOrStdout(), r.text())
+				if r.inVain() {
+					fmt.Fprint(cmd.OutOrStdout(), t.advice())
+				}
 			}
 		}
 		if err != nil {
@@ -116,31 +120,95 @@ func (t *tune) cases() ([]bench.Case, error) {
 	return cases, err
 }
 
-// begin reads the table that measurements are added to.
-func (t *tune) begin() (err error) {
-	if t.file == "" {
-		if t.file, err = tuningPath(); err != nil {
-			return fmt.Errorf("there is no cache folder for the table: %w; name a file with --output", err)
+// begin finds the files to write, and reads the table that measurements are added to. What would keep it from being written is told now,
+// and not after the measurements.
+func (t *tune) begin(named bool) (err error) {
+	cache, noCache := tuningPath()
+	switch {
+	case named && t.file == "": // such as of a variable that is not set
+		return errors.New("--output is empty; name a file, or leave it out for the table of this CPU in the cache folder")
+	case named:
+		if err := inFolder("output", t.file); err != nil {
+			return err
 		}
+	case noCache != nil:
+		return fmt.Errorf("there is no cache folder for the table: %w; name a file with --output", noCache)
+	default:
+		t.file = cache
 		if !t.dry {
 			if err := os.MkdirAll(filepath.Dir(t.file), 0o755); err != nil {
 				return fmt.Errorf("the folder of the table: %w; name a file with --output", err)
 			}
 		}
-	} else if info, err := os.Stat(filepath.Dir(t.file)); err != nil || !info.IsDir() {
-		return fmt.Errorf("--output %s: there is no folder %s to write it to", t.file, filepath.Dir(t.file))
 	}
-	t.table, err = loadTuning(t.file)
-	switch {
-	case errors.Is(err, cpu.ErrTuning):
-		t.lines.note(firstLine(err) + "; beginning a new one")
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
+	t.cached = noCache == nil && filepath.Clean(t.file) == cache
+	if t.json != "" && t.json != "-" {
+		if err := inFolder("json", t.json); err != nil {
+			return err
+		}
+		if filepath.Clean(t.json) == filepath.Clean(t.file) {
+			return fmt.Errorf("--json and the table are one file, %s; they are two", t.json)
+		}
 	}
-	if err != nil {
-		t.table = cpu.NewTuning(bench.ThisMachine().CPU)
+	t.table, err = t.existing(t.lines.note)
+	otherCPU(t.table, t.file, t.lines.note)
+	return err
+}
+
+// inFolder refuses the file of a flag whose folder there is not.
+func inFolder(flag, file string) error {
+	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+		return fmt.Errorf("--%s %s: there is no folder %s to write it to", flag, file, filepath.Dir(file))
 	}
 	return nil
+}
+
+// existing is the table in the file, a new one where there is none, or an error where something else is there that is not to be lost: only
+// what is damaged or outdated in the cache folder, where nobody but this command writes, is replaced.
+func (t *tune) existing(note func(string)) (*cpu.Tuning, error) {
+	empty := cpu.NewTuning(bench.ThisMachine().CPU)
+	info, err := os.Stat(t.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Mode().IsRegular() && info.Size() == 0: // such as one that mktemp made
+		return empty, nil
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file; name another for the table with --output", t.file)
+	}
+	table, err := loadTuning(t.file)
+	wrong, ok := errors.AsType[*cpu.TuningError](err)
+	switch {
+	case !ok:
+		return table, err
+	case wrong.Newer:
+		return nil, fmt.Errorf("%s is a table of a newer version: %s; name another file with --output, or delete this one", t.file, wrong.Reason)
+	case !t.cached:
+		return nil, fmt.Errorf("%s is no table that measurements can be added to: %s; name another file with --output, or delete this one", t.file, wrong.Reason)
+	}
+	note(fmt.Sprintf("the table in %s is replaced by a new one: %s", t.file, wrong.Reason))
+	return empty, nil
+}
+
+// save adds what was measured to the table in the file as it is by now: another stheno tune may have written it since.
+func (t *tune) save() error {
+	defer lockFolder(filepath.Dir(t.file))()
+	table, err := t.existing(func(string) {}) // noted at the beginning
+	if err != nil {
+		return fmt.Errorf("what was measured is not kept: %w", err)
+	}
+	for _, m := range t.done {
+		table.Add(m)
+	}
+	t.table = table
+	return atomicfile.WriteFile(t.file, t.table.WriteJSON)
+}
+
+// advice is what to do where a whole step gains nothing from the choices.
+func (t *tune) advice() string {
+	s := fmt.Sprintf("which is not faster: measure again while nothing else runs, or leave the choices out with --tuning %s", tuningOff)
+	if !t.dry {
+		s += ", or for good by deleting " + t.file
+	}
+	return s + "\n"
 }
 
 // measure measures the convolutions of a case. When ctx ends it returns what it has, and the error.
@@ -202,8 +270,11 @@ func textBar(done, all int) string {
 func (t *tune) write(cmd *cobra.Command, report *tuneReport) error {
 	out := cmd.OutOrStdout()
 	var failed error
+	if len(t.done) == 0 && cmd.Context().Err() != nil {
+		t.lines.note("nothing was measured before the interruption")
+	}
 	if len(t.done) > 0 && !t.dry {
-		if failed = atomicfile.WriteFile(t.file, t.table.WriteJSON); failed == nil {
+		if failed = t.save(); failed == nil {
 			report.File = t.file
 			fmt.Fprintf(t.lines.to, "%s measured; the table of %s is %s\n", convolutions(len(t.done)), convolutions(t.table.Len()), t.file)
 		}

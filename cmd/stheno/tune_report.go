@@ -100,6 +100,9 @@ func (r *tunedCase) compare(ctx context.Context, plain bench.Subject, e *cpu.Eng
 	return nil
 }
 
+// inVain says that the choices were timed on the whole and that it is not faster with them, or by no more than what timings differ by.
+func (r *tunedCase) inVain() bool { return r.Tuned > 0.99*r.Seconds }
+
 // text is the case as a table.
 func (r *tunedCase) text() string {
 	var b strings.Builder

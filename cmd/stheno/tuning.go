@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/stheno-ml/stheno/bench"
 	"github.com/stheno-ml/stheno/cpu"
+	"github.com/stheno-ml/stheno/graph"
 )
 
 // tuning is where a command finds the choices that stheno tune has measured: the flag --tuning. Package cpu looks for none by itself.
@@ -47,8 +49,37 @@ func (t *tuning) table(note func(string)) (*cpu.Tuning, error) {
 	return t.found, t.err
 }
 
+// file is the table that was named, "" for auto and off, however they are written.
+func (t *tuning) file() string {
+	if strings.EqualFold(t.value, tuningAuto) || strings.EqualFold(t.value, tuningOff) {
+		return ""
+	}
+	return t.value
+}
+
+// followed says, after plans were made on engines, what a table has to do with them that its user may not expect: nothing, where one that
+// was named fits none of them, or less than it could.
+func (t *tuning) followed(note func(string), engines ...graph.Engine) {
+	if t == nil || t.found == nil {
+		return
+	}
+	choices, foreign := 0, 0
+	for _, engine := range engines {
+		if e, ok := engine.(*cpu.Engine); ok {
+			choices, foreign = choices+e.Choices(), foreign+e.Foreign()
+		}
+	}
+	switch {
+	case foreign > 0:
+		note(fmt.Sprintf("the table of measured choices compared other ways to compute %s than there are, which are computed as if nothing had been measured; "+
+			"measure again with %s tune", convolutions(foreign), programName))
+	case choices == 0 && t.file() != "":
+		note(fmt.Sprintf("nothing in %s is for the convolutions here, which are computed as if nothing had been measured; it is for: %s", t.file(), t.found.For()))
+	}
+}
+
 func (t *tuning) load(note func(string)) (*cpu.Tuning, error) {
-	switch t.value {
+	switch strings.ToLower(t.value) {
 	case tuningOff:
 		return nil, nil
 	case "": // such as of a variable that is not set
@@ -62,13 +93,25 @@ func (t *tuning) load(note func(string)) (*cpu.Tuning, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			note(byName(fmt.Sprintf("convolutions are computed as if nothing had been measured: %v", err)))
 		}
+		otherCPU(table, path, note)
 		return table, nil
 	}
 	table, err := loadTuning(t.value)
 	if err != nil {
 		err = fmt.Errorf("--tuning: %w\n    use auto, off, or the name of a table that stheno tune wrote", err)
 	}
+	otherCPU(table, t.value, note)
 	return table, err
+}
+
+// otherCPU notes that a table in path, or nil, was measured on another processor than this one.
+func otherCPU(table *cpu.Tuning, path string, note func(string)) {
+	if table == nil {
+		return
+	}
+	if here := cpu.NewTuning(bench.ThisMachine().CPU).CPU(); table.CPU() != "" && here != "" && table.CPU() != here {
+		note(fmt.Sprintf("the table of measured choices in %s was measured on another CPU, %s; this is %s, where other ways may be faster", path, table.CPU(), here))
+	}
 }
 
 // loadTuning reads a table for the kernels in use.

@@ -32,7 +32,10 @@ func testConv2DStats[T Float](t *testing.T) {
 		convCase{1, 31, 33, 3, 3, 3, 300, same, byPatches},     // more columns than are packed at a time
 		convCase{1, 1, 1, 20, 1, 1, 7, op.ConvAttrs{}, byGemm}, // one row
 	)
-	for _, c := range cases {
+	for i, c := range cases {
+		if testing.Short() && i%3 > 0 && i < len(cases)-4 { // they differ in how a convolution is computed, which other tests see
+			continue
+		}
 		t.Run(c.String(), func(t *testing.T) {
 			force(t, c)
 			g := c.geometry(t)
