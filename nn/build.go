@@ -180,7 +180,7 @@ func (b *build) layer(n *node) error {
 	if n == b.model.input {
 		return nil
 	}
-	c := &Context{Training: b.cfg.Training, Format: n.format, OutputShape: n.shape.clone(), build: b, node: n,
+	c := &Context{Training: b.cfg.Training, Frozen: n.frozen, Format: n.format, OutputShape: n.shape.clone(), build: b, node: n,
 		first: len(b.net.Graph.AllNodes())}
 	for _, in := range n.inputs {
 		c.Inputs = append(c.Inputs, b.done[in])
@@ -204,14 +204,15 @@ func (b *build) layer(n *node) error {
 	return nil
 }
 
-// penalty sums the L2 penalties of the regularized weights.
+// penalty sums the penalties of the regularized weights.
 func (b *build) penalty() error {
 	var sum *gorgonia.Node
 	for _, p := range b.net.Params {
-		if p.Weight.Regularizer == 0 {
+		r := present(p.Weight.Regularizer)
+		if r == nil {
 			continue
 		}
-		term, err := op.Apply(&op.L2Penalty{Lambda: float64(p.Weight.Regularizer)}, p.Node)
+		term, err := r.Penalty(p.Node)
 		if err != nil {
 			return err
 		}

@@ -117,6 +117,9 @@ func (b *Builder) infer(n *node) error {
 	}
 	n.shape = out.clone()
 	for _, w := range s.weights {
+		if err := checkAll(w.Initializer, w.Regularizer, w.Constraint); err != nil {
+			return err
+		}
 		if !reasonable(Shape(w.Shape)) {
 			return badArgument("check the layer's sizes", "its weight %q of shape %v would be empty or of more than 2³⁴ elements", w.Name, w.Shape)
 		}

@@ -25,6 +25,7 @@ type LayerInfo struct {
 	Name, Class      string
 	OutputShape      Shape    // without the batch axis
 	Trainable, Fixed int      // numbers of trainable and other parameters
+	Frozen           bool     // Model.SetTrainable froze it
 	Inputs           []string // names of the layers it takes its inputs from
 	Config           Layer    // the layer as it was added
 	Weights          []*Weight
@@ -132,7 +133,7 @@ func (m *Model) Batch() int {
 func (m *Model) Layers() []LayerInfo {
 	out := make([]LayerInfo, len(m.layers))
 	for i, n := range m.layers {
-		out[i] = LayerInfo{Name: n.name, Class: n.class, OutputShape: n.shape.clone(), Config: n.layer,
+		out[i] = LayerInfo{Name: n.name, Class: n.class, OutputShape: n.shape.clone(), Config: n.layer, Frozen: n.frozen,
 			Weights: append([]*Weight(nil), n.weights...)}
 		out[i].Trainable, out[i].Fixed = n.count()
 		for _, in := range n.inputs {

@@ -6,9 +6,6 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// L2 is Keras's l2 regularizer: λ·Σw², without a factor ½, added to the loss through [Net.Penalty]. 0 means none.
-type L2 float64
-
 // Weight is a tensor of a model that training changes: a kernel, a bias, or a running average.
 type Weight struct {
 	// Name is "layer/weight", e.g. "conv2d/kernel" (Keras prints "conv2d/kernel:0").
@@ -16,16 +13,21 @@ type Weight struct {
 	// Shape is Keras's: (rows, columns, in/groups, out) of a convolution kernel in either data format, (in, out) of a
 	// dense one, (channels,) of all others.
 	Shape tensor.Shape
-	// Trainable is false for the running averages of batch normalization.
+	// Trainable says whether optimizers change it: false for the running averages of batch normalization, and for the
+	// weights of layers that [Model.SetTrainable] froze.
 	Trainable bool
 	// Initializer makes the initial values.
 	Initializer Initializer
-	// Regularizer is the weight's L2 penalty.
-	Regularizer L2
+	// Regularizer is the weight's penalty in the loss; nil means none.
+	Regularizer Regularizer
+	// Constraint keeps the weight in bounds: a training step applies it after the optimizer's update; nil means none.
+	Constraint Constraint
 	// Value holds the elements, row-major; nil until Model.Initialize or Allocate. All graphs built from the model share this
 	// memory: training in one changes them all. To load other values, write into it with Set; a new Value is seen only
 	// by graphs that are built afterwards.
 	Value *tensor.Dense
+
+	fixed bool // no optimizer changes it, whether its layer is frozen or not
 }
 
 // Set copies values into the weight, converting between float32 and float64. src has the weight's shape; the weight
