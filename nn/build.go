@@ -177,8 +177,8 @@ func title(dt tensor.Dtype) string {
 
 // layer adds the nodes of one layer.
 func (b *build) layer(n *node) error {
-	if n == b.model.input {
-		return nil
+	if _, ok := n.layer.(Input); ok {
+		return nil // its node is there already
 	}
 	c := &Context{Training: b.cfg.Training, Frozen: n.frozen, Format: n.format, OutputShape: n.shape.clone(), build: b, node: n,
 		first: len(b.net.Graph.AllNodes())}
@@ -199,7 +199,9 @@ func (b *build) layer(n *node) error {
 	if c.err != nil {
 		return c.err
 	}
-	c.name(y)
+	if _, nested := n.layer.(*Model); !nested { // whose last layer has given its name
+		c.name(y)
+	}
 	b.done[n] = y
 	return nil
 }

@@ -116,6 +116,9 @@ func (b *Builder) infer(n *node) error {
 		return badShape("check the layer's sizes", "its result %v would be empty or of more than 2³⁴ elements", out)
 	}
 	n.shape = out.clone()
+	if m, ok := n.layer.(*Model); ok {
+		n.weights = m.weights
+	}
 	for _, w := range s.weights {
 		if err := checkAll(w.Initializer, w.Regularizer, w.Constraint); err != nil {
 			return err

@@ -73,8 +73,12 @@ func (b *Builder) Model(input, output *Tensor) (*Model, error) {
 			"the output %q does not depend on the input %q", output.node.name, input.node.name)
 	}
 	m := &Model{name: b.name, format: b.DataFormat, layers: layers, input: input.node, output: output.node}
-	for _, n := range layers {
-		m.weights = append(m.weights, n.weights...)
+	m.addWeights(layers)
+	if err := m.checkNames(); err != nil {
+		e := err.(*Error)
+		e.Site = callSite()
+		b.err = e
+		return nil, e
 	}
 	return m, nil
 }
@@ -171,10 +175,12 @@ func (m *Model) Dtype() (dt tensor.Dtype, ok bool) {
 
 // CountParams returns the numbers of parameters: all, trainable, and others.
 func (m *Model) CountParams() (total, trainable, nonTrainable int) {
-	for _, n := range m.layers {
-		t, f := n.count()
-		trainable += t
-		nonTrainable += f
+	for _, w := range m.weights {
+		if w.Trainable {
+			trainable += w.Shape.TotalSize()
+		} else {
+			nonTrainable += w.Shape.TotalSize()
+		}
 	}
 	return trainable + nonTrainable, trainable, nonTrainable
 }

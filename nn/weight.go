@@ -132,36 +132,3 @@ func (m *Model) Allocate(dt tensor.Dtype) error {
 	}
 	return nil
 }
-
-// Clone returns a model of the same layers with weights of its own, of element type dt: a deep copy that shares
-// nothing that changes. Weights without values stay so.
-func (m *Model) Clone(dt tensor.Dtype) (*Model, error) {
-	c := &Model{name: m.name, format: m.format}
-	twin := map[*node]*node{}
-	for _, n := range m.layers {
-		t := *n
-		t.inputs, t.weights = nil, nil
-		for _, in := range n.inputs {
-			t.inputs = append(t.inputs, twin[in])
-		}
-		for _, w := range n.weights {
-			v := *w
-			if w.Value != nil {
-				var err error
-				if v.Value, err = newDense(dt, w.Shape); err != nil {
-					return nil, err
-				}
-				if err := v.Set(w.Value); err != nil {
-					return nil, err
-				}
-			}
-			v.Shape = w.Shape.Clone()
-			t.weights = append(t.weights, &v)
-			c.weights = append(c.weights, &v)
-		}
-		twin[n] = &t
-		c.layers = append(c.layers, &t)
-	}
-	c.input, c.output = twin[m.input], twin[m.output]
-	return c, nil
-}
