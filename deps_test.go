@@ -62,6 +62,7 @@ var lattice = map[string][]string{
 	"data/internal/sample": {},
 	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
 	"weights":              {"internal/atomicfile", "internal/suggest"},
+	"weights/onnx":         {"weights", "nn", "graph/op", "internal/shape", "internal/suggest", "internal/atomicfile"},
 
 	"train":            {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
 	"bench/peers/peer": {"internal/host"},
