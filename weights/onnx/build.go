@@ -35,6 +35,8 @@ type BuildConfig struct {
 	Dtype tensor.Dtype
 	// MaxConstants bounds the bytes of folded constants; 0 means 256 MiB and 16 times the size of the file.
 	MaxConstants int64
+
+	dry bool // weights have no values: only shapes are of interest
 }
 
 // Net is a model in a Gorgonia graph.
@@ -62,12 +64,7 @@ func (n *Net) Trainable() gorgonia.Nodes {
 // the kernels of convolutions, become trainable weights. Mistakes are *[GraphError] and *[UnsupportedError].
 func (g *Graph) Build(to *gorgonia.ExprGraph, cfg BuildConfig) (*Net, error) {
 	if cfg.Dtype == (tensor.Dtype{}) {
-		cfg.Dtype = tensor.Float32
-		for _, in := range g.Inputs {
-			if in.Type == elemDouble.String() {
-				cfg.Dtype = tensor.Float64
-			}
-		}
+		cfg.Dtype = g.defaultDtype()
 	}
 	if cfg.Dtype != tensor.Float32 && cfg.Dtype != tensor.Float64 {
 		return nil, &GraphError{Path: g.path, Problem: fmt.Sprintf("Dtype %v is not supported", cfg.Dtype), Remedy: "use tensor.Float32 or tensor.Float64"}
@@ -87,6 +84,16 @@ func (g *Graph) Build(to *gorgonia.ExprGraph, cfg BuildConfig) (*Net, error) {
 		net.Outputs = append(net.Outputs, n)
 	}
 	return net, nil
+}
+
+// defaultDtype is Float64 for doubles.
+func (g *Graph) defaultDtype() tensor.Dtype {
+	for _, in := range g.Inputs {
+		if in.Type == elemDouble.String() {
+			return tensor.Float64
+		}
+	}
+	return tensor.Float32
 }
 
 // build computes all values and returns the names of those that are wanted.
@@ -110,7 +117,11 @@ func (g *Graph) build(to *gorgonia.ExprGraph, cfg BuildConfig) (*Net, *evaluator
 	if cfg.Training {
 		train = &training{b.random}
 	}
-	e := g.evaluator(b, values, train, cfg.MaxConstants)
+	var l leaves = b
+	if cfg.dry {
+		l = &dry{g: to, params: map[weightKey]*gorgonia.Node{}}
+	}
+	e := g.evaluator(l, values, train, cfg.MaxConstants)
 	return b.net, e, outputs, e.run(g.nodes)
 }
 

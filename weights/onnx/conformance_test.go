@@ -16,6 +16,7 @@ import (
 
 	_ "github.com/stheno-ml/stheno/cpu" // the engine
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/weights"
 )
 
@@ -30,13 +31,14 @@ func TestConformance(t *testing.T) {
 	models, err := filepath.Glob(filepath.Join(root, "*", os.Getenv("STHENO_ONNX_CASE")+"*", "model.onnx"))
 	require.NoError(t, err)
 	require.NotEmpty(t, models)
-	passed, refused, reasons := 0, map[string]int{}, map[string][]string{}
+	passed, modelled, refused, reasons := 0, 0, map[string]int{}, map[string][]string{}
 	for _, model := range models {
 		name := filepath.Base(filepath.Dir(model))
 		if strings.Contains(name, "training_dropout") || strings.Contains(name, "BFLOAT16") {
 			continue // random numbers of another generator; data that are stored as uint16
 		}
-		err := runCase(filepath.Dir(model))
+		asModel, err := runCase(filepath.Dir(model))
+		modelled += asModel
 		var unsupported *UnsupportedError
 		var wrong *wrongResult
 		switch {
@@ -52,7 +54,7 @@ func TestConformance(t *testing.T) {
 			reasons[reason] = append(reasons[reason], name)
 		}
 	}
-	t.Logf("%d of %d cases pass; refused: %v", passed, len(models), refused)
+	t.Logf("%d of %d cases pass, %d of them as models of nn, too; refused: %v", passed, len(models), modelled, refused)
 	lines := make([]string, 0, len(reasons))
 	for reason, names := range reasons {
 		lines = append(lines, fmt.Sprintf("%s: %s", strings.Join(names, " "), reason))
@@ -66,24 +68,62 @@ type wrongResult struct{ what string }
 func (e *wrongResult) Error() string { return e.what }
 
 // runCase computes a model for each of its data sets and compares the results.
-func runCase(folder string) (err error) {
+func runCase(folder string) (asModel int, err error) {
 	g, err := Read(filepath.Join(folder, "model.onnx"))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := g.Unsupported(); err != nil {
-		return err
+		return 0, err
 	}
 	sets, _ := filepath.Glob(filepath.Join(folder, "test_data_set_*"))
 	for _, set := range sets {
-		if err := runSet(g, set); err != nil {
-			return err
+		inner, err := runSet(g, set)
+		asModel = max(asModel, inner)
+		if err != nil {
+			return 0, err
 		}
 	}
-	return nil
+	return asModel, nil
 }
 
-func runSet(g *Graph, set string) error {
+// runAsModel is runSet by way of Graph.Model, where there is one.
+func runAsModel(g *Graph, cfg BuildConfig, want *array) (int, error) {
+	if len(cfg.Inputs) != 1 || len(g.Outputs) != 1 {
+		return 0, nil
+	}
+	for name, x := range cfg.Inputs {
+		m, err := g.Model(ModelConfig{Constants: cfg.Constants, Shapes: map[string][]int{name: x.Shape()}, Dtype: cfg.Dtype})
+		if err != nil {
+			return 0, nil
+		}
+		net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: x.Shape()[0], Dtype: cfg.Dtype})
+		if err != nil {
+			return 0, &wrongResult{fmt.Sprintf("as a model: %v", err)}
+		}
+		if err := gorgonia.Let(net.Input, x.Value()); err != nil {
+			return 0, err
+		}
+		machine, err := graph.Compile(net.Graph, graph.WithOutputs(net.Output))
+		if err != nil {
+			return 0, err
+		}
+		defer machine.Close()
+		if err := machine.RunAll(); err != nil {
+			return 0, err
+		}
+		got, err := fromNode(net.Output)
+		if err == nil {
+			err = compare(got, want)
+		}
+		if err != nil {
+			return 0, &wrongResult{fmt.Sprintf("as a model: %v", err)}
+		}
+	}
+	return 1, nil
+}
+
+func runSet(g *Graph, set string) (asModel int, err error) {
 	cfg := BuildConfig{Inputs: map[string]*gorgonia.Node{}, Constants: map[string]weights.Tensor{}}
 	to := gorgonia.NewGraph()
 	cfg.Dtype = tensor.Float32
@@ -98,7 +138,7 @@ func runSet(g *Graph, set string) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if !a.elem.isFloat() {
 			cfg.Constants[in.Name] = weights.Tensor{Shape: a.shape, Data: a.i64}
@@ -113,7 +153,7 @@ func runSet(g *Graph, set string) error {
 	}
 	net, e, outputs, err := g.build(to, cfg)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var nodes gorgonia.Nodes
 	for _, name := range outputs {
@@ -124,40 +164,43 @@ func runSet(g *Graph, set string) error {
 			nodes = append(nodes, n)
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if len(nodes) > 0 {
 		m, err := graph.Compile(net.Graph, graph.WithOutputs(nodes...))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		defer m.Close()
 		if err := m.RunAll(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for i, name := range outputs {
 		want, err := readPB(filepath.Join(set, fmt.Sprintf("output_%d.pb", i)))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		v, err := e.lookup(name)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		got := v.fixed
 		if v.node != nil || got == nil {
 			if got, err = fromNode(nodes[0]); err != nil {
-				return err
+				return 0, err
 			}
 			nodes = nodes[1:]
 		}
+		if asModel, err = runAsModel(g, cfg, want); err != nil {
+			return 0, err
+		}
 		if err := compare(got, want); err != nil {
-			return &wrongResult{fmt.Sprintf("output %d: %v", i, err)}
+			return 0, &wrongResult{fmt.Sprintf("output %d: %v", i, err)}
 		}
 	}
-	return nil
+	return asModel, nil
 }
 
 func dense32(a *array) []float32 {
