@@ -138,8 +138,16 @@ func (c *call) x(i int) *gorgonia.Node {
 	case v.stored != nil:
 		return c.weight(i, plain, size(v.shape) > 1 && !v.inNode)
 	}
+	return c.fixedNode(v.fixed)
+}
+
+// fixedNode returns a constant as a node.
+func (c *call) fixedNode(a *array) *gorgonia.Node {
+	if c.err != nil {
+		return nil
+	}
 	c.made++
-	n, err := c.leaves.constant(fmt.Sprintf("%s/const_%d", label(c.node), c.made), v.fixed)
+	n, err := c.leaves.constant(fmt.Sprintf("%s/const_%d", label(c.node), c.made), a)
 	c.failed(err)
 	return n
 }
@@ -166,6 +174,9 @@ func (c *call) weight(i int, l layout, trainable bool) *gorgonia.Node {
 		return nil
 	}
 	v := c.in[i]
+	if len(v.shape) == 0 { // tensors share memory with the graphs, scalars don't
+		return c.fixedNode(c.constant(i))
+	}
 	s, to := v.shape, []int(nil)
 	if l == filter {
 		s, to = filterShape(v.shape), []int{2, 3, 1, 0}
