@@ -20,6 +20,14 @@ type Layer interface {
 	Apply(c *Context) *gorgonia.Node
 }
 
+// MultiInput is implemented by layers that take another number of inputs than one: those that combine several, and
+// Input, which takes none. A layer of another package that does not implement it takes one or more.
+type MultiInput interface {
+	Layer
+	// Arity returns the least and the greatest number of inputs; most < 0 means any number.
+	Arity() (least, most int)
+}
+
 // Spec is what a layer knows about its surroundings while shapes are inferred.
 type Spec struct {
 	Inputs  []Shape    // shapes of the inputs, without the batch axis
