@@ -47,24 +47,16 @@ func (s *Spec) Weight(w Weight) {
 
 // image returns rows, columns and channels of the only input, which must be a batch of images.
 func (s *Spec) image() (rows, cols, channels int, err error) {
-	in := s.Inputs[0]
-	if len(in) != 3 {
-		remedy := "add a Reshape before it"
-		if len(in) == 1 {
-			remedy = "move it before the Flatten, or " + remedy
-		}
-		return 0, 0, 0, badShape(remedy, "wants images (4 axes with the batch), input has %d", len(in)+1)
+	spatial, channels, err := s.field(2)
+	if err != nil {
+		return 0, 0, 0, err
 	}
-	h, w, c := s.Format.Axes()
-	return in[h-1], in[w-1], in[c-1], nil
+	return spatial[0], spatial[1], channels, nil
 }
 
 // imageShape is the inverse of image.
 func (s *Spec) imageShape(rows, cols, channels int) Shape {
-	h, w, c := s.Format.Axes()
-	out := make(Shape, 3)
-	out[h-1], out[w-1], out[c-1] = rows, cols, channels
-	return out
+	return s.fieldShape([]int{rows, cols}, channels)
 }
 
 // wantChannels says what would give the input the wanted number of channels (or features).
