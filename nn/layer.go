@@ -59,27 +59,6 @@ func (s *Spec) imageShape(rows, cols, channels int) Shape {
 	return s.fieldShape([]int{rows, cols}, channels)
 }
 
-// wantChannels says what would give the input the wanted number of channels (or features).
-func (s *Spec) wantChannels(n int) string {
-	for at := s.sources[0]; at != nil; {
-		switch at.layer.(type) {
-		case Conv2D:
-			return fmt.Sprintf("set Filters of %q to %d", at.name, n)
-		case Dense:
-			return fmt.Sprintf("set Units of %q to %d", at.name, n)
-		case Input:
-			return fmt.Sprintf("give %q %d channels", at.name, n)
-		case Flatten, Reshape, Permute:
-			return ""
-		}
-		if len(at.inputs) == 0 {
-			return ""
-		}
-		at = at.inputs[0]
-	}
-	return ""
-}
-
 // node is a layer in its place in the graph of layers.
 type node struct {
 	name, class string
