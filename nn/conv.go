@@ -55,8 +55,10 @@ type Conv2D struct {
 
 	KernelInitializer Initializer // kernel_initializer; nil means GlorotUniform
 	BiasInitializer   Initializer // bias_initializer; nil means Zeros
-	KernelRegularizer L2          // kernel_regularizer
-	BiasRegularizer   L2          // bias_regularizer
+	KernelRegularizer Regularizer // kernel_regularizer; nil means none
+	BiasRegularizer   Regularizer // bias_regularizer; nil means none
+	KernelConstraint  Constraint  // kernel_constraint; nil means none
+	BiasConstraint    Constraint  // bias_constraint; nil means none
 
 	InChannels int // when not 0, the number of input channels to insist on; Keras has no such argument
 	Name       string
@@ -65,14 +67,13 @@ type Conv2D struct {
 // Identity implements [Layer].
 func (l Conv2D) Identity() (class, name string) { return "Conv2D", l.Name }
 
-func (l Conv2D) common() conv {
+// Infer implements [Layer].
+func (l Conv2D) Infer(s *Spec) (Shape, error) {
 	return conv{filters: l.Filters, groups: l.Groups, kernel: l.Kernel[:], strides: l.Strides[:], dilations: l.Dilations[:],
 		padding: l.Padding, noBias: l.NoBias, activation: l.Activation, inChannels: l.InChannels,
-		kernelInit: l.KernelInitializer, biasInit: l.BiasInitializer, kernelPenalty: l.KernelRegularizer, biasPenalty: l.BiasRegularizer}
+		kernelOf: ways{l.KernelInitializer, l.KernelRegularizer, l.KernelConstraint},
+		biasOf:   ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}.infer(s)
 }
-
-// Infer implements [Layer].
-func (l Conv2D) Infer(s *Spec) (Shape, error) { return l.common().infer(s) }
 
 // Apply implements [Layer].
 func (l Conv2D) Apply(c *Context) *gorgonia.Node {

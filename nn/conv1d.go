@@ -22,8 +22,10 @@ type Conv1D struct {
 
 	KernelInitializer Initializer // kernel_initializer; nil means GlorotUniform
 	BiasInitializer   Initializer // bias_initializer; nil means Zeros
-	KernelRegularizer L2          // kernel_regularizer
-	BiasRegularizer   L2          // bias_regularizer
+	KernelRegularizer Regularizer // kernel_regularizer; nil means none
+	BiasRegularizer   Regularizer // bias_regularizer; nil means none
+	KernelConstraint  Constraint  // kernel_constraint; nil means none
+	BiasConstraint    Constraint  // bias_constraint; nil means none
 
 	Name string
 }
@@ -35,7 +37,7 @@ func (l Conv1D) Identity() (class, name string) { return "Conv1D", l.Name }
 func (l Conv1D) Infer(s *Spec) (Shape, error) {
 	return conv{filters: l.Filters, groups: l.Groups, kernel: []int{l.Kernel}, strides: []int{l.Strides}, dilations: []int{l.Dilations},
 		padding: l.Padding, noBias: l.NoBias, activation: l.Activation,
-		kernelInit: l.KernelInitializer, biasInit: l.BiasInitializer, kernelPenalty: l.KernelRegularizer, biasPenalty: l.BiasRegularizer}.infer(s)
+		kernelOf: ways{l.KernelInitializer, l.KernelRegularizer, l.KernelConstraint}, biasOf: ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}.infer(s)
 }
 
 // Apply implements [Layer].

@@ -16,8 +16,7 @@ type conv struct {
 	padding                    Padding
 	noBias                     bool
 	activation                 Nonlinearity
-	kernelInit, biasInit       Initializer
-	kernelPenalty, biasPenalty L2
+	kernelOf, biasOf           ways
 	inChannels                 int
 }
 
@@ -47,9 +46,8 @@ func (l conv) infer(s *Spec) (Shape, error) {
 	if err := l.activation.check(out); err != nil {
 		return nil, err
 	}
-	s.Weight(Weight{Name: "kernel", Shape: append(slices.Clone(l.kernel), channels/groups, l.filters), Trainable: true,
-		Initializer: orDefault(l.kernelInit, GlorotUniform{}), Regularizer: l.kernelPenalty})
-	l.declareBias(s)
+	s.kernel("kernel", l.kernelOf, l.kernel, channels/groups, l.filters)
+	s.bias(l.noBias, l.biasOf, l.filters)
 	return out, nil
 }
 
@@ -65,17 +63,32 @@ func (l conv) check() error {
 		}
 		return badArgument("set Kernel, e.g. to "+[]string{"3", "nn.K(3)", "nn.K3(3)"}[len(ones)-1],
 			"Kernel must be at least %s, is %s", times(ones), times(l.kernel))
-	case l.groups < 0 || l.inChannels < 0 || !(l.kernelPenalty >= 0) || !(l.biasPenalty >= 0):
-		return badArgument("use 0 for the default", "Groups, InChannels and regularizers must not be negative")
+	case l.groups < 0 || l.inChannels < 0:
+		return badArgument("use 0 for the default", "Groups and InChannels must not be negative")
 	case l.filters%max(l.groups, 1) != 0:
 		return badArgument("choose Filters as a multiple of Groups", "%d Filters do not divide into %d groups", l.filters, l.groups)
 	}
 	return nil
 }
 
-func (l conv) declareBias(s *Spec) {
-	if !l.noBias {
-		s.Weight(Weight{Name: "bias", Shape: tensor.Shape{l.filters}, Trainable: true, Initializer: l.biasInit, Regularizer: l.biasPenalty})
+// ways are how a weight starts, what is charged for it and what it is kept within.
+type ways struct {
+	initializer Initializer
+	regularizer Regularizer
+	constraint  Constraint
+}
+
+// kernel declares a trainable kernel of shape (…spatial, …channels), GlorotUniform by default.
+func (s *Spec) kernel(name string, w ways, spatial []int, channels ...int) {
+	s.Weight(Weight{Name: name, Shape: append(slices.Clone(spatial), channels...), Trainable: true,
+		Initializer: orDefault(w.initializer, GlorotUniform{}), Regularizer: w.regularizer, Constraint: w.constraint})
+}
+
+// bias declares a trainable bias unless the layer has none.
+func (s *Spec) bias(none bool, w ways, filters int) {
+	if !none {
+		s.Weight(Weight{Name: "bias", Shape: tensor.Shape{filters}, Trainable: true,
+			Initializer: w.initializer, Regularizer: w.regularizer, Constraint: w.constraint})
 	}
 }
 

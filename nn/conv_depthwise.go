@@ -1,10 +1,7 @@
 package nn
 
 import (
-	"slices"
-
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
 )
@@ -25,8 +22,10 @@ type DepthwiseConv2D struct {
 
 	DepthwiseInitializer Initializer // depthwise_initializer; nil means GlorotUniform
 	BiasInitializer      Initializer // bias_initializer; nil means Zeros
-	DepthwiseRegularizer L2          // depthwise_regularizer
-	BiasRegularizer      L2          // bias_regularizer
+	DepthwiseRegularizer Regularizer // depthwise_regularizer; nil means none
+	BiasRegularizer      Regularizer // bias_regularizer; nil means none
+	DepthwiseConstraint  Constraint  // depthwise_constraint; nil means none
+	BiasConstraint       Constraint  // bias_constraint; nil means none
 
 	Name string
 }
@@ -36,12 +35,12 @@ func (l DepthwiseConv2D) Identity() (class, name string) { return "DepthwiseConv
 
 func (l DepthwiseConv2D) depthwise() depthwise {
 	return depthwise{kernel: l.Kernel[:], strides: l.Strides[:], dilations: l.Dilations[:], multiplier: l.DepthMultiplier,
-		padding: l.Padding, init: l.DepthwiseInitializer, penalty: l.DepthwiseRegularizer}
+		padding: l.Padding, kernelOf: ways{l.DepthwiseInitializer, l.DepthwiseRegularizer, l.DepthwiseConstraint}}
 }
 
 // Infer implements [Layer].
 func (l DepthwiseConv2D) Infer(s *Spec) (Shape, error) {
-	return depthwiseLayer{l.depthwise(), l.NoBias, l.Activation, l.BiasInitializer, l.BiasRegularizer}.infer(s)
+	return depthwiseLayer{l.depthwise(), l.NoBias, l.Activation, ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}.infer(s)
 }
 
 // Apply implements [Layer].
@@ -66,9 +65,12 @@ type SeparableConv2D struct {
 	DepthwiseInitializer Initializer // depthwise_initializer; nil means GlorotUniform
 	PointwiseInitializer Initializer // pointwise_initializer; nil means GlorotUniform
 	BiasInitializer      Initializer // bias_initializer; nil means Zeros
-	DepthwiseRegularizer L2          // depthwise_regularizer
-	PointwiseRegularizer L2          // pointwise_regularizer
-	BiasRegularizer      L2          // bias_regularizer
+	DepthwiseRegularizer Regularizer // depthwise_regularizer; nil means none
+	PointwiseRegularizer Regularizer // pointwise_regularizer; nil means none
+	BiasRegularizer      Regularizer // bias_regularizer; nil means none
+	DepthwiseConstraint  Constraint  // depthwise_constraint; nil means none
+	PointwiseConstraint  Constraint  // pointwise_constraint; nil means none
+	BiasConstraint       Constraint  // bias_constraint; nil means none
 
 	Name string
 }
@@ -78,14 +80,14 @@ func (l SeparableConv2D) Identity() (class, name string) { return "SeparableConv
 
 func (l SeparableConv2D) depthwise() depthwise {
 	return depthwise{kernel: l.Kernel[:], strides: l.Strides[:], dilations: l.Dilations[:], multiplier: l.DepthMultiplier,
-		padding: l.Padding, init: l.DepthwiseInitializer, penalty: l.DepthwiseRegularizer}
+		padding: l.Padding, kernelOf: ways{l.DepthwiseInitializer, l.DepthwiseRegularizer, l.DepthwiseConstraint}}
 }
 
 // Infer implements [Layer].
 func (l SeparableConv2D) Infer(s *Spec) (Shape, error) {
 	return separable{filters: l.Filters, depthwise: l.depthwise(), noBias: l.NoBias, activation: l.Activation,
-		pointwiseInit: l.PointwiseInitializer, biasInit: l.BiasInitializer,
-		pointwisePenalty: l.PointwiseRegularizer, biasPenalty: l.BiasRegularizer}.infer(s)
+		pointwiseOf: ways{l.PointwiseInitializer, l.PointwiseRegularizer, l.PointwiseConstraint},
+		biasOf:      ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}.infer(s)
 }
 
 // Apply implements [Layer].
@@ -97,20 +99,16 @@ func (l SeparableConv2D) Apply(c *Context) *gorgonia.Node {
 
 // separable is what separable convolutions along one and two axes have in common.
 type separable struct {
-	filters                       int
-	depthwise                     depthwise
-	noBias                        bool
-	activation                    Nonlinearity
-	pointwiseInit, biasInit       Initializer
-	pointwisePenalty, biasPenalty L2
+	filters             int
+	depthwise           depthwise
+	noBias              bool
+	activation          Nonlinearity
+	pointwiseOf, biasOf ways
 }
 
 func (l separable) infer(s *Spec) (Shape, error) {
-	switch {
-	case l.filters < 1:
+	if l.filters < 1 {
 		return nil, badArgument("set Filters to the number of output channels", "Filters must be at least 1, is %d", l.filters)
-	case !(l.pointwisePenalty >= 0) || !(l.biasPenalty >= 0):
-		return nil, badArgument("use 0 for the default", "regularizers must not be negative")
 	}
 	positions, channels, err := l.depthwise.infer(s, "depthwise_kernel")
 	if err != nil {
@@ -120,26 +118,20 @@ func (l separable) infer(s *Spec) (Shape, error) {
 	if err := l.activation.check(out); err != nil {
 		return nil, err
 	}
-	ones := tensor.Shape{1, 1}[:len(positions)]
-	s.Weight(Weight{Name: "pointwise_kernel", Shape: append(slices.Clone(ones), channels, l.filters), Trainable: true,
-		Initializer: orDefault(l.pointwiseInit, GlorotUniform{}), Regularizer: l.pointwisePenalty})
-	conv{filters: l.filters, noBias: l.noBias, biasInit: l.biasInit, biasPenalty: l.biasPenalty}.declareBias(s)
+	s.kernel("pointwise_kernel", l.pointwiseOf, []int{1, 1}[:len(positions)], channels, l.filters)
+	s.bias(l.noBias, l.biasOf, l.filters)
 	return out, nil
 }
 
 // depthwiseLayer is what the depthwise layers of one and two axes have in common.
 type depthwiseLayer struct {
-	depthwise   depthwise
-	noBias      bool
-	activation  Nonlinearity
-	biasInit    Initializer
-	biasPenalty L2
+	depthwise  depthwise
+	noBias     bool
+	activation Nonlinearity
+	biasOf     ways
 }
 
 func (l depthwiseLayer) infer(s *Spec) (Shape, error) {
-	if !(l.biasPenalty >= 0) {
-		return nil, badArgument("use 0 for the default", "regularizers must not be negative")
-	}
 	positions, channels, err := l.depthwise.infer(s, "kernel")
 	if err != nil {
 		return nil, err
@@ -148,7 +140,7 @@ func (l depthwiseLayer) infer(s *Spec) (Shape, error) {
 	if err := l.activation.check(out); err != nil {
 		return nil, err
 	}
-	conv{filters: channels, noBias: l.noBias, biasInit: l.biasInit, biasPenalty: l.biasPenalty}.declareBias(s)
+	s.bias(l.noBias, l.biasOf, channels)
 	return out, nil
 }
 
@@ -157,15 +149,14 @@ type depthwise struct {
 	kernel, strides, dilations []int
 	multiplier                 int
 	padding                    Padding
-	init                       Initializer
-	penalty                    L2
+	kernelOf                   ways
 }
 
 // infer checks it, declares its kernel under that name and returns the positions and channels of its result.
 func (l depthwise) infer(s *Spec, name string) (positions []int, channels int, err error) {
 	switch {
-	case l.multiplier < 0 || !(l.penalty >= 0):
-		return nil, 0, badArgument("use 0 for the default", "DepthMultiplier and regularizers must not be negative")
+	case l.multiplier < 0:
+		return nil, 0, badArgument("use 0 for the default", "DepthMultiplier must not be negative, is %d", l.multiplier)
 	case l.multiplier > maxReach:
 		return nil, 0, badArgument("use a small one", "DepthMultiplier must be at most %d, is %d", maxReach, l.multiplier)
 	}
@@ -183,8 +174,7 @@ func (l depthwise) infer(s *Spec, name string) (positions []int, channels int, e
 		return nil, 0, err
 	}
 	m := max(l.multiplier, 1)
-	s.Weight(Weight{Name: name, Shape: append(slices.Clone(l.kernel), channels, m), Trainable: true,
-		Initializer: orDefault(l.init, GlorotUniform{}), Regularizer: l.penalty})
+	s.kernel(name, l.kernelOf, l.kernel, channels, m)
 	return positions, channels * m, nil
 }
 

@@ -20,8 +20,10 @@ type DepthwiseConv1D struct {
 
 	DepthwiseInitializer Initializer // depthwise_initializer; nil means GlorotUniform
 	BiasInitializer      Initializer // bias_initializer; nil means Zeros
-	DepthwiseRegularizer L2          // depthwise_regularizer
-	BiasRegularizer      L2          // bias_regularizer
+	DepthwiseRegularizer Regularizer // depthwise_regularizer; nil means none
+	BiasRegularizer      Regularizer // bias_regularizer; nil means none
+	DepthwiseConstraint  Constraint  // depthwise_constraint; nil means none
+	BiasConstraint       Constraint  // bias_constraint; nil means none
 
 	Name string
 }
@@ -31,12 +33,12 @@ func (l DepthwiseConv1D) Identity() (class, name string) { return "DepthwiseConv
 
 func (l DepthwiseConv1D) depthwise() depthwise {
 	return depthwise{kernel: []int{l.Kernel}, strides: []int{l.Strides}, dilations: []int{l.Dilations}, multiplier: l.DepthMultiplier,
-		padding: l.Padding, init: l.DepthwiseInitializer, penalty: l.DepthwiseRegularizer}
+		padding: l.Padding, kernelOf: ways{l.DepthwiseInitializer, l.DepthwiseRegularizer, l.DepthwiseConstraint}}
 }
 
 // Infer implements [Layer].
 func (l DepthwiseConv1D) Infer(s *Spec) (Shape, error) {
-	return depthwiseLayer{l.depthwise(), l.NoBias, l.Activation, l.BiasInitializer, l.BiasRegularizer}.infer(s)
+	return depthwiseLayer{l.depthwise(), l.NoBias, l.Activation, ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}.infer(s)
 }
 
 // Apply implements [Layer].
@@ -61,9 +63,12 @@ type SeparableConv1D struct {
 	DepthwiseInitializer Initializer // depthwise_initializer; nil means GlorotUniform
 	PointwiseInitializer Initializer // pointwise_initializer; nil means GlorotUniform
 	BiasInitializer      Initializer // bias_initializer; nil means Zeros
-	DepthwiseRegularizer L2          // depthwise_regularizer
-	PointwiseRegularizer L2          // pointwise_regularizer
-	BiasRegularizer      L2          // bias_regularizer
+	DepthwiseRegularizer Regularizer // depthwise_regularizer; nil means none
+	PointwiseRegularizer Regularizer // pointwise_regularizer; nil means none
+	BiasRegularizer      Regularizer // bias_regularizer; nil means none
+	DepthwiseConstraint  Constraint  // depthwise_constraint; nil means none
+	PointwiseConstraint  Constraint  // pointwise_constraint; nil means none
+	BiasConstraint       Constraint  // bias_constraint; nil means none
 
 	Name string
 }
@@ -73,14 +78,14 @@ func (l SeparableConv1D) Identity() (class, name string) { return "SeparableConv
 
 func (l SeparableConv1D) depthwise() depthwise {
 	return depthwise{kernel: []int{l.Kernel}, strides: []int{l.Strides}, dilations: []int{l.Dilations}, multiplier: l.DepthMultiplier,
-		padding: l.Padding, init: l.DepthwiseInitializer, penalty: l.DepthwiseRegularizer}
+		padding: l.Padding, kernelOf: ways{l.DepthwiseInitializer, l.DepthwiseRegularizer, l.DepthwiseConstraint}}
 }
 
 // Infer implements [Layer].
 func (l SeparableConv1D) Infer(s *Spec) (Shape, error) {
 	return separable{filters: l.Filters, depthwise: l.depthwise(), noBias: l.NoBias, activation: l.Activation,
-		pointwiseInit: l.PointwiseInitializer, biasInit: l.BiasInitializer,
-		pointwisePenalty: l.PointwiseRegularizer, biasPenalty: l.BiasRegularizer}.infer(s)
+		pointwiseOf: ways{l.PointwiseInitializer, l.PointwiseRegularizer, l.PointwiseConstraint},
+		biasOf:      ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}.infer(s)
 }
 
 // Apply implements [Layer].

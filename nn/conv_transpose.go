@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"slices"
-
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -33,8 +31,10 @@ type Conv2DTranspose struct {
 
 	KernelInitializer Initializer // kernel_initializer; nil means GlorotUniform
 	BiasInitializer   Initializer // bias_initializer; nil means Zeros
-	KernelRegularizer L2          // kernel_regularizer
-	BiasRegularizer   L2          // bias_regularizer
+	KernelRegularizer Regularizer // kernel_regularizer; nil means none
+	BiasRegularizer   Regularizer // bias_regularizer; nil means none
+	KernelConstraint  Constraint  // kernel_constraint; nil means none
+	BiasConstraint    Constraint  // bias_constraint; nil means none
 
 	Name string
 }
@@ -45,8 +45,8 @@ func (l Conv2DTranspose) Identity() (class, name string) { return "Conv2DTranspo
 // Infer implements [Layer].
 func (l Conv2DTranspose) Infer(s *Spec) (Shape, error) {
 	return convTranspose{conv{filters: l.Filters, kernel: l.Kernel[:], strides: l.Strides[:], dilations: l.Dilations[:], padding: l.Padding,
-		noBias: l.NoBias, activation: l.Activation, kernelInit: l.KernelInitializer, biasInit: l.BiasInitializer,
-		kernelPenalty: l.KernelRegularizer, biasPenalty: l.BiasRegularizer}, l.OutputPadding}.infer(s)
+		noBias: l.NoBias, activation: l.Activation, kernelOf: ways{l.KernelInitializer, l.KernelRegularizer, l.KernelConstraint},
+		biasOf: ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}, l.OutputPadding}.infer(s)
 }
 
 // Apply implements [Layer].
@@ -70,8 +70,10 @@ type Conv1DTranspose struct {
 
 	KernelInitializer Initializer // kernel_initializer; nil means GlorotUniform
 	BiasInitializer   Initializer // bias_initializer; nil means Zeros
-	KernelRegularizer L2          // kernel_regularizer
-	BiasRegularizer   L2          // bias_regularizer
+	KernelRegularizer Regularizer // kernel_regularizer; nil means none
+	BiasRegularizer   Regularizer // bias_regularizer; nil means none
+	KernelConstraint  Constraint  // kernel_constraint; nil means none
+	BiasConstraint    Constraint  // bias_constraint; nil means none
 
 	Name string
 }
@@ -82,8 +84,8 @@ func (l Conv1DTranspose) Identity() (class, name string) { return "Conv1DTranspo
 // Infer implements [Layer].
 func (l Conv1DTranspose) Infer(s *Spec) (Shape, error) {
 	return convTranspose{conv{filters: l.Filters, kernel: []int{l.Kernel}, strides: []int{l.Strides}, dilations: []int{l.Dilations},
-		padding: l.Padding, noBias: l.NoBias, activation: l.Activation, kernelInit: l.KernelInitializer, biasInit: l.BiasInitializer,
-		kernelPenalty: l.KernelRegularizer, biasPenalty: l.BiasRegularizer}, l.OutputPadding}.infer(s)
+		padding: l.Padding, noBias: l.NoBias, activation: l.Activation, kernelOf: ways{l.KernelInitializer, l.KernelRegularizer, l.KernelConstraint},
+		biasOf: ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}, l.OutputPadding}.infer(s)
 }
 
 // Apply implements [Layer].
@@ -124,9 +126,8 @@ func (l convTranspose) infer(s *Spec) (Shape, error) {
 	if err := l.activation.check(out); err != nil {
 		return nil, err
 	}
-	s.Weight(Weight{Name: "kernel", Shape: append(slices.Clone(l.kernel), l.filters, channels), Trainable: true,
-		Initializer: orDefault(l.kernelInit, GlorotUniform{}), Regularizer: l.kernelPenalty})
-	l.declareBias(s)
+	s.kernel("kernel", l.kernelOf, l.kernel, l.filters, channels)
+	s.bias(l.noBias, l.biasOf, l.filters)
 	return out, nil
 }
 
