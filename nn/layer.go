@@ -47,20 +47,6 @@ func (s *Spec) Weight(w Weight) {
 	s.weights = append(s.weights, &w)
 }
 
-// image returns rows, columns and channels of the only input, which must be a batch of images.
-func (s *Spec) image() (rows, cols, channels int, err error) {
-	spatial, channels, err := s.field(2)
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	return spatial[0], spatial[1], channels, nil
-}
-
-// imageShape is the inverse of image.
-func (s *Spec) imageShape(rows, cols, channels int) Shape {
-	return s.fieldShape([]int{rows, cols}, channels)
-}
-
 // node is a layer in its place in the graph of layers.
 type node struct {
 	name, class string
