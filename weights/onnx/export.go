@@ -250,7 +250,7 @@ func (e *exporter) form(n *gorgonia.Node, want form) string {
 	if have := *f.at(want); have != "" {
 		return have
 	}
-	if f.logical == "" && f.channels == "" || n.Op() == nil && n.Value() != nil {
+	if f.logical == "" && f.channels == "" || e.isFixed(n) {
 		*f.at(want) = e.leaf(n, want)
 		return *f.at(want)
 	}
@@ -275,11 +275,43 @@ func (e *exporter) leaf(n *gorgonia.Node, want form) string {
 	if want == channels {
 		a, suffix = transpose(a, toChannels), "/channels_first"
 	}
-	return e.tensor(n.Name()+suffix, a)
+	return e.tensor(source(n).Name()+suffix, a)
 }
 
-// valueOf returns the value of a leaf.
+// isFixed says whether n is a weight, a constant, or one of these in another shape or order of axes.
+func (e *exporter) isFixed(n *gorgonia.Node) bool {
+	root := source(n)
+	return root.Op() == nil && root.Value() != nil
+}
+
+// source is what n is a reshape or a permutation of; n itself if it is neither.
+func source(n *gorgonia.Node) *gorgonia.Node {
+	for {
+		switch n.Op().(type) {
+		case *op.Reshape, *op.Permute:
+			n = op.Children(n)[0]
+		default:
+			return n
+		}
+	}
+}
+
+// valueOf returns the value of what isFixed.
 func (e *exporter) valueOf(n *gorgonia.Node) *array {
+	switch o := n.Op().(type) {
+	case *op.Reshape:
+		if a := e.valueOf(op.Children(n)[0]); a != nil {
+			b := *a
+			b.shape = slices.Clone([]int(o.To))
+			return &b
+		}
+		return nil
+	case *op.Permute:
+		if a := e.valueOf(op.Children(n)[0]); a != nil {
+			return transpose(a, o.Axes)
+		}
+		return nil
+	}
 	v := n.Value()
 	if v == nil {
 		e.fail("needs the value of %q, which has none", n.Name())
@@ -350,6 +382,9 @@ func (e *exporter) node(n *gorgonia.Node) error {
 	if e.values[n] == nil {
 		e.values[n] = &forms{}
 	}
+	if e.isFixed(n) {
+		return nil // it is written where it is asked for
+	}
 	o, ok := n.Op().(op.Op)
 	if !ok {
 		e.fail("has the operation %v of Gorgonia, which is not written; use those of graph/op", n.Op())
@@ -372,13 +407,13 @@ func (e *exporter) set(n *gorgonia.Node, f form, name string) { *e.values[n].at(
 func (e *exporter) common(in []*gorgonia.Node) form {
 	want := logical
 	for _, n := range in {
-		if f := e.values[n]; n.Op() != nil && f != nil && f.logical == "" && f.channels != "" {
+		if f := e.values[n]; !e.isFixed(n) && f != nil && f.logical == "" && f.channels != "" {
 			want = channels
 		}
 	}
 	if want == channels {
 		for _, n := range in {
-			if n.Dims() != 4 && n.Dims() != 0 && n.Op() != nil {
+			if n.Dims() != 4 && n.Dims() != 0 && !e.isFixed(n) {
 				return logical
 			}
 		}
@@ -403,7 +438,7 @@ func (e *exporter) operand(n *gorgonia.Node, want form) string {
 		if a := e.valueOf(n); a != nil {
 			b := *a
 			b.shape = append(slices.Repeat([]int{1}, 4-len(a.shape)), a.shape...)
-			f.channels = e.tensor(n.Name()+"/channels_first", transpose(&b, toChannels))
+			f.channels = e.tensor(source(n).Name()+"/channels_first", transpose(&b, toChannels))
 		}
 	}
 	return f.channels

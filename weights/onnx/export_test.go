@@ -13,6 +13,7 @@ import (
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/nn"
 )
@@ -37,6 +38,10 @@ func nets(t *testing.T) map[string]*nn.Model {
 		m, err = small(format)
 		add(name, m, err)
 	}
+	m, err = wide()
+	add("wide", m, err)
+	m, err = line()
+	add("line", m, err)
 	return out
 }
 
@@ -62,6 +67,64 @@ func small(format nn.DataFormat) (*nn.Model, error) {
 	y = b.Add(nn.BatchNormalization{}, y)
 	y = b.Add(nn.Dense{Units: 5, Activation: nn.Softmax}, y)
 	return b.Model(x, y)
+}
+
+// wide has the convolutions that small lacks, and functions of a program's own.
+func wide() (*nn.Model, error) {
+	b := nn.NewBuilder("wide")
+	x := b.Input(nn.Shape{11, 10, 4})
+	y := b.Add(nn.SeparableConv2D{Filters: 6, Kernel: nn.K(3), DepthMultiplier: 2, Padding: nn.Same, Activation: nn.ReLU}, x)
+	y = b.Add(nn.DepthwiseConv2D{Kernel: [2]int{2, 3}, Strides: nn.K(2), DepthMultiplier: 2}, y)
+	y = b.Add(nn.Conv2DTranspose{Filters: 5, Kernel: nn.K(3), Strides: nn.K(2), Padding: nn.Same, OutputPadding: []int{1, 0}}, y)
+	y = b.Add(functions{}, y)
+	y = b.Add(nn.Conv2DTranspose{Filters: 3, Kernel: [2]int{2, 4}, Strides: [2]int{1, 3}, NoBias: true}, y)
+	y = b.Add(nn.Cropping2D{Cropping: [2][2]int{{1, 2}, {0, 3}}}, y)
+	y = b.Add(nn.GlobalAveragePooling2D{KeepDims: true}, y)
+	y = b.Add(nn.Reshape{Target: nn.Shape{3}}, y)
+	y = b.Add(nn.Dense{Units: 4}, y)
+	return b.Model(x, y)
+}
+
+// line is of one dimension.
+func line() (*nn.Model, error) {
+	b := nn.NewBuilder("line")
+	x := b.Input(nn.Shape{21, 3})
+	y := b.Add(nn.Conv1D{Filters: 6, Kernel: 3, Dilations: 2, Padding: nn.Causal, Activation: nn.ReLU}, x)
+	y = b.Add(nn.BatchNormalization{}, y)
+	y = b.Add(nn.MaxPooling1D{}, y)
+	y = b.Add(nn.Conv1DTranspose{Filters: 4, Kernel: 3, Strides: 2}, y)
+	y = b.Add(nn.AveragePooling1D{Pool: 3, Padding: nn.Same}, y)
+	y = b.Add(nn.SeparableConv1D{Filters: 5, Kernel: 2}, y)
+	y = b.Add(nn.GlobalAveragePooling1D{}, y)
+	y = b.Add(nn.Dense{Units: 4}, y)
+	return b.Model(x, y)
+}
+
+// functions is a layer of the primitives of package op, on images.
+type functions struct{}
+
+func (functions) Identity() (class, name string)     { return "Functions", "" }
+func (functions) Infer(s *nn.Spec) (nn.Shape, error) { return s.Inputs[0], nil }
+func (functions) Apply(c *nn.Context) *gorgonia.Node {
+	x, n := op.Of(c.Inputs[0]), op.Number
+	y := x.Mul(x.MeanKeep(1, 2).Sigmoid()) // squeeze and excitation
+	positive := x.Square().Add(n(0.5))
+	for _, fn := range []op.UnaryFn{op.FnAbs, op.FnSign, op.FnSin, op.FnCos, op.FnExp, op.FnTanh, op.FnSoftplus, op.FnErf, op.FnNeg, op.FnCube, op.FnExpm1} {
+		y = y.Add(x.Unary(fn).Mul(n(0.1)))
+	}
+	for _, fn := range []op.UnaryFn{op.FnLog, op.FnLog2, op.FnSqrt, op.FnInverse, op.FnInverseSqrt, op.FnLog1p} {
+		y = y.Add(positive.Unary(fn).Mul(n(0.1)))
+	}
+	y = y.Maximum(x).Minimum(n(3)).Sub(n(1).Sub(x).Clip(-1, 1)).Div(positive).Add(positive.Pow(n(1.5)).Mul(n(0.1)))
+	y = y.Add(op.Where(x.Greater(y), x.LessEqual(n(0.2)), y.NotEqual(x).Add(y.Less(n(0)))))
+	y = y.Add(x.Max(3).Expand(-1)).Sub(x.MinKeep(-1)).Add(x.Mean(1, 2).Reshape(x.Shape()[0], 1, 1, -1)).Add(x.Sum(0, 1, 2).Mul(n(0)))
+	left, right := y.Slice(3, 0, 2), y.Slice(-1, 2, 5)
+	y = op.Join(3, right.Flip(2), left).Permute(0, 2, 1, 3).Permute(0, 2, 1, 3)
+	out, err := y.StopGradient().Node()
+	if err != nil {
+		return c.Fail(err)
+	}
+	return out
 }
 
 // randomize gives a model random weights, the running averages too.
@@ -144,14 +207,28 @@ func TestExportReadsBack(t *testing.T) {
 }
 
 // TestExportForRuntimes writes models with an input and our result into the folder that STHENO_ONNX_EXPORT names, as test cases for
-// scripts/onnx/check.py.
+// scripts/onnx/check.py; those of the folders below STHENO_ONNX_TESTDATA, too, if they become models.
 func TestExportForRuntimes(t *testing.T) {
 	folder := os.Getenv("STHENO_ONNX_EXPORT")
 	if folder == "" {
 		t.Skip("set STHENO_ONNX_EXPORT to a folder, which scripts/onnx/check.py then checks")
 	}
-	for name, m := range nets(t) {
+	all := nets(t)
+	for _, m := range all {
 		randomize(t, m)
+	}
+	if root := os.Getenv("STHENO_ONNX_TESTDATA"); root != "" {
+		paths, err := filepath.Glob(filepath.Join(root, "*", "*", "model.onnx"))
+		require.NoError(t, err)
+		for _, path := range paths {
+			g, err := Read(path)
+			require.NoError(t, err)
+			m, err := g.Model(ModelConfig{})
+			require.NoError(t, err)
+			all["again_"+filepath.Base(filepath.Dir(path))] = m
+		}
+	}
+	for name, m := range all {
 		set := filepath.Join(folder, name, "test_data_set_0")
 		require.NoError(t, os.MkdirAll(set, 0o777))
 		require.NoError(t, Write(filepath.Join(folder, name, "model.onnx"), m, WriteConfig{Logits: true}))

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -66,7 +67,7 @@ func (e *exporter) soleUser(n *gorgonia.Node, kind string) (*gorgonia.Node, op.O
 // takesBias returns the BiasAdd that a convolution or product can do itself: of its channels, by a fixed vector.
 func (e *exporter) takesBias(n *gorgonia.Node) *gorgonia.Node {
 	user, o := e.soleUser(n, "BiasAdd")
-	if user == nil || op.Children(user)[1].Op() != nil {
+	if user == nil || !e.isFixed(op.Children(user)[1]) {
 		return nil
 	}
 	axis := o.(*op.BiasAdd).Axis
@@ -97,19 +98,14 @@ func windowAttrs(h, w shape.Span) []attr {
 
 // kernel writes the weights of a convolution in ONNX's order, (out, in/groups, rows, columns).
 func (e *exporter) kernel(n *gorgonia.Node) string {
-	f := e.values[n]
-	if f == nil {
-		f = &forms{}
-		e.values[n] = f
-	}
 	to := []int{3, 2, 0, 1}
-	if n.Op() != nil {
+	if !e.isFixed(n) {
 		return e.emit("Transpose", []string{e.form(n, logical)}, "", attr{"perm", to})
 	}
-	key := "kernel " + n.Name()
+	key := fmt.Sprintf("kernel %d", n.ID())
 	if e.constants[key] == "" {
 		if a := e.valueOf(n); a != nil {
-			e.constants[key] = e.tensor(n.Name(), transpose(a, to))
+			e.constants[key] = e.tensor(source(n).Name(), transpose(a, to))
 		}
 	}
 	return e.constants[key]
@@ -196,11 +192,11 @@ func (e *exporter) perChannel(n *gorgonia.Node, dims, axis int, f form) string {
 	if len(to) == 1 {
 		return e.form(n, logical)
 	}
-	if n.Op() == nil {
+	if e.isFixed(n) {
 		if a := e.valueOf(n); a != nil {
 			b := *a
 			b.shape = to
-			return e.tensor(n.Name(), &b)
+			return e.tensor(source(n).Name(), &b)
 		}
 	}
 	return e.emit("Reshape", []string{e.form(n, logical), e.list(to)}, "")
