@@ -378,6 +378,7 @@ type evaluator struct {
 	train  *training
 	budget int64
 	absent map[string]string // results that operations don't make, and by whom
+	outer  *evaluator        // of the graph around this one
 }
 
 func (g *Graph) evaluator(l leaves, values map[string]*value, train *training, budget int64) *evaluator {
@@ -408,6 +409,9 @@ func (e *evaluator) lookup(name string) (*value, error) {
 	if v := e.values[name]; v != nil {
 		return v, nil
 	}
+	if e.outer != nil {
+		return e.outer.lookup(name)
+	}
 	if t := e.g.initial[name]; t != nil {
 		v := &value{stored: t, name: name, shape: ints(t.dims)}
 		e.values[name] = v
@@ -420,8 +424,11 @@ func (e *evaluator) lookup(name string) (*value, error) {
 }
 
 func (e *evaluator) node(n *nodeProto) error {
-	o := operators[n.fullType()]
-	c := &call{node: n, version: e.g.Opset, leaves: e.leaves, folder: e.g.folder, budget: &e.budget, train: e.train, read: map[string]bool{},
+	o, known := operators[n.fullType()]
+	if !known { // in a branch
+		return &UnsupportedError{Ops: map[string]int{n.fullType(): 1}}
+	}
+	c := &call{node: n, scope: e, version: e.g.Opset, leaves: e.leaves, folder: e.g.folder, budget: &e.budget, train: e.train, read: map[string]bool{},
 		out: make([]*value, len(n.outputs))}
 	folds := o.fold != nil
 	for i, name := range n.inputs {
@@ -457,6 +464,32 @@ func (e *evaluator) node(n *nodeProto) error {
 		}
 	}
 	return nil
+}
+
+// branch computes a graph inside a node, which sees the values around it and whose results they become.
+func (e *evaluator) branch(g *graphProto) ([]*value, error) {
+	inner := &evaluator{g: e.g, leaves: e.leaves, values: map[string]*value{}, train: e.train, budget: e.budget, absent: e.absent, outer: e}
+	for _, t := range g.initializers {
+		if err := t.check(); err != nil {
+			return nil, err
+		}
+		inner.values[t.name] = &value{stored: t, name: t.name, inNode: true, shape: ints(t.dims)}
+	}
+	for _, n := range g.nodes {
+		if err := inner.node(n); err != nil {
+			return nil, err
+		}
+	}
+	e.budget = inner.budget
+	var out []*value
+	for _, v := range g.outputs {
+		x, err := inner.lookup(v.name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, nil
 }
 
 // isAny says whether a node is one of the inputs, handed on.

@@ -61,6 +61,7 @@ type call struct {
 	in      []*value
 	out     []*value
 	leaves  leaves
+	scope   *evaluator
 	folder  string
 	budget  *int64 // bytes that constants may still take
 	train   *training
@@ -85,7 +86,13 @@ func (c *call) failed(err error) {
 	if c.err != nil || err == nil {
 		return
 	}
-	if e, ok := err.(*GraphError); ok && e.Node != "" {
+	switch e := err.(type) {
+	case *GraphError:
+		if e.Node != "" {
+			c.err = e
+			return
+		}
+	case *UnsupportedError:
 		c.err = e
 		return
 	}

@@ -54,10 +54,13 @@ func Encode(w io.Writer, m *nn.Model, c WriteConfig) error {
 	return e.writeTo(w)
 }
 
+// exportBatches are the batch sizes that are compared.
+var exportBatches = [2]int{2, 3}
+
 // export builds the model for two batch sizes: what differs between both is the batch.
 func export(m *nn.Model, c WriteConfig) (*encoder, error) {
 	var nets [2]*nn.Net
-	for i, batch := range [2]int{2, 3} {
+	for i, batch := range exportBatches {
 		var err error
 		if nets[i], err = m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: batch}); err != nil {
 			return nil, fmt.Errorf("onnx: %w", err)
@@ -76,6 +79,7 @@ func export(m *nn.Model, c WriteConfig) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.input = in
 	e.values[in] = &forms{logical: e.unique(in.Name())}
 	result := e.unique(out.Name())
 	for _, n := range order {
@@ -157,6 +161,8 @@ type exporter struct {
 	names     map[string]bool
 	constants map[string]string
 	elem      elemType
+	input     *gorgonia.Node
+	batch     string         // the batch size as a vector of one element, where it is needed
 	at        *gorgonia.Node // the node that is being written
 	err       error
 }
@@ -249,6 +255,10 @@ func (e *exporter) form(n *gorgonia.Node, want form) string {
 	}
 	if have := *f.at(want); have != "" {
 		return have
+	}
+	if o, ok := n.Op().(*op.Full); ok && f.logical == "" {
+		f.logical = e.full(n, o)
+		return e.form(n, want)
 	}
 	if f.logical == "" && f.channels == "" || e.isFixed(n) {
 		*f.at(want) = e.leaf(n, want)

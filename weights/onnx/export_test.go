@@ -117,7 +117,7 @@ func (functions) Apply(c *nn.Context) *gorgonia.Node {
 	}
 	y = y.Maximum(x).Minimum(n(3)).Sub(n(1).Sub(x).Clip(-1, 1)).Div(positive).Add(positive.Pow(n(1.5)).Mul(n(0.1)))
 	y = y.Add(op.Where(x.Greater(y), x.LessEqual(n(0.2)), y.NotEqual(x).Add(y.Less(n(0)))))
-	y = y.Add(x.Max(3).Expand(-1)).Sub(x.MinKeep(-1)).Add(x.Mean(1, 2).Reshape(x.Shape()[0], 1, 1, -1)).Add(x.Sum(0, 1, 2).Mul(n(0)))
+	y = y.Add(x.Max(3).Expand(-1)).Sub(x.MinKeep(-1)).Add(x.Mean(1, 2).Reshape(x.Shape()[0], 1, 1, -1)).Add(x.Sum(1, 2, 3).Mul(n(0.01)).Reshape(-1, 1, 1, 1))
 	left, right := y.Slice(3, 0, 2), y.Slice(-1, 2, 5)
 	y = op.Join(3, right.Flip(2), left).Permute(0, 2, 1, 3).Permute(0, 2, 1, 3)
 	out, err := y.StopGradient().Node()

@@ -411,17 +411,40 @@ func exportPermute(e *exporter, n *gorgonia.Node, o op.Op) {
 	e.set(n, logical, x)
 }
 
+// exportConcat writes constants at the ends as padding.
 func exportConcat(e *exporter, n *gorgonia.Node, o op.Op) {
 	in, axis := op.Children(n), o.(*op.Concat).Axis
 	if axis < 0 {
 		axis += n.Dims()
+	}
+	var pads [2]int
+	var fill *op.Full
+	for side := range pads {
+		for len(in) > 1 {
+			at := side * (len(in) - 1)
+			k, ok := in[at].Op().(*op.Full)
+			if !ok || fill != nil && fill.Value != k.Value {
+				break
+			}
+			fill, pads[side] = k, pads[side]+in[at].Shape()[axis]
+			in = slices.Delete(slices.Clone(in), at, at+1)
+		}
 	}
 	f := e.common(in)
 	var args []string
 	for _, v := range in {
 		args = append(args, e.form(v, f))
 	}
-	e.set(n, f, e.emit("Concat", args, e.unique(n.Name()), attr{"axis", axisIn(f, axis)}))
+	x := args[0]
+	if len(args) > 1 {
+		x = e.emit("Concat", args, e.unique(n.Name()), attr{"axis", axisIn(f, axis)})
+	}
+	if fill != nil {
+		widths := make([]int, 2*n.Dims())
+		widths[axisIn(f, axis)], widths[n.Dims()+axisIn(f, axis)] = pads[0], pads[1]
+		x = e.emit("Pad", []string{x, e.list(widths), e.number(fill.Value)}, "")
+	}
+	e.set(n, f, x)
 }
 
 func exportSlice(e *exporter, n *gorgonia.Node, o op.Op) {
@@ -503,39 +526,41 @@ func exportGather(e *exporter, n *gorgonia.Node, o op.Op) {
 	e.set(n, logical, e.emit("Gather", []string{e.form(in[0], logical), e.form(in[1], logical)}, e.unique(n.Name()), attr{"axis", o.(*op.Gather).Axis}))
 }
 
-// exportBroadcast writes 1 where the size is open: ONNX's Expand then keeps the input's.
 func exportBroadcast(e *exporter, n *gorgonia.Node, _ op.Op) {
 	in := op.Children(n)[0]
-	to := openDims(n, e.twins[n])
-	for i, d := range to {
-		if d >= 0 {
-			continue
-		}
-		at := i - (len(to) - in.Dims())
-		if at < 0 || in.Shape()[at] != n.Shape()[i] {
-			e.fail("repeats something as often as the batch is large, which cannot be written")
-			return
-		}
-		to[i] = 1
-	}
-	e.set(n, logical, e.emit("Expand", []string{e.form(in, logical), e.list(to)}, e.unique(n.Name())))
+	e.set(n, logical, e.emit("Expand", []string{e.form(in, logical), e.sizes(n)}, e.unique(n.Name())))
 }
 
-// exportFull writes a constant; where the batch is one of its sizes, all users must stretch it.
-func exportFull(e *exporter, n *gorgonia.Node, o op.Op) {
-	s := openDims(n, e.twins[n])
-	for i, d := range s {
-		if d < 0 {
-			s[i] = 1
-			for _, user := range e.users[n] {
-				switch user.Op().(type) {
-				case *op.Binary, *op.Add, *op.Mul:
-				default:
-					e.fail("makes a constant as large as the batch, which cannot be written")
-					return
-				}
-			}
+// exportFull writes nothing yet: form does where a constant is asked for, and exportConcat mostly needs none.
+func exportFull(*exporter, *gorgonia.Node, op.Op) {}
+
+func (e *exporter) full(n *gorgonia.Node, o *op.Full) string {
+	return e.emit("Expand", []string{e.number(o.Value), e.sizes(n)}, e.unique(n.Name()))
+}
+
+// sizes writes the shape of n; where the batch is one of its sizes, that is taken from the input when the model runs.
+func (e *exporter) sizes(n *gorgonia.Node) string {
+	open := openDims(n, e.twins[n])
+	if !slices.Contains(open, -1) {
+		return e.list(open)
+	}
+	if e.batch == "" {
+		shape := e.emit("Shape", []string{e.values[e.input].logical}, "")
+		e.batch = e.emit("Slice", []string{shape, e.list([]int{0}), e.list([]int{1})}, "")
+	}
+	parts := make([]string, len(open))
+	for i, d := range open {
+		times := n.Shape()[i] / exportBatches[0]
+		switch {
+		case d >= 0:
+			parts[i] = e.list([]int{d})
+		case times*exportBatches[0] != n.Shape()[i] || times*exportBatches[1] != e.twins[n].Shape()[i]:
+			e.fail("has a size that is no multiple of the batch, which cannot be written")
+		case times == 1:
+			parts[i] = e.batch
+		default:
+			parts[i] = e.emit("Mul", []string{e.batch, e.list([]int{times})}, "")
 		}
 	}
-	e.set(n, logical, e.emit("Expand", []string{e.number(o.(*op.Full).Value), e.list(s)}, e.unique(n.Name())))
+	return e.emit("Concat", parts, "", attr{"axis", 0})
 }

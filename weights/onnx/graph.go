@@ -185,6 +185,7 @@ func (g *Graph) check(p *graphProto) error {
 	}
 	producer := map[string]*nodeProto{}
 	for _, n := range p.nodes {
+		n.captured = capturedBy(n)
 		if n.opType == "" {
 			return &FormatError{Offset: n.at, Expected: "nodes with an op_type", Found: "none"}
 		}
@@ -225,6 +226,52 @@ func (g *Graph) check(p *graphProto) error {
 	return g.sort(producer)
 }
 
+// needs are the values that a node uses, those of graphs in its attributes included.
+func (n *nodeProto) needs() []string {
+	if len(n.captured) == 0 {
+		return n.inputs
+	}
+	return append(append([]string(nil), n.inputs...), n.captured...)
+}
+
+// capturedBy lists the values that the graphs in a node's attributes use and don't make.
+func capturedBy(n *nodeProto) []string {
+	var out []string
+	for _, a := range n.attributes {
+		if a.g == nil {
+			continue
+		}
+		made := map[string]bool{"": true}
+		for _, t := range a.g.initializers {
+			made[t.name] = true
+		}
+		for _, v := range a.g.inputs {
+			made[v.name] = true
+		}
+		for _, inner := range a.g.nodes {
+			for _, name := range inner.outputs {
+				made[name] = true
+			}
+		}
+		use := func(names []string) {
+			for _, name := range names {
+				if !made[name] {
+					made[name] = true
+					out = append(out, name)
+				}
+			}
+		}
+		for _, inner := range a.g.nodes {
+			use(inner.inputs)
+			use(capturedBy(inner))
+		}
+		for _, v := range a.g.outputs {
+			use([]string{v.name})
+		}
+	}
+	return out
+}
+
 // phrase suggests a name, of not too many.
 func phrase(name string, names []string) string {
 	if len(names) > 1000 {
@@ -260,8 +307,8 @@ func (g *Graph) sort(producer map[string]*nodeProto) error {
 		}
 		for len(stack) > 0 {
 			top := &stack[len(stack)-1]
-			if top.next < len(top.n.inputs) {
-				in := top.n.inputs[top.next]
+			if deps := top.n.needs(); top.next < len(deps) {
+				in := deps[top.next]
 				top.next++
 				if err := push(in); err != nil {
 					return err

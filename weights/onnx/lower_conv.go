@@ -1,8 +1,6 @@
 package onnx
 
 import (
-	"math"
-
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/graph/op"
@@ -206,98 +204,6 @@ func convTranspose(c *call) {
 	}
 	y := c.op(&op.Conv2DBackwardInput{ConvAttrs: w.convAttrs(groups), InputShape: []int{x[0], k[1] * groups, out[0], out[1]}}, c.images(c.x(0)), c.filter(1))
 	c.set(c.line(c.bias(y, 2), w.oneD))
-}
-
-// pool is MaxPool and AveragePool.
-func pool(average bool) func(*call) {
-	return func(c *call) {
-		includePad := average && c.attrFlag("count_include_pad", false)
-		roundUp := c.attrFlag("ceil_mode", false)
-		c.ignore("storage_order") // of the second result, which isn't supported
-		if !c.want(1, 1) {
-			return
-		}
-		w := c.window(c.shape(0), nil)
-		x := c.images(c.x(0))
-		if c.err != nil {
-			return
-		}
-		if includePad && (w.before != [2]int{} || w.after != [2]int{}) {
-			x = c.op(&op.ZeroPad2D{Top: w.before[0], Bottom: w.after[0], Left: w.before[1], Right: w.after[1], Format: shape.NCHW}, x)
-			for i := range w.in {
-				w.in[i] += w.before[i] + w.after[i]
-			}
-			w.before, w.after = [2]int{}, [2]int{}
-		}
-		if roundUp {
-			for i, n := range w.in {
-				w.after[i] = w.roundUp(i, n)
-			}
-		}
-		if w.dilations != [2]int{1, 1} {
-			c.result(c.dilatedPool(op.Try(x, c.err), w, average))
-			return
-		}
-		attrs := op.PoolAttrs{Pool: w.kernel, Strides: w.strides, Padding: w.padding(), Format: shape.NCHW}
-		var y *gorgonia.Node
-		if average {
-			y = c.op(&op.AvgPool2D{PoolAttrs: attrs}, x)
-		} else {
-			y = c.op(&op.MaxPool2D{PoolAttrs: attrs}, x)
-		}
-		c.set(c.line(y, w.oneD))
-	}
-}
-
-// dilatedPool pools windows with gaps, as the maximum of one strided slice a place of the window.
-func (c *call) dilatedPool(x op.Expr, w window, average bool) op.Expr {
-	if average || w.kernel[0]*w.kernel[1] > 1024 {
-		c.fail("", "dilations %v are not supported with this window", w.dilations)
-		return x
-	}
-	for i := range w.in {
-		x = c.padAxis(x, 2+i, w.before[i], w.after[i], "constant", math.Inf(-1))
-	}
-	var out [2]int
-	for i := range out {
-		rest := w.in[i] + w.before[i] + w.after[i] - w.reach(i)
-		if rest < 0 {
-			c.fail("", "the window reaches over %d places, there are %d", w.reach(i), w.in[i])
-			return x
-		}
-		out[i] = rest/w.strides[i] + 1
-	}
-	var y op.Expr
-	for p := range w.kernel[0] {
-		rows := x.Stride(2, p*w.dilations[0], p*w.dilations[0]+(out[0]-1)*w.strides[0]+1, w.strides[0])
-		for q := range w.kernel[1] {
-			tap := rows.Stride(3, q*w.dilations[1], q*w.dilations[1]+(out[1]-1)*w.strides[1]+1, w.strides[1])
-			if p == 0 && q == 0 {
-				y = tap
-			} else {
-				y = y.Maximum(tap)
-			}
-		}
-	}
-	if w.oneD && y.Err() == nil {
-		s := y.Shape()
-		y = y.Reshape(s[0], s[1], s[3])
-	}
-	return y
-}
-
-// roundUp returns the padding behind n elements with which the last window, which begins in the input or in the padding before it,
-// is whole.
-func (w window) roundUp(i, n int) int {
-	rest := n + w.before[i] + w.after[i] - w.reach(i)
-	if rest < 0 {
-		return w.after[i]
-	}
-	windows := (rest+w.strides[i]-1)/w.strides[i] + 1
-	if (windows-1)*w.strides[i] >= n+w.before[i] {
-		windows--
-	}
-	return max((windows-1)*w.strides[i]+w.reach(i)-n-w.before[i], 0)
 }
 
 // globalAveragePool is the mean of each channel.

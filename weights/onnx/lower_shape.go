@@ -7,13 +7,14 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// isFixed says whether input i is a constant that is no weight: integers, single numbers, and what was folded.
+// isFixed says whether input i is a constant that is no weight: integers, single numbers, short constants of the graph (such as
+// scales), and what was folded.
 func (c *call) isFixed(i int) bool {
 	if !c.has(i) {
 		return true
 	}
 	v := c.in[i]
-	return v.node == nil && (v.stored == nil || !v.stored.elem.isFloat() || size(v.shape) <= 1)
+	return v.node == nil && (v.stored == nil || !v.stored.elem.isFloat() || size(v.shape) <= 1 || v.inNode && size(v.shape) <= 64)
 }
 
 // to makes input 0 in another shape of the same size the result.
@@ -507,6 +508,30 @@ func identity(c *call) {
 		v.inNode = true // it has another name now: only operations that name their parameters train it
 	}
 	c.out[0] = &v
+}
+
+// condition is If, of a condition that is known when the graph is built: PyTorch writes it where the size of an axis decides.
+func condition(c *call) {
+	yes, no := c.attribute("then_branch", attributeGraph), c.attribute("else_branch", attributeGraph)
+	if !c.want(1, 1) {
+		return
+	}
+	branch := no
+	if c.number(0) != 0 {
+		branch = yes
+	}
+	if c.err != nil || branch == nil || branch.g == nil || c.scope == nil {
+		c.fail("", "has no branch")
+		return
+	}
+	out, err := c.scope.branch(branch.g)
+	c.failed(err)
+	if c.err == nil && len(out) != len(c.out) {
+		c.fail("", "has %d results, its branch %d", len(c.out), len(out))
+	}
+	if c.err == nil {
+		copy(c.out, out)
+	}
 }
 
 // dropout is the identity, except in training.

@@ -1,5 +1,7 @@
 package onnx
 
+import "fmt"
+
 // modelProto and the types below are what this package uses of ONNX's messages, under their names in the format.
 type modelProto struct {
 	irVersion                     int64
@@ -32,7 +34,8 @@ type nodeProto struct {
 	name, opType, domain string
 	inputs, outputs      []string // "" stands for an optional one that is left out
 	attributes           []*attributeProto
-	at                   int64 // where in the file it begins
+	captured             []string // values of the graph around it that graphs in attributes use
+	at                   int64    // where in the file it begins
 }
 
 type attributeProto struct {
@@ -42,6 +45,7 @@ type attributeProto struct {
 	i               int64
 	s               []byte
 	t               *tensorProto
+	g               *graphProto
 	floats          []float32
 	ints            []int64
 	strings         [][]byte
@@ -137,7 +141,7 @@ func parseModel(raw []byte) (*modelProto, error) {
 			var sub message
 			err := f.message("graph", &sub)
 			if err == nil {
-				m.graph, err = parseGraph(sub) // of several the last counts, as everywhere in protobuf
+				m.graph, err = parseGraph(sub, 0) // of several the last counts, as everywhere in protobuf
 			}
 			return err
 		case 8:
@@ -188,8 +192,14 @@ func parseEntry(f field) (e entryProto, err error) {
 	})
 }
 
-func parseGraph(m message) (*graphProto, error) {
+// maxDepth bounds how deep graphs lie in graphs, as the branches of conditions.
+const maxDepth = 8
+
+func parseGraph(m message, depth int) (*graphProto, error) {
 	g := &graphProto{at: m.at}
+	if depth > maxDepth {
+		return nil, &FormatError{Offset: m.at, Expected: fmt.Sprintf("graphs in graphs at most %d deep", maxDepth), Found: "a deeper one"}
+	}
 	return g, m.each(func(f field) error {
 		var sub message
 		switch f.num {
@@ -197,7 +207,7 @@ func parseGraph(m message) (*graphProto, error) {
 			if err := f.message("node", &sub); err != nil {
 				return err
 			}
-			n, err := parseNode(sub)
+			n, err := parseNode(sub, depth)
 			g.nodes = append(g.nodes, n)
 			return err
 		case 2:
@@ -224,7 +234,7 @@ func parseGraph(m message) (*graphProto, error) {
 	})
 }
 
-func parseNode(m message) (*nodeProto, error) {
+func parseNode(m message, depth int) (*nodeProto, error) {
 	n := &nodeProto{at: m.at}
 	return n, m.each(func(f field) error {
 		var s string
@@ -246,7 +256,7 @@ func parseNode(m message) (*nodeProto, error) {
 			if err := f.message("attribute", &sub); err != nil {
 				return err
 			}
-			a, err := parseAttribute(sub)
+			a, err := parseAttribute(sub, depth)
 			n.attributes = append(n.attributes, a)
 			return err
 		case 7:
@@ -256,7 +266,7 @@ func parseNode(m message) (*nodeProto, error) {
 	})
 }
 
-func parseAttribute(m message) (*attributeProto, error) {
+func parseAttribute(m message, depth int) (*attributeProto, error) {
 	a := &attributeProto{}
 	return a, m.each(func(f field) error {
 		var s string
@@ -279,8 +289,13 @@ func parseAttribute(m message) (*attributeProto, error) {
 			t, err := parseTensor(sub)
 			a.t = t
 			return err
-		case 6, 11:
-			a.kind = attributeGraph // its content is of no interest: no operation with a graph inside is supported
+		case 6:
+			if err := f.message("graph", &sub); err != nil {
+				return err
+			}
+			g, err := parseGraph(sub, depth+1)
+			a.g = g
+			return err
 		case 7:
 			return f.floats(&a.floats)
 		case 8:

@@ -123,7 +123,7 @@ func (t *translation) probe(c ModelConfig, input string) error {
 	}
 	t.alive, t.maker = map[string]bool{input: true}, map[string]*nodeProto{}
 	for _, n := range t.g.nodes {
-		alive := slices.ContainsFunc(n.inputs, func(in string) bool { return t.alive[in] })
+		alive := slices.ContainsFunc(n.needs(), func(in string) bool { return t.alive[in] })
 		for _, out := range n.outputs {
 			t.maker[out] = n
 			if v := t.probes[0].values[out]; v != nil && v.node != nil && alive {
@@ -180,8 +180,9 @@ func (t *translation) node(n *nodeProto) error {
 			continue
 		}
 		v := t.probes[0].values[out]
-		if same := slices.IndexFunc(n.inputs, func(in string) bool { return t.alive[in] && t.probes[0].values[in].node == v.node }); same >= 0 {
-			t.tensors[out] = t.tensors[n.inputs[same]] // an identity
+		needs := n.needs()
+		if same := slices.IndexFunc(needs, func(in string) bool { return t.alive[in] && t.probes[0].values[in].node == v.node }); same >= 0 {
+			t.tensors[out] = t.tensors[needs[same]] // an identity
 			continue
 		}
 		l := Layer{&layer{g: t.g, name: t.name(label(n), strings.ToLower(n.opType)), class: n.opType, output: out, constants: map[string][2]*value{}, weights: map[string]weightKey{},
@@ -209,7 +210,7 @@ func (t *translation) gather(l *layer, n *nodeProto, seen map[*nodeProto]bool) e
 		return nil
 	}
 	seen[n] = true
-	for _, in := range n.inputs {
+	for _, in := range n.needs() {
 		v := t.probes[0].values[in]
 		switch {
 		case in == "" || l.constants[in][0] != nil:

@@ -100,6 +100,7 @@ func init() {
 		"Resize":                {lower: resize},
 		"SpaceToDepth":          {lower: spaceToDepth},
 		"DepthToSpace":          {lower: depthToSpace},
+		"If":                    {lower: condition},
 		"Identity":              {lower: identity},
 		"Cast":                  {lower: cast, fold: foldCast},
 		"Constant":              {lower: constantNode},
