@@ -153,3 +153,44 @@ func (c *call) dilatedPool(x op.Expr, w window, average bool) op.Expr {
 	}
 	return y
 }
+
+// globalMaxPool is the maximum of each channel.
+func globalMaxPool(c *call) {
+	if !c.want(1, 1) {
+		return
+	}
+	s := c.shape(0)
+	if len(s) < 3 {
+		c.fail("", "wants (batch, channels, …), the input has the shape %s", format(s))
+		return
+	}
+	var axes []int
+	for i := 2; i < len(s); i++ {
+		axes = append(axes, i)
+	}
+	c.result(op.Try(c.x(0), c.err).MaxKeep(axes...))
+}
+
+// globalAveragePool is the mean of each channel.
+func globalAveragePool(c *call) {
+	if !c.want(1, 1) {
+		return
+	}
+	s := c.shape(0)
+	if len(s) < 3 {
+		c.fail("", "wants (batch, channels, …), the input has the shape %s", format(s))
+		return
+	}
+	x := c.reshape(c.x(0), []int{s[0], s[1], size(s[2:]) / max(s[len(s)-1], 1), s[len(s)-1]})
+	y := c.op(&op.GlobalAvgPool2D{Format: shape.NCHW}, x)
+	c.set(c.reshape(y, onesBehind(s)))
+}
+
+// onesBehind is (batch, channels, 1, …).
+func onesBehind(s []int) []int {
+	out := []int{s[0], s[1]}
+	for range s[2:] {
+		out = append(out, 1)
+	}
+	return out
+}
