@@ -179,3 +179,16 @@ func TestConvolutionErrors(t *testing.T) {
 		require.ErrorContains(t, b.Err(), c.want)
 	}
 }
+
+func TestGoldenConv3D(t *testing.T) {
+	goldenLayers(t, "layers_conv3d", map[string]Layer{
+		"valid":                 Conv3D{Filters: 2, Kernel: [3]int{2, 3, 2}},
+		"same_strided":          Conv3D{Filters: 2, Kernel: K3(3), Strides: [3]int{2, 1, 2}, Padding: Same, Activation: ReLU},
+		"same_even":             Conv3D{Filters: 2, Kernel: K3(2), Padding: Same},
+		"one_deep":              Conv3D{Filters: 3, Kernel: [3]int{1, 2, 2}, NoBias: true},
+		"strided_beyond_kernel": Conv3D{Filters: 2, Kernel: [3]int{1, 1, 2}, Strides: [3]int{3, 2, 1}},
+		"dilated":               Conv3D{Filters: 2, Kernel: [3]int{2, 2, 1}, Dilations: [3]int{3, 2, 1}},
+		"groups":                Conv3D{Filters: 6, Kernel: K3(2), Groups: 2, Padding: Same},
+		"first":                 Conv3D{Filters: 2, Kernel: K3(2), Padding: Same, Activation: ReLU},
+	})
+}
