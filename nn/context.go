@@ -70,6 +70,18 @@ func (c *Context) Op(o op.Op, children ...*gorgonia.Node) *gorgonia.Node {
 	return n
 }
 
+// Expr returns the tensor of an expression; see [op.Of].
+func (c *Context) Expr(x op.Expr) *gorgonia.Node {
+	if c.err != nil {
+		return nil
+	}
+	n, err := x.Node()
+	if err != nil {
+		return c.Fail(err)
+	}
+	return n
+}
+
 // Weight returns the node of one of the layer's weights, by its local name, e.g. "kernel".
 func (c *Context) Weight(name string) *gorgonia.Node {
 	if c.err != nil {
