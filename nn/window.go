@@ -100,6 +100,14 @@ func show(sizes []int) any {
 	return sizes
 }
 
+// stepsAxis is the axis of a batch of sequences along which the steps lie.
+func (c *Context) stepsAxis() int {
+	if c.Format == ChannelsFirst {
+		return 2
+	}
+	return 1
+}
+
 // asImages makes a batch of sequences one of images with a single row, so that the kernels of images run on it.
 func (c *Context) asImages(x *gorgonia.Node) *gorgonia.Node {
 	if x == nil || c.err != nil {
