@@ -43,4 +43,6 @@ var kerasApplications = map[string]Architecture{
 	"ResNet50V2":  KerasResNet{V2: true, Input: imagenet, Classes: 1000},
 	"ResNet101V2": KerasResNet{Depth: 101, V2: true, Input: imagenet, Classes: 1000},
 	"ResNet152V2": KerasResNet{Depth: 152, V2: true, Input: imagenet, Classes: 1000},
+	"MobileNet":   MobileNet{Input: imagenet, Classes: 1000},
+	"MobileNetV2": MobileNetV2{Input: imagenet, Classes: 1000},
 }
