@@ -29,7 +29,7 @@ func (g *Graph) check(p *graphProto) error {
 		if err := t.check(); err != nil {
 			return err
 		}
-		g.initial[t.name] = t
+		g.initial[t.name], g.stored = t, append(g.stored, t)
 	}
 	for _, v := range p.inputs {
 		if g.initial[v.name] != nil {

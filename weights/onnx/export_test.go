@@ -42,6 +42,8 @@ func nets(t *testing.T) map[string]*nn.Model {
 	add("wide", m, err)
 	m, err = line()
 	add("line", m, err)
+	m, err = activations()
+	add("activations", m, err)
 	return out
 }
 
@@ -96,6 +98,30 @@ func line() (*nn.Model, error) {
 	y = b.Add(nn.AveragePooling1D{Pool: 3, Padding: nn.Same}, y)
 	y = b.Add(nn.SeparableConv1D{Filters: 5, Kernel: 2}, y)
 	y = b.Add(nn.GlobalAveragePooling1D{}, y)
+	y = b.Add(nn.Dense{Units: 4}, y)
+	return b.Model(x, y)
+}
+
+// activations has all elementwise functions of nn, and layers that change sizes.
+func activations() (*nn.Model, error) {
+	b := nn.NewBuilder("activations")
+	x := b.Input(nn.Shape{3, 4, 5})
+	y := b.Add(nn.UpSampling2D{Size: [2]int{2, 3}}, x)
+	y = b.Add(nn.UpSampling2D{Interpolation: nn.Bilinear}, y)
+	y = b.Add(nn.Conv2D{Filters: 6, Kernel: nn.K(3), Strides: nn.K(3), Padding: nn.Same}, y)
+	branches := []*nn.Tensor{y}
+	for _, f := range []nn.Nonlinearity{nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.Sigmoid, nn.LogSigmoid, nn.SiLU, nn.Mish, nn.Tanh, nn.Softplus,
+		nn.Softsign, nn.Squareplus, nn.Exponential, nn.HardSigmoid, nn.HardSiLU, nn.HardTanh, nn.HardShrink, nn.SoftShrink, nn.TanhShrink, nn.SparsePlus,
+		nn.SparseSigmoid, nn.GELUApproximate, nn.Softmax, nn.LogSoftmax} {
+		branches = append(branches, b.Add(nn.Activation{Func: f}, y))
+	}
+	branches = append(branches, b.Add(nn.PReLU{}, y))
+	y = b.Add(nn.Add{}, branches...)
+	y = b.Add(nn.GlobalMaxPooling2D{}, y)
+	y = b.Add(nn.RepeatVector{Times: 4}, y)
+	y = b.Add(nn.Reshape{Target: nn.Shape{2, 2, 3, 2}}, y)
+	y = b.Add(nn.Conv3D{Filters: 3, Kernel: nn.K3(2), Padding: nn.Same}, y)
+	y = b.Add(nn.Flatten{}, y)
 	y = b.Add(nn.Dense{Units: 4}, y)
 	return b.Model(x, y)
 }

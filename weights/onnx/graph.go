@@ -29,6 +29,7 @@ type Graph struct {
 	size         int64
 	nodes        []*nodeProto // live ones, in an order in which they can be computed
 	initial      map[string]*tensorProto
+	stored       []*tensorProto // the same, in the order of the file
 	weights      map[weightKey]*nn.Weight
 }
 
