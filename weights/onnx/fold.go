@@ -208,6 +208,10 @@ func foldReduce(start float64, step func(sum, v float64) float64, average bool) 
 		if c.err != nil || !c.afford(a.shape, 16) {
 			return nil
 		}
+		if a.len() == 0 {
+			c.fail("", "reduces an empty tensor")
+			return nil
+		}
 		kept, s := reduced(a.shape, axes)
 		sums, counts := slices.Repeat([]float64{start}, size(kept)), make([]int, size(kept))
 		index, stride := make([]int, len(a.shape)), steps(kept)

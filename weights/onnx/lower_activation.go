@@ -122,3 +122,8 @@ func prelu(c *call) {
 	}
 	c.result(x.ReLU().Add(slope.Mul(x.Minimum(op.Number(0)))))
 }
+
+func swish(c *call) func(op.Expr) op.Expr {
+	alpha := op.Number(c.attrFloat("alpha", 1))
+	return func(x op.Expr) op.Expr { return x.Mul(x.Mul(alpha).Sigmoid()) }
+}

@@ -10,6 +10,7 @@ import (
 // window is what convolutions and poolings have in common, of two axes; a one-dimensional one has a first axis of size 1.
 type window struct {
 	kernel, strides, dilations, before, after, in [2]int
+	asked                                         [2]int // the padding behind that the file asks for
 	oneD                                          bool
 }
 

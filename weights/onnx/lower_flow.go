@@ -70,3 +70,29 @@ func cast(c *call) {
 	}
 	identity(c)
 }
+
+// castLike is Cast to the type of a second operand.
+func castLike(c *call) {
+	c.ignore("saturate", "round_mode")
+	if !c.want(2, 2) {
+		return
+	}
+	to := elemFloat // what is computed
+	switch v := c.in[1]; {
+	case v.fixed != nil:
+		to = v.fixed.elem
+	case v.stored != nil:
+		to = v.stored.elem
+	}
+	if c.isFixed(0) {
+		if a := c.constant(0); a != nil && c.afford(a.shape, 8) {
+			c.fix(converted(a, to))
+		}
+		return
+	}
+	if !to.isFloat() {
+		c.fail("", "casts computed values to %v; only floats are computed", to)
+		return
+	}
+	identity(&call{node: c.node, in: c.in[:1], out: c.out, read: c.read})
+}

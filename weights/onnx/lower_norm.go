@@ -103,3 +103,66 @@ func batchNormalization(c *call) {
 	}
 	c.set(c.op(&op.BatchNormInference{Axis: 1, Epsilon: epsilon}, c.x(0), c.param(1), c.param(2), c.statistic(3), c.statistic(4)))
 }
+
+// groupNormalization is GroupNormalization: groups of channels of each image by their own mean and variance. Scale and shift are one a
+// channel since version 21, one a group before.
+func groupNormalization(c *call) {
+	groups, epsilon := c.attrInt("num_groups", 0), c.attrFloat("epsilon", 1e-5)
+	c.ignore("stash_type")
+	if !c.want(3, 3) {
+		return
+	}
+	s := c.shape(0)
+	if len(s) < 3 || groups < 1 || s[1]%groups != 0 {
+		c.fail("", "num_groups %d doesn't suit %s", groups, format(s))
+		return
+	}
+	x, scale, shift := op.Try(c.x(0), c.err), op.Try(c.param(1), c.err), op.Try(c.param(2), c.err)
+	if c.err != nil {
+		return
+	}
+	y, _, _ := normalized(x.Reshape(s[0], groups, size(s[1:])/groups), []int{2}, epsilon)
+	perChannel := append([]int{1, s[1]}, onesBehind(s)[2:]...)
+	vector := func(v op.Expr) op.Expr {
+		if v.Err() == nil && size(v.Shape()) == groups && groups != s[1] {
+			v = v.Reshape(groups, 1).BroadcastTo(groups, s[1]/groups)
+		}
+		return v.Reshape(perChannel...)
+	}
+	c.result(y.Reshape(s...).Mul(vector(scale)).Add(vector(shift)))
+}
+
+// rmsNormalization is RMSNormalization: divided by the root of the mean of squares over all axes from one on.
+func rmsNormalization(c *call) {
+	at, epsilon := c.attrInt("axis", -1), c.attrFloat("epsilon", 1e-5)
+	c.ignore("stash_type")
+	if !c.want(2, 2) {
+		return
+	}
+	s := c.shape(0)
+	at = c.axis(at, len(s))
+	axes := []int{}
+	for i := at; i < len(s); i++ {
+		axes = append(axes, i)
+	}
+	x, scale := op.Try(c.x(0), c.err), op.Try(c.param(1), c.err)
+	if c.err == nil && len(s) > 0 {
+		c.result(x.Mul(x.Square().MeanKeep(axes...).Add(op.Number(epsilon)).InverseSqrt()).Mul(scale))
+	}
+}
+
+// meanVarianceNormalization is MeanVarianceNormalization, by default of each channel over batch and image.
+func meanVarianceNormalization(c *call) {
+	axes := c.attrInts("axes")
+	if axes == nil {
+		axes = []int{0, 2, 3}
+	}
+	if !c.want(1, 1) {
+		return
+	}
+	axes = c.axes(axes, len(c.shape(0)))
+	if x := op.Try(c.x(0), c.err); c.err == nil {
+		y, _, _ := normalized(x, axes, 1e-9)
+		c.result(y)
+	}
+}

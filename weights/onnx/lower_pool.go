@@ -27,17 +27,20 @@ func pool(average bool) func(*call) {
 		if c.err != nil {
 			return
 		}
-		if includePad && (w.before != [2]int{} || w.after != [2]int{}) {
-			x = c.op(&op.ZeroPad2D{Top: w.before[0], Bottom: w.after[0], Left: w.before[1], Right: w.after[1], Format: shape.NCHW}, x)
-			for i := range w.in {
-				w.in[i] += w.before[i] + w.after[i]
-			}
-			w.before, w.after = [2]int{}, [2]int{}
-		}
+		w.asked = w.after
 		if roundUp {
 			for i, n := range w.in {
-				w.after[i] = w.roundUp(i, n)
+				w.roundUp(i, n)
 			}
+		}
+		if includePad { // the zeros that were asked for count, those for whole windows don't
+			var beyond [2]int
+			for i := range w.in {
+				beyond[i] = max(w.after[i]-w.asked[i], 0)
+				w.after[i] -= beyond[i]
+			}
+			x = c.op(&op.ZeroPad2D{Top: w.before[0], Bottom: w.after[0], Left: w.before[1], Right: w.after[1], Format: shape.NCHW}, x)
+			w.before, w.after = [2]int{}, beyond
 		}
 		if w.dilations != [2]int{1, 1} {
 			c.result(c.dilatedPool(op.Try(x, c.err), w, average))
@@ -54,18 +57,17 @@ func pool(average bool) func(*call) {
 	}
 }
 
-// roundUp returns the padding behind n elements with which the last window, which begins in the input or in the padding before it,
-// is whole.
-func (w window) roundUp(i, n int) int {
+// roundUp sets the padding behind n elements so that the last window, which begins in the input or in the padding before it, is whole.
+func (w *window) roundUp(i, n int) {
 	rest := n + w.before[i] + w.after[i] - w.reach(i)
 	if rest < 0 {
-		return w.after[i]
+		return
 	}
 	windows := (rest+w.strides[i]-1)/w.strides[i] + 1
 	if (windows-1)*w.strides[i] >= n+w.before[i] {
 		windows--
 	}
-	return max((windows-1)*w.strides[i]+w.reach(i)-n-w.before[i], 0)
+	w.after[i] = max((windows-1)*w.strides[i]+w.reach(i)-n-w.before[i], 0)
 }
 
 // pool3 pools over three axes: over the last two, with the first one's places as channels, and then over the first one. Maxima allow

@@ -49,3 +49,19 @@ func reduce(fn op.ReduceFn, before, after func(op.Expr) op.Expr) func(*call) {
 		c.result(x)
 	}
 }
+
+// logSumExp takes the maximum off first, so that nothing overflows.
+func logSumExp(c *call) {
+	axes, keep := c.reduction()
+	x := op.Try(c.x(0), c.err)
+	if c.err != nil || len(axes) == 0 {
+		c.result(x)
+		return
+	}
+	top := x.MaxKeep(axes...).StopGradient()
+	y := x.Sub(top).Exp().SumKeep(axes...).Log().Add(top)
+	if _, s := reduced(c.shape(0), axes); !keep && y.Err() == nil {
+		y = y.Reshape(s...)
+	}
+	c.result(y)
+}
