@@ -32,6 +32,9 @@ func (c *call) x(i int) *gorgonia.Node {
 
 // fixedNode returns a constant as a node.
 func (c *call) fixedNode(a *array) *gorgonia.Node {
+	if c.err == nil && !full(a.shape) {
+		c.fail("", "computes with an empty tensor of shape %s", format(a.shape))
+	}
 	if c.err != nil {
 		return nil
 	}
@@ -63,6 +66,10 @@ func (c *call) weight(i int, l layout, trainable bool) *gorgonia.Node {
 		return nil
 	}
 	v := c.in[i]
+	if !full(v.shape) {
+		c.fail("", "computes with the empty tensor %q of shape %s", c.name(i), format(v.shape))
+		return nil
+	}
 	if len(v.shape) == 0 { // tensors share memory with the graphs, scalars don't
 		return c.fixedNode(c.constant(i))
 	}

@@ -10,7 +10,7 @@ import (
 
 // TestRandomGraphs makes graphs of all operations with operands and attributes at random, most of them senseless: mistakes are errors.
 func TestRandomGraphs(t *testing.T) {
-	rounds := 20_000
+	rounds := 6_000
 	if testing.Short() {
 		rounds = 2_000
 	}
