@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/stheno-ml/stheno/internal/suggest"
 )
@@ -49,7 +50,9 @@ func (g *Graph) check(p *graphProto) error {
 	}
 	producer := map[string]*nodeProto{}
 	for _, n := range p.nodes {
-		n.captured = capturedBy(n)
+		if captured := capturedBy(n); len(captured) > 0 {
+			n.captured = append(slices.Clone(n.inputs), captured...)
+		}
 		if n.opType == "" {
 			return &FormatError{Offset: n.at, Expected: "nodes with an op_type", Found: "none"}
 		}
@@ -92,10 +95,10 @@ func (g *Graph) check(p *graphProto) error {
 
 // needs are the values that a node uses, those of graphs in its attributes included.
 func (n *nodeProto) needs() []string {
-	if len(n.captured) == 0 {
+	if n.captured == nil {
 		return n.inputs
 	}
-	return append(append([]string(nil), n.inputs...), n.captured...)
+	return n.captured
 }
 
 // capturedBy lists the values that the graphs in a node's attributes use and don't make.

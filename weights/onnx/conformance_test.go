@@ -264,7 +264,7 @@ func readPB(path string) (*array, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := parseTensor(message{"tensor", raw, 0})
+	t, err := parseTensor(whole("tensor", raw))
 	if err != nil {
 		return nil, err
 	}

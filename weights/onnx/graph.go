@@ -143,5 +143,5 @@ func (n *nodeProto) fullType() string {
 
 const (
 	maxRank = 16
-	maxSize = 1 << 31
+	maxSize = 1<<31 - 1
 )

@@ -272,3 +272,14 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestManyMessages is a file of empty nodes: two bytes each, which would take a hundred times as much memory.
+func TestManyMessages(t *testing.T) {
+	g := &encoder{}
+	for range maxMessages + 1 {
+		g.bytes(1, nil)
+	}
+	err := attempt(wrapped(17, g))
+	require.ErrorContains(t, err, "at most 1048576 nodes, attributes and the like")
+	typed(t, err)
+}

@@ -32,7 +32,7 @@ type nodeProto struct {
 	name, opType, domain string
 	inputs, outputs      []string // "" stands for an optional one that is left out
 	attributes           []*attributeProto
-	captured             []string // values of the graph around it that graphs in attributes use
+	captured             []string // inputs, and values around it that graphs in attributes use; nil where there are none of these
 	at                   int64    // where in the file it begins
 }
 

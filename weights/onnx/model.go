@@ -31,7 +31,7 @@ type ModelConfig struct {
 // become the layers of nn where these mean the same, so that, for one, the running averages of batch normalization move in training;
 // every other node becomes a [Layer]. The data format is channels first.
 //
-// Every value must have the batch as its first axis. A file that does otherwise gives a *[GraphError]; use [Graph.Build] for it.
+// Weights that several nodes use become weights of each: Build keeps them one. Every value must have the batch as its first axis. A file that does otherwise gives a *[GraphError]; use [Graph.Build] for it.
 func (g *Graph) Model(c ModelConfig) (*nn.Model, error) {
 	m, err := g.model(c)
 	if err != nil {

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/gorgonia"
 
@@ -189,7 +190,9 @@ func (c *call) integers(i int) []int {
 }
 
 // clampInt keeps sums of sizes from overflowing: files say "to the end" with the largest number there is.
-func clampInt(v int64) int { return int(min(max(v, -1<<40), 1<<40)) }
+func clampInt(v int64) int { return int(min(max(v, -farAway), farAway)) }
+
+const farAway = min(1<<40, math.MaxInt/4)
 
 // number returns input i, a constant of one element.
 func (c *call) number(i int) float64 {

@@ -4,7 +4,7 @@ import "fmt"
 
 func parseModel(raw []byte) (*modelProto, error) {
 	m := &modelProto{}
-	err := message{"model", raw, 0}.each(func(f field) error {
+	err := whole("model", raw).each(func(f field) error {
 		switch f.num {
 		case 1:
 			return f.integer(&m.irVersion)

@@ -75,7 +75,7 @@ func (a *array) at(i int) float64 {
 
 // count multiplies dims; ok is false for negative ones and results that no memory holds.
 func count(dims []int64) (n int, ok bool) {
-	const most = 1 << 40
+	const most = min(1<<40, math.MaxInt)
 	n = 1
 	empty := false
 	for _, d := range dims {

@@ -15,6 +15,16 @@ type message struct {
 	what string // "model", "node", …: for errors
 	raw  []byte
 	at   int64
+	left *int // messages that may still be in it, all levels together
+}
+
+// maxMessages bounds the messages in a file: each takes some hundred bytes of memory, and may take two of the file.
+const maxMessages = 1 << 20
+
+// whole is the message that a file is.
+func whole(what string, raw []byte) message {
+	left := maxMessages
+	return message{what, raw, 0, &left}
 }
 
 // field is one field of a message. Of number and payload the wire type says which is meant.
@@ -25,6 +35,7 @@ type field struct {
 	number uint64 // varint, or the bits of a fixed32 or fixed64
 	bytes  []byte // length-delimited
 	in     string // the message's name
+	left   *int   // the message's
 }
 
 // each hands the fields to visit, in the order of the file. Groups, which ONNX doesn't use, are skipped.
@@ -35,7 +46,7 @@ func (m message) each(visit func(field) error) error {
 		if n < 0 {
 			return m.broken(pos, n, "the tag of a field")
 		}
-		f := field{num: num, typ: typ, in: m.what, at: m.at + int64(pos+n)}
+		f := field{num: num, typ: typ, in: m.what, left: m.left, at: m.at + int64(pos+n)}
 		body := rest[n:]
 		size := 0
 		switch typ {
@@ -85,7 +96,10 @@ func (f field) message(what string, to *message) error {
 	if f.typ != protowire.BytesType {
 		return f.bad("a " + what)
 	}
-	*to = message{what, f.bytes, f.at}
+	if *f.left--; *f.left < 0 {
+		return &FormatError{Offset: f.at, Expected: fmt.Sprintf("at most %d nodes, attributes and the like", maxMessages), Found: "more"}
+	}
+	*to = message{what, f.bytes, f.at, f.left}
 	return nil
 }
 
