@@ -86,10 +86,9 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	// Rows are dealt out evenly so that no tile is much lower than the others.
 	tiles := ceil(rows, ks.mr)
 	low, more := rows/tiles, rows%tiles
+	w.next = fetches{}
 	if j.deep {
 		w.next = j.nextRows(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
-	} else {
-		w.next.tile = 0
 	}
 	part := size[T]() * uintptr(depth*ks.nr/4)
 	residual := beta != 0 && k0 == r.k0 && !across
@@ -130,8 +129,6 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*part), 2, 128
 			case n == 4 && fromPanel && j.gather && jj+ks.nr < j1: // its sums
 				t.pf, t.pfRun, t.pfld = unsafe.Add(unsafe.Pointer(unsafe.SliceData(panel)), uintptr(rows)*row), uint64(depth), 0
-			case n == 5 && j.gather && w.next.a.base != nil && j1-jj <= w.next.forA*ks.nr: // rows of the next block of A
-				t.fetchShare(&w.next)
 			case residual && near && i+h < i1:
 				t.pf, t.pfRun, t.pfld = unsafe.Pointer(&d[(i+h)*ldd+jj-origin]), 1, t.ldd
 			case residual && near && jj+ks.nr < j1:

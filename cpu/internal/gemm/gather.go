@@ -7,9 +7,12 @@ package gemm
 // gatherWide is how many columns are gathered at a time.
 const gatherWide = 1024
 
-// planGather decides whether sums are gathered.
+// planGather decides whether sums are gathered. With C out of the way it does not pay to copy rows of A that collide.
 func (p *plan[T]) planGather() {
 	p.gather = p.k > p.kc && !p.deep && p.splits == 0 && p.args.Sink == nil && (p.bMode == bShared || p.bMode == bPacked)
+	if p.gather && p.aMode == aRows && p.a.Source == nil && p.fold == 1 {
+		p.aMode = aDirect
+	}
 }
 
 // gatherLen is how much memory a worker needs for a block of sums.
@@ -29,25 +32,10 @@ func (j *job[T]) gathered(w *worker[T], r region[T]) {
 	for j0 := r.j0; j0 < r.j1; j0 += wide {
 		for i0 := r.i0; i0 < r.i1; i0 += j.mc {
 			for k0 := r.k0; k0 < r.k1; k0 += j.kc {
-				w.next = j.nextA(&r, i0, k0)
 				j.macro(w, &r, i0, min(i0+j.mc, r.i1), j0, min(j0+wide, r.j1), k0, min(j.kc, r.k1-k0))
 			}
 		}
 	}
-}
-
-// nextA is what fetches the block of A that follows that of i0 and k0, where it will be copied: some rows a panel of B, the last ones.
-func (j *job[T]) nextA(r *region[T], i0, k0 int) fetches {
-	if k0 += j.kc; k0 >= r.k1 {
-		i0, k0 = i0+j.mc, r.k0
-	}
-	if j.aMode != aRows || j.a.Source != nil || i0 >= r.i1 {
-		return fetches{}
-	}
-	rows, cols := min(j.mc, r.i1-i0), min(j.kc, r.k1-k0)
-	turn := 64 * (1 + int(size[T]())/4)
-	n := max(1, j.packed(j.kc)/2/ceil(cols*int(size[T]()), turn)) // rows a tile fetches
-	return fetches{a: fetchRows(&j.a, i0, rows, k0, cols, ceil(rows, n)), forA: ceil(rows, n)}
 }
 
 // panel is where the sums of the columns from jj on are, of a block of so many rows whose first column is j0.

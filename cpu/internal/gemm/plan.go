@@ -202,6 +202,11 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 		p.mp = max(4*mr, ceil(ceil(p.m, want), mr)*mr)
 		p.mParts = ceil(p.m, p.mp)
 	}
+	if p.mParts > want && p.mParts < 2*want && p.args.Watch == nil { // as many parts for each worker
+		p.mParts = ceil(p.mParts, threads) * threads
+		p.mc = ceil(p.m, p.mParts)
+		p.mp, p.mParts = p.mc, ceil(p.m, p.mc)
+	}
 	if p.mParts < want {
 		pieces := ceil(want, p.mParts)
 		p.np = ceil(ceil(n, nr), pieces) * nr
