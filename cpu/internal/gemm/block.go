@@ -90,7 +90,11 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	if j.deep {
 		w.next = j.nextRows(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
 	}
-	part := size[T]() * uintptr(depth*ks.nr/4)
+	// The next panel of B is fetched over four tiles at half the pace of a tile's turns, or over two where there are not as many.
+	fetchers, share, run := 2, row*uintptr(depth/2), uint64(depth)
+	if tiles >= 4 {
+		fetchers, share, run = 4, row*uintptr(depth/4), 2
+	}
 	residual := beta != 0 && k0 == r.k0 && !across
 	for jj := j0; jj < j1; jj += ks.nr {
 		cols := min(ks.nr, j1-jj)
@@ -125,9 +129,9 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			switch {
 			case j.deep:
 				t.fetchShare(&w.next)
-			case ahead != nil && n < 4: // a quarter of the next panel, at half the pace
-				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*part), 2, 128
-			case n == 4 && fromPanel && j.gather && jj+ks.nr < j1: // its sums
+			case ahead != nil && n < fetchers:
+				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*share), run, turn[T]()
+			case n == fetchers && fromPanel && jj+ks.nr < j1: // its sums
 				t.pf, t.pfRun, t.pfld = unsafe.Add(unsafe.Pointer(unsafe.SliceData(panel)), uintptr(rows)*row), uint64(depth), 0
 			case residual && near && i+h < i1:
 				t.pf, t.pfRun, t.pfld = unsafe.Pointer(&d[(i+h)*ldd+jj-origin]), 1, t.ldd
