@@ -58,6 +58,7 @@ type plan[T vec.Float] struct {
 	mc     int  // rows of a block
 	nc     int  // columns of B per shared packing
 	deep   bool // see deep.go
+	gather bool // see gather.go
 	splits int  // pieces of K summed apart, then together in order; 0: not split
 	ks     int  // depth of such a piece, a multiple of kc
 
@@ -98,6 +99,7 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 		p.chooseA(nr)
 		p.partition(threads, mr, nr)
 	}
+	p.planGather()
 	p.sizes(nr, g.k.lane)
 	return p
 }
@@ -200,6 +202,11 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 		p.mp = max(4*mr, ceil(ceil(p.m, want), mr)*mr)
 		p.mParts = ceil(p.m, p.mp)
 	}
+	if p.mParts > want && p.mParts < 2*want && p.args.Watch == nil { // as many parts for each worker
+		p.mParts = ceil(p.mParts, threads) * threads
+		p.mc = ceil(p.m, p.mParts)
+		p.mp, p.mParts = p.mc, ceil(p.m, p.mc)
+	}
 	if p.mParts < want {
 		pieces := ceil(want, p.mParts)
 		p.np = ceil(ceil(n, nr), pieces) * nr
@@ -225,6 +232,7 @@ func (p *plan[T]) sizes(nr, lane int) {
 	case aDepth:
 		p.aLen = depth * rowStride[T](p.mc)
 	}
+	p.blockLen = p.gatherLen(nr)
 	p.tmpLen = p.temporary(nr)
 	if p.splits > 0 {
 		p.accLen = p.splits * p.m * p.n
