@@ -25,6 +25,8 @@
 //   - B is packed into panels as wide as a tile: by all workers before the
 //     product, or, when few rows of C use it, piece by piece by the worker that
 //     needs it. A narrow B is read where it lies.
+//   - A tile of few rows waits for B: its kernels fetch a packed B some KiB ahead,
+//     and few rows of A are copied in one piece, however deep.
 //   - With B transposed, Cᵀ is computed instead when that has less to transpose.
 //   - A small C over a deep K (a convolution's weight gradient) is cut along K
 //     into pieces that depend on the shape alone, added up in order.
