@@ -50,6 +50,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	a, order := j.blockA(w, i0, rows, k0, kc)
 	depth := j.packed(kc)
 	t.kc, t.parts = uintptr(depth), 1
+	t.near = 0
+	if j.bMode == bPacked || j.bMode == bShared {
+		t.near = nearBytes
+	}
 	// The first block adds to d, the others to what that left in c.
 	t.alpha, t.beta = j.args.Alpha, 1
 	d, ldd, origin := r.c, r.ldc, r.origin

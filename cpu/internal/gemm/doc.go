@@ -27,6 +27,9 @@
 //     needs it. A narrow B is read where it lies.
 //   - When K needs several blocks, their sums are gathered apart from C, which is
 //     written once; see gather.go.
+
+//   - A tile of few rows waits for B: its kernels fetch a packed B some KiB ahead,
+//     and few rows of A are copied in one piece, however deep.
 //   - With B transposed, Cᵀ is computed instead when that has less to transpose.
 //   - A small C over a deep K (a convolution's weight gradient) is cut along K
 //     into pieces that depend on the shape alone, added up in order.

@@ -5,20 +5,25 @@ import "github.com/stheno-ml/stheno/cpu/internal/vec"
 // Blocking, chosen by measurement on a 48 KiB L1d / 1–2 MiB L2 core. What stands for
 // memory is in elements of float32; float64 takes half as many, see fit.
 const (
-	kcMax      = 576     // depth of a block: a panel of B of that depth lies in L1/L2
-	kcTrans    = 192     // the same where A is transposed: its tiles use cache lines in part
-	mcMax      = 240     // rows of A handled per block: mcMax·kcMax floats in L2
-	ncLocal    = 256     // columns of B packed at a time by one worker for itself
-	sharedMax  = 2 << 20 // elements of B packed at a time for all workers
-	serialWork = 1 << 18 // multiply-adds below which helpers are not worth waking
-	partWork   = 1 << 19 // multiply-adds a part should have at least
-	fewRows    = 64      // rows of A that are near when the second panel of B is: they need not be fetched ahead
-	pageFloats = 1024    // rows this far apart (4 KiB) collide in the L1 cache
-	lineFloats = 16      // floats in a cache line
+	kcMax      = 576      // depth of a block: a panel of B of that depth lies in L1/L2
+	fewDeep    = 32 << 10 // elements of A of a block of few rows, which with a packed B is deeper: A is copied once
+	kcTrans    = 192      // the same where A is transposed: its tiles use cache lines in part
+	mcMax      = 240      // rows of A handled per block: mcMax·kcMax floats in L2
+	ncLocal    = 256      // columns of B packed at a time by one worker for itself
+	sharedMax  = 2 << 20  // elements of B packed at a time for all workers
+	serialWork = 1 << 18  // multiply-adds below which helpers are not worth waking
+	partWork   = 1 << 19  // multiply-adds a part should have at least
+	fewRows    = 64       // rows of A that are near when the second panel of B is: they need not be fetched ahead
+	pageFloats = 1024     // rows this far apart (4 KiB) collide in the L1 cache
+	lineFloats = 16       // floats in a cache line
 )
 
 // StreamRows is the number of rows that a product has in the time in which its factor B comes from memory.
 const StreamRows = 16
+
+// nearBytes is how far ahead of what they read tiles of few rows fetch a packed B, whose panels follow each other in memory: what
+// comes in the time that memory takes to answer. 4 and 16 KiB are slower.
+const nearBytes = 8 << 10
 
 // fit is n elements of float32 in elements of T of the same bytes.
 func fit[T vec.Float](n int) int { return n * 4 / int(size[T]()) }
@@ -95,6 +100,9 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 		p.planDeep(threads, mr, nr)
 	default:
 		p.split(mr, nr)
+		if p.b.Packed && p.splits == 0 && !p.a.Trans {
+			p.kc = p.depth(max(kcMax, fit[T](fewDeep)/p.m))
+		}
 		p.chooseB(nr)
 		p.chooseA(nr)
 		p.partition(threads, mr, nr)
