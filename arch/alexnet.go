@@ -16,7 +16,7 @@ import (
 //
 // Layers are called as in Caffe: conv1, relu1, pool1, …, fc6, fc7, fc8.
 type AlexNet struct {
-	Input      nn.Shape      // rows, columns, channels; 227×227×3 by default
+	Input      nn.Shape      // rows, columns, channels; 32×32×3 by default, the paper has 227×227×3
 	Classes    int           // 100 by default, the paper has 1000
 	Batch      int           // shown in summaries; 0 means None
 	DataFormat nn.DataFormat // ChannelsFirst puts a Permute behind the input
@@ -37,10 +37,7 @@ type AlexNet struct {
 
 // Model implements [Architecture].
 func (c AlexNet) Model() (*nn.Model, error) {
-	input := c.Input
-	if len(input) == 0 {
-		input = nn.Shape{227, 227, 3}
-	}
+	input := inputOr(c.Input)
 	b, in := start(cmp.Or(c.Name, "alexnet"), c.DataFormat, input, c.Batch)
 	filters := [5]int{96, 256, 384, 384, 256}
 	if c.OneWeirdTrick {
