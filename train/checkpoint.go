@@ -104,6 +104,12 @@ func (t *Trainer) resume() error {
 	if err := json.Unmarshal(c.State, &t.state); err != nil {
 		return fmt.Errorf("train: %s: its state is not one of this program: %w", found.Path, err)
 	}
+	if p, ok := t.schedule.(*PlateauSchedule); ok {
+		if t.state.Plateau == nil {
+			return fmt.Errorf("train: %s: its state has no plateau, which the schedule %s needs; start a new run", found.Path, t.cfg.Schedule)
+		}
+		p.State = t.state.Plateau
+	}
 	t.last, t.saved = found.Path, t.state.Step
 	return t.epochsChanged(c)
 }
@@ -119,7 +125,7 @@ func (t *Trainer) epochsChanged(c *weights.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if _, cosine := t.schedule.(CosineSchedule); !cosine || was.Epochs == t.cfg.Epochs || t.state.Epoch == t.cfg.Epochs {
+	if !t.spec.endsWithRun() || was.Epochs == t.cfg.Epochs || t.state.Epoch == t.cfg.Epochs {
 		return nil
 	}
 	how, where := "stretched", "begins"
@@ -129,8 +135,8 @@ func (t *Trainer) epochsChanged(c *weights.Checkpoint) error {
 	if t.state.Batch > 0 {
 		where = "goes on"
 	}
-	t.observer.Note(fmt.Sprintf("the cosine schedule is %s from %d to %d epochs: epoch %d %s at learning rate %.3g",
-		how, was.Epochs, t.cfg.Epochs, t.state.Epoch+1, where, t.schedule.At(t.state.Step)))
+	t.observer.Note(fmt.Sprintf("the %s schedule is %s from %d to %d epochs: epoch %d %s at learning rate %.3g",
+		t.spec.Kind, how, was.Epochs, t.cfg.Epochs, t.state.Epoch+1, where, t.schedule.At(t.state.Step)))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -121,12 +122,25 @@ func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) erro
 	if err := t.history.Append(row); err != nil {
 		return err
 	}
-	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step}
+	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step, Plateau: t.state.Plateau}
+	t.observe(row)
 	if err := t.save(val.Top1()); err != nil {
 		return err
 	}
 	t.observer.Epoch(row)
 	return nil
+}
+
+// observe shows an epoch to a schedule that depends on what happens.
+func (t *Trainer) observe(row HistoryRow) {
+	p, ok := t.schedule.(*PlateauSchedule)
+	if !ok {
+		return
+	}
+	if value := row.column(t.spec.Monitor); p.Observe(value) {
+		t.observer.Note(fmt.Sprintf("%s is %.4g and was not better for %d epochs; the learning rate is %.3g now",
+			t.spec.Monitor, value, t.spec.Patience, p.At(t.state.Step)))
+	}
 }
 
 // Validate evaluates the model on the test images.

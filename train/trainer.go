@@ -23,6 +23,8 @@ type State struct {
 	Batch   int     `json:"batch"`   // batches done in the epoch after
 	Step    int     `json:"step"`    // optimizer steps done
 	Metrics Metrics `json:"metrics"` // of the epoch so far
+
+	Plateau *PlateauState `json:"plateau,omitempty"` // of a PlateauSchedule
 }
 
 // Trainer is one run.
@@ -34,6 +36,7 @@ type Trainer struct {
 	opt      Optimizer
 	slots    Slots
 	schedule Schedule
+	spec     ScheduleSpec // of the schedule
 	loader   *data.Loader
 	tests    *data.Loader
 	observer Observer
@@ -106,6 +109,10 @@ func (t *Trainer) prepare() (err error) {
 	}
 	if t.schedule, err = spec.Schedule(t.cfg.LR, t.loader.Batches(), t.cfg.Epochs); err != nil {
 		return err
+	}
+	t.spec = spec
+	if p, ok := t.schedule.(*PlateauSchedule); ok {
+		t.state.Plateau = p.State // so that checkpoints have it
 	}
 	if !t.cfg.Resume { // before what takes longer; openOut looks again when the folder is locked
 		if err := CheckNewOutDir(t.cfg.Out); err != nil {
