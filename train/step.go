@@ -46,6 +46,8 @@ type Step struct {
 	labelNode *gorgonia.Node
 
 	loss, top1, top5 *gorgonia.F32
+
+	scores []float32 // (n, classes) of a scored evaluation
 }
 
 // StepResult are the results of a step over its batch.
@@ -158,15 +160,30 @@ func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Sl
 // what is made of them alone, such as filters with batch normalization folded in, is made in the first run and kept. Weights that are changed
 // after it count after [Step.Refresh].
 func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
-	return newEvalStep(e, m, nil, n)
+	return newEvalStep(e, m, nil, n, false)
 }
 
-func newEvalStep(e graph.Engine, m *nn.Model, raw *op.Augment, n int) (*Step, error) {
+// newEvalStep is NewEvalStep on what raw makes of bytes, if it is not nil; scored steps keep the model's outputs.
+func newEvalStep(e graph.Engine, m *nn.Model, raw *op.Augment, n int, scored bool) (*Step, error) {
 	s, net, cost, err := forward(m, raw, n, false, 0, false)
 	if err != nil {
 		return nil, err
 	}
-	return s.compile(e, net, cost, nil)
+	if !scored {
+		return s.compile(e, net, cost, nil)
+	}
+	if s, err = s.compile(e, net, cost, nil, graph.WithOutputs(net.Output)); err != nil {
+		return nil, err
+	}
+	v, err := s.machine.Value(net.Output)
+	if err != nil {
+		return nil, errors.Join(err, s.machine.Close())
+	}
+	var ok bool
+	if s.scores, ok = v.Data().([]float32); !ok {
+		return nil, errors.Join(fmt.Errorf("train: the model's outputs are %T, expected float32", v.Data()), s.machine.Close())
+	}
+	return s, nil
 }
 
 // forward builds the graph up to the loss with its inputs: floats, or what raw makes them of; shapesOnly leaves inputs and weights
