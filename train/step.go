@@ -17,15 +17,19 @@ import (
 // Slots is the state of an optimizer: "<slot>/<weight>" → tensor, e.g. "momentum/conv2d/kernel".
 type Slots map[string]*tensor.Dense
 
-// NewSlots makes the state of opt for the trainable weights of m, all zero.
+// NewSlots makes the state of opt for the trainable weights of m as it is before the first step.
 func NewSlots(m *nn.Model, opt Optimizer) Slots {
 	s := Slots{}
 	for _, w := range m.Weights() {
 		if !w.Trainable {
 			continue
 		}
-		for _, slot := range opt.Slots() {
-			s[slot+"/"+w.Name] = tensor.New(tensor.WithShape(w.Shape...), tensor.Of(tensor.Float32))
+		for _, slot := range opt.Slots(w) {
+			values := make([]float32, w.Shape.TotalSize())
+			for i := range values {
+				values[i] = float32(slot.Initial)
+			}
+			s[slot.Name+"/"+w.Name] = tensor.New(tensor.WithShape(w.Shape...), tensor.WithBacking(values))
 		}
 	}
 	return s
@@ -39,9 +43,11 @@ type Step struct {
 	pixels  []byte    // of a step on raw batches, with draws
 	draws   []int
 	labels  []int
-	lr      *gorgonia.F32 // nil in evaluation
-	count   *gorgonia.I   // number of the step from 0, for dropout; nil when nothing is random
-	t       *gorgonia.I   // number of the step from 1, for Adam
+	scalars *Scalars    // of the optimizer; nil in evaluation
+	count   *gorgonia.I // number of the step from 0, for dropout; nil when nothing is random
+
+	shared bool // batch is the number of the one that is fed, from 0
+	batch  int
 
 	labelNode *gorgonia.Node
 
@@ -60,13 +66,27 @@ type StepResult struct {
 // weights and of slots (from NewSlots of the same model and optimizer), and the metrics. seed is that of dropout. Options are
 // further ones of graph.Compile, such as graph.WithRecompute.
 func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	return newTrainStep(e, m, opt, slots, nil, n, seed, opts...)
+	return newTrainStep(e, m, opt, slots, nil, n, seed, false, opts...)
 }
 
 // NewTrainStepFor is NewTrainStep for batches of n images of a loader, to be fed with FeedBatch. Of raw batches the device makes
 // the images itself; they are those that the loader would have made, and so are the results, bit by bit on one engine.
 func NewTrainStepFor(l *data.Loader, e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	return newTrainStep(e, m, opt, slots, augmentOf(l.Config()), n, seed, opts...)
+	return newTrainStep(e, m, opt, slots, augmentOf(l.Config()), n, seed, false, opts...)
+}
+
+// NewAccumulateStep compiles the step of a batch that is not the last of its update: it adds the gradients to the sums in slots, which the
+// step of NewTrainStep takes into account, and changes no weight but the layers' running averages. l is the loader as of NewTrainStepFor,
+// or nil. Tell both with Share what each batch is of its update before it is fed.
+func NewAccumulateStep(l *data.Loader, e graph.Engine, m *nn.Model, opt Base, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
+	if !opt.Accumulate {
+		return nil, errors.New("train: gradients are accumulated by a Base optimizer with Accumulate set")
+	}
+	var raw *op.Augment
+	if l != nil {
+		raw = augmentOf(l.Config())
+	}
+	return newTrainStep(e, m, opt, slots, raw, n, seed, true, opts...)
 }
 
 // augmentOf is what makes images of the raw batches of a loader of configuration c, nil where it makes them itself.
@@ -77,12 +97,12 @@ func augmentOf(c data.LoaderConfig) *op.Augment {
 	return &op.Augment{Padding: c.Augment.PadCrop, Mean: c.Normalize.Mean, Std: c.Normalize.Std}
 }
 
-func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, raw *op.Augment, n int, seed uint64, opts ...graph.Option) (*Step, error) {
+func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, raw *op.Augment, n int, seed uint64, hold bool, opts ...graph.Option) (*Step, error) {
 	s, net, cost, err := forward(m, raw, n, true, seed, false)
 	if err != nil {
 		return nil, err
 	}
-	updates, err := s.updates(net, cost, opt, slots)
+	updates, err := s.updates(net, cost, opt, slots, hold)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +122,7 @@ func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed u
 	if err != nil {
 		return nil, nil, err
 	}
-	updates, err := s.updates(net, cost, opt, nil)
+	updates, err := s.updates(net, cost, opt, nil, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,49 +141,59 @@ func InferenceGraph(m *nn.Model, n int) (*gorgonia.ExprGraph, []graph.Option, er
 }
 
 // updates adds the gradients of cost and opt's updates to the graph: those of the trainable weights and of slots, which have
-// no values where slots is nil, and those of the layers.
-func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Slots) ([]op.Update, error) {
-	params := net.Trainable()
-	grads, err := gorgonia.Grad(cost, params...)
+// no values where slots is nil, and those of the layers. With hold, gradients are only added to their sums.
+func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Slots, hold bool) ([]op.Update, error) {
+	grads, err := gorgonia.Grad(cost, net.Trainable()...)
 	if err != nil {
 		return nil, fmt.Errorf("train: the model cannot be differentiated: %w", err)
 	}
-	s.lr, s.t = gorgonia.NewF32(0), gorgonia.NewI(1)
-	lr := gorgonia.NewScalar(net.Graph, tensor.Float32, gorgonia.WithName("learning_rate"), gorgonia.WithValue(s.lr))
-	t := gorgonia.NewScalar(net.Graph, tensor.Int, gorgonia.WithName("iteration"), gorgonia.WithValue(s.t))
-	updates := append([]op.Update(nil), net.Updates...)
-	i := 0
-	for _, p := range net.Params {
-		if !p.Weight.Trainable {
-			continue
+	s.scalars = NewScalars(net.Graph)
+	updates, err := updatesOf(opt, parameters(net, grads, opt, slots, s.scalars), hold)
+	return append(append([]op.Update(nil), net.Updates...), updates...), err
+}
+
+// updatesOf are opt's updates of all parameters, or with hold those of the sums of their gradients.
+func updatesOf(opt Optimizer, ps []*Parameter, hold bool) (updates []op.Update, err error) {
+	if b, ok := opt.(Base); ok {
+		if err := b.Check(); err != nil {
+			return nil, err
 		}
-		var nodes []*gorgonia.Node
-		for _, slot := range opt.Slots() {
-			name := slot + "/" + p.Weight.Name
-			o := []gorgonia.NodeConsOpt{gorgonia.WithShape(p.Weight.Shape...), gorgonia.WithName(name)}
-			if slots != nil {
-				o = append(o, gorgonia.WithValue(slots[name]))
-			}
-			nodes = append(nodes, gorgonia.NewTensor(net.Graph, tensor.Float32, len(p.Weight.Shape), o...))
+		held, err := b.prepare(ps, hold)
+		if err != nil {
+			return nil, fmt.Errorf("train: gradients: %w", err)
 		}
-		u, err := opt.Updates(p.Node, grads[i], lr, t, nodes)
+		if hold {
+			return held, nil
+		}
+	}
+	for _, p := range ps {
+		u, err := opt.Updates(p)
 		if err != nil {
 			return nil, fmt.Errorf("train: optimizer %s for %q: %w", opt.Name(), p.Weight.Name, err)
 		}
-		if c := p.Weight.Constraint; c != nil {
-			for j := range u {
-				if u[j].Target != p.Node {
-					continue
-				}
-				if u[j].New, err = c.Project(u[j].New); err != nil {
-					return nil, fmt.Errorf("train: constraint %s of %q: %w", c, p.Weight.Name, err)
-				}
-			}
+		if err := constrain(p, u); err != nil {
+			return nil, err
 		}
 		updates = append(updates, u...)
-		i++
 	}
 	return updates, nil
+}
+
+// constrain applies a weight's constraint to its update, as Keras does after all else: averages are of what was before.
+func constrain(p *Parameter, updates []op.Update) (err error) {
+	c := p.Weight.Constraint
+	if c == nil {
+		return nil
+	}
+	for i, u := range updates {
+		if u.Target != p.Variable {
+			continue
+		}
+		if updates[i].New, err = c.Project(u.New); err != nil {
+			return fmt.Errorf("train: constraint %s of %q: %w", c, p.Weight.Name, err)
+		}
+	}
+	return nil
 }
 
 // NewEvalStep compiles the evaluation of m for batches of n images on engine e: loss and metrics, no update. Weights are expected to stay:

@@ -51,13 +51,28 @@ func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
 	copy(s.pixels, b.Pixels)
 	copy(s.draws, b.Draws)
 	copy(s.labels, b.Labels)
-	if s.lr != nil {
-		*s.lr, *s.t = gorgonia.F32(learningRate), gorgonia.I(step+1)
+	if s.scalars != nil {
+		s.scalars.Set(learningRate, step+1)
 	}
 	if s.count != nil {
 		*s.count = gorgonia.I(step)
+		if s.shared {
+			*s.count = gorgonia.I(s.batch)
+		}
 	}
 	return s.machine.Feed()
+}
+
+// Share says what the next batch to be fed is of an update that accumulates gradients ([Base]): part is the fraction of the update's images
+// that it has, first whether it is the update's first batch, and batch its number from 0 over the whole run, by which dropout draws. So the
+// update is that of all its images in one batch, but for layers that look at a batch as a whole, such as batch normalization.
+func (s *Step) Share(part float64, first bool, batch int) {
+	if s.scalars == nil || !s.scalars.has(partName) {
+		return
+	}
+	*s.scalars.scalar(partName, nil).value = gorgonia.F32(part)
+	*s.scalars.scalar(keepName, nil).value = gorgonia.F32(truth(!first))
+	s.batch, s.shared = batch, true
 }
 
 // Start begins to compute the batch that was fed.
