@@ -49,6 +49,11 @@ func capture(g *gorgonia.ExprGraph, o *options) (*program, error) {
 			v.soft = true
 		}
 	}
+	for _, n := range o.shared {
+		if v := c.values[n]; v != nil && v.Input {
+			v.Variable = true
+		}
+	}
 	for _, n := range o.resident {
 		if v := c.values[n]; v != nil && v.Input {
 			v.Resident = !v.Variable

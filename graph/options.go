@@ -25,6 +25,7 @@ type options struct {
 	recompute Recompute
 	budget    int // bytes, 0 means none
 	resident  []*gorgonia.Node
+	shared    []*gorgonia.Node
 
 	// What tape machines have besides (tape.go).
 	reads     []reading
@@ -75,6 +76,12 @@ func WithUpdates(updates ...op.Update) Option {
 // folded, and keeps filters and matrices as its kernels read them. Of variables, which updates change, nothing of this is true.
 func WithResident(nodes ...*gorgonia.Node) Option {
 	return func(o *options) { o.resident = append(o.resident, nodes...) }
+}
+
+// WithVariables names inputs that other machines update on the same engine, such as the weights in a program that reads them between two
+// updates: as of variables, the engine has the newest values, and nothing that is made of them is kept from run to run.
+func WithVariables(nodes ...*gorgonia.Node) Option {
+	return func(o *options) { o.shared = append(o.shared, nodes...) }
 }
 
 // WithoutPasses compiles a graph as it stands, a step a node and nothing fused or computed once: the plan to compare another one with when a

@@ -73,6 +73,9 @@ func (t *Trainer) averageEpoch() error {
 		t.takeWeights()
 	case t.state.Averaged < n: // else the validation of this epoch was interrupted
 		t.eachAverage(func(average, w []float32) {
+			if n == 1 {
+				copy(average, w)
+			}
 			for i, v := range w {
 				average[i] += (v - average[i]) / float32(n)
 			}

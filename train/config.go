@@ -249,14 +249,14 @@ func (c Config) Validate() error {
 	if _, err := c.architecture(); err != nil {
 		return err
 	}
-	if _, err := NewOptimizer(c); err != nil {
-		return err
-	}
 	switch {
 	case c.EMA == 0 && c.EMAOverwrite > 0:
 		return errors.New("train: --ema-overwrite goes with --ema, the averages that overwrite the weights")
 	case c.EMA > 0 && c.SWA > 0:
 		return errors.New("train: give --ema or --swa, but not both: there is one average of the weights")
+	}
+	if _, err := NewOptimizer(c); err != nil {
+		return err
 	}
 	_, err := ParseSchedule(c.Schedule)
 	return err

@@ -98,6 +98,17 @@ func (b Base) prepare(ps []*Parameter, hold bool) (held []op.Update, err error) 
 	return nil, b.clip(ps)
 }
 
+// shared are the inputs of a step that accumulates which other steps update: the sums, and where they are held the weights.
+func (b Base) shared(ps []*Parameter) (nodes gorgonia.Nodes) {
+	if !b.Accumulate {
+		return nil
+	}
+	for _, p := range ps {
+		nodes = append(nodes, p.Variable, p.Slots[len(b.Optimizer.Slots(p.Weight))])
+	}
+	return nodes
+}
+
 // accumulate adds the slot's sum to the gradient, each with its factor of this batch.
 func (b Base) accumulate(p *Parameter, held []op.Update) ([]op.Update, error) {
 	slot := p.Slots[len(b.Optimizer.Slots(p.Weight))]

@@ -46,6 +46,8 @@ type Step struct {
 	scalars *Scalars    // of the optimizer; nil in evaluation
 	count   *gorgonia.I // number of the step from 0, for dropout; nil when nothing is random
 
+	sharedInputs gorgonia.Nodes // that other steps update
+
 	shared bool // batch is the number of the one that is fed, from 0
 	batch  int
 
@@ -148,7 +150,11 @@ func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Sl
 		return nil, fmt.Errorf("train: the model cannot be differentiated: %w", err)
 	}
 	s.scalars = NewScalars(net.Graph)
-	updates, err := updatesOf(opt, parameters(net, grads, opt, slots, s.scalars), hold)
+	ps := parameters(net, grads, opt, slots, s.scalars)
+	if b, ok := opt.(Base); ok {
+		s.sharedInputs = b.shared(ps)
+	}
+	updates, err := updatesOf(opt, ps, hold)
 	return append(append([]op.Update(nil), net.Updates...), updates...), err
 }
 
@@ -296,7 +302,8 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 	if err != nil {
 		return nil, err
 	}
-	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...)}, opts...)
+	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...),
+		graph.WithVariables(s.sharedInputs...)}, opts...)
 	s.machine, err = graph.Compile(net.Graph, opts...)
 	if err != nil {
 		return nil, err
