@@ -169,6 +169,11 @@ func (o Adam) Updates(p *Parameter) ([]op.Update, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.AMSGrad {
+		with := *p
+		with.Gradient = g
+		return o.amsgrad(&updating{p: &with}, b1, b2, eps)
+	}
 	m, err := op.Apply(&op.AdamMean{Beta: b1}, p.Slots[0], g)
 	if err != nil {
 		return nil, err
@@ -177,15 +182,16 @@ func (o Adam) Updates(p *Parameter) ([]op.Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	updates := []op.Update{{Target: p.Slots[0], New: m}, {Target: p.Slots[1], New: v}}
-	if o.AMSGrad {
-		if v, err = op.Of(p.Slots[2]).Maximum(op.Of(v)).Node(); err != nil {
-			return nil, err
-		}
-		updates = append(updates, op.Update{Target: p.Slots[2], New: v})
-	}
 	n, err := op.Apply(&op.AdamStep{Beta1: b1, Beta2: b2, Epsilon: eps}, p.Value, m, v, p.Scalars.LR, p.Scalars.T)
-	return append(updates, op.Update{Target: p.Variable, New: n}), err
+	return []op.Update{{Target: p.Slots[0], New: m}, {Target: p.Slots[1], New: v}, {Target: p.Variable, New: n}}, err
+}
+
+func (o Adam) amsgrad(u *updating, b1, b2, eps float64) ([]op.Update, error) {
+	m, v := u.mean(0, b1), u.square(1, b2)
+	largest := u.set(2, u.slot(2).Maximum(v))
+	step := op.AdamStep{Beta1: b1, Beta2: b2, Epsilon: eps}
+	rate := u.scalar("adam rate", step.Rate)
+	return u.finish(u.value().Sub(m.Mul(rate).Div(largest.Sqrt().Add(op.Number(eps)))))
 }
 
 // keras is the epsilon that Keras adds where it might divide by 0.

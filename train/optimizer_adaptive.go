@@ -47,14 +47,19 @@ func (u *updating) scalar(name string, at func(lr float64, t int) float64) op.Ex
 	return op.Of(u.p.Scalars.Node(name, at))
 }
 
+// mix is beta·a + (1−beta)·b.
+func mix(a, b op.Expr, beta float64) op.Expr {
+	return a.Mul(op.Number(beta)).Add(b.Mul(op.Number(1 - beta)))
+}
+
 // mean makes beta·m + (1−beta)·g of a slot and the gradient, its new value.
 func (u *updating) mean(slot int, beta float64) op.Expr {
-	return u.set(slot, u.slot(slot).Apply(&op.AdamMean{Beta: beta}, u.gradient()))
+	return u.set(slot, mix(u.slot(slot), u.gradient(), beta))
 }
 
 // square makes beta·v + (1−beta)·g².
 func (u *updating) square(slot int, beta float64) op.Expr {
-	return u.set(slot, u.slot(slot).Apply(&op.AdamSquare{Beta: beta}, u.gradient()))
+	return u.set(slot, mix(u.slot(slot), u.gradient().Square(), beta))
 }
 
 // begin begins the updates of a parameter whose weight decay is added to its gradient.
@@ -293,7 +298,7 @@ func (o Adadelta) Updates(p *Parameter) ([]op.Update, error) {
 	rho, eps := cmp.Or(o.Rho, 0.95), op.Number(cmp.Or(o.Epsilon, keras))
 	square := u.square(0, rho)
 	step := u.slot(1).Add(eps).Sqrt().Mul(u.gradient()).Div(square.Add(eps).Sqrt())
-	u.set(1, u.slot(1).Apply(&op.AdamSquare{Beta: rho}, step))
+	u.set(1, mix(u.slot(1), step.Square(), rho))
 	return u.finish(u.value().Sub(step.Mul(u.lr())))
 }
 
@@ -319,7 +324,7 @@ func (o Lion) Updates(p *Parameter) ([]op.Update, error) {
 		return nil, err
 	}
 	u := &updating{p: p}
-	direction := u.slot(0).Apply(&op.AdamMean{Beta: cmp.Or(o.Beta1, 0.9)}, u.gradient()).Sign()
+	direction := mix(u.slot(0), u.gradient(), cmp.Or(o.Beta1, 0.9)).Sign()
 	u.mean(0, cmp.Or(o.Beta2, 0.99))
 	return u.finish(u.value().Sub(direction.Mul(u.lr())))
 }

@@ -134,10 +134,10 @@ func (b Base) clip(ps []*Parameter) error {
 		case b.ClipNorm > 0:
 			g = g.Mul(within(norm(g), b.ClipNorm))
 		case b.GlobalClipNorm > 0:
-			if squares := g.Square().Sum(); i == 0 {
-				all = squares
+			if s := squares(g); i == 0 {
+				all = s
 			} else {
-				all = all.Add(squares)
+				all = all.Add(s)
 			}
 		}
 		n, err := g.Node()

@@ -8,7 +8,10 @@ import (
 )
 
 // norm is √Σx², a scalar.
-func norm(x op.Expr) op.Expr { return x.Square().Sum().Sqrt() }
+func norm(x op.Expr) op.Expr { return squares(x).Sqrt() }
+
+// squares is Σx², a scalar.
+func squares(x op.Expr) op.Expr { return x.Apply(&op.L2Penalty{Lambda: 1}) }
 
 // trust is a/b of two norms, and 1 where one of them is 0.
 func trust(a, b op.Expr) op.Expr {

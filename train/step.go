@@ -129,7 +129,7 @@ func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed u
 		return nil, nil, err
 	}
 	outputs, err := s.outputs(net, cost)
-	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...)}, err
+	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithUpdatesSince(s.scalars.LR)}, err
 }
 
 // InferenceGraph returns the graph of m's inference for batches of n images, and what to compile it with, without values.
@@ -304,6 +304,9 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 	}
 	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...),
 		graph.WithVariables(s.sharedInputs...)}, opts...)
+	if s.scalars != nil {
+		opts = append(opts, graph.WithUpdatesSince(s.scalars.LR))
+	}
 	s.machine, err = graph.Compile(net.Graph, opts...)
 	if err != nil {
 		return nil, err
