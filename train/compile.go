@@ -80,7 +80,8 @@ func (t *Trainer) trainStep(key stepKey) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newTrainStep(t.engine, t.model, t.opt, t.slots, augmentOf(t.loader.Config()), key.images, t.cfg.Seed, key.hold, opts...)
+	s, err := newTrainStep(t.engine, t.model, t.opt, t.slots,
+		stepKind{n: key.images, raw: augmentOf(t.loader.Config()), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil}, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,9 @@ type Config struct {
 	GlobalClipNorm float64 `json:"global_clip_norm,omitempty"`
 	EMA            float64 `json:"ema,omitempty"`
 	EMAOverwrite   int     `json:"ema_overwrite,omitempty"`
+	// ClassWeight says how much the images of each class weigh in the loss of training: "balanced", in inverse proportion to how many
+	// there are, or a number for each class with commas between them; "" means 1 for all. Keras: fit(class_weight).
+	ClassWeight string `json:"class_weight,omitempty"`
 	// SWA, if not 0, averages the weights at the end of every epoch from this one on, counted from 1. With it or EMA, what is validated, and
 	// what checkpoints hold as the model, are the averages.
 	SWA int `json:"swa,omitempty"`
@@ -69,10 +72,13 @@ type Config struct {
 	Keep      int    `json:"keep_checkpoints"`
 	SaveEvery int    `json:"save_every_steps,omitempty"` // besides the end of every epoch; 0 means not
 	// What the data set says, written down so that a checkpoint can be used without it. New fills it in.
-	Input   [3]int    `json:"input"` // rows, columns, channels
-	Classes []string  `json:"classes"`
-	Mean    []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
-	Std     []float32 `json:"std,omitempty"`
+	Input   [3]int   `json:"input"` // rows, columns, channels
+	Classes []string `json:"classes"`
+	// ClassWeights are what ClassWeight means.
+	ClassWeights []float32 `json:"class_weights,omitempty"`
+
+	Mean []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
+	Std  []float32 `json:"std,omitempty"`
 
 	Images  [2]int   `json:"images"`             // training and test images, before limits
 	DataMD5 []string `json:"data_md5,omitempty"` // of the data set's files
@@ -182,6 +188,11 @@ func (c *Config) describe(split *data.Split) error {
 		}
 	}
 	c.Input, c.Classes, c.Images, c.DataMD5 = split.Train.Shape, split.Train.Classes, images, md5
+	weights, err := classWeights(c.ClassWeight, split.Train, c.LimitTrain)
+	if err != nil {
+		return err
+	}
+	c.ClassWeights = weights
 	if c.Standardise {
 		n := data.Standardize(split.Train)
 		c.Mean, c.Std = n.Mean, n.Std
@@ -256,6 +267,9 @@ func (c Config) Validate() error {
 		return errors.New("train: give --ema or --swa, but not both: there is one average of the weights")
 	}
 	if _, err := NewOptimizer(c); err != nil {
+		return err
+	}
+	if _, err := parseClassWeight(c.ClassWeight); err != nil {
 		return err
 	}
 	_, err := ParseSchedule(c.Schedule)

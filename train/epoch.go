@@ -80,6 +80,7 @@ func (t *Trainer) next(it *data.Iterator, ahead int, to **fedBatch) (bool, error
 	}
 	k := max(t.cfg.Accumulate, 1)
 	step := t.state.Step + i/k - t.state.Batch/k
+	s.weighClasses(b.Labels, t.cfg.ClassWeights)
 	s.Share(p.part, p.first, t.batches()+ahead)
 	*to = &fedBatch{s, b.N, p.last}
 	return true, s.FeedBatch(b, t.schedule.At(step), step)

@@ -3,7 +3,6 @@ package train
 import (
 	"errors"
 	"fmt"
-	"reflect"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -43,6 +42,7 @@ type Step struct {
 	pixels  []byte    // of a step on raw batches, with draws
 	draws   []int
 	labels  []int
+	weights []float32   // of the images in the loss; nil where there are none
 	scalars *Scalars    // of the optimizer; nil in evaluation
 	count   *gorgonia.I // number of the step from 0, for dropout; nil when nothing is random
 
@@ -53,7 +53,7 @@ type Step struct {
 
 	labelNode *gorgonia.Node
 
-	loss, top1, top5 *gorgonia.F32
+	lossValue, top1, top5 *gorgonia.F32
 
 	scores []float32 // (n, classes) of a scored evaluation
 }
@@ -68,13 +68,19 @@ type StepResult struct {
 // weights and of slots (from NewSlots of the same model and optimizer), and the metrics. seed is that of dropout. Options are
 // further ones of graph.Compile, such as graph.WithRecompute.
 func NewTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	return newTrainStep(e, m, opt, slots, nil, n, seed, false, opts...)
+	return newTrainStep(e, m, opt, slots, stepKind{n: n, seed: seed}, opts...)
+}
+
+// NewWeightedTrainStep is NewTrainStep for a loss in which every image of a batch weighs as Weigh has told: the mean over the batch of
+// weight times loss, as in Keras with sample_weight or class_weight. All weigh 1 at first. The accuracies count all images alike.
+func NewWeightedTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
+	return newTrainStep(e, m, opt, slots, stepKind{n: n, seed: seed, weighted: true}, opts...)
 }
 
 // NewTrainStepFor is NewTrainStep for batches of n images of a loader, to be fed with FeedBatch. Of raw batches the device makes
 // the images itself; they are those that the loader would have made, and so are the results, bit by bit on one engine.
 func NewTrainStepFor(l *data.Loader, e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	return newTrainStep(e, m, opt, slots, augmentOf(l.Config()), n, seed, false, opts...)
+	return newTrainStep(e, m, opt, slots, stepKind{n: n, seed: seed, raw: augmentOf(l.Config())}, opts...)
 }
 
 // NewAccumulateStep compiles the step of a batch that is not the last of its update: it adds the gradients to the sums in slots, which the
@@ -84,11 +90,11 @@ func NewAccumulateStep(l *data.Loader, e graph.Engine, m *nn.Model, opt Base, sl
 	if !opt.Accumulate {
 		return nil, errors.New("train: gradients are accumulated by a Base optimizer with Accumulate set")
 	}
-	var raw *op.Augment
+	kind := stepKind{n: n, seed: seed, hold: true}
 	if l != nil {
-		raw = augmentOf(l.Config())
+		kind.raw = augmentOf(l.Config())
 	}
-	return newTrainStep(e, m, opt, slots, raw, n, seed, true, opts...)
+	return newTrainStep(e, m, opt, slots, kind, opts...)
 }
 
 // augmentOf is what makes images of the raw batches of a loader of configuration c, nil where it makes them itself.
@@ -99,47 +105,28 @@ func augmentOf(c data.LoaderConfig) *op.Augment {
 	return &op.Augment{Padding: c.Augment.PadCrop, Mean: c.Normalize.Mean, Std: c.Normalize.Std}
 }
 
-func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, raw *op.Augment, n int, seed uint64, hold bool, opts ...graph.Option) (*Step, error) {
-	s, net, cost, err := forward(m, raw, n, true, seed, false)
+// stepKind is what the graphs of steps differ in.
+type stepKind struct {
+	n    int         // images
+	raw  *op.Augment // makes them of raw batches; nil: they come as floats
+	seed uint64      // of dropout
+
+	hold       bool // gradients are only added to their sums
+	weighted   bool // images have weights in the loss
+	evaluation bool
+	shapesOnly bool // inputs and weights have no values
+}
+
+func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind stepKind, opts ...graph.Option) (*Step, error) {
+	s, net, cost, err := forward(m, kind)
 	if err != nil {
 		return nil, err
 	}
-	updates, err := s.updates(net, cost, opt, slots, hold)
+	updates, err := s.updates(net, cost, opt, slots, kind.hold)
 	if err != nil {
 		return nil, err
 	}
 	return s.compile(e, net, cost, updates, opts...)
-}
-
-// StepGraph returns the graph of the step that NewTrainStep compiles, and what to compile it with, for those who want to look
-// at it: graph.PlanFor and graph.Compile take both. Weights and slots need no values and get none.
-func StepGraph(m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
-	return StepGraphFor(data.LoaderConfig{}, m, opt, n, seed)
-}
-
-// StepGraphFor is StepGraph for the step that NewTrainStepFor compiles for a loader of configuration c: of raw batches it makes the
-// images itself.
-func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
-	s, net, cost, err := forward(m, augmentOf(c), n, true, seed, true)
-	if err != nil {
-		return nil, nil, err
-	}
-	updates, err := s.updates(net, cost, opt, nil, false)
-	if err != nil {
-		return nil, nil, err
-	}
-	outputs, err := s.outputs(net, cost)
-	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithUpdatesSince(s.scalars.LR)}, err
-}
-
-// InferenceGraph returns the graph of m's inference for batches of n images, and what to compile it with, without values.
-func InferenceGraph(m *nn.Model, n int) (*gorgonia.ExprGraph, []graph.Option, error) {
-	g := gorgonia.NewGraph()
-	net, err := m.Build(g, nn.BuildConfig{Batch: n, Dtype: tensor.Float32, ShapesOnly: true})
-	if err != nil {
-		return nil, nil, err
-	}
-	return g, []graph.Option{graph.WithOutputs(net.Output)}, nil
 }
 
 // updates adds the gradients of cost and opt's updates to the graph: those of the trainable weights and of slots, which have
@@ -211,7 +198,7 @@ func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
 
 // newEvalStep is NewEvalStep on what raw makes of bytes, if it is not nil; scored steps keep the model's outputs.
 func newEvalStep(e graph.Engine, m *nn.Model, raw *op.Augment, n int, scored bool) (*Step, error) {
-	s, net, cost, err := forward(m, raw, n, false, 0, false)
+	s, net, cost, err := forward(m, stepKind{n: n, raw: raw, evaluation: true})
 	if err != nil {
 		return nil, err
 	}
@@ -230,57 +217,6 @@ func newEvalStep(e graph.Engine, m *nn.Model, raw *op.Augment, n int, scored boo
 		return nil, errors.Join(fmt.Errorf("train: the model's outputs are %T, expected float32", v.Data()), s.machine.Close())
 	}
 	return s, nil
-}
-
-// forward builds the graph up to the loss with its inputs: floats, or what raw makes them of; shapesOnly leaves inputs and weights
-// without values.
-func forward(m *nn.Model, raw *op.Augment, n int, training bool, seed uint64, shapesOnly bool) (*Step, *nn.Net, *gorgonia.Node, error) {
-	g := gorgonia.NewGraph()
-	in := append(tensor.Shape{n}, m.InputShape()...)
-	s := &Step{}
-	var x, labels *gorgonia.Node
-	if raw == nil {
-		x, s.images = input[float32](g, "images", shapesOnly, in...)
-	} else {
-		var pixels, draws *gorgonia.Node
-		pixels, s.pixels = input[byte](g, "images", shapesOnly, in...)
-		draws, s.draws = input[int](g, "draws", shapesOnly, n, 3)
-		var err error
-		if x, err = op.Apply(raw, pixels, draws); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	labels, s.labels = input[int](g, "labels", shapesOnly, n)
-	net, err := m.Build(g, nn.BuildConfig{Batch: n, Input: x, Training: training, Dtype: tensor.Float32, Seed: seed, ShapesOnly: shapesOnly})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if net.Step != nil {
-		s.count = gorgonia.NewI(0)
-		if err := gorgonia.Let(net.Step, s.count); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	cost, err := nn.SparseCategoricalCrossentropy(net.Output, labels)
-	if err == nil && net.Penalty != nil {
-		cost, err = op.Apply(&op.Add{}, cost, net.Penalty)
-	}
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	s.labelNode = labels
-	return s, net, cost, nil
-}
-
-// input makes an input of elements of type T and returns their memory, none of it if shapesOnly.
-func input[T any](g *gorgonia.ExprGraph, name string, shapesOnly bool, shape ...int) (*gorgonia.Node, []T) {
-	var values []T
-	o := []gorgonia.NodeConsOpt{gorgonia.WithShape(shape...), gorgonia.WithName(name)}
-	if !shapesOnly {
-		values = make([]T, op.Len(shape))
-		o = append(o, gorgonia.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))))
-	}
-	return gorgonia.NewTensor(g, tensor.Dtype{Type: reflect.TypeFor[T]()}, len(shape), o...), values
 }
 
 // outputs adds the metrics: loss, top-1 and top-5 are what a step is asked for.
@@ -311,7 +247,7 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 	if err != nil {
 		return nil, err
 	}
-	for i, to := range []**gorgonia.F32{&s.loss, &s.top1, &s.top5} {
+	for i, to := range []**gorgonia.F32{&s.lossValue, &s.top1, &s.top5} {
 		v, err := s.machine.Value(outputs[i])
 		if err != nil {
 			return nil, errors.Join(err, s.machine.Close())
