@@ -63,12 +63,14 @@ var lattice = map[string][]string{
 	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
 	"weights":              {"internal/atomicfile", "internal/suggest"},
 
+	"metrics": {}, // of numbers, whoever computed them
+
 	"train":            {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
 	"bench/peers/peer": {"internal/host"},
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
 	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
-	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
+	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.

@@ -62,6 +62,7 @@ func newEval() *cobra.Command {
 	var where source
 	var name string
 	var limit, batch int
+	var details report
 	cmd := &cobra.Command{
 		Use:   "eval",
 		Short: "Measure a trained network on the test images: loss, top-1, top-5",
@@ -69,6 +70,9 @@ func newEval() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if limit < 0 || batch < 1 {
 				return fmt.Errorf("--limit-test wants at least 0 and --batch at least 1, got %d and %d", limit, batch)
+			}
+			if err := details.check(); err != nil {
+				return err
 			}
 			m, cfg, path, err := from.load(cmd.ErrOrStderr())
 			if err != nil {
@@ -116,6 +120,9 @@ func newEval() *cobra.Command {
 			out.Watch()
 			e := train.Evaluator{Model: m, Engine: engine}
 			defer func() { err = errors.Join(err, e.Close()) }()
+			if e.Scores, err = details.scores(len(cfg.Classes)); err != nil {
+				return err
+			}
 			r, err := e.Run(cmd.Context(), l, out.Step)
 			if err != nil {
 				return err
@@ -127,7 +134,7 @@ func newEval() *cobra.Command {
 			on.tuning.followed(notesTo(cmd.ErrOrStderr()), engine)
 			fmt.Fprintf(cmd.OutOrStdout(), "%s on %d test images of %s: loss %s  top-1 %.2f%%  top-5 %.2f%%\n",
 				path, r.Examples(), split.Title, lossText(r.Loss()), 100*r.Top1(), 100*r.Top5())
-			return nil
+			return details.write(cmd.OutOrStdout(), cfg.Classes)
 		},
 	}
 	f := cmd.Flags()
@@ -137,5 +144,6 @@ func newEval() *cobra.Command {
 	f.StringVar(&name, "data", "", "data set (default: the one it was trained on, in the --data-dir of the training)")
 	f.IntVar(&limit, "limit-test", 0, "use the first N images only (0: all)")
 	f.IntVar(&batch, "batch", 100, "images at a time")
+	details.flags(f)
 	return cmd
 }
