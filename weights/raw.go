@@ -128,3 +128,6 @@ func gather[T any](from []T, offset, n int, shape, strides []int, inOrder bool) 
 		}
 	}
 }
+
+// TypeName is the tensor's dtype: DType, or what the data's Go type stands for where that is empty.
+func (t *Tensor) TypeName() string { return t.dtype() }
