@@ -41,6 +41,11 @@ func Standard(name string) (value any, ok bool) {
 	case "_codecs.encode":
 		return Func(encode), true
 	}
+	for _, plain := range []string{"int", "long", "float", "bool", "str", "unicode"} { // as the factory of a defaultdict
+		if name == "builtins."+plain || name == "__builtin__."+plain {
+			return Class(name), true
+		}
+	}
 	return nil, false
 }
 

@@ -68,6 +68,9 @@ func (d *Dict) set(key, value any) error {
 // Func is what stands for a function or class of Python that may be called: it makes a value of arguments.
 type Func func(args []any) (any, error)
 
+// Class is a class of Python that is named and cannot be called.
+type Class string
+
 // Stateful is implemented by values that take the state which Python's __setstate__ would.
 type Stateful interface{ SetState(state any) error }
 
@@ -92,6 +95,8 @@ func describe(v any) string {
 		return fmt.Sprintf("a set of %d", len(x.Items))
 	case *big.Int:
 		return fmt.Sprintf("an integer of %d bits", x.BitLen())
+	case Class:
+		return "the class " + clip(string(x))
 	case Func:
 		return "a function"
 	case mark:

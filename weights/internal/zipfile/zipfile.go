@@ -4,10 +4,12 @@ package zipfile
 
 import (
 	"archive/zip"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -66,7 +68,7 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 		return nil, &Error{Reason: fmt.Sprintf("has %d entries, more than %d", len(z.File), maxEntries)}
 	}
 	a := &Archive{byName: map[string]*zip.File{}}
-	packed, unpacked := uint64(0), uint64(0)
+	unpacked := uint64(0)
 	for _, f := range z.File {
 		if bad := BadName(f.Name); bad != "" {
 			return nil, &Error{Entry: clip(f.Name), Reason: bad}
@@ -87,21 +89,43 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 		case f.UncompressedSize64/maxRatio > f.CompressedSize64:
 			return nil, &Error{Entry: clip(f.Name), Reason: fmt.Sprintf("is said to unpack from %d bytes to %d", f.CompressedSize64, f.UncompressedSize64)}
 		}
-		// Neither sum can overflow: entries are bounded above, and so is their number.
-		packed += f.CompressedSize64
+		// The sum cannot overflow: sizes are bounded above, and so is their number.
 		unpacked += f.UncompressedSize64
 		if !f.FileInfo().IsDir() {
 			a.Files = append(a.Files, f)
 		}
 	}
-	if packed > uint64(size) {
-		return nil, &Error{Reason: fmt.Sprintf("has entries of %d bytes in all, in an archive of %d: they overlap", packed, size)}
+	if err := a.apart(); err != nil {
+		return nil, err
 	}
 	if limit := totalRatio*uint64(size) + totalSlack; unpacked > limit {
 		return nil, &Error{Reason: fmt.Sprintf("would unpack from %d bytes to %d, more than the %d that are plausible; write it without compression if it is not hostile",
 			size, unpacked, limit)}
 	}
 	return a, nil
+}
+
+// apart checks that no two entries share bytes of the archive, by which a small one could unpack to a very large one.
+func (a *Archive) apart() error {
+	type span struct {
+		from, to int64
+		name     string
+	}
+	spans := make([]span, 0, len(a.Files))
+	for _, f := range a.Files {
+		from, err := f.DataOffset()
+		if err != nil {
+			return Check(f, err)
+		}
+		spans = append(spans, span{from, from + int64(f.CompressedSize64), f.Name})
+	}
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	for i := range spans[min(1, len(spans)):] {
+		if before, here := spans[i], spans[i+1]; here.from < before.to {
+			return &Error{Entry: clip(here.name), Reason: fmt.Sprintf("overlaps the entry %q", clip(before.name))}
+		}
+	}
+	return nil
 }
 
 // Lookup finds an entry; nil when there is none.
