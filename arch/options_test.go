@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -124,12 +125,12 @@ func TestByName(t *testing.T) {
 	require.Equal(t, ResNet50{NoL2: true, RescaleInputs: true, BatchNormDecay: 0.5, BatchNormEpsilon: 0.1}, got)
 
 	_, err = ByName("resnet-51", Config{})
-	require.EqualError(t, err, "nn: unknown architecture \"resnet-51\"; did you mean \"resnet50\"?\n    the architectures are simplecnn, vgg16, resnet50")
+	require.EqualError(t, err, "nn: unknown architecture \"resnet-51\"; did you mean \"resnet50\"?\n    the architectures are "+strings.Join(Names(), ", "))
 	_, err = ByName("simplecnn", Config{Dropout: 0.5})
 	require.ErrorContains(t, err, `architecture "simplecnn" has no option Dropout`)
 	_, err = ByName("resnet50", Config{BatchNorm: true})
 	require.ErrorContains(t, err, "its options are NoL2, RescaleInputs, BatchNormDecay, BatchNormEpsilon")
-	require.Equal(t, []string{"simplecnn", "vgg16", "resnet50"}, Names())
+	require.Subset(t, Names(), []string{"simplecnn", "vgg16", "resnet50", "resnet20-cifar", "resnet110-cifar"})
 }
 
 // Every architecture, in both data formats and modes, becomes a graph that Gorgonia differentiates by every weight.
@@ -198,9 +199,8 @@ func ExampleByName() {
 	total, _, _ := m.CountParams()
 	fmt.Println(m.Name(), m.InputShape(), total)
 	_, err = ByName("vgg61", Config{})
-	fmt.Println(err)
+	fmt.Println(strings.Split(err.Error(), "\n")[0]) // the second line lists them all
 	// Output:
 	// VGG-16 (None, 64, 64, 3) 39929674
 	// nn: unknown architecture "vgg61"; did you mean "vgg16"?
-	//     the architectures are simplecnn, vgg16, resnet50
 }

@@ -22,6 +22,7 @@ type Config struct {
 	RescaleInputs    bool          // resnet50
 	BatchNormDecay   float64       // resnet50
 	BatchNormEpsilon float64       // resnet50
+	Shortcuts        string        // resnet20-cifar and its kin: "A" or "B"
 }
 
 // entry is a row of the registry.
@@ -31,7 +32,7 @@ type entry struct {
 	make    func(Config) Architecture
 }
 
-var registry = []entry{
+var registry = append([]entry{
 	{"simplecnn", "", func(c Config) Architecture {
 		return SimpleCNN{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
 	}},
@@ -43,7 +44,7 @@ var registry = []entry{
 		return ResNet50{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			NoL2: c.NoL2, RescaleInputs: c.RescaleInputs, BatchNormDecay: c.BatchNormDecay, BatchNormEpsilon: c.BatchNormEpsilon}
 	}},
-}
+}, cifarEntries()...)
 
 // Names lists the architectures that ByName knows.
 func Names() []string {
@@ -96,7 +97,7 @@ func (c Config) set() []string {
 		name string
 		on   bool
 	}{{"BatchNorm", c.BatchNorm}, {"Dropout", c.Dropout != 0}, {"L2", c.L2 != 0}, {"NoL2", c.NoL2},
-		{"RescaleInputs", c.RescaleInputs}, {"BatchNormDecay", c.BatchNormDecay != 0}, {"BatchNormEpsilon", c.BatchNormEpsilon != 0}} {
+		{"RescaleInputs", c.RescaleInputs}, {"BatchNormDecay", c.BatchNormDecay != 0}, {"BatchNormEpsilon", c.BatchNormEpsilon != 0}, {"Shortcuts", c.Shortcuts != ""}} {
 		if o.on {
 			out = append(out, o.name)
 		}
