@@ -67,6 +67,7 @@ var lattice = map[string][]string{
 	"weights/internal/zipfile": {},
 	"weights/internal/npy":     {"weights"},
 	"weights/numpy":            {"weights", "weights/internal/npy", "weights/internal/zipfile", "internal/atomicfile"},
+	"weights/convert":          {"nn", "weights", "weights/numpy", "weights/torch", "weights/internal/npy", "weights/internal/zipfile"},
 	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
 
 	"train":            {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
@@ -74,7 +75,7 @@ var lattice = map[string][]string{
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
 	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
-	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
+	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "weights/convert", "weights/numpy", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.

@@ -86,12 +86,12 @@ func (c CIFARResNet) Build(g *gorgonia.ExprGraph, x *gorgonia.Node) (*nn.Net, er
 	return build(c, c.Seed, g, x)
 }
 
-// cifarLabel names a block of a stage: a, b, …, z, then b26 and so on.
+// cifarLabel names a block of a stage: a, b, …, z, then z1 and so on.
 func cifarLabel(block int) string {
 	if block < 26 {
 		return string('a' + rune(block))
 	}
-	return fmt.Sprintf("b%d", block)
+	return fmt.Sprintf("z%d", block-25)
 }
 
 // cifarBlocks adds the family's blocks to a builder.

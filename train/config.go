@@ -22,6 +22,9 @@ type Config struct {
 	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg16: convolutions followed by batch normalization
 	Dropout   float64 `json:"dropout,omitempty"`    // vgg16: on the two dense layers
 	NoL2      bool    `json:"no_l2,omitempty"`      // resnet50: without the reference's L2 regularizer
+	// RescaleInputs and Shortcuts are arch.Config's; networks that were converted have them.
+	RescaleInputs bool   `json:"rescale_inputs,omitempty"`
+	Shortcuts     string `json:"shortcuts,omitempty"`
 
 	Data        string `json:"data"`                  // New sets it to the split's name
 	DataDir     string `json:"data_dir,omitempty"`    // folder or archive the images were found in, "" for the cache; New makes it absolute
@@ -57,6 +60,8 @@ type Config struct {
 	Classes []string  `json:"classes"`
 	Mean    []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
 	Std     []float32 `json:"std,omitempty"`
+	// RawPixels says that the network takes pixels of 0…255 as they are, without Mean and Std; one that was converted may.
+	RawPixels bool `json:"raw_pixels,omitempty"`
 
 	Images  [2]int   `json:"images"`             // training and test images, before limits
 	DataMD5 []string `json:"data_md5,omitempty"` // of the data set's files
@@ -128,7 +133,9 @@ func (c *Config) clearUnused() {
 }
 
 // Normalize is what the run's networks expect of pixels.
-func (c Config) Normalize() data.Normalize { return data.Normalize{Mean: c.Mean, Std: c.Std} }
+func (c Config) Normalize() data.Normalize {
+	return data.Normalize{Raw: c.RawPixels, Mean: c.Mean, Std: c.Std}
+}
 
 // describe fills in what the data set says, and where a run is resumed checks first that it is the same data set.
 func (c *Config) describe(split *data.Split) error {
@@ -176,7 +183,7 @@ func NewModel(c Config) (*nn.Model, error) {
 
 func (c Config) architecture() (arch.Architecture, error) {
 	return arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
-		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2})
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2, RescaleInputs: c.RescaleInputs, Shortcuts: c.Shortcuts})
 }
 
 // Validate checks everything that can be checked without the data set: numbers, and the names of architecture,

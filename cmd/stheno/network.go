@@ -25,6 +25,7 @@ func (n *network) flags(f *pflag.FlagSet) {
 	f.StringVar(&n.layout, "data-format", "channels_last", "channels_last, channels_first")
 	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg16: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
 	f.Float64Var(&n.Dropout, "dropout", 0, "vgg16: dropout rate of the dense layers")
+	f.StringVar(&n.Shortcuts, "shortcuts", "", "resnet20-cifar and its kin: A (zeros, the default) or B (convolutions)")
 	f.BoolVar(&n.RescaleInputs, "rescale-inputs", false, "resnet50: images of 0 to 1 are rescaled to 0 to 255 minus the ImageNet means")
 }
 
