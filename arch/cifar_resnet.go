@@ -42,15 +42,12 @@ type CIFARResNet struct {
 	Name             string  // of the model; "resnet20-cifar" and so on by default
 }
 
-// cifarDepths are the depths of the paper.
-var cifarDepths = []int{20, 32, 44, 56, 110}
-
 // cifarL2 is half of the paper's weight decay: Keras's L2 penalty has no factor ½.
 const cifarL2 nn.L2 = 0.5e-4
 
 // Model implements [Architecture].
 func (c CIFARResNet) Model() (*nn.Model, error) {
-	depth := cmp.Or(c.Depth, cifarDepths[0])
+	depth := cmp.Or(c.Depth, 20)
 	name := cmp.Or(c.Name, fmt.Sprintf("resnet%d-cifar", depth))
 	wrong := func(remedy, format string, args ...any) (*nn.Model, error) {
 		return nil, &nn.Error{Kind: nn.ErrArgument, Class: "CIFARResNet", Layer: name, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
@@ -142,14 +139,10 @@ func (r cifarBlocks) block(input *nn.Tensor, filters, stride int, label string) 
 	return r.relu(r.Add(nn.Add{}, x, shortcut))
 }
 
-// cifarEntries are the rows of the registry for the depths of the paper.
-func cifarEntries() []entry {
-	var rows []entry
-	for _, depth := range cifarDepths {
-		rows = append(rows, entry{fmt.Sprintf("resnet%d-cifar", depth), "Shortcuts NoL2 BatchNormDecay BatchNormEpsilon", func(c Config) Architecture {
-			return CIFARResNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth,
-				Shortcuts: c.Shortcuts, NoL2: c.NoL2, BatchNormDecay: c.BatchNormDecay, BatchNormEpsilon: c.BatchNormEpsilon}
-		}})
-	}
-	return rows
+// cifarResNet is the registry's row of a depth.
+func cifarResNet(depth int) entry {
+	return entry{fmt.Sprintf("resnet%d-cifar", depth), "Shortcuts NoL2 BatchNormDecay BatchNormEpsilon", func(c Config) Architecture {
+		return CIFARResNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth,
+			Shortcuts: c.Shortcuts, NoL2: c.NoL2, BatchNormDecay: c.BatchNormDecay, BatchNormEpsilon: c.BatchNormEpsilon}
+	}}
 }

@@ -44,7 +44,7 @@ func TestResNet50Options(t *testing.T) {
 	require.Equal(t, nn.Shape{1, 1, 2048}, layer(t, m, "activation_48").OutputShape)
 	regularized := 0
 	for _, w := range m.Weights() {
-		if w.Regularizer != 0 {
+		if w.Regularizer != nil {
 			require.Equal(t, nn.L2(1e-4), w.Regularizer)
 			regularized++
 		}
@@ -125,12 +125,26 @@ func TestByName(t *testing.T) {
 	require.Equal(t, ResNet50{NoL2: true, RescaleInputs: true, BatchNormDecay: 0.5, BatchNormEpsilon: 0.1}, got)
 
 	_, err = ByName("resnet-51", Config{})
-	require.EqualError(t, err, "nn: unknown architecture \"resnet-51\"; did you mean \"resnet50\"?\n    the architectures are "+strings.Join(Names(), ", "))
+	require.ErrorContains(t, err, "nn: unknown architecture \"resnet-51\"; did you mean \"resnet50\"?\n    the architectures are simplecnn, vgg16, resnet50, vgg11")
 	_, err = ByName("simplecnn", Config{Dropout: 0.5})
 	require.ErrorContains(t, err, `architecture "simplecnn" has no option Dropout`)
 	_, err = ByName("resnet50", Config{BatchNorm: true})
-	require.ErrorContains(t, err, "its options are NoL2, RescaleInputs, BatchNormDecay, BatchNormEpsilon")
-	require.Subset(t, Names(), []string{"simplecnn", "vgg16", "resnet50", "resnet20-cifar", "resnet110-cifar"})
+	require.ErrorContains(t, err, "its options are NoL2, RescaleInputs, BatchNormDecay, BatchNormEpsilon, Stem, Version")
+	require.Equal(t, []string{"simplecnn", "vgg16", "resnet50"}, Names()[:3])
+	require.Subset(t, Names(), []string{"resnet20-cifar", "resnet110-cifar"})
+	got, err = ByName("resnet50", Config{Stem: CIFARStem, Version: ResNetV2})
+	require.NoError(t, err)
+	require.Equal(t, ResNet{Depth: 50, Stem: CIFARStem, Version: ResNetV2}, got)
+	for _, name := range Names() { // every name makes a network
+		a, err := ByName(name, Config{Classes: 7, Input: nn.Shape{64, 64, 3}})
+		require.NoError(t, err)
+		require.Equal(t, nn.Shape{7}, model(t, a).OutputShape(), name)
+	}
+	for _, bad := range []Architecture{ResNet{Depth: 51}, ResNet{Depth: 18, Groups: 32}, ResNet{Stem: "patch"}, ResNet{Version: "v3"},
+		ResNet{Groups: -1}, KerasResNet{Depth: 18}, VGG{Depth: 12}} {
+		_, err := bad.Model()
+		require.ErrorIs(t, err, nn.ErrArgument, "%+v", bad)
+	}
 }
 
 // Every architecture, in both data formats and modes, becomes a graph that Gorgonia differentiates by every weight.
@@ -199,7 +213,8 @@ func ExampleByName() {
 	total, _, _ := m.CountParams()
 	fmt.Println(m.Name(), m.InputShape(), total)
 	_, err = ByName("vgg61", Config{})
-	fmt.Println(strings.Split(err.Error(), "\n")[0]) // the second line lists them all
+	problem, _, _ := strings.Cut(err.Error(), "\n") // the next line lists all names
+	fmt.Println(problem)
 	// Output:
 	// VGG-16 (None, 64, 64, 3) 39929674
 	// nn: unknown architecture "vgg61"; did you mean "vgg16"?

@@ -158,7 +158,8 @@ func (c *conversion) config(f *pflag.FlagSet) (train.Config, error) {
 	if cfg.Classes == nil {
 		cfg.Classes = classNames(c.Classes)
 	}
-	cfg.Arch, cfg.BatchNorm, cfg.Dropout, cfg.RescaleInputs, cfg.Shortcuts = c.arch, c.BatchNorm, c.Dropout, c.RescaleInputs, c.Shortcuts
+	cfg.Arch, cfg.BatchNorm, cfg.Dropout, cfg.RescaleInputs = c.arch, c.BatchNorm, c.Dropout, c.RescaleInputs
+	cfg.Stem, cfg.ResNetVersion, cfg.Shortcuts = c.Stem, c.Version, c.Shortcuts
 	copy(cfg.Input[:], c.Input)
 	cfg.Version = versionLine()
 	return cfg, c.pixels.override(f, &cfg)
