@@ -118,8 +118,11 @@ func torchModules(layer string) []string {
 func byMap(src *Source, names map[string]string) (finder, error) {
 	at := map[string]*weights.Tensor{}
 	for i := range src.Tensors {
-		at[src.Tensors[i].Name] = &src.Tensors[i]
-		at[src.Prefix+src.Tensors[i].Name] = &src.Tensors[i]
+		for begin := range len(src.Prefix) + 1 { // with as much of the prefix as the caller likes to give
+			if begin == 0 || strings.ContainsRune("./", rune(src.Prefix[begin-1])) {
+				at[src.Prefix[begin:]+src.Tensors[i].Name] = &src.Tensors[i]
+			}
+		}
 	}
 	for weight, name := range names {
 		known := at[name] != nil
