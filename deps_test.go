@@ -58,9 +58,10 @@ var lattice = map[string][]string{
 	"nn":   {"graph/op", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},
 	"arch": {"nn", "internal/suggest"},
 
-	"data/internal/sample": {},
-	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
-	"weights":              {"internal/atomicfile", "internal/suggest"},
+	"data/internal/sample":  {},
+	"data":                  {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
+	"weights":               {"internal/atomicfile", "internal/suggest"},
+	"weights/internal/hdf5": {"weights"},
 
 	"train":            {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
 	"bench/peers/peer": {"internal/host"},
