@@ -27,10 +27,11 @@ var lattice = map[string][]string{
 	"internal/words":      {},
 	"internal/host":       {},
 	"internal/augment":    {},
+	"internal/drawing":    {},
 
 	"graph/op":            {"internal/shape", "internal/philox", "internal/augment"},
 	"graph/ir":            {"graph/op", "internal/shape", "internal/philox"},
-	"graph":               {"graph/op", "graph/ir", "internal/shape", "internal/words"},
+	"graph":               {"graph/op", "graph/ir", "internal/drawing", "internal/shape", "internal/words"},
 	"internal/enginetest": {"graph", "graph/op", "graph/ir", "internal/shape", "internal/numtest"},
 
 	"cpu/internal/cpuid":    {},
@@ -55,7 +56,7 @@ var lattice = map[string][]string{
 	"cuda":                   {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
 
 	// Builders import no engine, no compiler and no command line.
-	"nn":   {"graph/op", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},
+	"nn":   {"graph/op", "internal/drawing", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},
 	"arch": {"nn", "internal/suggest"},
 
 	"data/internal/sample":  {},

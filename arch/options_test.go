@@ -43,7 +43,7 @@ func TestResNet50Options(t *testing.T) {
 	require.Equal(t, nn.Shape{1, 1, 2048}, layer(t, m, "activation_48").OutputShape)
 	regularized := 0
 	for _, w := range m.Weights() {
-		if w.Regularizer != 0 {
+		if w.Regularizer != nil {
 			require.Equal(t, nn.L2(1e-4), w.Regularizer)
 			regularized++
 		}

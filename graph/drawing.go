@@ -2,11 +2,13 @@ package graph
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/drawing"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
@@ -18,13 +20,32 @@ type Drawing struct {
 	boxes []box
 }
 
-// box is a rectangle with text. Its ID is that of the step or of the input.
+// WriteDOT writes a plan in Graphviz's language: steps of one layer in a frame, those of the backward pass in another.
+func WriteDOT(w io.Writer, p *Plan) error { return DrawPlan(p).WriteDOT(w) }
+
+// WriteGraphDOT writes a Gorgonia graph in Graphviz's language.
+func WriteGraphDOT(w io.Writer, g *gorgonia.ExprGraph) error { return DrawGraph(g).WriteDOT(w) }
+
+// WriteDOT writes the drawing in Graphviz's language.
+func (d *Drawing) WriteDOT(w io.Writer) error { return d.drawing().WriteDOT(w) }
+
+// WriteSVG draws without Graphviz: boxes in rows, each below all that it reads. The same drawing gives the same bytes.
+func (d *Drawing) WriteSVG(w io.Writer) error { return d.drawing().WriteSVG(w) }
+
+// drawing is what is drawn, with the colours of the phases.
+func (d *Drawing) drawing() *drawing.Drawing {
+	out := &drawing.Drawing{Title: d.Title}
+	for _, b := range d.boxes {
+		b.Fill, b.Round = b.phase.fill(), b.phase == isInput
+		out.Boxes = append(out.Boxes, b.Box)
+	}
+	return out
+}
+
+// box is a rectangle with text, and what it is for. Its ID is that of the step or of the input.
 type box struct {
-	id      string
-	lines   []string
-	phase   phase
-	cluster string // boxes of one cluster belong together; "" for none
-	from    []int  // the boxes with an arrow to this one, each once
+	drawing.Box
+	phase phase
 }
 
 type phase uint8
@@ -63,7 +84,7 @@ func DrawPlan(p *Plan) *Drawing {
 	for _, v := range p.Inputs {
 		if !inBox(v.Name, len(v.Shape)) && !v.Variable {
 			at[v] = len(d.boxes)
-			d.boxes = append(d.boxes, box{id: fmt.Sprintf("v%d", v.ID), lines: []string{v.Name, typeString(v)}})
+			d.boxes = append(d.boxes, box{Box: drawing.Box{ID: fmt.Sprintf("v%d", v.ID), Lines: []string{v.Name, typeString(v)}}})
 		}
 	}
 	layers := layersOf(p)
@@ -72,7 +93,7 @@ func DrawPlan(p *Plan) *Drawing {
 		outputs[v] = true
 	}
 	for i, s := range p.Steps {
-		b := box{id: fmt.Sprintf("s%d", i), lines: []string{fmt.Sprintf("%d %s", i, shortName(s.Instr.String()))}, cluster: layers[i]}
+		b := box{Box: drawing.Box{ID: fmt.Sprintf("s%d", i), Lines: []string{fmt.Sprintf("%d %s", i, shortName(s.Instr.String()))}, Cluster: layers[i]}}
 		var results []string
 		for _, o := range s.Out {
 			text := typeString(o)
@@ -81,20 +102,20 @@ func DrawPlan(p *Plan) *Drawing {
 			}
 			results = append(results, text)
 		}
-		b.lines = append(b.lines, brief(results))
+		b.Lines = append(b.Lines, brief(results))
 		gradientIn := false
 		for _, v := range s.In {
 			k, ok := maker(at, v)
 			switch {
 			case ok:
-				b.arrow(k)
+				b.Arrow(k)
 				gradientIn = gradientIn || d.boxes[k].phase == isBackward
 			case v.Root().Const == nil && strings.Contains(v.Root().Name, "/"):
-				b.lines = append(b.lines, v.Root().Name)
+				b.Lines = append(b.Lines, v.Root().Name)
 			}
 		}
-		if b.phase = phaseOf(s, gradientIn); b.phase != isForward && b.cluster != "" {
-			b.cluster += [...]string{isBackward: " (backward)", isUpdate: " (backward)"}[b.phase]
+		if b.phase = phaseOf(s, gradientIn); b.phase != isForward && b.Cluster != "" {
+			b.Cluster += [...]string{isBackward: " (backward)", isUpdate: " (backward)"}[b.phase]
 		}
 		for _, o := range s.Out {
 			at[o] = len(d.boxes)
@@ -117,27 +138,27 @@ func DrawGraph(g *gorgonia.ExprGraph) *Drawing {
 		if n.Op() == nil && inBox(n.Name(), len(n.Shape())) || constant {
 			continue
 		}
-		b := box{id: fmt.Sprintf("n%d", n.ID()), cluster: layerName(n.Name())}
+		b := box{Box: drawing.Box{ID: fmt.Sprintf("n%d", n.ID()), Cluster: layerName(n.Name())}}
 		if n.Op() == nil {
-			b.lines, b.cluster = []string{n.Name()}, ""
+			b.Lines, b.Cluster = []string{n.Name()}, ""
 		} else {
-			b.phase, b.lines = isForward, []string{shortName(n.Op().String())}
+			b.phase, b.Lines = isForward, []string{shortName(n.Op().String())}
 		}
 		if n.Type() != nil { // a statement has none
 			if dt, err := dtypeOf(n); err == nil {
-				b.lines = append(b.lines, typeString(&Value{Shape: n.Shape(), Dtype: dt}))
+				b.Lines = append(b.Lines, typeString(&Value{Shape: n.Shape(), Dtype: dt}))
 			} else {
-				b.lines = append(b.lines, shape.Format(n.Shape()))
+				b.Lines = append(b.Lines, shape.Format(n.Shape()))
 			}
 		}
 		for _, c := range op.Children(n) {
 			if k, ok := at[c]; ok {
-				b.arrow(k)
+				b.Arrow(k)
 				if d.boxes[k].phase == isBackward {
 					b.phase = isBackward
 				}
 			} else if strings.Contains(c.Name(), "/") && c.Op() == nil {
-				b.lines = append(b.lines, c.Name())
+				b.Lines = append(b.Lines, c.Name())
 			}
 		}
 		if i, ours := n.Op().(Instr); ours {
@@ -182,12 +203,3 @@ func sortedNodes(nodes gorgonia.Nodes) gorgonia.Nodes {
 
 // inBox says that an input is a line in the boxes of its readers: a scalar, or something of a layer.
 func inBox(name string, axes int) bool { return axes == 0 || strings.Contains(name, "/") }
-
-func (b *box) arrow(from int) {
-	for _, k := range b.from {
-		if k == from {
-			return
-		}
-	}
-	b.from = append(b.from, from)
-}

@@ -11,19 +11,11 @@ func Boxes(d *Drawing, width float64) [][3]float64 {
 	for i := range widths {
 		widths[i] = width
 	}
-	at := make([][3]float64, len(d.boxes))
-	for r, row := range layOutRows(d, widths) {
-		for _, s := range row {
-			if s.box >= 0 {
-				at[s.box] = [3]float64{float64(r), s.x - s.width/2, s.x + s.width/2}
-			}
-		}
-	}
-	return at
+	return d.drawing().Places(widths)
 }
 
 // Arrows returns the boxes with an arrow to box i, and its ID.
-func Arrows(d *Drawing, i int) (from []int, id string) { return d.boxes[i].from, d.boxes[i].id }
+func Arrows(d *Drawing, i int) (from []int, id string) { return d.boxes[i].From, d.boxes[i].ID }
 
 // SI is si.
 var SI = si

@@ -177,10 +177,10 @@ func title(dt tensor.Dtype) string {
 
 // layer adds the nodes of one layer.
 func (b *build) layer(n *node) error {
-	if n == b.model.input {
-		return nil
+	if _, ok := n.layer.(Input); ok {
+		return nil // its node is there already
 	}
-	c := &Context{Training: b.cfg.Training, Format: n.format, OutputShape: n.shape.clone(), build: b, node: n,
+	c := &Context{Training: b.cfg.Training, Frozen: n.frozen, Format: n.format, OutputShape: n.shape.clone(), build: b, node: n,
 		first: len(b.net.Graph.AllNodes())}
 	for _, in := range n.inputs {
 		c.Inputs = append(c.Inputs, b.done[in])
@@ -199,19 +199,22 @@ func (b *build) layer(n *node) error {
 	if c.err != nil {
 		return c.err
 	}
-	c.name(y)
+	if _, nested := n.layer.(*Model); !nested { // whose last layer has given its name
+		c.name(y)
+	}
 	b.done[n] = y
 	return nil
 }
 
-// penalty sums the L2 penalties of the regularized weights.
+// penalty sums the penalties of the regularized weights.
 func (b *build) penalty() error {
 	var sum *gorgonia.Node
 	for _, p := range b.net.Params {
-		if p.Weight.Regularizer == 0 {
+		r := present(p.Weight.Regularizer)
+		if r == nil {
 			continue
 		}
-		term, err := op.Apply(&op.L2Penalty{Lambda: float64(p.Weight.Regularizer)}, p.Node)
+		term, err := r.Penalty(p.Node)
 		if err != nil {
 			return err
 		}

@@ -176,8 +176,9 @@ func TestPenaltyAndLoss(t *testing.T) {
 	loss := tr.run(t)
 	penalty := 0.0
 	for _, w := range m.Weights() {
+		l2, _ := w.Regularizer.(L2)
 		for _, v := range w.Value.Data().([]float64) {
-			penalty += float64(w.Regularizer) * v * v
+			penalty += float64(l2) * v * v
 		}
 	}
 	require.Greater(t, penalty, 0.0)

@@ -116,7 +116,13 @@ func (b *Builder) infer(n *node) error {
 		return badShape("check the layer's sizes", "its result %v would be empty or of more than 2³⁴ elements", out)
 	}
 	n.shape = out.clone()
+	if m, ok := n.layer.(*Model); ok {
+		n.weights = m.weights
+	}
 	for _, w := range s.weights {
+		if err := checkAll(w.Initializer, w.Regularizer, w.Constraint); err != nil {
+			return err
+		}
 		if !reasonable(Shape(w.Shape)) {
 			return badArgument("check the layer's sizes", "its weight %q of shape %v would be empty or of more than 2³⁴ elements", w.Name, w.Shape)
 		}

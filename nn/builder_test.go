@@ -120,7 +120,7 @@ func TestLayerErrors(t *testing.T) {
 		{Conv2D{Filters: 1, Kernel: K(3), Strides: K(-1), Padding: Same}, image, ErrArgument, "must not be negative"},
 		{Conv2D{Filters: 4, Kernel: K(3), Groups: 3}, image, ErrArgument, "4 Filters do not divide into 3 groups"},
 		{Conv2D{Filters: 6, Kernel: K(3), Groups: 3}, image, ErrShape, `3 groups want a multiple of 3 input channels, input has 4`},
-		{Conv2D{Filters: 6, Kernel: K(3), KernelRegularizer: -1}, image, ErrArgument, "must not be negative"},
+		{Conv2D{Filters: 6, Kernel: K(3), KernelRegularizer: L2(-1)}, image, ErrArgument, "must not be negative"},
 		{MaxPooling2D{Pool: K(9)}, image, ErrShape, "window 9×9 wants at least 9 rows, input has 8"},
 		{MaxPooling2D{Pool: K(-2)}, image, ErrArgument, "Pool must be positive"},
 		{AveragePooling2D{}, vector, ErrShape, "wants images"},

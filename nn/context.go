@@ -16,6 +16,7 @@ type Context struct {
 	InputShapes []Shape          // without
 	OutputShape Shape            // what Infer returned
 	Training    bool
+	Frozen      bool // Model.SetTrainable froze the layer: batch normalization then works as in inference, as in Keras
 	Format      DataFormat
 
 	build *build

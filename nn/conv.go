@@ -51,8 +51,10 @@ type Conv2D struct {
 
 	KernelInitializer Initializer // kernel_initializer; nil means GlorotUniform
 	BiasInitializer   Initializer // bias_initializer; nil means Zeros
-	KernelRegularizer L2          // kernel_regularizer
-	BiasRegularizer   L2          // bias_regularizer
+	KernelRegularizer Regularizer // kernel_regularizer; nil means none
+	BiasRegularizer   Regularizer // bias_regularizer; nil means none
+	KernelConstraint  Constraint  // kernel_constraint; nil means none
+	BiasConstraint    Constraint  // bias_constraint; nil means none
 
 	InChannels int // when not 0, the number of input channels to insist on; Keras has no such argument
 	Name       string
@@ -69,8 +71,8 @@ func (l Conv2D) Infer(s *Spec) (Shape, error) {
 		return nil, badArgument("set Filters to the number of output channels", "Filters must be at least 1, is %d", l.Filters)
 	case l.Kernel[0] < 1 || l.Kernel[1] < 1:
 		return nil, badArgument("set Kernel, e.g. to nn.K(3)", "Kernel must be at least 1×1, is %d×%d", l.Kernel[0], l.Kernel[1])
-	case l.Groups < 0 || l.InChannels < 0 || !(l.KernelRegularizer >= 0) || !(l.BiasRegularizer >= 0):
-		return nil, badArgument("use 0 for the default", "Groups, InChannels and regularizers must not be negative")
+	case l.Groups < 0 || l.InChannels < 0:
+		return nil, badArgument("use 0 for the default", "Groups and InChannels must not be negative")
 	case l.Filters%groups != 0:
 		return nil, badArgument("choose Filters as a multiple of Groups", "%d Filters do not divide into %d groups", l.Filters, groups)
 	}
@@ -94,10 +96,10 @@ func (l Conv2D) Infer(s *Spec) (Shape, error) {
 		return nil, err
 	}
 	s.Weight(Weight{Name: "kernel", Shape: tensor.Shape{l.Kernel[0], l.Kernel[1], channels / groups, l.Filters}, Trainable: true,
-		Initializer: orDefault(l.KernelInitializer, GlorotUniform{}), Regularizer: l.KernelRegularizer})
+		Initializer: orDefault(l.KernelInitializer, GlorotUniform{}), Regularizer: l.KernelRegularizer, Constraint: l.KernelConstraint})
 	if !l.NoBias {
 		s.Weight(Weight{Name: "bias", Shape: tensor.Shape{l.Filters}, Trainable: true,
-			Initializer: l.BiasInitializer, Regularizer: l.BiasRegularizer})
+			Initializer: l.BiasInitializer, Regularizer: l.BiasRegularizer, Constraint: l.BiasConstraint})
 	}
 	return out, nil
 }

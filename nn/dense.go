@@ -17,8 +17,10 @@ type Dense struct {
 
 	KernelInitializer Initializer // kernel_initializer; nil means GlorotUniform
 	BiasInitializer   Initializer // bias_initializer; nil means Zeros
-	KernelRegularizer L2          // kernel_regularizer
-	BiasRegularizer   L2          // bias_regularizer
+	KernelRegularizer Regularizer // kernel_regularizer; nil means none
+	BiasRegularizer   Regularizer // bias_regularizer; nil means none
+	KernelConstraint  Constraint  // kernel_constraint; nil means none
+	BiasConstraint    Constraint  // bias_constraint; nil means none
 
 	Name string
 }
@@ -32,8 +34,6 @@ func (l Dense) Infer(s *Spec) (Shape, error) {
 	switch {
 	case l.Units < 1:
 		return nil, badArgument("set Units to the number of outputs", "Units must be at least 1, is %d", l.Units)
-	case !(l.KernelRegularizer >= 0) || !(l.BiasRegularizer >= 0):
-		return nil, badArgument("use 0 for none", "regularizers must not be negative")
 	case len(in) != 1:
 		return nil, badShape("add a Flatten or a GlobalAveragePooling2D before it",
 			"wants vectors (2 axes with the batch), input has %d", len(in)+1)
@@ -42,10 +42,10 @@ func (l Dense) Infer(s *Spec) (Shape, error) {
 		return nil, err
 	}
 	s.Weight(Weight{Name: "kernel", Shape: tensor.Shape{in[0], l.Units}, Trainable: true,
-		Initializer: orDefault(l.KernelInitializer, GlorotUniform{}), Regularizer: l.KernelRegularizer})
+		Initializer: orDefault(l.KernelInitializer, GlorotUniform{}), Regularizer: l.KernelRegularizer, Constraint: l.KernelConstraint})
 	if !l.NoBias {
 		s.Weight(Weight{Name: "bias", Shape: tensor.Shape{l.Units}, Trainable: true,
-			Initializer: l.BiasInitializer, Regularizer: l.BiasRegularizer})
+			Initializer: l.BiasInitializer, Regularizer: l.BiasRegularizer, Constraint: l.BiasConstraint})
 	}
 	return Shape{l.Units}, nil
 }

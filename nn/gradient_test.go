@@ -16,12 +16,12 @@ func tinyCNN(t *testing.T, f DataFormat) *Model {
 	if f == ChannelsFirst {
 		x = b.Add(Permute{Dims: []int{3, 1, 2}}, x)
 	}
-	x = b.Add(Conv2D{Filters: 4, Kernel: [2]int{3, 2}, Activation: ReLU, KernelRegularizer: 0.01, BiasInitializer: Constant{0.1}}, x)
+	x = b.Add(Conv2D{Filters: 4, Kernel: [2]int{3, 2}, Activation: ReLU, KernelRegularizer: L2(0.01), BiasInitializer: Constant{0.1}}, x)
 	x = b.Add(MaxPooling2D{Padding: Same}, x)
 	x = b.Add(Conv2D{Filters: 3, Kernel: K(3), Strides: K(2), Padding: Same, Activation: ReLU, BiasInitializer: Constant{0.2}}, x)
 	x = b.Add(AveragePooling2D{Pool: K(2), Strides: K(1), Padding: Same}, x)
 	x = b.Add(Flatten{}, x)
-	x = b.Add(Dense{Units: 5, Activation: ReLU, KernelRegularizer: 0.02, BiasRegularizer: 0.03, BiasInitializer: Constant{0.3}}, x)
+	x = b.Add(Dense{Units: 5, Activation: ReLU, KernelRegularizer: L2(0.02), BiasRegularizer: L2(0.03), BiasInitializer: Constant{0.3}}, x)
 	x = b.Add(Dropout{Rate: 0.25}, x)
 	x = b.Add(Dense{Units: 4, Activation: Softmax}, x)
 	m, err := b.Model(in, x)

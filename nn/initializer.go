@@ -82,8 +82,13 @@ type RandomNormal struct{ Mean, Stddev float64 }
 
 // Quantile implements [Initializer].
 func (r RandomNormal) Quantile(tensor.Shape) func(float64) float64 {
-	std := r.stddev() * math.Sqrt2
-	return func(u float64) float64 { return r.Mean + std*math.Erfinv(2*u-1) }
+	return normal(r.Mean, r.stddev())
+}
+
+// normal is the quantile function of a normal distribution.
+func normal(mean, stddev float64) func(float64) float64 {
+	wide := stddev * math.Sqrt2
+	return func(u float64) float64 { return mean + wide*math.Erfinv(2*u-1) }
 }
 
 func (r RandomNormal) stddev() float64 {
@@ -136,9 +141,25 @@ func truncated(std float64) func(float64) float64 {
 	}
 }
 
+// Transformer is an initializer whose elements depend on each other, such as [Orthogonal]. The elements drawn by Quantile
+// are those of a matrix, row-major, that Transform turns into the weight's values in place.
+type Transformer interface {
+	Initializer
+	// Transform turns the numbers drawn for a weight of shape s into its values. An error says what shape it wants.
+	Transform(x []float64, s tensor.Shape) error
+}
+
 // fill writes the initial values of the named weight into data, a []float32 or []float64.
 func fill(data any, s tensor.Shape, init Initializer, seed uint64, name string) error {
 	quantile := init.Quantile(s)
+	if t, ok := init.(Transformer); ok {
+		drawn := make([]float64, s.TotalSize())
+		fillParallel(drawn, quantile, seed, name)
+		if err := t.Transform(drawn, s); err != nil {
+			return err
+		}
+		return convert(data, drawn)
+	}
 	switch x := data.(type) {
 	case []float32:
 		fillParallel(x, quantile, seed, name)

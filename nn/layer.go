@@ -33,6 +33,8 @@ func (s *Spec) Weight(w Weight) {
 	if w.Initializer == nil {
 		w.Initializer = Zeros{}
 	}
+	w.Regularizer = present(w.Regularizer)
+	w.fixed = !w.Trainable
 	w.Shape = w.Shape.Clone()
 	s.weights = append(s.weights, &w)
 }
@@ -89,6 +91,7 @@ type node struct {
 	weights     []*Weight
 	site        string
 	format      DataFormat // the builder's when the layer was added
+	frozen      bool       // see Model.SetTrainable
 }
 
 // count returns the number of trainable and other parameters.

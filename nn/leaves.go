@@ -19,7 +19,7 @@ func (b *build) choosePrefix() {
 		}
 	}
 	var names []string
-	for _, n := range b.model.layers {
+	for _, n := range b.model.leafLayers() {
 		if n == b.model.input && b.cfg.Input != nil {
 			continue
 		}

@@ -25,6 +25,7 @@ type LayerInfo struct {
 	Name, Class      string
 	OutputShape      Shape    // without the batch axis
 	Trainable, Fixed int      // numbers of trainable and other parameters
+	Frozen           bool     // Model.SetTrainable froze it
 	Inputs           []string // names of the layers it takes its inputs from
 	Config           Layer    // the layer as it was added
 	Weights          []*Weight
@@ -72,8 +73,12 @@ func (b *Builder) Model(input, output *Tensor) (*Model, error) {
 			"the output %q does not depend on the input %q", output.node.name, input.node.name)
 	}
 	m := &Model{name: b.name, format: b.DataFormat, layers: layers, input: input.node, output: output.node}
-	for _, n := range layers {
-		m.weights = append(m.weights, n.weights...)
+	m.addWeights(layers)
+	if err := m.checkNames(); err != nil {
+		e := err.(*Error)
+		e.Site = callSite()
+		b.err = e
+		return nil, e
 	}
 	return m, nil
 }
@@ -132,7 +137,7 @@ func (m *Model) Batch() int {
 func (m *Model) Layers() []LayerInfo {
 	out := make([]LayerInfo, len(m.layers))
 	for i, n := range m.layers {
-		out[i] = LayerInfo{Name: n.name, Class: n.class, OutputShape: n.shape.clone(), Config: n.layer,
+		out[i] = LayerInfo{Name: n.name, Class: n.class, OutputShape: n.shape.clone(), Config: n.layer, Frozen: n.frozen,
 			Weights: append([]*Weight(nil), n.weights...)}
 		out[i].Trainable, out[i].Fixed = n.count()
 		for _, in := range n.inputs {
@@ -170,10 +175,12 @@ func (m *Model) Dtype() (dt tensor.Dtype, ok bool) {
 
 // CountParams returns the numbers of parameters: all, trainable, and others.
 func (m *Model) CountParams() (total, trainable, nonTrainable int) {
-	for _, n := range m.layers {
-		t, f := n.count()
-		trainable += t
-		nonTrainable += f
+	for _, w := range m.weights {
+		if w.Trainable {
+			trainable += w.Shape.TotalSize()
+		} else {
+			nonTrainable += w.Shape.TotalSize()
+		}
 	}
 	return trainable + nonTrainable, trainable, nonTrainable
 }

@@ -14,7 +14,7 @@ type Net struct {
 	Input  *gorgonia.Node // the images, (batch, …sample)
 	Output *gorgonia.Node // what the last layer returns, (batch, …)
 	Logits *gorgonia.Node // the softmax's input where the model ends with a softmax, else Output
-	// Penalty is the sum of the weights' L2 penalties, a scalar to be added to the loss; nil when there are none.
+	// Penalty is the sum of the weights' penalties ([Regularizer]), a scalar to be added to the loss; nil when there are none.
 	Penalty *gorgonia.Node
 	// Params are the weights and their nodes in Keras's order.
 	Params []Param

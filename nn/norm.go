@@ -13,7 +13,7 @@ import (
 // BatchNormalization normalizes each channel to mean 0 and variance 1 over the batch (and the image), then scales it by
 // gamma and shifts it by beta (Ioffe and Szegedy 2015). In training, the batch's own mean and biased variance are used
 // and the running averages move: moving ← Momentum·moving + (1−Momentum)·batch, as updates of the built net. In
-// inference the running averages are used.
+// inference, and in a frozen layer ([Model.SetTrainable]), the running averages are used.
 //
 // The moving variance takes the unbiased batch variance, with the factor M/(M−1) for M elements a channel, where the
 // input is a batch of images, and the biased one elsewhere: that is what tf.keras 2.x does in float32 (its fused kernel
@@ -30,6 +30,8 @@ type BatchNormalization struct {
 	NoScale  bool    // scale=False: no gamma
 
 	GammaInitializer, BetaInitializer Initializer // gamma_initializer, nil means Ones; beta_initializer, nil means Zeros
+	GammaRegularizer, BetaRegularizer Regularizer // gamma_regularizer, beta_regularizer; nil means none
+	GammaConstraint, BetaConstraint   Constraint  // gamma_constraint, beta_constraint; nil means none
 
 	BiasedMovingVariance bool // see above
 	Name                 string
@@ -71,10 +73,12 @@ func (l BatchNormalization) Infer(s *Spec) (Shape, error) {
 	}
 	channels := tensor.Shape{in[axis-1]}
 	if !l.NoScale {
-		s.Weight(Weight{Name: "gamma", Shape: channels, Trainable: true, Initializer: orDefault(l.GammaInitializer, Ones{})})
+		s.Weight(Weight{Name: "gamma", Shape: channels, Trainable: true, Initializer: orDefault(l.GammaInitializer, Ones{}),
+			Regularizer: l.GammaRegularizer, Constraint: l.GammaConstraint})
 	}
 	if !l.NoCenter {
-		s.Weight(Weight{Name: "beta", Shape: channels, Trainable: true, Initializer: l.BetaInitializer})
+		s.Weight(Weight{Name: "beta", Shape: channels, Trainable: true, Initializer: l.BetaInitializer,
+			Regularizer: l.BetaRegularizer, Constraint: l.BetaConstraint})
 	}
 	s.Weight(Weight{Name: "moving_mean", Shape: channels, Initializer: Zeros{}})
 	s.Weight(Weight{Name: "moving_variance", Shape: channels, Initializer: Ones{}})
@@ -95,7 +99,7 @@ func (l BatchNormalization) Apply(c *Context) *gorgonia.Node {
 		return nil
 	}
 	epsilon := cmp.Or(l.Epsilon, 1e-3)
-	if !c.Training {
+	if !c.Training || c.Frozen {
 		return c.Op(&op.BatchNormInference{Axis: axis, Epsilon: epsilon}, x, gamma, beta, movingMean, movingVariance)
 	}
 	y, mean, variance, err := op.BatchNormTraining(x, gamma, beta, axis, epsilon)

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -10,9 +9,29 @@ import (
 	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
+// SummaryStyle is whose text a summary is. The zero value is StyleTF24.
+type SummaryStyle string
+
+const (
+	// StyleTF24 is that of TensorFlow 2.4's Keras, with a rule between layers and names that are cut.
+	StyleTF24 SummaryStyle = "tf2.4"
+	// StyleKeras2 is that of the last versions of Keras 2 (TensorFlow 2.8 to 2.15).
+	StyleKeras2 SummaryStyle = "keras2"
+	// StyleKeras3 is that of Keras 3: a table of box-drawing characters.
+	StyleKeras3 SummaryStyle = "keras3"
+)
+
 // SummaryOptions changes the form of a summary.
 type SummaryOptions struct {
-	LineLength int // characters a line; 0 means Keras's: 65 for a chain of layers, 98 for a graph with branches
+	// Style is whose text it is.
+	Style SummaryStyle
+	// LineLength is the number of characters of a line; 0 means Keras's: 65 for a chain of layers and 98 for a graph with
+	// branches, of Keras 3 88 and 108; a column for ShowTrainable is extra.
+	LineLength int
+	// ExpandNested also prints the layers of nested models. Not of StyleTF24.
+	ExpandNested bool
+	// ShowTrainable adds a column that says which layers are trained (Y) and which are frozen (N). Not of StyleTF24.
+	ShowTrainable bool
 }
 
 // Summary returns the text that Keras's model.summary() prints (TensorFlow 2.4), with a line break at the end. None is
@@ -23,8 +42,23 @@ func (m *Model) Summary() string {
 	return b.String()
 }
 
-// WriteSummary writes the summary of [Model.Summary].
+// WriteSummary writes a summary in one of Keras's forms.
 func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
+	if o.LineLength < 0 {
+		return m.fail(ErrArgument, "use 0 for Keras's own", "LineLength must not be negative, is %d", o.LineLength)
+	}
+	switch o.Style {
+	case StyleKeras2:
+		return m.writeKeras2(w, o)
+	case StyleKeras3:
+		return m.writeKeras3(w, o)
+	case "", StyleTF24:
+	default:
+		return m.fail(ErrArgument, "use StyleTF24, StyleKeras2 or StyleKeras3", "there is no style of summaries %q", string(o.Style))
+	}
+	if o.ExpandNested || o.ShowTrainable {
+		return m.fail(ErrArgument, "use StyleKeras2 or StyleKeras3", "summaries of TensorFlow 2.4 have neither ExpandNested nor ShowTrainable")
+	}
 	t := table{width: 65, ends: []float64{.45, .85, 1}}
 	header := []string{"Layer (type)", "Output Shape", "Param #"}
 	chain := m.isChain()
@@ -118,44 +152,4 @@ func (t *table) branches(fields []string, inputs []*node) {
 	if len(inputs) == 0 {
 		t.row(append(fields, first))
 	}
-}
-
-type summaryJSON struct {
-	Model        string      `json:"model"`
-	DataFormat   string      `json:"data_format"`
-	Layers       []layerJSON `json:"layers"`
-	Total        int         `json:"total_params"`
-	Trainable    int         `json:"trainable_params"`
-	NonTrainable int         `json:"non_trainable_params"`
-}
-
-type layerJSON struct {
-	Name        string   `json:"layer"`
-	Class       string   `json:"class"`
-	OutputShape []*int   `json:"output_shape"`
-	Params      int      `json:"params"`
-	Trainable   int      `json:"trainable_params"`
-	ConnectedTo []string `json:"connected_to"`
-}
-
-// SummaryJSON returns the summary as indented JSON: name, class, output shape (null for an open batch axis),
-// parameters and connected_to for each layer in Keras's order, and the totals.
-func (m *Model) SummaryJSON() ([]byte, error) {
-	total, trainable, fixed := m.CountParams()
-	s := summaryJSON{Model: m.name, DataFormat: "channels_last", Total: total, Trainable: trainable, NonTrainable: fixed}
-	if m.format == ChannelsFirst {
-		s.DataFormat = "channels_first"
-	}
-	for _, l := range m.Layers() {
-		j := layerJSON{Name: l.Name, Class: l.Class, OutputShape: []*int{nil}, Params: l.Trainable + l.Fixed,
-			Trainable: l.Trainable, ConnectedTo: append([]string{}, l.Inputs...)}
-		if batch := m.Batch(); batch > 0 {
-			j.OutputShape[0] = &batch
-		}
-		for _, d := range l.OutputShape {
-			j.OutputShape = append(j.OutputShape, &d)
-		}
-		s.Layers = append(s.Layers, j)
-	}
-	return json.MarshalIndent(s, "", "  ")
 }

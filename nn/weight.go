@@ -6,9 +6,6 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// L2 is Keras's l2 regularizer: λ·Σw², without a factor ½, added to the loss through [Net.Penalty]. 0 means none.
-type L2 float64
-
 // Weight is a tensor of a model that training changes: a kernel, a bias, or a running average.
 type Weight struct {
 	// Name is "layer/weight", e.g. "conv2d/kernel" (Keras prints "conv2d/kernel:0").
@@ -16,16 +13,21 @@ type Weight struct {
 	// Shape is Keras's: (rows, columns, in/groups, out) of a convolution kernel in either data format, (in, out) of a
 	// dense one, (channels,) of all others.
 	Shape tensor.Shape
-	// Trainable is false for the running averages of batch normalization.
+	// Trainable says whether optimizers change it: false for the running averages of batch normalization, and for the
+	// weights of layers that [Model.SetTrainable] froze.
 	Trainable bool
 	// Initializer makes the initial values.
 	Initializer Initializer
-	// Regularizer is the weight's L2 penalty.
-	Regularizer L2
+	// Regularizer is the weight's penalty in the loss; nil means none.
+	Regularizer Regularizer
+	// Constraint keeps the weight in bounds: a training step applies it after the optimizer's update; nil means none.
+	Constraint Constraint
 	// Value holds the elements, row-major; nil until Model.Initialize or Allocate. All graphs built from the model share this
 	// memory: training in one changes them all. To load other values, write into it with Set; a new Value is seen only
 	// by graphs that are built afterwards.
 	Value *tensor.Dense
+
+	fixed bool // no optimizer changes it, whether its layer is frozen or not
 }
 
 // Set copies values into the weight, converting between float32 and float64. src has the weight's shape; the weight
@@ -129,37 +131,4 @@ func (m *Model) Allocate(dt tensor.Dtype) error {
 		}
 	}
 	return nil
-}
-
-// Clone returns a model of the same layers with weights of its own, of element type dt: a deep copy that shares
-// nothing that changes. Weights without values stay so.
-func (m *Model) Clone(dt tensor.Dtype) (*Model, error) {
-	c := &Model{name: m.name, format: m.format}
-	twin := map[*node]*node{}
-	for _, n := range m.layers {
-		t := *n
-		t.inputs, t.weights = nil, nil
-		for _, in := range n.inputs {
-			t.inputs = append(t.inputs, twin[in])
-		}
-		for _, w := range n.weights {
-			v := *w
-			if w.Value != nil {
-				var err error
-				if v.Value, err = newDense(dt, w.Shape); err != nil {
-					return nil, err
-				}
-				if err := v.Set(w.Value); err != nil {
-					return nil, err
-				}
-			}
-			v.Shape = w.Shape.Clone()
-			t.weights = append(t.weights, &v)
-			c.weights = append(c.weights, &v)
-		}
-		twin[n] = &t
-		c.layers = append(c.layers, &t)
-	}
-	c.input, c.output = twin[m.input], twin[m.output]
-	return c, nil
 }

@@ -148,6 +148,16 @@ func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Sl
 		if err != nil {
 			return nil, fmt.Errorf("train: optimizer %s for %q: %w", opt.Name(), p.Weight.Name, err)
 		}
+		if c := p.Weight.Constraint; c != nil {
+			for j := range u {
+				if u[j].Target != p.Node {
+					continue
+				}
+				if u[j].New, err = c.Project(u[j].New); err != nil {
+					return nil, fmt.Errorf("train: constraint %s of %q: %w", c, p.Weight.Name, err)
+				}
+			}
+		}
 		updates = append(updates, u...)
 		i++
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,7 +14,9 @@ import (
 func newSummary() *cobra.Command {
 	var n network
 	var format string
-	formats := []string{"keras", "json"}
+	var o nn.SummaryOptions
+	styles := map[string]nn.SummaryStyle{"keras": nn.StyleTF24, "keras2": nn.StyleKeras2, "keras3": nn.StyleKeras3}
+	formats := []string{"keras", "keras2", "keras3", "json"}
 	cmd := &cobra.Command{
 		Use:   "summary ARCH",
 		Short: "Print a network's layers, shapes and parameters as Keras does",
@@ -27,22 +30,29 @@ func newSummary() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			switch format {
-			case "keras":
-				return m.WriteSummary(cmd.OutOrStdout(), nn.SummaryOptions{})
-			case "json":
+			if format == "json" {
 				text, err := m.SummaryJSON()
 				if err == nil {
 					_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(string(text)))
 				}
 				return err
 			}
-			return fmt.Errorf("unknown format %q%s; use keras or json", format, suggest.Phrase(format, formats))
+			style, ok := styles[format]
+			if !ok {
+				return fmt.Errorf("unknown format %q%s; use %s", format, suggest.Phrase(format, formats), strings.Join(formats, ", "))
+			}
+			if style == nn.StyleTF24 && o.ShowTrainable {
+				return errors.New("--show-trainable goes with --format keras2 or keras3")
+			}
+			o.Style = style
+			return m.WriteSummary(cmd.OutOrStdout(), o)
 		},
 	}
 	f := cmd.Flags()
 	n.flags(f)
 	f.IntVar(&n.Batch, "batch", 0, "batch size in the output shapes (0: None)")
-	f.StringVar(&format, "format", "keras", strings.Join(formats, ", "))
+	f.StringVar(&format, "format", "keras", strings.Join(formats, ", ")+": keras is TensorFlow 2.4's text, keras2 that of later 2.x")
+	f.BoolVar(&o.ShowTrainable, "show-trainable", false, "keras2, keras3: a column that says which layers are trained")
+	f.IntVar(&o.LineLength, "line-length", 0, "characters a line (0: Keras's own)")
 	return cmd
 }

@@ -1,4 +1,4 @@
-package graph
+package drawing
 
 import (
 	"cmp"
@@ -26,19 +26,19 @@ func layOutRows(d *Drawing, widths []float64) [][]*slot {
 		}
 		rows[r] = append(rows[r], s)
 	}
-	chain := make([]map[int]*slot, len(d.boxes)) // of each box, the slot in each row on the way of its arrows
-	for i := range d.boxes {
+	chain := make([]map[int]*slot, len(d.Boxes)) // of each box, the slot in each row on the way of its arrows
+	for i := range d.Boxes {
 		chain[i] = map[int]*slot{rank[i]: {box: i, width: widths[i]}}
 		put(rank[i], chain[i][rank[i]])
 	}
-	for i := range d.boxes {
+	for i := range d.Boxes {
 		for r := rank[i] + 1; r < last[i]; r++ {
 			s := &slot{box: -1, width: passing}
 			link(chain[i][r-1], s)
 			chain[i][r] = s
 			put(r, s)
 		}
-		for _, k := range d.boxes[i].from {
+		for _, k := range d.Boxes[i].From {
 			link(chain[k][rank[i]-1], chain[i][rank[i]])
 		}
 	}
@@ -65,23 +65,23 @@ const (
 // ranks are the rows of the boxes, and the last rows in which their readers are. A box without arrows to it stands just above
 // its first reader.
 func ranks(d *Drawing) (rank, last []int) {
-	rank, last = make([]int, len(d.boxes)), make([]int, len(d.boxes))
-	for i, b := range d.boxes {
-		for _, k := range b.from {
+	rank, last = make([]int, len(d.Boxes)), make([]int, len(d.Boxes))
+	for i, b := range d.Boxes {
+		for _, k := range b.From {
 			rank[i] = max(rank[i], rank[k]+1)
 		}
 	}
-	first := make([]int, len(d.boxes))
-	for i, b := range d.boxes {
-		for _, k := range b.from {
+	first := make([]int, len(d.Boxes))
+	for i, b := range d.Boxes {
+		for _, k := range b.From {
 			last[k] = max(last[k], rank[i])
 			if first[k] == 0 || rank[i] < first[k] {
 				first[k] = rank[i]
 			}
 		}
 	}
-	for i, b := range d.boxes {
-		if len(b.from) == 0 && first[i] > 0 {
+	for i, b := range d.Boxes {
+		if len(b.From) == 0 && first[i] > 0 {
 			rank[i] = first[i] - 1
 		}
 	}
@@ -135,4 +135,17 @@ func arrange(row []*slot, neighbours func(*slot) []*slot, sort bool) {
 			left += s.width + between
 		}
 	}
+}
+
+// Places returns where boxes of these widths are put: row, left and right edge, in the order of the boxes.
+func (d *Drawing) Places(widths []float64) [][3]float64 {
+	at := make([][3]float64, len(d.Boxes))
+	for r, row := range layOutRows(d, widths) {
+		for _, s := range row {
+			if s.box >= 0 {
+				at[s.box] = [3]float64{float64(r), s.x - s.width/2, s.x + s.width/2}
+			}
+		}
+	}
+	return at
 }

@@ -1,7 +1,8 @@
-package graph
+package drawing
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -21,9 +22,9 @@ const (
 
 // WriteSVG draws without Graphviz: boxes in rows, each below all that it reads. The same drawing gives the same bytes.
 func (d *Drawing) WriteSVG(w io.Writer) error {
-	widths, heights := make([]float64, len(d.boxes)), make([]float64, len(d.boxes))
-	for i := range d.boxes {
-		text := d.boxes[i].text(false)
+	widths, heights := make([]float64, len(d.Boxes)), make([]float64, len(d.Boxes))
+	for i := range d.Boxes {
+		text := d.Boxes[i].text(false)
 		for _, l := range text {
 			widths[i] = max(widths[i], letter*float64(utf8.RuneCountInString(l))+2*padding)
 		}
@@ -82,7 +83,7 @@ func (d *Drawing) WriteSVG(w io.Writer) error {
 	for r, row := range rows {
 		for _, s := range row {
 			if s.box >= 0 {
-				d.boxes[s.box].writeSVG(b, at(s.x)-s.width/2, top[r], s.width, heights[s.box])
+				d.Boxes[s.box].writeSVG(b, at(s.x)-s.width/2, top[r], s.width, heights[s.box])
 			}
 		}
 	}
@@ -90,15 +91,15 @@ func (d *Drawing) WriteSVG(w io.Writer) error {
 	return b.Flush()
 }
 
-func (x *box) writeSVG(b io.Writer, left, top, width, height float64) {
+func (x *Box) writeSVG(b io.Writer, left, top, width, height float64) {
 	round := 2.0
-	if x.phase == isInput {
+	if x.Round {
 		round = height / 2
 	}
-	fmt.Fprintf(b, "<g id=%q><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\" fill=\"%s\" stroke=\"#555555\"/>\n", x.id, left, top, width, height, round, x.phase.fill())
+	fmt.Fprintf(b, "<g id=%q><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\" fill=\"%s\" stroke=\"#555555\"/>\n", x.ID, left, top, width, height, round, cmp.Or(x.Fill, "#dbe9f8"))
 	for i, l := range x.text(false) {
 		weight := ""
-		if i == 0 && x.phase != isInput {
+		if i == 0 && !x.Round {
 			weight = ` font-weight="bold"`
 		}
 		fmt.Fprintf(b, "<text x=\"%.1f\" y=\"%.1f\"%s>%s</text>\n", left+padding, top+padding+lineGap*float64(i)+9, weight, escapeXML(l))
