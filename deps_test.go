@@ -64,6 +64,13 @@ var lattice = map[string][]string{
 	"weights":               {"internal/atomicfile", "internal/suggest"},
 	"weights/internal/hdf5": {"weights"},
 
+	// Other programs' files become tensors; a network is known to convert only.
+	"weights/internal/pickle":  {},
+	"weights/internal/zipfile": {},
+	"weights/internal/npy":     {"weights"},
+	"weights/numpy":            {"weights", "weights/internal/npy", "weights/internal/zipfile", "internal/atomicfile"},
+	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
+
 	"train":            {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
 	"bench/peers/peer": {"internal/host"},
 	// The reference that results are compared with before they are timed: no engine's kernels.
