@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -124,12 +125,25 @@ func TestByName(t *testing.T) {
 	require.Equal(t, ResNet50{NoL2: true, RescaleInputs: true, BatchNormDecay: 0.5, BatchNormEpsilon: 0.1}, got)
 
 	_, err = ByName("resnet-51", Config{})
-	require.EqualError(t, err, "nn: unknown architecture \"resnet-51\"; did you mean \"resnet50\"?\n    the architectures are simplecnn, vgg16, resnet50")
+	require.ErrorContains(t, err, "nn: unknown architecture \"resnet-51\"; did you mean \"resnet50\"?\n    the architectures are simplecnn, vgg16, resnet50, vgg11")
 	_, err = ByName("simplecnn", Config{Dropout: 0.5})
 	require.ErrorContains(t, err, `architecture "simplecnn" has no option Dropout`)
 	_, err = ByName("resnet50", Config{BatchNorm: true})
-	require.ErrorContains(t, err, "its options are NoL2, RescaleInputs, BatchNormDecay, BatchNormEpsilon")
-	require.Equal(t, []string{"simplecnn", "vgg16", "resnet50"}, Names())
+	require.ErrorContains(t, err, "its options are NoL2, RescaleInputs, BatchNormDecay, BatchNormEpsilon, Stem, Version")
+	require.Equal(t, []string{"simplecnn", "vgg16", "resnet50"}, Names()[:3])
+	got, err = ByName("resnet50", Config{Stem: CIFARStem, Version: ResNetV2})
+	require.NoError(t, err)
+	require.Equal(t, ResNet{Depth: 50, Stem: CIFARStem, Version: ResNetV2}, got)
+	for _, name := range Names() { // every name makes a network
+		a, err := ByName(name, Config{Classes: 7, Input: nn.Shape{64, 64, 3}})
+		require.NoError(t, err)
+		require.Equal(t, nn.Shape{7}, model(t, a).OutputShape(), name)
+	}
+	for _, bad := range []Architecture{ResNet{Depth: 51}, ResNet{Depth: 18, Groups: 32}, ResNet{Stem: "patch"}, ResNet{Version: "v3"},
+		ResNet{Groups: -1}, KerasResNet{Depth: 18}, VGG{Depth: 12}} {
+		_, err := bad.Model()
+		require.ErrorIs(t, err, nn.ErrArgument, "%+v", bad)
+	}
 }
 
 // Every architecture, in both data formats and modes, becomes a graph that Gorgonia differentiates by every weight.
@@ -198,9 +212,9 @@ func ExampleByName() {
 	total, _, _ := m.CountParams()
 	fmt.Println(m.Name(), m.InputShape(), total)
 	_, err = ByName("vgg61", Config{})
-	fmt.Println(err)
+	problem, _, _ := strings.Cut(err.Error(), "\n") // the next line lists all names
+	fmt.Println(problem)
 	// Output:
 	// VGG-16 (None, 64, 64, 3) 39929674
 	// nn: unknown architecture "vgg61"; did you mean "vgg16"?
-	//     the architectures are simplecnn, vgg16, resnet50
 }

@@ -15,13 +15,15 @@ type Config struct {
 	Batch            int           // fixed batch size for summaries; 0 means None
 	DataFormat       nn.DataFormat // ChannelsLast by default
 	Seed             uint64        // of Build's weights and dropout
-	BatchNorm        bool          // vgg16
-	Dropout          float64       // vgg16
-	L2               nn.L2         // vgg16
-	NoL2             bool          // resnet50
-	RescaleInputs    bool          // resnet50
-	BatchNormDecay   float64       // resnet50
-	BatchNormEpsilon float64       // resnet50
+	BatchNorm        bool          // vgg
+	Dropout          float64       // vgg
+	L2               nn.L2         // vgg
+	NoL2             bool          // resnet, resnext, plain
+	RescaleInputs    bool          // resnet, resnext, plain
+	BatchNormDecay   float64       // resnet, resnext, plain
+	BatchNormEpsilon float64       // resnet, resnext, plain
+	Stem             Stem          // resnet, resnext, plain
+	Version          ResNetVersion // resnet, resnext, plain
 }
 
 // entry is a row of the registry.
@@ -35,14 +37,55 @@ var registry = []entry{
 	{"simplecnn", "", func(c Config) Architecture {
 		return SimpleCNN{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
 	}},
-	{"vgg16", "BatchNorm Dropout L2", func(c Config) Architecture {
+	{"vgg16", vggOptions, func(c Config) Architecture {
 		return VGG16{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			BatchNorm: c.BatchNorm, Dropout: c.Dropout, L2: c.L2}
 	}},
-	{"resnet50", "NoL2 RescaleInputs BatchNormDecay BatchNormEpsilon", func(c Config) Architecture {
+	{"resnet50", resnetOptions, func(c Config) Architecture {
+		if c.Stem != "" || c.Version != "" {
+			return c.resnet(ResNet{Depth: 50})
+		}
 		return ResNet50{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			NoL2: c.NoL2, RescaleInputs: c.RescaleInputs, BatchNormDecay: c.BatchNormDecay, BatchNormEpsilon: c.BatchNormEpsilon}
 	}},
+	vgg("vgg11", 11), vgg("vgg13", 13), vgg("vgg19", 19),
+	resnet("resnet18", ResNet{Depth: 18}), resnet("resnet34", ResNet{Depth: 34}), resnet("resnet101", ResNet{Depth: 101}),
+	resnet("resnet152", ResNet{Depth: 152}), resnet("resnext50-32x4d", ResNet{Depth: 50, Groups: 32, GroupWidth: 4}),
+	resnet("resnext101-32x8d", ResNet{Depth: 101, Groups: 32, GroupWidth: 8}), resnet("wide-resnet50-2", ResNet{Depth: 50, GroupWidth: 128}),
+	resnet("wide-resnet101-2", ResNet{Depth: 101, GroupWidth: 128}), resnet("plain18", ResNet{Depth: 18, Plain: true}),
+	resnet("plain34", ResNet{Depth: 34, Plain: true}), resnet("plain50", ResNet{Depth: 50, Plain: true}),
+	kerasResNet("keras-resnet50", 50, false), kerasResNet("keras-resnet101", 101, false), kerasResNet("keras-resnet152", 152, false),
+	kerasResNet("keras-resnet50v2", 50, true), kerasResNet("keras-resnet101v2", 101, true), kerasResNet("keras-resnet152v2", 152, true),
+}
+
+const (
+	vggOptions    = "BatchNorm Dropout L2"
+	resnetOptions = "NoL2 RescaleInputs BatchNormDecay BatchNormEpsilon Stem Version"
+)
+
+func vgg(name string, depth int) entry {
+	return entry{name, vggOptions, func(c Config) Architecture {
+		return VGG{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth,
+			BatchNorm: c.BatchNorm, Dropout: c.Dropout, L2: c.L2}
+	}}
+}
+
+func resnet(name string, r ResNet) entry {
+	return entry{name, resnetOptions, func(c Config) Architecture { return c.resnet(r) }}
+}
+
+// resnet is r with what c says.
+func (c Config) resnet(r ResNet) ResNet {
+	r.Input, r.Classes, r.Batch, r.DataFormat, r.Seed = c.Input, c.Classes, c.Batch, c.DataFormat, c.Seed
+	r.NoL2, r.RescaleInputs, r.BatchNormDecay, r.BatchNormEpsilon = c.NoL2, c.RescaleInputs, c.BatchNormDecay, c.BatchNormEpsilon
+	r.Stem, r.Version = c.Stem, c.Version
+	return r
+}
+
+func kerasResNet(name string, depth int, v2 bool) entry {
+	return entry{name, "", func(c Config) Architecture {
+		return KerasResNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth, V2: v2}
+	}}
 }
 
 // Names lists the architectures that ByName knows.
@@ -96,7 +139,8 @@ func (c Config) set() []string {
 		name string
 		on   bool
 	}{{"BatchNorm", c.BatchNorm}, {"Dropout", c.Dropout != 0}, {"L2", c.L2 != 0}, {"NoL2", c.NoL2},
-		{"RescaleInputs", c.RescaleInputs}, {"BatchNormDecay", c.BatchNormDecay != 0}, {"BatchNormEpsilon", c.BatchNormEpsilon != 0}} {
+		{"RescaleInputs", c.RescaleInputs}, {"BatchNormDecay", c.BatchNormDecay != 0}, {"BatchNormEpsilon", c.BatchNormEpsilon != 0},
+		{"Stem", c.Stem != ""}, {"Version", c.Version != ""}} {
 		if o.on {
 			out = append(out, o.name)
 		}

@@ -1,9 +1,6 @@
 package arch
 
 import (
-	"cmp"
-	"fmt"
-
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/nn"
@@ -32,49 +29,13 @@ type VGG16 struct {
 	Name              string         // of the model; "VGG-16" by default, as in the reference
 }
 
-// vggD is the table's column D: convolutions of each block and their filters.
-var vggD = []struct{ convolutions, filters int }{{2, 64}, {2, 128}, {3, 256}, {3, 512}, {3, 512}}
-
 // Model implements [Architecture].
-func (c VGG16) Model() (*nn.Model, error) {
-	name := c.Name
-	if name == "" {
-		name = "VGG-16"
-	}
-	b, input := start(name, c.DataFormat, c.Input, c.Batch)
-	x := permuted(b, input)
-	for i, block := range vggD {
-		for j := range block.convolutions {
-			x = c.convolution(b, x, fmt.Sprintf("block%d_conv%d", i+1, j+1), block.filters)
-		}
-		x = b.Add(nn.MaxPooling2D{Pool: nn.K(2), Strides: nn.K(2), Name: fmt.Sprintf("block%d_pool", i+1)}, x)
-	}
-	x = b.Add(nn.Flatten{Name: "flatten"}, x)
-	head := c.Head
-	if head == nil {
-		head = []int{4096, 4096}
-	}
-	for i, units := range head {
-		name := fmt.Sprintf("fc%d", i+1)
-		x = b.Add(nn.Dense{Units: units, Activation: nn.ReLU, KernelRegularizer: c.L2, Name: name}, x)
-		if c.Dropout != 0 {
-			x = b.Add(nn.Dropout{Rate: c.Dropout, Name: name + "_dropout"}, x)
-		}
-	}
-	x = b.Add(nn.Dense{Units: cmp.Or(c.Classes, defaultClasses), Activation: nn.Softmax, KernelRegularizer: c.L2, Name: "predictions"}, x)
-	return b.Model(input, x)
-}
+func (c VGG16) Model() (*nn.Model, error) { return c.family().Model() }
 
-func (c VGG16) convolution(b *nn.Builder, x *nn.Tensor, name string, filters int) *nn.Tensor {
-	conv := nn.Conv2D{Filters: filters, Kernel: nn.K(3), Padding: nn.Same, Activation: nn.ReLU,
-		KernelInitializer: c.KernelInitializer, KernelRegularizer: c.L2, Name: name}
-	if !c.BatchNorm {
-		return b.Add(conv, x)
-	}
-	conv.Activation = nn.Linear
-	x = b.Add(conv, x)
-	x = b.Add(nn.BatchNormalization{Name: name + "_bn"}, x)
-	return b.Add(nn.Activation{Func: nn.ReLU, Name: name + "_relu"}, x)
+// family is the configuration of this network in its family.
+func (c VGG16) family() VGG {
+	return VGG{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: 16, Head: c.Head,
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, L2: c.L2, KernelInitializer: c.KernelInitializer, Name: c.Name}
 }
 
 // Build implements [Architecture].

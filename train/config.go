@@ -19,9 +19,12 @@ import (
 // threads, and as much Tuning, are equal bit for bit. Paths and the number of threads are recorded for information.
 type Config struct {
 	Arch      string  `json:"arch"`
-	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg16: convolutions followed by batch normalization
+	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg: convolutions followed by batch normalization
 	Dropout   float64 `json:"dropout,omitempty"`    // vgg16: on the two dense layers
-	NoL2      bool    `json:"no_l2,omitempty"`      // resnet50: without the reference's L2 regularizer
+	NoL2      bool    `json:"no_l2,omitempty"`      // resnet: without the reference's L2 regularizer
+
+	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet: of small or of large images
+	ResNetVersion arch.ResNetVersion `json:"resnet_version,omitempty"` // resnet: where strides and normalizations are
 
 	Data        string `json:"data"`                  // New sets it to the split's name
 	DataDir     string `json:"data_dir,omitempty"`    // folder or archive the images were found in, "" for the cache; New makes it absolute
@@ -176,7 +179,7 @@ func NewModel(c Config) (*nn.Model, error) {
 
 func (c Config) architecture() (arch.Architecture, error) {
 	return arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
-		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2})
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2, Stem: c.Stem, Version: c.ResNetVersion})
 }
 
 // Validate checks everything that can be checked without the data set: numbers, and the names of architecture,

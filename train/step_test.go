@@ -168,7 +168,7 @@ func liveBytes() int64 {
 
 // TestArchitecturesAllocateNothing is TestSteadyState for whole nets.
 func TestArchitecturesAllocateNothing(t *testing.T) {
-	names := arch.Names()
+	names := []string{"simplecnn", "vgg16", "resnet50", "resnet18", "resnext50-32x4d"}
 	if testing.Short() {
 		names = names[:1]
 	}

@@ -57,7 +57,7 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	}
 	f := cmd.Flags()
 	e.network.flags(f)
-	f.BoolVar(&e.NoL2, "no-l2", false, "resnet50: without the L2 regularizer (1e-4)")
+	f.BoolVar(&e.NoL2, "no-l2", false, "resnet: without the L2 regularizer (1e-4)")
 	f.IntVar(&e.network.Batch, "batch", e.Config.Batch, "images per step")
 	f.BoolVar(&e.training, "training", true, "the training step: loss, gradients, updates")
 	f.BoolVar(&e.inference, "inference", false, "the network alone, as it predicts")

@@ -23,9 +23,10 @@ func (n *network) flags(f *pflag.FlagSet) {
 	f.StringVar(&n.input, "input", "32x32x3", "rows x columns x channels of an image")
 	f.IntVar(&n.Classes, "classes", 100, "number of classes")
 	f.StringVar(&n.layout, "data-format", "channels_last", "channels_last, channels_first")
-	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg16: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&n.Dropout, "dropout", 0, "vgg16: dropout rate of the dense layers")
-	f.BoolVar(&n.RescaleInputs, "rescale-inputs", false, "resnet50: images of 0 to 1 are rescaled to 0 to 255 minus the ImageNet means")
+	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
+	f.Float64Var(&n.Dropout, "dropout", 0, "vgg: dropout rate of the dense layers")
+	architectureFlags(f, &n.Stem, &n.Version)
+	f.BoolVar(&n.RescaleInputs, "rescale-inputs", false, "resnet: images of 0 to 1 are rescaled to 0 to 255 minus the ImageNet means")
 }
 
 // architecture is the one of that name with the options of the flags.
@@ -50,6 +51,12 @@ func (n *network) architecture(name string) (arch.Architecture, error) {
 			suggest.Phrase(n.layout, []string{"channels_last", "channels_first"}))
 	}
 	return arch.ByName(name, n.Config)
+}
+
+// architectureFlags are options of residual networks that more than one command takes.
+func architectureFlags(f *pflag.FlagSet, stem *arch.Stem, version *arch.ResNetVersion) {
+	f.StringVar((*string)(stem), "stem", string(*stem), "resnet: imagenet (7x7 convolution with stride 2, pooling) or cifar (3x3 convolution, for small images)")
+	f.StringVar((*string)(version), "resnet-version", string(*version), "resnet: v1, v1.5 (the default) or v2 (pre-activation)")
 }
 
 // oneArchitecture is for commands whose argument is an architecture.

@@ -21,9 +21,10 @@ import (
 // configFlags defines the flags that set c; their defaults are what c holds.
 func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(arch.Names(), ", "))
-	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg16: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg16: dropout rate of the dense layers")
-	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet50: without the L2 regularizer (1e-4)")
+	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
+	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg: dropout rate of the dense layers")
+	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet: without the L2 regularizer (1e-4)")
+	architectureFlags(f, &c.Stem, &c.ResNetVersion)
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "folder or archive to look in before the cache folder")
 	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only (0: all)")

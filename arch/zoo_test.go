@@ -1,0 +1,52 @@
+package arch
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestZooParameterCounts holds the counts of keras.applications (total, trainable) and torchvision (trainable, which its
+// models call parameters) with 1000 classes, and of the papers' tables.
+func TestZooParameterCounts(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		a                Architecture
+		total, trainable int // 0: not told
+	}{
+		{"torchvision vgg11", VGG{Depth: 11, Input: imagenet, Classes: 1000}, 132_863_336, 132_863_336},
+		{"torchvision vgg13", VGG{Depth: 13, Input: imagenet, Classes: 1000}, 133_047_848, 133_047_848},
+		{"keras VGG16", VGG{Depth: 16, Input: imagenet, Classes: 1000}, 138_357_544, 138_357_544},
+		{"keras VGG19", VGG{Depth: 19, Input: imagenet, Classes: 1000}, 143_667_240, 143_667_240},
+		{"torchvision vgg11_bn", VGG{Depth: 11, BatchNorm: true, Input: imagenet, Classes: 1000}, 0, 132_868_840},
+		{"torchvision vgg13_bn", VGG{Depth: 13, BatchNorm: true, Input: imagenet, Classes: 1000}, 0, 133_053_736},
+		{"torchvision vgg16_bn", VGG{BatchNorm: true, Input: imagenet, Classes: 1000}, 0, 138_365_992},
+		{"torchvision vgg19_bn", VGG{Depth: 19, BatchNorm: true, Input: imagenet, Classes: 1000}, 0, 143_678_248},
+		{"torchvision resnet18", ResNet{Depth: 18, Input: imagenet, Classes: 1000}, 0, 11_689_512},
+		{"torchvision resnet34", ResNet{Depth: 34, Input: imagenet, Classes: 1000}, 0, 21_797_672},
+		{"reference resnet50", ResNet{Input: imagenet, Classes: 1000}, 25_610_152, 25_557_032},
+		{"resnet50 v1", ResNet{Version: ResNetV1, Input: imagenet, Classes: 1000}, 25_610_152, 25_557_032},
+		{"reference resnet101", ResNet{Depth: 101, Input: imagenet, Classes: 1000}, 44_654_504, 44_549_160},
+		{"reference resnet101, CIFAR-100", ResNet{Depth: 101}, 42_810_404, 42_705_060},
+		{"reference resnet152", ResNet{Depth: 152, Input: imagenet, Classes: 1000}, 60_344_232, 60_192_808},
+		{"reference resnet152, CIFAR-100", ResNet{Depth: 152}, 58_500_132, 58_348_708},
+		{"torchvision resnext50_32x4d", ResNet{Groups: 32, GroupWidth: 4, Input: imagenet, Classes: 1000}, 0, 25_028_904},
+		{"torchvision resnext101_32x8d", ResNet{Depth: 101, Groups: 32, GroupWidth: 8, Input: imagenet, Classes: 1000}, 0, 88_791_336},
+		{"torchvision wide_resnet50_2", ResNet{GroupWidth: 128, Input: imagenet, Classes: 1000}, 0, 68_883_240},
+		{"torchvision wide_resnet101_2", ResNet{Depth: 101, GroupWidth: 128, Input: imagenet, Classes: 1000}, 0, 126_886_696},
+		{"keras ResNet50", KerasResNet{Input: imagenet, Classes: 1000}, 25_636_712, 25_583_592},
+		{"keras ResNet101", KerasResNet{Depth: 101, Input: imagenet, Classes: 1000}, 44_707_176, 44_601_832},
+		{"keras ResNet152", KerasResNet{Depth: 152, Input: imagenet, Classes: 1000}, 60_419_944, 60_268_520},
+		{"keras ResNet50V2", KerasResNet{V2: true, Input: imagenet, Classes: 1000}, 25_613_800, 25_568_360},
+		{"keras ResNet101V2", KerasResNet{Depth: 101, V2: true, Input: imagenet, Classes: 1000}, 44_675_560, 44_577_896},
+		{"keras ResNet152V2", KerasResNet{Depth: 152, V2: true, Input: imagenet, Classes: 1000}, 60_380_648, 60_236_904},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			total, trainable, _ := model(t, c.a).CountParams()
+			if c.total != 0 {
+				require.Equal(t, c.total, total)
+			}
+			require.Equal(t, c.trainable, trainable)
+		})
+	}
+}
