@@ -214,6 +214,9 @@ func (c *capturer) node(n *gorgonia.Node, children []*gorgonia.Node) error {
 		in[i] = c.values[child]
 	}
 	if o, ok := n.Op().(op.Op); ok {
+		if c.primitive(o, c.rank[n], in, v) {
+			return nil
+		}
 		c.prog.addStep(&Step{Instr: o, In: in, Out: []*Value{v}, rank: c.rank[n]})
 		return nil
 	}

@@ -151,25 +151,31 @@ func reasonable(s Shape) bool {
 
 const maxElements = min(1<<34, math.MaxInt)
 
-// checkArity refuses a wrong number of inputs for our own layers: one, except Input (none) and Add (two or more).
+// checkArity refuses a wrong number of inputs: our own layers take one unless they implement [MultiInput].
 func checkArity(n *node) error {
-	least, most := 1, 1
-	switch n.layer.(type) {
-	case Input:
-		least, most = 0, 0
-	case Add:
-		least, most = 2, len(n.inputs)
+	least, most, got := 1, -1, len(n.inputs)
+	if isOwn(n.layer) {
+		most = 1
 	}
-	got := len(n.inputs)
+	if l, ok := n.layer.(MultiInput); ok {
+		least, most = l.Arity()
+	}
 	switch {
 	case got == 0 && least > 0:
 		return badArgument("pass the tensor it applies to: b.Add(layer, x)", "has no input")
 	case got < least:
-		return badArgument("pass the tensors it adds", "takes at least %d inputs, got %d", least, got)
-	case got > most && isOwn(n.layer):
-		return badArgument("combine them first, e.g. with nn.Add", "takes %d input, got %d", most, got)
+		return badArgument("pass all the tensors it combines", "takes at least %d inputs, got %d", least, got)
+	case most >= 0 && got > most:
+		return badArgument("combine them first, e.g. with nn.Add", "takes %d input%s, got %d", most, plural(most), got)
 	}
 	return nil
+}
+
+func plural(n int) string {
+	if n > 1 {
+		return "s"
+	}
+	return ""
 }
 
 // isOwn says whether a layer is one of this package; others may take as many inputs as they like.

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
@@ -17,6 +16,8 @@ const (
 	Valid Padding = "valid"
 	// Same gives ceil(n/stride) positions; of an odd padding the smaller half comes first (top, left).
 	Same Padding = "same"
+	// Causal puts all of the padding before the first step, so that a result depends on no later step: Conv1D only.
+	Causal Padding = "causal"
 )
 
 func (p Padding) mode() (shape.PadMode, error) {
@@ -25,6 +26,9 @@ func (p Padding) mode() (shape.PadMode, error) {
 		return shape.Valid, nil
 	case Same:
 		return shape.Same, nil
+	}
+	if p == Causal {
+		return 0, badArgument(`use "valid" or "same"`, "padding \"causal\" is for Conv1D only")
 	}
 	return 0, badArgument(`use "valid" or "same", or a ZeroPadding2D before it`, "unknown padding %q%s", string(p),
 		suggest.Phrase(string(p), []string{string(Valid), string(Same)}))
@@ -65,85 +69,15 @@ func (l Conv2D) Identity() (class, name string) { return "Conv2D", l.Name }
 
 // Infer implements [Layer].
 func (l Conv2D) Infer(s *Spec) (Shape, error) {
-	groups := max(l.Groups, 1)
-	switch {
-	case l.Filters < 1:
-		return nil, badArgument("set Filters to the number of output channels", "Filters must be at least 1, is %d", l.Filters)
-	case l.Kernel[0] < 1 || l.Kernel[1] < 1:
-		return nil, badArgument("set Kernel, e.g. to nn.K(3)", "Kernel must be at least 1×1, is %d×%d", l.Kernel[0], l.Kernel[1])
-	case l.Groups < 0 || l.InChannels < 0:
-		return nil, badArgument("use 0 for the default", "Groups and InChannels must not be negative")
-	case l.Filters%groups != 0:
-		return nil, badArgument("choose Filters as a multiple of Groups", "%d Filters do not divide into %d groups", l.Filters, groups)
-	}
-	_, _, channels, err := s.image()
-	if err != nil {
-		return nil, err
-	}
-	if l.InChannels != 0 && l.InChannels != channels {
-		return nil, badShape(join(", or ", s.wantChannels(l.InChannels), "drop InChannels"),
-			"kernel %d×%d wants %d input channels, input has %d", l.Kernel[0], l.Kernel[1], l.InChannels, channels)
-	}
-	if channels%groups != 0 {
-		return nil, badShape(join(", or ", s.wantChannels((channels/groups+1)*groups), "choose Groups to divide the channels"),
-			"%d groups want a multiple of %d input channels, input has %d", groups, groups, channels)
-	}
-	out, err := s.window("kernel", l.Kernel, l.Strides, l.Dilations, l.Padding, l.Filters)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.Activation.check(out); err != nil {
-		return nil, err
-	}
-	s.Weight(Weight{Name: "kernel", Shape: tensor.Shape{l.Kernel[0], l.Kernel[1], channels / groups, l.Filters}, Trainable: true,
-		Initializer: orDefault(l.KernelInitializer, GlorotUniform{}), Regularizer: l.KernelRegularizer, Constraint: l.KernelConstraint})
-	if !l.NoBias {
-		s.Weight(Weight{Name: "bias", Shape: tensor.Shape{l.Filters}, Trainable: true,
-			Initializer: l.BiasInitializer, Regularizer: l.BiasRegularizer, Constraint: l.BiasConstraint})
-	}
-	return out, nil
+	return conv{filters: l.Filters, groups: l.Groups, kernel: l.Kernel[:], strides: l.Strides[:], dilations: l.Dilations[:],
+		padding: l.Padding, noBias: l.NoBias, activation: l.Activation, inChannels: l.InChannels,
+		kernelOf: ways{l.KernelInitializer, l.KernelRegularizer, l.KernelConstraint},
+		biasOf:   ways{l.BiasInitializer, l.BiasRegularizer, l.BiasConstraint}}.infer(s)
 }
 
 // Apply implements [Layer].
 func (l Conv2D) Apply(c *Context) *gorgonia.Node {
 	y := c.Op(&op.Conv2D{ConvAttrs: op.ConvAttrs{Strides: l.Strides, Dilations: l.Dilations, Groups: l.Groups,
 		Padding: l.Padding.resolved(), Format: c.Format}}, c.Inputs[0], c.Weight("kernel"))
-	if !l.NoBias {
-		_, _, axis := c.Format.Axes()
-		y = c.Op(&op.BiasAdd{Axis: axis}, y, c.Weight("bias"))
-	}
-	return l.Activation.apply(c, y)
-}
-
-// window is the result of a window that slides over the input images.
-func (s *Spec) window(what string, size, strides, dilations [2]int, padding Padding, filters int) (Shape, error) {
-	rows, cols, _, err := s.image()
-	if err != nil {
-		return nil, err
-	}
-	mode, err := padding.mode()
-	if err != nil {
-		return nil, err
-	}
-	var spans [2]shape.Span
-	for i, n := range [2]int{rows, cols} {
-		axis := [2]string{"rows", "columns"}[i]
-		if spans[i], err = shape.Along(n, size[i], strides[i], dilations[i], mode, 0, 0); err == nil {
-			continue
-		}
-		if strides[i] < 0 || dilations[i] < 0 {
-			return nil, badArgument("use 0 for the default", "Strides and Dilations must not be negative, are %v and %v", strides, dilations)
-		}
-		reach := shape.Span{Kernel: size[i], Dilation: max(dilations[i], 1)}.Reach()
-		return nil, badShape(`use padding "same", a larger input or fewer pooling layers before it`,
-			"%s %d×%d wants at least %d %s, input has %d", what, size[0], size[1], reach, axis, n)
-	}
-	return s.imageShape(spans[0].Out, spans[1].Out, filters), nil
-}
-
-func orDefault(i, otherwise Initializer) Initializer {
-	if i == nil {
-		return otherwise
-	}
-	return i
+	return c.finish(y, l.NoBias, l.Activation)
 }

@@ -20,6 +20,14 @@ type Layer interface {
 	Apply(c *Context) *gorgonia.Node
 }
 
+// MultiInput is implemented by layers that take another number of inputs than one: those that combine several, and
+// Input, which takes none. A layer of another package that does not implement it takes one or more.
+type MultiInput interface {
+	Layer
+	// Arity returns the least and the greatest number of inputs; most < 0 means any number.
+	Arity() (least, most int)
+}
+
 // Spec is what a layer knows about its surroundings while shapes are inferred.
 type Spec struct {
 	Inputs  []Shape    // shapes of the inputs, without the batch axis
@@ -37,49 +45,6 @@ func (s *Spec) Weight(w Weight) {
 	w.fixed = !w.Trainable
 	w.Shape = w.Shape.Clone()
 	s.weights = append(s.weights, &w)
-}
-
-// image returns rows, columns and channels of the only input, which must be a batch of images.
-func (s *Spec) image() (rows, cols, channels int, err error) {
-	in := s.Inputs[0]
-	if len(in) != 3 {
-		remedy := "add a Reshape before it"
-		if len(in) == 1 {
-			remedy = "move it before the Flatten, or " + remedy
-		}
-		return 0, 0, 0, badShape(remedy, "wants images (4 axes with the batch), input has %d", len(in)+1)
-	}
-	h, w, c := s.Format.Axes()
-	return in[h-1], in[w-1], in[c-1], nil
-}
-
-// imageShape is the inverse of image.
-func (s *Spec) imageShape(rows, cols, channels int) Shape {
-	h, w, c := s.Format.Axes()
-	out := make(Shape, 3)
-	out[h-1], out[w-1], out[c-1] = rows, cols, channels
-	return out
-}
-
-// wantChannels says what would give the input the wanted number of channels (or features).
-func (s *Spec) wantChannels(n int) string {
-	for at := s.sources[0]; at != nil; {
-		switch at.layer.(type) {
-		case Conv2D:
-			return fmt.Sprintf("set Filters of %q to %d", at.name, n)
-		case Dense:
-			return fmt.Sprintf("set Units of %q to %d", at.name, n)
-		case Input:
-			return fmt.Sprintf("give %q %d channels", at.name, n)
-		case Flatten, Reshape, Permute:
-			return ""
-		}
-		if len(at.inputs) == 0 {
-			return ""
-		}
-		at = at.inputs[0]
-	}
-	return ""
 }
 
 // node is a layer in its place in the graph of layers.

@@ -1,6 +1,9 @@
 package nn
 
 import (
+	"cmp"
+	"slices"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/graph/op"
@@ -31,10 +34,14 @@ func (l MaxPooling2D) Identity() (class, name string) { return "MaxPooling2D", l
 func (l AveragePooling2D) Identity() (class, name string) { return "AveragePooling2D", l.Name }
 
 // Infer implements [Layer].
-func (l MaxPooling2D) Infer(s *Spec) (Shape, error) { return s.pool(l.Pool, l.Strides, l.Padding) }
+func (l MaxPooling2D) Infer(s *Spec) (Shape, error) {
+	return s.pool(l.Pool[:], l.Strides[:], l.Padding)
+}
 
 // Infer implements [Layer].
-func (l AveragePooling2D) Infer(s *Spec) (Shape, error) { return s.pool(l.Pool, l.Strides, l.Padding) }
+func (l AveragePooling2D) Infer(s *Spec) (Shape, error) {
+	return s.pool(l.Pool[:], l.Strides[:], l.Padding)
+}
 
 // Apply implements [Layer].
 func (l MaxPooling2D) Apply(c *Context) *gorgonia.Node {
@@ -47,57 +54,86 @@ func (l AveragePooling2D) Apply(c *Context) *gorgonia.Node {
 }
 
 func poolAttrs(c *Context, pool, strides [2]int, p Padding) op.PoolAttrs {
-	pool = poolSize(pool)
-	for i := range strides {
-		if strides[i] == 0 {
-			strides[i] = pool[i]
-		}
-	}
-	return op.PoolAttrs{Pool: pool, Strides: strides, Padding: p.resolved(), Format: c.Format}
+	size, step := poolDefaults(pool[:], strides[:])
+	return op.PoolAttrs{Pool: [2]int(size), Strides: [2]int(step), Padding: p.resolved(), Format: c.Format}
 }
 
-func poolSize(pool [2]int) [2]int {
-	for i := range pool {
-		if pool[i] == 0 {
-			pool[i] = 2
-		}
+// poolDefaults replaces zeros: a window of 2, strides of the window's size.
+func poolDefaults(pool, strides []int) (size, step []int) {
+	size, step = slices.Clone(pool), slices.Clone(strides)
+	for i := range size {
+		size[i] = cmp.Or(size[i], 2)
+		step[i] = cmp.Or(step[i], size[i])
 	}
-	return pool
+	return size, step
 }
 
-func (s *Spec) pool(pool, strides [2]int, p Padding) (Shape, error) {
-	pool = poolSize(pool)
-	if pool[0] < 1 || pool[1] < 1 {
-		return nil, badArgument("use 0 for the default, 2", "Pool must be positive, is %d×%d", pool[0], pool[1])
+// pool is the shape of a pooling's result.
+func (s *Spec) pool(pool, strides []int, p Padding) (Shape, error) {
+	pool, strides = poolDefaults(pool, strides)
+	if slices.Min(pool) < 1 {
+		return nil, badArgument("use 0 for the default, 2", "Pool must be positive, is %s", times(pool))
 	}
-	_, _, channels, err := s.image()
+	spatial, channels, err := s.field(len(pool))
 	if err != nil {
 		return nil, err
 	}
-	for i := range strides {
-		if strides[i] == 0 {
-			strides[i] = pool[i]
-		}
+	if _, err := p.mode(); err != nil {
+		return nil, err
 	}
-	return s.window("window", pool, strides, [2]int{}, p, channels)
+	positions, err := slide("window", spatial, pool, strides, make([]int, len(pool)), p)
+	if err != nil {
+		return nil, err
+	}
+	return s.fieldShape(positions, channels), nil
 }
 
-// GlobalAveragePooling2D is the mean over all rows and columns of each channel: (None, rows, columns, channels), or
-// channels first, becomes (None, channels).
-type GlobalAveragePooling2D struct{ Name string }
+// MaxPooling1D is the maximum over windows of steps of each channel. Input and result (None, steps, channels), or
+// channels first.
+type MaxPooling1D struct {
+	Pool    int     // pool_size: steps; 0 means 2
+	Strides int     // strides; 0 means the pool's size
+	Padding Padding // padding; Valid by default
+	Name    string
+}
+
+// AveragePooling1D is the mean over windows of steps of each channel, padding left out. Shapes and fields as in
+// [MaxPooling1D].
+type AveragePooling1D struct {
+	Pool    int     // pool_size: steps; 0 means 2
+	Strides int     // strides; 0 means the pool's size
+	Padding Padding // padding; Valid by default
+	Name    string
+}
 
 // Identity implements [Layer].
-func (l GlobalAveragePooling2D) Identity() (class, name string) {
-	return "GlobalAveragePooling2D", l.Name
+func (l MaxPooling1D) Identity() (class, name string) { return "MaxPooling1D", l.Name }
+
+// Identity implements [Layer].
+func (l AveragePooling1D) Identity() (class, name string) { return "AveragePooling1D", l.Name }
+
+// Infer implements [Layer].
+func (l MaxPooling1D) Infer(s *Spec) (Shape, error) {
+	return s.pool([]int{l.Pool}, []int{l.Strides}, l.Padding)
 }
 
 // Infer implements [Layer].
-func (l GlobalAveragePooling2D) Infer(s *Spec) (Shape, error) {
-	_, _, channels, err := s.image()
-	return Shape{channels}, err
+func (l AveragePooling1D) Infer(s *Spec) (Shape, error) {
+	return s.pool([]int{l.Pool}, []int{l.Strides}, l.Padding)
 }
 
 // Apply implements [Layer].
-func (l GlobalAveragePooling2D) Apply(c *Context) *gorgonia.Node {
-	return c.Op(&op.GlobalAvgPool2D{Format: c.Format}, c.Inputs[0])
+func (l MaxPooling1D) Apply(c *Context) *gorgonia.Node {
+	return c.reshape(c.Op(&op.MaxPool2D{PoolAttrs: stepsAttrs(c, l.Pool, l.Strides, l.Padding)}, c.asImages(c.Inputs[0])), c.OutputShape)
+}
+
+// Apply implements [Layer].
+func (l AveragePooling1D) Apply(c *Context) *gorgonia.Node {
+	return c.reshape(c.Op(&op.AvgPool2D{PoolAttrs: stepsAttrs(c, l.Pool, l.Strides, l.Padding)}, c.asImages(c.Inputs[0])), c.OutputShape)
+}
+
+// stepsAttrs is a pooling of sequences as images with one row.
+func stepsAttrs(c *Context, pool, strides int, p Padding) op.PoolAttrs {
+	size, step := poolDefaults([]int{pool}, []int{strides})
+	return poolAttrs(c, [2]int{1, size[0]}, [2]int{1, step[0]}, p)
 }

@@ -20,6 +20,9 @@ type Input struct {
 // Identity implements [Layer].
 func (l Input) Identity() (class, name string) { return "InputLayer", l.Name }
 
+// Arity implements [MultiInput]: no input.
+func (l Input) Arity() (least, most int) { return 0, 0 }
+
 // Infer implements [Layer].
 func (l Input) Infer(*Spec) (Shape, error) {
 	if l.Batch < 0 {
@@ -44,6 +47,9 @@ type Add struct{ Name string }
 
 // Identity implements [Layer].
 func (l Add) Identity() (class, name string) { return "Add", l.Name }
+
+// Arity implements [MultiInput]: two or more.
+func (l Add) Arity() (least, most int) { return 2, -1 }
 
 // Infer implements [Layer].
 func (l Add) Infer(s *Spec) (Shape, error) {

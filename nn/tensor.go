@@ -88,3 +88,6 @@ func (t *Tensor) Layer() string {
 	}
 	return t.node.name
 }
+
+// K3 is a cubic window: K3(3) is [3]int{3, 3, 3}, three slices by three rows by three columns.
+func K3(n int) [3]int { return [3]int{n, n, n} }

@@ -18,6 +18,7 @@ BOTH(fn_sqrt, sqrtf(x), sqrt(x))
 BOTH(fn_tanh, tanhf(x), tanh(x))
 BOTH(fn_log1p, log1pf(x), log1p(x))
 BOTH(fn_expm1, expm1f(x), expm1(x))
+BOTH(fn_erf, erff(x), erf(x))
 
 __device__ __forceinline__ float fn_pow(float a, float b) { return powf(a, b); }
 __device__ __forceinline__ double fn_pow(double a, double b) { return pow(a, b); }

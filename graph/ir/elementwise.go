@@ -9,82 +9,59 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// UnaryFn is an elementwise function of one operand.
-type UnaryFn uint8
+// UnaryFn is an elementwise function of one operand: those of package op.
+type UnaryFn = op.UnaryFn
 
-// The functions of stock Gorgonia's unary operations, in its order (operatorPointwise_unary_const.go).
+// The functions of one operand.
 const (
-	Abs  UnaryFn = iota
-	Sign         // 0 of 0, as Gorgonia's for tensors (its one for scalars says 1)
-	Ceil
-	Floor
-	Sin
-	Cos
-	Exp
-	Log
-	Log2
-	Neg
-	Square
-	Sqrt
-	Inverse     // 1/x
-	InverseSqrt // 1/√x
-	Cube
-	Tanh
-	Sigmoid
-	Log1p
-	Expm1
-	Softplus
+	Abs         = op.FnAbs
+	Sign        = op.FnSign
+	Ceil        = op.FnCeil
+	Floor       = op.FnFloor
+	Sin         = op.FnSin
+	Cos         = op.FnCos
+	Exp         = op.FnExp
+	Log         = op.FnLog
+	Log2        = op.FnLog2
+	Neg         = op.FnNeg
+	Square      = op.FnSquare
+	Sqrt        = op.FnSqrt
+	Inverse     = op.FnInverse
+	InverseSqrt = op.FnInverseSqrt
+	Cube        = op.FnCube
+	Tanh        = op.FnTanh
+	Sigmoid     = op.FnSigmoid
+	Log1p       = op.FnLog1p
+	Expm1       = op.FnExpm1
+	Softplus    = op.FnSoftplus
+	Erf         = op.FnErf
 
-	UnaryFns // their number
+	UnaryFns = op.UnaryFns // their number
 )
 
-var unaryNames = [UnaryFns]string{"abs", "sign", "ceil", "floor", "sin", "cos", "exp", "log", "log2", "neg", "square", "sqrt",
-	"inverse", "inverseSqrt", "cube", "tanh", "sigmoid", "log1p", "expm1", "softplus"}
+// BinaryFn is an elementwise function of two operands: those of package op. Comparisons give booleans where the result is
+// boolean.
+type BinaryFn = op.BinaryFn
 
-// String is the function's name, such as "exp".
-func (f UnaryFn) String() string {
-	if f < UnaryFns {
-		return unaryNames[f]
-	}
-	return fmt.Sprintf("UnaryFn(%d)", uint8(f))
-}
-
-// BinaryFn is an elementwise function of two operands.
-type BinaryFn uint8
-
-// The functions of stock Gorgonia's binary operations, in its order (operatorPointwise_binary_const.go), then ours.
-// Comparisons give 1 and 0 in the operands' element type, or booleans where the result is boolean.
+// The functions of two operands.
 const (
-	Add BinaryFn = iota
-	Sub
-	Mul
-	Div
-	Pow
-	Lt
-	Gt
-	Lte
-	Gte
-	Eq
-	Ne
-	Min      // NaN if one is NaN, a if they are equal
-	Max      // the same; Max(x, 0) is ReLU
-	ReLUGrad // a > 0 ? b : 0, where a is ReLU's input or output
+	Add      = op.FnAdd
+	Sub      = op.FnSub
+	Mul      = op.FnMul
+	Div      = op.FnDiv
+	Pow      = op.FnPow
+	Lt       = op.FnLess
+	Gt       = op.FnGreater
+	Lte      = op.FnLessEqual
+	Gte      = op.FnGreaterEqual
+	Eq       = op.FnEqual
+	Ne       = op.FnNotEqual
+	Min      = op.FnMin
+	Max      = op.FnMax
+	ReLUGrad = op.FnWhen // a > 0 ? b : 0, where a is ReLU's input or output
 
-	BinaryFns // their number
+	BinaryFns = op.BinaryFns // their number
 )
-
-var binaryNames = [BinaryFns]string{"+", "-", "*", "/", "pow", "<", ">", "<=", ">=", "==", "!=", "min", "max", "reluGrad"}
-
-// String is the function's sign or name, such as "+" or "pow".
-func (f BinaryFn) String() string {
-	if f < BinaryFns {
-		return binaryNames[f]
-	}
-	return fmt.Sprintf("BinaryFn(%d)", uint8(f))
-}
-
-// Compares says whether the function is a comparison.
-func (f BinaryFn) Compares() bool { return Lt <= f && f <= Ne }
 
 // Unary is Fn of every element. In: x; out: y, both of one shape and float type.
 type Unary struct{ Fn UnaryFn }

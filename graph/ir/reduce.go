@@ -9,22 +9,15 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// ReduceFn is how elements are put together.
-type ReduceFn uint8
+// ReduceFn is how elements are put together: as in package op. The minimum is the maximum of what is negated.
+type ReduceFn = op.ReduceFn
 
-// The reductions. Sums of float32 are added up in float64 or in blocks, so that they are as good as the element type.
+// The reductions.
 const (
-	ReduceSum ReduceFn = iota
-	ReduceMax          // NaN if one is NaN
-	ReduceMean
+	ReduceSum  = op.ReduceSum
+	ReduceMax  = op.ReduceMax
+	ReduceMean = op.ReduceMean
 )
-
-func (f ReduceFn) String() string {
-	if names := [...]string{"sum", "max", "mean"}; int(f) < len(names) {
-		return names[f]
-	}
-	return fmt.Sprintf("ReduceFn(%d)", uint8(f))
-}
 
 // Reduce reduces x over Axes (sorted, each once; all axes if there are none) and drops them. In: x; out: y. Stock
 // Gorgonia: sumOp, maxOp.

@@ -12,16 +12,22 @@ import (
 // Slice is x[…, Start:End:Step, …] along Axis; a single slice drops the axis, as in Gorgonia. In: x; out: y. Step is at
 // least 1. An End behind the axis's is the axis's. Stock Gorgonia: sliceOp.
 //
-// There are (End−Start)/Step slices, rounded down but at least 1: what Gorgonia's shape inference says. NumPy, and
-// Gorgonia's machines on axes other than the first, round up; there the value does not have its node's shape.
+// There are (End−Start)/Step slices, rounded down but at least 1: what Gorgonia's shape inference says. NumPy, Gorgonia's
+// machines on axes other than the first, where the value does not have its node's shape, and a Slice with RoundUp round up.
 //
 // Start and End may be moved between runs by the machine that owns the plan (gorgonia.UnsafeLet of a slice), so kernels
 // read them when they run; End−Start never changes.
-type Slice struct{ Axis, Start, End, Step int }
+type Slice struct {
+	Axis, Start, End, Step int
+	RoundUp                bool
+}
 
 // Kind is "Slice".
 func (o *Slice) Kind() string { return "Slice" }
 func (o *Slice) String() string {
+	if o.RoundUp {
+		return fmt.Sprintf("Slice(axis %d, %d:%d:%d, rounded up)", o.Axis, o.Start, o.End, o.Step)
+	}
 	return fmt.Sprintf("Slice(axis %d, %d:%d:%d)", o.Axis, o.Start, o.End, o.Step)
 }
 
@@ -50,7 +56,13 @@ func (o *Slice) check(in []tensor.Shape, x tensor.Shape) error {
 }
 
 // Count is the number of slices of a tensor of shape x.
-func (o *Slice) Count(x tensor.Shape) int { return max((min(o.End, x[o.Axis])-o.Start)/o.Step, 1) }
+func (o *Slice) Count(x tensor.Shape) int {
+	n := min(o.End, x[o.Axis]) - o.Start
+	if o.RoundUp {
+		n += o.Step - 1
+	}
+	return max(n/o.Step, 1)
+}
 
 func (o *Slice) of(x tensor.Shape) tensor.Shape {
 	y := tensor.ScalarShape()

@@ -36,7 +36,7 @@ func differentiable() []struct {
 			return Apply(&Mul{}, m, v)
 		}
 	}
-	return []c{
+	return append(primitives(), []c{
 		{operation("Add", func() Op { return &Add{} }, normal(rng, 3, 5), normal(rng, 3, 5)), []int{0, 1}},
 		{operation("Add scalars", func() Op { return &Add{} }, number(2), number(-3)), []int{0, 1}},
 		{operation("Mul", func() Op { return &Mul{} }, normal(rng, 1, 7), normal(rng, 1, 7)), []int{0, 1}},
@@ -80,7 +80,7 @@ func differentiable() []struct {
 			normal(rng, 3, 2, 3, 5), normal(rng, 5), normal(rng, 5), normal(rng, 5), positive(rng, 5)), []int{0, 1, 2}},
 		{operation("BatchNormInference NCHW", func() Op { return &BatchNormInference{Axis: 1, Epsilon: 1e-3} },
 			normal(rng, 1, 3, 2, 5), normal(rng, 3), normal(rng, 3), normal(rng, 3), positive(rng, 3)), []int{0, 1, 2}},
-	}
+	}...)
 }
 
 // others lists the operations that are not in differentiable: gradients of first order, metrics and updates.

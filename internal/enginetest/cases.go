@@ -25,6 +25,7 @@ func Cases() []Case {
 	all = append(all, netCases()...)
 	all = append(all, frozenCases()...)
 	all = append(all, wiringCases()...)
+	all = append(all, primitiveCases()...)
 	for _, f := range FusionCases() {
 		all = append(all, f.Case)
 	}

@@ -60,7 +60,8 @@ func moveCases(move func(o ir.Op, in ...OpInput)) {
 		{ir.Slice{Axis: 1, Start: 1, End: 7, Step: 3}, []int{3, 8, 5}}, {ir.Slice{Axis: 1, Start: 2, End: 3, Step: 1}, []int{4, 3, 5}},
 		{ir.Slice{Axis: 1, Start: 7, End: 8, Step: 1}, []int{30011, 9}}, {ir.Slice{Axis: 1, Start: 100, End: 40000, Step: 1}, []int{3, 50001}},
 		{ir.Slice{Axis: 0, Start: 3, End: 50001, Step: 7}, []int{50001}}, {ir.Slice{Axis: 1, Start: 1, End: 301, Step: 2}, []int{201, 302, 3}},
-		{ir.Slice{Axis: 0, Start: 1, End: 5, Step: 2}, []int{6, 20011}},
+		{ir.Slice{Axis: 0, Start: 1, End: 5, Step: 2}, []int{6, 20011}}, {ir.Slice{Axis: 1, Start: 1, End: 8, Step: 3, RoundUp: true}, []int{3, 8, 5}},
+		{ir.Slice{Axis: 0, Start: 2, End: 6, Step: 5, RoundUp: true}, []int{6, 3}},
 	} {
 		s := c.Slice
 		move(&s, floatsOf(c.shape...))

@@ -226,9 +226,9 @@ func function[T Float](o *vmath.Ops[T], fn int) (c loopCode[T], cost int) {
 	f := ir.UnaryFn(fn)
 	c.f1 = [ir.UnaryFns]vmath.F1[T]{ir.Abs: o.Abs, ir.Sign: o.Sign, ir.Ceil: o.Ceil, ir.Floor: o.Floor, ir.Sin: o.Sin, ir.Cos: o.Cos, ir.Exp: o.Exp,
 		ir.Log: o.Log, ir.Log2: o.Log2, ir.Neg: o.Neg, ir.Square: o.Square, ir.Sqrt: o.Sqrt, ir.Inverse: o.Inverse, ir.InverseSqrt: o.InverseSqrt,
-		ir.Cube: o.Cube, ir.Tanh: o.Tanh, ir.Sigmoid: o.Sigmoid, ir.Log1p: o.Log1p, ir.Expm1: o.Expm1, ir.Softplus: o.Softplus}[f]
+		ir.Cube: o.Cube, ir.Tanh: o.Tanh, ir.Sigmoid: o.Sigmoid, ir.Log1p: o.Log1p, ir.Expm1: o.Expm1, ir.Softplus: o.Softplus, ir.Erf: o.Erf}[f]
 	switch f {
-	case ir.Sin, ir.Cos:
+	case ir.Sin, ir.Cos, ir.Erf:
 		return c, 100
 	case ir.Exp, ir.Log, ir.Log2, ir.Tanh, ir.Sigmoid, ir.Log1p, ir.Expm1, ir.Softplus:
 		return c, 10

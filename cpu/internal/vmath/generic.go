@@ -15,7 +15,7 @@ func generic[T Float]() Ops[T] {
 		Abs:   absGo[T], Sign: signGo[T], Ceil: one(math.Ceil), Floor: one(math.Floor), Neg: negGo[T], Square: squareGo[T],
 		Cube: cubeGo[T], Sqrt: sqrtGo[T], Inverse: inverseGo[T], InverseSqrt: inverseSqrtGo[T],
 		Exp: one(math.Exp), Expm1: one(math.Expm1), Log: one(log), Log1p: one(math.Log1p), Log2: one(log2),
-		Tanh: one(math.Tanh), Sigmoid: one(sigmoid), Softplus: one(softplus), Sin: one(math.Sin), Cos: one(math.Cos),
+		Tanh: one(math.Tanh), Sigmoid: one(sigmoid), Softplus: one(softplus), Sin: one(math.Sin), Cos: one(math.Cos), Erf: one(math.Erf),
 		Add: addGo[T], Sub: subGo[T], Mul: mulGo[T], Div: divGo[T], Pow: powGo[T], Lt: ltGo[T], Gt: gtGo[T], Lte: lteGo[T],
 		Gte: gteGo[T], Eq: eqGo[T], Ne: neGo[T], Min: minGo[T], Max: maxGo[T], ReLUGrad: reluGradGo[T],
 		MulAdd: mulAddGo[T], MulSub: mulSubGo[T], SubMul: subMulGo[T], Fill: fillGo[T],

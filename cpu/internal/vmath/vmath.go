@@ -36,7 +36,7 @@ type Ops[T Float] struct {
 	Level cpuid.Level
 
 	Abs, Sign, Ceil, Floor, Neg, Square, Cube, Sqrt, Inverse, InverseSqrt F1[T]
-	Exp, Expm1, Log, Log1p, Log2, Tanh, Sigmoid, Softplus, Sin, Cos       F1[T]
+	Exp, Expm1, Log, Log1p, Log2, Tanh, Sigmoid, Softplus, Sin, Cos, Erf  F1[T]
 
 	Add, Sub, Mul, Div, Pow  F2[T]
 	Lt, Gt, Lte, Gte, Eq, Ne F2[T] // 1 or 0

@@ -1,0 +1,89 @@
+package nn
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	_ "github.com/stheno-ml/stheno/cpu" // the engine that runs the layers
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/numtest"
+)
+
+// goldenLayers says what Keras's layers of the cases of a golden file are here.
+func goldenLayers(t *testing.T, file string, layers map[string]Layer) {
+	cases := numtest.LoadGolden(t, "testdata/golden/"+file+".json").Cases
+	require.Len(t, layers, len(cases))
+	for _, c := range cases {
+		l := layers[c.Name]
+		require.NotNil(t, l, c.Name)
+		t.Run(c.Name, func(t *testing.T) {
+			for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+				for _, engine := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%v engine %v", dt, engine), func(t *testing.T) { checkLayer(t, c.For(t), l, dt, engine) })
+				}
+			}
+		})
+	}
+}
+
+// checkLayer compares the names, the shapes, the result and the gradients of one layer with Keras's, on Gorgonia's machine or on
+// the CPU engine.
+func checkLayer(t *testing.T, c *numtest.Case, l Layer, dt tensor.Dtype, engine bool) {
+	x := c.Tensor("x").Dense(dt)
+	b := NewBuilder("")
+	if c.Int("channels_first") == 1 {
+		b.DataFormat = ChannelsFirst
+	}
+	in := b.Input(Shape(x.Shape()[1:]))
+	out := b.Add(l, in)
+	m, err := b.Model(in, out)
+	require.NoError(t, err)
+	class, _ := l.Identity()
+	require.Equal(t, c.Str("class"), class)
+	require.Equal(t, c.Str("layer"), out.Layer(), "the automatic name")
+	require.Equal(t, c.Ints("shape")[1:], []int(out.Shape()))
+	total, _, _ := m.CountParams()
+	require.Equal(t, c.Int("params"), total)
+
+	require.NoError(t, m.Allocate(dt))
+	var names []string
+	for _, w := range m.Weights() {
+		name := strings.TrimPrefix(w.Name, out.Layer()+"/")
+		names = append(names, name)
+		require.NoError(t, w.Set(c.Tensor(name).Dense(dt)))
+	}
+	require.Equal(t, c.Str("weights"), strings.Join(names, " "))
+
+	g := gorgonia.NewGraph()
+	net, err := m.Build(g, BuildConfig{Batch: x.Shape()[0], Training: true, Dtype: dt})
+	require.NoError(t, err)
+	require.NoError(t, gorgonia.Let(net.Input, x))
+	dy := c.Tensor("dy")
+	up := gorgonia.NewTensor(g, dt, len(dy.Shape), gorgonia.WithShape(dy.Shape...), gorgonia.WithName("dy"), gorgonia.WithValue(dy.Dense(dt)))
+	grads, err := gorgonia.Backpropagate(gorgonia.Nodes{net.Output}, gorgonia.Nodes{up}, append(gorgonia.Nodes{net.Input}, net.Trainable()...))
+	require.NoError(t, err)
+	var vm gorgonia.VM = gorgonia.NewTapeMachine(g)
+	if engine {
+		vm, err = graph.Compile(g, graph.WithOutputs(append(gorgonia.Nodes{net.Output}, grads...)...))
+		require.NoError(t, err)
+	}
+	defer vm.Close()
+	require.NoError(t, vm.RunAll())
+	value := func(n *gorgonia.Node) gorgonia.Value {
+		if !engine {
+			return n.Value()
+		}
+		v, err := vm.(*graph.Machine).Value(n)
+		require.NoError(t, err)
+		return v
+	}
+	numtest.AssertClose(t, c.Tensor("y"), value(net.Output), numtest.GoldenTol(dt, numtest.Reduction), "y")
+	for i, name := range append([]string{"x"}, names...) {
+		numtest.AssertClose(t, c.Tensor("d"+name), value(grads[i]), numtest.GoldenTol(dt, numtest.Gradient), "d"+name)
+	}
+}
