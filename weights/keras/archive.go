@@ -33,7 +33,9 @@ func (f *File) archive(r io.ReaderAt, size int64) error {
 	if err := json.Unmarshal(f.Config, &parts); err != nil {
 		return &Error{Problem: fmt.Sprintf("config.json is not valid: %v", err), Err: err}
 	}
-	f.Training = parts.Compile
+	if text := string(parts.Compile); text != "{}" && text != "null" { // as of a model that was not compiled
+		f.Training = parts.Compile
+	}
 	if entry := a.Lookup("metadata.json"); entry != nil {
 		text, err := readText(a, entry)
 		if err != nil {

@@ -70,7 +70,7 @@ func (f *File) matched(m *nn.Model) ([]weights.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.byPlace(leaves(m, o)), nil
+	return f.byPlace(f.leaves(m, o, "")), nil
 }
 
 // object is the configuration, or nil.
@@ -144,49 +144,66 @@ type leaf struct {
 	weights    []*nn.Weight
 }
 
-// leaves lists the layers of a model, and of models in it. Their order and classes are those of the configuration, if there
-// is one, since paths count layers by class.
-func leaves(m *nn.Model, o *object) []leaf { return appendLeaves(nil, m, o, "") }
-
-func appendLeaves(out []leaf, m *nn.Model, o *object, prefix string) []leaf {
-	type entry struct {
-		class string
-		info  nn.LayerInfo
-		inner *object
-	}
-	var entries []entry
-	if o == nil {
-		for _, l := range m.Layers() {
-			entries = append(entries, entry{l.Class, l, nil})
-		}
-	} else {
-		infos := map[string]nn.LayerInfo{}
-		for _, l := range m.Layers() {
-			infos[l.Name] = l
-		}
-		c, err := parseModel(o)
-		if err != nil {
-			return out // the model was made of it, so this cannot be
-		}
-		for i := range c.Layers {
-			l := &c.Layers[i]
-			entries = append(entries, entry{l.Class, infos[layerName(l.Name)], l})
-		}
+// leaves lists the layers of a model, and of models in it, whose paths begin with prefix. Their order and classes are those
+// of the configuration, if there is one, since paths count layers by class.
+func (f *File) leaves(m *nn.Model, o *object, prefix string) []leaf {
+	infos := map[string]nn.LayerInfo{}
+	for _, l := range m.Layers() {
+		infos[l.Name] = l
 	}
 	used := map[string]int{}
-	for _, e := range entries {
-		name := snakeCase(e.class)
-		if used[name]++; used[name] > 1 {
-			name = fmt.Sprintf("%s_%d", name, used[name]-1)
+	number := func(class string) string {
+		name := snakeCase(class)
+		if n := used[name]; n > 0 {
+			name = fmt.Sprintf("%s_%d", name, n)
 		}
-		place := prefix + "layers/" + name
-		if inner, ok := e.info.Config.(*nn.Model); ok {
-			out = appendLeaves(out, inner, e.inner, place+"/")
+		return prefix + "layers/" + name
+	}
+	var out []leaf
+	add := func(l nn.LayerInfo, class string, o *object) {
+		at := number(class)
+		inner, nested := l.Config.(*nn.Model)
+		if !nested {
+			out = append(out, leaf{l.Name, at, l.Weights})
 		} else {
-			out = append(out, leaf{e.info.Name, place, e.info.Weights})
+			more := f.leaves(inner, o, at+"/")
+			// Whether a model in the model was Functional or Sequential, its weights tell.
+			if o == nil && !f.fits(more) {
+				if other := f.leaves(inner, o, number("Sequential")+"/"); f.fits(other) {
+					class, more = "Sequential", other
+				}
+			}
+			out = append(out, more...)
+		}
+		used[snakeCase(class)]++
+	}
+	if o == nil {
+		for _, l := range m.Layers() {
+			add(l, l.Class, nil)
+		}
+		return out
+	}
+	if c, err := parseModel(o); err == nil { // the model was made of it
+		for i := range c.Layers {
+			l := &c.Layers[i]
+			add(infos[layerName(l.Name)], l.Class, l)
 		}
 	}
 	return out
+}
+
+// fits says whether the file has weights of the right shapes for all layers.
+func (f *File) fits(places []leaf) bool {
+	stored := map[string][]weights.Tensor{}
+	for _, l := range f.Layers {
+		stored[standardPath(l.Path)] = l.Tensors
+	}
+	for _, p := range places {
+		if len(p.weights) > 0 && !fitting(stored[p.path], p.weights) {
+			return false
+		}
+	}
+	return true
 }
 
 // snakeCase is Keras 3's to_snake_case: Conv2D becomes conv2d, ReLU re_lu.
@@ -201,9 +218,9 @@ var (
 )
 
 // byPlace matches Keras 3's own layout.
-func (f *File) byPlace(all []leaf) []weights.Tensor {
+func (f *File) byPlace(places []leaf) []weights.Tensor {
 	byPath, byName := map[string]leaf{}, map[string]leaf{}
-	for _, l := range all {
+	for _, l := range places {
 		byPath[l.path], byName[l.name] = l, l
 	}
 	// Without the configuration, names tell more than the order of layers, unless they are another model's.
@@ -254,7 +271,7 @@ func (f *File) variableNames() map[string][]string {
 		return nil
 	}
 	out := map[string][]string{}
-	for _, l := range leaves(m, o) {
+	for _, l := range f.leaves(m, o, "") {
 		for _, w := range l.weights {
 			out[l.path] = append(out[l.path], w.Name)
 		}

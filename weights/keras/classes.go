@@ -21,8 +21,7 @@ type class struct {
 	fixed map[string]string
 	// nonzero are arguments whose zero the layer takes for Keras's default.
 	nonzero []string
-	// make, where not nil, makes the layer by itself; it may change the arguments and return a zero layer to have the rest
-	// done by the fields.
+	// make, where not nil, makes the layer by itself, or changes the arguments and returns nil to have the fields set.
 	make func(args map[string]json.RawMessage) (nn.Layer, error)
 }
 
@@ -30,26 +29,43 @@ type class struct {
 var common = set("name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_shape", "data_format", "seed", "sparse",
 	"ragged", "input_dtype", "build_config", "autocast")
 
-var window = map[string]string{"kernel_size": "Kernel", "dilation_rate": "Dilations", "pool_size": "Pool"}
+// synonyms are fields of arguments that package nn calls otherwise, in any class.
+var synonyms = map[string]string{"kernel_size": "Kernel", "dilation_rate": "Dilations", "pool_size": "Pool", "target_shape": "Target"}
+
+// oneGroup is what separable convolutions inherit from convolutions and do not use.
+var oneGroup = map[string]string{"groups": "1"}
 
 // classes is the table of layers. Add a row for a new one.
 var classes = map[string]class{
 	"Activation":             {layer: nn.Activation{}, fields: map[string]string{"activation": "Func"}},
 	"Add":                    {layer: nn.Add{}},
-	"AveragePooling2D":       {layer: nn.AveragePooling2D{}, fields: window},
+	"AveragePooling1D":       {layer: nn.AveragePooling1D{}},
+	"AveragePooling2D":       {layer: nn.AveragePooling2D{}},
 	"BatchNormalization":     {layer: nn.BatchNormalization{}, nonzero: []string{"momentum", "epsilon"}, make: batchNormalization},
-	"Conv2D":                 {layer: nn.Conv2D{}, fields: window},
+	"Conv1D":                 {layer: nn.Conv1D{}},
+	"Conv1DTranspose":        {layer: nn.Conv1DTranspose{}, fixed: oneGroup},
+	"Conv2D":                 {layer: nn.Conv2D{}},
+	"Conv2DTranspose":        {layer: nn.Conv2DTranspose{}, fixed: oneGroup},
+	"Cropping1D":             {layer: nn.Cropping1D{}, make: noBorder("cropping")},
+	"Cropping2D":             {layer: nn.Cropping2D{}, make: noBorder("cropping")},
 	"Dense":                  {layer: nn.Dense{}},
+	"DepthwiseConv1D":        {layer: nn.DepthwiseConv1D{}, fixed: oneGroup, make: separable},
+	"DepthwiseConv2D":        {layer: nn.DepthwiseConv2D{}, fixed: oneGroup, make: separable},
 	"Dropout":                {layer: nn.Dropout{}},
 	"Flatten":                {layer: nn.Flatten{}},
-	"GlobalAveragePooling2D": {layer: nn.GlobalAveragePooling2D{}, fixed: map[string]string{"keepdims": "false"}},
-	"MaxPooling2D":           {layer: nn.MaxPooling2D{}, fields: window},
+	"GlobalAveragePooling1D": {layer: nn.GlobalAveragePooling1D{}},
+	"GlobalAveragePooling2D": {layer: nn.GlobalAveragePooling2D{}},
+	"MaxPooling1D":           {layer: nn.MaxPooling1D{}},
+	"MaxPooling2D":           {layer: nn.MaxPooling2D{}},
 	"Permute":                {layer: nn.Permute{}},
 	"ReLU":                   {make: relu},
 	"Rescaling":              {make: rescaling},
-	"Reshape":                {layer: nn.Reshape{}, fields: map[string]string{"target_shape": "Target"}},
+	"Reshape":                {layer: nn.Reshape{}},
+	"SeparableConv1D":        {layer: nn.SeparableConv1D{}, fixed: oneGroup, make: separable},
+	"SeparableConv2D":        {layer: nn.SeparableConv2D{}, fixed: oneGroup, make: separable},
 	"Softmax":                {make: softmax},
-	"ZeroPadding2D":          {make: zeroPadding2D, layer: nn.ZeroPadding2D{}},
+	"ZeroPadding1D":          {layer: nn.ZeroPadding1D{}, make: noBorder("padding")},
+	"ZeroPadding2D":          {layer: nn.ZeroPadding2D{}, make: noBorder("padding")},
 }
 
 // Classes lists the classes of layers that [Model] knows, beside InputLayer and models in models.
@@ -110,6 +126,14 @@ func batchNormalization(args map[string]json.RawMessage) (nn.Layer, error) {
 			return nil, wrong("", "axis=%s is not supported: one axis is", clip(list))
 		}
 		args["axis"] = axes[0]
+	}
+	return nil, nil
+}
+
+// separable drops what depthwise and separable convolutions inherit from convolutions: their kernels are called otherwise.
+func separable(args map[string]json.RawMessage) (nn.Layer, error) {
+	for _, key := range []string{"kernel_initializer", "kernel_regularizer", "kernel_constraint"} {
+		delete(args, key)
 	}
 	return nil, nil
 }

@@ -42,32 +42,23 @@ func setFields(to reflect.Value, c class, args map[string]json.RawMessage) error
 
 // fieldOf is the name of an argument's field, or "".
 func fieldOf(to reflect.Value, c class, key string) (name string, invert bool) {
-	if name, ok := c.fields[key]; ok {
+	find := func(name string) (string, bool) {
+		f, ok := to.Type().FieldByNameFunc(func(field string) bool { return strings.EqualFold(field, name) })
+		return f.Name, ok
+	}
+	for _, name := range []string{c.fields[key], strings.ReplaceAll(key, "_", ""), synonyms[key]} {
+		if name == "" {
+			continue
+		}
 		name, invert = strings.CutPrefix(name, "!")
-		if to.FieldByName(name).IsValid() {
+		if name, ok := find(name); ok && name != "Name" {
 			return name, invert
 		}
 	}
-	name = camel(key)
-	if to.FieldByName(name).IsValid() && name != "Name" {
-		return name, false
-	}
-	name = "No" + camel(strings.TrimPrefix(key, "use_"))
-	if f := to.FieldByName(name); f.IsValid() && f.Kind() == reflect.Bool {
+	if name, ok := find("No" + strings.ReplaceAll(strings.TrimPrefix(key, "use_"), "_", "")); ok && to.FieldByName(name).Kind() == reflect.Bool {
 		return name, true
 	}
 	return "", false
-}
-
-// camel makes KernelInitializer of kernel_initializer.
-func camel(key string) string {
-	var b strings.Builder
-	for part := range strings.SplitSeq(key, "_") {
-		if part != "" {
-			b.WriteString(strings.ToUpper(part[:1]) + part[1:])
-		}
-	}
-	return b.String()
 }
 
 // setField converts a value to the type of a field.

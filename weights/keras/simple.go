@@ -2,6 +2,7 @@ package keras
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/stheno-ml/stheno/nn"
 )
@@ -73,17 +74,13 @@ func rescaling(args map[string]json.RawMessage) (nn.Layer, error) {
 	return l, nil
 }
 
-// zeroPadding2D takes padding as Keras does, except for none at all, which the layer takes for the default.
-func zeroPadding2D(args map[string]json.RawMessage) (nn.Layer, error) {
-	var p [2][2]int
-	if raw, ok := args["padding"]; ok {
-		if err := setBorder(&p, raw); err != nil {
-			return nil, err
-		}
-		if p == ([2][2]int{}) {
-			delete(args, "padding")
+// noBorder makes a border of no width, which the layers take for their defaults, an identity.
+func noBorder(key string) func(map[string]json.RawMessage) (nn.Layer, error) {
+	return func(args map[string]json.RawMessage) (nn.Layer, error) {
+		if raw, ok := args[key]; ok && strings.Trim(string(raw), "[]0, \n\t") == "" && strings.Contains(string(raw), "0") {
+			delete(args, key)
 			return nn.Activation{Func: nn.Linear}, nil
 		}
+		return nil, nil
 	}
-	return nil, nil
 }
