@@ -59,14 +59,16 @@ var lattice = map[string][]string{
 	"nn":   {"graph/op", "internal/drawing", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},
 	"arch": {"nn", "internal/suggest"},
 
-	"data/internal/sample": {},
-	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
-	"weights":              {"internal/atomicfile", "internal/suggest"},
+	"data/internal/sample":  {},
+	"data":                  {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
+	"weights":               {"internal/atomicfile", "internal/suggest"},
+	"weights/internal/hdf5": {"weights"},
 
 	// Other programs' files become tensors; a network is known to convert only.
 	"weights/internal/pickle":  {},
 	"weights/internal/zipfile": {},
 	"weights/internal/npy":     {"weights"},
+	"weights/keras":            {"weights", "weights/internal/hdf5", "weights/internal/zipfile", "nn", "internal/suggest"},
 	"weights/numpy":            {"weights", "weights/internal/npy", "weights/internal/zipfile", "internal/atomicfile"},
 	"weights/convert":          {"nn", "weights", "weights/numpy", "weights/torch", "weights/internal/npy", "weights/internal/zipfile"},
 	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
