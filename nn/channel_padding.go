@@ -2,7 +2,6 @@ package nn
 
 import (
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
 )
@@ -24,11 +23,11 @@ func (l ChannelPadding) Infer(s *Spec) (Shape, error) {
 	if min(l.Before, l.After) < 0 || max(l.Before, l.After) > maxElements {
 		return nil, badArgument("use small numbers, 0 or more", "Before and After must not be negative or huge, are %d and %d", l.Before, l.After)
 	}
-	rows, cols, channels, err := s.image()
+	spatial, channels, err := s.field(2)
 	if err != nil {
 		return nil, err
 	}
-	return s.imageShape(rows, cols, channels+l.Before+l.After), nil
+	return s.fieldShape(spatial, channels+l.Before+l.After), nil
 }
 
 // Apply implements [Layer]. Seen as an image of one channel whose columns (rows, if channels come first) are the channels,
@@ -38,17 +37,9 @@ func (l ChannelPadding) Apply(c *Context) *gorgonia.Node {
 	if l.Before+l.After == 0 || x == nil {
 		return x
 	}
-	batch := x.Shape()[0]
-	pad := op.ZeroPad2D{Left: l.Before, Right: l.After}
-	flat := tensor.Shape{batch, in[0] * in[1], in[2], 1}
+	pad, flat := op.ZeroPad2D{Left: l.Before, Right: l.After}, Shape{in[0] * in[1], in[2], 1}
 	if c.Format == ChannelsFirst {
-		pad = op.ZeroPad2D{Top: l.Before, Bottom: l.After}
-		flat = tensor.Shape{batch, in[0], in[1] * in[2], 1}
+		pad, flat = op.ZeroPad2D{Top: l.Before, Bottom: l.After}, Shape{in[0], in[1] * in[2], 1}
 	}
-	x = c.Op(&op.Reshape{From: x.Shape().Clone(), To: flat}, x)
-	x = c.Op(&pad, x)
-	if x == nil {
-		return nil
-	}
-	return c.Op(&op.Reshape{From: x.Shape().Clone(), To: append(tensor.Shape{batch}, c.OutputShape...)}, x)
+	return c.reshape(c.Op(&pad, c.reshape(x, flat)), c.OutputShape)
 }
