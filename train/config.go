@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/weights/keras"
 )
 
 // Config is everything that defines a run; run.json holds it. Two runs of one Config on one device with as many
@@ -27,6 +29,9 @@ type Config struct {
 	ResNetVersion arch.ResNetVersion `json:"resnet_version,omitempty"` // resnet: where strides and normalizations are
 	Shortcuts     string             `json:"shortcuts,omitempty"`      // resnet20-cifar and its kin: arch.ShortcutA or arch.ShortcutB
 	RescaleInputs bool               `json:"rescale_inputs,omitempty"` // resnet: networks that were converted may have it
+
+	// Model describes the network where Arch is KerasArch, as keras.Model reads it: a model of Keras that was converted.
+	Model json.RawMessage `json:"model,omitempty"`
 
 	Data        string `json:"data"`                  // New sets it to the split's name
 	DataDir     string `json:"data_dir,omitempty"`    // folder or archive the images were found in, "" for the cache; New makes it absolute
@@ -171,10 +176,23 @@ func (c *Config) describe(split *data.Split) error {
 	return nil
 }
 
+// KerasArch is the Config.Arch of networks that Config.Model describes.
+const KerasArch = "keras"
+
 // NewModel makes the model that a configuration describes, without values.
 func NewModel(c Config) (*nn.Model, error) {
 	if len(c.Classes) == 0 {
 		return nil, errors.New("train: the configuration names no classes")
+	}
+	if c.Arch == KerasArch && len(c.Model) > 0 {
+		m, err := keras.Model(c.Model)
+		if err != nil {
+			return nil, err
+		}
+		if in, out := m.InputShape(), m.OutputShape(); !slices.Equal([]int(in), c.Input[:]) || !slices.Equal([]int(out), []int{len(c.Classes)}) {
+			return nil, fmt.Errorf("train: the model takes %v and returns %v, its configuration says images of %v and %d classes", in, out, c.Input, len(c.Classes))
+		}
+		return m, nil
 	}
 	a, err := c.architecture()
 	if err != nil {

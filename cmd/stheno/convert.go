@@ -23,6 +23,7 @@ import (
 	"github.com/stheno-ml/stheno/train"
 	"github.com/stheno-ml/stheno/weights"
 	"github.com/stheno-ml/stheno/weights/convert"
+	"github.com/stheno-ml/stheno/weights/keras"
 	"github.com/stheno-ml/stheno/weights/numpy"
 )
 
@@ -43,12 +44,14 @@ type conversion struct {
 func newConvert() *cobra.Command {
 	var c conversion
 	cmd := &cobra.Command{
-		Use:   "convert IN OUT --arch ARCH",
+		Use:   "convert IN OUT",
 		Short: "Make weights of PyTorch, Keras, NumPy or safetensors a network's",
 		Long: `Convert reads the weights that another program trained, puts them into a network, and writes them to OUT: a checkpoint for
-eval and predict, or with --to the weights alone. IN is a file of torch.save (.pt, .pth, .th), safetensors, or NumPy's .npz; its
-content says which. Every tensor must have its place: what does not fit is listed, and nothing is written.`,
+eval and predict, or with --to the weights alone. IN is a file of torch.save (.pt, .pth, .th), of Keras (.h5,
+.weights.h5, .keras), safetensors, or NumPy's .npz; its content says which. Where IN describes a network, as models saved whole by Keras do,
+that is the network; else --arch names it. Every tensor must have its place: what does not fit is listed, and nothing is written.`,
 		Example: `  stheno convert resnet20.th resnet20.safetensors --arch resnet20-cifar --data cifar10 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  stheno convert resnet8.h5 resnet8.safetensors --data cifar10 --raw-pixels
   stheno eval --checkpoint resnet20.safetensors`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 && !(c.dry && len(args) == 1) {
@@ -67,7 +70,7 @@ content says which. Every tensor must have its place: what does not fit is liste
 	f := cmd.Flags()
 	c.network.flags(f)
 	c.pixels.flags(f)
-	f.StringVar(&c.arch, "arch", "", "architecture: "+strings.Join(arch.Names(), ", "))
+	f.StringVar(&c.arch, "arch", "", "architecture, where IN does not describe one: "+strings.Join(arch.Names(), ", "))
 	f.StringVar(&c.data, "data", "", "data set the network was trained on, which gives the classes' names and the images' size: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&c.to, "to", "", "what to write: "+strings.Join(outputs, ", ")+" (default: npz for OUT.npz, else checkpoint)")
 	f.StringVar(&c.match, "match", "", "the only way to match tensors: "+strings.Join(convert.Rules(), ", ")+" (default: the first that fits; order only where it is certain)")
@@ -80,30 +83,38 @@ content says which. Every tensor must have its place: what does not fit is liste
 
 func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 	f, w := cmd.Flags(), cmd.OutOrStdout()
-	cfg, err := c.config(f)
-	if err != nil {
-		return err
-	}
-	if err := c.output(in, out); err != nil {
-		return err
-	}
-	src, err := convert.Open(in)
-	if err != nil {
-		return err
-	}
 	o := convert.Options{Rule: convert.Rule(c.match), Layout: convert.Layout(c.layoutIn), Ignore: c.ignore}
+	var err error
 	if c.names != "" {
 		if o.Map, err = readNames(c.names); err != nil {
 			return err
 		}
 	}
+	if err := c.output(in, out); err != nil {
+		return err
+	}
+	var cfg train.Config
+	if c.arch != "" { // what is wrong with the flags is said before a large file is read
+		if cfg, err = c.config(f); err != nil {
+			return err
+		}
+	}
+	src, err := convert.Open(in)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "%s: %s, %d tensors%s\n", in, src.Format, len(src.Tensors), under(src.Prefix))
+	if c.arch == "" {
+		if cfg, err = c.described(f, in, src.Config); err != nil {
+			return err
+		}
+	}
 	m, err := train.NewModel(cfg)
 	if err != nil {
 		return err
 	}
 	plan, err := convert.Match(m, src, o)
-	if wrong, ok := errors.AsType[*convert.MismatchError](err); ok && wrong.Classes > 0 && !f.Changed("classes") && c.data == "" {
+	if wrong, ok := errors.AsType[*convert.MismatchError](err); ok && wrong.Classes > 0 && c.arch != "" && !f.Changed("classes") && c.data == "" {
 		fmt.Fprintf(w, "%d classes, as the last layer in the file has\n", wrong.Classes)
 		cfg.Classes = classNames(wrong.Classes)
 		if m, err = train.NewModel(cfg); err != nil {
@@ -115,6 +126,9 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		return err
 	}
 	c.tell(w, plan, m)
+	if net, err := m.Build(nil, nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
+		fmt.Fprintln(w, "note: the network does not end with a softmax: what eval says of the loss and predict of probabilities means nothing")
+	}
 	if c.dry {
 		list(w, plan)
 		return nil
@@ -129,27 +143,22 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 	return c.write(w, out, m, cfg)
 }
 
-// config describes the network, and what it was trained on.
+// config describes a network of ours, and what it was trained on.
 func (c *conversion) config(f *pflag.FlagSet) (train.Config, error) {
 	var cfg train.Config
-	if c.arch == "" {
-		return cfg, fmt.Errorf("name the network that the weights are for with --arch: %s", strings.Join(arch.Names(), ", "))
-	}
 	if c.layout != "channels_last" {
 		return cfg, errors.New("checkpoints are of networks in channels_last; the weights are the same in both formats, so leave --data-format out")
 	}
+	if err := c.dataSet(&cfg); err != nil {
+		return cfg, err
+	}
 	if c.data != "" {
-		info, err := data.Lookup(c.data)
-		if err != nil {
-			return cfg, err
+		if f.Changed("classes") && c.Classes != len(cfg.Classes) {
+			return cfg, fmt.Errorf("--classes is %d, %s has %d; give one of --classes and --data", c.Classes, c.data, len(cfg.Classes))
 		}
-		if f.Changed("classes") && c.Classes != len(info.Classes) {
-			return cfg, fmt.Errorf("--classes is %d, %s has %d; give one of --classes and --data", c.Classes, info.Title, len(info.Classes))
-		}
-		cfg.Data, cfg.Classes = c.data, info.Classes
-		c.Classes = len(info.Classes)
+		c.Classes = len(cfg.Classes)
 		if !f.Changed("input") {
-			c.input = fmt.Sprintf("%dx%dx%d", info.Shape[0], info.Shape[1], info.Shape[2])
+			c.input = fmt.Sprintf("%dx%dx%d", cfg.Input[0], cfg.Input[1], cfg.Input[2])
 		}
 	}
 	if _, err := c.network.architecture(c.arch); err != nil { // which checks the flags
@@ -161,8 +170,60 @@ func (c *conversion) config(f *pflag.FlagSet) (train.Config, error) {
 	cfg.Arch, cfg.BatchNorm, cfg.Dropout, cfg.RescaleInputs = c.arch, c.BatchNorm, c.Dropout, c.RescaleInputs
 	cfg.Stem, cfg.ResNetVersion, cfg.Shortcuts = c.Stem, c.Version, c.Shortcuts
 	copy(cfg.Input[:], c.Input)
-	cfg.Version = versionLine()
 	return cfg, c.pixels.override(f, &cfg)
+}
+
+// described makes the configuration of a network that the file describes itself.
+func (c *conversion) described(f *pflag.FlagSet, in string, model json.RawMessage) (train.Config, error) {
+	var cfg train.Config
+	if model == nil {
+		return cfg, fmt.Errorf("%s holds weights and no network; name the one that they are for with --arch: %s", in, strings.Join(arch.Names(), ", "))
+	}
+	var own pflag.FlagSet
+	(&network{}).flags(&own)
+	var wrong error
+	own.VisitAll(func(flag *pflag.Flag) {
+		if f.Changed(flag.Name) && wrong == nil {
+			wrong = fmt.Errorf("--%s is for networks that --arch names; %s holds a network itself", flag.Name, in)
+		}
+	})
+	if wrong != nil {
+		return cfg, wrong
+	}
+	m, err := keras.Model(model)
+	if err != nil {
+		return cfg, err
+	}
+	shape, out := m.InputShape(), m.OutputShape()
+	if len(shape) != 3 || len(out) != 1 {
+		return cfg, fmt.Errorf("the network in %s takes %v and returns %v; checkpoints are of networks that take images and return a number a class", in, shape, out)
+	}
+	if err := c.dataSet(&cfg); err != nil {
+		return cfg, err
+	}
+	switch {
+	case c.data == "":
+		cfg.Classes = classNames(out[0])
+	case len(cfg.Classes) != out[0] || !slices.Equal(cfg.Input[:], []int(shape)):
+		return cfg, fmt.Errorf("the network in %s takes images of %v with %d classes, %s has %v with %d", in, []int(shape), out[0], c.data, cfg.Input, len(cfg.Classes))
+	}
+	copy(cfg.Input[:], shape)
+	cfg.Arch, cfg.Model = train.KerasArch, model
+	return cfg, c.pixels.override(f, &cfg)
+}
+
+// dataSet notes what is known of the data set that is named.
+func (c *conversion) dataSet(cfg *train.Config) error {
+	cfg.Version = versionLine()
+	if c.data == "" {
+		return nil
+	}
+	info, err := data.Lookup(c.data)
+	if err != nil {
+		return err
+	}
+	cfg.Data, cfg.Classes, cfg.Input = c.data, info.Classes, info.Shape
+	return nil
 }
 
 // classNames are what classes are called of which nothing is known.

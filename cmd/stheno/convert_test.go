@@ -64,6 +64,29 @@ func TestConvertedNetworkHasItsAccuracy(t *testing.T) {
 	require.NotEqual(t, "9", m[1][:1], said)
 }
 
+// A whole model of Keras, with raw pixels: MLPerf Tiny's ResNet-8, whose reference says 87.2 %.
+func TestConvertedModelOfKerasHasItsAccuracy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten thousand images")
+	}
+	root := realData(t)
+	images, out := cifar10(t, root), filepath.Join(t.TempDir(), "resnet8.safetensors")
+	in := filepath.Join(root, "weights", "mlperf_tiny_cifar10_resnet8.h5")
+	said := ok(t, "convert", in, out, "--data", "cifar10", "--raw-pixels")
+	require.Contains(t, said, "matched by equal names")
+	said = ok(t, "eval", "--checkpoint", out, "--data-dir", images, "--offline")
+	require.Contains(t, said, "top-1 87.2")
+	for want, args := range map[string][]string{
+		"--classes is for networks that --arch names": {in, out, "--classes", "10"},
+		"takes images of [32 32 3] with 10 classes":   {in, out, "--data", "cifar100"},
+		"missing ": {in, out, "--arch", "resnet20-cifar", "--data", "cifar10"},
+	} {
+		r := stheno(t, append([]string{"convert"}, args...)...)
+		require.Equal(t, 1, r.code)
+		require.Contains(t, r.stderr, want)
+	}
+}
+
 // What goes out as arrays or safetensors comes in again bit by bit.
 func TestConvertThereAndBack(t *testing.T) {
 	run, dir := trained(t), t.TempDir()
@@ -106,7 +129,7 @@ func TestConvertRefuses(t *testing.T) {
 	touch(t, names, "[1]")
 	touch(t, empty, "{}")
 	for want, args := range map[string][]string{
-		"name the network":                        {best, out},
+		"holds weights and no network":            {best, out},
 		"unknown architecture":                    {best, out, "--arch", "resnet21"},
 		"a file to read and a file to write":      {best, "--arch", "simplecnn"},
 		"is the file to be read":                  {best, best, "--arch", "simplecnn"},

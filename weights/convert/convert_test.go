@@ -156,7 +156,9 @@ func TestDifferencesAreListed(t *testing.T) {
 	}
 	e := mismatch(func(s *Source) { s.Tensors = s.Tensors[:14] })
 	require.Equal(t, []Difference{{Kind: "missing", Weight: "out/bias", Wanted: []int{4}}}, e.Differences)
-	e = mismatch(func(s *Source) { s.Tensors = append(s.Tensors, weights.Tensor{Name: "aux.weight", Shape: []int{2}, Data: []float32{1, 2}}) })
+	e = mismatch(func(s *Source) {
+		s.Tensors = append(s.Tensors, weights.Tensor{Name: "aux.weight", Shape: []int{2}, Data: []float32{1, 2}})
+	})
 	require.Equal(t, []Difference{{Kind: "unexpected", Tensor: "aux.weight", Got: []int{2}}}, e.Differences)
 	e = mismatch(func(s *Source) { s.Tensors[0].Shape = []int{4, 3, 9, 1} })
 	require.Equal(t, []Difference{{Kind: "shape", Weight: "conv/kernel", Tensor: "features.0.weight", Wanted: []int{4, 3, 3, 3}, Got: []int{4, 3, 9, 1}}}, e.Differences)

@@ -126,6 +126,15 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 			return nil, fmt.Errorf("convert: the pattern %q: %w", pattern, err)
 		}
 	}
+	if src.forModel != nil && len(o.Map) == 0 {
+		named, err := src.forModel(m)
+		if err != nil {
+			return nil, err
+		}
+		own := *src
+		own.Tensors = named
+		src = &own
+	}
 	src, ignored := src.without(o.Ignore)
 	all, _ := slots(m)
 	certain := layout == KerasLayout || inOneRow(m)

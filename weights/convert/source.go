@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -8,9 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/weights"
 	"github.com/stheno-ml/stheno/weights/internal/npy"
 	"github.com/stheno-ml/stheno/weights/internal/zipfile"
+	"github.com/stheno-ml/stheno/weights/keras"
 	"github.com/stheno-ml/stheno/weights/numpy"
 	"github.com/stheno-ml/stheno/weights/torch"
 )
@@ -37,6 +40,11 @@ type Source struct {
 	Tensors []weights.Tensor
 	// Aside are tensors that are no weights of a network, such as an optimizer's, and arrays that could not be read.
 	Aside []Aside
+	// Config is the model that the file describes, for keras.Model; nil in files of weights.
+	Config json.RawMessage
+
+	// forModel gives the tensors the names of a model's weights, in formats that need the model for it; nil in others.
+	forModel func(*nn.Model) ([]weights.Tensor, error)
 }
 
 // Aside is a tensor that is not to be matched.
@@ -54,6 +62,9 @@ var formats = []format{
 	{"PyTorch", func(head []byte, entries []string) bool {
 		return torch.Is(head) && (!zipfile.Is(head) || slices.ContainsFunc(entries, func(e string) bool { return strings.HasSuffix(e, "/data.pkl") }))
 	}, readTorch},
+	{"Keras", func(head []byte, entries []string) bool {
+		return strings.HasPrefix(string(head), "\x89HDF\r\n\x1a\n") || slices.Contains(entries, "model.weights.h5")
+	}, readKeras},
 	{"NumPy", func(head []byte, entries []string) bool {
 		return npy.Is(head) || zipfile.Is(head) && slices.ContainsFunc(entries, func(e string) bool { return strings.HasSuffix(e, ".npy") })
 	}, readNumPy},
@@ -78,7 +89,9 @@ func Open(path string) (*Source, error) {
 		if s.Format == "" {
 			s.Format = f.name
 		}
-		s.section()
+		if s.forModel == nil { // Keras's names are as they are
+			s.section()
+		}
 		s.Layout = s.layout()
 		return s, nil
 	}
@@ -127,6 +140,14 @@ func readTorch(path string) (*Source, error) {
 		return nil, err
 	}
 	return &Source{Tensors: f.Tensors}, nil
+}
+
+func readKeras(path string) (*Source, error) {
+	f, err := keras.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{Tensors: f.Tensors(), Config: f.Config, forModel: f.Matched}, nil
 }
 
 func readNumPy(path string) (*Source, error) {

@@ -60,6 +60,10 @@ func (f *File) Assign(m *nn.Model) error {
 	return nil
 }
 
+// Matched returns the file's tensors under the names of the model's weights, as far as they belong to some, by the rules of
+// [File.Assign]; the others keep names that the model does not have.
+func (f *File) Matched(m *nn.Model) ([]weights.Tensor, error) { return f.matched(m) }
+
 // matched returns the file's tensors under the names of the model's weights, as far as they belong to some; the others keep
 // names that the model does not have.
 func (f *File) matched(m *nn.Model) ([]weights.Tensor, error) {
