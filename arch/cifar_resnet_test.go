@@ -124,3 +124,24 @@ func TestShortcutOfZeros(t *testing.T) {
 	b.Add(nn.ChannelPadding{Before: 1}, b.Input(nn.Shape{2}))
 	require.ErrorContains(t, b.Err(), "wants images")
 }
+
+// PyTorch's padding moves no weight and no size: the same layers but for borders in front of windows with stride 2.
+func TestSymmetricPadding(t *testing.T) {
+	for _, version := range []ResNetVersion{"", ResNetV1, ResNetV2} {
+		plain, symmetric := model(t, ResNet{Depth: 18, Version: version}), model(t, ResNet{Depth: 18, Version: version, SymmetricPadding: true})
+		require.Equal(t, len(plain.Weights()), len(symmetric.Weights()))
+		for i, w := range symmetric.Weights() {
+			require.Equal(t, plain.Weights()[i].Name, w.Name)
+		}
+		require.Equal(t, layer(t, plain, "res3a_branch2a").OutputShape, layer(t, symmetric, "res3a_branch2a").OutputShape)
+		require.Equal(t, []string{"res3a_branch2a_pad"}, layer(t, symmetric, "res3a_branch2a").Inputs)
+		require.Equal(t, nn.Valid, layer(t, symmetric, "res3a_branch2a").Config.(nn.Conv2D).Padding)
+		require.Equal(t, nn.Same, layer(t, symmetric, "res3a_branch2b").Config.(nn.Conv2D).Padding)
+	}
+	a, err := ByName("resnet50", Config{SymmetricPadding: true})
+	require.NoError(t, err)
+	require.Equal(t, ResNet{Depth: 50, SymmetricPadding: true}, a)
+	a, err = ByName("vgg16", Config{BatchNorm: true, BatchNormEpsilon: 1e-5})
+	require.NoError(t, err)
+	require.Equal(t, 1e-5, layer(t, model(t, a), "block1_conv1_bn").Config.(nn.BatchNormalization).Epsilon)
+}

@@ -125,6 +125,18 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 	if err != nil {
 		return err
 	}
+	if len(plan.Notes) > 0 && c.arch != "" && !f.Changed("symmetric-padding") && !f.Changed("batch-norm-epsilon") {
+		if asTorch, ok := likeTorch(cfg); ok {
+			fmt.Fprintln(w, "built as PyTorch's networks are: --symmetric-padding and --batch-norm-epsilon 1e-5, where it has them")
+			cfg = asTorch
+			if m, err = train.NewModel(cfg); err != nil {
+				return err
+			}
+			if plan, err = convert.Match(m, src, o); err != nil {
+				return err
+			}
+		}
+	}
 	c.tell(w, plan, m)
 	if net, err := m.Build(nil, nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
 		fmt.Fprintln(w, "note: the network does not end with a softmax: what eval says of the loss and predict of probabilities means nothing")
@@ -169,8 +181,22 @@ func (c *conversion) config(f *pflag.FlagSet) (train.Config, error) {
 	}
 	cfg.Arch, cfg.BatchNorm, cfg.Dropout, cfg.RescaleInputs = c.arch, c.BatchNorm, c.Dropout, c.RescaleInputs
 	cfg.Stem, cfg.ResNetVersion, cfg.Shortcuts = c.Stem, c.Version, c.Shortcuts
+	cfg.SymmetricPadding, cfg.BatchNormEpsilon = c.SymmetricPadding, c.BatchNormEpsilon
 	copy(cfg.Input[:], c.Input)
 	return cfg, c.pixels.override(f, &cfg)
+}
+
+// likeTorch is the network with PyTorch's padding and epsilon, as far as it has options for them.
+func likeTorch(cfg train.Config) (train.Config, bool) {
+	changed := false
+	for _, option := range []func(*train.Config){func(c *train.Config) { c.SymmetricPadding = true }, func(c *train.Config) { c.BatchNormEpsilon = 1e-5 }} {
+		with := cfg
+		option(&with)
+		if _, err := train.NewModel(with); err == nil {
+			cfg, changed = with, true
+		}
+	}
+	return cfg, changed
 }
 
 // described makes the configuration of a network that the file describes itself.

@@ -285,7 +285,7 @@ func (p *Plan) Apply() (notFinite []string, err error) {
 			return nil, fmt.Errorf("convert: %q: %w", pair.Tensor.Name, err)
 		}
 		shape := pair.Weight.Shape.Clone()
-		if err := pair.Weight.Set(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(slices.Clone(values)))); err != nil {
+		if err := pair.Weight.Set(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))); err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(values, func(v float32) bool { return v-v != 0 }) {
