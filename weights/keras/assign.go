@@ -25,6 +25,9 @@ func (f *File) Assign(m *nn.Model) error {
 	if err != nil {
 		return err
 	}
+	if err := f.compare(m, stored); err != nil { // before memory is taken for what a hostile configuration asks for
+		return err
+	}
 	dtype, known := m.Dtype()
 	if !known {
 		dtype = tensor.Float32
@@ -56,6 +59,35 @@ func (f *File) Assign(m *nn.Model) error {
 	}
 	for i, w := range m.Weights() {
 		w.Value = tensor.New(tensor.WithShape(w.Shape...), tensor.WithBacking(to[i].Data))
+	}
+	return nil
+}
+
+// compare lists what does not belong together.
+func (f *File) compare(m *nn.Model, stored []weights.Tensor) error {
+	shapes := make(map[string][]int, len(stored))
+	for _, t := range stored {
+		shapes[t.Name] = t.Shape
+	}
+	e := &weights.MismatchError{ModelTensors: len(m.Weights()), FileTensors: len(stored)}
+	known := map[string]bool{}
+	for _, w := range m.Weights() {
+		known[w.Name] = true
+		shape, ok := shapes[w.Name]
+		switch {
+		case !ok:
+			e.Missing = append(e.Missing, fmt.Sprintf("%s %v", w.Name, w.Shape))
+		case !slices.Equal(shape, []int(w.Shape)):
+			e.Different = append(e.Different, fmt.Sprintf("%s wants %v, the file has %v", w.Name, w.Shape, shape))
+		}
+	}
+	for _, t := range stored {
+		if !known[t.Name] {
+			e.Unexpected = append(e.Unexpected, fmt.Sprintf("%s %v", t.Name, t.Shape))
+		}
+	}
+	if len(e.Missing)+len(e.Different)+len(e.Unexpected) > 0 {
+		return &Error{Path: f.Path, Problem: e.Error(), Err: e}
 	}
 	return nil
 }
