@@ -62,12 +62,12 @@ func TestLayers(t *testing.T) {
 
 func TestRefusedLayers(t *testing.T) {
 	for text, want := range map[string]string{
-		`LSTM "units":3`:                              "layers of this class are not supported",
-		`Conv2d "filters":3`:                          `did you mean "Conv2D"`,
-		`Dense "units":3,"activation":"rellu"`:        "rellu",
-		`Dense "units":3,"kernel_initializer":"best"`: "GlorotUniform",
-		`Dense "units":3,"quantization":"int4"`:       `quantization="int4"`,
-		`Dense "units":2.5`:                           "units=2.5",
+		`LSTM "units":3`:     "layers of this class are not supported",
+		`Conv2d "filters":3`: `did you mean "Conv2D"`,
+		`Conv2D "filters":3,"kernel_size":1,"activation":"rellu"`: "rellu",
+		`Dense "units":3,"kernel_initializer":"best"`:             "GlorotUniform",
+		`Dense "units":3,"quantization":"int4"`:                   `quantization="int4"`,
+		`Dense "units":2.5`:                                       "units=2.5",
 		`Dense "units":3,"dtype":{"class_name":"QuantizedDTypePolicy","config":{"name":"int8_from_float32"}}`: "quantization",
 		`Conv2D "filters":3,"kernel_size":[1,2,3]`:                                                            "kernel_size=[1,2,3]",
 		`Conv2D "filters":3,"kernel_size":99`:                                                                 "kernel 99×99",
