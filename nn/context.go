@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -58,16 +59,39 @@ func (c *Context) Op(o op.Op, children ...*gorgonia.Node) *gorgonia.Node {
 	if err != nil {
 		return c.Fail(err)
 	}
-	name := o.Kind()
+	c.Rename(n, c.number(o.Kind()))
+	return n
+}
+
+// Expr returns the tensor of an expression; see [op.Of]. Its operations, which were made without the context, get their
+// names here.
+func (c *Context) Expr(x op.Expr) *gorgonia.Node {
+	if c.err != nil {
+		return nil
+	}
+	n, err := x.Node()
+	if err != nil {
+		return c.Fail(err)
+	}
+	for _, made := range c.build.net.Graph.AllNodes()[c.first:] {
+		if o, ours := made.Op().(op.Op); ours && strings.Contains(made.Name(), "(") { // Gorgonia's own: operation(operands)
+			c.Rename(made, c.number(o.Kind()))
+		}
+	}
+	return n
+}
+
+// number is an operation's kind, with a number from the second of its kind in the layer on.
+func (c *Context) number(kind string) string {
 	if c.kinds == nil {
 		c.kinds = map[string]int{}
 	}
-	if i := c.kinds[name]; i > 0 {
-		name = fmt.Sprintf("%s_%d", name, i)
+	i := c.kinds[kind]
+	c.kinds[kind]++
+	if i == 0 {
+		return kind
 	}
-	c.kinds[o.Kind()]++
-	c.Rename(n, name)
-	return n
+	return fmt.Sprintf("%s_%d", kind, i)
 }
 
 // Weight returns the node of one of the layer's weights, by its local name, e.g. "kernel".

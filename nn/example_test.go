@@ -44,7 +44,7 @@ func ExampleBuilder_Model() {
 	fmt.Println(err)
 	// Output:
 	// nn: Conv2D "conv2d": unknown activation "rellu"; did you mean "relu"?
-	//     input (None, 28, 28, 1) NHWC from "input_1"; use "relu", "softmax" or "linear"
+	//     input (None, 28, 28, 1) NHWC from "input_1"; use "relu", "softmax", "linear" or another of nn.Nonlinearities
 	//     at nn/example_test.go:41
 }
 

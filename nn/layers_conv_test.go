@@ -97,6 +97,32 @@ func TestGradientsOfConvolutions(t *testing.T) {
 	}
 }
 
+func TestGradientsOfVolumes(t *testing.T) {
+	for _, f := range []DataFormat{ChannelsLast, ChannelsFirst} {
+		b := NewBuilder("")
+		in := b.Input(Shape{5, 4, 2})
+		x := in
+		if f == ChannelsFirst {
+			x = b.Add(Permute{Dims: []int{3, 1, 2}}, x)
+		}
+		b.DataFormat = f
+		x = b.Add(UpSampling2D{Size: [2]int{2, 3}, Interpolation: Bilinear}, x)
+		x = b.Add(UpSampling2D{Size: [2]int{1, 2}}, x)
+		x = b.Add(Reshape{Target: map[DataFormat]Shape{ChannelsLast: {4, 5, 6, 4}, ChannelsFirst: {4, 4, 5, 6}}[f]}, x)
+		x = b.Add(Conv3D{Filters: 4, Kernel: [3]int{3, 2, 3}, Strides: [3]int{1, 2, 1}, Groups: 2, Padding: Same, Activation: ReLU, BiasInitializer: Constant{0.1}}, x)
+		x = b.Add(Conv3D{Filters: 3, Kernel: K3(2), Dilations: [3]int{2, 1, 2}, KernelRegularizer: L2(0.1)}, x)
+		x = b.Add(Reshape{Target: map[DataFormat]Shape{ChannelsLast: {4, 4, 3}, ChannelsFirst: {3, 4, 4}}[f]}, x)
+		x = b.Add(GlobalMaxPooling2D{KeepDims: true}, x)
+		x = b.Add(Flatten{}, x)
+		x = b.Add(RepeatVector{Times: 5}, x)
+		x = b.Add(Flatten{}, x)
+		x = b.Add(Dense{Units: 4}, x)
+		m, err := b.Model(in, x)
+		require.NoError(t, err)
+		checkGradients(t, m, random(tensor.Float64, 1, 2, 5, 4, 2), labelsOf(2, 4), true)
+	}
+}
+
 // The kernels that the weights are views of are the fast ones, packed where they do not change.
 func TestDepthwiseRunsOnItsKernel(t *testing.T) {
 	b := NewBuilder("")
@@ -134,6 +160,19 @@ func TestConvolutionErrors(t *testing.T) {
 		kind  error
 		want  string
 	}{
+		{Conv3D{Filters: 2, Kernel: K3(3)}, image, ErrShape, "wants volumes (5 axes with the batch), input has 4"},
+		{Conv3D{Filters: 2}, image, ErrArgument, "Kernel must be at least 1×1×1, is 0×0×0\n    input (None, 8, 8, 4) NHWC from \"input_1\"; set Kernel, e.g. to nn.K3(3)"},
+		{Conv3D{Filters: 2, Kernel: K3(5)}, Shape{4, 8, 8, 4}, ErrShape, "kernel 5×5×5 wants at least 5 slices, input has 4"},
+		{Conv3D{Filters: 2, Kernel: K3(1), Groups: 2}, Shape{4, 8, 8, 3}, ErrShape, "2 groups want a multiple of 2 input channels, input has 3"},
+		{UpSampling2D{Size: K(-1)}, image, ErrArgument, "Size must be from 1 to 16777216, is -1×-1"},
+		{UpSampling2D{Size: K(1 << 24)}, image, ErrShape, "more than 2³⁴ elements"},
+		{UpSampling2D{Interpolation: "bicubic"}, image, ErrArgument, `unknown interpolation "bicubic"`},
+		{UpSampling1D{}, image, ErrShape, "wants sequences"},
+		{RepeatVector{}, vector, ErrArgument, "Times must be at least 1, is 0"},
+		{RepeatVector{Times: 3}, image, ErrShape, "wants vectors (2 axes with the batch), input has 4"},
+		{RepeatVector{Times: math.MaxInt}, vector, ErrShape, "more than 2³⁴ elements"},
+		{GlobalMaxPooling1D{}, image, ErrShape, "wants sequences"},
+		{GlobalMaxPooling2D{}, sequence, ErrShape, "wants images"},
 		{Conv1D{Kernel: 3}, sequence, ErrArgument, "Filters must be at least 1"},
 		{Conv1D{Filters: 2}, sequence, ErrArgument, "Kernel must be at least 1, is 0\n    input (None, 8, 4) from \"input_1\"; set Kernel, e.g. to 3"},
 		{Conv1D{Filters: 2, Kernel: 3}, image, ErrShape, "wants sequences (3 axes with the batch), input has 4"},
@@ -178,4 +217,17 @@ func TestConvolutionErrors(t *testing.T) {
 		require.ErrorIs(t, b.Err(), c.kind, "%#v", c.layer)
 		require.ErrorContains(t, b.Err(), c.want)
 	}
+}
+
+func TestGoldenConv3D(t *testing.T) {
+	goldenLayers(t, "layers_conv3d", map[string]Layer{
+		"valid":                 Conv3D{Filters: 2, Kernel: [3]int{2, 3, 2}},
+		"same_strided":          Conv3D{Filters: 2, Kernel: K3(3), Strides: [3]int{2, 1, 2}, Padding: Same, Activation: ReLU},
+		"same_even":             Conv3D{Filters: 2, Kernel: K3(2), Padding: Same},
+		"one_deep":              Conv3D{Filters: 3, Kernel: [3]int{1, 2, 2}, NoBias: true},
+		"strided_beyond_kernel": Conv3D{Filters: 2, Kernel: [3]int{1, 1, 2}, Strides: [3]int{3, 2, 1}},
+		"dilated":               Conv3D{Filters: 2, Kernel: [3]int{2, 2, 1}, Dilations: [3]int{3, 2, 1}},
+		"groups":                Conv3D{Filters: 6, Kernel: K3(2), Groups: 2, Padding: Same},
+		"first":                 Conv3D{Filters: 2, Kernel: K3(2), Padding: Same, Activation: ReLU},
+	})
 }

@@ -22,6 +22,27 @@ type GlobalAveragePooling1D struct {
 	Name     string
 }
 
+// GlobalMaxPooling2D is the maximum over all rows and columns of each channel: (None, rows, columns, channels), or channels
+// first, becomes (None, channels). Where several elements are the maximum, each gets an equal part of the gradient, as in
+// Keras with TensorFlow (its MaxPooling2D, and ours, gives all to the first).
+type GlobalMaxPooling2D struct {
+	KeepDims bool // keepdims: whether rows and columns stay, as axes of size 1
+	Name     string
+}
+
+// GlobalMaxPooling1D is the maximum over all steps of each channel: (None, steps, channels), or channels first, becomes
+// (None, channels). Equal maxima share the gradient, as in [GlobalMaxPooling2D].
+type GlobalMaxPooling1D struct {
+	KeepDims bool // keepdims: whether steps stay, as an axis of size 1
+	Name     string
+}
+
+// Identity implements [Layer].
+func (l GlobalMaxPooling2D) Identity() (class, name string) { return "GlobalMaxPooling2D", l.Name }
+
+// Identity implements [Layer].
+func (l GlobalMaxPooling1D) Identity() (class, name string) { return "GlobalMaxPooling1D", l.Name }
+
 // Identity implements [Layer].
 func (l GlobalAveragePooling2D) Identity() (class, name string) {
 	return "GlobalAveragePooling2D", l.Name
@@ -33,10 +54,27 @@ func (l GlobalAveragePooling1D) Identity() (class, name string) {
 }
 
 // Infer implements [Layer].
+func (l GlobalMaxPooling2D) Infer(s *Spec) (Shape, error) { return s.global(2, l.KeepDims) }
+
+// Infer implements [Layer].
+func (l GlobalMaxPooling1D) Infer(s *Spec) (Shape, error) { return s.global(1, l.KeepDims) }
+
+// Infer implements [Layer].
 func (l GlobalAveragePooling2D) Infer(s *Spec) (Shape, error) { return s.global(2, l.KeepDims) }
 
 // Infer implements [Layer].
 func (l GlobalAveragePooling1D) Infer(s *Spec) (Shape, error) { return s.global(1, l.KeepDims) }
+
+// Apply implements [Layer].
+func (l GlobalMaxPooling2D) Apply(c *Context) *gorgonia.Node {
+	rows, columns, _ := c.Format.Axes()
+	return c.Op(&op.Reduce{Fn: op.ReduceMax, Axes: []int{rows, columns}, KeepDims: l.KeepDims}, c.Inputs[0])
+}
+
+// Apply implements [Layer].
+func (l GlobalMaxPooling1D) Apply(c *Context) *gorgonia.Node {
+	return c.Op(&op.Reduce{Fn: op.ReduceMax, Axes: []int{c.stepsAxis()}, KeepDims: l.KeepDims}, c.Inputs[0])
+}
 
 // Apply implements [Layer].
 func (l GlobalAveragePooling2D) Apply(c *Context) *gorgonia.Node {

@@ -29,6 +29,7 @@ type channelSetter interface {
 }
 
 func (l Conv1D) channelField() string          { return "Filters" }
+func (l Conv3D) channelField() string          { return "Filters" }
 func (l Conv2D) channelField() string          { return "Filters" }
 func (l SeparableConv1D) channelField() string { return "Filters" }
 func (l SeparableConv2D) channelField() string { return "Filters" }
@@ -39,4 +40,5 @@ func (l DepthwiseConv1D) channelField() string { return "" }
 func (l DepthwiseConv2D) channelField() string { return "" }
 func (l Flatten) channelField() string         { return "" }
 func (l Reshape) channelField() string         { return "" }
+func (l RepeatVector) channelField() string    { return "" }
 func (l Permute) channelField() string         { return "" }

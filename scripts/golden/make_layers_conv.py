@@ -66,6 +66,40 @@ def layer(name, make, x, x_values=None, **args):
     return golden.case(name, attrs, {**values, **out})
 
 
+def bilinear(name, x, size, first=False):
+    """UpSampling2D with interpolation. TensorFlow computes it in float32, and its gradient wrongly when compiled in float64: here
+    in float64 by the rule itself, which Keras in float32 must agree with."""
+    values = normal(*x)
+
+    def matrix(n, factor):
+        m = np.zeros((n * factor, n))
+        for i in range(n * factor):
+            at = (i + 0.5) / factor - 0.5
+            low = int(np.floor(at))
+            for j, share in ((low, 1 - (at - low)), (low + 1, at - low)):
+                m[i, min(max(j, 0), n - 1)] += share
+        return m
+
+    rows, columns = (2, 3) if first else (1, 2)
+    a, b = matrix(x[rows], size[0]), matrix(x[columns], size[1])
+    rule, back = ("ri,cj,nfij->nfrc", "ri,cj,nfrc->nfij") if first else ("ri,cj,nijf->nrcf", "ri,cj,nrcf->nijf")
+    y = np.einsum(rule, a, b, values)
+    dy = normal(*y.shape)
+    dx = np.einsum(back, a, b, dy)
+
+    keras.backend.clear_session()
+    it = L.UpSampling2D(size, interpolation="bilinear", dtype="float32", **(FIRST if first else {}))
+    it_x = tf.constant(values, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(it_x)
+        it_y = it(it_x)
+    np.testing.assert_allclose(y, it_y.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dx, tape.gradient(it_y, it_x, output_gradients=tf.constant(dy, tf.float32)).numpy(), rtol=1e-5, atol=1e-5)
+    attrs = {"class": "UpSampling2D", "layer": it.name, "params": 0, "weights": "", "shape": list(y.shape), "channels_first": int(first),
+             "args": "size=%r, interpolation='bilinear'" % (size,)}
+    return golden.case(name, attrs, {"x": values, "y": y, "dy": dy, "dx": dx})
+
+
 golden.write(golden.NN, "layers_conv1d.json", [
     layer("conv1d", L.Conv1D, (2, 7, 3), filters=4, kernel_size=3),
     layer("conv1d_same_strided", L.Conv1D, (1, 8, 2), filters=3, kernel_size=4, strides=3, padding="same", activation="relu"),
@@ -119,6 +153,11 @@ golden.write(golden.NN, "layers_pool.json", [
     layer("average1d", L.AveragePooling1D, (2, 7, 3), pool_size=2),
     layer("average1d_same", L.AveragePooling1D, (1, 8, 2), pool_size=3, strides=2, padding="same"),
     layer("average1d_first", L.AveragePooling1D, (2, 3, 7), pool_size=3, strides=1, padding="same", **FIRST),
+    layer("global_max1d", L.GlobalMaxPooling1D, (2, 7, 3)),
+    layer("global_max1d_keepdims", L.GlobalMaxPooling1D, (1, 3, 5), keepdims=True, **FIRST),
+    layer("global_max2d", L.GlobalMaxPooling2D, (2, 3, 5, 2)),
+    layer("global_max2d_ties", L.GlobalMaxPooling2D, (1, 3, 4, 3), x_values=rng.integers(0, 3, (1, 3, 4, 3)).astype(np.float64)),
+    layer("global_max2d_keepdims_first", L.GlobalMaxPooling2D, (2, 2, 3, 5), keepdims=True, **FIRST),
     layer("global_average1d", L.GlobalAveragePooling1D, (2, 7, 3)),
     layer("global_average1d_keepdims", L.GlobalAveragePooling1D, (1, 3, 5), keepdims=True, **FIRST),
     layer("global_average2d_keepdims", L.GlobalAveragePooling2D, (2, 3, 5, 2), keepdims=True),
@@ -134,4 +173,26 @@ golden.write(golden.NN, "layers_border.json", [
     layer("crop2d_none", L.Cropping2D, (1, 3, 4, 2)),
     layer("crop2d_uneven", L.Cropping2D, (2, 5, 6, 2), cropping=((0, 1), (2, 3))),
     layer("crop2d_first", L.Cropping2D, (1, 2, 5, 4), cropping=(2, 1), **FIRST),
+])
+golden.write(golden.NN, "layers_upsampling.json", [
+    layer("nearest1d", L.UpSampling1D, (2, 3, 2)),
+    layer("nearest1d_times3", L.UpSampling1D, (1, 4, 3), size=3),
+    layer("nearest2d", L.UpSampling2D, (2, 2, 3, 2)),
+    layer("nearest2d_uneven", L.UpSampling2D, (1, 2, 3, 3), size=(3, 1)),
+    layer("nearest2d_first", L.UpSampling2D, (1, 2, 3, 2), size=(1, 4), **FIRST),
+    bilinear("bilinear", (1, 3, 4, 2), (2, 2)),
+    bilinear("bilinear_uneven", (2, 2, 3, 1), (3, 4)),
+    bilinear("bilinear_one_row", (1, 1, 3, 2), (2, 5)),
+    bilinear("bilinear_first", (1, 2, 3, 4), (2, 2), first=True),
+    layer("repeat_vector", L.RepeatVector, (2, 3), n=4),
+])
+golden.write(golden.NN, "layers_conv3d.json", [
+    layer("valid", L.Conv3D, (1, 3, 4, 3, 2), filters=2, kernel_size=(2, 3, 2)),
+    layer("same_strided", L.Conv3D, (1, 4, 3, 4, 2), filters=2, kernel_size=3, strides=(2, 1, 2), padding="same", activation="relu"),
+    layer("same_even", L.Conv3D, (2, 3, 2, 3, 1), filters=2, kernel_size=2, padding="same"),
+    layer("one_deep", L.Conv3D, (2, 2, 3, 3, 2), filters=3, kernel_size=(1, 2, 2), use_bias=False),
+    layer("strided_beyond_kernel", L.Conv3D, (1, 5, 3, 3, 2), filters=2, kernel_size=(1, 1, 2), strides=(3, 2, 1)),
+    layer("dilated", L.Conv3D, (1, 5, 4, 3, 2), filters=2, kernel_size=(2, 2, 1), dilation_rate=(3, 2, 1)),
+    layer("groups", L.Conv3D, (1, 3, 3, 2, 4), filters=6, kernel_size=2, groups=2, padding="same"),
+    layer("first", L.Conv3D, (1, 2, 3, 4, 3), filters=2, kernel_size=2, padding="same", activation="relu", **FIRST),
 ])

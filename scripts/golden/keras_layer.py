@@ -1,0 +1,52 @@
+"""One layer of Keras 3 by itself as a golden case, in float64, with TensorFlow behind it. Scripts import it before TensorFlow."""
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import keras
+import numpy as np
+import tensorflow as tf
+
+import golden
+
+keras.config.set_floatx("float64")
+rng = np.random.default_rng(20260608)
+FIRST = {"data_format": "channels_first"}
+
+
+def normal(*shape):
+    """Standard normal numbers that float32 holds exactly."""
+    return np.asarray(rng.standard_normal(shape)).astype(np.float32).astype(np.float64)
+
+
+def layer(name, make, *xs, values=None, first=False, weights=None, **args):
+    """One case. xs are the shapes of the inputs with their batch axes, or the inputs; the tensors are x, or x0, x1, …
+
+    weights are values for the weights, in their order, in place of random ones; first is 1 for models with channels first.
+    """
+    keras.backend.clear_session()
+    it = make(**args)
+    xs = [normal(*x) if isinstance(x, tuple) else np.asarray(x) for x in xs]
+    xs = [x.astype(np.float32).astype(np.float64) for x in xs]
+    many = len(xs) > 1
+    inputs = [keras.Input(batch_shape=(None,) + x.shape[1:]) for x in xs]
+    symbolic = it(inputs if many else inputs[0])
+    out = {"x%d" % i if many else "x": x for i, x in enumerate(xs)}
+    for i, v in enumerate(it.weights):
+        v.assign(weights[i] if weights else normal(*v.shape) * 0.5 + 0.25)
+        out[v.name] = v.numpy().astype(np.float32)
+        v.assign(out[v.name])
+    given = [tf.constant(x) for x in xs]
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        y = it(given if many else given[0])
+    dy = normal(*y.shape)
+    grads = tape.gradient(y, given + [v.value for v in it.trainable_weights], output_gradients=tf.constant(dy))
+    out.update({"y": y.numpy(), "dy": dy})
+    for k, g in zip([k for k in out if k[0] == "x"] + [v.name for v in it.trainable_weights], grads):
+        out["d" + k] = np.asarray(tf.convert_to_tensor(g))
+    attrs = {"class": make.__name__, "layer": it.name, "params": int(it.count_params()), "weights": " ".join(v.name for v in it.weights),
+             "shape": list(y.shape), "channels_first": int(first or args.get("data_format") == "channels_first"),
+             "args": ", ".join("%s=%r" % (k, v) for k, v in args.items() if k != "data_format")}
+    assert tuple(symbolic.shape[1:]) == tuple(y.shape[1:]), name
+    return golden.case(name, attrs, out)
