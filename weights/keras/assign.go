@@ -25,6 +25,9 @@ func (f *File) Assign(m *nn.Model) error {
 	if err != nil {
 		return err
 	}
+	if err := f.compare(m, stored); err != nil { // before memory is taken for what a hostile configuration asks for
+		return err
+	}
 	dtype, known := m.Dtype()
 	if !known {
 		dtype = tensor.Float32
@@ -60,6 +63,35 @@ func (f *File) Assign(m *nn.Model) error {
 	return nil
 }
 
+// compare lists what does not belong together.
+func (f *File) compare(m *nn.Model, stored []weights.Tensor) error {
+	shapes := make(map[string][]int, len(stored))
+	for _, t := range stored {
+		shapes[t.Name] = t.Shape
+	}
+	e := &weights.MismatchError{ModelTensors: len(m.Weights()), FileTensors: len(stored)}
+	known := map[string]bool{}
+	for _, w := range m.Weights() {
+		known[w.Name] = true
+		shape, ok := shapes[w.Name]
+		switch {
+		case !ok:
+			e.Missing = append(e.Missing, fmt.Sprintf("%s %v", w.Name, []int(w.Shape)))
+		case !slices.Equal(shape, []int(w.Shape)):
+			e.Different = append(e.Different, fmt.Sprintf("%s wants %v, the file has %v", w.Name, []int(w.Shape), shape))
+		}
+	}
+	for _, t := range stored {
+		if !known[t.Name] {
+			e.Unexpected = append(e.Unexpected, fmt.Sprintf("%s %v", t.Name, t.Shape))
+		}
+	}
+	if len(e.Missing)+len(e.Different)+len(e.Unexpected) > 0 {
+		return &Error{Path: f.Path, Problem: e.Error(), Err: e}
+	}
+	return nil
+}
+
 // Matched returns the file's tensors under the names of the model's weights, as far as they belong to some, by the rules of
 // [File.Assign]; the others keep names that the model does not have.
 func (f *File) Matched(m *nn.Model) ([]weights.Tensor, error) { return f.matched(m) }
@@ -74,7 +106,27 @@ func (f *File) matched(m *nn.Model) ([]weights.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.byPlace(f.leaves(m, o, "")), nil
+	if o != nil {
+		if out := f.byPlace(f.leaves(m, o, "")); belong(out, m) {
+			return out, nil
+		}
+	}
+	// The model is not made of the configuration: it may have the same layers under other names.
+	return f.byPlace(f.leaves(m, nil, "")), nil
+}
+
+// belong says whether the names of tensors are those of a model's weights.
+func belong(ts []weights.Tensor, m *nn.Model) bool {
+	known := map[string]bool{}
+	for _, w := range m.Weights() {
+		known[w.Name] = true
+	}
+	for _, t := range ts {
+		if !known[t.Name] {
+			return false
+		}
+	}
+	return true
 }
 
 // object is the configuration, or nil.
@@ -227,8 +279,8 @@ func (f *File) byPlace(places []leaf) []weights.Tensor {
 	for _, l := range places {
 		byPath[l.path], byName[l.name] = l, l
 	}
-	// Without the configuration, names tell more than the order of layers, unless they are another model's.
-	named := f.Config == nil
+	// Names tell more than the order of layers, unless they are another model's.
+	named := true
 	for _, l := range f.Layers {
 		if _, ok := byName[layerName(l.Name)]; !ok && !isState(l.Path) {
 			named = false

@@ -49,9 +49,7 @@ func parseModel(o *object) (*modelConfig, error) {
 		if err := json.Unmarshal(list, &c.Layers); err != nil {
 			return nil, wrong("", "its layers are not valid: %v", err)
 		}
-		return &c, nil
-	}
-	if err := json.Unmarshal(o.Config, &c); err != nil {
+	} else if err := json.Unmarshal(o.Config, &c); err != nil {
 		return nil, wrong("", "its config is not valid: %v", err)
 	}
 	for i := range c.Layers {

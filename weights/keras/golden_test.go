@@ -156,3 +156,35 @@ func TestLargeModels(t *testing.T) {
 		})
 	}
 }
+
+// The weights go into a model of the same layers under other names, too.
+func TestOtherNames(t *testing.T) {
+	golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions.json"))
+	for _, form := range []string{"graph.keras", "graph.weights.h5", "graph.h5"} {
+		config := string(open(t, "graph.keras").Config)
+		for _, name := range []string{"stem", "stem_bn", "branch2a", "branch2a_bn", "branch2b", "branch1", "fc", "scores"} {
+			config = strings.ReplaceAll(config, `"`+name+`"`, `"other_`+name+`"`)
+		}
+		m, err := keras.Model([]byte(config))
+		require.NoError(t, err)
+		require.NoError(t, open(t, form).Assign(m), form)
+		check(t, m, golden.Case(t, "graph"))
+	}
+}
+
+func TestMismatch(t *testing.T) {
+	m, err := keras.Model([]byte(strings.Replace(string(open(t, "graph.keras").Config), `"units": 3`, `"units": 4`, 1)))
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	before := append([]float32{}, m.Weights()[0].Value.Data().([]float32)...)
+	for _, form := range []string{"graph.keras", "graph.weights.h5", "graph.h5", "graph_keras2.h5", "graph_keras2.legacy_weights.h5"} {
+		var mismatch *weights.MismatchError
+		require.ErrorAs(t, open(t, form).Assign(m), &mismatch)
+		require.Empty(t, mismatch.Missing)
+		require.Empty(t, mismatch.Unexpected)
+		require.Equal(t, []string{"scores/kernel wants [12 4], the file has [12 3]"}, mismatch.Different)
+		require.Equal(t, before, m.Weights()[0].Value.Data())
+	}
+	require.ErrorAs(t, open(t, "chain.h5").Assign(m), new(*weights.MismatchError))
+	require.ErrorAs(t, open(t, "chain.keras").Assign(m), new(*weights.MismatchError))
+}

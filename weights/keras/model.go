@@ -36,6 +36,9 @@ func (f *File) Model() (*nn.Model, error) {
 	return m, f.Assign(m)
 }
 
+// maxLayers bounds the layers of a model; the largest of keras.applications have a thousand.
+const maxLayers = 20_000
+
 // builder makes a model of package nn.
 type builder struct {
 	nn     *nn.Builder
@@ -58,6 +61,9 @@ func buildModel(o *object, depth int) (*nn.Model, error) {
 	if err != nil {
 		return nil, o.fill(err)
 	}
+	if len(c.Layers) > maxLayers {
+		return nil, o.fill(wrong("", "has %d layers, more than %d", len(c.Layers), maxLayers))
+	}
 	o.Name = cmp.Or(c.Name, o.Name)
 	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, depth: depth, done: map[string]*nn.Tensor{}}
 	var input, output *nn.Tensor
@@ -74,8 +80,12 @@ func buildModel(o *object, depth int) (*nn.Model, error) {
 	if err != nil {
 		return nil, o.fill(fromNN(err))
 	}
+	used := map[string]bool{}
+	for _, l := range m.Layers() {
+		used[l.Name] = true
+	}
 	for _, name := range b.frozen {
-		if !has(m, name) {
+		if !used[name] {
 			continue // it does not lead to the output
 		}
 		if err := m.SetTrainable(false, escape(name)); err != nil {
@@ -83,15 +93,6 @@ func buildModel(o *object, depth int) (*nn.Model, error) {
 		}
 	}
 	return m, nil
-}
-
-func has(m *nn.Model, layer string) bool {
-	for _, l := range m.Layers() {
-		if l.Name == layer {
-			return true
-		}
-	}
-	return false
 }
 
 // escape makes a pattern of [path.Match] that matches a name alone.
