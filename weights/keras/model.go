@@ -47,6 +47,7 @@ type builder struct {
 	done   map[string]*nn.Tensor
 	frozen []string
 	images nn.DataFormat // of the layers that say one
+	old    bool          // Keras 2 wrote the configuration
 }
 
 // buildModel makes a Sequential or Functional model.
@@ -161,7 +162,7 @@ func (b *builder) firstInput(o, first *object) (in *object, own bool, err error)
 	if len(shape) == 0 || string(shape) == "null" {
 		return nil, false, wrong("in Keras, build the model (give it an Input, or call it once) before it is saved", "is the first layer, and nothing tells the shape of the model's input")
 	}
-	config, err := json.Marshal(map[string]json.RawMessage{"batch_shape": shape})
+	config, err := json.Marshal(map[string]json.RawMessage{"batch_input_shape": shape})
 	if err != nil {
 		return nil, false, wrong("", "its shape is not valid: %v", err)
 	}
@@ -200,7 +201,7 @@ func (b *builder) input(o *object) (*nn.Tensor, error) {
 	}
 	raw := args["batch_shape"]
 	if len(raw) == 0 {
-		raw = args["batch_input_shape"]
+		raw, b.old = args["batch_input_shape"], true
 	}
 	batch, sample, err := parseShape(raw)
 	if err != nil {
@@ -213,6 +214,9 @@ func (b *builder) input(o *object) (*nn.Tensor, error) {
 // add adds a layer behind its inputs.
 func (b *builder) add(o *object, inputs []*nn.Tensor) (*nn.Tensor, error) {
 	if err := b.settings(o); err != nil {
+		return nil, err
+	}
+	if err := b.checkOld(o); err != nil {
 		return nil, err
 	}
 	var l nn.Layer
@@ -276,4 +280,16 @@ func checkDType(raw json.RawMessage) error {
 		return nil
 	}
 	return wrong("save the model without quantization", "dtype=%s is not supported", clip(raw))
+}
+
+// checkOld refuses what had the same name and another meaning in Keras 2.
+func (b *builder) checkOld(o *object) error {
+	if !b.old {
+		return nil
+	}
+	args, err := o.fields()
+	if err == nil && string(args["activation"]) == `"hard_sigmoid"` {
+		err = wrong("", "activation=\"hard_sigmoid\" of Keras 2, clip(0.2·x + 0.5), is not supported; Keras 3's, clip(x/6 + 0.5), is")
+	}
+	return err
 }

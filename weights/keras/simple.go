@@ -22,32 +22,6 @@ func number(args map[string]json.RawMessage, key string, otherwise float64) (flo
 	return v, nil
 }
 
-// relu is the class ReLU without its options.
-func relu(args map[string]json.RawMessage) (nn.Layer, error) {
-	for _, key := range []string{"max_value", "negative_slope", "threshold"} {
-		v, err := number(args, key, 0)
-		if err != nil {
-			return nil, err
-		}
-		if v != 0 {
-			return nil, wrong("", "%s=%v is not supported", key, v)
-		}
-	}
-	return nn.Activation{Func: nn.ReLU}, nil
-}
-
-// softmax is the class Softmax along the last axis.
-func softmax(args map[string]json.RawMessage) (nn.Layer, error) {
-	axis, err := number(args, "axis", -1)
-	if err != nil {
-		return nil, err
-	}
-	if axis != -1 {
-		return nil, wrong("", "axis=%v is not supported: -1 is", axis)
-	}
-	return nn.Activation{Func: nn.Softmax}, nil
-}
-
 // rescaling is the class Rescaling: x·scale + offset.
 func rescaling(args map[string]json.RawMessage) (nn.Layer, error) {
 	scale, err := number(args, "scale", 1)
