@@ -81,6 +81,31 @@ def nested():
     return keras.Model(i, head(inner(i, training=False)), name="nested")
 
 
+def kinds():
+    """Layers of many kinds."""
+    x = image = keras.Input((6, 6, 3), name="image")
+    x = L.DepthwiseConv2D(3, depth_multiplier=2, padding="same", name="depthwise")(x)
+    x = L.LeakyReLU(0.25)(x)
+    x = L.SeparableConv2D(4, 3, depth_multiplier=2, name="separable")(x)
+    x = L.PReLU(shared_axes=[1, 2], name="prelu")(x)
+    x = L.Conv2DTranspose(3, 3, strides=2, padding="same", name="transpose")(x)
+    x = L.ELU(0.5)(x)
+    x = L.UpSampling2D((2, 1), interpolation="bilinear")(x)
+    x = L.Cropping2D(((1, 2), (0, 1)))(x)
+    x = L.Conv2D(4, 3, activation="gelu", name="conv")(x)
+    x = L.ReLU(max_value=1.0, negative_slope=0.1)(x)
+    x = L.Reshape((-1, 4))(x)
+    x = L.Conv1D(4, 3, padding="causal", name="conv1d")(x)
+    x = L.SeparableConv1D(5, 2, activation="tanh", name="separable1d")(x)
+    x = L.MaxPooling1D(2)(x)
+    x = L.DepthwiseConv1D(2, strides=2, name="depthwise1d")(x)
+    x = L.Conv1DTranspose(3, 3, name="transpose1d")(x)
+    x = L.Softmax()(x)
+    x = L.AveragePooling1D(2)(x)
+    x = L.GlobalMaxPooling1D()(x)
+    return keras.Model(image, L.Dense(4, name="scores")(x), name="kinds")
+
+
 def typed(dtype):
     return lambda: keras.Sequential([keras.Input((4,)), L.Dense(3, dtype=dtype, name="half"), L.Dense(2, dtype=dtype, name="scores")], name=dtype)
 
@@ -123,7 +148,7 @@ def small():
     os.makedirs(OUT, exist_ok=True)
     cases = []
     for name, make, forms in [("chain", chain, ["keras", "h5", "weights.h5"]), ("graph", graph, ["keras", "h5", "weights.h5"]),
-                              ("nested", nested, ["keras", "h5", "weights.h5"])]:
+                              ("nested", nested, ["keras", "h5", "weights.h5"]), ("kinds", kinds, ["keras", "h5"])]:
         keras.backend.clear_session()
         model = make()
         randomize(model)

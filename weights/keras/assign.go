@@ -315,22 +315,3 @@ func isState(path string) bool {
 func standardPath(path string) string {
 	return strings.ReplaceAll(path, "_layer_checkpoint_dependencies", "layers")
 }
-
-// variableNames gives the names of variables by the paths of layers, as far as the configuration tells.
-func (f *File) variableNames() map[string][]string {
-	m, err := Model(f.Config)
-	if err != nil {
-		return nil // the names are a help, no more
-	}
-	o, err := f.object()
-	if err != nil {
-		return nil
-	}
-	out := map[string][]string{}
-	for _, l := range f.leaves(m, o, "") {
-		for _, w := range l.weights {
-			out[l.path] = append(out[l.path], w.Name)
-		}
-	}
-	return out
-}
