@@ -155,8 +155,3 @@ func (l Dot) Apply(c *Context) *gorgonia.Node {
 	}
 	return c.view(c.Expr(x[0].Mul(x[1]).Sum(-1)), append([]int{c.Inputs[0].Shape()[0]}, c.OutputShape...)...)
 }
-
-// inverseNorm is one over the Euclidean norm along axes, at most 1/epsilon: Keras's ops.normalize multiplies by it.
-func inverseNorm(x op.Expr, epsilon float64, axes ...int) op.Expr {
-	return x.Square().SumKeep(axes...).InverseSqrt().Minimum(op.Number(1 / epsilon))
-}
