@@ -51,12 +51,17 @@ func TestLayers(t *testing.T) {
 		`Cropping2D "cropping":[[1,2],[0,3]]`:                                            nn.Cropping2D{Cropping: [2][2]int{{1, 2}, {0, 3}}},
 		`Conv2DTranspose "filters":3,"kernel_size":2,"output_padding":null,"groups":1`:   nn.Conv2DTranspose{Filters: 3, Kernel: nn.K(2)},
 		`Conv2DTranspose "filters":3,"kernel_size":2,"strides":2,"output_padding":[1,1]`: nn.Conv2DTranspose{Filters: 3, Kernel: nn.K(2), Strides: nn.K(2), OutputPadding: []int{1, 1}},
-		`Rescaling "scale":0.5,"offset":0.0`:                                             nn.Rescale{Scale: 0.5},
+		`Rescaling "scale":0.5,"offset":0.0`:                                             nn.Rescaling{Scale: 0.5},
 		`Reshape "target_shape":[16,-1]`:                                                 nn.Reshape{Target: nn.Shape{16, -1}},
 		`ZeroPadding2D "padding":2`:                                                      nn.ZeroPadding2D{Padding: nn.Border(2)},
 		`ZeroPadding2D "padding":[1,2]`:                                                  nn.ZeroPadding2D{Padding: [2][2]int{{1, 1}, {2, 2}}},
 		`ZeroPadding2D "padding":[[0,1],[2,3]]`:                                          nn.ZeroPadding2D{Padding: [2][2]int{{0, 1}, {2, 3}}},
 		`ZeroPadding2D "padding":[[0,0],[0,0]]`:                                          nn.Activation{Func: nn.Linear},
+		`Rescaling "scale":[1,2,3,4],"offset":[0,0,1,1]`:                                 nn.Rescaling{Scales: []float64{1, 2, 3, 4}, Offsets: []float64{0, 0, 1, 1}},
+		`Normalization "axis":[-1],"mean":[[[1,2,3,4]]],"variance":[4.0],"invert":false`: nn.Normalization{Axis: -1, Mean: []float64{1, 2, 3, 4}, Variance: []float64{4}},
+		`LayerNormalization "axis":-1,"epsilon":1e-5,"rms_scaling":false`:                nn.LayerNormalization{Axis: []int{-1}, Epsilon: 1e-5},
+		`LayerNormalization "axis":[2,3],"scale":false`:                                  nn.LayerNormalization{Axis: []int{2, 3}, NoScale: true},
+		`GroupNormalization "axis":-1,"groups":2`:                                        nn.GroupNormalization{Axis: -1, Groups: 2},
 	} {
 		t.Run(text, func(t *testing.T) {
 			m, err := keras.Model(sequential(text))
@@ -74,6 +79,8 @@ func TestRefusedLayers(t *testing.T) {
 	for text, want := range map[string]string{
 		`ReLU "max_value":0.0`:                                    "max_value=0",
 		`Activation "activation":"hard_sigmoid"`:                  "hard_sigmoid",
+		`Normalization "axis":-1,"mean":null,"variance":null`:     "adapted",
+		`Rescaling "scale":0`:                                     "scale=0",
 		`LSTM "units":3`:                                          "layers of this class are not supported",
 		`Conv2d "filters":3`:                                      `did you mean "Conv2D"`,
 		`Conv2D "filters":3,"kernel_size":1,"activation":"rellu"`: "rellu",

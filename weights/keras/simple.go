@@ -7,43 +7,39 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// number reads an argument that is a number; missing and null give the default.
-func number(args map[string]json.RawMessage, key string, otherwise float64) (float64, error) {
-	raw, ok := args[key]
-	delete(args, key)
-	if !ok || string(raw) == "null" {
-		return otherwise, nil
+// rescaling takes lists of numbers, one a channel, as well.
+func rescaling(args map[string]json.RawMessage) (nn.Layer, error) {
+	for _, key := range []string{"scale", "offset"} {
+		if raw := args[key]; len(raw) > 0 && raw[0] == '[' {
+			args[key+"s"] = raw
+			delete(args, key)
+		}
 	}
-	var v float64
-	if err := json.Unmarshal(raw, &v); err != nil {
-		// Keras 2 wrote some numbers as {"class_name": "__numpy__", …} or arrays of one.
-		return 0, wrong("", "expected a number as %s, found %s", key, clip(raw))
-	}
-	return v, nil
+	return nil, nil
 }
 
-// rescaling is the class Rescaling: x·scale + offset.
-func rescaling(args map[string]json.RawMessage) (nn.Layer, error) {
-	scale, err := number(args, "scale", 1)
-	if err != nil {
-		return nil, err
+// normalization takes mean and variance as lists, however deep, along one axis.
+func normalization(args map[string]json.RawMessage) (nn.Layer, error) {
+	var l nn.Normalization
+	for key, to := range map[string]*[]float64{"mean": &l.Mean, "variance": &l.Variance} {
+		raw := args[key]
+		delete(args, key)
+		if len(raw) == 0 || string(raw) == "null" {
+			return nil, wrong("give mean and variance to the layer in Keras", "%s was adapted to data, which is not supported", key)
+		}
+		if err := json.Unmarshal([]byte("["+strings.NewReplacer("[", "", "]", "").Replace(string(raw))+"]"), to); err != nil {
+			return nil, wrong("", "expected numbers as %s, found %s", key, clip(raw))
+		}
 	}
-	l := nn.Rescale{Scale: scale}
-	if scale == 0 {
-		return nil, wrong("", "scale=0 is not supported")
+	axis := args["axis"]
+	if string(axis) == "null" && (len(l.Mean) > 1 || len(l.Variance) > 1) {
+		return nil, wrong("", "axis=null with several numbers is not supported")
 	}
-	var many []float64
-	if raw := args["offset"]; json.Unmarshal(raw, &many) == nil && many != nil {
-		delete(args, "offset")
-		l.Shift = many
-		return l, nil
-	}
-	offset, err := number(args, "offset", 0)
-	if err != nil {
-		return nil, err
-	}
-	if offset != 0 {
-		return nil, wrong("", "offset=%v is not supported: one number a channel is", offset)
+	if len(axis) > 0 && axis[0] == '[' {
+		args["axis"] = json.RawMessage(strings.Trim(string(axis), "[] "))
+		if string(args["axis"]) == "" {
+			delete(args, "axis")
+		}
 	}
 	return l, nil
 }
