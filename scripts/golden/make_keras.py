@@ -84,6 +84,7 @@ def nested():
 def kinds():
     """Layers of many kinds."""
     x = image = keras.Input((6, 6, 3), name="image")
+    x = L.Normalization(name="adapted")(x)
     x = L.DepthwiseConv2D(3, depth_multiplier=2, padding="same", name="depthwise")(x)
     x = L.LeakyReLU(0.25)(x)
     x = L.SeparableConv2D(4, 3, depth_multiplier=2, name="separable")(x)
@@ -128,9 +129,11 @@ def randomize(model):
             kind = w.name.split("/")[-1].split(":")[0]
             fan = int(np.prod(w.shape[:-1])) or 1
             v = fill.uniform(name, 0, (3.0 / fan) ** 0.5 if kind.endswith("kernel") else 0.3, tuple(w.shape))
-            values.append(v + 1 if kind in ("gamma", "moving_variance") else v)
+            values.append(w.numpy() if kind == "count" else v + 1 if kind in ("gamma", "moving_variance", "variance") else v)
         if values:
             layer.set_weights(values)
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def predict(name, model, samples):
@@ -182,7 +185,15 @@ def large(folder):
             ("mobilenetv2", lambda: A.MobileNetV2(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("densenet121", lambda: A.DenseNet121(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("mobilenet", lambda: A.MobileNet(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
+            ("efficientnetb0", lambda: A.EfficientNetB0(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
+            ("resnet50v2", lambda: A.ResNet50V2(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
+            ("inceptionv3", lambda: A.InceptionV3(weights=None, input_shape=(80, 80, 3), classifier_activation=None)),
+            ("nasnetmobile", lambda: A.NASNetMobile(weights=None, input_shape=(64, 64, 3))),
+            ("convnexttiny", lambda: A.ConvNeXtTiny(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
+            ("mobilenetv3", lambda: A.MobileNetV3Small(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("xception", lambda: A.Xception(weights=None, input_shape=(80, 80, 3), classifier_activation=None))]:
+        if os.path.exists(os.path.join(folder, name + ".keras")):
+            continue
         keras.backend.clear_session()
         model = make()
         randomize(model)

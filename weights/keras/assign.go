@@ -141,22 +141,23 @@ func (f *File) object() (*object, error) {
 
 // byName matches the legacy layout.
 func (f *File) byName(m *nn.Model) []weights.Tensor {
-	owned := map[string][]*nn.Weight{}
+	owned, fixed := map[string][]*nn.Weight{}, map[string]bool{}
 	var inOrder []nn.LayerInfo
 	for _, l := range m.Layers() {
-		owned[l.Name] = l.Weights
+		owned[l.Name], fixed[l.Name] = l.Weights, isFixed(l.Config)
 		if len(l.Weights) > 0 {
 			inOrder = append(inOrder, l)
 		}
 	}
-	ordered := len(inOrder) == len(f.Layers)
+	layers := slices.DeleteFunc(slices.Clone(f.Layers), func(l Layer) bool { return fixed[layerName(l.Name)] })
+	ordered := len(inOrder) == len(layers)
 	strange := false
-	for i, l := range f.Layers {
+	for i, l := range layers {
 		strange = strange || owned[layerName(l.Name)] == nil
 		ordered = ordered && fitting(l.Tensors, inOrder[i].Weights)
 	}
 	var out []weights.Tensor
-	for i, l := range f.Layers {
+	for i, l := range layers {
 		own := owned[layerName(l.Name)]
 		if strange && ordered { // another model of the same layers: as load_weights of Keras 2 has it
 			own = inOrder[i].Weights

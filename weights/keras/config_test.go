@@ -176,6 +176,42 @@ func TestGraphs(t *testing.T) {
 	}
 }
 
+// x + 3 and its like, which Keras 3 records as operators with numbers.
+func TestOperators(t *testing.T) {
+	for text, want := range map[string]nn.Layer{
+		`Add x 3`:       nn.Rescaling{Scale: 1, Offset: 3},
+		`Add 3 x`:       nn.Rescaling{Scale: 1, Offset: 3},
+		`Subtract x 3`:  nn.Rescaling{Scale: 1, Offset: -3},
+		`Subtract 3 x`:  nn.Rescaling{Scale: -1, Offset: 3},
+		`Multiply x 3`:  nn.Rescaling{Scale: 3},
+		`Divide x 4`:    nn.Rescaling{Scale: 0.25},
+		`Divide 4 x`:    nil,
+		`Divide x 0`:    nil,
+		`Multiply x 0`:  nil,
+		`Maximum x 1`:   nil,
+		`Add 1 2`:       nil,
+		`Add x 2 3`:     nil,
+		`Add x "two"`:   nil,
+		`Add x [1,2]`:   nil,
+		`Average x 0.5`: nil,
+	} {
+		parts := strings.Fields(text)
+		args := strings.Join(parts[1:], ",")
+		args = strings.Replace(args, "x", `{"class_name":"__keras_tensor__","config":{"keras_history":["x",0,0]}}`, 1)
+		m, err := keras.Model(fmt.Appendf(nil, `{"class_name":"Functional","config":{"name":"m","layers":[
+			{"class_name":"InputLayer","name":"x","config":{"batch_shape":[null,4]},"inbound_nodes":[]},
+			{"class_name":%q,"name":"y","config":{"name":"y"},"inbound_nodes":[{"args":[%s],"kwargs":{}}]}],
+			"input_layers":["x",0,0],"output_layers":["y",0,0]}}`, parts[0], args))
+		if want == nil {
+			var own *keras.Error
+			require.ErrorAs(t, err, &own, text)
+			continue
+		}
+		require.NoError(t, err, text)
+		require.Equal(t, fmt.Sprintf("%#v", want), strings.Replace(fmt.Sprintf("%#v", m.Layers()[1].Config), `Name:"y"`, `Name:""`, 1), text)
+	}
+}
+
 func names(m *nn.Model) []string {
 	var out []string
 	for _, l := range m.Layers() {

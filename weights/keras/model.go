@@ -17,7 +17,7 @@ func Model(config []byte) (*nn.Model, error) {
 	if err := json.Unmarshal(config, &o); err != nil {
 		return nil, &Error{Problem: fmt.Sprintf("the model's configuration is not valid: %v", err), Err: err}
 	}
-	return buildModel(&o, 0)
+	return buildModel(&o, nil, "", 0)
 }
 
 // Model makes the model that the file describes, with the file's weights.
@@ -26,7 +26,7 @@ func (f *File) Model() (*nn.Model, error) {
 		return nil, &Error{Path: f.Path, Problem: "holds weights only, no model",
 			Remedy: "describe the model yourself and use File.Assign, or save it whole in Keras: model.save(\"….keras\")"}
 	}
-	m, err := Model(f.Config)
+	m, err := f.model()
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
 			e.Path = f.Path
@@ -36,6 +36,15 @@ func (f *File) Model() (*nn.Model, error) {
 	return m, f.Assign(m)
 }
 
+// model makes the model without its weights, except those that are numbers of a layer here.
+func (f *File) model() (*nn.Model, error) {
+	o, err := f.object()
+	if err != nil {
+		return nil, err
+	}
+	return buildModel(o, f, "", 0)
+}
+
 // maxLayers bounds the layers of a model; the largest of keras.applications have a thousand.
 const maxLayers = 20_000
 
@@ -43,6 +52,8 @@ const maxLayers = 20_000
 type builder struct {
 	nn     *nn.Builder
 	config *modelConfig
+	file   *File             // with the weights, or nil
+	paths  map[string]string // of layers, in Keras 3's own layout
 	depth  int
 	done   map[string]*nn.Tensor
 	frozen []string
@@ -50,8 +61,8 @@ type builder struct {
 	old    bool          // Keras 2 wrote the configuration
 }
 
-// buildModel makes a Sequential or Functional model.
-func buildModel(o *object, depth int) (*nn.Model, error) {
+// buildModel makes a Sequential or Functional model; file is nil where there are no weights, prefix the model's own path in it.
+func buildModel(o *object, file *File, prefix string, depth int) (*nn.Model, error) {
 	if !modelClasses[o.Class] {
 		return nil, o.fill(wrong("supported are Sequential and Functional models", "models of this class are not supported"))
 	}
@@ -66,7 +77,8 @@ func buildModel(o *object, depth int) (*nn.Model, error) {
 		return nil, o.fill(wrong("", "has %d layers, more than %d", len(c.Layers), maxLayers))
 	}
 	o.Name = cmp.Or(c.Name, o.Name)
-	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, depth: depth, done: map[string]*nn.Tensor{}}
+	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, file: file, paths: c.paths(prefix), depth: depth,
+		done: map[string]*nn.Tensor{}}
 	var input, output *nn.Tensor
 	if o.Class == "Sequential" {
 		input, output, err = b.sequential(o)
@@ -222,8 +234,8 @@ func (b *builder) add(o *object, inputs []*nn.Tensor) (*nn.Tensor, error) {
 	var l nn.Layer
 	var err error
 	if modelClasses[o.Class] {
-		l, err = buildModel(o, b.depth+1)
-	} else {
+		l, err = buildModel(o, b.file, b.paths[o.Name]+"/", b.depth+1)
+	} else if err = b.adapt(o); err == nil {
 		l, err = o.layer()
 	}
 	if err != nil {

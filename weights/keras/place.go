@@ -13,6 +13,7 @@ import (
 type leaf struct {
 	name, path string // path is that of Keras 3's own layout
 	weights    []*nn.Weight
+	fixed      bool // the layer has the file's weights as numbers: see adapt
 }
 
 // leaves lists the layers of a model, and of models in it, whose paths begin with prefix. Their order and classes are those
@@ -22,31 +23,24 @@ func (f *File) leaves(m *nn.Model, o *object, prefix string) []leaf {
 	for _, l := range m.Layers() {
 		infos[l.Name] = l
 	}
-	used := map[string]int{}
-	number := func(class string) string {
-		name := snakeCase(class)
-		if n := used[name]; n > 0 {
-			name = fmt.Sprintf("%s_%d", name, n)
-		}
-		return prefix + "layers/" + name
-	}
+	count := counter{prefix: prefix, used: map[string]int{}}
 	var out []leaf
 	add := func(l nn.LayerInfo, class string, o *object) {
-		at := number(class)
+		at := count.path(class)
 		inner, nested := l.Config.(*nn.Model)
 		if !nested {
-			out = append(out, leaf{l.Name, at, l.Weights})
+			out = append(out, leaf{l.Name, at, l.Weights, isFixed(l.Config)})
 		} else {
 			more := f.leaves(inner, o, at+"/")
 			// Whether a model in the model was Functional or Sequential, its weights tell.
 			if o == nil && !f.fits(more) {
-				if other := f.leaves(inner, o, number("Sequential")+"/"); f.fits(other) {
+				if other := f.leaves(inner, o, count.path("Sequential")+"/"); f.fits(other) {
 					class, more = "Sequential", other
 				}
 			}
 			out = append(out, more...)
 		}
-		used[snakeCase(class)]++
+		count.used[snakeCase(class)]++
 	}
 	if o == nil {
 		for _, l := range m.Layers() {
@@ -59,6 +53,31 @@ func (f *File) leaves(m *nn.Model, o *object, prefix string) []leaf {
 			l := &c.Layers[i]
 			add(infos[layerName(l.Name)], l.Class, l)
 		}
+	}
+	return out
+}
+
+// counter numbers the layers of a model by their classes, as Keras 3's own layout does.
+type counter struct {
+	prefix string
+	used   map[string]int
+}
+
+// path is the next layer's of a class.
+func (c counter) path(class string) string {
+	name := snakeCase(class)
+	if n := c.used[name]; n > 0 {
+		name = fmt.Sprintf("%s_%d", name, n)
+	}
+	return c.prefix + "layers/" + name
+}
+
+// paths are the layers' in Keras 3's own layout, by name.
+func (c *modelConfig) paths(prefix string) map[string]string {
+	count, out := counter{prefix, map[string]int{}}, map[string]string{}
+	for _, l := range c.Layers {
+		out[l.Name] = count.path(l.Class)
+		count.used[snakeCase(l.Class)]++
 	}
 	return out
 }
@@ -109,6 +128,9 @@ func (f *File) byPlace(places []leaf) []weights.Tensor {
 		own := byPath[standardPath(l.Path)]
 		if named {
 			own = byName[layerName(l.Name)]
+		}
+		if own.fixed {
+			continue
 		}
 		for i, t := range l.Tensors {
 			t.Name = l.Path + "/vars/" + t.Name
