@@ -3,9 +3,7 @@ package keras
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -143,22 +141,23 @@ func (f *File) object() (*object, error) {
 
 // byName matches the legacy layout.
 func (f *File) byName(m *nn.Model) []weights.Tensor {
-	owned := map[string][]*nn.Weight{}
+	owned, fixed := map[string][]*nn.Weight{}, map[string]bool{}
 	var inOrder []nn.LayerInfo
 	for _, l := range m.Layers() {
-		owned[l.Name] = l.Weights
+		owned[l.Name], fixed[l.Name] = l.Weights, isFixed(l.Config)
 		if len(l.Weights) > 0 {
 			inOrder = append(inOrder, l)
 		}
 	}
-	ordered := len(inOrder) == len(f.Layers)
+	layers := slices.DeleteFunc(slices.Clone(f.Layers), func(l Layer) bool { return fixed[layerName(l.Name)] })
+	ordered := len(inOrder) == len(layers)
 	strange := false
-	for i, l := range f.Layers {
+	for i, l := range layers {
 		strange = strange || owned[layerName(l.Name)] == nil
 		ordered = ordered && fitting(l.Tensors, inOrder[i].Weights)
 	}
 	var out []weights.Tensor
-	for i, l := range f.Layers {
+	for i, l := range layers {
 		own := owned[layerName(l.Name)]
 		if strange && ordered { // another model of the same layers: as load_weights of Keras 2 has it
 			own = inOrder[i].Weights
@@ -192,145 +191,4 @@ func fitting(ts []weights.Tensor, ws []*nn.Weight) bool {
 		}
 	}
 	return true
-}
-
-// leaf is a layer of a model that is no model itself.
-type leaf struct {
-	name, path string // path is that of Keras 3's own layout
-	weights    []*nn.Weight
-}
-
-// leaves lists the layers of a model, and of models in it, whose paths begin with prefix. Their order and classes are those
-// of the configuration, if there is one, since paths count layers by class.
-func (f *File) leaves(m *nn.Model, o *object, prefix string) []leaf {
-	infos := map[string]nn.LayerInfo{}
-	for _, l := range m.Layers() {
-		infos[l.Name] = l
-	}
-	used := map[string]int{}
-	number := func(class string) string {
-		name := snakeCase(class)
-		if n := used[name]; n > 0 {
-			name = fmt.Sprintf("%s_%d", name, n)
-		}
-		return prefix + "layers/" + name
-	}
-	var out []leaf
-	add := func(l nn.LayerInfo, class string, o *object) {
-		at := number(class)
-		inner, nested := l.Config.(*nn.Model)
-		if !nested {
-			out = append(out, leaf{l.Name, at, l.Weights})
-		} else {
-			more := f.leaves(inner, o, at+"/")
-			// Whether a model in the model was Functional or Sequential, its weights tell.
-			if o == nil && !f.fits(more) {
-				if other := f.leaves(inner, o, number("Sequential")+"/"); f.fits(other) {
-					class, more = "Sequential", other
-				}
-			}
-			out = append(out, more...)
-		}
-		used[snakeCase(class)]++
-	}
-	if o == nil {
-		for _, l := range m.Layers() {
-			add(l, l.Class, nil)
-		}
-		return out
-	}
-	if c, err := parseModel(o); err == nil { // the model was made of it
-		for i := range c.Layers {
-			l := &c.Layers[i]
-			add(infos[layerName(l.Name)], l.Class, l)
-		}
-	}
-	return out
-}
-
-// fits says whether the file has weights of the right shapes for all layers.
-func (f *File) fits(places []leaf) bool {
-	stored := map[string][]weights.Tensor{}
-	for _, l := range f.Layers {
-		stored[standardPath(l.Path)] = l.Tensors
-	}
-	for _, p := range places {
-		if len(p.weights) > 0 && !fitting(stored[p.path], p.weights) {
-			return false
-		}
-	}
-	return true
-}
-
-// snakeCase is Keras 3's to_snake_case: Conv2D becomes conv2d, ReLU re_lu.
-func snakeCase(class string) string {
-	class = firstWord.ReplaceAllString(class, "${1}_$2")
-	return strings.ToLower(lowerUpper.ReplaceAllString(class, "${1}_$2"))
-}
-
-var (
-	firstWord  = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
-	lowerUpper = regexp.MustCompile(`([a-z])([A-Z])`)
-)
-
-// byPlace matches Keras 3's own layout.
-func (f *File) byPlace(places []leaf) []weights.Tensor {
-	byPath, byName := map[string]leaf{}, map[string]leaf{}
-	for _, l := range places {
-		byPath[l.path], byName[l.name] = l, l
-	}
-	// Names tell more than the order of layers, unless they are another model's.
-	named := true
-	for _, l := range f.Layers {
-		if _, ok := byName[layerName(l.Name)]; !ok && !isState(l.Path) {
-			named = false
-		}
-	}
-	var out []weights.Tensor
-	for _, l := range f.Layers {
-		if isState(l.Path) {
-			continue
-		}
-		own := byPath[standardPath(l.Path)]
-		if named {
-			own = byName[layerName(l.Name)]
-		}
-		for i, t := range l.Tensors {
-			t.Name = l.Path + "/vars/" + t.Name
-			if i < len(own.weights) {
-				t.Name = own.weights[i].Name
-			}
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
-// isState says whether variables are the state of a generator of random numbers, which is not kept.
-func isState(path string) bool {
-	return path == "seed_generator" || strings.HasSuffix(path, "/seed_generator")
-}
-
-// standardPath puts the names of today for those of the first versions of the layout, in Keras 2.12.
-func standardPath(path string) string {
-	return strings.ReplaceAll(path, "_layer_checkpoint_dependencies", "layers")
-}
-
-// variableNames gives the names of variables by the paths of layers, as far as the configuration tells.
-func (f *File) variableNames() map[string][]string {
-	m, err := Model(f.Config)
-	if err != nil {
-		return nil // the names are a help, no more
-	}
-	o, err := f.object()
-	if err != nil {
-		return nil
-	}
-	out := map[string][]string{}
-	for _, l := range f.leaves(m, o, "") {
-		for _, w := range l.weights {
-			out[l.path] = append(out[l.path], w.Name)
-		}
-	}
-	return out
 }

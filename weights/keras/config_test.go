@@ -36,17 +36,32 @@ func TestLayers(t *testing.T) {
 		`Conv2D "filters":3,"kernel_size":1,"kernel_initializer":{"class_name":"VarianceScaling","config":{"scale":2.0,"distribution":"normal","mode":"fan_in","seed":null}}`: nn.Conv2D{Filters: 3, Kernel: nn.K(1),
 			KernelInitializer: nn.VarianceScaling{Scale: 2, Mode: nn.FanIn, Distribution: nn.TruncatedNormalDistribution}},
 		`DepthwiseConv2D "kernel_size":[3,3],"depth_multiplier":2,"groups":1,"kernel_initializer":"zeros","depthwise_initializer":"ones"`: nn.DepthwiseConv2D{Kernel: nn.K(3), DepthMultiplier: 2, DepthwiseInitializer: nn.Ones{}},
-		`Dropout "rate":0.25,"noise_shape":null,"seed":3`: nn.Dropout{Rate: 0.25},
-		`GlobalAveragePooling2D "keepdims":true`:          nn.GlobalAveragePooling2D{KeepDims: true},
-		`MaxPooling2D "pool_size":3,"strides":2`:          nn.MaxPooling2D{Pool: nn.K(3), Strides: nn.K(2)},
-		`Permute "dims":[3,1,2]`:                          nn.Permute{Dims: []int{3, 1, 2}},
-		`ReLU "max_value":null,"negative_slope":0.0`:      nn.Activation{Func: nn.ReLU},
-		`Rescaling "scale":0.5,"offset":0.0`:              nn.Rescale{Scale: 0.5},
-		`Reshape "target_shape":[16,-1]`:                  nn.Reshape{Target: nn.Shape{16, -1}},
-		`ZeroPadding2D "padding":2`:                       nn.ZeroPadding2D{Padding: nn.Border(2)},
-		`ZeroPadding2D "padding":[1,2]`:                   nn.ZeroPadding2D{Padding: [2][2]int{{1, 1}, {2, 2}}},
-		`ZeroPadding2D "padding":[[0,1],[2,3]]`:           nn.ZeroPadding2D{Padding: [2][2]int{{0, 1}, {2, 3}}},
-		`ZeroPadding2D "padding":[[0,0],[0,0]]`:           nn.Activation{Func: nn.Linear},
+		`Dropout "rate":0.25,"noise_shape":null,"seed":3`:                                nn.Dropout{Rate: 0.25},
+		`GlobalAveragePooling2D "keepdims":true`:                                         nn.GlobalAveragePooling2D{KeepDims: true},
+		`MaxPooling2D "pool_size":3,"strides":2`:                                         nn.MaxPooling2D{Pool: nn.K(3), Strides: nn.K(2)},
+		`Permute "dims":[3,1,2]`:                                                         nn.Permute{Dims: []int{3, 1, 2}},
+		`ReLU "max_value":null,"negative_slope":0.0`:                                     nn.ReLULayer{},
+		`ReLU "max_value":6.0,"negative_slope":0.5,"threshold":1.0`:                      nn.ReLULayer{MaxValue: 6, NegativeSlope: 0.5, Threshold: 1},
+		`LeakyReLU "alpha":0.25`:                                                         nn.LeakyReLULayer{NegativeSlope: 0.25},
+		`LeakyReLU "negative_slope":0.25`:                                                nn.LeakyReLULayer{NegativeSlope: 0.25},
+		`ELU "alpha":2.0`:                                                                nn.ELULayer{Alpha: 2},
+		`PReLU "shared_axes":[1,2],"alpha_initializer":{"class_name":"Ones"}`:            nn.PReLU{SharedAxes: []int{1, 2}, AlphaInitializer: nn.Ones{}},
+		`Softmax "axis":-1`:                                                              nn.SoftmaxLayer{Axis: -1},
+		`UpSampling2D "size":[2,3],"interpolation":"bilinear"`:                           nn.UpSampling2D{Size: [2]int{2, 3}, Interpolation: nn.Bilinear},
+		`Cropping2D "cropping":[[1,2],[0,3]]`:                                            nn.Cropping2D{Cropping: [2][2]int{{1, 2}, {0, 3}}},
+		`Conv2DTranspose "filters":3,"kernel_size":2,"output_padding":null,"groups":1`:   nn.Conv2DTranspose{Filters: 3, Kernel: nn.K(2)},
+		`Conv2DTranspose "filters":3,"kernel_size":2,"strides":2,"output_padding":[1,1]`: nn.Conv2DTranspose{Filters: 3, Kernel: nn.K(2), Strides: nn.K(2), OutputPadding: []int{1, 1}},
+		`Rescaling "scale":0.5,"offset":0.0`:                                             nn.Rescaling{Scale: 0.5},
+		`Reshape "target_shape":[16,-1]`:                                                 nn.Reshape{Target: nn.Shape{16, -1}},
+		`ZeroPadding2D "padding":2`:                                                      nn.ZeroPadding2D{Padding: nn.Border(2)},
+		`ZeroPadding2D "padding":[1,2]`:                                                  nn.ZeroPadding2D{Padding: [2][2]int{{1, 1}, {2, 2}}},
+		`ZeroPadding2D "padding":[[0,1],[2,3]]`:                                          nn.ZeroPadding2D{Padding: [2][2]int{{0, 1}, {2, 3}}},
+		`ZeroPadding2D "padding":[[0,0],[0,0]]`:                                          nn.Activation{Func: nn.Linear},
+		`Rescaling "scale":[1,2,3,4],"offset":[0,0,1,1]`:                                 nn.Rescaling{Scales: []float64{1, 2, 3, 4}, Offsets: []float64{0, 0, 1, 1}},
+		`Normalization "axis":[-1],"mean":[[[1,2,3,4]]],"variance":[4.0],"invert":false`: nn.Normalization{Axis: -1, Mean: []float64{1, 2, 3, 4}, Variance: []float64{4}},
+		`LayerNormalization "axis":-1,"epsilon":1e-5,"rms_scaling":false`:                nn.LayerNormalization{Axis: []int{-1}, Epsilon: 1e-5},
+		`LayerNormalization "axis":[2,3],"scale":false`:                                  nn.LayerNormalization{Axis: []int{2, 3}, NoScale: true},
+		`GroupNormalization "axis":-1,"groups":2`:                                        nn.GroupNormalization{Axis: -1, Groups: 2},
 	} {
 		t.Run(text, func(t *testing.T) {
 			m, err := keras.Model(sequential(text))
@@ -62,8 +77,12 @@ func TestLayers(t *testing.T) {
 
 func TestRefusedLayers(t *testing.T) {
 	for text, want := range map[string]string{
-		`LSTM "units":3`:     "layers of this class are not supported",
-		`Conv2d "filters":3`: `did you mean "Conv2D"`,
+		`ReLU "max_value":0.0`:                                    "max_value=0",
+		`Activation "activation":"hard_sigmoid"`:                  "hard_sigmoid",
+		`Normalization "axis":-1,"mean":null,"variance":null`:     "adapted",
+		`Rescaling "scale":0`:                                     "scale=0",
+		`LSTM "units":3`:                                          "layers of this class are not supported",
+		`Conv2d "filters":3`:                                      `did you mean "Conv2D"`,
 		`Conv2D "filters":3,"kernel_size":1,"activation":"rellu"`: "rellu",
 		`Dense "units":3,"kernel_initializer":"best"`:             "GlorotUniform",
 		`Dense "units":3,"quantization":"int4"`:                   `quantization="int4"`,
@@ -154,6 +173,42 @@ func TestGraphs(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		var own *keras.Error
 		require.ErrorAs(t, err, &own)
+	}
+}
+
+// x + 3 and its like, which Keras 3 records as operators with numbers.
+func TestOperators(t *testing.T) {
+	for text, want := range map[string]nn.Layer{
+		`Add x 3`:       nn.Rescaling{Scale: 1, Offset: 3},
+		`Add 3 x`:       nn.Rescaling{Scale: 1, Offset: 3},
+		`Subtract x 3`:  nn.Rescaling{Scale: 1, Offset: -3},
+		`Subtract 3 x`:  nn.Rescaling{Scale: -1, Offset: 3},
+		`Multiply x 3`:  nn.Rescaling{Scale: 3},
+		`Divide x 4`:    nn.Rescaling{Scale: 0.25},
+		`Divide 4 x`:    nil,
+		`Divide x 0`:    nil,
+		`Multiply x 0`:  nil,
+		`Maximum x 1`:   nil,
+		`Add 1 2`:       nil,
+		`Add x 2 3`:     nil,
+		`Add x "two"`:   nil,
+		`Add x [1,2]`:   nil,
+		`Average x 0.5`: nil,
+	} {
+		parts := strings.Fields(text)
+		args := strings.Join(parts[1:], ",")
+		args = strings.Replace(args, "x", `{"class_name":"__keras_tensor__","config":{"keras_history":["x",0,0]}}`, 1)
+		m, err := keras.Model(fmt.Appendf(nil, `{"class_name":"Functional","config":{"name":"m","layers":[
+			{"class_name":"InputLayer","name":"x","config":{"batch_shape":[null,4]},"inbound_nodes":[]},
+			{"class_name":%q,"name":"y","config":{"name":"y"},"inbound_nodes":[{"args":[%s],"kwargs":{}}]}],
+			"input_layers":["x",0,0],"output_layers":["y",0,0]}}`, parts[0], args))
+		if want == nil {
+			var own *keras.Error
+			require.ErrorAs(t, err, &own, text)
+			continue
+		}
+		require.NoError(t, err, text)
+		require.Equal(t, fmt.Sprintf("%#v", want), strings.Replace(fmt.Sprintf("%#v", m.Layers()[1].Config), `Name:"y"`, `Name:""`, 1), text)
 	}
 }
 
