@@ -67,6 +67,7 @@ var registry = []entry{
 		return MobileNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			Epsilon: c.BatchNormEpsilon, SymmetricPadding: c.SymmetricPadding}
 	}},
+	densenet("densenet121", 121), densenet("densenet169", 169), densenet("densenet201", 201),
 	vgg("vgg11", 11), vgg("vgg13", 13), vgg("vgg19", 19),
 	resnet("resnet18", ResNet{Depth: 18}), resnet("resnet34", ResNet{Depth: 34}), resnet("resnet101", ResNet{Depth: 101}),
 	resnet("resnet152", ResNet{Depth: 152}), resnet("resnext50-32x4d", ResNet{Depth: 50, Groups: 32, GroupWidth: 4}),
@@ -106,6 +107,12 @@ func (c Config) resnet(r ResNet) ResNet {
 	r.NoL2, r.RescaleInputs, r.BatchNormDecay, r.BatchNormEpsilon = c.NoL2, c.RescaleInputs, c.BatchNormDecay, c.BatchNormEpsilon
 	r.Stem, r.Version, r.SymmetricPadding = c.Stem, c.Version, c.SymmetricPadding
 	return r
+}
+
+func densenet(name string, depth int) entry {
+	return entry{name, "", func(c Config) Architecture {
+		return DenseNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth}
+	}}
 }
 
 func kerasResNet(name string, depth int, v2 bool) entry {
