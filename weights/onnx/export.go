@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -67,7 +68,7 @@ func export(m *nn.Model, c WriteConfig) (*encoder, error) {
 		}
 	}
 	e := &exporter{twins: map[*gorgonia.Node]*gorgonia.Node{}, values: map[*gorgonia.Node]*forms{}, users: map[*gorgonia.Node][]*gorgonia.Node{},
-		names: map[string]bool{}, constants: map[string]string{}, elem: elemFloat}
+		names: map[string]bool{}, labels: map[string]bool{}, constants: map[string]string{}, elem: elemFloat}
 	if dt, ok := m.Dtype(); ok && dt == tensor.Float64 {
 		e.elem = elemDouble
 	}
@@ -148,6 +149,8 @@ type exporter struct {
 	input     *gorgonia.Node
 	batch     string         // the batch size as a vector of one element, where it is needed
 	at        *gorgonia.Node // the node that is being written
+	label     string         // of the next node; its result's name if empty
+	labels    map[string]bool
 	err       error
 }
 
@@ -221,7 +224,15 @@ func (e *exporter) emit(opType string, in []string, result string, attrs ...attr
 		n.text(1, name)
 	}
 	n.text(2, result)
-	n.text(3, result)
+	name := cmp.Or(e.label, result)
+	for i, base := 1, name+"/"+opType; e.labels[name]; i++ { // runtimes want names of nodes of their own
+		name = base
+		if i > 1 {
+			name = fmt.Sprintf("%s_%d", base, i)
+		}
+	}
+	n.text(3, name)
+	e.labels[name], e.label = true, ""
 	n.text(4, opType)
 	for _, a := range attrs {
 		n.message(5, attrMessage(a))

@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -90,6 +91,13 @@ func (e *exporter) takesBias(n *gorgonia.Node) *gorgonia.Node {
 	return nil
 }
 
+// call names the next node like the layer of a weight, so that a model that reads the file has the weight under the same name.
+func (e *exporter) call(weight *gorgonia.Node) {
+	if layer, _, ok := strings.Cut(source(weight).Name(), "/"); ok && e.isFixed(weight) {
+		e.label = layer
+	}
+}
+
 func windowAttrs(h, w shape.Span) []attr {
 	return []attr{{"kernel_shape", []int{h.Kernel, w.Kernel}}, {"strides", []int{h.Stride, w.Stride}},
 		{"pads", []int{h.Before, w.Before, h.After, w.After}}}
@@ -131,7 +139,9 @@ func (e *exporter) conv(n, to *gorgonia.Node, bias []string) {
 		attrs := append(windowAttrs(g.H, g.W), attr{"dilations", []int{g.H.Dilation, g.W.Dilation}}, attr{"group", g.Groups},
 			attr{"output_padding", []int{extra(g.H), extra(g.W)}})
 		f := formOf(o.Format)
-		e.set(to, f, e.emit("ConvTranspose", append([]string{e.form(in[0], f), e.kernel(in[1])}, bias...), e.unique(to.Name()), attrs...))
+		args := append([]string{e.form(in[0], f), e.kernel(in[1])}, bias...)
+		e.call(in[1])
+		e.set(to, f, e.emit("ConvTranspose", args, e.unique(to.Name()), attrs...))
 		return
 	}
 	o := n.Op().(*op.Conv2D)
@@ -142,7 +152,9 @@ func (e *exporter) conv(n, to *gorgonia.Node, bias []string) {
 	}
 	attrs := append(windowAttrs(g.H, g.W), attr{"dilations", []int{g.H.Dilation, g.W.Dilation}}, attr{"group", g.Groups})
 	f := formOf(o.Format)
-	e.set(to, f, e.emit("Conv", append([]string{e.form(in[0], f), e.kernel(in[1])}, bias...), e.unique(to.Name()), attrs...))
+	args := append([]string{e.form(in[0], f), e.kernel(in[1])}, bias...)
+	e.call(in[1])
+	e.set(to, f, e.emit("Conv", args, e.unique(to.Name()), attrs...))
 }
 
 // exportConvTranspose is exportConv of a transposed convolution, whose kernel (rows, columns, out, in) becomes (in, out, rows, columns).
@@ -162,7 +174,9 @@ func (e *exporter) product(n, to *gorgonia.Node, bias []string) {
 		}
 		return 0
 	}
-	e.set(to, logical, e.emit("Gemm", append([]string{e.form(in[0], logical), e.form(in[1], logical)}, bias...), e.unique(to.Name()),
+	args := append([]string{e.form(in[0], logical), e.form(in[1], logical)}, bias...)
+	e.call(in[1])
+	e.set(to, logical, e.emit("Gemm", args, e.unique(to.Name()),
 		attr{"transA", flag(o.TransA)}, attr{"transB", flag(o.TransB)}))
 }
 
@@ -241,6 +255,7 @@ func exportBatchNorm(e *exporter, n *gorgonia.Node, o op.Op) {
 	}
 	if axisIn(f, axis) == 1 {
 		args[0] = e.form(in[0], f)
+		e.call(in[1])
 		e.set(n, f, e.emit("BatchNormalization", args, e.unique(n.Name()), epsilon))
 		return
 	}
@@ -256,6 +271,7 @@ func exportBatchNorm(e *exporter, n *gorgonia.Node, o op.Op) {
 		back[a] = i
 	}
 	args[0] = e.emit("Transpose", []string{e.form(in[0], logical)}, "", attr{"perm", to})
+	e.call(in[1])
 	y := e.emit("BatchNormalization", args, "", epsilon)
 	e.set(n, logical, e.emit("Transpose", []string{y}, e.unique(n.Name()), attr{"perm", back}))
 }

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,6 +78,11 @@ func Read(path string) (*Graph, error) {
 	}
 	g.path = path
 	return g, nil
+}
+
+// Is says whether a file that begins so may be an ONNX model: the number of the format's version, and another of a model's fields.
+func Is(head []byte) bool {
+	return len(head) > 2 && head[0] == 0x08 && head[1] > 0 && head[1] < 0x40 && bytes.IndexByte([]byte{0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72}, head[2]) >= 0
 }
 
 // Decode is Read of the bytes of a file, which the graph goes on using. They must hold all data.

@@ -47,7 +47,10 @@ func (g *Graph) model(c ModelConfig) (*nn.Model, error) {
 		}
 		c.Output = g.Outputs[0].Name
 	}
-	t := &translation{g: g, tensors: map[string]*nn.Tensor{}, taken: map[string]bool{}, values: map[string]func() (*array, error){}}
+	t := &translation{g: g, tensors: map[string]*nn.Tensor{}, taken: map[string]bool{}, labels: map[string]bool{}, values: map[string]func() (*array, error){}}
+	for _, n := range g.nodes {
+		t.labels[allowed(label(n))] = true
+	}
 	var input *Value
 	for i := range g.Inputs {
 		if _, fixed := c.Constants[g.Inputs[i].Name]; fixed {
@@ -101,6 +104,7 @@ type translation struct {
 	maker   map[string]*nodeProto // of values
 	tensors map[string]*nn.Tensor
 	taken   map[string]bool                   // names of layers
+	labels  map[string]bool                   // names of nodes
 	values  map[string]func() (*array, error) // of weights, by their full names
 }
 
@@ -150,21 +154,25 @@ func (t *translation) sample(name string) nn.Shape {
 
 // name makes a layer's name of one in the file.
 func (t *translation) name(name, otherwise string) string {
-	name = strings.Trim(strings.Map(func(r rune) rune {
+	if name = allowed(name); name == "" {
+		name = otherwise
+	}
+	at := name
+	for i := 1; t.taken[at] || i > 1 && t.labels[at]; i++ { // a number behind a name must not make another node's name of it
+		at = fmt.Sprintf("%s_%d", name, i)
+	}
+	t.taken[at] = true
+	return at
+}
+
+// allowed replaces what names of layers must not have.
+func allowed(name string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
 		if r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return '_'
 		}
 		return r
 	}, name), "_")
-	if name == "" {
-		name = otherwise
-	}
-	at := name
-	for i := 1; t.taken[at]; i++ {
-		at = fmt.Sprintf("%s_%d", name, i)
-	}
-	t.taken[at] = true
-	return at
 }
 
 // node makes the layers of a node's results.
