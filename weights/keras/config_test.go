@@ -228,3 +228,21 @@ func TestFrozen(t *testing.T) {
 	require.Equal(t, 3*9+3+4*3, fixed)
 	require.Contains(t, keras.Classes(), "Conv2D")
 }
+
+// A model of images of any size gets the size from the model around it, or from the caller.
+func TestOpenInput(t *testing.T) {
+	inner := `{"name":"base","layers":[{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,null,null,4]},"name":"i","inbound_nodes":[]},
+		{"class_name":"Conv2D","name":"c","config":{"name":"c","filters":2,"kernel_size":3},"inbound_nodes":[[["i",0,0,{}]]]}],
+		"input_layers":["i",0,0],"output_layers":["c",0,0]}`
+	m, err := keras.Model(sequential("Functional " + inner[1:len(inner)-1]))
+	require.NoError(t, err)
+	require.Equal(t, nn.Shape{6, 6, 2}, m.OutputShape())
+	alone := []byte(`{"class_name":"Functional","config":` + inner + `}`)
+	_, err = keras.Model(alone)
+	require.ErrorContains(t, err, "Options")
+	m, err = keras.ModelWith(alone, keras.Options{Input: nn.Shape{5, 9, 4}})
+	require.NoError(t, err)
+	require.Equal(t, nn.Shape{3, 7, 2}, m.OutputShape())
+	_, err = keras.ModelWith(alone, keras.Options{Input: nn.Shape{5, 9}})
+	require.ErrorContains(t, err, "Options")
+}

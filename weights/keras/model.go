@@ -12,21 +12,33 @@ import (
 
 // Model makes a model of a configuration, as model.to_json() of Keras 2 and 3, config.json of a .keras file, and the attribute
 // model_config of a .h5 file hold it. Its weights have no values yet. Mistakes are *[Error].
-func Model(config []byte) (*nn.Model, error) {
+func Model(config []byte) (*nn.Model, error) { return ModelWith(config, Options{}) }
+
+// Options say what a configuration leaves open.
+type Options struct {
+	// Input is the shape of a sample, for models that take images of any size: Input((None, None, 3)) in Keras.
+	Input nn.Shape
+}
+
+// ModelWith is [Model] with options.
+func ModelWith(config []byte, opt Options) (*nn.Model, error) {
 	var o object
 	if err := json.Unmarshal(config, &o); err != nil {
 		return nil, &Error{Problem: fmt.Sprintf("the model's configuration is not valid: %v", err), Err: err}
 	}
-	return buildModel(&o, nil, "", 0)
+	return buildModel(&o, scope{given: opt.Input})
 }
 
 // Model makes the model that the file describes, with the file's weights.
-func (f *File) Model() (*nn.Model, error) {
+func (f *File) Model() (*nn.Model, error) { return f.ModelWith(Options{}) }
+
+// ModelWith is Model with options.
+func (f *File) ModelWith(opt Options) (*nn.Model, error) {
 	if f.Config == nil {
 		return nil, &Error{Path: f.Path, Problem: "holds weights only, no model",
 			Remedy: "describe the model yourself and use File.Assign, or save it whole in Keras: model.save(\"….keras\")"}
 	}
-	m, err := f.model()
+	m, err := f.model(opt)
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
 			e.Path = f.Path
@@ -37,36 +49,43 @@ func (f *File) Model() (*nn.Model, error) {
 }
 
 // model makes the model without its weights, except those that are numbers of a layer here.
-func (f *File) model() (*nn.Model, error) {
+func (f *File) model(opt Options) (*nn.Model, error) {
 	o, err := f.object()
 	if err != nil {
 		return nil, err
 	}
-	return buildModel(o, f, "", 0)
+	return buildModel(o, scope{file: f, given: opt.Input})
 }
 
 // maxLayers bounds the layers of a model; the largest of keras.applications have a thousand.
 const maxLayers = 20_000
 
+// scope is where a model is built: by itself, or in another one.
+type scope struct {
+	file   *File    // with the weights, or nil
+	prefix string   // the model's own path in Keras 3's layout
+	given  nn.Shape // of the input's samples, or nil
+	depth  int      // models around it
+}
+
 // builder makes a model of package nn.
 type builder struct {
 	nn     *nn.Builder
 	config *modelConfig
-	file   *File             // with the weights, or nil
+	scope
 	paths  map[string]string // of layers, in Keras 3's own layout
-	depth  int
 	done   map[string]*nn.Tensor
 	frozen []string
 	images nn.DataFormat // of the layers that say one
 	old    bool          // Keras 2 wrote the configuration
 }
 
-// buildModel makes a Sequential or Functional model; file is nil where there are no weights, prefix the model's own path in it.
-func buildModel(o *object, file *File, prefix string, depth int) (*nn.Model, error) {
+// buildModel makes a Sequential or Functional model.
+func buildModel(o *object, in scope) (*nn.Model, error) {
 	if !modelClasses[o.Class] {
 		return nil, o.fill(wrong("supported are Sequential and Functional models", "models of this class are not supported"))
 	}
-	if depth > deepest {
+	if in.depth > deepest {
 		return nil, o.fill(wrong("", "models lie in more than %d models", deepest))
 	}
 	c, err := parseModel(o)
@@ -77,8 +96,7 @@ func buildModel(o *object, file *File, prefix string, depth int) (*nn.Model, err
 		return nil, o.fill(wrong("", "has %d layers, more than %d", len(c.Layers), maxLayers))
 	}
 	o.Name = cmp.Or(c.Name, o.Name)
-	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, file: file, paths: c.paths(prefix), depth: depth,
-		done: map[string]*nn.Tensor{}}
+	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string]*nn.Tensor{}}
 	var input, output *nn.Tensor
 	if o.Class == "Sequential" {
 		input, output, err = b.sequential(o)
@@ -215,7 +233,7 @@ func (b *builder) input(o *object) (*nn.Tensor, error) {
 	if len(raw) == 0 {
 		raw, b.old = args["batch_input_shape"], true
 	}
-	batch, sample, err := parseShape(raw)
+	batch, sample, err := parseShape(raw, b.given)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +252,7 @@ func (b *builder) add(o *object, inputs []*nn.Tensor) (*nn.Tensor, error) {
 	var l nn.Layer
 	var err error
 	if modelClasses[o.Class] {
-		l, err = buildModel(o, b.file, b.paths[o.Name]+"/", b.depth+1)
+		l, err = buildModel(o, scope{file: b.file, prefix: b.paths[o.Name] + "/", given: inputs[0].Shape(), depth: b.depth + 1})
 	} else if err = b.adapt(o); err == nil {
 		l, err = o.layer()
 	}
