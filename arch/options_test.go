@@ -125,7 +125,7 @@ func TestByName(t *testing.T) {
 	require.Equal(t, ResNet50{NoL2: true, RescaleInputs: true, BatchNormDecay: 0.5, BatchNormEpsilon: 0.1}, got)
 
 	_, err = ByName("resnet-51", Config{})
-	require.ErrorContains(t, err, "nn: unknown architecture \"resnet-51\"; did you mean \"resnet50\"?\n    the architectures are simplecnn, vgg16, resnet50, vgg11")
+	require.ErrorContains(t, err, "nn: unknown architecture \"resnet-51\"; did you mean \"resnet50\"?\n    the architectures are simplecnn, vgg16, resnet50, ")
 	_, err = ByName("simplecnn", Config{Dropout: 0.5})
 	require.ErrorContains(t, err, `architecture "simplecnn" has no option Dropout`)
 	_, err = ByName("resnet50", Config{BatchNorm: true})

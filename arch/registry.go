@@ -16,13 +16,13 @@ type Config struct {
 	DataFormat       nn.DataFormat // ChannelsLast by default
 	Seed             uint64        // of Build's weights and dropout
 	BatchNorm        bool          // vgg
-	Dropout          float64       // vgg
+	Dropout          float64       // vgg, alexnet, mobilenet
 	L2               nn.L2         // vgg
 	NoL2             bool          // resnet, resnext, plain
 	RescaleInputs    bool          // resnet, resnext, plain
 	BatchNormDecay   float64       // resnet, resnext, plain
 	BatchNormEpsilon float64       // resnet, resnext, plain
-	Stem             Stem          // resnet, resnext, plain
+	Stem             Stem          // resnet, resnext, plain, alexnet
 	Version          ResNetVersion // resnet, resnext, plain
 }
 
@@ -47,6 +47,15 @@ var registry = []entry{
 		}
 		return ResNet50{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			NoL2: c.NoL2, RescaleInputs: c.RescaleInputs, BatchNormDecay: c.BatchNormDecay, BatchNormEpsilon: c.BatchNormEpsilon}
+	}},
+	{"alexnet", "Dropout L2 Stem", func(c Config) Architecture {
+		return AlexNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Dropout: c.Dropout, L2: c.L2, Stem: c.Stem}
+	}},
+	{"mobilenet", "Dropout", func(c Config) Architecture {
+		return MobileNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Dropout: c.Dropout}
+	}},
+	{"mobilenetv2", "", func(c Config) Architecture {
+		return MobileNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
 	}},
 	vgg("vgg11", 11), vgg("vgg13", 13), vgg("vgg19", 19),
 	resnet("resnet18", ResNet{Depth: 18}), resnet("resnet34", ResNet{Depth: 34}), resnet("resnet101", ResNet{Depth: 101}),

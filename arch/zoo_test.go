@@ -40,6 +40,11 @@ func TestZooParameterCounts(t *testing.T) {
 		{"keras ResNet50V2", KerasResNet{V2: true, Input: imagenet, Classes: 1000}, 25_613_800, 25_568_360},
 		{"keras ResNet101V2", KerasResNet{Depth: 101, V2: true, Input: imagenet, Classes: 1000}, 44_675_560, 44_577_896},
 		{"keras ResNet152V2", KerasResNet{Depth: 152, V2: true, Input: imagenet, Classes: 1000}, 60_380_648, 60_236_904},
+		{"AlexNet", AlexNet{Classes: 1000}, 62_378_344, 62_378_344},
+		{"AlexNet, two towers", AlexNet{Classes: 1000, Towers: 2}, 60_965_224, 60_965_224},
+		{"torchvision alexnet", AlexNet{Classes: 1000, OneWeirdTrick: true, Input: imagenet}, 61_100_840, 61_100_840},
+		{"keras MobileNet", MobileNet{Input: imagenet, Classes: 1000}, 4_253_864, 4_231_976},
+		{"keras MobileNetV2, torchvision mobilenet_v2", MobileNetV2{Input: imagenet, Classes: 1000}, 3_538_984, 3_504_872},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			total, trainable, _ := model(t, c.a).CountParams()

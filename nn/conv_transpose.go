@@ -146,9 +146,9 @@ func (l convTranspose) sizes(spatial []int) ([]int, error) {
 			return nil, badArgument("use 0 for the default", "Strides and Dilations must not be negative, are %v and %v",
 				show(l.strides), show(l.dilations))
 		}
-		if max(l.kernel[i], l.strides[i], l.dilations[i]) > maxReach {
-			return nil, badArgument("correct this argument", "Kernel, Strides and Dilations must be at most %d, are %v, %v and %v", maxReach,
-				show(l.kernel), show(l.strides), show(l.dilations))
+		if max(l.kernel[i], l.strides[i], l.dilations[i]) > maxReach || (l.kernel[i]-1)*max(l.dilations[i], 1) > maxReach {
+			return nil, badArgument("correct the one that is too large", "a dilated kernel and Strides must be at most %d, Kernel, Strides and Dilations are %v, %v and %v",
+				maxReach, show(l.kernel), show(l.strides), show(l.dilations))
 		}
 		stride := max(l.strides[i], 1)
 		reach := (l.kernel[i]-1)*max(l.dilations[i], 1) + 1

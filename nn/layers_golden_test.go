@@ -1,7 +1,9 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -33,7 +35,8 @@ func goldenLayers(t *testing.T, file string, layers map[string]Layer) {
 }
 
 // checkLayer compares the names, the shapes, the result and the gradients of one layer with Keras's, on Gorgonia's machine or on
-// the CPU engine.
+// the engine that
+// STHENO_TEST_DEVICE names, "cpu" by default.
 func checkLayer(t *testing.T, c *numtest.Case, l Layer, dt tensor.Dtype, engine bool) {
 	b := NewBuilder("")
 	if c.Int("channels_first") == 1 {
@@ -79,7 +82,10 @@ func checkLayer(t *testing.T, c *numtest.Case, l Layer, dt tensor.Dtype, engine 
 	require.NoError(t, err)
 	var vm gorgonia.VM = gorgonia.NewTapeMachine(g)
 	if engine {
-		vm, err = graph.Compile(g, graph.WithOutputs(append(gorgonia.Nodes{net.Output}, grads...)...))
+		e, err := graph.Open(cmp.Or(os.Getenv("STHENO_TEST_DEVICE"), "cpu"), graph.Config{})
+		require.NoError(t, err)
+		defer e.Close()
+		vm, err = graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(append(gorgonia.Nodes{net.Output}, grads...)...))
 		require.NoError(t, err)
 	}
 	defer vm.Close()

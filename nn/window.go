@@ -54,9 +54,9 @@ func slide(what string, spatial, size, strides, dilations []int, padding Padding
 		if strides[i] < 0 || dilations[i] < 0 {
 			return nil, badArgument("use 0 for the default", "Strides and Dilations must not be negative, are %v and %v", show(strides), show(dilations))
 		}
-		if max(size[i], strides[i], dilations[i]) > maxReach {
-			return nil, badArgument("correct this argument", "%s, Strides and Dilations must be at most %d, are %v, %v and %v", what, maxReach,
-				show(size), show(strides), show(dilations))
+		if max(size[i], strides[i], dilations[i]) > maxReach || (size[i]-1)*max(dilations[i], 1) > maxReach {
+			return nil, badArgument("correct the one that is too large", "a dilated %s and Strides must be at most %d, %s, Strides and Dilations are %v, %v and %v",
+				what, maxReach, what, show(size), show(strides), show(dilations))
 		}
 		span, err := shape.Along(n, size[i], strides[i], dilations[i], mode, before, 0)
 		if err != nil {
