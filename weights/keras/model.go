@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/nn"
 )
@@ -237,8 +240,17 @@ func (b *builder) input(o *object) (*nn.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := b.nn.Add(nn.Input{Shape: sample, Batch: batch, Name: layerName(o.Name)})
+	in := nn.Input{Shape: sample, Batch: batch, Name: layerName(o.Name)}
+	if dtype := strings.Trim(string(args["dtype"]), `"u`); strings.HasPrefix(dtype, "int") && b.hasEmbedding() {
+		in.Dtype = tensor.Int // else integers, such as images of bytes, become floats in the first layer in Keras too
+	}
+	t := b.nn.Add(in)
 	return t, fromNN(b.nn.Err())
+}
+
+// hasEmbedding says whether the model takes indices.
+func (b *builder) hasEmbedding() bool {
+	return slices.ContainsFunc(b.config.Layers, func(o object) bool { return o.Class == "Embedding" })
 }
 
 // add adds a layer behind its inputs.
