@@ -70,7 +70,7 @@ var lattice = map[string][]string{
 	"weights/internal/pickle":  {},
 	"weights/internal/zipfile": {},
 	"weights/internal/npy":     {"weights"},
-	"weights/keras":            {"weights", "weights/internal/hdf5", "weights/internal/zipfile", "nn", "internal/suggest"},
+	"weights/keras":            {"weights", "weights/internal/hdf5", "weights/internal/zipfile", "nn", "graph/op", "internal/suggest"},
 	"weights/numpy":            {"weights", "weights/internal/npy", "weights/internal/zipfile", "internal/atomicfile"},
 	"weights/convert":          {"nn", "weights", "weights/keras", "weights/numpy", "weights/onnx", "weights/torch", "weights/internal/npy", "weights/internal/zipfile"},
 	"weights/onnx":             {"weights", "nn", "graph/op", "internal/shape", "internal/suggest", "internal/atomicfile"},
