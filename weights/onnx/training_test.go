@@ -108,7 +108,7 @@ func TestFeatures(t *testing.T) {
 	require.Equal(t, nn.Shape{12}, m.OutputShape())
 	b := nn.NewBuilder("new")
 	x := b.Input(m.InputShape())
-	head, err := b.Model(x, b.Add(nn.Dense{Units: 3, Activation: nn.Softmax}, b.Add(m, x)))
+	head, err := b.Model(x, b.Add(nn.Dense{Units: 3, Activation: nn.Softmax, Name: "head"}, b.Add(m, x)))
 	require.NoError(t, err)
 	require.NoError(t, head.Allocate(tensor.Float32))
 	images := images(t, 2, m.InputShape())
