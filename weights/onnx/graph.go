@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/stheno-ml/stheno/nn"
 )
@@ -141,10 +143,14 @@ func (n *nodeProto) String() string {
 }
 
 func (n *nodeProto) fullType() string {
-	if isOwnDomain(n.domain) {
-		return n.opType
+	name := n.opType
+	if !isOwnDomain(n.domain) {
+		name = n.domain + "." + name
 	}
-	return n.domain + "." + n.opType
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name) // errors name it, and terminals obey control characters
+	}
+	return name
 }
 
 const (

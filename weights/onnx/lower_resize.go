@@ -121,6 +121,9 @@ func (c *call) resizeTo(scales []float64, sizes []int, mode, coordinates, neares
 		if to == n && scale == 1 {
 			continue
 		}
+		if !c.affordWork(to, 48) {
+			return
+		}
 		at, ok := places(n, to, scale, coordinates)
 		if !ok {
 			c.fail("", "coordinate_transformation_mode %q is not supported", coordinates)
