@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
@@ -343,4 +345,17 @@ func TestOpenRefuses(t *testing.T) {
 		_, err := Open(path)
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// TestNamesOfManyParts has names of many equal parts, each beginning of which is the same as what follows.
+func TestNamesOfManyParts(t *testing.T) {
+	src := &Source{}
+	for i := range 50 {
+		src.Tensors = append(src.Tensors, weights.Tensor{Name: strings.Repeat("a/", 30_000) + strconv.Itoa(i)})
+	}
+	src.Tensors = append(src.Tensors, weights.Tensor{Name: "conv1/conv1/kernel:0"})
+	start := time.Now()
+	find := byEqualNames(src)
+	require.Less(t, time.Since(start), 5*time.Second)
+	require.Equal(t, "conv1/conv1/kernel:0", find(&slot{weight: &nn.Weight{Name: "conv1/kernel"}}).Name)
 }

@@ -161,6 +161,8 @@ func TestHostileGraphs(t *testing.T) {
 		"huge fill":      {byHand(17, map[string]*array{"s": huge}, part{"ConstantOfShape", []string{"s"}, []string{"c"}, nil}, part{"Add", []string{"x", "c"}, []string{"y"}, nil}), "more memory than allowed"},
 		"huge expand":    {byHand(17, map[string]*array{"s": long(1<<30, 2, 3, 4, 4)}, part{"Expand", []string{"x", "s"}, []string{"y"}, nil}), "Expand"},
 		"huge reshape":   {byHand(17, map[string]*array{"s": huge}, part{"Reshape", []string{"x", "s"}, []string{"y"}, nil}), "Reshape"},
+		"tile to zero":   {byHand(17, map[string]*array{"n": long(1 << 24), "t": long(1 << 40)}, part{"ConstantOfShape", []string{"n"}, []string{"c"}, nil}, part{"Tile", []string{"c", "t"}, []string{"d"}, nil}, part{"Add", []string{"x", "d"}, []string{"y"}, nil}), "allowed"},
+		"tile negative":  {byHand(17, map[string]*array{"s": long(-1, -1, 1, 1)}, part{"Tile", []string{"x", "s"}, []string{"y"}, nil}), "must be 0 or more"},
 		"huge tile":      {byHand(17, map[string]*array{"s": long(1<<30, 1<<30, 1, 1)}, part{"Tile", []string{"x", "s"}, []string{"y"}, nil}), "Tile"},
 		"huge pad":       {byHand(17, map[string]*array{"s": long(1<<40, 0, 0, 0, 0, 0, 0, 0)}, part{"Pad", []string{"x", "s"}, []string{"y"}, nil}), "Pad"},
 		"huge range":     {byHand(17, map[string]*array{"a": long(0), "b": long(1 << 40), "c": long(1)}, part{"Range", []string{"a", "b", "c"}, []string{"r"}, nil}, part{"Cast", []string{"r"}, []string{"f"}, []attr{{"to", 1}}}, part{"Mul", []string{"x", "f"}, []string{"y"}, nil}), "Range"},
