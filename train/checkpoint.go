@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -151,6 +152,32 @@ func LoadModel(path string) (*nn.Model, Config, error) {
 		return nil, Config{}, err
 	}
 	return modelOf(path, c)
+}
+
+// SaveModel writes the weights of a model as a checkpoint that LoadModel reads, for models that were not trained here: c says how
+// to make the network (Arch and its options, Input, Classes) and what it expects of pixels (Mean and Std, or RawPixels).
+func SaveModel(path string, m *nn.Model, c Config) error {
+	made, err := NewModel(c)
+	if err != nil {
+		return err
+	}
+	want, have := made.Weights(), m.Weights()
+	same := len(want) == len(have)
+	for i := range min(len(want), len(have)) {
+		same = same && want[i].Name == have[i].Name && want[i].Shape.Eq(have[i].Shape)
+	}
+	if !same {
+		return fmt.Errorf("train: the model %q is not what its configuration describes (%s)", m.Name(), c.Arch)
+	}
+	run, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("train: run configuration: %w", err)
+	}
+	file := &weights.Checkpoint{Arch: c.Arch, Metric: math.NaN(), Run: run}
+	for _, n := range modelTensors(m, modelPrefix) {
+		file.Tensors = append(file.Tensors, weights.Tensor{Name: n.Name, Shape: n.Shape, Data: n.Data})
+	}
+	return weights.SaveCheckpoint(path, file)
 }
 
 // configOf reads the configuration that a checkpoint carries.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/nn"
+	kerasfile "github.com/stheno-ml/stheno/weights/keras" // "keras" is an epsilon here
 )
 
 // Config is everything that defines a run; run.json holds it. Two runs of one Config on one device with as many
@@ -25,6 +27,14 @@ type Config struct {
 
 	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet: of small or of large images
 	ResNetVersion arch.ResNetVersion `json:"resnet_version,omitempty"` // resnet: where strides and normalizations are
+	Shortcuts     string             `json:"shortcuts,omitempty"`      // resnet20-cifar and its kin: arch.ShortcutA or arch.ShortcutB
+	// SymmetricPadding and BatchNormEpsilon are arch.Config's: networks of PyTorch that were converted have them.
+	SymmetricPadding bool    `json:"symmetric_padding,omitempty"`
+	BatchNormEpsilon float64 `json:"batch_norm_epsilon,omitempty"`
+	RescaleInputs    bool    `json:"rescale_inputs,omitempty"` // resnet: networks that were converted may have it
+
+	// Model describes the network where Arch is KerasArch, as keras.Model reads it: a model of Keras that was converted.
+	Model json.RawMessage `json:"model,omitempty"`
 
 	Data        string `json:"data"`                  // New sets it to the split's name
 	DataDir     string `json:"data_dir,omitempty"`    // folder or archive the images were found in, "" for the cache; New makes it absolute
@@ -79,6 +89,8 @@ type Config struct {
 
 	Mean []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
 	Std  []float32 `json:"std,omitempty"`
+	// RawPixels says that the network takes pixels of 0…255 as they are, without Mean and Std; one that was converted may.
+	RawPixels bool `json:"raw_pixels,omitempty"`
 
 	Images  [2]int   `json:"images"`             // training and test images, before limits
 	DataMD5 []string `json:"data_md5,omitempty"` // of the data set's files
@@ -161,7 +173,9 @@ func (c *Config) clearUnused() {
 }
 
 // Normalize is what the run's networks expect of pixels.
-func (c Config) Normalize() data.Normalize { return data.Normalize{Mean: c.Mean, Std: c.Std} }
+func (c Config) Normalize() data.Normalize {
+	return data.Normalize{Raw: c.RawPixels, Mean: c.Mean, Std: c.Std}
+}
 
 // describe fills in what the data set says, and where a run is resumed checks first that it is the same data set.
 func (c *Config) describe(split *data.Split) error {
@@ -200,10 +214,23 @@ func (c *Config) describe(split *data.Split) error {
 	return nil
 }
 
+// KerasArch is the Config.Arch of networks that Config.Model describes.
+const KerasArch = "keras"
+
 // NewModel makes the model that a configuration describes, without values.
 func NewModel(c Config) (*nn.Model, error) {
 	if len(c.Classes) == 0 {
 		return nil, errors.New("train: the configuration names no classes")
+	}
+	if c.Arch == KerasArch && len(c.Model) > 0 {
+		m, err := kerasfile.Model(c.Model)
+		if err != nil {
+			return nil, err
+		}
+		if in, out := m.InputShape(), m.OutputShape(); !slices.Equal([]int(in), c.Input[:]) || !slices.Equal([]int(out), []int{len(c.Classes)}) {
+			return nil, fmt.Errorf("train: the model takes %v and returns %v, its configuration says images of %v and %d classes", in, out, c.Input, len(c.Classes))
+		}
+		return m, nil
 	}
 	a, err := c.architecture()
 	if err != nil {
@@ -214,7 +241,9 @@ func NewModel(c Config) (*nn.Model, error) {
 
 func (c Config) architecture() (arch.Architecture, error) {
 	return arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
-		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2, Stem: c.Stem, Version: c.ResNetVersion})
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2, Stem: c.Stem, Version: c.ResNetVersion,
+		Shortcuts: c.Shortcuts, RescaleInputs: c.RescaleInputs,
+		SymmetricPadding: c.SymmetricPadding, BatchNormEpsilon: c.BatchNormEpsilon})
 }
 
 // Validate checks everything that can be checked without the data set: numbers, and the names of architecture,

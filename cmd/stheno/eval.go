@@ -16,17 +16,28 @@ import (
 	"github.com/stheno-ml/stheno/train"
 )
 
-// model is where a command finds a trained model.
-type model struct{ run, checkpoint string }
+// model is where a command finds a trained model, and what it expects of pixels where that is not what its file says.
+type model struct {
+	run, checkpoint string
+	pixels
+}
 
 func (m *model) flags(f *pflag.FlagSet) {
+	m.pixels.flags(f)
 	f.StringVar(&m.run, "run", "", "folder of a run; its best checkpoint is used, or the newest sound one")
 	f.StringVar(&m.checkpoint, "checkpoint", "", "checkpoint file, instead of --run")
 }
 
 // load reads the model with its run's configuration: of a run the best checkpoint, or the newest sound one while there is
 // no best. What could not be read is noted on w. path is the file that was read.
-func (m model) load(w io.Writer) (net *nn.Model, c train.Config, path string, err error) {
+func (m model) load(flags *pflag.FlagSet, w io.Writer) (net *nn.Model, c train.Config, path string, err error) {
+	if net, c, path, err = m.read(w); err == nil {
+		err = m.pixels.override(flags, &c)
+	}
+	return net, c, path, err
+}
+
+func (m model) read(w io.Writer) (net *nn.Model, c train.Config, path string, err error) {
 	switch {
 	case (m.run == "") == (m.checkpoint == ""):
 		return nil, c, "", errors.New("name the model with either --run FOLDER or --checkpoint FILE")
@@ -74,7 +85,7 @@ func newEval() *cobra.Command {
 			if err := details.check(); err != nil {
 				return err
 			}
-			m, cfg, path, err := from.load(cmd.ErrOrStderr())
+			m, cfg, path, err := from.load(cmd.Flags(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -86,6 +97,9 @@ func newEval() *cobra.Command {
 			defer func() { err = errors.Join(err, engine.Close()) }()
 			if name == "" {
 				name = cfg.Data
+			}
+			if name == "" {
+				return fmt.Errorf("%s does not say which data set it was trained on; name one with --data", path)
 			}
 			out := newScreen(cmd)
 			defer out.Finish()
@@ -109,7 +123,8 @@ func newEval() *cobra.Command {
 				return fmt.Errorf("%s takes images of %v with %d classes, %s has %v with %d; name the data set it was trained for with --data",
 					path, cfg.Input, len(cfg.Classes), name, split.Test.Shape, len(split.Test.Classes))
 			}
-			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit, Raw: graph.IsRemote(engine)})
+			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit,
+				Raw: graph.IsRemote(engine) && !cfg.RawPixels})
 			if err != nil {
 				return err
 			}

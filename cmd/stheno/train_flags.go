@@ -24,7 +24,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
 	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg: dropout rate of the dense layers")
 	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet: without the L2 regularizer (1e-4)")
-	architectureFlags(f, &c.Stem, &c.ResNetVersion)
+	architectureFlags(f, &c.Stem, &c.ResNetVersion, &c.Shortcuts)
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "folder or archive to look in before the cache folder")
 	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only (0: all)")
