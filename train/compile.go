@@ -81,7 +81,8 @@ func (t *Trainer) trainStep(key stepKey) (*Step, error) {
 		return nil, err
 	}
 	s, err := newTrainStep(t.engine, t.model, t.opt, t.slots,
-		stepKind{n: key.images, raw: augmentOf(t.loader.Config()), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil}, opts...)
+		stepKind{n: key.images, raw: augmentOf(t.loader.Config()), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil,
+			norms: t.cfg.GradientNorms != nil && !key.hold}, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -107,6 +107,9 @@ type Config struct {
 	Out    string `json:"-"` // folder of the run
 	Resume bool   `json:"-"` // go on with the run in Out
 
+	// GradientNorms, if not nil, is told how long gradients are.
+	GradientNorms *GradientNorms `json:"-"`
+
 	// Profile times the steps of training: the name of the trace to write, which lies in Out unless it has a folder. "" is off.
 	Profile      string `json:"-"`
 	ProfileSteps int    `json:"-"` // steps to time; 0 means all
@@ -281,6 +284,9 @@ func (c Config) Validate() error {
 		}
 	}
 	if err := CheckPrecision(c.Precision); err != nil {
+		return err
+	}
+	if err := c.GradientNorms.check(); err != nil {
 		return err
 	}
 	if _, err := c.CompileOptions(); err != nil {

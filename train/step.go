@@ -56,6 +56,10 @@ type Step struct {
 	lossValue, top1, top5 *gorgonia.F32
 
 	scores []float32 // (n, classes) of a scored evaluation
+
+	norms      []GradientNorm // of a step that has them, with their squares
+	normNodes  gorgonia.Nodes
+	normValues []*gorgonia.F32
 }
 
 // StepResult are the results of a step over its batch.
@@ -113,6 +117,7 @@ type stepKind struct {
 
 	hold       bool // gradients are only added to their sums
 	weighted   bool // images have weights in the loss
+	norms      bool // the norms of gradients are results
 	evaluation bool
 	shapesOnly bool // inputs and weights have no values
 }
@@ -122,7 +127,7 @@ func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind 
 	if err != nil {
 		return nil, err
 	}
-	updates, err := s.updates(net, cost, opt, slots, kind.hold)
+	updates, err := s.updates(net, cost, opt, slots, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -130,8 +135,8 @@ func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind 
 }
 
 // updates adds the gradients of cost and opt's updates to the graph: those of the trainable weights and of slots, which have
-// no values where slots is nil, and those of the layers. With hold, gradients are only added to their sums.
-func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Slots, hold bool) ([]op.Update, error) {
+// no values where slots is nil, and those of the layers. With kind.hold, gradients are only added to their sums.
+func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Slots, kind stepKind) ([]op.Update, error) {
 	grads, err := gorgonia.Grad(cost, net.Trainable()...)
 	if err != nil {
 		return nil, fmt.Errorf("train: the model cannot be differentiated: %w", err)
@@ -141,7 +146,12 @@ func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Sl
 	if b, ok := opt.(Base); ok {
 		s.sharedInputs = b.shared(ps)
 	}
-	updates, err := updatesOf(opt, ps, hold)
+	if kind.norms {
+		if err := s.squaredNorms(ps); err != nil {
+			return nil, err
+		}
+	}
+	updates, err := updatesOf(opt, ps, kind.hold)
 	return append(append([]op.Update(nil), net.Updates...), updates...), err
 }
 
@@ -238,7 +248,7 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 	if err != nil {
 		return nil, err
 	}
-	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...),
+	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(append(outputs, s.normNodes...)...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...),
 		graph.WithVariables(s.sharedInputs...)}, opts...)
 	if s.scalars != nil {
 		opts = append(opts, graph.WithUpdatesSince(s.scalars.LR))
@@ -253,6 +263,9 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 			return nil, errors.Join(err, s.machine.Close())
 		}
 		*to = v.(*gorgonia.F32)
+	}
+	if err := s.bindNorms(); err != nil {
+		return nil, errors.Join(err, s.machine.Close())
 	}
 	return s, nil
 }

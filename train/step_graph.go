@@ -25,7 +25,7 @@ func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed u
 	if err != nil {
 		return nil, nil, err
 	}
-	updates, err := s.updates(net, cost, opt, nil, false)
+	updates, err := s.updates(net, cost, opt, nil, stepKind{})
 	if err != nil {
 		return nil, nil, err
 	}
