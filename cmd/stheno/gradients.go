@@ -46,7 +46,7 @@ gradients do not vanish, yet deep plain networks train worse. Ctrl-C ends the tr
 	f.IntVar(&c.Every, "every", c.Every, "steps between two looks at the gradients")
 	f.IntVar(&c.Batch, "batch", c.Batch, "images per step")
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
-	f.Float64Var(&c.Momentum, "momentum", c.Momentum, "momentum of the SGD")
+	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "optimizer: "+strings.Join(train.Optimizers(), ", ")+"; options follow a colon, as in sgd:momentum=0.9")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights and order")
 	f.StringVar(&t.Data, "data", t.Data, "data set: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&t.Out, "out", "", "folder to write (default runs/gradients-DEPTH-DATA-TIME)")
@@ -75,7 +75,7 @@ func runGradients(cmd *cobra.Command, c gradients.Config, t train.Config, where 
 	if err != nil {
 		return err
 	}
-	out.Printf("plain and residual network of %d layers, %s, %s; batch %d, learning rate %g; %s", c.Depth, withNorm(c), split.Title, c.Batch, c.LR, computes(engine))
+	out.Printf("plain and residual network of %d layers, %s, %s; batch %d, %s, learning rate %g; %s", c.Depth, withNorm(c), split.Title, c.Batch, c.Optimizer, c.LR, computes(engine))
 	report, err := gradients.Run(cmd.Context(), c, split, engine, out.Gradients)
 	out.Finish()
 	if report == nil {

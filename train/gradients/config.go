@@ -8,6 +8,7 @@ import (
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/train"
 )
 
 // Config is an experiment. [DefaultConfig] has all fields; the zero value has not.
@@ -18,15 +19,15 @@ type Config struct {
 	Steps       int     `json:"steps"`
 	Every       int     `json:"every"` // steps between two looks at the gradients; the first and the last step are always looked at
 	Batch       int     `json:"batch"`
+	Optimizer   string  `json:"optimizer"` // as of train.Config
 	LR          float64 `json:"learning_rate"`
-	Momentum    float64 `json:"momentum"`
 	Seed        uint64  `json:"seed"` // of weights and order
 }
 
-// DefaultConfig is 56 layers without normalization, their kernels as Keras initializes them: gradients vanish where there are
+// DefaultConfig is 20 layers without normalization, their kernels as Keras initializes them: gradients vanish where there are
 // no shortcuts.
 func DefaultConfig() Config {
-	return Config{Depth: 56, Initializer: "glorot_uniform", Steps: 300, Every: 10, Batch: 32, LR: 0.01, Momentum: 0.9, Seed: 1}
+	return Config{Depth: 20, Initializer: "glorot_uniform", Steps: 600, Every: 20, Batch: 64, Optimizer: "adam", LR: 0.001, Seed: 1}
 }
 
 var initializers = map[string]nn.Initializer{"glorot_uniform": nn.GlorotUniform{}, "he_normal": nn.HeNormal{}}
@@ -46,7 +47,6 @@ func (c Config) Validate() error {
 		{"--every", c.Every < 1, "at least 1", c.Every},
 		{"--batch", c.Batch < 1, "at least 1", c.Batch},
 		{"--lr", !(c.LR > 0) || math.IsInf(c.LR, 0), "a positive number", c.LR},
-		{"--momentum", !(c.Momentum >= 0 && c.Momentum < 1), "a number from 0 to below 1", c.Momentum},
 	} {
 		if v.bad {
 			return fmt.Errorf("gradients: %s wants %s, got %v", v.flag, v.want, v.got)
@@ -55,12 +55,19 @@ func (c Config) Validate() error {
 	if initializers[c.Initializer] == nil {
 		return fmt.Errorf("gradients: unknown initializer %q%s; known are glorot_uniform and he_normal", c.Initializer, suggest.Phrase(c.Initializer, Initializers()))
 	}
+	if _, err := c.optimizer(); err != nil {
+		return err
+	}
 	for _, plain := range []bool{true, false} {
 		if _, err := c.network(plain, nn.Shape{32, 32, 3}, 10).Model(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (c Config) optimizer() (train.Optimizer, error) {
+	return train.NewOptimizer(train.Config{Optimizer: c.Optimizer, LR: c.LR})
 }
 
 // network is one of the two.

@@ -63,10 +63,9 @@ func (r *Report) draw(c draw.Canvas) error {
 		return err
 	}
 	const gap = 3 * vg.Millimeter
-	panels := [][]*plot.Plot{{norms, losses}}
-	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 8 * vg.Millimeter, PadTop: gap, PadBottom: gap, PadLeft: gap, PadRight: gap}
-	for i, canvas := range plot.Align(panels, tiles, c)[0] {
-		panels[0][i].Draw(canvas)
+	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 6 * vg.Millimeter, PadTop: gap, PadBottom: gap, PadLeft: gap, PadRight: gap}
+	for i, p := range []*plot.Plot{norms, losses} {
+		p.Draw(tiles.At(c, i, 0))
 	}
 	return nil
 }
@@ -80,6 +79,8 @@ func panel(title, x, y string) *plot.Plot {
 		style.Font.Variant = "Sans"
 	}
 	p.Title.TextStyle.Font.Size, p.Legend.TextStyle.Font.Size = vg.Points(12), vg.Points(10)
+	p.Legend.Top, p.Legend.Padding = true, vg.Points(2)
+	p.X.Tick.Marker = different{}
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = grey, grey
 	p.Add(grid)
@@ -88,7 +89,7 @@ func panel(title, x, y string) *plot.Plot {
 
 // normsPlot has a line for the first and one for the last look at each network.
 func (r *Report) normsPlot() (*plot.Plot, error) {
-	p := panel("Gradient norm by layer", "layer, from input to output", "L2 norm of the kernel's gradient")
+	p := panel("L2 norm of the gradient, by layer", "layer, from input to output", "") // gonum pads for a label as if the axis were linear
 	least, most := math.Inf(1), 0.0
 	for i := range r.Nets {
 		n := &r.Nets[i]
@@ -125,7 +126,6 @@ func (r *Report) normsPlot() (*plot.Plot, error) {
 	}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
 	p.Y.Min, p.Y.Max = axis(least, most)
-	p.Legend.Top = true
 	return p, nil
 }
 
@@ -146,7 +146,7 @@ func title(n *Net) string {
 
 // lossPlot has the loss of every batch, faint, and its running mean.
 func (r *Report) lossPlot() (*plot.Plot, error) {
-	p := panel("Training loss", "step", fmt.Sprintf("cross-entropy of a batch; thick: mean of %d", smooth))
+	p := panel("Training loss", "step", fmt.Sprintf("cross-entropy of each batch, and mean of %d", smooth))
 	for i := range r.Nets {
 		n := &r.Nets[i]
 		var each, means plotter.XYs
@@ -168,8 +168,8 @@ func (r *Report) lossPlot() (*plot.Plot, error) {
 		p.Add(thin, thick)
 		p.Legend.Add(title(n), thick)
 	}
-	p.Legend.Top = true
 	p.X.Min = 0
+	p.Y.Tick.Marker = different{}
 	room := 0.15 * (p.Y.Max - p.Y.Min)
 	p.Y.Max += room
 	return p, nil
@@ -188,6 +188,32 @@ func (decades) Ticks(from, to float64) (ticks []plot.Tick) {
 			t.Label = fmt.Sprintf("1e%d", d)
 		}
 		ticks = append(ticks, t)
+	}
+	return ticks
+}
+
+// different are gonum's default marks, with names of as many places as it takes to tell them apart.
+type different struct{}
+
+// Ticks implements plot.Ticker.
+func (different) Ticks(from, to float64) []plot.Tick {
+	ticks := plot.DefaultTicks{}.Ticks(from, to)
+	var named []int
+	for i, t := range ticks {
+		if !t.IsMinor() {
+			named = append(named, i)
+		}
+	}
+	if len(named) < 2 {
+		return ticks
+	}
+	apart := ticks[named[1]].Value - ticks[named[0]].Value
+	places := max(0, int(math.Ceil(-math.Log10(apart)-1e-9)))
+	if half := apart * math.Pow(10, float64(places)); math.Abs(half-math.Round(half)) > 1e-6 {
+		places++
+	}
+	for _, i := range named {
+		ticks[i].Label = fmt.Sprintf("%.*f", places, ticks[i].Value)
 	}
 	return ticks
 }

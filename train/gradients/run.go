@@ -56,7 +56,10 @@ func Run(ctx context.Context, c Config, split *data.Split, e graph.Engine, obser
 		if err := m.Initialize(c.Seed, tensor.Float32); err != nil {
 			return nil, err
 		}
-		opt := train.SGD{Momentum: c.Momentum}
+		opt, err := c.optimizer()
+		if err != nil {
+			return nil, err
+		}
 		if steps[i], err = train.NewGradientNormStep(loader, e, m, opt, train.NewSlots(m, opt), c.Batch, c.Seed); err != nil {
 			return nil, err
 		}
