@@ -27,7 +27,7 @@ type Config struct {
 // DefaultConfig is 20 layers without normalization, their kernels as Keras initializes them: gradients vanish where there are
 // no shortcuts.
 func DefaultConfig() Config {
-	return Config{Depth: 20, Initializer: "glorot_uniform", Steps: 600, Every: 20, Batch: 64, Optimizer: "adam", LR: 0.001, Seed: 1}
+	return Config{Depth: 20, Initializer: "glorot_uniform", Steps: 600, Every: 20, Batch: 64, Optimizer: "sgd:momentum=0.9", LR: 0.01, Seed: 1}
 }
 
 var initializers = map[string]nn.Initializer{"glorot_uniform": nn.GlorotUniform{}, "he_normal": nn.HeNormal{}}

@@ -132,7 +132,7 @@ func (r *Report) normsPlot() (*plot.Plot, error) {
 // axis are whole decades around positive numbers, with room for the legend on top.
 func axis(least, most float64) (from, to float64) {
 	low, high := math.Floor(math.Log10(least)), math.Ceil(math.Log10(most))
-	high += math.Ceil(0.35 * max(high-low, 1))
+	high += math.Ceil(0.25 * max(high-low, 1))
 	return math.Pow(10, low), math.Pow(10, high)
 }
 
