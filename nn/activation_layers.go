@@ -68,9 +68,12 @@ func (l SoftmaxLayer) Identity() (class, name string) { return "Softmax", l.Name
 
 // Infer implements [Layer].
 func (l ReLULayer) Infer(s *Spec) (Shape, error) {
-	for name, v := range map[string]float64{"MaxValue": l.MaxValue, "NegativeSlope": l.NegativeSlope, "Threshold": l.Threshold} {
-		if !(v >= 0) || math.IsInf(v, 0) {
-			return nil, badArgument("use 0 for the default", "%s must not be negative or infinite, is %v", name, v)
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"MaxValue", l.MaxValue}, {"NegativeSlope", l.NegativeSlope}, {"Threshold", l.Threshold}} {
+		if err := checkPositive(f.name, f.value); err != nil {
+			return nil, err
 		}
 	}
 	return s.Inputs[0], nil
@@ -84,6 +87,14 @@ func (l LeakyReLULayer) Infer(s *Spec) (Shape, error) {
 // Infer implements [Layer].
 func (l ELULayer) Infer(s *Spec) (Shape, error) {
 	return s.Inputs[0], checkNumber("Alpha", l.Alpha, "use 0 for the default, 1")
+}
+
+// checkPositive refuses negative numbers, NaN and infinity.
+func checkPositive(name string, v float64) error {
+	if !(v >= 0) || math.IsInf(v, 0) {
+		return badArgument("use 0 for the default", "%s must not be negative or infinite, is %v", name, v)
+	}
+	return nil
 }
 
 // checkNumber refuses NaN and infinities.

@@ -109,17 +109,26 @@ func (c *Context) Weight(name string) *gorgonia.Node {
 
 // Constant returns a vector of n equal elements that is no weight.
 func (c *Context) Constant(name string, value float64, n int) *gorgonia.Node {
+	elements := make([]float64, n)
+	for i := range elements {
+		elements[i] = value
+	}
+	return c.values(name, tensor.Shape{n}, elements)
+}
+
+// values returns a tensor of the given elements, row-major, that is no weight.
+func (c *Context) values(name string, s tensor.Shape, elements []float64) *gorgonia.Node {
 	if c.err != nil {
 		return nil
 	}
-	v, err := newDense(c.build.cfg.Dtype, tensor.Shape{n})
+	v, err := newDense(c.build.cfg.Dtype, s)
 	if err == nil {
-		err = fill(v.Data(), v.Shape(), Constant{value}, 0, "")
+		err = convert(v.Data(), elements)
 	}
 	if err != nil {
 		return c.Fail(err)
 	}
-	node, err := c.build.variable(c.node.name+"/"+name, v.Shape(), v)
+	node, err := c.build.variable(c.node.name+"/"+name, s, v)
 	if err != nil {
 		return c.Fail(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	_ "github.com/stheno-ml/stheno/cpu" // the engine that runs the layers
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
@@ -37,13 +38,22 @@ func goldenLayers(t *testing.T, file string, layers map[string]Layer) {
 // the engine that
 // STHENO_TEST_DEVICE names, "cpu" by default.
 func checkLayer(t *testing.T, c *numtest.Case, l Layer, dt tensor.Dtype, engine bool) {
-	x := c.Tensor("x").Dense(dt)
 	b := NewBuilder("")
 	if c.Int("channels_first") == 1 {
 		b.DataFormat = ChannelsFirst
 	}
-	in := b.Input(Shape(x.Shape()[1:]))
-	out := b.Add(l, in)
+	x, dx, shapes := goldenInputs(t, c)
+	in := b.Input(Shape(x.Shape[1:]))
+	inputs := []*Tensor{in}
+	if len(shapes) > 1 {
+		inputs = nil
+		at := 0
+		for _, s := range shapes {
+			inputs = append(inputs, b.Add(part{at, s}, in))
+			at += s.Size()
+		}
+	}
+	out := b.Add(l, inputs...)
 	m, err := b.Model(in, out)
 	require.NoError(t, err)
 	class, _ := l.Identity()
@@ -63,9 +73,9 @@ func checkLayer(t *testing.T, c *numtest.Case, l Layer, dt tensor.Dtype, engine 
 	require.Equal(t, c.Str("weights"), strings.Join(names, " "))
 
 	g := gorgonia.NewGraph()
-	net, err := m.Build(g, BuildConfig{Batch: x.Shape()[0], Training: true, Dtype: dt})
+	net, err := m.Build(g, BuildConfig{Batch: x.Shape[0], Training: true, Dtype: dt})
 	require.NoError(t, err)
-	require.NoError(t, gorgonia.Let(net.Input, x))
+	require.NoError(t, gorgonia.Let(net.Input, x.Dense(dt)))
 	dy := c.Tensor("dy")
 	up := gorgonia.NewTensor(g, dt, len(dy.Shape), gorgonia.WithShape(dy.Shape...), gorgonia.WithName("dy"), gorgonia.WithValue(dy.Dense(dt)))
 	grads, err := gorgonia.Backpropagate(gorgonia.Nodes{net.Output}, gorgonia.Nodes{up}, append(gorgonia.Nodes{net.Input}, net.Trainable()...))
@@ -89,7 +99,48 @@ func checkLayer(t *testing.T, c *numtest.Case, l Layer, dt tensor.Dtype, engine 
 		return v
 	}
 	numtest.AssertClose(t, c.Tensor("y"), value(net.Output), numtest.GoldenTol(dt, numtest.Reduction), "y")
-	for i, name := range append([]string{"x"}, names...) {
-		numtest.AssertClose(t, c.Tensor("d"+name), value(grads[i]), numtest.GoldenTol(dt, numtest.Gradient), "d"+name)
+	numtest.AssertClose(t, dx, value(grads[0]), numtest.GoldenTol(dt, numtest.Gradient), "dx")
+	for i, name := range names {
+		numtest.AssertClose(t, c.Tensor("d"+name), value(grads[i+1]), numtest.GoldenTol(dt, numtest.Gradient), "d"+name)
 	}
+}
+
+// goldenInputs returns the input x of a case and its gradient, or those of x0, x1, … as parts of one vector a sample, and the
+// shapes of the samples.
+func goldenInputs(t *testing.T, c *numtest.Case) (x, dx *numtest.Tensor, shapes []Shape) {
+	if c.Has("x") {
+		x, dx = c.Tensor("x"), c.Tensor("dx")
+		return x, dx, []Shape{Shape(x.Shape[1:])}
+	}
+	join := func(prefix string) *numtest.Tensor {
+		shapes = nil
+		all := &numtest.Tensor{Dtype: "float32", Shape: []int{c.Tensor("x0").Shape[0], 0}}
+		for i := 0; c.Has(fmt.Sprintf("x%d", i)); i++ {
+			shapes = append(shapes, Shape(c.Tensor(fmt.Sprintf("x%d", i)).Shape[1:]))
+			all.Shape[1] += shapes[i].Size()
+		}
+		for n := range all.Shape[0] {
+			for i, s := range shapes {
+				one := c.Tensor(fmt.Sprintf("%s%d", prefix, i)).Data
+				all.Data = append(all.Data, one[n*s.Size():(n+1)*s.Size()]...)
+			}
+		}
+		return all
+	}
+	x, dx = join("x"), join("dx")
+	require.Greater(t, len(shapes), 1)
+	return x, dx, shapes
+}
+
+// part is a layer that takes some elements of a vector as a tensor of a shape.
+type part struct {
+	from  int
+	shape Shape
+}
+
+func (l part) Identity() (class, name string) { return "Part", "" }
+func (l part) Infer(*Spec) (Shape, error)     { return l.shape, nil }
+func (l part) Apply(c *Context) *gorgonia.Node {
+	x := op.Of(c.Inputs[0]).Slice(1, l.from, l.from+l.shape.Size())
+	return c.Expr(x.Reshape(append([]int{c.Inputs[0].Shape()[0]}, l.shape...)...))
 }

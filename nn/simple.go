@@ -42,35 +42,6 @@ func (l Input) Infer(*Spec) (Shape, error) {
 // Apply implements [Layer]; Build makes the input node itself.
 func (l Input) Apply(*Context) *gorgonia.Node { return nil }
 
-// Add is the sum of two or more inputs of one shape: Keras's add. Unlike Keras's it does not broadcast.
-type Add struct{ Name string }
-
-// Identity implements [Layer].
-func (l Add) Identity() (class, name string) { return "Add", l.Name }
-
-// Arity implements [MultiInput]: two or more.
-func (l Add) Arity() (least, most int) { return 2, -1 }
-
-// Infer implements [Layer].
-func (l Add) Infer(s *Spec) (Shape, error) {
-	for i, in := range s.Inputs[1:] {
-		if !in.equal(s.Inputs[0]) {
-			return nil, badShape("give both branches the same Filters and Strides, e.g. with a 1×1 Conv2D on the shortcut",
-				"wants inputs of one shape, input 0 is %v, input %d is %v", s.Inputs[0], i+1, in)
-		}
-	}
-	return s.Inputs[0], nil
-}
-
-// Apply implements [Layer].
-func (l Add) Apply(c *Context) *gorgonia.Node {
-	sum := c.Inputs[0]
-	for _, in := range c.Inputs[1:] {
-		sum = c.Op(&op.Add{}, sum, in)
-	}
-	return sum
-}
-
 // Dropout sets a share Rate of its input's elements to zero in training and multiplies the rest by 1/(1−Rate)
 // (Srivastava et al. 2014); in inference it does nothing. The choice is a function of the build's seed, the step and
 // the layer's place among the random ones. Any shape; the shape stays.

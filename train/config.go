@@ -28,7 +28,8 @@ type Config struct {
 	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet: of small or of large images
 	ResNetVersion arch.ResNetVersion `json:"resnet_version,omitempty"` // resnet: where strides and normalizations are
 	Shortcuts     string             `json:"shortcuts,omitempty"`      // resnet20-cifar and its kin: arch.ShortcutA or arch.ShortcutB
-	// SymmetricPadding and BatchNormEpsilon are arch.Config's: networks of PyTorch that were converted have them.
+	// SymmetricPadding, BatchNormEpsilon and Head are arch.Config's: networks of PyTorch that were converted have them.
+	Head             []int   `json:"head,omitempty"`
 	SymmetricPadding bool    `json:"symmetric_padding,omitempty"`
 	BatchNormEpsilon float64 `json:"batch_norm_epsilon,omitempty"`
 	RescaleInputs    bool    `json:"rescale_inputs,omitempty"` // resnet: networks that were converted may have it
@@ -246,7 +247,7 @@ func (c Config) architecture() (arch.Architecture, error) {
 	return arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
 		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2, Stem: c.Stem, Version: c.ResNetVersion,
 		Shortcuts: c.Shortcuts, RescaleInputs: c.RescaleInputs,
-		SymmetricPadding: c.SymmetricPadding, BatchNormEpsilon: c.BatchNormEpsilon})
+		SymmetricPadding: c.SymmetricPadding, BatchNormEpsilon: c.BatchNormEpsilon, Head: c.Head})
 }
 
 // Validate checks everything that can be checked without the data set: numbers, and the names of architecture,

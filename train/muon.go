@@ -76,7 +76,7 @@ func (o Muon) Updates(p *Parameter) ([]op.Update, error) {
 func orthogonal(x op.Expr, steps int) op.Expr {
 	a, b, c := op.Number(3.4445), op.Number(-4.7750), op.Number(2.0315)
 	tall := len(x.Shape()) == 2 && x.Shape()[0] > x.Shape()[1]
-	x = x.Div(norm(x).Add(op.Number(keras)))
+	x = x.Div(norm(x).Add(op.Number(kerasEpsilon)))
 	for range steps {
 		s := x.Apply(&op.MatMul{TransA: tall, TransB: !tall}, x)
 		both := s.Mul(b).Add(s.Mul(c).Apply(&op.MatMul{}, s))

@@ -164,7 +164,7 @@ func (o Adam) withoutDecay() Optimizer { o.WeightDecay = 0; return o }
 
 // Updates implements Optimizer.
 func (o Adam) Updates(p *Parameter) ([]op.Update, error) {
-	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, keras)
+	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, kerasEpsilon)
 	g, err := decayed(p, o.WeightDecay)
 	if err != nil {
 		return nil, err
@@ -194,8 +194,8 @@ func (o Adam) amsgrad(u *updating, b1, b2, eps float64) ([]op.Update, error) {
 	return u.finish(u.value().Sub(m.Mul(rate).Div(largest.Sqrt().Add(op.Number(eps)))))
 }
 
-// keras is the epsilon that Keras adds where it might divide by 0.
-const keras = 1e-7
+// kerasEpsilon is the epsilon that Keras adds where it might divide by 0.
+const kerasEpsilon = 1e-7
 
 func decayed(p *Parameter, rate float64) (*gorgonia.Node, error) {
 	if rate == 0 {

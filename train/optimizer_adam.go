@@ -61,7 +61,7 @@ func (o Adamax) Updates(p *Parameter) ([]op.Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, keras)
+	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, kerasEpsilon)
 	m := u.mean(0, b1)
 	largest := u.set(1, u.slot(1).Mul(op.Number(b2)).Maximum(u.gradient().Abs()))
 	rate := u.scalar("adamax rate", func(lr float64, t int) float64 { return lr / power(b1, t) })
@@ -89,7 +89,7 @@ func (o NAdam) Updates(p *Parameter) ([]op.Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, keras)
+	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, kerasEpsilon)
 	warm := warmMomentum{beta: b1}
 	ofMean := u.scalar("nadam rate of the mean", func(lr float64, t int) float64 { return lr * warm.at(t+1) / (1 - warm.product(t)*warm.at(t+1)) })
 	ofGradient := u.scalar("nadam rate of the gradient", func(lr float64, t int) float64 { return lr * (1 - warm.at(t)) / (1 - warm.product(t)) })

@@ -39,7 +39,7 @@ func (o RMSProp) Updates(p *Parameter) ([]op.Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	rho, eps := cmp.Or(o.Rho, 0.9), cmp.Or(o.Epsilon, keras)
+	rho, eps := cmp.Or(o.Rho, 0.9), cmp.Or(o.Epsilon, kerasEpsilon)
 	square := u.square(0, rho)
 	if o.Centered {
 		square = square.Sub(u.mean(1, rho).Square())
@@ -76,7 +76,7 @@ func (o Adagrad) Updates(p *Parameter) ([]op.Update, error) {
 		return nil, err
 	}
 	sum := u.set(0, u.slot(0).Add(u.gradient().Square()))
-	return u.finish(u.value().Sub(u.gradient().Mul(u.lr()).Div(sum.Add(op.Number(cmp.Or(o.Epsilon, keras))).Sqrt())))
+	return u.finish(u.value().Sub(u.gradient().Mul(u.lr()).Div(sum.Add(op.Number(cmp.Or(o.Epsilon, kerasEpsilon))).Sqrt())))
 }
 
 // Adadelta scales gradients by the ratio of two running root mean squares, of past updates and of gradients (Zeiler 2012). Zero values
@@ -102,7 +102,7 @@ func (o Adadelta) Updates(p *Parameter) ([]op.Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	rho, eps := cmp.Or(o.Rho, 0.95), op.Number(cmp.Or(o.Epsilon, keras))
+	rho, eps := cmp.Or(o.Rho, 0.95), op.Number(cmp.Or(o.Epsilon, kerasEpsilon))
 	square := u.square(0, rho)
 	step := u.slot(1).Add(eps).Sqrt().Mul(u.gradient()).Div(square.Add(eps).Sqrt())
 	u.set(1, mix(u.slot(1), step.Square(), rho))

@@ -47,7 +47,7 @@ func (o LAMB) Updates(p *Parameter) ([]op.Update, error) {
 	m, v := u.mean(0, b1), u.square(1, b2)
 	first := u.scalar("lamb bias of the mean", func(_ float64, t int) float64 { return 1 / power(b1, t) })
 	second := u.scalar("lamb bias of the square", func(_ float64, t int) float64 { return 1 / power(b2, t) })
-	step := m.Mul(first).Div(v.Mul(second).Sqrt().Add(op.Number(cmp.Or(o.Epsilon, keras))))
+	step := m.Mul(first).Div(v.Mul(second).Sqrt().Add(op.Number(cmp.Or(o.Epsilon, kerasEpsilon))))
 	rate := trust(norm(u.value()), norm(step)).Mul(u.lr())
 	return u.finish(u.value().Sub(step.Mul(rate)))
 }

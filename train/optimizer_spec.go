@@ -32,37 +32,37 @@ var specs = map[string]func() *spec{
 			}}
 	},
 	"adam": func() *spec {
-		o := Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: keras}
+		o := Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: kerasEpsilon}
 		return &spec{options: append(adamOptions(&o.Beta1, &o.Beta2, &o.Epsilon), option{"amsgrad", &o.AMSGrad, "", nil}),
 			build: func(decay float64) (Optimizer, error) { o.WeightDecay = decay; return o, nil }}
 	},
 	"adamw": func() *spec {
-		o := AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: keras}
+		o := AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: kerasEpsilon}
 		return &spec{decouples: always, options: append(adamOptions(&o.Beta1, &o.Beta2, &o.Epsilon), option{"amsgrad", &o.AMSGrad, "", nil}),
 			build: func(decay float64) (Optimizer, error) { o.WeightDecay = decay; return o, nil }}
 	},
 	"adamax": func() *spec {
-		o := Adamax{Beta1: 0.9, Beta2: 0.999, Epsilon: keras}
+		o := Adamax{Beta1: 0.9, Beta2: 0.999, Epsilon: kerasEpsilon}
 		return &spec{options: adamOptions(&o.Beta1, &o.Beta2, &o.Epsilon),
 			build: func(decay float64) (Optimizer, error) { o.WeightDecay = decay; return o, nil }}
 	},
 	"nadam": func() *spec {
-		o := NAdam{Beta1: 0.9, Beta2: 0.999, Epsilon: keras}
+		o := NAdam{Beta1: 0.9, Beta2: 0.999, Epsilon: kerasEpsilon}
 		return &spec{options: adamOptions(&o.Beta1, &o.Beta2, &o.Epsilon),
 			build: func(decay float64) (Optimizer, error) { o.WeightDecay = decay; return o, nil }}
 	},
 	"rmsprop": func() *spec {
-		o := RMSProp{Rho: 0.9, Epsilon: keras}
+		o := RMSProp{Rho: 0.9, Epsilon: kerasEpsilon}
 		return &spec{options: []option{betaOption("rho", &o.Rho), momentumOption(&o.Momentum), epsilonOption(&o.Epsilon), {"centered", &o.Centered, "", nil}},
 			build: func(decay float64) (Optimizer, error) { o.WeightDecay = decay; return o, nil }}
 	},
 	"adagrad": func() *spec {
-		o := Adagrad{InitialAccumulator: 0.1, Epsilon: keras}
+		o := Adagrad{InitialAccumulator: 0.1, Epsilon: kerasEpsilon}
 		return &spec{options: []option{{"initial_accumulator", &o.InitialAccumulator, "above 0", above0}, epsilonOption(&o.Epsilon)},
 			build: func(decay float64) (Optimizer, error) { o.WeightDecay = decay; return o, nil }}
 	},
 	"adadelta": func() *spec {
-		o := Adadelta{Rho: 0.95, Epsilon: keras}
+		o := Adadelta{Rho: 0.95, Epsilon: kerasEpsilon}
 		return &spec{options: []option{betaOption("rho", &o.Rho), epsilonOption(&o.Epsilon)},
 			build: func(decay float64) (Optimizer, error) { o.WeightDecay = decay; return o, nil }}
 	},
@@ -84,12 +84,12 @@ var specs = map[string]func() *spec{
 			}}
 	},
 	"lamb": func() *spec {
-		o := LAMB{Beta1: 0.9, Beta2: 0.999, Epsilon: keras}
+		o := LAMB{Beta1: 0.9, Beta2: 0.999, Epsilon: kerasEpsilon}
 		return &spec{decouples: always, options: adamOptions(&o.Beta1, &o.Beta2, &o.Epsilon),
 			build: func(decay float64) (Optimizer, error) { o.WeightDecay = decay; return o, nil }}
 	},
 	"muon": func() *spec {
-		o := Muon{Momentum: 0.95, Steps: 5, RMSRate: 0.2, Beta1: 0.9, Beta2: 0.999, Epsilon: keras}
+		o := Muon{Momentum: 0.95, Steps: 5, RMSRate: 0.2, Beta1: 0.9, Beta2: 0.999, Epsilon: kerasEpsilon}
 		exclude := ""
 		return &spec{decouples: always, options: append([]option{betaOption("momentum", &o.Momentum), {"ns_steps", &o.Steps, "of at least 1", atLeast1},
 			{"rms_rate", &o.RMSRate, "above 0", above0}, {"plain", &o.Plain, "", nil}, {"exclude", &exclude, "", nil}}, adamOptions(&o.Beta1, &o.Beta2, &o.Epsilon)...),

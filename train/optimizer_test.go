@@ -55,3 +55,20 @@ func TestOptimizersAreThoseOfKerasAndPyTorch(t *testing.T) {
 		})
 	}
 }
+
+// FuzzOptimizerText: no text of options panics, and what is understood is an optimizer.
+func FuzzOptimizerText(f *testing.F) {
+	for _, text := range append(train.Optimizers(), "adam:beta_2=0.98,amsgrad", "muon:exclude=a|b,ns_steps=3", "sgd:momentum=0.5,nesterov", "lars:trust=1e-3") {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c := train.DefaultConfig()
+		c.Optimizer = text
+		opt, err := train.NewOptimizer(c)
+		if err != nil {
+			return
+		}
+		require.Contains(t, train.Optimizers(), opt.Name())
+		require.NotContains(t, opt.Slots(&nn.Weight{Name: "w", Shape: tensor.Shape{2, 3}}), train.Slot{})
+	})
+}

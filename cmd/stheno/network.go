@@ -26,8 +26,9 @@ func (n *network) flags(f *pflag.FlagSet) {
 	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
 	f.Float64Var(&n.Dropout, "dropout", 0, "vgg: dropout rate of the dense layers")
 	architectureFlags(f, &n.Stem, &n.Version, &n.Shortcuts)
-	f.BoolVar(&n.SymmetricPadding, "symmetric-padding", false, "resnet: windows with stride 2 are padded on all sides, as PyTorch does")
-	f.Float64Var(&n.BatchNormEpsilon, "batch-norm-epsilon", 0, "vgg, resnet: epsilon of batch normalization (0: the network's own)")
+	f.IntSliceVar(&n.Head, "head", nil, "vgg: units of the dense layers before the last (default 4096,4096; 0: none)")
+	f.BoolVar(&n.SymmetricPadding, "symmetric-padding", false, "resnet, mobilenetv2: windows with stride 2 are padded on all sides, as PyTorch does")
+	f.Float64Var(&n.BatchNormEpsilon, "batch-norm-epsilon", 0, "vgg, resnet, mobilenetv2: epsilon of batch normalization (0: the network's own)")
 	f.BoolVar(&n.RescaleInputs, "rescale-inputs", false, "resnet: images of 0 to 1 are rescaled to 0 to 255 minus the ImageNet means")
 }
 

@@ -89,7 +89,7 @@ func parts(err error) []error {
 // optionFlags are the flags for the fields of arch.Config.
 var optionFlags = map[string]string{"BatchNorm": "batch-norm", "Dropout": "dropout", "NoL2": "no-l2", "RescaleInputs": "rescale-inputs",
 	"Stem": "stem", "Version": "resnet-version", "Shortcuts": "shortcuts",
-	"SymmetricPadding": "symmetric-padding", "BatchNormEpsilon": "batch-norm-epsilon"}
+	"SymmetricPadding": "symmetric-padding", "BatchNormEpsilon": "batch-norm-epsilon", "Head": "head"}
 
 // driverCall is the call of CUDA's driver that an error names.
 var driverCall = regexp.MustCompile(`cuda: cu[A-Z]\w*: `)

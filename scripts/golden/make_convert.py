@@ -61,7 +61,7 @@ def main():
     arrays += [fc1, state["fc1.bias"].numpy(), state["fc2.weight"].numpy().T, state["fc2.bias"].numpy()]
     np.savez(os.path.join(FOLDER, "keras_order.npz"), *arrays)
     names = {}
-    for name in ("resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "vgg16", "vgg11_bn"):
+    for name in ("resnet18", "resnet50", "wide_resnet50_2", "vgg16", "vgg11_bn", "alexnet", "mobilenet_v2"):
         with torch.device("meta"):
             names[name] = {k: list(v.shape) for k, v in getattr(torchvision.models, name)().state_dict().items()}
     golden.store(FOLDER, "torchvision.json", json.dumps(names, separators=(",", ":")).replace('],"', '],\n"'))

@@ -3,7 +3,7 @@
     python scripts/golden/make_hdf5.py
 
 Element i of every dataset of numbers is (7·i mod 101) − 50, or without the −50 where the type has no sign; the Go tests
-know this and the names, types and shapes. Written with h5py 3.14 over HDF5 1.14.6.
+know this and the names, types and shapes. The new form has times in it, so bytes differ from run to run. Written with h5py 3.14 over HDF5 1.14.6.
 """
 
 import os
@@ -129,6 +129,22 @@ def long(f):
         g[f"member{i}_" + "n" * 200] = f["x"]
 
 
+def tiny(f):
+    """Files small enough to be mutated well: of everything one."""
+    f.attrs["a"] = [b"x"]
+    f.create_dataset("d", data=values("<f4", 3), chunks=(2,), compression="gzip", fletcher32=True)
+
+
+def texts(f):
+    f.attrs["v"] = "x"
+
+
+def dense(f):
+    for i in range(9):
+        f[f"{i}"] = h5py.SoftLink("/")
+        f.attrs[f"{i}"] = np.int8(i)
+
+
 def write(name, libver, *parts, **options):
     path = os.path.join(OUT, name)
     with h5py.File(path, "w", libver=libver, **options) as f:
@@ -150,3 +166,7 @@ write("groups_old.h5", "earliest", groups)
 write("groups_new.h5", "latest", lambda f: groups(f, True))
 write("groups_ordered.h5", "earliest", groups, track_order=True)
 write("long_new.h5", "latest", long)
+write("tiny_old.h5", "earliest", tiny)
+write("tiny_new.h5", "latest", tiny)
+write("tiny_heap.h5", "latest", texts)
+write("tiny_dense.h5", "latest", dense)

@@ -81,6 +81,38 @@ def nested():
     return keras.Model(i, head(inner(i, training=False)), name="nested")
 
 
+def kinds():
+    """Layers of many kinds."""
+    x = image = keras.Input((6, 6, 3), name="image")
+    x = L.Normalization(name="adapted")(x)
+    x = L.DepthwiseConv2D(3, depth_multiplier=2, padding="same", name="depthwise")(x)
+    x = L.LeakyReLU(0.25)(x)
+    x = L.SeparableConv2D(4, 3, depth_multiplier=2, name="separable")(x)
+    x = L.PReLU(shared_axes=[1, 2], name="prelu")(x)
+    x = L.Conv2DTranspose(3, 3, strides=2, padding="same", name="transpose")(x)
+    x = L.ELU(0.5)(x)
+    x = L.UpSampling2D((2, 1), interpolation="bilinear")(x)
+    x = L.Cropping2D(((1, 2), (0, 1)))(x)
+    x = L.Conv2D(4, 3, activation="gelu", name="conv")(x)
+    x = L.ReLU(max_value=1.0, negative_slope=0.1)(x)
+    y = L.Rescaling(0.5, 0.1)(x)
+    y = L.GroupNormalization(2, epsilon=1e-5, name="groups")(y)
+    x = L.Concatenate()([x, y, L.Multiply()([x, y])])
+    y = L.LayerNormalization(scale=False, name="layer")(x)
+    x = L.Average()([x, L.Maximum()([x, y]), L.Subtract()([x, y])])
+    x = L.Conv2D(4, 1, activation="softplus", name="narrow")(x)
+    x = L.Reshape((-1, 4))(x)
+    x = L.Conv1D(4, 3, padding="causal", name="conv1d")(x)
+    x = L.SeparableConv1D(5, 2, activation="tanh", name="separable1d")(x)
+    x = L.MaxPooling1D(2)(x)
+    x = L.DepthwiseConv1D(2, strides=2, name="depthwise1d")(x)
+    x = L.Conv1DTranspose(3, 3, name="transpose1d")(x)
+    x = L.Softmax()(x)
+    x = L.AveragePooling1D(2)(x)
+    x = L.GlobalMaxPooling1D()(x)
+    return keras.Model(image, L.Dense(4, name="scores")(x), name="kinds")
+
+
 def typed(dtype):
     return lambda: keras.Sequential([keras.Input((4,)), L.Dense(3, dtype=dtype, name="half"), L.Dense(2, dtype=dtype, name="scores")], name=dtype)
 
@@ -97,9 +129,11 @@ def randomize(model):
             kind = w.name.split("/")[-1].split(":")[0]
             fan = int(np.prod(w.shape[:-1])) or 1
             v = fill.uniform(name, 0, (3.0 / fan) ** 0.5 if kind.endswith("kernel") else 0.3, tuple(w.shape))
-            values.append(v + 1 if kind in ("gamma", "moving_variance") else v)
+            values.append(w.numpy() if kind == "count" else v + 1 if kind in ("gamma", "moving_variance", "variance") else v)
         if values:
             layer.set_weights(values)
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def predict(name, model, samples):
@@ -123,7 +157,7 @@ def small():
     os.makedirs(OUT, exist_ok=True)
     cases = []
     for name, make, forms in [("chain", chain, ["keras", "h5", "weights.h5"]), ("graph", graph, ["keras", "h5", "weights.h5"]),
-                              ("nested", nested, ["keras", "h5", "weights.h5"])]:
+                              ("nested", nested, ["keras", "h5", "weights.h5"]), ("kinds", kinds, ["keras", "h5"])]:
         keras.backend.clear_session()
         model = make()
         randomize(model)
@@ -151,7 +185,15 @@ def large(folder):
             ("mobilenetv2", lambda: A.MobileNetV2(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("densenet121", lambda: A.DenseNet121(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("mobilenet", lambda: A.MobileNet(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
+            ("efficientnetb0", lambda: A.EfficientNetB0(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
+            ("resnet50v2", lambda: A.ResNet50V2(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
+            ("inceptionv3", lambda: A.InceptionV3(weights=None, input_shape=(80, 80, 3), classifier_activation=None)),
+            ("nasnetmobile", lambda: A.NASNetMobile(weights=None, input_shape=(64, 64, 3))),
+            ("convnexttiny", lambda: A.ConvNeXtTiny(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
+            ("mobilenetv3", lambda: A.MobileNetV3Small(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("xception", lambda: A.Xception(weights=None, input_shape=(80, 80, 3), classifier_activation=None))]:
+        if os.path.exists(os.path.join(folder, name + ".keras")):
+            continue
         keras.backend.clear_session()
         model = make()
         randomize(model)

@@ -32,6 +32,10 @@ func (p *Plan) notes() []string {
 			if e != torchEpsilon {
 				epsilon, value = append(epsilon, l.Name), e
 			}
+		case nn.ZeroPadding2D:
+			if p := c.Padding; p[0][0] != p[0][1] || p[1][0] != p[1][1] {
+				uneven = append(uneven, l.Name)
+			}
 		case nn.Conv2D:
 			if c.Padding == nn.Same && len(l.Inputs) == 1 && unevenSame(shapes[l.Inputs[0]], c.Kernel, c.Strides, p.model.DataFormat()) {
 				uneven = append(uneven, l.Name)
@@ -48,7 +52,7 @@ func (p *Plan) notes() []string {
 			value, some(epsilon), torchEpsilon))
 	}
 	if len(uneven) > 0 {
-		out = append(out, fmt.Sprintf(`padding "same" is more below and to the right in %s, PyTorch's is the same on all sides: results differ if the file's network had that`, some(uneven)))
+		out = append(out, fmt.Sprintf(`padding is more below and to the right in %s, PyTorch's is the same on all sides: results differ if the file's network had that`, some(uneven)))
 	}
 	return out
 }

@@ -3,9 +3,7 @@ package keras
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -23,6 +21,9 @@ import (
 func (f *File) Assign(m *nn.Model) error {
 	stored, err := f.matched(m)
 	if err != nil {
+		return err
+	}
+	if err := f.compare(m, stored); err != nil { // before memory is taken for what a hostile configuration asks for
 		return err
 	}
 	dtype, known := m.Dtype()
@@ -60,6 +61,35 @@ func (f *File) Assign(m *nn.Model) error {
 	return nil
 }
 
+// compare lists what does not belong together.
+func (f *File) compare(m *nn.Model, stored []weights.Tensor) error {
+	shapes := make(map[string][]int, len(stored))
+	for _, t := range stored {
+		shapes[t.Name] = t.Shape
+	}
+	e := &weights.MismatchError{ModelTensors: len(m.Weights()), FileTensors: len(stored)}
+	known := map[string]bool{}
+	for _, w := range m.Weights() {
+		known[w.Name] = true
+		shape, ok := shapes[w.Name]
+		switch {
+		case !ok:
+			e.Missing = append(e.Missing, fmt.Sprintf("%s %v", w.Name, []int(w.Shape)))
+		case !slices.Equal(shape, []int(w.Shape)):
+			e.Different = append(e.Different, fmt.Sprintf("%s wants %v, the file has %v", w.Name, []int(w.Shape), shape))
+		}
+	}
+	for _, t := range stored {
+		if !known[t.Name] {
+			e.Unexpected = append(e.Unexpected, fmt.Sprintf("%s %v", t.Name, t.Shape))
+		}
+	}
+	if len(e.Missing)+len(e.Different)+len(e.Unexpected) > 0 {
+		return &Error{Path: f.Path, Problem: e.Error(), Err: e}
+	}
+	return nil
+}
+
 // Matched returns the file's tensors under the names of the model's weights, as far as they belong to some, by the rules of
 // [File.Assign]; the others keep names that the model does not have.
 func (f *File) Matched(m *nn.Model) ([]weights.Tensor, error) { return f.matched(m) }
@@ -74,7 +104,27 @@ func (f *File) matched(m *nn.Model) ([]weights.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.byPlace(f.leaves(m, o, "")), nil
+	if o != nil {
+		if out := f.byPlace(f.leaves(m, o, "")); belong(out, m) {
+			return out, nil
+		}
+	}
+	// The model is not made of the configuration: it may have the same layers under other names.
+	return f.byPlace(f.leaves(m, nil, "")), nil
+}
+
+// belong says whether the names of tensors are those of a model's weights.
+func belong(ts []weights.Tensor, m *nn.Model) bool {
+	known := map[string]bool{}
+	for _, w := range m.Weights() {
+		known[w.Name] = true
+	}
+	for _, t := range ts {
+		if !known[t.Name] {
+			return false
+		}
+	}
+	return true
 }
 
 // object is the configuration, or nil.
@@ -91,22 +141,23 @@ func (f *File) object() (*object, error) {
 
 // byName matches the legacy layout.
 func (f *File) byName(m *nn.Model) []weights.Tensor {
-	owned := map[string][]*nn.Weight{}
+	owned, fixed := map[string][]*nn.Weight{}, map[string]bool{}
 	var inOrder []nn.LayerInfo
 	for _, l := range m.Layers() {
-		owned[l.Name] = l.Weights
+		owned[l.Name], fixed[l.Name] = l.Weights, isFixed(l.Config)
 		if len(l.Weights) > 0 {
 			inOrder = append(inOrder, l)
 		}
 	}
-	ordered := len(inOrder) == len(f.Layers)
+	layers := slices.DeleteFunc(slices.Clone(f.Layers), func(l Layer) bool { return fixed[layerName(l.Name)] })
+	ordered := len(inOrder) == len(layers)
 	strange := false
-	for i, l := range f.Layers {
+	for i, l := range layers {
 		strange = strange || owned[layerName(l.Name)] == nil
 		ordered = ordered && fitting(l.Tensors, inOrder[i].Weights)
 	}
 	var out []weights.Tensor
-	for i, l := range f.Layers {
+	for i, l := range layers {
 		own := owned[layerName(l.Name)]
 		if strange && ordered { // another model of the same layers: as load_weights of Keras 2 has it
 			own = inOrder[i].Weights
@@ -140,145 +191,4 @@ func fitting(ts []weights.Tensor, ws []*nn.Weight) bool {
 		}
 	}
 	return true
-}
-
-// leaf is a layer of a model that is no model itself.
-type leaf struct {
-	name, path string // path is that of Keras 3's own layout
-	weights    []*nn.Weight
-}
-
-// leaves lists the layers of a model, and of models in it, whose paths begin with prefix. Their order and classes are those
-// of the configuration, if there is one, since paths count layers by class.
-func (f *File) leaves(m *nn.Model, o *object, prefix string) []leaf {
-	infos := map[string]nn.LayerInfo{}
-	for _, l := range m.Layers() {
-		infos[l.Name] = l
-	}
-	used := map[string]int{}
-	number := func(class string) string {
-		name := snakeCase(class)
-		if n := used[name]; n > 0 {
-			name = fmt.Sprintf("%s_%d", name, n)
-		}
-		return prefix + "layers/" + name
-	}
-	var out []leaf
-	add := func(l nn.LayerInfo, class string, o *object) {
-		at := number(class)
-		inner, nested := l.Config.(*nn.Model)
-		if !nested {
-			out = append(out, leaf{l.Name, at, l.Weights})
-		} else {
-			more := f.leaves(inner, o, at+"/")
-			// Whether a model in the model was Functional or Sequential, its weights tell.
-			if o == nil && !f.fits(more) {
-				if other := f.leaves(inner, o, number("Sequential")+"/"); f.fits(other) {
-					class, more = "Sequential", other
-				}
-			}
-			out = append(out, more...)
-		}
-		used[snakeCase(class)]++
-	}
-	if o == nil {
-		for _, l := range m.Layers() {
-			add(l, l.Class, nil)
-		}
-		return out
-	}
-	if c, err := parseModel(o); err == nil { // the model was made of it
-		for i := range c.Layers {
-			l := &c.Layers[i]
-			add(infos[layerName(l.Name)], l.Class, l)
-		}
-	}
-	return out
-}
-
-// fits says whether the file has weights of the right shapes for all layers.
-func (f *File) fits(places []leaf) bool {
-	stored := map[string][]weights.Tensor{}
-	for _, l := range f.Layers {
-		stored[standardPath(l.Path)] = l.Tensors
-	}
-	for _, p := range places {
-		if len(p.weights) > 0 && !fitting(stored[p.path], p.weights) {
-			return false
-		}
-	}
-	return true
-}
-
-// snakeCase is Keras 3's to_snake_case: Conv2D becomes conv2d, ReLU re_lu.
-func snakeCase(class string) string {
-	class = firstWord.ReplaceAllString(class, "${1}_$2")
-	return strings.ToLower(lowerUpper.ReplaceAllString(class, "${1}_$2"))
-}
-
-var (
-	firstWord  = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
-	lowerUpper = regexp.MustCompile(`([a-z])([A-Z])`)
-)
-
-// byPlace matches Keras 3's own layout.
-func (f *File) byPlace(places []leaf) []weights.Tensor {
-	byPath, byName := map[string]leaf{}, map[string]leaf{}
-	for _, l := range places {
-		byPath[l.path], byName[l.name] = l, l
-	}
-	// Without the configuration, names tell more than the order of layers, unless they are another model's.
-	named := f.Config == nil
-	for _, l := range f.Layers {
-		if _, ok := byName[layerName(l.Name)]; !ok && !isState(l.Path) {
-			named = false
-		}
-	}
-	var out []weights.Tensor
-	for _, l := range f.Layers {
-		if isState(l.Path) {
-			continue
-		}
-		own := byPath[standardPath(l.Path)]
-		if named {
-			own = byName[layerName(l.Name)]
-		}
-		for i, t := range l.Tensors {
-			t.Name = l.Path + "/vars/" + t.Name
-			if i < len(own.weights) {
-				t.Name = own.weights[i].Name
-			}
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
-// isState says whether variables are the state of a generator of random numbers, which is not kept.
-func isState(path string) bool {
-	return path == "seed_generator" || strings.HasSuffix(path, "/seed_generator")
-}
-
-// standardPath puts the names of today for those of the first versions of the layout, in Keras 2.12.
-func standardPath(path string) string {
-	return strings.ReplaceAll(path, "_layer_checkpoint_dependencies", "layers")
-}
-
-// variableNames gives the names of variables by the paths of layers, as far as the configuration tells.
-func (f *File) variableNames() map[string][]string {
-	m, err := Model(f.Config)
-	if err != nil {
-		return nil // the names are a help, no more
-	}
-	o, err := f.object()
-	if err != nil {
-		return nil
-	}
-	out := map[string][]string{}
-	for _, l := range f.leaves(m, o, "") {
-		for _, w := range l.weights {
-			out[l.path] = append(out[l.path], w.Name)
-		}
-	}
-	return out
 }

@@ -49,9 +49,7 @@ func parseModel(o *object) (*modelConfig, error) {
 		if err := json.Unmarshal(list, &c.Layers); err != nil {
 			return nil, wrong("", "its layers are not valid: %v", err)
 		}
-		return &c, nil
-	}
-	if err := json.Unmarshal(o.Config, &c); err != nil {
+	} else if err := json.Unmarshal(o.Config, &c); err != nil {
 		return nil, wrong("", "its config is not valid: %v", err)
 	}
 	for i := range c.Layers {
@@ -73,6 +71,7 @@ func parseModel(o *object) (*modelConfig, error) {
 type reference struct {
 	layer        string
 	node, tensor int
+	number       *float64 // not nil for a number in a tensor's place, in x + 3
 }
 
 // parseReference reads ["conv2d", 0, 0] or ["conv2d", 0, 0, {keyword arguments}].
@@ -182,6 +181,10 @@ func tensorsOf(raw json.RawMessage, depth int) ([]reference, error) {
 		}
 		return out, nil
 	}
+	var number float64
+	if len(raw) > 0 && json.Unmarshal(raw, &number) == nil && string(raw) != "null" {
+		return []reference{{number: &number}}, nil
+	}
 	var t struct {
 		Class  string `json:"class_name"`
 		Config struct {
@@ -189,7 +192,7 @@ func tensorsOf(raw json.RawMessage, depth int) ([]reference, error) {
 		} `json:"config"`
 	}
 	if err := json.Unmarshal(raw, &t); err != nil || t.Class != "__keras_tensor__" {
-		return nil, wrong("", "is called with %s; only the results of layers are supported as arguments", clip(raw))
+		return nil, wrong("", "is called with %s; only the results of layers, and one number, are supported as arguments", clip(raw))
 	}
 	r, _, err := parseReference(t.Config.History)
 	return []reference{r}, err

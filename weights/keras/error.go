@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Error says why a file or a configuration cannot be used. Damage within an HDF5 file is a *weights.FormatError, wrapped.
+// Error says why a file or a configuration cannot be used. Damage within an HDF5 file is a
+// *weights.FormatError, weights that do not belong to a model are a *weights.MismatchError inside an Error.
 type Error struct {
 	Path    string // the file; "" for a configuration that came by itself
 	Layer   string // the layer's name, or the model's

@@ -72,8 +72,6 @@ func setField(to reflect.Value, raw json.RawMessage, invert bool) error {
 		return setObject(p, raw, constraints)
 	case *[2][2]int:
 		return setBorder(p, raw)
-	case *[2]int:
-		return setPair(p, raw)
 	}
 	switch to.Kind() {
 	case reflect.Bool:
@@ -88,6 +86,14 @@ func setField(to reflect.Value, raw json.RawMessage, invert bool) error {
 			return err
 		}
 		to.SetInt(int64(v[0]))
+	case reflect.Array:
+		v, err := integers(raw, to.Len())
+		if err != nil {
+			return err
+		}
+		for i := range v {
+			to.Index(i).SetInt(int64(v[i]))
+		}
 	case reflect.Float64:
 		var v float64
 		if err := json.Unmarshal(raw, &v); err != nil {
@@ -140,14 +146,6 @@ func integers(raw json.RawMessage, n int) ([]int, error) {
 		out[i] = int(v)
 	}
 	return out, nil
-}
-
-func setPair(to *[2]int, raw json.RawMessage) error {
-	v, err := integers(raw, 2)
-	if err == nil {
-		*to = [2]int{v[0], v[1]}
-	}
-	return err
 }
 
 // setBorder reads widths as Keras takes them: n, [rows, columns], or [[top, bottom], [left, right]].

@@ -110,22 +110,22 @@ func (f *File) hdf5(r io.ReaderAt, size int64, name string) error {
 	return f.state(root)
 }
 
-// Tensors lists all weights, by "layer/variable" names as package nn has them where the file tells them ("conv2d/kernel"),
-// else by their places in the file ("layers/conv2d/vars/0").
+// Tensors lists the weights, by the names that package nn has for them ("conv2d/kernel") where the configuration tells or the
+// file has them, else by their places in the file ("layers/conv2d/vars/0").
 func (f *File) Tensors() []weights.Tensor {
-	var known map[string][]string
-	if f.numbered && f.Config != nil {
-		known = f.variableNames()
+	if f.Config != nil {
+		if m, err := f.model(); err == nil { // else the file's own names must do
+			if out, err := f.Matched(m); err == nil && belong(out, m) {
+				return out
+			}
+		}
 	}
 	var out []weights.Tensor
 	for _, l := range f.Layers {
-		for i, t := range l.Tensors {
-			switch names := known[standardPath(l.Path)]; {
-			case i < len(names):
-				t.Name = names[i]
-			case f.numbered:
+		for _, t := range l.Tensors {
+			if f.numbered {
 				t.Name = l.Path + "/vars/" + t.Name
-			default:
+			} else {
 				t.Name = plainName(l.Name, t.Name)
 			}
 			out = append(out, t)

@@ -29,6 +29,9 @@ func (b *builder) functional() (input, output *nn.Tensor, err error) {
 		if calls[o.Name], err = o.inputs(); err != nil {
 			return nil, nil, o.fill(err)
 		}
+		if calls[o.Name], err = o.withNumber(calls[o.Name]); err != nil {
+			return nil, nil, o.fill(err)
+		}
 		for _, r := range calls[o.Name] {
 			readers[r.layer] = append(readers[r.layer], o)
 		}

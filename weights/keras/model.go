@@ -17,7 +17,7 @@ func Model(config []byte) (*nn.Model, error) {
 	if err := json.Unmarshal(config, &o); err != nil {
 		return nil, &Error{Problem: fmt.Sprintf("the model's configuration is not valid: %v", err), Err: err}
 	}
-	return buildModel(&o, 0)
+	return buildModel(&o, nil, "", 0)
 }
 
 // Model makes the model that the file describes, with the file's weights.
@@ -26,7 +26,7 @@ func (f *File) Model() (*nn.Model, error) {
 		return nil, &Error{Path: f.Path, Problem: "holds weights only, no model",
 			Remedy: "describe the model yourself and use File.Assign, or save it whole in Keras: model.save(\"….keras\")"}
 	}
-	m, err := Model(f.Config)
+	m, err := f.model()
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
 			e.Path = f.Path
@@ -36,18 +36,33 @@ func (f *File) Model() (*nn.Model, error) {
 	return m, f.Assign(m)
 }
 
+// model makes the model without its weights, except those that are numbers of a layer here.
+func (f *File) model() (*nn.Model, error) {
+	o, err := f.object()
+	if err != nil {
+		return nil, err
+	}
+	return buildModel(o, f, "", 0)
+}
+
+// maxLayers bounds the layers of a model; the largest of keras.applications have a thousand.
+const maxLayers = 20_000
+
 // builder makes a model of package nn.
 type builder struct {
 	nn     *nn.Builder
 	config *modelConfig
+	file   *File             // with the weights, or nil
+	paths  map[string]string // of layers, in Keras 3's own layout
 	depth  int
 	done   map[string]*nn.Tensor
 	frozen []string
 	images nn.DataFormat // of the layers that say one
+	old    bool          // Keras 2 wrote the configuration
 }
 
-// buildModel makes a Sequential or Functional model.
-func buildModel(o *object, depth int) (*nn.Model, error) {
+// buildModel makes a Sequential or Functional model; file is nil where there are no weights, prefix the model's own path in it.
+func buildModel(o *object, file *File, prefix string, depth int) (*nn.Model, error) {
 	if !modelClasses[o.Class] {
 		return nil, o.fill(wrong("supported are Sequential and Functional models", "models of this class are not supported"))
 	}
@@ -58,8 +73,12 @@ func buildModel(o *object, depth int) (*nn.Model, error) {
 	if err != nil {
 		return nil, o.fill(err)
 	}
+	if len(c.Layers) > maxLayers {
+		return nil, o.fill(wrong("", "has %d layers, more than %d", len(c.Layers), maxLayers))
+	}
 	o.Name = cmp.Or(c.Name, o.Name)
-	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, depth: depth, done: map[string]*nn.Tensor{}}
+	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, file: file, paths: c.paths(prefix), depth: depth,
+		done: map[string]*nn.Tensor{}}
 	var input, output *nn.Tensor
 	if o.Class == "Sequential" {
 		input, output, err = b.sequential(o)
@@ -74,8 +93,12 @@ func buildModel(o *object, depth int) (*nn.Model, error) {
 	if err != nil {
 		return nil, o.fill(fromNN(err))
 	}
+	used := map[string]bool{}
+	for _, l := range m.Layers() {
+		used[l.Name] = true
+	}
 	for _, name := range b.frozen {
-		if !has(m, name) {
+		if !used[name] {
 			continue // it does not lead to the output
 		}
 		if err := m.SetTrainable(false, escape(name)); err != nil {
@@ -83,15 +106,6 @@ func buildModel(o *object, depth int) (*nn.Model, error) {
 		}
 	}
 	return m, nil
-}
-
-func has(m *nn.Model, layer string) bool {
-	for _, l := range m.Layers() {
-		if l.Name == layer {
-			return true
-		}
-	}
-	return false
 }
 
 // escape makes a pattern of [path.Match] that matches a name alone.
@@ -160,7 +174,7 @@ func (b *builder) firstInput(o, first *object) (in *object, own bool, err error)
 	if len(shape) == 0 || string(shape) == "null" {
 		return nil, false, wrong("in Keras, build the model (give it an Input, or call it once) before it is saved", "is the first layer, and nothing tells the shape of the model's input")
 	}
-	config, err := json.Marshal(map[string]json.RawMessage{"batch_shape": shape})
+	config, err := json.Marshal(map[string]json.RawMessage{"batch_input_shape": shape})
 	if err != nil {
 		return nil, false, wrong("", "its shape is not valid: %v", err)
 	}
@@ -199,7 +213,7 @@ func (b *builder) input(o *object) (*nn.Tensor, error) {
 	}
 	raw := args["batch_shape"]
 	if len(raw) == 0 {
-		raw = args["batch_input_shape"]
+		raw, b.old = args["batch_input_shape"], true
 	}
 	batch, sample, err := parseShape(raw)
 	if err != nil {
@@ -214,11 +228,14 @@ func (b *builder) add(o *object, inputs []*nn.Tensor) (*nn.Tensor, error) {
 	if err := b.settings(o); err != nil {
 		return nil, err
 	}
+	if err := b.checkOld(o); err != nil {
+		return nil, err
+	}
 	var l nn.Layer
 	var err error
 	if modelClasses[o.Class] {
-		l, err = buildModel(o, b.depth+1)
-	} else {
+		l, err = buildModel(o, b.file, b.paths[o.Name]+"/", b.depth+1)
+	} else if err = b.adapt(o); err == nil {
 		l, err = o.layer()
 	}
 	if err != nil {
@@ -275,4 +292,16 @@ func checkDType(raw json.RawMessage) error {
 		return nil
 	}
 	return wrong("save the model without quantization", "dtype=%s is not supported", clip(raw))
+}
+
+// checkOld refuses what had the same name and another meaning in Keras 2.
+func (b *builder) checkOld(o *object) error {
+	if !b.old {
+		return nil
+	}
+	args, err := o.fields()
+	if err == nil && string(args["activation"]) == `"hard_sigmoid"` {
+		err = wrong("", "activation=\"hard_sigmoid\" of Keras 2, clip(0.2·x + 0.5), is not supported; Keras 3's, clip(x/6 + 0.5), is")
+	}
+	return err
 }

@@ -28,6 +28,20 @@ func (a *arguments) number(key string, otherwise float64) float64 {
 	return v
 }
 
+// number reads an argument that is a number; missing and null give the default.
+func number(args map[string]json.RawMessage, key string, otherwise float64) (float64, error) {
+	raw, ok := args[key]
+	delete(args, key)
+	if !ok || string(raw) == "null" {
+		return otherwise, nil
+	}
+	var v float64
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return 0, wrong("", "expected a number as %s, found %s", key, clip(raw))
+	}
+	return v, nil
+}
+
 // nonzero is a number whose zero would mean another one.
 func (a *arguments) nonzero(key string, otherwise float64) float64 {
 	v := a.number(key, otherwise)

@@ -7,69 +7,39 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// number reads an argument that is a number; missing and null give the default.
-func number(args map[string]json.RawMessage, key string, otherwise float64) (float64, error) {
-	raw, ok := args[key]
-	delete(args, key)
-	if !ok || string(raw) == "null" {
-		return otherwise, nil
-	}
-	var v float64
-	if err := json.Unmarshal(raw, &v); err != nil {
-		// Keras 2 wrote some numbers as {"class_name": "__numpy__", …} or arrays of one.
-		return 0, wrong("", "expected a number as %s, found %s", key, clip(raw))
-	}
-	return v, nil
-}
-
-// relu is the class ReLU without its options.
-func relu(args map[string]json.RawMessage) (nn.Layer, error) {
-	for _, key := range []string{"max_value", "negative_slope", "threshold"} {
-		v, err := number(args, key, 0)
-		if err != nil {
-			return nil, err
-		}
-		if v != 0 {
-			return nil, wrong("", "%s=%v is not supported", key, v)
-		}
-	}
-	return nn.Activation{Func: nn.ReLU}, nil
-}
-
-// softmax is the class Softmax along the last axis.
-func softmax(args map[string]json.RawMessage) (nn.Layer, error) {
-	axis, err := number(args, "axis", -1)
-	if err != nil {
-		return nil, err
-	}
-	if axis != -1 {
-		return nil, wrong("", "axis=%v is not supported: -1 is", axis)
-	}
-	return nn.Activation{Func: nn.Softmax}, nil
-}
-
-// rescaling is the class Rescaling: x·scale + offset.
+// rescaling takes lists of numbers, one a channel, as well.
 func rescaling(args map[string]json.RawMessage) (nn.Layer, error) {
-	scale, err := number(args, "scale", 1)
-	if err != nil {
-		return nil, err
+	for _, key := range []string{"scale", "offset"} {
+		if raw := args[key]; len(raw) > 0 && raw[0] == '[' {
+			args[key+"s"] = raw
+			delete(args, key)
+		}
 	}
-	l := nn.Rescale{Scale: scale}
-	if scale == 0 {
-		return nil, wrong("", "scale=0 is not supported")
+	return nil, nil
+}
+
+// normalization takes mean and variance as lists, however deep, along one axis.
+func normalization(args map[string]json.RawMessage) (nn.Layer, error) {
+	var l nn.Normalization
+	for key, to := range map[string]*[]float64{"mean": &l.Mean, "variance": &l.Variance} {
+		raw := args[key]
+		delete(args, key)
+		if len(raw) == 0 || string(raw) == "null" {
+			return nil, wrong("give mean and variance to the layer in Keras", "%s was adapted to data, which is not supported", key)
+		}
+		if err := json.Unmarshal([]byte("["+strings.NewReplacer("[", "", "]", "").Replace(string(raw))+"]"), to); err != nil {
+			return nil, wrong("", "expected numbers as %s, found %s", key, clip(raw))
+		}
 	}
-	var many []float64
-	if raw := args["offset"]; json.Unmarshal(raw, &many) == nil && many != nil {
-		delete(args, "offset")
-		l.Shift = many
-		return l, nil
+	axis := args["axis"]
+	if string(axis) == "null" && (len(l.Mean) > 1 || len(l.Variance) > 1) {
+		return nil, wrong("", "axis=null with several numbers is not supported")
 	}
-	offset, err := number(args, "offset", 0)
-	if err != nil {
-		return nil, err
-	}
-	if offset != 0 {
-		return nil, wrong("", "offset=%v is not supported: one number a channel is", offset)
+	if len(axis) > 0 && axis[0] == '[' {
+		args["axis"] = json.RawMessage(strings.Trim(string(axis), "[] "))
+		if string(args["axis"]) == "" {
+			delete(args, "axis")
+		}
 	}
 	return l, nil
 }
