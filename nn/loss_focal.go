@@ -54,6 +54,32 @@ func (l CategoricalFocalCrossentropy) rule() lossRule {
 	})}
 }
 
+// SparseCategoricalFocalCrossentropy is [CategoricalFocalCrossentropy] on one-hot vectors of labels: predicted is (…, classes), the
+// target (…) class numbers, Ints from 0. Keras has no such class.
+type SparseCategoricalFocalCrossentropy struct {
+	Alpha          float64   // up to 1; 0 means 0.25
+	Gamma          float64   // positive; 0 means 2
+	FromLogits     bool      // predicted are scores before the softmax
+	LabelSmoothing float64   // that of CategoricalCrossentropy
+	Reduction      Reduction // sum_over_batch_size by default
+}
+
+func (l SparseCategoricalFocalCrossentropy) rule() lossRule {
+	alpha, gamma := cmp.Or(l.Alpha, 0.25), cmp.Or(l.Gamma, 2)
+	return lossRule{class: "SparseCategoricalFocalCrossentropy", reduction: l.Reduction, sparse: true, arguments: focal(alpha, gamma, l.LabelSmoothing), values: func(p, t op.Expr) op.Expr {
+		s := p.Shape()
+		classes := s[len(s)-1]
+		x := scores(p, l.FromLogits).Reshape(op.Len(s)/classes, classes)
+		each := func(losses op.Expr) op.Expr { return power(losses.Neg().Expm1().Neg(), gamma).Mul(losses) } // of −log p
+		v := each(x.Apply(&op.SoftmaxCrossEntropy{}, flat(t)))
+		if s := l.LabelSmoothing; s > 0 {
+			all := each(x.Apply(&op.LogSoftmax{}).Neg()).Mean(-1)
+			v = v.Mul(op.Number(1 - s)).Add(all.Mul(op.Number(s)))
+		}
+		return v.Mul(op.Number(alpha)).Reshape(s[:len(s)-1]...)
+	}}
+}
+
 // power is x^gamma of numbers from 0.
 func power(x op.Expr, gamma float64) op.Expr {
 	switch gamma {

@@ -242,3 +242,18 @@ func (l CategoricalHinge) Values(predicted, target *gorgonia.Node) (*gorgonia.No
 func (l CategoricalHinge) Reduced(predicted, target, weights *gorgonia.Node) (*gorgonia.Node, error) {
 	return l.rule().reduced(predicted, target, weights)
 }
+
+// Identity implements [Loss].
+func (l SparseCategoricalFocalCrossentropy) Identity() (class, name string) {
+	return l.rule().class, "sparse_categorical_focal_crossentropy"
+}
+
+// Values implements [Loss].
+func (l SparseCategoricalFocalCrossentropy) Values(predicted, target *gorgonia.Node) (*gorgonia.Node, error) {
+	return l.rule().valuesOf(predicted, target)
+}
+
+// Reduced implements [Loss].
+func (l SparseCategoricalFocalCrossentropy) Reduced(predicted, target, weights *gorgonia.Node) (*gorgonia.Node, error) {
+	return l.rule().reduced(predicted, target, weights)
+}

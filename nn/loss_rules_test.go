@@ -30,6 +30,7 @@ func TestLossesAreDerived(t *testing.T) {
 		{CategoricalCrossentropy{}, positive, oneHot},
 		{SparseCategoricalCrossentropyLoss{FromLogits: true, LabelSmoothing: 0.2}, away, tensor.New(tensor.WithShape(3), tensor.WithBacking([]int{1, 3, 0}))},
 		{SparseCategoricalCrossentropyLoss{LabelSmoothing: 0.2}, positive, tensor.New(tensor.WithShape(3), tensor.WithBacking([]int{1, 3, 0}))},
+		{SparseCategoricalFocalCrossentropy{FromLogits: true, LabelSmoothing: 0.2}, away, tensor.New(tensor.WithShape(3), tensor.WithBacking([]int{1, 3, 0}))},
 		{BinaryCrossentropy{FromLogits: true}, away, oneHot},
 		{BinaryCrossentropy{LabelSmoothing: 0.1}, positive, oneHot},
 		{BinaryFocalCrossentropy{FromLogits: true, ApplyClassBalancing: true}, away, oneHot},
@@ -122,6 +123,13 @@ func TestSparseIsCategorical(t *testing.T) {
 			require.Equal(t, v[c].Data(), v[a].Data())
 		}
 		numtest.AssertClose(t, v[b], v[a], numtest.Tol(tensor.Float32, numtest.Loss), fmt.Sprint("smoothing ", s))
+
+		a, err = SparseCategoricalFocalCrossentropy{FromLogits: true, LabelSmoothing: s, Gamma: 1.5}.Values(in, y)
+		require.NoError(t, err)
+		b, err = CategoricalFocalCrossentropy{FromLogits: true, LabelSmoothing: s, Gamma: 1.5}.Values(in, h)
+		require.NoError(t, err)
+		v = valuesOf(t, g, gorgonia.Nodes{a, b}, true)
+		numtest.AssertClose(t, v[b], v[a], numtest.Tol(tensor.Float32, numtest.Loss), fmt.Sprint("focal, smoothing ", s))
 	}
 }
 

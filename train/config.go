@@ -61,6 +61,11 @@ type Config struct {
 	GlobalClipNorm float64 `json:"global_clip_norm,omitempty"`
 	EMA            float64 `json:"ema,omitempty"`
 	EMAOverwrite   int     `json:"ema_overwrite,omitempty"`
+	// Loss is one of Losses, with options as in "sparse_categorical_focal_crossentropy:gamma=1.5"; "" is the first. It is validated with,
+	// too, as in Keras.
+	Loss string `json:"loss,omitempty"`
+	// LabelSmoothing, from 0 to below 1, makes the targets (1−s)·one-hot + s/classes.
+	LabelSmoothing float64 `json:"label_smoothing,omitempty"`
 	// ClassWeight says how much the images of each class weigh in the loss of training: "balanced", in inverse proportion to how many
 	// there are, or a number for each class with commas between them; "" means 1 for all. Keras: fit(class_weight).
 	ClassWeight string `json:"class_weight,omitempty"`
@@ -171,6 +176,7 @@ func (c *Config) clearUnused() {
 			c.Momentum = 0
 		}
 	}
+	c.Loss = c.lossText()
 	if c.Accumulate == 1 {
 		c.Accumulate = 0
 	}
@@ -306,6 +312,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if _, err := parseClassWeight(c.ClassWeight); err != nil {
+		return err
+	}
+	if _, err := c.LossFunction(); err != nil {
 		return err
 	}
 	_, err := ParseSchedule(c.Schedule)

@@ -7,10 +7,7 @@ import (
 
 	"gorgonia.org/gorgonia"
 
-	"github.com/stheno-ml/stheno/data"
-	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
-	"github.com/stheno-ml/stheno/nn"
 )
 
 // GradientNorm is how long the gradient of a weight is.
@@ -42,16 +39,7 @@ func (g *GradientNorms) check() error {
 	return nil
 }
 
-// NewGradientNormStep is NewTrainStepFor with [Step.GradientNorms]. l may be nil, for a step on floats.
-func NewGradientNormStep(l *data.Loader, e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	kind := stepKind{n: n, seed: seed, norms: true}
-	if l != nil {
-		kind.raw = augmentOf(l.Config())
-	}
-	return newTrainStep(e, m, opt, slots, kind, opts...)
-}
-
-// GradientNorms are the norms of the latest step's gradients, of a step of NewGradientNormStep; nil of others. They are
+// GradientNorms are the norms of the latest step's gradients, of a step with StepConfig.GradientNorms; nil of others. They are
 // overwritten by the next call.
 func (s *Step) GradientNorms() []GradientNorm {
 	for i := range s.norms {

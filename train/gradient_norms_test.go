@@ -30,7 +30,7 @@ func TestGradientNormsOfAStep(t *testing.T) {
 		}
 		var s *train.Step
 		if i == 0 {
-			s, err = train.NewGradientNormStep(nil, e, m, opt, train.NewSlots(m, opt), 5, 1)
+			s, err = train.NewConfiguredStep(e, m, opt, train.NewSlots(m, opt), train.StepConfig{Images: 5, Seed: 1, GradientNorms: true})
 		} else {
 			s, err = train.NewTrainStep(e, m, opt, train.NewSlots(m, opt), 5, 1)
 		}

@@ -115,9 +115,10 @@ type stepKind struct {
 	raw  *op.Augment // makes them of raw batches; nil: they come as floats
 	seed uint64      // of dropout
 
-	hold       bool // gradients are only added to their sums
-	weighted   bool // images have weights in the loss
-	norms      bool // the norms of gradients are results
+	hold       bool    // gradients are only added to their sums
+	weighted   bool    // images have weights in the loss
+	norms      bool    // the norms of gradients are results
+	loss       nn.Loss // nil: the mean of the sparse categorical crossentropy
 	evaluation bool
 	shapesOnly bool // inputs and weights have no values
 }
@@ -203,12 +204,12 @@ func constrain(p *Parameter, updates []op.Update) (err error) {
 // what is made of them alone, such as filters with batch normalization folded in, is made in the first run and kept. Weights that are changed
 // after it count after [Step.Refresh].
 func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
-	return newEvalStep(e, m, nil, n, false)
+	return newEvalStep(e, m, nil, nil, n, false)
 }
 
 // newEvalStep is NewEvalStep on what raw makes of bytes, if it is not nil; scored steps keep the model's outputs.
-func newEvalStep(e graph.Engine, m *nn.Model, raw *op.Augment, n int, scored bool) (*Step, error) {
-	s, net, cost, err := forward(m, stepKind{n: n, raw: raw, evaluation: true})
+func newEvalStep(e graph.Engine, m *nn.Model, loss nn.Loss, raw *op.Augment, n int, scored bool) (*Step, error) {
+	s, net, cost, err := forward(m, stepKind{n: n, raw: raw, evaluation: true, loss: loss})
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ func Run(ctx context.Context, c Config, split *data.Split, e graph.Engine, obser
 		return nil, err
 	}
 	r := &Report{Config: c, Data: split.Title, Engine: fmt.Sprint(e)}
+	step := train.StepConfig{Images: c.Batch, Seed: c.Seed, Loader: loader, GradientNorms: true}
 	var steps [2]*train.Step
 	defer func() {
 		for _, s := range steps {
@@ -60,7 +61,7 @@ func Run(ctx context.Context, c Config, split *data.Split, e graph.Engine, obser
 		if err != nil {
 			return nil, err
 		}
-		if steps[i], err = train.NewGradientNormStep(loader, e, m, opt, train.NewSlots(m, opt), c.Batch, c.Seed); err != nil {
+		if steps[i], err = train.NewConfiguredStep(e, m, opt, train.NewSlots(m, opt), step); err != nil {
 			return nil, err
 		}
 		r.Nets = append(r.Nets, newNet(m, plain))
