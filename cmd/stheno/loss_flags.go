@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,22 +35,35 @@ func (c *classWeight) Set(text string) error {
 		*c = classWeight(text)
 		return nil
 	}
-	f, err := os.Open(name)
+	numbers, err := fileFields(name)
 	if err != nil {
-		return err
-	}
-	const most = 1 << 20
-	content, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if len(content) > most {
-		return fmt.Errorf("%s has more than %d bytes; it should hold a number for each class", name, most)
-	}
-	numbers := strings.FieldsFunc(string(content), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
-	if len(numbers) == 0 {
-		return fmt.Errorf("%s is empty; it should hold a number for each class", name)
+		return &flagFileError{err}
 	}
 	*c = classWeight(strings.Join(numbers, ","))
 	return nil
+}
+
+// flagFileError says what is wrong with the file that a flag names.
+type flagFileError struct{ error }
+
+// fileFields are what spaces, line ends and commas separate in a small file.
+func fileFields(name string) (fields []string, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // read only
+	const most = 1 << 20
+	content, err := io.ReadAll(io.LimitReader(f, most+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(content) > most:
+		return nil, fmt.Errorf("%s has more than %d bytes; it should hold a number for each class", name, most)
+	}
+	fields = strings.FieldsFunc(string(content), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+	if len(fields) == 0 {
+		return nil, fmt.Errorf("%s is empty; it should hold a number for each class", name)
+	}
+	return fields, nil
 }

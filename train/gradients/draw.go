@@ -146,7 +146,7 @@ func title(n *Net) string {
 
 // lossPlot has the loss of every batch, faint, and its running mean.
 func (r *Report) lossPlot() (*plot.Plot, error) {
-	p := panel("Training loss", "step", fmt.Sprintf("cross-entropy of each batch, and mean of %d", smooth))
+	p := panel(fmt.Sprintf("Cross-entropy of each batch, and mean of %d", smooth), "step", "")
 	for i := range r.Nets {
 		n := &r.Nets[i]
 		var each, means plotter.XYs
