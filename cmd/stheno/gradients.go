@@ -33,8 +33,9 @@ func newGradients() *cobra.Command {
 is, and the losses: gradients.png and gradients.svg, with the numbers in gradients.json, gradients.csv and losses.csv.
 
 The networks are those of the CIFAR paper, 6n+2 layers, by default without normalization and initialized as Keras does:
-the gradients of the plain one vanish. --init he_normal keeps the size of signals; with --batch-norm, as He et al. note,
-gradients do not vanish, yet deep plain networks train worse. Ctrl-C ends the training and draws what there is.`,
+the gradients of the plain one vanish. --init he_normal keeps the size of its signals, and lets those of the residual one grow
+from block to block. With --batch-norm, as He et al. note, gradients do not vanish, yet deep plain networks train worse.
+Ctrl-C ends the training and draws what there is.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runGradients(cmd, c, t, where) },
 	}

@@ -120,7 +120,7 @@ func TestRunThatEndsEarly(t *testing.T) {
 	c = short()
 	c.LR, c.Steps = 1e30, 50
 	r, err = experiment(t, context.Background(), c, nil)
-	_, diverged := errors.AsType[*train.DivergedError](err)
+	_, diverged := errors.AsType[*DivergedError](err)
 	require.True(t, diverged, "%v", err)
 	require.NoError(t, r.WritePNG(io.Discard))
 	require.ErrorIs(t, (&Report{}).WritePNG(io.Discard), ErrNothing)

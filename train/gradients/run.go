@@ -25,7 +25,7 @@ type Progress struct {
 
 // Run trains both networks on the training images of split, which are standardised, and reports after every step; observe may be nil. When
 // ctx ends, or a loss is not finite any more, the report holds what was done until then and the error is train.ErrInterrupted or a
-// *train.DivergedError; before the first step there is no report.
+// *[DivergedError]; before the first step there is no report.
 func Run(ctx context.Context, c Config, split *data.Split, e graph.Engine, observe func(Progress)) (report *Report, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -75,6 +75,18 @@ func Run(ctx context.Context, c Config, split *data.Split, e graph.Engine, obser
 	return r, nil
 }
 
+// DivergedError says that a network's loss is not finite any more.
+type DivergedError struct {
+	Network string
+	Step    int // from 1
+	Loss    float64
+}
+
+// Error says where it happened and what to change.
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("gradients: the loss of %s became %v at step %d; lower --lr, or take --batch-norm or another --init", e.Network, e.Loss, e.Step)
+}
+
 // train does the steps, of both networks on each batch.
 func (r *Report) train(ctx context.Context, l *data.Loader, steps [2]*train.Step, observe func(Progress)) error {
 	begin, step := time.Now(), 0
@@ -111,7 +123,7 @@ func (r *Report) step(b *data.Batch, steps [2]*train.Step, i int) error {
 			return err
 		}
 		if losses[k] = result.Loss; math.IsNaN(result.Loss) || math.IsInf(result.Loss, 0) {
-			return &train.DivergedError{Epoch: 1, Step: i + 1, What: "the loss of " + r.Nets[k].Name, Value: result.Loss, LearningRate: r.Config.LR}
+			return &DivergedError{Network: r.Nets[k].Name, Step: i + 1, Loss: result.Loss}
 		}
 	}
 	for k := range steps {
