@@ -59,16 +59,28 @@ var lattice = map[string][]string{
 	"nn":   {"graph/op", "internal/drawing", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},
 	"arch": {"nn", "internal/suggest"},
 
-	"data/internal/sample": {},
-	"data":                 {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
-	"weights":              {"internal/atomicfile", "internal/suggest"},
+	"data/internal/sample":  {},
+	"data":                  {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
+	"weights":               {"internal/atomicfile", "internal/suggest"},
+	"weights/internal/hdf5": {"weights"},
 
-	"train":            {"arch", "nn", "data", "weights", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
+	"metrics": {}, // of numbers, whoever computed them
+
+	// Other programs' files become tensors; a network is known to convert only.
+	"weights/internal/pickle":  {},
+	"weights/internal/zipfile": {},
+	"weights/internal/npy":     {"weights"},
+	"weights/keras":            {"weights", "weights/internal/hdf5", "weights/internal/zipfile", "nn", "graph/op", "internal/suggest"},
+	"weights/numpy":            {"weights", "weights/internal/npy", "weights/internal/zipfile", "internal/atomicfile"},
+	"weights/convert":          {"nn", "weights", "weights/keras", "weights/numpy", "weights/torch", "weights/internal/npy", "weights/internal/zipfile"},
+	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
+
+	"train":            {"arch", "nn", "data", "weights", "weights/keras", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
 	"bench/peers/peer": {"internal/host"},
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
 	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
-	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
+	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.

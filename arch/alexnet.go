@@ -14,9 +14,9 @@ import (
 // classes; with two Towers, as the paper has them, 60,965,224; the OneWeirdTrick form, which torchvision calls alexnet,
 // has 61,100,840.
 //
-// Layers are called as in Caffe: conv1, relu1, pool1, …, fc6, fc7, fc8.
+// Layers are called as in Caffe: conv1, relu1, norm1, pool1, …, fc6, fc7, fc8.
 type AlexNet struct {
-	Input      nn.Shape      // rows, columns, channels; 227×227×3 by default
+	Input      nn.Shape      // rows, columns, channels; 32×32×3 by default, the paper has 227×227×3
 	Classes    int           // 100 by default, the paper has 1000
 	Batch      int           // shown in summaries; 0 means None
 	DataFormat nn.DataFormat // ChannelsFirst puts a Permute behind the input
@@ -30,6 +30,8 @@ type AlexNet struct {
 	// OneWeirdTrick is the form of Krizhevsky's "One weird trick for parallelizing convolutional neural networks" (2014):
 	// 64, 192, 384, 256 and 256 filters, two pixels of padding around the image.
 	OneWeirdTrick bool
+	// Normalization puts the paper's local response normalization behind the first two convolutions.
+	Normalization bool
 	Dropout       float64 // rate before the dense layers; 0 means the paper's 0.5, below 0 none
 	L2            nn.L2   // regularizer of all kernels; 0 means none, the paper has 2.5e-4 (half of its decay 5e-4)
 	Name          string  // of the model; "alexnet" by default
@@ -37,10 +39,7 @@ type AlexNet struct {
 
 // Model implements [Architecture].
 func (c AlexNet) Model() (*nn.Model, error) {
-	input := c.Input
-	if len(input) == 0 {
-		input = nn.Shape{227, 227, 3}
-	}
+	input := inputOr(c.Input)
 	b, in := start(cmp.Or(c.Name, "alexnet"), c.DataFormat, input, c.Batch)
 	filters := [5]int{96, 256, 384, 384, 256}
 	if c.OneWeirdTrick {
@@ -48,9 +47,9 @@ func (c AlexNet) Model() (*nn.Model, error) {
 	}
 	a := alexNet{Builder: b, AlexNet: c}
 	x := a.stem(permuted(b, in), filters[0], len(input) == 3 && min(input[0], input[1]) < 67)
-	x = a.pool(x, "pool1")
+	x = a.pool(a.norm(x, "norm1"), "pool1")
 	x = a.conv(x, filters[1], 5, c.Towers, "2")
-	x = a.pool(x, "pool2")
+	x = a.pool(a.norm(x, "norm2"), "pool2")
 	x = a.conv(x, filters[2], 3, 0, "3")
 	x = a.conv(x, filters[3], 3, c.Towers, "4")
 	x = a.conv(x, filters[4], 3, c.Towers, "5")
@@ -94,4 +93,12 @@ func (a alexNet) conv(x *nn.Tensor, filters, kernel, groups int, number string) 
 
 func (a alexNet) pool(x *nn.Tensor, name string) *nn.Tensor {
 	return a.Add(nn.MaxPooling2D{Pool: nn.K(3), Strides: nn.K(2), Name: name}, x)
+}
+
+// norm is the paper's response normalization: section 3.3, with its numbers.
+func (a alexNet) norm(x *nn.Tensor, name string) *nn.Tensor {
+	if !a.Normalization {
+		return x
+	}
+	return a.Add(nn.LocalResponseNormalization{DepthRadius: 2, Bias: 2, Alpha: 1e-4, Beta: 0.75, Name: name}, x)
 }

@@ -77,11 +77,18 @@ func checkAlpha(class, name string, alpha float64) error {
 // mobile adds what both MobileNets are made of.
 type mobile struct {
 	*nn.Builder
-	momentum float64
+	momentum  float64
+	epsilon   float64 // 0 means Keras's
+	symmetric bool    // zeros on all sides where the stride is 2
 }
 
 func (m mobile) conv(x *nn.Tensor, filters, kernel, strides int, name string) *nn.Tensor {
-	return m.Add(nn.Conv2D{Filters: filters, Kernel: nn.K(kernel), Strides: nn.K(strides), Padding: nn.Same, NoBias: true, Name: name}, x)
+	padding := nn.Same
+	if m.symmetric && strides > 1 && kernel > 1 {
+		x = m.Add(nn.ZeroPadding2D{Padding: nn.Border(kernel / 2), Name: name + "_pad"}, x)
+		padding = nn.Valid
+	}
+	return m.Add(nn.Conv2D{Filters: filters, Kernel: nn.K(kernel), Strides: nn.K(strides), Padding: padding, NoBias: true, Name: name}, x)
 }
 
 func (m mobile) depthwise(x *nn.Tensor, strides, multiplier int, padding nn.Padding, name string) *nn.Tensor {
@@ -89,7 +96,7 @@ func (m mobile) depthwise(x *nn.Tensor, strides, multiplier int, padding nn.Padd
 }
 
 func (m mobile) norm(x *nn.Tensor, name string) *nn.Tensor {
-	return m.Add(nn.BatchNormalization{Momentum: m.momentum, Name: name}, x)
+	return m.Add(nn.BatchNormalization{Momentum: m.momentum, Epsilon: m.epsilon, Name: name}, x)
 }
 
 func (m mobile) relu(x *nn.Tensor, name string) *nn.Tensor {

@@ -19,6 +19,11 @@ type MobileNetV2 struct {
 	DataFormat nn.DataFormat // ChannelsFirst puts a Permute behind the input
 	Seed       uint64        // of Build's weights
 
+	// SymmetricPadding and Epsilon are for weights of PyTorch: zeros on all sides where the stride is 2, not below and to the
+	// right; and 1e-5 instead of batch normalization's 1e-3, which 0 means.
+	SymmetricPadding bool
+	Epsilon          float64
+
 	Alpha float64 // alpha, the width multiplier; 0 means 1
 	Name  string  // of the model; "mobilenetv2_1.00_224" and so on by default
 }
@@ -34,7 +39,7 @@ func (c MobileNetV2) Model() (*nn.Model, error) {
 		return nil, err
 	}
 	b, input := start(cmp.Or(c.Name, fmt.Sprintf("mobilenetv2_%.2f_%d", alpha, inputOr(c.Input)[0])), c.DataFormat, c.Input, c.Batch)
-	m := mobile{Builder: b, momentum: 0.999}
+	m := mobile{Builder: b, momentum: 0.999, epsilon: c.Epsilon, symmetric: c.SymmetricPadding}
 	channels := divisible(32 * alpha)
 	x := m.conv(permuted(b, input), channels, 3, 2, "Conv1")
 	x = m.relu(m.norm(x, "bn_Conv1"), "Conv1_relu")
@@ -88,7 +93,11 @@ func (m mobile) inverted(input *nn.Tensor, channels, expansion, filters, strides
 	}
 	padding := nn.Same
 	if strides == 2 {
-		x = m.Add(nn.ZeroPadding2D{Padding: correctPad(m.DataFormat, x.Shape()), Name: prefix + "pad"}, x)
+		border := correctPad(m.DataFormat, x.Shape())
+		if m.symmetric {
+			border = nn.Border(1)
+		}
+		x = m.Add(nn.ZeroPadding2D{Padding: border, Name: prefix + "pad"}, x)
 		padding = nn.Valid
 	}
 	x = m.depthwise(x, strides, 0, padding, prefix+"depthwise")

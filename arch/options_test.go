@@ -131,6 +131,7 @@ func TestByName(t *testing.T) {
 	_, err = ByName("resnet50", Config{BatchNorm: true})
 	require.ErrorContains(t, err, "its options are NoL2, RescaleInputs, BatchNormDecay, BatchNormEpsilon, Stem, Version")
 	require.Equal(t, []string{"simplecnn", "vgg16", "resnet50"}, Names()[:3])
+	require.Subset(t, Names(), []string{"resnet20-cifar", "resnet110-cifar"})
 	got, err = ByName("resnet50", Config{Stem: CIFARStem, Version: ResNetV2})
 	require.NoError(t, err)
 	require.Equal(t, ResNet{Depth: 50, Stem: CIFARStem, Version: ResNetV2}, got)

@@ -18,12 +18,15 @@ type Config struct {
 	BatchNorm        bool          // vgg
 	Dropout          float64       // vgg, alexnet, mobilenet
 	L2               nn.L2         // vgg
+	Head             []int         // vgg: units of the dense layers before the last; nil means 4096, 4096, and 0 alone none
 	NoL2             bool          // resnet, resnext, plain
 	RescaleInputs    bool          // resnet, resnext, plain
 	BatchNormDecay   float64       // resnet, resnext, plain
-	BatchNormEpsilon float64       // resnet, resnext, plain
+	BatchNormEpsilon float64       // vgg, resnet, resnext, plain, mobilenetv2
 	Stem             Stem          // resnet, resnext, plain, alexnet
 	Version          ResNetVersion // resnet, resnext, plain
+	SymmetricPadding bool          // resnet, resnext, plain, mobilenetv2
+	Shortcuts        string        // resnet20-cifar and its kin: "A" or "B"
 }
 
 // entry is a row of the registry.
@@ -38,11 +41,14 @@ var registry = []entry{
 		return SimpleCNN{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
 	}},
 	{"vgg16", vggOptions, func(c Config) Architecture {
+		if c.BatchNormEpsilon != 0 || len(c.Head) > 0 {
+			return c.vgg(16)
+		}
 		return VGG16{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			BatchNorm: c.BatchNorm, Dropout: c.Dropout, L2: c.L2}
 	}},
 	{"resnet50", resnetOptions, func(c Config) Architecture {
-		if c.Stem != "" || c.Version != "" {
+		if c.Stem != "" || c.Version != "" || c.SymmetricPadding {
 			return c.resnet(ResNet{Depth: 50})
 		}
 		return ResNet50{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
@@ -51,12 +57,17 @@ var registry = []entry{
 	{"alexnet", "Dropout L2 Stem", func(c Config) Architecture {
 		return AlexNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Dropout: c.Dropout, L2: c.L2, Stem: c.Stem}
 	}},
+	{"alexnet-owt", "Dropout L2", func(c Config) Architecture { // torchvision's
+		return AlexNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Dropout: c.Dropout, L2: c.L2, OneWeirdTrick: true}
+	}},
 	{"mobilenet", "Dropout", func(c Config) Architecture {
 		return MobileNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Dropout: c.Dropout}
 	}},
-	{"mobilenetv2", "", func(c Config) Architecture {
-		return MobileNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
+	{"mobilenetv2", "BatchNormEpsilon SymmetricPadding", func(c Config) Architecture {
+		return MobileNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
+			Epsilon: c.BatchNormEpsilon, SymmetricPadding: c.SymmetricPadding}
 	}},
+	densenet("densenet121", 121), densenet("densenet169", 169), densenet("densenet201", 201),
 	vgg("vgg11", 11), vgg("vgg13", 13), vgg("vgg19", 19),
 	resnet("resnet18", ResNet{Depth: 18}), resnet("resnet34", ResNet{Depth: 34}), resnet("resnet101", ResNet{Depth: 101}),
 	resnet("resnet152", ResNet{Depth: 152}), resnet("resnext50-32x4d", ResNet{Depth: 50, Groups: 32, GroupWidth: 4}),
@@ -65,18 +76,25 @@ var registry = []entry{
 	resnet("plain34", ResNet{Depth: 34, Plain: true}), resnet("plain50", ResNet{Depth: 50, Plain: true}),
 	kerasResNet("keras-resnet50", 50, false), kerasResNet("keras-resnet101", 101, false), kerasResNet("keras-resnet152", 152, false),
 	kerasResNet("keras-resnet50v2", 50, true), kerasResNet("keras-resnet101v2", 101, true), kerasResNet("keras-resnet152v2", 152, true),
+	cifarResNet(20), cifarResNet(32), cifarResNet(44), cifarResNet(56), cifarResNet(110),
 }
 
 const (
-	vggOptions    = "BatchNorm Dropout L2"
-	resnetOptions = "NoL2 RescaleInputs BatchNormDecay BatchNormEpsilon Stem Version"
+	vggOptions    = "BatchNorm Dropout L2 BatchNormEpsilon Head"
+	resnetOptions = "NoL2 RescaleInputs BatchNormDecay BatchNormEpsilon Stem Version SymmetricPadding"
 )
 
 func vgg(name string, depth int) entry {
-	return entry{name, vggOptions, func(c Config) Architecture {
-		return VGG{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth,
-			BatchNorm: c.BatchNorm, Dropout: c.Dropout, L2: c.L2}
-	}}
+	return entry{name, vggOptions, func(c Config) Architecture { return c.vgg(depth) }}
+}
+
+func (c Config) vgg(depth int) VGG {
+	head := c.Head
+	if len(head) == 1 && head[0] == 0 {
+		head = []int{}
+	}
+	return VGG{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth, Head: head,
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, L2: c.L2, Epsilon: c.BatchNormEpsilon}
 }
 
 func resnet(name string, r ResNet) entry {
@@ -87,8 +105,14 @@ func resnet(name string, r ResNet) entry {
 func (c Config) resnet(r ResNet) ResNet {
 	r.Input, r.Classes, r.Batch, r.DataFormat, r.Seed = c.Input, c.Classes, c.Batch, c.DataFormat, c.Seed
 	r.NoL2, r.RescaleInputs, r.BatchNormDecay, r.BatchNormEpsilon = c.NoL2, c.RescaleInputs, c.BatchNormDecay, c.BatchNormEpsilon
-	r.Stem, r.Version = c.Stem, c.Version
+	r.Stem, r.Version, r.SymmetricPadding = c.Stem, c.Version, c.SymmetricPadding
 	return r
+}
+
+func densenet(name string, depth int) entry {
+	return entry{name, "", func(c Config) Architecture {
+		return DenseNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth}
+	}}
 }
 
 func kerasResNet(name string, depth int, v2 bool) entry {
@@ -149,7 +173,7 @@ func (c Config) set() []string {
 		on   bool
 	}{{"BatchNorm", c.BatchNorm}, {"Dropout", c.Dropout != 0}, {"L2", c.L2 != 0}, {"NoL2", c.NoL2},
 		{"RescaleInputs", c.RescaleInputs}, {"BatchNormDecay", c.BatchNormDecay != 0}, {"BatchNormEpsilon", c.BatchNormEpsilon != 0},
-		{"Stem", c.Stem != ""}, {"Version", c.Version != ""}} {
+		{"Stem", c.Stem != ""}, {"Version", c.Version != ""}, {"Shortcuts", c.Shortcuts != ""}, {"SymmetricPadding", c.SymmetricPadding}, {"Head", len(c.Head) > 0}} {
 		if o.on {
 			out = append(out, o.name)
 		}

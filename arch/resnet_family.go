@@ -53,7 +53,10 @@ type ResNet struct {
 	Stem       Stem          // ImageNetStem by default
 	Groups     int           // groups of the 3×3 convolutions, of depth 50 and more; 0 means 1
 	GroupWidth int           // channels a group in the first stage; 0 means 64
-	Plain      bool          // without shortcuts: the same layers in a row, to see what shortcuts are good for
+	// SymmetricPadding puts zeros on all four sides where a 3×3 window has stride 2, as the paper's networks and PyTorch's do,
+	// and not below and to the right, as Keras's "same" does: for weights that were trained so.
+	SymmetricPadding bool
+	Plain            bool // without shortcuts: the same layers in a row, to see what shortcuts are good for
 
 	NoL2             bool    // no λ = 1e-4 on kernels and on the last layer's bias
 	RescaleInputs    bool    // inputs of 0…1 become ×255 minus ImageNet's RGB means; needs 3 channels
@@ -163,6 +166,10 @@ type residual struct {
 }
 
 func (r residual) conv(x *nn.Tensor, filters int, kernel, strides [2]int, padding nn.Padding, groups int, name string) *nn.Tensor {
+	if r.SymmetricPadding && padding == nn.Same && strides[0] > 1 {
+		x = r.Add(nn.ZeroPadding2D{Padding: nn.Border(kernel[0] / 2), Name: name + "_pad"}, x)
+		padding = nn.Valid
+	}
 	return r.Add(nn.Conv2D{Filters: filters, Kernel: kernel, Strides: strides, Padding: padding, Groups: groups, NoBias: true,
 		KernelInitializer: nn.HeNormal{}, KernelRegularizer: r.l2, Name: name}, x)
 }
@@ -187,7 +194,12 @@ func (r residual) stem(x *nn.Tensor) *nn.Tensor {
 	if r.Stem == CIFARStem {
 		return x
 	}
-	return r.Add(nn.MaxPooling2D{Pool: nn.K(3), Strides: nn.K(2), Padding: nn.Same}, x)
+	pool := nn.MaxPooling2D{Pool: nn.K(3), Strides: nn.K(2), Padding: nn.Same}
+	if r.SymmetricPadding && !preactivated { // behind a ReLU zeros change no maximum
+		x = r.Add(nn.ZeroPadding2D{Padding: nn.Border(1), Name: "pool1_pad"}, x)
+		pool.Padding = nn.Valid
+	}
+	return r.Add(pool, x)
 }
 
 // unit is a convolution of a block with its normalization: behind it, or before it in ResNetV2.

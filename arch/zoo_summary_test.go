@@ -22,12 +22,16 @@ func TestSummariesAreThoseOfKerasApplications(t *testing.T) {
 		var want map[string]string
 		require.NoError(t, json.NewDecoder(z).Decode(&want))
 		require.NoError(t, f.Close())
-		//TODO len
+		require.Len(t, kerasApplications, len(want))
 		for name, a := range kerasApplications {
 			t.Run(string(style)+" "+name, func(t *testing.T) {
 				var got strings.Builder
 				require.NoError(t, model(t, a).WriteSummary(&got, nn.SummaryOptions{Style: style}))
-				require.Equal(t, want[name], got.String())
+				text := want[name]
+				if style == nn.StyleKeras2 { // whose DenseNets have three names of another form than Keras 3's
+					text = strings.ReplaceAll(text, "conv1/", "conv1_")
+				}
+				require.Equal(t, text, got.String())
 			})
 		}
 	}
@@ -45,4 +49,7 @@ var kerasApplications = map[string]Architecture{
 	"ResNet152V2": KerasResNet{Depth: 152, V2: true, Input: imagenet, Classes: 1000},
 	"MobileNet":   MobileNet{Input: imagenet, Classes: 1000},
 	"MobileNetV2": MobileNetV2{Input: imagenet, Classes: 1000},
+	"DenseNet121": DenseNet{Input: imagenet, Classes: 1000},
+	"DenseNet169": DenseNet{Depth: 169, Input: imagenet, Classes: 1000},
+	"DenseNet201": DenseNet{Depth: 201, Input: imagenet, Classes: 1000},
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/nn"
 )
 
 // TestZooParameterCounts holds the counts of keras.applications (total, trainable) and torchvision (trainable, which its
@@ -40,11 +42,14 @@ func TestZooParameterCounts(t *testing.T) {
 		{"keras ResNet50V2", KerasResNet{V2: true, Input: imagenet, Classes: 1000}, 25_613_800, 25_568_360},
 		{"keras ResNet101V2", KerasResNet{Depth: 101, V2: true, Input: imagenet, Classes: 1000}, 44_675_560, 44_577_896},
 		{"keras ResNet152V2", KerasResNet{Depth: 152, V2: true, Input: imagenet, Classes: 1000}, 60_380_648, 60_236_904},
-		{"AlexNet", AlexNet{Classes: 1000}, 62_378_344, 62_378_344},
-		{"AlexNet, two towers", AlexNet{Classes: 1000, Towers: 2}, 60_965_224, 60_965_224},
+		{"AlexNet", AlexNet{Classes: 1000, Input: nn.Shape{227, 227, 3}}, 62_378_344, 62_378_344},
+		{"AlexNet, two towers", AlexNet{Normalization: true, Classes: 1000, Towers: 2, Input: nn.Shape{227, 227, 3}}, 60_965_224, 60_965_224},
 		{"torchvision alexnet", AlexNet{Classes: 1000, OneWeirdTrick: true, Input: imagenet}, 61_100_840, 61_100_840},
 		{"keras MobileNet", MobileNet{Input: imagenet, Classes: 1000}, 4_253_864, 4_231_976},
 		{"keras MobileNetV2, torchvision mobilenet_v2", MobileNetV2{Input: imagenet, Classes: 1000}, 3_538_984, 3_504_872},
+		{"keras DenseNet121, torchvision densenet121", DenseNet{Input: imagenet, Classes: 1000}, 8_062_504, 7_978_856},
+		{"keras DenseNet169", DenseNet{Depth: 169, Input: imagenet, Classes: 1000}, 14_307_880, 14_149_480},
+		{"keras DenseNet201", DenseNet{Depth: 201, Input: imagenet, Classes: 1000}, 20_242_984, 20_013_928},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			total, trainable, _ := model(t, c.a).CountParams()

@@ -49,6 +49,14 @@ func capture(g *gorgonia.ExprGraph, o *options) (*program, error) {
 			v.soft = true
 		}
 	}
+	if rank, ok := c.rank[o.since]; ok {
+		c.prog.updatesSince = rank
+	}
+	for _, n := range o.shared {
+		if v := c.values[n]; v != nil && v.Input {
+			v.Variable = true
+		}
+	}
 	for _, n := range o.resident {
 		if v := c.values[n]; v != nil && v.Input {
 			v.Resident = !v.Variable
@@ -76,9 +84,11 @@ type program struct {
 	host     []string // operations that run through their own Do, for the log
 	work     int      // elementary work done so far, by which tests see how the compiler's time grows
 
-	slices  map[unsafe.Pointer]*movingSlice // slices that the graph's owner may move between runs
-	run     *Value                          // number of the run, if anything asks for it
-	counter *gorgonia.I                     // what it is fed from
+	slices       map[unsafe.Pointer]*movingSlice // slices that the graph's owner may move between runs
+	updatesSince int                             // steps of a higher rank that no output needs are updates; 0 where that is not known
+
+	run     *Value      // number of the run, if anything asks for it
+	counter *gorgonia.I // what it is fed from
 }
 
 // movingSlice is a slice of the graph, which gorgonia.UnsafeLet changes, and the operation that follows it.

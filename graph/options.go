@@ -25,6 +25,8 @@ type options struct {
 	recompute Recompute
 	budget    int // bytes, 0 means none
 	resident  []*gorgonia.Node
+	shared    []*gorgonia.Node
+	since     *gorgonia.Node
 
 	// What tape machines have besides (tape.go).
 	reads     []reading
@@ -75,6 +77,19 @@ func WithUpdates(updates ...op.Update) Option {
 // folded, and keeps filters and matrices as its kernels read them. Of variables, which updates change, nothing of this is true.
 func WithResident(nodes ...*gorgonia.Node) Option {
 	return func(o *options) { o.resident = append(o.resident, nodes...) }
+}
+
+// WithVariables names inputs that other machines update on the same engine, such as the weights in a program that reads them between two
+// updates: as of variables, the engine has the newest values, and nothing that is made of them is kept from run to run.
+func WithVariables(nodes ...*gorgonia.Node) Option {
+	return func(o *options) { o.shared = append(o.shared, nodes...) }
+}
+
+// WithUpdatesSince says that nodes made after n, such as those of an optimizer after those of the gradients, only serve updates where no output
+// needs them: each runs as soon as its inputs are there, so that gradients die young. Of operations that are made for updates, such as
+// op.Momentum, this is known without it.
+func WithUpdatesSince(n *gorgonia.Node) Option {
+	return func(o *options) { o.since = n }
 }
 
 // WithoutPasses compiles a graph as it stands, a step a node and nothing fused or computed once: the plan to compare another one with when a

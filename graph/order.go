@@ -101,7 +101,7 @@ func (o *ordering) keys() []int {
 		done[i] = true // also ends the walk in a graph with a cycle, which run reports
 		s := o.p.steps[i]
 		key[i] = s.rank
-		if needed[s] || !updating(s.Instr) {
+		if needed[s] || !updating(s.Instr) && (o.p.updatesSince == 0 || s.rank <= o.p.updatesSince) {
 			return key[i]
 		}
 		latest := 0

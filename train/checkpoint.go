@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -39,10 +40,11 @@ const modelPrefix = "model/"
 
 // save writes a checkpoint of the current state, unless a number in it is not finite. metric is the validation's top-1, NaN in the middle of an epoch.
 func (t *Trainer) save(metric float64) error {
-	for _, s := range t.steps {
-		if err := s.Sync(); err != nil {
-			return err
-		}
+	if err := t.sync(); err != nil {
+		return err
+	}
+	if t.cfg.SWA > 0 && t.state.Averaged == 0 {
+		t.takeWeights() // there is no average yet
 	}
 	run, err := json.Marshal(t.cfg)
 	if err != nil {
@@ -53,7 +55,7 @@ func (t *Trainer) save(metric float64) error {
 		return fmt.Errorf("train: run state: %w", err)
 	}
 	c := &weights.Checkpoint{Arch: t.cfg.Arch, Run: run, State: state}
-	for _, n := range runTensors(t.model, t.slots) {
+	for _, n := range t.tensors() {
 		if v, ok := firstNonFinite(n.Data.([]float32)); ok {
 			return t.diverged(n.Name, float64(v)) // e.g. by the update after a loss that still was a number
 		}
@@ -67,7 +69,7 @@ func (t *Trainer) save(metric float64) error {
 	for _, line := range saved.Notices {
 		t.observer.Note(line)
 	}
-	t.last, t.saved = saved.Path, t.state.Step
+	t.last, t.saved = saved.Path, t.batches()
 	return nil
 }
 
@@ -86,7 +88,9 @@ func (t *Trainer) resume() error {
 	found, err := weights.Latest(filepath.Join(t.cfg.Out, CheckpointDir))
 	if errors.Is(err, weights.ErrNoCheckpoint) && t.justBegun() {
 		t.observer.Note("the run ended before its first checkpoint; it begins again")
-		return t.model.Initialize(t.cfg.Seed, tensor.Float32)
+		err := t.model.Initialize(t.cfg.Seed, tensor.Float32)
+		t.takeWeights()
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("train: %s cannot be resumed: %w", t.cfg.Out, err)
@@ -95,7 +99,7 @@ func (t *Trainer) resume() error {
 		t.observer.Note(fmt.Sprintf("skipped: %v", skipped))
 	}
 	c := found.Checkpoint
-	if err := c.Assign(t.cfg.Arch, runTensors(t.model, t.slots)); err != nil {
+	if err := c.Assign(t.cfg.Arch, t.tensors()); err != nil {
 		return fmt.Errorf("train: %s: %w", found.Path, err)
 	}
 	if err := t.ofThisRun(found.Path, c); err != nil { // after Assign, which says more about another architecture
@@ -104,7 +108,13 @@ func (t *Trainer) resume() error {
 	if err := json.Unmarshal(c.State, &t.state); err != nil {
 		return fmt.Errorf("train: %s: its state is not one of this program: %w", found.Path, err)
 	}
-	t.last, t.saved = found.Path, t.state.Step
+	if p, ok := t.schedule.(*PlateauSchedule); ok {
+		if t.state.Plateau == nil {
+			return fmt.Errorf("train: %s: its state has no plateau, which the schedule %s needs; start a new run", found.Path, t.cfg.Schedule)
+		}
+		p.State = t.state.Plateau
+	}
+	t.last, t.saved = found.Path, t.batches()
 	return t.epochsChanged(c)
 }
 
@@ -119,7 +129,7 @@ func (t *Trainer) epochsChanged(c *weights.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if _, cosine := t.schedule.(CosineSchedule); !cosine || was.Epochs == t.cfg.Epochs || t.state.Epoch == t.cfg.Epochs {
+	if !t.spec.endsWithRun() || was.Epochs == t.cfg.Epochs || t.state.Epoch == t.cfg.Epochs {
 		return nil
 	}
 	how, where := "stretched", "begins"
@@ -129,8 +139,8 @@ func (t *Trainer) epochsChanged(c *weights.Checkpoint) error {
 	if t.state.Batch > 0 {
 		where = "goes on"
 	}
-	t.observer.Note(fmt.Sprintf("the cosine schedule is %s from %d to %d epochs: epoch %d %s at learning rate %.3g",
-		how, was.Epochs, t.cfg.Epochs, t.state.Epoch+1, where, t.schedule.At(t.state.Step)))
+	t.observer.Note(fmt.Sprintf("the %s schedule is %s from %d to %d epochs: epoch %d %s at learning rate %.3g",
+		t.spec.Kind, how, was.Epochs, t.cfg.Epochs, t.state.Epoch+1, where, t.schedule.At(t.state.Step)))
 	return nil
 }
 
@@ -142,6 +152,32 @@ func LoadModel(path string) (*nn.Model, Config, error) {
 		return nil, Config{}, err
 	}
 	return modelOf(path, c)
+}
+
+// SaveModel writes the weights of a model as a checkpoint that LoadModel reads, for models that were not trained here: c says how
+// to make the network (Arch and its options, Input, Classes) and what it expects of pixels (Mean and Std, or RawPixels).
+func SaveModel(path string, m *nn.Model, c Config) error {
+	made, err := NewModel(c)
+	if err != nil {
+		return err
+	}
+	want, have := made.Weights(), m.Weights()
+	same := len(want) == len(have)
+	for i := range min(len(want), len(have)) {
+		same = same && want[i].Name == have[i].Name && want[i].Shape.Eq(have[i].Shape)
+	}
+	if !same {
+		return fmt.Errorf("train: the model %q is not what its configuration describes (%s)", m.Name(), c.Arch)
+	}
+	run, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("train: run configuration: %w", err)
+	}
+	file := &weights.Checkpoint{Arch: c.Arch, Metric: math.NaN(), Run: run}
+	for _, n := range modelTensors(m, modelPrefix) {
+		file.Tensors = append(file.Tensors, weights.Tensor{Name: n.Name, Shape: n.Shape, Data: n.Data})
+	}
+	return weights.SaveCheckpoint(path, file)
 }
 
 // configOf reads the configuration that a checkpoint carries.

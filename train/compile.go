@@ -7,17 +7,50 @@ import (
 
 // Plan returns the compiled training step of a full batch.
 func (t *Trainer) Plan() (*graph.Plan, error) {
-	s, err := t.trainStep(min(t.cfg.Batch, t.loader.Len()))
+	s, err := t.trainStep(stepKey{images: min(t.cfg.Batch, t.loader.Len())})
 	if err != nil {
 		return nil, err
 	}
 	return s.Plan(), nil
 }
 
+// stepKey is what the training steps of a run differ in.
+type stepKey struct {
+	images int
+	hold   bool // the batch is not the last of its update
+}
+
+// stepsPerEpoch is the number of updates of an epoch.
+func (t *Trainer) stepsPerEpoch() int {
+	k := max(t.cfg.Accumulate, 1)
+	return (t.loader.Batches() + k - 1) / k
+}
+
+// place is where batch i of an epoch stands in its update.
+type place struct {
+	first, last bool
+	part        float64 // fraction of the update's images
+	key         stepKey
+}
+
+func (t *Trainer) place(i int) place {
+	k, n, all := max(t.cfg.Accumulate, 1), t.cfg.Batch, t.loader.Len()
+	begin := i / k * k // the update's first batch
+	images := min(n, all-i*n)
+	p := place{first: i == begin, last: i == begin+k-1 || i == t.loader.Batches()-1}
+	p.part = float64(images) / float64(min(k*n, all-begin*n))
+	p.key = stepKey{images, !p.last}
+	return p
+}
+
 // compile compiles the steps of all sizes of batches, of training and of validation.
 func (t *Trainer) compile() error {
-	for _, n := range batchSizes(t.loader) {
-		if _, err := t.trainStep(n); err != nil {
+	batches, k := t.loader.Batches(), max(t.cfg.Accumulate, 1)
+	for i := range batches {
+		if i >= k && i < batches-k { // as in the first update
+			continue
+		}
+		if _, err := t.trainStep(t.place(i).key); err != nil {
 			return err
 		}
 	}
@@ -38,20 +71,21 @@ func batchSizes(l *data.Loader) []int {
 	return []int{full}
 }
 
-// trainStep is the compiled training step for batches of n images.
-func (t *Trainer) trainStep(n int) (*Step, error) {
-	if s := t.steps[n]; s != nil {
+// trainStep is a compiled training step.
+func (t *Trainer) trainStep(key stepKey) (*Step, error) {
+	if s := t.steps[key]; s != nil {
 		return s, nil
 	}
 	opts, err := t.cfg.CompileOptions()
 	if err != nil {
 		return nil, err
 	}
-	s, err := NewTrainStepFor(t.loader, t.engine, t.model, t.opt, t.slots, n, t.cfg.Seed, opts...)
+	s, err := newTrainStep(t.engine, t.model, t.opt, t.slots,
+		stepKind{n: key.images, raw: augmentOf(t.loader.Config()), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil}, opts...)
 	if err != nil {
 		return nil, err
 	}
-	t.steps[n] = s
+	t.steps[key] = s
 	if t.profile != nil {
 		return s, s.machine.StartProfile()
 	}

@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/weights/keras"
 )
 
 // Config is everything that defines a run; run.json holds it. Two runs of one Config on one device with as many
@@ -25,6 +27,15 @@ type Config struct {
 
 	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet: of small or of large images
 	ResNetVersion arch.ResNetVersion `json:"resnet_version,omitempty"` // resnet: where strides and normalizations are
+	Shortcuts     string             `json:"shortcuts,omitempty"`      // resnet20-cifar and its kin: arch.ShortcutA or arch.ShortcutB
+	// SymmetricPadding, BatchNormEpsilon and Head are arch.Config's: networks of PyTorch that were converted have them.
+	Head             []int   `json:"head,omitempty"`
+	SymmetricPadding bool    `json:"symmetric_padding,omitempty"`
+	BatchNormEpsilon float64 `json:"batch_norm_epsilon,omitempty"`
+	RescaleInputs    bool    `json:"rescale_inputs,omitempty"` // resnet: networks that were converted may have it
+
+	// Model describes the network where Arch is KerasArch, as keras.Model reads it: a model of Keras that was converted.
+	Model json.RawMessage `json:"model,omitempty"`
 
 	Data        string `json:"data"`                  // New sets it to the split's name
 	DataDir     string `json:"data_dir,omitempty"`    // folder or archive the images were found in, "" for the cache; New makes it absolute
@@ -35,13 +46,29 @@ type Config struct {
 
 	Epochs      int     `json:"epochs"`
 	Batch       int     `json:"batch"`
-	Optimizer   string  `json:"optimizer"`
+	Optimizer   string  `json:"optimizer"` // one of Optimizers, with options as in "adam:beta_2=0.98,amsgrad"
 	LR          float64 `json:"learning_rate"`
-	Momentum    float64 `json:"momentum,omitempty"` // sgd; New clears it for adam, which has none
+	Momentum    float64 `json:"momentum,omitempty"` // sgd; New clears it for others
 	Nesterov    bool    `json:"nesterov,omitempty"`
-	WeightDecay float64 `json:"weight_decay,omitempty"`
+	WeightDecay float64 `json:"weight_decay,omitempty"` // as the optimizer does it: added to the gradient, or decoupled
+	NoDecay     string  `json:"no_decay,omitempty"`     // a regular expression of names of weights without weight decay
 	Schedule    string  `json:"schedule"`
 	Seed        uint64  `json:"seed"`
+
+	// What Base says of them.
+	ClipValue      float64 `json:"clip_value,omitempty"`
+	ClipNorm       float64 `json:"clip_norm,omitempty"`
+	GlobalClipNorm float64 `json:"global_clip_norm,omitempty"`
+	EMA            float64 `json:"ema,omitempty"`
+	EMAOverwrite   int     `json:"ema_overwrite,omitempty"`
+	// ClassWeight says how much the images of each class weigh in the loss of training: "balanced", in inverse proportion to how many
+	// there are, or a number for each class with commas between them; "" means 1 for all. Keras: fit(class_weight).
+	ClassWeight string `json:"class_weight,omitempty"`
+	// SWA, if not 0, averages the weights at the end of every epoch from this one on, counted from 1. With it or EMA, what is validated, and
+	// what checkpoints hold as the model, are the averages.
+	SWA int `json:"swa,omitempty"`
+	// Accumulate, if above 1, makes each update from the gradients of so many batches, or of what is left at the end of an epoch.
+	Accumulate int `json:"accumulate,omitempty"`
 
 	// Precision is how products of numbers of float32 are computed, one of Precisions; "" is FP32. Not every device has all of them:
 	// where a run goes on on a CPU that lacks its precision, it does so in FP32.
@@ -56,10 +83,15 @@ type Config struct {
 	Keep      int    `json:"keep_checkpoints"`
 	SaveEvery int    `json:"save_every_steps,omitempty"` // besides the end of every epoch; 0 means not
 	// What the data set says, written down so that a checkpoint can be used without it. New fills it in.
-	Input   [3]int    `json:"input"` // rows, columns, channels
-	Classes []string  `json:"classes"`
-	Mean    []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
-	Std     []float32 `json:"std,omitempty"`
+	Input   [3]int   `json:"input"` // rows, columns, channels
+	Classes []string `json:"classes"`
+	// ClassWeights are what ClassWeight means.
+	ClassWeights []float32 `json:"class_weights,omitempty"`
+
+	Mean []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
+	Std  []float32 `json:"std,omitempty"`
+	// RawPixels says that the network takes pixels of 0…255 as they are, without Mean and Std; one that was converted may.
+	RawPixels bool `json:"raw_pixels,omitempty"`
 
 	Images  [2]int   `json:"images"`             // training and test images, before limits
 	DataMD5 []string `json:"data_md5,omitempty"` // of the data set's files
@@ -113,6 +145,12 @@ func (c Config) identity() Config {
 	c.Out, c.Resume, c.Profile, c.ProfileSteps = "", false, "", 0
 	c.Recompute, c.MemoryBudget = "", 0
 	c.clearUnused()
+	if s, err := parseOptimizer(c.Optimizer); err == nil { // other words for the same are the same run
+		c.Optimizer = s.String()
+	}
+	if s, err := ParseSchedule(c.Schedule); err == nil {
+		c.Schedule = s.String()
+	}
 	return c
 }
 
@@ -125,13 +163,20 @@ func (c *Config) clearUnused() {
 	if c.Precision == FP32 {
 		c.Precision = ""
 	}
-	if c.Optimizer == "adam" {
-		c.Momentum = 0
+	if s, err := parseOptimizer(c.Optimizer); err == nil {
+		if s.name != "sgd" || *findOption(s.options, "momentum").to.(*float64) != 0 {
+			c.Momentum = 0
+		}
+	}
+	if c.Accumulate == 1 {
+		c.Accumulate = 0
 	}
 }
 
 // Normalize is what the run's networks expect of pixels.
-func (c Config) Normalize() data.Normalize { return data.Normalize{Mean: c.Mean, Std: c.Std} }
+func (c Config) Normalize() data.Normalize {
+	return data.Normalize{Raw: c.RawPixels, Mean: c.Mean, Std: c.Std}
+}
 
 // describe fills in what the data set says, and where a run is resumed checks first that it is the same data set.
 func (c *Config) describe(split *data.Split) error {
@@ -158,6 +203,11 @@ func (c *Config) describe(split *data.Split) error {
 		}
 	}
 	c.Input, c.Classes, c.Images, c.DataMD5 = split.Train.Shape, split.Train.Classes, images, md5
+	weights, err := classWeights(c.ClassWeight, split.Train, c.LimitTrain)
+	if err != nil {
+		return err
+	}
+	c.ClassWeights = weights
 	if c.Standardise {
 		n := data.Standardize(split.Train)
 		c.Mean, c.Std = n.Mean, n.Std
@@ -165,10 +215,23 @@ func (c *Config) describe(split *data.Split) error {
 	return nil
 }
 
+// KerasArch is the Config.Arch of networks that Config.Model describes.
+const KerasArch = "keras"
+
 // NewModel makes the model that a configuration describes, without values.
 func NewModel(c Config) (*nn.Model, error) {
 	if len(c.Classes) == 0 {
 		return nil, errors.New("train: the configuration names no classes")
+	}
+	if c.Arch == KerasArch && len(c.Model) > 0 {
+		m, err := keras.Model(c.Model)
+		if err != nil {
+			return nil, err
+		}
+		if in, out := m.InputShape(), m.OutputShape(); !slices.Equal([]int(in), c.Input[:]) || !slices.Equal([]int(out), []int{len(c.Classes)}) {
+			return nil, fmt.Errorf("train: the model takes %v and returns %v, its configuration says images of %v and %d classes", in, out, c.Input, len(c.Classes))
+		}
+		return m, nil
 	}
 	a, err := c.architecture()
 	if err != nil {
@@ -179,7 +242,9 @@ func NewModel(c Config) (*nn.Model, error) {
 
 func (c Config) architecture() (arch.Architecture, error) {
 	return arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
-		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2, Stem: c.Stem, Version: c.ResNetVersion})
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2, Stem: c.Stem, Version: c.ResNetVersion,
+		Shortcuts: c.Shortcuts, RescaleInputs: c.RescaleInputs,
+		SymmetricPadding: c.SymmetricPadding, BatchNormEpsilon: c.BatchNormEpsilon, Head: c.Head})
 }
 
 // Validate checks everything that can be checked without the data set: numbers, and the names of architecture,
@@ -196,6 +261,13 @@ func (c Config) Validate() error {
 		{"--lr", !(c.LR > 0) || math.IsInf(c.LR, 0), "a positive number", c.LR},
 		{"--momentum", !(c.Momentum >= 0 && c.Momentum < 1), "a number from 0 to below 1", c.Momentum},
 		{"--weight-decay", !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0), "a number of at least 0", c.WeightDecay},
+		{"--accumulate", c.Accumulate < 0, "at least 0", c.Accumulate},
+		{"--clip-value", !(c.ClipValue >= 0) || math.IsInf(c.ClipValue, 0), "a number of at least 0", c.ClipValue},
+		{"--clip-norm", !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0), "a number of at least 0", c.ClipNorm},
+		{"--global-clip-norm", !(c.GlobalClipNorm >= 0) || math.IsInf(c.GlobalClipNorm, 0), "a number of at least 0", c.GlobalClipNorm},
+		{"--ema", !(c.EMA >= 0 && c.EMA < 1), "a momentum from 0 to below 1", c.EMA},
+		{"--ema-overwrite", c.EMAOverwrite < 0, "at least 0", c.EMAOverwrite},
+		{"--swa", c.SWA < 0, "at least 0", c.SWA},
 		{"--dropout", !(c.Dropout >= 0 && c.Dropout < 1), "a rate from 0 to below 1", c.Dropout},
 		{"--limit-train", c.LimitTrain < 0, "at least 0", c.LimitTrain},
 		{"--limit-test", c.LimitTest < 0, "at least 0", c.LimitTest},
@@ -218,7 +290,16 @@ func (c Config) Validate() error {
 	if _, err := c.architecture(); err != nil {
 		return err
 	}
+	switch {
+	case c.EMA == 0 && c.EMAOverwrite > 0:
+		return errors.New("train: --ema-overwrite goes with --ema, the averages that overwrite the weights")
+	case c.EMA > 0 && c.SWA > 0:
+		return errors.New("train: give --ema or --swa, but not both: there is one average of the weights")
+	}
 	if _, err := NewOptimizer(c); err != nil {
+		return err
+	}
+	if _, err := parseClassWeight(c.ClassWeight); err != nil {
 		return err
 	}
 	_, err := ParseSchedule(c.Schedule)

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -36,7 +37,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return t.interrupted()
 		}
-		if t.cfg.SaveEvery > 0 && t.state.Step%t.cfg.SaveEvery == 0 && t.state.Batch < t.loader.Batches() {
+		if t.cfg.SaveEvery > 0 && now.last && t.state.Step%t.cfg.SaveEvery == 0 && t.state.Batch < t.loader.Batches() {
 			if err := t.save(math.NaN()); err != nil {
 				return err
 			}
@@ -58,6 +59,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 type fedBatch struct {
 	step *Step
 	n    int
+	last bool // of its update
 }
 
 // next brings the next batch to the device; ahead is the number of steps that are started and not finished. It says whether there
@@ -67,14 +69,25 @@ func (t *Trainer) next(it *data.Iterator, ahead int, to **fedBatch) (bool, error
 		return false, nil
 	}
 	b := it.Batch()
-	s, err := t.trainStep(b.N)
+	i := t.state.Batch + ahead
+	p := t.place(i)
+	if p.key.images != b.N {
+		return false, fmt.Errorf("train: batch %d of the epoch has %d images, expected %d", i, b.N, p.key.images)
+	}
+	s, err := t.trainStep(p.key)
 	if err != nil {
 		return false, err
 	}
-	i := t.state.Step + ahead
-	*to = &fedBatch{s, b.N}
-	return true, s.FeedBatch(b, t.schedule.At(i), i)
+	k := max(t.cfg.Accumulate, 1)
+	step := t.state.Step + i/k - t.state.Batch/k
+	s.weighClasses(b.Labels, t.cfg.ClassWeights)
+	s.Share(p.part, p.first, t.batches()+ahead)
+	*to = &fedBatch{s, b.N, p.last}
+	return true, s.FeedBatch(b, t.schedule.At(step), step)
 }
+
+// batches is the number of batches that the run has done.
+func (t *Trainer) batches() int { return t.state.Epoch*t.loader.Batches() + t.state.Batch }
 
 // finish waits for a batch and counts it.
 func (t *Trainer) finish(b *fedBatch) error {
@@ -82,8 +95,10 @@ func (t *Trainer) finish(b *fedBatch) error {
 	if err != nil {
 		return err
 	}
-	t.state.Step++
 	t.state.Batch++
+	if b.last {
+		t.state.Step++
+	}
 	if !finite(r.Loss) {
 		return t.diverged("the loss", r.Loss)
 	}
@@ -104,6 +119,9 @@ func (t *Trainer) learningRate() float64 { return t.schedule.At(max(t.state.Step
 
 // finishEpoch validates, writes the history and saves.
 func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) error {
+	if err := t.averageEpoch(); err != nil {
+		return err
+	}
 	val, err := t.Validate(ctx)
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -121,7 +139,8 @@ func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) erro
 	if err := t.history.Append(row); err != nil {
 		return err
 	}
-	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step}
+	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step, Plateau: t.state.Plateau, Averaged: t.state.Averaged}
+	t.observe(row)
 	if err := t.save(val.Top1()); err != nil {
 		return err
 	}
@@ -129,7 +148,19 @@ func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) erro
 	return nil
 }
 
-// Validate evaluates the model on the test images.
+// observe shows an epoch to a schedule that depends on what happens.
+func (t *Trainer) observe(row HistoryRow) {
+	p, ok := t.schedule.(*PlateauSchedule)
+	if !ok {
+		return
+	}
+	if value := row.column(t.spec.Monitor); p.Observe(value) {
+		t.observer.Note(fmt.Sprintf("%s is %.4g and was not better for %d epochs; the learning rate is %.3g now",
+			t.spec.Monitor, value, t.spec.Patience, p.At(t.state.Step)))
+	}
+}
+
+// Validate evaluates the model, or the averages of its weights, on the test images.
 func (t *Trainer) Validate(ctx context.Context) (Metrics, error) {
 	return t.eval.Run(ctx, t.tests, func(p Progress) {
 		p.Epoch, p.Epochs, p.LearningRate = t.state.Epoch+1, t.cfg.Epochs, t.learningRate()
@@ -143,9 +174,9 @@ func (t *Trainer) progress(meter *Meter) Progress {
 	return p
 }
 
-// interrupted saves, unless this very step is saved already, and ends the run.
+// interrupted saves, unless this very batch is saved already, and ends the run.
 func (t *Trainer) interrupted() error {
-	if t.saved != t.state.Step {
+	if t.saved != t.batches() {
 		if err := t.save(math.NaN()); err != nil {
 			return err
 		}

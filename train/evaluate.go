@@ -17,6 +17,9 @@ import (
 type Evaluator struct {
 	Model  *nn.Model    // with values; the caller's
 	Engine graph.Engine // the caller's
+	// Scores, if not nil, is called with the outputs of the model for every batch, (n, classes), and the labels (n,), such as to
+	// Update metrics of package metrics. Both are overwritten afterwards. Set it before the first Run.
+	Scores func(scores []float32, labels []int) error
 
 	steps map[evalKey]*Step
 }
@@ -25,6 +28,7 @@ type Evaluator struct {
 type evalKey struct {
 	images int
 	raw    string // what makes them of raw batches
+	scored bool
 }
 
 // Run evaluates all images that l hands out; observe, if not nil, is called after every batch. When ctx ends first, the
@@ -53,6 +57,11 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 			return m, err
 		}
 		m.Add(b.N, r.Loss, r.Top1, r.Top5)
+		if e.Scores != nil {
+			if err := e.Scores(s.scores, b.Labels); err != nil {
+				return m, err
+			}
+		}
 		done++
 		now := time.Now()
 		meter.Add(b.N, now.Sub(begin))
@@ -80,14 +89,14 @@ func (e *Evaluator) step(n int, raw *op.Augment) (*Step, error) {
 	if e.steps == nil {
 		e.steps = map[evalKey]*Step{}
 	}
-	key := evalKey{images: n}
+	key := evalKey{images: n, scored: e.Scores != nil}
 	if raw != nil {
 		key.raw = raw.String()
 	}
 	if s := e.steps[key]; s != nil {
 		return s, nil
 	}
-	s, err := newEvalStep(e.Engine, e.Model, raw, n)
+	s, err := newEvalStep(e.Engine, e.Model, raw, n, key.scored)
 	if err == nil {
 		e.steps[key] = s
 	}

@@ -204,6 +204,15 @@ func (r *HistoryRow) floats() []*float64 {
 	return []*float64{&r.Loss, &r.Top1, &r.Top5, &r.ValLoss, &r.ValTop1, &r.ValTop5, &r.ImagesPerSecond, &r.LearningRate}
 }
 
+// column is the number in a column after epoch and step; NaN where there is none of that name.
+func (r *HistoryRow) column(name string) float64 {
+	i := slices.Index(historyColumns, name) - 2
+	if i < 0 {
+		return math.NaN()
+	}
+	return *r.floats()[i]
+}
+
 // mayBeAbsent holds for the validation's columns.
 func mayBeAbsent(i int) bool { return i >= 3 && i <= 5 }
 

@@ -2,22 +2,96 @@ package train
 
 import (
 	"cmp"
-	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/nn"
 )
 
-// Optimizer turns gradients into updates of parameters.
+// Optimizer turns gradients into updates of parameters. Zero values of the fields of those in this package mean Keras's defaults.
 type Optimizer interface {
 	// Name is the name that flags and checkpoints use, e.g. "sgd".
 	Name() string
-	// Slots names the state that it keeps for every parameter, each of the parameter's shape and starting at zero.
-	Slots() []string
-	// Updates returns the updates of parameter w and of its slots for gradient g. lr is the learning rate, a float
-	// scalar; t is the number of the step, an Int scalar starting at 1.
-	Updates(w, g, lr, t *gorgonia.Node, slots []*gorgonia.Node) ([]op.Update, error)
+	// Slots are the state that it keeps for weight w, each of the weight's shape.
+	Slots(w *nn.Weight) []Slot
+	// Updates returns the updates of the parameter and of its slots.
+	Updates(p *Parameter) ([]op.Update, error)
+}
+
+// Slot is a tensor of an optimizer's state.
+type Slot struct {
+	Name    string
+	Initial float64 // what its elements are before the first step
+}
+
+// Parameter is a trainable weight in the graph of a step.
+type Parameter struct {
+	Weight   *nn.Weight     // for its name and shape
+	Variable *gorgonia.Node // the weight, target of an update
+	Value    *gorgonia.Node // what the update starts from: Variable, or what a decoupled weight decay left of it
+	Gradient *gorgonia.Node // of the weight's shape
+	Slots    gorgonia.Nodes // in the order of Optimizer.Slots
+	Scalars  *Scalars       // of the step
+}
+
+// Scalars are the numbers that the updates of a step take from the host, which sets them before every run.
+type Scalars struct {
+	LR *gorgonia.Node // the learning rate, a float32 scalar
+	T  *gorgonia.Node // the number of the step from 1, an Int scalar
+
+	graph *gorgonia.ExprGraph
+	lr    *gorgonia.F32
+	t     *gorgonia.I
+	made  []scalar
+}
+
+type scalar struct {
+	name  string
+	node  *gorgonia.Node
+	value *gorgonia.F32
+	at    func(lr float64, t int) float64 // nil for those that are set otherwise
+}
+
+// NewScalars makes the scalars of a graph.
+func NewScalars(g *gorgonia.ExprGraph) *Scalars {
+	s := &Scalars{graph: g, lr: gorgonia.NewF32(0), t: gorgonia.NewI(1)}
+	s.LR = gorgonia.NewScalar(g, gorgonia.Float32, gorgonia.WithName("learning_rate"), gorgonia.WithValue(s.lr))
+	s.T = gorgonia.NewScalar(g, gorgonia.Int, gorgonia.WithName("iteration"), gorgonia.WithValue(s.t))
+	return s
+}
+
+// Node is a float32 scalar that is at(lr, t) in a step with learning rate lr and number t from 1, such as a bias correction, computed in
+// float64. Scalars of one name are one.
+func (s *Scalars) Node(name string, at func(lr float64, t int) float64) *gorgonia.Node {
+	return s.scalar(name, at).node
+}
+
+func (s *Scalars) scalar(name string, at func(lr float64, t int) float64) scalar {
+	for _, m := range s.made {
+		if m.name == name {
+			return m
+		}
+	}
+	m := scalar{name: name, value: gorgonia.NewF32(0), at: at}
+	m.node = gorgonia.NewScalar(s.graph, gorgonia.Float32, gorgonia.WithName(name), gorgonia.WithValue(m.value))
+	s.made = append(s.made, m)
+	return m
+}
+
+func (s *Scalars) has(name string) bool {
+	return slices.ContainsFunc(s.made, func(m scalar) bool { return m.name == name })
+}
+
+// Set sets all of them for a step; t counts from 1.
+func (s *Scalars) Set(lr float64, t int) {
+	*s.lr, *s.t = gorgonia.F32(lr), gorgonia.I(t)
+	for _, m := range s.made {
+		if m.at != nil {
+			*m.value = gorgonia.F32(m.at(lr, t))
+		}
+	}
 }
 
 // SGD is stochastic gradient descent with optional momentum (Polyak 1964), in Keras's form: v ← m·v − lr·g, w ← w + v,
@@ -25,98 +99,107 @@ type Optimizer interface {
 type SGD struct {
 	Momentum    float64 // 0 means plain descent
 	Nesterov    bool    // needs Momentum
-	WeightDecay float64 // adds WeightDecay·w to the gradient, as PyTorch's weight_decay does
+	WeightDecay float64 // adds WeightDecay·w to the gradient, as PyTorch's weight_decay does; for Keras's, see Base
 }
 
 // Name is "sgd".
 func (o SGD) Name() string { return "sgd" }
 
 // Slots is the velocity, or nothing without momentum.
-func (o SGD) Slots() []string {
+func (o SGD) Slots(*nn.Weight) []Slot {
 	if o.Momentum == 0 {
 		return nil
 	}
-	return []string{"momentum"}
+	return []Slot{{Name: "momentum"}}
 }
 
+func (o SGD) withoutDecay() Optimizer { o.WeightDecay = 0; return o }
+
 // Updates implements Optimizer.
-func (o SGD) Updates(w, g, lr, _ *gorgonia.Node, slots []*gorgonia.Node) ([]op.Update, error) {
-	g, err := decayed(g, w, o.WeightDecay)
+func (o SGD) Updates(p *Parameter) ([]op.Update, error) {
+	lr := p.Scalars.LR
+	g, err := decayed(p, o.WeightDecay)
 	if err != nil {
 		return nil, err
 	}
 	if o.Momentum == 0 {
-		n, err := op.Apply(&op.Descend{}, w, g, lr)
-		return []op.Update{{Target: w, New: n}}, err
+		n, err := op.Apply(&op.Descend{}, p.Value, g, lr)
+		return []op.Update{{Target: p.Variable, New: n}}, err
 	}
-	v, err := op.Apply(&op.Momentum{Momentum: o.Momentum}, slots[0], g, lr)
+	v, err := op.Apply(&op.Momentum{Momentum: o.Momentum}, p.Slots[0], g, lr)
 	if err != nil {
 		return nil, err
 	}
 	var n *gorgonia.Node
 	if o.Nesterov {
-		n, err = op.Apply(&op.Nesterov{Momentum: o.Momentum}, w, v, g, lr)
+		n, err = op.Apply(&op.Nesterov{Momentum: o.Momentum}, p.Value, v, g, lr)
 	} else {
-		n, err = op.Apply(&op.Add{}, w, v)
+		n, err = op.Apply(&op.Add{}, p.Value, v)
 	}
-	return []op.Update{{Target: slots[0], New: v}, {Target: w, New: n}}, err
+	return []op.Update{{Target: p.Slots[0], New: v}, {Target: p.Variable, New: n}}, err
 }
 
 // Adam is adaptive moment estimation (Kingma and Ba 2015). Zero values mean Keras's defaults: 0.9, 0.999, 1e-7.
 // Keras: optimizers.Adam.
 type Adam struct {
 	Beta1, Beta2, Epsilon float64
-	WeightDecay           float64 // adds WeightDecay·w to the gradient
+	// AMSGrad divides by the largest second moment so far (Reddi et al., "On the Convergence of Adam and Beyond", 2018).
+	AMSGrad     bool
+	WeightDecay float64 // adds WeightDecay·w to the gradient, as PyTorch's Adam does; Keras's weight_decay is that of AdamW
 }
 
 // Name is "adam".
 func (o Adam) Name() string { return "adam" }
 
-// Slots are the two moments.
-func (o Adam) Slots() []string { return []string{"adam_m", "adam_v"} }
+// Slots are the two moments, and the largest second one.
+func (o Adam) Slots(*nn.Weight) []Slot {
+	slots := []Slot{{Name: "adam_m"}, {Name: "adam_v"}}
+	if o.AMSGrad {
+		slots = append(slots, Slot{Name: "adam_v_max"})
+	}
+	return slots
+}
+
+func (o Adam) withoutDecay() Optimizer { o.WeightDecay = 0; return o }
 
 // Updates implements Optimizer.
-func (o Adam) Updates(w, g, lr, t *gorgonia.Node, slots []*gorgonia.Node) ([]op.Update, error) {
-	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, 1e-7)
-	g, err := decayed(g, w, o.WeightDecay)
+func (o Adam) Updates(p *Parameter) ([]op.Update, error) {
+	b1, b2, eps := cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.999), cmp.Or(o.Epsilon, kerasEpsilon)
+	g, err := decayed(p, o.WeightDecay)
 	if err != nil {
 		return nil, err
 	}
-	m, err := op.Apply(&op.AdamMean{Beta: b1}, slots[0], g)
+	if o.AMSGrad {
+		with := *p
+		with.Gradient = g
+		return o.amsgrad(&updating{p: &with}, b1, b2, eps)
+	}
+	m, err := op.Apply(&op.AdamMean{Beta: b1}, p.Slots[0], g)
 	if err != nil {
 		return nil, err
 	}
-	v, err := op.Apply(&op.AdamSquare{Beta: b2}, slots[1], g)
+	v, err := op.Apply(&op.AdamSquare{Beta: b2}, p.Slots[1], g)
 	if err != nil {
 		return nil, err
 	}
-	n, err := op.Apply(&op.AdamStep{Beta1: b1, Beta2: b2, Epsilon: eps}, w, m, v, lr, t)
-	return []op.Update{{Target: slots[0], New: m}, {Target: slots[1], New: v}, {Target: w, New: n}}, err
+	n, err := op.Apply(&op.AdamStep{Beta1: b1, Beta2: b2, Epsilon: eps}, p.Value, m, v, p.Scalars.LR, p.Scalars.T)
+	return []op.Update{{Target: p.Slots[0], New: m}, {Target: p.Slots[1], New: v}, {Target: p.Variable, New: n}}, err
 }
 
-func decayed(g, w *gorgonia.Node, rate float64) (*gorgonia.Node, error) {
+func (o Adam) amsgrad(u *updating, b1, b2, eps float64) ([]op.Update, error) {
+	m, v := u.mean(0, b1), u.square(1, b2)
+	largest := u.set(2, u.slot(2).Maximum(v))
+	step := op.AdamStep{Beta1: b1, Beta2: b2, Epsilon: eps}
+	rate := u.scalar("adam rate", step.Rate)
+	return u.finish(u.value().Sub(m.Mul(rate).Div(largest.Sqrt().Add(op.Number(eps)))))
+}
+
+// kerasEpsilon is the epsilon that Keras adds where it might divide by 0.
+const kerasEpsilon = 1e-7
+
+func decayed(p *Parameter, rate float64) (*gorgonia.Node, error) {
 	if rate == 0 {
-		return g, nil
+		return p.Gradient, nil
 	}
-	return op.Apply(&op.WeightDecay{Rate: rate}, g, w)
-}
-
-// Optimizers lists the names that NewOptimizer knows.
-func Optimizers() []string { return []string{"adam", "sgd"} }
-
-// NewOptimizer makes the optimizer that a configuration names.
-func NewOptimizer(c Config) (Optimizer, error) {
-	switch c.Optimizer {
-	case "sgd":
-		if c.Nesterov && c.Momentum == 0 {
-			return nil, fmt.Errorf("train: Nesterov's look-ahead needs a momentum; set --momentum, e.g. 0.9")
-		}
-		return SGD{Momentum: c.Momentum, Nesterov: c.Nesterov, WeightDecay: c.WeightDecay}, nil
-	case "adam":
-		if c.Nesterov {
-			return nil, fmt.Errorf("train: --nesterov goes with --optimizer sgd, not adam")
-		}
-		return Adam{WeightDecay: c.WeightDecay}, nil
-	}
-	return nil, unknown("optimizer", c.Optimizer, Optimizers())
+	return op.Apply(&op.WeightDecay{Rate: rate}, p.Gradient, p.Value)
 }

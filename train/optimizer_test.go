@@ -9,6 +9,7 @@ import (
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/numtest"
+	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -32,25 +33,42 @@ func TestOptimizersAreThoseOfKerasAndPyTorch(t *testing.T) {
 				return gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(n), gorgonia.WithName(name),
 					gorgonia.WithValue(tensor.New(tensor.WithShape(n), tensor.WithBacking(values))))
 			}
-			rate, step := gorgonia.NewF32(float32(c.Float("learning_rate"))), gorgonia.NewI(0)
-			lr := gorgonia.NewScalar(g, tensor.Float32, gorgonia.WithName("lr"), gorgonia.WithValue(rate))
-			count := gorgonia.NewScalar(g, tensor.Int, gorgonia.WithName("t"), gorgonia.WithValue(step))
+			scalars := train.NewScalars(g)
 			gradient := make([]float32, n)
-			var slots []*gorgonia.Node
-			for _, slot := range opt.Slots() {
-				slots = append(slots, vector(slot, make([]float32, n)))
+			weight := &nn.Weight{Name: "w", Shape: tensor.Shape{n}}
+			w := vector("w", w0)
+			p := &train.Parameter{Weight: weight, Variable: w, Value: w, Gradient: vector("g", gradient), Scalars: scalars}
+			for _, slot := range opt.Slots(weight) {
+				p.Slots = append(p.Slots, vector(slot.Name, make([]float32, n)))
 			}
-			updates, err := opt.Updates(vector("w", w0), vector("g", gradient), lr, count, slots)
+			updates, err := opt.Updates(p)
 			require.NoError(t, err)
 			m, err := graph.Compile(g, graph.WithEngine(engine(t, 1)), graph.WithUpdates(updates...))
 			require.NoError(t, err)
 			defer func() { require.NoError(t, m.Close()) }()
 			for i := range 5 {
 				copy(gradient, grads[i*n:])
-				*step = gorgonia.I(i + 1)
+				scalars.Set(c.Float("learning_rate"), i+1)
 				require.NoError(t, m.RunAll())
 				numtest.AssertClose(t, want.Data[i*n:(i+1)*n], w0, numtest.GoldenTol(tensor.Float32, numtest.Reduction), "weights")
 			}
 		})
 	}
+}
+
+// FuzzOptimizerText: no text of options panics, and what is understood is an optimizer.
+func FuzzOptimizerText(f *testing.F) {
+	for _, text := range append(train.Optimizers(), "adam:beta_2=0.98,amsgrad", "muon:exclude=a|b,ns_steps=3", "sgd:momentum=0.5,nesterov", "lars:trust=1e-3") {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c := train.DefaultConfig()
+		c.Optimizer = text
+		opt, err := train.NewOptimizer(c)
+		if err != nil {
+			return
+		}
+		require.Contains(t, train.Optimizers(), opt.Name())
+		require.NotContains(t, opt.Slots(&nn.Weight{Name: "w", Shape: tensor.Shape{2, 3}}), train.Slot{})
+	})
 }

@@ -19,7 +19,15 @@ const ProfileFileName = "profile.json"
 // BatchProfile is the profile of the training steps on batches of one size.
 type BatchProfile struct {
 	Batch int
+	Held  bool // the gradients of these batches are only added up, for a later update
 	*graph.Profile
+}
+
+func (p *BatchProfile) name() string {
+	if p.Held {
+		return fmt.Sprintf("batch of %d, gradients added up", p.Batch)
+	}
+	return fmt.Sprintf("batch of %d", p.Batch)
 }
 
 // profiler counts the steps that are timed.
@@ -45,10 +53,10 @@ func (t *Trainer) finishProfile() error {
 	}
 	t.profile = nil
 	var all []*BatchProfile
-	for n, s := range t.steps {
+	for key, s := range t.steps {
 		s.machine.StopProfile()
 		if p := s.machine.Profile(); p != nil && p.Runs > 0 {
-			all = append(all, &BatchProfile{n, p})
+			all = append(all, &BatchProfile{key.images, key.hold, p})
 		}
 	}
 	if len(all) == 0 {
@@ -88,7 +96,7 @@ func writeProfile(path string, all []*BatchProfile) (files []string, err error) 
 	var names []string
 	var profiles []*graph.Profile
 	for _, p := range all {
-		names, profiles = append(names, fmt.Sprintf("batch of %d", p.Batch)), append(profiles, p.Profile)
+		names, profiles = append(names, p.name()), append(profiles, p.Profile)
 	}
 	text := strings.TrimSuffix(path, ".json") + ".txt"
 	err = atomicfile.WriteFile(path, func(w io.Writer) error { return graph.WriteTrace(w, names, profiles...) })

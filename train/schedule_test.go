@@ -148,7 +148,8 @@ func TestScheduleOfARun(t *testing.T) {
 }
 
 func FuzzParseSchedule(f *testing.F) {
-	for _, s := range []string{"", "constant", "step:30,60:0.1", "cosine:0.1+warmup:3"} {
+	for _, s := range []string{"", "constant", "step:30,60:0.1", "cosine:0.1+warmup:3", "piecewise:1,2:1,1e+3,0", "exponential:epochs=1,rate=0.5,staircase",
+		"cosine-restarts:epochs=3,t_mul=1", "plateau:monitor=top1,patience=3", "onecycle:linear", "polynomial:cycle,end=0.1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

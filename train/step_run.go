@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"gorgonia.org/gorgonia"
 
@@ -51,13 +52,52 @@ func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
 	copy(s.pixels, b.Pixels)
 	copy(s.draws, b.Draws)
 	copy(s.labels, b.Labels)
-	if s.lr != nil {
-		*s.lr, *s.t = gorgonia.F32(learningRate), gorgonia.I(step+1)
+	if s.scalars != nil {
+		s.scalars.Set(learningRate, step+1)
 	}
 	if s.count != nil {
 		*s.count = gorgonia.I(step)
+		if s.shared {
+			*s.count = gorgonia.I(s.batch)
+		}
 	}
 	return s.machine.Feed()
+}
+
+// Weigh sets the weights in the loss of the images of the batches that are fed from now on, of a step of NewWeightedTrainStep.
+func (s *Step) Weigh(weights []float32) error {
+	if s.weights == nil || len(weights) != len(s.weights) {
+		return fmt.Errorf("train: the step takes %d weights of images, got %d; NewWeightedTrainStep makes one that takes as many as images", len(s.weights), len(weights))
+	}
+	for i, w := range weights {
+		if !(w >= 0) || math.IsInf(float64(w), 0) {
+			return fmt.Errorf("train: weight %d is %v; it must be a number of at least 0", i, w)
+		}
+	}
+	copy(s.weights, weights)
+	return nil
+}
+
+// weighClasses weighs images by their labels' classes.
+func (s *Step) weighClasses(labels []int, of []float32) {
+	if of == nil {
+		return
+	}
+	for i, l := range labels {
+		s.weights[i] = of[l]
+	}
+}
+
+// Share says what the next batch to be fed is of an update that accumulates gradients ([Base]): part is the fraction of the update's images
+// that it has, first whether it is the update's first batch, and batch its number from 0 over the whole run, by which dropout draws. So the
+// update is that of all its images in one batch, but for layers that look at a batch as a whole, such as batch normalization.
+func (s *Step) Share(part float64, first bool, batch int) {
+	if s.scalars == nil || !s.scalars.has(partName) {
+		return
+	}
+	*s.scalars.scalar(partName, nil).value = gorgonia.F32(part)
+	*s.scalars.scalar(keepName, nil).value = gorgonia.F32(truth(!first))
+	s.batch, s.shared = batch, true
 }
 
 // Start begins to compute the batch that was fed.
@@ -68,7 +108,7 @@ func (s *Step) Wait() (StepResult, error) {
 	if err := s.machine.Wait(); err != nil {
 		return StepResult{}, err
 	}
-	return StepResult{Loss: float64(*s.loss), Top1: int(*s.top1), Top5: int(*s.top5)}, nil
+	return StepResult{Loss: float64(*s.lossValue), Top1: int(*s.top1), Top5: int(*s.top5)}, nil
 }
 
 // Plan returns the compiled plan.

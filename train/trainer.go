@@ -23,6 +23,9 @@ type State struct {
 	Batch   int     `json:"batch"`   // batches done in the epoch after
 	Step    int     `json:"step"`    // optimizer steps done
 	Metrics Metrics `json:"metrics"` // of the epoch so far
+
+	Plateau  *PlateauState `json:"plateau,omitempty"`  // of a PlateauSchedule
+	Averaged int           `json:"averaged,omitempty"` // epochs in the average of Config.SWA
 }
 
 // Trainer is one run.
@@ -31,22 +34,24 @@ type Trainer struct {
 	split    *data.Split
 	engine   graph.Engine
 	model    *nn.Model
+	averaged *nn.Model // what is validated and saved in its place; nil where nothing is averaged
 	opt      Optimizer
 	slots    Slots
 	schedule Schedule
+	spec     ScheduleSpec // of the schedule
 	loader   *data.Loader
 	tests    *data.Loader
 	observer Observer
 
-	steps   map[int]*Step // training steps by batch size
-	profile *profiler     // nil where none is asked for, and when it is done
+	steps   map[stepKey]*Step // training steps
+	profile *profiler         // nil where none is asked for, and when it is done
 	eval    Evaluator
 	state   State
 	dir     *OutDir
 	history *History
 	keeper  *weights.Keeper
 	last    string // newest checkpoint
-	saved   int    // step of it, -1 before the first
+	saved   int    // batches of the run at it, -1 before the first
 	failed  bool   // a new run failed before its first step was done: Close takes its files away
 }
 
@@ -71,7 +76,7 @@ func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, err
 	if o == nil {
 		o = silent{}
 	}
-	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[int]*Step{}, saved: -1}
+	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[stepKey]*Step{}, saved: -1}
 	if c.Profile != "" {
 		t.profile = &profiler{}
 	}
@@ -96,7 +101,9 @@ func (t *Trainer) prepare() (err error) {
 		return err
 	}
 	t.slots = NewSlots(t.model, t.opt)
-	t.eval = Evaluator{Model: t.model, Engine: t.engine}
+	if err = t.prepareAverages(); err != nil {
+		return err
+	}
 	if err = t.loaders(); err != nil {
 		return err
 	}
@@ -104,8 +111,12 @@ func (t *Trainer) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	if t.schedule, err = spec.Schedule(t.cfg.LR, t.loader.Batches(), t.cfg.Epochs); err != nil {
+	if t.schedule, err = spec.Schedule(t.cfg.LR, t.stepsPerEpoch(), t.cfg.Epochs); err != nil {
 		return err
+	}
+	t.spec = spec
+	if p, ok := t.schedule.(*PlateauSchedule); ok {
+		t.state.Plateau = p.State // so that checkpoints have it
 	}
 	if !t.cfg.Resume { // before what takes longer; openOut looks again when the folder is locked
 		if err := CheckNewOutDir(t.cfg.Out); err != nil {
@@ -217,7 +228,7 @@ func (t *Trainer) Close() error {
 	for _, s := range t.steps {
 		errs = append(errs, s.Close())
 	}
-	t.steps = map[int]*Step{}
+	t.steps = map[stepKey]*Step{}
 	errs = append(errs, t.eval.Close())
 	if t.history != nil {
 		errs = append(errs, t.history.Close())

@@ -216,3 +216,6 @@ func better(a, b float64, lowerIsBetter bool) bool {
 	}
 	return a > b
 }
+
+// IsCheckpoint says whether a safetensors file is a checkpoint, which LoadCheckpoint reads.
+func IsCheckpoint(f *File) bool { return f.Metadata["format"] == checkpointFormat }

@@ -2,8 +2,9 @@ package weights
 
 import "fmt"
 
-// FormatError says that a file is not a valid safetensors file: where, what the
-// format asks for at that place, and what stands there.
+// FormatError says that a file is not valid in its format (safetensors here, those
+// of the packages below elsewhere): where, what the format asks for at that place,
+// and what stands there.
 type FormatError struct {
 	Path     string // the file; empty when the bytes came from a reader
 	Offset   int64  // byte in the file at which the rule is broken

@@ -16,17 +16,28 @@ import (
 	"github.com/stheno-ml/stheno/train"
 )
 
-// model is where a command finds a trained model.
-type model struct{ run, checkpoint string }
+// model is where a command finds a trained model, and what it expects of pixels where that is not what its file says.
+type model struct {
+	run, checkpoint string
+	pixels
+}
 
 func (m *model) flags(f *pflag.FlagSet) {
+	m.pixels.flags(f)
 	f.StringVar(&m.run, "run", "", "folder of a run; its best checkpoint is used, or the newest sound one")
 	f.StringVar(&m.checkpoint, "checkpoint", "", "checkpoint file, instead of --run")
 }
 
 // load reads the model with its run's configuration: of a run the best checkpoint, or the newest sound one while there is
 // no best. What could not be read is noted on w. path is the file that was read.
-func (m model) load(w io.Writer) (net *nn.Model, c train.Config, path string, err error) {
+func (m model) load(flags *pflag.FlagSet, w io.Writer) (net *nn.Model, c train.Config, path string, err error) {
+	if net, c, path, err = m.read(w); err == nil {
+		err = m.pixels.override(flags, &c)
+	}
+	return net, c, path, err
+}
+
+func (m model) read(w io.Writer) (net *nn.Model, c train.Config, path string, err error) {
 	switch {
 	case (m.run == "") == (m.checkpoint == ""):
 		return nil, c, "", errors.New("name the model with either --run FOLDER or --checkpoint FILE")
@@ -62,6 +73,7 @@ func newEval() *cobra.Command {
 	var where source
 	var name string
 	var limit, batch int
+	var details report
 	cmd := &cobra.Command{
 		Use:   "eval",
 		Short: "Measure a trained network on the test images: loss, top-1, top-5",
@@ -70,7 +82,10 @@ func newEval() *cobra.Command {
 			if limit < 0 || batch < 1 {
 				return fmt.Errorf("--limit-test wants at least 0 and --batch at least 1, got %d and %d", limit, batch)
 			}
-			m, cfg, path, err := from.load(cmd.ErrOrStderr())
+			if err := details.check(); err != nil {
+				return err
+			}
+			m, cfg, path, err := from.load(cmd.Flags(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -82,6 +97,9 @@ func newEval() *cobra.Command {
 			defer func() { err = errors.Join(err, engine.Close()) }()
 			if name == "" {
 				name = cfg.Data
+			}
+			if name == "" {
+				return fmt.Errorf("%s does not say which data set it was trained on; name one with --data", path)
 			}
 			out := newScreen(cmd)
 			defer out.Finish()
@@ -105,7 +123,8 @@ func newEval() *cobra.Command {
 				return fmt.Errorf("%s takes images of %v with %d classes, %s has %v with %d; name the data set it was trained for with --data",
 					path, cfg.Input, len(cfg.Classes), name, split.Test.Shape, len(split.Test.Classes))
 			}
-			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit, Raw: graph.IsRemote(engine)})
+			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit,
+				Raw: graph.IsRemote(engine) && !cfg.RawPixels})
 			if err != nil {
 				return err
 			}
@@ -116,6 +135,9 @@ func newEval() *cobra.Command {
 			out.Watch()
 			e := train.Evaluator{Model: m, Engine: engine}
 			defer func() { err = errors.Join(err, e.Close()) }()
+			if e.Scores, err = details.scores(len(cfg.Classes)); err != nil {
+				return err
+			}
 			r, err := e.Run(cmd.Context(), l, out.Step)
 			if err != nil {
 				return err
@@ -127,7 +149,7 @@ func newEval() *cobra.Command {
 			on.tuning.followed(notesTo(cmd.ErrOrStderr()), engine)
 			fmt.Fprintf(cmd.OutOrStdout(), "%s on %d test images of %s: loss %s  top-1 %.2f%%  top-5 %.2f%%\n",
 				path, r.Examples(), split.Title, lossText(r.Loss()), 100*r.Top1(), 100*r.Top5())
-			return nil
+			return details.write(cmd.OutOrStdout(), cfg.Classes)
 		},
 	}
 	f := cmd.Flags()
@@ -137,5 +159,6 @@ func newEval() *cobra.Command {
 	f.StringVar(&name, "data", "", "data set (default: the one it was trained on, in the --data-dir of the training)")
 	f.IntVar(&limit, "limit-test", 0, "use the first N images only (0: all)")
 	f.IntVar(&batch, "batch", 100, "images at a time")
+	details.flags(f)
 	return cmd
 }

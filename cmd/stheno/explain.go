@@ -61,10 +61,7 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	f.IntVar(&e.network.Batch, "batch", e.Config.Batch, "images per step")
 	f.BoolVar(&e.training, "training", true, "the training step: loss, gradients, updates")
 	f.BoolVar(&e.inference, "inference", false, "the network alone, as it predicts")
-	f.StringVar(&e.Optimizer, "optimizer", e.Optimizer, "optimizer: "+strings.Join(train.Optimizers(), ", "))
-	f.Float64Var(&e.Momentum, "momentum", e.Momentum, "sgd: momentum")
-	f.BoolVar(&e.Nesterov, "nesterov", e.Nesterov, "sgd: Nesterov's look-ahead")
-	f.Float64Var(&e.WeightDecay, "weight-decay", e.WeightDecay, "weight decay, added to the gradient")
+	optimizerFlags(f, &e.Config)
 	recomputeFlags(f, &e.Config)
 	deviceFlags(f, &e.device.name, &e.threads, "null")
 	precisionFlag(f, &e.device.precision)
@@ -136,16 +133,13 @@ func (e *explain) check(cmd *cobra.Command) error {
 	}
 	e.inference = e.inference || !e.training
 	if e.inference {
-		for _, name := range []string{"optimizer", "momentum", "nesterov", "weight-decay", "recompute", "memory-budget"} {
+		for _, name := range onlyTraining {
 			if f.Changed(name) {
 				return fmt.Errorf("--%s goes with a training step, not with --inference", name)
 			}
 		}
 	}
-	if e.Optimizer == "adam" && f.Changed("momentum") {
-		return errors.New("--momentum goes with --optimizer sgd, not adam")
-	}
-	return nil
+	return checkMomentum(f, e.Optimizer)
 }
 
 // graph builds the graph, without values. raw says that training would feed it with bytes.

@@ -30,7 +30,7 @@ func newPredict() *cobra.Command {
 			if top < 1 {
 				return fmt.Errorf("--top wants at least 1, got %d", top)
 			}
-			m, cfg, _, err := from.load(cmd.ErrOrStderr())
+			m, cfg, _, err := from.load(cmd.Flags(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}

@@ -213,7 +213,11 @@ func (s *screen) Profile(profiles []*train.BatchProfile, files []string) {
 	s.println(fmt.Sprintf("profile of batches of %d: %s", profiles[0].Batch, strings.TrimSuffix(profiles[0].Table(slowest), "\n")))
 	for _, p := range profiles[1:] { // such as a smaller last one of every epoch
 		first, _, _ := strings.Cut(p.Table(slowest), "\n")
-		s.println(fmt.Sprintf("profile of batches of %d: %s", p.Batch, first))
+		how := ""
+		if p.Held {
+			how = ", gradients added up"
+		}
+		s.println(fmt.Sprintf("profile of batches of %d%s: %s", p.Batch, how, first))
 	}
 	s.println(fmt.Sprintf("profile written to %s; open %s in https://ui.perfetto.dev", strings.Join(files, " and "), filepath.Base(files[0])))
 }

@@ -34,7 +34,9 @@ Without flags: SimpleCNN on CIFAR-100, found in the user's cache folder, else do
 built-in set of images. With --data or --data-dir it is that set or an error. Ctrl-C saves and says how to go on.
 
 The loss that is printed includes the L2 penalties of the network's weights (resnet50 has them), in validation too, as
-Keras reports it.`,
+Keras reports it.
+
+Optimizers and their options, such as --optimizer rmsprop:momentum=0.9,centered:` + optimizerHelp(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c, where, ways) },
 	}

@@ -24,7 +24,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
 	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg: dropout rate of the dense layers")
 	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet: without the L2 regularizer (1e-4)")
-	architectureFlags(f, &c.Stem, &c.ResNetVersion)
+	architectureFlags(f, &c.Stem, &c.ResNetVersion, &c.Shortcuts)
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "folder or archive to look in before the cache folder")
 	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only (0: all)")
@@ -33,12 +33,12 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.BoolVar(&c.Standardise, "standardise", c.Standardise, "per-channel mean 0 and deviation 1 instead of 0 to 1")
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training images")
 	f.IntVar(&c.Batch, "batch", c.Batch, "images per step")
-	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "optimizer: "+strings.Join(train.Optimizers(), ", "))
+	optimizerFlags(f, c)
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
-	f.Float64Var(&c.Momentum, "momentum", c.Momentum, "sgd: momentum")
-	f.BoolVar(&c.Nesterov, "nesterov", c.Nesterov, "sgd: Nesterov's look-ahead")
-	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "weight decay, added to the gradient")
-	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: constant, step:30,60:0.1, cosine; +warmup:1 adds a warm-up in epochs")
+	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: "+strings.Join(train.ScheduleKinds(), ", ")+", with numbers as in step:30,60:0.1, cosine:0.01 or exponential:epochs=2,rate=0.9; +warmup:1 adds a warm-up in epochs")
+	f.IntVar(&c.Accumulate, "accumulate", c.Accumulate, "batches whose gradients make one step (0: 1)")
+	f.StringVar(&c.ClassWeight, "class-weight", c.ClassWeight, "weight of each class in the loss: balanced, or numbers with commas between them")
+	f.IntVar(&c.SWA, "swa", c.SWA, "average the weights at the ends of epochs from epoch N on, and validate and save the averages (0: not)")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
 	recomputeFlags(f, c)
 	deviceFlags(f, &c.Device, &c.Threads)
@@ -81,10 +81,8 @@ var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true,
 // configure completes the flags: for a resumed run, with the configuration that it began with.
 func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Config, error) {
 	if !c.Resume {
-		if c.Optimizer == "adam" {
-			if flags.Changed("momentum") {
-				return c, errors.New("--momentum goes with --optimizer sgd, not adam")
-			}
+		if err := checkMomentum(flags, c.Optimizer); err != nil {
+			return c, err
 		}
 		return c, c.Validate()
 	}

@@ -41,7 +41,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // valueKinds are pflag's types in words.
 var valueKinds = map[string]string{"intSlice": "whole numbers with commas between them", "int": "a whole number", "uint64": "a whole number from 0",
-	"float64": "a number such as 0.01", "bool": "true or false"}
+	"float64": "a number such as 0.01", "float32Slice": "numbers with commas between them, such as 0.485,0.456,0.406", "bool": "true or false"}
 
 // flagError makes pflag's errors name the nearest flag, and values without the names of Go's functions.
 func flagError(cmd *cobra.Command, err error) error {
@@ -88,7 +88,8 @@ func parts(err error) []error {
 
 // optionFlags are the flags for the fields of arch.Config.
 var optionFlags = map[string]string{"BatchNorm": "batch-norm", "Dropout": "dropout", "NoL2": "no-l2", "RescaleInputs": "rescale-inputs",
-	"Stem": "stem", "Version": "resnet-version"}
+	"Stem": "stem", "Version": "resnet-version", "Shortcuts": "shortcuts",
+	"SymmetricPadding": "symmetric-padding", "BatchNormEpsilon": "batch-norm-epsilon", "Head": "head"}
 
 // driverCall is the call of CUDA's driver that an error names.
 var driverCall = regexp.MustCompile(`cuda: cu[A-Z]\w*: `)

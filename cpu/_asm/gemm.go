@@ -27,6 +27,7 @@ const (
 	tileParts = 128
 	tileJump  = 136
 	tileReLU  = 144
+	tileNear  = 156
 	tileAlpha = 160
 )
 
@@ -129,6 +130,7 @@ func (r *tileRegs) step(ctx float, k int) {
 type kernel struct {
 	ctx    float
 	height int
+	most   int                // largest height
 	acc    [][]reg.VecVirtual // [row][vector]
 	vec    func() reg.VecVirtual
 	lane   int // bytes in a vector
@@ -157,6 +159,13 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	ctx.MOVQ(r.kc, turns)
 	ctx.SHRQ(operand.U8(1), turns) // unroll is 2
 	ctx.JZ(operand.LabelRef("odd"))
+	// A tile of few rows takes B as fast as memory gives it, faster than the hardware looks ahead.
+	var near reg.Register
+	if r.layout == byRows && 3*k.height <= 2*k.most {
+		n := ctx.GP64()
+		ctx.MOVLQZX(at(r.t, tileNear), n)
+		near = n
+	}
 	// The turns are walked in runs; each run fetches ahead one row of what comes
 	// next. Rows are too short and too many for the hardware to guess.
 	ctx.Label("run")
@@ -176,6 +185,11 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 		ctx.PREFETCHT1(at(r.pf, line))
 	}
 	ctx.ADDQ(operand.U32(ahead), r.pf)
+	if near != nil { // the same lines of B of some turns later
+		for line := 0; line < unroll*len(k.acc[0])*k.lane; line += 64 {
+			ctx.PREFETCHT0(operand.Mem{Base: r.b, Index: near, Scale: 1, Disp: line})
+		}
+	}
 	r.step(ctx, unroll)
 	ctx.DECQ(r.n)
 	ctx.JNZ(operand.LabelRef("loop"))

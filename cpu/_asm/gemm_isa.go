@@ -35,7 +35,7 @@ func tilesAVX512(ctx float, isa string, body func(r *tileRegs, k *kernel, b []re
 		for _, l := range []layout{byRows, byDepth} {
 			for height := 1; height <= 12; height++ {
 				r := begin(ctx, isa, l, height, 64/ctx.size*vectors)
-				k := &kernel{ctx: ctx, height: height, lane: 64, vec: ctx.ZMM}
+				k := &kernel{ctx: ctx, height: height, most: 12, lane: 64, vec: ctx.ZMM}
 				k.accumulators(vectors)
 				b := []reg.VecVirtual{k.vec(), k.vec()}
 				x := k.vec()
@@ -78,7 +78,7 @@ func gemmAVX2(ctx float) {
 			for height := 1; height <= 6; height++ {
 				r := begin(ctx, "AVX2", l, height, 32/ctx.size*vectors)
 				x := ctx.YMM() // broadcasts of A, then the mask
-				k := &kernel{ctx: ctx, height: height, lane: 32, vec: ctx.YMM}
+				k := &kernel{ctx: ctx, height: height, most: 6, lane: 32, vec: ctx.YMM}
 				k.accumulators(vectors)
 				b := []reg.VecVirtual{ctx.YMM(), ctx.YMM()}
 				k.masks = func() {

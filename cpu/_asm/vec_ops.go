@@ -18,6 +18,9 @@ func emitVec(s *simd) {
 	s.rows()
 	s.columns()
 	s.dot()
+	s.minus()
+	s.sum()
+	s.top()
 }
 
 func (s *simd) binary(name, doc string, f func(a, b reg.VecVirtual)) {

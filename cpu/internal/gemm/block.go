@@ -20,6 +20,10 @@ type region[T vec.Float] struct {
 
 // block computes a region, depth block after depth block.
 func (j *job[T]) block(w *worker[T], r region[T]) {
+	if j.gather {
+		j.gathered(w, r)
+		return
+	}
 	width := r.j1 - r.j0
 	if j.bMode == bLocal {
 		width = min(width, fit[T](ncLocal))
@@ -46,6 +50,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	a, order := j.blockA(w, i0, rows, k0, kc)
 	depth := j.packed(kc)
 	t.kc, t.parts = uintptr(depth), 1
+	t.near = 0
+	if j.bMode == bPacked || j.bMode == bShared {
+		t.near = nearBytes
+	}
 	// The first block adds to d, the others to what that left in c.
 	t.alpha, t.beta = j.args.Alpha, 1
 	d, ldd, origin := r.c, r.ldc, r.origin
@@ -60,11 +68,24 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	}
 	t.relu, t.bias = relu, nil
 	beta := t.beta
+	// Sums are apart on their way across or to the end of K.
+	row := size[T]() * uintptr(ks.nr)
+	toPanel, fromPanel := across || j.gather && !last, j.gather && k0 > r.k0
+	t.ldc, t.ldd = size[T]()*uintptr(r.ldc), size[T]()*uintptr(ldd)
+	if toPanel {
+		t.ldc = row
+	}
+	if fromPanel {
+		t.ldd = row
+	}
 	if across {
-		t.c, t.ldc = unsafe.Pointer(&w.out), size[T]()*uintptr(ks.nr)
-		t.beta, t.relu = 0, 0
-	} else {
-		t.ldc, t.ldd = size[T]()*uintptr(r.ldc), size[T]()*uintptr(ldd)
+		t.relu = 0
+		if !fromPanel {
+			t.beta = 0
+		}
+		if j.gather {
+			beta, d, ldd = r.beta, r.d, r.ldd
+		}
 	}
 	// Rows are dealt out evenly so that no tile is much lower than the others.
 	tiles := ceil(rows, ks.mr)
@@ -73,7 +94,11 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	if j.deep {
 		w.next = j.nextRows(tiles*ceil(j1-j0, ks.nr), i0, i1, j0, j1, k0+kc, min(k0+2*kc, r.k1))
 	}
-	half := size[T]() * uintptr(depth*ks.nr/2)
+	// The next panel of B is fetched over four tiles at half the pace of a tile's turns, or over two where there are not as many.
+	fetchers, share, run := 2, row*uintptr(depth/2), uint64(depth)
+	if tiles >= 4 {
+		fetchers, share, run = 4, row*uintptr(depth/4), 2
+	}
 	residual := beta != 0 && k0 == r.k0 && !across
 	for jj := j0; jj < j1; jj += ks.nr {
 		cols := min(ks.nr, j1-jj)
@@ -92,6 +117,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 		if last && j.args.Bias != nil && !across {
 			t.bias = unsafe.Pointer(&j.args.Bias[jj])
 		}
+		var panel []T
+		if toPanel || fromPanel {
+			panel = j.panel(w, rows, j0, jj)
+		}
 		kernels := ks.tiles[order][(cols-1)/ks.lane]
 		i := i0
 		for n := range tiles {
@@ -104,8 +133,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			switch {
 			case j.deep:
 				t.fetchShare(&w.next)
-			case ahead != nil && n < 2: // half of the next panel
-				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*half), uint64(depth), 0
+			case ahead != nil && n < fetchers:
+				t.pf, t.pfRun, t.pfld = unsafe.Add(ahead, uintptr(n)*share), run, turn[T]()
+			case n == fetchers && fromPanel && jj+ks.nr < j1: // its sums
+				t.pf, t.pfRun, t.pfld = unsafe.Add(unsafe.Pointer(unsafe.SliceData(panel)), uintptr(rows)*row), uint64(depth), 0
 			case residual && near && i+h < i1:
 				t.pf, t.pfRun, t.pfld = unsafe.Pointer(&d[(i+h)*ldd+jj-origin]), 1, t.ldd
 			case residual && near && jj+ks.nr < j1:
@@ -117,38 +148,24 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			default:
 				t.pf, t.pfRun, t.pfld = a, uint64(depth/2/h+1), t.rs
 			}
-			if across {
-				kernels[h](t)
-				j.across(w, r, d, ldd, i, h, jj, cols, beta, last)
+			if toPanel {
+				t.c = unsafe.Pointer(&panel[(i-i0)*ks.nr])
 			} else {
 				t.c = unsafe.Pointer(&r.c[i*r.ldc+jj-r.origin])
-				if t.beta != 0 {
-					t.d = unsafe.Pointer(&d[i*ldd+jj-origin])
-				}
-				kernels[h](t)
 			}
+			if fromPanel {
+				t.d = unsafe.Pointer(&panel[(i-i0)*ks.nr])
+			} else if t.beta != 0 {
+				t.d = unsafe.Pointer(&d[i*ldd+jj-origin])
+			}
+			kernels[h](t)
 			i += h
+		}
+		if across && (last || !j.gather) {
+			j.across(r, panel, d, ldd, i0, rows, jj, cols, beta, last)
 		}
 	}
 	if last && j.args.Watch != nil {
 		j.args.Watch.Done(i0, rows, j0, j1-j0)
-	}
-}
-
-// across adds a tile of Cᵀ in w.out to d and stores it in C.
-func (j *job[T]) across(w *worker[T], r *region[T], d []T, ldd, i, h, jj, cols int, beta T, last bool) {
-	nr := j.g.k.nr
-	for x := range cols {
-		c := r.c[(jj+x)*r.ldc+i:][:h]
-		for y := range c {
-			s := w.out[y*nr+x]
-			if beta != 0 {
-				s += beta * d[(jj+x)*ldd+i+y]
-			}
-			if last {
-				s = j.epilogue(s, i+y)
-			}
-			c[y] = s
-		}
 	}
 }

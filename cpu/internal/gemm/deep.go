@@ -98,13 +98,15 @@ type fetch struct {
 	last uintptr        // the matrix's last element: no pointer may go beyond
 }
 
+// turn is how many bytes a turn of a micro-kernel fetches.
+func turn[T vec.Float]() uintptr { return 64 * (1 + size[T]()/4) }
+
 // fetchRows shares rows [r0, r0+rows) of columns [c0, c0+cols) of a matrix among tiles.
 func fetchRows[T vec.Float](o *Operand[T], r0, rows, c0, cols, tiles int) fetch {
 	if o.Source != nil || tiles <= 0 {
 		return fetch{}
 	}
-	e := int(size[T]())
-	turn := 64 * (1 + e/4) // bytes
+	e, turn := int(size[T]()), int(turn[T]())
 	base, last := unsafe.Pointer(&o.Data[r0*o.LD+c0]), uintptr((span(rows, cols, o.LD)-1)*e)
 	if o.LD == cols { // all one long row: as many rows as tiles
 		run := ceil(rows*cols*e, tiles*turn)

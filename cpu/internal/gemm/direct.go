@@ -70,6 +70,7 @@ func (d *Direct[T]) Run(g *Gemm[T]) {
 		from, ldd = d.D, d.LDD
 	}
 	t := &d.t
+	t.near = nearBytes
 	t.kc, t.alpha, t.beta, t.relu, t.bias = uintptr(depth), 1, 0, 0, nil
 	t.parts, t.jump = uintptr(pieces), e*uintptr(d.Jump-depth)
 	if d.Add {

@@ -21,10 +21,15 @@
 //     dealt out evenly among its tiles, so no tile is much lower than the others.
 //   - A is read where it lies whenever its rows are contiguous; a kernel walks up
 //     to twelve rows at once and fetches the next tile's rows ahead. It is copied
-//     when it is a Source or has rows a multiple of 4 KiB apart.
+//     when it is a Source or has rows a multiple of 4 KiB apart and sums are not gathered.
 //   - B is packed into panels as wide as a tile: by all workers before the
 //     product, or, when few rows of C use it, piece by piece by the worker that
 //     needs it. A narrow B is read where it lies.
+//   - When K needs several blocks, their sums are gathered apart from C, which is
+//     written once; see gather.go.
+
+//   - A tile of few rows waits for B: its kernels fetch a packed B some KiB ahead,
+//     and few rows of A are copied in one piece, however deep.
 //   - With B transposed, Cᵀ is computed instead when that has less to transpose.
 //   - A small C over a deep K (a convolution's weight gradient) is cut along K
 //     into pieces that depend on the shape alone, added up in order.

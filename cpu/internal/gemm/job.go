@@ -34,10 +34,9 @@ type worker[T vec.Float] struct {
 	t     tile[T]
 	a, b  []T
 	tmp   []T     // what is packed while it is on its way
-	block []T     // of C, for a sink
+	block []T     // of C, for a sink or until it is finished
 	aKeys [3]int  // the block of A that a holds: row, depth, rows
 	next  fetches // of a deep product
-	out   [12 * 32]T
 }
 
 func (j *job[T]) reserve(threads int) {

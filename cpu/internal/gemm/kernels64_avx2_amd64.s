@@ -54,9 +54,10 @@ TEXT ·kernel64AVX2rh1w4(SB), NOSPLIT, $0-8
 	VXORPS Y1, Y1, Y1
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -77,6 +78,7 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R12*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -152,9 +154,10 @@ TEXT ·kernel64AVX2rh2w4(SB), NOSPLIT, $0-8
 	VXORPS Y2, Y2, Y2
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -179,6 +182,7 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R13*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -265,9 +269,10 @@ TEXT ·kernel64AVX2rh3w4(SB), NOSPLIT, $0-8
 	VXORPS Y3, Y3, Y3
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -296,6 +301,7 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R13*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -395,9 +401,10 @@ TEXT ·kernel64AVX2rh4w4(SB), NOSPLIT, $0-8
 	VXORPS Y4, Y4, Y4
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -430,6 +437,7 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R14*1)
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
@@ -1618,9 +1626,10 @@ TEXT ·kernel64AVX2rh1w8(SB), NOSPLIT, $0-8
 	VXORPS Y2, Y2, Y2
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -1645,6 +1654,8 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R12*1)
+	PREFETCHT0   64(CX)(R12*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -1731,9 +1742,10 @@ TEXT ·kernel64AVX2rh2w8(SB), NOSPLIT, $0-8
 	VXORPS Y4, Y4, Y4
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -1764,6 +1776,8 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -1869,9 +1883,10 @@ TEXT ·kernel64AVX2rh3w8(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -1908,6 +1923,8 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -2034,9 +2051,10 @@ TEXT ·kernel64AVX2rh4w8(SB), NOSPLIT, $0-8
 	VXORPS Y8, Y8, Y8
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -2079,6 +2097,8 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX

@@ -54,9 +54,10 @@ TEXT ·kernel64AVX512rh1w8(SB), NOSPLIT, $0-8
 	VXORPS Z0, Z0, Z0
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -75,6 +76,8 @@ loop:
 	PREFETCHT1       64(R8)
 	PREFETCHT1       128(R8)
 	ADDQ             $0x000000c0, R8
+	PREFETCHT0       (CX)(R12*1)
+	PREFETCHT0       64(CX)(R12*1)
 	ADDQ             $0x10, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R9
@@ -151,9 +154,10 @@ TEXT ·kernel64AVX512rh2w8(SB), NOSPLIT, $0-8
 	VXORPS Z1, Z1, Z1
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -174,6 +178,8 @@ loop:
 	PREFETCHT1       64(R8)
 	PREFETCHT1       128(R8)
 	ADDQ             $0x000000c0, R8
+	PREFETCHT0       (CX)(R13*1)
+	PREFETCHT0       64(CX)(R13*1)
 	ADDQ             $0x10, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R9
@@ -260,9 +266,10 @@ TEXT ·kernel64AVX512rh3w8(SB), NOSPLIT, $0-8
 	VXORPS Z2, Z2, Z2
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -285,6 +292,8 @@ loop:
 	PREFETCHT1       64(R8)
 	PREFETCHT1       128(R8)
 	ADDQ             $0x000000c0, R8
+	PREFETCHT0       (CX)(R13*1)
+	PREFETCHT0       64(CX)(R13*1)
 	ADDQ             $0x10, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R9
@@ -383,9 +392,10 @@ TEXT ·kernel64AVX512rh4w8(SB), NOSPLIT, $0-8
 	VXORPS Z3, Z3, Z3
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -410,6 +420,8 @@ loop:
 	PREFETCHT1       64(R8)
 	PREFETCHT1       128(R8)
 	ADDQ             $0x000000c0, R8
+	PREFETCHT0       (CX)(R14*1)
+	PREFETCHT0       64(CX)(R14*1)
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R12
 	LEAQ             (CX)(DX*2), CX
@@ -521,9 +533,10 @@ TEXT ·kernel64AVX512rh5w8(SB), NOSPLIT, $0-8
 	VXORPS Z4, Z4, Z4
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -550,6 +563,8 @@ loop:
 	PREFETCHT1       64(R8)
 	PREFETCHT1       128(R8)
 	ADDQ             $0x000000c0, R8
+	PREFETCHT0       (CX)(R14*1)
+	PREFETCHT0       64(CX)(R14*1)
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R12
 	LEAQ             (CX)(DX*2), CX
@@ -671,9 +686,10 @@ TEXT ·kernel64AVX512rh6w8(SB), NOSPLIT, $0-8
 	VXORPS Z5, Z5, Z5
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -702,6 +718,8 @@ loop:
 	PREFETCHT1       64(R8)
 	PREFETCHT1       128(R8)
 	ADDQ             $0x000000c0, R8
+	PREFETCHT0       (CX)(R14*1)
+	PREFETCHT0       64(CX)(R14*1)
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R12
 	LEAQ             (CX)(DX*2), CX
@@ -835,9 +853,10 @@ TEXT ·kernel64AVX512rh7w8(SB), NOSPLIT, $0-8
 	VXORPS Z6, Z6, Z6
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -868,6 +887,8 @@ loop:
 	PREFETCHT1       64(R8)
 	PREFETCHT1       128(R8)
 	ADDQ             $0x000000c0, R8
+	PREFETCHT0       (CX)(R15*1)
+	PREFETCHT0       64(CX)(R15*1)
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R12
 	ADDQ             $0x10, R13
@@ -1014,9 +1035,10 @@ TEXT ·kernel64AVX512rh8w8(SB), NOSPLIT, $0-8
 	VXORPS Z7, Z7, Z7
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -1049,6 +1071,8 @@ loop:
 	PREFETCHT1       64(R8)
 	PREFETCHT1       128(R8)
 	ADDQ             $0x000000c0, R8
+	PREFETCHT0       (CX)(R15*1)
+	PREFETCHT0       64(CX)(R15*1)
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R12
 	ADDQ             $0x10, R13
@@ -3901,9 +3925,10 @@ TEXT ·kernel64AVX512rh1w16(SB), NOSPLIT, $0-8
 	VXORPS Z1, Z1, Z1
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -3928,6 +3953,10 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R12*1)
+	PREFETCHT0   64(CX)(R12*1)
+	PREFETCHT0   128(CX)(R12*1)
+	PREFETCHT0   192(CX)(R12*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -4016,9 +4045,10 @@ TEXT ·kernel64AVX512rh2w16(SB), NOSPLIT, $0-8
 	VXORPS Z3, Z3, Z3
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -4049,6 +4079,10 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
+	PREFETCHT0   128(CX)(R13*1)
+	PREFETCHT0   192(CX)(R13*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -4156,9 +4190,10 @@ TEXT ·kernel64AVX512rh3w16(SB), NOSPLIT, $0-8
 	VXORPS Z5, Z5, Z5
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -4195,6 +4230,10 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
+	PREFETCHT0   128(CX)(R13*1)
+	PREFETCHT0   192(CX)(R13*1)
 	ADDQ         $0x10, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -4323,9 +4362,10 @@ TEXT ·kernel64AVX512rh4w16(SB), NOSPLIT, $0-8
 	VXORPS Z7, Z7, Z7
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -4368,6 +4408,10 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
@@ -4518,9 +4562,10 @@ TEXT ·kernel64AVX512rh5w16(SB), NOSPLIT, $0-8
 	VXORPS Z9, Z9, Z9
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -4569,6 +4614,10 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
@@ -4738,9 +4787,10 @@ TEXT ·kernel64AVX512rh6w16(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -4795,6 +4845,10 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R12
 	LEAQ         (CX)(DX*2), CX
@@ -4985,9 +5039,10 @@ TEXT ·kernel64AVX512rh7w16(SB), NOSPLIT, $0-8
 	VXORPS Z13, Z13, Z13
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -5048,6 +5103,10 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R15*1)
+	PREFETCHT0   64(CX)(R15*1)
+	PREFETCHT0   128(CX)(R15*1)
+	PREFETCHT0   192(CX)(R15*1)
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R12
 	ADDQ         $0x10, R13
@@ -5260,9 +5319,10 @@ TEXT ·kernel64AVX512rh8w16(SB), NOSPLIT, $0-8
 	VXORPS Z15, Z15, Z15
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -5329,6 +5389,10 @@ loop:
 	PREFETCHT1   64(R8)
 	PREFETCHT1   128(R8)
 	ADDQ         $0x000000c0, R8
+	PREFETCHT0   (CX)(R15*1)
+	PREFETCHT0   64(CX)(R15*1)
+	PREFETCHT0   128(CX)(R15*1)
+	PREFETCHT0   192(CX)(R15*1)
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R12
 	ADDQ         $0x10, R13

@@ -54,9 +54,10 @@ TEXT ·kernelAVX2rh1w8(SB), NOSPLIT, $0-8
 	VXORPS Y1, Y1, Y1
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -76,6 +77,7 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R12*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -150,9 +152,10 @@ TEXT ·kernelAVX2rh2w8(SB), NOSPLIT, $0-8
 	VXORPS Y2, Y2, Y2
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -176,6 +179,7 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -261,9 +265,10 @@ TEXT ·kernelAVX2rh3w8(SB), NOSPLIT, $0-8
 	VXORPS Y3, Y3, Y3
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -291,6 +296,7 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -389,9 +395,10 @@ TEXT ·kernelAVX2rh4w8(SB), NOSPLIT, $0-8
 	VXORPS Y4, Y4, Y4
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -423,6 +430,7 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -1594,9 +1602,10 @@ TEXT ·kernelAVX2rh1w16(SB), NOSPLIT, $0-8
 	VXORPS Y2, Y2, Y2
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -1620,6 +1629,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R12*1)
+	PREFETCHT0   64(CX)(R12*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -1705,9 +1716,10 @@ TEXT ·kernelAVX2rh2w16(SB), NOSPLIT, $0-8
 	VXORPS Y4, Y4, Y4
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -1737,6 +1749,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -1841,9 +1855,10 @@ TEXT ·kernelAVX2rh3w16(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -1879,6 +1894,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -2004,9 +2021,10 @@ TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
 	VXORPS Y8, Y8, Y8
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -2048,6 +2066,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX

@@ -54,9 +54,10 @@ TEXT ·kernelAVX512rh1w16(SB), NOSPLIT, $0-8
 	VXORPS Z0, Z0, Z0
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -74,6 +75,8 @@ loop:
 	PREFETCHT1       (R8)
 	PREFETCHT1       64(R8)
 	ADDQ             $0x00000080, R8
+	PREFETCHT0       (CX)(R12*1)
+	PREFETCHT0       64(CX)(R12*1)
 	ADDQ             $0x08, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R9
@@ -149,9 +152,10 @@ TEXT ·kernelAVX512rh2w16(SB), NOSPLIT, $0-8
 	VXORPS Z1, Z1, Z1
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -171,6 +175,8 @@ loop:
 	PREFETCHT1       (R8)
 	PREFETCHT1       64(R8)
 	ADDQ             $0x00000080, R8
+	PREFETCHT0       (CX)(R13*1)
+	PREFETCHT0       64(CX)(R13*1)
 	ADDQ             $0x08, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R9
@@ -256,9 +262,10 @@ TEXT ·kernelAVX512rh3w16(SB), NOSPLIT, $0-8
 	VXORPS Z2, Z2, Z2
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -280,6 +287,8 @@ loop:
 	PREFETCHT1       (R8)
 	PREFETCHT1       64(R8)
 	ADDQ             $0x00000080, R8
+	PREFETCHT0       (CX)(R13*1)
+	PREFETCHT0       64(CX)(R13*1)
 	ADDQ             $0x08, SI
 	LEAQ             (CX)(DX*2), CX
 	DECQ             R9
@@ -377,9 +386,10 @@ TEXT ·kernelAVX512rh4w16(SB), NOSPLIT, $0-8
 	VXORPS Z3, Z3, Z3
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -403,6 +413,8 @@ loop:
 	PREFETCHT1       (R8)
 	PREFETCHT1       64(R8)
 	ADDQ             $0x00000080, R8
+	PREFETCHT0       (CX)(R14*1)
+	PREFETCHT0       64(CX)(R14*1)
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R12
 	LEAQ             (CX)(DX*2), CX
@@ -513,9 +525,10 @@ TEXT ·kernelAVX512rh5w16(SB), NOSPLIT, $0-8
 	VXORPS Z4, Z4, Z4
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -541,6 +554,8 @@ loop:
 	PREFETCHT1       (R8)
 	PREFETCHT1       64(R8)
 	ADDQ             $0x00000080, R8
+	PREFETCHT0       (CX)(R14*1)
+	PREFETCHT0       64(CX)(R14*1)
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R12
 	LEAQ             (CX)(DX*2), CX
@@ -661,9 +676,10 @@ TEXT ·kernelAVX512rh6w16(SB), NOSPLIT, $0-8
 	VXORPS Z5, Z5, Z5
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -691,6 +707,8 @@ loop:
 	PREFETCHT1       (R8)
 	PREFETCHT1       64(R8)
 	ADDQ             $0x00000080, R8
+	PREFETCHT0       (CX)(R14*1)
+	PREFETCHT0       64(CX)(R14*1)
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R12
 	LEAQ             (CX)(DX*2), CX
@@ -823,9 +841,10 @@ TEXT ·kernelAVX512rh7w16(SB), NOSPLIT, $0-8
 	VXORPS Z6, Z6, Z6
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -855,6 +874,8 @@ loop:
 	PREFETCHT1       (R8)
 	PREFETCHT1       64(R8)
 	ADDQ             $0x00000080, R8
+	PREFETCHT0       (CX)(R15*1)
+	PREFETCHT0       64(CX)(R15*1)
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R12
 	ADDQ             $0x08, R13
@@ -1000,9 +1021,10 @@ TEXT ·kernelAVX512rh8w16(SB), NOSPLIT, $0-8
 	VXORPS Z7, Z7, Z7
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -1034,6 +1056,8 @@ loop:
 	PREFETCHT1       (R8)
 	PREFETCHT1       64(R8)
 	ADDQ             $0x00000080, R8
+	PREFETCHT0       (CX)(R15*1)
+	PREFETCHT0       64(CX)(R15*1)
 	ADDQ             $0x08, SI
 	ADDQ             $0x08, R12
 	ADDQ             $0x08, R13
@@ -3853,9 +3877,10 @@ TEXT ·kernelAVX512rh1w32(SB), NOSPLIT, $0-8
 	VXORPS Z1, Z1, Z1
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -3879,6 +3904,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R12*1)
+	PREFETCHT0   64(CX)(R12*1)
+	PREFETCHT0   128(CX)(R12*1)
+	PREFETCHT0   192(CX)(R12*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -3966,9 +3995,10 @@ TEXT ·kernelAVX512rh2w32(SB), NOSPLIT, $0-8
 	VXORPS Z3, Z3, Z3
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -3998,6 +4028,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
+	PREFETCHT0   128(CX)(R13*1)
+	PREFETCHT0   192(CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -4104,9 +4138,10 @@ TEXT ·kernelAVX512rh3w32(SB), NOSPLIT, $0-8
 	VXORPS Z5, Z5, Z5
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -4142,6 +4177,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
+	PREFETCHT0   128(CX)(R13*1)
+	PREFETCHT0   192(CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -4269,9 +4308,10 @@ TEXT ·kernelAVX512rh4w32(SB), NOSPLIT, $0-8
 	VXORPS Z7, Z7, Z7
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -4313,6 +4353,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -4462,9 +4506,10 @@ TEXT ·kernelAVX512rh5w32(SB), NOSPLIT, $0-8
 	VXORPS Z9, Z9, Z9
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -4512,6 +4557,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -4680,9 +4729,10 @@ TEXT ·kernelAVX512rh6w32(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -4736,6 +4786,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -4925,9 +4979,10 @@ TEXT ·kernelAVX512rh7w32(SB), NOSPLIT, $0-8
 	VXORPS Z13, Z13, Z13
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -4987,6 +5042,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R15*1)
+	PREFETCHT0   64(CX)(R15*1)
+	PREFETCHT0   128(CX)(R15*1)
+	PREFETCHT0   192(CX)(R15*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	ADDQ         $0x08, R13
@@ -5198,9 +5257,10 @@ TEXT ·kernelAVX512rh8w32(SB), NOSPLIT, $0-8
 	VXORPS Z15, Z15, Z15
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -5266,6 +5326,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R15*1)
+	PREFETCHT0   64(CX)(R15*1)
+	PREFETCHT0   128(CX)(R15*1)
+	PREFETCHT0   192(CX)(R15*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	ADDQ         $0x08, R13

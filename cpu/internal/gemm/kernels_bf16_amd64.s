@@ -54,9 +54,10 @@ TEXT ·kernelBF16rh1w16(SB), NOSPLIT, $0-8
 	VXORPS Z0, Z0, Z0
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -76,6 +77,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R12*1)
+	PREFETCHT0   64(CX)(R12*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -152,9 +155,10 @@ TEXT ·kernelBF16rh2w16(SB), NOSPLIT, $0-8
 	VXORPS Z1, Z1, Z1
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -178,6 +182,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -265,9 +271,10 @@ TEXT ·kernelBF16rh3w16(SB), NOSPLIT, $0-8
 	VXORPS Z2, Z2, Z2
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -295,6 +302,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -395,9 +404,10 @@ TEXT ·kernelBF16rh4w16(SB), NOSPLIT, $0-8
 	VXORPS Z3, Z3, Z3
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -429,6 +439,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -543,9 +555,10 @@ TEXT ·kernelBF16rh5w16(SB), NOSPLIT, $0-8
 	VXORPS Z4, Z4, Z4
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -581,6 +594,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -706,9 +721,10 @@ TEXT ·kernelBF16rh6w16(SB), NOSPLIT, $0-8
 	VXORPS Z5, Z5, Z5
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -748,6 +764,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -886,9 +904,10 @@ TEXT ·kernelBF16rh7w16(SB), NOSPLIT, $0-8
 	VXORPS Z6, Z6, Z6
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -932,6 +951,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R15*1)
+	PREFETCHT0   64(CX)(R15*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	ADDQ         $0x08, R13
@@ -1084,9 +1105,10 @@ TEXT ·kernelBF16rh8w16(SB), NOSPLIT, $0-8
 	VXORPS Z7, Z7, Z7
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -1134,6 +1156,8 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R15*1)
+	PREFETCHT0   64(CX)(R15*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	ADDQ         $0x08, R13
@@ -4321,9 +4345,10 @@ TEXT ·kernelBF16rh1w32(SB), NOSPLIT, $0-8
 	VXORPS Z1, Z1, Z1
 
 part:
-	MOVQ BX, R11
-	SHRQ $0x01, R11
-	JZ   odd
+	MOVQ    BX, R11
+	SHRQ    $0x01, R11
+	JZ      odd
+	MOVLQZX 156(AX), R12
 
 run:
 	MOVQ    96(AX), R9
@@ -4347,6 +4372,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R12*1)
+	PREFETCHT0   64(CX)(R12*1)
+	PREFETCHT0   128(CX)(R12*1)
+	PREFETCHT0   192(CX)(R12*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -4434,9 +4463,10 @@ TEXT ·kernelBF16rh2w32(SB), NOSPLIT, $0-8
 	VXORPS Z3, Z3, Z3
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -4466,6 +4496,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
+	PREFETCHT0   128(CX)(R13*1)
+	PREFETCHT0   192(CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -4572,9 +4606,10 @@ TEXT ·kernelBF16rh3w32(SB), NOSPLIT, $0-8
 	VXORPS Z5, Z5, Z5
 
 part:
-	MOVQ BX, R12
-	SHRQ $0x01, R12
-	JZ   odd
+	MOVQ    BX, R12
+	SHRQ    $0x01, R12
+	JZ      odd
+	MOVLQZX 156(AX), R13
 
 run:
 	MOVQ    96(AX), R9
@@ -4610,6 +4645,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R13*1)
+	PREFETCHT0   64(CX)(R13*1)
+	PREFETCHT0   128(CX)(R13*1)
+	PREFETCHT0   192(CX)(R13*1)
 	ADDQ         $0x08, SI
 	LEAQ         (CX)(DX*2), CX
 	DECQ         R9
@@ -4737,9 +4776,10 @@ TEXT ·kernelBF16rh4w32(SB), NOSPLIT, $0-8
 	VXORPS Z7, Z7, Z7
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -4781,6 +4821,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -4930,9 +4974,10 @@ TEXT ·kernelBF16rh5w32(SB), NOSPLIT, $0-8
 	VXORPS Z9, Z9, Z9
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -4980,6 +5025,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -5148,9 +5197,10 @@ TEXT ·kernelBF16rh6w32(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 
 part:
-	MOVQ BX, R13
-	SHRQ $0x01, R13
-	JZ   odd
+	MOVQ    BX, R13
+	SHRQ    $0x01, R13
+	JZ      odd
+	MOVLQZX 156(AX), R14
 
 run:
 	MOVQ    96(AX), R9
@@ -5204,6 +5254,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R14*1)
+	PREFETCHT0   64(CX)(R14*1)
+	PREFETCHT0   128(CX)(R14*1)
+	PREFETCHT0   192(CX)(R14*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	LEAQ         (CX)(DX*2), CX
@@ -5393,9 +5447,10 @@ TEXT ·kernelBF16rh7w32(SB), NOSPLIT, $0-8
 	VXORPS Z13, Z13, Z13
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -5455,6 +5510,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R15*1)
+	PREFETCHT0   64(CX)(R15*1)
+	PREFETCHT0   128(CX)(R15*1)
+	PREFETCHT0   192(CX)(R15*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	ADDQ         $0x08, R13
@@ -5666,9 +5725,10 @@ TEXT ·kernelBF16rh8w32(SB), NOSPLIT, $0-8
 	VXORPS Z15, Z15, Z15
 
 part:
-	MOVQ BX, R14
-	SHRQ $0x01, R14
-	JZ   odd
+	MOVQ    BX, R14
+	SHRQ    $0x01, R14
+	JZ      odd
+	MOVLQZX 156(AX), R15
 
 run:
 	MOVQ    96(AX), R9
@@ -5734,6 +5794,10 @@ loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	ADDQ         $0x00000080, R8
+	PREFETCHT0   (CX)(R15*1)
+	PREFETCHT0   64(CX)(R15*1)
+	PREFETCHT0   128(CX)(R15*1)
+	PREFETCHT0   192(CX)(R15*1)
 	ADDQ         $0x08, SI
 	ADDQ         $0x08, R12
 	ADDQ         $0x08, R13

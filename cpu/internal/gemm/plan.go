@@ -5,20 +5,25 @@ import "github.com/stheno-ml/stheno/cpu/internal/vec"
 // Blocking, chosen by measurement on a 48 KiB L1d / 1–2 MiB L2 core. What stands for
 // memory is in elements of float32; float64 takes half as many, see fit.
 const (
-	kcMax      = 576     // depth of a block: a panel of B of that depth lies in L1/L2
-	kcTrans    = 192     // the same where A is transposed: its tiles use cache lines in part
-	mcMax      = 240     // rows of A handled per block: mcMax·kcMax floats in L2
-	ncLocal    = 256     // columns of B packed at a time by one worker for itself
-	sharedMax  = 2 << 20 // elements of B packed at a time for all workers
-	serialWork = 1 << 18 // multiply-adds below which helpers are not worth waking
-	partWork   = 1 << 19 // multiply-adds a part should have at least
-	fewRows    = 64      // rows of A that are near when the second panel of B is: they need not be fetched ahead
-	pageFloats = 1024    // rows this far apart (4 KiB) collide in the L1 cache
-	lineFloats = 16      // floats in a cache line
+	kcMax      = 576      // depth of a block: a panel of B of that depth lies in L1/L2
+	fewDeep    = 32 << 10 // elements of A of a block of few rows, which with a packed B is deeper: A is copied once
+	kcTrans    = 192      // the same where A is transposed: its tiles use cache lines in part
+	mcMax      = 240      // rows of A handled per block: mcMax·kcMax floats in L2
+	ncLocal    = 256      // columns of B packed at a time by one worker for itself
+	sharedMax  = 2 << 20  // elements of B packed at a time for all workers
+	serialWork = 1 << 18  // multiply-adds below which helpers are not worth waking
+	partWork   = 1 << 19  // multiply-adds a part should have at least
+	fewRows    = 64       // rows of A that are near when the second panel of B is: they need not be fetched ahead
+	pageFloats = 1024     // rows this far apart (4 KiB) collide in the L1 cache
+	lineFloats = 16       // floats in a cache line
 )
 
 // StreamRows is the number of rows that a product has in the time in which its factor B comes from memory.
 const StreamRows = 16
+
+// nearBytes is how far ahead of what they read tiles of few rows fetch a packed B, whose panels follow each other in memory: what
+// comes in the time that memory takes to answer. 4 and 16 KiB are slower.
+const nearBytes = 8 << 10
 
 // fit is n elements of float32 in elements of T of the same bytes.
 func fit[T vec.Float](n int) int { return n * 4 / int(size[T]()) }
@@ -58,6 +63,7 @@ type plan[T vec.Float] struct {
 	mc     int  // rows of a block
 	nc     int  // columns of B per shared packing
 	deep   bool // see deep.go
+	gather bool // see gather.go
 	splits int  // pieces of K summed apart, then together in order; 0: not split
 	ks     int  // depth of such a piece, a multiple of kc
 
@@ -94,10 +100,14 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 		p.planDeep(threads, mr, nr)
 	default:
 		p.split(mr, nr)
+		if p.b.Packed && p.splits == 0 && !p.a.Trans {
+			p.kc = p.depth(max(kcMax, fit[T](fewDeep)/p.m))
+		}
 		p.chooseB(nr)
 		p.chooseA(nr)
 		p.partition(threads, mr, nr)
 	}
+	p.planGather()
 	p.sizes(nr, g.k.lane)
 	return p
 }
@@ -200,6 +210,11 @@ func (p *plan[T]) partition(threads, mr, nr int) {
 		p.mp = max(4*mr, ceil(ceil(p.m, want), mr)*mr)
 		p.mParts = ceil(p.m, p.mp)
 	}
+	if p.mParts > want && p.mParts < 2*want && p.args.Watch == nil { // as many parts for each worker
+		p.mParts = ceil(p.mParts, threads) * threads
+		p.mc = ceil(p.m, p.mParts)
+		p.mp, p.mParts = p.mc, ceil(p.m, p.mc)
+	}
 	if p.mParts < want {
 		pieces := ceil(want, p.mParts)
 		p.np = ceil(ceil(n, nr), pieces) * nr
@@ -225,6 +240,7 @@ func (p *plan[T]) sizes(nr, lane int) {
 	case aDepth:
 		p.aLen = depth * rowStride[T](p.mc)
 	}
+	p.blockLen = p.gatherLen(nr)
 	p.tmpLen = p.temporary(nr)
 	if p.splits > 0 {
 		p.accLen = p.splits * p.m * p.n

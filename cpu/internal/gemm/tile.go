@@ -31,7 +31,7 @@ type tile[T vec.Float] struct {
 	relu   uint32  // 1 for max(·, 0)
 	cols   uint32  // number of columns
 	rows   uint32  // number of rows (plain Go; the assembly has one kernel a height)
-	_      uint32
+	near   uint32  // bytes from the row of B at hand to what few rows fetch ahead
 	alpha  T
 	beta   T
 }

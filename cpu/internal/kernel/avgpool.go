@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/op"
@@ -27,11 +28,16 @@ func clip(s *shape.Span, i int) (lo, hi int) {
 	return max(at, 0), min(at+s.Kernel, s.In)
 }
 
-// AvgPool2D is [op.AvgPool2D]: the mean of the elements under each window, padding excluded.
+// AvgPool2D is [op.AvgPool2D]: the mean of the elements under each window, padding excluded. It is the depthwise convolution with a
+// filter of equal shares.
 type AvgPool2D[T Float] struct {
 	Scratch[T]
 	g      op.PoolGeometry
 	images images[T]
+	h      reach
+	strips []reachStrip // along the width
+	shares [][]T        // by the number of elements under a window, the share of each, for every channel
+	none   []T          // zeros to begin with
 	work   split
 	loop   phase
 	y, x   []T
@@ -42,7 +48,19 @@ func NewAvgPool2D[T Float](p *pool.Pool, g op.PoolGeometry) (*AvgPool2D[T], erro
 	if err := checkPool(g); err != nil {
 		return nil, err
 	}
-	k := &AvgPool2D[T]{g: g, work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel))}
+	k := &AvgPool2D[T]{g: g, work: splitBy(g.N*g.H.Out, g.W.In*g.C*min(g.H.Stride, g.H.Kernel)), h: forwardReach(g.H)}
+	w := forwardReach(g.W)
+	k.strips = w.strips(1, g.W.Stride)
+	k.shares, k.none = make([][]T, g.H.Kernel*g.W.Kernel+1), make([]T, g.C)
+	for i := range k.strips {
+		s := &k.strips[i]
+		s.taps = tapTable[T](k.h, w, g.H.Kernel, s.n, 1, g.W.In, g.C, 0, 0)
+		for _, at := range k.h.first {
+			if n := at.n * s.n; k.shares[n] == nil {
+				k.shares[n] = slices.Repeat([]T{1 / T(n)}, g.C)
+			}
+		}
+	}
 	k.images = poolImages(p, &k.Scratch, g)
 	k.loop = newPhase(p, k.work.parts, k.part)
 	return k, nil
@@ -60,17 +78,13 @@ func (k *AvgPool2D[T]) part(_, part int) {
 	g := &k.g
 	lo, hi := k.work.bounds(part)
 	for row := lo; row < hi; row++ {
-		n, i := row/g.H.Out, row%g.H.Out
-		h0, h1 := clip(&g.H, i)
-		for j := range g.W.Out {
-			w0, w1 := clip(&g.W, j)
-			y := k.y[(row*g.W.Out+j)*g.C:][:g.C]
-			clear(y)
-			for h := h0; h < h1; h++ {
-				at := ((n*g.H.In+h)*g.W.In + w0) * g.C
-				columnSums(y, k.x[at:at+(w1-w0)*g.C])
-			}
-			scale(y, y, 1/T((h1-h0)*(w1-w0)))
+		at := k.h.first[row%g.H.Out]
+		x := k.x[(row/g.H.Out*g.H.In+at.element)*g.W.In*g.C:]
+		y := k.y[row*g.W.Out*g.C:][:g.W.Out*g.C]
+		for i := range k.strips {
+			s := &k.strips[i]
+			n := at.n * s.n
+			sumTaps(y[s.at*g.C:], g.C, k.none, 0, x, s.element*g.C, g.W.Stride*g.C, k.shares[n], 0, 0, s.taps[:n], ownChannel, s.count, g.C)
 		}
 	}
 }

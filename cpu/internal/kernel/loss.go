@@ -29,43 +29,37 @@ func (k *SoftmaxCrossEntropy[T]) Run(loss, dlogits, logits []T, labels []int, dl
 	k.loop.run()
 }
 
-func (k *SoftmaxCrossEntropy[T]) one(r int) {
+func (k *SoftmaxCrossEntropy[T]) one(worker, r int) {
 	x, label := k.row(k.logits, r), k.labels[r]
 	top, score := maximum(x), math.NaN()
 	if label >= 0 && label < k.c {
 		score = float64(x[label])
-	}
-	var total float64
-	if k.dlogits == nil {
-		for _, v := range x {
-			total += math.Exp(float64(v) - top)
-		}
 	} else {
-		total = k.gradient(r, label, x, top)
+		label = -1
+	}
+	var own, others float64 // exp(x−top) of the label, and the sum of the others: 1 − p of the label without cancellation
+	if k.dlogits == nil {
+		own, others = k.sumExps(worker, x, top, label)
+	} else {
+		dx := k.row(k.dlogits, r)
+		k.exps(dx, x, top)
+		own, others = sumApart(dx, label)
+		k.gradient(dx, label, own+others, others, float64(k.dloss[r]))
 	}
 	if k.loss != nil {
-		k.loss[r] = T(math.Log(total) - (score - top))
+		k.loss[r] = T(math.Log(own+others) - (score - top))
 	}
 }
 
-// gradient writes the row's gradient and returns Σ exp(x−top).
-func (k *SoftmaxCrossEntropy[T]) gradient(r, label int, x []T, top float64) float64 {
-	dx := k.row(k.dlogits, r)
-	total := exps(k.exp, dx, x, top)
-	f := float64(k.dloss[r])
-	if label < 0 || label >= k.c {
-		f = math.NaN()
-		label = 0
+// gradient makes the gradient of a row of its exponentials.
+func (k *SoftmaxCrossEntropy[T]) gradient(dx []T, label int, total, others, dloss float64) {
+	if label < 0 {
+		dloss = math.NaN()
 	}
-	var others float64 // 1 − p of the label without cancellation
-	for i, e := range dx {
-		if i != label {
-			others += float64(e)
-		}
-		dx[i] = T(float64(e) / total * f)
+	scale(dx, dx, T(dloss/total))
+	if label >= 0 {
+		dx[label] = T(-others / total * dloss)
 	}
-	dx[label] = T(-others / total * f)
-	return total
 }
 
 // CrossEntropy is [op.CrossEntropy]: −log of the label's probability, clipped to [1e-7, 1−1e-7] as in Keras. A row whose
@@ -91,7 +85,7 @@ func (k *CrossEntropy[T]) Run(loss, probs []T, labels []int) {
 // clipAt is how near a probability of [CrossEntropy] may come to 0 and 1: keras.config.epsilon().
 const clipAt = 1e-7
 
-func (k *CrossEntropy[T]) one(r int) {
+func (k *CrossEntropy[T]) one(_, r int) {
 	p := math.NaN()
 	if label := k.labels[r]; label >= 0 && label < k.c {
 		p = float64(k.row(k.probs, r)[label])
@@ -118,7 +112,7 @@ func (k *CrossEntropyGrad[T]) Run(dprobs, probs []T, labels []int, dloss []T) {
 	k.loop.run()
 }
 
-func (k *CrossEntropyGrad[T]) one(r int) {
+func (k *CrossEntropyGrad[T]) one(_, r int) {
 	d, label := k.row(k.dprobs, r), k.labels[r]
 	if label < 0 || label >= k.c {
 		for i := range d {

@@ -14,20 +14,26 @@ type rowLoop[T Float] struct {
 	work split
 	loop phase
 	exp  vmath.F1[T]
+
+	room []T // a worker's expRoom elements, where exponentials have no other place
 }
+
+// expRoom is how many exponentials of a row are computed at a time where only their sum is wanted.
+const expRoom = 1024
 
 // expCost is the price of an exponential in elements of plain arithmetic.
 const expCost = 4
 
-func (l *rowLoop[T]) prepare(p *pool.Pool, kernel string, n, c int, row func(r int)) error {
+func (l *rowLoop[T]) prepare(p *pool.Pool, kernel string, n, c int, row func(worker, r int)) error {
 	if n < 1 || c < 1 {
 		return fmt.Errorf("kernel: %s of %d rows with %d columns; both must be at least 1", kernel, n, c)
 	}
 	l.n, l.c, l.work, l.exp = n, c, splitBy(n, c*expCost), vmath.For[T](ops[T]().Level()).Exp
-	l.loop = newPhase(p, l.work.parts, func(_, part int) {
+	l.room = make([]T, expRoom*p.Threads())
+	l.loop = newPhase(p, l.work.parts, func(worker, part int) {
 		lo, hi := l.work.bounds(part)
 		for r := lo; r < hi; r++ {
-			row(r)
+			row(worker, r)
 		}
 	})
 	return nil
@@ -54,45 +60,54 @@ func (k *Softmax[T]) Run(y, x []T) {
 	k.loop.run()
 }
 
-func (k *Softmax[T]) one(r int) {
+func (k *Softmax[T]) one(worker, r int) {
 	x, y := k.row(k.x, r), k.row(k.y, r)
 	top := maximum(x)
 	if k.log {
-		var total float64
-		for _, v := range x {
-			total += math.Exp(float64(v) - top)
-		}
-		logTotal := math.Log(total)
+		own, others := k.sumExps(worker, x, top, -1)
+		logTotal := math.Log(own + others)
 		for i, v := range x {
 			y[i] = T(float64(v) - top - logTotal)
 		}
 		return
 	}
-	total := exps(k.exp, y, x, top)
+	k.exps(y, x, top)
+	total := ops[T]().Sum(y)
 	scale(y, y, T(1/total))
 }
 
 // maximum is the largest element of x; NaN elements are passed over.
-func maximum[T Float](x []T) float64 {
-	top := T(math.Inf(-1))
-	for _, v := range x {
-		if v > top {
-			top = v
-		}
-	}
-	return float64(top)
+func maximum[T Float](x []T) float64 { return float64(ops[T]().Top(x)) }
+
+// exps writes exp(x−top) to y, which may be x.
+func (l *rowLoop[T]) exps(y, x []T, top float64) {
+	ops[T]().Minus(y, x, T(top))
+	l.exp(&y[0], &y[0], uintptr(len(y)))
 }
 
-// exps writes exp(x−top) to y and returns the sum.
-func exps[T Float](exp vmath.F1[T], y, x []T, top float64) (total float64) {
-	for i, v := range x {
-		y[i] = v - T(top)
+// sumExps returns exp(x−top) of one element, 0 where there is no such, and the sum of the others: apart, so that a sum beside 1 keeps
+// its digits.
+func (l *rowLoop[T]) sumExps(worker int, x []T, top float64, one int) (own, others float64) {
+	room := l.room[worker*expRoom:][:expRoom]
+	for i := 0; i < len(x); i += expRoom {
+		e := room[:min(expRoom, len(x)-i)]
+		l.exps(e, x[i:i+len(e)], top)
+		a, b := sumApart(e, one-i)
+		own, others = own+a, others+b
 	}
-	exp(&y[0], &y[0], uintptr(len(y)))
-	for _, v := range y {
-		total += float64(v)
+	return own, others
+}
+
+// sumApart returns an element of e, 0 where there is no such, and the sum of the others.
+func sumApart[T Float](e []T, one int) (own, others float64) {
+	if one < 0 || one >= len(e) {
+		return 0, ops[T]().Sum(e)
 	}
-	return total
+	v := e[one]
+	e[one] = 0
+	others = ops[T]().Sum(e)
+	e[one] = v
+	return float64(v), others
 }
 
 // SoftmaxGrad is [op.SoftmaxGrad] or [op.LogSoftmaxGrad] over the rows of a matrix.
@@ -114,7 +129,7 @@ func (k *SoftmaxGrad[T]) Run(dx, y, dy []T) {
 	k.loop.run()
 }
 
-func (k *SoftmaxGrad[T]) one(r int) {
+func (k *SoftmaxGrad[T]) one(_, r int) {
 	dx, y, dy := k.row(k.dx, r), k.row(k.y, r), k.row(k.dy, r)
 	var total float64
 	if k.log {

@@ -23,7 +23,7 @@ func genericOps[T Float]() Ops[T] {
 		},
 		normGrad: normGradGo[T], normGradReLU: normGradReLUGo[T], colSum: colSumGo[T], colMoments: colMomentsGo[T],
 		colNormGrad: colNormGradGo[T], colNormGradReLU: colNormGradReLUGo[T], colNormGradJoin: colNormGradJoinGo[T],
-		dot: dotGo[T],
+		dot: dotGo[T], minus: minusGo[T], sum: sumGo[T], top: topGo[T],
 	}
 }
 

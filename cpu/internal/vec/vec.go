@@ -45,6 +45,8 @@ type Ops[T Float] struct {
 	colNormGradReLU func(sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr)
 	colNormGradJoin func(sum, dot, dy, a, b, y, x, mean *T, rows, c uintptr)
 	dot             func(x, y *T, n uintptr) T
+	minus           func(dst, x *T, n uintptr, a T)
+	sum, top        func(x *T, n uintptr) T
 
 	// transpose takes blocks of side×side elements that lie side by side in src;
 	// strides are in bytes. A nil one takes none.

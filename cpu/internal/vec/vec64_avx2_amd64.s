@@ -2875,3 +2875,171 @@ end:
 	VMOVUPS Y0, (AX)
 	VZEROUPPER
 	RET
+
+// func minus64AVX2(dst *float64, x *float64, n uintptr, a float64)
+// Requires: AVX, AVX2, SSE2
+TEXT ·minus64AVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        a+24(FP), X0
+	VBROADCASTSD X0, Y0
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           narrow
+
+wide:
+	VMOVUPS (CX)(BX*8), Y1
+	VSUBPD  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*8)
+	VMOVUPS 32(CX)(BX*8), Y1
+	VSUBPD  Y0, Y1, Y1
+	VMOVUPS Y1, 32(AX)(BX*8)
+	VMOVUPS 64(CX)(BX*8), Y1
+	VSUBPD  Y0, Y1, Y1
+	VMOVUPS Y1, 64(AX)(BX*8)
+	VMOVUPS 96(CX)(BX*8), Y1
+	VSUBPD  Y0, Y1, Y1
+	VMOVUPS Y1, 96(AX)(BX*8)
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x10, DX
+	SUBQ $0x04, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*8), Y1
+	VSUBPD  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*8)
+	ADDQ    $0x04, BX
+	SUBQ    $0x04, DX
+	JGE     one
+
+tail:
+	ADDQ       $0x04, DX
+	JZ         end
+	LEAQ       lanes<>+32(SB), SI
+	NEGQ       DX
+	VMOVUPS    (SI)(DX*8), Y1
+	VMASKMOVPD (CX)(BX*8), Y1, Y2
+	VSUBPD     Y0, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(BX*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sum64AVX2(out *float64, x *float64, n uintptr)
+// Requires: AVX
+TEXT ·sum64AVX2(SB), NOSPLIT, $0-24
+	MOVQ   out+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	XORQ   BX, BX
+	SUBQ   $0x10, DX
+	JL     narrow
+
+wide:
+	VMOVUPS (CX)(BX*8), Y4
+	VADDPD  Y4, Y0, Y0
+	VMOVUPS 32(CX)(BX*8), Y4
+	VADDPD  Y4, Y1, Y1
+	VMOVUPS 64(CX)(BX*8), Y4
+	VADDPD  Y4, Y2, Y2
+	VMOVUPS 96(CX)(BX*8), Y4
+	VADDPD  Y4, Y3, Y3
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x10, DX
+	SUBQ $0x04, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*8), Y4
+	VADDPD  Y4, Y0, Y0
+	ADDQ    $0x04, BX
+	SUBQ    $0x04, DX
+	JGE     one
+
+tail:
+	ADDQ       $0x04, DX
+	JZ         end
+	LEAQ       lanes<>+32(SB), SI
+	NEGQ       DX
+	VMOVUPS    (SI)(DX*8), Y4
+	VMASKMOVPD (CX)(BX*8), Y4, Y4
+	VADDPD     Y4, Y0, Y0
+
+end:
+	VADDPD  Y1, Y0, Y0
+	VADDPD  Y3, Y2, Y2
+	VADDPD  Y2, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func top64AVX2(out *float64, x *float64, n uintptr)
+// Requires: AVX
+TEXT ·top64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    out+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS (AX), Y0
+	VMOVUPS (AX), Y1
+	VMOVUPS (AX), Y2
+	VMOVUPS (AX), Y3
+	XORQ    BX, BX
+	SUBQ    $0x10, DX
+	JL      narrow
+
+wide:
+	VMOVUPS (CX)(BX*8), Y4
+	VMAXPD  Y0, Y4, Y0
+	VMOVUPS 32(CX)(BX*8), Y4
+	VMAXPD  Y1, Y4, Y1
+	VMOVUPS 64(CX)(BX*8), Y4
+	VMAXPD  Y2, Y4, Y2
+	VMOVUPS 96(CX)(BX*8), Y4
+	VMAXPD  Y3, Y4, Y3
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x10, DX
+	SUBQ $0x04, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*8), Y4
+	VMAXPD  Y0, Y4, Y0
+	ADDQ    $0x04, BX
+	SUBQ    $0x04, DX
+	JGE     one
+
+tail:
+	ADDQ       $0x04, DX
+	JZ         end
+	LEAQ       lanes<>+32(SB), SI
+	NEGQ       DX
+	VMOVUPS    (SI)(DX*8), Y4
+	VMASKMOVPD (CX)(BX*8), Y4, Y4
+	VMAXPD     Y0, Y4, Y0
+
+end:
+	VMAXPD  Y0, Y1, Y0
+	VMAXPD  Y2, Y3, Y2
+	VMAXPD  Y0, Y2, Y0
+	VMOVUPS Y0, (AX)
+	VZEROUPPER
+	RET

@@ -128,3 +128,18 @@ func colNormGradJoin64AVX512(sum *float64, dot *float64, dy *float64, a *float64
 //
 //go:noescape
 func dot64AVX512(out *float64, x *float64, y *float64, n uintptr)
+
+// computes dst = x - a over n elements.
+//
+//go:noescape
+func minus64AVX512(dst *float64, x *float64, n uintptr, a float64)
+
+// adds n elements up in four vectors by turns and stores their sum, a vector, to out.
+//
+//go:noescape
+func sum64AVX512(out *float64, x *float64, n uintptr)
+
+// stores the larger of out, a vector, and n elements to out; n is a multiple of its elements, NaN among x are passed over.
+//
+//go:noescape
+func top64AVX512(out *float64, x *float64, n uintptr)

@@ -2997,3 +2997,171 @@ end:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
+
+// func minus64AVX512(dst *float64, x *float64, n uintptr, a float64)
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·minus64AVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        a+24(FP), X0
+	VBROADCASTSD X0, Z0
+	XORQ         BX, BX
+	SUBQ         $0x20, DX
+	JL           narrow
+
+wide:
+	VMOVUPS (CX)(BX*8), Z1
+	VSUBPD  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*8)
+	VMOVUPS 64(CX)(BX*8), Z1
+	VSUBPD  Z0, Z1, Z1
+	VMOVUPS Z1, 64(AX)(BX*8)
+	VMOVUPS 128(CX)(BX*8), Z1
+	VSUBPD  Z0, Z1, Z1
+	VMOVUPS Z1, 128(AX)(BX*8)
+	VMOVUPS 192(CX)(BX*8), Z1
+	VSUBPD  Z0, Z1, Z1
+	VMOVUPS Z1, 192(AX)(BX*8)
+	ADDQ    $0x20, BX
+	SUBQ    $0x20, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*8), Z1
+	VSUBPD  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*8)
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, DX
+	JGE     one
+
+tail:
+	ADDQ      $0x08, DX
+	JZ        end
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (CX)(BX*8), K1, Z1
+	VSUBPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (AX)(BX*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sum64AVX512(out *float64, x *float64, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sum64AVX512(SB), NOSPLIT, $0-24
+	MOVQ   out+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	XORQ   BX, BX
+	SUBQ   $0x20, DX
+	JL     narrow
+
+wide:
+	VMOVUPS (CX)(BX*8), Z4
+	VADDPD  Z4, Z0, Z0
+	VMOVUPS 64(CX)(BX*8), Z4
+	VADDPD  Z4, Z1, Z1
+	VMOVUPS 128(CX)(BX*8), Z4
+	VADDPD  Z4, Z2, Z2
+	VMOVUPS 192(CX)(BX*8), Z4
+	VADDPD  Z4, Z3, Z3
+	ADDQ    $0x20, BX
+	SUBQ    $0x20, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*8), Z4
+	VADDPD  Z4, Z0, Z0
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, DX
+	JGE     one
+
+tail:
+	ADDQ      $0x08, DX
+	JZ        end
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (CX)(BX*8), K1, Z4
+	VADDPD    Z4, Z0, Z0
+
+end:
+	VADDPD  Z1, Z0, Z0
+	VADDPD  Z3, Z2, Z2
+	VADDPD  Z2, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+// func top64AVX512(out *float64, x *float64, n uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·top64AVX512(SB), NOSPLIT, $0-24
+	MOVQ    out+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS (AX), Z0
+	VMOVUPS (AX), Z1
+	VMOVUPS (AX), Z2
+	VMOVUPS (AX), Z3
+	XORQ    BX, BX
+	SUBQ    $0x20, DX
+	JL      narrow
+
+wide:
+	VMOVUPS (CX)(BX*8), Z4
+	VMAXPD  Z0, Z4, Z0
+	VMOVUPS 64(CX)(BX*8), Z4
+	VMAXPD  Z1, Z4, Z1
+	VMOVUPS 128(CX)(BX*8), Z4
+	VMAXPD  Z2, Z4, Z2
+	VMOVUPS 192(CX)(BX*8), Z4
+	VMAXPD  Z3, Z4, Z3
+	ADDQ    $0x20, BX
+	SUBQ    $0x20, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*8), Z4
+	VMAXPD  Z0, Z4, Z0
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, DX
+	JGE     one
+
+tail:
+	ADDQ      $0x08, DX
+	JZ        end
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (CX)(BX*8), K1, Z4
+	VMAXPD    Z0, Z4, Z0
+
+end:
+	VMAXPD  Z0, Z1, Z0
+	VMAXPD  Z2, Z3, Z2
+	VMAXPD  Z0, Z2, Z0
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET

@@ -2,7 +2,11 @@
 
 package vec
 
-import "github.com/stheno-ml/stheno/cpu/internal/cpuid"
+import (
+	"math"
+
+	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+)
 
 //go:generate go run -C ../../_asm . -out ../internal
 
@@ -35,6 +39,19 @@ var avx512 = both{
 			dotAVX512(&lanes[0], x, y, n)
 			return pairwise(lanes[:])
 		},
+		minus: minusAVX512,
+		sum: func(x *float32, n uintptr) float32 {
+			var lanes [16]float32
+			sumAVX512(&lanes[0], x, n)
+			return pairwise(lanes[:])
+		},
+		top: func(x *float32, n uintptr) float32 {
+			var lanes [16]float32
+			lowest(lanes[:])
+			topAVX512(&lanes[0], x, n&^15)
+			topAVX512(&lanes[0], &in(x, n)[n-16], 16) // some of them once more
+			return topGo(&lanes[0], 16)
+		},
 		transpose: transposeAVX2, side: 8,
 	},
 	f64: Ops[float64]{
@@ -64,6 +81,19 @@ var avx512 = both{
 			var lanes [8]float64
 			dot64AVX512(&lanes[0], x, y, n)
 			return pairwise(lanes[:])
+		},
+		minus: minus64AVX512,
+		sum: func(x *float64, n uintptr) float64 {
+			var lanes [8]float64
+			sum64AVX512(&lanes[0], x, n)
+			return pairwise(lanes[:])
+		},
+		top: func(x *float64, n uintptr) float64 {
+			var lanes [8]float64
+			lowest(lanes[:])
+			top64AVX512(&lanes[0], x, n&^7)
+			top64AVX512(&lanes[0], &in(x, n)[n-8], 8) // some of them once more
+			return topGo(&lanes[0], 8)
 		},
 		transpose: transpose64AVX2, side: 4,
 	},
@@ -98,6 +128,19 @@ var avx2 = both{
 			dotAVX2(&lanes[0], x, y, n)
 			return pairwise(lanes[:])
 		},
+		minus: minusAVX2,
+		sum: func(x *float32, n uintptr) float32 {
+			var lanes [8]float32
+			sumAVX2(&lanes[0], x, n)
+			return pairwise(lanes[:])
+		},
+		top: func(x *float32, n uintptr) float32 {
+			var lanes [8]float32
+			lowest(lanes[:])
+			topAVX2(&lanes[0], x, n&^7)
+			topAVX2(&lanes[0], &in(x, n)[n-8], 8) // some of them once more
+			return topGo(&lanes[0], 8)
+		},
 		transpose: transposeAVX2, side: 8,
 	},
 	f64: Ops[float64]{
@@ -128,18 +171,43 @@ var avx2 = both{
 			dot64AVX2(&lanes[0], x, y, n)
 			return pairwise(lanes[:])
 		},
+		minus: minus64AVX2,
+		sum: func(x *float64, n uintptr) float64 {
+			var lanes [4]float64
+			sum64AVX2(&lanes[0], x, n)
+			return pairwise(lanes[:])
+		},
+		top: func(x *float64, n uintptr) float64 {
+			var lanes [4]float64
+			lowest(lanes[:])
+			top64AVX2(&lanes[0], x, n&^3)
+			top64AVX2(&lanes[0], &in(x, n)[n-4], 4) // some of them once more
+			return topGo(&lanes[0], 4)
+		},
 		transpose: transpose64AVX2, side: 4,
 	},
 }
 
-// pairwise sums a power of two of elements as a tree.
+// pairwise sums 4, 8 or 16 elements as a tree.
 func pairwise[T Float](x []T) T {
-	for len(x) > 1 {
-		half := len(x) / 2
-		for i := range half {
-			x[i] += x[half+i]
+	if len(x) == 16 {
+		y, z := (*[8]T)(x), (*[8]T)(x[8:])
+		for i := range y {
+			y[i] += z[i]
 		}
-		x = x[:half]
+		x = x[:8]
 	}
-	return x[0]
+	if len(x) == 8 {
+		y := (*[8]T)(x)
+		return (y[0] + y[4] + (y[2] + y[6])) + (y[1] + y[5] + (y[3] + y[7]))
+	}
+	y := (*[4]T)(x)
+	return (y[0] + y[2]) + (y[1] + y[3])
+}
+
+// lowest fills x with −Inf.
+func lowest[T Float](x []T) {
+	for i := range x {
+		x[i] = T(math.Inf(-1))
+	}
 }

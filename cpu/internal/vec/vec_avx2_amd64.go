@@ -128,3 +128,18 @@ func colNormGradJoinAVX2(sum *float32, dot *float32, dy *float32, a *float32, b 
 //
 //go:noescape
 func dotAVX2(out *float32, x *float32, y *float32, n uintptr)
+
+// computes dst = x - a over n elements.
+//
+//go:noescape
+func minusAVX2(dst *float32, x *float32, n uintptr, a float32)
+
+// adds n elements up in four vectors by turns and stores their sum, a vector, to out.
+//
+//go:noescape
+func sumAVX2(out *float32, x *float32, n uintptr)
+
+// stores the larger of out, a vector, and n elements to out; n is a multiple of its elements, NaN among x are passed over.
+//
+//go:noescape
+func topAVX2(out *float32, x *float32, n uintptr)

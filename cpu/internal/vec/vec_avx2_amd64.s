@@ -2875,3 +2875,171 @@ end:
 	VMOVUPS Y0, (AX)
 	VZEROUPPER
 	RET
+
+// func minusAVX2(dst *float32, x *float32, n uintptr, a float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·minusAVX2(SB), NOSPLIT, $0-28
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Y0
+	XORQ         BX, BX
+	SUBQ         $0x20, DX
+	JL           narrow
+
+wide:
+	VMOVUPS (CX)(BX*4), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	VMOVUPS 32(CX)(BX*4), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, 64(AX)(BX*4)
+	VMOVUPS 96(CX)(BX*4), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, 96(AX)(BX*4)
+	ADDQ    $0x20, BX
+	SUBQ    $0x20, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*4), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, DX
+	JGE     one
+
+tail:
+	ADDQ       $0x08, DX
+	JZ         end
+	LEAQ       lanes<>+32(SB), SI
+	NEGQ       DX
+	VMOVUPS    (SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VSUBPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)(BX*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sumAVX2(out *float32, x *float32, n uintptr)
+// Requires: AVX
+TEXT ·sumAVX2(SB), NOSPLIT, $0-24
+	MOVQ   out+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	XORQ   BX, BX
+	SUBQ   $0x20, DX
+	JL     narrow
+
+wide:
+	VMOVUPS (CX)(BX*4), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(CX)(BX*4), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(CX)(BX*4), Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 96(CX)(BX*4), Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    $0x20, BX
+	SUBQ    $0x20, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*4), Y4
+	VADDPS  Y4, Y0, Y0
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, DX
+	JGE     one
+
+tail:
+	ADDQ       $0x08, DX
+	JZ         end
+	LEAQ       lanes<>+32(SB), SI
+	NEGQ       DX
+	VMOVUPS    (SI)(DX*4), Y4
+	VMASKMOVPS (CX)(BX*4), Y4, Y4
+	VADDPS     Y4, Y0, Y0
+
+end:
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func topAVX2(out *float32, x *float32, n uintptr)
+// Requires: AVX
+TEXT ·topAVX2(SB), NOSPLIT, $0-24
+	MOVQ    out+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS (AX), Y0
+	VMOVUPS (AX), Y1
+	VMOVUPS (AX), Y2
+	VMOVUPS (AX), Y3
+	XORQ    BX, BX
+	SUBQ    $0x20, DX
+	JL      narrow
+
+wide:
+	VMOVUPS (CX)(BX*4), Y4
+	VMAXPS  Y0, Y4, Y0
+	VMOVUPS 32(CX)(BX*4), Y4
+	VMAXPS  Y1, Y4, Y1
+	VMOVUPS 64(CX)(BX*4), Y4
+	VMAXPS  Y2, Y4, Y2
+	VMOVUPS 96(CX)(BX*4), Y4
+	VMAXPS  Y3, Y4, Y3
+	ADDQ    $0x20, BX
+	SUBQ    $0x20, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*4), Y4
+	VMAXPS  Y0, Y4, Y0
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, DX
+	JGE     one
+
+tail:
+	ADDQ       $0x08, DX
+	JZ         end
+	LEAQ       lanes<>+32(SB), SI
+	NEGQ       DX
+	VMOVUPS    (SI)(DX*4), Y4
+	VMASKMOVPS (CX)(BX*4), Y4, Y4
+	VMAXPS     Y0, Y4, Y0
+
+end:
+	VMAXPS  Y0, Y1, Y0
+	VMAXPS  Y2, Y3, Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS Y0, (AX)
+	VZEROUPPER
+	RET

@@ -2997,3 +2997,171 @@ end:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
+
+// func minusAVX512(dst *float32, x *float32, n uintptr, a float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·minusAVX512(SB), NOSPLIT, $0-28
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        a+24(FP), X0
+	VBROADCASTSS X0, Z0
+	XORQ         BX, BX
+	SUBQ         $0x40, DX
+	JL           narrow
+
+wide:
+	VMOVUPS (CX)(BX*4), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(AX)(BX*4)
+	VMOVUPS 128(CX)(BX*4), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, 128(AX)(BX*4)
+	VMOVUPS 192(CX)(BX*4), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, 192(AX)(BX*4)
+	ADDQ    $0x40, BX
+	SUBQ    $0x40, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x40, DX
+	SUBQ $0x10, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*4), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, DX
+	JGE     one
+
+tail:
+	ADDQ      $0x10, DX
+	JZ        end
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (AX)(BX*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sumAVX512(out *float32, x *float32, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sumAVX512(SB), NOSPLIT, $0-24
+	MOVQ   out+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	XORQ   BX, BX
+	SUBQ   $0x40, DX
+	JL     narrow
+
+wide:
+	VMOVUPS (CX)(BX*4), Z4
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS 64(CX)(BX*4), Z4
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS 128(CX)(BX*4), Z4
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 192(CX)(BX*4), Z4
+	VADDPS  Z4, Z3, Z3
+	ADDQ    $0x40, BX
+	SUBQ    $0x40, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x40, DX
+	SUBQ $0x10, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*4), Z4
+	VADDPS  Z4, Z0, Z0
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, DX
+	JGE     one
+
+tail:
+	ADDQ      $0x10, DX
+	JZ        end
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z4
+	VADDPS    Z4, Z0, Z0
+
+end:
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+// func topAVX512(out *float32, x *float32, n uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·topAVX512(SB), NOSPLIT, $0-24
+	MOVQ    out+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS (AX), Z0
+	VMOVUPS (AX), Z1
+	VMOVUPS (AX), Z2
+	VMOVUPS (AX), Z3
+	XORQ    BX, BX
+	SUBQ    $0x40, DX
+	JL      narrow
+
+wide:
+	VMOVUPS (CX)(BX*4), Z4
+	VMAXPS  Z0, Z4, Z0
+	VMOVUPS 64(CX)(BX*4), Z4
+	VMAXPS  Z1, Z4, Z1
+	VMOVUPS 128(CX)(BX*4), Z4
+	VMAXPS  Z2, Z4, Z2
+	VMOVUPS 192(CX)(BX*4), Z4
+	VMAXPS  Z3, Z4, Z3
+	ADDQ    $0x40, BX
+	SUBQ    $0x40, DX
+	JGE     wide
+
+narrow:
+	ADDQ $0x40, DX
+	SUBQ $0x10, DX
+	JL   tail
+
+one:
+	VMOVUPS (CX)(BX*4), Z4
+	VMAXPS  Z0, Z4, Z0
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, DX
+	JGE     one
+
+tail:
+	ADDQ      $0x10, DX
+	JZ        end
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z4
+	VMAXPS    Z0, Z4, Z0
+
+end:
+	VMAXPS  Z0, Z1, Z0
+	VMAXPS  Z2, Z3, Z2
+	VMAXPS  Z0, Z2, Z0
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET

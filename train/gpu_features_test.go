@@ -1,0 +1,60 @@
+//go:build gpu && cgo && linux
+
+package train_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// TestGPUOptimizers: three steps of every optimizer are the CPU engine's but for rounding.
+func TestGPUOptimizers(t *testing.T) {
+	for name, opt := range everyOptimizer(t) {
+		if testing.Short() && name != "adam with all else" && name != "lamb" && name != "muon" && name != "nadam" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			on, at := newStepper(t, gpu(t, cuda.Config{}), tiny(t, 0), opt), newStepper(t, engine(t, 1), tiny(t, 0), opt)
+			require.InDeltaSlice(t, at.run(t, 0, 3, 0), on.run(t, 0, 3, 0), 1e-3)
+		})
+	}
+}
+
+// TestGPUFeaturesResume: accumulation and averages on a device with memory of its own, where a step that accumulates reads weights that
+// another updates.
+func TestGPUFeaturesResume(t *testing.T) {
+	for name, set := range features {
+		if testing.Short() && name != "accumulation, averages of epochs" && name != "nadam, averages" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			smaller := func() train.Config {
+				c := small(t)
+				set(&c)
+				c.Epochs, c.Batch, c.LimitTrain, c.LimitTest = 2, 6, 20, 10
+				return c
+			}
+			whole, onCPU, part := smaller(), smaller(), smaller()
+			w, err := runOn(t, whole, gpu(t, cuda.Config{}), nil)
+			require.NoError(t, err)
+			v, err := runOn(t, onCPU, engine(t, 1), nil)
+			require.NoError(t, err)
+			for i := range w.rows {
+				require.InDelta(t, v.rows[i].Loss, w.rows[i].Loss, 1e-2)
+				require.InDelta(t, v.rows[i].ValLoss, w.rows[i].ValLoss, 1e-2)
+			}
+			for _, batch := range []int{1, 3} {
+				_, err = runOn(t, part, gpu(t, cuda.Config{}), func(p train.Progress) bool { return !p.Validating && p.Epoch == 1+batch/2 && p.Batch == batch })
+				require.ErrorIs(t, err, train.ErrInterrupted)
+				part = resumed(t, part)
+			}
+			_, err = runOn(t, part, gpu(t, cuda.Config{}), nil)
+			require.NoError(t, err)
+			requireOutcome(t, outcomeOf(t, whole.Out), part.Out)
+		})
+	}
+}

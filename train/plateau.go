@@ -1,0 +1,63 @@
+package train
+
+// PlateauSchedule lowers the learning rate by Factor when a metric of the epochs has not become better for Patience of them. Keras:
+// callbacks.ReduceLROnPlateau, whose counting this is; PyTorch's scheduler of that name waits one epoch longer, and its threshold is
+// relative.
+type PlateauSchedule struct {
+	Base     float64 // the learning rate at first
+	Warmup   int     // steps of linear warm-up; 0 for none
+	Factor   float64 // Keras's default is 0.1
+	Patience int     // epochs, 10
+	MinDelta float64 // better by less does not count, 1e-4
+	Cooldown int     // epochs after a reduction in which none are counted, 0
+	MinRate  float64 // lowest learning rate, 0; Keras: min_lr
+	Larger   bool    // a larger metric is better; Keras: mode "max"
+	// State is what it has seen so far. It is shared with whoever keeps it.
+	State *PlateauState
+}
+
+// PlateauState is what a [PlateauSchedule] has seen. The zero value is that of a new run.
+type PlateauState struct {
+	Rate     float64 `json:"rate"` // learning rate now; 0 before the first reduction
+	Best     float64 `json:"best"` // metric
+	Seen     bool    `json:"seen"` // there is a best
+	Wait     int     `json:"wait"` // epochs without a better one
+	Cooldown int     `json:"cooldown"`
+}
+
+// At implements Schedule: the rate as it is now, whatever the step, but for the warm-up.
+func (s *PlateauSchedule) At(step int) float64 { return s.rate() * warmup(step, s.Warmup) }
+
+func (s *PlateauSchedule) rate() float64 {
+	if s.State.Rate == 0 {
+		return s.Base
+	}
+	return s.State.Rate
+}
+
+// Observe takes the metric of an epoch that has ended, and says whether the rate is lower now.
+func (s *PlateauSchedule) Observe(metric float64) bool {
+	p := s.State
+	if p.Cooldown > 0 {
+		p.Cooldown--
+		p.Wait = 0
+	}
+	better := metric+s.MinDelta < p.Best
+	if s.Larger {
+		better = metric-s.MinDelta > p.Best
+	}
+	if !p.Seen || better {
+		p.Best, p.Seen, p.Wait = metric, true, 0
+		return false
+	}
+	if p.Cooldown > 0 {
+		return false
+	}
+	p.Wait++
+	if p.Wait < s.Patience || s.rate() <= s.MinRate {
+		return false
+	}
+	p.Rate = max(s.rate()*s.Factor, s.MinRate)
+	p.Cooldown, p.Wait = s.Cooldown, 0
+	return true
+}

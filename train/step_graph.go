@@ -1,0 +1,112 @@
+package train
+
+import (
+	"reflect"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// StepGraph returns the graph of the step that NewTrainStep compiles, and what to compile it with, for those who want to look
+// at it: graph.PlanFor and graph.Compile take both. Weights and slots need no values and get none.
+func StepGraph(m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
+	return StepGraphFor(data.LoaderConfig{}, m, opt, n, seed)
+}
+
+// StepGraphFor is StepGraph for the step that NewTrainStepFor compiles for a loader of configuration c: of raw batches it makes the
+// images itself.
+func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
+	s, net, cost, err := forward(m, stepKind{n: n, raw: augmentOf(c), seed: seed, shapesOnly: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	updates, err := s.updates(net, cost, opt, nil, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	outputs, err := s.outputs(net, cost)
+	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithUpdatesSince(s.scalars.LR)}, err
+}
+
+// InferenceGraph returns the graph of m's inference for batches of n images, and what to compile it with, without values.
+func InferenceGraph(m *nn.Model, n int) (*gorgonia.ExprGraph, []graph.Option, error) {
+	g := gorgonia.NewGraph()
+	net, err := m.Build(g, nn.BuildConfig{Batch: n, Dtype: tensor.Float32, ShapesOnly: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return g, []graph.Option{graph.WithOutputs(net.Output)}, nil
+}
+
+// forward builds the graph up to the loss with its inputs: floats, or what kind.raw makes them of.
+func forward(m *nn.Model, kind stepKind) (*Step, *nn.Net, *gorgonia.Node, error) {
+	g, n := gorgonia.NewGraph(), kind.n
+	in := append(tensor.Shape{n}, m.InputShape()...)
+	s := &Step{}
+	var x, labels *gorgonia.Node
+	if kind.raw == nil {
+		x, s.images = input[float32](g, "images", kind.shapesOnly, in...)
+	} else {
+		var pixels, draws *gorgonia.Node
+		pixels, s.pixels = input[byte](g, "images", kind.shapesOnly, in...)
+		draws, s.draws = input[int](g, "draws", kind.shapesOnly, n, 3)
+		var err error
+		if x, err = op.Apply(kind.raw, pixels, draws); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	labels, s.labels = input[int](g, "labels", kind.shapesOnly, n)
+	net, err := m.Build(g, nn.BuildConfig{Batch: n, Input: x, Training: !kind.evaluation, Dtype: tensor.Float32, Seed: kind.seed, ShapesOnly: kind.shapesOnly})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if net.Step != nil {
+		s.count = gorgonia.NewI(0)
+		if err := gorgonia.Let(net.Step, s.count); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	loss, err := s.loss(net, labels, kind)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cost, err := net.Cost(loss)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s.labelNode = labels
+	return s, net, cost, nil
+}
+
+// loss is the mean cross-entropy, of which each image has its weight if there are any.
+func (s *Step) loss(net *nn.Net, labels *gorgonia.Node, kind stepKind) (*gorgonia.Node, error) {
+	if !kind.weighted {
+		return nn.SparseCategoricalCrossentropy(net.Output, labels)
+	}
+	var weights *gorgonia.Node
+	weights, s.weights = input[float32](net.Graph, "sample_weights", kind.shapesOnly, kind.n)
+	for i := range s.weights {
+		s.weights[i] = 1
+	}
+	scores, o := net.Logits, op.Op(&op.SoftmaxCrossEntropy{})
+	if net.Logits == net.Output { // probabilities that no softmax made
+		o = &op.CrossEntropy{}
+	}
+	return op.Of(scores).Apply(o, op.Of(labels)).Mul(op.Of(weights)).Apply(&op.Mean{}).Node()
+}
+
+// input makes an input of elements of type T and returns their memory, none of it if shapesOnly.
+func input[T any](g *gorgonia.ExprGraph, name string, shapesOnly bool, shape ...int) (*gorgonia.Node, []T) {
+	var values []T
+	o := []gorgonia.NodeConsOpt{gorgonia.WithShape(shape...), gorgonia.WithName(name)}
+	if !shapesOnly {
+		values = make([]T, op.Len(shape))
+		o = append(o, gorgonia.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))))
+	}
+	return gorgonia.NewTensor(g, tensor.Dtype{Type: reflect.TypeFor[T]()}, len(shape), o...), values
+}

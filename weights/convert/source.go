@@ -1,0 +1,288 @@
+package convert
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/weights"
+	"github.com/stheno-ml/stheno/weights/internal/npy"
+	"github.com/stheno-ml/stheno/weights/internal/zipfile"
+	"github.com/stheno-ml/stheno/weights/keras"
+	"github.com/stheno-ml/stheno/weights/numpy"
+	"github.com/stheno-ml/stheno/weights/torch"
+)
+
+// Layout is whose order of axes and names of weights a file has.
+type Layout string
+
+const (
+	// KerasLayout is this module's too: kernels (rows, columns, in, out) and (in, out), called kernel, bias, gamma, ….
+	KerasLayout Layout = "keras"
+	// TorchLayout is PyTorch's: (out, in, rows, columns) and (out, in), called weight, bias, running_mean, ….
+	TorchLayout Layout = "torch"
+)
+
+// Layouts are the names of both.
+func Layouts() []string { return []string{string(KerasLayout), string(TorchLayout)} }
+
+// Source is what a file holds.
+type Source struct {
+	Path    string
+	Format  string // "PyTorch", "safetensors", "checkpoint", "NumPy" or "Keras"
+	Layout  Layout // what the tensors' names say; see Options.Layout
+	Prefix  string // what was taken away from the front of all names, such as "state_dict.module."
+	Tensors []weights.Tensor
+	// Aside are tensors that are no weights of a network, such as an optimizer's, and arrays that could not be read.
+	Aside []Aside
+	// Config is the model that the file describes, for keras.Model; nil in files of weights.
+	Config json.RawMessage
+
+	// forModel gives the tensors the names of a model's weights, in formats that need the model for it; nil in others.
+	forModel func(*nn.Model) ([]weights.Tensor, error)
+}
+
+// Aside is a tensor that is not to be matched.
+type Aside struct{ Name, Reason string }
+
+// format is a kind of file.
+type format struct {
+	name   string
+	detect func(head []byte, entries []string) bool // entries are the names in a zip archive
+	read   func(path string) (*Source, error)
+}
+
+// formats are tried in turn.
+var formats = []format{
+	{"PyTorch", func(head []byte, entries []string) bool {
+		return torch.Is(head) && (!zipfile.Is(head) || slices.ContainsFunc(entries, func(e string) bool { return strings.HasSuffix(e, "/data.pkl") }))
+	}, readTorch},
+	{"Keras", func(head []byte, entries []string) bool {
+		return strings.HasPrefix(string(head), "\x89HDF\r\n\x1a\n") || slices.Contains(entries, "model.weights.h5")
+	}, readKeras},
+	{"NumPy", func(head []byte, entries []string) bool {
+		return npy.Is(head) || zipfile.Is(head) && slices.ContainsFunc(entries, func(e string) bool { return strings.HasSuffix(e, ".npy") })
+	}, readNumPy},
+	{"safetensors", func(head []byte, _ []string) bool { return len(head) > 8 && head[8] == '{' }, readSafetensors},
+}
+
+// Open reads the weights in a file. Which kind it is, the content says, whatever it is called.
+func Open(path string) (*Source, error) {
+	head, entries, err := look(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range formats {
+		if !f.detect(head, entries) {
+			continue
+		}
+		s, err := f.read(path)
+		if err != nil {
+			return nil, err
+		}
+		s.Path = path
+		if s.Format == "" {
+			s.Format = f.name
+		}
+		if s.forModel == nil { // Keras's names are as they are
+			s.section()
+		}
+		s.Layout = s.layout()
+		return s, nil
+	}
+	return nil, fmt.Errorf("convert: %s is no file of weights that is known: neither PyTorch's (.pt, .pth, .th), nor Keras's (.h5, .keras), safetensors, nor NumPy's (.npz, .npy); it begins with %q",
+		path, head[:min(len(head), 16)])
+}
+
+// look reads the beginning of a file, and the names in it where it is a zip archive.
+func look(path string) (head []byte, entries []string, err error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("convert: %w", err)
+	}
+	defer in.Close() // read only
+	info, err := in.Stat()
+	if err != nil {
+		return nil, nil, fmt.Errorf("convert: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("convert: %s is not a regular file", path)
+	}
+	head = make([]byte, 16)
+	n, err := io.ReadFull(in, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, nil, fmt.Errorf("convert: %s: %w", path, err)
+	}
+	head = head[:n]
+	if n == 0 {
+		return nil, nil, fmt.Errorf("convert: %s is empty", path)
+	}
+	if zipfile.Is(head) {
+		a, err := zipfile.Open(in, info.Size())
+		if err != nil {
+			return nil, nil, fmt.Errorf("convert: %s: %w", path, err)
+		}
+		for _, f := range a.Files {
+			entries = append(entries, f.Name)
+		}
+	}
+	return head, entries, nil
+}
+
+func readTorch(path string) (*Source, error) {
+	f, err := torch.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{Tensors: f.Tensors}, nil
+}
+
+func readKeras(path string) (*Source, error) {
+	f, err := keras.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{Tensors: f.Tensors(), Config: f.Config, forModel: f.Matched}, nil
+}
+
+func readNumPy(path string) (*Source, error) {
+	f, err := numpy.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Tensors: f.Tensors}
+	for _, skipped := range f.Skipped {
+		s.Aside = append(s.Aside, Aside{skipped.Name, skipped.Reason})
+	}
+	return s, nil
+}
+
+func readSafetensors(path string) (*Source, error) {
+	f, err := weights.ReadSafetensors(path)
+	if err != nil {
+		return nil, err
+	}
+	if !weights.IsCheckpoint(f) {
+		return &Source{Tensors: f.Tensors}, nil
+	}
+	c, err := weights.LoadCheckpoint(path) // which looks at the digest
+	if err != nil {
+		return nil, err
+	}
+	return &Source{Tensors: c.Tensors, Format: "checkpoint"}, nil
+}
+
+// containers are the names under which programs keep the state of the network, the surest first.
+var containers = []string{"state_dict", "model_state_dict", "model_state", "net_state_dict", "model_weights", "network", "model", "net", "params", "weights"}
+
+// asides are names under which they keep other things, and what those are.
+var asides = map[string]string{"optimizer": "optimizer's state", "optimizer_state_dict": "optimizer's state", "optim": "optimizer's state",
+	"optimizer_state": "optimizer's state", "optimizers": "optimizer's state", "optimizer_states": "optimizer's state",
+	"optimizer_weights": "optimizer's state", "scheduler": "schedule's state", "lr_scheduler": "schedule's state", "lr_schedulers": "schedule's state",
+	"scheduler_state_dict": "schedule's state", "scaler": "loss scaler's state", "amp": "loss scaler's state", "rng_state": "random numbers' state",
+	"state_dict_ema": "averages of the weights", "model_ema": "averages of the weights", "ema": "averages of the weights"}
+
+// wrappers are modules of PyTorch that hold another one.
+var wrappers = []string{"module.", "_orig_mod.", "model.", "model/", "backbone.", "net.", "network."}
+
+// section finds the network's tensors among all, and takes away what all their names begin with.
+func (s *Source) section() {
+	for _, c := range containers {
+		inside := 0
+		others := map[string]bool{}
+		for _, t := range s.Tensors {
+			if first := firstPart(t.Name); first == c {
+				inside++
+			} else {
+				others[first] = true
+			}
+		}
+		for other := range others { // a network may have a layer called model
+			if asides[other] == "" && c != "state_dict" && c != "model_state_dict" {
+				inside = 0
+			}
+		}
+		if inside == 0 {
+			continue
+		}
+		var kept []weights.Tensor
+		separator := "."
+		for _, t := range s.Tensors {
+			switch first := firstPart(t.Name); {
+			case first == c:
+				separator = t.Name[len(c) : len(c)+1]
+				t.Name = t.Name[len(c)+1:]
+				kept = append(kept, t)
+			case asides[first] != "":
+				s.Aside = append(s.Aside, Aside{t.Name, asides[first]})
+			default:
+				s.Aside = append(s.Aside, Aside{t.Name, fmt.Sprintf("beside %q, where the weights are", c)})
+			}
+		}
+		s.Tensors, s.Prefix = kept, c+separator
+		break
+	}
+	for again := true; again; {
+		again = false
+		for _, w := range wrappers {
+			if len(s.Tensors) > 0 && !slices.ContainsFunc(s.Tensors, func(t weights.Tensor) bool { return !strings.HasPrefix(t.Name, w) }) {
+				for i := range s.Tensors {
+					s.Tensors[i].Name = s.Tensors[i].Name[len(w):]
+				}
+				s.Prefix += w
+				again = true
+			}
+		}
+	}
+	// Counters of batches, which PyTorch's batch normalization keeps and does not use.
+	var kept []weights.Tensor
+	for _, t := range s.Tensors {
+		if _, leaf := split(t.Name); leaf == "num_batches_tracked" {
+			s.Aside = append(s.Aside, Aside{t.Name, "counter of batches"})
+			continue
+		}
+		kept = append(kept, t)
+	}
+	s.Tensors = kept
+}
+
+// firstPart is a name up to its first separator, "" where there is none.
+func firstPart(name string) string {
+	if i := strings.IndexAny(name, "./"); i >= 0 {
+		return name[:i]
+	}
+	return ""
+}
+
+// split divides a name into that of the module or layer and that of the weight in it.
+func split(name string) (module, leaf string) {
+	if i := strings.LastIndexAny(name, "./"); i >= 0 {
+		return name[:i], name[i+1:]
+	}
+	return "", name
+}
+
+// layout is what most names say.
+func (s *Source) layout() Layout {
+	keras, other := 0, 0
+	for _, t := range s.Tensors {
+		switch _, leaf := split(t.Name); strings.TrimSuffix(leaf, ":0") {
+		case "kernel", "gamma", "beta", "moving_mean", "moving_variance", "depthwise_kernel", "pointwise_kernel", "embeddings":
+			keras++
+		case "weight", "running_mean", "running_var":
+			other++
+		}
+	}
+	switch {
+	case other > keras:
+		return TorchLayout
+	case keras > other || s.Format != "PyTorch":
+		return KerasLayout
+	}
+	return TorchLayout
+}

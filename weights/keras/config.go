@@ -1,0 +1,261 @@
+package keras
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// object is a Keras object as its configuration describes it.
+type object struct {
+	Class   string          `json:"class_name"`
+	Config  json.RawMessage `json:"config"`
+	Name    string          `json:"name"`
+	Inbound json.RawMessage `json:"inbound_nodes"`
+	Build   struct {
+		InputShape json.RawMessage `json:"input_shape"`
+	} `json:"build_config"`
+}
+
+// modelConfig is what the configuration of a model says beside its name.
+type modelConfig struct {
+	Name       string          `json:"name"`
+	Layers     []object        `json:"layers"`
+	Inputs     json.RawMessage `json:"input_layers"`
+	Outputs    json.RawMessage `json:"output_layers"`
+	BuildShape json.RawMessage `json:"build_input_shape"`
+}
+
+// modelClasses are the classes whose configuration is one of layers.
+var modelClasses = map[string]bool{"Functional": true, "Model": true, "Sequential": true}
+
+// fields takes the configuration of a layer apart.
+func (o *object) fields() (map[string]json.RawMessage, error) {
+	out := map[string]json.RawMessage{}
+	if len(o.Config) == 0 {
+		return out, nil
+	}
+	if err := json.Unmarshal(o.Config, &out); err != nil {
+		return nil, wrong("", "its config is no JSON object: %v", err)
+	}
+	return out, nil
+}
+
+// parseModel reads the configuration of a Sequential or Functional model.
+func parseModel(o *object) (*modelConfig, error) {
+	var c modelConfig
+	if list := bytes.TrimSpace(o.Config); o.Class == "Sequential" && len(list) > 0 && list[0] == '[' { // before Keras 2.2.3
+		if err := json.Unmarshal(list, &c.Layers); err != nil {
+			return nil, wrong("", "its layers are not valid: %v", err)
+		}
+	} else if err := json.Unmarshal(o.Config, &c); err != nil {
+		return nil, wrong("", "its config is not valid: %v", err)
+	}
+	for i := range c.Layers {
+		l := &c.Layers[i]
+		if l.Name != "" {
+			continue
+		}
+		var own struct {
+			Name string `json:"name"`
+		}
+		if err := json.Unmarshal(l.Config, &own); err == nil { // else the layer's own maker complains
+			l.Name = own.Name
+		}
+	}
+	return &c, nil
+}
+
+// reference is a tensor by the layer that makes it.
+type reference struct {
+	layer        string
+	node, tensor int
+	number       *float64 // not nil for a number in a tensor's place, in x + 3
+}
+
+// parseReference reads ["conv2d", 0, 0] or ["conv2d", 0, 0, {keyword arguments}].
+func parseReference(raw json.RawMessage) (r reference, kwargs json.RawMessage, err error) {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(raw, &parts); err != nil || len(parts) < 3 || len(parts) > 4 {
+		return r, nil, wrong("", "expected a tensor as [layer, node, tensor], found %s", clip(raw))
+	}
+	for i, to := range []any{&r.layer, &r.node, &r.tensor} {
+		if err := json.Unmarshal(parts[i], to); err != nil {
+			return r, nil, wrong("", "expected a tensor as [layer, node, tensor], found %s", clip(raw))
+		}
+	}
+	if len(parts) == 4 {
+		kwargs = parts[3]
+	}
+	return r, kwargs, nil
+}
+
+// parseEnds reads input_layers or output_layers: one tensor, or a list of them.
+func parseEnds(raw json.RawMessage) ([]reference, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, wrong("models have one input and one output here", "expected a list of tensors, found %s", clip(raw))
+	}
+	if r, _, err := parseReference(raw); err == nil {
+		return []reference{r}, nil
+	}
+	out := make([]reference, len(list))
+	for i, one := range list {
+		var err error
+		if out[i], _, err = parseReference(one); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// inputs lists the tensors that a layer is called with, in either form of inbound_nodes:
+// [[["conv2d", 0, 0, {}], …]] in Keras 2, [{"args": […], "kwargs": {…}}] in Keras 3.
+func (o *object) inputs() ([]reference, error) {
+	var calls []json.RawMessage
+	if len(o.Inbound) > 0 {
+		if err := json.Unmarshal(o.Inbound, &calls); err != nil {
+			return nil, wrong("", "its inbound_nodes are not valid: %v", err)
+		}
+	}
+	switch len(calls) {
+	case 0:
+		return nil, nil
+	case 1:
+	default:
+		return nil, wrong("give each place a layer of its own", "is called %d times; layers that share their weights are not supported", len(calls))
+	}
+	var call struct {
+		Args   json.RawMessage            `json:"args"`
+		Kwargs map[string]json.RawMessage `json:"kwargs"`
+	}
+	if raw := bytes.TrimSpace(calls[0]); len(raw) > 0 && raw[0] == '{' {
+		if err := json.Unmarshal(raw, &call); err != nil {
+			return nil, wrong("", "its inbound_nodes are not valid: %v", err)
+		}
+		if err := checkKeywords(call.Kwargs); err != nil {
+			return nil, err
+		}
+		return tensorsOf(call.Args, 0)
+	}
+	var tensors []json.RawMessage
+	if err := json.Unmarshal(calls[0], &tensors); err != nil {
+		return nil, wrong("", "its inbound_nodes are not valid: %v", err)
+	}
+	out := make([]reference, len(tensors))
+	for i, raw := range tensors {
+		r, kwargs, err := parseReference(raw)
+		if err != nil {
+			return nil, err
+		}
+		if len(kwargs) > 0 {
+			call.Kwargs = nil
+			if err := json.Unmarshal(kwargs, &call.Kwargs); err != nil {
+				return nil, wrong("", "its keyword arguments are not valid: %v", err)
+			}
+			if err := checkKeywords(call.Kwargs); err != nil {
+				return nil, err
+			}
+		}
+		out[i] = r
+	}
+	return out, nil
+}
+
+// tensorsOf lists the tensors in positional arguments, which may be lists of them.
+func tensorsOf(raw json.RawMessage, depth int) ([]reference, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) > 0 && raw[0] == '[' && depth < 4 {
+		var parts []json.RawMessage
+		if err := json.Unmarshal(raw, &parts); err != nil {
+			return nil, wrong("", "its arguments are not valid: %v", err)
+		}
+		var out []reference
+		for _, p := range parts {
+			more, err := tensorsOf(p, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, more...)
+		}
+		return out, nil
+	}
+	var number float64
+	if len(raw) > 0 && json.Unmarshal(raw, &number) == nil && string(raw) != "null" {
+		return []reference{{number: &number}}, nil
+	}
+	var t struct {
+		Class  string `json:"class_name"`
+		Config struct {
+			History json.RawMessage `json:"keras_history"`
+		} `json:"config"`
+	}
+	if err := json.Unmarshal(raw, &t); err != nil || t.Class != "__keras_tensor__" {
+		return nil, wrong("", "is called with %s; only the results of layers, and one number, are supported as arguments", clip(raw))
+	}
+	r, _, err := parseReference(t.Config.History)
+	return []reference{r}, err
+}
+
+// checkKeywords refuses arguments of calls that change a result. training=False, as in base(x, training=False), is what
+// inference means anyway; freeze the layer to have it in training as well.
+func checkKeywords(kwargs map[string]json.RawMessage) error {
+	for key, value := range kwargs {
+		if text := string(value); text == "null" || key == "training" && text == "false" {
+			continue
+		}
+		return wrong("", "is called with the argument %s=%s, which is not supported", key, clip(value))
+	}
+	return nil
+}
+
+// clip shortens a piece of a configuration for a message.
+func clip(raw json.RawMessage) string {
+	s := strings.Join(strings.Fields(string(raw)), " ")
+	if s == "" {
+		return "nothing"
+	}
+	if len(s) > 80 {
+		s = s[:80] + "…"
+	}
+	return s
+}
+
+// parseShape reads a shape with its batch axis, [null, 32, 32, 3]; batch is 0 where it is open. What else is open is taken from
+// given, the shape of a sample that the model gets.
+func parseShape(raw json.RawMessage, given nn.Shape) (batch int, sample []int, err error) {
+	var dims []*int
+	if err := json.Unmarshal(raw, &dims); err != nil || len(dims) < 1 {
+		return 0, nil, wrong("", "expected the shape of a batch such as [null, 32, 32, 3], found %s", clip(raw))
+	}
+	if dims[0] != nil {
+		batch = *dims[0]
+	}
+	for i, d := range dims[1:] {
+		switch {
+		case d != nil:
+			sample = append(sample, *d)
+		case len(given) == len(dims)-1:
+			sample = append(sample, given[i])
+		default:
+			return 0, nil, wrong("say in Options which shape is meant, or save the model with an Input of a fixed shape",
+				"the input's shape %s is open beside the batch", clip(raw))
+		}
+	}
+	return batch, sample, nil
+}
+
+// fill puts layer and class into an error that does not have them yet.
+func (o *object) fill(err error) error {
+	e, ok := err.(*Error)
+	if !ok {
+		return &Error{Layer: o.Name, Class: o.Class, Problem: fmt.Sprint(err), Err: err}
+	}
+	if e.Class == "" {
+		e.Class, e.Layer = o.Class, o.Name
+	}
+	return e
+}

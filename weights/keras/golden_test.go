@@ -1,0 +1,191 @@
+package keras_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/internal/numtest"
+	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/weights"
+	"github.com/stheno-ml/stheno/weights/keras"
+)
+
+// load unpacks a file that scripts/golden/make_keras.py wrote.
+func load(t testing.TB, name string) []byte {
+	t.Helper()
+	packed, err := os.ReadFile(filepath.Join("testdata", name+".gz"))
+	require.NoError(t, err)
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	require.NoError(t, err)
+	data, err := io.ReadAll(z)
+	require.NoError(t, err)
+	return data
+}
+
+func open(t testing.TB, name string) *keras.File {
+	t.Helper()
+	data := load(t, name)
+	f, err := keras.Decode(bytes.NewReader(data), int64(len(data)), name)
+	require.NoError(t, err)
+	return f
+}
+
+// check compares what a model predicts with what Keras did.
+func check(t *testing.T, m *nn.Model, c *numtest.Case) {
+	t.Helper()
+	require.Equal(t, c.Ints("input"), []int(m.InputShape()))
+	samples := c.Int("samples")
+	x := make([]float32, samples*m.InputShape().Size())
+	numtest.FillUnit("x/"+c.Name, 0, x)
+	want := c.Tensor("y").Float32()
+	largest := 0.0
+	for _, v := range want {
+		largest = max(largest, float64(max(v, -v)))
+	}
+	require.NotZero(t, largest)
+	var got []float32
+	for _, y := range predict(t, m, x, samples) {
+		got = append(got, y...)
+	}
+	require.Len(t, got, len(want))
+	for i := range want {
+		require.InDelta(t, want[i], got[i], 1e-5*max(largest, 1), "element %d", i)
+	}
+}
+
+func TestModels(t *testing.T) {
+	for _, suffix := range []string{"", "_keras2"} {
+		golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions"+suffix+".json"))
+		for _, name := range []string{"chain", "graph", "nested", "kinds"} {
+			c := golden.Case(t, name)
+			for _, form := range []string{".keras", ".h5"} {
+				t.Run(name+suffix+form, func(t *testing.T) {
+					f := open(t, name+suffix+form)
+					version := "3.15.1"
+					if suffix != "" {
+						version = "2.21.0"
+					}
+					require.Equal(t, version, f.Version)
+					require.Equal(t, name == "chain", f.Training != nil)
+					m, err := f.Model()
+					require.NoError(t, err)
+					require.Equal(t, name, m.Name())
+					check(t, m, c)
+					checkNames(t, m, f.Tensors())
+				})
+			}
+			for _, form := range []string{".weights.h5", ".legacy_weights.h5"} {
+				if name == "kinds" || form == ".legacy_weights.h5" && (name != "graph" || suffix == "") {
+					continue
+				}
+				t.Run(name+suffix+form, func(t *testing.T) {
+					m, err := keras.Model(open(t, name+suffix+".keras").Config)
+					require.NoError(t, err)
+					f := open(t, name+suffix+form)
+					require.Nil(t, f.Config)
+					_, err = f.Model()
+					require.ErrorContains(t, err, "weights only")
+					require.NoError(t, m.Initialize(7, tensor.Float32))
+					require.NoError(t, f.Assign(m))
+					check(t, m, c)
+				})
+			}
+		}
+	}
+}
+
+// checkNames asserts that tensors have the names of a model's weights.
+func checkNames(t *testing.T, m *nn.Model, ts []weights.Tensor) {
+	t.Helper()
+	var want, got []string
+	for _, w := range m.Weights() {
+		want = append(want, w.Name)
+	}
+	for _, x := range ts {
+		got = append(got, x.Name)
+	}
+	require.ElementsMatch(t, want, got)
+}
+
+func TestDTypes(t *testing.T) {
+	golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions.json"))
+	for name, dtype := range map[string]string{"float16": "F16", "bfloat16": "BF16", "float64": "F64"} {
+		f := open(t, name+".keras")
+		require.Len(t, f.Layers, 2)
+		for _, x := range f.Tensors() {
+			require.Equal(t, dtype, x.DType)
+		}
+		m, err := f.Model()
+		require.NoError(t, err)
+		dt, ok := m.Dtype()
+		require.True(t, ok)
+		require.Equal(t, name == "float64", dt == tensor.Float64)
+		if name != "float64" {
+			continue
+		}
+		single, err := m.Clone(tensor.Float32)
+		require.NoError(t, err)
+		check(t, single, golden.Case(t, name))
+	}
+}
+
+// Models of keras.applications as Keras saved them; make_keras.py --large makes them.
+func TestLargeModels(t *testing.T) {
+	folder := os.Getenv("STHENO_KERAS_MODELS")
+	if folder == "" {
+		t.Skip("set STHENO_KERAS_MODELS to the folder that scripts/golden/make_keras.py --large filled")
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "*.keras"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".keras")
+		t.Run(name, func(t *testing.T) {
+			f, err := keras.Open(filepath.Join(folder, name+".keras"))
+			require.NoError(t, err)
+			m, err := f.Model()
+			require.NoError(t, err)
+			check(t, m, numtest.LoadGolden(t, filepath.Join(folder, name+".json")).Case(t, name))
+		})
+	}
+}
+
+// The weights go into a model of the same layers under other names, too.
+func TestOtherNames(t *testing.T) {
+	golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions.json"))
+	for _, form := range []string{"graph.keras", "graph.weights.h5", "graph.h5"} {
+		config := string(open(t, "graph.keras").Config)
+		for _, name := range []string{"stem", "stem_bn", "branch2a", "branch2a_bn", "branch2b", "branch1", "fc", "scores"} {
+			config = strings.ReplaceAll(config, `"`+name+`"`, `"other_`+name+`"`)
+		}
+		m, err := keras.Model([]byte(config))
+		require.NoError(t, err)
+		require.NoError(t, open(t, form).Assign(m), form)
+		check(t, m, golden.Case(t, "graph"))
+	}
+}
+
+func TestMismatch(t *testing.T) {
+	m, err := keras.Model([]byte(strings.Replace(string(open(t, "graph.keras").Config), `"units": 3`, `"units": 4`, 1)))
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	before := append([]float32{}, m.Weights()[0].Value.Data().([]float32)...)
+	for _, form := range []string{"graph.keras", "graph.weights.h5", "graph.h5", "graph_keras2.h5", "graph_keras2.legacy_weights.h5"} {
+		var mismatch *weights.MismatchError
+		require.ErrorAs(t, open(t, form).Assign(m), &mismatch)
+		require.Empty(t, mismatch.Missing)
+		require.Empty(t, mismatch.Unexpected)
+		require.Equal(t, []string{"scores/kernel wants [12 4], the file has [12 3]"}, mismatch.Different)
+		require.Equal(t, before, m.Weights()[0].Value.Data())
+	}
+	require.ErrorAs(t, open(t, "chain.h5").Assign(m), new(*weights.MismatchError))
+	require.ErrorAs(t, open(t, "chain.keras").Assign(m), new(*weights.MismatchError))
+}

@@ -1,0 +1,256 @@
+package keras
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// Model makes a model of a configuration, as model.to_json() of Keras 2 and 3, config.json of a .keras file, and the attribute
+// model_config of a .h5 file hold it. Its weights have no values yet. Mistakes are *[Error].
+func Model(config []byte) (*nn.Model, error) { return ModelWith(config, Options{}) }
+
+// Options say what a configuration leaves open.
+type Options struct {
+	// Input is the shape of a sample, for models that take images of any size: Input((None, None, 3)) in Keras.
+	Input nn.Shape
+}
+
+// ModelWith is [Model] with options.
+func ModelWith(config []byte, opt Options) (*nn.Model, error) {
+	var o object
+	if err := json.Unmarshal(config, &o); err != nil {
+		return nil, &Error{Problem: fmt.Sprintf("the model's configuration is not valid: %v", err), Err: err}
+	}
+	return buildModel(&o, scope{given: opt.Input})
+}
+
+// Model makes the model that the file describes, with the file's weights.
+func (f *File) Model() (*nn.Model, error) { return f.ModelWith(Options{}) }
+
+// ModelWith is Model with options.
+func (f *File) ModelWith(opt Options) (*nn.Model, error) {
+	if f.Config == nil {
+		return nil, &Error{Path: f.Path, Problem: "holds weights only, no model",
+			Remedy: "describe the model yourself and use File.Assign, or save it whole in Keras: model.save(\"….keras\")"}
+	}
+	m, err := f.model(opt)
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); ok {
+			e.Path = f.Path
+		}
+		return nil, err
+	}
+	return m, f.Assign(m)
+}
+
+// model makes the model without its weights, except those that are numbers of a layer here.
+func (f *File) model(opt Options) (*nn.Model, error) {
+	o, err := f.object()
+	if err != nil {
+		return nil, err
+	}
+	return buildModel(o, scope{file: f, given: opt.Input})
+}
+
+// maxLayers bounds the layers of a model; the largest of keras.applications have a thousand.
+const maxLayers = 20_000
+
+// scope is where a model is built: by itself, or in another one.
+type scope struct {
+	file   *File    // with the weights, or nil
+	prefix string   // the model's own path in Keras 3's layout
+	given  nn.Shape // of the input's samples, or nil
+	depth  int      // models around it
+}
+
+// builder makes a model of package nn.
+type builder struct {
+	nn     *nn.Builder
+	config *modelConfig
+	scope
+	paths  map[string]string // of layers, in Keras 3's own layout
+	done   map[string]*nn.Tensor
+	frozen []string
+	images nn.DataFormat // of the layers that say one
+	old    bool          // Keras 2 wrote the configuration
+}
+
+// buildModel makes a Sequential or Functional model.
+func buildModel(o *object, in scope) (*nn.Model, error) {
+	if !modelClasses[o.Class] {
+		return nil, o.fill(wrong("supported are Sequential and Functional models", "models of this class are not supported"))
+	}
+	if in.depth > deepest {
+		return nil, o.fill(wrong("", "models lie in more than %d models", deepest))
+	}
+	c, err := parseModel(o)
+	if err != nil {
+		return nil, o.fill(err)
+	}
+	if len(c.Layers) > maxLayers {
+		return nil, o.fill(wrong("", "has %d layers, more than %d", len(c.Layers), maxLayers))
+	}
+	o.Name = cmp.Or(c.Name, o.Name)
+	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string]*nn.Tensor{}}
+	var input, output *nn.Tensor
+	if o.Class == "Sequential" {
+		input, output, err = b.sequential(o)
+	} else {
+		input, output, err = b.functional()
+	}
+	if err != nil {
+		return nil, o.fill(err)
+	}
+	b.nn.DataFormat = b.images
+	m, err := b.nn.Model(input, output)
+	if err != nil {
+		return nil, o.fill(fromNN(err))
+	}
+	used := map[string]bool{}
+	for _, l := range m.Layers() {
+		used[l.Name] = true
+	}
+	for _, name := range b.frozen {
+		if !used[name] {
+			continue // it does not lead to the output
+		}
+		if err := m.SetTrainable(false, escape(name)); err != nil {
+			return nil, o.fill(fromNN(err))
+		}
+	}
+	return m, nil
+}
+
+// escape makes a pattern of [path.Match] that matches a name alone.
+func escape(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}
+
+// fromNN makes a mistake that package nn found one of ours: the line of code that it names would be one of this package.
+func fromNN(err error) error {
+	e, ok := errors.AsType[*nn.Error](err)
+	if !ok {
+		return err
+	}
+	c := *e
+	c.Site = ""
+	return &Error{Class: e.Class, Layer: e.Layer, Err: err, Remedy: strings.Trim(e.Inputs+"; "+e.Remedy, "; "), Problem: e.Problem}
+}
+
+// input adds an input layer.
+func (b *builder) input(o *object) (*nn.Tensor, error) {
+	args, err := o.fields()
+	if err != nil {
+		return nil, err
+	}
+	raw := args["batch_shape"]
+	if len(raw) == 0 {
+		raw, b.old = args["batch_input_shape"], true
+	}
+	batch, sample, err := parseShape(raw, b.given)
+	if err != nil {
+		return nil, err
+	}
+	in := nn.Input{Shape: sample, Batch: batch, Name: layerName(o.Name)}
+	if dtype := strings.Trim(string(args["dtype"]), `"u`); strings.HasPrefix(dtype, "int") && b.hasEmbedding() {
+		in.Dtype = tensor.Int // else integers, such as images of bytes, become floats in the first layer in Keras too
+	}
+	t := b.nn.Add(in)
+	return t, fromNN(b.nn.Err())
+}
+
+// hasEmbedding says whether the model takes indices.
+func (b *builder) hasEmbedding() bool {
+	return slices.ContainsFunc(b.config.Layers, func(o object) bool { return o.Class == "Embedding" })
+}
+
+// add adds a layer behind its inputs.
+func (b *builder) add(o *object, inputs []*nn.Tensor) (*nn.Tensor, error) {
+	if err := b.settings(o); err != nil {
+		return nil, err
+	}
+	if err := b.checkOld(o); err != nil {
+		return nil, err
+	}
+	var l nn.Layer
+	var err error
+	if modelClasses[o.Class] {
+		l, err = buildModel(o, scope{file: b.file, prefix: b.paths[o.Name] + "/", given: inputs[0].Shape(), depth: b.depth + 1})
+	} else if err = b.adapt(o); err == nil {
+		l, err = o.layer()
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := b.nn.Add(l, inputs...)
+	return t, fromNN(b.nn.Err())
+}
+
+// settings deals with the arguments that every layer has: the order of axes, the type, and whether it is frozen.
+func (b *builder) settings(o *object) error {
+	args, err := o.fields()
+	if err != nil {
+		return err
+	}
+	b.nn.DataFormat = nn.ChannelsLast
+	switch format := string(args["data_format"]); format {
+	case "", "null", `"channels_last"`:
+	case `"channels_first"`:
+		b.nn.DataFormat = nn.ChannelsFirst
+		b.images = nn.ChannelsFirst
+	default:
+		return wrong("", "data_format=%s is not supported", clip(args["data_format"]))
+	}
+	if string(args["trainable"]) == "false" {
+		b.frozen = append(b.frozen, layerName(o.Name))
+	}
+	return checkDType(args["dtype"])
+}
+
+// checkDType refuses quantized layers; all other policies tell how Keras rounds, and are left out.
+func checkDType(raw json.RawMessage) error {
+	var name string
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil
+	}
+	if json.Unmarshal(raw, &name) != nil {
+		var policy struct {
+			Class  string `json:"class_name"`
+			Config struct {
+				Name string `json:"name"`
+			} `json:"config"`
+		}
+		if err := json.Unmarshal(raw, &policy); err != nil {
+			return wrong("", "dtype=%s is not supported", clip(raw))
+		}
+		name = policy.Config.Name
+		if policy.Class == "DTypePolicy" || policy.Class == "Policy" {
+			name = strings.TrimPrefix(name, "mixed_")
+		}
+	}
+	switch strings.TrimPrefix(name, "mixed_") {
+	case "float32", "float64", "float16", "bfloat16", "":
+		return nil
+	}
+	return wrong("save the model without quantization", "dtype=%s is not supported", clip(raw))
+}
+
+// checkOld refuses what had the same name and another meaning in Keras 2.
+func (b *builder) checkOld(o *object) error {
+	if !b.old {
+		return nil
+	}
+	args, err := o.fields()
+	if err == nil && string(args["activation"]) == `"hard_sigmoid"` {
+		err = wrong("", "activation=\"hard_sigmoid\" of Keras 2, clip(0.2·x + 0.5), is not supported; Keras 3's, clip(x/6 + 0.5), is")
+	}
+	return err
+}

@@ -1,0 +1,62 @@
+package keras
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// rescaling takes lists of numbers, one a channel, as well.
+func rescaling(args map[string]json.RawMessage) (nn.Layer, error) {
+	for _, key := range []string{"scale", "offset"} {
+		if raw := args[key]; len(raw) > 0 && raw[0] == '[' {
+			args[key+"s"] = raw
+			delete(args, key)
+		}
+	}
+	return nil, nil
+}
+
+// normalization takes mean and variance as lists, however deep, along one axis.
+func normalization(args map[string]json.RawMessage) (nn.Layer, error) {
+	var l nn.Normalization
+	for key, to := range map[string]*[]float64{"mean": &l.Mean, "variance": &l.Variance} {
+		raw := args[key]
+		delete(args, key)
+		if len(raw) == 0 || string(raw) == "null" {
+			return nil, wrong("give mean and variance to the layer in Keras", "%s was adapted to data, which is not supported", key)
+		}
+		if err := json.Unmarshal([]byte("["+strings.NewReplacer("[", "", "]", "").Replace(string(raw))+"]"), to); err != nil {
+			return nil, wrong("", "expected numbers as %s, found %s", key, clip(raw))
+		}
+	}
+	axis := args["axis"]
+	if string(axis) == "null" && (len(l.Mean) > 1 || len(l.Variance) > 1) {
+		return nil, wrong("", "axis=null with several numbers is not supported")
+	}
+	if len(axis) > 0 && axis[0] == '[' {
+		args["axis"] = json.RawMessage(strings.Trim(string(axis), "[] "))
+		if string(args["axis"]) == "" {
+			delete(args, "axis")
+		}
+	}
+	return l, nil
+}
+
+// embedding drops the length of the input, which Keras 2 kept and nothing depends on.
+func embedding(args map[string]json.RawMessage) (nn.Layer, error) {
+	delete(args, "input_length")
+	return nil, nil
+}
+
+// noBorder makes a border of no width, which the layers take for their defaults, an identity.
+func noBorder(key string) func(map[string]json.RawMessage) (nn.Layer, error) {
+	return func(args map[string]json.RawMessage) (nn.Layer, error) {
+		if raw, ok := args[key]; ok && strings.Trim(string(raw), "[]0, \n\t") == "" && strings.Contains(string(raw), "0") {
+			delete(args, key)
+			return nn.Activation{Func: nn.Linear}, nil
+		}
+		return nil, nil
+	}
+}
