@@ -2,6 +2,7 @@ package train_test
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -120,6 +121,66 @@ func TestPlateauLowersTheRate(t *testing.T) {
 	require.Len(t, w.notes, 2)
 	require.Contains(t, w.notes[0], "val_loss is ")
 	require.Contains(t, w.notes[0], "was not better for 1 epochs; the learning rate is 0.0005 now")
+}
+
+// TestMomentumInTheText: what the text of an optimizer says of its momentum counts, 0 too, whatever Config.Momentum is.
+func TestMomentumInTheText(t *testing.T) {
+	for text, want := range map[string]float64{"sgd": 0.9, "sgd:nesterov": 0.9, "sgd:momentum=0": 0, "sgd: momentum = 0.5": 0.5} {
+		c := train.DefaultConfig()
+		c.Optimizer = text
+		opt, err := train.NewOptimizer(c)
+		require.NoError(t, err)
+		require.Equal(t, want, opt.(train.SGD).Momentum, text)
+	}
+	c := small(t)
+	c.Epochs, c.Optimizer = 1, "sgd:momentum=0"
+	_, err := run(t, c, nil)
+	require.NoError(t, err)
+	saved := resumed(t, c)
+	require.Zero(t, saved.Momentum, "run.json does not say what is not so")
+	require.NotContains(t, tensorsOf(t, c.Out), "optimizer/momentum/conv2d/kernel")
+	saved.Epochs, saved.Optimizer = 2, "sgd" // the same, in other words
+	_, err = run(t, saved, nil)
+	require.NoError(t, err)
+}
+
+// TestAccumulatingStepAlone: without a word from Share, each batch is an update of its own.
+func TestAccumulatingStepAlone(t *testing.T) {
+	e := engine(t, 2)
+	plain := newStepper(t, e, tiny(t, 0), train.SGD{})
+	alone := newStepper(t, e, tiny(t, 0), train.Base{Optimizer: train.SGD{}, Accumulate: true})
+	require.Equal(t, plain.run(t, 0, 3, 0), alone.run(t, 0, 3, 0))
+}
+
+// TestAccumulatingMoreThanThereIs makes one update of an epoch, however large the numbers are.
+func TestAccumulatingMoreThanThereIs(t *testing.T) {
+	for _, batch := range []int{16, math.MaxInt} {
+		c := small(t)
+		c.Epochs, c.Accumulate, c.Batch = 2, math.MaxInt, batch
+		w, err := run(t, c, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, w.rows[1].Step)
+		require.Less(t, w.rows[1].Loss, w.rows[0].Loss)
+	}
+}
+
+// TestNothingToTrain says so.
+func TestNothingToTrain(t *testing.T) {
+	m := tiny(t, 0)
+	require.NoError(t, m.SetTrainable(false))
+	_, err := train.NewTrainStep(engine(t, 1), m, train.SGD{}, train.Slots{}, 2, 1)
+	require.ErrorContains(t, err, "no weight of the model is trained")
+}
+
+// TestPlateauNeverGoesBackToItsBase: a rate that can become no smaller stays.
+func TestPlateauNeverGoesBackToItsBase(t *testing.T) {
+	p := train.PlateauSchedule{Base: 0.1, Factor: 1e-200, Patience: 1, State: &train.PlateauState{}}
+	for range 5 {
+		rate := p.At(0)
+		p.Observe(1)
+		require.LessOrEqual(t, p.At(0), rate)
+	}
+	require.Less(t, p.At(0), 1e-300)
 }
 
 // tensorsOf are those of the newest checkpoint of a run.

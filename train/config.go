@@ -48,7 +48,7 @@ type Config struct {
 	Batch       int     `json:"batch"`
 	Optimizer   string  `json:"optimizer"` // one of Optimizers, with options as in "adam:beta_2=0.98,amsgrad"
 	LR          float64 `json:"learning_rate"`
-	Momentum    float64 `json:"momentum,omitempty"` // sgd; New clears it for others
+	Momentum    float64 `json:"momentum,omitempty"` // sgd, unless Optimizer says it; New clears it for others
 	Nesterov    bool    `json:"nesterov,omitempty"`
 	WeightDecay float64 `json:"weight_decay,omitempty"` // as the optimizer does it: added to the gradient, or decoupled
 	NoDecay     string  `json:"no_decay,omitempty"`     // a regular expression of names of weights without weight decay
@@ -164,7 +164,7 @@ func (c *Config) clearUnused() {
 		c.Precision = ""
 	}
 	if s, err := parseOptimizer(c.Optimizer); err == nil {
-		if s.name != "sgd" || *findOption(s.options, "momentum").to.(*float64) != 0 {
+		if s.name != "sgd" || s.names("momentum") {
 			c.Momentum = 0
 		}
 	}
