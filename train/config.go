@@ -22,10 +22,10 @@ import (
 type Config struct {
 	Arch      string  `json:"arch"`
 	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg: convolutions followed by batch normalization
-	Dropout   float64 `json:"dropout,omitempty"`    // vgg16: on the two dense layers
+	Dropout   float64 `json:"dropout,omitempty"`    // vgg, alexnet, mobilenet; 0 is the network's own
 	NoL2      bool    `json:"no_l2,omitempty"`      // resnet: without the reference's L2 regularizer
 
-	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet: of small or of large images
+	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet, alexnet: of small or of large images
 	ResNetVersion arch.ResNetVersion `json:"resnet_version,omitempty"` // resnet: where strides and normalizations are
 	Shortcuts     string             `json:"shortcuts,omitempty"`      // resnet20-cifar and its kin: arch.ShortcutA or arch.ShortcutB
 	// SymmetricPadding, BatchNormEpsilon and Head are arch.Config's: networks of PyTorch that were converted have them.
