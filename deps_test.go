@@ -70,9 +70,10 @@ var lattice = map[string][]string{
 	"weights/internal/pickle":  {},
 	"weights/internal/zipfile": {},
 	"weights/internal/npy":     {"weights"},
-	"weights/keras":            {"weights", "weights/internal/hdf5", "weights/internal/zipfile", "nn", "internal/suggest"},
+	"weights/keras":            {"weights", "weights/internal/hdf5", "weights/internal/zipfile", "nn", "graph/op", "internal/suggest"},
 	"weights/numpy":            {"weights", "weights/internal/npy", "weights/internal/zipfile", "internal/atomicfile"},
-	"weights/convert":          {"nn", "weights", "weights/keras", "weights/numpy", "weights/torch", "weights/internal/npy", "weights/internal/zipfile"},
+	"weights/convert":          {"nn", "weights", "weights/keras", "weights/numpy", "weights/onnx", "weights/torch", "weights/internal/npy", "weights/internal/zipfile"},
+	"weights/onnx":             {"weights", "nn", "graph/op", "internal/shape", "internal/suggest", "internal/atomicfile"},
 	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
 
 	"train":            {"arch", "nn", "data", "weights", "weights/keras", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
@@ -80,7 +81,7 @@ var lattice = map[string][]string{
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
 	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
-	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
+	"cmd/stheno":               {"bench", "train", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "weights/onnx", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.

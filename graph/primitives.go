@@ -51,6 +51,10 @@ func (c *capturer) primitive(o op.Op, rank int, in []*Value, out *Value) bool {
 		v = l.emit(&ir.GatherGrad{Axis: axis, InputShape: o.Shape.Clone()}, l.reshape(in[0], dy...), l.reshape(in[1], in[1].Len()))
 	case *op.StopGradient:
 		v = in[0]
+	case *op.Random:
+		v = l.emitAs(out.Dtype, &ir.Random{From: o.From, A: o.A, B: o.B, Shape: o.Shape.Clone(), Seed: o.Seed, Stream: o.Stream}, in[1])
+	case *op.Truncate:
+		v = l.emitAs(tensor.Int, &ir.Cast{To: tensor.Int}, in[0])
 	default:
 		return false
 	}

@@ -110,7 +110,7 @@ func (b *build) resolve() error {
 		switch {
 		case initialized:
 			b.cfg.Dtype = have
-		case x != nil:
+		case x != nil && !m.takesIndices():
 			b.cfg.Dtype = dtypeOf(x)
 		default:
 			b.cfg.Dtype = tensor.Float32
@@ -152,10 +152,24 @@ func (b *build) resolve() error {
 		return m.fail(ErrShape, fmt.Sprintf("input %s from %q; give it that shape, or describe the model for this one", shape.Format(x.Shape()), x.Name()),
 			"wants an input of shape %s, got %s", shape.Format(tensor.Shape(want)), shape.Format(x.Shape()))
 	}
-	if dtypeOf(x) != dt {
-		return m.fail(ErrArgument, "convert the input, or Clone the model", "wants an input of %v, %q is %v", dt, x.Name(), x.Type())
+	if want := b.inputDtype(); dtypeOf(x) != want {
+		return m.fail(ErrArgument, "convert the input, or Clone the model", "wants an input of %v, %q is %v", want, x.Name(), x.Type())
 	}
 	return nil
+}
+
+// takesIndices says whether the model's input is of integers.
+func (m *Model) takesIndices() bool {
+	in, ok := m.input.layer.(Input)
+	return ok && in.Dtype == tensor.Int
+}
+
+// inputDtype is the element type of the input's node.
+func (b *build) inputDtype() tensor.Dtype {
+	if b.model.takesIndices() {
+		return tensor.Int
+	}
+	return b.cfg.Dtype
 }
 
 // dtypeOf is the type of a node's elements, or the zero Dtype where it has none; Node.Dtype panics there.

@@ -123,6 +123,9 @@ func (b *Builder) infer(n *node) error {
 		if err := checkAll(w.Initializer, w.Regularizer, w.Constraint); err != nil {
 			return err
 		}
+		if err := checkFit(w.Shape, w.Regularizer, w.Constraint); err != nil {
+			return err
+		}
 		if !reasonable(Shape(w.Shape)) {
 			return badArgument("check the layer's sizes", "its weight %q of shape %v would be empty or of more than 2³⁴ elements", w.Name, w.Shape)
 		}

@@ -8,8 +8,8 @@ import (
 )
 
 // Dense is a fully connected layer: y = x·kernel + bias, followed by the activation. Input (None, features), result
-// (None, Units). Keras also takes more axes; here a Flatten or Reshape goes before. Weights: kernel (features, Units)
-// and bias (Units,).
+// (None, Units). Of inputs with more axes, such as (None, steps, features), it works along the last one, as Keras does; put a
+// Flatten before it to connect all elements of a sample. Weights: kernel (features, Units) and bias (Units,).
 type Dense struct {
 	Units      int          // units: number of outputs; required
 	NoBias     bool         // use_bias=False
@@ -34,27 +34,33 @@ func (l Dense) Infer(s *Spec) (Shape, error) {
 	switch {
 	case l.Units < 1:
 		return nil, badArgument("set Units to the number of outputs", "Units must be at least 1, is %d", l.Units)
-	case len(in) != 1:
-		return nil, badShape("add a Flatten or a GlobalAveragePooling2D before it",
-			"wants vectors (2 axes with the batch), input has %d", len(in)+1)
+	case len(in) == 0:
+		return nil, badShape("give each sample an axis of features, e.g. with a Reshape", "wants vectors (2 axes with the batch), input has 1")
 	}
-	if err := l.Activation.check(Shape{l.Units}); err != nil {
+	last := len(in) - 1
+	out := append(in[:last].clone(), l.Units)
+	if err := l.Activation.check(out); err != nil {
 		return nil, err
 	}
-	s.Weight(Weight{Name: "kernel", Shape: tensor.Shape{in[0], l.Units}, Trainable: true,
+	s.Weight(Weight{Name: "kernel", Shape: tensor.Shape{in[last], l.Units}, Trainable: true,
 		Initializer: orDefault(l.KernelInitializer, GlorotUniform{}), Regularizer: l.KernelRegularizer, Constraint: l.KernelConstraint})
 	if !l.NoBias {
 		s.Weight(Weight{Name: "bias", Shape: tensor.Shape{l.Units}, Trainable: true,
 			Initializer: l.BiasInitializer, Regularizer: l.BiasRegularizer, Constraint: l.BiasConstraint})
 	}
-	return Shape{l.Units}, nil
+	return out, nil
 }
 
 // Apply implements [Layer].
 func (l Dense) Apply(c *Context) *gorgonia.Node {
-	y := c.Op(&op.MatMul{}, c.Inputs[0], c.Weight("kernel"))
+	x, in := c.Inputs[0], c.InputShapes[0]
+	if x == nil {
+		return nil
+	}
+	batch, features := x.Shape()[0], in[len(in)-1]
+	y := c.Op(&op.MatMul{}, c.view(x, batch*in.Size()/features, features), c.Weight("kernel"))
 	if !l.NoBias {
 		y = c.Op(&op.BiasAdd{Axis: -1}, y, c.Weight("bias"))
 	}
-	return l.Activation.apply(c, y)
+	return c.view(l.Activation.apply(c, y), append([]int{batch}, c.OutputShape...)...)
 }

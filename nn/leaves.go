@@ -59,7 +59,7 @@ func (b *build) leaves() error {
 	if x == nil {
 		s := append(tensor.Shape{b.batch}, b.model.input.shape...)
 		var err error
-		if x, err = b.variable(b.model.input.name, s, nil); err != nil {
+		if x, err = b.variableOf(b.inputDtype(), b.model.input.name, s, nil); err != nil {
 			return err
 		}
 	}
@@ -83,14 +83,18 @@ func (b *build) leaves() error {
 	return nil
 }
 
-// variable makes an input node; value may be nil.
+// variable makes an input node of the model's element type; value may be nil.
 func (b *build) variable(name string, s tensor.Shape, value *tensor.Dense) (*gorgonia.Node, error) {
+	return b.variableOf(b.cfg.Dtype, name, s, value)
+}
+
+func (b *build) variableOf(dt tensor.Dtype, name string, s tensor.Shape, value *tensor.Dense) (*gorgonia.Node, error) {
 	name = b.prefix + name
 	opts := []gorgonia.NodeConsOpt{gorgonia.WithShape(s...), gorgonia.WithName(name)}
 	if value != nil {
 		opts = append(opts, gorgonia.WithValue(value))
 	}
-	n := gorgonia.NewTensor(b.net.Graph, b.cfg.Dtype, len(s), opts...)
+	n := gorgonia.NewTensor(b.net.Graph, dt, len(s), opts...)
 	if n.Name() != name {
 		return nil, b.model.fail(ErrArgument, "rename the layer", "the graph merged %q with its node %q", name, n.Name())
 	}

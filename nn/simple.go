@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
 )
@@ -14,6 +15,8 @@ type Input struct {
 	// Batch is shown in summaries instead of None and is the default batch size of Build; 0 means none. Unlike Keras,
 	// Build may still be asked for another one, so that a last, smaller batch works.
 	Batch int
+	// Dtype is tensor.Int for indices, which [Embedding] takes; the zero value means the element type of the model's weights.
+	Dtype tensor.Dtype
 	Name  string
 }
 
@@ -28,6 +31,9 @@ func (l Input) Infer(*Spec) (Shape, error) {
 	if l.Batch < 0 {
 		return nil, badArgument("use 0 for any batch size", "Batch must not be negative, is %d", l.Batch)
 	}
+	if l.Dtype != (tensor.Dtype{}) && l.Dtype != tensor.Int {
+		return nil, badArgument("use tensor.Int, or leave it out", "Dtype %v is not supported", l.Dtype)
+	}
 	if len(l.Shape) == 0 {
 		return nil, badArgument("e.g. nn.Shape{32, 32, 3}", "wants the Shape of a sample, without the batch axis")
 	}
@@ -41,34 +47,6 @@ func (l Input) Infer(*Spec) (Shape, error) {
 
 // Apply implements [Layer]; Build makes the input node itself.
 func (l Input) Apply(*Context) *gorgonia.Node { return nil }
-
-// Dropout sets a share Rate of its input's elements to zero in training and multiplies the rest by 1/(1−Rate)
-// (Srivastava et al. 2014); in inference it does nothing. The choice is a function of the build's seed, the step and
-// the layer's place among the random ones. Any shape; the shape stays.
-type Dropout struct {
-	Rate float64 // rate: share of elements dropped, 0 ≤ Rate < 1
-	Name string
-}
-
-// Identity implements [Layer].
-func (l Dropout) Identity() (class, name string) { return "Dropout", l.Name }
-
-// Infer implements [Layer].
-func (l Dropout) Infer(s *Spec) (Shape, error) {
-	if !(l.Rate >= 0 && l.Rate < 1) {
-		return nil, badArgument("e.g. 0.5", "Rate must be at least 0 and less than 1, is %v", l.Rate)
-	}
-	return s.Inputs[0], nil
-}
-
-// Apply implements [Layer].
-func (l Dropout) Apply(c *Context) *gorgonia.Node {
-	if !c.Training || l.Rate == 0 {
-		return c.Inputs[0]
-	}
-	seed, stream, step := c.Random()
-	return c.Op(&op.Dropout{Rate: l.Rate, Seed: seed, Stream: stream}, c.Inputs[0], step)
-}
 
 // Rescale is x·Scale + Shift along the last axis, with fixed numbers: what a Lambda layer does to a model's input in
 // Keras, hence its class "Lambda" in summaries. Any shape; the shape stays.
@@ -98,3 +76,46 @@ func (l Rescale) Apply(c *Context) *gorgonia.Node {
 	}
 	return c.Op(o, c.Inputs[0])
 }
+
+// IdentityLayer hands its input on: Keras's Identity, whose name the initializer [Identity] has here. Any shape; the shape stays.
+type IdentityLayer struct{ Name string }
+
+// Identity implements [Layer].
+func (l IdentityLayer) Identity() (class, name string) { return "Identity", l.Name }
+
+// Infer implements [Layer].
+func (l IdentityLayer) Infer(s *Spec) (Shape, error) { return s.Inputs[0], nil }
+
+// Apply implements [Layer].
+func (l IdentityLayer) Apply(c *Context) *gorgonia.Node { return c.Inputs[0] }
+
+// Lambda is a Go function as a layer: Keras's Lambda(function, output_shape). It may have any number of inputs. For a layer with
+// weights, implement [Layer].
+type Lambda struct {
+	// Func adds nodes to the graph of the inputs x, which have the batch axis in front, and returns the result's. Operations go
+	// through c.Op or c.Expr, which keep mistakes; others are given to c.Fail.
+	Func func(c *Context, x []*gorgonia.Node) *gorgonia.Node
+	// OutputShape is the shape of a sample of the result; nil means the first input's. Build checks it.
+	OutputShape Shape
+	Name        string
+}
+
+// Identity implements [Layer].
+func (l Lambda) Identity() (class, name string) { return "Lambda", l.Name }
+
+// Arity implements [MultiInput]: one or more.
+func (l Lambda) Arity() (least, most int) { return 1, -1 }
+
+// Infer implements [Layer].
+func (l Lambda) Infer(s *Spec) (Shape, error) {
+	switch {
+	case l.Func == nil:
+		return nil, badArgument("set Func to what the layer computes", "has no Func")
+	case l.OutputShape == nil:
+		return s.Inputs[0], nil
+	}
+	return l.OutputShape, nil
+}
+
+// Apply implements [Layer].
+func (l Lambda) Apply(c *Context) *gorgonia.Node { return l.Func(c, c.Inputs) }

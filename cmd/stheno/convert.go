@@ -23,10 +23,11 @@ import (
 	"github.com/stheno-ml/stheno/weights"
 	"github.com/stheno-ml/stheno/weights/convert"
 	"github.com/stheno-ml/stheno/weights/numpy"
+	"github.com/stheno-ml/stheno/weights/onnx"
 )
 
 // outputs are the values of --to.
-var outputs = []string{"checkpoint", "safetensors", "npz"}
+var outputs = []string{"checkpoint", "safetensors", "npz", "onnx"}
 
 // conversion is the command convert.
 type conversion struct {
@@ -43,10 +44,10 @@ func newConvert() *cobra.Command {
 	var c conversion
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
-		Short: "Make weights of PyTorch, Keras, NumPy or safetensors a network's",
+		Short: "Make weights of PyTorch, Keras, NumPy, ONNX or safetensors a network's",
 		Long: `Convert reads the weights that another program trained, puts them into a network, and writes them to OUT: a checkpoint for
-eval and predict, or with --to the weights alone. IN is a file of torch.save (.pt, .pth, .th), of Keras (.h5,
-.weights.h5, .keras), safetensors, or NumPy's .npz; its content says which. Where IN describes a network, as models saved whole by Keras do,
+eval and predict, with --to the weights alone, or for OUT.onnx the network with its weights, for other programs. IN is a file of torch.save (.pt, .pth, .th), of Keras (.h5,
+.weights.h5, .keras), safetensors, NumPy's .npz, or ONNX; its content says which. Where IN describes a network, as models saved whole by Keras do,
 that is the network; else --arch names it. Every tensor must have its place: what does not fit is listed, and nothing is written.`,
 		Example: `  stheno convert resnet20.th resnet20.safetensors --arch resnet20-cifar --data cifar10 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   stheno convert resnet8.h5 resnet8.safetensors --data cifar10 --raw-pixels
@@ -70,7 +71,7 @@ that is the network; else --arch names it. Every tensor must have its place: wha
 	c.pixels.flags(f)
 	f.StringVar(&c.arch, "arch", "", "architecture, where IN does not describe one: "+strings.Join(arch.Names(), ", "))
 	f.StringVar(&c.data, "data", "", "data set the network was trained on, which gives the classes' names and the images' size: "+strings.Join(data.Names(), ", "))
-	f.StringVar(&c.to, "to", "", "what to write: "+strings.Join(outputs, ", ")+" (default: npz for OUT.npz, else checkpoint)")
+	f.StringVar(&c.to, "to", "", "what to write: "+strings.Join(outputs, ", ")+" (default: what OUT.npz and OUT.onnx say, else checkpoint)")
 	f.StringVar(&c.match, "match", "", "the only way to match tensors: "+strings.Join(convert.Rules(), ", ")+" (default: the first that fits; order only where it is certain)")
 	f.StringVar(&c.names, "map", "", "JSON file of names: weights to tensors, {\"conv1/kernel\": \"features.0.weight\"}, or layers to modules, {\"conv1\": \"features.0\"}")
 	f.StringVar(&c.layoutIn, "layout", "", "order of axes in IN: "+strings.Join(convert.Layouts(), ", ")+" (default: what its names say)")
@@ -157,8 +158,8 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 func (c *conversion) output(in, out string) error {
 	if c.to == "" {
 		c.to = outputs[0]
-		if strings.EqualFold(filepath.Ext(out), ".npz") {
-			c.to = "npz"
+		if ext := strings.ToLower(filepath.Ext(out)); ext == ".npz" || ext == ".onnx" {
+			c.to = ext[1:]
 		}
 	}
 	if !slices.Contains(outputs, c.to) {
@@ -247,6 +248,14 @@ func (c *conversion) write(w io.Writer, out string, m *nn.Model, cfg train.Confi
 			hint = " --data NAME"
 		}
 		fmt.Fprintf(w, "%s is a checkpoint; measure it with: %s eval --checkpoint %s%s\n", out, programName, out, hint)
+		return nil
+	}
+	if c.to == "onnx" {
+		if err := onnx.Write(out, m, onnx.WriteConfig{}); err != nil {
+			return err
+		}
+		in, classes := m.InputShape(), m.OutputShape()
+		fmt.Fprintf(w, "%s is the network in ONNX, from %v to %v\n", out, in, classes)
 		return nil
 	}
 	var tensors []weights.Tensor

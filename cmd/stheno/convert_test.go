@@ -133,7 +133,7 @@ func TestConvertRefuses(t *testing.T) {
 		"unknown architecture":                    {best, out, "--arch", "resnet21"},
 		"a file to read and a file to write":      {best, "--arch", "simplecnn"},
 		"is the file to be read":                  {best, best, "--arch", "simplecnn"},
-		"unknown output":                          {best, out, "--arch", "simplecnn", "--to", "onnx"},
+		"unknown output":                          {best, out, "--arch", "simplecnn", "--to", "tflite"},
 		"leave --data-format out":                 {best, out, "--arch", "simplecnn", "--data-format", "channels_first"},
 		"--raw-pixels excludes":                   {best, out, "--arch", "simplecnn", "--raw-pixels", "--mean", "1,1,1"},
 		"--mean wants a number for each of 3":     {best, out, "--arch", "simplecnn", "--mean", "1,1"},

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -40,6 +41,13 @@ func TestShapeErrors(t *testing.T) {
 		{"matmul by a vector", &MatMul{}, []s{{2, 3}, {3}}, shape.NoAxis, "2 axes", "1 axes"},
 		{"dropout step", &Dropout{}, []s{x, {1}}, shape.NoAxis, "without axes", "(1,)"},
 		{"dropout rate", &Dropout{Rate: 1}, []s{x, scalar}, shape.NoAxis, "below 1", "1"},
+		{"random step", &Random{Shape: s{3}}, []s{x, {1}}, shape.NoAxis, "without axes", "(1,)"},
+		{"random nothing", &Random{Shape: s{3, 0}}, []s{x, scalar}, 1, "without empty axes", "(3, 0)"},
+		{"random distribution", &Random{From: 7}, []s{x, scalar}, shape.NoAxis, "a known distribution", "Distribution(7)"},
+		{"random bounds", &Random{A: math.NaN()}, []s{x, scalar}, shape.NoAxis, "A and B that are numbers", "[NaN 0]"},
+		{"random trials", &Random{From: Binomial, A: -1}, []s{x, scalar}, shape.NoAxis, "trials", "-1"},
+		{"random probability", &Random{From: Binomial, B: 2}, []s{x, scalar}, shape.NoAxis, "a probability from 0 to 1", "2"},
+		{"truncate nothing", &Truncate{}, []s{{0}}, 0, "without empty axes", "0"},
 		{"softmax of images", &Softmax{}, []s{x}, shape.NoAxis, "2 axes", "4 axes"},
 		{"softmax of nothing", &Softmax{}, []s{{3, 0}}, 1, "empty", "0"},
 		{"softmax gradient", &SoftmaxGrad{}, []s{{3, 2}, {2, 2}}, 0, "(3, 2)", "(2, 2)"},

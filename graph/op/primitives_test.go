@@ -140,7 +140,12 @@ func withoutGradient() []program {
 	return append(all, operation("BinaryNumber when, x first", func() Op { return &BinaryNumber{Fn: FnWhen, Number: 0.5} }, normal(rng, 3, 5)),
 		operation("Full", func() Op { return &Full{Value: 0.5, Shape: tensor.Shape{2, 3}} }, normal(rng, 1)),
 		operation("Full scalar", func() Op { return &Full{Value: -2} }, normal(rng, 7)),
-		operation("StopGradient", func() Op { return &StopGradient{} }, normal(rng, 2, 3)))
+		operation("StopGradient", func() Op { return &StopGradient{} }, normal(rng, 2, 3)),
+		operation("Random uniform", func() Op { return &Random{A: -1, B: 2, Shape: tensor.Shape{3, 5}, Seed: 3} }, normal(rng, 7), integer(4)),
+		operation("Random gaussian", func() Op {
+			return &Random{From: Gaussian, A: 1, B: 2, Shape: tensor.Shape{5}, Seed: 3, Stream: 1 << 40}
+		}, normal(rng, 2, 3), integer(9)),
+		operation("Random binomial", func() Op { return &Random{From: Binomial, A: 9, B: 0.25, Shape: tensor.Shape{2, 1, 3}} }, number(0), integer(0)))
 }
 
 // Where functions have no gradient, Gorgonia says so, and a way around them has one.

@@ -130,6 +130,28 @@ func composedCases() []Case {
 			b.Update(v, b.node(next))
 			b.Update(w, b.node(op.Of(w).Sub(op.Of(lr).Mul(op.Of(g)).Div(next.Sqrt().Add(op.Number(1e-7))))))
 		}},
+		{Name: "primitive noise", Build: func(b *B) {
+			x, step := b.Input("x", 5, 33), op.Of(b.Int("step", 3))
+			noise := op.Of(x).Random(op.Gaussian, 1, 0.5, 7, 1<<33, step, 5, 33)
+			b.Grads(b.Want("y", numtest.Elementwise, b.node(op.Of(x).Mul(noise))), x)
+			b.Want("uniform", numtest.Elementwise, b.node(op.Of(x).Random(op.Uniform, -1, 3, 7, 2, step, 4, 1, 3)))
+			b.Want("binomial", numtest.Elementwise, b.node(op.Of(x).Random(op.Binomial, 20, 0.25, 7, 3, step, 70)))
+		}},
+		{Name: "primitive embedding of floats", Build: func(b *B) {
+			table, x := b.Input("table", 9, 6), b.Filled("x", []float32{0, 8.9, 3, 3.5, 1, 0.25}, 2, 3)
+			b.Grads(b.Want("y", numtest.Elementwise, b.node(op.Of(table).Gather(0, op.Of(x).Apply(&op.Truncate{})))), table)
+		}},
+		{Name: "primitive local response", Build: func(b *B) { // sums over neighbours by a band of ones
+			x, ones := b.Input("x", 2, 3, 4, 7), make([]float32, 7*7)
+			for i := range ones {
+				if d := i/7 - i%7; -2 <= d && d <= 2 {
+					ones[i] = 1
+				}
+			}
+			sum := op.Try(op.Apply(&op.Conv2D{}, b.node(op.Of(x).Square()), b.Filled("band", ones, 1, 1, 7, 7)))
+			root := sum.Mul(op.Number(0.5)).Add(op.Number(2)).InverseSqrt()
+			b.Grads(b.Want("y", numtest.Gradient, b.node(op.Of(x).Mul(root.Mul(root.Sqrt())))), x)
+		}},
 		{Name: "primitive scalars", Build: func(b *B) {
 			x, z := b.Scalar("x", 0.5), b.Scalar("z", 2)
 			b.Grads(b.Want("y", numtest.Elementwise, b.node(op.Of(x).Pow(op.Of(z)).Add(op.Of(x).Exp().Sum()).Maximum(op.Number(1)))), x, z)

@@ -44,7 +44,8 @@ def layer(name, make, *xs, values=None, first=False, weights=None, **args):
     grads = tape.gradient(y, given + [v.value for v in it.trainable_weights], output_gradients=tf.constant(dy))
     out.update({"y": y.numpy(), "dy": dy})
     for k, g in zip([k for k in out if k[0] == "x"] + [v.name for v in it.trainable_weights], grads):
-        out["d" + k] = np.asarray(tf.convert_to_tensor(g))
+        if g is not None:  # of indices
+            out["d" + k] = np.asarray(tf.convert_to_tensor(g))
     attrs = {"class": make.__name__, "layer": it.name, "params": int(it.count_params()), "weights": " ".join(v.name for v in it.weights),
              "shape": list(y.shape), "channels_first": int(first or args.get("data_format") == "channels_first"),
              "args": ", ".join("%s=%r" % (k, v) for k, v in args.items() if k != "data_format")}

@@ -2,7 +2,7 @@
 
     python scripts/golden/make_keras.py                    small ones, into weights/keras/testdata (Keras 3)
     python scripts/golden/make_keras.py --keras2           the same by tf_keras, which is Keras 2
-    python scripts/golden/make_keras.py --large DIR        VGG16, ResNet50 and MobileNetV2 of keras.applications, into DIR;
+    python scripts/golden/make_keras.py --large DIR        VGG16, ResNet50, MobileNetV2 and others of keras.applications, into DIR;
                                                            the tests look for them in the folder STHENO_KERAS_MODELS
 
 Small ones are kept in gzip: HDF5 files are mostly empty. Weights are random (fill.py, by the layer's name); x of a case is unit("x/NAME") and not stored. Written with Keras 3.15.1 and tf_keras
@@ -189,7 +189,6 @@ def large(folder):
             ("resnet50v2", lambda: A.ResNet50V2(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("inceptionv3", lambda: A.InceptionV3(weights=None, input_shape=(80, 80, 3), classifier_activation=None)),
             ("nasnetmobile", lambda: A.NASNetMobile(weights=None, input_shape=(64, 64, 3))),
-            ("convnexttiny", lambda: A.ConvNeXtTiny(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("mobilenetv3", lambda: A.MobileNetV3Small(weights=None, input_shape=(64, 64, 3), classifier_activation=None)),
             ("xception", lambda: A.Xception(weights=None, input_shape=(80, 80, 3), classifier_activation=None))]:
         if os.path.exists(os.path.join(folder, name + ".keras")):

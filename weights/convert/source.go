@@ -15,6 +15,7 @@ import (
 	"github.com/stheno-ml/stheno/weights/internal/zipfile"
 	"github.com/stheno-ml/stheno/weights/keras"
 	"github.com/stheno-ml/stheno/weights/numpy"
+	"github.com/stheno-ml/stheno/weights/onnx"
 	"github.com/stheno-ml/stheno/weights/torch"
 )
 
@@ -34,7 +35,7 @@ func Layouts() []string { return []string{string(KerasLayout), string(TorchLayou
 // Source is what a file holds.
 type Source struct {
 	Path    string
-	Format  string // "PyTorch", "safetensors", "checkpoint", "NumPy" or "Keras"
+	Format  string // "PyTorch", "safetensors", "checkpoint", "NumPy", "ONNX" or "Keras"
 	Layout  Layout // what the tensors' names say; see Options.Layout
 	Prefix  string // what was taken away from the front of all names, such as "state_dict.module."
 	Tensors []weights.Tensor
@@ -68,6 +69,7 @@ var formats = []format{
 	{"NumPy", func(head []byte, entries []string) bool {
 		return npy.Is(head) || zipfile.Is(head) && slices.ContainsFunc(entries, func(e string) bool { return strings.HasSuffix(e, ".npy") })
 	}, readNumPy},
+	{"ONNX", func(head []byte, _ []string) bool { return onnx.Is(head) }, readONNX},
 	{"safetensors", func(head []byte, _ []string) bool { return len(head) > 8 && head[8] == '{' }, readSafetensors},
 }
 
@@ -95,7 +97,7 @@ func Open(path string) (*Source, error) {
 		s.Layout = s.layout()
 		return s, nil
 	}
-	return nil, fmt.Errorf("convert: %s is no file of weights that is known: neither PyTorch's (.pt, .pth, .th), nor Keras's (.h5, .keras), safetensors, nor NumPy's (.npz, .npy); it begins with %q",
+	return nil, fmt.Errorf("convert: %s is no file of weights that is known: neither PyTorch's (.pt, .pth, .th), nor Keras's (.h5, .keras), safetensors, NumPy's (.npz, .npy), nor ONNX; it begins with %q",
 		path, head[:min(len(head), 16)])
 }
 
@@ -148,6 +150,32 @@ func readKeras(path string) (*Source, error) {
 		return nil, err
 	}
 	return &Source{Tensors: f.Tensors(), Config: f.Config, forModel: f.Matched}, nil
+}
+
+// readONNX takes the initializers where they have PyTorch's names, and otherwise the weights of the model that the file becomes, which have
+// their layers' names and this module's layouts.
+func readONNX(path string) (*Source, error) {
+	g, err := onnx.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := g.Tensors()
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Tensors: stored, Format: "ONNX"}
+	if len(stored) > 0 && s.layout() == TorchLayout {
+		return s, nil
+	}
+	m, err := g.Model(onnx.ModelConfig{})
+	if err != nil {
+		return nil, err
+	}
+	s.Tensors = nil
+	for _, w := range m.Weights() {
+		s.Tensors = append(s.Tensors, weights.Tensor{Name: w.Name, Shape: w.Shape, Data: w.Value.Data()})
+	}
+	return s, nil
 }
 
 func readNumPy(path string) (*Source, error) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/stheno-ml/stheno/nn"
 )
 
 // object is a Keras object as its configuration describes it.
@@ -222,8 +224,9 @@ func clip(raw json.RawMessage) string {
 	return s
 }
 
-// parseShape reads a shape with its batch axis, [null, 32, 32, 3]; batch is 0 where it is open.
-func parseShape(raw json.RawMessage) (batch int, sample []int, err error) {
+// parseShape reads a shape with its batch axis, [null, 32, 32, 3]; batch is 0 where it is open. What else is open is taken from
+// given, the shape of a sample that the model gets.
+func parseShape(raw json.RawMessage, given nn.Shape) (batch int, sample []int, err error) {
 	var dims []*int
 	if err := json.Unmarshal(raw, &dims); err != nil || len(dims) < 1 {
 		return 0, nil, wrong("", "expected the shape of a batch such as [null, 32, 32, 3], found %s", clip(raw))
@@ -231,11 +234,16 @@ func parseShape(raw json.RawMessage) (batch int, sample []int, err error) {
 	if dims[0] != nil {
 		batch = *dims[0]
 	}
-	for _, d := range dims[1:] {
-		if d == nil {
-			return 0, nil, wrong("save the model with an Input of a fixed shape", "the input's shape %s is open beside the batch, which is not supported", clip(raw))
+	for i, d := range dims[1:] {
+		switch {
+		case d != nil:
+			sample = append(sample, *d)
+		case len(given) == len(dims)-1:
+			sample = append(sample, given[i])
+		default:
+			return 0, nil, wrong("say in Options which shape is meant, or save the model with an Input of a fixed shape",
+				"the input's shape %s is open beside the batch", clip(raw))
 		}
-		sample = append(sample, *d)
 	}
 	return batch, sample, nil
 }

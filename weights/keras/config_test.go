@@ -6,7 +6,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/cpu"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/weights/keras"
 )
@@ -62,6 +66,15 @@ func TestLayers(t *testing.T) {
 		`LayerNormalization "axis":-1,"epsilon":1e-5,"rms_scaling":false`:                nn.LayerNormalization{Axis: []int{-1}, Epsilon: 1e-5},
 		`LayerNormalization "axis":[2,3],"scale":false`:                                  nn.LayerNormalization{Axis: []int{2, 3}, NoScale: true},
 		`GroupNormalization "axis":-1,"groups":2`:                                        nn.GroupNormalization{Axis: -1, Groups: 2},
+		`Embedding "input_dim":7,"output_dim":3,"input_length":4,"mask_zero":false,"embeddings_initializer":{"class_name":"RandomUniform","config":{"minval":-0.5,"maxval":0.5,"seed":null}}`: nn.Embedding{InputDim: 7, OutputDim: 3,
+			EmbeddingsInitializer: nn.RandomUniform{Min: -0.5, Max: 0.5}},
+		`SpatialDropout2D "rate":0.5,"seed":null`: nn.SpatialDropout2D{Rate: 0.5},
+		`GaussianNoise "stddev":0.5`:              nn.GaussianNoise{Stddev: 0.5},
+		`Identity "x":null`:                       nn.IdentityLayer{},
+		`Conv2D "filters":3,"kernel_size":1,"kernel_regularizer":{"class_name":"L1","config":{"l1":0.5}},"kernel_constraint":{"class_name":"MaxNorm","config":{"max_value":3,"axis":[0,1,2]}}`: nn.Conv2D{Filters: 3, Kernel: nn.K(1),
+			KernelRegularizer: nn.L1(0.5), KernelConstraint: nn.MaxNorm{MaxValue: 3, Axis: []int{0, 1, 2}}},
+		`Conv2D "filters":3,"kernel_size":1,"kernel_regularizer":{"class_name":"L1L2","config":{"l1":1.0,"l2":0.5}},"kernel_constraint":{"class_name":"UnitNorm","config":{"axis":0}}`: nn.Conv2D{Filters: 3, Kernel: nn.K(1),
+			KernelRegularizer: nn.L1L2{L1: 1, L2: 0.5}, KernelConstraint: nn.UnitNorm{Axis: []int{0}}},
 	} {
 		t.Run(text, func(t *testing.T) {
 			m, err := keras.Model(sequential(text))
@@ -227,4 +240,71 @@ func TestFrozen(t *testing.T) {
 	require.Equal(t, 48*2+2, trainable)
 	require.Equal(t, 3*9+3+4*3, fixed)
 	require.Contains(t, keras.Classes(), "Conv2D")
+}
+
+// A model of images of any size gets the size from the model around it, or from the caller.
+func TestOpenInput(t *testing.T) {
+	inner := `{"name":"base","layers":[{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,null,null,4]},"name":"i","inbound_nodes":[]},
+		{"class_name":"Conv2D","name":"c","config":{"name":"c","filters":2,"kernel_size":3},"inbound_nodes":[[["i",0,0,{}]]]}],
+		"input_layers":["i",0,0],"output_layers":["c",0,0]}`
+	m, err := keras.Model(sequential("Functional " + inner[1:len(inner)-1]))
+	require.NoError(t, err)
+	require.Equal(t, nn.Shape{6, 6, 2}, m.OutputShape())
+	alone := []byte(`{"class_name":"Functional","config":` + inner + `}`)
+	_, err = keras.Model(alone)
+	require.ErrorContains(t, err, "Options")
+	m, err = keras.ModelWith(alone, keras.Options{Input: nn.Shape{5, 9, 4}})
+	require.NoError(t, err)
+	require.Equal(t, nn.Shape{3, 7, 2}, m.OutputShape())
+	_, err = keras.ModelWith(alone, keras.Options{Input: nn.Shape{5, 9}})
+	require.ErrorContains(t, err, "Options")
+}
+
+// Dropout of whole samples, as in EfficientNet.
+func TestSampleDropout(t *testing.T) {
+	m, err := keras.Model(sequential(`Dropout "rate":0.5,"noise_shape":[null,1,1,1],"seed":null`))
+	require.NoError(t, err)
+	g := gorgonia.NewGraph()
+	ones := make([]float32, 64*m.InputShape().Size())
+	for i := range ones {
+		ones[i] = 1
+	}
+	x := gorgonia.NewTensor(g, tensor.Float32, 4, gorgonia.WithShape(64, 8, 8, 4), gorgonia.WithName("x"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(64, 8, 8, 4), tensor.WithBacking(ones))))
+	net, err := m.Build(g, nn.BuildConfig{Input: x, Training: true, Seed: 3})
+	require.NoError(t, err)
+	e, err := cpu.New(cpu.Config{Threads: 1})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	require.NoError(t, gorgonia.Let(net.Step, 1))
+	machine, err := graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(net.Output))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, machine.Close()) }()
+	require.NoError(t, machine.RunAll())
+	v, err := machine.Value(net.Output)
+	require.NoError(t, err)
+	y, kept := v.Data().([]float32), 0
+	for i := range 64 {
+		sample := y[i*256 : (i+1)*256]
+		for _, v := range sample {
+			require.Equal(t, sample[0], v)
+		}
+		if sample[0] != 0 {
+			require.Equal(t, float32(2), sample[0])
+			kept++
+		}
+	}
+	require.InDelta(t, 32, kept, 16)
+}
+
+// Indices are integers where Keras's input is of them.
+func TestIndices(t *testing.T) {
+	for dtype, want := range map[string]tensor.Dtype{"int32": tensor.Int, "float32": {}} {
+		m, err := keras.Model(fmt.Appendf(nil, `{"class_name":"Sequential","config":{"layers":[
+			{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,5],"dtype":%q}},
+			{"class_name":"Embedding","config":{"name":"e","input_dim":7,"output_dim":3}}]}}`, dtype))
+		require.NoError(t, err)
+		require.Equal(t, nn.Shape{5, 3}, m.OutputShape())
+		require.Equal(t, want, m.Layers()[0].Config.(nn.Input).Dtype)
+	}
 }

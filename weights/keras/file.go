@@ -114,7 +114,7 @@ func (f *File) hdf5(r io.ReaderAt, size int64, name string) error {
 // file has them, else by their places in the file ("layers/conv2d/vars/0").
 func (f *File) Tensors() []weights.Tensor {
 	if f.Config != nil {
-		if m, err := f.model(); err == nil { // else the file's own names must do
+		if m, err := f.model(Options{}); err == nil { // else the file's own names must do
 			if out, err := f.Matched(m); err == nil && belong(out, m) {
 				return out
 			}

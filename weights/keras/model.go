@@ -5,28 +5,43 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/nn"
 )
 
 // Model makes a model of a configuration, as model.to_json() of Keras 2 and 3, config.json of a .keras file, and the attribute
 // model_config of a .h5 file hold it. Its weights have no values yet. Mistakes are *[Error].
-func Model(config []byte) (*nn.Model, error) {
+func Model(config []byte) (*nn.Model, error) { return ModelWith(config, Options{}) }
+
+// Options say what a configuration leaves open.
+type Options struct {
+	// Input is the shape of a sample, for models that take images of any size: Input((None, None, 3)) in Keras.
+	Input nn.Shape
+}
+
+// ModelWith is [Model] with options.
+func ModelWith(config []byte, opt Options) (*nn.Model, error) {
 	var o object
 	if err := json.Unmarshal(config, &o); err != nil {
 		return nil, &Error{Problem: fmt.Sprintf("the model's configuration is not valid: %v", err), Err: err}
 	}
-	return buildModel(&o, nil, "", 0)
+	return buildModel(&o, scope{given: opt.Input})
 }
 
 // Model makes the model that the file describes, with the file's weights.
-func (f *File) Model() (*nn.Model, error) {
+func (f *File) Model() (*nn.Model, error) { return f.ModelWith(Options{}) }
+
+// ModelWith is Model with options.
+func (f *File) ModelWith(opt Options) (*nn.Model, error) {
 	if f.Config == nil {
 		return nil, &Error{Path: f.Path, Problem: "holds weights only, no model",
 			Remedy: "describe the model yourself and use File.Assign, or save it whole in Keras: model.save(\"….keras\")"}
 	}
-	m, err := f.model()
+	m, err := f.model(opt)
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
 			e.Path = f.Path
@@ -37,36 +52,43 @@ func (f *File) Model() (*nn.Model, error) {
 }
 
 // model makes the model without its weights, except those that are numbers of a layer here.
-func (f *File) model() (*nn.Model, error) {
+func (f *File) model(opt Options) (*nn.Model, error) {
 	o, err := f.object()
 	if err != nil {
 		return nil, err
 	}
-	return buildModel(o, f, "", 0)
+	return buildModel(o, scope{file: f, given: opt.Input})
 }
 
 // maxLayers bounds the layers of a model; the largest of keras.applications have a thousand.
 const maxLayers = 20_000
 
+// scope is where a model is built: by itself, or in another one.
+type scope struct {
+	file   *File    // with the weights, or nil
+	prefix string   // the model's own path in Keras 3's layout
+	given  nn.Shape // of the input's samples, or nil
+	depth  int      // models around it
+}
+
 // builder makes a model of package nn.
 type builder struct {
 	nn     *nn.Builder
 	config *modelConfig
-	file   *File             // with the weights, or nil
+	scope
 	paths  map[string]string // of layers, in Keras 3's own layout
-	depth  int
 	done   map[string]*nn.Tensor
 	frozen []string
 	images nn.DataFormat // of the layers that say one
 	old    bool          // Keras 2 wrote the configuration
 }
 
-// buildModel makes a Sequential or Functional model; file is nil where there are no weights, prefix the model's own path in it.
-func buildModel(o *object, file *File, prefix string, depth int) (*nn.Model, error) {
+// buildModel makes a Sequential or Functional model.
+func buildModel(o *object, in scope) (*nn.Model, error) {
 	if !modelClasses[o.Class] {
 		return nil, o.fill(wrong("supported are Sequential and Functional models", "models of this class are not supported"))
 	}
-	if depth > deepest {
+	if in.depth > deepest {
 		return nil, o.fill(wrong("", "models lie in more than %d models", deepest))
 	}
 	c, err := parseModel(o)
@@ -77,8 +99,7 @@ func buildModel(o *object, file *File, prefix string, depth int) (*nn.Model, err
 		return nil, o.fill(wrong("", "has %d layers, more than %d", len(c.Layers), maxLayers))
 	}
 	o.Name = cmp.Or(c.Name, o.Name)
-	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, file: file, paths: c.paths(prefix), depth: depth,
-		done: map[string]*nn.Tensor{}}
+	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string]*nn.Tensor{}}
 	var input, output *nn.Tensor
 	if o.Class == "Sequential" {
 		input, output, err = b.sequential(o)
@@ -124,87 +145,6 @@ func fromNN(err error) error {
 	return &Error{Class: e.Class, Layer: e.Layer, Err: err, Remedy: strings.Trim(e.Inputs+"; "+e.Remedy, "; "), Problem: e.Problem}
 }
 
-// sequential chains the layers.
-func (b *builder) sequential(o *object) (input, output *nn.Tensor, err error) {
-	for i := range b.config.Layers {
-		l := &b.config.Layers[i]
-		if output == nil {
-			in, own, err := b.firstInput(o, l)
-			if err != nil {
-				return nil, nil, l.fill(err)
-			}
-			if input, err = b.input(in); err != nil {
-				return nil, nil, in.fill(err)
-			}
-			if output = input; own {
-				continue
-			}
-		}
-		if output, err = b.add(l, []*nn.Tensor{output}); err != nil {
-			return nil, nil, l.fill(err)
-		}
-	}
-	if output == nil {
-		return nil, nil, wrong("", "has no layers")
-	}
-	return input, output, nil
-}
-
-// firstInput is the input layer of a Sequential model; own says that it is the first layer, and not what that layer, or the
-// model, says about its input.
-func (b *builder) firstInput(o, first *object) (in *object, own bool, err error) {
-	if first.Class == "InputLayer" {
-		return first, true, nil
-	}
-	args, err := first.fields()
-	if err != nil {
-		return nil, false, err
-	}
-	shape := args["batch_input_shape"]
-	for _, other := range []json.RawMessage{args["batch_shape"], b.config.BuildShape, o.Build.InputShape} {
-		if len(shape) == 0 || string(shape) == "null" {
-			shape = other
-		}
-	}
-	if modelClasses[first.Class] && (len(shape) == 0 || string(shape) == "null") {
-		if shape, err = innerShape(first, 0); err != nil {
-			return nil, false, err
-		}
-	}
-	if len(shape) == 0 || string(shape) == "null" {
-		return nil, false, wrong("in Keras, build the model (give it an Input, or call it once) before it is saved", "is the first layer, and nothing tells the shape of the model's input")
-	}
-	config, err := json.Marshal(map[string]json.RawMessage{"batch_input_shape": shape})
-	if err != nil {
-		return nil, false, wrong("", "its shape is not valid: %v", err)
-	}
-	return &object{Class: "InputLayer", Name: first.Name + "_input", Config: config}, false, nil
-}
-
-// innerShape is the shape of the input of a nested model that begins a Sequential one.
-func innerShape(o *object, depth int) (json.RawMessage, error) {
-	c, err := parseModel(o)
-	if err != nil || depth > deepest {
-		return nil, err
-	}
-	for i := range c.Layers {
-		l := &c.Layers[i]
-		args, err := l.fields()
-		if err != nil {
-			return nil, err
-		}
-		for _, key := range []string{"batch_shape", "batch_input_shape"} {
-			if shape := args[key]; len(shape) > 0 {
-				return shape, nil
-			}
-		}
-		if modelClasses[l.Class] {
-			return innerShape(l, depth+1)
-		}
-	}
-	return nil, nil
-}
-
 // input adds an input layer.
 func (b *builder) input(o *object) (*nn.Tensor, error) {
 	args, err := o.fields()
@@ -215,12 +155,21 @@ func (b *builder) input(o *object) (*nn.Tensor, error) {
 	if len(raw) == 0 {
 		raw, b.old = args["batch_input_shape"], true
 	}
-	batch, sample, err := parseShape(raw)
+	batch, sample, err := parseShape(raw, b.given)
 	if err != nil {
 		return nil, err
 	}
-	t := b.nn.Add(nn.Input{Shape: sample, Batch: batch, Name: layerName(o.Name)})
+	in := nn.Input{Shape: sample, Batch: batch, Name: layerName(o.Name)}
+	if dtype := strings.Trim(string(args["dtype"]), `"u`); strings.HasPrefix(dtype, "int") && b.hasEmbedding() {
+		in.Dtype = tensor.Int // else integers, such as images of bytes, become floats in the first layer in Keras too
+	}
+	t := b.nn.Add(in)
 	return t, fromNN(b.nn.Err())
+}
+
+// hasEmbedding says whether the model takes indices.
+func (b *builder) hasEmbedding() bool {
+	return slices.ContainsFunc(b.config.Layers, func(o object) bool { return o.Class == "Embedding" })
 }
 
 // add adds a layer behind its inputs.
@@ -234,7 +183,7 @@ func (b *builder) add(o *object, inputs []*nn.Tensor) (*nn.Tensor, error) {
 	var l nn.Layer
 	var err error
 	if modelClasses[o.Class] {
-		l, err = buildModel(o, b.file, b.paths[o.Name]+"/", b.depth+1)
+		l, err = buildModel(o, scope{file: b.file, prefix: b.paths[o.Name] + "/", given: inputs[0].Shape(), depth: b.depth + 1})
 	} else if err = b.adapt(o); err == nil {
 		l, err = o.layer()
 	}

@@ -51,6 +51,20 @@ func (a *arguments) nonzero(key string, otherwise float64) float64 {
 	return v
 }
 
+// axes is the argument axis: a number or a list.
+func (a *arguments) axes() []int {
+	raw, ok := a.raw["axis"]
+	delete(a.raw, "axis")
+	if !ok {
+		return nil
+	}
+	var list []int
+	if json.Unmarshal(raw, &list) != nil && json.Unmarshal(fmt.Appendf(nil, "[%s]", raw), &list) != nil && a.err == nil {
+		a.err = fmt.Errorf("axis is no number or list of numbers")
+	}
+	return list
+}
+
 // text is an argument that is a name.
 func (a *arguments) text(key, otherwise string) string {
 	raw, ok := a.raw[key]
@@ -96,17 +110,34 @@ var initializers = map[string]maker[nn.Initializer]{
 
 // regularizers by class.
 var regularizers = map[string]maker[nn.Regularizer]{
+	"L1": func(a *arguments) nn.Regularizer { return nn.L1(a.number("l1", 0.01)) },
 	"L2": func(a *arguments) nn.Regularizer { return nn.L2(a.number("l2", 0.01)) },
-	"L1L2": func(a *arguments) nn.Regularizer {
-		if l1 := a.number("l1", 0); l1 != 0 && a.err == nil {
-			a.err = fmt.Errorf("l1=%v is not supported", l1)
+	"L1L2": func(a *arguments) nn.Regularizer { // Keras 2 wrote this class for the other two as well
+		l := nn.L1L2{L1: a.number("l1", 0), L2: a.number("l2", 0)}
+		switch {
+		case l.L1 == 0:
+			return nn.L2(l.L2)
+		case l.L2 == 0:
+			return nn.L1(l.L1)
 		}
-		return nn.L2(a.number("l2", 0))
+		return l
+	},
+	"OrthogonalRegularizer": func(a *arguments) nn.Regularizer {
+		return nn.OrthogonalRegularizer{Factor: a.nonzero("factor", 0.01), Columns: a.text("mode", "rows") == "columns"}
 	},
 }
 
 // constraints by class.
-var constraints = map[string]maker[nn.Constraint]{}
+var constraints = map[string]maker[nn.Constraint]{
+	"MaxNorm": func(a *arguments) nn.Constraint {
+		return nn.MaxNorm{MaxValue: a.nonzero("max_value", 2), Axis: a.axes()}
+	},
+	"MinMaxNorm": func(a *arguments) nn.Constraint {
+		return nn.MinMaxNorm{MinValue: a.number("min_value", 0), MaxValue: a.nonzero("max_value", 1), Rate: a.nonzero("rate", 1), Axis: a.axes()}
+	},
+	"NonNeg":   func(*arguments) nn.Constraint { return nn.NonNeg{} },
+	"UnitNorm": func(a *arguments) nn.Constraint { return nn.UnitNorm{Axis: a.axes()} },
+}
 
 // setObject reads {"class_name": "HeNormal", "config": {…}}, or the name alone.
 func setObject[T any](to *T, raw json.RawMessage, known map[string]maker[T]) error {

@@ -44,6 +44,12 @@ func normalization(args map[string]json.RawMessage) (nn.Layer, error) {
 	return l, nil
 }
 
+// embedding drops the length of the input, which Keras 2 kept and nothing depends on.
+func embedding(args map[string]json.RawMessage) (nn.Layer, error) {
+	delete(args, "input_length")
+	return nil, nil
+}
+
 // noBorder makes a border of no width, which the layers take for their defaults, an identity.
 func noBorder(key string) func(map[string]json.RawMessage) (nn.Layer, error) {
 	return func(args map[string]json.RawMessage) (nn.Layer, error) {

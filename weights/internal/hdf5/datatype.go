@@ -3,6 +3,7 @@ package hdf5
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -204,7 +205,7 @@ func (c *cursor) dataspace() dataspace {
 	for i := range s.dims {
 		at := c.place()
 		d := c.length()
-		if d != 0 && s.count > (1<<50)/d {
+		if d > math.MaxInt || d != 0 && s.count > (1<<50)/d {
 			c.fail(at, "fewer than 2⁵⁰ elements", "the axes %v and %d", s.dims[:i], d)
 			return dataspace{}
 		}

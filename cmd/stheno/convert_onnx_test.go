@@ -1,0 +1,37 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/train"
+	"github.com/stheno-ml/stheno/weights"
+)
+
+// A network goes to ONNX and comes back with the same weights, bit by bit.
+func TestConvertToONNXAndBack(t *testing.T) {
+	run, dir := trained(t), t.TempDir()
+	best := filepath.Join(run, train.CheckpointDir, weights.BestName)
+	first, err := weights.LoadCheckpoint(best)
+	require.NoError(t, err)
+	file, back := filepath.Join(dir, "net.onnx"), filepath.Join(dir, "back.safetensors")
+	require.Contains(t, ok(t, "convert", best, file, "--arch", first.Arch), "is the network in ONNX, from (None, 32, 32, 3) to (None, 10)")
+	said := ok(t, "convert", file, back, "--arch", first.Arch)
+	require.Contains(t, said, "ONNX, ")
+	require.Contains(t, said, "matched by equal names")
+	last, err := weights.LoadCheckpoint(back)
+	require.NoError(t, err)
+	require.Equal(t, first.Section("model/"), last.Section("model/"))
+}
+
+// Keras's file of a whole network becomes ONNX without being told what it is; PyTorch's weights with its name.
+func TestConvertOthersToONNX(t *testing.T) {
+	root, dir := realData(t), t.TempDir()
+	file := filepath.Join(dir, "resnet20.onnx")
+	require.Contains(t, ok(t, "convert", filepath.Join(root, "weights", "cifar10_resnet20-12fca82f.th"), file, "--arch", "resnet20-cifar", "--data", "cifar10"),
+		"is the network in ONNX")
+	back := filepath.Join(dir, "resnet20.safetensors")
+	require.Contains(t, ok(t, "convert", file, back, "--arch", "resnet20-cifar", "--data", "cifar10"), "all 97 weights (271,098 numbers) matched by equal names")
+}
