@@ -2,7 +2,6 @@ package train_test
 
 import (
 	"context"
-	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -123,66 +122,6 @@ func TestPlateauLowersTheRate(t *testing.T) {
 	require.Contains(t, w.notes[0], "was not better for 1 epochs; the learning rate is 0.0005 now")
 }
 
-// TestMomentumInTheText: what the text of an optimizer says of its momentum counts, 0 too, whatever Config.Momentum is.
-func TestMomentumInTheText(t *testing.T) {
-	for text, want := range map[string]float64{"sgd": 0.9, "sgd:nesterov": 0.9, "sgd:momentum=0": 0, "sgd: momentum = 0.5": 0.5} {
-		c := train.DefaultConfig()
-		c.Optimizer = text
-		opt, err := train.NewOptimizer(c)
-		require.NoError(t, err)
-		require.Equal(t, want, opt.(train.SGD).Momentum, text)
-	}
-	c := small(t)
-	c.Epochs, c.Optimizer = 1, "sgd:momentum=0"
-	_, err := run(t, c, nil)
-	require.NoError(t, err)
-	saved := resumed(t, c)
-	require.Zero(t, saved.Momentum, "run.json does not say what is not so")
-	require.NotContains(t, tensorsOf(t, c.Out), "optimizer/momentum/conv2d/kernel")
-	saved.Epochs, saved.Optimizer = 2, "sgd" // the same, in other words
-	_, err = run(t, saved, nil)
-	require.NoError(t, err)
-}
-
-// TestAccumulatingStepAlone: without a word from Share, each batch is an update of its own.
-func TestAccumulatingStepAlone(t *testing.T) {
-	e := engine(t, 2)
-	plain := newStepper(t, e, tiny(t, 0), train.SGD{})
-	alone := newStepper(t, e, tiny(t, 0), train.Base{Optimizer: train.SGD{}, Accumulate: true})
-	require.Equal(t, plain.run(t, 0, 3, 0), alone.run(t, 0, 3, 0))
-}
-
-// TestAccumulatingMoreThanThereIs makes one update of an epoch, however large the numbers are.
-func TestAccumulatingMoreThanThereIs(t *testing.T) {
-	for _, batch := range []int{16, math.MaxInt} {
-		c := small(t)
-		c.Epochs, c.Accumulate, c.Batch = 2, math.MaxInt, batch
-		w, err := run(t, c, nil)
-		require.NoError(t, err)
-		require.EqualValues(t, 2, w.rows[1].Step)
-		require.Less(t, w.rows[1].Loss, w.rows[0].Loss)
-	}
-}
-
-// TestNothingToTrain says so.
-func TestNothingToTrain(t *testing.T) {
-	m := tiny(t, 0)
-	require.NoError(t, m.SetTrainable(false))
-	_, err := train.NewTrainStep(engine(t, 1), m, train.SGD{}, train.Slots{}, 2, 1)
-	require.ErrorContains(t, err, "no weight of the model is trained")
-}
-
-// TestPlateauNeverGoesBackToItsBase: a rate that can become no smaller stays.
-func TestPlateauNeverGoesBackToItsBase(t *testing.T) {
-	p := train.PlateauSchedule{Base: 0.1, Factor: 1e-200, Patience: 1, State: &train.PlateauState{}}
-	for range 5 {
-		rate := p.At(0)
-		p.Observe(1)
-		require.LessOrEqual(t, p.At(0), rate)
-	}
-	require.Less(t, p.At(0), 1e-300)
-}
-
 // tensorsOf are those of the newest checkpoint of a run.
 func tensorsOf(t *testing.T, dir string) map[string][]float32 {
 	t.Helper()
@@ -197,33 +136,6 @@ func tensorMap(c *weights.Checkpoint) map[string][]float32 {
 		all[x.Name] = x.Data.([]float32)
 	}
 	return all
-}
-
-// TestAccumulationIsTheLargeBatch compares a run of batches of 8, two for each step, with one of batches of 16: the same steps, but for
-// rounding. The last step of an epoch has 6 images in one batch.
-func TestAccumulationIsTheLargeBatch(t *testing.T) {
-	for _, optimizer := range []string{"sgd", "adam"} {
-		whole, parts := small(t), small(t)
-		whole.Epochs, parts.Epochs = 2, 2
-		whole.Optimizer, parts.Optimizer = optimizer, optimizer
-		parts.Batch, parts.Accumulate = 8, 2
-		a, err := run(t, whole, nil)
-		require.NoError(t, err)
-		b, err := run(t, parts, nil)
-		require.NoError(t, err)
-		for i, row := range a.rows {
-			require.Equal(t, row.Step, b.rows[i].Step)
-			require.Equal(t, row.LearningRate, b.rows[i].LearningRate)
-			require.InEpsilon(t, row.ValLoss, b.rows[i].ValLoss, 1e-4)
-			require.InEpsilon(t, row.Loss, b.rows[i].Loss, 1e-4)
-		}
-		of := tensorsOf(t, parts.Out)
-		for name, want := range tensorsOf(t, whole.Out) {
-			if strings.HasPrefix(name, "model/") {
-				require.InDeltaSlice(t, want, of[name], 2e-3, name) // Adam magnifies rounding where gradients are next to 0
-			}
-		}
-	}
 }
 
 // TestAveragesAreTheModel: a run with averages trains the same weights bit by bit, validates the averages, and its checkpoints hold
@@ -313,4 +225,21 @@ func TestTrainingConfigErrors(t *testing.T) {
 	var wrong *train.OptionError
 	require.ErrorAs(t, c.Validate(), &wrong)
 	require.Equal(t, "rho", wrong.Option)
+}
+
+// TestAveragesThatNeverBegin are told of, and the model is the weights.
+func TestAveragesThatNeverBegin(t *testing.T) {
+	plain, swa := small(t), small(t)
+	plain.Epochs, swa.Epochs, swa.SWA = 1, 1, 2
+	_, err := run(t, plain, nil)
+	require.NoError(t, err)
+	w, err := run(t, swa, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"weights are averaged from epoch 2 on, which a run of 1 epochs does not have: nothing is averaged"}, w.notes)
+	require.Equal(t, tensorsOf(t, plain.Out)["model/conv2d/kernel"], tensorsOf(t, swa.Out)["model/conv2d/kernel"])
+	again := resumed(t, swa)
+	again.Epochs = 2
+	w, err = run(t, again, nil)
+	require.NoError(t, err)
+	require.Empty(t, w.notes[1:], "only of the schedule")
 }
