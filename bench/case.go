@@ -51,7 +51,7 @@ func (c Case) String() string {
 
 // Matrix describes cases by their product: each network with each batch size, and so on. Fields that are empty have usual values.
 type Matrix struct {
-	Archs      []string // all of arch.Names
+	Archs      []string // those of Usual
 	Sizes      []int    // 32, for resnet50 also 224
 	Batches    []int    // 32 in training, 1 and 32 in inference; for images of 224×224 half of it
 	Threads    []int    // 0
@@ -70,7 +70,7 @@ func (m Matrix) Cases() ([]Case, error) {
 		return nil, err
 	}
 	var cases []Case
-	for _, name := range or(m.Archs, arch.Names()...) {
+	for _, name := range or(m.Archs, Usual()...) {
 		sizes := []int{32}
 		if name == "resnet50" {
 			sizes = append(sizes, large)
@@ -161,3 +161,6 @@ func (c Case) model() (*nn.Model, error) {
 	}
 	return a.Model()
 }
+
+// Usual are the architectures of a matrix that names none.
+func Usual() []string { return []string{"simplecnn", "vgg16", "resnet50"} }

@@ -14,7 +14,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/nn"
-	"github.com/stheno-ml/stheno/weights/keras"
+	kerasfile "github.com/stheno-ml/stheno/weights/keras" // "keras" is an epsilon here
 )
 
 // Config is everything that defines a run; run.json holds it. Two runs of one Config on one device with as many
@@ -61,6 +61,11 @@ type Config struct {
 	GlobalClipNorm float64 `json:"global_clip_norm,omitempty"`
 	EMA            float64 `json:"ema,omitempty"`
 	EMAOverwrite   int     `json:"ema_overwrite,omitempty"`
+	// Loss is one of Losses, with options as in "sparse_categorical_focal_crossentropy:gamma=1.5"; "" is the first. It is validated with,
+	// too, as in Keras.
+	Loss string `json:"loss,omitempty"`
+	// LabelSmoothing, from 0 to below 1, makes the targets (1−s)·one-hot + s/classes.
+	LabelSmoothing float64 `json:"label_smoothing,omitempty"`
 	// ClassWeight says how much the images of each class weigh in the loss of training: "balanced", in inverse proportion to how many
 	// there are, or a number for each class with commas between them; "" means 1 for all. Keras: fit(class_weight).
 	ClassWeight string `json:"class_weight,omitempty"`
@@ -107,6 +112,9 @@ type Config struct {
 
 	Out    string `json:"-"` // folder of the run
 	Resume bool   `json:"-"` // go on with the run in Out
+
+	// GradientNorms, if not nil, is told how long gradients are.
+	GradientNorms *GradientNorms `json:"-"`
 
 	// Profile times the steps of training: the name of the trace to write, which lies in Out unless it has a folder. "" is off.
 	Profile      string `json:"-"`
@@ -168,6 +176,7 @@ func (c *Config) clearUnused() {
 			c.Momentum = 0
 		}
 	}
+	c.Loss = c.lossText()
 	if c.Accumulate == 1 {
 		c.Accumulate = 0
 	}
@@ -224,7 +233,7 @@ func NewModel(c Config) (*nn.Model, error) {
 		return nil, errors.New("train: the configuration names no classes")
 	}
 	if c.Arch == KerasArch && len(c.Model) > 0 {
-		m, err := keras.Model(c.Model)
+		m, err := kerasfile.Model(c.Model)
 		if err != nil {
 			return nil, err
 		}
@@ -284,6 +293,9 @@ func (c Config) Validate() error {
 	if err := CheckPrecision(c.Precision); err != nil {
 		return err
 	}
+	if err := c.GradientNorms.check(); err != nil {
+		return err
+	}
 	if _, err := c.CompileOptions(); err != nil {
 		return err
 	}
@@ -300,6 +312,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if _, err := parseClassWeight(c.ClassWeight); err != nil {
+		return err
+	}
+	if _, err := c.LossFunction(); err != nil {
 		return err
 	}
 	_, err := ParseSchedule(c.Schedule)

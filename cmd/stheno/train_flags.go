@@ -37,7 +37,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: "+strings.Join(train.ScheduleKinds(), ", ")+", with numbers as in step:30,60:0.1, cosine:0.01 or exponential:epochs=2,rate=0.9; +warmup:1 adds a warm-up in epochs")
 	f.IntVar(&c.Accumulate, "accumulate", c.Accumulate, "batches whose gradients make one step (0: 1)")
-	f.StringVar(&c.ClassWeight, "class-weight", c.ClassWeight, "weight of each class in the loss: balanced, or numbers with commas between them")
+	lossFlags(f, c)
 	f.IntVar(&c.SWA, "swa", c.SWA, "average the weights at the ends of epochs from epoch N on, and validate and save the averages (0: not)")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
 	recomputeFlags(f, c)

@@ -50,7 +50,7 @@ measured. Ways differ in rounding, so results with and without a table, or with 
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&t.Archs, "arch", nil, "networks: "+strings.Join(arch.Names(), ", ")+" (default: all)")
+	f.StringSliceVar(&t.Archs, "arch", nil, "networks: "+strings.Join(arch.Names(), ", ")+" (default: "+strings.Join(bench.Usual(), ", ")+")")
 	f.IntSliceVar(&t.Sizes, "size", nil, "rows and columns of the images (default: 32, for resnet50 also 224)")
 	f.IntVar(&t.Classes, "classes", 100, "number of classes")
 	f.IntSliceVar(&t.Batches, "batch", nil, "images per step (default: 32, or 16 of 224x224; in inference also 1)")

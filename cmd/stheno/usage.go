@@ -67,6 +67,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		if errors.Is(err, strconv.ErrRange) {
 			text += ", which is out of range"
 		}
+		if f, ok := errors.AsType[*flagFileError](err); ok {
+			text = fmt.Sprintf("--%s: %v", invalid.GetFlag().Name, f)
+		}
 	}
 	return fmt.Errorf("%s; see %s --help", text, cmd.CommandPath())
 }
