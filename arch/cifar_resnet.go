@@ -74,7 +74,7 @@ func (c CIFARResNet) Model() (*nn.Model, error) {
 	x = r.relu(r.norm(r.conv(x, 16, nn.K(3), 1, "conv1"), "bn_conv1"))
 	for stage, filters := range []int{16, 32, 64} {
 		for block := range (depth - 2) / 6 {
-			label := fmt.Sprintf("%d%s", stage+2, cifarLabel(block))
+			label := fmt.Sprintf("%d%s", stage+2, blockLabel(block))
 			stride := 1
 			if stage > 0 && block == 0 {
 				stride = 2
@@ -91,14 +91,6 @@ func (c CIFARResNet) Model() (*nn.Model, error) {
 // Build implements [Architecture].
 func (c CIFARResNet) Build(g *gorgonia.ExprGraph, x *gorgonia.Node) (*nn.Net, error) {
 	return build(c, c.Seed, g, x)
-}
-
-// cifarLabel names a block of a stage: a, b, …, z, then z1 and so on.
-func cifarLabel(block int) string {
-	if block < 26 {
-		return string('a' + rune(block))
-	}
-	return fmt.Sprintf("z%d", block-25)
 }
 
 // cifarBlocks adds the family's blocks to a builder.

@@ -22,10 +22,10 @@ import (
 type Config struct {
 	Arch      string  `json:"arch"`
 	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg: convolutions followed by batch normalization
-	Dropout   float64 `json:"dropout,omitempty"`    // vgg16: on the two dense layers
+	Dropout   float64 `json:"dropout,omitempty"`    // vgg, alexnet, mobilenet; 0 is the network's own
 	NoL2      bool    `json:"no_l2,omitempty"`      // resnet: without the reference's L2 regularizer
 
-	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet: of small or of large images
+	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet, alexnet: of small or of large images
 	ResNetVersion arch.ResNetVersion `json:"resnet_version,omitempty"` // resnet: where strides and normalizations are
 	Shortcuts     string             `json:"shortcuts,omitempty"`      // resnet20-cifar and its kin: arch.ShortcutA or arch.ShortcutB
 	// SymmetricPadding, BatchNormEpsilon and Head are arch.Config's: networks of PyTorch that were converted have them.
@@ -48,7 +48,7 @@ type Config struct {
 	Batch       int     `json:"batch"`
 	Optimizer   string  `json:"optimizer"` // one of Optimizers, with options as in "adam:beta_2=0.98,amsgrad"
 	LR          float64 `json:"learning_rate"`
-	Momentum    float64 `json:"momentum,omitempty"` // sgd; New clears it for others
+	Momentum    float64 `json:"momentum,omitempty"` // sgd, unless Optimizer says it; New clears it for others
 	Nesterov    bool    `json:"nesterov,omitempty"`
 	WeightDecay float64 `json:"weight_decay,omitempty"` // as the optimizer does it: added to the gradient, or decoupled
 	NoDecay     string  `json:"no_decay,omitempty"`     // a regular expression of names of weights without weight decay
@@ -172,7 +172,7 @@ func (c *Config) clearUnused() {
 		c.Precision = ""
 	}
 	if s, err := parseOptimizer(c.Optimizer); err == nil {
-		if s.name != "sgd" || *findOption(s.options, "momentum").to.(*float64) != 0 {
+		if s.name != "sgd" || s.names("momentum") {
 			c.Momentum = 0
 		}
 	}

@@ -138,6 +138,9 @@ func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind 
 // updates adds the gradients of cost and opt's updates to the graph: those of the trainable weights and of slots, which have
 // no values where slots is nil, and those of the layers. With kind.hold, gradients are only added to their sums.
 func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Slots, kind stepKind) ([]op.Update, error) {
+	if len(net.Trainable()) == 0 {
+		return nil, errors.New("train: no weight of the model is trained: it has none, or all of its layers are frozen; set some free with Model.SetTrainable(true, …)")
+	}
 	grads, err := gorgonia.Grad(cost, net.Trainable()...)
 	if err != nil {
 		return nil, fmt.Errorf("train: the model cannot be differentiated: %w", err)

@@ -22,7 +22,7 @@ import (
 func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(arch.Names(), ", "))
 	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg: dropout rate of the dense layers")
+	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg, alexnet, mobilenet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
 	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet: without the L2 regularizer (1e-4)")
 	architectureFlags(f, &c.Stem, &c.ResNetVersion, &c.Shortcuts)
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
