@@ -137,7 +137,8 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	}
 	src, ignored := src.without(o.Ignore)
 	all, _ := slots(m)
-	certain := layout == KerasLayout || inOneRow(m)
+	sorted := src.sorted()
+	certain := (layout == KerasLayout || inOneRow(m)) && !sorted
 	type try struct {
 		rule Rule
 		find finder
@@ -165,6 +166,9 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 		p, e := match(m, src, all, t.rule, layout, t.find)
 		if e == nil {
 			if t.rule == RuleOrder && !certain && o.Rule != RuleOrder {
+				if wrong.Remedy = sortedRemedy; sorted {
+					continue
+				}
 				wrong.Remedy = "all shapes agree in the order of the file, but the network has branches, so that another order would fit too; " +
 					"if the file's order is the network's, ask for it with --match order"
 				continue
@@ -183,6 +187,14 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	best.Ignored = append(slices.Clone(src.Aside), ignored...)
 	best.Notes = best.notes()
 	return best, nil
+}
+
+const sortedRemedy = "all shapes agree in the order of the file, but it has its tensors sorted by name, which is not the order of the layers " +
+	"(10 comes before 2): convert the file that it was made of, name the layers with --map, or ask for this order with --match order"
+
+// sorted says whether the tensors stand in the order of their names and not in the network's: the usual writers of safetensors sort them.
+func (s *Source) sorted() bool {
+	return s.Format == "safetensors" && len(s.Tensors) > 2 && slices.IsSortedFunc(s.Tensors, func(a, b weights.Tensor) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // without leaves out the tensors of some patterns.
