@@ -379,6 +379,13 @@ func TestSortedFile(t *testing.T) {
 	_, err = Match(m, src, Options{})
 	require.NoError(t, err) // the network's order
 	slices.SortFunc(src.Tensors, func(a, b weights.Tensor) int { return strings.Compare(a.Name, b.Name) })
+	require.Equal(t, "net.10.bias", src.Tensors[4].Name)
+	p, err := Match(m, src, Options{})
+	require.NoError(t, err)
+	require.Equal(t, "net.2.weight", p.Pairs[4].Tensor.Name)
+	for i := range src.Tensors {
+		src.Tensors[i].Name = "l" + src.Tensors[i].Name[len("net."):] // l10 is no number
+	}
 	_, err = Match(m, src, Options{})
 	require.ErrorContains(t, err, "sorted by name")
 	_, err = Match(m, src, Options{Rule: RuleOrder})

@@ -138,6 +138,11 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	src, ignored := src.without(o.Ignore)
 	all, _ := slots(m)
 	sorted := src.sorted()
+	if sorted && layout == TorchLayout && o.Rule != RuleOrder {
+		if inOrder, ok := src.counted(); ok {
+			src, sorted = inOrder, false
+		}
+	}
 	certain := (layout == KerasLayout || inOneRow(m)) && !sorted
 	type try struct {
 		rule Rule
@@ -191,11 +196,6 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 
 const sortedRemedy = "all shapes agree in the order of the file, but it has its tensors sorted by name, which is not the order of the layers " +
 	"(10 comes before 2): convert the file that it was made of, name the layers with --map, or ask for this order with --match order"
-
-// sorted says whether the tensors stand in the order of their names and not in the network's: the usual writers of safetensors sort them.
-func (s *Source) sorted() bool {
-	return s.Format == "safetensors" && len(s.Tensors) > 2 && slices.IsSortedFunc(s.Tensors, func(a, b weights.Tensor) int { return strings.Compare(a.Name, b.Name) })
-}
 
 // without leaves out the tensors of some patterns.
 func (s *Source) without(patterns []string) (*Source, []Aside) {
