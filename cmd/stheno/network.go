@@ -66,7 +66,15 @@ func architectureFlags(f *pflag.FlagSet, stem *arch.Stem, version *arch.ResNetVe
 // oneArchitecture is for commands whose argument is an architecture.
 func oneArchitecture(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%s wants one architecture: %s", cmd.Name(), strings.Join(arch.Names(), ", "))
+		return fmt.Errorf("%s wants one architecture, such as resnet50; %s", cmd.Name(), seeArchitectures())
+	}
+	return nil
+}
+
+// oneNetwork is for commands whose argument is an architecture, or a file or run that holds a network.
+func oneNetwork(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s wants one architecture, file or run; the architectures are\n%s", cmd.Name(), architectures())
 	}
 	return nil
 }
