@@ -66,7 +66,7 @@ func architectureFlags(f *pflag.FlagSet, stem *arch.Stem, version *arch.ResNetVe
 // oneArchitecture is for commands whose argument is an architecture.
 func oneArchitecture(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%s wants one architecture, such as resnet50; %s", cmd.Name(), seeArchitectures())
+		return fmt.Errorf("%s wants one architecture:\n%s", cmd.Name(), architectures())
 	}
 	return nil
 }

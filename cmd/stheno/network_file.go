@@ -136,15 +136,13 @@ func architectures() string {
 	width := 0
 	for i, name := range arch.Names() {
 		if i > 0 {
-			b.WriteString(",")
-			if width += len(name) + 2; width > 100 {
-				b.WriteString("\n")
-				width = 0
-			} else {
-				b.WriteString(" ")
-			}
+			b.WriteString(", ")
+		}
+		if width += len(name) + 2; width > 110 {
+			b.WriteString("\n")
+			width = len(name) + 2
 		}
 		b.WriteString(name)
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), " \n", "\n")
 }
