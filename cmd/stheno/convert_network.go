@@ -37,7 +37,17 @@ func (c *conversion) config(f *pflag.FlagSet) (train.Config, error) {
 			c.input = fmt.Sprintf("%dx%dx%d", cfg.Input[0], cfg.Input[1], cfg.Input[2])
 		}
 	}
-	if _, err := c.network.architecture(c.arch); err != nil { // which checks the flags
+	check := func() error { // the flags
+		_, err := c.network.architecture(c.arch)
+		return err
+	}
+	if c.data == "" {
+		check = func() error {
+			_, err := c.network.model(f, c.arch)
+			return err
+		}
+	}
+	if err := check(); err != nil {
 		return cfg, err
 	}
 	if cfg.Classes == nil {

@@ -91,11 +91,7 @@ func (n *network) named(f *pflag.FlagSet, name string) (*nn.Model, error) {
 		if err != nil && (strings.ContainsAny(name, `/\`) || filepath.Ext(name) != "") {
 			return nil, fmt.Errorf("%w, and no architecture has that name", err)
 		}
-		a, err := n.architecture(name)
-		if err != nil {
-			return nil, err
-		}
-		return a.Model()
+		return n.model(f, name)
 	}
 	if err := refuse(f, name, "input"); err != nil {
 		return nil, errors.New(strings.Replace(err.Error(), "that --arch names", "of ours", 1))

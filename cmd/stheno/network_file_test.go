@@ -87,6 +87,14 @@ func TestExpandNested(t *testing.T) {
 	}
 }
 
+// Networks whose stem halves images three times at once are for larger ones.
+func TestInputOfLargeNetworks(t *testing.T) {
+	require.Contains(t, ok(t, "summary", "alexnet", "--stem", "imagenet"), "(None, 224, 224, 3)")
+	require.Contains(t, ok(t, "summary", "alexnet"), "(None, 32, 32, 3)")
+	refused(t, []string{"summary", "alexnet", "--stem", "imagenet", "--input", "32x32x3"}, "window 3×3 wants at least 3 rows", "such as --input 224x224x3")
+	refused(t, []string{"summary", "nosuch"}, "the architectures are simplecnn")
+}
+
 // field is a field of a protobuf message that holds bytes.
 func field(num int, body string) string {
 	return string(binary.AppendUvarint([]byte{byte(num<<3 | 2)}, uint64(len(body)))) + body
