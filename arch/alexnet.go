@@ -55,7 +55,7 @@ func (c AlexNet) Model() (*nn.Model, error) {
 	x = a.conv(x, filters[4], 3, c.Towers, "5")
 	x = b.Add(nn.Flatten{Name: "flatten"}, a.pool(x, "pool5"))
 	for _, name := range []string{"6", "7"} {
-		if c.Dropout >= 0 {
+		if !(c.Dropout < 0) { // NaN is for the layer to refuse
 			x = b.Add(nn.Dropout{Rate: cmp.Or(c.Dropout, 0.5), Name: "drop" + name}, x)
 		}
 		x = b.Add(nn.Dense{Units: 4096, Activation: nn.ReLU, KernelRegularizer: c.L2, Name: "fc" + name}, x)

@@ -39,7 +39,13 @@ type CIFARResNet struct {
 	NoL2             bool    // no L2 penalty of λ = 0.5e-4 on kernels, which is the paper's weight decay of 1e-4
 	BatchNormDecay   float64 // momentum of the running averages; 0 means 0.9
 	BatchNormEpsilon float64 // 0 means 1e-5
-	Name             string  // of the model; "resnet20-cifar" and so on by default
+
+	// Of experiments on how gradients flow, such as those of command "stheno gradients".
+	Plain             bool           // without shortcuts: the paper's plain networks
+	NoBatchNorm       bool           // without normalization; convolutions have a bias then
+	KernelInitializer nn.Initializer // of all kernels; He normal by default
+
+	Name string // of the model; "resnet20-cifar", "plain20-cifar" and so on by default
 }
 
 // cifarL2 is half of the paper's weight decay: Keras's L2 penalty has no factor ½.
@@ -48,7 +54,11 @@ const cifarL2 nn.L2 = 0.5e-4
 // Model implements [Architecture].
 func (c CIFARResNet) Model() (*nn.Model, error) {
 	depth := cmp.Or(c.Depth, 20)
-	name := cmp.Or(c.Name, fmt.Sprintf("resnet%d-cifar", depth))
+	kind := "resnet"
+	if c.Plain {
+		kind = "plain"
+	}
+	name := cmp.Or(c.Name, fmt.Sprintf("%s%d-cifar", kind, depth))
 	wrong := func(remedy, format string, args ...any) (*nn.Model, error) {
 		return nil, &nn.Error{Kind: nn.ErrArgument, Class: "CIFARResNet", Layer: name, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
@@ -64,7 +74,7 @@ func (c CIFARResNet) Model() (*nn.Model, error) {
 	x = r.relu(r.norm(r.conv(x, 16, nn.K(3), 1, "conv1"), "bn_conv1"))
 	for stage, filters := range []int{16, 32, 64} {
 		for block := range (depth - 2) / 6 {
-			label := fmt.Sprintf("%d%s", stage+2, cifarLabel(block))
+			label := fmt.Sprintf("%d%s", stage+2, blockLabel(block))
 			stride := 1
 			if stage > 0 && block == 0 {
 				stride = 2
@@ -73,7 +83,7 @@ func (c CIFARResNet) Model() (*nn.Model, error) {
 		}
 	}
 	x = b.Add(nn.GlobalAveragePooling2D{}, x)
-	x = b.Add(nn.Dense{Units: cmp.Or(c.Classes, defaultClasses), KernelInitializer: nn.HeNormal{}, KernelRegularizer: r.l2(), Name: "fc10"}, x)
+	x = b.Add(nn.Dense{Units: cmp.Or(c.Classes, defaultClasses), KernelInitializer: r.initializer(), KernelRegularizer: r.l2(), Name: "fc10"}, x)
 	x = b.Add(nn.Activation{Func: nn.Softmax}, x)
 	return b.Model(input, x)
 }
@@ -81,14 +91,6 @@ func (c CIFARResNet) Model() (*nn.Model, error) {
 // Build implements [Architecture].
 func (c CIFARResNet) Build(g *gorgonia.ExprGraph, x *gorgonia.Node) (*nn.Net, error) {
 	return build(c, c.Seed, g, x)
-}
-
-// cifarLabel names a block of a stage: a, b, …, z, then z1 and so on.
-func cifarLabel(block int) string {
-	if block < 26 {
-		return string('a' + rune(block))
-	}
-	return fmt.Sprintf("z%d", block-25)
 }
 
 // cifarBlocks adds the family's blocks to a builder.
@@ -111,11 +113,21 @@ func (r cifarBlocks) conv(x *nn.Tensor, filters int, kernel [2]int, stride int, 
 		x = r.Add(nn.ZeroPadding2D{Padding: nn.Border(kernel[0] / 2), Name: name + "_pad"}, x)
 		padding = nn.Valid
 	}
-	return r.Add(nn.Conv2D{Filters: filters, Kernel: kernel, Strides: nn.K(stride), Padding: padding, NoBias: true,
-		KernelInitializer: nn.HeNormal{}, KernelRegularizer: r.l2(), Name: name}, x)
+	return r.Add(nn.Conv2D{Filters: filters, Kernel: kernel, Strides: nn.K(stride), Padding: padding, NoBias: !r.NoBatchNorm,
+		KernelInitializer: r.initializer(), KernelRegularizer: r.l2(), Name: name}, x)
+}
+
+func (r cifarBlocks) initializer() nn.Initializer {
+	if r.KernelInitializer != nil {
+		return r.KernelInitializer
+	}
+	return nn.HeNormal{}
 }
 
 func (r cifarBlocks) norm(x *nn.Tensor, name string) *nn.Tensor {
+	if r.NoBatchNorm {
+		return x
+	}
 	return r.Add(nn.BatchNormalization{Momentum: cmp.Or(r.BatchNormDecay, 0.9), Epsilon: cmp.Or(r.BatchNormEpsilon, 1e-5), Name: name}, x)
 }
 
@@ -126,6 +138,9 @@ func (r cifarBlocks) block(input *nn.Tensor, filters, stride int, label string) 
 	conv, bn := "res"+label+"_branch2", "bn"+label+"_branch2"
 	x := r.relu(r.norm(r.conv(input, filters, nn.K(3), stride, conv+"a"), bn+"a"))
 	x = r.norm(r.conv(x, filters, nn.K(3), 1, conv+"b"), bn+"b")
+	if r.Plain {
+		return r.relu(x)
+	}
 	shortcut := input
 	switch {
 	case stride == 1:
@@ -144,5 +159,13 @@ func cifarResNet(depth int) entry {
 	return entry{fmt.Sprintf("resnet%d-cifar", depth), "Shortcuts NoL2 BatchNormDecay BatchNormEpsilon", func(c Config) Architecture {
 		return CIFARResNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth,
 			Shortcuts: c.Shortcuts, NoL2: c.NoL2, BatchNormDecay: c.BatchNormDecay, BatchNormEpsilon: c.BatchNormEpsilon}
+	}}
+}
+
+// cifarPlain is the registry's row of a network without shortcuts.
+func cifarPlain(depth int) entry {
+	return entry{fmt.Sprintf("plain%d-cifar", depth), "NoL2 BatchNormDecay BatchNormEpsilon", func(c Config) Architecture {
+		return CIFARResNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth,
+			NoL2: c.NoL2, BatchNormDecay: c.BatchNormDecay, BatchNormEpsilon: c.BatchNormEpsilon, Plain: true}
 	}}
 }

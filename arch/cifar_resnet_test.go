@@ -145,3 +145,27 @@ func TestSymmetricPadding(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1e-5, layer(t, model(t, a), "block1_conv1_bn").Config.(nn.BatchNormalization).Epsilon)
 }
+
+// Without shortcuts of zeros, which have no weights, the same layers are left.
+func TestCIFARPlain(t *testing.T) {
+	plain := model(t, CIFARResNet{Classes: 10, Depth: 56, Plain: true})
+	require.Equal(t, "plain56-cifar", plain.Name())
+	_, trainable, fixed := plain.CountParams()
+	require.Equal(t, []int{853_018, 4064}, []int{trainable, fixed})
+	for _, l := range plain.Layers() {
+		require.NotContains(t, []string{"Add", "Lambda"}, l.Class)
+	}
+	bare := model(t, CIFARResNet{Classes: 10, Depth: 20, Plain: true, NoBatchNorm: true, KernelInitializer: nn.GlorotUniform{}})
+	for _, l := range bare.Layers() {
+		require.NotEqual(t, "BatchNormalization", l.Class)
+		if c, ok := l.Config.(nn.Conv2D); ok {
+			require.False(t, c.NoBias)
+			require.Equal(t, nn.GlorotUniform{}, c.KernelInitializer)
+		}
+	}
+	total, _, _ := bare.CountParams()
+	require.Equal(t, 269_722-1376/2, total, "a bias in place of gamma and beta") // 688 channels
+	a, err := ByName("plain110-cifar", Config{Classes: 10})
+	require.NoError(t, err)
+	require.Equal(t, CIFARResNet{Depth: 110, Classes: 10, Plain: true}, a)
+}

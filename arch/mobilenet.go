@@ -52,7 +52,7 @@ func (c MobileNet) Model() (*nn.Model, error) {
 		x = m.relu(m.norm(x, name("pw")+"_bn"), name("pw")+"_relu")
 	}
 	x = b.Add(nn.GlobalAveragePooling2D{KeepDims: true}, x)
-	if c.Dropout >= 0 {
+	if !(c.Dropout < 0) { // NaN is for the layer to refuse
 		x = b.Add(nn.Dropout{Rate: cmp.Or(c.Dropout, 1e-3), Name: "dropout"}, x)
 	}
 	x = b.Add(nn.Conv2D{Filters: classes, Kernel: nn.K(1), Padding: nn.Same, Name: "conv_preds"}, x)

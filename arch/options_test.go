@@ -85,6 +85,8 @@ func TestBadConfigurations(t *testing.T) {
 		"Units must be at least 1, is -3":                                           VGG16{Classes: -3},
 		"Units must be at least 1, is 0":                                            VGG16{Head: []int{0}},
 		"Rate must be at least 0 and less than 1":                                   VGG16{Dropout: 1},
+		`Dropout "drop6": Rate must be at least 0 and less than 1, is NaN`:          AlexNet{Dropout: math.NaN()},
+		`Dropout "dropout": Rate must be at least 0 and less than 1, is NaN`:        MobileNet{Dropout: math.NaN()},
 		"wants images (4 axes with the batch), input has 3":                         ResNet50{Input: nn.Shape{32, 32}},
 		"Shift wants 3 channels on the last axis, input has 1":                      ResNet50{Input: nn.Shape{32, 32, 1}, RescaleInputs: true},
 		"Momentum must be between 0 and 1, is 2":                                    ResNet50{BatchNormDecay: 2},

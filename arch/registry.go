@@ -77,6 +77,7 @@ var registry = []entry{
 	kerasResNet("keras-resnet50", 50, false), kerasResNet("keras-resnet101", 101, false), kerasResNet("keras-resnet152", 152, false),
 	kerasResNet("keras-resnet50v2", 50, true), kerasResNet("keras-resnet101v2", 101, true), kerasResNet("keras-resnet152v2", 152, true),
 	cifarResNet(20), cifarResNet(32), cifarResNet(44), cifarResNet(56), cifarResNet(110),
+	cifarPlain(20), cifarPlain(32), cifarPlain(44), cifarPlain(56), cifarPlain(110),
 }
 
 const (

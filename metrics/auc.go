@@ -89,17 +89,27 @@ func (a *AUC) thresholds() int {
 	return a.Thresholds
 }
 
+// maxThresholds is as far as float32 tells scores apart.
+const maxThresholds = 1 << 24
+
 func (a *AUC) prepare(classes int) error {
 	fail := func(format string, args ...any) error { return &Error{"AUC", fmt.Sprintf(format, args...)} }
 	switch {
-	case a.thresholds() < 2:
-		return fail("Thresholds is %d, expected at least 2, or 0 for 200", a.Thresholds)
+	case a.thresholds() < 2 || a.thresholds() > maxThresholds:
+		return fail("Thresholds is %d, expected 2 to %d, or 0 for 200", a.Thresholds, maxThresholds)
+	case a.classes != 0 && (len(a.tp[0]) != a.thresholds() || (len(a.tp) > 1) != (a.MultiLabel && classes > 1)):
+		return fail("its settings are others than those of the batches before; Reset it first")
 	case !slices.Contains([]Curve{"", ROC, PR}, a.Curve):
 		return fail("Curve is %q, expected %q or %q", a.Curve, ROC, PR)
 	case !slices.Contains([]Summation{"", Interpolation, Minoring, Majoring}, a.Summation):
 		return fail("Summation is %q, expected %q, %q or %q", a.Summation, Interpolation, Minoring, Majoring)
 	case a.ClassWeights != nil && len(a.ClassWeights) != classes:
 		return fail("got %d class weights for %d classes", len(a.ClassWeights), classes)
+	}
+	for i, w := range a.ClassWeights {
+		if !(w >= 0) || math.IsInf(w, 0) {
+			return fail("class weight %d is %v; it must be a number of at least 0", i, w)
+		}
 	}
 	if a.classes != 0 {
 		return nil

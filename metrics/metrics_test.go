@@ -140,6 +140,8 @@ func TestErrors(t *testing.T) {
 		`Curve is "roc"`:                         (&metrics.AUC{Curve: "roc"}).Update([]float32{1}, []int{1}, nil),
 		`Summation is "sum"`:                     (&metrics.AUC{Summation: "sum"}).Update([]float32{1}, []int{1}, nil),
 		"Thresholds is 1":                        (&metrics.AUC{Thresholds: 1}).Update([]float32{1}, []int{1}, nil),
+		"Thresholds is 1073741824":               (&metrics.AUC{Thresholds: 1 << 30}).Update([]float32{1}, []int{1}, nil),
+		"class weight 1 is -2":                   (&metrics.AUC{ClassWeights: []float64{1, -2}}).Update([]float32{1, 0}, []int{1}, nil),
 		"got 1 class weights for 2 classes":      (&metrics.AUC{ClassWeights: []float64{1}}).Update([]float32{1, 0}, []int{1}, nil),
 	} {
 		var typed *metrics.Error
@@ -151,6 +153,25 @@ func TestErrors(t *testing.T) {
 		_, err = metrics.NewConfusion(n)
 		require.ErrorContains(t, err, "classes, expected 2 to")
 	}
+}
+
+// TestAUCOfOneClass: without positives or without negatives there is no curve; Keras says 0, too. And its settings stay as they are.
+func TestAUCOfOneClass(t *testing.T) {
+	for _, label := range []int{0, 1} {
+		a := metrics.AUC{}
+		require.NoError(t, a.Update([]float32{0.1, 0.6, float32(math.Inf(1)), float32(math.Inf(-1))}, []int{label, label, label, label}, nil))
+		require.Zero(t, a.Result())
+		for _, change := range []func(){func() { a.Thresholds = 300 }, func() { a.Thresholds = 0; a.ClassWeights = []float64{math.NaN()} }} {
+			change()
+			require.Error(t, a.Update([]float32{0.5}, []int{1}, nil))
+		}
+	}
+	multi := metrics.AUC{}
+	require.NoError(t, multi.Update([]float32{0.5, 0.5}, []int{1}, nil))
+	multi.MultiLabel = true
+	require.ErrorContains(t, multi.Update([]float32{0.5, 0.5}, []int{1}, nil), "Reset it first")
+	multi.Reset()
+	require.NoError(t, multi.Update([]float32{0.5, 0.5}, []int{1}, nil))
 }
 
 func TestReportAndCSV(t *testing.T) {

@@ -59,10 +59,16 @@ func (b *Builder) Add(layer Layer, inputs ...*Tensor) *Tensor {
 	return &Tensor{builder: b, node: n}
 }
 
+// isNil also sees a nil pointer in an interface, as a variable of another type that was never set leaves it.
+func isNil(x any) bool {
+	v := reflect.ValueOf(x)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
 // add returns the node even when it returns an error, as far as it got, for the message.
 func (b *Builder) add(layer Layer, inputs []*Tensor) (*node, error) {
 	n := &node{format: b.DataFormat, site: callSite()}
-	if v := reflect.ValueOf(layer); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+	if isNil(layer) {
 		return n, &Error{Kind: ErrNilTensor, Class: "Builder", Problem: "Add got no layer",
 			Remedy: "pass a layer, e.g. nn.Dense{Units: 10}"}
 	}
@@ -123,7 +129,7 @@ func (b *Builder) infer(n *node) error {
 		if err := checkAll(w.Initializer, w.Regularizer, w.Constraint); err != nil {
 			return err
 		}
-		if err := checkFit(w.Shape, w.Regularizer, w.Constraint); err != nil {
+		if err := checkFit(w.Shape, w.Initializer, w.Regularizer, w.Constraint); err != nil {
 			return err
 		}
 		if !reasonable(Shape(w.Shape)) {

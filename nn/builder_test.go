@@ -263,6 +263,7 @@ func TestRemedyNamesTheSource(t *testing.T) {
 		`give "input_1" 5 channels, or drop InChannels`:           {picky},
 		`set Filters of "conv2d" to 5, or drop InChannels`:        {Conv2D{Filters: 2, Kernel: K(1)}, BatchNormalization{}, ZeroPadding2D{}, picky},
 		`from "reshape"; drop InChannels`:                         {Dense{Units: 8}, Reshape{Target: Shape{2, 2, 2}}, picky},
+		`from "lambda"; drop InChannels`:                          {ChannelPadding{Before: 1}, picky},
 		`set Filters of "conv2d" to 6, or choose Groups to divid`: {&Conv2D{Filters: 4, Kernel: K(1)}, Conv2D{Filters: 3, Kernel: K(1), Groups: 3}},
 	} {
 		b := NewBuilder("m")

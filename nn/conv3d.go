@@ -36,6 +36,9 @@ func (l Conv3D) Identity() (class, name string) { return "Conv3D", l.Name }
 
 // Infer implements [Layer].
 func (l Conv3D) Infer(s *Spec) (Shape, error) {
+	if l.Kernel[0] > maxTaps {
+		return nil, badArgument("use a smaller kernel", "Kernel may be %d slices deep at most, is %d", maxTaps, l.Kernel[0])
+	}
 	return conv{filters: l.Filters, groups: l.Groups, kernel: l.Kernel[:], strides: l.Strides[:], dilations: l.Dilations[:],
 		padding: l.Padding, noBias: l.NoBias, activation: l.Activation,
 		kernelOf: ways{l.KernelInitializer, l.KernelRegularizer, l.KernelConstraint},
@@ -66,6 +69,9 @@ func (l Conv3D) Apply(c *Context) *gorgonia.Node {
 	y = c.view(y, x.Shape()[0], o[1], o[2], o[3], o[0])
 	return l.Activation.apply(c, c.Op(&op.Permute{Axes: []int{0, 4, 1, 2, 3}}, y))
 }
+
+// maxTaps bounds the copies that neighbours makes, and the operations that make them.
+const maxTaps = 1 << 10
 
 // neighbours turns volumes (n, depth, rows, columns, channels) into images (n·out, rows, columns, channels·kernel depth): for
 // each of the positions of the kernel along the depth, the slices below it. The channels of a group stay together.

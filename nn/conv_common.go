@@ -102,7 +102,7 @@ func (c *Context) finish(y *gorgonia.Node, noBias bool, f Nonlinearity) *gorgoni
 }
 
 func orDefault(i, otherwise Initializer) Initializer {
-	if i == nil {
+	if isNil(i) {
 		return otherwise
 	}
 	return i

@@ -18,6 +18,10 @@
 // [Net.Updates] to its machine beside the optimizer's updates, or the running averages of batch normalization stay where
 // they are; and sets [Net.Step] before every step where the model has dropout. The example of Net.Cost shows all of it.
 //
+// Layers are called like Keras's classes. Where a function has the name already ([ReLU], [LeakyReLU], [ELU], [Softmax], for the
+// Activation field of layers and the layer [Activation]), or an initializer ([Identity]), the layer with arguments has Layer
+// behind it: [ReLULayer]. Its class in summaries and its automatic name are Keras's.
+//
 // Keras (tf.keras 2.x) is the yardstick of meaning: names, defaults, initializers, what is trainable, and the text of
 // the summary. Where this package differs, the documentation of the thing says so.
 package nn

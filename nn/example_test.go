@@ -53,3 +53,25 @@ func check(err error) {
 		log.Fatal(err)
 	}
 }
+
+// Losses have Keras's arguments, and their zero values are Keras's defaults. Sample weights count what matters more.
+func ExampleLoss() {
+	g := gorgonia.NewGraph()
+	tensorOf := func(name string, values []float64, shape ...int) *gorgonia.Node {
+		return gorgonia.NewTensor(g, tensor.Float64, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name),
+			gorgonia.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))))
+	}
+	predicted := tensorOf("predicted", []float64{0.5, 3, 1, 1}, 2, 2)
+	target := tensorOf("target", []float64{0, 1, 1, 2}, 2, 2)
+	weights := tensorOf("weights", []float64{1, 2}, 2)
+	huber := nn.Huber{Delta: 1}
+	each, err := huber.Values(predicted, target)
+	check(err)
+	all, err := huber.Reduced(predicted, target, weights)
+	check(err)
+	vm := gorgonia.NewTapeMachine(g)
+	defer vm.Close()
+	check(vm.RunAll())
+	fmt.Println(each.Value().Data(), all.Value().Data())
+	// Output: [0.8125 0.25] 0.65625
+}

@@ -20,8 +20,8 @@ func (Orthogonal) Quantile(tensor.Shape) func(float64) float64 { return normal(0
 
 // Transform implements [Transformer].
 func (o Orthogonal) Transform(x []float64, s tensor.Shape) error {
-	if len(s) < 2 {
-		return badArgument("use another initializer for vectors", "orthogonal wants a weight of at least 2 axes, got shape %v", s)
+	if err := o.fits(s); err != nil {
+		return err
 	}
 	cols := s[len(s)-1]
 	rows := len(x) / cols
@@ -48,6 +48,13 @@ func (o Orthogonal) Transform(x []float64, s tensor.Shape) error {
 	return nil
 }
 
+func (Orthogonal) fits(s tensor.Shape) error {
+	if len(s) < 2 {
+		return badArgument("use another initializer for vectors", "orthogonal wants a weight of at least 2 axes, got shape %v", s)
+	}
+	return nil
+}
+
 func sign(x float64) float64 { return math.Copysign(1, x) }
 
 func (o Orthogonal) String() string {
@@ -67,8 +74,8 @@ func (Identity) Quantile(s tensor.Shape) func(float64) float64 { return Zeros{}.
 
 // Transform implements [Transformer].
 func (i Identity) Transform(x []float64, s tensor.Shape) error {
-	if len(s) != 2 {
-		return badArgument("use another initializer", "identity wants a weight of 2 axes, got shape %v", s)
+	if err := i.fits(s); err != nil {
+		return err
 	}
 	gain := i.Gain
 	if gain == 0 {
@@ -76,6 +83,13 @@ func (i Identity) Transform(x []float64, s tensor.Shape) error {
 	}
 	for k := range min(s[0], s[1]) {
 		x[k*s[1]+k] = gain
+	}
+	return nil
+}
+
+func (Identity) fits(s tensor.Shape) error {
+	if len(s) != 2 {
+		return badArgument("use another initializer", "identity wants a weight of 2 axes, got shape %v", s)
 	}
 	return nil
 }

@@ -70,13 +70,18 @@ func TestIdentity(t *testing.T) {
 }
 
 func TestInitializersThatDoNotFit(t *testing.T) {
-	b := NewBuilder("m")
-	in := b.Input(Shape{4})
-	m, err := b.Model(in, b.Add(Dense{Units: 2, BiasInitializer: Orthogonal{}}, in))
-	require.NoError(t, err)
 	var wrong *Error
-	require.ErrorAs(t, m.Initialize(1, tensor.Float32), &wrong)
-	require.Contains(t, wrong.Error(), "at least 2 axes")
+	for want, l := range map[string]Layer{
+		`Dense "dense": orthogonal wants a weight of at least 2 axes, got shape (2)`:           Dense{Units: 2, BiasInitializer: Orthogonal{}},
+		`DepthwiseConv2D "depthwise_conv2d": identity wants a weight of 2 axes, got shape (1,`: DepthwiseConv2D{Kernel: K(1), DepthwiseInitializer: Identity{}},
+	} {
+		b := NewBuilder("m")
+		b.Add(l, b.Input(Shape{4, 4, 4}))
+		require.ErrorAs(t, b.Err(), &wrong)
+		require.ErrorContains(t, wrong, want)
+		require.ErrorContains(t, fill(make([]float32, 2), tensor.Shape{2}, Orthogonal{}, 1, "w"), "at least 2 axes")
+		require.ErrorContains(t, fill(make([]float32, 2), tensor.Shape{2}, Identity{}, 1, "w"), "2 axes")
+	}
 	for _, bad := range []Initializer{VarianceScaling{Scale: -1}, VarianceScaling{Mode: "fan"}, VarianceScaling{Distribution: "normal"},
 		RandomUniform{Min: 2, Max: 1}, TruncatedNormal{Stddev: -1}, RandomNormal{Mean: math.NaN()}, RandomNormal{Stddev: math.Inf(1)}} {
 		b := NewBuilder("m")
@@ -84,4 +89,20 @@ func TestInitializersThatDoNotFit(t *testing.T) {
 		require.ErrorAs(t, b.Err(), &wrong, "%v", bad)
 		require.ErrorIs(t, wrong, ErrArgument)
 	}
+}
+
+// TestNilPointersAreNothing: pointers that were never set are as if nothing was said.
+func TestNilPointersAreNothing(t *testing.T) {
+	var regularizer *L2
+	var initializer *HeNormal
+	var constraint *MaxNorm
+	b := NewBuilder("m")
+	in := b.Input(Shape{4})
+	m, err := b.Model(in, b.Add(Dense{Units: 2, KernelRegularizer: regularizer, BiasInitializer: initializer, KernelInitializer: initializer, KernelConstraint: constraint}, in))
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	require.Nil(t, m.Weights()[0].Regularizer)
+	require.Nil(t, m.Weights()[0].Constraint)
+	require.Equal(t, GlorotUniform{}, m.Weights()[0].Initializer)
+	require.Equal(t, []float32{0, 0}, m.Weights()[1].Value.Data())
 }

@@ -38,8 +38,11 @@ type Spec struct {
 
 // Weight declares a weight of the layer; name is local to the layer, e.g. "kernel". Declare them in Keras's order.
 func (s *Spec) Weight(w Weight) {
-	if w.Initializer == nil {
+	if isNil(w.Initializer) {
 		w.Initializer = Zeros{}
+	}
+	if isNil(w.Constraint) {
+		w.Constraint = nil
 	}
 	w.Regularizer = present(w.Regularizer)
 	w.fixed = !w.Trainable

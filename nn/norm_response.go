@@ -58,7 +58,7 @@ func (l LocalResponseNormalization) Infer(s *Spec) (Shape, error) {
 // kernel for in both data formats.
 func (l LocalResponseNormalization) Apply(c *Context) *gorgonia.Node {
 	channels := c.InputShapes[0][channelAxis(c.InputShapes[0], c.Format)-1]
-	radius := cmp.Or(l.DepthRadius, 5)
+	radius := min(cmp.Or(l.DepthRadius, 5), channels)
 	band := make([]float64, channels*channels)
 	for i := range channels {
 		for j := max(0, i-radius); j <= i+radius && j < channels; j++ {

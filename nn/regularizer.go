@@ -132,10 +132,10 @@ func checkAll(parts ...any) error {
 	return nil
 }
 
-// fitting is implemented by regularizers and constraints that are not for weights of every shape.
+// fitting is implemented by initializers, regularizers and constraints that are not for weights of every shape.
 type fitting interface{ fits(s tensor.Shape) error }
 
-// checkFit returns the first complaint of a regularizer or constraint about the shape of its weight.
+// checkFit returns the first complaint of an initializer, regularizer or constraint about the shape of its weight.
 func checkFit(s tensor.Shape, parts ...any) error {
 	for _, p := range parts {
 		if f, ok := p.(fitting); ok {
@@ -149,7 +149,7 @@ func checkFit(s tensor.Shape, parts ...any) error {
 
 // present is nil for a regularizer that does nothing, so that such a weight counts as not regularized.
 func present(r Regularizer) Regularizer {
-	if n, ok := r.(interface{ none() bool }); ok && n.none() {
+	if n, ok := r.(interface{ none() bool }); isNil(r) || ok && n.none() {
 		return nil
 	}
 	return r

@@ -42,3 +42,5 @@ func (l Flatten) channelField() string         { return "" }
 func (l Reshape) channelField() string         { return "" }
 func (l RepeatVector) channelField() string    { return "" }
 func (l Permute) channelField() string         { return "" }
+func (l ChannelPadding) channelField() string  { return "" }
+func (m *Model) channelField() string          { return "" }

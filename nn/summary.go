@@ -34,6 +34,9 @@ type SummaryOptions struct {
 	ShowTrainable bool
 }
 
+// longestLine bounds SummaryOptions.LineLength: more is a slip, and each layer has a line of it.
+const longestLine = 10_000
+
 // Summary returns the text that Keras's model.summary() prints (TensorFlow 2.4), with a line break at the end. None is
 // replaced by the batch size where the Input layer fixes one.
 func (m *Model) Summary() string {
@@ -44,8 +47,8 @@ func (m *Model) Summary() string {
 
 // WriteSummary writes a summary in one of Keras's forms.
 func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
-	if o.LineLength < 0 {
-		return m.fail(ErrArgument, "use 0 for Keras's own", "LineLength must not be negative, is %d", o.LineLength)
+	if o.LineLength < 0 || o.LineLength > longestLine {
+		return m.fail(ErrArgument, "use 0 for Keras's own", "LineLength must be from 0 to %d, is %d", longestLine, o.LineLength)
 	}
 	switch o.Style {
 	case StyleKeras2:

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -70,7 +71,7 @@ func TestSummariesAreKeras2sAndKeras3s(t *testing.T) {
 
 func TestSummaryOptionsThatDoNotFit(t *testing.T) {
 	m := nestedChain(t)
-	for _, o := range []SummaryOptions{{Style: "keras"}, {ExpandNested: true}, {ShowTrainable: true}, {LineLength: -1},
+	for _, o := range []SummaryOptions{{Style: "keras"}, {ExpandNested: true}, {ShowTrainable: true}, {LineLength: -1}, {LineLength: math.MaxInt}, {Style: StyleKeras3, LineLength: 1 << 30},
 		{Style: StyleKeras2, LineLength: 9}, {Style: StyleKeras3, LineLength: 9}} {
 		var text strings.Builder
 		var wrong *Error

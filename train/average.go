@@ -19,6 +19,9 @@ const trainedPrefix = "trained/"
 // prepareAverages makes the model of the averages, with the weights as they are.
 func (t *Trainer) prepareAverages() (err error) {
 	t.eval = Evaluator{Model: t.model, Engine: t.engine}
+	if t.eval.Loss, err = t.cfg.LossFunction(); err != nil {
+		return err
+	}
 	if t.cfg.EMA == 0 && t.cfg.SWA == 0 {
 		return nil
 	}

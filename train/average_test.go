@@ -138,33 +138,6 @@ func tensorMap(c *weights.Checkpoint) map[string][]float32 {
 	return all
 }
 
-// TestAccumulationIsTheLargeBatch compares a run of batches of 8, two for each step, with one of batches of 16: the same steps, but for
-// rounding. The last step of an epoch has 6 images in one batch.
-func TestAccumulationIsTheLargeBatch(t *testing.T) {
-	for _, optimizer := range []string{"sgd", "adam"} {
-		whole, parts := small(t), small(t)
-		whole.Epochs, parts.Epochs = 2, 2
-		whole.Optimizer, parts.Optimizer = optimizer, optimizer
-		parts.Batch, parts.Accumulate = 8, 2
-		a, err := run(t, whole, nil)
-		require.NoError(t, err)
-		b, err := run(t, parts, nil)
-		require.NoError(t, err)
-		for i, row := range a.rows {
-			require.Equal(t, row.Step, b.rows[i].Step)
-			require.Equal(t, row.LearningRate, b.rows[i].LearningRate)
-			require.InEpsilon(t, row.ValLoss, b.rows[i].ValLoss, 1e-4)
-			require.InEpsilon(t, row.Loss, b.rows[i].Loss, 1e-4)
-		}
-		of := tensorsOf(t, parts.Out)
-		for name, want := range tensorsOf(t, whole.Out) {
-			if strings.HasPrefix(name, "model/") {
-				require.InDeltaSlice(t, want, of[name], 2e-3, name) // Adam magnifies rounding where gradients are next to 0
-			}
-		}
-	}
-}
-
 // TestAveragesAreTheModel: a run with averages trains the same weights bit by bit, validates the averages, and its checkpoints hold
 // them as the model.
 func TestAveragesAreTheModel(t *testing.T) {
@@ -252,4 +225,21 @@ func TestTrainingConfigErrors(t *testing.T) {
 	var wrong *train.OptionError
 	require.ErrorAs(t, c.Validate(), &wrong)
 	require.Equal(t, "rho", wrong.Option)
+}
+
+// TestAveragesThatNeverBegin are told of, and the model is the weights.
+func TestAveragesThatNeverBegin(t *testing.T) {
+	plain, swa := small(t), small(t)
+	plain.Epochs, swa.Epochs, swa.SWA = 1, 1, 2
+	_, err := run(t, plain, nil)
+	require.NoError(t, err)
+	w, err := run(t, swa, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"weights are averaged from epoch 2 on, which a run of 1 epochs does not have: nothing is averaged"}, w.notes)
+	require.Equal(t, tensorsOf(t, plain.Out)["model/conv2d/kernel"], tensorsOf(t, swa.Out)["model/conv2d/kernel"])
+	again := resumed(t, swa)
+	again.Epochs = 2
+	w, err = run(t, again, nil)
+	require.NoError(t, err)
+	require.Empty(t, w.notes[1:], "only of the schedule")
 }

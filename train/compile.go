@@ -22,8 +22,7 @@ type stepKey struct {
 
 // stepsPerEpoch is the number of updates of an epoch.
 func (t *Trainer) stepsPerEpoch() int {
-	k := max(t.cfg.Accumulate, 1)
-	return (t.loader.Batches() + k - 1) / k
+	return (t.loader.Batches()-1)/max(t.cfg.Accumulate, 1) + 1
 }
 
 // place is where batch i of an epoch stands in its update.
@@ -34,11 +33,14 @@ type place struct {
 }
 
 func (t *Trainer) place(i int) place {
-	k, n, all := max(t.cfg.Accumulate, 1), t.cfg.Batch, t.loader.Len()
+	k, n, batches := max(t.cfg.Accumulate, 1), t.cfg.Batch, t.loader.Batches()
 	begin := i / k * k // the update's first batch
-	images := min(n, all-i*n)
-	p := place{first: i == begin, last: i == begin+k-1 || i == t.loader.Batches()-1}
-	p.part = float64(images) / float64(min(k*n, all-begin*n))
+	images, all := min(n, t.loader.Len()-i*n), t.loader.Len()-begin*n
+	if k < batches-begin { // there is another update behind it; else k·n may be more than there are numbers
+		all = k * n
+	}
+	p := place{first: i == begin, last: i == begin+k-1 || i == batches-1}
+	p.part = float64(images) / float64(all)
 	p.key = stepKey{images, !p.last}
 	return p
 }
@@ -80,8 +82,13 @@ func (t *Trainer) trainStep(key stepKey) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	loss, err := t.cfg.LossFunction()
+	if err != nil {
+		return nil, err
+	}
 	s, err := newTrainStep(t.engine, t.model, t.opt, t.slots,
-		stepKind{n: key.images, raw: augmentOf(t.loader.Config()), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil}, opts...)
+		stepKind{n: key.images, raw: augmentOf(t.loader.Config()), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil,
+			norms: t.cfg.GradientNorms != nil && !key.hold, loss: loss}, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/nn"
-	"github.com/stheno-ml/stheno/weights/keras"
+	kerasfile "github.com/stheno-ml/stheno/weights/keras" // "keras" is an epsilon here
 	"github.com/stheno-ml/stheno/weights/onnx"
 )
 
@@ -23,10 +23,10 @@ import (
 type Config struct {
 	Arch      string  `json:"arch"`
 	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg: convolutions followed by batch normalization
-	Dropout   float64 `json:"dropout,omitempty"`    // vgg16: on the two dense layers
+	Dropout   float64 `json:"dropout,omitempty"`    // vgg, alexnet, mobilenet; 0 is the network's own
 	NoL2      bool    `json:"no_l2,omitempty"`      // resnet: without the reference's L2 regularizer
 
-	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet: of small or of large images
+	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet, alexnet: of small or of large images
 	ResNetVersion arch.ResNetVersion `json:"resnet_version,omitempty"` // resnet: where strides and normalizations are
 	Shortcuts     string             `json:"shortcuts,omitempty"`      // resnet20-cifar and its kin: arch.ShortcutA or arch.ShortcutB
 	// SymmetricPadding, BatchNormEpsilon and Head are arch.Config's: networks of PyTorch that were converted have them.
@@ -50,7 +50,7 @@ type Config struct {
 	Batch       int     `json:"batch"`
 	Optimizer   string  `json:"optimizer"` // one of Optimizers, with options as in "adam:beta_2=0.98,amsgrad"
 	LR          float64 `json:"learning_rate"`
-	Momentum    float64 `json:"momentum,omitempty"` // sgd; New clears it for others
+	Momentum    float64 `json:"momentum,omitempty"` // sgd, unless Optimizer says it; New clears it for others
 	Nesterov    bool    `json:"nesterov,omitempty"`
 	WeightDecay float64 `json:"weight_decay,omitempty"` // as the optimizer does it: added to the gradient, or decoupled
 	NoDecay     string  `json:"no_decay,omitempty"`     // a regular expression of names of weights without weight decay
@@ -63,6 +63,11 @@ type Config struct {
 	GlobalClipNorm float64 `json:"global_clip_norm,omitempty"`
 	EMA            float64 `json:"ema,omitempty"`
 	EMAOverwrite   int     `json:"ema_overwrite,omitempty"`
+	// Loss is one of Losses, with options as in "sparse_categorical_focal_crossentropy:gamma=1.5"; "" is the first. It is validated with,
+	// too, as in Keras.
+	Loss string `json:"loss,omitempty"`
+	// LabelSmoothing, from 0 to below 1, makes the targets (1−s)·one-hot + s/classes.
+	LabelSmoothing float64 `json:"label_smoothing,omitempty"`
 	// ClassWeight says how much the images of each class weigh in the loss of training: "balanced", in inverse proportion to how many
 	// there are, or a number for each class with commas between them; "" means 1 for all. Keras: fit(class_weight).
 	ClassWeight string `json:"class_weight,omitempty"`
@@ -109,6 +114,9 @@ type Config struct {
 
 	Out    string `json:"-"` // folder of the run
 	Resume bool   `json:"-"` // go on with the run in Out
+
+	// GradientNorms, if not nil, is told how long gradients are.
+	GradientNorms *GradientNorms `json:"-"`
 
 	// Profile times the steps of training: the name of the trace to write, which lies in Out unless it has a folder. "" is off.
 	Profile      string `json:"-"`
@@ -166,10 +174,11 @@ func (c *Config) clearUnused() {
 		c.Precision = ""
 	}
 	if s, err := parseOptimizer(c.Optimizer); err == nil {
-		if s.name != "sgd" || *findOption(s.options, "momentum").to.(*float64) != 0 {
+		if s.name != "sgd" || s.names("momentum") {
 			c.Momentum = 0
 		}
 	}
+	c.Loss = c.lossText()
 	if c.Accumulate == 1 {
 		c.Accumulate = 0
 	}
@@ -248,7 +257,7 @@ func NewModel(c Config) (*nn.Model, error) {
 // described makes the model of Config.Model.
 func (c Config) described() (*nn.Model, error) {
 	if c.Arch == KerasArch {
-		return keras.ModelWith(c.Model, keras.Options{Input: nn.Shape(c.Input[:])})
+		return kerasfile.ModelWith(c.Model, kerasfile.Options{Input: nn.Shape(c.Input[:])})
 	}
 	var graph []byte
 	if err := json.Unmarshal(c.Model, &graph); err != nil {
@@ -301,6 +310,9 @@ func (c Config) Validate() error {
 	if err := CheckPrecision(c.Precision); err != nil {
 		return err
 	}
+	if err := c.GradientNorms.check(); err != nil {
+		return err
+	}
 	if _, err := c.CompileOptions(); err != nil {
 		return err
 	}
@@ -317,6 +329,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if _, err := parseClassWeight(c.ClassWeight); err != nil {
+		return err
+	}
+	if _, err := c.LossFunction(); err != nil {
 		return err
 	}
 	_, err := ParseSchedule(c.Schedule)

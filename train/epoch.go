@@ -104,6 +104,9 @@ func (t *Trainer) finish(b *fedBatch) error {
 	}
 	t.state.Metrics.Add(b.n, r.Loss, r.Top1, r.Top5)
 	t.profiled()
+	if b.last {
+		return t.reportNorms(b.step)
+	}
 	return nil
 }
 

@@ -17,6 +17,8 @@ import (
 type Evaluator struct {
 	Model  *nn.Model    // with values; the caller's
 	Engine graph.Engine // the caller's
+	// Loss is measured; nil is the mean of the sparse categorical crossentropy. Set it before the first Run.
+	Loss nn.Loss
 	// Scores, if not nil, is called with the outputs of the model for every batch, (n, classes), and the labels (n,), such as to
 	// Update metrics of package metrics. Both are overwritten afterwards. Set it before the first Run.
 	Scores func(scores []float32, labels []int) error
@@ -96,7 +98,7 @@ func (e *Evaluator) step(n int, raw *op.Augment) (*Step, error) {
 	if s := e.steps[key]; s != nil {
 		return s, nil
 	}
-	s, err := newEvalStep(e.Engine, e.Model, raw, n, key.scored)
+	s, err := newEvalStep(e.Engine, e.Model, e.Loss, raw, n, key.scored)
 	if err == nil {
 		e.steps[key] = s
 	}

@@ -109,11 +109,13 @@ func (b Base) shared(ps []*Parameter) (nodes gorgonia.Nodes) {
 	return nodes
 }
 
-// accumulate adds the slot's sum to the gradient, each with its factor of this batch.
+// accumulate adds the slot's sum to the gradient, each with its factor of this batch. Until Step.Share says otherwise, a batch is an
+// update of its own.
 func (b Base) accumulate(p *Parameter, held []op.Update) ([]op.Update, error) {
 	slot := p.Slots[len(b.Optimizer.Slots(p.Weight))]
-	keep, part := op.Of(p.Scalars.scalar(keepName, nil).node), op.Of(p.Scalars.scalar(partName, nil).node)
-	sum, err := op.Of(slot).Mul(keep).Add(op.Of(p.Gradient).Mul(part)).Node()
+	keep, part := p.Scalars.scalar(keepName, nil), p.Scalars.scalar(partName, nil)
+	*part.value = 1
+	sum, err := op.Of(slot).Mul(op.Of(keep.node)).Add(op.Of(p.Gradient).Mul(op.Of(part.node))).Node()
 	p.Gradient = sum
 	return append(held, op.Update{Target: slot, New: sum}), err
 }

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -12,6 +11,7 @@ import (
 type spec struct {
 	name    string
 	options []option
+	named   []string // options that the text names
 	// decouples says that the weight decay is decoupled, as an option where it is not so by nature.
 	decouples *bool
 	// build makes the optimizer with a weight decay of its own.
@@ -154,8 +154,15 @@ func parseOptimizer(text string) (*spec, error) {
 	if err := parseOptions(fmt.Sprintf("optimizer %q", name), args, s.options); err != nil {
 		return nil, err
 	}
+	for _, item := range strings.Split(args, ",") {
+		option, _, _ := strings.Cut(item, "=")
+		s.named = append(s.named, strings.TrimSpace(option))
+	}
 	return s, nil
 }
+
+// names says whether the text names an option, even to give it its default.
+func (s *spec) names(option string) bool { return slices.Contains(s.named, option) }
 
 // String is the text of an optimizer with the options that are not as usual.
 func (s *spec) String() string {
@@ -196,7 +203,10 @@ func NewOptimizer(c Config) (Optimizer, error) {
 	}
 	if s.name == "sgd" {
 		momentum, nesterov := findOption(s.options, "momentum").to.(*float64), findOption(s.options, "nesterov").to.(*bool)
-		*momentum, *nesterov = cmp.Or(*momentum, c.Momentum), *nesterov || c.Nesterov
+		if !s.names("momentum") {
+			*momentum = c.Momentum
+		}
+		*nesterov = *nesterov || c.Nesterov
 	}
 	b := Base{Accumulate: c.Accumulate > 1, ClipValue: c.ClipValue, ClipNorm: c.ClipNorm, GlobalClipNorm: c.GlobalClipNorm,
 		EMA: c.EMA, EMAOverwrite: c.EMAOverwrite}

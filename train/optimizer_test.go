@@ -56,6 +56,35 @@ func TestOptimizersAreThoseOfKerasAndPyTorch(t *testing.T) {
 	}
 }
 
+// TestMomentumInTheText: what the text of an optimizer says of its momentum counts, 0 too, whatever Config.Momentum is.
+func TestMomentumInTheText(t *testing.T) {
+	for text, want := range map[string]float64{"sgd": 0.9, "sgd:nesterov": 0.9, "sgd:momentum=0": 0, "sgd: momentum = 0.5": 0.5} {
+		c := train.DefaultConfig()
+		c.Optimizer = text
+		opt, err := train.NewOptimizer(c)
+		require.NoError(t, err)
+		require.Equal(t, want, opt.(train.SGD).Momentum, text)
+	}
+	c := small(t)
+	c.Epochs, c.Optimizer = 1, "sgd:momentum=0"
+	_, err := run(t, c, nil)
+	require.NoError(t, err)
+	saved := resumed(t, c)
+	require.Zero(t, saved.Momentum, "run.json does not say what is not so")
+	require.NotContains(t, tensorsOf(t, c.Out), "optimizer/momentum/conv2d/kernel")
+	saved.Epochs, saved.Optimizer = 2, "sgd" // the same, in other words
+	_, err = run(t, saved, nil)
+	require.NoError(t, err)
+}
+
+// TestNothingToTrain says so.
+func TestNothingToTrain(t *testing.T) {
+	m := tiny(t, 0)
+	require.NoError(t, m.SetTrainable(false))
+	_, err := train.NewTrainStep(engine(t, 1), m, train.SGD{}, train.Slots{}, 2, 1)
+	require.ErrorContains(t, err, "no weight of the model is trained")
+}
+
 // FuzzOptimizerText: no text of options panics, and what is understood is an optimizer.
 func FuzzOptimizerText(f *testing.F) {
 	for _, text := range append(train.Optimizers(), "adam:beta_2=0.98,amsgrad", "muon:exclude=a|b,ns_steps=3", "sgd:momentum=0.5,nesterov", "lars:trust=1e-3") {

@@ -1,5 +1,7 @@
 package train
 
+import "math"
+
 // PlateauSchedule lowers the learning rate by Factor when a metric of the epochs has not become better for Patience of them. Keras:
 // callbacks.ReduceLROnPlateau, whose counting this is; PyTorch's scheduler of that name waits one epoch longer, and its threshold is
 // relative.
@@ -54,10 +56,10 @@ func (s *PlateauSchedule) Observe(metric float64) bool {
 		return false
 	}
 	p.Wait++
-	if p.Wait < s.Patience || s.rate() <= s.MinRate {
+	if p.Wait < s.Patience || s.rate() <= max(s.MinRate, math.SmallestNonzeroFloat64) {
 		return false
 	}
-	p.Rate = max(s.rate()*s.Factor, s.MinRate)
+	p.Rate = max(s.rate()*s.Factor, s.MinRate, math.SmallestNonzeroFloat64) // 0 would say that it is Base
 	p.Cooldown, p.Wait = s.Cooldown, 0
 	return true
 }

@@ -162,3 +162,14 @@ func FuzzParseSchedule(f *testing.F) {
 		require.Equal(t, s, again)
 	})
 }
+
+// TestPlateauNeverGoesBackToItsBase: a rate that can become no smaller stays.
+func TestPlateauNeverGoesBackToItsBase(t *testing.T) {
+	p := PlateauSchedule{Base: 0.1, Factor: 1e-200, Patience: 1, State: &PlateauState{}}
+	for range 5 {
+		rate := p.At(0)
+		p.Observe(1)
+		require.LessOrEqual(t, p.At(0), rate)
+	}
+	require.Less(t, p.At(0), 1e-300)
+}

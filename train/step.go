@@ -56,6 +56,10 @@ type Step struct {
 	lossValue, top1, top5 *gorgonia.F32
 
 	scores []float32 // (n, classes) of a scored evaluation
+
+	norms      []GradientNorm // of a step that has them, with their squares
+	normNodes  gorgonia.Nodes
+	normValues []*gorgonia.F32
 }
 
 // StepResult are the results of a step over its batch.
@@ -111,8 +115,10 @@ type stepKind struct {
 	raw  *op.Augment // makes them of raw batches; nil: they come as floats
 	seed uint64      // of dropout
 
-	hold       bool // gradients are only added to their sums
-	weighted   bool // images have weights in the loss
+	hold       bool    // gradients are only added to their sums
+	weighted   bool    // images have weights in the loss
+	norms      bool    // the norms of gradients are results
+	loss       nn.Loss // nil: the mean of the sparse categorical crossentropy
 	evaluation bool
 	shapesOnly bool // inputs and weights have no values
 }
@@ -122,7 +128,7 @@ func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind 
 	if err != nil {
 		return nil, err
 	}
-	updates, err := s.updates(net, cost, opt, slots, kind.hold)
+	updates, err := s.updates(net, cost, opt, slots, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -130,8 +136,11 @@ func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind 
 }
 
 // updates adds the gradients of cost and opt's updates to the graph: those of the trainable weights and of slots, which have
-// no values where slots is nil, and those of the layers. With hold, gradients are only added to their sums.
-func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Slots, hold bool) ([]op.Update, error) {
+// no values where slots is nil, and those of the layers. With kind.hold, gradients are only added to their sums.
+func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Slots, kind stepKind) ([]op.Update, error) {
+	if len(net.Trainable()) == 0 {
+		return nil, errors.New("train: no weight of the model is trained: it has none, or all of its layers are frozen; set some free with Model.SetTrainable(true, …)")
+	}
 	grads, err := gorgonia.Grad(cost, net.Trainable()...)
 	if err != nil {
 		return nil, fmt.Errorf("train: the model cannot be differentiated: %w", err)
@@ -141,7 +150,12 @@ func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Sl
 	if b, ok := opt.(Base); ok {
 		s.sharedInputs = b.shared(ps)
 	}
-	updates, err := updatesOf(opt, ps, hold)
+	if kind.norms {
+		if err := s.squaredNorms(ps); err != nil {
+			return nil, err
+		}
+	}
+	updates, err := updatesOf(opt, ps, kind.hold)
 	return append(append([]op.Update(nil), net.Updates...), updates...), err
 }
 
@@ -193,12 +207,12 @@ func constrain(p *Parameter, updates []op.Update) (err error) {
 // what is made of them alone, such as filters with batch normalization folded in, is made in the first run and kept. Weights that are changed
 // after it count after [Step.Refresh].
 func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
-	return newEvalStep(e, m, nil, n, false)
+	return newEvalStep(e, m, nil, nil, n, false)
 }
 
 // newEvalStep is NewEvalStep on what raw makes of bytes, if it is not nil; scored steps keep the model's outputs.
-func newEvalStep(e graph.Engine, m *nn.Model, raw *op.Augment, n int, scored bool) (*Step, error) {
-	s, net, cost, err := forward(m, stepKind{n: n, raw: raw, evaluation: true})
+func newEvalStep(e graph.Engine, m *nn.Model, loss nn.Loss, raw *op.Augment, n int, scored bool) (*Step, error) {
+	s, net, cost, err := forward(m, stepKind{n: n, raw: raw, evaluation: true, loss: loss})
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +252,7 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 	if err != nil {
 		return nil, err
 	}
-	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...),
+	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(append(outputs, s.normNodes...)...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...),
 		graph.WithVariables(s.sharedInputs...)}, opts...)
 	if s.scalars != nil {
 		opts = append(opts, graph.WithUpdatesSince(s.scalars.LR))
@@ -253,6 +267,9 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 			return nil, errors.Join(err, s.machine.Close())
 		}
 		*to = v.(*gorgonia.F32)
+	}
+	if err := s.bindNorms(); err != nil {
+		return nil, errors.Join(err, s.machine.Close())
 	}
 	return s, nil
 }

@@ -25,7 +25,7 @@ func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed u
 	if err != nil {
 		return nil, nil, err
 	}
-	updates, err := s.updates(net, cost, opt, nil, false)
+	updates, err := s.updates(net, cost, opt, nil, stepKind{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,23 +81,6 @@ func forward(m *nn.Model, kind stepKind) (*Step, *nn.Net, *gorgonia.Node, error)
 	}
 	s.labelNode = labels
 	return s, net, cost, nil
-}
-
-// loss is the mean cross-entropy, of which each image has its weight if there are any.
-func (s *Step) loss(net *nn.Net, labels *gorgonia.Node, kind stepKind) (*gorgonia.Node, error) {
-	if !kind.weighted {
-		return nn.SparseCategoricalCrossentropy(net.Output, labels)
-	}
-	var weights *gorgonia.Node
-	weights, s.weights = input[float32](net.Graph, "sample_weights", kind.shapesOnly, kind.n)
-	for i := range s.weights {
-		s.weights[i] = 1
-	}
-	scores, o := net.Logits, op.Op(&op.SoftmaxCrossEntropy{})
-	if net.Logits == net.Output { // probabilities that no softmax made
-		o = &op.CrossEntropy{}
-	}
-	return op.Of(scores).Apply(o, op.Of(labels)).Mul(op.Of(weights)).Apply(&op.Mean{}).Node()
 }
 
 // input makes an input of elements of type T and returns their memory, none of it if shapesOnly.

@@ -140,6 +140,8 @@ func TestConvertRefuses(t *testing.T) {
 		"--raw-pixels excludes":                   {best, out, "--arch", "simplecnn", "--raw-pixels", "--mean", "1,1,1"},
 		"--mean wants a number for each of 3":     {best, out, "--arch", "simplecnn", "--mean", "1,1"},
 		"--std wants positive":                    {best, out, "--arch", "simplecnn", "--std", "1,0,1"},
+		"--std wants positive numbers, got +Inf":  {best, out, "--arch", "simplecnn", "--std", "1,Inf,1"},
+		"--mean wants finite numbers, got NaN":    {best, out, "--arch", "simplecnn", "--mean", "1,NaN,1"},
 		"--std wants numbers with commas between": {best, out, "--arch", "simplecnn", "--std", "a"},
 		"give one of --classes and --data":        {best, out, "--arch", "simplecnn", "--data", "cifar10", "--classes", "7"},
 		"want a JSON object":                      {best, out, "--arch", "simplecnn", "--map", names},

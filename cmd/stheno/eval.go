@@ -135,6 +135,9 @@ func newEval() *cobra.Command {
 			out.Watch()
 			e := train.Evaluator{Model: m, Engine: engine}
 			defer func() { err = errors.Join(err, e.Close()) }()
+			if e.Loss, err = cfg.LossFunction(); err != nil {
+				return err
+			}
 			if e.Scores, err = details.scores(len(cfg.Classes)); err != nil {
 				return err
 			}

@@ -24,7 +24,7 @@ func (n *network) flags(f *pflag.FlagSet) {
 	f.IntVar(&n.Classes, "classes", 100, "number of classes")
 	f.StringVar(&n.layout, "data-format", "channels_last", "channels_last, channels_first")
 	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&n.Dropout, "dropout", 0, "vgg: dropout rate of the dense layers")
+	f.Float64Var(&n.Dropout, "dropout", 0, "vgg, alexnet, mobilenet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
 	architectureFlags(f, &n.Stem, &n.Version, &n.Shortcuts)
 	f.IntSliceVar(&n.Head, "head", nil, "vgg: units of the dense layers before the last (default 4096,4096; 0: none)")
 	f.BoolVar(&n.SymmetricPadding, "symmetric-padding", false, "resnet, mobilenetv2: windows with stride 2 are padded on all sides, as PyTorch does")
@@ -85,7 +85,7 @@ func (n *network) model(f *pflag.FlagSet, name string) (*nn.Model, error) {
 
 // architectureFlags are options of residual networks that more than one command takes.
 func architectureFlags(f *pflag.FlagSet, stem *arch.Stem, version *arch.ResNetVersion, shortcuts *string) {
-	f.StringVar((*string)(stem), "stem", string(*stem), "resnet: imagenet (7x7 convolution with stride 2, pooling) or cifar (3x3 convolution, for small images)")
+	f.StringVar((*string)(stem), "stem", string(*stem), "resnet: imagenet (7x7 convolution with stride 2, pooling, the default) or cifar (3x3 convolution, for small images); alexnet: likewise, by default what the image is large enough for")
 	f.StringVar((*string)(version), "resnet-version", string(*version), "resnet: v1, v1.5 (the default) or v2 (pre-activation)")
 	f.StringVar(shortcuts, "shortcuts", *shortcuts, "resnet20-cifar and its kin: A (zeros, the default) or B (convolutions)")
 }

@@ -35,6 +35,7 @@ func TestOptimizerFlags(t *testing.T) {
 		"train --optimizer sgd:momentum=0.5 --momentum 1": "both say the momentum",
 		"train --optimizer lion --nesterov":               "--nesterov goes with --optimizer sgd, not lion",
 		"train --clip-norm 1 --clip-value 1":              "only in one of these ways",
+		"train --ema 0.9":                                 `got "0.9"; a momentum of the averages is --ema=0.9`,
 		"train --ema --swa 2":                             "give --ema or --swa, but not both",
 		"train --schedule plateau:monitor=val_los":        `did you mean "val_loss"?`,
 		"train --class-weight balancd":                    `got "balancd"`,

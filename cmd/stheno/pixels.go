@@ -37,8 +37,13 @@ func (p *pixels) override(f *pflag.FlagSet, c *train.Config) error {
 			return fmt.Errorf("--%s wants a number for each of %d channels, got %d", v.flag, c.Input[2], len(v.values))
 		}
 	}
+	for _, m := range p.mean {
+		if m-m != 0 {
+			return fmt.Errorf("--mean wants finite numbers, got %v", m)
+		}
+	}
 	for _, s := range p.std {
-		if !(s > 0) {
+		if !(s > 0) || s-s != 0 {
 			return fmt.Errorf("--std wants positive numbers, got %v", s)
 		}
 	}

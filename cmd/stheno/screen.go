@@ -36,6 +36,7 @@ type screen struct {
 	// The progress has a lock of its own: mpb draws a bar, and asks for the text behind it, while calls to that bar wait.
 	progress sync.Mutex
 	last     train.Progress
+	text     string // behind the bar of a command with one of its own
 }
 
 // Times between two plain lines within an epoch: before the first, later, and when not even a batch was done meanwhile.

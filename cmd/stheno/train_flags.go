@@ -21,7 +21,7 @@ import (
 func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture; "+seeArchitectures())
 	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg: dropout rate of the dense layers")
+	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg, alexnet, mobilenet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
 	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet: without the L2 regularizer (1e-4)")
 	architectureFlags(f, &c.Stem, &c.ResNetVersion, &c.Shortcuts)
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
@@ -36,7 +36,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: "+strings.Join(train.ScheduleKinds(), ", ")+", with numbers as in step:30,60:0.1, cosine:0.01 or exponential:epochs=2,rate=0.9; +warmup:1 adds a warm-up in epochs")
 	f.IntVar(&c.Accumulate, "accumulate", c.Accumulate, "batches whose gradients make one step (0: 1)")
-	f.StringVar(&c.ClassWeight, "class-weight", c.ClassWeight, "weight of each class in the loss: balanced, or numbers with commas between them")
+	lossFlags(f, c)
 	f.IntVar(&c.SWA, "swa", c.SWA, "average the weights at the ends of epochs from epoch N on, and validate and save the averages (0: not)")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
 	recomputeFlags(f, c)

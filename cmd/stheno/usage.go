@@ -34,6 +34,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		if f := cmd.Flags().Lookup("profile"); f != nil && f.Changed {
 			return fmt.Errorf("%s takes flags only, got %q; a file for the profile is --profile=%s", cmd.CommandPath(), args[0], args[0])
 		}
+		if f := cmd.Flags().Lookup("ema"); f != nil && f.Changed {
+			if _, err := strconv.ParseFloat(args[0], 64); err == nil {
+				return fmt.Errorf("%s takes flags only, got %q; a momentum of the averages is --ema=%s", cmd.CommandPath(), args[0], args[0])
+			}
+		}
 		return fmt.Errorf("%s takes flags only, got %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
 	}
 	return nil
@@ -61,6 +66,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		text = fmt.Sprintf("--%s wants %s, got %q", invalid.GetFlag().Name, kind, invalid.GetValue())
 		if errors.Is(err, strconv.ErrRange) {
 			text += ", which is out of range"
+		}
+		if f, ok := errors.AsType[*flagFileError](err); ok {
+			text = fmt.Sprintf("--%s: %v", invalid.GetFlag().Name, f)
 		}
 	}
 	return fmt.Errorf("%s; see %s --help", text, cmd.CommandPath())

@@ -237,7 +237,8 @@ func Stack(axis int, xs ...Expr) Expr {
 }
 
 // Where is a where the condition is positive, as comparisons say yes, and b elsewhere; what is not taken may be infinite or
-// NaN. The condition has no gradient. Keras: ops.where.
+// NaN, and a condition that is NaN is not positive. The condition has no gradient. Keras: ops.where.
 func Where(condition, a, b Expr) Expr {
-	return condition.When(a).Add(condition.LessEqual(Number(0)).When(b))
+	no := Number(1).Sub(condition.Greater(Number(0)))
+	return condition.When(a).Add(no.When(b))
 }

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -180,6 +181,15 @@ func TestTies(t *testing.T) {
 	require.Equal(t, []float64{-1, 0, 1}, gradient(Expr.Abs, -1, 0, 1))
 	// Not a NaN from the side that is not taken.
 	require.Equal(t, []float64{1, 1, 0.5}, gradient(func(x Expr) Expr { return Where(x.Greater(Number(1)), x.Log(), x) }, -1, 0.5, 2))
+}
+
+// A NaN is not above anything: Where takes what it takes elsewhere.
+func TestWhereOfNaN(t *testing.T) {
+	g := gorgonia.NewGraph()
+	x := Of(feed(g, "x", vector(math.NaN(), 1, -1)))
+	y, err := Where(x, Number(5).Add(x.Mul(Number(0))), Number(7).Add(x.StopGradient().Full(0, 3))).Node()
+	require.NoError(t, err)
+	require.Equal(t, []float64{7, 5, 7}, wide(stock(t, g, y)[0]))
 }
 
 // The first error comes through whatever is made of it, and names what it is about.

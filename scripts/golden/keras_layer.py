@@ -48,6 +48,6 @@ def layer(name, make, *xs, values=None, first=False, weights=None, **args):
             out["d" + k] = np.asarray(tf.convert_to_tensor(g))
     attrs = {"class": make.__name__, "layer": it.name, "params": int(it.count_params()), "weights": " ".join(v.name for v in it.weights),
              "shape": list(y.shape), "channels_first": int(first or args.get("data_format") == "channels_first"),
-             "args": ", ".join("%s=%r" % (k, v) for k, v in args.items() if k != "data_format")}
+             "args": ", ".join("%s=%s" % (k, getattr(v, "__name__", repr(v))) for k, v in args.items() if k != "data_format")}
     assert tuple(symbolic.shape[1:]) == tuple(y.shape[1:]), name
     return golden.case(name, attrs, out)

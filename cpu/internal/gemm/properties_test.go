@@ -102,7 +102,7 @@ func testNonFinite[T vec.Float](t *testing.T) {
 	inf := T(math.Inf(1))
 	forLevels(t, func(t *testing.T, g *Gemm[T]) {
 		w := g.NewWorkspace(1)
-		for _, s := range [][3]int{{13, 37, 5}, {50, 40, 600}, {3, 5, 9000}} {
+		for _, s := range [][3]int{{13, 37, 5}, {50, 40, 600}, {3, 5, 9000}, {mcMax + 10, 40, kcMax + 10}} {
 			for _, trans := range []bool{false, true} {
 				m, n, k := s[0], s[1], s[2]
 				a, b, c := make([]T, m*k), make([]T, k*n), make([]T, m*n)
@@ -137,7 +137,7 @@ func testNoAllocation[T vec.Float](t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 0))
 	forLevels(t, func(t *testing.T, g *Gemm[T]) {
 		w := g.NewWorkspace(2)
-		for _, s := range [][3]int{{64, 64, 64}, {300, 70, 20}, {9, 16, 4500}} {
+		for _, s := range [][3]int{{64, 64, 64}, {300, 70, 20}, {9, 16, 4500}, {mcMax + 10, 70, kcMax + 10}} { // the last gathers its sums
 			m, n, k := s[0], s[1], s[2]
 			args := &Args[T]{M: m, N: n, K: k, C: make([]T, m*n)}
 			args.A, args.B = Operand[T]{Data: random[T](rng, m*k)}, Operand[T]{Data: random[T](rng, k*n)}

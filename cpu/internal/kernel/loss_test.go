@@ -64,6 +64,68 @@ func testSoftmax[T Float](t *testing.T) {
 	require.ErrorContains(t, err, "0 rows")
 }
 
+// A score of −Inf is impossible; one of +Inf or NaN, and −Inf for all, leave nothing to say: NaN in their row and nowhere else.
+func TestSoftmaxNotFinite(t *testing.T) {
+	bothTypes(t, testSoftmaxNotFinite[float32], testSoftmaxNotFinite[float64])
+}
+
+func testSoftmaxNotFinite[T Float](t *testing.T) {
+	isNaN := func(v T) bool { return v != v }
+	for _, c := range []int{2, 3, 16, 17, 100, expRoom + 3} {
+		const n = 5 // rows: finite, −Inf but for one, +Inf, NaN, all −Inf
+		x := normal[T](1, n, c).Data.([]T)
+		low, high := T(math.Inf(-1)), T(math.Inf(1))
+		for i := range c {
+			if i != c/2 {
+				x[c+i] = low
+			}
+			x[4*c+i] = low
+		}
+		x[2*c+c-1], x[3*c+c-1] = high, nan[T]()
+		withEnv(t, func(t *testing.T, e Env[T]) {
+			for _, log := range []bool{false, true} {
+				y := make([]T, n*c)
+				k, err := NewSoftmax[T](e.Pool, n, c, log)
+				require.NoError(t, err)
+				k.Run(y, x)
+				require.False(t, slices.ContainsFunc(y[:2*c], isNaN), "%d classes", c)
+				require.NotContains(t, y[:c], low)
+				one, zero := T(1), T(0)
+				if log {
+					one, zero = 0, low
+				}
+				for i, v := range y[c : 2*c] {
+					require.Equal(t, map[bool]T{true: one, false: zero}[i == c/2], v, "%d classes", c)
+				}
+				for r := 2; r < n; r++ {
+					for _, v := range y[r*c : r*c+c] {
+						// With +Inf, exp(−Inf)/NaN of the others is NaN as well.
+						require.True(t, isNaN(v), "row %d of %d classes, log %v", r, c, log)
+					}
+				}
+			}
+			for _, wantGrad := range []bool{true, false} {
+				loss, d := make([]T, n), make([]T, n*c)
+				k, err := NewSoftmaxCrossEntropy[T](e.Pool, n, c)
+				require.NoError(t, err)
+				var grad, dloss []T
+				if wantGrad {
+					grad, dloss = d, slices.Repeat([]T{1}, n)
+				}
+				k.Run(loss, grad, x, []int{0, c / 2, 0, 0, 0}, dloss)
+				require.False(t, isNaN(loss[0]))
+				require.Zero(t, loss[1])
+				require.False(t, slices.ContainsFunc(d[:2*c], isNaN))
+				for r := 2; r < n; r++ {
+					require.True(t, isNaN(loss[r]), "row %d", r)
+				}
+				k.Run(loss, grad, x, []int{0, (c/2 + 1) % c, 0, 0, 0}, dloss)
+				require.Equal(t, high, loss[1], "an impossible label")
+			}
+		})
+	}
+}
+
 func TestSoftmaxCrossEntropy(t *testing.T) {
 	bothTypes(t, testSoftmaxCrossEntropy[float32], testSoftmaxCrossEntropy[float64])
 }
