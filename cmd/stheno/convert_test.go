@@ -128,8 +128,10 @@ func TestConvertRefuses(t *testing.T) {
 	names, empty := filepath.Join(dir, "names.json"), filepath.Join(dir, "empty.json")
 	touch(t, names, "[1]")
 	touch(t, empty, "{}")
+	plain := filepath.Join(dir, "plain.safetensors")
+	ok(t, "convert", best, plain, "--to", "safetensors")
 	for want, args := range map[string][]string{
-		"holds weights and no network":            {best, out},
+		"holds weights and no network":            {plain, out},
 		"unknown architecture":                    {best, out, "--arch", "resnet21"},
 		"a file to read and a file to write":      {best, "--arch", "simplecnn"},
 		"is the file to be read":                  {best, best, "--arch", "simplecnn"},

@@ -113,6 +113,11 @@ func (e *MismatchError) Error() string {
 // Match finds out which tensor of the source is which weight of the model. Where they are not one to one, the error is a
 // *[MismatchError].
 func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
+	if src.complete != nil {
+		if err := src.complete(); err != nil {
+			return nil, err
+		}
+	}
 	layout := o.Layout
 	switch layout {
 	case "":
