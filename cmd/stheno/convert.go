@@ -47,11 +47,12 @@ func newConvert() *cobra.Command {
 		Short: "Make weights of PyTorch, Keras, NumPy, ONNX or safetensors a network's",
 		Long: `Convert reads the weights that another program trained, puts them into a network, and writes them to OUT: a checkpoint for
 eval and predict, with --to the weights alone, or for OUT.onnx the network with its weights, for other programs. IN is a file of torch.save (.pt, .pth, .th), of Keras (.h5,
-.weights.h5, .keras), safetensors, NumPy's .npz, or ONNX; its content says which. Where IN describes a network, as models saved whole by Keras do,
-that is the network; else --arch names it. Every tensor must have its place: what does not fit is listed, and nothing is written.`,
+.weights.h5, .keras), safetensors, NumPy's .npz, ONNX, or a checkpoint of train or convert; its content says which. Where IN describes a network,
+as models saved whole by Keras and checkpoints do, that is the network; else --arch names it. Every tensor must have its place: what does not fit is listed, and nothing is written.`,
 		Example: `  stheno convert resnet20.th resnet20.safetensors --arch resnet20-cifar --data cifar10 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   stheno convert resnet8.h5 resnet8.safetensors --data cifar10 --raw-pixels
-  stheno eval --checkpoint resnet20.safetensors`,
+  stheno eval --checkpoint resnet20.safetensors
+  stheno convert resnet20.safetensors resnet20.onnx`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 && !(c.dry && len(args) == 1) {
 				return fmt.Errorf("convert wants a file to read and a file to write, got %d names", len(args))
@@ -104,7 +105,12 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 	}
 	fmt.Fprintf(w, "%s: %s, %d tensors%s\n", in, src.Format, len(src.Tensors), under(src.Prefix))
 	if c.arch == "" {
-		if cfg, err = c.described(f, in, src.Config); err != nil {
+		if src.Format == "checkpoint" {
+			cfg, err = c.trained(f, in)
+		} else {
+			cfg, err = c.described(f, in, src.Config)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -65,16 +65,8 @@ func (c *conversion) described(f *pflag.FlagSet, in string, model json.RawMessag
 	if model == nil {
 		return cfg, fmt.Errorf("%s holds weights and no network; name the one that they are for with --arch: %s", in, strings.Join(arch.Names(), ", "))
 	}
-	var own pflag.FlagSet
-	(&network{}).flags(&own)
-	var wrong error
-	own.VisitAll(func(flag *pflag.Flag) {
-		if f.Changed(flag.Name) && wrong == nil {
-			wrong = fmt.Errorf("--%s is for networks that --arch names; %s holds a network itself", flag.Name, in)
-		}
-	})
-	if wrong != nil {
-		return cfg, wrong
+	if err := networkFlags(f, in); err != nil {
+		return cfg, err
 	}
 	m, err := keras.Model(model)
 	if err != nil {
@@ -96,6 +88,40 @@ func (c *conversion) described(f *pflag.FlagSet, in string, model json.RawMessag
 	copy(cfg.Input[:], shape)
 	cfg.Arch, cfg.Model = train.KerasArch, model
 	return cfg, c.pixels.override(f, &cfg)
+}
+
+// trained is the configuration that a checkpoint carries.
+func (c *conversion) trained(f *pflag.FlagSet, in string) (train.Config, error) {
+	if err := networkFlags(f, in); err != nil {
+		return train.Config{}, err
+	}
+	_, cfg, err := train.LoadModel(in)
+	if err != nil {
+		return cfg, err
+	}
+	if c.data != "" {
+		info, err := data.Lookup(c.data)
+		if err != nil {
+			return cfg, err
+		}
+		if len(info.Classes) != len(cfg.Classes) || info.Shape != cfg.Input {
+			return cfg, fmt.Errorf("the network in %s takes images of %v with %d classes, %s has %v with %d", in, cfg.Input, len(cfg.Classes), c.data, info.Shape, len(info.Classes))
+		}
+		cfg.Data, cfg.Classes = c.data, info.Classes
+	}
+	return cfg, c.pixels.override(f, &cfg)
+}
+
+// networkFlags refuses flags that say what a file says itself.
+func networkFlags(f *pflag.FlagSet, in string) (wrong error) {
+	var own pflag.FlagSet
+	(&network{}).flags(&own)
+	own.VisitAll(func(flag *pflag.Flag) {
+		if f.Changed(flag.Name) && wrong == nil {
+			wrong = fmt.Errorf("--%s is for networks that --arch names; %s holds a network itself", flag.Name, in)
+		}
+	})
+	return wrong
 }
 
 // dataSet notes what is known of the data set that is named.
