@@ -108,7 +108,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		if src.Format == "checkpoint" {
 			cfg, err = c.trained(f, in)
 		} else {
-			cfg, err = c.described(f, in, src.Config)
+			cfg, err = c.described(f, in, src.Format, src.Config)
 		}
 		if err != nil {
 			return err

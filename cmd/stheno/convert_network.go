@@ -60,8 +60,11 @@ func likeTorch(cfg train.Config) (train.Config, bool) {
 }
 
 // described makes the configuration of a network that the file describes itself.
-func (c *conversion) described(f *pflag.FlagSet, in string, model json.RawMessage) (train.Config, error) {
+func (c *conversion) described(f *pflag.FlagSet, in, format string, model json.RawMessage) (train.Config, error) {
 	var cfg train.Config
+	if model == nil && format == "ONNX" {
+		return cfg, fmt.Errorf("%s is ONNX, whose networks package weights/onnx builds; convert takes their weights alone: name a network of the same layers with --arch: %s", in, strings.Join(arch.Names(), ", "))
+	}
 	if model == nil {
 		return cfg, fmt.Errorf("%s holds weights and no network; name the one that they are for with --arch: %s", in, strings.Join(arch.Names(), ", "))
 	}

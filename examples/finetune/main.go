@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
@@ -14,8 +15,6 @@ import (
 	"github.com/stheno-ml/stheno/train"
 )
 
-const batch = 50
-
 func main() {
 	b := nn.NewBuilder("base")
 	x := b.Input(nn.Shape{32, 32, 3})
@@ -25,17 +24,14 @@ func main() {
 	check(err)
 	sample, err := data.Sample()
 	check(err)
-
 	first := withHead(base, nn.Dense{Units: 10, Activation: nn.Softmax, Name: "first"})
 	check(first.Initialize(1, tensor.Float32))
 	fit(first, sample, 2, 2e-3)
-
 	check(base.SetTrainable(false)) // Keras: base.trainable = False
 	second := withHead(base, nn.Dense{Units: 10, Activation: nn.Softmax, Name: "second"})
 	check(second.InitializeRest(2, tensor.Float32)) // the base has its values
 	fmt.Print(second.Summary())
 	fit(second, sample, 2, 2e-3)
-
 	check(second.SetTrainable(true)) // and now all of it, with small steps; a graph that is built afterwards sees it
 	fit(second, sample, 1, 1e-4)
 }
@@ -54,28 +50,23 @@ func fit(m *nn.Model, s *data.Split, epochs int, rate float64) {
 	engine, err := cpu.New(cpu.Config{})
 	check(err)
 	defer engine.Close()
-	images, err := data.NewLoader(s.Train, data.LoaderConfig{Batch: batch, Shuffle: true, Seed: 1, DropLast: true})
+	images, err := data.NewLoader(s.Train, data.LoaderConfig{Batch: 50, Shuffle: true, Seed: 1, DropLast: true})
 	check(err)
-	loss := nn.SparseCategoricalCrossentropyLoss{LabelSmoothing: 0.1}
-	opt := train.Base{Optimizer: train.AdamW{}, GlobalClipNorm: 1}
-	step, err := train.NewConfiguredStep(engine, m, opt, train.NewSlots(m, opt), train.StepConfig{Images: batch, Loss: loss})
+	opt, loss := train.Base{Optimizer: train.AdamW{}, GlobalClipNorm: 1}, nn.SparseCategoricalCrossentropyLoss{LabelSmoothing: 0.1}
+	step, err := train.NewConfiguredStep(engine, m, opt, train.NewSlots(m, opt), train.StepConfig{Images: 50, Loss: loss})
 	check(err)
 	schedule := train.CosineSchedule{Base: rate, Total: epochs * images.Batches(), Warmup: images.Batches() / 5}
 	n := 0
 	for epoch := range epochs {
-		var mean train.Metrics
 		it := images.Epoch(epoch, 0)
 		for ; it.Next(context.Background()); n++ {
-			r, err := step.RunBatch(it.Batch(), schedule.At(n), n)
+			_, err := step.RunBatch(it.Batch(), schedule.At(n), n) // loss, top-1 and top-5 of the batch
 			check(err)
-			mean.Add(batch, r.Loss, r.Top1, r.Top5)
 		}
-		check(it.Err())
-		check(it.Close())
-		fmt.Printf("epoch %d  loss %.4f  top-1 %.1f%%\n", epoch+1, mean.Loss(), 100*mean.Top1())
+		check(errors.Join(it.Err(), it.Close()))
 	}
-	check(step.Close())
-	tests, err := data.NewLoader(s.Test, data.LoaderConfig{Batch: batch})
+	check(step.Close()) // now the model's tensors hold what was trained
+	tests, err := data.NewLoader(s.Test, data.LoaderConfig{Batch: 50})
 	check(err)
 	e := train.Evaluator{Model: m, Engine: engine} // its Scores feed a metrics.Confusion and others
 	defer e.Close()
