@@ -163,7 +163,24 @@ func ByName(name string, c Config) (Architecture, error) {
 		return e.make(c), nil
 	}
 	return nil, &nn.Error{Kind: nn.ErrArgument, Problem: fmt.Sprintf("unknown architecture %q%s", name, suggest.Phrase(name, Names())),
-		Remedy: "the architectures are " + strings.Join(Names(), ", ")}
+		Remedy: "the architectures are " + inLines(Names())}
+}
+
+// inLines joins names in lines of some hundred characters, which are indented as those of errors are.
+func inLines(names []string) string {
+	var b strings.Builder
+	width := 0
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if width += len(name) + 2; width > 100 {
+			b.WriteString("\n    ")
+			width = len(name) + 2
+		}
+		b.WriteString(name)
+	}
+	return strings.ReplaceAll(b.String(), " \n", "\n")
 }
 
 // set names the options beyond the common ones that are not zero.

@@ -80,13 +80,15 @@ func (l SparseCategoricalFocalCrossentropy) rule() lossRule {
 	}}
 }
 
-// power is x^gamma of numbers from 0.
+// power is x^gamma of numbers from 0, where its derivative is a number even for gamma below 1: it is multiplied by a loss of 0.
 func power(x op.Expr, gamma float64) op.Expr {
-	switch gamma {
-	case 1:
+	switch {
+	case gamma == 1:
 		return x
-	case 2:
+	case gamma == 2:
 		return x.Square()
+	case gamma < 1:
+		x = x.Maximum(op.Number(1e-30))
 	}
 	return x.Pow(op.Number(gamma))
 }

@@ -190,3 +190,32 @@ func TestLossMistakes(t *testing.T) {
 		require.ErrorContains(t, err, "nn: "+class+": ")
 	}
 }
+
+// TestFocalLossOfCertainty: where a probability is 1 to the last digit, the gradient is a number for every gamma.
+func TestFocalLossOfCertainty(t *testing.T) {
+	for _, gamma := range []float64{0.01, 0.5, 1, 1.5, 2, 3} {
+		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+			for _, l := range []Loss{SparseCategoricalFocalCrossentropy{Gamma: gamma, FromLogits: true}, CategoricalFocalCrossentropy{Gamma: gamma, FromLogits: true},
+				BinaryFocalCrossentropy{Gamma: gamma, FromLogits: true}} {
+				g := gorgonia.NewGraph()
+				x := tensor.New(tensor.WithShape(1, 2), tensor.Of(dt))
+				require.NoError(t, convert(x.Data(), []float64{1000, -1000}))
+				want := tensor.New(tensor.WithShape(1, 2), tensor.Of(dt))
+				require.NoError(t, convert(want.Data(), []float64{1, 0}))
+				if _, sparse := l.(SparseCategoricalFocalCrossentropy); sparse {
+					want = tensor.New(tensor.WithShape(1), tensor.WithBacking([]int{0}))
+				}
+				in := lossNode(g, "x", x)
+				v, err := l.Reduced(in, lossNode(g, "target", want), nil)
+				require.NoError(t, err)
+				ds, err := gorgonia.Grad(v, in)
+				require.NoError(t, err)
+				for _, value := range valuesOf(t, g, append(ds, v), true) {
+					for _, n := range float64s(t, value) {
+						require.False(t, math.IsNaN(n) || math.IsInf(n, 0), "%T with gamma %v of %v", l, gamma, dt)
+					}
+				}
+			}
+		}
+	}
+}

@@ -228,6 +228,9 @@ func modelOf(path string, c *weights.Checkpoint) (*nn.Model, Config, error) {
 	}
 	m, err := NewModel(cfg)
 	if err == nil {
+		err = fits(m, c)
+	}
+	if err == nil {
 		err = m.Allocate(tensor.Float32)
 	}
 	if err == nil {
@@ -237,6 +240,23 @@ func modelOf(path string, c *weights.Checkpoint) (*nn.Model, Config, error) {
 		return nil, cfg, fmt.Errorf("train: %s: %w", path, err)
 	}
 	return m, cfg, nil
+}
+
+// fits refuses to make room for a network far larger than the file: a damaged description may be of any size.
+func fits(m *nn.Model, c *weights.Checkpoint) error {
+	const slack = 1 << 27 // numbers, for which there is room
+	held := 0
+	for _, t := range c.Section(modelPrefix) {
+		n := 1
+		for _, d := range t.Shape {
+			n *= d
+		}
+		held += n
+	}
+	if total, _, _ := m.CountParams(); total > held+slack {
+		return fmt.Errorf("the network that it describes has %d numbers, it holds %d; the file is damaged", total, held)
+	}
+	return nil
 }
 
 // LoadedRun is the model of a run.

@@ -15,6 +15,7 @@ import (
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/nn"
 	kerasfile "github.com/stheno-ml/stheno/weights/keras" // "keras" is an epsilon here
+	"github.com/stheno-ml/stheno/weights/onnx"
 )
 
 // Config is everything that defines a run; run.json holds it. Two runs of one Config on one device with as many
@@ -34,7 +35,8 @@ type Config struct {
 	BatchNormEpsilon float64 `json:"batch_norm_epsilon,omitempty"`
 	RescaleInputs    bool    `json:"rescale_inputs,omitempty"` // resnet: networks that were converted may have it
 
-	// Model describes the network where Arch is KerasArch, as keras.Model reads it: a model of Keras that was converted.
+	// Model describes a network that was converted: where Arch is KerasArch, as keras.Model reads it, and where it is ONNXArch as base64 in
+	// quotes of what onnx.Graph.Describe returns for models of images.
 	Model json.RawMessage `json:"model,omitempty"`
 
 	Data        string `json:"data"`                  // New sets it to the split's name
@@ -224,16 +226,19 @@ func (c *Config) describe(split *data.Split) error {
 	return nil
 }
 
-// KerasArch is the Config.Arch of networks that Config.Model describes.
-const KerasArch = "keras"
+// The values of Config.Arch for networks that Config.Model describes.
+const (
+	KerasArch = "keras"
+	ONNXArch  = "onnx"
+)
 
 // NewModel makes the model that a configuration describes, without values.
 func NewModel(c Config) (*nn.Model, error) {
 	if len(c.Classes) == 0 {
 		return nil, errors.New("train: the configuration names no classes")
 	}
-	if c.Arch == KerasArch && len(c.Model) > 0 {
-		m, err := kerasfile.Model(c.Model)
+	if len(c.Model) > 0 && (c.Arch == KerasArch || c.Arch == ONNXArch) {
+		m, err := c.described()
 		if err != nil {
 			return nil, err
 		}
@@ -247,6 +252,18 @@ func NewModel(c Config) (*nn.Model, error) {
 		return nil, err
 	}
 	return a.Model()
+}
+
+// described makes the model of Config.Model.
+func (c Config) described() (*nn.Model, error) {
+	if c.Arch == KerasArch {
+		return kerasfile.ModelWith(c.Model, kerasfile.Options{Input: nn.Shape(c.Input[:])})
+	}
+	var graph []byte
+	if err := json.Unmarshal(c.Model, &graph); err != nil {
+		return nil, fmt.Errorf("train: the configuration's description of a graph is not base64 in quotes: %w", err)
+	}
+	return onnx.Described(graph, onnx.ModelConfig{Images: true, Size: nn.Shape(c.Input[:])})
 }
 
 func (c Config) architecture() (arch.Architecture, error) {

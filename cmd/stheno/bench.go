@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/bench"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/atomicfile"
@@ -48,7 +47,7 @@ GFLOP/s are nominal, and of peak is their share of the multiplications and addit
 		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&b.Archs, "arch", nil, "networks: "+strings.Join(arch.Names(), ", ")+" (default: "+strings.Join(bench.Usual(), ", ")+")")
+	f.StringSliceVar(&b.Archs, "arch", nil, "networks; "+seeArchitectures()+" (default: "+strings.Join(bench.Usual(), ", ")+")")
 	f.IntSliceVar(&b.Sizes, "size", nil, "rows and columns of the images (default: 32, for resnet50 also 224)")
 	f.IntVar(&b.Classes, "classes", 100, "number of classes")
 	f.IntSliceVar(&b.Batches, "batch", nil, "images per step (default: 32, or 16 of 224x224; in inference also 1)")

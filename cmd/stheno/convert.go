@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/internal/thousands"
@@ -45,14 +44,23 @@ func newConvert() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
 		Short: "Make weights of PyTorch, Keras, NumPy, ONNX or safetensors a network's",
-		Long: `Convert reads the weights that another program trained, puts them into a network, and writes them to OUT: a checkpoint for
-eval and predict, with --to the weights alone, or for OUT.onnx the network with its weights, for other programs. IN is a file of torch.save (.pt, .pth, .th), of Keras (.h5,
-.weights.h5, .keras), safetensors, NumPy's .npz, ONNX, or a checkpoint of train or convert; its content says which. Where IN describes a network,
-as models saved whole by Keras and checkpoints do, that is the network; else --arch names it. Every tensor must have its place: what does not fit is listed, and nothing is written.`,
+		Long: `Convert reads the weights that another program trained, puts them into a network, and writes them to OUT: a checkpoint for eval
+and predict, the weights alone (OUT.npz, or --to safetensors), or the network with its weights for other programs (OUT.onnx).
+
+IN is a file of torch.save (.pt, .pth, .th), of Keras (.h5, .weights.h5, .keras), safetensors, NumPy's .npz, ONNX, a
+checkpoint, or the folder of a run, of which the best checkpoint is read; a file's content says which it is.
+
+Models saved whole by Keras, ONNX files, checkpoints and runs hold a network, which is taken as it is. For files of weights --arch
+names it. Every tensor must have its place: what does not fit is listed, and nothing is written.
+
+Images are rows, columns, channels here. A network in ONNX that takes channels first gets a Permute in front where OUT is a
+checkpoint; one that begins with a Transpose to that order takes images as they are. Where a file leaves the images' size open,
+--input says it. The classes are as many as the network returns.`,
 		Example: `  stheno convert resnet20.th resnet20.safetensors --arch resnet20-cifar --data cifar10 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   stheno convert resnet8.h5 resnet8.safetensors --data cifar10 --raw-pixels
-  stheno eval --checkpoint resnet20.safetensors
-  stheno convert resnet20.safetensors resnet20.onnx`,
+  stheno convert net.onnx net.safetensors --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  stheno convert runs/vgg16-cifar100-20260101-120000 vgg16.onnx
+  stheno eval --checkpoint resnet20.safetensors`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 && !(c.dry && len(args) == 1) {
 				return fmt.Errorf("convert wants a file to read and a file to write, got %d names", len(args))
@@ -70,7 +78,7 @@ as models saved whole by Keras and checkpoints do, that is the network; else --a
 	f := cmd.Flags()
 	c.network.flags(f)
 	c.pixels.flags(f)
-	f.StringVar(&c.arch, "arch", "", "architecture, where IN does not describe one: "+strings.Join(arch.Names(), ", "))
+	f.StringVar(&c.arch, "arch", "", "architecture, where IN holds none; "+seeArchitectures())
 	f.StringVar(&c.data, "data", "", "data set the network was trained on, which gives the classes' names and the images' size: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&c.to, "to", "", "what to write: "+strings.Join(outputs, ", ")+" (default: what OUT.npz and OUT.onnx say, else checkpoint)")
 	f.StringVar(&c.match, "match", "", "the only way to match tensors: "+strings.Join(convert.Rules(), ", ")+" (default: the first that fits; order only where it is certain)")
@@ -99,18 +107,20 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 			return err
 		}
 	}
-	src, err := convert.Open(in)
+	file, err := checkpointIn(in)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s: %s, %d tensors%s\n", in, src.Format, len(src.Tensors), under(src.Prefix))
+	src, err := convert.Open(file)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s: %s, %d tensors%s\n", file, src.Format, len(src.Tensors), under(src.Prefix))
 	if c.arch == "" {
-		if src.Format == "checkpoint" {
-			cfg, err = c.trained(f, in)
-		} else {
-			cfg, err = c.described(f, in, src.Format, src.Config)
+		if src.Format == "checkpoint" || src.Graph != nil {
+			return c.whole(cmd, src, out)
 		}
-		if err != nil {
+		if cfg, err = c.described(f, in, src.Config); err != nil {
 			return err
 		}
 	}
@@ -143,9 +153,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		}
 	}
 	c.tell(w, plan, m)
-	if net, err := m.Build(nil, nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
-		fmt.Fprintln(w, "note: the network does not end with a softmax: what eval says of the loss and predict of probabilities means nothing")
-	}
+	c.noteLogits(w, m)
 	if c.dry {
 		list(w, plan)
 		return nil
@@ -158,6 +166,16 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: not all numbers are finite in %s\n", strings.Join(odd, ", "))
 	}
 	return c.write(w, out, m, cfg)
+}
+
+// noteLogits warns of networks that return no probabilities.
+func (c *conversion) noteLogits(w io.Writer, m *nn.Model) {
+	if c.to != "checkpoint" {
+		return
+	}
+	if net, err := m.Build(nil, nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
+		fmt.Fprintln(w, "note: the network does not end with a softmax: what eval says of the loss and predict of probabilities means nothing")
+	}
 }
 
 // output decides what to write, and refuses to write over the file that is read.

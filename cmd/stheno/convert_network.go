@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"gorgonia.org/tensor"
 
-	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/internal/thousands"
+	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
+	"github.com/stheno-ml/stheno/weights/convert"
 	"github.com/stheno-ml/stheno/weights/keras"
+	"github.com/stheno-ml/stheno/weights/onnx"
 )
 
 // config describes a network of ours, and what it was trained on.
@@ -33,7 +37,17 @@ func (c *conversion) config(f *pflag.FlagSet) (train.Config, error) {
 			c.input = fmt.Sprintf("%dx%dx%d", cfg.Input[0], cfg.Input[1], cfg.Input[2])
 		}
 	}
-	if _, err := c.network.architecture(c.arch); err != nil { // which checks the flags
+	check := func() error { // the flags
+		_, err := c.network.architecture(c.arch)
+		return err
+	}
+	if c.data == "" {
+		check = func() error {
+			_, err := c.network.model(f, c.arch)
+			return err
+		}
+	}
+	if err := check(); err != nil {
 		return cfg, err
 	}
 	if cfg.Classes == nil {
@@ -60,71 +74,108 @@ func likeTorch(cfg train.Config) (train.Config, bool) {
 }
 
 // described makes the configuration of a network that the file describes itself.
-func (c *conversion) described(f *pflag.FlagSet, in, format string, model json.RawMessage) (train.Config, error) {
+func (c *conversion) described(f *pflag.FlagSet, in string, model json.RawMessage) (train.Config, error) {
 	var cfg train.Config
-	if model == nil && format == "ONNX" {
-		return cfg, fmt.Errorf("%s is ONNX, whose networks package weights/onnx builds; convert takes their weights alone: name a network of the same layers with --arch: %s", in, strings.Join(arch.Names(), ", "))
-	}
 	if model == nil {
-		return cfg, fmt.Errorf("%s holds weights and no network; name the one that they are for with --arch: %s", in, strings.Join(arch.Names(), ", "))
+		return cfg, fmt.Errorf("%s holds weights and no network; name the one that they are for with --arch: %s", in, seeArchitectures())
 	}
-	if err := networkFlags(f, in); err != nil {
+	if err := refuse(f, in, "input"); err != nil {
 		return cfg, err
 	}
-	m, err := keras.Model(model)
+	size, err := c.size(f)
 	if err != nil {
 		return cfg, err
 	}
+	m, err := keras.ModelWith(model, keras.Options{Input: size})
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Arch, cfg.Model = train.KerasArch, model
+	return cfg, c.ofImages(f, in, m, &cfg)
+}
+
+// ofImages fills in what checkpoints say of images and classes.
+func (c *conversion) ofImages(f *pflag.FlagSet, in string, m *nn.Model, cfg *train.Config) error {
 	shape, out := m.InputShape(), m.OutputShape()
 	if len(shape) != 3 || len(out) != 1 {
-		return cfg, fmt.Errorf("the network in %s takes %v and returns %v; checkpoints are of networks that take images and return a number a class", in, shape, out)
+		return fmt.Errorf("the network in %s takes %v and returns %v; checkpoints are of networks that take images and return a number a class", in, shape, out)
 	}
-	if err := c.dataSet(&cfg); err != nil {
-		return cfg, err
+	if err := c.dataSet(cfg); err != nil {
+		return err
 	}
 	switch {
-	case c.data == "":
+	case c.data != "":
+		if len(cfg.Classes) != out[0] || !slices.Equal(cfg.Input[:], []int(shape)) {
+			return fmt.Errorf("the network in %s takes images of %v with %d classes, %s has %v with %d", in, []int(shape), out[0], c.data, cfg.Input, len(cfg.Classes))
+		}
+	case len(cfg.Classes) == 0: // a checkpoint of ours knows their names
 		cfg.Classes = classNames(out[0])
-	case len(cfg.Classes) != out[0] || !slices.Equal(cfg.Input[:], []int(shape)):
-		return cfg, fmt.Errorf("the network in %s takes images of %v with %d classes, %s has %v with %d", in, []int(shape), out[0], c.data, cfg.Input, len(cfg.Classes))
 	}
 	copy(cfg.Input[:], shape)
-	cfg.Arch, cfg.Model = train.KerasArch, model
-	return cfg, c.pixels.override(f, &cfg)
+	return c.pixels.override(f, cfg)
 }
 
-// trained is the configuration that a checkpoint carries.
-func (c *conversion) trained(f *pflag.FlagSet, in string) (train.Config, error) {
-	if err := networkFlags(f, in); err != nil {
-		return train.Config{}, err
+// whole converts a file that holds a network with its weights: a checkpoint, or ONNX's.
+func (c *conversion) whole(cmd *cobra.Command, src *convert.Source, out string) error {
+	f, w, in := cmd.Flags(), cmd.OutOrStdout(), src.Path
+	for _, name := range []string{"map", "match", "layout", "ignore"} {
+		if f.Changed(name) {
+			return fmt.Errorf("--%s is for weights of networks that --arch names; %s holds a network itself", name, in)
+		}
 	}
-	_, cfg, err := train.LoadModel(in)
+	var m *nn.Model
+	var cfg train.Config
+	var err error
+	if src.Graph != nil {
+		m, cfg, err = c.graph(f, in, src.Graph)
+	} else if err = refuse(f, in); err == nil {
+		if m, cfg, err = loadCheckpoint(in); err == nil {
+			err = c.ofImages(f, in, m, &cfg)
+		}
+	}
 	if err != nil {
-		return cfg, err
+		return err
 	}
-	if c.data != "" {
-		info, err := data.Lookup(c.data)
-		if err != nil {
-			return cfg, err
+	total, _, _ := m.CountParams()
+	fmt.Fprintf(w, "%s: the network in the file, from %v to %v, with %d weights (%s numbers)\n", m.Name(), m.InputShape(), m.OutputShape(), len(m.Weights()), thousands.Format(int64(total)))
+	c.noteLogits(w, m)
+	if c.dry {
+		for _, weight := range m.Weights() {
+			fmt.Fprintf(w, "  %s %v\n", weight.Name, []int(weight.Shape))
 		}
-		if len(info.Classes) != len(cfg.Classes) || info.Shape != cfg.Input {
-			return cfg, fmt.Errorf("the network in %s takes images of %v with %d classes, %s has %v with %d", in, cfg.Input, len(cfg.Classes), c.data, info.Shape, len(info.Classes))
-		}
-		cfg.Data, cfg.Classes = c.data, info.Classes
+		return nil
 	}
-	return cfg, c.pixels.override(f, &cfg)
+	return c.write(w, out, m, cfg)
 }
 
-// networkFlags refuses flags that say what a file says itself.
-func networkFlags(f *pflag.FlagSet, in string) (wrong error) {
-	var own pflag.FlagSet
-	(&network{}).flags(&own)
-	own.VisitAll(func(flag *pflag.Flag) {
-		if f.Changed(flag.Name) && wrong == nil {
-			wrong = fmt.Errorf("--%s is for networks that --arch names; %s holds a network itself", flag.Name, in)
-		}
-	})
-	return wrong
+// graph makes the network of an ONNX file, for a checkpoint one that takes images as data sets have them.
+func (c *conversion) graph(f *pflag.FlagSet, in string, g *onnx.Graph) (*nn.Model, train.Config, error) {
+	var cfg train.Config
+	if err := refuse(f, in, "input"); err != nil {
+		return nil, cfg, err
+	}
+	size, err := c.size(f)
+	if err != nil {
+		return nil, cfg, err
+	}
+	how := onnx.ModelConfig{Size: size}
+	if c.to == "checkpoint" {
+		how.Images, how.Dtype = true, tensor.Float32
+	}
+	m, err := graphModel(in, g, how)
+	if err != nil || c.to != "checkpoint" {
+		return m, cfg, err
+	}
+	if err := c.ofImages(f, in, m, &cfg); err != nil {
+		return nil, cfg, err
+	}
+	description, err := g.Describe(how)
+	if err != nil {
+		return nil, cfg, err
+	}
+	cfg.Arch = train.ONNXArch
+	cfg.Model, err = json.Marshal(description)
+	return m, cfg, err
 }
 
 // dataSet notes what is known of the data set that is named.
@@ -133,6 +184,7 @@ func (c *conversion) dataSet(cfg *train.Config) error {
 	if c.data == "" {
 		return nil
 	}
+	cfg.DataDir = "" // which is of another data set's, if any
 	info, err := data.Lookup(c.data)
 	if err != nil {
 		return err

@@ -126,14 +126,12 @@ func TestConvertRefuses(t *testing.T) {
 	best := filepath.Join(run, train.CheckpointDir, weights.BestName)
 	out := filepath.Join(dir, "out.safetensors")
 	names, empty := filepath.Join(dir, "names.json"), filepath.Join(dir, "empty.json")
-	plain := filepath.Join(dir, "plain.safetensors")
-	require.NoError(t, weights.WriteSafetensors(plain, &weights.File{Tensors: []weights.Tensor{{Name: "w", Shape: []int{1}, Data: []float32{1}}}}))
 	touch(t, names, "[1]")
 	touch(t, empty, "{}")
+	plain := filepath.Join(dir, "plain.safetensors")
+	ok(t, "convert", best, plain, "--to", "safetensors")
 	for want, args := range map[string][]string{
 		"holds weights and no network":            {plain, out},
-		"holds a network itself":                  {best, out, "--classes", "10"},
-		"cifar100 has [32 32 3] with 100":         {best, out, "--data", "cifar100"},
 		"unknown architecture":                    {best, out, "--arch", "resnet21"},
 		"a file to read and a file to write":      {best, "--arch", "simplecnn"},
 		"is the file to be read":                  {best, best, "--arch", "simplecnn"},

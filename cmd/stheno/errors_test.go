@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/weights"
 )
 
 // refused runs a command line that must fail with one message that holds all of want.
@@ -264,4 +266,13 @@ func TestBestCheckpointDamaged(t *testing.T) {
 		require.NoError(t, os.Truncate(path, 100))
 	}
 	refused(t, eval, run, "no usable checkpoint", best, newest)
+}
+
+// Errors quote files of unknown origin: nothing in them may move the cursor or change colors.
+func TestErrorsArePrintable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "w.safetensors")
+	bad := &weights.File{Tensors: []weights.Tensor{{Name: "a\x1b[2J\r\u009bx", Shape: []int{1}, Data: []float32{1}}}}
+	require.NoError(t, weights.WriteSafetensors(path, bad))
+	text := refused(t, []string{"convert", "--dry-run", path, "--arch", "simplecnn"}, "unexpected", `\x1b[2J\r\u009bx`)
+	require.NotContains(t, text, "\x1b")
 }

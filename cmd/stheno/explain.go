@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/data"
@@ -81,7 +82,7 @@ func (e *explain) run(cmd *cobra.Command, name string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	g, o, err := e.graph(name, graph.IsRemote(engine) && e.layout == "channels_last")
+	g, o, err := e.graph(cmd.Flags(), name, graph.IsRemote(engine) && e.layout == "channels_last")
 	if err != nil {
 		return err
 	}
@@ -143,13 +144,9 @@ func (e *explain) check(cmd *cobra.Command) error {
 }
 
 // graph builds the graph, without values. raw says that training would feed it with bytes.
-func (e *explain) graph(name string, raw bool) (*gorgonia.ExprGraph, []graph.Option, error) {
+func (e *explain) graph(f *pflag.FlagSet, name string, raw bool) (*gorgonia.ExprGraph, []graph.Option, error) {
 	e.network.NoL2 = e.NoL2
-	a, err := e.architecture(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := a.Model()
+	m, err := e.network.model(f, name)
 	if err != nil {
 		return nil, nil, err
 	}

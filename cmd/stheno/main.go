@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -60,9 +63,23 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	for _, text := range distinct(cmd, parts(err)) {
-		fmt.Fprintln(stderr, "error:", text)
+		fmt.Fprintln(stderr, "error:", printable(text))
 	}
 	return 1
+}
+
+// printable shows characters that terminals obey, such as Escape, as Go writes them: errors quote files of unknown origin.
+func printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // output is the standard output of commands, which print to it without looking at errors: execute reports the first.

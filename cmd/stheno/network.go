@@ -20,7 +20,7 @@ type network struct {
 }
 
 func (n *network) flags(f *pflag.FlagSet) {
-	f.StringVar(&n.input, "input", "32x32x3", "rows x columns x channels of an image")
+	f.StringVar(&n.input, "input", "32x32x3", "rows x columns x channels of an image; where these are too small for the network and nothing is said, "+largeInput)
 	f.IntVar(&n.Classes, "classes", 100, "number of classes")
 	f.StringVar(&n.layout, "data-format", "channels_last", "channels_last, channels_first")
 	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
@@ -56,6 +56,33 @@ func (n *network) architecture(name string) (arch.Architecture, error) {
 	return arch.ByName(name, n.Config)
 }
 
+// largeInput is the size of ImageNet's images as networks for them take these.
+const largeInput = "224x224x3"
+
+// model is the network of that name: for images of 32×32 where --input says nothing and they are large enough for it, else for ImageNet's.
+func (n *network) model(f *pflag.FlagSet, name string) (*nn.Model, error) {
+	a, err := n.architecture(name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.Model()
+	if err == nil {
+		return m, nil
+	}
+	large := *n
+	large.input = largeInput
+	if a, wrong := large.architecture(name); wrong == nil {
+		if m, wrong := a.Model(); wrong == nil {
+			if f.Changed("input") {
+				return nil, fmt.Errorf("%w\n    images of --input %s are too small for %s; such as --input %s are large enough", err, n.input, name, largeInput)
+			}
+			*n = large
+			return m, nil
+		}
+	}
+	return nil, err
+}
+
 // architectureFlags are options of residual networks that more than one command takes.
 func architectureFlags(f *pflag.FlagSet, stem *arch.Stem, version *arch.ResNetVersion, shortcuts *string) {
 	f.StringVar((*string)(stem), "stem", string(*stem), "resnet: imagenet (7x7 convolution with stride 2, pooling, the default) or cifar (3x3 convolution, for small images); alexnet: likewise, by default what the image is large enough for")
@@ -66,7 +93,15 @@ func architectureFlags(f *pflag.FlagSet, stem *arch.Stem, version *arch.ResNetVe
 // oneArchitecture is for commands whose argument is an architecture.
 func oneArchitecture(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%s wants one architecture: %s", cmd.Name(), strings.Join(arch.Names(), ", "))
+		return fmt.Errorf("%s wants one architecture:\n%s", cmd.Name(), architectures())
+	}
+	return nil
+}
+
+// oneNetwork is for commands whose argument is an architecture, or a file or run that holds a network.
+func oneNetwork(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s wants one architecture, file or run; the architectures are\n%s", cmd.Name(), architectures())
 	}
 	return nil
 }

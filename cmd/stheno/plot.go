@@ -20,9 +20,15 @@ func newPlot() *cobra.Command {
 	var format, file string
 	formats := []string{"svg", "dot"}
 	cmd := &cobra.Command{
-		Use:   "plot ARCH",
+		Use:   "plot NETWORK",
 		Short: "Draw a network's layers, as keras.utils.plot_model does",
-		Args:  oneArchitecture,
+		Long: `Draw a network's layers, as keras.utils.plot_model does.
+NETWORK is an architecture, or a file that holds a network: a model saved whole by Keras (.keras, .h5), ONNX, a checkpoint, or the folder
+of a run. The flags that describe a network are for architectures; where a file leaves the images' size open, --input says it.
+
+The architectures are
+` + architectures(),
+		Args: oneNetwork,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("format") && file != "" {
 				format = strings.TrimPrefix(strings.ToLower(filepath.Ext(file)), ".")
@@ -30,11 +36,7 @@ func newPlot() *cobra.Command {
 			if format != "svg" && format != "dot" {
 				return fmt.Errorf("pictures of networks are svg or dot, not %q%s; name one with --format", format, suggest.Phrase(format, formats))
 			}
-			a, err := n.architecture(args[0])
-			if err != nil {
-				return err
-			}
-			m, err := a.Model()
+			m, err := n.named(cmd.Flags(), args[0])
 			if err != nil {
 				return err
 			}
@@ -61,6 +63,7 @@ func newPlot() *cobra.Command {
 	}
 	f := cmd.Flags()
 	n.flags(f)
+	f.BoolVar(&o.ExpandNested, "expand-nested", false, "with the layers of models that are layers")
 	f.IntVar(&n.Batch, "batch", 0, "batch size in the shapes (0: None)")
 	f.BoolVar(&o.HideShapes, "hide-shapes", false, "without shapes")
 	f.BoolVar(&o.HideParams, "hide-params", false, "without numbers of parameters")

@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/bench"
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/internal/atomicfile"
@@ -50,7 +49,7 @@ measured. Ways differ in rounding, so results with and without a table, or with 
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&t.Archs, "arch", nil, "networks: "+strings.Join(arch.Names(), ", ")+" (default: "+strings.Join(bench.Usual(), ", ")+")")
+	f.StringSliceVar(&t.Archs, "arch", nil, "networks; "+seeArchitectures()+" (default: "+strings.Join(bench.Usual(), ", ")+")")
 	f.IntSliceVar(&t.Sizes, "size", nil, "rows and columns of the images (default: 32, for resnet50 also 224)")
 	f.IntVar(&t.Classes, "classes", 100, "number of classes")
 	f.IntSliceVar(&t.Batches, "batch", nil, "images per step (default: 32, or 16 of 224x224; in inference also 1)")

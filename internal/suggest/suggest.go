@@ -6,24 +6,33 @@ import (
 	"unicode"
 )
 
+// longest bounds the bytes of names that are compared, which takes time of the product of both: files may hold any.
+const longest = 256
+
 // Nearest returns the candidate closest to name, or "" when none is close enough to be a likely slip. Case, spaces
 // and the signs "-", "_", "." and "/" do not count; beyond that, up to one edit in three letters (at least one) may
 // separate the two, a swap of neighbours counting as one edit, or name may be the beginning of the candidate
 // (three letters or more). The first of equally close candidates wins.
 func Nearest(name string, candidates []string) string {
+	if len(name) > longest {
+		return ""
+	}
 	plain := fold(name)
 	if plain == "" {
 		return ""
 	}
 	best, bestCost := "", -1
 	for _, c := range candidates {
+		if len(c) > longest {
+			continue
+		}
 		p := fold(c)
-		longest := max(len([]rune(plain)), len([]rune(p)))
+		letters := max(len([]rune(plain)), len([]rune(p)))
 		cost := Distance(plain, p)
 		if len(plain) >= 3 && strings.HasPrefix(p, plain) {
 			cost = min(cost, 1)
 		}
-		if cost > max(1, longest/3) || p == "" || cost >= longest {
+		if cost > max(1, letters/3) || p == "" || cost >= letters {
 			continue
 		}
 		if bestCost < 0 || cost < bestCost {

@@ -1,6 +1,7 @@
 package suggest
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,4 +36,10 @@ func TestNearest(t *testing.T) {
 func TestPhrase(t *testing.T) {
 	require.Equal(t, `; did you mean "mnist"?`, Phrase("mnits", []string{"mnist"}))
 	require.Empty(t, Phrase("svhn", []string{"mnist"}))
+}
+
+func TestLongNames(t *testing.T) {
+	long := strings.Repeat("a", 1<<20)
+	require.Empty(t, Nearest(long, []string{long}))
+	require.Equal(t, "relu", Nearest("rellu", []string{long, "relu"}))
 }

@@ -147,3 +147,21 @@ func TestWrongConfigs(t *testing.T) {
 	_, err := Run(context.Background(), short(), nil, nil, nil)
 	require.ErrorContains(t, err, "training images")
 }
+
+// TestGradientsTooLargeToMeasure: the loss is a number still, the square of a norm is not: what came before is drawn.
+func TestGradientsTooLargeToMeasure(t *testing.T) {
+	c := short()
+	c.LR, c.Every, c.Steps = 1e4, 1, 6
+	r, err := experiment(t, context.Background(), c, nil)
+	var wrong *DivergedError
+	require.ErrorAs(t, err, &wrong)
+	require.NotEmpty(t, wrong.Weight)
+	require.ErrorContains(t, err, "became too large to measure at step 2; lower --lr")
+	require.Len(t, r.Nets[0].Loss, 1)
+	require.Len(t, r.Nets[1].Norms, 1)
+	require.NoError(t, r.WritePNG(io.Discard))
+	require.NoError(t, r.WriteSVG(io.Discard))
+	require.Len(t, r.Summary(), 2)
+	_, err = json.Marshal(r)
+	require.NoError(t, err)
+}

@@ -75,16 +75,21 @@ func Run(ctx context.Context, c Config, split *data.Split, e graph.Engine, obser
 	return r, nil
 }
 
-// DivergedError says that a network's loss is not finite any more.
+// DivergedError says that a network's loss, or the norm of a gradient, is not finite any more.
 type DivergedError struct {
 	Network string
-	Step    int // from 1
-	Loss    float64
+	Step    int     // from 1
+	Loss    float64 // where it is the loss
+	Weight  string  // whose gradient it is; "" where it is the loss
 }
 
 // Error says where it happened and what to change.
 func (e *DivergedError) Error() string {
-	return fmt.Sprintf("gradients: the loss of %s became %v at step %d; lower --lr, or take --batch-norm or another --init", e.Network, e.Loss, e.Step)
+	what := fmt.Sprintf("the loss of %s became %v", e.Network, e.Loss)
+	if e.Weight != "" {
+		what = fmt.Sprintf("the gradient of %s of %s became too large to measure", e.Weight, e.Network)
+	}
+	return fmt.Sprintf("gradients: %s at step %d; lower --lr, or take --batch-norm or another --init", what, e.Step)
 }
 
 // train does the steps, of both networks on each batch.
@@ -103,8 +108,7 @@ func (r *Report) train(ctx context.Context, l *data.Loader, steps [2]*train.Step
 				observe(Progress{Step: step, Steps: r.Config.Steps, Plain: r.Nets[0].Loss[n-1], Residual: r.Nets[1].Loss[n-1], Remaining: left})
 			}
 			if ctx.Err() != nil && step < r.Config.Steps {
-				r.look(steps, step-1)
-				return errors.Join(train.ErrInterrupted, it.Close())
+				return errors.Join(train.ErrInterrupted, r.look(steps, step-1), it.Close())
 			}
 		}
 		if err := errors.Join(it.Err(), it.Close()); err != nil {
@@ -126,26 +130,34 @@ func (r *Report) step(b *data.Batch, steps [2]*train.Step, i int) error {
 			return &DivergedError{Network: r.Nets[k].Name, Step: i + 1, Loss: result.Loss}
 		}
 	}
+	if i%r.Config.Every == 0 || i == r.Config.Steps-1 {
+		if err := r.look(steps, i); err != nil {
+			return err
+		}
+	}
 	for k := range steps {
 		r.Nets[k].Loss = append(r.Nets[k].Loss, losses[k])
-	}
-	if i%r.Config.Every == 0 || i == r.Config.Steps-1 {
-		r.look(steps, i)
 	}
 	return nil
 }
 
-// look records the norms of step i, unless they are there.
-func (r *Report) look(steps [2]*train.Step, i int) {
+// look records the norms of step i, unless they are there, or of either network one is not finite: no picture has a place for it.
+func (r *Report) look(steps [2]*train.Step, i int) error {
+	var looks [2]Norms
 	for k, s := range steps {
-		n := &r.Nets[k]
-		if len(n.Norms) > 0 && n.Norms[len(n.Norms)-1].Step == i+1 {
-			continue
-		}
-		look := Norms{Step: i + 1}
+		looks[k].Step = i + 1
 		for _, g := range s.GradientNorms() {
-			look.Norms = append(look.Norms, g.Norm)
+			if math.IsNaN(g.Norm) || math.IsInf(g.Norm, 0) {
+				return &DivergedError{Network: r.Nets[k].Name, Step: i + 1, Weight: g.Weight}
+			}
+			looks[k].Norms = append(looks[k].Norms, g.Norm)
 		}
-		n.Norms = append(n.Norms, look)
 	}
+	for k := range r.Nets {
+		n := &r.Nets[k]
+		if len(n.Norms) == 0 || n.Norms[len(n.Norms)-1].Step != i+1 {
+			n.Norms = append(n.Norms, looks[k])
+		}
+	}
+	return nil
 }

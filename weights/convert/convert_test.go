@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
@@ -343,4 +345,49 @@ func TestOpenRefuses(t *testing.T) {
 		_, err := Open(path)
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// TestNamesOfManyParts has names of many equal parts, each beginning of which is the same as what follows.
+func TestNamesOfManyParts(t *testing.T) {
+	src := &Source{}
+	for i := range 50 {
+		src.Tensors = append(src.Tensors, weights.Tensor{Name: strings.Repeat("a/", 30_000) + strconv.Itoa(i)})
+	}
+	src.Tensors = append(src.Tensors, weights.Tensor{Name: "conv1/conv1/kernel:0"})
+	start := time.Now()
+	find := byEqualNames(src)
+	require.Less(t, time.Since(start), 5*time.Second)
+	require.Equal(t, "conv1/conv1/kernel:0", find(&slot{weight: &nn.Weight{Name: "conv1/kernel"}}).Name)
+}
+
+// TestSortedFile has layers of one shape in the order of their names, which is not that of the network.
+func TestSortedFile(t *testing.T) {
+	b := nn.NewBuilder("row")
+	x := b.Input(nn.Shape{4})
+	input := x
+	for i := range 12 {
+		x = b.Add(nn.Dense{Units: 4, Name: "d" + strconv.Itoa(i)}, x)
+	}
+	m, err := b.Model(input, x)
+	require.NoError(t, err)
+	src := &Source{Path: "file", Format: "safetensors", Layout: TorchLayout}
+	for i := range 12 {
+		name := "net." + strconv.Itoa(i)
+		src.Tensors = append(src.Tensors, weights.Tensor{Name: name + ".bias", Shape: []int{4}, Data: make([]float32, 4)},
+			weights.Tensor{Name: name + ".weight", Shape: []int{4, 4}, Data: make([]float32, 16)})
+	}
+	_, err = Match(m, src, Options{})
+	require.NoError(t, err) // the network's order
+	slices.SortFunc(src.Tensors, func(a, b weights.Tensor) int { return strings.Compare(a.Name, b.Name) })
+	require.Equal(t, "net.10.bias", src.Tensors[4].Name)
+	p, err := Match(m, src, Options{})
+	require.NoError(t, err)
+	require.Equal(t, "net.2.weight", p.Pairs[4].Tensor.Name)
+	for i := range src.Tensors {
+		src.Tensors[i].Name = "l" + src.Tensors[i].Name[len("net."):] // l10 is no number
+	}
+	_, err = Match(m, src, Options{})
+	require.ErrorContains(t, err, "sorted by name")
+	_, err = Match(m, src, Options{Rule: RuleOrder})
+	require.NoError(t, err)
 }

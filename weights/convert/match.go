@@ -113,6 +113,11 @@ func (e *MismatchError) Error() string {
 // Match finds out which tensor of the source is which weight of the model. Where they are not one to one, the error is a
 // *[MismatchError].
 func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
+	if src.complete != nil {
+		if err := src.complete(); err != nil {
+			return nil, err
+		}
+	}
 	layout := o.Layout
 	switch layout {
 	case "":
@@ -137,7 +142,13 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	}
 	src, ignored := src.without(o.Ignore)
 	all, _ := slots(m)
-	certain := layout == KerasLayout || inOneRow(m)
+	sorted := src.sorted()
+	if sorted && layout == TorchLayout && o.Rule != RuleOrder {
+		if inOrder, ok := src.counted(); ok {
+			src, sorted = inOrder, false
+		}
+	}
+	certain := (layout == KerasLayout || inOneRow(m)) && !sorted
 	type try struct {
 		rule Rule
 		find finder
@@ -165,6 +176,9 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 		p, e := match(m, src, all, t.rule, layout, t.find)
 		if e == nil {
 			if t.rule == RuleOrder && !certain && o.Rule != RuleOrder {
+				if wrong.Remedy = sortedRemedy; sorted {
+					continue
+				}
 				wrong.Remedy = "all shapes agree in the order of the file, but the network has branches, so that another order would fit too; " +
 					"if the file's order is the network's, ask for it with --match order"
 				continue
@@ -184,6 +198,9 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	best.Notes = best.notes()
 	return best, nil
 }
+
+const sortedRemedy = "all shapes agree in the order of the file, but it has its tensors sorted by name, which is not the order of the layers " +
+	"(10 comes before 2): convert the file that it was made of, name the layers with --map, or ask for this order with --match order"
 
 // without leaves out the tensors of some patterns.
 func (s *Source) without(patterns []string) (*Source, []Aside) {

@@ -12,6 +12,9 @@ import (
 // A finder returns the tensor that belongs to a weight, or nil.
 type finder func(s *slot) *weights.Tensor
 
+// maxRepeated bounds the parts of a name in whose beginning repetitions are looked for: hostile files have names of thousands of parts.
+const maxRepeated = 32
+
 // byEqualNames finds tensors that are called as the weights are, give or take what formats add.
 func byEqualNames(src *Source) finder {
 	at := map[string]*weights.Tensor{}
@@ -20,7 +23,7 @@ func byEqualNames(src *Source) finder {
 		name := strings.ReplaceAll(strings.TrimSuffix(t.Name, ":0"), ".", "/")
 		at[name] = t
 		parts := strings.Split(name, "/")
-		for n := 1; 2*n < len(parts); n++ { // Keras writes conv1/conv1/kernel:0
+		for n := 1; 2*n < min(len(parts), maxRepeated); n++ { // Keras writes conv1/conv1/kernel:0
 			if strings.Join(parts[:n], "/") == strings.Join(parts[n:2*n], "/") {
 				at[strings.Join(parts[n:], "/")] = t
 			}

@@ -44,6 +44,11 @@ type Source struct {
 	// Config is the model that the file describes, for keras.Model; nil in files of weights.
 	Config json.RawMessage
 
+	// Graph is the network that an ONNX file holds; nil in other files.
+	Graph *onnx.Graph
+
+	// complete, if not nil, replaces Tensors before they are matched.
+	complete func() error
 	// forModel gives the tensors the names of a model's weights, in formats that need the model for it; nil in others.
 	forModel func(*nn.Model) ([]weights.Tensor, error)
 }
@@ -91,7 +96,7 @@ func Open(path string) (*Source, error) {
 		if s.Format == "" {
 			s.Format = f.name
 		}
-		if s.forModel == nil { // Keras's names are as they are
+		if s.forModel == nil && s.complete == nil { // Keras's names are as they are
 			s.section()
 		}
 		s.Layout = s.layout()
@@ -163,19 +168,26 @@ func readONNX(path string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{Tensors: stored, Format: "ONNX"}
-	if len(stored) > 0 && s.layout() == TorchLayout {
-		return s, nil
+	s := &Source{Tensors: stored, Format: "ONNX", Graph: g}
+	if len(stored) == 0 || s.layout() != TorchLayout {
+		s.complete = s.fromModel
 	}
-	m, err := g.Model(onnx.ModelConfig{})
+	return s, nil
+}
+
+// fromModel takes the weights of the model that the graph becomes.
+func (s *Source) fromModel() error {
+	m, err := s.Graph.Model(onnx.ModelConfig{})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.Tensors = nil
+	s.complete, s.Tensors = nil, nil
 	for _, w := range m.Weights() {
 		s.Tensors = append(s.Tensors, weights.Tensor{Name: w.Name, Shape: w.Shape, Data: w.Value.Data()})
 	}
-	return s, nil
+	s.section()
+	s.Layout = s.layout()
+	return nil
 }
 
 func readNumPy(path string) (*Source, error) {

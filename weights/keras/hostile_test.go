@@ -179,3 +179,10 @@ func FuzzModel(f *testing.F) {
 		require.ErrorAs(t, err, &own)
 	})
 }
+
+// Datasets where Keras has none are not left out without a word.
+func TestWeightsOutsideOfVars(t *testing.T) {
+	data := load(t, "chain.weights.h5")
+	data = bytes.ReplaceAll(data, []byte("vars\x00"), []byte("rest\x00"))
+	require.ErrorContains(t, attempt(t, "a group called rest", data), "outside of the groups called vars")
+}

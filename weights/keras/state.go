@@ -60,6 +60,8 @@ func (f *File) state(root *hdf5.Object) error {
 				if err := visit(m, depth+1); err != nil {
 					return err
 				}
+			case m.IsDataset():
+				return wrong("open a file that Keras saved, or move it into a group vars", "%q lies outside of the groups called vars, where Keras has weights: it would be left out", m.Path())
 			}
 		}
 		return nil

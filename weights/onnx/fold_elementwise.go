@@ -91,6 +91,23 @@ func (c *call) afford(s []int, bytes int) bool {
 	return true
 }
 
+// nodeBytes is about what one of the many pieces of an operation takes that is made of pieces: a few nodes of the graph.
+const nodeBytes = 4 << 10
+
+// affordWork takes n places or pieces, of so many bytes, out of the same budget. A file of a few hundred bytes can ask for millions of
+// them: one number is the size of a result, and the next node may throw it away.
+func (c *call) affordWork(n, bytes int) bool {
+	if c.err != nil {
+		return false
+	}
+	cost := int64(max(n, 0)) * int64(bytes)
+	if *c.budget -= min(cost, *c.budget+1); *c.budget < 0 {
+		c.fail("set MaxConstants higher if that is meant", "the graph is made of more places and pieces than allowed (here: %d)", n)
+		return false
+	}
+	return true
+}
+
 func always(f func(a, b int64) int64) func(a, b int64) (int64, bool) {
 	return func(a, b int64) (int64, bool) { return f(a, b), true }
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/stheno-ml/stheno/nn"
 )
@@ -27,6 +29,7 @@ type Graph struct {
 	Outputs  []Value
 
 	path, folder string
+	raw          []byte // the file
 	size         int64
 	nodes        []*nodeProto // live ones, in an order in which they can be computed
 	initial      map[string]*tensorProto
@@ -109,7 +112,7 @@ func decode(raw []byte, folder string) (*Graph, error) {
 	if m.graph == nil || m.irVersion < 1 {
 		return nil, &FormatError{Offset: 0, Expected: "a model with a version and a graph", Found: "none; is this an ONNX file?"}
 	}
-	g := &Graph{Name: m.graph.name, Producer: strings.TrimSpace(m.producerName + " " + m.producerVersion), folder: folder, size: int64(len(raw)),
+	g := &Graph{Name: m.graph.name, Producer: strings.TrimSpace(m.producerName + " " + m.producerVersion), folder: folder, raw: raw, size: int64(len(raw)),
 		Metadata: map[string]string{}, initial: map[string]*tensorProto{}, weights: map[weightKey]*nn.Weight{}}
 	for _, e := range m.metadata {
 		g.Metadata[e.key] = e.value
@@ -141,10 +144,14 @@ func (n *nodeProto) String() string {
 }
 
 func (n *nodeProto) fullType() string {
-	if isOwnDomain(n.domain) {
-		return n.opType
+	name := n.opType
+	if !isOwnDomain(n.domain) {
+		name = n.domain + "." + name
 	}
-	return n.domain + "." + n.opType
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name) // errors name it, and terminals obey control characters
+	}
+	return name
 }
 
 const (

@@ -3,6 +3,7 @@ package onnx
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -125,10 +126,28 @@ func TestHostileGraphs(t *testing.T) {
 	long := func(v ...int64) *array { return &array{elem: elemInt64, shape: []int{len(v)}, i64: v} }
 	huge := long(1<<30, 1<<30)
 	relu := part{"Relu", []string{"x"}, []string{"y"}, nil}
+	scales := func(columns float32) *array {
+		return &array{elem: elemFloat, shape: []int{4}, f32: []float32{1, 1, 1, columns}}
+	}
+	var taps, products, widths, sizes []part // many cheap nodes, each made of many pieces
+	for i := range 30 {
+		last := map[bool]string{false: fmt.Sprintf("t%d", i), true: "y"}[i == 29]
+		before := map[bool]string{false: fmt.Sprintf("t%d", i-1), true: "x"}[i == 0]
+		between := fmt.Sprintf("b%d", i)
+		taps = append(taps, part{"MaxPool", []string{before}, []string{last}, []attr{{"kernel_shape", []int{31, 31}}, {"dilations", []int{2, 2}}, {"pads", []int{30, 30, 30, 30}}}})
+		products = append(products, part{"MatMul", []string{before, "w"}, []string{last}, nil})
+		widths = append(widths, part{"Pad", []string{before, "more"}, []string{between}, []attr{{"mode", "edge"}}}, part{"Pad", []string{between, "less"}, []string{last}, nil})
+		sizes = append(sizes, part{"Resize", []string{before, "", "up"}, []string{between}, nil}, part{"Resize", []string{between, "", "down"}, []string{last}, nil})
+	}
 	cases := map[string]struct {
 		raw  []byte
 		want string
 	}{
+		"many taps":      {byHand(17, nil, taps...), "more places and pieces than allowed"},
+		"many products":  {byHand(17, map[string]*array{"w": {elem: elemFloat, shape: []int{1, 3, 4, 4}, f32: make([]float32, 48)}}, products...), "more places and pieces than allowed"},
+		"many widths":    {byHand(17, map[string]*array{"more": long(0, 0, 0, 0, 0, 0, 0, 1<<20), "less": long(0, 0, 0, 0, 0, 0, 0, -1<<20)}, widths...), "more places and pieces than allowed"},
+		"many places":    {byHand(17, map[string]*array{"up": scales(1 << 20), "down": scales(1. / (1 << 20))}, sizes...), "more places and pieces than allowed"},
+		"escapes":        {byHand(17, nil, part{"Re\x1b[2Jlu", []string{"x"}, []string{"y"}, nil}), `"Re\x1b[2Jlu"`},
 		"nothing":        {nil, "is this an ONNX file?"},
 		"text":           {[]byte("<html><body>404</body></html>"), "expected"},
 		"cycle":          {byHand(17, nil, part{"Add", []string{"x", "b"}, []string{"a"}, nil}, part{"Relu", []string{"a"}, []string{"b"}, nil}, part{"Relu", []string{"b"}, []string{"y"}, nil}), "depends on itself"},
@@ -142,6 +161,8 @@ func TestHostileGraphs(t *testing.T) {
 		"huge fill":      {byHand(17, map[string]*array{"s": huge}, part{"ConstantOfShape", []string{"s"}, []string{"c"}, nil}, part{"Add", []string{"x", "c"}, []string{"y"}, nil}), "more memory than allowed"},
 		"huge expand":    {byHand(17, map[string]*array{"s": long(1<<30, 2, 3, 4, 4)}, part{"Expand", []string{"x", "s"}, []string{"y"}, nil}), "Expand"},
 		"huge reshape":   {byHand(17, map[string]*array{"s": huge}, part{"Reshape", []string{"x", "s"}, []string{"y"}, nil}), "Reshape"},
+		"tile to zero":   {byHand(17, map[string]*array{"n": long(1 << 24), "t": long(1 << 40)}, part{"ConstantOfShape", []string{"n"}, []string{"c"}, nil}, part{"Tile", []string{"c", "t"}, []string{"d"}, nil}, part{"Add", []string{"x", "d"}, []string{"y"}, nil}), "allowed"},
+		"tile negative":  {byHand(17, map[string]*array{"s": long(-1, -1, 1, 1)}, part{"Tile", []string{"x", "s"}, []string{"y"}, nil}), "must be 0 or more"},
 		"huge tile":      {byHand(17, map[string]*array{"s": long(1<<30, 1<<30, 1, 1)}, part{"Tile", []string{"x", "s"}, []string{"y"}, nil}), "Tile"},
 		"huge pad":       {byHand(17, map[string]*array{"s": long(1<<40, 0, 0, 0, 0, 0, 0, 0)}, part{"Pad", []string{"x", "s"}, []string{"y"}, nil}), "Pad"},
 		"huge range":     {byHand(17, map[string]*array{"a": long(0), "b": long(1 << 40), "c": long(1)}, part{"Range", []string{"a", "b", "c"}, []string{"r"}, nil}, part{"Cast", []string{"r"}, []string{"f"}, []attr{{"to", 1}}}, part{"Mul", []string{"x", "f"}, []string{"y"}, nil}), "Range"},
@@ -247,6 +268,18 @@ func TestExternalData(t *testing.T) {
 		_, err := build(bad...)
 		require.Error(t, err, "%v", bad)
 		typed(t, err)
+	}
+	// Tensors of which each is the whole file.
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "big"), make([]byte, 1<<20), 0o666))
+	both := &limits{maxMessages, map[string]int64{}}
+	for i := range 6 {
+		w := &tensorProto{name: "w", limits: both, isExternal: true, external: []entryProto{{"location", "big"}}}
+		if _, err := w.readExternal(folder, 1<<20); i < 5 {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "again and again")
+			typed(t, err)
+		}
 	}
 	g, err := Decode(external([2]string{"location", "sub/w.bin"}))
 	require.NoError(t, err)

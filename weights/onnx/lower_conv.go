@@ -191,7 +191,7 @@ func convTranspose(c *call) {
 				return
 			}
 			out[i] = outputShape[len(outputShape)-dims+at]
-			w.before[i], w.after[i] = split(max(whole-out[i], 0), auto == "SAME_LOWER")
+			w.before[i], w.after[i] = split(max(whole-out[i], 0), auto != "SAME_UPPER") // here NOTSET means SAME_LOWER
 		case auto == "SAME_UPPER" || auto == "SAME_LOWER":
 			out[i] = w.in[i] * w.strides[i]
 			w.before[i], w.after[i] = split(max(whole-out[i], 0), auto == "SAME_LOWER")

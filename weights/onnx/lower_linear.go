@@ -84,6 +84,9 @@ func matMul(c *call) {
 		c.fail("", "multiplies %d pairs of matrices; at most 1024 are supported", batches)
 		return
 	}
+	if !c.affordWork(batches, nodeBytes) {
+		return
+	}
 	x = x.Reshape(slices.Concat(a[:max(len(a)-2, 0)], []int{m, k})...).BroadcastTo(slices.Concat(front, []int{m, k})...).Reshape(batches, m, k)
 	y = y.Reshape(slices.Concat(b[:max(len(b)-2, 0)], []int{k, n})...).BroadcastTo(slices.Concat(front, []int{k, n})...).Reshape(batches, k, n)
 	products := make([]op.Expr, batches)

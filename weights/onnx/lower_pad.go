@@ -97,6 +97,9 @@ func (c *call) padAxis(x op.Expr, axis, before, after int, mode string, fill flo
 		}
 		return op.Join(axis, parts...)
 	}
+	if !c.affordWork(n+before+after, 16) {
+		return x
+	}
 	list := make([]int, 0, n+before+after)
 	for i := -before; i < n+after; i++ {
 		k := i

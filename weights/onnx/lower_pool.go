@@ -125,6 +125,9 @@ func (c *call) dilatedPool(x op.Expr, w window, average bool) op.Expr {
 		c.fail("", "dilations %v are not supported with this window", w.dilations)
 		return x
 	}
+	if !c.affordWork(w.kernel[0]*w.kernel[1], nodeBytes) {
+		return x
+	}
 	for i := range w.in {
 		x = c.padAxis(x, 2+i, w.before[i], w.after[i], "constant", math.Inf(-1))
 	}

@@ -121,6 +121,9 @@ func (c *call) resizeTo(scales []float64, sizes []int, mode, coordinates, neares
 		if to == n && scale == 1 {
 			continue
 		}
+		if !c.affordWork(to, 48) {
+			return
+		}
 		at, ok := places(n, to, scale, coordinates)
 		if !ok {
 			c.fail("", "coordinate_transformation_mode %q is not supported", coordinates)
@@ -141,35 +144,38 @@ func (c *call) resizeTo(scales []float64, sizes []int, mode, coordinates, neares
 	c.result(x)
 }
 
-// places returns where each of the new places lies among the n old ones.
+// places returns where each of the new places lies among the n old ones. It computes in float32, as the runtimes do: with a scale such as 2.7
+// a place falls on an old one or just before it, and floor makes two of that. Conversions keep compilers from fusing steps.
 func places(n, to int, scale float64, coordinates string) (at []float64, ok bool) {
 	at = make([]float64, to)
+	f, old := float32(scale), float32(n)
+	whole := float32(old * f)
+	halfPixel := func(v float32) float32 { return float32(float32(v+0.5)/f) - 0.5 }
 	for i := range at {
-		v := float64(i)
+		v := float32(i)
 		switch coordinates {
 		case "half_pixel":
-			v = (v+0.5)/scale - 0.5
+			v = halfPixel(v)
 		case "half_pixel_symmetric": // the scale's rounding is shared by both ends
-			whole := float64(n) * scale
-			v = float64(n)/2*(1-float64(to)/whole) + (v+0.5)/scale - 0.5
+			v = float32(old/2*float32(1-float32(to)/whole)) + halfPixel(v)
 		case "pytorch_half_pixel":
 			if to > 1 {
-				v = (v+0.5)/scale - 0.5
+				v = halfPixel(v)
 			} else {
 				v = 0
 			}
 		case "align_corners":
-			if whole := float64(n) * scale; whole > 1 { // not rounded, as ONNX's own cases have it
-				v = v * float64(n-1) / (whole - 1)
+			if whole > 1 { // not rounded, as ONNX's own cases have it
+				v = float32(v*(old-1)) / (whole - 1)
 			} else {
 				v = 0
 			}
 		case "asymmetric":
-			v /= scale
+			v /= f
 		default:
 			return nil, false
 		}
-		at[i] = v
+		at[i] = float64(v)
 	}
 	return at, true
 }

@@ -209,7 +209,7 @@ func gatherNode(c *call) {
 
 // pick takes places along an axis, in that order.
 func (c *call) pick(x op.Expr, axis int, list []int) op.Expr {
-	if c.err != nil {
+	if c.err != nil || !c.affordWork(len(list), 16) {
 		return x
 	}
 	step := 1

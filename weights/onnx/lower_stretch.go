@@ -43,6 +43,10 @@ func tile(c *call) {
 	// (a, b) becomes (1, a, 1, b), then (r, a, q, b), then (r·a, q·b).
 	var apart, stretched, out []int
 	for i, d := range s {
+		if times[i] < 0 || times[i] > maxSize {
+			c.fail("", "repeats %v must be 0 or more, and not huge", times)
+			return
+		}
 		apart, stretched, out = append(apart, 1, d), append(stretched, times[i], d), append(out, times[i]*d)
 	}
 	if !c.validShape(out) {

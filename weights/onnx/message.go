@@ -117,6 +117,7 @@ type tensorProto struct {
 	isExternal  bool
 	hasSegment  bool
 	at          int64
+	limits      *limits
 	decoded     *array
 	decodedFail error
 }

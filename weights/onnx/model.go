@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -24,6 +25,11 @@ type ModelConfig struct {
 	Output       string
 	Dtype        tensor.Dtype // of the weights; as in BuildConfig
 	MaxConstants int64
+	// Images makes a model of images as data sets hold them: rows, columns, channels. Where the graph takes channels first, the model begins
+	// with a Permute; a graph that begins with a Transpose to that order takes them as they are.
+	Images bool
+	// Size gives the rows, columns and channels of images where the file leaves them open, in this order, whatever the graph's is.
+	Size nn.Shape
 }
 
 // Model describes a graph of one input and one output as a model of package nn, with the weights of the file and for any batch size:
@@ -41,9 +47,18 @@ func (g *Graph) Model(c ModelConfig) (*nn.Model, error) {
 }
 
 func (g *Graph) model(c ModelConfig) (*nn.Model, error) {
+	t, m, err := g.describe(c)
+	if err != nil {
+		return nil, err
+	}
+	return m, t.fill(m, c.Dtype)
+}
+
+// describe makes the model without values.
+func (g *Graph) describe(c ModelConfig) (*translation, *nn.Model, error) {
 	if c.Output == "" {
 		if len(g.Outputs) != 1 {
-			return nil, &GraphError{Problem: fmt.Sprintf("has %d outputs; models have one", len(g.Outputs)), Remedy: "name one in ModelConfig.Output, or use Build"}
+			return nil, nil, &GraphError{Problem: fmt.Sprintf("has %d outputs; models have one", len(g.Outputs)), Remedy: "name one in ModelConfig.Output, or " + useBuild}
 		}
 		c.Output = g.Outputs[0].Name
 	}
@@ -51,21 +66,26 @@ func (g *Graph) model(c ModelConfig) (*nn.Model, error) {
 	for _, n := range g.nodes {
 		t.labels[allowed(label(n))] = true
 	}
-	var input *Value
-	for i := range g.Inputs {
-		if _, fixed := c.Constants[g.Inputs[i].Name]; fixed {
-			continue
-		}
-		if input != nil {
-			return nil, &GraphError{Problem: fmt.Sprintf("has several inputs, %q and %q among them; models have one", input.Name, g.Inputs[i].Name), Remedy: "use Build"}
-		}
-		input = &g.Inputs[i]
+	input, err := g.input(c)
+	if err != nil {
+		return nil, nil, err
 	}
-	if input == nil {
-		return nil, &GraphError{Problem: "has no input"}
+	first := false
+	if c.Images || len(c.Size) > 0 {
+		var shape []int
+		if shape, first, err = g.imageShape(c, input); err != nil {
+			return nil, nil, err
+		}
+		if shape != nil {
+			c.Shapes = maps.Clone(c.Shapes)
+			if c.Shapes == nil {
+				c.Shapes = map[string][]int{}
+			}
+			c.Shapes[input.Name] = shape
+		}
 	}
 	if err := t.probe(c, input.Name); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	name := c.Name
 	if name == "" {
@@ -74,22 +94,28 @@ func (g *Graph) model(c ModelConfig) (*nn.Model, error) {
 	}
 	b := nn.NewBuilder(name)
 	b.DataFormat = nn.ChannelsFirst
-	x := b.Add(nn.Input{Shape: t.sample(input.Name), Name: t.name(input.Name, "input")})
-	t.b, t.tensors[input.Name] = b, x
+	t.b = b
+	var x *nn.Tensor
+	if c.Images {
+		x, t.tensors[input.Name] = t.imageInput(input.Name, first)
+	} else {
+		x = b.Add(nn.Input{Shape: t.sample(input.Name), Name: t.name(input.Name, "input")})
+		t.tensors[input.Name] = x
+	}
 	for _, n := range g.nodes {
 		if err := t.node(n); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	y := t.tensors[c.Output]
 	if y == nil {
-		return nil, &GraphError{Problem: fmt.Sprintf("its output %q does not depend on the input %q", c.Output, input.Name)}
+		return nil, nil, &GraphError{Problem: fmt.Sprintf("its output %q does not depend on the input %q", c.Output, input.Name)}
 	}
 	m, err := b.Model(x, y)
 	if err != nil {
-		return nil, &GraphError{Problem: err.Error(), Cause: err}
+		return nil, nil, &GraphError{Problem: err.Error(), Cause: err}
 	}
-	return m, t.fill(m, c.Dtype)
+	return t, m, nil
 }
 
 // probed are the batch sizes at which a graph is tried: sizes in it are taken for numbers a + b·batch.
@@ -140,7 +166,7 @@ func (t *translation) probe(c ModelConfig, input string) error {
 			s, first := t.probes[i].values[name].shape, t.probes[0].values[name].shape
 			if len(s) == 0 || s[0] != batch || !slices.Equal(s[1:], first[1:]) {
 				return &GraphError{Node: fmt.Sprintf("%q", name), Problem: fmt.Sprintf("has the shape %s for a batch of %d; models want the batch as first axis, and only there", format(s), batch),
-					Remedy: "use Build"}
+					Remedy: useBuild}
 			}
 		}
 	}

@@ -17,7 +17,7 @@ func (t *translation) affine(name string) ([2]*value, error) {
 	}
 	third := between(a, b, probed[2])
 	if third == nil || c.fixed == nil || !slices.Equal(third.shape, c.fixed.shape) || !equal(third, c.fixed) {
-		return [2]*value{}, &GraphError{Node: fmt.Sprintf("%q", name), Problem: "depends on the batch size in a way that models cannot follow", Remedy: "use Build"}
+		return [2]*value{}, &GraphError{Node: fmt.Sprintf("%q", name), Problem: "depends on the batch size in a way that models cannot follow", Remedy: useBuild}
 	}
 	return [2]*value{a, b}, nil
 }

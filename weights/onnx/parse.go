@@ -264,7 +264,7 @@ func parseDimension(f field) (d dimension, err error) {
 }
 
 func parseTensor(m message) (*tensorProto, error) {
-	t := &tensorProto{at: m.at}
+	t := &tensorProto{at: m.at, limits: m.left}
 	return t, m.each(func(f field) error {
 		switch f.num {
 		case 1:

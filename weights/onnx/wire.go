@@ -15,7 +15,13 @@ type message struct {
 	what string // "model", "node", …: for errors
 	raw  []byte
 	at   int64
-	left *int // messages that may still be in it, all levels together
+	left *limits
+}
+
+// limits are what a file may still make this package do, all levels and tensors of it together.
+type limits struct {
+	messages int
+	external map[string]int64 // bytes read of external files so far
 }
 
 // maxMessages bounds the messages in a file: each takes some hundred bytes of memory, and may take two of the file.
@@ -23,19 +29,18 @@ const maxMessages = 1 << 20
 
 // whole is the message that a file is.
 func whole(what string, raw []byte) message {
-	left := maxMessages
-	return message{what, raw, 0, &left}
+	return message{what, raw, 0, &limits{maxMessages, map[string]int64{}}}
 }
 
 // field is one field of a message. Of number and payload the wire type says which is meant.
 type field struct {
 	num    protowire.Number
 	typ    protowire.Type
-	at     int64  // of the payload
-	number uint64 // varint, or the bits of a fixed32 or fixed64
-	bytes  []byte // length-delimited
-	in     string // the message's name
-	left   *int   // the message's
+	at     int64   // of the payload
+	number uint64  // varint, or the bits of a fixed32 or fixed64
+	bytes  []byte  // length-delimited
+	in     string  // the message's name
+	left   *limits // the message's
 }
 
 // each hands the fields to visit, in the order of the file. Groups, which ONNX doesn't use, are skipped.
@@ -96,7 +101,7 @@ func (f field) message(what string, to *message) error {
 	if f.typ != protowire.BytesType {
 		return f.bad("a " + what)
 	}
-	if *f.left--; *f.left < 0 {
+	if f.left.messages--; f.left.messages < 0 {
 		return &FormatError{Offset: f.at, Expected: fmt.Sprintf("at most %d nodes, attributes and the like", maxMessages), Found: "more"}
 	}
 	*to = message{what, f.bytes, f.at, f.left}

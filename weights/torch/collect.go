@@ -59,8 +59,8 @@ func (c *collector) walk(v any) error {
 	case *pickle.Dict:
 		for i, k := range x.Keys {
 			name, ok := keyName(k)
-			if !ok {
-				continue // such as a tuple: no tensor is called so
+			if !ok { // such as a tuple; a tensor below must not be lost for it
+				name = fmt.Sprintf("key %d (%s)", i, pickle.Describe(k))
 			}
 			if err := c.down(name, x.Values[i]); err != nil {
 				return err
@@ -70,6 +70,10 @@ func (c *collector) walk(v any) error {
 		return c.each(x.Items)
 	case pickle.Tuple:
 		return c.each(x)
+	case *pickle.Set:
+		return c.each(x.Items)
+	case *namespace:
+		return c.walk(x.state)
 	case bool, int64, float64, string:
 		if len(c.path) == 1 {
 			c.file.Values[c.path[0]] = v

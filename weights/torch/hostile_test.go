@@ -87,3 +87,20 @@ func TestHostileFiles(t *testing.T) {
 		})
 	}
 }
+
+// Tensors in places that have no name of their own are not lost.
+func TestTensorsInOddPlaces(t *testing.T) {
+	storage := make([]byte, 4*1000)
+	one := piece("a", 1000, 0, "3", "1")
+	value := strings.TrimSuffix(strings.TrimPrefix(one, "Va\n"), "s")
+	for name, c := range map[string]struct{ pickle, want string }{
+		"a tuple as key": {"}(I1\nI2\nt" + value + "s.", "key 0 (a tuple of 2)"},
+		"a set":          {"}Vx\nc__builtin__\nset\n((" + value + "ltRs.", "x.0"},
+		"a namespace":    {"}Vargs\ncargparse\nNamespace\n)R}" + one + "bs.", "args.a"},
+	} {
+		f, err := decodeBytes(archive(t, c.pickle, storage))
+		require.NoError(t, err, name)
+		require.Len(t, f.Tensors, 1, name)
+		require.Equal(t, c.want, f.Tensors[0].Name, name)
+	}
+}

@@ -56,6 +56,15 @@ type inert struct{ name string }
 // SetState implements pickle.Stateful: the state is dropped.
 func (inert) SetState(any) error { return nil }
 
+// namespace is an object that is a dict in all but name.
+type namespace struct{ state any }
+
+// SetState implements pickle.Stateful.
+func (n *namespace) SetState(state any) error {
+	n.state = state
+	return nil
+}
+
 // storageTypes are the prefixes of "Storage".
 var storageTypes = map[string]string{"Float": "F32", "Double": "F64", "Half": "F16", "BFloat16": "BF16", "Long": "I64", "Int": "I32",
 	"Short": "I16", "Char": "I8", "Byte": "U8", "Bool": "BOOL", "UInt16": "U16", "UInt32": "U32", "UInt64": "U64", "Untyped": ""}
@@ -93,7 +102,7 @@ func global(name string) (any, bool) {
 	case "torch.device":
 		return pickle.Func(func([]any) (any, error) { return inert{name}, nil }), true
 	case "argparse.Namespace": // the arguments of a training, as many checkpoints have them
-		return pickle.Func(func([]any) (any, error) { return inert{name}, nil }), true
+		return pickle.Func(func([]any) (any, error) { return &namespace{}, nil }), true
 	case "torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.Parameter", "torch._tensor.Tensor":
 		return inert{name}, true
 	}

@@ -49,6 +49,10 @@ func (f *File) array(t datatype, s dataspace, what string, at int64, fill func([
 
 // strings decodes strings, those of variable length from the global heap.
 func (f *File) strings(t datatype, raw []byte, what string, at int64) ([]string, error) {
+	const header = 16 // bytes of a Go string besides its text
+	if err := f.unpack(int64(len(raw)/t.size)*header, at, what); err != nil {
+		return nil, err
+	}
 	out := make([]string, len(raw)/t.size)
 	if !t.variable {
 		for i := range out {
@@ -72,6 +76,9 @@ func (f *File) strings(t datatype, raw []byte, what string, at int64) ([]string,
 		}
 		if n > int64(len(data)) {
 			return nil, f.fail(c.at, fmt.Sprintf("at most the %d bytes of its object in the global heap as the length of a string in %s", len(data), what), "%d", n)
+		}
+		if err := f.unpack(n, c.at, what); err != nil { // many may name one text, which is looked at each time
+			return nil, err
 		}
 		key := [2]int64{heap, int64(index)}
 		if _, ok := known[key]; !ok {

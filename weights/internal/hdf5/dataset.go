@@ -137,10 +137,14 @@ func (d *Dataset) expand(n, stored int64, what string) error {
 	if d.o.charged {
 		return nil
 	}
+	return f.unpack(n, d.layout.place, fmt.Sprintf("%s, stored in %d bytes", what, stored))
+}
+
+// unpack counts bytes of memory that are more than those in the file.
+func (f *File) unpack(n, at int64, what string) error {
 	bound := expandFloor + expandFactor*f.size
 	if n > bound-f.unpacked {
-		return f.fail(d.layout.place, fmt.Sprintf("data that unpack to at most %d bytes in all", bound),
-			"%s: %d bytes made of %d", what, n, stored)
+		return f.fail(at, fmt.Sprintf("data that unpack to at most %d bytes in all", bound), "%d bytes more for %s", n, what)
 	}
 	f.unpacked += n
 	return nil

@@ -41,6 +41,9 @@ func (o *Object) dense(m *message, what string, orderSize int, kind uint8, idAt 
 		if err != nil {
 			return err
 		}
+		if err := o.f.spend(int64(data.left()), data.at, what); err != nil { // records may name one object again and again
+			return err
+		}
 		data.what = what
 		return each(data)
 	})

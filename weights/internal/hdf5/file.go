@@ -105,15 +105,23 @@ func (f *File) load(at, n int64, what string) (*cursor, error) {
 	if err := f.within(at, n, what); err != nil {
 		return nil, err
 	}
-	if f.metadata += n; f.metadata > 8*f.size+1<<20 {
-		return nil, f.fail(at, "structures that lie side by side", "%s after %d bytes of metadata in a file of %d: they overlap or contain themselves",
-			what, f.metadata, f.size)
+	if err := f.spend(n, at, what); err != nil {
+		return nil, err
 	}
 	buf := make([]byte, n)
 	if err := f.readAt(buf, at); err != nil {
 		return nil, err
 	}
 	return &cursor{f: f, at: at, buf: buf, what: what}, nil
+}
+
+// spend counts bytes of metadata that were read, or copied out of what was: names may overlap as blocks may.
+func (f *File) spend(n, at int64, what string) error {
+	if f.metadata += n; f.metadata > 8*f.size+1<<20 {
+		return f.fail(at, "structures that lie side by side", "%s after %d bytes of metadata in a file of %d: they overlap or contain themselves",
+			what, f.metadata, f.size)
+	}
+	return nil
 }
 
 // readAt fills buf, which lies within the file.

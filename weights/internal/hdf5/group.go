@@ -91,10 +91,16 @@ func (o *Object) symbols(at int64, heap *cursor) ([]Link, error) {
 		if l.Name, err = heap.text(nameAt, place); err != nil {
 			return nil, err
 		}
+		if err := f.spend(int64(len(l.Name)), place, what); err != nil {
+			return nil, err
+		}
 		switch {
 		case cache == 2:
 			l.at = nowhere
 			if l.Soft, err = heap.text(int64(scratch.u32()), scratch.at); err != nil {
+				return nil, err
+			}
+			if err := f.spend(int64(len(l.Soft)), place, what); err != nil {
 				return nil, err
 			}
 		case l.at == nowhere:

@@ -210,3 +210,55 @@ func FuzzFile(f *testing.F) {
 		wantFormatErrors(t, "fuzz", len(data), errs)
 	})
 }
+
+// TestOverlappingNames has a group whose members' names are all in one long text, each a letter shorter than the one before.
+func TestOverlappingNames(t *testing.T) {
+	const members, letters = 5000, 400_000
+	const header, tree, heap, node = 96, 136, 184, 224 // places in the file
+	le := binary.LittleEndian
+	out := []byte(signature + "\x00\x00\x00\x00\x00\x08\x08\x00\x04\x00\x10\x00\x00\x00\x00\x00")
+	u64 := func(values ...uint64) {
+		for _, v := range values {
+			out = le.AppendUint64(out, v)
+		}
+	}
+	const entry = 40
+	names := uint64(node + 8 + members*entry)
+	u64(0, 1<<64-1, names+letters+1, 1<<64-1) // base, free space, end, driver
+	u64(0, header, 0, 0, 0)                   // the root group
+	out = append(out, "\x01\x00\x01\x00\x01\x00\x00\x00\x18\x00\x00\x00\x00\x00\x00\x00\x11\x00\x10\x00\x00\x00\x00\x00"...)
+	u64(tree, heap)
+	out = append(out, "TREE\x00\x00\x01\x00"...)
+	u64(1<<64-1, 1<<64-1, 0, node, 0)
+	out = append(out, make([]byte, heap-len(out))...)
+	out = append(out, "HEAP\x00\x00\x00\x00"...)
+	u64(letters+1, 1<<64-1, names)
+	out = append(out, make([]byte, node-len(out))...)
+	out = append(out, "SNOD\x01\x00"...)
+	out = le.AppendUint16(out, members)
+	for i := range uint64(members) {
+		u64(i, header, 0, 0, 0)
+	}
+	out = append(append(out, bytes.Repeat([]byte{'a'}, letters)...), 0)
+
+	f, err := NewFile(bytes.NewReader(out), int64(len(out)), "file")
+	require.NoError(t, err)
+	root, err := f.Root()
+	require.NoError(t, err)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = root.Links()
+	runtime.ReadMemStats(&after)
+	require.ErrorContains(t, err, "structures that lie side by side")
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
+}
+
+// TestStringsOfNothing has strings that nobody wrote: each takes more memory here than in the file.
+func TestStringsOfNothing(t *testing.T) {
+	f := &File{size: 1 << 10, path: "file"}
+	_, err := f.strings(datatype{name: String, size: 1}, make([]byte, 32<<20), "a dataset", 0)
+	require.ErrorContains(t, err, "unpack to at most")
+	out, err := f.strings(datatype{name: String, size: 1}, make([]byte, 3), "a dataset", 0)
+	require.NoError(t, err)
+	require.Equal(t, []string{"", "", ""}, out)
+}

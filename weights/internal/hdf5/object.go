@@ -14,10 +14,10 @@ type Object struct {
 	messages []message
 
 	links      []Link
-	linksRead  bool
+	linkAt     map[string]int // places in links by name; nil until they are read
 	attributes []*Attribute
-	attrsRead  bool
-	charged    bool // its data was counted
+	attrAt     map[string]*Attribute // nil until they are read
+	charged    bool                  // its data was counted
 }
 
 // Link is a named member of a group.
@@ -33,6 +33,9 @@ type Link struct {
 func (f *File) object(at int64, p string) (*Object, error) {
 	if o := f.objects[at]; o != nil {
 		return o, nil
+	}
+	if err := f.spend(int64(len(p)), at, "paths of objects"); err != nil { // each holds its group's name again
+		return nil, err
 	}
 	ms, err := f.header(at, fmt.Sprintf("%q", p))
 	if err != nil {
@@ -59,21 +62,21 @@ func (o *Object) IsDataset() bool { return find(o.messages, msgLayout) != nil }
 
 // Links lists the members of a group: by name, or in the order of their creation where the file tells it.
 func (o *Object) Links() ([]Link, error) {
-	if o.linksRead {
+	if o.linkAt != nil {
 		return o.links, nil
 	}
 	links, err := o.readLinks()
 	if err != nil {
 		return nil, err
 	}
-	met := make(map[string]bool, len(links))
-	for _, l := range links {
-		if met[l.Name] {
+	at := make(map[string]int, len(links))
+	for i, l := range links {
+		if _, twice := at[l.Name]; twice {
 			return nil, o.f.fail(o.at, fmt.Sprintf("each name once in the group %q", o.path), "%q twice", l.Name)
 		}
-		met[l.Name] = true
+		at[l.Name] = i
 	}
-	o.links, o.linksRead = links, true
+	o.links, o.linkAt = links, at
 	return links, nil
 }
 
@@ -97,19 +100,13 @@ func (o *Object) Member(name string) (*Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		var next *Object
-		for _, l := range links {
-			if l.Name == step {
-				if next, err = at.Follow(l); err != nil {
-					return nil, err
-				}
-				break
-			}
-		}
-		if next == nil {
+		i, ok := at.linkAt[step]
+		if !ok {
 			return nil, nil
 		}
-		at = next
+		if at, err = at.Follow(links[i]); err != nil {
+			return nil, err
+		}
 	}
 	return at, nil
 }
@@ -125,7 +122,7 @@ type Attribute struct {
 
 // Attributes lists the object's attributes.
 func (o *Object) Attributes() ([]*Attribute, error) {
-	if o.attrsRead {
+	if o.attrAt != nil {
 		return o.attributes, nil
 	}
 	var out []*Attribute
@@ -149,19 +146,21 @@ func (o *Object) Attributes() ([]*Attribute, error) {
 			out = append(out, more...)
 		}
 	}
-	o.attributes, o.attrsRead = out, true
+	o.attributes, o.attrAt = out, make(map[string]*Attribute, len(out))
+	for _, a := range out {
+		if o.attrAt[a.Name] == nil { // of several the first counts
+			o.attrAt[a.Name] = a
+		}
+	}
 	return out, nil
 }
 
 // Attribute finds an attribute by its name; nil if there is none.
 func (o *Object) Attribute(name string) (*Attribute, error) {
-	all, err := o.Attributes()
-	for _, a := range all {
-		if a.Name == name {
-			return a, err
-		}
+	if _, err := o.Attributes(); err != nil {
+		return nil, err
 	}
-	return nil, err
+	return o.attrAt[name], nil
 }
 
 // attribute takes an attribute message apart, without a look at its value.
