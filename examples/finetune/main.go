@@ -56,8 +56,7 @@ func fit(m *nn.Model, s *data.Split, epochs int, rate float64) {
 	step, err := train.NewConfiguredStep(engine, m, opt, train.NewSlots(m, opt), train.StepConfig{Images: 50, Loss: loss})
 	check(err)
 	schedule := train.CosineSchedule{Base: rate, Total: epochs * images.Batches(), Warmup: images.Batches() / 5}
-	n := 0
-	for epoch := range epochs {
+	for epoch, n := 0, 0; epoch < epochs; epoch++ {
 		it := images.Epoch(epoch, 0)
 		for ; it.Next(context.Background()); n++ {
 			_, err := step.RunBatch(it.Batch(), schedule.At(n), n) // loss, top-1 and top-5 of the batch
@@ -69,9 +68,8 @@ func fit(m *nn.Model, s *data.Split, epochs int, rate float64) {
 	tests, err := data.NewLoader(s.Test, data.LoaderConfig{Batch: 50})
 	check(err)
 	e := train.Evaluator{Model: m, Engine: engine} // its Scores feed a metrics.Confusion and others
-	defer e.Close()
 	result, err := e.Run(context.Background(), tests, nil)
-	check(err)
+	check(errors.Join(err, e.Close()))
 	fmt.Printf("test: loss %.4f  top-1 %.1f%%\n", result.Loss(), 100*result.Top1())
 }
 
