@@ -93,12 +93,29 @@ func newDense(dt tensor.Dtype, s tensor.Shape) (*tensor.Dense, error) {
 
 // Initialize gives every weight its initial values, which depend on seed, the weight's name and its shape only, and
 // fixes the weights' element type, tensor.Float32 or tensor.Float64. Called again, it writes into the same tensors, so
-// that graphs built before start afresh too; the type must then be the same (see [Model.Clone] for another).
+// that graphs built before start afresh too; the type must then be the same (see [Model.Clone] for another). It goes through
+// nested models, too: where one of them was loaded or trained already, InitializeRest is wanted.
 func (m *Model) Initialize(seed uint64, dt tensor.Dtype) error {
+	return m.initialize(m.weights, seed, dt)
+}
+
+// InitializeRest gives the weights that have no values yet those that Initialize would, and leaves the others as they are: for a
+// new head on a model that was loaded or trained. Their type must be the same.
+func (m *Model) InitializeRest(seed uint64, dt tensor.Dtype) error {
+	var rest []*Weight
+	for _, w := range m.weights {
+		if w.Value == nil {
+			rest = append(rest, w)
+		}
+	}
+	return m.initialize(rest, seed, dt)
+}
+
+func (m *Model) initialize(some []*Weight, seed uint64, dt tensor.Dtype) error {
 	if err := m.Allocate(dt); err != nil {
 		return err
 	}
-	for _, w := range m.weights {
+	for _, w := range some {
 		if err := fill(w.Value.Data(), w.Shape, w.Initializer, seed, w.Name); err != nil {
 			return err
 		}

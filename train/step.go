@@ -34,6 +34,24 @@ func NewSlots(m *nn.Model, opt Optimizer) Slots {
 	return s
 }
 
+// complete tells of a slot that opt wants and s has not: of another model, another optimizer, or before a layer was set free.
+func (s Slots) complete(m *nn.Model, opt Optimizer) error {
+	for _, w := range m.Weights() {
+		if !w.Trainable {
+			continue
+		}
+		for _, slot := range opt.Slots(w) {
+			name := slot.Name + "/" + w.Name
+			if have := s[name]; have == nil {
+				return fmt.Errorf("train: the slots lack %q, which %s wants; make them with NewSlots of this model and optimizer, after Model.SetTrainable", name, opt.Name())
+			} else if !have.Shape().Eq(w.Shape) {
+				return fmt.Errorf("train: the slot %q has shape %v, its weight %v; make slots with NewSlots of this model", name, have.Shape(), w.Shape)
+			}
+		}
+	}
+	return nil
+}
+
 // Step is a model compiled for one batch size, either to train or to evaluate. Steps of the same model share its
 // weights and the optimizer's slots.
 type Step struct {
@@ -124,6 +142,9 @@ type stepKind struct {
 }
 
 func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind stepKind, opts ...graph.Option) (*Step, error) {
+	if err := slots.complete(m, opt); err != nil {
+		return nil, err
+	}
 	s, net, cost, err := forward(m, kind)
 	if err != nil {
 		return nil, err

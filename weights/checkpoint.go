@@ -167,7 +167,7 @@ func LoadCheckpoint(path string) (*Checkpoint, error) {
 	}
 	if got := f.Metadata["format"]; got != checkpointFormat {
 		return nil, &CorruptError{Path: path, Reason: fmt.Sprintf("it is a safetensors file whose metadata \"format\" is %q, not %q", clip(got), checkpointFormat),
-			Remedy: "name a checkpoint that stheno wrote"}
+			Remedy: "name a checkpoint that stheno wrote, or make one with stheno convert"}
 	}
 	if sum == nil {
 		return nil, damaged(path, `its metadata hold no "sha256" digest`, nil)

@@ -1,0 +1,6 @@
+package main
+
+import "testing"
+
+// It ends the process where anything fails.
+func TestProgram(*testing.T) { main() }
