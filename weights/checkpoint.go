@@ -159,6 +159,10 @@ func LoadCheckpoint(path string) (*Checkpoint, error) {
 			Remedy: "use the version of stheno that wrote it", Err: err}
 	}
 	if format, ok := errors.AsType[*FormatError](err); ok {
+		if other := foreign(path); other != "" {
+			return nil, &CorruptError{Path: path, Reason: "it is " + other + ", no checkpoint", Err: err,
+				Remedy: "make a checkpoint of it with stheno convert"}
+		}
 		reason := fmt.Sprintf("at byte %d: expected %s, found %s", format.Offset, format.Expected, format.Found)
 		return nil, damaged(path, reason, err)
 	}
