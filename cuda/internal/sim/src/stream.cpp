@@ -148,7 +148,18 @@ EXPORT cuStreamDestroy_v2(void *stream) {
 	ENTER;
 	const auto s = find<Stream>(stream);
 	if (!s || s->context != call.context) return INVALID_HANDLE;
-	if (s->capture) s->capture->invalid = true;
+	if (s->capture) {
+		s->capture->invalid = true;
+		if (s->capture->origin == s.get()) { // nobody can end it any more, so it must not refuse calls of threads to come
+			auto &all = state().captures;
+			for (size_t i = 0; i < all.size(); i++) {
+				if (all[i] == s->capture) {
+					all.erase(all.begin() + (long)i);
+					break;
+				}
+			}
+		}
+	}
 	s->closing = true; // its thread ends when the queue is empty
 	state().objects.erase(stream);
 	state().changed.notify_all();
