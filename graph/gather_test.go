@@ -18,7 +18,7 @@ type gathering struct {
 	most int
 }
 
-func (g gathering) Gathers(bytes int) bool { return bytes <= g.most }
+func (g gathering) Gathers(bytes int, scarce bool) bool { return bytes <= g.most && !scarce }
 
 // Updates of small parameters come last, those of one kind together, the others where they were.
 func TestUpdatesWaitForEachOther(t *testing.T) {

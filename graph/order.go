@@ -125,7 +125,7 @@ func (o *ordering) keys() []int {
 // beforeAll is more than any rank: steps that are Once come before all others.
 const beforeAll = 1 << 40
 
-// gather moves updates of small parameters behind all other steps, those of one kind together, for an engine that wants it.
+// gather moves updates of parameters behind all other steps, those of one kind together, for an engine that wants it.
 func (o *ordering) gather(key []int, e Engine) {
 	g, ok := e.(Gatherer)
 	if !ok {
@@ -138,7 +138,7 @@ func (o *ordering) gather(key []int, e Engine) {
 	kinds := map[string]int{}
 	needed := o.needed()
 	for i, s := range o.p.steps {
-		if needed[s] || !updating(s.Instr) || !g.Gathers(s.Out[0].Bytes()) {
+		if needed[s] || !updating(s.Instr) || !g.Gathers(s.Out[0].Bytes(), o.p.scarce) {
 			continue
 		}
 		name := s.Instr.String()
