@@ -141,14 +141,8 @@ func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 
-// Gathers lets updates wait for each other: of up to 16 MiB, beyond which a launch is nothing beside its work and the gradient is much
-// to keep; of up to 1 MiB, whose launches cost more than their work, where memory is scarce.
-func (e *Engine) Gathers(bytes int, scarce bool) bool {
-	if scarce {
-		return bytes <= 1<<20
-	}
-	return bytes <= 16<<20
-}
+// Gathers says which updates wait for each other, so that they are one launch.
+func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }
 
 // alloc takes device memory. Where there is none left, the error tells how many programs hold some.
 func (e *Engine) alloc(bytes int64, purpose string) (driver.Ptr, error) {

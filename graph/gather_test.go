@@ -51,3 +51,20 @@ func TestWaitingUpdatesChangeNothing(t *testing.T) {
 		})
 	}
 }
+
+// Where waiting updates need more memory than there is, they do not wait, before anything is computed again.
+func TestWaitingUpdatesLeaveABudget(t *testing.T) {
+	g, opts := trainingGraph(t, resnet(t, timesDepth(1)), 2)
+	plan := func(e graph.Engine, more ...graph.Option) *graph.Plan {
+		p, err := graph.PlanFor(g, append(append(append([]graph.Option(nil), opts...), graph.WithEngine(e)), more...)...)
+		require.NoError(t, err)
+		return p
+	}
+	all, none := plan(gathering{graph.Null{}, 1 << 30}), plan(gathering{graph.Null{}, 0})
+	require.Greater(t, all.PeakBytes(), none.PeakBytes())
+	budget := func(n int) *graph.Plan { return plan(gathering{graph.Null{}, 1 << 30}, graph.WithMemoryBudget(n)) }
+	require.Equal(t, all.String(), budget(all.PeakBytes()).String())
+	require.Equal(t, none.String(), budget(all.PeakBytes()-1).String())
+	require.Equal(t, graph.RecomputeOff, budget(none.PeakBytes()).Recompute)
+	require.NotEqual(t, graph.RecomputeOff, budget(none.PeakBytes()-1).Recompute)
+}

@@ -66,6 +66,15 @@ func (e each) chunks(l *Resolved) uint64 {
 	return (l.elements() + uint64(e.chunk) - 1) / uint64(e.chunk)
 }
 
+// Gathers says whether an update of a parameter of so many bytes had better wait for others, to be one launch with them: of up to
+// 16 MiB, beyond which a launch is nothing beside its work and the gradient is much to keep; of up to 1 MiB where memory is scarce.
+func Gathers(bytes int, scarce bool) bool {
+	if scarce {
+		return bytes <= 1<<20
+	}
+	return bytes <= 16<<20
+}
+
 // Mergeable says whether a launch is one that MergeUpdates may make one of with others.
 func Mergeable(l *Launch) bool {
 	_, ok := updates[l.Name]
