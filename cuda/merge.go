@@ -18,9 +18,9 @@ type numbered struct {
 // merged is the program's actions with neighbouring updates of different parameters made one. It holds addresses, so it is made
 // anew when another value was bound.
 type merged struct {
-	list   []numbered
-	own    []*driver.Launch
-	tables []driver.Ptr
+	list  []numbered
+	own   []*driver.Launch
+	lists []driver.Ptr
 }
 
 // merge makes the program's list of actions.
@@ -59,6 +59,7 @@ func (p *program) merge() error {
 			if err != nil {
 				return errors.Join(err, p.unmerge())
 			}
+			p.merged.own = append(p.merged.own, a.Launch)
 			p.merged.list = append(p.merged.list, numbered{list[0].step, a})
 		}
 		list = list[n:]
@@ -72,8 +73,8 @@ func (p *program) unmerge() error {
 		l.Close()
 	}
 	var errs []error
-	for _, t := range p.merged.tables { // what will use the memory next is put on the same stream, behind what may still read it
-		errs = append(errs, p.engine.dev.Memory.Free(t))
+	for _, l := range p.merged.lists { // what will use the memory next is put on the same stream, behind what may still read it
+		errs = append(errs, p.engine.dev.Memory.Free(l))
 	}
 	p.merged = merged{}
 	return driver.Join(errs...)
@@ -93,18 +94,18 @@ func (l *launch) resolve() kernel.Resolved {
 }
 
 // resolved is a launch of the program's own.
-func (p *program) resolved(r kernel.Resolved) (action, error) {
+func (p *program) resolved(r kernel.Resolved) (*launch, error) {
 	for i, a := range r.Args {
-		table, ok := a.(kernel.Table)
+		list, ok := a.(kernel.List)
 		if !ok {
 			continue
 		}
-		at, err := p.engine.alloc(int64(len(table)), "the list of what an update is of")
+		at, err := p.engine.alloc(int64(len(list)), "the list of what an update is of")
 		if err != nil {
 			return nil, err
 		}
-		p.merged.tables = append(p.merged.tables, at)
-		if err := p.engine.staging.toDevice(at, table); err != nil {
+		p.merged.lists = append(p.merged.lists, at)
+		if err := p.engine.staging.toDevice(at, list); err != nil {
 			return nil, err
 		}
 		r.Args[i] = kernel.Address(at)
@@ -113,10 +114,5 @@ func (p *program) resolved(r kernel.Resolved) (action, error) {
 	if err := p.engine.compiler.compile([]kernel.Source{r.Source}); err != nil {
 		return nil, err
 	}
-	l, err := p.engine.newLaunch(spec)
-	if err != nil {
-		return nil, err
-	}
-	p.merged.own = append(p.merged.own, l.Launch)
-	return l, nil
+	return p.engine.newLaunch(spec)
 }

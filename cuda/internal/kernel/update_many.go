@@ -15,14 +15,14 @@ type Resolved struct {
 	Name        string
 	Grid, Block Dim3
 	Shared      int
-	Args        []any // those of a Launch, with an Address for each Pointer; a Table is to be put into memory
+	Args        []any // those of a Launch, with an Address for each Pointer; a List is to be put into memory
 }
 
 // Address is a place in the device's memory.
 type Address uint64
 
-// Table is an argument that is a pointer to these bytes, in memory of the device that nothing writes.
-type Table []byte
+// List is an argument that is a pointer to these bytes, in memory of the device that nothing writes.
+type List []byte
 
 // each says what the arguments of a kernel are that does the same to many tensors as well: first the addresses of a tensor's
 // elements, of which some, the first, are written; then what besides only this tensor has; behind them what all tensors of a launch
@@ -48,7 +48,7 @@ var updates = map[string]each{
 // chunk is CHUNK of update.cu.
 const chunk = 2048
 
-// words are those of a tensor in a table.
+// words are those of a tensor in a list.
 func (e each) words() int { return e.addresses + e.own + 1 }
 
 // bytes is the length of the memory at argument i of a launch, whose elements have so many bytes.
@@ -193,7 +193,7 @@ func (l *Resolved) elements() uint64 { return uint64(l.Args[len(l.Args)-1].(int6
 func merged(launches []Resolved, multiprocessors int) Resolved {
 	l := launches[0]
 	e := updates[l.Name]
-	var tensors, chunks Table
+	var tensors, chunks List
 	for k := range launches {
 		args := launches[k].Args
 		for _, a := range args[:e.addresses+e.own] {
@@ -213,7 +213,7 @@ func merged(launches []Resolved, multiprocessors int) Resolved {
 	return Resolved{Source: l.Source, Name: l.Name + "_many", Grid: Dim3{X: max(blocks, 1)}, Block: Dim3{X: threads}, Args: args}
 }
 
-// word is an argument in a table.
+// word is an argument in a list.
 func word(a any) uint64 {
 	switch a := a.(type) {
 	case Address:
@@ -223,5 +223,5 @@ func word(a any) uint64 {
 	case float64:
 		return math.Float64bits(a)
 	}
-	panic("cuda: an argument that is in no table") // a mistake of ours: the kernels are those of updates
+	panic("cuda: an argument that is in no list") // a mistake of ours: the kernels are those of updates
 }

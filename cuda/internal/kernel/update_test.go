@@ -167,7 +167,7 @@ func TestMergedTables(t *testing.T) {
 		require.Len(t, list, 1)
 		l := list[0]
 		require.Equal(t, single[0].Args[e.addresses+e.own:len(single[0].Args)-1], l.Args[3:])
-		table := l.Args[0].(Table)
+		table := l.Args[0].(List)
 		word := func(i int) uint64 { return bin.LittleEndian.Uint64(table[8*i:]) }
 		require.EqualValues(t, 200, l.Args[1])
 		chunks := int(l.Args[2].(int64))
