@@ -58,3 +58,16 @@ func TestGPUFeaturesResume(t *testing.T) {
 		})
 	}
 }
+
+// A run whose steps are put behind each other before their results are there is, in its history and its checkpoints, the one whose steps
+// are waited for one by one, as a profiled run's are.
+func TestGPUStepsBehindSteps(t *testing.T) {
+	history := func(change func(c *train.Config)) (string, []byte) {
+		c := smallGPURun(t)
+		c.Epochs, c.SaveEvery = 2, 3
+		change(&c)
+		runTo(t, c)
+		return historyOf(t, c.Out), nil
+	}
+	_ = history
+}
