@@ -16,7 +16,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 	it := t.loader.Epoch(t.state.Epoch, t.state.Batch)
 	defer it.Close()
 	begin := time.Now()
-	var next *fedBatch // on the device, not started
+	var next *fedBatch    // on the device, not started
 	var under []*fedBatch // started, not waited for
 	defer func() {
 		for _, b := range under { // where something failed
