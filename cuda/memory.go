@@ -144,11 +144,17 @@ func (b *buffer) upload(from []byte) (err error) {
 	}
 	b.version++
 	if !b.uploaded { // it may be the only time, as it is for weights
+		if err := b.engine.parcel.send(); err != nil { // what another buffer of the memory has sent before
+			return err
+		}
 		if err := b.engine.staging.toDevice(b.ptr, from); err != nil {
 			return err
 		}
 		b.uploaded = true
 		return nil
+	}
+	if b.place.bytes <= directBytes {
+		return b.engine.parcel.add(b.ptr, from)
 	}
 	if b.inbox == nil {
 		if b.inbox, err = b.engine.newInbox(b.place.bytes); err != nil {
@@ -175,6 +181,9 @@ func (m *memory) download(to []byte) error {
 		m.sent[0] = m.sent[1]
 		m.unread--
 	case m.newer:
+		if err := m.engine.parcel.send(); err != nil {
+			return err
+		}
 		if err := m.engine.staging.toHost(to, m.ptr); err != nil {
 			return err
 		}
@@ -187,6 +196,9 @@ func (m *memory) download(to []byte) error {
 func (m *memory) integers() (op.Array, error) {
 	if !m.newer && m.unread == 0 {
 		return m.seen, nil
+	}
+	if err := m.engine.parcel.send(); err != nil {
+		return m.seen, err
 	}
 	return m.seen, m.engine.staging.toHost(bytesOf(m.seen), m.ptr)
 }
@@ -230,10 +242,15 @@ func (m *memory) release() error {
 		return nil
 	}
 	delete(m.engine.memories, m.place)
-	return m.free()
+	err := m.free()
+	if len(m.engine.memories) == 0 { // nor will anything be sent to one
+		err = driver.Join(err, m.engine.parcel.Close())
+	}
+	return err
 }
 
 func (m *memory) free() error {
+	m.engine.parcel.drop(m.ptr)
 	var errs []error
 	if m.inbox != nil {
 		errs = append(errs, m.inbox.Close())

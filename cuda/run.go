@@ -22,6 +22,9 @@ func (p *program) run(o graph.Observer, next bool) error {
 			return err
 		}
 	}
+	if err := p.engine.parcel.send(); err != nil {
+		return err
+	}
 	p.results = p.results[:0]
 	for _, v := range p.outputs {
 		p.results = append(p.results, p.bound[v])
