@@ -4,9 +4,9 @@
 // is written: y may be the memory of what is read, so that the compiler cannot have loads pass stores. The first are on their way
 // while the channel's constants come.
 template <typename S, typename F> __device__ __forceinline__ void write_packs(S *y, F &f, i64 c, i64 i, i64 n, i64 stride) {
-	typename F::Raw raw[UNROLL];
+	typename F::Raw raw[F::unroll];
 #pragma unroll
-	for (int u = 0; u < UNROLL; u++) {
+	for (int u = 0; u < F::unroll; u++) {
 		if (i + u * stride < n) {
 			raw[u] = f.read(i + u * stride);
 		}
@@ -16,7 +16,7 @@ template <typename S, typename F> __device__ __forceinline__ void write_packs(S 
 	}
 	for (;;) {
 #pragma unroll
-		for (int u = 0; u < UNROLL; u++) {
+		for (int u = 0; u < F::unroll; u++) {
 			if (i + u * stride < n) {
 				Pack<S, VEC> p;
 #pragma unroll
@@ -26,12 +26,12 @@ template <typename S, typename F> __device__ __forceinline__ void write_packs(S 
 				((Pack<S, VEC> *)y)[i + u * stride] = p;
 			}
 		}
-		i += UNROLL * stride;
+		i += F::unroll * stride;
 		if (i >= n) {
 			return;
 		}
 #pragma unroll
-		for (int u = 0; u < UNROLL; u++) {
+		for (int u = 0; u < F::unroll; u++) {
 			if (i + u * stride < n) {
 				raw[u] = f.read(i + u * stride);
 			}
@@ -67,6 +67,7 @@ struct Bias {
 	const T *b;
 	T shift[LANES];
 	typedef OnlyX Raw;
+	static constexpr int unroll = UNROLL(1);
 	__device__ __forceinline__ Raw read(i64 i) const { return Raw{pack_at(x, i)}; }
 	__device__ __forceinline__ bool channel(i64 c) {
 		lanes_at(shift, b, c);
@@ -92,6 +93,7 @@ struct Affine {
 	i64 first, count;
 	T shift[LANES];
 	typedef OnlyX Raw;
+	static constexpr int unroll = UNROLL(1);
 	__device__ __forceinline__ Raw read(i64 i) const { return Raw{pack_at(x, i)}; }
 	__device__ __forceinline__ bool channel(i64 c) {
 		c *= LANES;
@@ -119,6 +121,7 @@ template <bool AFFINE, bool ADD, bool RELU, bool EXACT> struct Normalise {
 	const T *gamma, *beta, *mean, *rest, *variance;
 	const SZ *z;
 	T epsilon, centre[LANES], more[LANES], scale[LANES], shift[LANES];
+	static constexpr int unroll = UNROLL(ADD ? 2 : 1);
 	struct Raw {
 		Pack<SX, VEC> x;
 		Pack<SZ, VEC> z;
@@ -144,7 +147,7 @@ template <bool AFFINE, bool ADD, bool RELU, bool EXACT> struct Normalise {
 		}
 #pragma unroll
 		for (int k = 0; k < LANES; k++) {
-			scale[k] = (AFFINE ? scale[k] : T(1)) / sqrt(var[k] + epsilon);
+			scale[k] = (AFFINE ? scale[k] : T(1)) * rsqrt(var[k] + epsilon);
 		}
 		return true;
 	}
@@ -196,6 +199,7 @@ template <bool GAMMA, Mask MASK, bool EXACT> struct NormaliseGrad {
 	const T *dgamma, *dbeta, *beta;
 	const SY *y;
 	T epsilon, count, centre[LANES], more[LANES], scale[LANES], slope[LANES], shift[LANES], floor[LANES];
+	static constexpr int unroll = UNROLL(MASK == STORED ? 3 : 2);
 	struct Raw {
 		Pack<SX, VEC> x;
 		Pack<SDY, VEC> dy;
@@ -225,12 +229,13 @@ template <bool GAMMA, Mask MASK, bool EXACT> struct NormaliseGrad {
 		if (MASK == AGAIN) {
 			lanes_at(floor, beta, c);
 		}
+		const T each = T(1) / count;
 #pragma unroll
 		for (int k = 0; k < LANES; k++) {
-			const T deviation = sqrt(var[k] + epsilon);
-			scale[k] = (GAMMA ? scale[k] : T(1)) / deviation;
-			slope[k] = scale[k] / deviation * slope[k] / count;
-			shift[k] = scale[k] * shift[k] / count;
+			const T over = rsqrt(var[k] + epsilon);
+			scale[k] = (GAMMA ? scale[k] : T(1)) * over;
+			slope[k] = scale[k] * over * slope[k] * each;
+			shift[k] = scale[k] * shift[k] * each;
 		}
 		return true;
 	}
@@ -274,6 +279,7 @@ struct InferenceGrad {
 	const T *gamma, *variance;
 	const SDY *dy;
 	T epsilon, scale[LANES];
+	static constexpr int unroll = UNROLL(1);
 	struct Raw {
 		Pack<SDY, VEC> dy;
 	};
@@ -284,7 +290,7 @@ struct InferenceGrad {
 		lanes_at(scale, gamma, c);
 #pragma unroll
 		for (int k = 0; k < LANES; k++) {
-			scale[k] /= sqrt(var[k] + epsilon);
+			scale[k] *= rsqrt(var[k] + epsilon);
 		}
 		return true;
 	}
@@ -301,6 +307,7 @@ struct VarianceGrad {
 	const T *mean, *dvar;
 	T factor, centre[LANES], scale[LANES];
 	typedef OnlyX Raw;
+	static constexpr int unroll = UNROLL(1);
 	__device__ __forceinline__ Raw read(i64 i) const { return Raw{pack_at(x, i)}; }
 	__device__ __forceinline__ bool channel(i64 c) {
 		lanes_at(centre, mean, c);

@@ -29,8 +29,9 @@
 #define SDY T
 #endif
 
-// The packs that a thread reads before it does anything with the first: what hides the way to memory.
-#define UNROLL 4
+// The packs of each of so many images that a thread reads before it does anything with the first: what hides the way to memory, and
+// leaves registers for enough threads.
+#define UNROLL(images) (VEC * (images) > 8 ? 2 : 4)
 
 // outer × channels × inner packs: pack e of those of channel c lies at (e/inner·channels + c)·inner + e%inner. Channels last,
 // inner is 1 and c counts packs of channels.
@@ -44,8 +45,11 @@ template <typename S> __device__ __forceinline__ Pack<S, VEC> pack_at(const S *x
 // Constants of the channels of a pack.
 __device__ __forceinline__ void lanes_at(T (&to)[LANES], const T *from, i64 c) { load_pack<LANES>(to, from + c * LANES); }
 
-// The most threads of a block that sums.
+// The most threads of a block that sums. A multiprocessor has two of them at a time: the host makes as many parts, and the packs that a
+// thread reads at once fit into the registers that it then has.
 #define SUM_THREADS 256
+#define SUM_BOUNDS __launch_bounds__(SUM_THREADS, 2)
+#define SUM_UNROLL(images) ((images) == 1 ? 6 : 6 - (images))
 
 // The packs that a thread adds up one after the other before it folds them into its total: long sums of float32 stay as good as
 // short ones.
@@ -147,9 +151,9 @@ template <int COUNT> struct Sums {
 	}
 };
 
-template <typename F> __device__ __forceinline__ void read_packs(const F &f, Walk &w, typename F::Raw (&raw)[UNROLL]) {
+template <typename F> __device__ __forceinline__ void read_packs(const F &f, Walk &w, typename F::Raw (&raw)[F::unroll]) {
 #pragma unroll
-	for (int k = 0; k < UNROLL; k++) {
+	for (int k = 0; k < F::unroll; k++) {
 		if (w.has(k)) {
 			raw[k] = f.read(w.at);
 		}
@@ -160,18 +164,18 @@ template <typename F> __device__ __forceinline__ void read_packs(const F &f, Wal
 // Calls f.add with all packs of the walk, after f.start, which sees the first of them. f.sums has the totals in the end. All threads
 // of the block must call it.
 template <typename F> __device__ __forceinline__ void walk_packs(F &f, Walk &w) {
-	typename F::Raw raw[UNROLL];
+	typename F::Raw raw[F::unroll];
 	read_packs(f, w, raw);
 	f.start(raw, w);
 	for (int run = 0; w.has(0);) {
 #pragma unroll
-		for (int k = 0; k < UNROLL; k++) {
+		for (int k = 0; k < F::unroll; k++) {
 			if (w.has(k)) {
 				f.add(raw[k]);
 			}
 		}
-		w.e += UNROLL * w.subs;
-		if (++run == RUN / UNROLL) {
+		w.e += F::unroll * w.subs;
+		if (++run == RUN / F::unroll) {
 			run = 0;
 			f.sums.fold(w);
 		}

@@ -10,18 +10,19 @@ struct Deviations {
 	const SX *x;
 	T origin[LANES];
 	Sums<2> sums;
+	static constexpr int unroll = SUM_UNROLL(1);
 	struct Raw {
 		Pack<SX, VEC> x;
 	};
 	__device__ __forceinline__ Raw read(i64 at) const { return Raw{pack_at(x, at)}; }
-	__device__ __forceinline__ void start(const Raw (&raw)[UNROLL], const Walk &w) {
+	__device__ __forceinline__ void start(const Raw (&raw)[unroll], const Walk &w) {
 		T *shared = sums.shared;
 		if (w.on) {
 #pragma unroll
 			for (int k = 0; k < VEC; k++) {
 				T sum = T(0);
 #pragma unroll
-				for (int u = 0; u < UNROLL; u++) {
+				for (int u = 0; u < unroll; u++) {
 					sum += w.has(u) ? widen(raw[u].x.v[k]) : T(0);
 				}
 				shared[sums.slot(w, w.sub, 0) + k] = sum;
@@ -36,13 +37,14 @@ struct Deviations {
 				all[LANE(k)] += shared[sums.slot(w, w.on ? s : 0, 0) + k];
 			}
 #pragma unroll
-			for (int u = 0; u < UNROLL; u++) {
+			for (int u = 0; u < unroll; u++) {
 				seen += s + u * w.subs < w.last ? VEC / LANES : 0;
 			}
 		}
+		const T each = T(1) / T(seen);
 #pragma unroll
 		for (int k = 0; k < LANES; k++) {
-			origin[k] = all[k] / T(seen);
+			origin[k] = all[k] * each;
 		}
 		__syncthreads();
 		sums.clear(w);
@@ -59,7 +61,7 @@ struct Deviations {
 
 // partial[part, 3, c] ← an origin o near the mean of a part of channel c, Σ(x−o) and Σ(x−o)². Deviations from an origin
 // keep a small variance beside a large mean, which Σx² − (Σx)²/n would lose.
-KERNEL __launch_bounds__(SUM_THREADS) stats_parts(T *partial, const SX *x, const Packs v, int size, int width) {
+KERNEL SUM_BOUNDS stats_parts(T *partial, const SX *x, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Walk w(v, size, width);
 	Deviations d;
@@ -134,11 +136,12 @@ struct Squared {
 	const T *means;
 	T mean[LANES];
 	Sums<1> sums;
+	static constexpr int unroll = SUM_UNROLL(1);
 	struct Raw {
 		Pack<SX, VEC> x;
 	};
 	__device__ __forceinline__ Raw read(i64 at) const { return Raw{pack_at(x, at)}; }
-	__device__ __forceinline__ void start(const Raw (&)[UNROLL], const Walk &w) {
+	__device__ __forceinline__ void start(const Raw (&)[unroll], const Walk &w) {
 		if (w.on) {
 			lanes_at(mean, means, w.c);
 		}
@@ -154,7 +157,7 @@ struct Squared {
 };
 
 // partial[part, c] ← Σ(x − mean[c])² over a part of channel c.
-KERNEL __launch_bounds__(SUM_THREADS) variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
+KERNEL SUM_BOUNDS variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC];
 	Walk w(v, size, width);
 	Squared s;
@@ -180,6 +183,7 @@ template <Mask MASK, bool EXACT> struct Gradients {
 	const T *means, *rests, *variances, *gammas, *betas;
 	T epsilon, mean[LANES], rest[LANES], scale[LANES], shift[LANES];
 	Sums<2> sums;
+	static constexpr int unroll = SUM_UNROLL(MASK == STORED ? 3 : MASK == JOINED_SUM ? 4 : 2);
 	struct Raw {
 		Pack<SX, VEC> x;
 		Pack<SDY, VEC> dy;
@@ -200,7 +204,7 @@ template <Mask MASK, bool EXACT> struct Gradients {
 		}
 		return r;
 	}
-	__device__ __forceinline__ void start(const Raw (&)[UNROLL], const Walk &w) {
+	__device__ __forceinline__ void start(const Raw (&)[unroll], const Walk &w) {
 		if (w.on) {
 			lanes_at(mean, means, w.c);
 			if (EXACT) {
@@ -213,7 +217,7 @@ template <Mask MASK, bool EXACT> struct Gradients {
 				lanes_at(variance, variances, w.c);
 #pragma unroll
 				for (int k = 0; k < LANES; k++) {
-					scale[k] /= sqrt(variance[k] + epsilon);
+					scale[k] *= rsqrt(variance[k] + epsilon);
 				}
 			}
 		}
@@ -256,7 +260,7 @@ template <typename G> __device__ __forceinline__ void norm_sums(T *partial, G &g
 }
 
 // partial[part, 2, c] ← Σdy and Σdy·(x−mean) over a part of channel c.
-KERNEL __launch_bounds__(SUM_THREADS) norm_sums_parts(T *partial, const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
+KERNEL SUM_BOUNDS norm_sums_parts(T *partial, const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<NONE, false> g;
 	g.x = x;
@@ -266,7 +270,7 @@ KERNEL __launch_bounds__(SUM_THREADS) norm_sums_parts(T *partial, const SX *x, c
 }
 
 // The same through a ReLU with result y.
-KERNEL __launch_bounds__(SUM_THREADS) norm_sums_parts_relu(T *partial, const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v, int size,
+KERNEL SUM_BOUNDS norm_sums_parts_relu(T *partial, const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v, int size,
                                                           int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<STORED, false> g;
@@ -278,7 +282,7 @@ KERNEL __launch_bounds__(SUM_THREADS) norm_sums_parts_relu(T *partial, const SX 
 }
 
 // The same through a ReLU of the batch norm.
-KERNEL __launch_bounds__(SUM_THREADS) norm_sums_parts_again(T *partial, const SX *x, const T *gamma, const T *beta, const T *mean, const T *variance,
+KERNEL SUM_BOUNDS norm_sums_parts_again(T *partial, const SX *x, const T *gamma, const T *beta, const T *mean, const T *variance,
                                                            const SDY *dy, T epsilon, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<AGAIN, false> g;
@@ -293,7 +297,7 @@ KERNEL __launch_bounds__(SUM_THREADS) norm_sums_parts_again(T *partial, const SX
 }
 
 // The same of the sum of dy and z through a ReLU with result y, which is written to out. That may be the memory of dy, z or y.
-KERNEL __launch_bounds__(SUM_THREADS) norm_sums_parts_join(T *partial, SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z, const SY *y,
+KERNEL SUM_BOUNDS norm_sums_parts_join(T *partial, SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z, const SY *y,
                                                           const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<JOINED_SUM, false> g;
@@ -307,7 +311,7 @@ KERNEL __launch_bounds__(SUM_THREADS) norm_sums_parts_join(T *partial, SDX *out,
 }
 
 // The same about mean + rest.
-KERNEL __launch_bounds__(SUM_THREADS) group_sums_parts(T *partial, const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v, int size,
+KERNEL SUM_BOUNDS group_sums_parts(T *partial, const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v, int size,
                                                       int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<NONE, true> g;

@@ -66,10 +66,10 @@ func (p packing) arg() Bytes {
 }
 
 const (
-	// unroll is UNROLL of packs.cuh: a thread reads as many packs at once.
+	// unroll is how many packs a thread reads at once, at most: UNROLL of packs.cuh.
 	unroll = 4
-	// sumBlocks is how many blocks that sum run on a multiprocessor at the same time.
-	sumBlocks = 4
+	// sumBlocks is how many blocks that sum run on a multiprocessor at the same time: see SUM_BOUNDS of packs.cuh.
+	sumBlocks = 2
 	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
 	sumWidth = 32
 	// joined is JOINED of stats.cu.
@@ -131,7 +131,7 @@ func (b *Builder) eachChannel(name string, dt tensor.Dtype, p packing, args ...a
 	most := 16 * multiprocessors
 	if !p.rows {
 		n := v.Outer * v.Channels
-		blocks := min(max(ceilDiv(n, threads*unroll), min(ceilDiv(n, threads), multiprocessors)), most)
+		blocks := min(max(ceilDiv(n, threads*unroll), min(ceilDiv(n, threads), 2*multiprocessors)), most)
 		l.Grid.X = int(max(blocks, ceilDiv(v.Channels, threads), 1)) // a thread a pack of channels at least
 		l.Block.X = threads
 		return l
