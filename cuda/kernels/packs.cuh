@@ -48,7 +48,6 @@ __device__ __forceinline__ void lanes_at(T (&to)[LANES], const T *from, i64 c) {
 // The most threads of a block that sums. A multiprocessor has two of them at a time: the host makes as many parts, and the packs that a
 // thread reads at once fit into the registers that it then has.
 #define SUM_THREADS 256
-#define SUM_BOUNDS __launch_bounds__(SUM_THREADS, 2)
 #define SUM_UNROLL(images) ((images) == 1 ? 6 : 6 - (images))
 
 // The packs that a thread adds up one after the other before it folds them into its total: long sums of float32 stay as good as

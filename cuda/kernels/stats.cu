@@ -61,7 +61,7 @@ struct Deviations {
 
 // partial[part, 3, c] ← an origin o near the mean of a part of channel c, Σ(x−o) and Σ(x−o)². Deviations from an origin
 // keep a small variance beside a large mean, which Σx² − (Σx)²/n would lose.
-KERNEL SUM_BOUNDS stats_parts(T *partial, const SX *x, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, 2) stats_parts(T *partial, const SX *x, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Walk w(v, size, width);
 	Deviations d;
@@ -157,7 +157,7 @@ struct Squared {
 };
 
 // partial[part, c] ← Σ(x − mean[c])² over a part of channel c.
-KERNEL SUM_BOUNDS variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, 2) variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC];
 	Walk w(v, size, width);
 	Squared s;
@@ -260,7 +260,7 @@ template <typename G> __device__ __forceinline__ void norm_sums(T *partial, G &g
 }
 
 // partial[part, 2, c] ← Σdy and Σdy·(x−mean) over a part of channel c.
-KERNEL SUM_BOUNDS norm_sums_parts(T *partial, const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts(T *partial, const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<NONE, false> g;
 	g.x = x;
@@ -270,7 +270,7 @@ KERNEL SUM_BOUNDS norm_sums_parts(T *partial, const SX *x, const T *mean, const 
 }
 
 // The same through a ReLU with result y.
-KERNEL SUM_BOUNDS norm_sums_parts_relu(T *partial, const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v, int size,
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_relu(T *partial, const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v, int size,
                                                           int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<STORED, false> g;
@@ -282,7 +282,7 @@ KERNEL SUM_BOUNDS norm_sums_parts_relu(T *partial, const SX *x, const T *mean, c
 }
 
 // The same through a ReLU of the batch norm.
-KERNEL SUM_BOUNDS norm_sums_parts_again(T *partial, const SX *x, const T *gamma, const T *beta, const T *mean, const T *variance,
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_again(T *partial, const SX *x, const T *gamma, const T *beta, const T *mean, const T *variance,
                                                            const SDY *dy, T epsilon, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<AGAIN, false> g;
@@ -297,7 +297,7 @@ KERNEL SUM_BOUNDS norm_sums_parts_again(T *partial, const SX *x, const T *gamma,
 }
 
 // The same of the sum of dy and z through a ReLU with result y, which is written to out. That may be the memory of dy, z or y.
-KERNEL SUM_BOUNDS norm_sums_parts_join(T *partial, SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z, const SY *y,
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_join(T *partial, SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z, const SY *y,
                                                           const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<JOINED_SUM, false> g;
@@ -311,7 +311,7 @@ KERNEL SUM_BOUNDS norm_sums_parts_join(T *partial, SDX *out, const SX *x, const 
 }
 
 // The same about mean + rest.
-KERNEL SUM_BOUNDS group_sums_parts(T *partial, const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v, int size,
+KERNEL __launch_bounds__(SUM_THREADS, 2) group_sums_parts(T *partial, const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v, int size,
                                                       int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<NONE, true> g;

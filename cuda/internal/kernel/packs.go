@@ -68,7 +68,7 @@ func (p packing) arg() Bytes {
 const (
 	// unroll is how many packs a thread reads at once, at most: UNROLL of packs.cuh.
 	unroll = 4
-	// sumBlocks is how many blocks that sum run on a multiprocessor at the same time: see SUM_BOUNDS of packs.cuh.
+	// sumBlocks is how many blocks that sum run on a multiprocessor at the same time: see packs.cuh.
 	sumBlocks = 2
 	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
 	sumWidth = 32
