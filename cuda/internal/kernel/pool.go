@@ -35,19 +35,28 @@ func init() {
 			return b.poolGrad(s, "avg_pool_grad", o.PoolAttrs, o.InputShape, d, In(0))
 		},
 		"GlobalAvgPool2D": func(b *Builder, s *graph.Step) ([]Command, error) {
-			v := imagesOf(s.In[0].Shape, s.Instr.(*op.GlobalAvgPool2D).Format)
+			v := globalView(s)
+			if v.hasColumns() {
+				return b.columns(s, v, float64(v.count())), nil
+			}
 			return b.reduceStep(s, sums, v, 1, float64(v.count())), nil
 		},
 		"GlobalAvgPool2DGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
-			v := imagesOf(s.Out[0].Shape, s.Instr.(*op.GlobalAvgPool2DGrad).Format)
+			v := globalView(s)
+			if v.hasColumns() {
+				return b.columnSpread(s, v, float64(v.count())), nil
+			}
 			return b.spread(s, v, float64(v.count())), nil
 		},
 	})
+	global := func(s *graph.Step, _ int) bool { return globalView(s).hasColumns() }
 	registerNarrow(map[string]narrowing{
-		"MaxPool2D":     {in: operands(0), out: operands(0), gains: true},
-		"MaxPool2DGrad": {in: operands(0, 1, 2), out: operands(0), gains: true},
-		"AvgPool2D":     {in: operands(0), out: operands(0), gains: true},
-		"AvgPool2DGrad": {in: operands(0), out: operands(0), gains: true},
+		"MaxPool2D":           {in: operands(0), out: operands(0), gains: true},
+		"MaxPool2DGrad":       {in: operands(0, 1, 2), out: operands(0), gains: true},
+		"AvgPool2D":           {in: operands(0), out: operands(0), gains: true},
+		"AvgPool2DGrad":       {in: operands(0), out: operands(0), gains: true},
+		"GlobalAvgPool2D":     {in: global, out: global, gains: true},
+		"GlobalAvgPool2DGrad": {in: global, out: global, gains: true},
 	})
 }
 
@@ -102,6 +111,14 @@ func (b *Builder) poolOver(s *graph.Step, name string, g op.PoolGeometry, rows, 
 	grid, threads := b.Each(int(p.Threads))
 	return []Command{&Launch{Source: File("pool.cu", s.Out[0].Dtype, d.pack(pack)...), Name: name, Grid: grid, Block: threads,
 		Args: append(append([]any{Out(0)}, in...), structOf(p))}}
+}
+
+// globalView is what a step's whole images are pooled from, or spread to.
+func globalView(s *graph.Step) view {
+	if o, ok := s.Instr.(*op.GlobalAvgPool2DGrad); ok {
+		return imagesOf(s.Out[0].Shape, o.Format)
+	}
+	return imagesOf(s.In[0].Shape, s.Instr.(*op.GlobalAvgPool2D).Format)
 }
 
 // imagesOf sees images as a batch with channels whose elements are the pixels.
