@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
@@ -124,10 +126,10 @@ func (b *Builder) padChannels(p Packed, y, x Pointer, narrow bool, pixels, chann
 	if narrow {
 		defines = append(defines, "X bf16")
 	}
-	n := pixels * p.Padded
-	grid, block := b.Each(n)
+	defines = append(defines, fmt.Sprint("PADDED ", p.Padded))
+	grid, block := b.Each(pixels)
 	return &Launch{Source: File("pack.cu", p.Dtype, defines...), Name: "pad_channels", Grid: grid, Block: block,
-		Args: []any{y, x, int32(channels), structOf(divideBy(p.Padded)), int64(n)}}
+		Args: []any{y, x, int32(channels), int64(pixels)}}
 }
 
 // toBFloat16 and fromBFloat16 convert n elements of float32.
