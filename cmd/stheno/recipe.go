@@ -71,7 +71,7 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, stderr io.Writer) error {
 	}
 	r, err := recipes.Open(c.Recipe)
 	if err != nil {
-		return fmt.Errorf("--recipe: %w", err)
+		return err
 	}
 	known := knownSettings()
 	own := f.Changed("optimizer")
@@ -81,7 +81,10 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, stderr io.Writer) error {
 		wrong := func(format string, args ...any) error {
 			return &recipes.Error{Name: r.Name, Line: s.Line, Reason: fmt.Sprintf(format, args...)}
 		}
-		if !slices.Contains(known, s.Flag) {
+		switch {
+		case slices.Contains(notInRecipes, s.Flag):
+			return wrong("%s is of one run, not of a recipe; give --%s on the command line", s.Flag, s.Flag)
+		case !slices.Contains(known, s.Flag):
 			return wrong("there is no setting %q%s; settings have the names of flags of %s train", s.Flag, suggest.Phrase(s.Flag, known), programName)
 		}
 		switch {
