@@ -45,17 +45,18 @@ stamped() {
 } 2>&1 | stamped | sed -u -e "s|$work/||g" -e "s|$place/||g" | tee "$work/log.txt"
 status=$(cat "$work/status")
 
-[ ! -f "$RUN/history.csv" ] || cp "$RUN/history.csv" "$OUT" || exit
-[ ! -f "$RUN/run.json" ] || grep -v '^  "data_dir":' "$RUN/run.json" >"$OUT/run.json" || exit # a path of this machine
-cp "$work/log.txt" "$OUT/log.txt" || exit
-if unpack plot; then
-	"$work/plot" -title "$(basename "$RECIPE" .yaml)" -out "$OUT/history.png" "$RUN" || echo 'gpu-train: no picture was drawn' >&2
-else
-	echo "gpu-train: no picture, as .build/gpu/plot.gz is missing; where there is Go: cd scripts/plot && go run . -out history.png FOLDER" >&2
+if [ -f "$RUN/history.csv" ]; then
+	cp "$RUN/history.csv" "$work/log.txt" "$OUT" || exit
+	grep -v '^  "data_dir":' "$RUN/run.json" >"$OUT/run.json" || exit # a path of this machine
+	if unpack plot; then
+		"$work/plot" -title "$(basename "$RECIPE" .yaml)" -out "$OUT/history.png" "$RUN"
+	else
+		echo 'gpu-train: no picture, as .build/gpu/plot.gz is missing; where there is Go: cd scripts/plot && go run . -out history.png FOLDER' >&2
+	fi
+	awk -F, 'NR > 1 && $7 != "" && $7 >= best { best = $7; epoch = $1 } NR > 1 { last = $1; speed += $9 }
+		END { if (last) printf "number: best validation top-1 %.2f %% in epoch %d of %d, %.0f images/s in the mean\n", 100 * best, epoch, last, speed / last }' \
+		"$OUT/history.csv"
 fi
-awk -F, 'NR > 1 && $7 != "" && $7 >= best { best = $7; epoch = $1 } NR > 1 { last = $1; speed += $9 }
-	END { if (last) printf "number: best validation top-1 %.2f %% in epoch %d of %d, %.0f images/s in the mean\n", 100 * best, epoch, last, speed / last }' \
-	"$OUT/history.csv" 2>/dev/null
 case $status in
 0) echo "number: done after $SECONDS s, in $OUT" ;;
 124) echo "number: not done in $LIMIT s; what was reached is in $OUT" ;;
