@@ -81,19 +81,22 @@ func (p *parcel) drop(to driver.Ptr) {
 	}
 }
 
-// begin makes the slot that is to be filled empty.
+// begin makes the slot that is to be filled empty. What both need is made with the first, so that later runs allocate nothing.
 func (p *parcel) begin() (err error) {
+	for i := range p.slots {
+		s := &p.slots[i]
+		if s.pinned == nil {
+			if s.pinned, err = driver.NewPinned(parcelBytes); err != nil {
+				return err
+			}
+		}
+		if s.here == nil {
+			if s.here, err = driver.NewEvent(); err != nil {
+				return err
+			}
+		}
+	}
 	s := &p.slots[p.next]
-	if s.pinned == nil {
-		if s.pinned, err = driver.NewPinned(parcelBytes); err != nil {
-			return err
-		}
-	}
-	if s.here == nil {
-		if s.here, err = driver.NewEvent(); err != nil {
-			return err
-		}
-	}
 	if err := s.here.Synchronize(); err != nil { // it may still be on its way
 		return err
 	}
@@ -118,8 +121,10 @@ func (p *parcel) send() error {
 		}
 		return s.here.Record(stream)
 	}
-	if err := s.prepare(p.engine); err != nil {
-		return err
+	for i := range p.slots {
+		if err := p.slots[i].prepare(p.engine); err != nil {
+			return err
+		}
 	}
 	if err := stream.ToDevice(s.ptr, s.pinned.Bytes()[:p.used]); err != nil {
 		return err
