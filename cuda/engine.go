@@ -149,8 +149,8 @@ func (e *Engine) Narrows(s *graph.Step) (in, out []bool, gains bool) {
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 
-// Gathers lets updates of up to a megabyte wait for each other: their launches cost more than their work.
-func (e *Engine) Gathers(bytes int) bool { return bytes <= 1<<20 }
+// Gathers says which updates wait for each other, so that they are one launch.
+func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }
 
 // alloc takes device memory. Where there is none left, the error tells how many programs hold some.
 func (e *Engine) alloc(bytes int64, purpose string) (driver.Ptr, error) {

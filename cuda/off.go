@@ -45,7 +45,7 @@ func (*Engine) InPlace(graph.Instr, tensor.Dtype, int, int) bool { return false 
 func (*Engine) Remote() bool { return true }
 
 // Gathers says whether updates had better wait for each other.
-func (*Engine) Gathers(int) bool { return false }
+func (*Engine) Gathers(int, bool) bool { return false }
 
 // Memory returns the bytes of device memory in use and held.
 func (*Engine) Memory() (used, held int64) { return 0, 0 }

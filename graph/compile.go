@@ -140,6 +140,7 @@ func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
 	if !o.plain {
 		markOnce(prog, o.engine)
 	}
+	prog.scarce = o.scarce || r.kind != recomputeOff
 	if err := order(prog, o.engine); err != nil {
 		return nil, err
 	}

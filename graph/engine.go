@@ -48,8 +48,9 @@ func IsRemote(e Engine) bool {
 // Gatherer is an [Engine] for which one launch over many small tensors is cheaper than a launch for each. It is optional.
 type Gatherer interface {
 	// Gathers says whether an update of a parameter of so many bytes had better wait for the others: such updates then come one
-	// after the other at the end of the plan, those of one kind together, and gradients live until then.
-	Gathers(bytes int) bool
+	// after the other at the end of the plan, those of one kind together, and gradients live until then. scarce says that memory
+	// counts for more than time: things are computed again to save some, or a plan without it did not fit [WithMemoryBudget].
+	Gathers(bytes int, scarce bool) bool
 }
 
 // Keeper is an [Engine] whose programs compute what stays the same from run to run only once. It is optional; its programs are
