@@ -78,17 +78,20 @@ func (p *program) build() (err error) {
 		}
 		p.steps = append(p.steps, made)
 	}
-	if m.most > 0 {
-		if p.work, err = p.engine.alloc(m.most, "the working memory of kernels and libraries"); err != nil {
-			return err
-		}
-		p.close = append(p.close, func() error { return memory.Free(p.work) })
-	}
 	if err := m.makeFilters(); err != nil {
 		return err
 	}
-	for _, a := range m.work {
-		*a.to = uint64(p.work) + uint64(a.offset)
+	for lane, bytes := range m.most {
+		if bytes == 0 {
+			continue
+		}
+		if p.work[lane], err = p.engine.alloc(bytes, "the working memory of kernels and libraries"); err != nil {
+			return err
+		}
+		p.close = append(p.close, func() error { return memory.Free(p.work[lane]) })
+		for _, a := range m.work[lane] {
+			*a.to = uint64(p.work[lane]) + uint64(a.offset)
+		}
 	}
 	for _, a := range p.plan.Assigns {
 		if a.New.Root() != a.Target {

@@ -25,6 +25,8 @@ type Engine struct {
 	precision kernel.Precision
 	dev       *driver.Device
 	stream    *driver.Stream // where everything is computed
+	side      *driver.Stream // where steps are computed beside those of the other, in CUDA graphs
+	on        *driver.Stream // of the two, where actions go now
 	copies    *driver.Stream // where inputs arrive while the other computes
 	compiler  *compiler
 	libs      *libs
@@ -70,6 +72,10 @@ func (e *Engine) start(without []string) (err error) {
 		return err
 	}
 	if e.stream, err = driver.NewStream(); err != nil {
+		return err
+	}
+	e.on = e.stream
+	if e.side, err = driver.NewStream(); err != nil {
 		return err
 	}
 	if e.copies, err = driver.NewStream(); err != nil {
@@ -145,6 +151,9 @@ func (e *Engine) Narrows(s *graph.Step) (in, out []bool, gains bool) {
 	}
 	return kernel.Narrows(s)
 }
+
+// Beside lets small steps of which only updates or outputs are made run at the same time as those behind them.
+func (e *Engine) Beside(s *graph.Step) int { return kernel.Beside(s) }
 
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
@@ -223,7 +232,7 @@ func (e *Engine) shut() error {
 		if e.staging != nil {
 			errs = append(errs, e.staging.Close())
 		}
-		return driver.Join(append(errs, e.stream.Close(), e.copies.Close())...)
+		return driver.Join(append(errs, e.stream.Close(), e.side.Close(), e.copies.Close())...)
 	})
 }
 

@@ -155,7 +155,7 @@ func (m *maker) gemm(g *kernel.Gemm) []action {
 }
 
 func (a *matmul) run(p *program) error {
-	return a.plan.Run(uintptr(p.engine.stream.Handle()), uintptr(a.a), uintptr(a.b), uintptr(a.c), uintptr(a.bias), uintptr(a.work))
+	return a.plan.Run(uintptr(p.engine.on.Handle()), uintptr(a.a), uintptr(a.b), uintptr(a.c), uintptr(a.bias), uintptr(a.work))
 }
 
 // convolution is a convolution through cuDNN.

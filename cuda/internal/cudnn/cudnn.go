@@ -150,10 +150,19 @@ func (l *Library) New(stream uintptr) (*Handle, error) {
 	if err := l.call("cudnnCreate", func() C.int { return C.dnn_create(l.api, &h.handle) }); err != nil {
 		return nil, fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), err)
 	}
-	if err := l.call("cudnnSetStream", func() C.int { return C.dnn_set_stream(l.api, h.handle, C.uintptr_t(stream)) }); err != nil {
-		return nil, fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), errors.Join(err, h.Close()))
+	if err := h.SetStream(stream); err != nil {
+		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
+}
+
+// SetStream makes another stream the one that the handle works on.
+func (h *Handle) SetStream(stream uintptr) error {
+	l := h.lib
+	if err := l.call("cudnnSetStream", func() C.int { return C.dnn_set_stream(l.api, h.handle, C.uintptr_t(stream)) }); err != nil {
+		return fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), err)
+	}
+	return nil
 }
 
 // ForDevice makes a handle that only plans, for a device that need not be there; properties describe it in cuDNN's JSON. It
