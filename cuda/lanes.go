@@ -9,6 +9,9 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 )
 
+// besideEnv is the environment variable that, set to 0, makes every step of a CUDA graph wait for the one before.
+const besideEnv = "STHENO_CUDA_BESIDE"
+
 // lanes is how a CUDA graph has steps beside others (graph.Step.Beside): they go one after the other on a stream of their own, which
 // waits for what they need, and the other steps wait for those whose memory they touch. Small nets leave most of a GPU idle, and the
 // gradients of filters, which nothing needs before the updates, fill it.
