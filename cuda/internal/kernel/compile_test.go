@@ -75,6 +75,10 @@ func everySource(t *testing.T) []Source {
 			require.NoError(t, err)
 			add(commands)
 		}
+		defer narrowed(s)()
+		commands, err := Commands(builderFor(BF16), s)
+		require.NoError(t, err)
+		add(commands)
 	})
 	for fn := range ir.BinaryFns { // of the element types that the suite does not have
 		for _, from := range []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.Int} {
@@ -92,4 +96,28 @@ func everySource(t *testing.T) []Source {
 		add(commandsOf(t, builderFor(FP32), stepOf(&ir.Gather{}, valueOf(from, 2), valueOf(from, 3), valueOf(tensor.Int, 2))))
 	}
 	return all
+}
+
+// narrowed makes the operands of a step narrow that may be, until the function that it returns is called.
+func narrowed(s *graph.Step) (restore func()) {
+	in, out, _ := Narrows(s)
+	var all []*graph.Value
+	for i, v := range s.In {
+		if i < len(in) && in[i] && v.Dtype == tensor.Float32 {
+			all = append(all, v)
+		}
+	}
+	for i, v := range s.Out {
+		if i < len(out) && out[i] && v.Dtype == tensor.Float32 {
+			all = append(all, v)
+		}
+	}
+	for _, v := range all {
+		v.Narrow = true
+	}
+	return func() {
+		for _, v := range all {
+			v.Narrow = false
+		}
+	}
 }
