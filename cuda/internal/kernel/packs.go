@@ -17,16 +17,25 @@ type packing struct {
 // images are the operands of a step that lie in memory as packs, by the names that packs.cuh has for their types.
 type images map[string]*graph.Value
 
+// narrow are the definitions for those that are narrow. If all are, so are the types that the step has not, that there be few texts.
+func (of images) narrow() (d storage) {
+	all := len(of) > 0
+	for _, v := range of {
+		all = all && v.Narrow
+	}
+	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY"} {
+		if v := of[name]; v != nil && v.Narrow || all {
+			d = append(d, name+" bf16")
+		}
+	}
+	return d
+}
+
 // packed decides how many neighbours make a pack: as many as the widest access takes of the smallest elements, if the channels, or the
 // elements of a channel where these follow each other, can be divided so.
 func packed(dt tensor.Dtype, v view, of images) packing {
 	const widest = 16
-	var narrow storage
-	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY"} {
-		if of[name] != nil {
-			narrow = narrow.as(name, of[name])
-		}
-	}
+	narrow := of.narrow()
 	p := packing{view: v, vec: widest / int64(dt.Size()), rows: v.Inner != 1}
 	if len(narrow) > 0 {
 		p.vec = 8
