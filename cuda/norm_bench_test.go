@@ -28,7 +28,9 @@ func BenchmarkNorms(b *testing.B) {
 	copies := 0.0
 	for _, narrow := range []bool{false, true} {
 		for _, dims := range shapes {
-			x := func() *graph.Value { return &graph.Value{Shape: dims, Dtype: tensor.Float32, Where: graph.Arena, Narrow: narrow} }
+			x := func() *graph.Value {
+				return &graph.Value{Shape: dims, Dtype: tensor.Float32, Where: graph.Arena, Narrow: narrow}
+			}
 			p, q, r, y := x(), x(), x(), x()
 			v := &graph.Value{Shape: dims[3:], Where: graph.External, Input: true}
 			made := func() *graph.Value { return &graph.Value{Shape: dims[3:], Where: graph.Arena} }

@@ -81,6 +81,9 @@ const (
 	sumBlocks = 2
 	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
 	sumWidth = 32
+	// few is up to how many packs of a channel, channels last, are one part: blocks of fewWidth packs of channels read them faster than a
+	// second kernel starts.
+	few, fewWidth = 1024, 4
 	// joined is JOINED of stats.cu.
 	joined = 8
 )
@@ -106,17 +109,23 @@ func (s summing) elements() int64 {
 // summing makes as many parts as run at the same time, unless a thread then had less to do than it reads at once.
 func (b *Builder) summing(p packing) summing {
 	const mostSize = 1 << 30
-	v, width := p.view, int64(1)
-	if !p.rows {
+	v, n, width := p.view, max(p.view.count(), 1), int64(1)
+	switch {
+	case p.rows:
+	case n <= few:
+		width = min(v.Channels, fewWidth)
+	default:
 		width = ceilDiv(v.Channels, ceilDiv(v.Channels, sumWidth))
 	}
-	n := max(v.count(), 1)
 	block := int64(threads)
 	if small := n * width; small < threads {
 		block = ceilDiv(small, 32) * 32
 	}
 	subs, tiles := block/width, ceilDiv(v.Channels, width)
 	parts := min(sumBlocks*int64(max(b.Multiprocessors, 1))/tiles, n/(unroll*subs), mostParts)
+	if n <= few && !p.rows {
+		parts = 1
+	}
 	parts = max(parts, 1, ceilDiv(n, mostSize))
 	size := ceilDiv(ceilDiv(n, parts), subs) * subs
 	return summing{p, Dim3{X: int(tiles), Y: int(ceilDiv(n, size))}, Dim3{X: int(block)}, int32(size), int32(width)}
