@@ -198,7 +198,7 @@ template <Mask MASK, bool EXACT> struct Gradients {
 	const T *means, *rests, *variances, *gammas, *betas;
 	T epsilon, mean[LANES], rest[LANES], scale[LANES], shift[LANES];
 	Sums<2> sums;
-	static constexpr int unroll = SUM_UNROLL(MASK == STORED ? 3 : MASK == JOINED_SUM ? 4 : 2);
+	static constexpr int unroll = SUM_UNROLL(MASK == NONE ? 2 : MASK == JOINED_SUM ? 4 : 3); // AGAIN has as many constants
 	struct Raw {
 		Pack<SX, VEC> x;
 		Pack<SDY, VEC> dy;
