@@ -67,7 +67,7 @@ func TestNormsStayInRegisters(t *testing.T) {
 	if l.Version() == "12.99" {
 		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
 	}
-	const frameSize, most = 0x11, 16
+	const frameSize, most = 0x11, 24
 	x := valueOf(tensor.Float32, 1)
 	for _, x.Narrow = range []bool{false, true} {
 		p := packed(tensor.Float32, view{1, 1000, 64, 1}, images{"SX": x})
