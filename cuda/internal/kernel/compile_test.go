@@ -75,8 +75,7 @@ func everySource(t *testing.T) []Source {
 			require.NoError(t, err)
 			add(commands)
 		}
-		defer narrowed(s)()
-		commands, err := Commands(builderFor(BF16), s)
+		commands, err := Commands(builderFor(BF16), narrowed(copyOf(s)))
 		require.NoError(t, err)
 		add(commands)
 	})
@@ -98,26 +97,15 @@ func everySource(t *testing.T) []Source {
 	return all
 }
 
-// narrowed makes the operands of a step narrow that may be, until the function that it returns is called.
-func narrowed(s *graph.Step) (restore func()) {
-	in, out, _ := Narrows(s)
-	var all []*graph.Value
-	for i, v := range s.In {
-		if i < len(in) && in[i] && v.Dtype == tensor.Float32 {
-			all = append(all, v)
+// copyOf is a step with values of its own.
+func copyOf(s *graph.Step) *graph.Step {
+	c := *s
+	c.In, c.Out = slices.Clone(s.In), slices.Clone(s.Out)
+	for _, list := range [][]*graph.Value{c.In, c.Out} {
+		for i, v := range list {
+			own := *v
+			list[i] = &own
 		}
 	}
-	for i, v := range s.Out {
-		if i < len(out) && out[i] && v.Dtype == tensor.Float32 {
-			all = append(all, v)
-		}
-	}
-	for _, v := range all {
-		v.Narrow = true
-	}
-	return func() {
-		for _, v := range all {
-			v.Narrow = false
-		}
-	}
+	return &c
 }
