@@ -39,10 +39,10 @@ func stepOf(instr graph.Instr, out *graph.Value, in ...*graph.Value) *graph.Step
 func narrowed(s *graph.Step) *graph.Step {
 	in, out, _ := Narrows(s)
 	for i, can := range in {
-		s.In[i].Narrow = can
+		s.In[i].Narrow = can && s.In[i].Dtype == tensor.Float32
 	}
 	for i, can := range out {
-		s.Out[i].Narrow = can
+		s.Out[i].Narrow = can && s.Out[i].Dtype == tensor.Float32
 	}
 	return s
 }

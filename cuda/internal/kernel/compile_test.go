@@ -75,6 +75,9 @@ func everySource(t *testing.T) []Source {
 			require.NoError(t, err)
 			add(commands)
 		}
+		commands, err := Commands(builderFor(BF16), narrowed(copyOf(s)))
+		require.NoError(t, err)
+		add(commands)
 	})
 	for fn := range ir.BinaryFns { // of the element types that the suite does not have
 		for _, from := range []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.Int} {
@@ -92,4 +95,17 @@ func everySource(t *testing.T) []Source {
 		add(commandsOf(t, builderFor(FP32), stepOf(&ir.Gather{}, valueOf(from, 2), valueOf(from, 3), valueOf(tensor.Int, 2))))
 	}
 	return all
+}
+
+// copyOf is a step with values of its own.
+func copyOf(s *graph.Step) *graph.Step {
+	c := *s
+	c.In, c.Out = slices.Clone(s.In), slices.Clone(s.Out)
+	for _, list := range [][]*graph.Value{c.In, c.Out} {
+		for i, v := range list {
+			own := *v
+			list[i] = &own
+		}
+	}
+	return &c
 }
