@@ -28,6 +28,7 @@ type Engine struct {
 	copies    *driver.Stream // where inputs arrive while the other computes
 	compiler  *compiler
 	libs      *libs
+	tuner     *tuner
 	staging   *staging
 	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
 	programs  map[*program]bool // that hold something on the device; used on the device's thread
@@ -50,6 +51,9 @@ func New(c Config) (*Engine, error) {
 		return nil, &configError{fmt.Sprintf("cuda: there is no precision %q; known are %s", c.Precision, strings.Join(precisions, ", "))}
 	}
 	e.precision = kernel.Precision(max(i, 0))
+	if c.Tuning != "" && !slices.Contains(tunings, c.Tuning) {
+		return nil, &configError{fmt.Sprintf("cuda: there is no tuning %q; known are %s", c.Tuning, strings.Join(tunings, ", "))}
+	}
 	without, err := withoutLibraries(c.Without)
 	if err != nil {
 		return nil, err
@@ -79,6 +83,7 @@ func (e *Engine) start(without []string) (err error) {
 		return err
 	}
 	e.libs = e.openLibs(without)
+	e.tuner = newTuner(e)
 	return nil
 }
 

@@ -98,6 +98,26 @@ func pose(c *kernel.Convolution) (*problem, error) {
 	return p, nil
 }
 
+// String tells everything about a problem, and the same of equal ones.
+func (p *problem) String() string {
+	q, bias := *p, "none"
+	if q.bias != nil {
+		bias = fmt.Sprintf("%+v", *q.bias)
+		q.bias = nil
+	}
+	type plain problem // without this method
+	return fmt.Sprintf("%+v bias %s", plain(q), bias)
+}
+
+// bytes is what an operand spans.
+func (o operand) bytes() int64 {
+	n := int64(1)
+	for i, d := range o.dims {
+		n += (d - 1) * o.strides[i]
+	}
+	return n * map[int32]int64{dataFloat: 4, dataDouble: 8, dataBFloat16: 2}[o.dtype]
+}
+
 // alignment is what all memory of the engine has, and more than cuDNN asks for.
 const alignment = 64
 
