@@ -14,18 +14,21 @@ import (
 
 // Measuring the two hundred calls of a large network is to take seconds.
 const (
-	mostWays = 10                    // of a call that are tried
-	patience = 40 * time.Millisecond // for a call; after it no further way is tried
-	repeats  = 3                     // runs of a way, after one that is not counted
-	hopeless = 2                     // a way whose first run takes so many times the best is not run again
-	margin   = 0.97                  // a way that the library proposes later must take less than this part of the time
+	mostWays = 16   // of a call that are tried
+	repeats  = 3    // runs of a way, after one that is not counted
+	hopeless = 1.25 // a way whose first run takes so many times the best is not run again
+	margin   = 0.97 // a way that the library proposes later must take less than this part of the time
 )
+
+// patience is how long a call is measured: after it no further way is tried.
+var patience = 40 * time.Millisecond
 
 // trial measures ways to compute calls, in memory of its own.
 type trial struct {
 	engine *Engine
 	memory driver.Ptr
 	bytes  int64
+	filled bool  // the operands of the call at hand hold numbers
 	flush  int64 // bytes that are written between runs, so that no run finds its operands in a cache
 	timers [2 * repeats]*driver.Event
 }
@@ -110,6 +113,7 @@ func amounts(convolutions, products int) string {
 // measure finds the fastest way to compute a call, none if there is only the library's word. A way that fails is left out; the error
 // is of what spoils the device.
 func (t *trial) measure(c *call) (best *choice, err error) {
+	t.filled = false
 	tried, first := 0, 0.0
 	var start time.Time // once the first way, which has to be planned anyhow, was timed
 	err = c.ways(func(w *way) (err error) {
@@ -122,8 +126,10 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 		switch {
 		case driver.IsLost(err):
 			return err
-		case driver.IsOutOfMemory(err) && tried == 0:
-			t.engine.say("some calls of libraries are not measured, as there is no memory to do so: %v", err)
+		case tried == 0 && (driver.IsOutOfMemory(err) || errors.As(err, new(*driver.MemoryError))):
+			t.engine.tuner.full.Do(func() {
+				t.engine.say("some calls of libraries are not measured, as there is no memory to do so: %v", err)
+			})
 			return enough
 		case err == nil:
 			if tried == 0 {
@@ -230,11 +236,13 @@ func (t *trial) lay(w *way) (at [4]uintptr, work uintptr, flush driver.Ptr, err 
 		if t.memory, err = t.engine.dev.Memory.Alloc(n, "measuring how libraries compute fastest"); err != nil {
 			return at, 0, 0, err
 		}
-		t.bytes = n
+		t.bytes, t.filled = n, false
 	}
-	// All of it, as operands of one call lie where another's results were.
-	if err := t.engine.stream.Fill(t.memory, filler, offsets[4]); err != nil {
-		return at, 0, 0, err
+	if !t.filled {
+		if err := t.engine.stream.Fill(t.memory, filler, offsets[4]); err != nil {
+			return at, 0, 0, err
+		}
+		t.filled = true
 	}
 	for i, bytes := range operands {
 		if bytes > 0 {

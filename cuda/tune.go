@@ -28,6 +28,7 @@ type tuner struct {
 	disk   *cache.Dir
 	known  map[string]*choice // by key; nil: none was measured
 	unkept sync.Once          // says that nothing can be kept on disk
+	full   sync.Once          // says that there is no memory to measure in
 	taken  map[string]string  // by key, of the programs built so far: choices that are not the libraries' own. Under the engine's mu
 }
 

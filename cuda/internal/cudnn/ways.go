@@ -156,6 +156,9 @@ type Knob struct {
 // Choice names the way of the plan.
 func (plan *Plan) Choice() (Choice, error) { return plan.handle.choice(plan.config) }
 
+// mostKnobs is more than there are types of knobs.
+const mostKnobs = 64
+
 // choice reads what identifies a configuration.
 func (h *Handle) choice(config unsafe.Pointer) (Choice, error) {
 	b := builder{lib: h.lib}
@@ -165,13 +168,11 @@ func (h *Handle) choice(config unsafe.Pointer) (Choice, error) {
 	var index [1]int64
 	get(&b, engine, engineIndex, typeInt64, index[:])
 	c := Choice{Engine: index[0]}
-	knobs := make([]unsafe.Pointer, get[unsafe.Pointer](&b, config, configKnobs, typeDescriptor, nil))
+	knobs := make([]unsafe.Pointer, mostKnobs) // asked with none, cuDNN says that there are none
 	for i := range knobs {
 		knobs[i] = b.start(kindKnobChoice)
 	}
-	if len(knobs) > 0 {
-		knobs = knobs[:get(&b, config, configKnobs, typeDescriptor, knobs)]
-	}
+	knobs = knobs[:min(len(knobs), get(&b, config, configKnobs, typeDescriptor, knobs))]
 	for _, k := range knobs {
 		var kind [1]int32
 		var value [1]int64

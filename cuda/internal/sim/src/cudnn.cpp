@@ -285,7 +285,9 @@ EXPORT int cudnnBackendGetAttribute(void *descriptor, int name, int type, int64_
 	switch (readable ? name : -1) {
 	case 202: return fill(CONFIG, proposed(*d->problem, d->one<int32_t>(200)));
 	case 300: return fill(ENGINE, {{d->engine, {}}});
-	case 302: return fill(KNOB_CHOICE, knobs);
+	case 302: // asked for none, cuDNN says that there are none
+		if (wanted == 0) knobs.clear();
+		return fill(KNOB_CHOICE, knobs);
 	case 600:
 		if (type != KNOB_TYPE || wanted < 1) return refuse(BAD_PARAM_TYPE, "attribute 600 is the type of a knob");
 		*(int32_t *)elements = d->knobs.empty() ? d->one<int32_t>(600) : d->knobs.begin()->first;
