@@ -113,9 +113,10 @@ func withoutLibraries(config []string) (all []string, err error) {
 // Name is "cuda:0".
 func (e *Engine) Name() string { return fmt.Sprintf("cuda:%d", e.dev.Ordinal) }
 
-// String names the GPU: "cuda:0, NVIDIA H200 with compute capability 9.0".
+// String names the GPU, and says for how much of what programs do a measured choice is followed: "cuda:0, NVIDIA H200 with compute
+// capability 9.0, tuned for 60 calls of libraries".
 func (e *Engine) String() string {
-	return fmt.Sprintf("%s, %s with compute capability %d.%d", e.Name(), e.dev.Name, e.dev.Major, e.dev.Minor)
+	return fmt.Sprintf("%s, %s with compute capability %d.%d%s", e.Name(), e.dev.Name, e.dev.Major, e.dev.Minor, e.tuned())
 }
 
 // Device describes the GPU.

@@ -29,7 +29,10 @@ type tuner struct {
 	known  map[string]*choice // by key; nil: none was measured
 	unkept sync.Once          // says that nothing can be kept on disk
 	full   sync.Once          // says that there is no memory to measure in
-	taken  map[string]string  // by key, of the programs built so far: choices that are not the libraries' own. Under the engine's mu
+
+	// Of the programs built so far, by key, and under the engine's mu.
+	followed map[string]bool   // what was measured
+	taken    map[string]string // choices among it that are not the libraries' own
 }
 
 // choice is what was measured for a problem, as it lies on disk.
@@ -56,7 +59,7 @@ func newTuner(e *Engine) *tuner {
 	if mode == "" {
 		mode = tunings[0]
 	}
-	return &tuner{engine: e, mode: mode, known: map[string]*choice{}, taken: map[string]string{}, disk: cache.Default().Folder("ways"),
+	return &tuner{engine: e, mode: mode, known: map[string]*choice{}, followed: map[string]bool{}, taken: map[string]string{}, disk: cache.Default().Folder("ways"),
 		device: fmt.Sprintf("%s, compute capability %d.%d, %d multiprocessors, driver for CUDA %d", d.Name, d.Major, d.Minor, d.Multiprocessors, driver.Version())}
 }
 
@@ -105,10 +108,11 @@ func (t *tuner) plan(c *call) (*way, error) {
 		t.disk.Remove(key)
 		return c.first()
 	}
+	t.engine.mu.Lock()
+	defer t.engine.mu.Unlock()
+	t.followed[key] = true
 	if !found.Proposed {
-		t.engine.mu.Lock()
 		t.taken[key] = string(found.Choice)
-		t.engine.mu.Unlock()
 	}
 	return w, nil
 }
@@ -142,6 +146,20 @@ func (e *Engine) Tuned() string {
 	slices.Sort(lines)
 	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
 	return hex.EncodeToString(sum[:8])
+}
+
+// tuned is what the engine's name says of measured choices.
+func (e *Engine) tuned() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.tuner == nil || len(e.tuner.followed) == 0 {
+		return ""
+	}
+	calls := "calls"
+	if len(e.tuner.followed) == 1 {
+		calls = "call"
+	}
+	return fmt.Sprintf(", tuned for %d %s of libraries", len(e.tuner.followed), calls)
 }
 
 // measured is what the name of a way says of how it was chosen.

@@ -180,6 +180,10 @@ func TestTuningFlag(t *testing.T) {
 	// A table that cannot be used is complained of: a note where nobody asked for it.
 	refused(t, with(net, "--tuning", path), "--tuning: ")
 	refused(t, with(net, "--tuning", ""), "--tuning is empty")
+	r = stheno(t, with(net, "--tuning", "measure")...)
+	require.Zero(t, r.code, r.stderr)
+	require.Equal(t, tuned, r.stdout, "as auto")
+	require.Equal(t, "note: --tuning measure is for a GPU; for the CPU, stheno tune measures\n", r.stderr)
 	for name, text := range map[string]string{"damaged": "{", "measured for generic kernels": `{"format":1,"kernels":1,"level":"generic","convolutions":[]}`} {
 		if strings.Contains(filepath.Base(path), "generic") && name != "damaged" {
 			continue // these are the kernels here
