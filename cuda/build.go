@@ -47,7 +47,7 @@ func (p *program) build() (err error) {
 			p.outputs = append(p.outputs, r)
 		}
 	}
-	m := &maker{program: p, plans: map[kernel.Command]any{}}
+	m := &maker{program: p, plans: map[kernel.Command]any{}, packed: map[int]int64{}}
 	decided, err := m.decide()
 	if err != nil {
 		return err
@@ -83,6 +83,9 @@ func (p *program) build() (err error) {
 			return err
 		}
 		p.close = append(p.close, func() error { return memory.Free(p.work) })
+	}
+	if err := m.makeFilters(); err != nil {
+		return err
 	}
 	for _, a := range m.work {
 		*a.to = uint64(p.work) + uint64(a.offset)
@@ -127,6 +130,7 @@ func (m *maker) decide() ([]commands, error) {
 			p.engine.say("no CUDA kernel for %s of %v: it runs on the host, and its operands and results are copied", s.Instr.Kind(), s.Out[0].Dtype)
 		}
 	}
+	m.packs = b.Packs
 	return all, nil
 }
 
