@@ -107,15 +107,18 @@ func aligned(offset int64) int {
 	return min(alignment, 1<<bits.TrailingZeros64(uint64(offset)))
 }
 
-// element is the bytes of an element of the matrices.
-func (p *problem) element() int64 {
-	if p.data == cudaR64F {
-		return 8
-	}
-	return 4
-}
-
 // span is what the matrices of a batch take, in bytes.
 func (p *problem) span(m matrix) int64 {
-	return (int64(p.batch-1)*m.stride + int64(m.ld)*int64(m.cols)) * p.element()
+	return (int64(p.batch-1)*m.stride + int64(m.ld)*int64(m.cols)) * m.element()
+}
+
+// element is the bytes of an element.
+func (m matrix) element() int64 {
+	switch m.data {
+	case cudaR64F:
+		return 8
+	case cudaR16BF:
+		return 2
+	}
+	return 4
 }

@@ -78,7 +78,7 @@ func (h *Handle) Problem(g *kernel.Gemm, maxWorkspace int64) (string, error) {
 func (m *Matmul) Bytes() [4]int64 {
 	n := [4]int64{m.p.span(m.p.b), m.p.span(m.p.a), m.p.span(m.p.d)}
 	if m.p.epilogue&epilogueBias != 0 {
-		n[3] = int64(m.p.d.rows) * m.p.element()
+		n[3] = int64(m.p.d.rows) * m.p.d.element()
 	}
 	return n
 }

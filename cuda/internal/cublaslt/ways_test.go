@@ -74,6 +74,7 @@ func TestProblemsTell(t *testing.T) {
 	for name, change := range map[string]func(g *kernel.Gemm){
 		"type":       func(g *kernel.Gemm) { g.Dtype = tensor.Float64 },
 		"precision":  func(g *kernel.Gemm) { g.Precision = kernel.BF16 },
+		"storage":    func(g *kernel.Gemm) { g.RoundedAB = true },
 		"rows":       func(g *kernel.Gemm) { g.M++ },
 		"columns":    func(g *kernel.Gemm) { g.N++ },
 		"depth":      func(g *kernel.Gemm) { g.K++ },
