@@ -35,8 +35,8 @@ type plan interface {
 	Close() error
 }
 
-// enough is what a trial of ways returns to end it.
-var enough = errors.New("enough was tried")
+// errEnough is what a trial of ways returns to end it.
+var errEnough = errors.New("enough was tried")
 
 // call is what a command asks of a library; nil if it asks nothing, or the library is not there.
 func (l *libs) call(c kernel.Command) *call {

@@ -19,9 +19,6 @@ func init() {
 	})
 }
 
-// tunings are the names of Config.Tuning.
-var tunings = []string{"heuristics", "measure", "off"}
-
 // ErrConfig is what errors.Is finds in the errors of [New] about a mistake in its Config or in the environment, which another
 // device would not mend.
 var ErrConfig = errors.New("cuda: wrong configuration")

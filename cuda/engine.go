@@ -41,6 +41,9 @@ type Engine struct {
 // precisions are the names of the policies.
 var precisions = []string{"fp32", "tf32", "bf16"}
 
+// tunings are the names of Config.Tuning.
+var tunings = []string{"heuristics", "measure", "off"}
+
 var errClosed = errors.New("cuda: the engine is closed")
 
 // New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.

@@ -16,7 +16,7 @@ import (
 const (
 	mostWays = 16   // of a call that are tried
 	repeats  = 3    // runs of a way, after one that is not counted
-	hopeless = 1.25 // a way whose first run takes so many times the best is not run again
+	hopeless = 1.25 // a way whose first two take so many times the best is not run again
 	margin   = 0.97 // a way that the library proposes later must take less than this part of the time
 )
 
@@ -130,7 +130,7 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 			t.engine.tuner.full.Do(func() {
 				t.engine.say("some calls of libraries are not measured, as there is no memory to do so: %v", err)
 			})
-			return enough
+			return errEnough
 		case err == nil:
 			if tried == 0 {
 				first = took
@@ -149,7 +149,7 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 			start = time.Now()
 		}
 		if tried == mostWays || time.Since(start) > patience {
-			return enough
+			return errEnough
 		}
 		return nil
 	})
@@ -162,8 +162,8 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 	return best, nil
 }
 
-// time runs a way several times and returns the least time, in milliseconds. Where the first run is hopeless beside a limit, 0 being
-// none, it returns that.
+// time runs a way several times and returns the least time, in milliseconds. It is soon done with one that is hopeless beside a limit,
+// 0 being none.
 func (t *trial) time(w *way, limit float64) (float64, error) {
 	at, work, flush, err := t.lay(w)
 	if err != nil {
@@ -209,11 +209,11 @@ func (t *trial) time(w *way, limit float64) (float64, error) {
 	if _, err := runs(0, 1); err != nil { // loads what is loaded once
 		return 0, err
 	}
-	ms, err := runs(0, 1)
+	ms, err := runs(0, 2)
 	if err != nil || limit > 0 && ms > hopeless*limit {
 		return ms, err
 	}
-	more, err := runs(1, repeats)
+	more, err := runs(2, repeats)
 	return min(ms, more), err
 }
 

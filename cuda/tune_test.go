@@ -213,8 +213,7 @@ func TestMeasuringAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	later := tune(t, cuda.Config{})
-	require.Contains(t, later.kernels, "cuDNN engine 5, measured")
-	require.Contains(t, later.kernels, "cuBLASLt, measured")
+	require.Regexp(t, `cuDNN engine \d, measured; cuBLASLt, measured`, later.kernels)
 	require.Len(t, entries(t, filepath.Join(os.Getenv(cache.Env), "ways")), 2)
 }
 

@@ -82,3 +82,19 @@ func (m *Matmul) Bytes() [4]int64 {
 	}
 	return n
 }
+
+// span is what the matrices of a batch take, in bytes.
+func (p *problem) span(m matrix) int64 {
+	return (int64(p.batch-1)*m.stride + int64(m.ld)*int64(m.cols)) * m.element()
+}
+
+// element is the bytes of an element.
+func (m matrix) element() int64 {
+	switch m.data {
+	case cudaR64F:
+		return 8
+	case cudaR16BF:
+		return 2
+	}
+	return 4
+}

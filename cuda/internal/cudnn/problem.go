@@ -109,15 +109,6 @@ func (p *problem) String() string {
 	return fmt.Sprintf("%+v bias %s", plain(q), bias)
 }
 
-// bytes is what an operand spans.
-func (o operand) bytes() int64 {
-	n := int64(1)
-	for i, d := range o.dims {
-		n += (d - 1) * o.strides[i]
-	}
-	return n * map[int32]int64{dataFloat: 4, dataDouble: 8, dataBFloat16: 2}[o.dtype]
-}
-
 // alignment is what all memory of the engine has, and more than cuDNN asks for.
 const alignment = 64
 

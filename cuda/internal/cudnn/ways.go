@@ -247,3 +247,12 @@ func (c Choice) String() string {
 	}
 	return b.String()
 }
+
+// bytes is what an operand spans.
+func (o operand) bytes() int64 {
+	n := int64(1)
+	for i, d := range o.dims {
+		n += (d - 1) * o.strides[i]
+	}
+	return n * map[int32]int64{dataFloat: 4, dataDouble: 8, dataBFloat16: 2}[o.dtype]
+}
