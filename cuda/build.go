@@ -107,17 +107,29 @@ func (m *maker) decide() ([]commands, error) {
 	p := m.program
 	b := &kernel.Builder{Multiprocessors: p.engine.dev.Multiprocessors, Precision: p.engine.precision}
 	all := make([]commands, len(p.plan.Steps))
+	failed := func(i int, err error) error {
+		s := p.plan.Steps[i]
+		return &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+	}
 	for i, s := range p.plan.Steps {
 		list, err := kernel.Commands(b, s)
-		host := list == nil
-		if err == nil && !host {
-			list, err = m.choose(list)
-		}
 		if err != nil {
-			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+			return nil, failed(i, err)
 		}
-		all[i] = commands{list: list, work: b.Work(), host: host}
-		if host {
+		all[i] = commands{list: list, work: b.Work(), host: list == nil}
+	}
+	if err := p.engine.tuner.measure(all); err != nil {
+		return nil, err
+	}
+	for i, s := range p.plan.Steps {
+		if !all[i].host {
+			list, err := m.choose(all[i].list)
+			if err != nil {
+				return nil, failed(i, err)
+			}
+			all[i].list = list
+		}
+		if all[i].host {
 			p.engine.say("no CUDA kernel for %s of %v: it runs on the host, and its operands and results are copied", s.Instr.Kind(), s.Out[0].Dtype)
 		}
 	}

@@ -30,6 +30,7 @@ type Engine struct {
 	copies    *driver.Stream // where inputs arrive while the other computes
 	compiler  *compiler
 	libs      *libs
+	tuner     *tuner
 	staging   *staging
 	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
 	programs  map[*program]bool // that hold something on the device; used on the device's thread
@@ -42,6 +43,9 @@ type Engine struct {
 // precisions are the names of the policies.
 var precisions = []string{"fp32", "tf32", "bf16"}
 
+// tunings are the names of Config.Tuning.
+var tunings = []string{"heuristics", "measure", "off"}
+
 var errClosed = errors.New("cuda: the engine is closed")
 
 // New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.
@@ -52,6 +56,9 @@ func New(c Config) (*Engine, error) {
 		return nil, &configError{fmt.Sprintf("cuda: there is no precision %q; known are %s", c.Precision, strings.Join(precisions, ", "))}
 	}
 	e.precision = kernel.Precision(max(i, 0))
+	if c.Tuning != "" && !slices.Contains(tunings, c.Tuning) {
+		return nil, &configError{fmt.Sprintf("cuda: there is no tuning %q; known are %s", c.Tuning, strings.Join(tunings, ", "))}
+	}
 	without, err := withoutLibraries(c.Without)
 	if err != nil {
 		return nil, err
@@ -85,6 +92,7 @@ func (e *Engine) start(without []string) (err error) {
 		return err
 	}
 	e.libs = e.openLibs(without)
+	e.tuner = newTuner(e)
 	return nil
 }
 
@@ -114,9 +122,10 @@ func withoutLibraries(config []string) (all []string, err error) {
 // Name is "cuda:0".
 func (e *Engine) Name() string { return fmt.Sprintf("cuda:%d", e.dev.Ordinal) }
 
-// String names the GPU: "cuda:0, NVIDIA H200 with compute capability 9.0".
+// String names the GPU, and says for how much of what programs do a measured choice is followed: "cuda:0, NVIDIA H200 with compute
+// capability 9.0, tuned for 60 calls of libraries".
 func (e *Engine) String() string {
-	return fmt.Sprintf("%s, %s with compute capability %d.%d", e.Name(), e.dev.Name, e.dev.Major, e.dev.Minor)
+	return fmt.Sprintf("%s, %s with compute capability %d.%d%s", e.Name(), e.dev.Name, e.dev.Major, e.dev.Minor, e.tuned())
 }
 
 // Device describes the GPU.

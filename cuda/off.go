@@ -35,6 +35,9 @@ func (*Engine) Device() Device { return Device{} }
 // Precision is "fp32", "tf32" or "bf16".
 func (*Engine) Precision() string { return "" }
 
+// Tuned is a digest of the measured choices that programs follow.
+func (*Engine) Tuned() string { return "" }
+
 // Fuses says for which element types fused operations have kernels.
 func (*Engine) Fuses(string, tensor.Dtype) bool { return false }
 

@@ -128,6 +128,11 @@ type Config struct {
 	// Precision is how numbers of float32 are multiplied: "" or "fp32", "tf32", "bf16". The CPU engine knows fp32 and, where the CPU
 	// has AVX512-BF16, bf16.
 	Precision string
+	// Tuning says what an engine does with measured choices among the ways of libraries to compute something, where it calls some:
+	// "" or "heuristics", follow those that are kept; "measure", measure what is not; "off", neither. The CPU engine has its own table.
+	Tuning string
+	// Nondeterministic allows ways whose results differ in the last bits from run to run, where an engine has such.
+	Nondeterministic bool
 	// Log takes what a user should know once, a line each, such as an operation that has no kernel; nil drops it.
 	Log func(line string)
 }

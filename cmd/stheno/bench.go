@@ -25,6 +25,8 @@ type benchmark struct {
 	rounds         int
 	json, roofline string
 	tuning         *tuning
+
+	nondeterministic bool
 }
 
 func newBench() *cobra.Command {
@@ -56,6 +58,7 @@ GFLOP/s are nominal, and of peak is their share of the multiplications and addit
 	f.StringSliceVar(&b.Devices, "device", []string{"cpu"}, "devices: "+strings.TrimPrefix(deviceList(), "auto, ")+"; cuda:N is the GPU with number N")
 	f.StringSliceVar(&b.Precisions, "precision", []string{train.FP32}, precisionUsage)
 	b.tuning = tuningFlag(f)
+	deterministicFlag(f, &b.nondeterministic)
 	f.Float64Var(&b.seconds, "seconds", 0.5, "least time of a round")
 	f.IntVar(&b.rounds, "rounds", 5, "rounds of a case, of which the median counts")
 	f.StringVar(&b.json, "json", "", "file for the report as JSON; - writes it to standard output, instead of the table")
@@ -171,7 +174,7 @@ func modesOf(names []string) (modes []bench.Mode) {
 }
 
 func (b *benchmark) deviceOf(c bench.Case) device {
-	return device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: b.tuning}
+	return device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: b.tuning, nondeterministic: b.nondeterministic}
 }
 
 // write writes the report in the forms that were asked for.
