@@ -82,7 +82,7 @@ var lattice = map[string][]string{
 	"bench/peers/peer": {"internal/host"},
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
-	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
+	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "data", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
 	"cmd/stheno":               {"bench", "train", "train/gradients", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "weights/onnx", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
