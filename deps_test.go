@@ -49,6 +49,7 @@ var lattice = map[string][]string{
 	"cuda/internal/nvrtc":    {"cuda/internal/dl", "cuda/internal/find"},
 	"cuda/internal/cublaslt": {"cuda/internal/dl", "cuda/internal/find", "cuda/internal/kernel"},
 	"cuda/internal/cudnn":    {"cuda/internal/dl", "cuda/internal/find", "cuda/internal/kernel"},
+	"cuda/internal/nvml":     {"cuda/internal/dl"},
 	"cuda/internal/cache":    {},
 	"cuda/internal/sim":      {},
 	"cuda/internal/driver":   {},
@@ -93,7 +94,7 @@ var forbidden = map[string][]string{
 	"gorgonia.org/cu":               {"cuda/internal/driver"},
 	"gonum.org/v1/plot":             {"bench", "train/gradients"},
 	"gonum.org/v1/gonum/blas/gonum": {"bench/internal/reference"}, // a reference must not be what it checks
-	"C":                             {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn", "cuda/internal/sim"},
+	"C":                             {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn", "cuda/internal/nvml", "cuda/internal/sim"},
 }
 
 func TestImportsFollowTheLattice(t *testing.T) {
