@@ -3,6 +3,8 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/stheno-ml/stheno/cpu"
@@ -151,6 +153,9 @@ func (r *runner) accelerate(ctx context.Context, i int, t *truth) (result *Resul
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if t != nil && v == nil {
 		r.Progress(r.event(i, Verifying))
+		if err := s.rehearse(); err != nil {
+			return nil, err
+		}
 		if v, err = t.verifySubject(engine, s, d); err != nil {
 			return nil, err
 		}
@@ -166,6 +171,9 @@ func (r *runner) accelerate(ctx context.Context, i int, t *truth) (result *Resul
 	result, err = r.rounds(ctx, i, engine, s)
 	if result == nil {
 		return nil, err
+	}
+	if loss := s.Loss(); d.Mode == Train && (math.IsNaN(loss) || math.IsInf(loss, 0)) {
+		return nil, errors.Join(err, fmt.Errorf("bench: %v: the loss of the timed steps came to %v", d.Case, loss))
 	}
 	result.verified(v)
 	if counted {

@@ -117,6 +117,9 @@ func TestTrainersRestart(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.Close()) }()
 	c := onAbacus(Train, 8)
+	if !testing.Short() {
+		c.Arch = "resnet50" // which has running averages
+	}
 	losses := func(begins bool) (all []float64) {
 		first := usual
 		if begins {
@@ -126,6 +129,14 @@ func TestTrainersRestart(t *testing.T) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, s.Close()) }()
 		if begins {
+			before := map[string][]float64{}
+			for _, w := range s.model.Weights() {
+				before[w.Name] = wide(w)
+			}
+			require.NoError(t, s.rehearse())
+			for _, w := range s.model.Weights() {
+				require.Equal(t, before[w.Name], wide(w), "a rehearsal changes nothing")
+			}
 			_, err := s.step(halved)
 			require.NoError(t, err)
 			require.NoError(t, s.restart())
@@ -277,6 +288,37 @@ func TestWithoutVerification(t *testing.T) {
 	require.Equal(t, 2, strings.Count(r.Table(), "  not verified\n"))
 }
 
+func TestWhatAcceleratorsAreComparedWith(t *testing.T) {
+	result := func(device, precision string, batch int, rate float64) Result {
+		c := smallCase(Train, batch)
+		c.Device, c.Precision = device, precision
+		return Result{Case: c, ImagesPerSecond: rate}
+	}
+	of := func(c Result, others ...Result) (float64, string) {
+		r := Report{Cases: append(others, c)}
+		r.compare()
+		last := r.Cases[len(r.Cases)-1]
+		return last.Speedup, last.otherwise()
+	}
+	for _, c := range []struct {
+		precision string
+		others    []Result
+		speedup   float64
+		otherwise string
+	}{
+		{"fp32", nil, 0, ""},
+		{"fp32", []Result{result("cpu", "fp32", 64, 10), result("cpu", "bf16", 64, 50), result("cpu", "fp32", 16, 20), result("abacus", "fp32", 64, 30)}, 10, ""},
+		{"bf16", []Result{result("cpu", "fp32", 64, 10), result("cpu", "bf16", 64, 50)}, 2, ""},
+		{"bf16", []Result{result("cpu", "fp32", 64, 50), result("cpu", "bf16", 64, 10)}, 2, "fp32"},
+		{"tf32", []Result{result("cpu", "fp32", 16, 50), result("cpu", "fp32", 1, 10), result("cpu", "bf16", 64, 100)}, 2, "batch 16, fp32"},
+		{"fp32", []Result{result("cpu", "bf16", 64, 10)}, 0, ""},
+	} {
+		speedup, otherwise := of(result("cuda", c.precision, 64, 100), c.others...)
+		require.Equal(t, c.speedup, speedup)
+		require.Equal(t, c.otherwise, otherwise)
+	}
+}
+
 func TestBars(t *testing.T) {
 	r := sample()
 	cpu := r.Cases[1]
@@ -289,7 +331,7 @@ func TestBars(t *testing.T) {
 	var svg bytes.Buffer
 	require.NoError(t, r.WriteBars(&svg))
 	require.NoError(t, xml.Unmarshal(svg.Bytes(), new(struct{})))
-	for _, words := range []string{"images per second", "Abacus 9000; cuda:0, a GPU", "simplecnn 32×32, batch 1, inference", "cuda:0, tf32", "cpu with 2 threads", "4550, 100× the CPU (batch 8)"} {
+	for _, words := range []string{"images per second", "Abacus 9000; cuda:0, a GPU", "simplecnn 32×32, batch 1, inference", "cuda:0, tf32", "cpu with 2 threads", "4550, 100× the CPU (batch 8, fp32)"} {
 		require.Contains(t, svg.String(), words)
 	}
 	r.Cases = nil

@@ -55,10 +55,11 @@ func (r *Report) bars() (*plot.Plot, vg.Length, error) {
 	p.Title.Padding = vg.Points(6)
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, decades{}
 	p.X.Label.Text = r.Machine.barMachine(r.Cases)
-	p.Y.Tick.Length, p.Y.LineStyle.Width = 0, 0
+	p.Y.Tick.Length, p.Y.LineStyle.Width, p.Y.Padding = 0, 0, vg.Points(10)
 	for _, style := range []*draw.TextStyle{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
 		style.Font.Variant = "Sans"
 	}
+	p.Y.Tick.Label.Font.Size = vg.Points(9)
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Width = color.Gray{Y: 225}, 0
 	p.Add(grid)
@@ -80,7 +81,7 @@ func (r *Report) bars() (*plot.Plot, vg.Length, error) {
 		ticks = append(ticks, plot.Tick{Value: (from + y) / 2, Label: names[len(groups)-1-i]})
 		y += groupGap
 	}
-	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, false, vg.Points(2)
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding, p.Legend.XOffs = true, false, vg.Points(2), vg.Points(-6)
 	p.Legend.TextStyle.Font.Size = vg.Points(9)
 	for _, c := range r.Cases {
 		name := c.computes()

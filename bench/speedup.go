@@ -1,9 +1,14 @@
 package bench
 
-import "github.com/stheno-ml/stheno/train"
+import (
+	"fmt"
+	"strings"
 
-// compare sets the results of accelerators beside the CPU's for the same network, images and mode: those of the same batch size if there are
-// any, else of any, of the same precision if there are any, else of any, and of these the fastest.
+	"github.com/stheno-ml/stheno/train"
+)
+
+// compare sets the results of accelerators beside the CPU's for the same network, images and mode: the fastest in the same precision or in
+// fp32, whichever is faster, of the same batch size if there are any, else of any.
 func (r *Report) compare() {
 	for i := range r.Cases {
 		c := &r.Cases[i]
@@ -12,7 +17,7 @@ func (r *Report) compare() {
 		}
 		var over *Result
 		for k := range r.Cases {
-			if o := &r.Cases[k]; o.onCPU() && o.subject() == c.subject() && (over == nil || c.nearer(o, over)) {
+			if o := &r.Cases[k]; c.comparable(o) && (over == nil || c.nearer(o, over)) {
 				over = o
 			}
 		}
@@ -23,6 +28,11 @@ func (r *Report) compare() {
 	}
 }
 
+// comparable says that o is of the CPU and does the same as r, no less precisely.
+func (r *Result) comparable(o *Result) bool {
+	return o.onCPU() && o.subject() == r.subject() && (o.Precision == r.Precision || o.Precision == train.FP32)
+}
+
 // subject is what c does with an image.
 func (c Case) subject() Case {
 	return Case{Arch: c.Arch, Size: c.Size, Classes: c.Classes, Mode: c.Mode}
@@ -30,37 +40,24 @@ func (c Case) subject() Case {
 
 // nearer says that a is the better of two cases of the CPU to compare r with.
 func (r *Result) nearer(a, b *Result) bool {
-	alike := func(o *Result) int {
-		n := 0
-		if o.Batch == r.Batch {
-			n += 2
-		}
-		if o.Precision == r.Precision {
-			n++
-		}
-		return n
-	}
-	if x, y := alike(a), alike(b); x != y {
-		return x > y
+	if same := a.Batch == r.Batch; same != (b.Batch == r.Batch) {
+		return same
 	}
 	return a.ImagesPerSecond > b.ImagesPerSecond
 }
 
-// otherwise says in what the CPU's case differs from r, "" where it is in the device alone: "batch 16, fp32".
+// otherwise says in what the CPU's case differs from r, "" where it is in nothing but the device: "batch 16, fp32".
 func (r *Result) otherwise() string {
 	o := r.SpeedupOver
 	if o == nil {
 		return ""
 	}
-	s := ""
+	var all []string
 	if o.Batch != r.Batch {
-		s = "batch " + digits(float64(o.Batch))
+		all = append(all, fmt.Sprintf("batch %d", o.Batch))
 	}
-	if o.Precision != r.Precision && o.Precision != train.FP32 {
-		if s != "" {
-			s += ", "
-		}
-		s += o.Precision
+	if o.Precision != r.Precision {
+		all = append(all, o.Precision)
 	}
-	return s
+	return strings.Join(all, ", ")
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -17,7 +18,8 @@ import (
 type subject interface {
 	Subject
 
-	restart() error // with the weights of usual
+	rehearse() error // some runs that change nothing
+	restart() error  // with the weights of usual
 
 	StartProfile() error
 	StopProfile()
@@ -129,6 +131,31 @@ func (t *trainer) feed(rate float64) error {
 	return err
 }
 
+// rehearsals are the runs after which a GPU's engine launches a step as one graph.
+const rehearsals = 2
+
+// rehearse runs steps with a learning rate of 0, and puts back what they change all the same: running averages.
+func (t *trainer) rehearse() error {
+	kept := map[*nn.Weight][]float32{}
+	for _, w := range t.model.Weights() {
+		if !w.Trainable {
+			kept[w] = slices.Clone(w.Value.Data().([]float32))
+		}
+	}
+	for range rehearsals {
+		if _, err := t.step(0); err != nil {
+			return err
+		}
+	}
+	if err := t.Sync(); err != nil {
+		return err
+	}
+	for w, values := range kept {
+		copy(w.Value.Data().([]float32), values)
+	}
+	return t.Refresh()
+}
+
 // restart begins anew with the weights of usual.
 func (t *trainer) restart() error {
 	if err := t.Sync(); err != nil {
@@ -205,6 +232,15 @@ func (p *predictor) Run() error {
 	}
 	p.fed = true
 	return p.Wait()
+}
+
+func (p *predictor) rehearse() error {
+	for range rehearsals {
+		if err := p.Run(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restart does nothing: inference leaves its weights as they are, and those that were verified, whose numbers stay in range, do as well.

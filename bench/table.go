@@ -71,7 +71,7 @@ func (m Machine) String() string {
 		case c.FLOPs == 0 && c.Bytes > 0:
 			s += fmt.Sprintf("%s at best: %.1f GB/s from and to memory\n", c.name(), c.Bytes/1e9)
 		case c.FLOPs > 0:
-			s += fmt.Sprintf("%s at best: %.0f GFLOP/s, %.1f GB/s from and to memory\n", c.name(), c.FLOPs/1e9, c.Bytes/1e9)
+			s += fmt.Sprintf("%s at best: %s, %.1f GB/s from and to memory\n", c.name(), flopsText(c.FLOPs), c.Bytes/1e9)
 		}
 	}
 	return s
@@ -148,8 +148,9 @@ func (r *Report) accelerators() bool {
 const aboutAccelerators = `Other devices than the CPU are fed as training and evaluation feed them, with bytes for the next step while they compute one; inference ends
 with the scores in the host's memory. Their peak is measured in the precision of the case, by a large matrix product; best is what a large
 copy on the device reads and writes in a second, and GB/s are nominal, what the operations of the plan read and write. Speed-up is over
-the CPU for the same network, images and mode, in brackets where that case had another batch size or precision. On device is the memory of
-its own that the engine holds, J/image what the device drew in the rounds. Results were compared with the CPU engine's in float32.
+the CPU for the same network, images and mode, in the same precision or in fp32, whichever is faster there; brackets say in what its case
+differs. On device is the memory of its own that the engine holds, J/image what the device drew in the rounds. Their results were compared
+with those of the CPU engine in float32, which is what differs tells of them.
 `
 
 // leftOut is a line for each case that was left out.
@@ -237,6 +238,14 @@ func share(v float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.0f%%", 100*v)
+}
+
+// flopsText prints what a device does in a second.
+func flopsText(perSecond float64) string {
+	if perSecond >= 1e13 {
+		return fmt.Sprintf("%.0f TFLOP/s", perSecond/1e12)
+	}
+	return fmt.Sprintf("%.0f GFLOP/s", perSecond/1e9)
 }
 
 func bytesText(n int64) string {
