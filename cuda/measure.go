@@ -67,9 +67,10 @@ func (e *Engine) MeasurePeak() (flopsPerSecond float64, err error) {
 	return flopsPerSecond, e.failed(err)
 }
 
-// squareProduct is c ← a·b of matrices of n rows and columns.
+// squareProduct is c ← a·b of matrices of n rows and columns, which in bf16 are kept as such.
 func squareProduct(n int, p kernel.Precision) *kernel.Gemm {
-	return &kernel.Gemm{Dtype: tensor.Float32, Precision: p, M: n, N: n, K: n, Batch: 1}
+	half := p == kernel.BF16
+	return &kernel.Gemm{Dtype: tensor.Float32, Precision: p, M: n, N: n, K: n, Batch: 1, RoundedAB: half, RoundedC: half}
 }
 
 // MeasureBandwidth measures the traffic with the device's memory that no kernel can exceed on data that no cache holds: the bytes that a copy
