@@ -53,6 +53,17 @@ func (*Engine) Remote() bool { return true }
 // Gathers says whether updates had better wait for each other.
 func (*Engine) Gathers(int, bool) bool { return false }
 
+// MeasurePeak returns an error.
+func (*Engine) MeasurePeak() (flopsPerSecond float64, err error) { return 0, errNotBuilt }
+
+// MeasureBandwidth returns an error.
+func (*Engine) MeasureBandwidth() (bytesPerSecond float64, err error) { return 0, errNotBuilt }
+
+// MeasureEnergy returns an error.
+func (*Engine) MeasureEnergy() (stop func() (joules float64, err error), err error) {
+	return nil, errNotBuilt
+}
+
 // Memory returns the bytes of device memory in use and held.
 func (*Engine) Memory() (used, held int64) { return 0, 0 }
 

@@ -99,15 +99,3 @@ func everySource(t *testing.T) []Source {
 	return all
 }
 
-// copyOf is a step with values of its own.
-func copyOf(s *graph.Step) *graph.Step {
-	c := *s
-	c.In, c.Out = slices.Clone(s.In), slices.Clone(s.Out)
-	for _, list := range [][]*graph.Value{c.In, c.Out} {
-		for i, v := range list {
-			own := *v
-			list[i] = &own
-		}
-	}
-	return &c
-}

@@ -114,7 +114,9 @@ func (b *Builder) convolution(c convolution) []Command {
 
 // needsEpilogue says whether a bias of float32 or a ReLU goes into results of bfloat16, which cuDNN does on the way and cuBLASLt does
 // not.
-func (c convolution) needsEpilogue() bool { return c.yNarrow && c.pass == Forward && (c.bias != nil || c.relu) }
+func (c convolution) needsEpilogue() bool {
+	return c.yNarrow && c.pass == Forward && (c.bias != nil || c.relu)
+}
 
 // wideConvolution is the pass with our own kernels, whose operands are float32: through copies of those that are not.
 func (b *Builder) wideConvolution(c convolution) []Command {
