@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,8 +50,8 @@ type entry struct {
 type report struct {
 	Cases []struct {
 		entry
-		DeviceMemory int64  `json:"device_memory_bytes"`
-		Verified     string `json:"verified"`
+		DeviceMemory int64 `json:"device_memory_bytes"` // that the engine holds
+		PlanMemory   int64 `json:"plan_memory_bytes"`
 	} `json:"cases"`
 	LeftOut []struct {
 		testCase
@@ -117,7 +118,7 @@ func (r *record) report(text []byte, now *session) error {
 	for i := range from.Cases {
 		e := from.Cases[i].entry
 		e.Framework, e.Version, e.gpu = ours, now.Stheno, now.GPU
-		e.Memory = from.Cases[i].DeviceMemory // peak_memory_bytes is the host's there
+		e.Memory = cmp.Or(from.Cases[i].DeviceMemory, from.Cases[i].PlanMemory) // peak_memory_bytes is the host's there
 		r.add(&e)
 	}
 	for _, out := range from.LeftOut {
