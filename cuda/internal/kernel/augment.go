@@ -12,7 +12,10 @@ import (
 	"github.com/stheno-ml/stheno/internal/augment"
 )
 
-func init() { registerFloats(map[string]Prepare{"Augment": prepareAugment}) }
+func init() {
+	registerFloats(map[string]Prepare{"Augment": prepareAugment})
+	registerNarrow(map[string]narrowing{"Augment": {out: operands(0), gains: true}})
+}
 
 // mostChannels bounds the table that is part of the kernel's text.
 const mostChannels = 32
@@ -28,7 +31,8 @@ func prepareAugment(_ *Builder, s *graph.Step) ([]Command, error) {
 	const each = 16 // elements of a thread
 	parts := min((h*w*c+each*threads-1)/(each*threads), 65535)
 	table := tableText(y.Dtype, augment.Tables[float64](c, o.Mean, o.Std))
-	source := Text("augment.cu", y.Dtype, table+read("augment.cu"), fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c))
+	d := storage{fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c)}.as("SY", y)
+	source := Text("augment.cu", y.Dtype, table+read("augment.cu"), d...)
 	return []Command{
 		&Check{In: 1, Fn: func(a op.Array) error { return o.CheckDraws(a.Data.([]int)) }},
 		&Launch{Source: source, Name: "augment", Grid: Dim3{X: n, Y: parts}, Block: Dim3{X: threads}, Args: []any{Out(0), In(0), In(1)}},
