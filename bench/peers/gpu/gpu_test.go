@@ -56,7 +56,7 @@ func TestTable(t *testing.T) {
 	r := read(t, machineLine+sthenos(t, 3000)+
 		line("PyTorch", "eager", `"images_per_second":1000,"rates":[900,1000,1100],"peak_memory_bytes":5000000`, `,"parameters":325956,"losses":[5,1]`)+
 		line("PyTorch", "max-autotune", `"images_per_second":2000,"rates":[2000]`, `,"losses":[5,5]`)+
-		line("JAX", "jit", `"error":"out of\n memory"`, ""))
+		line("JAX", "jit", `"error":"out of\n memory `+strings.Repeat("é", 400)+`"`, ""))
 	text := r.document()
 	require.Equal(t, "| SimpleCNN 32² | 64 | bf16 | 3,000 | 1,000 | **2,000** | 3.00 | 1.50 | 1.50 |", row(t, text, "| SimpleCNN"))
 	require.Contains(t, text, "| Stheno | PyTorch eager | max-autotune | ÷ eager |")
@@ -64,7 +64,7 @@ func TestTable(t *testing.T) {
 	require.Contains(t, text, "| SimpleCNN 32² | 64 | bf16 | – | 5.00 | – |", "memory")
 	require.Contains(t, text, "| PyTorch eager | 1,000 | 900–1,100 | 20.0 % |  |")
 	require.Contains(t, text, "| max-autotune | 2,000 | 2,000–2,000 | 0.0 % | **the loss did not fall**: 5 to 5 |")
-	require.Contains(t, text, "- SimpleCNN 32², batch 64, bf16, train, JAX jit: out of memory\n")
+	require.Contains(t, text, "- SimpleCNN 32², batch 64, bf16, train, JAX jit: out of memory "+strings.Repeat("é", 286)+" …\n")
 	require.Contains(t, text, "- NVIDIA H200, driver 580.1, 143771 MiB; a Xeon\n- PyTorch 2.11\n- JAX 2.11\n- measured on 2026-11-27T03:00:00Z with stheno 1 (abc)\n")
 }
 

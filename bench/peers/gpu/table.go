@@ -152,13 +152,22 @@ func (r *record) failures() string {
 	for _, e := range r.entries {
 		if e.Error != "" {
 			who := strings.TrimSpace(e.Framework + " " + e.Variant)
-			fmt.Fprintf(&b, "- %s, %s, %s: %s\n", e.name(), e.Mode, who, strings.Join(strings.Fields(e.Error), " "))
+			fmt.Fprintf(&b, "- %s, %s, %s: %s\n", e.name(), e.Mode, who, brief(e.Error))
 		}
 	}
 	if b.Len() == 0 {
 		return ""
 	}
 	return "\n### Not measured\n\n" + b.String()
+}
+
+// brief is the beginning of an error, in a line. Compilers write pages.
+func brief(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > 300 {
+		return string(runes[:300]) + " …"
+	}
+	return text
 }
 
 // machines are the sessions and versions.
