@@ -18,8 +18,8 @@ type testCase struct {
 	Precision string `json:"precision"`
 }
 
-// session is what a call of scripts/gpu-bench.sh says first of the machine.
-type session struct {
+// call is what a call of scripts/gpu-bench.sh says first of the machine.
+type call struct {
 	GPU    string `json:"gpu"` // its name; all that follows in the file was measured on it
 	Driver string `json:"driver"`
 	Memory string `json:"memory"`
@@ -62,9 +62,9 @@ type report struct {
 // ours is the framework of reports.
 const ours = "Stheno"
 
-// read adds what a file has: a session, then lines of the contestants in Python and reports of "stheno bench", in any order.
+// read adds what a file has: the machine, then lines of the contestants in Python and reports of "stheno bench", in any order.
 func (r *record) read(from io.Reader) error {
-	var now *session
+	var now *call
 	d := json.NewDecoder(from)
 	for n := 1; ; n++ {
 		var text json.RawMessage
@@ -88,9 +88,9 @@ func (r *record) read(from io.Reader) error {
 		var err error
 		switch {
 		case kind.GPU != nil:
-			now = &session{}
+			now = &call{}
 			err = json.Unmarshal(text, now)
-			r.sessions = append(r.sessions, now)
+			r.calls = append(r.calls, now)
 		case now == nil:
 			err = errors.New(`the first value must be the machine's, with "gpu"; is this a file of scripts/gpu-bench.sh?`)
 		case kind.Framework != nil:
@@ -110,7 +110,7 @@ func (r *record) read(from io.Reader) error {
 }
 
 // report adds the cases of a report of "stheno bench".
-func (r *record) report(text []byte, now *session) error {
+func (r *record) report(text []byte, now *call) error {
 	var from report
 	if err := json.Unmarshal(text, &from); err != nil {
 		return err

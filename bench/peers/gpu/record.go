@@ -11,7 +11,7 @@ import (
 
 // record is everything that was measured.
 type record struct {
-	sessions []*session
+	calls []*call
 	entries  []*entry
 	broken   []string // files that end in the middle
 }
@@ -80,9 +80,9 @@ func (c testCase) trained() (int, error) {
 	return trained, nil
 }
 
-// gpus are those that have entries, in the order of their sessions.
+// gpus are those that have entries, in the order of their calls.
 func (r *record) gpus() (names []string) {
-	for _, s := range r.sessions {
+	for _, s := range r.calls {
 		if !slices.Contains(names, s.GPU) && slices.ContainsFunc(r.entries, func(e *entry) bool { return e.gpu == s.GPU }) {
 			names = append(names, s.GPU)
 		}
@@ -98,9 +98,9 @@ func (r *record) on(gpu string) *record {
 			part.entries = append(part.entries, e)
 		}
 	}
-	for _, s := range r.sessions {
+	for _, s := range r.calls {
 		if s.GPU == gpu {
-			part.sessions = append(part.sessions, s)
+			part.calls = append(part.calls, s)
 		}
 	}
 	return part

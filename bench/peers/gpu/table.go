@@ -170,7 +170,7 @@ func brief(text string) string {
 	return text
 }
 
-// machines are the sessions and versions.
+// machines are the calls and versions.
 func (r *record) machines() string {
 	var b strings.Builder
 	b.WriteString("\n### Machine and versions\n\n")
@@ -181,7 +181,7 @@ func (r *record) machines() string {
 			b.WriteString("- " + line + "\n")
 		}
 	}
-	for _, s := range r.sessions {
+	for _, s := range r.calls {
 		add(fmt.Sprintf("%s, driver %s, %s; %s", s.GPU, cmp.Or(s.Driver, "unknown"), cmp.Or(s.Memory, "memory unknown"), cmp.Or(s.CPU, "processor unknown")))
 	}
 	for _, e := range r.entries {
@@ -189,7 +189,7 @@ func (r *record) machines() string {
 			add(e.Framework + " " + e.Version)
 		}
 	}
-	for _, s := range r.sessions {
+	for _, s := range r.calls {
 		add("measured on " + s.Date + " with " + cmp.Or(s.Stheno, "no Stheno"))
 	}
 	return b.String()
