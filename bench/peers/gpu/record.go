@@ -11,9 +11,9 @@ import (
 
 // record is everything that was measured.
 type record struct {
-	calls []*call
-	entries  []*entry
-	broken   []string // files that end in the middle
+	calls   []*call
+	entries []*entry
+	broken  []string // files that end in the middle
 }
 
 // contestant is a column.
