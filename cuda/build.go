@@ -18,7 +18,8 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	}
 	prog := &program{engine: e, plan: p, at: map[*graph.Value][]address{}, bound: map[*graph.Value]*memory{}, unmet: map[*graph.Value]bool{},
 		sync: waitsForSteps()}
-	prog.runs = func() error { return prog.run(nil) }
+	prog.runs = func() error { return prog.run(nil, false) }
+	prog.follows = func() error { return prog.run(nil, true) }
 	err := e.dev.Do(func() error {
 		e.programs[prog] = true
 		return prog.build()
@@ -66,10 +67,12 @@ func (p *program) build() (err error) {
 		}
 		p.close = append(p.close, func() error { return memory.Free(p.arena) })
 	}
-	if p.done, err = driver.NewEvent(); err != nil {
-		return err
+	for i := range p.done {
+		if p.done[i], err = driver.NewEvent(); err != nil {
+			return err
+		}
+		p.close = append(p.close, p.done[i].Close)
 	}
-	p.close = append(p.close, p.done.Close)
 	// Every address in working memory is written when its size is known.
 	for i, s := range p.plan.Steps {
 		made, err := m.step(s, decided[i])

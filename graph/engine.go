@@ -78,6 +78,14 @@ type Program interface {
 	Close() error
 }
 
+// Queuer is a [Program] of an engine that computes while the host goes on, for which a run can be put behind another before the
+// results of that are taken. It is optional.
+type Queuer interface {
+	// RunNext is Run, but what the run before computed stays to be taken: the next Download of an output's buffer brings that, the one
+	// after it what this run computes. Of each output there are at most two results that wait, and a third is an error.
+	RunNext() error
+}
+
 // Observer watches the steps of a run. Its methods are called from the goroutine that runs the program, so what they do
 // takes time between the steps and, for an engine that runs steps asynchronously, waits for each of them.
 type Observer interface {

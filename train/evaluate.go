@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/stheno-ml/stheno/data"
@@ -48,36 +49,75 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 	raw := augmentOf(l.Config())
 	begin := time.Now()
 	done := 0
+	var under []evaluated // not waited for
+	defer func() {
+		for _, b := range under { // where something failed
+			b.step.Wait()
+		}
+	}()
+	finish := func() error {
+		now := under[0]
+		under = append(under[:0], under[1:]...)
+		r, err := now.step.Wait()
+		if err != nil {
+			return err
+		}
+		m.Add(now.n, r.Loss, r.Top1, r.Top5)
+		if e.Scores != nil {
+			if err := e.Scores(now.step.scores, now.labels); err != nil {
+				return err
+			}
+		}
+		done++
+		end := time.Now()
+		meter.Add(now.n, end.Sub(begin))
+		begin = end
+		if observe != nil {
+			p := progress(&m, &meter, l)
+			p.Batch, p.Validating, p.LearningRate = done, true, math.NaN()
+			observe(p)
+		}
+		return nil
+	}
 	for it.Next(ctx) {
 		b := it.Batch()
 		s, err := e.step(b.N, raw)
 		if err != nil {
 			return m, err
 		}
-		r, err := s.RunBatch(b, 0, 0)
-		if err != nil {
-			return m, err
-		}
-		m.Add(b.N, r.Loss, r.Top1, r.Top5)
-		if e.Scores != nil {
-			if err := e.Scores(s.scores, b.Labels); err != nil {
+		if len(under) == 2 || len(under) == 1 && !s.Queues() { // a device with a queue has the next batch before it is done with this one
+			if err := finish(); err != nil {
 				return m, err
 			}
 		}
-		done++
-		now := time.Now()
-		meter.Add(b.N, now.Sub(begin))
-		begin = now
-		if observe != nil {
-			p := progress(&m, &meter, l)
-			p.Batch, p.Validating, p.LearningRate = done, true, math.NaN()
-			observe(p)
+		if err := s.FeedBatch(b, 0, 0); err != nil {
+			return m, err
+		}
+		if err := s.StartNext(); err != nil {
+			return m, err
+		}
+		now := evaluated{step: s, n: b.N}
+		if e.Scores != nil {
+			now.labels = slices.Clone(b.Labels)
+		}
+		under = append(under, now)
+	}
+	for len(under) > 0 {
+		if err := finish(); err != nil {
+			return m, err
 		}
 	}
 	if err := it.Err(); err != nil {
 		return m, err
 	}
 	return m, ctx.Err()
+}
+
+// evaluated is a batch under way.
+type evaluated struct {
+	step   *Step
+	n      int
+	labels []int // for scores
 }
 
 // progress is what training and evaluation have in common: means and speed of m's images, of all that l hands out.

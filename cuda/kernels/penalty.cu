@@ -37,8 +37,8 @@ KERNEL l2_parts(T *parts, const T *w, i64 n) {
 
 struct Penalties {
 	double lambda[PENALTIES];
-	u32 first[PENALTIES + 1]; // part of each, then their number
-	u32 count;
+	u32 end[PENALTIES]; // of the parts of each
+	i64 count;
 };
 
 // y ← λ₀·(sum of the first's parts) + λ₁·(sum of the second's) + …, added one after the other. There is one block; each of its
@@ -47,7 +47,7 @@ KERNEL l2_join(T *y, const T *parts, const Penalties p) {
 	__shared__ T terms[PENALTIES];
 	for (u32 k = threadIdx.x / WARP; k < p.count; k += blockDim.x / WARP) {
 		T total = T(0);
-		for (i64 i = p.first[k] + threadIdx.x % WARP; i < p.first[k + 1]; i += WARP) {
+		for (u32 i = (k > 0 ? p.end[k - 1] : 0) + threadIdx.x % WARP; i < p.end[k]; i += WARP) {
 			total += parts[i];
 		}
 		total = warp_sum(total);

@@ -112,6 +112,7 @@ func everySource(t *testing.T) []Source {
 			}
 		}
 	}
+	add([]Command{&Launch{Source: Scatter(0).Source}})
 	for _, from := range allTypes {
 		for _, to := range allTypes {
 			add(commandsOf(t, builderFor(FP32), stepOf(&ir.Cast{To: to}, valueOf(to, 3), valueOf(from, 3))))
