@@ -138,6 +138,14 @@ func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
 	return kernel.Has(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
 }
 
+// Narrows keeps images as bfloat16 under the precision bf16, where the kernels can.
+func (e *Engine) Narrows(s *graph.Step) (in, out []bool, gains bool) {
+	if e.precision != kernel.BF16 {
+		return nil, nil, false
+	}
+	return kernel.Narrows(s)
+}
+
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 

@@ -3,6 +3,8 @@
 package cuda
 
 import (
+	"math"
+
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 )
 
@@ -78,6 +80,18 @@ func (s *staging) toHost(to []byte, from driver.Ptr) error {
 		return err
 	}
 	return collect(i ^ 1)
+}
+
+// widened copies bfloat16 of the device to the host as float32.
+func (s *staging) widened(to []float32, from driver.Ptr) error {
+	narrow := make([]uint16, len(to))
+	if err := s.toHost(raw(narrow), from); err != nil {
+		return err
+	}
+	for i, x := range narrow {
+		to[i] = math.Float32frombits(uint32(x) << 16)
+	}
+	return nil
 }
 
 // Close frees the blocks.

@@ -27,11 +27,11 @@ func CostOf(s *Step) Cost {
 	for _, v := range s.In {
 		if !seen[v] { // x·x reads x once
 			seen[v] = true
-			c.Bytes += int64(v.Bytes())
+			c.Bytes += int64(v.StoredBytes())
 		}
 	}
 	for _, v := range s.Out {
-		c.Bytes += int64(v.Bytes())
+		c.Bytes += int64(v.StoredBytes())
 	}
 	return c
 }

@@ -64,7 +64,10 @@ func typeString(v *Value) string {
 	short := map[tensor.Dtype]string{tensor.Float32: "f32", tensor.Float64: "f64", tensor.Int: "int",
 		tensor.Int32: "i32", tensor.Int64: "i64", tensor.Uint8: "u8", tensor.Bool: "bool"}
 	name, ok := short[v.Dtype]
-	if !ok {
+	switch {
+	case v.Narrow:
+		name = "bf16"
+	case !ok:
 		name = v.Dtype.String()
 	}
 	return name + shape.Format(v.Shape)

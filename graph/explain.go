@@ -116,7 +116,7 @@ func liveBytes(p *Plan) []int {
 	live := make([]int, len(p.Steps)+1) // the last is the time of the updates
 	for _, l := range lifetimes(&program{steps: p.Steps, assigns: p.Assigns}) {
 		for i := l.born; i <= l.dies && i < len(live); i++ {
-			live[i] += l.v.Bytes()
+			live[i] += l.v.StoredBytes()
 		}
 	}
 	return live

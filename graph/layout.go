@@ -7,14 +7,14 @@ import (
 
 // layOut gives every value its offset and returns the size of the arena. It counts the blocks that it looks at into work.
 func layOut(lives []life, work *int) int {
-	slices.SortStableFunc(lives, func(a, b life) int { return cmp.Compare(b.v.Bytes(), a.v.Bytes()) })
+	slices.SortStableFunc(lives, func(a, b life) int { return cmp.Compare(b.v.StoredBytes(), a.v.StoredBytes()) })
 	// Values that live at the fullest step are all in each other's way, and of a training step, those of the backward pass that
 	// live for a moment are not: apart, the ones leave few gaps to look at and the others hide none of them.
 	full := fullest(lives)
 	long, short := &blocks{work: work}, &blocks{work: work}
 	size := 0
 	for _, l := range lives {
-		need := (l.v.Bytes() + align - 1) / align * align
+		need := (l.v.StoredBytes() + align - 1) / align * align
 		at := long.lowest(l, need, 0)
 		for here, there := short, long; ; here, there = there, here {
 			next := here.lowest(l, need, at)

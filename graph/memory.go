@@ -17,6 +17,7 @@ func planMemory(p *program, e Engine) int {
 	for _, v := range p.values {
 		v.Where = v.Root().Where
 	}
+	narrow(p, e)
 	return layOut(lifetimes(p), &p.work)
 }
 

@@ -52,6 +52,7 @@ type Value struct {
 	Where  Where
 	Offset int    // byte offset in the arena
 	Alias  *Value // this value shares the memory of Alias (a view, an in-place result, an updated variable)
+	Narrow bool   // of float32 that is kept in memory as bfloat16; see [Narrower]
 }
 
 // Len is the number of elements.
@@ -59,6 +60,14 @@ func (v *Value) Len() int { return op.Len(v.Shape) }
 
 // Bytes is the size of the value.
 func (v *Value) Bytes() int { return v.Len() * int(v.Dtype.Size()) }
+
+// StoredBytes is the memory that the value takes.
+func (v *Value) StoredBytes() int {
+	if v.Narrow {
+		return v.Bytes() / 2
+	}
+	return v.Bytes()
+}
 
 // Root follows aliases to the value that owns the memory.
 func (v *Value) Root() *Value {

@@ -50,14 +50,56 @@ template <typename S> __device__ __forceinline__ S block_sum(S v, S *shared) {
 
 // x rounded to bfloat16 (nearest, ties to even), as its upper 16 bits; NaN stays NaN.
 __device__ __forceinline__ u16 to_bf16(float x) {
+#if !defined(NO_PTX) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+	u16 y;
+	asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
+	return y;
+#else
 	const u32 bits = __float_as_uint(x);
 	if ((bits & 0x7fffffffu) > 0x7f800000u) {
 		return (u16)(bits >> 16 | 0x40u);
 	}
 	return (u16)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+#endif
 }
 
 __device__ __forceinline__ float from_bf16(u16 x) { return __uint_as_float((u32)x << 16); }
+
+// A bfloat16 in memory. Numbers are computed with in T: widen makes one of what is in memory, and store rounds it.
+struct bf16 {
+	u16 bits;
+};
+
+__device__ __forceinline__ float widen(bf16 x) { return from_bf16(x.bits); }
+__device__ __forceinline__ float widen(float x) { return x; }
+__device__ __forceinline__ double widen(double x) { return x; }
+
+__device__ __forceinline__ void store(bf16 *to, float x) { to->bits = to_bf16(x); }
+__device__ __forceinline__ void store(float *to, float x) { *to = x; }
+__device__ __forceinline__ void store(double *to, double x) { *to = x; }
+
+// N neighbours in memory, which are read and written 16 bytes at a time, or all at once if they are fewer.
+template <typename S, int N> struct alignas(N * sizeof(S) > 16 ? 16 : N * sizeof(S)) Pack {
+	S v[N];
+};
+
+// to ← N elements from memory that is aligned to as many bytes as they have, 16 at most. N is a power of two.
+template <int N, typename S> __device__ __forceinline__ void load_pack(T (&to)[N], const S *from) {
+	const Pack<S, N> p = *(const Pack<S, N> *)from;
+#pragma unroll
+	for (int i = 0; i < N; i++) {
+		to[i] = widen(p.v[i]);
+	}
+}
+
+template <int N, typename S> __device__ __forceinline__ void store_pack(S *to, const T (&from)[N]) {
+	Pack<S, N> p;
+#pragma unroll
+	for (int i = 0; i < N; i++) {
+		store(&p.v[i], from[i]);
+	}
+	*(Pack<S, N> *)to = p;
+}
 
 // A divisor that the host knows; internal/kernel/divide.go makes it. The fast way is for numbers below 2³¹.
 struct Div {

@@ -3,6 +3,7 @@
 
 #define __CUDACC__ 1
 #define __CUDACC_RTC__ 1
+#define NO_PTX
 #define __CUDA_ARCH__ SIM_CUDA_ARCH
 #define STHENO_SIM 1
 
