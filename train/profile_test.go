@@ -153,7 +153,7 @@ func TestStepGraph(t *testing.T) {
 			}
 		}
 	}
-	_, raw := pairOf(t, augmented)
+	_, raw, _ := waysOf(t, augmented)
 	c, opt := small(t), train.Adam{}
 	c.Classes, c.Input = raw.Dataset().Classes, raw.Dataset().Shape
 	m, err := train.NewModel(c)
