@@ -47,7 +47,7 @@ func (p *program) build() (err error) {
 			p.outputs = append(p.outputs, r)
 		}
 	}
-	m := &maker{program: p, plans: map[kernel.Command]any{}}
+	m := &maker{program: p, plans: map[kernel.Command]any{}, packed: map[int]int64{}}
 	decided, err := m.decide()
 	if err != nil {
 		return err
@@ -84,6 +84,9 @@ func (p *program) build() (err error) {
 		}
 		p.close = append(p.close, func() error { return memory.Free(p.work) })
 	}
+	if err := m.makeFilters(); err != nil {
+		return err
+	}
 	for _, a := range m.work {
 		*a.to = uint64(p.work) + uint64(a.offset)
 	}
@@ -115,6 +118,7 @@ func (m *maker) decide() ([]commands, error) {
 			p.engine.say("no CUDA kernel for %s of %v: it runs on the host, and its operands and results are copied", s.Instr.Kind(), s.Out[0].Dtype)
 		}
 	}
+	m.packs = b.Packs
 	return all, nil
 }
 

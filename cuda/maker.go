@@ -21,6 +21,10 @@ type maker struct {
 	need    int64     // working memory of the step
 	most    int64     // of all steps
 	work    []address // that point into working memory
+	packs   []kernel.Packed
+	packed  map[int]int64 // where the packed filters that are used lie, by number
+	packing int64         // memory of them
+	filters []address     // that point to them
 	names   []string
 	plans   map[kernel.Command]any // of calls that a library takes
 }
@@ -116,6 +120,9 @@ func (m *maker) point(to *uint64, p kernel.Pointer) {
 		v = m.step_.Out[p.Index]
 	case kernel.InBase:
 		v = m.step_.In[p.Index]
+	case kernel.PackBase:
+		m.filters = append(m.filters, address{to, m.pack(p.Index) + p.Offset})
+		return
 	default:
 		m.work = append(m.work, address{to, p.Offset})
 		return
@@ -145,6 +152,10 @@ func (m *maker) launch(c *kernel.Launch) ([]action, error) {
 		switch a := a.(type) {
 		case kernel.Pointer:
 			m.point(l.Arg(i), a)
+		case kernel.Table:
+			for k, p := range a.At {
+				m.point(l.Word(i, k), p)
+			}
 		case kernel.Late:
 			to, at := l.Arg(i), m.at
 			m.program.before = append(m.program.before, func() error {
@@ -188,6 +199,8 @@ func encode(a any) ([]byte, error) {
 		return make([]byte, 8), nil // filled in later
 	case kernel.Bytes:
 		return a, nil
+	case kernel.Table:
+		return a.Bytes, nil
 	case kernel.Address:
 		return binary.LittleEndian.AppendUint64(nil, uint64(a)), nil
 	case int32:

@@ -32,11 +32,13 @@ type memory struct {
 	ptr    driver.Ptr
 	refs   int
 
-	seen   op.Array       // of integers: those that came here last, to look at before they are used as indices
-	newer  bool           // a program has changed it since the host's copy was made
-	inbox  *inbox         // for what is uploaded before every run
-	outbox *driver.Pinned // for what is downloaded after every run
-	sent   *driver.Event  // when set, the outbox holds what a run computed as soon as this has happened
+	seen  op.Array // of integers: those that came here last, to look at before they are used as indices
+	newer bool     // a program has changed it since the host's copy was made
+	// version is another number after every change.
+	version uint64
+	inbox   *inbox         // for what is uploaded before every run
+	outbox  *driver.Pinned // for what is downloaded after every run
+	sent    *driver.Event  // when set, the outbox holds what a run computed as soon as this has happened
 }
 
 // buffer is a memory that a program is bound to.
@@ -112,7 +114,7 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &memory{engine: e, place: key, data: data, ptr: p, refs: 1}
+	m := &memory{engine: e, place: key, data: data, ptr: p, refs: 1, version: 1}
 	if x, ok := data.Data.([]int); ok {
 		m.seen = op.Array{Shape: data.Shape, Data: slices.Clone(x)}
 	}
@@ -133,6 +135,7 @@ func (b *buffer) upload(from []byte) (err error) {
 	if b.seen.Data != nil {
 		copy(bytesOf(b.seen), from)
 	}
+	b.version++
 	if !b.uploaded { // it may be the only time, as it is for weights
 		if err := b.engine.staging.toDevice(b.ptr, from); err != nil {
 			return err

@@ -58,6 +58,7 @@ func (p *program) merge() error {
 			if err != nil {
 				return errors.Join(err, p.unmerge())
 			}
+			p.merged.own = append(p.merged.own, a.Launch)
 			p.merged.list = append(p.merged.list, numbered{list[0].step, a})
 		}
 		list = list[n:]
@@ -88,15 +89,10 @@ func (l *launch) resolve() kernel.Resolved {
 }
 
 // resolved is a launch of the program's own.
-func (p *program) resolved(r kernel.Resolved) (action, error) {
+func (p *program) resolved(r kernel.Resolved) (*launch, error) {
 	spec := &kernel.Launch{Source: r.Source, Name: r.Name, Grid: r.Grid, Block: r.Block, Shared: r.Shared, Args: r.Args}
 	if err := p.engine.compiler.compile([]kernel.Source{r.Source}); err != nil {
 		return nil, err
 	}
-	l, err := p.engine.newLaunch(spec)
-	if err != nil {
-		return nil, err
-	}
-	p.merged.own = append(p.merged.own, l.Launch)
-	return l, nil
+	return p.engine.newLaunch(spec)
 }

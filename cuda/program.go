@@ -35,6 +35,7 @@ type program struct {
 	closed  bool
 
 	merged  merged
+	filters filters
 	capture capture
 	runs    func() error // run, made once so that running allocates nothing
 }
@@ -154,7 +155,7 @@ func (p *program) unsend(m *memory) {
 }
 
 // moved forgets what holds addresses and arguments that have changed.
-func (p *program) moved() error { return errors.Join(p.capture.drop(), p.unmerge()) }
+func (p *program) moved() error { return errors.Join(p.capture.drop(), p.unmerge(), p.dropFilters()) }
 
 // Run implements graph.Program. It returns when the work is on the device's stream; what fails there is told by the next Download
 // or Run.

@@ -27,6 +27,12 @@ func (p *program) run(o graph.Observer) error {
 	if err := p.merge(); err != nil {
 		return err
 	}
+	if err := p.prepareFilters(); err != nil {
+		return err
+	}
+	if err := p.packChanged(); err != nil {
+		return err
+	}
 	done := false
 	if o == nil {
 		var err error
@@ -55,9 +61,11 @@ func (p *program) run(o graph.Observer) error {
 	for _, a := range p.plan.Assigns {
 		m := p.bound[a.Target.Root()]
 		m.newer, m.sent = true, nil
+		m.version++
 	}
 	for _, m := range p.results {
 		m.newer, m.sent = false, p.done
+		m.version++
 	}
 	return p.done.Record(p.engine.stream)
 }
@@ -65,6 +73,9 @@ func (p *program) run(o graph.Observer) error {
 // eachStep puts the steps on the stream, and waits for each.
 func (p *program) eachStep(o graph.Observer) error {
 	if err := p.engine.stream.Synchronize(); err != nil { // of what came before this run
+		return err
+	}
+	if err := p.packOwn(); err != nil {
 		return err
 	}
 	for i := range p.steps {
@@ -106,6 +117,9 @@ func (p *program) timed(t graph.Timekeeper) error {
 		p.close = append(p.close, e.Close)
 	}
 	stream := p.engine.stream
+	if err := p.packOwn(); err != nil {
+		return err
+	}
 	if err := p.timers[0].Record(stream); err != nil {
 		return err
 	}
@@ -157,6 +171,9 @@ func (p *program) last() error {
 
 // everything is a run that nobody watches.
 func (p *program) everything() error {
+	if err := p.packOwn(); err != nil {
+		return err
+	}
 	for _, a := range p.merged.list {
 		if err := a.run(p); driver.IsLost(err) { // by any kernel before, which nobody has waited for
 			return err

@@ -1,9 +1,27 @@
+// Between float32 and bfloat16, 8 elements at a time. x and y are aligned to 16 bytes.
+
 // y ← x, rounded to bfloat16. n elements.
-KERNEL to_bfloat16(u16 *y, const float *x, i64 n) {
-	FOR_EACH(i, n) { y[i] = to_bf16(x[i]); }
+KERNEL to_bfloat16(bf16 *y, const float *x, i64 n) {
+	FOR_EACH(i, n / 8) {
+		T v[8];
+		load_pack<8>(v, x + 8 * i);
+		store_pack<8>(y + 8 * i, v);
+	}
+	if (blockIdx.x == 0 && threadIdx.x < n % 8) {
+		const i64 i = n - n % 8 + threadIdx.x;
+		store(&y[i], x[i]);
+	}
 }
 
 // y ← x, of bfloat16. n elements.
-KERNEL from_bfloat16(float *y, const u16 *x, i64 n) {
-	FOR_EACH(i, n) { y[i] = from_bf16(x[i]); }
+KERNEL from_bfloat16(float *y, const bf16 *x, i64 n) {
+	FOR_EACH(i, n / 8) {
+		T v[8];
+		load_pack<8>(v, x + 8 * i);
+		store_pack<8>(y + 8 * i, v);
+	}
+	if (blockIdx.x == 0 && threadIdx.x < n % 8) {
+		const i64 i = n - n % 8 + threadIdx.x;
+		y[i] = widen(x[i]);
+	}
 }

@@ -206,7 +206,7 @@ func (h *Handle) Plan(g *kernel.Gemm, maxWorkspace int64) (m *Matmul, err error)
 	layouts := [...]*unsafe.Pointer{&m.plan.a, &m.plan.b, &m.plan.d}
 	for i, x := range [...]matrix{p.a, p.b, p.d} {
 		if err == nil {
-			first("cublasLtMatrixLayoutCreate", C.lt_layout_create(a, layouts[i], C.int(p.data), C.uint64_t(x.rows), C.uint64_t(x.cols), C.int64_t(x.ld)))
+			first("cublasLtMatrixLayoutCreate", C.lt_layout_create(a, layouts[i], C.int(x.data), C.uint64_t(x.rows), C.uint64_t(x.cols), C.int64_t(x.ld)))
 		}
 		if err == nil && p.batch > 1 {
 			first("cublasLtMatrixLayoutSetAttribute", C.lt_set32(a.layout_set, *layouts[i], layoutBatchCount, C.int32_t(p.batch)))

@@ -17,7 +17,7 @@ var ErrUnsupported = errors.New("cuda: cuBLASLt has no algorithm for this produc
 
 // Constants of cublasLt.h, cublas_api.h and library_types.h, by their names there.
 const (
-	cudaR32F, cudaR64F                       = 0, 1
+	cudaR32F, cudaR64F, cudaR16BF            = 0, 1, 14
 	compute32F, compute32FFast16BF           = 68, 75
 	compute64F, compute32FFastTF32           = 70, 77
 	descTransA, descTransB                   = 3, 4
@@ -35,15 +35,16 @@ type matrix struct {
 	trans          bool // its transpose is the operand
 	stride         int64
 	alignment      int // bytes
+	data           int // element type
 }
 
 // problem is a product in cuBLASLt's terms: column-major d ← op(a)·op(b).
 type problem struct {
-	a, b, d              matrix
-	compute, scale, data int
-	epilogue             int
-	batch                int
-	biasAlignment        int
+	a, b, d        matrix
+	compute, scale int
+	epilogue       int
+	batch          int
+	biasAlignment  int
 }
 
 // pose puts a product of row-major matrices in terms of column-major ones. Memory that holds the m×n matrix c row by row holds
@@ -51,31 +52,43 @@ type problem struct {
 // columns of c is one over the rows of cᵀ, as the epilogue wants it.
 func pose(g *kernel.Gemm) (problem, error) {
 	p := problem{batch: max(g.Batch, 1), epilogue: epilogueDefault, biasAlignment: alignment}
-	switch g.Dtype {
-	case tensor.Float32:
-		p.data, p.scale = cudaR32F, cudaR32F
+	data, size := cudaR32F, int64(g.Dtype.Size())
+	switch {
+	case g.Dtype == tensor.Float32 && g.RoundedAB:
+		p.scale, p.compute = cudaR32F, compute32F
+	case g.Dtype == tensor.Float32 && g.RoundedC:
+		return p, fmt.Errorf("%w: a result of bfloat16 of factors that are not", ErrUnsupported)
+	case g.Dtype == tensor.Float32:
+		p.scale = cudaR32F
 		p.compute = map[kernel.Precision]int{kernel.FP32: compute32F, kernel.TF32: compute32FFastTF32, kernel.BF16: compute32FFast16BF}[g.Precision]
-	case tensor.Float64:
-		p.data, p.scale, p.compute = cudaR64F, cudaR64F, compute64F
+	case g.Dtype == tensor.Float64:
+		data, p.scale, p.compute = cudaR64F, cudaR64F, compute64F
 	default:
 		return p, fmt.Errorf("%w: elements are %v", ErrUnsupported, g.Dtype)
 	}
 	if g.M <= 0 || g.N <= 0 || g.K <= 0 {
 		return p, fmt.Errorf("%w: m, n, k = %d, %d, %d and none may be 0", ErrUnsupported, g.M, g.N, g.K)
 	}
-	stored := func(rows, cols int, trans bool, at kernel.Pointer, stride int64) matrix { // op(x) is rows×cols, row-major
-		m := matrix{rows: cols, cols: rows, ld: cols, trans: trans, alignment: aligned(at.Offset), stride: stride}
+	stored := func(rows, cols int, trans, rounded bool, at kernel.Pointer, stride int64) matrix { // op(x) is rows×cols, row-major
+		m := matrix{rows: cols, cols: rows, ld: cols, trans: trans, alignment: aligned(at.Offset), stride: stride, data: data}
+		size := size
+		if rounded {
+			m.data, size = cudaR16BF, 2
+		}
 		if trans {
 			m.rows, m.cols, m.ld = rows, cols, rows
 		}
 		if p.batch > 1 {
-			m.alignment = min(m.alignment, aligned(stride*int64(g.Dtype.Size())))
+			m.alignment = min(m.alignment, aligned(stride*size))
 		}
 		return m
 	}
-	p.a = stored(g.K, g.N, g.TransB, g.B, g.StrideB)
-	p.b = stored(g.M, g.K, g.TransA, g.A, g.StrideA)
-	p.d = stored(g.M, g.N, false, g.C, g.StrideC)
+	p.a = stored(g.K, g.N, g.TransB, g.RoundedAB, g.B, g.StrideB)
+	p.b = stored(g.M, g.K, g.TransA, g.RoundedAB, g.A, g.StrideA)
+	p.d = stored(g.M, g.N, false, g.RoundedC, g.C, g.StrideC)
+	if g.Bias != nil && g.RoundedC {
+		return p, fmt.Errorf("%w: a float32 bias of a result of bfloat16", ErrUnsupported)
+	}
 	if g.Bias != nil {
 		p.epilogue = epilogueBias
 		p.biasAlignment = aligned(g.Bias.Offset)

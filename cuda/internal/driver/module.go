@@ -112,6 +112,9 @@ func NewLaunch(f Function, grid, block [3]int, shared int, args [][]byte) *Launc
 // Arg is where argument i is kept, as 64 bits; it may be changed between runs.
 func (l *Launch) Arg(i int) *uint64 { return (*uint64)(l.args[i]) }
 
+// Word is where 64 bits of argument i are kept, those of number k.
+func (l *Launch) Word(i, k int) *uint64 { return (*uint64)(unsafe.Add(l.args[i], 8*k)) }
+
 // Run puts the kernel on a stream.
 func (l *Launch) Run(s *Stream) error {
 	return failure("cuLaunchKernel", C.run_launch(l.l, s.raw()))

@@ -125,9 +125,18 @@ func checkGemm(b *Builder, s *graph.Step, c *Gemm) error {
 		return fmt.Errorf("a product of %d×%d×%d, batch %d", c.M, c.N, c.K, c.Batch)
 	}
 	size, last := int64(c.Dtype.Size()), int64(max(c.Batch, 1)-1)
-	extent := func(stride int64, rows, cols int) int64 { return (last*stride + int64(rows)*int64(cols)) * size }
-	err := firstError(checkPointer(b, s, c.A, extent(c.StrideA, c.M, c.K)), checkPointer(b, s, c.B, extent(c.StrideB, c.K, c.N)),
-		checkPointer(b, s, c.C, extent(c.StrideC, c.M, c.N)))
+	extent := func(stride int64, rows, cols int, rounded bool) int64 {
+		n := last*stride + int64(rows)*int64(cols)
+		if rounded {
+			return 2 * n
+		}
+		return n * size
+	}
+	err := firstError(checkPointer(b, s, c.A, extent(c.StrideA, c.M, c.K, c.RoundedAB)), checkPointer(b, s, c.B, extent(c.StrideB, c.K, c.N, c.RoundedAB)),
+		checkPointer(b, s, c.C, extent(c.StrideC, c.M, c.N, c.RoundedC)))
+	if err == nil && c.RoundedC && (!c.RoundedAB || c.Bias != nil) {
+		err = fmt.Errorf("a result of bfloat16 of factors that are not, or with a bias")
+	}
 	if err == nil && c.Bias != nil {
 		err = checkPointer(b, s, *c.Bias, int64(c.N)*size)
 	}
@@ -165,9 +174,11 @@ func checkPointer(b *Builder, s *graph.Step, p Pointer, bytes int64) error {
 	case p.Base == WorkBase:
 		room = b.Work()
 	case p.Base == OutBase && p.Index >= 0 && p.Index < len(s.Out):
-		room = int64(s.Out[p.Index].Bytes())
+		room = int64(s.Out[p.Index].StoredBytes())
 	case p.Base == InBase && p.Index >= 0 && p.Index < len(s.In):
-		room = int64(s.In[p.Index].Bytes())
+		room = int64(s.In[p.Index].StoredBytes())
+	case p.Base == PackBase && p.Index >= 0 && p.Index < len(b.Packs):
+		room = b.Packs[p.Index].Bytes()
 	default:
 		return fmt.Errorf("pointer %+v to nothing", p)
 	}
@@ -223,6 +234,16 @@ func checkArgument(b *Builder, s *graph.Step, text, param string, a any) (int, e
 		}
 	case Late:
 		got = "int64"
+	case Table:
+		for _, p := range a.At {
+			if err := checkPointer(b, s, p, 0); err != nil {
+				return 0, err
+			}
+		}
+		if 8*len(a.At) > len(a.Bytes) {
+			return 0, fmt.Errorf("%d addresses in %d bytes", len(a.At), len(a.Bytes))
+		}
+		return checkArgument(b, s, text, param, a.Bytes)
 	case Bytes:
 		size, _, err := sizeOf(text, param)
 		if err != nil || want != "" {

@@ -18,7 +18,7 @@ type Launch struct {
 	Name        string // of the kernel in Source
 	Grid, Block Dim3
 	Shared      int   // bytes of dynamic shared memory
-	Args        []any // of the kernel, in order: Pointer, int32, int64, uint32, uint64, float32, float64, Bytes, Late
+	Args        []any // of the kernel, in order: Pointer, int32, int64, uint32, uint64, float32, float64, Bytes, Table, Late
 }
 
 // Dim3 are the extents of a grid or of a block; 0 stands for 1.
@@ -26,6 +26,12 @@ type Dim3 struct{ X, Y, Z int }
 
 // Bytes is an argument that is a struct, passed by value.
 type Bytes []byte
+
+// Table is an argument that is a struct, passed by value, which begins with addresses.
+type Table struct {
+	Bytes Bytes
+	At    []Pointer
+}
 
 // Late is an int64 argument that is asked for before every run, such as the place of a slice that moves between runs. Its error
 // is that of the step, and the run does not begin.
@@ -70,6 +76,8 @@ type Gemm struct {
 	Batch            int      // 0 and 1: one
 	StrideA, StrideB int64
 	StrideC          int64
+	// RoundedAB says that A and B hold bfloat16 where Dtype is float32, RoundedC that C does; sums are float32.
+	RoundedAB, RoundedC bool
 }
 
 // Pass is one of the three convolutions of a layer.
@@ -114,11 +122,12 @@ func (*Convolution) command() {}
 // Base says what memory a pointer points into.
 type Base uint8
 
-// The memories: of a result of the step, of an operand, or the step's working memory.
+// The memories: of a result of the step, of an operand, the step's working memory, or a packed filter of the program (Builder.Packs).
 const (
 	OutBase Base = iota
 	InBase
 	WorkBase
+	PackBase
 )
 
 // Pointer is a place in the device's memory that the engine fills in.

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"slices"
+
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
@@ -15,6 +17,26 @@ func init() {
 		"Conv2DBackwardInput":  prepareConv2DBackwardInput,
 		"Conv2DBackwardFilter": prepareConv2DBackwardFilter,
 	})
+	images := func(in ...int) narrowing {
+		channelsLast := func(s *graph.Step) bool { return formatOf(s.Instr) == shape.NHWC }
+		return narrowing{gains: true,
+			in:  func(s *graph.Step, i int) bool { return slices.Contains(in, i) && channelsLast(s) },
+			out: func(s *graph.Step, _ int) bool { return s.Instr.Kind() != "Conv2DBackwardFilter" && channelsLast(s) }}
+	}
+	registerNarrow(map[string]narrowing{"Conv2D": images(0), "FusedConv2D": images(0), "Conv2DBackwardInput": images(0), "Conv2DBackwardFilter": images(0, 1)})
+}
+
+// formatOf is the order of the axes of a convolution's images.
+func formatOf(i graph.Instr) shape.Layout {
+	switch o := i.(type) {
+	case *op.Conv2D:
+		return o.Format
+	case *graph.FusedConv2D:
+		return o.Conv.Format
+	case *op.Conv2DBackwardInput:
+		return o.Format
+	}
+	return i.(*op.Conv2DBackwardFilter).Format
 }
 
 func prepareConv2D(b *Builder, s *graph.Step) ([]Command, error) {
@@ -30,7 +52,8 @@ func prepareConv2D(b *Builder, s *graph.Step) ([]Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.convolution(convolution{pass: Forward, dt: s.Out[0].Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: e}), nil
+	return b.convolution(convolution{pass: Forward, dt: s.Out[0].Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: e,
+		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: s.Out[0].Narrow}), nil
 }
 
 func prepareConv2DBackwardInput(b *Builder, s *graph.Step) ([]Command, error) {
@@ -39,7 +62,8 @@ func prepareConv2DBackwardInput(b *Builder, s *graph.Step) ([]Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.convolution(convolution{pass: BackwardInput, dt: s.Out[0].Dtype, g: g, x: Out(0), w: In(1), y: In(0)}), nil
+	return b.convolution(convolution{pass: BackwardInput, dt: s.Out[0].Dtype, g: g, x: Out(0), w: In(1), y: In(0),
+		filter: s.In[1], xNarrow: s.Out[0].Narrow, yNarrow: s.In[0].Narrow}), nil
 }
 
 func prepareConv2DBackwardFilter(b *Builder, s *graph.Step) ([]Command, error) {
@@ -48,15 +72,18 @@ func prepareConv2DBackwardFilter(b *Builder, s *graph.Step) ([]Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.convolution(convolution{pass: BackwardFilter, dt: s.Out[0].Dtype, g: g, x: In(0), w: Out(0), y: In(1)}), nil
+	return b.convolution(convolution{pass: BackwardFilter, dt: s.Out[0].Dtype, g: g, x: In(0), w: Out(0), y: In(1),
+		xNarrow: s.In[0].Narrow, yNarrow: s.In[1].Narrow}), nil
 }
 
 // convolution is one of the three passes. The filter w is (kh, kw, cin/groups, cout); x and y are in the geometry's format.
 type convolution struct {
-	pass    Pass
-	dt      tensor.Dtype
-	g       op.ConvGeometry
-	x, w, y Pointer
+	pass             Pass
+	dt               tensor.Dtype
+	g                op.ConvGeometry
+	x, w, y          Pointer
+	filter           *graph.Value // w, where it is read
+	xNarrow, yNarrow bool         // what is bfloat16 in memory
 	epilogue
 }
 
@@ -75,12 +102,38 @@ func (b *Builder) convolution(c convolution) []Command {
 	e := &Either{Try: b.libraryConvolution(c)}
 	tried := b.work
 	b.work = start // one of the two runs, so they share the working memory
-	e.Else = b.ownConvolution(c)
+	e.Else = b.wideConvolution(c)
 	if tried-start > mostScratch {
 		return e.Else
 	}
 	b.work = max(b.work, tried)
 	return []Command{e}
+}
+
+// wideConvolution is the pass with our own kernels, whose operands are float32: through copies of those that are not.
+func (b *Builder) wideConvolution(c convolution) []Command {
+	var before, after []Command
+	read := func(p *Pointer, narrow *bool, dims tensor.Shape) {
+		*p, *narrow = b.widened(*p, *narrow, dims, &before), false
+	}
+	write := func(p *Pointer, narrow *bool, dims tensor.Shape) {
+		if *narrow {
+			n := op.Len(dims)
+			wide := b.Scratch(4 * int64(n))
+			after = append(after, b.toBFloat16(*p, wide, n))
+			*p, *narrow = wide, false
+		}
+	}
+	x, y := read, read
+	switch c.pass {
+	case Forward:
+		y = write
+	case BackwardInput:
+		x = write
+	}
+	x(&c.x, &c.xNarrow, c.g.Input())
+	y(&c.y, &c.yNarrow, c.g.Output())
+	return append(append(before, b.ownConvolution(c)...), after...)
 }
 
 // pointwise says whether the convolution is a product of matrices: pixels by filter.
@@ -92,13 +145,17 @@ func (c convolution) pointwise() bool {
 func (c convolution) asProduct() product {
 	pixels := c.g.N * c.g.H.In * c.g.W.In
 	p := product{dt: c.dt, batch: 1, epilogue: c.epilogue}
+	filter := c.packedOf(c.filter, c.g.C, true)
 	switch c.pass {
 	case Forward:
 		p.a, p.b, p.c, p.m, p.n, p.k = c.x, c.w, c.y, pixels, c.g.F, c.g.C
+		p.aNarrow, p.cNarrow, p.packed = c.xNarrow, c.yNarrow, filter
 	case BackwardInput:
 		p.a, p.b, p.c, p.m, p.n, p.k, p.transB = c.y, c.w, c.x, pixels, c.g.C, c.g.F, true
+		p.aNarrow, p.cNarrow, p.packed = c.yNarrow, c.xNarrow, filter
 	case BackwardFilter:
 		p.a, p.b, p.c, p.m, p.n, p.k, p.transA = c.x, c.y, c.w, c.g.C, c.g.F, pixels, true
+		p.aNarrow, p.bNarrow = c.xNarrow, c.yNarrow
 	}
 	return p
 }
@@ -114,50 +171,4 @@ func (c convolution) countable() bool {
 	taps := c.g.H.Kernel * c.g.W.Kernel
 	return c.g.H.In*c.g.W.In <= most && c.g.H.Out*c.g.W.Out <= most && taps <= most && max(c.g.C, c.g.F) <= most &&
 		taps*max(c.g.C, c.g.F)/c.g.Groups <= most
-}
-
-// libraryConvolution is the pass through cuDNN, between the conversions that it needs: the filter's axes, images that are not
-// channels last, and rounding to bfloat16.
-func (b *Builder) libraryConvolution(c convolution) []Command {
-	g := c.g
-	call := &Convolution{Pass: c.pass, Dtype: c.dt, Precision: b.Precision, N: g.N, H: g.H.In, W: g.W.In, C: g.C, K: g.F, R: g.H.Kernel, S: g.W.Kernel,
-		OH: g.H.Out, OW: g.W.Out, Stride: [2]int{g.H.Stride, g.W.Stride}, Dilation: [2]int{g.H.Dilation, g.W.Dilation},
-		Top: g.H.Before, Bottom: g.H.After, Left: g.W.Before, Right: g.W.After, Groups: g.Groups,
-		X: c.x, Filter: c.w, Y: c.y, Bias: c.bias, ReLU: c.relu}
-	var before, after []Command
-	// use gives the call an operand in the library's order of axes, which perm makes of ours.
-	use := func(p *Pointer, dims tensor.Shape, written bool, perm, back []int) {
-		ours := *p
-		*p = b.Scratch(int64(op.Len(dims)) * int64(c.dt.Size()))
-		theirs := make(tensor.Shape, len(dims))
-		for i, a := range perm {
-			theirs[i] = dims[a]
-		}
-		if written {
-			after = append(after, b.permute(c.dt, ours, *p, theirs, back))
-		} else {
-			before = append(before, b.permute(c.dt, *p, ours, dims, perm))
-		}
-	}
-	use(&call.Filter, g.Filter(), c.pass == BackwardFilter, []int{3, 0, 1, 2}, []int{1, 2, 3, 0})
-	if g.Format == shape.NCHW {
-		use(&call.X, g.Input(), c.pass == BackwardInput, []int{0, 2, 3, 1}, []int{0, 3, 1, 2})
-		use(&call.Y, g.Output(), c.pass == Forward, []int{0, 2, 3, 1}, []int{0, 3, 1, 2})
-	}
-	if b.Precision == BF16 && c.dt == tensor.Float32 {
-		call.Rounded = true
-		round := func(p *Pointer, dims tensor.Shape, written bool) {
-			wide, n := *p, op.Len(dims)
-			*p = b.Scratch(2 * int64(n))
-			if written {
-				after = append([]Command{b.each("bf16.cu", "from_bfloat16", c.dt, n, wide, *p)}, after...)
-			} else {
-				before = append(before, b.each("bf16.cu", "to_bfloat16", c.dt, n, *p, wide))
-			}
-		}
-		round(&call.X, g.Input(), c.pass == BackwardInput)
-		round(&call.Filter, g.Filter(), c.pass == BackwardFilter)
-		round(&call.Y, g.Output(), c.pass == Forward)
-	}
-	return append(append(before, call), after...)
 }

@@ -78,22 +78,30 @@ type product struct {
 	m, n, k, batch int
 	transA, transB bool
 	a, b, c        Pointer
+	// What is bfloat16 in memory, and the filter that b is, if it is one.
+	aNarrow, bNarrow, cNarrow bool
+	packed                    Packed
 	epilogue
 }
 
 // product computes a product of at least one element.
 func (b *Builder) product(g product) []Command {
 	if g.k == 0 {
-		return b.ownProduct(g)
+		return b.wideProduct(g)
 	}
-	try := []Command{&Gemm{
-		Dtype: g.dt, Precision: b.Precision, M: g.m, N: g.n, K: g.k, TransA: g.transA, TransB: g.transB, A: g.a, B: g.b, C: g.c,
-		Bias: g.bias, Batch: g.batch, StrideA: int64(g.m) * int64(g.k), StrideB: int64(g.k) * int64(g.n), StrideC: int64(g.m) * int64(g.n),
-	}}
+	if g.aNarrow || g.bNarrow || g.cNarrow {
+		return b.roundedProduct(g)
+	}
+	try := []Command{g.gemm(b.Precision)}
 	if g.relu {
 		try = append(try, b.each("elementwise.cu", "relu", g.dt, g.batch*g.m*g.n, g.c, g.c))
 	}
 	return []Command{&Either{Try: try, Else: b.ownProduct(g)}}
+}
+
+func (g product) gemm(p Precision) *Gemm {
+	return &Gemm{Dtype: g.dt, Precision: p, M: g.m, N: g.n, K: g.k, TransA: g.transA, TransB: g.transB, A: g.a, B: g.b, C: g.c,
+		Bias: g.bias, Batch: g.batch, StrideA: int64(g.m) * int64(g.k), StrideB: int64(g.k) * int64(g.n), StrideC: int64(g.m) * int64(g.n)}
 }
 
 // The shapes that have kernels of their own.

@@ -55,6 +55,7 @@ func Commands(b *Builder, s *graph.Step) ([]Command, error) {
 type Builder struct {
 	Multiprocessors int       // of the device
 	Precision       Precision // of products
+	Packs           []Packed  // that the steps decided on so far ask for
 	work            int64     // bytes of working memory that the step at hand has
 }
 
