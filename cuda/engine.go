@@ -31,6 +31,7 @@ type Engine struct {
 	staging   *staging
 	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
 	programs  map[*program]bool // that hold something on the device; used on the device's thread
+	idle      *idleWatch        // nil unless somebody watches; used on the device's thread
 
 	mu     sync.Mutex
 	closed bool
@@ -237,6 +238,7 @@ func (e *Engine) shut() error {
 		if e.staging != nil {
 			errs = append(errs, e.staging.Close())
 		}
+		errs = append(errs, e.endIdle())
 		return driver.Join(append(errs, e.stream.Close(), e.copies.Close())...)
 	})
 }

@@ -93,7 +93,7 @@ func (t *Trainer) trainStep(key stepKey) (*Step, error) {
 		return nil, err
 	}
 	t.steps[key] = s
-	if t.profile != nil {
+	if t.profile != nil && t.profile.timing {
 		return s, s.machine.StartProfile()
 	}
 	return s, nil

@@ -78,7 +78,8 @@ func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, err
 	}
 	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[stepKey]*Step{}, saved: -1}
 	if c.Profile != "" {
-		t.profile = &profiler{}
+		_, watchable := e.(graph.IdleTeller)
+		t.profile = &profiler{timing: !watchable}
 	}
 	if err := t.prepare(); err != nil {
 		t.failed = !c.Resume
@@ -234,6 +235,11 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 	}()
 	if t.saved < 0 { // from now on there always is a checkpoint to resume from
 		if err := t.save(math.NaN()); err != nil {
+			return err
+		}
+	}
+	if t.state.Epoch < t.cfg.Epochs {
+		if err := t.startProfile(); err != nil {
 			return err
 		}
 	}
