@@ -217,8 +217,9 @@ func (m *memory) free() error {
 	if m.inbox != nil {
 		errs = append(errs, m.inbox.Close())
 	}
+	errs = append(errs, m.engine.stream.Synchronize()) // what was uploaded may still be on its way
 	if m.outbox != nil {
-		errs = append(errs, m.engine.stream.Synchronize(), m.outbox.Close())
+		errs = append(errs, m.outbox.Close())
 	}
 	errs = append(errs, m.engine.dev.Memory.Free(m.ptr))
 	m.inbox, m.outbox, m.sent = nil, nil, nil
