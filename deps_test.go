@@ -77,19 +77,21 @@ var lattice = map[string][]string{
 	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
 
 	"train": {"arch", "nn", "data", "weights", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
+	"recipes": {"internal/suggest"}, // texts, which the commands know what to do with
 	// An experiment with training steps, and its picture.
 	"train/gradients":  {"train", "arch", "nn", "data", "graph", "internal/suggest"},
 	"bench/peers/peer": {"internal/host"},
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
 	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
-	"cmd/stheno":               {"bench", "train", "train/gradients", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "weights/onnx", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
+	"cmd/stheno":               {"bench", "train", "train/gradients", "recipes", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "weights/onnx", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.
 var forbidden = map[string][]string{
 	"github.com/spf13/cobra":        {"cmd/stheno"},
 	"github.com/vbauerster/mpb/v8":  {"cmd/stheno"},
+	"go.yaml.in/yaml/v3":            {"recipes"},
 	"gorgonia.org/cu":               {"cuda/internal/driver"},
 	"gonum.org/v1/plot":             {"bench", "train/gradients"},
 	"gonum.org/v1/gonum/blas/gonum": {"bench/internal/reference"}, // a reference must not be what it checks

@@ -21,7 +21,7 @@ type Config struct {
 	Head             []int         // vgg: units of the dense layers before the last; nil means 4096, 4096, and 0 alone none
 	NoL2             bool          // resnet, resnext, plain
 	RescaleInputs    bool          // resnet, resnext, plain
-	BatchNormDecay   float64       // resnet, resnext, plain
+	BatchNormDecay   float64       // vgg, resnet, resnext, plain: momentum of running averages
 	BatchNormEpsilon float64       // vgg, resnet, resnext, plain, mobilenetv2
 	Stem             Stem          // resnet, resnext, plain, alexnet
 	Version          ResNetVersion // resnet, resnext, plain
@@ -41,7 +41,7 @@ var registry = []entry{
 		return SimpleCNN{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
 	}},
 	{"vgg16", vggOptions, func(c Config) Architecture {
-		if c.BatchNormEpsilon != 0 || len(c.Head) > 0 {
+		if c.BatchNormEpsilon != 0 || c.BatchNormDecay != 0 || len(c.Head) > 0 {
 			return c.vgg(16)
 		}
 		return VGG16{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
@@ -81,7 +81,7 @@ var registry = []entry{
 }
 
 const (
-	vggOptions    = "BatchNorm Dropout L2 BatchNormEpsilon Head"
+	vggOptions    = "BatchNorm Dropout L2 BatchNormDecay BatchNormEpsilon Head"
 	resnetOptions = "NoL2 RescaleInputs BatchNormDecay BatchNormEpsilon Stem Version SymmetricPadding"
 )
 
@@ -95,7 +95,7 @@ func (c Config) vgg(depth int) VGG {
 		head = []int{}
 	}
 	return VGG{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth, Head: head,
-		BatchNorm: c.BatchNorm, Dropout: c.Dropout, L2: c.L2, Epsilon: c.BatchNormEpsilon}
+		BatchNorm: c.BatchNorm, Dropout: c.Dropout, L2: c.L2, Momentum: c.BatchNormDecay, Epsilon: c.BatchNormEpsilon}
 }
 
 func resnet(name string, r ResNet) entry {

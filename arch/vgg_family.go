@@ -22,6 +22,7 @@ type VGG struct {
 	Depth     int     // 11, 13, 16 or 19; 0 means 16
 	Head      []int   // units of the dense layers before the last; nil means 4096, 4096
 	BatchNorm bool    // a normalization behind each convolution
+	Momentum  float64 // of the normalizations' running averages; 0 means Keras's 0.99, PyTorch's 0.1 is 0.9 here
 	Epsilon   float64 // of the normalizations; 0 means Keras's 1e-3, PyTorch's networks have 1e-5
 	Dropout   float64 // rate behind each dense layer of the head; 0 means none
 	L2        nn.L2   // regularizer of all kernels; 0 means none
@@ -74,7 +75,7 @@ func (c VGG) convolution(b *nn.Builder, x *nn.Tensor, name string, filters int) 
 	}
 	conv.Activation = nn.Linear
 	x = b.Add(conv, x)
-	x = b.Add(nn.BatchNormalization{Epsilon: c.Epsilon, Name: name + "_bn"}, x)
+	x = b.Add(nn.BatchNormalization{Momentum: c.Momentum, Epsilon: c.Epsilon, Name: name + "_bn"}, x)
 	return b.Add(nn.Activation{Func: nn.ReLU, Name: name + "_relu"}, x)
 }
 

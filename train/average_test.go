@@ -73,6 +73,10 @@ var features = map[string]func(*train.Config){
 		c.Optimizer, c.Momentum, c.Accumulate, c.SWA, c.Batch, c.LR, c.Schedule = "sgd:decoupled", 0.9, 2, 2, 14, 0.01, "cosine-restarts:epochs=1"
 		c.WeightDecay, c.NoDecay, c.ClipNorm = 1e-3, "bias", 1
 	},
+	"as in recipes": func(c *train.Config) {
+		c.Optimizer, c.Momentum, c.Nesterov, c.WeightDecay, c.NoDecay, c.LabelSmoothing, c.EMA = "sgd", 0.9, true, 5e-4, "bias|gamma|beta", 0.1, 0.9
+		c.LR, c.LRBatch, c.Schedule, c.Augment, c.Standardise = 0.1, 64, "onecycle:pct_start=0.2,linear", true, true
+	},
 	"accumulation, averages": func(c *train.Config) {
 		c.Optimizer, c.Accumulate, c.EMA = "lamb", 3, 0.5
 	},

@@ -33,7 +33,10 @@ type Config struct {
 	Head             []int   `json:"head,omitempty"`
 	SymmetricPadding bool    `json:"symmetric_padding,omitempty"`
 	BatchNormEpsilon float64 `json:"batch_norm_epsilon,omitempty"`
-	RescaleInputs    bool    `json:"rescale_inputs,omitempty"` // resnet: networks that were converted may have it
+	// BatchNormMomentum is how much running averages keep of what they were, as in Keras; PyTorch's momentum is 1 minus this. 0 is the
+	// network's own.
+	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"` // vgg, resnet
+	RescaleInputs     bool    `json:"rescale_inputs,omitempty"`      // resnet: networks that were converted may have it
 
 	// Model describes a network that was converted: where Arch is KerasArch, as keras.Model reads it, and where it is ONNXArch as base64 in
 	// quotes of what onnx.Graph.Describe returns for models of images.
@@ -55,7 +58,8 @@ type Config struct {
 	Batch       int     `json:"batch"`
 	Optimizer   string  `json:"optimizer"` // one of Optimizers, with options as in "adam:beta_2=0.98,amsgrad"
 	LR          float64 `json:"learning_rate"`
-	Momentum    float64 `json:"momentum,omitempty"` // sgd, unless Optimizer says it; New clears it for others
+	LRBatch     int     `json:"learning_rate_batch,omitempty"` // images that LR is for: LearningRate; 0 means whatever there are
+	Momentum    float64 `json:"momentum,omitempty"`            // sgd, unless Optimizer says it; New clears it for others
 	Nesterov    bool    `json:"nesterov,omitempty"`
 	WeightDecay float64 `json:"weight_decay,omitempty"` // as the optimizer does it: added to the gradient, or decoupled
 	NoDecay     string  `json:"no_decay,omitempty"`     // a regular expression of names of weights without weight decay
@@ -108,6 +112,9 @@ type Config struct {
 	Images  [2]int   `json:"images"`             // training and test images, before limits
 	DataMD5 []string `json:"data_md5,omitempty"` // of the data set's files
 
+	// Recipe is the recipe that settings were taken from, for information: all of them are written down here.
+	Recipe string `json:"recipe,omitempty"`
+
 	// For information: what the run, or its latest part, was made with. Bits may differ between instruction sets.
 	Engine  string `json:"engine,omitempty"`
 	Version string `json:"version,omitempty"`
@@ -156,7 +163,7 @@ func CheckPrecision(name string) error {
 // identity is the configuration without what may differ between the parts of one run.
 func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
-	c.Engine, c.Version, c.Tuning, c.TuningFile = "", "", "", ""
+	c.Engine, c.Version, c.Tuning, c.TuningFile, c.Recipe = "", "", "", "", ""
 	c.Out, c.Resume, c.Profile, c.ProfileSteps = "", false, "", 0
 	c.Recompute, c.MemoryBudget = "", 0
 	c.clearUnused()
@@ -187,6 +194,15 @@ func (c *Config) clearUnused() {
 	if c.Accumulate == 1 {
 		c.Accumulate = 0
 	}
+}
+
+// LearningRate is the rate that Schedule is relative to: LR, or where LRBatch is set LR for so many images an update, in proportion to how
+// many there are (the linear scaling of Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.1).
+func (c Config) LearningRate() float64 {
+	if c.LRBatch == 0 {
+		return c.LR
+	}
+	return c.LR * float64(c.Batch) * float64(max(c.Accumulate, 1)) / float64(c.LRBatch)
 }
 
 // Normalize is what the run's networks expect of pixels.
@@ -274,7 +290,7 @@ func (c Config) described() (*nn.Model, error) {
 func (c Config) architecture() (arch.Architecture, error) {
 	return arch.ByName(c.Arch, arch.Config{Input: nn.Shape(c.Input[:]), Classes: len(c.Classes), Seed: c.Seed,
 		BatchNorm: c.BatchNorm, Dropout: c.Dropout, NoL2: c.NoL2, Stem: c.Stem, Version: c.ResNetVersion,
-		Shortcuts: c.Shortcuts, RescaleInputs: c.RescaleInputs,
+		Shortcuts: c.Shortcuts, RescaleInputs: c.RescaleInputs, BatchNormDecay: c.BatchNormMomentum,
 		SymmetricPadding: c.SymmetricPadding, BatchNormEpsilon: c.BatchNormEpsilon, Head: c.Head})
 }
 
@@ -292,6 +308,9 @@ func (c Config) Validate() error {
 		{"--lr", !(c.LR > 0) || math.IsInf(c.LR, 0), "a positive number", c.LR},
 		{"--cutout", c.Cutout < 0, "at least 0", c.Cutout},
 		{"--mixup", !(c.Mixup >= 0) || math.IsInf(c.Mixup, 0), "a number of at least 0", c.Mixup},
+		{"--lr-batch", c.LRBatch < 0, "at least 0", c.LRBatch},
+		{"--batch-norm-momentum", !(c.BatchNormMomentum >= 0 && c.BatchNormMomentum < 1), "a number from 0 to below 1", c.BatchNormMomentum},
+		{"--batch-norm-epsilon", !(c.BatchNormEpsilon >= 0 && c.BatchNormEpsilon < 1), "a number from 0 to below 1", c.BatchNormEpsilon},
 		{"--momentum", !(c.Momentum >= 0 && c.Momentum < 1), "a number from 0 to below 1", c.Momentum},
 		{"--weight-decay", !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0), "a number of at least 0", c.WeightDecay},
 		{"--accumulate", c.Accumulate < 0, "at least 0", c.Accumulate},

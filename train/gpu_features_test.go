@@ -28,7 +28,7 @@ func TestGPUOptimizers(t *testing.T) {
 // another updates.
 func TestGPUFeaturesResume(t *testing.T) {
 	for name, set := range features {
-		if testing.Short() && name != "accumulation, averages of epochs" && name != "nadam, averages" {
+		if testing.Short() && name != "accumulation, averages of epochs" && name != "nadam, averages" && name != "as in recipes" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -112,7 +112,7 @@ func (t *Trainer) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	if t.schedule, err = spec.Schedule(t.cfg.LR, t.stepsPerEpoch(), t.cfg.Epochs); err != nil {
+	if t.schedule, err = spec.Schedule(t.cfg.LearningRate(), t.stepsPerEpoch(), t.cfg.Epochs); err != nil {
 		return err
 	}
 	t.spec = spec

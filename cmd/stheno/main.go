@@ -111,6 +111,6 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newTrain(), newEval(), newPredict(), newConvert(), newSummary(), newPlot(), newExplain(), newBench(), newGradients(), newTune(), newData(), newDevices(), newVersion())
+	root.AddCommand(newTrain(), newRecipes(), newEval(), newPredict(), newConvert(), newSummary(), newPlot(), newExplain(), newBench(), newGradients(), newTune(), newData(), newDevices(), newVersion())
 	return root
 }

@@ -36,9 +36,19 @@ built-in set of images. With --data or --data-dir it is that set or an error. Ct
 The loss that is printed includes the L2 penalties of the network's weights (resnet50 has them), in validation too, as
 Keras reports it.
 
+--recipe takes settings that are known to train a network well, which flags then change: "stheno recipes" lists them.
+
 Optimizers and their options, such as --optimizer rmsprop:momentum=0.9,centered:` + optimizerHelp(),
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runTrain(cmd, c, where, ways) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.Recipe == recipeList {
+				return listRecipes(cmd.OutOrStdout())
+			}
+			if err := useRecipe(cmd.Flags(), &c, cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			return runTrain(cmd, c, where, ways)
+		},
 	}
 	configFlags(cmd.Flags(), &c)
 	ways = tuningFlag(cmd.Flags())
@@ -155,7 +165,7 @@ func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer) {
 	if p, err := t.Plan(); err == nil && (c.MemoryBudget > 0 || p.Recompute != graph.RecomputeOff) {
 		s.Printf("a step's values take %s, with recomputation %s", memory(p.PeakBytes()), p.Recompute)
 	}
-	s.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", c.Engine, c.Optimizer, c.LR, c.Schedule, c.Batch, c.Seed, c.Out)
+	s.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", c.Engine, c.Optimizer, c.LearningRate(), c.Schedule, c.Batch, c.Seed, c.Out)
 	if !c.Resume {
 		return
 	}

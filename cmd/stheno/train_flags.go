@@ -19,10 +19,13 @@ import (
 
 // configFlags defines the flags that set c; their defaults are what c holds.
 func configFlags(f *pflag.FlagSet, c *train.Config) {
+	f.StringVar(&c.Recipe, "recipe", c.Recipe, "settings to begin with, which other flags change: a name of stheno recipes, or a file FILE.yaml; list lists them")
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture; "+seeArchitectures())
 	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
 	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg, alexnet, mobilenet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
 	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet: without the L2 regularizer (1e-4)")
+	f.Float64Var(&c.BatchNormMomentum, "batch-norm-momentum", c.BatchNormMomentum, "vgg, resnet: how much running averages of batch normalization keep at each step (0: the network's own); PyTorch's momentum is 1 minus this")
+	f.Float64Var(&c.BatchNormEpsilon, "batch-norm-epsilon", c.BatchNormEpsilon, "vgg, resnet, mobilenetv2: epsilon of batch normalization (0: the network's own)")
 	architectureFlags(f, &c.Stem, &c.ResNetVersion, &c.Shortcuts)
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "folder or archive to look in before the cache folder")
@@ -36,6 +39,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.IntVar(&c.Batch, "batch", c.Batch, "images per step")
 	optimizerFlags(f, c)
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
+	f.IntVar(&c.LRBatch, "lr-batch", c.LRBatch, "images that --lr is for: steps of more or fewer have a rate in proportion (0: --lr as it is)")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: "+strings.Join(train.ScheduleKinds(), ", ")+", with numbers as in step:30,60:0.1, cosine:0.01 or exponential:epochs=2,rate=0.9; +warmup:1 adds a warm-up in epochs")
 	f.IntVar(&c.Accumulate, "accumulate", c.Accumulate, "batches whose gradients make one step (0: 1)")
 	lossFlags(f, c)

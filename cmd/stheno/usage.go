@@ -59,19 +59,26 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		kind := "a value of type " + invalid.GetFlag().Value.Type()
-		if words := valueKinds[invalid.GetFlag().Value.Type()]; words != "" {
-			kind = words
-		}
-		text = fmt.Sprintf("--%s wants %s, got %q", invalid.GetFlag().Name, kind, invalid.GetValue())
-		if errors.Is(err, strconv.ErrRange) {
-			text += ", which is out of range"
-		}
-		if f, ok := errors.AsType[*flagFileError](err); ok {
-			text = fmt.Sprintf("--%s: %v", invalid.GetFlag().Name, f)
-		}
+		text = "--" + invalidValue(invalid)
 	}
 	return fmt.Errorf("%s; see %s --help", text, cmd.CommandPath())
+}
+
+// invalidValue says what is wrong with a flag's value, without the names of Go's functions.
+func invalidValue(err *pflag.InvalidValueError) string {
+	f := err.GetFlag()
+	kind := "a value of type " + f.Value.Type()
+	if words := valueKinds[f.Value.Type()]; words != "" {
+		kind = words
+	}
+	text := fmt.Sprintf("%s wants %s, got %q", f.Name, kind, err.GetValue())
+	if errors.Is(err, strconv.ErrRange) {
+		text += ", which is out of range"
+	}
+	if file, ok := errors.AsType[*flagFileError](err); ok {
+		text = fmt.Sprintf("%s: %v", f.Name, file)
+	}
+	return text
 }
 
 // parts are the errors that errors.Join made one, or err alone: each is a message of its own.
@@ -97,7 +104,7 @@ func parts(err error) []error {
 // optionFlags are the flags for the fields of arch.Config.
 var optionFlags = map[string]string{"BatchNorm": "batch-norm", "Dropout": "dropout", "NoL2": "no-l2", "RescaleInputs": "rescale-inputs",
 	"Stem": "stem", "Version": "resnet-version", "Shortcuts": "shortcuts",
-	"SymmetricPadding": "symmetric-padding", "BatchNormEpsilon": "batch-norm-epsilon", "Head": "head"}
+	"SymmetricPadding": "symmetric-padding", "BatchNormEpsilon": "batch-norm-epsilon", "BatchNormDecay": "batch-norm-momentum", "Head": "head"}
 
 // driverCall is the call of CUDA's driver that an error names.
 var driverCall = regexp.MustCompile(`cuda: cu[A-Z]\w*: `)

@@ -4,6 +4,9 @@
 // batch's. draws: NUMBERS integers of each image: dy, dx, flip; with CUTOUT the middle of the square; with MIXUP the image that is mixed
 // in, and the share of the image itself in units of 2^-24. table, a text in front of this one: CHANNELS × 256, the number of each byte
 // of a channel.
+#ifndef SY
+#define SY T // the type of y in memory
+#endif
 
 // How an image of the batch is taken.
 struct Crop {
@@ -52,10 +55,10 @@ __device__ __forceinline__ double mixed(double x, double y, int share) {
 #endif
 
 // A block works on image blockIdx.x; blocks of one blockIdx.y after the other share it.
-KERNEL augment(T *y, const u8 *images, const i64 *draws, const i64 *index) {
+KERNEL augment(SY *y, const u8 *images, const i64 *draws, const i64 *index) {
 	const i64 image = blockIdx.x;
 	const int row = WIDTH * CHANNELS, size = HEIGHT * row;
-	T *to = y + image * size;
+	SY *to = y + image * size;
 	const Crop own = crop_of(images, draws, index, image);
 #if MIXUP
 	const i64 *mix = draws + NUMBERS * (image + 1) - 2;
@@ -70,6 +73,6 @@ KERNEL augment(T *y, const u8 *images, const i64 *draws, const i64 *index) {
 			v = mixed(v, sample(other, line, column, channel), share);
 		}
 #endif
-		to[i] = v;
+		store(to + i, v);
 	}
 }

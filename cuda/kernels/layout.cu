@@ -60,16 +60,6 @@ KERNEL repeat(T *y, const T *x, const Div inner, const Div times, i64 n) {
 	}
 }
 
-// y ← planes of x with a border of zeros; where top or left is negative, without their first rows or columns. A plane of y has
-// y_rows rows of y_run elements, one of x x_rows rows of x_run.
-KERNEL border(T *y, const T *x, const Div y_run, const Div y_rows, i64 x_run, i64 x_rows, i64 top, i64 left, i64 n) {
-	FOR_EACH(i, n) {
-		const i64 row = quotient(i, y_run), plane = quotient(row, y_rows);
-		const i64 r = row - plane * y_rows.by - top, j = i - row * y_run.by - left;
-		y[i] = r >= 0 && r < x_rows && j >= 0 && j < x_run ? x[(plane * x_rows + r) * x_run + j] : (T)0;
-	}
-}
-
 // y ← x with every pixel scale times along rows and columns. y_run and x_run are the pixels in a row.
 KERNEL upsample(T *y, const T *x, const Div y_run, const Div scale, i64 x_run, i64 n) {
 	FOR_EACH(i, n) {

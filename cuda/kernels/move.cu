@@ -24,14 +24,6 @@ KERNEL slice_grad(T *dx, const T *dy, i64 start, Div step, i64 count, Div n, Div
 	}
 }
 
-// Rows of x, of run elements each, go to y, where rows are wide elements apart: a part of a concatenation. total: elements of x.
-KERNEL place(T *y, const T *x, Div run, i64 wide, i64 total) {
-	FOR_EACH(i, total) {
-		const i64 row = quotient(i, run);
-		y[row * wide + (i - row * run.by)] = x[i];
-	}
-}
-
 // y(o, k, r) ← x(o, indices[k], r). y: outer × count × inner, of total elements; x: outer × n × inner; indices: count, below n.
 KERNEL gather(T *y, const T *x, const i64 *indices, i64 n, Div count, Div inner, i64 total) {
 	FOR_EACH(i, total) {

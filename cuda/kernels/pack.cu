@@ -88,14 +88,20 @@ KERNEL unpack(const Filters filters) {
 	}
 }
 
-// y ← images of x with zeros for the channels behind its own. y: pixels × padded; x: pixels × channels, in memory of type X.
+// y ← images of x with zeros for the channels behind its own. y: pixels × PADDED; x: pixels × channels, in memory of type X. A thread
+// writes a pixel.
+#ifdef PADDED
 #ifndef X
 #define X T
 #endif
-KERNEL pad_channels(S *y, const X *x, int channels, const Div padded, i64 n) {
-	FOR_EACH(i, n) {
-		const i64 pixel = quotient(i, padded);
-		const int c = (int)(i - pixel * padded.by);
-		store(&y[i], c < channels ? widen(x[pixel * channels + c]) : T(0));
+KERNEL pad_channels(S *y, const X *x, int channels, i64 pixels) {
+	FOR_EACH(i, pixels) {
+		T v[PADDED];
+#pragma unroll
+		for (int c = 0; c < PADDED; c++) {
+			v[c] = c < channels ? widen(x[i * channels + c]) : T(0);
+		}
+		store_pack<PADDED>(y + i * PADDED, v);
 	}
 }
+#endif

@@ -1,154 +1,251 @@
-// A pooling of images with channels last; channels first are more images of one channel. Padding is what the windows reach
-// beyond an image.
+// Poolings of images with channels last; channels first are more images of one channel. Padding is what the windows reach beyond an
+// image. A thread works on PACK neighbouring channels. Windows of KH×KW lie SH and SW apart.
+//
+// SX, SY, SDY and SDX are the types of x, y and their gradients in memory.
+#ifndef SX
+#define SX T
+#endif
+#ifndef SY
+#define SY T
+#endif
+#ifndef SDY
+#define SDY T
+#endif
+#ifndef SDX
+#define SDX T
+#endif
+
+// Gradients of x are computed by blocks of BH×BW pixels, so that a thread looks at a window once for all of them. Counted from the
+// padding's first pixel, block b begins at row b·BH. BH is SH or 1, and BW is SW or 1.
+//
+// Over a block there are OVER_H×OVER_W windows at most.
+#define OVER_H ((KH - 1) / SH + 1)
+#define OVER_W ((KW - 1) / SW + 1)
+
+// Small windows are unrolled, and the windows over a block if they are few.
+#define UNROLLED 16
+#define LINES (KH * KW <= UNROLLED ? KH : 1)
+#define COLUMNS (KH * KW <= UNROLLED ? KW : 1)
+#define FEW (KH * KW <= UNROLLED && OVER_H * OVER_W <= 4)
+#define WINDOWS_H (FEW ? OVER_H : 1)
+#define WINDOWS_W (FEW ? OVER_W : 1)
+
 struct Pool {
-	i64 images;
-	Div h, w, channels; // of x
-	Div oh, ow;         // of y
-	Div sh, sw;         // strides
-	i64 kh, kw;         // window
-	i64 top, left;      // padding
+	Div packs, columns, rows;    // of what the threads work on
+	i64 threads;                 // that have work
+	int h, w, channels, oh, ow;  // of x and y
+	int top, left;               // padding
+	int blank;
 };
 
-// The positions of an image under a window along one axis.
-struct Range {
-	i64 lo, hi;
-};
-
-__device__ __forceinline__ Range under(i64 out, i64 kernel, i64 stride, i64 before, i64 in) {
-	const i64 at = out * stride - before, end = at + kernel;
-	return {at > 0 ? at : 0, end < in ? end : in};
-}
-
-__device__ __forceinline__ Range rows_under(i64 out, const Pool &p) { return under(out, p.kh, p.sh.by, p.top, p.h.by); }
-__device__ __forceinline__ Range columns_under(i64 out, const Pool &p) { return under(out, p.kw, p.sw.by, p.left, p.w.by); }
-
-// The windows over a position of an image along one axis.
-__device__ __forceinline__ Range over(i64 at, i64 kernel, const Div &stride, i64 before, i64 out) {
-	const i64 from = at + before - kernel; // where the last window would begin that ends in front of the position
-	const i64 end = quotient(at + before, stride) + 1;
-	return {from < 0 ? 0 : quotient(from, stride) + 1, end < out ? end : out};
-}
-
-// An element of an array of images × rows × columns × channels.
+// What a thread works on: the pack from a channel on of a pixel, or of a block, of an image.
 struct Place {
-	i64 image, row, column, channel;
+	i64 image;
+	int row, column, channel;
 };
 
-__device__ __forceinline__ Place place(i64 i, const Div &h, const Div &w, const Div &channels) {
-	const i64 pixel = quotient(i, channels), line = quotient(pixel, w), image = quotient(line, h);
-	return {image, line - image * h.by, pixel - line * w.by, i - pixel * channels.by};
+__device__ __forceinline__ Place place(i64 i, const Pool &p) {
+	const i64 pixel = quotient(i, p.packs), line = quotient(pixel, p.columns), image = quotient(line, p.rows);
+	return {image, (int)(line - image * p.rows.by), (int)(pixel - line * p.columns.by), (int)(i - pixel * p.packs.by) * PACK};
 }
 
-// What the windows of one element of y cover, and where its image begins in x.
+// Where the channels of a place begin in images of h × w pixels.
+__device__ __forceinline__ i64 begin(const Place &at, int h, int w, const Pool &p) {
+	return at.image * h * w * p.channels + at.channel;
+}
+
+// The part of a window that lies on the image: lines and columns of the window, which begins at (row, column) of the image.
 struct Window {
-	Range h, w;
-	i64 image; // of the element's channel
+	int row, column, top, bottom, left, right;
+	__device__ __forceinline__ bool has(int i, int j) const { return i >= top && i < bottom && j >= left && j < right; }
+	__device__ __forceinline__ int count() const { return (bottom - top) * (right - left); }
 };
 
-__device__ __forceinline__ Window window(i64 i, const Pool &p) {
-	const Place at = place(i, p.oh, p.ow, p.channels);
-	return {rows_under(at.row, p), columns_under(at.column, p), at.image * p.h.by * p.w.by * p.channels.by + at.channel};
+__device__ __forceinline__ Window window(int row, int column, const Pool &p) {
+	Window k;
+	k.row = row * SH - p.top;
+	k.column = column * SW - p.left;
+	k.top = k.row < 0 ? -k.row : 0;
+	k.left = k.column < 0 ? -k.column : 0;
+	k.bottom = p.h - k.row < KH ? p.h - k.row : KH;
+	k.right = p.w - k.column < KW ? p.w - k.column : KW;
+	return k;
 }
 
-// The first of the largest elements in row-major order. NaN is larger than any number.
-__device__ __forceinline__ i64 first_max(const T *x, const Window &k, const Pool &p) {
-	i64 best = k.image + (k.h.lo * p.w.by + k.w.lo) * p.channels.by;
-	T most = x[best];
-	for (i64 h = k.h.lo; h < k.h.hi; h++) {
-		i64 at = k.image + (h * p.w.by + k.w.lo) * p.channels.by;
-		for (i64 w = k.w.lo; w < k.w.hi; w++, at += p.channels.by) {
-			const T v = x[at];
-			if (v > most || (v != v && most == most)) {
-				most = v;
-				best = at;
+// Calls f(v, i·KW + j) for what x, where an image begins, has under a window at (i, j), in row-major order.
+template <typename F> __device__ __forceinline__ void look(const SX *x, const Window &k, const Pool &p, F f) {
+	const bool small = KH * KW <= UNROLLED;
+#pragma unroll LINES
+	for (int i = small ? 0 : k.top; i < (small ? KH : k.bottom); i++) {
+#pragma unroll COLUMNS
+		for (int j = small ? 0 : k.left; j < (small ? KW : k.right); j++) {
+			if (!small || k.has(i, j)) {
+				T v[PACK];
+				load_pack(v, x + ((i64)(k.row + i) * p.w + (k.column + j)) * p.channels);
+				f(v, i * KW + j);
 			}
 		}
 	}
-	return best;
+}
+
+// The largest elements under a window and the first of their places in it, in row-major order. NaN is larger than any number.
+struct Maxima {
+	T most[PACK];
+	int at[PACK];
+};
+
+__device__ __forceinline__ void maxima(Maxima &m, const SX *x, const Window &k, const Pool &p) {
+#pragma unroll
+	for (int c = 0; c < PACK; c++) {
+		m.most[c] = T(__uint_as_float(0xff800000u)); // −∞
+		m.at[c] = k.top * KW + k.left;
+	}
+	look(x, k, p, [&m](const T(&v)[PACK], int at) {
+#pragma unroll
+		for (int c = 0; c < PACK; c++) {
+			const bool more = !(v[c] <= m.most[c]) && m.most[c] == m.most[c];
+			m.most[c] = more ? v[c] : m.most[c];
+			m.at[c] = more ? at : m.at[c];
+		}
+	});
 }
 
 // y ← the largest element under each window.
-KERNEL max_pool(T *y, const T *x, const Pool p) {
-	FOR_EACH(i, p.images * p.oh.by * p.ow.by * p.channels.by) { y[i] = x[first_max(x, window(i, p), p)]; }
+KERNEL max_pool(SY *y, const SX *x, const Pool p) {
+	FOR_EACH(i, p.threads) {
+		const Place at = place(i, p);
+		Maxima m;
+		maxima(m, x + begin(at, p.h, p.w, p), window(at.row, at.column, p), p);
+		store_pack(y + i * PACK, m.most);
+	}
 }
 
 // y ← the element of v where x has its maximum under each window.
-KERNEL max_pool_gather(T *y, const T *x, const T *v, const Pool p) {
-	FOR_EACH(i, p.images * p.oh.by * p.ow.by * p.channels.by) { y[i] = v[first_max(x, window(i, p), p)]; }
-}
-
-__device__ __forceinline__ bool same(T a, T b) { return a == b || (a != a && b != b); }
-
-// Whether an element is the first in its window that equals the window's maximum.
-__device__ __forceinline__ bool is_first(const T *x, i64 element, T most, const Window &k, const Pool &p) {
-	if (!same(x[element], most)) {
-		return false;
-	}
-	for (i64 h = k.h.lo; h < k.h.hi; h++) {
-		i64 at = k.image + (h * p.w.by + k.w.lo) * p.channels.by;
-		for (i64 w = k.w.lo; w < k.w.hi; w++, at += p.channels.by) {
-			if (at >= element) {
-				return true;
-			}
-			if (same(x[at], most)) {
-				return false;
-			}
+KERNEL max_pool_gather(SY *y, const SX *x, const T *v, const Pool p) {
+	FOR_EACH(i, p.threads) {
+		const Place at = place(i, p);
+		const i64 from = begin(at, p.h, p.w, p);
+		const Window k = window(at.row, at.column, p);
+		Maxima m;
+		maxima(m, x + from, k, p);
+		T found[PACK];
+#pragma unroll
+		for (int c = 0; c < PACK; c++) {
+			const int line = m.at[c] / KW;
+			found[c] = v[from + ((i64)(k.row + line) * p.w + (k.column + m.at[c] - line * KW)) * p.channels + c];
 		}
-	}
-	return true;
-}
-
-// dx ← the gradients dy of the windows whose first maximum an element is; y is the result of the pooling. Each element looks
-// at the windows over it, in their order: no two threads write to one place.
-KERNEL max_pool_grad(T *dx, const T *x, const T *y, const T *dy, const Pool p) {
-	FOR_EACH(i, p.images * p.h.by * p.w.by * p.channels.by) {
-		const Place at = place(i, p.h, p.w, p.channels);
-		const Range rows = over(at.row, p.kh, p.sh, p.top, p.oh.by), columns = over(at.column, p.kw, p.sw, p.left, p.ow.by);
-		Window k;
-		k.image = at.image * p.h.by * p.w.by * p.channels.by + at.channel;
-		T total = T(0);
-		for (i64 r = rows.lo; r < rows.hi; r++) {
-			k.h = rows_under(r, p);
-			for (i64 c = columns.lo; c < columns.hi; c++) {
-				k.w = columns_under(c, p);
-				const i64 out = ((at.image * p.oh.by + r) * p.ow.by + c) * p.channels.by + at.channel;
-				if (is_first(x, i, y[out], k, p)) {
-					total += dy[out];
-				}
-			}
-		}
-		dx[i] = total;
+		store_pack(y + i * PACK, found);
 	}
 }
 
 // y ← the mean of the elements under each window; padding does not count.
-KERNEL avg_pool(T *y, const T *x, const Pool p) {
-	FOR_EACH(i, p.images * p.oh.by * p.ow.by * p.channels.by) {
-		const Window k = window(i, p);
-		T total = T(0);
-		for (i64 h = k.h.lo; h < k.h.hi; h++) {
-			i64 at = k.image + (h * p.w.by + k.w.lo) * p.channels.by;
-			for (i64 w = k.w.lo; w < k.w.hi; w++, at += p.channels.by) {
-				total += x[at];
+KERNEL avg_pool(SY *y, const SX *x, const Pool p) {
+	FOR_EACH(i, p.threads) {
+		const Place at = place(i, p);
+		const Window k = window(at.row, at.column, p);
+		T total[PACK] = {};
+		look(x + begin(at, p.h, p.w, p), k, p, [&total](const T(&v)[PACK], int) {
+#pragma unroll
+			for (int c = 0; c < PACK; c++) {
+				total[c] += v[c];
 			}
+		});
+		const T count = T(k.count());
+#pragma unroll
+		for (int c = 0; c < PACK; c++) {
+			total[c] /= count;
 		}
-		y[i] = total / T((k.h.hi - k.h.lo) * (k.w.hi - k.w.lo));
+		store_pack(y + i * PACK, total);
 	}
 }
 
-// dx ← for each element, its shares of the gradients dy of the windows over it.
-KERNEL avg_pool_grad(T *dx, const T *dy, const Pool p) {
-	FOR_EACH(i, p.images * p.h.by * p.w.by * p.channels.by) {
-		const Place at = place(i, p.h, p.w, p.channels);
-		const Range rows = over(at.row, p.kh, p.sh, p.top, p.oh.by), columns = over(at.column, p.kw, p.sw, p.left, p.ow.by);
-		T total = T(0);
-		for (i64 r = rows.lo; r < rows.hi; r++) {
-			const Range h = rows_under(r, p);
-			for (i64 c = columns.lo; c < columns.hi; c++) {
-				const Range w = columns_under(c, p);
-				total += dy[((at.image * p.oh.by + r) * p.ow.by + c) * p.channels.by + at.channel] / T((h.hi - h.lo) * (w.hi - w.lo));
+// dx ← for each pixel of a block, the sum of its shares in the windows over it, in their order: no two threads write to one place.
+// f.window(dy, k) takes the pack dy of the gradient of window k; then f.share(c, at) is the share in channel c of the window's
+// place at.
+template <typename F> __device__ __forceinline__ void gradients(SDX *dx, const SDY *dy, const Place &at, const Pool &p, F f) {
+	const int h = at.row * BH, w = at.column * BW; // of the block, counted from the padding's first pixel
+	const int last_h = BH == SH ? at.row : h / SH, last_w = BW == SW ? at.column : w / SW;
+	const SDY *from = dy + begin(at, p.oh, p.ow, p);
+	T total[BH][BW][PACK] = {};
+	const int most_up = FEW || last_h > OVER_H - 1 ? OVER_H - 1 : last_h, most_back = FEW || last_w > OVER_W - 1 ? OVER_W - 1 : last_w;
+#pragma unroll WINDOWS_H
+	for (int up = most_up; up >= 0; up--) {
+		const int row = last_h - up, i0 = (BH == SH ? 0 : h - last_h * SH) + up * SH; // the block's first line in the window
+		if (row < 0 || row >= p.oh) {
+			continue;
+		}
+#pragma unroll WINDOWS_W
+		for (int back = most_back; back >= 0; back--) {
+			const int column = last_w - back, j0 = (BW == SW ? 0 : w - last_w * SW) + back * SW;
+			if (column < 0 || column >= p.ow) {
+				continue;
+			}
+			T g[PACK];
+			load_pack(g, from + ((i64)row * p.ow + column) * p.channels);
+			f.window(g, window(row, column, p));
+#pragma unroll
+			for (int i = 0; i < BH; i++) {
+#pragma unroll
+				for (int j = 0; j < BW; j++) {
+					if (i0 + i < KH && j0 + j < KW) {
+#pragma unroll
+						for (int c = 0; c < PACK; c++) {
+							total[i][j][c] += f.share(c, (i0 + i) * KW + j0 + j);
+						}
+					}
+				}
 			}
 		}
-		dx[i] = total;
 	}
+	SDX *to = dx + begin(at, p.h, p.w, p);
+#pragma unroll
+	for (int i = 0; i < BH; i++) {
+#pragma unroll
+		for (int j = 0; j < BW; j++) {
+			const int row = h + i - p.top, column = w + j - p.left;
+			if (row >= 0 && row < p.h && column >= 0 && column < p.w) {
+				store_pack(to + ((i64)row * p.w + column) * p.channels, total[i][j]);
+			}
+		}
+	}
+}
+
+struct MaxShares {
+	const SX *x;
+	const Pool &p;
+	T g[PACK];
+	Maxima m;
+	__device__ __forceinline__ void window(const T (&dy)[PACK], const Window &k) {
+		maxima(m, x, k, p);
+#pragma unroll
+		for (int c = 0; c < PACK; c++) {
+			g[c] = dy[c];
+		}
+	}
+	__device__ __forceinline__ T share(int c, int at) const { return m.at[c] == at ? g[c] : T(0); }
+};
+
+// dx ← the gradients dy of the windows whose first maximum an element is.
+KERNEL max_pool_grad(SDX *dx, const SX *x, const SDY *dy, const Pool p) {
+	FOR_EACH(i, p.threads) {
+		const Place at = place(i, p);
+		gradients(dx, dy, at, p, MaxShares{x + begin(at, p.h, p.w, p), p});
+	}
+}
+
+struct AverageShares {
+	T g[PACK];
+	__device__ __forceinline__ void window(const T (&dy)[PACK], const Window &k) {
+		const T count = T(k.count());
+#pragma unroll
+		for (int c = 0; c < PACK; c++) {
+			g[c] = dy[c] / count;
+		}
+	}
+	__device__ __forceinline__ T share(int c, int) const { return g[c]; }
+};
+
+// dx ← for each element, its shares of the gradients dy of the windows over it.
+KERNEL avg_pool_grad(SDX *dx, const SDY *dy, const Pool p) {
+	FOR_EACH(i, p.threads) { gradients(dx, dy, place(i, p), p, AverageShares{}); }
 }

@@ -1,182 +1,342 @@
-#include "view.cuh"
+#include "packs.cuh"
 
 // Partial sums of float32 are put together in double: there are few of them.
 typedef double Wide;
 
-// How many elements of its part a thread looks at to find an origin near the mean: a single one might be an outlier.
+// How many threads' first packs make an origin near the mean: a single element might be an outlier.
 #define ORIGIN 8
 
-struct Values : Sum<T> {
-	const T *x;
-	__device__ __forceinline__ void add(i64 at) { Sum<T>::add(x[at]); }
-};
-
 struct Deviations {
-	const T *x;
-	T origin;
-	Sum<T> first, second;
-	__device__ __forceinline__ void add(i64 at) {
-		const T d = x[at] - origin;
-		first.add(d);
-		second.add(d * d);
+	const SX *x;
+	T origin[LANES];
+	Sums<2> sums;
+	static constexpr int unroll = SUM_UNROLL(1);
+	struct Raw {
+		Pack<SX, VEC> x;
+	};
+	__device__ __forceinline__ Raw read(i64 at) const { return Raw{pack_at(x, at)}; }
+	__device__ __forceinline__ void start(const Raw (&raw)[unroll], const Walk &w) {
+		T *shared = sums.shared;
+		if (w.on) {
+#pragma unroll
+			for (int k = 0; k < VEC; k++) {
+				T sum = T(0);
+#pragma unroll
+				for (int u = 0; u < unroll; u++) {
+					sum += w.has(u) ? widen(raw[u].x.v[k]) : T(0);
+				}
+				shared[sums.slot(w, w.sub, 0) + k] = sum;
+			}
+		}
+		__syncthreads();
+		T all[LANES] = {};
+		int seen = 0;
+		for (int s = 0; s < ORIGIN && s < w.subs; s++) {
+#pragma unroll
+			for (int k = 0; k < VEC; k++) {
+				all[LANE(k)] += shared[sums.slot(w, w.on ? s : 0, 0) + k];
+			}
+#pragma unroll
+			for (int u = 0; u < unroll; u++) {
+				seen += s + u * w.subs < w.last ? VEC / LANES : 0;
+			}
+		}
+		const T each = T(1) / T(seen);
+#pragma unroll
+		for (int k = 0; k < LANES; k++) {
+			origin[k] = all[k] * each;
+		}
+		__syncthreads();
+		sums.clear(w);
 	}
-	__device__ __forceinline__ void fold() {
-		first.fold();
-		second.fold();
+	__device__ __forceinline__ void add(const Raw &raw) {
+#pragma unroll
+		for (int k = 0; k < VEC; k++) {
+			const T d = widen(raw.x.v[k]) - origin[LANE(k)];
+			sums.run[0][k] += d;
+			sums.run[1][k] += d * d;
+		}
 	}
 };
 
 // partial[part, 3, c] ← an origin o near the mean of a part of channel c, Σ(x−o) and Σ(x−o)². Deviations from an origin
 // keep a small variance beside a large mean, which Σx² − (Σx)²/n would lose.
-KERNEL stats_parts(T *partial, const T *x, const View v, i64 size, int width) {
-	__shared__ T shared[TILE_THREADS];
-	const Tile t = tile_of(v, size, width);
-	Values begin;
-	begin.x = x;
-	walk(v, t, ORIGIN, begin);
-	const i64 n = t.last - t.first, seen = n < ORIGIN * t.subs ? n : ORIGIN * t.subs;
+KERNEL __launch_bounds__(SUM_THREADS, 2) stats_parts(T *partial, const SX *x, const Packs v, int size, int width) {
+	__shared__ T shared[SUM_THREADS * VEC * 2];
+	Walk w(v, size, width);
 	Deviations d;
 	d.x = x;
-	d.origin = tile_join<Plus>(begin.total, t, shared) / T(seen);
-	walk(v, t, EVERY, d);
-	const T first = tile_join<Plus>(d.first.total, t, shared), second = tile_join<Plus>(d.second.total, t, shared);
-	if (t.on && t.sub == 0) {
-		T *to = partial + blockIdx.y * 3 * v.channels + t.channel;
-		to[0] = d.origin;
-		to[v.channels] = first;
-		to[2 * v.channels] = second;
+	d.sums.shared = shared;
+	walk_packs(d, w);
+	const i64 channels = v.channels.by * LANES;
+	T *to = partial + blockIdx.y * 3 * channels;
+	if (w.on && w.sub == 0) {
+		store_pack(to + w.c * LANES, d.origin);
 	}
+	d.sums.write(to + channels, channels, w);
 }
 
-// mean, rest, variance (c) ← of all parts. mean + rest is the mean to more digits than T has. (Chan, Golub and LeVeque 1983: a
-// part of n elements with origin o contributes Σ((x−o)+e)² = q + e·(2·s + n·e), e = o − mean.)
-KERNEL stats_join(T *mean, T *rest, T *variance, const T *partial, i64 channels, i64 count, i64 size, int parts, int width) {
-	__shared__ Wide shared[TILE_THREADS];
-	const View v = {1, parts, channels, 1};
-	const Tile t = tile_of(v, parts, width);
-	const T *from = partial + t.channel;
-	const int first = t.on ? t.sub : parts;
-	const Wide base = t.on ? from[0] : 0;
+// The channels of a block that joins parts: 32 bytes side by side. Its 256 threads take every 32nd part.
+#define JOINED 8
+
+// The sum of v over the threads of a channel, in a fixed order; each of them gets it. All threads of the block must call it. Calls
+// that share memory need no barrier between them.
+__device__ __forceinline__ Wide join(Wide v, Wide (&shared)[SUM_THREADS / WARP * JOINED]) {
+	const int lane = threadIdx.x % JOINED;
+	v += __shfl_xor_sync(FULL_WARP, v, JOINED);
+	v += __shfl_xor_sync(FULL_WARP, v, 2 * JOINED);
+	if (threadIdx.x % WARP < JOINED) {
+		shared[threadIdx.x / WARP * JOINED + lane] = v;
+	}
+	__syncthreads();
+	v = shared[lane];
+	for (int k = JOINED; k < SUM_THREADS / WARP * JOINED; k += JOINED) {
+		v += shared[k + lane];
+	}
+	__syncthreads();
+	return v;
+}
+
+// mean, rest, variance (c) ← of all parts. mean + rest is the mean to more digits than T has. A part is `size` elements of a channel,
+// which has `count`. (Chan, Golub and LeVeque 1983: a part of n elements with origin o contributes Σ((x−o)+e)² = q + e·(2·s + n·e),
+// e = o − mean.)
+KERNEL __launch_bounds__(SUM_THREADS) stats_join(T *mean, T *rest, T *variance, const T *partial, i64 channels, i64 count, i64 size, int parts) {
+	__shared__ Wide shared[SUM_THREADS / WARP * JOINED];
+	const i64 c = (i64)blockIdx.x * JOINED + threadIdx.x % JOINED;
+	const T *from = partial + c;
+	const int first = c < channels ? threadIdx.x / JOINED : parts, subs = SUM_THREADS / JOINED;
+	const Wide base = c < channels ? from[0] : 0;
 	Wide sum = 0;
-	for (int p = first; p < parts; p += t.subs) {
+#pragma unroll 4
+	for (int p = first; p < parts; p += subs) {
 		const T *part = from + p * 3 * channels;
 		const i64 n = size < count - p * size ? size : count - p * size;
 		sum += n * (part[0] - base) + part[channels];
 	}
-	const Wide distance = tile_join<Plus>(sum, t, shared) / count; // of the mean from base
+	const Wide distance = join(sum, shared) / count; // of the mean from base
 	Wide squares = 0;
-	for (int p = first; p < parts; p += t.subs) {
+#pragma unroll 4
+	for (int p = first; p < parts; p += subs) {
 		const T *part = from + p * 3 * channels;
 		const i64 n = size < count - p * size ? size : count - p * size;
 		const Wide e = part[0] - base - distance;
 		squares += part[2 * channels] + e * (2 * (Wide)part[channels] + n * e);
 	}
-	const Wide second = tile_join<Plus>(squares, t, shared) / count;
-	if (t.on && t.sub == 0) {
+	const Wide second = join(squares, shared) / count;
+	if (first == 0) {
 		const T rounded = T(base + distance);
-		mean[t.channel] = rounded;
-		rest[t.channel] = T(base - rounded + distance);
-		variance[t.channel] = second < 0 ? T(0) : T(second); // below 0: rounding of a constant channel
+		mean[c] = rounded;
+		rest[c] = T(base - rounded + distance);
+		variance[c] = second < 0 ? T(0) : T(second); // below 0: rounding of a constant channel
 	}
 }
 
-struct Squared : Sum<T> {
-	const T *x;
-	T mean;
-	__device__ __forceinline__ void add(i64 at) {
-		const T d = x[at] - mean;
-		Sum<T>::add(d * d);
+struct Squared {
+	const SX *x;
+	const T *means;
+	T mean[LANES];
+	Sums<1> sums;
+	static constexpr int unroll = SUM_UNROLL(1);
+	struct Raw {
+		Pack<SX, VEC> x;
+	};
+	__device__ __forceinline__ Raw read(i64 at) const { return Raw{pack_at(x, at)}; }
+	__device__ __forceinline__ void start(const Raw (&)[unroll], const Walk &w) {
+		if (w.on) {
+			lanes_at(mean, means, w.c);
+		}
+		sums.clear(w);
+	}
+	__device__ __forceinline__ void add(const Raw &raw) {
+#pragma unroll
+		for (int k = 0; k < VEC; k++) {
+			const T d = widen(raw.x.v[k]) - mean[LANE(k)];
+			sums.run[0][k] += d * d;
+		}
 	}
 };
 
 // partial[part, c] ← Σ(x − mean[c])² over a part of channel c.
-KERNEL variance_parts(T *partial, const T *x, const T *mean, const View v, i64 size, int width) {
-	__shared__ T shared[TILE_THREADS];
-	const Tile t = tile_of(v, size, width);
+KERNEL __launch_bounds__(SUM_THREADS, 2) variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
+	__shared__ T shared[SUM_THREADS * VEC];
+	Walk w(v, size, width);
 	Squared s;
 	s.x = x;
-	s.mean = t.on ? mean[t.channel] : T(0);
-	walk(v, t, EVERY, s);
-	const T total = tile_join<Plus>(s.total, t, shared);
-	if (t.on && t.sub == 0) {
-		partial[blockIdx.y * v.channels + t.channel] = total;
-	}
+	s.means = mean;
+	s.sums.shared = shared;
+	walk_packs(s, w);
+	const i64 channels = v.channels.by * LANES;
+	s.sums.write(partial + blockIdx.y * channels, channels, w);
 }
 
-// The sums of the backward pass. MASK: dy counts as 0 where y ≤ 0. EXACT: rest is added to the mean.
-template <bool MASK, bool EXACT> struct Gradients {
-	const T *x, *dy, *y;
-	T mean, rest;
-	Sum<T> plain, dot;
-	__device__ __forceinline__ void add(i64 at) {
-		T g = dy[at];
-		if (MASK && !(y[at] > T(0))) {
-			return;
+// How a ReLU masks dy, which counts as 0 where the ReLU gave 0: not at all; by its result y; by the batch norm of x, computed again; or
+// by y, and dy is the sum of two, which is written.
+enum Mask { NONE, STORED, AGAIN, JOINED_SUM };
+
+// The sums of the backward pass. EXACT: rest is added to the mean.
+template <Mask MASK, bool EXACT> struct Gradients {
+	const SX *x;
+	const SDY *dy;
+	const SY *y;
+	const SZ *z;
+	SDX *out;
+	const T *means, *rests, *variances, *gammas, *betas;
+	T epsilon, mean[LANES], rest[LANES], scale[LANES], shift[LANES];
+	Sums<2> sums;
+	static constexpr int unroll = SUM_UNROLL(MASK == STORED ? 3 : MASK == JOINED_SUM ? 4 : 2);
+	struct Raw {
+		Pack<SX, VEC> x;
+		Pack<SDY, VEC> dy;
+		Pack<SY, VEC> y;
+		Pack<SZ, VEC> z;
+		i64 at;
+	};
+	__device__ __forceinline__ Raw read(i64 at) const {
+		Raw r;
+		r.x = pack_at(x, at);
+		r.dy = pack_at(dy, at);
+		if (MASK == STORED || MASK == JOINED_SUM) {
+			r.y = pack_at(y, at);
 		}
-		T d = x[at] - mean;
-		if (EXACT) {
-			d -= rest;
+		if (MASK == JOINED_SUM) {
+			r.z = pack_at(z, at);
+			r.at = at;
 		}
-		plain.add(g);
-		dot.add(g * d);
+		return r;
 	}
-	__device__ __forceinline__ void fold() {
-		plain.fold();
-		dot.fold();
+	__device__ __forceinline__ void start(const Raw (&)[unroll], const Walk &w) {
+		if (w.on) {
+			lanes_at(mean, means, w.c);
+			if (EXACT) {
+				lanes_at(rest, rests, w.c);
+			}
+			if (MASK == AGAIN) {
+				T variance[LANES];
+				lanes_at(scale, gammas, w.c);
+				lanes_at(shift, betas, w.c);
+				lanes_at(variance, variances, w.c);
+#pragma unroll
+				for (int k = 0; k < LANES; k++) {
+					scale[k] *= rsqrt(variance[k] + epsilon);
+				}
+			}
+		}
+		sums.clear(w);
+	}
+	__device__ __forceinline__ void add(const Raw &r) {
+		Pack<SDX, VEC> sum;
+#pragma unroll
+		for (int k = 0; k < VEC; k++) {
+			T g = widen(r.dy.v[k]), d = widen(r.x.v[k]) - mean[LANE(k)];
+			if (EXACT) {
+				d -= rest[LANE(k)];
+			}
+			if (MASK == JOINED_SUM) {
+				g += widen(r.z.v[k]);
+			}
+			if (MASK == AGAIN ? !(d * scale[LANE(k)] + shift[LANE(k)] > T(0)) : MASK != NONE && !(widen(r.y.v[k]) > T(0))) {
+				g = T(0);
+				d = T(0); // which may be infinite
+			}
+			if (MASK == JOINED_SUM) {
+				store(&sum.v[k], g);
+				g = widen(sum.v[k]);
+			}
+			sums.run[0][k] += g;
+			sums.run[1][k] += g * d;
+		}
+		if (MASK == JOINED_SUM) {
+			((Pack<SDX, VEC> *)out)[r.at] = sum;
+		}
 	}
 };
 
-template <bool MASK, bool EXACT>
-__device__ __forceinline__ void norm_sums(T *partial, const T *x, const T *mean, const T *rest, const T *dy, const T *y, const View &v,
-                                          i64 size, int width, T *shared) {
-	const Tile t = tile_of(v, size, width);
-	Gradients<MASK, EXACT> g;
-	g.x = x;
-	g.dy = dy;
-	g.y = y;
-	g.mean = t.on ? mean[t.channel] : T(0);
-	g.rest = EXACT && t.on ? rest[t.channel] : T(0);
-	walk(v, t, EVERY, g);
-	const T plain = tile_join<Plus>(g.plain.total, t, shared), dot = tile_join<Plus>(g.dot.total, t, shared);
-	if (t.on && t.sub == 0) {
-		T *to = partial + blockIdx.y * 2 * v.channels + t.channel;
-		to[0] = plain;
-		to[v.channels] = dot;
-	}
+template <typename G> __device__ __forceinline__ void norm_sums(T *partial, G &g, const Packs &v, int size, int width, T *shared) {
+	Walk w(v, size, width);
+	g.sums.shared = shared;
+	walk_packs(g, w);
+	const i64 channels = v.channels.by * LANES;
+	g.sums.write(partial + blockIdx.y * 2 * channels, channels, w);
 }
 
 // partial[part, 2, c] ← Σdy and Σdy·(x−mean) over a part of channel c.
-KERNEL norm_sums_parts(T *partial, const T *x, const T *mean, const T *dy, const View v, i64 size, int width) {
-	__shared__ T shared[TILE_THREADS];
-	norm_sums<false, false>(partial, x, mean, mean, dy, dy, v, size, width, shared);
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts(T *partial, const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
+	__shared__ T shared[SUM_THREADS * VEC * 2];
+	Gradients<NONE, false> g;
+	g.x = x;
+	g.means = mean;
+	g.dy = dy;
+	norm_sums(partial, g, v, size, width, shared);
 }
 
 // The same through a ReLU with result y.
-KERNEL norm_sums_parts_relu(T *partial, const T *x, const T *mean, const T *dy, const T *y, const View v, i64 size, int width) {
-	__shared__ T shared[TILE_THREADS];
-	norm_sums<true, false>(partial, x, mean, mean, dy, y, v, size, width, shared);
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_relu(T *partial, const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v, int size,
+                                                          int width) {
+	__shared__ T shared[SUM_THREADS * VEC * 2];
+	Gradients<STORED, false> g;
+	g.x = x;
+	g.means = mean;
+	g.dy = dy;
+	g.y = y;
+	norm_sums(partial, g, v, size, width, shared);
+}
+
+// The same through a ReLU of the batch norm.
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_again(T *partial, const SX *x, const T *gamma, const T *beta, const T *mean, const T *variance,
+                                                           const SDY *dy, T epsilon, const Packs v, int size, int width) {
+	__shared__ T shared[SUM_THREADS * VEC * 2];
+	Gradients<AGAIN, false> g;
+	g.x = x;
+	g.gammas = gamma;
+	g.betas = beta;
+	g.means = mean;
+	g.variances = variance;
+	g.dy = dy;
+	g.epsilon = epsilon;
+	norm_sums(partial, g, v, size, width, shared);
+}
+
+// The same of the sum of dy and z through a ReLU with result y, which is written to out. That may be the memory of dy, z or y.
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_join(T *partial, SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z, const SY *y,
+                                                          const Packs v, int size, int width) {
+	__shared__ T shared[SUM_THREADS * VEC * 2];
+	Gradients<JOINED_SUM, false> g;
+	g.x = x;
+	g.means = mean;
+	g.dy = dy;
+	g.z = z;
+	g.y = y;
+	g.out = out;
+	norm_sums(partial, g, v, size, width, shared);
 }
 
 // The same about mean + rest.
-KERNEL group_sums_parts(T *partial, const T *x, const T *mean, const T *rest, const T *dy, const View v, i64 size, int width) {
-	__shared__ T shared[TILE_THREADS];
-	norm_sums<false, true>(partial, x, mean, rest, dy, dy, v, size, width, shared);
+KERNEL __launch_bounds__(SUM_THREADS, 2) group_sums_parts(T *partial, const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v, int size,
+                                                      int width) {
+	__shared__ T shared[SUM_THREADS * VEC * 2];
+	Gradients<NONE, true> g;
+	g.x = x;
+	g.means = mean;
+	g.rests = rest;
+	g.dy = dy;
+	norm_sums(partial, g, v, size, width, shared);
 }
 
 // dgamma, dbeta (c) ← of all parts: Σdy·(x−mean)/√(variance+ε) and Σdy.
-KERNEL norm_sums_join(T *dgamma, T *dbeta, const T *partial, const T *variance, T epsilon, i64 channels, int parts, int width) {
-	__shared__ Wide shared[TILE_THREADS];
-	const View v = {1, parts, channels, 1};
-	const Tile t = tile_of(v, parts, width);
+KERNEL __launch_bounds__(SUM_THREADS) norm_sums_join(T *dgamma, T *dbeta, const T *partial, const T *variance, T epsilon, i64 channels, int parts) {
+	__shared__ Wide shared[SUM_THREADS / WARP * JOINED];
+	const i64 c = (i64)blockIdx.x * JOINED + threadIdx.x % JOINED;
+	const int first = c < channels ? threadIdx.x / JOINED : parts, subs = SUM_THREADS / JOINED;
 	Wide plain = 0, dot = 0;
-	for (int p = t.on ? t.sub : parts; p < parts; p += t.subs) {
-		plain += partial[p * 2 * channels + t.channel];
-		dot += partial[(p * 2 + 1) * channels + t.channel];
+#pragma unroll 4
+	for (int p = first; p < parts; p += subs) {
+		plain += partial[p * 2 * channels + c];
+		dot += partial[(p * 2 + 1) * channels + c];
 	}
-	plain = tile_join<Plus>(plain, t, shared);
-	dot = tile_join<Plus>(dot, t, shared);
-	if (t.on && t.sub == 0) {
-		dbeta[t.channel] = T(plain);
-		dgamma[t.channel] = T(dot / sqrt((Wide)variance[t.channel] + epsilon));
+	plain = join(plain, shared);
+	dot = join(dot, shared);
+	if (first == 0) {
+		dbeta[c] = T(plain);
+		dgamma[c] = T(dot / sqrt((Wide)variance[c] + epsilon));
 	}
 }

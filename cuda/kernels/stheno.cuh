@@ -101,6 +101,15 @@ template <int N, typename S> __device__ __forceinline__ void store_pack(S *to, c
 	*(Pack<S, N> *)to = p;
 }
 
+// N elements from one place to another, in whose type they lie there. Of equal types nothing has to be known but their size.
+template <int N, typename S> __device__ __forceinline__ void carry(S *to, const S *from) { *(Pack<S, N> *)to = *(const Pack<S, N> *)from; }
+
+template <int N, typename S, typename R> __device__ __forceinline__ void carry(S *to, const R *from) {
+	T v[N];
+	load_pack(v, from);
+	store_pack(to, v);
+}
+
 // A divisor that the host knows; internal/kernel/divide.go makes it. The fast way is for numbers below 2³¹.
 struct Div {
 	i64 by;

@@ -12,7 +12,10 @@ import (
 	"github.com/stheno-ml/stheno/internal/augment"
 )
 
-func init() { registerFloats(map[string]Prepare{"Augment": prepareAugment}) }
+func init() {
+	registerFloats(map[string]Prepare{"Augment": prepareAugment})
+	registerNarrow(map[string]narrowing{"Augment": {out: operands(0), gains: true}})
+}
 
 // mostChannels bounds the table that is part of the kernel's text.
 const mostChannels = 32
@@ -34,8 +37,9 @@ func prepareAugment(_ *Builder, s *graph.Step) ([]Command, error) {
 		index = In(2)
 		commands = append(commands, &Check{In: 2, Fn: func(a op.Array) error { return o.CheckIndex(a.Data.([]int), s.In[0].Shape[0]) }})
 	}
-	source := Text("augment.cu", y.Dtype, table+read("augment.cu"), fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c),
-		fmt.Sprint("NUMBERS ", o.Numbers()), fmt.Sprint("CUTOUT ", o.Cutout), fmt.Sprint("MIXUP ", one(o.Mixup)), fmt.Sprint("INDEXED ", one(o.Indexed)))
+	d := storage{fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c), fmt.Sprint("NUMBERS ", o.Numbers()),
+		fmt.Sprint("CUTOUT ", o.Cutout), fmt.Sprint("MIXUP ", one(o.Mixup)), fmt.Sprint("INDEXED ", one(o.Indexed))}.as("SY", y)
+	source := Text("augment.cu", y.Dtype, table+read("augment.cu"), d...)
 	return append(commands, &Launch{Source: source, Name: "augment", Grid: Dim3{X: n, Y: parts}, Block: Dim3{X: threads},
 		Args: []any{Out(0), In(0), In(1), index}}), nil
 }

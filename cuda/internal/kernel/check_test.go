@@ -35,6 +35,18 @@ func stepOf(instr graph.Instr, out *graph.Value, in ...*graph.Value) *graph.Step
 	return &graph.Step{Instr: instr, Out: []*graph.Value{out}, In: in}
 }
 
+// narrowed makes all values of a step narrow that may be.
+func narrowed(s *graph.Step) *graph.Step {
+	in, out, _ := Narrows(s)
+	for i, can := range in {
+		s.In[i].Narrow = can
+	}
+	for i, can := range out {
+		s.Out[i].Narrow = can
+	}
+	return s
+}
+
 // commandsOf decides on a step, requires that it runs on the device, and checks the commands.
 func commandsOf(t testing.TB, b *Builder, s *graph.Step) []Command {
 	t.Helper()

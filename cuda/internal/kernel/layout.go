@@ -20,6 +20,10 @@ func init() {
 		"Col2Im":       prepareCol2Im,
 		"UpsampleGrad": prepareUpsampleGrad,
 	})
+	registerNarrow(map[string]narrowing{
+		"ZeroPad2D": {in: operands(0), out: operands(0)},
+		"Crop2D":    {in: operands(0), out: operands(0)},
+	})
 }
 
 // preparePermute returns no commands for tensors of more axes than the kernels take.
@@ -60,8 +64,10 @@ func border(b *Builder, s *graph.Step, format shape.Layout, top, left int) ([]Co
 	if format == shape.NHWC {
 		inner = x[c]
 	}
-	return moving(b, s, "layout.cu", "border", structOf(divideBy(y[w]*inner)), structOf(divideBy(y[h])), int64(x[w]*inner), int64(x[h]),
-		int64(top), int64(left*inner))
+	pack := packOf(inner, s.In[0], s.Out[0])
+	inner /= pack
+	return []Command{b.carried(s, "border", s.In[0], pack, s.Out[0].Len()/pack, Out(0), In(0), structOf(divideBy(y[w]*inner)),
+		structOf(divideBy(y[h])), int64(x[w]*inner), int64(x[h]), int64(top), int64(left*inner))}, nil
 }
 
 func prepareUpsample(b *Builder, s *graph.Step) ([]Command, error) {

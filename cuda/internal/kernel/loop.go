@@ -14,6 +14,11 @@ import (
 func init() {
 	registerFloats(map[string]Prepare{"Loop": prepareLoop, "Unary": prepareUnary})
 	register(map[string]Prepare{"Binary": prepareBinary}, tensor.Float32, tensor.Float64, tensor.Int, tensor.Bool)
+	registerNarrow(map[string]narrowing{
+		"Loop":   {in: full, out: every},
+		"Unary":  {in: full, out: operands(0)},
+		"Binary": {in: full, out: operands(0)},
+	})
 }
 
 func prepareLoop(b *Builder, s *graph.Step) ([]Command, error) {
@@ -73,15 +78,18 @@ type loopPlan struct {
 	from    tensor.Dtype // of inputs and registers
 	to      tensor.Dtype // of results
 	n       int
+	pack    int // elements that a thread computes at once
 	inputs  []reading
 	sizes   []int   // of the joined axes, outermost first
 	strides [][]int // of each input along them, for those that are stretched
+
+	narrowIn, narrowOut []bool // kept as bfloat16
 }
 
 // planLoop plans a loop over a shape, which its inputs of the given shapes stretch to.
 func planLoop(l *ir.Loop, s tensor.Shape, in []tensor.Shape) *loopPlan {
 	n := op.Len(s)
-	p := &loopPlan{program: l, n: n, inputs: make([]reading, len(in)), strides: make([][]int, len(in))}
+	p := &loopPlan{program: l, n: n, pack: 1, inputs: make([]reading, len(in)), strides: make([][]int, len(in))}
 	all := make([][]int, len(in))
 	for i, x := range in {
 		switch op.Len(x) {
@@ -135,9 +143,45 @@ func (b *Builder) loop(s *graph.Step, l *ir.Loop) *Launch {
 	if len(s.In) > 0 {
 		p.from = s.In[0].Dtype
 	}
-	grid, block := b.Each(p.n)
+	p.store(s)
+	grid, block := b.Each(p.n / p.pack)
 	text := Text("loop", p.from, read("functions.cuh")+p.text())
 	return &Launch{Source: text, Name: "loop", Grid: grid, Block: block, Args: p.arguments()}
+}
+
+// mostRegisters is how many registers a pack of eight may take for operands; what needs more works on fewer elements at once.
+const mostRegisters = 64
+
+// store takes from a step how its operands lie in memory, and decides how many elements a thread computes at once. A pack does not
+// reach over the end of the innermost axis, so that its elements lie together in stretched inputs as well, or are one.
+func (p *loopPlan) store(s *graph.Step) {
+	p.narrowIn, p.narrowOut = narrowOf(s.In), narrowOf(s.Out)
+	if p.from != p.to || p.from != tensor.Float32 && p.from != tensor.Float64 {
+		return
+	}
+	along := p.n
+	if slices.Contains(p.inputs, readStretched) {
+		along = p.sizes[len(p.sizes)-1]
+	}
+	operands := slices.Clone(s.Out)
+	for i, v := range s.In {
+		if p.inputs[i] == readFull {
+			operands = append(operands, v)
+		}
+	}
+	p.pack = packOf(along, operands...)
+	if p.pack == 8 && p.pack*len(operands) > mostRegisters {
+		p.pack = 4
+	}
+}
+
+// narrowOf says which values are kept as bfloat16.
+func narrowOf(values []*graph.Value) []bool {
+	narrow := make([]bool, len(values))
+	for i, v := range values {
+		narrow[i] = v.Narrow
+	}
+	return narrow
 }
 
 // arguments are those of the kernel that text writes.

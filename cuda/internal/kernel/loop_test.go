@@ -93,11 +93,17 @@ func TestLoopTexts(t *testing.T) {
 			tensor.Shape{2, 3, 4, 5}, tensor.Shape{1, 3, 1, 1}, tensor.Shape{1}),
 		"outer": loopOf(tensor.Float32, &ir.Loop{Inputs: 2, Results: []int{3}, Steps: []ir.LoopStep{ir.Apply2(ir.Sub, r(0), r(1)),
 			ir.Apply2(ir.ReLUGrad, r(2), ir.Number(math.Inf(1)))}}, tensor.Shape{1, 4, 6}, tensor.Shape{3, 4, 1}),
+		"packs": loopOf(tensor.Float32, &ir.Loop{Inputs: 3, Results: []int{4}, Steps: []ir.LoopStep{ir.Apply2(ir.Mul, r(0), r(1)),
+			ir.Apply2(ir.Add, r(3), r(2))}}, tensor.Shape{3, 5, 4}, tensor.Shape{3, 1, 1}, tensor.Shape{1, 1, 4}),
+		"narrow packs": narrowed(loopOf(tensor.Float32, &ir.Loop{Inputs: 2, Results: []int{2, 3}, Steps: []ir.LoopStep{
+			ir.Apply2(ir.Add, r(0), r(1)), ir.Apply1(ir.Exp, r(2))}}, tensor.Shape{4, 8}, tensor.Shape{4, 8})),
+		"narrow elements": narrowed(loopOf(tensor.Float32, &ir.Loop{Inputs: 2, Results: []int{2}, Steps: []ir.LoopStep{
+			ir.Apply2(ir.Add, r(0), r(1))}}, tensor.Shape{3, 5}, tensor.Shape{3, 1})),
 	} {
-		commands := commandsOf(t, builderFor(FP32), s)
+		commands := commandsOf(t, builderFor(BF16), s)
 		text := commands[0].(*Launch).Source.Text
 		text = strings.TrimLeft(text[strings.Index(text, "KERNEL loop"):], "\n")
-		path := filepath.Join("testdata", "loop-"+name+".cu")
+		path := filepath.Join("testdata", "loop-"+strings.ReplaceAll(name, " ", "-")+".cu")
 		if *update {
 			require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		}
@@ -113,11 +119,15 @@ func TestLoopsOfOneProgramShareASource(t *testing.T) {
 		return commandsOf(t, builderFor(FP32), loopOf(tensor.Float32, l, shapes...))[0].(*Launch).Source
 	}
 	plain := text(tensor.Shape{3}, tensor.Shape{3})
-	require.Equal(t, plain, text(tensor.Shape{2, 3, 4}, tensor.Shape{2, 3, 4}))
+	require.Equal(t, plain, text(tensor.Shape{5, 3, 1}, tensor.Shape{5, 3, 1}))
 	require.Equal(t, plain, text(tensor.Shape{1, 1}, tensor.Shape{}))
+	require.NotEqual(t, plain, text(tensor.Shape{2, 3, 4}, tensor.Shape{2, 3, 4})) // in packs of 4
 	rows := text(tensor.Shape{5, 3}, tensor.Shape{1, 3})
 	require.NotEqual(t, plain, rows)
-	require.Equal(t, rows, text(tensor.Shape{8, 9, 3, 2}, tensor.Shape{1, 1, 3, 2}))
+	require.Equal(t, rows, text(tensor.Shape{8, 9, 3, 1}, tensor.Shape{1, 1, 3, 1}))
+	fours := text(tensor.Shape{5, 4}, tensor.Shape{1, 4})
+	require.NotEqual(t, rows, fours)
+	require.Equal(t, fours, text(tensor.Shape{8, 9, 3, 4}, tensor.Shape{1, 1, 3, 4}))
 	require.NotEqual(t, rows, text(tensor.Shape{5, 3}, tensor.Shape{5, 1}))
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/stheno-ml/stheno/graph/ir"
 )
 
-// text writes the kernel of a loop: one thread computes all registers of an element before it writes any result, so that a
-// result may be the memory of an input. Sizes and strides are arguments, so that loops of one program share a text.
+// text writes the kernel of a loop: one thread computes all registers of an element, or of a pack of neighbours, before it writes any
+// result, so that a result may be the memory of an input. Sizes and strides are arguments, so that loops of one program share a text.
 func (p *loopPlan) text() string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "\nKERNEL loop(%s) {\n", strings.Join(p.parameters(), ", "))
@@ -21,34 +21,90 @@ func (p *loopPlan) text() string {
 			fmt.Fprintf(&t, "\tconst T r%d = x%d[0];\n", i, i)
 		}
 	}
-	t.WriteString("\tFOR_EACH(i, n) {\n")
-	p.writeCoordinates(&t)
-	for i, kind := range p.inputs {
-		switch kind {
-		case readFull:
-			fmt.Fprintf(&t, "\t\tconst T r%d = x%d[i];\n", i, i)
-		case readStretched:
-			fmt.Fprintf(&t, "\t\tconst T r%d = x%d[%s];\n", i, i, p.place(i))
-		}
-	}
-	for i, step := range p.program.Steps {
-		fmt.Fprintf(&t, "\t\tconst T r%d = %s;\n", p.program.Inputs+i, p.expression(step))
-	}
-	for i, r := range p.program.Results {
-		fmt.Fprintf(&t, "\t\ty%d[i] = r%d;\n", i, r)
+	if p.pack > 1 {
+		p.writePacks(&t)
+	} else {
+		p.writeElements(&t)
 	}
 	t.WriteString("\t}\n}\n")
 	return t.String()
+}
+
+// writeElements loops over elements.
+func (p *loopPlan) writeElements(t *strings.Builder) {
+	t.WriteString("\tFOR_EACH(i, n) {\n")
+	p.writeCoordinates(t)
+	for i, kind := range p.inputs {
+		switch {
+		case kind == readFull && p.narrowIn[i]:
+			fmt.Fprintf(t, "\t\tconst T r%d = widen(x%d[i]);\n", i, i)
+		case kind == readFull:
+			fmt.Fprintf(t, "\t\tconst T r%d = x%d[i];\n", i, i)
+		case kind == readStretched:
+			fmt.Fprintf(t, "\t\tconst T r%d = x%d[%s];\n", i, i, p.place(i))
+		}
+	}
+	p.writeSteps(t, "\t\t")
+	for i, r := range p.program.Results {
+		if p.narrowOut[i] {
+			fmt.Fprintf(t, "\t\tstore(y%d + i, r%d);\n", i, r)
+		} else {
+			fmt.Fprintf(t, "\t\ty%d[i] = r%d;\n", i, r)
+		}
+	}
+}
+
+// writePacks loops over packs: a are those of inputs, b those of results.
+func (p *loopPlan) writePacks(t *strings.Builder) {
+	fmt.Fprintf(t, "\tFOR_EACH(pack, n / %d) {\n\t\tconst i64 i = pack * %d;\n", p.pack, p.pack)
+	p.writeCoordinates(t)
+	var packed []int
+	for i, kind := range p.inputs {
+		switch {
+		case kind == readFull:
+			packed = append(packed, i)
+			fmt.Fprintf(t, "\t\tT a%d[%d];\n\t\tload_pack(a%d, x%d + i);\n", i, p.pack, i, i)
+		case kind == readStretched && p.along(i):
+			packed = append(packed, i)
+			fmt.Fprintf(t, "\t\tT a%d[%d];\n\t\tload_pack(a%d, x%d + (%s));\n", i, p.pack, i, i, p.place(i))
+		case kind == readStretched:
+			fmt.Fprintf(t, "\t\tconst T r%d = x%d[%s];\n", i, i, p.place(i))
+		}
+	}
+	for i := range p.program.Results {
+		fmt.Fprintf(t, "\t\tT b%d[%d];\n", i, p.pack)
+	}
+	fmt.Fprintf(t, "#pragma unroll\n\t\tfor (int k = 0; k < %d; k++) {\n", p.pack)
+	for _, i := range packed {
+		fmt.Fprintf(t, "\t\t\tconst T r%d = a%d[k];\n", i, i)
+	}
+	p.writeSteps(t, "\t\t\t")
+	for i, r := range p.program.Results {
+		fmt.Fprintf(t, "\t\t\tb%d[k] = r%d;\n", i, r)
+	}
+	t.WriteString("\t\t}\n")
+	for i := range p.program.Results {
+		fmt.Fprintf(t, "\t\tstore_pack(y%d + i, b%d);\n", i, i)
+	}
+}
+
+// along says whether a stretched input goes on in memory along the innermost axis; else it stays in its place there.
+func (p *loopPlan) along(input int) bool { return p.strides[input][len(p.sizes)-1] == 1 }
+
+func (p *loopPlan) writeSteps(t *strings.Builder, indent string) {
+	for i, step := range p.program.Steps {
+		fmt.Fprintf(t, "%sconst T r%d = %s;\n", indent, p.program.Inputs+i, p.expression(step))
+	}
 }
 
 // parameters are those of the kernel, in the order of arguments.
 func (p *loopPlan) parameters() []string {
 	var list []string
 	for r := range p.program.Results {
-		list = append(list, fmt.Sprintf("%s *y%d", CType(p.to), r))
+		list = append(list, fmt.Sprintf("%s *y%d", stored(CType(p.to), p.narrowOut[r]), r))
 	}
 	for i := range p.inputs {
-		list = append(list, fmt.Sprintf("const T *x%d", i))
+		list = append(list, fmt.Sprintf("const %s *x%d", stored("T", p.narrowIn[i]), i))
 	}
 	for axis := range p.sizes {
 		if p.divides(axis) {
@@ -63,6 +119,14 @@ func (p *loopPlan) parameters() []string {
 		}
 	}
 	return append(list, "i64 n")
+}
+
+// stored is the type in which an operand of the given type lies in memory.
+func stored(ctype string, narrow bool) string {
+	if narrow {
+		return "bf16"
+	}
+	return ctype
 }
 
 // writeCoordinates finds the coordinates of element i that stretched inputs need, innermost first.

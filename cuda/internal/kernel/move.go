@@ -26,6 +26,13 @@ func init() {
 		"Cast":      prepareCast,
 	}, allTypes...)
 	registerFloats(map[string]Prepare{"GatherGrad": prepareGatherGrad})
+	registerNarrow(map[string]narrowing{
+		"Copy":    {in: operands(0), out: operands(0)},
+		"Reshape": {in: operands(0), out: operands(0)},
+		"Slice": {in: func(s *graph.Step, _ int) bool { return s.Instr.(*ir.Slice).Step == 1 },
+			out: func(s *graph.Step, _ int) bool { return s.Instr.(*ir.Slice).Step == 1 }},
+		"Concat": {in: every, out: operands(0)},
+	})
 }
 
 // moved is the element type that stands for dt where elements only change their places: one of its size.
@@ -44,9 +51,28 @@ func around(s tensor.Shape, axis int) (outer, n, inner int) {
 	return op.Len(s[:axis]), s[axis], op.Len(s[axis+1:])
 }
 
-// whole copies an operand as it is.
-func whole(_ *Builder, s *graph.Step) ([]Command, error) {
-	return []Command{&Move{To: Out(0), From: In(0), Bytes: int64(s.Out[0].Bytes())}}, nil
+// whole copies an operand as it is, or to the type in which the result lies in memory.
+func whole(b *Builder, s *graph.Step) ([]Command, error) {
+	x, y := s.In[0], s.Out[0]
+	switch {
+	case x.Narrow && !y.Narrow:
+		return []Command{b.each("bf16.cu", "from_bfloat16", y.Dtype, y.Len(), Out(0), In(0))}, nil
+	case y.Narrow && !x.Narrow:
+		return []Command{b.each("bf16.cu", "to_bfloat16", y.Dtype, y.Len(), Out(0), In(0))}, nil
+	}
+	return []Command{&Move{To: Out(0), From: In(0), Bytes: int64(y.StoredBytes())}}, nil
+}
+
+// carried launches a kernel of rows.cu over n packs of elements that only change their places, from x to the result of a step, and
+// perhaps the type in which they lie in memory.
+func (b *Builder) carried(s *graph.Step, name string, x *graph.Value, pack, n int, args ...any) *Launch {
+	y, dt := s.Out[0], moved(s.Out[0].Dtype)
+	if x.Narrow || y.Narrow {
+		dt = y.Dtype
+	}
+	grid, block := b.Each(n)
+	d := storage{}.as("SX", x).as("SY", y).pack(pack)
+	return &Launch{Source: File("rows.cu", dt, d...), Name: name, Grid: grid, Block: block, Args: append(args, int64(n))}
 }
 
 // moves is each for elements that only change their places.
@@ -63,6 +89,12 @@ func prepareSlice(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*ir.Slice)
 	outer, n, inner := around(s.In[0].Shape, o.Axis)
 	count := s.Out[0].Len() / (outer * inner)
+	if o.Step == 1 {
+		run := count * inner
+		pack := packOf(gcd(gcd(run, n*inner), o.Start*inner), s.In[0], s.Out[0])
+		return []Command{b.carried(s, "slice_rows", s.In[0], pack, s.Out[0].Len()/pack,
+			Out(0), In(0), start(o, n, count), int64(inner), structOf(divideBy(run/pack)), int64(n*inner))}, nil
+	}
 	return []Command{b.moves("slice", s.Out[0].Dtype, s.Out[0].Len(),
 		Out(0), In(0), start(o, n, count), int64(o.Step), int64(n), structOf(divideBy(count)), structOf(divideBy(inner)))}, nil
 }
@@ -77,21 +109,31 @@ func prepareSliceGrad(b *Builder, s *graph.Step) ([]Command, error) {
 
 // Each input has a launch of its own, so that there may be any number.
 func prepareConcat(b *Builder, s *graph.Step) ([]Command, error) {
-	rows, _, _ := around(s.Out[0].Shape, s.Instr.(*ir.Concat).Axis)
-	dt, wide := s.Out[0].Dtype, s.Out[0].Len()/rows
+	y := s.Out[0]
+	rows, _, _ := around(y.Shape, s.Instr.(*ir.Concat).Axis)
+	wide := y.Len() / rows
 	var all []Command
-	first := int64(0)
+	first := 0
 	for i, v := range s.In {
 		run := v.Len() / rows
-		to := Out(0).At(first * int64(dt.Size()))
-		if rows == 1 {
-			all = append(all, &Move{To: to, From: In(i), Bytes: int64(v.Bytes())})
-		} else {
-			all = append(all, b.moves("place", dt, v.Len(), to, In(i), structOf(divideBy(run)), int64(wide)))
+		to := Out(0).At(int64(first * elementBytes(y)))
+		if rows == 1 && v.Narrow == y.Narrow {
+			all = append(all, &Move{To: to, From: In(i), Bytes: int64(v.StoredBytes())})
+		} else if run > 0 {
+			pack := packOf(gcd(gcd(run, wide), first), v, y)
+			all = append(all, b.carried(s, "place", v, pack, v.Len()/pack, to, In(i), structOf(divideBy(run/pack)), int64(wide)))
 		}
-		first += int64(run)
+		first += run
 	}
 	return all, nil
+}
+
+// gcd is the largest number that divides both, of which one is not 0.
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 func prepareAt(_ *Builder, s *graph.Step) ([]Command, error) {

@@ -14,17 +14,17 @@ func init() {
 		"ChannelAffine": channelAffine,
 		"BatchMean": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchMean).Axis), s.Out[0].Dtype
-			return b.stats(dt, Out(0), b.perChannel(dt, v), b.perChannel(dt, v), v), nil
+			return b.stats(s, Out(0), b.perChannel(dt, v), b.perChannel(dt, v), v), nil
 		},
 		"BatchVariance": batchVariance,
 		"BatchStats": func(b *Builder, s *graph.Step) ([]Command, error) {
-			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*graph.BatchStats).Axis), s.Out[0].Dtype
-			return b.stats(dt, Out(0), b.perChannel(dt, v), Out(1), v), nil
+			v := channelsOf(s.In[0].Shape, s.Instr.(*graph.BatchStats).Axis)
+			return b.stats(s, Out(0), b.perChannel(s.Out[0].Dtype, v), Out(1), v), nil
 		},
 		"BatchVarianceGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVarianceGrad).Axis), s.Out[0].Dtype
-			factor := number(dt, 2/float64(v.count()))
-			return []Command{b.eachChannel("batch_variance_grad", dt, v, Out(0), In(0), In(1), In(2), factor)}, nil
+			p := packed(dt, v, images{"SX": s.In[0], "SDX": s.Out[0]})
+			return []Command{b.eachChannel("batch_variance_grad", dt, p, Out(0), In(0), In(1), In(2), number(dt, 2/float64(v.count())))}, nil
 		},
 		"BatchNorm": func(b *Builder, s *graph.Step) ([]Command, error) {
 			o := s.Instr.(*op.BatchNorm)
@@ -41,23 +41,39 @@ func init() {
 			o := s.Instr.(*graph.BatchNormSums)
 			return b.batchNormSums(s, Out(1), o.Axis, o.Epsilon, o.ReLU), nil
 		},
+		"BatchNormReLUSums": batchNormReLUSums,
+		"BatchNormJoinSums": batchNormJoinSums,
 		"BatchNormGradScale": func(b *Builder, s *graph.Step) ([]Command, error) {
 			o, dt := s.Instr.(*op.BatchNormGradScale), s.Out[0].Dtype
 			return b.batchNormSums(s, b.perChannel(dt, channelsOf(s.In[0].Shape, o.Axis)), o.Axis, o.Epsilon, false), nil
 		},
 		"BatchNormGradInput": func(b *Builder, s *graph.Step) ([]Command, error) {
-			return b.batchNormGradInput(s, s.Instr.(*op.BatchNormGradInput), false), nil
+			return b.batchNormGradInput(s, s.Instr.(*op.BatchNormGradInput), ""), nil
 		},
 		"FusedBatchNormGradInput": func(b *Builder, s *graph.Step) ([]Command, error) {
-			return b.batchNormGradInput(s, s.Instr.(*graph.FusedBatchNormGradInput).Grad, true), nil
+			return b.batchNormGradInput(s, s.Instr.(*graph.FusedBatchNormGradInput).Grad, "_relu"), nil
+		},
+		"BatchNormReLUGradInput": func(b *Builder, s *graph.Step) ([]Command, error) {
+			return b.batchNormGradInput(s, s.Instr.(*graph.BatchNormReLUGradInput).Grad, "_again"), nil
 		},
 		"BatchNormInferenceGradInput": func(b *Builder, s *graph.Step) ([]Command, error) {
 			o, dt := s.Instr.(*op.BatchNormInferenceGradInput), s.Out[0].Dtype
-			v, epsilon := channelsOf(s.Out[0].Shape, o.Axis), number(dt, o.Epsilon)
-			return []Command{b.eachChannel("batch_norm_inference_grad", dt, v, Out(0), In(0), In(1), In(2), epsilon)}, nil
+			p := packed(dt, channelsOf(s.Out[0].Shape, o.Axis), images{"SDX": s.Out[0], "SDY": s.In[2]})
+			return []Command{b.eachChannel("batch_norm_inference_grad", dt, p, Out(0), In(0), In(1), In(2), number(dt, o.Epsilon))}, nil
 		},
 		"GroupNorm":     groupNorm,
 		"GroupNormGrad": groupNormGrad,
+	})
+	x := func(in ...int) narrowing { return narrowing{in: operands(in...), out: operands(0), gains: true} }
+	vectors := func(in ...int) narrowing { return narrowing{in: operands(in...), gains: true} }
+	registerNarrow(map[string]narrowing{
+		"BiasAdd": x(0), "BatchNorm": x(0), "BatchNormInference": x(0), "FusedBatchNorm": x(0, 5), "GroupNorm": x(0),
+		"BatchNormGradInput": x(0, 4), "FusedBatchNormGradInput": x(0, 4, 7), "BatchNormReLUGradInput": x(0, 4),
+		"BatchNormInferenceGradInput": x(2), "BatchVarianceGrad": x(0), "GroupNormGrad": x(0, 1),
+		"BatchMean": vectors(0), "BatchVariance": vectors(0), "BatchStats": vectors(0), "BatchNormGradScale": vectors(0, 3),
+		"BatchNormSums": vectors(0, 3, 4), "BatchNormReLUSums": vectors(0, 5),
+		"BatchNormJoinSums": {in: operands(0, 3, 4, 5), out: operands(2), gains: true},
+		"ChannelAffine":     {in: shifted, out: shifted},
 	})
 }
 
@@ -67,12 +83,15 @@ func (b *Builder) perChannel(dt tensor.Dtype, v view) Pointer {
 }
 
 func biasAdd(b *Builder, s *graph.Step) ([]Command, error) {
-	v := channelsOf(s.In[0].Shape, s.Instr.(*op.BiasAdd).Axis)
-	return []Command{b.eachChannel("bias_add", s.Out[0].Dtype, v, Out(0), In(0), In(1))}, nil
+	dt, v := s.Out[0].Dtype, channelsOf(s.In[0].Shape, s.Instr.(*op.BiasAdd).Axis)
+	return []Command{b.eachChannel("bias_add", dt, packed(dt, v, images{"SX": s.In[0], "SY": s.Out[0]}), Out(0), In(0), In(1))}, nil
 }
 
 // mostShifts is SHIFTS of channel.cu.
 const mostShifts = 256
+
+// shifted says whether there is a shift: without one there is a kernel that knows no channels.
+func shifted(s *graph.Step, _ int) bool { return s.Instr.(*op.ChannelAffine).Shift != nil }
 
 // channelAffine hands the shifts over as an argument: a kernel for every mostShifts channels.
 func channelAffine(b *Builder, s *graph.Step) ([]Command, error) {
@@ -82,11 +101,12 @@ func channelAffine(b *Builder, s *graph.Step) ([]Command, error) {
 		return []Command{b.each("elementwise.cu", "scale", dt, s.Out[0].Len(), Out(0), In(0), scale)}, nil
 	}
 	v := channelsOf(s.In[0].Shape, o.Axis)
+	p := packed(dt, v, images{"SX": s.In[0], "SY": s.Out[0]})
 	var commands []Command
 	for first := int64(0); first < v.Channels; first += mostShifts {
 		count := min(mostShifts, v.Channels-first)
 		shifts := shiftsOf(dt, o.Shift[first:first+count])
-		commands = append(commands, b.eachChannel("channel_affine", dt, v, Out(0), In(0), scale, shifts, first, count))
+		commands = append(commands, b.eachChannel("channel_affine", dt, p, Out(0), In(0), scale, shifts, first, count))
 	}
 	return commands, nil
 }
@@ -105,72 +125,85 @@ func shiftsOf(dt tensor.Dtype, shifts []float64) Bytes {
 	return structOf(narrow)
 }
 
-// stats computes the mean, what rounding took from it, and the variance of every channel.
-func (b *Builder) stats(dt tensor.Dtype, mean, rest, variance Pointer, v view) []Command {
-	t := b.tile(v, 0)
+// stats computes the mean, what rounding took from it, and the variance of every channel of operand 0.
+func (b *Builder) stats(s *graph.Step, mean, rest, variance Pointer, v view) []Command {
+	dt := s.Out[0].Dtype
+	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
 	partial := b.Scratch(3 * t.parts() * v.Channels * int64(dt.Size()))
-	join := b.tile(view{1, t.parts(), v.Channels, 1}, 1)
 	return []Command{
-		&Launch{Source: File("stats.cu", dt), Name: "stats_parts", Grid: t.grid, Block: t.block,
-			Args: []any{partial, In(0), v.arg(), t.size, t.width}},
-		&Launch{Source: File("stats.cu", dt), Name: "stats_join", Grid: join.grid, Block: join.block,
-			Args: []any{mean, rest, variance, partial, v.Channels, v.count(), t.size, int32(t.parts()), join.width}},
+		t.launch("stats_parts", dt, partial, In(0)),
+		join("stats_join", dt, v.Channels, mean, rest, variance, partial, v.Channels, v.count(), t.elements(), int32(t.parts())),
 	}
 }
 
 func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
 	v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVariance).Axis), s.Out[0].Dtype
-	t := b.tile(v, 0)
+	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
 	partial := b.Scratch(t.parts() * v.Channels * int64(dt.Size()))
-	first := &Launch{Source: File("stats.cu", dt), Name: "variance_parts", Grid: t.grid, Block: t.block,
-		Args: []any{partial, In(0), In(1), v.arg(), t.size, t.width}}
 	rest := view{1, t.parts(), v.Channels, 1}
-	return append([]Command{first}, b.reduce(sums, dt, Out(0), partial, rest, 1, float64(v.count()))...), nil
+	return append([]Command{t.launch("variance_parts", dt, partial, In(0), In(1))},
+		b.reduce(sums, dt, Out(0), partial, rest, 1, float64(v.count()))...), nil
 }
 
 // batchNorm takes x, gamma, beta, mean, variance and the residual if one is added.
 func (b *Builder) batchNorm(s *graph.Step, f *graph.FusedBatchNorm) []Command {
 	dt, name := s.Out[0].Dtype, "batch_norm"
-	args := []any{Out(0), In(0), In(1), In(2), In(3), In(4)}
+	args, of := []any{Out(0), In(0), In(1), In(2), In(3), In(4)}, images{"SX": s.In[0], "SY": s.Out[0]}
 	if f.Add {
-		name, args = name+"_add", append(args, In(5))
+		name, args, of["SZ"] = name+"_add", append(args, In(5)), s.In[5]
 	}
 	if f.ReLU {
 		name += "_relu"
 	}
-	return []Command{b.eachChannel(name, dt, channelsOf(s.In[0].Shape, f.Axis), append(args, number(dt, f.Epsilon))...)}
+	p := packed(dt, channelsOf(s.In[0].Shape, f.Axis), of)
+	return []Command{b.eachChannel(name, dt, p, append(args, number(dt, f.Epsilon))...)}
 }
 
 // batchNormSums takes x, mean, variance, dy and y if a ReLU followed. Result 0 is dgamma.
 func (b *Builder) batchNormSums(s *graph.Step, dbeta Pointer, axis int, epsilon float64, relu bool) []Command {
-	dt, v := s.Out[0].Dtype, channelsOf(s.In[0].Shape, axis)
+	v, of := channelsOf(s.In[0].Shape, axis), images{"SX": s.In[0], "SDY": s.In[3]}
 	if relu {
-		return b.normSums(dt, v, "norm_sums_parts_relu", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3), In(4))
+		of["SY"] = s.In[4]
+		return b.normSums(s, v, of, "norm_sums_parts_relu", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3), In(4))
 	}
-	return b.normSums(dt, v, "norm_sums_parts", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3))
+	return b.normSums(s, v, of, "norm_sums_parts", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3))
+}
+
+func batchNormReLUSums(b *Builder, s *graph.Step) ([]Command, error) {
+	o, dt := s.Instr.(*graph.BatchNormReLUSums), s.Out[0].Dtype
+	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), images{"SX": s.In[0], "SDY": s.In[5]}, "norm_sums_parts_again", Out(0), Out(1), In(4),
+		o.Epsilon, In(0), In(1), In(2), In(3), In(4), In(5), number(dt, o.Epsilon)), nil
+}
+
+func batchNormJoinSums(b *Builder, s *graph.Step) ([]Command, error) {
+	o := s.Instr.(*graph.BatchNormJoinSums)
+	of := images{"SX": s.In[0], "SDY": s.In[3], "SZ": s.In[4], "SY": s.In[5], "SDX": s.Out[2]}
+	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), of, "norm_sums_parts_join", Out(0), Out(1), In(2), o.Epsilon,
+		Out(2), In(0), In(1), In(3), In(4), In(5)), nil
 }
 
 // normSums computes dgamma and dbeta with one of the kernels for parts, whose operands are in.
-func (b *Builder) normSums(dt tensor.Dtype, v view, name string, dgamma, dbeta, variance Pointer, epsilon float64, in ...any) []Command {
-	t := b.tile(v, 0)
+func (b *Builder) normSums(s *graph.Step, v view, of images, name string, dgamma, dbeta, variance Pointer, epsilon float64, in ...any) []Command {
+	dt := s.Out[0].Dtype
+	t := b.summing(packed(dt, v, of))
 	partial := b.Scratch(2 * t.parts() * v.Channels * int64(dt.Size()))
-	join := b.tile(view{1, t.parts(), v.Channels, 1}, 1)
 	return []Command{
-		&Launch{Source: File("stats.cu", dt), Name: name, Grid: t.grid, Block: t.block,
-			Args: append(append([]any{partial}, in...), v.arg(), t.size, t.width)},
-		&Launch{Source: File("stats.cu", dt), Name: "norm_sums_join", Grid: join.grid, Block: join.block,
-			Args: []any{dgamma, dbeta, partial, variance, number(dt, epsilon), v.Channels, int32(t.parts()), join.width}},
+		t.launch(name, dt, append([]any{partial}, in...)...),
+		join("norm_sums_join", dt, v.Channels, dgamma, dbeta, partial, variance, number(dt, epsilon), v.Channels, int32(t.parts())),
 	}
 }
 
-// batchNormGradInput takes x, gamma, mean, variance, dy, dgamma, dbeta, and y if masked by a ReLU.
-func (b *Builder) batchNormGradInput(s *graph.Step, o *op.BatchNormGradInput, masked bool) []Command {
-	dt, name, v := s.Out[0].Dtype, "batch_norm_grad", channelsOf(s.In[0].Shape, o.Axis)
+// batchNormGradInput takes x, gamma, mean, variance, dy, dgamma, dbeta, and y or beta if a ReLU masks dy: mask ends the kernel's name.
+func (b *Builder) batchNormGradInput(s *graph.Step, o *op.BatchNormGradInput, mask string) []Command {
+	dt, v, of := s.Out[0].Dtype, channelsOf(s.In[0].Shape, o.Axis), images{"SX": s.In[0], "SDY": s.In[4], "SDX": s.Out[0]}
 	args := []any{Out(0), In(0), In(1), In(2), In(3), In(4), In(5), In(6)}
-	if masked {
-		name, args = name+"_relu", append(args, In(7))
+	if mask != "" {
+		args = append(args, In(7))
 	}
-	return []Command{b.eachChannel(name, dt, v, append(args, number(dt, o.Epsilon), number(dt, float64(v.count())))...)}
+	if mask == "_relu" {
+		of["SY"] = s.In[7]
+	}
+	return []Command{b.eachChannel("batch_norm_grad"+mask, dt, packed(dt, v, of), append(args, number(dt, o.Epsilon), number(dt, float64(v.count())))...)}
 }
 
 // groupNorm has the groups of all samples for channels: their elements lie together.
@@ -178,8 +211,9 @@ func groupNorm(b *Builder, s *graph.Step) ([]Command, error) {
 	o, dt := s.Instr.(*ir.GroupNorm), s.Out[0].Dtype
 	v := rowsOf(s.In[0].Shape[0]*o.Groups, s.In[0].Len())
 	mean, rest, variance := b.perChannel(dt, v), b.perChannel(dt, v), b.perChannel(dt, v)
-	return append(b.stats(dt, mean, rest, variance, v),
-		b.eachChannel("group_norm", dt, v, Out(0), In(0), mean, rest, variance, number(dt, o.Epsilon))), nil
+	p := packed(dt, v, images{"SX": s.In[0], "SY": s.Out[0]})
+	return append(b.stats(s, mean, rest, variance, v),
+		b.eachChannel("group_norm", dt, p, Out(0), In(0), mean, rest, variance, number(dt, o.Epsilon))), nil
 }
 
 func groupNormGrad(b *Builder, s *graph.Step) ([]Command, error) {
@@ -187,8 +221,10 @@ func groupNormGrad(b *Builder, s *graph.Step) ([]Command, error) {
 	v := rowsOf(s.In[0].Shape[0]*o.Groups, s.In[0].Len())
 	mean, rest, variance := b.perChannel(dt, v), b.perChannel(dt, v), b.perChannel(dt, v)
 	dgamma, dbeta := b.perChannel(dt, v), b.perChannel(dt, v)
-	commands := b.stats(dt, mean, rest, variance, v)
-	commands = append(commands, b.normSums(dt, v, "group_sums_parts", dgamma, dbeta, variance, o.Epsilon, In(0), mean, rest, In(1))...)
-	return append(commands, b.eachChannel("group_norm_grad", dt, v, Out(0), In(0), mean, rest, variance, In(1), dgamma, dbeta,
+	of := images{"SX": s.In[0], "SDY": s.In[1]}
+	commands := b.stats(s, mean, rest, variance, v)
+	commands = append(commands, b.normSums(s, v, of, "group_sums_parts", dgamma, dbeta, variance, o.Epsilon, In(0), mean, rest, In(1))...)
+	of["SDX"] = s.Out[0]
+	return append(commands, b.eachChannel("group_norm_grad", dt, packed(dt, v, of), Out(0), In(0), mean, rest, variance, In(1), dgamma, dbeta,
 		number(dt, o.Epsilon), number(dt, float64(v.count())))), nil
 }

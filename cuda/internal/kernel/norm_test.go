@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,9 +49,12 @@ func TestChannelLaunches(t *testing.T) {
 				stepOf(&graph.FusedBatchNorm{Axis: c.axis, Add: true, ReLU: true}, x, x, v, v, v, v, x),
 				{Instr: &graph.BatchNormSums{Axis: c.axis}, In: []*graph.Value{x, v, v, x}, Out: []*graph.Value{v, v}},
 				{Instr: &graph.BatchNormSums{Axis: c.axis, ReLU: true}, In: []*graph.Value{x, v, v, x, x}, Out: []*graph.Value{v, v}},
+				{Instr: &graph.BatchNormReLUSums{Axis: c.axis}, In: []*graph.Value{x, v, v, v, v, x}, Out: []*graph.Value{v, v}},
+				{Instr: &graph.BatchNormJoinSums{Axis: c.axis}, In: []*graph.Value{x, v, v, x, x, x}, Out: []*graph.Value{v, v, x}},
 				stepOf(&op.BatchNormGradScale{Axis: c.axis}, v, x, v, v, x),
 				stepOf(grad, x, x, v, v, v, x, v, v),
 				stepOf(&graph.FusedBatchNormGradInput{Grad: grad}, x, x, v, v, v, x, v, v, x),
+				stepOf(&graph.BatchNormReLUGradInput{Grad: grad}, x, x, v, v, v, x, v, v, v),
 				stepOf(&op.BatchNormInferenceGradInput{Axis: c.axis}, x, v, v, x),
 			}
 			if len(shift) <= 1000 {
@@ -63,18 +68,123 @@ func TestChannelLaunches(t *testing.T) {
 	}
 }
 
-// A thread keeps its channel where channels are last, so there must be a thread for each.
+// A thread keeps its channels where they are last, so there must be a thread for each pack of them.
 func TestEachChannelHasAThread(t *testing.T) {
 	for _, c := range channelShapes {
 		v := channelsOf(tensor.Shape(c.dims), c.axis)
 		for _, b := range []*Builder{{}, builderFor(FP32)} {
-			l := b.eachChannel("bias_add", tensor.Float32, v)
+			p := packed(tensor.Float32, v, nil)
+			l := b.eachChannel("bias_add", tensor.Float32, p)
 			if v.Inner == 1 {
-				require.GreaterOrEqual(t, int64(l.Grid.X*l.Block.X), v.Channels)
+				require.GreaterOrEqual(t, int64(l.Grid.X*l.Block.X), p.view.Channels)
 				require.Zero(t, l.Grid.Y+l.Block.Y)
 			} else {
 				require.Equal(t, threads, l.Block.X*l.Block.Y)
 			}
+		}
+	}
+}
+
+// Packs are as wide as an access to memory where the channels, or the elements of a channel, can be divided so.
+func TestPacks(t *testing.T) {
+	for _, c := range []struct {
+		v      view
+		narrow bool
+		dt     tensor.Dtype
+		want   view
+		vec    int64
+	}{
+		{view{1, 100, 64, 1}, false, tensor.Float32, view{1, 100, 16, 1}, 4},
+		{view{1, 100, 64, 1}, true, tensor.Float32, view{1, 100, 8, 1}, 8},
+		{view{1, 100, 12, 1}, true, tensor.Float32, view{1, 100, 3, 1}, 4},
+		{view{1, 100, 7, 1}, true, tensor.Float32, view{1, 100, 7, 1}, 1},
+		{view{1, 100, 64, 1}, false, tensor.Float64, view{1, 100, 32, 1}, 2},
+		{view{1, 10, 64, 49}, true, tensor.Float32, view{1, 10, 64, 49}, 1},
+		{view{1, 10, 64, 16}, true, tensor.Float32, view{1, 10, 64, 2}, 8},
+		{view{1, 10, 64, 0}, false, tensor.Float32, view{1, 0, 16, 1}, 4},
+	} {
+		x := valueOf(c.dt, 1)
+		x.Narrow = c.narrow
+		p := packed(c.dt, c.v, images{"SX": x})
+		require.Equal(t, c.want, p.view, "%+v", c)
+		require.Equal(t, c.vec, p.vec)
+		require.Equal(t, c.narrow, slices.Contains(p.defines, "SX bf16"))
+		require.Equal(t, c.vec > 1, slices.Contains(p.defines, fmt.Sprint("VEC ", c.vec)))
+		require.Equal(t, c.v.Inner > 1, slices.Contains(p.defines, "ROWS"))
+	}
+}
+
+// Parts cover the packs of a channel, none is empty, and all threads of a block have a place.
+func TestSumming(t *testing.T) {
+	views := []view{{1, 0, 3, 1}, {1, 1, 1, 0}, {1, 1, 1, 1 << 40}, {1, 1 << 20, 65, 1}, {1, 3, 1, 1}, {1, 12, 100, 49}, {1, 10, 264, 1}}
+	for _, c := range channelShapes {
+		views = append(views, channelsOf(tensor.Shape(c.dims), c.axis))
+	}
+	for _, v := range views {
+		for _, b := range []*Builder{{}, {Multiprocessors: 1}, builderFor(FP32)} {
+			s := b.summing(packed(tensor.Float32, v, nil))
+			n := s.view.count()
+			require.LessOrEqual(t, s.parts(), int64(mostParts), "%+v", v)
+			require.GreaterOrEqual(t, s.parts()*int64(s.size), n)
+			if n > 0 {
+				require.Less(t, (s.parts()-1)*int64(s.size), n)
+			}
+			require.Zero(t, s.block.X%32)
+			require.LessOrEqual(t, s.block.X, threads) // what the kernels have shared memory for
+			require.GreaterOrEqual(t, s.block.X, int(s.width))
+			require.True(t, !s.rows || s.width == 1)
+			require.Equal(t, int(ceilDiv(s.view.Channels, int64(s.width))), s.grid.X)
+			if n > 0 {
+				require.Equal(t, v.count()/n*int64(s.size), s.elements())
+			}
+		}
+	}
+	// Large images fill the device once; those of few elements are one part.
+	require.InDelta(t, sumBlocks*132, builderFor(FP32).summing(packed(tensor.Float32, view{1, 256 * 56 * 56, 64, 1}, nil)).parts(), 10)
+	require.EqualValues(t, 1, builderFor(FP32).summing(packed(tensor.Float32, view{1, 40, 2048, 1}, nil)).parts())
+}
+
+// Every operand that may be narrow is, alone and with the others, and the kernels' parameters are of its type.
+func TestNarrowLaunches(t *testing.T) {
+	x, z := func() *graph.Value { return valueOf(tensor.Float32, 5, 3, 3, 16) }, valueOf(tensor.Float32, 16)
+	grad := &op.BatchNormGradInput{Axis: 3}
+	for _, s := range []*graph.Step{
+		stepOf(&op.BiasAdd{Axis: 3}, x(), x(), z),
+		stepOf(&op.ChannelAffine{Axis: 3, Scale: 2, Shift: make([]float64, 16)}, x(), x()),
+		{Instr: &graph.BatchStats{Axis: 3}, In: []*graph.Value{x()}, Out: []*graph.Value{z, z}},
+		stepOf(&op.BatchVariance{Axis: 3}, z, x(), z),
+		stepOf(&op.BatchVarianceGrad{Axis: 3}, x(), x(), z, z),
+		stepOf(&graph.FusedBatchNorm{Axis: 3, Add: true, ReLU: true}, x(), x(), z, z, z, z, x()),
+		{Instr: &graph.BatchNormSums{Axis: 3, ReLU: true}, In: []*graph.Value{x(), z, z, x(), x()}, Out: []*graph.Value{z, z}},
+		{Instr: &graph.BatchNormReLUSums{Axis: 3}, In: []*graph.Value{x(), z, z, z, z, x()}, Out: []*graph.Value{z, z}},
+		{Instr: &graph.BatchNormJoinSums{Axis: 3}, In: []*graph.Value{x(), z, z, x(), x(), x()}, Out: []*graph.Value{z, z, x()}},
+		stepOf(grad, x(), x(), z, z, z, x(), z, z),
+		stepOf(&graph.FusedBatchNormGradInput{Grad: grad}, x(), x(), z, z, z, x(), z, z, x()),
+		stepOf(&graph.BatchNormReLUGradInput{Grad: grad}, x(), x(), z, z, z, x(), z, z, z),
+		stepOf(&op.BatchNormInferenceGradInput{Axis: 3}, x(), z, z, x()),
+		stepOf(&ir.GroupNorm{Groups: 5}, x(), x()),
+		stepOf(&ir.GroupNormGrad{Groups: 5}, x(), x(), x()),
+	} {
+		in, out, _ := Narrows(s)
+		var may []*graph.Value
+		for i, v := range append(slices.Clone(s.In), s.Out...) {
+			can := i < len(in) && in[i] || i >= len(s.In) && i-len(s.In) < len(out) && out[i-len(s.In)]
+			require.Equal(t, v.Len() > 16, can, "%s: operand %d", s.Instr, i)
+			if can {
+				may = append(may, v)
+			}
+		}
+		for set := range 1 << len(may) {
+			names := ""
+			for i, v := range may {
+				v.Narrow = set>>i&1 != 0
+			}
+			for _, c := range commandsOf(t, builderFor(BF16), s) {
+				if l, ok := c.(*Launch); ok {
+					names += l.Source.Name
+				}
+			}
+			require.Equal(t, set != 0, strings.Contains(names, "bf16"), "%s: %s", s.Instr, names)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 func init() {
 	registerFloats(map[string]Prepare{"Dropout": prepareDropout, "Random": prepareRandom})
+	registerNarrow(map[string]narrowing{"Dropout": {in: operands(0), out: operands(0)}})
 }
 
 // drawing is a file of package kernels with philox.cuh, and what else is given, in front.
@@ -24,9 +25,10 @@ func drawing(name string, dt tensor.Dtype, before string, defines ...string) Sou
 func prepareDropout(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*op.Dropout)
 	y := s.Out[0]
+	d := storage{}.as("SX", s.In[0]).as("SY", y)
 	key := philox.Key(o.Seed)
 	grid, block := b.Each((y.Len() + 3) / 4) // a thread draws four words at a time
-	return []Command{&Launch{Source: drawing("dropout.cu", y.Dtype, ""), Name: "dropout", Grid: grid, Block: block,
+	return []Command{&Launch{Source: drawing("dropout.cu", y.Dtype, "", d...), Name: "dropout", Grid: grid, Block: block,
 		Args: []any{Out(0), In(0), In(1), number(y.Dtype, o.Scale()), o.Threshold(), o.Stream, key[0], key[1], int64(y.Len())}}}, nil
 }
 

@@ -21,7 +21,11 @@ func init() {
 			return b.reduceStep(s, squares, rowsOf(1, s.In[0].Len()), s.Instr.(*op.L2Penalty).Lambda, 1), nil
 		},
 		"BiasGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
-			return b.reduceStep(s, sums, channelsOf(s.In[0].Shape, s.Instr.(*op.BiasGrad).Axis), 1, 1), nil
+			v := channelsOf(s.In[0].Shape, s.Instr.(*op.BiasGrad).Axis)
+			if v.hasColumns() {
+				return b.columns(s, v, 1), nil
+			}
+			return b.reduceStep(s, sums, v, 1, 1), nil
 		},
 		"Reduce": reduceAxes,
 		"SumGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
@@ -47,6 +51,9 @@ func init() {
 			return []Command{b.each("reduce.cu", "add_l2_grad", y.Dtype, y.Len(), Out(0), In(0), In(1), In(2), number(y.Dtype, factor))}, nil
 		},
 	})
+	registerNarrow(map[string]narrowing{"BiasGrad": {in: func(s *graph.Step, _ int) bool {
+		return channelsOf(s.In[0].Shape, s.Instr.(*op.BiasGrad).Axis).hasColumns()
+	}}})
 }
 
 // reduction is what is made of the elements of a channel; its value is the end of the kernels' names.

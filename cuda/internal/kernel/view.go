@@ -63,22 +63,3 @@ func (b *Builder) tile(v view, parts int64) tiling {
 	size := ceilDiv(max(n, 1), max(parts, 1))
 	return tiling{grid: Dim3{X: int(blocks), Y: int(ceilDiv(max(n, 1), size))}, block: Dim3{X: block}, size: size, width: int32(width)}
 }
-
-// eachChannel launches a kernel of channel.cu over all elements of a view, which is its last argument.
-func (b *Builder) eachChannel(name string, dt tensor.Dtype, v view, args ...any) *Launch {
-	l := &Launch{Source: File("channel.cu", dt), Name: name, Args: append(args, v.arg())}
-	if v.Inner == 1 {
-		l.Grid, l.Block = b.Each(int(v.Outer * v.Channels))
-		l.Grid.X = max(l.Grid.X, int(ceilDiv(v.Channels, threads))) // a thread a channel at least
-		return l
-	}
-	wide := 1
-	for wide < threads && int64(wide) < v.Inner {
-		wide *= 2
-	}
-	l.Block = Dim3{X: wide, Y: threads / wide}
-	most := 16 * max(b.Multiprocessors, 1)
-	l.Grid.X = min(int(ceilDiv(v.Outer*v.Channels, int64(l.Block.Y))), most)
-	l.Grid.Y = min(int(ceilDiv(v.Inner, int64(wide))), (most+l.Grid.X-1)/l.Grid.X)
-	return l
-}

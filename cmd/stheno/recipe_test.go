@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/recipes"
+	"github.com/stheno-ml/stheno/train"
+)
+
+// settingsOf is the configuration of a command line of flags alone.
+func settingsOf(t *testing.T, args ...string) (train.Config, string) {
+	t.Helper()
+	c := train.DefaultConfig()
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	configFlags(f, &c)
+	require.NoError(t, f.Parse(args))
+	var notes strings.Builder
+	require.NoError(t, useRecipe(f, &c, &notes))
+	require.NoError(t, checkMomentum(f, c.Optimizer))
+	require.NoError(t, c.Validate())
+	return c, notes.String()
+}
+
+// TestRecipes: the built-in ones configure the networks whose parameters are PyTorch's, and are settings of this program that it takes.
+func TestRecipes(t *testing.T) {
+	trainable := map[string]int{"resnet18-cifar100": 11220132, "resnet18-cifar100-fast": 11220132, "resnet50-cifar100": 23705252, "vgg16-cifar100": 34015396}
+	for _, name := range recipes.Names() {
+		c, notes := settingsOf(t, "--recipe", name)
+		require.Empty(t, notes)
+		require.Equal(t, name, c.Recipe)
+		require.Equal(t, []any{"cifar100", true, true, "sgd", 0.9, true, 5e-4}, []any{c.Data, c.Augment, c.Standardise, c.Optimizer, c.Momentum, c.Nesterov, c.WeightDecay})
+		c.Input, c.Classes = [3]int{32, 32, 3}, make([]string, 100)
+		m, err := train.NewModel(c)
+		require.NoError(t, err)
+		_, n, _ := m.CountParams()
+		require.EqualValues(t, trainable[name], n, name)
+		for _, w := range m.Weights() {
+			require.Nil(t, w.Regularizer, "%s: %s would decay twice", name, w.Name)
+		}
+		opt, err := train.NewOptimizer(c)
+		require.NoError(t, err)
+		if b, ok := opt.(train.Base); ok { // --no-decay meets what it is meant for
+			for _, w := range m.Weights() {
+				require.Equal(t, len(w.Shape) == 1, b.NoDecay.MatchString(w.Name) || !w.Trainable, w.Name)
+			}
+		}
+		list := ok(t, "recipes")
+		require.Contains(t, list, name+": ")
+		require.Equal(t, list, ok(t, "train", "--recipe", "list"))
+		require.Contains(t, ok(t, "recipes", name), "  arch: "+c.Arch+"\n")
+	}
+	c, _ := settingsOf(t, "--recipe", "resnet18-cifar100-fast")
+	require.Equal(t, 0.8, c.LearningRate())
+}
+
+// TestFlagsChangeRecipes, and what does not go with them is left out.
+func TestFlagsChangeRecipes(t *testing.T) {
+	c, notes := settingsOf(t, "--recipe", "resnet50-cifar100", "--batch", "512", "--augment=false", "--schedule", "cosine+warmup:1", "--arch", "resnet34")
+	require.Empty(t, notes)
+	require.Equal(t, []any{512, false, "cosine+warmup:1", "resnet34", "cifar", 200}, []any{c.Batch, c.Augment, c.Schedule, c.Arch, string(c.Stem), c.Epochs})
+	require.InDelta(t, 0.4, c.LearningRate(), 1e-12)
+	c, notes = settingsOf(t, "--recipe", "vgg16-cifar100", "--arch", "resnet50", "--optimizer", "adam:beta_1=0.8", "--lr", "1e-3", "--lr-batch", "0", "--accumulate", "2")
+	require.Equal(t, "note: the recipe's momentum, nesterov left out, which --optimizer adam does not have\n"+
+		"note: the recipe's batch-norm, dropout left out, which --arch resnet50 does not have\n", notes)
+	require.Equal(t, []any{false, 0.0, 0.9, 1e-3}, []any{c.Nesterov, c.Dropout, c.BatchNormMomentum, c.LearningRate()})
+	c, notes = settingsOf(t, "--recipe", "vgg16-cifar100", "--optimizer", "sgd:momentum=0.8", "--accumulate", "2")
+	require.Empty(t, notes)
+	require.True(t, c.Nesterov)
+	require.Equal(t, 0.2, c.LearningRate())
+	refused(t, []string{"train", "--recipe", "vgg16-cifar100", "--arch", "simplecnn", "--batch-norm"}, "simplecnn has no --batch-norm")
+}
+
+// TestRunOfARecipe trains, and goes on when the recipe is gone.
+func TestRunOfARecipe(t *testing.T) {
+	own, dir := filepath.Join(t.TempDir(), "own.yaml"), filepath.Join(t.TempDir(), "run")
+	text := "about: small\ntrain:\n  data: sample\n  limit-train: 64\n  limit-test: 20\n  epochs: 1\n  batch: 16\n  optimizer: sgd\n  lr: 0.02\n  lr-batch: 32\n  ema: 0.9\n"
+	require.NoError(t, os.WriteFile(own, []byte(text), 0o600))
+	out := ok(t, "train", "--recipe", own, "--batch", "32", "--out", dir)
+	require.Contains(t, out, "learning rate 0.02, cosine; batch 32;")
+	c, _, err := train.ReadConfig(dir)
+	require.NoError(t, err)
+	require.Equal(t, []any{own, 0.9, 32, 64}, []any{c.Recipe, c.EMA, c.LRBatch, c.LimitTrain})
+	require.NoError(t, os.Remove(own))
+	require.Contains(t, ok(t, "train", "--resume", "--out", dir, "--recipe", own, "--epochs", "2"), "epoch 2/2")
+	require.Contains(t, ok(t, "train", "--resume", "--out", dir, "--epochs", "3"), "epoch 3/3")
+	refused(t, []string{"train", "--resume", "--out", dir, "--recipe", "vgg16-cifar100"}, "--recipe is "+own+" there, not vgg16-cifar100")
+}
+
+func TestRecipesThatCannotBeUsed(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own.yaml")
+	for line, want := range map[string]string{
+		"epoch: 3":          `there is no setting "epoch"; did you mean "epochs"?`,
+		"out: x":            "out is of one run, not of a recipe; give --out on the command line",
+		"resume: true":      "resume is of one run",
+		"epochs: many":      `epochs wants a whole number, got "many"`,
+		"augment: yes":      `augment wants true or false, got "yes"`,
+		"lr: [1]":           "lr wants one value, found a list",
+		"class-weight: '@'": "class-weight: ",
+		"memory-budget: x":  "memory-budget",
+	} {
+		require.NoError(t, os.WriteFile(own, []byte("train:\n  lr-batch: 8\n  "+line+"\n"), 0o600))
+		refused(t, []string{"train", "--recipe", own}, fmt.Sprintf("error: recipe %s:3: ", own), want)
+	}
+	refused(t, []string{"train", "--recipe", own + ".yml"}, "error: recipe: open "+own+".yml")
+	refused(t, []string{"train", "--recipe", "vgg-16-cifar100"}, `did you mean "vgg16-cifar100"?`)
+	refused(t, []string{"train", "--recipe="}, "--recipe= is empty; name a recipe: resnet18-cifar100")
+	refused(t, []string{"recipes", "vgg"}, `unknown recipe "vgg"; did you mean "vgg16-cifar100"?`)
+	refused(t, []string{"train", "--lr-batch", "-1"}, "--lr-batch wants at least 0, got -1")
+	refused(t, []string{"train", "--arch", "vgg16", "--batch-norm-momentum", "1"}, "--batch-norm-momentum wants a number from 0 to below 1, got 1")
+}

@@ -1,0 +1,169 @@
+package kernel
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// Packed is a filter in the order in which cuDNN reads it: (filters, taps, padded), where Keras's is (taps, channels, filters). A
+// program keeps those of its inputs, made at the beginning of a run; so all of them are one launch, and the passes of a layer share one.
+type Packed struct {
+	Of      *graph.Value // nil for one that only its step knows
+	Dtype   tensor.Dtype
+	Rounded bool // to bfloat16
+
+	Taps, Channels, Padded, Filters int
+}
+
+// Bytes is the memory that the packed filter takes.
+func (p Packed) Bytes() int64 {
+	size := int64(p.Dtype.Size())
+	if p.Rounded {
+		size = 2
+	}
+	return size * int64(p.Taps) * int64(p.Padded) * int64(p.Filters)
+}
+
+// packedOf is the packed filter of a convolution with so many channels, those of the group and those that are added.
+func (c convolution) packedOf(of *graph.Value, padded int, rounded bool) Packed {
+	g := c.g
+	return Packed{Of: of, Dtype: c.dt, Rounded: rounded, Taps: g.H.Kernel * g.W.Kernel, Channels: g.C / g.Groups, Padded: padded, Filters: g.F}
+}
+
+// pack asks for a packed filter, which the program makes in front of the steps. ok is false for what is no input: a step computes it.
+func (b *Builder) pack(p Packed) (at Pointer, ok bool) {
+	if v := p.Of; v == nil || v.Alias != nil || v.Where != graph.External || !v.Input && v.Const == nil {
+		return Pointer{}, false
+	}
+	for i, q := range b.Packs {
+		if p == q {
+			return Pointer{Base: PackBase, Index: i}, true
+		}
+	}
+	b.Packs = append(b.Packs, p)
+	return Pointer{Base: PackBase, Index: len(b.Packs) - 1}, true
+}
+
+const (
+	mostPacked = 90 // MOST of pack.cu
+	packSide   = 32 // SIDE of pack.cu
+	packDown   = 8  // DOWN of pack.cu
+)
+
+// PackedAt is a filter in both orders, with its addresses.
+type PackedAt struct {
+	Packed
+	Wide, At Address
+}
+
+// PackLaunches are the launches that pack filters, whose element types and rounding may differ.
+func PackLaunches(list []PackedAt) []Resolved {
+	var all []Resolved
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && n < mostPacked && list[n].Dtype == list[0].Dtype && list[n].Rounded == list[0].Rounded {
+			n++
+		}
+		table := packTable{Count: int32(n)}
+		blocks := int32(0)
+		for i, p := range list[:n] {
+			table.Of[i] = p.entry(blocks)
+			table.Of[i].Wide, table.Of[i].Packed = uint64(p.Wide), uint64(p.At)
+			blocks += p.blocks()
+		}
+		all = append(all, Resolved{Source: list[0].source(), Name: "pack", Grid: Dim3{X: int(blocks)}, Block: Dim3{X: packSide, Y: packDown},
+			Args: []any{structOf(table)}})
+		list = list[n:]
+	}
+	return all
+}
+
+// packEntry is struct Filter of pack.cu, packTable struct Filters.
+type packEntry struct {
+	Wide, Packed                    uint64
+	Taps, Channels, Padded, Filters int32
+	Across, First                   int32
+}
+
+type packTable struct {
+	Of         [mostPacked]packEntry
+	Count, Pad int32
+}
+
+func (p Packed) source() Source {
+	if p.Rounded {
+		return File("pack.cu", p.Dtype, "S bf16")
+	}
+	return File("pack.cu", p.Dtype)
+}
+
+func (p Packed) entry(first int32) packEntry {
+	return packEntry{Taps: int32(p.Taps), Channels: int32(p.Channels), Padded: int32(p.Padded), Filters: int32(p.Filters),
+		Across: int32(ceilDiv(p.Filters, packSide)), First: first}
+}
+
+// blocks are those of a launch that packs the filter.
+func (p Packed) blocks() int32 {
+	return int32(ceilDiv(p.Taps*p.Padded, packSide) * ceilDiv(p.Filters, packSide))
+}
+
+// packing turns one filter of a step around. The addresses in its table are filled in as those of pointers are.
+func (b *Builder) packing(name string, p Packed, wide, packed Pointer) *Launch {
+	return &Launch{Source: p.source(), Name: name, Grid: Dim3{X: int(p.blocks())}, Block: Dim3{X: packSide, Y: packDown},
+		Args: []any{Table{Bytes: structOf(packTable{Of: [mostPacked]packEntry{p.entry(0)}, Count: 1}), At: []Pointer{wide, packed}}}}
+}
+
+// padChannels gives images further channels of zeros.
+func (b *Builder) padChannels(p Packed, y, x Pointer, narrow bool, pixels, channels int) *Launch {
+	defines := storage{}
+	if p.Rounded {
+		defines = append(defines, "S bf16")
+	}
+	if narrow {
+		defines = append(defines, "X bf16")
+	}
+	defines = append(defines, fmt.Sprint("PADDED ", p.Padded))
+	grid, block := b.Each(pixels)
+	return &Launch{Source: File("pack.cu", p.Dtype, defines...), Name: "pad_channels", Grid: grid, Block: block,
+		Args: []any{y, x, int32(channels), int64(pixels)}}
+}
+
+// toBFloat16 and fromBFloat16 convert n elements of float32.
+func (b *Builder) toBFloat16(y, x Pointer, n int) Command {
+	return b.convert("to_bfloat16", y, x, n)
+}
+
+func (b *Builder) fromBFloat16(y, x Pointer, n int) Command {
+	return b.convert("from_bfloat16", y, x, n)
+}
+
+func (b *Builder) convert(name string, y, x Pointer, n int) Command {
+	grid, block := b.Each(ceilDiv(n, 8))
+	return &Launch{Source: File("bf16.cu", tensor.Float32), Name: name, Grid: grid, Block: block, Args: []any{y, x, int64(n)}}
+}
+
+// rounded is an operand as bfloat16: as it is if it is narrow, else from before on a copy.
+func (b *Builder) rounded(p Pointer, narrow bool, dims tensor.Shape, before *[]Command) Pointer {
+	if narrow {
+		return p
+	}
+	n := op.Len(dims)
+	to := b.Scratch(2 * int64(n))
+	*before = append(*before, b.toBFloat16(to, p, n))
+	return to
+}
+
+// widened is an operand as float32: as it is, or from before on a copy.
+func (b *Builder) widened(p Pointer, narrow bool, dims tensor.Shape, before *[]Command) Pointer {
+	if !narrow {
+		return p
+	}
+	n := op.Len(dims)
+	to := b.Scratch(4 * int64(n))
+	*before = append(*before, b.fromBFloat16(to, p, n))
+	return to
+}

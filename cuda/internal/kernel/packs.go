@@ -1,0 +1,147 @@
+package kernel
+
+import (
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+)
+
+// packing is how the kernels of packs.cuh see a tensor by channel: so many neighbours at a time, and that view of packs.
+type packing struct {
+	view    view
+	vec     int64
+	rows    bool
+	defines []string
+}
+
+// images are the operands of a step that lie in memory as packs, by the names that packs.cuh has for their types.
+type images map[string]*graph.Value
+
+// packed decides how many neighbours make a pack: as many as the widest access takes of the smallest elements, if the channels, or the
+// elements of a channel where these follow each other, can be divided so.
+func packed(dt tensor.Dtype, v view, of images) packing {
+	const widest = 16
+	var narrow storage
+	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY"} {
+		if of[name] != nil {
+			narrow = narrow.as(name, of[name])
+		}
+	}
+	p := packing{view: v, vec: widest / int64(dt.Size()), rows: v.Inner != 1}
+	if len(narrow) > 0 {
+		p.vec = 8
+	}
+	if v.count() == 0 { // there is nothing to read
+		p.view.Outer, p.view.Inner, p.rows = 0, 1, false
+	}
+	along := &p.view.Channels
+	if p.rows {
+		along = &p.view.Inner
+	}
+	for *along%p.vec != 0 {
+		p.vec /= 2
+	}
+	*along /= p.vec
+	switch p.vec {
+	case 8:
+		p.defines = append(p.defines, "VEC 8")
+	case 4:
+		p.defines = append(p.defines, "VEC 4")
+	case 2:
+		p.defines = append(p.defines, "VEC 2")
+	}
+	if p.rows {
+		p.defines = append(p.defines, "ROWS")
+	}
+	p.defines = append(p.defines, narrow...)
+	return p
+}
+
+// arg is struct Packs of packs.cuh.
+func (p packing) arg() Bytes {
+	return structOf(struct {
+		Outer           int64
+		Channels, Inner divisor
+	}{p.view.Outer, divideBy(int(p.view.Channels)), divideBy(int(p.view.Inner))})
+}
+
+const (
+	// unroll is how many packs a thread reads at once, at most: UNROLL of packs.cuh.
+	unroll = 4
+	// sumBlocks is how many blocks that sum run on a multiprocessor at the same time: see packs.cuh.
+	sumBlocks = 2
+	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
+	sumWidth = 32
+	// joined is JOINED of stats.cu.
+	joined = 8
+)
+
+// summing cuts the sums of packs.
+type summing struct {
+	packing
+	grid, block Dim3
+	size        int32 // packs of a part
+	width       int32 // packs of channels of a block
+}
+
+func (s summing) parts() int64 { return int64(max(s.grid.Y, 1)) }
+
+// elements is the number of elements that a part has of a channel.
+func (s summing) elements() int64 {
+	if s.rows {
+		return int64(s.size) * s.vec
+	}
+	return int64(s.size)
+}
+
+// summing makes as many parts as run at the same time, unless a thread then had less to do than it reads at once.
+func (b *Builder) summing(p packing) summing {
+	const mostSize = 1 << 30
+	v, width := p.view, int64(1)
+	if !p.rows {
+		width = ceilDiv(v.Channels, ceilDiv(v.Channels, sumWidth))
+	}
+	n := max(v.count(), 1)
+	block := int64(threads)
+	if small := n * width; small < threads {
+		block = ceilDiv(small, 32) * 32
+	}
+	subs, tiles := block/width, ceilDiv(v.Channels, width)
+	parts := min(sumBlocks*int64(max(b.Multiprocessors, 1))/tiles, n/(unroll*subs), mostParts)
+	parts = max(parts, 1, ceilDiv(n, mostSize))
+	size := ceilDiv(ceilDiv(n, parts), subs) * subs
+	return summing{p, Dim3{X: int(tiles), Y: int(ceilDiv(n, size))}, Dim3{X: int(block)}, int32(size), int32(width)}
+}
+
+// parts launches a kernel of stats.cu that writes sums of parts. Its last arguments say which.
+func (s summing) launch(name string, dt tensor.Dtype, args ...any) *Launch {
+	return &Launch{Source: File("stats.cu", dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
+		Args: append(args, s.arg(), s.size, s.width)}
+}
+
+// join launches a kernel of stats.cu that puts parts of channels together.
+func join(name string, dt tensor.Dtype, channels int64, args ...any) *Launch {
+	return &Launch{Source: File("stats.cu", dt), Name: name, Grid: Dim3{X: int(ceilDiv(channels, joined))}, Block: Dim3{X: threads}, Args: args}
+}
+
+// eachChannel launches a kernel of channel.cu over all packs of a view, which is its last argument.
+func (b *Builder) eachChannel(name string, dt tensor.Dtype, p packing, args ...any) *Launch {
+	l := &Launch{Source: File("channel.cu", dt, p.defines...), Name: name, Args: append(args, p.arg())}
+	v, multiprocessors := p.view, int64(max(b.Multiprocessors, 1))
+	most := 16 * multiprocessors
+	if !p.rows {
+		n := v.Outer * v.Channels
+		blocks := min(max(ceilDiv(n, threads*unroll), min(ceilDiv(n, threads), 2*multiprocessors)), most)
+		l.Grid.X = int(max(blocks, ceilDiv(v.Channels, threads), 1)) // a thread a pack of channels at least
+		l.Block.X = threads
+		return l
+	}
+	wide := int64(1)
+	for wide < threads && wide*unroll < v.Inner {
+		wide *= 2
+	}
+	l.Block = Dim3{X: int(wide), Y: int(threads / wide)}
+	l.Grid.X = int(min(ceilDiv(v.Outer*v.Channels, int64(l.Block.Y)), most))
+	l.Grid.Y = int(min(ceilDiv(v.Inner, wide*unroll), ceilDiv(most, int64(l.Grid.X))))
+	return l
+}

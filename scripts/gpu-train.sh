@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Trains a recipe on a machine with an NVIDIA GPU within a limit of time, and keeps what came of it: history.csv, run.json, what was
+# printed with the seconds since the start, and the curves. Where there is no Go: the programs that "make gpu-bins" left in .build/gpu.
+#
+#   DATA_DIR=…    folder of CIFAR-100's train.bin and test.bin, or their archive; without it, the cache folder or the network
+#   OUT=…         folder for the results, which are replaced (default bench/results/RECIPE)
+#   RECIPE=…      one of "stheno recipes", or a file (default resnet18-cifar100-fast)
+#   PRECISION=…   fp32, tf32 or bf16 (default bf16)
+#   LIMIT=…       seconds for the training (default 140), at the end of which it saves what it has
+#   RUN=…         folder of the run with its checkpoints, to go on with later (default a temporary one, which is removed)
+#
+# Arguments are further flags of stheno train, such as --epochs 1.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+RECIPE=${RECIPE:-resnet18-cifar100-fast}
+OUT=${OUT:-bench/results/$(basename "$RECIPE" .yaml)}
+LIMIT=${LIMIT:-140}
+work=$(mktemp -d) || exit
+# A checkpoint of ResNet-18 is 90 MB, each is written to the end before training goes on, and these are not kept: memory is faster.
+place=$work
+shm=$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)
+if [ "${shm:-0}" -gt 4000000 ]; then place=$(mktemp -d -p /dev/shm) || place=$work; fi
+trap 'rm -rf "$work" "$place"' EXIT
+RUN=${RUN:-$place/run}
+mkdir -p "$OUT" || exit
+
+# unpack NAME makes a program of .build/gpu executable, or says that it is missing.
+unpack() {
+	gzip --decompress --stdout ".build/gpu/$1.gz" >"$work/$1" 2>/dev/null && chmod +x "$work/$1"
+}
+unpack stheno || { echo 'gpu-train: .build/gpu/stheno.gz cannot be unpacked; run make gpu-bins' >&2; exit 1; }
+
+# stamped puts the seconds since the start of the script before every line.
+stamped() {
+	while IFS= read -r line; do printf '%5d s  %s\n' "$SECONDS" "$line"; done
+}
+
+{
+	"$work/stheno" version
+	"$work/stheno" devices
+	# What is interrupted by SIGTERM saves, and exits with 130, for which timeout says 124.
+	timeout --kill-after=30 "$LIMIT" "$work/stheno" train --recipe "$RECIPE" --device cuda --precision "${PRECISION:-bf16}" \
+		${DATA_DIR:+--data-dir "$DATA_DIR" --offline} --out "$RUN" "$@"
+	echo $? >"$work/status"
+} 2>&1 | stamped | sed -u -e "s|$work/||g" -e "s|$place/||g" | tee "$work/log.txt"
+status=$(cat "$work/status")
+
+if [ -f "$RUN/history.csv" ]; then
+	cp "$RUN/history.csv" "$work/log.txt" "$OUT" || exit
+	grep -v '^  "data_dir":' "$RUN/run.json" >"$OUT/run.json" || exit # a path of this machine
+	if unpack plot; then
+		"$work/plot" -title "$(basename "$RECIPE" .yaml)" -out "$OUT/history.png" "$RUN"
+	else
+		echo 'gpu-train: no picture, as .build/gpu/plot.gz is missing; where there is Go: cd scripts/plot && go run . -out history.png FOLDER' >&2
+	fi
+	awk -F, 'NR > 1 && $7 != "" && $7 >= best { best = $7; epoch = $1 } NR > 1 { last = $1; speed += $9 }
+		END { if (last) printf "number: best validation top-1 %.2f %% in epoch %d of %d, %.0f images/s in the mean\n", 100 * best, epoch, last, speed / last }' \
+		"$OUT/history.csv"
+fi
+case $status in
+0) echo "number: done after $SECONDS s, in $OUT" ;;
+124) echo "number: not done in $LIMIT s; what was reached is in $OUT" ;;
+*) echo "gpu-train: the training failed with exit status $status" >&2 ;;
+esac
+[ "$status" -eq 0 ] || [ "$status" -eq 124 ]
