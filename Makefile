@@ -90,7 +90,7 @@ gpu-test: sim gpu-build
 # Every kernel, those that are generated for plans too, compiled for real GPUs; it needs none.
 gpu-compile:
 	@mkdir -p .build
-	folder=$$(bash scripts/nvrtc.sh) && STHENO_NVRTC_PATH=$$folder $(GPU) $(GO) test -count=1 -short -tags gpu \
+	folder=$$(bash scripts/nvrtc.sh) && STHENO_NVRTC_PATH=$$folder $(GPU) $(GO) test -count=1 -short -timeout 30m -tags gpu \
 		-run 'TestEverySourceCompiles|TestLargeBlocks' -v ./cuda/internal/kernel >.build/compile.log 2>&1 || { tail -n 50 .build/compile.log; exit 1; }
 	@grep -E '^(--- |ok)' .build/compile.log; ! grep -A 2 -e '--- SKIP' .build/compile.log
 
