@@ -53,6 +53,18 @@ func (*Engine) Remote() bool { return true }
 // Gathers says whether updates had better wait for each other.
 func (*Engine) Gathers(int, bool) bool { return false }
 
+// Beside says how long a step may last while others begin.
+func (*Engine) Beside(*graph.Step) int { return 0 }
+
+// FreeMemory returns an error.
+func (*Engine) FreeMemory() (free int64, err error) { return 0, errNotBuilt }
+
+// WatchIdle returns an error.
+func (*Engine) WatchIdle() error { return errNotBuilt }
+
+// Idle returns an error.
+func (*Engine) Idle() (idle graph.Idle, err error) { return graph.Idle{}, errNotBuilt }
+
 // MeasurePeak returns an error.
 func (*Engine) MeasurePeak() (flopsPerSecond float64, err error) { return 0, errNotBuilt }
 
