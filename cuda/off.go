@@ -44,6 +44,9 @@ func (*Engine) Fuses(string, tensor.Dtype) bool { return false }
 // InPlace says whether results may be written over inputs.
 func (*Engine) InPlace(graph.Instr, tensor.Dtype, int, int) bool { return false }
 
+// Narrows says what of a step is kept as bfloat16.
+func (*Engine) Narrows(*graph.Step) (in, out []bool, gains bool) { return nil, nil, false }
+
 // Remote says whether the engine has memory of its own.
 func (*Engine) Remote() bool { return true }
 
