@@ -121,4 +121,3 @@ func everySource(t *testing.T) []Source {
 	}
 	return all
 }
-
