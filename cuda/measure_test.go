@@ -74,7 +74,7 @@ func TestMeasuringFails(t *testing.T) {
 		}
 		requireLive(t, before, fmt.Sprintf("call %d of %d, %s: %v", n, calls, sim.Message(), err))
 	}
-	require.Greater(t, failed, 10)
+	require.Greater(t, failed, 3)
 	line, err := life()
 	require.NoError(t, err)
 	require.Contains(t, line, "measured in")
