@@ -16,6 +16,7 @@
 #   ROUNDS=… ROUND=…    rounds of a case, and seconds of a round (default 5 of 0.5)
 #   FEED=…         bytes, floats, device: where the peers' batches come from (default bytes, as ours)
 #   CASE_LIMIT=…   seconds for a case of a peer, its compilation included (default 150)
+#   TUNING=…       --tuning of Stheno (default measure: the ways of the libraries, as cudnn.benchmark does for PyTorch)
 #   VERIFY=0       does not verify Stheno's results before they are timed
 #   OUT=…          folder for the results (default bench/results/gpu)
 #   SIM=1          tries the script on the simulated GPU of "make sim", and the peers on the CPU, into .build/gpu-bench-sim
@@ -76,6 +77,7 @@ grouped() {
 stheno() {
 	local end=$((SECONDS + $1)) net size batches mode precision classes left code batch options=()
 	! grep -q -e --no-verify "$WORK/help" || [ "${VERIFY:-1}" != 0 ] || options+=(--no-verify)
+	! grep -q -e --tuning "$WORK/help" || options+=(--tuning "${TUNING:-measure}")
 	while IFS=: read -r net size batches mode precision <&3; do
 		left=$((end - SECONDS))
 		if [ "$left" -lt 5 ]; then
