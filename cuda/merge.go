@@ -11,7 +11,8 @@ import (
 
 // numbered is an action and the step that it belongs to, the first of those where it does the work of several.
 type numbered struct {
-	step int
+	step    int
+	several bool
 	action
 }
 
@@ -31,7 +32,7 @@ func (p *program) merge() error {
 	var list []numbered
 	for i, s := range p.steps {
 		for _, a := range s.actions {
-			list = append(list, numbered{i, a})
+			list = append(list, numbered{i, false, a})
 		}
 	}
 	for len(list) > 0 {
@@ -60,7 +61,7 @@ func (p *program) merge() error {
 				return errors.Join(err, p.unmerge())
 			}
 			p.merged.own = append(p.merged.own, a.Launch)
-			p.merged.list = append(p.merged.list, numbered{list[0].step, a})
+			p.merged.list = append(p.merged.list, numbered{list[0].step, true, a})
 		}
 		list = list[n:]
 	}

@@ -19,7 +19,7 @@ type program struct {
 	engine  *Engine
 	plan    *graph.Plan
 	arena   driver.Ptr
-	work    driver.Ptr // working memory, which the steps use one after the other
+	work    [2]driver.Ptr // working memory, which the steps use one after the other; those beside others have the second
 	steps   []step
 	before  []func() error             // what is looked at before a run begins
 	at      map[*graph.Value][]address // where the addresses of external values are used
@@ -37,6 +37,7 @@ type program struct {
 
 	merged  merged
 	filters filters
+	lanes   lanes
 	capture capture
 	runs    func() error // run, made once so that running allocates nothing
 	follows func() error // run behind another

@@ -41,6 +41,9 @@ func (p *program) run(o graph.Observer, next bool) error {
 	if err := p.packChanged(); err != nil {
 		return err
 	}
+	if err := p.engine.idle.record(p.engine.stream); err != nil {
+		return err
+	}
 	done := false
 	if o == nil {
 		var err error
@@ -103,6 +106,9 @@ func (p *program) send() error {
 		if err := m.send(sending{p.slot, p.done[p.slot]}); err != nil {
 			return err
 		}
+	}
+	if err := p.engine.idle.record(p.engine.stream); err != nil {
+		return err
 	}
 	return p.done[p.slot].Record(p.engine.stream)
 }

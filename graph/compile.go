@@ -144,6 +144,7 @@ func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
 	if err := order(prog, o.engine); err != nil {
 		return nil, err
 	}
+	planBeside(prog, o.engine)
 	plan := prog.plan(planMemory(prog, o.engine))
 	plan.Recompute = r
 	return plan, nil

@@ -6,10 +6,10 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
-	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/nn"
 )
 
@@ -31,6 +31,8 @@ type Evaluator struct {
 type evalKey struct {
 	images int
 	raw    string // what makes them of raw batches
+	set    *byte  // of which the device has so many images
+	of     int
 	scored bool
 }
 
@@ -46,7 +48,7 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 			return m, err
 		}
 	}
-	raw := augmentOf(l.Config())
+	from := sourceOf(l)
 	begin := time.Now()
 	done := 0
 	var under []evaluated // not waited for
@@ -81,7 +83,7 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 	}
 	for it.Next(ctx) {
 		b := it.Batch()
-		s, err := e.step(b.N, raw)
+		s, err := e.step(b.N, from)
 		if err != nil {
 			return m, err
 		}
@@ -127,18 +129,22 @@ func progress(m *Metrics, meter *Meter, l *data.Loader) Progress {
 }
 
 // step is the compiled evaluation of n images.
-func (e *Evaluator) step(n int, raw *op.Augment) (*Step, error) {
+func (e *Evaluator) step(n int, from source) (*Step, error) {
 	if e.steps == nil {
 		e.steps = map[evalKey]*Step{}
 	}
 	key := evalKey{images: n, scored: e.Scores != nil}
-	if raw != nil {
-		key.raw = raw.String()
+	if from.raw != nil {
+		key.raw = from.raw.String()
+	}
+	if from.set != nil {
+		key.set = unsafe.SliceData(from.set.Images)
+		key.of = from.set.Len()
 	}
 	if s := e.steps[key]; s != nil {
 		return s, nil
 	}
-	s, err := newEvalStep(e.Engine, e.Model, e.Loss, raw, n, key.scored)
+	s, err := newEvalStep(e.Engine, e.Model, e.Loss, from, n, key.scored)
 	if err == nil {
 		e.steps[key] = s
 	}
