@@ -234,12 +234,7 @@ func (p *program) show(o graph.Observer, i int) error {
 		if err != nil {
 			return err
 		}
-		if v.Narrow {
-			err = p.engine.staging.widened(a.Data.([]float32), p.address(v))
-		} else {
-			err = p.engine.staging.toHost(bytesOf(a), p.address(v))
-		}
-		if err != nil {
+		if err := p.engine.staging.bring(a, v, p.address(v)); err != nil {
 			return p.failed(i, err)
 		}
 		results[k] = a
