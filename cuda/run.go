@@ -84,6 +84,9 @@ func (p *program) prepareOutboxes(next bool) error {
 			if m.unread > 0 { // nobody has asked for it
 				m.unread, m.newer = 0, true
 			}
+			if err := m.open(p.slot); err != nil { // of one that was bound since
+				return err
+			}
 		}
 		return nil
 	}
