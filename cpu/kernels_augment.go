@@ -11,15 +11,24 @@ func init() {
 }
 
 func buildAugment[T kernel.Float](b *builder, s *graph.Step) (step, error) {
-	o, size := s.Instr.(*op.Augment), s.In[0].Shape
-	k, err := kernel.NewAugment[T](b.pool, size[0], [3]int{size[1], size[2], size[3]}, o.Mean, o.Std)
-	y, images, draws := s.Out[0].ID, s.In[0].ID, s.In[1].ID
+	o, size, set := s.Instr.(*op.Augment), s.Out[0].Shape, s.In[0].Shape[0]
+	k, err := kernel.NewAugment[T](b.pool, size[0], [3]int{size[1], size[2], size[3]}, o.Cutout, o.Mixup, o.Mean, o.Std)
+	y, images, draws, index := s.Out[0].ID, s.In[0].ID, s.In[1].ID, -1
+	if o.Indexed {
+		index = s.In[2].ID
+	}
 	return func(m *memory) error {
-		list := m.arrays[draws].Data.([]int)
-		if err := o.CheckDraws(list); err != nil {
+		list, chosen := m.arrays[draws].Data.([]int), []int(nil)
+		if err := o.CheckDraws(list, size); err != nil {
 			return err
 		}
-		k.Run(floats[T](m)[y], m.arrays[images].Data.([]byte), list)
+		if index >= 0 {
+			chosen = m.arrays[index].Data.([]int)
+			if err := o.CheckIndex(chosen, set); err != nil {
+				return err
+			}
+		}
+		k.Run(floats[T](m)[y], m.arrays[images].Data.([]byte), list, chosen)
 		return nil
 	}, err
 }

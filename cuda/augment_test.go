@@ -26,6 +26,8 @@ func TestAugment(t *testing.T) {
 	}{
 		{[3]int{32, 32, 3}, data.Augment{PadCrop: 4, HorizontalFlip: true}}, {[3]int{9, 7, 1}, data.Augment{PadCrop: 6}},
 		{[3]int{80, 70, 2}, data.Augment{HorizontalFlip: true}}, {[3]int{5, 6, 4}, data.Augment{}},
+		{[3]int{32, 32, 3}, data.Augment{PadCrop: 4, HorizontalFlip: true, Cutout: 8}}, {[3]int{9, 7, 1}, data.Augment{Cutout: 7, Mixup: 0.3}},
+		{[3]int{32, 32, 3}, data.Augment{PadCrop: 4, HorizontalFlip: true, Mixup: 1}},
 	} {
 		const images, batch, epoch, seed = 30, 8, 5, 1<<40 + 7
 		set := &data.Dataset{Name: "test", Shape: c.shape, Classes: []string{"one"}, Labels: make([]int32, images)}
@@ -52,14 +54,29 @@ func TestAugment(t *testing.T) {
 			g := gorgonia.NewGraph()
 			x := gorgonia.NewTensor(g, tensor.Uint8, 4, gorgonia.WithName("images"), gorgonia.WithShape(b.N, c.shape[0], c.shape[1], c.shape[2]),
 				gorgonia.WithValue(tensor.New(tensor.WithShape(b.N, c.shape[0], c.shape[1], c.shape[2]), tensor.WithBacking(b.Pixels))))
-			draws := gorgonia.NewMatrix(g, tensor.Int, gorgonia.WithName("draws"), gorgonia.WithShape(b.N, 3),
-				gorgonia.WithValue(tensor.New(tensor.WithShape(b.N, 3), tensor.WithBacking(b.Draws))))
-			y, err := op.Apply(&op.Augment{Padding: c.augment.PadCrop, Mean: config.Normalize.Mean, Std: config.Normalize.Std}, x, draws)
+			o := &op.Augment{Padding: c.augment.PadCrop, Cutout: c.augment.Cutout, Mixup: c.augment.Mixup > 0, Mean: config.Normalize.Mean, Std: config.Normalize.Std}
+			draws := gorgonia.NewMatrix(g, tensor.Int, gorgonia.WithName("draws"), gorgonia.WithShape(b.N, o.Numbers()),
+				gorgonia.WithValue(tensor.New(tensor.WithShape(b.N, o.Numbers()), tensor.WithBacking(b.Draws))))
+			y, err := op.Apply(o, x, draws)
 			require.NoError(t, err)
-			m, err := graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(y))
+			ofSet := *o
+			ofSet.Indexed = true
+			set := gorgonia.NewTensor(g, tensor.Uint8, 4, gorgonia.WithName("set"), gorgonia.WithShape(images, c.shape[0], c.shape[1], c.shape[2]),
+				gorgonia.WithValue(tensor.New(tensor.WithShape(images, c.shape[0], c.shape[1], c.shape[2]), tensor.WithBacking(set.Images))))
+			index := gorgonia.NewVector(g, tensor.Int, gorgonia.WithName("index"), gorgonia.WithShape(b.N), gorgonia.WithValue(tensor.New(tensor.WithBacking(b.Index))))
+			z, err := op.Apply(&ofSet, set, draws, index)
+			require.NoError(t, err)
+			m, err := graph.Compile(g, graph.WithEngine(e), graph.WithOutputs(y, z), graph.WithConstants(set))
 			require.NoError(t, err)
 			require.NoError(t, m.RunAll())
 			require.Equal(t, want.Images, y.Value().Data(), "%v of %v", c.augment, c.shape)
+			require.Equal(t, want.Images, z.Value().Data(), "%v of %v", c.augment, c.shape)
+			require.NoError(t, m.Refresh()) // leaves the set alone
+
+			at := b.Index[b.N-1]
+			b.Index[b.N-1] = -1
+			require.ErrorContains(t, m.RunAll(), "of the batch is number -1 of the set, want 0 to 29")
+			b.Index[b.N-1] = at
 
 			b.Draws[2] = 2
 			var se *graph.StepError

@@ -31,6 +31,7 @@ type Engine struct {
 	staging   *staging
 	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
 	programs  map[*program]bool // that hold something on the device; used on the device's thread
+	idle      *idleWatch        // nil unless somebody watches; used on the device's thread
 
 	mu     sync.Mutex
 	closed bool
@@ -171,6 +172,20 @@ func (e *Engine) Memory() (used, held int64) {
 	return used, held
 }
 
+// FreeMemory returns the bytes of device memory that programs may still take: what the device has left, and what the engine holds and does
+// not use, within Config.MemoryLimit.
+func (e *Engine) FreeMemory() (free int64, err error) {
+	err = e.dev.Do(func() (err error) {
+		free, _, err = driver.MemInfo()
+		free += e.dev.Memory.Held() - e.dev.Memory.Used()
+		if limit := e.config.MemoryLimit; limit > 0 {
+			free = min(free, limit-e.dev.Memory.Used())
+		}
+		return err
+	})
+	return max(free, 0), err
+}
+
 // Wrap gives host memory a counterpart on the device. Wrapping the same host memory again gives the same one, so that programs
 // share the tensors that they are bound to.
 func (e *Engine) Wrap(data op.Array) (graph.Buffer, error) {
@@ -223,6 +238,7 @@ func (e *Engine) shut() error {
 		if e.staging != nil {
 			errs = append(errs, e.staging.Close())
 		}
+		errs = append(errs, e.endIdle())
 		return driver.Join(append(errs, e.stream.Close(), e.copies.Close())...)
 	})
 }

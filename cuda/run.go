@@ -33,6 +33,9 @@ func (p *program) run(o graph.Observer) error {
 	if err := p.packChanged(); err != nil {
 		return err
 	}
+	if err := p.engine.idle.record(p.engine.stream); err != nil {
+		return err
+	}
 	done := false
 	if o == nil {
 		var err error
@@ -66,6 +69,9 @@ func (p *program) run(o graph.Observer) error {
 	for _, m := range p.results {
 		m.newer, m.sent = false, p.done
 		m.version++
+	}
+	if err := p.engine.idle.record(p.engine.stream); err != nil {
+		return err
 	}
 	return p.done.Record(p.engine.stream)
 }

@@ -1,6 +1,9 @@
 package data
 
 import (
+	"fmt"
+	"math"
+
 	"github.com/stheno-ml/stheno/internal/augment"
 	"github.com/stheno-ml/stheno/internal/philox"
 )
@@ -12,6 +15,33 @@ type Augment struct {
 	PadCrop int
 	// HorizontalFlip mirrors every second image, by chance, left to right.
 	HorizontalFlip bool
+	// Cutout sets a square with sides of so many pixels, around a random pixel of the image and as far as it lies in the image, to 0
+	// after normalization (DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017: 16 for
+	// CIFAR-10, 8 for CIFAR-100). 0 is off.
+	Cutout int
+	// Mixup, if above 0, mixes every image with another one of its batch, after all else: λ·image + (1−λ)·other, where λ is drawn for
+	// each batch from a Beta distribution with both parameters Mixup, and the other images are those of the batch in a random order
+	// (Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018; 0.2 is a usual value). Of the two an image is made of, the one with the larger
+	// share counts as itself: mixing with 1−λ in the inverse order gives the same images. The loss is that of both labels, by their shares:
+	// Batch has them.
+	Mixup float64
+}
+
+// kind is what augmentation adds to crops.
+func (a Augment) kind() augment.Kind { return augment.Kind{Cutout: a.Cutout, Mixup: a.Mixup > 0} }
+
+// check refuses what does not fit images of a shape (height, width, channels).
+func (a Augment) check(shape [3]int) error {
+	side := min(shape[0], shape[1])
+	switch {
+	case a.PadCrop >= side:
+		return fmt.Errorf("data: LoaderConfig.Augment.PadCrop is %d; it must be below the image's side, %d", a.PadCrop, side)
+	case a.Cutout > side:
+		return fmt.Errorf("data: LoaderConfig.Augment.Cutout is %d; it must be at most the image's side, %d", a.Cutout, side)
+	case !(a.Mixup >= 0) || math.IsInf(a.Mixup, 0):
+		return fmt.Errorf("data: LoaderConfig.Augment.Mixup is %v; it must be a number of at least 0", a.Mixup)
+	}
+	return nil
 }
 
 // draw returns the crop of a sample: a function of (seed, epoch, index) only.
@@ -26,4 +56,34 @@ func (a Augment) draw(key [2]uint32, epoch, index uint32) augment.Crop {
 	}
 	c.Flip = a.HorizontalFlip && w[2]>>31 == 1
 	return c
+}
+
+// put writes all that is drawn for a sample but what is mixed in: a function of (seed, epoch, index) and the image's shape only.
+func (a Augment) put(to []int, key [2]uint32, epoch, index uint32, shape [3]int) {
+	a.draw(key, epoch, index).Put(to)
+	if a.Cutout == 0 {
+		return
+	}
+	w := philox.Block([4]uint32{index, epoch, 1, philox.StreamAugment}, key)
+	to[augment.Numbers], to[augment.Numbers+1] = int(philox.Below(w[0], uint32(shape[0]))), int(philox.Below(w[1], uint32(shape[1])))
+}
+
+// mix writes what the n images of a batch are mixed with, and returns the share of the images themselves, from a half to 1: a function of
+// (seed, epoch, batch) and n only. order has room for n numbers.
+func (a Augment) mix(draws, order []int, seed uint64, epoch, batch uint32) (share int) {
+	s := philox.NewSequence(seed, epoch, batch, philox.StreamMixup)
+	lambda := philox.Beta(&s, a.Mixup)
+	share = int(math.Round(max(lambda, 1-lambda) * augment.Whole))
+	for i := range order {
+		order[i] = i
+	}
+	for i := len(order) - 1; i > 0; i-- {
+		j := s.Intn(uint32(i + 1))
+		order[i], order[j] = order[j], order[i]
+	}
+	width := a.kind().Numbers()
+	for i, with := range order {
+		draws[(i+1)*width-2], draws[(i+1)*width-1] = with, share
+	}
+	return share
 }

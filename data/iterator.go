@@ -18,9 +18,20 @@ type Batch struct {
 	Labels []int     // N class numbers
 	Index  []int     // N positions in the data set
 
+	// With Augment.Mixup, the labels of what is mixed in, of which the images have 1−Share. Share is from a half to 1, and 1 without Mixup.
+	Others []int // N class numbers; nil without Mixup
+	Share  float32
+
 	// With LoaderConfig.Raw, what op.Augment makes the images of; else nil.
-	Pixels []byte // N×H×W×C
-	Draws  []int  // N×3: by how many rows and columns an image is moved, and 1 if it is mirrored
+	Pixels []byte // N×H×W×C; nil with LoaderConfig.Indexed, where Index takes its place
+	// N×3: by how many rows and columns an image is moved, and 1 if it is mirrored. With Augment.Cutout and Augment.Mixup there are more,
+	// as op.Augment says.
+	Draws []int
+
+	draws  []int         // room for Draws, which floats are made of, too
+	order  []int         // room for an order of the images, with Mixup
+	spare  []float32     // room for an image, with Mixup
+	source augment.Batch // what floats are made of
 }
 
 // Iterator walks over the batches of one epoch. It is for one goroutine. Close it when done, at the end of the epoch too.
@@ -167,10 +178,17 @@ func (l *Loader) takeRing() *ring {
 	r := &ring{perm: make([]int32, l.ds.Len())}
 	batch := min(l.cfg.Batch, l.ds.Len())
 	for range min(l.cfg.Prefetch, l.Batches()-1) + 1 {
-		b := Batch{Labels: make([]int, batch), Index: make([]int, batch)}
-		if l.cfg.Raw {
-			b.Pixels, b.Draws = make([]byte, batch*l.ds.PixelCount()), make([]int, batch*augment.Numbers)
-		} else {
+		kind := l.cfg.Augment.kind()
+		b := Batch{Share: 1, Labels: make([]int, batch), Index: make([]int, batch), draws: make([]int, batch*kind.Numbers())}
+		b.source = augment.Batch{Kind: kind, Shape: l.ds.Shape, Images: l.ds.Images, Planar: l.cfg.Layout == NCHW}
+		if kind.Mixup {
+			b.Others, b.order, b.spare = make([]int, batch), make([]int, batch), make([]float32, l.ds.PixelCount())
+		}
+		switch {
+		case l.cfg.Indexed:
+		case l.cfg.Raw:
+			b.Pixels = make([]byte, batch*l.ds.PixelCount())
+		default:
 			b.Images = make([]float32, batch*l.ds.PixelCount())
 		}
 		r.slots = append(r.slots, &slot{ready: make(chan struct{}, 1), batch: b})

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -20,6 +21,7 @@ type LoaderConfig struct {
 	Normalize Normalize // bytes to float32
 	Layout    Layout    // "" or NHWC, or NCHW
 	Raw       bool      // batches of Pixels and Draws, for op.Augment to make the same images of; NHWC only
+	Indexed   bool      // with Raw: batches without Pixels, for op.Augment to take them from the whole set, Dataset().Images, by Index
 	DropLast  bool      // leave out a last batch that is not full
 	Workers   int       // goroutines that prepare batches; 0: half of GOMAXPROCS, at least 1. No effect on the values
 	Prefetch  int       // batches prepared ahead; 0: one more than Workers
@@ -44,19 +46,23 @@ func NewLoader(ds *Dataset, cfg LoaderConfig) (*Loader, error) {
 	for _, f := range []struct {
 		name       string
 		value, low int
-	}{{"Batch", cfg.Batch, 1}, {"Workers", cfg.Workers, 0}, {"Prefetch", cfg.Prefetch, 0}, {"Limit", cfg.Limit, 0}, {"Augment.PadCrop", cfg.Augment.PadCrop, 0}} {
+	}{{"Batch", cfg.Batch, 1}, {"Workers", cfg.Workers, 0}, {"Prefetch", cfg.Prefetch, 0}, {"Limit", cfg.Limit, 0},
+		{"Augment.PadCrop", cfg.Augment.PadCrop, 0}, {"Augment.Cutout", cfg.Augment.Cutout, 0}} {
 		if f.value < f.low {
 			return nil, fmt.Errorf("data: LoaderConfig.%s is %d; expected %d or more", f.name, f.value, f.low)
 		}
 	}
-	if side := min(ds.Shape[0], ds.Shape[1]); cfg.Augment.PadCrop >= side {
-		return nil, fmt.Errorf("data: LoaderConfig.Augment.PadCrop is %d; it must be below the image's side, %d", cfg.Augment.PadCrop, side)
+	if err := cfg.Augment.check(ds.Shape); err != nil {
+		return nil, err
 	}
 	if err := cfg.Layout.check(); err != nil {
 		return nil, err
 	}
 	if cfg.Raw && (cfg.Layout == NCHW || cfg.Normalize.Raw) {
 		return nil, fmt.Errorf("data: LoaderConfig.Raw excludes Layout %q and Normalize.Raw: op.Augment has neither", NCHW)
+	}
+	if cfg.Indexed && !cfg.Raw {
+		return nil, errors.New("data: LoaderConfig.Indexed goes with Raw: there are no images in such batches")
 	}
 	tables, err := cfg.Normalize.tables(ds.Shape[2])
 	if err != nil {
@@ -118,21 +124,37 @@ func (l *Loader) fill(b *Batch, perm []int32, epoch uint32, k int) {
 	b.N = min(l.cfg.Batch, l.Len()-first)
 	size := l.ds.PixelCount()
 	b.Labels, b.Index = b.Labels[:b.N], b.Index[:b.N]
-	if l.cfg.Raw {
-		b.Pixels, b.Draws = b.Pixels[:b.N*size], b.Draws[:b.N*augment.Numbers]
-	} else {
-		b.Images = b.Images[:b.N*size]
-	}
-	key := philox.Key(l.cfg.Seed)
+	aug, key := l.cfg.Augment, philox.Key(l.cfg.Seed)
+	width := aug.kind().Numbers()
+	draws := b.draws[:b.N*width]
 	for i := range b.N {
 		s := int(perm[first+i])
 		b.Index[i], b.Labels[i] = s, int(l.ds.Labels[s])
-		c := l.cfg.Augment.draw(key, epoch, uint32(s))
-		if l.cfg.Raw {
-			copy(b.Pixels[i*size:], l.ds.Image(s))
-			c.Put(b.Draws[i*augment.Numbers:])
-			continue
+		aug.put(draws[i*width:(i+1)*width], key, epoch, uint32(s), l.ds.Shape)
+	}
+	if aug.Mixup > 0 {
+		b.Others, b.order = b.Others[:b.N], b.order[:b.N]
+		share := aug.mix(draws, b.order, l.cfg.Seed, epoch, uint32(k))
+		b.Share = float32(share) / augment.Whole
+		for i, with := range b.order {
+			b.Others[i] = b.Labels[with]
 		}
-		augment.Place(b.Images[i*size:(i+1)*size], l.ds.Image(s), l.ds.Shape, l.tables, l.cfg.Layout == NCHW, c)
+	}
+	if l.cfg.Raw {
+		b.Draws = draws
+	}
+	switch {
+	case l.cfg.Indexed:
+	case l.cfg.Raw:
+		b.Pixels = b.Pixels[:b.N*size]
+		for i, s := range b.Index {
+			copy(b.Pixels[i*size:], l.ds.Image(s))
+		}
+	default:
+		b.Images = b.Images[:b.N*size]
+		b.source.Index, b.source.Draws = b.Index, draws
+		for i := range b.N {
+			augment.Make(b.Images[i*size:(i+1)*size], &b.source, i, l.tables, b.spare)
+		}
 	}
 }

@@ -62,6 +62,11 @@ func capture(g *gorgonia.ExprGraph, o *options) (*program, error) {
 			v.Resident = !v.Variable
 		}
 	}
+	for _, n := range o.constants {
+		if v := c.values[n]; v != nil && v.Input && !v.Variable {
+			v.Resident, v.unchanging = true, true
+		}
+	}
 	return c.prog, nil
 }
 

@@ -45,6 +45,25 @@ func IsRemote(e Engine) bool {
 	return ok && r.Remote()
 }
 
+// MemoryTeller is an [Engine] with memory of its own that can say how much there is. It is optional.
+type MemoryTeller interface {
+	// FreeMemory is how many bytes programs may still take, or an error where the device does not tell.
+	FreeMemory() (int64, error)
+}
+
+// FreeMemory is how many bytes an engine with memory of its own has left, 0 where that is not known.
+func FreeMemory(e Engine) int64 {
+	t, ok := e.(MemoryTeller)
+	if !ok {
+		return 0
+	}
+	n, err := t.FreeMemory()
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // Gatherer is an [Engine] for which one launch over many small tensors is cheaper than a launch for each. It is optional.
 type Gatherer interface {
 	// Gathers says whether an update of a parameter of so many bytes had better wait for the others: such updates then come one

@@ -160,7 +160,7 @@ func (m *Machine) Refresh() error {
 		return err
 	}
 	for _, f := range m.feeds {
-		if (f.v.Variable || f.v.Resident) && f.buffer != nil {
+		if (f.v.Variable || f.v.Resident) && !f.v.unchanging && f.buffer != nil {
 			if err := f.buffer.Upload(f.data); err != nil {
 				return err
 			}

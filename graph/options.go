@@ -25,6 +25,7 @@ type options struct {
 	recompute Recompute
 	budget    int // bytes, 0 means none
 	resident  []*gorgonia.Node
+	constants []*gorgonia.Node
 	shared    []*gorgonia.Node
 	since     *gorgonia.Node
 
@@ -77,6 +78,12 @@ func WithUpdates(updates ...op.Update) Option {
 // folded, and keeps filters and matrices as its kernels read them. Of variables, which updates change, nothing of this is true.
 func WithResident(nodes ...*gorgonia.Node) Option {
 	return func(o *options) { o.resident = append(o.resident, nodes...) }
+}
+
+// WithConstants names inputs whose tensors never change, such as a data set of which every run takes a part: as [WithResident], but
+// [Machine.Refresh] does not bring them to the device again.
+func WithConstants(nodes ...*gorgonia.Node) Option {
+	return func(o *options) { o.constants = append(o.constants, nodes...) }
 }
 
 // WithVariables names inputs that other machines update on the same engine, such as the weights in a program that reads them between two

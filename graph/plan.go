@@ -36,15 +36,16 @@ type Value struct {
 	Dtype tensor.Dtype
 	Node  *gorgonia.Node // the node it is the value of; nil when a pass made it
 
-	Input    bool      // fed from outside before every run; variables are inputs with an update
-	Const    *op.Array // the value of a constant
-	Variable bool      // an update writes it
-	Resident bool      // an input that stays as it is from run to run, see WithResident
-	Fixed    bool      // the same in every run: a constant, a resident input, or the result of a step that is Once
-	lasts    bool      // the result of a step that is Once, which steps of later runs read
-	Output   bool      // asked for by the caller: keeps memory of its own
-	soft     bool      // left bound to its node if it is computed; passes may fuse it away
-	head     bool      // soft, and worth a step of its own if nothing but its node asks for it
+	Input      bool      // fed from outside before every run; variables are inputs with an update
+	Const      *op.Array // the value of a constant
+	Variable   bool      // an update writes it
+	Resident   bool      // an input that stays as it is from run to run, see WithResident
+	Fixed      bool      // the same in every run: a constant, a resident input, or the result of a step that is Once
+	unchanging bool      // resident, and not to be looked at again, see WithConstants
+	lasts      bool      // the result of a step that is Once, which steps of later runs read
+	Output     bool      // asked for by the caller: keeps memory of its own
+	soft       bool      // left bound to its node if it is computed; passes may fuse it away
+	head       bool      // soft, and worth a step of its own if nothing but its node asks for it
 
 	source func() (gorgonia.Value, error) // where an input's value comes from if not from Node
 

@@ -57,7 +57,7 @@ func (t *Trainer) compile() error {
 		}
 	}
 	for _, n := range batchSizes(t.tests) {
-		if _, err := t.eval.step(n, augmentOf(t.tests.Config())); err != nil {
+		if _, err := t.eval.step(n, sourceOf(t.tests)); err != nil {
 			return err
 		}
 	}
@@ -87,13 +87,13 @@ func (t *Trainer) trainStep(key stepKey) (*Step, error) {
 		return nil, err
 	}
 	s, err := newTrainStep(t.engine, t.model, t.opt, t.slots,
-		stepKind{n: key.images, raw: augmentOf(t.loader.Config()), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil,
+		stepKind{n: key.images, source: sourceOf(t.loader), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil,
 			norms: t.cfg.GradientNorms != nil && !key.hold, loss: loss}, opts...)
 	if err != nil {
 		return nil, err
 	}
 	t.steps[key] = s
-	if t.profile != nil {
+	if t.profile != nil && t.profile.timing {
 		return s, s.machine.StartProfile()
 	}
 	return s, nil

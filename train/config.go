@@ -47,7 +47,12 @@ type Config struct {
 	LimitTrain  int    `json:"limit_train,omitempty"` // first so many training images; 0 means all
 	LimitTest   int    `json:"limit_test,omitempty"`
 	Augment     bool   `json:"augment,omitempty"`     // random crop with padding 4, horizontal flip
+	Cutout      int    `json:"cutout,omitempty"`      // side of the square that is cut out of training images: data.Augment's
 	Standardise bool   `json:"standardise,omitempty"` // per-channel mean 0 and deviation 1 instead of 0…1
+
+	// Mixup, if above 0, mixes training images in pairs, as data.Augment's Mixup says. The accuracies of training then count the label of
+	// the image with the larger share.
+	Mixup float64 `json:"mixup,omitempty"`
 
 	Epochs      int     `json:"epochs"`
 	Batch       int     `json:"batch"`
@@ -301,6 +306,8 @@ func (c Config) Validate() error {
 		{"--epochs", c.Epochs < 1, "at least 1", c.Epochs},
 		{"--batch", c.Batch < 1, "at least 1", c.Batch},
 		{"--lr", !(c.LR > 0) || math.IsInf(c.LR, 0), "a positive number", c.LR},
+		{"--cutout", c.Cutout < 0, "at least 0", c.Cutout},
+		{"--mixup", !(c.Mixup >= 0) || math.IsInf(c.Mixup, 0), "a number of at least 0", c.Mixup},
 		{"--lr-batch", c.LRBatch < 0, "at least 0", c.LRBatch},
 		{"--batch-norm-momentum", !(c.BatchNormMomentum >= 0 && c.BatchNormMomentum < 1), "a number from 0 to below 1", c.BatchNormMomentum},
 		{"--batch-norm-epsilon", !(c.BatchNormEpsilon >= 0 && c.BatchNormEpsilon < 1), "a number from 0 to below 1", c.BatchNormEpsilon},
@@ -339,6 +346,8 @@ func (c Config) Validate() error {
 		return err
 	}
 	switch {
+	case c.Mixup > 0 && c.ClassWeight != "":
+		return errors.New("train: give --mixup or --class-weight, but not both: images that are mixed have two classes")
 	case c.EMA == 0 && c.EMAOverwrite > 0:
 		return errors.New("train: --ema-overwrite goes with --ema, the averages that overwrite the weights")
 	case c.EMA > 0 && c.SWA > 0:

@@ -16,8 +16,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 	it := t.loader.Epoch(t.state.Epoch, t.state.Batch)
 	defer it.Close()
 	begin := time.Now()
-	var next *fedBatch
-	more, err := t.next(it, 0, &next)
+	next, more, err := t.next(it, 0)
 	if err != nil {
 		return err
 	}
@@ -26,10 +25,10 @@ func (t *Trainer) epoch(ctx context.Context) error {
 		if err := now.step.Start(); err != nil {
 			return err
 		}
-		if more, err = t.next(it, 1, &next); err != nil { // while the device computes
+		if next, more, err = t.next(it, 1); err != nil { // while the device computes
 			return err
 		}
-		if err := t.finish(now); err != nil {
+		if err := t.finish(&now); err != nil {
 			return err
 		}
 		meter.Add(now.n, time.Since(begin))
@@ -64,26 +63,25 @@ type fedBatch struct {
 
 // next brings the next batch to the device; ahead is the number of steps that are started and not finished. It says whether there
 // is one.
-func (t *Trainer) next(it *data.Iterator, ahead int, to **fedBatch) (bool, error) {
+func (t *Trainer) next(it *data.Iterator, ahead int) (fed fedBatch, more bool, err error) {
 	if !it.Next(context.Background()) { // a context ends a run between steps, where it can be saved
-		return false, nil
+		return fed, false, nil
 	}
 	b := it.Batch()
 	i := t.state.Batch + ahead
 	p := t.place(i)
 	if p.key.images != b.N {
-		return false, fmt.Errorf("train: batch %d of the epoch has %d images, expected %d", i, b.N, p.key.images)
+		return fed, false, fmt.Errorf("train: batch %d of the epoch has %d images, expected %d", i, b.N, p.key.images)
 	}
 	s, err := t.trainStep(p.key)
 	if err != nil {
-		return false, err
+		return fed, false, err
 	}
 	k := max(t.cfg.Accumulate, 1)
 	step := t.state.Step + i/k - t.state.Batch/k
 	s.weighClasses(b.Labels, t.cfg.ClassWeights)
 	s.Share(p.part, p.first, t.batches()+ahead)
-	*to = &fedBatch{s, b.N, p.last}
-	return true, s.FeedBatch(b, t.schedule.At(step), step)
+	return fedBatch{s, b.N, p.last}, true, s.FeedBatch(b, t.schedule.At(step), step)
 }
 
 // batches is the number of batches that the run has done.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
-	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/nn"
 )
 
@@ -23,13 +23,16 @@ type Evaluator struct {
 	// Update metrics of package metrics. Both are overwritten afterwards. Set it before the first Run.
 	Scores func(scores []float32, labels []int) error
 
-	steps map[evalKey]*Step
+	steps  map[evalKey]*Step
+	labels [2][]int
 }
 
 // evalKey is what steps of an evaluator differ in.
 type evalKey struct {
 	images int
 	raw    string // what makes them of raw batches
+	set    *byte  // of which the device has so many images
+	of     int
 	scored bool
 }
 
@@ -45,39 +48,68 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 			return m, err
 		}
 	}
-	raw := augmentOf(l.Config())
+	from := sourceOf(l)
 	begin := time.Now()
 	done := 0
-	for it.Next(ctx) {
-		b := it.Batch()
-		s, err := e.step(b.N, raw)
+	next, more, err := e.next(it, ctx, from, 0)
+	for more && ctx.Err() == nil {
 		if err != nil {
 			return m, err
 		}
-		r, err := s.RunBatch(b, 0, 0)
-		if err != nil {
+		now := next
+		if err := now.step.Start(); err != nil {
 			return m, err
 		}
-		m.Add(b.N, r.Loss, r.Top1, r.Top5)
+		done++
+		next, more, err = e.next(it, ctx, from, done) // while the device computes
+		r, failed := now.step.Wait()
+		if failed != nil {
+			return m, failed
+		}
+		m.Add(now.n, r.Loss, r.Top1, r.Top5)
 		if e.Scores != nil {
-			if err := e.Scores(s.scores, b.Labels); err != nil {
+			if err := e.Scores(now.step.scores, now.labels); err != nil {
 				return m, err
 			}
 		}
-		done++
-		now := time.Now()
-		meter.Add(b.N, now.Sub(begin))
-		begin = now
+		end := time.Now()
+		meter.Add(now.n, end.Sub(begin))
+		begin = end
 		if observe != nil {
 			p := progress(&m, &meter, l)
 			p.Batch, p.Validating, p.LearningRate = done, true, math.NaN()
 			observe(p)
 		}
 	}
-	if err := it.Err(); err != nil {
+	if err := errors.Join(err, it.Err()); err != nil {
 		return m, err
 	}
 	return m, ctx.Err()
+}
+
+// evalBatch is a batch that is on the device, for its step to start.
+type evalBatch struct {
+	step   *Step
+	n      int
+	labels []int // for Scores
+}
+
+// next brings batch k to the device, while the one before may be computed, and says whether there is one.
+func (e *Evaluator) next(it *data.Iterator, ctx context.Context, from source, k int) (evalBatch, bool, error) {
+	if !it.Next(ctx) {
+		return evalBatch{}, false, nil
+	}
+	b := it.Batch()
+	s, err := e.step(b.N, from)
+	if err != nil {
+		return evalBatch{}, true, err
+	}
+	fed := evalBatch{step: s, n: b.N}
+	if e.Scores != nil { // of the batch at hand, too
+		e.labels[k%2] = append(e.labels[k%2][:0], b.Labels...)
+		fed.labels = e.labels[k%2]
+	}
+	return fed, true, s.FeedBatch(b, 0, 0)
 }
 
 // progress is what training and evaluation have in common: means and speed of m's images, of all that l hands out.
@@ -87,18 +119,22 @@ func progress(m *Metrics, meter *Meter, l *data.Loader) Progress {
 }
 
 // step is the compiled evaluation of n images.
-func (e *Evaluator) step(n int, raw *op.Augment) (*Step, error) {
+func (e *Evaluator) step(n int, from source) (*Step, error) {
 	if e.steps == nil {
 		e.steps = map[evalKey]*Step{}
 	}
 	key := evalKey{images: n, scored: e.Scores != nil}
-	if raw != nil {
-		key.raw = raw.String()
+	if from.raw != nil {
+		key.raw = from.raw.String()
+	}
+	if from.set != nil {
+		key.set = unsafe.SliceData(from.set.Images)
+		key.of = from.set.Len()
 	}
 	if s := e.steps[key]; s != nil {
 		return s, nil
 	}
-	s, err := newEvalStep(e.Engine, e.Model, e.Loss, raw, n, key.scored)
+	s, err := newEvalStep(e.Engine, e.Model, e.Loss, from, n, key.scored)
 	if err == nil {
 		e.steps[key] = s
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/train"
@@ -229,14 +230,19 @@ func TestGPUResumedRunIsTheUninterruptedOne(t *testing.T) {
 	requireOutcome(t, want, c.Out)
 }
 
-// TestGPURawBatches: a GPU that makes the images itself, of bytes, has the losses of one that is fed with floats, to the bit.
+// TestGPURawBatches: a GPU that makes the images itself, of bytes, has the losses of one that is fed with floats, to the bit, and so has
+// one that has the whole set.
 func TestGPURawBatches(t *testing.T) {
 	e := gpu(t, cuda.Config{})
 	require.True(t, graph.IsRemote(e))
-	floats, raw := pairOf(t, augmented)
-	want := lossesOf(t, e, floats)
-	require.Len(t, want, 3)
-	require.Equal(t, want, lossesOf(t, e, raw))
+	require.Greater(t, graph.FreeMemory(e), int64(1<<20))
+	for _, c := range []data.LoaderConfig{augmented, mixed} {
+		floats, raw, indexed := waysOf(t, c)
+		want := lossesOf(t, e, floats)
+		require.Len(t, want, 3)
+		require.Equal(t, want, lossesOf(t, e, raw))
+		require.Equal(t, want, lossesOf(t, e, indexed))
+	}
 }
 
 // BenchmarkGPUStep times whole training steps as the trainer does them: a batch is fed from host memory while the one before is

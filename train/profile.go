@@ -20,6 +20,9 @@ const ProfileFileName = "profile.json"
 type BatchProfile struct {
 	Batch int
 	Held  bool // the gradients of these batches are only added up, for a later update
+	// Idle says how long a device with memory of its own waited for the host, in steps before the profile's; nil where that is not known.
+	// It is of whole steps, whatever their batches.
+	Idle *graph.Idle
 	*graph.Profile
 }
 
@@ -30,13 +33,16 @@ func (p *BatchProfile) name() string {
 	return fmt.Sprintf("batch of %d", p.Batch)
 }
 
-// profiler counts the steps that are timed.
-type profiler struct{ steps int }
-
 // profiled counts a step, and ends the profile when it has as many as were asked for. That it cannot be written then is no
 // reason to end a training.
 func (t *Trainer) profiled() {
 	if t.profile == nil {
+		return
+	}
+	if !t.profile.timing {
+		if err := t.watched(); err != nil {
+			t.observer.Note(err.Error())
+		}
 		return
 	}
 	if t.profile.steps++; t.profile.steps == t.cfg.ProfileSteps {
@@ -51,12 +57,13 @@ func (t *Trainer) finishProfile() error {
 	if t.profile == nil {
 		return nil
 	}
+	idle := t.profile.idle
 	t.profile = nil
 	var all []*BatchProfile
 	for key, s := range t.steps {
 		s.machine.StopProfile()
 		if p := s.machine.Profile(); p != nil && p.Runs > 0 {
-			all = append(all, &BatchProfile{key.images, key.hold, p})
+			all = append(all, &BatchProfile{Batch: key.images, Held: key.hold, Idle: idle, Profile: p})
 		}
 	}
 	if len(all) == 0 {
@@ -102,6 +109,11 @@ func writeProfile(path string, all []*BatchProfile) (files []string, err error) 
 	err = atomicfile.WriteFile(path, func(w io.Writer) error { return graph.WriteTrace(w, names, profiles...) })
 	if err == nil {
 		err = atomicfile.WriteFile(text, func(w io.Writer) error {
+			if idle := all[0].Idle; idle != nil {
+				if _, err := fmt.Fprintf(w, "%s\n\n", idle); err != nil {
+					return err
+				}
+			}
 			for i, p := range profiles {
 				if _, err := fmt.Fprintf(w, "%s\n%s\n", names[i], p); err != nil {
 					return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
@@ -21,6 +22,7 @@ type profiled struct {
 	files         []string
 	at            int // batches seen when it came
 	seen          int
+	idle          *graph.Idle
 }
 
 func (p *profiled) Step(q train.Progress) {
@@ -33,6 +35,7 @@ func (p *profiled) Step(q train.Progress) {
 func (p *profiled) Profile(all []*train.BatchProfile, files []string) {
 	p.files, p.at = files, p.seen
 	for _, b := range all {
+		p.idle = b.Idle
 		p.batches, p.runs = append(p.batches, b.Batch), append(p.runs, b.Runs)
 	}
 }
@@ -79,6 +82,41 @@ func TestProfileOfARun(t *testing.T) {
 	require.Equal(t, 1, w.at, "it comes when it is complete, before the second step is reported")
 	require.FileExists(t, recorded.Profile+".json")
 	require.FileExists(t, recorded.Profile+".txt")
+}
+
+// idling is an engine that says that its device waits.
+type idling struct {
+	remote
+	begun, ended int
+}
+
+func (e *idling) WatchIdle() error {
+	e.begun++
+	return nil
+}
+
+func (e *idling) Idle() (graph.Idle, error) {
+	e.ended++
+	return graph.Idle{Runs: 3, Waiting: 3 * time.Millisecond, Busy: 27 * time.Millisecond}, nil
+}
+
+// Of a device that can tell it, a profile says how long it waited between steps that nobody timed.
+func TestProfileOfIdleDevice(t *testing.T) {
+	split, err := sample()
+	require.NoError(t, err)
+	c := small(t)
+	c.Epochs, c.Batch, c.Profile, c.ProfileSteps = 1, 4, train.ProfileFileName, 5 // 18 steps: two to warm up, two to watch
+	w, e := &profiled{}, &idling{remote: remote{Engine: engine(t, 1)}}
+	tr, err := train.New(c, split, e, w)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tr.Close()) }()
+	require.NoError(t, tr.Run(t.Context()))
+	require.Equal(t, []int{1, 1, 5, 8}, []int{e.begun, e.ended, w.runs[0], w.at})
+	require.NotNil(t, w.idle)
+	require.InDelta(t, 0.1, w.idle.Share(), 1e-9)
+	text, err := os.ReadFile(w.files[1])
+	require.NoError(t, err)
+	require.Contains(t, string(text), "GPU idle 10.0 % of steady state: 1ms before each of 3 steps of 9ms")
 }
 
 func TestProfileDoesNotChangeTheRun(t *testing.T) {
@@ -153,7 +191,7 @@ func TestStepGraph(t *testing.T) {
 			}
 		}
 	}
-	_, raw := pairOf(t, augmented)
+	_, raw, _ := waysOf(t, augmented)
 	c, opt := small(t), train.Adam{}
 	c.Classes, c.Input = raw.Dataset().Classes, raw.Dataset().Shape
 	m, err := train.NewModel(c)

@@ -58,13 +58,17 @@ type Step struct {
 	machine *graph.Machine
 	images  []float32 // of a step on floats
 	pixels  []byte    // of a step on raw batches, with draws
+	index   []int     // of a step on a set that the device has, with draws
 	draws   []int
 	labels  []int
-	weights []float32   // of the images in the loss; nil where there are none
-	scalars *Scalars    // of the optimizer; nil in evaluation
-	count   *gorgonia.I // number of the step from 0, for dropout; nil when nothing is random
+	others  []int         // labels of what is mixed in; nil without mixup
+	share   *gorgonia.F32 // of the images themselves, with others
+	weights []float32     // of the images in the loss; nil where there are none
+	scalars *Scalars      // of the optimizer; nil in evaluation
+	count   *gorgonia.I   // number of the step from 0, for dropout; nil when nothing is random
 
 	sharedInputs gorgonia.Nodes // that other steps update
+	constants    gorgonia.Nodes // the set that the device has
 
 	shared bool // batch is the number of the one that is fed, from 0
 	batch  int
@@ -83,7 +87,7 @@ type Step struct {
 // StepResult are the results of a step over its batch.
 type StepResult struct {
 	Loss       float64 // mean over the batch, L2 penalties included, as Keras reports it
-	Top1, Top5 int     // images whose label is the best, among the five best
+	Top1, Top5 int     // images whose label is the best, among the five best; of mixed images the label with the larger share
 }
 
 // NewTrainStep compiles a training step of m for batches of n images on engine e: loss, gradients, opt's updates of the
@@ -100,9 +104,11 @@ func NewWeightedTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slot
 }
 
 // NewTrainStepFor is NewTrainStep for batches of n images of a loader, to be fed with FeedBatch. Of raw batches the device makes
-// the images itself; they are those that the loader would have made, and so are the results, bit by bit on one engine.
+// the images itself; they are those that the loader would have made, and so are the results, bit by bit on one engine. Where the loader's
+// batches are Indexed, the device is given the whole set, once, and the set must not be changed while the step is there. Where the loader
+// mixes images (data.Augment's Mixup), the loss is that of both labels, by their shares, and a batch is counted by the label of the larger one.
 func NewTrainStepFor(l *data.Loader, e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
-	return newTrainStep(e, m, opt, slots, stepKind{n: n, seed: seed, raw: augmentOf(l.Config())}, opts...)
+	return newTrainStep(e, m, opt, slots, stepKind{n: n, seed: seed, source: sourceOf(l)}, opts...)
 }
 
 // NewAccumulateStep compiles the step of a batch that is not the last of its update: it adds the gradients to the sums in slots, which the
@@ -114,7 +120,7 @@ func NewAccumulateStep(l *data.Loader, e graph.Engine, m *nn.Model, opt Base, sl
 	}
 	kind := stepKind{n: n, seed: seed, hold: true}
 	if l != nil {
-		kind.raw = augmentOf(l.Config())
+		kind.source = sourceOf(l)
 	}
 	return newTrainStep(e, m, opt, slots, kind, opts...)
 }
@@ -124,14 +130,30 @@ func augmentOf(c data.LoaderConfig) *op.Augment {
 	if !c.Raw {
 		return nil
 	}
-	return &op.Augment{Padding: c.Augment.PadCrop, Mean: c.Normalize.Mean, Std: c.Normalize.Std}
+	return &op.Augment{Padding: c.Augment.PadCrop, Cutout: c.Augment.Cutout, Mixup: c.Augment.Mixup > 0, Indexed: c.Indexed,
+		Mean: c.Normalize.Mean, Std: c.Normalize.Std}
+}
+
+// source is where the images of a step come from; its zero value: they come as floats.
+type source struct {
+	raw   *op.Augment   // makes them of raw batches
+	set   *data.Dataset // that the device has, where raw is indexed
+	mixup bool          // they come with the labels of what is mixed in
+}
+
+func sourceOf(l *data.Loader) source {
+	s := source{raw: augmentOf(l.Config()), mixup: l.Config().Augment.Mixup > 0}
+	if s.raw != nil && s.raw.Indexed {
+		s.set = l.Dataset()
+	}
+	return s
 }
 
 // stepKind is what the graphs of steps differ in.
 type stepKind struct {
-	n    int         // images
-	raw  *op.Augment // makes them of raw batches; nil: they come as floats
-	seed uint64      // of dropout
+	source
+	n    int    // images
+	seed uint64 // of dropout
 
 	hold       bool    // gradients are only added to their sums
 	weighted   bool    // images have weights in the loss
@@ -144,6 +166,9 @@ type stepKind struct {
 func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind stepKind, opts ...graph.Option) (*Step, error) {
 	if err := slots.complete(m, opt); err != nil {
 		return nil, err
+	}
+	if kind.mixup && kind.weighted {
+		return nil, errors.New("train: images that are mixed have two labels, and no weight of one: leave out the weights of images or classes, or Mixup")
 	}
 	s, net, cost, err := forward(m, kind)
 	if err != nil {
@@ -228,12 +253,12 @@ func constrain(p *Parameter, updates []op.Update) (err error) {
 // what is made of them alone, such as filters with batch normalization folded in, is made in the first run and kept. Weights that are changed
 // after it count after [Step.Refresh].
 func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
-	return newEvalStep(e, m, nil, nil, n, false)
+	return newEvalStep(e, m, nil, source{}, n, false)
 }
 
-// newEvalStep is NewEvalStep on what raw makes of bytes, if it is not nil; scored steps keep the model's outputs.
-func newEvalStep(e graph.Engine, m *nn.Model, loss nn.Loss, raw *op.Augment, n int, scored bool) (*Step, error) {
-	s, net, cost, err := forward(m, stepKind{n: n, raw: raw, evaluation: true, loss: loss})
+// newEvalStep is NewEvalStep on images of a source; scored steps keep the model's outputs.
+func newEvalStep(e graph.Engine, m *nn.Model, loss nn.Loss, from source, n int, scored bool) (*Step, error) {
+	s, net, cost, err := forward(m, stepKind{n: n, source: from, evaluation: true, loss: loss})
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +299,7 @@ func (s *Step) compile(e graph.Engine, net *nn.Net, cost *gorgonia.Node, updates
 		return nil, err
 	}
 	opts = append([]graph.Option{graph.WithEngine(e), graph.WithOutputs(append(outputs, s.normNodes...)...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...),
-		graph.WithVariables(s.sharedInputs...)}, opts...)
+		graph.WithConstants(s.constants...), graph.WithVariables(s.sharedInputs...)}, opts...)
 	if s.scalars != nil {
 		opts = append(opts, graph.WithUpdatesSince(s.scalars.LR))
 	}

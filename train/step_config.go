@@ -22,7 +22,7 @@ type StepConfig struct {
 func NewConfiguredStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, c StepConfig, opts ...graph.Option) (*Step, error) {
 	kind := stepKind{n: c.Images, seed: c.Seed, loss: c.Loss, weighted: c.Weighted, norms: c.GradientNorms}
 	if c.Loader != nil {
-		kind.raw = augmentOf(c.Loader.Config())
+		kind.source = sourceOf(c.Loader)
 	}
 	return newTrainStep(e, m, opt, slots, kind, opts...)
 }

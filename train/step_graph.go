@@ -1,7 +1,9 @@
 package train
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -19,9 +21,11 @@ func StepGraph(m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGr
 }
 
 // StepGraphFor is StepGraph for the step that NewTrainStepFor compiles for a loader of configuration c: of raw batches it makes the
-// images itself.
+// images itself. It takes Indexed batches as batches with pixels: of a configuration it is not known how many images the set has.
 func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
-	s, net, cost, err := forward(m, stepKind{n: n, raw: augmentOf(c), seed: seed, shapesOnly: true})
+	c.Indexed = false
+	from := source{raw: augmentOf(c), mixup: c.Augment.Mixup > 0}
+	s, net, cost, err := forward(m, stepKind{n: n, source: from, seed: seed, shapesOnly: true})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,11 +56,8 @@ func forward(m *nn.Model, kind stepKind) (*Step, *nn.Net, *gorgonia.Node, error)
 	if kind.raw == nil {
 		x, s.images = input[float32](g, "images", kind.shapesOnly, in...)
 	} else {
-		var pixels, draws *gorgonia.Node
-		pixels, s.pixels = input[byte](g, "images", kind.shapesOnly, in...)
-		draws, s.draws = input[int](g, "draws", kind.shapesOnly, n, 3)
 		var err error
-		if x, err = op.Apply(kind.raw, pixels, draws); err != nil {
+		if x, err = s.made(g, in, kind); err != nil {
 			return nil, nil, nil, err
 		}
 	}
@@ -71,7 +72,7 @@ func forward(m *nn.Model, kind stepKind) (*Step, *nn.Net, *gorgonia.Node, error)
 			return nil, nil, nil, err
 		}
 	}
-	loss, err := s.loss(net, labels, kind)
+	loss, err := s.mixedLoss(net, labels, kind)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -81,6 +82,44 @@ func forward(m *nn.Model, kind stepKind) (*Step, *nn.Net, *gorgonia.Node, error)
 	}
 	s.labelNode = labels
 	return s, net, cost, nil
+}
+
+// made are the images that kind.raw makes of bytes: those of a batch, or those of a set that an index names.
+func (s *Step) made(g *gorgonia.ExprGraph, batch tensor.Shape, kind stepKind) (*gorgonia.Node, error) {
+	var pixels *gorgonia.Node
+	draws, numbers := input[int](g, "draws", kind.shapesOnly, batch[0], kind.raw.Numbers())
+	s.draws = numbers
+	if kind.set == nil {
+		pixels, s.pixels = input[byte](g, "images", kind.shapesOnly, batch...)
+		return op.Apply(kind.raw, pixels, draws)
+	}
+	all := append(tensor.Shape{kind.set.Len()}, kind.set.Shape[:]...)
+	if !slices.Equal(all[1:], batch[1:]) {
+		return nil, fmt.Errorf("train: the model takes images of %v, those of %s are of %v", batch[1:], kind.set.Name, all[1:])
+	}
+	pixels = gorgonia.NewTensor(g, tensor.Uint8, len(all), gorgonia.WithShape(all...), gorgonia.WithName("images"),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(all...), tensor.WithBacking(kind.set.Images))))
+	s.constants = gorgonia.Nodes{pixels}
+	index, numbers := input[int](g, "index", kind.shapesOnly, batch[0])
+	s.index = numbers
+	return op.Apply(kind.raw, pixels, draws, index)
+}
+
+// mixedLoss is the loss, where images are mixed that of both labels by their shares: λ·loss(labels) + (1−λ)·loss(others), written with
+// one product.
+func (s *Step) mixedLoss(net *nn.Net, labels *gorgonia.Node, kind stepKind) (*gorgonia.Node, error) {
+	loss, err := s.loss(net, labels, kind)
+	if err != nil || !kind.mixup || kind.evaluation {
+		return loss, err
+	}
+	labels, s.others = input[int](net.Graph, "mixed_labels", kind.shapesOnly, kind.n)
+	other, err := s.loss(net, labels, kind)
+	if err != nil {
+		return nil, err
+	}
+	s.share = gorgonia.NewF32(1)
+	share := gorgonia.NewScalar(net.Graph, gorgonia.Float32, gorgonia.WithName("mixup_share"), gorgonia.WithValue(s.share))
+	return op.Of(loss).Sub(op.Of(other)).Mul(op.Of(share)).Add(op.Of(other)).Node()
 }
 
 // input makes an input of elements of type T and returns their memory, none of it if shapesOnly.

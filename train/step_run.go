@@ -37,21 +37,18 @@ func (s *Step) Feed(images []float32, labels []int, learningRate float64, step i
 
 // FeedBatch is Feed for a batch of the loader that the step was made for.
 func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
-	if (b.Pixels != nil) != (s.pixels != nil) {
-		return errors.New("train: raw batches go to steps that were made for their loader with NewTrainStepFor, floats to others")
-	}
-	if len(b.Images) != len(s.images) || len(b.Pixels) != len(s.pixels) || len(b.Draws) != len(s.draws) || len(b.Labels) != len(s.labels) {
-		text := fmt.Sprintf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
-			len(s.labels), max(len(s.images), len(s.pixels))/max(len(s.labels), 1), len(b.Labels), max(len(b.Images), len(b.Pixels)))
-		if s.pixels != nil {
-			text += fmt.Sprintf(", with %d draws of 3 numbers, got %d numbers", len(s.labels), len(b.Draws))
-		}
-		return errors.New(text)
+	if err := s.fits(b); err != nil {
+		return err
 	}
 	copy(s.images, b.Images)
 	copy(s.pixels, b.Pixels)
+	copy(s.index, b.Index)
 	copy(s.draws, b.Draws)
 	copy(s.labels, b.Labels)
+	if s.others != nil {
+		copy(s.others, b.Others)
+		*s.share = gorgonia.F32(b.Share)
+	}
 	if s.scalars != nil {
 		s.scalars.Set(learningRate, step+1)
 	}
@@ -62,6 +59,29 @@ func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
 		}
 	}
 	return s.machine.Feed()
+}
+
+// fits refuses a batch of another loader than the step was made for.
+func (s *Step) fits(b *data.Batch) error {
+	if (b.Pixels != nil) != (s.pixels != nil) {
+		return errors.New("train: raw batches go to steps that were made for their loader with NewTrainStepFor, floats to others")
+	}
+	if s.others != nil && len(b.Others) != len(s.others) {
+		return fmt.Errorf("train: the step takes %d labels of what is mixed in, got %d; feed batches of the loader that it was made for", len(s.others), len(b.Others))
+	}
+	if s.index != nil && (len(b.Index) != len(s.index) || len(b.Draws) != len(s.draws) || len(b.Labels) != len(s.labels) || b.Images != nil) {
+		return fmt.Errorf("train: the step is compiled for %d numbers of images with %d numbers of draws, got %d, %d, and %d labels; feed batches of the loader that it was made for",
+			len(s.index), len(s.draws), len(b.Index), len(b.Draws), len(b.Labels))
+	}
+	if s.index == nil && (len(b.Images) != len(s.images) || len(b.Pixels) != len(s.pixels) || len(b.Draws) != len(s.draws) || len(b.Labels) != len(s.labels)) {
+		text := fmt.Sprintf("train: the step is compiled for %d images of %d numbers, got %d labels and %d numbers",
+			len(s.labels), max(len(s.images), len(s.pixels))/max(len(s.labels), 1), len(b.Labels), max(len(b.Images), len(b.Pixels)))
+		if n := max(len(s.labels), 1); s.pixels != nil {
+			text += fmt.Sprintf(", with %d draws of %d numbers, got %d numbers", n, len(s.draws)/n, len(b.Draws))
+		}
+		return errors.New(text)
+	}
+	return nil
 }
 
 // Weigh sets the weights in the loss of the images of the batches that are fed from now on, of a step of NewWeightedTrainStep.

@@ -78,7 +78,8 @@ func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, err
 	}
 	t := &Trainer{cfg: c, split: split, engine: e, observer: o, steps: map[stepKey]*Step{}, saved: -1}
 	if c.Profile != "" {
-		t.profile = &profiler{}
+		_, watchable := e.(graph.IdleTeller)
+		t.profile = &profiler{timing: !watchable}
 	}
 	if err := t.prepare(); err != nil {
 		t.failed = !c.Resume
@@ -148,10 +149,13 @@ func (t *Trainer) values() error {
 
 func (t *Trainer) loaders() (err error) {
 	// An engine with memory of its own gets bytes, a quarter of the floats, and makes the same images of them.
-	norm, raw := t.cfg.Normalize(), graph.IsRemote(t.engine)
-	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain, Raw: raw}
+	norm := t.cfg.Normalize()
+	raw := graph.IsRemote(t.engine) && !norm.Raw
+	indexed := raw && t.fitsDevice()
+	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain, Raw: raw, Indexed: indexed}
+	train.Augment = data.Augment{Cutout: t.cfg.Cutout, Mixup: t.cfg.Mixup}
 	if t.cfg.Augment {
-		train.Augment = data.Augment{PadCrop: 4, HorizontalFlip: true}
+		train.Augment.PadCrop, train.Augment.HorizontalFlip = 4, true
 	}
 	if t.loader, err = data.NewLoader(t.split.Train, train); err != nil {
 		return err
@@ -162,12 +166,30 @@ func (t *Trainer) loaders() (err error) {
 	if t.cfg.Batch > t.loader.Len() {
 		t.observer.Note(fmt.Sprintf("the batch of %d is larger than the training images: each epoch is one step on all %d of them", t.cfg.Batch, t.loader.Len()))
 	}
-	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalBatch, Normalize: norm, Limit: t.cfg.LimitTest, Raw: raw})
+	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalImages, Normalize: norm, Limit: t.cfg.LimitTest, Raw: raw, Indexed: indexed})
 	return err
 }
 
-// evalBatch is the batch size of evaluations: large enough to keep all cores busy, whatever the training's is.
-const evalBatch = 100
+// fitsDevice says whether the images of training and validation take no more than a quarter of the memory that the engine has left, and
+// tells what follows.
+func (t *Trainer) fitsDevice() bool {
+	free := graph.FreeMemory(t.engine)
+	if free <= 0 {
+		return false
+	}
+	need := int64(len(t.split.Train.Head(t.cfg.LimitTrain).Images)) + int64(len(t.split.Test.Head(t.cfg.LimitTest).Images))
+	const mega = 1e6
+	if need > free/4 {
+		t.observer.Note(fmt.Sprintf("the images, %.1f MB, are more than a quarter of the free memory of %s, %.1f MB: every batch is copied there",
+			float64(need)/mega, t.engine.Name(), float64(free)/mega))
+		return false
+	}
+	t.observer.Note(fmt.Sprintf("all images, %.1f MB, are kept in the memory of %s: batches are fed as numbers", float64(need)/mega, t.engine.Name()))
+	return true
+}
+
+// evalImages is the batch size of evaluations: large enough to keep all cores busy, whatever the training's is.
+const evalImages = 100
 
 // recordTuning writes down which measured choices the compiled steps follow.
 func (t *Trainer) recordTuning() {
@@ -213,6 +235,11 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 	}()
 	if t.saved < 0 { // from now on there always is a checkpoint to resume from
 		if err := t.save(math.NaN()); err != nil {
+			return err
+		}
+	}
+	if t.state.Epoch < t.cfg.Epochs {
+		if err := t.startProfile(); err != nil {
 			return err
 		}
 	}

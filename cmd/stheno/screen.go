@@ -220,6 +220,9 @@ func (s *screen) Profile(profiles []*train.BatchProfile, files []string) {
 		}
 		s.println(fmt.Sprintf("profile of batches of %d%s: %s", p.Batch, how, first))
 	}
+	if idle := profiles[0].Idle; idle != nil {
+		s.println(idle.String())
+	}
 	s.println(fmt.Sprintf("profile written to %s; open %s in https://ui.perfetto.dev", strings.Join(files, " and "), filepath.Base(files[0])))
 }
 

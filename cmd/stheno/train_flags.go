@@ -32,6 +32,8 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only (0: all)")
 	f.IntVar(&c.LimitTest, "limit-test", c.LimitTest, "validate on the first N images only (0: all)")
 	f.BoolVar(&c.Augment, "augment", c.Augment, "random crop with padding 4 and horizontal flip")
+	f.IntVar(&c.Cutout, "cutout", c.Cutout, "set a square of N×N pixels at a random place of every training image to the mean (0: not)")
+	f.Float64Var(&c.Mixup, "mixup", c.Mixup, "mix training images in pairs, by shares drawn from Beta(ALPHA, ALPHA), such as 0.2 (0: not)")
 	f.BoolVar(&c.Standardise, "standardise", c.Standardise, "per-channel mean 0 and deviation 1 instead of 0 to 1")
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training images")
 	f.IntVar(&c.Batch, "batch", c.Batch, "images per step")

@@ -19,10 +19,23 @@ import (
 // middle; draws are from −Padding to Padding. A byte v of channel c becomes (v/255 − Mean[c]) / Std[c], rounded once. A draw out of
 // range is an error that names the image. Integers have no derivative, and neither has this.
 //
-// He et al., "Deep Residual Learning", 2016, section 4.2; torchvision: RandomCrop(size, padding), RandomHorizontalFlip, Normalize.
+// With Cutout a row of draws has two more integers, the row and the column around which a square of Cutout × Cutout numbers of the
+// result is 0, as far as it lies in the image: its first row is Cutout/2, rounded down, above the middle. With Mixup it has two more
+// behind these: the number in the batch of an image that is mixed in, and the share of the image itself, from 0 to 2²⁴ in units of
+// 2⁻²⁴: the result is share·image + (1−share)·other, after all else was done to both.
+//
+// With Indexed, images are a whole data set (M, H, W, C), which may stay on a device, and a third input, index, int (N), says which of
+// them the batch has. An index that is not there is an error.
+//
+// He et al., "Deep Residual Learning", 2016, section 4.2; DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks
+// with Cutout", 2017; Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018; torchvision: RandomCrop(size, padding),
+// RandomHorizontalFlip, Normalize.
 type Augment struct {
 	salted
 	Padding int
+	Cutout  int          // side of the square; 0: none
+	Mixup   bool         // images are mixed
+	Indexed bool         // images are chosen from a set
 	Mean    []float32    // of each channel, on the scale 0–1; nil: 0
 	Std     []float32    // of each channel, on the same scale; nil: 1
 	To      tensor.Dtype // tensor.Float32 or tensor.Float64; zero: tensor.Float32
@@ -30,15 +43,33 @@ type Augment struct {
 
 func (o *Augment) Kind() string { return "Augment" }
 func (o *Augment) String() string {
-	return fmt.Sprintf("Augment(padding %d, mean %v, std %v, %v)", o.Padding, o.Mean, o.Std, o.to())
+	more := ""
+	if o.Cutout != 0 {
+		more = fmt.Sprintf(", cutout %d", o.Cutout)
+	}
+	if o.Mixup {
+		more += ", mixup"
+	}
+	if o.Indexed {
+		more += ", indexed"
+	}
+	return fmt.Sprintf("Augment(padding %d%s, mean %v, std %v, %v)", o.Padding, more, o.Mean, o.Std, o.to())
 }
-func (o *Augment) Arity() int { return 2 }
+func (o *Augment) Arity() int {
+	if o.Indexed {
+		return 3
+	}
+	return 2
+}
 func (o *Augment) Type() hm.Type {
+	if o.Indexed {
+		return signature(typeOf(4, tensor.Uint8), typeOf(2, tensor.Int), typeOf(1, tensor.Int), typeOf(4, o.to()))
+	}
 	return signature(typeOf(4, tensor.Uint8), typeOf(2, tensor.Int), typeOf(4, o.to()))
 }
 func (o *Augment) WriteHash(h hash.Hash) { writeHash(o, h) }
 func (o *Augment) Hashcode() uint32      { return hashcode(o) }
-func (o *Augment) DiffWRT(int) []bool    { return []bool{false, false} }
+func (o *Augment) DiffWRT(int) []bool    { return make([]bool, o.Arity()) }
 
 // Do computes the operation for Gorgonia's own machines.
 func (o *Augment) Do(vs ...gorgonia.Value) (gorgonia.Value, error) { return do(o, vs) }
@@ -49,7 +80,7 @@ func (o *Augment) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
 }
 
 func (o *Augment) byteInput(i int) bool                 { return i == 0 }
-func (o *Augment) intInput(i int) bool                  { return i == 1 }
+func (o *Augment) intInput(i int) bool                  { return i >= 1 }
 func (o *Augment) resultType(tensor.Dtype) tensor.Dtype { return o.to() }
 
 func (o *Augment) to() tensor.Dtype {
@@ -59,16 +90,30 @@ func (o *Augment) to() tensor.Dtype {
 	return o.To
 }
 
-// Infer returns the shape of the images.
+// kind is what is done to images besides moving, mirroring and normalising them.
+func (o *Augment) kind() augment.Kind { return augment.Kind{Cutout: o.Cutout, Mixup: o.Mixup} }
+
+// Numbers is how many integers draws have for an image: 3, two more with Cutout, two more with Mixup.
+func (o *Augment) Numbers() int { return o.kind().Numbers() }
+
+// Infer returns the shape of the batch's images.
 func (o *Augment) Infer(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantDims(o, in, 0, 4, "images (N, H, W, C)"); err != nil {
 		return nil, err
 	}
-	s := in[0]
-	bad := augment.Check(s[3], o.Mean, o.Std)
-	side := min(s[1], s[2])
-	return s.Clone(), first(
-		wantShape(o, in, 1, tensor.Shape{s[0], augment.Numbers}, "draws", "give each image three numbers: dy, dx, and 1 to mirror it"),
+	out := in[0].Clone()
+	if o.Indexed {
+		if err := wantDims(o, in, 2, 1, "an index (N)"); err != nil {
+			return nil, err
+		}
+		out[0] = in[2][0]
+	}
+	bad := augment.Check(out[3], o.Mean, o.Std)
+	side := min(out[1], out[2])
+	return out, first(
+		wantAttribute(o, in, o.Cutout >= 0 && o.Cutout <= side, fmt.Sprintf("Cutout of at least 0 and at most the images' side, %d", side),
+			o.Cutout, "it is the side of a square in the image"),
+		wantShape(o, in, 1, tensor.Shape{out[0], o.Numbers()}, "draws", o.wantedDraws()),
 		wantAttribute(o, in, o.Padding >= 0 && o.Padding < side, fmt.Sprintf("Padding of at least 0 and below the images' side, %d", side),
 			o.Padding, "it is how far an image is moved at most"),
 		wantAttribute(o, in, bad == nil, "Mean and Std of the images' channels", bad, "give one of each for every channel, or neither"),
@@ -76,19 +121,54 @@ func (o *Augment) Infer(in []tensor.Shape) (tensor.Shape, error) {
 			"leave it out for float32"))
 }
 
+func (o *Augment) wantedDraws() string {
+	text := "give each image three numbers: dy, dx, and 1 to mirror it"
+	if o.Cutout > 0 {
+		text += "; then row and column of the square's middle"
+	}
+	if o.Mixup {
+		text += "; then the image that is mixed in, and the share of the image itself"
+	}
+	return text
+}
+
 // SymDiff returns an error: bytes have no derivative.
 func (o *Augment) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) (gorgonia.Nodes, error) {
 	return notDifferentiable(o)
 }
 
-// CheckDraws returns an error that names the first image whose draw is out of range. Engines call it before their kernels, which
-// cannot fail.
-func (o *Augment) CheckDraws(draws []int) error {
-	for i := 0; i+augment.Numbers <= len(draws); i += augment.Numbers {
-		dy, dx, flip := draws[i], draws[i+1], draws[i+2]
-		if min(dy, dx) < -o.Padding || max(dy, dx) > o.Padding || flip != 0 && flip != 1 {
+// CheckDraws returns an error that names the first image whose draw is out of range; shape is that of the images, (…, H, W, C). Engines
+// call it, and [Augment.CheckIndex], before their kernels, which cannot fail.
+func (o *Augment) CheckDraws(draws []int, shape tensor.Shape) error {
+	kind, n := o.kind(), o.Numbers()
+	h, w := shape[1], shape[2]
+	for i := 0; i+n <= len(draws); i += n {
+		d := draws[i : i+n]
+		if dy, dx, flip := d[0], d[1], d[2]; min(dy, dx) < -o.Padding || max(dy, dx) > o.Padding || flip != 0 && flip != 1 {
 			return fmt.Errorf("op: Augment: the draw of image %d is (%d, %d, %d), want %d to %d twice, then 0 or 1; feed what the loader drew for this padding",
-				i/augment.Numbers, dy, dx, flip, -o.Padding, o.Padding)
+				i/n, dy, dx, flip, -o.Padding, o.Padding)
+		}
+		if o.Cutout > 0 {
+			if row, column := d[augment.Numbers], d[augment.Numbers+1]; row < 0 || row >= h || column < 0 || column >= w {
+				return fmt.Errorf("op: Augment: the square cut out of image %d has its middle at (%d, %d), want a pixel of %d×%d; feed what the loader drew",
+					i/n, row, column, h, w)
+			}
+		}
+		if o.Mixup {
+			if with, share := kind.Mix(d); with < 0 || with >= len(draws)/n || share < 0 || share > augment.Whole {
+				return fmt.Errorf("op: Augment: image %d is mixed with image %d by a share of %d, want an image of 0 to %d and a share of 0 to %d; feed what the loader drew",
+					i/n, with, share, len(draws)/n-1, augment.Whole)
+			}
+		}
+	}
+	return nil
+}
+
+// CheckIndex returns an error that names the first number of an index that is none of the set's n images.
+func (o *Augment) CheckIndex(index []int, n int) error {
+	for i, k := range index {
+		if k < 0 || k >= n {
+			return fmt.Errorf("op: Augment: image %d of the batch is number %d of the set, want 0 to %d; feed what the loader of this set drew", i, k, n-1)
 		}
 	}
 	return nil
@@ -96,23 +176,31 @@ func (o *Augment) CheckDraws(draws []int) error {
 
 // Reference computes the operation with plain loops.
 func (o *Augment) Reference(out Array, in []Array) error {
-	if err := o.CheckDraws(in[1].Data.([]int)); err != nil {
+	if err := o.CheckDraws(in[1].Data.([]int), out.Shape); err != nil {
 		return err
 	}
+	if o.Indexed {
+		if err := o.CheckIndex(in[2].Data.([]int), in[0].Shape[0]); err != nil {
+			return err
+		}
+	}
 	if single(out) {
-		place[float32](o, out, in)
+		makeImages[float32](o, out, in)
 	} else {
-		place[float64](o, out, in)
+		makeImages[float64](o, out, in)
 	}
 	return nil
 }
 
-func place[T float32 | float64](o *Augment, out Array, in []Array) {
-	s, x, draws := out.Shape, in[0].Data.([]uint8), in[1].Data.([]int)
-	y := out.Data.([]T)
-	ts := augment.Tables[T](s[3], o.Mean, o.Std)
-	size := s[1] * s[2] * s[3]
+func makeImages[T float32 | float64](o *Augment, out Array, in []Array) {
+	s := out.Shape
+	b := augment.Batch{Kind: o.kind(), Shape: [3]int{s[1], s[2], s[3]}, Images: in[0].Data.([]uint8), Draws: in[1].Data.([]int)}
+	if o.Indexed {
+		b.Index = in[2].Data.([]int)
+	}
+	y, ts, size := out.Data.([]T), augment.Tables[T](s[3], o.Mean, o.Std), s[1]*s[2]*s[3]
+	spare := make([]T, size)
 	for i := range s[0] {
-		augment.Place(y[i*size:(i+1)*size], x[i*size:(i+1)*size], [3]int{s[1], s[2], s[3]}, ts, false, augment.FromInts(draws[i*augment.Numbers:]))
+		augment.Make(y[i*size:(i+1)*size], &b, i, ts, spare)
 	}
 }

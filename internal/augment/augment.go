@@ -11,20 +11,6 @@ type Crop struct {
 	Flip   bool
 }
 
-// Numbers of the integers of a crop, as graphs are fed with them: dy, dx, and 1 for flip.
-const Numbers = 3
-
-// Put writes the crop as integers.
-func (c Crop) Put(to []int) {
-	to[0], to[1], to[2] = c.Dy, c.Dx, 0
-	if c.Flip {
-		to[2] = 1
-	}
-}
-
-// FromInts is the crop that Put wrote.
-func FromInts(n []int) Crop { return Crop{n[0], n[1], n[2] != 0} }
-
 // Table holds the number of every byte value of one channel.
 type Table[T float32 | float64] [256]T
 

@@ -10,14 +10,15 @@
 // Whoever draws numbers says which counters and keys are his. For a run of a given seed they are
 //
 //	shuffling       key = seed                     counter = { block, epoch, 0, StreamShuffle }
-//	augmentation    key = seed                     counter = { sample, epoch, 0, StreamAugment }
+//	augmentation    key = seed                     counter = { sample, epoch, 0 or 1, StreamAugment }
+//	mixing images   key = seed                     counter = { block, epoch, batch, StreamMixup }
 //	initial weights key = seed                     counter = { block, 64 bits, 64-bit hash of the weight's name }
 //	dropout         key = seed xor a constant      counter = { block, 64 bits, the layer's stream, step }
 //	random nodes    key = seed xor another one     counter = { block, the node's stream, 64 bits, run }
 //
 // (package data, nn.Initializer, op.Dropout and nn.Context.Random, ir.Random; Key splits a seed, low word first). The
 // constants keep the last two apart from the others, and from each other, whatever the step; a weight's name would have
-// to hash to 2³² or 2³³ to meet the first two.
+// to hash to one of the few numbers of 2³² and a little more, or 2³³ or 3·2³², to meet the first three.
 package philox
 
 import "math/bits"
@@ -25,7 +26,8 @@ import "math/bits"
 // The fourth counter word: what the numbers are for. Values are part of the meaning of a seed and never change.
 const (
 	StreamShuffle uint32 = 1 // order of an epoch's samples
-	StreamAugment uint32 = 2 // crop and flip of one sample
+	StreamAugment uint32 = 2 // crop and flip of one sample, and where it is cut
+	StreamMixup   uint32 = 3 // how one batch is mixed
 )
 
 // Multipliers and key increments (the golden ratio and √3-1 as 32-bit fractions), table 2 of the paper.

@@ -31,12 +31,25 @@ func prepareAugment(_ *Builder, s *graph.Step) ([]Command, error) {
 	const each = 16 // elements of a thread
 	parts := min((h*w*c+each*threads-1)/(each*threads), 65535)
 	table := tableText(y.Dtype, augment.Tables[float64](c, o.Mean, o.Std))
-	d := storage{fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c)}.as("SY", y)
+	index := In(1) // not looked at
+	commands := []Command{&Check{In: 1, Fn: func(a op.Array) error { return o.CheckDraws(a.Data.([]int), y.Shape) }}}
+	if o.Indexed {
+		index = In(2)
+		commands = append(commands, &Check{In: 2, Fn: func(a op.Array) error { return o.CheckIndex(a.Data.([]int), s.In[0].Shape[0]) }})
+	}
+	d := storage{fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c), fmt.Sprint("NUMBERS ", o.Numbers()),
+		fmt.Sprint("CUTOUT ", o.Cutout), fmt.Sprint("MIXUP ", one(o.Mixup)), fmt.Sprint("INDEXED ", one(o.Indexed))}.as("SY", y)
 	source := Text("augment.cu", y.Dtype, table+read("augment.cu"), d...)
-	return []Command{
-		&Check{In: 1, Fn: func(a op.Array) error { return o.CheckDraws(a.Data.([]int)) }},
-		&Launch{Source: source, Name: "augment", Grid: Dim3{X: n, Y: parts}, Block: Dim3{X: threads}, Args: []any{Out(0), In(0), In(1)}},
-	}, nil
+	return append(commands, &Launch{Source: source, Name: "augment", Grid: Dim3{X: n, Y: parts}, Block: Dim3{X: threads},
+		Args: []any{Out(0), In(0), In(1), index}}), nil
+}
+
+// one is a flag as a number of the kernel's text.
+func one(flag bool) int {
+	if flag {
+		return 1
+	}
+	return 0
 }
 
 // tableText defines the array table. Numbers of float32 are rounded from float64 once, as the host does.

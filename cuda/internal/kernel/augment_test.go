@@ -26,6 +26,11 @@ func TestAugment(t *testing.T) {
 			require.ErrorContains(t, check.Fn(op.Array{Data: draws}), "the draw of image 0 is (0, 2, 0)")
 		}
 	}
+	// A whole set with all that there is.
+	o := &op.Augment{Cutout: 8, Mixup: true, Indexed: true}
+	commands := commandsOf(t, builderFor(FP32), stepOf(o, valueOf(tensor.Float32, 4, 32, 32, 3), valueOf(tensor.Uint8, 9, 32, 32, 3), valueOf(tensor.Int, 4, 7), valueOf(tensor.Int, 4)))
+	require.NoError(t, commands[1].(*Check).Fn(op.Array{Data: []int{8, 0, 1, 8}}))
+	require.ErrorContains(t, commands[1].(*Check).Fn(op.Array{Data: []int{8, 0, 1, 9}}), "image 3 of the batch is number 9 of the set")
 	// What is too large for the kernel's int and for its text runs on the host.
 	for _, dims := range [][]int{{1, 1 << 16, 1 << 16, 1}, {1, 8, 8, 33}} {
 		commands, err := Commands(builderFor(FP32), augmentStep(&op.Augment{}, tensor.Float32, dims...))

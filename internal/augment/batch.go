@@ -1,0 +1,117 @@
+package augment
+
+// Crops as integers, which graphs are fed with.
+
+// Numbers of the integers of a crop: dy, dx, and 1 for flip. A [Kind] may add more.
+const Numbers = 3
+
+// Put writes the crop as integers.
+func (c Crop) Put(to []int) {
+	to[0], to[1], to[2] = c.Dy, c.Dx, 0
+	if c.Flip {
+		to[2] = 1
+	}
+}
+
+// FromInts is the crop that Put wrote.
+func FromInts(n []int) Crop { return Crop{n[0], n[1], n[2] != 0} }
+
+// Whole is the share of an image that nothing is mixed into: shares are in units of 2⁻²⁴, so that they, and what is left to 1, are
+// numbers of float32.
+const Whole = 1 << 24
+
+// Kind is what the images of a batch have done to them besides crop and flip.
+type Kind struct {
+	Cutout int  // side of the square that becomes 0; 0: none does
+	Mixup  bool // another image of the batch is mixed in
+}
+
+// Numbers of the integers of an image: those of its crop, then with Cutout row and column of the middle of the square, then with Mixup
+// the number in the batch of the image that is mixed in, and the share of the image itself.
+func (k Kind) Numbers() int {
+	n := Numbers
+	if k.Cutout > 0 {
+		n += 2
+	}
+	if k.Mixup {
+		n += 2
+	}
+	return n
+}
+
+// Square is what is cut out of an image whose draw is given: rows [top, bottom) and columns [left, right), within the image.
+func (k Kind) Square(draw []int, h, w int) (top, bottom, left, right int) {
+	span := func(middle, size int) (int, int) {
+		from := middle - k.Cutout/2
+		return max(from, 0), min(from+k.Cutout, size)
+	}
+	top, bottom = span(draw[Numbers], h)
+	left, right = span(draw[Numbers+1], w)
+	return top, bottom, left, right
+}
+
+// Mix is what an image is mixed with, as Numbers says.
+func (k Kind) Mix(draw []int) (with, share int) {
+	n := k.Numbers()
+	return draw[n-2], draw[n-1]
+}
+
+// Batch is what the images of a batch are made of.
+type Batch struct {
+	Kind
+	Shape  [3]int // height, width, channels
+	Images []byte // images one after the other
+	Index  []int  // which of them those of the batch are; nil: they are the batch
+	Draws  []int  // Numbers for each of the batch
+	Planar bool   // the channels come first in what is made
+}
+
+// Make writes image i of a batch as numbers. spare has room for one image, and may be nil without Mixup.
+//
+// Cutout: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017: the square becomes 0 after
+// normalisation. Mixup: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018: share·x + (1−share)·other, each product and
+// the sum rounded.
+func Make[T float32 | float64](dst []T, b *Batch, i int, ts []Table[T], spare []T) {
+	place(dst, b, i, ts)
+	if !b.Mixup {
+		return
+	}
+	with, share := b.Mix(b.draw(i))
+	if share == Whole {
+		return
+	}
+	spare = spare[:len(dst)]
+	place(spare, b, with, ts)
+	own, other := T(share)/Whole, T(Whole-share)/Whole
+	for j, x := range dst {
+		dst[j] = T(own*x) + T(other*spare[j]) // the conversions keep a compiler from rounding once
+	}
+}
+
+func (b *Batch) draw(i int) []int {
+	n := b.Numbers()
+	return b.Draws[i*n : (i+1)*n]
+}
+
+// place writes image i before it is mixed.
+func place[T float32 | float64](dst []T, b *Batch, i int, ts []Table[T]) {
+	h, w, ch := b.Shape[0], b.Shape[1], b.Shape[2]
+	draw, from, size := b.draw(i), i, h*w*ch
+	if b.Index != nil {
+		from = b.Index[i]
+	}
+	Place(dst, b.Images[from*size:(from+1)*size], b.Shape, ts, b.Planar, FromInts(draw))
+	if b.Cutout == 0 {
+		return
+	}
+	top, bottom, left, right := b.Square(draw, h, w)
+	for y := top; y < bottom; y++ {
+		if !b.Planar {
+			clear(dst[(y*w+left)*ch : (y*w+right)*ch])
+			continue
+		}
+		for k := range ch {
+			clear(dst[(k*h+y)*w+left : (k*h+y)*w+right])
+		}
+	}
+}
