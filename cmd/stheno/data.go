@@ -53,6 +53,9 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 					}
 				}
 			}
+			if args[0] == data.FolderName && verb == "fetch" {
+				return errors.New("a folder of pictures is not fetched: it is there, and named with --data-dir; docs/imagenet.md says how to make one")
+			}
 			s, err := data.Open(cmd.Context(), args[0], o)
 			if err != nil {
 				return err
@@ -70,6 +73,9 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 }
 
 func verify(w io.Writer, s *data.Split) error {
+	if s.Test.Files != nil {
+		return verifyPictures(w, s)
+	}
 	unknown := 0
 	for _, f := range s.Files {
 		status := "as published"
@@ -88,6 +94,23 @@ func verify(w io.Writer, s *data.Split) error {
 	if unknown == len(s.Files) && len(s.Files) > 0 {
 		return errors.New("no digest is known for these files, nothing was verified")
 	}
+	return nil
+}
+
+// verifyPictures decodes all pictures, for a run would stop at one that is damaged.
+func verifyPictures(w io.Writer, s *data.Split) error {
+	all, bad := 0, 0
+	for _, ds := range []*data.Dataset{s.Train, s.Test} {
+		all += ds.Len()
+		for _, err := range data.CheckPictures(ds) {
+			bad++
+			fmt.Fprintf(w, "  %v\n", err)
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d pictures cannot be used; replace them or take them out of their folders", bad, all)
+	}
+	fmt.Fprintf(w, "  all %d pictures can be decoded; no digests are known for them\n", all)
 	return nil
 }
 

@@ -102,7 +102,7 @@ func TestShapeErrors(t *testing.T) {
 		{"augment with a matrix of indices", &Augment{Indexed: true}, []s{x, {2, 3}, {2, 1}}, shape.NoAxis, "1 axes", "2 axes"},
 		{"augment draws of the set", &Augment{Indexed: true}, []s{x, {4, 3}, {2}}, 0, "draws of shape (2, 3)", "(4, 3)"},
 		{"boxes of planes", &CropAndResize{Height: 2, Width: 2}, []s{x, {4, 7}}, shape.NoAxis, "3 axes", "4 axes"},
-		{"boxes to nothing", &CropAndResize{Height: 2}, []s{{4, 9, 3}, {4, 7}}, shape.NoAxis, "Height and Width of 1 to 32768", "[2 0]"},
+		{"boxes to nothing", &CropAndResize{Height: 2}, []s{{4, 9, 3}, {4, 7}}, shape.NoAxis, "Height and Width of 1 to 16384", "[2 0]"},
 		{"boxes with few draws", &CropAndResize{Height: 2, Width: 2}, []s{{4, 9, 3}, {4, 3}}, 1, "draws of shape (4, 7)", "(4, 3)"},
 		{"boxes with means", &CropAndResize{Height: 2, Width: 2, Mean: []float32{1}}, []s{{4, 9, 3}, {4, 7}}, shape.NoAxis, "Mean and Std", "Mean has 1 values; the images have 3 channels"},
 		{"boxes to bytes", &CropAndResize{Height: 2, Width: 2, To: tensor.Uint8}, []s{{4, 9, 3}, {4, 7}}, shape.NoAxis, "To of float32 or float64", "uint8"},

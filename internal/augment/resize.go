@@ -8,8 +8,8 @@ const Unit = 1 << 16
 // BoxNumbers of the integers of a Box.
 const BoxNumbers = 7
 
-// MostPixels bounds the sides of pictures and of the images made of them, so that weights are exact in 64 bits.
-const MostPixels = 1 << 15
+// MostPixels bounds the sides of pictures and of the images made of them: weights are whole numbers of 64 bits, boxes of 32.
+const MostPixels = 1 << 14
 
 // Box is a part of a picture that becomes an image.
 type Box struct {
