@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"iter"
 	"runtime"
 	"sync"
@@ -133,8 +134,8 @@ func (n Normalize) Picture(path string, size int) ([]float32, error) {
 }
 
 // CheckPictures decodes all pictures of a set in files, on all CPUs, and yields an *ImageError for each that cannot be used, with its
-// number, in order.
-func CheckPictures(d *Dataset) iter.Seq2[int, error] {
+// number, in order. It ends early when ctx ends.
+func CheckPictures(ctx context.Context, d *Dataset) iter.Seq2[int, error] {
 	return func(yield func(int, error) bool) {
 		if d.Files == nil {
 			return
@@ -142,7 +143,7 @@ func CheckPictures(d *Dataset) iter.Seq2[int, error] {
 		workers := runtime.GOMAXPROCS(0)
 		const ahead = 64 // of each worker
 		errs, readers := make([]error, workers*ahead), make([]pictureReader, workers)
-		for first := 0; first < d.Len(); first += len(errs) {
+		for first := 0; first < d.Len() && ctx.Err() == nil; first += len(errs) {
 			n := min(len(errs), d.Len()-first)
 			var wg sync.WaitGroup
 			for k := range workers {

@@ -141,7 +141,7 @@ func TestPictureFaults(t *testing.T) {
 				require.NoError(t, it.Close())
 			}
 			var at []int
-			for i, err := range CheckPictures(s.Train) {
+			for i, err := range CheckPictures(bg, s.Train) {
 				require.ErrorContains(t, err, c.want)
 				at = append(at, i)
 			}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph/op"
-	"github.com/stheno-ml/stheno/internal/augment"
 )
 
 // picturesIn is how images are made of raw batches of pictures in files.
@@ -34,7 +33,7 @@ func (s *Step) cropped(g *gorgonia.ExprGraph, batch tensor.Shape, kind stepKind)
 		return nil, fmt.Errorf("train: the model takes images of %v, the loader makes %d×%d×3 of pictures", batch[1:], o.Height, o.Width)
 	}
 	pictures, bytes := input[byte](g, "pictures", kind.shapesOnly, batch[0], kind.crop.pixels, 3)
-	draws, numbers := input[int](g, "draws", kind.shapesOnly, batch[0], augment.BoxNumbers)
+	draws, numbers := input[int](g, "draws", kind.shapesOnly, batch[0], o.Numbers())
 	s.pixels, s.draws = bytes, numbers
 	return op.Apply(&o, pictures, draws)
 }

@@ -62,6 +62,9 @@ func (o *CropAndResize) to() tensor.Dtype {
 	return o.To
 }
 
+// Numbers is how many integers draws have for a picture.
+func (o *CropAndResize) Numbers() int { return augment.BoxNumbers }
+
 // Infer returns the shape of the images.
 func (o *CropAndResize) Infer(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantDims(o, in, 0, 3, "pictures (N, P, C)"); err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/graph/op"
-	"github.com/stheno-ml/stheno/internal/augment"
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
@@ -27,21 +26,21 @@ func cropAndResizeCases() []Case {
 			}
 			random := make([]int, 5*c.n)
 			numtest.FillLabels("boxes", 1, 1000, random)
-			draws := make([]int, augment.BoxNumbers*c.n)
+			var draws []int
 			for i := range c.n {
 				r := random[5*i:]
 				side := func(n, a, b int) (start, length int) { // a and b from 0 to 999
-					all := n * augment.Unit
+					all := n << 16
 					length = int(float64(all) * (c.least + (1-c.least)*float64(a)/1000))
 					return (all - length) * b / 1000, length
 				}
-				box := augment.Box{Rows: 1 + r[4]%c.pixels, Flip: i%2 == 1}
-				box.Columns = c.pixels / box.Rows
-				box.Top, box.Height = side(box.Rows, r[0], r[1])
-				box.Left, box.Width = side(box.Columns, r[2], r[3])
-				box.Put(draws[augment.BoxNumbers*i:])
+				rows := 1 + r[4]%c.pixels
+				columns := c.pixels / rows
+				top, height := side(rows, r[0], r[1])
+				left, width := side(columns, r[2], r[3])
+				draws = append(draws, rows, columns, top, left, height, width, i%2)
 			}
-			images := b.Apply(o, b.Bytes("pictures", c.n, c.pixels, c.c), b.Ints("draws", draws, c.n, augment.BoxNumbers))
+			images := b.Apply(o, b.Bytes("pictures", c.n, c.pixels, c.c), b.Ints("draws", draws, c.n, o.Numbers()))
 			b.Want("images", numtest.Reduction, images) // sums that the mean may cancel
 			w := b.Input("w", 3, 3, c.c, 4)
 			b.Grads(b.Want("y", numtest.Reduction, b.Apply(&op.Conv2D{ConvAttrs: op.ConvAttrs{Padding: same}}, images, w)), w)
