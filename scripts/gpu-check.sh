@@ -158,6 +158,8 @@ part '20 losses against PyTorch, Keras and the CPU engine' 90 tests train.test t
 part '20 losses in tf32 and bf16' 45 tests train.test train '^TestGPUPrecisionLosses$'
 part 'Memory' 60 tests train.test train '^TestGPU(MemoryDoesNotGrow|OutOfMemory)$'
 part 'Checkpoints between devices, resuming bit by bit' 45 tests train.test train '^TestGPU(Checkpoint|ResumedRun.*)$'
+part 'Folders of pictures: the losses of the CPU, and whether the GPU waits for decoding' 60 tests train.test train '^TestGPUTrainingOnPictures$' \
+	-test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
 part 'Ctrl-C in a step' 60 interrupt
 part 'ResNet-50 on the files of CIFAR-100' 60 cifar
 part 'Speed of training steps' 90 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 2s)"
