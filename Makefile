@@ -6,7 +6,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,gemm kernel pool) ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers \
-	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-compile gpu-bins gpu
+	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-compile gpu-bins gpu gpu-bench gpu-sanitize
 
 check: fmt vet staticcheck lattice test purego cross generate race
 
@@ -87,11 +87,11 @@ gpu-test: sim gpu-build
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run TestGPU ./train ./cmd/stheno
 	$(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/internal/driver ./cmd/stheno
 
-# Every kernel, those that are generated for plans too, compiled for real GPUs; it needs none.
+# Every kernel, those that are generated for plans too, compiled for sm_80 and sm_90, and some for other GPUs; it needs none.
 gpu-compile:
 	@mkdir -p .build
-	folder=$$(bash scripts/nvrtc.sh) && STHENO_NVRTC_PATH=$$folder $(GPU) $(GO) test -count=1 -short -tags gpu \
-		-run 'TestEverySourceCompiles|TestLargeBlocks' -v ./cuda/internal/kernel >.build/compile.log 2>&1 || { tail -n 50 .build/compile.log; exit 1; }
+	folder=$$(bash scripts/nvrtc.sh) && STHENO_NVRTC_PATH=$$folder $(GPU) $(GO) test -count=1 -short -tags gpu -timeout 30m \
+		-run 'TestEverySourceCompiles|TestLargeBlocks|TestNormsStay' -v ./cuda/internal/kernel >.build/compile.log 2>&1 || { tail -n 50 .build/compile.log; exit 1; }
 	@grep -E '^(--- |ok)' .build/compile.log; ! grep -A 2 -e '--- SKIP' .build/compile.log
 
 # What make gpu runs, for machines without Go: take the folder along.
@@ -105,3 +105,12 @@ gpu-bins:
 
 # On a machine with a GPU: checks everything and writes bench/results/gpu-check.md. SIM=1 tries the check on the simulated GPU.
 gpu: gpu-bins $(if $(SIM),sim) ; bash scripts/gpu-check.sh
+
+# On a machine with a GPU: ours, PyTorch and JAX in turn, and the table of what was measured there until now. scripts/gpu-bench.sh says what
+# CASES, LIMIT, WHO and so on mean.
+gpu-bench: gpu-bins
+	bash scripts/gpu-bench.sh
+	$(GO) run ./bench/peers/gpu -out bench/results/gpu.md bench/results/gpu/*.json
+
+# The conformance suite under compute-sanitizer.
+gpu-sanitize: gpu-bins ; bash scripts/gpu-sanitize.sh

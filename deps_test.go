@@ -49,6 +49,7 @@ var lattice = map[string][]string{
 	"cuda/internal/nvrtc":    {"cuda/internal/dl", "cuda/internal/find"},
 	"cuda/internal/cublaslt": {"cuda/internal/dl", "cuda/internal/find", "cuda/internal/kernel"},
 	"cuda/internal/cudnn":    {"cuda/internal/dl", "cuda/internal/find", "cuda/internal/kernel"},
+	"cuda/internal/nvml":     {"cuda/internal/dl"},
 	"cuda/internal/cache":    {},
 	"cuda/internal/sim":      {},
 	"cuda/internal/driver":   {},
@@ -83,7 +84,7 @@ var lattice = map[string][]string{
 	"bench/peers/peer": {"internal/host"},
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
-	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
+	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "data", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
 	"cmd/stheno":               {"bench", "train", "train/gradients", "recipes", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "weights/onnx", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
 }
 
@@ -95,7 +96,7 @@ var forbidden = map[string][]string{
 	"gorgonia.org/cu":               {"cuda/internal/driver"},
 	"gonum.org/v1/plot":             {"bench", "train/gradients"},
 	"gonum.org/v1/gonum/blas/gonum": {"bench/internal/reference"}, // a reference must not be what it checks
-	"C":                             {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn", "cuda/internal/sim"},
+	"C":                             {"cuda/internal/driver", "cuda/internal/dl", "cuda/internal/nvrtc", "cuda/internal/cublaslt", "cuda/internal/cudnn", "cuda/internal/nvml", "cuda/internal/sim"},
 }
 
 func TestImportsFollowTheLattice(t *testing.T) {

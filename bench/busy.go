@@ -27,7 +27,7 @@ func best(tries []Ceiling) Ceiling {
 // busyPeak says that something else uses the cores, "" where the peaks show nothing of it: threads that have cores of their own are faster
 // than one.
 func busyPeak(ceilings []Ceiling, cores int) string {
-	one := (&Machine{Ceilings: ceilings}).ceiling("cpu", 1).FLOPs
+	one := (&Machine{Ceilings: ceilings}).ceilingOf(Case{Device: "cpu", Threads: 1}).FLOPs
 	for _, c := range ceilings {
 		if c.Device == "cpu" && c.Threads > 1 && c.Threads <= cores && c.FLOPs > 0 && c.FLOPs < leastGain*one {
 			return fmt.Sprintf("%d threads reach %.2f times the arithmetic of one, though there are %d cores (unless those are halves of one)", c.Threads, c.FLOPs/one, cores)

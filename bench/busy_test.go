@@ -28,7 +28,7 @@ func TestTheBestTryIsThePeak(t *testing.T) {
 		require.Equal(t, map[int]int{1: ceilingTries, 2: ceilingTries}, asked)
 		m := r.report.Machine
 		if quiet {
-			require.Equal(t, 2e11, m.ceiling("cpu", 2).FLOPs)
+			require.Equal(t, 2e11, m.ceilingOf(Case{Device: "cpu", Threads: 2}).FLOPs)
 			require.Empty(t, m.Busy)
 			require.Empty(t, r.report.BusyNotes())
 		} else {
@@ -39,9 +39,9 @@ func TestTheBestTryIsThePeak(t *testing.T) {
 }
 
 func TestBusy(t *testing.T) {
-	require.Empty(t, busyPeak([]Ceiling{{"cpu", 1, 1e11, 0}, {"cpu", 4, 1e11, 0}}, 2), "there are no four cores")
-	require.Empty(t, busyPeak([]Ceiling{{"cpu", 1, 0, 0}, {"cpu", 2, 0, 0}}, 2), "not known")
-	require.Empty(t, busyPeak([]Ceiling{{"cpu", 1, 1e11, 0}, {"cpu", 2, 1.3e11, 0}}, 2))
+	require.Empty(t, busyPeak([]Ceiling{{"cpu", 1, "", 1e11, 0}, {"cpu", 4, "", 1e11, 0}}, 2), "there are no four cores")
+	require.Empty(t, busyPeak([]Ceiling{{"cpu", 1, "", 0, 0}, {"cpu", 2, "", 0, 0}}, 2), "not known")
+	require.Empty(t, busyPeak([]Ceiling{{"cpu", 1, "", 1e11, 0}, {"cpu", 2, "", 1.3e11, 0}}, 2))
 	r := sample()
 	require.Empty(t, r.BusyNotes())
 	r.Cases[0].Rates = []float64{10, 11, 14}

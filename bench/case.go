@@ -40,7 +40,7 @@ type Case struct {
 // String is the case in words, e.g. "vgg16 32×32, batch 64, train, 2 threads". What most cases have in common is left out.
 func (c Case) String() string {
 	s := fmt.Sprintf("%s %d×%d, batch %d, %s, %d %s", c.Arch, c.Size, c.Size, c.Batch, c.Mode, c.Threads, words.Plural("thread", c.Threads))
-	if c.Device != "cpu" {
+	if !c.onCPU() {
 		s = fmt.Sprintf("%s %d×%d, batch %d, %s on %s", c.Arch, c.Size, c.Size, c.Batch, c.Mode, c.Device)
 	}
 	if c.Precision != train.FP32 {
@@ -53,8 +53,8 @@ func (c Case) String() string {
 type Matrix struct {
 	Archs      []string // those of Usual
 	Sizes      []int    // 32, for resnet50 also 224
-	Batches    []int    // 32 in training, 1 and 32 in inference; for images of 224×224 half of it
-	Threads    []int    // 0
+	Batches    []int    // on the CPU 32 in training, 1 and 32 in inference, for images of 224×224 half of it; elsewhere 64 and 512, or 256
+	Threads    []int    // 0; of the CPU alone
 	Modes      []Mode   // both
 	Devices    []string // "cpu"
 	Precisions []string // "fp32"
@@ -77,9 +77,7 @@ func (m Matrix) Cases() ([]Case, error) {
 		}
 		for _, size := range or(m.Sizes, sizes...) {
 			for _, mode := range or(m.Modes, Modes()...) {
-				for _, batch := range or(m.Batches, usualBatches(size, mode)...) {
-					cases = append(cases, m.places(Case{Arch: name, Size: size, Classes: cmp.Or(m.Classes, 100), Batch: batch, Mode: mode})...)
-				}
+				cases = append(cases, m.batches(Case{Arch: name, Size: size, Classes: cmp.Or(m.Classes, 100), Mode: mode})...)
 			}
 		}
 	}
@@ -91,12 +89,36 @@ func (m Matrix) Cases() ([]Case, error) {
 	return cases, nil
 }
 
-// places is c on every device, with every number of threads, in every precision.
+// batches is c in every batch size, everywhere. What is usual depends on the device.
+func (m Matrix) batches(c Case) (cases []Case) {
+	for _, batch := range m.Batches {
+		c.Batch = batch
+		cases = append(cases, m.places(c)...)
+	}
+	if len(m.Batches) > 0 {
+		return cases
+	}
+	for _, device := range or(m.Devices, "cpu") {
+		one := m
+		one.Devices = []string{device}
+		c.Device = device
+		one.Batches = usualBatches(c)
+		cases = append(cases, one.batches(c)...)
+	}
+	return cases
+}
+
+// places is c on every device, with every number of threads where it has some, in every precision.
 func (m Matrix) places(c Case) (cases []Case) {
 	for _, device := range or(m.Devices, "cpu") {
-		for _, threads := range or(m.Threads, 0) {
+		c.Device = device
+		threads := []int{0}
+		if c.onCPU() {
+			threads = or(m.Threads, 0)
+		}
+		for _, threads := range threads {
 			for _, precision := range or(m.Precisions, train.FP32) {
-				c.Device, c.Threads, c.Precision = device, threads, cmp.Or(precision, train.FP32)
+				c.Threads, c.Precision = threads, cmp.Or(precision, train.FP32)
 				cases = append(cases, c)
 			}
 		}
@@ -111,12 +133,21 @@ func or[T any](given []T, usual ...T) []T {
 	return usual
 }
 
-func usualBatches(size int, mode Mode) []int {
+// onCPU says that a case is computed by the CPU. Other devices are fed as training feeds them, and verified with the CPU's results.
+func (c Case) onCPU() bool { return c.Device == "cpu" }
+
+// usualBatches are those of c's network, images, mode and device.
+func usualBatches(c Case) []int {
 	batch := 32
-	if size >= large {
+	switch {
+	case !c.onCPU() && c.Size >= large:
+		return []int{64, 256}
+	case !c.onCPU():
+		return []int{64, 512}
+	case c.Size >= large:
 		batch = 16
 	}
-	if mode == Train {
+	if c.Mode == Train {
 		return []int{batch}
 	}
 	return []int{1, batch}

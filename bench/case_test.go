@@ -26,10 +26,10 @@ func TestCasesAreTheProduct(t *testing.T) {
 	cases, err := Matrix{Archs: []string{"vgg16"}, Sizes: []int{32, 64}, Batches: []int{2, 3}, Threads: []int{1, 2}, Modes: []Mode{Inference},
 		Devices: []string{"cpu", "cuda:1"}, Precisions: []string{"fp32", "bf16"}, Classes: 7}.Cases()
 	require.NoError(t, err)
-	require.Len(t, cases, 32)
+	require.Len(t, cases, 24, "threads are the CPU's")
 	require.Equal(t, Case{Arch: "vgg16", Size: 32, Classes: 7, Batch: 2, Device: "cpu", Threads: 1, Mode: Inference, Precision: "fp32"}, cases[0])
-	require.Equal(t, Case{Arch: "vgg16", Size: 64, Classes: 7, Batch: 3, Device: "cuda:1", Threads: 2, Mode: Inference, Precision: "bf16"}, cases[31])
-	require.Equal(t, "vgg16 64×64, batch 3, inference on cuda:1 in bf16", cases[31].String())
+	require.Equal(t, Case{Arch: "vgg16", Size: 64, Classes: 7, Batch: 3, Device: "cuda:1", Mode: Inference, Precision: "bf16"}, cases[23])
+	require.Equal(t, "vgg16 64×64, batch 3, inference on cuda:1 in bf16", cases[23].String())
 	require.Equal(t, "vgg16 32×32, batch 2, inference, 1 thread", cases[0].String())
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/graph"
 )
 
@@ -16,11 +15,14 @@ type Config struct {
 	Seconds float64 // least time of a round; 0 means half a second
 	Rounds  int     // 0 means 5
 	Profile bool    // measure the operations of each case, too
+	Budget  float64 // seconds for everything: cases that no time is left for are left out, and the report says which; 0 means no limit
+	// NoVerify times cases whose results were not looked at. The report says so.
+	NoVerify bool
 
 	// Open starts the engine of a case, which Run closes; nil means graph.Open, which knows the engines that the program imports.
 	Open func(Case) (graph.Engine, error)
-	// Ceiling tells what a device does at best with a number of threads; nil measures that of the CPU. The CPU's is asked for a few times,
-	// and the best counts. What is not known is 0.
+	// Ceiling tells what a device does at best with a number of threads; nil measures that of the CPU, and asks the engines of other devices
+	// ([Measurer]). The CPU's is asked for a few times, and the best counts. What is not known is 0.
 	Ceiling func(device string, threads int) (Ceiling, error)
 	// Progress is told what happens, between the rounds and never within one; it may be nil.
 	Progress func(Event)
@@ -36,6 +38,7 @@ type Event struct {
 	Rounds   int           // of Timing
 	Verified *Verification // of Verified
 	Result   *Result       // of Timed
+	LeftOut  *LeftOut      // of Left
 }
 
 // Phase is the kind of an [Event].
@@ -51,6 +54,7 @@ const (
 	Timing            Phase = "timing"
 	Profiling         Phase = "profiling"
 	Timed             Phase = "timed"
+	Left              Phase = "left out" // Event.LeftOut says why
 )
 
 // withDefaults checks a configuration and fills in what is usual.
@@ -61,6 +65,8 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case math.IsNaN(c.Seconds) || c.Seconds < 0 || c.Seconds > 3600:
 		return c, fmt.Errorf("bench: rounds of %v seconds; use a number of at most 3600, or 0 for the usual one", c.Seconds)
+	case math.IsNaN(c.Budget) || c.Budget < 0:
+		return c, fmt.Errorf("bench: a budget of %v seconds; use a number above 0, or 0 for no limit", c.Budget)
 	case c.Rounds < 0:
 		return c, fmt.Errorf("bench: %d rounds; use at least 1, or 0 for the usual number", c.Rounds)
 	}
@@ -70,23 +76,8 @@ func (c Config) withDefaults() (Config, error) {
 			return graph.Open(c.Device, graph.Config{Threads: c.Threads, Precision: c.Precision})
 		}
 	}
-	if c.Ceiling == nil {
-		c.Ceiling = measureCeiling
-	}
 	if c.Progress == nil {
 		c.Progress = func(Event) {}
 	}
 	return c, nil
-}
-
-// measureCeiling measures the CPU.
-func measureCeiling(device string, threads int) (Ceiling, error) {
-	c := Ceiling{Device: device, Threads: threads}
-	if device != "cpu" {
-		return c, nil
-	}
-	var err, other error
-	c.FLOPs, err = cpu.MeasurePeak(threads)
-	c.Bytes, other = cpu.MeasureBandwidth(threads)
-	return c, errors.Join(err, other)
 }

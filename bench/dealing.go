@@ -28,6 +28,9 @@ const (
 
 // deals decides how c is verified.
 func deals(c Case) (dealing, error) {
+	if !c.onCPU() {
+		return dealsElsewhere(c), nil
+	}
 	flops, err := flopsPerImage(c)
 	if err != nil {
 		return dealing{}, err
@@ -51,6 +54,19 @@ func deals(c Case) (dealing, error) {
 	return d, nil
 }
 
+// dealsElsewhere is deals for other devices than the CPU, whose engine's results are the reference: as many images as are as good as many. In
+// training a batch that these cannot be dealt to equally often is not verified itself.
+func dealsElsewhere(c Case) dealing {
+	d := dealing{Case: c, size: c.Batch, distinct: mostDistinct, referred: mostDistinct}
+	if c.Mode == Train && c.Batch%mostDistinct != 0 {
+		d.size = mostDistinct
+	}
+	if c.Mode == Inference {
+		d.distinct = min(d.distinct, c.Batch)
+	}
+	return d
+}
+
 // flopsPerImage is the arithmetic of a step for one image, from a plan without an engine.
 func flopsPerImage(c Case) (n int64, err error) {
 	p, err := c.plan(1)
@@ -65,7 +81,11 @@ func flopsPerImage(c Case) (n int64, err error) {
 
 // key is equal for cases whose truth is the same.
 func (d dealing) key() Case {
-	return Case{Arch: d.Arch, Size: d.Size, Classes: d.Classes, Mode: d.Mode, Batch: d.referred}
+	k := Case{Arch: d.Arch, Size: d.Size, Classes: d.Classes, Mode: d.Mode, Batch: d.referred}
+	if !d.onCPU() {
+		k.Device = "another"
+	}
+	return k
 }
 
 func (d dealing) truth(ctx context.Context) (*truth, error) {

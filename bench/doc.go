@@ -24,12 +24,27 @@
 //
 // # Time
 //
-// A case is warmed up and then runs for some rounds; its rate is the median of theirs. Training is timed from the batch in the host's
-// memory to the loss, inference from one RunAll to its end. GFLOP/s are nominal: what graph.CostOf counts by the meaning of the
+// A case is warmed up and then runs for some rounds; its rate is the median of theirs. On the CPU, training is timed from the batch in the
+// host's memory to the loss, inference from one RunAll to its end. GFLOP/s are nominal: what graph.CostOf counts by the meaning of the
 // operations, also where a kernel needs fewer.
 //
 // # Devices
 //
-// Cases name their device, and Config.Open opens its engine, so any engine that is registered with package graph can be measured. What an
-// engine could do at best, Config.Ceiling tells; the CPU's is measured.
+// Cases name their device, and Config.Open opens its engine, so any engine that is registered with package graph can be measured. An engine
+// may tell more: what its device does at best ([Measurer]; the CPU's is measured here), what it draws ([Metered]), what it holds of a memory
+// of its own ([Holder]), and that this memory was used up ([OutOfMemory]).
+//
+// Other devices than the CPU are fed as training and evaluation feed them: with images as bytes, of which the device makes numbers
+// (op.Augment), for the next step while one is computed. Inference ends with the scores in the host's memory. They are verified with the
+// results of the CPU engine in float32, which takes a fraction of the reference's time and is itself verified with the reference, and on the
+// very program that is timed: in batches of 8, 16, … dealt from eight images, else, in training, with a batch of 8 beside it. Their results
+// stand beside the CPU's fastest for the same network, images and mode.
+//
+// # JSON
+//
+// A [Report] is an object with a machine and a list of cases; each [Result] has, among others, "arch", "size", "batch", "mode" ("train" or
+// "inference"), "device", "precision" ("fp32", "tf32", "bf16"), "images_per_second" (the median), "rates" (of all rounds), "spread", "gflops",
+// "peak_share", "bytes_per_second", "bandwidth_share" (shares from 0 to 1), "peak_memory_bytes" (of the host), "device_memory_bytes",
+// "joules_per_image", "speedup", "speedup_over" (the CPU's case) and "verified". What is not known is missing. Cases that were not timed are in
+// "left_out", with the reason in "why".
 package bench

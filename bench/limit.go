@@ -19,7 +19,7 @@ type MemoryError struct {
 	Available int64 // bytes of memory that the machine or the container has in all
 	Values    int64 // of the plan, where the case is computed in this memory
 	Batch     int64 // its images and labels
-	Reference int64 // of the results in float64 that it is compared with; 0 where it is compared with none
+	Reference int64 // of the results that it is compared with, in float64 on the CPU; 0 where it is compared with none
 }
 
 // Error says what is needed, what there is, and what to do.
@@ -28,6 +28,9 @@ func (e *MemoryError) Error() string {
 	switch {
 	case e.Wanted == e.Reference:
 		of = "for the reference in float64"
+		if !e.Case.onCPU() {
+			of = "for the CPU's results that it is compared with"
+		}
 	case e.Values > 0:
 		of = fmt.Sprintf("(%s for the batch, %s for the plan's values)", bytesText(e.Batch), bytesText(e.Values))
 	default:
@@ -55,7 +58,7 @@ func (c Case) within(available int64, referred int) error {
 	if c.Threads == 0 {
 		e.Case.Threads = runtime.GOMAXPROCS(0)
 	}
-	if c.Device == "cpu" {
+	if c.onCPU() {
 		p, err := c.plan(c.Batch)
 		switch {
 		case err != nil && e.Batch > available: // a graph so large is refused, too
@@ -70,11 +73,17 @@ func (c Case) within(available int64, referred int) error {
 		}
 	}
 	if referred > 0 {
-		p, err := c.plan(referred, graph.WithoutPasses())
+		var as []graph.Option
+		if c.onCPU() {
+			as = append(as, graph.WithoutPasses())
+		}
+		p, err := c.plan(referred, as...)
 		if err != nil {
 			return err
 		}
-		e.Reference = 2 * int64(p.PeakBytes()) // the plan is for float32
+		if e.Reference = int64(p.PeakBytes()); c.onCPU() {
+			e.Reference *= 2 // the plan is for float32
+		}
 	}
 	if e.Wanted = max(sum(e.Values, e.Batch), e.Reference); e.Wanted <= available {
 		return nil
@@ -90,8 +99,15 @@ func sum(a, b int64) int64 {
 	return a + b
 }
 
-// batchBytes are those of a batch in the process's memory: an image has three channels in float32, a label and a number of its own.
-func (c Case) batchBytes() int64 { return int64(c.Batch) * (4*3*int64(c.Size)*int64(c.Size) + 2*8) }
+// batchBytes are those of a batch in the process's memory: an image has three channels, in float32 or, for other devices than the CPU, in
+// bytes and with three integers; a label and a number of its own.
+func (c Case) batchBytes() int64 {
+	numbers := 3 * int64(c.Size) * int64(c.Size)
+	if c.onCPU() {
+		return int64(c.Batch) * (4*numbers + 2*8)
+	}
+	return int64(c.Batch) * (numbers + 5*8)
+}
 
 // plan is the plan of c for batches of n, without an engine and without values.
 func (c Case) plan(n int, more ...graph.Option) (*graph.Plan, error) {

@@ -51,6 +51,7 @@ func TestWhatACaseNeeds(t *testing.T) {
 	c.Batch = 8
 	require.ErrorContains(t, c.within(1, 64), " MiB for the reference in float64, the machine has ")
 	c.Device = "cuda:0" // which has a memory of its own
+	require.ErrorContains(t, c.within(1, 64), " MiB for the CPU's results that it is compared with, the machine has ")
 	require.Equal(t, need(c, 0).Batch, need(c, 0).Wanted)
 	require.ErrorContains(t, c.within(1, 0), " KiB for the batch alone, the machine has ")
 	require.EqualValues(t, math.MaxInt64, sum(math.MaxInt64-1, 2))

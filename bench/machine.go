@@ -25,10 +25,11 @@ type Machine struct {
 
 // Ceiling is what a device does at best. 0 is not known.
 type Ceiling struct {
-	Device  string  `json:"device"`
-	Threads int     `json:"threads,omitempty"`
-	FLOPs   float64 `json:"flops_per_second"` // of float32
-	Bytes   float64 `json:"bytes_per_second"` // from and to memory
+	Device    string  `json:"device"`
+	Threads   int     `json:"threads,omitempty"`
+	Precision string  `json:"precision,omitempty"` // of FLOPs; "" on the CPU, where it is float32
+	FLOPs     float64 `json:"flops_per_second"`
+	Bytes     float64 `json:"bytes_per_second"` // from and to memory
 }
 
 // ThisMachine describes the machine and the program, without ceilings.

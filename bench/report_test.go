@@ -26,9 +26,9 @@ func sample() *Report {
 	third := second
 	third.Arch, third.Size, third.Device, third.Threads, third.Precision = "simplecnn", 32, "cuda:0", 0, "tf32"
 	r := &Report{Machine: Machine{CPU: "Abacus 9000", Cores: 2, Flags: []string{"avx2", "fma"}, OS: "linux", Arch: "amd64", Go: "go1.26", Version: "v1.2.3", Commit: "abc+",
-		Ceilings: []Ceiling{{"cpu", 1, 250e9, 30e9}, {"cpu", 2, 500e9, 40e9}, {"cuda:0", 0, 0, 0}}}}
+		Ceilings: []Ceiling{{"cpu", 1, "", 250e9, 30e9}, {"cpu", 2, "", 500e9, 40e9}, {"cuda:0", 0, "tf32", 900e12, 4e12}}}}
 	for _, c := range []Result{first, second, third} {
-		c.rated(r.Machine.ceiling(c.Device, c.Threads))
+		c.rated(r.Machine.ceilingOf(c.Case))
 		r.Cases = append(r.Cases, c)
 	}
 	return r

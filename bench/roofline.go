@@ -174,7 +174,7 @@ func (r *Report) roofs(p *plot.Plot) error {
 		l.Width = vg.Points(1.5)
 		l.Dashes = [][]vg.Length{nil, {vg.Points(6), vg.Points(3)}, {vg.Points(2), vg.Points(2)}}[i%3]
 		p.Add(l)
-		p.Legend.Add(fmt.Sprintf("%s: %.0f GFLOP/s, %.0f GB/s", c.name(), c.FLOPs/1e9, c.Bytes/1e9), l)
+		p.Legend.Add(fmt.Sprintf("%s: %s, %.0f GB/s", c.name(), flopsText(c.FLOPs), c.Bytes/1e9), l)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ func (r *Report) Table() string {
 		b.WriteString("note: " + note + "\n")
 	}
 	if len(r.Cases) == 0 {
+		r.leftOut(&b)
 		return b.String()
 	}
 	var engines []string
@@ -37,13 +38,17 @@ func (r *Report) Table() string {
 	}
 	b.WriteString("\n")
 	r.rows().write(&b)
+	r.leftOut(&b)
 	b.WriteString(`
 Images a second are medians of the rounds, the spread is from the slowest to the fastest. GFLOP/s are nominal: what the operations mean,
 whatever a kernel makes of them, which may be less: more than the peak, which is that of float32, is possible. Memory is the most that
 the process occupied, plan what the values need. Differs: by how much of their norm the gradients (train) or the scores (inference)
 differed from those of the reference in float64 before the timing.
 `)
-	if slices.ContainsFunc(r.Cases, Result.elsewhere) {
+	if r.accelerators() {
+		b.WriteString(aboutAccelerators)
+	}
+	if slices.ContainsFunc(r.Cases, func(c Result) bool { return c.elsewhere() && c.onCPU() }) {
 		b.WriteString("A training step of so few images is not verified itself: batch norm over them makes too much of rounding. What is verified is its\n" +
 			"network at the batch size that stands in the last column, whose plan and kernels may be others.\n")
 	}
@@ -62,8 +67,11 @@ func (m Machine) String() string {
 	}
 	s += "\n"
 	for _, c := range m.Ceilings {
-		if c.FLOPs > 0 || c.Bytes > 0 {
-			s += fmt.Sprintf("%s at best: %.0f GFLOP/s, %.1f GB/s from and to memory\n", c.name(), c.FLOPs/1e9, c.Bytes/1e9)
+		switch {
+		case c.FLOPs == 0 && c.Bytes > 0:
+			s += fmt.Sprintf("%s at best: %.1f GB/s from and to memory\n", c.name(), c.Bytes/1e9)
+		case c.FLOPs > 0:
+			s += fmt.Sprintf("%s at best: %s, %.1f GB/s from and to memory\n", c.name(), flopsText(c.FLOPs), c.Bytes/1e9)
 		}
 	}
 	return s
@@ -73,50 +81,128 @@ func (c Ceiling) name() string {
 	if c.Threads > 0 {
 		return fmt.Sprintf("%s with %d %s", c.Device, c.Threads, words.Plural("thread", c.Threads))
 	}
+	if c.Precision != "" {
+		return c.Device + " in " + c.Precision
+	}
 	return c.Device
 }
 
 // rows is the table of cases. What is the same everywhere, and usual, has no column.
 func (r *Report) rows() *table {
-	devices, precisions, elsewhere := false, false, slices.ContainsFunc(r.Cases, Result.elsewhere)
+	devices, precisions, accelerators := false, false, r.accelerators()
+	verified := slices.ContainsFunc(r.Cases, func(c Result) bool { return c.elsewhere() || c.Verified == notVerified })
+	energy := slices.ContainsFunc(r.Cases, func(c Result) bool { return c.Energy > 0 })
 	for _, c := range r.Cases {
 		devices, precisions = devices || c.Device != "cpu", precisions || c.Precision != train.FP32
 	}
 	t := &table{}
-	row := []string{"network", "images", "batch", "mode", "threads"}
-	t.left = []bool{true, true, false, true, false}
-	if devices {
-		row, t.left = append(row, "device"), append(t.left, true)
-	}
-	if precisions {
-		row, t.left = append(row, "precision"), append(t.left, true)
-	}
-	row = append(row, "images/s", "spread", "ms", "GFLOP/s", "of peak", "memory", "plan", "allocs", "differs")
-	if elsewhere {
-		row = append(row, "verified")
-	}
-	t.rows = append(t.rows, row)
-	for i := range r.Cases {
-		c := &r.Cases[i]
-		row := []string{c.Arch, fmt.Sprintf("%d×%d", c.Size, c.Size), fmt.Sprint(c.Batch), string(c.Mode), fmt.Sprint(c.Threads)}
-		if devices {
-			row = append(row, c.Device)
+	for i := -1; i < len(r.Cases); i++ {
+		c, head := &Result{}, i < 0
+		if !head {
+			c = &r.Cases[i]
 		}
-		if precisions {
-			row = append(row, c.Precision)
-		}
-		row = append(row, digits(c.ImagesPerSecond), fmt.Sprintf("%.1f%%", 100*c.Spread), digits(c.Milliseconds), digits(c.GFLOPs),
-			share(c.PeakShare), bytesText(c.PeakMemory), bytesText(c.PlanMemory), digits(c.Allocs), fmt.Sprintf("%.0e", c.differs()))
-		if elsewhere {
-			where := "as timed"
-			if c.elsewhere() {
-				where = fmt.Sprintf("verified at batch %d", c.VerifiedBatch)
+		var row []string
+		add := func(when, left bool, title, cell string) {
+			switch {
+			case !when:
+				return
+			case head:
+				row, t.left = append(row, title), append(t.left, left)
+			default:
+				row = append(row, cell)
 			}
-			row = append(row, where)
 		}
+		add(true, true, "network", c.Arch)
+		add(true, true, "images", fmt.Sprintf("%d×%d", c.Size, c.Size))
+		add(true, false, "batch", fmt.Sprint(c.Batch))
+		add(true, true, "mode", string(c.Mode))
+		add(true, false, "threads", fmt.Sprint(c.Threads))
+		add(devices, true, "device", c.Device)
+		add(precisions, true, "precision", c.Precision)
+		add(true, false, "images/s", digits(c.ImagesPerSecond))
+		add(accelerators, false, "speed-up", c.speedup())
+		add(true, false, "spread", fmt.Sprintf("%.1f%%", 100*c.Spread))
+		add(true, false, "ms", digits(c.Milliseconds))
+		add(true, false, "GFLOP/s", digits(c.GFLOPs))
+		add(true, false, "of peak", share(c.PeakShare))
+		add(accelerators, false, "GB/s", digits(c.BytesPerSecond/1e9))
+		add(accelerators, false, "of best", share(c.BandwidthShare))
+		add(energy, false, "J/image", number(c.Energy))
+		add(true, false, "memory", bytesText(c.PeakMemory))
+		add(accelerators, false, "on device", bytesText(c.DeviceMemory))
+		add(true, false, "plan", bytesText(c.PlanMemory))
+		add(true, false, "allocs", digits(c.Allocs))
+		add(true, false, "differs", c.difference())
+		add(verified, false, "verified", c.where())
 		t.rows = append(t.rows, row)
 	}
 	return t
+}
+
+// accelerators says that there are cases of other devices than the CPU.
+func (r *Report) accelerators() bool {
+	return slices.ContainsFunc(r.Cases, func(c Result) bool { return !c.onCPU() })
+}
+
+// aboutAccelerators is what a table of theirs means.
+const aboutAccelerators = `Other devices than the CPU are fed as training and evaluation feed them, with bytes for the next step while they compute one; inference ends
+with the scores in the host's memory. Their peak is measured in the precision of the case, by a large matrix product; best is what a large
+copy on the device reads and writes in a second, and GB/s are nominal, what the operations of the plan read and write. Speed-up is over
+the CPU for the same network, images and mode, in the same precision or in fp32, whichever is faster there; brackets say in what its case
+differs. On device is the memory of its own that the engine holds, J/image what the device drew in the rounds. Their results were compared
+with those of the CPU engine in float32, which is what differs tells of them.
+`
+
+// leftOut is a line for each case that was left out.
+func (r *Report) leftOut(b *strings.Builder) {
+	if len(r.LeftOut) > 0 {
+		b.WriteString("\n")
+	}
+	for _, l := range r.LeftOut {
+		fmt.Fprintf(b, "left out: %v: %s\n", l.Case, strings.ReplaceAll(l.Why, "\n", "; "))
+	}
+}
+
+// speedup is over the CPU: "37", or "37 (batch 16)".
+func (r *Result) speedup() string {
+	if r.Speedup == 0 {
+		return "-"
+	}
+	s := digits(r.Speedup)
+	if o := r.otherwise(); o != "" {
+		s += " (" + o + ")"
+	}
+	return s
+}
+
+// where says which batch was verified.
+func (r *Result) where() string {
+	switch {
+	case r.Verified == notVerified:
+		return notVerified
+	case r.elsewhere():
+		return fmt.Sprintf("verified at batch %d", r.VerifiedBatch)
+	}
+	return "as timed"
+}
+
+// difference is differs in words.
+func (r *Result) difference() string {
+	if r.Verified == notVerified {
+		return "-"
+	}
+	return fmt.Sprintf("%.0e", r.differs())
+}
+
+// number prints what may be small.
+func number(v float64) string {
+	switch {
+	case v == 0:
+		return "-"
+	case v < 0.01:
+		return fmt.Sprintf("%.2g", v)
+	}
+	return digits(v)
 }
 
 // elsewhere says that what was verified is a batch of another size.
@@ -152,6 +238,14 @@ func share(v float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.0f%%", 100*v)
+}
+
+// flopsText prints what a device does in a second.
+func flopsText(perSecond float64) string {
+	if perSecond >= 1e13 {
+		return fmt.Sprintf("%.0f TFLOP/s", perSecond/1e12)
+	}
+	return fmt.Sprintf("%.0f GFLOP/s", perSecond/1e9)
 }
 
 func bytesText(n int64) string {

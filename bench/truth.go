@@ -14,6 +14,7 @@ import (
 
 // truth is what the reference computes for some different images, in float64.
 type truth struct {
+	by    string     // what the reference is, where it is another
 	stats statistics // running averages to infer with; nil for training
 	// Of a training step:
 	loss   float64

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -20,6 +21,8 @@ type Verification struct {
 	Batch    int     // images of the batch; that of the case, unless that is too small to be told from rounding
 	Distinct int     // how many different ones, each equally often
 	Checks   []Check // all passed
+
+	Reference string // what it was compared with; "" is the reference in float64
 }
 
 // Check is one comparison with the reference.
@@ -52,7 +55,7 @@ func (v *Verification) String() string {
 	for _, c := range v.Checks {
 		all = append(all, fmt.Sprintf("%s to %.0e", c.Name, c.Error))
 	}
-	s := fmt.Sprintf("%s of the reference in float64; a batch of %d", strings.Join(all, ", "), v.Batch)
+	s := fmt.Sprintf("%s of %s; a batch of %d", strings.Join(all, ", "), cmp.Or(v.Reference, "the reference in float64"), v.Batch)
 	if v.Distinct < v.Batch {
 		s += fmt.Sprintf(", dealt from %d images", v.Distinct)
 	}
@@ -77,8 +80,11 @@ func (e *MismatchError) Error() string {
 		}
 		all = append(all, fmt.Sprintf("%s off by %.2g%s (allowed: %.0e)", c.Name, c.Error, at, c.Allowed))
 	}
-	return fmt.Sprintf("bench: %v: wrong results, so it was not timed: on %s a batch of %d has %s; "+
-		"STHENO_CPU=generic computes without assembly, and the tests of package cpu look at every kernel alone", e.Case, e.Engine, e.Batch, strings.Join(all, ", "))
+	hint := "STHENO_CPU=generic computes without assembly, and the tests of package cpu look at every kernel alone"
+	if !e.Case.onCPU() {
+		hint = "they were compared with the CPU engine's; the engine's own tests look at every kernel alone"
+	}
+	return fmt.Sprintf("bench: %v: wrong results, so it was not timed: on %s a batch of %d has %s; %s", e.Case, e.Engine, e.Batch, strings.Join(all, ", "), hint)
 }
 
 // allowance is how far results may be from the reference's.
@@ -102,20 +108,35 @@ var allowances = map[string]allowance{
 }
 
 // verify runs the case on e and compares.
-func (t *truth) verify(e graph.Engine, d dealing) (*Verification, error) {
+func (t *truth) verify(e graph.Engine, d dealing) (v *Verification, err error) {
+	c := d.Case
+	c.Batch = d.size
+	s, err := newSubject(e, c, dealFor(e, c, d.distinct), t.begin)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return t.verifySubject(e, s, d)
+}
+
+// begin gives m the weights with which results are verified.
+func (t *truth) begin(m *nn.Model) error { return beginWith(m, t.stats) }
+
+// verifySubject runs s, a subject on e with batches of d.size that was made with t.begin and did not run yet, and compares.
+func (t *truth) verifySubject(e graph.Engine, s subject, d dealing) (*Verification, error) {
 	allowed, ok := allowances[d.Precision]
 	if !ok {
 		return nil, fmt.Errorf("bench: %v: it is not known how far precision %q may be from the reference", d.Case, d.Precision)
 	}
 	c := d.Case
 	c.Batch = d.size
-	b := deal(c, d.distinct)
-	v := &Verification{Batch: d.size, Distinct: d.distinct}
+	v := &Verification{Batch: d.size, Distinct: d.distinct, Reference: t.by}
 	var err error
-	if c.Mode == Train {
-		v.Checks, err = t.verifyTraining(e, c, b, allowed)
-	} else {
-		v.Checks, err = t.verifyInference(e, c, b, allowed)
+	switch s := s.(type) {
+	case *trainer:
+		v.Checks, err = t.verifyTraining(s, c, allowed)
+	case *predictor:
+		v.Checks, err = t.verifyInference(s, c, allowed)
 	}
 	if err != nil {
 		return nil, err
@@ -127,16 +148,12 @@ func (t *truth) verify(e graph.Engine, d dealing) (*Verification, error) {
 	return v, nil
 }
 
+// halved is the learning rate of the steps that are verified. The first velocity is the gradient times −halved: exactly, for a power of two.
+const halved = 0.5
+
 // verifyTraining compares loss and gradients of a step, how the weights were updated, and the running averages.
-func (t *truth) verifyTraining(e graph.Engine, c Case, b *batch, allowed allowance) (checks []Check, err error) {
-	s, err := newTrainer(e, c, b, begin)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	// The first velocity is the gradient times −rate: exactly, for a power of two.
-	const rate = 0.5
-	r, err := s.step(rate)
+func (t *truth) verifyTraining(s *trainer, c Case, allowed allowance) (checks []Check, err error) {
+	r, err := s.step(halved)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +179,7 @@ func (t *truth) verifyTraining(e graph.Engine, c Case, b *batch, allowed allowan
 			continue
 		}
 		values, velocity := w.Value.Data().([]float32), s.slots["momentum/"+w.Name].Data().([]float32)
-		d, n := distance(want, func(i int) float64 { return float64(velocity[i]) / -rate })
+		d, n := distance(want, func(i int) float64 { return float64(velocity[i]) / -halved })
 		off += d * d
 		// A gradient that cancels out, such as that of a bias before a batch norm, is held against the others.
 		usual := size * math.Sqrt(float64(len(want))/float64(count))
@@ -211,18 +228,13 @@ func distance(want []float64, got func(i int) float64) (off, size float64) {
 }
 
 // verifyInference compares the scores of every place in the batch.
-func (t *truth) verifyInference(e graph.Engine, c Case, b *batch, allowed allowance) (checks []Check, err error) {
-	p, err := newPredictor(e, c, b, func(m *nn.Model) error { return beginWith(m, t.stats) })
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+func (t *truth) verifyInference(p *predictor, c Case, allowed allowance) (checks []Check, err error) {
 	if err := p.Run(); err != nil {
 		return nil, err
 	}
 	scores := Check{Name: checkScores, Allowed: allowed.scores}
 	got := make([]float64, c.Classes)
-	for i, k := range b.dealt {
+	for i, k := range p.batch.dealt {
 		// A softmax tells its scores but for a number that is the same for all.
 		want := centred(t.scores[k*c.Classes : (k+1)*c.Classes])
 		for j, v := range p.probabilities[i*c.Classes : (i+1)*c.Classes] {

@@ -78,7 +78,9 @@ func random(name string) philox.Sequence {
 // which every image is there equally often the same loss, gradients and statistics as from one with each of them once, so a small
 // batch can tell what is right for a large one.
 type batch struct {
-	images   []float32 // (len(dealt), size, size, 3), mean 0 and deviation 1
+	images   []float32 // (len(dealt), size, size, 3), mean 0 and deviation 1; nil of a raw batch
+	pixels   []byte    // (len(dealt), size, size, 3) of a raw batch, which becomes such images: see raw.go
+	draws    []int     // (len(dealt), 3) of a raw batch
 	labels   []int
 	dealt    []int // for each place, which of the few
 	distinct int
@@ -96,29 +98,42 @@ func few(c Case, distinct int) *batch {
 
 func (c Case) batchOf(distinct, n int) *batch {
 	size := c.Size * c.Size * 3
-	images, labels := make([]float32, distinct*size), make([]int, distinct)
-	pixels, classes, cards := random("images"), random("labels"), random("cards")
+	images := make([]float32, distinct*size)
+	pixels := random("images")
 	for i := range images {
 		images[i] = 2 * float32(math.Sqrt(3)) * (philox.Float32(pixels.Uint32()) - 0.5)
 	}
+	b := c.dealt(distinct, n)
+	b.images = spread(images, b.dealt, size)
+	return b
+}
+
+// dealt makes a batch without images: labels, and who gets which.
+func (c Case) dealt(distinct, n int) *batch {
+	labels := make([]int, distinct)
+	classes, cards := random("labels"), random("cards")
 	for i := range labels {
 		labels[i] = int(classes.Intn(uint32(c.Classes)))
 	}
-	b := &batch{images: images, labels: labels, dealt: make([]int, n), distinct: distinct}
+	b := &batch{dealt: make([]int, n), distinct: distinct}
 	for i := range b.dealt {
 		b.dealt[i] = i % distinct
 	}
-	if n == distinct {
-		return b
+	if n != distinct {
+		for i := n - 1; i > 0; i-- {
+			j := int(cards.Intn(uint32(i + 1)))
+			b.dealt[i], b.dealt[j] = b.dealt[j], b.dealt[i]
+		}
 	}
-	for i := n - 1; i > 0; i-- {
-		j := int(cards.Intn(uint32(i + 1)))
-		b.dealt[i], b.dealt[j] = b.dealt[j], b.dealt[i]
-	}
-	b.images, b.labels = make([]float32, n*size), make([]int, n)
-	for i, k := range b.dealt {
-		copy(b.images[i*size:(i+1)*size], images[k*size:])
-		b.labels[i] = labels[k]
-	}
+	b.labels = spread(labels, b.dealt, 1)
 	return b
+}
+
+// spread puts what each place was dealt into it: so many elements of the few.
+func spread[T any](few []T, dealt []int, size int) []T {
+	all := make([]T, len(dealt)*size)
+	for i, k := range dealt {
+		copy(all[i*size:(i+1)*size], few[k*size:])
+	}
+	return all
 }

@@ -8,14 +8,17 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
+// updateKinds are the kinds of updates, alone and with what surrounds them.
+var updateKinds = []string{"MomentumUpdate", "AdamUpdate", "FusedUpdate", "FusedUpdateProduct", "FusedUpdatePenalty", "FusedUpdateProductPenalty"}
+
 func init() { registerFloats(fusedUpdateKernels[float32](), fusedUpdateKernels[float64]()) }
 
 func fusedUpdateKernels[T kernel.Float]() map[string]prepare {
-	return map[string]prepare{
-		"MomentumUpdate": buildFusedUpdate[T],
-		"AdamUpdate":     buildFusedUpdate[T],
-		"FusedUpdate":    buildFusedUpdate[T],
+	all := map[string]prepare{}
+	for _, kind := range updateKinds {
+		all[kind] = buildFusedUpdate[T]
 	}
+	return all
 }
 
 // buildFusedUpdate prepares an update alone or with what surrounds it.

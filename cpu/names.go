@@ -35,7 +35,8 @@ var vectored = map[string]bool{"Unary": true, "Binary": true, "Loop": true, "ReL
 	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "MaxPool2DGradBias": true, "AvgPool2D": true, "AvgPool2DGrad": true,
 	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "FoldNorm": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,
 	"WeightDecay": true, "AdamMean": true, "Descend": true, "Momentum": true,
-	"MomentumUpdate": true, "AdamUpdate": true, "FusedUpdate": true, "Softmax": true, "SoftmaxCrossEntropyGrad": true}
+	"MomentumUpdate": true, "AdamUpdate": true, "FusedUpdate": true, "FusedUpdateProduct": true, "FusedUpdatePenalty": true, "FusedUpdateProductPenalty": true,
+	"Softmax": true, "SoftmaxCrossEntropyGrad": true}
 
 // kernelName says what runs a step that the builder has just prepared.
 func (b *builder) kernelName(s *graph.Step) string {

@@ -13,7 +13,7 @@ type launch struct {
 	spec *kernel.Launch
 }
 
-func (l *launch) run(p *program) error { return l.Run(p.engine.stream) }
+func (l *launch) run(p *program) error { return l.Run(p.engine.on) }
 
 // fill sets memory.
 type fill struct {
@@ -23,7 +23,7 @@ type fill struct {
 }
 
 func (f *fill) run(p *program) error {
-	return p.engine.stream.Fill(driver.Ptr(f.to), f.value, f.bytes)
+	return p.engine.on.Fill(driver.Ptr(f.to), f.value, f.bytes)
 }
 
 // move copies memory of the device.
@@ -33,5 +33,5 @@ type move struct {
 }
 
 func (m *move) run(p *program) error {
-	return p.engine.stream.Copy(driver.Ptr(m.to), driver.Ptr(m.from), m.bytes)
+	return p.engine.on.Copy(driver.Ptr(m.to), driver.Ptr(m.from), m.bytes)
 }

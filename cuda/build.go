@@ -18,7 +18,8 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	}
 	prog := &program{engine: e, plan: p, at: map[*graph.Value][]address{}, bound: map[*graph.Value]*memory{}, unmet: map[*graph.Value]bool{},
 		sync: waitsForSteps()}
-	prog.runs = func() error { return prog.run(nil) }
+	prog.runs = func() error { return prog.run(nil, false) }
+	prog.follows = func() error { return prog.run(nil, true) }
 	err := e.dev.Do(func() error {
 		e.programs[prog] = true
 		return prog.build()
@@ -66,10 +67,12 @@ func (p *program) build() (err error) {
 		}
 		p.close = append(p.close, func() error { return memory.Free(p.arena) })
 	}
-	if p.done, err = driver.NewEvent(); err != nil {
-		return err
+	for i := range p.done {
+		if p.done[i], err = driver.NewEvent(); err != nil {
+			return err
+		}
+		p.close = append(p.close, p.done[i].Close)
 	}
-	p.close = append(p.close, p.done.Close)
 	// Every address in working memory is written when its size is known.
 	for i, s := range p.plan.Steps {
 		made, err := m.step(s, decided[i])
@@ -78,17 +81,20 @@ func (p *program) build() (err error) {
 		}
 		p.steps = append(p.steps, made)
 	}
-	if m.most > 0 {
-		if p.work, err = p.engine.alloc(m.most, "the working memory of kernels and libraries"); err != nil {
-			return err
-		}
-		p.close = append(p.close, func() error { return memory.Free(p.work) })
-	}
 	if err := m.makeFilters(); err != nil {
 		return err
 	}
-	for _, a := range m.work {
-		*a.to = uint64(p.work) + uint64(a.offset)
+	for lane, bytes := range m.most {
+		if bytes == 0 {
+			continue
+		}
+		if p.work[lane], err = p.engine.alloc(bytes, "the working memory of kernels and libraries"); err != nil {
+			return err
+		}
+		p.close = append(p.close, func() error { return memory.Free(p.work[lane]) })
+		for _, a := range m.work[lane] {
+			*a.to = uint64(p.work[lane]) + uint64(a.offset)
+		}
 	}
 	for _, a := range p.plan.Assigns {
 		if a.New.Root() != a.Target {
@@ -104,17 +110,29 @@ func (m *maker) decide() ([]commands, error) {
 	p := m.program
 	b := &kernel.Builder{Multiprocessors: p.engine.dev.Multiprocessors, Precision: p.engine.precision}
 	all := make([]commands, len(p.plan.Steps))
+	failed := func(i int, err error) error {
+		s := p.plan.Steps[i]
+		return &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+	}
 	for i, s := range p.plan.Steps {
 		list, err := kernel.Commands(b, s)
-		host := list == nil
-		if err == nil && !host {
-			list, err = m.choose(list)
-		}
 		if err != nil {
-			return nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
+			return nil, failed(i, err)
 		}
-		all[i] = commands{list: list, work: b.Work(), host: host}
-		if host {
+		all[i] = commands{list: list, work: b.Work(), host: list == nil}
+	}
+	if err := p.engine.tuner.measure(all); err != nil {
+		return nil, err
+	}
+	for i, s := range p.plan.Steps {
+		if !all[i].host {
+			list, err := m.choose(all[i].list)
+			if err != nil {
+				return nil, failed(i, err)
+			}
+			all[i].list = list
+		}
+		if all[i].host {
 			p.engine.say("no CUDA kernel for %s of %v: it runs on the host, and its operands and results are copied", s.Instr.Kind(), s.Out[0].Dtype)
 		}
 	}

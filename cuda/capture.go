@@ -58,7 +58,7 @@ func (p *program) launch() (done bool, err error) {
 		c.warm = true
 		return false, nil
 	case c.graph == nil:
-		c.graph, err = p.engine.stream.Capture(p.everything)
+		c.graph, err = p.engine.stream.Capture(p.inLanes)
 		if driver.IsLost(err) {
 			return false, err
 		}

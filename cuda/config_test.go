@@ -20,7 +20,7 @@ import (
 
 // A mistake in the configuration is told apart from a machine that has no GPU.
 func TestConfigErrors(t *testing.T) {
-	for _, c := range []cuda.Config{{Precision: "fp8"}, {Without: []string{"nccl"}}} {
+	for _, c := range []cuda.Config{{Precision: "fp8"}, {Tuning: "auto"}, {Without: []string{"nccl"}}} {
 		_, err := cuda.New(c)
 		require.ErrorIs(t, err, cuda.ErrConfig)
 	}

@@ -15,7 +15,7 @@ func init() {
 		if err != nil {
 			return nil, err
 		}
-		return New(Config{Device: n, Precision: c.Precision, Log: c.Log})
+		return New(Config{Device: n, Precision: c.Precision, Tuning: c.Tuning, Nondeterministic: c.Nondeterministic, Log: c.Log})
 	})
 }
 
@@ -40,6 +40,13 @@ type Config struct {
 	Without []string
 	// MemoryLimit is the number of bytes of device memory that the engine takes at most; 0 means all there is.
 	MemoryLimit int64
+	// Tuning says how the ways to compute convolutions and matrix products, of which cuDNN and cuBLASLt have several, are chosen:
+	// "heuristics" or "", by what was measured before and is kept on disk, else as the libraries propose; "measure", the same, but what
+	// was not measured yet is measured when a program is built, and kept; "off", as the libraries propose.
+	Tuning string
+	// Nondeterministic allows cuDNN to add in an order that depends on timing. That may be faster, and the last bits of results then
+	// differ from run to run.
+	Nondeterministic bool
 	// Log takes what a user should know once, a line each: a library that is missing, an operation that runs on the host. nil
 	// drops it.
 	Log func(line string)

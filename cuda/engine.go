@@ -25,10 +25,14 @@ type Engine struct {
 	precision kernel.Precision
 	dev       *driver.Device
 	stream    *driver.Stream // where everything is computed
+	side      *driver.Stream // where steps are computed beside those of the other, in CUDA graphs
+	on        *driver.Stream // of the two, where actions go now
 	copies    *driver.Stream // where inputs arrive while the other computes
 	compiler  *compiler
 	libs      *libs
+	tuner     *tuner
 	staging   *staging
+	parcel    parcel
 	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
 	programs  map[*program]bool // that hold something on the device; used on the device's thread
 	idle      *idleWatch        // nil unless somebody watches; used on the device's thread
@@ -41,16 +45,23 @@ type Engine struct {
 // precisions are the names of the policies.
 var precisions = []string{"fp32", "tf32", "bf16"}
 
+// tunings are the names of Config.Tuning.
+var tunings = []string{"heuristics", "measure", "off"}
+
 var errClosed = errors.New("cuda: the engine is closed")
 
 // New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.
 func New(c Config) (*Engine, error) {
 	e := &Engine{config: c, memories: map[place]*memory{}, programs: map[*program]bool{}, said: map[string]bool{}}
+	e.parcel.engine = e
 	i := slices.Index(precisions, c.Precision)
 	if c.Precision != "" && i < 0 {
 		return nil, &configError{fmt.Sprintf("cuda: there is no precision %q; known are %s", c.Precision, strings.Join(precisions, ", "))}
 	}
 	e.precision = kernel.Precision(max(i, 0))
+	if c.Tuning != "" && !slices.Contains(tunings, c.Tuning) {
+		return nil, &configError{fmt.Sprintf("cuda: there is no tuning %q; known are %s", c.Tuning, strings.Join(tunings, ", "))}
+	}
 	without, err := withoutLibraries(c.Without)
 	if err != nil {
 		return nil, err
@@ -73,6 +84,10 @@ func (e *Engine) start(without []string) (err error) {
 	if e.stream, err = driver.NewStream(); err != nil {
 		return err
 	}
+	e.on = e.stream
+	if e.side, err = driver.NewStream(); err != nil {
+		return err
+	}
 	if e.copies, err = driver.NewStream(); err != nil {
 		return err
 	}
@@ -80,6 +95,7 @@ func (e *Engine) start(without []string) (err error) {
 		return err
 	}
 	e.libs = e.openLibs(without)
+	e.tuner = newTuner(e)
 	return nil
 }
 
@@ -109,9 +125,10 @@ func withoutLibraries(config []string) (all []string, err error) {
 // Name is "cuda:0".
 func (e *Engine) Name() string { return fmt.Sprintf("cuda:%d", e.dev.Ordinal) }
 
-// String names the GPU: "cuda:0, NVIDIA H200 with compute capability 9.0".
+// String names the GPU, and says for how much of what programs do a measured choice is followed: "cuda:0, NVIDIA H200 with compute
+// capability 9.0, tuned for 60 calls of libraries".
 func (e *Engine) String() string {
-	return fmt.Sprintf("%s, %s with compute capability %d.%d", e.Name(), e.dev.Name, e.dev.Major, e.dev.Minor)
+	return fmt.Sprintf("%s, %s with compute capability %d.%d%s", e.Name(), e.dev.Name, e.dev.Major, e.dev.Minor, e.tuned())
 }
 
 // Device describes the GPU.
@@ -147,11 +164,19 @@ func (e *Engine) Narrows(s *graph.Step) (in, out []bool, gains bool) {
 	return kernel.Narrows(s)
 }
 
+// Beside lets small steps of which only updates or outputs are made run at the same time as those behind them.
+func (e *Engine) Beside(s *graph.Step) int {
+	if os.Getenv(besideEnv) == "0" {
+		return 0
+	}
+	return kernel.Beside(s)
+}
+
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 
-// Gathers lets updates of up to a megabyte wait for each other: their launches cost more than their work.
-func (e *Engine) Gathers(bytes int) bool { return bytes <= 1<<20 }
+// Gathers says which updates wait for each other, so that they are one launch.
+func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }
 
 // alloc takes device memory. Where there is none left, the error tells how many programs hold some.
 func (e *Engine) alloc(bytes int64, purpose string) (driver.Ptr, error) {
@@ -232,6 +257,7 @@ func (e *Engine) shut() error {
 		for _, m := range e.memories {
 			errs = append(errs, m.free())
 		}
+		errs = append(errs, e.parcel.Close())
 		if e.libs != nil {
 			errs = append(errs, e.libs.Close())
 		}
@@ -239,7 +265,7 @@ func (e *Engine) shut() error {
 			errs = append(errs, e.staging.Close())
 		}
 		errs = append(errs, e.endIdle())
-		return driver.Join(append(errs, e.stream.Close(), e.copies.Close())...)
+		return driver.Join(append(errs, e.stream.Close(), e.side.Close(), e.copies.Close())...)
 	})
 }
 

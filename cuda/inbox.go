@@ -6,27 +6,23 @@ import (
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 )
 
-// inbox is how the numbers of an input come to the device before every run. There are two slots: the next batch arrives in one
+// inbox is how the numbers of a large input come to the device before every run; small ones have a [parcel]. There are two slots: the next batch arrives in one
 // while the run at hand may still be reading what came through the other.
 type inbox struct {
 	engine *Engine
 	slots  [2]slot
 	next   int
-	direct bool // small: straight to its place, on the computing stream
 }
 
 type slot struct {
 	pinned *driver.Pinned
-	ptr    driver.Ptr    // where it arrives on the device; 0 if direct
+	ptr    driver.Ptr    // where it arrives on the device
 	here   *driver.Event // it has arrived
 	taken  *driver.Event // it has been copied on
 }
 
-// directBytes is what is not worth a stream of its own.
-const directBytes = 64 << 10
-
 func (e *Engine) newInbox(bytes int) (*inbox, error) {
-	b := &inbox{engine: e, direct: bytes <= directBytes}
+	b := &inbox{engine: e}
 	for i := range b.slots {
 		if err := b.open(&b.slots[i], int64(bytes)); err != nil {
 			return nil, driver.Join(err, b.Close())
@@ -39,7 +35,7 @@ func (b *inbox) open(s *slot, bytes int64) (err error) {
 	if s.pinned, err = driver.NewPinned(bytes); err != nil {
 		return err
 	}
-	if s.here, err = driver.NewEvent(); err != nil || b.direct {
+	if s.here, err = driver.NewEvent(); err != nil {
 		return err
 	}
 	if s.taken, err = driver.NewEvent(); err != nil {
@@ -62,12 +58,6 @@ func (b *inbox) send(to driver.Ptr, from []byte) error {
 	}
 	copy(s.pinned.Bytes(), from)
 	compute, copies := b.engine.stream, b.engine.copies
-	if b.direct {
-		if err := compute.ToDevice(to, s.pinned.Bytes()); err != nil {
-			return err
-		}
-		return s.here.Record(compute)
-	}
 	if err := copies.Wait(s.taken); err != nil {
 		return err
 	}

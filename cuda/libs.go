@@ -17,8 +17,9 @@ import (
 
 // libs are the libraries that an engine calls. One that is nil is not there, or not wanted.
 type libs struct {
-	blas *cublaslt.Handle
-	dnn  *cudnn.Handle
+	blas   *cublaslt.Handle
+	dnn    *cudnn.Handle
+	stream uintptr
 }
 
 // What the libraries are for, and what is done without them.
@@ -36,7 +37,7 @@ func driverMajor() int { return max(driver.Version(), 0) / 1000 }
 
 // openLibs loads the libraries that are there, and says once which are missing.
 func (e *Engine) openLibs(without []string) *libs {
-	l := &libs{}
+	l := &libs{stream: uintptr(e.stream.Handle())}
 	if slices.Contains(without, "cublaslt") {
 		e.say("cuBLASLt is not used, as asked: matrix products run on the engine's own kernels")
 	} else if lib, err := cublaslt.Load(driverMajor()); err != nil {
@@ -49,9 +50,11 @@ func (e *Engine) openLibs(without []string) *libs {
 		e.say("cuDNN is not used, as asked: convolutions run on the engine's own kernels")
 	} else if lib, err := cudnn.Load(); err != nil {
 		e.missing("cuDNN", "convolutions", err)
-	} else if l.dnn, err = lib.New(uintptr(e.stream.Handle())); err != nil {
+	} else if l.dnn, err = lib.New(l.stream); err != nil {
 		e.missing("cuDNN", "convolutions", err)
 		l.dnn = nil
+	} else {
+		l.dnn.OpenOrder = e.config.Nondeterministic
 	}
 	return l
 }
@@ -108,29 +111,24 @@ func libraries() []Library {
 
 // plan asks the library of a call how it would compute it, and keeps the answer. takes says whether it does.
 func (m *maker) plan(c kernel.Command) (takes bool, err error) {
-	var plan interface{ Close() error }
-	switch c := c.(type) {
-	case *kernel.Gemm:
-		if m.program.engine.libs.blas == nil {
-			return false, nil
+	e := m.program.engine
+	call := e.libs.call(c)
+	if call == nil {
+		switch c.(type) {
+		case *kernel.Gemm, *kernel.Convolution:
+			return false, nil // without its library
 		}
-		plan, err = m.program.engine.libs.blas.Plan(c, workspace)
-	case *kernel.Convolution:
-		if m.program.engine.libs.dnn == nil {
-			return false, nil
-		}
-		plan, err = m.program.engine.libs.dnn.PlanConvolution(c, workspace)
-	default:
 		return true, nil
 	}
+	plan, err := e.tuner.plan(call)
 	switch {
-	case errors.Is(err, cublaslt.ErrUnsupported), errors.Is(err, cudnn.ErrUnsupported):
+	case unsupported(err):
 		return false, nil
 	case err != nil:
 		return false, err
 	}
 	m.program.close = append(m.program.close, plan.Close)
-	m.plans[c] = plan
+	m.plans[c] = plan.plan
 	return true, nil
 }
 
@@ -150,12 +148,12 @@ func (m *maker) gemm(g *kernel.Gemm) []action {
 		m.point(&a.bias, *g.Bias)
 	}
 	m.point(&a.work, m.library(plan.Workspace))
-	m.names = append(m.names, "cuBLASLt")
+	m.names = append(m.names, "cuBLASLt"+measured(plan.Measured))
 	return []action{a}
 }
 
 func (a *matmul) run(p *program) error {
-	return a.plan.Run(uintptr(p.engine.stream.Handle()), uintptr(a.a), uintptr(a.b), uintptr(a.c), uintptr(a.bias), uintptr(a.work))
+	return a.plan.Run(uintptr(p.engine.on.Handle()), uintptr(a.a), uintptr(a.b), uintptr(a.c), uintptr(a.bias), uintptr(a.work))
 }
 
 // convolution is a convolution through cuDNN.
@@ -174,7 +172,7 @@ func (m *maker) convolution(c *kernel.Convolution) []action {
 		m.point(&a.bias, *c.Bias)
 	}
 	m.point(&a.work, m.library(plan.Workspace))
-	m.names = append(m.names, "cuDNN "+plan.Engine)
+	m.names = append(m.names, "cuDNN "+plan.Engine+measured(plan.Measured))
 	return []action{a}
 }
 

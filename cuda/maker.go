@@ -17,10 +17,10 @@ import (
 type maker struct {
 	program *program
 	step_   *graph.Step
-	at      int       // of the step
-	need    int64     // working memory of the step
-	most    int64     // of all steps
-	work    []address // that point into working memory
+	at      int          // of the step
+	need    int64        // working memory of the step
+	most    [2]int64     // of all steps, and of all beside others
+	work    [2][]address // that point into it
 	packs   []kernel.Packed
 	packed  map[int]int64 // where the packed filters that are used lie, by number
 	packing int64         // memory of them
@@ -72,7 +72,7 @@ func (m *maker) step(s *graph.Step, c commands) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	m.most = max(m.most, m.need)
+	m.most[m.lane()] = max(m.most[m.lane()], m.need)
 	return step{actions, strings.Join(m.names, " + ")}, nil
 }
 
@@ -112,6 +112,9 @@ func (m *maker) command(c kernel.Command) ([]action, error) {
 	return nil, fmt.Errorf("cuda: the engine does not know the command %T", c)
 }
 
+// lane is 1 for a step beside others.
+func (m *maker) lane() int { return min(m.step_.Beside, 1) }
+
 // point writes the address that p stands for to where it is needed, now or when it is known.
 func (m *maker) point(to *uint64, p kernel.Pointer) {
 	var v *graph.Value
@@ -124,7 +127,7 @@ func (m *maker) point(to *uint64, p kernel.Pointer) {
 		m.filters = append(m.filters, address{to, m.pack(p.Index) + p.Offset})
 		return
 	default:
-		m.work = append(m.work, address{to, p.Offset})
+		m.work[m.lane()] = append(m.work[m.lane()], address{to, p.Offset})
 		return
 	}
 	r := v.Root()

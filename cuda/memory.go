@@ -36,9 +36,16 @@ type memory struct {
 	newer bool     // a program has changed it since the host's copy was made
 	// version is another number after every change.
 	version uint64
-	inbox   *inbox         // for what is uploaded before every run
-	outbox  *driver.Pinned // for what is downloaded after every run
-	sent    *driver.Event  // when set, the outbox holds what a run computed as soon as this has happened
+	inbox   *inbox            // for what is uploaded before every run
+	outbox  [2]*driver.Pinned // for what is downloaded after every run; the second only where one run may follow another
+	sent    [2]sending        // what the outboxes hold and nobody has taken, the oldest first
+	unread  int               // how many of them
+}
+
+// sending is a result on its way to the host.
+type sending struct {
+	outbox int
+	done   *driver.Event // the outbox holds what the run computed as soon as this has happened
 }
 
 // buffer is a memory that a program is bound to.
@@ -55,7 +62,7 @@ type buffer struct {
 func (m *memory) buffer() *buffer {
 	b := &buffer{memory: m}
 	b.up = func() error {
-		if b.newer || b.sent != nil { // what runs computed counts
+		if b.newer || b.unread > 0 { // what runs computed counts
 			return nil
 		}
 		return b.upload(b.host)
@@ -137,11 +144,17 @@ func (b *buffer) upload(from []byte) (err error) {
 	}
 	b.version++
 	if !b.uploaded { // it may be the only time, as it is for weights
+		if err := b.engine.parcel.send(); err != nil { // what another buffer of the memory has sent before
+			return err
+		}
 		if err := b.engine.staging.toDevice(b.ptr, from); err != nil {
 			return err
 		}
 		b.uploaded = true
 		return nil
+	}
+	if b.place.bytes <= directBytes {
+		return b.engine.parcel.add(b.ptr, from)
 	}
 	if b.inbox == nil {
 		if b.inbox, err = b.engine.newInbox(b.place.bytes); err != nil {
@@ -159,13 +172,18 @@ func (b *buffer) Download(a op.Array) error {
 
 func (m *memory) download(to []byte) error {
 	switch {
-	case m.sent != nil:
-		if err := m.sent.Synchronize(); err != nil {
+	case m.unread > 0:
+		s := m.sent[0]
+		if err := s.done.Synchronize(); err != nil {
 			return err
 		}
-		copy(to, m.outbox.Bytes())
-		m.sent = nil
+		copy(to, m.outbox[s.outbox].Bytes())
+		m.sent[0] = m.sent[1]
+		m.unread--
 	case m.newer:
+		if err := m.engine.parcel.send(); err != nil {
+			return err
+		}
 		if err := m.engine.staging.toHost(to, m.ptr); err != nil {
 			return err
 		}
@@ -176,15 +194,30 @@ func (m *memory) download(to []byte) error {
 
 // integers are those that the memory holds: what came here last, or what a program has computed since.
 func (m *memory) integers() (op.Array, error) {
-	if !m.newer && m.sent == nil {
+	if !m.newer && m.unread == 0 {
 		return m.seen, nil
+	}
+	if err := m.engine.parcel.send(); err != nil {
+		return m.seen, err
 	}
 	return m.seen, m.engine.staging.toHost(bytesOf(m.seen), m.ptr)
 }
 
-// send puts the way of the device's numbers to the outbox on the stream.
-func (m *memory) send() error {
-	return m.engine.stream.ToHost(m.outbox.Bytes(), m.ptr)
+// send puts the way of the device's numbers to an outbox on the stream; they are there when done has happened.
+func (m *memory) send(s sending) error {
+	m.sent[m.unread] = s
+	m.unread++
+	m.newer = false
+	m.version++
+	return m.engine.stream.ToHost(m.outbox[s.outbox].Bytes(), m.ptr)
+}
+
+// open makes an outbox.
+func (m *memory) open(outbox int) (err error) {
+	if m.outbox[outbox] == nil {
+		m.outbox[outbox], err = driver.NewPinned(int64(m.place.bytes))
+	}
+	return err
 }
 
 // Close lets go of the memory; the last to do so frees it. If the context is lost there is nothing left to free, and nothing to say
@@ -209,20 +242,23 @@ func (m *memory) release() error {
 		return nil
 	}
 	delete(m.engine.memories, m.place)
-	return m.free()
+	err := m.free()
+	if len(m.engine.memories) == 0 { // nor will anything be sent to one
+		err = driver.Join(err, m.engine.parcel.Close())
+	}
+	return err
 }
 
 func (m *memory) free() error {
+	m.engine.parcel.drop(m.ptr)
 	var errs []error
 	if m.inbox != nil {
 		errs = append(errs, m.inbox.Close())
 	}
 	errs = append(errs, m.engine.stream.Synchronize()) // what was uploaded may still be on its way
-	if m.outbox != nil {
-		errs = append(errs, m.outbox.Close())
-	}
+	errs = append(errs, m.outbox[0].Close(), m.outbox[1].Close())
 	errs = append(errs, m.engine.dev.Memory.Free(m.ptr))
-	m.inbox, m.outbox, m.sent = nil, nil, nil
+	m.inbox, m.outbox, m.unread = nil, [2]*driver.Pinned{}, 0
 	return driver.Join(errs...)
 }
 

@@ -11,15 +11,17 @@ import (
 
 // numbered is an action and the step that it belongs to, the first of those where it does the work of several.
 type numbered struct {
-	step int
+	step    int
+	several bool
 	action
 }
 
 // merged is the program's actions with neighbouring updates of different parameters made one. It holds addresses, so it is made
 // anew when another value was bound.
 type merged struct {
-	list []numbered
-	own  []*driver.Launch
+	list  []numbered
+	own   []*driver.Launch
+	lists []driver.Ptr
 }
 
 // merge makes the program's list of actions.
@@ -30,7 +32,7 @@ func (p *program) merge() error {
 	var list []numbered
 	for i, s := range p.steps {
 		for _, a := range s.actions {
-			list = append(list, numbered{i, a})
+			list = append(list, numbered{i, false, a})
 		}
 	}
 	for len(list) > 0 {
@@ -48,7 +50,7 @@ func (p *program) merge() error {
 			p.merged.list, list = append(p.merged.list, list[0]), list[1:]
 			continue
 		}
-		fewer := kernel.MergeUpdates(launches)
+		fewer := kernel.MergeUpdates(launches, p.engine.dev.Multiprocessors)
 		if len(fewer) == n {
 			p.merged.list, list = append(p.merged.list, list[:n]...), list[n:]
 			continue
@@ -59,7 +61,7 @@ func (p *program) merge() error {
 				return errors.Join(err, p.unmerge())
 			}
 			p.merged.own = append(p.merged.own, a.Launch)
-			p.merged.list = append(p.merged.list, numbered{list[0].step, a})
+			p.merged.list = append(p.merged.list, numbered{list[0].step, true, a})
 		}
 		list = list[n:]
 	}
@@ -71,8 +73,12 @@ func (p *program) unmerge() error {
 	for _, l := range p.merged.own {
 		l.Close()
 	}
+	var errs []error
+	for _, l := range p.merged.lists { // what will use the memory next is put on the same stream, behind what may still read it
+		errs = append(errs, p.engine.dev.Memory.Free(l))
+	}
 	p.merged = merged{}
-	return nil
+	return driver.Join(errs...)
 }
 
 // resolve is the launch with the addresses that it has now.
@@ -90,6 +96,21 @@ func (l *launch) resolve() kernel.Resolved {
 
 // resolved is a launch of the program's own.
 func (p *program) resolved(r kernel.Resolved) (*launch, error) {
+	for i, a := range r.Args {
+		list, ok := a.(kernel.List)
+		if !ok {
+			continue
+		}
+		at, err := p.engine.alloc(int64(len(list)), "the list of what an update is of")
+		if err != nil {
+			return nil, err
+		}
+		p.merged.lists = append(p.merged.lists, at)
+		if err := p.engine.staging.toDevice(at, list); err != nil {
+			return nil, err
+		}
+		r.Args[i] = kernel.Address(at)
+	}
 	spec := &kernel.Launch{Source: r.Source, Name: r.Name, Grid: r.Grid, Block: r.Block, Shared: r.Shared, Args: r.Args}
 	if err := p.engine.compiler.compile([]kernel.Source{r.Source}); err != nil {
 		return nil, err

@@ -25,6 +25,12 @@ func entries(t *testing.T, dir string) []string {
 	return files
 }
 
+// sealed is an entry as the cache keeps it.
+func sealed(entry string) []byte {
+	sum := sha256.Sum256([]byte(entry))
+	return append(sum[:], entry...)
+}
+
 // Whatever is in the cache of compiled kernels, or if there can be none, an engine works; what is damaged is made anew.
 func TestDamagedCache(t *testing.T) {
 	needGPU(t)
@@ -42,10 +48,6 @@ func TestDamagedCache(t *testing.T) {
 	runs()
 	all := entries(t, dir)
 	require.NotEmpty(t, all)
-	sealed := func(image string) []byte {
-		sum := sha256.Sum256([]byte(image))
-		return append(sum[:], image...)
-	}
 	ways := map[string]func(b []byte) []byte{
 		"nothing":                             func([]byte) []byte { return nil },
 		"truncated":                           func(b []byte) []byte { return b[:len(b)/2] },

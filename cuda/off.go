@@ -35,17 +35,46 @@ func (*Engine) Device() Device { return Device{} }
 // Precision is "fp32", "tf32" or "bf16".
 func (*Engine) Precision() string { return "" }
 
+// Tuned is a digest of the measured choices that programs follow.
+func (*Engine) Tuned() string { return "" }
+
 // Fuses says for which element types fused operations have kernels.
 func (*Engine) Fuses(string, tensor.Dtype) bool { return false }
 
 // InPlace says whether results may be written over inputs.
 func (*Engine) InPlace(graph.Instr, tensor.Dtype, int, int) bool { return false }
 
+// Narrows says what can be kept as bfloat16.
+func (*Engine) Narrows(*graph.Step) (in, out []bool, gains bool) { return nil, nil, false }
+
 // Remote says whether the engine has memory of its own.
 func (*Engine) Remote() bool { return true }
 
 // Gathers says whether updates had better wait for each other.
-func (*Engine) Gathers(int) bool { return false }
+func (*Engine) Gathers(int, bool) bool { return false }
+
+// Beside says how long a step may last while others begin.
+func (*Engine) Beside(*graph.Step) int { return 0 }
+
+// FreeMemory returns an error.
+func (*Engine) FreeMemory() (free int64, err error) { return 0, errNotBuilt }
+
+// WatchIdle returns an error.
+func (*Engine) WatchIdle() error { return errNotBuilt }
+
+// Idle returns an error.
+func (*Engine) Idle() (idle graph.Idle, err error) { return graph.Idle{}, errNotBuilt }
+
+// MeasurePeak returns an error.
+func (*Engine) MeasurePeak() (flopsPerSecond float64, err error) { return 0, errNotBuilt }
+
+// MeasureBandwidth returns an error.
+func (*Engine) MeasureBandwidth() (bytesPerSecond float64, err error) { return 0, errNotBuilt }
+
+// MeasureEnergy returns an error.
+func (*Engine) MeasureEnergy() (stop func() (joules float64, err error), err error) {
+	return nil, errNotBuilt
+}
 
 // Memory returns the bytes of device memory in use and held.
 func (*Engine) Memory() (used, held int64) { return 0, 0 }

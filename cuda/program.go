@@ -19,7 +19,7 @@ type program struct {
 	engine  *Engine
 	plan    *graph.Plan
 	arena   driver.Ptr
-	work    driver.Ptr // working memory, which the steps use one after the other
+	work    [2]driver.Ptr // working memory, which the steps use one after the other; those beside others have the second
 	steps   []step
 	before  []func() error             // what is looked at before a run begins
 	at      map[*graph.Value][]address // where the addresses of external values are used
@@ -28,7 +28,8 @@ type program struct {
 	outputs []*graph.Value             // external values that runs compute
 	results []*memory                  // what the outputs are bound to in the run at hand
 	copies  []graph.Assign             // updates that were not computed in place
-	done    *driver.Event              // the run's results are on their way
+	done    [2]*driver.Event           // the results of a run are in the outboxes of this number
+	slot    int                        // of the latest run
 	timers  []*driver.Event            // between the steps, once a profile was asked for
 	close   []func() error
 	sync    bool // wait for every step, so that a failure names it
@@ -36,8 +37,10 @@ type program struct {
 
 	merged  merged
 	filters filters
+	lanes   lanes
 	capture capture
 	runs    func() error // run, made once so that running allocates nothing
+	follows func() error // run behind another
 }
 
 // step is one step of the plan, made ready.
@@ -65,6 +68,7 @@ type handle struct {
 var (
 	_ graph.Observable   = (*handle)(nil)
 	_ graph.KernelTeller = (*handle)(nil)
+	_ graph.Queuer       = (*handle)(nil)
 )
 
 func newHandle(p *program) *handle {
@@ -88,6 +92,12 @@ func (h *handle) Bind(v *graph.Value, b graph.Buffer) error {
 func (h *handle) Run() error {
 	defer runtime.KeepAlive(h)
 	return h.program.Run()
+}
+
+// RunNext implements graph.Queuer.
+func (h *handle) RunNext() error {
+	defer runtime.KeepAlive(h)
+	return h.program.RunNext()
 }
 
 // RunObserved implements graph.Observable.
@@ -126,9 +136,8 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		if p.bound[v] == own.memory {
 			return nil
 		}
-		if !v.Input && v.Const == nil && own.outbox == nil {
-			var err error
-			if own.outbox, err = driver.NewPinned(int64(own.place.bytes)); err != nil {
+		if !v.Input && v.Const == nil {
+			if err := own.open(0); err != nil {
 				return err
 			}
 		}
@@ -149,8 +158,11 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 
 // unsend leaves results on the device that nobody has asked for: the program will not tell any more when they are in the outbox.
 func (p *program) unsend(m *memory) {
-	if m.sent == p.done {
-		m.sent, m.newer = nil, true
+	for _, s := range m.sent[:m.unread] {
+		if s.done == p.done[0] || s.done == p.done[1] {
+			m.unread, m.newer = 0, true
+			return
+		}
 	}
 }
 
@@ -169,6 +181,17 @@ func (p *program) Run() error {
 	return p.engine.failed(p.engine.dev.Do(p.runs))
 }
 
+// RunNext implements graph.Queuer.
+func (p *program) RunNext() error {
+	if p.closed {
+		return graph.ErrClosed
+	}
+	if p.engine.isClosed() {
+		return errClosed
+	}
+	return p.engine.failed(p.engine.dev.Do(p.follows))
+}
+
 // RunObserved implements graph.Observable: every step is waited for.
 func (p *program) RunObserved(o graph.Observer) error {
 	if p.closed {
@@ -177,7 +200,7 @@ func (p *program) RunObserved(o graph.Observer) error {
 	if p.engine.isClosed() {
 		return errClosed
 	}
-	return p.engine.failed(p.engine.dev.Do(func() error { return p.run(o) }))
+	return p.engine.failed(p.engine.dev.Do(func() error { return p.run(o, false) }))
 }
 
 // Kernels implements graph.KernelTeller.

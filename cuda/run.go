@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-func (p *program) run(o graph.Observer) error {
+// run runs the program. next says that the results of the run before are still wanted.
+func (p *program) run(o graph.Observer, next bool) error {
 	for v := range p.unmet {
 		return fmt.Errorf("cuda: value %q was never bound", v.Name)
 	}
@@ -20,9 +22,15 @@ func (p *program) run(o graph.Observer) error {
 			return err
 		}
 	}
+	if err := p.engine.parcel.send(); err != nil {
+		return err
+	}
 	p.results = p.results[:0]
 	for _, v := range p.outputs {
 		p.results = append(p.results, p.bound[v])
+	}
+	if err := p.prepareOutboxes(next); err != nil {
+		return err
 	}
 	if err := p.merge(); err != nil {
 		return err
@@ -63,17 +71,46 @@ func (p *program) run(o graph.Observer) error {
 	}
 	for _, a := range p.plan.Assigns {
 		m := p.bound[a.Target.Root()]
-		m.newer, m.sent = true, nil
+		m.newer, m.unread = true, 0
 		m.version++
 	}
+	return p.send()
+}
+
+// prepareOutboxes finds out where this run's results will go.
+func (p *program) prepareOutboxes(next bool) error {
+	if !next {
+		for _, m := range p.results {
+			if m.unread > 0 { // nobody has asked for it
+				m.unread, m.newer = 0, true
+			}
+		}
+		return nil
+	}
+	slot := p.slot ^ 1
 	for _, m := range p.results {
-		m.newer, m.sent = false, p.done
-		m.version++
+		if m.unread > 1 {
+			return errors.New("cuda: the results of two runs wait to be taken; take those of the first before starting a third")
+		}
+		if err := m.open(slot); err != nil {
+			return err
+		}
+	}
+	p.slot = slot
+	return nil
+}
+
+// send puts the way of the results to the host on the stream. It is no part of a CUDA graph: runs take turns with outboxes.
+func (p *program) send() error {
+	for _, m := range p.results {
+		if err := m.send(sending{p.slot, p.done[p.slot]}); err != nil {
+			return err
+		}
 	}
 	if err := p.engine.idle.record(p.engine.stream); err != nil {
 		return err
 	}
-	return p.done.Record(p.engine.stream)
+	return p.done[p.slot].Record(p.engine.stream)
 }
 
 // eachStep puts the steps on the stream, and waits for each.
@@ -160,15 +197,10 @@ func (p *program) timed(t graph.Timekeeper) error {
 	return nil
 }
 
-// last does the updates that are left, and sends the outputs.
+// last does the updates that are left.
 func (p *program) last() error {
 	for _, a := range p.copies {
 		if err := p.engine.stream.Copy(p.address(a.Target), p.address(a.New), int64(a.Target.Bytes())); err != nil {
-			return err
-		}
-	}
-	for _, m := range p.results {
-		if err := m.send(); err != nil {
 			return err
 		}
 	}

@@ -245,3 +245,31 @@ func TestGatherGradOfManySlices(t *testing.T) {
 			op.Array{Shape: tensor.Shape{count}, Data: indices})
 	}
 }
+
+// A slice that moves between runs to where a kernel's packs do not begin is read all the same.
+func TestSlicesMoveAnywhere(t *testing.T) {
+	e := open(t, cuda.Config{})
+	x, y := op.Array{Shape: tensor.Shape{2, 32}, Data: make([]float32, 64)}, op.Array{Shape: tensor.Shape{2, 16}, Data: make([]float32, 32)}
+	numtest.FillUniform("x", 1, 1, x.Data.([]float32))
+	o := &ir.Slice{Axis: 1, Start: 8, End: 24, Step: 1}
+	p := stepOf(o, y, []op.Array{x})
+	prog, err := e.Build(p)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, prog.Close()) }()
+	from, err := e.Wrap(x)
+	require.NoError(t, err)
+	require.NoError(t, from.Upload(x))
+	to, err := e.Wrap(y)
+	require.NoError(t, err)
+	require.NoError(t, prog.Bind(p.Inputs[0], from))
+	require.NoError(t, prog.Bind(p.Outputs[0], to))
+	for _, start := range []int{8, 3, 16, 5} {
+		o.Start, o.End = start, start+16
+		require.NoError(t, prog.Run())
+		require.NoError(t, to.Download(y))
+		want, err := op.NewArray(tensor.Float32, y.Shape)
+		require.NoError(t, err)
+		require.NoError(t, o.Compute([]op.Array{want}, []op.Array{x}))
+		require.Equal(t, want.Data, y.Data, "from %d on", start)
+	}
+}

@@ -24,12 +24,18 @@ func planSegments(g *gorgonia.ExprGraph, o *options) (best *Plan, host []string,
 	return best, host, nil
 }
 
-// planWithin looks for the plan that takes the least time of those that fit the budget: nothing computed again, else the cheap
-// steps, else for every number of segments as few of them as it takes, of which it takes the one with the least work.
+// planWithin looks for the plan that takes the least time of those that fit the budget: nothing computed again, with updates that
+// wait for each other where the engine likes that, or without; else the cheap steps, else for every number of segments as few of
+// them as it takes, of which it takes the one with the least work.
 func planWithin(g *gorgonia.ExprGraph, o *options) (*Plan, []string, error) {
 	s := &budgetSearch{g: g, o: o}
+	if _, ok := o.engine.(Gatherer); ok && !s.fits(RecomputeOff) {
+		hasty := *o
+		hasty.scarce = true
+		s.o = &hasty
+	}
 	for _, r := range []Recompute{RecomputeOff, RecomputeCheap} {
-		if s.fits(r) {
+		if s.best != nil || s.fits(r) {
 			break
 		}
 	}

@@ -91,6 +91,7 @@ type program struct {
 
 	slices       map[unsafe.Pointer]*movingSlice // slices that the graph's owner may move between runs
 	updatesSince int                             // steps of a higher rank that no output needs are updates; 0 where that is not known
+	scarce       bool                            // memory counts for more than time: see Gatherer
 
 	run     *Value      // number of the run, if anything asks for it
 	counter *gorgonia.I // what it is fed from

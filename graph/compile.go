@@ -140,9 +140,11 @@ func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
 	if !o.plain {
 		markOnce(prog, o.engine)
 	}
+	prog.scarce = o.scarce || r.kind != recomputeOff
 	if err := order(prog, o.engine); err != nil {
 		return nil, err
 	}
+	planBeside(prog, o.engine)
 	plan := prog.plan(planMemory(prog, o.engine))
 	plan.Recompute = r
 	return plan, nil

@@ -86,6 +86,12 @@ func flops(s *Step) int64 {
 			n += flops(&Step{Instr: i.Grad, In: s.In[i.State():i.Scalars()], Out: s.Out[:1]})
 		}
 		return n
+	case *L2Penalties:
+		n := int64(0)
+		for _, w := range s.In {
+			n += 2 * int64(w.Len())
+		}
+		return n
 	case *MomentumUpdate:
 		return out * (4 + trues(i.Nesterov) + 2*trues(i.WeightDecay != 0))
 	case *AdamUpdate:

@@ -67,8 +67,9 @@ func FreeMemory(e Engine) int64 {
 // Gatherer is an [Engine] for which one launch over many small tensors is cheaper than a launch for each. It is optional.
 type Gatherer interface {
 	// Gathers says whether an update of a parameter of so many bytes had better wait for the others: such updates then come one
-	// after the other at the end of the plan, those of one kind together, and gradients live until then.
-	Gathers(bytes int) bool
+	// after the other at the end of the plan, those of one kind together, and gradients live until then. scarce says that memory
+	// counts for more than time: things are computed again to save some, or a plan without it did not fit [WithMemoryBudget].
+	Gathers(bytes int, scarce bool) bool
 }
 
 // Keeper is an [Engine] whose programs compute what stays the same from run to run only once. It is optional; its programs are
@@ -94,6 +95,14 @@ type Program interface {
 	Run() error
 	// Close frees the arena.
 	Close() error
+}
+
+// Queuer is a [Program] of an engine that computes while the host goes on, for which a run can be put behind another before the
+// results of that are taken. It is optional.
+type Queuer interface {
+	// RunNext is Run, but what the run before computed stays to be taken: the next Download of an output's buffer brings that, the one
+	// after it what this run computes. Of each output there are at most two results that wait, and a third is an error.
+	RunNext() error
 }
 
 // Observer watches the steps of a run. Its methods are called from the goroutine that runs the program, so what they do
@@ -146,6 +155,11 @@ type Config struct {
 	// Precision is how numbers of float32 are multiplied: "" or "fp32", "tf32", "bf16". The CPU engine knows fp32 and, where the CPU
 	// has AVX512-BF16, bf16.
 	Precision string
+	// Tuning says what an engine does with measured choices among the ways of libraries to compute something, where it calls some:
+	// "" or "heuristics", follow those that are kept; "measure", measure what is not; "off", neither. The CPU engine has its own table.
+	Tuning string
+	// Nondeterministic allows ways whose results differ in the last bits from run to run, where an engine has such.
+	Nondeterministic bool
 	// Log takes what a user should know once, a line each, such as an operation that has no kernel; nil drops it.
 	Log func(line string)
 }

@@ -150,6 +150,18 @@ type AddL2Grad struct{ Lambda float64 }
 func (f *AddL2Grad) Kind() string   { return "AddL2Grad" }
 func (f *AddL2Grad) String() string { return fmt.Sprintf("AddL2Grad(lambda %g)", f.Lambda) }
 
+// L2Penalties is the sum of L2Penalty of some values, one of Lambdas each, added up from the first to the last.
+// In: w, …, of any shapes, at most MostPenalties; out: a scalar.
+type L2Penalties struct{ Lambdas []float64 }
+
+// MostPenalties is how many values L2Penalties takes.
+const MostPenalties = 128
+
+// Kind is "L2Penalties".
+func (f *L2Penalties) Kind() string { return "L2Penalties" }
+
+func (f *L2Penalties) String() string { return fmt.Sprintf("L2Penalties(%d values)", len(f.Lambdas)) }
+
 // MomentumUpdate is one optimizer step of one parameter: WeightDecay if it is not 0, Momentum, and then Add or, if
 // Nesterov, the Nesterov step. In: w, v, g, lr (scalar); out: w, v.
 type MomentumUpdate struct {
@@ -188,8 +200,10 @@ type FusedUpdate struct {
 	L2, Penalty float64
 }
 
-// Kind is "FusedUpdate".
-func (f *FusedUpdate) Kind() string { return "FusedUpdate" }
+// Kind is "FusedUpdate", followed by "Product" with Grad and by "Penalty" with Penalty, which not every engine takes.
+func (f *FusedUpdate) Kind() string {
+	return "FusedUpdate" + suffix("Product", f.Grad != nil) + suffix("Penalty", f.Penalty != 0)
+}
 
 func (f *FusedUpdate) String() string {
 	s := f.Update.String()

@@ -18,7 +18,7 @@ type gathering struct {
 	most int
 }
 
-func (g gathering) Gathers(bytes int) bool { return bytes <= g.most }
+func (g gathering) Gathers(bytes int, scarce bool) bool { return bytes <= g.most && !scarce }
 
 // Updates of small parameters come last, those of one kind together, the others where they were.
 func TestUpdatesWaitForEachOther(t *testing.T) {
@@ -50,4 +50,21 @@ func TestWaitingUpdatesChangeNothing(t *testing.T) {
 			c.RequireExact(t, gathering{enginetest.Checker{}, 64})
 		})
 	}
+}
+
+// Where waiting updates need more memory than there is, they do not wait, before anything is computed again.
+func TestWaitingUpdatesLeaveABudget(t *testing.T) {
+	g, opts := trainingGraph(t, resnet(t, timesDepth(1)), 2)
+	plan := func(e graph.Engine, more ...graph.Option) *graph.Plan {
+		p, err := graph.PlanFor(g, append(append(append([]graph.Option(nil), opts...), graph.WithEngine(e)), more...)...)
+		require.NoError(t, err)
+		return p
+	}
+	all, none := plan(gathering{graph.Null{}, 1 << 30}), plan(gathering{graph.Null{}, 0})
+	require.Greater(t, all.PeakBytes(), none.PeakBytes())
+	budget := func(n int) *graph.Plan { return plan(gathering{graph.Null{}, 1 << 30}, graph.WithMemoryBudget(n)) }
+	require.Equal(t, all.String(), budget(all.PeakBytes()).String())
+	require.Equal(t, none.String(), budget(all.PeakBytes()-1).String())
+	require.Equal(t, graph.RecomputeOff, budget(none.PeakBytes()).Recompute)
+	require.NotEqual(t, graph.RecomputeOff, budget(none.PeakBytes()-1).Recompute)
 }

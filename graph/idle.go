@@ -33,6 +33,6 @@ func (i Idle) Share() float64 {
 // String is one line for people.
 func (i Idle) String() string {
 	n := time.Duration(max(i.Runs, 1))
-	return fmt.Sprintf("GPU idle %.1f %% of steady state: %v before each of %d steps of %v, started as in training without a profile",
-		100*i.Share(), (i.Waiting / n).Round(100*time.Nanosecond), i.Runs, (i.Busy / n).Round(100*time.Nanosecond))
+	return fmt.Sprintf("GPU idle %.1f %% of steady state: %v before a step of %v, in the mean of %d that ran as without a profile",
+		100*i.Share(), (i.Waiting / n).Round(100*time.Nanosecond), (i.Busy / n).Round(100*time.Nanosecond), i.Runs)
 }

@@ -24,7 +24,8 @@ var ErrClosed = errors.New("graph: the machine is closed")
 //
 // RunAll is [Machine.Feed], [Machine.Start] and [Machine.Wait] in one. Those who have the next inputs ready before the results of
 // the last run are there can call them apart: Start, then Feed with the next inputs, then Wait. A GPU then receives a batch while
-// it computes the one before.
+// it computes the one before. Where [Machine.Queues], the next run may be put behind the one under way before its results are
+// there, with [Machine.StartNext]: the GPU then never waits for the host to look at results.
 type Machine struct {
 	mu     sync.Mutex
 	plan   *Plan
@@ -41,6 +42,7 @@ type Machine struct {
 
 	fed     bool // the next run's inputs are there
 	running bool // a run was started and not waited for
+	ahead   bool // another one was, behind it
 
 	recorder *recorder // of a profile, nil before one is started
 

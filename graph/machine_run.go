@@ -46,6 +46,8 @@ func (m *Machine) Feed() error {
 	return m.feed()
 }
 
+var errTape = errors.New("graph: Start is not for tape machines, whose programs look at values between runs; call RunAll")
+
 // Start begins a run, with what [Machine.Feed] brought since the last one, else with the values that are bound now. On a device
 // with a queue of its own it returns before the run is over; [Machine.Wait] tells its errors and brings its results. A run that
 // nobody waited for is waited for first. On a tape machine it is an error.
@@ -56,13 +58,65 @@ func (m *Machine) Start() error {
 		return err
 	}
 	if m.turn != nil {
-		return errors.New("graph: Start is not for tape machines, whose programs look at values between runs; call RunAll")
+		return errTape
 	}
 	return m.start()
 }
 
-// Wait waits for the run that [Machine.Start] began and leaves its outputs bound to their nodes, as RunAll does. Without such a
-// run it does nothing.
+// Queues says whether [Machine.StartNext] may put a run behind one that nobody has waited for: on a device with a queue of its own,
+// where between two runs nothing else is to be brought to the host than outputs, and nobody watches or profiles them.
+func (m *Machine) Queues() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.usable() == nil && m.queues()
+}
+
+func (m *Machine) queues() bool {
+	if _, ok := m.prog.(Queuer); !ok || m.turn != nil || m.watcher != nil || m.recorder != nil && !m.recorder.stopped {
+		return false
+	}
+	for _, f := range m.feeds {
+		if f.v.Variable && (f.box != nil || f.hosted) {
+			return false
+		}
+	}
+	return true
+}
+
+// StartNext is Start that waits for nothing: while a run is under way, which must be the only one, the new one is put behind it. The
+// next Wait then waits for the first of the two, and the one after it for the second. Call it where [Machine.Queues]; elsewhere it is
+// an error while a run is under way.
+func (m *Machine) StartNext() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(); err != nil {
+		return err
+	}
+	switch {
+	case m.turn != nil:
+		return errTape
+	case !m.running:
+		return m.start()
+	case m.ahead:
+		return errors.New("graph: two runs of the machine are under way; wait for the first of them with Wait before starting a third")
+	case !m.queues():
+		return errors.New("graph: a run of the machine is under way, and its results must be taken with Wait before the next; Queues tells")
+	}
+	if !m.fed {
+		if err := m.feed(); err != nil {
+			return err
+		}
+	}
+	m.fed = false
+	if err := m.prog.(Queuer).RunNext(); err != nil {
+		return err
+	}
+	m.ahead = true
+	return nil
+}
+
+// Wait waits for the run that [Machine.Start] began and leaves its outputs bound to their nodes, as RunAll does. Of two that are under
+// way it waits for the first. Without any it does nothing.
 func (m *Machine) Wait() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,8 +127,10 @@ func (m *Machine) Wait() error {
 }
 
 func (m *Machine) start() error {
-	if err := m.wait(); err != nil {
-		return err
+	for m.running {
+		if err := m.wait(); err != nil {
+			return err
+		}
 	}
 	if !m.fed {
 		if err := m.feed(); err != nil {
@@ -93,7 +149,7 @@ func (m *Machine) wait() error {
 	if !m.running {
 		return nil
 	}
-	m.running = false
+	m.running, m.ahead = m.ahead, false
 	for _, f := range m.feeds {
 		switch {
 		case f.v.Variable && f.box != nil:

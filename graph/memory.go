@@ -32,6 +32,7 @@ func lifetimes(p *program) []life {
 	at := map[*Value]int{}
 	var lives []life
 	for i, s := range p.steps {
+		end := p.end(i)
 		for _, o := range s.Out {
 			r := o.Root()
 			if r.Where == External {
@@ -41,11 +42,11 @@ func lifetimes(p *program) []life {
 				at[r] = len(lives)
 				lives = append(lives, life{r, i, i})
 			}
-			lives[at[r]].dies = i
+			lives[at[r]].dies = max(lives[at[r]].dies, end)
 		}
 		for _, v := range s.In {
 			if k, ok := at[v.Root()]; ok && !taken(s, v) {
-				lives[k].dies = i
+				lives[k].dies = max(lives[k].dies, end)
 			}
 		}
 	}
@@ -68,7 +69,7 @@ func reuseInPlace(p *program, e Engine) {
 	for i, s := range p.steps {
 		for _, v := range s.In {
 			if !taken(s, v) {
-				last[v.Root()] = i
+				last[v.Root()] = max(last[v.Root()], p.end(i))
 			}
 		}
 	}

@@ -23,7 +23,8 @@ type options struct {
 	plain   bool   // every step runs every time
 
 	recompute Recompute
-	budget    int // bytes, 0 means none
+	budget    int  // bytes, 0 means none
+	scarce    bool // memory counts for more than time: see Gatherer
 	resident  []*gorgonia.Node
 	constants []*gorgonia.Node
 	shared    []*gorgonia.Node

@@ -125,7 +125,8 @@ func (o *ordering) keys() []int {
 // beforeAll is more than any rank: steps that are Once come before all others.
 const beforeAll = 1 << 40
 
-// gather moves updates of small parameters behind all other steps, those of one kind together, for an engine that wants it.
+// gather moves updates of parameters behind all other steps, those of one kind together, for an engine that wants it: in an
+// optimizer of several steps a parameter, the first of each, then the second of each.
 func (o *ordering) gather(key []int, e Engine) {
 	g, ok := e.(Gatherer)
 	if !ok {
@@ -138,10 +139,16 @@ func (o *ordering) gather(key []int, e Engine) {
 	kinds := map[string]int{}
 	needed := o.needed()
 	for i, s := range o.p.steps {
-		if needed[s] || !updating(s.Instr) || !g.Gathers(s.Out[0].Bytes()) {
+		since := o.p.updatesSince > 0 && s.rank > o.p.updatesSince
+		if needed[s] || !since && !updating(s.Instr) || s.Once || !g.Gathers(s.Out[0].Bytes(), o.p.scarce) {
 			continue
 		}
-		name := s.Instr.String()
+		name := s.Instr.Kind()
+		if f, ok := s.Instr.(*FusedUpdate); ok { // does the same, and more on the way
+			name = f.Update.Kind()
+		} else if !updating(s.Instr) {
+			name = s.Instr.String()
+		}
 		if kinds[name] == 0 {
 			kinds[name] = len(kinds) + 1
 		}

@@ -40,7 +40,9 @@ func fuseUpdates(p *program, e Engine) {
 			}
 		}
 		if product := r.madeFor(grad[0], parts[len(parts)-1]); product != nil && grad[0].Bytes() >= largeGradient {
-			if absorbed(product) && !share(product.In, state) {
+			with := *f
+			with.Grad = product.Instr
+			if absorbed(product) && !share(product.In, state) && e.Fuses(with.Kind(), s.Out[0].Dtype) {
 				f.Grad = product.Instr
 				grad, parts, rank = product.In, append(parts, product), product.rank
 			}
@@ -52,7 +54,8 @@ func fuseUpdates(p *program, e Engine) {
 			if driving == nil {
 				driving = p.driving()
 			}
-			if penalty := r.penaltyOf(s.In[0], driving); penalty != nil {
+			penalty := r.penaltyOf(s.In[0], driving)
+			if with := (&FusedUpdate{Grad: f.Grad, Penalty: 1}); penalty != nil && e.Fuses(with.Kind(), s.Out[0].Dtype) {
 				f.Penalty = penalty.Instr.(*op.L2Penalty).Lambda
 				out, parts = slices.Concat(out, penalty.Out), append(parts, penalty)
 			}

@@ -38,6 +38,7 @@ var passes = []pass{
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
 	{"update", fuseUpdates},                // L2 penalties and their gradients in the sweep of the update
+	{"penalties", fusePenalties},           // the penalties that are left, and their sum, in one step
 	{"loops", fuseLoops},                   // elementwise steps of one shape, at last: the passes above look for some of them
 	{"materialise", materialise},           // outputs and updates that need memory of their own get it
 }

@@ -88,6 +88,8 @@ type Step struct {
 	// Once says that the results are the same in every run until resident inputs change: nothing else goes into them. Such steps come
 	// before all others. There are none in plans for an engine that is no [Keeper].
 	Once bool
+	// Beside is the number of steps behind this one that may begin before it ends: see [Overlapper].
+	Beside int
 
 	rank int // creation order of the node in the expression graph: the tie-break of the schedule
 }

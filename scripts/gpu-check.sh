@@ -5,9 +5,10 @@
 # running; the exit status tells of it.
 #
 #   SIM=1           on the simulated GPU of .build/sim: a small part of everything, reported in .build/gpu-check-sim.md
+#   JOBS=…          parts at the same time, of those that do not disturb each other (default 8, where there are as many processors)
 #   DATA_DIR=…      folder of CIFAR-100's files, to train on them
 #   PYTHON=…        a Python with PyTorch, to time the same steps (default python3)
-#   LIMIT=…         seconds for everything (default 480; 1800 on the simulated GPU)
+#   LIMIT=…         seconds for everything (default 400; 1800 on the simulated GPU)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export ROOT=$PWD SIM=${SIM:-} DATA_DIR=${DATA_DIR:-} PYTHON=${PYTHON:-python3}
@@ -63,12 +64,23 @@ cifar() {
 	awk -F, 'NR == 2 { first = $3 } END { exit !($3 < first) }' "$WORK/cifar/history.csv" || { echo 'the loss did not fall'; return 1; }
 }
 
+# The steps of BenchmarkGPUStep in PyTorch; bench/peers/README.md has the whole comparison.
 peers() {
-	local precision
+	local cases=() step precision
 	"$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null || { echo "no PyTorch with CUDA in $PYTHON"; return 77; }
 	for precision in fp32 tf32 bf16; do
-		"$PYTHON" bench/peers/torch_train.py --device cuda --precision "$precision" --seconds 2 --channels-last || return 1
+		for step in simplecnn:32:1024 vgg16:32:512 resnet50:32:256; do cases+=("$step:train:$precision"); done
 	done
+	"$PYTHON" bench/peers/torch_gpu.py --seconds 0.3 --rounds 5 --deadline 60 "${cases[@]}" >"$WORK/peers" || return 1
+	cat "$WORK/peers"
+	! grep '"error"' "$WORK/peers" || return 1
+	sed -nE 's/.*"arch": "([^"]*)".*"batch": ([0-9]*),.*"precision": "([^"]*)".*"images_per_second": ([0-9.]*),.*/torch eager \1 batch=\2 \3 \4 images\/s/p' "$WORK/peers"
+}
+
+# Each tool of compute-sanitizer over as much as it can in this time; gpu-sanitize.sh does it with the whole suite.
+sanitize() {
+	[ -z "$SIM" ] || { echo 'compute-sanitizer needs a GPU'; return 77; }
+	TESTS='^TestOps$' LIMIT=100 AT_ONCE=1 OUT=$WORK/sanitize bash scripts/gpu-sanitize.sh
 }
 
 if [ -n "${GPU_CHECK_PART:-}" ]; then # called by part
@@ -76,15 +88,25 @@ if [ -n "${GPU_CHECK_PART:-}" ]; then # called by part
 	exit
 fi
 
-# part TITLE SECONDS FUNCTION… runs a function above, or tests, with a limit of time. Status 77 is a part that cannot be run here.
+# part TITLE SECONDS FUNCTION… runs a function above, or tests, with a limit of time. Status 77 is a part that cannot be run here. What is
+# to be told of part N is left in files of that name.
 part() {
-	local title=$1 limit=$2 status=pass begin=$SECONDS left=$((deadline - SECONDS)) log code passed failed skipped counts
-	shift 2
+	parts=$((parts + 1))
+	if [ -z "$at_once" ]; then
+		report_part "$parts" "$@"
+		return
+	fi
+	while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+	report_part "$parts" "$@" &
+}
+
+report_part() {
+	local file=$WORK/$1 title=$2 limit=$3 status=pass begin=$SECONDS left=$((deadline - SECONDS)) code passed failed skipped counts
+	local log=$file.log
+	shift 3
 	[ -z "$SIM" ] || limit=$((4 * limit))
-	log=$WORK/$((parts += 1)).log
 	if [ "$left" -lt 5 ]; then
-		echo "| $title | **failed**: no time was left | | | | |" >>"$WORK/table"
-		failures=$((failures + 1))
+		echo "| $title | **failed**: no time was left | | | | |" >"$file.row"
 		return
 	fi
 	echo "== $title" >&2
@@ -106,28 +128,34 @@ part() {
 			status='**failed**: no test was run'
 		fi
 	fi
-	case $status in *failed*) failures=$((failures + 1)) ;; esac
 	counts="$passed passed, $failed failed, $skipped skipped, "
 	[ $((passed + failed + skipped)) -gt 0 ] || counts='' passed='' failed='' skipped='' # this part is no tests
-	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >>"$WORK/table"
-	echo "   $status; $counts$((SECONDS - begin)) s" >&2
+	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >"$file.row"
+	echo "   $title: $status; $counts$((SECONDS - begin)) s" >&2
 	grep -E '^number: |images/s|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
-		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 80 >"$WORK/numbers"
-	grep -hE '^(Benchmark|torch ).*images/s' "$log" >>"$WORK/speeds"
-	{
-		printf '\n### %s\n\n```\n' "$title"
-		cat "$WORK/numbers"
-		case $status in *failed*)
-			echo '…'
-			grep -vE '^ *(=== |--- (PASS|SKIP))' "$log" | tail -n 60 | cut -c 1-400
-			;;
-		esac
-		printf '```\n'
-	} >"$WORK/detail"
-	if [ -s "$WORK/numbers" ] || [[ $status == *failed* ]]; then cat "$WORK/detail" >>"$WORK/details"; fi
+		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 80 >"$file.numbers"
+	grep -hE '^(Benchmark|torch ).*images/s' "$log" >"$file.speeds"
+	if [ -s "$file.numbers" ] || [[ $status == *failed* ]]; then
+		{
+			printf '\n### %s\n\n```\n' "$title"
+			cat "$file.numbers"
+			case $status in *failed*)
+				echo '…'
+				grep -vE '^ *(=== |--- (PASS|SKIP))' "$log" | tail -n 60 | cut -c 1-400
+				;;
+			esac
+			printf '```\n'
+		} >"$file.detail"
+	fi
 }
 
-deadline=$((SECONDS + ${LIMIT:-$(pick 1800 480)}))
+# all SUFFIX is what the parts left, in their order.
+all() {
+	local i
+	for i in $(seq "$parts"); do cat "$WORK/$i.$1" 2>/dev/null; done
+}
+
+deadline=$((SECONDS + ${LIMIT:-$(pick 1800 400)}))
 report=$ROOT/bench/results/gpu-check.md
 WORK=$(mktemp -d)
 export WORK
@@ -141,28 +169,33 @@ if [ -n "$SIM" ]; then
 	report=$ROOT/.build/gpu-check-sim.md
 	export LD_LIBRARY_PATH=$ROOT/.build/sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
-failures=0 parts=0
-touch "$WORK/table" "$WORK/details" "$WORK/speeds"
+parts=0 at_once='' # parts at the same time
+JOBS=${JOBS:-$(pick 1 "$(nproc)")}
+JOBS=$((JOBS < 8 ? JOBS : 8))
 
 part 'Devices and libraries' 30 devices
-if [ "$failures" -gt 0 ]; then
+if all row | grep -q failed; then
 	cat "$WORK/1.log" >&2
 	echo "gpu-check: nothing to check, and no report is written. Without a GPU: \"make gpu-test\" runs the engine's tests on a simulated one," \
 		'and "SIM=1 make gpu" tries this check there' >&2
 	exit 1
 fi
+at_once=1 # in any order; the longest begin
 part 'Conformance: operations, fusions and nets, float32 and float64' 150 tests cuda.test cuda '^(TestConformance|TestOps)$'
-part 'Everything else of the engine, tf32 and bf16 among it' 90 tests cuda.test cuda '^Test' -test.skip '^(TestConformance|TestOps)$'
-STHENO_CUDA_WITHOUT=cudnn,cublaslt part 'Without cuDNN and cuBLASLt: operations' 90 tests cuda.test cuda '^TestOps$'
+part 'compute-sanitizer over the operations' 150 sanitize
+part 'Everything else of the engine, tf32 and bf16 among it' 150 tests cuda.test cuda '^Test' -test.skip '^(TestConformance|TestOps)$'
 part '20 losses against PyTorch, Keras and the CPU engine' 90 tests train.test train '^TestGPULosses$'
-part '20 losses in tf32 and bf16' 45 tests train.test train '^TestGPUPrecisionLosses$'
-part 'Memory' 60 tests train.test train '^TestGPU(MemoryDoesNotGrow|OutOfMemory)$'
-part 'Checkpoints between devices, resuming bit by bit' 45 tests train.test train '^TestGPU(Checkpoint|ResumedRun.*)$'
-part 'Folders of pictures: the losses of the CPU, and whether the GPU waits for decoding' 60 tests train.test train '^TestGPUTrainingOnPictures$' \
-	-test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
-part 'Ctrl-C in a step' 60 interrupt
+part '20 losses in tf32 and bf16' 90 tests train.test train '^TestGPUPrecisionLosses$'
+STHENO_CUDA_WITHOUT=cudnn,cublaslt part 'Without cuDNN and cuBLASLt: operations' 90 tests cuda.test cuda '^TestOps$'
+part 'Everything else of training: checkpoints between devices, resuming bit by bit, optimizers' 90 tests train.test train '^TestGPU' \
+	-test.skip '^TestGPU(Losses|PrecisionLosses|MemoryDoesNotGrow|OutOfMemory|GraphLaunchesDoNotGrow)$'
 part 'ResNet-50 on the files of CIFAR-100' 60 cifar
-part 'Speed of training steps' 90 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 2s)"
+at_once='' # in the background Ctrl-C is ignored
+part 'Ctrl-C in a step' 60 interrupt
+wait # what is measured is alone
+part 'Memory, over 10,000 launches of a graph too' 60 tests train.test train '^TestGPU(MemoryDoesNotGrow|GraphLaunchesDoNotGrow|OutOfMemory)$'
+part 'Speed of training steps' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 1s)"
+part 'Folders of pictures: whether the GPU waits for decoding' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
 part 'Speed of the same steps in PyTorch' 75 peers
 
 # speeds is the table of ours and PyTorch's images per second.
@@ -182,7 +215,7 @@ speeds() {
 			split(order[i], k, "|"); sub("batch=", "", k[2]); p = peer[order[i]]
 			printf "| %s | %s | %s | %.0f | %s | %s |\n", k[1], k[2], k[3], ours[order[i]], p ? p : "not measured", p ? sprintf("%.2f", ours[order[i]] / p) : ""
 		}
-	}' "$WORK/speeds"
+	}' <(all speeds)
 }
 
 mkdir -p "$(dirname "$report")"
@@ -206,11 +239,12 @@ mkdir -p "$(dirname "$report")"
 	echo
 	echo '| part | result | tests passed | failed | skipped | seconds |'
 	echo '|---|---|---|---|---|---|'
-	cat "$WORK/table"
+	all row
 	speeds
 	echo
 	echo '## Numbers, and the end of what failed'
-	cat "$WORK/details"
+	all detail
 } | sed -e "s|$WORK|…|g" -e "s|$ROOT|.|g" >"$report"
+failures=$(all row | grep -c '\*\*failed')
 echo "$report: $((parts - failures)) of $parts parts passed or cannot be run here, $failures failed" >&2
 exit $((failures > 0))

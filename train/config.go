@@ -90,6 +90,8 @@ type Config struct {
 	// Precision is how products of numbers of float32 are computed, one of Precisions; "" is FP32. Not every device has all of them:
 	// where a run goes on on a CPU that lacks its precision, it does so in FP32.
 	Precision string `json:"precision,omitempty"`
+	// Nondeterministic allows a device ways to compute whose results differ in the last bits from run to run, such as sums in any order.
+	Nondeterministic bool `json:"nondeterministic,omitempty"`
 
 	// What memory may cost in time; neither changes a result, and the parts of a run may differ in them. At most one is set.
 	Recompute    string `json:"recompute,omitempty"`     // what graph.ParseRecompute reads; "" is off

@@ -16,30 +16,49 @@ func (t *Trainer) epoch(ctx context.Context) error {
 	it := t.loader.Epoch(t.state.Epoch, t.state.Batch)
 	defer it.Close()
 	begin := time.Now()
-	next, more, err := t.next(it, 0)
+	var next *fedBatch    // on the device, not started
+	var under []*fedBatch // started, not waited for
+	defer func() {
+		for _, b := range under { // where something failed
+			b.step.Wait()
+		}
+	}()
+	more, err := t.next(it, 0, &next)
 	if err != nil {
 		return err
 	}
-	for ; more; begin = time.Now() {
-		now := next
-		if err := now.step.Start(); err != nil {
-			return err
+	for more || len(under) > 0 {
+		if more && (len(under) == 0 || t.followed(ctx, under[0], next)) {
+			if err := next.step.StartNext(); err != nil {
+				return err
+			}
+			under = append(under, next)
+			if more, err = t.next(it, len(under), &next); err != nil { // while the device computes
+				return err
+			}
+			if len(under) == 1 && more {
+				continue // so that the device has the next step before it has done this one
+			}
 		}
-		if next, more, err = t.next(it, 1); err != nil { // while the device computes
-			return err
-		}
-		if err := t.finish(&now); err != nil {
+		now := under[0]
+		under = append(under[:0], under[1:]...)
+		if err := t.finish(now); err != nil {
 			return err
 		}
 		meter.Add(now.n, time.Since(begin))
+		begin = time.Now()
 		t.observer.Step(t.progress(&meter))
+		if len(under) > 0 { // the weights are those of a later step already
+			continue
+		}
 		if ctx.Err() != nil {
 			return t.interrupted()
 		}
-		if t.cfg.SaveEvery > 0 && now.last && t.state.Step%t.cfg.SaveEvery == 0 && t.state.Batch < t.loader.Batches() {
+		if t.savesAfter(t.state.Batch, t.state.Step, now.last) {
 			if err := t.save(math.NaN()); err != nil {
 				return err
 			}
+			begin = time.Now()
 		}
 	}
 	if err := it.Err(); err != nil {
@@ -54,6 +73,25 @@ func (t *Trainer) epoch(ctx context.Context) error {
 	return nil
 }
 
+// savesAfter says whether the run is saved in the middle of an epoch after its batch of this number, which is the last of its update
+// or not, and so many updates of the run.
+func (t *Trainer) savesAfter(batch, step int, last bool) bool {
+	return t.cfg.SaveEvery > 0 && last && step%t.cfg.SaveEvery == 0 && batch < t.loader.Batches()
+}
+
+// followed says whether the next step may be started before the one under way is done, on a device that takes both: unless the run is
+// to be looked at, as it is then, in between.
+func (t *Trainer) followed(ctx context.Context, now, next *fedBatch) bool {
+	if ctx.Err() != nil || !now.step.Queues() || !next.step.Queues() {
+		return false
+	}
+	batch, step := t.state.Batch+1, t.state.Step
+	if now.last {
+		step++
+	}
+	return !t.savesAfter(batch, step, now.last)
+}
+
 // fedBatch is a batch that is on the device, for its step to start.
 type fedBatch struct {
 	step *Step
@@ -63,25 +101,26 @@ type fedBatch struct {
 
 // next brings the next batch to the device; ahead is the number of steps that are started and not finished. It says whether there
 // is one.
-func (t *Trainer) next(it *data.Iterator, ahead int) (fed fedBatch, more bool, err error) {
+func (t *Trainer) next(it *data.Iterator, ahead int, to **fedBatch) (bool, error) {
 	if !it.Next(context.Background()) { // a context ends a run between steps, where it can be saved
-		return fed, false, nil
+		return false, nil
 	}
 	b := it.Batch()
 	i := t.state.Batch + ahead
 	p := t.place(i)
 	if p.key.images != b.N {
-		return fed, false, fmt.Errorf("train: batch %d of the epoch has %d images, expected %d", i, b.N, p.key.images)
+		return false, fmt.Errorf("train: batch %d of the epoch has %d images, expected %d", i, b.N, p.key.images)
 	}
 	s, err := t.trainStep(p.key)
 	if err != nil {
-		return fed, false, err
+		return false, err
 	}
 	k := max(t.cfg.Accumulate, 1)
 	step := t.state.Step + i/k - t.state.Batch/k
 	s.weighClasses(b.Labels, t.cfg.ClassWeights)
 	s.Share(p.part, p.first, t.batches()+ahead)
-	return fedBatch{s, b.N, p.last}, true, s.FeedBatch(b, t.schedule.At(step), step)
+	*to = &fedBatch{s, b.N, p.last}
+	return true, s.FeedBatch(b, t.schedule.At(step), step)
 }
 
 // batches is the number of batches that the run has done.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -24,8 +25,7 @@ type Evaluator struct {
 	// Update metrics of package metrics. Both are overwritten afterwards. Set it before the first Run.
 	Scores func(scores []float32, labels []int) error
 
-	steps  map[evalKey]*Step
-	labels [2][]int
+	steps map[evalKey]*Step
 }
 
 // evalKey is what steps of an evaluator differ in.
@@ -52,27 +52,26 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 	from := sourceOf(l)
 	begin := time.Now()
 	done := 0
-	next, more, err := e.next(it, ctx, from, 0)
-	for more && ctx.Err() == nil {
+	var under []evaluated // not waited for
+	defer func() {
+		for _, b := range under { // where something failed
+			b.step.Wait()
+		}
+	}()
+	finish := func() error {
+		now := under[0]
+		under = append(under[:0], under[1:]...)
+		r, err := now.step.Wait()
 		if err != nil {
-			return m, err
-		}
-		now := next
-		if err := now.step.Start(); err != nil {
-			return m, err
-		}
-		done++
-		next, more, err = e.next(it, ctx, from, done) // while the device computes
-		r, failed := now.step.Wait()
-		if failed != nil {
-			return m, failed
+			return err
 		}
 		m.Add(now.n, r.Loss, r.Top1, r.Top5)
 		if e.Scores != nil {
 			if err := e.Scores(now.step.scores, now.labels); err != nil {
-				return m, err
+				return err
 			}
 		}
+		done++
 		end := time.Now()
 		meter.Add(now.n, end.Sub(begin))
 		begin = end
@@ -81,36 +80,47 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 			p.Batch, p.Validating, p.LearningRate = done, true, math.NaN()
 			observe(p)
 		}
+		return nil
 	}
-	if err := errors.Join(err, it.Err()); err != nil {
+	for it.Next(ctx) {
+		b := it.Batch()
+		s, err := e.step(b.N, from)
+		if err != nil {
+			return m, err
+		}
+		if len(under) == 2 || len(under) == 1 && !s.Queues() { // a device with a queue has the next batch before it is done with this one
+			if err := finish(); err != nil {
+				return m, err
+			}
+		}
+		if err := s.FeedBatch(b, 0, 0); err != nil {
+			return m, err
+		}
+		if err := s.StartNext(); err != nil {
+			return m, err
+		}
+		now := evaluated{step: s, n: b.N}
+		if e.Scores != nil {
+			now.labels = slices.Clone(b.Labels)
+		}
+		under = append(under, now)
+	}
+	for len(under) > 0 {
+		if err := finish(); err != nil {
+			return m, err
+		}
+	}
+	if err := it.Err(); err != nil {
 		return m, err
 	}
 	return m, ctx.Err()
 }
 
-// evalBatch is a batch that is on the device, for its step to start.
-type evalBatch struct {
+// evaluated is a batch under way.
+type evaluated struct {
 	step   *Step
 	n      int
-	labels []int // for Scores
-}
-
-// next brings batch k to the device, while the one before may be computed, and says whether there is one.
-func (e *Evaluator) next(it *data.Iterator, ctx context.Context, from source, k int) (evalBatch, bool, error) {
-	if !it.Next(ctx) {
-		return evalBatch{}, false, nil
-	}
-	b := it.Batch()
-	s, err := e.step(b.N, from)
-	if err != nil {
-		return evalBatch{}, true, err
-	}
-	fed := evalBatch{step: s, n: b.N}
-	if e.Scores != nil { // of the batch at hand, too
-		e.labels[k%2] = append(e.labels[k%2][:0], b.Labels...)
-		fed.labels = e.labels[k%2]
-	}
-	return fed, true, s.FeedBatch(b, 0, 0)
+	labels []int // for scores
 }
 
 // progress is what training and evaluation have in common: means and speed of m's images, of all that l hands out.

@@ -3,6 +3,7 @@
 package train_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,4 +58,40 @@ func TestGPUFeaturesResume(t *testing.T) {
 			requireOutcome(t, outcomeOf(t, whole.Out), part.Out)
 		})
 	}
+}
+
+// TestGPUStepsBehindSteps: a run whose steps are put behind each other before their results are there is, bit by bit, the one whose steps
+// are waited for one by one, as those of a profile are; and checkpoints in the middle of an epoch have what the batches before them made.
+func TestGPUStepsBehindSteps(t *testing.T) {
+	c := small(t)
+	sgd(&c)
+	c.Epochs, c.Batch, c.LimitTrain, c.LimitTest, c.SaveEvery = 2, 6, 40, 10, 2
+	outcome := func(out string, change func(c *train.Config)) any {
+		c := c
+		c.Out = filepath.Join(t.TempDir(), out)
+		change(&c)
+		_, err := runOn(t, c, gpu(t, cuda.Config{}), nil)
+		require.NoError(t, err)
+		return outcomeOf(t, c.Out)
+	}
+	queued := outcome("queued", func(*train.Config) {})
+	require.Equal(t, outcome("one by one", func(c *train.Config) {
+		c.Profile, c.ProfileSteps = filepath.Join(t.TempDir(), "profile.json"), 1000
+	}), queued)
+	require.Equal(t, outcome("not saved", func(c *train.Config) { c.SaveEvery = 0 }), queued)
+}
+
+// TestGPUDivergenceIsNoticed at the step that it happened in.
+func TestGPUDivergenceIsNoticed(t *testing.T) {
+	c := small(t)
+	sgd(&c)
+	c.LR, c.Schedule = 1e30, "constant"
+	var onGPU, onCPU *train.DivergedError
+	_, err := runOn(t, c, gpu(t, cuda.Config{}), nil)
+	require.ErrorAs(t, err, &onGPU)
+	c.Out = filepath.Join(t.TempDir(), "cpu")
+	_, err = run(t, c, nil)
+	require.ErrorAs(t, err, &onCPU)
+	require.Equal(t, onCPU.Step, onGPU.Step)
+	require.Equal(t, onCPU.Epoch, onGPU.Epoch)
 }

@@ -32,7 +32,7 @@ func BenchmarkGPUNets(b *testing.B) {
 		batch, err := strconv.Atoi(part[2])
 		require.NoError(b, err)
 		b.Run(net, func(b *testing.B) {
-			e := gpu(b, cuda.Config{Precision: part[3], Log: func(line string) { b.Log(line) }})
+			e := gpu(b, cuda.Config{Precision: part[3], Tuning: os.Getenv("STHENO_NETS_TUNING"), Log: func(line string) { b.Log(line) }})
 			a, err := arch.ByName(part[0], arch.Config{Input: nn.Shape{size, size, 3}})
 			require.NoError(b, err)
 			m, err := a.Model()

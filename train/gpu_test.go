@@ -124,15 +124,7 @@ func TestGPUMemoryDoesNotGrow(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	s.run(t, 5)
-	_, held := e.Memory()
-	free, resident, heap := e.Device().Free, residentBytes(t), liveBytes()
-	s.run(t, steps)
-	_, heldAfter := e.Memory()
-	require.Equal(t, held, heldAfter, "bytes of device memory that the engine holds")
-	t.Logf("%d steps: free device memory %+d bytes, resident memory %+d bytes, heap %+d bytes", steps, e.Device().Free-free, residentBytes(t)-resident, liveBytes()-heap)
-	require.Less(t, free-e.Device().Free, int64(4<<20), "device memory that is gone; other programs on the GPU count too")
-	require.Less(t, residentBytes(t)-resident, int64(16<<20), "host memory")
-	require.Less(t, liveBytes()-heap, int64(256<<10), "Go's heap")
+	requireNoGrowth(t, e, steps, func() { s.run(t, steps) })
 }
 
 // residentBytes is the host memory that this process uses.

@@ -116,7 +116,7 @@ func TestProfileOfIdleDevice(t *testing.T) {
 	require.InDelta(t, 0.1, w.idle.Share(), 1e-9)
 	text, err := os.ReadFile(w.files[1])
 	require.NoError(t, err)
-	require.Contains(t, string(text), "GPU idle 10.0 % of steady state: 1ms before each of 3 steps of 9ms")
+	require.Contains(t, string(text), "GPU idle 10.0 % of steady state: 1ms before a step of 9ms, in the mean of 3")
 }
 
 func TestProfileDoesNotChangeTheRun(t *testing.T) {

@@ -123,6 +123,13 @@ func (s *Step) Share(part float64, first bool, batch int) {
 // Start begins to compute the batch that was fed.
 func (s *Step) Start() error { return s.machine.Start() }
 
+// Queues says whether a step may be started with StartNext before the results of the one before are there: [graph.Machine.Queues].
+func (s *Step) Queues() bool { return s.machine.Queues() }
+
+// StartNext begins to compute the batch that was fed, behind one that may be under way; Wait returns the results of the older first:
+// [graph.Machine.StartNext].
+func (s *Step) StartNext() error { return s.machine.StartNext() }
+
 // Wait waits for what was started and returns its results.
 func (s *Step) Wait() (StepResult, error) {
 	if err := s.machine.Wait(); err != nil {

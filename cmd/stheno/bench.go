@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stheno-ml/stheno/bench"
+	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/atomicfile"
 	"github.com/stheno-ml/stheno/train"
@@ -20,11 +21,14 @@ import (
 // benchmark is the command bench.
 type benchmark struct {
 	bench.Matrix
-	modes          []string
-	seconds        float64
-	rounds         int
-	json, roofline string
-	tuning         *tuning
+	modes                []string
+	seconds, budget      float64
+	rounds               int
+	unverified           bool
+	json, roofline, plot string
+	tuning               *tuning
+
+	nondeterministic bool
 }
 
 func newBench() *cobra.Command {
@@ -33,16 +37,23 @@ func newBench() *cobra.Command {
 		Use:   "bench",
 		Short: "Time training steps and inference, after their results were verified",
 		Long: `Time training steps and inference of the networks on random images: every network with every batch size, number of threads, and so on;
-flags take lists such as --batch 1,16,64. Without flags it takes about two minutes.
+flags take lists such as --batch 1,16,64. Without flags it takes about two minutes. --device cpu,cuda sets a GPU beside the CPU: see below.
 
 Before a case is timed, its results are compared with a reference in float64 that shares no kernel with what is timed: the
 loss, the gradients of all weights and their updates of a training step, the scores of inference. If they differ by more than rounding
 explains, the command fails. Training steps of 1 to 5 images are verified with 8 instead, and the table says so.
 
-A training step is timed from the batch in memory to the loss, with SGD and momentum; inference from one run of the network to the next.
+On the CPU a training step is timed from the batch in memory to the loss, with SGD and momentum; inference from one run of the network to the next.
 GFLOP/s are nominal, and of peak is their share of the multiplications and additions that the device can do, which is measured first.
 
---json - writes the report alone to standard output. --roofline draws the cases, or the kinds of operations of one case.`,
+A GPU is verified with the CPU's results in float32, and fed as training and evaluation feed it: with bytes for the next step while it
+computes one; inference ends with the scores in memory. In its own precision the table has the share of what its arithmetic and its memory do at best,
+the memory that it holds, the energy of an image where NVIDIA's management library tells it, and how many times as fast it is as the CPU.
+A case that does not fit into its memory is a line below the table, and the others go on. Precisions that this CPU has not are left out
+beside a GPU.
+
+--json - writes the report alone to standard output. --plot draws images per second, --roofline the cases, or the kinds of operations of one
+case. --budget ends in time with what there is, and says what was left out. --no-verify times without looking at results, and says so.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd) },
 	}
@@ -50,16 +61,20 @@ GFLOP/s are nominal, and of peak is their share of the multiplications and addit
 	f.StringSliceVar(&b.Archs, "arch", nil, "networks; "+seeArchitectures()+" (default: "+strings.Join(bench.Usual(), ", ")+")")
 	f.IntSliceVar(&b.Sizes, "size", nil, "rows and columns of the images (default: 32, for resnet50 also 224)")
 	f.IntVar(&b.Classes, "classes", 100, "number of classes")
-	f.IntSliceVar(&b.Batches, "batch", nil, "images per step (default: 32, or 16 of 224x224; in inference also 1)")
+	f.IntSliceVar(&b.Batches, "batch", nil, "images per step (default: 32, or 16 of 224x224; in inference also 1; on a GPU 64 and 512, or 256 of 224x224)")
 	f.IntSliceVar(&b.Threads, "threads", nil, "CPU threads (default: 0, one per core)")
 	f.StringSliceVar(&b.modes, "mode", []string{"both"}, "train, inference, both")
 	f.StringSliceVar(&b.Devices, "device", []string{"cpu"}, "devices: "+strings.TrimPrefix(deviceList(), "auto, ")+"; cuda:N is the GPU with number N")
 	f.StringSliceVar(&b.Precisions, "precision", []string{train.FP32}, precisionUsage)
 	b.tuning = tuningFlag(f)
+	deterministicFlag(f, &b.nondeterministic)
 	f.Float64Var(&b.seconds, "seconds", 0.5, "least time of a round")
 	f.IntVar(&b.rounds, "rounds", 5, "rounds of a case, of which the median counts")
+	f.Float64Var(&b.budget, "budget", 0, "seconds for everything; cases that no time is left for are left out (0: no limit)")
+	f.BoolVar(&b.unverified, "no-verify", false, "do not compare results with a reference before timing")
 	f.StringVar(&b.json, "json", "", "file for the report as JSON; - writes it to standard output, instead of the table")
 	f.StringVar(&b.roofline, "roofline", "", "SVG file for a roofline plot")
+	f.StringVar(&b.plot, "plot", "", "SVG file for bars of images per second")
 	return cmd
 }
 
@@ -71,6 +86,7 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 	}
 	var engines []graph.Engine // of all cases
 	report, err := bench.Run(cmd.Context(), bench.Config{Cases: cases, Seconds: b.seconds, Rounds: b.rounds, Profile: b.roofline != "",
+		Budget: b.budget, NoVerify: b.unverified,
 		Open: func(c bench.Case) (graph.Engine, error) {
 			e, err := b.deviceOf(c).open(lines.note)
 			if err == nil {
@@ -94,7 +110,7 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 
 // finish writes what was measured. That is worth as much as ever after an interruption, or where a later case failed: wrong says which.
 func (b *benchmark) finish(out io.Writer, report *bench.Report, wrong error) error {
-	if wrong != nil && (report == nil || len(report.Cases) == 0) {
+	if wrong != nil && (report == nil || len(report.Cases)+len(report.LeftOut) == 0) {
 		return wrong
 	}
 	return errors.Join(wrong, b.write(out, report))
@@ -107,22 +123,14 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 		return nil, fmt.Errorf("--seconds wants a number above 0 and at most 3600, got %v", b.seconds)
 	case b.rounds < 1:
 		return nil, fmt.Errorf("--rounds wants at least 1, got %d", b.rounds)
-	case b.json != "" && b.json == b.roofline:
-		return nil, fmt.Errorf("--json and --roofline name one file, %s; they are two", b.json)
+	case !(b.budget >= 0):
+		return nil, fmt.Errorf("--budget wants a number of seconds above 0, or 0 for no limit, got %v", b.budget)
 	}
 	if b.Classes < 2 {
 		return nil, fmt.Errorf("--classes wants at least 2, got %d", b.Classes)
 	}
-	if b.roofline != "" && !strings.EqualFold(filepath.Ext(b.roofline), ".svg") {
-		return nil, fmt.Errorf("--roofline %s: the plot is an SVG; name a file that ends in .svg", b.roofline)
-	}
-	for flag, file := range map[string]string{"json": b.json, "roofline": b.roofline} { // told now, and not after minutes
-		if file == "" || flag == "json" && file == "-" {
-			continue
-		}
-		if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("--%s %s: there is no folder %s to write it to", flag, file, filepath.Dir(file))
-		}
+	if err := b.files(); err != nil {
+		return nil, err
 	}
 	b.Modes = modesOf(b.modes)
 	cases, err := b.Matrix.Cases()
@@ -134,25 +142,63 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 			return nil, err
 		}
 	}
-	tried := []device{}
-	for _, c := range cases { // a device that there is not is to be told now, and not when its turn comes
-		d := b.deviceOf(c)
-		if slices.Contains(tried, d) {
+	return b.possible(cases, note)
+}
+
+// files refuses what the report cannot be written to: now, and not after minutes.
+func (b *benchmark) files() error {
+	flags := []struct{ flag, file string }{{"json", b.json}, {"roofline", b.roofline}, {"plot", b.plot}}
+	for i, f := range flags {
+		if f.file == "" || f.flag == "json" && f.file == "-" {
 			continue
 		}
-		if d.name == "auto" {
-			return nil, errors.New("--device auto: a benchmark names its devices; use " + strings.TrimPrefix(deviceList(), "auto, "))
+		for _, other := range flags[:i] {
+			if f.file == other.file {
+				return fmt.Errorf("--%s and --%s name one file, %s; they are two", other.flag, f.flag, f.file)
+			}
 		}
-		e, err := d.open(func(string) {})
-		if err != nil {
-			return nil, err
+		if f.flag != "json" && !strings.EqualFold(filepath.Ext(f.file), ".svg") {
+			return fmt.Errorf("--%s %s: the plot is an SVG; name a file that ends in .svg", f.flag, f.file)
 		}
-		if err := e.Close(); err != nil {
-			return nil, err
+		if info, err := os.Stat(filepath.Dir(f.file)); err != nil || !info.IsDir() {
+			return fmt.Errorf("--%s %s: there is no folder %s to write it to", f.flag, f.file, filepath.Dir(f.file))
 		}
-		tried = append(tried, d)
 	}
-	return cases, nil
+	return nil
+}
+
+// possible are the cases that the machine has the device for: one that there is not is to be told now, and not when its turn comes. Beside
+// a GPU, precisions that this CPU has not are left out.
+func (b *benchmark) possible(cases []bench.Case, note func(string)) ([]bench.Case, error) {
+	onlyCPU := !slices.ContainsFunc(cases, func(c bench.Case) bool { return c.Device != "cpu" })
+	tried := map[device]bool{} // whether it can be used
+	var all []bench.Case
+	for _, c := range cases {
+		d := b.deviceOf(c)
+		usable, known := tried[d]
+		if !known {
+			if d.name == "auto" {
+				return nil, errors.New("--device auto: a benchmark names its devices; use " + strings.TrimPrefix(deviceList(), "auto, "))
+			}
+			e, err := d.open(func(string) {})
+			switch {
+			case err == nil:
+				if err := e.Close(); err != nil {
+					return nil, err
+				}
+				usable = true
+			case !onlyCPU && c.Device == "cpu" && errors.Is(err, cpu.ErrPrecision):
+				note(fmt.Sprintf("the CPU is left out in %s, which it has not", c.Precision))
+			default:
+				return nil, err
+			}
+			tried[d] = usable
+		}
+		if usable {
+			all = append(all, c)
+		}
+	}
+	return all, nil
 }
 
 // modesOf are the modes that flags name, "both" being all of them, in the order of bench.Modes. What is no mode comes last.
@@ -171,7 +217,7 @@ func modesOf(names []string) (modes []bench.Mode) {
 }
 
 func (b *benchmark) deviceOf(c bench.Case) device {
-	return device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: b.tuning}
+	return device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: b.tuning, nondeterministic: b.nondeterministic}
 }
 
 // write writes the report in the forms that were asked for.
@@ -188,12 +234,18 @@ func (b *benchmark) write(out io.Writer, report *bench.Report) error {
 			fmt.Fprintf(out, "report written to %s\n", b.json)
 		}
 	}
-	if b.roofline == "" {
-		return err
+	for _, picture := range []struct {
+		name, file string
+		write      func(io.Writer) error
+	}{{"roofline plot", b.roofline, report.WriteRoofline}, {"plot", b.plot, report.WriteBars}} {
+		if picture.file == "" || len(report.Cases) == 0 {
+			continue
+		}
+		drawn := atomicfile.WriteFile(picture.file, picture.write)
+		if drawn == nil && b.json != "-" {
+			fmt.Fprintf(out, "%s written to %s\n", picture.name, picture.file)
+		}
+		err = errors.Join(err, drawn)
 	}
-	drawn := atomicfile.WriteFile(b.roofline, report.WriteRoofline)
-	if drawn == nil && b.json != "-" {
-		fmt.Fprintf(out, "roofline plot written to %s\n", b.roofline)
-	}
-	return errors.Join(err, drawn)
+	return err
 }

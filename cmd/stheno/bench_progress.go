@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -54,6 +55,10 @@ func (p *progressLine) show(e bench.Event) {
 	p.clear()
 	if e.Phase == bench.Timed {
 		fmt.Fprintf(p.to, "%v: %s images/s; %s\n", e.Case, speed(e.Result.ImagesPerSecond), e.Result.Verified)
+		return
+	}
+	if e.Phase == bench.Left {
+		p.note(fmt.Sprintf("%v is left out: %s", e.Case, strings.ReplaceAll(e.LeftOut.Why, "\n", "; ")))
 		return
 	}
 	line := string(e.Phase)

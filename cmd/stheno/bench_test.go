@@ -44,6 +44,21 @@ func TestBench(t *testing.T) {
 	require.Contains(t, r.stderr, "batch 6, inference, 1 thread: ")
 }
 
+// What no time is left for is said, and what is not verified is, too.
+func TestBenchBudget(t *testing.T) {
+	svg := filepath.Join(t.TempDir(), "bars.svg")
+	out := ok(t, with(brief, "--budget", "0.0001", "--plot", svg)...)
+	require.Regexp(t, `(?m)^note: simplecnn 32×32, batch 6, train, 1 thread is left out: of the budget of 0.0001 seconds 0 are left`, out)
+	require.Regexp(t, `(?m)^left out: simplecnn 32×32, batch 6, inference, 1 thread: `, out)
+	require.NoFileExists(t, svg, "there is nothing to draw")
+	out = ok(t, with(brief, "--budget", "3600", "--no-verify", "--plot", svg)...)
+	require.Equal(t, 2, strings.Count(out, " images/s; not verified\n"))
+	require.Contains(t, out, "\nplot written to "+svg+"\n")
+	text, err := os.ReadFile(svg)
+	require.NoError(t, err)
+	require.NoError(t, xml.Unmarshal(text, new(struct{})))
+}
+
 // A case that fails does not take those before it along.
 func TestBenchWritesWhatThereIs(t *testing.T) {
 	wrong := &bench.MismatchError{Case: bench.Case{Arch: "vgg16"}, Engine: "cpu"}
@@ -105,6 +120,11 @@ func TestBenchRefuses(t *testing.T) {
 		{[]string{"--roofline", nowhere}, "there is no folder " + filepath.Dir(nowhere)},
 		{[]string{"--json", nowhere}, "--json " + nowhere},
 		{[]string{"--roofline", "b.png"}, "--roofline b.png: the plot is an SVG; name a file that ends in .svg"},
+		{[]string{"--plot", "b.png"}, "--plot b.png: the plot is an SVG"},
+		{[]string{"--plot", nowhere}, "--plot " + nowhere},
+		{[]string{"--roofline", "a.svg", "--plot", "a.svg"}, "--roofline and --plot name one file, a.svg; they are two"},
+		{[]string{"--budget", "-1"}, "--budget wants a number of seconds above 0, or 0 for no limit, got -1"},
+		{[]string{"--budget", "NaN"}, "--budget wants"},
 		{[]string{"--classes", "0"}, "--classes wants at least 2, got 0"},
 		{[]string{"--bach", "3"}, "did you mean --batch?"},
 		{[]string{"simplecnn"}, "takes flags only"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -22,7 +23,9 @@ type device struct {
 	name      string
 	threads   int
 	precision string
-	tuning    *tuning // where the CPU engine's measured choices are, or nil
+	tuning    *tuning // where measured choices are, or nil
+	// nondeterministic allows a GPU ways to compute whose results differ from run to run.
+	nondeterministic bool
 	// recordedName and recordedPrecision say that the two are those of a run, which may have begun on another machine, and not a wish
 	// of this command's user.
 	recordedName, recordedPrecision bool
@@ -57,6 +60,30 @@ func deviceList(more ...string) string {
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "cuda" })
 	return strings.Join(names, ", ") + ", and cuda in the program that make gpu-build builds"
 }
+
+// deterministicFlag defines the flag that allows, or not, results that differ from run to run.
+func deterministicFlag(f *pflag.FlagSet, nondeterministic *bool) {
+	f.Var((*not)(nondeterministic), "deterministic", "the same bits in every run; --deterministic=false lets cuDNN add in any order on a GPU, which may be faster")
+	f.Lookup("deterministic").NoOptDefVal = "true"
+}
+
+// not is a flag that is true where its variable is false.
+type not bool
+
+// Set reads true or false.
+func (n *not) Set(s string) error {
+	v, err := strconv.ParseBool(s)
+	if err == nil {
+		*n = not(!v)
+	}
+	return err
+}
+
+// String is true or false.
+func (n *not) String() string { return strconv.FormatBool(!bool(*n)) }
+
+// Type is that of pflag's own.
+func (n *not) Type() string { return "bool" }
 
 // precisionFlag defines the flag for a precision that is not that of a run.
 func precisionFlag(f *pflag.FlagSet, precision *string) {
@@ -108,7 +135,11 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 	if !slices.Contains(deviceNames(), kind) {
 		return nil, unknownDevice(d.name, kind)
 	}
-	c := graph.Config{Threads: d.threads, Precision: d.precision, Log: func(line string) { note(byName(line)) }}
+	tuning, err := d.tuning.ofGPU()
+	if err != nil {
+		return nil, err
+	}
+	c := graph.Config{Threads: d.threads, Precision: d.precision, Tuning: tuning, Nondeterministic: d.nondeterministic, Log: func(line string) { note(byName(line)) }}
 	switch {
 	case d.name == "auto":
 		e, err := graph.Open("cuda", c)

@@ -78,7 +78,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	if err := waysOf(cmd.Flags(), &c, ways, out.Note); err != nil {
 		return err
 	}
-	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways,
+	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways, nondeterministic: c.Nondeterministic,
 		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
 		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(out.Note)
 	if err != nil {

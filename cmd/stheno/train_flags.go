@@ -49,6 +49,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	recomputeFlags(f, c)
 	deviceFlags(f, &c.Device, &c.Threads)
 	precisionFlag(f, &c.Precision)
+	deterministicFlag(f, &c.Nondeterministic)
 	f.StringVar(&c.Out, "out", c.Out, "folder of the run (default runs/ARCH-DATA-TIME)")
 	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
 	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")

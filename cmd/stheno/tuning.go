@@ -16,9 +16,10 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 )
 
-// tuning is where a command finds the choices that stheno tune has measured: the flag --tuning. Package cpu looks for none by itself.
+// tuning is where a command finds measured choices, the flag --tuning: for the CPU those of stheno tune, of which package cpu looks for
+// none by itself, and for a GPU those that package cuda keeps.
 type tuning struct {
-	value string // auto, off, or a file
+	value string // auto, measure, off, or a file
 
 	read  bool // the rest is known; a file is read, and complained of, once
 	found *cpu.Tuning
@@ -26,13 +27,15 @@ type tuning struct {
 }
 
 const (
-	tuningAuto = "auto"
-	tuningOff  = "off"
+	tuningAuto    = "auto"
+	tuningMeasure = "measure"
+	tuningOff     = "off"
 )
 
 func tuningFlag(f *pflag.FlagSet) *tuning {
 	t := &tuning{}
-	f.StringVar(&t.value, "tuning", tuningAuto, "what stheno tune measured for the CPU: auto (the table in the cache folder, if there is one), off, or a file")
+	f.StringVar(&t.value, "tuning", tuningAuto, "measured choices: auto (those that are kept: what was measured on a GPU; for the CPU the table of stheno tune in the cache folder), "+
+		"measure (as auto, and on a GPU what was not measured yet is measured first), off, or a file of stheno tune")
 	return t
 }
 
@@ -49,12 +52,30 @@ func (t *tuning) table(note func(string)) (*cpu.Tuning, error) {
 	return t.found, t.err
 }
 
-// file is the table that was named, "" for auto and off, however they are written.
+// file is the table that was named, "" for what is none, however it is written.
 func (t *tuning) file() string {
-	if strings.EqualFold(t.value, tuningAuto) || strings.EqualFold(t.value, tuningOff) {
-		return ""
+	for _, word := range []string{tuningAuto, tuningMeasure, tuningOff} {
+		if strings.EqualFold(t.value, word) {
+			return ""
+		}
 	}
 	return t.value
+}
+
+// errNoTuning is about a value that is empty, such as of a variable that is not set.
+var errNoTuning = errors.New("--tuning is empty; use auto, measure, off, or the name of a table that stheno tune wrote")
+
+// ofGPU is what the flag means to package cuda. A table is for the CPU, and leaves a GPU as it is.
+func (t *tuning) ofGPU() (string, error) {
+	switch {
+	case t == nil:
+		return "", nil
+	case t.value == "":
+		return "", errNoTuning
+	case strings.EqualFold(t.value, tuningMeasure), strings.EqualFold(t.value, tuningOff):
+		return strings.ToLower(t.value), nil
+	}
+	return "", nil
 }
 
 // followed says, after plans were made on engines, what a table has to do with them that its user may not expect: nothing, where one that
@@ -82,9 +103,12 @@ func (t *tuning) load(note func(string)) (*cpu.Tuning, error) {
 	switch strings.ToLower(t.value) {
 	case tuningOff:
 		return nil, nil
-	case "": // such as of a variable that is not set
-		return nil, errors.New("--tuning is empty; use auto, off, or the name of a table that stheno tune wrote")
-	case tuningAuto:
+	case "":
+		return nil, errNoTuning
+	case tuningAuto, tuningMeasure:
+		if strings.EqualFold(t.value, tuningMeasure) {
+			note(byName("--tuning measure is for a GPU; for the CPU, stheno tune measures"))
+		}
 		path, err := tuningPath()
 		if err != nil {
 			return nil, nil // without a cache folder there is no table in it
@@ -98,7 +122,7 @@ func (t *tuning) load(note func(string)) (*cpu.Tuning, error) {
 	}
 	table, err := loadTuning(t.value)
 	if err != nil {
-		err = fmt.Errorf("--tuning: %w\n    use auto, off, or the name of a table that stheno tune wrote", err)
+		err = fmt.Errorf("--tuning: %w\n    use auto, measure, off, or the name of a table that stheno tune wrote", err)
 	}
 	otherCPU(table, t.value, note)
 	return table, err

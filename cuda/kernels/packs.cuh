@@ -124,8 +124,8 @@ template <int COUNT> struct Sums {
 			}
 		}
 	}
-	// to[which·stride + channel] ← the sums of the block, made in a fixed order. All threads must call it.
-	__device__ __forceinline__ void write(T *to, i64 stride, const Walk &w) {
+	// Joins the totals of the block in a fixed order; those with sub 0 have them then. All threads must call it.
+	__device__ __forceinline__ void join(const Walk &w) {
 		const int row = COUNT * w.width * VEC;
 		for (int n = w.subs; n > 1;) {
 			const int half = (n + 1) / 2;
@@ -136,15 +136,24 @@ template <int COUNT> struct Sums {
 			n = half;
 		}
 		__syncthreads();
-		const i64 first = w.c - w.lane;
-		for (int i = threadIdx.x; i < COUNT * w.width * LANES; i += blockDim.x) {
-			const int which = i / (w.width * LANES), lane = i - which * w.width * LANES;
-			T sum = shared[which * w.width * VEC + lane];
-			for (int k = 1; k < VEC / LANES; k++) { // ROWS
-				sum += shared[which * VEC + k];
-			}
-			if (first * LANES + lane < stride) {
-				to[which * stride + first * LANES + lane] = sum;
+	}
+	// A total of the thread's channel l, once they are joined.
+	__device__ __forceinline__ T total(const Walk &w, int which, int l) const {
+		const T *own = shared + slot(w, 0, which) + l;
+		T sum = own[0];
+		for (int k = 1; k < VEC / LANES; k++) { // ROWS
+			sum += own[k];
+		}
+		return sum;
+	}
+	// to[which·stride + channel] ← the totals.
+	__device__ __forceinline__ void write(T *to, i64 stride, const Walk &w) const {
+		if (w.on && w.sub == 0) {
+			for (int i = 0; i < COUNT; i++) {
+#pragma unroll
+				for (int l = 0; l < LANES; l++) {
+					to[i * stride + w.c * LANES + l] = total(w, i, l);
+				}
 			}
 		}
 	}
@@ -160,8 +169,8 @@ template <typename F> __device__ __forceinline__ void read_packs(const F &f, Wal
 	}
 }
 
-// Calls f.add with all packs of the walk, after f.start, which sees the first of them. f.sums has the totals in the end. All threads
-// of the block must call it.
+// Calls f.add with all packs of the walk, after f.start, which sees the first of them, and joins f.sums. All threads of the block must
+// call it.
 template <typename F> __device__ __forceinline__ void walk_packs(F &f, Walk &w) {
 	typename F::Raw raw[F::unroll];
 	read_packs(f, w, raw);
@@ -181,4 +190,5 @@ template <typename F> __device__ __forceinline__ void walk_packs(F &f, Walk &w) 
 		read_packs(f, w, raw);
 	}
 	f.sums.fold(w);
+	f.sums.join(w);
 }

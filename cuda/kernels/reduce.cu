@@ -88,9 +88,3 @@ KERNEL l2_grad(T *dw, const T *w, const T *g, T factor, i64 n) {
 	const T f = factor * g[0];
 	FOR_EACH(i, n) { dw[i] = f * w[i]; }
 }
-
-// y ← g + factor·s·w, s a scalar. y may be the memory of g or w.
-KERNEL add_l2_grad(T *y, const T *g, const T *w, const T *s, T factor, i64 n) {
-	const T f = factor * s[0];
-	FOR_EACH(i, n) { y[i] = g[i] + f * w[i]; }
-}

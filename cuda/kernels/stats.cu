@@ -59,15 +59,33 @@ struct Deviations {
 	}
 };
 
+// What the sums of all of a channel say: `distance` is that of its mean from base, mean + rest is the mean to more digits than T has.
+__device__ __forceinline__ void write_stats(T *mean, T *rest, T *variance, i64 c, Wide base, Wide distance, Wide second) {
+	const T rounded = T(base + distance);
+	mean[c] = rounded;
+	rest[c] = T(base - rounded + distance);
+	variance[c] = second < 0 ? T(0) : T(second); // below 0: rounding of a constant channel
+}
+
 // partial[part, 3, c] ← an origin o near the mean of a part of channel c, Σ(x−o) and Σ(x−o)². Deviations from an origin
-// keep a small variance beside a large mean, which Σx² − (Σx)²/n would lose.
-KERNEL __launch_bounds__(SUM_THREADS, 2) stats_parts(T *partial, const SX *x, const Packs v, int size, int width) {
+// keep a small variance beside a large mean, which Σx² − (Σx)²/n would lose. If there is one part, mean, rest and variance are written
+// instead, of `count` elements.
+KERNEL __launch_bounds__(SUM_THREADS, 2) stats_parts(T *mean, T *rest, T *variance, T *partial, const SX *x, i64 count, const Packs v, int size,
+                                                     int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Walk w(v, size, width);
 	Deviations d;
 	d.x = x;
 	d.sums.shared = shared;
 	walk_packs(d, w);
+	if (gridDim.y == 1) {
+		const Wide each = Wide(1) / count;
+		for (int l = 0; l < LANES && w.on && w.sub == 0; l++) {
+			const Wide distance = each * d.sums.total(w, 0, l);
+			write_stats(mean, rest, variance, w.c * LANES + l, d.origin[l], distance, each * d.sums.total(w, 1, l) - distance * distance);
+		}
+		return;
+	}
 	const i64 channels = v.channels.by * LANES;
 	T *to = partial + blockIdx.y * 3 * channels;
 	if (w.on && w.sub == 0) {
@@ -97,7 +115,7 @@ __device__ __forceinline__ Wide join(Wide v, Wide (&shared)[SUM_THREADS / WARP *
 	return v;
 }
 
-// mean, rest, variance (c) ← of all parts. mean + rest is the mean to more digits than T has. A part is `size` elements of a channel,
+// mean, rest, variance (c) ← of all parts. A part is `size` elements of a channel,
 // which has `count`. (Chan, Golub and LeVeque 1983: a part of n elements with origin o contributes Σ((x−o)+e)² = q + e·(2·s + n·e),
 // e = o − mean.)
 KERNEL __launch_bounds__(SUM_THREADS) stats_join(T *mean, T *rest, T *variance, const T *partial, i64 channels, i64 count, i64 size, int parts) {
@@ -124,10 +142,7 @@ KERNEL __launch_bounds__(SUM_THREADS) stats_join(T *mean, T *rest, T *variance, 
 	}
 	const Wide second = join(squares, shared) / count;
 	if (first == 0) {
-		const T rounded = T(base + distance);
-		mean[c] = rounded;
-		rest[c] = T(base - rounded + distance);
-		variance[c] = second < 0 ? T(0) : T(second); // below 0: rounding of a constant channel
+		write_stats(mean, rest, variance, c, base, distance, second);
 	}
 }
 
@@ -183,7 +198,7 @@ template <Mask MASK, bool EXACT> struct Gradients {
 	const T *means, *rests, *variances, *gammas, *betas;
 	T epsilon, mean[LANES], rest[LANES], scale[LANES], shift[LANES];
 	Sums<2> sums;
-	static constexpr int unroll = SUM_UNROLL(MASK == STORED ? 3 : MASK == JOINED_SUM ? 4 : 2);
+	static constexpr int unroll = SUM_UNROLL(MASK == NONE ? 2 : MASK == JOINED_SUM ? 4 : 3); // AGAIN has as many constants
 	struct Raw {
 		Pack<SX, VEC> x;
 		Pack<SDY, VEC> dy;
@@ -251,54 +266,72 @@ template <Mask MASK, bool EXACT> struct Gradients {
 	}
 };
 
-template <typename G> __device__ __forceinline__ void norm_sums(T *partial, G &g, const Packs &v, int size, int width, T *shared) {
+// dgamma and dbeta of the sums over all of a channel: Σdy·(x−mean)/√(variance+ε) and Σdy.
+__device__ __forceinline__ void write_gradients(T *dgamma, T *dbeta, const T *variance, T epsilon, i64 c, Wide plain, Wide dot) {
+	dbeta[c] = T(plain);
+	dgamma[c] = T(dot / sqrt((Wide)variance[c] + epsilon));
+}
+
+// partial[part, 2, c] ← Σdy and Σdy·(x−mean) over a part of channel c. If there is one part, dgamma and dbeta are written instead.
+template <typename G>
+__device__ __forceinline__ void norm_sums(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon, G &g, const Packs &v, int size,
+                                          int width, T *shared) {
 	Walk w(v, size, width);
 	g.sums.shared = shared;
 	walk_packs(g, w);
+	if (gridDim.y == 1) {
+		for (int l = 0; l < LANES && w.on && w.sub == 0; l++) {
+			write_gradients(dgamma, dbeta, variance, epsilon, w.c * LANES + l, g.sums.total(w, 0, l), g.sums.total(w, 1, l));
+		}
+		return;
+	}
 	const i64 channels = v.channels.by * LANES;
 	g.sums.write(partial + blockIdx.y * 2 * channels, channels, w);
 }
 
-// partial[part, 2, c] ← Σdy and Σdy·(x−mean) over a part of channel c.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts(T *partial, const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
+                                                         const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<NONE, false> g;
 	g.x = x;
 	g.means = mean;
 	g.dy = dy;
-	norm_sums(partial, g, v, size, width, shared);
+	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
 }
 
 // The same through a ReLU with result y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_relu(T *partial, const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v, int size,
-                                                          int width) {
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_relu(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
+                                                              const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v,
+                                                              int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<STORED, false> g;
 	g.x = x;
 	g.means = mean;
 	g.dy = dy;
 	g.y = y;
-	norm_sums(partial, g, v, size, width, shared);
+	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
 }
 
 // The same through a ReLU of the batch norm.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_again(T *partial, const SX *x, const T *gamma, const T *beta, const T *mean, const T *variance,
-                                                           const SDY *dy, T epsilon, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_again(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
+                                                               const SX *x, const T *gamma, const T *beta, const T *mean, const SDY *dy,
+                                                               const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<AGAIN, false> g;
 	g.x = x;
+	g.means = mean;
+	g.dy = dy;
 	g.gammas = gamma;
 	g.betas = beta;
-	g.means = mean;
 	g.variances = variance;
-	g.dy = dy;
 	g.epsilon = epsilon;
-	norm_sums(partial, g, v, size, width, shared);
+	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
 }
 
 // The same of the sum of dy and z through a ReLU with result y, which is written to out. That may be the memory of dy, z or y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_join(T *partial, SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z, const SY *y,
-                                                          const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_join(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
+                                                              SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z,
+                                                              const SY *y, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<JOINED_SUM, false> g;
 	g.x = x;
@@ -307,22 +340,23 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_join(T *partial, SDX *o
 	g.z = z;
 	g.y = y;
 	g.out = out;
-	norm_sums(partial, g, v, size, width, shared);
+	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
 }
 
 // The same about mean + rest.
-KERNEL __launch_bounds__(SUM_THREADS, 2) group_sums_parts(T *partial, const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v, int size,
-                                                      int width) {
+KERNEL __launch_bounds__(SUM_THREADS, 2) group_sums_parts(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
+                                                          const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v,
+                                                          int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC * 2];
 	Gradients<NONE, true> g;
 	g.x = x;
 	g.means = mean;
-	g.rests = rest;
 	g.dy = dy;
-	norm_sums(partial, g, v, size, width, shared);
+	g.rests = rest;
+	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
 }
 
-// dgamma, dbeta (c) ← of all parts: Σdy·(x−mean)/√(variance+ε) and Σdy.
+// dgamma, dbeta (c) ← of all parts.
 KERNEL __launch_bounds__(SUM_THREADS) norm_sums_join(T *dgamma, T *dbeta, const T *partial, const T *variance, T epsilon, i64 channels, int parts) {
 	__shared__ Wide shared[SUM_THREADS / WARP * JOINED];
 	const i64 c = (i64)blockIdx.x * JOINED + threadIdx.x % JOINED;
@@ -336,7 +370,6 @@ KERNEL __launch_bounds__(SUM_THREADS) norm_sums_join(T *dgamma, T *dbeta, const 
 	plain = join(plain, shared);
 	dot = join(dot, shared);
 	if (first == 0) {
-		dbeta[c] = T(plain);
-		dgamma[c] = T(dot / sqrt((Wide)variance[c] + epsilon));
+		write_gradients(dgamma, dbeta, variance, epsilon, c, plain, dot);
 	}
 }

@@ -1,86 +1,68 @@
-// The kernels of update.cu over many tensors in one launch. Which ones is told by value, in the kernel's arguments, of which
-// there may be 4 KiB.
+// The kernels of update.cu and of penalty.cu over many tensors in one launch. Which ones says a table in the device's memory, of
+// 64-bit words: for every tensor its addresses, the numbers that only it has, and how many elements it has; behind them, for every
+// chunk of a tensor, which tensor it is of (the lower half) and which of its chunks it is (the upper half).
 
-// MOST is how many tensors with so many addresses each a launch takes; CHUNK is how many elements of one tensor a block has.
-// Package kernel knows the same numbers.
-#define MOST(addresses) ((4096 - 96) / (8 * (addresses) + 12))
-#define CHUNK 4096
-
-template <int A> struct Tensors {
-	u64 at[MOST(A)][A]; // addresses, in the order of the single kernel's arguments
-	i64 n[MOST(A)];     // elements
-	u32 first[MOST(A)]; // block
-	u32 count;          // of tensors
-};
-
-// The tensor that this block works on: the last that begins at or before it.
-#define FIND(k, s)                                     \
-	int k = 0;                                         \
-	for (int above = (int)s.count; above - k > 1;) {   \
-		const int middle = (k + above) / 2;            \
-		if (s.first[middle] <= blockIdx.x) {           \
-			k = middle;                                \
-		} else {                                       \
-			above = middle;                            \
-		}                                              \
+// Calls f(addresses and numbers, elements, chunk) for the chunks that the block has. WORDS is how many a tensor has.
+template <int WORDS, typename F> __device__ __forceinline__ void for_chunks(const u64 *table, i64 tensors, i64 chunks, F f) {
+	const u64 *const list = table + tensors * WORDS;
+	for (i64 c = blockIdx.x; c < chunks; c += gridDim.x) {
+		const u64 chunk = list[c];
+		const u64 *const tensor = table + (chunk & 0xffffffffu) * WORDS;
+		f(tensor, (i64)tensor[WORDS - 1], (i64)(chunk >> 32));
 	}
-
-// The elements of this block's chunk of tensor k.
-#define FOR_CHUNK(i, k, s)                                                                          \
-	const i64 begin = (i64)(blockIdx.x - s.first[k]) * CHUNK;                                       \
-	const i64 end = begin + CHUNK < s.n[k] ? begin + CHUNK : s.n[k];                                \
-	for (i64 i = begin + threadIdx.x; i < end; i += blockDim.x)
-
-KERNEL combine_many(const Tensors<3> s, T alpha, T beta) {
-	FIND(k, s)
-	T *y = (T *)s.at[k][0];
-	const T *a = (const T *)s.at[k][1], *b = (const T *)s.at[k][2];
-	FOR_CHUNK(i, k, s) { y[i] = alpha * a[i] + beta * b[i]; }
 }
 
-KERNEL combine_square_many(const Tensors<3> s, T alpha, T beta) {
-	FIND(k, s)
-	T *y = (T *)s.at[k][0];
-	const T *a = (const T *)s.at[k][1], *b = (const T *)s.at[k][2];
-	FOR_CHUNK(i, k, s) { y[i] = alpha * a[i] + beta * (b[i] * b[i]); }
+template <typename U> __device__ __forceinline__ void sweep_many(U update, const u64 *table, i64 tensors, i64 chunks) {
+	const int places = U::WRITES + U::READS;
+	for_chunks<places + U::OWN + 1>(table, tensors, chunks, [&](const u64 *words, i64 n, i64 chunk) {
+		u64 at[places];
+#pragma unroll
+		for (int p = 0; p < places; p++) {
+			at[p] = words[p];
+		}
+		update.own(words + places);
+		const i64 first = chunk * CHUNK;
+		sweep(update, at, first, first + CHUNK < n ? first + CHUNK : n);
+	});
 }
 
-KERNEL descend_many(const Tensors<3> s, const T *lr, T alpha) {
-	FIND(k, s)
-	const T rate = *lr;
-	T *y = (T *)s.at[k][0];
-	const T *a = (const T *)s.at[k][1], *g = (const T *)s.at[k][2];
-	FOR_CHUNK(i, k, s) { y[i] = alpha * a[i] - rate * g[i]; }
+KERNEL combine_many(const u64 *table, i64 tensors, i64 chunks) { sweep_many(Combine(), table, tensors, chunks); }
+
+KERNEL combine_square_many(const u64 *table, i64 tensors, i64 chunks) { sweep_many(CombineSquare(), table, tensors, chunks); }
+
+KERNEL descend_many(const u64 *table, i64 tensors, i64 chunks, const T *lr) {
+	Descend u;
+	u.rate = *lr;
+	sweep_many(u, table, tensors, chunks);
 }
 
-KERNEL nesterov_many(const Tensors<4> s, const T *lr, T momentum) {
-	FIND(k, s)
-	const T rate = *lr;
-	T *y = (T *)s.at[k][0];
-	const T *w = (const T *)s.at[k][1], *v = (const T *)s.at[k][2], *g = (const T *)s.at[k][3];
-	FOR_CHUNK(i, k, s) { y[i] = w[i] + (momentum * v[i] - rate * g[i]); }
+KERNEL nesterov_many(const u64 *table, i64 tensors, i64 chunks, const T *lr, T momentum) {
+	Nesterov u;
+	u.rate = *lr, u.momentum = momentum;
+	sweep_many(u, table, tensors, chunks);
 }
 
-KERNEL adam_step_many(const Tensors<4> s, const T *lr, const i64 *t, double beta1, double beta2, T epsilon) {
-	FIND(k, s)
-	const T rate = adam_rate(lr, t, beta1, beta2);
-	T *y = (T *)s.at[k][0];
-	const T *w = (const T *)s.at[k][1], *m = (const T *)s.at[k][2], *v = (const T *)s.at[k][3];
-	FOR_CHUNK(i, k, s) { y[i] = w[i] - rate * m[i] / (sqrt(v[i]) + epsilon); }
+KERNEL adam_step_many(const u64 *table, i64 tensors, i64 chunks, const T *lr, const i64 *t, double beta1, double beta2, T epsilon) {
+	__shared__ double shared;
+	AdamStep u;
+	u.rate = adam_rate(&shared, lr, t, beta1, beta2), u.epsilon = epsilon;
+	sweep_many(u, table, tensors, chunks);
 }
 
-KERNEL momentum_update_many(const Tensors<5> s, const T *lr, T momentum, T decay, int look_ahead) {
-	FIND(k, s)
-	const T rate = *lr;
-	T *w2 = (T *)s.at[k][0], *v2 = (T *)s.at[k][1];
-	const T *w = (const T *)s.at[k][2], *v = (const T *)s.at[k][3], *g = (const T *)s.at[k][4];
-	FOR_CHUNK(i, k, s) { momentum_element(w2, v2, w, v, g, rate, momentum, decay, look_ahead, i); }
+KERNEL momentum_update_many(const u64 *table, i64 tensors, i64 chunks, const T *lr, T momentum, int look_ahead) {
+	MomentumUpdate u;
+	u.rate = *lr, u.momentum = momentum, u.look_ahead = look_ahead;
+	sweep_many(u, table, tensors, chunks);
 }
 
-KERNEL adam_update_many(const Tensors<7> s, const T *lr, const i64 *t, double beta1, double beta2, T epsilon, T decay) {
-	FIND(k, s)
-	const T rate = adam_rate(lr, t, beta1, beta2);
-	T *w2 = (T *)s.at[k][0], *m2 = (T *)s.at[k][1], *v2 = (T *)s.at[k][2];
-	const T *w = (const T *)s.at[k][3], *m = (const T *)s.at[k][4], *v = (const T *)s.at[k][5], *g = (const T *)s.at[k][6];
-	FOR_CHUNK(i, k, s) { adam_element(w2, m2, v2, w, m, v, g, rate, beta1, beta2, epsilon, decay, i); }
+KERNEL adam_update_many(const u64 *table, i64 tensors, i64 chunks, const T *lr, const i64 *t, double beta1, double beta2, T epsilon) {
+	__shared__ double shared;
+	sweep_many(adam(&shared, lr, t, beta1, beta2, epsilon), table, tensors, chunks);
+}
+
+KERNEL add_l2_grad_many(const u64 *table, i64 tensors, i64 chunks) { sweep_many(AddL2Grad(), table, tensors, chunks); }
+
+KERNEL l2_parts_many(const u64 *table, i64 tensors, i64 chunks) {
+	__shared__ T shared[32];
+	for_chunks<3>(table, tensors, chunks, [&](const u64 *words, i64 n, i64 chunk) { l2_part((T *)words[0], (const T *)words[1], n, chunk, shared); });
 }

@@ -86,6 +86,24 @@ func manyUpdates() []Case {
 			b.Update(v, v1)
 			b.Update(w, b.Apply(&op.AdamStep{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}, w, m1, v1, lr, t))
 		})
+	}}, {Name: "momentum with penalties of many parameters", Runs: 3, Build: func(b *B) {
+		lr, scale := b.Scalar("lr", 0.1), b.Scalar("scale", 0.5)
+		i := 0
+		each(b, func(name func(string) string, dims []int) {
+			w, v, g := b.Input(name("w"), dims...), b.Input(name("v"), dims...), b.Input(name("g"), dims...)
+			if i++; i%3 > 0 { // the others have none
+				g = b.Apply(&op.Add{}, g, b.Apply(&op.L2PenaltyGrad{Lambda: 0.01 * float64(i%3)}, w, scale))
+			}
+			next := b.Apply(&op.Momentum{Momentum: 0.9}, v, g, lr)
+			b.Update(v, next)
+			b.Update(w, b.Apply(&op.Add{}, w, next))
+		})
+	}}, {Name: "sums of gradients with penalties of many parameters", Runs: 3, Build: func(b *B) {
+		scale := b.Scalar("scale", 0.5)
+		each(b, func(name func(string) string, dims []int) {
+			w, sum := b.Input(name("w"), dims...), b.Input(name("sum"), dims...)
+			b.Update(sum, b.Apply(&op.Add{}, b.Input(name("g"), dims...), b.Apply(&op.L2PenaltyGrad{Lambda: 0.01}, w, scale)))
+		})
 	}}, {Name: "descent and running averages of many parameters", Runs: 3, Build: func(b *B) {
 		lr := b.Scalar("lr", 0.1)
 		each(b, func(name func(string) string, dims []int) {
@@ -94,7 +112,7 @@ func manyUpdates() []Case {
 		})
 		each(b, func(name func(string) string, dims []int) {
 			mean := b.Input(name("mean"), dims...)
-			b.Update(mean, b.Apply(&op.MovingAverage{Momentum: 0.9, Factor: 1}, mean, b.Input(name("batch"), dims...)))
+			b.Update(mean, b.Apply(&op.MovingAverage{Momentum: 0.9, Factor: 1 + float64(len(mean.Name()))/16}, mean, b.Input(name("batch"), dims...)))
 		})
 	}}}
 }

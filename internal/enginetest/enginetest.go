@@ -59,9 +59,9 @@ func (c Case) requireCloseAll(t *testing.T, e graph.Engine, dtypes []tensor.Dtyp
 }
 
 // RequireCloseTo is [Case.RequireClose] in one element type with tolerances of its own, for an engine that computes with a lower
-// precision.
-func (c Case) RequireCloseTo(t *testing.T, e graph.Engine, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype) {
-	c.requireClose(t, e, c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses()), tol, dt)
+// precision. Further options are those of its compiler.
+func (c Case) RequireCloseTo(t *testing.T, e graph.Engine, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype, opts ...graph.Option) {
+	c.requireClose(t, e, c.results(t, Reference{}, tensor.Float64, graph.WithoutPasses()), tol, dt, opts...)
 }
 
 func (c Case) requireClose(t *testing.T, e graph.Engine, want []result, tol func(numtest.Kind) numtest.Tolerance, dt tensor.Dtype, opts ...graph.Option) {

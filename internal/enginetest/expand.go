@@ -86,6 +86,12 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		return []op.Array{dx, e.apply(&op.BiasGrad{Axis: channel}, dx)}
 	case *graph.AddL2Grad:
 		return []op.Array{e.apply(&op.Add{}, in[0], e.apply(&op.L2PenaltyGrad{Lambda: f.Lambda}, in[1], in[2]))}
+	case *graph.L2Penalties:
+		sum := e.apply(&op.L2Penalty{Lambda: f.Lambdas[0]}, in[0])
+		for i, w := range in[1:] {
+			sum = e.apply(&op.Add{}, sum, e.apply(&op.L2Penalty{Lambda: f.Lambdas[i+1]}, w))
+		}
+		return []op.Array{sum}
 	case *graph.MomentumUpdate:
 		return e.momentum(f, in[0], in[1], in[2], in[3])
 	case *graph.AdamUpdate:

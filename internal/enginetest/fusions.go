@@ -55,6 +55,7 @@ func FusionCases() []FusionCase {
 	all = append(all, momentumFusions()...)
 	all = append(all, adamFusions()...)
 	all = append(all, fusedUpdateFusions()...)
+	all = append(all, penaltyFusions()...)
 	return append(all, loopFusions()...)
 }
 

@@ -1,4 +1,5 @@
-// Package cache keeps compiled kernels on disk, so that only the first run of a program on a machine waits for the compiler.
+// Package cache keeps on disk what takes long to find out, compiled kernels and which of a library's ways to compute something is the
+// fastest, so that only the first run of a program on a machine waits for it.
 package cache
 
 import (
@@ -33,6 +34,22 @@ func Default() *Dir {
 		path = abs
 	}
 	return &Dir{path}
+}
+
+// Folder is a folder of entries within this one.
+func (d *Dir) Folder(name string) *Dir {
+	if d == nil {
+		return nil
+	}
+	return &Dir{filepath.Join(d.path, name)}
+}
+
+// Path is the folder's name, "" if nothing is kept.
+func (d *Dir) Path() string {
+	if d == nil {
+		return ""
+	}
+	return d.path
 }
 
 // sum is the digest in front of every entry: half of an entry must not be taken for one.

@@ -13,7 +13,7 @@ typedef struct {
 	void *desc_create, *desc_set, *desc_destroy;
 	void *layout_create, *layout_set, *layout_destroy;
 	void *pref_create, *pref_set, *pref_destroy;
-	void *heuristic, *matmul;
+	void *heuristic, *matmul, *algo_check;
 } lt_api;
 
 typedef struct {
@@ -37,6 +37,7 @@ typedef int (*desc_create_fn)(void **, int, int);
 typedef int (*layout_create_fn)(void **, int, uint64_t, uint64_t, int64_t);
 typedef int (*set_fn)(void *, int, const void *, size_t);
 typedef int (*heuristic_fn)(void *, void *, void *, void *, void *, void *, void *, int, lt_result *, int *);
+typedef int (*algo_check_fn)(void *, void *, void *, void *, void *, void *, const uint64_t *, lt_result *);
 typedef int (*matmul_fn)(void *, void *, const void *, const void *, void *, const void *, void *, const void *, const void *, void *, void *, void *, const uint64_t *, void *, size_t, void *);
 
 static size_t lt_version(lt_api *l) { return ((version_fn)l->version)(); }
@@ -48,8 +49,11 @@ static int lt_layout_create(lt_api *l, void **out, int type, uint64_t rows, uint
 static int lt_set32(void *f, void *x, int attribute, int32_t value) { return ((set_fn)f)(x, attribute, &value, sizeof value); }
 static int lt_set64(void *f, void *x, int attribute, int64_t value) { return ((set_fn)f)(x, attribute, &value, sizeof value); }
 
-static int lt_heuristic(lt_api *l, void *handle, lt_plan *p, void *pref, lt_result *out, int *n) {
-	return ((heuristic_fn)l->heuristic)(handle, p->desc, p->a, p->b, p->d, p->d, pref, 1, out, n);
+static int lt_heuristic(lt_api *l, void *handle, lt_plan *p, void *pref, int most, lt_result *out, int *n) {
+	return ((heuristic_fn)l->heuristic)(handle, p->desc, p->a, p->b, p->d, p->d, pref, most, out, n);
+}
+static int lt_algo_check(lt_api *l, void *handle, lt_plan *p, lt_result *out) {
+	return ((algo_check_fn)l->algo_check)(handle, p->desc, p->a, p->b, p->d, p->d, p->algo, out);
 }
 
 // Alpha is 1 and beta 0; c is not read then, and is the result's own memory.
@@ -113,7 +117,7 @@ func load(file string) (l *Library, err error) {
 		"cublasLtMatmulDescCreate": &a.desc_create, "cublasLtMatmulDescSetAttribute": &a.desc_set, "cublasLtMatmulDescDestroy": &a.desc_destroy,
 		"cublasLtMatrixLayoutCreate": &a.layout_create, "cublasLtMatrixLayoutSetAttribute": &a.layout_set, "cublasLtMatrixLayoutDestroy": &a.layout_destroy,
 		"cublasLtMatmulPreferenceCreate": &a.pref_create, "cublasLtMatmulPreferenceSetAttribute": &a.pref_set, "cublasLtMatmulPreferenceDestroy": &a.pref_destroy,
-		"cublasLtMatmulAlgoGetHeuristic": &a.heuristic, "cublasLtMatmul": &a.matmul,
+		"cublasLtMatmulAlgoGetHeuristic": &a.heuristic, "cublasLtMatmul": &a.matmul, "cublasLtMatmulAlgoCheck": &a.algo_check,
 	}); err != nil {
 		return l, err
 	}
@@ -153,6 +157,9 @@ func (l *Library) New() (*Handle, error) {
 	return h, l.check("cublasLtCreate", C.lt_create(l.api.create, &h.handle))
 }
 
+// Version is that of the library.
+func (h *Handle) Version() string { return h.lib.Version() }
+
 // Close frees the handle. Its plans must be closed before.
 func (h *Handle) Close() error {
 	return h.lib.check("cublasLtDestroy", C.lt_destroy(h.lib.api.destroy, h.handle))
@@ -161,26 +168,33 @@ func (h *Handle) Close() error {
 // Matmul is a product with the algorithm chosen for it. One goroutine at a time may use it.
 type Matmul struct {
 	Workspace int64 // bytes that Run needs
+	Measured  bool  // for logs: the algorithm was chosen by Take
 	handle    *Handle
 	plan      *C.lt_plan // in C memory: it is passed to C
 	p         problem
 	double    bool
 }
 
-// Plan chooses an algorithm for a product, with at most maxWorkspace bytes of working memory. Memory is taken to be aligned to
-// 64 bytes but for the offsets of g's pointers. The error wraps ErrUnsupported if there is no algorithm.
-func (h *Handle) Plan(g *kernel.Gemm, maxWorkspace int64) (m *Matmul, err error) {
+// Plan chooses an algorithm for a product, with at most maxWorkspace bytes of working memory: the first that cuBLASLt's heuristic
+// proposes. Memory is taken to be aligned to 64 bytes but for the offsets of g's pointers. The error wraps ErrUnsupported if there is
+// no algorithm.
+func (h *Handle) Plan(g *kernel.Gemm, maxWorkspace int64) (*Matmul, error) {
+	all, err := h.Ways(g, maxWorkspace, 1)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// describe makes a product without an algorithm.
+func (h *Handle) describe(g *kernel.Gemm) (m *Matmul, err error) {
 	p, err := pose(g)
 	if err != nil {
 		return nil, err
 	}
 	l, a := h.lib, h.lib.api
 	m = &Matmul{handle: h, plan: (*C.lt_plan)(C.calloc(1, C.sizeof_lt_plan)), p: p, double: g.Dtype == tensor.Float64}
-	var pref unsafe.Pointer
 	defer func() {
-		if pref != nil {
-			C.lt_destroy(a.pref_destroy, pref)
-		}
 		if err != nil {
 			err = errors.Join(err, m.Close())
 			m = nil
@@ -213,29 +227,7 @@ func (h *Handle) Plan(g *kernel.Gemm, maxWorkspace int64) (m *Matmul, err error)
 			first("cublasLtMatrixLayoutSetAttribute", C.lt_set64(a.layout_set, *layouts[i], layoutBatchStride, C.int64_t(x.stride)))
 		}
 	}
-	if err == nil {
-		first("cublasLtMatmulPreferenceCreate", C.lt_create(a.pref_create, &pref))
-	}
-	if err != nil {
-		return m, err
-	}
-	first("cublasLtMatmulPreferenceSetAttribute", C.lt_set64(a.pref_set, pref, prefMaxWorkspace, C.int64_t(maxWorkspace)))
-	for i, x := range [...]matrix{p.a, p.b, p.d, p.d} {
-		first("cublasLtMatmulPreferenceSetAttribute", C.lt_set32(a.pref_set, pref, C.int(prefAlignment+i), C.int32_t(x.alignment)))
-	}
-	if err != nil {
-		return m, err
-	}
-	var found C.lt_result
-	var n C.int
-	if err = l.check("cublasLtMatmulAlgoGetHeuristic", C.lt_heuristic(a, h.handle, m.plan, pref, &found, &n)); err != nil {
-		return m, err
-	}
-	if n == 0 || found.state != statusSuccess {
-		return m, fmt.Errorf("%w with %d bytes of working memory", ErrUnsupported, maxWorkspace)
-	}
-	m.plan.algo, m.Workspace = found.algo, int64(found.workspace)
-	return m, nil
+	return m, err
 }
 
 func transposed(m matrix) int {
@@ -289,4 +281,61 @@ func (m *Matmul) Close() error {
 	C.free(unsafe.Pointer(p))
 	m.plan = nil
 	return errors.Join(errs...)
+}
+
+// ask asks the heuristic for algorithms.
+func (m *Matmul) ask(maxWorkspace int64, most int) (good []C.lt_result, err error) {
+	l, a := m.handle.lib, m.handle.lib.api
+	var pref unsafe.Pointer
+	if err := l.check("cublasLtMatmulPreferenceCreate", C.lt_create(a.pref_create, &pref)); err != nil {
+		return nil, err
+	}
+	defer C.lt_destroy(a.pref_destroy, pref)
+	set := func(status C.int) {
+		if err == nil {
+			err = l.check("cublasLtMatmulPreferenceSetAttribute", status)
+		}
+	}
+	set(C.lt_set64(a.pref_set, pref, prefMaxWorkspace, C.int64_t(maxWorkspace)))
+	for i, x := range [...]matrix{m.p.a, m.p.b, m.p.d, m.p.d} {
+		set(C.lt_set32(a.pref_set, pref, C.int(prefAlignment+i), C.int32_t(x.alignment)))
+	}
+	if err != nil {
+		return nil, err
+	}
+	found := make([]C.lt_result, most)
+	var n C.int
+	if err := l.check("cublasLtMatmulAlgoGetHeuristic", C.lt_heuristic(a, m.handle.handle, m.plan, pref, C.int(most), &found[0], &n)); err != nil {
+		return nil, err
+	}
+	for _, r := range found[:n] {
+		if r.state == statusSuccess {
+			good = append(good, r)
+		}
+	}
+	return good, nil
+}
+
+// take makes an algorithm that the heuristic proposed the plan's.
+func (m *Matmul) take(r C.lt_result) { m.plan.algo, m.Workspace = r.algo, int64(r.workspace) }
+
+// check makes an algorithm the plan's, if cuBLASLt says that it will do.
+func (m *Matmul) check(algorithm [8]uint64) error {
+	for i, x := range algorithm {
+		m.plan.algo[i] = C.uint64_t(x)
+	}
+	l := m.handle.lib
+	var r C.lt_result
+	if err := l.check("cublasLtMatmulAlgoCheck", C.lt_algo_check(l.api, m.handle.handle, m.plan, &r)); err != nil {
+		return err
+	}
+	m.Workspace = int64(r.workspace)
+	return nil
+}
+
+func (m *Matmul) algorithm() (a [8]uint64) {
+	for i, x := range m.plan.algo {
+		a[i] = uint64(x)
+	}
+	return a
 }

@@ -142,6 +142,9 @@ type Handle struct {
 	handle unsafe.Pointer // nil to plan for a device that is not there
 	device unsafe.Pointer // the descriptor of such a device
 	close  builder
+
+	// OpenOrder allows engines that add in an order which depends on timing, so that runs differ in their last bits.
+	OpenOrder bool
 }
 
 // New makes a handle that works on a stream of the device whose context is current.
@@ -150,10 +153,19 @@ func (l *Library) New(stream uintptr) (*Handle, error) {
 	if err := l.call("cudnnCreate", func() C.int { return C.dnn_create(l.api, &h.handle) }); err != nil {
 		return nil, fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), err)
 	}
-	if err := l.call("cudnnSetStream", func() C.int { return C.dnn_set_stream(l.api, h.handle, C.uintptr_t(stream)) }); err != nil {
-		return nil, fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), errors.Join(err, h.Close()))
+	if err := h.SetStream(stream); err != nil {
+		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
+}
+
+// SetStream makes another stream the one that the handle works on.
+func (h *Handle) SetStream(stream uintptr) error {
+	l := h.lib
+	if err := l.call("cudnnSetStream", func() C.int { return C.dnn_set_stream(l.api, h.handle, C.uintptr_t(stream)) }); err != nil {
+		return fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), err)
+	}
+	return nil
 }
 
 // ForDevice makes a handle that only plans, for a device that need not be there; properties describe it in cuDNN's JSON. It
@@ -169,6 +181,9 @@ func (l *Library) ForDevice(properties string) (*Handle, error) {
 	}
 	return h, nil
 }
+
+// Version is that of the library.
+func (h *Handle) Version() string { return h.lib.Version() }
 
 // Close frees the handle. Its plans must be closed before.
 func (h *Handle) Close() error {
@@ -260,4 +275,21 @@ func (b *builder) destroy() {
 		C.dnn_desc_destroy(b.lib.api, b.owned[i])
 	}
 	b.owned = nil
+}
+
+// shared are descriptors that several plans need. The last to go frees them.
+type shared struct {
+	builder
+	users int
+}
+
+func (s *shared) hold() *shared {
+	s.users++
+	return s
+}
+
+func (s *shared) release() {
+	if s.users--; s.users == 0 {
+		s.destroy()
+	}
 }

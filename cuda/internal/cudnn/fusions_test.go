@@ -207,23 +207,20 @@ func TestFusions(t *testing.T) {
 
 // fuse says what engine a graph gets.
 func fuse(h *Handle, draw func(*sketch), dtype int32) string {
-	plan := &Plan{handle: h, p: &problem{excluded: excluded}, graph: builder{lib: h.lib}}
-	defer plan.Close()
-	s := &sketch{builder: &plan.graph, h: h, dtype: dtype}
+	g := &shared{builder: builder{lib: h.lib}, users: 1}
+	s := &sketch{builder: &g.builder, h: h, dtype: dtype}
 	draw(s)
 	graph := h.operations(s.builder, s.ops...)
 	if s.err != nil {
+		g.release()
 		return "refused: " + s.err.Error()
 	}
-	var reasons []string
-	for _, mode := range []int32{modeA, modeFallback} {
-		ok, why, err := plan.choose(graph, mode, working)
-		if ok {
-			return fmt.Sprintf("%s, %d", plan.Engine, plan.Workspace)
-		}
-		if reasons = append(reasons, why...); err != nil {
-			reasons = append(reasons, err.Error())
-		}
+	w := h.waysOf(&problem{excluded: excluded}, g, graph, working, modeA, modeFallback)
+	defer w.Close()
+	plan, err := w.Next()
+	if err != nil {
+		return "none: " + summary(w.reasons)
 	}
-	return "none: " + summary(reasons)
+	defer plan.Close()
+	return fmt.Sprintf("%s, %d", plan.Engine, plan.Workspace)
 }

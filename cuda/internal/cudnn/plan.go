@@ -5,6 +5,7 @@ package cudnn
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -15,8 +16,11 @@ import (
 type Plan struct {
 	Workspace int64  // bytes that Run needs
 	Engine    string // for logs: its number, and notes about its arithmetic
+	Measured  bool   // for logs: the engine was chosen by Take
 	handle    *Handle
-	graph     builder // owns what the plan was built from
+	own       builder        // owns the plan
+	needs     []*shared      // what the plan may refer to: its graph and configuration
+	config    unsafe.Pointer // of the engine
 	plan      unsafe.Pointer
 	p         *problem
 	pack      builder // of the pointers of the last run
@@ -29,34 +33,21 @@ type Plan struct {
 // to be aligned to 64 bytes but for the offsets of c's pointers. The error wraps ErrUnsupported if there is no engine, and says
 // why.
 func (h *Handle) PlanConvolution(c *kernel.Convolution, maxWorkspace int64) (*Plan, error) {
-	p, err := pose(c)
+	w, err := h.ways(c, maxWorkspace, modeA, modeFallback)
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{handle: h, p: p, graph: builder{lib: h.lib}, pack: builder{lib: h.lib}}
-	graph := h.build(&plan.graph, p)
-	if err := plan.graph.err; err != nil {
-		plan.Close()
-		return nil, h.explain(err)
+	defer w.Close()
+	return w.Next()
+}
+
+// pose puts a convolution in cuDNN's terms, with what the handle allows.
+func (h *Handle) pose(c *kernel.Convolution) (*problem, error) {
+	p, err := pose(c)
+	if err == nil && h.OpenOrder {
+		p.excluded = slices.DeleteFunc(slices.Clone(p.excluded), func(note int32) bool { return note == noteNondeterministic })
 	}
-	var reasons []string
-	for _, mode := range []int32{modeA, modeFallback} {
-		ok, why, err := plan.choose(graph, mode, maxWorkspace)
-		if ok {
-			return plan, nil
-		}
-		reasons = append(reasons, why...)
-		if err != nil {
-			var s *statusError
-			if !errors.As(err, &s) || !s.refused() {
-				plan.Close()
-				return nil, h.explain(err)
-			}
-			reasons = append(reasons, err.Error())
-		}
-	}
-	plan.Close()
-	return nil, fmt.Errorf("%w; cuDNN %s: %s", ErrUnsupported, h.lib.Version(), summary(reasons))
+	return p, err
 }
 
 // explain wraps ErrUnsupported around what cuDNN refuses.
@@ -169,61 +160,48 @@ func (h *Handle) operations(b *builder, ops ...unsafe.Pointer) unsafe.Pointer {
 	return b.make(kindGraph, attributes...)
 }
 
-// choose takes the first engine that the heuristics of a mode propose and that will do, and says why others will not.
-func (plan *Plan) choose(graph unsafe.Pointer, mode int32, maxWorkspace int64) (ok bool, reasons []string, err error) {
-	h := plan.handle
-	b := builder{lib: h.lib} // of what is not needed once the plan is made
-	defer b.destroy()
-	attributes := []attribute{descriptors(heurGraph, graph), enum(heurMode, typeHeurMode, mode)}
+// plan makes a plan of an engine's configuration, which the descriptors of needs hold. It returns none, and why, if the plan is not
+// wanted or not to be had.
+func (h *Handle) plan(p *problem, config unsafe.Pointer, maxWorkspace int64, needs ...*shared) (plan *Plan, why string, err error) {
+	own := builder{lib: h.lib}
+	defer func() {
+		if plan == nil {
+			own.destroy()
+		}
+	}()
+	name, notes := h.engine(&own, config)
+	if own.err != nil {
+		return nil, "", own.err
+	}
+	if n := p.excludes(notes); n != "" {
+		return nil, name + ": not wanted: " + n, nil
+	}
+	attributes := []attribute{descriptors(planConfig, config)}
 	if h.device != nil {
-		attributes = append(attributes, descriptors(heurDevice, h.device))
+		attributes = append(attributes, descriptors(planDevice, h.device))
+	} else {
+		attributes = append(attributes, handle(planHandle, h.handle))
 	}
-	heuristics := b.make(kindHeuristics, attributes...)
-	configs := make([]unsafe.Pointer, get[unsafe.Pointer](&b, heuristics, heurResults, typeDescriptor, nil))
-	for i := range configs {
-		configs[i] = b.start(kindEngineConfig)
+	made := own.make(kindPlan, attributes...)
+	var workspace [1]int64
+	get(&own, made, planWorkspace, typeInt64, workspace[:])
+	switch {
+	case own.err != nil:
+		return nil, name + ": " + own.err.Error(), nil
+	case workspace[0] > maxWorkspace:
+		return nil, fmt.Sprintf("%s: wants %d bytes of working memory, may take %d", name, workspace[0], maxWorkspace), nil
 	}
-	configs = configs[:get(&b, heuristics, heurResults, typeDescriptor, configs)]
-	for _, config := range configs {
-		name, notes := plan.engine(&b, config)
-		if b.err != nil {
-			return false, reasons, b.err
-		}
-		if n := plan.p.excludes(notes); n != "" {
-			reasons = append(reasons, name+": not wanted: "+n)
-			continue
-		}
-		attributes := []attribute{descriptors(planConfig, config)}
-		if h.device != nil {
-			attributes = append(attributes, descriptors(planDevice, h.device))
-		} else {
-			attributes = append(attributes, handle(planHandle, h.handle))
-		}
-		one := builder{lib: h.lib}
-		made := one.make(kindPlan, attributes...)
-		var workspace [1]int64
-		get(&one, made, planWorkspace, typeInt64, workspace[:])
-		switch {
-		case one.err != nil:
-			reasons = append(reasons, name+": "+one.err.Error())
-		case workspace[0] > maxWorkspace:
-			reasons = append(reasons, fmt.Sprintf("%s: wants %d bytes of working memory, may take %d", name, workspace[0], maxWorkspace))
-		default:
-			plan.plan, plan.Workspace, plan.Engine = made, workspace[0], name
-			plan.graph.owned = append(append(plan.graph.owned, b.owned...), one.owned...)
-			b.owned = nil // a plan may refer to its configuration
-			return true, nil, nil
-		}
-		one.destroy()
+	plan = &Plan{handle: h, p: p, own: own, config: config, plan: made, Workspace: workspace[0], Engine: name, pack: builder{lib: h.lib}}
+	for _, s := range needs {
+		plan.needs = append(plan.needs, s.hold())
 	}
-	return false, reasons, b.err
+	return plan, "", nil
 }
 
 // engine names the engine of a configuration and lists the notes about its arithmetic.
-func (plan *Plan) engine(b *builder, config unsafe.Pointer) (name string, notes []int32) {
+func (h *Handle) engine(b *builder, config unsafe.Pointer) (name string, notes []int32) {
 	engine := b.start(kindEngine)
-	at := []unsafe.Pointer{engine}
-	get(b, config, configEngine, typeDescriptor, at)
+	get(b, config, configEngine, typeDescriptor, []unsafe.Pointer{engine})
 	var index [1]int64
 	get(b, engine, engineIndex, typeInt64, index[:])
 	notes = make([]int32, 32)

@@ -98,6 +98,17 @@ func pose(c *kernel.Convolution) (*problem, error) {
 	return p, nil
 }
 
+// String tells everything about a problem, and the same of equal ones.
+func (p *problem) String() string {
+	q, bias := *p, "none"
+	if q.bias != nil {
+		bias = fmt.Sprintf("%+v", *q.bias)
+		q.bias = nil
+	}
+	type plain problem // without this method
+	return fmt.Sprintf("%+v bias %s", plain(q), bias)
+}
+
 // alignment is what all memory of the engine has, and more than cuDNN asks for.
 const alignment = 64
 

@@ -40,6 +40,10 @@ func (plan *Plan) Run(x, w, y, bias, workspace uintptr) error {
 // Close frees the plan. Runs that were started need not have ended.
 func (plan *Plan) Close() error {
 	plan.pack.destroy()
-	plan.graph.destroy()
+	plan.own.destroy()
+	for _, s := range plan.needs {
+		s.release()
+	}
+	plan.needs = nil
 	return nil
 }

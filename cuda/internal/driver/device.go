@@ -20,6 +20,7 @@ type Info struct {
 	Name, UUID      string
 	Major, Minor    int // compute capability
 	Multiprocessors int
+	L2              int   // bytes of the second-level cache
 	Memory          int64 // bytes
 }
 
@@ -63,6 +64,7 @@ func describe(ordinal int) (Info, error) {
 		{cu.ComputeCapabilityMajor, &info.Major},
 		{cu.ComputeCapabilityMinor, &info.Minor},
 		{cu.MultiprocessorCount, &info.Multiprocessors},
+		{cu.L2CacheSize, &info.L2},
 	} {
 		if *a.to, err = d.Attribute(a.of); err != nil {
 			return info, check("cuDeviceGetAttribute", err)

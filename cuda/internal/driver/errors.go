@@ -53,6 +53,9 @@ func (e *Error) Lost() bool {
 	return false
 }
 
+// OutOfMemory says whether memory was used up.
+func (e *Error) OutOfMemory() bool { return e.Code == codeOutOfMemory }
+
 // remedy is what a person can do about the error.
 func (e *Error) remedy() string {
 	switch e.Code {
@@ -76,7 +79,7 @@ func (e *Error) remedy() string {
 // IsOutOfMemory says whether err tells of device memory that is used up.
 func IsOutOfMemory(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Code == codeOutOfMemory
+	return errors.As(err, &e) && e.OutOfMemory()
 }
 
 // IsLost says whether err tells of a context that is lost.
@@ -114,6 +117,9 @@ type MemoryError struct {
 	Limit       int64  // the engine's limit, 0 for none
 	Programs    int    // of the engine, which hold memory too
 }
+
+// OutOfMemory is true: callers outside tell this error by it.
+func (e *MemoryError) OutOfMemory() bool { return true }
 
 func (e *MemoryError) Error() string {
 	s := fmt.Sprintf("cuda: out of device memory: %s needs %s, ", e.For, bytes(e.Need))

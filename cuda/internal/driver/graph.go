@@ -28,6 +28,9 @@ func (s *Stream) Capture(f func() error) (*Graph, error) {
 		return f()
 	}()
 	if ended != nil || err != nil {
+		if ended != nil { // a stream that went on recording would never do anything again; if it does not, this is an error that changes nothing
+			C.cuStreamEndCapture(s.raw(), &graph)
+		}
 		if graph != nil {
 			C.cuGraphDestroy(graph)
 		}

@@ -35,16 +35,39 @@ func stepOf(instr graph.Instr, out *graph.Value, in ...*graph.Value) *graph.Step
 	return &graph.Step{Instr: instr, Out: []*graph.Value{out}, In: in}
 }
 
+// copyOf is a step with values of its own.
+func copyOf(s *graph.Step) *graph.Step {
+	c := &graph.Step{Instr: s.Instr}
+	for _, v := range s.In {
+		c.In = append(c.In, valueOf(v.Dtype, v.Shape...))
+	}
+	for _, v := range s.Out {
+		c.Out = append(c.Out, valueOf(v.Dtype, v.Shape...))
+	}
+	return c
+}
+
 // narrowed makes all values of a step narrow that may be.
 func narrowed(s *graph.Step) *graph.Step {
 	in, out, _ := Narrows(s)
 	for i, can := range in {
-		s.In[i].Narrow = can
+		s.In[i].Narrow = can && s.In[i].Dtype == tensor.Float32
 	}
 	for i, can := range out {
-		s.Out[i].Narrow = can
+		s.Out[i].Narrow = can && s.Out[i].Dtype == tensor.Float32
 	}
 	return s
+}
+
+// commandsOfNarrowed decides on a step whose values are narrow that may be, and checks the commands if there are any.
+func commandsOfNarrowed(t testing.TB, s *graph.Step) []Command {
+	t.Helper()
+	b := builderFor(BF16)
+	s = narrowed(copyOf(s))
+	commands, err := Commands(b, s)
+	require.NoError(t, err)
+	checkLaunches(t, b, s, commands)
+	return commands
 }
 
 // commandsOf decides on a step, requires that it runs on the device, and checks the commands.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,38 +21,60 @@ import (
 // old is what NVRTC says of GPUs that its next version will not know.
 var old = regexp.MustCompile(`.*Architectures prior to.*are deprecated.*`)
 
-// TestEverySourceCompiles compiles what the steps of the conformance suite run, without a warning: files for GPUs from Volta to
-// Blackwell, each of the many generated loops for one of them.
+// TestEverySourceCompiles compiles what the steps of the conformance suite run, without a warning: all of it for sm_80 and sm_90, and the
+// files for the other GPUs from Volta to Blackwell too; with -short, each for one of those.
 func TestEverySourceCompiles(t *testing.T) {
 	l, err := nvrtc.Load(0)
 	if err != nil {
 		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
 	}
-	archs := []string{}
-	for _, a := range []struct {
-		kind   string
-		number int
-	}{{"compute", 70}, {"sm", 80}, {"sm", 90}, {"sm", 100}, {"sm", 120}} {
-		if slices.Contains(l.Archs(), a.number) {
-			archs = append(archs, fmt.Sprintf("--gpu-architecture=%s_%d", a.kind, a.number))
-		}
-	}
 	if l.Version() == "12.99" {
 		t.Skip("this NVRTC is the simulated one, with which the engine's tests compile what they run")
 	}
-	for i, s := range everySource(t) {
-		for k, arch := range archs {
-			if one := testing.Short() || strings.HasPrefix(s.Name, "loop "); one && k != i%len(archs) {
-				continue
-			}
-			_, log, err := l.Compile(s.Name, s.Text, arch, "--std=c++17", "-default-device")
-			require.NoError(t, err, log)
-			require.Empty(t, old.ReplaceAllString(log, ""), "%s for %s has warnings", s.Name, arch)
+	main, others := []string{"sm_80", "sm_90"}, []string{}
+	for _, a := range main {
+		require.True(t, compilesFor(l, a), "NVRTC %s does not know %s", l.Version(), a)
+	}
+	for _, a := range []string{"compute_70", "sm_100", "sm_120"} {
+		if compilesFor(l, a) {
+			others = append(others, a)
 		}
+	}
+	counted := map[string]int{}
+	for i, s := range everySource(t) {
+		archs := slices.Clone(main)
+		switch {
+		case strings.HasPrefix(s.Name, "loop ") || len(others) == 0: // there are many
+		case testing.Short():
+			archs = append(archs, others[i%len(others)])
+		default:
+			archs = append(archs, others...)
+		}
+		for _, arch := range archs {
+			counted[arch]++
+			t.Run(fmt.Sprintf("%s/%d %s", arch, i, s.Name), func(t *testing.T) {
+				t.Parallel()
+				_, log, err := l.Compile(s.Name, s.Text, "--gpu-architecture="+arch, "--std=c++17", "-default-device")
+				require.NoError(t, err, log)
+				require.Empty(t, old.ReplaceAllString(log, ""), "warnings")
+			})
+		}
+	}
+	t.Logf("sources to compile: %v", counted)
+	for _, arch := range main {
+		require.Greater(t, counted[arch], 500, arch)
 	}
 }
 
-// everySource returns the sources that the steps of the conformance suite run, without repetitions.
+// compilesFor says whether NVRTC knows an architecture, "sm_90" or "compute_70".
+func compilesFor(l *nvrtc.Library, arch string) bool {
+	_, number, _ := strings.Cut(arch, "_")
+	n, err := strconv.Atoi(number)
+	return err == nil && slices.Contains(l.Archs(), n)
+}
+
+// everySource returns the sources that the steps of the conformance suite run, with float32 in memory and with bfloat16 where it can
+// be, without repetitions.
 func everySource(t *testing.T) []Source {
 	seen, all := map[string]bool{}, []Source{}
 	var add func(list []Command)
@@ -75,6 +98,10 @@ func everySource(t *testing.T) []Source {
 			require.NoError(t, err)
 			add(commands)
 		}
+		if s.Instr.Kind() == "Loop" && testing.Short() { // there are many
+			return
+		}
+		add(commandsOfNarrowed(t, s))
 	})
 	for fn := range ir.BinaryFns { // of the element types that the suite does not have
 		for _, from := range []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.Int} {
@@ -85,6 +112,7 @@ func everySource(t *testing.T) []Source {
 			}
 		}
 	}
+	add([]Command{&Launch{Source: Scatter(0).Source}})
 	for _, from := range allTypes {
 		for _, to := range allTypes {
 			add(commandsOf(t, builderFor(FP32), stepOf(&ir.Cast{To: to}, valueOf(to, 3), valueOf(from, 3))))

@@ -89,7 +89,7 @@ type convolution struct {
 
 // convolution computes a pass. It returns none for sizes that only the host counts far enough for.
 func (b *Builder) convolution(c convolution) []Command {
-	if c.pointwise() {
+	if c.pointwise() && !c.needsEpilogue() {
 		return b.product(c.asProduct())
 	}
 	if !c.countable() {
@@ -102,12 +102,20 @@ func (b *Builder) convolution(c convolution) []Command {
 	e := &Either{Try: b.libraryConvolution(c)}
 	tried := b.work
 	b.work = start // one of the two runs, so they share the working memory
-	e.Else = b.wideConvolution(c)
+	if e.Else = b.wideConvolution(c); c.pointwise() {
+		e.Else = b.wideProduct(c.asProduct())
+	}
 	if tried-start > mostScratch {
 		return e.Else
 	}
 	b.work = max(b.work, tried)
 	return []Command{e}
+}
+
+// needsEpilogue says whether a bias of float32 or a ReLU goes into results of bfloat16, which cuDNN does on the way and cuBLASLt does
+// not.
+func (c convolution) needsEpilogue() bool {
+	return c.yNarrow && c.pass == Forward && (c.bias != nil || c.relu)
 }
 
 // wideConvolution is the pass with our own kernels, whose operands are float32: through copies of those that are not.

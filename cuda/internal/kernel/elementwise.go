@@ -20,7 +20,7 @@ func init() {
 	registerNarrow(map[string]narrowing{
 		"ReLU":     {in: operands(0), out: operands(0)},
 		"ReLUGrad": {in: operands(0, 1), out: operands(0)},
-		"Add":      {in: operands(0, 1), out: operands(0)},
+		"Add":      {in: operands(0, 1), out: operands(0), images: true},
 		"Mul":      {in: operands(0, 1), out: operands(0)},
 		"Scale":    {in: operands(0), out: operands(0)},
 	})

@@ -62,6 +62,7 @@ func TestStepsOfTheSuite(t *testing.T) {
 		commands, err := Commands(b, s)
 		require.NoError(t, err)
 		checkLaunches(t, b, s, commands)
+		commandsOfNarrowed(t, s)
 	})
 }
 

@@ -26,12 +26,12 @@ func init() {
 		"Cast":      prepareCast,
 	}, allTypes...)
 	registerFloats(map[string]Prepare{"GatherGrad": prepareGatherGrad})
+	rows := func(s *graph.Step, _ int) bool { return s.Instr.(*ir.Slice).Step == 1 }
 	registerNarrow(map[string]narrowing{
 		"Copy":    {in: operands(0), out: operands(0)},
 		"Reshape": {in: operands(0), out: operands(0)},
-		"Slice": {in: func(s *graph.Step, _ int) bool { return s.Instr.(*ir.Slice).Step == 1 },
-			out: func(s *graph.Step, _ int) bool { return s.Instr.(*ir.Slice).Step == 1 }},
-		"Concat": {in: every, out: operands(0)},
+		"Slice":   {in: rows, out: rows, images: true},
+		"Concat":  {in: every, out: operands(0), images: true},
 	})
 }
 

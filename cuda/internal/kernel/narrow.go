@@ -10,6 +10,7 @@ import (
 type narrowing struct {
 	in, out func(s *graph.Step, i int) bool // nil: none
 	gains   bool                            // see graph.Narrower
+	images  bool                            // it gains where its result is a batch of images
 }
 
 var narrowings = map[string]narrowing{}
@@ -58,7 +59,7 @@ func Narrows(s *graph.Step) (in, out []bool, gains bool) {
 			out[i] = n.out(s, i)
 		}
 	}
-	return in, out, n.gains
+	return in, out, n.gains || n.images && len(s.Out[0].Shape) == 4
 }
 
 // storage are the macros that name the types in which a kernel finds operands in memory: "NAME bf16" for those that are narrow.

@@ -130,10 +130,12 @@ func (b *Builder) stats(s *graph.Step, mean, rest, variance Pointer, v view) []C
 	dt := s.Out[0].Dtype
 	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
 	partial := b.Scratch(3 * t.parts() * v.Channels * int64(dt.Size()))
-	return []Command{
-		t.launch("stats_parts", dt, partial, In(0)),
-		join("stats_join", dt, v.Channels, mean, rest, variance, partial, v.Channels, v.count(), t.elements(), int32(t.parts())),
+	parts := t.launch("stats_parts", dt, mean, rest, variance, partial, In(0), v.count())
+	if t.parts() == 1 {
+		return []Command{parts}
 	}
+	return []Command{parts,
+		join("stats_join", dt, v.Channels, mean, rest, variance, partial, v.Channels, v.count(), t.elements(), int32(t.parts()))}
 }
 
 func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
@@ -170,9 +172,9 @@ func (b *Builder) batchNormSums(s *graph.Step, dbeta Pointer, axis int, epsilon 
 }
 
 func batchNormReLUSums(b *Builder, s *graph.Step) ([]Command, error) {
-	o, dt := s.Instr.(*graph.BatchNormReLUSums), s.Out[0].Dtype
+	o := s.Instr.(*graph.BatchNormReLUSums)
 	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), images{"SX": s.In[0], "SDY": s.In[5]}, "norm_sums_parts_again", Out(0), Out(1), In(4),
-		o.Epsilon, In(0), In(1), In(2), In(3), In(4), In(5), number(dt, o.Epsilon)), nil
+		o.Epsilon, In(0), In(1), In(2), In(3), In(5)), nil
 }
 
 func batchNormJoinSums(b *Builder, s *graph.Step) ([]Command, error) {
@@ -187,10 +189,12 @@ func (b *Builder) normSums(s *graph.Step, v view, of images, name string, dgamma
 	dt := s.Out[0].Dtype
 	t := b.summing(packed(dt, v, of))
 	partial := b.Scratch(2 * t.parts() * v.Channels * int64(dt.Size()))
-	return []Command{
-		t.launch(name, dt, append([]any{partial}, in...)...),
-		join("norm_sums_join", dt, v.Channels, dgamma, dbeta, partial, variance, number(dt, epsilon), v.Channels, int32(t.parts())),
+	parts := t.launch(name, dt, append([]any{dgamma, dbeta, partial, variance, number(dt, epsilon)}, in...)...)
+	if t.parts() == 1 {
+		return []Command{parts}
 	}
+	return []Command{parts,
+		join("norm_sums_join", dt, v.Channels, dgamma, dbeta, partial, variance, number(dt, epsilon), v.Channels, int32(t.parts()))}
 }
 
 // batchNormGradInput takes x, gamma, mean, variance, dy, dgamma, dbeta, and y or beta if a ReLU masks dy: mask ends the kernel's name.

@@ -17,16 +17,25 @@ type packing struct {
 // images are the operands of a step that lie in memory as packs, by the names that packs.cuh has for their types.
 type images map[string]*graph.Value
 
+// narrow are the definitions for those that are narrow. If all are, so are the types that the step has not, that there be few texts.
+func (of images) narrow() (d storage) {
+	all := len(of) > 0
+	for _, v := range of {
+		all = all && v.Narrow
+	}
+	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY"} {
+		if v := of[name]; v != nil && v.Narrow || all {
+			d = append(d, name+" bf16")
+		}
+	}
+	return d
+}
+
 // packed decides how many neighbours make a pack: as many as the widest access takes of the smallest elements, if the channels, or the
 // elements of a channel where these follow each other, can be divided so.
 func packed(dt tensor.Dtype, v view, of images) packing {
 	const widest = 16
-	var narrow storage
-	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY"} {
-		if of[name] != nil {
-			narrow = narrow.as(name, of[name])
-		}
-	}
+	narrow := of.narrow()
 	p := packing{view: v, vec: widest / int64(dt.Size()), rows: v.Inner != 1}
 	if len(narrow) > 0 {
 		p.vec = 8
@@ -72,6 +81,9 @@ const (
 	sumBlocks = 2
 	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
 	sumWidth = 32
+	// few is up to how many packs of a channel, channels last, are one part: blocks of fewWidth packs of channels read them faster than a
+	// second kernel starts.
+	few, fewWidth = 1024, 4
 	// joined is JOINED of stats.cu.
 	joined = 8
 )
@@ -97,17 +109,23 @@ func (s summing) elements() int64 {
 // summing makes as many parts as run at the same time, unless a thread then had less to do than it reads at once.
 func (b *Builder) summing(p packing) summing {
 	const mostSize = 1 << 30
-	v, width := p.view, int64(1)
-	if !p.rows {
+	v, n, width := p.view, max(p.view.count(), 1), int64(1)
+	switch {
+	case p.rows:
+	case n <= few:
+		width = min(v.Channels, fewWidth)
+	default:
 		width = ceilDiv(v.Channels, ceilDiv(v.Channels, sumWidth))
 	}
-	n := max(v.count(), 1)
 	block := int64(threads)
 	if small := n * width; small < threads {
 		block = ceilDiv(small, 32) * 32
 	}
 	subs, tiles := block/width, ceilDiv(v.Channels, width)
 	parts := min(sumBlocks*int64(max(b.Multiprocessors, 1))/tiles, n/(unroll*subs), mostParts)
+	if n <= few && !p.rows {
+		parts = 1
+	}
 	parts = max(parts, 1, ceilDiv(n, mostSize))
 	size := ceilDiv(ceilDiv(n, parts), subs) * subs
 	return summing{p, Dim3{X: int(tiles), Y: int(ceilDiv(n, size))}, Dim3{X: int(block)}, int32(size), int32(width)}

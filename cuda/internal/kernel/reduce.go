@@ -46,10 +46,6 @@ func init() {
 			y, factor := s.Out[0], 2*s.Instr.(*op.L2PenaltyGrad).Lambda
 			return []Command{b.each("reduce.cu", "l2_grad", y.Dtype, y.Len(), Out(0), In(0), In(1), number(y.Dtype, factor))}, nil
 		},
-		"AddL2Grad": func(b *Builder, s *graph.Step) ([]Command, error) {
-			y, factor := s.Out[0], 2*s.Instr.(*graph.AddL2Grad).Lambda
-			return []Command{b.each("reduce.cu", "add_l2_grad", y.Dtype, y.Len(), Out(0), In(0), In(1), In(2), number(y.Dtype, factor))}, nil
-		},
 	})
 	registerNarrow(map[string]narrowing{"BiasGrad": {in: func(s *graph.Step, _ int) bool {
 		return channelsOf(s.In[0].Shape, s.Instr.(*op.BiasGrad).Axis).hasColumns()

@@ -57,11 +57,43 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 	require.Equal(t, 2*2*8, checked)
 }
 
-// registersOf is the number of registers of a thread. A cubin lists it in its section .nv.info, whose entries have a format, an
-// attribute and a size in front: attribute 0x2f is the number of registers of the kernel with the symbol named first.
+// TestNormsStayInRegisters looks for memory that kernels of batch norms use in place of registers, which costs what packs save. A few
+// bytes, outside of loops, are none.
+func TestNormsStayInRegisters(t *testing.T) {
+	l, err := nvrtc.Load(0)
+	if err != nil {
+		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
+	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
+	}
+	const frameSize, most = 0x11, 24
+	x := valueOf(tensor.Float32, 1)
+	for _, x.Narrow = range []bool{false, true} {
+		p := packed(tensor.Float32, view{1, 1000, 64, 1}, images{"SX": x})
+		for _, file := range []string{"channel.cu", "stats.cu"} {
+			for _, arch := range []string{"sm_80", "sm_90"} {
+				frames := attributes(t, l, File(file, tensor.Float32, p.defines...), arch, frameSize)
+				require.Greater(t, len(frames), 8)
+				for kernel, bytes := range frames {
+					require.LessOrEqual(t, bytes, most, "%s of %s for %s", kernel, file, arch)
+				}
+			}
+		}
+	}
+}
+
+// registersOf is the number of registers of a thread.
 func registersOf(t *testing.T, l *nvrtc.Library, launch *Launch, arch string) int {
-	const sized, registers = 4, 0x2f
-	image, log, err := l.Compile(launch.Source.Name, launch.Source.Text, "--gpu-architecture="+arch, "--std=c++17", "-default-device")
+	const registers = 0x2f
+	return attributes(t, l, launch.Source, arch, registers)[launch.Name]
+}
+
+// attributes are those with a number that a cubin lists of its kernels in the section .nv.info, whose entries have a format, an attribute
+// and a size in front; the symbol of the kernel and the value follow.
+func attributes(t *testing.T, l *nvrtc.Library, source Source, arch string, number byte) map[string]int {
+	const sized = 4
+	image, log, err := l.Compile(source.Name, source.Text, "--gpu-architecture="+arch, "--std=c++17", "-default-device")
 	require.NoError(t, err, log)
 	image[20] = byte(elf.EV_CURRENT) // the file's version, in which NVIDIA's compilers number their own
 	f, err := elf.NewFile(bytes.NewReader(image))
@@ -70,6 +102,7 @@ func registersOf(t *testing.T, l *nvrtc.Library, launch *Launch, arch string) in
 	require.NoError(t, err)
 	info, err := f.Section(".nv.info").Data()
 	require.NoError(t, err)
+	all := map[string]int{}
 	for len(info) >= 4 {
 		format, attribute, value := info[0], info[1], info[4:]
 		if format == sized {
@@ -77,9 +110,9 @@ func registersOf(t *testing.T, l *nvrtc.Library, launch *Launch, arch string) in
 			info = info[len(value):]
 		}
 		info = info[4:]
-		if format == sized && attribute == registers && symbols[bin.LittleEndian.Uint32(value)-1].Name == launch.Name {
-			return int(bin.LittleEndian.Uint32(value[4:]))
+		if format == sized && attribute == number {
+			all[symbols[bin.LittleEndian.Uint32(value)-1].Name] = int(bin.LittleEndian.Uint32(value[4:]))
 		}
 	}
-	return 0
+	return all
 }

@@ -28,24 +28,18 @@ func init() {
 		},
 		"Descend": func(b *Builder, s *graph.Step) ([]Command, error) {
 			dt := s.Out[0].Dtype
-			return []Command{b.update(s, "descend", Out(0), In(0), In(1), In(2), number(dt, 1))}, nil
+			return []Command{b.update(s, "descend", Out(0), In(0), In(1), number(dt, 1), In(2))}, nil
 		},
 		"Momentum": func(b *Builder, s *graph.Step) ([]Command, error) {
 			dt := s.Out[0].Dtype
-			return []Command{b.update(s, "descend", Out(0), In(0), In(1), In(2), number(dt, s.Instr.(*op.Momentum).Momentum))}, nil
+			return []Command{b.update(s, "descend", Out(0), In(0), In(1), number(dt, s.Instr.(*op.Momentum).Momentum), In(2))}, nil
 		},
 		"Nesterov": func(b *Builder, s *graph.Step) ([]Command, error) {
 			dt := s.Out[0].Dtype
 			return []Command{b.update(s, "nesterov", Out(0), In(0), In(1), In(2), In(3), number(dt, s.Instr.(*op.Nesterov).Momentum))}, nil
 		},
 		"MomentumUpdate": func(b *Builder, s *graph.Step) ([]Command, error) {
-			o, dt := s.Instr.(*graph.MomentumUpdate), s.Out[0].Dtype
-			ahead := int32(0)
-			if o.Nesterov {
-				ahead = 1
-			}
-			return []Command{b.update(s, "momentum_update", Out(0), Out(1), In(0), In(1), In(2), In(3),
-				number(dt, o.Momentum), number(dt, o.WeightDecay), ahead)}, nil
+			return b.optimize(s, s.Instr, 0), nil
 		},
 		"AdamStep": func(b *Builder, s *graph.Step) ([]Command, error) {
 			o, dt := s.Instr.(*op.AdamStep), s.Out[0].Dtype
@@ -53,24 +47,56 @@ func init() {
 				o.Beta1, o.Beta2, number(dt, o.Epsilon))}, nil
 		},
 		"AdamUpdate": func(b *Builder, s *graph.Step) ([]Command, error) {
-			o, dt := s.Instr.(*graph.AdamUpdate), s.Out[0].Dtype
-			return []Command{stepNumber(5), b.update(s, "adam_update", Out(0), Out(1), Out(2), In(0), In(1), In(2), In(3), In(4), In(5),
-				o.Beta1, o.Beta2, number(dt, o.Epsilon), number(dt, o.WeightDecay))}, nil
+			return b.optimize(s, s.Instr, 0), nil
+		},
+		(&graph.FusedUpdate{}).Kind(): func(b *Builder, s *graph.Step) ([]Command, error) {
+			f := s.Instr.(*graph.FusedUpdate)
+			return b.optimize(s, f.Update, f.L2), nil
+		},
+		"AddL2Grad": func(b *Builder, s *graph.Step) ([]Command, error) {
+			factor := 2 * s.Instr.(*graph.AddL2Grad).Lambda
+			return []Command{b.update(s, "add_l2_grad", Out(0), In(0), In(1), In(2), number(s.Out[0].Dtype, factor))}, nil
 		},
 	})
 }
 
-// updateSources are the units of update.cu with update_many.cu.
+// updateText is one unit: launches of its kernels can be one.
+var updateText = read("update.cu") + read("penalty.cu") + read("update_many.cu")
+
 var updateSources = map[tensor.Dtype]Source{
-	tensor.Float32: Text("update.cu", tensor.Float32, read("update.cu")+read("update_many.cu")),
-	tensor.Float64: Text("update.cu", tensor.Float64, read("update.cu")+read("update_many.cu")),
+	tensor.Float32: Text("update.cu", tensor.Float32, updateText),
+	tensor.Float64: Text("update.cu", tensor.Float64, updateText),
 }
 
 // update launches a kernel of update.cu over the elements of a step's result; their number is the last argument.
 func (b *Builder) update(s *graph.Step, name string, args ...any) *Launch {
 	n := s.Out[0].Len()
-	grid, block := b.Each(n)
-	return &Launch{Source: updateSources[s.Out[0].Dtype], Name: name, Grid: grid, Block: block, Args: append(args, int64(n))}
+	return &Launch{Source: updateSources[s.Out[0].Dtype], Name: name, Grid: Dim3{X: min(ceilDiv(n, chunk), updateBlocks(b.Multiprocessors))},
+		Block: Dim3{X: threads}, Args: append(args, int64(n))}
+}
+
+// updateBlocks is how many blocks an update has at most: what a block does once, such as Adam's rate, is done no more often than it
+// takes to fill the device.
+func updateBlocks(multiprocessors int) int { return 8 * max(multiprocessors, 1) }
+
+// optimize is a graph.MomentumUpdate or graph.AdamUpdate, behind the gradient of a penalty if lambda is not 0.
+func (b *Builder) optimize(s *graph.Step, update graph.Instr, lambda float64) []Command {
+	dt := s.Out[0].Dtype
+	last := In(len(s.In) - 1) // with a penalty, the factor of its gradient; else something that is not looked at
+	factor := number(dt, 2*lambda)
+	switch o := update.(type) {
+	case *graph.MomentumUpdate:
+		ahead := int32(0)
+		if o.Nesterov {
+			ahead = 1
+		}
+		return []Command{b.update(s, "momentum_update", Out(0), Out(1), In(0), In(1), In(2), last, factor, number(dt, o.WeightDecay),
+			In(3), number(dt, o.Momentum), ahead)}
+	case *graph.AdamUpdate:
+		return []Command{stepNumber(5), b.update(s, "adam_update", Out(0), Out(1), Out(2), In(0), In(1), In(2), In(3), last, factor,
+			number(dt, o.WeightDecay), In(4), In(5), o.Beta1, o.Beta2, number(dt, o.Epsilon))}
+	}
+	return nil
 }
 
 // combine is y ← α·a + β·b or β·b².

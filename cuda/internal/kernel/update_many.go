@@ -1,7 +1,10 @@
 package kernel
 
 import (
+	"cmp"
 	bin "encoding/binary"
+	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 )
@@ -12,80 +15,117 @@ type Resolved struct {
 	Name        string
 	Grid, Block Dim3
 	Shared      int
-	Args        []any // those of a Launch, with an Address for each Pointer
+	Args        []any // those of a Launch, with an Address for each Pointer; a List is to be put into memory
 }
 
 // Address is a place in the device's memory.
 type Address uint64
 
-// tensors says how many addresses of its own each tensor of an update has, by the name of the kernel, and how many of them,
-// the first, are written. They are the first arguments of the kernel; the others but the last, the number of elements, are
-// common to all tensors that one launch can take.
-var tensors = map[string]struct{ addresses, written int }{
-	"combine":         {3, 1},
-	"combine_square":  {3, 1},
-	"descend":         {3, 1},
-	"nesterov":        {4, 1},
-	"adam_step":       {4, 1},
-	"momentum_update": {5, 2},
-	"adam_update":     {7, 3},
+// List is an argument that is a pointer to these bytes, in memory of the device that nothing writes.
+type List []byte
+
+// each says what the arguments of a kernel are that does the same to many tensors as well: first the addresses of a tensor's
+// elements, of which some, the first, are written; then what besides only this tensor has; behind them what all tensors of a launch
+// have in common, and last the number of elements. A block takes chunk of these at a time.
+type each struct {
+	addresses, written, own int
+	chunk                   int
+	parts                   bool // what is written is a number for each chunk
 }
 
-// chunk is CHUNK of update_many.cu: the elements of one tensor that a block has.
-const chunk = 4096
+var updates = map[string]each{
+	"combine":         {addresses: 3, written: 1, own: 2, chunk: chunk},
+	"combine_square":  {addresses: 3, written: 1, own: 2, chunk: chunk},
+	"descend":         {addresses: 3, written: 1, own: 1, chunk: chunk},
+	"nesterov":        {addresses: 4, written: 1, chunk: chunk},
+	"adam_step":       {addresses: 4, written: 1, chunk: chunk},
+	"momentum_update": {addresses: 5, written: 2, own: 3, chunk: chunk},
+	"adam_update":     {addresses: 7, written: 3, own: 3, chunk: chunk},
+	"add_l2_grad":     {addresses: 3, written: 1, own: 2, chunk: chunk},
+	"l2_parts":        {addresses: 2, written: 1, chunk: part, parts: true},
+}
 
-// most is MOST of update_many.cu: the tensors of one launch.
-func most(addresses int) int { return (4096 - 96) / (8*addresses + 12) }
+// chunk is CHUNK of update.cu.
+const chunk = 2048
+
+// words are those of a tensor in a list.
+func (e each) words() int { return e.addresses + e.own + 1 }
+
+// bytes is the length of the memory at argument i of a launch, whose elements have so many bytes.
+func (e each) bytes(l *Resolved, i int, size uint64) uint64 {
+	switch {
+	case i >= e.addresses:
+		return 8 // a scalar, of no more than this
+	case e.parts && i < e.written:
+		return e.chunks(l) * size
+	}
+	return l.elements() * size
+}
+
+func (e each) chunks(l *Resolved) uint64 {
+	return (l.elements() + uint64(e.chunk) - 1) / uint64(e.chunk)
+}
+
+// Gathers says whether an update of a parameter of so many bytes had better wait for others, to be one launch with them: of up to
+// 16 MiB, beyond which a launch is nothing beside its work and the gradient is much to keep; of up to 1 MiB where memory is scarce.
+func Gathers(bytes int, scarce bool) bool {
+	if scarce {
+		return bytes <= 1<<20
+	}
+	return bytes <= 16<<20
+}
 
 // Mergeable says whether a launch is one that MergeUpdates may make one of with others.
 func Mergeable(l *Launch) bool {
-	_, ok := tensors[l.Name]
-	return ok
+	_, ok := updates[l.Name]
+	return ok && elementSize(l.Source) != 0
 }
 
 // MergeUpdates makes of launches that follow each other, with nothing between them, fewer ones that do the same: neighbours
 // that are the same update of different tensors become one. It does not change the order of what depends on each other.
-func MergeUpdates(launches []Resolved) []Resolved {
+func MergeUpdates(launches []Resolved, multiprocessors int) []Resolved {
 	var all []Resolved
-	for i := 0; i < len(launches); {
-		n := mergeable(launches[i:])
-		if n == 1 {
-			all = append(all, launches[i])
-		} else {
-			all = append(all, merged(launches[i:i+n]))
+	for len(launches) > 0 {
+		run := alike(launches)
+		after := conflicts(launches[:run])
+		for i := 0; i < run; {
+			n := 1
+			for i+n < run && after[i+n] < i {
+				n++
+			}
+			if n == 1 {
+				all = append(all, launches[i])
+			} else {
+				all = append(all, merged(launches[i:i+n], multiprocessors))
+			}
+			i += n
 		}
-		i += n
+		launches = launches[run:]
 	}
 	return all
 }
 
-// mergeable returns how many of the first launches can be one, at least 1.
-func mergeable(launches []Resolved) int {
+// alike returns how many of the first launches are the same update, at least 1.
+func alike(launches []Resolved) int {
 	first := &launches[0]
-	size := elementSize(first)
-	t, ok := tensors[first.Name]
-	if !ok || size == 0 {
+	e, ok := updates[first.Name]
+	if !ok || elementSize(first.Source) == 0 {
 		return 1
 	}
 	n := 1
-	for n < len(launches) && n < most(t.addresses) {
+	for n < len(launches) {
 		next := &launches[n]
-		if next.Name != first.Name || next.Source != first.Source || !sameRest(first, next, t.addresses) {
+		if next.Name != first.Name || next.Source != first.Source || !e.sameRest(first, next) {
 			break
-		}
-		for i := range n {
-			if touches(&launches[i], next, size) {
-				return n
-			}
 		}
 		n++
 	}
 	return n
 }
 
-// elementSize is the number of bytes of an element of an update, or 0 for other launches.
-func elementSize(l *Resolved) uint64 {
-	switch l.Source {
+// elementSize is the number of bytes of an element of an update, or 0 for other sources.
+func elementSize(s Source) uint64 {
+	switch s {
 	case updateSources[tensor.Float32]:
 		return 4
 	case updateSources[tensor.Float64]:
@@ -95,8 +135,8 @@ func elementSize(l *Resolved) uint64 {
 }
 
 // sameRest says whether two launches have the same arguments but for their tensors.
-func sameRest(a, b *Resolved, addresses int) bool {
-	for i := addresses; i < len(a.Args)-1; i++ {
+func (e each) sameRest(a, b *Resolved) bool {
+	for i := e.addresses + e.own; i < len(a.Args)-1; i++ {
 		if a.Args[i] != b.Args[i] {
 			return false
 		}
@@ -104,63 +144,84 @@ func sameRest(a, b *Resolved, addresses int) bool {
 	return true
 }
 
-// touches says whether one of two launches writes what the other reads or writes, scalars included: they must then stay in
-// order.
-func touches(a, b *Resolved, size uint64) bool {
-	return writesInto(a, b, size) || writesInto(b, a, size)
+// access is a stretch of memory that a launch reads or writes.
+type access struct {
+	from, to uint64
+	launch   int
+	writes   bool
 }
 
-func writesInto(a, b *Resolved, size uint64) bool {
-	t := tensors[a.Name]
-	lengthA, lengthB := a.elements()*size, b.elements()*size
-	for _, to := range a.Args[:t.written] {
-		for i, arg := range b.Args {
-			at, ok := arg.(Address)
-			if !ok {
-				continue
-			}
-			length := lengthB
-			if i >= t.addresses {
-				length = 8 // a scalar, of no more bytes than this
-			}
-			if uint64(to.(Address)) < uint64(at)+length && uint64(at) < uint64(to.(Address))+lengthA {
-				return true
+// conflicts tells for each of some launches of one kernel the latest one before it with which it must stay in order, -1 where there
+// is none: one writes what the other reads or writes, scalars included.
+func conflicts(launches []Resolved) []int {
+	after := make([]int, len(launches))
+	if len(launches) == 1 {
+		after[0] = -1
+		return after
+	}
+	e, size := updates[launches[0].Name], elementSize(launches[0].Source)
+	var list []access
+	for i := range launches {
+		l := &launches[i]
+		after[i] = -1
+		for k, arg := range l.Args {
+			if at, ok := arg.(Address); ok {
+				if n := e.bytes(l, k, size); n > 0 {
+					list = append(list, access{uint64(at), uint64(at) + n, i, k < e.written})
+				}
 			}
 		}
 	}
-	return false
+	slices.SortFunc(list, func(a, b access) int { return cmp.Compare(a.from, b.from) })
+	var open []access // that reach further than where the walk is
+	for _, a := range list {
+		open = slices.DeleteFunc(open, func(o access) bool { return o.to <= a.from })
+		for _, o := range open {
+			if (a.writes || o.writes) && a.launch != o.launch {
+				later := max(a.launch, o.launch)
+				after[later] = max(after[later], min(a.launch, o.launch))
+			}
+		}
+		open = append(open, a)
+	}
+	return after
 }
 
 func (l *Resolved) elements() uint64 { return uint64(l.Args[len(l.Args)-1].(int64)) }
 
 // merged is one launch for several.
-func merged(launches []Resolved) Resolved {
+func merged(launches []Resolved, multiprocessors int) Resolved {
 	l := launches[0]
-	addresses := tensors[l.Name].addresses
-	places := most(addresses)
-	var at, n, first []byte
-	blocks := 0
-	for i := range places {
-		for a := range addresses {
-			address := Address(0)
-			if i < len(launches) {
-				address = launches[i].Args[a].(Address)
-			}
-			at = bin.LittleEndian.AppendUint64(at, uint64(address))
+	e := updates[l.Name]
+	var tensors, chunks List
+	for k := range launches {
+		args := launches[k].Args
+		for _, a := range args[:e.addresses+e.own] {
+			tensors = bin.LittleEndian.AppendUint64(tensors, word(a))
 		}
-		elements := uint64(0)
-		if i < len(launches) {
-			elements = launches[i].elements()
+		tensors = bin.LittleEndian.AppendUint64(tensors, launches[k].elements())
+		for c := range e.chunks(&launches[k]) {
+			chunks = bin.LittleEndian.AppendUint64(chunks, uint64(k)|c<<32)
 		}
-		n = bin.LittleEndian.AppendUint64(n, elements)
-		first = bin.LittleEndian.AppendUint32(first, uint32(blocks))
-		blocks += int((elements + chunk - 1) / chunk)
 	}
-	table := append(append(at, n...), first...)
-	table = bin.LittleEndian.AppendUint32(table, uint32(len(launches)))
-	for len(table)%8 != 0 { // as C++ lays a struct out that has u64 in it
-		table = append(table, 0)
+	count := len(chunks) / 8
+	blocks := count
+	if !e.parts { // whose blocks do nothing that is better done once
+		blocks = min(count, updateBlocks(multiprocessors))
 	}
-	args := append([]any{Bytes(table)}, l.Args[addresses:len(l.Args)-1]...)
-	return Resolved{Source: l.Source, Name: l.Name + "_many", Grid: Dim3{X: blocks}, Block: Dim3{X: threads}, Args: args}
+	args := append([]any{append(tensors, chunks...), int64(len(launches)), int64(count)}, l.Args[e.addresses+e.own:len(l.Args)-1]...)
+	return Resolved{Source: l.Source, Name: l.Name + "_many", Grid: Dim3{X: max(blocks, 1)}, Block: Dim3{X: threads}, Args: args}
+}
+
+// word is an argument in a list.
+func word(a any) uint64 {
+	switch a := a.(type) {
+	case Address:
+		return uint64(a)
+	case float32:
+		return uint64(math.Float32bits(a))
+	case float64:
+		return math.Float64bits(a)
+	}
+	panic("cuda: an argument that is in no list") // a mistake of ours: the kernels are those of updates
 }

@@ -3,8 +3,11 @@ package kernel
 import (
 	bin "encoding/binary"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,12 +66,15 @@ func names(list []Resolved) string {
 	return strings.Join(all, " ")
 }
 
+// merge merges for a device of 132 multiprocessors.
+func merge(list ...Resolved) []Resolved { return MergeUpdates(list, 132) }
+
 func TestMergeUpdates(t *testing.T) {
 	f32 := tensor.Float32
 	a, b, c := momentumOf(t, f32, 5000, 1<<20, 0.9), momentumOf(t, f32, 64, 2<<20, 0.9), momentumOf(t, f32, 4096, 3<<20, 0.9)
-	require.Equal(t, "momentum_update_many", names(MergeUpdates([]Resolved{a, b, c})))
-	require.True(t, reflect.DeepEqual([]Resolved{a}, MergeUpdates([]Resolved{a})))
-	require.Empty(t, MergeUpdates(nil))
+	require.Equal(t, "momentum_update_many", names(merge(a, b, c)))
+	require.True(t, reflect.DeepEqual([]Resolved{a}, merge(a)))
+	require.Empty(t, merge())
 	for why, other := range map[string]Resolved{
 		"another momentum":                 momentumOf(t, f32, 64, 2<<20, 0.8),
 		"another type":                     momentumOf(t, tensor.Float64, 64, 2<<20, 0.9),
@@ -76,16 +82,76 @@ func TestMergeUpdates(t *testing.T) {
 		"it reads what a has written":      momentumOf(t, f32, 64, 1<<20-4*2*64, 0.9),
 		"it writes what a reads":           momentumOf(t, f32, 64, 1<<20+4*2*5000, 0.9),
 		"a kernel that is none of updates": {Name: "add", Args: []any{int64(4)}},
+		"a name that only seems known":     {Name: "momentum_update", Args: a.Args},
 	} {
-		got := MergeUpdates([]Resolved{a, other})
+		got := merge(a, other)
 		require.True(t, reflect.DeepEqual([]Resolved{a, other}, got), "%s: %s", why, names(got))
 	}
 	// A neighbour that begins where the other ends is no obstacle.
 	next := momentumOf(t, f32, 64, 1<<20+3*4*5000, 0.9)
-	require.Equal(t, "momentum_update_many", names(MergeUpdates([]Resolved{a, next})))
-	// One that writes the learning rate is.
+	require.Equal(t, "momentum_update_many", names(merge(a, next)))
+	// One that writes the learning rate is, wherever it stands.
 	rate := momentumOf(t, f32, 64, 1<<40, 0.9)
-	require.Equal(t, "momentum_update momentum_update", names(MergeUpdates([]Resolved{b, rate})))
+	require.Equal(t, "momentum_update momentum_update", names(merge(b, rate)))
+	require.Equal(t, "momentum_update_many momentum_update momentum_update", names(merge(a, b, rate, c)), "c reads the new one")
+	// What must follow the first of three must not go with the second either.
+	after := momentumOf(t, f32, 64, 1<<20+4*2*5000, 0.9)
+	require.Equal(t, "momentum_update_many momentum_update_many", names(merge(a, b, after, c)))
+	// What differs from tensor to tensor is no obstacle: decay, the penalty's factor.
+	other := a.at(4 << 20)
+	other.Args[6], other.Args[7] = float32(0.25), float32(0)
+	require.Equal(t, "momentum_update_many", names(merge(a, other)))
+	// Neither are tensors without elements, wherever they are.
+	empty := a.at(1 << 20)
+	empty.Args[len(empty.Args)-1] = int64(0)
+	require.Equal(t, "momentum_update_many", names(merge(a, empty, b)))
+}
+
+// at is the launch with its tensors at another address.
+func (l Resolved) at(from Address) Resolved {
+	first := l.Args[0].(Address)
+	l.Args = slices.Clone(l.Args)
+	for i := range updates[l.Name].addresses {
+		l.Args[i] = l.Args[i].(Address) - first + from
+	}
+	return l
+}
+
+// conflicts finds what comparing every two launches finds.
+func TestConflicts(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		var list []Resolved
+		for range 1 + r.IntN(12) {
+			l := momentumOf(t, tensor.Float32, 1, 0, 0.9)
+			l.Args[len(l.Args)-1] = int64(r.IntN(40))
+			for i := range 5 {
+				l.Args[i] = Address(1000 + 4*r.IntN(400))
+			}
+			if r.IntN(3) > 0 { // in place
+				l.Args[2], l.Args[3] = l.Args[0], l.Args[1]
+			}
+			l.Args[5], l.Args[8] = Address(1200), Address(1<<40)
+			list = append(list, l)
+		}
+		e, want := updates["momentum_update"], make([]int, len(list))
+		for j := range list {
+			want[j] = -1
+			for i := range j {
+				for k, x := range list[i].Args {
+					for m, y := range list[j].Args {
+						p, ok1 := x.(Address)
+						q, ok2 := y.(Address)
+						if ok1 && ok2 && (k < e.written || m < e.written) && e.bytes(&list[i], k, 4) > 0 && e.bytes(&list[j], m, 4) > 0 &&
+							uint64(p) < uint64(q)+e.bytes(&list[j], m, 4) && uint64(q) < uint64(p)+e.bytes(&list[i], k, 4) {
+							want[j] = i
+						}
+					}
+				}
+			}
+		}
+		require.Equal(t, want, conflicts(list))
+	}
 }
 
 func TestMergedTables(t *testing.T) {
@@ -97,48 +163,58 @@ func TestMergedTables(t *testing.T) {
 		for i := range 200 {
 			single = append(single, of([]int{1, chunk - 1, chunk, chunk + 1, 3*chunk + 7}[i%5], Address(i+1)<<20))
 		}
-		list, at := MergeUpdates(single), 0
-		places, addresses := most(tensors[kind].addresses), tensors[kind].addresses
-		require.Equal(t, (200+places-1)/places, len(list))
-		for _, l := range list {
-			table := l.Args[0].(Bytes)
-			require.Equal(t, single[0].Args[addresses:len(single[0].Args)-1], l.Args[1:])
-			require.LessOrEqual(t, len(table)+8*(len(l.Args)-1), 4096)
-			u64 := func(i int) uint64 { return bin.LittleEndian.Uint64(table[8*i:]) }
-			u32 := func(i int) int { return int(bin.LittleEndian.Uint32(table[8*places*(addresses+1)+4*i:])) }
-			count := u32(places)
-			first := 0
-			for k := range count { // as the kernel finds its tensor and chunk
-				require.Equal(t, first, u32(k))
-				n := u64(places*addresses + k)
-				require.Equal(t, single[at].elements(), n)
-				for a := range addresses {
-					require.Equal(t, single[at].Args[a], Address(u64(k*addresses+a)))
-				}
-				first += int(n+chunk-1) / chunk
-				at++
-			}
-			require.Equal(t, first, l.Grid.X)
+		list, e := merge(single...), updates[kind]
+		require.Len(t, list, 1)
+		l := list[0]
+		require.Equal(t, single[0].Args[e.addresses+e.own:len(single[0].Args)-1], l.Args[3:])
+		table := l.Args[0].(List)
+		word := func(i int) uint64 { return bin.LittleEndian.Uint64(table[8*i:]) }
+		require.EqualValues(t, 200, l.Args[1])
+		chunks := int(l.Args[2].(int64))
+		require.Len(t, table, 8*(200*e.words()+chunks))
+		require.Equal(t, min(chunks, 8*132), l.Grid.X)
+		done := make([]int, 200)
+		for c := range chunks { // as the kernel finds its tensor and chunk
+			which := word(200*e.words() + c)
+			k := int(which & 0xffffffff)
+			require.EqualValues(t, done[k], which>>32)
+			done[k]++
 		}
-		require.Equal(t, 200, at)
+		for k, s := range single {
+			at := k * e.words()
+			for a := range e.addresses {
+				require.Equal(t, s.Args[a], Address(word(at+a)))
+			}
+			for o := range e.own {
+				switch x := s.Args[e.addresses+o].(type) {
+				case Address:
+					require.EqualValues(t, x, word(at+e.addresses+o))
+				case float32:
+					require.EqualValues(t, math.Float32bits(x), word(at+e.addresses+o))
+				}
+			}
+			require.Equal(t, s.elements(), word(at+e.words()-1))
+			require.EqualValues(t, done[k], (s.elements()+chunk-1)/chunk)
+		}
 	}
 }
 
 // The numbers that the text and the tables agree on, and the tensors' parameters of both kernels of each kind.
 func TestMergedKernelsExist(t *testing.T) {
 	text := updateSources[tensor.Float32].Text
-	require.Contains(t, text, fmt.Sprintf("#define CHUNK %d\n", chunk))
-	require.Contains(t, text, "#define MOST(addresses) ((4096 - 96) / (8 * (addresses) + 12))\n")
-	for name, k := range tensors {
-		many := regexp.MustCompile(`KERNEL ` + name + `_many\(const Tensors<(\d)> s, ([^)]*)\)`).FindStringSubmatch(text)
+	for name, value := range map[string]int{"CHUNK": chunk, "PART": part, "PENALTIES": graph.MostPenalties} {
+		require.Contains(t, text, fmt.Sprintf("#define %s %d\n", name, value))
+	}
+	flat := regexp.MustCompile(`,\s+`).ReplaceAllString(text, ", ")
+	for name, e := range updates {
+		many := regexp.MustCompile(`KERNEL ` + name + `_many\(const u64 \*table, i64 tensors, i64 chunks([^)]*)\)`).FindStringSubmatch(flat)
 		require.NotNil(t, many, name)
-		require.Equal(t, fmt.Sprint(k.addresses), many[1], name)
-		single := regexp.MustCompile(`KERNEL ` + name + `\(([^)]*), i64 n\)`).FindStringSubmatch(strings.ReplaceAll(text, "\n                   ", " "))
+		single := regexp.MustCompile(`KERNEL ` + name + `\(([^)]*), i64 n\)`).FindStringSubmatch(flat)
 		require.NotNil(t, single, name)
 		params := strings.Split(single[1], ", ")
-		require.Equal(t, many[2], strings.Join(params[k.addresses:], ", "), name)
-		for i, p := range params[:k.addresses] {
-			require.Equal(t, i < k.written, strings.HasPrefix(p, "T *"), "%s: %s", name, p)
+		require.Equal(t, many[1], strings.Join(append([]string{""}, params[e.addresses+e.own:]...), ", "), name)
+		for i, p := range params[:e.addresses] {
+			require.Equal(t, i < e.written, strings.HasPrefix(p, "T *"), "%s: %s", name, p)
 		}
 	}
 }

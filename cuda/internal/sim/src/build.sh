@@ -22,6 +22,7 @@ library libcuda.so.1 context.cpp errors.cpp memory.cpp stream.cpp graph.cpp modu
 library libnvrtc.so.12 nvrtc.cpp
 library libcublasLt.so.12 cublaslt.cpp -l:libcuda.so.1
 library libcudnn.so.9 cudnn.cpp cudnn_graph.cpp cudnn_run.cpp -l:libcuda.so.1
+library libnvidia-ml.so.1 nvml.cpp -l:libcuda.so.1
 for part in graph ops cnn adv heuristic engines_precompiled engines_runtime_compiled; do
 	: >"$tmp/libcudnn_$part.so.9" # cuDNN is loaded only from a folder that has all of it
 done

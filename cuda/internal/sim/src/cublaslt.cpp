@@ -1,12 +1,15 @@
 // The simulated cuBLASLt: products of column-major matrices in stream order, of the types and epilogues that the engine uses.
 // Anything else is CUBLAS_STATUS_NOT_SUPPORTED. Sums are made in double.
+#include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "sim.h"
@@ -38,9 +41,15 @@ struct Preference {
 
 // An algorithm is what the heuristic promised to rely on.
 struct Algorithm {
-	uint64_t mark, workspace, alignment[4], unused[2];
+	uint64_t mark, workspace, alignment[4], number, unused;
 };
 static const uint64_t algorithm_mark = 0x5354484e4f474d4d;
+
+// The algorithms differ in what they take, in time and working memory: milliseconds as a part of STHENO_SIM_LIBRARY_DELAY. The last
+// is refused when it is to run.
+enum { ALGORITHMS = 4, REFUSED = 3 };
+static const double slowness[ALGORITHMS] = {8, 6, 1, 0};
+static uint64_t workspace_of(int algorithm) { return 1024 >> algorithm; } // some, so that it must be handed on
 
 struct Handle {};
 
@@ -188,13 +197,27 @@ EXPORT int cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, voi
 	for (int i = 0; i < 4; i++) {
 		if (p->alignment[i] % element(layouts[i]->type)) return NOT_SUPPORTED;
 	}
-	Result r = {};
-	r.algorithm = {algorithm_mark, p->workspace < 1024 ? p->workspace : 1024, {}, {}}; // some, so that it must be handed on
-	for (int i = 0; i < 4; i++) r.algorithm.alignment[i] = p->alignment[i];
-	r.workspace = r.algorithm.workspace;
-	r.waves = 1;
-	results[0] = r;
-	*count = 1;
+	*count = want < ALGORITHMS ? want : ALGORITHMS;
+	for (int k = 0; k < *count; k++) {
+		Result r = {};
+		r.algorithm = {algorithm_mark, p->workspace < workspace_of(k) ? p->workspace : workspace_of(k), {}, (uint64_t)k, 0};
+		for (int i = 0; i < 4; i++) r.algorithm.alignment[i] = p->alignment[i];
+		r.workspace = r.algorithm.workspace;
+		r.waves = 1;
+		results[k] = r;
+	}
+	return SUCCESS;
+}
+
+EXPORT int cublasLtMatmulAlgoCheck(void *handle, void *desc, void *a, void *b, void *c, void *d, const Algorithm *algorithm, Result *result) {
+	const auto o = find<Operation>(desc);
+	const auto la = find<Layout>(a), lb = find<Layout>(b), lc = find<Layout>(c), ld = find<Layout>(d);
+	if (!find<Handle>(handle) || !o || !la || !lb || !lc || !ld || !algorithm || !result) return INVALID_VALUE;
+	if (algorithm->mark != algorithm_mark || algorithm->number >= ALGORITHMS) return NOT_SUPPORTED;
+	if (const int e = check(*o, *la, *lb, *lc, *ld)) return e;
+	*result = {};
+	result->algorithm = *algorithm;
+	result->workspace = algorithm->workspace;
 	return SUCCESS;
 }
 
@@ -206,6 +229,7 @@ struct Product {
 	char *pd, *workspace;
 	size_t workspace_bytes;
 	double alpha, beta;
+	uint64_t algorithm;
 };
 
 static double load(const char *p, int type, int64_t i) {
@@ -259,6 +283,9 @@ static int multiply(void *argument) {
 	    (p.workspace_bytes && !stheno_sim_contains(p.workspace, p.workspace_bytes))) {
 		return stheno_sim_fault("cublasLtMatmul: a matrix, the bias or the workspace leaves its allocation");
 	}
+	if (const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY")) {
+		std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(atof(unit) * slowness[p.algorithm]));
+	}
 	if (p.workspace_bytes) memset(p.workspace, 0xFF, p.workspace_bytes);
 	const int64_t m = (int64_t)p.d.rows, n = (int64_t)p.d.cols, k = (int64_t)(o.trans[0] ? p.a.rows : p.a.cols);
 	std::vector<double> a((size_t)(m * k)), sum((size_t)m); // a: column-major
@@ -296,7 +323,7 @@ EXPORT int cublasLtMatmul(void *handle, void *desc, const void *alpha, const voi
 	if (const int e = check(*o, *fa, *fb, *fc, *fd)) return e;
 	const bool doubles = o->scale == R_64F;
 	auto p = std::make_unique<Product>(Product{*o, *fa, *fb, *fc, *fd, (const char *)a, (const char *)b, (const char *)c, (char *)d, (char *)workspace, 0,
-	                           doubles ? *(const double *)alpha : *(const float *)alpha, doubles ? *(const double *)beta : *(const float *)beta});
+	                           doubles ? *(const double *)alpha : *(const float *)alpha, doubles ? *(const double *)beta : *(const float *)beta, 0});
 	const void *pointers[] = {a, b, c, d};
 	if (algorithm) {
 		if (algorithm->mark != algorithm_mark || workspace_bytes < algorithm->workspace) return INVALID_VALUE;
@@ -304,7 +331,9 @@ EXPORT int cublasLtMatmul(void *handle, void *desc, const void *alpha, const voi
 			if (i == 2 && p->beta == 0) continue;
 			if ((uintptr_t)pointers[i] % algorithm->alignment[i]) return INVALID_VALUE;
 		}
+		if (algorithm->number == REFUSED) return EXECUTION_FAILED;
 		p->workspace_bytes = algorithm->workspace;
+		p->algorithm = algorithm->number;
 	}
 	if (p->beta != 0 && !c) return INVALID_VALUE;
 	if (o->epilogue & EPILOGUE_BIAS && !o->bias) return INVALID_VALUE;

@@ -2,6 +2,7 @@
 // missing, of the wrong type or number, or used too early or too late is refused with a reason.
 #include "cudnn.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -19,7 +20,7 @@ int refuse(int status, const std::string &why) {
 }
 
 // cudnnBackendAttributeType_t, and the size of an element.
-enum { HANDLE = 0, DATA_TYPE, BOOLEAN, INT64, T_FLOAT, T_DOUBLE, POINTER, CONV_MODE, HEUR_MODE, NAN_MODE = 10, NOTE, POINTWISE_MODE = 14, DESCRIPTOR, CHAR = 24 };
+enum { HANDLE = 0, DATA_TYPE, BOOLEAN, INT64, T_FLOAT, T_DOUBLE, POINTER, CONV_MODE, HEUR_MODE, KNOB_TYPE, NAN_MODE = 10, NOTE, POINTWISE_MODE = 14, DESCRIPTOR, CHAR = 24 };
 static size_t size_of(int type) {
 	switch (type) {
 	case BOOLEAN:
@@ -54,6 +55,13 @@ static const Rule rules[] = {
 	{HEURISTICS, 200, HEUR_MODE, 1, 1, true, 0},
 	{HEURISTICS, 201, DESCRIPTOR, 1, 1, true, GRAPH},
 	{HEURISTICS, 204, DESCRIPTOR, 1, 1, false, DEVICE},
+	{ENGINE, 1300, DESCRIPTOR, 1, 1, true, GRAPH},
+	{ENGINE, 1301, INT64, 1, 1, true, 0},
+	{ENGINE, 1307, DESCRIPTOR, 1, 1, false, DEVICE},
+	{KNOB_CHOICE, 600, KNOB_TYPE, 1, 1, true, 0},
+	{KNOB_CHOICE, 601, INT64, 1, 1, true, 0},
+	{CONFIG, 300, DESCRIPTOR, 1, 1, true, ENGINE},
+	{CONFIG, 302, DESCRIPTOR, 1, 8, false, KNOB_CHOICE},
 	{PLAN, 400, HANDLE, 1, 1, false, 0},
 	{PLAN, 401, DESCRIPTOR, 1, 1, true, CONFIG},
 	{PLAN, 407, DESCRIPTOR, 1, 1, false, DEVICE},
@@ -159,7 +167,7 @@ EXPORT int cudnnSetStream(void *handle, void *stream) {
 }
 
 EXPORT int cudnnBackendCreateDescriptor(int kind, void **out) {
-	bool known = kind == ENGINE || kind == CONFIG;
+	bool known = false;
 	for (const Rule &r : rules) known = known || r.kind == kind;
 	if (!known) return refuse(NOT_SUPPORTED, text("descriptors of kind %d are not simulated", kind));
 	std::lock_guard<std::mutex> lock(mutex);
@@ -218,7 +226,27 @@ EXPORT int cudnnBackendFinalize(void *descriptor) {
 		if (d->has(400) == d->has(407)) e = refuse(BAD_PARAM, "a plan wants a handle or a device");
 		d->problem = d->ref(401)->problem;
 		d->engine = d->ref(401)->engine;
+		d->knobs = d->ref(401)->knobs;
 		break;
+	case ENGINE: {
+		const int64_t index = d->one<int64_t>(1301);
+		d->problem = d->ref(1300)->problem;
+		if (index < 0 || index >= (int64_t)engines.size() || !computes(*d->problem, (int)index)) e = refuse(NOT_SUPPORTED, text("engine %d does not compute this", (int)index));
+		d->engine = (int)index;
+		break;
+	}
+	case CONFIG: {
+		d->problem = d->ref(300)->problem;
+		d->engine = d->ref(300)->engine;
+		if (d->has(302)) {
+			for (const Ref &k : d->values.at(302).refs) {
+				if (!d->knobs.emplace(k->one<int32_t>(600), k->one<int64_t>(601)).second) e = refuse(BAD_PARAM, "a knob is set twice");
+			}
+		}
+		const auto &may = engines[d->engine].knobs;
+		if (!d->knobs.empty() && std::find(may.begin(), may.end(), d->knobs) == may.end()) e = refuse(NOT_SUPPORTED, "an engine has no such knobs, or not this way");
+		break;
+	}
 	case PACK:
 		if (d->values[1000].count != d->values[1001].count) e = refuse(BAD_PARAM, "a variant pack has other numbers of uids and pointers");
 		break;
@@ -237,21 +265,39 @@ EXPORT int cudnnBackendGetAttribute(void *descriptor, int name, int type, int64_
 	if (!d) return refuse(BAD_PARAM, "not a descriptor, or destroyed before");
 	if (!d->final) return refuse(BAD_PARAM_NOT_FINALIZED, text("attribute %d is read of a descriptor that is not finalized", name));
 	// Descriptors are filled in that the caller has made.
-	const auto fill = [&](int kind, const std::vector<int> &found) {
+	const auto fill = [&](int kind, const std::vector<Configuration> &found) {
+		if (type != DESCRIPTOR) return refuse(BAD_PARAM_TYPE, "want descriptors");
 		if (have) *have = (int64_t)found.size();
 		for (size_t i = 0; i < found.size() && (int64_t)i < wanted; i++) {
 			const Ref to = find(((void **)elements)[i]);
 			if (!to || to->kind != kind || to->final) return refuse(BAD_PARAM, text("attribute %d wants fresh descriptors of kind %d", name, kind));
 			to->problem = d->problem;
-			to->engine = found[i];
+			to->engine = found[i].engine;
+			to->knobs = found[i].knobs;
 			to->final = true;
 		}
 		return (int)OK;
 	};
+	std::vector<Configuration> knobs; // one each
+	for (const auto &k : d->knobs) knobs.push_back({d->engine, {k}});
 	std::vector<int> notes;
-	switch (d->kind == HEURISTICS || d->kind == CONFIG || d->kind == ENGINE || d->kind == PLAN ? name : -1) {
-	case 202: return type == DESCRIPTOR ? fill(CONFIG, engines_for(*d->problem, d->one<int32_t>(200))) : refuse(BAD_PARAM_TYPE, "want descriptors");
-	case 300: return type == DESCRIPTOR ? fill(ENGINE, {d->engine}) : refuse(BAD_PARAM_TYPE, "want descriptors");
+	const bool readable = d->kind == HEURISTICS || d->kind == CONFIG || d->kind == ENGINE || d->kind == PLAN || d->kind == KNOB_CHOICE;
+	switch (readable ? name : -1) {
+	case 202: return fill(CONFIG, proposed(*d->problem, d->one<int32_t>(200)));
+	case 300: return fill(ENGINE, {{d->engine, {}}});
+	case 302: // asked for none, cuDNN says that there are none
+		if (wanted == 0) knobs.clear();
+		return fill(KNOB_CHOICE, knobs);
+	case 600:
+		if (type != KNOB_TYPE || wanted < 1) return refuse(BAD_PARAM_TYPE, "attribute 600 is the type of a knob");
+		*(int32_t *)elements = d->knobs.empty() ? d->one<int32_t>(600) : d->knobs.begin()->first;
+		if (have) *have = 1;
+		return OK;
+	case 601:
+		if (type != INT64 || wanted < 1) return refuse(BAD_PARAM_TYPE, "attribute 601 is an int64");
+		*(int64_t *)elements = d->knobs.empty() ? d->one<int64_t>(601) : d->knobs.begin()->second;
+		if (have) *have = 1;
+		return OK;
 	case 402:
 	case 1301:
 		if (type != INT64 || wanted < 1) return refuse(BAD_PARAM_TYPE, text("attribute %d is an int64", name));
@@ -273,6 +319,7 @@ EXPORT int cudnnBackendExecute(void *handle, void *plan, void *pack) {
 	std::map<int64_t, void *> pointers;
 	void *workspace, *stream;
 	int engine;
+	Knobs knobs;
 	{
 		std::lock_guard<std::mutex> lock(mutex);
 		const Ref p = find(plan), v = find(pack);
@@ -287,8 +334,9 @@ EXPORT int cudnnBackendExecute(void *handle, void *plan, void *pack) {
 		}
 		problem = p->problem;
 		engine = p->engine;
+		knobs = p->knobs;
 		workspace = v->one<void *>(1003);
 		stream = ((Handle *)handle)->stream;
 	}
-	return start(problem, engine, pointers, workspace, stream);
+	return start(problem, engine, knobs, pointers, workspace, stream);
 }

@@ -32,6 +32,7 @@ enum {
 	CONFIG = 3,
 	HEURISTICS = 4,
 	PLAN = 5,
+	KNOB_CHOICE = 7,
 	FORWARD = 10,
 	BACKWARD_FILTER = 11,
 	BACKWARD_DATA = 12,
@@ -51,6 +52,9 @@ enum { TENSOR_CORE = 0, NONDETERMINISTIC = 4 };
 // Records why a call fails, for cudnnGetLastErrorString, and returns status.
 int refuse(int status, const std::string &why);
 
+// How knobs of an engine are set, by their types.
+typedef std::map<int, int64_t> Knobs;
+
 struct Problem;
 struct Descriptor;
 typedef std::shared_ptr<Descriptor> Ref;
@@ -68,6 +72,7 @@ struct Descriptor {
 	std::map<int, Value> values;
 	std::shared_ptr<Problem> problem; // of a graph and what is made from it
 	int engine = -1;                  // of an engine and what is made from it
+	Knobs knobs;                      // of a configuration and what is made from it
 
 	bool has(int name) const { return values.count(name) != 0; }
 	Ref ref(int name) const { return values.at(name).refs[0]; }
@@ -113,14 +118,22 @@ struct Problem {
 struct Engine {
 	std::vector<int> notes;
 	int64_t workspace;
-	bool rounds; // factors to TF32
+	bool rounds;  // factors to TF32
+	int slowness; // see delay in cudnn_run.cpp
+	std::vector<Knobs> knobs; // how they may be set: the first way is the slowest
 };
-extern const Engine engines[];
-std::vector<int> engines_for(const Problem &p, int mode);
+extern const std::vector<Engine> engines;
+
+struct Configuration {
+	int engine;
+	Knobs knobs;
+};
+std::vector<Configuration> proposed(const Problem &p, int mode);
+bool computes(const Problem &p, int engine);
 
 // Reads what a graph of operations stands for.
 int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to);
 int read_tensor(const Descriptor &d, Tensor &to);
 
 // Starts a plan on a stream. The pointers are by uid.
-int start(std::shared_ptr<Problem> p, int engine, std::map<int64_t, void *> pointers, void *workspace, void *stream);
+int start(std::shared_ptr<Problem> p, int engine, const Knobs &knobs, std::map<int64_t, void *> pointers, void *workspace, void *stream);

@@ -1,21 +1,40 @@
 // The engines of the simulated cuDNN, and the loops that they all run.
 #include "cudnn.h"
 
+#include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <thread>
 
 // The first that heuristics propose do not suit everyone, as cuDNN's do not: a caller must read the notes and the workspace.
-const Engine engines[] = {
-	{{NONDETERMINISTIC}, 0, false},        // never to be used by us: it fails when it runs
-	{{TENSOR_CORE}, (int64_t)1 << 50, true}, // no device has so much memory
-	{{TENSOR_CORE}, 512, true},
-	{{}, 4096, false},
+// Only a caller that times them finds the last one, the fastest by far where delay() is on.
+const std::vector<Engine> engines = {
+	{{NONDETERMINISTIC}, 0, false, 0, {}},                // not to be used by us unless it is asked for: it fails when it runs
+	{{TENSOR_CORE}, (int64_t)1 << 50, true, 1, {}},       // no device has so much memory
+	{{TENSOR_CORE}, 512, true, 8, {}},
+	{{}, 4096, false, 8, {}},
+	{{}, 64, false, 0, {}},                               // is refused when it is to run
+	{{}, 1024, false, 6, {{{3, 0}, {7, 16}}, {{3, 1}, {7, 32}}}},
 };
 
-std::vector<int> engines_for(const Problem &p, int mode) {
+bool computes(const Problem &p, int engine) { return !p.doubles || engine == 3; }
+
+std::vector<Configuration> proposed(const Problem &p, int mode) {
+	enum { B = 1, A = 3 }; // CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_A
 	if (p.doubles && !p.steps.empty()) return {}; // nor does cuDNN have any
-	if (p.doubles || mode != 3) return {3};       // 3 is CUDNN_HEUR_MODE_A
-	return {0, 1, 2, 3};
+	if (p.doubles || (mode != A && mode != B)) return {{3, {}}};
+	const std::vector<Configuration> a = {{0, {}}, {1, {}}, {2, {}}, {3, {}}, {4, {}}, {5, engines[5].knobs[0]}};
+	return mode == A ? a : std::vector<Configuration>{{3, {}}, {5, engines[5].knobs[1]}};
+}
+
+// delay lets an engine take its time: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY. The last of several ways to set
+// knobs takes one unit.
+static void delay(const Engine &e, const Knobs &knobs) {
+	const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY");
+	if (!unit || !*unit) return;
+	const bool last = !e.knobs.empty() && knobs == e.knobs.back();
+	std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(atof(unit) * (last ? 1 : e.slowness)));
 }
 
 static float bits(uint32_t u) {
@@ -55,6 +74,7 @@ static void store(const Tensor &t, void *at, int64_t i, double v) {
 struct Job {
 	std::shared_ptr<Problem> problem;
 	int engine;
+	Knobs knobs;
 	std::map<int64_t, void *> pointers;
 	void *workspace;
 };
@@ -138,19 +158,21 @@ static int work(void *arg) {
 	const Job &j = *(Job *)arg;
 	const Problem &p = *j.problem;
 	const Engine &e = engines[j.engine];
-	if (j.engine == 0) return 719; // CUDA_ERROR_LAUNCH_FAILED
+	if (j.engine == 0 && !getenv("STHENO_SIM_OPEN_ORDER")) return 719; // CUDA_ERROR_LAUNCH_FAILED
+	delay(e, j.knobs);
 	for (const Tensor &t : p.memory()) {
 		if (!stheno_sim_contains(j.pointers.at(t.uid), t.bytes())) return 700; // CUDA_ERROR_ILLEGAL_ADDRESS
 	}
-	if (!stheno_sim_contains(j.workspace, (size_t)e.workspace)) return 700;
-	memset(j.workspace, 0xff, (size_t)e.workspace); // NaN, to whoever keeps something there
+	if (e.workspace && !stheno_sim_contains(j.workspace, (size_t)e.workspace)) return 700;
+	if (e.workspace) memset(j.workspace, 0xff, (size_t)e.workspace); // NaN, to whoever keeps something there
 	const void *x = j.pointers.at(p.x.uid), *w = j.pointers.at(p.w.uid), *y = j.pointers.at(p.y.uid);
 	if (p.doubles) Loops<double>{p, x, w, y, false}.run(j.pointers);
 	else Loops<float>{p, x, w, y, e.rounds}.run(j.pointers);
 	return 0;
 }
 
-int start(std::shared_ptr<Problem> p, int engine, std::map<int64_t, void *> pointers, void *workspace, void *stream) {
+int start(std::shared_ptr<Problem> p, int engine, const Knobs &knobs, std::map<int64_t, void *> pointers, void *workspace, void *stream) {
+	if (engine == 4) return refuse(EXECUTION_FAILED, "this engine computes nothing");
 	const auto memory = p->memory();
 	if (pointers.size() != memory.size()) return refuse(BAD_PARAM, "a variant pack has more tensors than the graph, or fewer");
 	for (const Tensor &t : memory) {
@@ -160,6 +182,6 @@ int start(std::shared_ptr<Problem> p, int engine, std::map<int64_t, void *> poin
 		if ((uintptr_t)at->second % (uintptr_t)t.alignment) return refuse(BAD_PARAM_MISALIGNED, "a tensor is less aligned than its descriptor says");
 	}
 	if (engines[engine].workspace && !workspace) return refuse(BAD_PARAM_NULL, "there is no working memory");
-	const int e = stheno_sim_enqueue(stream, "cudnn", work, [](void *arg) { delete (Job *)arg; }, new Job{p, engine, pointers, workspace});
+	const int e = stheno_sim_enqueue(stream, "cudnn", work, [](void *arg) { delete (Job *)arg; }, new Job{p, engine, knobs, pointers, workspace});
 	return e ? refuse(EXECUTION_FAILED, "CUresult " + std::to_string(e)) : (int)OK;
 }

@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// late leaves case i out where the budget has not the time for it, by what the rounds take and what the latest case of the device took
+// beside them. It is true of a case that was left out before, too.
+func (r *runner) late(i int) bool {
+	if r.leftOut[i] == nil && !r.deadline.IsZero() {
+		need := float64(r.Rounds)*r.Seconds + r.overhead[r.cases[i].Device]
+		if left := time.Until(r.deadline).Seconds(); left < need {
+			r.leave(i, fmt.Sprintf("of the budget of %v seconds %.0f are left, and it takes some %.0f", r.Budget, max(left, 0), need))
+		}
+	}
+	return r.leftOut[i] != nil
+}
+
+// limit is ctx, which ends when the budget is spent.
+func (r *runner) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.deadline.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, r.deadline)
+}
+
+// spent notes what case i took beside its rounds.
+func (r *runner) spent(i int, begin time.Time) {
+	if result := r.results[i]; result != nil {
+		r.overhead[r.cases[i].Device] = max(0, time.Since(begin).Seconds()-float64(len(result.Rates))*r.Seconds)
+	}
+}
+
+// OutOfMemory is an error of an engine whose device has not the memory for a program. Package cuda's are.
+type OutOfMemory interface {
+	error
+	// OutOfMemory says that the device's memory was used up, and that nothing was lost by it.
+	OutOfMemory() bool
+}
+
+// done takes what became of case i, which is nothing yet where result and err are nil. The error is one that ends the run.
+func (r *runner) done(ctx context.Context, i int, result *Result, err error) error {
+	timed := result != nil && len(result.Rates) > 0
+	var full OutOfMemory
+	switch {
+	case err == nil && result == nil:
+		return nil
+	case ctx.Err() != nil && err != nil:
+		return err
+	case r.expired(err) && !timed:
+		r.leave(i, fmt.Sprintf("the budget of %v seconds was spent before its first round was over", r.Budget))
+		return nil
+	case err == nil || r.expired(err): // with the rounds that there are
+		result.rated(r.report.Machine.ceilingOf(result.Case))
+		r.results[i] = result
+		r.assemble()
+		e := r.event(i, Timed)
+		e.Result = result
+		r.Progress(e)
+		return nil
+	case r.cases[i].onCPU():
+		return err
+	case errors.As(err, &full) && full.OutOfMemory():
+		r.leave(i, err.Error())
+		return nil
+	}
+	r.leave(i, err.Error())
+	if wrong := (*MismatchError)(nil); !errors.As(err, &wrong) { // which names the case itself
+		err = fmt.Errorf("bench: %v: %w", r.cases[i].Case, err)
+	}
+	r.wrong = append(r.wrong, err)
+	return nil
+}
+
+// expired says that err is the end of the budget.
+func (r *runner) expired(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) && !r.deadline.IsZero() && !time.Now().Before(r.deadline)
+}
+
+// leave leaves case i out.
+func (r *runner) leave(i int, why string) {
+	r.leftOut[i] = &LeftOut{r.cases[i].Case, why}
+	r.assemble()
+	e := r.event(i, Left)
+	e.LeftOut = r.leftOut[i]
+	r.Progress(e)
+}
+
+// assemble puts what there is into the report, in the order of the cases.
+func (r *runner) assemble() {
+	r.report.Cases, r.report.LeftOut = []Result{}, nil
+	for i := range r.cases {
+		if result := r.results[i]; result != nil {
+			r.report.Cases = append(r.report.Cases, *result)
+		}
+		if out := r.leftOut[i]; out != nil {
+			r.report.LeftOut = append(r.report.LeftOut, *out)
+		}
+	}
+}

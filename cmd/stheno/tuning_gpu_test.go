@@ -1,0 +1,58 @@
+//go:build gpu && cgo && linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestGPUTuning measures, follows what was measured in another part of the run, and records both that and that results may differ from run
+// to run.
+func TestGPUTuning(t *testing.T) {
+	simulated(t)
+	cache := t.TempDir()
+	t.Setenv("STHENO_CUDA_CACHE", cache)
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.2") // so that another way than the first is the fastest of most
+	t.Setenv("STHENO_SIM_OPEN_ORDER", "1")
+	record := func(dir string) string {
+		text, err := os.ReadFile(filepath.Join(dir, "run.json"))
+		require.NoError(t, err)
+		return string(text)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	train := []string{"train", "--data", "sample", "--device", "cuda", "--limit-train", "4", "--limit-test", "2", "--batch", "4", "--epochs", "1"}
+	out := stheno(t, with(train, "--tuning", "Measure", "--out", dir)...)
+	require.Zero(t, out.code, out.stderr)
+	require.Regexp(t, `(?m)^note: measuring \d+ convolutions and \d+ matrix products on Simulated GPU; the fastest ways are kept in `+cache+`/ways$`, out.stdout)
+	require.Regexp(t, `(?m)^note: measured in \d+\.\d s; for \d+ of \d+ another way than the library's first is faster$`, out.stdout)
+	require.Regexp(t, `(?m)^cuda:0, Simulated GPU .*, tuned for \d+ calls of libraries, precision fp32; adam`, out.stdout)
+	require.Regexp(t, `"tuning": "[0-9a-f]{16}"`, record(dir))
+	require.NotContains(t, record(dir), "nondeterministic")
+
+	out = stheno(t, "train", "--resume", "--out", dir, "--epochs", "2")
+	require.Zero(t, out.code, out.stderr)
+	require.NotContains(t, out.stdout, "measur")
+	require.NotContains(t, out.stdout, "other tuned", "the same choices")
+	out = stheno(t, "train", "--resume", "--out", dir, "--epochs", "3", "--tuning", "off")
+	require.Zero(t, out.code, out.stderr)
+	require.Contains(t, out.stdout, "than these (none)")
+	refused(t, []string{"train", "--resume", "--out", dir, "--epochs", "4", "--deterministic=false"}, "--deterministic is true there, not false")
+
+	// A run that began without measured choices goes on without them.
+	dir = filepath.Join(t.TempDir(), "run")
+	out = stheno(t, with(train, "--tuning", "off", "--deterministic=false", "--out", dir)...)
+	require.Zero(t, out.code, out.stderr)
+	require.NotContains(t, out.stdout, "tuned for")
+	require.Contains(t, record(dir), `"nondeterministic": true`)
+	out = stheno(t, "train", "--resume", "--out", dir, "--epochs", "2")
+	require.Zero(t, out.code, out.stderr)
+	require.NotContains(t, out.stdout, "tuned for")
+	require.Contains(t, record(dir), `"nondeterministic": true`)
+
+	refused(t, with(train, "--tuning", ""), "--tuning is empty; use auto, measure, off, or the name")
+	refused(t, with(train, "--deterministic=perhaps"), `--deterministic wants true or false, got "perhaps"`)
+}

@@ -1,0 +1,135 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/stheno-ml/stheno/cuda/internal/cublaslt"
+	"github.com/stheno-ml/stheno/cuda/internal/cudnn"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+)
+
+// call is something that a library is asked to compute, and how to ask it.
+type call struct {
+	library string // with its version
+	problem func() (string, error)
+	first   func() (*way, error)             // what the library proposes
+	ways    func(try func(*way) error) error // tries what it proposes, the first first, until try returns an error
+	take    func(choice json.RawMessage) (*way, error)
+}
+
+// way is a plan to compute a call. Which memory run wants is what Bytes of the plan says.
+type way struct {
+	plan
+	name      string // of what it does, for logs
+	workspace int64
+	run       func(at [4]uintptr, workspace uintptr) error
+	choice    func() (any, error) // names it for take
+}
+
+// plan is a *cudnn.Plan or a *cublaslt.Matmul.
+type plan interface {
+	Bytes() [4]int64
+	Close() error
+}
+
+// errEnough is what a trial of ways returns to end it.
+var errEnough = errors.New("enough was tried")
+
+// call is what a command asks of a library; nil if it asks nothing, or the library is not there.
+func (l *libs) call(c kernel.Command) *call {
+	switch c := c.(type) {
+	case *kernel.Gemm:
+		if l.blas != nil {
+			return l.product(c)
+		}
+	case *kernel.Convolution:
+		if l.dnn != nil {
+			return l.convolution(c)
+		}
+	}
+	return nil
+}
+
+func (l *libs) convolution(c *kernel.Convolution) *call {
+	wrap := func(p *cudnn.Plan, err error) (*way, error) {
+		if err != nil {
+			return nil, err
+		}
+		return &way{plan: p, name: p.Engine, workspace: p.Workspace, choice: func() (any, error) { return p.Choice() },
+			run: func(at [4]uintptr, work uintptr) error { return p.Run(at[0], at[1], at[2], at[3], work) }}, nil
+	}
+	return &call{
+		library: "cuDNN " + l.dnn.Version(),
+		problem: func() (string, error) { return l.dnn.Problem(c, workspace) },
+		first:   func() (*way, error) { return wrap(l.dnn.PlanConvolution(c, workspace)) },
+		ways: func(try func(*way) error) error {
+			all, err := l.dnn.Ways(c, workspace)
+			if err != nil {
+				return err
+			}
+			defer all.Close()
+			for {
+				w, err := wrap(all.Next())
+				if errors.Is(err, cudnn.ErrUnsupported) {
+					return nil
+				}
+				if err == nil {
+					err = try(w)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		},
+		take: func(choice json.RawMessage) (*way, error) {
+			var x cudnn.Choice
+			if err := json.Unmarshal(choice, &x); err != nil {
+				return nil, err
+			}
+			return wrap(l.dnn.Take(c, workspace, x))
+		},
+	}
+}
+
+func (l *libs) product(g *kernel.Gemm) *call {
+	wrap := func(m *cublaslt.Matmul) *way {
+		return &way{plan: m, name: "an algorithm", workspace: m.Workspace, choice: func() (any, error) { return m.Choice(), nil },
+			run: func(at [4]uintptr, work uintptr) error { return m.Run(l.stream, at[0], at[1], at[2], at[3], work) }}
+	}
+	return &call{
+		library: "cuBLASLt " + l.blas.Version(),
+		problem: func() (string, error) { return l.blas.Problem(g, workspace) },
+		first: func() (*way, error) {
+			m, err := l.blas.Plan(g, workspace)
+			if err != nil {
+				return nil, err
+			}
+			return wrap(m), nil
+		},
+		ways: func(try func(*way) error) error {
+			all, err := l.blas.Ways(g, workspace, mostWays)
+			for _, m := range all {
+				if err == nil {
+					err = try(wrap(m))
+				} else {
+					err = errors.Join(err, m.Close())
+				}
+			}
+			return err
+		},
+		take: func(choice json.RawMessage) (*way, error) {
+			var x cublaslt.Choice
+			if err := json.Unmarshal(choice, &x); err != nil {
+				return nil, err
+			}
+			m, err := l.blas.Take(g, workspace, x)
+			if err != nil {
+				return nil, err
+			}
+			return wrap(m), nil
+		},
+	}
+}

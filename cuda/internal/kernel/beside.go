@@ -1,0 +1,27 @@
+package kernel
+
+import "github.com/stheno-ml/stheno/graph"
+
+const (
+	// besideSteps is how long a step may last while others begin: about two layers of a backward pass.
+	besideSteps = 10
+	// besideBytes is the most that a step beside others reads and writes: larger ones fill a GPU alone, and would only cost memory.
+	besideBytes = 24 << 20
+)
+
+// Beside implements graph.Overlapper: for how many steps one may last that nothing but updates and outputs waits for.
+func Beside(s *graph.Step) int {
+	switch s.Instr.Kind() {
+	case "Conv2DBackwardFilter", "BiasGrad", "TopKCorrect":
+	default:
+		return 0
+	}
+	bytes := 0
+	for _, v := range append(s.In[:len(s.In):len(s.In)], s.Out...) {
+		bytes += v.Bytes()
+	}
+	if bytes > besideBytes {
+		return 0
+	}
+	return besideSteps
+}

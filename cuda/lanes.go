@@ -1,0 +1,211 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"errors"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/graph"
+)
+
+// besideEnv is the environment variable that, set to 0, makes every step of a CUDA graph wait for the one before.
+const besideEnv = "STHENO_CUDA_BESIDE"
+
+// lanes is how a CUDA graph has steps beside others (graph.Step.Beside): they go one after the other on a stream of their own, which
+// waits for what they need, and the other steps wait for those whose memory they touch. Small nets leave most of a GPU idle, and the
+// gradients of filters, which nothing needs before the updates, fill it.
+type lanes struct {
+	marks map[int]*driver.Event // behind a step, where another lane waits for it
+}
+
+// span is memory from low on, without high.
+type span struct{ low, high driver.Ptr }
+
+// touched is the memory that a step reads and writes, besides working memory.
+type touched struct{ reads, writes []span }
+
+func (p *program) touched(i int) touched {
+	var t touched
+	s := p.plan.Steps[i]
+	of := func(v *graph.Value) span {
+		at := p.address(v)
+		return span{at, at + driver.Ptr(v.StoredBytes())}
+	}
+	for _, v := range s.In {
+		t.reads = append(t.reads, of(v))
+	}
+	for _, v := range s.Out {
+		t.writes = append(t.writes, of(v))
+	}
+	return t
+}
+
+// conflicts says whether two steps must keep their order.
+func (t touched) conflicts(o touched) bool {
+	return meet(t.writes, o.writes) || meet(t.writes, o.reads) || meet(t.reads, o.writes)
+}
+
+func meet(a, b []span) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x.low < y.high && y.low < x.high {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// part is the actions of a step, or of several that were merged.
+type part struct {
+	step    int
+	actions []action
+	several bool
+	beside  bool
+	touched
+	after  int // the latest part on the other lane that it waits for, −1 for none
+	marked bool
+}
+
+// parts are those of the merged list, with what they wait for.
+func (p *program) parts() []part {
+	var all []part
+	for _, a := range p.merged.list {
+		if k := len(all) - 1; k >= 0 && all[k].step == a.step && !all[k].several && !a.several {
+			all[k].actions = append(all[k].actions, a.action)
+			continue
+		}
+		all = append(all, part{step: a.step, actions: []action{a.action}, several: a.several, after: -1,
+			beside: !a.several && p.plan.Steps[a.step].Beside > 0, touched: p.touched(a.step)})
+	}
+	joined := -1 // parts beside, up to here, for which the others have waited
+	for k := range all {
+		x := &all[k]
+		for i := k - 1; i >= 0; i-- {
+			o := &all[i]
+			if o.beside == x.beside || !x.beside && i <= joined {
+				continue
+			}
+			if x.several || o.several || x.conflicts(o.touched) {
+				x.after, o.marked = i, true
+				if !x.beside {
+					joined = i
+				}
+				break
+			}
+		}
+	}
+	return all
+}
+
+// mark is the event behind a part.
+func (p *program) mark(i int) (*driver.Event, error) {
+	if e := p.lanes.marks[i]; e != nil {
+		return e, nil
+	}
+	e, err := driver.NewEvent()
+	if err != nil {
+		return nil, err
+	}
+	if p.lanes.marks == nil {
+		p.lanes.marks = map[int]*driver.Event{}
+	}
+	p.lanes.marks[i] = e
+	p.close = append(p.close, e.Close)
+	return e, nil
+}
+
+// besides says whether any step runs beside others.
+func (p *program) besides() bool {
+	for _, s := range p.plan.Steps {
+		if s.Beside > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// inLanes is a run as it is captured.
+func (p *program) inLanes() (err error) {
+	if !p.besides() {
+		return p.everything()
+	}
+	main, side := p.engine.stream, p.engine.side
+	if err := p.packOwn(); err != nil {
+		return err
+	}
+	begin, err := p.mark(-1)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(begin.Record(main), side.Wait(begin)); err != nil {
+		return err
+	}
+	parts := p.parts()
+	last := -1
+	for k, x := range parts {
+		on := main
+		if x.beside {
+			on, last = side, k
+		}
+		if x.after >= 0 {
+			e, err := p.mark(x.after)
+			if err != nil {
+				return err
+			}
+			if err := on.Wait(e); err != nil {
+				return err
+			}
+		}
+		if err := p.actOn(on, x); err != nil {
+			return err
+		}
+		if x.marked {
+			e, err := p.mark(k)
+			if err != nil {
+				return err
+			}
+			if err := e.Record(on); err != nil {
+				return err
+			}
+		}
+	}
+	if last >= 0 { // the lanes end together
+		e, err := p.mark(last)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(e.Record(side), main.Wait(e)); err != nil {
+			return err
+		}
+	}
+	return p.last()
+}
+
+// actOn puts a part on a stream.
+func (p *program) actOn(s *driver.Stream, x part) (err error) {
+	if s != p.engine.stream {
+		if err := p.engine.changeStream(s); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, p.engine.changeStream(p.engine.stream)) }()
+	}
+	for _, a := range x.actions {
+		if err := a.run(p); driver.IsLost(err) { // see everything
+			return err
+		} else if err != nil {
+			return p.failed(x.step, err)
+		}
+	}
+	return nil
+}
+
+// changeStream makes actions go on another stream.
+func (e *Engine) changeStream(s *driver.Stream) error {
+	e.on = s
+	if e.libs.dnn == nil {
+		return nil
+	}
+	return e.libs.dnn.SetStream(uintptr(s.Handle()))
+}

@@ -1,0 +1,22 @@
+package graph
+
+// Overlapper is an [Engine] that may run a step at the same time as some that follow it. It is optional.
+type Overlapper interface {
+	// Beside says how many of the steps that follow a step may begin before it ends. Until then the memory of its operands and
+	// results is not used again, which costs memory; the engine sees to it that none of those steps needs the results.
+	Beside(s *Step) int
+}
+
+// planBeside asks the engine which steps run beside others.
+func planBeside(p *program, e Engine) {
+	o, ok := e.(Overlapper)
+	if !ok {
+		return
+	}
+	for _, s := range p.steps {
+		s.Beside = max(o.Beside(s), 0)
+	}
+}
+
+// end is the last step during which step i of the plan may still run.
+func (p *program) end(i int) int { return min(i+p.steps[i].Beside, len(p.steps)-1) }

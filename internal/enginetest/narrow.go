@@ -1,0 +1,186 @@
+package enginetest
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/numtest"
+)
+
+// NarrowStep is one step some of whose operands lie in memory as bfloat16.
+type NarrowStep struct {
+	Instr    graph.Instr
+	In, Out  []tensor.Shape
+	Positive []int // inputs that are between 0.5 and 1.5, as variances are; others are normal
+}
+
+// NarrowNorms are the steps of batch norms, along the last axis or the second one, of images of a shape.
+func NarrowNorms(dims []int, axis int) []NarrowStep {
+	x, c := tensor.Shape(dims), tensor.Shape{dims[axis]}
+	in := func(s ...tensor.Shape) []tensor.Shape { return s }
+	grad := &op.BatchNormGradInput{Axis: axis, Epsilon: 1e-3}
+	all := []NarrowStep{
+		{&op.BiasAdd{Axis: axis}, in(x, c), in(x), nil},
+		{&op.ChannelAffine{Axis: axis, Scale: 0.5, Shift: make([]float64, dims[axis])}, in(x), in(x), nil},
+		{&graph.BatchStats{Axis: axis}, in(x), in(c, c), nil},
+		{&op.BatchVariance{Axis: axis}, in(x, c), in(c), nil},
+		{&op.BatchVarianceGrad{Axis: axis}, in(x, c, c), in(x), nil},
+		{&op.BatchNormInference{Axis: axis, Epsilon: 1e-3}, in(x, c, c, c, c), in(x), []int{4}},
+		{&graph.FusedBatchNorm{Axis: axis, Epsilon: 1e-3, ReLU: true}, in(x, c, c, c, c), in(x), []int{4}},
+		{&graph.FusedBatchNorm{Axis: axis, Epsilon: 1e-3, Add: true}, in(x, c, c, c, c, x), in(x), []int{4}},
+		{&graph.FusedBatchNorm{Axis: axis, Epsilon: 1e-3, Add: true, ReLU: true}, in(x, c, c, c, c, x), in(x), []int{4}},
+		{&graph.BatchNormSums{Axis: axis, Epsilon: 1e-3}, in(x, c, c, x), in(c, c), []int{2}},
+		{&graph.BatchNormSums{Axis: axis, Epsilon: 1e-3, ReLU: true}, in(x, c, c, x, x), in(c, c), []int{2}},
+		{&graph.BatchNormReLUSums{Axis: axis, Epsilon: 1e-3}, in(x, c, c, c, c, x), in(c, c), []int{4}},
+		{&graph.BatchNormJoinSums{Axis: axis, Epsilon: 1e-3}, in(x, c, c, x, x, x), in(c, c, x), []int{2}},
+		{&op.BatchNormGradScale{Axis: axis, Epsilon: 1e-3}, in(x, c, c, x), in(c), []int{2}},
+		{grad, in(x, c, c, c, x, c, c), in(x), []int{3}},
+		{&graph.FusedBatchNormGradInput{Grad: grad}, in(x, c, c, c, x, c, c, x), in(x), []int{3}},
+		{&graph.BatchNormReLUGradInput{Grad: grad}, in(x, c, c, c, x, c, c, c), in(x), []int{3}},
+		{&op.BatchNormInferenceGradInput{Axis: axis, Epsilon: 1e-3}, in(c, c, x), in(x), []int{1}},
+	}
+	if axis == 1 {
+		all = append(all, NarrowStep{&ir.GroupNorm{Groups: 1, Epsilon: 1e-3}, in(x), in(x), nil},
+			NarrowStep{&ir.GroupNormGrad{Groups: 1, Epsilon: 1e-3}, in(x, x), in(x), nil})
+	}
+	return all
+}
+
+// Require runs the step on an engine, with those operands narrow, results counted behind inputs, that the engine takes so and of which
+// narrow says so, and compares with the reference in float64 of numbers that are rounded before. InPlace lets results be written over
+// an input where they may.
+func (n NarrowStep) Require(t *testing.T, e graph.Engine, inPlace bool, narrow func(operand int) bool) {
+	p := &narrowPlan{data: map[*graph.Value]op.Array{}}
+	step, wide := &graph.Step{Instr: n.Instr}, &graph.Step{Instr: n.Instr}
+	for i, s := range n.In {
+		step.In = append(step.In, p.external(n.input(i, s)))
+	}
+	for _, s := range n.Out {
+		step.Out = append(step.Out, p.external(op.Array{Shape: s, Data: make([]float32, op.Len(s))}))
+		wide.Out = append(wide.Out, &graph.Value{Shape: s, Dtype: tensor.Float64})
+	}
+	in, out, _ := e.(graph.Narrower).Narrows(step)
+	results, inputs, rounds := slices.Clone(step.Out), make([]op.Array, len(n.In)), false
+	for i, v := range step.In {
+		inputs[i] = widened(p.data[v])
+		if i < len(in) && in[i] && narrow(i) {
+			step.In[i] = p.kept(v.Shape)
+			p.through(step.In[i], v)
+		}
+	}
+	p.plan.Steps = append(p.plan.Steps, step)
+	for i, v := range results {
+		soil(p.data[v], math.NaN())
+		v.Input, v.Output = false, true
+		if i >= len(out) || !out[i] || !narrow(len(n.In)+i) {
+			continue
+		}
+		rounds = true
+		step.Out[i] = p.kept(v.Shape)
+		for j, x := range step.In {
+			if inPlace && x.Narrow && step.Out[i].Alias == nil && graph.Elementwise(n.Instr, i, j) {
+				step.Out[i].Alias = x
+			}
+		}
+		p.through(v, step.Out[i])
+	}
+	want, err := expand(wide, inputs)
+	require.NoError(t, err)
+	got := p.run(t, e, results)
+	for i, w := range want {
+		tol := numtest.Tol(tensor.Float32, numtest.Gradient)
+		if rounds {
+			tol.Rel = 0x1p-8 // of what is written
+			if i != len(want)-1 {
+				tol.Norm = 3 * 0x1p-9 // of sums of it: see PrecisionError
+			}
+		}
+		numtest.AssertClose(t, w.Data, got[i].Data, tol, fmt.Sprintf("%s of %v, result %d", n.Instr, n.In, i))
+	}
+}
+
+// input makes the numbers of an input, which bfloat16 can hold.
+func (n NarrowStep) input(i int, s tensor.Shape) op.Array {
+	d := numtest.Normal(seedOf(fmt.Sprint(n.Instr, i)), tensor.Float32, s...)
+	if slices.Contains(n.Positive, i) {
+		d = numtest.Uniform(seedOf(fmt.Sprint(n.Instr, i)), tensor.Float32, 0.5, 1.5, s...)
+	}
+	x := d.Data().([]float32)
+	for j, v := range x {
+		x[j] = toBFloat16(v)
+	}
+	return op.Array{Shape: s, Data: x}
+}
+
+func widened(a op.Array) op.Array {
+	x := a.Data.([]float32)
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return op.Array{Shape: a.Shape, Data: y}
+}
+
+// narrowPlan is a plan made by hand.
+type narrowPlan struct {
+	plan graph.Plan
+	data map[*graph.Value]op.Array // of what is bound
+}
+
+func (p *narrowPlan) add(v *graph.Value) *graph.Value {
+	v.ID, v.Name, v.Dtype = len(p.plan.Values), fmt.Sprintf("v%d", len(p.plan.Values)), tensor.Float32
+	p.plan.Values = append(p.plan.Values, v)
+	return v
+}
+
+func (p *narrowPlan) external(a op.Array) *graph.Value {
+	v := p.add(&graph.Value{Shape: a.Shape, Input: true, Where: graph.External})
+	p.data[v] = a
+	return v
+}
+
+// kept is a value that lies in the arena as bfloat16.
+func (p *narrowPlan) kept(s tensor.Shape) *graph.Value {
+	v := p.add(&graph.Value{Shape: s, Where: graph.Arena, Offset: p.plan.ArenaBytes, Narrow: true})
+	p.plan.ArenaBytes += (v.StoredBytes() + 63) / 64 * 64
+	return v
+}
+
+// through copies: a sum with zeros takes numbers into memory of bfloat16 and out of it.
+func (p *narrowPlan) through(to, from *graph.Value) {
+	last := from.Shape[len(from.Shape)-1]
+	zeros := p.external(op.Array{Shape: tensor.Shape{last}, Data: make([]float32, last)})
+	p.plan.Steps = append(p.plan.Steps, &graph.Step{Instr: &op.BiasAdd{Axis: -1}, In: []*graph.Value{from, zeros}, Out: []*graph.Value{to}})
+}
+
+// run runs the plan and returns the values of outputs.
+func (p *narrowPlan) run(t *testing.T, e graph.Engine, outputs []*graph.Value) []op.Array {
+	for v := range p.data {
+		if v.Input {
+			p.plan.Inputs = append(p.plan.Inputs, v)
+		}
+	}
+	p.plan.Outputs = outputs
+	prog, err := e.Build(&p.plan)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, prog.Close()) }()
+	buffers := map[*graph.Value]graph.Buffer{}
+	for v, a := range p.data {
+		buffers[v] = bind(t, e, prog, v, a)
+	}
+	require.NoError(t, prog.Run())
+	var all []op.Array
+	for _, v := range outputs {
+		require.NoError(t, buffers[v].Download(p.data[v]))
+		all = append(all, p.data[v])
+	}
+	return all
+}

@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# Times training steps and inference of Stheno, PyTorch and JAX, one after the other, on a machine with an NVIDIA GPU, and keeps what
+# they say in bench/results/gpu. It needs no Go: "make gpu-bins" leaves the programs in .build/gpu. It may be called with some of the cases
+# at a time; where there is Go,
+#
+#   go run ./bench/peers/gpu -out bench/results/gpu.md bench/results/gpu/*.json
+#
+# then makes the table of everything that is there. Numbers are compared only with those of the same GPU.
+#
+#   CASES="…"      net:size:batch:mode:precision, the most important first: "resnet50:224:256:train:bf16 vgg16:32:512:inference:tf32",
+#                  or one of the lists below: goals (the default), batches, all. size is that of the images; those of 224 have 1000 classes
+#   LIMIT=…        seconds for everything (default 540). Who is done early leaves its time to those who come behind
+#   WHO="…"        who takes part, in order (default "stheno torch jax")
+#   VARIANTS=…     of PyTorch (default eager,compile,max-autotune; there is reduce-overhead besides): all cases in the first, then in the next
+#   PYTHON=…       a Python with PyTorch (default python3); PYTHON_JAX=… one with JAX (default the same)
+#   ROUNDS=… ROUND=…    rounds of a case, and seconds of a round (default 5 of 0.5)
+#   FEED=…         bytes, floats, device: where the peers' batches come from (default bytes, as ours)
+#   CASE_LIMIT=…   seconds for a case of a peer, its compilation included (default 150)
+#   TUNING=…       --tuning of Stheno (default measure: the ways of the libraries, as cudnn.benchmark does for PyTorch)
+#   VERIFY=0       does not verify Stheno's results before they are timed
+#   OUT=…          folder for the results (default bench/results/gpu)
+#   SIM=1          tries the script on the simulated GPU of "make sim", and the peers on the CPU, into .build/gpu-bench-sim
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+SIM=${SIM:-} PYTHON=${PYTHON:-python3} ROUNDS=${ROUNDS:-5} ROUND=${ROUND:-0.5} LIMIT=${LIMIT:-540}
+PYTHON_JAX=${PYTHON_JAX:-$PYTHON}
+OUT=${OUT:-$([ -n "$SIM" ] && echo .build/gpu-bench-sim || echo bench/results/gpu)}
+
+# product NETS SIZES BATCHES MODES PRECISIONS lists cases.
+product() {
+	local net size batch mode precision
+	for mode in $4; do for precision in $5; do for net in $1; do for size in $2; do for batch in $3; do
+		echo "$net:$size:$batch:$mode:$precision"
+	done; done; done; done; done
+}
+
+# list NAME is one of the lists of cases, without repetitions.
+list() {
+	local small='simplecnn vgg16 resnet50' large='resnet50 vgg16 alexnet'
+	case $1 in
+	goals)
+		echo resnet50:224:256:train:bf16
+		product 'resnet50 vgg16' 32 512 train 'bf16 tf32'
+		product simplecnn 32 1024 train 'bf16 tf32'
+		product 'vgg16 alexnet' 224 256 train bf16
+		product "$small" 32 512 inference bf16
+		product resnet50 224 256 inference bf16
+		echo resnet50:224:256:train:tf32
+		;;
+	batches) # in two precisions
+		list goals
+		product "$small" 32 '64 128 512 1024' train 'bf16 tf32'
+		product "$large" 224 '64 256' train 'bf16 tf32'
+		;;
+	all)
+		list batches
+		product "$small" 32 '64 128 512 1024' 'train inference' 'bf16 tf32 fp32'
+		product "$large" 224 '64 256' 'train inference' 'bf16 tf32 fp32'
+		;;
+	*) echo "$1" ;;
+	esac
+}
+
+# text makes a line of text a string of JSON.
+text() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"; }
+
+# grouped joins neighbours that differ in the batch alone, for one call: net:size:64,128:mode:precision.
+grouped() {
+	awk -F: '{ key = $1 ":" $2 ":" $4 ":" $5 }
+		key == last { batches = batches "," $3; next }
+		NR > 1 { print head ":" batches ":" tail }
+		{ last = key; head = $1 ":" $2; batches = $3; tail = $4 ":" $5 }
+		END { if (NR) print head ":" batches ":" tail }'
+}
+
+# stheno SECONDS
+stheno() {
+	local end=$((SECONDS + $1)) net size batches mode precision classes left code batch options=()
+	! grep -q -e --no-verify "$WORK/help" || [ "${VERIFY:-1}" != 0 ] || options+=(--no-verify)
+	! grep -q -e --tuning "$WORK/help" || options+=(--tuning "${TUNING:-measure}")
+	while IFS=: read -r net size batches mode precision <&3; do
+		left=$((end - SECONDS))
+		if [ "$left" -lt 5 ]; then
+			echo "gpu-bench: no time is left for Stheno's $net:$size:$batches:$mode:$precision and what comes behind it" >&2
+			return
+		fi
+		classes=100
+		[ "$size" -lt 224 ] || classes=1000
+		local budget=()
+		! grep -q -e --budget "$WORK/help" || budget=(--budget "$left")
+		timeout --kill-after=5 "$((left + 10))" "$WORK/stheno" bench --device cuda --arch "$net" --size "$size" --batch "$batches" --mode "$mode" \
+			--precision "$precision" --classes "$classes" --seconds "$ROUND" --rounds "$ROUNDS" --json - ${budget[0]+"${budget[@]}"} \
+			${options[0]+"${options[@]}"} >"$WORK/report" 2>"$WORK/errors"
+		code=$?
+		[ "$code" -eq 0 ] || tail -n 5 "$WORK/errors" >&2
+		if [ -s "$WORK/report" ]; then
+			cat "$WORK/report" >>"$raw"
+			sed -n 's/^ *"images_per_second": \([0-9.e+]*\),*$/\1/p' "$WORK/report" | sed "s|^|Stheno $net:$size:$batches:$mode:$precision |; s|\$| images/s|"
+			continue
+		fi
+		for batch in ${batches//,/ }; do
+			echo "{\"framework\":\"Stheno\",\"variant\":\"\",\"arch\":$(text "$net"),\"size\":$size,\"classes\":$classes,\"batch\":$batch,\"mode\":$(text "$mode")," \
+				"\"precision\":$(text "$precision"),\"error\":$(text "exit status $code: $(tail -n 1 "$WORK/errors")")}" >>"$raw"
+		done
+	done 3< <(echo "$cases" | grouped)
+}
+
+# peer PYTHON SCRIPT VARIANTS SECONDS
+peer() {
+	local device=cuda
+	[ -z "$SIM" ] || device=cpu
+	# shellcheck disable=SC2086 # the cases are words
+	PYTHONUNBUFFERED=1 timeout --kill-after=5 "$(($4 + 15))" "$1" "bench/peers/$2" --device "$device" --variants "$3" --feed "${FEED:-bytes}" \
+		--seconds "$ROUND" --rounds "$ROUNDS" --case-seconds "${CASE_LIMIT:-150}" --deadline "$4" $cases 2>"$WORK/errors" | tee -a "$raw" |
+		sed -nE 's/.*"framework": "([^"]*)".*"variant": "([^"]*)", "arch": "([^"]*)", "size": ([0-9]*), "batch": ([0-9]*), "mode": "([^"]*)", "precision": "([^"]*)".*"(images_per_second|error)": ([^,]*),.*/\1 \2 \3:\4:\5:\6:\7 \9/p'
+	[ "${PIPESTATUS[0]}" -eq 0 ] || { echo "gpu-bench: $2 ended with an error:" >&2 && tail -n 5 "$WORK/errors" >&2; }
+	grep ': no time was left for ' "$WORK/errors" >&2
+}
+
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+if [ -n "$SIM" ]; then
+	export LD_LIBRARY_PATH=$PWD/.build/sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+	: "${CASES:=simplecnn:32:2:train:fp32 simplecnn:32:4:train:fp32 simplecnn:32:2:inference:bf16}"
+	VARIANTS=${VARIANTS:-eager}
+fi
+if ! cases=$(for c in ${CASES:-goals}; do list "$c"; done | awk '!seen[$0]++') || echo "$cases" | grep -vE '^[a-z0-9-]+:[0-9]+:[0-9]+:(train|inference):(fp32|tf32|bf16)$' >&2; then
+	echo 'gpu-bench: the lines above are no cases; write net:size:batch:mode:precision, or the name of a list: goals, batches, all' >&2
+	exit 2
+fi
+if ! gzip --decompress --stdout .build/gpu/stheno.gz >"$WORK/stheno"; then
+	echo 'gpu-bench: .build/gpu/stheno.gz cannot be unpacked; run make gpu-bins' >&2
+	exit 1
+fi
+chmod +x "$WORK/stheno"
+"$WORK/stheno" bench --help >"$WORK/help"
+if ! "$WORK/stheno" devices >"$WORK/devices" 2>&1 || ! grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null; then
+	cat "$WORK/devices" >&2
+	echo 'gpu-bench: there is no GPU that can be used; SIM=1 tries the script without one' >&2
+	exit 1
+fi
+mkdir -p "$OUT"
+date=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+raw=$OUT/${date//:/}.json
+smi() { nvidia-smi --query-gpu="$1" --format=csv,noheader --id=0 2>/dev/null | head -n 1; }
+gpu=$(sed -n 's/^cuda:0 is \([^,]*\),.*/\1/p' "$WORK/devices")
+echo "{\"gpu\":$(text "$gpu"),\"driver\":$(text "$(smi driver_version)"),\"memory\":$(text "$(smi memory.total)"),\"power_limit\":$(text "$(smi power.limit)")," \
+	"\"cpu\":$(text "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors")," \
+	"\"stheno\":$(text "$("$WORK/stheno" version | head -n 1)"),\"date\":\"$date\"}" >"$raw"
+
+# Of the time that is left, a contestant has its share: half for all but the last.
+who=(${WHO:-stheno torch jax})
+for i in "${!who[@]}"; do
+	left=$((LIMIT - SECONDS - 5))
+	case ${who[i]} in stheno) share=$((left * 2 / 5)) ;; torch) share=$((left * 7 / 10)) ;; *) share=$((left / 2)) ;; esac
+	[ "$i" -lt $((${#who[@]} - 1)) ] || share=$left
+	if [ "$share" -lt 10 ]; then
+		echo "gpu-bench: no time is left for ${who[i]}" >&2
+		continue
+	fi
+	echo "== ${who[i]}: at most $share s" >&2
+	case ${who[i]} in
+	stheno) stheno "$share" ;;
+	torch) peer "$PYTHON" torch_gpu.py "${VARIANTS:-eager,compile,max-autotune}" "$share" ;;
+	jax) peer "$PYTHON_JAX" jax_gpu.py jit "$share" ;;
+	*) echo "gpu-bench: there is no ${who[i]}; WHO names stheno, torch, jax" >&2 && exit 2 ;;
+	esac
+done
+echo "$raw: $(grep -c '"images_per_second"' "$raw") measurements, $(grep -cE '"error": ?"' "$raw") errors, in $SECONDS s" >&2
