@@ -17,6 +17,8 @@ type pictureReader struct {
 	file bytes.Buffer
 	row  []byte
 	sums []uint32
+
+	blue, red []byte // differences from luma of a row of a JPEG
 }
 
 // read decodes a file. Errors are *ImageError.
@@ -64,7 +66,7 @@ func (p *pictureReader) keep(dst []byte, m image.Image, c cut) {
 	at, n, width := m.Bounds().Min, c.right-c.left, c.box.Columns*3
 	if c.factor == 1 {
 		for y := c.top; y < c.bottom; y++ {
-			readBytes(dst[(y-c.top)*width:(y-c.top+1)*width], m, at.X+c.left, at.Y+y)
+			p.readBytes(dst[(y-c.top)*width:(y-c.top+1)*width], m, at.X+c.left, at.Y+y)
 		}
 		return
 	}
@@ -79,7 +81,7 @@ func (p *pictureReader) keep(dst []byte, m image.Image, c cut) {
 		clear(sums)
 		bottom := min(top+c.factor, c.bottom)
 		for y := top; y < bottom; y++ {
-			readBytes(row, m, at.X+c.left, at.Y+y)
+			p.readBytes(row, m, at.X+c.left, at.Y+y)
 			for x := range c.box.Columns {
 				s := sums[3*x : 3*x+3]
 				for block := row[3*x*c.factor : 3*min((x+1)*c.factor, n)]; len(block) >= 3; block = block[3:] {
@@ -98,11 +100,11 @@ func (p *pictureReader) keep(dst []byte, m image.Image, c cut) {
 }
 
 // readBytes writes pixels of row y from column x0 on as red, green, blue, over white.
-func readBytes(dst []byte, m image.Image, x0, y int) {
+func (p *pictureReader) readBytes(dst []byte, m image.Image, x0, y int) {
 	n := len(dst) / 3
 	switch m := m.(type) {
 	case *image.YCbCr:
-		readYCbCr(dst, m, x0, y)
+		p.readYCbCr(dst, m, x0, y)
 	case *image.Gray:
 		from := m.Pix[m.PixOffset(x0, y):][:n]
 		for x, v := range from {
@@ -125,23 +127,5 @@ func readBytes(dst []byte, m image.Image, x0, y int) {
 			white := 0xffff - a
 			dst[3*x], dst[3*x+1], dst[3*x+2] = byte((r+white+128)/257), byte((g+white+128)/257), byte((b+white+128)/257)
 		}
-	}
-}
-
-// readYCbCr is readBytes of a JPEG in colour.
-func readYCbCr(dst []byte, m *image.YCbCr, x0, y int) {
-	n := len(dst) / 3
-	luma := m.Y[m.YOffset(x0, y):][:n]
-	shift := 0
-	switch m.SubsampleRatio {
-	case image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420:
-		shift = 1
-	case image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410:
-		shift = 2
-	}
-	from := m.COffset(x0, y) - x0>>shift
-	for x, v := range luma {
-		at := from + (x0+x)>>shift
-		dst[3*x], dst[3*x+1], dst[3*x+2] = color.YCbCrToRGB(v, m.Cb[at], m.Cr[at])
 	}
 }

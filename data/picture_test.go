@@ -40,8 +40,7 @@ func TestReadBytes(t *testing.T) {
 	palette := color.Palette{color.RGBA{1, 2, 3, 255}, color.RGBA{250, 128, 7, 255}, color.RGBA{9, 200, 100, 255}}
 	pictures := []image.Image{paint(image.NewRGBA(r), f), paint(image.NewRGBA(r), clear), paint(image.NewNRGBA(r), clear), paint(image.NewGray(r), f),
 		paint(image.NewGray16(r), f), paint(image.NewNRGBA64(r), clear), paint(image.NewRGBA64(r), f), paint(image.NewPaletted(r, palette), f), paint(image.NewCMYK(r), f)}
-	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420,
-		image.YCbCrSubsampleRatio440, image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410} {
+	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio440, image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410} {
 		m := image.NewYCbCr(r, ratio)
 		for i := range m.Y {
 			m.Y[i] = byte(i * 5)
@@ -51,11 +50,12 @@ func TestReadBytes(t *testing.T) {
 		}
 		pictures = append(pictures, m)
 	}
+	var p pictureReader
 	for _, m := range pictures {
 		for x0 := range 4 {
 			for y := range 5 {
 				got := make([]byte, (9-x0)*3)
-				readBytes(got, m, x0, y)
+				p.readBytes(got, m, x0, y)
 				for x := x0; x < 9; x++ {
 					cr, cg, cb, ca := m.At(x, y).RGBA()
 					for k, v := range []uint32{cr, cg, cb} {
@@ -120,5 +120,49 @@ func TestKeepReduces(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Colour at half the resolution is interpolated as libjpeg does it: the bytes are Pillow 12's of the same file (subsampling=2 and 1).
+func TestColourIsInterpolated(t *testing.T) {
+	for _, c := range []struct{ name, file, want string }{
+		{"420",
+			"/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAUDBAQEAwUEBAQFBQUGBwwIBwcHBw8LCwkMEQ8SEhEPERETFhwXExQaFRERGCEYGh0dHx8fExciJCIeJBweHx7/" +
+				"2wBDAQUFBQcGBw4ICA4eFBEUHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh7/wAARCAAHAAsDASIAAhEBAxEB/8QA" +
+				"FgABAQEAAAAAAAAAAAAAAAAAAAME/8QAIhAAAQQBAwUBAAAAAAAAAAAAAgEDBAUGABFRBxIjMUKB/8QAFQEBAQAAAAAAAAAAAAAAAAAAAAX/xAAiEQACAQMC" +
+				"BwAAAAAAAAAAAAABAgMABBETMgUSITFBUZH/2gAMAwEAAhEDEQA/AMUO5yvKM6r60K2EVA8ySSpTa9roOCJkiChHygfK+1/K2HTfEjsJByLK1B4nSVwRMNkL" +
+				"dd0Tx86aajMktnLDYW8rJFpK+ARuLMp8elFOPw6cdtNkkOgPKdoOW6gd/pNf/9k=",
+			"s8oAtsQVvLlGspBRzoFvzXGglUrLmVf1j1DTQCCDIjt0tssMuMQitrJHrY1Uw35uwXeYkGHBg2LViWfFPjV0GT5brL8YusU6tK1Vs5dosn1rrYSMfYOjU3GT" +
+				"U297J0xFDEgseXcAfncFinc1GwAAJwIACQQAcrOLbsuUf86Ngcd/gsd3kmkAl24ciV83HgAADwAAABkAXdZiU+lSWdBCdc9Lj8xVjnEljGg0ildTLgAOJwAV" +
+				"BwkAac9HWeUsdeZAfM8/kMdQR2gzX2ROgU53s1OqyEW3xmWayNJvn908nNlQcak8cqVW"},
+		{"422",
+			"/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAUDBAQEAwUEBAQFBQUGBwwIBwcHBw8LCwkMEQ8SEhEPERETFhwXExQaFRERGCEYGh0dHx8fExciJCIeJBweHx7/" +
+				"2wBDAQUFBQcGBw4ICA4eFBEUHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh7/wAARCAAHAAsDASEAAhEBAxEB/8QA" +
+				"FQABAQAAAAAAAAAAAAAAAAAAAwT/xAAiEAABBAECBwAAAAAAAAAAAAACAQMEBQYRUQAHEiMxQoH/xAAVAQEBAAAAAAAAAAAAAAAAAAADBf/EACERAAEDAwQD" +
+				"AAAAAAAAAAAAAAECAxEFITEABBIiE0FS/9oADAMBAAIRAxEAPwCKHc5XlGdV9aFbCKgeZJJUptel0HBEyRBQj3QPVfK/FsOW+JHYSDkWVqDxOkrgiYaIWq6o" +
+				"nb34gsVGp0fbM0vatpUOIc7ZuSnIUBHXEToa15i4028IY4BSFeySSDNzaB8jX//Z",
+			"r8sFucIbyrJGvopQyoNxzXGgsTzJrk30eVvVHTKDCkhxp9AarckntbQ+q5FHuIVov3ahq0/WnE/3f2XsJzqYBUVrlc4DrtEdu7EuyJJIzXBo1GuktlzYiUff" +
+				"ck3bODGjGjN1jmYPkGgjlG1MFAAABBIAACMAMONBMP0yVPcsc98nnsYyjGYbmGkxlVZEMAAAHwAMABIEUd1gQvRGUNc1fM48q8FCjXEniWwqf2QvHgYADwMF" +
+				"ABoAP+ZAMvooWfRBbdg9jsw9QGo6WmVVgkx+vEy42zXV3FWx3closdcorNNGeKVAcKJt"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file, err := base64.StdEncoding.DecodeString(c.file)
+			require.NoError(t, err)
+			want, err := base64.StdEncoding.DecodeString(c.want)
+			require.NoError(t, err)
+			var p pictureReader
+			m, err := p.read(put(t, file, t.TempDir(), "a.jpg"))
+			require.NoError(t, err)
+			got := whole(t, m)
+			require.Len(t, got, len(want))
+			for i, v := range want {
+				require.InDelta(t, v, got[i], 2, "byte %d", i) // their inverse transforms round apart
+			}
+			for x0 := range 5 {
+				row := make([]byte, (11-x0)*3)
+				p.readBytes(row, m, x0, 4)
+				require.Equal(t, got[(4*11+x0)*3:5*11*3], row)
+			}
+		})
 	}
 }
