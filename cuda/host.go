@@ -63,7 +63,7 @@ func (h *hostStep) name() string {
 
 func (h *hostStep) run(p *program) (err error) {
 	for i, v := range h.step.In {
-		if err := p.engine.staging.toHost(bytesOf(h.in[i]), p.address(v)); err != nil {
+		if err := p.engine.staging.bring(h.in[i], v, p.address(v)); err != nil {
 			return err
 		}
 	}
@@ -71,7 +71,11 @@ func (h *hostStep) run(p *program) (err error) {
 		return err
 	}
 	for i, v := range h.step.Out {
-		if err := p.engine.staging.toDevice(p.address(v), bytesOf(h.out[i])); err != nil {
+		b := bytesOf(h.out[i])
+		if v.Narrow {
+			b = raw(narrowed(h.out[i].Data.([]float32)))
+		}
+		if err := p.engine.staging.toDevice(p.address(v), b); err != nil {
 			return err
 		}
 	}

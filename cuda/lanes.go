@@ -186,10 +186,10 @@ func (p *program) inLanes() (err error) {
 // actOn puts a part on a stream.
 func (p *program) actOn(s *driver.Stream, x part) (err error) {
 	if s != p.engine.stream {
+		defer func() { err = errors.Join(err, p.engine.changeStream(p.engine.stream)) }() // also where only a part was changed
 		if err := p.engine.changeStream(s); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, p.engine.changeStream(p.engine.stream)) }()
 	}
 	for _, a := range x.actions {
 		if err := a.run(p); driver.IsLost(err) { // see everything

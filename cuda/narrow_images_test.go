@@ -5,6 +5,7 @@ package cuda_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -222,4 +223,29 @@ func TestNarrowImages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What has no kernel, such as images of more channels than the text of one has room for, runs on the host, which takes and leaves
+// bfloat16 where it lies so in memory.
+func TestTheHostKnowsWhatIsBFloat16(t *testing.T) {
+	const n, side, channels = 3, 6, 40
+	c := enginetest.Case{Name: "augment 40 channels", Build: func(b *enginetest.B) {
+		images, draws := make([]byte, n*side*side*channels), make([]int, 3*n)
+		for i := range images {
+			images[i] = byte(i * 37 % 251)
+		}
+		x := gorgonia.NewTensor(b.G, tensor.Uint8, 4, gorgonia.WithName("images"), gorgonia.WithShape(n, side, side, channels),
+			gorgonia.WithValue(tensor.New(tensor.WithShape(n, side, side, channels), tensor.WithBacking(images))))
+		d := gorgonia.NewMatrix(b.G, tensor.Int, gorgonia.WithName("draws"), gorgonia.WithShape(n, 3),
+			gorgonia.WithValue(tensor.New(tensor.WithShape(n, 3), tensor.WithBacking(draws))))
+		y := b.Apply(&op.Conv2D{}, b.Apply(&op.Augment{To: b.Dt}, x, d), b.Input("w", 3, 3, channels, 8))
+		b.Want("y", numtest.Reduction, y)
+	}}
+	e := open(t, cuda.Config{Precision: "bf16"})
+	b := enginetest.NewB(t, tensor.Float32)
+	c.Build(b)
+	p, err := graph.PlanFor(b.G, b.Options(e)...)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(p.Steps, func(s *graph.Step) bool { return s.Instr.Kind() == "Augment" && s.Out[0].Narrow }))
+	c.RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
 }

@@ -84,6 +84,9 @@ func (p *program) prepareOutboxes(next bool) error {
 			if m.unread > 0 { // nobody has asked for it
 				m.unread, m.newer = 0, true
 			}
+			if err := m.open(p.slot); err != nil { // of one that was bound since
+				return err
+			}
 		}
 		return nil
 	}
@@ -234,12 +237,7 @@ func (p *program) show(o graph.Observer, i int) error {
 		if err != nil {
 			return err
 		}
-		if v.Narrow {
-			err = p.engine.staging.widened(a.Data.([]float32), p.address(v))
-		} else {
-			err = p.engine.staging.toHost(bytesOf(a), p.address(v))
-		}
-		if err != nil {
+		if err := p.engine.staging.bring(a, v, p.address(v)); err != nil {
 			return p.failed(i, err)
 		}
 		results[k] = a

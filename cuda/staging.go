@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // staging is pinned memory through which large pieces of host memory go to the device and back, block by block: while one
@@ -82,6 +84,14 @@ func (s *staging) toHost(to []byte, from driver.Ptr) error {
 	return collect(i ^ 1)
 }
 
+// bring copies a value to the host, from where it lies on the device.
+func (s *staging) bring(to op.Array, v *graph.Value, from driver.Ptr) error {
+	if v.Narrow {
+		return s.widened(to.Data.([]float32), from)
+	}
+	return s.toHost(bytesOf(to), from)
+}
+
 // widened copies bfloat16 of the device to the host as float32.
 func (s *staging) widened(to []float32, from driver.Ptr) error {
 	narrow := make([]uint16, len(to))
@@ -92,6 +102,20 @@ func (s *staging) widened(to []float32, from driver.Ptr) error {
 		to[i] = math.Float32frombits(uint32(x) << 16)
 	}
 	return nil
+}
+
+// narrowed are numbers as bfloat16, rounded as kernels do: to the nearest, of two the even one, and NaN stays NaN.
+func narrowed(from []float32) []uint16 {
+	to := make([]uint16, len(from))
+	for i, x := range from {
+		bits := math.Float32bits(x)
+		if x != x {
+			to[i] = uint16(bits>>16 | 0x40)
+		} else {
+			to[i] = uint16((bits + 0x7fff + bits>>16&1) >> 16)
+		}
+	}
+	return to
 }
 
 // Close frees the blocks.
