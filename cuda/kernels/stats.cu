@@ -1,7 +1,5 @@
 #include "packs.cuh"
-
-// Partial sums of float32 are put together in double: there are few of them.
-typedef double Wide;
+#include "join.cuh"
 
 // How many threads' first packs make an origin near the mean: a single element might be an outlier.
 #define ORIGIN 8
@@ -92,27 +90,6 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) stats_parts(T *mean, T *rest, T *varian
 		store_pack(to + w.c * LANES, d.origin);
 	}
 	d.sums.write(to + channels, channels, w);
-}
-
-// The channels of a block that joins parts: 32 bytes side by side. Its 256 threads take every 32nd part.
-#define JOINED 8
-
-// The sum of v over the threads of a channel, in a fixed order; each of them gets it. All threads of the block must call it. Calls
-// that share memory need no barrier between them.
-__device__ __forceinline__ Wide join(Wide v, Wide (&shared)[SUM_THREADS / WARP * JOINED]) {
-	const int lane = threadIdx.x % JOINED;
-	v += __shfl_xor_sync(FULL_WARP, v, JOINED);
-	v += __shfl_xor_sync(FULL_WARP, v, 2 * JOINED);
-	if (threadIdx.x % WARP < JOINED) {
-		shared[threadIdx.x / WARP * JOINED + lane] = v;
-	}
-	__syncthreads();
-	v = shared[lane];
-	for (int k = JOINED; k < SUM_THREADS / WARP * JOINED; k += JOINED) {
-		v += shared[k + lane];
-	}
-	__syncthreads();
-	return v;
 }
 
 // mean, rest, variance (c) ← of all parts. A part is `size` elements of a channel,

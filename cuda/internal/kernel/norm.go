@@ -130,12 +130,12 @@ func (b *Builder) stats(s *graph.Step, mean, rest, variance Pointer, v view) []C
 	dt := s.Out[0].Dtype
 	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
 	partial := b.Scratch(3 * t.parts() * v.Channels * int64(dt.Size()))
-	parts := t.launch("stats_parts", dt, mean, rest, variance, partial, In(0), v.count())
+	parts := t.launch("stats.cu", "stats_parts", dt, mean, rest, variance, partial, In(0), v.count())
 	if t.parts() == 1 {
 		return []Command{parts}
 	}
 	return []Command{parts,
-		join("stats_join", dt, v.Channels, mean, rest, variance, partial, v.Channels, v.count(), t.elements(), int32(t.parts()))}
+		join("stats.cu", "stats_join", dt, v.Channels, mean, rest, variance, partial, v.Channels, v.count(), t.elements(), int32(t.parts()))}
 }
 
 func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
@@ -143,7 +143,7 @@ func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
 	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
 	partial := b.Scratch(t.parts() * v.Channels * int64(dt.Size()))
 	rest := view{1, t.parts(), v.Channels, 1}
-	return append([]Command{t.launch("variance_parts", dt, partial, In(0), In(1))},
+	return append([]Command{t.launch("stats.cu", "variance_parts", dt, partial, In(0), In(1))},
 		b.reduce(sums, dt, Out(0), partial, rest, 1, float64(v.count()))...), nil
 }
 
@@ -189,12 +189,12 @@ func (b *Builder) normSums(s *graph.Step, v view, of images, name string, dgamma
 	dt := s.Out[0].Dtype
 	t := b.summing(packed(dt, v, of))
 	partial := b.Scratch(2 * t.parts() * v.Channels * int64(dt.Size()))
-	parts := t.launch(name, dt, append([]any{dgamma, dbeta, partial, variance, number(dt, epsilon)}, in...)...)
+	parts := t.launch("stats.cu", name, dt, append([]any{dgamma, dbeta, partial, variance, number(dt, epsilon)}, in...)...)
 	if t.parts() == 1 {
 		return []Command{parts}
 	}
 	return []Command{parts,
-		join("norm_sums_join", dt, v.Channels, dgamma, dbeta, partial, variance, number(dt, epsilon), v.Channels, int32(t.parts()))}
+		join("stats.cu", "norm_sums_join", dt, v.Channels, dgamma, dbeta, partial, variance, number(dt, epsilon), v.Channels, int32(t.parts()))}
 }
 
 // batchNormGradInput takes x, gamma, mean, variance, dy, dgamma, dbeta, and y or beta if a ReLU masks dy: mask ends the kernel's name.

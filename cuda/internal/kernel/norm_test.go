@@ -35,6 +35,7 @@ func TestChannelLaunches(t *testing.T) {
 			steps := []*graph.Step{
 				stepOf(&op.BiasAdd{Axis: c.axis}, x, x, v),
 				stepOf(&op.BiasGrad{Axis: c.axis}, v, x),
+				{Instr: &graph.ReLUGradBias{Axis: c.axis}, In: []*graph.Value{x, x}, Out: []*graph.Value{x, v}},
 				stepOf(&op.ChannelBroadcast{Axis: c.axis, Shape: x.Shape}, x, v),
 				stepOf(&op.ChannelAffine{Axis: c.axis, Scale: 2}, x, x),
 				stepOf(&op.BatchMean{Axis: c.axis}, v, x),
@@ -151,6 +152,8 @@ func TestNarrowLaunches(t *testing.T) {
 	for _, s := range []*graph.Step{
 		stepOf(&op.BiasAdd{Axis: 3}, x(), x(), z),
 		stepOf(&op.ChannelAffine{Axis: 3, Scale: 2, Shift: make([]float64, 16)}, x(), x()),
+		stepOf(&op.BiasGrad{Axis: 3}, z, x()),
+		{Instr: &graph.ReLUGradBias{Axis: 3}, In: []*graph.Value{x(), x()}, Out: []*graph.Value{x(), z}},
 		{Instr: &graph.BatchStats{Axis: 3}, In: []*graph.Value{x()}, Out: []*graph.Value{z, z}},
 		stepOf(&op.BatchVariance{Axis: 3}, z, x(), z),
 		stepOf(&op.BatchVarianceGrad{Axis: 3}, x(), x(), z, z),

@@ -84,7 +84,7 @@ const (
 	// few is up to how many packs of a channel, channels last, are one part: blocks of fewWidth packs of channels read them faster than a
 	// second kernel starts.
 	few, fewWidth = 1024, 4
-	// joined is JOINED of stats.cu.
+	// joined is JOINED of join.cuh.
 	joined = 8
 )
 
@@ -131,15 +131,15 @@ func (b *Builder) summing(p packing) summing {
 	return summing{p, Dim3{X: int(tiles), Y: int(ceilDiv(n, size))}, Dim3{X: int(block)}, int32(size), int32(width)}
 }
 
-// parts launches a kernel of stats.cu that writes sums of parts. Its last arguments say which.
-func (s summing) launch(name string, dt tensor.Dtype, args ...any) *Launch {
-	return &Launch{Source: File("stats.cu", dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
+// launch launches a kernel that writes sums of parts. Its last arguments say which.
+func (s summing) launch(file, name string, dt tensor.Dtype, args ...any) *Launch {
+	return &Launch{Source: File(file, dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
 		Args: append(args, s.arg(), s.size, s.width)}
 }
 
-// join launches a kernel of stats.cu that puts parts of channels together.
-func join(name string, dt tensor.Dtype, channels int64, args ...any) *Launch {
-	return &Launch{Source: File("stats.cu", dt), Name: name, Grid: Dim3{X: int(ceilDiv(channels, joined))}, Block: Dim3{X: threads}, Args: args}
+// join launches a kernel that puts parts of channels together.
+func join(file, name string, dt tensor.Dtype, channels int64, args ...any) *Launch {
+	return &Launch{Source: File(file, dt), Name: name, Grid: Dim3{X: int(ceilDiv(channels, joined))}, Block: Dim3{X: threads}, Args: args}
 }
 
 // eachChannel launches a kernel of channel.cu over all packs of a view, which is its last argument.

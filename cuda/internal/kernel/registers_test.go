@@ -71,10 +71,10 @@ func TestNormsStayInRegisters(t *testing.T) {
 	x := valueOf(tensor.Float32, 1)
 	for _, x.Narrow = range []bool{false, true} {
 		p := packed(tensor.Float32, view{1, 1000, 64, 1}, images{"SX": x})
-		for _, file := range []string{"channel.cu", "stats.cu"} {
+		for _, file := range []string{"channel.cu", "stats.cu", "bias.cu"} {
 			for _, arch := range []string{"sm_80", "sm_90"} {
 				frames := attributes(t, l, File(file, tensor.Float32, p.defines...), arch, frameSize)
-				require.Greater(t, len(frames), 8)
+				require.Greater(t, len(frames), 2)
 				for kernel, bytes := range frames {
 					require.LessOrEqual(t, bytes, most, "%s of %s for %s", kernel, file, arch)
 				}
