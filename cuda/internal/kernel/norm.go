@@ -128,17 +128,17 @@ func shiftsOf(dt tensor.Dtype, shifts []float64) Bytes {
 // stats computes the mean, what rounding took from it, and the variance of every channel of operand 0.
 func (b *Builder) stats(s *graph.Step, mean, rest, variance Pointer, v view) []Command {
 	dt := s.Out[0].Dtype
-	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
+	t := b.summing(packed(dt, v, images{"SX": s.In[0]}), few)
 	partial, counters := b.joining(t, 3, dt)
-	return []Command{t.launch("stats", dt, mean, rest, variance, partial, counters, In(0), v.count())}
+	return []Command{t.launch("stats.cu", "stats", dt, mean, rest, variance, partial, counters, In(0), v.count())}
 }
 
 func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
 	v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVariance).Axis), s.Out[0].Dtype
-	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
+	t := b.summing(packed(dt, v, images{"SX": s.In[0]}), few)
 	partial := b.Scratch(t.parts() * v.Channels * int64(dt.Size()))
 	rest := view{1, t.parts(), v.Channels, 1}
-	return append([]Command{t.launch("variance_parts", dt, partial, In(0), In(1))},
+	return append([]Command{t.launch("stats.cu", "variance_parts", dt, partial, In(0), In(1))},
 		b.reduce(sums, dt, Out(0), partial, rest, 1, float64(v.count()))...), nil
 }
 
@@ -182,9 +182,9 @@ func batchNormJoinSums(b *Builder, s *graph.Step) ([]Command, error) {
 // normSums computes dgamma and dbeta with one of the kernels of stats.cu, whose operands are in.
 func (b *Builder) normSums(s *graph.Step, v view, of images, name string, dgamma, dbeta, variance Pointer, epsilon float64, in ...any) []Command {
 	dt := s.Out[0].Dtype
-	t := b.summing(packed(dt, v, of))
+	t := b.summing(packed(dt, v, of), fewOfTwo)
 	partial, counters := b.joining(t, 2, dt)
-	return []Command{t.launch(name, dt, append([]any{dgamma, dbeta, partial, counters, variance, number(dt, epsilon)}, in...)...)}
+	return []Command{t.launch("stats.cu", name, dt, append([]any{dgamma, dbeta, partial, counters, variance, number(dt, epsilon)}, in...)...)}
 }
 
 // batchNormGradInput takes x, gamma, mean, variance, dy, dgamma, dbeta, and y or beta if a ReLU masks dy: mask ends the kernel's name.

@@ -35,6 +35,7 @@ func TestChannelLaunches(t *testing.T) {
 			steps := []*graph.Step{
 				stepOf(&op.BiasAdd{Axis: c.axis}, x, x, v),
 				stepOf(&op.BiasGrad{Axis: c.axis}, v, x),
+				{Instr: &graph.ReLUGradBias{Axis: c.axis}, In: []*graph.Value{x, x}, Out: []*graph.Value{x, v}},
 				stepOf(&op.ChannelBroadcast{Axis: c.axis, Shape: x.Shape}, x, v),
 				stepOf(&op.ChannelAffine{Axis: c.axis, Scale: 2}, x, x),
 				stepOf(&op.BatchMean{Axis: c.axis}, v, x),
@@ -122,7 +123,7 @@ func TestSumming(t *testing.T) {
 	}
 	for _, v := range views {
 		for _, b := range []*Builder{{}, {Multiprocessors: 1}, builderFor(FP32)} {
-			s := b.summing(packed(tensor.Float32, v, nil))
+			s := b.summing(packed(tensor.Float32, v, nil), few)
 			n := s.view.count()
 			require.LessOrEqual(t, s.parts(), int64(mostParts), "%+v", v)
 			require.GreaterOrEqual(t, s.parts()*int64(s.size), n)
@@ -138,9 +139,9 @@ func TestSumming(t *testing.T) {
 		}
 	}
 	// Large images fill the device once; those of few elements are one part.
-	large := builderFor(FP32).summing(packed(tensor.Float32, view{1, 256 * 56 * 56, 64, 1}, nil))
+	large := builderFor(FP32).summing(packed(tensor.Float32, view{1, 256 * 56 * 56, 64, 1}, nil), few)
 	require.InDelta(t, sumBlocks*132, large.parts()*int64(large.grid.X), 10)
-	require.EqualValues(t, 1, builderFor(FP32).summing(packed(tensor.Float32, view{1, 40, 2048, 1}, nil)).parts())
+	require.EqualValues(t, 1, builderFor(FP32).summing(packed(tensor.Float32, view{1, 40, 2048, 1}, nil), few).parts())
 }
 
 // The last block of a channel soon has all parts together.
@@ -150,7 +151,7 @@ func TestJoining(t *testing.T) {
 			x := valueOf(tensor.Float32, 1)
 			x.Narrow = narrow
 			b := builderFor(FP32)
-			s := b.summing(packed(tensor.Float32, v, images{"SX": x}))
+			s := b.summing(packed(tensor.Float32, v, images{"SX": x}), few)
 			require.Greater(t, s.parts(), int64(1))
 			require.GreaterOrEqual(t, s.parts()*int64(s.grid.X), int64(64), "%+v", v)
 			require.LessOrEqual(t, 12*s.parts()*int64(s.width)*s.lanes(), int64(mostJoin), "%+v", v)
@@ -190,6 +191,8 @@ func TestNarrowLaunches(t *testing.T) {
 	for _, s := range []*graph.Step{
 		stepOf(&op.BiasAdd{Axis: 3}, x(), x(), z),
 		stepOf(&op.ChannelAffine{Axis: 3, Scale: 2, Shift: make([]float64, 16)}, x(), x()),
+		stepOf(&op.BiasGrad{Axis: 3}, z, x()),
+		{Instr: &graph.ReLUGradBias{Axis: 3}, In: []*graph.Value{x(), x()}, Out: []*graph.Value{x(), z}},
 		{Instr: &graph.BatchStats{Axis: 3}, In: []*graph.Value{x()}, Out: []*graph.Value{z, z}},
 		stepOf(&op.BatchVariance{Axis: 3}, z, x(), z),
 		stepOf(&op.BatchVarianceGrad{Axis: 3}, x(), x(), z, z),

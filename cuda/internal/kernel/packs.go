@@ -82,11 +82,14 @@ const (
 	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
 	sumWidth = 32
 	// few is up to how many packs of a channel, channels last, are one part: blocks of fewWidth packs of channels, the narrowest that read
-	// whole pieces of memory, have them soon enough.
-	few, fewWidth = 1024, 4
+	// whole pieces of memory, have them soon enough. For sums
+	// of two images it is fewOfTwo: each is what was faster on an H200.
+	few, fewOfTwo, fewWidth = 1024, 256, 4
 	// The last block of a channel reads what joinShare of the bytes are that it read before, for what the parts say, or leastJoin if that is
 	// more, and never more than mostJoin: nothing else runs meanwhile.
 	joinShare, leastJoin, mostJoin = 6, 24 << 10, 128 << 10
+	// joined is JOINED of join.cuh.
+	joined = 8
 )
 
 // summing cuts the sums of packs.
@@ -109,7 +112,7 @@ func (p packing) lanes() int64 {
 
 // summing makes as many parts as run at the same time, unless a thread then had less to do than it reads at once. Blocks work on as many
 // packs of channels side by side as a warp reads at once, or on fewer where so many parts of so many channels took long to put together.
-func (b *Builder) summing(p packing) summing {
+func (b *Builder) summing(p packing, few int64) summing {
 	v, n, width := p.view, max(p.view.count(), 1), int64(1)
 	if !p.rows {
 		width = ceilDiv(v.Channels, ceilDiv(v.Channels, sumWidth))
@@ -154,10 +157,15 @@ func (b *Builder) joining(s summing, sums int64, dt tensor.Dtype) (partial, coun
 	return b.Scratch(sums * parts * s.view.Channels * s.lanes() * int64(dt.Size())), b.Counters(tiles)
 }
 
-// launch launches a kernel of stats.cu, whose last arguments say what the parts are.
-func (s summing) launch(name string, dt tensor.Dtype, args ...any) *Launch {
-	return &Launch{Source: File("stats.cu", dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
+// launch launches a kernel that writes sums of parts. Its last arguments say which.
+func (s summing) launch(file, name string, dt tensor.Dtype, args ...any) *Launch {
+	return &Launch{Source: File(file, dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
 		Args: append(args, s.arg(), s.size, s.width)}
+}
+
+// join launches a kernel that puts parts of channels together.
+func join(file, name string, dt tensor.Dtype, channels int64, args ...any) *Launch {
+	return &Launch{Source: File(file, dt), Name: name, Grid: Dim3{X: int(ceilDiv(channels, joined))}, Block: Dim3{X: threads}, Args: args}
 }
 
 // eachChannel launches a kernel of channel.cu over all packs of a view, which is its last argument.
