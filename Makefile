@@ -26,7 +26,7 @@ test: ; $(GO) test ./...
 # The race detector needs a C compiler; -short leaves out what takes long without adding goroutines. Its checks of pointers, which take half of the
 # time in plain Go's matrix products, are made without it.
 race:
-	CGO_ENABLED=1 $(GO) test -race -short -gcflags=./cpu/...=-d=checkptr=0 $(CONCURRENT)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m -gcflags=./cpu/...=-d=checkptr=0 $(CONCURRENT)
 	$(GO) test -short -gcflags=./cpu/internal/gemm=-d=checkptr ./cpu/internal/gemm
 
 # Without assembly: builds, and the kernels' tests pass.

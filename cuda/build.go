@@ -84,6 +84,9 @@ func (p *program) build() (err error) {
 	if err := m.makeFilters(); err != nil {
 		return err
 	}
+	if err := m.makeCounters(); err != nil {
+		return err
+	}
 	for lane, bytes := range m.most {
 		if bytes == 0 {
 			continue
@@ -136,7 +139,7 @@ func (m *maker) decide() ([]commands, error) {
 			p.engine.say("no CUDA kernel for %s of %v: it runs on the host, and its operands and results are copied", s.Instr.Kind(), s.Out[0].Dtype)
 		}
 	}
-	m.packs = b.Packs
+	m.packs, m.counting = b.Packs, b.CounterBytes()
 	return all, nil
 }
 

@@ -25,6 +25,7 @@ type imageStep struct {
 	instr  graph.Instr
 	in     []tensor.Shape
 	out    tensor.Shape
+	more   tensor.Shape // of a second result, if there is one
 	ints   tensor.Shape // of a last operand of integers, if there is one
 	bytes  bool         // the first operand is of bytes
 	unread int          // an operand
@@ -70,8 +71,10 @@ func imageSteps() []imageStep {
 			imageStep{instr: &op.GlobalAvgPool2D{}, in: []tensor.Shape{x}, out: y},
 			imageStep{instr: &op.GlobalAvgPool2DGrad{InputShape: x}, in: []tensor.Shape{y}, out: x})
 	}
-	for _, x := range []tensor.Shape{{256, 112, 112, 64}, {512, 32, 32, 64}, {512, 2, 2, 512}} {
-		all = append(all, imageStep{instr: &op.BiasGrad{Axis: -1}, in: []tensor.Shape{x}, out: x[3:]})
+	for _, x := range []tensor.Shape{{256, 112, 112, 64}, {512, 32, 32, 64}, {512, 16, 16, 256}, {512, 2, 2, 512}} {
+		all = append(all,
+			imageStep{instr: &op.BiasGrad{Axis: -1}, in: []tensor.Shape{x}, out: x[3:]},
+			imageStep{instr: &graph.ReLUGradBias{Axis: 3}, in: []tensor.Shape{x, x}, out: x, more: x[3:]})
 	}
 	return append(all,
 		imageStep{instr: &ir.Concat{Axis: 3}, in: []tensor.Shape{{256, 28, 28, 128}, {256, 28, 28, 32}}, out: tensor.Shape{256, 28, 28, 160}},
@@ -102,6 +105,9 @@ func (c imageStep) add(p *graph.Plan, e *cuda.Engine, narrow bool, n int) int {
 		s.In, p.Inputs = append(s.In, v), append(p.Inputs, v)
 	}
 	s.Out = append(s.Out, value(tensor.Float32, c.out))
+	if c.more != nil {
+		s.Out = append(s.Out, value(tensor.Float32, c.more))
+	}
 	can := func(list []bool, i int) bool { return narrow && i < len(list) && list[i] }
 	in, out, _ := e.Narrows(s)
 	at, bytes := 0, 0

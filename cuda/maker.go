@@ -15,18 +15,20 @@ import (
 
 // maker turns the commands of steps into actions.
 type maker struct {
-	program *program
-	step_   *graph.Step
-	at      int          // of the step
-	need    int64        // working memory of the step
-	most    [2]int64     // of all steps, and of all beside others
-	work    [2][]address // that point into it
-	packs   []kernel.Packed
-	packed  map[int]int64 // where the packed filters that are used lie, by number
-	packing int64         // memory of them
-	filters []address     // that point to them
-	names   []string
-	plans   map[kernel.Command]any // of calls that a library takes
+	program  *program
+	step_    *graph.Step
+	at       int          // of the step
+	need     int64        // working memory of the step
+	most     [2]int64     // of all steps, and of all beside others
+	work     [2][]address // that point into it
+	packs    []kernel.Packed
+	packed   map[int]int64 // where the packed filters that are used lie, by number
+	packing  int64         // memory of them
+	filters  []address     // that point to them
+	counts   []address     // that point to the counters
+	counting int64         // memory of them
+	names    []string
+	plans    map[kernel.Command]any // of calls that a library takes
 }
 
 // choose decides between what libraries and what our own kernels do. It comes before anything is compiled, so that only what will
@@ -126,6 +128,9 @@ func (m *maker) point(to *uint64, p kernel.Pointer) {
 	case kernel.PackBase:
 		m.filters = append(m.filters, address{to, m.pack(p.Index) + p.Offset})
 		return
+	case kernel.CounterBase:
+		m.counts = append(m.counts, address{to, p.Offset})
+		return
 	default:
 		m.work[m.lane()] = append(m.work[m.lane()], address{to, p.Offset})
 		return
@@ -136,6 +141,24 @@ func (m *maker) point(to *uint64, p kernel.Pointer) {
 		return
 	}
 	*to = uint64(m.program.arena) + uint64(r.Offset) + uint64(p.Offset)
+}
+
+// makeCounters allocates the counters and clears them. A launch that is done leaves them at 0, and what is begun and never done takes the
+// device's context along; so they are 0 at the beginning of every run, also behind one that failed.
+func (m *maker) makeCounters() error {
+	if m.counting == 0 {
+		return nil
+	}
+	p := m.program
+	memory, err := p.engine.alloc(m.counting, "counters of blocks that are done")
+	if err != nil {
+		return err
+	}
+	p.close = append(p.close, func() error { return p.engine.dev.Memory.Free(memory) })
+	for _, a := range m.counts {
+		*a.to = uint64(memory) + uint64(a.offset)
+	}
+	return p.engine.stream.Fill(memory, 0, m.counting)
 }
 
 // library reserves working memory for a call of a library, behind that of the step's own kernels.

@@ -95,6 +95,8 @@ func narrowPools() []narrowCase {
 	}{
 		{tensor.Shape{2, 8, 9, 16}, [2]int{3, 3}, [2]int{2, 2}, shape.Padding{Mode: shape.Same}},
 		{tensor.Shape{1, 8, 8, 8}, [2]int{2, 2}, [2]int{2, 2}, shape.Padding{}},
+		{tensor.Shape{1, 9, 10, 8}, [2]int{4, 2}, [2]int{2, 1}, shape.Padding{Mode: shape.Explicit, Top: 2, Bottom: 3, Left: 1}},
+		{tensor.Shape{1, 9, 6, 3}, [2]int{3, 1}, [2]int{3, 1}, shape.Padding{}},
 		{tensor.Shape{2, 7, 5, 12}, [2]int{3, 3}, [2]int{1, 1}, shape.Padding{Mode: shape.Same}},
 		{tensor.Shape{2, 6, 6, 5}, [2]int{4, 4}, [2]int{2, 3}, explicit},
 		{tensor.Shape{1, 11, 12, 2}, [2]int{5, 6}, [2]int{4, 4}, shape.Padding{Mode: shape.Same}}, // blocks of a pixel
@@ -123,6 +125,41 @@ func narrowPools() []narrowCase {
 		}
 	}
 	return all
+}
+
+// narrowMaxima are gradients of max poolings by threads that go down several windows, and of the elements of which maxima are the first,
+// though others are as large.
+func narrowMaxima() []narrowCase {
+	a := op.PoolAttrs{Pool: [2]int{3, 3}, Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}
+	grad := func(fill func(s sides, dims tensor.Shape) *gorgonia.Node, dims ...int) narrowCase {
+		return narrowCase{"MaxPool2DGrad", 3, 1, func(s sides) {
+			in := fill(s, dims)
+			y := s.b.Apply(&op.MaxPool2D{PoolAttrs: a}, in)
+			s.want(s.b.Apply(&op.MaxPool2DGrad{PoolAttrs: a}, in, y, s.input("dy", y.Shape()...)))
+		}}
+	}
+	nan, low, high := float32(math.NaN()), float32(math.Inf(-1)), float32(math.Inf(1))
+	other, zero := math.Float32frombits(0xffc10000), float32(math.Copysign(0, -1)) // a NaN of another sign, −0
+	palettes := [][]float32{{low}, {zero, 0}, {nan, other, high}, {nan, low, zero, 0, 1, high, -0x1p-130, 0x1p-130, -1, other}, {low, -1, zero, 0}}
+	return []narrowCase{
+		grad(func(s sides, dims tensor.Shape) *gorgonia.Node {
+			s.coarse = true
+			return s.input("x", dims...)
+		}, 4, 9, 34, 256),
+		grad(func(s sides, dims tensor.Shape) *gorgonia.Node {
+			data, state := make([]float32, op.Len(dims)), uint32(1)
+			for i := range data {
+				state = state*1664525 + 1013904223
+				palette := palettes[i/(len(data)/dims[0])%len(palettes)]
+				data[i] = palette[int(state>>16)%len(palette)]
+			}
+			x := s.b.Filled("x", data, dims...)
+			if s.in {
+				return s.b.Apply(&op.Scale{Factor: 2}, x)
+			}
+			return x
+		}, 5, 11, 10, 8),
+	}
 }
 
 func narrowColumns() []narrowCase {
@@ -198,7 +235,7 @@ func TestNarrowImages(t *testing.T) {
 		tol.Rel += 0x1p-8
 		return tol
 	}
-	for _, cases := range [][]narrowCase{narrowPools(), narrowColumns(), narrowElements(), narrowMoves()} {
+	for _, cases := range [][]narrowCase{narrowPools(), narrowMaxima(), narrowColumns(), narrowElements(), narrowMoves()} {
 		for i, c := range cases {
 			for k, s := range []sides{{in: true, out: true}, {in: true}, {out: true}} {
 				if testing.Short() && k != i%3 {

@@ -19,7 +19,8 @@ import (
 // many bytes of images a second they read and write, and what part that is of what a copy of the largest images does: -benchtime 10x.
 func BenchmarkNorms(b *testing.B) {
 	const steps = 20
-	shapes := [][]int{{256, 56, 56, 64}, {256, 56, 56, 256}, {256, 14, 14, 1024}, {64, 7, 7, 2048}, {512, 8, 8, 64}, {256, 4, 4, 128}}
+	shapes := [][]int{{256, 56, 56, 64}, {256, 56, 56, 256}, {256, 14, 14, 1024}, {64, 7, 7, 2048}, {512, 8, 8, 64}, {256, 4, 4, 128},
+		{256, 2, 2, 256}, {256, 2, 2, 1024}}
 	if testing.Short() {
 		shapes = [][]int{{2, 3, 3, 16}}
 	}

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -13,6 +14,10 @@ type Augment struct {
 	// PadCrop surrounds the image with so many pixels of value 0 (black, before normalization, as torchvision's
 	// RandomCrop(32, padding=4) does) and cuts an image of the old size out of that at a random place. 0 is off.
 	PadCrop int
+	// RandomResizedCrop takes a random part of 8 to 100 % of a picture, of an aspect of 3/4 to 4/3 before it is resized to the image
+	// (torchvision's RandomResizedCrop). Of pictures in files only, Dataset.Files; without it their middle is taken, as is usual in
+	// tests: for images of 224 the middle of a picture whose shorter side is resized to 256, and in this proportion for others.
+	RandomResizedCrop bool
 	// HorizontalFlip mirrors every second image, by chance, left to right.
 	HorizontalFlip bool
 	// Cutout sets a square with sides of so many pixels, around a random pixel of the image and as far as it lies in the image, to 0
@@ -30,10 +35,14 @@ type Augment struct {
 // kind is what augmentation adds to crops.
 func (a Augment) kind() augment.Kind { return augment.Kind{Cutout: a.Cutout, Mixup: a.Mixup > 0} }
 
-// check refuses what does not fit images of a shape (height, width, channels).
-func (a Augment) check(shape [3]int) error {
+// check refuses what does not fit images of a shape (height, width, channels), or pictures in files.
+func (a Augment) check(shape [3]int, files bool) error {
 	side := min(shape[0], shape[1])
 	switch {
+	case a.RandomResizedCrop && !files:
+		return errors.New("data: LoaderConfig.Augment.RandomResizedCrop is for pictures in files; PadCrop crops images of one size")
+	case files && (a.PadCrop != 0 || a.Cutout != 0 || a.Mixup != 0):
+		return errors.New("data: of pictures in files there is RandomResizedCrop and HorizontalFlip; leave out PadCrop, Cutout and Mixup")
 	case a.PadCrop >= side:
 		return fmt.Errorf("data: LoaderConfig.Augment.PadCrop is %d; it must be below the image's side, %d", a.PadCrop, side)
 	case a.Cutout > side:

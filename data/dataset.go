@@ -5,13 +5,17 @@ import (
 	"slices"
 )
 
-// Dataset is a set of labelled images in memory. It is read-only once made, so any number of loaders can share it.
+// Dataset is a set of labelled images in memory, or of the files they are made of. It is read-only once made, so any number of loaders
+// can share it.
 type Dataset struct {
 	Name    string   // "cifar100/train"
 	Shape   [3]int   // height, width, channels of one image
 	Classes []string // names of the classes; label k is Classes[k]
 	Images  []byte   // N×H×W×C, values 0–255, NHWC (row by row, the channels of a pixel adjacent)
 	Labels  []int32  // N class numbers, 0 … len(Classes)-1
+
+	// Files are pictures of any size that images of the shape are made of, square ones of three channels. Images is nil then.
+	Files *Files
 
 	// CIFAR-100 groups its 100 classes into 20 superclasses. Both are empty for other sets; see Coarse.
 	CoarseClasses []string
@@ -36,17 +40,20 @@ func (d *Dataset) Len() int { return len(d.Labels) }
 func (d *Dataset) PixelCount() int { return d.Shape[0] * d.Shape[1] * d.Shape[2] }
 
 // Image returns the pixels of image i, H×W×C, without copying: the caller must not change them. i must be in
-// 0 … Len()-1.
+// 0 … Len()-1, and the images in memory.
 func (d *Dataset) Image(i int) []byte {
 	n := d.PixelCount()
 	return d.Images[i*n : (i+1)*n : (i+1)*n]
 }
 
 // Head returns the first n images as a data set that shares d's memory; all of them when n is 0, negative, or more
-// than there are.
+// than there are. Of Files, which are in the order of their classes, it is n images evenly spread.
 func (d *Dataset) Head(n int) *Dataset {
 	if n <= 0 || n >= d.Len() {
 		return d
+	}
+	if d.Files != nil {
+		return d.spread(n)
 	}
 	h := *d
 	h.Images, h.Labels = d.Images[:n*d.PixelCount()], d.Labels[:n]
@@ -74,6 +81,9 @@ func (d *Dataset) Coarse() (*Dataset, error) {
 func (d *Dataset) Expand(h, w, c int) (*Dataset, error) {
 	sh, sw, sc := d.Shape[0], d.Shape[1], d.Shape[2]
 	const most = 1 << 15
+	if d.Files != nil {
+		return nil, fmt.Errorf("data: %s lies in files, whose pictures become images of any size when they are loaded: there is nothing to expand", d.Name)
+	}
 	if h < sh || w < sw || c < 1 || h > most || w > most || c > most || (c != sc && sc != 1) {
 		return nil, fmt.Errorf("data: %s holds %d×%d×%d images, which a border and repeated grey cannot turn into %d×%d×%d",
 			d.Name, sh, sw, sc, h, w, c)
@@ -118,9 +128,13 @@ func (d *Dataset) Validate() error {
 	if d.Len() == 0 {
 		return fmt.Errorf("data: %s holds no images", d.Name)
 	}
-	if len(d.Images)%d.PixelCount() != 0 || len(d.Images)/d.PixelCount() != d.Len() {
+	switch n := len(d.Images); {
+	case d.Files != nil && (len(d.Files.Names) != d.Len() || n != 0 || d.Shape[2] != 3 || d.Shape[0] != d.Shape[1]):
+		return fmt.Errorf("data: %s: %d labels of files want as many names, no pixel bytes, and square images of 3 channels, there are %d, %d and %d×%d×%d",
+			d.Name, d.Len(), len(d.Files.Names), n, d.Shape[0], d.Shape[1], d.Shape[2])
+	case d.Files == nil && (n%d.PixelCount() != 0 || n/d.PixelCount() != d.Len()):
 		return fmt.Errorf("data: %s: %d labels of %d×%d×%d images want %d pixel bytes, there are %d", d.Name, d.Len(),
-			d.Shape[0], d.Shape[1], d.Shape[2], d.Len()*d.PixelCount(), len(d.Images))
+			d.Shape[0], d.Shape[1], d.Shape[2], d.Len()*d.PixelCount(), n)
 	}
 	if err := labelsInRange(d.Name, "label", d.Labels, len(d.Classes)); err != nil {
 		return err

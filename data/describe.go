@@ -9,7 +9,7 @@ type Summary struct {
 	Shape    [3]int   // height, width, channels
 	Classes  []string // names
 	PerClass []int    // images of each class
-	// Mean and Std are those of all pixels of each channel on the scale 0–1 (population standard deviation); they are
+	// Mean, Std, Min and Max are empty for pictures in files, which are not looked at. Mean and Std are those of all pixels of each channel on the scale 0–1 (population standard deviation); they are
 	// computed from exact counts and do not depend on the order of the images.
 	Mean, Std []float64
 	Min, Max  []byte // least and greatest value of each channel
@@ -27,6 +27,10 @@ func Describe(ds *Dataset) Summary {
 	}
 	for _, l := range ds.Labels {
 		s.PerClass[l]++
+	}
+	if ds.Files != nil {
+		s.Mean, s.Std, s.Min, s.Max = nil, nil, nil, nil
+		return s
 	}
 	histogram := make([][256]uint64, channels)
 	for at := 0; at+channels <= len(ds.Images); at += channels {

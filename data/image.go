@@ -42,13 +42,11 @@ func LoadImage(path string, shape [3]int) ([]byte, error) {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, &ImageError{path, pathCause(err)}
-	case !info.Mode().IsRegular():
-		return nil, &ImageError{path, errors.New("is not a regular file")}
-	case info.Size() > maxImageFile:
-		return nil, &ImageError{path, fmt.Errorf("the file has %s bytes; at most %s are read", thousands.Format(info.Size()), thousands.Format(maxImageFile))}
+	}
+	if err := checkFile(info); err != nil {
+		return nil, &ImageError{path, err}
 	}
 	pixels, err := DecodeImage(f, shape)
 	if err != nil {
@@ -63,6 +61,15 @@ func DecodeImage(r io.ReadSeeker, shape [3]int) ([]byte, error) {
 	if h < 1 || w < 1 || h > 1<<14 || w > 1<<14 || (c != 1 && c != 3) {
 		return nil, fmt.Errorf("cannot be made %d×%d×%d; expected sides of 1 … 16384 and 1 or 3 channels", h, w, c)
 	}
+	m, err := decodeImage(r)
+	if err != nil {
+		return nil, err
+	}
+	return fitImage(m, h, w, c), nil
+}
+
+// decodeImage decodes a picture, whose size it looks at first.
+func decodeImage(r io.ReadSeeker) (image.Image, error) {
 	config, format, err := image.DecodeConfig(bufio.NewReader(r))
 	if err != nil {
 		return nil, imageFault(err)
@@ -77,7 +84,7 @@ func DecodeImage(r io.ReadSeeker, shape [3]int) ([]byte, error) {
 	if err != nil {
 		return nil, imageFault(err)
 	}
-	return fitImage(m, h, w, c), nil
+	return m, nil
 }
 
 func imageFault(err error) error {

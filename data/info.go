@@ -1,5 +1,7 @@
 package data
 
+import "fmt"
+
 // Info is what is known of a data set before any of its files is read.
 type Info struct {
 	Name, Title, Cite string
@@ -11,10 +13,13 @@ type Info struct {
 }
 
 // Lookup describes the data set called name without looking for its files; it gives a prediction its class names. The
-// error for a name that is not known is an *UnknownError.
+// error for a name that is not known is an *UnknownError. FolderName is an error, too: only its folder knows its classes.
 func Lookup(name string) (Info, error) {
 	if err := Known(name); err != nil {
 		return Info{}, err
+	}
+	if name == FolderName {
+		return Info{}, fmt.Errorf("data: what classes the set %q has is said by its folder alone; Open reads it", FolderName)
 	}
 	if name == SampleName {
 		return Info{Name: name, Title: sampleTitle, Cite: findSet("fashion-mnist").cite, Shape: [3]int{32, 32, 3},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/stheno-ml/stheno/internal/augment"
 )
@@ -22,10 +23,10 @@ type Batch struct {
 	Others []int // N class numbers; nil without Mixup
 	Share  float32
 
-	// With LoaderConfig.Raw, what op.Augment makes the images of; else nil.
-	Pixels []byte // N×H×W×C; nil with LoaderConfig.Indexed, where Index takes its place
+	// With LoaderConfig.Raw, what op.Augment makes the images of, or op.CropAndResize of pictures in files; else nil.
+	Pixels []byte // N×H×W×C; nil with LoaderConfig.Indexed, where Index takes its place; of files N×PicturePixels×C
 	// N×3: by how many rows and columns an image is moved, and 1 if it is mirrored. With Augment.Cutout and Augment.Mixup there are more,
-	// as op.Augment says.
+	// as op.Augment says. Of files N×7, as op.CropAndResize says.
 	Draws []int
 
 	draws  []int         // room for Draws, which floats are made of, too
@@ -53,6 +54,9 @@ type Iterator struct {
 type slot struct {
 	batch Batch
 	ready chan struct{} // holds one token when the batch is prepared
+
+	left atomic.Int32 // parts of the batch that are not prepared
+	fault
 }
 
 type ring struct {
@@ -63,6 +67,7 @@ type ring struct {
 type job struct {
 	batch int
 	slot  *slot
+	part  int // of the batch
 }
 
 // Epoch starts preparing the batches of an epoch (0, 1, …) in the background, from startBatch on: 0 for a whole
@@ -80,28 +85,45 @@ func (l *Loader) Epoch(epoch, startBatch int) *Iterator {
 	it.epoch = uint32(epoch)
 	it.ring = l.takeRing()
 	l.order(it.ring.perm, it.epoch)
-	// As many jobs as slots are ever under way, so sending to todo never waits.
-	it.todo = make(chan job, len(it.ring.slots))
+	// As many jobs as slots have parts are ever under way, so sending to todo never waits.
+	it.todo = make(chan job, len(it.ring.slots)*l.parts())
 	for k := startBatch; k < min(it.last, startBatch+len(it.ring.slots)); k++ {
 		it.request(k)
 	}
-	for range min(l.cfg.Workers, len(it.ring.slots)) {
+	for range min(l.cfg.Workers, cap(it.todo)) {
 		it.wg.Go(it.work)
 	}
 	return it
 }
 
-func (it *Iterator) request(k int) { it.todo <- job{k, it.ring.slots[k%len(it.ring.slots)]} }
+func (it *Iterator) request(k int) {
+	s, parts := it.ring.slots[k%len(it.ring.slots)], it.loader.parts()
+	s.left.Store(int32(parts))
+	s.fault.clear()
+	if it.loader.ds.Files != nil {
+		it.loader.begin(&s.batch, it.ring.perm, k)
+	}
+	for part := range parts {
+		it.todo <- job{k, s, part}
+	}
+}
 
 func (it *Iterator) work() {
+	var p pictures
 	for j := range it.todo {
-		it.loader.fill(&j.slot.batch, it.ring.perm, it.epoch, j.batch)
-		j.slot.ready <- struct{}{}
+		if it.loader.ds.Files != nil {
+			it.loader.fillPart(j.slot, &p, it.epoch, j.part)
+		} else {
+			it.loader.fill(&j.slot.batch, it.ring.perm, it.epoch, j.batch)
+		}
+		if j.slot.left.Add(-1) == 0 {
+			j.slot.ready <- struct{}{}
+		}
 	}
 }
 
 // Next waits for the next batch and reports whether there is one. It is false at the end of the epoch, after Close,
-// and when ctx ends, which Err then tells. The batch before becomes invalid.
+// when a file cannot be used, and when ctx ends, which Err then tells. The batch before becomes invalid.
 func (it *Iterator) Next(ctx context.Context) bool {
 	if it.closed || it.err != nil {
 		return false
@@ -127,6 +149,9 @@ func (it *Iterator) Next(ctx context.Context) bool {
 		it.err = ctx.Err()
 		return false
 	}
+	if it.err = s.fault.err; it.err != nil {
+		return false
+	}
 	it.held = s
 	it.next++
 	return true
@@ -140,7 +165,8 @@ func (it *Iterator) Batch() *Batch {
 	return &it.held.batch
 }
 
-// Err returns why Next returned false: nil at the end of the epoch, ctx's error, or the fault of Epoch's arguments.
+// Err returns why Next returned false: nil at the end of the epoch, ctx's error, an *ImageError of a file, or the fault of Epoch's
+// arguments.
 func (it *Iterator) Err() error { return it.err }
 
 // Close stops the workers, waits for them, and keeps the buffers for the loader's next epoch. It may be called more than
@@ -178,6 +204,10 @@ func (l *Loader) takeRing() *ring {
 	r := &ring{perm: make([]int32, l.ds.Len())}
 	batch := min(l.cfg.Batch, l.ds.Len())
 	for range min(l.cfg.Prefetch, l.Batches()-1) + 1 {
+		if l.ds.Files != nil {
+			r.slots = append(r.slots, l.pictureSlot(batch))
+			continue
+		}
 		kind := l.cfg.Augment.kind()
 		b := Batch{Share: 1, Labels: make([]int, batch), Index: make([]int, batch), draws: make([]int, batch*kind.Numbers())}
 		b.source = augment.Batch{Kind: kind, Shape: l.ds.Shape, Images: l.ds.Images, Planar: l.cfg.Layout == NCHW}

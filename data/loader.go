@@ -20,11 +20,11 @@ type LoaderConfig struct {
 	Augment   Augment   // random variation, for training
 	Normalize Normalize // bytes to float32
 	Layout    Layout    // "" or NHWC, or NCHW
-	Raw       bool      // batches of Pixels and Draws, for op.Augment to make the same images of; NHWC only
+	Raw       bool      // batches of Pixels and Draws, for op.Augment or op.CropAndResize to make the same images of; NHWC only
 	Indexed   bool      // with Raw: batches without Pixels, for op.Augment to take them from the whole set, Dataset().Images, by Index
 	DropLast  bool      // leave out a last batch that is not full
-	Workers   int       // goroutines that prepare batches; 0: half of GOMAXPROCS, at least 1. No effect on the values
-	Prefetch  int       // batches prepared ahead; 0: one more than Workers
+	Workers   int       // goroutines that prepare batches; 0: half of GOMAXPROCS, at least 1, or of files GOMAXPROCS. No effect on the values
+	Prefetch  int       // batches prepared ahead; 0: one more than Workers, or of files, of which all workers prepare one batch, 2
 	Limit     int       // use the first so many images only; 0: all
 }
 
@@ -33,6 +33,7 @@ type Loader struct {
 	ds     *Dataset
 	cfg    LoaderConfig
 	tables []augment.Table[float32]
+	affine augment.Affine[float32] // of pictures in files
 
 	mu    sync.Mutex
 	spare []*ring // buffers of closed iterators, used again by the next
@@ -52,7 +53,7 @@ func NewLoader(ds *Dataset, cfg LoaderConfig) (*Loader, error) {
 			return nil, fmt.Errorf("data: LoaderConfig.%s is %d; expected %d or more", f.name, f.value, f.low)
 		}
 	}
-	if err := cfg.Augment.check(ds.Shape); err != nil {
+	if err := cfg.Augment.check(ds.Shape, ds.Files != nil); err != nil {
 		return nil, err
 	}
 	if err := cfg.Layout.check(); err != nil {
@@ -61,6 +62,9 @@ func NewLoader(ds *Dataset, cfg LoaderConfig) (*Loader, error) {
 	if cfg.Raw && (cfg.Layout == NCHW || cfg.Normalize.Raw) {
 		return nil, fmt.Errorf("data: LoaderConfig.Raw excludes Layout %q and Normalize.Raw: op.Augment has neither", NCHW)
 	}
+	if cfg.Indexed && ds.Files != nil {
+		return nil, errors.New("data: LoaderConfig.Indexed is for images in memory; these lie in files")
+	}
 	if cfg.Indexed && !cfg.Raw {
 		return nil, errors.New("data: LoaderConfig.Indexed goes with Raw: there are no images in such batches")
 	}
@@ -68,7 +72,7 @@ func NewLoader(ds *Dataset, cfg LoaderConfig) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{ds: ds.Head(cfg.Limit), cfg: cfg, tables: tables}
+	l := &Loader{ds: ds.Head(cfg.Limit), cfg: cfg, tables: tables, affine: cfg.Normalize.affine(ds.Shape[2])}
 	if l.ds.Len() > math.MaxInt32 {
 		return nil, fmt.Errorf("data: %s holds %d images; at most %d can be shuffled", ds.Name, ds.Len(), math.MaxInt32)
 	}
@@ -77,9 +81,15 @@ func NewLoader(ds *Dataset, cfg LoaderConfig) (*Loader, error) {
 	}
 	if l.cfg.Workers == 0 {
 		l.cfg.Workers = max(1, runtime.GOMAXPROCS(0)/2)
+		if ds.Files != nil {
+			l.cfg.Workers = runtime.GOMAXPROCS(0)
+		}
 	}
 	if l.cfg.Prefetch == 0 {
 		l.cfg.Prefetch = l.cfg.Workers + 1
+		if ds.Files != nil {
+			l.cfg.Prefetch = 2
+		}
 	}
 	return l, nil
 }

@@ -33,8 +33,12 @@ type Normalize struct {
 }
 
 // Standardize returns the Normalize that gives the pixels of ds mean 0 and standard deviation 1 in every channel. Use the
-// training set's for the test set too. A channel without any variation is only centred.
+// training set's for the test set too. A channel without any variation is only centred. For pictures in files, which are not looked at,
+// it is the usual mean and deviation of ImageNet's.
 func Standardize(ds *Dataset) Normalize {
+	if ds != nil && ds.Files != nil {
+		return Normalize{Mean: []float32{0.485, 0.456, 0.406}, Std: []float32{0.229, 0.224, 0.225}}
+	}
 	s := Describe(ds)
 	n := Normalize{Mean: make([]float32, len(s.Mean)), Std: make([]float32, len(s.Std))}
 	for c := range s.Mean {
@@ -64,6 +68,17 @@ func (n Normalize) tables(channels int) ([]augment.Table[float32], error) {
 		}
 	}
 	return ts, nil
+}
+
+// affine is what tables are, for numbers between bytes.
+func (n Normalize) affine(channels int) augment.Affine[float32] {
+	a := augment.NewAffine[float32](channels, n.Mean, n.Std)
+	for c := range channels {
+		if n.Raw {
+			a.Scale[c], a.Shift[c] = 1, 0
+		}
+	}
+	return a
 }
 
 // Apply turns src, whole images of the given shape (height, width, channels; bytes in NHWC), into dst, as many float32 in

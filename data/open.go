@@ -17,8 +17,10 @@ import (
 type Options struct {
 	// Dir is looked in first: a folder that holds the files, a folder with the authors' folder name below it
 	// ("cifar-100-binary"), or the archive as downloaded, in such a folder or named itself. "" skips this step.
-	// Nothing is ever written to it.
+	// Nothing is ever written to it. Of the set FolderName it is the folder of the pictures.
 	Dir string
+	// Size is the side of the images that pictures in a folder become, the set FolderName; 0 means FolderSize. Other sets have their own.
+	Size int
 	// CacheDir is where downloads are kept, each set in a folder of its name. "" means "stheno/data" in the user's
 	// cache folder (os.UserCacheDir).
 	CacheDir string
@@ -78,7 +80,12 @@ func Open(ctx context.Context, name string, o Options) (*Split, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if name == SampleName {
+	switch {
+	case name == FolderName:
+		return openFolder(ctx, &o)
+	case o.Size != 0:
+		return nil, fmt.Errorf("data: Options.Size is %d; the images of %s have a size of their own, only those of %q have any", o.Size, name, FolderName)
+	case name == SampleName:
 		s, err := Sample()
 		if err == nil && o.TestOnly {
 			s.Train = nil

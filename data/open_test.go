@@ -231,9 +231,9 @@ func TestUnknownName(t *testing.T) {
 	e, ok := errors.AsType[*UnknownError](err)
 	require.True(t, ok)
 	require.Equal(t, "cifar100", e.Suggestion)
-	require.EqualError(t, err, `data: there is no data set "cifra-100"; known are cifar10, cifar100, fashion-mnist, mnist, sample; did you mean "cifar100"?`)
+	require.EqualError(t, err, `data: there is no data set "cifra-100"; known are cifar10, cifar100, fashion-mnist, folder, mnist, sample; did you mean "cifar100"?`)
 	_, _, err = OpenOrSample(bg, "imagenet", Options{})
-	require.EqualError(t, err, `data: there is no data set "imagenet"; known are cifar10, cifar100, fashion-mnist, mnist, sample`)
+	require.EqualError(t, err, `data: there is no data set "imagenet"; known are cifar10, cifar100, fashion-mnist, folder, mnist, sample`)
 	require.NoError(t, Known("sample"))
 }
 
@@ -299,6 +299,10 @@ func TestOpenOrSample(t *testing.T) {
 func TestLookup(t *testing.T) {
 	for _, name := range Names() {
 		i, err := Lookup(name)
+		if name == FolderName {
+			require.ErrorContains(t, err, "is said by its folder alone")
+			continue
+		}
 		require.NoError(t, err)
 		require.Equal(t, name, i.Name)
 		require.NotEmpty(t, i.Title)

@@ -140,7 +140,7 @@ var sets = []*setSpec{
 
 // Names lists the data sets that Open knows, in alphabetical order.
 func Names() []string {
-	names := []string{SampleName}
+	names := []string{SampleName, FolderName}
 	for _, s := range sets {
 		names = append(names, s.name)
 	}

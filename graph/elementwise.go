@@ -21,6 +21,8 @@ func Elementwise(instr Instr, out, in int) bool {
 		return in == 0 || in == 4
 	case *BatchNormJoinSums:
 		return out == 2 && in >= 3
+	case *ReLUGradBias:
+		return out == 0 && in < 2
 	case *FusedBatchNorm:
 		return in == 0 || i.Add && in == 5
 	case *FusedConv2D: // each element of the residual goes into the sum in whose place it is

@@ -143,6 +143,13 @@ type MaxPool2DGradBias struct{ Grad *op.MaxPool2DGrad }
 func (f *MaxPool2DGradBias) Kind() string   { return "MaxPool2DGradBias" }
 func (f *MaxPool2DGradBias) String() string { return f.Grad.String() + "+BiasGrad" }
 
+// ReLUGradBias is ReLUGrad, and BiasGrad of its result along Axis. In: y, dy; out: dx, db.
+type ReLUGradBias struct{ Axis int }
+
+// Kind is "ReLUGradBias".
+func (f *ReLUGradBias) Kind() string   { return "ReLUGradBias" }
+func (f *ReLUGradBias) String() string { return fmt.Sprintf("ReLUGrad+BiasGrad(axis %d)", f.Axis) }
+
 // AddL2Grad is Add(g, L2PenaltyGrad(w, s)). In: g, w, s (scalar); out: g + 2·Lambda·s·w.
 type AddL2Grad struct{ Lambda float64 }
 

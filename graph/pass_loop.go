@@ -139,13 +139,8 @@ func (l *looper) join(i int) {
 
 // fusable says whether a loop can do what the step does, on floats of one type.
 func (l *looper) fusable(s *Step) bool {
-	switch s.Instr.(type) {
-	case *ir.Unary, *ir.Binary, *op.Add, *op.Mul, *op.Scale, *op.ReLU, *op.ReLUGrad, *op.BiasAdd, *op.ChannelAffine:
-	default:
-		return false
-	}
 	dt := s.Out[0].Dtype
-	if dt != tensor.Float32 && dt != tensor.Float64 || !l.e.Fuses((&ir.Loop{}).Kind(), dt) {
+	if !loops(s.Instr) || dt != tensor.Float32 && dt != tensor.Float64 || !l.e.Fuses((&ir.Loop{}).Kind(), dt) {
 		return false
 	}
 	for _, v := range s.In {
@@ -154,6 +149,15 @@ func (l *looper) fusable(s *Step) bool {
 		}
 	}
 	return true
+}
+
+// loops says whether an operation may be a step of a loop.
+func loops(instr Instr) bool {
+	switch instr.(type) {
+	case *ir.Unary, *ir.Binary, *op.Add, *op.Mul, *op.Scale, *op.ReLU, *op.ReLUGrad, *op.BiasAdd, *op.ChannelAffine:
+		return true
+	}
+	return false
 }
 
 // fits says whether a loop of two groups keeps within the limits.

@@ -1,6 +1,9 @@
 package graph
 
-import "github.com/stheno-ml/stheno/graph/op"
+import (
+	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
+)
 
 // maskPooled lets a ReLU in front of a max pooling mask the gradient behind the pooling, which is smaller:
 //
@@ -25,19 +28,50 @@ func maskPooled(p *program, _ Engine) {
 }
 
 // fusePoolBias makes MaxPool2DGrad and BiasGrad of its result one step: every window hands its gradient to one element, so the
-// sums are those of the smaller gradient.
+// sums are those of the smaller gradient. An engine that has no such step, but a ReLUGradBias, reads the smaller one.
 func fusePoolBias(p *program, e Engine) {
 	r := newRewriter(p)
 	for _, s := range p.steps {
-		if !p.unpools(s) || !e.Fuses((&MaxPool2DGradBias{}).Kind(), s.Out[0].Dtype) {
+		if !p.unpools(s) {
 			continue
 		}
 		o := s.Instr.(*op.MaxPool2DGrad)
 		dx := s.Out[0]
 		_, _, channel := o.Format.Axes()
 		for _, u := range r.uses[dx] {
-			if b, ok := u.Instr.(*op.BiasGrad); ok && axisOf(b.Axis, dx.Shape) == channel {
+			b, ok := u.Instr.(*op.BiasGrad)
+			if !ok || axisOf(b.Axis, dx.Shape) != channel {
+				continue
+			}
+			switch {
+			case e.Fuses((&MaxPool2DGradBias{}).Kind(), dx.Dtype):
 				r.replace(&Step{Instr: &MaxPool2DGradBias{Grad: o}, In: s.In, Out: []*Value{dx, u.Out[0]}}, s, u)
+			case e.Fuses((&ReLUGradBias{}).Kind(), dx.Dtype):
+				r.replace(&Step{Instr: b, In: []*Value{s.In[2]}, Out: u.Out}, u)
+			}
+			break
+		}
+	}
+	r.finish()
+}
+
+// fuseReLUBias makes ReLUGrad and BiasGrad of its result one step, unless the gradient that it masks comes from elementwise steps: it will
+// be one with those.
+func fuseReLUBias(p *program, e Engine) {
+	r := newRewriter(p)
+	for _, s := range p.steps {
+		dx := s.Out[0]
+		if _, ok := s.Instr.(*op.ReLUGrad); !ok || !e.Fuses((&ReLUGradBias{}).Kind(), dx.Dtype) {
+			continue
+		}
+		dy := s.In[1]
+		if from := p.producer[dy]; from != nil && loops(from.Instr) && r.only(dy) == s && e.Fuses((&ir.Loop{}).Kind(), dx.Dtype) {
+			continue
+		}
+		for _, u := range r.uses[dx] {
+			if b, ok := u.Instr.(*op.BiasGrad); ok {
+				f := &ReLUGradBias{Axis: axisOf(b.Axis, dx.Shape)}
+				r.replace(&Step{Instr: f, In: s.In, Out: []*Value{dx, u.Out[0]}}, s, u)
 				break
 			}
 		}

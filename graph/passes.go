@@ -33,6 +33,7 @@ var passes = []pass{
 	{"conv-stats", fuseConvStats},          // while a convolution writes what they are of
 	{"batch-norm-grad", fuseBatchNormGrad}, // both channel sums in one sweep, the ReLU's mask applied on the way
 	{"pool-bias", fusePoolBias},            // the sums of the gradient behind a max pooling, if they are not a batch norm's
+	{"relu-bias", fuseReLUBias},            // the sums of the gradient that a ReLU masks, if they are not a batch norm's
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
 	{"batch-norm-mask", maskAgain},         // the ReLU's mask of x instead of y
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep

@@ -40,13 +40,10 @@ func classWeights(text string, d *data.Dataset, limit int) ([]float32, error) {
 		}
 		return weights, nil
 	}
-	n := d.Len()
-	if limit > 0 {
-		n = min(n, limit)
-	}
-	counts := make([]int, len(d.Classes))
-	for i := range n {
-		counts[d.Labels[i]]++
+	d = d.Head(limit)
+	n, counts := d.Len(), make([]int, len(d.Classes))
+	for _, l := range d.Labels {
+		counts[l]++
 	}
 	weights = make([]float32, len(counts))
 	for i, count := range counts {

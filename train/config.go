@@ -44,9 +44,10 @@ type Config struct {
 
 	Data        string `json:"data"`                  // New sets it to the split's name
 	DataDir     string `json:"data_dir,omitempty"`    // folder or archive the images were found in, "" for the cache; New makes it absolute
+	Size        int    `json:"size,omitempty"`        // side of the images that pictures in a folder become, data.FolderName; 0 means data.FolderSize
 	LimitTrain  int    `json:"limit_train,omitempty"` // first so many training images; 0 means all
 	LimitTest   int    `json:"limit_test,omitempty"`
-	Augment     bool   `json:"augment,omitempty"`     // random crop with padding 4, horizontal flip
+	Augment     bool   `json:"augment,omitempty"`     // random crop with padding 4, or of pictures in a folder random resized crop; horizontal flip
 	Cutout      int    `json:"cutout,omitempty"`      // side of the square that is cut out of training images: data.Augment's
 	Standardise bool   `json:"standardise,omitempty"` // per-channel mean 0 and deviation 1 instead of 0…1
 
@@ -325,6 +326,7 @@ func (c Config) Validate() error {
 		{"--dropout", !(c.Dropout >= 0 && c.Dropout < 1), "a rate from 0 to below 1", c.Dropout},
 		{"--limit-train", c.LimitTrain < 0, "at least 0", c.LimitTrain},
 		{"--limit-test", c.LimitTest < 0, "at least 0", c.LimitTest},
+		{"--size", c.Size < 0, "at least 0", c.Size},
 		{"--threads", c.Threads < 0 || c.Threads > MaxThreads, fmt.Sprintf("at least 0 and at most %d", MaxThreads), c.Threads},
 		{"--keep", c.Keep < 1, "at least 1", c.Keep},
 		{"--save-every", c.SaveEvery < 0, "at least 0", c.SaveEvery},
@@ -348,6 +350,8 @@ func (c Config) Validate() error {
 		return err
 	}
 	switch {
+	case c.Size != 0 && c.Data != data.FolderName:
+		return fmt.Errorf("train: --size goes with --data %s; the images of %s have a size of their own", data.FolderName, c.Data)
 	case c.Mixup > 0 && c.ClassWeight != "":
 		return errors.New("train: give --mixup or --class-weight, but not both: images that are mixed have two classes")
 	case c.EMA == 0 && c.EMAOverwrite > 0:

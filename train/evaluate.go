@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -136,6 +137,9 @@ func (e *Evaluator) step(n int, from source) (*Step, error) {
 	key := evalKey{images: n, scored: e.Scores != nil}
 	if from.raw != nil {
 		key.raw = from.raw.String()
+	}
+	if from.crop != nil {
+		key.raw = fmt.Sprint(&from.crop.op, from.crop.pixels)
 	}
 	if from.set != nil {
 		key.set = unsafe.SliceData(from.set.Images)

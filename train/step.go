@@ -125,7 +125,7 @@ func NewAccumulateStep(l *data.Loader, e graph.Engine, m *nn.Model, opt Base, sl
 	return newTrainStep(e, m, opt, slots, kind, opts...)
 }
 
-// augmentOf is what makes images of the raw batches of a loader of configuration c, nil where it makes them itself.
+// augmentOf is what makes images of the raw batches of a loader of configuration c and images in memory, nil where it makes them itself.
 func augmentOf(c data.LoaderConfig) *op.Augment {
 	if !c.Raw {
 		return nil
@@ -137,11 +137,15 @@ func augmentOf(c data.LoaderConfig) *op.Augment {
 // source is where the images of a step come from; its zero value: they come as floats.
 type source struct {
 	raw   *op.Augment   // makes them of raw batches
+	crop  *picturesIn   // makes them of raw batches of pictures in files
 	set   *data.Dataset // that the device has, where raw is indexed
 	mixup bool          // they come with the labels of what is mixed in
 }
 
 func sourceOf(l *data.Loader) source {
+	if d := l.Dataset(); d.Files != nil {
+		return source{crop: cropOf(l)}
+	}
 	s := source{raw: augmentOf(l.Config()), mixup: l.Config().Augment.Mixup > 0}
 	if s.raw != nil && s.raw.Indexed {
 		s.set = l.Dataset()

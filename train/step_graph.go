@@ -53,13 +53,17 @@ func forward(m *nn.Model, kind stepKind) (*Step, *nn.Net, *gorgonia.Node, error)
 	in := append(tensor.Shape{n}, m.InputShape()...)
 	s := &Step{}
 	var x, labels *gorgonia.Node
-	if kind.raw == nil {
+	var err error
+	switch {
+	case kind.crop != nil:
+		x, err = s.cropped(g, in, kind)
+	case kind.raw != nil:
+		x, err = s.made(g, in, kind)
+	default:
 		x, s.images = input[float32](g, "images", kind.shapesOnly, in...)
-	} else {
-		var err error
-		if x, err = s.made(g, in, kind); err != nil {
-			return nil, nil, nil, err
-		}
+	}
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	labels, s.labels = input[int](g, "labels", kind.shapesOnly, n)
 	net, err := m.Build(g, nn.BuildConfig{Batch: n, Input: x, Training: !kind.evaluation, Dtype: tensor.Float32, Seed: kind.seed, ShapesOnly: kind.shapesOnly})

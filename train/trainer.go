@@ -154,7 +154,10 @@ func (t *Trainer) loaders() (err error) {
 	indexed := raw && t.fitsDevice()
 	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain, Raw: raw, Indexed: indexed}
 	train.Augment = data.Augment{Cutout: t.cfg.Cutout, Mixup: t.cfg.Mixup}
-	if t.cfg.Augment {
+	switch files := t.split.Train.Files != nil; {
+	case t.cfg.Augment && files:
+		train.Augment.RandomResizedCrop, train.Augment.HorizontalFlip = true, true
+	case t.cfg.Augment:
 		train.Augment.PadCrop, train.Augment.HorizontalFlip = 4, true
 	}
 	if t.loader, err = data.NewLoader(t.split.Train, train); err != nil {
@@ -171,10 +174,10 @@ func (t *Trainer) loaders() (err error) {
 }
 
 // fitsDevice says whether the images of training and validation take no more than a quarter of the memory that the engine has left, and
-// tells what follows.
+// tells what follows. Pictures in files are fed batch by batch.
 func (t *Trainer) fitsDevice() bool {
 	free := graph.FreeMemory(t.engine)
-	if free <= 0 {
+	if free <= 0 || t.split.Train.Files != nil || t.split.Test.Files != nil {
 		return false
 	}
 	need := int64(len(t.split.Train.Head(t.cfg.LimitTrain).Images)) + int64(len(t.split.Test.Head(t.cfg.LimitTest).Images))

@@ -55,6 +55,11 @@ func runOn(t *testing.T, c train.Config, e graph.Engine, stop func(train.Progres
 	t.Helper()
 	split, err := sample()
 	require.NoError(t, err)
+	return runOf(t, c, split, e, stop)
+}
+
+func runOf(t *testing.T, c train.Config, split *data.Split, e graph.Engine, stop func(train.Progress) bool) (*watcher, error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	w := &watcher{}

@@ -79,7 +79,7 @@ checkpoint; one that begins with a Transpose to that order takes images as they 
 	c.network.flags(f)
 	c.pixels.flags(f)
 	f.StringVar(&c.arch, "arch", "", "architecture, where IN holds none; "+seeArchitectures())
-	f.StringVar(&c.data, "data", "", "data set the network was trained on, which gives the classes' names and the images' size: "+strings.Join(data.Names(), ", "))
+	f.StringVar(&c.data, "data", "", "data set the network was trained on, which gives the classes' names and the images' size: "+strings.Join(slices.DeleteFunc(data.Names(), func(name string) bool { return name == data.FolderName }), ", "))
 	f.StringVar(&c.to, "to", "", "what to write: "+strings.Join(outputs, ", ")+" (default: what OUT.npz and OUT.onnx say, else checkpoint)")
 	f.StringVar(&c.match, "match", "", "the only way to match tensors: "+strings.Join(convert.Rules(), ", ")+" (default: the first that fits; order only where it is certain)")
 	f.StringVar(&c.names, "map", "", "JSON file of names: weights to tensors, {\"conv1/kernel\": \"features.0.weight\"}, or layers to modules, {\"conv1\": \"features.0\"}")

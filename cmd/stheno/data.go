@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,15 +20,15 @@ func newData() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		dataCommand("fetch", "Download a data set into the cache folder, unless it is there", func(_ io.Writer, s *data.Split) error { return nil }),
-		dataCommand("verify", "Compare a data set's files with the published digests", verify),
+		dataCommand("fetch", "Download a data set into the cache folder, unless it is there", func(context.Context, io.Writer, *data.Split) error { return nil }),
+		dataCommand("verify", "Compare a data set's files with the published digests, or decode all pictures of a folder", verify),
 		dataCommand("describe", "Print classes, counts and pixel statistics of a data set", describe),
 	)
 	return cmd
 }
 
 // dataCommand is a command on one data set.
-func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cobra.Command {
+func dataCommand(verb, short string, do func(context.Context, io.Writer, *data.Split) error) *cobra.Command {
 	var from source
 	cmd := &cobra.Command{
 		Use:   verb + " NAME",
@@ -53,13 +54,16 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 					}
 				}
 			}
+			if args[0] == data.FolderName && verb == "fetch" {
+				return errors.New("a folder of pictures is not fetched: it is there, and named with --data-dir; docs/imagenet.md says how to make one")
+			}
 			s, err := data.Open(cmd.Context(), args[0], o)
 			if err != nil {
 				return err
 			}
 			out.Finish()
 			fmt.Fprintf(cmd.OutOrStdout(), "%s (%s): %d training and %d test images, from %s\n", s.Title, s.Name, s.Train.Len(), s.Test.Len(), s.Source)
-			return do(cmd.OutOrStdout(), s)
+			return do(cmd.Context(), cmd.OutOrStdout(), s)
 		},
 	}
 	if verb != "fetch" { // which is there for the network
@@ -69,7 +73,10 @@ func dataCommand(verb, short string, do func(io.Writer, *data.Split) error) *cob
 	return cmd
 }
 
-func verify(w io.Writer, s *data.Split) error {
+func verify(ctx context.Context, w io.Writer, s *data.Split) error {
+	if s.Test.Files != nil {
+		return verifyPictures(ctx, w, s)
+	}
 	unknown := 0
 	for _, f := range s.Files {
 		status := "as published"
@@ -91,7 +98,27 @@ func verify(w io.Writer, s *data.Split) error {
 	return nil
 }
 
-func describe(w io.Writer, s *data.Split) error {
+// verifyPictures decodes all pictures, for a run would stop at one that is damaged.
+func verifyPictures(ctx context.Context, w io.Writer, s *data.Split) error {
+	all, bad := 0, 0
+	for _, ds := range []*data.Dataset{s.Train, s.Test} {
+		all += ds.Len()
+		for _, err := range data.CheckPictures(ctx, ds) {
+			bad++
+			fmt.Fprintf(w, "  %v\n", err)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d pictures cannot be used; replace them or take them out of their folders", bad, all)
+	}
+	fmt.Fprintf(w, "  all %d pictures can be decoded; no digests are known for them\n", all)
+	return nil
+}
+
+func describe(_ context.Context, w io.Writer, s *data.Split) error {
 	if s.Cite != "" {
 		fmt.Fprintln(w, "cite:", s.Cite)
 	}

@@ -115,6 +115,9 @@ func newEval() *cobra.Command {
 				return err
 			}
 			o.TestOnly = true
+			if name == data.FolderName {
+				o.Size = cfg.Input[0]
+			}
 			split, err := data.Open(cmd.Context(), name, o)
 			if err != nil {
 				return err

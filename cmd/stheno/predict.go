@@ -70,12 +70,8 @@ func newPredict() *cobra.Command {
 
 // predict prints the top classes of one picture.
 func predict(w io.Writer, p *train.Predictor, cfg train.Config, file string, top int) error {
-	pixels, err := data.LoadImage(file, cfg.Input)
+	image, err := picture(cfg, file)
 	if err != nil {
-		return err
-	}
-	image := make([]float32, len(pixels))
-	if err := cfg.Normalize().Apply(image, pixels, cfg.Input, data.NHWC); err != nil {
 		return err
 	}
 	probs, err := p.Run(image)
@@ -92,4 +88,17 @@ func predict(w io.Writer, p *train.Predictor, cfg train.Config, file string, top
 		fmt.Fprintf(w, "  %6.2f%%  %s\n", 100*probs[class], cfg.Classes[class])
 	}
 	return nil
+}
+
+// picture reads a picture as the network of a configuration has seen others.
+func picture(cfg train.Config, file string) ([]float32, error) {
+	if cfg.Data == data.FolderName {
+		return cfg.Normalize().Picture(file, cfg.Input[0])
+	}
+	pixels, err := data.LoadImage(file, cfg.Input)
+	if err != nil {
+		return nil, err
+	}
+	image := make([]float32, len(pixels))
+	return image, cfg.Normalize().Apply(image, pixels, cfg.Input, data.NHWC)
 }

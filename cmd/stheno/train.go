@@ -90,6 +90,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	if err != nil {
 		return err
 	}
+	o.Size = c.Size
 	asked := cmd.Flags().Changed("data") || cmd.Flags().Changed("data-dir")
 	split, err := openData(cmd.Context(), &c, o, out, asked)
 	if err != nil {

@@ -3,6 +3,90 @@
 // Partial sums of float32 are put together in double: there are few of them.
 typedef double Wide;
 
+struct Totals {
+	Wide first, second;
+};
+
+// The shared memory of a block with two sums: for those of its threads, then for those of the parts.
+struct Shared {
+	union {
+		T sums[SUM_THREADS * VEC * 2];
+		Totals totals[SUM_THREADS];
+	};
+	bool last;
+};
+
+// True in the last block along y to come here, and there in all threads, which see what the others have written. All threads of the
+// block must call it. The counters, one for each block along x, are 0 before and after.
+__device__ __forceinline__ bool last_part(u32 *counters, Shared &shared) {
+	__syncthreads();
+	if (threadIdx.x == 0) {
+		__threadfence(); // what the block has written comes ahead of the count,
+		shared.last = atomicInc(&counters[blockIdx.x], gridDim.y - 1) == gridDim.y - 1;
+		__threadfence(); // and what others have written is read behind it
+	}
+	__syncthreads();
+	return shared.last;
+}
+
+// How many parts a thread reads at once.
+#define PARTS_UNROLL 8
+
+// How the last block puts the parts of its channels together: `subs` threads share a channel.
+struct Joint {
+	int lanes, sub, subs;
+	bool on; // the thread has a channel
+	i64 c, channels;
+
+	__device__ __forceinline__ Joint(const Packs &v, int width) {
+		lanes = width * LANES;
+		subs = blockDim.x / lanes;
+		sub = threadIdx.x / lanes;
+		c = (i64)blockIdx.x * lanes + threadIdx.x - sub * lanes;
+		channels = v.channels.by * LANES;
+		on = sub < subs && c < channels;
+	}
+	// Calls add(p, values) for the thread's share of partial[p, COUNT, c], past the cache of the multiprocessor, which knows nothing of
+	// what other blocks write.
+	template <int COUNT, typename F> __device__ __forceinline__ void each(const T *partial, const F &add) const {
+		const T *from = partial + c;
+		const int parts = on ? gridDim.y : 0;
+		for (int p = sub; p < parts; p += PARTS_UNROLL * subs) {
+			T v[PARTS_UNROLL][COUNT];
+#pragma unroll
+			for (int k = 0; k < PARTS_UNROLL; k++) {
+#pragma unroll
+				for (int i = 0; i < COUNT; i++) {
+					v[k][i] = p + k * subs < parts ? __ldcg(&from[((i64)(p + k * subs) * COUNT + i) * channels]) : T(0);
+				}
+			}
+#pragma unroll
+			for (int k = 0; k < PARTS_UNROLL; k++) {
+				if (p + k * subs < parts) {
+					add(p + k * subs, v[k]);
+				}
+			}
+		}
+	}
+	// The sums over the threads of a channel in a fixed order; those with sub 0 get them. All threads of the block must call it, once.
+	__device__ __forceinline__ Totals total(const Totals &own, Shared &shared) const {
+		Totals *all = shared.totals;
+		all[threadIdx.x] = own;
+		for (int n = subs; n > 1;) {
+			const int half = (n + 1) / 2;
+			__syncthreads();
+			if (sub < n - half) {
+				const Totals &other = all[threadIdx.x + half * lanes];
+				all[threadIdx.x].first += other.first;
+				all[threadIdx.x].second += other.second;
+			}
+			n = half;
+		}
+		__syncthreads();
+		return all[threadIdx.x];
+	}
+};
+
 // How many threads' first packs make an origin near the mean: a single element might be an outlier.
 #define ORIGIN 8
 
@@ -67,19 +151,20 @@ __device__ __forceinline__ void write_stats(T *mean, T *rest, T *variance, i64 c
 	variance[c] = second < 0 ? T(0) : T(second); // below 0: rounding of a constant channel
 }
 
-// partial[part, 3, c] ← an origin o near the mean of a part of channel c, Σ(x−o) and Σ(x−o)². Deviations from an origin
-// keep a small variance beside a large mean, which Σx² − (Σx)²/n would lose. If there is one part, mean, rest and variance are written
-// instead, of `count` elements.
-KERNEL __launch_bounds__(SUM_THREADS, 2) stats_parts(T *mean, T *rest, T *variance, T *partial, const SX *x, i64 count, const Packs v, int size,
-                                                     int width) {
-	__shared__ T shared[SUM_THREADS * VEC * 2];
+// mean, rest, variance (c) ← of x, whose channels have `count` elements. The blocks of a channel write to partial[part, 3, c] an origin o
+// near the mean of their part, Σ(x−o) and Σ(x−o)², and the last of them puts these together. Deviations from an origin keep a small
+// variance beside a large mean, which Σx² − (Σx)²/n would lose. (As Chan, Golub and LeVeque 1983 do: n elements have the sum
+// s + n·e and the squares q + e·(2·s + n·e) about another origin, e = o − that one.)
+KERNEL __launch_bounds__(SUM_THREADS, 2) stats(T *mean, T *rest, T *variance, T *partial, u32 *counters, const SX *x, i64 count,
+                                               const Packs v, int size, int width) {
+	__shared__ Shared shared;
 	Walk w(v, size, width);
 	Deviations d;
 	d.x = x;
-	d.sums.shared = shared;
+	d.sums.shared = shared.sums;
 	walk_packs(d, w);
+	const Wide each = Wide(1) / count;
 	if (gridDim.y == 1) {
-		const Wide each = Wide(1) / count;
 		for (int l = 0; l < LANES && w.on && w.sub == 0; l++) {
 			const Wide distance = each * d.sums.total(w, 0, l);
 			write_stats(mean, rest, variance, w.c * LANES + l, d.origin[l], distance, each * d.sums.total(w, 1, l) - distance * distance);
@@ -92,57 +177,23 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) stats_parts(T *mean, T *rest, T *varian
 		store_pack(to + w.c * LANES, d.origin);
 	}
 	d.sums.write(to + channels, channels, w);
-}
-
-// The channels of a block that joins parts: 32 bytes side by side. Its 256 threads take every 32nd part.
-#define JOINED 8
-
-// The sum of v over the threads of a channel, in a fixed order; each of them gets it. All threads of the block must call it. Calls
-// that share memory need no barrier between them.
-__device__ __forceinline__ Wide join(Wide v, Wide (&shared)[SUM_THREADS / WARP * JOINED]) {
-	const int lane = threadIdx.x % JOINED;
-	v += __shfl_xor_sync(FULL_WARP, v, JOINED);
-	v += __shfl_xor_sync(FULL_WARP, v, 2 * JOINED);
-	if (threadIdx.x % WARP < JOINED) {
-		shared[threadIdx.x / WARP * JOINED + lane] = v;
+	if (!last_part(counters, shared)) {
+		return;
 	}
-	__syncthreads();
-	v = shared[lane];
-	for (int k = JOINED; k < SUM_THREADS / WARP * JOINED; k += JOINED) {
-		v += shared[k + lane];
-	}
-	__syncthreads();
-	return v;
-}
-
-// mean, rest, variance (c) ← of all parts. A part is `size` elements of a channel,
-// which has `count`. (Chan, Golub and LeVeque 1983: a part of n elements with origin o contributes Σ((x−o)+e)² = q + e·(2·s + n·e),
-// e = o − mean.)
-KERNEL __launch_bounds__(SUM_THREADS) stats_join(T *mean, T *rest, T *variance, const T *partial, i64 channels, i64 count, i64 size, int parts) {
-	__shared__ Wide shared[SUM_THREADS / WARP * JOINED];
-	const i64 c = (i64)blockIdx.x * JOINED + threadIdx.x % JOINED;
-	const T *from = partial + c;
-	const int first = c < channels ? threadIdx.x / JOINED : parts, subs = SUM_THREADS / JOINED;
-	const Wide base = c < channels ? from[0] : 0;
-	Wide sum = 0;
-#pragma unroll 4
-	for (int p = first; p < parts; p += subs) {
-		const T *part = from + p * 3 * channels;
-		const i64 n = size < count - p * size ? size : count - p * size;
-		sum += n * (part[0] - base) + part[channels];
-	}
-	const Wide distance = join(sum, shared) / count; // of the mean from base
-	Wide squares = 0;
-#pragma unroll 4
-	for (int p = first; p < parts; p += subs) {
-		const T *part = from + p * 3 * channels;
-		const i64 n = size < count - p * size ? size : count - p * size;
-		const Wide e = part[0] - base - distance;
-		squares += part[2 * channels] + e * (2 * (Wide)part[channels] + n * e);
-	}
-	const Wide second = join(squares, shared) / count;
-	if (first == 0) {
-		write_stats(mean, rest, variance, c, base, distance, second);
+	const Joint j(v, width);
+	const Wide base = j.on ? __ldcg(&partial[j.c]) : T(0);
+	const i64 most = (i64)size * (VEC / LANES);
+	Totals own = {};
+	j.each<3>(partial, [&](int p, const T (&part)[3]) {
+		const i64 left = count - p * most, n = most < left ? most : left;
+		const Wide e = part[0] - base, s = part[1];
+		own.first += s + n * e;
+		own.second += part[2] + e * (2 * s + n * e);
+	});
+	own = j.total(own, shared);
+	if (j.on && j.sub == 0) {
+		const Wide distance = each * own.first;
+		write_stats(mean, rest, variance, j.c, base, distance, each * own.second - distance * distance);
 	}
 }
 
@@ -272,12 +323,13 @@ __device__ __forceinline__ void write_gradients(T *dgamma, T *dbeta, const T *va
 	dgamma[c] = T(dot / sqrt((Wide)variance[c] + epsilon));
 }
 
-// partial[part, 2, c] ← Σdy and Σdy·(x−mean) over a part of channel c. If there is one part, dgamma and dbeta are written instead.
+// dgamma, dbeta (c) ← of Σdy and Σdy·(x−mean). The blocks of a channel write those of their parts to partial[part, 2, c], and the last
+// of them puts these together.
 template <typename G>
-__device__ __forceinline__ void norm_sums(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon, G &g, const Packs &v, int size,
-                                          int width, T *shared) {
+__device__ __forceinline__ void sum_gradients(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon, G &g,
+                                              const Packs &v, int size, int width, Shared &shared) {
 	Walk w(v, size, width);
-	g.sums.shared = shared;
+	g.sums.shared = shared.sums;
 	walk_packs(g, w);
 	if (gridDim.y == 1) {
 		for (int l = 0; l < LANES && w.on && w.sub == 0; l++) {
@@ -287,36 +339,49 @@ __device__ __forceinline__ void norm_sums(T *dgamma, T *dbeta, T *partial, const
 	}
 	const i64 channels = v.channels.by * LANES;
 	g.sums.write(partial + blockIdx.y * 2 * channels, channels, w);
+	if (!last_part(counters, shared)) {
+		return;
+	}
+	const Joint j(v, width);
+	Totals own = {};
+	j.each<2>(partial, [&](int, const T (&part)[2]) {
+		own.first += part[0];
+		own.second += part[1];
+	});
+	own = j.total(own, shared);
+	if (j.on && j.sub == 0) {
+		write_gradients(dgamma, dbeta, variance, epsilon, j.c, own.first, own.second);
+	}
 }
 
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
-                                                         const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
-	__shared__ T shared[SUM_THREADS * VEC * 2];
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                   const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
+	__shared__ Shared shared;
 	Gradients<NONE, false> g;
 	g.x = x;
 	g.means = mean;
 	g.dy = dy;
-	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
+	sum_gradients(dgamma, dbeta, partial, counters, variance, epsilon, g, v, size, width, shared);
 }
 
 // The same through a ReLU with result y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_relu(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
-                                                              const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v,
-                                                              int size, int width) {
-	__shared__ T shared[SUM_THREADS * VEC * 2];
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_relu(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                        const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v,
+                                                        int size, int width) {
+	__shared__ Shared shared;
 	Gradients<STORED, false> g;
 	g.x = x;
 	g.means = mean;
 	g.dy = dy;
 	g.y = y;
-	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
+	sum_gradients(dgamma, dbeta, partial, counters, variance, epsilon, g, v, size, width, shared);
 }
 
 // The same through a ReLU of the batch norm.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_again(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
-                                                               const SX *x, const T *gamma, const T *beta, const T *mean, const SDY *dy,
-                                                               const Packs v, int size, int width) {
-	__shared__ T shared[SUM_THREADS * VEC * 2];
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_again(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                         const SX *x, const T *gamma, const T *beta, const T *mean, const SDY *dy,
+                                                         const Packs v, int size, int width) {
+	__shared__ Shared shared;
 	Gradients<AGAIN, false> g;
 	g.x = x;
 	g.means = mean;
@@ -325,14 +390,14 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_again(T *dgamma, T *dbe
 	g.betas = beta;
 	g.variances = variance;
 	g.epsilon = epsilon;
-	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
+	sum_gradients(dgamma, dbeta, partial, counters, variance, epsilon, g, v, size, width, shared);
 }
 
 // The same of the sum of dy and z through a ReLU with result y, which is written to out. That may be the memory of dy, z or y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_join(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
-                                                              SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z,
-                                                              const SY *y, const Packs v, int size, int width) {
-	__shared__ T shared[SUM_THREADS * VEC * 2];
+KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_join(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                        SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z,
+                                                        const SY *y, const Packs v, int size, int width) {
+	__shared__ Shared shared;
 	Gradients<JOINED_SUM, false> g;
 	g.x = x;
 	g.means = mean;
@@ -340,36 +405,18 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_parts_join(T *dgamma, T *dbet
 	g.z = z;
 	g.y = y;
 	g.out = out;
-	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
+	sum_gradients(dgamma, dbeta, partial, counters, variance, epsilon, g, v, size, width, shared);
 }
 
 // The same about mean + rest.
-KERNEL __launch_bounds__(SUM_THREADS, 2) group_sums_parts(T *dgamma, T *dbeta, T *partial, const T *variance, T epsilon,
-                                                          const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v,
-                                                          int size, int width) {
-	__shared__ T shared[SUM_THREADS * VEC * 2];
+KERNEL __launch_bounds__(SUM_THREADS, 2) group_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                    const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v,
+                                                    int size, int width) {
+	__shared__ Shared shared;
 	Gradients<NONE, true> g;
 	g.x = x;
 	g.means = mean;
 	g.dy = dy;
 	g.rests = rest;
-	norm_sums(dgamma, dbeta, partial, variance, epsilon, g, v, size, width, shared);
-}
-
-// dgamma, dbeta (c) ← of all parts.
-KERNEL __launch_bounds__(SUM_THREADS) norm_sums_join(T *dgamma, T *dbeta, const T *partial, const T *variance, T epsilon, i64 channels, int parts) {
-	__shared__ Wide shared[SUM_THREADS / WARP * JOINED];
-	const i64 c = (i64)blockIdx.x * JOINED + threadIdx.x % JOINED;
-	const int first = c < channels ? threadIdx.x / JOINED : parts, subs = SUM_THREADS / JOINED;
-	Wide plain = 0, dot = 0;
-#pragma unroll 4
-	for (int p = first; p < parts; p += subs) {
-		plain += partial[p * 2 * channels + c];
-		dot += partial[(p * 2 + 1) * channels + c];
-	}
-	plain = join(plain, shared);
-	dot = join(dot, shared);
-	if (first == 0) {
-		write_gradients(dgamma, dbeta, variance, epsilon, c, plain, dot);
-	}
+	sum_gradients(dgamma, dbeta, partial, counters, variance, epsilon, g, v, size, width, shared);
 }

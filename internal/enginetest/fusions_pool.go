@@ -80,3 +80,34 @@ func poolBiasFusions() []FusionCase {
 		}, nil),
 	}
 }
+
+func reluBiasFusions() []FusionCase {
+	const pass = "relu-bias"
+	const fused, alone = "ReLUGrad+BiasGrad(", " BiasGrad("
+	masked := func(b *B, dy *gorgonia.Node) *gorgonia.Node {
+		return b.Apply(&op.ReLUGrad{}, b.Input("y", dy.Shape().Clone()...), dy)
+	}
+	dy := func(b *B, dims ...int) *gorgonia.Node { return b.Input("dy", dims...) }
+	sums := func(b *B, dx *gorgonia.Node, axis int) { b.out(b.Apply(&op.BiasGrad{Axis: axis}, dx)) }
+	return []FusionCase{
+		fusion(pass, "the gradient is wanted", func(b *B) { sums(b, b.out(masked(b, dy(b, 2, 5, 6, 8))), -1) }, []string{fused}, alone),
+		fusion(pass, "the sums alone are", func(b *B) { sums(b, masked(b, dy(b, 7, 5)), 1) }, []string{fused}, alone),
+		fusion(pass, "in the other layout", func(b *B) { sums(b, b.out(masked(b, dy(b, 2, 3, 5, 6))), 1) }, []string{fused}, alone),
+		fusion(pass, "two sums", func(b *B) {
+			dx := masked(b, dy(b, 4, 6))
+			sums(b, dx, 0)
+			sums(b, dx, 1)
+		}, []string{fused, alone}),
+		fusion(pass, "through a bias and a ReLU", func(b *B) {
+			x, w, bias := b.Input("x", 2, 5, 6, 3), b.Input("w", 3, 3, 3, 8), b.Input("bias", 8)
+			y := b.Apply(&op.ReLU{}, b.Apply(&op.BiasAdd{Axis: -1}, b.Apply(&op.Conv2D{}, x, w), bias))
+			b.Grads(b.Apply(&op.Conv2D{}, y, b.Input("next", 2, 2, 8, 5)), x, w, bias)
+		}, []string{fused}, alone),
+		fusion(pass, "of a sum that a loop makes", func(b *B) {
+			sums(b, b.out(masked(b, b.Apply(&op.Add{}, dy(b, 4, 6), b.Input("z", 4, 6)))), 1)
+		}, nil),
+		fusion(pass, "of a sum that others read", func(b *B) {
+			sums(b, b.out(masked(b, b.out(b.Apply(&op.Add{}, dy(b, 4, 6), b.Input("z", 4, 6))))), 1)
+		}, []string{fused}, alone),
+	}
+}

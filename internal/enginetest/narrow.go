@@ -22,7 +22,7 @@ type NarrowStep struct {
 	Positive []int // inputs that are between 0.5 and 1.5, as variances are; others are normal
 }
 
-// NarrowNorms are the steps of batch norms, along the last axis or the second one, of images of a shape.
+// NarrowNorms are the steps of batch norms and biases, along the last axis or the second one, of images of a shape.
 func NarrowNorms(dims []int, axis int) []NarrowStep {
 	x, c := tensor.Shape(dims), tensor.Shape{dims[axis]}
 	in := func(s ...tensor.Shape) []tensor.Shape { return s }
@@ -30,6 +30,8 @@ func NarrowNorms(dims []int, axis int) []NarrowStep {
 	all := []NarrowStep{
 		{&op.BiasAdd{Axis: axis}, in(x, c), in(x), nil},
 		{&op.ChannelAffine{Axis: axis, Scale: 0.5, Shift: make([]float64, dims[axis])}, in(x), in(x), nil},
+		{&op.BiasGrad{Axis: axis}, in(x), in(c), nil},
+		{&graph.ReLUGradBias{Axis: axis}, in(x, x), in(x, c), nil},
 		{&graph.BatchStats{Axis: axis}, in(x), in(c, c), nil},
 		{&op.BatchVariance{Axis: axis}, in(x, c), in(c), nil},
 		{&op.BatchVarianceGrad{Axis: axis}, in(x, c, c), in(x), nil},

@@ -214,6 +214,8 @@ func checkPointer(b *Builder, s *graph.Step, p Pointer, bytes int64) error {
 		room = int64(s.In[p.Index].StoredBytes())
 	case p.Base == PackBase && p.Index >= 0 && p.Index < len(b.Packs):
 		room = b.Packs[p.Index].Bytes()
+	case p.Base == CounterBase:
+		room = b.CounterBytes()
 	default:
 		return fmt.Errorf("pointer %+v to nothing", p)
 	}

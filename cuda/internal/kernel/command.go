@@ -122,12 +122,14 @@ func (*Convolution) command() {}
 // Base says what memory a pointer points into.
 type Base uint8
 
-// The memories: of a result of the step, of an operand, the step's working memory, or a packed filter of the program (Builder.Packs).
+// The memories: of a result of the step, of an operand, the step's working memory, a packed filter of the program (Builder.Packs), or
+// its counters (Builder.Counters).
 const (
 	OutBase Base = iota
 	InBase
 	WorkBase
 	PackBase
+	CounterBase
 )
 
 // Pointer is a place in the device's memory that the engine fills in.

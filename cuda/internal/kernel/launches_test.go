@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,4 +118,33 @@ func TestLaunchesOfATrainingStep(t *testing.T) {
 		}
 		require.Equal(t, c.want, got, "%s, %T", c.arch, c.opt)
 	}
+}
+
+// What a ReLU masks behind a layer with a bias is summed while it is written; in front of a max pooling that is the smaller gradient.
+func TestBiasesOfATrainingStep(t *testing.T) {
+	a, err := arch.ByName("vgg16", arch.Config{})
+	require.NoError(t, err)
+	m, err := a.Model()
+	require.NoError(t, err)
+	g, opts, err := train.StepGraph(m, train.SGD{}, 256, 1)
+	require.NoError(t, err)
+	p, err := graph.PlanFor(g, append(opts, graph.WithEngine(planner{}))...)
+	require.NoError(t, err)
+	got := launchesOf(t, p)
+	require.Equal(t, 15, got["bias_parts_relu"])
+	require.Equal(t, 1, got["bias_parts"], "of the last layer, which has no ReLU")
+	require.Equal(t, 5, got["max_pool_grad_walk"])
+	require.Zero(t, got["relu_grad"]+got["column_sums"]+got["max_pool_grad"])
+	sums := 0
+	for _, s := range p.Steps {
+		if s.Instr.Kind() == "MaxPool2DGrad" {
+			require.Equal(t, "ReLUGradBias", stepOfResult(p, s.In[2]).Instr.Kind())
+			sums++
+		}
+	}
+	require.Equal(t, 5, sums)
+}
+
+func stepOfResult(p *graph.Plan, v *graph.Value) *graph.Step {
+	return p.Steps[slices.IndexFunc(p.Steps, func(s *graph.Step) bool { return slices.Contains(s.Out, v) })]
 }

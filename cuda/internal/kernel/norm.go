@@ -128,22 +128,17 @@ func shiftsOf(dt tensor.Dtype, shifts []float64) Bytes {
 // stats computes the mean, what rounding took from it, and the variance of every channel of operand 0.
 func (b *Builder) stats(s *graph.Step, mean, rest, variance Pointer, v view) []Command {
 	dt := s.Out[0].Dtype
-	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
-	partial := b.Scratch(3 * t.parts() * v.Channels * int64(dt.Size()))
-	parts := t.launch("stats_parts", dt, mean, rest, variance, partial, In(0), v.count())
-	if t.parts() == 1 {
-		return []Command{parts}
-	}
-	return []Command{parts,
-		join("stats_join", dt, v.Channels, mean, rest, variance, partial, v.Channels, v.count(), t.elements(), int32(t.parts()))}
+	t := b.summing(packed(dt, v, images{"SX": s.In[0]}), few)
+	partial, counters := b.joining(t, 3, dt)
+	return []Command{t.launch("stats.cu", "stats", dt, mean, rest, variance, partial, counters, In(0), v.count())}
 }
 
 func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
 	v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVariance).Axis), s.Out[0].Dtype
-	t := b.summing(packed(dt, v, images{"SX": s.In[0]}))
+	t := b.summing(packed(dt, v, images{"SX": s.In[0]}), few)
 	partial := b.Scratch(t.parts() * v.Channels * int64(dt.Size()))
 	rest := view{1, t.parts(), v.Channels, 1}
-	return append([]Command{t.launch("variance_parts", dt, partial, In(0), In(1))},
+	return append([]Command{t.launch("stats.cu", "variance_parts", dt, partial, In(0), In(1))},
 		b.reduce(sums, dt, Out(0), partial, rest, 1, float64(v.count()))...), nil
 }
 
@@ -166,35 +161,30 @@ func (b *Builder) batchNormSums(s *graph.Step, dbeta Pointer, axis int, epsilon 
 	v, of := channelsOf(s.In[0].Shape, axis), images{"SX": s.In[0], "SDY": s.In[3]}
 	if relu {
 		of["SY"] = s.In[4]
-		return b.normSums(s, v, of, "norm_sums_parts_relu", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3), In(4))
+		return b.normSums(s, v, of, "norm_sums_relu", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3), In(4))
 	}
-	return b.normSums(s, v, of, "norm_sums_parts", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3))
+	return b.normSums(s, v, of, "norm_sums", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3))
 }
 
 func batchNormReLUSums(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*graph.BatchNormReLUSums)
-	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), images{"SX": s.In[0], "SDY": s.In[5]}, "norm_sums_parts_again", Out(0), Out(1), In(4),
+	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), images{"SX": s.In[0], "SDY": s.In[5]}, "norm_sums_again", Out(0), Out(1), In(4),
 		o.Epsilon, In(0), In(1), In(2), In(3), In(5)), nil
 }
 
 func batchNormJoinSums(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*graph.BatchNormJoinSums)
 	of := images{"SX": s.In[0], "SDY": s.In[3], "SZ": s.In[4], "SY": s.In[5], "SDX": s.Out[2]}
-	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), of, "norm_sums_parts_join", Out(0), Out(1), In(2), o.Epsilon,
+	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), of, "norm_sums_join", Out(0), Out(1), In(2), o.Epsilon,
 		Out(2), In(0), In(1), In(3), In(4), In(5)), nil
 }
 
-// normSums computes dgamma and dbeta with one of the kernels for parts, whose operands are in.
+// normSums computes dgamma and dbeta with one of the kernels of stats.cu, whose operands are in.
 func (b *Builder) normSums(s *graph.Step, v view, of images, name string, dgamma, dbeta, variance Pointer, epsilon float64, in ...any) []Command {
 	dt := s.Out[0].Dtype
-	t := b.summing(packed(dt, v, of))
-	partial := b.Scratch(2 * t.parts() * v.Channels * int64(dt.Size()))
-	parts := t.launch(name, dt, append([]any{dgamma, dbeta, partial, variance, number(dt, epsilon)}, in...)...)
-	if t.parts() == 1 {
-		return []Command{parts}
-	}
-	return []Command{parts,
-		join("norm_sums_join", dt, v.Channels, dgamma, dbeta, partial, variance, number(dt, epsilon), v.Channels, int32(t.parts()))}
+	t := b.summing(packed(dt, v, of), fewOfTwo)
+	partial, counters := b.joining(t, 2, dt)
+	return []Command{t.launch("stats.cu", name, dt, append([]any{dgamma, dbeta, partial, counters, variance, number(dt, epsilon)}, in...)...)}
 }
 
 // batchNormGradInput takes x, gamma, mean, variance, dy, dgamma, dbeta, and y or beta if a ReLU masks dy: mask ends the kernel's name.
@@ -227,7 +217,7 @@ func groupNormGrad(b *Builder, s *graph.Step) ([]Command, error) {
 	dgamma, dbeta := b.perChannel(dt, v), b.perChannel(dt, v)
 	of := images{"SX": s.In[0], "SDY": s.In[1]}
 	commands := b.stats(s, mean, rest, variance, v)
-	commands = append(commands, b.normSums(s, v, of, "group_sums_parts", dgamma, dbeta, variance, o.Epsilon, In(0), mean, rest, In(1))...)
+	commands = append(commands, b.normSums(s, v, of, "group_sums", dgamma, dbeta, variance, o.Epsilon, In(0), mean, rest, In(1))...)
 	of["SDX"] = s.Out[0]
 	return append(commands, b.eachChannel("group_norm_grad", dt, packed(dt, v, of), Out(0), In(0), mean, rest, variance, In(1), dgamma, dbeta,
 		number(dt, o.Epsilon), number(dt, float64(v.count())))), nil

@@ -35,6 +35,7 @@ func TestChannelLaunches(t *testing.T) {
 			steps := []*graph.Step{
 				stepOf(&op.BiasAdd{Axis: c.axis}, x, x, v),
 				stepOf(&op.BiasGrad{Axis: c.axis}, v, x),
+				{Instr: &graph.ReLUGradBias{Axis: c.axis}, In: []*graph.Value{x, x}, Out: []*graph.Value{x, v}},
 				stepOf(&op.ChannelBroadcast{Axis: c.axis, Shape: x.Shape}, x, v),
 				stepOf(&op.ChannelAffine{Axis: c.axis, Scale: 2}, x, x),
 				stepOf(&op.BatchMean{Axis: c.axis}, v, x),
@@ -122,7 +123,7 @@ func TestSumming(t *testing.T) {
 	}
 	for _, v := range views {
 		for _, b := range []*Builder{{}, {Multiprocessors: 1}, builderFor(FP32)} {
-			s := b.summing(packed(tensor.Float32, v, nil))
+			s := b.summing(packed(tensor.Float32, v, nil), few)
 			n := s.view.count()
 			require.LessOrEqual(t, s.parts(), int64(mostParts), "%+v", v)
 			require.GreaterOrEqual(t, s.parts()*int64(s.size), n)
@@ -134,14 +135,53 @@ func TestSumming(t *testing.T) {
 			require.GreaterOrEqual(t, s.block.X, int(s.width))
 			require.True(t, !s.rows || s.width == 1)
 			require.Equal(t, int(ceilDiv(s.view.Channels, int64(s.width))), s.grid.X)
-			if n > 0 {
-				require.Equal(t, v.count()/n*int64(s.size), s.elements())
-			}
+			require.True(t, s.parts() == 1 || s.block.X >= int(int64(s.width)*s.lanes())) // each channel has a thread that puts parts together
 		}
 	}
 	// Large images fill the device once; those of few elements are one part.
-	require.InDelta(t, sumBlocks*132, builderFor(FP32).summing(packed(tensor.Float32, view{1, 256 * 56 * 56, 64, 1}, nil)).parts(), 10)
-	require.EqualValues(t, 1, builderFor(FP32).summing(packed(tensor.Float32, view{1, 40, 2048, 1}, nil)).parts())
+	large := builderFor(FP32).summing(packed(tensor.Float32, view{1, 256 * 56 * 56, 64, 1}, nil), few)
+	require.InDelta(t, sumBlocks*132, large.parts()*int64(large.grid.X), 10)
+	require.EqualValues(t, 1, builderFor(FP32).summing(packed(tensor.Float32, view{1, 40, 2048, 1}, nil), few).parts())
+}
+
+// The last block of a channel soon has all parts together.
+func TestJoining(t *testing.T) {
+	for _, v := range []view{{1, 256 * 56 * 56, 64, 1}, {1, 256 * 56 * 56, 256, 1}, {1, 256 * 14 * 14, 1024, 1}, {1, 512 * 8 * 8, 64, 1}, {1, 256 * 4 * 4, 128, 1}} {
+		for _, narrow := range []bool{false, true} {
+			x := valueOf(tensor.Float32, 1)
+			x.Narrow = narrow
+			b := builderFor(FP32)
+			s := b.summing(packed(tensor.Float32, v, images{"SX": x}), few)
+			require.Greater(t, s.parts(), int64(1))
+			require.GreaterOrEqual(t, s.parts()*int64(s.grid.X), int64(64), "%+v", v)
+			require.LessOrEqual(t, 12*s.parts()*int64(s.width)*s.lanes(), int64(mostJoin), "%+v", v)
+		}
+	}
+}
+
+// No two launches share counters: steps may run side by side.
+func TestCountersAreTheLaunchs(t *testing.T) {
+	b, next := builderFor(FP32), int64(0)
+	x, z := valueOf(tensor.Float32, 64, 32, 32, 64), valueOf(tensor.Float32, 64)
+	stats := &graph.Step{Instr: &graph.BatchStats{Axis: 3}, In: []*graph.Value{x}, Out: []*graph.Value{z, z}}
+	sums := &graph.Step{Instr: &graph.BatchNormSums{Axis: 3}, In: []*graph.Value{x, z, z, x}, Out: []*graph.Value{z, z}}
+	for _, s := range []*graph.Step{stats, sums, stats} {
+		commands := commandsOf(t, b, s)
+		require.Len(t, commands, 1)
+		l := commands[0].(*Launch)
+		for _, a := range l.Args {
+			if p, ok := a.(Pointer); ok && p.Base == CounterBase {
+				require.Equal(t, next, p.Offset, l.Name)
+				next += counterBytes * int64(l.Grid.X)
+			}
+		}
+		require.Equal(t, next, b.CounterBytes())
+	}
+	require.Positive(t, next)
+	// One part needs none.
+	b = builderFor(FP32)
+	commandsOf(t, b, &graph.Step{Instr: &graph.BatchStats{Axis: 1}, In: []*graph.Value{valueOf(tensor.Float32, 5, 64)}, Out: []*graph.Value{z, z}})
+	require.Zero(t, b.CounterBytes())
 }
 
 // Every operand that may be narrow is, alone and with the others, and the kernels' parameters are of its type.
@@ -151,6 +191,8 @@ func TestNarrowLaunches(t *testing.T) {
 	for _, s := range []*graph.Step{
 		stepOf(&op.BiasAdd{Axis: 3}, x(), x(), z),
 		stepOf(&op.ChannelAffine{Axis: 3, Scale: 2, Shift: make([]float64, 16)}, x(), x()),
+		stepOf(&op.BiasGrad{Axis: 3}, z, x()),
+		{Instr: &graph.ReLUGradBias{Axis: 3}, In: []*graph.Value{x(), x()}, Out: []*graph.Value{x(), z}},
 		{Instr: &graph.BatchStats{Axis: 3}, In: []*graph.Value{x()}, Out: []*graph.Value{z, z}},
 		stepOf(&op.BatchVariance{Axis: 3}, z, x(), z),
 		stepOf(&op.BatchVarianceGrad{Axis: 3}, x(), x(), z, z),

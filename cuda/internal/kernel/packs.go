@@ -81,10 +81,14 @@ const (
 	sumBlocks = 2
 	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
 	sumWidth = 32
-	// few is up to how many packs of a channel, channels last, are one part: blocks of fewWidth packs of channels read them faster than a
-	// second kernel starts.
-	few, fewWidth = 1024, 4
-	// joined is JOINED of stats.cu.
+	// few is up to how many packs of a channel, channels last, are one part: blocks of fewWidth packs of channels, the narrowest that read
+	// whole pieces of memory, have them soon enough. For sums
+	// of two images it is fewOfTwo: each is what was faster on an H200.
+	few, fewOfTwo, fewWidth = 1024, 256, 4
+	// The last block of a channel reads what joinShare of the bytes are that it read before, for what the parts say, or leastJoin if that is
+	// more, and never more than mostJoin: nothing else runs meanwhile.
+	joinShare, leastJoin, mostJoin = 6, 24 << 10, 128 << 10
+	// joined is JOINED of join.cuh.
 	joined = 8
 )
 
@@ -98,30 +102,43 @@ type summing struct {
 
 func (s summing) parts() int64 { return int64(max(s.grid.Y, 1)) }
 
-// elements is the number of elements that a part has of a channel.
-func (s summing) elements() int64 {
-	if s.rows {
-		return int64(s.size) * s.vec
+// lanes is LANES of packs.cuh.
+func (p packing) lanes() int64 {
+	if p.rows {
+		return 1
 	}
-	return int64(s.size)
+	return p.vec
 }
 
-// summing makes as many parts as run at the same time, unless a thread then had less to do than it reads at once.
-func (b *Builder) summing(p packing) summing {
-	const mostSize = 1 << 30
+// summing makes as many parts as run at the same time, unless a thread then had less to do than it reads at once. Blocks work on as many
+// packs of channels side by side as a warp reads at once, or on fewer where so many parts of so many channels took long to put together.
+func (b *Builder) summing(p packing, few int64) summing {
 	v, n, width := p.view, max(p.view.count(), 1), int64(1)
-	switch {
-	case p.rows:
-	case n <= few:
-		width = min(v.Channels, fewWidth)
-	default:
+	if !p.rows {
 		width = ceilDiv(v.Channels, ceilDiv(v.Channels, sumWidth))
+		if n <= few {
+			width = min(v.Channels, fewWidth)
+		}
 	}
+	for {
+		s := b.summingBy(p, n, width)
+		share := n * v.Channels * packBytes / (s.parts() * int64(s.grid.X)) / joinShare
+		join := s.parts() * width * s.lanes() * 12 // three float32 of a channel
+		if width <= fewWidth || join <= min(max(share, leastJoin), mostJoin) {
+			return s
+		}
+		width = max(ceilDiv(width, 2), fewWidth)
+	}
+}
+
+// summingBy makes the parts for blocks of a width.
+func (b *Builder) summingBy(p packing, n, width int64) summing {
+	const mostSize = 1 << 30
 	block := int64(threads)
 	if small := n * width; small < threads {
 		block = ceilDiv(small, 32) * 32
 	}
-	subs, tiles := block/width, ceilDiv(v.Channels, width)
+	subs, tiles := block/width, ceilDiv(p.view.Channels, width)
 	parts := min(sumBlocks*int64(max(b.Multiprocessors, 1))/tiles, n/(unroll*subs), mostParts)
 	if n <= few && !p.rows {
 		parts = 1
@@ -131,15 +148,24 @@ func (b *Builder) summing(p packing) summing {
 	return summing{p, Dim3{X: int(tiles), Y: int(ceilDiv(n, size))}, Dim3{X: int(block)}, int32(size), int32(width)}
 }
 
-// parts launches a kernel of stats.cu that writes sums of parts. Its last arguments say which.
-func (s summing) launch(name string, dt tensor.Dtype, args ...any) *Launch {
-	return &Launch{Source: File("stats.cu", dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
+// joining reserves what the blocks of a channel need to put their parts together: memory for so many sums of each, and a counter.
+func (b *Builder) joining(s summing, sums int64, dt tensor.Dtype) (partial, counters Pointer) {
+	parts, tiles := s.parts(), int64(s.grid.X)
+	if parts == 1 {
+		parts, tiles = 0, 0
+	}
+	return b.Scratch(sums * parts * s.view.Channels * s.lanes() * int64(dt.Size())), b.Counters(tiles)
+}
+
+// launch launches a kernel that writes sums of parts. Its last arguments say which.
+func (s summing) launch(file, name string, dt tensor.Dtype, args ...any) *Launch {
+	return &Launch{Source: File(file, dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
 		Args: append(args, s.arg(), s.size, s.width)}
 }
 
-// join launches a kernel of stats.cu that puts parts of channels together.
-func join(name string, dt tensor.Dtype, channels int64, args ...any) *Launch {
-	return &Launch{Source: File("stats.cu", dt), Name: name, Grid: Dim3{X: int(ceilDiv(channels, joined))}, Block: Dim3{X: threads}, Args: args}
+// join launches a kernel that puts parts of channels together.
+func join(file, name string, dt tensor.Dtype, channels int64, args ...any) *Launch {
+	return &Launch{Source: File(file, dt), Name: name, Grid: Dim3{X: int(ceilDiv(channels, joined))}, Block: Dim3{X: threads}, Args: args}
 }
 
 // eachChannel launches a kernel of channel.cu over all packs of a view, which is its last argument.

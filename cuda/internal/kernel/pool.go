@@ -21,7 +21,7 @@ func init() {
 		// The maxima are looked for again: y, operand 1, may have been rounded.
 		"MaxPool2DGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
 			d := storage{}.as("SX", s.In[0]).as("SDY", s.In[2]).as("SDX", s.Out[0])
-			return b.poolGrad(s, "max_pool_grad", s.Instr.(*op.MaxPool2DGrad).PoolAttrs, s.In[0].Shape, d, In(0), In(2))
+			return b.maxPoolGrad(s, s.Instr.(*op.MaxPool2DGrad).PoolAttrs, d)
 		},
 		"MaxPool2DGather": func(b *Builder, s *graph.Step) ([]Command, error) {
 			return b.pool(s, "max_pool_gather", s.Instr.(*op.MaxPool2DGather).PoolAttrs, storage{}, In(0), In(2))
@@ -60,6 +60,15 @@ func init() {
 	})
 }
 
+const (
+	// mostWalk is how many blocks of pixels a thread of pool_walk.cu goes down at most, and mostUnrolled the most elements of its windows.
+	mostWalk, mostUnrolled = 8, 16
+	// walkThreads is how many threads of it a multiprocessor gets at least, if there is work for them.
+	walkThreads = 2048
+	// walkBlock is WALK_THREADS of it.
+	walkBlock = 128
+)
+
 // mostBlock is how many pixels the blocks of pool.cu have at most: their sums are a thread's registers.
 const mostBlock = 9
 
@@ -69,7 +78,7 @@ func (b *Builder) pool(s *graph.Step, name string, a op.PoolAttrs, d storage, in
 	if err != nil {
 		return nil, err
 	}
-	return b.poolOver(s, name, g, g.H.Out, g.W.Out, [2]int{1, 1}, d, in), nil
+	return b.poolOver(s, pooling{"pool.cu", name, g.H.Out, g.W.Out, [2]int{1, 1}, 0, 8}, g, d, in), nil
 }
 
 // poolGrad launches one whose threads work on blocks of pixels of its result. x is the shape of the pooling's input.
@@ -83,12 +92,45 @@ func (b *Builder) poolGrad(s *graph.Step, name string, a op.PoolAttrs, x tensor.
 		block = [2]int{1, 1}
 	}
 	rows, columns := ceilDiv(g.H.In+g.H.Before, block[0]), ceilDiv(g.W.In+g.W.Before, block[1])
-	return b.poolOver(s, name, g, rows, columns, block, d, in), nil
+	return b.poolOver(s, pooling{"pool.cu", name, rows, columns, block, 0, 8}, g, d, in), nil
 }
 
-// poolOver launches a thread for each pack of channels of rows × columns places of every image. What is too large for the kernel's
-// int runs on the host.
-func (b *Builder) poolOver(s *graph.Step, name string, g op.PoolGeometry, rows, columns int, block [2]int, d storage, in []any) []Command {
+// maxPoolGrad lets threads go down the blocks of pixels, where windows allow it.
+func (b *Builder) maxPoolGrad(s *graph.Step, a op.PoolAttrs, d storage) ([]Command, error) {
+	x := s.In[0]
+	g, err := a.Geometry(x.Shape)
+	if err != nil {
+		return nil, err
+	}
+	if x.Dtype != tensor.Float32 || !walks(g.H) || !walks(g.W) || g.H.Kernel*g.W.Kernel > mostUnrolled || g.H.In*g.W.In*g.C > math.MaxInt32 {
+		return b.poolGrad(s, "max_pool_grad", a, x.Shape, d, In(0), In(2))
+	}
+	p := pooling{file: "pool_walk.cu", name: "max_pool_grad_walk", columns: ceilDiv(g.W.In+g.W.Before, g.W.Stride),
+		block: [2]int{g.H.Stride, g.W.Stride}, most: 16 / elementBytes(x)}
+	if g.H.Kernel > g.H.Stride || g.W.Kernel > g.W.Stride { // a thread keeps more of the windows
+		p.most /= 2
+	}
+	blocks, across := ceilDiv(g.H.In+g.H.Before, g.H.Stride), g.N*g.C/p.most*p.columns // threads side by side, about
+	p.rows = max(ceilDiv(blocks, mostWalk), min(blocks, walkThreads*max(b.Multiprocessors, 1)/max(across, 1)), 1)
+	p.run = ceilDiv(blocks, p.rows)
+	p.rows = ceilDiv(blocks, p.run) // which may be fewer
+	return b.poolOver(s, p, g, d, []any{In(0), In(2)}), nil
+}
+
+// walks says whether windows along an axis overlap by no more than a stride and leave nothing out.
+func walks(a shape.Span) bool { return a.Stride <= a.Kernel && a.Kernel <= 2*a.Stride }
+
+// pooling is a kernel whose threads work on rows × columns places of every image, of so many pixels, run of them one below the other.
+type pooling struct {
+	file, name    string
+	rows, columns int
+	block         [2]int
+	run           int
+	most          int // channels of a pack
+}
+
+// poolOver launches a thread for each pack of channels of every place. What is too large for the kernel's int runs on the host.
+func (b *Builder) poolOver(s *graph.Step, k pooling, g op.PoolGeometry, d storage, in []any) []Command {
 	for _, n := range []int{g.H.In + g.H.Kernel, g.W.In + g.W.Kernel, g.C, g.H.Kernel * g.W.Kernel} {
 		if n > math.MaxInt32/2 {
 			return nil
@@ -98,18 +140,22 @@ func (b *Builder) poolOver(s *graph.Step, name string, g op.PoolGeometry, rows, 
 	if g.Format == shape.NCHW {
 		images, channels = g.N*g.C, 1
 	}
-	pack := packOf(channels, slices.Concat(s.In, s.Out)...)
+	pack := min(packOf(channels, slices.Concat(s.In, s.Out)...), k.most)
 	p := struct {
-		Packs, Columns, Rows                     divisor
-		Threads                                  int64
-		H, W, Channels, OH, OW, Top, Left, Blank int32
-	}{divideBy(channels / pack), divideBy(columns), divideBy(rows), int64(images) * int64(rows) * int64(columns) * int64(channels/pack),
-		int32(g.H.In), int32(g.W.In), int32(channels), int32(g.H.Out), int32(g.W.Out), int32(g.H.Before), int32(g.W.Before), 0}
+		Packs, Columns, Rows                   divisor
+		Threads                                int64
+		H, W, Channels, OH, OW, Top, Left, Run int32
+	}{divideBy(channels / pack), divideBy(k.columns), divideBy(k.rows), int64(images) * int64(k.rows) * int64(k.columns) * int64(channels/pack),
+		int32(g.H.In), int32(g.W.In), int32(channels), int32(g.H.Out), int32(g.W.Out), int32(g.H.Before), int32(g.W.Before), int32(k.run)}
 	for i, name := range []string{"KH", "KW", "SH", "SW", "BH", "BW"} {
-		d = append(d, fmt.Sprint(name, " ", []int{g.H.Kernel, g.W.Kernel, g.H.Stride, g.W.Stride, block[0], block[1]}[i]))
+		d = append(d, fmt.Sprint(name, " ", []int{g.H.Kernel, g.W.Kernel, g.H.Stride, g.W.Stride, k.block[0], k.block[1]}[i]))
 	}
-	grid, threads := b.Each(int(p.Threads))
-	return []Command{&Launch{Source: File("pool.cu", s.Out[0].Dtype, d.pack(pack)...), Name: name, Grid: grid, Block: threads,
+	grid, block := b.Each(int(p.Threads))
+	if k.run > 0 {
+		block.X = walkBlock
+		grid.X = int(min(max(ceilDiv(p.Threads, walkBlock), 1), math.MaxInt32)) // all at once: their work is long
+	}
+	return []Command{&Launch{Source: File(k.file, s.Out[0].Dtype, d.pack(pack)...), Name: k.name, Grid: grid, Block: block,
 		Args: append(append([]any{Out(0)}, in...), structOf(p))}}
 }
 

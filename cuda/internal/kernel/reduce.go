@@ -20,13 +20,6 @@ func init() {
 		"L2Penalty": func(b *Builder, s *graph.Step) ([]Command, error) {
 			return b.reduceStep(s, squares, rowsOf(1, s.In[0].Len()), s.Instr.(*op.L2Penalty).Lambda, 1), nil
 		},
-		"BiasGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
-			v := channelsOf(s.In[0].Shape, s.Instr.(*op.BiasGrad).Axis)
-			if v.hasColumns() {
-				return b.columns(s, v, 1), nil
-			}
-			return b.reduceStep(s, sums, v, 1, 1), nil
-		},
 		"Reduce": reduceAxes,
 		"SumGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
 			return b.spread(s, rowsOf(1, s.Out[0].Len()), 1), nil
@@ -47,9 +40,6 @@ func init() {
 			return []Command{b.each("reduce.cu", "l2_grad", y.Dtype, y.Len(), Out(0), In(0), In(1), number(y.Dtype, factor))}, nil
 		},
 	})
-	registerNarrow(map[string]narrowing{"BiasGrad": {in: func(s *graph.Step, _ int) bool {
-		return channelsOf(s.In[0].Shape, s.Instr.(*op.BiasGrad).Axis).hasColumns()
-	}}})
 }
 
 // reduction is what is made of the elements of a channel; its value is the end of the kernels' names.

@@ -15,6 +15,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // TestLargeBlocksFitTheRegisters looks at the machine code of kernels that are launched with more threads than 256: a multiprocessor
@@ -57,7 +58,7 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 	require.Equal(t, 2*2*8, checked)
 }
 
-// TestNormsStayInRegisters looks for memory that kernels of batch norms use in place of registers, which costs what packs save. A few
+// TestNormsStayInRegisters looks for memory that kernels of batch norms, biases and max poolings use in place of registers, which costs what packs save. A few
 // bytes, outside of loops, are none.
 func TestNormsStayInRegisters(t *testing.T) {
 	l, err := nvrtc.Load(0)
@@ -71,13 +72,24 @@ func TestNormsStayInRegisters(t *testing.T) {
 	x := valueOf(tensor.Float32, 1)
 	for _, x.Narrow = range []bool{false, true} {
 		p := packed(tensor.Float32, view{1, 1000, 64, 1}, images{"SX": x})
-		for _, file := range []string{"channel.cu", "stats.cu"} {
+		for _, file := range []string{"channel.cu", "stats.cu", "bias.cu"} {
 			for _, arch := range []string{"sm_80", "sm_90"} {
 				frames := attributes(t, l, File(file, tensor.Float32, p.defines...), arch, frameSize)
-				require.Greater(t, len(frames), 8)
+				require.Greater(t, len(frames), 2)
 				for kernel, bytes := range frames {
 					require.LessOrEqual(t, bytes, most, "%s of %s for %s", kernel, file, arch)
 				}
+			}
+		}
+		for _, size := range []int{2, 3} {
+			x, y := valueOf(tensor.Float32, 8, 32, 32, 64), valueOf(tensor.Float32, 8, 16, 16, 64)
+			x.Narrow, y.Narrow = p.vec == 8, p.vec == 8
+			pool := &op.MaxPool2DGrad{PoolAttrs: op.PoolAttrs{Pool: [2]int{size, size}, Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}}
+			launch := commandsOf(t, builderFor(BF16), stepOf(pool, x, x, y, y))[0].(*Launch)
+			for _, arch := range []string{"sm_80", "sm_90"} {
+				bytes, ok := attributes(t, l, launch.Source, arch, frameSize)["max_pool_grad_walk"]
+				require.True(t, ok)
+				require.LessOrEqual(t, bytes, most, "pools of %d for %s", size, arch)
 			}
 		}
 	}

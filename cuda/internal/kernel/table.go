@@ -57,6 +57,7 @@ type Builder struct {
 	Precision       Precision // of products
 	Packs           []Packed  // that the steps decided on so far ask for
 	work            int64     // bytes of working memory that the step at hand has
+	counters        int64     // that the steps decided on so far have
 }
 
 // Work is the number of bytes of working memory that the step decided on last needs.
@@ -71,6 +72,19 @@ func (b *Builder) Scratch(bytes int64) Pointer {
 	b.work += (bytes + alignment - 1) / alignment * alignment
 	return p
 }
+
+// Counters reserves n uint32 that are 0 when the program begins. Nothing clears them later: kernels leave them at 0. They belong to the
+// step at hand alone, also where steps run side by side.
+func (b *Builder) Counters(n int64) Pointer {
+	p := Pointer{Base: CounterBase, Offset: counterBytes * b.counters}
+	b.counters += n
+	return p
+}
+
+const counterBytes = 4
+
+// CounterBytes is the memory that the counters of all steps need that were decided on so far.
+func (b *Builder) CounterBytes() int64 { return counterBytes * b.counters }
 
 // threads is the usual size of a block.
 const threads = 256

@@ -114,8 +114,15 @@ SIM_ATOMICS(unsigned)
 SIM_ATOMICS(unsigned long long)
 static inline int atomicSub(int *p, int v) { return __atomic_fetch_sub(p, v, __ATOMIC_RELAXED); }
 static inline unsigned atomicSub(unsigned *p, unsigned v) { return __atomic_fetch_sub(p, v, __ATOMIC_RELAXED); }
+static inline unsigned atomicInc(unsigned *p, unsigned most) {
+	unsigned old = __atomic_load_n(p, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(p, &old, old >= most ? 0 : old + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+	}
+	return old;
+}
 
 template <class V> static inline V __ldg(const V *p) { return *p; }
+template <class V> static inline V __ldcg(const V *p) { return *p; }
 
 extern "C" int printf(const char *, ...);
 

@@ -1,0 +1,116 @@
+//go:build gpu && cgo && linux
+
+package cuda_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
+)
+
+// The sums of batch norms that many blocks make, run after run: which block is the last changes, and the bits do not.
+func TestSumsOfManyBlocks(t *testing.T) {
+	const runs = 6 // most of them as a CUDA graph
+	e := open(t, cuda.Config{})
+	for _, c := range []struct {
+		dims []int
+		axis int
+	}{{[]int{40000, 3}, 1}, {[]int{9000, 16}, 1}, {[]int{5000, 100}, 1}, {[]int{7, 2, 9000}, 1}} {
+		t.Run(fmt.Sprint(c.dims), func(t *testing.T) {
+			channels := c.dims[c.axis]
+			x := op.Array{Shape: c.dims, Data: numtest.Normal(1, tensor.Float32, c.dims...).Data()}
+			dy := op.Array{Shape: c.dims, Data: numtest.Normal(2, tensor.Float32, c.dims...).Data()}
+			numbers := x.Data.([]float32)
+			for i := range numbers { // a mean that is large beside the deviations, and moves along the tensor
+				numbers[i] = numbers[i]/8 + 300 + 2*float32(i)/float32(len(numbers))
+			}
+			p := &graph.Plan{}
+			value := func(s tensor.Shape, input bool) *graph.Value {
+				v := &graph.Value{ID: len(p.Values), Name: fmt.Sprint("v", len(p.Values)), Shape: s, Dtype: tensor.Float32, Where: graph.External,
+					Input: input, Output: !input}
+				p.Values = append(p.Values, v)
+				return v
+			}
+			in := []*graph.Value{value(c.dims, true), value(c.dims, true)}
+			var out []*graph.Value
+			for range 4 { // mean, variance, dgamma, dbeta
+				out = append(out, value(tensor.Shape{channels}, false))
+			}
+			p.Inputs, p.Outputs = in, out
+			p.Steps = []*graph.Step{
+				{Instr: &graph.BatchStats{Axis: c.axis}, In: in[:1], Out: out[:2]},
+				{Instr: &graph.BatchNormSums{Axis: c.axis}, In: []*graph.Value{in[0], out[0], out[1], in[1]}, Out: out[2:]},
+			}
+			prog, err := e.Build(p)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, prog.Close()) }()
+			buffers := map[*graph.Value]graph.Buffer{}
+			for i, v := range p.Values {
+				a := op.Array{Shape: v.Shape, Data: make([]float32, v.Len())}
+				if i < 2 {
+					a = []op.Array{x, dy}[i]
+				}
+				buffers[v], err = e.Wrap(a)
+				require.NoError(t, err)
+				require.NoError(t, buffers[v].Upload(a))
+				require.NoError(t, prog.Bind(v, buffers[v]))
+			}
+			var first []op.Array
+			for run := range runs {
+				t.Setenv("STHENO_SIM_ORDER", []string{"", "reverse", "random"}[run%3])
+				require.NoError(t, prog.Run())
+				for i, v := range out {
+					a := op.Array{Shape: v.Shape, Data: make([]float32, channels)}
+					require.NoError(t, buffers[v].Download(a))
+					if run == 0 {
+						first = append(first, a)
+					}
+					require.True(t, enginetest.SameBits(first[i], a), "run %d, result %d", run, i)
+				}
+			}
+			mean := first[0].Data.([]float32)
+			for i, want := range normSums(x, dy, mean, c.axis) {
+				tol := numtest.Tol(tensor.Float32, numtest.Gradient)
+				numtest.AssertClose(t, want, first[i].Data, tol, []string{"mean", "variance", "dgamma", "dbeta"}[i])
+			}
+		})
+	}
+}
+
+// normSums are the mean and the variance of x, and dgamma, about that mean which is rounded, and dbeta, by channel.
+func normSums(x, dy op.Array, rounded []float32, axis int) [4][]float64 {
+	channels, inner := x.Shape[axis], 1
+	for _, d := range x.Shape[axis+1:] {
+		inner *= d
+	}
+	var sums [4][]float64
+	for i := range sums {
+		sums[i] = make([]float64, channels)
+	}
+	count := float64(len(x.Data.([]float32)) / channels)
+	mean, variance, dgamma, dbeta := sums[0], sums[1], sums[2], sums[3]
+	each := func(do func(c int, x, dy float64)) {
+		for i, v := range x.Data.([]float32) {
+			do(i/inner%channels, float64(v), float64(dy.Data.([]float32)[i]))
+		}
+	}
+	each(func(c int, x, _ float64) { mean[c] += x / count })
+	each(func(c int, x, dy float64) {
+		variance[c] += (x - mean[c]) * (x - mean[c]) / count
+		dgamma[c] += dy * (x - float64(rounded[c]))
+		dbeta[c] += dy
+	})
+	for c := range dgamma {
+		dgamma[c] /= math.Sqrt(variance[c])
+	}
+	return sums
+}
