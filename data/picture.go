@@ -59,7 +59,7 @@ func (p *pictureReader) load(path string) error {
 func checkFile(info os.FileInfo) error {
 	switch {
 	case info.IsDir():
-		return errors.New("is a folder; name the files in it, such as FOLDER/*.jpg")
+		return errors.New("is a folder; name the pictures in it one by one, or as FOLDER/*.jpg")
 	case !info.Mode().IsRegular():
 		return errors.New("is not a regular file")
 	case info.Size() > maxImageFile:
