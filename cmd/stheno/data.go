@@ -117,7 +117,7 @@ func verifyPictures(ctx context.Context, w io.Writer, s *data.Split) error {
 	}
 	if bad > 0 {
 		return fmt.Errorf("%d of %d pictures cannot be used; replace them, or take them out of their folders before a run begins, "+
-			"or train with --skip-damaged, as a run goes on that has begun", bad, all)
+			"or train with --skip-damaged, with which also a run goes on that has begun", bad, all)
 	}
 	fmt.Fprintf(w, "  all %d pictures can be decoded; no digests are known for them\n", all)
 	return nil

@@ -46,9 +46,23 @@ func namesPictures(name, dir string) error {
 	return fmt.Errorf("--data-dir: %s holds pictures in train and val, and not %s; give --data %s to use them", dir, name, data.FolderName)
 }
 
+// isDamaged says whether a picture that cannot be decoded ended a command.
+func isDamaged(err error) bool {
+	e, ok := errors.AsType[*data.ImageError](err)
+	return ok && e.Damaged
+}
+
+// pastDamaged is the flag that a run needs to be resumed after err.
+func pastDamaged(err error) string {
+	if isDamaged(err) {
+		return " --skip-damaged"
+	}
+	return ""
+}
+
 // aboutDamaged says what there is against a picture that ended a command.
 func aboutDamaged(err error, dir string) error {
-	if e, ok := errors.AsType[*data.ImageError](err); ok && e.Damaged {
+	if isDamaged(err) {
 		return fmt.Errorf("%w\n    \"%s data verify %s --data-dir %s\" names all that are damaged; with --skip-damaged others of their classes take their places",
 			err, programName, data.FolderName, quoted(dir))
 	}

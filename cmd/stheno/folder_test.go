@@ -48,7 +48,7 @@ func TestFolderOfPictures(t *testing.T) {
 	refused(t, []string{"eval", "--run", out}, picture, "is neither PNG nor JPEG", "data verify folder --data-dir "+dir+`" names all`, "--skip-damaged")
 	require.Contains(t, ok(t, "eval", "--run", out, "--skip-damaged"), "note: damaged, and another one of its class is in its place: "+picture)
 	resume := []string{"train", "--resume", "--out", out, "--epochs", "3"}
-	refused(t, resume, picture, "data verify folder --data-dir "+dir, "--skip-damaged")
+	refused(t, resume, picture, "data verify folder --data-dir "+dir, "train --resume --out "+out+" --skip-damaged\n")
 	said = ok(t, append(resume, "--skip-damaged")...)
 	require.Contains(t, said, "note: damaged, and another one of its class is in its place: "+picture)
 	require.Contains(t, said, "note: damaged pictures with others in their places: 0 of training, 1 of tests")

@@ -130,7 +130,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	case err == nil:
 		out.Printf("done: %s\npredict with: %s predict --run %s IMAGE...", filepath.Join(c.Out, train.HistoryFileName), programName, quoted(c.Out))
 	case t.Checkpoint() != "" && !strings.Contains(err.Error(), "--resume") && !diverged(err): // those say themselves what to do
-		err = fmt.Errorf("%w\n    the newest checkpoint is %s; resume with: %s", err, t.Checkpoint(), resumption(c))
+		err = fmt.Errorf("%w\n    the newest checkpoint is %s; resume with: %s", err, t.Checkpoint(), resumption(c)+pastDamaged(err))
 	}
 	return errors.Join(err, closeErr)
 }
