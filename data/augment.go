@@ -42,7 +42,7 @@ func (a Augment) check(shape [3]int, files bool) error {
 	case a.RandomResizedCrop && !files:
 		return errors.New("data: LoaderConfig.Augment.RandomResizedCrop is for pictures in files; PadCrop crops images of one size")
 	case files && (a.PadCrop != 0 || a.Cutout != 0 || a.Mixup != 0):
-		return errors.New("data: of pictures in files there is RandomResizedCrop and HorizontalFlip; leave out PadCrop, Cutout and Mixup")
+		return errors.New("data: LoaderConfig.Augment: of pictures in files there are RandomResizedCrop and HorizontalFlip only; leave out PadCrop, Cutout and Mixup")
 	case a.PadCrop >= side:
 		return fmt.Errorf("data: LoaderConfig.Augment.PadCrop is %d; it must be below the image's side, %d", a.PadCrop, side)
 	case a.Cutout > side:

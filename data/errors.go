@@ -79,6 +79,9 @@ func (e *UnknownError) Error() string {
 	s := fmt.Sprintf("data: there is no data set %q; known are %s", e.Name, strings.Join(Names(), ", "))
 	if e.Suggestion != "" {
 		s += fmt.Sprintf("; did you mean %q?", e.Suggestion)
+		if e.Suggestion == FolderName {
+			s += " That is ImageNet, and other pictures in folders of their classes, which --data-dir names"
+		}
 	}
 	return s
 }

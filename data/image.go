@@ -24,6 +24,8 @@ const maxImageFile = 256 << 20
 type ImageError struct {
 	Path string
 	Err  error
+	// Damaged says, of a Loader's files, that what is in the file is at fault, and not the way to it.
+	Damaged bool
 }
 
 func (e *ImageError) Error() string { return fmt.Sprintf("data: picture %s: %v", e.Path, e.Err) }
@@ -38,19 +40,19 @@ func (e *ImageError) Unwrap() error { return e.Err }
 func LoadImage(path string, shape [3]int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &ImageError{path, pathCause(err)}
+		return nil, &ImageError{Path: path, Err: pathCause(err)}
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, &ImageError{path, pathCause(err)}
+		return nil, &ImageError{Path: path, Err: pathCause(err)}
 	}
 	if err := checkFile(info); err != nil {
-		return nil, &ImageError{path, err}
+		return nil, &ImageError{Path: path, Err: err}
 	}
 	pixels, err := DecodeImage(f, shape)
 	if err != nil {
-		return nil, &ImageError{path, err}
+		return nil, &ImageError{Path: path, Err: err}
 	}
 	return pixels, nil
 }

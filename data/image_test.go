@@ -164,7 +164,7 @@ func TestDecodeFaults(t *testing.T) {
 	_, err := LoadImage(filepath.Join(t.TempDir(), "no.png"), rgb)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = LoadImage(t.TempDir(), rgb)
-	require.ErrorContains(t, err, "not a regular file")
+	require.ErrorContains(t, err, "is a folder; name the pictures in it")
 	path := filepath.Join(t.TempDir(), "a.png")
 	require.NoError(t, os.WriteFile(path, good, 0o600))
 	_, err = LoadImage(path, rgb)

@@ -25,7 +25,11 @@ type LoaderConfig struct {
 	DropLast  bool      // leave out a last batch that is not full
 	Workers   int       // goroutines that prepare batches; 0: half of GOMAXPROCS, at least 1, or of files GOMAXPROCS. No effect on the values
 	Prefetch  int       // batches prepared ahead; 0: one more than Workers, or of files, of which all workers prepare one batch, 2
-	Limit     int       // use the first so many images only; 0: all
+	Limit     int       // use so many images only, those of Dataset.Head; 0: all
+
+	// SkipDamaged gives a picture in a file that cannot be decoded the pixels of another one of its class: the next in their order that
+	// can be, after the last one the first. Loader.Damaged has them.
+	SkipDamaged bool
 }
 
 // Loader serves a data set in batches, epoch by epoch. Its methods may be called from several goroutines.
@@ -37,6 +41,8 @@ type Loader struct {
 
 	mu    sync.Mutex
 	spare []*ring // buffers of closed iterators, used again by the next
+
+	damaged damaged
 }
 
 // NewLoader checks ds and cfg and starts nothing yet. The set must not be changed afterwards.

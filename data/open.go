@@ -21,6 +21,9 @@ type Options struct {
 	Dir string
 	// Size is the side of the images that pictures in a folder become, the set FolderName; 0 means FolderSize. Other sets have their own.
 	Size int
+	// ValSplit, if above 0, is the share of the pictures of every class in train that become those of tests, in a folder of pictures that has
+	// none: those whose names have the least digests, so that the same ones do wherever the folder lies. It is below 1.
+	ValSplit float64
 	// CacheDir is where downloads are kept, each set in a folder of its name. "" means "stheno/data" in the user's
 	// cache folder (os.UserCacheDir).
 	CacheDir string
@@ -85,6 +88,8 @@ func Open(ctx context.Context, name string, o Options) (*Split, error) {
 		return openFolder(ctx, &o)
 	case o.Size != 0:
 		return nil, fmt.Errorf("data: Options.Size is %d; the images of %s have a size of their own, only those of %q have any", o.Size, name, FolderName)
+	case o.ValSplit != 0:
+		return nil, fmt.Errorf("data: a share for validation (--val-split %v) is for the set %q; %s has test images of its own", o.ValSplit, FolderName, name)
 	case name == SampleName:
 		s, err := Sample()
 		if err == nil && o.TestOnly {

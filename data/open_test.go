@@ -233,7 +233,8 @@ func TestUnknownName(t *testing.T) {
 	require.Equal(t, "cifar100", e.Suggestion)
 	require.EqualError(t, err, `data: there is no data set "cifra-100"; known are cifar10, cifar100, fashion-mnist, folder, mnist, sample; did you mean "cifar100"?`)
 	_, _, err = OpenOrSample(bg, "imagenet", Options{})
-	require.EqualError(t, err, `data: there is no data set "imagenet"; known are cifar10, cifar100, fashion-mnist, folder, mnist, sample`)
+	require.EqualError(t, err, `data: there is no data set "imagenet"; known are cifar10, cifar100, fashion-mnist, folder, mnist, sample; `+
+		`did you mean "folder"? That is ImageNet, and other pictures in folders of their classes, which --data-dir names`)
 	require.NoError(t, Known("sample"))
 }
 

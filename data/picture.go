@@ -23,36 +23,43 @@ type pictureReader struct {
 
 // read decodes a file. Errors are *ImageError.
 func (p *pictureReader) read(path string) (image.Image, error) {
-	m, err := p.decode(path)
+	if err := p.load(path); err != nil {
+		return nil, err
+	}
+	m, err := decodeImage(bytes.NewReader(p.file.Bytes()))
 	if err != nil {
-		return nil, &ImageError{path, err}
+		return nil, &ImageError{path, err, true}
 	}
 	return m, nil
 }
 
-func (p *pictureReader) decode(path string) (image.Image, error) {
+// load takes a file into memory.
+func (p *pictureReader) load(path string) error {
+	fail := func(err error) error { return &ImageError{Path: path, Err: pathCause(err)} }
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, pathCause(err)
+		return fail(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, pathCause(err)
+		return fail(err)
 	}
 	if err := checkFile(info); err != nil {
-		return nil, err
+		return &ImageError{path, err, true}
 	}
 	p.file.Reset()
 	if _, err := io.Copy(&p.file, io.LimitReader(f, maxImageFile)); err != nil {
-		return nil, pathCause(err)
+		return fail(err)
 	}
-	return decodeImage(bytes.NewReader(p.file.Bytes()))
+	return nil
 }
 
 // checkFile refuses what is no file of a picture by its looks.
 func checkFile(info os.FileInfo) error {
 	switch {
+	case info.IsDir():
+		return errors.New("is a folder; name the pictures in it one by one, or as FOLDER/*.jpg")
 	case !info.Mode().IsRegular():
 		return errors.New("is not a regular file")
 	case info.Size() > maxImageFile:

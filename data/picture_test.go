@@ -94,7 +94,7 @@ func TestReadsWhatThereIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, bytes.Repeat([]byte{200}, 8*8*3), whole(t, m))
 	_, err = p.read(dir)
-	require.ErrorContains(t, err, "is not a regular file")
+	require.ErrorContains(t, err, "is a folder; name the pictures in it")
 }
 
 // Pixels of a reduced picture are the means of squares, at the edges of what there is.

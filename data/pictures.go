@@ -88,7 +88,7 @@ func (l *Loader) fillPart(s *slot, p *pictures, epoch uint32, part int) {
 	b := &s.batch
 	room, size := l.ds.PicturePixels()*l.ds.Shape[2], l.ds.PixelCount()
 	for i := part * partPictures; i < min(b.N, (part+1)*partPictures); i++ {
-		m, err := p.reader.read(l.ds.Files.Path(b.Index[i]))
+		m, err := l.picture(&p.reader, b.Index[i])
 		if err != nil {
 			s.fault.report(i, err)
 			return

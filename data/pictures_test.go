@@ -151,7 +151,7 @@ func TestPictureFaults(t *testing.T) {
 	s := openAlbum(t, album(t), 8)
 	for _, cfg := range []LoaderConfig{{Batch: 1, Augment: Augment{PadCrop: 1}}, {Batch: 1, Augment: Augment{Cutout: 1}}, {Batch: 1, Augment: Augment{Mixup: 1}}} {
 		_, err := NewLoader(s.Train, cfg)
-		require.ErrorContains(t, err, "of pictures in files there is RandomResizedCrop and HorizontalFlip")
+		require.ErrorContains(t, err, "of pictures in files there are RandomResizedCrop and HorizontalFlip only")
 	}
 	_, err := NewLoader(s.Train, LoaderConfig{Batch: 1, Raw: true, Indexed: true})
 	require.ErrorContains(t, err, "is for images in memory")

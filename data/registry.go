@@ -2,6 +2,7 @@ package data
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/stheno-ml/stheno/internal/suggest"
 )
@@ -153,7 +154,11 @@ func Known(name string) error {
 	if slices.Contains(Names(), name) {
 		return nil
 	}
-	return &UnknownError{Name: name, Suggestion: suggest.Nearest(name, Names())}
+	near := suggest.Nearest(name, Names())
+	if of := strings.ToLower(name); strings.Contains(of, "imagenet") || strings.Contains(of, "imagefolder") {
+		near = FolderName
+	}
+	return &UnknownError{Name: name, Suggestion: near}
 }
 
 func findSet(name string) *setSpec {

@@ -45,11 +45,16 @@ type Config struct {
 	Data        string `json:"data"`                  // New sets it to the split's name
 	DataDir     string `json:"data_dir,omitempty"`    // folder or archive the images were found in, "" for the cache; New makes it absolute
 	Size        int    `json:"size,omitempty"`        // side of the images that pictures in a folder become, data.FolderName; 0 means data.FolderSize
-	LimitTrain  int    `json:"limit_train,omitempty"` // first so many training images; 0 means all
+	LimitTrain  int    `json:"limit_train,omitempty"` // so many training images, those of data.Dataset.Head; 0 means all
 	LimitTest   int    `json:"limit_test,omitempty"`
 	Augment     bool   `json:"augment,omitempty"`     // random crop with padding 4, or of pictures in a folder random resized crop; horizontal flip
 	Cutout      int    `json:"cutout,omitempty"`      // side of the square that is cut out of training images: data.Augment's
 	Standardise bool   `json:"standardise,omitempty"` // per-channel mean 0 and deviation 1 instead of 0…1
+
+	// ValSplit is data.Options' share for validation of a folder of pictures without such, data.FolderName.
+	ValSplit float64 `json:"val_split,omitempty"`
+	// SkipDamaged puts others in the place of pictures that cannot be decoded, as data.LoaderConfig says. The parts of a run may differ in it.
+	SkipDamaged bool `json:"skip_damaged,omitempty"`
 
 	// Mixup, if above 0, mixes training images in pairs, as data.Augment's Mixup says. The accuracies of training then count the label of
 	// the image with the larger share.
@@ -168,7 +173,7 @@ func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
 	c.Engine, c.Version, c.Tuning, c.TuningFile, c.Recipe = "", "", "", "", ""
 	c.Out, c.Resume, c.Profile, c.ProfileSteps = "", false, "", 0
-	c.Recompute, c.MemoryBudget = "", 0
+	c.Recompute, c.MemoryBudget, c.SkipDamaged = "", 0, false
 	c.clearUnused()
 	if s, err := parseOptimizer(c.Optimizer); err == nil { // other words for the same are the same run
 		c.Optimizer = s.String()
@@ -230,11 +235,12 @@ func (c *Config) describe(split *data.Split) error {
 	if c.Resume {
 		switch {
 		case c.Input != split.Train.Shape || c.Images != images || !slices.Equal(c.Classes, split.Train.Classes):
-			return fmt.Errorf("train: the run in %s was made on %d+%d images of %v in %d classes, %s has %d+%d of %v in %d; give the same data set",
-				c.Out, c.Images[0], c.Images[1], c.Input, len(c.Classes), split.Title, images[0], images[1], split.Train.Shape, len(split.Train.Classes))
+			return fmt.Errorf("train: the run in %s was made on %d+%d images of %s in %d classes, %s has %d+%d of %s in %d; give the same data set%s",
+				c.Out, c.Images[0], c.Images[1], sides(c.Input[:]), len(c.Classes), split.Title, images[0], images[1], sides(split.Train.Shape[:]),
+				len(split.Train.Classes), putBack(split))
 		case !slices.Equal(c.DataMD5, md5):
 			return fmt.Errorf("train: the files of %s in %s are not those that the run in %s was made on (other digests); "+
-				"name the folder of those with --data-dir", split.Title, split.Source, c.Out)
+				"name the folder of those with --data-dir%s", split.Title, split.Source, c.Out, putBack(split))
 		}
 	}
 	c.Input, c.Classes, c.Images, c.DataMD5 = split.Train.Shape, split.Train.Classes, images, md5
@@ -267,7 +273,7 @@ func NewModel(c Config) (*nn.Model, error) {
 			return nil, err
 		}
 		if in, out := m.InputShape(), m.OutputShape(); !slices.Equal([]int(in), c.Input[:]) || !slices.Equal([]int(out), []int{len(c.Classes)}) {
-			return nil, fmt.Errorf("train: the model takes %v and returns %v, its configuration says images of %v and %d classes", in, out, c.Input, len(c.Classes))
+			return nil, fmt.Errorf("train: the model takes %v and returns %v, its configuration says images of %s and %d classes", in, out, sides(c.Input[:]), len(c.Classes))
 		}
 		return m, nil
 	}
@@ -327,6 +333,7 @@ func (c Config) Validate() error {
 		{"--limit-train", c.LimitTrain < 0, "at least 0", c.LimitTrain},
 		{"--limit-test", c.LimitTest < 0, "at least 0", c.LimitTest},
 		{"--size", c.Size < 0, "at least 0", c.Size},
+		{"--val-split", !(c.ValSplit >= 0 && c.ValSplit < 1), "a share from 0 to below 1", c.ValSplit},
 		{"--threads", c.Threads < 0 || c.Threads > MaxThreads, fmt.Sprintf("at least 0 and at most %d", MaxThreads), c.Threads},
 		{"--keep", c.Keep < 1, "at least 1", c.Keep},
 		{"--save-every", c.SaveEvery < 0, "at least 0", c.SaveEvery},
@@ -349,9 +356,10 @@ func (c Config) Validate() error {
 	if _, err := c.architecture(); err != nil {
 		return err
 	}
+	if err := c.checkPictures(); err != nil {
+		return err
+	}
 	switch {
-	case c.Size != 0 && c.Data != data.FolderName:
-		return fmt.Errorf("train: --size goes with --data %s; the images of %s have a size of their own", data.FolderName, c.Data)
 	case c.Mixup > 0 && c.ClassWeight != "":
 		return errors.New("train: give --mixup or --class-weight, but not both: images that are mixed have two classes")
 	case c.EMA == 0 && c.EMAOverwrite > 0:

@@ -102,7 +102,9 @@ type fedBatch struct {
 // next brings the next batch to the device; ahead is the number of steps that are started and not finished. It says whether there
 // is one.
 func (t *Trainer) next(it *data.Iterator, ahead int, to **fedBatch) (bool, error) {
-	if !it.Next(context.Background()) { // a context ends a run between steps, where it can be saved
+	more := it.Next(context.Background()) // a context ends a run between steps, where it can be saved
+	t.noteDamaged()
+	if !more {
 		return false, nil
 	}
 	b := it.Batch()
@@ -202,6 +204,7 @@ func (t *Trainer) observe(row HistoryRow) {
 
 // Validate evaluates the model, or the averages of its weights, on the test images.
 func (t *Trainer) Validate(ctx context.Context) (Metrics, error) {
+	defer t.noteDamaged()
 	return t.eval.Run(ctx, t.tests, func(p Progress) {
 		p.Epoch, p.Epochs, p.LearningRate = t.state.Epoch+1, t.cfg.Epochs, t.learningRate()
 		t.observer.Step(p)

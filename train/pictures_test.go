@@ -112,12 +112,71 @@ func TestDamagedPictureEndsTheRun(t *testing.T) {
 	require.Empty(t, w.rows)
 }
 
+// With SkipDamaged, which a resumed run may add, other pictures take the places of damaged ones; each is named once, and they are counted.
+func TestSkippingDamagedPictures(t *testing.T) {
+	dir := album(t, 70, 30)
+	c, split := pictured(t, dir)
+	sound, _ := pictured(t, dir)
+	e := engine(t, 2)
+	_, err := runOf(t, sound, split, e, nil)
+	require.NoError(t, err)
+	var bad []string
+	for _, path := range []string{split.Train.Files.Path(5), split.Test.Files.Path(7)} {
+		bad = append(bad, path)
+		require.NoError(t, os.WriteFile(path, []byte("no picture"), 0o644))
+	}
+
+	c.SkipDamaged = true
+	w, err := runOf(t, c, split, e, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"damaged, and another one of its class is in its place: " + bad[0] + ": is neither PNG nor JPEG",
+		"damaged, and another one of its class is in its place: " + bad[1] + ": is neither PNG nor JPEG",
+		"damaged pictures with others in their places: 1 of training, 1 of tests",
+	}, w.notes)
+	recorded, _, err := train.ReadConfig(c.Out)
+	require.NoError(t, err)
+	require.True(t, recorded.SkipDamaged)
+
+	// The same run, in two parts, the second of which is told to.
+	late, _ := pictured(t, dir)
+	late.SkipDamaged = true
+	_, err = runOf(t, late, split, e, func(p train.Progress) bool { return p.Epoch == 2 && p.Batch == 1 })
+	require.ErrorIs(t, err, train.ErrInterrupted)
+	late = resumed(t, late)
+	late.SkipDamaged = false
+	_, err = runOf(t, late, split, e, nil)
+	require.ErrorContains(t, err, "is neither PNG nor JPEG")
+	late = resumed(t, late)
+	late.SkipDamaged = true
+	_, err = runOf(t, late, split, e, nil)
+	require.NoError(t, err)
+	requireOutcome(t, outcomeOf(t, c.Out), late.Out)
+
+	// Where the picture is taken out of its folder, the run cannot go on: the error says what could be done.
+	require.NoError(t, os.Remove(bad[0]))
+	_, other := pictured(t, dir)
+	_, err = runOf(t, resumed(t, late), other, e, nil)
+	require.ErrorContains(t, err, "was made on 70+30 images of 32×32×3 in 3 classes, ")
+	require.ErrorContains(t, err, "--skip-damaged")
+}
+
 func TestSizeIsForFolders(t *testing.T) {
 	c := small(t)
 	c.Size = 64
 	require.ErrorContains(t, c.Validate(), "--size goes with --data folder; the images of sample have a size of their own")
 	c, split := pictured(t, album(t, 6, 3))
-	c.Cutout = 4
-	_, err := runOf(t, c, split, engine(t, 1), nil)
-	require.ErrorContains(t, err, "of pictures in files there is RandomResizedCrop and HorizontalFlip")
+	for _, change := range []func(){func() { c.Cutout = 4 }, func() { c.Cutout, c.Mixup = 0, 0.2 }} {
+		change()
+		_, err := runOf(t, c, split, engine(t, 1), nil)
+		require.ErrorContains(t, err, "--cutout and --mixup are not for --data folder; leave them out, or where a recipe sets them give --cutout 0 --mixup 0")
+	}
+	c = small(t)
+	c.SkipDamaged = true
+	require.ErrorContains(t, c.Validate(), "--skip-damaged goes with --data folder")
+	c = small(t)
+	c.ValSplit = 0.1
+	require.ErrorContains(t, c.Validate(), "--val-split goes with --data folder")
+	c.ValSplit = 1
+	require.ErrorContains(t, c.Validate(), "--val-split wants a share from 0 to below 1, got 1")
 }

@@ -30,7 +30,7 @@ func cropOf(l *data.Loader) *picturesIn {
 func (s *Step) cropped(g *gorgonia.ExprGraph, batch tensor.Shape, kind stepKind) (*gorgonia.Node, error) {
 	o := kind.crop.op
 	if want := []int{o.Height, o.Width}; len(batch) != 4 || !slices.Equal(batch[1:3], want) || batch[3] != 3 {
-		return nil, fmt.Errorf("train: the model takes images of %v, the loader makes %d×%d×3 of pictures", batch[1:], o.Height, o.Width)
+		return nil, fmt.Errorf("train: the model takes images of %s, the loader makes %d×%d×3 of pictures", sides(batch[1:]), o.Height, o.Width)
 	}
 	pictures, bytes := input[byte](g, "pictures", kind.shapesOnly, batch[0], kind.crop.pixels, 3)
 	draws, numbers := input[int](g, "draws", kind.shapesOnly, batch[0], o.Numbers())

@@ -42,6 +42,7 @@ type Trainer struct {
 	loader   *data.Loader
 	tests    *data.Loader
 	observer Observer
+	damaged  [2]int // pictures of training and tests that were told of
 
 	steps   map[stepKey]*Step // training steps
 	profile *profiler         // nil where none is asked for, and when it is done
@@ -152,7 +153,8 @@ func (t *Trainer) loaders() (err error) {
 	norm := t.cfg.Normalize()
 	raw := graph.IsRemote(t.engine) && !norm.Raw
 	indexed := raw && t.fitsDevice()
-	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain, Raw: raw, Indexed: indexed}
+	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain, Raw: raw, Indexed: indexed,
+		SkipDamaged: t.cfg.SkipDamaged}
 	train.Augment = data.Augment{Cutout: t.cfg.Cutout, Mixup: t.cfg.Mixup}
 	switch files := t.split.Train.Files != nil; {
 	case t.cfg.Augment && files:
@@ -169,7 +171,8 @@ func (t *Trainer) loaders() (err error) {
 	if t.cfg.Batch > t.loader.Len() {
 		t.observer.Note(fmt.Sprintf("the batch of %d is larger than the training images: each epoch is one step on all %d of them", t.cfg.Batch, t.loader.Len()))
 	}
-	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalImages, Normalize: norm, Limit: t.cfg.LimitTest, Raw: raw, Indexed: indexed})
+	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalImages, Normalize: norm, Limit: t.cfg.LimitTest, Raw: raw, Indexed: indexed,
+		SkipDamaged: t.cfg.SkipDamaged})
 	return err
 }
 
@@ -246,6 +249,7 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	defer t.countDamaged()
 	for t.state.Epoch < t.cfg.Epochs {
 		if err := t.epoch(ctx); err != nil {
 			return err

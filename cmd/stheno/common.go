@@ -22,7 +22,7 @@ func (s *source) flags(f *pflag.FlagSet) {
 }
 
 func (s *source) folderFlags(f *pflag.FlagSet) {
-	f.StringVar(&s.dir, "data-dir", "", "folder or archive to look in before the cache folder")
+	f.StringVar(&s.dir, "data-dir", "", "folder or archive to look in before the cache folder; of the set folder, that of the pictures: DIR/train/CLASS/*.jpg, DIR/val/CLASS/*.jpg")
 	s.modifiedFlag(f)
 }
 

@@ -22,7 +22,7 @@ func newData() *cobra.Command {
 	cmd.AddCommand(
 		dataCommand("fetch", "Download a data set into the cache folder, unless it is there", func(context.Context, io.Writer, *data.Split) error { return nil }),
 		dataCommand("verify", "Compare a data set's files with the published digests, or decode all pictures of a folder", verify),
-		dataCommand("describe", "Print classes, counts and pixel statistics of a data set", describe),
+		dataCommand("describe", "Print classes, counts and pixel statistics of a data set, or classes and counts of a folder of pictures", describe),
 	)
 	return cmd
 }
@@ -30,6 +30,7 @@ func newData() *cobra.Command {
 // dataCommand is a command on one data set.
 func dataCommand(verb, short string, do func(context.Context, io.Writer, *data.Split) error) *cobra.Command {
 	var from source
+	var valSplit float64
 	cmd := &cobra.Command{
 		Use:   verb + " NAME",
 		Short: short,
@@ -54,6 +55,8 @@ func dataCommand(verb, short string, do func(context.Context, io.Writer, *data.S
 					}
 				}
 			}
+			ofPictures(&o, args[0], out)
+			o.ValSplit = valSplit
 			if args[0] == data.FolderName && verb == "fetch" {
 				return errors.New("a folder of pictures is not fetched: it is there, and named with --data-dir; docs/imagenet.md says how to make one")
 			}
@@ -68,6 +71,7 @@ func dataCommand(verb, short string, do func(context.Context, io.Writer, *data.S
 	}
 	if verb != "fetch" { // which is there for the network
 		from.offlineFlag(cmd.Flags())
+		cmd.Flags().Float64Var(&valSplit, "val-split", 0, valSplitHelp)
 	}
 	from.folderFlags(cmd.Flags())
 	return cmd
@@ -112,7 +116,8 @@ func verifyPictures(ctx context.Context, w io.Writer, s *data.Split) error {
 		return err
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d pictures cannot be used; replace them or take them out of their folders", bad, all)
+		return fmt.Errorf("%d of %d pictures cannot be used; replace them, or take them out of their folders before a run begins, "+
+			"or train with --skip-damaged, with which also a run goes on that has begun", bad, all)
 	}
 	fmt.Fprintf(w, "  all %d pictures can be decoded; no digests are known for them\n", all)
 	return nil
@@ -124,7 +129,11 @@ func describe(_ context.Context, w io.Writer, s *data.Split) error {
 	}
 	for _, ds := range []*data.Dataset{s.Train, s.Test} {
 		d := data.Describe(ds)
-		fmt.Fprintf(w, "%s: %d images of %dx%dx%d, %d classes\n", d.Name, d.Images, d.Shape[0], d.Shape[1], d.Shape[2], len(d.Classes))
+		if ds.Files != nil {
+			fmt.Fprintf(w, "%s: %d pictures, whose sizes and pixels are not looked at, %d classes\n", d.Name, d.Images, len(d.Classes))
+		} else {
+			fmt.Fprintf(w, "%s: %d images of %dx%dx%d, %d classes\n", d.Name, d.Images, d.Shape[0], d.Shape[1], d.Shape[2], len(d.Classes))
+		}
 		for c := range d.Mean {
 			fmt.Fprintf(w, "  channel %d: mean %.4f  deviation %.4f  range %d to %d\n", c, d.Mean[c], d.Std[c], d.Min[c], d.Max[c])
 		}

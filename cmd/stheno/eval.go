@@ -73,6 +73,7 @@ func newEval() *cobra.Command {
 	var where source
 	var name string
 	var limit, batch int
+	var skip bool
 	var details report
 	cmd := &cobra.Command{
 		Use:   "eval",
@@ -106,8 +107,11 @@ func newEval() *cobra.Command {
 			if !cmd.Flags().Changed("data") && !cmd.Flags().Changed("data-dir") && cfg.DataDir != "" {
 				where.dir = cfg.DataDir
 				if _, err := os.Stat(where.dir); err != nil {
-					return fmt.Errorf("the data folder recorded in %s cannot be used: %w; name another with --data-dir, or leave the search to --data %s",
-						path, err, name)
+					remedy := "name another with --data-dir"
+					if name != data.FolderName { // which is nowhere else
+						remedy += ", or leave the search to --data " + name
+					}
+					return fmt.Errorf("the data folder recorded in %s cannot be used: %w; %s", path, err, remedy)
 				}
 			}
 			o, err := where.options(cmd.Flags(), out)
@@ -115,19 +119,20 @@ func newEval() *cobra.Command {
 				return err
 			}
 			o.TestOnly = true
+			ofPictures(&o, name, out)
 			if name == data.FolderName {
-				o.Size = cfg.Input[0]
+				o.Size, o.ValSplit = cfg.Input[0], cfg.ValSplit
 			}
 			split, err := data.Open(cmd.Context(), name, o)
 			if err != nil {
 				return err
 			}
 			if split.Test.Shape != cfg.Input || len(split.Test.Classes) != len(cfg.Classes) {
-				return fmt.Errorf("%s takes images of %v with %d classes, %s has %v with %d; name the data set it was trained for with --data",
-					path, cfg.Input, len(cfg.Classes), name, split.Test.Shape, len(split.Test.Classes))
+				return fmt.Errorf("%s takes images of %s with %d classes, %s has %s with %d; name the data set it was trained for with --data",
+					path, byText(cfg.Input), len(cfg.Classes), name, byText(split.Test.Shape), len(split.Test.Classes))
 			}
 			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit,
-				Raw: graph.IsRemote(engine) && !cfg.RawPixels})
+				Raw: graph.IsRemote(engine) && !cfg.RawPixels, SkipDamaged: skip || cfg.SkipDamaged})
 			if err != nil {
 				return err
 			}
@@ -146,9 +151,12 @@ func newEval() *cobra.Command {
 			}
 			r, err := e.Run(cmd.Context(), l, out.Step)
 			if err != nil {
-				return err
+				return aboutDamaged(err, o.Dir)
 			}
 			out.Finish()
+			for _, e := range l.Damaged() {
+				out.Note(fmt.Sprintf("damaged, and another one of its class is in its place: %s: %v", e.Path, e.Err))
+			}
 			if is := computes(engine); is != said { // what it is tuned for is known when there is a plan
 				out.Printf("%s", is)
 			}
@@ -163,7 +171,8 @@ func newEval() *cobra.Command {
 	on.flags(f)
 	where.flags(f)
 	f.StringVar(&name, "data", "", "data set (default: the one it was trained on, in the --data-dir of the training)")
-	f.IntVar(&limit, "limit-test", 0, "use the first N images only (0: all)")
+	f.IntVar(&limit, "limit-test", 0, "use the first N images only, or of pictures in a folder N evenly spread over the classes (0: all)")
+	f.BoolVar(&skip, "skip-damaged", false, skipDamaged+"; as is done where the checkpoint was trained so")
 	f.IntVar(&batch, "batch", 100, "images at a time")
 	details.flags(f)
 	return cmd

@@ -72,6 +72,9 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	if err := recordedDir(cmd.Flags(), c); err != nil {
 		return err
 	}
+	if err := namesPictures(c.Data, c.DataDir); err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
 	out := newScreen(cmd)
 	defer out.Finish()
@@ -90,7 +93,8 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	if err != nil {
 		return err
 	}
-	o.Size = c.Size
+	ofPictures(&o, c.Data, out)
+	o.Size, o.ValSplit = c.Size, c.ValSplit
 	asked := cmd.Flags().Changed("data") || cmd.Flags().Changed("data-dir")
 	split, err := openData(cmd.Context(), &c, o, out, asked)
 	if err != nil {
@@ -114,7 +118,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	ways.followed(out.Note, engine)
 	out.header(c, split, t)
 	out.Watch()
-	err = t.Run(cmd.Context())
+	err = aboutDamaged(t.Run(cmd.Context()), c.DataDir)
 	closeErr := t.Close()
 	out.Finish()
 	switch {
@@ -126,7 +130,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	case err == nil:
 		out.Printf("done: %s\npredict with: %s predict --run %s IMAGE...", filepath.Join(c.Out, train.HistoryFileName), programName, quoted(c.Out))
 	case t.Checkpoint() != "" && !strings.Contains(err.Error(), "--resume") && !diverged(err): // those say themselves what to do
-		err = fmt.Errorf("%w\n    the newest checkpoint is %s; resume with: %s", err, t.Checkpoint(), resumption(c))
+		err = fmt.Errorf("%w\n    the newest checkpoint is %s; resume with: %s", err, t.Checkpoint(), resumption(c)+pastDamaged(err))
 	}
 	return errors.Join(err, closeErr)
 }

@@ -30,11 +30,12 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "folder or archive to look in before the cache folder; of --data folder, that of the pictures: DIR/train/CLASS/*.jpg, DIR/val/CLASS/*.jpg")
 	f.IntVar(&c.Size, "size", c.Size, "--data folder: side of the images that pictures become (0: 224)")
-	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only (0: all)")
-	f.IntVar(&c.LimitTest, "limit-test", c.LimitTest, "validate on the first N images only (0: all)")
+	pictureFlags(f, c)
+	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only, or of --data folder on N evenly spread over the classes (0: all)")
+	f.IntVar(&c.LimitTest, "limit-test", c.LimitTest, "validate on the first N images only, or of --data folder on N evenly spread over the classes (0: all)")
 	f.BoolVar(&c.Augment, "augment", c.Augment, "random crop with padding 4, or of --data folder random resized crop, and horizontal flip")
-	f.IntVar(&c.Cutout, "cutout", c.Cutout, "set a square of N×N pixels at a random place of every training image to the mean (0: not)")
-	f.Float64Var(&c.Mixup, "mixup", c.Mixup, "mix training images in pairs, by shares drawn from Beta(ALPHA, ALPHA), such as 0.2 (0: not)")
+	f.IntVar(&c.Cutout, "cutout", c.Cutout, "set a square of N×N pixels at a random place of every training image to the mean (0: not); not of --data folder")
+	f.Float64Var(&c.Mixup, "mixup", c.Mixup, "mix training images in pairs, by shares drawn from Beta(ALPHA, ALPHA), such as 0.2 (0: not); not of --data folder")
 	f.BoolVar(&c.Standardise, "standardise", c.Standardise, "per-channel mean 0 and deviation 1 instead of 0 to 1")
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training images")
 	f.IntVar(&c.Batch, "batch", c.Batch, "images per step")
@@ -82,7 +83,7 @@ func checkProfile(f *pflag.FlagSet, c train.Config) error {
 
 // mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
 var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true, "data-dir": true, "keep": true, "save-every": true,
-	"recompute": true, "memory-budget": true, "out": true, "resume": true, "offline": true, "allow-modified": true,
+	"skip-damaged": true, "recompute": true, "memory-budget": true, "out": true, "resume": true, "offline": true, "allow-modified": true,
 	"profile": true, "profile-steps": true}
 
 // configure completes the flags: for a resumed run, with the configuration that it began with.

@@ -1,0 +1,73 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/stheno-ml/stheno/data"
+)
+
+// What is peculiar to runs on pictures in files.
+
+// sides writes a shape as 32×32×3.
+func sides(shape []int) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(shape), "[]()"), " ", "×")
+}
+
+// putBack is the remedy where the pictures of a run are others than they were.
+func putBack(s *data.Split) string {
+	if s.Train.Files == nil {
+		return ""
+	}
+	return ", with the pictures that the run began with: damaged ones, too, which --skip-damaged puts others in the place of"
+}
+
+// checkPictures refuses what is for pictures in a folder only, or not for them.
+func (c Config) checkPictures() error {
+	if c.Data == data.FolderName {
+		if c.Cutout > 0 || c.Mixup > 0 {
+			return errors.New("train: --cutout and --mixup are not for --data folder; leave them out, or where a recipe sets them give --cutout 0 --mixup 0")
+		}
+		return nil
+	}
+	switch {
+	case c.Size != 0:
+		return fmt.Errorf("train: --size goes with --data %s; the images of %s have a size of their own", data.FolderName, c.Data)
+	case c.ValSplit != 0:
+		return fmt.Errorf("train: --val-split goes with --data %s; %s has test images of its own", data.FolderName, c.Data)
+	case c.SkipDamaged:
+		return fmt.Errorf("train: --skip-damaged goes with --data %s; the images of %s are checked when they are read", data.FolderName, c.Data)
+	}
+	return nil
+}
+
+// namedDamaged is how many damaged pictures of training, and of tests, are told of by name.
+const namedDamaged = 10
+
+// noteDamaged tells of the damaged pictures that were met since it was called last.
+func (t *Trainer) noteDamaged() {
+	if !t.cfg.SkipDamaged {
+		return
+	}
+	for i, l := range []*data.Loader{t.loader, t.tests} {
+		met := l.Damaged()
+		for _, e := range met[t.damaged[i]:] {
+			t.damaged[i]++
+			switch {
+			case t.damaged[i] <= namedDamaged:
+				t.observer.Note(fmt.Sprintf("damaged, and another one of its class is in its place: %s: %v", e.Path, e.Err))
+			case t.damaged[i] == namedDamaged+1:
+				t.observer.Note("more damaged pictures are not named, but counted; stheno data verify folder names all")
+			}
+		}
+	}
+}
+
+// countDamaged says at the end how many there were.
+func (t *Trainer) countDamaged() {
+	t.noteDamaged()
+	if n := t.damaged[0] + t.damaged[1]; n > 0 {
+		t.observer.Note(fmt.Sprintf("damaged pictures with others in their places: %d of training, %d of tests", t.damaged[0], t.damaged[1]))
+	}
+}
