@@ -207,6 +207,12 @@ func (t *Trainer) recordTuning() {
 		if t.cfg.TuningFile != "" {
 			table = "; its table is " + t.cfg.TuningFile
 		}
+		if graph.IsRemote(t.engine) { // no table can be named for it
+			t.observer.Note(fmt.Sprintf("the run followed other measured ways of libraries (%s) than there are now (%s): it goes on, but not bit for bit as it would have; "+
+				"--tuning measure measures what is missing, off does without", said(was), said(is)))
+			t.cfg.Tuning = is
+			return
+		}
 		t.observer.Note(fmt.Sprintf("the run was made with other tuned convolutions (%s) than these (%s)%s: it goes on, but not bit for bit as it would have; "+
 			"--tuning names a table, or is off", said(was), said(is), table))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/thousands"
+	"github.com/stheno-ml/stheno/internal/words"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -105,6 +106,9 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 			_ = os.Remove(filepath.Dir(c.Out))
 		}()
 	}
+	if c.Resume {
+		forgetTuning(cmd.Flags(), &c, engine)
+	}
 	c.Engine, c.Version = computes(engine), version()
 	t, err := train.New(c, split, engine, out)
 	if err != nil {
@@ -148,9 +152,19 @@ func waysOf(f *pflag.FlagSet, c *train.Config, ways *tuning, note func(string)) 
 			ways.value = tuningOff
 			return nil
 		}
-		ways.value = c.TuningFile
+		ways.value, ways.onCPU = c.TuningFile, true
 	}
 	return nil
+}
+
+// forgetTuning takes the choices out of a resumed run's configuration that it cannot be expected to follow on the engine: those of another
+// kind of device, and those of a GPU where the user does without. The run then goes on without a note about them.
+func forgetTuning(f *pflag.FlagSet, c *train.Config, e graph.Engine) {
+	was := strings.HasPrefix(c.Engine, "cuda")
+	off := f.Changed("tuning") && strings.EqualFold(f.Lookup("tuning").Value.String(), tuningOff)
+	if was != graph.IsRemote(e) || was && off {
+		c.Tuning = ""
+	}
 }
 
 func diverged(err error) bool {
@@ -171,11 +185,20 @@ func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer) {
 		return
 	}
 	if t.Checkpoint() != "" {
-		s.Printf("resuming from %s: %d epochs and %d steps done", t.Checkpoint(), t.State().Epoch, t.State().Step)
+		s.Printf("resuming from %s: %s", t.Checkpoint(), done(t.State()))
 	}
 	if t.State().Epoch >= c.Epochs {
-		s.Printf("all %d epochs are done; raise --epochs to go on", c.Epochs)
+		s.Printf("the run of %d %s is done; raise --epochs to go on", c.Epochs, words.Plural("epoch", c.Epochs))
 	}
+}
+
+// done says where a run stands. All steps are counted, not those of an epoch.
+func done(s train.State) string {
+	begun := ""
+	if s.Batch > 0 {
+		begun = fmt.Sprintf(", epoch %d begun", s.Epoch+1)
+	}
+	return fmt.Sprintf("%d %s done%s; %d %s in all", s.Epoch, words.Plural("epoch", s.Epoch), begun, s.Step, words.Plural("step", s.Step))
 }
 
 // claimOut makes a folder for a run in parent that no other process has: name, or name-2, name-3, … when runs began in
