@@ -199,6 +199,12 @@ func (c *Config) clearUnused() {
 	}
 }
 
+// Recorded is the configuration in the words that a run is recorded in: without what the optimizer does not use, and what says nothing.
+func (c Config) Recorded() Config {
+	c.clearUnused()
+	return c
+}
+
 // LearningRate is the rate that Schedule is relative to: LR, or where LRBatch is set LR for so many images an update, in proportion to how
 // many there are (the linear scaling of Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.1).
 func (c Config) LearningRate() float64 {
@@ -352,6 +358,10 @@ func (c Config) Validate() error {
 	switch {
 	case c.Size != 0 && c.Data != data.FolderName:
 		return fmt.Errorf("train: --size goes with --data %s; the images of %s have a size of their own", data.FolderName, c.Data)
+	case c.Data == data.FolderName && c.Cutout > 0:
+		return fmt.Errorf("train: --cutout does not go with --data %s, whose augmentation is --augment alone; leave it out", data.FolderName)
+	case c.Data == data.FolderName && c.Mixup > 0:
+		return fmt.Errorf("train: --mixup does not go with --data %s, whose augmentation is --augment alone; leave it out", data.FolderName)
 	case c.Mixup > 0 && c.ClassWeight != "":
 		return errors.New("train: give --mixup or --class-weight, but not both: images that are mixed have two classes")
 	case c.EMA == 0 && c.EMAOverwrite > 0:

@@ -45,7 +45,7 @@ Optimizers and their options, such as --optimizer rmsprop:momentum=0.9,centered:
 			if c.Recipe == recipeList {
 				return listRecipes(cmd.OutOrStdout())
 			}
-			if err := useRecipe(cmd.Flags(), &c, cmd.ErrOrStderr()); err != nil {
+			if err := recipeOf(cmd.Flags(), &c, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
 			return runTrain(cmd, c, where, ways)
@@ -79,6 +79,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	if err := waysOf(cmd.Flags(), &c, ways, out.Note); err != nil {
 		return err
 	}
+	scaledRate(c, out.Note)
 	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways, nondeterministic: c.Nondeterministic,
 		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
 		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(out.Note)
@@ -133,6 +134,22 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 		err = fmt.Errorf("%w\n    the newest checkpoint is %s; resume with: %s", err, t.Checkpoint(), resumption(c))
 	}
 	return errors.Join(err, closeErr)
+}
+
+// scaledRate notes, when a run begins, that its learning rate is not the one that was asked for.
+func scaledRate(c train.Config, note func(string)) {
+	if !c.Resume && c.LearningRate() != c.LR {
+		note(fmt.Sprintf("learning rate %s; --lr-batch 0 takes it as it is", rateFor(c)))
+	}
+}
+
+// rateFor is the learning rate of a configuration with what --lr-batch makes of it: "0.1 for batches of 128: 0.05 for 64".
+func rateFor(c train.Config) string {
+	rate := c.LearningRate()
+	if rate == c.LR {
+		return fmt.Sprint(c.LR)
+	}
+	return fmt.Sprintf("%g for batches of %d: %.6g for %d", c.LR, c.LRBatch, rate, c.Batch*max(c.Accumulate, 1))
 }
 
 // waysOf finds the table that a run follows, and records it if it is a file that the user named. A run that is resumed follows what it
