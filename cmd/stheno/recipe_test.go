@@ -87,6 +87,7 @@ func TestScaledRate(t *testing.T) {
 	require.Equal(t, 1, strings.Count(ok(t, args...), "note: learning rate 0.05 for batches of 128: 0.00625 for 16; --lr-batch 0 takes it as it is\n"))
 	refused(t, []string{"train", "--resume", "--out", dir, "--lr", "0.00625"}, "--lr is 0.05 for batches of 128: 0.00625 for 16 there, not 0.00625")
 	require.NotContains(t, ok(t, "train", "--resume", "--out", dir), "--lr-batch")
+	refused(t, with(quick, "--arch", "vgg16", "--cutout", "33"), "--cutout wants at most the side of the images, 32, got 33")
 	refused(t, with(quick, "--cutout", "100"), "--cutout wants at most the side of the images, 32, got 100")
 	require.Contains(t, ok(t, with(quick, "--schedule", "step:2,3", "--out", filepath.Join(t.TempDir(), "run"))...),
 		"note: the run of 1 epoch ends before milestones 2, 3 of the schedule step:2,3:0.1, and the learning rate never falls")
