@@ -32,7 +32,9 @@ func TestFitsMemory(t *testing.T) {
 func TestUnreachedMilestones(t *testing.T) {
 	for text, want := range map[string]string{
 		"step:60,120,160:0.2":           "the run of 30 epochs ends before milestones 60, 120, 160 of the schedule step:60,120,160:0.2, and the learning rate never falls; --schedule names others",
-		"step:10,20,30":                 "the run of 30 epochs ends before milestone 30 of the schedule step:10,20,30:0.1; --schedule names others",
+		"step:10,20,30":                 "",
+		"step:30":                       "the run of 30 epochs ends before milestone 30 of the schedule step:30:0.1, and the learning rate never falls; --schedule names others",
+		"step:10,20,40":                 "the run of 30 epochs ends before milestone 40 of the schedule step:10,20,40:0.1; --schedule names others",
 		"step:10,20,29.5":               "",
 		"piecewise:40:1,0.1":            "the run of 30 epochs ends before milestone 40 of the schedule piecewise:40:1,0.1, and the learning rate never changes; --schedule names others",
 		"cosine+warmup:1":               "",

@@ -119,5 +119,5 @@ func TestSizeIsForFolders(t *testing.T) {
 	c, split := pictured(t, album(t, 6, 3))
 	c.Cutout = 4
 	_, err := runOf(t, c, split, engine(t, 1), nil)
-	require.ErrorContains(t, err, "of pictures in files there is RandomResizedCrop and HorizontalFlip")
+	require.ErrorContains(t, err, "--cutout does not go with --data folder")
 }

@@ -166,7 +166,8 @@ func (s ScheduleSpec) piecewise(base float64, boundaries []int, warmup int) (Sch
 	return PiecewiseSchedule{boundaries, values, warmup}, nil
 }
 
-// unreached says what of the milestones a run of so many epochs does not reach, "" where it reaches all.
+// unreached says what of the milestones a run of so many epochs does not reach, "" where it reaches all. The last one may be the run's end,
+// after others.
 func (s ScheduleSpec) unreached(epochs int) string {
 	var late []string
 	for _, m := range s.Milestones {
@@ -174,7 +175,7 @@ func (s ScheduleSpec) unreached(epochs int) string {
 			late = append(late, strconv.FormatFloat(m, 'g', -1, 64))
 		}
 	}
-	if len(late) == 0 {
+	if n := len(s.Milestones); len(late) == 0 || len(late) == 1 && n > 1 && s.Milestones[n-1] == float64(epochs) {
 		return ""
 	}
 	then := ""
