@@ -77,7 +77,7 @@ var lattice = map[string][]string{
 	"weights/onnx":             {"weights", "nn", "graph/op", "internal/shape", "internal/suggest", "internal/atomicfile"},
 	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
 
-	"train":   {"arch", "nn", "data", "weights", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/suggest"},
+	"train":   {"arch", "nn", "data", "weights", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/host", "internal/suggest", "internal/words"},
 	"recipes": {"internal/suggest"}, // texts, which the commands know what to do with
 	// An experiment with training steps, and its picture.
 	"train/gradients":  {"train", "arch", "nn", "data", "graph", "internal/suggest"},
@@ -85,7 +85,7 @@ var lattice = map[string][]string{
 	// The reference that results are compared with before they are timed: no engine's kernels.
 	"bench/internal/reference": {"graph", "graph/op", "graph/ir", "internal/shape"},
 	"bench":                    {"bench/internal/reference", "train", "arch", "nn", "data", "cpu", "graph", "graph/op", "internal/host", "internal/philox", "internal/suggest", "internal/words"},
-	"cmd/stheno":               {"bench", "train", "train/gradients", "recipes", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "weights/onnx", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands"},
+	"cmd/stheno":               {"bench", "train", "train/gradients", "recipes", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/numpy", "weights/onnx", "metrics", "cpu", "cuda", "graph", "internal/atomicfile", "internal/suggest", "internal/thousands", "internal/words"},
 }
 
 // forbidden are imports from outside that some packages must never have, directly.

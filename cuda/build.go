@@ -108,6 +108,14 @@ func (p *program) build() (err error) {
 	return nil
 }
 
+// purpose says what a program is for: training, which updates weights, or inference.
+func (p *program) purpose() string {
+	if len(p.plan.Assigns) > 0 {
+		return "training"
+	}
+	return "inference"
+}
+
 // decide asks package kernel about every step, and the libraries about its calls.
 func (m *maker) decide() ([]commands, error) {
 	p := m.program
@@ -124,7 +132,7 @@ func (m *maker) decide() ([]commands, error) {
 		}
 		all[i] = commands{list: list, work: b.Work(), host: list == nil}
 	}
-	if err := p.engine.tuner.measure(all); err != nil {
+	if err := p.engine.tuner.measure(all, p.purpose()); err != nil {
 		return nil, err
 	}
 	for i, s := range p.plan.Steps {

@@ -33,8 +33,8 @@ type trial struct {
 	timers [2 * repeats]*driver.Event
 }
 
-// measure measures what programs are about to ask of libraries and was not measured yet, if that is asked for.
-func (t *tuner) measure(all []commands) error {
+// measure measures what a program for a purpose is about to ask of libraries and was not measured yet, if that is asked for.
+func (t *tuner) measure(all []commands, purpose string) error {
 	if t.mode != "measure" {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (t *tuner) measure(all []commands) error {
 	if path := t.disk.Path(); path != "" {
 		kept = "kept in " + path
 	}
-	t.tell("measuring %s on %s; the fastest ways are %s", amounts(numbers["cuDNN"], numbers["cuBLASLt"]), t.engine.dev.Name, kept)
+	t.tell("measuring %s of %s on %s; the fastest ways are %s", amounts(numbers["cuDNN"], numbers["cuBLASLt"]), purpose, t.engine.dev.Name, kept)
 	start, faster := time.Now(), 0
 	trial := &trial{engine: t.engine, flush: 2 * int64(t.engine.dev.L2)}
 	var err error
@@ -82,7 +82,7 @@ func (t *tuner) measure(all []commands) error {
 	if err := errors.Join(err, trial.close()); err != nil {
 		return fmt.Errorf("cuda: measuring: %w", err)
 	}
-	t.tell("measured in %.1f s; for %d of %d another way than the library's first is faster", time.Since(start).Seconds(), faster, len(jobs))
+	t.tell("measured those of %s in %.1f s; for %d of %d another way than the library's first is faster", purpose, time.Since(start).Seconds(), faster, len(jobs))
 	return nil
 }
 

@@ -77,7 +77,7 @@ func TestMeasuringFails(t *testing.T) {
 	require.Greater(t, failed, 3)
 	line, err := life()
 	require.NoError(t, err)
-	require.Contains(t, line, "measured in")
+	require.Contains(t, line, "measured those of inference in")
 }
 
 // A way that loses the context is told as such: the process cannot go on.

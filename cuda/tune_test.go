@@ -83,9 +83,9 @@ func TestWaysAreMeasuredOnce(t *testing.T) {
 	require.Empty(t, before.digest)
 
 	first := tune(t, cuda.Config{Tuning: "measure"})
-	require.Equal(t, 1, first.has("measuring 1 convolution and 1 matrix product on "), "%q", first.lines)
+	require.Equal(t, 1, first.has("measuring 1 convolution and 1 matrix product of inference on "), "%q", first.lines)
 	require.Equal(t, 1, first.has("; the fastest ways are kept in "+filepath.Join(dir, "ways")), "%q", first.lines)
-	require.Equal(t, 1, first.has("measured in "), "%q", first.lines)
+	require.Equal(t, 1, first.has("measured those of inference in "), "%q", first.lines)
 	require.Contains(t, first.kernels, "cuBLASLt, measured")
 	require.Regexp(t, `cuDNN engine \d+.*, measured`, first.kernels)
 	files := entries(t, filepath.Join(dir, "ways"))

@@ -204,6 +204,12 @@ func (c *Config) clearUnused() {
 	}
 }
 
+// Recorded is the configuration in the words that a run is recorded in: without what the optimizer does not use, and what says nothing.
+func (c Config) Recorded() Config {
+	c.clearUnused()
+	return c
+}
+
 // LearningRate is the rate that Schedule is relative to: LR, or where LRBatch is set LR for so many images an update, in proportion to how
 // many there are (the linear scaling of Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.1).
 func (c Config) LearningRate() float64 {

@@ -105,5 +105,5 @@ func TestCutoutAndMixupOfARun(t *testing.T) {
 	large := small(t)
 	large.Cutout = 33
 	_, err = run(t, large, nil)
-	require.ErrorContains(t, err, "Augment.Cutout is 33; it must be at most the image's side, 32")
+	require.ErrorContains(t, err, "--cutout wants at most the side of the images, 32, got 33")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/internal/words"
 )
 
 // ScheduleSpec is a schedule as the --schedule flag writes it: in epochs and
@@ -163,6 +164,29 @@ func (s ScheduleSpec) piecewise(base float64, boundaries []int, warmup int) (Sch
 		values[i] = base * f
 	}
 	return PiecewiseSchedule{boundaries, values, warmup}, nil
+}
+
+// unreached says what of the milestones a run of so many epochs does not reach, "" where it reaches all. The last one may be the run's end,
+// after others.
+func (s ScheduleSpec) unreached(epochs int) string {
+	var late []string
+	for _, m := range s.Milestones {
+		if m >= float64(epochs) {
+			late = append(late, strconv.FormatFloat(m, 'g', -1, 64))
+		}
+	}
+	if n := len(s.Milestones); len(late) == 0 || len(late) == 1 && n > 1 && s.Milestones[n-1] == float64(epochs) {
+		return ""
+	}
+	then := ""
+	if len(late) == len(s.Milestones) {
+		then = ", and the learning rate never falls"
+		if s.Kind != "step" || s.Gamma > 1 {
+			then = ", and the learning rate never changes"
+		}
+	}
+	return fmt.Sprintf("the run of %d %s ends before %s %s of the schedule %s%s; --schedule names others", epochs, words.Plural("epoch", epochs),
+		words.Plural("milestone", len(late)), strings.Join(late, ", "), s, then)
 }
 
 // endsWithRun says whether another number of epochs changes the rates of all steps.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/host"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/weights"
 )
@@ -99,6 +100,9 @@ func (t *Trainer) prepare() (err error) {
 	if t.model, err = NewModel(t.cfg); err != nil {
 		return err
 	}
+	if err = fitsMemory(t.model, t.opt, t.cfg.SWA > 0, int64(host.Memory())); err != nil {
+		return err
+	}
 	if err = t.values(); err != nil {
 		return err
 	}
@@ -112,6 +116,9 @@ func (t *Trainer) prepare() (err error) {
 	spec, err := ParseSchedule(t.cfg.Schedule)
 	if err != nil {
 		return err
+	}
+	if line := spec.unreached(t.cfg.Epochs); line != "" {
+		t.observer.Note(line)
 	}
 	if t.schedule, err = spec.Schedule(t.cfg.LearningRate(), t.stepsPerEpoch(), t.cfg.Epochs); err != nil {
 		return err
@@ -160,7 +167,10 @@ func (t *Trainer) loaders() (err error) {
 	case t.cfg.Augment && files:
 		train.Augment.RandomResizedCrop, train.Augment.HorizontalFlip = true, true
 	case t.cfg.Augment:
-		train.Augment.PadCrop, train.Augment.HorizontalFlip = 4, true
+		train.Augment.PadCrop, train.Augment.HorizontalFlip = padCrop, true
+	}
+	if err := t.cfg.checkAugment(t.split.Train.Shape); err != nil {
+		return err
 	}
 	if t.loader, err = data.NewLoader(t.split.Train, train); err != nil {
 		return err
@@ -209,6 +219,12 @@ func (t *Trainer) recordTuning() {
 		table := ""
 		if t.cfg.TuningFile != "" {
 			table = "; its table is " + t.cfg.TuningFile
+		}
+		if graph.IsRemote(t.engine) { // no table can be named for it
+			t.observer.Note(fmt.Sprintf("the run followed other measured ways of libraries (%s) than there are now (%s): it goes on, but not bit for bit as it would have; "+
+				"--tuning measure measures what is missing, off does without", said(was), said(is)))
+			t.cfg.Tuning = is
+			return
 		}
 		t.observer.Note(fmt.Sprintf("the run was made with other tuned convolutions (%s) than these (%s)%s: it goes on, but not bit for bit as it would have; "+
 			"--tuning names a table, or is off", said(was), said(is), table))

@@ -141,6 +141,7 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 		if _, err := b.tuning.table(note); err != nil {
 			return nil, err
 		}
+		b.tuning.onCPU = true
 	}
 	return b.possible(cases, note)
 }

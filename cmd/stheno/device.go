@@ -144,6 +144,9 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 	case d.name == "auto":
 		e, err := graph.Open("cuda", c)
 		if err == nil {
+			if err := d.tuning.check(e.Name()); err != nil {
+				return nil, errors.Join(err, e.Close())
+			}
 			return e, nil
 		}
 		if errors.Is(err, cuda.ErrConfig) {
@@ -163,6 +166,9 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 	case kind == "auto":
 		return nil, fmt.Errorf("unknown device %q; auto chooses the device, such as cuda:1 to name one", d.name)
 	case kind == "cuda":
+		if err := d.tuning.check(d.name); err != nil {
+			return nil, err
+		}
 		e, err := graph.Open(d.name, c)
 		if err != nil {
 			return nil, d.without(err)
@@ -175,6 +181,9 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 			}
 		}
 		return d.openRecordedCPU(c, note)
+	}
+	if err := d.tuning.check(d.name); err != nil {
+		return nil, err
 	}
 	return graph.Open(d.name, c)
 }

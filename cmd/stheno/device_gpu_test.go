@@ -133,5 +133,5 @@ func TestGPULost(t *testing.T) {
 	require.Contains(t, string(text), "the GPU's context is lost")
 	require.Contains(t, string(text), "\n    the newest checkpoint is "+filepath.Join(dir, "checkpoints", "checkpoint-000000002.safetensors")+
 		"; resume with: stheno train --resume --out "+dir+"\n")
-	require.Contains(t, ok(t, "train", "--resume", "--out", dir), "0 epochs and 2 steps done")
+	require.Contains(t, ok(t, "train", "--resume", "--out", dir), "0 epochs done, epoch 1 begun; 2 steps in all")
 }

@@ -201,9 +201,9 @@ func TestResumeWithOtherFlags(t *testing.T) {
 		"--arch is simplecnn there, not resnet50", "--lr is 0.001 there, not 0.5")
 	require.NotContains(t, text, "limit-train", "that one is the same")
 	out := ok(t, "train", "--resume", "--out", run)
-	require.Contains(t, out, "all 1 epochs are done; raise --epochs")
+	require.Contains(t, out, "the run of 1 epoch is done; raise --epochs")
 	out = ok(t, "train", "--resume", "--out", run, "--epochs", "2", "--batch", "32", "--offline", "--threads", "1")
-	require.Contains(t, out, "resuming from "+filepath.Join(run, "checkpoints", "checkpoint-000000004.safetensors")+": 1 epochs and 4 steps done")
+	require.Contains(t, out, "resuming from "+filepath.Join(run, "checkpoints", "checkpoint-000000004.safetensors")+": 1 epoch done; 4 steps in all")
 	require.Contains(t, out, "epoch 2/2")
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -11,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stheno-ml/stheno/arch"
-	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/recipes"
 	"github.com/stheno-ml/stheno/train"
 )
@@ -29,7 +30,12 @@ func newRecipes() *cobra.Command {
 		Long: `List the recipes: settings that are known to train a network well, where they are from, and what is reported of them.
 With the NAME of a recipe, print its file, which makes a beginning of one's own: "stheno train --recipe FILE.yaml" reads that.
 
-The keys under train: are the flags of stheno train. Flags on the command line change what a recipe says.`,
+The keys under train: are the flags of stheno train, which "stheno train --help" lists. Flags on the command line change what a recipe
+says. A recipe of one's own may be as short as
+
+  train:
+    arch: resnet18
+    lr: 0.05`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -60,9 +66,9 @@ func listRecipes(w io.Writer) error {
 	return nil
 }
 
-// useRecipe sets the flags that the recipe says and the command line does not. A run that is resumed has its settings already, whatever
-// became of the recipe.
-func useRecipe(f *pflag.FlagSet, c *train.Config, stderr io.Writer) error {
+// recipeOf takes the settings of the recipe that is named, if one is. A run that is resumed has its settings already; sameRecipe compares
+// them.
+func recipeOf(f *pflag.FlagSet, c *train.Config, stderr io.Writer) error {
 	switch {
 	case !f.Changed("recipe") || c.Resume:
 		return nil
@@ -73,19 +79,69 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	_, err = useRecipe(f, c, r, stderr)
+	return err
+}
+
+// sameRecipe refuses a recipe whose settings are not those of the run that goes on with it: it was edited, or flags changed it. Those that
+// may change between the parts of a run are not taken from it, which a note says. Where its file is gone there is nothing to compare.
+func sameRecipe(flags *pflag.FlagSet, c, saved train.Config, stderr io.Writer) error {
+	if !flags.Changed("recipe") || c.Recipe != saved.Recipe {
+		return nil
+	}
+	r, err := recipes.Open(c.Recipe)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	said := train.DefaultConfig()
+	f, was := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+	configFlags(f, &said)
+	configFlags(was, &saved)
+	flags.Visit(func(given *pflag.Flag) { // as on the command line, which changes the recipe
+		if f.Lookup(given.Name) != nil && err == nil {
+			err = f.Set(given.Name, given.Value.String())
+		}
+	})
+	if err != nil {
+		return err
+	}
+	set, err := useRecipe(f, &said, r, io.Discard)
+	if err != nil {
+		return err
+	}
+	said = said.Recorded() // and with it the values of f
+	for _, s := range r.Settings {
+		is, old := f.Lookup(s.Flag), was.Lookup(s.Flag)
+		switch {
+		case !slices.Contains(set, s.Flag) || is.Value.String() == old.Value.String():
+		case mayChange[s.Flag]:
+			fmt.Fprintf(stderr, "note: the recipe says %s %s, and the run goes on with %s; --%s changes it\n", s.Flag, is.Value, old.Value, s.Flag)
+		default:
+			return fmt.Errorf("%s holds another run than recipe %s:%d says: %s is %s there, not %s; leave --recipe out to go on with the settings of the run, or start a new run with another --out",
+				c.Out, r.Name, s.Line, s.Flag, old.Value, is.Value)
+		}
+	}
+	return nil
+}
+
+// useRecipe sets the flags that the recipe says and the command line does not, and names them.
+func useRecipe(f *pflag.FlagSet, c *train.Config, r *recipes.Recipe, stderr io.Writer) (set []string, err error) {
 	known := knownSettings()
 	own := f.Changed("optimizer")
 	optimizer, options, _ := strings.Cut(f.Lookup("optimizer").Value.String(), ":")
-	var set, left []string
+	var left []string
 	for _, s := range r.Settings {
-		wrong := func(format string, args ...any) error {
-			return &recipes.Error{Name: r.Name, Line: s.Line, Reason: fmt.Sprintf(format, args...)}
+		wrong := func(format string, args ...any) ([]string, error) {
+			return nil, &recipes.Error{Name: r.Name, Line: s.Line, Reason: fmt.Sprintf(format, args...)}
 		}
 		switch {
 		case slices.Contains(notInRecipes, s.Flag):
 			return wrong("%s is of one run, not of a recipe; give --%s on the command line", s.Flag, s.Flag)
 		case !slices.Contains(known, s.Flag):
-			return wrong("there is no setting %q%s; settings have the names of flags of %s train", s.Flag, suggest.Phrase(s.Flag, known), programName)
+			return wrong("there is no setting %q%s; settings have the names of flags, which %s train --help lists", s.Flag, didYouMean(s.Flag, known), programName)
 		}
 		switch {
 		case f.Changed(s.Flag):
@@ -105,10 +161,34 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, stderr io.Writer) error {
 		set = append(set, s.Flag)
 	}
 	leftOut(stderr, "optimizer "+optimizer, left)
-	if f.Changed("arch") && !slices.Contains(set, "arch") {
-		leftOut(stderr, "arch "+c.Arch, withoutOptions(f, c, set))
+	if own {
+		ofOptimizer(stderr, f, r, optimizer, set)
 	}
-	return nil
+	if f.Changed("arch") && !slices.Contains(set, "arch") {
+		left := withoutOptions(f, c, set)
+		leftOut(stderr, "arch "+c.Arch, left)
+		set = slices.DeleteFunc(set, func(name string) bool { return slices.Contains(left, name) })
+	}
+	return set, nil
+}
+
+// ofOptimizer notes which numbers of the recipe are meant for its optimizer, where the command line names another one.
+func ofOptimizer(stderr io.Writer, f *pflag.FlagSet, r *recipes.Recipe, optimizer string, set []string) {
+	text, _ := r.Setting("optimizer")
+	meant, _, _ := strings.Cut(cmp.Or(text, train.DefaultConfig().Optimizer), ":")
+	if meant == optimizer {
+		return
+	}
+	var numbers, names []string
+	for _, name := range []string{"lr", "weight-decay"} {
+		if slices.Contains(set, name) {
+			numbers, names = append(numbers, name+" "+f.Lookup(name).Value.String()), append(names, "--"+name)
+		}
+	}
+	if len(numbers) > 0 {
+		fmt.Fprintf(stderr, "note: the recipe's %s %s meant for its optimizer, %s, not for %s; %s sets what is used\n", strings.Join(numbers, " and "),
+			map[bool]string{true: "is", false: "are"}[len(numbers) == 1], meant, optimizer, strings.Join(names, " or "))
+	}
 }
 
 // knownSettings are what recipes may set.

@@ -22,7 +22,7 @@ func settingsOf(t *testing.T, args ...string) (train.Config, string) {
 	configFlags(f, &c)
 	require.NoError(t, f.Parse(args))
 	var notes strings.Builder
-	require.NoError(t, useRecipe(f, &c, &notes))
+	require.NoError(t, recipeOf(f, &c, &notes))
 	require.NoError(t, checkMomentum(f, c.Optimizer))
 	require.NoError(t, c.Validate())
 	return c, notes.String()
@@ -68,13 +68,30 @@ func TestFlagsChangeRecipes(t *testing.T) {
 	require.InDelta(t, 0.4, c.LearningRate(), 1e-12)
 	c, notes = settingsOf(t, "--recipe", "vgg16-cifar100", "--arch", "resnet50", "--optimizer", "adam:beta_1=0.8", "--lr", "1e-3", "--lr-batch", "0", "--accumulate", "2")
 	require.Equal(t, "note: the recipe's momentum, nesterov left out, which --optimizer adam does not have\n"+
+		"note: the recipe's weight-decay 0.0005 is meant for its optimizer, sgd, not for adam; --weight-decay sets what is used\n"+
 		"note: the recipe's batch-norm, dropout left out, which --arch resnet50 does not have\n", notes)
 	require.Equal(t, []any{false, 0.0, 0.9, 1e-3}, []any{c.Nesterov, c.Dropout, c.BatchNormMomentum, c.LearningRate()})
 	c, notes = settingsOf(t, "--recipe", "vgg16-cifar100", "--optimizer", "sgd:momentum=0.8", "--accumulate", "2")
 	require.Empty(t, notes)
 	require.True(t, c.Nesterov)
 	require.Equal(t, 0.2, c.LearningRate())
+	_, notes = settingsOf(t, "--recipe", "vgg16-cifar100", "--optimizer", "adamw")
+	require.Contains(t, notes, "note: the recipe's lr 0.1 and weight-decay 0.0005 are meant for its optimizer, sgd, not for adamw; --lr or --weight-decay sets what is used\n")
 	refused(t, []string{"train", "--recipe", "vgg16-cifar100", "--arch", "simplecnn", "--batch-norm"}, "simplecnn has no --batch-norm")
+}
+
+// TestScaledRate: a learning rate that is not the one that was asked for is told.
+func TestScaledRate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	args := with(quick, "--lr", "0.05", "--lr-batch", "128", "--batch", "16", "--out", dir)
+	require.Equal(t, 1, strings.Count(ok(t, args...), "note: learning rate 0.05 for batches of 128: 0.00625 for 16; --lr-batch 0 takes it as it is\n"))
+	refused(t, []string{"train", "--resume", "--out", dir, "--lr", "0.00625"}, "--lr is 0.05 for batches of 128: 0.00625 for 16 there, not 0.00625")
+	require.NotContains(t, ok(t, "train", "--resume", "--out", dir), "--lr-batch")
+	refused(t, with(quick, "--arch", "vgg16", "--cutout", "33"), "--cutout wants at most the side of the images, 32, got 33")
+	refused(t, with(quick, "--cutout", "100"), "--cutout wants at most the side of the images, 32, got 100")
+	require.Contains(t, ok(t, with(quick, "--schedule", "step:2,3", "--out", filepath.Join(t.TempDir(), "run"))...),
+		"note: the run of 1 epoch ends before milestones 2, 3 of the schedule step:2,3:0.1, and the learning rate never falls")
+	refused(t, []string{"train", "--learning_rate", "1"}, "did you mean --lr?")
 }
 
 // TestRunOfARecipe trains, and goes on when the recipe is gone.
@@ -87,6 +104,20 @@ func TestRunOfARecipe(t *testing.T) {
 	c, _, err := train.ReadConfig(dir)
 	require.NoError(t, err)
 	require.Equal(t, []any{own, 0.9, 32, 64}, []any{c.Recipe, c.EMA, c.LRBatch, c.LimitTrain})
+	require.NotContains(t, out, "--lr-batch")
+
+	// The recipe is compared with the run it goes on with, and what flags changed is named again.
+	same := []string{"train", "--resume", "--out", dir, "--recipe", own}
+	require.Contains(t, ok(t, with(same, "--batch", "32")...), "the run of 1 epoch is done")
+	refused(t, same, dir+" holds another run than recipe "+own+":7 says: batch is 32 there, not 16; leave --recipe out")
+	require.NoError(t, os.WriteFile(own, []byte(strings.Replace(text, "lr: 0.02", "lr: 0.05", 1)), 0o600))
+	refused(t, with(same, "--batch", "32"), "recipe "+own+":9 says: lr is 0.02 there, not 0.05")
+	require.NoError(t, os.WriteFile(own, []byte(strings.Replace(text, "epochs: 1", "epochs: 5\n  accumulate: 1\n  loss: sparse_categorical_crossentropy", 1)), 0o600))
+	r := stheno(t, with(same, "--batch", "32")...)
+	require.Zero(t, r.code, r.stderr)
+	require.Equal(t, "note: the recipe says epochs 5, and the run goes on with 1; --epochs changes it\n", r.stderr)
+	require.NoError(t, os.WriteFile(own, []byte("train:\n  lr: [1]\n"), 0o600))
+	refused(t, same, "lr wants one value")
 	require.NoError(t, os.Remove(own))
 	require.Contains(t, ok(t, "train", "--resume", "--out", dir, "--recipe", own, "--epochs", "2"), "epoch 2/2")
 	require.Contains(t, ok(t, "train", "--resume", "--out", dir, "--epochs", "3"), "epoch 3/3")
@@ -96,14 +127,19 @@ func TestRunOfARecipe(t *testing.T) {
 func TestRecipesThatCannotBeUsed(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "own.yaml")
 	for line, want := range map[string]string{
-		"epoch: 3":          `there is no setting "epoch"; did you mean "epochs"?`,
-		"out: x":            "out is of one run, not of a recipe; give --out on the command line",
-		"resume: true":      "resume is of one run",
-		"epochs: many":      `epochs wants a whole number, got "many"`,
-		"augment: yes":      `augment wants true or false, got "yes"`,
-		"lr: [1]":           "lr wants one value, found a list",
-		"class-weight: '@'": "class-weight: ",
-		"memory-budget: x":  "memory-budget",
+		"learning-rate: 0.1":  `there is no setting "learning-rate"; did you mean "lr"?`,
+		"batch_size: 8":       `did you mean "batch"?`,
+		"WD: 8":               `did you mean "weight-decay"?`,
+		"label_smoothing: .1": `did you mean "label-smoothing"?`,
+		"colour: 1":           `settings have the names of flags, which stheno train --help lists`,
+		"epoch: 3":            `there is no setting "epoch"; did you mean "epochs"?`,
+		"out: x":              "out is of one run, not of a recipe; give --out on the command line",
+		"resume: true":        "resume is of one run",
+		"epochs: many":        `epochs wants a whole number, got "many"`,
+		"augment: yes":        `augment wants true or false, got "yes"`,
+		"lr: [1]":             "lr wants one value, found a list",
+		"class-weight: '@'":   "class-weight: ",
+		"memory-budget: x":    "memory-budget",
 	} {
 		require.NoError(t, os.WriteFile(own, []byte("train:\n  lr-batch: 8\n  "+line+"\n"), 0o600))
 		refused(t, []string{"train", "--recipe", own}, fmt.Sprintf("error: recipe %s:3: ", own), want)

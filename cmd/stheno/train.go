@@ -18,6 +18,7 @@ import (
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/thousands"
+	"github.com/stheno-ml/stheno/internal/words"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -44,7 +45,7 @@ Optimizers and their options, such as --optimizer rmsprop:momentum=0.9,centered:
 			if c.Recipe == recipeList {
 				return listRecipes(cmd.OutOrStdout())
 			}
-			if err := useRecipe(cmd.Flags(), &c, cmd.ErrOrStderr()); err != nil {
+			if err := recipeOf(cmd.Flags(), &c, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
 			return runTrain(cmd, c, where, ways)
@@ -81,6 +82,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	if err := waysOf(cmd.Flags(), &c, ways, out.Note); err != nil {
 		return err
 	}
+	scaledRate(c, out.Note)
 	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways, nondeterministic: c.Nondeterministic,
 		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
 		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(out.Note)
@@ -109,6 +111,9 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 			_ = os.Remove(filepath.Dir(c.Out))
 		}()
 	}
+	if c.Resume {
+		forgetTuning(cmd.Flags(), &c, engine)
+	}
 	c.Engine, c.Version = computes(engine), version()
 	t, err := train.New(c, split, engine, out)
 	if err != nil {
@@ -135,6 +140,22 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	return errors.Join(err, closeErr)
 }
 
+// scaledRate notes, when a run begins, that its learning rate is not the one that was asked for.
+func scaledRate(c train.Config, note func(string)) {
+	if !c.Resume && c.LearningRate() != c.LR {
+		note(fmt.Sprintf("learning rate %s; --lr-batch 0 takes it as it is", rateFor(c)))
+	}
+}
+
+// rateFor is the learning rate of a configuration with what --lr-batch makes of it: "0.1 for batches of 128: 0.05 for 64".
+func rateFor(c train.Config) string {
+	rate := c.LearningRate()
+	if rate == c.LR {
+		return fmt.Sprint(c.LR)
+	}
+	return fmt.Sprintf("%g for batches of %d: %.6g for %d", c.LR, c.LRBatch, rate, c.Batch*max(c.Accumulate, 1))
+}
+
 // waysOf finds the table that a run follows, and records it if it is a file that the user named. A run that is resumed follows what it
 // followed before, unless the user wants something else.
 func waysOf(f *pflag.FlagSet, c *train.Config, ways *tuning, note func(string)) (err error) {
@@ -152,9 +173,19 @@ func waysOf(f *pflag.FlagSet, c *train.Config, ways *tuning, note func(string)) 
 			ways.value = tuningOff
 			return nil
 		}
-		ways.value = c.TuningFile
+		ways.value, ways.onCPU = c.TuningFile, true
 	}
 	return nil
+}
+
+// forgetTuning takes the choices out of a resumed run's configuration that it cannot be expected to follow on the engine: those of another
+// kind of device, and those of a GPU where the user does without. The run then goes on without a note about them.
+func forgetTuning(f *pflag.FlagSet, c *train.Config, e graph.Engine) {
+	was := strings.HasPrefix(c.Engine, "cuda")
+	off := f.Changed("tuning") && strings.EqualFold(f.Lookup("tuning").Value.String(), tuningOff)
+	if was != graph.IsRemote(e) || was && off {
+		c.Tuning = ""
+	}
 }
 
 func diverged(err error) bool {
@@ -175,11 +206,20 @@ func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer) {
 		return
 	}
 	if t.Checkpoint() != "" {
-		s.Printf("resuming from %s: %d epochs and %d steps done", t.Checkpoint(), t.State().Epoch, t.State().Step)
+		s.Printf("resuming from %s: %s", t.Checkpoint(), done(t.State()))
 	}
 	if t.State().Epoch >= c.Epochs {
-		s.Printf("all %d epochs are done; raise --epochs to go on", c.Epochs)
+		s.Printf("the run of %d %s is done; raise --epochs to go on", c.Epochs, words.Plural("epoch", c.Epochs))
 	}
+}
+
+// done says where a run stands. All steps are counted, not those of an epoch.
+func done(s train.State) string {
+	begun := ""
+	if s.Batch > 0 {
+		begun = fmt.Sprintf(", epoch %d begun", s.Epoch+1)
+	}
+	return fmt.Sprintf("%d %s done%s; %d %s in all", s.Epoch, words.Plural("epoch", s.Epoch), begun, s.Step, words.Plural("step", s.Step))
 }
 
 // claimOut makes a folder for a run in parent that no other process has: name, or name-2, name-3, … when runs began in

@@ -107,6 +107,10 @@ func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Co
 	if notice != "" {
 		fmt.Fprintln(stderr, "note:", notice)
 	}
+	if err := sameRecipe(flags, c, saved, stderr); err != nil {
+		return c, err
+	}
+	effective := rateFor(saved)
 	was := pflag.NewFlagSet("", pflag.ContinueOnError)
 	configFlags(was, &saved)
 	var fixed []string
@@ -115,6 +119,8 @@ func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Co
 		case old == nil || old.Value.String() == f.Value.String(): // --offline and the like, or the same as before
 		case mayChange[f.Name]:
 			err = errors.Join(err, old.Value.Set(f.Value.String()))
+		case f.Name == "lr":
+			fixed = append(fixed, fmt.Sprintf("--lr is %s there, not %s", effective, f.Value))
 		default:
 			fixed = append(fixed, fmt.Sprintf("--%s is %s there, not %s", f.Name, old.Value, f.Value))
 		}

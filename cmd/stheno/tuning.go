@@ -14,12 +14,16 @@ import (
 	"github.com/stheno-ml/stheno/bench"
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/suggest"
 )
 
 // tuning is where a command finds measured choices, the flag --tuning: for the CPU those of stheno tune, of which package cpu looks for
 // none by itself, and for a GPU those that package cuda keeps.
 type tuning struct {
 	value string // auto, measure, off, or a file
+	// onCPU says that a file that was named is followed by a CPU engine beside the GPU, or was by an earlier part of the run: a GPU then
+	// leaves it alone.
+	onCPU bool
 
 	read  bool // the rest is known; a file is read, and complained of, once
 	found *cpu.Tuning
@@ -32,10 +36,13 @@ const (
 	tuningOff     = "off"
 )
 
+// tuningWords are the values of the flag that are no files.
+var tuningWords = []string{tuningAuto, tuningMeasure, tuningOff}
+
 func tuningFlag(f *pflag.FlagSet) *tuning {
 	t := &tuning{}
 	f.StringVar(&t.value, "tuning", tuningAuto, "measured choices: auto (those that are kept: what was measured on a GPU; for the CPU the table of stheno tune in the cache folder), "+
-		"measure (as auto, and on a GPU what was not measured yet is measured first), off, or a file of stheno tune")
+		"measure (as auto, and on a GPU what was not measured yet is measured first), off, or for the CPU a file of stheno tune")
 	return t
 }
 
@@ -54,7 +61,7 @@ func (t *tuning) table(note func(string)) (*cpu.Tuning, error) {
 
 // file is the table that was named, "" for what is none, however it is written.
 func (t *tuning) file() string {
-	for _, word := range []string{tuningAuto, tuningMeasure, tuningOff} {
+	for _, word := range tuningWords {
 		if strings.EqualFold(t.value, word) {
 			return ""
 		}
@@ -76,6 +83,30 @@ func (t *tuning) ofGPU() (string, error) {
 		return strings.ToLower(t.value), nil
 	}
 	return "", nil
+}
+
+// check refuses, for a device that follows no table, a value that is one of a CPU, or none.
+func (t *tuning) check(d string) error {
+	if t == nil || t.onCPU || t.file() == "" {
+		return nil
+	}
+	if _, err := t.named(); err != nil {
+		return err
+	}
+	return fmt.Errorf("--tuning %s is a table for the CPU, and %s follows none; use auto, measure or off, or --device cpu", t.value, d)
+}
+
+// named reads the table that the user named.
+func (t *tuning) named() (*cpu.Tuning, error) {
+	table, err := loadTuning(t.value)
+	if err == nil {
+		return table, nil
+	}
+	near := ""
+	if errors.Is(err, fs.ErrNotExist) {
+		near = suggest.Phrase(t.value, tuningWords)
+	}
+	return nil, fmt.Errorf("--tuning: %w%s\n    use auto, measure, off, or the name of a table that stheno tune wrote", err, near)
 }
 
 // followed says, after plans were made on engines, what a table has to do with them that its user may not expect: nothing, where one that
@@ -120,10 +151,7 @@ func (t *tuning) load(note func(string)) (*cpu.Tuning, error) {
 		otherCPU(table, path, note)
 		return table, nil
 	}
-	table, err := loadTuning(t.value)
-	if err != nil {
-		err = fmt.Errorf("--tuning: %w\n    use auto, measure, off, or the name of a table that stheno tune wrote", err)
-	}
+	table, err := t.named()
 	otherCPU(table, t.value, note)
 	return table, err
 }

@@ -27,8 +27,8 @@ func TestGPUTuning(t *testing.T) {
 	train := []string{"train", "--data", "sample", "--device", "cuda", "--limit-train", "4", "--limit-test", "2", "--batch", "4", "--epochs", "1"}
 	out := stheno(t, with(train, "--tuning", "Measure", "--out", dir)...)
 	require.Zero(t, out.code, out.stderr)
-	require.Regexp(t, `(?m)^note: measuring \d+ convolutions and \d+ matrix products on Simulated GPU; the fastest ways are kept in `+cache+`/ways$`, out.stdout)
-	require.Regexp(t, `(?m)^note: measured in \d+\.\d s; for \d+ of \d+ another way than the library's first is faster$`, out.stdout)
+	require.Regexp(t, `(?m)^note: measuring \d+ convolutions and \d+ matrix products of training on Simulated GPU; the fastest ways are kept in `+cache+`/ways$`, out.stdout)
+	require.Regexp(t, `(?m)^note: measured those of training in \d+\.\d s; for \d+ of \d+ another way than the library's first is faster$`, out.stdout)
 	require.Regexp(t, `(?m)^cuda:0, Simulated GPU .*, tuned for \d+ calls of libraries, precision fp32; adam`, out.stdout)
 	require.Regexp(t, `"tuning": "[0-9a-f]{16}"`, record(dir))
 	require.NotContains(t, record(dir), "nondeterministic")
@@ -39,8 +39,16 @@ func TestGPUTuning(t *testing.T) {
 	require.NotContains(t, out.stdout, "other tuned", "the same choices")
 	out = stheno(t, "train", "--resume", "--out", dir, "--epochs", "3", "--tuning", "off")
 	require.Zero(t, out.code, out.stderr)
-	require.Contains(t, out.stdout, "than these (none)")
-	refused(t, []string{"train", "--resume", "--out", dir, "--epochs", "4", "--deterministic=false"}, "--deterministic is true there, not false")
+	require.NotContains(t, out.stdout, "measured ways of libraries", "the user knows")
+	require.NotContains(t, record(dir), `"tuning":`)
+	out = stheno(t, "train", "--resume", "--out", dir, "--epochs", "4", "--tuning", "auto")
+	require.Zero(t, out.code, out.stderr)
+	require.Contains(t, out.stdout, "the run followed other measured ways of libraries (none) than there are now (")
+	require.NotContains(t, out.stdout, "names a table")
+	out = stheno(t, "train", "--resume", "--out", dir, "--epochs", "5", "--device", "cpu")
+	require.Zero(t, out.code, out.stderr)
+	require.NotContains(t, out.stdout, "tuned convolutions", "another device has other bits anyway")
+	refused(t, []string{"train", "--resume", "--out", dir, "--epochs", "6", "--deterministic=false"}, "--deterministic is true there, not false")
 
 	// A run that began without measured choices goes on without them.
 	dir = filepath.Join(t.TempDir(), "run")
@@ -53,6 +61,13 @@ func TestGPUTuning(t *testing.T) {
 	require.NotContains(t, out.stdout, "tuned for")
 	require.Contains(t, record(dir), `"nondeterministic": true`)
 
+	table := filepath.Join(t.TempDir(), "table.json")
+	allBy(t, otherWay(t), table)
+	for value, want := range map[string]string{"mesure": `did you mean "measure"?`, table + ".none": "no such file", table: "is a table for the CPU, and cuda follows none"} {
+		refused(t, with(train, "--tuning", value), "--tuning", want)
+		refused(t, []string{"bench", "--device", "cuda", "--budget", "1", "--tuning", value}, "--tuning", want)
+	}
+	refused(t, []string{"bench", "--device", "cpu,cuda", "--budget", "1", "--tuning", "mesure"}, `did you mean "measure"?`)
 	refused(t, with(train, "--tuning", ""), "--tuning is empty; use auto, measure, off, or the name")
 	refused(t, with(train, "--deterministic=perhaps"), `--deterministic wants true or false, got "perhaps"`)
 }

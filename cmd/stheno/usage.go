@@ -48,13 +48,36 @@ func noArgs(cmd *cobra.Command, args []string) error {
 var valueKinds = map[string]string{"intSlice": "whole numbers with commas between them", "int": "a whole number", "uint64": "a whole number from 0",
 	"float64": "a number such as 0.01", "float32Slice": "numbers with commas between them, such as 0.485,0.456,0.406", "bool": "true or false"}
 
+// otherNames are what other programs call flags of this one.
+var otherNames = map[string]string{"learning-rate": "lr", "initial-lr": "lr", "base-lr": "lr", "max-lr": "lr", "batch-size": "batch", "bs": "batch", "wd": "weight-decay",
+	"smoothing": "label-smoothing", "scheduler": "schedule", "lr-schedule": "schedule", "lr-scheduler": "schedule", "learning-rate-schedule": "schedule",
+	"opt": "optimizer", "model": "arch", "network": "arch", "dataset": "data", "num-epochs": "epochs", "n-epochs": "epochs", "max-epochs": "epochs",
+	"mixup-alpha": "mixup", "gradient-accumulation": "accumulate", "accumulation-steps": "accumulate", "grad-clip": "global-clip-norm", "clip-grad-norm": "global-clip-norm",
+	"workers": "threads", "standardize": "standardise", "normalize": "standardise", "amp": "precision", "output": "out", "output-dir": "out", "image-size": "size"}
+
+// nearestFlag is the flag of names that someone means who wrote name, "" where none is likely.
+func nearestFlag(name string, names []string) string {
+	if near := otherNames[strings.ReplaceAll(strings.ToLower(name), "_", "-")]; slices.Contains(names, near) {
+		return near
+	}
+	return suggest.Nearest(name, names)
+}
+
+// didYouMean is the end of an error message about a name that is that of no flag.
+func didYouMean(name string, names []string) string {
+	if near := nearestFlag(name, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
+
 // flagError makes pflag's errors name the nearest flag, and values without the names of Go's functions.
 func flagError(cmd *cobra.Command, err error) error {
 	text := err.Error()
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := suggest.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		if near := nearestFlag(unknown.GetSpecifiedName(), names); near != "" {
 			text += "; did you mean --" + near + "?"
 		}
 	}
