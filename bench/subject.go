@@ -19,6 +19,7 @@ type subject interface {
 	Subject
 
 	rehearse() error // some runs that change nothing
+	finish() error   // waits for runs that are under way
 	restart() error  // with the weights of usual
 
 	StartProfile() error
@@ -28,7 +29,7 @@ type subject interface {
 
 // Subject is a case made ready to run, for those who time it themselves.
 type Subject interface {
-	Run() error               // one batch: a whole training step, or inference
+	Run() error               // one batch: a whole training step, which may be under way for a while, or inference
 	Loss() float64            // of the last run of a training step; NaN of inference
 	Probabilities() []float32 // of the last run of inference, (batch, classes), which the next one overwrites; nil of a training step
 	Plan() *graph.Plan        // what is run
@@ -56,7 +57,8 @@ const rate = 1e-4
 // usual gives m the weights that a training begins with, which are those of the timed runs.
 func usual(m *nn.Model) error { return m.Initialize(seed, tensor.Float32) }
 
-// trainer trains on one batch again and again. A raw batch is fed as training feeds it: while the step before is computed.
+// trainer trains on one batch again and again. With a raw batch it does as training does: the batch is fed, and where the device has a queue
+// its step started, while the step before is computed.
 type trainer struct {
 	*train.Step
 	model *nn.Model
@@ -64,6 +66,7 @@ type trainer struct {
 	batch *batch
 	feeds *data.Batch // the same, as steps are fed with it
 	fed   bool        // the batch of the next step is on its way
+	under int         // steps that are started and not waited for
 	steps int
 	last  train.StepResult
 }
@@ -102,19 +105,44 @@ func (t *trainer) Run() (err error) {
 		}
 	}
 	t.fed = false
-	if err := t.Start(); err != nil {
+	if err := t.StartNext(); err != nil {
 		return err
 	}
+	t.under++
 	if err := t.feed(rate); err != nil {
 		return err
 	}
 	t.fed = true
+	if t.under == 1 && t.Queues() {
+		return nil // so that the device has the next step before it has done this one
+	}
+	return t.wait()
+}
+
+// wait waits for the oldest step that is under way.
+func (t *trainer) wait() (err error) {
+	t.under--
 	t.last, err = t.Wait()
 	return err
 }
 
+func (t *trainer) finish() error {
+	for t.under > 0 {
+		if err := t.wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StartProfile begins to record steps, which are run one by one from now on.
+func (t *trainer) StartProfile() error { return errors.Join(t.finish(), t.Step.StartProfile()) }
+
 // step feeds the batch, runs a step and waits for it.
 func (t *trainer) step(rate float64) (r train.StepResult, err error) {
+	if err := t.finish(); err != nil {
+		return r, err
+	}
 	if err := t.feed(rate); err != nil {
 		return r, err
 	}
@@ -245,6 +273,8 @@ func (p *predictor) rehearse() error {
 
 // restart does nothing: inference leaves its weights as they are, and those that were verified, whose numbers stay in range, do as well.
 func (*predictor) restart() error { return nil }
+
+func (*predictor) finish() error { return nil } // a run ends with its scores
 
 func (*predictor) Loss() float64 { return math.NaN() }
 

@@ -94,11 +94,12 @@ type measured struct {
 	allocs uint64
 }
 
-// repeat runs s until enough says so, which is asked after each run.
+// repeat runs s until enough says so, which is asked after each run, and waits for the last.
 func (r *runner) repeat(ctx context.Context, s subject, enough func(runs int, passed time.Duration) bool) (m measured, err error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	for start := time.Now(); !enough(m.runs, m.took); m.took = time.Since(start) {
+	start := time.Now()
+	for ; !enough(m.runs, m.took); m.took = time.Since(start) {
 		if err := ctx.Err(); err != nil {
 			return m, err
 		}
@@ -107,6 +108,10 @@ func (r *runner) repeat(ctx context.Context, s subject, enough func(runs int, pa
 		}
 		m.runs++
 	}
+	if err := s.finish(); err != nil {
+		return m, err
+	}
+	m.took = time.Since(start)
 	runtime.ReadMemStats(&after)
 	m.allocs = after.Mallocs - before.Mallocs
 	return m, nil

@@ -143,11 +143,10 @@ func (p *program) inLanes() (err error) {
 		return err
 	}
 	parts := p.parts()
-	last := -1
 	for k, x := range parts {
 		on := main
 		if x.beside {
-			on, last = side, k
+			on = side
 		}
 		if x.after >= 0 {
 			e, err := p.mark(x.after)
@@ -171,14 +170,12 @@ func (p *program) inLanes() (err error) {
 			}
 		}
 	}
-	if last >= 0 { // the lanes end together
-		e, err := p.mark(last)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(e.Record(side), main.Wait(e)); err != nil {
-			return err
-		}
+	end, err := p.mark(len(parts)) // the lanes end together
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(end.Record(side), main.Wait(end)); err != nil {
+		return err
 	}
 	return p.last()
 }

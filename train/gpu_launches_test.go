@@ -11,8 +11,8 @@ import (
 	"github.com/stheno-ml/stheno/cuda"
 )
 
-// TestGPUGraphLaunchesDoNotGrow launches the CUDA graph of a training step 10,000 times, as a trainer does: the next batch is fed while the
-// step before is computed.
+// TestGPUGraphLaunchesDoNotGrow launches the CUDA graph of a training step 10,000 times, as a trainer does: the next batch is fed and its
+// step started while the one before is computed.
 func TestGPUGraphLaunchesDoNotGrow(t *testing.T) {
 	launches := 10000
 	if testing.Short() {
@@ -30,10 +30,11 @@ func TestGPUGraphLaunchesDoNotGrow(t *testing.T) {
 	feed := func(step int) { require.NoError(t, s.Feed(s.images, s.labels, 1e-4, step)) }
 	step := 0
 	feed(step)
+	require.NoError(t, s.StartNext())
 	launch := func() float64 {
 		step++
-		require.NoError(t, s.Start())
 		feed(step)
+		require.NoError(t, s.StartNext())
 		r, err := s.Wait()
 		require.NoError(t, err)
 		return r.Loss

@@ -43,7 +43,8 @@ type entry struct {
 	Losses          []float64 `json:"losses"`     // the first and the last of a training
 	Error           string    `json:"error"`      // why there are no rates
 
-	gpu string
+	gpu  string
+	call *call // that it was measured in
 }
 
 // report is the part of a bench.Report that is used.
@@ -94,7 +95,7 @@ func (r *record) read(from io.Reader) error {
 		case now == nil:
 			err = errors.New(`the first value must be the machine's, with "gpu"; is this a file of scripts/gpu-bench.sh?`)
 		case kind.Framework != nil:
-			e := &entry{gpu: now.GPU}
+			e := &entry{gpu: now.GPU, call: now}
 			if err = json.Unmarshal(text, e); err == nil {
 				r.add(e)
 			}
@@ -117,12 +118,12 @@ func (r *record) report(text []byte, now *call) error {
 	}
 	for i := range from.Cases {
 		e := from.Cases[i].entry
-		e.Framework, e.Version, e.gpu = ours, now.Stheno, now.GPU
+		e.Framework, e.Version, e.gpu, e.call = ours, now.Stheno, now.GPU, now
 		e.Memory = cmp.Or(from.Cases[i].DeviceMemory, from.Cases[i].PlanMemory) // peak_memory_bytes is the host's there
 		r.add(&e)
 	}
 	for _, out := range from.LeftOut {
-		r.add(&entry{testCase: out.testCase, Framework: ours, Version: now.Stheno, Error: out.Why, gpu: now.GPU})
+		r.add(&entry{testCase: out.testCase, Framework: ours, Version: now.Stheno, Error: out.Why, gpu: now.GPU, call: now})
 	}
 	return nil
 }

@@ -25,8 +25,9 @@ rounds; the fastest peer is bold. Ratios are ours ÷ theirs; best is the fastest
 
 Training is forward, cross-entropy, backward and SGD with momentum; inference has the scores of each batch in host memory before the next one
 begins. Batches come from host memory, copied while the one before is computed, as bytes that the GPU makes floats of, where "fed with"
-below says nothing else. PyTorch has channels-last layout, cuDNN's measured algorithms and its fused optimizer; in bf16 autocast in training and
-a net of bfloat16 in inference, frozen where it is compiled. Peers whose net has not as many trained parameters as ours do not count.
+below says nothing else. Ratios are of numbers that one call of the script measured; † marks one of another call. PyTorch has channels-last
+layout, cuDNN's measured algorithms and its fused optimizer; in bf16 autocast in training and a net of bfloat16 in inference, frozen where it is
+compiled. Peers whose net has not as many trained parameters as ours do not count.
 `)
 	for _, gpu := range r.gpus() {
 		part := r.on(gpu)
@@ -78,7 +79,11 @@ func (r *record) speeds(cases []testCase) string {
 			case e == best:
 				fmt.Fprintf(&b, " **%s** |", number(e.ImagesPerSecond))
 			default:
-				fmt.Fprintf(&b, " %s |", number(e.ImagesPerSecond))
+				mark := ""
+				if us := r.of(c, contestants[0]); us != nil && e.call != us.call {
+					mark = " †"
+				}
+				fmt.Fprintf(&b, " %s%s |", number(e.ImagesPerSecond), mark)
 			}
 		}
 		for _, among := range []func(contestant) bool{isEager, isCompiled, isPeer} {
