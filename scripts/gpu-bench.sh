@@ -75,7 +75,17 @@ grouped() {
 }
 
 # rounded rounds the number at the end of each line to whole ones, or below 100 to tenths.
-rounded() { awk '$NF + 0 > 0 { $NF = sprintf($NF < 100 ? "%.1f" : "%.0f", $NF) } { print; fflush() }'; }
+rounded() {
+	local line value LC_ALL=C
+	while IFS= read -r line; do
+		value=${line##* }
+		if [[ $value =~ ^[0-9]+\.[0-9]+$ ]]; then
+			printf -v value '%.*f' "$((${value%.*} < 100))" "$value"
+			line=${line%"${line##* }"}$value
+		fi
+		printf '%s\n' "$line"
+	done
+}
 
 # stheno SECONDS
 stheno() {
@@ -125,7 +135,7 @@ peer() {
 	# shellcheck disable=SC2086 # the cases are words
 	PYTHONUNBUFFERED=1 timeout --kill-after=5 "$(($4 + 15))" "$1" "bench/peers/$2" --device "$device" --variants "$3" --feed "${FEED:-bytes}" \
 		--seconds "$ROUND" --rounds "$ROUNDS" --case-seconds "${CASE_LIMIT:-150}" --deadline "$4" $cases 2>"$WORK/errors" | tee -a "$raw" |
-		sed -nE 's/.*"framework": "([^"]*)".*"variant": "([^"]*)", "arch": "([^"]*)", "size": ([0-9]*), "batch": ([0-9]*), "mode": "([^"]*)", "precision": "([^"]*)".*"(images_per_second|error)": ([^,]*),.*/\1 \2 \3:\4:\5:\6:\7 \9/p' | rounded
+		sed -unE 's/.*"framework": "([^"]*)".*"variant": "([^"]*)", "arch": "([^"]*)", "size": ([0-9]*), "batch": ([0-9]*), "mode": "([^"]*)", "precision": "([^"]*)".*"(images_per_second|error)": ([^,]*),.*/\1 \2 \3:\4:\5:\6:\7 \9/p' | rounded
 	[ "${PIPESTATUS[0]}" -eq 0 ] || { echo "gpu-bench: $2 ended with an error:" >&2 && tail -n 5 "$WORK/errors" >&2; }
 	grep ': no time was left for ' "$WORK/errors" >&2
 }
@@ -180,5 +190,5 @@ for i in "${!who[@]}"; do
 	esac
 done
 without=''
-[ "$missing" -eq 0 ] || without="; $missing of the peers were left out, see above"
+[ "$missing" -eq 0 ] || without="; peers that are missing, see above: $missing"
 echo "$raw: $(grep -c '"images_per_second"' "$raw") measurements, $(grep -cE '"error": ?"' "$raw") errors, in $SECONDS s$without" >&2
