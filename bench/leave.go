@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -167,4 +168,39 @@ func (r *runner) assemble() {
 			r.report.LeftOut = append(r.report.LeftOut, *out)
 		}
 	}
+}
+
+// mostNamed is how many cases a line of LeftOutLines names.
+const mostNamed = 8
+
+// LeftOutLines says which cases were left out, and why, in a line for each reason.
+func (r *Report) LeftOutLines() (lines []string) {
+	var reasons []string
+	cases := map[string][]string{}
+	for _, l := range r.LeftOut {
+		if cases[l.Why] == nil {
+			reasons = append(reasons, l.Why)
+		}
+		cases[l.Why] = append(cases[l.Why], l.Case.String())
+	}
+	for _, why := range reasons {
+		names := cases[why]
+		if more := len(names) - mostNamed; more > 1 {
+			names = append(names[:mostNamed:mostNamed], fmt.Sprintf("and %d more", more))
+		}
+		lines = append(lines, fmt.Sprintf("left out: %s: %s", strings.Join(names, "; "), inOneLine(why)))
+	}
+	return lines
+}
+
+// inOneLine is a text of several lines in one, without what is said again.
+func inOneLine(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(part, line) }) {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
