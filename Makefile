@@ -6,7 +6,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,gemm kernel pool) ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers \
-	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-compile gpu-bins gpu gpu-bench gpu-sanitize
+	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-compile gpu-bins gpu gpu-bench gpu-sanitize gpu-train
 
 check: fmt vet staticcheck lattice test purego cross generate race
 
@@ -114,3 +114,6 @@ gpu-bench: gpu-bins
 
 # The conformance suite under compute-sanitizer.
 gpu-sanitize: gpu-bins ; bash scripts/gpu-sanitize.sh
+
+# On a machine with a GPU: trains a recipe for some minutes. scripts/gpu-train.sh says what RECIPE, OUT, LIMIT, RUN and so on mean.
+gpu-train: gpu-bins ; bash scripts/gpu-train.sh

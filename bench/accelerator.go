@@ -90,7 +90,7 @@ func (r *runner) ceiling(c Case) (ceiling Ceiling, err error) {
 func (r *runner) accelerated(ctx context.Context, group []int) error {
 	var t *truth
 	for _, i := range group {
-		if r.late(i) {
+		if r.gone(i) || r.late(i) {
 			continue
 		}
 		begin := time.Now()

@@ -237,15 +237,54 @@ func TestCasesThatFailElsewhere(t *testing.T) {
 	require.Contains(t, r.LeftOut[0].Why, "the machine has")
 }
 
+// lostError is that of a device that cannot be used any more.
+type lostError struct{}
+
+func (lostError) Error() string { return "the rods are lost\n    ask for others\nthe rods are lost" }
+func (lostError) Lost() bool    { return true }
+
+// Where a device is lost, its other cases are left out without a try, in one line.
+func TestDeviceLost(t *testing.T) {
+	cfg := quickly(t, onAbacus(Train, 8), onAbacus(Train, 16), onAbacus(Inference, 8), smallCase(Inference, 2))
+	cfg.NoVerify = true
+	open := cfg.Open
+	cfg.Open = func(c Case) (graph.Engine, error) {
+		require.Contains(t, []int{8, 2}, c.Batch, "no other is tried")
+		if !c.onCPU() {
+			return nil, lostError{}
+		}
+		return open(c)
+	}
+	r, err := Run(context.Background(), cfg)
+	var failed *CasesError
+	require.ErrorAs(t, err, &failed)
+	require.Len(t, failed.Causes, 1, "the others are none of their own")
+	require.Len(t, r.Cases, 1)
+	require.Len(t, r.LeftOut, 3)
+	require.Equal(t, []string{
+		"left out: simplecnn 32×32, batch 8, train on abacus:0: the rods are lost; ask for others",
+		"left out: simplecnn 32×32, batch 16, train on abacus:0; simplecnn 32×32, batch 8, inference on abacus:0: this process cannot use abacus:0 any more " +
+			"since simplecnn 32×32, batch 8, train on abacus:0 failed; time what is left out by itself",
+	}, r.LeftOutLines())
+}
+
+func TestDecades(t *testing.T) {
+	for v, want := range map[float64]string{0.01: "0.01", 1: "1", 100: "100", 1000: "1000", 1e4: "10k", 1e5: "100k", 1e6: "1M", 1e7: "10M", 1e9: "1G"} {
+		require.Equal(t, want, decade(v))
+	}
+}
+
 // A budget leaves cases out, and what there is counts.
 func TestBudgets(t *testing.T) {
 	cfg := quickly(t, smallCase(Train, 8), onAbacus(Train, 8))
 	cfg.Budget = 1e-9
 	r, err := Run(context.Background(), cfg)
-	require.NoError(t, err)
+	var small *BudgetError
+	require.ErrorAs(t, err, &small)
+	require.GreaterOrEqual(t, small.Least(), 1.0)
 	require.Empty(t, r.Cases)
 	require.Len(t, r.LeftOut, 2)
-	require.Contains(t, r.Table(), "left out: simplecnn 32×32, batch 8, train on abacus:0: of the budget of 1e-09 seconds 0 are left")
+	require.Contains(t, r.Table(), "; simplecnn 32×32, batch 8, train on abacus:0: a budget of 1e-09 seconds is too small for any case")
 
 	for phase, rounds := range map[Phase]int{Compiling: 0, Timing: 1} { // when the time is up
 		for _, c := range []Case{smallCase(Train, 8), onAbacus(Train, 8)} {

@@ -15,7 +15,9 @@ type Config struct {
 	Seconds float64 // least time of a round; 0 means half a second
 	Rounds  int     // 0 means 5
 	Profile bool    // measure the operations of each case, too
-	Budget  float64 // seconds for everything: cases that no time is left for are left out, and the report says which; 0 means no limit
+	// Budget is seconds for everything, the measurement of what the devices do at best among it: cases that no time is left for are left out,
+	// and the report says which. 0 means no limit.
+	Budget float64
 	// NoVerify times cases whose results were not looked at. The report says so.
 	NoVerify bool
 

@@ -4,8 +4,72 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
 )
+
+// BudgetError is a [Config.Budget] in which no case can be timed.
+type BudgetError struct {
+	Budget float64 // seconds
+	Peaks  float64 // seconds in which was measured what the devices do at best
+	Rounds float64 // seconds that the rounds of a case take at the least
+}
+
+// Least is the number of seconds in which one case may be timed.
+func (e *BudgetError) Least() float64 { return math.Ceil(e.Peaks+e.Rounds) + 1 }
+
+// Error says what takes the time, and how much is needed.
+func (e *BudgetError) Error() string {
+	return fmt.Sprintf("bench: a budget of %v seconds is too small for any case: what the devices do at best took %.1f seconds to measure, and the rounds of "+
+		"a case take %.1f; use %.0f seconds at the least, and more for several cases", e.Budget, e.Peaks, e.Rounds, e.Least())
+}
+
+// affordable leaves all cases out where the budget has not the time for any.
+func (r *runner) affordable() error {
+	e := &BudgetError{Budget: r.Budget, Peaks: time.Since(r.begin).Seconds(), Rounds: float64(r.Rounds) * r.Seconds}
+	if r.Budget == 0 || e.Budget-e.Peaks >= e.Rounds {
+		return nil
+	}
+	for i := range r.cases {
+		if r.leftOut[i] == nil {
+			r.leave(i, strings.TrimPrefix(e.Error(), "bench: "))
+		}
+	}
+	return e
+}
+
+// CasesError are the errors of accelerators' cases that failed. The report says of each case why it was left out.
+type CasesError struct{ Causes []error }
+
+// Error is that of all cases.
+func (e *CasesError) Error() string { return errors.Join(e.Causes...).Error() }
+
+// Unwrap are the errors.
+func (e *CasesError) Unwrap() []error { return e.Causes }
+
+// Lost is an error after which a process cannot use a device any more, whatever it does. Package cuda's are.
+type Lost interface {
+	error
+	// Lost says that this is such an error.
+	Lost() bool
+}
+
+// gone leaves case i out where its device was lost in an earlier one.
+func (r *runner) gone(i int) bool {
+	why, lost := r.lost[kindOf(r.cases[i].Device)]
+	if lost && r.leftOut[i] == nil {
+		r.leave(i, why)
+	}
+	return lost
+}
+
+// kindOf is the kind of a device: "cuda" of "cuda:1".
+func kindOf(device string) string {
+	kind, _, _ := strings.Cut(device, ":")
+	return kind
+}
 
 // late leaves case i out where the budget has not the time for it, by what the rounds take and what the latest case of the device took
 // beside them. It is true of a case that was left out before, too.
@@ -13,7 +77,7 @@ func (r *runner) late(i int) bool {
 	if r.leftOut[i] == nil && !r.deadline.IsZero() {
 		need := float64(r.Rounds)*r.Seconds + r.overhead[r.cases[i].Device]
 		if left := time.Until(r.deadline).Seconds(); left < need {
-			r.leave(i, fmt.Sprintf("of the budget of %v seconds %.0f are left, and it takes some %.0f", r.Budget, max(left, 0), need))
+			r.leave(i, fmt.Sprintf("too little is left of the budget of %v seconds", r.Budget)) // the same words for all
 		}
 	}
 	return r.leftOut[i] != nil
@@ -68,6 +132,10 @@ func (r *runner) done(ctx context.Context, i int, result *Result, err error) err
 		return nil
 	}
 	r.leave(i, err.Error())
+	if gone := (Lost)(nil); errors.As(err, &gone) && gone.Lost() {
+		c := r.cases[i].Case
+		r.lost[kindOf(c.Device)] = fmt.Sprintf("this process cannot use %s any more since %v failed; time what is left out by itself", c.Device, c)
+	}
 	if wrong := (*MismatchError)(nil); !errors.As(err, &wrong) { // which names the case itself
 		err = fmt.Errorf("bench: %v: %w", r.cases[i].Case, err)
 	}
@@ -100,4 +168,39 @@ func (r *runner) assemble() {
 			r.report.LeftOut = append(r.report.LeftOut, *out)
 		}
 	}
+}
+
+// mostNamed is how many cases a line of LeftOutLines names.
+const mostNamed = 8
+
+// LeftOutLines says which cases were left out, and why, in a line for each reason.
+func (r *Report) LeftOutLines() (lines []string) {
+	var reasons []string
+	cases := map[string][]string{}
+	for _, l := range r.LeftOut {
+		if cases[l.Why] == nil {
+			reasons = append(reasons, l.Why)
+		}
+		cases[l.Why] = append(cases[l.Why], l.Case.String())
+	}
+	for _, why := range reasons {
+		names := cases[why]
+		if more := len(names) - mostNamed; more > 1 {
+			names = append(names[:mostNamed:mostNamed], fmt.Sprintf("and %d more", more))
+		}
+		lines = append(lines, fmt.Sprintf("left out: %s: %s", strings.Join(names, "; "), inOneLine(why)))
+	}
+	return lines
+}
+
+// inOneLine is a text of several lines in one, without what is said again.
+func inOneLine(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(part, line) }) {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
 }

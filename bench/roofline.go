@@ -188,7 +188,7 @@ func (decades) Ticks(from, to float64) (ticks []plot.Tick) {
 			v := i * math.Pow(10, d)
 			t := plot.Tick{Value: v}
 			if i == 1 {
-				t.Label = fmt.Sprintf("%g", v)
+				t.Label = decade(v)
 			}
 			if v >= from*0.999 && v <= to*1.001 {
 				ticks = append(ticks, t)
@@ -196,6 +196,19 @@ func (decades) Ticks(from, to float64) (ticks []plot.Tick) {
 		}
 	}
 	return ticks
+}
+
+// decade is the name of a power of ten: 0.1, 100, 10k, 1M.
+func decade(v float64) string {
+	name := ""
+	if v >= 9999 {
+		for _, unit := range []string{"k", "M", "G", "T"} {
+			if v >= 999 {
+				v, name = v/1000, unit
+			}
+		}
+	}
+	return fmt.Sprintf("%g%s", v, name)
 }
 
 // legend draws a dot in the legend no larger than the others.

@@ -15,8 +15,8 @@ import (
 // [*MemoryError].
 //
 // Where there are cases of other devices, one that fails does not keep the others from being timed: it is left out, the report says why,
-// and the error comes at the end. That the device's memory is too small for a case, or the host's, is no error there, and neither is a
-// [Config.Budget] that is spent.
+// and the error, a [*CasesError], comes at the end. That the device's memory is too small for a case, or the host's, is no error there, and
+// neither is a [Config.Budget] that is spent; one that is too small for any case is a [*BudgetError].
 func Run(ctx context.Context, c Config) (*Report, error) {
 	r, err := newRunner(c)
 	if err != nil {
@@ -25,13 +25,22 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := r.ceilings(); err != nil {
 		return &r.report, err
 	}
+	if err := r.affordable(); err != nil {
+		return &r.report, err
+	}
 	for _, group := range r.groups() {
 		if err = r.group(ctx, group); err != nil {
 			break
 		}
 	}
 	r.report.compare()
-	return &r.report, errors.Join(append(r.wrong, err)...)
+	switch {
+	case len(r.wrong) == 0:
+		return &r.report, err
+	case err == nil:
+		return &r.report, &CasesError{r.wrong}
+	}
+	return &r.report, errors.Join(&CasesError{r.wrong}, err)
 }
 
 // runner is a run under way.
@@ -43,6 +52,8 @@ type runner struct {
 	deadline time.Time          // zero where there is none
 	overhead map[string]float64 // seconds that the latest case of a device took beside its rounds
 	wrong    []error            // of cases that were left out
+	lost     map[string]string  // kinds of devices that the process cannot use any more, and why
+	begin    time.Time
 	report   Report
 }
 
@@ -52,9 +63,9 @@ func newRunner(c Config) (*runner, error) {
 		return nil, err
 	}
 	r := &runner{Config: c, report: Report{Machine: ThisMachine(), Cases: []Result{}}, results: make([]*Result, len(c.Cases)), leftOut: make([]*LeftOut, len(c.Cases)),
-		overhead: map[string]float64{}}
+		overhead: map[string]float64{}, lost: map[string]string{}, begin: time.Now()}
 	if c.Budget > 0 {
-		r.deadline = time.Now().Add(time.Duration(c.Budget * float64(time.Second)))
+		r.deadline = r.begin.Add(time.Duration(c.Budget * float64(time.Second)))
 	}
 	onlyCPU := !slices.ContainsFunc(c.Cases, func(c Case) bool { return !c.onCPU() })
 	for i, one := range c.Cases {

@@ -28,7 +28,7 @@ func (r *Report) Table() string {
 		if engine == "" {
 			continue
 		}
-		if c.Precision != "" && c.Precision != train.FP32 {
+		if c.Precision != "" && (c.Precision != train.FP32 || !c.onCPU()) {
 			engine += ", precision " + c.Precision
 		}
 		if !slices.Contains(engines, engine) {
@@ -39,12 +39,17 @@ func (r *Report) Table() string {
 	b.WriteString("\n")
 	r.rows().write(&b)
 	r.leftOut(&b)
-	b.WriteString(`
+	peak := "that of float32"
+	if r.accelerators() {
+		peak = "that of float32 on the CPU and of the case's precision elsewhere"
+	}
+	fmt.Fprintf(&b, `
 Images a second are medians of the rounds, the spread is from the slowest to the fastest. GFLOP/s are nominal: what the operations mean,
-whatever a kernel makes of them, which may be less: more than the peak, which is that of float32, is possible. Memory is the most that
-the process occupied, plan what the values need. Differs: by how much of their norm the gradients (train) or the scores (inference)
-differed from those of the reference in float64 before the timing.
-`)
+whatever a kernel makes of them, which may be less, so more than the peak is possible. The peak is
+%s. Memory is the most that the process occupied, plan what
+the values need. Differs: by how much of their norm the gradients (train) or the scores (inference) differed from those of the reference
+in float64 before the timing.
+`, peak)
 	if r.accelerators() {
 		b.WriteString(aboutAccelerators)
 	}
@@ -116,7 +121,11 @@ func (r *Report) rows() *table {
 		add(true, true, "images", fmt.Sprintf("%d×%d", c.Size, c.Size))
 		add(true, false, "batch", fmt.Sprint(c.Batch))
 		add(true, true, "mode", string(c.Mode))
-		add(true, false, "threads", fmt.Sprint(c.Threads))
+		threads := fmt.Sprint(c.Threads)
+		if !c.onCPU() {
+			threads = "-"
+		}
+		add(true, false, "threads", threads)
 		add(devices, true, "device", c.Device)
 		add(precisions, true, "precision", c.Precision)
 		add(true, false, "images/s", digits(c.ImagesPerSecond))
@@ -146,20 +155,19 @@ func (r *Report) accelerators() bool {
 
 // aboutAccelerators is what a table of theirs means.
 const aboutAccelerators = `Other devices than the CPU are fed as training and evaluation feed them, with bytes for the next step while they compute one; inference ends
-with the scores in the host's memory. Their peak is measured in the precision of the case, by a large matrix product; best is what a large
-copy on the device reads and writes in a second, and GB/s are nominal, what the operations of the plan read and write. Speed-up is over
-the CPU for the same network, images and mode, in the same precision or in fp32, whichever is faster there; brackets say in what its case
-differs. On device is the memory of its own that the engine holds, J/image what the device drew in the rounds. Their results were compared
-with those of the CPU engine in float32, which is what differs tells of them.
+with the scores in the host's memory. Their peak is measured by a large matrix product; best is what a large copy on the device reads and
+writes in a second, and GB/s are nominal, what the operations of the plan read and write. Speed-up is over the CPU for the same network,
+images and mode, in the same precision or in fp32, whichever is faster there; brackets say in what its case differs. On device is the
+memory of its own that the engine holds, J/image what the device drew in the rounds. Their results were compared with those of the CPU
+engine in float32, which is what differs tells of them.
 `
 
-// leftOut is a line for each case that was left out.
 func (r *Report) leftOut(b *strings.Builder) {
-	if len(r.LeftOut) > 0 {
-		b.WriteString("\n")
-	}
-	for _, l := range r.LeftOut {
-		fmt.Fprintf(b, "left out: %v: %s\n", l.Case, strings.ReplaceAll(l.Why, "\n", "; "))
+	for i, line := range r.LeftOutLines() {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(line + "\n")
 	}
 }
 

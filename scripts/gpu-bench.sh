@@ -21,6 +21,7 @@
 #   OUT=…          folder for the results (default bench/results/gpu)
 #   SIM=1          tries the script on the simulated GPU of "make sim", and the peers on the CPU, into .build/gpu-bench-sim
 set -uo pipefail
+case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
 cd "$(dirname "$0")/.." || exit
 SIM=${SIM:-} PYTHON=${PYTHON:-python3} ROUNDS=${ROUNDS:-5} ROUND=${ROUND:-0.5} LIMIT=${LIMIT:-540}
 PYTHON_JAX=${PYTHON_JAX:-$PYTHON}
@@ -73,6 +74,19 @@ grouped() {
 		END { if (NR) print head ":" batches ":" tail }'
 }
 
+# rounded rounds the number at the end of each line to whole ones, or below 100 to tenths.
+rounded() {
+	local line value LC_ALL=C
+	while IFS= read -r line; do
+		value=${line##* }
+		if [[ $value =~ ^[0-9]+\.[0-9]+$ ]]; then
+			printf -v value '%.*f' "$((${value%.*} < 100))" "$value"
+			line=${line%"${line##* }"}$value
+		fi
+		printf '%s\n' "$line"
+	done
+}
+
 # stheno SECONDS
 stheno() {
 	local end=$((SECONDS + $1)) net size batches mode precision classes left code batch options=()
@@ -95,7 +109,8 @@ stheno() {
 		[ "$code" -eq 0 ] || tail -n 5 "$WORK/errors" >&2
 		if [ -s "$WORK/report" ]; then
 			cat "$WORK/report" >>"$raw"
-			sed -n 's/^ *"images_per_second": \([0-9.e+]*\),*$/\1/p' "$WORK/report" | sed "s|^|Stheno $net:$size:$batches:$mode:$precision |; s|\$| images/s|"
+			sed -n 's/^ *"images_per_second": \([0-9.e+]*\),*$/\1/p' "$WORK/report" | rounded |
+				sed "s|^|Stheno $net:$size:$batches:$mode:$precision |; s|\$| images/s|"
 			continue
 		fi
 		for batch in ${batches//,/ }; do
@@ -105,6 +120,14 @@ stheno() {
 	done 3< <(echo "$cases" | grouped)
 }
 
+# has PYTHON MODULE VARIABLE NAME says in a line that a peer is missing, where it is.
+has() {
+	"$1" -c "import $2" >/dev/null 2>"$WORK/errors" && return
+	missing=$((missing + 1))
+	echo "gpu-bench: $4 is left out: $1 cannot import $2 ($(tail -n 1 "$WORK/errors")); $3=… names a Python that can" >&2
+	return 1
+}
+
 # peer PYTHON SCRIPT VARIANTS SECONDS
 peer() {
 	local device=cuda
@@ -112,7 +135,7 @@ peer() {
 	# shellcheck disable=SC2086 # the cases are words
 	PYTHONUNBUFFERED=1 timeout --kill-after=5 "$(($4 + 15))" "$1" "bench/peers/$2" --device "$device" --variants "$3" --feed "${FEED:-bytes}" \
 		--seconds "$ROUND" --rounds "$ROUNDS" --case-seconds "${CASE_LIMIT:-150}" --deadline "$4" $cases 2>"$WORK/errors" | tee -a "$raw" |
-		sed -nE 's/.*"framework": "([^"]*)".*"variant": "([^"]*)", "arch": "([^"]*)", "size": ([0-9]*), "batch": ([0-9]*), "mode": "([^"]*)", "precision": "([^"]*)".*"(images_per_second|error)": ([^,]*),.*/\1 \2 \3:\4:\5:\6:\7 \9/p'
+		sed -unE 's/.*"framework": "([^"]*)".*"variant": "([^"]*)", "arch": "([^"]*)", "size": ([0-9]*), "batch": ([0-9]*), "mode": "([^"]*)", "precision": "([^"]*)".*"(images_per_second|error)": ([^,]*),.*/\1 \2 \3:\4:\5:\6:\7 \9/p' | rounded
 	[ "${PIPESTATUS[0]}" -eq 0 ] || { echo "gpu-bench: $2 ended with an error:" >&2 && tail -n 5 "$WORK/errors" >&2; }
 	grep ': no time was left for ' "$WORK/errors" >&2
 }
@@ -128,7 +151,7 @@ if ! cases=$(for c in ${CASES:-goals}; do list "$c"; done | awk '!seen[$0]++') |
 	echo 'gpu-bench: the lines above are no cases; write net:size:batch:mode:precision, or the name of a list: goals, batches, all' >&2
 	exit 2
 fi
-if ! gzip --decompress --stdout .build/gpu/stheno.gz >"$WORK/stheno"; then
+if ! gzip --decompress --stdout .build/gpu/stheno.gz 2>/dev/null >"$WORK/stheno"; then
 	echo 'gpu-bench: .build/gpu/stheno.gz cannot be unpacked; run make gpu-bins' >&2
 	exit 1
 fi
@@ -149,7 +172,7 @@ echo "{\"gpu\":$(text "$gpu"),\"driver\":$(text "$(smi driver_version)"),\"memor
 	"\"stheno\":$(text "$("$WORK/stheno" version | head -n 1)"),\"date\":\"$date\"}" >"$raw"
 
 # Of the time that is left, a contestant has its share: half for all but the last.
-who=(${WHO:-stheno torch jax})
+who=(${WHO:-stheno torch jax}) missing=0
 for i in "${!who[@]}"; do
 	left=$((LIMIT - SECONDS - 5))
 	case ${who[i]} in stheno) share=$((left * 2 / 5)) ;; torch) share=$((left * 7 / 10)) ;; *) share=$((left / 2)) ;; esac
@@ -161,9 +184,11 @@ for i in "${!who[@]}"; do
 	echo "== ${who[i]}: at most $share s" >&2
 	case ${who[i]} in
 	stheno) stheno "$share" ;;
-	torch) peer "$PYTHON" torch_gpu.py "${VARIANTS:-eager,compile,max-autotune}" "$share" ;;
-	jax) peer "$PYTHON_JAX" jax_gpu.py jit "$share" ;;
+	torch) has "$PYTHON" torch PYTHON PyTorch && peer "$PYTHON" torch_gpu.py "${VARIANTS:-eager,compile,max-autotune}" "$share" ;;
+	jax) has "$PYTHON_JAX" jax PYTHON_JAX JAX && peer "$PYTHON_JAX" jax_gpu.py jit "$share" ;;
 	*) echo "gpu-bench: there is no ${who[i]}; WHO names stheno, torch, jax" >&2 && exit 2 ;;
 	esac
 done
-echo "$raw: $(grep -c '"images_per_second"' "$raw") measurements, $(grep -cE '"error": ?"' "$raw") errors, in $SECONDS s" >&2
+without=''
+[ "$missing" -eq 0 ] || without="; peers that are missing, see above: $missing"
+echo "$raw: $(grep -c '"images_per_second"' "$raw") measurements, $(grep -cE '"error": ?"' "$raw") errors, in $SECONDS s$without" >&2

@@ -10,6 +10,7 @@
 #   PYTHON=…        a Python with PyTorch, to time the same steps (default python3)
 #   LIMIT=…         seconds for everything (default 400; 1800 on the simulated GPU)
 set -uo pipefail
+case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
 cd "$(dirname "$0")/.." || exit
 export ROOT=$PWD SIM=${SIM:-} DATA_DIR=${DATA_DIR:-} PYTHON=${PYTHON:-python3}
 
@@ -23,7 +24,7 @@ tests() {
 
 devices() {
 	"$WORK/stheno" devices --verbose | tee "$WORK/devices" || return 1
-	grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null || { echo 'there is no GPU that can be used'; return 1; }
+	grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null || return 1
 }
 
 # An interrupted training leaves a checkpoint that evaluates and goes on, on either device.
@@ -161,7 +162,7 @@ WORK=$(mktemp -d)
 export WORK
 trap 'rm -rf "$WORK"' EXIT
 for program in stheno cuda.test train.test; do
-	gzip --decompress --stdout ".build/gpu/$program.gz" >"$WORK/$program" || { echo "gpu-check: .build/gpu/$program.gz cannot be unpacked; run make gpu-bins" >&2; exit 1; }
+	gzip --decompress --stdout ".build/gpu/$program.gz" 2>/dev/null >"$WORK/$program" || { echo "gpu-check: .build/gpu/$program.gz cannot be unpacked; run make gpu-bins" >&2; exit 1; }
 	chmod +x "$WORK/$program"
 done
 export XDG_CACHE_HOME=$WORK/cache # of compiled kernels: every check begins with none
@@ -176,8 +177,10 @@ JOBS=$((JOBS < 8 ? JOBS : 8))
 part 'Devices and libraries' 30 devices
 if all row | grep -q failed; then
 	cat "$WORK/1.log" >&2
-	echo "gpu-check: nothing to check, and no report is written. Without a GPU: \"make gpu-test\" runs the engine's tests on a simulated one," \
-		'and "SIM=1 make gpu" tries this check there' >&2
+	reason=$(grep -m 1 -E '^no GPU: |; cannot be used: ' "$WORK/1.log")
+	printf '\ngpu-check: there is no GPU that can be used%s\n' "${reason:+: ${reason#no GPU: }}" >&2
+	echo 'Nothing to check, and no report is written. Without a GPU: "make gpu-test" runs the engine'"'"'s tests on a simulated one, and' \
+		'"SIM=1 make gpu" tries this check there' >&2
 	exit 1
 fi
 at_once=1 # in any order; the longest begin

@@ -3,6 +3,11 @@
 # Without a toolkit or a driver: see cuda-header.sh for the header and cuda/internal/driverlink for the archive. Both are kept in the
 # folder $STHENO_GPU_OUT, by default .build/cuda in this clone.
 set -euo pipefail
+case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
+if [ $# -eq 0 ]; then
+	echo 'gpu-env.sh: no command; it runs one with what Go needs to compile the CUDA engine: gpu-env.sh go build -tags gpu ./...' >&2
+	exit 2
+fi
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=${STHENO_GPU_OUT:-$root/.build/cuda}
 CC=${CC:-cc}

@@ -13,15 +13,20 @@
 # some kernels only, or it takes for unwritten what the others wrote. KERNELS="…" are options for the tools:
 # KERNELS="--kernel-name kns=gemm" checks kernels with that in their names, --kernel-name-exclude leaves some out.
 set -uo pipefail
+case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
 cd "$(dirname "$0")/.." || exit
 LIMIT=${LIMIT:-200} TESTS=${TESTS:-^(TestConformance|TestOps)\$} OUT=${OUT:-.build/gpu-sanitize}
+if ! nvidia-smi --list-gpus 2>/dev/null | grep -q . && ! compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
+	echo 'gpu-sanitize: there is no GPU; the suite runs on a simulated one with make gpu-test, without compute-sanitizer'
+	exit 77
+fi
 sanitizer=${SANITIZER:-$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)}
 [ -n "$sanitizer" ] || { echo 'gpu-sanitize: there is no compute-sanitizer; it comes with the CUDA toolkit, and SANITIZER=… names one'; exit 77; }
-mkdir -p "$OUT" || exit 1
-OUT=$(cd "$OUT" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-if ! gzip --decompress --stdout .build/gpu/cuda.test.gz >"$work/cuda.test"; then
+mkdir -p "$OUT" || exit 1
+OUT=$(cd "$OUT" && pwd)
+if ! gzip --decompress --stdout .build/gpu/cuda.test.gz 2>/dev/null >"$work/cuda.test"; then
 	echo 'gpu-sanitize: .build/gpu/cuda.test.gz cannot be unpacked; run make gpu-bins' >&2
 	exit 1
 fi

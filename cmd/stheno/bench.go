@@ -15,6 +15,7 @@ import (
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/atomicfile"
+	"github.com/stheno-ml/stheno/internal/suggest"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -70,7 +71,7 @@ case. --budget ends in time with what there is, and says what was left out. --no
 	deterministicFlag(f, &b.nondeterministic)
 	f.Float64Var(&b.seconds, "seconds", 0.5, "least time of a round")
 	f.IntVar(&b.rounds, "rounds", 5, "rounds of a case, of which the median counts")
-	f.Float64Var(&b.budget, "budget", 0, "seconds for everything; cases that no time is left for are left out (0: no limit)")
+	f.Float64Var(&b.budget, "budget", 0, "seconds for everything, which begins with measuring peaks; cases that no time is left for are left out (0: no limit)")
 	f.BoolVar(&b.unverified, "no-verify", false, "do not compare results with a reference before timing")
 	f.StringVar(&b.json, "json", "", "file for the report as JSON; - writes it to standard output, instead of the table")
 	f.StringVar(&b.roofline, "roofline", "", "SVG file for a roofline plot")
@@ -98,7 +99,7 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 	})
 	lines.clear()
 	if report != nil && b.json == "-" { // the table has them
-		for _, note := range report.BusyNotes() {
+		for _, note := range append(report.BusyNotes(), report.LeftOutLines()...) {
 			lines.note(note)
 		}
 	}
@@ -110,10 +111,24 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 
 // finish writes what was measured. That is worth as much as ever after an interruption, or where a later case failed: wrong says which.
 func (b *benchmark) finish(out io.Writer, report *bench.Report, wrong error) error {
-	if wrong != nil && (report == nil || len(report.Cases)+len(report.LeftOut) == 0) {
+	none := report == nil || len(report.Cases)+len(report.LeftOut) == 0
+	if small := (*bench.BudgetError)(nil); errors.As(wrong, &small) && b.json == "" {
+		none = true // the report would say it again
+	}
+	if wrong != nil && none {
 		return wrong
 	}
+	if failed, ok := wrong.(*bench.CasesError); ok { // and nothing else is wrong
+		wrong = &failedCases{failed}
+	}
 	return errors.Join(wrong, b.write(out, report))
+}
+
+// failedCases are cases of which the report tells why they failed.
+type failedCases struct{ *bench.CasesError }
+
+func (e *failedCases) Error() string {
+	return fmt.Sprintf("%d of the cases failed; \"left out\" above says why", len(e.Causes))
 }
 
 // cases are those of the flags.
@@ -131,6 +146,12 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 	}
 	if err := b.files(); err != nil {
 		return nil, err
+	}
+	for _, name := range b.modes {
+		if all := append(modesOf([]string{"both"}), "both"); !slices.Contains(all, bench.Mode(name)) {
+			names := []string{string(bench.Train), string(bench.Inference), "both"}
+			return nil, fmt.Errorf("unknown mode %q%s; --mode takes %s", name, suggest.Phrase(name, names), strings.Join(names, ", "))
+		}
 	}
 	b.Modes = modesOf(b.modes)
 	cases, err := b.Matrix.Cases()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -57,8 +56,7 @@ func (p *progressLine) show(e bench.Event) {
 		fmt.Fprintf(p.to, "%v: %s images/s; %s\n", e.Case, speed(e.Result.ImagesPerSecond), e.Result.Verified)
 		return
 	}
-	if e.Phase == bench.Left {
-		p.note(fmt.Sprintf("%v is left out: %s", e.Case, strings.ReplaceAll(e.LeftOut.Why, "\n", "; ")))
+	if e.Phase == bench.Left { // which the report tells
 		return
 	}
 	line := string(e.Phase)

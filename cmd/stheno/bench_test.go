@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -47,11 +48,13 @@ func TestBench(t *testing.T) {
 // What no time is left for is said, and what is not verified is, too.
 func TestBenchBudget(t *testing.T) {
 	svg := filepath.Join(t.TempDir(), "bars.svg")
-	out := ok(t, with(brief, "--budget", "0.0001", "--plot", svg)...)
-	require.Regexp(t, `(?m)^note: simplecnn 32×32, batch 6, train, 1 thread is left out: of the budget of 0.0001 seconds 0 are left`, out)
-	require.Regexp(t, `(?m)^left out: simplecnn 32×32, batch 6, inference, 1 thread: `, out)
+	refused(t, with(brief, "--budget", "0.0001", "--plot", svg), "a budget of 0.0001 seconds is too small for any case", "the rounds of a case take 0.0; use ", " seconds at the least")
 	require.NoFileExists(t, svg, "there is nothing to draw")
-	out = ok(t, with(brief, "--budget", "3600", "--no-verify", "--plot", svg)...)
+	r := stheno(t, with(brief, "--budget", "0.0001", "--json", "-")...)
+	require.NotZero(t, r.code)
+	require.True(t, json.Valid([]byte(r.stdout)))
+	require.Regexp(t, `(?m)^note: left out: simplecnn 32×32, batch 6, train, 1 thread; simplecnn 32×32, batch 6, inference, 1 thread: a budget of`, r.stderr)
+	out := ok(t, with(brief, "--budget", "3600", "--no-verify", "--plot", svg)...)
 	require.Equal(t, 2, strings.Count(out, " images/s; not verified\n"))
 	require.Contains(t, out, "\nplot written to "+svg+"\n")
 	text, err := os.ReadFile(svg)
@@ -69,6 +72,14 @@ func TestBenchWritesWhatThereIs(t *testing.T) {
 	require.ErrorIs(t, b.finish(&out, done, wrong), wrong)
 	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +train`, out.String())
 	require.FileExists(t, file)
+	out.Reset()
+	why := errors.New("no luck\n    try again")
+	failed := &bench.CasesError{Causes: []error{why}}
+	done.LeftOut = []bench.LeftOut{{Case: done.Cases[0].Case, Why: why.Error()}}
+	err := (&benchmark{}).finish(&out, done, failed)
+	require.ErrorIs(t, err, why)
+	require.EqualError(t, err, `1 of the cases failed; "left out" above says why`)
+	require.Contains(t, out.String(), ": no luck; try again\n")
 	out.Reset()
 	for _, none := range []*bench.Report{nil, {}} {
 		require.ErrorIs(t, b.finish(&out, none, wrong), wrong)
@@ -106,7 +117,7 @@ func TestBenchRefuses(t *testing.T) {
 		want  string
 	}{
 		{[]string{"--arch", "simplecmn"}, `unknown architecture "simplecmn"; did you mean "simplecnn"?`},
-		{[]string{"--mode", "infer"}, `unknown mode "infer"`},
+		{[]string{"--mode", "infer"}, `unknown mode "infer"; did you mean "inference"?; --mode takes train, inference, both`},
 		{[]string{"--batch", "0"}, "batch size 0; use one from 1"},
 		{[]string{"--batch", "many"}, "--batch wants whole numbers with commas between them, got"},
 		{[]string{"--size", "1"}, ""},

@@ -152,7 +152,7 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 		if errors.Is(err, cuda.ErrConfig) {
 			return nil, err
 		}
-		reason := firstLine(err)
+		reason := inShort(err)
 		e, err = d.openCPU(c, note)
 		if errors.Is(err, cpu.ErrPrecision) {
 			note(fmt.Sprintf("%s (no GPU can be used now: %s)", d.inFP32(), reason))
@@ -160,7 +160,7 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 			return d.openCPU(c, note)
 		}
 		if cuda.Built { // a program without the CUDA engine is not expected to use a GPU
-			note("computing on the CPU: " + reason)
+			note(byName(fmt.Sprintf("no GPU can be used (%s); computing on the CPU; stheno devices says more", reason)))
 		}
 		return e, err
 	case kind == "auto":
@@ -236,6 +236,17 @@ func (d device) without(err error) error {
 		return fmt.Errorf("%w\n    the run was made with --device %s; add --device cpu to go on without a GPU", err, d.name)
 	}
 	return fmt.Errorf("%w\n    --device cpu computes without a GPU", err)
+}
+
+// inShort is why there is no GPU in a few words: what happened, without what to do.
+func inShort(err error) string {
+	var short interface{ Short() string }
+	if errors.As(err, &short) {
+		return short.Short()
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	line, _, _ = strings.Cut(line, "; ")
+	return strings.TrimPrefix(line, "cuda: ")
 }
 
 // firstLine is an error in one line. What is left out "stheno devices --verbose" tells.

@@ -75,7 +75,7 @@ func TestGPUCommands(t *testing.T) {
 	t.Setenv("STHENO_NVRTC_PATH", t.TempDir())
 	out = stheno(t, with(quick, "--device", "auto", "--out", filepath.Join(t.TempDir(), "run"))...)
 	require.Zero(t, out.code, out.stderr)
-	require.Regexp(t, `^note: computing on the CPU: cuda: NVRTC, .*, cannot be loaded; install .*; details: stheno devices --verbose\n$`, out.noGPU)
+	require.Regexp(t, `^note: no GPU can be used \(NVRTC, .*, cannot be loaded\); computing on the CPU; stheno devices says more\n$`, out.noGPU)
 	refused(t, with(quick, "--device", "cuda"), "NVRTC was not found", "--device cpu computes without a GPU")
 	refused(t, []string{"train", "--resume", "--out", dir, "--epochs", "7"}, "the run was made with --device cuda; add --device cpu to go on without a GPU")
 	require.Regexp(t, `(?m)^cuda:0 is .*; cannot be used: NVRTC, .*; details: stheno devices --verbose$`, ok(t, "devices"))

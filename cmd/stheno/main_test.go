@@ -83,7 +83,7 @@ type result struct {
 }
 
 // noGPULine says why a program with the CUDA engine computes on the CPU.
-var noGPULine = regexp.MustCompile(`(?m)^note: computing on the CPU: cuda: .*\n`)
+var noGPULine = regexp.MustCompile(`(?m)^note: no GPU can be used \(.*\); computing on the CPU; stheno devices says more\n`)
 
 // stheno runs a command line in this process.
 func stheno(t *testing.T, args ...string) result {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -158,7 +159,10 @@ static int work(void *arg) {
 	const Job &j = *(Job *)arg;
 	const Problem &p = *j.problem;
 	const Engine &e = engines[j.engine];
-	if (j.engine == 0 && !getenv("STHENO_SIM_OPEN_ORDER")) return 719; // CUDA_ERROR_LAUNCH_FAILED
+	if (j.engine == 0 && !getenv("STHENO_SIM_OPEN_ORDER")) {
+		fprintf(stderr, "simulated CUDA: this engine of cuDNN is not deterministic, and fails on purpose unless STHENO_SIM_OPEN_ORDER=1\n");
+		return 719; // CUDA_ERROR_LAUNCH_FAILED
+	}
 	delay(e, j.knobs);
 	for (const Tensor &t : p.memory()) {
 		if (!stheno_sim_contains(j.pointers.at(t.uid), t.bytes())) return 700; // CUDA_ERROR_ILLEGAL_ADDRESS
