@@ -61,6 +61,6 @@ func TestCheckAugment(t *testing.T) {
 	c.Data = "folder"
 	for _, c.Cutout = range []int{0, 8} {
 		c.Mixup = 0.2
-		require.ErrorContains(t, c.Validate(), map[bool]string{true: "--cutout does not go with --data folder", false: "--cutout and --mixup are not for --data folder"}[c.Cutout > 0])
+		require.ErrorContains(t, c.Validate(), "--cutout and --mixup are not for --data folder")
 	}
 }
