@@ -9,7 +9,7 @@
 
 // The threads of a block, and the blocks of a multiprocessor: enough to wait for memory, with registers enough for the windows.
 #define WALK_THREADS 128
-#define WALK_BLOCKS 5
+#define WALK_BLOCKS 4
 
 // Of each element its key is made: the number in the upper half, in the order of integers, and in the lower half what falls from
 // pixel to pixel in row-major order. So the largest key under a window is that of the first maximum, no two pixels have the same, and an
