@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 var modes = []struct{ name, title string }{{"train", "training"}, {"inference", "inference"}}
@@ -208,11 +211,7 @@ func number(x float64) string {
 	case x < 100:
 		return fmt.Sprintf("%.1f", x)
 	}
-	s := fmt.Sprintf("%.0f", x)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return thousands.Format(int64(math.RoundToEven(x)))
 }
 
 // ratio shows how many times as fast.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/stheno-ml/stheno/bench/peers/peer"
+	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
 // summary is a measurement in lines for the screen.
@@ -46,11 +48,7 @@ func number(x float64) string {
 	case x < 100:
 		return fmt.Sprintf("%.1f", x)
 	}
-	s := fmt.Sprintf("%.0f", x)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return thousands.Format(int64(math.RoundToEven(x)))
 }
 
 // ratio shows how many times as fast.
