@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ type trial struct {
 }
 
 // measure measures what a program for a purpose is about to ask of libraries and was not measured yet, if that is asked for.
-func (t *tuner) measure(all []commands, purpose string) error {
+func (t *tuner) measure(m *maker, all []commands, purpose string) error {
 	if t.mode != "measure" {
 		return nil
 	}
@@ -46,7 +47,7 @@ func (t *tuner) measure(all []commands, purpose string) error {
 	listed, numbers := map[string]bool{}, map[string]int{}
 	for _, c := range t.calls(all) {
 		key, problem, err := t.key(c)
-		if err != nil || listed[key] || t.find(key) != nil { // an error is told when the call is planned
+		if err != nil || listed[key] || t.vain[key] || t.find(key) != nil { // an error is told when the call is planned
 			continue
 		}
 		listed[key] = true
@@ -54,14 +55,16 @@ func (t *tuner) measure(all []commands, purpose string) error {
 		numbers[library]++
 		jobs = append(jobs, job{c, key, problem})
 	}
-	if len(jobs) == 0 {
+	choices := t.choicesToMeasure(m, all)
+	if len(jobs)+len(choices) == 0 {
 		return nil
 	}
 	kept := "kept for this process"
 	if path := t.disk.Path(); path != "" {
 		kept = "kept in " + path
 	}
-	t.tell("measuring %s of %s on %s; the fastest ways are %s", amounts(numbers["cuDNN"], numbers["cuBLASLt"]), purpose, t.engine.dev.Name, kept)
+	t.tell("measuring %s of %s on %s; the fastest ways are %s", list(amount(numbers["cuDNN"], "convolution", "convolutions"),
+		amount(numbers["cuBLASLt"], "matrix product", "matrix products"), amount(len(choices), "alternative", "alternatives")), purpose, t.engine.dev.Name, kept)
 	start, faster := time.Now(), 0
 	trial := &trial{engine: t.engine, flush: 2 * int64(t.engine.dev.L2)}
 	var err error
@@ -70,19 +73,29 @@ func (t *tuner) measure(all []commands, purpose string) error {
 		if best, err = trial.measure(j.call); err != nil {
 			break
 		}
-		if best == nil {
-			continue
+		faster += t.keep(j.key, j.library, j.problem, best)
+	}
+	others := 0
+	for _, j := range choices {
+		if err != nil {
+			break
 		}
-		best.Format, best.Device, best.Library, best.Problem = choiceFormat, t.device, j.library, j.problem
-		t.keep(j.key, best)
-		if !best.Proposed {
-			faster++
+		var best *choice
+		if best, err = trial.measureChoice(m, j); err == nil {
+			others += t.keep(j.key, t.versions(), j.problem, best)
 		}
 	}
 	if err := errors.Join(err, trial.close()); err != nil {
 		return fmt.Errorf("cuda: measuring: %w", err)
 	}
-	t.tell("measured those of %s in %.1f s; for %d of %d another way than the library's first is faster", purpose, time.Since(start).Seconds(), faster, len(jobs))
+	var found []string
+	if len(jobs) > 0 {
+		found = append(found, fmt.Sprintf("for %d of %d another way than the library's first is faster", faster, len(jobs)))
+	}
+	if len(choices) > 0 {
+		found = append(found, fmt.Sprintf("of %s %d %s not the first", amount(len(choices), "alternative", "alternatives"), others, map[bool]string{true: "is", false: "are"}[others == 1]))
+	}
+	t.tell("measured those of %s in %.1f s; %s", purpose, time.Since(start).Seconds(), strings.Join(found, "; "))
 	return nil
 }
 
@@ -93,21 +106,24 @@ func (t *tuner) tell(format string, args ...any) {
 	}
 }
 
-// amounts is "53 convolutions and 1 matrix product".
-func amounts(convolutions, products int) string {
-	var parts []string
-	for _, x := range []struct {
-		n    int
-		what string
-	}{{convolutions, "convolution"}, {products, "matrix product"}} {
-		switch {
-		case x.n == 1:
-			parts = append(parts, "1 "+x.what)
-		case x.n > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", x.n, x.what))
-		}
+// amount is "53 convolutions", "" for none.
+func amount(n int, one, many string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + one
 	}
-	return strings.Join(parts, " and ")
+	return fmt.Sprint(n, " ", many)
+}
+
+// list is "a, b and c", without those that are "".
+func list(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	if n := len(parts); n > 1 {
+		parts = append(parts[:n-2], parts[n-2]+" and "+parts[n-1])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // measure finds the fastest way to compute a call, none if there is only the library's word. A way that fails is left out; the error
@@ -122,14 +138,11 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 		if best != nil {
 			limit = best.Milliseconds
 		}
-		took, err := t.time(w, limit)
+		took, err := t.timeCall(w, limit)
 		switch {
 		case driver.IsLost(err):
 			return err
-		case tried == 0 && (driver.IsOutOfMemory(err) || errors.As(err, new(*driver.MemoryError))):
-			t.engine.tuner.full.Do(func() {
-				t.engine.say("some calls of libraries are not measured, as there is no memory to do so: %v", err)
-			})
+		case tried == 0 && t.noMemory(err):
 			return errEnough
 		case err == nil:
 			if tried == 0 {
@@ -162,28 +175,64 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 	return best, nil
 }
 
-// time runs a way several times and returns the least time, in milliseconds. It is soon done with one that is hopeless beside a limit,
-// 0 being none.
-func (t *trial) time(w *way, limit float64) (float64, error) {
-	at, work, flush, err := t.lay(w)
+// noMemory says whether something failed as there is no memory to measure with, and tells so once.
+func (t *trial) noMemory(err error) bool {
+	if !driver.IsOutOfMemory(err) && !errors.As(err, new(*driver.MemoryError)) {
+		return false
+	}
+	t.engine.tuner.full.Do(func() {
+		t.engine.say("some calls of libraries are not measured, as there is no memory to do so: %v", err)
+	})
+	return true
+}
+
+// timeCall times a way of a library, see time.
+func (t *trial) timeCall(w *way, limit float64) (float64, error) {
+	operands := w.Bytes()
+	parts, flush, err := t.room(operands[0], operands[1], operands[2], operands[3], w.workspace)
 	if err != nil {
 		return 0, err
 	}
+	if !t.filled {
+		if err := t.engine.stream.Fill(t.memory, filler, int64(parts[4]-t.memory)); err != nil {
+			return 0, err
+		}
+		t.filled = true
+	}
+	var at [4]uintptr
+	for i, bytes := range operands {
+		if bytes > 0 {
+			at[i] = uintptr(parts[i])
+		}
+	}
+	return t.time(func() error { return w.run(at, uintptr(parts[4])) }, flush, 1, limit)
+}
+
+// time runs something several times and returns the least time, in milliseconds. It is soon done with what is hopeless beside a limit,
+// 0 being none. Before every run the memory at flush is written so many times.
+func (t *trial) time(run func() error, flush driver.Ptr, times int, limit float64) (float64, error) {
 	stream := t.engine.stream
 	for i := range t.timers {
 		if t.timers[i] == nil {
+			var err error
 			if t.timers[i], err = driver.NewTimer(); err != nil {
 				return 0, err
 			}
 		}
 	}
 	// The fill keeps the device busy until the run is in its queue, so that the host's work is not counted.
+	fill := func() (err error) {
+		for i := 0; i < times && err == nil; i++ {
+			err = stream.Fill(flush, filler, t.flush)
+		}
+		return err
+	}
 	runs := func(from, to int) (float64, error) {
 		for i := from; i < to; i++ {
 			for _, do := range []func() error{
-				func() error { return stream.Fill(flush, filler, t.flush) },
+				fill,
 				func() error { return t.timers[2*i].Record(stream) },
-				func() error { return w.run(at, work) },
+				run,
 				func() error { return t.timers[2*i+1].Record(stream) },
 			} {
 				if err := do(); err != nil {
@@ -220,36 +269,27 @@ func (t *trial) time(w *way, limit float64) (float64, error) {
 // filler makes numbers of about 0.01 in every type: what multiplies zeros takes less power than usual.
 const filler = 0x3c
 
-// lay finds memory for a way's operands, its working memory, and what is written between runs.
-func (t *trial) lay(w *way) (at [4]uintptr, work uintptr, flush driver.Ptr, err error) {
+// room finds memory for parts of so many bytes, and behind them for what is written between runs.
+func (t *trial) room(bytes ...int64) (at []driver.Ptr, flush driver.Ptr, err error) {
 	const align = 512
-	var offsets [6]int64
-	operands, n := w.Bytes(), int64(0)
-	for i, bytes := range [6]int64{operands[0], operands[1], operands[2], operands[3], w.workspace, t.flush} {
-		offsets[i] = n
-		n += (bytes + align - 1) / align * align
+	n := int64(0)
+	for _, b := range append(bytes, t.flush) {
+		at = append(at, driver.Ptr(n))
+		n += (b + align - 1) / align * align
 	}
 	if n > t.bytes {
 		if err := t.release(); err != nil {
-			return at, 0, 0, err
+			return nil, 0, err
 		}
 		if t.memory, err = t.engine.dev.Memory.Alloc(n, "measuring how libraries compute fastest"); err != nil {
-			return at, 0, 0, err
+			return nil, 0, err
 		}
 		t.bytes, t.filled = n, false
 	}
-	if !t.filled {
-		if err := t.engine.stream.Fill(t.memory, filler, offsets[4]); err != nil {
-			return at, 0, 0, err
-		}
-		t.filled = true
+	for i := range at {
+		at[i] += t.memory
 	}
-	for i, bytes := range operands {
-		if bytes > 0 {
-			at[i] = uintptr(t.memory) + uintptr(offsets[i])
-		}
-	}
-	return at, uintptr(t.memory) + uintptr(offsets[4]), t.memory + driver.Ptr(offsets[5]), nil
+	return at[:len(bytes)], at[len(bytes)], nil
 }
 
 // release gives the memory back.
