@@ -145,6 +145,19 @@ func TestJoinedNormsOfANet(t *testing.T) {
 	require.Equal(t, run(""), run("random"))
 }
 
+// Where ways are measured, one launch or two are, and either gives the results.
+func TestMeasuredNorms(t *testing.T) {
+	t.Setenv("STHENO_CUDA_CACHE", "off")
+	var lines []string
+	open(t, cuda.Config{}) // or the test is skipped
+	e, err := cuda.New(cuda.Config{Tuning: "measure", Log: func(line string) { lines = append(lines, line) }})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	c := enginetest.Case{Name: "measured", Build: func(b *enginetest.B) { joinedNet(b, 40, 16) }}
+	c.RequireClose(t, e, tensor.Float32)
+	require.Contains(t, strings.Join(lines, "\n"), "4 alternatives")
+}
+
 // A small variance beside a large mean keeps its digits, a constant channel has none, and NaN and infinity stay in their channel.
 func TestJoinedNormsOfDifficultNumbers(t *testing.T) {
 	e := open(t, cuda.Config{})

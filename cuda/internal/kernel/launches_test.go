@@ -49,6 +49,11 @@ func launchesOf(t *testing.T, p *graph.Plan) map[string]int {
 	for _, s := range p.Steps {
 		commands, err := Commands(b, s)
 		require.NoError(t, err)
+		if len(commands) == 1 {
+			if c, ok := commands[0].(*Choice); ok {
+				commands = c.Ways[0].List
+			}
+		}
 		for _, c := range commands {
 			l, ok := c.(*Launch)
 			if _, check := c.(*Check); check {

@@ -124,10 +124,13 @@ func (b *Builder) forwardBlocks(s *graph.Step, f *graph.BatchNormForward) (rowBl
 // batchNormForward takes x, gamma, beta and the residual if one is added.
 func batchNormForward(b *Builder, s *graph.Step) ([]Command, error) {
 	f, dt := s.Instr.(*graph.BatchNormForward), s.Out[0].Dtype
+	two := func() []Command {
+		v := channelsOf(s.In[0].Shape, f.Axis)
+		return append(b.stats(s.In[0], Out(1), b.perChannel(dt, v), Out(2), v), b.normalise(s, f.Norm(), Out(1), Out(2), 3))
+	}
 	r, fits := b.forwardBlocks(s, f)
 	if !fits {
-		v := channelsOf(s.In[0].Shape, f.Axis)
-		return append(b.stats(s.In[0], Out(1), b.perChannel(dt, v), Out(2), v), b.normalise(s, f.Norm(), Out(1), Out(2), 3)), nil
+		return two(), nil
 	}
 	var defines []string
 	z := In(0) // not read
@@ -137,8 +140,13 @@ func batchNormForward(b *Builder, s *graph.Step) ([]Command, error) {
 	if f.ReLU {
 		defines = append(defines, "RELU 1")
 	}
-	return []Command{r.launch("norm_forward.cu", "batch_norm_forward", dt, defines, Out(0), Out(1), Out(2), In(0), In(1), In(2), z,
-		number(dt, f.Epsilon))}, nil
+	return b.oneOrTwo(r.launch("norm_forward.cu", "batch_norm_forward", dt, defines, Out(0), Out(1), Out(2), In(0), In(1), In(2), z,
+		number(dt, f.Epsilon)), two), nil
+}
+
+// oneOrTwo is one launch, and two where these were measured to be faster.
+func (b *Builder) oneOrTwo(one *Launch, two func() []Command) []Command {
+	return b.choice(alternative{"one launch", func() []Command { return []Command{one} }}, alternative{"two launches", two})
 }
 
 // gradImages is how many operands from number 4 on are as large as x.
@@ -160,9 +168,10 @@ func (b *Builder) backwardBlocks(s *graph.Step, f *graph.BatchNormBackward) (row
 // batchNormBackward takes x, gamma, mean, variance, dy and what the mask asks for.
 func batchNormBackward(b *Builder, s *graph.Step) ([]Command, error) {
 	f, dt := s.Instr.(*graph.BatchNormBackward), s.Out[0].Dtype
+	two := func() []Command { return b.normBackwardInTwo(s, f) }
 	r, fits := b.backwardBlocks(s, f)
 	if !fits {
-		return b.normBackwardInTwo(s, f), nil
+		return two(), nil
 	}
 	var defines []string
 	dbeta, sum, beta, z, y := Out(2), Out(0), In(1), In(0), In(0) // of the last four, those that nothing says are not looked at
@@ -180,8 +189,8 @@ func batchNormBackward(b *Builder, s *graph.Step) ([]Command, error) {
 	if f.Shifted {
 		dbeta, defines = In(5), append(defines, "SHIFTED 1")
 	}
-	return []Command{r.launch("norm_backward.cu", "batch_norm_backward", dt, defines, Out(0), Out(1), dbeta, sum, In(0), In(1), beta, In(2), In(3),
-		In(4), z, y, number(dt, f.Epsilon))}, nil
+	return b.oneOrTwo(r.launch("norm_backward.cu", "batch_norm_backward", dt, defines, Out(0), Out(1), dbeta, sum, In(0), In(1), beta, In(2), In(3),
+		In(4), z, y, number(dt, f.Epsilon)), two), nil
 }
 
 // normBackwardInTwo is the sums, and the gradient of the input behind them.

@@ -111,11 +111,8 @@ func TestJoinedNormsStayInRegisters(t *testing.T) {
 			if p == BF16 {
 				narrowed(s)
 			}
-			commands := commandsOf(t, builderFor(p), s)
-			if len(commands) > 1 {
-				continue
-			}
-			launch := commands[0].(*Launch)
+			launch := oneLaunch(commandsOf(t, builderFor(p), s))
+			require.NotNil(t, launch, "%v of %v", s.Instr, dims)
 			for _, arch := range []string{"sm_80", "sm_90"} {
 				found := attributes(t, l, launch.Source, arch)
 				n, ok := found[registers][launch.Name]
