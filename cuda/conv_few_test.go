@@ -121,15 +121,33 @@ func TestFewChannelsKeepWhatIsNoNumber(t *testing.T) {
 		if testing.Short() && i%2 == 1 {
 			continue
 		}
+		images := func(b *enginetest.B, values ...float64) *gorgonia.Node {
+			data := make([]float32, op.Len(c.x))
+			numtest.FillUniform("x", 1, 2, data)
+			for k, v := range values {
+				data[(k*len(data)/3+k*5+len(data)/7)%len(data)] = float32(v)
+			}
+			return b.Filled("x", data, c.x...)
+		}
 		t.Run(c.String(), func(t *testing.T) {
-			enginetest.Case{Name: "forward", Build: func(b *enginetest.B) {
-				data := make([]float32, op.Len(c.x))
-				numtest.FillUniform("x", 1, 2, data)
-				for k, v := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
-					data[(k*len(data)/3+k*5+len(data)/7)%len(data)] = v
-				}
-				b.Want("y", numtest.Reduction, b.Apply(&op.Conv2D{ConvAttrs: c.a}, b.Filled("x", data, c.x...), b.Input("w", c.w...)))
-			}}.RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
+			for _, k := range []enginetest.Case{
+				{Name: "forward", Build: func(b *enginetest.B) {
+					y := b.Apply(&op.Conv2D{ConvAttrs: c.a}, images(b, math.NaN(), math.Inf(1), math.Inf(-1)), b.Input("w", c.w...))
+					b.Want("y", numtest.Reduction, y)
+				}},
+				{Name: "rectified", Build: func(b *enginetest.B) {
+					y := b.Apply(&op.Conv2D{ConvAttrs: c.a}, images(b, math.NaN(), math.Inf(1), math.Inf(-1)), b.Input("w", c.w...))
+					b.Want("y", numtest.Reduction, b.Apply(&op.ReLU{}, y))
+				}},
+				{Name: "filter", Build: func(b *enginetest.B) {
+					g, err := c.a.Geometry(c.x, c.w)
+					require.NoError(t, err)
+					grad := &op.Conv2DBackwardFilter{ConvAttrs: c.a, FilterShape: c.w}
+					b.Want("dw", numtest.Reduction, b.Apply(grad, images(b, math.Inf(1), math.NaN()), b.Input("dy", g.Output()...)))
+				}},
+			} {
+				k.RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
+			}
 		})
 	}
 }

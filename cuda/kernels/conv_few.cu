@@ -4,6 +4,8 @@
 //	STEPS    of 16 products
 //	MT       tiles of 16 results that a warp computes at a time
 //	KEPT     defined where the filters stay in registers
+//	BIAS     defined where a bias is added
+//	RELU     defined where results are rectified
 //	BLOCKS   that a multiprocessor is to hold: a bound on registers
 
 #include "mma.cuh"
@@ -14,9 +16,6 @@
 
 // A group of filters whose results a lane writes at once, 16 bytes or less.
 #define MOST (16 / (int)sizeof(SY) / 2)
-
-#define ADD_BIAS 1
-#define RELU 2
 
 // The filter, of those of the block, of a column of the product: c of the 8 of column j.
 __device__ __forceinline__ int filter_of(int j, int c) {
@@ -90,7 +89,13 @@ __device__ __forceinline__ void stage_filters(u32 *filters, const float *w) {
 	}
 }
 
-__device__ __forceinline__ float rectified(float y) { return y < 0 ? 0.0f : y; } // NaN stays
+__device__ __forceinline__ float finished(float y) {
+#ifdef RELU
+	return y < 0 ? 0.0f : y; // NaN stays
+#else
+	return y;
+#endif
+}
 
 // n neighbours to where they lie, in SY.
 template <int n> struct Line {
@@ -119,22 +124,21 @@ template <int n> struct Line {
 };
 
 // Writes the results of the lane in row `half` of a tile, those of columns of group n at j.
-template <int n> __device__ __forceinline__ void put_group(SY *to, const float (&c)[NT][4], int j, int half, bool relu, int t) {
+template <int n> __device__ __forceinline__ void put_group(SY *to, const float (&c)[NT][4], int j, int half, int t) {
 	Line<2 * n> line;
 #pragma unroll
 	for (int i = 0; i < n; i++) {
 #pragma unroll
 		for (int e = 0; e < 2; e++) {
-			const float v = c[j + i][2 * half + e];
-			line.v[2 * i + e] = relu ? rectified(v) : v;
+			line.v[2 * i + e] = finished(c[j + i][2 * half + e]);
 		}
 	}
 	line.put(to + 8 * j + 2 * n * t);
 }
 
-// y ← the convolution of x with w, + bias, rectified, as flags say. x: (images, H, W, C), w: (KH, KW, C, F), y: (images, OH, OW, F);
+// y ← the convolution of x with w, + bias, rectified. x: (images, H, W, C), w: (KH, KW, C, F), y: (images, OH, OW, F);
 // rows = images · OH.
-KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few(SY *y, const SX *x, const float *w, const float *bias, int flags, i64 rows) {
+KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few(SY *y, const SX *x, const float *w, const float *bias, i64 rows) {
 	DYNAMIC_SHARED(u32, shared);
 	const Quad *filters = (const Quad *)shared;
 	u16 *patch = (u16 *)(shared + STEPS * QUADS * WARP * 4);
@@ -144,9 +148,12 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few(SY *y, const SX *x, const flo
 	const int filter = blockIdx.y * (8 * NT);
 	stage_filters(shared, w + filter);
 	for (int i = threadIdx.x; i < 8 * NT; i += THREADS) {
-		first[i] = flags & ADD_BIAS ? bias[filter + filter_of(i / 8, i % 8)] : 0;
+#ifdef BIAS
+		first[i] = bias[filter + filter_of(i / 8, i % 8)];
+#else
+		first[i] = 0;
+#endif
 	}
-	const bool relu = flags & RELU;
 	const Pairs pairs(t);
 	Share share(rows);
 #ifdef KEPT
@@ -224,11 +231,11 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few(SY *y, const SX *x, const flo
 #pragma unroll
 					for (int j = 0; j < NT; j++) {
 						if (group<MOST>(j) == 4 && j % 4 == 0) {
-							put_group<MOST>(at, c[i], j, half, relu, t);
+							put_group<MOST>(at, c[i], j, half, t);
 						} else if (group<MOST>(j) == 2 && j % 2 == 0) {
-							put_group<2>(at, c[i], j, half, relu, t);
+							put_group<2>(at, c[i], j, half, t);
 						} else if (group<MOST>(j) == 1) {
-							put_group<1>(at, c[i], j, half, relu, t);
+							put_group<1>(at, c[i], j, half, t);
 						}
 					}
 				}

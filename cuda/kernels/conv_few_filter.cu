@@ -13,6 +13,9 @@
 #define DEEP (WARPS / ACROSS)
 #define MOST 8 // columns whose gradients a lane reads at once
 
+// So many times 16 results a warp has its gradients read ahead of: loads of few filters are short.
+#define AHEAD (NT > 4 ? 1 : NT > 2 ? 2 : 4)
+
 #define WHOLE (OW % 16 == 0) // 16 results at a time leave none over
 
 // The filter, of those of the block, of a column of the product: c of the 8 of column j.
@@ -21,11 +24,28 @@ __device__ __forceinline__ int filter_of(int j, int c) {
 	return 8 * begin + n * c + j - begin;
 }
 
-// What a lane has of the gradients of a result: those of filter_of(j, g).
-struct Gradients {
-	SY v[NT];
+// n gradients side by side in memory, as words of two of bfloat16 or one of float32.
+template <int n> struct alignas(n * sizeof(SY) > 16 ? 16 : n * sizeof(SY)) Line {
+	static constexpr int words = n * sizeof(SY) / 4;
+	u32 v[words];
+};
 
-	__device__ __forceinline__ void read(const SY *from, int g) {
+// What a lane has of the gradients of a result, those of filter_of(j, g): two columns to a word, or one.
+#define PER_WORD (4 / (int)sizeof(SY))
+#define WORDS ((NT + PER_WORD - 1) / PER_WORD)
+
+struct Gradients {
+	u32 v[WORDS];
+
+	// The gradients of a result, which begin at `from`; zeros if it is not there.
+	__device__ __forceinline__ void read(const SY *from, int g, bool there) {
+#pragma unroll
+		for (int w = 0; w < WORDS; w++) {
+			v[w] = 0;
+		}
+		if (!there) {
+			return;
+		}
 #pragma unroll
 		for (int j = 0; j < NT; j++) {
 			if (group<MOST>(j) == 8 && j % 8 == 0) {
@@ -35,22 +55,28 @@ struct Gradients {
 			} else if (group<MOST>(j) == 2 && j % 2 == 0) {
 				take<2>(from, j, g);
 			} else if (group<MOST>(j) == 1) {
-				take<1>(from, j, g);
+				take<PER_WORD>(from, j, g);
 			}
 		}
 	}
+	// One gradient of bfloat16 is no word.
 	template <int n> __device__ __forceinline__ void take(const SY *from, int j, int g) {
-		const Pack<SY, n> p = *(const Pack<SY, n> *)(from + 8 * j + n * g);
+		if (group<MOST>(j) < PER_WORD) {
+			v[j / PER_WORD] = *(const u16 *)(from + 8 * j + g);
+			return;
+		}
+		const Line<n> line = *(const Line<n> *)(from + 8 * j + n * g);
 #pragma unroll
-		for (int i = 0; i < n; i++) {
-			v[j + i] = p.v[i];
+		for (int w = 0; w < Line<n>::words; w++) {
+			v[j / PER_WORD + w] = line.v[w];
 		}
 	}
-	__device__ __forceinline__ void clear() {
-#pragma unroll
-		for (int j = 0; j < NT; j++) {
-			v[j] = SY{};
+	// The gradients of column j of two results.
+	__device__ __forceinline__ static u32 pair(const Gradients &x, const Gradients &y, int j) {
+		if (PER_WORD == 1) {
+			return bf16_pair(__uint_as_float(x.v[j]), __uint_as_float(y.v[j]));
 		}
+		return j % 2 == 0 ? lower_halves(x.v[j / 2], y.v[j / 2]) : upper_halves(x.v[j / 2], y.v[j / 2]);
 	}
 };
 
@@ -60,6 +86,40 @@ __device__ __forceinline__ u32 pair_at(const u16 *from) {
 		return *(const u32 *)from;
 	}
 	return (u32)from[0] | (u32)from[1] << 16;
+}
+
+// c += the products of results m … m+15 with their gradients b; at is where in the patch of a result the lane's pairs lie.
+__device__ __forceinline__ void add_products(float (&c)[MT][NT][4], const u32 (&b)[NT][2], const u16 *patch, const int (&at)[MT], int m, int results,
+											 int t) {
+	u32 a[MT][4];
+#pragma unroll
+	for (int r = 0; r < 2; r++) {
+		u32 v[MT][2];
+#pragma unroll
+		for (int e = 0; e < 2; e++) {
+			const int p = m + 2 * t + 8 * r + e;
+			const u16 *pixel = patch + (WHOLE ? place(m) + (p - m) * (SW * C) : place(min(p, results - 1)));
+#pragma unroll
+			for (int i = 0; i < MT; i++) {
+				v[i][e] = pair_at(pixel + at[i]);
+				if (!WHOLE && p >= results) {
+					v[i][e] = 0; // it may be NaN
+				}
+			}
+		}
+#pragma unroll
+		for (int i = 0; i < MT; i++) {
+			a[i][2 * r] = lower_halves(v[i][0], v[i][1]);
+			a[i][2 * r + 1] = upper_halves(v[i][0], v[i][1]);
+		}
+	}
+#pragma unroll
+	for (int j = 0; j < NT; j++) {
+#pragma unroll
+		for (int i = 0; i < MT; i++) {
+			mma_bf16(c[i][j], a[i], b[j][0], b[j][1]);
+		}
+	}
 }
 
 // parts[blockIdx.x] ← what the block's results give to the gradient of w: (KH, KW, C, F). x: (images, H, W, C), dy: (images, OH, OW, F),
@@ -86,80 +146,56 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX
 		const SY *from = dy + share.row * (i64)(OW * F) + filter;
 		share.row += count;
 		// Of 16 results the lane takes 2t, 2t+1, 2t+8 and 2t+9.
-		Gradients next[4];
-		auto read = [&](int m) {
+		Gradients next[AHEAD][4];
+		auto read = [&](Gradients(&to)[4], int m) {
 #pragma unroll
 			for (int r = 0; r < 4; r++) {
 				const int p = m + 2 * t + r % 2 + 8 * (r / 2);
-				if (p < results) {
-					next[r].read(from + (i64)p * F, g);
-				} else {
-					next[r].clear();
-				}
+				to[r].read(from + (i64)p * F, g, p < results);
 			}
 		};
-		read(deep * 16);
+#pragma unroll
+		for (int n = 0; n < AHEAD; n++) {
+			read(next[n], (deep + n * DEEP) * 16);
+		}
 		__syncthreads(); // nobody reads the patch any more
 		stage(patch, x, image, top);
 		__syncthreads();
-		for (int m = deep * 16; m < results; m += DEEP * 16) {
-			u32 b[NT][2];
+		for (int begin = deep * 16; begin < results; begin += AHEAD * DEEP * 16) {
 #pragma unroll
-			for (int j = 0; j < NT; j++) {
-				b[j][0] = bf16_pair(next[0].v[j], next[1].v[j]);
-				b[j][1] = bf16_pair(next[2].v[j], next[3].v[j]);
-			}
-			read(m + DEEP * 16);
-			u32 a[MT][4];
-#pragma unroll
-			for (int r = 0; r < 2; r++) {
-				u32 v[MT][2];
-#pragma unroll
-				for (int e = 0; e < 2; e++) {
-					const int p = m + 2 * t + 8 * r + e;
-					const u16 *pixel = patch + (WHOLE ? place(m) + (p - m) * (SW * C) : place(min(p, results - 1)));
-#pragma unroll
-					for (int i = 0; i < MT; i++) {
-						v[i][e] = pair_at(pixel + at[i]);
-						if (!WHOLE && p >= results) {
-							v[i][e] = 0; // it may be NaN
-						}
-					}
+			for (int n = 0; n < AHEAD; n++) {
+				const int m = begin + n * (DEEP * 16);
+				if (m >= results) {
+					break;
 				}
+				u32 b[NT][2];
 #pragma unroll
-				for (int i = 0; i < MT; i++) {
-					a[i][2 * r] = lower_halves(v[i][0], v[i][1]);
-					a[i][2 * r + 1] = upper_halves(v[i][0], v[i][1]);
+				for (int j = 0; j < NT; j++) {
+					b[j][0] = Gradients::pair(next[n][0], next[n][1], j);
+					b[j][1] = Gradients::pair(next[n][2], next[n][3], j);
 				}
-			}
-#pragma unroll
-			for (int j = 0; j < NT; j++) {
-#pragma unroll
-				for (int i = 0; i < MT; i++) {
-					mma_bf16(c[i][j], a[i], b[j][0], b[j][1]);
-				}
+				read(next[n], m + AHEAD * DEEP * 16);
+				add_products(c, b, patch, at, m, results, t);
 			}
 		}
 	}
 
 	// The warps that took other results add theirs to those of the first, one after the other.
-	float *sums = (float *)patch;
+	float *sums = (float *)patch + across * (MT * NT * 4 * WARP) + lane;
 #pragma unroll 1
 	for (int d = 1; d < DEEP; d++) {
 		__syncthreads();
+		if (deep == d) {
 #pragma unroll
-		for (int i = 0; i < MT * NT * 4; i++) {
-			float &own = c[i / (NT * 4)][i / 4 % NT][i % 4];
-			if (deep == d) {
-				sums[(i * ACROSS + across) * WARP + lane] = own;
+			for (int i = 0; i < MT * NT * 4; i++) {
+				sums[i * WARP] = c[i / (NT * 4)][i / 4 % NT][i % 4];
 			}
 		}
 		__syncthreads();
+		if (deep == 0) {
 #pragma unroll
-		for (int i = 0; i < MT * NT * 4; i++) {
-			float &own = c[i / (NT * 4)][i / 4 % NT][i % 4];
-			if (deep == 0) {
-				own += sums[(i * ACROSS + across) * WARP + lane];
+			for (int i = 0; i < MT * NT * 4; i++) {
+				c[i / (NT * 4)][i / 4 % NT][i % 4] += sums[i * WARP];
 			}
 		}
 	}

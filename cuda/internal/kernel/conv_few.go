@@ -137,6 +137,9 @@ func (b *Builder) fewForward(f fewConv) []Command {
 		f.run = plain.run
 	}
 	steps, tiles, blocks := f.steps(), 2, 4
+	if f.columns <= 4 {
+		blocks = 6
+	}
 	d := storage{}
 	if steps*f.columns <= 16 {
 		tiles = 1
@@ -144,15 +147,21 @@ func (b *Builder) fewForward(f fewConv) []Command {
 	}
 	f.warps = fewWarps
 	filters := steps * ceilDiv(f.columns, 2) * 2 * 64 * 4 // bytes: two registers of every lane for a column and a step
-	bias := 8 * f.columns * 4
-	if f.rows = f.rowsFor(16*tiles*f.warps, 1024, mostFewShared-filters-bias); f.rows == 0 {
+	sums := 8 * f.columns * 4                             // what they begin with
+	if f.rows = f.rowsFor(16*tiles*f.warps, 512*tiles, mostFewShared-filters-sums); f.rows == 0 {
 		return nil
 	}
 	d = append(append(d, f.defines()...), fmt.Sprint("STEPS ", steps), fmt.Sprint("MT ", tiles), fmt.Sprint("BLOCKS ", blocks))
-	shared := filters + f.patch(f.rows) + bias
-	to, flags := f.epilogue.args(f.w) // f.w stands for a bias that is not read: it is float32
+	shared := filters + f.patch(f.rows) + sums
+	bias := f.w // which is not read
+	if f.bias != nil {
+		bias, d = *f.bias, append(d, "BIAS")
+	}
+	if f.relu {
+		d = append(d, "RELU")
+	}
 	return []Command{&Launch{Source: File("conv_few.cu", f.dt, d...), Name: "conv_few", Grid: f.grid(b, blocks, shared), Block: Dim3{X: 32 * f.warps},
-		Shared: shared, Args: []any{f.y, f.x, f.w, to, flags, int64(f.g.N * f.g.H.Out)}}}
+		Shared: shared, Args: []any{f.y, f.x, f.w, bias, int64(f.g.N * f.g.H.Out)}}}
 }
 
 // fewFilter decides how conv_few_filter runs, and adds the parts of its blocks up.
@@ -164,6 +173,7 @@ func (b *Builder) fewFilter(f fewConv) []Command {
 	}
 	deep := max(fewWarps/across, 1)
 	f.warps = across * deep
+	registers := max(64+8*f.columns, 96) // of a thread
 	mostResults := 1024
 	if across > 1 { // the warps side by side read the same gradients, which are to stay in the cache
 		mostResults = 512
@@ -175,8 +185,7 @@ func (b *Builder) fewFilter(f fewConv) []Command {
 	if f.rows = f.rowsFor(16*deep, mostResults, mostFewShared); f.rows == 0 {
 		return nil
 	}
-	const registers = 65536 / 168 // threads of a multiprocessor, if each has so many registers
-	shared, blocks := max(f.patch(f.rows), sums), max(registers/(32*f.warps), 1)
+	shared, blocks := max(f.patch(f.rows), sums), max(65536/(registers*32*f.warps), 1)
 	grid := f.grid(b, blocks, shared)
 	n := g.H.Kernel * g.W.Kernel * g.C * g.F
 	grid.X = max(min(grid.X, mostScratch/(4*n)), 1)
