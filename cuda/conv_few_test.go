@@ -5,6 +5,7 @@ package cuda_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,6 +50,7 @@ func fewCases() []fewCase {
 		{tensor.Shape{4, 6, 8, 5}, tensor.Shape{3, 3, 5, 128}, op.ConvAttrs{Padding: same}},
 		{tensor.Shape{1, 12, 8, 3}, tensor.Shape{3, 3, 3, 8}, strided(1, 1, around(5))}, // results of padding alone
 		{tensor.Shape{130, 3, 3, 1}, tensor.Shape{1, 3, 1, 16}, op.ConvAttrs{Padding: same}},
+		{tensor.Shape{60, 4, 4, 6}, tensor.Shape{3, 3, 6, 16}, op.ConvAttrs{Padding: same}}, // work for one warp, from patches of all
 	}
 	return all
 }
@@ -102,6 +104,7 @@ func TestConvolutionsOfFewChannels(t *testing.T) {
 				}},
 			} {
 				t.Run(fmt.Sprintf("%s %s, narrow images %v, results %v", pass.kind, c, s.in, s.out), func(t *testing.T) {
+					t.Setenv("STHENO_SIM_ORDER", []string{"reverse", "", "random"}[(i+k)%3]) // who runs first, on a simulated GPU
 					enginetest.Case{Name: pass.kind, Build: func(b *enginetest.B) {
 						s.b = b
 						s.want(pass.build(s))
@@ -110,6 +113,28 @@ func TestConvolutionsOfFewChannels(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// Gradients are sums in a fixed order: the same bits, whoever runs first.
+func TestFewChannelsRepeatThemselves(t *testing.T) {
+	e := open(t, cuda.Config{Precision: "bf16"})
+	c := fewCases()[0]
+	run := func() []float32 {
+		b := enginetest.NewB(t, tensor.Float32)
+		grad := &op.Conv2DBackwardFilter{ConvAttrs: c.a, FilterShape: c.w}
+		dw := b.Want("dw", numtest.Reduction, b.Apply(grad, b.Input("x", c.x...), b.Input("dy", 2, 32, 32, 64)))
+		m := b.Compile(e)
+		defer func() { require.NoError(t, m.Close()) }()
+		require.NoError(t, m.RunAll())
+		v, err := m.Value(dw)
+		require.NoError(t, err)
+		return slices.Clone(v.Data().([]float32))
+	}
+	first := run()
+	for _, order := range []string{"reverse", "random"} {
+		t.Setenv("STHENO_SIM_ORDER", order)
+		require.Equal(t, first, run(), order)
 	}
 }
 
