@@ -95,6 +95,9 @@ func (b *Builder) convolution(c convolution) []Command {
 	if !c.countable() {
 		return nil
 	}
+	if own := b.fewConvolution(c); own != nil { // instead of what follows, which would serve as well
+		return own
+	}
 	if c.g.N == 0 {
 		return b.ownConvolution(c)
 	}

@@ -54,6 +54,7 @@ func Commands(b *Builder, s *graph.Step) ([]Command, error) {
 // Builder is what decisions depend on besides the step.
 type Builder struct {
 	Multiprocessors int       // of the device
+	Capability      int       // of the device: 90 for compute capability 9.0
 	Precision       Precision // of products
 	Packs           []Packed  // that the steps decided on so far ask for
 	work            int64     // bytes of working memory that the step at hand has
