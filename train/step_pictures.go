@@ -19,7 +19,10 @@ type picturesIn struct {
 
 // cropOf is what makes images of the raw batches of a loader of pictures in files, nil where it makes them itself.
 func cropOf(l *data.Loader) *picturesIn {
-	c, d := l.Config(), l.Dataset()
+	return cropOfPictures(l.Config(), l.Dataset())
+}
+
+func cropOfPictures(c data.LoaderConfig, d *data.Dataset) *picturesIn {
 	if !c.Raw {
 		return nil
 	}
