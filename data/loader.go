@@ -30,6 +30,9 @@ type LoaderConfig struct {
 	// SkipDamaged gives a picture in a file that cannot be decoded the pixels of another one of its class: the next in their order that
 	// can be, after the last one the first. Loader.Damaged has them.
 	SkipDamaged bool
+	// EXIFOrientation turns pictures in files as the mark of how the camera was held says, as viewers show them. Without it they are as
+	// their pixels lie in the file, which is how torchvision, Keras and TensorFlow read them.
+	EXIFOrientation bool
 }
 
 // Loader serves a data set in batches, epoch by epoch. Its methods may be called from several goroutines.

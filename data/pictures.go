@@ -88,6 +88,7 @@ func (l *Loader) fillPart(s *slot, p *pictures, epoch uint32, part int) {
 	b := &s.batch
 	room, size := l.ds.PicturePixels()*l.ds.Shape[2], l.ds.PixelCount()
 	for i := part * partPictures; i < min(b.N, (part+1)*partPictures); i++ {
+		p.reader.exif = l.cfg.EXIFOrientation
 		m, err := l.picture(&p.reader, b.Index[i])
 		if err != nil {
 			s.fault.report(i, err)
@@ -121,8 +122,13 @@ func (l *Loader) cutOf(h, w int, epoch, index uint32) cut {
 // Picture reads a PNG or JPEG file as tests have the pictures of a folder: its middle becomes an image of size × size, size·size·3 numbers
 // in NHWC. Errors are *ImageError, or say what is wrong with n or size.
 func (n Normalize) Picture(path string, size int) ([]float32, error) {
+	return LoaderConfig{Normalize: n}.Picture(path, size)
+}
+
+// Picture is Normalize's Picture, turned as EXIF says if EXIFOrientation is set. Of c only these two are looked at.
+func (c LoaderConfig) Picture(path string, size int) ([]float32, error) {
 	d := &Dataset{Name: path, Shape: [3]int{size, size, 3}, Classes: []string{""}, Labels: make([]int32, 1), Files: &Files{Names: []string{path}}}
-	l, err := NewLoader(d, LoaderConfig{Batch: 1, Normalize: n})
+	l, err := NewLoader(d, LoaderConfig{Batch: 1, Normalize: c.Normalize, EXIFOrientation: c.EXIFOrientation})
 	if err != nil {
 		return nil, err
 	}
@@ -136,13 +142,24 @@ func (n Normalize) Picture(path string, size int) ([]float32, error) {
 // CheckPictures decodes all pictures of a set in files, on all CPUs, and yields an *ImageError for each that cannot be used, with its
 // number, in order. It ends early when ctx ends.
 func CheckPictures(ctx context.Context, d *Dataset) iter.Seq2[int, error] {
+	return new(PictureCheck).All(ctx, d)
+}
+
+// PictureCheck looks at the pictures of sets in files, and counts; the zero value is ready.
+type PictureCheck struct {
+	// Turned are those with an EXIF orientation other than upright, of what All has gone through.
+	Turned int
+}
+
+// All is CheckPictures.
+func (c *PictureCheck) All(ctx context.Context, d *Dataset) iter.Seq2[int, error] {
 	return func(yield func(int, error) bool) {
 		if d.Files == nil {
 			return
 		}
 		workers := runtime.GOMAXPROCS(0)
 		const ahead = 64 // of each worker
-		errs, readers := make([]error, workers*ahead), make([]pictureReader, workers)
+		errs, turned, readers := make([]error, workers*ahead), make([]bool, workers*ahead), make([]pictureReader, workers)
 		for first := 0; first < d.Len() && ctx.Err() == nil; first += len(errs) {
 			n := min(len(errs), d.Len()-first)
 			var wg sync.WaitGroup
@@ -150,11 +167,15 @@ func CheckPictures(ctx context.Context, d *Dataset) iter.Seq2[int, error] {
 				wg.Go(func() {
 					for i := k; i < n; i += workers {
 						_, errs[i] = readers[k].read(d.Files.Path(first + i))
+						turned[i] = errs[i] == nil && orientation(readers[k].file.Bytes()) != upright
 					}
 				})
 			}
 			wg.Wait()
 			for i, err := range errs[:n] {
+				if turned[i] {
+					c.Turned++
+				}
 				if err != nil && !yield(first+i, err) {
 					return
 				}

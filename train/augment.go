@@ -23,7 +23,7 @@ const padCrop = 4
 // trainingLoader is how a run's training images are served: with files as pictures in files, with raw as bytes.
 func (c Config) trainingLoader(files, raw bool) data.LoaderConfig {
 	l := data.LoaderConfig{Batch: c.Batch, Seed: c.Seed, Shuffle: true, Normalize: c.Normalize(), Limit: c.LimitTrain, Raw: raw, SkipDamaged: c.SkipDamaged,
-		Augment: data.Augment{Cutout: c.Cutout, Mixup: c.Mixup}}
+		EXIFOrientation: c.EXIF == EXIFApply, Augment: data.Augment{Cutout: c.Cutout, Mixup: c.Mixup}}
 	switch {
 	case c.Augment && files:
 		l.Augment.RandomResizedCrop, l.Augment.HorizontalFlip = true, true

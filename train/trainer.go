@@ -175,7 +175,7 @@ func (t *Trainer) loaders() (err error) {
 		t.observer.Note(fmt.Sprintf("the batch of %d is larger than the training images: each epoch is one step on all %d of them", t.cfg.Batch, t.loader.Len()))
 	}
 	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalImages, Normalize: norm, Limit: t.cfg.LimitTest, Raw: raw, Indexed: indexed,
-		SkipDamaged: t.cfg.SkipDamaged})
+		SkipDamaged: t.cfg.SkipDamaged, EXIFOrientation: t.cfg.EXIF == EXIFApply})
 	return err
 }
 
