@@ -144,7 +144,7 @@ func (l *Loader) fill(b *Batch, perm []int32, epoch uint32, k int) {
 	size := l.ds.PixelCount()
 	b.Labels, b.Index = b.Labels[:b.N], b.Index[:b.N]
 	aug, key := l.cfg.Augment, philox.Key(l.cfg.Seed)
-	width := aug.kind().Numbers()
+	width := aug.kind(false).Numbers()
 	draws := b.draws[:b.N*width]
 	for i := range b.N {
 		s := int(perm[first+i])
@@ -153,7 +153,7 @@ func (l *Loader) fill(b *Batch, perm []int32, epoch uint32, k int) {
 	}
 	if aug.Mixup > 0 {
 		b.Others, b.order = b.Others[:b.N], b.order[:b.N]
-		share := aug.mix(draws, b.order, l.cfg.Seed, epoch, uint32(k))
+		share := aug.mix(draws, b.order, aug.kind(false), l.cfg.Seed, epoch, uint32(k))
 		b.Share = float32(share) / augment.Whole
 		for i, with := range b.order {
 			b.Others[i] = b.Labels[with]

@@ -57,24 +57,38 @@ func (l *Loader) parts() int {
 
 // pictureSlot is room for a batch of so many pictures.
 func (l *Loader) pictureSlot(batch int) *slot {
-	b := Batch{Share: 1, Labels: make([]int, batch), Index: make([]int, batch), draws: make([]int, batch*augment.BoxNumbers)}
+	kind := l.cfg.Augment.kind(true)
+	b := Batch{Share: 1, Labels: make([]int, batch), Index: make([]int, batch), draws: make([]int, batch*kind.Numbers())}
+	b.pictures = augment.Pictures[float32]{Kind: kind, Shape: l.ds.Shape, Affine: l.affine, Planar: l.cfg.Layout == NCHW}
 	if l.cfg.Raw {
 		b.Pixels = make([]byte, batch*l.ds.PicturePixels()*l.ds.Shape[2])
 	} else {
 		b.Images = make([]float32, batch*l.ds.PixelCount())
 	}
+	if kind.Mixup {
+		b.Others, b.order, b.spare = make([]int, batch), make([]int, batch), make([]float32, l.ds.PixelCount())
+	}
 	return &slot{ready: make(chan struct{}, 1), batch: b}
 }
 
-// begin says which pictures are those of batch k.
-func (l *Loader) begin(b *Batch, perm []int32, k int) {
+// begin says which pictures are those of batch k of an epoch, and what they are mixed with.
+func (l *Loader) begin(b *Batch, perm []int32, epoch uint32, k int) {
 	first := k * l.cfg.Batch
 	b.Number = k
 	b.N = min(l.cfg.Batch, l.Len()-first)
-	b.Labels, b.Index, b.draws = b.Labels[:b.N], b.Index[:b.N], b.draws[:b.N*augment.BoxNumbers]
+	b.Labels, b.Index, b.draws = b.Labels[:b.N], b.Index[:b.N], b.draws[:b.N*b.pictures.Numbers()]
+	b.pictures.Draws = b.draws
 	for i := range b.N {
 		s := int(perm[first+i])
 		b.Index[i], b.Labels[i] = s, int(l.ds.Labels[s])
+	}
+	if b.pictures.Mixup {
+		b.Others, b.order = b.Others[:b.N], b.order[:b.N]
+		share := l.cfg.Augment.mix(b.draws, b.order, b.pictures.Kind, l.cfg.Seed, epoch, uint32(k))
+		b.Share = float32(share) / augment.Whole
+		for i, with := range b.order {
+			b.Others[i] = b.Labels[with]
+		}
 	}
 	if l.cfg.Raw {
 		b.Pixels, b.Draws = b.Pixels[:b.N*l.ds.PicturePixels()*l.ds.Shape[2]], b.draws
@@ -85,8 +99,8 @@ func (l *Loader) begin(b *Batch, perm []int32, k int) {
 
 // fillPart prepares some pictures of a batch.
 func (l *Loader) fillPart(s *slot, p *pictures, epoch uint32, part int) {
-	b := &s.batch
-	room, size := l.ds.PicturePixels()*l.ds.Shape[2], l.ds.PixelCount()
+	b, key := &s.batch, philox.Key(l.cfg.Seed)
+	room, size, width := l.ds.PicturePixels()*l.ds.Shape[2], l.ds.PixelCount(), b.pictures.Numbers()
 	for i := part * partPictures; i < min(b.N, (part+1)*partPictures); i++ {
 		p.reader.exif = l.cfg.EXIFOrientation
 		m, err := l.picture(&p.reader, b.Index[i])
@@ -94,9 +108,11 @@ func (l *Loader) fillPart(s *slot, p *pictures, epoch uint32, part int) {
 			s.fault.report(i, err)
 			return
 		}
-		c := l.cutOf(m.Bounds().Dy(), m.Bounds().Dx(), epoch, uint32(b.Index[i]))
-		draw := b.draws[i*augment.BoxNumbers : (i+1)*augment.BoxNumbers]
+		index := uint32(b.Index[i])
+		c := l.cutOf(m.Bounds().Dy(), m.Bounds().Dx(), epoch, index)
+		draw := b.draws[i*width : (i+1)*width]
 		c.box.Put(draw)
+		l.cfg.Augment.putSquare(draw, b.pictures.Kind, key, epoch, index, l.ds.Shape)
 		if l.cfg.Raw {
 			p.reader.keep(b.Pixels[i*room:(i+1)*room], m, c)
 			continue
@@ -105,7 +121,14 @@ func (l *Loader) fillPart(s *slot, p *pictures, epoch uint32, part int) {
 			p.kept = make([]byte, room)
 		}
 		p.reader.keep(p.kept, m, c)
-		p.resizer.Resize(b.Images[i*size:(i+1)*size], p.kept, c.box, l.ds.Shape, l.affine, l.cfg.Layout == NCHW)
+		b.pictures.MakeOwn(b.Images[i*size:(i+1)*size], i, p.kept, &p.resizer)
+	}
+}
+
+// finish is called when all pictures of a batch are prepared: now they can be mixed.
+func (l *Loader) finish(s *slot) {
+	if b := &s.batch; b.pictures.Mixup && !l.cfg.Raw && s.fault.err == nil {
+		b.pictures.MixAll(b.Images, b.spare)
 	}
 }
 
@@ -134,7 +157,7 @@ func (c LoaderConfig) Picture(path string, size int) ([]float32, error) {
 	}
 	var p pictures
 	s := l.pictureSlot(1)
-	l.begin(&s.batch, []int32{0}, 0)
+	l.begin(&s.batch, []int32{0}, 0, 0)
 	l.fillPart(s, &p, 0, 0)
 	return s.batch.Images, s.fault.err
 }

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,9 +26,6 @@ func putBack(s *data.Split) string {
 // checkPictures refuses what is for pictures in a folder only, or not for them.
 func (c Config) checkPictures() error {
 	if c.Data == data.FolderName {
-		if c.Cutout > 0 || c.Mixup > 0 {
-			return errors.New("train: --cutout and --mixup are not for --data folder; leave them out, or where a recipe sets them give --cutout 0 --mixup 0")
-		}
 		return nil
 	}
 	switch {

@@ -50,10 +50,11 @@ func RunStepGraph(c Config, m *nn.Model, raw bool) (*gorgonia.ExprGraph, []graph
 	files := c.Data == data.FolderName
 	l := c.trainingLoader(files, raw && !c.RawPixels)
 	kind := stepKind{n: c.Batch, seed: c.Seed, loss: loss, weighted: c.ClassWeight != ""}
+	kind.mixup = c.Mixup > 0
 	if files {
 		kind.crop = cropOfPictures(l, &data.Dataset{Shape: c.Input, Files: &data.Files{}})
 	} else {
-		kind.source = source{raw: augmentOf(l), mixup: c.Mixup > 0}
+		kind.raw = augmentOf(l)
 	}
 	g, o, err := stepGraph(m, opt, kind)
 	return g, append(o, again...), err

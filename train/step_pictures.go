@@ -26,7 +26,8 @@ func cropOfPictures(c data.LoaderConfig, d *data.Dataset) *picturesIn {
 	if !c.Raw {
 		return nil
 	}
-	return &picturesIn{op.CropAndResize{Height: d.Shape[0], Width: d.Shape[1], Mean: c.Normalize.Mean, Std: c.Normalize.Std}, d.PicturePixels()}
+	return &picturesIn{op.CropAndResize{Height: d.Shape[0], Width: d.Shape[1], Cutout: c.Augment.Cutout, Mixup: c.Augment.Mixup > 0,
+		Mean: c.Normalize.Mean, Std: c.Normalize.Std}, d.PicturePixels()}
 }
 
 // cropped are the images that kind.crop makes of a batch's pictures.

@@ -75,7 +75,7 @@ func TestFolderHints(t *testing.T) {
 	refused(t, []string{"train", "--data", "imagenet"}, `did you mean "folder"? That is ImageNet, and other pictures`)
 	refused(t, []string{"data", "verify", "folder", "--data-dir", filepath.Join(dir, "train")}, "name the folder above, "+dir)
 	folder := []string{"train", "--data", "folder", "--data-dir", dir, "--size", "32", "--epochs", "1", "--batch", "6", "--out", out}
-	refused(t, append(folder, "--cutout", "8"), "--cutout and --mixup are not for --data folder; leave them out, or where a recipe sets them give --cutout 0 --mixup 0")
+	refused(t, append(folder, "--cutout", "33"), "--cutout wants at most the side of the images, 32, got 33")
 	refused(t, []string{"train", "--data", "sample", "--skip-damaged"}, "--skip-damaged goes with --data folder")
 	refused(t, []string{"data", "describe", "sample", "--val-split", "0.2"}, `is for the set "folder"`)
 

@@ -60,8 +60,8 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 // augmentFlags are those of what is done to training images.
 func augmentFlags(f *pflag.FlagSet, c *train.Config) {
 	f.BoolVar(&c.Augment, "augment", c.Augment, "random crop with padding 4, or of --data folder random resized crop, and horizontal flip")
-	f.IntVar(&c.Cutout, "cutout", c.Cutout, "set a square of N×N pixels at a random place of every training image to the mean (0: not); not of --data folder")
-	f.Float64Var(&c.Mixup, "mixup", c.Mixup, "mix training images in pairs, by shares drawn from Beta(ALPHA, ALPHA), such as 0.2 (0: not); not of --data folder")
+	f.IntVar(&c.Cutout, "cutout", c.Cutout, "set a square of N×N pixels at a random place of every training image to the mean (0: not)")
+	f.Float64Var(&c.Mixup, "mixup", c.Mixup, "mix training images in pairs, by shares drawn from Beta(ALPHA, ALPHA), such as 0.2 (0: not)")
 	f.BoolVar(&c.Standardise, "standardise", c.Standardise, "per-channel mean 0 and deviation 1 instead of 0 to 1")
 }
 
