@@ -131,8 +131,8 @@ func TestBiasesOfATrainingStep(t *testing.T) {
 	p, err := graph.PlanFor(g, append(opts, graph.WithEngine(planner{}))...)
 	require.NoError(t, err)
 	got := launchesOf(t, p)
-	require.Equal(t, 15, got["bias_parts_relu"])
-	require.Equal(t, 1, got["bias_parts"], "of the last layer, which has no ReLU")
+	require.Equal(t, 15, got["bias_grad_relu"])
+	require.Equal(t, 1, got["bias_grad"], "of the last layer, which has no ReLU")
 	require.Equal(t, 5, got["max_pool_grad_walk"])
 	require.Zero(t, got["relu_grad"]+got["column_sums"]+got["max_pool_grad"])
 	sums := 0

@@ -165,7 +165,9 @@ func TestCountersAreTheLaunchs(t *testing.T) {
 	x, z := valueOf(tensor.Float32, 64, 32, 32, 64), valueOf(tensor.Float32, 64)
 	stats := &graph.Step{Instr: &graph.BatchStats{Axis: 3}, In: []*graph.Value{x}, Out: []*graph.Value{z, z}}
 	sums := &graph.Step{Instr: &graph.BatchNormSums{Axis: 3}, In: []*graph.Value{x, z, z, x}, Out: []*graph.Value{z, z}}
-	for _, s := range []*graph.Step{stats, sums, stats} {
+	bias := &graph.Step{Instr: &op.BiasGrad{Axis: 3}, In: []*graph.Value{x}, Out: []*graph.Value{z}}
+	relu := &graph.Step{Instr: &graph.ReLUGradBias{Axis: 3}, In: []*graph.Value{x, x}, Out: []*graph.Value{x, z}}
+	for _, s := range []*graph.Step{stats, sums, bias, relu, stats} {
 		commands := commandsOf(t, b, s)
 		require.Len(t, commands, 1)
 		l := commands[0].(*Launch)
