@@ -11,6 +11,7 @@ type narrowing struct {
 	in, out func(s *graph.Step, i int) bool // nil: none
 	gains   bool                            // see graph.Narrower
 	images  bool                            // it gains where its result is a batch of images
+	where   func(s *graph.Step) bool        // what is said holds of these steps alone; nil: of all
 }
 
 var narrowings = map[string]narrowing{}
@@ -44,7 +45,7 @@ func full(s *graph.Step, i int) bool { return s.In[i].Len() == s.Out[0].Len() }
 // Narrows implements graph.Narrower for the precision BF16.
 func Narrows(s *graph.Step) (in, out []bool, gains bool) {
 	n, ok := narrowings[s.Instr.Kind()]
-	if !ok || s.Out[0].Dtype != tensor.Float32 || !Has(s.Instr.Kind(), tensor.Float32) {
+	if !ok || s.Out[0].Dtype != tensor.Float32 || !Has(s.Instr.Kind(), tensor.Float32) || n.where != nil && !n.where(s) {
 		return nil, nil, false
 	}
 	if n.in != nil {
