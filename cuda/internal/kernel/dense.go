@@ -21,26 +21,34 @@ func init() {
 		return !mul.TransA && (e.relu || n != nil && len(n.DerivOf()) > 0)
 	}
 	registerNarrow(map[string]narrowing{
-		"MatMul":      {in: factors, out: hidden, gains: true, where: denseGains},
-		"FusedMatMul": {in: factors, out: hidden, gains: true, where: denseGains},
+		"MatMul":      {in: factors, out: hidden, where: isDense, gain: denseGains},
+		"FusedMatMul": {in: factors, out: hidden, where: isDense, gain: denseGains},
 	})
 }
 
 const (
 	// denseRows is from how many rows on the copy of a dense layer's weights is worth its making: see RATIONALE.md.
 	denseRows = 192
-	// denseWork is from how many operations on a product takes longer than it takes to start it.
-	denseWork = 1 << 27
+	// denseWork is from how many operations on a product gains more than it costs to round an operand that comes from outside, which is
+	// a launch, and leastWork where there is none of these.
+	denseWork, leastWork = 1 << 27, 1 << 24
 )
 
-// denseGains says whether a product had better read and write bfloat16: one of the three of a dense layer, of enough rows, which are those
-// of the first operand in all three.
-func denseGains(s *graph.Step) bool {
+// isDense says whether a product may read and write bfloat16: one of the three of a dense layer, of enough rows, which are those of the
+// first operand in all three.
+func isDense(s *graph.Step) bool {
 	mul, e := matMulOf(s)
-	if mul.TransB && (mul.TransA || e.bias != nil || e.relu) {
-		return false
+	return s.In[0].Shape[0] >= denseRows && !(mul.TransB && (mul.TransA || e.bias != nil || e.relu))
+}
+
+// denseGains says whether it had better.
+func denseGains(s *graph.Step) bool {
+	mul, _ := matMulOf(s)
+	least := leastWork
+	if s.In[0].Root().Where == graph.External || mul.TransA && s.In[1].Root().Where == graph.External {
+		least = denseWork
 	}
-	return s.In[0].Shape[0] >= denseRows && 2*s.In[0].Len() >= denseWork/max(s.Out[0].Shape[1], 1)
+	return 2*s.In[0].Len() >= least/max(s.Out[0].Shape[1], 1)
 }
 
 // dense is one of the three products of a dense layer.
