@@ -81,7 +81,7 @@ func (e *Engine) start(without []string) (err error) {
 	if e.compiler, err = newCompiler(e); err != nil {
 		return err
 	}
-	if e.stream, err = driver.NewStream(); err != nil {
+	if e.stream, err = driver.NewUrgentStream(); err != nil { // before what is beside
 		return err
 	}
 	e.on = e.stream

@@ -86,7 +86,7 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 	first, taken := -1, 0
 	for i, w := range j.Ways {
 		a := &attempt{maker: &maker{program: &program{engine: t.engine, at: map[*graph.Value][]address{}}, apart: true, step_: j.step, need: w.Work,
-			packs: m.packs, packed: map[int]int64{}, counting: m.counting, plans: map[kernel.Command]*way{}}}
+			packs: m.packs, packed: map[int]packedAt{}, counting: m.counting, plans: map[kernel.Command]*way{}}}
 		attempts[i] = a
 		list, takes, err := a.maker.choose(w.List, nil)
 		if driver.IsLost(err) {
