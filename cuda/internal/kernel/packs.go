@@ -23,7 +23,7 @@ func (of images) narrow() (d storage) {
 	for _, v := range of {
 		all = all && v.Narrow
 	}
-	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY"} {
+	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY", "SDZ"} {
 		if v := of[name]; v != nil && v.Narrow || all {
 			d = append(d, name+" bf16")
 		}
