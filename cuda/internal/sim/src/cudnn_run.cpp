@@ -138,19 +138,27 @@ template <typename S> struct Loops {
 	void run(const std::map<int64_t, void *> &pointers) const {
 		Tensor t = const_cast<Problem &>(p).result();
 		void *to = pointers.at(t.uid);
+		std::vector<float> sum((size_t)t.dims[1]), squares((size_t)t.dims[1]);
 		for (int64_t a = 0; a < t.dims[0]; a++) {
 			for (int64_t c = 0; c < t.dims[2]; c++) {
 				for (int64_t d = 0; d < t.dims[3]; d++) {
 					for (int64_t b = 0; b < t.dims[1]; b++) {
 						S v = p.pass == FORWARD ? forward(a, b, c, d) : p.pass == BACKWARD_DATA ? backward_data(a, b, c, d) : backward_filter(a, b, c, d);
 						for (const Step &s : p.steps) {
+							if (s.copy) continue;
 							if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.operand.at(0, b, 0, 0));
 							else if (!(v > 0)) v = v != v && s.propagate ? v : 0;
 						}
 						store(t, to, t.at(a, b, c, d), (double)v);
+						const float stored = (float)load(t, to, t.at(a, b, c, d));
+						sum[(size_t)b] += stored;
+						squares[(size_t)b] += stored * stored;
 					}
 				}
 			}
+		}
+		for (size_t i = 0; i < p.sums.size(); i++) {
+			for (int64_t b = 0; b < t.dims[1]; b++) store(p.sums[i], pointers.at(p.sums[i].uid), p.sums[i].at(0, b, 0, 0), (i ? squares : sum)[(size_t)b]);
 		}
 	}
 };
