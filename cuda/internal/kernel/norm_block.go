@@ -115,7 +115,7 @@ func batchNormForward(b *Builder, s *graph.Step) ([]Command, error) {
 	r, fits := b.forwardBlocks(s, f)
 	if !fits {
 		v := channelsOf(s.In[0].Shape, f.Axis)
-		return append(b.stats(s.In[0], Out(1), b.perChannel(dt, v), Out(2), v), b.normalise(s, f.Norm(), Out(1), Out(2), 3)), nil
+		return append(b.stats(s.In[0], In(0), Out(1), b.perChannel(dt, v), Out(2), v), b.normalise(s, f.Norm(), Out(1), Out(2), 3)), nil
 	}
 	var defines []string
 	z := In(0) // not read
