@@ -230,10 +230,10 @@ func (t *trial) timeWay(a *attempt, limit float64) (float64, error) {
 			return 0, err
 		}
 	}
-	for i, offset := range m.packed {
+	for i, f := range m.packed {
 		p := m.packs[i]
 		p.Of = p.Of.Root()
-		packed := kernel.PackedAt{Packed: p, Wide: kernel.Address(a.at[p.Of]), At: kernel.Address(at[1] + driver.Ptr(offset))}
+		packed := kernel.PackedAt{Packed: p, Wide: kernel.Address(a.at[p.Of]), At: kernel.Address(at[1] + driver.Ptr(f.at))}
 		for _, r := range kernel.PackLaunches([]kernel.PackedAt{packed}) {
 			if err := t.launch(r); err != nil {
 				return 0, err
