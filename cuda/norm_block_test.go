@@ -58,7 +58,7 @@ func TestJoinedNorms(t *testing.T) {
 	}
 }
 
-// mixtures are all sets of the images of a step, results counted behind inputs.
+// mixtures are the sets of the images of a step, results counted behind inputs; of many images, every third one: each is a text to compile.
 func mixtures(n enginetest.NarrowStep) (sets []int) {
 	var images []int
 	for i, s := range append(slices.Clone(n.In), n.Out...) {
@@ -66,7 +66,11 @@ func mixtures(n enginetest.NarrowStep) (sets []int) {
 			images = append(images, i)
 		}
 	}
-	for m := range 1 << len(images) {
+	hop := 1
+	if len(images) > 4 {
+		hop = 3
+	}
+	for m := 0; m < 1<<len(images); m += hop {
 		set := 0
 		for k, i := range images {
 			set |= m >> k & 1 << i

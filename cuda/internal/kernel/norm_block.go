@@ -24,14 +24,19 @@ func init() {
 const (
 	// blockThreads is BLOCK of norm_block.cuh.
 	blockThreads = 512
-	// keptBytes of images, in up to mostKept rows, are what a thread can keep: half of the 128 registers that it has in a block of
-	// blockThreads. The others hold sums and constants of its channels.
+	// keptBytes of numbers, in up to mostKept rows, are what a thread can keep: half of the 128 registers that it has in a block of
+	// blockThreads. The others hold sums and constants of its channels. The compiler keeps what was bfloat16 in memory as float32.
 	keptBytes, mostKept = 256, 8
 	// leastKept is the number of rows that a thread has before more threads share them.
 	leastKept = 2
-	// blockWaves is how many times the blocks may fill the device. A block reads, sums and writes one after the other, so where there are
-	// more, memory waits longer than a second launch takes.
-	blockWaves = 2
+	// sector is the least that a multiprocessor moves from or to memory, however little of it a pack is.
+	sector = 32
+	// mostMoved is the most bytes, sectors counted, that a multiprocessor moves for a batch norm in one launch. It has the work of the blocks
+	// of a launch to itself, where two launches share it among all: 400 kB take 4 to 6 µs of an H200, and two launches 8 µs or more, whatever
+	// they do.
+	mostMoved = 400_000
+	// manyRows is from where on blocks have packs of half the size, if there are multiprocessors for twice as many.
+	manyRows = 1024
 )
 
 // rowBlocks is how a batch norm is computed in one launch.
@@ -40,17 +45,24 @@ type rowBlocks struct {
 	keep, block int64 // rows of a thread, threads of a block
 }
 
-// rowBlocks says how many rows of the images that a kernel keeps are a thread's. It reports false where the rows do not fit into a block, or
-// the blocks are too many.
-func (b *Builder) rowBlocks(p packing, kept ...*graph.Value) (rowBlocks, bool) {
-	bytes := int64(0)
-	for _, v := range kept {
-		bytes += p.vec * int64(v.StoredBytes()/max(v.Len(), 1))
+// rowBlocks cuts a batch norm of images, of which the kernel reads and keeps so many. It reports false where the rows do not fit into a block, or one
+// launch is the slower way.
+func (b *Builder) rowBlocks(dt tensor.Dtype, v view, of images, kept int64) (rowBlocks, bool) {
+	rows, multiprocessors := v.count(), int64(max(b.Multiprocessors, 1))
+	if v.Inner != 1 || rows == 0 {
+		return rowBlocks{}, false
 	}
-	rows := p.view.count()
-	r := rowBlocks{p, min(keptBytes/max(bytes, 1), mostKept), min(max(ceilDiv(ceilDiv(rows, leastKept), 32), 1)*32, blockThreads)}
-	most := blockWaves * blockThreads * int64(max(b.Multiprocessors, 1))
-	return r, !p.rows && rows > 0 && rows <= r.keep*r.block && p.view.Channels*r.block <= most
+	r := rowBlocks{packing: packed(dt, v, of)}
+	for size := int64(of.smallest(dt)); ; {
+		r.keep = min(keptBytes/(kept*r.vec*int64(dt.Size())), mostKept)
+		if rows <= r.keep*blockThreads && (rows < manyRows || r.vec <= 4) || r.vec*size <= widest/2 || 2*r.view.Channels > multiprocessors {
+			break
+		}
+		r.packing = packedBy(r.vec/2, v, of)
+	}
+	r.block = min(ceilDiv(ceilDiv(rows, leastKept), 32)*32, blockThreads)
+	moved := ceilDiv(r.view.Channels, multiprocessors) * rows * sector * int64(len(of))
+	return r, rows <= r.keep*r.block && moved <= mostMoved
 }
 
 // launch launches a kernel of norm_forward.cu or norm_backward.cu.
@@ -102,11 +114,11 @@ func InPlace(instr graph.Instr, out, in int) bool {
 }
 
 func (b *Builder) forwardBlocks(s *graph.Step, f *graph.BatchNormForward) (rowBlocks, bool) {
-	of, kept := images{"SX": s.In[0], "SY": s.Out[0]}, []*graph.Value{s.In[0]}
+	of := images{"SX": s.In[0], "SY": s.Out[0]}
 	if f.Add {
-		of["SZ"], kept = s.In[3], append(kept, s.In[3])
+		of["SZ"] = s.In[3]
 	}
-	return b.rowBlocks(packed(s.Out[0].Dtype, channelsOf(s.In[0].Shape, f.Axis), of), kept...)
+	return b.rowBlocks(s.Out[0].Dtype, channelsOf(s.In[0].Shape, f.Axis), of, int64(len(of)-1))
 }
 
 // batchNormForward takes x, gamma, beta and the residual if one is added.
@@ -142,8 +154,7 @@ func (b *Builder) backwardBlocks(s *graph.Step, f *graph.BatchNormBackward) (row
 	case graph.NormJoin:
 		of["SZ"], of["SY"], of["SDZ"] = s.In[5], s.In[6], s.Out[3]
 	}
-	kept := append([]*graph.Value{s.In[0]}, s.In[4:4+gradImages(f)]...)
-	return b.rowBlocks(packed(s.Out[0].Dtype, channelsOf(s.In[0].Shape, f.Axis), of), kept...)
+	return b.rowBlocks(s.Out[0].Dtype, channelsOf(s.In[0].Shape, f.Axis), of, int64(1+gradImages(f)))
 }
 
 // batchNormBackward takes x, gamma, mean, variance, dy and what the mask asks for.
