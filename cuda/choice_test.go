@@ -181,9 +181,10 @@ func TestAlternativesOfTraining(t *testing.T) {
 		e, err := cuda.New(cuda.Config{Precision: "bf16", Tuning: "measure", Log: func(l string) { lines = append(lines, l) }})
 		require.NoError(t, err)
 		chain(16, true).RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
-		require.Regexp(t, `measuring \d+ convolutions, \d+ matrix products and 6 alternatives of inference`, strings.Join(lines, "\n"))
-		want := map[string]string{"0.01": "of 6 alternatives 0 are not the first", "10": "of 6 alternatives 6 are not the first"}[slow]
-		require.Contains(t, strings.Join(lines, "\n"), want)
+		require.Regexp(t, `measuring \d+ convolutions, \d+ matrix products and 8 alternatives of inference`, strings.Join(lines, "\n"))
+		// Six are products; of the first layer's two the simulator cannot tell.
+		want := map[string]string{"0.01": "of 8 alternatives (0 are|1 is|2 are) not the first", "10": "of 8 alternatives [678] are not the first"}[slow]
+		require.Regexp(t, want, strings.Join(lines, "\n"))
 		require.NoError(t, e.Close())
 	}
 }
