@@ -81,7 +81,7 @@ func (e *Engine) start(without []string) (err error) {
 	if e.compiler, err = newCompiler(e); err != nil {
 		return err
 	}
-	if e.stream, err = driver.NewStream(); err != nil {
+	if e.stream, err = driver.NewUrgentStream(); err != nil { // before what is beside
 		return err
 	}
 	e.on = e.stream
@@ -149,7 +149,7 @@ func (e *Engine) Device() Device {
 func (e *Engine) Precision() string { return e.precision.String() }
 
 // Fuses says for which element types fused operations have kernels.
-func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return kernel.Has(kind, dt) }
+func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return kernel.Fuses(kind, dt, e.precision) }
 
 // InPlace allows what the operations allow, and more where kernels read first, for kernels. References, which run on copies, would allow it
 // too, but gain nothing.

@@ -90,6 +90,8 @@ func flops(s *Step) int64 {
 			n += flops(&Step{Instr: i.Grad, In: s.In[i.State():i.Scalars()], Out: s.Out[:1]})
 		}
 		return n
+	case *FusedScores:
+		return i.flops(s)
 	case *L2Penalties:
 		n := int64(0)
 		for _, w := range s.In {

@@ -41,6 +41,7 @@ var passes = []pass{
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
 	{"update", fuseUpdates},                // L2 penalties and their gradients in the sweep of the update
 	{"penalties", fusePenalties},           // the penalties that are left, and their sum, in one step
+	{"scores", fuseScores},                 // loss, its mean and gradient, and top-K counts in one sweep
 	{"loops", fuseLoops},                   // elementwise steps of one shape, at last: the passes above look for some of them
 	{"materialise", materialise},           // outputs and updates that need memory of their own get it
 }

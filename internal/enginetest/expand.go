@@ -101,6 +101,8 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 			sum = e.apply(&op.Add{}, sum, e.apply(&op.L2Penalty{Lambda: f.Lambdas[i+1]}, w))
 		}
 		return []op.Array{sum}
+	case *graph.FusedScores:
+		return e.scores(f, in)
 	case *graph.MomentumUpdate:
 		return e.momentum(f, in[0], in[1], in[2], in[3])
 	case *graph.AdamUpdate:
@@ -151,6 +153,23 @@ func (e *expansion) compute(s *graph.Step, o ir.Op, in []op.Array) []op.Array {
 	}
 	if err := o.Compute(out, in); err != nil {
 		e.fail(err)
+	}
+	return out
+}
+
+func (e *expansion) scores(f *graph.FusedScores, in []op.Array) []op.Array {
+	var out []op.Array
+	if f.Loss {
+		out = append(out, e.apply(&op.SoftmaxCrossEntropy{}, in[:2]...))
+	}
+	if f.Mean {
+		out[0] = e.apply(&op.Mean{}, out[0])
+	}
+	if f.Grad {
+		out = append(out, e.apply(&op.SoftmaxCrossEntropyGrad{}, in...))
+	}
+	for _, k := range f.TopK {
+		out = append(out, e.apply(&op.TopKCorrect{K: k}, in[:2]...))
 	}
 	return out
 }

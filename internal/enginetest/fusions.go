@@ -58,6 +58,7 @@ func FusionCases() []FusionCase {
 	all = append(all, adamFusions()...)
 	all = append(all, fusedUpdateFusions()...)
 	all = append(all, penaltyFusions()...)
+	all = append(all, scoreFusions()...)
 	return append(all, loopFusions()...)
 }
 

@@ -14,12 +14,12 @@ func init() {
 		"ChannelAffine": channelAffine,
 		"BatchMean": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchMean).Axis), s.Out[0].Dtype
-			return b.stats(s.In[0], Out(0), b.perChannel(dt, v), b.perChannel(dt, v), v), nil
+			return b.stats(s.In[0], In(0), Out(0), b.perChannel(dt, v), b.perChannel(dt, v), v), nil
 		},
 		"BatchVariance": batchVariance,
 		"BatchStats": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v := channelsOf(s.In[0].Shape, s.Instr.(*graph.BatchStats).Axis)
-			return b.stats(s.In[0], Out(0), b.perChannel(s.Out[0].Dtype, v), Out(1), v), nil
+			return b.stats(s.In[0], In(0), Out(0), b.perChannel(s.Out[0].Dtype, v), Out(1), v), nil
 		},
 		"BatchVarianceGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVarianceGrad).Axis), s.Out[0].Dtype
@@ -125,12 +125,12 @@ func shiftsOf(dt tensor.Dtype, shifts []float64) Bytes {
 	return structOf(narrow)
 }
 
-// stats computes the mean, what rounding took from it, and the variance of every channel of x, operand 0 of a step.
-func (b *Builder) stats(x *graph.Value, mean, rest, variance Pointer, v view) []Command {
+// stats computes the mean, what rounding took from it, and the variance of every channel of x, which is at a place.
+func (b *Builder) stats(x *graph.Value, at, mean, rest, variance Pointer, v view) []Command {
 	dt := x.Dtype
 	t := b.summing(packed(dt, v, images{"SX": x}), few)
 	partial, counters := b.joining(t, 3, dt)
-	return []Command{t.launch("stats.cu", "stats", dt, mean, rest, variance, partial, counters, In(0), v.count())}
+	return []Command{t.launch("stats.cu", "stats", dt, mean, rest, variance, partial, counters, at, v.count())}
 }
 
 func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
@@ -216,7 +216,7 @@ func groupNorm(b *Builder, s *graph.Step) ([]Command, error) {
 	v := rowsOf(s.In[0].Shape[0]*o.Groups, s.In[0].Len())
 	mean, rest, variance := b.perChannel(dt, v), b.perChannel(dt, v), b.perChannel(dt, v)
 	p := packed(dt, v, images{"SX": s.In[0], "SY": s.Out[0]})
-	return append(b.stats(s.In[0], mean, rest, variance, v),
+	return append(b.stats(s.In[0], In(0), mean, rest, variance, v),
 		b.eachChannel("group_norm", dt, p, Out(0), In(0), mean, rest, variance, number(dt, o.Epsilon))), nil
 }
 
@@ -226,7 +226,7 @@ func groupNormGrad(b *Builder, s *graph.Step) ([]Command, error) {
 	mean, rest, variance := b.perChannel(dt, v), b.perChannel(dt, v), b.perChannel(dt, v)
 	dgamma, dbeta := b.perChannel(dt, v), b.perChannel(dt, v)
 	of := images{"SX": s.In[0], "SDY": s.In[1]}
-	commands := b.stats(s.In[0], mean, rest, variance, v)
+	commands := b.stats(s.In[0], In(0), mean, rest, variance, v)
 	commands = append(commands, b.normSums(s, v, of, "group_sums", dgamma, dbeta, variance, o.Epsilon, In(0), mean, rest, In(1))...)
 	of["SDX"] = s.Out[0]
 	return append(commands, b.eachChannel("group_norm_grad", dt, packed(dt, v, of), Out(0), In(0), mean, rest, variance, In(1), dgamma, dbeta,

@@ -126,7 +126,7 @@ func batchNormForward(b *Builder, s *graph.Step) ([]Command, error) {
 	f, dt := s.Instr.(*graph.BatchNormForward), s.Out[0].Dtype
 	two := func() []Command {
 		v := channelsOf(s.In[0].Shape, f.Axis)
-		return append(b.stats(s.In[0], Out(1), b.perChannel(dt, v), Out(2), v), b.normalise(s, f.Norm(), Out(1), Out(2), 3))
+		return append(b.stats(s.In[0], In(0), Out(1), b.perChannel(dt, v), Out(2), v), b.normalise(s, f.Norm(), Out(1), Out(2), 3))
 	}
 	r, fits := b.forwardBlocks(s, f)
 	if !fits {

@@ -100,8 +100,6 @@ const (
 	// The last block of a channel reads what joinShare of the bytes are that it read before, for what the parts say, or leastJoin if that is
 	// more, and never more than mostJoin: nothing else runs meanwhile.
 	joinShare, leastJoin, mostJoin = 6, 24 << 10, 128 << 10
-	// joined is JOINED of join.cuh.
-	joined = 8
 )
 
 // summing cuts the sums of packs.
@@ -173,11 +171,6 @@ func (b *Builder) joining(s summing, sums int64, dt tensor.Dtype) (partial, coun
 func (s summing) launch(file, name string, dt tensor.Dtype, args ...any) *Launch {
 	return &Launch{Source: File(file, dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
 		Args: append(args, s.arg(), s.size, s.width)}
-}
-
-// join launches a kernel that puts parts of channels together.
-func join(file, name string, dt tensor.Dtype, channels int64, args ...any) *Launch {
-	return &Launch{Source: File(file, dt), Name: name, Grid: Dim3{X: int(ceilDiv(channels, joined))}, Block: Dim3{X: threads}, Args: args}
 }
 
 // eachChannel launches a kernel of channel.cu over all packs of a view, which is its last argument.

@@ -39,6 +39,7 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 			stepOf(&op.SoftmaxCrossEntropy{}, valueOf(dt, 2), wide, valueOf(tensor.Int, 2)),
 			stepOf(&op.SoftmaxCrossEntropyGrad{}, wide, wide, valueOf(tensor.Int, 2), valueOf(dt, 2)),
 			stepOf(&op.TopKCorrect{K: 5}, valueOf(dt), wide, valueOf(tensor.Int, 2)),
+			scoresStep(dt, 2, 100_000),
 			stepOf(&ir.GatherGrad{}, valueOf(dt, 3), valueOf(dt, 2), valueOf(tensor.Int, 2)),
 		} {
 			for _, c := range commandsOf(t, b, s) {
@@ -55,7 +56,7 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 2*2*8, checked)
+	require.Equal(t, 2*2*9, checked)
 }
 
 // TestNormsStayInRegisters looks for memory that kernels of batch norms, biases and max poolings use in place of registers, which costs what packs save. A few
