@@ -144,7 +144,6 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX
 		const i64 image = share.row / OH;
 		const int top = (int)(share.row - image * OH), count = share.next(top), results = count * OW;
 		const SY *from = dy + share.row * (i64)(OW * F) + filter;
-		share.row += count;
 		// Of 16 results the lane takes 2t, 2t+1, 2t+8 and 2t+9.
 		Gradients next[AHEAD][4];
 		auto read = [&](Gradients(&to)[4], int m) {
@@ -160,6 +159,8 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX
 		}
 		__syncthreads(); // nobody reads the patch any more
 		stage(patch, x, image, top);
+		share.row += count;
+		share.announce(x);
 		__syncthreads();
 		for (int begin = deep * 16; begin < results; begin += AHEAD * DEEP * 16) {
 #pragma unroll

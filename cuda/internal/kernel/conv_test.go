@@ -59,6 +59,11 @@ func TestConvolutions(t *testing.T) {
 					t.Run(c.name+" "+pass+" "+p.String()+" "+dt.String(), func(t *testing.T) {
 						b := builderFor(p)
 						commands := commandsOf(t, b, s)
+						if c.x[3] == 3 && p == BF16 && dt == tensor.Float32 && pass != "input" { // see conv_few_test.go
+							require.Empty(t, b.Packs)
+							require.Contains(t, commands[0].(*Launch).Name, "conv_few")
+							return
+						}
 						require.Len(t, commands, 1)
 						e := commands[0].(*Either)
 						require.LessOrEqual(t, b.Work(), int64(mostScratch)+4*alignment)

@@ -8,6 +8,7 @@ import (
 	bin "encoding/binary" // binary is the name of a helper here
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
@@ -90,6 +91,36 @@ func TestNormsStayInRegisters(t *testing.T) {
 				bytes, ok := attributes(t, l, launch.Source, arch, frameSize)["max_pool_grad_walk"]
 				require.True(t, ok)
 				require.LessOrEqual(t, bytes, most, "pools of %d for %s", size, arch)
+			}
+		}
+	}
+}
+
+// TestFewChannelsStayInRegisters does so for convolutions of few channels, whose sums take most of the registers that there are. Places
+// that are the same for every patch may wait in memory: they are read once for each.
+func TestFewChannelsStayInRegisters(t *testing.T) {
+	l, err := nvrtc.Load(0)
+	if err != nil {
+		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
+	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
+	}
+	const frameSize, most = 0x11, 96
+	for _, c := range stems {
+		steps := convSteps(t, tensor.Float32, c.x, c.w, c.a)
+		for _, pass := range []string{"relu", "filter"} {
+			s := steps[pass]
+			for _, narrow := range []bool{false, true} {
+				s.In[1].Narrow, s.Out[0].Narrow = narrow && pass == "filter", narrow && pass != "filter"
+				launch := fewLaunches(t, builderFor(BF16), s)[0]
+				for _, arch := range []string{"sm_80", "sm_90"} {
+					bytes, ok := attributes(t, l, launch.Source, arch, frameSize)[launch.Name]
+					require.True(t, ok)
+					t.Logf("%s of %s, bfloat16 %v, for %s: %d registers, %d bytes on the stack, %d bytes of shared memory", pass, c.name, narrow, arch,
+						registersOf(t, l, launch, arch), bytes, launch.Shared)
+					assert.LessOrEqual(t, bytes, most, "%s of %s, bfloat16 %v, for %s", pass, c.name, narrow, arch)
+				}
 			}
 		}
 	}
