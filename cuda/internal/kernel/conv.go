@@ -95,12 +95,20 @@ func (b *Builder) convolution(c convolution) []Command {
 	if !c.countable() {
 		return nil
 	}
-	if own := b.fewConvolution(c); own != nil { // instead of what follows, which would serve as well
-		return own
-	}
 	if c.g.N == 0 {
 		return b.ownConvolution(c)
 	}
+	start := b.work
+	few := len(b.fewConvolution(c)) > 0
+	if b.work = start; !few {
+		return b.generalConvolution(c)
+	}
+	return b.choice(alternative{"few channels", func() []Command { return b.fewConvolution(c) }},
+		alternative{"cuDNN", func() []Command { return b.generalConvolution(c) }})
+}
+
+// generalConvolution is a pass with cuDNN, else with our kernels for convolutions of any kind.
+func (b *Builder) generalConvolution(c convolution) []Command {
 	start := b.work
 	e := &Either{Try: b.libraryConvolution(c)}
 	tried := b.work

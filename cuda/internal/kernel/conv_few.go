@@ -149,7 +149,7 @@ func (b *Builder) fewForward(f fewConv) []Command {
 	f.warps = fewWarps
 	filters := steps * ceilDiv(f.columns, 2) * 2 * 64 * 4 // bytes: two registers of every lane for a column and a step
 	sums := 8 * f.columns * 4                             // what they begin with
-	if f.rows = f.rowsFor(16*tiles*f.warps, 512*tiles, mostFewShared-filters-sums); f.rows == 0 {
+	if f.rows = f.rowsFor(16*tiles*f.warps, max(512*tiles, 4*f.g.W.Out), mostFewShared-filters-sums); f.rows == 0 {
 		return nil
 	}
 	d = append(append(d, f.defines()...), fmt.Sprint("STEPS ", steps), fmt.Sprint("MT ", tiles), fmt.Sprint("BLOCKS ", blocks))

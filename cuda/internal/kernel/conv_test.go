@@ -59,11 +59,6 @@ func TestConvolutions(t *testing.T) {
 					t.Run(c.name+" "+pass+" "+p.String()+" "+dt.String(), func(t *testing.T) {
 						b := builderFor(p)
 						commands := commandsOf(t, b, s)
-						if c.x[3] == 3 && p == BF16 && dt == tensor.Float32 && pass != "input" { // see conv_few_test.go
-							require.Empty(t, b.Packs)
-							require.Contains(t, commands[0].(*Launch).Name, "conv_few")
-							return
-						}
 						require.Len(t, commands, 1)
 						e := eitherOf(commands[0])
 						require.LessOrEqual(t, b.Work(), int64(mostScratch)+4*alignment)
@@ -78,10 +73,14 @@ func TestConvolutions(t *testing.T) {
 	}
 }
 
-// eitherOf is a command that asks a library, or such a one in the first way of a Choice.
+// eitherOf is a command that asks a library, or the first such one in a Choice.
 func eitherOf(c Command) *Either {
 	if c, ok := c.(*Choice); ok {
-		return eitherOf(c.Ways[0].List[0])
+		for _, w := range c.Ways {
+			if e, ok := w.List[0].(*Either); ok {
+				return e
+			}
+		}
 	}
 	return c.(*Either)
 }
