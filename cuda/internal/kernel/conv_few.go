@@ -175,10 +175,7 @@ func (b *Builder) fewFilter(f fewConv) []Command {
 	deep := max(fewWarps/across, 1)
 	f.warps = across * deep
 	registers := max(64+8*f.columns, 96) // of a thread
-	mostResults := 1024
-	if across > 1 { // the warps side by side read the same gradients, which are to stay in the cache
-		mostResults = 512
-	}
+	const mostResults = 512              // warps side by side read the same gradients, which are to stay in the cache
 	sums := 0
 	if deep > 1 {
 		sums = across * 32 * 2 * f.columns * 4 * 4
