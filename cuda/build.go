@@ -50,7 +50,7 @@ func (p *program) build() (err error) {
 			p.outputs = append(p.outputs, r)
 		}
 	}
-	m := &maker{program: p, plans: map[kernel.Command]*way{}, packed: map[int]int64{}}
+	m := &maker{program: p, plans: map[kernel.Command]*way{}, packed: map[int]packedAt{}}
 	decided, err := m.decide()
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@
 #include "mma.cuh"
 #include "conv_few.cuh"
 #define SUM_THREADS 256
-#include "join.cuh"
+#include "join_parts.cuh"
 
 #define MT 2 // tiles of 16 rows, which are 8 pairs, of a warp
 #define DEEP (WARPS / ACROSS)

@@ -190,7 +190,7 @@ func (b *Builder) fewFilter(f fewConv) []Command {
 	parts := b.Scratch(4 * int64(grid.X) * int64(n))
 	d := append(f.defines(), fmt.Sprint("ACROSS ", across), fmt.Sprint("BLOCKS ", blocks))
 	source := File("conv_few_filter.cu", f.dt, d...)
-	const joined = 8 // JOINED of join.cuh
+	const joined = 8 // JOINED of join_parts.cuh
 	return []Command{
 		&Launch{Source: source, Name: "conv_few_filter", Grid: grid, Block: Dim3{X: 32 * f.warps}, Shared: shared,
 			Args: []any{parts, f.x, f.y, int64(g.N * g.H.Out)}},
