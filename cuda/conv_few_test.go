@@ -103,7 +103,7 @@ func TestConvolutionsOfFewChannels(t *testing.T) {
 					return s.b.Apply(grad, x, s.input("dy", y.Output()...))
 				}},
 			} {
-				t.Run(fmt.Sprintf("%s %s, narrow images %v, results %v", pass.kind, c, s.in, s.out), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s, narrow images %v, results %v", pass.kind, c, s.in, s.out), func(t *testing.T) {
 					t.Setenv("STHENO_SIM_ORDER", []string{"reverse", "", "random"}[(i+k)%3]) // who runs first, on a simulated GPU
 					enginetest.Case{Name: pass.kind, Build: func(b *enginetest.B) {
 						s.b = b

@@ -23,6 +23,26 @@ __device__ __forceinline__ int filter_of(int j, int c) {
 	return 8 * begin + 2 * n * (c / 2) + 2 * (j - begin) + c % 2;
 }
 
+// The column of the product that a filter of the block is: c of the 8 of column j. It is the inverse of filter_of.
+struct Column {
+	int j, c;
+
+	__device__ __forceinline__ Column(int filter) {
+		const int n = group<MOST>(filter / 8), begin = filter / 8 & -n, rest = filter - 8 * begin;
+		j = begin + rest % (2 * n) / 2;
+		c = rest / (2 * n) * 2 + rest % 2;
+	}
+};
+
+// v[e] ← v[(e + n) % 4]
+__device__ __forceinline__ void turn_left(u32 (&v)[4], int n) {
+	const u32 by1[4] = {n & 1 ? v[1] : v[0], n & 1 ? v[2] : v[1], n & 1 ? v[3] : v[2], n & 1 ? v[0] : v[3]};
+#pragma unroll
+	for (int e = 0; e < 4; e++) {
+		v[e] = n & 2 ? by1[(e + 2) % 4] : by1[e];
+	}
+}
+
 // The part of a pair of products that counts, as what keep takes: 2 numbers of it, 1 or none.
 __device__ __forceinline__ u32 kept(int numbers) {
 	if (EVEN) {
@@ -69,23 +89,33 @@ struct alignas(16) Quad {
 
 #define QUADS ((NT + 1) / 2)
 
-// Fills filters[STEPS][QUADS][WARP]. All threads of the block must call it.
+// Fills filters[STEPS][QUADS][WARP]. All threads of the block must call it. A thread takes a pair of products of four filters at a time;
+// neighbours begin with different ones, so that they write to different banks.
 __device__ __forceinline__ void stage_filters(u32 *filters, const float *w) {
 #pragma unroll 4
-	for (int i = threadIdx.x; i < STEPS * QUADS * WARP * 4; i += THREADS) {
-		const int half = i % 2, j = i / (4 * WARP) % QUADS * 2 + i / 2 % 2, lane = i / 4 % WARP, step = i / (4 * WARP * QUADS);
-		const int pair = 8 * step + 4 * half + lane % 4, row = pair / RUN, k = 2 * (pair - row * RUN);
-		float low = 0, high = 0;
-		if (row < KH && j < NT) {
-			const float *from = w + (i64)(row * LENGTH + k) * F + filter_of(j, lane / 4);
-			if (k < LENGTH) {
-				low = from[0];
-			}
-			if (k + 1 < LENGTH) {
-				high = from[F];
-			}
+	for (int i = threadIdx.x; i < STEPS * 8 * 2 * NT; i += THREADS) {
+		const int step = i / (8 * 2 * NT), four = i / 8 % (2 * NT), turn = four % 4;
+		const int pair = 8 * step + i % 8, row = pair / RUN, k = 2 * (pair - row * RUN);
+		const float *from = w + (i64)(row * LENGTH + k) * F + 4 * four;
+		float low[4] = {}, high[4] = {};
+		if (row < KH && k < LENGTH) {
+			load_pack(low, from);
 		}
-		filters[i] = bf16_pair(low, high);
+		if (row < KH && k + 1 < LENGTH) {
+			load_pack(high, from + F);
+		}
+		u32 v[4];
+#pragma unroll
+		for (int e = 0; e < 4; e++) {
+			v[e] = bf16_pair(low[e], high[e]);
+		}
+		turn_left(v, turn);
+#pragma unroll
+		for (int e = 0; e < 4; e++) {
+			const Column column(4 * four + (e + turn) % 4);
+			const int lane = 4 * column.c + pair % 4, word = 2 * (column.j % 2) + pair / 4 % 2;
+			filters[((step * QUADS + column.j / 2) * WARP + lane) * 4 + word] = v[e];
+		}
 	}
 }
 
@@ -170,11 +200,12 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few(SY *y, const SX *x, const flo
 	while (share.row < share.end) {
 		const i64 image = share.row / OH;
 		const int top = (int)(share.row - image * OH), count = share.next(top), results = count * OW;
+		SY *to = y + share.row * (i64)(OW * F) + filter;
 		__syncthreads(); // nobody reads the patch any more
 		stage(patch, x, image, top);
-		__syncthreads();
-		SY *to = y + share.row * (i64)(OW * F) + filter;
 		share.row += count;
+		share.announce(x);
+		__syncthreads();
 		for (int m = warp * (16 * MT); m < results; m += WARPS * 16 * MT) {
 			int from[MT][2];
 			float c[MT][NT][4];

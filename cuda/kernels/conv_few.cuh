@@ -25,6 +25,14 @@
 // The elements of the patch, with the slack, in whole packs of 16 bytes.
 #define PATCH_SIZE ((PATCH * PITCH + SLACK + 7) / 8 * 8)
 
+#define CACHE_LINE 128 // bytes
+
+__device__ __forceinline__ void prefetch(const void *at) {
+#ifdef TENSOR_CORES
+	asm volatile("prefetch.global.L2 [%0];" ::"l"(at));
+#endif
+}
+
 // The share of a block in all rows of results, those of all images one below the other; blocks differ by a row at most.
 struct Share {
 	i64 row, end;
@@ -35,13 +43,27 @@ struct Share {
 	}
 	// The results that come next: so many rows of an image, from row `first` on.
 	__device__ __forceinline__ int next(int first) const { return (int)min((i64)min(ROWS, OH - first), end - row); }
+
+	// Has the images of what comes next brought into the second-level cache, while the block computes.
+	__device__ __forceinline__ void announce(const SX *x) const {
+		const int first = (int)(row % OH);
+		if (row >= end) {
+			return;
+		}
+		const i64 image = row / OH * H;
+		const int from = max(first * SH - TOP, 0), to = min((first + next(first) - 1) * SH - TOP + KH, H);
+		const SX *at = x + (image + from) * (W * C);
+		for (int i = threadIdx.x * (CACHE_LINE / (int)sizeof(SX)); i < (to - from) * (W * C); i += THREADS * (CACHE_LINE / (int)sizeof(SX))) {
+			prefetch(at + i);
+		}
+	}
 };
 
 // Fills the patch for ROWS rows of results from row `first` on. All threads of the block must call it.
 __device__ __forceinline__ void stage(u16 *patch, const SX *x, i64 image, int first) {
 	const int top = first * SH - TOP;
 	x += image * (H * W * C);
-#pragma unroll 8
+#pragma unroll 4
 	for (int i = threadIdx.x; i < PATCH * PITCH / 2; i += THREADS) {
 		const int row = i / (PITCH / 2), y = top + row, at = 2 * (i - row * (PITCH / 2)) - LEFT * C;
 		const SX *from = x + ((i64)y * (W * C) + at);

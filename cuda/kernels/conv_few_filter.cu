@@ -11,18 +11,12 @@
 
 #define MT 2 // tiles of 16 rows, which are 8 pairs, of a warp
 #define DEEP (WARPS / ACROSS)
-#define MOST 8 // columns whose gradients a lane reads at once
+#define MOST 8 // columns whose gradients a lane reads at once: those of a group of n are n filters side by side
 
 // So many times 16 results a warp has its gradients read ahead of: loads of few filters are short.
 #define AHEAD (NT > 4 ? 1 : NT > 2 ? 2 : 4)
 
 #define WHOLE (OW % 16 == 0) // 16 results at a time leave none over
-
-// The filter, of those of the block, of a column of the product: c of the 8 of column j.
-__device__ __forceinline__ int filter_of(int j, int c) {
-	const int n = group<MOST>(j), begin = j & -n;
-	return 8 * begin + n * c + j - begin;
-}
 
 // n gradients side by side in memory, as words of two of bfloat16 or one of float32.
 template <int n> struct alignas(n * sizeof(SY) > 16 ? 16 : n * sizeof(SY)) Line {
@@ -30,7 +24,8 @@ template <int n> struct alignas(n * sizeof(SY) > 16 ? 16 : n * sizeof(SY)) Line 
 	u32 v[words];
 };
 
-// What a lane has of the gradients of a result, those of filter_of(j, g): two columns to a word, or one.
+// What a lane has of the gradients of a result: of a group of n columns at j, those of filters 8j + n·g … + n − 1, which are column g of
+// each. A word holds two, or one.
 #define PER_WORD (4 / (int)sizeof(SY))
 #define WORDS ((NT + PER_WORD - 1) / PER_WORD)
 
@@ -122,6 +117,17 @@ __device__ __forceinline__ void add_products(float (&c)[MT][NT][4], const u32 (&
 	}
 }
 
+// Writes what the lane has of a row of products: first or second of its pair, of the n columns from j on. These are filters side by side.
+template <int n> __device__ __forceinline__ void put(float *to, const float (&c)[NT][4], int j, int e, int t) {
+	float v[2 * n];
+#pragma unroll
+	for (int i = 0; i < n; i++) {
+		v[i] = c[j + i][2 * e];
+		v[n + i] = c[j + i][2 * e + 1];
+	}
+	store_pack(to + 8 * j + 2 * n * t, v);
+}
+
 // parts[blockIdx.x] ← what the block's results give to the gradient of w: (KH, KW, C, F). x: (images, H, W, C), dy: (images, OH, OW, F),
 // rows = images · OH.
 KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX *x, const SY *dy, i64 rows) {
@@ -144,7 +150,6 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX
 		const i64 image = share.row / OH;
 		const int top = (int)(share.row - image * OH), count = share.next(top), results = count * OW;
 		const SY *from = dy + share.row * (i64)(OW * F) + filter;
-		share.row += count;
 		// Of 16 results the lane takes 2t, 2t+1, 2t+8 and 2t+9.
 		Gradients next[AHEAD][4];
 		auto read = [&](Gradients(&to)[4], int m) {
@@ -160,6 +165,8 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX
 		}
 		__syncthreads(); // nobody reads the patch any more
 		stage(patch, x, image, top);
+		share.row += count;
+		share.announce(x);
 		__syncthreads();
 		for (int begin = deep * 16; begin < results; begin += AHEAD * DEEP * 16) {
 #pragma unroll
@@ -211,8 +218,15 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX
 				float *at = to + (i64)(row[i] * LENGTH + k[i] + e) * F;
 #pragma unroll
 				for (int j = 0; j < NT; j++) {
-					at[filter_of(j, 2 * t)] = c[i][j][2 * e];
-					at[filter_of(j, 2 * t + 1)] = c[i][j][2 * e + 1];
+					if (group<MOST>(j) == 8 && j % 8 == 0) {
+						put<8>(at, c[i], j, e, t);
+					} else if (group<MOST>(j) == 4 && j % 4 == 0) {
+						put<4>(at, c[i], j, e, t);
+					} else if (group<MOST>(j) == 2 && j % 2 == 0) {
+						put<2>(at, c[i], j, e, t);
+					} else if (group<MOST>(j) == 1) {
+						put<1>(at, c[i], j, e, t);
+					}
 				}
 			}
 		}

@@ -116,6 +116,12 @@ func everySource(t *testing.T) []Source {
 			}
 		}
 	}
+	for _, c := range stems {
+		for _, s := range convSteps(t, tensor.Float32, c.x, c.w, c.a) {
+			add(commandsOf(t, builderFor(BF16), s))
+			add(commandsOfNarrowed(t, s))
+		}
+	}
 	add([]Command{&Launch{Source: Scatter(0).Source}})
 	for _, from := range allTypes {
 		for _, to := range allTypes {

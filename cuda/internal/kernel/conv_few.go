@@ -108,11 +108,12 @@ func (f fewConv) defines() storage {
 	return d
 }
 
-// grid lets so many blocks run on each multiprocessor, which take equal shares of the rows of results.
-func (f fewConv) grid(b *Builder, perMultiprocessor, shared int) Dim3 {
-	y := f.g.F / (8 * f.columns)
+// grid lets so many blocks run on each multiprocessor, which take equal shares of the rows of results: of `least` results or more, so
+// that all their warps have something to do.
+func (f fewConv) grid(b *Builder, perMultiprocessor, shared, least int) Dim3 {
+	y, rows := f.g.F/(8*f.columns), f.g.N*f.g.H.Out
 	blocks := max(b.Multiprocessors, 1) * max(min(perMultiprocessor, b.sharedMemory()/(shared+reservedShared)), 1)
-	return Dim3{X: max(min(ceilDiv(blocks, y), f.g.N*f.g.H.Out), 1), Y: y}
+	return Dim3{X: max(min(ceilDiv(blocks, y), rows/ceilDiv(least, f.g.W.Out)), 1), Y: y}
 }
 
 // reservedShared is what a block takes of a multiprocessor's shared memory besides its own.
@@ -148,7 +149,7 @@ func (b *Builder) fewForward(f fewConv) []Command {
 	f.warps = fewWarps
 	filters := steps * ceilDiv(f.columns, 2) * 2 * 64 * 4 // bytes: two registers of every lane for a column and a step
 	sums := 8 * f.columns * 4                             // what they begin with
-	if f.rows = f.rowsFor(16*tiles*f.warps, 512*tiles, mostFewShared-filters-sums); f.rows == 0 {
+	if f.rows = f.rowsFor(16*tiles*f.warps, max(512*tiles, 4*f.g.W.Out), mostFewShared-filters-sums); f.rows == 0 {
 		return nil
 	}
 	d = append(append(d, f.defines()...), fmt.Sprint("STEPS ", steps), fmt.Sprint("MT ", tiles), fmt.Sprint("BLOCKS ", blocks))
@@ -160,7 +161,7 @@ func (b *Builder) fewForward(f fewConv) []Command {
 	if f.relu {
 		d = append(d, "RELU")
 	}
-	return []Command{&Launch{Source: File("conv_few.cu", f.dt, d...), Name: "conv_few", Grid: f.grid(b, blocks, shared), Block: Dim3{X: 32 * f.warps},
+	return []Command{&Launch{Source: File("conv_few.cu", f.dt, d...), Name: "conv_few", Grid: f.grid(b, blocks, shared, 16*tiles*f.warps), Block: Dim3{X: 32 * f.warps},
 		Shared: shared, Args: []any{f.y, f.x, f.w, bias, int64(f.g.N * f.g.H.Out)}}}
 }
 
@@ -174,10 +175,7 @@ func (b *Builder) fewFilter(f fewConv) []Command {
 	deep := max(fewWarps/across, 1)
 	f.warps = across * deep
 	registers := max(64+8*f.columns, 96) // of a thread
-	mostResults := 1024
-	if across > 1 { // the warps side by side read the same gradients, which are to stay in the cache
-		mostResults = 512
-	}
+	const mostResults = 512              // warps side by side read the same gradients, which are to stay in the cache
 	sums := 0
 	if deep > 1 {
 		sums = across * 32 * 2 * f.columns * 4 * 4
@@ -186,7 +184,7 @@ func (b *Builder) fewFilter(f fewConv) []Command {
 		return nil
 	}
 	shared, blocks := max(f.patch(f.rows), sums), max(65536/(registers*32*f.warps), 1)
-	grid := f.grid(b, blocks, shared)
+	grid := f.grid(b, blocks, shared, 128*deep) // every block writes a part of the whole gradient
 	n := g.H.Kernel * g.W.Kernel * g.C * g.F
 	grid.X = max(min(grid.X, mostScratch/(4*n)), 1)
 	parts := b.Scratch(4 * int64(grid.X) * int64(n))

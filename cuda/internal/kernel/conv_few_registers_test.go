@@ -1,0 +1,44 @@
+//go:build gpu && cgo && linux
+
+package kernel
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
+)
+
+// TestFewChannelsStayInRegisters looks at the machine code of convolutions of few channels, whose sums take most of the registers that there
+// are. Places that are the same for every patch may wait in memory: they are read once for each.
+func TestFewChannelsStayInRegisters(t *testing.T) {
+	l, err := nvrtc.Load(0)
+	if err != nil {
+		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
+	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
+	}
+	const most = 96
+	for _, c := range stems {
+		steps := convSteps(t, tensor.Float32, c.x, c.w, c.a)
+		for _, pass := range []string{"relu", "filter"} {
+			s := steps[pass]
+			for _, narrow := range []bool{false, true} {
+				s.In[1].Narrow, s.Out[0].Narrow = narrow && pass == "filter", narrow && pass != "filter"
+				launch := fewLaunches(t, builderFor(BF16), s)[0]
+				for _, arch := range []string{"sm_80", "sm_90"} {
+					found := attributes(t, l, launch.Source, arch)
+					bytes, ok := found[frameSize][launch.Name]
+					require.True(t, ok)
+					t.Logf("%s of %s, bfloat16 %v, for %s: %d registers, %d bytes on the stack, %d bytes of shared memory", pass, c.name, narrow, arch,
+						found[registers][launch.Name], bytes, launch.Shared)
+					assert.LessOrEqual(t, bytes, most, "%s of %s, bfloat16 %v, for %s", pass, c.name, narrow, arch)
+				}
+			}
+		}
+	}
+}
