@@ -22,11 +22,11 @@ type maker struct {
 	most     [2]int64     // of all steps, and of all beside others
 	work     [2][]address // that point into it
 	packs    []kernel.Packed
-	packed   map[int]int64 // where the packed filters that are used lie, by number
-	packing  int64         // memory of them
-	filters  []address     // that point to them
-	counts   []address     // that point to the counters
-	counting int64         // memory of them
+	packed   map[int]packedAt // of the packed filters that are used, by number
+	packing  int64            // memory of them
+	filters  []address        // that point to them
+	counts   []address        // that point to the counters
+	counting int64            // memory of them
 	names    []string
 	plans    map[kernel.Command]*way // of calls that a library takes
 	apart    bool                    // a step is tried by itself: all of its operands are bound later
