@@ -60,10 +60,11 @@ var lattice = map[string][]string{
 	"nn":   {"graph/op", "internal/drawing", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},
 	"arch": {"nn", "internal/suggest"},
 
-	"data/internal/sample":  {},
-	"data":                  {"data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
-	"weights":               {"internal/atomicfile", "internal/suggest"},
-	"weights/internal/hdf5": {"weights"},
+	"data/internal/baseline": {},
+	"data/internal/sample":   {},
+	"data":                   {"data/internal/baseline", "data/internal/sample", "internal/atomicfile", "internal/augment", "internal/suggest", "internal/philox", "internal/thousands"},
+	"weights":                {"internal/atomicfile", "internal/suggest"},
+	"weights/internal/hdf5":  {"weights"},
 
 	"metrics": {}, // of numbers, whoever computed them
 

@@ -42,17 +42,17 @@ func (l *Loader) Damaged() []*ImageError {
 	return slices.Clone(l.damaged.found)
 }
 
-// picture decodes picture i, or where damaged ones are skipped the one in its place: a function of the files alone, whatever was met before.
-func (l *Loader) picture(r *pictureReader, i int) (image.Image, error) {
+// picture decodes picture i, at least a part of it, or where damaged ones are skipped the one in its place: a function of the files alone, whatever was met before.
+func (l *Loader) picture(r *pictureReader, i int, part func(h, w int) image.Rectangle) (image.Image, error) {
 	if !l.cfg.SkipDamaged {
-		return r.read(l.ds.Files.Path(i))
+		return r.read(l.ds.Files.Path(i), part)
 	}
 	for ahead := range l.ds.Len() {
 		k := (i + ahead) % l.ds.Len()
 		if l.ds.Labels[k] != l.ds.Labels[i] || l.damaged.has(k) {
 			continue
 		}
-		m, err := r.read(l.ds.Files.Path(k))
+		m, err := r.read(l.ds.Files.Path(k), part)
 		if e, ok := errors.AsType[*ImageError](err); ok && e.Damaged {
 			l.damaged.add(k, e)
 			continue

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/stheno-ml/stheno/data/internal/baseline"
 	"github.com/stheno-ml/stheno/internal/thousands"
 )
 
@@ -18,25 +19,43 @@ type pictureReader struct {
 	row  []byte
 	sums []uint32
 
-	blue, red []byte // differences from luma of a row of a JPEG
+	blue, red []byte   // differences from luma of a row of a JPEG
+	columns   []uint32 // of one of the two, at half the resolution
 
-	exif bool // pictures are turned as EXIF says
+	exif     bool // pictures are turned as EXIF says
+	baseline baseline.Decoder
 }
 
-// read decodes a file. Errors are *ImageError.
-func (p *pictureReader) read(path string) (image.Image, error) {
+// read decodes a file, at least the part of its picture that part names for its height and width. The picture is valid until the next one
+// is read. Errors are *ImageError, and the same for every part.
+func (p *pictureReader) read(path string, part func(h, w int) image.Rectangle) (image.Image, error) {
 	if err := p.load(path); err != nil {
 		return nil, err
 	}
-	m, err := decodeImage(bytes.NewReader(p.file.Bytes()))
-	if err != nil {
-		return nil, &ImageError{path, err, true}
-	}
+	file, held := p.file.Bytes(), upright
 	if p.exif {
-		m = p.turn(m, orientation(p.file.Bytes()))
+		held = orientation(file)
 	}
-	return m, nil
+	m := p.baseline.Decode(file, func(w, h int) image.Rectangle {
+		switch {
+		case int64(w)*int64(h) > MaxImagePixels:
+			return image.Rectangle{}
+		case held != upright:
+			return image.Rect(0, 0, w, h)
+		}
+		return part(h, w)
+	})
+	if m == nil { // another kind of file, or a fault
+		var err error
+		if m, err = decodeImage(bytes.NewReader(file)); err != nil {
+			return nil, &ImageError{path, err, true}
+		}
+	}
+	return p.turn(m, held), nil
 }
+
+// wholePicture is the part that is all of a picture.
+func wholePicture(h, w int) image.Rectangle { return image.Rect(0, 0, w, h) }
 
 // load takes a file into memory.
 func (p *pictureReader) load(path string) error {

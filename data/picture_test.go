@@ -75,12 +75,12 @@ const cmyk = `/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwANCQoLCggNCwoLDg4NDxMgFRMSEhMnHB4XIC
 func TestReadsWhatThereIs(t *testing.T) {
 	var p pictureReader
 	dir := t.TempDir()
-	m, err := p.read(put(t, pngBytes(t, scene(5, 7, 1)), dir, "a.JPEG"))
+	m, err := p.read(put(t, pngBytes(t, scene(5, 7, 1)), dir, "a.JPEG"), wholePicture)
 	require.NoError(t, err)
 	require.Equal(t, whole(t, scene(5, 7, 1)), whole(t, m))
 	inks, err := base64.StdEncoding.DecodeString(cmyk)
 	require.NoError(t, err)
-	m, err = p.read(put(t, inks, dir, "b.jpg"))
+	m, err = p.read(put(t, inks, dir, "b.jpg"), wholePicture)
 	require.NoError(t, err)
 	require.IsType(t, &image.CMYK{}, m)
 	got := whole(t, m)
@@ -90,10 +90,10 @@ func TestReadsWhatThereIs(t *testing.T) {
 	for i, want := range []byte{255, 255, 5} {
 		require.InDelta(t, want, got[3*(2*16+12)+i], 6)
 	}
-	m, err = p.read(put(t, jpegBytes(t, paint(image.NewGray(image.Rect(0, 0, 8, 8)), func(x, y int) color.Color { return color.Gray{200} })), dir, "c.png"))
+	m, err = p.read(put(t, jpegBytes(t, paint(image.NewGray(image.Rect(0, 0, 8, 8)), func(x, y int) color.Color { return color.Gray{200} })), dir, "c.png"), wholePicture)
 	require.NoError(t, err)
 	require.Equal(t, bytes.Repeat([]byte{200}, 8*8*3), whole(t, m))
-	_, err = p.read(dir)
+	_, err = p.read(dir, wholePicture)
 	require.ErrorContains(t, err, "is a folder; name the pictures in it")
 }
 
@@ -151,7 +151,7 @@ func TestColourIsInterpolated(t *testing.T) {
 			want, err := base64.StdEncoding.DecodeString(c.want)
 			require.NoError(t, err)
 			var p pictureReader
-			m, err := p.read(put(t, file, t.TempDir(), "a.jpg"))
+			m, err := p.read(put(t, file, t.TempDir(), "a.jpg"), wholePicture)
 			require.NoError(t, err)
 			got := whole(t, m)
 			require.Len(t, got, len(want))
@@ -164,5 +164,26 @@ func TestColourIsInterpolated(t *testing.T) {
 				require.Equal(t, got[(4*11+x0)*3:5*11*3], row)
 			}
 		})
+	}
+}
+
+// Colours are those of image/color.
+func TestReadYCbCrHasItsColours(t *testing.T) {
+	var p pictureReader
+	m := image.NewYCbCr(image.Rect(0, 0, 256, 256), image.YCbCrSubsampleRatio444)
+	row := make([]byte, 256*3)
+	for luma := range 256 {
+		for i := range m.Y {
+			m.Y[i], m.Cb[i], m.Cr[i] = byte(luma), byte(i%256), byte(i/256)
+		}
+		for y := luma % 3; y < 256; y += 3 {
+			p.readBytes(row, m, 0, y)
+			for x := range 256 {
+				r, g, b := color.YCbCrToRGB(byte(luma), byte(x), byte(y))
+				if [3]byte{r, g, b} != [3]byte(row[3*x:]) {
+					t.Fatalf("luma %d, blue %d, red %d: %v, want %v", luma, x, y, row[3*x:3*x+3], [3]byte{r, g, b})
+				}
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"image"
 	"iter"
 	"runtime"
 	"sync"
@@ -103,12 +104,15 @@ func (l *Loader) fillPart(s *slot, p *pictures, epoch uint32, part int) {
 	room, size, width := l.ds.PicturePixels()*l.ds.Shape[2], l.ds.PixelCount(), b.pictures.Numbers()
 	for i := part * partPictures; i < min(b.N, (part+1)*partPictures); i++ {
 		p.reader.exif = l.cfg.EXIFOrientation
-		m, err := l.picture(&p.reader, b.Index[i])
+		index := uint32(b.Index[i])
+		m, err := l.picture(&p.reader, b.Index[i], func(h, w int) image.Rectangle {
+			c := l.cutOf(h, w, epoch, index)
+			return image.Rect(c.left, c.top, c.right, c.bottom)
+		})
 		if err != nil {
 			s.fault.report(i, err)
 			return
 		}
-		index := uint32(b.Index[i])
 		c := l.cutOf(m.Bounds().Dy(), m.Bounds().Dx(), epoch, index)
 		draw := b.draws[i*width : (i+1)*width]
 		c.box.Put(draw)
@@ -189,7 +193,7 @@ func (c *PictureCheck) All(ctx context.Context, d *Dataset) iter.Seq2[int, error
 			for k := range workers {
 				wg.Go(func() {
 					for i := k; i < n; i += workers {
-						_, errs[i] = readers[k].read(d.Files.Path(first + i))
+						_, errs[i] = readers[k].read(d.Files.Path(first+i), wholePicture)
 						turned[i] = errs[i] == nil && orientation(readers[k].file.Bytes()) != upright
 					}
 				})

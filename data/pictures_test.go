@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"image/jpeg"
 	"math"
 	"os"
 	"path/filepath"
@@ -244,6 +245,35 @@ func TestCutFor(t *testing.T) {
 	}
 }
 
+// What is kept of a picture is the same whether only a part of it is decoded or, by image/jpeg, all of it.
+func TestPartsAreThoseOfWholePictures(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 12 {
+		put(t, jpegBytes(t, noisy(100+31*i, 260-17*i, i)), dir, "train", "all", fmt.Sprintf("%02d.jpg", i))
+	}
+	put(t, jpegBytes(t, noisy(30, 30, 1)), dir, "val", "all", "0.jpg")
+	ds := openAlbum(t, dir, 32).Train
+	for _, a := range []Augment{{}, cropped} {
+		l := loader(t, ds, LoaderConfig{Batch: 12, Seed: 5, Augment: a, Raw: true})
+		for epoch := range 4 {
+			it := l.Epoch(epoch, 0)
+			require.True(t, it.Next(bg))
+			b, room := it.Batch(), ds.PicturePixels()*3
+			for i := range b.N {
+				file, err := os.Open(ds.Files.Path(b.Index[i]))
+				require.NoError(t, err)
+				m, err := jpeg.Decode(file)
+				require.NoError(t, errors.Join(err, file.Close()))
+				c := l.cutOf(m.Bounds().Dy(), m.Bounds().Dx(), uint32(epoch), uint32(b.Index[i]))
+				want := make([]byte, c.box.Rows*c.box.Columns*3)
+				new(pictureReader).keep(want, m, c)
+				require.Equal(t, want, b.Pixels[i*room:][:len(want)], "picture %d in epoch %d", b.Index[i], epoch)
+			}
+			require.NoError(t, it.Close())
+		}
+	}
+}
+
 // How many pictures of a usual size a core decodes and keeps a second, and a loader on all CPUs.
 func BenchmarkPictures(b *testing.B) {
 	dir := b.TempDir()
@@ -258,7 +288,7 @@ func BenchmarkPictures(b *testing.B) {
 	b.Run("decode", func(b *testing.B) {
 		var p pictureReader
 		for i := range b.N {
-			_, err := p.read(s.Train.Files.Path(i % 64))
+			_, err := p.read(s.Train.Files.Path(i%64), wholePicture)
 			require.NoError(b, err)
 		}
 		rate(b, b.N)

@@ -25,13 +25,21 @@ import (
 	"github.com/stheno-ml/stheno/train"
 )
 
-// TestGPUTrainingOnPictures trains on a folder on the GPU, which crops and resizes itself, with the losses of the CPU.
+// TestGPUTrainingOnPictures trains on a folder on the GPU, which crops and resizes itself, and cuts out and mixes, with the losses of the CPU.
 func TestGPUTrainingOnPictures(t *testing.T) {
 	dir := album(t, 22, 6)
+	t.Run("plain", func(t *testing.T) { sameLossesOnPictures(t, dir, func(*train.Config) {}) })
+	t.Run("varied", func(t *testing.T) {
+		sameLossesOnPictures(t, dir, func(c *train.Config) { c.Augment, c.Cutout, c.Mixup = true, 8, 0.3 })
+	})
+}
+
+func sameLossesOnPictures(t *testing.T, dir string, change func(*train.Config)) {
 	var rows [2][]train.HistoryRow
 	for i := range rows {
 		c, split := pictured(t, dir)
 		c.Batch, c.Epochs = 8, 1
+		change(&c)
 		if i == 0 {
 			w, err := runOf(t, c, split, engine(t, 2), nil)
 			require.NoError(t, err)

@@ -105,8 +105,8 @@ func (s ScheduleSpec) Schedule(base float64, stepsPerEpoch, epochs int) (Schedul
 	}
 	warmup, total := steps(s.WarmupEpochs), stepsPerEpoch*epochs
 	if s.endsWithRun() && warmup >= total {
-		return nil, fmt.Errorf("train: schedule %q: the warm-up of %v epochs leaves nothing of a run of %d; warm up for less, e.g. +warmup:%.3g, or raise --epochs above %v",
-			s, s.WarmupEpochs, epochs, float64(epochs)/10, s.WarmupEpochs)
+		return nil, fmt.Errorf("train: schedule %q: the warm-up of %v %s leaves nothing of a run of %d; warm up for less, e.g. +warmup:%.3g, or raise --epochs above %v",
+			s, s.WarmupEpochs, words.Plural("epoch", int(math.Ceil(s.WarmupEpochs))), epochs, float64(epochs)/10, s.WarmupEpochs)
 	}
 	if err := wrongOption(fmt.Sprintf("schedule %q", s.Kind), s.options(false)); err != nil {
 		return nil, err

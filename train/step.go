@@ -125,48 +125,6 @@ func NewAccumulateStep(l *data.Loader, e graph.Engine, m *nn.Model, opt Base, sl
 	return newTrainStep(e, m, opt, slots, kind, opts...)
 }
 
-// augmentOf is what makes images of the raw batches of a loader of configuration c and images in memory, nil where it makes them itself.
-func augmentOf(c data.LoaderConfig) *op.Augment {
-	if !c.Raw {
-		return nil
-	}
-	return &op.Augment{Padding: c.Augment.PadCrop, Cutout: c.Augment.Cutout, Mixup: c.Augment.Mixup > 0, Indexed: c.Indexed,
-		Mean: c.Normalize.Mean, Std: c.Normalize.Std}
-}
-
-// source is where the images of a step come from; its zero value: they come as floats.
-type source struct {
-	raw   *op.Augment   // makes them of raw batches
-	crop  *picturesIn   // makes them of raw batches of pictures in files
-	set   *data.Dataset // that the device has, where raw is indexed
-	mixup bool          // they come with the labels of what is mixed in
-}
-
-func sourceOf(l *data.Loader) source {
-	if d := l.Dataset(); d.Files != nil {
-		return source{crop: cropOf(l), mixup: l.Config().Augment.Mixup > 0}
-	}
-	s := source{raw: augmentOf(l.Config()), mixup: l.Config().Augment.Mixup > 0}
-	if s.raw != nil && s.raw.Indexed {
-		s.set = l.Dataset()
-	}
-	return s
-}
-
-// stepKind is what the graphs of steps differ in.
-type stepKind struct {
-	source
-	n    int    // images
-	seed uint64 // of dropout
-
-	hold       bool    // gradients are only added to their sums
-	weighted   bool    // images have weights in the loss
-	norms      bool    // the norms of gradients are results
-	loss       nn.Loss // nil: the mean of the sparse categorical crossentropy
-	evaluation bool
-	shapesOnly bool // inputs and weights have no values
-}
-
 func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind stepKind, opts ...graph.Option) (*Step, error) {
 	if err := slots.complete(m, opt); err != nil {
 		return nil, err
@@ -251,36 +209,6 @@ func constrain(p *Parameter, updates []op.Update) (err error) {
 		}
 	}
 	return nil
-}
-
-// NewEvalStep compiles the evaluation of m for batches of n images on engine e: loss and metrics, no update. Weights are expected to stay:
-// what is made of them alone, such as filters with batch normalization folded in, is made in the first run and kept. Weights that are changed
-// after it count after [Step.Refresh].
-func NewEvalStep(e graph.Engine, m *nn.Model, n int) (*Step, error) {
-	return newEvalStep(e, m, nil, source{}, n, false)
-}
-
-// newEvalStep is NewEvalStep on images of a source; scored steps keep the model's outputs.
-func newEvalStep(e graph.Engine, m *nn.Model, loss nn.Loss, from source, n int, scored bool) (*Step, error) {
-	s, net, cost, err := forward(m, stepKind{n: n, source: from, evaluation: true, loss: loss})
-	if err != nil {
-		return nil, err
-	}
-	if !scored {
-		return s.compile(e, net, cost, nil)
-	}
-	if s, err = s.compile(e, net, cost, nil, graph.WithOutputs(net.Output)); err != nil {
-		return nil, err
-	}
-	v, err := s.machine.Value(net.Output)
-	if err != nil {
-		return nil, errors.Join(err, s.machine.Close())
-	}
-	var ok bool
-	if s.scores, ok = v.Data().([]float32); !ok {
-		return nil, errors.Join(fmt.Errorf("train: the model's outputs are %T, expected float32", v.Data()), s.machine.Close())
-	}
-	return s, nil
 }
 
 // outputs adds the metrics: loss, top-1 and top-5 are what a step is asked for.

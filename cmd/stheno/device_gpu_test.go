@@ -48,11 +48,12 @@ func TestGPUCommands(t *testing.T) {
 	require.Zero(t, out.code, out.stderr)
 
 	eval := []string{"eval", "--run", dir, "--limit-test", "2", "--batch", "2"}
-	for _, args := range [][]string{eval, {"predict", "--run", dir, writePNG(t, t.TempDir(), 0)}, {"explain", "simplecnn", "--batch", "2"}} {
+	for _, args := range [][]string{eval, {"predict", "--run", dir, writePNG(t, t.TempDir(), 0)}, {"explain", "simplecnn", "--batch", "2"},
+		{"explain", "--recipe", "resnet18-cifar100-fast", "--batch", "2"}} {
 		out = stheno(t, with(args, "--device", "cuda")...)
 		require.Zero(t, out.code, out.stderr)
 		if args[0] == "explain" {
-			require.Regexp(t, `(?m)^ 0  Augment `, out.stdout, "as training begins")
+			require.Regexp(t, `(?m)^ +0  Augment `, out.stdout, "as training begins")
 		} else {
 			require.Regexp(t, `(?m)^(note: computing on )?cuda:0.*, precision tf32$`, out.stdout+out.stderr, "that of the run")
 		}

@@ -194,6 +194,11 @@ struct Call {
 	Call call(__func__, false);                                                                                                  \
 	if (call.error) return call.error
 
+int devices(); // how many there are
+#define ENTER_DEVICE                                                                                                   \
+	ENTER_WITHOUT_CONTEXT;                                                                                             \
+	if (device < 0 || device >= devices()) return INVALID_DEVICE
+
 // Whoever calls these holds the lock.
 void *add(std::shared_ptr<Object> o, Context *c);
 template <class O> std::shared_ptr<O> find(void *handle) {
@@ -206,6 +211,7 @@ int unsafe_while_capturing();
 std::shared_ptr<Stream> stream_of(void *handle, Context *c);
 int enqueue(const std::shared_ptr<Stream> &s, std::shared_ptr<Work> w, std::function<void()> after = nullptr);
 Mark mark(const std::shared_ptr<Stream> &s);
+bool reached(const Mark &m);
 int wait(Lock &lock, const Mark &m);
 int drain(Lock &lock, Context *c);
 int check_red_zones();
