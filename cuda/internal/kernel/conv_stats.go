@@ -25,9 +25,6 @@ func Fuses(kind string, dt tensor.Dtype, p Precision) bool {
 func (b *Builder) convolutionWithStats(c convolution, s *graph.Step) []Command {
 	_, _, channel := c.g.Format.Axes()
 	v := channelsOf(s.Out[0].Shape, channel)
-	if c.g.N == 0 {
-		return b.stats(s.Out[0], Out(0), Out(1), b.perChannel(c.dt, v), Out(2), v)
-	}
 	var ways []alternative
 	for _, w := range b.convolutionWays(c) {
 		ways = append(ways, alternative{w.name, func() []Command {
