@@ -173,8 +173,8 @@ func TestAlternativesOfTraining(t *testing.T) {
 	cuda.Patient(t)
 	needSimulator(t)
 	t.Setenv(cache.Env, t.TempDir())
-	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.5")
-	for _, slow := range []string{"0.01", "10"} {
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "2")
+	for _, slow := range []string{"0.01", "40"} {
 		t.Setenv("STHENO_SIM_CUBLASLT_DELAY", slow)
 		t.Setenv(cache.Env, t.TempDir())
 		var lines []string
@@ -182,7 +182,7 @@ func TestAlternativesOfTraining(t *testing.T) {
 		require.NoError(t, err)
 		chain(16, true).RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
 		require.Regexp(t, `measuring \d+ convolutions, \d+ matrix products and 6 alternatives of inference`, strings.Join(lines, "\n"))
-		want := map[string]string{"0.01": "of 6 alternatives 0 are not the first", "10": "of 6 alternatives 6 are not the first"}[slow]
+		want := map[string]string{"0.01": "of 6 alternatives 0 are not the first", "40": "of 6 alternatives 6 are not the first"}[slow]
 		require.Contains(t, strings.Join(lines, "\n"), want)
 		require.NoError(t, e.Close())
 	}
