@@ -121,7 +121,7 @@ func (p *program) purpose() string {
 // decide asks package kernel about every step, and the libraries about its calls.
 func (m *maker) decide() ([]commands, error) {
 	p := m.program
-	b := &kernel.Builder{Multiprocessors: p.engine.dev.Multiprocessors, Precision: p.engine.precision}
+	b := &kernel.Builder{Multiprocessors: p.engine.dev.Multiprocessors, Precision: p.engine.precision, Gather: gather}
 	all := make([]commands, len(p.plan.Steps))
 	failed := func(i int, err error) error {
 		s := p.plan.Steps[i]

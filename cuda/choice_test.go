@@ -191,6 +191,7 @@ func TestAlternativesOfTraining(t *testing.T) {
 // A net's step with batch norms: convolutions with statistics of their results, whose blocks are counted, and with sums of cuDNN's.
 func TestAlternativesOfStatistics(t *testing.T) {
 	cuda.Patient(t)
+	cuda.GatherAll(t)
 	needSimulator(t)
 	t.Setenv(cache.Env, t.TempDir())
 	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.1")

@@ -55,6 +55,7 @@ func Commands(b *Builder, s *graph.Step) ([]Command, error) {
 type Builder struct {
 	Multiprocessors int       // of the device
 	Precision       Precision // of products
+	Gather          int64     // bytes that a convolution's result must have for cuDNN to gather its sums, see GatherBytes
 	Packs           []Packed  // that the steps decided on so far ask for
 	work            int64     // bytes of working memory that the step at hand has
 	counters        int64     // that the steps decided on so far have
