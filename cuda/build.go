@@ -122,7 +122,7 @@ func (p *program) purpose() string {
 func (m *maker) decide() ([]commands, error) {
 	p := m.program
 	dev := p.engine.dev
-	b := &kernel.Builder{Multiprocessors: dev.Multiprocessors, Capability: 10*dev.Major + dev.Minor, Precision: p.engine.precision}
+	b := &kernel.Builder{Multiprocessors: dev.Multiprocessors, Capability: 10*dev.Major + dev.Minor, Precision: p.engine.precision, Gather: gather}
 	all := make([]commands, len(p.plan.Steps))
 	failed := func(i int, err error) error {
 		s := p.plan.Steps[i]

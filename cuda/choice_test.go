@@ -173,8 +173,8 @@ func TestAlternativesOfTraining(t *testing.T) {
 	cuda.Patient(t)
 	needSimulator(t)
 	t.Setenv(cache.Env, t.TempDir())
-	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.5")
-	for _, slow := range []string{"0.01", "10"} {
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "2")
+	for _, slow := range []string{"0.01", "40"} {
 		t.Setenv("STHENO_SIM_CUBLASLT_DELAY", slow)
 		t.Setenv(cache.Env, t.TempDir())
 		var lines []string
@@ -183,7 +183,7 @@ func TestAlternativesOfTraining(t *testing.T) {
 		chain(16, true).RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
 		require.Regexp(t, `measuring \d+ convolutions, \d+ matrix products and 8 alternatives of inference`, strings.Join(lines, "\n"))
 		// Six are products; of the first layer's two the simulator cannot tell.
-		want := map[string]string{"0.01": "of 8 alternatives (0 are|1 is|2 are) not the first", "10": "of 8 alternatives [678] are not the first"}[slow]
+		want := map[string]string{"0.01": "of 8 alternatives (0 are|1 is|2 are) not the first", "40": "of 8 alternatives [678] are not the first"}[slow]
 		require.Regexp(t, want, strings.Join(lines, "\n"))
 		require.NoError(t, e.Close())
 	}
@@ -192,6 +192,7 @@ func TestAlternativesOfTraining(t *testing.T) {
 // A net's step with batch norms: convolutions with statistics of their results, whose blocks are counted, and with sums of cuDNN's.
 func TestAlternativesOfStatistics(t *testing.T) {
 	cuda.Patient(t)
+	cuda.GatherAll(t)
 	needSimulator(t)
 	t.Setenv(cache.Env, t.TempDir())
 	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.1")

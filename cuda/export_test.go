@@ -16,7 +16,15 @@ func Patient(t *testing.T) {
 
 // Force makes engines follow the ways of a name until the test ends, or what comes first.
 func Force(t *testing.T, way string) {
+	GatherAll(t)
 	old := forced
 	forced = way
 	t.Cleanup(func() { forced = old })
+}
+
+// GatherAll lets small convolutions gather sums, too, until the test ends.
+func GatherAll(t *testing.T) {
+	old := gather
+	gather = 0
+	t.Cleanup(func() { gather = old })
 }

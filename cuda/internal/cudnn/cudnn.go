@@ -145,11 +145,13 @@ type Handle struct {
 
 	// OpenOrder allows engines that add in an order which depends on timing, so that runs differ in their last bits.
 	OpenOrder bool
+
+	compiled map[string]*Plan // that took long to make, by problem and choice
 }
 
 // New makes a handle that works on a stream of the device whose context is current.
 func (l *Library) New(stream uintptr) (*Handle, error) {
-	h := &Handle{lib: l}
+	h := &Handle{lib: l, compiled: map[string]*Plan{}}
 	if err := l.call("cudnnCreate", func() C.int { return C.dnn_create(l.api, &h.handle) }); err != nil {
 		return nil, fmt.Errorf("cuda: cuDNN %s: %w", l.Version(), err)
 	}
@@ -171,7 +173,7 @@ func (h *Handle) SetStream(stream uintptr) error {
 // ForDevice makes a handle that only plans, for a device that need not be there; properties describe it in cuDNN's JSON. It
 // takes cuDNN 9.8.
 func (l *Library) ForDevice(properties string) (*Handle, error) {
-	h := &Handle{lib: l}
+	h := &Handle{lib: l, compiled: map[string]*Plan{}}
 	b := builder{lib: l}
 	h.device = b.make(kindDevice, chars(deviceJSON, properties))
 	h.close = b
@@ -187,6 +189,10 @@ func (h *Handle) Version() string { return h.lib.Version() }
 
 // Close frees the handle. Its plans must be closed before.
 func (h *Handle) Close() error {
+	for _, plan := range h.compiled {
+		_ = plan.Close() // it has no error
+	}
+	h.compiled = nil
 	h.close.destroy()
 	if h.handle == nil {
 		return nil

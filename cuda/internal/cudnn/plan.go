@@ -18,7 +18,7 @@ type Plan struct {
 	Engine    string // for logs: its number, and notes about its arithmetic
 	Measured  bool   // for logs: the engine was chosen by Take
 	handle    *Handle
-	own       builder        // owns the plan
+	own       *shared        // owns the plan
 	needs     []*shared      // what the plan may refer to: its graph and configuration
 	config    unsafe.Pointer // of the engine
 	plan      unsafe.Pointer
@@ -174,13 +174,22 @@ func (h *Handle) operations(b *builder, ops ...unsafe.Pointer) unsafe.Pointer {
 // plan makes a plan of an engine's configuration, which the descriptors of needs hold. It returns none, and why, if the plan is not
 // wanted or not to be had.
 func (h *Handle) plan(p *problem, config unsafe.Pointer, maxWorkspace int64, needs ...*shared) (plan *Plan, why string, err error) {
-	own := builder{lib: h.lib}
+	key := ""
+	if p.sums != nil { // cuDNN compiles these, for half a second and more, and forgets them with the plan
+		if c, err := h.choice(config); err == nil {
+			key = fmt.Sprintf("%s %s workspace %d", p, c, maxWorkspace)
+		}
+		if made := h.compiled[key]; made != nil {
+			return made.again(), "", nil
+		}
+	}
+	own := &shared{builder: builder{lib: h.lib}, users: 1}
 	defer func() {
 		if plan == nil {
-			own.destroy()
+			own.release()
 		}
 	}()
-	name, notes := h.engine(&own, config)
+	name, notes := h.engine(&own.builder, config)
 	if own.err != nil {
 		return nil, "", own.err
 	}
@@ -195,7 +204,7 @@ func (h *Handle) plan(p *problem, config unsafe.Pointer, maxWorkspace int64, nee
 	}
 	made := own.make(kindPlan, attributes...)
 	var workspace [1]int64
-	get(&own, made, planWorkspace, typeInt64, workspace[:])
+	get(&own.builder, made, planWorkspace, typeInt64, workspace[:])
 	switch {
 	case own.err != nil:
 		return nil, name + ": " + own.err.Error(), nil
@@ -206,7 +215,20 @@ func (h *Handle) plan(p *problem, config unsafe.Pointer, maxWorkspace int64, nee
 	for _, s := range needs {
 		plan.needs = append(plan.needs, s.hold())
 	}
+	if key != "" {
+		h.compiled[key] = plan.again()
+	}
 	return plan, "", nil
+}
+
+// again is another plan of what is made.
+func (plan *Plan) again() *Plan {
+	p := &Plan{handle: plan.handle, p: plan.p, own: plan.own.hold(), config: plan.config, plan: plan.plan, Workspace: plan.Workspace, Engine: plan.Engine,
+		pack: builder{lib: plan.handle.lib}}
+	for _, s := range plan.needs {
+		p.needs = append(p.needs, s.hold())
+	}
+	return p
 }
 
 // engine names the engine of a configuration and lists the notes about its arithmetic.

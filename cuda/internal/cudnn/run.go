@@ -43,7 +43,10 @@ func (plan *Plan) Run(x, w, y, bias, sums, workspace uintptr) error {
 // Close frees the plan. Runs that were started need not have ended.
 func (plan *Plan) Close() error {
 	plan.pack.destroy()
-	plan.own.destroy()
+	if plan.own != nil {
+		plan.own.release()
+	}
+	plan.own = nil
 	for _, s := range plan.needs {
 		s.release()
 	}

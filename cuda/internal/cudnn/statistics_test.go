@@ -147,3 +147,37 @@ func repeat(t *testing.T, d *driver.Device, stream *driver.Stream, plan *Plan) e
 	}
 	return nil
 }
+
+// A plan that was compiled is not compiled again, and lives as long as one of those who use it.
+func TestCompiledPlansAreShared(t *testing.T) {
+	h, err := library(t).ForDevice(devices["H100"])
+	require.NoError(t, err)
+	c := layer{64, 28, 64, 3, 1, 1}.convolution(32)
+	c.Precision, c.Rounded, c.Sums = kernel.BF16, true, &kernel.Pointer{}
+	first, err := h.PlanConvolution(&c, working)
+	require.NoError(t, err)
+	choice, err := first.Choice()
+	require.NoError(t, err)
+	require.NoError(t, first.Close())
+	require.NoError(t, first.Close(), "twice is no harm")
+	taken, err := h.Take(&c, working, choice)
+	require.NoError(t, err)
+	require.True(t, taken.Measured)
+	again, err := h.PlanConvolution(&c, working)
+	require.NoError(t, err)
+	require.Equal(t, taken.plan, again.plan)
+	require.NotSame(t, taken, again)
+	require.False(t, again.Measured)
+	other := c
+	other.N++
+	another, err := h.PlanConvolution(&other, working)
+	require.NoError(t, err)
+	require.NotEqual(t, again.plan, another.plan)
+	for _, p := range []*Plan{taken, again, another} {
+		same, err := p.Choice()
+		require.NoError(t, err)
+		require.Equal(t, choice.Engine, same.Engine)
+		require.NoError(t, p.Close())
+	}
+	require.NoError(t, h.Close())
+}

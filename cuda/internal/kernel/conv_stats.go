@@ -20,14 +20,15 @@ func Fuses(kind string, dt tensor.Dtype, p Precision) bool {
 	return Has(kind, dt) && (kind != "FusedConv2DStats" || p != FP32)
 }
 
+// GatherBytes is from how many bytes of its result on a convolution may gather sums. To read fewer takes a GPU two microseconds, about what
+// the launch takes that makes statistics of the sums, and cuDNN compiles such a convolution for a second.
+const GatherBytes = 8 << 20
+
 // convolutionWithStats is a forward pass and the mean and variance of its result's channels: by a launch that reads the result, or of sums
 // that cuDNN gathers while it writes it.
 func (b *Builder) convolutionWithStats(c convolution, s *graph.Step) []Command {
 	_, _, channel := c.g.Format.Axes()
 	v := channelsOf(s.Out[0].Shape, channel)
-	if c.g.N == 0 {
-		return b.stats(s.Out[0], Out(0), Out(1), b.perChannel(c.dt, v), Out(2), v)
-	}
 	var ways []alternative
 	for _, w := range b.convolutionWays(c) {
 		ways = append(ways, alternative{w.name, func() []Command {
@@ -38,7 +39,7 @@ func (b *Builder) convolutionWithStats(c convolution, s *graph.Step) []Command {
 		return nil
 	}
 	// Of a result that is rounded on the way to memory and is float32 there, the sums would be of something else.
-	if c.g.Format == shape.NHWC && c.g.Groups == 1 && (b.Precision == TF32 || c.yNarrow) {
+	if c.g.Format == shape.NHWC && c.g.Groups == 1 && (b.Precision == TF32 || c.yNarrow) && int64(s.Out[0].StoredBytes()) >= b.Gather {
 		ways = append(ways, alternative{"cuDNN with statistics", func() []Command { return b.gathering(c, s) }})
 	}
 	return b.choice(ways...)
