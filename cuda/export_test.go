@@ -13,3 +13,10 @@ func Patient(t *testing.T) {
 	patience = time.Hour
 	t.Cleanup(func() { patience = old })
 }
+
+// PackLate lets a test have filters packed beside the first steps though they are small.
+func PackLate(t *testing.T) {
+	early, late := earlyBytes, lateBytes
+	earlyBytes, lateBytes = 1<<12, 1
+	t.Cleanup(func() { earlyBytes, lateBytes = early, late })
+}
