@@ -7,8 +7,9 @@ const (
 	besideSteps = 10
 	// besideBytes is the most that a gradient beside other steps reads and writes: larger ones fill a GPU alone, and would only cost memory.
 	besideBytes = 24 << 20
-	// updateSteps is the same for updates, which move much memory and compute little, and penaltySteps for penalties, which keep nothing.
-	updateSteps, penaltySteps = 20, 1000
+	// largeUpdateSteps is the same for updates whose gradients are large, so that the memory of these is soon there for others, and
+	// penaltySteps for penalties, which keep nothing.
+	largeUpdateSteps, penaltySteps = 2, 1000
 	// GroupBytes is of how many bytes of parameters the updates come together: so many that the launch is nothing beside its work, and so
 	// few that most of a large net's come beside its backward pass.
 	GroupBytes = 24 << 20
@@ -20,7 +21,10 @@ func Beside(s *graph.Step) int {
 	case "L2Penalties":
 		return penaltySteps
 	case "MomentumUpdate", "AdamUpdate", "FusedUpdate", "Descend":
-		return updateSteps
+		if !Gathers(s.Out[0].Bytes(), false) {
+			return largeUpdateSteps
+		}
+		return besideSteps
 	case "Conv2DBackwardFilter", "BiasGrad", "TopKCorrect":
 	default:
 		return 0
