@@ -121,7 +121,8 @@ func (p *program) purpose() string {
 // decide asks package kernel about every step, and the libraries about its calls.
 func (m *maker) decide() ([]commands, error) {
 	p := m.program
-	b := &kernel.Builder{Multiprocessors: p.engine.dev.Multiprocessors, Precision: p.engine.precision}
+	dev := p.engine.dev
+	b := &kernel.Builder{Multiprocessors: dev.Multiprocessors, Capability: 10*dev.Major + dev.Minor, Precision: p.engine.precision}
 	all := make([]commands, len(p.plan.Steps))
 	failed := func(i int, err error) error {
 		s := p.plan.Steps[i]

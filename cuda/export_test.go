@@ -14,6 +14,13 @@ func Patient(t *testing.T) {
 	t.Cleanup(func() { patience = old })
 }
 
+// Force makes engines follow the ways of a name until the test ends, or what comes first.
+func Force(t *testing.T, way string) {
+	old := forced
+	forced = way
+	t.Cleanup(func() { forced = old })
+}
+
 // PackLate lets a test have filters packed beside the first steps though they are small.
 func PackLate(t *testing.T) {
 	early, late := earlyBytes, lateBytes

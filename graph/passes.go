@@ -36,6 +36,7 @@ var passes = []pass{
 	{"relu-bias", fuseReLUBias},            // the sums of the gradient that a ReLU masks, if they are not a batch norm's
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
 	{"batch-norm-mask", maskAgain},         // the ReLU's mask of x instead of y
+	{"batch-norm-join", joinNorms},         // statistics and batch norm in one step, sums and gradient in one, where the engine asks for it
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
 	{"update", fuseUpdates},                // L2 penalties and their gradients in the sweep of the update

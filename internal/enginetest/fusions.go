@@ -53,6 +53,7 @@ func FusionCases() []FusionCase {
 	all = append(all, batchNormFusions()...)
 	all = append(all, batchNormGradFusions()...)
 	all = append(all, batchNormMaskFusions()...)
+	all = append(all, batchNormJoinFusions()...)
 	all = append(all, momentumFusions()...)
 	all = append(all, adamFusions()...)
 	all = append(all, fusedUpdateFusions()...)

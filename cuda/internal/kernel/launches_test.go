@@ -17,7 +17,7 @@ import (
 // planner plans as the CUDA engine does, without a device.
 type planner struct{ graph.Null }
 
-func (planner) Fuses(kind string, dt tensor.Dtype) bool   { return Has(kind, dt) }
+func (planner) Fuses(kind string, dt tensor.Dtype) bool   { return Fuses(kind, dt, TF32) }
 func (planner) Gathers(bytes int, scarce bool) bool       { return Gathers(bytes, scarce) }
 func (planner) Keeps(graph.Instr, tensor.Dtype, int) bool { return false }
 func (planner) InPlace(i graph.Instr, dt tensor.Dtype, out, in int) bool {

@@ -23,7 +23,7 @@ func (of images) narrow() (d storage) {
 	for _, v := range of {
 		all = all && v.Narrow
 	}
-	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY"} {
+	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY", "SDZ"} {
 		if v := of[name]; v != nil && v.Narrow || all {
 			d = append(d, name+" bf16")
 		}
@@ -34,12 +34,24 @@ func (of images) narrow() (d storage) {
 // packed decides how many neighbours make a pack: as many as the widest access takes of the smallest elements, if the channels, or the
 // elements of a channel where these follow each other, can be divided so.
 func packed(dt tensor.Dtype, v view, of images) packing {
-	const widest = 16
-	narrow := of.narrow()
-	p := packing{view: v, vec: widest / int64(dt.Size()), rows: v.Inner != 1}
-	if len(narrow) > 0 {
-		p.vec = 8
+	return packedBy(widest/int64(of.smallest(dt)), v, of)
+}
+
+// widest is how many bytes an access to memory takes at most.
+const widest = 16
+
+// smallest is the size of an element of the images, the smallest of them.
+func (of images) smallest(dt tensor.Dtype) int {
+	if len(of.narrow()) > 0 {
+		return 2
 	}
+	return int(dt.Size())
+}
+
+// packedBy makes packs of up to so many neighbours.
+func packedBy(most int64, v view, of images) packing {
+	narrow := of.narrow()
+	p := packing{view: v, vec: most, rows: v.Inner != 1}
 	if v.count() == 0 { // there is nothing to read
 		p.view.Outer, p.view.Inner, p.rows = 0, 1, false
 	}
