@@ -184,6 +184,14 @@ func (e *Engine) JoinsNorm(s *graph.Step) bool {
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 
+// GroupBytes has updates run beside the backward pass, of so many bytes of parameters at a time.
+func (e *Engine) GroupBytes() int {
+	if os.Getenv(besideEnv) == "0" {
+		return 0
+	}
+	return kernel.GroupBytes
+}
+
 // Gathers says which updates wait for each other, so that they are one launch.
 func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }
 

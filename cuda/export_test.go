@@ -28,3 +28,10 @@ func GatherAll(t *testing.T) {
 	gather = 0
 	t.Cleanup(func() { gather = old })
 }
+
+// PackLate lets a test have filters packed beside the first steps though they are small.
+func PackLate(t *testing.T) {
+	early, late := earlyBytes, lateBytes
+	earlyBytes, lateBytes = 1<<12, 1
+	t.Cleanup(func() { earlyBytes, lateBytes = early, late })
+}

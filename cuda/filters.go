@@ -48,7 +48,7 @@ type packedAt struct {
 
 // earlyBytes is how much is packed before the first step at most: what layers read before the others can be packed beside them. Fewer
 // than lateBytes are not worth a launch of their own.
-const earlyBytes, lateBytes = 1 << 20, 4 << 20
+var earlyBytes, lateBytes int64 = 1 << 20, 4 << 20 // variables for tests
 
 // makeFilters allocates the packed filters and writes their addresses.
 func (m *maker) makeFilters() error {

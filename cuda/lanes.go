@@ -57,12 +57,11 @@ func meet(a, b []span) bool {
 	return false
 }
 
-// part is the actions of a step, or of several that were merged.
+// part is the actions of a step, or an action of several that were merged.
 type part struct {
-	step    int
-	actions []action
-	several bool
-	beside  bool
+	step, last int
+	actions    []action
+	beside     bool
 	touched
 	after  int // the latest part on the other lane that it waits for, −1 for none
 	marked bool
@@ -72,12 +71,16 @@ type part struct {
 func (p *program) parts() []part {
 	var all []part
 	for _, a := range p.merged.list {
-		if k := len(all) - 1; k >= 0 && all[k].step == a.step && !all[k].several && !a.several {
+		if k := len(all) - 1; k >= 0 && all[k].step == a.step && all[k].last == a.last {
 			all[k].actions = append(all[k].actions, a.action)
 			continue
 		}
-		all = append(all, part{step: a.step, actions: []action{a.action}, several: a.several, after: -1,
-			beside: !a.several && p.plan.Steps[a.step].Beside > 0, touched: p.touched(a.step)})
+		x := part{step: a.step, last: a.last, actions: []action{a.action}, after: -1, beside: p.beside(a.step)}
+		for i := a.step; i <= a.last; i++ {
+			t := p.touched(i)
+			x.reads, x.writes = append(x.reads, t.reads...), append(x.writes, t.writes...)
+		}
+		all = append(all, x)
 	}
 	joined := -1 // parts beside, up to here, for which the others have waited
 	for k := range all {
@@ -87,7 +90,7 @@ func (p *program) parts() []part {
 			if o.beside == x.beside || !x.beside && i <= joined {
 				continue
 			}
-			if x.several || o.several || x.conflicts(o.touched) {
+			if x.conflicts(o.touched) {
 				x.after, o.marked = i, true
 				if !x.beside {
 					joined = i
@@ -118,6 +121,9 @@ func (p *program) mark(i int) (*driver.Event, error) {
 	p.close = append(p.close, e.Close)
 	return e, nil
 }
+
+// beside says whether a step runs beside others.
+func (p *program) beside(step int) bool { return p.plan.Steps[step].Beside > 0 }
 
 // besides says whether any step runs beside others.
 func (p *program) besides() bool {
@@ -151,7 +157,7 @@ func (p *program) inLanes() (err error) {
 		on := main
 		if x.beside {
 			on = side
-		} else if packed != nil && (x.several || x.step >= late) {
+		} else if packed != nil && x.last >= late {
 			if err := main.Wait(packed); err != nil {
 				return err
 			}

@@ -9,10 +9,9 @@ import (
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 )
 
-// numbered is an action and the step that it belongs to, the first of those where it does the work of several.
+// numbered is an action and the step that it belongs to, or the first and the last of those of which it does some of the work.
 type numbered struct {
-	step    int
-	several bool
+	step, last int
 	action
 }
 
@@ -32,7 +31,7 @@ func (p *program) merge() error {
 	var list []numbered
 	for i, s := range p.steps {
 		for _, a := range s.actions {
-			list = append(list, numbered{i, false, a})
+			list = append(list, numbered{i, i, a})
 		}
 	}
 	for len(list) > 0 {
@@ -40,7 +39,7 @@ func (p *program) merge() error {
 		var launches []kernel.Resolved
 		for n < len(list) {
 			l, ok := list[n].action.(*launch)
-			if !ok || !kernel.Mergeable(l.spec) {
+			if !ok || !kernel.Mergeable(l.spec) || p.beside(list[n].step) != p.beside(list[0].step) {
 				break
 			}
 			launches = append(launches, l.resolve())
@@ -61,7 +60,7 @@ func (p *program) merge() error {
 				return errors.Join(err, p.unmerge())
 			}
 			p.merged.own = append(p.merged.own, a.Launch)
-			p.merged.list = append(p.merged.list, numbered{list[0].step, true, a})
+			p.merged.list = append(p.merged.list, numbered{list[0].step, list[n-1].step, a})
 		}
 		list = list[n:]
 	}

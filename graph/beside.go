@@ -20,3 +20,10 @@ func planBeside(p *program, e Engine) {
 
 // end is the last step during which step i of the plan may still run.
 func (p *program) end(i int) int { return min(i+p.steps[i].Beside, len(p.steps)-1) }
+
+// Grouper is a [Gatherer] and [Overlapper] that has updates run beside the backward pass. It is optional.
+type Grouper interface {
+	// GroupBytes is how many bytes of parameters make a group: as soon as the gradients of so many are there, the updates that wait for
+	// others come, instead of at the end of the plan. 0 means that all come at the end.
+	GroupBytes() int
+}

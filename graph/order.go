@@ -1,6 +1,10 @@
 package graph
 
-import "container/heap"
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+)
 
 // order fixes the sequence of the steps. Among the steps that are ready, the one whose node was created first goes
 // first: forward in the order of the layers, then backward layer by layer, as gorgonia.Grad made them. Steps that only
@@ -125,18 +129,16 @@ func (o *ordering) keys() []int {
 // beforeAll is more than any rank: steps that are Once come before all others.
 const beforeAll = 1 << 40
 
-// gather moves updates of parameters behind all other steps, those of one kind together, for an engine that wants it: in an
-// optimizer of several steps a parameter, the first of each, then the second of each.
+// gather moves updates of parameters behind all other steps, or those of a group behind what its last gradient comes from, for an
+// engine that wants it; those of one kind come together: in an optimizer of several steps a parameter, the first of each, then the second
+// of each.
 func (o *ordering) gather(key []int, e Engine) {
 	g, ok := e.(Gatherer)
 	if !ok {
 		return
 	}
-	last := 0
-	for _, k := range key {
-		last = max(last, k)
-	}
-	kinds := map[string]int{}
+	var moved []int
+	kinds, kind := map[string]int{}, map[int]int{}
 	needed := o.needed()
 	for i, s := range o.p.steps {
 		since := o.p.updatesSince > 0 && s.rank > o.p.updatesSince
@@ -152,8 +154,49 @@ func (o *ordering) gather(key []int, e Engine) {
 		if kinds[name] == 0 {
 			kinds[name] = len(kinds) + 1
 		}
-		key[i] = last + kinds[name]
+		kind[i], moved = kinds[name], append(moved, i)
 	}
+	last := 0
+	for _, k := range key {
+		last = max(last, k)
+	}
+	ends := o.groups(moved, key, last+1, e)
+	for i := range key { // room for the kinds between two ranks
+		key[i] *= len(kinds) + 1
+	}
+	for n, i := range moved {
+		key[i] = ends[n]*(len(kinds)+1) + kind[i]
+	}
+}
+
+// groups says of updates behind which rank each comes: behind those of a group is the first gradient that is none of it, so that
+// whatever else reads their parameters has run.
+func (o *ordering) groups(updates, key []int, end int, e Engine) []int {
+	ends := make([]int, len(updates))
+	for n := range ends {
+		ends[n] = end
+	}
+	g, ok := e.(Grouper)
+	if !ok || g.GroupBytes() <= 0 {
+		return ends
+	}
+	byRank := make([]int, len(updates))
+	for n := range byRank {
+		byRank[n] = n
+	}
+	slices.SortStableFunc(byRank, func(a, b int) int { return cmp.Compare(key[updates[a]], key[updates[b]]) })
+	first, bytes := 0, 0
+	for k, n := range byRank {
+		rank := key[updates[n]]
+		if k > 0 && bytes >= g.GroupBytes() && rank > key[updates[byRank[k-1]]] {
+			for _, m := range byRank[first:k] {
+				ends[m] = rank
+			}
+			first, bytes = k, 0
+		}
+		bytes += o.p.steps[updates[n]].Out[0].Bytes()
+	}
+	return ends
 }
 
 // sort is Kahn's algorithm with a heap of the ready steps.

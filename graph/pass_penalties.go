@@ -38,7 +38,11 @@ func fusePenalties(p *program, e Engine) {
 		if sum == nil || len(sum.of) == 1 {
 			continue
 		}
-		r.replace(&Step{Instr: &L2Penalties{Lambdas: sum.lambdas}, In: sum.of, Out: s.Out}, s, sum.steps...)
+		all := &Step{Instr: &L2Penalties{Lambdas: sum.lambdas}, In: sum.of, Out: s.Out}
+		r.replace(all, s, sum.steps...)
+		if o, ok := e.(Overlapper); ok && o.Beside(all) > 0 {
+			all.rank = 0 // the weights are there from the beginning, and so are steps to run beside
+		}
 	}
 	r.finish()
 }

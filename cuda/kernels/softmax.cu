@@ -226,8 +226,6 @@ KERNEL fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *
                     i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	__shared__ i64 better[WARP];
-	__shared__ Tally tallies[MOST_ROWS];
-	__shared__ bool last;
 	Tally own = {};
 	ROWS(r, n) {
 		const T *row = x + r * c;
@@ -254,6 +252,9 @@ KERNEL fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *
 			}
 		}
 	}
+#if defined(MEAN) || TOPS > 0
+	__shared__ Tally tallies[MOST_ROWS];
+	__shared__ bool last;
 	if (threadIdx.x == 0) {
 		tallies[threadIdx.y] = own;
 	}
@@ -271,7 +272,6 @@ KERNEL fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *
 	if (!last || threadIdx.y > 0) {
 		return;
 	}
-	__shared__ double sums[WARP];
 	Tally all = {};
 	for (int b = threadIdx.x; b < gridDim.x; b += blockDim.x) {
 		Tally other = {};
@@ -283,6 +283,7 @@ KERNEL fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *
 		all.add(other);
 	}
 #ifdef MEAN
+	__shared__ double sums[WARP];
 	const double total = row_sum(all.loss, sums);
 	if (threadIdx.x == 0) {
 		loss[0] = T(total / n);
@@ -295,5 +296,6 @@ KERNEL fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *
 			*(T *)counts.to[t] = T(hits);
 		}
 	}
+#endif
 }
 #endif

@@ -125,6 +125,45 @@ func TestLaunchesOfATrainingStep(t *testing.T) {
 	}
 }
 
+// grouper plans as the CUDA engine does, with updates beside the backward pass.
+type grouper struct{ planner }
+
+func (grouper) GroupBytes() int          { return GroupBytes }
+func (grouper) Beside(s *graph.Step) int { return Beside(s) }
+
+// Updates that come beside the backward pass are a launch for every group, but for those of large parameters, and the last are at the end.
+func TestGroupsOfUpdates(t *testing.T) {
+	for _, c := range []struct {
+		arch                string
+		opt                 train.Optimizer
+		name                string
+		least, most, single int
+	}{
+		{"resnet50", train.SGD{Momentum: 0.9, Nesterov: true}, "momentum_update", 3, 5, 0}, {"resnet50", train.Adam{}, "adam_update", 3, 5, 0},
+		{"vgg16", train.SGD{Momentum: 0.9}, "momentum_update", 2, 4, 1}, {"simplecnn", train.SGD{Momentum: 0.9}, "momentum_update", 1, 1, 0},
+	} {
+		a, err := arch.ByName(c.arch, arch.Config{})
+		require.NoError(t, err)
+		m, err := a.Model()
+		require.NoError(t, err)
+		g, opts, err := train.StepGraph(m, c.opt, 64, 1)
+		require.NoError(t, err)
+		p, err := graph.PlanFor(g, append(opts, graph.WithEngine(grouper{}))...)
+		require.NoError(t, err)
+		got := launchesOf(t, p)
+		require.GreaterOrEqual(t, got[c.name+"_many"], c.least, "%s: %v", c.arch, got)
+		require.LessOrEqual(t, got[c.name+"_many"], c.most, "%s: %v", c.arch, got)
+		require.Equal(t, c.single, got[c.name], "%s: %v", c.arch, got)
+		require.LessOrEqual(t, got["combine_many"], 2, "%s: averages come with the first gradients", c.arch)
+		last := p.Steps[len(p.Steps)-1].Instr.Kind()
+		require.True(t, strings.HasSuffix(last, "Update"), last)
+		if c.arch == "resnet50" {
+			require.Equal(t, "L2Penalties", p.Steps[0].Instr.Kind())
+			require.Equal(t, 1, got["l2_parts_many"])
+		}
+	}
+}
+
 // The loss, its mean, its gradient and the counts of a step are one launch.
 func TestScoresOfATrainingStep(t *testing.T) {
 	a, err := arch.ByName("simplecnn", arch.Config{})

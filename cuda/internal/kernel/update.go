@@ -71,13 +71,18 @@ var updateSources = map[tensor.Dtype]Source{
 // update launches a kernel of update.cu over the elements of a step's result; their number is the last argument.
 func (b *Builder) update(s *graph.Step, name string, args ...any) *Launch {
 	n := s.Out[0].Len()
-	return &Launch{Source: updateSources[s.Out[0].Dtype], Name: name, Grid: Dim3{X: min(ceilDiv(n, chunk), updateBlocks(b.Multiprocessors))},
+	return &Launch{Source: updateSources[s.Out[0].Dtype], Name: name, Grid: Dim3{X: updates[name].blocks(ceilDiv(n, chunk), b.Multiprocessors)},
 		Block: Dim3{X: threads}, Args: append(args, int64(n))}
 }
 
-// updateBlocks is how many blocks an update has at most: what a block does once, such as Adam's rate, is done no more often than it
-// takes to fill the device.
-func updateBlocks(multiprocessors int) int { return 8 * max(multiprocessors, 1) }
+// blocks is how many blocks an update of so many chunks has: one each, so that steps which run beside others soon find room. What a block
+// does once, such as Adam's rate, is done by no more than it takes to fill the device, or for every fourth chunk.
+func (e each) blocks(chunks, multiprocessors int) int {
+	if e.once {
+		chunks = min(chunks, max(8*max(multiprocessors, 1), ceilDiv(chunks, 4)))
+	}
+	return max(chunks, 1)
+}
 
 // optimize is a graph.MomentumUpdate or graph.AdamUpdate, behind the gradient of a penalty if lambda is not 0.
 func (b *Builder) optimize(s *graph.Step, update graph.Instr, lambda float64) []Command {

@@ -31,6 +31,7 @@ type each struct {
 	addresses, written, own int
 	chunk                   int
 	parts                   bool // what is written is a number for each chunk
+	once                    bool // there is something that a block does once
 }
 
 var updates = map[string]each{
@@ -38,9 +39,9 @@ var updates = map[string]each{
 	"combine_square":  {addresses: 3, written: 1, own: 2, chunk: chunk},
 	"descend":         {addresses: 3, written: 1, own: 1, chunk: chunk},
 	"nesterov":        {addresses: 4, written: 1, chunk: chunk},
-	"adam_step":       {addresses: 4, written: 1, chunk: chunk},
+	"adam_step":       {addresses: 4, written: 1, chunk: chunk, once: true},
 	"momentum_update": {addresses: 5, written: 2, own: 3, chunk: chunk},
-	"adam_update":     {addresses: 7, written: 3, own: 3, chunk: chunk},
+	"adam_update":     {addresses: 7, written: 3, own: 3, chunk: chunk, once: true},
 	"add_l2_grad":     {addresses: 3, written: 1, own: 2, chunk: chunk},
 	"l2_parts":        {addresses: 2, written: 1, chunk: part, parts: true},
 }
@@ -205,12 +206,8 @@ func merged(launches []Resolved, multiprocessors int) Resolved {
 		}
 	}
 	count := len(chunks) / 8
-	blocks := count
-	if !e.parts { // whose blocks do nothing that is better done once
-		blocks = min(count, updateBlocks(multiprocessors))
-	}
 	args := append([]any{append(tensors, chunks...), int64(len(launches)), int64(count)}, l.Args[e.addresses+e.own:len(l.Args)-1]...)
-	return Resolved{Source: l.Source, Name: l.Name + "_many", Grid: Dim3{X: max(blocks, 1)}, Block: Dim3{X: threads}, Args: args}
+	return Resolved{Source: l.Source, Name: l.Name + "_many", Grid: Dim3{X: e.blocks(count, multiprocessors)}, Block: Dim3{X: threads}, Args: args}
 }
 
 // word is an argument in a list.

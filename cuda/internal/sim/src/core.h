@@ -134,6 +134,7 @@ struct Function : Object {
 struct Node {
 	std::shared_ptr<Work> work;
 	std::set<int> after;
+	bool first; // of the stream that began the capture
 };
 
 struct Graph : Object {

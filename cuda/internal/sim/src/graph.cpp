@@ -23,7 +23,7 @@ int unsafe_while_capturing() {
 
 void capture_node(Stream &s, std::shared_ptr<Work> w) {
 	Graph &g = *s.capture->graph;
-	g.nodes.push_back({std::move(w), s.frontier});
+	g.nodes.push_back({std::move(w), s.frontier, s.capture->origin == &s});
 	s.frontier = {(int)g.nodes.size() - 1};
 }
 
@@ -144,6 +144,12 @@ static std::vector<std::shared_ptr<Work>> order(const Graph &g) {
 			if (!all) continue;
 			ready.push_back(n);
 			if (how.empty()) break;
+		}
+		if (how == "first" || how == "other") { // the stream that began goes on as long as it can, or the others do
+			const bool wanted = how == "first";
+			for (size_t i = 1; i < ready.size(); i++) {
+				if (g.nodes[ready[0]].first != wanted && g.nodes[ready[i]].first == wanted) std::swap(ready[0], ready[i]);
+			}
 		}
 		const int n = how == "random" ? ready[random() % ready.size()] : how == "reverse" ? ready.back() : ready.front();
 		r.push_back(g.nodes[n].work);
