@@ -167,7 +167,7 @@ func (e *Engine) Narrows(s *graph.Step) (in, out []bool, gains bool) {
 
 // Beside lets small steps of which only updates or outputs are made run at the same time as those behind them.
 func (e *Engine) Beside(s *graph.Step) int {
-	if os.Getenv(besideEnv) == "0" {
+	if os.Getenv(besideEnv) == "0" || !allBeside() && !kernel.IsGradient(s) {
 		return 0
 	}
 	return kernel.Beside(s)
@@ -186,7 +186,7 @@ func (e *Engine) Remote() bool { return true }
 
 // GroupBytes has updates run beside the backward pass, of so many bytes of parameters at a time.
 func (e *Engine) GroupBytes() int {
-	if os.Getenv(besideEnv) == "0" {
+	if !allBeside() {
 		return 0
 	}
 	return kernel.GroupBytes

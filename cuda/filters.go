@@ -89,7 +89,7 @@ func (f *filters) soon() int {
 			late += x.Bytes()
 		}
 	}
-	if late < lateBytes {
+	if late < lateBytes || !allBeside() {
 		return len(f.list)
 	}
 	return n

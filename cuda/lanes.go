@@ -4,13 +4,21 @@ package cuda
 
 import (
 	"errors"
+	"os"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/graph"
 )
 
-// besideEnv is the environment variable that, set to 0, makes every step of a CUDA graph wait for the one before.
+// besideEnv is the environment variable that, set to 0, makes every step of a CUDA graph wait for the one before; set to "gradients", it
+// leaves gradients alone beside other steps.
 const besideEnv = "STHENO_CUDA_BESIDE"
+
+// allBeside says whether nothing is kept from running beside other steps.
+func allBeside() bool {
+	v := os.Getenv(besideEnv)
+	return v != "0" && v != "gradients"
+}
 
 // lanes is how a CUDA graph has steps beside others (graph.Step.Beside): they go one after the other on a stream of their own, which
 // waits for what they need, and the other steps wait for those whose memory they touch. Small nets leave most of a GPU idle, and the

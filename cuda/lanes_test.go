@@ -13,6 +13,7 @@ import (
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
@@ -74,6 +75,17 @@ func TestStepsBesideOthersChangeNothing(t *testing.T) {
 			got, _ := weights(order, "1")
 			require.True(t, slices.Equal(want, got), "%s, order %q", name, order)
 		}
+	}
+}
+
+// The environment says what runs beside other steps.
+func TestWhatRunsBesideOthers(t *testing.T) {
+	update := &graph.Step{Instr: &graph.MomentumUpdate{}, Out: []*graph.Value{{Dtype: tensor.Float32, Shape: tensor.Shape{3}}}}
+	gradient := &graph.Step{Instr: &op.BiasGrad{}, Out: update.Out}
+	e := open(t, cuda.Config{})
+	for value, want := range map[string][3]bool{"": {true, true, true}, "gradients": {true, false, false}, "0": {}} {
+		t.Setenv("STHENO_CUDA_BESIDE", value)
+		require.Equal(t, want, [3]bool{e.Beside(gradient) > 0, e.Beside(update) > 0, e.GroupBytes() > 0}, value)
 	}
 }
 

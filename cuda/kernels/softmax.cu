@@ -224,7 +224,9 @@ struct Tally {
 // before and after.
 KERNEL fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *counter, const T *x, const i64 *labels, const T *dloss,
                     i64 n, i64 c) {
+#ifdef LOSS
 	__shared__ T shared[WARP];
+#endif
 	__shared__ i64 better[WARP];
 	Tally own = {};
 	ROWS(r, n) {

@@ -25,8 +25,8 @@ func Beside(s *graph.Step) int {
 			return largeUpdateSteps
 		}
 		return besideSteps
-	case "Conv2DBackwardFilter", "BiasGrad", "TopKCorrect":
-	default:
+	}
+	if !IsGradient(s) {
 		return 0
 	}
 	bytes := 0
@@ -37,4 +37,13 @@ func Beside(s *graph.Step) int {
 		return 0
 	}
 	return besideSteps
+}
+
+// IsGradient says whether a step computes what only updates wait for, or a count that only the host does.
+func IsGradient(s *graph.Step) bool {
+	switch s.Instr.Kind() {
+	case "Conv2DBackwardFilter", "BiasGrad", "TopKCorrect":
+		return true
+	}
+	return false
 }
