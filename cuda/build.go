@@ -62,7 +62,7 @@ func (p *program) build() (err error) {
 	}
 	memory := p.engine.dev.Memory
 	if p.plan.ArenaBytes > 0 {
-		if p.arena, err = p.engine.alloc(int64(p.plan.ArenaBytes), fmt.Sprintf("the arena of a program of %d steps", len(p.plan.Steps))); err != nil {
+		if p.arena, err = p.engine.alloc(int64(p.plan.ArenaBytes), useSteps, fmt.Sprintf("the arena of a program of %d steps", len(p.plan.Steps))); err != nil {
 			return err
 		}
 		p.close = append(p.close, func() error { return memory.Free(p.arena) })
@@ -91,7 +91,7 @@ func (p *program) build() (err error) {
 		if bytes == 0 {
 			continue
 		}
-		if p.work[lane], err = p.engine.alloc(bytes, "the working memory of kernels and libraries"); err != nil {
+		if p.work[lane], err = p.engine.alloc(bytes, useSteps, "the working memory of kernels and libraries"); err != nil {
 			return err
 		}
 		p.close = append(p.close, func() error { return memory.Free(p.work[lane]) })

@@ -178,13 +178,19 @@ func (e *Engine) Remote() bool { return true }
 // Gathers says which updates wait for each other, so that they are one launch.
 func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }
 
-// alloc takes device memory. Where there is none left, the error tells how many programs hold some.
-func (e *Engine) alloc(bytes int64, purpose string) (driver.Ptr, error) {
+// alloc takes device memory, which counts as for a use. Where there is none left, the error tells the purpose, and how many programs hold some.
+func (e *Engine) alloc(bytes int64, use, purpose string) (driver.Ptr, error) {
 	p, err := e.dev.Memory.Alloc(bytes, purpose)
+	e.dev.Memory.Count(p, use)
+	return p, e.exhausted(err)
+}
+
+// exhausted lets an error of memory that there is not tell how many programs hold some.
+func (e *Engine) exhausted(err error) error {
 	if full := (*driver.MemoryError)(nil); errors.As(err, &full) {
 		full.Programs = len(e.programs)
 	}
-	return p, err
+	return err
 }
 
 // Memory returns the bytes of device memory that values and programs use, and those that the engine holds for them and for later

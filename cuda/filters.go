@@ -41,7 +41,7 @@ func (m *maker) makeFilters() error {
 		return nil
 	}
 	p := m.program
-	memory, err := p.engine.alloc(m.packing, "filters in the order of the libraries")
+	memory, err := p.engine.alloc(m.packing, useFilters, useFilters)
 	if err != nil {
 		return err
 	}

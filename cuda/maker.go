@@ -150,7 +150,7 @@ func (m *maker) makeCounters() error {
 		return nil
 	}
 	p := m.program
-	memory, err := p.engine.alloc(m.counting, "counters of blocks that are done")
+	memory, err := p.engine.alloc(m.counting, useLists, "counters of blocks that are done")
 	if err != nil {
 		return err
 	}

@@ -144,6 +144,7 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		own.refs++ // the program's own, so that the memory outlives its buffer
 		old := p.bound[v]
 		p.bound[v] = own.memory
+		own.count(v)
 		delete(p.unmet, v)
 		for _, a := range p.at[v] {
 			*a.to = uint64(own.ptr) + uint64(a.offset)
