@@ -4,14 +4,13 @@ package cuda
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
 )
 
-// Build decides what every step asks of the device, compiles the kernels, and allocates the arena.
+// Build decides what every step asks of the device, compiles the kernels, and finds memory.
 func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	if e.isClosed() {
 		return nil, errClosed
@@ -60,20 +59,12 @@ func (p *program) build() (err error) {
 	if err := p.engine.compiler.compile(sources); err != nil {
 		return err
 	}
-	memory := p.engine.dev.Memory
-	if p.plan.ArenaBytes > 0 {
-		if p.arena, err = p.engine.alloc(int64(p.plan.ArenaBytes), useSteps, fmt.Sprintf("the arena of a program of %d steps", len(p.plan.Steps))); err != nil {
-			return err
-		}
-		p.close = append(p.close, func() error { return memory.Free(p.arena) })
-	}
 	for i := range p.done {
 		if p.done[i], err = driver.NewEvent(); err != nil {
 			return err
 		}
 		p.close = append(p.close, p.done[i].Close)
 	}
-	// Every address in working memory is written when its size is known.
 	for i, s := range p.plan.Steps {
 		made, err := m.step(s, decided[i])
 		if err != nil {
@@ -81,23 +72,14 @@ func (p *program) build() (err error) {
 		}
 		p.steps = append(p.steps, made)
 	}
+	if err := m.makeRoom(); err != nil {
+		return err
+	}
 	if err := m.makeFilters(); err != nil {
 		return err
 	}
 	if err := m.makeCounters(); err != nil {
 		return err
-	}
-	for lane, bytes := range m.most {
-		if bytes == 0 {
-			continue
-		}
-		if p.work[lane], err = p.engine.alloc(bytes, useSteps, "the working memory of kernels and libraries"); err != nil {
-			return err
-		}
-		p.close = append(p.close, func() error { return memory.Free(p.work[lane]) })
-		for _, a := range m.work[lane] {
-			*a.to = uint64(p.work[lane]) + uint64(a.offset)
-		}
 	}
 	for _, a := range p.plan.Assigns {
 		if a.New.Root() != a.Target {

@@ -13,13 +13,15 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// program is a plan with its launches and its arena. A run puts everything on the engine's stream and waits for nothing, unless a
+// program is a plan with its launches. A run puts everything on the engine's stream and waits for nothing, unless a
 // step must run on the host.
 type program struct {
 	engine  *Engine
 	plan    *graph.Plan
-	arena   driver.Ptr
-	work    [2]driver.Ptr // working memory, which the steps use one after the other; those beside others have the second
+	room    *graph.Room // places in the engine's scratch memory
+	needs   int64       // bytes of it
+	works   []int       // bytes of working memory, by step
+	within  []address   // where addresses in it are used
 	steps   []step
 	before  []func() error             // what is looked at before a run begins
 	at      map[*graph.Value][]address // where the addresses of external values are used
@@ -52,7 +54,7 @@ type step struct {
 // action puts work on the engine's stream.
 type action interface{ run(p *program) error }
 
-// address is a place that an address is written to when its value is bound.
+// address is a place that an address is written to when its value is bound, or the memory that it is in moves.
 type address struct {
 	to     *uint64
 	offset int64
@@ -219,7 +221,7 @@ func (p *program) address(v *graph.Value) driver.Ptr {
 	if r.Where == graph.External {
 		return p.bound[r].ptr
 	}
-	return p.arena + driver.Ptr(r.Offset)
+	return p.engine.scratch.at + driver.Ptr(p.room.Offsets[r.ID])
 }
 
 func (p *program) failed(i int, err error) error {
@@ -258,6 +260,7 @@ func (p *program) free() error {
 	for _, m := range p.bound {
 		errs = append(errs, m.release())
 	}
-	p.steps, p.bound, p.at, p.close, p.results, p.before = nil, nil, nil, nil, nil, nil
+	errs = append(errs, p.engine.scratch.release())
+	p.steps, p.bound, p.at, p.close, p.results, p.before, p.within = nil, nil, nil, nil, nil, nil, nil
 	return driver.Join(errs...)
 }

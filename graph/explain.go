@@ -114,7 +114,7 @@ func precision(p *Plan) string {
 // liveBytes is what the arena must hold while each step runs.
 func liveBytes(p *Plan) []int {
 	live := make([]int, len(p.Steps)+1) // the last is the time of the updates
-	for _, l := range lifetimes(&program{steps: p.Steps, assigns: p.Assigns}) {
+	for _, l := range lifetimes(p.Steps, p.Assigns) {
 		for i := l.born; i <= l.dies && i < len(live); i++ {
 			live[i] += l.v.StoredBytes()
 		}

@@ -54,10 +54,16 @@ type block struct {
 // Count says another. The error is a *MemoryError where memory is used up, and nothing is lost by it.
 func (m *Memory) Alloc(n int64, purpose string) (Ptr, error) { return m.alloc(n, rounded(n), purpose) }
 
-// AllocLarge is Alloc for few blocks, each of which may be a large part of the device's memory, and which Release gives back to the driver
-// instead of Free: it is rounded up to 512 bytes.
+// AllocLarge is Alloc for few blocks, each of which may be a large part of the device's memory: it is hardly rounded up, and where none of its
+// size is kept, all that is kept is given back first.
 func (m *Memory) AllocLarge(n int64, purpose string) (Ptr, error) {
-	return m.alloc(n, (max(n, 1)+511)/512*512, purpose)
+	size := (max(n, 1) + 511) / 512 * 512
+	if len(m.free[size]) == 0 {
+		if err := m.Trim(); err != nil {
+			return 0, err
+		}
+	}
+	return m.alloc(n, size, purpose)
 }
 
 func (m *Memory) alloc(n, size int64, purpose string) (Ptr, error) {
@@ -131,26 +137,12 @@ func (m *Memory) exhausted(n int64, purpose string) error {
 func (m *Memory) Free(p Ptr) error {
 	b, ok := m.out[cu.DevicePtr(p)]
 	if !ok {
-		return errTwice
+		return errors.New("cuda: memory freed twice, or never handed out")
 	}
 	delete(m.out, cu.DevicePtr(p))
 	m.used -= b.size
 	m.free[b.size] = append(m.free[b.size], cu.DevicePtr(p))
 	return nil
-}
-
-var errTwice = errors.New("cuda: memory freed twice, or never handed out")
-
-// Release gives a block back to the driver, after the work that may still use it.
-func (m *Memory) Release(p Ptr) error {
-	b, ok := m.out[cu.DevicePtr(p)]
-	if !ok {
-		return errTwice
-	}
-	delete(m.out, cu.DevicePtr(p))
-	m.used -= b.size
-	m.held -= b.size
-	return Join(check("cuCtxSynchronize", cu.Synchronize()), check("cuMemFree", cu.MemFree(cu.DevicePtr(p))))
 }
 
 // Trim gives kept blocks back to the driver, after the work that may still use them.
