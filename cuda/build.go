@@ -75,9 +75,7 @@ func (p *program) build() (err error) {
 	if err := m.makeRoom(); err != nil {
 		return err
 	}
-	if err := m.makeFilters(); err != nil {
-		return err
-	}
+	m.makeFilters()
 	if err := m.makeCounters(); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type Engine struct {
 	parcel    parcel
 	scratch   scratch
 	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
+	packed    map[packedKey]*packedFilter
 	programs  map[*program]bool // that hold something on the device; used on the device's thread
 	idle      *idleWatch        // nil unless somebody watches; used on the device's thread
 
@@ -53,7 +54,7 @@ var errClosed = errors.New("cuda: the engine is closed")
 
 // New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.
 func New(c Config) (*Engine, error) {
-	e := &Engine{config: c, memories: map[place]*memory{}, programs: map[*program]bool{}, said: map[string]bool{}}
+	e := &Engine{config: c, memories: map[place]*memory{}, packed: map[packedKey]*packedFilter{}, programs: map[*program]bool{}, said: map[string]bool{}}
 	e.parcel.engine, e.scratch.engine = e, e
 	i := slices.Index(precisions, c.Precision)
 	if c.Precision != "" && i < 0 {

@@ -253,7 +253,7 @@ func (p *program) free() error {
 		p.unsend(m)
 	}
 	// The libraries may unload the code of a plan that is closed, so that nothing of it must be under way.
-	errs := []error{p.engine.stream.Synchronize(), p.moved()}
+	errs := []error{p.engine.stream.Synchronize(), p.moved(), p.freeFilters()}
 	for _, f := range p.close {
 		errs = append(errs, f())
 	}
