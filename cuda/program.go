@@ -71,6 +71,7 @@ var (
 	_ graph.Observable   = (*handle)(nil)
 	_ graph.KernelTeller = (*handle)(nil)
 	_ graph.Queuer       = (*handle)(nil)
+	_ graph.RoomTeller   = (*handle)(nil)
 )
 
 func newHandle(p *program) *handle {
@@ -214,6 +215,9 @@ func (p *program) Kernels() []string {
 	}
 	return names
 }
+
+// Room implements graph.RoomTeller.
+func (p *program) Room() *graph.Room { return p.room }
 
 // address is where a value is now.
 func (p *program) address(v *graph.Value) driver.Ptr {

@@ -80,7 +80,7 @@ func heldFor(e *cuda.Engine, purpose string) int {
 	return 0
 }
 
-const steps = "activations, gradients and working memory"
+const steps = "activations and working memory"
 
 // Programs share the memory that no run needs after it: there is as much as the largest needs.
 func TestProgramsShareScratch(t *testing.T) {

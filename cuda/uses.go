@@ -13,7 +13,7 @@ const (
 	useConstants = "constants and data sets"
 	useOutputs   = "results"
 	useInputs    = "inputs and the next batch"
-	useSteps     = "activations, gradients and working memory"
+	useSteps     = "activations and working memory" // gradients, too
 	useFilters   = "filters in the order of the libraries"
 	useLists     = "counters and lists of updates"
 )

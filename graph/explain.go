@@ -30,6 +30,11 @@ type Explanation struct {
 	LiveBytes  int `json:"live_bytes"` // the most that is alive in the arena at once
 	PeakStep   int `json:"peak_step"`  // the first step at which it is; -1 without an arena
 
+	// What the engine keeps instead of the arena, together with the working memory of kernels and libraries, and how much of that is in use
+	// at the fullest step; 0 where it does not tell.
+	RoomBytes     int `json:"room_bytes,omitempty"`
+	RoomLiveBytes int `json:"room_live_bytes,omitempty"`
+
 	Steps []ExplainedStep `json:"steps"`
 }
 
@@ -183,6 +188,11 @@ func (m *Machine) Explain() *Explanation {
 	if k, ok := m.prog.(KernelTeller); ok {
 		for i, name := range k.Kernels() {
 			e.Steps[i].Kernel = name
+		}
+	}
+	if t, ok := m.prog.(RoomTeller); ok {
+		if r := t.Room(); r != nil {
+			e.RoomBytes, e.RoomLiveBytes = r.Bytes, r.Least
 		}
 	}
 	return e
