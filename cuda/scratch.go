@@ -18,14 +18,14 @@ type scratch struct {
 	bytes  int64
 }
 
-// fit makes room for a program.
+// fit makes room for a program, and for the others.
 func (s *scratch) fit(p *program) error {
 	if p.needs <= s.bytes {
 		return nil
 	}
 	old := s.bytes
 	// What is there goes first: together the two may be more than the device has.
-	err := errors.Join(s.free(), s.take(p.needs, fmt.Sprintf("values and working memory of a program of %d steps", len(p.plan.Steps))))
+	err := errors.Join(s.free(), s.take(s.most(), fmt.Sprintf("values and working memory of a program of %d steps", len(p.plan.Steps))))
 	if err != nil && old > 0 && !driver.IsLost(err) {
 		// The others go on as before. If somebody else has taken the memory meanwhile, their next run tries again, and tells.
 		if again := s.take(old, ""); driver.IsLost(again) {
@@ -35,20 +35,21 @@ func (s *scratch) fit(p *program) error {
 	return errors.Join(err, s.move())
 }
 
-// release gives back what the programs that are left do not need.
-func (s *scratch) release() error {
-	most := int64(0)
+// most is what the program with the most needs wants.
+func (s *scratch) most() (bytes int64) {
 	for p := range s.engine.programs {
-		most = max(most, p.needs)
+		bytes = max(bytes, p.needs)
 	}
-	if most > s.bytes/2 || s.bytes == 0 || s.engine.isClosed() {
-		return nil // what moves must be captured anew, for which a little is not enough; a device that is closed frees all
+	return bytes
+}
+
+// release gives the memory back if the programs that are left do not need half of it. What they need is taken when the next of them runs, as
+// they may be about to be closed, too.
+func (s *scratch) release() error {
+	if s.bytes == 0 || s.most() > s.bytes/2 { // what moves must be captured anew, for which a little is not enough
+		return nil
 	}
-	err := s.free()
-	if most > 0 && err == nil {
-		err = s.take(most, "values and working memory of the programs that are left")
-	}
-	return errors.Join(err, s.move())
+	return errors.Join(s.free(), s.move())
 }
 
 func (s *scratch) take(bytes int64, purpose string) (err error) {
