@@ -31,9 +31,10 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 
 // commands are what a step asks of the device. host says that it asks nothing and runs on the host.
 type commands struct {
-	list []kernel.Command
-	work int64
-	host bool
+	step     *graph.Step
+	list     []kernel.Command
+	host     bool
+	measured bool // one of several ways that was measured
 }
 
 func (p *program) build() (err error) {
@@ -47,7 +48,7 @@ func (p *program) build() (err error) {
 			p.outputs = append(p.outputs, r)
 		}
 	}
-	m := &maker{program: p, plans: map[kernel.Command]any{}, packed: map[int]int64{}}
+	m := &maker{program: p, plans: map[kernel.Command]*way{}, packed: map[int]int64{}}
 	decided, err := m.decide()
 	if err != nil {
 		return err
@@ -110,14 +111,18 @@ func (m *maker) decide() ([]commands, error) {
 		if err != nil {
 			return nil, failed(i, err)
 		}
-		all[i] = commands{list: list, work: b.Work(), host: list == nil}
+		all[i] = commands{step: s, list: list, host: list == nil}
 	}
-	if err := p.engine.tuner.measure(all, p.purpose()); err != nil {
+	m.packs, m.counting = b.Packs, b.CounterBytes()
+	if err := p.engine.tuner.measure(m, all, p.purpose()); err != nil {
 		return nil, err
 	}
 	for i, s := range p.plan.Steps {
 		if !all[i].host {
-			list, err := m.choose(all[i].list)
+			list, takes, err := m.choose(all[i].list, &all[i])
+			if err == nil && !takes {
+				err = errors.New("cuda: a library does not take what only it can compute") // a mistake of ours, too
+			}
 			if err != nil {
 				return nil, failed(i, err)
 			}
@@ -127,7 +132,6 @@ func (m *maker) decide() ([]commands, error) {
 			p.engine.say("no CUDA kernel for %s of %v: it runs on the host, and its operands and results are copied", s.Instr.Kind(), s.Out[0].Dtype)
 		}
 	}
-	m.packs, m.counting = b.Packs, b.CounterBytes()
 	return all, nil
 }
 

@@ -27,6 +27,8 @@ type way struct {
 	workspace int64
 	run       func(at [4]uintptr, workspace uintptr) error
 	choice    func() (any, error) // names it for take
+	key       string              // of what was measured, if it is that
+	found     *choice
 }
 
 // plan is a *cudnn.Plan or a *cublaslt.Matmul.

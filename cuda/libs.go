@@ -128,8 +128,15 @@ func (m *maker) plan(c kernel.Command) (takes bool, err error) {
 		return false, err
 	}
 	m.program.close = append(m.program.close, plan.Close)
-	m.plans[c] = plan.plan
+	m.plans[c] = plan
 	return true, nil
+}
+
+// used is the plan of a call that the program will run.
+func (m *maker) used(c kernel.Command) plan {
+	w := m.plans[c]
+	m.uses(w.key, w.found)
+	return w.plan
 }
 
 // matmul is a product through cuBLASLt.
@@ -139,7 +146,7 @@ type matmul struct {
 }
 
 func (m *maker) gemm(g *kernel.Gemm) []action {
-	plan := m.plans[g].(*cublaslt.Matmul)
+	plan := m.used(g).(*cublaslt.Matmul)
 	a := &matmul{plan: plan}
 	m.point(&a.a, g.A)
 	m.point(&a.b, g.B)
@@ -163,7 +170,7 @@ type convolution struct {
 }
 
 func (m *maker) convolution(c *kernel.Convolution) []action {
-	plan := m.plans[c].(*cudnn.Plan)
+	plan := m.used(c).(*cudnn.Plan)
 	a := &convolution{plan: plan}
 	m.point(&a.x, c.X)
 	m.point(&a.w, c.Filter)

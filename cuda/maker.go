@@ -29,7 +29,8 @@ type maker struct {
 	counts   []address     // that point to the counters
 	counting int64         // memory of them
 	names    []string
-	plans    map[kernel.Command]any // of calls that a library takes
+	plans    map[kernel.Command]*way // of calls that a library takes
+	apart    bool                    // a step is tried by itself: all of its operands are bound later
 }
 
 // placed is an address in scratch memory, of which it is not known yet what lies where: of a value, or of a step's working memory.
@@ -40,32 +41,45 @@ type placed struct {
 }
 
 // choose decides between what libraries and what our own kernels do. It comes before anything is compiled, so that only what will
-// run is.
-func (m *maker) choose(list []kernel.Command) ([]kernel.Command, error) {
-	chosen := make([]kernel.Command, 0, len(list))
-	for _, c := range list {
-		either, ok := c.(*kernel.Either)
-		if !ok {
-			chosen = append(chosen, c)
-			continue
-		}
-		takes := true
-		for _, call := range either.Try {
-			var err error
-			if takes, err = m.plan(call); err != nil {
-				return nil, err
+// run is. takes is false where a library does not take what only it can do. c is the step's, for a list in which there may be a Choice.
+func (m *maker) choose(list []kernel.Command, c *commands) (chosen []kernel.Command, takes bool, err error) {
+	chosen = make([]kernel.Command, 0, len(list))
+	for _, x := range list {
+		switch x := x.(type) {
+		case *kernel.Choice:
+			way, err := m.follow(x, c)
+			if err != nil {
+				return nil, false, err
 			}
-			if !takes {
-				break
+			chosen = append(chosen, way...)
+		case *kernel.Either:
+			takes, err := m.planAll(x.Try)
+			switch {
+			case err != nil:
+				return nil, false, err
+			case takes:
+				chosen = append(chosen, x.Try...)
+			default:
+				chosen = append(chosen, x.Else...)
 			}
-		}
-		if takes {
-			chosen = append(chosen, either.Try...)
-		} else {
-			chosen = append(chosen, either.Else...)
+		default:
+			if takes, err := m.plan(x); err != nil || !takes {
+				return nil, false, err
+			}
+			chosen = append(chosen, x)
 		}
 	}
-	return chosen, nil
+	return chosen, true, nil
+}
+
+// planAll says whether the libraries take all that a list asks of them.
+func (m *maker) planAll(list []kernel.Command) (takes bool, err error) {
+	for _, c := range list {
+		if takes, err = m.plan(c); err != nil || !takes {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (m *maker) step(s *graph.Step, c commands) (step, error) {
@@ -88,7 +102,11 @@ func (m *maker) step(s *graph.Step, c commands) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	return step{actions, strings.Join(m.names, " + ")}, nil
+	name := strings.Join(m.names, " + ")
+	if c.measured && !strings.HasSuffix(name, measured(true)) {
+		name += measured(true)
+	}
+	return step{actions, name}, nil
 }
 
 func (m *maker) actions(list []kernel.Command) ([]action, error) {
@@ -147,7 +165,7 @@ func (m *maker) point(to *uint64, p kernel.Pointer) {
 		return
 	}
 	r := v.Root()
-	if r.Where == graph.External {
+	if r.Where == graph.External || m.apart {
 		m.program.at[r] = append(m.program.at[r], address{to, p.Offset})
 		return
 	}

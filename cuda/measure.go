@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,18 +24,8 @@ const (
 // patience is how long a call is measured: after it no further way is tried.
 var patience = 40 * time.Millisecond
 
-// trial measures ways to compute calls, in memory of its own.
-type trial struct {
-	engine *Engine
-	memory driver.Ptr
-	bytes  int64
-	filled bool  // the operands of the call at hand hold numbers
-	flush  int64 // bytes that are written between runs, so that no run finds its operands in a cache
-	timers [2 * repeats]*driver.Event
-}
-
 // measure measures what a program for a purpose is about to ask of libraries and was not measured yet, if that is asked for.
-func (t *tuner) measure(all []commands, purpose string) error {
+func (t *tuner) measure(m *maker, all []commands, purpose string) error {
 	if t.mode != "measure" {
 		return nil
 	}
@@ -46,7 +37,7 @@ func (t *tuner) measure(all []commands, purpose string) error {
 	listed, numbers := map[string]bool{}, map[string]int{}
 	for _, c := range t.calls(all) {
 		key, problem, err := t.key(c)
-		if err != nil || listed[key] || t.find(key) != nil { // an error is told when the call is planned
+		if err != nil || listed[key] || t.vain[key] || t.find(key) != nil { // an error is told when the call is planned
 			continue
 		}
 		listed[key] = true
@@ -54,14 +45,16 @@ func (t *tuner) measure(all []commands, purpose string) error {
 		numbers[library]++
 		jobs = append(jobs, job{c, key, problem})
 	}
-	if len(jobs) == 0 {
+	choices := t.choicesToMeasure(m, all)
+	if len(jobs)+len(choices) == 0 {
 		return nil
 	}
 	kept := "kept for this process"
 	if path := t.disk.Path(); path != "" {
 		kept = "kept in " + path
 	}
-	t.tell("measuring %s of %s on %s; the fastest ways are %s", amounts(numbers["cuDNN"], numbers["cuBLASLt"]), purpose, t.engine.dev.Name, kept)
+	t.tell("measuring %s of %s on %s; the fastest ways are %s", list(amount(numbers["cuDNN"], "convolution", "convolutions"),
+		amount(numbers["cuBLASLt"], "matrix product", "matrix products"), amount(len(choices), "alternative", "alternatives")), purpose, t.engine.dev.Name, kept)
 	start, faster := time.Now(), 0
 	trial := &trial{engine: t.engine, flush: 2 * int64(t.engine.dev.L2)}
 	var err error
@@ -70,19 +63,29 @@ func (t *tuner) measure(all []commands, purpose string) error {
 		if best, err = trial.measure(j.call); err != nil {
 			break
 		}
-		if best == nil {
-			continue
+		faster += t.keep(j.key, j.library, j.problem, best)
+	}
+	others := 0
+	for _, j := range choices {
+		if err != nil {
+			break
 		}
-		best.Format, best.Device, best.Library, best.Problem = choiceFormat, t.device, j.library, j.problem
-		t.keep(j.key, best)
-		if !best.Proposed {
-			faster++
+		var best *choice
+		if best, err = trial.measureChoice(m, j); err == nil {
+			others += t.keep(j.key, t.versions(), j.problem, best)
 		}
 	}
 	if err := errors.Join(err, trial.close()); err != nil {
 		return fmt.Errorf("cuda: measuring: %w", err)
 	}
-	t.tell("measured those of %s in %.1f s; for %d of %d another way than the library's first is faster", purpose, time.Since(start).Seconds(), faster, len(jobs))
+	var found []string
+	if len(jobs) > 0 {
+		found = append(found, fmt.Sprintf("for %d of %d another way than the library's first is faster", faster, len(jobs)))
+	}
+	if len(choices) > 0 {
+		found = append(found, fmt.Sprintf("of %s %d %s not the first", amount(len(choices), "alternative", "alternatives"), others, map[bool]string{true: "is", false: "are"}[others == 1]))
+	}
+	t.tell("measured those of %s in %.1f s; %s", purpose, time.Since(start).Seconds(), strings.Join(found, "; "))
 	return nil
 }
 
@@ -93,21 +96,24 @@ func (t *tuner) tell(format string, args ...any) {
 	}
 }
 
-// amounts is "53 convolutions and 1 matrix product".
-func amounts(convolutions, products int) string {
-	var parts []string
-	for _, x := range []struct {
-		n    int
-		what string
-	}{{convolutions, "convolution"}, {products, "matrix product"}} {
-		switch {
-		case x.n == 1:
-			parts = append(parts, "1 "+x.what)
-		case x.n > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", x.n, x.what))
-		}
+// amount is "53 convolutions", "" for none.
+func amount(n int, one, many string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + one
 	}
-	return strings.Join(parts, " and ")
+	return fmt.Sprint(n, " ", many)
+}
+
+// list is "a, b and c", without those that are "".
+func list(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	if n := len(parts); n > 1 {
+		parts = append(parts[:n-2], parts[n-2]+" and "+parts[n-1])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // measure finds the fastest way to compute a call, none if there is only the library's word. A way that fails is left out; the error
@@ -122,14 +128,11 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 		if best != nil {
 			limit = best.Milliseconds
 		}
-		took, err := t.time(w, limit)
+		took, err := t.timeCall(w, limit)
 		switch {
 		case driver.IsLost(err):
 			return err
-		case tried == 0 && (driver.IsOutOfMemory(err) || errors.As(err, new(*driver.MemoryError))):
-			t.engine.tuner.full.Do(func() {
-				t.engine.say("some calls of libraries are not measured, as there is no memory to do so: %v", err)
-			})
+		case tried == 0 && t.noMemory(err):
 			return errEnough
 		case err == nil:
 			if tried == 0 {
@@ -161,111 +164,4 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 		best.Of, best.First = tried, first
 	}
 	return best, nil
-}
-
-// time runs a way several times and returns the least time, in milliseconds. It is soon done with one that is hopeless beside a limit,
-// 0 being none.
-func (t *trial) time(w *way, limit float64) (float64, error) {
-	at, work, flush, err := t.lay(w)
-	if err != nil {
-		return 0, err
-	}
-	stream := t.engine.stream
-	for i := range t.timers {
-		if t.timers[i] == nil {
-			if t.timers[i], err = driver.NewTimer(); err != nil {
-				return 0, err
-			}
-		}
-	}
-	// The fill keeps the device busy until the run is in its queue, so that the host's work is not counted.
-	runs := func(from, to int) (float64, error) {
-		for i := from; i < to; i++ {
-			for _, do := range []func() error{
-				func() error { return stream.Fill(flush, filler, t.flush) },
-				func() error { return t.timers[2*i].Record(stream) },
-				func() error { return w.run(at, work) },
-				func() error { return t.timers[2*i+1].Record(stream) },
-			} {
-				if err := do(); err != nil {
-					return 0, errors.Join(err, stream.Synchronize())
-				}
-			}
-		}
-		if err := stream.Synchronize(); err != nil {
-			return 0, err
-		}
-		least := -1.0
-		for i := from; i < to; i++ {
-			ms, err := t.timers[2*i+1].Since(t.timers[2*i])
-			if err != nil {
-				return 0, err
-			}
-			if least < 0 || ms < least {
-				least = ms
-			}
-		}
-		return least, nil
-	}
-	if _, err := runs(0, 1); err != nil { // loads what is loaded once
-		return 0, err
-	}
-	ms, err := runs(0, 2)
-	if err != nil || limit > 0 && ms > hopeless*limit {
-		return ms, err
-	}
-	more, err := runs(2, repeats)
-	return min(ms, more), err
-}
-
-// filler makes numbers of about 0.01 in every type: what multiplies zeros takes less power than usual.
-const filler = 0x3c
-
-// lay finds memory for a way's operands, its working memory, and what is written between runs.
-func (t *trial) lay(w *way) (at [4]uintptr, work uintptr, flush driver.Ptr, err error) {
-	const align = 512
-	var offsets [6]int64
-	operands, n := w.Bytes(), int64(0)
-	for i, bytes := range [6]int64{operands[0], operands[1], operands[2], operands[3], w.workspace, t.flush} {
-		offsets[i] = n
-		n += (bytes + align - 1) / align * align
-	}
-	if n > t.bytes {
-		if err := t.release(); err != nil {
-			return at, 0, 0, err
-		}
-		if t.memory, err = t.engine.dev.Memory.Alloc(n, "measuring how libraries compute fastest"); err != nil {
-			return at, 0, 0, err
-		}
-		t.bytes, t.filled = n, false
-	}
-	if !t.filled {
-		if err := t.engine.stream.Fill(t.memory, filler, offsets[4]); err != nil {
-			return at, 0, 0, err
-		}
-		t.filled = true
-	}
-	for i, bytes := range operands {
-		if bytes > 0 {
-			at[i] = uintptr(t.memory) + uintptr(offsets[i])
-		}
-	}
-	return at, uintptr(t.memory) + uintptr(offsets[4]), t.memory + driver.Ptr(offsets[5]), nil
-}
-
-// release gives the memory back.
-func (t *trial) release() error {
-	if t.bytes == 0 {
-		return nil
-	}
-	t.bytes = 0
-	return t.engine.dev.Memory.Free(t.memory)
-}
-
-func (t *trial) close() error {
-	errs := []error{t.engine.stream.Synchronize(), t.release(), t.engine.dev.Memory.Trim()}
-	for _, timer := range t.timers {
-		errs = append(errs, timer.Close())
-	}
-	return driver.Join(errs...)
 }

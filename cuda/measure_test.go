@@ -33,6 +33,7 @@ func TestMeasuringFails(t *testing.T) {
 	a := b.Input("a", 16, 16)
 	b.Want("y", numtest.Reduction, b.Apply(&op.MatMul{}, a, a))
 	b.Want("conv", numtest.Reduction, b.Apply(&op.Conv2D{}, b.Input("x", 1, 4, 4, 4), b.Input("w", 3, 3, 4, 8)))
+	b.Want("pointwise", numtest.Reduction, b.Apply(&op.Conv2D{}, b.Input("x", 1, 4, 4, 4), b.Input("v", 1, 1, 4, 8)))
 	plan := b.Plan()
 	life := func() (line string, err error) {
 		if err := os.RemoveAll(filepath.Join(os.Getenv(cache.Env), "ways")); err != nil {

@@ -27,22 +27,23 @@ type tuner struct {
 	device string // all of the device that a choice depends on
 	disk   *cache.Dir
 	known  map[string]*choice // by key; nil: none was measured
+	vain   map[string]bool    // by key: measuring failed, and is not tried again
 	unkept sync.Once          // says that nothing can be kept on disk
 	full   sync.Once          // says that there is no memory to measure in
 
 	// Of the programs built so far, by key, and under the engine's mu.
 	followed map[string]bool   // what was measured
-	taken    map[string]string // choices among it that are not the libraries' own
+	taken    map[string]string // choices among it that are not the first there is
 }
 
 // choice is what was measured for a problem, as it lies on disk.
 type choice struct {
 	Format  int             `json:"format"`
 	Device  string          `json:"device"`
-	Library string          `json:"library"`
+	Library string          `json:"library"` // or libraries, with versions
 	Problem string          `json:"problem"`
-	Choice  json.RawMessage `json:"choice"` // a cudnn.Choice or a cublaslt.Choice
-	// Proposed says that it is what the library proposes first.
+	Choice  json.RawMessage `json:"choice"` // a cudnn.Choice, a cublaslt.Choice, or the name of a way
+	// Proposed says that it is what the library proposes first, or the first way.
 	Proposed bool `json:"proposed,omitempty"`
 	// How long it took, of how many ways, and how long what the library proposes first took: for information.
 	Milliseconds float64 `json:"milliseconds"`
@@ -59,7 +60,7 @@ func newTuner(e *Engine) *tuner {
 	if mode == "" {
 		mode = tunings[0]
 	}
-	return &tuner{engine: e, mode: mode, known: map[string]*choice{}, followed: map[string]bool{}, taken: map[string]string{}, disk: cache.Default().Folder("ways"),
+	return &tuner{engine: e, mode: mode, known: map[string]*choice{}, vain: map[string]bool{}, followed: map[string]bool{}, taken: map[string]string{}, disk: cache.Default().Folder("ways"),
 		device: fmt.Sprintf("%s, compute capability %d.%d, %d multiprocessors, driver for CUDA %d", d.Name, d.Major, d.Minor, d.Multiprocessors, driver.Version())}
 }
 
@@ -103,22 +104,41 @@ func (t *tuner) plan(c *call) (*way, error) {
 	case driver.IsLost(err):
 		return nil, err
 	case err != nil:
-		t.engine.say("what was measured is of no use any more, and %s decides; --tuning measure measures again: %v", c.library, err)
-		t.known[key] = nil
-		t.disk.Remove(key)
+		t.useless(key, c.library, err)
 		return c.first()
 	}
-	t.engine.mu.Lock()
-	defer t.engine.mu.Unlock()
-	t.followed[key] = true
-	if !found.Proposed {
-		t.taken[key] = string(found.Choice)
-	}
+	w.key, w.found = key, found
 	return w, nil
 }
 
-// keep remembers what was measured.
-func (t *tuner) keep(key string, c *choice) {
+// useless forgets what was measured and cannot be followed.
+func (t *tuner) useless(key, decides string, err error) {
+	t.engine.say("what was measured is of no use any more, and %s decides; --tuning measure measures again: %v", decides, err)
+	t.known[key] = nil
+	t.disk.Remove(key)
+}
+
+// uses notes that the program follows what was measured; nil is nothing.
+func (m *maker) uses(key string, found *choice) {
+	if found == nil || m.apart {
+		return
+	}
+	e := m.program.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tuner.followed[key] = true
+	if !found.Proposed {
+		e.tuner.taken[key] = string(found.Choice)
+	}
+}
+
+// keep remembers what was measured, or that nothing was if c is nil. It returns how many ways were found that are not the first.
+func (t *tuner) keep(key, library, problem string, c *choice) (others int) {
+	if c == nil {
+		t.vain[key] = true
+		return 0
+	}
+	c.Format, c.Device, c.Library, c.Problem = choiceFormat, t.device, library, problem
 	t.known[key] = c
 	b, err := json.Marshal(c)
 	if err == nil {
@@ -129,10 +149,14 @@ func (t *tuner) keep(key string, c *choice) {
 			t.engine.say("what is measured cannot be kept, so the next start measures again; set %s to a folder that can be written: %v", cache.Env, err)
 		})
 	}
+	if c.Proposed {
+		return 0
+	}
+	return 1
 }
 
-// Tuned is a digest of the measured choices among the ways of libraries that the programs built so far follow, where those are not the
-// libraries' own. It is "" where none are: bits are then the same as without measuring.
+// Tuned is a digest of the measured choices that the programs built so far follow, among the ways of libraries and among theirs and our
+// own, where those are not the first there are. It is "" where none are: bits are then the same as without measuring.
 func (e *Engine) Tuned() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -155,11 +179,15 @@ func (e *Engine) tuned() string {
 	if e.tuner == nil || len(e.tuner.followed) == 0 {
 		return ""
 	}
-	calls := "calls"
-	if len(e.tuner.followed) == 1 {
-		calls = "call"
+	calls, choices := 0, 0
+	for key := range e.tuner.followed {
+		if isChoice(key) {
+			choices++
+		} else {
+			calls++
+		}
 	}
-	return fmt.Sprintf(", tuned for %d %s of libraries", len(e.tuner.followed), calls)
+	return ", tuned for " + list(amount(calls, "call of libraries", "calls of libraries"), amount(choices, "alternative", "alternatives"))
 }
 
 // measured is what the name of a way says of how it was chosen.
@@ -178,15 +206,9 @@ func unsupported(err error) bool {
 // calls lists what commands ask of libraries.
 func (t *tuner) calls(all []commands) (calls []*call) {
 	for _, c := range all {
-		for _, command := range c.list {
-			either, ok := command.(*kernel.Either)
-			if !ok {
-				continue
-			}
-			for _, try := range either.Try {
-				if call := t.engine.libs.call(try); call != nil {
-					calls = append(calls, call)
-				}
+		for _, x := range kernel.Calls(c.list) {
+			if call := t.engine.libs.call(x); call != nil {
+				calls = append(calls, call)
 			}
 		}
 	}

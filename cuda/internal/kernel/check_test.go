@@ -106,6 +106,8 @@ func checkCommand(b *Builder, s *graph.Step, c Command) error {
 		return nil
 	case *Either:
 		return checkEither(b, s, c)
+	case *Choice:
+		return checkChoice(b, s, c)
 	case *Gemm:
 		return checkGemm(b, s, c)
 	case *Convolution:
@@ -151,6 +153,43 @@ func checkEither(b *Builder, s *graph.Step, c *Either) error {
 		if err := checkCommand(b, s, other); err != nil {
 			return fmt.Errorf("Else %d: %w", i, err)
 		}
+	}
+	return nil
+}
+
+// checkChoice requires ways that can be told apart and run by themselves, one of them in any case.
+func checkChoice(b *Builder, s *graph.Step, c *Choice) error {
+	if len(c.Ways) < 2 {
+		return fmt.Errorf("a choice between %d ways", len(c.Ways))
+	}
+	names, sure := map[string]bool{}, false
+	for _, w := range c.Ways {
+		if w.Name == "" || names[w.Name] || len(w.List) == 0 || w.Work > b.Work() {
+			return fmt.Errorf("way %q with %d commands and %d bytes of %d", w.Name, len(w.List), w.Work, b.Work())
+		}
+		names[w.Name] = true
+		asks := false
+		for i, x := range w.List {
+			switch x := x.(type) {
+			case *Choice, *Check:
+				return fmt.Errorf("way %q: command %d is a %T", w.Name, i, x)
+			case *Gemm, *Convolution:
+				asks = true
+			case *Launch:
+				for _, a := range x.Args {
+					if _, ok := a.(Late); ok {
+						return fmt.Errorf("way %q: kernel %s has an argument that changes between runs", w.Name, x.Name)
+					}
+				}
+			}
+			if err := checkCommand(b, s, x); err != nil {
+				return fmt.Errorf("way %q: command %d, %T: %w", w.Name, i, x, err)
+			}
+		}
+		sure = sure || !asks
+	}
+	if !sure {
+		return fmt.Errorf("nothing to do where libraries take none of the ways")
 	}
 	return nil
 }
@@ -327,5 +366,19 @@ KERNEL __launch_bounds__(256) k(T *y, const T *__restrict__ x, i64 n, const Pair
 		require.ErrorContains(t, checkCommand(b, s, l), want)
 	}
 	require.ErrorContains(t, checkCommand(b, s, &Move{To: Out(0), From: In(0), Bytes: 20}), "20 bytes")
+	way := func(name string, list ...Command) Way { return Way{Name: name, List: list} }
+	require.NoError(t, checkCommand(b, s, &Choice{[]Way{way("a", good()), way("b", good())}}))
+	gemm := &Gemm{Dtype: tensor.Float32, M: 1, N: 1, K: 1, A: In(0), B: In(0), C: Out(0)}
+	for want, c := range map[string]*Choice{
+		"between 1 ways":                     {[]Way{way("a", good())}},
+		`way "a" with 1 commands`:            {[]Way{way("a", good()), way("a", good())}},
+		`way "b" with 0 commands`:            {[]Way{way("a", good()), way("b")}},
+		"is a *kernel.Check":                 {[]Way{way("a", good()), way("b", &Check{Fn: func(op.Array) error { return nil }})}},
+		"is a *kernel.Choice":                {[]Way{way("a", good()), way("b", &Choice{})}},
+		`way "b": command 0, *kernel.Either`: {[]Way{way("a", good()), way("b", &Either{})}},
+		"take none of the ways":              {[]Way{way("a", gemm), way("b", gemm)}},
+	} {
+		require.ErrorContains(t, checkCommand(b, s, c), want)
+	}
 	require.ErrorContains(t, checkCommand(b, s, &Either{Try: []Command{good()}, Else: []Command{good()}}), "0 calls")
 }

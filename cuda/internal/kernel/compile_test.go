@@ -89,6 +89,10 @@ func everySource(t *testing.T) []Source {
 			case *Either:
 				add(c.Try)
 				add(c.Else)
+			case *Choice:
+				for _, w := range c.Ways {
+					add(w.List)
+				}
 			}
 		}
 	}

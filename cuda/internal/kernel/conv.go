@@ -90,7 +90,7 @@ type convolution struct {
 // convolution computes a pass. It returns none for sizes that only the host counts far enough for.
 func (b *Builder) convolution(c convolution) []Command {
 	if c.pointwise() && !c.needsEpilogue() {
-		return b.product(c.asProduct())
+		return b.pointwiseConvolution(c)
 	}
 	if !c.countable() {
 		return nil
@@ -110,6 +110,15 @@ func (b *Builder) convolution(c convolution) []Command {
 	}
 	b.work = max(b.work, tried)
 	return []Command{e}
+}
+
+// pointwiseConvolution is a product of matrices. Where cuDNN is as good at it is measured.
+func (b *Builder) pointwiseConvolution(c convolution) []Command {
+	product := alternative{"product", func() []Command { return b.product(c.asProduct()) }}
+	if c.dt != tensor.Float32 || c.g.N == 0 || c.g.C == 0 || !c.countable() {
+		return product.list()
+	}
+	return b.choice(product, alternative{"cuDNN", func() []Command { return b.libraryConvolution(c) }})
 }
 
 // needsEpilogue says whether a bias of float32 or a ReLU goes into results of bfloat16, which cuDNN does on the way and cuBLASLt does

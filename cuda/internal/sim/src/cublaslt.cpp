@@ -283,7 +283,9 @@ static int multiply(void *argument) {
 	    (p.workspace_bytes && !stheno_sim_contains(p.workspace, p.workspace_bytes))) {
 		return stheno_sim_fault("cublasLtMatmul: a matrix, the bias or the workspace leaves its allocation");
 	}
-	if (const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY")) {
+	const char *unit = getenv("STHENO_SIM_CUBLASLT_DELAY");
+	if (!unit || !*unit) unit = getenv("STHENO_SIM_LIBRARY_DELAY");
+	if (unit) {
 		std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(atof(unit) * slowness[p.algorithm]));
 	}
 	if (p.workspace_bytes) memset(p.workspace, 0xFF, p.workspace_bytes);

@@ -1,0 +1,206 @@
+//go:build gpu && cgo && linux
+
+package cuda_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/cuda/internal/cache"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
+)
+
+// pointwise is two equal convolutions of 1×1 of different images and filters: a product or a convolution.
+func pointwise() enginetest.Case {
+	return enginetest.Case{Name: "pointwise", Build: func(b *enginetest.B) {
+		for _, n := range []string{"1", "2"} {
+			b.Want("y"+n, numtest.Reduction, b.Apply(&op.Conv2D{}, b.Input("x"+n, 2, 6, 6, 8), b.Input("w"+n, 1, 1, 8, 16)))
+		}
+	}}
+}
+
+// choose compiles the case, verifies its results, and tells what the engine did.
+func choose(t *testing.T, c cuda.Config) (got tuned, name string) {
+	t.Helper()
+	needGPU(t)
+	c.Log = func(line string) { got.lines = append(got.lines, line) }
+	e, err := cuda.New(c)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	pointwise().RequireClose(t, e, tensor.Float32)
+	b := enginetest.NewB(t, tensor.Float32)
+	pointwise().Build(b)
+	p, err := e.Build(b.Plan())
+	require.NoError(t, err)
+	got.kernels = strings.Join(p.(graph.KernelTeller).Kernels(), "; ")
+	require.NoError(t, p.Close())
+	got.digest = e.Tuned()
+	return got, e.String()
+}
+
+// The fastest of whole alternatives is measured once, kept and followed.
+func TestAlternativesAreMeasured(t *testing.T) {
+	cuda.Patient(t)
+	needSimulator(t) // where it is known which is the fastest
+	dir := t.TempDir()
+	t.Setenv(cache.Env, dir)
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "1")
+	t.Setenv("STHENO_SIM_CUBLASLT_DELAY", "20")
+	before, _ := choose(t, cuda.Config{})
+	require.Equal(t, "cuBLASLt; cuBLASLt", before.kernels, "what is listed first")
+	require.Empty(t, before.digest)
+
+	first, name := choose(t, cuda.Config{Tuning: "measure"})
+	require.Equal(t, 1, first.has("measuring 1 convolution, 1 matrix product and 1 alternative of inference on "), "%q", first.lines)
+	require.Equal(t, 1, first.has("; for 2 of 2 another way than the library's first is faster; of 1 alternative 1 is not the first"), "%q", first.lines)
+	require.Equal(t, "cuDNN engine 5, measured; cuDNN engine 5, measured", first.kernels)
+	require.Contains(t, name, ", tuned for 1 call of libraries and 1 alternative")
+	require.NotEmpty(t, first.digest)
+
+	var file string
+	var entry struct {
+		Format                   int
+		Device, Library, Problem string
+		Choice                   struct{ Way string }
+		Of                       int
+		Milliseconds             float64
+		First                    float64 `json:"first_milliseconds"`
+	}
+	for _, f := range entries(t, filepath.Join(dir, "ways")) {
+		text, err := os.ReadFile(f)
+		require.NoError(t, err)
+		if strings.Contains(string(text), `"way":`) {
+			require.Empty(t, file)
+			file = f
+			require.NoError(t, json.Unmarshal(text[32:], &entry))
+		}
+	}
+	require.Equal(t, "cuDNN", entry.Choice.Way)
+	require.Equal(t, 2, entry.Of)
+	require.Equal(t, "NVRTC 12.99, cuBLASLt 12.99.0, cuDNN 9.10.0", entry.Library)
+	require.Contains(t, entry.Problem, "of float32 (2, 6, 6, 8), float32 (1, 1, 8, 16): float32 (2, 6, 6, 16); precision fp32, deterministic true; ways product, cuDNN; commands ")
+	require.Less(t, entry.Milliseconds, entry.First)
+
+	for _, tuning := range []string{"measure", ""} {
+		again, name := choose(t, cuda.Config{Tuning: tuning})
+		require.Zero(t, again.has("measur"), "%q", again.lines)
+		require.Equal(t, first.kernels, again.kernels)
+		require.Equal(t, first.digest, again.digest)
+		require.Contains(t, name, ", tuned for 1 call of libraries and 1 alternative")
+	}
+	off, name := choose(t, cuda.Config{Tuning: "off"})
+	require.Equal(t, before.kernels, off.kernels)
+	require.Empty(t, off.digest)
+	require.NotContains(t, name, "tuned")
+	other, _ := choose(t, cuda.Config{Nondeterministic: true})
+	require.NotContains(t, other.kernels, "cuDNN", "it is another choice")
+	alone, name := choose(t, cuda.Config{Without: []string{"cudnn"}})
+	require.Equal(t, "cuBLASLt, measured; cuBLASLt, measured", alone.kernels)
+	require.Contains(t, name, ", tuned for 1 call of libraries")
+	require.NotContains(t, name, "alternative")
+
+	// The choice alone makes a digest, as it changes bits.
+	forgetCalls := func() {
+		for _, f := range entries(t, filepath.Join(dir, "ways")) {
+			if f != file {
+				require.NoError(t, os.Remove(f))
+			}
+		}
+	}
+	forgetCalls()
+	only, name := choose(t, cuda.Config{})
+	require.Regexp(t, `^cuDNN engine \d[^;]*, measured; `, only.kernels)
+	require.Contains(t, name, ", tuned for 1 alternative")
+	require.NotEmpty(t, only.digest)
+	require.NotEqual(t, first.digest, only.digest)
+
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for damage, b := range map[string][]byte{
+		"nothing":     nil,
+		"half":        whole[:len(whole)/2],
+		"no JSON":     sealed("not this"),
+		"a format":    sealed(strings.Replace(string(whole[32:]), `"format":1`, `"format":2`, 1)),
+		"no way":      sealed(`{"format":1}`),
+		"another way": sealed(strings.Replace(string(whole[32:]), `"way":"cuDNN"`, `"way":"abacus"`, 1)),
+	} {
+		forgetCalls()
+		require.NoError(t, os.WriteFile(file, b, 0o600))
+		got, _ := choose(t, cuda.Config{})
+		require.Equal(t, before.kernels, got.kernels, damage)
+		require.Empty(t, got.digest, damage)
+		told := 0
+		if strings.Contains(damage, "way") {
+			told = 1
+		}
+		require.Equal(t, told, got.has("what was measured is of no use any more, and the order in which the ways are listed decides; --tuning measure measures again: there is no such way"), "%s: %q", damage, got.lines)
+		again, _ := choose(t, cuda.Config{Tuning: "measure"})
+		require.Equal(t, first.kernels, again.kernels, damage)
+		require.Equal(t, first.digest, again.digest, damage)
+	}
+}
+
+// Where what is listed first is the fastest, it is followed as measured, and bits are those without measuring.
+func TestFirstAlternative(t *testing.T) {
+	cuda.Patient(t)
+	needSimulator(t)
+	t.Setenv(cache.Env, t.TempDir())
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "4")
+	t.Setenv("STHENO_SIM_CUBLASLT_DELAY", "0.01")
+	got, name := choose(t, cuda.Config{Tuning: "measure"})
+	require.Equal(t, 1, got.has("; of 1 alternative 0 are not the first"), "%q", got.lines)
+	require.Contains(t, got.kernels, "cuBLASLt, measured")
+	require.Contains(t, name, "and 1 alternative")
+
+	t.Setenv(cache.Env, "off")
+	got, _ = choose(t, cuda.Config{Tuning: "measure", Without: []string{"cudnn"}})
+	require.Zero(t, got.has("alternative"), "%q", got.lines)
+}
+
+// Alternatives of all passes on images of bfloat16, with packed filters and working memory.
+func TestAlternativesOfTraining(t *testing.T) {
+	cuda.Patient(t)
+	needSimulator(t)
+	t.Setenv(cache.Env, t.TempDir())
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.5")
+	for _, slow := range []string{"0.01", "10"} {
+		t.Setenv("STHENO_SIM_CUBLASLT_DELAY", slow)
+		t.Setenv(cache.Env, t.TempDir())
+		var lines []string
+		e, err := cuda.New(cuda.Config{Precision: "bf16", Tuning: "measure", Log: func(l string) { lines = append(lines, l) }})
+		require.NoError(t, err)
+		chain(16, true).RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
+		require.Regexp(t, `measuring \d+ convolutions, \d+ matrix products and 6 alternatives of inference`, strings.Join(lines, "\n"))
+		want := map[string]string{"0.01": "of 6 alternatives 0 are not the first", "10": "of 6 alternatives 6 are not the first"}[slow]
+		require.Contains(t, strings.Join(lines, "\n"), want)
+		require.NoError(t, e.Close())
+	}
+}
+
+// What cannot be measured is not tried again with every program.
+func TestMeasuringInVain(t *testing.T) {
+	needSimulator(t)
+	t.Setenv(cache.Env, t.TempDir())
+	var lines []string
+	e, err := cuda.New(cuda.Config{Tuning: "measure", MemoryLimit: 4 << 20, Log: func(l string) { lines = append(lines, l) }})
+	require.NoError(t, err)
+	for i := range 3 {
+		pointwise().RequireClose(t, e, tensor.Float32)
+		text := strings.Join(lines, "\n")
+		require.Equal(t, 1, strings.Count(text, "measuring 1 convolution"), "program %d: %s", i, text)
+		require.Equal(t, 1, strings.Count(text, "are not measured, as there is no memory to do so"), fmt.Sprint(i))
+	}
+	require.Empty(t, e.Tuned())
+	require.NoError(t, e.Close())
+}
