@@ -13,6 +13,7 @@ import (
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/train"
 )
 
 // square is a program whose arena has n×n numbers: (x·xᵀ)·x, for n×1 numbers x, which are all v.
@@ -165,4 +166,49 @@ func TestTrainingSharesScratch(t *testing.T) {
 	}
 	require.True(t, slices.Equal(alone, inputsOf(ofFirst)))
 	require.True(t, slices.Equal(alone, inputsOf(ofSecond)))
+}
+
+// The steps of a training, for full batches, for a last one and for evaluation, hold little more than the largest alone.
+func TestStepsOfATrainingShareMemory(t *testing.T) {
+	e, opt := open(t, cuda.Config{Precision: "bf16"}), train.SGD{Momentum: 0.9}
+	m, images, labels := smallResNet(t)
+	slots := train.NewSlots(m, opt)
+	step := func(s *train.Step, err error) *train.Step {
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}
+	full := step(train.NewTrainStep(e, m, opt, slots, 3, 1))
+	for i := range 3 {
+		_, err := full.Run(images, labels, 0.05, i)
+		require.NoError(t, err)
+	}
+	needs := heldFor(e, steps)
+	_, held := e.Memory()
+	last, eval := step(train.NewTrainStep(e, m, opt, slots, 2, 1)), step(train.NewEvalStep(e, m, 3))
+	for i := range 3 {
+		_, err := last.Run(images[:2*8*8*3], labels[:2], 0.05, 3+i)
+		require.NoError(t, err)
+		_, err = eval.Run(images, labels, 0, 0)
+		require.NoError(t, err)
+	}
+	require.Equal(t, needs, heldFor(e, steps))
+	_, now := e.Memory()
+	require.Less(t, now-held, int64(64<<10), "inputs and lists of updates: %v", e.MemoryUses())
+	total := int64(0)
+	for _, u := range e.MemoryUses() {
+		total += u.Bytes
+	}
+	require.Equal(t, now, total)
+}
+
+// A plan that is laid open says what the engine keeps instead of its arena.
+func TestExplainTellsOfRoom(t *testing.T) {
+	m, _ := residualNet(t, open(t, cuda.Config{}))
+	x := m.Explain()
+	require.GreaterOrEqual(t, x.RoomBytes, x.RoomLiveBytes)
+	require.GreaterOrEqual(t, x.RoomLiveBytes, x.LiveBytes)
+	require.Positive(t, x.LiveBytes)
+	require.Contains(t, x.String(), "\nwith the working memory of kernels and libraries, ")
+	require.NoError(t, m.Close())
 }
