@@ -48,7 +48,7 @@ func (p *program) build() (err error) {
 			p.outputs = append(p.outputs, r)
 		}
 	}
-	m := &maker{program: p, plans: map[kernel.Command]*way{}, packed: map[int]int64{}}
+	m := &maker{program: p, plans: map[kernel.Command]*way{}, packed: map[int]packedAt{}}
 	decided, err := m.decide()
 	if err != nil {
 		return err
@@ -100,7 +100,8 @@ func (p *program) purpose() string {
 // decide asks package kernel about every step, and the libraries about its calls.
 func (m *maker) decide() ([]commands, error) {
 	p := m.program
-	b := &kernel.Builder{Multiprocessors: p.engine.dev.Multiprocessors, Precision: p.engine.precision}
+	dev := p.engine.dev
+	b := &kernel.Builder{Multiprocessors: dev.Multiprocessors, Capability: 10*dev.Major + dev.Minor, Precision: p.engine.precision}
 	all := make([]commands, len(p.plan.Steps))
 	failed := func(i int, err error) error {
 		s := p.plan.Steps[i]

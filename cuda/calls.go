@@ -25,7 +25,7 @@ type way struct {
 	plan
 	name      string // of what it does, for logs
 	workspace int64
-	run       func(at [4]uintptr, workspace uintptr) error
+	run       func(at []uintptr, workspace uintptr) error
 	choice    func() (any, error) // names it for take
 	key       string              // of what was measured, if it is that
 	found     *choice
@@ -33,7 +33,7 @@ type way struct {
 
 // plan is a *cudnn.Plan or a *cublaslt.Matmul.
 type plan interface {
-	Bytes() [4]int64
+	Bytes() []int64
 	Close() error
 }
 
@@ -61,7 +61,7 @@ func (l *libs) convolution(c *kernel.Convolution) *call {
 			return nil, err
 		}
 		return &way{plan: p, name: p.Engine, workspace: p.Workspace, choice: func() (any, error) { return p.Choice() },
-			run: func(at [4]uintptr, work uintptr) error { return p.Run(at[0], at[1], at[2], at[3], work) }}, nil
+			run: func(at []uintptr, work uintptr) error { return p.Run(at[0], at[1], at[2], at[3], at[4], work) }}, nil
 	}
 	return &call{
 		library: "cuDNN " + l.dnn.Version(),
@@ -99,7 +99,7 @@ func (l *libs) convolution(c *kernel.Convolution) *call {
 func (l *libs) product(g *kernel.Gemm) *call {
 	wrap := func(m *cublaslt.Matmul) *way {
 		return &way{plan: m, name: "an algorithm", workspace: m.Workspace, choice: func() (any, error) { return m.Choice(), nil },
-			run: func(at [4]uintptr, work uintptr) error { return m.Run(l.stream, at[0], at[1], at[2], at[3], work) }}
+			run: func(at []uintptr, work uintptr) error { return m.Run(l.stream, at[0], at[1], at[2], at[3], work) }}
 	}
 	return &call{
 		library: "cuBLASLt " + l.blas.Version(),

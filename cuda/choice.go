@@ -37,10 +37,20 @@ func (c *choice) chosen(of *kernel.Choice) int {
 	return -1
 }
 
+// forced is the name of a way that is followed wherever it can be, without being measured. Tests set it.
+var forced string
+
 // follow decides between the ways of a Choice: for the one that was measured to be the fastest, else for the first whose calls are taken.
 func (m *maker) follow(of *kernel.Choice, c *commands) ([]kernel.Command, error) {
 	t := m.program.engine.tuner
 	take := func(i int) ([]kernel.Command, bool, error) { return m.choose(of.Ways[i].List, nil) }
+	for i, w := range of.Ways {
+		if w.Name == forced {
+			if list, takes, err := take(i); takes || err != nil {
+				return list, err
+			}
+		}
+	}
 	if t.mode != "off" {
 		key, _ := t.keyOf(of, c.step, m.packs)
 		if found := t.find(key); found != nil {
@@ -155,9 +165,9 @@ func (w *writer) list(list []kernel.Command) {
 			w.list(c.Else)
 			w.WriteString("end")
 		case *kernel.Gemm:
-			w.call(c, c.Bias, c.A, c.B, c.C)
+			w.call(c, []*kernel.Pointer{c.Bias}, c.A, c.B, c.C)
 		case *kernel.Convolution:
-			w.call(c, c.Bias, c.X, c.Filter, c.Y)
+			w.call(c, []*kernel.Pointer{c.Bias, c.Sums}, c.X, c.Filter, c.Y)
 		default:
 			fmt.Fprintf(w, "%T", c)
 		}
@@ -166,15 +176,17 @@ func (w *writer) list(list []kernel.Command) {
 }
 
 // call tells what a library is asked for.
-func (w *writer) call(c kernel.Command, bias *kernel.Pointer, at ...kernel.Pointer) {
+func (w *writer) call(c kernel.Command, more []*kernel.Pointer, at ...kernel.Pointer) {
 	text := "no library"
 	if call := w.t.engine.libs.call(c); call != nil {
 		problem, err := call.problem()
 		text = fmt.Sprintf("%s %s %v", call.library, problem, err)
 	}
 	w.WriteString(text)
-	if bias != nil {
-		at = append(at, *bias)
+	for _, p := range more {
+		if p != nil {
+			at = append(at, *p)
+		}
 	}
 	w.places(at...)
 }

@@ -22,8 +22,14 @@ import (
 func TestCropAndResize(t *testing.T) {
 	e := open(t, cuda.Config{})
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, c := range []struct{ n, pixels, h, w, channels int }{{5, 2000, 16, 16, 3}, {3, 400, 9, 33, 1}, {2, 30000, 5, 4, 3}, {1, 600, 300, 260, 2}} {
-		pictures, draws := make([]byte, c.n*c.pixels*c.channels), make([]int, c.n*augment.BoxNumbers)
+	for _, c := range []struct {
+		n, pixels, h, w, channels, cutout int
+		mixup                             bool
+	}{{5, 2000, 16, 16, 3, 0, false}, {3, 400, 9, 33, 1, 0, false}, {2, 30000, 5, 4, 3, 0, false}, {1, 600, 300, 260, 2, 0, false},
+		{5, 2000, 16, 16, 3, 7, false}, {5, 2000, 16, 16, 3, 0, true}, {4, 900, 12, 17, 3, 6, true}} {
+		kind := augment.Kind{Boxes: true, Cutout: c.cutout, Mixup: c.mixup}
+		numbers := kind.Numbers()
+		pictures, draws := make([]byte, c.n*c.pixels*c.channels), make([]int, c.n*numbers)
 		for i := range pictures {
 			pictures[i] = byte(r.Uint32())
 		}
@@ -32,17 +38,24 @@ func TestCropAndResize(t *testing.T) {
 			b.Columns = c.pixels / b.Rows
 			b.Top, b.Left = r.IntN(b.Rows*augment.Unit), r.IntN(b.Columns*augment.Unit)
 			b.Height, b.Width = 1+r.IntN(b.Rows*augment.Unit-b.Top), 1+r.IntN(b.Columns*augment.Unit-b.Left)
-			b.Put(draws[i*augment.BoxNumbers:])
+			draw := draws[i*numbers : (i+1)*numbers]
+			b.Put(draw)
+			if c.cutout > 0 {
+				kind.PutMiddle(draw, r.IntN(c.h), r.IntN(c.w))
+			}
+			if c.mixup {
+				kind.PutMix(draw, r.IntN(c.n), augment.Whole-i*r.IntN(augment.Whole/c.n))
+			}
 		}
-		o := &op.CropAndResize{Height: c.h, Width: c.w}
+		o := &op.CropAndResize{Height: c.h, Width: c.w, Cutout: c.cutout, Mixup: c.mixup}
 		for k := range c.channels {
 			o.Mean, o.Std = append(o.Mean, 0.4+0.01*float32(k)), append(o.Std, 0.2+0.03*float32(k))
 		}
 		g := gorgonia.NewGraph()
 		x := gorgonia.NewTensor(g, tensor.Uint8, 3, gorgonia.WithName("pictures"), gorgonia.WithShape(c.n, c.pixels, c.channels),
 			gorgonia.WithValue(tensor.New(tensor.WithShape(c.n, c.pixels, c.channels), tensor.WithBacking(pictures))))
-		d := gorgonia.NewMatrix(g, tensor.Int, gorgonia.WithName("draws"), gorgonia.WithShape(c.n, augment.BoxNumbers),
-			gorgonia.WithValue(tensor.New(tensor.WithShape(c.n, augment.BoxNumbers), tensor.WithBacking(draws))))
+		d := gorgonia.NewMatrix(g, tensor.Int, gorgonia.WithName("draws"), gorgonia.WithShape(c.n, numbers),
+			gorgonia.WithValue(tensor.New(tensor.WithShape(c.n, numbers), tensor.WithBacking(draws))))
 		y, err := op.Apply(o, x, d)
 		require.NoError(t, err)
 		want, err := op.NewArray(tensor.Float32, y.Shape())

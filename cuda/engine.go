@@ -83,7 +83,7 @@ func (e *Engine) start(without []string) (err error) {
 	if e.compiler, err = newCompiler(e); err != nil {
 		return err
 	}
-	if e.stream, err = driver.NewStream(); err != nil {
+	if e.stream, err = driver.NewUrgentStream(); err != nil { // before what is beside
 		return err
 	}
 	e.on = e.stream
@@ -151,11 +151,12 @@ func (e *Engine) Device() Device {
 func (e *Engine) Precision() string { return e.precision.String() }
 
 // Fuses says for which element types fused operations have kernels.
-func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return kernel.Has(kind, dt) }
+func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return kernel.Fuses(kind, dt, e.precision) }
 
-// InPlace allows what the operations allow, for kernels. References, which run on copies, would allow it too, but gain nothing.
+// InPlace allows what the operations allow, and more where kernels read first, for kernels. References, which run on copies, would allow it
+// too, but gain nothing.
 func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
-	return kernel.Has(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
+	return kernel.Has(instr.Kind(), dt) && (graph.Elementwise(instr, out, in) || kernel.InPlace(instr, out, in))
 }
 
 // Narrows keeps images as bfloat16 under the precision bf16, where the kernels can.
@@ -172,6 +173,14 @@ func (e *Engine) Beside(s *graph.Step) int {
 		return 0
 	}
 	return kernel.Beside(s)
+}
+
+// normsEnv is the environment variable that, set to 0, leaves every batch norm in two steps, its sums and what is made of them.
+const normsEnv = "STHENO_CUDA_JOIN_NORMS"
+
+// JoinsNorm wants small batch norms in one step, which is one launch.
+func (e *Engine) JoinsNorm(s *graph.Step) bool {
+	return os.Getenv(normsEnv) != "0" && kernel.JoinsNorm(s, e.precision, e.dev.Multiprocessors)
 }
 
 // Remote is true: what programs are fed crosses the bus.

@@ -22,3 +22,10 @@ func Patient(t *testing.T) {
 	patience = time.Hour
 	t.Cleanup(func() { patience = old })
 }
+
+// Force makes engines follow the ways of a name until the test ends, or what comes first.
+func Force(t *testing.T, way string) {
+	old := forced
+	forced = way
+	t.Cleanup(func() { forced = old })
+}

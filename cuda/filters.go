@@ -3,7 +3,9 @@
 package cuda
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
@@ -12,17 +14,20 @@ import (
 
 // filters are the program's inputs that the libraries read in an order of their own: packed before the steps, where they have changed.
 type filters struct {
-	list   []filter
-	always bool // the program changes them itself, so that every run packs
+	list   []filter // in the order in which steps read them
+	always bool     // the program changes them itself, so that every run packs
 	made   []action
+	early  int // the first of made, which come before the steps; in a CUDA graph the others run beside those
+	first  int // step that needs one of the others
 	own    []*driver.Launch
 }
 
 // filter is one of them.
 type filter struct {
 	kernel.Packed
-	to []address // where its address is used
-	at *packedFilter
+	step int       // the first that reads it
+	to   []address // where its address is used
+	at   *packedFilter
 }
 
 // packedFilter is the memory of a packed filter, which the programs that are bound to the same tensor share.
@@ -30,7 +35,7 @@ type packedFilter struct {
 	key     packedKey
 	ptr     driver.Ptr
 	refs    int
-	version uint64 // of the tensor, when it was packed last without being changed in the same run
+	version uint64 // of the tensor, when it was packed last by a program that does not change it
 }
 
 // packedKey is a tensor and how it is packed.
@@ -64,14 +69,24 @@ func (f *packedFilter) release(e *Engine) error {
 
 // pack is where a packed filter lies among those of the program, which has it from now on.
 func (m *maker) pack(i int) int64 {
-	at, ok := m.packed[i]
+	f, ok := m.packed[i]
 	if !ok {
-		at = m.packing
-		m.packed[i] = at
+		f = packedAt{m.packing, m.at}
+		m.packed[i] = f
 		m.packing += (m.packs[i].Bytes() + 255) / 256 * 256
 	}
-	return at
+	return f.at
 }
+
+// packedAt is where a packed filter lies, and the first step that reads it.
+type packedAt struct {
+	at   int64
+	step int
+}
+
+// earlyBytes is how much is packed before the first step at most: what layers read before the others can be packed beside them. Fewer
+// than lateBytes are not worth a launch of their own.
+const earlyBytes, lateBytes = 1 << 20, 4 << 20
 
 // makeFilters lists the packed filters. They have memory when they are packed first, as it depends on the tensors that are bound by then.
 func (m *maker) makeFilters() {
@@ -85,15 +100,32 @@ func (m *maker) makeFilters() {
 		if !ok {
 			continue
 		}
-		f := filter{Packed: packed}
+		f := filter{Packed: packed, step: at.step}
 		for _, a := range m.filters {
-			if a.offset >= at && a.offset < at+packed.Bytes() {
-				f.to = append(f.to, address{a.to, a.offset - at})
+			if a.offset >= at.at && a.offset < at.at+packed.Bytes() {
+				f.to = append(f.to, address{a.to, a.offset - at.at})
 			}
 		}
 		p.filters.list = append(p.filters.list, f)
 		p.filters.always = p.filters.always || changes[packed.Of]
 	}
+	slices.SortStableFunc(p.filters.list, func(a, b filter) int { return cmp.Compare(a.step, b.step) })
+}
+
+// soon is how many of the filters, which are in the order in which steps read them, are packed before the first step.
+func (f *filters) soon() int {
+	n, early, late := 0, int64(0), int64(0)
+	for _, x := range f.list {
+		if early += x.Bytes(); early <= earlyBytes && late == 0 {
+			n++
+		} else {
+			late += x.Bytes()
+		}
+	}
+	if late < lateBytes {
+		return len(f.list)
+	}
+	return n
 }
 
 // packChanged packs, where no step changes the filters, if something else has since they were packed last.
@@ -119,12 +151,37 @@ func (p *program) packFilters() error {
 	if err := p.prepareFilters(); err != nil {
 		return err
 	}
-	for _, a := range p.filters.made {
+	return p.runAll(p.filters.made)
+}
+
+func (p *program) runAll(list []action) error {
+	for _, a := range list {
 		if err := a.run(p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// packBeside puts the packing on two streams, if the program changes the filters itself: on the other one goes that of filters which are
+// needed later. It returns the event behind that, nil where there is none, and the first step that has to wait for it. No step that runs
+// beside others reads a filter.
+func (p *program) packBeside() (packed *driver.Event, step int, err error) {
+	if !p.filters.always {
+		return nil, 0, nil
+	}
+	if err := p.prepareFilters(); err != nil {
+		return nil, 0, err
+	}
+	f, side := &p.filters, p.engine.side
+	if err := p.runAll(f.made[:f.early]); err != nil || f.early == len(f.made) {
+		return nil, 0, err
+	}
+	if packed, err = p.mark(packedMark); err != nil {
+		return nil, 0, err
+	}
+	err = p.on(side, func() error { return p.runAll(f.made[f.early:]) })
+	return packed, f.first, errors.Join(err, packed.Record(side))
 }
 
 // packOwn packs if the program changes the filters itself: that is then a part of what it does in every run, also of its CUDA graph.
@@ -149,12 +206,21 @@ func (p *program) prepareFilters() error {
 		}
 		list[i] = kernel.PackedAt{Packed: x.Packed, Wide: kernel.Address(x.at.key.of.ptr), At: kernel.Address(x.at.ptr)}
 	}
-	for _, r := range kernel.PackLaunches(list) {
-		a, err := p.resolved(r)
-		if err != nil {
-			return errors.Join(err, p.dropFilters())
+	soon := f.soon()
+	for i, part := range [][]kernel.PackedAt{list[:soon], list[soon:]} {
+		for _, r := range kernel.PackLaunches(part) {
+			a, err := p.resolved(r)
+			if err != nil {
+				return errors.Join(err, p.dropFilters())
+			}
+			f.made, f.own = append(f.made, a), append(f.own, a.Launch)
 		}
-		f.made, f.own = append(f.made, a), append(f.own, a.Launch)
+		if i == 0 {
+			f.early = len(f.made)
+		}
+	}
+	if soon < len(list) {
+		f.first = f.list[soon].step
 	}
 	return nil
 }

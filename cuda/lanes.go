@@ -103,6 +103,9 @@ func (p *program) parts() []part {
 	return all
 }
 
+// The marks that are behind no part: the beginning of a run, and the end of what is packed beside the steps.
+const beginMark, packedMark = -1, -2
+
 // mark is the event behind a part.
 func (p *program) mark(i int) (*driver.Event, error) {
 	if e := p.lanes.marks[i]; e != nil {
@@ -136,14 +139,15 @@ func (p *program) inLanes() (err error) {
 		return p.everything()
 	}
 	main, side := p.engine.stream, p.engine.side
-	if err := p.packOwn(); err != nil {
-		return err
-	}
-	begin, err := p.mark(-1)
+	begin, err := p.mark(beginMark)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(begin.Record(main), side.Wait(begin)); err != nil {
+		return err
+	}
+	packed, late, err := p.packBeside()
+	if err != nil {
 		return err
 	}
 	parts := p.parts()
@@ -151,6 +155,11 @@ func (p *program) inLanes() (err error) {
 		on := main
 		if x.beside {
 			on = side
+		} else if packed != nil && (x.several || x.step >= late) {
+			if err := main.Wait(packed); err != nil {
+				return err
+			}
+			packed = nil
 		}
 		if x.after >= 0 {
 			e, err := p.mark(x.after)
@@ -185,21 +194,28 @@ func (p *program) inLanes() (err error) {
 }
 
 // actOn puts a part on a stream.
-func (p *program) actOn(s *driver.Stream, x part) (err error) {
+func (p *program) actOn(s *driver.Stream, x part) error {
+	return p.on(s, func() error {
+		for _, a := range x.actions {
+			if err := a.run(p); driver.IsLost(err) { // see everything
+				return err
+			} else if err != nil {
+				return p.failed(x.step, err)
+			}
+		}
+		return nil
+	})
+}
+
+// on has actions go on a stream while do runs.
+func (p *program) on(s *driver.Stream, do func() error) (err error) {
 	if s != p.engine.stream {
 		defer func() { err = errors.Join(err, p.engine.changeStream(p.engine.stream)) }() // also where only a part was changed
 		if err := p.engine.changeStream(s); err != nil {
 			return err
 		}
 	}
-	for _, a := range x.actions {
-		if err := a.run(p); driver.IsLost(err) { // see everything
-			return err
-		} else if err != nil {
-			return p.failed(x.step, err)
-		}
-	}
-	return nil
+	return do()
 }
 
 // changeStream makes actions go on another stream.

@@ -165,8 +165,8 @@ func (a *matmul) run(p *program) error {
 
 // convolution is a convolution through cuDNN.
 type convolution struct {
-	plan                *cudnn.Plan
-	x, w, y, bias, work uint64
+	plan                      *cudnn.Plan
+	x, w, y, bias, sums, work uint64
 }
 
 func (m *maker) convolution(c *kernel.Convolution) []action {
@@ -178,11 +178,14 @@ func (m *maker) convolution(c *kernel.Convolution) []action {
 	if c.Bias != nil {
 		m.point(&a.bias, *c.Bias)
 	}
+	if c.Sums != nil {
+		m.point(&a.sums, *c.Sums)
+	}
 	m.point(&a.work, m.library(plan.Workspace))
 	m.names = append(m.names, "cuDNN "+plan.Engine+measured(plan.Measured))
 	return []action{a}
 }
 
 func (a *convolution) run(*program) error {
-	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.work))
+	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.sums), uintptr(a.work))
 }

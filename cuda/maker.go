@@ -23,11 +23,11 @@ type maker struct {
 	needs    []int     // working memory of all steps
 	placed   []placed  // addresses in scratch memory
 	packs    []kernel.Packed
-	packed   map[int]int64 // where the packed filters that are used lie, by number
-	packing  int64         // memory of them
-	filters  []address     // that point to them
-	counts   []address     // that point to the counters
-	counting int64         // memory of them
+	packed   map[int]packedAt // of the packed filters that are used, by number
+	packing  int64            // memory of them
+	filters  []address        // that point to them
+	counts   []address        // that point to the counters
+	counting int64            // memory of them
 	names    []string
 	plans    map[kernel.Command]*way // of calls that a library takes
 	apart    bool                    // a step is tried by itself: all of its operands are bound later

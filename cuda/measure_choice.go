@@ -7,8 +7,6 @@ import (
 	"errors"
 	"slices"
 
-	"gorgonia.org/tensor"
-
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
@@ -69,10 +67,21 @@ type attempt struct {
 	maker   *maker
 	list    []kernel.Command
 	actions []action
+	at      map[*graph.Value]driver.Ptr // where its operands and results are
+}
+
+// run puts the way on the stream.
+func (a *attempt) run() error {
+	for _, x := range a.actions {
+		if err := x.run(a.maker.program); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // measureChoice finds the fastest way of a Choice. It returns none if fewer than two can be taken, or if there is no memory. A way that
-// fails is left out; the error is of what spoils the device.
+// fails, or computes something else than the first, is left out; the error is of what spoils the device.
 func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 	attempts := make([]*attempt, len(j.Ways)) // nil: of a way that is not taken
 	defer func() {
@@ -86,7 +95,7 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 	first, taken := -1, 0
 	for i, w := range j.Ways {
 		a := &attempt{maker: &maker{program: &program{engine: t.engine, at: map[*graph.Value][]address{}}, apart: true, step_: j.step,
-			packs: m.packs, packed: map[int]int64{}, counting: m.counting, plans: map[kernel.Command]*way{}}}
+			packs: m.packs, packed: map[int]packedAt{}, counting: m.counting, plans: map[kernel.Command]*way{}}}
 		attempts[i] = a
 		list, takes, err := a.maker.choose(w.List, nil)
 		if driver.IsLost(err) {
@@ -108,6 +117,8 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 	if err := t.engine.compiler.compile(sources); err != nil {
 		return nil, err
 	}
+	var results *kept
+	defer func() { err = errors.Join(err, results.close(t)) }()
 	firstTook := 0.0
 	for i, a := range attempts {
 		if a.list == nil {
@@ -118,6 +129,9 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 			limit = best.Milliseconds
 		}
 		took, err := t.timeWay(a, limit)
+		if err == nil && i == first {
+			results, err = t.keep(a)
+		}
 		switch {
 		case driver.IsLost(err):
 			return nil, err
@@ -130,6 +144,18 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 			firstTook = took
 		}
 		if best == nil || took < margin*best.Milliseconds {
+			if i != first && results != nil {
+				why, err := results.verify(t, a)
+				if driver.IsLost(err) {
+					return nil, err
+				}
+				if why != "" {
+					t.engine.say("%q is not taken for %s: %s", j.Ways[i].Name, j.step.Instr, why)
+				}
+				if err != nil || why != "" {
+					continue
+				}
+			}
 			text, err := json.Marshal(named{j.Ways[i].Name})
 			if err != nil {
 				return nil, err
@@ -169,7 +195,7 @@ func (t *trial) timeWay(a *attempt, limit float64) (float64, error) {
 	parts := []int64{m.counting, m.packing, m.need}
 	var values []*graph.Value // which have memory of their own
 	for _, v := range append(m.step_.In[:len(m.step_.In):len(m.step_.In)], m.step_.Out...) {
-		if r := v.Root(); len(m.program.at[r]) > 0 && !slices.Contains(values, r) {
+		if r := v.Root(); r.Len() > 0 && !slices.Contains(values, r) {
 			values = append(values, r)
 			parts = append(parts, int64(r.StoredBytes()))
 		}
@@ -186,24 +212,32 @@ func (t *trial) timeWay(a *attempt, limit float64) (float64, error) {
 	write(m.counts, at[0])
 	write(m.filters, at[1])
 	write(m.work, at[2])
-	t.filled = false
+	t.filled, a.at = false, map[*graph.Value]driver.Ptr{}
 	stream := t.engine.stream
-	errs := []error{stream.Fill(t.memory, filler, int64(flush-t.memory)), stream.Fill(at[0], 0, m.counting)}
-	for i, v := range values {
-		write(m.program.at[v], at[3+i])
-		if v.Dtype != tensor.Float32 && v.Dtype != tensor.Float64 { // what may be an index
-			errs = append(errs, stream.Fill(at[3+i], 0, parts[3+i]))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(stream.Fill(t.memory, filler, int64(flush-t.memory)), stream.Fill(at[0], 0, m.counting)); err != nil {
 		return 0, err
 	}
-	return t.time(func() error {
-		for _, x := range a.actions {
-			if err := x.run(m.program); err != nil {
-				return err
+	for i, v := range values {
+		write(m.program.at[v], at[3+i])
+		a.at[v] = at[3+i]
+		if isFloat(v) {
+			err = t.launch(kernel.Noise(v, kernel.Address(at[3+i]), uint32(i)))
+		} else { // it may be an index
+			err = stream.Fill(at[3+i], 0, parts[3+i])
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	for i, f := range m.packed {
+		p := m.packs[i]
+		p.Of = p.Of.Root()
+		packed := kernel.PackedAt{Packed: p, Wide: kernel.Address(a.at[p.Of]), At: kernel.Address(at[1] + driver.Ptr(f.at))}
+		for _, r := range kernel.PackLaunches([]kernel.PackedAt{packed}) {
+			if err := t.launch(r); err != nil {
+				return 0, err
 			}
 		}
-		return nil
-	}, flush, 1+len(a.actions)/4, limit)
+	}
+	return t.time(a.run, flush, 1+len(a.actions)/4, limit)
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
-// The sums of batch norms that many blocks make, run after run: which block is the last changes, and the bits do not.
+// The sums of batch norms and biases that many blocks make, run after run: which block is the last changes, and the bits do not.
 func TestSumsOfManyBlocks(t *testing.T) {
 	const runs = 6 // most of them as a CUDA graph
 	e := open(t, cuda.Config{})
@@ -42,13 +42,16 @@ func TestSumsOfManyBlocks(t *testing.T) {
 			}
 			in := []*graph.Value{value(c.dims, true), value(c.dims, true)}
 			var out []*graph.Value
-			for range 4 { // mean, variance, dgamma, dbeta
+			for range 6 { // mean, variance, dgamma, dbeta, and twice what is dbeta, too
 				out = append(out, value(tensor.Shape{channels}, false))
 			}
-			p.Inputs, p.Outputs = in, out
+			masked := value(c.dims, false) // by x, which is above 0
+			p.Inputs, p.Outputs = in, append(out, masked)
 			p.Steps = []*graph.Step{
 				{Instr: &graph.BatchStats{Axis: c.axis}, In: in[:1], Out: out[:2]},
-				{Instr: &graph.BatchNormSums{Axis: c.axis}, In: []*graph.Value{in[0], out[0], out[1], in[1]}, Out: out[2:]},
+				{Instr: &graph.BatchNormSums{Axis: c.axis}, In: []*graph.Value{in[0], out[0], out[1], in[1]}, Out: out[2:4]},
+				{Instr: &op.BiasGrad{Axis: c.axis}, In: in[1:], Out: out[4:5]},
+				{Instr: &graph.ReLUGradBias{Axis: c.axis}, In: in, Out: []*graph.Value{masked, out[5]}},
 			}
 			prog, err := e.Build(p)
 			require.NoError(t, err)
@@ -78,9 +81,9 @@ func TestSumsOfManyBlocks(t *testing.T) {
 				}
 			}
 			mean := first[0].Data.([]float32)
-			for i, want := range normSums(x, dy, mean, c.axis) {
-				tol := numtest.Tol(tensor.Float32, numtest.Gradient)
-				numtest.AssertClose(t, want, first[i].Data, tol, []string{"mean", "variance", "dgamma", "dbeta"}[i])
+			want := normSums(x, dy, mean, c.axis)
+			for i, name := range []string{"mean", "variance", "dgamma", "dbeta", "BiasGrad", "ReLUGradBias"} {
+				numtest.AssertClose(t, want[min(i, 3)], first[i].Data, numtest.Tol(tensor.Float32, numtest.Gradient), name)
 			}
 		})
 	}

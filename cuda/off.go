@@ -48,6 +48,9 @@ func (*Engine) InPlace(graph.Instr, tensor.Dtype, int, int) bool { return false 
 // Narrows says what can be kept as bfloat16.
 func (*Engine) Narrows(*graph.Step) (in, out []bool, gains bool) { return nil, nil, false }
 
+// JoinsNorm says whether a batch norm had better be one step.
+func (*Engine) JoinsNorm(*graph.Step) bool { return false }
+
 // Remote says whether the engine has memory of its own.
 func (*Engine) Remote() bool { return true }
 

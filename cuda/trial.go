@@ -32,23 +32,24 @@ func (t *trial) noMemory(err error) bool {
 // timeCall times a way of a library, see time.
 func (t *trial) timeCall(w *way, limit float64) (float64, error) {
 	operands := w.Bytes()
-	parts, flush, err := t.room(operands[0], operands[1], operands[2], operands[3], w.workspace)
+	parts, flush, err := t.room(append(operands, w.workspace)...)
 	if err != nil {
 		return 0, err
 	}
+	work := parts[len(operands)]
 	if !t.filled {
-		if err := t.engine.stream.Fill(t.memory, filler, int64(parts[4]-t.memory)); err != nil {
+		if err := t.engine.stream.Fill(t.memory, filler, int64(work-t.memory)); err != nil {
 			return 0, err
 		}
 		t.filled = true
 	}
-	var at [4]uintptr
+	at := make([]uintptr, len(operands))
 	for i, bytes := range operands {
 		if bytes > 0 {
 			at[i] = uintptr(parts[i])
 		}
 	}
-	return t.time(func() error { return w.run(at, uintptr(parts[4])) }, flush, 1, limit)
+	return t.time(func() error { return w.run(at, uintptr(work)) }, flush, 1, limit)
 }
 
 // time runs something several times and returns the least time, in milliseconds. It is soon done with what is hopeless beside a limit,

@@ -33,7 +33,9 @@ type Augment struct {
 }
 
 // kind is what augmentation adds to crops.
-func (a Augment) kind() augment.Kind { return augment.Kind{Cutout: a.Cutout, Mixup: a.Mixup > 0} }
+func (a Augment) kind(files bool) augment.Kind {
+	return augment.Kind{Boxes: files, Cutout: a.Cutout, Mixup: a.Mixup > 0}
+}
 
 // check refuses what does not fit images of a shape (height, width, channels), or pictures in files.
 func (a Augment) check(shape [3]int, files bool) error {
@@ -41,8 +43,8 @@ func (a Augment) check(shape [3]int, files bool) error {
 	switch {
 	case a.RandomResizedCrop && !files:
 		return errors.New("data: LoaderConfig.Augment.RandomResizedCrop is for pictures in files; PadCrop crops images of one size")
-	case files && (a.PadCrop != 0 || a.Cutout != 0 || a.Mixup != 0):
-		return errors.New("data: LoaderConfig.Augment: of pictures in files there are RandomResizedCrop and HorizontalFlip only; leave out PadCrop, Cutout and Mixup")
+	case files && a.PadCrop != 0:
+		return errors.New("data: LoaderConfig.Augment.PadCrop is for images of one size; RandomResizedCrop crops pictures in files")
 	case a.PadCrop >= side:
 		return fmt.Errorf("data: LoaderConfig.Augment.PadCrop is %d; it must be below the image's side, %d", a.PadCrop, side)
 	case a.Cutout > side:
@@ -70,16 +72,21 @@ func (a Augment) draw(key [2]uint32, epoch, index uint32) augment.Crop {
 // put writes all that is drawn for a sample but what is mixed in: a function of (seed, epoch, index) and the image's shape only.
 func (a Augment) put(to []int, key [2]uint32, epoch, index uint32, shape [3]int) {
 	a.draw(key, epoch, index).Put(to)
-	if a.Cutout == 0 {
+	a.putSquare(to, a.kind(false), key, epoch, index, shape)
+}
+
+// putSquare writes which square is cut out.
+func (a Augment) putSquare(to []int, kind augment.Kind, key [2]uint32, epoch, index uint32, shape [3]int) {
+	if kind.Cutout == 0 {
 		return
 	}
 	w := philox.Block([4]uint32{index, epoch, 1, philox.StreamAugment}, key)
-	to[augment.Numbers], to[augment.Numbers+1] = int(philox.Below(w[0], uint32(shape[0]))), int(philox.Below(w[1], uint32(shape[1])))
+	kind.PutMiddle(to, int(philox.Below(w[0], uint32(shape[0]))), int(philox.Below(w[1], uint32(shape[1]))))
 }
 
 // mix writes what the n images of a batch are mixed with, and returns the share of the images themselves, from a half to 1: a function of
 // (seed, epoch, batch) and n only. order has room for n numbers.
-func (a Augment) mix(draws, order []int, seed uint64, epoch, batch uint32) (share int) {
+func (a Augment) mix(draws, order []int, kind augment.Kind, seed uint64, epoch, batch uint32) (share int) {
 	s := philox.NewSequence(seed, epoch, batch, philox.StreamMixup)
 	lambda := philox.Beta(&s, a.Mixup)
 	share = int(math.Round(max(lambda, 1-lambda) * augment.Whole))
@@ -90,9 +97,9 @@ func (a Augment) mix(draws, order []int, seed uint64, epoch, batch uint32) (shar
 		j := s.Intn(uint32(i + 1))
 		order[i], order[j] = order[j], order[i]
 	}
-	width := a.kind().Numbers()
+	width := kind.Numbers()
 	for i, with := range order {
-		draws[(i+1)*width-2], draws[(i+1)*width-1] = with, share
+		kind.PutMix(draws[i*width:(i+1)*width], with, share)
 	}
 	return share
 }

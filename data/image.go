@@ -36,7 +36,7 @@ func (e *ImageError) Unwrap() error { return e.Err }
 // LoadImage reads a PNG or JPEG file as one image of the given shape (height, width, 1 or 3 channels): H×W×C bytes, NHWC,
 // for Normalize.Apply. The picture is resized to the shape whatever its proportions, as networks do that were trained
 // on whole pictures of one size. Transparent parts become white, grey becomes three equal channels, colour becomes grey
-// by the luma weights of ITU-R BT.601. Orientation marks (EXIF) are ignored. Errors are *ImageError.
+// by the luma weights of ITU-R BT.601. Orientation marks (EXIF) are ignored, as Keras and torchvision do. Errors are *ImageError.
 func LoadImage(path string, shape [3]int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -25,14 +25,16 @@ type Batch struct {
 
 	// With LoaderConfig.Raw, what op.Augment makes the images of, or op.CropAndResize of pictures in files; else nil.
 	Pixels []byte // N×H×W×C; nil with LoaderConfig.Indexed, where Index takes its place; of files N×PicturePixels×C
-	// N×3: by how many rows and columns an image is moved, and 1 if it is mirrored. With Augment.Cutout and Augment.Mixup there are more,
-	// as op.Augment says. Of files N×7, as op.CropAndResize says.
+	// N×3: by how many rows and columns an image is moved, and 1 if it is mirrored. Of files N×7, as op.CropAndResize says. With
+	// Augment.Cutout and Augment.Mixup there are more, as op.Augment says.
 	Draws []int
 
 	draws  []int         // room for Draws, which floats are made of, too
 	order  []int         // room for an order of the images, with Mixup
 	spare  []float32     // room for an image, with Mixup
 	source augment.Batch // what floats are made of
+
+	pictures augment.Pictures[float32] // what floats are made of, of files
 }
 
 // Iterator walks over the batches of one epoch. It is for one goroutine. Close it when done, at the end of the epoch too.
@@ -101,7 +103,7 @@ func (it *Iterator) request(k int) {
 	s.left.Store(int32(parts))
 	s.fault.clear()
 	if it.loader.ds.Files != nil {
-		it.loader.begin(&s.batch, it.ring.perm, k)
+		it.loader.begin(&s.batch, it.ring.perm, it.epoch, k)
 	}
 	for part := range parts {
 		it.todo <- job{k, s, part}
@@ -117,6 +119,9 @@ func (it *Iterator) work() {
 			it.loader.fill(&j.slot.batch, it.ring.perm, it.epoch, j.batch)
 		}
 		if j.slot.left.Add(-1) == 0 {
+			if it.loader.ds.Files != nil {
+				it.loader.finish(j.slot)
+			}
 			j.slot.ready <- struct{}{}
 		}
 	}
@@ -208,7 +213,7 @@ func (l *Loader) takeRing() *ring {
 			r.slots = append(r.slots, l.pictureSlot(batch))
 			continue
 		}
-		kind := l.cfg.Augment.kind()
+		kind := l.cfg.Augment.kind(false)
 		b := Batch{Share: 1, Labels: make([]int, batch), Index: make([]int, batch), draws: make([]int, batch*kind.Numbers())}
 		b.source = augment.Batch{Kind: kind, Shape: l.ds.Shape, Images: l.ds.Images, Planar: l.cfg.Layout == NCHW}
 		if kind.Mixup {

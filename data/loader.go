@@ -30,6 +30,9 @@ type LoaderConfig struct {
 	// SkipDamaged gives a picture in a file that cannot be decoded the pixels of another one of its class: the next in their order that
 	// can be, after the last one the first. Loader.Damaged has them.
 	SkipDamaged bool
+	// EXIFOrientation turns pictures in files as the mark of how the camera was held says, as viewers show them. Without it they are as
+	// their pixels lie in the file, which is how torchvision, Keras and TensorFlow read them.
+	EXIFOrientation bool
 }
 
 // Loader serves a data set in batches, epoch by epoch. Its methods may be called from several goroutines.
@@ -141,7 +144,7 @@ func (l *Loader) fill(b *Batch, perm []int32, epoch uint32, k int) {
 	size := l.ds.PixelCount()
 	b.Labels, b.Index = b.Labels[:b.N], b.Index[:b.N]
 	aug, key := l.cfg.Augment, philox.Key(l.cfg.Seed)
-	width := aug.kind().Numbers()
+	width := aug.kind(false).Numbers()
 	draws := b.draws[:b.N*width]
 	for i := range b.N {
 		s := int(perm[first+i])
@@ -150,7 +153,7 @@ func (l *Loader) fill(b *Batch, perm []int32, epoch uint32, k int) {
 	}
 	if aug.Mixup > 0 {
 		b.Others, b.order = b.Others[:b.N], b.order[:b.N]
-		share := aug.mix(draws, b.order, l.cfg.Seed, epoch, uint32(k))
+		share := aug.mix(draws, b.order, aug.kind(false), l.cfg.Seed, epoch, uint32(k))
 		b.Share = float32(share) / augment.Whole
 		for i, with := range b.order {
 			b.Others[i] = b.Labels[with]

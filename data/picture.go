@@ -19,6 +19,8 @@ type pictureReader struct {
 	sums []uint32
 
 	blue, red []byte // differences from luma of a row of a JPEG
+
+	exif bool // pictures are turned as EXIF says
 }
 
 // read decodes a file. Errors are *ImageError.
@@ -29,6 +31,9 @@ func (p *pictureReader) read(path string) (image.Image, error) {
 	m, err := decodeImage(bytes.NewReader(p.file.Bytes()))
 	if err != nil {
 		return nil, &ImageError{path, err, true}
+	}
+	if p.exif {
+		m = p.turn(m, orientation(p.file.Bytes()))
 	}
 	return m, nil
 }
@@ -77,13 +82,11 @@ func (p *pictureReader) keep(dst []byte, m image.Image, c cut) {
 		}
 		return
 	}
-	if cap(p.row) < n*3 {
-		p.row = make([]byte, n*3)
-	}
+	p.row = room(p.row, n*3)
 	if cap(p.sums) < width {
 		p.sums = make([]uint32, width)
 	}
-	row, sums := p.row[:n*3], p.sums[:width]
+	row, sums := p.row, p.sums[:width]
 	for top := c.top; top < c.bottom; top += c.factor {
 		clear(sums)
 		bottom := min(top+c.factor, c.bottom)
@@ -112,6 +115,8 @@ func (p *pictureReader) readBytes(dst []byte, m image.Image, x0, y int) {
 	switch m := m.(type) {
 	case *image.YCbCr:
 		p.readYCbCr(dst, m, x0, y)
+	case *rgb:
+		copy(dst, m.pixels[3*(y*m.width+x0):])
 	case *image.Gray:
 		from := m.Pix[m.PixOffset(x0, y):][:n]
 		for x, v := range from {

@@ -20,7 +20,9 @@ var cropped = Augment{RandomResizedCrop: true, HorizontalFlip: true}
 // Batches are the same whatever prepares them, from every place of an epoch, and other ones in the next.
 func TestPicturesDoNotDependOnWorkers(t *testing.T) {
 	s := openAlbum(t, album(t), 16)
-	cfg := LoaderConfig{Batch: 4, Seed: 3, Shuffle: true, Augment: cropped, Normalize: Standardize(s.Train), Workers: 1, Prefetch: 1}
+	a := cropped
+	a.Cutout, a.Mixup = 5, 0.7
+	cfg := LoaderConfig{Batch: 4, Seed: 3, Shuffle: true, Augment: a, Normalize: Standardize(s.Train), Workers: 1, Prefetch: 1}
 	want := drain(t, loader(t, s.Train, cfg), 2, 0)
 	require.Equal(t, []int{4, 4, 1}, want.sizes)
 	for i, at := range want.index {
@@ -45,7 +47,8 @@ func TestPicturesDoNotDependOnWorkers(t *testing.T) {
 // What the resizer makes of raw batches are the floats, bit by bit.
 func TestRawPicturesAreTheSameImages(t *testing.T) {
 	s := openAlbum(t, album(t), 16)
-	for _, a := range []Augment{{}, cropped, {HorizontalFlip: true}} {
+	for _, a := range []Augment{{}, cropped, {HorizontalFlip: true}, {RandomResizedCrop: true, Cutout: 7}, {Mixup: 0.4}, {RandomResizedCrop: true, HorizontalFlip: true, Cutout: 16, Mixup: 1}} {
+		kind := augment.Kind{Boxes: true, Cutout: a.Cutout, Mixup: a.Mixup > 0}
 		cfg := LoaderConfig{Batch: 4, Seed: 5, Augment: a, Normalize: Standardize(s.Train)}
 		floats := loader(t, s.Train, cfg).Epoch(1, 0)
 		cfg.Raw = true
@@ -60,13 +63,22 @@ func TestRawPicturesAreTheSameImages(t *testing.T) {
 			size, room := s.Train.PixelCount(), s.Train.PicturePixels()
 			require.Equal(t, 4*16*16, room)
 			require.Len(t, b.Pixels, b.N*room*3)
-			require.Len(t, b.Draws, b.N*augment.BoxNumbers)
+			require.Len(t, b.Draws, b.N*kind.Numbers())
+			require.Equal(t, want.Others, b.Others)
+			require.Equal(t, want.Share, b.Share)
+			require.Equal(t, a.Mixup > 0, b.Others != nil)
+			made := augment.Pictures[float32]{Kind: kind, Shape: s.Train.Shape, Room: room * 3, Bytes: b.Pixels, Draws: b.Draws,
+				Affine: augment.NewAffine[float32](3, cfg.Normalize.Mean, cfg.Normalize.Std)}
 			for i := range b.N {
-				box := augment.BoxFromInts(b.Draws[i*augment.BoxNumbers:])
-				require.NoError(t, box.Check(room))
-				got := make([]float32, size)
-				z.Resize(got, b.Pixels[i*room*3:(i+1)*room*3], box, s.Train.Shape, augment.NewAffine[float32](3, cfg.Normalize.Mean, cfg.Normalize.Std), false)
+				draw := b.Draws[i*kind.Numbers() : (i+1)*kind.Numbers()]
+				require.NoError(t, augment.BoxFromInts(draw).Check(room))
+				got, spare := make([]float32, size), make([]float32, size)
+				made.Make(got, i, &z, spare)
 				require.Equal(t, want.Images[i*size:(i+1)*size], got)
+				if a.Mixup > 0 {
+					with, _ := kind.Mix(draw)
+					require.Equal(t, b.Labels[with], b.Others[i])
+				}
 			}
 		}
 		require.False(t, raw.Next(bg))
@@ -149,11 +161,11 @@ func TestPictureFaults(t *testing.T) {
 		})
 	}
 	s := openAlbum(t, album(t), 8)
-	for _, cfg := range []LoaderConfig{{Batch: 1, Augment: Augment{PadCrop: 1}}, {Batch: 1, Augment: Augment{Cutout: 1}}, {Batch: 1, Augment: Augment{Mixup: 1}}} {
-		_, err := NewLoader(s.Train, cfg)
-		require.ErrorContains(t, err, "of pictures in files there are RandomResizedCrop and HorizontalFlip only")
-	}
-	_, err := NewLoader(s.Train, LoaderConfig{Batch: 1, Raw: true, Indexed: true})
+	_, err := NewLoader(s.Train, LoaderConfig{Batch: 1, Augment: Augment{PadCrop: 1}})
+	require.ErrorContains(t, err, "PadCrop is for images of one size; RandomResizedCrop crops pictures in files")
+	_, err = NewLoader(s.Train, LoaderConfig{Batch: 1, Augment: Augment{Cutout: 9}})
+	require.ErrorContains(t, err, "Cutout is 9; it must be at most the image's side, 8")
+	_, err = NewLoader(s.Train, LoaderConfig{Batch: 1, Raw: true, Indexed: true})
 	require.ErrorContains(t, err, "is for images in memory")
 	_, err = NewLoader(small(1, 4, 4, 1), LoaderConfig{Batch: 1, Augment: cropped})
 	require.ErrorContains(t, err, "is for pictures in files")
@@ -258,7 +270,7 @@ func BenchmarkPictures(b *testing.B) {
 		var p pictures
 		slot := l.pictureSlot(1)
 		for i := range b.N {
-			l.begin(&slot.batch, []int32{int32(i % 64)}, 0)
+			l.begin(&slot.batch, []int32{int32(i % 64)}, 0, 0)
 			l.fillPart(slot, &p, 0, 0)
 			require.NoError(b, slot.fault.err)
 		}

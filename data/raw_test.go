@@ -27,7 +27,7 @@ func TestRawBatchesAreTheSameImages(t *testing.T) {
 		cfg.Indexed = true
 		indexed := loader(t, ds, cfg)
 		tables := augment.Tables[float32](3, cfg.Normalize.Mean, cfg.Normalize.Std)
-		width := cfg.Augment.kind().Numbers()
+		width := cfg.Augment.kind(false).Numbers()
 		drawn := false
 		for _, at := range [][2]int{{0, 0}, {3, 0}, {3, floats.Batches() / 2}, {3, floats.Batches()}} {
 			f, r, x := floats.Epoch(at[0], at[1]), raw.Epoch(at[0], at[1]), indexed.Epoch(at[0], at[1])
@@ -45,7 +45,7 @@ func TestRawBatchesAreTheSameImages(t *testing.T) {
 				require.Len(t, got.Draws, width*got.N)
 				images := make([]float32, len(got.Pixels))
 				size := ds.PixelCount()
-				b := augment.Batch{Kind: cfg.Augment.kind(), Shape: ds.Shape, Images: got.Pixels, Draws: got.Draws}
+				b := augment.Batch{Kind: cfg.Augment.kind(false), Shape: ds.Shape, Images: got.Pixels, Draws: got.Draws}
 				for i := range got.N {
 					require.Equal(t, ds.Image(got.Index[i]), got.Pixels[i*size:(i+1)*size])
 					augment.Make(images[i*size:(i+1)*size], &b, i, tables, make([]float32, size))

@@ -122,6 +122,7 @@ func onCycle(g *gorgonia.ExprGraph) []*gorgonia.Node {
 
 // finishPlan is the compiler behind capture.
 func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
+	prog.scarce = o.scarce || r.kind != recomputeOff
 	if o.seen != nil {
 		o.seen("", prog)
 	}
@@ -140,7 +141,6 @@ func finishPlan(prog *program, o *options, r Recompute) (*Plan, error) {
 	if !o.plain {
 		markOnce(prog, o.engine)
 	}
-	prog.scarce = o.scarce || r.kind != recomputeOff
 	if err := order(prog, o.engine); err != nil {
 		return nil, err
 	}

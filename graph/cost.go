@@ -80,12 +80,18 @@ func flops(s *Step) int64 {
 		return int64(s.In[0].Len()) * 7
 	case *BatchNormJoinSums:
 		return int64(s.In[0].Len()) * 6
+	case *BatchNormForward:
+		return out * (7 + trues(i.Add, i.ReLU))
+	case *BatchNormBackward:
+		return out * (8 + [...]int64{0, 2, 5, 2}[i.Mask] + trues(!i.Shifted))
 	case *FusedUpdate:
 		n := flops(&Step{Instr: i.Update, In: s.In, Out: s.Out}) + 2*out*trues(i.L2 != 0, i.Penalty != 0)
 		if i.Grad != nil {
 			n += flops(&Step{Instr: i.Grad, In: s.In[i.State():i.Scalars()], Out: s.Out[:1]})
 		}
 		return n
+	case *FusedScores:
+		return i.flops(s)
 	case *L2Penalties:
 		n := int64(0)
 		for _, w := range s.In {

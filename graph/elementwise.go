@@ -21,6 +21,10 @@ func Elementwise(instr Instr, out, in int) bool {
 		return in == 0 || in == 4
 	case *BatchNormJoinSums:
 		return out == 2 && in >= 3
+	case *BatchNormForward: // each element of y depends on all of x
+		return i.Add && out == 0 && in == 3
+	case *BatchNormBackward:
+		return i.Mask == NormJoin && out == 3 && in >= 4
 	case *ReLUGradBias:
 		return out == 0 && in < 2
 	case *FusedBatchNorm:

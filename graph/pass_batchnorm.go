@@ -26,7 +26,7 @@ func fuseBatchStats(p *program, e Engine) {
 }
 
 // fuseConvStats lets a convolution gather the statistics of its result. A residual and a ReLU are not behind convolutions that a batch
-// norm follows.
+// norm follows. What an engine wants in one step with the batch norm is left to joinNorms.
 func fuseConvStats(p *program, e Engine) {
 	r := newRewriter(p)
 	for _, s := range p.steps {
@@ -45,7 +45,7 @@ func fuseConvStats(p *program, e Engine) {
 			continue
 		}
 		_, _, channel := f.Conv.Format.Axes()
-		if f.Stats = true; f.Add || f.ReLU || b.Axis != channel || !e.Fuses(f.Kind(), s.Out[0].Dtype) {
+		if f.Stats = true; f.Add || f.ReLU || b.Axis != channel || !e.Fuses(f.Kind(), s.Out[0].Dtype) || r.joinsStats(e, s) {
 			continue
 		}
 		r.replace(&Step{Instr: f, In: conv.In, Out: append(append([]*Value(nil), conv.Out...), s.Out...)}, conv, s)

@@ -36,10 +36,12 @@ var passes = []pass{
 	{"relu-bias", fuseReLUBias},            // the sums of the gradient that a ReLU masks, if they are not a batch norm's
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
 	{"batch-norm-mask", maskAgain},         // the ReLU's mask of x instead of y
+	{"batch-norm-join", joinNorms},         // statistics and batch norm in one step, sums and gradient in one, where the engine asks for it
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
 	{"update", fuseUpdates},                // L2 penalties and their gradients in the sweep of the update
 	{"penalties", fusePenalties},           // the penalties that are left, and their sum, in one step
+	{"scores", fuseScores},                 // loss, its mean and gradient, and top-K counts in one sweep
 	{"loops", fuseLoops},                   // elementwise steps of one shape, at last: the passes above look for some of them
 	{"materialise", materialise},           // outputs and updates that need memory of their own get it
 }

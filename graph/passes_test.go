@@ -59,7 +59,11 @@ func TestPasses(t *testing.T) {
 func plan(t *testing.T, c enginetest.FusionCase, passes ...string) string {
 	b := enginetest.NewB(t, tensor.Float32)
 	c.Build(b)
-	p, err := graph.PlanWith(b.G, passes, b.Options(graph.Null{})...)
+	var e graph.Engine = graph.Null{}
+	if c.Pass == "batch-norm-join" {
+		e = enginetest.Joining{Engine: e}
+	}
+	p, err := graph.PlanWith(b.G, passes, b.Options(e)...)
 	require.NoError(t, err)
 	return p.String()
 }

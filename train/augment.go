@@ -19,3 +19,16 @@ func (c Config) checkAugment(shape [3]int) error {
 
 // padCrop is how far augmentation moves images that are not pictures in files.
 const padCrop = 4
+
+// trainingLoader is how a run's training images are served: with files as pictures in files, with raw as bytes.
+func (c Config) trainingLoader(files, raw bool) data.LoaderConfig {
+	l := data.LoaderConfig{Batch: c.Batch, Seed: c.Seed, Shuffle: true, Normalize: c.Normalize(), Limit: c.LimitTrain, Raw: raw, SkipDamaged: c.SkipDamaged,
+		EXIFOrientation: c.EXIF == EXIFApply, Augment: data.Augment{Cutout: c.Cutout, Mixup: c.Mixup}}
+	switch {
+	case c.Augment && files:
+		l.Augment.RandomResizedCrop, l.Augment.HorizontalFlip = true, true
+	case c.Augment:
+		l.Augment.PadCrop, l.Augment.HorizontalFlip = padCrop, true
+	}
+	return l
+}

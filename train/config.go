@@ -53,6 +53,8 @@ type Config struct {
 
 	// ValSplit is data.Options' share for validation of a folder of pictures without such, data.FolderName.
 	ValSplit float64 `json:"val_split,omitempty"`
+	// EXIF is EXIFApply or EXIFIgnore, of pictures in a folder; "" is the latter.
+	EXIF string `json:"exif,omitempty"`
 	// SkipDamaged puts others in the place of pictures that cannot be decoded, as data.LoaderConfig says. The parts of a run may differ in it.
 	SkipDamaged bool `json:"skip_damaged,omitempty"`
 
@@ -192,6 +194,9 @@ func (c *Config) clearUnused() {
 	}
 	if c.Precision == FP32 {
 		c.Precision = ""
+	}
+	if c.EXIF == EXIFIgnore {
+		c.EXIF = ""
 	}
 	if s, err := parseOptimizer(c.Optimizer); err == nil {
 		if s.name != "sgd" || s.names("momentum") {
@@ -351,6 +356,9 @@ func (c Config) Validate() error {
 		}
 	}
 	if err := CheckPrecision(c.Precision); err != nil {
+		return err
+	}
+	if err := CheckEXIF(c.EXIF); err != nil {
 		return err
 	}
 	if err := c.GradientNorms.check(); err != nil {

@@ -1,8 +1,8 @@
 package train
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stheno-ml/stheno/data"
@@ -26,9 +26,6 @@ func putBack(s *data.Split) string {
 // checkPictures refuses what is for pictures in a folder only, or not for them.
 func (c Config) checkPictures() error {
 	if c.Data == data.FolderName {
-		if c.Cutout > 0 || c.Mixup > 0 {
-			return errors.New("train: --cutout and --mixup are not for --data folder; leave them out, or where a recipe sets them give --cutout 0 --mixup 0")
-		}
 		return nil
 	}
 	switch {
@@ -36,8 +33,25 @@ func (c Config) checkPictures() error {
 		return fmt.Errorf("train: --size goes with --data %s; the images of %s have a size of their own", data.FolderName, c.Data)
 	case c.ValSplit != 0:
 		return fmt.Errorf("train: --val-split goes with --data %s; %s has test images of its own", data.FolderName, c.Data)
+	case c.EXIF == EXIFApply:
+		return fmt.Errorf("train: --exif goes with --data %s; the images of %s are as they are published", data.FolderName, c.Data)
 	case c.SkipDamaged:
 		return fmt.Errorf("train: --skip-damaged goes with --data %s; the images of %s are checked when they are read", data.FolderName, c.Data)
+	}
+	return nil
+}
+
+// Values of Config.EXIF: whether pictures are turned as their EXIF orientation says, which viewers show them in, or are seen as their pixels
+// lie in the file, as torchvision's and Keras's loaders see them.
+const (
+	EXIFIgnore = "ignore"
+	EXIFApply  = "apply"
+)
+
+// CheckEXIF refuses what Config.EXIF cannot be.
+func CheckEXIF(value string) error {
+	if known := []string{EXIFIgnore, EXIFApply}; value != "" && !slices.Contains(known, value) {
+		return unknown("way with EXIF orientation", value, known)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -102,6 +103,62 @@ func TestTrainingOnPictures(t *testing.T) {
 	require.ErrorContains(t, err, "give the same data set")
 }
 
+// TestVaryingPictures cuts out and mixes, with the same results on an engine that makes the images of bytes, and when a run is resumed.
+func TestVaryingPictures(t *testing.T) {
+	dir := album(t, 70, 30)
+	varied := func() (train.Config, *data.Split) {
+		c, split := pictured(t, dir)
+		c.Augment, c.Cutout, c.Mixup = true, 8, 0.4
+		return c, split
+	}
+	plain, split := pictured(t, dir)
+	plain.Augment = true
+	e := engine(t, 2)
+	_, err := runOf(t, plain, split, e, nil)
+	require.NoError(t, err)
+	whole, _ := varied()
+	_, err = runOf(t, whole, split, e, nil)
+	require.NoError(t, err)
+	want := outcomeOf(t, whole.Out)
+	require.NotEqual(t, outcomeOf(t, plain.Out), want)
+
+	far, _ := varied()
+	_, err = runOf(t, far, split, &remote{Engine: e, free: 1 << 40}, nil)
+	require.NoError(t, err)
+	requireOutcome(t, want, far.Out)
+	part, _ := varied()
+	_, err = runOf(t, part, split, e, func(p train.Progress) bool { return p.Epoch == 1 && p.Batch == 3 })
+	require.ErrorIs(t, err, train.ErrInterrupted)
+	_, err = runOf(t, resumed(t, part), split, e, nil)
+	require.NoError(t, err)
+	requireOutcome(t, want, part.Out)
+
+	// The plan that is shown is that of the run.
+	c, _ := varied()
+	c.Batch = 14
+	for _, e := range []graph.Engine{graph.Null{}, fedBytes{}} {
+		tr, err := train.New(c, split, e, nil)
+		require.NoError(t, err)
+		p, err := tr.Plan()
+		require.NoError(t, err)
+		shown := c
+		shown.Input, shown.Classes = split.Train.Shape, split.Train.Classes
+		n := data.Standardize(split.Train)
+		if c.Standardise {
+			shown.Mean, shown.Std = n.Mean, n.Std
+		}
+		m, err := train.NewModel(shown)
+		require.NoError(t, err)
+		g, o, err := train.RunStepGraph(shown, m, graph.IsRemote(e))
+		require.NoError(t, err)
+		q, err := graph.PlanFor(g, o...)
+		require.NoError(t, err)
+		require.Equal(t, p.String(), q.String())
+		require.NoError(t, tr.Close())
+		c.Out = t.TempDir()
+	}
+}
+
 // A picture that is damaged ends a run with an error that names it; what was done is saved.
 func TestDamagedPictureEndsTheRun(t *testing.T) {
 	dir := album(t, 70, 30)
@@ -166,11 +223,9 @@ func TestSizeIsForFolders(t *testing.T) {
 	c.Size = 64
 	require.ErrorContains(t, c.Validate(), "--size goes with --data folder; the images of sample have a size of their own")
 	c, split := pictured(t, album(t, 6, 3))
-	for _, change := range []func(){func() { c.Cutout = 4 }, func() { c.Cutout, c.Mixup = 0, 0.2 }} {
-		change()
-		_, err := runOf(t, c, split, engine(t, 1), nil)
-		require.ErrorContains(t, err, "--cutout and --mixup are not for --data folder; leave them out, or where a recipe sets them give --cutout 0 --mixup 0")
-	}
+	c.Cutout = 33
+	_, err := runOf(t, c, split, engine(t, 1), nil)
+	require.ErrorContains(t, err, "--cutout wants at most the side of the images, 32, got 33")
 	c = small(t)
 	c.SkipDamaged = true
 	require.ErrorContains(t, c.Validate(), "--skip-damaged goes with --data folder")

@@ -144,7 +144,7 @@ type source struct {
 
 func sourceOf(l *data.Loader) source {
 	if d := l.Dataset(); d.Files != nil {
-		return source{crop: cropOf(l)}
+		return source{crop: cropOf(l), mixup: l.Config().Augment.Mixup > 0}
 	}
 	s := source{raw: augmentOf(l.Config()), mixup: l.Config().Augment.Mixup > 0}
 	if s.raw != nil && s.raw.Indexed {

@@ -24,17 +24,56 @@ func StepGraph(m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGr
 // images itself. It takes Indexed batches as batches with pixels: of a configuration it is not known how many images the set has.
 func StepGraphFor(c data.LoaderConfig, m *nn.Model, opt Optimizer, n int, seed uint64) (*gorgonia.ExprGraph, []graph.Option, error) {
 	c.Indexed = false
-	from := source{raw: augmentOf(c), mixup: c.Augment.Mixup > 0}
-	s, net, cost, err := forward(m, stepKind{n: n, source: from, seed: seed, shapesOnly: true})
+	return stepGraph(m, opt, stepKind{n: n, source: source{raw: augmentOf(c), mixup: c.Augment.Mixup > 0}, seed: seed})
+}
+
+// RunStepGraph is StepGraphFor for the step of a full batch that a run of configuration c compiles, with its loss, optimizer, augmentation
+// and recomputation; where gradients are accumulated, for the last batch of an update. c's Input, Classes, Mean and Std say what New would
+// find in the data set, and m is the model, NewModel's or another one for such images. raw says that the engine is fed with bytes, as one with a memory
+// of its own is (graph.IsRemote).
+func RunStepGraph(c Config, m *nn.Model, raw bool) (*gorgonia.ExprGraph, []graph.Option, error) {
+	opt, err := NewOptimizer(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	updates, err := s.updates(net, cost, opt, nil, stepKind{})
+	loss, err := c.LossFunction()
+	if err != nil {
+		return nil, nil, err
+	}
+	again, err := c.CompileOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.checkAugment(c.Input); err != nil {
+		return nil, nil, err
+	}
+	files := c.Data == data.FolderName
+	l := c.trainingLoader(files, raw && !c.RawPixels)
+	kind := stepKind{n: c.Batch, seed: c.Seed, loss: loss, weighted: c.ClassWeight != ""}
+	kind.mixup = c.Mixup > 0
+	if files {
+		kind.crop = cropOfPictures(l, &data.Dataset{Shape: c.Input, Files: &data.Files{}})
+	} else {
+		kind.raw = augmentOf(l)
+	}
+	g, o, err := stepGraph(m, opt, kind)
+	return g, append(o, again...), err
+}
+
+// stepGraph is the graph of a training step without values.
+func stepGraph(m *nn.Model, opt Optimizer, kind stepKind) (*gorgonia.ExprGraph, []graph.Option, error) {
+	kind.shapesOnly = true
+	s, net, cost, err := forward(m, kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	updates, err := s.updates(net, cost, opt, nil, kind)
 	if err != nil {
 		return nil, nil, err
 	}
 	outputs, err := s.outputs(net, cost)
-	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithUpdatesSince(s.scalars.LR)}, err
+	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithUpdatesSince(s.scalars.LR),
+		graph.WithVariables(s.sharedInputs...)}, err
 }
 
 // InferenceGraph returns the graph of m's inference for batches of n images, and what to compile it with, without values.

@@ -19,11 +19,15 @@ type picturesIn struct {
 
 // cropOf is what makes images of the raw batches of a loader of pictures in files, nil where it makes them itself.
 func cropOf(l *data.Loader) *picturesIn {
-	c, d := l.Config(), l.Dataset()
+	return cropOfPictures(l.Config(), l.Dataset())
+}
+
+func cropOfPictures(c data.LoaderConfig, d *data.Dataset) *picturesIn {
 	if !c.Raw {
 		return nil
 	}
-	return &picturesIn{op.CropAndResize{Height: d.Shape[0], Width: d.Shape[1], Mean: c.Normalize.Mean, Std: c.Normalize.Std}, d.PicturePixels()}
+	return &picturesIn{op.CropAndResize{Height: d.Shape[0], Width: d.Shape[1], Cutout: c.Augment.Cutout, Mixup: c.Augment.Mixup > 0,
+		Mean: c.Normalize.Mean, Std: c.Normalize.Std}, d.PicturePixels()}
 }
 
 // cropped are the images that kind.crop makes of a batch's pictures.

@@ -160,15 +160,8 @@ func (t *Trainer) loaders() (err error) {
 	norm := t.cfg.Normalize()
 	raw := graph.IsRemote(t.engine) && !norm.Raw
 	indexed := raw && t.fitsDevice()
-	train := data.LoaderConfig{Batch: t.cfg.Batch, Seed: t.cfg.Seed, Shuffle: true, Normalize: norm, Limit: t.cfg.LimitTrain, Raw: raw, Indexed: indexed,
-		SkipDamaged: t.cfg.SkipDamaged}
-	train.Augment = data.Augment{Cutout: t.cfg.Cutout, Mixup: t.cfg.Mixup}
-	switch files := t.split.Train.Files != nil; {
-	case t.cfg.Augment && files:
-		train.Augment.RandomResizedCrop, train.Augment.HorizontalFlip = true, true
-	case t.cfg.Augment:
-		train.Augment.PadCrop, train.Augment.HorizontalFlip = padCrop, true
-	}
+	train := t.cfg.trainingLoader(t.split.Train.Files != nil, raw)
+	train.Indexed = indexed
 	if err := t.cfg.checkAugment(t.split.Train.Shape); err != nil {
 		return err
 	}
@@ -182,7 +175,7 @@ func (t *Trainer) loaders() (err error) {
 		t.observer.Note(fmt.Sprintf("the batch of %d is larger than the training images: each epoch is one step on all %d of them", t.cfg.Batch, t.loader.Len()))
 	}
 	t.tests, err = data.NewLoader(t.split.Test, data.LoaderConfig{Batch: evalImages, Normalize: norm, Limit: t.cfg.LimitTest, Raw: raw, Indexed: indexed,
-		SkipDamaged: t.cfg.SkipDamaged})
+		SkipDamaged: t.cfg.SkipDamaged, EXIFOrientation: t.cfg.EXIF == EXIFApply})
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/train"
 )
 
 func newData() *cobra.Command {
@@ -105,15 +106,20 @@ func verify(ctx context.Context, w io.Writer, s *data.Split) error {
 // verifyPictures decodes all pictures, for a run would stop at one that is damaged.
 func verifyPictures(ctx context.Context, w io.Writer, s *data.Split) error {
 	all, bad := 0, 0
+	var check data.PictureCheck
 	for _, ds := range []*data.Dataset{s.Train, s.Test} {
 		all += ds.Len()
-		for _, err := range data.CheckPictures(ctx, ds) {
+		for _, err := range check.All(ctx, ds) {
 			bad++
 			fmt.Fprintf(w, "  %v\n", err)
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if n := check.Turned; n > 0 {
+		fmt.Fprintf(w, "  %d of %d pictures %s an EXIF orientation, and are seen as their pixels lie in the file; train --exif %s turns them as viewers do\n",
+			n, all, map[bool]string{true: "has", false: "have"}[n == 1], train.EXIFApply)
 	}
 	if bad > 0 {
 		return fmt.Errorf("%d of %d pictures cannot be used; replace them, or take them out of their folders before a run begins, "+

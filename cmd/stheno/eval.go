@@ -75,6 +75,7 @@ func newEval() *cobra.Command {
 	var limit, batch int
 	var skip bool
 	var details report
+	var exif string
 	cmd := &cobra.Command{
 		Use:   "eval",
 		Short: "Measure a trained network on the test images: loss, top-1, top-5",
@@ -101,6 +102,9 @@ func newEval() *cobra.Command {
 			}
 			if name == "" {
 				return fmt.Errorf("%s does not say which data set it was trained on; name one with --data", path)
+			}
+			if err := overrideEXIF(cmd.Flags(), &cfg, exif, name); err != nil {
+				return err
 			}
 			out := newScreen(cmd)
 			defer out.Finish()
@@ -132,7 +136,8 @@ func newEval() *cobra.Command {
 					path, byText(cfg.Input), len(cfg.Classes), name, byText(split.Test.Shape), len(split.Test.Classes))
 			}
 			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit,
-				Raw: graph.IsRemote(engine) && !cfg.RawPixels, SkipDamaged: skip || cfg.SkipDamaged})
+				Raw: graph.IsRemote(engine) && !cfg.RawPixels, SkipDamaged: skip || cfg.SkipDamaged,
+				EXIFOrientation: cfg.EXIF == train.EXIFApply})
 			if err != nil {
 				return err
 			}
@@ -172,6 +177,7 @@ func newEval() *cobra.Command {
 	where.flags(f)
 	f.StringVar(&name, "data", "", "data set (default: the one it was trained on, in the --data-dir of the training)")
 	f.IntVar(&limit, "limit-test", 0, "use the first N images only, or of pictures in a folder N evenly spread over the classes (0: all)")
+	f.StringVar(&exif, "exif", "", exifHelp+" (default: as in training)")
 	f.BoolVar(&skip, "skip-damaged", false, skipDamaged+"; as is done where the checkpoint was trained so")
 	f.IntVar(&batch, "batch", 100, "images at a time")
 	details.flags(f)

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 	"gorgonia.org/gorgonia"
 
-	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/atomicfile"
 	"github.com/stheno-ml/stheno/internal/suggest"
@@ -26,7 +25,7 @@ import (
 type explain struct {
 	network
 	device
-	train.Config // of the optimizer
+	train.Config // of the training step
 	inference    bool
 	training     bool
 	compiled     bool // for an engine, which has chosen its kernels
@@ -42,27 +41,39 @@ var (
 func newExplain() *cobra.Command {
 	e := explain{Config: train.DefaultConfig()}
 	cmd := &cobra.Command{
-		Use:   "explain ARCH",
+		Use:   "explain [ARCH]",
 		Short: "Print what a network is compiled to: steps, kernels, memory, FLOPs",
 		Long: `Print the plan of a network's training step, or with --inference of its use: every step with its kernel, the shapes of its
 results, layout, bytes moved, FLOPs, the place of the results in memory and what is alive; then the totals and the peak. On a GPU
 a training step begins with Augment, which makes the images of bytes, as in stheno train.
+
+--recipe explains the step that "stheno train --recipe" trains with: its network for the images and classes of its data set, batch, loss,
+optimizer, augmentation, precision. Flags, and ARCH, change what it says.
 
 Nothing is computed, and the weights take no memory. With --device null no engine is asked: a plan without kernels, also for
 networks and images that this machine has no memory for.
 
 --format passes shows what the compiler's passes made of the graph; dot and svg draw the plan, or with --view graph the
 Gorgonia graph before it. An svg is laid out by Graphviz where its command dot is installed, else by a plain renderer.`,
-		Args: oneArchitecture,
-		RunE: func(cmd *cobra.Command, args []string) error { return e.run(cmd, args[0]) },
+		Args: e.oneNetwork,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if e.Recipe == recipeList {
+				return listRecipes(cmd.OutOrStdout())
+			}
+			return e.run(cmd, args)
+		},
 	}
 	f := cmd.Flags()
+	recipeFlag(f, &e.Config)
 	e.network.flags(f)
 	f.BoolVar(&e.NoL2, "no-l2", false, "resnet: without the L2 regularizer (1e-4)")
 	f.IntVar(&e.network.Batch, "batch", e.Config.Batch, "images per step")
 	f.BoolVar(&e.training, "training", true, "the training step: loss, gradients, updates")
 	f.BoolVar(&e.inference, "inference", false, "the network alone, as it predicts")
+	augmentFlags(f, &e.Config)
 	optimizerFlags(f, &e.Config)
+	lossFlags(f, &e.Config)
+	accumulateFlag(f, &e.Config)
 	recomputeFlags(f, &e.Config)
 	deviceFlags(f, &e.device.name, &e.threads, "null")
 	precisionFlag(f, &e.device.precision)
@@ -73,8 +84,11 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	return cmd
 }
 
-func (e *explain) run(cmd *cobra.Command, name string) (err error) {
+func (e *explain) run(cmd *cobra.Command, args []string) (err error) {
 	if err := e.check(cmd); err != nil {
+		return err
+	}
+	if err := e.settings(cmd, args); err != nil {
 		return err
 	}
 	engine, err := e.open(notesTo(cmd.ErrOrStderr()))
@@ -82,7 +96,7 @@ func (e *explain) run(cmd *cobra.Command, name string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	g, o, err := e.graph(cmd.Flags(), name, graph.IsRemote(engine) && e.layout == "channels_last")
+	g, o, err := e.graph(cmd.Flags(), graph.IsRemote(engine) && e.layout == "channels_last")
 	if err != nil {
 		return err
 	}
@@ -140,29 +154,20 @@ func (e *explain) check(cmd *cobra.Command) error {
 			}
 		}
 	}
-	return checkMomentum(f, e.Optimizer)
+	return nil
 }
 
 // graph builds the graph, without values. raw says that training would feed it with bytes.
-func (e *explain) graph(f *pflag.FlagSet, name string, raw bool) (*gorgonia.ExprGraph, []graph.Option, error) {
-	e.network.NoL2 = e.NoL2
-	m, err := e.network.model(f, name)
+func (e *explain) graph(f *pflag.FlagSet, raw bool) (*gorgonia.ExprGraph, []graph.Option, error) {
+	m, err := e.network.model(f, e.Arch)
 	if err != nil {
 		return nil, nil, err
 	}
 	if e.inference {
 		return train.InferenceGraph(m, e.network.Batch)
 	}
-	opt, err := train.NewOptimizer(e.Config)
-	if err != nil {
-		return nil, nil, err
-	}
-	g, o, err := train.StepGraphFor(data.LoaderConfig{Raw: raw}, m, opt, e.network.Batch, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	again, err := e.CompileOptions()
-	return g, append(o, again...), err
+	e.Config.Batch, e.Config.Input = e.network.Batch, [3]int(e.network.Input)
+	return train.RunStepGraph(e.Config, m, raw)
 }
 
 // write writes what was asked for; how says what drew it.

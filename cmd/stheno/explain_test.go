@@ -105,3 +105,29 @@ func TestTrainProfile(t *testing.T) {
 	require.Less(t, strings.Index(out, "profile written to "+file), strings.Index(out, "epoch 2/2"))
 	require.NotContains(t, ok(t, "train", "--resume", "--out", dir, "--epochs", "3"), "profile")
 }
+
+// TestExplainRecipe: the step of a recipe, and what flags change of it.
+func TestExplainRecipe(t *testing.T) {
+	null := []string{"explain", "--device", "null"}
+	recipe := with(null, "--recipe", "resnet18-cifar100")
+	require.Equal(t, ok(t, with(null, "resnet18", "--stem", "cifar", "--no-l2", "--batch", "128", "--optimizer", "sgd", "--nesterov", "--weight-decay", "5e-4")...),
+		ok(t, recipe...))
+	require.Regexp(t, `(?m)^ *0 .*\(16, 32, 32, 64\)`, ok(t, with(recipe, "--batch", "16")...))
+	own := filepath.Join(t.TempDir(), "own.yaml")
+	require.NoError(t, os.WriteFile(own, []byte("train:\n  arch: vgg11\n  batch-norm: true\n  data: sample\n  batch: 8\n  mixup: 0.2\n  precision: bf16\n"), 0o600))
+	t.Setenv("STHENO_CPU", "generic")
+	out := ok(t, "explain", "--recipe", own)
+	require.Regexp(t, `^\d+ steps, float32 with products in bf16; cpu with `, out)
+	require.Contains(t, out, "f32(8, 32, 32, 64)")
+	require.Contains(t, out, "f32(8, 10)", "the classes of the data set")
+	require.NotEqual(t, out, ok(t, "explain", "--recipe", own, "--mixup", "0"))
+	require.NoError(t, os.WriteFile(own, []byte("train:\n  arch: resnet18\n  data: folder\n  size: 64\n  batch: 8\n  augment: true\n"), 0o600))
+	require.Contains(t, ok(t, with(null, "--recipe", own, "--classes", "7")...), "f32(8, 32, 32, 64)")
+	refused(t, with(null, "--recipe", own), "give --classes")
+	refused(t, with(recipe, "alexnet", "--stem", "imagenet"), "images of --input 32x32x3 are too small for alexnet")
+	refused(t, with(recipe, "--cutout", "33"), "--cutout wants at most the side of the images, 32, got 33")
+	refused(t, with(recipe, "--inference", "--mixup", "0.2"), "--mixup goes with a training step, not with --inference")
+	refused(t, with(null, "--recipe", "nosuch"), `unknown recipe "nosuch"`)
+	refused(t, null, "explain wants one architecture, or a --recipe; the architectures are")
+	require.Equal(t, ok(t, "recipes"), ok(t, "explain", "--recipe", "list"))
+}

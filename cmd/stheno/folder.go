@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 const (
 	skipDamaged = "--data folder: put the next picture of the class in the place of one that cannot be decoded"
+	exifHelp    = "--data folder: apply turns pictures as their EXIF orientation says, as viewers do; ignore takes them as they lie in the file, as torchvision and Keras do"
 	// valSplitHelp is that of commands on a folder.
 	valSplitHelp = "folder: share of the pictures of every class that is validated with, where there is no folder val, such as 0.2"
 )
@@ -23,7 +25,26 @@ const (
 // pictureFlags are those for pictures in a folder.
 func pictureFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.ValSplit, "val-split", c.ValSplit, "--data "+valSplitHelp)
+	f.StringVar(&c.EXIF, "exif", cmp.Or(c.EXIF, train.EXIFIgnore), exifHelp)
 	f.BoolVar(&c.SkipDamaged, "skip-damaged", c.SkipDamaged, skipDamaged+"; a run may be resumed with it")
+}
+
+// overrideEXIF puts what the flag of a command that uses a trained network on a data set says into its configuration.
+func overrideEXIF(f *pflag.FlagSet, c *train.Config, value, name string) error {
+	switch {
+	case !f.Changed("exif"):
+		return nil
+	case value == "": // such as of a variable that is not set
+		return fmt.Errorf("--exif= is empty; give %s or %s", train.EXIFApply, train.EXIFIgnore)
+	}
+	if err := train.CheckEXIF(value); err != nil {
+		return err
+	}
+	if value == train.EXIFApply && name != data.FolderName {
+		return fmt.Errorf("--exif %s is for networks and images of --data %s, and this is about %s; leave it out", value, data.FolderName, name)
+	}
+	c.EXIF = value
+	return nil
 }
 
 // ofPictures makes what Open tells of a folder of pictures notes.

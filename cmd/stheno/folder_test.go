@@ -1,9 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,7 +75,7 @@ func TestFolderHints(t *testing.T) {
 	refused(t, []string{"train", "--data", "imagenet"}, `did you mean "folder"? That is ImageNet, and other pictures`)
 	refused(t, []string{"data", "verify", "folder", "--data-dir", filepath.Join(dir, "train")}, "name the folder above, "+dir)
 	folder := []string{"train", "--data", "folder", "--data-dir", dir, "--size", "32", "--epochs", "1", "--batch", "6", "--out", out}
-	refused(t, append(folder, "--cutout", "8"), "--cutout and --mixup are not for --data folder; leave them out, or where a recipe sets them give --cutout 0 --mixup 0")
+	refused(t, append(folder, "--cutout", "33"), "--cutout wants at most the side of the images, 32, got 33")
 	refused(t, []string{"train", "--data", "sample", "--skip-damaged"}, "--skip-damaged goes with --data folder")
 	refused(t, []string{"data", "describe", "sample", "--val-split", "0.2"}, `is for the set "folder"`)
 
@@ -90,4 +99,76 @@ func TestFolderWithoutTests(t *testing.T) {
 	require.Contains(t, ok(t, append(folder, "--val-split", "0.2")...), "14 training and 4 test images")
 	require.Contains(t, ok(t, "eval", "--run", out), "on 4 test images")
 	require.Contains(t, ok(t, "train", "--resume", "--out", out, "--epochs", "2"), "resuming from")
+}
+
+// TestEXIFOrientation: pictures that lie on their side are turned if that is asked for, and are then the same to training, eval and predict
+// as those that stand.
+func TestEXIFOrientation(t *testing.T) {
+	dirs := map[string]string{"standing": t.TempDir(), "lying": t.TempDir()}
+	for _, half := range []string{"train", "val"} {
+		for i := range 8 {
+			at := filepath.Join(half, []string{"even", "odd"}[i%2])
+			for kind, dir := range dirs {
+				require.NoError(t, os.MkdirAll(filepath.Join(dir, at), 0o755))
+				m := image.NewGray(image.Rect(0, 0, 40, 48))
+				if kind == "lying" {
+					m = image.NewGray(image.Rect(0, 0, 48, 40))
+				}
+				for y := range 48 {
+					for x := range 40 {
+						v := color.Gray{uint8(i*20 + 3*x + y)}
+						if kind == "lying" { // orientation 6: what is shown on top lies on the left, the right end first
+							m.Set(y, 39-x, v)
+						} else {
+							m.Set(x, y, v)
+						}
+					}
+				}
+				var b bytes.Buffer
+				require.NoError(t, png.Encode(&b, m))
+				raw := b.Bytes()
+				if kind == "lying" {
+					chunk := []byte("eXIfMM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00")
+					size, sum := binary.BigEndian.AppendUint32(nil, uint32(len(chunk)-4)), binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(chunk))
+					raw = slices.Concat(raw[:33], size, chunk, sum, raw[33:])
+				}
+				require.NoError(t, os.WriteFile(filepath.Join(dir, at, fmt.Sprint(i, ".png")), raw, 0o644))
+			}
+		}
+	}
+	runs := map[string]string{}
+	for name, more := range map[string][]string{"standing": nil, "lying": {"--exif", "apply"}, "as they lie": {"--exif", "ignore"}} {
+		dir, out := dirs["lying"], filepath.Join(t.TempDir(), "run")
+		if name == "standing" {
+			dir = dirs["standing"]
+		}
+		ok(t, append([]string{"train", "--data", "folder", "--data-dir", dir, "--size", "32", "--epochs", "1", "--batch", "4", "--augment", "--out", out}, more...)...)
+		runs[name] = out
+	}
+	measured := func(run string, args ...string) string {
+		said := ok(t, append([]string{"eval", "--run", run}, args...)...)
+		return said[strings.Index(said, ": loss "):]
+	}
+	require.Equal(t, measured(runs["standing"]), measured(runs["lying"]))
+	require.NotEqual(t, measured(runs["lying"]), measured(runs["lying"], "--exif", "ignore"))
+	predicted := func(kind string, more ...string) string {
+		file := filepath.Join(dirs[kind], "val", "odd", "1.png")
+		_, said, _ := strings.Cut(ok(t, append([]string{"predict", "--run", runs["lying"], file}, more...)...), "\n")
+		return said
+	}
+	require.Equal(t, predicted("standing"), predicted("lying"))
+	require.NotEqual(t, predicted("lying"), predicted("lying", "--exif", "ignore"))
+	text, err := os.ReadFile(filepath.Join(runs["as they lie"], "run.json"))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "exif", "the default says nothing")
+	resume := []string{"train", "--resume", "--epochs", "2", "--out"}
+	require.Contains(t, ok(t, append(resume, runs["as they lie"], "--exif", "ignore")...), "epoch 2/2")
+	refused(t, append(resume, runs["lying"], "--exif", "ignore"), "--exif is apply there, not ignore")
+
+	require.Contains(t, ok(t, "data", "verify", "folder", "--data-dir", dirs["lying"]), "16 of 16 pictures have an EXIF orientation, and are seen as their pixels lie in the file; train --exif apply")
+	require.NotContains(t, ok(t, "data", "verify", "folder", "--data-dir", dirs["standing"]), "have an EXIF")
+	refused(t, []string{"train", "--data", "sample", "--exif", "apply"}, "--exif goes with --data folder")
+	refused(t, []string{"train", "--data", "folder", "--data-dir", dirs["lying"], "--exif", "aply"}, `unknown way with EXIF orientation "aply"; did you mean "apply"?`)
+	refused(t, []string{"predict", "--run", runs["lying"], "--exif", "", "a.png"}, "--exif= is empty")
+	refused(t, []string{"predict", "--run", trained(t), "--exif", "apply", "a.png"}, "--exif apply is for networks and images of --data folder, and this is about sample")
 }

@@ -17,6 +17,7 @@ func newPredict() *cobra.Command {
 	var from model
 	var on device
 	var top int
+	var exif string
 	cmd := &cobra.Command{
 		Use:   "predict IMAGE...",
 		Short: "Print the most probable classes of PNG or JPEG files",
@@ -32,6 +33,9 @@ func newPredict() *cobra.Command {
 			}
 			m, cfg, _, err := from.load(cmd.Flags(), cmd.ErrOrStderr())
 			if err != nil {
+				return err
+			}
+			if err := overrideEXIF(cmd.Flags(), &cfg, exif, cfg.Data); err != nil {
 				return err
 			}
 			on.ofRun(cmd.Flags(), cfg)
@@ -64,6 +68,7 @@ func newPredict() *cobra.Command {
 	f := cmd.Flags()
 	from.flags(f)
 	on.flags(f)
+	f.StringVar(&exif, "exif", "", exifHelp+" (default: as in training)")
 	f.IntVar(&top, "top", 5, "classes to print")
 	return cmd
 }
@@ -93,7 +98,8 @@ func predict(w io.Writer, p *train.Predictor, cfg train.Config, file string, top
 // picture reads a picture as the network of a configuration has seen others.
 func picture(cfg train.Config, file string) ([]float32, error) {
 	if cfg.Data == data.FolderName {
-		return cfg.Normalize().Picture(file, cfg.Input[0])
+		c := data.LoaderConfig{Normalize: cfg.Normalize(), EXIFOrientation: cfg.EXIF == train.EXIFApply}
+		return c.Picture(file, cfg.Input[0])
 	}
 	pixels, err := data.LoadImage(file, cfg.Input)
 	if err != nil {

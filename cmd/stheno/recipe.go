@@ -23,6 +23,10 @@ const recipeList = "list"
 // notInRecipes are flags of one run or one machine.
 var notInRecipes = []string{"recipe", "out", "resume", "data-dir", "profile", "profile-steps"}
 
+func recipeFlag(f *pflag.FlagSet, c *train.Config) {
+	f.StringVar(&c.Recipe, "recipe", c.Recipe, "settings to begin with, which other flags change: a name of stheno recipes, or a file FILE.yaml; list lists them")
+}
+
 func newRecipes() *cobra.Command {
 	return &cobra.Command{
 		Use:   "recipes [NAME]",

@@ -19,7 +19,7 @@ import (
 
 // configFlags defines the flags that set c; their defaults are what c holds.
 func configFlags(f *pflag.FlagSet, c *train.Config) {
-	f.StringVar(&c.Recipe, "recipe", c.Recipe, "settings to begin with, which other flags change: a name of stheno recipes, or a file FILE.yaml; list lists them")
+	recipeFlag(f, c)
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture; "+seeArchitectures())
 	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
 	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg, alexnet, mobilenet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
@@ -33,17 +33,14 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	pictureFlags(f, c)
 	f.IntVar(&c.LimitTrain, "limit-train", c.LimitTrain, "train on the first N images only, or of --data folder on N evenly spread over the classes (0: all)")
 	f.IntVar(&c.LimitTest, "limit-test", c.LimitTest, "validate on the first N images only, or of --data folder on N evenly spread over the classes (0: all)")
-	f.BoolVar(&c.Augment, "augment", c.Augment, "random crop with padding 4, or of --data folder random resized crop, and horizontal flip")
-	f.IntVar(&c.Cutout, "cutout", c.Cutout, "set a square of N×N pixels at a random place of every training image to the mean (0: not); not of --data folder")
-	f.Float64Var(&c.Mixup, "mixup", c.Mixup, "mix training images in pairs, by shares drawn from Beta(ALPHA, ALPHA), such as 0.2 (0: not); not of --data folder")
-	f.BoolVar(&c.Standardise, "standardise", c.Standardise, "per-channel mean 0 and deviation 1 instead of 0 to 1")
+	augmentFlags(f, c)
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training images")
 	f.IntVar(&c.Batch, "batch", c.Batch, "images per step")
 	optimizerFlags(f, c)
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
 	f.IntVar(&c.LRBatch, "lr-batch", c.LRBatch, "images that --lr is for: steps of more or fewer have a rate in proportion (0: --lr as it is)")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: "+strings.Join(train.ScheduleKinds(), ", ")+", with numbers as in step:30,60:0.1, cosine:0.01 or exponential:epochs=2,rate=0.9; +warmup:1 adds a warm-up in epochs")
-	f.IntVar(&c.Accumulate, "accumulate", c.Accumulate, "batches whose gradients make one step (0: 1)")
+	accumulateFlag(f, c)
 	lossFlags(f, c)
 	f.IntVar(&c.SWA, "swa", c.SWA, "average the weights at the ends of epochs from epoch N on, and validate and save the averages (0: not)")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of weights, order and augmentation")
@@ -58,6 +55,18 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Profile, "profile", c.Profile, "time every step of the plan: a table, and a trace for Perfetto, profile.txt and profile.json in the run's folder; --profile=FILE names others, which lie there too unless the name has a slash")
 	f.Lookup("profile").NoOptDefVal = train.ProfileFileName
 	f.IntVar(&c.ProfileSteps, "profile-steps", c.ProfileSteps, "steps to profile (0: all)")
+}
+
+// augmentFlags are those of what is done to training images.
+func augmentFlags(f *pflag.FlagSet, c *train.Config) {
+	f.BoolVar(&c.Augment, "augment", c.Augment, "random crop with padding 4, or of --data folder random resized crop, and horizontal flip")
+	f.IntVar(&c.Cutout, "cutout", c.Cutout, "set a square of N×N pixels at a random place of every training image to the mean (0: not)")
+	f.Float64Var(&c.Mixup, "mixup", c.Mixup, "mix training images in pairs, by shares drawn from Beta(ALPHA, ALPHA), such as 0.2 (0: not)")
+	f.BoolVar(&c.Standardise, "standardise", c.Standardise, "per-channel mean 0 and deviation 1 instead of 0 to 1")
+}
+
+func accumulateFlag(f *pflag.FlagSet, c *train.Config) {
+	f.IntVar(&c.Accumulate, "accumulate", c.Accumulate, "batches whose gradients make one step (0: 1)")
 }
 
 // recomputeFlags are those that trade time for memory.

@@ -41,44 +41,40 @@ template <bool MASKED> struct BiasSums {
 	}
 };
 
-// partial[part, c] ← Σdy over a part of channel c. If there is one part, db is written instead.
-template <typename B> __device__ __forceinline__ void bias_sums(T *db, T *partial, B &b, const Packs &v, int size, int width, T *shared) {
+// db (c) ← Σdy. The blocks of a channel write to partial[part, c] what their part gives, and the last of them puts these together.
+template <typename B>
+__device__ __forceinline__ void bias_sums(T *db, T *partial, u32 *counters, B &b, const Packs &v, int size, int width, Shared &shared) {
 	Walk w(v, size, width);
-	b.sums.shared = shared;
+	b.sums.shared = shared.sums;
 	walk_packs(b, w);
 	const i64 channels = v.channels.by * LANES;
 	b.sums.write(gridDim.y == 1 ? db : partial + blockIdx.y * channels, channels, w);
+	if (gridDim.y == 1 || !last_part(counters, shared)) {
+		return;
+	}
+	const Joint j(v, width);
+	Totals own = {};
+	j.each<1>(partial, [&](int, const T (&part)[1]) { own.first += part[0]; });
+	own = j.total(own, shared);
+	if (j.on && j.sub == 0) {
+		db[j.c] = T(own.first);
+	}
 }
 
-KERNEL __launch_bounds__(SUM_THREADS, 2) bias_parts(T *db, T *partial, const SDY *dy, const Packs v, int size, int width) {
-	__shared__ T shared[SUM_THREADS * VEC];
+KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad(T *db, T *partial, u32 *counters, const SDY *dy, const Packs v, int size, int width) {
+	__shared__ Shared shared;
 	BiasSums<false> b;
 	b.dy = dy;
-	bias_sums(db, partial, b, v, size, width, shared);
+	bias_sums(db, partial, counters, b, v, size, width, shared);
 }
 
 // The same of dx ← the gradient dy of a ReLU with result y. That may be the memory of dy or y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) bias_parts_relu(T *db, T *partial, SDX *dx, const SY *y, const SDY *dy, const Packs v, int size, int width) {
-	__shared__ T shared[SUM_THREADS * VEC];
+KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad_relu(T *db, T *partial, u32 *counters, SDX *dx, const SY *y, const SDY *dy, const Packs v,
+                                                        int size, int width) {
+	__shared__ Shared shared;
 	BiasSums<true> b;
 	b.dy = dy;
 	b.y = y;
 	b.dx = dx;
-	bias_sums(db, partial, b, v, size, width, shared);
-}
-
-// db (c) ← of all parts.
-KERNEL __launch_bounds__(SUM_THREADS) bias_join(T *db, const T *partial, i64 channels, int parts) {
-	__shared__ Wide shared[SUM_THREADS / WARP * JOINED];
-	const i64 c = (i64)blockIdx.x * JOINED + threadIdx.x % JOINED;
-	const int first = c < channels ? threadIdx.x / JOINED : parts, subs = SUM_THREADS / JOINED;
-	Wide sum = 0;
-#pragma unroll 8
-	for (int p = first; p < parts; p += subs) {
-		sum += partial[p * channels + c];
-	}
-	sum = join(sum, shared);
-	if (first == 0) {
-		db[c] = T(sum);
-	}
+	bias_sums(db, partial, counters, b, v, size, width, shared);
 }

@@ -28,6 +28,9 @@
 #ifndef SDY
 #define SDY T
 #endif
+#ifndef SDZ
+#define SDZ T
+#endif
 
 // The packs of each of so many images that a thread reads before it does anything with the first: what hides the way to memory, and
 // leaves registers for enough threads.

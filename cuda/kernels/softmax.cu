@@ -3,6 +3,11 @@
 // A row's maximum is taken off before exponentials. NaN is passed over in the search for it and spoils the sum, so that the
 // row becomes NaN, as it does with +∞ or if all of it is −∞.
 
+// SDX is the type of scores' gradients in memory.
+#ifndef SDX
+#define SDX T
+#endif
+
 #define ROWS(r, n) for (i64 r = (i64)blockIdx.x * blockDim.y + threadIdx.y; r < (n); r += (i64)gridDim.x * blockDim.y)
 
 #define COLUMNS(i, c) for (i64 i = threadIdx.x; i < (c); i += blockDim.x)
@@ -91,33 +96,56 @@ KERNEL log_softmax_grad(T *dx, const T *y, const T *dy, i64 n, i64 c) {
 	}
 }
 
+// What the exponentials of a row say of its label.
+struct Shares {
+	T top, score, others, total; // the largest score, the label's; Σ exp(x−top) without the label's, and with it
+	i64 label;
+	// All threads of a row must call it.
+	__device__ __forceinline__ Shares(const T *row, i64 at, i64 c, T *shared) {
+		label = at;
+		top = row_max(row, c, shared);
+		others = exp_sum(row, c, top, label, shared);
+		score = row[label];
+		total = others + exp(score - top);
+	}
+	// log Σ exp(x) − x[label]. A loss near 0 keeps its digits in log(1 + others).
+	__device__ __forceinline__ T loss() const { return score == top && total == total ? log1p(others) : log(total) - (score - top); }
+	// dx ← (softmax(row) − [column is label])·factor
+	__device__ __forceinline__ void grad(SDX *dx, const T *row, T factor, i64 c) const {
+		COLUMNS(i, c) {
+			const T p = i == label ? -others : exp(row[i] - top); // −others: p − 1 without cancellation
+			store(&dx[i], p / total * factor);
+		}
+	}
+};
+
+// How many scores of a row are larger than the label's. All threads of the row get it, and must call it.
+__device__ __forceinline__ i64 count_better(const T *row, T score, i64 c, i64 *shared) {
+	i64 better = 0;
+	COLUMNS(i, c) { better += row[i] > score; }
+	return row_sum(better, shared);
+}
+
 // loss (n) ← log Σ exp(x) − x[label]. Labels are below c: the host has looked at them.
 KERNEL softmax_cross_entropy(T *loss, const T *x, const i64 *labels, i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	ROWS(r, n) {
 		const T *row = x + r * c;
 		const i64 label = labels[r];
-		const T top = row_max(row, c, shared), others = exp_sum(row, c, top, label, shared);
-		const T score = row[label], total = others + exp(score - top);
+		const Shares p(row, label, c, shared);
 		if (threadIdx.x == 0) {
-			// A loss near 0 keeps its digits in log(1 + others).
-			loss[r] = score == top && total == total ? log1p(others) : log(total) - (score - top);
+			loss[r] = p.loss();
 		}
 	}
 }
 
 // dx (n × c) ← (softmax(x) − [column is label])·dloss
-KERNEL softmax_cross_entropy_grad(T *dx, const T *x, const i64 *labels, const T *dloss, i64 n, i64 c) {
+KERNEL softmax_cross_entropy_grad(SDX *dx, const T *x, const i64 *labels, const T *dloss, i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	ROWS(r, n) {
 		const T *row = x + r * c;
 		const i64 label = labels[r];
-		const T top = row_max(row, c, shared), others = exp_sum(row, c, top, label, shared);
-		const T total = others + exp(row[label] - top), f = dloss[r];
-		COLUMNS(i, c) {
-			const T p = i == label ? -others : exp(row[i] - top); // −others: p − 1 without cancellation
-			dx[r * c + i] = p / total * f;
-		}
+		Shares(row, label, c, shared).grad(dx + r * c, row, dloss[r], c);
 	}
 }
 
@@ -149,9 +177,7 @@ KERNEL top_k(int *hit, const T *x, const i64 *labels, i64 k, i64 n, i64 c) {
 	ROWS(r, n) {
 		const T *row = x + r * c;
 		const T score = row[labels[r]];
-		i64 better = 0;
-		COLUMNS(i, c) { better += row[i] > score; }
-		better = row_sum(better, shared);
+		const i64 better = count_better(row, score, c, shared);
 		if (threadIdx.x == 0) {
 			hit[r] = score == score && better < k;
 		}
@@ -168,3 +194,106 @@ KERNEL count_hits(T *y, const int *hit, i64 n) {
 		y[0] = T(v);
 	}
 }
+
+// Several of these of the same scores in one sweep. LOSS, MEAN (in place of losses) and GRAD say which, TOPS how many counts there are.
+#ifdef TOPS
+// Package kernel knows the same numbers.
+#define MOST_TOPS 4
+#define MOST_ROWS 8 // of a block, at the same time
+
+struct Counts {
+	u64 to[MOST_TOPS]; // addresses of T
+	i64 k[MOST_TOPS];
+};
+
+// What the rows of a block add up to: losses in double, so that nothing is lost on the way.
+struct Tally {
+	double loss;
+	i64 hits[MOST_TOPS];
+	__device__ __forceinline__ void add(const Tally &other) {
+		loss += other.loss;
+#pragma unroll
+		for (int t = 0; t < TOPS; t++) {
+			hits[t] += other.hits[t];
+		}
+	}
+};
+
+// loss ← the losses (n), or their mean; dx (n × c) ← their gradient, scaled by dloss (n); counts.to ← how many labels are among the best
+// counts.k. partial has a tally for each block; the last block to come puts them together, always in the same order. The counter is 0
+// before and after.
+KERNEL fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *counter, const T *x, const i64 *labels, const T *dloss,
+                    i64 n, i64 c) {
+	__shared__ T shared[WARP];
+	__shared__ i64 better[WARP];
+	__shared__ Tally tallies[MOST_ROWS];
+	__shared__ bool last;
+	Tally own = {};
+	ROWS(r, n) {
+		const T *row = x + r * c;
+		const i64 label = labels[r];
+#ifdef LOSS
+		const Shares p(row, label, c, shared);
+		if (threadIdx.x == 0) {
+#ifdef MEAN
+			own.loss += p.loss();
+#else
+			loss[r] = p.loss();
+#endif
+		}
+#ifdef GRAD
+		p.grad(dx + r * c, row, dloss[r], c);
+#endif
+#endif
+		if (TOPS > 0) {
+			const T score = row[label];
+			const i64 above = count_better(row, score, c, better);
+#pragma unroll
+			for (int t = 0; t < TOPS; t++) {
+				own.hits[t] += score == score && above < counts.k[t];
+			}
+		}
+	}
+	if (threadIdx.x == 0) {
+		tallies[threadIdx.y] = own;
+	}
+	__syncthreads();
+	if (threadIdx.x == 0 && threadIdx.y == 0) {
+		for (int y = 1; y < blockDim.y; y++) {
+			own.add(tallies[y]);
+		}
+		partial[blockIdx.x] = own;
+		__threadfence(); // what the block has written comes ahead of the count,
+		last = atomicInc(counter, gridDim.x - 1) == gridDim.x - 1;
+		__threadfence(); // and what others have written is read behind it
+	}
+	__syncthreads();
+	if (!last || threadIdx.y > 0) {
+		return;
+	}
+	__shared__ double sums[WARP];
+	Tally all = {};
+	for (int b = threadIdx.x; b < gridDim.x; b += blockDim.x) {
+		Tally other = {};
+		other.loss = __ldcg(&partial[b].loss);
+#pragma unroll
+		for (int t = 0; t < TOPS; t++) {
+			other.hits[t] = __ldcg(&partial[b].hits[t]);
+		}
+		all.add(other);
+	}
+#ifdef MEAN
+	const double total = row_sum(all.loss, sums);
+	if (threadIdx.x == 0) {
+		loss[0] = T(total / n);
+	}
+#endif
+#pragma unroll
+	for (int t = 0; t < TOPS; t++) {
+		const i64 hits = row_sum(all.hits[t], better);
+		if (threadIdx.x == 0) {
+			*(T *)counts.to[t] = T(hits);
+		}
+	}
+}
+#endif

@@ -43,17 +43,11 @@ type Augment struct {
 
 func (o *Augment) Kind() string { return "Augment" }
 func (o *Augment) String() string {
-	more := ""
-	if o.Cutout != 0 {
-		more = fmt.Sprintf(", cutout %d", o.Cutout)
-	}
-	if o.Mixup {
-		more += ", mixup"
-	}
+	indexed := ""
 	if o.Indexed {
-		more += ", indexed"
+		indexed = ", indexed"
 	}
-	return fmt.Sprintf("Augment(padding %d%s, mean %v, std %v, %v)", o.Padding, more, o.Mean, o.Std, o.to())
+	return fmt.Sprintf("Augment(padding %d%s%s, mean %v, std %v, %v)", o.Padding, more(o.Cutout, o.Mixup), indexed, o.Mean, o.Std, o.to())
 }
 func (o *Augment) Arity() int {
 	if o.Indexed {
@@ -113,23 +107,12 @@ func (o *Augment) Infer(in []tensor.Shape) (tensor.Shape, error) {
 	return out, first(
 		wantAttribute(o, in, o.Cutout >= 0 && o.Cutout <= side, fmt.Sprintf("Cutout of at least 0 and at most the images' side, %d", side),
 			o.Cutout, "it is the side of a square in the image"),
-		wantShape(o, in, 1, tensor.Shape{out[0], o.Numbers()}, "draws", o.wantedDraws()),
+		wantShape(o, in, 1, tensor.Shape{out[0], o.Numbers()}, "draws", "give each image three numbers: dy, dx, and 1 to mirror it"+moreDraws(o.kind())),
 		wantAttribute(o, in, o.Padding >= 0 && o.Padding < side, fmt.Sprintf("Padding of at least 0 and below the images' side, %d", side),
 			o.Padding, "it is how far an image is moved at most"),
 		wantAttribute(o, in, bad == nil, "Mean and Std of the images' channels", bad, "give one of each for every channel, or neither"),
 		wantAttribute(o, in, o.to() == tensor.Float32 || o.to() == tensor.Float64, "To of float32 or float64", dtypeName(o.to()),
 			"leave it out for float32"))
-}
-
-func (o *Augment) wantedDraws() string {
-	text := "give each image three numbers: dy, dx, and 1 to mirror it"
-	if o.Cutout > 0 {
-		text += "; then row and column of the square's middle"
-	}
-	if o.Mixup {
-		text += "; then the image that is mixed in, and the share of the image itself"
-	}
-	return text
 }
 
 // SymDiff returns an error: bytes have no derivative.
@@ -148,17 +131,8 @@ func (o *Augment) CheckDraws(draws []int, shape tensor.Shape) error {
 			return fmt.Errorf("op: Augment: the draw of image %d is (%d, %d, %d), want %d to %d twice, then 0 or 1; feed what the loader drew for this padding",
 				i/n, dy, dx, flip, -o.Padding, o.Padding)
 		}
-		if o.Cutout > 0 {
-			if row, column := d[augment.Numbers], d[augment.Numbers+1]; row < 0 || row >= h || column < 0 || column >= w {
-				return fmt.Errorf("op: Augment: the square cut out of image %d has its middle at (%d, %d), want a pixel of %d×%d; feed what the loader drew",
-					i/n, row, column, h, w)
-			}
-		}
-		if o.Mixup {
-			if with, share := kind.Mix(d); with < 0 || with >= len(draws)/n || share < 0 || share > augment.Whole {
-				return fmt.Errorf("op: Augment: image %d is mixed with image %d by a share of %d, want an image of 0 to %d and a share of 0 to %d; feed what the loader drew",
-					i/n, with, share, len(draws)/n-1, augment.Whole)
-			}
+		if err := checkMore(o.Kind(), kind, draws, i/n, h, w); err != nil {
+			return err
 		}
 	}
 	return nil

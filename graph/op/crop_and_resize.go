@@ -21,11 +21,16 @@ import (
 // edges. With flip 1 the image is mirrored left to right. A weighted mean v of channel c becomes v/(255·Std[c]) − Mean[c]/Std[c]. A draw
 // out of range is an error that names the picture. Integers have no derivative, and neither has this.
 //
+// With Cutout and Mixup a row of draws has two more integers for each, as of [Augment]: the middle of the square of the image that becomes 0;
+// then the number in the batch of the picture whose image is mixed in, and the share of the image itself.
+//
 // Szegedy et al., "Going Deeper with Convolutions", 2014, section 6; torchvision: RandomResizedCrop, RandomHorizontalFlip, Normalize;
 // TensorFlow: image.crop_and_resize, without antialiasing.
 type CropAndResize struct {
 	salted
 	Height, Width int          // of the images
+	Cutout        int          // side of the square; 0: none
+	Mixup         bool         // images are mixed
 	Mean          []float32    // of each channel, on the scale 0–1; nil: 0
 	Std           []float32    // of each channel, on the same scale; nil: 1
 	To            tensor.Dtype // tensor.Float32 or tensor.Float64; zero: tensor.Float32
@@ -33,7 +38,7 @@ type CropAndResize struct {
 
 func (o *CropAndResize) Kind() string { return "CropAndResize" }
 func (o *CropAndResize) String() string {
-	return fmt.Sprintf("CropAndResize(%d×%d, mean %v, std %v, %v)", o.Height, o.Width, o.Mean, o.Std, o.to())
+	return fmt.Sprintf("CropAndResize(%d×%d%s, mean %v, std %v, %v)", o.Height, o.Width, more(o.Cutout, o.Mixup), o.Mean, o.Std, o.to())
 }
 func (o *CropAndResize) Arity() int { return 2 }
 func (o *CropAndResize) Type() hm.Type {
@@ -62,8 +67,13 @@ func (o *CropAndResize) to() tensor.Dtype {
 	return o.To
 }
 
-// Numbers is how many integers draws have for a picture.
-func (o *CropAndResize) Numbers() int { return augment.BoxNumbers }
+// kind is what is done to images besides cutting, resizing, mirroring and normalising them.
+func (o *CropAndResize) kind() augment.Kind {
+	return augment.Kind{Boxes: true, Cutout: o.Cutout, Mixup: o.Mixup}
+}
+
+// Numbers is how many integers draws have for a picture: 7, two more with Cutout, two more with Mixup.
+func (o *CropAndResize) Numbers() int { return o.kind().Numbers() }
 
 // Infer returns the shape of the images.
 func (o *CropAndResize) Infer(in []tensor.Shape) (tensor.Shape, error) {
@@ -76,8 +86,10 @@ func (o *CropAndResize) Infer(in []tensor.Shape) (tensor.Shape, error) {
 	return tensor.Shape{s[0], o.Height, o.Width, s[2]}, first(
 		wantAttribute(o, in, min(o.Height, o.Width) >= 1 && max(o.Height, o.Width) <= augment.MostPixels,
 			fmt.Sprintf("Height and Width of 1 to %d", augment.MostPixels), sides, "they are the sides of the images in pixels"),
-		wantShape(o, in, 1, tensor.Shape{s[0], augment.BoxNumbers}, "draws",
-			"give each picture seven numbers: its rows and columns, top, left, height and width of the box, and 1 to mirror it"),
+		wantAttribute(o, in, o.Cutout >= 0 && o.Cutout <= min(o.Height, o.Width),
+			fmt.Sprintf("Cutout of at least 0 and at most the images' side, %d", min(o.Height, o.Width)), o.Cutout, "it is the side of a square in the image"),
+		wantShape(o, in, 1, tensor.Shape{s[0], o.Numbers()}, "draws",
+			"give each picture seven numbers: its rows and columns, top, left, height and width of the box, and 1 to mirror it"+moreDraws(o.kind())),
 		wantAttribute(o, in, bad == nil, "Mean and Std of the pictures' channels", bad, "give one of each for every channel, or neither"),
 		wantAttribute(o, in, o.to() == tensor.Float32 || o.to() == tensor.Float64, "To of float32 or float64", dtypeName(o.to()),
 			"leave it out for float32"))
@@ -91,14 +103,18 @@ func (o *CropAndResize) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) 
 // CheckDraws returns an error that names the first picture whose draw is out of range; room is how many pixels pictures may have.
 // Engines call it before their kernels, which cannot fail.
 func (o *CropAndResize) CheckDraws(draws []int, room int) error {
-	for i := 0; i+augment.BoxNumbers <= len(draws); i += augment.BoxNumbers {
-		d := draws[i : i+augment.BoxNumbers]
+	kind, n := o.kind(), o.Numbers()
+	for i := 0; i+n <= len(draws); i += n {
+		d := draws[i : i+n]
 		err := augment.BoxFromInts(d).Check(room)
 		if err == nil && d[6] != 0 && d[6] != 1 {
 			err = fmt.Errorf("mirrors by %d, want 0 or 1", d[6])
 		}
 		if err != nil {
-			return fmt.Errorf("op: CropAndResize: the draw of picture %d: %w; feed what the loader drew", i/augment.BoxNumbers, err)
+			return fmt.Errorf("op: CropAndResize: the draw of picture %d: %w; feed what the loader drew", i/n, err)
+		}
+		if err := checkMore(o.Kind(), kind, draws, i/n, o.Height, o.Width); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -119,10 +135,12 @@ func (o *CropAndResize) Reference(out Array, in []Array) error {
 
 func cropAndResize[T float32 | float64](o *CropAndResize, out Array, in []Array) {
 	s, x, draws := out.Shape, in[0].Data.([]uint8), in[1].Data.([]int)
-	y, n := out.Data.([]T), augment.NewAffine[T](s[3], o.Mean, o.Std)
-	size, room := s[1]*s[2]*s[3], in[0].Shape[1]*s[3]
+	y, size := out.Data.([]T), s[1]*s[2]*s[3]
+	p := augment.Pictures[T]{Kind: o.kind(), Shape: [3]int{s[1], s[2], s[3]}, Room: in[0].Shape[1] * s[3], Bytes: x, Draws: draws,
+		Affine: augment.NewAffine[T](s[3], o.Mean, o.Std)}
 	var z augment.Resizer[T]
+	spare := make([]T, size)
 	for i := range s[0] {
-		z.Resize(y[i*size:(i+1)*size], x[i*room:(i+1)*room], augment.BoxFromInts(draws[i*augment.BoxNumbers:]), [3]int{s[1], s[2], s[3]}, n, false)
+		p.Make(y[i*size:(i+1)*size], i, &z, spare)
 	}
 }

@@ -89,4 +89,17 @@ func TestCropAndResizeRefusesDraws(t *testing.T) {
 		require.ErrorContains(t, err, "op: CropAndResize: the draw of picture 1: ")
 		require.ErrorContains(t, err, c.want)
 	}
+	varied := &CropAndResize{Height: 3, Width: 4, Cutout: 2, Mixup: true}
+	good = append(good, 2, 3, 1, augment.Whole)
+	require.NoError(t, varied.CheckDraws(append(good, good...), 20))
+	for at, wants := range map[int]map[int]string{
+		7: {3: "the square cut out of image 1 has its middle at (3, 3), want a pixel of 3×4", -1: "(-1, 3)"}, 8: {4: "(2, 4)"},
+		9: {2: "image 1 is mixed with image 2 by a share of 16777216, want an image of 0 to 1"}, 10: {-1: "by a share of -1", augment.Whole + 1: "a share of 0 to 16777216"},
+	} {
+		for value, want := range wants {
+			bad := append([]int(nil), good...)
+			bad[at] = value
+			require.ErrorContains(t, varied.CheckDraws(append(append([]int(nil), good...), bad...), 20), want)
+		}
+	}
 }

@@ -104,6 +104,8 @@ func TestShapeErrors(t *testing.T) {
 		{"boxes of planes", &CropAndResize{Height: 2, Width: 2}, []s{x, {4, 7}}, shape.NoAxis, "3 axes", "4 axes"},
 		{"boxes to nothing", &CropAndResize{Height: 2}, []s{{4, 9, 3}, {4, 7}}, shape.NoAxis, "Height and Width of 1 to 16384", "[2 0]"},
 		{"boxes with few draws", &CropAndResize{Height: 2, Width: 2}, []s{{4, 9, 3}, {4, 3}}, 1, "draws of shape (4, 7)", "(4, 3)"},
+		{"boxes cut out", &CropAndResize{Height: 2, Width: 5, Cutout: 3}, []s{{4, 9, 3}, {4, 9}}, shape.NoAxis, "Cutout of at least 0 and at most the images' side, 2", "3"},
+		{"boxes mixed", &CropAndResize{Height: 2, Width: 2, Cutout: 1, Mixup: true}, []s{{4, 9, 3}, {4, 9}}, 1, "draws of shape (4, 11)", "(4, 9)"},
 		{"boxes with means", &CropAndResize{Height: 2, Width: 2, Mean: []float32{1}}, []s{{4, 9, 3}, {4, 7}}, shape.NoAxis, "Mean and Std", "Mean has 1 values; the images have 3 channels"},
 		{"boxes to bytes", &CropAndResize{Height: 2, Width: 2, To: tensor.Uint8}, []s{{4, 9, 3}, {4, 7}}, shape.NoAxis, "To of float32 or float64", "uint8"},
 		{"augment to bytes", &Augment{To: tensor.Uint8}, []s{x, {4, 3}}, shape.NoAxis, "To of float32 or float64", "uint8"},

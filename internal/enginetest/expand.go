@@ -80,6 +80,12 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		dy := e.apply(&op.ReLUGrad{}, in[5], e.apply(&op.Add{}, in[3], in[4]))
 		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon}
 		return append(e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[1], in[2], dy}), dy)
+	case *graph.BatchNormForward:
+		stats := e.results(&graph.Step{Instr: &graph.BatchStats{Axis: f.Axis}}, in[:1])
+		norm := append(append(append([]op.Array(nil), in[:3]...), stats...), in[3:]...)
+		return append(e.results(&graph.Step{Instr: f.Norm()}, norm), stats...)
+	case *graph.BatchNormBackward:
+		return e.normBackward(f, in)
 	case *graph.MaxPool2DGradBias:
 		dx := e.apply(f.Grad, in...)
 		_, _, channel := f.Grad.Format.Axes()
@@ -95,6 +101,8 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 			sum = e.apply(&op.Add{}, sum, e.apply(&op.L2Penalty{Lambda: f.Lambdas[i+1]}, w))
 		}
 		return []op.Array{sum}
+	case *graph.FusedScores:
+		return e.scores(f, in)
 	case *graph.MomentumUpdate:
 		return e.momentum(f, in[0], in[1], in[2], in[3])
 	case *graph.AdamUpdate:
@@ -107,6 +115,29 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 	}
 	e.fail(fmt.Errorf("enginetest does not know operation %s; add it to expand.go", s.Instr.Kind()))
 	return nil
+}
+
+// normBackward is the sums of a batch norm's backward pass, and the gradient of its input.
+func (e *expansion) normBackward(f *graph.BatchNormBackward, in []op.Array) []op.Array {
+	x, gamma, mean, variance, dy, more := in[0], in[1], in[2], in[3], in[4], in[5:]
+	do := func(i graph.Instr, in ...op.Array) []op.Array { return e.results(&graph.Step{Instr: i}, in) }
+	grad := &op.BatchNormGradInput{Axis: f.Axis, Epsilon: f.Epsilon}
+	switch {
+	case f.Shifted:
+		dgamma := e.apply(&op.BatchNormGradScale{Axis: f.Axis, Epsilon: f.Epsilon}, x, mean, variance, dy)
+		return []op.Array{e.apply(grad, x, gamma, mean, variance, dy, dgamma, more[0]), dgamma}
+	case f.Mask == graph.NormReLU:
+		sums := do(&graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}, x, mean, variance, dy, more[0])
+		return append(do(&graph.FusedBatchNormGradInput{Grad: grad}, x, gamma, mean, variance, dy, sums[0], sums[1], more[0]), sums...)
+	case f.Mask == graph.NormReLUAgain:
+		sums := do(&graph.BatchNormReLUSums{Axis: f.Axis, Epsilon: f.Epsilon}, x, gamma, more[0], mean, variance, dy)
+		return append(do(&graph.BatchNormReLUGradInput{Grad: grad}, x, gamma, mean, variance, dy, sums[0], sums[1], more[0]), sums...)
+	case f.Mask == graph.NormJoin:
+		sums := do(&graph.BatchNormJoinSums{Axis: f.Axis, Epsilon: f.Epsilon}, x, mean, variance, dy, more[0], more[1])
+		return append([]op.Array{e.apply(grad, x, gamma, mean, variance, sums[2], sums[0], sums[1])}, sums...)
+	}
+	sums := do(&graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon}, x, mean, variance, dy)
+	return append([]op.Array{e.apply(grad, x, gamma, mean, variance, dy, sums[0], sums[1])}, sums...)
 }
 
 // compute runs an operation that computes all its results itself; their types are the step's.
@@ -122,6 +153,23 @@ func (e *expansion) compute(s *graph.Step, o ir.Op, in []op.Array) []op.Array {
 	}
 	if err := o.Compute(out, in); err != nil {
 		e.fail(err)
+	}
+	return out
+}
+
+func (e *expansion) scores(f *graph.FusedScores, in []op.Array) []op.Array {
+	var out []op.Array
+	if f.Loss {
+		out = append(out, e.apply(&op.SoftmaxCrossEntropy{}, in[:2]...))
+	}
+	if f.Mean {
+		out[0] = e.apply(&op.Mean{}, out[0])
+	}
+	if f.Grad {
+		out = append(out, e.apply(&op.SoftmaxCrossEntropyGrad{}, in...))
+	}
+	for _, k := range f.TopK {
+		out = append(out, e.apply(&op.TopKCorrect{K: k}, in[:2]...))
 	}
 	return out
 }

@@ -53,10 +53,12 @@ func FusionCases() []FusionCase {
 	all = append(all, batchNormFusions()...)
 	all = append(all, batchNormGradFusions()...)
 	all = append(all, batchNormMaskFusions()...)
+	all = append(all, batchNormJoinFusions()...)
 	all = append(all, momentumFusions()...)
 	all = append(all, adamFusions()...)
 	all = append(all, fusedUpdateFusions()...)
 	all = append(all, penaltyFusions()...)
+	all = append(all, scoreFusions()...)
 	return append(all, loopFusions()...)
 }
 

@@ -75,8 +75,8 @@ func (h *Handle) Problem(g *kernel.Gemm, maxWorkspace int64) (string, error) {
 }
 
 // Bytes are what a, b, c and bias of Run take.
-func (m *Matmul) Bytes() [4]int64 {
-	n := [4]int64{m.p.span(m.p.b), m.p.span(m.p.a), m.p.span(m.p.d)}
+func (m *Matmul) Bytes() []int64 {
+	n := []int64{m.p.span(m.p.b), m.p.span(m.p.a), m.p.span(m.p.d), 0}
 	if m.p.epilogue&epilogueBias != 0 {
 		n[3] = int64(m.p.d.rows) * m.p.d.element()
 	}

@@ -35,7 +35,7 @@ func TestWaysAreTakenAgain(t *testing.T) {
 		require.Greater(t, len(all), 1)
 		require.LessOrEqual(t, len(all), 8)
 		require.Equal(t, first.Choice(), all[0].Choice())
-		require.Equal(t, [4]int64{4 * 256 * 384, 4 * 384 * 512, 4 * 256 * 512, 4 * 512}, first.Bytes())
+		require.Equal(t, []int64{4 * 256 * 384, 4 * 384 * 512, 4 * 256 * 512, 4 * 512}, first.Bytes())
 		for _, m := range all {
 			text, err := json.Marshal(m.Choice())
 			require.NoError(t, err)

@@ -15,12 +15,10 @@ import (
 
 // Constants of cudnn_graph.h that only this test uses.
 const (
-	kindStatistics = 14 // CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR
-	kindFinalize   = 20 // CUDNN_BACKEND_OPERATION_BN_FINALIZE_STATISTICS_DESCRIPTOR
-	kindBNWeights  = 23 // CUDNN_BACKEND_OPERATION_BN_BWD_WEIGHTS_DESCRIPTOR
+	kindFinalize  = 20 // CUDNN_BACKEND_OPERATION_BN_FINALIZE_STATISTICS_DESCRIPTOR
+	kindBNWeights = 23 // CUDNN_BACKEND_OPERATION_BN_BWD_WEIGHTS_DESCRIPTOR
 
-	typeStatisticsMode = 16 // CUDNN_TYPE_GENSTATS_MODE
-	typeFinalizeMode   = 17 // CUDNN_TYPE_BN_FINALIZE_STATS_MODE
+	typeFinalizeMode = 17 // CUDNN_TYPE_BN_FINALIZE_STATS_MODE
 
 	pointwiseMul      = 1   // CUDNN_POINTWISE_MUL
 	pointwiseSub      = 9   // CUDNN_POINTWISE_SUB
@@ -30,7 +28,6 @@ const (
 	dataInt64     = 10   // CUDNN_DATA_INT64
 	pointwiseDX   = 756  // CUDNN_ATTR_OPERATION_POINTWISE_DXDESC
 	pointwiseDY   = 757  // CUDNN_ATTR_OPERATION_POINTWISE_DYDESC
-	statistics    = 770  // CUDNN_ATTR_OPERATION_GENSTATS_MODE, then MATH_PREC, XDESC, SUMDESC, SQSUMDESC
 	finalize      = 780  // CUDNN_ATTR_OPERATION_BN_FINALIZE_STATS_MODE, then MATH_PREC and 15 tensors
 	bnWeights     = 1620 // CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MATH_PREC, then 10 tensors
 	tensorByValue = 908  // CUDNN_ATTR_TENSOR_IS_BY_VALUE
@@ -96,8 +93,8 @@ func (s *sketch) reluGrad(y, dy, dx unsafe.Pointer) {
 }
 
 func (s *sketch) statistics(x unsafe.Pointer) {
-	s.op(kindStatistics, enum(statistics, typeStatisticsMode, 0), enum(statistics+1, typeDataType, dataFloat),
-		descriptors(statistics+2, x), descriptors(statistics+3, s.vector()), descriptors(statistics+4, s.vector()))
+	s.op(kindStatistics, enum(statisticsMode, typeStatisticsMode, sumsAndSquares), enum(statisticsMath, typeDataType, dataFloat),
+		descriptors(statisticsX, x), descriptors(statisticsSum, s.vector()), descriptors(statisticsSquares, s.vector()))
 }
 
 // scaled is relu(x·scale+bias), virtual, in the type that a convolution reads.
@@ -130,6 +127,16 @@ var fusions = []struct {
 		y := s.image()
 		s.conv(kernel.Forward, s.image(), s.filter(), y)
 		s.statistics(y)
+	}},
+	{"convolution + copy + statistics", func(s *sketch) {
+		v := s.virtual()
+		s.conv(kernel.Forward, s.image(), s.filter(), v)
+		s.statistics(s.pointwise(pointwiseCopy, v, nil, s.image()))
+	}},
+	{"convolution + bias + statistics", func(s *sketch) {
+		v := s.virtual()
+		s.conv(kernel.Forward, s.image(), s.filter(), v)
+		s.statistics(s.pointwise(pointwiseAdd, v, s.vector(), s.image()))
 	}},
 	{"scale + bias + ReLU + convolution", func(s *sketch) { s.conv(kernel.Forward, s.scaled(), s.filter(), s.image()) }},
 	{"scale + bias + ReLU + convolution + statistics", func(s *sketch) {
@@ -215,7 +222,7 @@ func fuse(h *Handle, draw func(*sketch), dtype int32) string {
 		g.release()
 		return "refused: " + s.err.Error()
 	}
-	w := h.waysOf(&problem{excluded: excluded}, g, graph, working, modeA, modeFallback)
+	w := h.waysOf(&problem{posed: posed{excluded: excluded}}, g, graph, working, modeA, modeFallback)
 	defer w.Close()
 	plan, err := w.Next()
 	if err != nil {

@@ -25,7 +25,7 @@ type Plan struct {
 	p         *problem
 	pack      builder // of the pointers of the last run
 	packed    unsafe.Pointer
-	last      [5]uintptr
+	last      [6]uintptr
 }
 
 // PlanConvolution chooses an engine for a convolution, with at most maxWorkspace bytes of working memory: the first that cuDNN's
@@ -103,12 +103,13 @@ func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
 		return h.operations(b, b.make(kindBackwardFilter, descriptors(filterConv, conv), descriptors(filterX, x), descriptors(filterDW, w),
 			descriptors(filterDY, h.tensor(b, p.y)), scale(filterAlpha, 1), scale(filterBeta, 0)))
 	}
-	// Each operation writes a virtual tensor, the last one y.
+	// Each operation writes a virtual tensor, the last one y. cuDNN 9 has more engines for statistics of what a pointwise operation makes than
+	// of what a convolution does, so that without a bias there is one that copies.
 	operands := []operand{p.y}
 	if p.relu && p.bias != nil {
 		operands = append(operands, p.virtual(uidBiased))
 	}
-	if p.relu || p.bias != nil {
+	if p.relu || p.bias != nil || p.sums != nil {
 		operands = append(operands, p.virtual(uidConvolved))
 	}
 	to := make([]unsafe.Pointer, len(operands)) // the last first
@@ -130,12 +131,22 @@ func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
 		ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, add), descriptors(pointwiseX, from),
 			descriptors(pointwiseB, h.tensor(b, *p.bias)), descriptors(pointwiseY, at)))
 	}
+	if p.sums != nil && p.bias == nil {
+		same := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseCopy), enum(pointwiseMath, typeDataType, p.compute))
+		from := at
+		at = next()
+		ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, same), descriptors(pointwiseX, from), descriptors(pointwiseY, at)))
+	}
 	if p.relu {
 		relu := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseReLU), enum(pointwiseMath, typeDataType, p.compute),
 			enum(pointwiseNaN, typeNaN, propagateNaN))
 		from := at
 		at = next()
 		ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, relu), descriptors(pointwiseX, from), descriptors(pointwiseY, at)))
+	}
+	if p.sums != nil {
+		ops = append(ops, b.make(kindStatistics, enum(statisticsMode, typeStatisticsMode, sumsAndSquares), enum(statisticsMath, typeDataType, p.compute),
+			descriptors(statisticsX, at), descriptors(statisticsSum, h.tensor(b, p.sums[0])), descriptors(statisticsSquares, h.tensor(b, p.sums[1]))))
 	}
 	return h.operations(b, ops...)
 }

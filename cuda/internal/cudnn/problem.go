@@ -24,6 +24,8 @@ const (
 	uidBias
 	uidConvolved // virtual
 	uidBiased    // virtual
+	uidSums
+	uidSquares
 )
 
 // operand describes a tensor. Its extents are in cuDNN's order: batch, channel, row, column.
@@ -36,6 +38,12 @@ type operand struct {
 
 // problem is a convolution in cuDNN's terms.
 type problem struct {
+	posed
+	sums []operand // of each channel of y and of its squares, if they are wanted
+}
+
+// posed is all of a problem but sums. Their texts are kept on disk, so that a further field would make those measured before useless.
+type posed struct {
 	pass                          kernel.Pass
 	x, w, y                       operand
 	bias                          *operand
@@ -51,12 +59,12 @@ var excluded = []int32{noteReducedReduction, noteNondeterministic, noteFFT, note
 
 // pose puts a convolution in cuDNN's terms.
 func pose(c *kernel.Convolution) (*problem, error) {
-	p := &problem{
+	p := &problem{posed: posed{
 		pass: c.Pass, relu: c.ReLU,
 		pre: []int64{int64(c.Top), int64(c.Left)}, post: []int64{int64(c.Bottom), int64(c.Right)},
 		strides: []int64{int64(c.Stride[0]), int64(c.Stride[1])}, dilations: []int64{int64(c.Dilation[0]), int64(c.Dilation[1])},
 		excluded: excluded,
-	}
+	}}
 	var images int32 // element type of x, w and y
 	switch {
 	case c.Dtype == tensor.Float64:
@@ -83,6 +91,9 @@ func pose(c *kernel.Convolution) (*problem, error) {
 	if (c.Bias != nil || c.ReLU) && c.Pass != kernel.Forward {
 		return nil, fmt.Errorf("%w: a bias or ReLU of a backward pass", ErrUnsupported)
 	}
+	if c.Sums != nil && (c.Pass != kernel.Forward || c.ReLU || c.Dtype != tensor.Float32) {
+		return nil, fmt.Errorf("%w: sums of a backward pass, behind a ReLU, or of %v", ErrUnsupported, c.Dtype)
+	}
 	last := func(uid int64, at kernel.Pointer, n, h, w, ch int) operand { // channels last
 		return operand{uid: uid, dtype: images, alignment: aligned(at.Offset), dims: []int64{int64(n), int64(ch), int64(h), int64(w)},
 			strides: []int64{int64(h) * int64(w) * int64(ch), 1, int64(w) * int64(ch), int64(ch)}}
@@ -95,18 +106,28 @@ func pose(c *kernel.Convolution) (*problem, error) {
 		b.dtype = p.compute
 		p.bias = &b
 	}
+	if c.Sums != nil {
+		for i, uid := range []int64{uidSums, uidSquares} {
+			o := last(uid, c.Sums.At(4*int64(i)*int64(c.K)), 1, 1, 1, c.K)
+			o.dtype = p.compute
+			p.sums = append(p.sums, o)
+		}
+	}
 	return p, nil
 }
 
 // String tells everything about a problem, and the same of equal ones.
 func (p *problem) String() string {
-	q, bias := *p, "none"
+	q, bias := p.posed, "none"
 	if q.bias != nil {
 		bias = fmt.Sprintf("%+v", *q.bias)
 		q.bias = nil
 	}
-	type plain problem // without this method
-	return fmt.Sprintf("%+v bias %s", plain(q), bias)
+	text := fmt.Sprintf("%+v bias %s", q, bias)
+	if p.sums != nil {
+		text += fmt.Sprintf(" sums %+v", p.sums)
+	}
+	return text
 }
 
 // alignment is what all memory of the engine has, and more than cuDNN asks for.

@@ -4,6 +4,7 @@ package cudnn
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -110,8 +111,8 @@ func reference(c *kernel.Convolution, x, w, y, bias []float64) []float64 {
 	return out
 }
 
-// run runs a convolution on the device and returns what it made and what it should have made.
-func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got, want []float64) {
+// run runs a convolution on the device and returns what it made and what it should have made, and the sums that it gathered.
+func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got, want, gathered []float64) {
 	t.Helper()
 	p, err := pose(c)
 	require.NoError(t, err)
@@ -124,7 +125,7 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		return m
 	}
 	x, w, y := fresh(c.N*c.H*c.W*c.C, p.x.dtype), fresh(c.K*c.R*c.S*c.C/max(c.Groups, 1), p.w.dtype), fresh(c.N*c.OH*c.OW*c.K, p.y.dtype)
-	bias := fresh(c.K, p.compute)
+	bias, sums := fresh(c.K, p.compute), fresh(2*c.K, dataFloat)
 	result := map[kernel.Pass]*memory{kernel.Forward: y, kernel.BackwardInput: x, kernel.BackwardFilter: w}[c.Pass]
 	require.NoError(t, d.Do(func() error {
 		stream, err := driver.NewStream()
@@ -143,7 +144,7 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		}
 		defer plan.Close()
 		t.Log(c.Precision, passes[c.Pass], plan.Engine, plan.Workspace)
-		for _, m := range []*memory{x, w, y, bias} {
+		for _, m := range []*memory{x, w, y, bias, sums} {
 			if m.at, err = d.Memory.Alloc(int64(len(m.encode())), "a test"); err != nil {
 				return err
 			}
@@ -155,17 +156,20 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		if err != nil {
 			return err
 		}
-		at := uintptr(0)
+		at, sumsAt := uintptr(0), uintptr(0)
 		if c.Bias != nil {
 			at = uintptr(bias.at)
 		}
+		if c.Sums != nil {
+			sumsAt = uintptr(sums.at)
+		}
 		for range 2 { // the second run finds the pointers of the first
-			if err := plan.Run(uintptr(x.at), uintptr(w.at), uintptr(y.at), at, uintptr(workspace)); err != nil {
+			if err := plan.Run(uintptr(x.at), uintptr(w.at), uintptr(y.at), at, sumsAt, uintptr(workspace)); err != nil {
 				return err
 			}
 		}
-		b := result.encode()
-		if err := stream.ToHost(b, result.at); err != nil {
+		b, s := result.encode(), sums.encode()
+		if err := errors.Join(stream.ToHost(b, result.at), stream.ToHost(s, sums.at)); err != nil {
 			return err
 		}
 		if err := stream.Synchronize(); err != nil {
@@ -173,10 +177,11 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		}
 		want = append([]float64{}, reference(c, x.x, w.x, y.x, bias.x)...)
 		result.decode(b)
-		got = result.x
+		sums.decode(s)
+		got, gathered = result.x, sums.x
 		return nil
 	}))
-	return got, want
+	return got, want, gathered
 }
 
 func TestConvolutionsEqualTheReference(t *testing.T) {
@@ -205,8 +210,8 @@ func TestConvolutionsEqualTheReference(t *testing.T) {
 				{"tf32", tensor.Float32, kernel.TF32, false, 1e-3},
 				{"bf16", tensor.Float32, kernel.BF16, true, 1e-2},
 			} {
-				for fused := range 4 {
-					if fused > 0 && (pass != kernel.Forward || kind.dtype == tensor.Float64) {
+				for _, fused := range []int{0, 1, 2, 3, 4, 6} {
+					if fused > 0 && (pass != kernel.Forward || kind.dtype == tensor.Float64) || fused >= 4 && (kind.precision == kernel.FP32 || name == "groups" || name == "depthwise") {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s/%s/%s/%d", name, passes[pass], kind.name, fused), func(t *testing.T) {
@@ -216,12 +221,26 @@ func TestConvolutionsEqualTheReference(t *testing.T) {
 						if c.ReLU = fused&1 != 0; fused&2 != 0 {
 							c.Bias = &kernel.Pointer{}
 						}
-						got, want := run(t, d, l, &c)
+						if fused&4 != 0 {
+							c.Sums = &kernel.Pointer{}
+						}
+						got, want, gathered := run(t, d, l, &c)
 						var greatest float64
 						for _, v := range want {
 							greatest = max(greatest, math.Abs(v))
 						}
 						require.InDeltaSlice(t, want, got, kind.tolerance*greatest)
+						if c.Sums == nil {
+							return
+						}
+						for k := range c.K {
+							var sum, squares, size float64
+							for i := k; i < len(got); i += c.K {
+								sum, squares, size = sum+got[i], squares+got[i]*got[i], size+math.Abs(got[i])
+							}
+							require.InDelta(t, sum, gathered[k], 2*kind.tolerance*size, "channel %d", k)
+							require.InEpsilon(t, squares, gathered[c.K+k], 2*kind.tolerance, "channel %d", k)
+						}
 					})
 				}
 			}

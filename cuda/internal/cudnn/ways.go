@@ -228,12 +228,15 @@ func (h *Handle) Problem(c *kernel.Convolution, maxWorkspace int64) (string, err
 	return fmt.Sprintf("%s workspace %d", p, maxWorkspace), nil
 }
 
-// Bytes are what x, w, y and bias of Run take.
-func (plan *Plan) Bytes() [4]int64 {
+// Bytes are what x, w, y, bias and sums of Run take.
+func (plan *Plan) Bytes() []int64 {
 	p := plan.p
-	n := [4]int64{p.x.bytes(), p.w.bytes(), p.y.bytes()}
+	n := []int64{p.x.bytes(), p.w.bytes(), p.y.bytes(), 0, 0}
 	if p.bias != nil {
 		n[3] = p.bias.bytes()
+	}
+	for _, o := range p.sums {
+		n[4] += o.bytes()
 	}
 	return n
 }

@@ -145,6 +145,9 @@ func TestProblemsTell(t *testing.T) {
 	}
 	want := text(base())
 	require.Equal(t, want, text(base()))
+	require.Equal(t, "{pass:0 x:{uid:1 dtype:0 dims:[32 64 28 28] strides:[50176 1 1792 64] alignment:64} w:{uid:2 dtype:0 dims:[64 64 3 3] strides:[576 1 192 64] alignment:64} "+
+		"y:{uid:3 dtype:0 dims:[32 64 28 28] strides:[50176 1 1792 64] alignment:64} bias:<nil> relu:true compute:0 pre:[1 1] post:[1 1] strides:[1 1] dilations:[1 1] "+
+		"excluded:[2 4 3 8 1 0 7]} bias {uid:4 dtype:0 dims:[1 64 1 1] strides:[64 1 64 64] alignment:64} workspace 268435456", want, "what was measured is kept under this: it must not change")
 	require.NotContains(t, want, "0x")
 	seen := map[string]bool{want: true}
 	for name, change := range map[string]func(c *kernel.Convolution){
@@ -163,6 +166,7 @@ func TestProblemsTell(t *testing.T) {
 		"bias":      func(c *kernel.Convolution) { c.Bias = nil },
 		"its place": func(c *kernel.Convolution) { c.Bias = &kernel.Pointer{Offset: 8} },
 		"ReLU":      func(c *kernel.Convolution) { c.ReLU = false },
+		"sums":      func(c *kernel.Convolution) { c.ReLU, c.Sums = false, &kernel.Pointer{} },
 	} {
 		c := base()
 		change(c)
@@ -185,6 +189,6 @@ func TestBytes(t *testing.T) {
 	c.Bias = &kernel.Pointer{}
 	p, err := h.PlanConvolution(&c, working)
 	require.NoError(t, err)
-	require.Equal(t, [4]int64{4 * 2 * 28 * 28 * 64, 4 * 32 * 3 * 3 * 64, 4 * 2 * 14 * 14 * 32, 4 * 32}, p.Bytes())
+	require.Equal(t, []int64{4 * 2 * 28 * 28 * 64, 4 * 32 * 3 * 3 * 64, 4 * 2 * 14 * 14 * 32, 4 * 32, 0}, p.Bytes())
 	require.NoError(t, p.Close())
 }

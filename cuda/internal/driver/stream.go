@@ -17,10 +17,17 @@ import (
 type Stream struct{ s cu.Stream }
 
 // NewStream makes a stream that does not wait for the default one.
-func NewStream() (*Stream, error) {
-	s, err := cu.MakeStream(cu.NonBlocking)
+func NewStream() (*Stream, error) { return newStream(0) }
+
+// NewUrgentStream makes one whose kernels take the multiprocessors that become free before those of others, also in graphs that are
+// captured from it.
+func NewUrgentStream() (*Stream, error) { return newStream(-1) }
+
+// newStream makes a stream of a priority, of which lower numbers are higher; a device that has but one takes that.
+func newStream(priority int) (*Stream, error) {
+	s, err := cu.MakeStreamWithPriority(priority, cu.NonBlocking)
 	if err != nil {
-		return nil, check("cuStreamCreate", err)
+		return nil, check("cuStreamCreateWithPriority", err)
 	}
 	return &Stream{s}, nil
 }

@@ -9,12 +9,12 @@ func init() {
 	registerFloats(map[string]Prepare{
 		"BiasGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v := channelsOf(s.In[0].Shape, s.Instr.(*op.BiasGrad).Axis)
-			return b.biasSums(s, v, images{"SDY": s.In[0]}, "bias_parts", Out(0), In(0)), nil
+			return b.biasSums(s, v, images{"SDY": s.In[0]}, "bias_grad", Out(0), In(0)), nil
 		},
 		"ReLUGradBias": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v := channelsOf(s.In[0].Shape, s.Instr.(*graph.ReLUGradBias).Axis)
 			of := images{"SY": s.In[0], "SDY": s.In[1], "SDX": s.Out[0]}
-			return b.biasSums(s, v, of, "bias_parts_relu", Out(1), Out(0), In(0), In(1)), nil
+			return b.biasSums(s, v, of, "bias_grad_relu", Out(1), Out(0), In(0), In(1)), nil
 		},
 	})
 	registerNarrow(map[string]narrowing{
@@ -23,14 +23,10 @@ func init() {
 	})
 }
 
-// biasSums computes db with one of the kernels of bias.cu for parts, whose other operands are given.
+// biasSums computes db with one of the kernels of bias.cu, whose other operands are given.
 func (b *Builder) biasSums(s *graph.Step, v view, of images, name string, db Pointer, operands ...any) []Command {
 	dt := s.Out[0].Dtype
 	t := b.summing(packed(dt, v, of), few)
-	partial := b.Scratch(t.parts() * v.Channels * int64(dt.Size()))
-	commands := []Command{t.launch("bias.cu", name, dt, append([]any{db, partial}, operands...)...)}
-	if t.parts() > 1 {
-		commands = append(commands, join("bias.cu", "bias_join", dt, v.Channels, db, partial, v.Channels, int32(t.parts())))
-	}
-	return commands
+	partial, counters := b.joining(t, 1, dt)
+	return []Command{t.launch("bias.cu", name, dt, append([]any{db, partial, counters}, operands...)...)}
 }

@@ -23,7 +23,9 @@ const (
 )
 
 // builderFor is a builder for a device of 132 multiprocessors.
-func builderFor(p Precision) *Builder { return &Builder{Multiprocessors: 132, Precision: p} }
+func builderFor(p Precision) *Builder {
+	return &Builder{Multiprocessors: 132, Capability: 90, Precision: p}
+}
 
 // valueOf is a value of a plan.
 func valueOf(dt tensor.Dtype, dims ...int) *graph.Value {
@@ -238,6 +240,12 @@ func checkConvolution(b *Builder, s *graph.Step, c *Convolution) error {
 	if err == nil && c.Bias != nil {
 		err = checkPointer(b, s, *c.Bias, int64(c.K)*int64(c.Dtype.Size()))
 	}
+	if err == nil && c.Sums != nil {
+		if c.Pass != Forward || c.Dtype != tensor.Float32 || c.ReLU || c.Precision == FP32 {
+			return fmt.Errorf("sums in pass %d, of %v and %v", c.Pass, c.Dtype, c.Precision)
+		}
+		err = checkPointer(b, s, *c.Sums, 2*4*int64(c.K))
+	}
 	return err
 }
 
@@ -272,7 +280,11 @@ func checkLaunch(b *Builder, s *graph.Step, l *Launch) error {
 	if k.X < 1 || k.Y < 0 || k.Z < 0 || k.Z > mostThreadsZ || k.X*max(k.Y, 1)*max(k.Z, 1) > mostThreads {
 		return fmt.Errorf("kernel %s: a block of %+v", l.Name, k)
 	}
-	if l.Shared < 0 || l.Shared > mostShared {
+	shared := mostShared
+	if strings.HasPrefix(l.Name, "conv_few") { // for tensor cores of compute capability 8.0 and above, where a launch may ask for more
+		shared = 99 << 10
+	}
+	if l.Shared < 0 || l.Shared > shared {
 		return fmt.Errorf("kernel %s: %d bytes of shared memory", l.Name, l.Shared)
 	}
 	params, err := parameters(l.Source.Text, l.Name)

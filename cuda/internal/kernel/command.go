@@ -109,6 +109,9 @@ type Convolution struct {
 	// Rounded says that X, Filter and Y hold bfloat16 where Dtype is float32; Bias holds float32, and sums are float32. Without
 	// it all hold Dtype, and the precision BF16 computes as TF32 does: cuDNN has few engines that read one type and write another.
 	Rounded bool
+	// Sums, if it is not nil, becomes 2·K float32, Forward of float32 only: the sums of every channel of Y, and behind them those of its
+	// squares. They are added as float32, in an order of cuDNN's.
+	Sums *Pointer
 }
 
 func (*Launch) command()      {}

@@ -52,8 +52,12 @@ func prepareConv2D(b *Builder, s *graph.Step) ([]Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.convolution(convolution{pass: Forward, dt: s.Out[0].Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: e,
-		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: s.Out[0].Narrow}), nil
+	c := convolution{pass: Forward, dt: s.Out[0].Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: e,
+		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: s.Out[0].Narrow}
+	if len(s.Out) > 1 {
+		return b.convolutionWithStats(c, s), nil
+	}
+	return b.convolution(c), nil
 }
 
 func prepareConv2DBackwardInput(b *Builder, s *graph.Step) ([]Command, error) {
@@ -84,20 +88,51 @@ type convolution struct {
 	x, w, y          Pointer
 	filter           *graph.Value // w, where it is read
 	xNarrow, yNarrow bool         // what is bfloat16 in memory
+	sums             *Pointer     // what cuDNN gathers of y: see Convolution
 	epilogue
 }
 
 // convolution computes a pass. It returns none for sizes that only the host counts far enough for.
 func (b *Builder) convolution(c convolution) []Command {
-	if c.pointwise() && !c.needsEpilogue() {
-		return b.pointwiseConvolution(c)
+	if ways := b.convolutionWays(c); len(ways) > 0 {
+		return b.choice(ways...)
 	}
-	if !c.countable() {
+	return nil
+}
+
+// convolutionWays are the ways to compute a pass. What is a product of matrices is one through cuBLASLt, or a convolution: which is
+// faster is measured.
+func (b *Builder) convolutionWays(c convolution) []alternative {
+	library := alternative{"cuDNN", func() []Command { return b.libraryConvolution(c) }}
+	switch {
+	case c.pointwise() && !c.needsEpilogue():
+		ways := []alternative{{"product", func() []Command { return b.product(c.asProduct()) }}}
+		if c.dt == tensor.Float32 && c.g.N > 0 && c.g.C > 0 && c.countable() {
+			ways = append(ways, library)
+		}
+		return ways
+	case !c.countable():
 		return nil
+	case c.g.N == 0:
+		return []alternative{{"own kernels", func() []Command { return b.ownConvolution(c) }}}
 	}
-	if c.g.N == 0 {
-		return b.ownConvolution(c)
+	ways := []alternative{{"cuDNN", func() []Command { return b.libraryOrOwn(c) }}}
+	few := alternative{"few channels", func() []Command { return b.fewConvolution(c) }}
+	if b.serves(few) {
+		ways = []alternative{few, ways[0]}
 	}
+	return ways
+}
+
+// serves says whether an alternative has commands, without keeping the working memory that they take.
+func (b *Builder) serves(a alternative) bool {
+	start := b.work
+	defer func() { b.work = start }()
+	return len(a.list()) > 0
+}
+
+// libraryOrOwn is a pass through cuDNN, else with our own kernels.
+func (b *Builder) libraryOrOwn(c convolution) []Command {
 	start := b.work
 	e := &Either{Try: b.libraryConvolution(c)}
 	tried := b.work
@@ -110,15 +145,6 @@ func (b *Builder) convolution(c convolution) []Command {
 	}
 	b.work = max(b.work, tried)
 	return []Command{e}
-}
-
-// pointwiseConvolution is a product of matrices. Where cuDNN is as good at it is measured.
-func (b *Builder) pointwiseConvolution(c convolution) []Command {
-	product := alternative{"product", func() []Command { return b.product(c.asProduct()) }}
-	if c.dt != tensor.Float32 || c.g.N == 0 || c.g.C == 0 || !c.countable() {
-		return product.list()
-	}
-	return b.choice(product, alternative{"cuDNN", func() []Command { return b.libraryConvolution(c) }})
 }
 
 // needsEpilogue says whether a bias of float32 or a ReLU goes into results of bfloat16, which cuDNN does on the way and cuBLASLt does

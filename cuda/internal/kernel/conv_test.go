@@ -61,6 +61,7 @@ func TestConvolutions(t *testing.T) {
 						commands := commandsOf(t, b, s)
 						require.Len(t, commands, 1)
 						e := eitherOf(commands[0])
+						require.NotNil(t, e)
 						require.LessOrEqual(t, b.Work(), int64(mostScratch)+4*alignment)
 						for _, l := range e.Else {
 							source := l.(*Launch).Source
@@ -73,12 +74,19 @@ func TestConvolutions(t *testing.T) {
 	}
 }
 
-// eitherOf is a command that asks a library, or such a one in the first way of a Choice.
+// eitherOf is a command that asks a library, or such a one in the first way of a Choice that has one; nil if there is none.
 func eitherOf(c Command) *Either {
-	if c, ok := c.(*Choice); ok {
-		return eitherOf(c.Ways[0].List[0])
+	switch c := c.(type) {
+	case *Either:
+		return c
+	case *Choice:
+		for _, w := range c.Ways {
+			if e := eitherOf(w.List[0]); e != nil {
+				return e
+			}
+		}
 	}
-	return c.(*Either)
+	return nil
 }
 
 func hasDefine(s Source, name string) bool { return strings.Contains(s.Text, "\n#define "+name+"\n") }

@@ -28,7 +28,8 @@ func prepareCropAndResize(_ *Builder, s *graph.Step) ([]Command, error) {
 	block := min((w+31)/32*32, threads)
 	a := augment.NewAffine[float64](c, o.Mean, o.Std)
 	text := arrayText("scale", y.Dtype, a.Scale) + arrayText("shift", y.Dtype, a.Shift)
-	d := storage{fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c), fmt.Sprint("PIXELS ", pixels)}.as("SY", y)
+	d := storage{fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c), fmt.Sprint("PIXELS ", pixels),
+		fmt.Sprint("NUMBERS ", o.Numbers()), fmt.Sprint("CUTOUT ", o.Cutout), fmt.Sprint("MIXUP ", one(o.Mixup))}.as("SY", y)
 	source := Text("crop_and_resize.cu", y.Dtype, text+read("crop_and_resize.cu"), d...)
 	return []Command{
 		&Check{In: 1, Fn: func(a op.Array) error { return o.CheckDraws(a.Data.([]int), pixels) }},

@@ -17,7 +17,7 @@ import (
 // planner plans as the CUDA engine does, without a device.
 type planner struct{ graph.Null }
 
-func (planner) Fuses(kind string, dt tensor.Dtype) bool   { return Has(kind, dt) }
+func (planner) Fuses(kind string, dt tensor.Dtype) bool   { return Fuses(kind, dt, TF32) }
 func (planner) Gathers(bytes int, scarce bool) bool       { return Gathers(bytes, scarce) }
 func (planner) Keeps(graph.Instr, tensor.Dtype, int) bool { return false }
 func (planner) InPlace(i graph.Instr, dt tensor.Dtype, out, in int) bool {
@@ -120,6 +120,22 @@ func TestLaunchesOfATrainingStep(t *testing.T) {
 	}
 }
 
+// The loss, its mean, its gradient and the counts of a step are one launch.
+func TestScoresOfATrainingStep(t *testing.T) {
+	a, err := arch.ByName("simplecnn", arch.Config{})
+	require.NoError(t, err)
+	m, err := a.Model()
+	require.NoError(t, err)
+	g, opts, err := train.StepGraph(m, train.SGD{}, 4096, 1) // too many for a gradient that is known to be folded
+	require.NoError(t, err)
+	p, err := graph.PlanFor(g, append(opts, graph.WithEngine(planner{}))...)
+	require.NoError(t, err)
+	got := launchesOf(t, p)
+	require.Equal(t, 1, got["fused_scores"])
+	require.Equal(t, 1, got["spread"], "of the mean's gradient")
+	require.Zero(t, got["softmax_cross_entropy"]+got["softmax_cross_entropy_grad"]+got["top_k"]+got["count_hits"]+got["reduce_sum"])
+}
+
 // What a ReLU masks behind a layer with a bias is summed while it is written; in front of a max pooling that is the smaller gradient.
 func TestBiasesOfATrainingStep(t *testing.T) {
 	a, err := arch.ByName("vgg16", arch.Config{})
@@ -131,8 +147,8 @@ func TestBiasesOfATrainingStep(t *testing.T) {
 	p, err := graph.PlanFor(g, append(opts, graph.WithEngine(planner{}))...)
 	require.NoError(t, err)
 	got := launchesOf(t, p)
-	require.Equal(t, 15, got["bias_parts_relu"])
-	require.Equal(t, 1, got["bias_parts"], "of the last layer, which has no ReLU")
+	require.Equal(t, 15, got["bias_grad_relu"])
+	require.Equal(t, 1, got["bias_grad"], "of the last layer, which has no ReLU")
 	require.Equal(t, 5, got["max_pool_grad_walk"])
 	require.Zero(t, got["relu_grad"]+got["column_sums"]+got["max_pool_grad"])
 	sums := 0

@@ -38,6 +38,9 @@ func everyStep(t *testing.T, do func(s *graph.Step)) {
 		}
 	}
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		for _, dims := range [][]int{{64, 64}, {40, 10}, {9000, 64}} {
+			steps(&graph.Plan{Steps: joinedSteps(dt, 1, dims...)})
+		}
 		for _, c := range enginetest.OpCases(dt) {
 			steps(c.Plan(t, dt))
 		}

@@ -16,16 +16,20 @@ func init() {
 	})
 }
 
-func prepareMatMul(b *Builder, s *graph.Step) ([]Command, error) {
-	var mul *op.MatMul
-	var e epilogue
-	switch i := s.Instr.(type) {
-	case *op.MatMul:
-		mul = i
-	case *graph.FusedMatMul:
-		mul, e = i.MatMul, epilogueOf(i.Bias, i.ReLU)
+// matMulOf is the product of a step and what follows it.
+func matMulOf(s *graph.Step) (*op.MatMul, epilogue) {
+	if f, ok := s.Instr.(*graph.FusedMatMul); ok {
+		return f.MatMul, epilogueOf(f.Bias, f.ReLU)
 	}
+	return s.Instr.(*op.MatMul), epilogue{}
+}
+
+func prepareMatMul(b *Builder, s *graph.Step) ([]Command, error) {
+	mul, e := matMulOf(s)
 	y, k := s.Out[0], s.In[0].Shape[1]
+	if s.In[0].Narrow || s.In[1].Narrow || y.Narrow {
+		return b.dense(s, mul, e), nil
+	}
 	if mul.TransA {
 		k = s.In[0].Shape[0]
 	}

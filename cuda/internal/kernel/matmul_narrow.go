@@ -1,6 +1,10 @@
 package kernel
 
-import "gorgonia.org/tensor"
+import (
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+)
 
 // roundedProduct is a product of which some operand is bfloat16 in memory: both factors are made so.
 func (b *Builder) roundedProduct(g product) []Command {
@@ -21,11 +25,10 @@ func (b *Builder) roundedProduct(g product) []Command {
 			wide = b.Scratch(4 * int64(g.m) * int64(g.n))
 		}
 		call.C, call.RoundedC = wide, false
-		if g.relu {
-			after = append(after, b.each("elementwise.cu", "relu", g.dt, g.m*g.n, wide, wide))
-		}
-		if g.cNarrow {
-			after = append(after, b.toBFloat16(g.c, wide, g.m*g.n))
+		if n := g.m * g.n; g.relu {
+			after = append(after, b.reluOf(g.c, wide, g.cNarrow, n))
+		} else {
+			after = append(after, b.toBFloat16(g.c, wide, n))
 		}
 	}
 	tried := b.work
@@ -33,6 +36,12 @@ func (b *Builder) roundedProduct(g product) []Command {
 	e := &Either{Try: append(before, after...), Else: b.wideProduct(g)}
 	b.work = max(b.work, tried)
 	return []Command{e}
+}
+
+// reluOf is max(x, 0) of n float32, rounded to bfloat16 on the way if narrow. y may be x.
+func (b *Builder) reluOf(y, x Pointer, narrow bool, n int) Command {
+	to := &graph.Value{Dtype: tensor.Float32, Narrow: narrow}
+	return b.packed("elementwise.cu", "relu", tensor.Float32, storage{}.as("SY", to), n, packOf(n, to), y, x)
 }
 
 // wideProduct is a product with our own kernels, whose operands are float32: through copies of those that are not.

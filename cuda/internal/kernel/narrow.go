@@ -11,6 +11,8 @@ type narrowing struct {
 	in, out func(s *graph.Step, i int) bool // nil: none
 	gains   bool                            // see graph.Narrower
 	images  bool                            // it gains where its result is a batch of images
+	// What is said holds of some steps alone, of which some gain; nil: of all.
+	where, gain func(s *graph.Step) bool
 }
 
 var narrowings = map[string]narrowing{}
@@ -44,7 +46,7 @@ func full(s *graph.Step, i int) bool { return s.In[i].Len() == s.Out[0].Len() }
 // Narrows implements graph.Narrower for the precision BF16.
 func Narrows(s *graph.Step) (in, out []bool, gains bool) {
 	n, ok := narrowings[s.Instr.Kind()]
-	if !ok || s.Out[0].Dtype != tensor.Float32 || !Has(s.Instr.Kind(), tensor.Float32) {
+	if !ok || s.Out[0].Dtype != tensor.Float32 || !Has(s.Instr.Kind(), tensor.Float32) || n.where != nil && !n.where(s) {
 		return nil, nil, false
 	}
 	if n.in != nil {
@@ -59,7 +61,7 @@ func Narrows(s *graph.Step) (in, out []bool, gains bool) {
 			out[i] = n.out(s, i)
 		}
 	}
-	return in, out, n.gains || n.images && len(s.Out[0].Shape) == 4
+	return in, out, n.gains || n.images && len(s.Out[0].Shape) == 4 || n.gain != nil && n.gain(s)
 }
 
 // storage are the macros that name the types in which a kernel finds operands in memory: "NAME bf16" for those that are narrow.

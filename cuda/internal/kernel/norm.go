@@ -14,12 +14,12 @@ func init() {
 		"ChannelAffine": channelAffine,
 		"BatchMean": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchMean).Axis), s.Out[0].Dtype
-			return b.stats(s, Out(0), b.perChannel(dt, v), b.perChannel(dt, v), v), nil
+			return b.stats(s.In[0], In(0), Out(0), b.perChannel(dt, v), b.perChannel(dt, v), v), nil
 		},
 		"BatchVariance": batchVariance,
 		"BatchStats": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v := channelsOf(s.In[0].Shape, s.Instr.(*graph.BatchStats).Axis)
-			return b.stats(s, Out(0), b.perChannel(s.Out[0].Dtype, v), Out(1), v), nil
+			return b.stats(s.In[0], In(0), Out(0), b.perChannel(s.Out[0].Dtype, v), Out(1), v), nil
 		},
 		"BatchVarianceGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVarianceGrad).Axis), s.Out[0].Dtype
@@ -125,12 +125,12 @@ func shiftsOf(dt tensor.Dtype, shifts []float64) Bytes {
 	return structOf(narrow)
 }
 
-// stats computes the mean, what rounding took from it, and the variance of every channel of operand 0.
-func (b *Builder) stats(s *graph.Step, mean, rest, variance Pointer, v view) []Command {
-	dt := s.Out[0].Dtype
-	t := b.summing(packed(dt, v, images{"SX": s.In[0]}), few)
+// stats computes the mean, what rounding took from it, and the variance of every channel of x, which is at a place.
+func (b *Builder) stats(x *graph.Value, at, mean, rest, variance Pointer, v view) []Command {
+	dt := x.Dtype
+	t := b.summing(packed(dt, v, images{"SX": x}), few)
 	partial, counters := b.joining(t, 3, dt)
-	return []Command{t.launch("stats.cu", "stats", dt, mean, rest, variance, partial, counters, In(0), v.count())}
+	return []Command{t.launch("stats.cu", "stats", dt, mean, rest, variance, partial, counters, at, v.count())}
 }
 
 func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
@@ -144,16 +144,21 @@ func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
 
 // batchNorm takes x, gamma, beta, mean, variance and the residual if one is added.
 func (b *Builder) batchNorm(s *graph.Step, f *graph.FusedBatchNorm) []Command {
+	return []Command{b.normalise(s, f, In(3), In(4), 5)}
+}
+
+// normalise launches a batch norm of operand 0 with gamma and beta, which follow; the residual, if one is added, is operand add.
+func (b *Builder) normalise(s *graph.Step, f *graph.FusedBatchNorm, mean, variance Pointer, add int) Command {
 	dt, name := s.Out[0].Dtype, "batch_norm"
-	args, of := []any{Out(0), In(0), In(1), In(2), In(3), In(4)}, images{"SX": s.In[0], "SY": s.Out[0]}
+	args, of := []any{Out(0), In(0), In(1), In(2), mean, variance}, images{"SX": s.In[0], "SY": s.Out[0]}
 	if f.Add {
-		name, args, of["SZ"] = name+"_add", append(args, In(5)), s.In[5]
+		name, args, of["SZ"] = name+"_add", append(args, In(add)), s.In[add]
 	}
 	if f.ReLU {
 		name += "_relu"
 	}
 	p := packed(dt, channelsOf(s.In[0].Shape, f.Axis), of)
-	return []Command{b.eachChannel(name, dt, p, append(args, number(dt, f.Epsilon))...)}
+	return b.eachChannel(name, dt, p, append(args, number(dt, f.Epsilon))...)
 }
 
 // batchNormSums takes x, mean, variance, dy and y if a ReLU followed. Result 0 is dgamma.
@@ -197,7 +202,12 @@ func (b *Builder) batchNormGradInput(s *graph.Step, o *op.BatchNormGradInput, ma
 	if mask == "_relu" {
 		of["SY"] = s.In[7]
 	}
-	return []Command{b.eachChannel("batch_norm_grad"+mask, dt, packed(dt, v, of), append(args, number(dt, o.Epsilon), number(dt, float64(v.count())))...)}
+	return []Command{b.gradInput(dt, v, of, mask, o.Epsilon, args)}
+}
+
+// gradInput launches the gradient of a batch norm's input, of images; mask ends the kernel's name.
+func (b *Builder) gradInput(dt tensor.Dtype, v view, of images, mask string, epsilon float64, args []any) Command {
+	return b.eachChannel("batch_norm_grad"+mask, dt, packed(dt, v, of), append(args, number(dt, epsilon), number(dt, float64(v.count())))...)
 }
 
 // groupNorm has the groups of all samples for channels: their elements lie together.
@@ -206,7 +216,7 @@ func groupNorm(b *Builder, s *graph.Step) ([]Command, error) {
 	v := rowsOf(s.In[0].Shape[0]*o.Groups, s.In[0].Len())
 	mean, rest, variance := b.perChannel(dt, v), b.perChannel(dt, v), b.perChannel(dt, v)
 	p := packed(dt, v, images{"SX": s.In[0], "SY": s.Out[0]})
-	return append(b.stats(s, mean, rest, variance, v),
+	return append(b.stats(s.In[0], In(0), mean, rest, variance, v),
 		b.eachChannel("group_norm", dt, p, Out(0), In(0), mean, rest, variance, number(dt, o.Epsilon))), nil
 }
 
@@ -216,7 +226,7 @@ func groupNormGrad(b *Builder, s *graph.Step) ([]Command, error) {
 	mean, rest, variance := b.perChannel(dt, v), b.perChannel(dt, v), b.perChannel(dt, v)
 	dgamma, dbeta := b.perChannel(dt, v), b.perChannel(dt, v)
 	of := images{"SX": s.In[0], "SDY": s.In[1]}
-	commands := b.stats(s, mean, rest, variance, v)
+	commands := b.stats(s.In[0], In(0), mean, rest, variance, v)
 	commands = append(commands, b.normSums(s, v, of, "group_sums", dgamma, dbeta, variance, o.Epsilon, In(0), mean, rest, In(1))...)
 	of["SDX"] = s.Out[0]
 	return append(commands, b.eachChannel("group_norm_grad", dt, packed(dt, v, of), Out(0), In(0), mean, rest, variance, In(1), dgamma, dbeta,

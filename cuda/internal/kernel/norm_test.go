@@ -165,7 +165,9 @@ func TestCountersAreTheLaunchs(t *testing.T) {
 	x, z := valueOf(tensor.Float32, 64, 32, 32, 64), valueOf(tensor.Float32, 64)
 	stats := &graph.Step{Instr: &graph.BatchStats{Axis: 3}, In: []*graph.Value{x}, Out: []*graph.Value{z, z}}
 	sums := &graph.Step{Instr: &graph.BatchNormSums{Axis: 3}, In: []*graph.Value{x, z, z, x}, Out: []*graph.Value{z, z}}
-	for _, s := range []*graph.Step{stats, sums, stats} {
+	bias := &graph.Step{Instr: &op.BiasGrad{Axis: 3}, In: []*graph.Value{x}, Out: []*graph.Value{z}}
+	relu := &graph.Step{Instr: &graph.ReLUGradBias{Axis: 3}, In: []*graph.Value{x, x}, Out: []*graph.Value{x, z}}
+	for _, s := range []*graph.Step{stats, sums, bias, relu, stats} {
 		commands := commandsOf(t, b, s)
 		require.Len(t, commands, 1)
 		l := commands[0].(*Launch)
@@ -331,6 +333,13 @@ func TestPoolLaunches(t *testing.T) {
 	}
 }
 
+// scoresStep is all that a training step makes of its scores.
+func scoresStep(dt tensor.Dtype, n, classes int) *graph.Step {
+	one := func() *graph.Value { return &graph.Value{Dtype: dt, Shape: tensor.ScalarShape()} }
+	return &graph.Step{Instr: &graph.FusedScores{Loss: true, Mean: true, Grad: true, TopK: []int{1, 5}},
+		In: []*graph.Value{valueOf(dt, n, classes), valueOf(tensor.Int, n), valueOf(dt, n)}, Out: []*graph.Value{one(), valueOf(dt, n, classes), one(), one()}}
+}
+
 func TestLossLaunches(t *testing.T) {
 	for _, dt := range floatTypes {
 		for _, c := range []struct{ n, classes int }{{1, 1}, {5, 10}, {256, 100}, {256, 1000}, {10000, 1000}, {64, 50000}, {3000000, 7}} {
@@ -342,12 +351,14 @@ func TestLossLaunches(t *testing.T) {
 			for _, s := range []*graph.Step{
 				stepOf(&op.SoftmaxCrossEntropy{}, v, x, labels), stepOf(&op.SoftmaxCrossEntropyGrad{}, x, x, labels, v),
 				stepOf(&op.CrossEntropy{}, v, x, labels), stepOf(&op.CrossEntropyGrad{}, x, x, labels, v), stepOf(&op.TopKCorrect{K: 5}, one, x, labels),
+				scoresStep(dt, c.n, c.classes), {Instr: &graph.FusedScores{Loss: true, TopK: []int{1}}, In: []*graph.Value{x, labels}, Out: []*graph.Value{v, one}},
 			} {
 				check, ok := commandsOf(t, builderFor(FP32), s)[0].(*Check)
 				require.True(t, ok, "%s looks at its labels first", s.Instr)
 				require.NoError(t, check.Fn(op.Array{Data: []int{0, c.classes - 1}}))
+				kind := strings.Replace(s.Instr.Kind(), "FusedScores", "SoftmaxCrossEntropy", 1) // which it stands for
 				require.EqualError(t, check.Fn(op.Array{Data: []int{0, c.classes}}), fmt.Sprintf(
-					"op: %s: label of row 1 is %d, want 0 to %d; check the data set's number of classes", s.Instr.Kind(), c.classes, c.classes-1))
+					"op: %s: label of row 1 is %d, want 0 to %d; check the data set's number of classes", kind, c.classes, c.classes-1))
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func (of images) narrow() (d storage) {
 	for _, v := range of {
 		all = all && v.Narrow
 	}
-	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY"} {
+	for _, name := range []string{"SX", "SY", "SZ", "SDX", "SDY", "SDZ"} {
 		if v := of[name]; v != nil && v.Narrow || all {
 			d = append(d, name+" bf16")
 		}
@@ -34,12 +34,24 @@ func (of images) narrow() (d storage) {
 // packed decides how many neighbours make a pack: as many as the widest access takes of the smallest elements, if the channels, or the
 // elements of a channel where these follow each other, can be divided so.
 func packed(dt tensor.Dtype, v view, of images) packing {
-	const widest = 16
-	narrow := of.narrow()
-	p := packing{view: v, vec: widest / int64(dt.Size()), rows: v.Inner != 1}
-	if len(narrow) > 0 {
-		p.vec = 8
+	return packedBy(widest/int64(of.smallest(dt)), v, of)
+}
+
+// widest is how many bytes an access to memory takes at most.
+const widest = 16
+
+// smallest is the size of an element of the images, the smallest of them.
+func (of images) smallest(dt tensor.Dtype) int {
+	if len(of.narrow()) > 0 {
+		return 2
 	}
+	return int(dt.Size())
+}
+
+// packedBy makes packs of up to so many neighbours.
+func packedBy(most int64, v view, of images) packing {
+	narrow := of.narrow()
+	p := packing{view: v, vec: most, rows: v.Inner != 1}
 	if v.count() == 0 { // there is nothing to read
 		p.view.Outer, p.view.Inner, p.rows = 0, 1, false
 	}
@@ -88,8 +100,6 @@ const (
 	// The last block of a channel reads what joinShare of the bytes are that it read before, for what the parts say, or leastJoin if that is
 	// more, and never more than mostJoin: nothing else runs meanwhile.
 	joinShare, leastJoin, mostJoin = 6, 24 << 10, 128 << 10
-	// joined is JOINED of join.cuh.
-	joined = 8
 )
 
 // summing cuts the sums of packs.
@@ -161,11 +171,6 @@ func (b *Builder) joining(s summing, sums int64, dt tensor.Dtype) (partial, coun
 func (s summing) launch(file, name string, dt tensor.Dtype, args ...any) *Launch {
 	return &Launch{Source: File(file, dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
 		Args: append(args, s.arg(), s.size, s.width)}
-}
-
-// join launches a kernel that puts parts of channels together.
-func join(file, name string, dt tensor.Dtype, channels int64, args ...any) *Launch {
-	return &Launch{Source: File(file, dt), Name: name, Grid: Dim3{X: int(ceilDiv(channels, joined))}, Block: Dim3{X: threads}, Args: args}
 }
 
 // eachChannel launches a kernel of channel.cu over all packs of a view, which is its last argument.

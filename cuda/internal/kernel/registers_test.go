@@ -39,6 +39,7 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 			stepOf(&op.SoftmaxCrossEntropy{}, valueOf(dt, 2), wide, valueOf(tensor.Int, 2)),
 			stepOf(&op.SoftmaxCrossEntropyGrad{}, wide, wide, valueOf(tensor.Int, 2), valueOf(dt, 2)),
 			stepOf(&op.TopKCorrect{K: 5}, valueOf(dt), wide, valueOf(tensor.Int, 2)),
+			scoresStep(dt, 2, 100_000),
 			stepOf(&ir.GatherGrad{}, valueOf(dt, 3), valueOf(dt, 2), valueOf(tensor.Int, 2)),
 		} {
 			for _, c := range commandsOf(t, b, s) {
@@ -55,7 +56,7 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 2*2*8, checked)
+	require.Equal(t, 2*2*9, checked)
 }
 
 // TestNormsStayInRegisters looks for memory that kernels of batch norms, biases and max poolings use in place of registers, which costs what packs save. A few
@@ -68,13 +69,13 @@ func TestNormsStayInRegisters(t *testing.T) {
 	if l.Version() == "12.99" {
 		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
 	}
-	const frameSize, most = 0x11, 24
+	const most = 24
 	x := valueOf(tensor.Float32, 1)
 	for _, x.Narrow = range []bool{false, true} {
 		p := packed(tensor.Float32, view{1, 1000, 64, 1}, images{"SX": x})
 		for _, file := range []string{"channel.cu", "stats.cu", "bias.cu"} {
 			for _, arch := range []string{"sm_80", "sm_90"} {
-				frames := attributes(t, l, File(file, tensor.Float32, p.defines...), arch, frameSize)
+				frames := attributes(t, l, File(file, tensor.Float32, p.defines...), arch)[frameSize]
 				require.Greater(t, len(frames), 2)
 				for kernel, bytes := range frames {
 					require.LessOrEqual(t, bytes, most, "%s of %s for %s", kernel, file, arch)
@@ -87,7 +88,7 @@ func TestNormsStayInRegisters(t *testing.T) {
 			pool := &op.MaxPool2DGrad{PoolAttrs: op.PoolAttrs{Pool: [2]int{size, size}, Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}}
 			launch := commandsOf(t, builderFor(BF16), stepOf(pool, x, x, y, y))[0].(*Launch)
 			for _, arch := range []string{"sm_80", "sm_90"} {
-				bytes, ok := attributes(t, l, launch.Source, arch, frameSize)["max_pool_grad_walk"]
+				bytes, ok := attributes(t, l, launch.Source, arch)[frameSize]["max_pool_grad_walk"]
 				require.True(t, ok)
 				require.LessOrEqual(t, bytes, most, "pools of %d for %s", size, arch)
 			}
@@ -95,15 +96,56 @@ func TestNormsStayInRegisters(t *testing.T) {
 	}
 }
 
-// registersOf is the number of registers of a thread.
-func registersOf(t *testing.T, l *nvrtc.Library, launch *Launch, arch string) int {
-	const registers = 0x2f
-	return attributes(t, l, launch.Source, arch, registers)[launch.Name]
+// TestJoinedNormsStayInRegisters looks at the kernels of batch norms in one launch, which keep what they have read: a block of 512 threads has
+// 128 registers for each, and what does not fit into those would be memory.
+func TestJoinedNormsStayInRegisters(t *testing.T) {
+	l, err := nvrtc.Load(0)
+	if err != nil {
+		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
+	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
+	}
+	checked := 0
+	check := func(dt tensor.Dtype, p Precision, dims ...int) {
+		for _, s := range joinedSteps(dt, 1, dims...) {
+			if p == BF16 {
+				narrowed(s)
+			}
+			commands := commandsOf(t, builderFor(p), s)
+			if len(commands) > 1 {
+				continue
+			}
+			launch := commands[0].(*Launch)
+			for _, arch := range []string{"sm_80", "sm_90"} {
+				found := attributes(t, l, launch.Source, arch)
+				n, ok := found[registers][launch.Name]
+				require.True(t, ok)
+				require.LessOrEqual(t, (n+7)/8*8*blockThreads, 65536, "%s for %s: %d registers", launch.Source.Name, arch, n)
+				require.LessOrEqual(t, found[frameSize][launch.Name], 24, "%s for %s", launch.Source.Name, arch)
+				checked++
+			}
+		}
+	}
+	check(tensor.Float32, BF16, 64, 64)
+	check(tensor.Float32, BF16, 2000, 64) // half of a pack
+	check(tensor.Float32, FP32, 64, 64)
+	check(tensor.Float32, FP32, 64, 17)
+	check(tensor.Float64, FP32, 64, 64)
+	require.Equal(t, 5*2*9, checked)
 }
 
-// attributes are those with a number that a cubin lists of its kernels in the section .nv.info, whose entries have a format, an attribute
-// and a size in front; the symbol of the kernel and the value follow.
-func attributes(t *testing.T, l *nvrtc.Library, source Source, arch string, number byte) map[string]int {
+// registersOf is the number of registers of a thread.
+func registersOf(t *testing.T, l *nvrtc.Library, launch *Launch, arch string) int {
+	return attributes(t, l, launch.Source, arch)[registers][launch.Name]
+}
+
+// Attributes of kernels: bytes of a thread's memory in place of registers, and its registers.
+const frameSize, registers = 0x11, 0x2f
+
+// attributes are those that a cubin lists of its kernels, by number and kernel, in the section .nv.info, whose entries have a format, an
+// attribute and a size in front; the symbol of the kernel and the value follow.
+func attributes(t *testing.T, l *nvrtc.Library, source Source, arch string) map[byte]map[string]int {
 	const sized = 4
 	image, log, err := l.Compile(source.Name, source.Text, "--gpu-architecture="+arch, "--std=c++17", "-default-device")
 	require.NoError(t, err, log)
@@ -114,7 +156,7 @@ func attributes(t *testing.T, l *nvrtc.Library, source Source, arch string, numb
 	require.NoError(t, err)
 	info, err := f.Section(".nv.info").Data()
 	require.NoError(t, err)
-	all := map[string]int{}
+	all := map[byte]map[string]int{frameSize: {}, registers: {}}
 	for len(info) >= 4 {
 		format, attribute, value := info[0], info[1], info[4:]
 		if format == sized {
@@ -122,8 +164,8 @@ func attributes(t *testing.T, l *nvrtc.Library, source Source, arch string, numb
 			info = info[len(value):]
 		}
 		info = info[4:]
-		if format == sized && attribute == number {
-			all[symbols[bin.LittleEndian.Uint32(value)-1].Name] = int(bin.LittleEndian.Uint32(value[4:]))
+		if kernels := all[attribute]; format == sized && kernels != nil {
+			kernels[symbols[bin.LittleEndian.Uint32(value)-1].Name] = int(bin.LittleEndian.Uint32(value[4:]))
 		}
 	}
 	return all

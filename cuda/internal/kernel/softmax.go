@@ -15,7 +15,9 @@ func init() {
 			return []Command{checkLabels(s), b.rows(s, "softmax_cross_entropy", Out(0), In(0), In(1))}, nil
 		},
 		"SoftmaxCrossEntropyGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
-			return []Command{checkLabels(s), b.rows(s, "softmax_cross_entropy_grad", Out(0), In(0), In(1), In(2))}, nil
+			l := b.rows(s, "softmax_cross_entropy_grad", Out(0), In(0), In(1), In(2))
+			l.Source = File("softmax.cu", s.Out[0].Dtype, storage{}.as("SDX", s.Out[0])...)
+			return []Command{checkLabels(s), l}, nil
 		},
 		"CrossEntropy": func(b *Builder, s *graph.Step) ([]Command, error) {
 			return []Command{checkLabels(s), b.eachRow(s, "cross_entropy", Out(0), In(0), In(1))}, nil
@@ -25,6 +27,11 @@ func init() {
 				b.eachRow(s, "cross_entropy_grad", Out(0), In(0), In(1), In(2))}, nil
 		},
 		"TopKCorrect": topKCorrect,
+		"FusedScores": fusedScores,
+	})
+	registerNarrow(map[string]narrowing{
+		"SoftmaxCrossEntropyGrad": {out: operands(0)},
+		"FusedScores":             {out: func(s *graph.Step, i int) bool { return s.Instr.(*graph.FusedScores).Grad && i == 1 }},
 	})
 }
 
@@ -41,16 +48,21 @@ func rows(name string, in ...any) Prepare {
 // rows launches a kernel that gives a warp or a block to each row of operand 0, n × c; n and c are its last arguments.
 func (b *Builder) rows(s *graph.Step, name string, args ...any) *Launch {
 	n, c := s.In[0].Shape[0], s.In[0].Shape[1]
-	block := Dim3{X: 32, Y: threads / 32} // rows of a warp
-	switch {
-	case c > 16*threads:
-		block = Dim3{X: 4 * threads, Y: 1}
-	case c > threads:
-		block = Dim3{X: threads, Y: 1}
-	}
+	block := rowThreads(c)
 	blocks := max(min((n+block.Y-1)/block.Y, 64*max(b.Multiprocessors, 1)), 1)
 	return &Launch{Source: File("softmax.cu", s.In[0].Dtype), Name: name, Grid: Dim3{X: blocks}, Block: block,
 		Args: append(args, int64(n), int64(c))}
+}
+
+// rowThreads is a block of threads along a row of c elements, and along rows.
+func rowThreads(c int) Dim3 {
+	switch {
+	case c > 16*threads:
+		return Dim3{X: 4 * threads, Y: 1}
+	case c > threads:
+		return Dim3{X: threads, Y: 1}
+	}
+	return Dim3{X: 32, Y: threads / 32} // a warp for each row
 }
 
 // eachRow launches a kernel that gives a thread to each row.

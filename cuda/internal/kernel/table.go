@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -41,7 +42,7 @@ func Has(kind string, dt tensor.Dtype) bool { return table[kind][dt] != nil }
 // Commands decides what a step asks of the device. It returns none, and no error, for a step that must run on the host.
 func Commands(b *Builder, s *graph.Step) ([]Command, error) {
 	b.work = 0
-	if s.Out[0].Len() == 0 {
+	if !slices.ContainsFunc(s.Out, func(v *graph.Value) bool { return v.Len() > 0 }) {
 		return []Command{}, nil
 	}
 	p := table[s.Instr.Kind()][s.Out[0].Dtype]
@@ -54,6 +55,7 @@ func Commands(b *Builder, s *graph.Step) ([]Command, error) {
 // Builder is what decisions depend on besides the step.
 type Builder struct {
 	Multiprocessors int       // of the device
+	Capability      int       // of the device: 90 for compute capability 9.0
 	Precision       Precision // of products
 	Packs           []Packed  // that the steps decided on so far ask for
 	work            int64     // bytes of working memory that the step at hand has

@@ -20,7 +20,7 @@ int refuse(int status, const std::string &why) {
 }
 
 // cudnnBackendAttributeType_t, and the size of an element.
-enum { HANDLE = 0, DATA_TYPE, BOOLEAN, INT64, T_FLOAT, T_DOUBLE, POINTER, CONV_MODE, HEUR_MODE, KNOB_TYPE, NAN_MODE = 10, NOTE, POINTWISE_MODE = 14, DESCRIPTOR, CHAR = 24 };
+enum { HANDLE = 0, DATA_TYPE, BOOLEAN, INT64, T_FLOAT, T_DOUBLE, POINTER, CONV_MODE, HEUR_MODE, KNOB_TYPE, NAN_MODE = 10, NOTE, POINTWISE_MODE = 14, DESCRIPTOR, STATISTICS_MODE, CHAR = 24 };
 static size_t size_of(int type) {
 	switch (type) {
 	case BOOLEAN:
@@ -87,6 +87,11 @@ static const Rule rules[] = {
 	{POINTWISE_OP, 751, DESCRIPTOR, 1, 1, true, TENSOR},
 	{POINTWISE_OP, 752, DESCRIPTOR, 1, 1, false, TENSOR},
 	{POINTWISE_OP, 753, DESCRIPTOR, 1, 1, true, TENSOR},
+	{STATISTICS, 770, STATISTICS_MODE, 1, 1, true, 0},
+	{STATISTICS, 771, DATA_TYPE, 1, 1, true, 0},
+	{STATISTICS, 772, DESCRIPTOR, 1, 1, true, TENSOR},
+	{STATISTICS, 773, DESCRIPTOR, 1, 1, true, TENSOR},
+	{STATISTICS, 774, DESCRIPTOR, 1, 1, true, TENSOR},
 	{GRAPH, 800, HANDLE, 1, 1, false, 0},
 	{GRAPH, 801, DESCRIPTOR, 1, 8, true, ANY_OPERATION},
 	{PACK, 1000, INT64, 1, 16, true, 0},
@@ -113,7 +118,7 @@ static Ref find(void *d) {
 	const auto i = descriptors.find(d);
 	return i == descriptors.end() ? nullptr : i->second;
 }
-static bool is_operation(int kind) { return kind == FORWARD || kind == BACKWARD_DATA || kind == BACKWARD_FILTER || kind == POINTWISE_OP; }
+static bool is_operation(int kind) { return kind == FORWARD || kind == BACKWARD_DATA || kind == BACKWARD_FILTER || kind == POINTWISE_OP || kind == STATISTICS; }
 static std::string text(const char *what, int a, int b = 0) {
 	char s[200];
 	snprintf(s, sizeof s, what, a, b);

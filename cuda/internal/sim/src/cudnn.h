@@ -37,6 +37,7 @@ enum {
 	BACKWARD_FILTER = 11,
 	BACKWARD_DATA = 12,
 	POINTWISE_OP = 13,
+	STATISTICS = 14,
 	GRAPH = 15,
 	PACK = 16,
 	TENSOR = 17,
@@ -97,8 +98,8 @@ struct Tensor {
 	int64_t at(int64_t n, int64_t c, int64_t h, int64_t w) const { return n * strides[0] + c * strides[1] + h * strides[2] + w * strides[3]; }
 };
 
-struct Step { // of what follows a convolution: an addition, or ReLU
-	bool relu, propagate;
+struct Step { // of what follows a convolution: an addition, ReLU, or nothing but a copy
+	bool relu, copy, propagate;
 	Tensor operand;
 };
 
@@ -106,6 +107,7 @@ struct Problem {
 	int pass; // FORWARD, BACKWARD_FILTER or BACKWARD_DATA
 	Tensor x, w, y;
 	std::vector<Step> steps;
+	std::vector<Tensor> sums; // of every channel of y, and of its squares, if they are asked for
 	std::vector<int64_t> pre, post, strides, dilations;
 	int64_t groups;
 	bool doubles;

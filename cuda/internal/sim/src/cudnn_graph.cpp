@@ -10,8 +10,9 @@ size_t Tensor::bytes() const {
 std::vector<Tensor> Problem::memory() const {
 	std::vector<Tensor> all{x, w, y};
 	for (const Step &s : steps) {
-		if (!s.relu) all.push_back(s.operand);
+		if (!s.relu && !s.copy) all.push_back(s.operand);
 	}
+	all.insert(all.end(), sums.begin(), sums.end());
 	return all;
 }
 
@@ -27,6 +28,23 @@ int read_tensor(const Descriptor &d, Tensor &to) {
 }
 
 static bool same(const Tensor &a, const Tensor &b) { return a.uid == b.uid && a.dims == b.dims && a.strides == b.strides && a.type == b.type && a.is_virtual == b.is_virtual; }
+
+// Reads what statistics are wanted of the last result of a problem.
+static int read_statistics(const Descriptor &d, const Tensor &last, Problem &p) {
+	Tensor from;
+	if (d.one<int32_t>(770) != 0) return refuse(NOT_SUPPORTED, "statistics are not sums and sums of squares");
+	if (d.one<int32_t>(771) != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "statistics are not computed in float");
+	if (const int e = read_tensor(*d.ref(772), from)) return e;
+	if (!same(from, last) || last.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "statistics are not of the result in memory");
+	for (const int name : {773, 774}) {
+		Tensor t;
+		if (const int e = read_tensor(*d.ref(name), t)) return e;
+		if (t.dims != std::vector<int64_t>{1, last.dims[1], 1, 1}) return refuse(BAD_PARAM_SHAPE, "a sum is not one of each channel");
+		if (t.type != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "sums are not of float");
+		p.sums.push_back(t);
+	}
+	return OK;
+}
 
 int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 	const auto &ops = graph.values.at(801).refs;
@@ -57,7 +75,11 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 
 	Tensor last = p->result();
 	for (size_t i = 1; i < ops.size(); i++) {
-		if (p->pass != FORWARD || ops[i]->kind != POINTWISE_OP) return refuse(NOT_SUPPORTED_PATTERN, "only pointwise operations follow a convolution, and only a forward one");
+		if (p->pass == FORWARD && ops[i]->kind == STATISTICS && i + 1 == ops.size()) {
+			if (const int e = read_statistics(*ops[i], last, *p)) return e;
+			break;
+		}
+		if (p->pass != FORWARD || ops[i]->kind != POINTWISE_OP) return refuse(NOT_SUPPORTED_PATTERN, "only pointwise operations and then statistics follow a convolution, and only a forward one");
 		Tensor from, result;
 		Step s{};
 		if (const int e = read_tensor(*ops[i]->ref(751), from)) return e;
@@ -67,9 +89,10 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 		const int mode = what.one<int32_t>(0);
 		s.relu = mode == 100;
 		s.propagate = what.one<int32_t>(2, 0) == 1;
-		if (!s.relu && mode != 0) return refuse(NOT_SUPPORTED_PATTERN, "a pointwise operation is neither addition nor ReLU");
-		if (s.relu == ops[i]->has(752)) return refuse(BAD_PARAM, "an addition wants two operands, ReLU one");
-		if (!s.relu) {
+		s.copy = mode == 21;
+		if (!s.relu && !s.copy && mode != 0) return refuse(NOT_SUPPORTED_PATTERN, "a pointwise operation is neither addition nor ReLU nor a copy");
+		if ((s.relu || s.copy) == ops[i]->has(752)) return refuse(BAD_PARAM, "an addition wants two operands, ReLU and a copy one");
+		if (!s.relu && !s.copy) {
 			if (const int e = read_tensor(*ops[i]->ref(752), s.operand)) return e;
 			const std::vector<int64_t> bias{1, result.dims[1], 1, 1};
 			if (s.operand.is_virtual || s.operand.dims != bias) return refuse(NOT_SUPPORTED_PATTERN, "what is added is not a bias in memory");
@@ -85,6 +108,7 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 		if (uids[t.uid]++) return refuse(BAD_PARAM, "two tensors have one uid");
 	}
 	if (p->x.type != p->w.type || p->w.type != p->y.type || p->doubles != (p->x.type == DOUBLE)) return refuse(NOT_SUPPORTED_TYPE, "the types of the tensors and of the sums do not go together");
+	if (p->doubles && !p->sums.empty()) return refuse(NOT_SUPPORTED_TYPE, "statistics of doubles");
 
 	if (p->x.dims[0] != p->y.dims[0] || p->w.dims[0] != p->y.dims[1] || p->x.dims[1] % p->w.dims[1]) return refuse(BAD_PARAM_SHAPE, "batch or channels do not fit");
 	p->groups = p->x.dims[1] / p->w.dims[1];

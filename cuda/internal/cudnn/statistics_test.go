@@ -1,0 +1,149 @@
+//go:build gpu && cgo && linux
+
+package cudnn
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+)
+
+// TestStatisticsPlans records which convolutions of ResNet-50 cuDNN computes together with the sums of their channels and of the squares,
+// for images of 224×224 and of 32×32.
+func TestStatisticsPlans(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles a hundred kernels")
+	}
+	l := library(t)
+	if simulated(t, l) {
+		t.Skip("it is about cuDNN itself")
+	}
+	for _, device := range []string{"A100", "H100"} {
+		t.Run(device, func(t *testing.T) {
+			h, err := l.ForDevice(devices[device])
+			require.NoError(t, err)
+			defer h.Close()
+			var b strings.Builder
+			fmt.Fprintf(&b, "cuDNN %s, %s: convolutions with sums and sums of squares of each channel, batch 64: engine (notes), bytes of working memory\n", l.Version(), device)
+			for _, size := range []int{224, 32} {
+				fmt.Fprintf(&b, "images of %d×%d\n", size, size)
+				for _, layer := range networks[0].layers {
+					if layer.channels == 3 {
+						layer.channels = 8 // as they are padded
+					}
+					layer.size = max(layer.size*size/224, 1)
+					fmt.Fprintf(&b, "%d×%d×%d, %d filters %d×%d, stride %d", layer.size, layer.size, layer.channels, layer.filters, layer.kernel, layer.kernel, layer.stride)
+					for _, precision := range []kernel.Precision{kernel.TF32, kernel.BF16} {
+						c := layer.convolution(64)
+						c.Precision, c.Rounded, c.Sums = precision, precision == kernel.BF16, &kernel.Pointer{}
+						p, err := h.PlanConvolution(&c, working)
+						if err != nil {
+							require.ErrorIs(t, err, ErrUnsupported)
+							fmt.Fprintf(&b, " | %s none", precision)
+							continue
+						}
+						fmt.Fprintf(&b, " | %s %s, %d", precision, p.Engine, p.Workspace)
+						require.NoError(t, p.Close())
+					}
+					b.WriteByte('\n')
+				}
+			}
+			golden(t, fmt.Sprintf("statistics-%s-%s.txt", l.Version(), device), b.String())
+		})
+	}
+}
+
+// What cuDNN gathers must be the same in every run, whatever was in memory before: an engine that adds in the order in which blocks happen
+// to end, and does not say so, would be found here.
+func TestStatisticsRepeat(t *testing.T) {
+	d, l := device(t)
+	layer, batch, most := layer{64, 56, 128, 3, 1, 1}, 32, 4
+	if simulated(t, l) {
+		layer.size, layer.filters, batch, most = 7, 16, 2, 2 // its third fails on purpose
+	}
+	c := layer.convolution(batch)
+	c.Precision, c.Rounded, c.Sums = kernel.BF16, true, &kernel.Pointer{}
+	require.NoError(t, d.Do(func() error {
+		stream, err := driver.NewStream()
+		if err != nil {
+			return err
+		}
+		defer stream.Close()
+		h, err := l.New(uintptr(stream.Handle()))
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		ways, err := h.Ways(&c, working)
+		if err != nil {
+			return err
+		}
+		defer ways.Close()
+		ran := 0
+		for range most {
+			plan, err := ways.Next()
+			if errors.Is(err, ErrUnsupported) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			err = repeat(t, d, stream, plan)
+			if err := errors.Join(err, plan.Close()); err != nil {
+				return err
+			}
+			ran++
+		}
+		require.NotZero(t, ran)
+		return nil
+	}))
+}
+
+// repeat runs a plan several times on the same random operands.
+func repeat(t *testing.T, d *driver.Device, stream *driver.Stream, plan *Plan) error {
+	r := rand.New(rand.NewPCG(1, 2))
+	var at [6]driver.Ptr
+	for i, bytes := range append(plan.Bytes(), plan.Workspace) {
+		if bytes == 0 {
+			continue
+		}
+		var err error
+		if at[i], err = d.Memory.Alloc(bytes, "a test"); err != nil {
+			return err
+		}
+		defer d.Memory.Free(at[i])
+		if i < 2 {
+			b := make([]byte, bytes)
+			for k := 0; k < len(b); k += 2 { // bfloat16 of either sign, from 2⁻⁸ to 1
+				b[k], b[k+1] = byte(r.Uint32()), 0x3b|byte(r.Uint32())&0x84
+			}
+			if err := stream.ToDevice(at[i], b); err != nil {
+				return err
+			}
+		}
+	}
+	var first string
+	for n := range 10 {
+		err := errors.Join(stream.Fill(at[2], byte(255-n), plan.Bytes()[2]), stream.Fill(at[4], byte(255-n), plan.Bytes()[4]))
+		if err == nil {
+			err = plan.Run(uintptr(at[0]), uintptr(at[1]), uintptr(at[2]), uintptr(at[3]), uintptr(at[4]), uintptr(at[5]))
+		}
+		y, sums := make([]byte, plan.Bytes()[2]), make([]byte, plan.Bytes()[4])
+		if err := errors.Join(err, stream.ToHost(y, at[2]), stream.ToHost(sums, at[4]), stream.Synchronize()); err != nil {
+			return err
+		}
+		if got := string(sums) + string(y); n == 0 {
+			first = got
+		} else {
+			require.True(t, got == first, "%s: run %d has other bits than the first", plan.Engine, n)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+//go:build gpu && cgo && linux
+
+package cuda
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/cuda/internal/kernel"
+	"github.com/stheno-ml/stheno/graph"
+)
+
+// alike is how much the results of two ways may differ, relative to their size (norms): rounding to bfloat16 at other places makes
+// a tenth of it.
+const alike = 0.05
+
+// kept is what the first way of a Choice makes of the operands at hand, and room for what another makes: a way is not fast by computing
+// something else, and a run that is taken up again must end with the same bits.
+type kept struct {
+	results []*graph.Value
+	at      []driver.Ptr // of each: what the first way made, then what one run of another did
+	memory  driver.Ptr
+	sums    driver.Ptr // of a comparison
+}
+
+// keep copies the results of a way. It keeps none of steps that write over an operand: the next run has others.
+func (t *trial) keep(a *attempt) (k *kept, err error) {
+	s := a.maker.step_
+	k = &kept{}
+	var bytes []int64
+	for _, v := range s.Out {
+		for _, in := range s.In {
+			if v.Root() == in.Root() {
+				return &kept{}, nil
+			}
+		}
+		if isFloat(v) && v.Len() > 0 {
+			k.results = append(k.results, v)
+			bytes = append(bytes, int64(v.StoredBytes()))
+		}
+	}
+	n := int64(0)
+	for range 2 {
+		for _, b := range bytes {
+			k.at = append(k.at, driver.Ptr(n))
+			n += (b + 511) / 512 * 512
+		}
+	}
+	if k.memory, err = t.engine.dev.Memory.Alloc(n+kernel.ComparedBytes, "comparing ways to compute a step"); err != nil {
+		return nil, err
+	}
+	for i := range k.at {
+		k.at[i] += k.memory
+	}
+	k.sums = k.memory + driver.Ptr(n)
+	return k, k.copy(t, a, 0)
+}
+
+func isFloat(v *graph.Value) bool { return v.Dtype == tensor.Float32 || v.Dtype == tensor.Float64 }
+
+// copy copies the results of a way to the first place of each result, or to the second.
+func (k *kept) copy(t *trial, a *attempt, place int) error {
+	for i, v := range k.results {
+		if err := t.engine.stream.Copy(k.at[place*len(k.results)+i], a.at[v.Root()], int64(v.StoredBytes())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verify tells in which way a way, which has run, does not compute what the first does, or not in every run.
+func (k *kept) verify(t *trial, a *attempt) (why string, err error) {
+	if len(k.results) == 0 {
+		return "", nil
+	}
+	if err := errors.Join(k.copy(t, a, 1), a.run()); err != nil {
+		return "", err
+	}
+	n := len(k.results)
+	for i, v := range k.results {
+		differ, difference, _, err := k.compare(t, v, k.at[n+i], a.at[v.Root()])
+		if err != nil {
+			return "", err
+		}
+		if differ > 0 && !t.engine.config.Nondeterministic {
+			return fmt.Sprintf("%.0f of %d elements of result %d differ from run to run, by %.2g in all", differ, v.Len(), i, math.Sqrt(difference)), nil
+		}
+		_, difference, size, err := k.compare(t, v, k.at[i], a.at[v.Root()])
+		if err != nil {
+			return "", err
+		}
+		if !(difference <= alike*alike*size) { // also if it is no number
+			return fmt.Sprintf("its result %d differs from that of the first by %.2g, which is of size %.2g", i, math.Sqrt(difference), math.Sqrt(size)), nil
+		}
+	}
+	return "", nil
+}
+
+// compare compares two memories that hold a value.
+func (k *kept) compare(t *trial, v *graph.Value, a, b driver.Ptr) (differ, difference, size float64, err error) {
+	if err := t.launch(kernel.Compare(v, kernel.Address(k.sums), kernel.Address(a), kernel.Address(b))); err != nil {
+		return 0, 0, 0, err
+	}
+	host, err := driver.NewPinned(kernel.ComparedBytes)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if err := errors.Join(t.engine.stream.ToHost(host.Bytes(), k.sums), t.engine.stream.Synchronize()); err != nil {
+		return 0, 0, 0, errors.Join(err, host.Close())
+	}
+	var sums [3]float64
+	for i := range 3 * kernel.CompareBlocks {
+		sums[i%3] += math.Float64frombits(binary.LittleEndian.Uint64(host.Bytes()[8*i:]))
+	}
+	return sums[0], sums[1], sums[2], host.Close()
+}
+
+// close frees what was kept.
+func (k *kept) close(t *trial) error {
+	if k == nil || k.memory == 0 {
+		return nil
+	}
+	return t.engine.dev.Memory.Free(k.memory)
+}
+
+// launch runs a kernel once.
+func (t *trial) launch(r kernel.Resolved) error {
+	l, err := (&program{engine: t.engine}).resolved(r)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return l.Run(t.engine.stream)
+}
