@@ -22,10 +22,13 @@ type accelerator struct {
 	energy error // why it is not known
 }
 
-func (*accelerator) Name() string                       { return "abacus:0" }
-func (*accelerator) String() string                     { return "abacus:0, made of wood" }
-func (*accelerator) Remote() bool                       { return true }
-func (*accelerator) Memory() (used, held int64)         { return 5 << 20, 7 << 20 }
+func (*accelerator) Name() string               { return "abacus:0" }
+func (*accelerator) String() string             { return "abacus:0, made of wood" }
+func (*accelerator) Remote() bool               { return true }
+func (*accelerator) Memory() (used, held int64) { return 5 << 20, 7 << 20 }
+func (*accelerator) MemoryUses() []graph.MemoryUse {
+	return []graph.MemoryUse{{Purpose: "weights", Bytes: 5 << 20}, {Purpose: "kept", Bytes: 2 << 20}}
+}
 func (*accelerator) MeasurePeak() (float64, error)      { return 1e12, nil }
 func (*accelerator) MeasureBandwidth() (float64, error) { return 1e11, nil }
 func (a *accelerator) MeasureEnergy() (func() (float64, error), error) {
@@ -83,6 +86,7 @@ func TestAccelerators(t *testing.T) {
 			require.Less(t, check.Error, check.Allowed/3, "%v, %s", c.Case, check.Name)
 		}
 		require.EqualValues(t, 7<<20, c.DeviceMemory)
+		require.Equal(t, []graph.MemoryUse{{Purpose: "weights", Bytes: 5 << 20}, {Purpose: "kept", Bytes: 2 << 20}}, c.DeviceMemoryUses)
 		require.Positive(t, c.Energy)
 		require.InEpsilon(t, float64(c.Bytes)/c.Milliseconds*1e3, c.BytesPerSecond, 1e-9)
 		require.InEpsilon(t, c.BytesPerSecond/1e11, c.BandwidthShare, 1e-9)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/stheno-ml/stheno/graph"
 )
 
 // Report is what [Run] found out. encoding/json writes and reads it.
@@ -38,10 +40,13 @@ type Result struct {
 	BytesPerSecond float64 `json:"bytes_per_second"`          // Bytes in the time of a step
 	BandwidthShare float64 `json:"bandwidth_share,omitempty"` // as a share of what the device's memory does at best; 0 is not known
 
-	PeakMemory   int64   `json:"peak_memory_bytes,omitempty"`   // the most of the host's memory that the process occupied from the case's compilation on; 0 is not known
-	DeviceMemory int64   `json:"device_memory_bytes,omitempty"` // that the engine of an accelerator holds for the case, of the device's own memory
-	PlanMemory   int64   `json:"plan_memory_bytes"`             // of the plan's values: graph.Plan.PeakBytes
-	Allocs       float64 `json:"allocs"`                        // allocations a step, in the round with the fewest
+	PeakMemory   int64 `json:"peak_memory_bytes,omitempty"`   // the most of the host's memory that the process occupied from the case's compilation on; 0 is not known
+	DeviceMemory int64 `json:"device_memory_bytes,omitempty"` // that the engine of an accelerator holds for the case, of the device's own memory
+	// What the device's memory is held for, the most first.
+	DeviceMemoryUses []graph.MemoryUse `json:"device_memory_uses,omitempty"`
+
+	PlanMemory int64   `json:"plan_memory_bytes"` // of the plan's values: graph.Plan.PeakBytes
+	Allocs     float64 `json:"allocs"`            // allocations a step, in the round with the fewest
 
 	Energy float64 `json:"joules_per_image,omitempty"` // that an accelerator drew while the rounds ran, the host's left out; 0 is not known
 

@@ -70,7 +70,7 @@ func (r *runner) rounds(ctx context.Context, i int, engine graph.Engine, s subje
 	if joules := energy(); err == nil {
 		result.Energy = joules / float64(images)
 	}
-	result.DeviceMemory = held(engine)
+	result.DeviceMemory, result.DeviceMemoryUses = held(engine), graph.MemoryUses(engine)
 	return result, err
 }
 

@@ -4,14 +4,13 @@ package cuda
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
 )
 
-// Build decides what every step asks of the device, compiles the kernels, and allocates the arena.
+// Build decides what every step asks of the device, compiles the kernels, and finds memory.
 func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	if e.isClosed() {
 		return nil, errClosed
@@ -34,7 +33,6 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 type commands struct {
 	step     *graph.Step
 	list     []kernel.Command
-	work     int64
 	host     bool
 	measured bool // one of several ways that was measured
 }
@@ -62,20 +60,12 @@ func (p *program) build() (err error) {
 	if err := p.engine.compiler.compile(sources); err != nil {
 		return err
 	}
-	memory := p.engine.dev.Memory
-	if p.plan.ArenaBytes > 0 {
-		if p.arena, err = p.engine.alloc(int64(p.plan.ArenaBytes), fmt.Sprintf("the arena of a program of %d steps", len(p.plan.Steps))); err != nil {
-			return err
-		}
-		p.close = append(p.close, func() error { return memory.Free(p.arena) })
-	}
 	for i := range p.done {
 		if p.done[i], err = driver.NewEvent(); err != nil {
 			return err
 		}
 		p.close = append(p.close, p.done[i].Close)
 	}
-	// Every address in working memory is written when its size is known.
 	for i, s := range p.plan.Steps {
 		made, err := m.step(s, decided[i])
 		if err != nil {
@@ -83,23 +73,12 @@ func (p *program) build() (err error) {
 		}
 		p.steps = append(p.steps, made)
 	}
-	if err := m.makeFilters(); err != nil {
+	if err := m.makeRoom(); err != nil {
 		return err
 	}
+	m.makeFilters()
 	if err := m.makeCounters(); err != nil {
 		return err
-	}
-	for lane, bytes := range m.most {
-		if bytes == 0 {
-			continue
-		}
-		if p.work[lane], err = p.engine.alloc(bytes, "the working memory of kernels and libraries"); err != nil {
-			return err
-		}
-		p.close = append(p.close, func() error { return memory.Free(p.work[lane]) })
-		for _, a := range m.work[lane] {
-			*a.to = uint64(p.work[lane]) + uint64(a.offset)
-		}
 	}
 	for _, a := range p.plan.Assigns {
 		if a.New.Root() != a.Target {
@@ -133,7 +112,7 @@ func (m *maker) decide() ([]commands, error) {
 		if err != nil {
 			return nil, failed(i, err)
 		}
-		all[i] = commands{step: s, list: list, work: b.Work(), host: list == nil}
+		all[i] = commands{step: s, list: list, host: list == nil}
 	}
 	m.packs, m.counting = b.Packs, b.CounterBytes()
 	if err := p.engine.tuner.measure(m, all, p.purpose()); err != nil {

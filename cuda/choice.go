@@ -46,12 +46,7 @@ var gather int64 = kernel.GatherBytes
 // follow decides between the ways of a Choice: for the one that was measured to be the fastest, else for the first whose calls are taken.
 func (m *maker) follow(of *kernel.Choice, c *commands) ([]kernel.Command, error) {
 	t := m.program.engine.tuner
-	take := func(i int) (list []kernel.Command, takes bool, err error) {
-		if list, takes, err = m.choose(of.Ways[i].List, nil); takes && len(c.list) == 1 {
-			c.work = of.Ways[i].Work
-		}
-		return list, takes, err
-	}
+	take := func(i int) ([]kernel.Command, bool, error) { return m.choose(of.Ways[i].List, nil) }
 	for i, w := range of.Ways {
 		if w.Name == forced {
 			if list, takes, err := take(i); takes || err != nil {

@@ -86,6 +86,16 @@ func TestConcurrentMachines(t *testing.T) {
 	require.Zero(t, used)
 }
 
+// inputsOf are the numbers of all inputs of a graph, weights among them.
+func inputsOf(b *enginetest.B) (all []float32) {
+	for _, n := range b.G.AllNodes() {
+		if v, ok := n.Value().(*tensor.Dense); ok && n.Op() == nil && v.Dtype() == tensor.Float32 {
+			all = append(all, v.Float32s()...)
+		}
+	}
+	return all
+}
+
 // So do training steps, each of its own.
 func TestConcurrentTraining(t *testing.T) {
 	defer in(2 * time.Minute)()
@@ -103,11 +113,7 @@ func TestConcurrentTraining(t *testing.T) {
 			if err := m.Close(); err != nil {
 				t.Error(err)
 			}
-			for _, n := range b.G.AllNodes() {
-				if v, ok := n.Value().(*tensor.Dense); ok && n.Op() == nil && v.Dtype() == tensor.Float32 {
-					results[i] = append(results[i], v.Float32s()...)
-				}
-			}
+			results[i] = inputsOf(b)
 		})
 	}
 	all.Wait()

@@ -33,7 +33,9 @@ type Engine struct {
 	tuner     *tuner
 	staging   *staging
 	parcel    parcel
+	scratch   scratch
 	memories  map[place]*memory // by the host memory that they mirror; used on the device's thread
+	packed    map[packedKey]*packedFilter
 	programs  map[*program]bool // that hold something on the device; used on the device's thread
 	idle      *idleWatch        // nil unless somebody watches; used on the device's thread
 
@@ -52,8 +54,8 @@ var errClosed = errors.New("cuda: the engine is closed")
 
 // New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.
 func New(c Config) (*Engine, error) {
-	e := &Engine{config: c, memories: map[place]*memory{}, programs: map[*program]bool{}, said: map[string]bool{}}
-	e.parcel.engine = e
+	e := &Engine{config: c, memories: map[place]*memory{}, packed: map[packedKey]*packedFilter{}, programs: map[*program]bool{}, said: map[string]bool{}}
+	e.parcel.engine, e.scratch.engine = e, e
 	i := slices.Index(precisions, c.Precision)
 	if c.Precision != "" && i < 0 {
 		return nil, &configError{fmt.Sprintf("cuda: there is no precision %q; known are %s", c.Precision, strings.Join(precisions, ", "))}
@@ -195,13 +197,19 @@ func (e *Engine) GroupBytes() int {
 // Gathers says which updates wait for each other, so that they are one launch.
 func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }
 
-// alloc takes device memory. Where there is none left, the error tells how many programs hold some.
-func (e *Engine) alloc(bytes int64, purpose string) (driver.Ptr, error) {
+// alloc takes device memory, which counts as for a use. Where there is none left, the error tells the purpose, and how many programs hold some.
+func (e *Engine) alloc(bytes int64, use, purpose string) (driver.Ptr, error) {
 	p, err := e.dev.Memory.Alloc(bytes, purpose)
+	e.dev.Memory.Count(p, use)
+	return p, e.exhausted(err)
+}
+
+// exhausted lets an error of memory that there is not tell how many programs hold some.
+func (e *Engine) exhausted(err error) error {
 	if full := (*driver.MemoryError)(nil); errors.As(err, &full) {
 		full.Programs = len(e.programs)
 	}
-	return p, err
+	return err
 }
 
 // Memory returns the bytes of device memory that values and programs use, and those that the engine holds for them and for later

@@ -3,9 +3,18 @@
 package cuda
 
 import (
+	"flag"
+	"os"
 	"testing"
 	"time"
 )
+
+// TestMain has every run of every test begin with NaN in the memory that programs use in turn: nothing in it may outlive a run.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	poisoned = flag.Lookup("test.bench").Value.String() == ""
+	os.Exit(m.Run())
+}
 
 // Patient lets a test measure for as long as it takes.
 func Patient(t *testing.T) {

@@ -14,19 +14,57 @@ import (
 
 // filters are the program's inputs that the libraries read in an order of their own: packed before the steps, where they have changed.
 type filters struct {
-	list   []filter
-	always bool // the program changes them itself, so that every run packs
+	list   []filter // in the order in which steps read them
+	always bool     // the program changes them itself, so that every run packs
 	made   []action
 	early  int // the first of made, which come before the steps; in a CUDA graph the others run beside those
 	first  int // step that needs one of the others
 	own    []*driver.Launch
-	seen   []uint64 // versions of the inputs when they were packed last
 }
 
+// filter is one of them.
 type filter struct {
 	kernel.Packed
-	at   driver.Ptr
-	step int // the first that reads it
+	step int       // the first that reads it
+	to   []address // where its address is used
+	at   *packedFilter
+}
+
+// packedFilter is the memory of a packed filter, which the programs that are bound to the same tensor share.
+type packedFilter struct {
+	key     packedKey
+	ptr     driver.Ptr
+	refs    int
+	version uint64 // of the tensor, when it was packed last by a program that does not change it
+}
+
+// packedKey is a tensor and how it is packed.
+type packedKey struct {
+	of  *memory
+	how kernel.Packed // of no value
+}
+
+// packedFor finds the memory of a packed filter. Whoever has it releases it.
+func (e *Engine) packedFor(key packedKey) (*packedFilter, error) {
+	f := e.packed[key]
+	if f == nil {
+		p, err := e.alloc(key.how.Bytes(), useFilters, useFilters)
+		if err != nil {
+			return nil, err
+		}
+		f = &packedFilter{key: key, ptr: p}
+		e.packed[key] = f
+	}
+	f.refs++
+	return f, nil
+}
+
+func (f *packedFilter) release(e *Engine) error {
+	if f.refs--; f.refs > 0 {
+		return nil
+	}
+	delete(e.packed, f.key)
+	return e.dev.Memory.Free(f.ptr)
 }
 
 // pack is where a packed filter lies among those of the program, which has it from now on.
@@ -50,33 +88,28 @@ type packedAt struct {
 // than lateBytes are not worth a launch of their own.
 var earlyBytes, lateBytes int64 = 1 << 20, 4 << 20 // variables for tests
 
-// makeFilters allocates the packed filters and writes their addresses.
-func (m *maker) makeFilters() error {
-	if m.packing == 0 {
-		return nil
-	}
+// makeFilters lists the packed filters. They have memory when they are packed first, as it depends on the tensors that are bound by then.
+func (m *maker) makeFilters() {
 	p := m.program
-	memory, err := p.engine.alloc(m.packing, "filters in the order of the libraries")
-	if err != nil {
-		return err
-	}
-	p.close = append(p.close, func() error { return p.engine.dev.Memory.Free(memory) })
-	for _, a := range m.filters {
-		*a.to = uint64(memory) + uint64(a.offset)
-	}
 	changes := map[*graph.Value]bool{}
 	for _, a := range p.plan.Assigns {
 		changes[a.Target.Root()] = true
 	}
 	for i, packed := range m.packs {
-		if f, ok := m.packed[i]; ok {
-			p.filters.list = append(p.filters.list, filter{packed, memory + driver.Ptr(f.at), f.step})
-			p.filters.always = p.filters.always || changes[packed.Of]
+		at, ok := m.packed[i]
+		if !ok {
+			continue
 		}
+		f := filter{Packed: packed, step: at.step}
+		for _, a := range m.filters {
+			if a.offset >= at.at && a.offset < at.at+packed.Bytes() {
+				f.to = append(f.to, address{a.to, a.offset - at.at})
+			}
+		}
+		p.filters.list = append(p.filters.list, f)
+		p.filters.always = p.filters.always || changes[packed.Of]
 	}
-	p.filters.seen = make([]uint64, len(p.filters.list))
 	slices.SortStableFunc(p.filters.list, func(a, b filter) int { return cmp.Compare(a.step, b.step) })
-	return nil
 }
 
 // soon is how many of the filters, which are in the order in which steps read them, are packed before the first step.
@@ -98,8 +131,8 @@ func (f *filters) soon() int {
 // packChanged packs, where no step changes the filters, if something else has since they were packed last.
 func (p *program) packChanged() error {
 	f, changed := &p.filters, false
-	for i, x := range f.list {
-		changed = changed || f.seen[i] != p.bound[x.Of].version
+	for _, x := range f.list {
+		changed = changed || x.at.version != x.at.key.of.version
 	}
 	if f.always || !changed {
 		return nil
@@ -107,8 +140,8 @@ func (p *program) packChanged() error {
 	if err := p.packFilters(); err != nil {
 		return err
 	}
-	for i, x := range f.list {
-		f.seen[i] = p.bound[x.Of].version
+	for _, x := range f.list {
+		x.at.version = x.at.key.of.version
 	}
 	return nil
 }
@@ -159,15 +192,19 @@ func (p *program) packOwn() error {
 	return p.packFilters()
 }
 
-// prepareFilters makes the launches, which hold addresses.
+// prepareFilters finds the filters' memory and makes the launches, which hold addresses.
 func (p *program) prepareFilters() error {
 	f := &p.filters
 	if len(f.list) == 0 || f.made != nil {
 		return nil
 	}
 	list := make([]kernel.PackedAt, len(f.list))
-	for i, x := range f.list {
-		list[i] = kernel.PackedAt{Packed: x.Packed, Wide: kernel.Address(p.bound[x.Of].ptr), At: kernel.Address(x.at)}
+	for i := range f.list {
+		x := &f.list[i]
+		if err := p.findFilter(x); err != nil {
+			return err
+		}
+		list[i] = kernel.PackedAt{Packed: x.Packed, Wide: kernel.Address(x.at.key.of.ptr), At: kernel.Address(x.at.ptr)}
 	}
 	soon := f.soon()
 	for i, part := range [][]kernel.PackedAt{list[:soon], list[soon:]} {
@@ -188,12 +225,44 @@ func (p *program) prepareFilters() error {
 	return nil
 }
 
-// dropFilters forgets the launches, and that anything was packed.
+// findFilter finds the memory of a filter of the tensor that is bound now, and writes its address.
+func (p *program) findFilter(x *filter) error {
+	key := packedKey{p.bound[x.Of], x.Packed}
+	key.how.Of = nil
+	if x.at != nil && x.at.key == key {
+		return nil
+	}
+	at, err := p.engine.packedFor(key)
+	if err != nil {
+		return err
+	}
+	if x.at != nil {
+		err = x.at.release(p.engine)
+	}
+	x.at = at
+	for _, a := range x.to {
+		*a.to = uint64(at.ptr) + uint64(a.offset)
+	}
+	return err
+}
+
+// dropFilters forgets the launches.
 func (p *program) dropFilters() error {
 	for _, l := range p.filters.own {
 		l.Close()
 	}
 	p.filters.made, p.filters.own = nil, nil
-	clear(p.filters.seen)
 	return nil
+}
+
+// freeFilters lets go of the packed filters.
+func (p *program) freeFilters() error {
+	var errs []error
+	for _, x := range p.filters.list {
+		if x.at != nil {
+			errs = append(errs, x.at.release(p.engine))
+		}
+	}
+	p.filters.list = nil
+	return driver.Join(errs...)
 }

@@ -48,7 +48,10 @@ func TestFiltersThatOthersChange(t *testing.T) {
 		for i := range 6 {
 			_, err := s.Run(images, labels, 0.05, i)
 			require.NoError(t, err)
+			held := heldFor(e, "filters in the order of the libraries")
 			got := evaluate(eval)
+			require.NotZero(t, held)
+			require.Equal(t, held, heldFor(e, "filters in the order of the libraries"), "programs of the same weights share them")
 			require.Equal(t, got, evaluate(eval), "nothing has changed")
 			require.NoError(t, s.Sync())
 			if i%3 == 2 {
@@ -67,6 +70,7 @@ func TestFiltersThatOthersChange(t *testing.T) {
 			require.NoError(t, fresh.Close())
 		}
 		require.NoError(t, errors.Join(eval.Close(), s.Close()))
+		require.Zero(t, heldFor(e, "filters in the order of the libraries"))
 	}
 }
 

@@ -41,7 +41,7 @@ func (b *inbox) open(s *slot, bytes int64) (err error) {
 	if s.taken, err = driver.NewEvent(); err != nil {
 		return err
 	}
-	if s.ptr, err = b.engine.alloc(bytes, "the next batch of an input"); err != nil {
+	if s.ptr, err = b.engine.alloc(bytes, useInputs, "the next batch of an input"); err != nil {
 		return err
 	}
 	// What is on the computing stream may still use the memory for what it held before.

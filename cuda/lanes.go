@@ -30,7 +30,7 @@ type lanes struct {
 // span is memory from low on, without high.
 type span struct{ low, high driver.Ptr }
 
-// touched is the memory that a step reads and writes, besides working memory.
+// touched is the memory that a step reads and writes.
 type touched struct{ reads, writes []span }
 
 func (p *program) touched(i int) touched {
@@ -45,6 +45,10 @@ func (p *program) touched(i int) touched {
 	}
 	for _, v := range s.Out {
 		t.writes = append(t.writes, of(v))
+	}
+	if n := p.works[i]; n > 0 {
+		at := p.engine.scratch.at + driver.Ptr(p.room.Work[i])
+		t.writes = append(t.writes, span{at, at + driver.Ptr(n)})
 	}
 	return t
 }

@@ -17,10 +17,11 @@ import (
 type maker struct {
 	program  *program
 	step_    *graph.Step
-	at       int          // of the step
-	need     int64        // working memory of the step
-	most     [2]int64     // of all steps, and of all beside others
-	work     [2][]address // that point into it
+	at       int       // of the step
+	need     int64     // working memory of the step
+	work     []address // that point into it
+	needs    []int     // working memory of all steps
+	placed   []placed  // addresses in scratch memory
 	packs    []kernel.Packed
 	packed   map[int]packedAt // of the packed filters that are used, by number
 	packing  int64            // memory of them
@@ -30,6 +31,13 @@ type maker struct {
 	names    []string
 	plans    map[kernel.Command]*way // of calls that a library takes
 	apart    bool                    // a step is tried by itself: all of its operands are bound later
+}
+
+// placed is an address in scratch memory, of which it is not known yet what lies where: of a value, or of a step's working memory.
+type placed struct {
+	address
+	value *graph.Value
+	step  int
 }
 
 // choose decides between what libraries and what our own kernels do. It comes before anything is compiled, so that only what will
@@ -75,8 +83,14 @@ func (m *maker) planAll(list []kernel.Command) (takes bool, err error) {
 }
 
 func (m *maker) step(s *graph.Step, c commands) (step, error) {
-	m.step_, m.need, m.names = s, c.work, nil
-	defer func() { m.at++ }()
+	m.step_, m.need, m.work, m.names = s, 0, nil, nil
+	defer func() {
+		for _, a := range m.work {
+			m.placed = append(m.placed, placed{address: a, step: m.at})
+		}
+		m.needs = append(m.needs, int(m.need))
+		m.at++
+	}()
 	if c.host {
 		h, err := m.hostStep(s)
 		if err != nil {
@@ -88,7 +102,6 @@ func (m *maker) step(s *graph.Step, c commands) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	m.most[m.lane()] = max(m.most[m.lane()], m.need)
 	name := strings.Join(m.names, " + ")
 	if c.measured && !strings.HasSuffix(name, measured(true)) {
 		name += measured(true)
@@ -132,9 +145,6 @@ func (m *maker) command(c kernel.Command) ([]action, error) {
 	return nil, fmt.Errorf("cuda: the engine does not know the command %T", c)
 }
 
-// lane is 1 for a step beside others.
-func (m *maker) lane() int { return min(m.step_.Beside, 1) }
-
 // point writes the address that p stands for to where it is needed, now or when it is known.
 func (m *maker) point(to *uint64, p kernel.Pointer) {
 	var v *graph.Value
@@ -150,7 +160,8 @@ func (m *maker) point(to *uint64, p kernel.Pointer) {
 		m.counts = append(m.counts, address{to, p.Offset})
 		return
 	default:
-		m.work[m.lane()] = append(m.work[m.lane()], address{to, p.Offset})
+		m.need = max(m.need, p.End)
+		m.work = append(m.work, address{to, p.Offset})
 		return
 	}
 	r := v.Root()
@@ -158,7 +169,27 @@ func (m *maker) point(to *uint64, p kernel.Pointer) {
 		m.program.at[r] = append(m.program.at[r], address{to, p.Offset})
 		return
 	}
-	*to = uint64(m.program.arena) + uint64(r.Offset) + uint64(p.Offset)
+	m.placed = append(m.placed, placed{address: address{to, p.Offset}, value: r})
+}
+
+// makeRoom decides what lies where in scratch memory, and sees to it that there is enough.
+func (m *maker) makeRoom() error {
+	p := m.program
+	p.works, p.room = m.needs, p.plan.Room(m.needs)
+	for _, a := range m.placed {
+		if a.value != nil {
+			a.offset += int64(p.room.Offsets[a.value.ID])
+		} else {
+			a.offset += int64(p.room.Work[a.step])
+		}
+		p.within = append(p.within, a.address)
+	}
+	p.needs = int64(p.room.Bytes)
+	if err := p.engine.scratch.fit(p); err != nil {
+		return err
+	}
+	p.engine.scratch.tell(p)
+	return nil
 }
 
 // makeCounters allocates the counters and clears them. A launch that is done leaves them at 0, and what is begun and never done takes the
@@ -168,7 +199,7 @@ func (m *maker) makeCounters() error {
 		return nil
 	}
 	p := m.program
-	memory, err := p.engine.alloc(m.counting, "counters of blocks that are done")
+	memory, err := p.engine.alloc(m.counting, useLists, "counters of blocks that are done")
 	if err != nil {
 		return err
 	}
@@ -179,11 +210,10 @@ func (m *maker) makeCounters() error {
 	return p.engine.stream.Fill(memory, 0, m.counting)
 }
 
-// library reserves working memory for a call of a library, behind that of the step's own kernels.
+// library reserves working memory for a call of a library, behind what the step's commands up to it have.
 func (m *maker) library(bytes int64) kernel.Pointer {
-	p := kernel.Pointer{Base: kernel.WorkBase, Offset: m.need}
-	m.need += (bytes + 255) / 256 * 256
-	return p
+	at := m.need
+	return kernel.Pointer{Base: kernel.WorkBase, Offset: at, End: at + (bytes+255)/256*256}
 }
 
 func (m *maker) launch(c *kernel.Launch) ([]action, error) {

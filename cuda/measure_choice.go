@@ -94,7 +94,7 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 	var sources []kernel.Source
 	first, taken := -1, 0
 	for i, w := range j.Ways {
-		a := &attempt{maker: &maker{program: &program{engine: t.engine, at: map[*graph.Value][]address{}}, apart: true, step_: j.step, need: w.Work,
+		a := &attempt{maker: &maker{program: &program{engine: t.engine, at: map[*graph.Value][]address{}}, apart: true, step_: j.step,
 			packs: m.packs, packed: map[int]packedAt{}, counting: m.counting, plans: map[kernel.Command]*way{}}}
 		attempts[i] = a
 		list, takes, err := a.maker.choose(w.List, nil)
@@ -211,8 +211,7 @@ func (t *trial) timeWay(a *attempt, limit float64) (float64, error) {
 	}
 	write(m.counts, at[0])
 	write(m.filters, at[1])
-	write(m.work[0], at[2])
-	write(m.work[1], at[2])
+	write(m.work, at[2])
 	t.filled, a.at = false, map[*graph.Value]driver.Ptr{}
 	stream := t.engine.stream
 	if err := errors.Join(stream.Fill(t.memory, filler, int64(flush-t.memory)), stream.Fill(at[0], 0, m.counting)); err != nil {

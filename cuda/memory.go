@@ -31,6 +31,7 @@ type memory struct {
 	data   op.Array // the host memory
 	ptr    driver.Ptr
 	refs   int
+	role   role
 
 	seen  op.Array // of integers: those that came here last, to look at before they are used as indices
 	newer bool     // a program has changed it since the host's copy was made
@@ -117,7 +118,7 @@ func (e *Engine) wrap(data op.Array) (*buffer, error) {
 		m.refs++
 		return m.buffer(), nil
 	}
-	p, err := e.alloc(int64(len(b)), fmt.Sprintf("a tensor of %v of shape %v", data.Dtype(), data.Shape))
+	p, err := e.alloc(int64(len(b)), roles[isInput], fmt.Sprintf("a tensor of %v of shape %v", data.Dtype(), data.Shape))
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (p *program) resolved(r kernel.Resolved) (*launch, error) {
 		if !ok {
 			continue
 		}
-		at, err := p.engine.alloc(int64(len(list)), "the list of what an update is of")
+		at, err := p.engine.alloc(int64(len(list)), useLists, "the list of what an update is of")
 		if err != nil {
 			return nil, err
 		}

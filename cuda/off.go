@@ -83,6 +83,9 @@ func (*Engine) MeasureEnergy() (stop func() (joules float64, err error), err err
 // Memory returns the bytes of device memory in use and held.
 func (*Engine) Memory() (used, held int64) { return 0, 0 }
 
+// MemoryUses lists the device memory that the engine holds.
+func (*Engine) MemoryUses() (uses []graph.MemoryUse) { return nil }
+
 // Build returns an error.
 func (*Engine) Build(*graph.Plan) (graph.Program, error) { return nil, errNotBuilt }
 

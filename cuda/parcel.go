@@ -138,7 +138,7 @@ func (p *parcel) send() error {
 // prepare makes what takes a parcel of several things apart.
 func (s *parcelSlot) prepare(e *Engine) (err error) {
 	if s.ptr == 0 {
-		if s.ptr, err = e.alloc(parcelBytes, "small inputs on their way"); err != nil {
+		if s.ptr, err = e.alloc(parcelBytes, useInputs, "small inputs on their way"); err != nil {
 			return err
 		}
 	}

@@ -103,7 +103,7 @@ func (e *Engine) borrow(sizes []int64, purpose string, do func(at []driver.Ptr) 
 	var errs []error
 	at := make([]driver.Ptr, 0, len(sizes))
 	for _, n := range sizes {
-		p, err := e.alloc(n, purpose)
+		p, err := e.alloc(n, purpose, purpose)
 		if err != nil {
 			errs = append(errs, err)
 			break

@@ -13,13 +13,15 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// program is a plan with its launches and its arena. A run puts everything on the engine's stream and waits for nothing, unless a
+// program is a plan with its launches. A run puts everything on the engine's stream and waits for nothing, unless a
 // step must run on the host.
 type program struct {
 	engine  *Engine
 	plan    *graph.Plan
-	arena   driver.Ptr
-	work    [2]driver.Ptr // working memory, which the steps use one after the other; those beside others have the second
+	room    *graph.Room // places in the engine's scratch memory
+	needs   int64       // bytes of it
+	works   []int       // bytes of working memory, by step
+	within  []address   // where addresses in it are used
 	steps   []step
 	before  []func() error             // what is looked at before a run begins
 	at      map[*graph.Value][]address // where the addresses of external values are used
@@ -52,7 +54,7 @@ type step struct {
 // action puts work on the engine's stream.
 type action interface{ run(p *program) error }
 
-// address is a place that an address is written to when its value is bound.
+// address is a place that an address is written to when its value is bound, or the memory that it is in moves.
 type address struct {
 	to     *uint64
 	offset int64
@@ -69,6 +71,7 @@ var (
 	_ graph.Observable   = (*handle)(nil)
 	_ graph.KernelTeller = (*handle)(nil)
 	_ graph.Queuer       = (*handle)(nil)
+	_ graph.RoomTeller   = (*handle)(nil)
 )
 
 func newHandle(p *program) *handle {
@@ -144,6 +147,7 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		own.refs++ // the program's own, so that the memory outlives its buffer
 		old := p.bound[v]
 		p.bound[v] = own.memory
+		own.count(v)
 		delete(p.unmet, v)
 		for _, a := range p.at[v] {
 			*a.to = uint64(own.ptr) + uint64(a.offset)
@@ -212,13 +216,16 @@ func (p *program) Kernels() []string {
 	return names
 }
 
+// Room implements graph.RoomTeller.
+func (p *program) Room() *graph.Room { return p.room }
+
 // address is where a value is now.
 func (p *program) address(v *graph.Value) driver.Ptr {
 	r := v.Root()
 	if r.Where == graph.External {
 		return p.bound[r].ptr
 	}
-	return p.arena + driver.Ptr(r.Offset)
+	return p.engine.scratch.at + driver.Ptr(p.room.Offsets[r.ID])
 }
 
 func (p *program) failed(i int, err error) error {
@@ -250,13 +257,14 @@ func (p *program) free() error {
 		p.unsend(m)
 	}
 	// The libraries may unload the code of a plan that is closed, so that nothing of it must be under way.
-	errs := []error{p.engine.stream.Synchronize(), p.moved()}
+	errs := []error{p.engine.stream.Synchronize(), p.moved(), p.freeFilters()}
 	for _, f := range p.close {
 		errs = append(errs, f())
 	}
 	for _, m := range p.bound {
 		errs = append(errs, m.release())
 	}
-	p.steps, p.bound, p.at, p.close, p.results, p.before = nil, nil, nil, nil, nil, nil
+	errs = append(errs, p.engine.scratch.release())
+	p.steps, p.bound, p.at, p.close, p.results, p.before, p.within = nil, nil, nil, nil, nil, nil, nil
 	return driver.Join(errs...)
 }

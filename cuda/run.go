@@ -17,6 +17,9 @@ func (p *program) run(o graph.Observer, next bool) error {
 	for v := range p.unmet {
 		return fmt.Errorf("cuda: value %q was never bound", v.Name)
 	}
+	if err := p.engine.scratch.begin(p); err != nil {
+		return err
+	}
 	for _, f := range p.before {
 		if err := f(); err != nil {
 			return err

@@ -18,8 +18,8 @@ func planBeside(p *program, e Engine) {
 	}
 }
 
-// end is the last step during which step i of the plan may still run.
-func (p *program) end(i int) int { return min(i+p.steps[i].Beside, len(p.steps)-1) }
+// stepEnd is the last step during which step i may still run.
+func stepEnd(steps []*Step, i int) int { return min(i+steps[i].Beside, len(steps)-1) }
 
 // Grouper is a [Gatherer] and [Overlapper] that has updates run beside the backward pass. It is optional.
 type Grouper interface {

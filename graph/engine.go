@@ -139,6 +139,12 @@ type KernelTeller interface {
 	Kernels() []string
 }
 
+// RoomTeller is a [Program] that can say what it keeps where, where that is not the plan's arena alone. It is optional.
+type RoomTeller interface {
+	// Room must not be changed.
+	Room() *Room
+}
+
 // Buffer is memory of an engine for one external value.
 type Buffer interface {
 	// Upload copies host data into the buffer, unless a program has written the buffer since the host data was last equal to it;

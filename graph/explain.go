@@ -30,6 +30,11 @@ type Explanation struct {
 	LiveBytes  int `json:"live_bytes"` // the most that is alive in the arena at once
 	PeakStep   int `json:"peak_step"`  // the first step at which it is; -1 without an arena
 
+	// What the engine keeps instead of the arena, together with the working memory of kernels and libraries, and how much of that is in use
+	// at the fullest step; 0 where it does not tell.
+	RoomBytes     int `json:"room_bytes,omitempty"`
+	RoomLiveBytes int `json:"room_live_bytes,omitempty"`
+
 	Steps []ExplainedStep `json:"steps"`
 }
 
@@ -114,7 +119,7 @@ func precision(p *Plan) string {
 // liveBytes is what the arena must hold while each step runs.
 func liveBytes(p *Plan) []int {
 	live := make([]int, len(p.Steps)+1) // the last is the time of the updates
-	for _, l := range lifetimes(&program{steps: p.Steps, assigns: p.Assigns}) {
+	for _, l := range lifetimes(p.Steps, p.Assigns) {
 		for i := l.born; i <= l.dies && i < len(live); i++ {
 			live[i] += l.v.StoredBytes()
 		}
@@ -183,6 +188,11 @@ func (m *Machine) Explain() *Explanation {
 	if k, ok := m.prog.(KernelTeller); ok {
 		for i, name := range k.Kernels() {
 			e.Steps[i].Kernel = name
+		}
+	}
+	if t, ok := m.prog.(RoomTeller); ok {
+		if r := t.Room(); r != nil {
+			e.RoomBytes, e.RoomLiveBytes = r.Bytes, r.Least
 		}
 	}
 	return e

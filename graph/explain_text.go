@@ -105,6 +105,10 @@ func (e *Explanation) String() string {
 		fmt.Fprintf(&b, "; the arena is fullest at step %d, with %s alive", e.PeakStep, bytesText(e.LiveBytes))
 	}
 	b.WriteString("\n")
+	if e.RoomBytes > 0 {
+		fmt.Fprintf(&b, "with the working memory of kernels and libraries, which lies where no value lives, the engine keeps %s instead of the arena; at the fullest step %s are in use\n",
+			bytesText(e.RoomBytes), bytesText(e.RoomLiveBytes))
+	}
 	return b.String()
 }
 

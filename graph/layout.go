@@ -25,9 +25,9 @@ func layOut(lives []life, work *int) int {
 		}
 		l.v.Offset = at
 		if l.born <= full && full <= l.dies {
-			long.insert(l, at+need)
+			long.insert(l, at, at+need)
 		} else {
-			short.insert(l, at+need)
+			short.insert(l, at, at+need)
 		}
 		size = max(size, at+need)
 	}
@@ -130,12 +130,12 @@ func (s *search) pass(b *block) {
 	s.pass(b.right)
 }
 
-func (t *blocks) insert(l life, end int) {
+func (t *blocks) insert(l life, offset, end int) {
 	t.random += 0x9e3779b97f4a7c15 // SplitMix64 (Steele, Lea & Flood 2014)
 	z := t.random
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
-	b := &block{offset: l.v.Offset, end: end, born: l.born, dies: l.dies, priority: z ^ z>>31}
+	b := &block{offset: offset, end: end, born: l.born, dies: l.dies, priority: z ^ z>>31}
 	t.root = t.add(t.root, b)
 }
 

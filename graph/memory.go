@@ -18,7 +18,7 @@ func planMemory(p *program, e Engine) int {
 		v.Where = v.Root().Where
 	}
 	narrow(p, e)
-	return layOut(lifetimes(p), &p.work)
+	return layOut(lifetimes(p.steps, p.assigns), &p.work)
 }
 
 // life is the interval of steps, both ends included, during which a value must be kept.
@@ -28,11 +28,11 @@ type life struct {
 }
 
 // lifetimes returns the lives of all arena values that own memory, in the order of birth.
-func lifetimes(p *program) []life {
+func lifetimes(steps []*Step, assigns []Assign) []life {
 	at := map[*Value]int{}
 	var lives []life
-	for i, s := range p.steps {
-		end := p.end(i)
+	for i, s := range steps {
+		end := stepEnd(steps, i)
 		for _, o := range s.Out {
 			r := o.Root()
 			if r.Where == External {
@@ -52,12 +52,12 @@ func lifetimes(p *program) []life {
 	}
 	for k := range lives {
 		if lives[k].v.lasts { // to the end of the run, and into those that follow
-			lives[k].dies = len(p.steps)
+			lives[k].dies = len(steps)
 		}
 	}
-	for _, a := range p.assigns {
+	for _, a := range assigns {
 		if k, ok := at[a.New.Root()]; ok {
-			lives[k].dies = len(p.steps)
+			lives[k].dies = len(steps)
 		}
 	}
 	return lives
@@ -69,7 +69,7 @@ func reuseInPlace(p *program, e Engine) {
 	for i, s := range p.steps {
 		for _, v := range s.In {
 			if !taken(s, v) {
-				last[v.Root()] = max(last[v.Root()], p.end(i))
+				last[v.Root()] = max(last[v.Root()], stepEnd(p.steps, i))
 			}
 		}
 	}

@@ -70,6 +70,9 @@ func (v *Value) StoredBytes() int {
 	return v.Bytes()
 }
 
+// Unchanging says that it is an input of which [WithConstants] says that it never changes.
+func (v *Value) Unchanging() bool { return v.unchanging }
+
 // Root follows aliases to the value that owns the memory.
 func (v *Value) Root() *Value {
 	for v.Alias != nil {

@@ -23,6 +23,8 @@ type BatchProfile struct {
 	// Idle says how long a device with memory of its own waited for the host, in steps before the profile's; nil where that is not known.
 	// It is of whole steps, whatever their batches.
 	Idle *graph.Idle
+	// Memory is what a device with memory of its own holds it for, of the whole engine; nil where that is not known.
+	Memory []graph.MemoryUse
 	*graph.Profile
 }
 
@@ -57,13 +59,13 @@ func (t *Trainer) finishProfile() error {
 	if t.profile == nil {
 		return nil
 	}
-	idle := t.profile.idle
+	idle, memory := t.profile.idle, graph.MemoryUses(t.engine)
 	t.profile = nil
 	var all []*BatchProfile
 	for key, s := range t.steps {
 		s.machine.StopProfile()
 		if p := s.machine.Profile(); p != nil && p.Runs > 0 {
-			all = append(all, &BatchProfile{Batch: key.images, Held: key.hold, Idle: idle, Profile: p})
+			all = append(all, &BatchProfile{Batch: key.images, Held: key.hold, Idle: idle, Memory: memory, Profile: p})
 		}
 	}
 	if len(all) == 0 {
@@ -111,6 +113,11 @@ func writeProfile(path string, all []*BatchProfile) (files []string, err error) 
 		err = atomicfile.WriteFile(text, func(w io.Writer) error {
 			if idle := all[0].Idle; idle != nil {
 				if _, err := fmt.Fprintf(w, "%s\n\n", idle); err != nil {
+					return err
+				}
+			}
+			if table := graph.MemoryTable(all[0].Memory); table != "" {
+				if _, err := fmt.Fprintf(w, "device memory\n%s\n", table); err != nil {
 					return err
 				}
 			}

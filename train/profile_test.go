@@ -23,6 +23,7 @@ type profiled struct {
 	at            int // batches seen when it came
 	seen          int
 	idle          *graph.Idle
+	memory        []graph.MemoryUse
 }
 
 func (p *profiled) Step(q train.Progress) {
@@ -35,7 +36,7 @@ func (p *profiled) Step(q train.Progress) {
 func (p *profiled) Profile(all []*train.BatchProfile, files []string) {
 	p.files, p.at = files, p.seen
 	for _, b := range all {
-		p.idle = b.Idle
+		p.idle, p.memory = b.Idle, b.Memory
 		p.batches, p.runs = append(p.batches, b.Batch), append(p.runs, b.Runs)
 	}
 }
@@ -100,7 +101,11 @@ func (e *idling) Idle() (graph.Idle, error) {
 	return graph.Idle{Runs: 3, Waiting: 3 * time.Millisecond, Busy: 27 * time.Millisecond}, nil
 }
 
-// Of a device that can tell it, a profile says how long it waited between steps that nobody timed.
+func (*idling) MemoryUses() []graph.MemoryUse {
+	return []graph.MemoryUse{{Purpose: "weights", Bytes: 3 << 20}, {Purpose: "the rest", Bytes: 1 << 20}}
+}
+
+// Of a device that can tell it, a profile says how long it waited between steps that nobody timed, and what its memory is held for.
 func TestProfileOfIdleDevice(t *testing.T) {
 	split, err := sample()
 	require.NoError(t, err)
@@ -116,6 +121,8 @@ func TestProfileOfIdleDevice(t *testing.T) {
 	require.InDelta(t, 0.1, w.idle.Share(), 1e-9)
 	text, err := os.ReadFile(w.files[1])
 	require.NoError(t, err)
+	require.Len(t, w.memory, 2)
+	require.Contains(t, string(text), "\n\ndevice memory\nweights                              3.00 MiB\n")
 	require.Contains(t, string(text), "GPU idle 10.0 % of steady state: 1ms before a step of 9ms, in the mean of 3")
 }
 

@@ -40,6 +40,11 @@ func TestGPUBench(t *testing.T) {
 			continue
 		}
 		require.Positive(t, c.DeviceMemory)
+		total := int64(0)
+		for _, u := range c.DeviceMemoryUses {
+			total += u.Bytes
+		}
+		require.Equal(t, c.DeviceMemory, total, "%v", c.DeviceMemoryUses)
 		require.Positive(t, c.PeakShare)
 		require.Positive(t, c.BandwidthShare)
 		require.Positive(t, c.Speedup)

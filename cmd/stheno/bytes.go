@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/stheno-ml/stheno/graph"
 )
 
 // byteCount is a flag for an amount of memory: 1500000, 512MiB, 1.5GB.
@@ -57,4 +59,26 @@ func memory(n int) string {
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
+
+// deviceMemory says what a device's memory is held for: all of it, and the largest three purposes. "" where that is not known.
+func deviceMemory(uses []graph.MemoryUse) string {
+	const most = 3
+	total, rest := 0, 0
+	var parts []string
+	for i, u := range uses {
+		total += int(u.Bytes)
+		if i < most {
+			parts = append(parts, fmt.Sprintf("%s %s", u.Purpose, memory(int(u.Bytes))))
+		} else {
+			rest += int(u.Bytes)
+		}
+	}
+	if rest > 0 {
+		parts = append(parts, "the rest "+memory(rest))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("device memory %s: %s", memory(total), strings.Join(parts, ", "))
 }

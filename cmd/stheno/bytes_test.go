@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stheno-ml/stheno/graph"
 )
 
 func TestByteCount(t *testing.T) {
@@ -37,4 +39,12 @@ func TestMemoryFlags(t *testing.T) {
 
 	require.Contains(t, ok(t, append(args, "--epochs", "1", "--recompute", "segments:2")...), "recomputation segments:2")
 	require.Contains(t, ok(t, "train", "--resume", "--out", out, "--epochs", "2", "--schedule", "cosine", "--memory-budget", "1GiB"), "recomputation off")
+}
+
+func TestDeviceMemory(t *testing.T) {
+	require.Empty(t, deviceMemory(nil))
+	uses := []graph.MemoryUse{{Purpose: "weights", Bytes: 3 << 20}, {Purpose: "steps", Bytes: 2 << 20}}
+	require.Equal(t, "device memory 5.0 MiB: weights 3.0 MiB, steps 2.0 MiB", deviceMemory(uses))
+	uses = append(uses, graph.MemoryUse{Purpose: "inputs", Bytes: 1 << 20}, graph.MemoryUse{Purpose: "outputs", Bytes: 1 << 10}, graph.MemoryUse{Purpose: "lists", Bytes: 1 << 10})
+	require.Equal(t, "device memory 6.0 MiB: weights 3.0 MiB, steps 2.0 MiB, inputs 1.0 MiB, the rest 2.0 KiB", deviceMemory(uses))
 }

@@ -223,6 +223,9 @@ func (s *screen) Profile(profiles []*train.BatchProfile, files []string) {
 	if idle := profiles[0].Idle; idle != nil {
 		s.println(idle.String())
 	}
+	if line := deviceMemory(profiles[0].Memory); line != "" {
+		s.println(line)
+	}
 	s.println(fmt.Sprintf("profile written to %s; open %s in https://ui.perfetto.dev", strings.Join(files, " and "), filepath.Base(files[0])))
 }
 

@@ -117,7 +117,7 @@ func Open(ordinal int, limit int64) (*Device, error) {
 		return nil, err
 	}
 	d := &Device{Info: info, modules: map[*Module]bool{}, work: make(chan func() error), results: make(chan error)}
-	d.Memory = &Memory{limit: limit, free: map[int64][]cu.DevicePtr{}, size: map[cu.DevicePtr]int64{}}
+	d.Memory = &Memory{limit: limit, free: map[int64][]cu.DevicePtr{}, out: map[cu.DevicePtr]block{}}
 	go d.serve(d.retain)
 	if err := <-d.results; err != nil {
 		close(d.work)

@@ -1,8 +1,12 @@
 package driver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // CUDA's numbers of the errors that the engine tells apart.
@@ -110,12 +114,13 @@ func Join(errs ...error) error {
 
 // MemoryError is device memory that there is not.
 type MemoryError struct {
-	For         string // what asked: "the arena of the program"
-	Need        int64  // bytes
-	Free, Total int64  // bytes on the device
-	Held        int64  // bytes that this engine holds
-	Limit       int64  // the engine's limit, 0 for none
-	Programs    int    // of the engine, which hold memory too
+	For         string           // what asked: "the arena of the program"
+	Need        int64            // bytes
+	Free, Total int64            // bytes on the device
+	Held        int64            // bytes that this engine holds
+	Limit       int64            // the engine's limit, 0 for none
+	Programs    int              // of the engine, which hold memory too
+	Uses        map[string]int64 // bytes that this engine holds, by use
 }
 
 // OutOfMemory is true: callers outside tell this error by it.
@@ -128,10 +133,32 @@ func (e *MemoryError) Error() string {
 	} else {
 		s += fmt.Sprintf("of %s the device has %s free, and this engine holds %s", bytes(e.Total), bytes(e.Free), bytes(e.Held))
 	}
+	s += e.largest()
 	if e.Programs > 1 {
 		s += fmt.Sprintf("; %d programs are open, of which those that are done with can be closed", e.Programs)
 	}
 	return s + "; use a smaller batch, less memory for the step (--memory-budget), or another GPU"
+}
+
+// mostUses is how many uses an error lists.
+const mostUses = 3
+
+// largest lists what the engine holds most memory for: " (weights 190.0 MiB, outputs 1.0 MiB)".
+func (e *MemoryError) largest() string {
+	names := slices.SortedFunc(maps.Keys(e.Uses), func(a, b string) int {
+		return cmp.Or(cmp.Compare(e.Uses[b], e.Uses[a]), cmp.Compare(a, b))
+	})
+	var all []string
+	for _, name := range names[:min(len(names), mostUses)] {
+		all = append(all, name+" "+bytes(e.Uses[name]))
+	}
+	if len(names) > mostUses {
+		all = append(all, "…")
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(all, ", ") + ")"
 }
 
 // bytes is a number of bytes as people read it.

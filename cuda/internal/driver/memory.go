@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"errors"
+	"maps"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -40,17 +41,36 @@ type Memory struct {
 	held  int64 // bytes taken from the driver
 	used  int64 // bytes handed out
 	free  map[int64][]cu.DevicePtr
-	size  map[cu.DevicePtr]int64 // of blocks that are handed out
+	out   map[cu.DevicePtr]block // what is handed out
 }
 
-// Alloc returns n bytes, aligned to 512. purpose is for the error: "the arena of the program". The error is a *MemoryError where
-// memory is used up, and nothing is lost by it.
-func (m *Memory) Alloc(n int64, purpose string) (Ptr, error) {
-	size := rounded(n)
+// block is memory that is handed out.
+type block struct {
+	size, asked int64 // bytes, and those that were asked for
+	use         string
+}
+
+// Alloc returns n bytes, aligned to 512. purpose is for the error: "the arena of the program", and what the memory counts as in Uses, until
+// Count says another. The error is a *MemoryError where memory is used up, and nothing is lost by it.
+func (m *Memory) Alloc(n int64, purpose string) (Ptr, error) { return m.alloc(n, rounded(n), purpose) }
+
+// AllocLarge is Alloc for few blocks, each of which may be a large part of the device's memory: it is hardly rounded up, and where none of its
+// size is kept, all that is kept is given back first.
+func (m *Memory) AllocLarge(n int64, purpose string) (Ptr, error) {
+	size := (max(n, 1) + 511) / 512 * 512
+	if len(m.free[size]) == 0 {
+		if err := m.Trim(); err != nil {
+			return 0, err
+		}
+	}
+	return m.alloc(n, size, purpose)
+}
+
+func (m *Memory) alloc(n, size int64, purpose string) (Ptr, error) {
 	if blocks := m.free[size]; len(blocks) > 0 {
 		p := blocks[len(blocks)-1]
 		m.free[size] = blocks[:len(blocks)-1]
-		m.size[p] = size
+		m.out[p] = block{size, n, purpose}
 		m.used += size
 		return Ptr(p), nil
 	}
@@ -77,25 +97,51 @@ func (m *Memory) Alloc(n int64, purpose string) (Ptr, error) {
 	}
 	m.held += size
 	m.used += size
-	m.size[p] = size
+	m.out[p] = block{size, n, purpose}
 	return Ptr(p), nil
 }
 
+// Count lets a block count as for another use from now on.
+func (m *Memory) Count(p Ptr, use string) {
+	if b, ok := m.out[cu.DevicePtr(p)]; ok {
+		b.use = use
+		m.out[cu.DevicePtr(p)] = b
+	}
+}
+
+// What memory is held for besides the uses of blocks that are handed out.
+const (
+	UseKept    = "kept for later"
+	UseRounded = "rounding up"
+)
+
+// Uses are the bytes that are held, by use; their sum is Held.
+func (m *Memory) Uses() map[string]int64 {
+	uses := map[string]int64{}
+	for _, b := range m.out {
+		uses[b.use] += b.asked
+		uses[UseRounded] += b.size - b.asked
+	}
+	uses[UseKept] = m.held - m.used
+	maps.DeleteFunc(uses, func(_ string, n int64) bool { return n == 0 })
+	return uses
+}
+
 func (m *Memory) exhausted(n int64, purpose string) error {
-	e := &MemoryError{For: purpose, Need: n, Held: m.held, Limit: m.limit}
+	e := &MemoryError{For: purpose, Need: n, Held: m.held, Limit: m.limit, Uses: m.Uses()}
 	e.Free, e.Total, _ = cu.MemInfo() // zeros say enough if even that fails
 	return e
 }
 
 // Free takes a block back. Work on it that is still under way must have been put on the stream that will use the block next.
 func (m *Memory) Free(p Ptr) error {
-	size, ok := m.size[cu.DevicePtr(p)]
+	b, ok := m.out[cu.DevicePtr(p)]
 	if !ok {
 		return errors.New("cuda: memory freed twice, or never handed out")
 	}
-	delete(m.size, cu.DevicePtr(p))
-	m.used -= size
-	m.free[size] = append(m.free[size], cu.DevicePtr(p))
+	delete(m.out, cu.DevicePtr(p))
+	m.used -= b.size
+	m.free[b.size] = append(m.free[b.size], cu.DevicePtr(p))
 	return nil
 }
 
@@ -122,10 +168,10 @@ func (m *Memory) Used() int64 { return m.used }
 func (m *Memory) Held() int64 { return m.held }
 
 func (m *Memory) close() error {
-	for p, size := range m.size {
-		m.free[size] = append(m.free[size], p)
+	for p, b := range m.out {
+		m.free[b.size] = append(m.free[b.size], p)
 	}
-	m.size, m.used = map[cu.DevicePtr]int64{}, 0
+	m.out, m.used = map[cu.DevicePtr]block{}, 0
 	return m.Trim()
 }
 

@@ -33,7 +33,11 @@ func TestMemory(t *testing.T) {
 		require.NotZero(t, b)
 		require.Zero(t, uint64(a)%256)
 		require.Equal(t, int64(1536), m.Used())
+		require.Equal(t, map[string]int64{"a": 1000, UseRounded: 536}, m.Uses())
+		m.Count(a, "weights")
+		require.Equal(t, int64(1000), m.Uses()["weights"])
 		require.NoError(t, m.Free(a))
+		require.Equal(t, int64(1024), m.Uses()[UseKept])
 		require.Equal(t, int64(512), m.Used())
 		require.Equal(t, int64(1536), m.Held(), "kept for the next")
 		again, err := m.Alloc(600, "of the same rounded size")
@@ -53,6 +57,35 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+// Large blocks are hardly rounded up, and what is kept makes room for them.
+func TestLargeMemory(t *testing.T) {
+	d := openDevice(t, 0)
+	m := d.Memory
+	on(t, d, func() error {
+		a, err := m.AllocLarge(1<<20+1, "a")
+		require.NoError(t, err)
+		require.Equal(t, int64(1<<20+512), m.Held())
+		require.Equal(t, map[string]int64{"a": 1<<20 + 1, UseRounded: 511}, m.Uses())
+		require.NoError(t, m.Free(a))
+		again, err := m.AllocLarge(1<<20+2, "of the same size")
+		require.NoError(t, err)
+		require.Equal(t, a, again)
+		require.NoError(t, m.Free(again))
+		b, err := m.AllocLarge(2<<20, "larger")
+		require.NoError(t, err)
+		require.Equal(t, int64(2<<20), m.Held())
+		return m.Free(b)
+	})
+}
+
+// The error tells what the memory is held for, the largest first.
+func TestMemoryErrorListsUses(t *testing.T) {
+	e := &MemoryError{For: "an arena", Need: 2 << 20, Total: 8 << 20, Free: 1 << 20, Held: 7 << 20,
+		Uses: map[string]int64{"a": 1 << 20, "b": 3 << 20, "c": 2 << 20, "d": 1 << 20}}
+	require.EqualError(t, e, "cuda: out of device memory: an arena needs 2.0 MiB, of 8.0 MiB the device has 1.0 MiB free, and this engine holds 7.0 MiB "+
+		"(b 3.0 MiB, c 2.0 MiB, a 1.0 MiB, …); use a smaller batch, less memory for the step (--memory-budget), or another GPU")
+}
+
 func TestMemoryLimit(t *testing.T) {
 	d := openDevice(t, 4096)
 	m := d.Memory
@@ -63,7 +96,7 @@ func TestMemoryLimit(t *testing.T) {
 		var e *MemoryError
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, int64(2049), e.Need)
-		require.EqualError(t, err, "cuda: out of device memory: the arena of a test needs 2.0 KiB, and the engine, limited to 4.0 KiB, holds 2.0 KiB; "+
+		require.EqualError(t, err, "cuda: out of device memory: the arena of a test needs 2.0 KiB, and the engine, limited to 4.0 KiB, holds 2.0 KiB (a 2.0 KiB); "+
 			"use a smaller batch, less memory for the step (--memory-budget), or another GPU")
 		require.Equal(t, int64(2048), m.Used(), "nothing is lost")
 		require.NoError(t, m.Free(a))

@@ -140,6 +140,7 @@ type Pointer struct {
 	Base   Base
 	Index  int   // of the result or operand
 	Offset int64 // bytes
+	End    int64 // of what Builder.Scratch reserved, in working memory: what no chosen command points to is never there
 }
 
 // Out points to result i of the step.

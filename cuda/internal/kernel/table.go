@@ -62,7 +62,7 @@ type Builder struct {
 	counters        int64     // that the steps decided on so far have
 }
 
-// Work is the number of bytes of working memory that the step decided on last needs.
+// Work is the number of bytes of working memory that the step decided on last needs, whichever way of an Either is taken.
 func (b *Builder) Work() int64 { return b.work }
 
 // alignment is that of working memory: what the widest loads and the libraries want.
@@ -70,9 +70,9 @@ const alignment = 256
 
 // Scratch reserves bytes of working memory for the step at hand.
 func (b *Builder) Scratch(bytes int64) Pointer {
-	p := Pointer{Base: WorkBase, Offset: b.work}
+	at := b.work
 	b.work += (bytes + alignment - 1) / alignment * alignment
-	return p
+	return Pointer{Base: WorkBase, Offset: at, End: b.work}
 }
 
 // Counters reserves n uint32 that are 0 when the program begins. Nothing clears them later: kernels leave them at 0. They belong to the
