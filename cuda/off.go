@@ -54,6 +54,9 @@ func (*Engine) JoinsNorm(*graph.Step) bool { return false }
 // Remote says whether the engine has memory of its own.
 func (*Engine) Remote() bool { return true }
 
+// GroupBytes is 0.
+func (*Engine) GroupBytes() int { return 0 }
+
 // Gathers says whether updates had better wait for each other.
 func (*Engine) Gathers(int, bool) bool { return false }
 
