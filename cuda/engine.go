@@ -156,7 +156,7 @@ func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return kernel.Fuses(
 // InPlace allows what the operations allow, and more where kernels read first, for kernels. References, which run on copies, would allow it
 // too, but gain nothing.
 func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
-	return kernel.Has(instr.Kind(), dt) && (graph.Elementwise(instr, out, in) || kernel.InPlace(instr, out, in))
+	return kernel.Has(instr.Kind(), dt) && (graph.Elementwise(instr, out, in) && !kernel.Apart(instr) || kernel.InPlace(instr, out, in))
 }
 
 // Narrows keeps images as bfloat16 under the precision bf16, where the kernels can.

@@ -165,8 +165,8 @@ func (a *matmul) run(p *program) error {
 
 // convolution is a convolution through cuDNN.
 type convolution struct {
-	plan                      *cudnn.Plan
-	x, w, y, bias, sums, work uint64
+	plan                                *cudnn.Plan
+	x, w, y, bias, sums, residual, work uint64
 }
 
 func (m *maker) convolution(c *kernel.Convolution) []action {
@@ -181,11 +181,14 @@ func (m *maker) convolution(c *kernel.Convolution) []action {
 	if c.Sums != nil {
 		m.point(&a.sums, *c.Sums)
 	}
+	if c.Residual != nil {
+		m.point(&a.residual, *c.Residual)
+	}
 	m.point(&a.work, m.library(plan.Workspace))
 	m.names = append(m.names, "cuDNN "+plan.Engine+measured(plan.Measured))
 	return []action{a}
 }
 
 func (a *convolution) run(*program) error {
-	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.sums), uintptr(a.work))
+	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.sums), uintptr(a.residual), uintptr(a.work))
 }

@@ -54,6 +54,14 @@ KERNEL add(SY *y, const SX *a, const SZ *b, i64 n) {
 	map(y, a, b, n, [](T v, T w) { return v + w; });
 }
 
+// y ← max(a + b, 0), NaN where the sum is NaN.
+KERNEL add_relu(SY *y, const SX *a, const SZ *b, i64 n) {
+	map(y, a, b, n, [](T v, T w) {
+		const T sum = v + w;
+		return sum < T(0) ? T(0) : sum;
+	});
+}
+
 KERNEL mul(SY *y, const SX *a, const SZ *b, i64 n) {
 	map(y, a, b, n, [](T v, T w) { return v * w; });
 }

@@ -25,7 +25,7 @@ type Plan struct {
 	p         *problem
 	pack      builder // of the pointers of the last run
 	packed    unsafe.Pointer
-	last      [6]uintptr
+	last      [7]uintptr
 }
 
 // PlanConvolution chooses an engine for a convolution, with at most maxWorkspace bytes of working memory: the first that cuDNN's
@@ -105,44 +105,42 @@ func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
 	}
 	// Each operation writes a virtual tensor, the last one y. cuDNN 9 has more engines for statistics of what a pointwise operation makes than
 	// of what a convolution does, so that without a bias there is one that copies.
-	operands := []operand{p.y}
-	if p.relu && p.bias != nil {
-		operands = append(operands, p.virtual(uidBiased))
+	type then struct {
+		mode  int32
+		with  *operand // nil: there is one operand only
+		made  int64    // uid of the result, if it is virtual
+		extra []attribute
 	}
-	if p.relu || p.bias != nil || p.sums != nil {
-		operands = append(operands, p.virtual(uidConvolved))
-	}
-	to := make([]unsafe.Pointer, len(operands)) // the last first
-	for i, o := range operands {
-		to[i] = h.tensor(b, o)
-	}
-	next := func() unsafe.Pointer {
-		t := to[len(to)-1]
-		to = to[:len(to)-1]
-		return t
-	}
-	at := next()
-	ops := []unsafe.Pointer{b.make(kindForward, descriptors(forwardConv, conv), descriptors(forwardX, x), descriptors(forwardW, w),
-		descriptors(forwardY, at), scale(forwardAlpha, 1), scale(forwardBeta, 0))}
+	var tail []then
 	if p.bias != nil {
-		add := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseAdd), enum(pointwiseMath, typeDataType, p.compute))
-		from := at
-		at = next()
-		ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, add), descriptors(pointwiseX, from),
-			descriptors(pointwiseB, h.tensor(b, *p.bias)), descriptors(pointwiseY, at)))
+		tail = append(tail, then{mode: pointwiseAdd, with: p.bias, made: uidBiased})
+	}
+	if p.residual != nil {
+		tail = append(tail, then{mode: pointwiseAdd, with: p.residual, made: uidAdded})
 	}
 	if p.sums != nil && p.bias == nil {
-		same := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseCopy), enum(pointwiseMath, typeDataType, p.compute))
-		from := at
-		at = next()
-		ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, same), descriptors(pointwiseX, from), descriptors(pointwiseY, at)))
+		tail = append(tail, then{mode: pointwiseCopy})
 	}
 	if p.relu {
-		relu := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseReLU), enum(pointwiseMath, typeDataType, p.compute),
-			enum(pointwiseNaN, typeNaN, propagateNaN))
-		from := at
-		at = next()
-		ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, relu), descriptors(pointwiseX, from), descriptors(pointwiseY, at)))
+		tail = append(tail, then{mode: pointwiseReLU, extra: []attribute{enum(pointwiseNaN, typeNaN, propagateNaN)}})
+	}
+	result := func(virtual int64, left int) unsafe.Pointer {
+		if left == 0 {
+			return h.tensor(b, p.y)
+		}
+		return h.tensor(b, p.virtual(virtual))
+	}
+	at := result(uidConvolved, len(tail))
+	ops := []unsafe.Pointer{b.make(kindForward, descriptors(forwardConv, conv), descriptors(forwardX, x), descriptors(forwardW, w),
+		descriptors(forwardY, at), scale(forwardAlpha, 1), scale(forwardBeta, 0))}
+	for i, s := range tail {
+		does := b.make(kindPointwise, append([]attribute{enum(pointwiseMode, typePointwiseMode, s.mode), enum(pointwiseMath, typeDataType, p.compute)}, s.extra...)...)
+		attributes := []attribute{descriptors(pointwiseOp, does), descriptors(pointwiseX, at)}
+		if s.with != nil {
+			attributes = append(attributes, descriptors(pointwiseB, h.tensor(b, *s.with)))
+		}
+		at = result(s.made, len(tail)-1-i)
+		ops = append(ops, b.make(kindPointwiseOp, append(attributes, descriptors(pointwiseY, at))...))
 	}
 	if p.sums != nil {
 		ops = append(ops, b.make(kindStatistics, enum(statisticsMode, typeStatisticsMode, sumsAndSquares), enum(statisticsMath, typeDataType, p.compute),
@@ -160,7 +158,7 @@ func (p *problem) virtual(uid int64) operand {
 
 func (h *Handle) tensor(b *builder, o operand) unsafe.Pointer {
 	return b.make(kindTensor, ints(tensorUID, o.uid), enum(tensorType, typeDataType, o.dtype), ints(tensorDims, o.dims...),
-		ints(tensorStrides, o.strides...), ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, o.uid == uidConvolved || o.uid == uidBiased))
+		ints(tensorStrides, o.strides...), ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, o.uid == uidConvolved || o.uid == uidBiased || o.uid == uidAdded))
 }
 
 func (h *Handle) operations(b *builder, ops ...unsafe.Pointer) unsafe.Pointer {
@@ -175,7 +173,7 @@ func (h *Handle) operations(b *builder, ops ...unsafe.Pointer) unsafe.Pointer {
 // wanted or not to be had.
 func (h *Handle) plan(p *problem, config unsafe.Pointer, maxWorkspace int64, needs ...*shared) (plan *Plan, why string, err error) {
 	key := ""
-	if p.sums != nil { // cuDNN compiles these, for half a second and more, and forgets them with the plan
+	if p.sums != nil || p.residual != nil { // cuDNN compiles these, for half a second and more, and forgets them with the plan
 		if c, err := h.choice(config); err == nil {
 			key = fmt.Sprintf("%s %s workspace %d", p, c, maxWorkspace)
 		}

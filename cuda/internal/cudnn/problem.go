@@ -26,6 +26,8 @@ const (
 	uidBiased    // virtual
 	uidSums
 	uidSquares
+	uidResidual
+	uidAdded // virtual
 )
 
 // operand describes a tensor. Its extents are in cuDNN's order: batch, channel, row, column.
@@ -39,10 +41,11 @@ type operand struct {
 // problem is a convolution in cuDNN's terms.
 type problem struct {
 	posed
-	sums []operand // of each channel of y and of its squares, if they are wanted
+	sums     []operand // of each channel of y and of its squares, if they are wanted
+	residual *operand  // is added behind the bias, and looks like y
 }
 
-// posed is all of a problem but sums. Their texts are kept on disk, so that a further field would make those measured before useless.
+// posed is all of a problem but sums and residual. Their texts are kept on disk, so that a further field would make those measured before useless.
 type posed struct {
 	pass                          kernel.Pass
 	x, w, y                       operand
@@ -94,6 +97,9 @@ func pose(c *kernel.Convolution) (*problem, error) {
 	if c.Sums != nil && (c.Pass != kernel.Forward || c.ReLU || c.Dtype != tensor.Float32) {
 		return nil, fmt.Errorf("%w: sums of a backward pass, behind a ReLU, or of %v", ErrUnsupported, c.Dtype)
 	}
+	if c.Residual != nil && (c.Pass != kernel.Forward || c.Sums != nil) {
+		return nil, fmt.Errorf("%w: a residual of a backward pass, or with sums", ErrUnsupported)
+	}
 	last := func(uid int64, at kernel.Pointer, n, h, w, ch int) operand { // channels last
 		return operand{uid: uid, dtype: images, alignment: aligned(at.Offset), dims: []int64{int64(n), int64(ch), int64(h), int64(w)},
 			strides: []int64{int64(h) * int64(w) * int64(ch), 1, int64(w) * int64(ch), int64(ch)}}
@@ -105,6 +111,10 @@ func pose(c *kernel.Convolution) (*problem, error) {
 		b := last(uidBias, *c.Bias, 1, 1, 1, c.K)
 		b.dtype = p.compute
 		p.bias = &b
+	}
+	if c.Residual != nil {
+		r := last(uidResidual, *c.Residual, c.N, c.OH, c.OW, c.K)
+		p.residual = &r
 	}
 	if c.Sums != nil {
 		for i, uid := range []int64{uidSums, uidSquares} {
@@ -126,6 +136,9 @@ func (p *problem) String() string {
 	text := fmt.Sprintf("%+v bias %s", q, bias)
 	if p.sums != nil {
 		text += fmt.Sprintf(" sums %+v", p.sums)
+	}
+	if p.residual != nil {
+		text += fmt.Sprintf(" residual %+v", *p.residual)
 	}
 	return text
 }

@@ -20,6 +20,12 @@ func TestPose(t *testing.T) {
 	require.Equal(t, operand{uid: uidW, dims: []int64{4, 3, 3, 2}, strides: []int64{18, 1, 6, 3}, alignment: 64}, p.w, "a filter has the channels of its group")
 	require.Equal(t, operand{uid: uidY, dims: []int64{2, 4, 5, 4}, strides: []int64{80, 1, 16, 4}, alignment: 64}, p.y)
 	require.Equal(t, &operand{uid: uidBias, dims: []int64{1, 4, 1, 1}, strides: []int64{4, 1, 4, 4}, alignment: 8}, p.bias)
+	require.Nil(t, p.residual)
+	c.Residual = &kernel.Pointer{Offset: 32}
+	with, err := pose(c)
+	require.NoError(t, err)
+	require.Equal(t, &operand{uid: uidResidual, dims: p.y.dims, strides: p.y.strides, alignment: 32}, with.residual)
+	require.Equal(t, p.posed, with.posed)
 	require.Equal(t, []int64{1, 3}, p.pre)
 	require.Equal(t, []int64{2, 4}, p.post)
 	require.Equal(t, []int64{2, 3}, p.strides)
@@ -53,6 +59,8 @@ func TestPoseRefuses(t *testing.T) {
 	for _, c := range []kernel.Convolution{
 		{Dtype: tensor.Int, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 		{Dtype: tensor.Float32, N: 0, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
+		{Dtype: tensor.Float32, Pass: kernel.BackwardInput, Residual: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
+		{Dtype: tensor.Float32, Precision: kernel.TF32, Residual: &kernel.Pointer{}, Sums: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 		{Dtype: tensor.Float32, Pass: kernel.BackwardInput, ReLU: true, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 	} {
 		_, err := pose(&c)

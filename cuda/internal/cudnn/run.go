@@ -4,18 +4,21 @@ package cudnn
 
 import "fmt"
 
-// Run starts the convolution on the stream of the handle. x, w, y, bias and sums are those of the kernel.Convolution, on the device;
-// workspace has plan.Workspace bytes and is aligned to 64 bytes.
-func (plan *Plan) Run(x, w, y, bias, sums, workspace uintptr) error {
+// Run starts the convolution on the stream of the handle. x, w, y, bias, sums and residual are those of the kernel.Convolution, on the
+// device, of which y is no memory of another; workspace has plan.Workspace bytes and is aligned to 64 bytes.
+func (plan *Plan) Run(x, w, y, bias, sums, residual, workspace uintptr) error {
 	h, p := plan.handle, plan.p
 	if h.handle == nil {
 		return fmt.Errorf("cuda: cuDNN: the plan is for a device that is not there")
 	}
-	if at := [6]uintptr{x, w, y, bias, sums, workspace}; plan.packed == nil || at != plan.last { // runs of a program repeat their memory
+	if at := [7]uintptr{x, w, y, bias, sums, residual, workspace}; plan.packed == nil || at != plan.last { // runs of a program repeat their memory
 		uids, data := []int64{p.x.uid, p.w.uid, p.y.uid}, []uintptr{x, w, y}
 		operands := []operand{p.x, p.w, p.y}
 		if p.bias != nil {
 			uids, data, operands = append(uids, p.bias.uid), append(data, bias), append(operands, *p.bias)
+		}
+		if p.residual != nil {
+			uids, data, operands = append(uids, p.residual.uid), append(data, residual), append(operands, *p.residual)
 		}
 		for i, o := range p.sums {
 			uids, data, operands = append(uids, o.uid), append(data, sums+uintptr(i)*uintptr(o.bytes())), append(operands, o)

@@ -66,7 +66,7 @@ func (m *memory) decode(b []byte) {
 }
 
 // reference is the convolution with sums in float64. All are channels last.
-func reference(c *kernel.Convolution, x, w, y, bias []float64) []float64 {
+func reference(c *kernel.Convolution, x, w, y, bias, residual []float64) []float64 {
 	groups := max(c.Groups, 1)
 	channels, filters := c.C/groups, c.K/groups
 	out := map[kernel.Pass][]float64{kernel.Forward: y, kernel.BackwardInput: x, kernel.BackwardFilter: w}[c.Pass]
@@ -104,6 +104,9 @@ func reference(c *kernel.Convolution, x, w, y, bias []float64) []float64 {
 		if c.Bias != nil {
 			out[i] += bias[i%c.K]
 		}
+		if c.Residual != nil {
+			out[i] += residual[i]
+		}
 		if c.ReLU {
 			out[i] = max(out[i], 0)
 		}
@@ -125,7 +128,7 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		return m
 	}
 	x, w, y := fresh(c.N*c.H*c.W*c.C, p.x.dtype), fresh(c.K*c.R*c.S*c.C/max(c.Groups, 1), p.w.dtype), fresh(c.N*c.OH*c.OW*c.K, p.y.dtype)
-	bias, sums := fresh(c.K, p.compute), fresh(2*c.K, dataFloat)
+	bias, sums, residual := fresh(c.K, p.compute), fresh(2*c.K, dataFloat), fresh(c.N*c.OH*c.OW*c.K, p.y.dtype)
 	result := map[kernel.Pass]*memory{kernel.Forward: y, kernel.BackwardInput: x, kernel.BackwardFilter: w}[c.Pass]
 	require.NoError(t, d.Do(func() error {
 		stream, err := driver.NewStream()
@@ -144,7 +147,7 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		}
 		defer plan.Close()
 		t.Log(c.Precision, passes[c.Pass], plan.Engine, plan.Workspace)
-		for _, m := range []*memory{x, w, y, bias, sums} {
+		for _, m := range []*memory{x, w, y, bias, sums, residual} {
 			if m.at, err = d.Memory.Alloc(int64(len(m.encode())), "a test"); err != nil {
 				return err
 			}
@@ -156,15 +159,18 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		if err != nil {
 			return err
 		}
-		at, sumsAt := uintptr(0), uintptr(0)
+		at, sumsAt, residualAt := uintptr(0), uintptr(0), uintptr(0)
 		if c.Bias != nil {
 			at = uintptr(bias.at)
 		}
 		if c.Sums != nil {
 			sumsAt = uintptr(sums.at)
 		}
+		if c.Residual != nil {
+			residualAt = uintptr(residual.at)
+		}
 		for range 2 { // the second run finds the pointers of the first
-			if err := plan.Run(uintptr(x.at), uintptr(w.at), uintptr(y.at), at, sumsAt, uintptr(workspace)); err != nil {
+			if err := plan.Run(uintptr(x.at), uintptr(w.at), uintptr(y.at), at, sumsAt, residualAt, uintptr(workspace)); err != nil {
 				return err
 			}
 		}
@@ -175,7 +181,7 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		if err := stream.Synchronize(); err != nil {
 			return err
 		}
-		want = append([]float64{}, reference(c, x.x, w.x, y.x, bias.x)...)
+		want = append([]float64{}, reference(c, x.x, w.x, y.x, bias.x, residual.x)...)
 		result.decode(b)
 		sums.decode(s)
 		got, gathered = result.x, sums.x
@@ -210,7 +216,7 @@ func TestConvolutionsEqualTheReference(t *testing.T) {
 				{"tf32", tensor.Float32, kernel.TF32, false, 1e-3},
 				{"bf16", tensor.Float32, kernel.BF16, true, 1e-2},
 			} {
-				for _, fused := range []int{0, 1, 2, 3, 4, 6} {
+				for _, fused := range []int{0, 1, 2, 3, 4, 6, 8, 9, 10, 11} { // by bits: ReLU, bias, sums, residual
 					if fused > 0 && (pass != kernel.Forward || kind.dtype == tensor.Float64) || fused >= 4 && (kind.precision == kernel.FP32 || name == "groups" || name == "depthwise") {
 						continue
 					}
@@ -223,6 +229,9 @@ func TestConvolutionsEqualTheReference(t *testing.T) {
 						}
 						if fused&4 != 0 {
 							c.Sums = &kernel.Pointer{}
+						}
+						if fused&8 != 0 {
+							c.Residual = &kernel.Pointer{}
 						}
 						got, want, gathered := run(t, d, l, &c)
 						var greatest float64

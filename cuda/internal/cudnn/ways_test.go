@@ -151,22 +151,24 @@ func TestProblemsTell(t *testing.T) {
 	require.NotContains(t, want, "0x")
 	seen := map[string]bool{want: true}
 	for name, change := range map[string]func(c *kernel.Convolution){
-		"pass":      func(c *kernel.Convolution) { c.Pass, c.Bias, c.ReLU = kernel.BackwardInput, nil, false },
-		"type":      func(c *kernel.Convolution) { c.Dtype = tensor.Float64 },
-		"precision": func(c *kernel.Convolution) { c.Precision = kernel.TF32 },
-		"storage":   func(c *kernel.Convolution) { c.Precision, c.Rounded = kernel.BF16, true },
-		"batch":     func(c *kernel.Convolution) { c.N++ },
-		"channels":  func(c *kernel.Convolution) { c.C++ },
-		"filters":   func(c *kernel.Convolution) { c.K++ },
-		"stride":    func(c *kernel.Convolution) { c.Stride[1]++ },
-		"dilation":  func(c *kernel.Convolution) { c.Dilation[0]++ },
-		"padding":   func(c *kernel.Convolution) { c.Bottom++ },
-		"groups":    func(c *kernel.Convolution) { c.Groups = 2 },
-		"alignment": func(c *kernel.Convolution) { c.Y.Offset = 4 },
-		"bias":      func(c *kernel.Convolution) { c.Bias = nil },
-		"its place": func(c *kernel.Convolution) { c.Bias = &kernel.Pointer{Offset: 8} },
-		"ReLU":      func(c *kernel.Convolution) { c.ReLU = false },
-		"sums":      func(c *kernel.Convolution) { c.ReLU, c.Sums = false, &kernel.Pointer{} },
+		"pass":       func(c *kernel.Convolution) { c.Pass, c.Bias, c.ReLU = kernel.BackwardInput, nil, false },
+		"type":       func(c *kernel.Convolution) { c.Dtype = tensor.Float64 },
+		"precision":  func(c *kernel.Convolution) { c.Precision = kernel.TF32 },
+		"storage":    func(c *kernel.Convolution) { c.Precision, c.Rounded = kernel.BF16, true },
+		"batch":      func(c *kernel.Convolution) { c.N++ },
+		"channels":   func(c *kernel.Convolution) { c.C++ },
+		"filters":    func(c *kernel.Convolution) { c.K++ },
+		"stride":     func(c *kernel.Convolution) { c.Stride[1]++ },
+		"dilation":   func(c *kernel.Convolution) { c.Dilation[0]++ },
+		"padding":    func(c *kernel.Convolution) { c.Bottom++ },
+		"groups":     func(c *kernel.Convolution) { c.Groups = 2 },
+		"alignment":  func(c *kernel.Convolution) { c.Y.Offset = 4 },
+		"bias":       func(c *kernel.Convolution) { c.Bias = nil },
+		"its place":  func(c *kernel.Convolution) { c.Bias = &kernel.Pointer{Offset: 8} },
+		"ReLU":       func(c *kernel.Convolution) { c.ReLU = false },
+		"residual":   func(c *kernel.Convolution) { c.Residual = &kernel.Pointer{} },
+		"its offset": func(c *kernel.Convolution) { c.Residual = &kernel.Pointer{Offset: 8} },
+		"sums":       func(c *kernel.Convolution) { c.ReLU, c.Sums = false, &kernel.Pointer{} },
 	} {
 		c := base()
 		change(c)
@@ -189,6 +191,11 @@ func TestBytes(t *testing.T) {
 	c.Bias = &kernel.Pointer{}
 	p, err := h.PlanConvolution(&c, working)
 	require.NoError(t, err)
-	require.Equal(t, []int64{4 * 2 * 28 * 28 * 64, 4 * 32 * 3 * 3 * 64, 4 * 2 * 14 * 14 * 32, 4 * 32, 0}, p.Bytes())
+	require.Equal(t, []int64{4 * 2 * 28 * 28 * 64, 4 * 32 * 3 * 3 * 64, 4 * 2 * 14 * 14 * 32, 4 * 32, 0, 0}, p.Bytes())
+	require.NoError(t, p.Close())
+	c.Precision, c.Residual = kernel.TF32, &kernel.Pointer{}
+	p, err = h.PlanConvolution(&c, working)
+	require.NoError(t, err)
+	require.Equal(t, []int64{4 * 32, 0, 4 * 2 * 14 * 14 * 32}, p.Bytes()[3:])
 	require.NoError(t, p.Close())
 }

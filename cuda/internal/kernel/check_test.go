@@ -240,6 +240,12 @@ func checkConvolution(b *Builder, s *graph.Step, c *Convolution) error {
 	if err == nil && c.Bias != nil {
 		err = checkPointer(b, s, *c.Bias, int64(c.K)*int64(c.Dtype.Size()))
 	}
+	if err == nil && c.Residual != nil {
+		if c.Pass != Forward || c.Sums != nil || *c.Residual == c.Y {
+			return fmt.Errorf("a residual in pass %d, with sums %v, at %v", c.Pass, c.Sums, *c.Residual)
+		}
+		err = checkPointer(b, s, *c.Residual, extent(c.N, c.OH, c.OW, c.K))
+	}
 	if err == nil && c.Sums != nil {
 		if c.Pass != Forward || c.Dtype != tensor.Float32 || c.ReLU || c.Precision == FP32 {
 			return fmt.Errorf("sums in pass %d, of %v and %v", c.Pass, c.Dtype, c.Precision)

@@ -105,13 +105,15 @@ type Convolution struct {
 	Groups                   int
 	X, Filter, Y             Pointer
 	Bias                     *Pointer // K elements, Forward only
-	ReLU                     bool     // Forward only, after the bias
+	ReLU                     bool     // Forward only, after the bias and the residual
 	// Rounded says that X, Filter and Y hold bfloat16 where Dtype is float32; Bias holds float32, and sums are float32. Without
 	// it all hold Dtype, and the precision BF16 computes as TF32 does: cuDNN has few engines that read one type and write another.
 	Rounded bool
 	// Sums, if it is not nil, becomes 2·K float32, Forward of float32 only: the sums of every channel of Y, and behind them those of its
 	// squares. They are added as float32, in an order of cuDNN's.
 	Sums *Pointer
+	// Residual, if it is not nil, is added to Y behind the bias: Forward only, without Sums, of Y's shape and type. Y is other memory.
+	Residual *Pointer
 }
 
 func (*Launch) command()      {}

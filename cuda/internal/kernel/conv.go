@@ -88,7 +88,7 @@ type convolution struct {
 	x, w, y          Pointer
 	filter           *graph.Value // w, where it is read
 	xNarrow, yNarrow bool         // what is bfloat16 in memory
-	sums             *Pointer     // what cuDNN gathers of y: see Convolution
+	sums, residual   *Pointer     // what cuDNN gathers of y, and what it adds: see Convolution
 	epilogue
 }
 

@@ -21,7 +21,7 @@ func (planner) Fuses(kind string, dt tensor.Dtype) bool   { return Fuses(kind, d
 func (planner) Gathers(bytes int, scarce bool) bool       { return Gathers(bytes, scarce) }
 func (planner) Keeps(graph.Instr, tensor.Dtype, int) bool { return false }
 func (planner) InPlace(i graph.Instr, dt tensor.Dtype, out, in int) bool {
-	return Has(i.Kind(), dt) && graph.Elementwise(i, out, in)
+	return Has(i.Kind(), dt) && graph.Elementwise(i, out, in) && !Apart(i)
 }
 
 // launchesOf counts the launches of a plan by the name of the kernel, after neighbours were merged.

@@ -101,6 +101,8 @@ struct Tensor {
 struct Step { // of what follows a convolution: an addition, ReLU, or nothing but a copy
 	bool relu, copy, propagate;
 	Tensor operand;
+
+	bool residual() const { return operand.dims[0] * operand.dims[2] * operand.dims[3] > 1; } // one for every result, not every channel
 };
 
 struct Problem {

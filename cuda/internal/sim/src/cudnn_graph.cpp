@@ -95,7 +95,7 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 		if (!s.relu && !s.copy) {
 			if (const int e = read_tensor(*ops[i]->ref(752), s.operand)) return e;
 			const std::vector<int64_t> bias{1, result.dims[1], 1, 1};
-			if (s.operand.is_virtual || s.operand.dims != bias) return refuse(NOT_SUPPORTED_PATTERN, "what is added is not a bias in memory");
+			if (s.operand.is_virtual || (s.operand.dims != bias && s.operand.dims != result.dims)) return refuse(NOT_SUPPORTED_PATTERN, "what is added is neither a bias nor a residual in memory");
 		}
 		if (result.dims != last.dims) return refuse(BAD_PARAM_SHAPE, "a pointwise operation changes the shape");
 		p->steps.push_back(s);
@@ -108,6 +108,9 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 		if (uids[t.uid]++) return refuse(BAD_PARAM, "two tensors have one uid");
 	}
 	if (p->x.type != p->w.type || p->w.type != p->y.type || p->doubles != (p->x.type == DOUBLE)) return refuse(NOT_SUPPORTED_TYPE, "the types of the tensors and of the sums do not go together");
+	for (const Step &s : p->steps) {
+		if (!s.relu && !s.copy && s.residual() && s.operand.type != p->y.type) return refuse(NOT_SUPPORTED_TYPE, "a residual is of another type than the result");
+	}
 	if (p->doubles && !p->sums.empty()) return refuse(NOT_SUPPORTED_TYPE, "statistics of doubles");
 
 	if (p->x.dims[0] != p->y.dims[0] || p->w.dims[0] != p->y.dims[1] || p->x.dims[1] % p->w.dims[1]) return refuse(BAD_PARAM_SHAPE, "batch or channels do not fit");

@@ -147,7 +147,7 @@ template <typename S> struct Loops {
 						S v = p.pass == FORWARD ? forward(a, b, c, d) : p.pass == BACKWARD_DATA ? backward_data(a, b, c, d) : backward_filter(a, b, c, d);
 						for (const Step &s : p.steps) {
 							if (s.copy) continue;
-							if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.operand.at(0, b, 0, 0));
+							if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.residual() ? s.operand.at(a, b, c, d) : s.operand.at(0, b, 0, 0));
 							else if (!(v > 0)) v = v != v && s.propagate ? v : 0;
 						}
 						store(t, to, t.at(a, b, c, d), (double)v);
@@ -206,6 +206,13 @@ int start(std::shared_ptr<Problem> p, int engine, const Knobs &knobs, std::map<i
 		if (at == pointers.end()) return refuse(BAD_PARAM, "a variant pack lacks a tensor of the graph");
 		if (!at->second) return refuse(BAD_PARAM_NULL, "a tensor has no memory");
 		if ((uintptr_t)at->second % (uintptr_t)t.alignment) return refuse(BAD_PARAM_MISALIGNED, "a tensor is less aligned than its descriptor says");
+	}
+	// That a result may be written over what is read, cuDNN does not say.
+	const Tensor result = p->result();
+	const char *to = (const char *)pointers.at(result.uid);
+	for (const Tensor &t : memory) {
+		const char *at = (const char *)pointers.at(t.uid);
+		if (t.uid != result.uid && at < to + result.bytes() && to < at + t.bytes()) return refuse(BAD_PARAM, "the result lies in the memory of another tensor");
 	}
 	if (engines[engine].workspace && !workspace) return refuse(BAD_PARAM_NULL, "there is no working memory");
 	const int e = stheno_sim_enqueue(stream, "cudnn", work, [](void *arg) { delete (Job *)arg; }, new Job{p, engine, knobs, pointers, workspace});
