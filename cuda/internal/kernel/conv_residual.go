@@ -11,7 +11,9 @@ func init() {
 	registerFloats(map[string]Prepare{"FusedConv2DAdd": prepareConv2DAdd})
 	channelsLast := func(s *graph.Step) bool { return formatOf(s.Instr) == shape.NHWC }
 	registerNarrow(map[string]narrowing{"FusedConv2DAdd": {gains: true,
-		in:  func(s *graph.Step, i int) bool { return (i == 0 || i == residualOf(s.Instr.(*graph.FusedConv2D))) && channelsLast(s) },
+		in: func(s *graph.Step, i int) bool {
+			return (i == 0 || i == residualOf(s.Instr.(*graph.FusedConv2D))) && channelsLast(s)
+		},
 		out: func(s *graph.Step, _ int) bool { return channelsLast(s) }}})
 }
 
@@ -30,47 +32,79 @@ func Apart(instr graph.Instr) bool {
 	return ok && f.Add
 }
 
-// prepareConv2DAdd is a convolution [+ bias] + residual [+ ReLU]. cuDNN does all of it while the results are in registers: without a
-// measurement that is what is done, as it reads and writes the fewest bytes. Where it has no engine for that, as for float64 and for
-// float32 without tensor cores, a launch adds the residual to what the convolution wrote.
+// prepareConv2DAdd is a convolution [+ bias] + residual [+ ReLU]: all of it by cuDNN, while the results are in registers, or with a launch
+// behind the convolution that adds the residual. Without a measurement the former is done where tensor cores compute, as it reads and writes
+// the fewest bytes; convolutions of float32 with all its digits take the time of their arithmetic. cuDNN has no such engines for float64.
 func prepareConv2DAdd(b *Builder, s *graph.Step) ([]Command, error) {
-	f, y, r := s.Instr.(*graph.FusedConv2D), s.Out[0], residualOf(s.Instr.(*graph.FusedConv2D))
+	f := s.Instr.(*graph.FusedConv2D)
 	g, err := f.Conv.Geometry(s.In[0].Shape, s.In[1].Shape)
 	if err != nil {
 		return nil, err
 	}
-	c := convolution{pass: Forward, dt: y.Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: epilogueOf(f.Bias, false),
-		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: y.Narrow}
-	var ways []alternative
-	whole := alternative{"cuDNN with residual", func() []Command { return b.residualConvolution(c, s.In[r], In(r), f.ReLU) }}
-	if b.serves(whole) {
-		ways = append(ways, whole)
-	}
-	name := "add"
-	if f.ReLU {
-		name = "add_relu"
-	}
-	for _, w := range b.convolutionWays(c) {
-		ways = append(ways, alternative{w.name, func() []Command {
-			d := storage{}.as("SX", y).as("SZ", s.In[r]).as("SY", y)
-			return append(w.list(), b.packed("elementwise.cu", name, y.Dtype, d, y.Len(), packOf(y.Len(), y, s.In[r]), Out(0), Out(0), In(r)))
-		}})
-	}
-	if len(ways) == 0 || ways[len(ways)-1].name == whole.name { // sizes that only the host counts far enough for
+	r := residualOf(f)
+	c := convolution{pass: Forward, dt: s.Out[0].Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: epilogueOf(f.Bias, false),
+		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: s.Out[0].Narrow}
+	add := residual{In(r), s.In[r], s.Out[0], f.ReLU}
+	ways := b.addingWays(c, add)
+	if len(ways) == 0 { // sizes that only the host counts far enough for
 		return nil, nil
+	}
+	whole := alternative{"cuDNN with residual", func() []Command { return b.residualConvolution(c, add) }}
+	switch {
+	case !b.serves(whole):
+	case b.Precision == FP32:
+		ways = append(ways, whole)
+	default:
+		ways = append([]alternative{whole}, ways...)
 	}
 	return b.choice(ways...), nil
 }
 
-// residualConvolution is a convolution through cuDNN that adds a residual, and nothing where it would not be one of what lies in memory, or
-// takes very much working memory.
-func (b *Builder) residualConvolution(c convolution, residual *graph.Value, at Pointer, relu bool) []Command {
-	rounded := b.Precision == BF16
-	if c.dt != tensor.Float32 || c.g.Format != shape.NHWC || c.g.N == 0 || c.g.C == 0 || !c.countable() || rounded && !(c.yNarrow && residual.Narrow) {
+// residual is what is added to a convolution's result y, before the ReLU if there is one.
+type residual struct {
+	at   Pointer
+	x, y *graph.Value
+	relu bool
+}
+
+// addTo is y ← from + residual, then ReLU. From may be y.
+func (b *Builder) addTo(r residual, from Pointer, narrow bool) Command {
+	name := "add"
+	if r.relu {
+		name = "add_relu"
+	}
+	read := &graph.Value{Dtype: r.y.Dtype, Narrow: narrow}
+	d := storage{}.as("SX", read).as("SZ", r.x).as("SY", r.y)
+	return b.packed("elementwise.cu", name, r.y.Dtype, d, r.y.Len(), packOf(r.y.Len(), read, r.x, r.y), Out(0), from, r.at)
+}
+
+// addingWays are those with a launch that adds. cuBLASLt, which adds no bias to bfloat16, leaves float32 for it, so that what is added up
+// is not rounded before.
+func (b *Builder) addingWays(c convolution, r residual) (ways []alternative) {
+	of := b.convolutionWays(c)
+	if c.pointwise() && c.yNarrow {
+		ways = append(ways, alternative{"product", func() []Command {
+			wide := c
+			wide.y, wide.yNarrow = b.Scratch(4*int64(r.y.Len())), false
+			return append(b.product(wide.asProduct()), b.addTo(r, wide.y, false))
+		}})
+		of = []alternative{{"cuDNN", func() []Command { return b.libraryOrOwn(c) }}}
+	}
+	for _, w := range of {
+		ways = append(ways, alternative{w.name, func() []Command { return append(w.list(), b.addTo(r, c.y, c.yNarrow)) }})
+	}
+	return ways
+}
+
+// residualConvolution is all of it through cuDNN, and nothing where the residual or the result would be a copy of what lies in memory, or
+// that takes very much working memory.
+func (b *Builder) residualConvolution(c convolution, r residual) []Command {
+	if c.dt != tensor.Float32 || c.g.Format != shape.NHWC || c.g.N == 0 || c.g.C == 0 || !c.countable() ||
+		b.Precision == BF16 && !(c.yNarrow && r.x.Narrow) {
 		return nil
 	}
 	start := b.work
-	c.residual, c.relu = &at, relu
+	c.residual, c.relu = &r.at, r.relu
 	list := b.libraryConvolution(c)
 	if b.work-start > mostScratch {
 		return nil
