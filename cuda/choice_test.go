@@ -251,3 +251,31 @@ func TestWrongAlternatives(t *testing.T) {
 		require.Equal(t, how == "", strings.Contains(got.kernels, "cuDNN"), "%s: %s", how, got.kernels)
 	}
 }
+
+// Convolutions to which residuals are added: the two ways round at other places, which does not make one of them wrong.
+func TestAlternativesOfResiduals(t *testing.T) {
+	cuda.Patient(t)
+	needSimulator(t)
+	t.Setenv(cache.Env, t.TempDir())
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.1")
+	for precision, want := range map[string]int{"fp32": 2, "bf16": 3} { // in bf16 the first residual and the last result are float32 in memory
+		var lines []string
+		e, err := cuda.New(cuda.Config{Precision: precision, Tuning: "measure", Log: func(l string) { lines = append(lines, l) }})
+		require.NoError(t, err)
+		c := enginetest.Case{Name: "residuals", Build: func(b *enginetest.B) {
+			x := b.Apply(&op.Conv2D{}, b.Input("x", 8, 12, 12, 8), b.Input("w", 1, 1, 8, 8))
+			for i := range 2 {
+				y := b.Apply(&op.Conv2D{}, x, b.Input(fmt.Sprint("w", i), 1, 1, 8, 8))
+				y = b.Apply(&op.BiasAdd{Axis: 3}, y, b.Input(fmt.Sprint("b", i), 8))
+				x = b.Apply(&op.ReLU{}, b.Apply(&op.Add{}, y, x))
+			}
+			b.Want("y", numtest.Reduction, x)
+		}}
+		c.RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
+		text := strings.Join(lines, "\n")
+		require.Contains(t, text, "measuring", precision)
+		require.Contains(t, text, fmt.Sprint(want, " alternatives of inference"), precision)
+		require.NotContains(t, text, "is not taken", precision)
+		require.NoError(t, e.Close())
+	}
+}
