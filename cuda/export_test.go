@@ -38,6 +38,13 @@ func GatherAll(t *testing.T) {
 	t.Cleanup(func() { gather = old })
 }
 
+// FoldAll has batch norms of inference folded into filters however small the images are, until the test ends.
+func FoldAll(t *testing.T) {
+	old := foldAll
+	foldAll = true
+	t.Cleanup(func() { foldAll = old })
+}
+
 // PackLate lets a test have filters packed beside the first steps though they are small.
 func PackLate(t *testing.T) {
 	early, late := earlyBytes, lateBytes

@@ -45,6 +45,9 @@ func (*Engine) Fuses(string, tensor.Dtype) bool { return false }
 // InPlace says whether results may be written over inputs.
 func (*Engine) InPlace(graph.Instr, tensor.Dtype, int, int) bool { return false }
 
+// Folds says where batch norms of inference had better be a part of the filters in front of them.
+func (*Engine) Folds(int, int) bool { return false }
+
 // Narrows says what can be kept as bfloat16.
 func (*Engine) Narrows(*graph.Step) (in, out []bool, gains bool) { return nil, nil, false }
 

@@ -81,6 +81,13 @@ type Keeper interface {
 	Keeps(instr Instr, dt tensor.Dtype, in int) bool
 }
 
+// Folder is an [Engine] that is no [Keeper] and for which it may be worth while all the same to make the weights anew, in every run, with which
+// a convolution or a matrix product does what a batch norm in inference behind it does (see [FoldNorm]). It is optional.
+type Folder interface {
+	// Folds says whether that is less work than a batch norm, for so many weights and so many results.
+	Folds(weights, results int) bool
+}
+
 // Refresher is a [Program] that computes steps which are Once in its first run only, and keeps what it made of operands that are Fixed.
 type Refresher interface {
 	// Refresh makes the next run do that anew, with what resident inputs are then. Binding a resident input does so, too.

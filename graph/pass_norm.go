@@ -7,15 +7,20 @@ import "github.com/stheno-ml/stheno/graph/op"
 //
 //	BatchNormInference(Conv2D(x, w) [+ bias]) → Conv2D(x, w·scale) + ((bias − mean)·scale + beta)
 //
-// The new weights are made once, so it asks for an engine that does that.
+// An engine that is a Keeper makes the new weights once; one that is a Folder says where to make them in every run pays.
 func foldNorms(p *program, e Engine) {
-	if _, ok := e.(Keeper); !ok {
+	_, keeps := e.(Keeper)
+	folder, folds := e.(Folder)
+	if !keeps && !folds {
 		return
 	}
 	r, f := newRewriter(p), newFixity(p)
 	for _, s := range p.steps {
 		channel, filterAxis, kind, ok := productOf(s)
 		if !ok || !e.Fuses(kind, s.Out[0].Dtype) || !e.Fuses((&FoldNorm{}).Kind(), s.Out[0].Dtype) || !f.fixed(s.In[1]) {
+			continue
+		}
+		if !keeps && !folder.Folds(s.In[1].Len(), s.Out[0].Len()) {
 			continue
 		}
 		in, last, parts := []*Value{s.In[1]}, s, []*Step{s}

@@ -107,6 +107,11 @@ func everySource(t *testing.T) []Source {
 		}
 		add(commandsOfNarrowed(t, s))
 	})
+	for _, dt := range floatTypes { // what the suite folds only where it is told to
+		commands, err := Commands(builderFor(FP32), foldStep(dt, 3, 3, 3, 8, 16))
+		require.NoError(t, err)
+		add(commands)
+	}
 	for fn := range ir.BinaryFns { // of the element types that the suite does not have
 		for _, from := range []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.Int} {
 			for _, to := range []tensor.Dtype{from, tensor.Bool} {
