@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/cuda/internal/sim"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
@@ -42,6 +43,7 @@ var residualCases = map[string]struct {
 // lies in other memory than the residual all the same: the simulated cuDNN refuses it, and a launch would add the result to itself.
 func TestConvolutionResidual(t *testing.T) {
 	needGPU(t)
+	_, simulated := sim.Live()
 	for _, precision := range []string{"fp32", "tf32", "bf16"} {
 		for _, way := range residualWays {
 			cuda.Force(t, way)
@@ -68,7 +70,8 @@ func TestConvolutionResidual(t *testing.T) {
 						t.Run(fmt.Sprintf("%s %q %s bias %t ReLU %t bfloat16 %s", precision, way, name, bias, relu, kept), func(t *testing.T) {
 							ran := strings.Join(n.Require(t, e, true, func(i int) bool { return slices.Contains(narrow, i) }), "; ")
 							whole := c.a.Format == shape.NHWC && (precision != "bf16" || slices.Contains(narrow, r))
-							if strings.Contains(ran, "cuDNN") && (way == "" && precision != "fp32" || way == "cuDNN with residual") {
+							known := simulated || name == "3×3" || name == "1×1" // for others, cuDNN need not have an engine
+							if known && strings.Contains(ran, "cuDNN") && (way == "" && precision != "fp32" && name != "groups" || way == "cuDNN with residual") {
 								require.Equal(t, !whole, strings.Contains(ran, " + add"), ran)
 							}
 						})

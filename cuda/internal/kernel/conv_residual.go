@@ -34,7 +34,8 @@ func Apart(instr graph.Instr) bool {
 
 // prepareConv2DAdd is a convolution [+ bias] + residual [+ ReLU]: all of it by cuDNN, while the results are in registers, or with a launch
 // behind the convolution that adds the residual. Without a measurement the former is done where tensor cores compute, as it reads and writes
-// the fewest bytes; convolutions of float32 with all its digits take the time of their arithmetic. cuDNN has no such engines for float64.
+// the fewest bytes; convolutions of float32 with all its digits take the time of their arithmetic. For groups cuDNN proposes
+// none with tensor cores, for float64 none at all.
 func prepareConv2DAdd(b *Builder, s *graph.Step) ([]Command, error) {
 	f := s.Instr.(*graph.FusedConv2D)
 	g, err := f.Conv.Geometry(s.In[0].Shape, s.In[1].Shape)
@@ -52,7 +53,7 @@ func prepareConv2DAdd(b *Builder, s *graph.Step) ([]Command, error) {
 	whole := alternative{"cuDNN with residual", func() []Command { return b.residualConvolution(c, add) }}
 	switch {
 	case !b.serves(whole):
-	case b.Precision == FP32:
+	case b.Precision == FP32 || g.Groups > 1:
 		ways = append(ways, whole)
 	default:
 		ways = append([]alternative{whole}, ways...)
