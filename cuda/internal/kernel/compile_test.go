@@ -119,6 +119,7 @@ func everySource(t *testing.T) []Source {
 	for _, c := range stems {
 		for _, s := range convSteps(t, tensor.Float32, c.x, c.w, c.a) {
 			add(commandsOf(t, builderFor(BF16), s))
+			add(commandsOf(t, builderFor(TF32), s))
 			add(commandsOfNarrowed(t, s))
 		}
 	}
