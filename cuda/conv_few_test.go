@@ -83,26 +83,7 @@ func TestConvolutionsOfFewChannels(t *testing.T) {
 					narrow++
 				}
 			}
-			y, err := c.a.Geometry(c.x, c.w)
-			require.NoError(t, err)
-			for _, pass := range []struct {
-				kind  string
-				build func(s sides) *gorgonia.Node
-			}{
-				{"Conv2D", func(s sides) *gorgonia.Node {
-					return s.b.Apply(&op.Conv2D{ConvAttrs: c.a}, s.input("x", c.x...), s.weights("w", c.w...))
-				}},
-				{"FusedConv2D", func(s sides) *gorgonia.Node {
-					z := s.b.Apply(&op.Conv2D{ConvAttrs: c.a}, s.input("x", c.x...), s.weights("w", c.w...))
-					return s.b.Apply(&op.ReLU{}, s.b.Apply(&op.BiasAdd{Axis: 3}, z, s.b.Input("bias", c.w[3])))
-				}},
-				{"Conv2DBackwardFilter", func(s sides) *gorgonia.Node {
-					grad := &op.Conv2DBackwardFilter{ConvAttrs: c.a, FilterShape: c.w}
-					x := s.input("x", c.x...)
-					s.in = s.out
-					return s.b.Apply(grad, x, s.input("dy", y.Output()...))
-				}},
-			} {
+			for _, pass := range c.passes(t) {
 				t.Run(fmt.Sprintf("%s/%s, narrow images %v, results %v", pass.kind, c, s.in, s.out), func(t *testing.T) {
 					t.Setenv("STHENO_SIM_ORDER", []string{"reverse", "", "random"}[(i+k)%3]) // who runs first, on a simulated GPU
 					enginetest.Case{Name: pass.kind, Build: func(b *enginetest.B) {
@@ -112,6 +93,50 @@ func TestConvolutionsOfFewChannels(t *testing.T) {
 					require.Equal(t, narrow, e.narrow[pass.kind], "of operands and results, so many are bfloat16")
 				})
 			}
+		}
+	}
+}
+
+type fewPass struct {
+	kind  string
+	build func(s sides) *gorgonia.Node
+}
+
+// passes are the convolution, the same with bias and ReLU, and the gradient of the filter.
+func (c fewCase) passes(t *testing.T) []fewPass {
+	g, err := c.a.Geometry(c.x, c.w)
+	require.NoError(t, err)
+	return []fewPass{
+		{"Conv2D", func(s sides) *gorgonia.Node {
+			return s.b.Apply(&op.Conv2D{ConvAttrs: c.a}, s.input("x", c.x...), s.weights("w", c.w...))
+		}},
+		{"FusedConv2D", func(s sides) *gorgonia.Node {
+			z := s.b.Apply(&op.Conv2D{ConvAttrs: c.a}, s.input("x", c.x...), s.weights("w", c.w...))
+			return s.b.Apply(&op.ReLU{}, s.b.Apply(&op.BiasAdd{Axis: 3}, z, s.b.Input("bias", c.w[3])))
+		}},
+		{"Conv2DBackwardFilter", func(s sides) *gorgonia.Node {
+			grad := &op.Conv2DBackwardFilter{ConvAttrs: c.a, FilterShape: c.w}
+			x := s.input("x", c.x...)
+			s.in = s.out
+			return s.b.Apply(grad, x, s.input("dy", g.Output()...))
+		}},
+	}
+}
+
+// Factors that tf32 holds too give sums that differ by their order alone.
+func TestConvolutionsOfFewChannelsInTF32(t *testing.T) {
+	e := open(t, cuda.Config{Precision: "tf32"})
+	for i, c := range fewCases() {
+		if testing.Short() && i%2 == 0 && i > 4 {
+			continue
+		}
+		for _, pass := range c.passes(t) {
+			t.Run(fmt.Sprintf("%s/%s", pass.kind, c), func(t *testing.T) {
+				enginetest.Case{Name: pass.kind, Build: func(b *enginetest.B) {
+					s := sides{b: b}
+					s.want(pass.build(s))
+				}}.RequireClose(t, e, tensor.Float32)
+			})
 		}
 	}
 }
@@ -141,10 +166,11 @@ func TestFewChannelsRepeatThemselves(t *testing.T) {
 // A NaN or an infinity reaches the results whose windows it is in, no others: neither through what the kernels read beside a window,
 // nor through what they leave out at the end of a tile.
 func TestFewChannelsKeepWhatIsNoNumber(t *testing.T) {
-	e := open(t, cuda.Config{Precision: "bf16"})
+	inBF16, inTF32 := open(t, cuda.Config{Precision: "bf16"}), open(t, cuda.Config{Precision: "tf32"})
 	for i, c := range fewCases() {
-		if testing.Short() && i%2 == 1 {
-			continue
+		e := inBF16
+		if i%3 == 1 {
+			e = inTF32
 		}
 		images := func(b *enginetest.B, values ...float64) *gorgonia.Node {
 			data := make([]float32, op.Len(c.x))

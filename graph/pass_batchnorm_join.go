@@ -96,10 +96,21 @@ func forwardOf(stats, norm *Step) *Step {
 	return &Step{Instr: n, In: in, Out: []*Value{norm.Out[0], stats.Out[0], stats.Out[1]}}
 }
 
-// joinsStats says whether the engine wants statistics and the batch norm behind them as one step.
+// joinsStats says whether the engine wants statistics and the batch norm behind them as one step, with the sum that the batch norm will be
+// fused to.
 func (r *rewriter) joinsStats(e Engine, stats *Step) bool {
 	norm := r.normOf(stats)
-	return norm != nil && !r.p.scarce && joins(e, forwardOf(stats, norm))
+	if norm == nil || r.p.scarce {
+		return false
+	}
+	s := forwardOf(stats, norm)
+	if add := r.only(norm.Out[0]); s != nil && add != nil {
+		if _, ok := add.Instr.(*op.Add); ok {
+			s.Instr.(*BatchNormForward).Add = true
+			s.In = append(s.In, add.In[0])
+		}
+	}
+	return joins(e, s)
 }
 
 // backward finds the gradient of the input that belongs to sums of a batch norm's backward pass, which are of dy, and makes b of both.

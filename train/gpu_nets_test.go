@@ -14,6 +14,7 @@ import (
 
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
@@ -62,6 +63,7 @@ func BenchmarkGPUNets(b *testing.B) {
 			b.ReportMetric(float64(batch*b.N)/b.Elapsed().Seconds(), "images/s")
 			_, held := e.Memory()
 			b.ReportMetric(float64(held)/(1<<20), "MiB")
+			b.Logf("%s", graph.MemoryTable(e.MemoryUses()))
 			if file := os.Getenv("STHENO_NETS_PROFILE"); file != "" {
 				require.NoError(b, s.StartProfile())
 				for range 5 {

@@ -26,7 +26,7 @@ func TestGPUBench(t *testing.T) {
 	short := []string{"bench", "--arch", "simplecnn", "--classes", "10", "--threads", "1", "--seconds", "0.001", "--rounds", "1"}
 	out := ok(t, with(short, "--device", "cpu,cuda", "--batch", "8", "--precision", "fp32,tf32", "--json", file, "--plot", svg)...)
 	require.Contains(t, out, "note: the CPU is left out in tf32, which it has not\n")
-	require.Regexp(t, `(?m)^simplecnn 32×32, batch 8, train on cuda in tf32: \d+ images/s; loss to \S+, .* of the CPU engine in float32; a batch of 8$`, out)
+	require.Regexp(t, `(?m)^simplecnn 32×32, batch 8, train on cuda in tf32: [\d.]+ images/s; loss to \S+, .* of the CPU engine in float32; a batch of 8$`, out)
 	require.Regexp(t, `(?m)^cuda in tf32 at best: \d+ [GT]FLOP/s, \S+ GB/s from and to memory$`, out)
 	require.Contains(t, out, "plot written to "+svg+"\n")
 	text, err := os.ReadFile(file)

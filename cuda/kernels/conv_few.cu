@@ -1,7 +1,7 @@
 // Convolutions of images of few channels: results are rows, filters columns of a product on tensor cores, whose first operand is never
 // written down.
 //
-//	STEPS    of 16 products
+//	STEPS    of 16 products, of 8 in tf32
 //	MT       tiles of 16 results that a warp computes at a time
 //	KEPT     defined where the filters stay in registers
 //	BIAS     defined where a bias is added
@@ -12,7 +12,7 @@
 #include "conv_few.cuh"
 
 #define ALIGNED (RUN % 4 == 0) // every half step of 4 pairs is of one row of the filter
-#define HALVES (2 * STEPS)
+#define HALVES (STEPS * STEP_PAIRS / 4)
 
 // A group of filters whose results a lane writes at once, 16 bytes or less.
 #define MOST (16 / (int)sizeof(SY) / 2)
@@ -35,8 +35,8 @@ struct Column {
 };
 
 // v[e] ← v[(e + n) % 4]
-__device__ __forceinline__ void turn_left(u32 (&v)[4], int n) {
-	const u32 by1[4] = {n & 1 ? v[1] : v[0], n & 1 ? v[2] : v[1], n & 1 ? v[3] : v[2], n & 1 ? v[0] : v[3]};
+__device__ __forceinline__ void turn_left(Pair (&v)[4], int n) {
+	const Pair by1[4] = {n & 1 ? v[1] : v[0], n & 1 ? v[2] : v[1], n & 1 ? v[3] : v[2], n & 1 ? v[0] : v[3]};
 #pragma unroll
 	for (int e = 0; e < 4; e++) {
 		v[e] = n & 2 ? by1[(e + 2) % 4] : by1[e];
@@ -45,10 +45,27 @@ __device__ __forceinline__ void turn_left(u32 (&v)[4], int n) {
 
 // The part of a pair of products that counts, as what keep takes: 2 numbers of it, 1 or none.
 __device__ __forceinline__ u32 kept(int numbers) {
+#ifdef TF32
+	return numbers;
+#else
 	if (EVEN) {
 		return numbers >= 2 ? 0xffffffffu : numbers == 1 ? 0xffffu : 0u;
 	}
 	return numbers >= 2 ? 0x5410u : numbers == 1 ? 0x3210u : 0x3232u; // of __byte_perm: bytes 2 and 3 of a number are 0
+#endif
+}
+
+// The pair at a place of the patch, or what of it counts.
+__device__ __forceinline__ Pair keep(const Factor *at, bool whole, u32 some) {
+#ifdef TF32
+	const Pair p = EVEN ? *(const Pair *)at : Pair{at[0], at[1]};
+	return whole ? p : Pair{(int)some >= 1 ? p.low : 0, (int)some >= 2 ? p.high : 0};
+#else
+	if (EVEN) {
+		return whole ? *(const u32 *)at : *(const u32 *)at & some;
+	}
+	return __byte_perm(at[0], at[1], whole ? 0x5410u : some);
+#endif
 }
 
 // The pairs of products that a lane takes in every half step.
@@ -70,15 +87,24 @@ struct Pairs {
 	}
 	__device__ __forceinline__ static constexpr bool empty(int h) { return ALIGNED && 4 * h / RUN >= KH; }
 	// The pair of half step h, of the result whose patch begins 2t elements ahead of `from`.
-	__device__ __forceinline__ u32 load(const u16 *patch, int from, int h) const {
-		if (empty(h)) {
-			return 0;
+	__device__ __forceinline__ Pair load(const Factor *patch, int from, int h) const {
+		return empty(h) ? Pair{} : keep(patch + (from + at[h]), whole(h), some[h]);
+	}
+	// The first operand of step s: the rows of a tile of 16 are the results whose patches begin at from.
+	__device__ __forceinline__ void operand(u32 (&a)[4], const Factor *patch, const int (&from)[2], int s) const {
+#ifdef TF32
+#pragma unroll
+		for (int half = 0; half < 2; half++) { // products t and t + 4 are neighbours
+			const Pair p = load(patch, from[half], s);
+			a[half] = p.low;
+			a[2 + half] = p.high;
 		}
-		const u16 *pair = patch + (from + at[h]);
-		if (EVEN) {
-			return whole(h) ? *(const u32 *)pair : *(const u32 *)pair & some[h];
+#else
+#pragma unroll
+		for (int e = 0; e < 4; e++) {
+			a[e] = load(patch, from[e % 2], 2 * s + e / 2);
 		}
-		return __byte_perm(pair[0], pair[1], whole(h) ? 0x5410u : some[h]);
+#endif
 	}
 };
 
@@ -93,9 +119,9 @@ struct alignas(16) Quad {
 // neighbours begin with different ones, so that they write to different banks.
 __device__ __forceinline__ void stage_filters(u32 *filters, const float *w) {
 #pragma unroll 4
-	for (int i = threadIdx.x; i < STEPS * 8 * 2 * NT; i += THREADS) {
-		const int step = i / (8 * 2 * NT), four = i / 8 % (2 * NT), turn = four % 4;
-		const int pair = 8 * step + i % 8, row = pair / RUN, k = 2 * (pair - row * RUN);
+	for (int i = threadIdx.x; i < STEPS * STEP_PAIRS * 2 * NT; i += THREADS) {
+		const int step = i / (STEP_PAIRS * 2 * NT), four = i / STEP_PAIRS % (2 * NT), turn = four % 4;
+		const int pair = STEP_PAIRS * step + i % STEP_PAIRS, row = pair / RUN, k = 2 * (pair - row * RUN);
 		const float *from = w + (i64)(row * LENGTH + k) * F + 4 * four;
 		float low[4] = {}, high[4] = {};
 		if (row < KH && k < LENGTH) {
@@ -104,17 +130,21 @@ __device__ __forceinline__ void stage_filters(u32 *filters, const float *w) {
 		if (row < KH && k + 1 < LENGTH) {
 			load_pack(high, from + F);
 		}
-		u32 v[4];
+		Pair v[4];
 #pragma unroll
 		for (int e = 0; e < 4; e++) {
-			v[e] = bf16_pair(low[e], high[e]);
+			v[e] = pair_of(low[e], high[e]);
 		}
 		turn_left(v, turn);
 #pragma unroll
 		for (int e = 0; e < 4; e++) {
 			const Column column(4 * four + (e + turn) % 4);
-			const int lane = 4 * column.c + pair % 4, word = 2 * (column.j % 2) + pair / 4 % 2;
-			filters[((step * QUADS + column.j / 2) * WARP + lane) * 4 + word] = v[e];
+			u32 *to = filters + ((step * QUADS + column.j / 2) * WARP + 4 * column.c + pair % 4) * 4 + 2 * (column.j % 2);
+#ifdef TF32
+			*(Pair *)to = v[e];
+#else
+			to[pair / 4 % 2] = v[e];
+#endif
 		}
 	}
 }
@@ -171,7 +201,7 @@ template <int n> __device__ __forceinline__ void put_group(SY *to, const float (
 KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few(SY *y, const SX *x, const float *w, const float *bias, i64 rows) {
 	DYNAMIC_SHARED(u32, shared);
 	const Quad *filters = (const Quad *)shared;
-	u16 *patch = (u16 *)(shared + STEPS * QUADS * WARP * 4);
+	Factor *patch = (Factor *)(shared + STEPS * QUADS * WARP * 4);
 	float *first = (float *)(patch + PATCH_SIZE); // what sums begin with: the bias
 	const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, g = lane / 4, t = lane % 4;
 
@@ -232,10 +262,7 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few(SY *y, const SX *x, const flo
 				u32 a[MT][4];
 #pragma unroll
 				for (int i = 0; i < MT; i++) {
-#pragma unroll
-					for (int e = 0; e < 4; e++) {
-						a[i][e] = pairs.load(patch, from[i][e % 2], 2 * s + e / 2);
-					}
+					pairs.operand(a[i], patch, from[i], s);
 				}
 #pragma unroll
 				for (int j = 0; j < NT; j++) {
@@ -246,7 +273,7 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few(SY *y, const SX *x, const flo
 #endif
 #pragma unroll
 					for (int i = 0; i < MT; i++) {
-						mma_bf16(c[i][j], a[i], b.v[j % 2 * 2], b.v[j % 2 * 2 + 1]);
+						MMA(c[i][j], a[i], b.v[j % 2 * 2], b.v[j % 2 * 2 + 1]);
 					}
 				}
 			}

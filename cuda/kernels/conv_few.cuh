@@ -10,11 +10,29 @@
 //	RUN               pairs of products of a row of the filter
 //	NT                columns of 8 filters that a block computes; blockIdx.y counts further ones
 //	SX, SY            how images and results (or their gradients) lie in memory
+//	TF32              defined where factors are rounded to tf32, not to bfloat16
 //	WARPS             of a block
 //
-// The patch is what of an image the results at hand need, in shared memory, rounded to bfloat16, with the padding around it. What a
+// The patch is what of an image the results at hand need, in shared memory, rounded, with the padding around it. What a
 // result needs of a row of it lies side by side: KW·C products, which are taken in pairs. So a row of the filter has RUN pairs, of
 // which the last may reach over the end of the row: what is read there is of the next pixel, and must not count.
+
+// Two factors side by side, as an instruction takes them, and how many pairs of products it adds up.
+#ifdef TF32
+typedef u32 Factor;
+struct alignas(8) Pair {
+	u32 low, high;
+};
+#define STEP_PAIRS 4
+#define MMA mma_tf32
+__device__ __forceinline__ Pair pair_of(float low, float high) { return Pair{to_tf32(low), to_tf32(high)}; }
+#else
+typedef u16 Factor;
+typedef u32 Pair;
+#define STEP_PAIRS 8
+#define MMA mma_bf16
+template <typename S> __device__ __forceinline__ Pair pair_of(S low, S high) { return bf16_pair(low, high); }
+#endif
 
 #define THREADS (WARPS * WARP)
 #define LENGTH (KW * C)                        // products of a row of the filter
@@ -22,7 +40,7 @@
 #define SLACK (2 * RUN + 2)                    // elements behind the patch that may be read, and do not count
 #define EVEN (SW * C % 2 == 0)                 // every pair of the patch lies at an even place
 
-// The elements of the patch, with the slack, in whole packs of 16 bytes.
+// The elements of the patch, with the slack, in packs of 8.
 #define PATCH_SIZE ((PATCH * PITCH + SLACK + 7) / 8 * 8)
 
 #define CACHE_LINE 128 // bytes
@@ -60,7 +78,7 @@ struct Share {
 };
 
 // Fills the patch for ROWS rows of results from row `first` on. All threads of the block must call it.
-__device__ __forceinline__ void stage(u16 *patch, const SX *x, i64 image, int first) {
+__device__ __forceinline__ void stage(Factor *patch, const SX *x, i64 image, int first) {
 	const int top = first * SH - TOP;
 	x += image * (H * W * C);
 #pragma unroll 4
@@ -75,7 +93,11 @@ __device__ __forceinline__ void stage(u16 *patch, const SX *x, i64 image, int fi
 		if (inside && (u32)(at + 1) < (u32)(W * C)) {
 			high = from[1];
 		}
-		((u32 *)patch)[i] = bf16_pair(low, high);
+#ifdef TF32
+		((Pair *)patch)[i] = pair_of(widen(low), widen(high));
+#else
+		((Pair *)patch)[i] = pair_of(low, high);
+#endif
 	}
 }
 

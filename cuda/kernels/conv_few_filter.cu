@@ -13,10 +13,21 @@
 #define DEEP (WARPS / ACROSS)
 #define MOST 8 // columns whose gradients a lane reads at once: those of a group of n are n filters side by side
 
-// So many times 16 results a warp has its gradients read ahead of: loads of few filters are short.
+// So many times ADDED results a warp has its gradients read ahead of: loads of few filters are short.
 #define AHEAD (NT > 4 ? 1 : NT > 2 ? 2 : 4)
 
-#define WHOLE (OW % 16 == 0) // 16 results at a time leave none over
+#define ADDED (2 * STEP_PAIRS)     // results that an instruction adds up
+#define OWN (ADDED / 4)            // of them, those that a lane reads
+#define WHOLE (OW % ADDED == 0)    // so many at a time leave none over
+
+// The results that a lane reads: 2t, 2t+1, 2t+8 and 2t+9 of 16; t and t+4 of 8.
+__device__ __forceinline__ int own_result(int r, int t) {
+#ifdef TF32
+	return t + 4 * r;
+#else
+	return 2 * t + r % 2 + 8 * (r / 2);
+#endif
+}
 
 // n gradients side by side in memory, as words of two of bfloat16 or one of float32.
 template <int n> struct alignas(n * sizeof(SY) > 16 ? 16 : n * sizeof(SY)) Line {
@@ -66,53 +77,69 @@ struct Gradients {
 			v[j / PER_WORD + w] = line.v[w];
 		}
 	}
-	// The gradients of column j of two results.
-	__device__ __forceinline__ static u32 pair(const Gradients &x, const Gradients &y, int j) {
+	// The gradients of column j of the results that the lane has read: one of the two registers of the second operand.
+	__device__ __forceinline__ static u32 operand(const Gradients (&v)[OWN], int j, int half) {
+#ifdef TF32
+		return to_tf32(PER_WORD == 1 ? __uint_as_float(v[half].v[j]) : from_bf16((u16)(v[half].v[j / 2] >> j % 2 * 16)));
+#else
+		const Gradients &x = v[2 * half], &y = v[2 * half + 1];
 		if (PER_WORD == 1) {
 			return bf16_pair(__uint_as_float(x.v[j]), __uint_as_float(y.v[j]));
 		}
 		return j % 2 == 0 ? lower_halves(x.v[j / 2], y.v[j / 2]) : upper_halves(x.v[j / 2], y.v[j / 2]);
+#endif
 	}
 };
 
 // A pair of products of a result.
-__device__ __forceinline__ u32 pair_at(const u16 *from) {
+__device__ __forceinline__ Pair pair_at(const Factor *from) {
 	if (EVEN) {
-		return *(const u32 *)from;
+		return *(const Pair *)from;
 	}
+#ifdef TF32
+	return Pair{from[0], from[1]};
+#else
 	return (u32)from[0] | (u32)from[1] << 16;
+#endif
 }
 
-// c += the products of results m … m+15 with their gradients b; at is where in the patch of a result the lane's pairs lie.
-__device__ __forceinline__ void add_products(float (&c)[MT][NT][4], const u32 (&b)[NT][2], const u16 *patch, const int (&at)[MT], int m, int results,
+// The first operand, of pairs of products of the lane's results: the first of a pair is in row g, the second in row g + 8.
+__device__ __forceinline__ void operand(u32 (&a)[4], const Pair (&v)[OWN]) {
+#pragma unroll
+	for (int half = 0; half < 2; half++) {
+#ifdef TF32
+		a[2 * half] = v[half].low;
+		a[2 * half + 1] = v[half].high;
+#else
+		a[2 * half] = lower_halves(v[2 * half], v[2 * half + 1]);
+		a[2 * half + 1] = upper_halves(v[2 * half], v[2 * half + 1]);
+#endif
+	}
+}
+
+// c += the products of results m … m+ADDED−1 with their gradients b; at is where in the patch of a result the lane's pairs lie.
+__device__ __forceinline__ void add_products(float (&c)[MT][NT][4], const u32 (&b)[NT][2], const Factor *patch, const int (&at)[MT], int m, int results,
 											 int t) {
-	u32 a[MT][4];
+	Pair v[MT][OWN];
 #pragma unroll
-	for (int r = 0; r < 2; r++) {
-		u32 v[MT][2];
-#pragma unroll
-		for (int e = 0; e < 2; e++) {
-			const int p = m + 2 * t + 8 * r + e;
-			const u16 *pixel = patch + (WHOLE ? place(m) + (p - m) * (SW * C) : place(min(p, results - 1)));
-#pragma unroll
-			for (int i = 0; i < MT; i++) {
-				v[i][e] = pair_at(pixel + at[i]);
-				if (!WHOLE && p >= results) {
-					v[i][e] = 0; // it may be NaN
-				}
-			}
-		}
+	for (int r = 0; r < OWN; r++) {
+		const int p = m + own_result(r, t);
+		const Factor *pixel = patch + (WHOLE ? place(m) + (p - m) * (SW * C) : place(min(p, results - 1)));
 #pragma unroll
 		for (int i = 0; i < MT; i++) {
-			a[i][2 * r] = lower_halves(v[i][0], v[i][1]);
-			a[i][2 * r + 1] = upper_halves(v[i][0], v[i][1]);
+			v[i][r] = WHOLE || p < results ? pair_at(pixel + at[i]) : Pair{}; // what is not there may be NaN
 		}
+	}
+	u32 a[MT][4];
+#pragma unroll
+	for (int i = 0; i < MT; i++) {
+		operand(a[i], v[i]);
 	}
 #pragma unroll
 	for (int j = 0; j < NT; j++) {
 #pragma unroll
 		for (int i = 0; i < MT; i++) {
-			mma_bf16(c[i][j], a[i], b[j][0], b[j][1]);
+			MMA(c[i][j], a[i], b[j][0], b[j][1]);
 		}
 	}
 }
@@ -131,7 +158,7 @@ template <int n> __device__ __forceinline__ void put(float *to, const float (&c)
 // parts[blockIdx.x] ← what the block's results give to the gradient of w: (KH, KW, C, F). x: (images, H, W, C), dy: (images, OH, OW, F),
 // rows = images · OH.
 KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX *x, const SY *dy, i64 rows) {
-	DYNAMIC_SHARED(u16, patch);
+	DYNAMIC_SHARED(Factor, patch);
 	const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, g = lane / 4, t = lane % 4;
 	const int across = warp % ACROSS, deep = warp / ACROSS, filter = blockIdx.y * (8 * NT);
 
@@ -150,38 +177,37 @@ KERNEL __launch_bounds__(THREADS, BLOCKS) conv_few_filter(float *parts, const SX
 		const i64 image = share.row / OH;
 		const int top = (int)(share.row - image * OH), count = share.next(top), results = count * OW;
 		const SY *from = dy + share.row * (i64)(OW * F) + filter;
-		// Of 16 results the lane takes 2t, 2t+1, 2t+8 and 2t+9.
-		Gradients next[AHEAD][4];
-		auto read = [&](Gradients(&to)[4], int m) {
+		Gradients next[AHEAD][OWN];
+		auto read = [&](Gradients(&to)[OWN], int m) {
 #pragma unroll
-			for (int r = 0; r < 4; r++) {
-				const int p = m + 2 * t + r % 2 + 8 * (r / 2);
+			for (int r = 0; r < OWN; r++) {
+				const int p = m + own_result(r, t);
 				to[r].read(from + (i64)p * F, g, p < results);
 			}
 		};
 #pragma unroll
 		for (int n = 0; n < AHEAD; n++) {
-			read(next[n], (deep + n * DEEP) * 16);
+			read(next[n], (deep + n * DEEP) * ADDED);
 		}
 		__syncthreads(); // nobody reads the patch any more
 		stage(patch, x, image, top);
 		share.row += count;
 		share.announce(x);
 		__syncthreads();
-		for (int begin = deep * 16; begin < results; begin += AHEAD * DEEP * 16) {
+		for (int begin = deep * ADDED; begin < results; begin += AHEAD * DEEP * ADDED) {
 #pragma unroll
 			for (int n = 0; n < AHEAD; n++) {
-				const int m = begin + n * (DEEP * 16);
+				const int m = begin + n * (DEEP * ADDED);
 				if (m >= results) {
 					break;
 				}
 				u32 b[NT][2];
 #pragma unroll
 				for (int j = 0; j < NT; j++) {
-					b[j][0] = Gradients::pair(next[n][0], next[n][1], j);
-					b[j][1] = Gradients::pair(next[n][2], next[n][3], j);
+					b[j][0] = Gradients::operand(next[n], j, 0);
+					b[j][1] = Gradients::operand(next[n], j, 1);
 				}
-				read(next[n], m + AHEAD * DEEP * 16);
+				read(next[n], m + AHEAD * DEEP * ADDED);
 				add_products(c, b, patch, at, m, results, t);
 			}
 		}

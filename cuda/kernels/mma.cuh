@@ -4,6 +4,9 @@
 #define TENSOR_CORES
 #endif
 
+// Where the instructions are missing the products are made by shuffles, with the operands in the same places: for the simulated GPU. On older
+// GPUs, for which nothing here is launched, they trap.
+
 // low and high rounded to bfloat16 (nearest, ties to even), side by side as they lie in memory; NaN stays NaN.
 __device__ __forceinline__ u32 bf16_pair(float low, float high) {
 #ifdef TENSOR_CORES
@@ -35,6 +38,8 @@ __device__ __forceinline__ void mma_bf16(float (&c)[4], const u32 (&a)[4], u32 b
 	asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
 				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
 				 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#elif !defined(NO_PTX)
+	__trap();
 #else
 	const int lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
 	const u64 upper = (u64)a[1] << 32 | a[0], lower = (u64)a[3] << 32 | a[2], both = (u64)b1 << 32 | b0;
@@ -47,6 +52,50 @@ __device__ __forceinline__ void mma_bf16(float (&c)[4], const u32 (&a)[4], u32 b
 				float &sum = c[2 * row + column];
 				sum += from_bf16((u16)a0) * from_bf16((u16)b) + from_bf16((u16)(a0 >> 16)) * from_bf16((u16)(b >> 16));
 				sum += from_bf16((u16)a1) * from_bf16((u16)(b >> 32)) + from_bf16((u16)(a1 >> 16)) * from_bf16((u16)(b >> 48));
+			}
+		}
+	}
+#endif
+}
+
+// x rounded to tf32, 10 bits of mantissa (nearest, ties away from zero), as a float32; NaN and infinity stay.
+__device__ __forceinline__ u32 to_tf32(float x) {
+#ifdef TENSOR_CORES
+	u32 y;
+	asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
+	return y;
+#else
+	const u32 bits = __float_as_uint(x);
+	return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & ~0x1fffu;
+#endif
+}
+
+// c += a·b: a is 16×8, b is 8×8, both of tf32; c is 16×8 of float32. All lanes of the warp must call it. With g = lane / 4 and
+// t = lane % 4, a lane holds
+//
+//	a[0]  row g,     product t            b0  product t,     column g        c as above
+//	a[1]  row g + 8, product t            b1  product t + 4, column g
+//	a[2]  row g,     product t + 4
+//	a[3]  row g + 8, product t + 4
+//
+// (PTX ISA, "Matrix Fragments for mma.m16n8k8").
+__device__ __forceinline__ void mma_tf32(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+#ifdef TENSOR_CORES
+	asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+				 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#elif !defined(NO_PTX)
+	__trap();
+#else
+	const int lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
+	const u64 near = (u64)a[1] << 32 | a[0], far = (u64)a[3] << 32 | a[2], both = (u64)b1 << 32 | b0;
+	for (int k = 0; k < 4; k++) { // products k and k+4
+		const u64 a0 = __shfl_sync(FULL_WARP, near, 4 * g + k), a1 = __shfl_sync(FULL_WARP, far, 4 * g + k);
+		for (int column = 0; column < 2; column++) {
+			const u64 b = __shfl_sync(FULL_WARP, both, 4 * (2 * t + column) + k);
+			for (int row = 0; row < 2; row++) {
+				c[2 * row + column] += __uint_as_float((u32)(a0 >> 32 * row)) * __uint_as_float((u32)b) +
+									   __uint_as_float((u32)(a1 >> 32 * row)) * __uint_as_float((u32)(b >> 32));
 			}
 		}
 	}

@@ -97,11 +97,14 @@ struct Walk {
 	}
 };
 
-// COUNT sums of a thread for each element of a pack. The totals are in shared memory: [subs, COUNT, width, VEC].
+// COUNT sums of a thread for each element of a pack. The totals are in shared memory: [COUNT, VEC, threads], so that the threads of a
+// warp, which are at neighbouring ones, are in as many banks.
 template <int COUNT> struct Sums {
 	T run[COUNT][VEC];
 	T *shared;
-	__device__ __forceinline__ int slot(const Walk &w, int sub, int which) const { return ((sub * COUNT + which) * w.width + w.lane) * VEC; }
+	__device__ __forceinline__ int slot(const Walk &w, int sub, int which, int k) const {
+		return (which * VEC + k) * blockDim.x + sub * w.width + w.lane;
+	}
 	// What is in shared memory before is lost; only the thread's own.
 	__device__ __forceinline__ void clear(const Walk &w) {
 #pragma unroll
@@ -110,7 +113,7 @@ template <int COUNT> struct Sums {
 			for (int k = 0; k < VEC; k++) {
 				run[i][k] = T(0);
 				if (w.on) {
-					shared[slot(w, w.sub, i) + k] = T(0);
+					shared[slot(w, w.sub, i, k)] = T(0);
 				}
 			}
 		}
@@ -121,7 +124,7 @@ template <int COUNT> struct Sums {
 #pragma unroll
 			for (int k = 0; k < VEC; k++) {
 				if (w.on) {
-					shared[slot(w, w.sub, i) + k] += run[i][k];
+					shared[slot(w, w.sub, i, k)] += run[i][k];
 				}
 				run[i][k] = T(0);
 			}
@@ -129,12 +132,17 @@ template <int COUNT> struct Sums {
 	}
 	// Joins the totals of the block in a fixed order; those with sub 0 have them then. All threads must call it.
 	__device__ __forceinline__ void join(const Walk &w) {
-		const int row = COUNT * w.width * VEC;
 		for (int n = w.subs; n > 1;) {
 			const int half = (n + 1) / 2;
 			__syncthreads();
-			for (int i = threadIdx.x; i < (n - half) * row; i += blockDim.x) {
-				shared[i] += shared[i + half * row];
+			if (w.on && w.sub < n - half) {
+#pragma unroll
+				for (int i = 0; i < COUNT; i++) {
+#pragma unroll
+					for (int k = 0; k < VEC; k++) {
+						shared[slot(w, w.sub, i, k)] += shared[slot(w, w.sub + half, i, k)];
+					}
+				}
 			}
 			n = half;
 		}
@@ -142,10 +150,9 @@ template <int COUNT> struct Sums {
 	}
 	// A total of the thread's channel l, once they are joined.
 	__device__ __forceinline__ T total(const Walk &w, int which, int l) const {
-		const T *own = shared + slot(w, 0, which) + l;
-		T sum = own[0];
+		T sum = shared[slot(w, 0, which, l)];
 		for (int k = 1; k < VEC / LANES; k++) { // ROWS
-			sum += own[k];
+			sum += shared[slot(w, 0, which, l + k)];
 		}
 		return sum;
 	}

@@ -23,7 +23,7 @@ struct Deviations {
 				for (int u = 0; u < unroll; u++) {
 					sum += w.has(u) ? widen(raw[u].x.v[k]) : T(0);
 				}
-				shared[sums.slot(w, w.sub, 0) + k] = sum;
+				shared[sums.slot(w, w.sub, 0, k)] = sum;
 			}
 		}
 		__syncthreads();
@@ -32,7 +32,7 @@ struct Deviations {
 		for (int s = 0; s < ORIGIN && s < w.subs; s++) {
 #pragma unroll
 			for (int k = 0; k < VEC; k++) {
-				all[LANE(k)] += shared[sums.slot(w, w.on ? s : 0, 0) + k];
+				all[LANE(k)] += shared[sums.slot(w, w.on ? s : 0, 0, k)];
 			}
 #pragma unroll
 			for (int u = 0; u < unroll; u++) {

@@ -12,9 +12,9 @@ import (
 const (
 	mostFewChannels = 7        // with eight, cuDNN has good engines
 	mostFewShared   = 96 << 10 // bytes of shared memory: every device with tensor cores for bfloat16 gives a block that much
-	mostFewSteps    = 32       // of 16 products: larger filters are ordinary products
+	mostFewProducts = 512      // of a result: larger filters are ordinary products
 	mostFewAcross   = 16       // warps of a block that share the rows of a filter's gradient
-	usualPatch      = 30 << 10 // bytes that a patch takes at most, if one row of results does not need more: blocks work side by side
+	usualPatch      = 15 << 10 // numbers of a patch at most, if one row of results does not need more: blocks work side by side
 	columnsOfEight  = 8        // columns of 8 filters that a block computes at most
 	fewWarps        = 4        // of a block, if nothing asks for more
 )
@@ -22,8 +22,9 @@ const (
 // fewConv is a pass of a convolution of images of few channels, as conv_few.cuh describes it.
 type fewConv struct {
 	convolution
-	columns int // of 8 filters, of a block
-	run     int // pairs of products of a row of the filter
+	tf32    bool // factors are rounded to tf32, not to bfloat16
+	columns int  // of 8 filters, of a block
+	run     int  // pairs of products of a row of the filter
 	warps   int
 	rows    int // of results, that a block works on at a time
 	pitch   int // elements of a row of the patch
@@ -34,7 +35,7 @@ type fewConv struct {
 func (b *Builder) fewConvolution(c convolution) []Command {
 	g := c.g
 	one := func(s shape.Span) bool { return s.Dilation == 1 }
-	if b.Precision != BF16 || b.Capability < 80 || c.dt != tensor.Float32 || c.pass == BackwardInput || g.Format != shape.NHWC || g.Groups != 1 ||
+	if b.Precision == FP32 || b.Capability < 80 || c.dt != tensor.Float32 || c.pass == BackwardInput || g.Format != shape.NHWC || g.Groups != 1 ||
 		g.C > mostFewChannels || g.F%8 != 0 || !one(g.H) || !one(g.W) || g.N == 0 || !c.countable() {
 		return nil
 	}
@@ -42,10 +43,10 @@ func (b *Builder) fewConvolution(c convolution) []Command {
 	if g.H.In*g.W.In*g.C > most || g.W.Out*g.F > most {
 		return nil
 	}
-	f := fewConv{convolution: c, columns: columnsOf(g.F / 8), run: ceilDiv(g.W.Kernel*g.C, 2)}
+	f := fewConv{convolution: c, tf32: b.Precision == TF32, columns: columnsOf(g.F/8, columnsOfEight), run: ceilDiv(g.W.Kernel*g.C, 2)}
 	f.pitch = (g.W.Out-1)*g.W.Stride*g.C + g.W.Kernel*g.C
 	f.pitch += f.pitch % 2
-	if f.steps() > mostFewSteps || f.columns == 0 {
+	if 2*g.H.Kernel*f.run > mostFewProducts || f.columns == 0 {
 		return nil
 	}
 	if c.pass == Forward {
@@ -54,9 +55,10 @@ func (b *Builder) fewConvolution(c convolution) []Command {
 	return b.fewFilter(f)
 }
 
-// columnsOf is how many of n columns a block computes, so that all blocks compute as many: 0 where that would be few of many.
-func columnsOf(n int) int {
-	for k := min(n, columnsOfEight); k >= min(n, 3); k-- {
+// columnsOf is how many of n columns a block computes, at most so many, so that all blocks compute as many: 0 where that would be few of
+// many.
+func columnsOf(n, most int) int {
+	for k := min(n, most); k >= min(n, 3); k-- {
 		if n%k == 0 {
 			return k
 		}
@@ -64,13 +66,26 @@ func columnsOf(n int) int {
 	return 0
 }
 
-// steps of 16 products.
-func (f fewConv) steps() int { return ceilDiv(f.g.H.Kernel*f.run, 8) }
+// stepPairs is how many pairs of factors an instruction adds up, and factorBytes the size of one.
+func (f fewConv) stepPairs() int {
+	if f.tf32 {
+		return 4
+	}
+	return 8
+}
+
+func (f fewConv) factorBytes() int { return 16 / f.stepPairs() }
+
+// steps are instructions for a tile.
+func (f fewConv) steps() int { return ceilDiv(f.g.H.Kernel*f.run, f.stepPairs()) }
+
+// halves are the half steps, of 4 pairs each: in each a lane takes a pair of a place of its own.
+func (f fewConv) halves() int { return f.steps() * f.stepPairs() / 4 }
 
 // patch is the shared memory that the images take for so many rows of results: PATCH_SIZE of conv_few.cuh.
 func (f fewConv) patch(rows int) int {
 	elements := ((rows-1)*f.g.H.Stride+f.g.H.Kernel)*f.pitch + 2*f.run + 2
-	return 2 * ceilDiv(elements, 8) * 8
+	return f.factorBytes() * ceilDiv(elements, 8) * 8
 }
 
 // rowsFor decides how many rows of results a block works on at a time. The warps take so many results at once; what they leave idle
@@ -79,7 +94,7 @@ func (f fewConv) rowsFor(atOnce, mostResults, room int) int {
 	g, best, rows := f.g, 0.0, 0
 	for r := 1; r <= g.H.Out; r++ {
 		size, results := f.patch(r), r*g.W.Out
-		if size > room || r > 1 && (size > usualPatch || results > mostResults) {
+		if size > room || r > 1 && (size > usualPatch*f.factorBytes() || results > mostResults) {
 			break
 		}
 		used := float64(results) / float64(ceilDiv(results, atOnce)*atOnce)
@@ -104,6 +119,9 @@ func (f fewConv) defines() storage {
 		{"NT", f.columns}, {"WARPS", f.warps},
 	} {
 		d = append(d, fmt.Sprint(m.name, " ", m.value))
+	}
+	if f.tf32 {
+		d = append(d, "TF32")
 	}
 	return d
 }
@@ -134,23 +152,30 @@ func (b *Builder) sharedMemory() int {
 func (b *Builder) fewForward(f fewConv) []Command {
 	// Rows of the filter that begin at half steps of 4 pairs make places constants. Small filters have few, which stay in registers.
 	plain := f
-	if f.run = ceilDiv(f.run, 4) * 4; f.steps() > plain.steps() && plain.steps() <= 4 {
+	if f.run = ceilDiv(f.run, 4) * 4; f.steps() > plain.steps() && plain.halves() <= 8 {
 		f.run = plain.run
 	}
-	steps, tiles, blocks := f.steps(), 2, 4
-	if f.columns <= 4 {
-		blocks = 6
+	f.warps = fewWarps
+	steps, tiles, filters, sums := f.steps(), 0, 0, 0
+	for {
+		if tiles = 2; steps*f.columns <= 16 {
+			tiles = 1
+		}
+		filters = steps * ceilDiv(f.columns, 2) * 2 * 64 * 4 // bytes: two registers of every lane for a column and a step
+		sums = 8 * f.columns * 4                             // what they begin with
+		if f.rows = f.rowsFor(16*tiles*f.warps, max(512*tiles, 4*f.g.W.Out), mostFewShared-filters-sums); f.rows > 0 {
+			break
+		}
+		if f.columns = columnsOf(f.g.F/8, f.columns-1); f.columns == 0 { // fewer take less
+			return nil
+		}
 	}
-	d := storage{}
-	if steps*f.columns <= 16 {
-		tiles = 1
+	d, blocks := storage{}, 4
+	if tiles == 1 {
 		d = append(d, "KEPT")
 	}
-	f.warps = fewWarps
-	filters := steps * ceilDiv(f.columns, 2) * 2 * 64 * 4 // bytes: two registers of every lane for a column and a step
-	sums := 8 * f.columns * 4                             // what they begin with
-	if f.rows = f.rowsFor(16*tiles*f.warps, max(512*tiles, 4*f.g.W.Out), mostFewShared-filters-sums); f.rows == 0 {
-		return nil
+	if f.columns <= 4 {
+		blocks = 6
 	}
 	d = append(append(d, f.defines()...), fmt.Sprint("STEPS ", steps), fmt.Sprint("MT ", tiles), fmt.Sprint("BLOCKS ", blocks))
 	shared := filters + f.patch(f.rows) + sums
@@ -180,7 +205,7 @@ func (b *Builder) fewFilter(f fewConv) []Command {
 	if deep > 1 {
 		sums = across * 32 * 2 * f.columns * 4 * 4
 	}
-	if f.rows = f.rowsFor(16*deep, mostResults, mostFewShared); f.rows == 0 {
+	if f.rows = f.rowsFor(2*f.stepPairs()*deep, mostResults, mostFewShared); f.rows == 0 {
 		return nil
 	}
 	shared, blocks := max(f.patch(f.rows), sums), max(65536/(registers*32*f.warps), 1)

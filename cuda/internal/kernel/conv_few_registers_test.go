@@ -27,16 +27,17 @@ func TestFewChannelsStayInRegisters(t *testing.T) {
 		steps := convSteps(t, tensor.Float32, c.x, c.w, c.a)
 		for _, pass := range []string{"relu", "filter"} {
 			s := steps[pass]
-			for _, narrow := range []bool{false, true} {
+			for _, p := range []Precision{TF32, BF16} {
+				narrow := p == BF16
 				s.In[1].Narrow, s.Out[0].Narrow = narrow && pass == "filter", narrow && pass != "filter"
-				launch := fewLaunches(t, builderFor(BF16), s)[0]
+				launch := fewLaunches(t, builderFor(p), s)[0]
 				for _, arch := range []string{"sm_80", "sm_90"} {
 					found := attributes(t, l, launch.Source, arch)
 					bytes, ok := found[frameSize][launch.Name]
 					require.True(t, ok)
-					t.Logf("%s of %s, bfloat16 %v, for %s: %d registers, %d bytes on the stack, %d bytes of shared memory", pass, c.name, narrow, arch,
+					t.Logf("%s of %s in %v for %s: %d registers, %d bytes on the stack, %d bytes of shared memory", pass, c.name, p, arch,
 						found[registers][launch.Name], bytes, launch.Shared)
-					assert.LessOrEqual(t, bytes, most, "%s of %s, bfloat16 %v, for %s", pass, c.name, narrow, arch)
+					assert.LessOrEqual(t, bytes, most, "%s of %s in %v for %s", pass, c.name, p, arch)
 				}
 			}
 		}

@@ -71,7 +71,10 @@ func TestFewChannels(t *testing.T) {
 					s.Out[0].Narrow = narrow
 				}
 				t.Run(fmt.Sprintf("%s %s %v", c.name, pass, narrow), func(t *testing.T) {
-					for _, b := range []*Builder{builderFor(BF16), {Multiprocessors: 1, Capability: 80, Precision: BF16}, {Capability: 120, Precision: BF16}} {
+					for _, b := range []*Builder{builderFor(BF16), builderFor(TF32), {Multiprocessors: 1, Capability: 80, Precision: BF16}, {Capability: 120, Precision: BF16}} {
+						if b.Precision == TF32 && narrow {
+							continue
+						}
 						launches := fewLaunches(t, b, s)
 						if pass == "filter" {
 							require.Len(t, launches, 2)
@@ -96,7 +99,6 @@ func TestFewChannelsLeaveOthersToTheLibrary(t *testing.T) {
 		stem
 	}{
 		{"float32", builderFor(FP32), stem{x: x, w: w}},
-		{"tf32", builderFor(TF32), stem{x: x, w: w}},
 		{"a GPU without tensor cores for bfloat16", &Builder{Multiprocessors: 132, Capability: 75, Precision: BF16}, stem{x: x, w: w}},
 		{"eight channels", builderFor(BF16), stem{x: tensor.Shape{4, 32, 32, 8}, w: tensor.Shape{3, 3, 8, 64}}},
 		{"filters that are no multiple of 8", builderFor(BF16), stem{x: x, w: tensor.Shape{3, 3, 3, 30}}},
@@ -121,7 +123,7 @@ func TestFewChannelsLeaveOthersToTheLibrary(t *testing.T) {
 // Blocks compute as many columns as the others, and all of them.
 func TestColumnsOfFewChannels(t *testing.T) {
 	for n, want := range map[int]int{1: 1, 2: 2, 3: 3, 5: 5, 8: 8, 9: 3, 10: 5, 11: 0, 12: 6, 16: 8, 17: 0, 34: 0, 96: 8} {
-		require.Equal(t, want, columnsOf(n), n)
+		require.Equal(t, want, columnsOf(n, columnsOfEight), n)
 	}
 }
 
@@ -135,4 +137,14 @@ func TestRowsOfFewChannels(t *testing.T) {
 	require.Equal(t, 1, f.rowsFor(128, 1, mostFewShared), "at least a row")
 	require.Equal(t, 2, f.rowsFor(128, 1024, f.patch(2)), "what has room")
 	require.Zero(t, f.rowsFor(128, 1024, f.patch(1)-1))
+	f.tf32 = true
+	require.Equal(t, 2*2*((7*2+7)*688+2*12+2+6)/16*16, f.patch(8), "factors of twice the size")
+}
+
+// Filters for which shared memory has no room are dealt out to more blocks.
+func TestFewChannelsOfLargeFilters(t *testing.T) {
+	s := convSteps(t, tensor.Float32, stems[4].x, stems[4].w, stems[4].a)["forward"]
+	for p, want := range map[Precision]int{BF16: 2, TF32: 3} {
+		require.Equal(t, want, fewLaunches(t, builderFor(p), s)[0].Grid.Y, p)
+	}
 }
