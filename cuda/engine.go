@@ -153,14 +153,6 @@ func (e *Engine) Precision() string { return e.precision.String() }
 // Fuses says for which element types fused operations have kernels.
 func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return kernel.Fuses(kind, dt, e.precision) }
 
-// Folds says where batch norms of inference had better be a part of the filters in front of them, which are then made in every run.
-func (e *Engine) Folds(weights, results int) bool {
-	return foldAll || kernel.Folds(weights, results, e.precision)
-}
-
-// foldAll has every batch norm folded that can be. Tests set it.
-var foldAll bool
-
 // InPlace allows what the operations allow, and more where kernels read first, for kernels. References, which run on copies, would allow it
 // too, but gain nothing.
 func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {

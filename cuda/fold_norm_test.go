@@ -67,7 +67,7 @@ func TestFoldedNetInInference(t *testing.T) {
 	require.Equal(t, 2, cases)
 }
 
-// A batch norm is not folded while its weights may change within a run, and what is folded follows weights that change between runs.
+// What is folded follows weights that change between runs.
 func TestFoldedNormsFollowWeights(t *testing.T) {
 	needGPU(t)
 	cuda.FoldAll(t)
