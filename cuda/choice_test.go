@@ -63,7 +63,7 @@ func TestAlternativesAreMeasured(t *testing.T) {
 
 	first, name := choose(t, cuda.Config{Tuning: "measure"})
 	require.Equal(t, 1, first.has("measuring 1 convolution, 1 matrix product and 1 alternative of inference on "), "%q", first.lines)
-	require.Equal(t, 1, first.has("; for 2 of 2 another way than the library's first is faster; of 1 alternative 1 is not the first"), "%q", first.lines)
+	require.Equal(t, 1, first.has("; for 2 of 2 another way than the library's first is faster; for 1 of 1 alternative another than the first is"), "%q", first.lines)
 	require.Equal(t, "cuDNN engine 5, measured; cuDNN engine 5, measured", first.kernels)
 	require.Contains(t, name, ", tuned for 1 call of libraries and 1 alternative")
 	require.NotEmpty(t, first.digest)
@@ -159,7 +159,7 @@ func TestFirstAlternative(t *testing.T) {
 	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "4")
 	t.Setenv("STHENO_SIM_CUBLASLT_DELAY", "0.01")
 	got, name := choose(t, cuda.Config{Tuning: "measure"})
-	require.Equal(t, 1, got.has("; of 1 alternative 0 are not the first"), "%q", got.lines)
+	require.Equal(t, 1, got.has("; for 0 of 1 alternative another than the first is"), "%q", got.lines)
 	require.Contains(t, got.kernels, "cuBLASLt, measured")
 	require.Contains(t, name, "and 1 alternative")
 
@@ -183,7 +183,7 @@ func TestAlternativesOfTraining(t *testing.T) {
 		chain(16, true).RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32)
 		require.Regexp(t, `measuring \d+ convolutions, \d+ matrix products and 8 alternatives of inference`, strings.Join(lines, "\n"))
 		// Six are products; of the first layer's two the simulator cannot tell.
-		want := map[string]string{"0.01": "of 8 alternatives (0 are|1 is|2 are) not the first", "40": "of 8 alternatives [678] are not the first"}[slow]
+		want := map[string]string{"0.01": "for [012] of 8 alternatives another than the first is", "40": "for [678] of 8 alternatives another than the first is"}[slow]
 		require.Regexp(t, want, strings.Join(lines, "\n"))
 		require.NoError(t, e.Close())
 	}
@@ -240,7 +240,7 @@ func TestWrongAlternatives(t *testing.T) {
 	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.01")
 	t.Setenv("STHENO_SIM_CUBLASLT_DELAY", "10")
 	for how, want := range map[string]string{
-		"":      "; of 1 alternative 1 is not the first",
+		"":      "; for 1 of 1 alternative another than the first is",
 		"wrong": `"cuDNN" is not taken for Conv2D(strides 1x1, dilations 1x1, groups 1, valid, NHWC): its result 0 differs from that of the first by `,
 		"open":  `"cuDNN" is not taken for Conv2D(strides 1x1, dilations 1x1, groups 1, valid, NHWC): 1152 of 1152 elements of result 0 differ from run to run, by `,
 	} {

@@ -83,7 +83,7 @@ func (t *tuner) measure(m *maker, all []commands, purpose string) error {
 		found = append(found, fmt.Sprintf("for %d of %d another way than the library's first is faster", faster, len(jobs)))
 	}
 	if len(choices) > 0 {
-		found = append(found, fmt.Sprintf("of %s %d %s not the first", amount(len(choices), "alternative", "alternatives"), others, map[bool]string{true: "is", false: "are"}[others == 1]))
+		found = append(found, fmt.Sprintf("for %d of %s another than the first is", others, amount(len(choices), "alternative", "alternatives")))
 	}
 	t.tell("measured those of %s in %.1f s; %s", purpose, time.Since(start).Seconds(), strings.Join(found, "; "))
 	return nil

@@ -157,6 +157,12 @@ func (b *buffer) upload(from []byte) (err error) {
 	if b.place.bytes <= directBytes {
 		return b.engine.parcel.add(b.ptr, from)
 	}
+	if b.role != isInput { // somebody has set weights, as to verify a step: that is no reason to hold an inbox of twice their size from now on
+		if err := b.engine.parcel.send(); err != nil {
+			return err
+		}
+		return b.engine.staging.toDevice(b.ptr, from)
+	}
 	if b.inbox == nil {
 		if b.inbox, err = b.engine.newInbox(b.place.bytes); err != nil {
 			return err

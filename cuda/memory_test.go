@@ -144,6 +144,34 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 	require.Zero(t, after)
 }
 
+// Weights that are set again, as those of a loaded checkpoint, come to the device without memory for the next ones.
+func TestWeightsThatAreSetTakeNoMemory(t *testing.T) {
+	e := open(t, cuda.Config{})
+	const n = 1 << 18 // too large to come with the small inputs
+	w := tensor.New(tensor.WithShape(n), tensor.Of(tensor.Float32))
+	m, sum := counter(t, e, w, tensor.New(tensor.WithShape(n), tensor.Of(tensor.Float32)))
+	require.NoError(t, m.RunAll())
+	before := inputs(e)
+	for i := range 3 {
+		require.NoError(t, m.Sync())
+		w.Float32s()[n-1] = float32(i + 1)
+		require.NoError(t, m.Refresh())
+		require.NoError(t, m.RunAll())
+		require.Equal(t, float32(i+1), sum.Data().([]float32)[n-1])
+	}
+	require.Equal(t, before, inputs(e), "what the input needs alone")
+}
+
+// inputs is the memory that is held for inputs and the next batch.
+func inputs(e *cuda.Engine) int64 {
+	for _, u := range e.MemoryUses() {
+		if u.Purpose == "inputs and the next batch" {
+			return u.Bytes
+		}
+	}
+	return 0
+}
+
 // A plan that does not fit is an error that says what was asked for, and a smaller one works afterwards.
 func TestOutOfMemory(t *testing.T) {
 	e := open(t, cuda.Config{MemoryLimit: 64 << 20})

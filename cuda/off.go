@@ -16,7 +16,7 @@ const Built = false
 
 // errNotBuilt says why nothing of this package works in this program.
 var errNotBuilt = errors.New("cuda: this program was built without the CUDA engine; build it on Linux with cgo and the tag gpu: " +
-	"make gpu-build makes stheno with it; for a program of your own, in a clone of Stheno: bash path/to/stheno/scripts/gpu-env.sh go build -tags gpu")
+	"make gpu-build writes bin/stheno-gpu, the command with it; for a program of your own, in a clone of Stheno: bash path/to/stheno/scripts/gpu-env.sh go build -tags gpu")
 
 // Engine is a graph.Engine for one GPU. In this build there is none: New returns an error.
 type Engine struct{}

@@ -25,7 +25,7 @@ func (s *scratch) fit(p *program) error {
 	}
 	old := s.bytes
 	// What is there goes first: together the two may be more than the device has.
-	err := errors.Join(s.free(), s.take(s.most(), fmt.Sprintf("values and working memory of a program of %d steps", len(p.plan.Steps))))
+	err := errors.Join(s.free(), s.take(s.most(), fmt.Sprintf("a program of %d steps, for values and working memory,", len(p.plan.Steps))))
 	if err != nil && old > 0 && !driver.IsLost(err) {
 		// The others go on as before. If somebody else has taken the memory meanwhile, their next run tries again, and tells.
 		if again := s.take(old, ""); driver.IsLost(again) {

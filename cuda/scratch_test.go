@@ -135,7 +135,7 @@ func TestScratchThatCannotGrow(t *testing.T) {
 	small := newSquare(t, e, 256)
 	small.run()
 	_, err := compileSquare(t, e, 4096)
-	require.ErrorContains(t, err, "out of device memory: values and working memory of a program of 2 steps needs 64.0 MiB")
+	require.ErrorContains(t, err, "out of device memory: a program of 2 steps, for values and working memory, needs 64.0 MiB")
 	require.ErrorContains(t, err, "limited to 16.0 MiB, holds ")
 	small.run()
 	_, err = compileSquare(t, e, 1600) // 10 MiB, which fits

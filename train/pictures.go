@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/internal/suggest"
 )
 
 // What is peculiar to runs on pictures in files.
@@ -51,7 +52,7 @@ const (
 // CheckEXIF refuses what Config.EXIF cannot be.
 func CheckEXIF(value string) error {
 	if known := []string{EXIFIgnore, EXIFApply}; value != "" && !slices.Contains(known, value) {
-		return unknown("way with EXIF orientation", value, known)
+		return fmt.Errorf("train: --exif wants %s, got %q%s", strings.Join(known, " or "), value, suggest.Phrase(value, known))
 	}
 	return nil
 }

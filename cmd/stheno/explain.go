@@ -202,6 +202,14 @@ func (e *explain) write(ctx context.Context, w *bytes.Buffer, g *gorgonia.ExprGr
 		w.Write(append(text, '\n'))
 		return "", err
 	}
+	if e.Recipe != "" {
+		in := e.network.Input
+		fmt.Fprintf(w, "%s of %d classes on images of %d×%d×%d, batch %d", e.Arch, e.network.Classes, in[0], in[1], in[2], e.network.Batch)
+		if !e.inference {
+			fmt.Fprintf(w, ", %s", e.Optimizer)
+		}
+		fmt.Fprintln(w)
+	}
 	w.WriteString(x.String())
 	return "", nil
 }

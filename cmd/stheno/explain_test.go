@@ -110,14 +110,14 @@ func TestTrainProfile(t *testing.T) {
 func TestExplainRecipe(t *testing.T) {
 	null := []string{"explain", "--device", "null"}
 	recipe := with(null, "--recipe", "resnet18-cifar100")
-	require.Equal(t, ok(t, with(null, "resnet18", "--stem", "cifar", "--no-l2", "--batch", "128", "--optimizer", "sgd", "--nesterov", "--weight-decay", "5e-4")...),
+	require.Equal(t, "resnet18 of 100 classes on images of 32×32×3, batch 128, sgd\n"+ok(t, with(null, "resnet18", "--stem", "cifar", "--no-l2", "--batch", "128", "--optimizer", "sgd", "--nesterov", "--weight-decay", "5e-4")...),
 		ok(t, recipe...))
 	require.Regexp(t, `(?m)^ *0 .*\(16, 32, 32, 64\)`, ok(t, with(recipe, "--batch", "16")...))
 	own := filepath.Join(t.TempDir(), "own.yaml")
 	require.NoError(t, os.WriteFile(own, []byte("train:\n  arch: vgg11\n  batch-norm: true\n  data: sample\n  batch: 8\n  mixup: 0.2\n  precision: bf16\n"), 0o600))
 	t.Setenv("STHENO_CPU", "generic")
 	out := ok(t, "explain", "--recipe", own)
-	require.Regexp(t, `^\d+ steps, float32 with products in bf16; cpu with `, out)
+	require.Regexp(t, `^vgg11 of 10 classes on images of 32×32×3, batch 8, adam\n\d+ steps, float32 with products in bf16; cpu with `, out)
 	require.Contains(t, out, "f32(8, 32, 32, 64)")
 	require.Contains(t, out, "f32(8, 10)", "the classes of the data set")
 	require.NotEqual(t, out, ok(t, "explain", "--recipe", own, "--mixup", "0"))

@@ -168,7 +168,7 @@ func TestEXIFOrientation(t *testing.T) {
 	require.Contains(t, ok(t, "data", "verify", "folder", "--data-dir", dirs["lying"]), "16 of 16 pictures have an EXIF orientation, and are seen as their pixels lie in the file; train --exif apply")
 	require.NotContains(t, ok(t, "data", "verify", "folder", "--data-dir", dirs["standing"]), "have an EXIF")
 	refused(t, []string{"train", "--data", "sample", "--exif", "apply"}, "--exif goes with --data folder")
-	refused(t, []string{"train", "--data", "folder", "--data-dir", dirs["lying"], "--exif", "aply"}, `unknown way with EXIF orientation "aply"; did you mean "apply"?`)
+	refused(t, []string{"train", "--data", "folder", "--data-dir", dirs["lying"], "--exif", "aply"}, `--exif wants ignore or apply, got "aply"; did you mean "apply"?`)
 	refused(t, []string{"predict", "--run", runs["lying"], "--exif", "", "a.png"}, "--exif= is empty")
 	refused(t, []string{"predict", "--run", trained(t), "--exif", "apply", "a.png"}, "--exif apply is for networks and images of --data folder, and this is about sample")
 }

@@ -102,11 +102,11 @@ func (t *tuning) named() (*cpu.Tuning, error) {
 	if err == nil {
 		return table, nil
 	}
-	near := ""
+	const known = "use auto, measure, off, or for the CPU the name of a table that stheno tune wrote"
 	if errors.Is(err, fs.ErrNotExist) {
-		near = suggest.Phrase(t.value, tuningWords)
+		return nil, fmt.Errorf("--tuning: there is no file %q%s\n    %s", t.value, suggest.Phrase(t.value, tuningWords), known)
 	}
-	return nil, fmt.Errorf("--tuning: %w%s\n    use auto, measure, off, or the name of a table that stheno tune wrote", err, near)
+	return nil, fmt.Errorf("--tuning: %w\n    %s", err, known)
 }
 
 // followed says, after plans were made on engines, what a table has to do with them that its user may not expect: nothing, where one that

@@ -63,7 +63,7 @@ func TestGPUTuning(t *testing.T) {
 
 	table := filepath.Join(t.TempDir(), "table.json")
 	allBy(t, otherWay(t), table)
-	for value, want := range map[string]string{"mesure": `did you mean "measure"?`, table + ".none": "no such file", table: "is a table for the CPU, and cuda follows none"} {
+	for value, want := range map[string]string{"mesure": `did you mean "measure"?`, table + ".none": "there is no file", table: "is a table for the CPU, and cuda follows none"} {
 		refused(t, with(train, "--tuning", value), "--tuning", want)
 		refused(t, []string{"bench", "--device", "cuda", "--budget", "1", "--tuning", value}, "--tuning", want)
 	}
