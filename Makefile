@@ -99,9 +99,10 @@ gpu-bins:
 	mkdir -p .build/gpu
 	$(GPU) $(GO) build -tags gpu -trimpath -ldflags '-s -w' -o .build/gpu/stheno ./cmd/stheno
 	$(GPU) $(GO) test -c -tags gpu -trimpath -ldflags '-s -w' -o .build/gpu/cuda.test ./cuda
+	$(GPU) $(GO) test -c -tags gpu -trimpath -ldflags '-s -w' -o .build/gpu/cudnn.test ./cuda/internal/cudnn
 	$(GPU) $(GO) test -c -tags gpu -trimpath -ldflags '-s -w' -o .build/gpu/train.test ./train
 	CGO_ENABLED=0 $(GO) -C scripts/plot build -trimpath -ldflags '-s -w' -o ../../.build/gpu/plot .
-	gzip --force .build/gpu/stheno .build/gpu/cuda.test .build/gpu/train.test .build/gpu/plot
+	gzip --force .build/gpu/stheno .build/gpu/cuda.test .build/gpu/cudnn.test .build/gpu/train.test .build/gpu/plot
 
 # On a machine with a GPU: checks everything and writes bench/results/gpu-check.md. SIM=1 tries the check on the simulated GPU.
 gpu: gpu-bins $(if $(SIM),sim) ; bash scripts/gpu-check.sh

@@ -78,6 +78,12 @@ peers() {
 	sed -nE 's/.*"arch": "([^"]*)".*"batch": ([0-9]*),.*"precision": "([^"]*)".*"images_per_second": ([0-9.]*),.*/torch eager \1 batch=\2 \3 \4 images\/s/p' "$WORK/peers"
 }
 
+# First layers beside cuDNN's, small batch norms in one launch and in two, dense layers in both types.
+kernels() {
+	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
+	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense)$/^([A-Z]|512$|1152$)' -test.benchtime 10x
+}
+
 # Each tool of compute-sanitizer over as much as it can in this time; gpu-sanitize.sh does it with the whole suite.
 sanitize() {
 	[ -z "$SIM" ] || { echo 'compute-sanitizer needs a GPU'; return 77; }
@@ -133,8 +139,8 @@ report_part() {
 	[ $((passed + failed + skipped)) -gt 0 ] || counts='' passed='' failed='' skipped='' # this part is no tests
 	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >"$file.row"
 	echo "   $title: $status; $counts$((SECONDS - begin)) s" >&2
-	grep -E '^number: |images/s|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
-		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 80 >"$file.numbers"
+	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense)/.*ns/op|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
+		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 300 >"$file.numbers"
 	grep -hE '^(Benchmark|torch ).*images/s' "$log" >"$file.speeds"
 	if [ -s "$file.numbers" ] || [[ $status == *failed* ]]; then
 		{
@@ -161,7 +167,7 @@ report=$ROOT/bench/results/gpu-check.md
 WORK=$(mktemp -d)
 export WORK
 trap 'rm -rf "$WORK"' EXIT
-for program in stheno cuda.test train.test; do
+for program in stheno cuda.test cudnn.test train.test; do
 	gzip --decompress --stdout ".build/gpu/$program.gz" 2>/dev/null >"$WORK/$program" || { echo "gpu-check: .build/gpu/$program.gz cannot be unpacked; run make gpu-bins" >&2; exit 1; }
 	chmod +x "$WORK/$program"
 done
@@ -189,6 +195,7 @@ part 'compute-sanitizer over the operations' 150 sanitize
 part 'Everything else of the engine, tf32 and bf16 among it' 150 tests cuda.test cuda '^Test' -test.skip '^(TestConformance|TestOps)$'
 part '20 losses against PyTorch, Keras and the CPU engine' 90 tests train.test train '^TestGPULosses$'
 part '20 losses in tf32 and bf16' 90 tests train.test train '^TestGPUPrecisionLosses$'
+part 'cuDNN: convolutions against plain sums; statistics twice' 60 tests cudnn.test cuda/internal/cudnn '^Test(ConvolutionsEqualTheReference|StatisticsRepeat)$'
 STHENO_CUDA_WITHOUT=cudnn,cublaslt part 'Without cuDNN and cuBLASLt: operations' 90 tests cuda.test cuda '^TestOps$'
 part 'Everything else of training: checkpoints between devices, resuming bit by bit, optimizers' 90 tests train.test train '^TestGPU' \
 	-test.skip '^TestGPU(Losses|PrecisionLosses|MemoryDoesNotGrow|OutOfMemory|GraphLaunchesDoNotGrow)$'
@@ -198,6 +205,7 @@ part 'Ctrl-C in a step' 60 interrupt
 wait # what is measured is alone
 part 'Memory, over 10,000 launches of a graph too' 60 tests train.test train '^TestGPU(MemoryDoesNotGrow|GraphLaunchesDoNotGrow|OutOfMemory)$'
 part 'Speed of training steps' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 1s)"
+part 'Kernels beside what they replace' 75 kernels
 part 'Folders of pictures: whether the GPU waits for decoding' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
 part 'Speed of the same steps in PyTorch' 75 peers
 

@@ -4,6 +4,9 @@
 #define TENSOR_CORES
 #endif
 
+// Where the instructions are missing the products are made by shuffles, with the operands in the same places: for the simulated GPU. On older
+// GPUs, for which nothing here is launched, they trap.
+
 // low and high rounded to bfloat16 (nearest, ties to even), side by side as they lie in memory; NaN stays NaN.
 __device__ __forceinline__ u32 bf16_pair(float low, float high) {
 #ifdef TENSOR_CORES
@@ -35,6 +38,8 @@ __device__ __forceinline__ void mma_bf16(float (&c)[4], const u32 (&a)[4], u32 b
 	asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
 				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
 				 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#elif !defined(NO_PTX)
+	__trap();
 #else
 	const int lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
 	const u64 upper = (u64)a[1] << 32 | a[0], lower = (u64)a[3] << 32 | a[2], both = (u64)b1 << 32 | b0;
@@ -79,6 +84,8 @@ __device__ __forceinline__ void mma_tf32(float (&c)[4], const u32 (&a)[4], u32 b
 	asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
 				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
 				 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#elif !defined(NO_PTX)
+	__trap();
 #else
 	const int lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
 	const u64 near = (u64)a[1] << 32 | a[0], far = (u64)a[3] << 32 | a[2], both = (u64)b1 << 32 | b0;

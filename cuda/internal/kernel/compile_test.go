@@ -116,11 +116,12 @@ func everySource(t *testing.T) []Source {
 			}
 		}
 	}
-	for _, c := range stems {
-		for _, s := range convSteps(t, tensor.Float32, c.x, c.w, c.a) {
-			add(commandsOf(t, builderFor(BF16), s))
-			add(commandsOf(t, builderFor(TF32), s))
-			add(commandsOfNarrowed(t, s))
+	for _, c := range stems[:3] {
+		steps := convSteps(t, tensor.Float32, c.x, c.w, c.a)
+		for _, pass := range []string{"bias+relu", "filter"} {
+			add(commandsOf(t, builderFor(BF16), steps[pass]))
+			add(commandsOf(t, builderFor(TF32), steps[pass]))
+			add(commandsOfNarrowed(t, steps[pass]))
 		}
 	}
 	add([]Command{&Launch{Source: Scatter(0).Source}})
