@@ -233,6 +233,44 @@ func TestMeasuringInVain(t *testing.T) {
 	require.NoError(t, e.Close())
 }
 
+// Where there is memory for the first way and none for the fastest, nothing is kept: another process may have it.
+func TestAlternativesThatDoNotFit(t *testing.T) {
+	needSimulator(t)
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.01")
+	t.Setenv("STHENO_SIM_CUBLASLT_DELAY", "100")
+	images := enginetest.Case{Name: "images", Build: func(b *enginetest.B) { // float32, which cuDNN takes rounded
+		b.Want("y", numtest.Reduction, b.Apply(&op.Conv2D{}, b.Input("x", 1, 256, 256, 8), b.Input("w", 1, 1, 8, 8)))
+	}}
+	dir := t.TempDir()
+	t.Setenv(cache.Env, dir) // with the kernels, which all of them share
+	vain, kept := 0, 0
+	for _, limit := range []int64{18, 40} {
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, "ways")))
+		var lines []string
+		e, err := cuda.New(cuda.Config{Precision: "bf16", Tuning: "measure", MemoryLimit: limit << 20, Log: func(l string) { lines = append(lines, l) }})
+		require.NoError(t, err)
+		b := enginetest.NewB(t, tensor.Float32)
+		images.Build(b)
+		p, err := e.Build(b.Plan())
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+		require.NoError(t, e.Close())
+		if strings.Contains(strings.Join(lines, "\n"), "as there is no memory to do so") {
+			vain++
+		}
+		for _, f := range entries(t, filepath.Join(dir, "ways")) {
+			text, err := os.ReadFile(f)
+			require.NoError(t, err)
+			if strings.Contains(string(text), `"way":`) {
+				kept++
+				require.Contains(t, string(text), `"way":"cuDNN"`, "with %d MiB", limit)
+			}
+		}
+	}
+	require.Positive(t, vain)
+	require.Positive(t, kept)
+}
+
 // A way that computes something else than the first, or not the same in every run, is not taken however fast it is.
 func TestWrongAlternatives(t *testing.T) {
 	cuda.Patient(t)

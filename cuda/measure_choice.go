@@ -80,8 +80,9 @@ func (a *attempt) run() error {
 	return nil
 }
 
-// measureChoice finds the fastest way of a Choice. It returns none if fewer than two can be taken, or if there is no memory. A way that
-// fails, or computes something else than the first, is left out; the error is of what spoils the device.
+// measureChoice finds the fastest way of a Choice. It returns none if fewer than two can be taken, or if there is no memory for one of them:
+// what is kept is for processes that may have it. A way that fails, or computes something else than the first, is left out; the error is of
+// what spoils the device.
 func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 	attempts := make([]*attempt, len(j.Ways)) // nil: of a way that is not taken
 	defer func() {
@@ -135,7 +136,7 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 		switch {
 		case driver.IsLost(err):
 			return nil, err
-		case i == first && t.noMemory(err):
+		case t.noMemory(err):
 			return nil, nil
 		case err != nil:
 			continue
@@ -151,6 +152,9 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 				}
 				if why != "" {
 					t.engine.say("%q is not taken for %s: %s", j.Ways[i].Name, j.step.Instr, why)
+				}
+				if t.noMemory(err) {
+					return nil, nil
 				}
 				if err != nil || why != "" {
 					continue

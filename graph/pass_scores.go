@@ -50,7 +50,10 @@ func fuseScores(p *program, e Engine) {
 			case early(s.In[2]):
 				c.grad = s
 			case s.In[2].Alias == nil && !slices.ContainsFunc(w.In, func(v *Value) bool { return !early(v) }): // as a MeanGrad
-				c.grad, r.before[p.steps[c.first]], r.dead[w] = s, w, true
+				if r.dead[w] { // it has moved already, for other scores: losses of one size share it
+					delete(r.before, p.steps[place[w]])
+				}
+				c.grad, r.before[p.steps[c.first]], r.dead[w], place[w] = s, w, true, c.first
 			}
 		}
 	}

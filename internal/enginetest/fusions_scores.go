@@ -48,6 +48,14 @@ func scoreFusions() []FusionCase {
 			b.CostGrads(mean(b, weighted), x)
 			top(b, 1, s, labels)
 		}, []string{"SoftmaxCrossEntropy+TopKCorrect(k 1)", "SoftmaxCrossEntropyGrad"}),
+		fusion("scores", "two losses with one gradient", func(b *B) {
+			x := b.Input("x", 9, 4)
+			loss := func(name string, factor float64) *gorgonia.Node {
+				s := b.Apply(&op.Scale{Factor: factor}, x)
+				return b.Apply(&op.Mean{}, losses(b, s, b.Labels(name, 9, 4)))
+			}
+			b.CostGrads(b.Want("loss", numtest.Reduction, b.Apply(&op.Add{}, loss("labels", 2), loss("others", 3))), x)
+		}, []string{"SoftmaxCrossEntropy+mean+grad"}, "= Mean(", "SoftmaxCrossEntropyGrad"),
 		fusion("scores", "other labels", func(b *B) {
 			_, s, labels := scores(b, 9, 4)
 			b.Want("losses", numtest.Reduction, losses(b, s, labels))
