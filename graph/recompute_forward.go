@@ -22,6 +22,9 @@ type forward struct {
 func newForward(p *program) (*forward, error) {
 	begin := -1
 	for _, s := range p.steps {
+		if _, ok := s.Instr.(*FusedScores); ok { // its gradient comes along with the loss, which may be that of a head early in the net
+			continue
+		}
 		for _, o := range s.Out {
 			if o.Node != nil && len(o.Node.DerivOf()) > 0 && (begin < 0 || s.rank < begin) {
 				begin = s.rank
@@ -69,6 +72,9 @@ func newForward(p *program) (*forward, error) {
 func (f *forward) kept(v *Value) bool {
 	s := f.maker[v]
 	if s == nil || v.Output || v.Where == External || f.fixed[v] || !repeatable(s.Instr) {
+		return true
+	}
+	if _, ok := s.Instr.(*FusedScores); ok { // a gradient, or a number
 		return true
 	}
 	for _, u := range s.In {
