@@ -152,7 +152,7 @@ func TestDamagedChoices(t *testing.T) {
 	needSimulator(t)
 	dir := t.TempDir()
 	t.Setenv(cache.Env, dir)
-	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "3")
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "5")
 	want := tune(t, cuda.Config{Tuning: "measure"})
 	whole := map[string][]byte{}
 	for _, f := range entries(t, filepath.Join(dir, "ways")) {
