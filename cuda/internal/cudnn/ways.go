@@ -26,10 +26,11 @@ type Ways struct {
 	reasons      []string // why ways will not do
 }
 
-// Ways lists the ways to compute a convolution, as PlanConvolution takes the first of them: those of two heuristics, then the
-// fallbacks, each once.
+// Ways lists the ways to compute a convolution, of which PlanConvolution takes the first: those of the heuristics, the fallbacks, then
+// those of the other heuristics, each once. These come last because PlanConvolution does not ask them: ahead of the fallbacks they would be
+// first where the precision allows none of the heuristics' engines.
 func (h *Handle) Ways(c *kernel.Convolution, maxWorkspace int64) (*Ways, error) {
-	w, err := h.ways(c, maxWorkspace, modeA, modeB, modeFallback)
+	w, err := h.ways(c, maxWorkspace, modeA, modeFallback, modeB)
 	if err == nil {
 		w.distinct = true
 	}
