@@ -137,7 +137,7 @@ func (e *MemoryError) Error() string {
 	if e.Programs > 1 {
 		s += fmt.Sprintf("; %d programs are open, of which those that are done with can be closed", e.Programs)
 	}
-	return s + "; use a smaller batch, less memory for the step (--memory-budget), or another GPU"
+	return s + "; use a smaller batch, less memory for the step (in stheno train: --memory-budget), or another GPU"
 }
 
 // mostUses is how many uses an error lists.

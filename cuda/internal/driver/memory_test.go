@@ -83,7 +83,7 @@ func TestMemoryErrorListsUses(t *testing.T) {
 	e := &MemoryError{For: "an arena", Need: 2 << 20, Total: 8 << 20, Free: 1 << 20, Held: 7 << 20,
 		Uses: map[string]int64{"a": 1 << 20, "b": 3 << 20, "c": 2 << 20, "d": 1 << 20}}
 	require.EqualError(t, e, "cuda: out of device memory: an arena needs 2.0 MiB, of 8.0 MiB the device has 1.0 MiB free, and this engine holds 7.0 MiB "+
-		"(b 3.0 MiB, c 2.0 MiB, a 1.0 MiB, …); use a smaller batch, less memory for the step (--memory-budget), or another GPU")
+		"(b 3.0 MiB, c 2.0 MiB, a 1.0 MiB, …); use a smaller batch, less memory for the step (in stheno train: --memory-budget), or another GPU")
 }
 
 func TestMemoryLimit(t *testing.T) {
@@ -97,7 +97,7 @@ func TestMemoryLimit(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, int64(2049), e.Need)
 		require.EqualError(t, err, "cuda: out of device memory: the arena of a test needs 2.0 KiB, and the engine, limited to 4.0 KiB, holds 2.0 KiB (a 2.0 KiB); "+
-			"use a smaller batch, less memory for the step (--memory-budget), or another GPU")
+			"use a smaller batch, less memory for the step (in stheno train: --memory-budget), or another GPU")
 		require.Equal(t, int64(2048), m.Used(), "nothing is lost")
 		require.NoError(t, m.Free(a))
 		b, err := m.Alloc(4096, "what was kept is given back for it")
