@@ -23,10 +23,10 @@ lattice: ; $(GO) test -run TestImportsFollowTheLattice .
 
 test: ; $(GO) test ./...
 
-# The race detector needs a C compiler; -short leaves out what takes long without adding goroutines. Its checks of pointers, which take half of the
-# time in plain Go's matrix products, are made without it.
+# The race detector needs a C compiler; -short leaves out what takes long without adding goroutines, and so does -skip: one thread, and the same
+# goroutines with other kernels. Its checks of pointers, which take half of the time in plain Go's matrix products, are made without it.
 race:
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m -gcflags=./cpu/...=-d=checkptr=0 $(CONCURRENT)
+	CGO_ENABLED=1 $(GO) test -race -short -skip '^TestConformance$$/^1_threads$$|^TestConformanceOfLowerLevels$$' -timeout 30m -gcflags=./cpu/...=-d=checkptr=0 $(CONCURRENT)
 	$(GO) test -short -gcflags=./cpu/internal/gemm=-d=checkptr ./cpu/internal/gemm
 
 # Without assembly: builds, and the kernels' tests pass.
@@ -77,21 +77,15 @@ gpu-vet:
 # The tests of the CUDA engine: on the simulated GPU (cuda/internal/sim), which runs the kernels themselves, on the CPU; then what
 # there is without a driver.
 SIM_GPU = LD_LIBRARY_PATH=$(CURDIR)/.build/sim
-SIM_TEST = $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu
 gpu-test: sim gpu-build
 	$(SIM_GPU) ./bin/stheno-gpu devices | grep '^cuda:0 is'
 	@if $(SIM_GPU) ./bin/stheno-gpu devices --verbose | grep missing; then echo "the tests would pass by the libraries that are missing"; exit 1; fi
-	$(MAKE) -j2 gpu-test-engine gpu-test-others
+	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/...
+	STHENO_SIM_ORDER=reverse $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run 'TestConformance$$/own' ./cuda
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -race -tags gpu -run 'Concurrent|Close|TestDo' ./cuda ./cuda/internal/driver
+	STHENO_TEST_DEVICE=cuda $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./graph ./nn
+	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run TestGPU ./train ./cmd/stheno
 	$(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/internal/driver ./cmd/stheno
-
-# The engine's own tests wait much for the simulated GPU; others run meanwhile.
-gpu-test-engine: ; $(SIM_TEST) ./cuda
-gpu-test-others:
-	$(SIM_TEST) ./cuda/internal/...
-	STHENO_SIM_ORDER=reverse $(SIM_TEST) -run 'TestConformance$$/own' ./cuda
-	STHENO_TEST_DEVICE=cuda $(SIM_TEST) ./graph ./nn
-	$(SIM_TEST) -run TestGPU ./train ./cmd/stheno
 
 # Every kernel, those that are generated for plans too, compiled for sm_80 and sm_90, and some for other GPUs; it needs none.
 gpu-compile:
