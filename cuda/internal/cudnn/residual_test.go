@@ -3,11 +3,7 @@
 package cudnn
 
 import (
-	"fmt"
-	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 )
@@ -23,38 +19,7 @@ func TestResidualPlans(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles dozens of kernels")
 	}
-	l := library(t)
-	if simulated(t, l) {
-		t.Skip("it is about cuDNN itself")
-	}
-	for _, device := range []string{"A100", "H100"} {
-		t.Run(device, func(t *testing.T) {
-			h, err := l.ForDevice(devices[device])
-			require.NoError(t, err)
-			defer h.Close()
-			var b strings.Builder
-			fmt.Fprintf(&b, "cuDNN %s, %s: convolutions with bias, residual and ReLU, batch 64: engine (notes), bytes of working memory\n", l.Version(), device)
-			for _, size := range []int{224, 32} {
-				fmt.Fprintf(&b, "images of %d×%d\n", size, size)
-				for _, layer := range joins {
-					layer.size = max(layer.size*size/224, 1)
-					fmt.Fprintf(&b, "%d×%d×%d, %d filters %d×%d", layer.size, layer.size, layer.channels, layer.filters, layer.kernel, layer.kernel)
-					for _, precision := range []kernel.Precision{kernel.FP32, kernel.TF32, kernel.BF16} {
-						c := layer.convolution(64)
-						c.Precision, c.Rounded, c.Bias, c.Residual, c.ReLU = precision, precision == kernel.BF16, &kernel.Pointer{}, &kernel.Pointer{}, true
-						p, err := h.PlanConvolution(&c, working)
-						if err != nil {
-							require.ErrorIs(t, err, ErrUnsupported)
-							fmt.Fprintf(&b, " | %s none", precision)
-							continue
-						}
-						fmt.Fprintf(&b, " | %s %s, %d", precision, p.Engine, p.Workspace)
-						require.NoError(t, p.Close())
-					}
-					b.WriteByte('\n')
-				}
-			}
-			golden(t, fmt.Sprintf("residual-%s-%s.txt", l.Version(), device), b.String())
-		})
-	}
+	recordPlans(t, "residual", "bias, residual and ReLU", joins, []kernel.Precision{kernel.FP32, kernel.TF32, kernel.BF16}, func(c *kernel.Convolution) {
+		c.Bias, c.Residual, c.ReLU = &kernel.Pointer{}, &kernel.Pointer{}, true
+	})
 }

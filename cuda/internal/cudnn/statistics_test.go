@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,21 @@ func TestStatisticsPlans(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles a hundred kernels")
 	}
+	layers := slices.Clone(networks[0].layers)
+	for i := range layers {
+		if layers[i].channels == 3 {
+			layers[i].channels = 8 // as they are padded
+		}
+	}
+	recordPlans(t, "statistics", "sums and sums of squares of each channel", layers, []kernel.Precision{kernel.TF32, kernel.BF16}, func(c *kernel.Convolution) {
+		c.Sums = &kernel.Pointer{}
+	})
+}
+
+// recordPlans plans layers of networks for images of 224×224, and of 32×32, with more in the graph than the convolution, and compares what
+// engines there are for it with a file of testdata.
+func recordPlans(t *testing.T, name, with string, layers []layer, precisions []kernel.Precision, more func(*kernel.Convolution)) {
+	t.Helper()
 	l := library(t)
 	if simulated(t, l) {
 		t.Skip("it is about cuDNN itself")
@@ -31,18 +47,16 @@ func TestStatisticsPlans(t *testing.T) {
 			require.NoError(t, err)
 			defer h.Close()
 			var b strings.Builder
-			fmt.Fprintf(&b, "cuDNN %s, %s: convolutions with sums and sums of squares of each channel, batch 64: engine (notes), bytes of working memory\n", l.Version(), device)
+			fmt.Fprintf(&b, "cuDNN %s, %s: convolutions with %s, batch 64: engine (notes), bytes of working memory\n", l.Version(), device, with)
 			for _, size := range []int{224, 32} {
 				fmt.Fprintf(&b, "images of %d×%d\n", size, size)
-				for _, layer := range networks[0].layers {
-					if layer.channels == 3 {
-						layer.channels = 8 // as they are padded
-					}
+				for _, layer := range layers {
 					layer.size = max(layer.size*size/224, 1)
 					fmt.Fprintf(&b, "%d×%d×%d, %d filters %d×%d, stride %d", layer.size, layer.size, layer.channels, layer.filters, layer.kernel, layer.kernel, layer.stride)
-					for _, precision := range []kernel.Precision{kernel.TF32, kernel.BF16} {
+					for _, precision := range precisions {
 						c := layer.convolution(64)
-						c.Precision, c.Rounded, c.Sums = precision, precision == kernel.BF16, &kernel.Pointer{}
+						c.Precision, c.Rounded = precision, precision == kernel.BF16
+						more(&c)
 						p, err := h.PlanConvolution(&c, working)
 						if err != nil {
 							require.ErrorIs(t, err, ErrUnsupported)
@@ -55,7 +69,7 @@ func TestStatisticsPlans(t *testing.T) {
 					b.WriteByte('\n')
 				}
 			}
-			golden(t, fmt.Sprintf("statistics-%s-%s.txt", l.Version(), device), b.String())
+			golden(t, fmt.Sprintf("%s-%s-%s.txt", name, l.Version(), device), b.String())
 		})
 	}
 }
