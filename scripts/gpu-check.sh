@@ -9,6 +9,7 @@
 #   DATA_DIR=…      folder of CIFAR-100's files, to train on them
 #   PYTHON=…        a Python with PyTorch, to time the same steps (default python3)
 #   LIMIT=…         seconds for everything (default 400; 1800 on the simulated GPU)
+#   LOGS=…          folder for what each part printed, as NUMBER.log
 set -uo pipefail
 case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
 cd "$(dirname "$0")/.." || exit
@@ -256,6 +257,7 @@ mkdir -p "$(dirname "$report")"
 	echo '## Numbers, and the end of what failed'
 	all detail
 } | sed -e "s|$WORK|…|g" -e "s|$ROOT|.|g" >"$report"
+if [ -n "${LOGS:-}" ]; then mkdir -p "$LOGS" && cp "$WORK"/*.log "$LOGS"; fi
 failures=$(all row | grep -c '\*\*failed')
 echo "$report: $((parts - failures)) of $parts parts passed or cannot be run here, $failures failed" >&2
 exit $((failures > 0))
