@@ -123,7 +123,7 @@ func TestStatisticsRepeat(t *testing.T) {
 // repeat runs a plan several times on the same random operands.
 func repeat(t *testing.T, d *driver.Device, stream *driver.Stream, plan *Plan) error {
 	r := rand.New(rand.NewPCG(1, 2))
-	var at [7]driver.Ptr
+	var at [8]driver.Ptr
 	for i, bytes := range append(plan.Bytes(), plan.Workspace) {
 		if bytes == 0 {
 			continue
@@ -147,7 +147,7 @@ func repeat(t *testing.T, d *driver.Device, stream *driver.Stream, plan *Plan) e
 	for n := range 10 {
 		err := errors.Join(stream.Fill(at[2], byte(255-n), plan.Bytes()[2]), stream.Fill(at[4], byte(255-n), plan.Bytes()[4]))
 		if err == nil {
-			err = plan.Run(uintptr(at[0]), uintptr(at[1]), uintptr(at[2]), uintptr(at[3]), uintptr(at[4]), uintptr(at[5]), uintptr(at[6]))
+			err = plan.Run(uintptr(at[0]), uintptr(at[1]), uintptr(at[2]), uintptr(at[3]), uintptr(at[4]), uintptr(at[5]), uintptr(at[6]), uintptr(at[7]))
 		}
 		y, sums := make([]byte, plan.Bytes()[2]), make([]byte, plan.Bytes()[4])
 		if err := errors.Join(err, stream.ToHost(y, at[2]), stream.ToHost(sums, at[4]), stream.Synchronize()); err != nil {

@@ -73,6 +73,12 @@ static void store(const Tensor &t, void *at, int64_t i, double v) {
 	((uint16_t *)at)[i] = (uint16_t)((bits(f) >> 16) | (f != f ? 0x40 : 0));
 }
 
+// STHENO_SIM_CUDNN says how cuDNN misbehaves.
+static bool says(const char *what) {
+	const char *how = getenv("STHENO_SIM_CUDNN");
+	return how && !strcmp(how, what);
+}
+
 struct Job {
 	std::shared_ptr<Problem> problem;
 	int engine;
@@ -139,6 +145,7 @@ template <typename S> struct Loops {
 	void run(const std::map<int64_t, void *> &pointers) const {
 		Tensor t = const_cast<Problem &>(p).result();
 		void *to = pointers.at(t.uid);
+		const bool passes = says("nan");
 		std::vector<float> sum((size_t)t.dims[1]), squares((size_t)t.dims[1]);
 		for (int64_t a = 0; a < t.dims[0]; a++) {
 			for (int64_t c = 0; c < t.dims[2]; c++) {
@@ -147,7 +154,10 @@ template <typename S> struct Loops {
 						S v = p.pass == FORWARD ? forward(a, b, c, d) : p.pass == BACKWARD_DATA ? backward_data(a, b, c, d) : backward_filter(a, b, c, d);
 						for (const Step &s : p.steps) {
 							if (s.copy) continue;
-							if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.residual() ? s.operand.at(a, b, c, d) : s.operand.at(0, b, 0, 0));
+							if (s.mask) {
+								const double y = load(s.operand, pointers.at(s.operand.uid), s.operand.at(a, b, c, d));
+								if (!(y > 0) && !(passes && y != y)) v = 0;
+							} else if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.residual() ? s.operand.at(a, b, c, d) : s.operand.at(0, b, 0, 0));
 							else if (!(v > 0)) v = v != v && s.propagate ? v : 0;
 						}
 						store(t, to, t.at(a, b, c, d), (double)v);
@@ -164,13 +174,11 @@ template <typename S> struct Loops {
 	}
 };
 
-// STHENO_SIM_CUDNN=wrong spoils every result, =open lets every second run end with other bits.
+// STHENO_SIM_CUDNN=wrong spoils every result, =open lets every second run end with other bits. With =nan ReLU's gradient passes where y is NaN.
 static void spoil(const Problem &p, const std::map<int64_t, void *> &pointers) {
 	static std::atomic<int> runs{0};
-	const char *how = getenv("STHENO_SIM_CUDNN");
-	if (!how || !*how) return;
-	const bool wrong = !strcmp(how, "wrong");
-	if (!wrong && ++runs % 2) return;
+	const bool wrong = says("wrong");
+	if (!wrong && (!says("open") || ++runs % 2)) return;
 	const Tensor t = const_cast<Problem &>(p).result();
 	void *to = pointers.at(t.uid);
 	for (int64_t i = 0; i < t.dims[0] * t.dims[1] * t.dims[2] * t.dims[3]; i++) store(t, to, i, load(t, to, i) * (wrong ? 1.125 : 1.0078125));
