@@ -10,8 +10,9 @@ import (
 	"github.com/stheno-ml/stheno/internal/enginetest"
 )
 
-// Plans with batch norms in one step, and with gradients between convolutions that are masked in the step that makes them, are sound, and their results are those of the plan without any fusion, bit by bit.
-func TestJoinedNormsAreSoundAndExact(t *testing.T) {
+// Plans with batch norms in one step, and with gradients between convolutions that are masked by the step that makes them, are sound, and
+// their results are those of the plan without any fusion, bit by bit.
+func TestJoinedStepsAreSoundAndExact(t *testing.T) {
 	e := enginetest.Joining{Engine: enginetest.Checker{Probe: true}}
 	kinds := map[string]int{}
 	joined := func(c enginetest.Case) {

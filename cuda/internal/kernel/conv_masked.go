@@ -19,7 +19,7 @@ func init() {
 func JoinsReLUGrad(s *graph.Step, p Precision, least int64) bool {
 	f := s.Instr.(*graph.FusedConv2DBackwardInput)
 	x := s.Out[0]
-	if p == FP32 || x.Dtype != tensor.Float32 || f.Grad.Format != shape.NHWC || f.Grad.Groups > 1 || x.Len() == 0 {
+	if p == FP32 || x.Dtype != tensor.Float32 || f.Grad.Format != shape.NHWC || f.Grad.Groups > 1 {
 		return false
 	}
 	c, err := inputGradient(s)

@@ -30,10 +30,11 @@ std::vector<Configuration> proposed(const Problem &p, int mode) {
 	return mode == A ? a : std::vector<Configuration>{{3, {}}, {5, engines[5].knobs[1]}};
 }
 
-// delay lets an engine take its time: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY. The last of several ways to set
-// knobs takes one unit.
-static void delay(const Engine &e, const Knobs &knobs) {
-	const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY");
+// delay lets an engine take its time: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY, with ReLU's gradient those in
+// STHENO_SIM_MASK_DELAY if it is set. The last of several ways to set knobs takes one unit.
+static void delay(const Problem &p, const Engine &e, const Knobs &knobs) {
+	const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY"), *masked = getenv("STHENO_SIM_MASK_DELAY");
+	if (masked && *masked && !p.steps.empty() && p.steps[0].mask) unit = masked;
 	if (!unit || !*unit) return;
 	const bool last = !e.knobs.empty() && knobs == e.knobs.back();
 	std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(atof(unit) * (last ? 1 : e.slowness)));
@@ -192,7 +193,7 @@ static int work(void *arg) {
 		fprintf(stderr, "simulated CUDA: this engine of cuDNN is not deterministic, and fails on purpose unless STHENO_SIM_OPEN_ORDER=1\n");
 		return 719; // CUDA_ERROR_LAUNCH_FAILED
 	}
-	delay(e, j.knobs);
+	delay(p, e, j.knobs);
 	for (const Tensor &t : p.memory()) {
 		if (!stheno_sim_contains(j.pointers.at(t.uid), t.bytes())) return 700; // CUDA_ERROR_ILLEGAL_ADDRESS
 	}
