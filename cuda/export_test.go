@@ -31,11 +31,18 @@ func Force(t testing.TB, way string) {
 	t.Cleanup(func() { forced = old })
 }
 
-// GatherAll lets small convolutions gather sums, too, until the test ends.
+// GatherAll lets small convolutions gather sums, too, and those of deterministic engines, until the test ends.
 func GatherAll(t testing.TB) {
-	old := gather
-	gather = 0
-	t.Cleanup(func() { gather = old })
+	bytes, order := gather, anyOrder
+	gather, anyOrder = 0, true
+	t.Cleanup(func() { gather, anyOrder = bytes, order })
+}
+
+// KeepOrder takes back from GatherAll what concerns deterministic engines.
+func KeepOrder(t *testing.T) {
+	old := anyOrder
+	anyOrder = false
+	t.Cleanup(func() { anyOrder = old })
 }
 
 // FoldAll has batch norms of inference folded into filters however small the images are, until the test ends.

@@ -26,3 +26,15 @@ func TestMaskedPlans(t *testing.T) {
 		c.Pass, c.Mask = kernel.BackwardInput, &kernel.Pointer{}
 	})
 }
+
+// A masked gradient has the same bits in every run, whatever was in memory before.
+func TestMaskedRepeat(t *testing.T) {
+	d, l := device(t)
+	layer, batch, most := layer{64, 56, 128, 3, 1, 1}, 32, 4
+	if simulated(t, l) {
+		layer.size, layer.filters, batch, most = 7, 16, 2, 2 // its third fails on purpose
+	}
+	c := layer.convolution(batch)
+	c.Pass, c.Precision, c.Rounded, c.Mask = kernel.BackwardInput, kernel.BF16, true, &kernel.Pointer{}
+	repeatWays(t, d, l, &c, most)
+}

@@ -24,7 +24,7 @@ const (
 
 // builderFor is a builder for a device of 132 multiprocessors.
 func builderFor(p Precision) *Builder {
-	return &Builder{Multiprocessors: 132, Capability: 90, Precision: p}
+	return &Builder{Multiprocessors: 132, Capability: 90, Precision: p, AnyOrder: true}
 }
 
 // valueOf is a value of a plan.
