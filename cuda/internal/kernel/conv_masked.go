@@ -43,8 +43,8 @@ func inputGradient(s *graph.Step) (convolution, error) {
 
 // prepareMasked is the gradient of a convolution's input, masked by a ReLU, and the sums of its channels: the gradient, and one sweep that
 // reads it again and masks and sums; or gradient and mask by cuDNN, and a sweep that sums alone. The first is followed without a measurement:
-// cuDNN's engines for the second are compiled when they are asked for, and whether they are as fast as its best is not known. It is the
-// first way alone where the ReLU's result, or the gradient, would be a copy of what lies in memory.
+// cuDNN's engines for the second are compiled when they are asked for, and whether they are as fast as its best is not known. Where the ReLU's
+// result or the gradient would have to be a copy of what lies in memory, the first is the only one.
 func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 	c, err := inputGradient(s)
 	if err != nil {
@@ -92,7 +92,8 @@ func (b *Builder) maskedConvolution(c convolution, s *graph.Step) []Command {
 	return list
 }
 
-// Masks says whether a value is what a step masks a gradient with: of alternatives that are compared it has zeros and NaN, so that a way to mask is left out that takes these for numbers above 0.
+// Masks says whether a value is what a step masks a gradient with. Where alternatives are compared it has zeros and NaN, so that a way is left
+// out that takes these for numbers above 0.
 func Masks(s *graph.Step, v *graph.Value) bool {
 	_, ok := s.Instr.(*graph.FusedConv2DBackwardInput)
 	return ok && v.Root() == s.In[2].Root()
