@@ -56,6 +56,7 @@ func (l *libs) call(c kernel.Command) *call {
 }
 
 func (l *libs) convolution(c *kernel.Convolution) *call {
+	workspace := workspaceOf(c)
 	wrap := func(p *cudnn.Plan, err error) (*way, error) {
 		if err != nil {
 			return nil, err

@@ -199,6 +199,9 @@ func (e *Engine) GroupBytes() int {
 	return kernel.GroupBytes
 }
 
+// Together implements graph.Confined: what do asks of buffers is done on the device's thread, which each of them else wakes for itself.
+func (e *Engine) Together(do func() error) error { return e.dev.Do(do) }
+
 // Gathers says which updates wait for each other, so that they are one launch.
 func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }
 
