@@ -173,7 +173,7 @@ func (w *writer) list(list []kernel.Command) {
 		case *kernel.Gemm:
 			w.call(c, []*kernel.Pointer{c.Bias}, c.A, c.B, c.C)
 		case *kernel.Convolution:
-			w.call(c, []*kernel.Pointer{c.Bias, c.Sums, c.Residual}, c.X, c.Filter, c.Y)
+			w.call(c, []*kernel.Pointer{c.Bias, c.Sums, c.Residual, c.Mask}, c.X, c.Filter, c.Y)
 		default:
 			fmt.Fprintf(w, "%T", c)
 		}

@@ -183,6 +183,11 @@ func (e *Engine) JoinsNorm(s *graph.Step) bool {
 	return os.Getenv(normsEnv) != "0" && kernel.JoinsNorm(s, e.precision, e.dev.Multiprocessors)
 }
 
+// JoinsReLUGrad wants the gradient of a convolution's input and the ReLU's in front of it in one step, if cuDNN may compute both at once.
+func (e *Engine) JoinsReLUGrad(s *graph.Step) bool {
+	return e.libs.dnn != nil && kernel.JoinsReLUGrad(s, e.precision, gather)
+}
+
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 

@@ -24,7 +24,7 @@ func Patient(t *testing.T) {
 }
 
 // Force makes engines follow the ways of a name until the test ends, or what comes first.
-func Force(t *testing.T, way string) {
+func Force(t testing.TB, way string) {
 	GatherAll(t)
 	old := forced
 	forced = way
@@ -32,7 +32,7 @@ func Force(t *testing.T, way string) {
 }
 
 // GatherAll lets small convolutions gather sums, too, and those of deterministic engines, until the test ends.
-func GatherAll(t *testing.T) {
+func GatherAll(t testing.TB) {
 	bytes, order := gather, anyOrder
 	gather, anyOrder = 0, true
 	t.Cleanup(func() { gather, anyOrder = bytes, order })

@@ -177,8 +177,8 @@ func (a *matmul) run(p *program) error {
 
 // convolution is a convolution through cuDNN.
 type convolution struct {
-	plan                                *cudnn.Plan
-	x, w, y, bias, sums, residual, work uint64
+	plan                                      *cudnn.Plan
+	x, w, y, bias, sums, residual, mask, work uint64
 }
 
 func (m *maker) convolution(c *kernel.Convolution) []action {
@@ -196,11 +196,14 @@ func (m *maker) convolution(c *kernel.Convolution) []action {
 	if c.Residual != nil {
 		m.point(&a.residual, *c.Residual)
 	}
+	if c.Mask != nil {
+		m.point(&a.mask, *c.Mask)
+	}
 	m.point(&a.work, m.library(plan.Workspace))
 	m.names = append(m.names, "cuDNN "+plan.Engine+measured(plan.Measured))
 	return []action{a}
 }
 
 func (a *convolution) run(*program) error {
-	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.sums), uintptr(a.residual), uintptr(a.work))
+	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.sums), uintptr(a.residual), uintptr(a.mask), uintptr(a.work))
 }

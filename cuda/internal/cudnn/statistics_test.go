@@ -86,6 +86,11 @@ func TestStatisticsRepeat(t *testing.T) {
 	}
 	c := layer.convolution(batch)
 	c.Precision, c.Rounded, c.Sums = kernel.BF16, true, &kernel.Pointer{}
+	repeatWays(t, d, l, &c, most)
+}
+
+// repeatWays runs the first ways of a convolution several times each.
+func repeatWays(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution, most int) {
 	require.NoError(t, d.Do(func() error {
 		stream, err := driver.NewStream()
 		if err != nil {
@@ -97,7 +102,7 @@ func TestStatisticsRepeat(t *testing.T) {
 			return err
 		}
 		defer h.Close()
-		ways, err := h.Ways(&c, working)
+		ways, err := h.Ways(c, working)
 		if err != nil {
 			return err
 		}
@@ -125,7 +130,11 @@ func TestStatisticsRepeat(t *testing.T) {
 // repeat runs a plan several times on the same random operands.
 func repeat(t *testing.T, d *driver.Device, stream *driver.Stream, plan *Plan) error {
 	r := rand.New(rand.NewPCG(1, 2))
-	var at [7]driver.Ptr
+	var at [8]driver.Ptr
+	made := 2 // the image that it writes
+	if plan.p.pass == kernel.BackwardInput {
+		made = 0
+	}
 	for i, bytes := range append(plan.Bytes(), plan.Workspace) {
 		if bytes == 0 {
 			continue
@@ -135,7 +144,7 @@ func repeat(t *testing.T, d *driver.Device, stream *driver.Stream, plan *Plan) e
 			return err
 		}
 		defer d.Memory.Free(at[i])
-		if i < 2 {
+		if i != made && i != 4 && i != 7 {
 			b := make([]byte, bytes)
 			for k := 0; k < len(b); k += 2 { // bfloat16 of either sign, from 2⁻⁸ to 1
 				b[k], b[k+1] = byte(r.Uint32()), 0x3b|byte(r.Uint32())&0x84
@@ -148,12 +157,12 @@ func repeat(t *testing.T, d *driver.Device, stream *driver.Stream, plan *Plan) e
 	var first []byte
 	var image string
 	for n := range 10 {
-		err := errors.Join(stream.Fill(at[2], byte(255-n), plan.Bytes()[2]), stream.Fill(at[4], byte(255-n), plan.Bytes()[4]))
+		err := errors.Join(stream.Fill(at[made], byte(255-n), plan.Bytes()[made]), stream.Fill(at[4], byte(255-n), plan.Bytes()[4]))
 		if err == nil {
-			err = plan.Run(uintptr(at[0]), uintptr(at[1]), uintptr(at[2]), uintptr(at[3]), uintptr(at[4]), uintptr(at[5]), uintptr(at[6]))
+			err = plan.Run(uintptr(at[0]), uintptr(at[1]), uintptr(at[2]), uintptr(at[3]), uintptr(at[4]), uintptr(at[5]), uintptr(at[6]), uintptr(at[7]))
 		}
-		y, sums := make([]byte, plan.Bytes()[2]), make([]byte, plan.Bytes()[4])
-		if err := errors.Join(err, stream.ToHost(y, at[2]), stream.ToHost(sums, at[4]), stream.Synchronize()); err != nil {
+		y, sums := make([]byte, plan.Bytes()[made]), make([]byte, plan.Bytes()[4])
+		if err := errors.Join(err, stream.ToHost(y, at[made]), stream.ToHost(sums, at[4]), stream.Synchronize()); err != nil {
 			return err
 		}
 		if n == 0 {

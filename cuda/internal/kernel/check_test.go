@@ -246,6 +246,12 @@ func checkConvolution(b *Builder, s *graph.Step, c *Convolution) error {
 		}
 		err = checkPointer(b, s, *c.Residual, extent(c.N, c.OH, c.OW, c.K))
 	}
+	if err == nil && c.Mask != nil {
+		if c.Pass != BackwardInput || c.Dtype != tensor.Float32 || *c.Mask == c.X {
+			return fmt.Errorf("a mask in pass %d, of %v, at %v", c.Pass, c.Dtype, *c.Mask)
+		}
+		err = checkPointer(b, s, *c.Mask, extent(c.N, c.H, c.W, c.C))
+	}
 	if err == nil && c.Sums != nil {
 		if c.Pass != Forward || c.Dtype != tensor.Float32 || c.ReLU || c.Precision == FP32 {
 			return fmt.Errorf("sums in pass %d, of %v and %v", c.Pass, c.Dtype, c.Precision)

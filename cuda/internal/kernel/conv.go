@@ -35,6 +35,8 @@ func formatOf(i graph.Instr) shape.Layout {
 		return o.Conv.Format
 	case *op.Conv2DBackwardInput:
 		return o.Format
+	case *graph.FusedConv2DBackwardInput:
+		return o.Grad.Format
 	}
 	return i.(*op.Conv2DBackwardFilter).Format
 }
@@ -89,6 +91,7 @@ type convolution struct {
 	filter           *graph.Value // w, where it is read
 	xNarrow, yNarrow bool         // what is bfloat16 in memory
 	sums, residual   *Pointer     // what cuDNN gathers of y, and what it adds: see Convolution
+	mask             *Pointer     // what cuDNN masks x with
 	epilogue
 }
 
