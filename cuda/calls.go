@@ -56,7 +56,7 @@ func (l *libs) call(c kernel.Command) *call {
 }
 
 func (l *libs) convolution(c *kernel.Convolution) *call {
-	workspace := workspaceOf(c)
+	limit := workspaceOf(c, l.memory)
 	wrap := func(p *cudnn.Plan, err error) (*way, error) {
 		if err != nil {
 			return nil, err
@@ -68,10 +68,10 @@ func (l *libs) convolution(c *kernel.Convolution) *call {
 	}
 	return &call{
 		library: "cuDNN " + l.dnn.Version(),
-		problem: func() (string, error) { return l.dnn.Problem(c, workspace) },
-		first:   func() (*way, error) { return wrap(l.dnn.PlanConvolution(c, workspace)) },
+		problem: func() (string, error) { return l.dnn.Problem(c, limit) },
+		first:   func() (*way, error) { return wrap(l.dnn.PlanConvolution(c, limit)) },
 		ways: func(try func(*way) error) error {
-			all, err := l.dnn.Ways(c, workspace)
+			all, err := l.dnn.Ways(c, limit)
 			if err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func (l *libs) convolution(c *kernel.Convolution) *call {
 			if err := json.Unmarshal(choice, &x); err != nil {
 				return nil, err
 			}
-			return wrap(l.dnn.Take(c, workspace, x))
+			return wrap(l.dnn.Take(c, limit, x))
 		},
 	}
 }

@@ -22,6 +22,7 @@ type libs struct {
 	blas   *cublaslt.Handle
 	dnn    *cudnn.Handle
 	stream uintptr
+	memory int64 // bytes that the engine may take of the device
 }
 
 // What the libraries are for, and what is done without them.
@@ -35,13 +36,13 @@ const (
 const workspace = 256 << 20
 
 // workspaceOf is the working memory that a convolution may use. Without tensor cores cuDNN's fast engines transpose images and results on the
-// way, and those without memory for it are many times slower: they may have as much as both take.
-func workspaceOf(c *kernel.Convolution) int64 {
+// way, and those without memory for it are many times slower: they may have as much as both take, up to a sixteenth of the device's memory.
+func workspaceOf(c *kernel.Convolution, memory int64) int64 {
 	if c.Precision != kernel.FP32 && c.Dtype == tensor.Float32 {
 		return workspace
 	}
 	elements := int64(c.N)*int64(c.H)*int64(c.W)*int64(c.C) + int64(c.N)*int64(c.OH)*int64(c.OW)*int64(c.K)
-	return max(workspace, workspace/4+elements*int64(c.Dtype.Size()))
+	return max(workspace, min(workspace/4+elements*int64(c.Dtype.Size()), memory/16))
 }
 
 // driverMajor is the major CUDA version of the driver, 0 if there is none.
@@ -49,7 +50,10 @@ func driverMajor() int { return max(driver.Version(), 0) / 1000 }
 
 // openLibs loads the libraries that are there, and says once which are missing.
 func (e *Engine) openLibs(without []string) *libs {
-	l := &libs{stream: uintptr(e.stream.Handle())}
+	l := &libs{stream: uintptr(e.stream.Handle()), memory: e.dev.Info.Memory}
+	if limit := e.config.MemoryLimit; limit > 0 {
+		l.memory = min(l.memory, limit)
+	}
 	if slices.Contains(without, "cublaslt") {
 		e.say("cuBLASLt is not used, as asked: matrix products run on the engine's own kernels")
 	} else if lib, err := cublaslt.Load(driverMajor()); err != nil {

@@ -192,6 +192,7 @@ func (m *Machine) feed() error {
 			return err
 		}
 	}
+	stale := false
 	for _, f := range m.feeds {
 		before := f.at
 		if err := f.update(m.engine, m.prog); err != nil {
@@ -203,9 +204,12 @@ func (m *Machine) feed() error {
 				return err
 			}
 		}
+		stale = stale || f.stale
 	}
-	if err := m.together(m.upload); err != nil {
-		return err
+	if stale {
+		if err := m.together(m.upload); err != nil {
+			return err
+		}
 	}
 	m.fed = true
 	return nil

@@ -9,7 +9,7 @@
 #   DATA_DIR=…      folder of CIFAR-100's files, to train on them
 #   PYTHON=…        a Python with PyTorch, to time the same steps (default python3)
 #   LIMIT=…         seconds for everything (default 420; 1800 on the simulated GPU)
-#   LOGS=…          folder for what each part printed, as NUMBER.log
+#   LOGS=…          folder, seen from the repository, for what each part printed, as NUMBER.log
 #   PARTS=…         only the parts whose titles this extended regular expression matches
 set -uo pipefail
 case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
@@ -83,7 +83,7 @@ peers() {
 # First layers beside cuDNN's, small batch norms in one launch and in two, dense layers in both types.
 kernels() {
 	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
-	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense)$/^([A-Z]|512$|1152$)' -test.benchtime 10x
+	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients)$/^([A-Z]|512$|1152$|32$)' -test.benchtime 10x
 }
 
 # Each tool of compute-sanitizer over as much as it can in this time; gpu-sanitize.sh does it with the whole suite.
@@ -142,7 +142,7 @@ report_part() {
 	[ $((passed + failed + skipped)) -gt 0 ] || counts='' passed='' failed='' skipped='' # this part is no tests
 	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >"$file.row"
 	echo "   $title: $status; $counts$((SECONDS - begin)) s" >&2
-	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense)/.*ns/op|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
+	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
 		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 300 >"$file.numbers"
 	grep -hE '^(Benchmark|torch ).*images/s' "$log" >"$file.speeds"
 	if [ -s "$file.numbers" ] || [[ $status == *failed* ]]; then

@@ -13,7 +13,14 @@ import (
 	"github.com/stheno-ml/stheno/internal/memcopy"
 )
 
+// severally makes copies be in parts, also where there is one processor.
+func severally(t *testing.T) {
+	old := runtime.GOMAXPROCS(4)
+	t.Cleanup(func() { runtime.GOMAXPROCS(old) })
+}
+
 func TestCopy(t *testing.T) {
+	severally(t)
 	for _, n := range []int{0, 1, 1000, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3<<20 + 77, 1<<24 + 13} {
 		from := make([]byte, n)
 		for i := range from {
@@ -44,6 +51,7 @@ func TestCopy(t *testing.T) {
 
 // Copies at the same time wait for their own parts alone.
 func TestCopiesAtOnce(t *testing.T) {
+	severally(t)
 	var all sync.WaitGroup
 	for k := range 8 {
 		all.Go(func() {

@@ -146,8 +146,9 @@ func run(t *testing.T, d *driver.Device, l *Library, c *kernel.Convolution) (got
 		}
 		defer h.Close()
 		plan, err := h.PlanConvolution(c, working)
-		if errors.Is(err, ErrUnsupported) && (c.ReLU || c.Bias != nil || c.Sums != nil || c.Residual != nil || c.Mask != nil) && !simulated(t, l) {
-			unsupported = err // the engine convolves, and does the rest in a launch of its own
+		fused := c.ReLU || c.Bias != nil || c.Sums != nil || c.Residual != nil || c.Mask != nil
+		if errors.Is(err, ErrUnsupported) && fused && (c.Precision == kernel.FP32 || c.Groups == c.C) && !simulated(t, l) {
+			unsupported = err // without tensor cores, and by channel, 9.14 has none for all: the engine does the rest in a launch of its own
 			return nil
 		}
 		if err != nil {

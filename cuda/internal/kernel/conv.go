@@ -120,8 +120,8 @@ func (b *Builder) convolutionWays(c convolution) []alternative {
 		return []alternative{{"own kernels", func() []Command { return b.ownConvolution(c) }}}
 	}
 	ways := []alternative{{"cuDNN", func() []Command { return b.libraryOrOwn(c) }}}
-	if b.epilogueApart(c) {
-		ways = []alternative{{"cuDNN, then bias and ReLU", func() []Command { return b.convolutionThenEpilogue(c) }}, ways[0]}
+	if apart := (alternative{"cuDNN, then bias and ReLU", func() []Command { return b.convolutionThenEpilogue(c) }}); b.epilogueApart(c) && b.serves(apart) {
+		ways = []alternative{apart, ways[0]}
 	}
 	few := alternative{"few channels", func() []Command { return b.fewConvolution(c) }}
 	if b.serves(few) {

@@ -13,11 +13,15 @@ func (b *Builder) epilogueApart(c convolution) bool {
 	return c.pass == Forward && (c.bias != nil || c.relu) && !c.yNarrow && (c.dt == tensor.Float64 || b.Precision == FP32)
 }
 
-// convolutionThenEpilogue is cuDNN's convolution, and bias and ReLU in a launch.
+// convolutionThenEpilogue is cuDNN's convolution, and bias and ReLU in a launch. There is none where that takes very much working memory.
 func (b *Builder) convolutionThenEpilogue(c convolution) []Command {
-	after := b.epilogue(c)
+	after, start := b.epilogue(c), b.work
 	c.epilogue = epilogue{}
-	return append(b.libraryConvolution(c), after)
+	list := append(b.libraryConvolution(c), after)
+	if b.work-start > mostScratch {
+		return nil
+	}
+	return list
 }
 
 // epilogue is y ← y + bias, then ReLU, or one of them.
