@@ -83,41 +83,48 @@ func (k *kept) verify(t *trial, a *attempt) (why string, err error) {
 	}
 	n := len(k.results)
 	for i, v := range k.results {
-		differ, difference, _, err := k.compare(t, v, k.at[n+i], a.at[v.Root()])
+		again, err := k.compare(t, v, k.at[n+i], a.at[v.Root()])
 		if err != nil {
 			return "", err
 		}
-		if differ > 0 && !t.engine.config.Nondeterministic {
-			return fmt.Sprintf("%.0f of %d elements of result %d differ from run to run, by %.2g in all", differ, v.Len(), i, math.Sqrt(difference)), nil
+		if again.differ > 0 && !t.engine.config.Nondeterministic {
+			return fmt.Sprintf("%.0f of %d elements of result %d differ from run to run, by %.2g in all", again.differ, v.Len(), i, math.Sqrt(again.difference)), nil
 		}
-		_, difference, size, err := k.compare(t, v, k.at[i], a.at[v.Root()])
+		c, err := k.compare(t, v, k.at[i], a.at[v.Root()])
 		if err != nil {
 			return "", err
 		}
-		if !(difference <= alike*alike*size) { // also if it is no number
-			return fmt.Sprintf("its result %d differs from that of the first by %.2g, which is of size %.2g", i, math.Sqrt(difference), math.Sqrt(size)), nil
+		if c.odd > 0 {
+			return fmt.Sprintf("%.0f of %d elements of its result %d are not finite where the first's are, or the other way around", c.odd, v.Len(), i), nil
+		}
+		if !(c.difference <= alike*alike*c.size) { // also if it is no number
+			return fmt.Sprintf("its result %d differs from that of the first by %.2g, which is of size %.2g", i, math.Sqrt(c.difference), math.Sqrt(c.size)), nil
 		}
 	}
 	return "", nil
 }
 
+// comparison is of how many elements differ, the squares of the differences of those that are finite and of their own size, and how many differ
+// of which one is not finite.
+type comparison struct{ differ, difference, size, odd float64 }
+
 // compare compares two memories that hold a value.
-func (k *kept) compare(t *trial, v *graph.Value, a, b driver.Ptr) (differ, difference, size float64, err error) {
+func (k *kept) compare(t *trial, v *graph.Value, a, b driver.Ptr) (c comparison, err error) {
 	if err := t.launch(kernel.Compare(v, kernel.Address(k.sums), kernel.Address(a), kernel.Address(b))); err != nil {
-		return 0, 0, 0, err
+		return c, err
 	}
 	host, err := driver.NewPinned(kernel.ComparedBytes)
 	if err != nil {
-		return 0, 0, 0, err
+		return c, err
 	}
 	if err := errors.Join(t.engine.stream.ToHost(host.Bytes(), k.sums), t.engine.stream.Synchronize()); err != nil {
-		return 0, 0, 0, errors.Join(err, host.Close())
+		return c, errors.Join(err, host.Close())
 	}
-	var sums [3]float64
-	for i := range 3 * kernel.CompareBlocks {
-		sums[i%3] += math.Float64frombits(binary.LittleEndian.Uint64(host.Bytes()[8*i:]))
+	var sums [kernel.ComparedSums]float64
+	for i := range kernel.ComparedSums * kernel.CompareBlocks {
+		sums[i%kernel.ComparedSums] += math.Float64frombits(binary.LittleEndian.Uint64(host.Bytes()[8*i:]))
 	}
-	return sums[0], sums[1], sums[2], host.Close()
+	return comparison{sums[0], sums[1], sums[2], sums[3]}, host.Close()
 }
 
 // close frees what was kept.

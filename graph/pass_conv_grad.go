@@ -1,6 +1,11 @@
 package graph
 
-import "github.com/stheno-ml/stheno/graph/op"
+import (
+	"slices"
+
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
+)
 
 // ReLUGradJoiner is an [Engine] that may mask the gradient of a convolution's input while it writes it. It is optional.
 type ReLUGradJoiner interface {
@@ -10,8 +15,9 @@ type ReLUGradJoiner interface {
 }
 
 // joinReLUGrads makes the gradient of a convolution's input, and of the ReLU in front of the convolution, one step, with the sums of the
-// gradient that belong to it already, where the engine wants that. Where memory is scarce it does not: the ReLU's result, which may be
-// computed again for the second of the steps, would have to be there for the first.
+// gradient that belong to it already, where the engine wants that. A mask without sums whose result goes into an elementwise step stays: in
+// a loop with that it costs less than in a sweep of its own, and what the engine makes of the join need not be better than a sweep. Where memory
+// is scarce it does not join: the ReLU's result, which may be computed again for the second of the steps, would have to be there for the first.
 func joinReLUGrads(p *program, e Engine) {
 	j, ok := e.(ReLUGradJoiner)
 	if !ok || p.scarce {
@@ -23,6 +29,10 @@ func joinReLUGrads(p *program, e Engine) {
 		axis := -1 // of the sums
 		switch o := s.Instr.(type) {
 		case *op.ReLUGrad:
+			loops := func(u *Step) bool { return fusable(u, e) && shape.Equal(u.Out[0].Shape, s.Out[0].Shape) }
+			if slices.ContainsFunc(r.uses[s.Out[0]], loops) && fusable(s, e) {
+				continue
+			}
 		case *ReLUGradBias:
 			f.Bias, axis = true, o.Axis
 		default:

@@ -113,7 +113,7 @@ func (p *program) sorted() []*Step {
 // join puts step i into a group of its own and unites it with the groups of the steps whose results it reads.
 func (l *looper) join(i int) {
 	s := l.steps[i]
-	g := &loopGroup{members: []int{i}, elementwise: l.fusable(s), prev: l.last}
+	g := &loopGroup{members: []int{i}, elementwise: fusable(s, l.e), prev: l.last}
 	if l.last != nil {
 		g.label = l.last.label + labelStep
 		l.last.next = g
@@ -138,9 +138,9 @@ func (l *looper) join(i int) {
 }
 
 // fusable says whether a loop can do what the step does, on floats of one type.
-func (l *looper) fusable(s *Step) bool {
+func fusable(s *Step, e Engine) bool {
 	dt := s.Out[0].Dtype
-	if !loops(s.Instr) || dt != tensor.Float32 && dt != tensor.Float64 || !l.e.Fuses((&ir.Loop{}).Kind(), dt) {
+	if !loops(s.Instr) || dt != tensor.Float32 && dt != tensor.Float64 || !e.Fuses((&ir.Loop{}).Kind(), dt) {
 		return false
 	}
 	for _, v := range s.In {

@@ -5,9 +5,10 @@
 #endif
 #define THREADS 256
 
-// x[i] ← numbers between 0.5 and 1.5 of either sign; of the one if kind is 1; if it is 2, every 16th a zero of either sign or NaN. They are
-// the same in every run. (The mixing of bits is Wellons's lowbias32, 2018.)
-KERNEL noise(S *x, u32 seed, int kind, i64 n) {
+// x[i] ← numbers between 0.5 and 1.5 of either sign; of the one if kind is 1. If it is 2, every 16th is a zero of either sign or NaN, and of the
+// first mark elements all but every fourth are, or below 0. If it is 3, x[mark] is NaN. They are the same in every run. (The mixing of bits is
+// Wellons's lowbias32, 2018.)
+KERNEL noise(S *x, u32 seed, int kind, i64 mark, i64 n) {
 	FOR_EACH(i, n) {
 		u32 h = (u32)i * 0x9e3779b9u ^ seed;
 		h ^= h >> 16;
@@ -16,39 +17,48 @@ KERNEL noise(S *x, u32 seed, int kind, i64 n) {
 		h *= 0x846ca68bu;
 		h ^= h >> 16;
 		T v = T(0.5f + (float)(h >> 9) * 0x1p-23f);
-		if (kind == 2 && (h >> 1) % 16 == 0) {
-			v = (h >> 5) & 1 ? T(0) : T(__uint_as_float(0x7fc00000u));
+		const T nan = T(__uint_as_float(0x7fc00000u));
+		const bool masks = kind == 2 && i < mark && i % 4 != 0;
+		if (kind == 2 && (h >> 1) % (masks ? 2 : 16) == 0) {
+			v = (h >> 5) & 1 ? T(0) : nan;
 		}
-		store(&x[i], kind == 1 || (h & 1) ? v : -v);
+		if (kind == 3 && i == mark) {
+			v = nan;
+		}
+		store(&x[i], kind == 1 || (h & 1) && !masks ? v : -v);
 	}
 }
 
-// to[block] ← how many elements differ, Σ(a − b)² and Σa² of those that the block takes. What is no number differs from all others.
+// to[block] ← how many elements differ, Σ(a − b)² and Σa² of those that are finite, and how many differ of which one is not, of what the block
+// takes. NaN is equal to NaN and to nothing else.
 KERNEL __launch_bounds__(THREADS) compare(double *to, const S *a, const S *b, i64 n) {
-	__shared__ double shared[3][THREADS];
-	double own[3] = {};
+	__shared__ double shared[4][THREADS];
+	double own[4] = {};
 	FOR_EACH(i, n) {
 		const double x = widen(a[i]), y = widen(b[i]);
-		if (x != y && (x == x || y == y)) {
-			own[0] += 1;
+		const bool differ = x != y && (x == x || y == y);
+		own[0] += differ;
+		if (isfinite(x) && isfinite(y)) {
 			own[1] += (x - y) * (x - y);
+			own[2] += x * x;
+		} else {
+			own[3] += differ;
 		}
-		own[2] += x * x;
 	}
-	for (int k = 0; k < 3; k++) {
+	for (int k = 0; k < 4; k++) {
 		shared[k][threadIdx.x] = own[k];
 	}
 	for (int half = THREADS / 2; half > 0; half /= 2) {
 		__syncthreads();
 		if (threadIdx.x < half) {
-			for (int k = 0; k < 3; k++) {
+			for (int k = 0; k < 4; k++) {
 				shared[k][threadIdx.x] += shared[k][threadIdx.x + half];
 			}
 		}
 	}
 	if (threadIdx.x == 0) {
-		for (int k = 0; k < 3; k++) {
-			to[3 * blockIdx.x + k] = shared[k][0];
+		for (int k = 0; k < 4; k++) {
+			to[4 * blockIdx.x + k] = shared[k][0];
 		}
 	}
 }

@@ -51,6 +51,34 @@ func convReLUGradFusions() []FusionCase {
 		fusion("", "a sum in between", func(b *B) {
 			b.out(mask(b, b.Apply(&op.Add{}, back(b, same), b.Input("z", 2, 6, 7, 4))))
 		}, nil),
+		fusion("", "a sum behind it", func(b *B) { // which is one sweep with the mask
+			b.out(b.Apply(&op.Add{}, mask(b, back(b, same)), b.Input("z", 2, 6, 7, 4)))
+		}, nil),
+		fusion("", "a sum behind it in the other layout", func(b *B) {
+			b.out(b.Apply(&op.Add{}, b.Input("z", 2, 4, 6, 7), mask(b, back(b, first))))
+		}, nil),
+		fusion("", "a factor behind it", func(b *B) { b.out(b.Apply(&op.Scale{Factor: 2}, mask(b, back(b, same)))) }, nil),
+		fusion("", "a product behind it", func(b *B) {
+			b.out(b.Apply(&op.Mul{}, mask(b, back(b, same)), b.Input("z", 2, 6, 7, 4)))
+		}, nil),
+		fusion("", "factors of channels behind it", func(b *B) {
+			b.out(b.Apply(&op.ChannelAffine{Axis: 3, Scale: 2, Shift: []float64{1, 2, 3, 4}}, mask(b, back(b, same))))
+		}, nil),
+		fusion("", "a sum behind it, and it is wanted", func(b *B) {
+			b.out(b.Apply(&op.Add{}, b.out(mask(b, back(b, same))), b.Input("z", 2, 6, 7, 4)))
+		}, nil),
+		fusion("", "a sum behind it, and sums of channels", func(b *B) { // those are no part of a loop
+			dx := mask(b, back(b, same))
+			sums(b, dx, 3)
+			b.out(b.Apply(&op.Add{}, dx, b.Input("z", 2, 6, 7, 4)))
+		}, []string{")+ReLUGrad+BiasGrad("}, " ReLUGrad"),
+		fusion("", "a filter's gradient behind it", func(b *B) {
+			b.out(b.Apply(&op.Conv2DBackwardFilter{ConvAttrs: same, FilterShape: []int{3, 3, 2, 4}}, b.Input("x", 2, 6, 7, 2), mask(b, back(b, same))))
+		}, []string{joined}, " ReLUGrad("),
+		fusion("", "a residual in front of the ReLU, and no batch norm", func(b *B) {
+			z, w := b.Input("z", 2, 6, 7, 4), b.Input("w", 3, 3, 4, 4)
+			b.Grads(b.Apply(&op.Add{}, b.Apply(&op.Conv2D{ConvAttrs: same}, b.Apply(&op.ReLU{}, z), w), z), z, w)
+		}, nil),
 		fusion("", "of something else", func(b *B) { b.out(mask(b, b.Input("dx", 2, 6, 7, 4))) }, nil),
 		fusion("", "two layers", func(b *B) {
 			x, w, bias := b.Input("x", 2, 6, 7, 3), b.Input("w", 3, 3, 3, 4), b.Input("bias", 4)

@@ -92,9 +92,21 @@ func (b *Builder) maskedConvolution(c convolution, s *graph.Step) []Command {
 	return list
 }
 
-// Masks says whether a value is what a step masks a gradient with. Where alternatives are compared it has zeros and NaN, so that a way is left
-// out that takes these for numbers above 0.
-func Masks(s *graph.Step, v *graph.Value) bool {
-	_, ok := s.Instr.(*graph.FusedConv2DBackwardInput)
-	return ok && v.Root() == s.In[2].Root()
+// maskedNaN is the place of the one NaN in the gradient that a masked step gets where alternatives are compared, −1 for none, and how many elements
+// of its result may be NaN by that, from the first on: it is in the first row of the first image that counts, so that it is in few of them, and most
+// of those are masked. Otherwise every sum of a bias's gradient would be NaN whoever computes it.
+func maskedNaN(s *graph.Step) (at, reached int64) {
+	c, err := inputGradient(s)
+	if err != nil || c.g.Format != shape.NHWC || s.In[0].Len() == 0 {
+		return -1, 0
+	}
+	first := func(a shape.Span) (o, last int) { // the first place whose last tap is not in the padding in front, and that tap
+		over := (a.Kernel-1)*a.Dilation - a.Before
+		o = min((max(-over, 0)+a.Stride-1)/a.Stride, a.Out-1)
+		return o, min(o*a.Stride+over, a.In-1)
+	}
+	row, last := first(c.g.H)
+	column, _ := first(c.g.W)
+	column = max(column, c.g.W.Out/2)
+	return (int64(row)*int64(c.g.W.Out)+int64(column))*int64(c.g.F) + int64(c.g.F/2), int64(last+1) * int64(c.g.W.In) * int64(c.g.C)
 }

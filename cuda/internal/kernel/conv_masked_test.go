@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +10,7 @@ import (
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/enginetest"
 	"github.com/stheno-ml/stheno/internal/shape"
 	"github.com/stheno-ml/stheno/train"
 )
@@ -121,12 +123,48 @@ func TestWhatIsJoinedWithItsMask(t *testing.T) {
 	require.False(t, Has("FusedConv2DBackwardInput", tensor.Float64))
 }
 
-// Of alternatives that are compared the mask alone has zeros and NaN.
+// Of what alternatives are compared with, the mask has zeros and NaN, and the gradient a NaN.
 func TestNoiseOfMasks(t *testing.T) {
 	s := maskedStep(t, tensor.Shape{2, 8, 8, 8}, tensor.Shape{3, 3, 8, 8}, op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}, true)
 	kind := func(s *graph.Step, v *graph.Value) any { return Noise(s, v, 0, 1).Args[2] }
-	require.Equal(t, []any{int32(0), int32(0), int32(2), int32(0), int32(1)}, []any{kind(s, s.In[0]), kind(s, s.In[1]), kind(s, s.In[2]), kind(s, s.Out[0]), kind(s, s.Out[1])})
+	require.Equal(t, []any{int32(3), int32(0), int32(2), int32(0), int32(1)}, []any{kind(s, s.In[0]), kind(s, s.In[1]), kind(s, s.In[2]), kind(s, s.Out[0]), kind(s, s.Out[1])})
 	require.Equal(t, int32(0), kind(stepOf(&op.ReLUGrad{}, s.Out[0], s.In[2], s.In[0]), s.In[2]))
+}
+
+// The NaN among the numbers of a gradient gets into results, and into the first of them alone, where the mask is told.
+func TestPlaceOfNaN(t *testing.T) {
+	cases := append(slices.Clone(convCases), convCases[0])
+	padded := &cases[len(cases)-1] // further than the filter reaches
+	padded.name, padded.x, padded.w = "padding around a pointwise one", tensor.Shape{1, 5, 6, 8}, tensor.Shape{1, 1, 8, 8}
+	padded.a.Strides = [2]int{}
+	counted := 0
+	for _, c := range cases {
+		s := maskedStep(t, c.x, c.w, c.a, true)
+		at, reached := maskedNaN(s)
+		if c.a.Format != shape.NHWC || s.In[0].Len() == 0 {
+			require.Equal(t, []int64{-1, 0}, []int64{at, reached}, c.name)
+			continue
+		}
+		g, err := c.a.Geometry(c.x, c.w)
+		require.NoError(t, err)
+		require.Less(t, at, int64(g.H.Out*g.W.Out*g.F), "%s: in the first image", c.name)
+		row, column := int(at)/g.F/g.W.Out, int(at)/g.F%g.W.Out
+		taps := 0
+		for i := range g.H.Kernel {
+			for j := range g.W.Kernel {
+				h, w := row*g.H.Stride-g.H.Before+i*g.H.Dilation, column*g.W.Stride-g.W.Before+j*g.W.Dilation
+				if h >= 0 && h < g.H.In && w >= 0 && w < g.W.In {
+					require.Less(t, int64((h*g.W.In+w)*g.C), reached, c.name)
+					taps++
+				}
+			}
+		}
+		require.NotZero(t, taps, c.name)
+		require.Equal(t, Noise(s, s.In[0], 0, 1).Args[3], at)
+		require.Equal(t, Noise(s, s.In[2], 0, 1).Args[3], reached)
+		counted++
+	}
+	require.Greater(t, counted, 4)
 }
 
 // joiningPlanner plans as the CUDA engine does where there is cuDNN.
@@ -160,4 +198,37 @@ func TestJoinedMasksOfATrainingStep(t *testing.T) {
 	require.Equal(t, 8, joined, "of 12, the gradients of four have less than 8 MiB")
 	require.Equal(t, launchesOf(t, apart), launchesOf(t, p))
 	require.LessOrEqual(t, p.ArenaBytes, apart.ArenaBytes)
+}
+
+// joiningAll joins small gradients, too.
+type joiningAll struct{ planner }
+
+func (joiningAll) JoinsReLUGrad(s *graph.Step) bool { return JoinsReLUGrad(s, TF32, 0) }
+
+// Where a join is not followed by cuDNN, it costs no launch more than the steps that it stands for: so a mask that would be one loop with what is
+// behind it is not joined.
+func TestJoinedMasksCostNoLaunch(t *testing.T) {
+	joins := 0
+	for _, c := range enginetest.FusionCases() {
+		if c.Pass != "conv-relu-grad" {
+			continue
+		}
+		count := func(e graph.Engine) (n int) {
+			b := enginetest.NewB(t, tensor.Float32)
+			c.Build(b)
+			p, err := graph.PlanFor(b.G, b.Options(e)...)
+			require.NoError(t, err)
+			for _, s := range p.Steps {
+				if s.Instr.Kind() == "FusedConv2DBackwardInput" {
+					joins++
+				}
+			}
+			for _, of := range launchesOf(t, p) {
+				n += of
+			}
+			return n
+		}
+		require.Equal(t, count(planner{}), count(joiningAll{}), c.Name)
+	}
+	require.Greater(t, joins, 4)
 }

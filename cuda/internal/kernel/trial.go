@@ -3,29 +3,36 @@ package kernel
 import "github.com/stheno-ml/stheno/graph"
 
 // Noise fills the memory of a step's operand or result with numbers between 0.5 and 1.5, those of vectors positive, as variances are, others
-// of either sign. Among those of a mask, see Masks, are zeros and NaN.
+// of either sign. Where a step masks a gradient, zeros and NaN are among the numbers of the mask, so that a way is left out that takes these for
+// numbers above 0, and one of the gradient is NaN, for a way that multiplies by the mask: NaN times 0 is NaN. See maskedNaN.
 func Noise(s *graph.Step, v *graph.Value, at Address, seed uint32) Resolved {
 	b := Builder{}
-	kind := int32(0)
+	kind, mark := int32(0), int64(0)
+	_, ok := s.Instr.(*graph.FusedConv2DBackwardInput)
 	switch {
-	case Masks(s, v):
+	case ok && v == s.In[2].Root():
 		kind = 2
+		_, mark = maskedNaN(s)
+	case ok && v == s.In[0].Root():
+		kind = 3
+		mark, _ = maskedNaN(s)
 	case len(v.Shape) < 2:
 		kind = 1
 	}
 	grid, block := b.Each(v.Len())
 	return Resolved{Source: File("trial.cu", v.Dtype, storage{}.as("S", v)...), Name: "noise", Grid: grid, Block: block,
-		Args: []any{at, seed, kind, int64(v.Len())}}
+		Args: []any{at, seed, kind, mark, int64(v.Len())}}
 }
 
-// ComparedBytes is the memory that Compare writes to: of every block of CompareBlocks how many elements differ, the squares of the
-// differences, and those of the elements of a, as float64.
+// ComparedBytes is the memory that Compare writes to: of every block of CompareBlocks ComparedSums numbers as float64, how many elements differ;
+// of those that are finite the squares of the differences, and those of the elements of a; and how many differ that are not.
 const (
 	CompareBlocks = 64
-	ComparedBytes = CompareBlocks * 3 * 8
+	ComparedSums  = 4
+	ComparedBytes = CompareBlocks * ComparedSums * 8
 )
 
-// Compare compares two memories that hold a value.
+// Compare compares two memories that hold a value. NaN is equal to NaN.
 func Compare(v *graph.Value, to, a, b Address) Resolved {
 	return Resolved{Source: File("trial.cu", v.Dtype, storage{}.as("S", v)...), Name: "compare", Grid: Dim3{X: CompareBlocks}, Block: Dim3{X: threads},
 		Args: []any{to, a, b, int64(v.Len())}}

@@ -146,7 +146,7 @@ template <typename S> struct Loops {
 	void run(const std::map<int64_t, void *> &pointers) const {
 		Tensor t = const_cast<Problem &>(p).result();
 		void *to = pointers.at(t.uid);
-		const bool passes = says("nan");
+		const bool passes = says("nan"), multiplies = says("multiply");
 		std::vector<float> sum((size_t)t.dims[1]), squares((size_t)t.dims[1]);
 		for (int64_t a = 0; a < t.dims[0]; a++) {
 			for (int64_t c = 0; c < t.dims[2]; c++) {
@@ -157,7 +157,8 @@ template <typename S> struct Loops {
 							if (s.copy) continue;
 							if (s.mask) {
 								const double y = load(s.operand, pointers.at(s.operand.uid), s.operand.at(a, b, c, d));
-								if (!(y > 0) && !(passes && y != y)) v = 0;
+								if (multiplies) v *= (S)(y > 0);
+								else if (!(y > 0) && !(passes && y != y)) v = 0;
 							} else if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.residual() ? s.operand.at(a, b, c, d) : s.operand.at(0, b, 0, 0));
 							else if (!(v > 0)) v = v != v && s.propagate ? v : 0;
 						}
@@ -175,7 +176,8 @@ template <typename S> struct Loops {
 	}
 };
 
-// STHENO_SIM_CUDNN=wrong spoils every result, =open lets every second run end with other bits. With =nan ReLU's gradient passes where y is NaN.
+// STHENO_SIM_CUDNN=wrong spoils every result, =open lets every second run end with other bits. With =nan ReLU's gradient passes where y is NaN;
+// with =multiply it is multiplied by 0 where it does not pass, which leaves NaN.
 static void spoil(const Problem &p, const std::map<int64_t, void *> &pointers) {
 	static std::atomic<int> runs{0};
 	const bool wrong = says("wrong");
