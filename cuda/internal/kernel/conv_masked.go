@@ -52,7 +52,10 @@ func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 	}
 	var ways []alternative
 	for _, w := range b.convolutionWays(c) {
-		ways = append(ways, alternative{w.name, func() []Command { return append(w.list(), b.maskAndSum(s)...) }})
+		ways = append(ways, alternative{w.name, func() []Command {
+			after := b.maskAndSum(s) // whose working memory comes first: behind the convolution's it would lie behind what own kernels would need
+			return append(w.list(), after...)
+		}})
 	}
 	if len(ways) == 0 { // sizes that only the host counts far enough for
 		return nil, nil

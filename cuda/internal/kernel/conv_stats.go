@@ -32,7 +32,8 @@ func (b *Builder) convolutionWithStats(c convolution, s *graph.Step) []Command {
 	var ways []alternative
 	for _, w := range b.convolutionWays(c) {
 		ways = append(ways, alternative{w.name, func() []Command {
-			return append(w.list(), b.stats(s.Out[0], Out(0), Out(1), b.perChannel(c.dt, v), Out(2), v)...)
+			after := b.stats(s.Out[0], Out(0), Out(1), b.perChannel(c.dt, v), Out(2), v) // in front of what may not be used of the convolution's
+			return append(w.list(), after...)
 		}})
 	}
 	if len(ways) == 0 {
