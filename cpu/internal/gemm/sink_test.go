@@ -60,7 +60,7 @@ func testSink[T vec.Float](t *testing.T) {
 				g.Run(nil, g.NewWorkspace(1), &args)
 				args.C = nil
 				var before *gathered[T]
-				for _, threads := range []int{1, 2, 3} {
+				for _, threads := range workers(1, 2, 3) {
 					p := pool.New(threads)
 					sink := &gathered[T]{t: t, n: n, parts: map[int][4]int{}}
 					var fineC func()

@@ -59,7 +59,7 @@ func testWatch[T vec.Float](t *testing.T) {
 				unwatched.C = make([]T, m*n)
 				g.Run(nil, g.NewWorkspace(1), &unwatched)
 				var before []T
-				for _, threads := range []int{1, 2, 5} {
+				for _, threads := range workers(1, 2, 5) {
 					p := pool.New(threads)
 					watch := &watching[T]{t: t, m: m, n: n, size: g.WatchedRows(), c: args.C, seen: make([]T, m*n)}
 					for i := range watch.seen {
