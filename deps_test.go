@@ -26,6 +26,7 @@ var lattice = map[string][]string{
 	"internal/thousands":  {},
 	"internal/words":      {},
 	"internal/host":       {},
+	"internal/memcopy":    {},
 	"internal/augment":    {},
 	"internal/drawing":    {},
 
@@ -54,7 +55,7 @@ var lattice = map[string][]string{
 	"cuda/internal/sim":      {},
 	"cuda/internal/driver":   {},
 	"cuda/internal/kernel":   {"cuda/kernels", "graph", "graph/op", "graph/ir", "internal/shape", "internal/philox", "internal/augment"},
-	"cuda":                   {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/shape"},
+	"cuda":                   {"cuda/kernels", "cuda/internal/…", "graph", "graph/op", "graph/ir", "internal/memcopy", "internal/shape"},
 
 	// Builders import no engine, no compiler and no command line.
 	"nn":   {"graph/op", "internal/drawing", "internal/shape", "internal/suggest", "internal/philox", "internal/thousands"},
@@ -78,7 +79,7 @@ var lattice = map[string][]string{
 	"weights/onnx":             {"weights", "nn", "graph/op", "internal/shape", "internal/suggest", "internal/atomicfile"},
 	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
 
-	"train":   {"arch", "nn", "data", "weights", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/host", "internal/suggest", "internal/words"},
+	"train":   {"arch", "nn", "data", "weights", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/host", "internal/memcopy", "internal/suggest", "internal/words"},
 	"recipes": {"internal/suggest"}, // texts, which the commands know what to do with
 	// An experiment with training steps, and its picture.
 	"train/gradients":  {"train", "arch", "nn", "data", "graph", "internal/suggest"},

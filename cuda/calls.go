@@ -56,12 +56,15 @@ func (l *libs) call(c kernel.Command) *call {
 }
 
 func (l *libs) convolution(c *kernel.Convolution) *call {
+	workspace := workspaceOf(c)
 	wrap := func(p *cudnn.Plan, err error) (*way, error) {
 		if err != nil {
 			return nil, err
 		}
 		return &way{plan: p, name: p.Engine, workspace: p.Workspace, choice: func() (any, error) { return p.Choice() },
-			run: func(at []uintptr, work uintptr) error { return p.Run(at[0], at[1], at[2], at[3], at[4], at[5], work) }}, nil
+			run: func(at []uintptr, work uintptr) error {
+				return p.Run(at[0], at[1], at[2], at[3], at[4], at[5], at[6], work)
+			}}, nil
 	}
 	return &call{
 		library: "cuDNN " + l.dnn.Version(),

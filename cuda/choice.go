@@ -40,8 +40,11 @@ func (c *choice) chosen(of *kernel.Choice) int {
 // forced is the name of a way that is followed wherever it can be, without being measured. Tests set it.
 var forced string
 
-// gather is Builder.Gather. Tests set it.
-var gather int64 = kernel.GatherBytes
+// gather is Builder.Gather, and anyOrder Builder.AnyOrder also for engines that are deterministic. Tests set them.
+var (
+	gather   int64 = kernel.GatherBytes
+	anyOrder bool
+)
 
 // follow decides between the ways of a Choice: for the one that was measured to be the fastest, else for the first whose calls are taken.
 func (m *maker) follow(of *kernel.Choice, c *commands) ([]kernel.Command, error) {
@@ -170,7 +173,7 @@ func (w *writer) list(list []kernel.Command) {
 		case *kernel.Gemm:
 			w.call(c, []*kernel.Pointer{c.Bias}, c.A, c.B, c.C)
 		case *kernel.Convolution:
-			w.call(c, []*kernel.Pointer{c.Bias, c.Sums, c.Residual}, c.X, c.Filter, c.Y)
+			w.call(c, []*kernel.Pointer{c.Bias, c.Sums, c.Residual, c.Mask}, c.X, c.Filter, c.Y)
 		default:
 			fmt.Fprintf(w, "%T", c)
 		}

@@ -183,6 +183,11 @@ func (e *Engine) JoinsNorm(s *graph.Step) bool {
 	return os.Getenv(normsEnv) != "0" && kernel.JoinsNorm(s, e.precision, e.dev.Multiprocessors)
 }
 
+// JoinsReLUGrad wants the gradient of a convolution's input and the ReLU's in front of it in one step, if cuDNN may compute both at once.
+func (e *Engine) JoinsReLUGrad(s *graph.Step) bool {
+	return e.libs.dnn != nil && kernel.JoinsReLUGrad(s, e.precision, gather)
+}
+
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 
@@ -193,6 +198,9 @@ func (e *Engine) GroupBytes() int {
 	}
 	return kernel.GroupBytes
 }
+
+// Together implements graph.Confined: what do asks of buffers is done on the device's thread, which each of them else wakes for itself.
+func (e *Engine) Together(do func() error) error { return e.dev.Do(do) }
 
 // Gathers says which updates wait for each other, so that they are one launch.
 func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }

@@ -24,18 +24,25 @@ func Patient(t *testing.T) {
 }
 
 // Force makes engines follow the ways of a name until the test ends, or what comes first.
-func Force(t *testing.T, way string) {
+func Force(t testing.TB, way string) {
 	GatherAll(t)
 	old := forced
 	forced = way
 	t.Cleanup(func() { forced = old })
 }
 
-// GatherAll lets small convolutions gather sums, too, until the test ends.
-func GatherAll(t *testing.T) {
-	old := gather
-	gather = 0
-	t.Cleanup(func() { gather = old })
+// GatherAll lets small convolutions gather sums, too, and those of deterministic engines, until the test ends.
+func GatherAll(t testing.TB) {
+	bytes, order := gather, anyOrder
+	gather, anyOrder = 0, true
+	t.Cleanup(func() { gather, anyOrder = bytes, order })
+}
+
+// KeepOrder takes back from GatherAll what concerns deterministic engines.
+func KeepOrder(t *testing.T) {
+	old := anyOrder
+	anyOrder = false
+	t.Cleanup(func() { anyOrder = old })
 }
 
 // FoldAll has batch norms of inference folded into filters however small the images are, until the test ends.

@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
+	"github.com/stheno-ml/stheno/internal/memcopy"
 )
 
 // inbox is how the numbers of a large input come to the device before every run; small ones have a [parcel]. There are two slots: the next batch arrives in one
@@ -56,7 +57,7 @@ func (b *inbox) send(to driver.Ptr, from []byte) error {
 	if err := s.here.Synchronize(); err != nil { // the pinned memory may still be on its way
 		return err
 	}
-	copy(s.pinned.Bytes(), from)
+	memcopy.Copy(s.pinned.Bytes(), from)
 	compute, copies := b.engine.stream, b.engine.copies
 	if err := copies.Wait(s.taken); err != nil {
 		return err

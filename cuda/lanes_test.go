@@ -92,4 +92,5 @@ func TestWhatRunsBesideOthers(t *testing.T) {
 var (
 	_ graph.Overlapper = (*cuda.Engine)(nil)
 	_ graph.Grouper    = (*cuda.Engine)(nil)
+	_ graph.Confined   = (*cuda.Engine)(nil)
 )

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"gorgonia.org/tensor"
+
 	"github.com/stheno-ml/stheno/cuda/internal/cublaslt"
 	"github.com/stheno-ml/stheno/cuda/internal/cudnn"
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
@@ -31,6 +33,16 @@ const (
 
 // workspace is the working memory that a call of a library may use at most.
 const workspace = 256 << 20
+
+// workspaceOf is the working memory that a convolution may use. Without tensor cores cuDNN's fast engines transpose images and results on the
+// way, and those without memory for it are many times slower: they may have as much as both take.
+func workspaceOf(c *kernel.Convolution) int64 {
+	if c.Precision != kernel.FP32 && c.Dtype == tensor.Float32 {
+		return workspace
+	}
+	elements := int64(c.N)*int64(c.H)*int64(c.W)*int64(c.C) + int64(c.N)*int64(c.OH)*int64(c.OW)*int64(c.K)
+	return max(workspace, workspace/4+elements*int64(c.Dtype.Size()))
+}
 
 // driverMajor is the major CUDA version of the driver, 0 if there is none.
 func driverMajor() int { return max(driver.Version(), 0) / 1000 }
@@ -165,8 +177,8 @@ func (a *matmul) run(p *program) error {
 
 // convolution is a convolution through cuDNN.
 type convolution struct {
-	plan                                *cudnn.Plan
-	x, w, y, bias, sums, residual, work uint64
+	plan                                      *cudnn.Plan
+	x, w, y, bias, sums, residual, mask, work uint64
 }
 
 func (m *maker) convolution(c *kernel.Convolution) []action {
@@ -184,11 +196,14 @@ func (m *maker) convolution(c *kernel.Convolution) []action {
 	if c.Residual != nil {
 		m.point(&a.residual, *c.Residual)
 	}
+	if c.Mask != nil {
+		m.point(&a.mask, *c.Mask)
+	}
 	m.point(&a.work, m.library(plan.Workspace))
 	m.names = append(m.names, "cuDNN "+plan.Engine+measured(plan.Measured))
 	return []action{a}
 }
 
 func (a *convolution) run(*program) error {
-	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.sums), uintptr(a.residual), uintptr(a.work))
+	return a.plan.Run(uintptr(a.x), uintptr(a.w), uintptr(a.y), uintptr(a.bias), uintptr(a.sums), uintptr(a.residual), uintptr(a.mask), uintptr(a.work))
 }

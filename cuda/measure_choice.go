@@ -225,7 +225,7 @@ func (t *trial) timeWay(a *attempt, limit float64) (float64, error) {
 		write(m.program.at[v], at[3+i])
 		a.at[v] = at[3+i]
 		if isFloat(v) {
-			err = t.launch(kernel.Noise(v, kernel.Address(at[3+i]), uint32(i)))
+			err = t.launch(kernel.Noise(m.step_, v, kernel.Address(at[3+i]), uint32(i)))
 		} else { // it may be an index
 			err = stream.Fill(at[3+i], 0, parts[3+i])
 		}

@@ -54,6 +54,12 @@ func (*Engine) Narrows(*graph.Step) (in, out []bool, gains bool) { return nil, n
 // JoinsNorm says whether a batch norm had better be one step.
 func (*Engine) JoinsNorm(*graph.Step) bool { return false }
 
+// JoinsReLUGrad says whether the gradient between two convolutions had better be masked in the step that computes it.
+func (*Engine) JoinsReLUGrad(*graph.Step) bool { return false }
+
+// Together calls do.
+func (*Engine) Together(do func() error) error { return do() }
+
 // Remote says whether the engine has memory of its own.
 func (*Engine) Remote() bool { return true }
 

@@ -54,6 +54,8 @@ func flops(s *Step) int64 {
 		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*(trues(i.Bias, i.Add, i.ReLU)+4*trues(i.Stats))
 	case *op.Conv2DBackwardInput:
 		return convFLOPs(i.ConvAttrs, i.InputShape, s.In[1].Shape)
+	case *FusedConv2DBackwardInput:
+		return convFLOPs(i.Grad.ConvAttrs, i.Grad.InputShape, s.In[1].Shape) + out*(1+trues(i.Bias))
 	case *op.Conv2DBackwardFilter:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, i.FilterShape)
 	case *FusedMatMul:

@@ -64,6 +64,13 @@ func FreeMemory(e Engine) int64 {
 	return n
 }
 
+// Confined is an [Engine] whose buffers are cheaper to bring up to date together: each call of their methods is handed to a thread of the
+// engine's own. It is optional.
+type Confined interface {
+	// Together calls do, in which Upload and Download of the engine's buffers are cheap, and returns its error.
+	Together(do func() error) error
+}
+
 // Gatherer is an [Engine] for which one launch over many small tensors is cheaper than a launch for each. It is optional.
 type Gatherer interface {
 	// Gathers says whether an update of a parameter of so many bytes had better wait for the others: such updates then come one

@@ -136,6 +136,8 @@ func layoutOf(i Instr) string {
 		return o.Conv.Format.String()
 	case *op.Conv2DBackwardInput:
 		return o.Format.String()
+	case *FusedConv2DBackwardInput:
+		return o.Grad.Format.String()
 	case *op.Conv2DBackwardFilter:
 		return o.Format.String()
 	case *FusedUpdate:

@@ -20,12 +20,14 @@ type feed struct {
 	box    gorgonia.Value // a scalar, or a tensor that is not dense and row-major: copied into data before every run
 	at     uintptr        // address of the bound tensor's elements, if box is nil
 
+	stale  bool // its buffer is to be brought what is in data
 	hosted bool // a variable that the caller's program reads and writes between runs, as Gorgonia's solvers do
 }
 
-// update binds the node's value if it is another one than last time, and uploads it. Nothing is allocated when the
+// update binds the node's value if it is another one than last time, and says whether it is to be uploaded. Nothing is allocated when the
 // same tensor is fed again.
 func (f *feed) update(e Engine, prog Program) (err error) {
+	f.stale = false
 	defer func() {
 		if r := recover(); r != nil { // in the methods of a type of the caller's
 			err = &FeedError{Node: f.v.Name, Wanted: f.wanted(), Got: fmt.Sprintf("a value that panics: %v", r)}
@@ -51,7 +53,8 @@ func (f *feed) update(e Engine, prog Program) (err error) {
 	if (f.v.Variable && !f.hosted || f.v.Resident) && f.box == nil {
 		return nil // uploaded when it was bound; of variables the device has the newest value
 	}
-	return f.buffer.Upload(f.data)
+	f.stale = true
+	return nil
 }
 
 // fed returns the value that an input has now.

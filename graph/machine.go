@@ -40,6 +40,8 @@ type Machine struct {
 	bound   []nodeValue // what a run leaves bound to the nodes of the graph
 	buffers []Buffer    // of constants
 
+	upload, download func() error // uploadAll and downloadAll, made once, so that runs allocate nothing
+
 	fed     bool // the next run's inputs are there
 	running bool // a run was started and not waited for
 	ahead   bool // another one was, behind it
@@ -73,6 +75,7 @@ var _ gorgonia.VM = (*Machine)(nil)
 func newMachine(p *Plan, prog Program, o options) (*Machine, error) {
 	m := &Machine{plan: p, prog: prog, engine: o.engine, owned: o.owned, byNode: map[*gorgonia.Node]*fetch{},
 		graph: o.graph, trace: o.trace, turn: o.turn, changes: len(p.Assigns) > 0}
+	m.upload, m.download = m.uploadAll, m.downloadAll
 	if o.watch.active() {
 		if _, ok := prog.(Observable); !ok {
 			return nil, &CompileError{Stage: "build", Reason: "engine " + o.engine.Name() + " cannot be watched",

@@ -150,22 +150,8 @@ func (m *Machine) wait() error {
 		return nil
 	}
 	m.running, m.ahead = m.ahead, false
-	for _, f := range m.feeds {
-		switch {
-		case f.v.Variable && f.box != nil:
-			if err := f.unbox(); err != nil {
-				return err
-			}
-		case f.v.Variable && f.hosted:
-			if err := f.buffer.Download(f.data); err != nil {
-				return err
-			}
-		}
-	}
-	for _, f := range m.fetches {
-		if err := f.update(); err != nil {
-			return err
-		}
+	if err := m.together(m.download); err != nil {
+		return err
 	}
 	binding.Lock()
 	defer binding.Unlock()
@@ -218,7 +204,52 @@ func (m *Machine) feed() error {
 			}
 		}
 	}
+	if err := m.together(m.upload); err != nil {
+		return err
+	}
 	m.fed = true
+	return nil
+}
+
+// together does something with several of the engine's buffers.
+func (m *Machine) together(do func() error) error {
+	if g, ok := m.engine.(Confined); ok {
+		return g.Together(do)
+	}
+	return do()
+}
+
+// uploadAll brings what was fed to the device.
+func (m *Machine) uploadAll() error {
+	for _, f := range m.feeds {
+		if f.stale {
+			if err := f.buffer.Upload(f.data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// downloadAll brings outputs, and the variables that the caller's program looks at, to the host.
+func (m *Machine) downloadAll() error {
+	for _, f := range m.feeds {
+		switch {
+		case f.v.Variable && f.box != nil:
+			if err := f.unbox(); err != nil {
+				return err
+			}
+		case f.v.Variable && f.hosted:
+			if err := f.buffer.Download(f.data); err != nil {
+				return err
+			}
+		}
+	}
+	for _, f := range m.fetches {
+		if err := f.update(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

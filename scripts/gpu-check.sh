@@ -8,7 +8,9 @@
 #   JOBS=…          parts at the same time, of those that do not disturb each other (default 8, where there are as many processors)
 #   DATA_DIR=…      folder of CIFAR-100's files, to train on them
 #   PYTHON=…        a Python with PyTorch, to time the same steps (default python3)
-#   LIMIT=…         seconds for everything (default 400; 1800 on the simulated GPU)
+#   LIMIT=…         seconds for everything (default 420; 1800 on the simulated GPU)
+#   LOGS=…          folder for what each part printed, as NUMBER.log
+#   PARTS=…         only the parts whose titles this extended regular expression matches
 set -uo pipefail
 case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
 cd "$(dirname "$0")/.." || exit
@@ -98,6 +100,7 @@ fi
 # part TITLE SECONDS FUNCTION… runs a function above, or tests, with a limit of time. Status 77 is a part that cannot be run here. What is
 # to be told of part N is left in files of that name.
 part() {
+	[[ $parts -eq 0 || -z ${PARTS:-} || $1 =~ $PARTS ]] || return 0
 	parts=$((parts + 1))
 	if [ -z "$at_once" ]; then
 		report_part "$parts" "$@"
@@ -162,7 +165,7 @@ all() {
 	for i in $(seq "$parts"); do cat "$WORK/$i.$1" 2>/dev/null; done
 }
 
-deadline=$((SECONDS + ${LIMIT:-$(pick 1800 400)}))
+deadline=$((SECONDS + ${LIMIT:-$(pick 1800 420)}))
 report=$ROOT/bench/results/gpu-check.md
 WORK=$(mktemp -d)
 export WORK
@@ -180,6 +183,7 @@ parts=0 at_once='' # parts at the same time
 JOBS=${JOBS:-$(pick 1 "$(nproc)")}
 JOBS=$((JOBS < 8 ? JOBS : 8))
 
+convolutions='Conv|Few|Mask|NaNIsMasked|Joined.*Mask' norms='Narrow|Joined|Measured|Dense|Product|Fold' # in the names of tests
 part 'Devices and libraries' 30 devices
 if all row | grep -q failed; then
 	cat "$WORK/1.log" >&2
@@ -192,10 +196,13 @@ fi
 at_once=1 # in any order; the longest begin
 part 'Conformance: operations, fusions and nets, float32 and float64' 150 tests cuda.test cuda '^(TestConformance|TestOps)$'
 part 'compute-sanitizer over the operations' 150 sanitize
-part 'Everything else of the engine, tf32 and bf16 among it' 150 tests cuda.test cuda '^Test' -test.skip '^(TestConformance|TestOps)$'
+part 'Conformance of plans without passes' 150 tests cuda.test cuda '^TestConformanceWithoutPasses$'
+part 'Convolutions: all ways, in tf32 and bf16' 150 tests cuda.test cuda "^Test($convolutions)"
+part 'Batch norms, dense layers and products: all ways, in tf32 and bf16' 150 tests cuda.test cuda "^Test($norms)"
+part 'Everything else of the engine' 150 tests cuda.test cuda '^Test' -test.skip "^(TestConformance|TestOps)|^Test($convolutions|$norms)"
 part '20 losses against PyTorch, Keras and the CPU engine' 90 tests train.test train '^TestGPULosses$'
 part '20 losses in tf32 and bf16' 90 tests train.test train '^TestGPUPrecisionLosses$'
-part 'cuDNN: convolutions against plain sums; statistics twice' 60 tests cudnn.test cuda/internal/cudnn '^Test(ConvolutionsEqualTheReference|StatisticsRepeat)$'
+part 'cuDNN: convolutions against plain sums; statistics and masks twice' 60 tests cudnn.test cuda/internal/cudnn '^Test(ConvolutionsEqualTheReference|(Statistics|Masked)Repeat)$'
 STHENO_CUDA_WITHOUT=cudnn,cublaslt part 'Without cuDNN and cuBLASLt: operations' 90 tests cuda.test cuda '^TestOps$'
 part 'Everything else of training: checkpoints between devices, resuming bit by bit, optimizers' 90 tests train.test train '^TestGPU' \
 	-test.skip '^TestGPU(Losses|PrecisionLosses|MemoryDoesNotGrow|OutOfMemory|GraphLaunchesDoNotGrow)$'
@@ -237,7 +244,7 @@ mkdir -p "$(dirname "$report")"
 		echo 'On the simulated GPU: this shows that the check itself works, and nothing of a GPU. Lines such as "simulated CUDA: …:'
 		echo 'STHENO_SIM_FAULT" are of tests that make it fail on purpose.'
 	else
-		echo "Written by \`make gpu\` on $(date -u +'%e %B %Y' | sed 's/^ *//') in $SECONDS s."
+		echo "Written by \`make gpu\` on $(date -u +'%e %B %Y' | sed 's/^ *//') in $SECONDS s.${PARTS:+ Parts like \`$PARTS\` alone.}"
 	fi
 	echo
 	echo '```'
@@ -256,6 +263,7 @@ mkdir -p "$(dirname "$report")"
 	echo '## Numbers, and the end of what failed'
 	all detail
 } | sed -e "s|$WORK|…|g" -e "s|$ROOT|.|g" >"$report"
+if [ -n "${LOGS:-}" ]; then mkdir -p "$LOGS" && cp "$WORK"/*.log "$LOGS"; fi
 failures=$(all row | grep -c '\*\*failed')
 echo "$report: $((parts - failures)) of $parts parts passed or cannot be run here, $failures failed" >&2
 exit $((failures > 0))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/memcopy"
 )
 
 // Run computes the step for a batch of exactly the size it was compiled for: images in the order of the model's input,
@@ -40,8 +41,8 @@ func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
 	if err := s.fits(b); err != nil {
 		return err
 	}
-	copy(s.images, b.Images)
-	copy(s.pixels, b.Pixels)
+	memcopy.Copy(s.images, b.Images)
+	memcopy.Copy(s.pixels, b.Pixels)
 	copy(s.index, b.Index)
 	copy(s.draws, b.Draws)
 	copy(s.labels, b.Labels)

@@ -79,6 +79,17 @@ struct Bias {
 // y ← x + b[c]; they may be the same memory.
 KERNEL bias_add(SY *y, const SX *x, const T *b, const Packs v) { each_channel(y, v, Bias{x, b}); }
 
+struct BiasReLU : Bias {
+	__device__ __forceinline__ BiasReLU(const SX *x, const T *b) : Bias{x, b} {}
+	__device__ __forceinline__ T value(const Raw &r, int k) const {
+		const T sum = Bias::value(r, k);
+		return sum < T(0) ? T(0) : sum; // NaN stays
+	}
+};
+
+// y ← max(x + b[c], 0); y and x may be the same memory.
+KERNEL bias_add_relu(SY *y, const SX *x, const T *b, const Packs v) { each_channel(y, v, BiasReLU(x, b)); }
+
 // As many constants as fit into the arguments of a kernel in either element type.
 #define SHIFTS 256
 

@@ -5,9 +5,9 @@
 #endif
 #define THREADS 256
 
-// x[i] ← numbers between 0.5 and 1.5 of either sign, or of the one if positive is not 0: the same in every run. (The mixing of bits is
-// Wellons's lowbias32, 2018.)
-KERNEL noise(S *x, u32 seed, int positive, i64 n) {
+// x[i] ← numbers between 0.5 and 1.5 of either sign; of the one if kind is 1; if it is 2, every 16th a zero of either sign or NaN. They are
+// the same in every run. (The mixing of bits is Wellons's lowbias32, 2018.)
+KERNEL noise(S *x, u32 seed, int kind, i64 n) {
 	FOR_EACH(i, n) {
 		u32 h = (u32)i * 0x9e3779b9u ^ seed;
 		h ^= h >> 16;
@@ -15,8 +15,11 @@ KERNEL noise(S *x, u32 seed, int positive, i64 n) {
 		h ^= h >> 15;
 		h *= 0x846ca68bu;
 		h ^= h >> 16;
-		const T v = T(0.5f + (float)(h >> 9) * 0x1p-23f);
-		store(&x[i], positive || (h & 1) ? v : -v);
+		T v = T(0.5f + (float)(h >> 9) * 0x1p-23f);
+		if (kind == 2 && (h >> 1) % 16 == 0) {
+			v = (h >> 5) & 1 ? T(0) : T(__uint_as_float(0x7fc00000u));
+		}
+		store(&x[i], kind == 1 || (h & 1) ? v : -v);
 	}
 }
 

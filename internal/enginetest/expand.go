@@ -90,6 +90,13 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		dx := e.apply(f.Grad, in...)
 		_, _, channel := f.Grad.Format.Axes()
 		return []op.Array{dx, e.apply(&op.BiasGrad{Axis: channel}, dx)}
+	case *graph.FusedConv2DBackwardInput:
+		dx := e.apply(&op.ReLUGrad{}, in[2], e.apply(f.Grad, in[:2]...))
+		if !f.Bias {
+			return []op.Array{dx}
+		}
+		_, _, channel := f.Grad.Format.Axes()
+		return []op.Array{dx, e.apply(&op.BiasGrad{Axis: channel}, dx)}
 	case *graph.ReLUGradBias:
 		dx := e.apply(&op.ReLUGrad{}, in...)
 		return []op.Array{dx, e.apply(&op.BiasGrad{Axis: f.Axis}, dx)}

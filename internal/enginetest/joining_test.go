@@ -10,8 +10,9 @@ import (
 	"github.com/stheno-ml/stheno/internal/enginetest"
 )
 
-// Plans with batch norms in one step are sound, and their results are those of the plan without any fusion, bit by bit.
-func TestJoinedNormsAreSoundAndExact(t *testing.T) {
+// Plans with batch norms in one step, and with gradients between convolutions that are masked by the step that makes them, are sound, and
+// their results are those of the plan without any fusion, bit by bit.
+func TestJoinedStepsAreSoundAndExact(t *testing.T) {
 	e := enginetest.Joining{Engine: enginetest.Checker{Probe: true}}
 	kinds := map[string]int{}
 	joined := func(c enginetest.Case) {
@@ -24,6 +25,9 @@ func TestJoinedNormsAreSoundAndExact(t *testing.T) {
 			switch s.Instr.(type) {
 			case *graph.BatchNormForward, *graph.BatchNormBackward:
 				kinds[s.Instr.String()]++
+				any = true
+			case *graph.FusedConv2DBackwardInput:
+				kinds[s.Instr.Kind()]++
 				any = true
 			}
 		}
@@ -43,7 +47,7 @@ func TestJoinedNormsAreSoundAndExact(t *testing.T) {
 	}
 	for _, name := range []string{"BatchStats+BatchNorm(axis 2, epsilon 0.001)+add+relu", "BatchNormBackward(axis 2, epsilon 0.001)",
 		"ReLUGrad+BatchNormBackward(axis 1, epsilon 0.001)", "BatchNormReLUBackward(axis 2, epsilon 0.001)",
-		"Add+ReLUGrad+BatchNormBackward(axis 2, epsilon 0.001)", "BatchNormBackward(axis 2, epsilon 0.001)-dbeta"} {
+		"Add+ReLUGrad+BatchNormBackward(axis 2, epsilon 0.001)", "BatchNormBackward(axis 2, epsilon 0.001)-dbeta", "FusedConv2DBackwardInput"} {
 		require.NotZero(t, kinds[name], "%s of %v", name, kinds)
 	}
 }

@@ -95,6 +95,8 @@ const (
 	pointwiseX  = 751 // CUDNN_ATTR_OPERATION_POINTWISE_XDESC
 	pointwiseB  = 752 // CUDNN_ATTR_OPERATION_POINTWISE_BDESC
 	pointwiseY  = 753 // CUDNN_ATTR_OPERATION_POINTWISE_YDESC
+	pointwiseDX = 756 // CUDNN_ATTR_OPERATION_POINTWISE_DXDESC
+	pointwiseDY = 757 // CUDNN_ATTR_OPERATION_POINTWISE_DYDESC
 
 	statisticsMode    = 770 // CUDNN_ATTR_OPERATION_GENSTATS_MODE
 	statisticsMath    = 771 // CUDNN_ATTR_OPERATION_GENSTATS_MATH_PREC
@@ -126,12 +128,13 @@ const (
 
 // Values of attributes.
 const (
-	crossCorrelation = 1   // CUDNN_CROSS_CORRELATION
-	sumsAndSquares   = 0   // CUDNN_GENSTATS_SUM_SQSUM
-	pointwiseAdd     = 0   // CUDNN_POINTWISE_ADD
-	pointwiseCopy    = 21  // CUDNN_POINTWISE_IDENTITY
-	pointwiseReLU    = 100 // CUDNN_POINTWISE_RELU_FWD
-	propagateNaN     = 1   // CUDNN_PROPAGATE_NAN
+	crossCorrelation  = 1   // CUDNN_CROSS_CORRELATION
+	sumsAndSquares    = 0   // CUDNN_GENSTATS_SUM_SQSUM
+	pointwiseAdd      = 0   // CUDNN_POINTWISE_ADD
+	pointwiseCopy     = 21  // CUDNN_POINTWISE_IDENTITY
+	pointwiseReLU     = 100 // CUDNN_POINTWISE_RELU_FWD
+	pointwiseReLUGrad = 200 // CUDNN_POINTWISE_RELU_BWD
+	propagateNaN      = 1   // CUDNN_PROPAGATE_NAN
 
 	modeB        = 1 // CUDNN_HEUR_MODE_B
 	modeFallback = 2 // CUDNN_HEUR_MODE_FALLBACK

@@ -20,14 +20,11 @@ const (
 
 	typeFinalizeMode = 17 // CUDNN_TYPE_BN_FINALIZE_STATS_MODE
 
-	pointwiseMul      = 1   // CUDNN_POINTWISE_MUL
-	pointwiseSub      = 9   // CUDNN_POINTWISE_SUB
-	pointwiseReLUGrad = 200 // CUDNN_POINTWISE_RELU_BWD
+	pointwiseMul = 1 // CUDNN_POINTWISE_MUL
+	pointwiseSub = 9 // CUDNN_POINTWISE_SUB
 
 	dataHalf      = 2    // CUDNN_DATA_HALF
 	dataInt64     = 10   // CUDNN_DATA_INT64
-	pointwiseDX   = 756  // CUDNN_ATTR_OPERATION_POINTWISE_DXDESC
-	pointwiseDY   = 757  // CUDNN_ATTR_OPERATION_POINTWISE_DYDESC
 	finalize      = 780  // CUDNN_ATTR_OPERATION_BN_FINALIZE_STATS_MODE, then MATH_PREC and 15 tensors
 	bnWeights     = 1620 // CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MATH_PREC, then 10 tensors
 	tensorByValue = 908  // CUDNN_ATTR_TENSOR_IS_BY_VALUE

@@ -25,7 +25,7 @@ type Plan struct {
 	p         *problem
 	pack      builder // of the pointers of the last run
 	packed    unsafe.Pointer
-	last      [7]uintptr
+	last      [8]uintptr
 }
 
 // PlanConvolution chooses an engine for a convolution, with at most maxWorkspace bytes of working memory: the first that cuDNN's
@@ -97,8 +97,18 @@ func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
 	}
 	switch p.pass {
 	case kernel.BackwardInput:
-		return h.operations(b, b.make(kindBackwardData, descriptors(dataConv, conv), descriptors(dataDX, x), descriptors(dataW, w),
-			descriptors(dataDY, h.tensor(b, p.y)), scale(dataAlpha, 1), scale(dataBeta, 0)))
+		at := x
+		if p.mask != nil {
+			at = h.tensor(b, p.virtual(uidConvolved))
+		}
+		ops := []unsafe.Pointer{b.make(kindBackwardData, descriptors(dataConv, conv), descriptors(dataDX, at), descriptors(dataW, w),
+			descriptors(dataDY, h.tensor(b, p.y)), scale(dataAlpha, 1), scale(dataBeta, 0))}
+		if p.mask != nil {
+			does := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseReLUGrad), enum(pointwiseMath, typeDataType, p.compute))
+			ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, does), descriptors(pointwiseX, h.tensor(b, *p.mask)),
+				descriptors(pointwiseDY, at), descriptors(pointwiseDX, x)))
+		}
+		return h.operations(b, ops...)
 	case kernel.BackwardFilter:
 		return h.operations(b, b.make(kindBackwardFilter, descriptors(filterConv, conv), descriptors(filterX, x), descriptors(filterDW, w),
 			descriptors(filterDY, h.tensor(b, p.y)), scale(filterAlpha, 1), scale(filterBeta, 0)))
@@ -149,9 +159,12 @@ func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
 	return h.operations(b, ops...)
 }
 
-// virtual is a tensor like y that exists only within the graph.
+// virtual is a tensor like the result that exists only within the graph.
 func (p *problem) virtual(uid int64) operand {
 	v := p.y
+	if p.pass == kernel.BackwardInput {
+		v = p.x
+	}
 	v.uid, v.dtype = uid, p.compute
 	return v
 }
@@ -173,7 +186,7 @@ func (h *Handle) operations(b *builder, ops ...unsafe.Pointer) unsafe.Pointer {
 // wanted or not to be had.
 func (h *Handle) plan(p *problem, config unsafe.Pointer, maxWorkspace int64, needs ...*shared) (plan *Plan, why string, err error) {
 	key := ""
-	if p.sums != nil || p.residual != nil { // cuDNN compiles these, for half a second and more, and forgets them with the plan
+	if p.sums != nil || p.residual != nil || p.mask != nil { // cuDNN compiles these, for half a second and more, and forgets them with the plan
 		if c, err := h.choice(config); err == nil {
 			key = fmt.Sprintf("%s %s workspace %d", p, c, maxWorkspace)
 		}

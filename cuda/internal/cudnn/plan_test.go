@@ -161,7 +161,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 		return
 	}
 	require.Zero(t, p.Workspace)
-	require.ErrorContains(t, p.Run(256, 256, 256, 0, 0, 0, 0), "a device that is not there")
+	require.ErrorContains(t, p.Run(256, 256, 256, 0, 0, 0, 0, 0), "a device that is not there")
 	require.NoError(t, p.Close())
 }
 

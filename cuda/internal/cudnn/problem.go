@@ -28,6 +28,7 @@ const (
 	uidSquares
 	uidResidual
 	uidAdded // virtual
+	uidMask
 )
 
 // operand describes a tensor. Its extents are in cuDNN's order: batch, channel, row, column.
@@ -43,9 +44,10 @@ type problem struct {
 	posed
 	sums     []operand // of each channel of y and of its squares, if they are wanted
 	residual *operand  // is added behind the bias, and looks like y
+	mask     *operand  // masks x, and looks like it
 }
 
-// posed is all of a problem but sums and residual. Their texts are kept on disk, so that a further field would make those measured before useless.
+// posed is all of a problem but sums, residual and mask. Their texts are kept on disk, so that a further field would make those measured before useless.
 type posed struct {
 	pass                          kernel.Pass
 	x, w, y                       operand
@@ -100,6 +102,9 @@ func pose(c *kernel.Convolution) (*problem, error) {
 	if c.Residual != nil && (c.Pass != kernel.Forward || c.Sums != nil) {
 		return nil, fmt.Errorf("%w: a residual of a backward pass, or with sums", ErrUnsupported)
 	}
+	if c.Mask != nil && (c.Pass != kernel.BackwardInput || c.Dtype != tensor.Float32) {
+		return nil, fmt.Errorf("%w: a mask of another pass than that for x, or of %v", ErrUnsupported, c.Dtype)
+	}
 	last := func(uid int64, at kernel.Pointer, n, h, w, ch int) operand { // channels last
 		return operand{uid: uid, dtype: images, alignment: aligned(at.Offset), dims: []int64{int64(n), int64(ch), int64(h), int64(w)},
 			strides: []int64{int64(h) * int64(w) * int64(ch), 1, int64(w) * int64(ch), int64(ch)}}
@@ -115,6 +120,10 @@ func pose(c *kernel.Convolution) (*problem, error) {
 	if c.Residual != nil {
 		r := last(uidResidual, *c.Residual, c.N, c.OH, c.OW, c.K)
 		p.residual = &r
+	}
+	if c.Mask != nil {
+		m := last(uidMask, *c.Mask, c.N, c.H, c.W, c.C)
+		p.mask = &m
 	}
 	if c.Sums != nil {
 		for i, uid := range []int64{uidSums, uidSquares} {
@@ -139,6 +148,9 @@ func (p *problem) String() string {
 	}
 	if p.residual != nil {
 		text += fmt.Sprintf(" residual %+v", *p.residual)
+	}
+	if p.mask != nil {
+		text += fmt.Sprintf(" mask %+v", *p.mask)
 	}
 	return text
 }

@@ -26,6 +26,15 @@ func TestPose(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &operand{uid: uidResidual, dims: p.y.dims, strides: p.y.strides, alignment: 32}, with.residual)
 	require.Equal(t, p.posed, with.posed)
+	c.Residual, c.Bias, c.ReLU, c.Pass, c.Mask = nil, nil, false, kernel.BackwardInput, &kernel.Pointer{Offset: 48}
+	masked, err := pose(c)
+	require.NoError(t, err)
+	require.Equal(t, &operand{uid: uidMask, dims: p.x.dims, strides: p.x.strides, alignment: 16}, masked.mask)
+	c.Mask = nil
+	plain, err := pose(c)
+	require.NoError(t, err)
+	require.Equal(t, plain.posed, masked.posed)
+	require.Contains(t, masked.String(), plain.String()+" mask ", "what is kept of measurements without a mask stays valid")
 	require.Equal(t, []int64{1, 3}, p.pre)
 	require.Equal(t, []int64{2, 4}, p.post)
 	require.Equal(t, []int64{2, 3}, p.strides)
@@ -61,6 +70,8 @@ func TestPoseRefuses(t *testing.T) {
 		{Dtype: tensor.Float32, N: 0, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 		{Dtype: tensor.Float32, Pass: kernel.BackwardInput, Residual: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 		{Dtype: tensor.Float32, Precision: kernel.TF32, Residual: &kernel.Pointer{}, Sums: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
+		{Dtype: tensor.Float32, Mask: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
+		{Dtype: tensor.Float64, Pass: kernel.BackwardInput, Mask: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 		{Dtype: tensor.Float32, Pass: kernel.BackwardInput, ReLU: true, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 	} {
 		_, err := pose(&c)

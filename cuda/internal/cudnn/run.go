@@ -4,14 +4,14 @@ package cudnn
 
 import "fmt"
 
-// Run starts the convolution on the stream of the handle. x, w, y, bias, sums and residual are those of the kernel.Convolution, on the
-// device, of which y is no memory of another; workspace has plan.Workspace bytes and is aligned to 64 bytes.
-func (plan *Plan) Run(x, w, y, bias, sums, residual, workspace uintptr) error {
+// Run starts the convolution on the stream of the handle. x, w, y, bias, sums, residual and mask are those of the kernel.Convolution, on
+// the device, of which the result is no memory of another; workspace has plan.Workspace bytes and is aligned to 64 bytes.
+func (plan *Plan) Run(x, w, y, bias, sums, residual, mask, workspace uintptr) error {
 	h, p := plan.handle, plan.p
 	if h.handle == nil {
 		return fmt.Errorf("cuda: cuDNN: the plan is for a device that is not there")
 	}
-	if at := [7]uintptr{x, w, y, bias, sums, residual, workspace}; plan.packed == nil || at != plan.last { // runs of a program repeat their memory
+	if at := [8]uintptr{x, w, y, bias, sums, residual, mask, workspace}; plan.packed == nil || at != plan.last { // runs of a program repeat their memory
 		uids, data := []int64{p.x.uid, p.w.uid, p.y.uid}, []uintptr{x, w, y}
 		operands := []operand{p.x, p.w, p.y}
 		if p.bias != nil {
@@ -19,6 +19,9 @@ func (plan *Plan) Run(x, w, y, bias, sums, residual, workspace uintptr) error {
 		}
 		if p.residual != nil {
 			uids, data, operands = append(uids, p.residual.uid), append(data, residual), append(operands, *p.residual)
+		}
+		if p.mask != nil {
+			uids, data, operands = append(uids, p.mask.uid), append(data, mask), append(operands, *p.mask)
 		}
 		for i, o := range p.sums {
 			uids, data, operands = append(uids, o.uid), append(data, sums+uintptr(i)*uintptr(o.bytes())), append(operands, o)

@@ -229,10 +229,10 @@ func (h *Handle) Problem(c *kernel.Convolution, maxWorkspace int64) (string, err
 	return fmt.Sprintf("%s workspace %d", p, maxWorkspace), nil
 }
 
-// Bytes are what x, w, y, bias, sums and residual of Run take.
+// Bytes are what x, w, y, bias, sums, residual and mask of Run take.
 func (plan *Plan) Bytes() []int64 {
 	p := plan.p
-	n := []int64{p.x.bytes(), p.w.bytes(), p.y.bytes(), 0, 0, 0}
+	n := []int64{p.x.bytes(), p.w.bytes(), p.y.bytes(), 0, 0, 0, 0}
 	if p.bias != nil {
 		n[3] = p.bias.bytes()
 	}
@@ -241,6 +241,9 @@ func (plan *Plan) Bytes() []int64 {
 	}
 	if p.residual != nil {
 		n[5] = p.residual.bytes()
+	}
+	if p.mask != nil {
+		n[6] = p.mask.bytes()
 	}
 	return n
 }

@@ -168,7 +168,10 @@ func TestProblemsTell(t *testing.T) {
 		"ReLU":       func(c *kernel.Convolution) { c.ReLU = false },
 		"residual":   func(c *kernel.Convolution) { c.Residual = &kernel.Pointer{} },
 		"its offset": func(c *kernel.Convolution) { c.Residual = &kernel.Pointer{Offset: 8} },
-		"sums":       func(c *kernel.Convolution) { c.ReLU, c.Sums = false, &kernel.Pointer{} },
+		"mask": func(c *kernel.Convolution) {
+			c.Pass, c.Bias, c.ReLU, c.Mask = kernel.BackwardInput, nil, false, &kernel.Pointer{}
+		},
+		"sums": func(c *kernel.Convolution) { c.ReLU, c.Sums = false, &kernel.Pointer{} },
 	} {
 		c := base()
 		change(c)
@@ -191,11 +194,16 @@ func TestBytes(t *testing.T) {
 	c.Bias = &kernel.Pointer{}
 	p, err := h.PlanConvolution(&c, working)
 	require.NoError(t, err)
-	require.Equal(t, []int64{4 * 2 * 28 * 28 * 64, 4 * 32 * 3 * 3 * 64, 4 * 2 * 14 * 14 * 32, 4 * 32, 0, 0}, p.Bytes())
+	require.Equal(t, []int64{4 * 2 * 28 * 28 * 64, 4 * 32 * 3 * 3 * 64, 4 * 2 * 14 * 14 * 32, 4 * 32, 0, 0, 0}, p.Bytes())
 	require.NoError(t, p.Close())
 	c.Precision, c.Residual = kernel.TF32, &kernel.Pointer{}
 	p, err = h.PlanConvolution(&c, working)
 	require.NoError(t, err)
-	require.Equal(t, []int64{4 * 32, 0, 4 * 2 * 14 * 14 * 32}, p.Bytes()[3:])
+	require.Equal(t, []int64{4 * 32, 0, 4 * 2 * 14 * 14 * 32, 0}, p.Bytes()[3:])
+	require.NoError(t, p.Close())
+	c.Pass, c.Bias, c.Residual, c.Mask = kernel.BackwardInput, nil, nil, &kernel.Pointer{}
+	p, err = h.PlanConvolution(&c, working)
+	require.NoError(t, err)
+	require.Equal(t, []int64{0, 0, 0, 4 * 2 * 28 * 28 * 64}, p.Bytes()[3:])
 	require.NoError(t, p.Close())
 }

@@ -24,7 +24,7 @@ const (
 
 // builderFor is a builder for a device of 132 multiprocessors.
 func builderFor(p Precision) *Builder {
-	return &Builder{Multiprocessors: 132, Capability: 90, Precision: p}
+	return &Builder{Multiprocessors: 132, Capability: 90, Precision: p, AnyOrder: true}
 }
 
 // valueOf is a value of a plan.
@@ -245,6 +245,12 @@ func checkConvolution(b *Builder, s *graph.Step, c *Convolution) error {
 			return fmt.Errorf("a residual in pass %d, with sums %v, at %v", c.Pass, c.Sums, *c.Residual)
 		}
 		err = checkPointer(b, s, *c.Residual, extent(c.N, c.OH, c.OW, c.K))
+	}
+	if err == nil && c.Mask != nil {
+		if c.Pass != BackwardInput || c.Dtype != tensor.Float32 || *c.Mask == c.X {
+			return fmt.Errorf("a mask in pass %d, of %v, at %v", c.Pass, c.Dtype, *c.Mask)
+		}
+		err = checkPointer(b, s, *c.Mask, extent(c.N, c.H, c.W, c.C))
 	}
 	if err == nil && c.Sums != nil {
 		if c.Pass != Forward || c.Dtype != tensor.Float32 || c.ReLU || c.Precision == FP32 {

@@ -114,6 +114,9 @@ type Convolution struct {
 	Sums *Pointer
 	// Residual, if it is not nil, is added to Y behind the bias: Forward only, without Sums, of Y's shape and type. Y is other memory.
 	Residual *Pointer
+	// Mask, if it is not nil, is the result of a ReLU, of X's shape and type: where it is not above 0, X becomes 0, as of op.ReLUGrad.
+	// BackwardInput only. X is other memory.
+	Mask *Pointer
 }
 
 func (*Launch) command()      {}

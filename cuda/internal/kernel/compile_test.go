@@ -141,7 +141,7 @@ func everySource(t *testing.T) []Source {
 	}
 	add([]Command{&Launch{Source: Scatter(0).Source}})
 	for _, v := range []*graph.Value{valueOf(tensor.Float32, 3), {Dtype: tensor.Float32, Narrow: true}, valueOf(tensor.Float64, 3)} {
-		add([]Command{&Launch{Source: Noise(v, 0, 0).Source}, &Launch{Source: Compare(v, 0, 0, 0).Source}})
+		add([]Command{&Launch{Source: Noise(stepOf(&graph.Copy{}, v), v, 0, 0).Source}, &Launch{Source: Compare(v, 0, 0, 0).Source}})
 	}
 	for _, from := range allTypes {
 		for _, to := range allTypes {

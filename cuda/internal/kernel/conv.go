@@ -35,6 +35,8 @@ func formatOf(i graph.Instr) shape.Layout {
 		return o.Conv.Format
 	case *op.Conv2DBackwardInput:
 		return o.Format
+	case *graph.FusedConv2DBackwardInput:
+		return o.Grad.Format
 	}
 	return i.(*op.Conv2DBackwardFilter).Format
 }
@@ -89,6 +91,7 @@ type convolution struct {
 	filter           *graph.Value // w, where it is read
 	xNarrow, yNarrow bool         // what is bfloat16 in memory
 	sums, residual   *Pointer     // what cuDNN gathers of y, and what it adds: see Convolution
+	mask             *Pointer     // what cuDNN masks x with
 	epilogue
 }
 
@@ -117,9 +120,12 @@ func (b *Builder) convolutionWays(c convolution) []alternative {
 		return []alternative{{"own kernels", func() []Command { return b.ownConvolution(c) }}}
 	}
 	ways := []alternative{{"cuDNN", func() []Command { return b.libraryOrOwn(c) }}}
+	if b.epilogueApart(c) {
+		ways = []alternative{{"cuDNN, then bias and ReLU", func() []Command { return b.convolutionThenEpilogue(c) }}, ways[0]}
+	}
 	few := alternative{"few channels", func() []Command { return b.fewConvolution(c) }}
 	if b.serves(few) {
-		ways = []alternative{few, ways[0]}
+		ways = append([]alternative{few}, ways...)
 	}
 	return ways
 }

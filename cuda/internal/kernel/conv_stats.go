@@ -38,8 +38,9 @@ func (b *Builder) convolutionWithStats(c convolution, s *graph.Step) []Command {
 	if len(ways) == 0 {
 		return nil
 	}
-	// Of a result that is rounded on the way to memory and is float32 there, the sums would be of something else.
-	if c.g.Format == shape.NHWC && c.g.Groups == 1 && (b.Precision == TF32 || c.yNarrow) && int64(s.Out[0].StoredBytes()) >= b.Gather {
+	// Of a result that is rounded on the way to memory and is float32 there, the sums would be of something else. cuDNN's engines add them
+	// in any order, whether they say so or not (seen with 9.14 on an H200).
+	if b.AnyOrder && c.g.Format == shape.NHWC && c.g.Groups == 1 && (b.Precision == TF32 || c.yNarrow) && int64(s.Out[0].StoredBytes()) >= b.Gather {
 		ways = append(ways, alternative{"cuDNN with statistics", func() []Command { return b.gathering(c, s) }})
 	}
 	return b.choice(ways...)

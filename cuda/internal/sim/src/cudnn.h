@@ -98,9 +98,11 @@ struct Tensor {
 	int64_t at(int64_t n, int64_t c, int64_t h, int64_t w) const { return n * strides[0] + c * strides[1] + h * strides[2] + w * strides[3]; }
 };
 
-struct Step { // of what follows a convolution: an addition, ReLU, or nothing but a copy
-	bool relu, copy, propagate;
-	Tensor operand;
+struct Step { // of what follows a convolution: an addition, ReLU, ReLU's gradient, or nothing but a copy
+	bool relu, copy, propagate, mask;
+	Tensor operand; // what is added, or of which ReLU's gradient is
+
+	bool reads() const { return !relu && !copy; }
 
 	bool residual() const { return operand.dims[0] * operand.dims[2] * operand.dims[3] > 1; } // one for every result, not every channel
 };

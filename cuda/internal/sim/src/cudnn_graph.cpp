@@ -10,7 +10,7 @@ size_t Tensor::bytes() const {
 std::vector<Tensor> Problem::memory() const {
 	std::vector<Tensor> all{x, w, y};
 	for (const Step &s : steps) {
-		if (!s.relu && !s.copy) all.push_back(s.operand);
+		if (s.reads()) all.push_back(s.operand);
 	}
 	all.insert(all.end(), sums.begin(), sums.end());
 	return all;
@@ -43,6 +43,27 @@ static int read_statistics(const Descriptor &d, const Tensor &last, Problem &p) 
 		if (t.type != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "sums are not of float");
 		p.sums.push_back(t);
 	}
+	return OK;
+}
+
+// Reads ReLU's gradient, by which the result of a pass for x is masked.
+static int read_mask(const Descriptor &d, Tensor &last, Problem &p) {
+	Tensor from, result;
+	Step s{};
+	const Descriptor &what = *d.ref(750);
+	if (what.one<int32_t>(0) != 200) return refuse(NOT_SUPPORTED_PATTERN, "a pass for x is followed by something else than ReLU's gradient");
+	if (what.one<int32_t>(1) != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "ReLU's gradient is not computed in float");
+	if (!d.has(756) || !d.has(757) || d.has(752) || d.has(753)) return refuse(BAD_PARAM, "ReLU's gradient wants x, dy and dx, and nothing else");
+	if (const int e = read_tensor(*d.ref(757), from)) return e;
+	if (const int e = read_tensor(*d.ref(751), s.operand)) return e;
+	if (const int e = read_tensor(*d.ref(756), result)) return e;
+	if (!same(from, last) || !last.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "ReLU's gradient is not of the virtual result of the pass");
+	if (last.type != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "what ReLU's gradient is of is not float");
+	if (s.operand.dims != last.dims || result.dims != last.dims) return refuse(BAD_PARAM_SHAPE, "ReLU's gradient changes the shape");
+	if (s.operand.type != result.type) return refuse(NOT_SUPPORTED_TYPE, "a mask is of another type than the result");
+	s.mask = true;
+	p.steps.push_back(s);
+	last = result;
 	return OK;
 }
 
@@ -79,10 +100,15 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 			if (const int e = read_statistics(*ops[i], last, *p)) return e;
 			break;
 		}
-		if (p->pass != FORWARD || ops[i]->kind != POINTWISE_OP) return refuse(NOT_SUPPORTED_PATTERN, "only pointwise operations and then statistics follow a convolution, and only a forward one");
+		if (p->pass == BACKWARD_DATA && ops[i]->kind == POINTWISE_OP && ops.size() == 2) {
+			if (const int e = read_mask(*ops[i], last, *p)) return e;
+			break;
+		}
+		if (p->pass != FORWARD || ops[i]->kind != POINTWISE_OP) return refuse(NOT_SUPPORTED_PATTERN, "only pointwise operations and then statistics follow a forward convolution, and ReLU's gradient one for x");
 		Tensor from, result;
 		Step s{};
 		if (const int e = read_tensor(*ops[i]->ref(751), from)) return e;
+		if (!ops[i]->has(753) || ops[i]->has(756) || ops[i]->has(757)) return refuse(BAD_PARAM, "an operation wants y, and neither dx nor dy");
 		if (const int e = read_tensor(*ops[i]->ref(753), result)) return e;
 		if (!same(from, last) || !last.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "an operation does not read the virtual result of the one before");
 		const Descriptor &what = *ops[i]->ref(750);
@@ -92,7 +118,7 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 		s.copy = mode == 21;
 		if (!s.relu && !s.copy && mode != 0) return refuse(NOT_SUPPORTED_PATTERN, "a pointwise operation is neither addition nor ReLU nor a copy");
 		if ((s.relu || s.copy) == ops[i]->has(752)) return refuse(BAD_PARAM, "an addition wants two operands, ReLU and a copy one");
-		if (!s.relu && !s.copy) {
+		if (s.reads()) {
 			if (const int e = read_tensor(*ops[i]->ref(752), s.operand)) return e;
 			const std::vector<int64_t> bias{1, result.dims[1], 1, 1};
 			if (s.operand.is_virtual || (s.operand.dims != bias && s.operand.dims != result.dims)) return refuse(NOT_SUPPORTED_PATTERN, "what is added is neither a bias nor a residual in memory");
@@ -109,7 +135,7 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 	}
 	if (p->x.type != p->w.type || p->w.type != p->y.type || p->doubles != (p->x.type == DOUBLE)) return refuse(NOT_SUPPORTED_TYPE, "the types of the tensors and of the sums do not go together");
 	for (const Step &s : p->steps) {
-		if (!s.relu && !s.copy && s.residual() && s.operand.type != p->y.type) return refuse(NOT_SUPPORTED_TYPE, "a residual is of another type than the result");
+		if (s.reads() && s.residual() && s.operand.type != p->y.type) return refuse(NOT_SUPPORTED_TYPE, "a residual is of another type than the result");
 	}
 	if (p->doubles && !p->sums.empty()) return refuse(NOT_SUPPORTED_TYPE, "statistics of doubles");
 

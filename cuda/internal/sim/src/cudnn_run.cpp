@@ -28,10 +28,11 @@ std::vector<Configuration> proposed(const Problem &p, int mode) {
 	return mode == A ? a : std::vector<Configuration>{{3, {}}, {5, engines[5].knobs[1]}};
 }
 
-// delay lets an engine take its time, by the events: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY. The last of several ways to set
-// knobs takes one unit.
-static void delay(const Engine &e, const Knobs &knobs) {
-	const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY");
+// delay lets an engine take its time, by the events: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY, with ReLU's gradient those in
+// STHENO_SIM_MASK_DELAY if it is set. The last of several ways to set knobs takes one unit.
+static void delay(const Problem &p, const Engine &e, const Knobs &knobs) {
+	const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY"), *masked = getenv("STHENO_SIM_MASK_DELAY");
+	if (masked && *masked && !p.steps.empty() && p.steps[0].mask) unit = masked;
 	if (!unit || !*unit) return;
 	const bool last = !e.knobs.empty() && knobs == e.knobs.back();
 	stheno_sim_pass(atof(unit) * (last ? 1 : e.slowness));
@@ -69,6 +70,12 @@ static void store(const Tensor &t, void *at, int64_t i, double v) {
 	}
 	const float f = rounded((float)v, 16);
 	((uint16_t *)at)[i] = (uint16_t)((bits(f) >> 16) | (f != f ? 0x40 : 0));
+}
+
+// STHENO_SIM_CUDNN says how cuDNN misbehaves.
+static bool says(const char *what) {
+	const char *how = getenv("STHENO_SIM_CUDNN");
+	return how && !strcmp(how, what);
 }
 
 struct Job {
@@ -137,6 +144,7 @@ template <typename S> struct Loops {
 	void run(const std::map<int64_t, void *> &pointers) const {
 		Tensor t = const_cast<Problem &>(p).result();
 		void *to = pointers.at(t.uid);
+		const bool passes = says("nan");
 		std::vector<float> sum((size_t)t.dims[1]), squares((size_t)t.dims[1]);
 		for (int64_t a = 0; a < t.dims[0]; a++) {
 			for (int64_t c = 0; c < t.dims[2]; c++) {
@@ -145,7 +153,10 @@ template <typename S> struct Loops {
 						S v = p.pass == FORWARD ? forward(a, b, c, d) : p.pass == BACKWARD_DATA ? backward_data(a, b, c, d) : backward_filter(a, b, c, d);
 						for (const Step &s : p.steps) {
 							if (s.copy) continue;
-							if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.residual() ? s.operand.at(a, b, c, d) : s.operand.at(0, b, 0, 0));
+							if (s.mask) {
+								const double y = load(s.operand, pointers.at(s.operand.uid), s.operand.at(a, b, c, d));
+								if (!(y > 0) && !(passes && y != y)) v = 0;
+							} else if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.residual() ? s.operand.at(a, b, c, d) : s.operand.at(0, b, 0, 0));
 							else if (!(v > 0)) v = v != v && s.propagate ? v : 0;
 						}
 						store(t, to, t.at(a, b, c, d), (double)v);
@@ -162,13 +173,11 @@ template <typename S> struct Loops {
 	}
 };
 
-// STHENO_SIM_CUDNN=wrong spoils every result, =open lets every second run end with other bits.
+// STHENO_SIM_CUDNN=wrong spoils every result, =open lets every second run end with other bits. With =nan ReLU's gradient passes where y is NaN.
 static void spoil(const Problem &p, const std::map<int64_t, void *> &pointers) {
 	static std::atomic<int> runs{0};
-	const char *how = getenv("STHENO_SIM_CUDNN");
-	if (!how || !*how) return;
-	const bool wrong = !strcmp(how, "wrong");
-	if (!wrong && ++runs % 2) return;
+	const bool wrong = says("wrong");
+	if (!wrong && (!says("open") || ++runs % 2)) return;
 	const Tensor t = const_cast<Problem &>(p).result();
 	void *to = pointers.at(t.uid);
 	for (int64_t i = 0; i < t.dims[0] * t.dims[1] * t.dims[2] * t.dims[3]; i++) store(t, to, i, load(t, to, i) * (wrong ? 1.125 : 1.0078125));
@@ -182,7 +191,7 @@ static int work(void *arg) {
 		fprintf(stderr, "simulated CUDA: this engine of cuDNN is not deterministic, and fails on purpose unless STHENO_SIM_OPEN_ORDER=1\n");
 		return 719; // CUDA_ERROR_LAUNCH_FAILED
 	}
-	delay(e, j.knobs);
+	delay(p, e, j.knobs);
 	for (const Tensor &t : p.memory()) {
 		if (!stheno_sim_contains(j.pointers.at(t.uid), t.bytes())) return 700; // CUDA_ERROR_ILLEGAL_ADDRESS
 	}
