@@ -5,10 +5,10 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines of their own, tested under the race detector. What else there is in cpu/internal runs in theirs.
 CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,gemm kernel pool) ./data/... ./graph/... ./train/...
 
-.PHONY: check fmt vet staticcheck lattice test race purego cross generate bench bench-gorgonia bench-peers \
-	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-compile gpu-bins gpu gpu-bench gpu-sanitize gpu-train
+.PHONY: check fmt vet staticcheck lattice test race checkptr purego cross generate bench bench-gorgonia bench-peers \
+	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-test-engine gpu-test-others gpu-compile gpu-bins gpu gpu-bench gpu-sanitize gpu-train
 
-check: fmt vet staticcheck lattice test purego cross generate race
+check: fmt vet staticcheck lattice test purego cross generate race checkptr
 
 fmt: ; @unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt wants to change:"; echo "$$unformatted"; exit 1; }
 
@@ -23,19 +23,26 @@ lattice: ; $(GO) test -run TestImportsFollowTheLattice .
 
 test: ; $(GO) test ./...
 
-# The race detector needs a C compiler; -short leaves out what takes long without adding goroutines, and so does -skip: one thread, and the same
-# goroutines with other kernels. Its checks of pointers, which take half of the time in plain Go's matrix products, are made without it.
+# The race detector needs a C compiler; -short leaves out what takes long without adding goroutines, and so do numtest.Race and -skip: fewer
+# threads, and the same goroutines with other kernels.
 race:
-	CGO_ENABLED=1 $(GO) test -race -short -skip '^TestConformance$$/^1_threads$$|^TestConformanceOfLowerLevels$$' -timeout 30m -gcflags=./cpu/...=-d=checkptr=0 $(CONCURRENT)
-	$(GO) test -short -gcflags=./cpu/internal/gemm=-d=checkptr ./cpu/internal/gemm
+	CGO_ENABLED=1 $(GO) test -race -short -skip '^TestConformance$$/^[12]_threads$$|^TestConformanceOfLowerLevels$$' -timeout 30m -gcflags=./cpu/...=-d=checkptr=0 $(CONCURRENT)
 
-# Without assembly: builds, and the kernels' tests pass.
-purego: ; $(GO) build -tags purego ./... && $(GO) test -short -tags purego ./cpu/...
+# The race detector's checks of pointers, which take half of the time in plain Go's matrix products, are made without it. Between plain Go and
+# the best instruction set there is nothing for them but assembly.
+checkptr: ; $(GO) test -short -skip '^Test/./^avx2$$|^TestNoAllocation$$' -gcflags=./cpu/internal/gemm=-d=checkptr ./cpu/internal/gemm
 
+# Without assembly: the command, which imports every package with some, builds, and the kernels' tests pass.
+purego: ; $(GO) build -tags purego -o /dev/null ./cmd/stheno && $(GO) test -short -tags purego ./cpu/...
+
+# For other systems: everything compiles, with its tests but for the last, and the command links. Without optimization, which takes a third of
+# the time, and without linking the dozen other programs.
 cross:
-	GOOS=linux GOARCH=arm64 $(GO) build ./... && GOOS=linux GOARCH=arm64 $(GO) vet ./...
-	GOOS=windows GOARCH=amd64 $(GO) build ./... && GOOS=windows GOARCH=amd64 $(GO) vet ./...
-	GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	GOOS=linux GOARCH=arm64 $(GO) vet $(PLAIN) ./... && GOOS=linux GOARCH=arm64 $(LINK)
+	GOOS=windows GOARCH=amd64 $(GO) vet $(PLAIN) ./... && GOOS=windows GOARCH=amd64 $(LINK)
+	GOOS=darwin GOARCH=arm64 $(GO) list -export -f ' ' $(PLAIN) ./... >/dev/null && GOOS=darwin GOARCH=arm64 $(LINK)
+PLAIN = -gcflags='all=-N -l'
+LINK  = $(GO) build $(PLAIN) -o /dev/null ./cmd/stheno
 
 # The simulated CUDA, for tests without a GPU: see cuda/internal/sim/README.md.
 sim: ; sh cuda/internal/sim/src/build.sh .build/sim
@@ -62,7 +69,9 @@ bench-peers:
 # needed to build.
 GPU = GO=$(GO) bash scripts/gpu-env.sh
 
-gpu-build: ; $(GPU) $(GO) build -tags gpu -trimpath -o bin/stheno-gpu ./cmd/stheno
+# TRIMPATH= builds with the flags of the tests, and takes what was compiled for them.
+TRIMPATH = -trimpath
+gpu-build: ; $(GPU) $(GO) build -tags gpu $(TRIMPATH) -o bin/stheno-gpu ./cmd/stheno
 
 # The program depends on the C library alone, and starts.
 gpu-link-check: gpu-build
@@ -80,7 +89,12 @@ SIM_GPU = LD_LIBRARY_PATH=$(CURDIR)/.build/sim
 gpu-test: sim gpu-build
 	$(SIM_GPU) ./bin/stheno-gpu devices | grep '^cuda:0 is'
 	@if $(SIM_GPU) ./bin/stheno-gpu devices --verbose | grep missing; then echo "the tests would pass by the libraries that are missing"; exit 1; fi
-	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/...
+	$(MAKE) -j2 gpu-test-engine gpu-test-others
+
+# Most of these are of one package, and take one CPU.
+gpu-test-engine: ; $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/...
+
+gpu-test-others:
 	STHENO_SIM_ORDER=reverse $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run 'TestConformance$$/own' ./cuda
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -race -tags gpu -run 'Concurrent|Close|TestDo' ./cuda ./cuda/internal/driver
 	STHENO_TEST_DEVICE=cuda $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./graph ./nn

@@ -67,6 +67,9 @@ func TestNetsInInference(t *testing.T) {
 					first := numbers(v)
 					require.NoError(t, machine.RunAll())
 					require.Equal(t, first, numbers(v), "the same in every run")
+					if numtest.Race { // allocations are counted on one CPU
+						return first
+					}
 					require.Zero(t, testing.AllocsPerRun(3, func() {
 						if err := machine.RunAll(); err != nil {
 							t.Fatal(err)

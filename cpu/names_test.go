@@ -11,6 +11,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // A program tells what runs each step.
@@ -89,6 +90,7 @@ func TestVectoredKindsAreKernels(t *testing.T) {
 
 // Of every case of the suite there is a name for each step.
 func TestEveryStepHasAKernel(t *testing.T) {
+	numtest.Sequential(t)
 	e := open(t, 1)
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		for _, c := range enginetest.Cases() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 var floatTypes = []tensor.Dtype{tensor.Float32, tensor.Float64}
@@ -32,6 +33,7 @@ func TestThreadsDoNotChangeOps(t *testing.T) {
 
 // A run allocates nothing.
 func TestOpsAllocateNothing(t *testing.T) {
+	numtest.Sequential(t)
 	e := open(t, 2)
 	for _, dt := range floatTypes {
 		for _, c := range enginetest.OpCases(dt) {

@@ -59,6 +59,9 @@ func TestFactorsAreRoundedToBFloat16(t *testing.T) {
 
 // What is no product has, with bf16, the bits of fp32: every operation of package ir alone.
 func TestConformanceBF16(t *testing.T) {
+	if numtest.Race {
+		t.Skip("the goroutines of TestOps; those of products are in TestThreadsDoNotChangeBF16")
+	}
 	bf16Ways(t, func(t *testing.T) {
 		e, exact := openBF16(t, 2), open(t, 2)
 		for _, c := range enginetest.OpCases(tensor.Float32) {

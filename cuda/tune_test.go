@@ -141,7 +141,7 @@ func TestWaysAreMeasuredOnce(t *testing.T) {
 			require.Len(t, entry.Choice.Algorithm, 8)
 			require.Equal(t, uint64(2), entry.Choice.Algorithm[6])
 		}
-		require.Less(t, entry.Milliseconds, 8.0) // not timed: the simulated library waits
+		require.Less(t, entry.Milliseconds, 8.0) // not timed: the simulated library says so
 	}
 	require.Equal(t, map[string]bool{"cuDNN 9.10.0": true, "cuBLASLt 12.99.0": true}, found)
 }

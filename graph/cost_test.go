@@ -10,6 +10,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
@@ -77,6 +78,7 @@ func TestCostOfAnOperationThatKnows(t *testing.T) {
 
 // Every operation of the suite has a cost or is one of those that only move numbers: a new one must not be forgotten.
 func TestEveryOperationHasACost(t *testing.T) {
+	numtest.Sequential(t)
 	moves := map[string]bool{"Copy": true, "Permute": true, "ZeroPad2D": true, "Crop2D": true, "SumGrad": true, "HostOp": true, "CrossEntropyGrad": true,
 		"ChannelBroadcast": true, "MaxPool2DGather": true, "Im2Col": true, "Slice": true, "SliceGrad": true, "Concat": true, "Repeat": true,
 		"Upsample": true, "At": true, "Gather": true, "DiagFlat": true, "Cast": true, "Random": true}

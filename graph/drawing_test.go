@@ -17,6 +17,7 @@ import (
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 func TestDOT(t *testing.T) {
@@ -56,6 +57,7 @@ func drawings(t *testing.T) map[string]*graph.Drawing {
 
 // An SVG is well-formed, has every step once, and does not change from one time to the next.
 func TestSVG(t *testing.T) {
+	numtest.Sequential(t)
 	b := small(t)
 	p, err := graph.PlanFor(b.G, b.Options(graph.Null{})...)
 	require.NoError(t, err)
@@ -83,6 +85,7 @@ func TestSVG(t *testing.T) {
 
 // Every box stands below all that it reads, and no two of a row overlap.
 func TestLayout(t *testing.T) {
+	numtest.Sequential(t)
 	for name, d := range drawings(t) {
 		at := graph.Boxes(d, 50)
 		for i, a := range at {

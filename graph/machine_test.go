@@ -19,9 +19,11 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 func TestReferenceEngineConforms(t *testing.T) {
+	numtest.Sequential(t)
 	enginetest.Run(t, func(*testing.T) graph.Engine { return enginetest.Reference{} }, tensor.Float32)
 }
 

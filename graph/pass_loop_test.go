@@ -14,6 +14,7 @@ import (
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // tangle makes a graph at random of elementwise steps and of others between them, so that there are many ways out of a
@@ -83,6 +84,7 @@ func TestLoopsOfTangles(t *testing.T) {
 
 // The pass takes time in proportion to the steps, also where each search for a way around goes far.
 func TestLoopsInLinearTime(t *testing.T) {
+	numtest.Sequential(t)
 	for _, size := range []int{1000, 10_000} {
 		for name, link := range map[string]func(b *enginetest.B, i int, y, x, w *gorgonia.Node) *gorgonia.Node{
 			"chain":  func(b *enginetest.B, _ int, y, _, _ *gorgonia.Node) *gorgonia.Node { return b.Must(gorgonia.Tanh(y)) },

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 var update = flag.Bool("update", false, "write the golden plans of testdata")
@@ -21,6 +22,7 @@ var update = flag.Bool("update", false, "write the golden plans of testdata")
 // Each pass alone: the plan before and after it, for every form of its pattern and for the near misses. That the plans
 // still compute the same is checked by the suite of enginetest, of which these graphs are cases.
 func TestPasses(t *testing.T) {
+	numtest.Sequential(t)
 	texts := map[string]*strings.Builder{}
 	for _, c := range enginetest.FusionCases() {
 		t.Run(c.Name, func(t *testing.T) {

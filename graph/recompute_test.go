@@ -12,6 +12,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // recomputations are small training steps that show what is computed again and what is not.
@@ -203,6 +204,7 @@ func TestRecomputeOfStockGraphs(t *testing.T) {
 }
 
 func TestMemoryBudget(t *testing.T) {
+	numtest.Sequential(t)
 	g, opts := trainingGraph(t, resnet(t, timesDepth(1)), 32)
 	plan := func(o graph.Option) *graph.Plan {
 		p, err := graph.PlanFor(g, append(opts, o)...)

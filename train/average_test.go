@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/train"
 	"github.com/stheno-ml/stheno/weights"
 )
@@ -91,6 +92,9 @@ func TestFeaturesResume(t *testing.T) {
 		return func(p train.Progress) bool { return p.Validating && p.Epoch == epoch && p.Batch == 1 }
 	}
 	for name, set := range features {
+		if numtest.Race && name != "as in recipes" && name != "accumulation, averages of epochs" { // the others differ in arithmetic
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			whole := small(t)
 			set(&whole)

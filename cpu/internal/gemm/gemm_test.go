@@ -22,9 +22,13 @@ func bothTypes(t *testing.T, single, double func(t *testing.T)) {
 	t.Run("float64", double)
 }
 
-// forLevels runs a test once for each instruction set of this machine, and in float32 for products of bfloat16.
+// forLevels runs a test once for each instruction set of this machine, and in float32 for products of bfloat16. For the race detector plain
+// Go and the best of them stand for all: those between differ in assembly, which it does not see.
 func forLevels[T vec.Float](t *testing.T, f func(t *testing.T, g *Gemm[T])) {
 	for _, level := range cpuid.Available() {
+		if numtest.Race && level != cpuid.Generic && level != cpuid.Best() {
+			continue
+		}
 		t.Run(level.String(), func(t *testing.T) { f(t, New[T](level)) })
 	}
 	for _, g := range bf16Products() {
@@ -41,6 +45,14 @@ func bf16Products() []*Gemm[float32] {
 		all = append(all, NewBF16(true))
 	}
 	return all
+}
+
+// workers are the numbers of workers to test with: for the race detector the largest, listed last, as fewer share the work in the same way.
+func workers(numbers ...int) []int {
+	if numtest.Race {
+		return numbers[len(numbers)-1:]
+	}
+	return numbers
 }
 
 // factor is x as g multiplies it.

@@ -11,6 +11,7 @@ import (
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // TestTileOffsets holds the offsets that the generator writes into the assembly.
@@ -132,6 +133,7 @@ func TestNoAllocation(t *testing.T) {
 }
 
 func testNoAllocation[T vec.Float](t *testing.T) {
+	numtest.Sequential(t) // allocations are counted on one CPU
 	p := pool.New(2)
 	defer p.Close()
 	rng := rand.New(rand.NewPCG(4, 0))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // gathered is a Sink that puts a product together again.
@@ -45,12 +46,15 @@ func TestSink(t *testing.T) { bothTypes(t, testSink[float32], testSink[float64])
 func testSink[T vec.Float](t *testing.T) {
 	forLevels(t, func(t *testing.T, g *Gemm[T]) {
 		rng := rand.New(rand.NewPCG(5, 6))
-		for _, s := range [][3]int{{1, 1, 1}, {3, 5, 0}, {13, 33, 7}, {100, 1000, 32}, {300, 70, 1200}, {5, 9001, 3}, {130, 400, 90}, {2, 40, 5000}, {13, 1100, 2000}} {
+		for i, s := range [][3]int{{1, 1, 1}, {3, 5, 0}, {13, 33, 7}, {100, 1000, 32}, {300, 70, 1200}, {5, 9001, 3}, {130, 400, 90}, {2, 40, 5000}, {13, 1100, 2000}} {
 			m, n, k := s[0], s[1], s[2]
 			if testing.Short() && m*n*k > 1e7 {
 				continue
 			}
 			for form := range 4 {
+				if numtest.Race && (i+form)%2 > 0 { // packed in one way or another by the same workers
+					continue
+				}
 				pad := min(k, 3)
 				a, _, fineA := operand[T](t, rng, m, k, pad, form&1 == 0, form == 2)
 				b, _, fineB := operand[T](t, rng, k, n, pad, form == 1, form == 3)
@@ -60,7 +64,7 @@ func testSink[T vec.Float](t *testing.T) {
 				g.Run(nil, g.NewWorkspace(1), &args)
 				args.C = nil
 				var before *gathered[T]
-				for _, threads := range []int{1, 2, 3} {
+				for _, threads := range workers(1, 2, 3) {
 					p := pool.New(threads)
 					sink := &gathered[T]{t: t, n: n, parts: map[int][4]int{}}
 					var fineC func()

@@ -102,18 +102,25 @@ func convInput[T Float](c convCase, seed uint64) op.Array {
 
 // imagesOf is n images of normal numbers.
 func imagesOf[T Float](seed uint64, f shape.Layout, n, h, w, c int) op.Array {
+	return normal[T](seed, imageShape(f, n, h, w, c)...)
+}
+
+// imageShape is the shape of n images.
+func imageShape(f shape.Layout, n, h, w, c int) []int {
 	if f == shape.NCHW {
-		return normal[T](seed, n, c, h, w)
+		return []int{n, c, h, w}
 	}
-	return normal[T](seed, n, h, w, c)
+	return []int{n, h, w, c}
 }
 
 func convFilter[T Float](c convCase, seed uint64) op.Array {
-	return normal[T](seed, c.kh, c.kw, c.c/max(c.a.Groups, 1), c.f)
+	return normal[T](seed, c.filterShape()...)
 }
 
+func (c convCase) filterShape() []int { return []int{c.kh, c.kw, c.c / max(c.a.Groups, 1), c.f} }
+
 func (c convCase) geometry(t testing.TB) op.ConvGeometry {
-	g, err := c.a.Geometry(convInput[float32](c, 1).Shape, convFilter[float32](c, 1).Shape)
+	g, err := c.a.Geometry(imageShape(c.a.Format, c.n, c.h, c.w, c.c), c.filterShape())
 	require.NoError(t, err)
 	return g
 }

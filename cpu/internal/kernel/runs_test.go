@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // The assembly of every level computes what its plain twins compute, bit for bit, zeros' signs included, and touches
@@ -15,6 +16,7 @@ import (
 func TestRunsTwins(t *testing.T) { bothTypes(t, testRunsTwins[float32], testRunsTwins[float64]) }
 
 func testRunsTwins[T Float](t *testing.T) {
+	numtest.Sequential(t)
 	assembly := cpuid.Available()[1:]
 	if len(assembly) == 0 {
 		t.Skip("no assembly on this machine or in this build")
@@ -68,6 +70,7 @@ func TestWindowsTwins(t *testing.T) {
 }
 
 func testWindowsTwins[T Float](t *testing.T) {
+	numtest.Sequential(t)
 	assembly := cpuid.Available()[1:]
 	if len(assembly) == 0 {
 		t.Skip("no assembly on this machine or in this build")

@@ -8,12 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/cpu/internal/cpuid"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // The assembly of every level computes what its plain twins compute, up to the order of sums, and touches nothing outside the runs.
 func TestTapsTwins(t *testing.T) { bothTypes(t, testTapsTwins[float32], testTapsTwins[float64]) }
 
 func testTapsTwins[T Float](t *testing.T) {
+	numtest.Sequential(t)
 	assembly := cpuid.Available()[1:]
 	if len(assembly) == 0 {
 		t.Skip("no assembly on this machine or in this build")

@@ -15,6 +15,7 @@ import (
 // TestFewChannelsStayInRegisters looks at the machine code of convolutions of few channels, whose sums take most of the registers that there
 // are. Places that are the same for every patch may wait in memory: they are read once for each.
 func TestFewChannelsStayInRegisters(t *testing.T) {
+	t.Parallel()
 	l, err := nvrtc.Load(0)
 	if err != nil {
 		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)

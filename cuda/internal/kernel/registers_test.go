@@ -21,6 +21,7 @@ import (
 // TestLargeBlocksFitTheRegisters looks at the machine code of kernels that are launched with more threads than 256: a multiprocessor
 // has 65,536 registers for a block, and a launch that asks for more fails.
 func TestLargeBlocksFitTheRegisters(t *testing.T) {
+	t.Parallel()
 	l, err := nvrtc.Load(0)
 	if err != nil {
 		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
@@ -62,6 +63,7 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 // TestNormsStayInRegisters looks for memory that kernels of batch norms, biases and max poolings use in place of registers, which costs what packs save. A few
 // bytes, outside of loops, are none.
 func TestNormsStayInRegisters(t *testing.T) {
+	t.Parallel()
 	l, err := nvrtc.Load(0)
 	if err != nil {
 		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
@@ -99,6 +101,7 @@ func TestNormsStayInRegisters(t *testing.T) {
 // TestJoinedNormsStayInRegisters looks at the kernels of batch norms in one launch, which keep what they have read: a block of 512 threads has
 // 128 registers for each, and what does not fit into those would be memory.
 func TestJoinedNormsStayInRegisters(t *testing.T) {
+	t.Parallel()
 	l, err := nvrtc.Load(0)
 	if err != nil {
 		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)

@@ -1,6 +1,5 @@
 // The simulated cuBLASLt: products of column-major matrices in stream order, of the types and epilogues that the engine uses.
 // Anything else is CUBLAS_STATUS_NOT_SUPPORTED. Sums are made in double.
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -9,7 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "sim.h"
@@ -285,9 +283,7 @@ static int multiply(void *argument) {
 	}
 	const char *unit = getenv("STHENO_SIM_CUBLASLT_DELAY");
 	if (!unit || !*unit) unit = getenv("STHENO_SIM_LIBRARY_DELAY");
-	if (unit) {
-		std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(atof(unit) * slowness[p.algorithm]));
-	}
+	if (unit) stheno_sim_pass(atof(unit) * slowness[p.algorithm]);
 	if (p.workspace_bytes) memset(p.workspace, 0xFF, p.workspace_bytes);
 	const int64_t m = (int64_t)p.d.rows, n = (int64_t)p.d.cols, k = (int64_t)(o.trans[0] ? p.a.rows : p.a.cols);
 	std::vector<double> a((size_t)(m * k)), sum((size_t)m); // a: column-major

@@ -2,12 +2,10 @@
 #include "cudnn.h"
 
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 
 // The first that heuristics propose do not suit everyone, as cuDNN's do not: a caller must read the notes and the workspace.
 // Only a caller that times them finds the last one, the fastest by far where delay() is on.
@@ -30,14 +28,14 @@ std::vector<Configuration> proposed(const Problem &p, int mode) {
 	return mode == A ? a : std::vector<Configuration>{{3, {}}, {5, engines[5].knobs[1]}};
 }
 
-// delay lets an engine take its time: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY, with ReLU's gradient those in
+// delay lets an engine take its time, by the events: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY, with ReLU's gradient those in
 // STHENO_SIM_MASK_DELAY if it is set. The last of several ways to set knobs takes one unit.
 static void delay(const Problem &p, const Engine &e, const Knobs &knobs) {
 	const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY"), *masked = getenv("STHENO_SIM_MASK_DELAY");
 	if (masked && *masked && !p.steps.empty() && p.steps[0].mask) unit = masked;
 	if (!unit || !*unit) return;
 	const bool last = !e.knobs.empty() && knobs == e.knobs.back();
-	std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(atof(unit) * (last ? 1 : e.slowness)));
+	stheno_sim_pass(atof(unit) * (last ? 1 : e.slowness));
 }
 
 static float bits(uint32_t u) {

@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -269,7 +270,7 @@ template <class V> static int fill(void *to, V value, size_t n, void *stream) {
 	w->name = "fill";
 	w->run = [=] {
 		if (const int e = still(to, bytes, "a fill")) return e;
-		for (size_t i = 0; i < n; i++) ((V *)to)[i] = value;
+		std::fill_n((V *)to, n, value); // measuring fills megabytes before every run
 		return (int)SUCCESS;
 	};
 	return enqueue(s, w);

@@ -28,6 +28,9 @@ int stheno_sim_enqueue(void *stream, const char *name, int (*fn)(void *arg), voi
 // Whether bytes from p on lie in one live allocation of device memory or pinned memory. For fn of stheno_sim_enqueue.
 int stheno_sim_contains(const void *p, size_t bytes);
 
+// Lets milliseconds pass for the events of the stream whose fn calls it, which nobody waits for.
+void stheno_sim_pass(double milliseconds);
+
 // Tells what is wrong and returns CUDA_ERROR_ILLEGAL_ADDRESS, for fn of stheno_sim_enqueue to return.
 int stheno_sim_fault(const char *what);
 
