@@ -107,6 +107,7 @@ stheno() {
 			${options[0]+"${options[@]}"} >"$WORK/report" 2>"$WORK/errors"
 		code=$?
 		[ "$code" -eq 0 ] || tail -n 5 "$WORK/errors" >&2
+		grep ' is not taken for ' "$WORK/errors" | cut -c 1-300 >&2
 		if [ -s "$WORK/report" ]; then
 			cat "$WORK/report" >>"$raw"
 			sed -n 's/^ *"images_per_second": \([0-9.e+]*\),*$/\1/p' "$WORK/report" | rounded |

@@ -219,7 +219,7 @@ part 'Speed of the same steps in PyTorch' 75 peers
 # speeds is the table of ours and PyTorch's images per second.
 speeds() {
 	awk '
-	/^Benchmark/ {
+	/^BenchmarkGPUStep/ {
 		split($1, name, "/"); sub(/-[0-9]+$/, "", name[4])
 		for (i = 2; i <= NF; i++) if ($i == "images/s") ours[key = name[2] "|" name[3] "|" name[4]] = $(i - 1)
 		order[++n] = key
