@@ -131,7 +131,7 @@ func (b *Builder) summing(p packing, few int64) summing {
 		}
 	}
 	for {
-		s := b.summingBy(p, n, width)
+		s := b.summingBy(p, n, width, few)
 		share := n * v.Channels * packBytes / (s.parts() * int64(s.grid.X)) / joinShare
 		join := s.parts() * width * s.lanes() * 12 // three float32 of a channel
 		if width <= fewWidth || join <= min(max(share, leastJoin), mostJoin) {
@@ -141,8 +141,8 @@ func (b *Builder) summing(p packing, few int64) summing {
 	}
 }
 
-// summingBy makes the parts for blocks of a width.
-func (b *Builder) summingBy(p packing, n, width int64) summing {
+// summingBy makes the parts for blocks of a width: one of up to so few packs.
+func (b *Builder) summingBy(p packing, n, width, few int64) summing {
 	const mostSize = 1 << 30
 	block := int64(threads)
 	if small := n * width; small < threads {
