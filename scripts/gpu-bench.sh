@@ -19,6 +19,7 @@
 #   TUNING=…       --tuning of Stheno (default measure: the ways of the libraries, as cudnn.benchmark does for PyTorch)
 #   VERIFY=0       does not verify Stheno's results before they are timed
 #   OUT=…          folder for the results (default bench/results/gpu)
+#   COMMIT=…       of the programs, for the record (default git's)
 #   SIM=1          tries the script on the simulated GPU of "make sim", and the peers on the CPU, into .build/gpu-bench-sim
 set -uo pipefail
 case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
@@ -170,7 +171,7 @@ smi() { nvidia-smi --query-gpu="$1" --format=csv,noheader --id=0 2>/dev/null | h
 gpu=$(sed -n 's/^cuda:0 is \([^,]*\),.*/\1/p' "$WORK/devices")
 echo "{\"gpu\":$(text "$gpu"),\"driver\":$(text "$(smi driver_version)"),\"memory\":$(text "$(smi memory.total)"),\"power_limit\":$(text "$(smi power.limit)")," \
 	"\"cpu\":$(text "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors")," \
-	"\"stheno\":$(text "$("$WORK/stheno" version | head -n 1)"),\"date\":\"$date\"}" >"$raw"
+	"\"stheno\":$(text "$("$WORK/stheno" version | head -n 1)"),\"commit\":$(text "${COMMIT:-$(git rev-parse --short HEAD 2>/dev/null)}"),\"date\":\"$date\"}" >"$raw"
 
 # Of the time that is left, a contestant has its share: half for all but the last.
 who=(${WHO:-stheno torch jax}) missing=0

@@ -10,7 +10,7 @@
 #   PYTHON=…        a Python with PyTorch, to time the same steps (default python3)
 #   LIMIT=…         seconds for everything (default 420; 1800 on the simulated GPU)
 #   LOGS=…          folder, seen from the repository, for what each part printed, as NUMBER.log
-#   PARTS=…         only the parts whose titles this extended regular expression matches
+#   PARTS=…         only the parts whose titles this extended regular expression matches, reported in .build/gpu-check-parts.md
 set -uo pipefail
 case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
 cd "$(dirname "$0")/.." || exit
@@ -175,6 +175,7 @@ for program in stheno cuda.test cudnn.test train.test; do
 	chmod +x "$WORK/$program"
 done
 export XDG_CACHE_HOME=$WORK/cache # of compiled kernels: every check begins with none
+[ -z "${PARTS:-}" ] || report=$ROOT/.build/gpu-check-parts.md
 if [ -n "$SIM" ]; then
 	report=$ROOT/.build/gpu-check-sim.md
 	export LD_LIBRARY_PATH=$ROOT/.build/sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
@@ -227,7 +228,7 @@ speeds() {
 	/^torch/ { peer[$3 "|" $4 "|" $(NF - 2)] = $(NF - 1) }
 	END {
 		if (!n) exit
-		print "\n## Speed\n\nImages per second of whole training steps.\n"
+		print "\n## Speed\n\nImages per second of whole training steps, ours with floats that are copied from host memory for each.\n"
 		print "| net | batch | precision | Stheno | PyTorch, channels-last | ratio |\n|---|---|---|---|---|---|"
 		for (i = 1; i <= n; i++) {
 			split(order[i], k, "|"); sub("batch=", "", k[2]); p = peer[order[i]]
@@ -236,6 +237,11 @@ speeds() {
 	}' <(all speeds)
 }
 
+if [ "$parts" -eq 1 ]; then
+	echo "gpu-check: no part has a title like PARTS=$PARTS; these are all:" >&2
+	sed -nE "s/^[A-Z_=a-z,]* *part ('[^']*'|\"[^\"]*\").*/  \1/p" "$ROOT/scripts/gpu-check.sh" >&2
+	exit 2
+fi
 mkdir -p "$(dirname "$report")"
 {
 	echo '# Check of the CUDA engine'

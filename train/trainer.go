@@ -179,8 +179,8 @@ func (t *Trainer) loaders() (err error) {
 	return err
 }
 
-// fitsDevice says whether the images of training and validation take no more than a quarter of the memory that the engine has left, and
-// tells what follows. Pictures in files are fed batch by batch.
+// fitsDevice says whether the images of training and validation take no more than a quarter of the memory that the engine has left, and of
+// the step's budget, and tells what follows. Pictures in files are fed batch by batch.
 func (t *Trainer) fitsDevice() bool {
 	free := graph.FreeMemory(t.engine)
 	if free <= 0 || t.split.Train.Files != nil || t.split.Test.Files != nil {
@@ -188,6 +188,11 @@ func (t *Trainer) fitsDevice() bool {
 	}
 	need := int64(len(t.split.Train.Head(t.cfg.LimitTrain).Images)) + int64(len(t.split.Test.Head(t.cfg.LimitTest).Images))
 	const mega = 1e6
+	if budget := int64(t.cfg.MemoryBudget); budget > 0 && need > budget/4 { // the images are values of the step
+		t.observer.Note(fmt.Sprintf("the images, %.1f MB, are more than a quarter of the memory budget, %.1f MB: every batch is copied to %s",
+			float64(need)/mega, float64(budget)/mega, t.engine.Name()))
+		return false
+	}
 	if need > free/4 {
 		t.observer.Note(fmt.Sprintf("the images, %.1f MB, are more than a quarter of the free memory of %s, %.1f MB: every batch is copied there",
 			float64(need)/mega, t.engine.Name(), float64(free)/mega))

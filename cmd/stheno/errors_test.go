@@ -31,6 +31,8 @@ func TestMisspelled(t *testing.T) {
 		"data describe cifra100":              `did you mean "cifar100"?`,
 		"data describe":                       "cifar100",
 		"train --optimiser sgd":               "did you mean --optimizer?",
+		"explain vgg16 --size 224":            "did you mean --input?",
+		"bench --input 224x224x3":             "did you mean --size?",
 		"train --arch resnet":                 `did you mean "resnet50"?`,
 		"train --data cifar-10":               `did you mean "cifar10"?`,
 		"train --data smaple":                 `did you mean "sample"?`,

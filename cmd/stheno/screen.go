@@ -187,6 +187,9 @@ func lossText(v float64) string {
 
 // speed is a rate with a place behind the point where that matters.
 func speed(v float64) string {
+	if v == 0 { // of no step, as in an epoch whose steps a run had before it was interrupted
+		return "–"
+	}
 	if v < 10 {
 		return fmt.Sprintf("%.1f", v)
 	}

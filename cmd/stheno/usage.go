@@ -48,12 +48,13 @@ func noArgs(cmd *cobra.Command, args []string) error {
 var valueKinds = map[string]string{"intSlice": "whole numbers with commas between them", "int": "a whole number", "uint64": "a whole number from 0",
 	"float64": "a number such as 0.01", "float32Slice": "numbers with commas between them, such as 0.485,0.456,0.406", "bool": "true or false"}
 
-// otherNames are what other programs call flags of this one.
+// otherNames are what other programs, or other commands of this one, call flags.
 var otherNames = map[string]string{"learning-rate": "lr", "initial-lr": "lr", "base-lr": "lr", "max-lr": "lr", "batch-size": "batch", "bs": "batch", "wd": "weight-decay",
 	"smoothing": "label-smoothing", "scheduler": "schedule", "lr-schedule": "schedule", "lr-scheduler": "schedule", "learning-rate-schedule": "schedule",
 	"opt": "optimizer", "model": "arch", "network": "arch", "dataset": "data", "num-epochs": "epochs", "n-epochs": "epochs", "max-epochs": "epochs",
 	"mixup-alpha": "mixup", "gradient-accumulation": "accumulate", "accumulation-steps": "accumulate", "grad-clip": "global-clip-norm", "clip-grad-norm": "global-clip-norm",
-	"workers": "threads", "standardize": "standardise", "normalize": "standardise", "amp": "precision", "output": "out", "output-dir": "out", "image-size": "size"}
+	"workers": "threads", "standardize": "standardise", "normalize": "standardise", "amp": "precision", "output": "out", "output-dir": "out", "image-size": "size",
+	"size": "input", "input": "size"}
 
 // nearestFlag is the flag of names that someone means who wrote name, "" where none is likely.
 func nearestFlag(name string, names []string) string {

@@ -58,7 +58,9 @@ func (r *record) reached() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%d of %d goals that were measured are reached.\n", met, measured)
+	fmt.Fprintf(&b, "\n%d of %d goals that were measured are reached: in training at 32² twice PyTorch's eager mode and 1.1 times its fastest compiled one, elsewhere "+
+		"the fastest of PyTorch, and 3,500 images/s of ResNet-50 at 224² in bf16.\n", met, measured)
+	b.WriteString(r.coverage())
 	if len(open) > 0 {
 		b.WriteString("Not measured in one call: " + strings.Join(open, "; ") + ".\n")
 	}
@@ -66,6 +68,46 @@ func (r *record) reached() string {
 		b.WriteString("\n| missed | | against | wanted | measured |\n|---|---|---|--:|--:|\n" + strings.Join(missed, ""))
 	}
 	return b.String()
+}
+
+// wanted are the cases of CASES=all of scripts/gpu-bench.sh.
+func wanted() (all []testCase) {
+	add := func(size int, batches []int, nets ...string) {
+		for _, net := range nets {
+			for _, batch := range batches {
+				for _, mode := range modes {
+					for _, precision := range []string{"bf16", "tf32", "fp32"} {
+						classes := 100
+						if size == 224 {
+							classes = 1000
+						}
+						all = append(all, testCase{net, size, classes, batch, mode.name, precision})
+					}
+				}
+			}
+		}
+	}
+	add(32, []int{64, 128, 512, 1024}, "simplecnn", "vgg16", "resnet50")
+	add(224, []int{64, 256}, "resnet50", "vgg16", "alexnet")
+	return all
+}
+
+// coverage says how much of what the script lists was measured, by whom.
+func (r *record) coverage() string {
+	cases := wanted()
+	of := func(mode string, who contestant) (n int) {
+		for _, c := range cases {
+			if e := r.of(c, who); c.Mode == mode && e != nil && e.ImagesPerSecond > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	var list []string
+	for _, who := range contestants {
+		list = append(list, fmt.Sprintf("%s %d and %d", who.title, of("train", who), of("inference", who)))
+	}
+	return fmt.Sprintf("Of the %d cases of training and %[1]d of inference that CASES=all lists: %s. The others are not measured.\n", len(cases)/2, strings.Join(list, ", "))
 }
 
 // amount is a ratio or a number of images.

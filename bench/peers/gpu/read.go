@@ -25,6 +25,7 @@ type call struct {
 	Memory string `json:"memory"`
 	CPU    string `json:"cpu"`
 	Stheno string `json:"stheno"` // what "stheno version" says
+	Commit string `json:"commit"` // of Stheno, where that is known
 	Date   string `json:"date"`
 }
 
@@ -41,6 +42,7 @@ type entry struct {
 	Joules          float64   `json:"joules_per_image"`
 	Parameters      int       `json:"parameters"` // that are trained; 0 is not told
 	Losses          []float64 `json:"losses"`     // the first and the last of a training
+	Verified        string    `json:"verified"`   // what our results were compared with before they were timed
 	Error           string    `json:"error"`      // why there are no rates
 
 	gpu  string

@@ -30,7 +30,8 @@ Training is forward, cross-entropy, backward and SGD with momentum; inference ha
 begins. Batches come from host memory, copied while the one before is computed, as bytes that the GPU makes floats of, where "fed with"
 below says nothing else. Ratios are of numbers that one call of the script measured; † marks one of another call. PyTorch has channels-last
 layout, cuDNN's measured algorithms and its fused optimizer; in bf16 autocast in training and a net of bfloat16 in inference, frozen where it is
-compiled. Peers whose net has not as many trained parameters as ours do not count.
+compiled. Peers whose net has not as many trained parameters as ours do not count. Ours has the ways of the libraries that `+"`--tuning measure`"+` found
+the fastest. Before a case is timed, what Stheno computes is compared with its CPU engine's, unless Rounds says "not verified".
 `)
 	for _, gpu := range r.gpus() {
 		part := r.on(gpu)
@@ -140,10 +141,16 @@ func (r *record) details() string {
 	return b.String()
 }
 
+// notVerified is what a report says of results that were not compared with others.
+const notVerified = "not verified"
+
 // remarks are what is peculiar to an entry.
 func (e *entry) remarks() (all []string) {
 	if e.Feed != "" && e.Feed != "bytes" {
 		all = append(all, "fed with "+map[string]string{"floats": "floats from host memory", "device": "floats on the device"}[e.Feed])
+	}
+	if e.Verified == notVerified {
+		all = append(all, notVerified)
 	}
 	if e.Joules > 0 {
 		all = append(all, fmt.Sprintf("%.3g mJ an image", 1e3*e.Joules))
@@ -198,9 +205,17 @@ func (r *record) machines() string {
 		}
 	}
 	for _, s := range r.calls {
-		add("measured on " + s.Date + " with " + cmp.Or(s.Stheno, "no Stheno"))
+		add("measured on " + s.Date + " with " + cmp.Or(s.Stheno, "no Stheno") + s.at())
 	}
 	return b.String()
+}
+
+// at names the commit.
+func (c *call) at() string {
+	if c.Commit == "" {
+		return ""
+	}
+	return ", commit " + c.Commit
 }
 
 // number shows a rate or an amount with three digits or more.
