@@ -153,10 +153,10 @@ func TestRemoteEngineIsFedWithBytes(t *testing.T) {
 // Under a budget for the values of a step, which a set in the device's memory would be, a large set stays where it is.
 func TestLargeSetsAreNotKeptUnderABudget(t *testing.T) {
 	c := small(t)
-	c.LimitTrain, c.LimitTest, c.MemoryBudget = 1600, 400, 24<<20
+	c.LimitTrain, c.LimitTest, c.MemoryBudget = 1600, 400, 20<<20
 	w, err := runOn(t, c, &remote{Engine: engine(t, 2), free: 1 << 40}, func(train.Progress) bool { return true })
 	require.ErrorIs(t, err, train.ErrInterrupted)
-	require.Contains(t, strings.Join(w.notes, "\n"), "the images, 6.1 MB, are more than a quarter of the memory budget, 25.2 MB: every batch is copied to")
+	require.Contains(t, strings.Join(w.notes, "\n"), "the images, 6.1 MB, are more than a quarter of the memory budget, 21.0 MB: every batch is copied to")
 }
 
 func testRemoteEngine(t *testing.T, configure func(*train.Config), free int64) {

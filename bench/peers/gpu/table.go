@@ -30,7 +30,7 @@ Training is forward, cross-entropy, backward and SGD with momentum; inference ha
 begins. Batches come from host memory, copied while the one before is computed, as bytes that the GPU makes floats of, where "fed with"
 below says nothing else. Ratios are of numbers that one call of the script measured; † marks one of another call. PyTorch has channels-last
 layout, cuDNN's measured algorithms and its fused optimizer; in bf16 autocast in training and a net of bfloat16 in inference, frozen where it is
-compiled. Peers whose net has not as many trained parameters as ours do not count. Ours has the ways of the libraries that `+"`--tuning measure`"+` found
+compiled. Peers whose net has not as many trained parameters as ours do not count. Ours has the ways of the libraries that ` + "`--tuning measure`" + ` found
 the fastest. Before a case is timed, what Stheno computes is compared with its CPU engine's, unless Rounds says "not verified".
 `)
 	for _, gpu := range r.gpus() {
