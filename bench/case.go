@@ -158,7 +158,7 @@ func (m Matrix) check() error {
 	for _, mode := range m.Modes {
 		if mode != Train && mode != Inference {
 			names := []string{string(Train), string(Inference)}
-			return fmt.Errorf("bench: unknown mode %q%s; the modes are %s", mode, suggest.Phrase(string(mode), names), strings.Join(names, ", "))
+			return fmt.Errorf("bench: unknown mode %q%s", mode, suggest.Then(string(mode), names, "the modes are "+strings.Join(names, ", ")))
 		}
 	}
 	for _, p := range m.Precisions {

@@ -35,7 +35,7 @@ func TestCasesAreTheProduct(t *testing.T) {
 
 func TestCasesThatCannotBe(t *testing.T) {
 	for want, m := range map[string]Matrix{
-		`unknown mode "trian"; did you mean "train"?; the modes are train, inference`: {Modes: []Mode{"trian"}},
+		`unknown mode "trian"; did you mean "train"? The modes are train, inference`: {Modes: []Mode{"trian"}},
 		`unknown architecture "vgg61"`:         {Archs: []string{"vgg61"}},
 		`unknown precision "fp23"`:             {Precisions: []string{"fp23"}},
 		"batch size -1; use one from 1":        {Batches: []int{-1}},

@@ -55,7 +55,7 @@ func (p *parser) top(key string, value *yaml.Node) (err error) {
 		err = p.each(value, "names of flags of stheno train with their values", p.setting)
 	default:
 		known := []string{"about", "source", "published", "measured", "train"}
-		err = p.wrong(value, "there is no key %q%s; the keys are %s, and settings stand under train:", key, suggest.Phrase(key, known), strings.Join(known, ", "))
+		err = p.wrong(value, "there is no key %q%s", key, suggest.Then(key, known, "the keys are "+strings.Join(known, ", ")+", and settings stand under train:"))
 	}
 	return err
 }

@@ -102,8 +102,8 @@ func Text(name string) ([]byte, error) {
 		return read(name)
 	}
 	if !slices.Contains(Names(), name) {
-		return nil, fmt.Errorf("unknown recipe %q%s; the recipes are %s, and the name of a file ends with %s", name, suggest.Phrase(name, Names()),
-			strings.Join(Names(), ", "), extension)
+		return nil, fmt.Errorf("unknown recipe %q%s", name,
+			suggest.Then(name, Names(), "the recipes are "+strings.Join(Names(), ", ")+", and the name of a file ends with "+extension))
 	}
 	return files.ReadFile(path.Base(name) + extension)
 }

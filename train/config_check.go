@@ -113,5 +113,5 @@ func (c Config) CompileOptions() ([]graph.Option, error) {
 
 // unknown is the error for a name that is not in a list.
 func unknown(what, name string, known []string) error {
-	return fmt.Errorf("train: unknown %s %q%s; known are %s", what, name, suggest.Phrase(name, known), strings.Join(known, ", "))
+	return fmt.Errorf("train: unknown %s %q%s", what, name, suggest.Then(name, known, "known are "+strings.Join(known, ", ")))
 }

@@ -26,7 +26,7 @@ func (e *OptionError) Error() string {
 	case len(e.Known) == 0:
 		return fmt.Sprintf("train: %s takes no options, got %q; leave it out", e.Of, e.Option)
 	}
-	return fmt.Sprintf("train: %s has no option %q%s; it has %s", e.Of, e.Option, suggest.Phrase(e.Option, e.Known), strings.Join(e.Known, ", "))
+	return fmt.Sprintf("train: %s has no option %q%s", e.Of, e.Option, suggest.Then(e.Option, e.Known, "it has "+strings.Join(e.Known, ", ")))
 }
 
 // option is a setting that such a text may name, with where its value goes: a *float64, *int, *string, or a *bool, which is set by the

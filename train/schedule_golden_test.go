@@ -136,7 +136,7 @@ func TestParseNamedOptions(t *testing.T) {
 	}
 	for text, message := range map[string]string{
 		"exponential":                      `schedule "exponential": epochs wants a number above 0, got 0`,
-		"exponential:epochs=1,rat=2":       `has no option "rat"; did you mean "rate"?; it has epochs, rate, staircase`,
+		"exponential:epochs=1,rat=2":       `has no option "rat"; did you mean "rate"? It has epochs, rate, staircase`,
 		"exponential:epochs=1,epochs=2":    "epochs is given twice",
 		"exponential:epochs=x":             `epochs wants a number above 0, got "x"`,
 		"exponential:staircase=1":          "staircase stands alone, got =1",

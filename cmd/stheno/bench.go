@@ -150,7 +150,7 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 	for _, name := range b.modes {
 		if all := append(modesOf([]string{"both"}), "both"); !slices.Contains(all, bench.Mode(name)) {
 			names := []string{string(bench.Train), string(bench.Inference), "both"}
-			return nil, fmt.Errorf("unknown mode %q%s; --mode takes %s", name, suggest.Phrase(name, names), strings.Join(names, ", "))
+			return nil, fmt.Errorf("unknown mode %q%s", name, suggest.Then(name, names, "--mode takes "+strings.Join(names, ", ")))
 		}
 	}
 	b.Modes = modesOf(b.modes)

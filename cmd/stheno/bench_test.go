@@ -117,7 +117,7 @@ func TestBenchRefuses(t *testing.T) {
 		want  string
 	}{
 		{[]string{"--arch", "simplecmn"}, `unknown architecture "simplecmn"; did you mean "simplecnn"?`},
-		{[]string{"--mode", "infer"}, `unknown mode "infer"; did you mean "inference"?; --mode takes train, inference, both`},
+		{[]string{"--mode", "infer"}, `unknown mode "infer"; did you mean "inference"? --mode takes train, inference, both`},
 		{[]string{"--batch", "0"}, "batch size 0; use one from 1"},
 		{[]string{"--batch", "many"}, "--batch wants whole numbers with commas between them, got"},
 		{[]string{"--size", "1"}, ""},

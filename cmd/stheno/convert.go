@@ -187,7 +187,7 @@ func (c *conversion) output(in, out string) error {
 		}
 	}
 	if !slices.Contains(outputs, c.to) {
-		return fmt.Errorf("unknown output %q%s; use %s", c.to, suggest.Phrase(c.to, outputs), strings.Join(outputs, ", "))
+		return fmt.Errorf("unknown output %q%s", c.to, suggest.Then(c.to, outputs, "use "+strings.Join(outputs, ", ")))
 	}
 	a, err := os.Stat(in)
 	if err != nil {

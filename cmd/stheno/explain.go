@@ -126,10 +126,10 @@ func (e *explain) run(cmd *cobra.Command, args []string) (err error) {
 func (e *explain) check(cmd *cobra.Command) error {
 	f := cmd.Flags()
 	if !slices.Contains(explainFormats, e.format) {
-		return fmt.Errorf("unknown format %q%s; use %s", e.format, suggest.Phrase(e.format, explainFormats), strings.Join(explainFormats, ", "))
+		return fmt.Errorf("unknown format %q%s", e.format, suggest.Then(e.format, explainFormats, "use "+strings.Join(explainFormats, ", ")))
 	}
 	if !slices.Contains(explainViews, e.view) {
-		return fmt.Errorf("unknown view %q%s; use %s", e.view, suggest.Phrase(e.view, explainViews), strings.Join(explainViews, ", "))
+		return fmt.Errorf("unknown view %q%s", e.view, suggest.Then(e.view, explainViews, "use "+strings.Join(explainViews, ", ")))
 	}
 	switch {
 	case e.network.Batch < 1:

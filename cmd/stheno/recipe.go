@@ -145,7 +145,7 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, r *recipes.Recipe, stderr io.W
 		case slices.Contains(notInRecipes, s.Flag):
 			return wrong("%s is of one run, not of a recipe; give --%s on the command line", s.Flag, s.Flag)
 		case !slices.Contains(known, s.Flag):
-			return wrong("there is no setting %q%s; settings have the names of flags, which %s train --help lists", s.Flag, didYouMean(s.Flag, known), programName)
+			return wrong("there is no setting %q%s", s.Flag, didYouMean(s.Flag, known, "settings have the names of flags, which "+programName+" train --help lists"))
 		}
 		switch {
 		case f.Changed(s.Flag):

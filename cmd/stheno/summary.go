@@ -41,7 +41,7 @@ The architectures are
 			}
 			style, ok := styles[format]
 			if !ok {
-				return fmt.Errorf("unknown format %q%s; use %s", format, suggest.Phrase(format, formats), strings.Join(formats, ", "))
+				return fmt.Errorf("unknown format %q%s", format, suggest.Then(format, formats, "use "+strings.Join(formats, ", ")))
 			}
 			if style == nn.StyleTF24 && o.ShowTrainable {
 				return errors.New("--show-trainable goes with --format keras2 or keras3")

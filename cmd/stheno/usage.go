@@ -25,7 +25,7 @@ func onlyCommands(cmd *cobra.Command, args []string) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	return fmt.Errorf("unknown command %q%s; see %s --help", args[0], suggest.Phrase(args[0], names), cmd.CommandPath())
+	return fmt.Errorf("unknown command %q%s", args[0], suggest.Then(args[0], names, "see "+cmd.CommandPath()+" --help"))
 }
 
 // noArgs refuses arguments of commands that take flags only.
@@ -64,28 +64,28 @@ func nearestFlag(name string, names []string) string {
 	return suggest.Nearest(name, names)
 }
 
-// didYouMean is the end of an error message about a name that is that of no flag.
-func didYouMean(name string, names []string) string {
+// didYouMean is the end of an error message about a name that is that of no flag, with what else there is to say.
+func didYouMean(name string, names []string, rest string) string {
 	if near := nearestFlag(name, names); near != "" {
-		return fmt.Sprintf("; did you mean %q?", near)
+		return fmt.Sprintf("; did you mean %q? %s", near, suggest.Sentence(rest))
 	}
-	return ""
+	return "; " + rest
 }
 
 // flagError makes pflag's errors name the nearest flag, and values without the names of Go's functions.
 func flagError(cmd *cobra.Command, err error) error {
-	text := err.Error()
+	text, see := err.Error(), "; see "
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		if near := nearestFlag(unknown.GetSpecifiedName(), names); near != "" {
-			text += "; did you mean --" + near + "?"
+			text, see = text+"; did you mean --"+near+"?", " See "
 		}
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		text = "--" + invalidValue(invalid)
 	}
-	return fmt.Errorf("%s; see %s --help", text, cmd.CommandPath())
+	return fmt.Errorf("%s%s%s --help", text, see, cmd.CommandPath())
 }
 
 // invalidValue says what is wrong with a flag's value, without the names of Go's functions.

@@ -4,6 +4,7 @@ package suggest
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // longest bounds the bytes of names that are compared, which takes time of the product of both: files may hold any.
@@ -49,6 +50,25 @@ func Phrase(name string, candidates []string) string {
 		return `; did you mean "` + n + `"?`
 	}
 	return ""
+}
+
+// Then is Phrase and what else there is to say, as the sentence that its question mark asks for: `; did you mean "X"? Known are A and B`, or
+// `; known are A and B`.
+func Then(name string, candidates []string, rest string) string {
+	phrase := Phrase(name, candidates)
+	if phrase == "" {
+		return "; " + rest
+	}
+	return phrase + " " + Sentence(rest)
+}
+
+// Sentence is a text with a capital letter at its beginning.
+func Sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 func fold(s string) string {

@@ -38,6 +38,13 @@ func TestPhrase(t *testing.T) {
 	require.Empty(t, Phrase("svhn", []string{"mnist"}))
 }
 
+func TestThen(t *testing.T) {
+	require.Equal(t, `; did you mean "mnist"? Known is mnist`, Then("mnits", []string{"mnist"}, "known is mnist"))
+	require.Equal(t, `; did you mean "mnist"? --data names it`, Then("mnits", []string{"mnist"}, "--data names it"))
+	require.Equal(t, "; known is mnist", Then("svhn", []string{"mnist"}, "known is mnist"))
+	require.Equal(t, `; did you mean "mnist"? `, Then("mnits", []string{"mnist"}, ""))
+}
+
 func TestLongNames(t *testing.T) {
 	long := strings.Repeat("a", 1<<20)
 	require.Empty(t, Nearest(long, []string{long}))

@@ -53,7 +53,7 @@ func (c Config) Validate() error {
 		}
 	}
 	if initializers[c.Initializer] == nil {
-		return fmt.Errorf("gradients: unknown initializer %q%s; known are glorot_uniform and he_normal", c.Initializer, suggest.Phrase(c.Initializer, Initializers()))
+		return fmt.Errorf("gradients: unknown initializer %q%s", c.Initializer, suggest.Then(c.Initializer, Initializers(), "known are glorot_uniform and he_normal"))
 	}
 	if _, err := c.optimizer(); err != nil {
 		return err
