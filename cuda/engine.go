@@ -205,45 +205,6 @@ func (e *Engine) Together(do func() error) error { return e.dev.Do(do) }
 // Gathers says which updates wait for each other, so that they are one launch.
 func (e *Engine) Gathers(bytes int, scarce bool) bool { return kernel.Gathers(bytes, scarce) }
 
-// alloc takes device memory, which counts as for a use. Where there is none left, the error tells the purpose, and how many programs hold some.
-func (e *Engine) alloc(bytes int64, use, purpose string) (driver.Ptr, error) {
-	p, err := e.dev.Memory.Alloc(bytes, purpose)
-	e.dev.Memory.Count(p, use)
-	return p, e.exhausted(err)
-}
-
-// exhausted lets an error of memory that there is not tell how many programs hold some.
-func (e *Engine) exhausted(err error) error {
-	if full := (*driver.MemoryError)(nil); errors.As(err, &full) {
-		full.Programs = len(e.programs)
-	}
-	return err
-}
-
-// Memory returns the bytes of device memory that values and programs use, and those that the engine holds for them and for later
-// ones.
-func (e *Engine) Memory() (used, held int64) {
-	_ = e.dev.Do(func() error { // of a closed engine: nothing
-		used, held = e.dev.Memory.Used(), e.dev.Memory.Held()
-		return nil
-	})
-	return used, held
-}
-
-// FreeMemory returns the bytes of device memory that programs may still take: what the device has left, and what the engine holds and does
-// not use, within Config.MemoryLimit.
-func (e *Engine) FreeMemory() (free int64, err error) {
-	err = e.dev.Do(func() (err error) {
-		free, _, err = driver.MemInfo()
-		free += e.dev.Memory.Held() - e.dev.Memory.Used()
-		if limit := e.config.MemoryLimit; limit > 0 {
-			free = min(free, limit-e.dev.Memory.Used())
-		}
-		return err
-	})
-	return max(free, 0), err
-}
-
 // Wrap gives host memory a counterpart on the device. Wrapping the same host memory again gives the same one, so that programs
 // share the tensors that they are bound to.
 func (e *Engine) Wrap(data op.Array) (graph.Buffer, error) {

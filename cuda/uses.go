@@ -3,6 +3,9 @@
 package cuda
 
 import (
+	"errors"
+
+	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/graph"
 )
 
@@ -62,4 +65,43 @@ func (e *Engine) MemoryUses() (uses []graph.MemoryUse) {
 	})
 	graph.SortMemoryUses(uses)
 	return uses
+}
+
+// alloc takes device memory, which counts as for a use. Where there is none left, the error tells the purpose, and how many programs hold some.
+func (e *Engine) alloc(bytes int64, use, purpose string) (driver.Ptr, error) {
+	p, err := e.dev.Memory.Alloc(bytes, purpose)
+	e.dev.Memory.Count(p, use)
+	return p, e.exhausted(err)
+}
+
+// exhausted lets an error of memory that there is not tell how many programs hold some.
+func (e *Engine) exhausted(err error) error {
+	if full := (*driver.MemoryError)(nil); errors.As(err, &full) {
+		full.Programs = len(e.programs)
+	}
+	return err
+}
+
+// Memory returns the bytes of device memory that values and programs use, and those that the engine holds for them and for later
+// ones.
+func (e *Engine) Memory() (used, held int64) {
+	_ = e.dev.Do(func() error { // of a closed engine: nothing
+		used, held = e.dev.Memory.Used(), e.dev.Memory.Held()
+		return nil
+	})
+	return used, held
+}
+
+// FreeMemory returns the bytes of device memory that programs may still take: what the device has left, and what the engine holds and does
+// not use, within Config.MemoryLimit.
+func (e *Engine) FreeMemory() (free int64, err error) {
+	err = e.dev.Do(func() (err error) {
+		free, _, err = driver.MemInfo()
+		free += e.dev.Memory.Held() - e.dev.Memory.Used()
+		if limit := e.config.MemoryLimit; limit > 0 {
+			free = min(free, limit-e.dev.Memory.Used())
+		}
+		return err
+	})
+	return max(free, 0), err
 }
