@@ -13,11 +13,19 @@ import (
 
 // CheckPrecision refuses what is not the name of a precision; "" is FP32.
 func CheckPrecision(name string) error {
-	if name != "" && !slices.Contains(Precisions(), name) {
-		return unknown("precision", name, Precisions())
+	if name == "" || slices.Contains(Precisions(), name) {
+		return nil
 	}
-	return nil
+	meant := name
+	if other, ok := otherPrecisions[strings.ToLower(name)]; ok {
+		meant = other
+	}
+	return fmt.Errorf("train: unknown precision %q%s", name, suggest.Then(meant, Precisions(), "known are "+strings.Join(Precisions(), ", ")))
 }
+
+// otherPrecisions are what other programs call them, and of those that we have not the nearest.
+var otherPrecisions = map[string]string{"fp16": "bf16", "float16": "bf16", "half": "bf16", "amp": "bf16", "bfloat16": "bf16", "float32": "fp32", "single": "fp32",
+	"tensorfloat32": "tf32"}
 
 // Validate checks everything that can be checked without the data set: numbers, and the names of architecture,
 // optimizer and schedule.

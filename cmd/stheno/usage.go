@@ -80,6 +80,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		if near := nearestFlag(unknown.GetSpecifiedName(), names); near != "" {
 			text, see = text+"; did you mean --"+near+"?", " See "
+		} else if cmd.Name() == "tune" && unknown.GetSpecifiedName() == "device" {
+			text += "; it measures the CPU, and --tuning measure of train, eval and bench a GPU"
 		}
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
