@@ -45,7 +45,7 @@ func TestMisspelled(t *testing.T) {
 		"train --device cdua:1":               `did you mean "cuda"?`,
 		"train --device auto:1":               "such as cuda:1",
 		"train --precision fp16":              `unknown precision "fp16"; did you mean "bf16"? Known are fp32, tf32, bf16`,
-		"train --precision fp8":               "unknown precision \"fp8\"; did you mean \"fp32\"? Known are fp32, tf32, bf16",
+		"train --precision fp8":               "unknown precision \"fp8\"; known are fp32, tf32, bf16",
 		"tune --device cuda":                  "it measures the CPU, and --tuning measure of train",
 		"train --precision TF32":              `did you mean "tf32"?`,
 		"train --device cpu --precision tf32": "the CPU engine computes in fp32 and, where the CPU has AVX512-BF16, in bf16; leave the precision out",
