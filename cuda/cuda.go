@@ -44,8 +44,8 @@ type Config struct {
 	// "heuristics" or "", by what was measured before and is kept on disk, else as the libraries propose; "measure", the same, but what
 	// was not measured yet is measured when a program is built, and kept; "off", as the libraries propose.
 	Tuning string
-	// Nondeterministic allows cuDNN to add in an order that depends on timing, in convolutions and for the statistics of batch norms behind them. That may be faster, and the last bits of results then
-	// differ from run to run.
+	// Nondeterministic allows cuDNN to add in an order that depends on timing, in convolutions and for the statistics of batch norms behind
+	// them. That may be faster, and the last bits of results then differ from run to run.
 	Nondeterministic bool
 	// Log takes what a user should know once, a line each: a library that is missing, an operation that runs on the host. nil
 	// drops it.
