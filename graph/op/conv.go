@@ -39,6 +39,16 @@ func (g ConvGeometry) Filter() tensor.Shape {
 	return tensor.Shape{g.H.Kernel, g.W.Kernel, g.C / max(g.Groups, 1), g.F}
 }
 
+// WithoutIdleTaps is the same convolution with a smaller kernel, if taps at its borders meet nothing but padding, as 8 of 9 do over images of
+// one pixel: what is left begins at tap (row, column) of the kernel. The gradient of the others is 0. See [shape.Span.WithoutIdleTaps].
+func (g ConvGeometry) WithoutIdleTaps() (cut ConvGeometry, row, column int, ok bool) {
+	var rows, columns bool
+	cut = g
+	cut.H, row, rows = g.H.WithoutIdleTaps()
+	cut.W, column, columns = g.W.WithoutIdleTaps()
+	return cut, row, column, rows || columns
+}
+
 // String prints all attributes, defaults resolved.
 func (a ConvAttrs) String() string {
 	s, d := orDefault(a.Strides, 1), orDefault(a.Dilations, 1)

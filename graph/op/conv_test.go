@@ -190,3 +190,15 @@ func checkShapeError(t *testing.T, o Op, in []tensor.Shape, axis int, wanted, go
 		require.NotEmpty(t, se.Remedy)
 	}
 }
+
+func TestIdleTapsOfBothAxes(t *testing.T) {
+	attrs := ConvAttrs{Padding: Padding{Mode: Same}}
+	g, err := attrs.Geometry(tensor.Shape{2, 1, 2, 4}, tensor.Shape{3, 5, 4, 6})
+	require.NoError(t, err)
+	cut, row, column, ok := g.WithoutIdleTaps()
+	require.True(t, ok)
+	require.Equal(t, [2]int{1, 1}, [2]int{row, column})
+	require.Equal(t, tensor.Shape{1, 3, 4, 6}, cut.Filter())
+	require.Equal(t, g.Input(), cut.Input())
+	require.Equal(t, g.Output(), cut.Output())
+}
