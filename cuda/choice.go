@@ -102,6 +102,9 @@ func (t *tuner) keyOf(of *kernel.Choice, s *graph.Step, packs []kernel.Packed) (
 		if v.Narrow {
 			text += " as bfloat16"
 		}
+		if v.Transposed {
+			text += " transposed"
+		}
 		return text
 	}
 	var in, out []string

@@ -10,6 +10,9 @@ import (
 // channels last, rounding to bfloat16 of what is not kept so, and further channels for images that have few.
 func (b *Builder) libraryConvolution(c convolution) []Command {
 	g := c.g
+	if c.gradient.transposed && b.padded(c) > g.C/g.Groups {
+		return b.inKerasOrder(c, b.libraryConvolution)
+	}
 	rounded := b.Precision == BF16 && c.dt == tensor.Float32
 	call := &Convolution{Pass: c.pass, Dtype: c.dt, Precision: b.Precision, N: g.N, H: g.H.In, W: g.W.In, C: g.C, K: g.F, R: g.H.Kernel, S: g.W.Kernel,
 		OH: g.H.Out, OW: g.W.Out, Stride: [2]int{g.H.Stride, g.W.Stride}, Dilation: [2]int{g.H.Dilation, g.W.Dilation},
@@ -51,6 +54,8 @@ func (b *Builder) libraryConvolution(c convolution) []Command {
 	}
 	if at, ok := b.pack(filter); ok && c.pass != BackwardFilter {
 		call.Filter = at
+	} else if c.gradient.transposed {
+		call.Filter, after = b.asStored(c, filter, after)
 	} else {
 		call.Filter = b.Scratch(filter.Bytes())
 		if c.pass == BackwardFilter {
