@@ -36,16 +36,17 @@ template <typename U> __device__ __forceinline__ void turn(const U &update, cons
 		all |= at[p];
 	}
 	const bool packs = all % 16 == 0 && filters % LANES == 0;
-	const int STEPS = ROWS * COLUMNS / LANES / BLOCK;
+	const int STEPS = ROWS * COLUMNS / LANES / BLOCK, DOWN = ROWS / STEPS; // rows that the block takes at a time
+	const int r = threadIdx.x / (COLUMNS / LANES), c = threadIdx.x % (COLUMNS / LANES) * LANES;
+	const i64 first = corner + r * filters + c;
 	Lanes in[STEPS][READS];
 	if (packs) {
 #pragma unroll
 		for (int k = 0; k < STEPS; k++) {
-			const int i = threadIdx.x + k * BLOCK, r = i / (COLUMNS / LANES), c = i % (COLUMNS / LANES) * LANES;
-			if (r < height && c < width) {
+			if (r + k * DOWN < height && c < width) {
 #pragma unroll
 				for (int p = 0; p < READS; p++) {
-					in[k][p] = *(const Lanes *)((const T *)at[U::WRITES + p] + corner + r * filters + c);
+					in[k][p] = *(const Lanes *)((const T *)at[U::WRITES + p] + first + k * DOWN * filters);
 				}
 			}
 		}
@@ -66,6 +67,7 @@ template <typename U> __device__ __forceinline__ void turn(const U &update, cons
 			}
 		}
 	} else {
+#pragma unroll 1
 		for (int i = threadIdx.x; i < ROWS * COLUMNS; i += BLOCK) {
 			const int c = i / ROWS, r = i % ROWS;
 			if (r < height && c < width) {
@@ -77,8 +79,7 @@ template <typename U> __device__ __forceinline__ void turn(const U &update, cons
 	if (packs) {
 #pragma unroll
 		for (int k = 0; k < STEPS; k++) {
-			const int i = threadIdx.x + k * BLOCK, r = i / (COLUMNS / LANES), c = i % (COLUMNS / LANES) * LANES;
-			if (r < height && c < width) {
+			if (r + k * DOWN < height && c < width) {
 				Lanes out[U::WRITES];
 #pragma unroll
 				for (int lane = 0; lane < LANES; lane++) {
@@ -87,7 +88,7 @@ template <typename U> __device__ __forceinline__ void turn(const U &update, cons
 					for (int p = 0; p < READS; p++) {
 						x[p] = in[k][p].v[lane];
 					}
-					x[READS] = gradients[place(r, c + lane)];
+					x[READS] = gradients[place(r + k * DOWN, c + lane)];
 					update.element(y, x);
 #pragma unroll
 					for (int p = 0; p < U::WRITES; p++) {
@@ -96,12 +97,13 @@ template <typename U> __device__ __forceinline__ void turn(const U &update, cons
 				}
 #pragma unroll
 				for (int p = 0; p < U::WRITES; p++) {
-					*(Lanes *)((T *)at[p] + corner + r * filters + c) = out[p];
+					*(Lanes *)((T *)at[p] + first + k * DOWN * filters) = out[p];
 				}
 			}
 		}
 		return;
 	}
+#pragma unroll 1
 	for (int i = threadIdx.x; i < ROWS * COLUMNS; i += BLOCK) {
 		const int r = i / COLUMNS, c = i % COLUMNS;
 		if (r < height && c < width) {
@@ -144,7 +146,7 @@ template <typename U> __device__ __forceinline__ void turn_many(U update, const 
 	});
 }
 
-KERNEL momentum_update_transposed(T *w2, T *v2, const T *w, const T *v, const G *g, const T *l2, T factor, T decay, i64 rows, i64 filters, const T *lr,
+KERNEL __launch_bounds__(BLOCK, 5) momentum_update_transposed(T *w2, T *v2, const T *w, const T *v, const G *g, const T *l2, T factor, T decay, i64 rows, i64 filters, const T *lr,
                                   T momentum, int look_ahead, i64 n) {
 	__shared__ T gradients[PLACES];
 	const u64 at[] = {(u64)w2, (u64)v2, (u64)w, (u64)v, (u64)g};
@@ -154,7 +156,7 @@ KERNEL momentum_update_transposed(T *w2, T *v2, const T *w, const T *v, const G 
 	turn_one(u, at, rows, filters, gradients);
 }
 
-KERNEL adam_update_transposed(T *w2, T *m2, T *v2, const T *w, const T *m, const T *v, const G *g, const T *l2, T factor, T decay, i64 rows, i64 filters,
+KERNEL __launch_bounds__(BLOCK, 4) adam_update_transposed(T *w2, T *m2, T *v2, const T *w, const T *m, const T *v, const G *g, const T *l2, T factor, T decay, i64 rows, i64 filters,
                               const T *lr, const i64 *t, double beta1, double beta2, T epsilon, i64 n) {
 	__shared__ T gradients[PLACES];
 	__shared__ double shared;
@@ -164,14 +166,14 @@ KERNEL adam_update_transposed(T *w2, T *m2, T *v2, const T *w, const T *m, const
 	turn_one(u, at, rows, filters, gradients);
 }
 
-KERNEL momentum_update_transposed_many(const u64 *table, i64 tensors, i64 chunks, const T *lr, T momentum, int look_ahead) {
+KERNEL __launch_bounds__(BLOCK, 5) momentum_update_transposed_many(const u64 *table, i64 tensors, i64 chunks, const T *lr, T momentum, int look_ahead) {
 	__shared__ T gradients[PLACES];
 	MomentumUpdate u;
 	u.rate = *lr, u.momentum = momentum, u.look_ahead = look_ahead;
 	turn_many(u, table, tensors, chunks, gradients);
 }
 
-KERNEL adam_update_transposed_many(const u64 *table, i64 tensors, i64 chunks, const T *lr, const i64 *t, double beta1, double beta2, T epsilon) {
+KERNEL __launch_bounds__(BLOCK, 4) adam_update_transposed_many(const u64 *table, i64 tensors, i64 chunks, const T *lr, const i64 *t, double beta1, double beta2, T epsilon) {
 	__shared__ T gradients[PLACES];
 	__shared__ double shared;
 	turn_many(adam(&shared, lr, t, beta1, beta2, epsilon), table, tensors, chunks, gradients);

@@ -139,6 +139,11 @@ func everySource(t *testing.T) []Source {
 			add(commandsOfNarrowed(t, steps[pass]))
 		}
 	}
+	for _, narrow := range []bool{false, true} {
+		for _, s := range transposedSteps(narrow) {
+			add(commandsOf(t, builderFor(BF16), s))
+		}
+	}
 	add([]Command{&Launch{Source: Scatter(0).Source}})
 	for _, v := range []*graph.Value{valueOf(tensor.Float32, 3), {Dtype: tensor.Float32, Narrow: true}, valueOf(tensor.Float64, 3)} {
 		add([]Command{&Launch{Source: Noise(stepOf(&graph.Copy{}, v), v, 0, 0).Source}, &Launch{Source: Compare(v, 0, 0, 0).Source}})

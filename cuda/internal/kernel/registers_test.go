@@ -98,6 +98,29 @@ func TestNormsStayInRegisters(t *testing.T) {
 	}
 }
 
+// TestUpdatesStayInRegisters looks for memory that kernels of updates by gradients that lie filters first use in place of registers, and counts
+// these: a multiprocessor is to have room for as many threads as wait for enough memory.
+func TestUpdatesStayInRegisters(t *testing.T) {
+	t.Parallel()
+	l, err := nvrtc.Load(0)
+	if err != nil {
+		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
+	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
+	}
+	for _, narrow := range []bool{false, true} {
+		for _, arch := range []string{"sm_80", "sm_90"} {
+			found := attributes(t, l, transposedSources[narrow], arch)
+			require.Len(t, found[registers], 4)
+			for kernel, n := range found[registers] {
+				require.LessOrEqual(t, n, 64, "%s for %s", kernel, arch)
+				require.LessOrEqual(t, found[frameSize][kernel], 24, "%s for %s: a few bytes beside Adam's powers, outside of the loop", kernel, arch)
+			}
+		}
+	}
+}
+
 // TestJoinedNormsStayInRegisters looks at the kernels of batch norms in one launch, which keep what they have read: a block of 512 threads has
 // 128 registers for each, and what does not fit into those would be memory.
 func TestJoinedNormsStayInRegisters(t *testing.T) {
