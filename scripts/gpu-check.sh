@@ -80,10 +80,10 @@ peers() {
 	sed -nE 's/.*"arch": "([^"]*)".*"batch": ([0-9]*),.*"precision": "([^"]*)".*"images_per_second": ([0-9.]*),.*/torch eager \1 batch=\2 \3 \4 images\/s/p' "$WORK/peers"
 }
 
-# First layers beside cuDNN's, small batch norms in one launch and in two, dense layers in both types.
+# First layers beside cuDNN's, small batch norms in one launch and in two, dense layers in both types, updates of filters by gradients in both orders.
 kernels() {
 	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
-	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients)$/^([A-Z]|512$|1152$|32$)' -test.benchtime 10x
+	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|FilterUpdates)$/^([A-Z]|512$|1152$|32$|momentum$)' -test.benchtime 10x
 }
 
 # Each tool of compute-sanitizer over as much as it can in this time; gpu-sanitize.sh does it with the whole suite.
