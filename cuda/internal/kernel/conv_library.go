@@ -54,9 +54,9 @@ func (b *Builder) libraryConvolution(c convolution) []Command {
 	} else {
 		call.Filter = b.Scratch(filter.Bytes())
 		if c.pass == BackwardFilter {
-			after = append(after, b.packing("unpack", filter, c.w, call.Filter))
+			after = append(after, b.unpacking(filter, c.w, call.Filter))
 		} else {
-			before = append(before, b.packing("pack", filter, c.w, call.Filter))
+			before = append(before, b.packing(filter, c.w, call.Filter))
 		}
 	}
 	return append(append(before, call), after...)

@@ -17,6 +17,7 @@ type Packed struct {
 	Rounded bool // to bfloat16
 
 	Taps, Channels, Padded, Filters int
+	Part                            Part // which taps of the value, if not all
 }
 
 // Bytes is the memory that the packed filter takes.
@@ -31,7 +32,7 @@ func (p Packed) Bytes() int64 {
 // packedOf is the packed filter of a convolution with so many channels, those of the group and those that are added.
 func (c convolution) packedOf(of *graph.Value, padded int, rounded bool) Packed {
 	g := c.g
-	return Packed{Of: of, Dtype: c.dt, Rounded: rounded, Taps: g.H.Kernel * g.W.Kernel, Channels: g.C / g.Groups, Padded: padded, Filters: g.F}
+	return Packed{Of: of, Dtype: c.dt, Rounded: rounded, Taps: g.H.Kernel * g.W.Kernel, Channels: g.C / g.Groups, Padded: padded, Filters: g.F, Part: c.part}
 }
 
 // pack asks for a packed filter, which the program makes in front of the steps. ok is false for what is no input: a step computes it.
@@ -49,7 +50,7 @@ func (b *Builder) pack(p Packed) (at Pointer, ok bool) {
 }
 
 const (
-	mostPacked = 90 // MOST of pack.cu
+	mostPacked = 85 // MOST of pack.cu
 	packSide   = 32 // SIDE of pack.cu
 	packDown   = 8  // DOWN of pack.cu
 )
@@ -86,7 +87,7 @@ func PackLaunches(list []PackedAt) []Resolved {
 type packEntry struct {
 	Wide, Packed                    uint64
 	Taps, Channels, Padded, Filters int32
-	Across, First                   int32
+	Tap, Columns, Row, First        int32
 }
 
 type packTable struct {
@@ -102,19 +103,34 @@ func (p Packed) source() Source {
 }
 
 func (p Packed) entry(first int32) packEntry {
-	return packEntry{Taps: int32(p.Taps), Channels: int32(p.Channels), Padded: int32(p.Padded), Filters: int32(p.Filters),
-		Across: int32(ceilDiv(p.Filters, packSide)), First: first}
+	e := packEntry{Taps: int32(p.Taps), Channels: int32(p.Channels), Padded: int32(p.Padded), Filters: int32(p.Filters), First: first}
+	if e.Columns, e.Row = e.Taps, e.Taps; p.Part.cut() {
+		e.Tap, e.Columns, e.Row = int32(p.Part.First), int32(p.Part.Columns), int32(p.Part.Row)
+	}
+	return e
 }
 
 // blocks are those of a launch that packs the filter.
-func (p Packed) blocks() int32 {
-	return int32(ceilDiv(p.Taps*p.Padded, packSide) * ceilDiv(p.Filters, packSide))
+func (p Packed) blocks() int32 { return p.blocksOf(p.Taps) }
+
+// blocksOf are those of a launch for so many taps.
+func (p Packed) blocksOf(taps int) int32 {
+	return int32(ceilDiv(taps*p.Padded, packSide) * ceilDiv(p.Filters, packSide))
 }
 
 // packing turns one filter of a step around. The addresses in its table are filled in as those of pointers are.
-func (b *Builder) packing(name string, p Packed, wide, packed Pointer) *Launch {
-	return &Launch{Source: p.source(), Name: name, Grid: Dim3{X: int(p.blocks())}, Block: Dim3{X: packSide, Y: packDown},
-		Args: []any{Table{Bytes: structOf(packTable{Of: [mostPacked]packEntry{p.entry(0)}, Count: 1}), At: []Pointer{wide, packed}}}}
+func (b *Builder) packing(p Packed, wide, packed Pointer) *Launch {
+	return &Launch{Source: p.source(), Name: "pack", Grid: Dim3{X: int(p.blocks())}, Block: Dim3{X: packSide, Y: packDown}, Args: []any{p.table(wide, packed)}}
+}
+
+// unpacking turns the gradient of a filter around, and writes zeros for taps that the packed one does not have.
+func (b *Builder) unpacking(p Packed, wide, packed Pointer) *Launch {
+	return &Launch{Source: p.source(), Name: "unpack", Grid: Dim3{X: int(p.blocksOf(p.allTaps()))}, Block: Dim3{X: packSide, Y: packDown},
+		Args: []any{p.table(wide, packed), int32(p.allTaps())}}
+}
+
+func (p Packed) table(wide, packed Pointer) Table {
+	return Table{Bytes: structOf(packTable{Of: [mostPacked]packEntry{p.entry(0)}, Count: 1}), At: []Pointer{wide, packed}}
 }
 
 // padChannels gives images further channels of zeros.
