@@ -77,19 +77,23 @@ func (c tinyCase) steps(t *testing.T) map[string]enginetest.NarrowStep {
 }
 
 // tinyWays are those of such a convolution; "" is what is followed without a measurement.
-var tinyWays = []string{"", "product", "cuDNN", "cuDNN with residual", "cuDNN with statistics", maskedWay}
+var tinyWays = []string{"", "product", "cuDNN", "cuDNN with residual", "cuDNN with statistics", maskedWay, tinyProduct, "tiny images by cuDNN",
+	"tiny images as a rounded product"}
+
+const tinyProduct = "tiny images as a product"
 
 // Convolutions of tiny images, in all steps and ways, with the libraries and without, of images that are kept as bfloat16 or not. Results hold
 // NaN before, also where a gradient is 0.
 func TestTinyImages(t *testing.T) {
 	needGPU(t)
 	for _, precision := range []string{"fp32", "tf32", "bf16"} {
-		for _, way := range append(slices.Clone(tinyWays), "no cuDNN", "no libraries") {
+		for _, way := range append(slices.Clone(tinyWays), "no cuDNN", "no libraries", tinyProduct+" without libraries") {
 			config := cuda.Config{Precision: precision}
-			switch way {
-			case "no cuDNN":
+			way, without := strings.CutSuffix(way, " without libraries")
+			switch {
+			case way == "no cuDNN":
 				config.Without = []string{"cudnn"}
-			case "no libraries":
+			case way == "no libraries" || without:
 				config.Without = []string{"cudnn", "cublaslt"}
 			}
 			cuda.Force(t, way)
@@ -99,12 +103,18 @@ func TestTinyImages(t *testing.T) {
 					if kind == "stats" && precision == "fp32" || precision == "bf16" && c.a.Format == shape.NCHW {
 						continue // are not made; stay float32, and are rounded all the same
 					}
+					if testing.Short() && way != "" && !strings.HasPrefix(way, "tiny") && name != "1×1" && name != "2×2 to 1×1" && name != "1×2" {
+						continue
+					}
 					for kept, narrow := range map[string]func(int) bool{"all": func(int) bool { return true }, "results": func(i int) bool { return i >= len(s.In) }} {
-						if precision != "bf16" && kept != "all" {
-							continue
+						if precision != "bf16" && kept != "all" || strings.HasPrefix(way, "tiny") && !expanded[name] {
+							continue // nothing is; there is no such way
 						}
-						t.Run(fmt.Sprintf("%s %q %s %s, bfloat16 %s", precision, way, name, kind, kept), func(t *testing.T) {
-							s.Require(t, e, true, narrow)
+						t.Run(fmt.Sprintf("%s %q %v %s %s, bfloat16 %s", precision, way, config.Without, name, kind, kept), func(t *testing.T) {
+							ran := strings.Join(s.Require(t, e, true, narrow), "; ")
+							if strings.HasPrefix(way, tinyProduct) {
+								require.Equal(t, expanded[name] && kind == "filter", strings.Contains(ran, "fold_taps"), ran)
+							}
 						})
 					}
 				}
@@ -112,6 +122,10 @@ func TestTinyImages(t *testing.T) {
 		}
 	}
 }
+
+// expanded are the cases whose filters can be.
+var expanded = map[string]bool{"1×2": true, "2×1": true, "2×2": true, "2×2, one image": true, "2×2, odd": true, "2×2, 5×5": true,
+	"1×1 to 3×3": true}
 
 // Taps that meet nothing but padding are none of what is computed: images of one pixel are multiplied by the middle of the filter, with all that
 // hangs on products.

@@ -1,15 +1,14 @@
 // Filters change between the order that Keras keeps them in, (taps, channels, filters), and that of cuDNN, (filters, taps, padded):
 // a transposition, with zeros for channels behind the filter's own. S is the type of the packed ones: T, or bf16.
-//
-// Which filters is told by value, in the kernel's arguments, of which there may be 4 KiB; package kernel knows the same numbers.
+// Package kernel knows how many filters a launch takes.
+
+#include "filters.cuh"
 
 #ifndef S
 #define S T
 #endif
 
 #define MOST 85
-#define SIDE 32 // of a tile, in both orders
-#define DOWN 8  // rows of threads
 
 struct Filter {
 	u64 wide, packed; // addresses
@@ -23,20 +22,6 @@ struct Filters {
 	Filter of[MOST];
 	int count;
 };
-
-// The filter that this block works on: the last that begins at or before it.
-__device__ __forceinline__ const Filter &filter_of(const Filters &f) {
-	int k = 0;
-	for (int above = f.count; above - k > 1;) {
-		const int middle = (k + above) / 2;
-		if (f.of[middle].first <= (int)blockIdx.x) {
-			k = middle;
-		} else {
-			above = middle;
-		}
-	}
-	return f.of[k];
-}
 
 // Row r of a packed filter's transpose is tap r / padded, channel r % padded. source is where its row begins in the wide one, or −1.
 __device__ __forceinline__ i64 source(const Filter &f, int r) {
@@ -53,7 +38,7 @@ __device__ __forceinline__ int across(const Filter &f) { return (f.filters + SID
 
 KERNEL pack(const Filters filters) {
 	__shared__ T tile[SIDE][SIDE + 1];
-	const Filter &f = filter_of(filters);
+	const Filter &f = filters.of[filter_of(filters)];
 	const T *from = (const T *)f.wide;
 	S *to = (S *)f.packed;
 	const int block = blockIdx.x - f.first, rows = f.taps * f.padded;

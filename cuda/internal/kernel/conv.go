@@ -56,7 +56,7 @@ func prepareConv2D(b *Builder, s *graph.Step) ([]Command, error) {
 	}
 	c := convolution{pass: Forward, dt: s.Out[0].Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: e,
 		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: s.Out[0].Narrow}
-	c = c.withoutIdleTaps()
+	c = c.withBias(s).withoutIdleTaps()
 	if len(s.Out) > 1 {
 		return b.convolutionWithStats(c, s), nil
 	}
@@ -94,10 +94,20 @@ type convolution struct {
 	filter           *graph.Value // w, where it is read
 	part             Part         // of w, the taps of g, where all has more: see withoutIdleTaps
 	all              *op.ConvGeometry
-	xNarrow, yNarrow bool     // what is bfloat16 in memory
-	sums, residual   *Pointer // what cuDNN gathers of y, and what it adds: see Convolution
-	mask             *Pointer // what cuDNN masks x with
+	pixels           Pixels       // of the images that w is expanded for: see ofPixels
+	biasOf           *graph.Value // the bias of the epilogue
+	xNarrow, yNarrow bool         // what is bfloat16 in memory
+	sums, residual   *Pointer     // what cuDNN gathers of y, and what it adds: see Convolution
+	mask             *Pointer     // what cuDNN masks x with
 	epilogue
+}
+
+// withBias says which operand the bias is.
+func (c convolution) withBias(s *graph.Step) convolution {
+	if c.bias != nil {
+		c.biasOf = s.In[c.bias.Index]
+	}
+	return c
 }
 
 // convolution computes a pass. It returns none for sizes that only the host counts far enough for.
@@ -132,7 +142,7 @@ func (b *Builder) convolutionWays(c convolution) []alternative {
 	if b.serves(few) {
 		ways = append([]alternative{few}, ways...)
 	}
-	return ways
+	return append(ways, b.tinyWays(c)...)
 }
 
 // serves says whether an alternative has commands, without keeping the working memory that they take.
