@@ -17,8 +17,7 @@ func (p Part) cut() bool { return p.All > 0 }
 // together says whether the taps follow each other in memory.
 func (p Part) together(taps int) bool { return !p.cut() || p.Columns == p.Row || taps <= p.Columns }
 
-// withoutIdleTaps is the same pass without the taps that meet nothing but padding: less of the same work. What a filter's gradient is for them
-// is written as 0.
+// withoutIdleTaps is the same pass without the taps that meet nothing but padding: less of the same work. Their gradient is 0.
 func (c convolution) withoutIdleTaps() convolution {
 	cut, row, column, ok := c.g.WithoutIdleTaps()
 	if !ok || !c.countable() {
@@ -55,7 +54,7 @@ func (c convolution) alone() (of convolution, before []Command) {
 	return c, before
 }
 
-// tapsOf is how many taps a packed filter has in memory in front of its packing.
+// allTaps is how many taps the filter has of which p is a part, or all.
 func (p Packed) allTaps() int {
 	if p.Part.cut() {
 		return p.Part.All

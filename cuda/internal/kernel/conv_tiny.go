@@ -7,22 +7,22 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// A window that is larger than the image is in the padding for the most part, and what a library multiplies there are zeros: 20 of the 36
-// products that a filter of 3×3 has over 2×2 pixels. Where every output pixel sees every input pixel, the pass is a product of matrices without
-// them: an image is a row of all its pixels' channels, and the filter is expanded to hold, for each pair of pixels, the tap that connects them. So
-// it is a convolution of 1×1 over images of one pixel, which either library can compute.
+// A window that is larger than the image is over padding for the most part, and what a library multiplies there are zeros: 20 of the 36
+// products that a filter of 3×3 has over 2×2 pixels. Where every output pixel sees every input pixel, the pass is a product of matrices
+// without them: an image is a row of all its pixels' channels, and the filter is expanded to hold, for each pair of pixels, the tap that
+// connects them. So it is a convolution of 1×1 over images of one pixel, which either library can compute.
 
 // Pixels are the windows of a convolution whose filter is expanded. The zero value is none.
 type Pixels struct{ H, W shape.Span }
 
 func (p Pixels) expanded() bool { return p.H.In > 0 }
 
-// mostExpanded is how many times the filter that has work to do an expanded one may be.
+// mostExpanded is how many times as large as a filter an expanded one may be.
 const mostExpanded = 2
 
 // tiny says whether the pass is to be tried as such a product: of at most three quarters of the products, with a filter that is not too
-// large. An expanded filter is made in every training step, in front of the others: it takes as much more memory traffic as it is larger than a packed
-// one, a microsecond for some megabytes, which no measurement of a single step sees.
+// large. A filter is expanded once in every training step, before the steps that read it, and takes as much more memory traffic than a packed
+// one as it is larger: 16/9 for 2×2 pixels, some megabytes or a microsecond for 512 channels. What is measured of a step does not have that.
 func (c convolution) tiny() bool {
 	g := c.g
 	pixels, taps := g.H.In*g.W.In, g.H.Kernel*g.W.Kernel
@@ -59,8 +59,8 @@ func dense(rows, from, to int) op.ConvGeometry {
 	return op.ConvGeometry{N: rows, C: from, F: to, H: one, W: one, Groups: 1, Format: shape.NHWC}
 }
 
-// tinyWays are the ways to compute a pass over tiny images as a product. Cases with a bias or a ReLU which cuDNN has no good engines for are left to
-// cuBLASLt.
+// tinyWays are the ways to compute a pass over tiny images as a product. Where cuDNN has no good engine with a bias or a ReLU there is no way
+// through it.
 func (b *Builder) tinyWays(c convolution) []alternative {
 	if !c.tiny() {
 		return nil

@@ -2,8 +2,8 @@ package kernel
 
 import "github.com/stheno-ml/stheno/graph"
 
-// tinyFilterWays are those for the gradient of the filter: a product for all pairs of pixels, and a sweep that sums, for every tap, the pairs that it
-// connects. The product is float32, or rounded to bfloat16 as cuDNN rounds its gradients, for half of the traffic.
+// tinyFilterWays are those for the gradient of the filter: a product for all pairs of pixels, and a sweep that sums, for every tap, the pairs
+// that it connects. The product is float32, or rounded to bfloat16 as cuDNN rounds gradients, for half of the traffic.
 func (b *Builder) tinyFilterWays(c convolution) []alternative {
 	ways := []alternative{{"tiny images as a product", func() []Command { return b.tinyFilter(c, false) }}}
 	if c.xNarrow || c.yNarrow {
