@@ -10,7 +10,7 @@ import (
 // channels last, rounding to bfloat16 of what is not kept so, and further channels for images that have few.
 func (b *Builder) libraryConvolution(c convolution) []Command {
 	g := c.g
-	if c.gradient.transposed && b.padded(c) > g.C/g.Groups {
+	if c.gradient.transposed && !b.writesWhole(c) {
 		return b.inKerasOrder(c, b.libraryConvolution)
 	}
 	rounded := b.Precision == BF16 && c.dt == tensor.Float32
@@ -52,17 +52,14 @@ func (b *Builder) libraryConvolution(c convolution) []Command {
 		round(&call.X, c.xNarrow, g.Input(), c.pass == BackwardInput)
 		round(&call.Y, c.yNarrow, g.Output(), c.pass == Forward)
 	}
-	if at, ok := b.pack(filter); ok && c.pass != BackwardFilter {
-		call.Filter = at
-	} else if c.gradient.transposed {
+	switch {
+	case c.gradient.transposed:
 		call.Filter, after = b.asStored(c, filter, after)
-	} else {
+	case c.pass == BackwardFilter:
 		call.Filter = b.Scratch(filter.Bytes())
-		if c.pass == BackwardFilter {
-			after = append(after, b.packing("unpack", filter, c.w, call.Filter))
-		} else {
-			before = append(before, b.packing("pack", filter, c.w, call.Filter))
-		}
+		after = append(after, b.unpacking(filter, c.w, call.Filter))
+	default:
+		call.Filter = b.laid(filter, c.w, &before)
 	}
 	return append(append(before, call), after...)
 }

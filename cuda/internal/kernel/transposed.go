@@ -29,12 +29,17 @@ func (b *Builder) Transposes(s *graph.Step) (in, out []bool) {
 		return nil, nil
 	}
 	c, err := filterGradient(s)
-	if err != nil || b.padded(c) > c.g.C/c.g.Groups {
+	if err != nil || !b.writesWhole(c) {
 		return nil, nil
 	}
 	c.gradient = storedGradient{}
 	ways := b.convolutionWays(c)
 	return nil, []bool{len(ways) > 0 && b.unpacks(ways[0])}
+}
+
+// writesWhole says whether cuDNN writes the gradient of the filter as it is, not of further channels or of some of the taps.
+func (b *Builder) writesWhole(c convolution) bool {
+	return !c.part.cut() && b.padded(c) == c.g.C/c.g.Groups
 }
 
 // unpacks says whether an alternative begins with a library that leaves a filter's gradient in an order of its own. It keeps no working
@@ -77,7 +82,7 @@ func (b *Builder) inKerasOrder(c convolution, do func(convolution) []Command) []
 	if !c.gradient.transposed {
 		return do(c)
 	}
-	to := c.packedOf(nil, c.g.C/c.g.Groups, c.gradient.narrow)
+	to := c.withAllTaps().packedOf(nil, c.g.C/c.g.Groups, c.gradient.narrow)
 	stored, wide := c.w, to
 	wide.Rounded = false
 	c.w, c.gradient = b.Scratch(wide.Bytes()), storedGradient{}
@@ -85,7 +90,7 @@ func (b *Builder) inKerasOrder(c convolution, do func(convolution) []Command) []
 	if len(list) == 0 {
 		return nil
 	}
-	return append(list, b.packing("pack", to, c.w, stored))
+	return append(list, b.packing(to, c.w, stored))
 }
 
 // asStored is where cuDNN writes a filter's gradient that is kept filters first, and what is done behind it: nothing, if the gradient is kept
