@@ -217,7 +217,7 @@ func TestTransposedGradientOfEveryWay(t *testing.T) {
 		{op.ConvAttrs{Padding: same, Groups: 40}, tensor.Shape{1, 5, 4, 40}, tensor.Shape{3, 3, 1, 40}},
 		{op.ConvAttrs{}, tensor.Shape{2, 5, 4, 70}, tensor.Shape{1, 1, 70, 36}}, // a product
 		{op.ConvAttrs{Strides: [2]int{2, 2}}, tensor.Shape{2, 5, 4, 72}, tensor.Shape{1, 1, 72, 36}},
-		{op.ConvAttrs{Padding: same}, tensor.Shape{2, 5, 4, 3}, tensor.Shape{3, 3, 3, 16}}, // few channels
+		{op.ConvAttrs{Padding: same}, tensor.Shape{2, 5, 4, 3}, tensor.Shape{3, 3, 3, 16}},   // few channels
 		{op.ConvAttrs{Padding: same}, tensor.Shape{3, 2, 2, 16}, tensor.Shape{3, 3, 16, 24}}, // tiny images
 		{op.ConvAttrs{Padding: same}, tensor.Shape{3, 2, 2, 9}, tensor.Shape{3, 3, 9, 7}},
 		{op.ConvAttrs{Padding: same}, tensor.Shape{5, 1, 1, 16}, tensor.Shape{3, 3, 16, 24}}, // idle taps

@@ -150,6 +150,14 @@ func everySource(t *testing.T) []Source {
 			add(commandsOf(t, builderFor(TF32), tiny[pass]))
 			add(commandsOfNarrowed(t, tiny[pass]))
 		}
+		for _, p := range []Precision{TF32, BF16} {
+			s := copyOf(tiny["filter"])
+			s.Out[0].Transposed = true
+			if p == BF16 {
+				narrowed(s)
+			}
+			add(commandsOf(t, builderFor(p), s))
+		}
 	}
 	add([]Command{&Launch{Source: Scatter(0).Source}})
 	for _, v := range []*graph.Value{valueOf(tensor.Float32, 3), {Dtype: tensor.Float32, Narrow: true}, valueOf(tensor.Float64, 3)} {
