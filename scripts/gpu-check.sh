@@ -142,7 +142,7 @@ report_part() {
 	[ $((passed + failed + skipped)) -gt 0 ] || counts='' passed='' failed='' skipped='' # this part is no tests
 	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >"$file.row"
 	echo "   $title: $status; $counts$((SECONDS - begin)) s" >&2
-	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
+	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without|is not taken for|tried for)' "$log" |
 		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 300 >"$file.numbers"
 	grep -hE '^(Benchmark|torch ).*images/s' "$log" >"$file.speeds"
 	if [ -s "$file.numbers" ] || [[ $status == *failed* ]]; then

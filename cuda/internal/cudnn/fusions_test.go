@@ -23,11 +23,10 @@ const (
 	pointwiseMul = 1 // CUDNN_POINTWISE_MUL
 	pointwiseSub = 9 // CUDNN_POINTWISE_SUB
 
-	dataHalf      = 2    // CUDNN_DATA_HALF
-	dataInt64     = 10   // CUDNN_DATA_INT64
-	finalize      = 780  // CUDNN_ATTR_OPERATION_BN_FINALIZE_STATS_MODE, then MATH_PREC and 15 tensors
-	bnWeights     = 1620 // CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MATH_PREC, then 10 tensors
-	tensorByValue = 908  // CUDNN_ATTR_TENSOR_IS_BY_VALUE
+	dataHalf  = 2    // CUDNN_DATA_HALF
+	dataInt64 = 10   // CUDNN_DATA_INT64
+	finalize  = 780  // CUDNN_ATTR_OPERATION_BN_FINALIZE_STATS_MODE, then MATH_PREC and 15 tensors
+	bnWeights = 1620 // CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MATH_PREC, then 10 tensors
 )
 
 // sketch draws a graph: a convolution of 3×3 with 64 channels and filters over images of 56×56, batch 64, and what is around it.
