@@ -93,6 +93,19 @@ func (s *sketch) statistics(x unsafe.Pointer) {
 		descriptors(statisticsX, x), descriptors(statisticsSum, s.vector()), descriptors(statisticsSquares, s.vector()))
 }
 
+// selected is (y > 0) ? dy : 0 of a ReLU's result y.
+func (s *sketch) selected(dy unsafe.Pointer) unsafe.Pointer {
+	zero, dx := s.value(dataFloat), s.image()
+	above := s.pointwise(pointwiseGreater, s.image(), zero, s.new([]int64{64, 64, 56, 56}, dataBoolean, true))
+	s.op(kindPointwiseOp, descriptors(pointwiseOp, s.mode(pointwiseSelect)), descriptors(pointwiseX, dy), descriptors(pointwiseB, zero), descriptors(pointwiseT, above), descriptors(pointwiseY, dx))
+	return dx
+}
+
+func (s *sketch) sums(x unsafe.Pointer, more ...attribute) {
+	adds := s.make(kindReduction, append(more, enum(reductionMode, typeReductionMode, reduceAdd), enum(reductionMath, typeDataType, dataFloat))...)
+	s.op(kindReductionOp, descriptors(reductionX, x), descriptors(reductionY, s.vector()), descriptors(reductionOp, adds))
+}
+
 // scaled is relu(x·scale+bias), virtual, in the type that a convolution reads.
 func (s *sketch) scaled() unsafe.Pointer {
 	x := s.pointwise(pointwiseMul, s.image(), s.vector(), s.virtual())
@@ -144,6 +157,21 @@ var fusions = []struct {
 		v := s.virtual()
 		s.conv(kernel.BackwardInput, v, s.filter(), s.image())
 		s.reluGrad(s.image(), v, s.image())
+	}},
+	{"backward input + selection", func(s *sketch) {
+		v := s.virtual()
+		s.conv(kernel.BackwardInput, v, s.filter(), s.image())
+		s.selected(v)
+	}},
+	{"backward input + selection + sums in any order", func(s *sketch) {
+		v := s.virtual()
+		s.conv(kernel.BackwardInput, v, s.filter(), s.image())
+		s.sums(s.selected(v))
+	}},
+	{"backward input + selection + sums, the same in every run", func(s *sketch) {
+		v := s.virtual()
+		s.conv(kernel.BackwardInput, v, s.filter(), s.image())
+		s.sums(s.selected(v), values(reductionRepeat, typeBoolean, true))
 	}},
 	{"backward input + ReLU gradient + batch-norm weight gradients", func(s *sketch) {
 		dx := s.virtual()
