@@ -4,6 +4,9 @@ package cudnn
 
 import (
 	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 )
@@ -72,4 +75,69 @@ func maskedRepeat(t *testing.T, with func(*kernel.Convolution)) {
 	c.Pass, c.Precision, c.Rounded, c.Mask = kernel.BackwardInput, kernel.BF16, true, &kernel.Pointer{}
 	with(&c)
 	repeatWays(t, d, l, &c, most)
+}
+
+// The simulated cuDNN reads what masks a gradient operation by operation, and refuses what does not fit together.
+func TestMaskingGraphs(t *testing.T) {
+	l := library(t)
+	if !simulated(t, l) {
+		t.Skip("it is about the simulated cuDNN")
+	}
+	image := []int64{64, 64, 56, 56}
+	graph := func(draw func(s *sketch, dx unsafe.Pointer)) error {
+		b := builder{lib: l}
+		defer b.destroy()
+		s := &sketch{builder: &b, h: &Handle{lib: l}, dtype: dataFloat}
+		dx := s.virtual()
+		s.conv(kernel.BackwardInput, dx, s.filter(), s.image())
+		draw(s, dx)
+		s.h.operations(s.builder, s.ops...)
+		return b.err
+	}
+	selects := func(s *sketch, from, zero, above, by, to unsafe.Pointer) {
+		s.pointwise(pointwiseGreater, s.image(), zero, above)
+		s.op(kindPointwiseOp, descriptors(pointwiseOp, s.mode(pointwiseSelect)), descriptors(pointwiseX, from), descriptors(pointwiseB, zero),
+			descriptors(pointwiseT, by), descriptors(pointwiseY, to))
+	}
+	boolean := func(s *sketch) unsafe.Pointer { return s.new(image, dataBoolean, true) }
+	require.NoError(t, graph(func(s *sketch, dx unsafe.Pointer) { s.reluGrad(s.image(), dx, s.image()) }))
+	require.NoError(t, graph(func(s *sketch, dx unsafe.Pointer) { s.selected(dx) }))
+	require.NoError(t, graph(func(s *sketch, dx unsafe.Pointer) { s.sums(s.selected(dx)) }))
+	require.NoError(t, graph(func(s *sketch, dx unsafe.Pointer) { s.sums(s.selected(dx), values(reductionRepeat, typeBoolean, true)) }))
+	for want, draw := range map[string]func(s *sketch, dx unsafe.Pointer){
+		"bounds and what is selected otherwise are by value": func(s *sketch, dx unsafe.Pointer) {
+			above := boolean(s)
+			selects(s, dx, s.new([]int64{1, 1, 1, 1}, dataFloat, false), above, above, s.image())
+		},
+		"a tensor by value is not one number": func(s *sketch, dx unsafe.Pointer) {
+			above := boolean(s)
+			selects(s, dx, s.new(image, dataFloat, false, values(tensorByValue, typeBoolean, true)), above, above, s.image())
+		},
+		"a tensor's type is not simulated": func(s *sketch, dx unsafe.Pointer) {
+			above := s.new(image, dataBoolean, false)
+			selects(s, dx, s.value(dataFloat), above, above, s.image())
+		},
+		"not by the virtual, boolean result of the comparison": func(s *sketch, dx unsafe.Pointer) {
+			selects(s, dx, s.value(dataFloat), boolean(s), boolean(s), s.image())
+		},
+		"not from the virtual result of the pass": func(s *sketch, dx unsafe.Pointer) {
+			above := boolean(s)
+			selects(s, s.image(), s.value(dataFloat), above, above, s.image())
+		},
+		"changes the shape": func(s *sketch, dx unsafe.Pointer) {
+			above := boolean(s)
+			selects(s, dx, s.value(dataFloat), above, above, s.new([]int64{64, 64, 56, 28}, dataFloat, false))
+		},
+		"something else than ReLU's gradient, or a comparison": func(s *sketch, dx unsafe.Pointer) { s.pointwise(pointwiseCopy, dx, nil, s.image()) },
+		"something else than sums":                             func(s *sketch, dx unsafe.Pointer) { s.statistics(s.selected(dx)) },
+		"a reduction is not of the result in memory": func(s *sketch, dx unsafe.Pointer) {
+			s.selected(dx)
+			s.sums(dx)
+		},
+		"lacks attribute 1612": func(s *sketch, dx unsafe.Pointer) {
+			s.op(kindReductionOp, descriptors(reductionX, s.selected(dx)), descriptors(reductionY, s.vector()))
+		},
+	} {
+		require.ErrorContains(t, graph(draw), want)
+	}
 }

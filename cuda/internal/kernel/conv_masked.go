@@ -68,7 +68,7 @@ func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 		bySelection := c
 		bySelection.selects = true
 		ways = append(ways, alternative{"cuDNN with selection", func() []Command { return b.maskedConvolution(bySelection, s) }})
-		if s.Instr.(*graph.FusedConv2DBackwardInput).Bias {
+		if s.Instr.(*graph.FusedConv2DBackwardInput).Bias && b.sumsByLibrary(c) {
 			summed, sums := bySelection, Out(1)
 			summed.sums = &sums
 			ways = append(ways, alternative{"cuDNN with selection and sums", func() []Command { return b.maskedConvolution(summed, s) }})
@@ -76,6 +76,13 @@ func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 		ways = append(ways, alternative{"cuDNN with ReLU gradient", func() []Command { return b.maskedConvolution(c, s) }})
 	}
 	return b.choice(ways...), nil
+}
+
+// sumsByLibrary says whether cuDNN may be worth trying for the sums of a masked gradient. In a fixed order it adds on a Hopper with an engine of
+// the GPUs before alone, by which all but the layers of few channels, bound by memory, are expected to lose more than a sweep costs.
+func (b *Builder) sumsByLibrary(c convolution) bool {
+	const few = 64
+	return b.AnyOrder || b.Capability < 90 || c.g.C <= few
 }
 
 // maskAndSum is one sweep over the gradient where the convolution has written it.

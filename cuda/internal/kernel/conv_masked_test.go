@@ -126,6 +126,20 @@ func TestOneCallMasks(t *testing.T) {
 	}
 }
 
+// In a fixed order sums are asked of cuDNN on a GPU before Hopper, or of few channels.
+func TestSumsOfCuDNN(t *testing.T) {
+	for _, c := range []struct {
+		channels, capability int
+		anyOrder, want       bool
+	}{{64, 90, false, true}, {128, 90, false, false}, {128, 90, true, true}, {128, 80, false, true}} {
+		same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
+		s := narrowed(maskedStep(t, tensor.Shape{8, 8, 8, c.channels}, tensor.Shape{3, 3, c.channels, 128}, same, true))
+		b := builderFor(BF16)
+		b.Capability, b.AnyOrder = c.capability, c.anyOrder
+		require.Equal(t, c.want, slices.Contains(namesOf(commandsOf(t, b, s)), maskingWays(true)[1]), "%+v", c)
+	}
+}
+
 func TestWhatIsJoinedWithItsMask(t *testing.T) {
 	x, w := tensor.Shape{64, 32, 32, 64}, tensor.Shape{3, 3, 64, 64}
 	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
