@@ -213,7 +213,7 @@ part 'Ctrl-C in a step' 60 interrupt
 wait # what is measured is alone
 part 'Memory, over 10,000 launches of a graph too' 60 tests train.test train '^TestGPU(MemoryDoesNotGrow|GraphLaunchesDoNotGrow|OutOfMemory)$'
 part 'Speed of training steps' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 1s)"
-part 'Kernels beside what they replace' 75 kernels
+part 'Kernels beside what they replace' 115 kernels
 part 'Folders of pictures: whether the GPU waits for decoding' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
 part 'Speed of the same steps in PyTorch' 75 peers
 
