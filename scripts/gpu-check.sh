@@ -203,7 +203,7 @@ part 'Batch norms, dense layers and products: all ways, in tf32 and bf16' 150 te
 part 'Everything else of the engine' 150 tests cuda.test cuda '^Test' -test.skip "^(TestConformance|TestOps)|^Test($convolutions|$norms)"
 part '20 losses against PyTorch, Keras and the CPU engine' 90 tests train.test train '^TestGPULosses$'
 part '20 losses in tf32 and bf16' 90 tests train.test train '^TestGPUPrecisionLosses$'
-part 'cuDNN: convolutions against plain sums; statistics and masks twice' 60 tests cudnn.test cuda/internal/cudnn '^Test(ConvolutionsEqualTheReference|(Statistics|Masked)Repeat)$'
+part 'cuDNN: convolutions against plain sums; statistics and masks twice' 90 tests cudnn.test cuda/internal/cudnn '^Test(ConvolutionsEqualTheReference|(Statistics|Masked)Repeat)$'
 STHENO_CUDA_WITHOUT=cudnn,cublaslt part 'Without cuDNN and cuBLASLt: operations' 90 tests cuda.test cuda '^TestOps$'
 part 'Everything else of training: checkpoints between devices, resuming bit by bit, optimizers' 90 tests train.test train '^TestGPU' \
 	-test.skip '^TestGPU(Losses|PrecisionLosses|MemoryDoesNotGrow|OutOfMemory|GraphLaunchesDoNotGrow)$'

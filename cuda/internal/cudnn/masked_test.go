@@ -77,6 +77,20 @@ func maskedRepeat(t *testing.T, with func(*kernel.Convolution)) {
 	repeatWays(t, d, l, &c, most)
 }
 
+// Sums are the same in every run unless an open order was asked for, and what was measured of one is not followed for the other.
+func TestOrderOfMaskedSums(t *testing.T) {
+	c := between[0].convolution(2)
+	c.Pass, c.Precision, c.Mask, c.Select, c.Sums = kernel.BackwardInput, kernel.TF32, &kernel.Pointer{}, true, &kernel.Pointer{}
+	var texts []string
+	for _, open := range []bool{false, true} {
+		p, err := (&Handle{OpenOrder: open}).pose(&c)
+		require.NoError(t, err)
+		require.Equal(t, !open, p.repeats)
+		texts = append(texts, p.String())
+	}
+	require.NotEqual(t, texts[0], texts[1])
+}
+
 // The simulated cuDNN reads what masks a gradient operation by operation, and refuses what does not fit together.
 func TestMaskingGraphs(t *testing.T) {
 	l := library(t)

@@ -233,9 +233,12 @@ func TestConvolutionsEqualTheReference(t *testing.T) {
 				{"tf32", tensor.Float32, kernel.TF32, false, 1e-3},
 				{"bf16", tensor.Float32, kernel.BF16, true, 1e-2},
 			} {
-				for _, fused := range []int{0, 1, 2, 3, 4, 6, 8, 9, 10, 11, 16, 20, 48, 52} { // by bits: ReLU, bias, sums, residual, mask, selection
+				for _, fused := range []int{0, 1, 2, 3, 4, 6, 8, 9, 10, 11, 16, 48, 52} { // by bits: ReLU, bias, sums, residual, mask, selection
 					if of := kernel.Pass(fused >> 4 & 1); fused > 0 && (pass != of || kind.dtype == tensor.Float64) || fused >= 4 && (kind.precision == kernel.FP32 || name == "groups" || name == "depthwise") {
 						continue
+					}
+					if fused > 16 && name != "plain" && name != "strides" && name != "1×1" {
+						continue // cuDNN compiles each for a second
 					}
 					t.Run(fmt.Sprintf("%s/%s/%s/%d", name, passes[pass], kind.name, fused), func(t *testing.T) {
 						c := plain
