@@ -114,6 +114,7 @@ type convolution struct {
 	gradient         storedGradient
 	sums, residual   *Pointer // what cuDNN gathers of y, and what it adds: see Convolution
 	mask             *Pointer // what cuDNN masks x with
+	selects          bool     // the mask does: see Convolution
 	epilogue
 }
 
