@@ -157,6 +157,20 @@ func TestTransposes(t *testing.T) {
 	require.Equal(t, []bool{false, false, true, false}, in)
 }
 
+// The launches of such updates have the kernels' parameters, and a block for every tile.
+func TestTransposedUpdates(t *testing.T) {
+	for _, narrow := range []bool{false, true} {
+		for _, s := range transposedSteps(narrow) {
+			commands := commandsOf(t, builderFor(BF16), s)
+			l := commands[len(commands)-1].(*Launch)
+			require.True(t, strings.HasSuffix(l.Name, "_transposed"), l.Name)
+			require.Equal(t, narrow, strings.Contains(l.Source.Name, "G bf16"))
+			require.Equal(t, ceilDiv(3*3*33, 64)*ceilDiv(70, 32), l.Grid.X)
+			require.True(t, Mergeable(l))
+		}
+	}
+}
+
 // transposedSteps are updates by gradients that are kept filters first.
 func transposedSteps(narrow bool) (all []*graph.Step) {
 	for _, i := range []graph.Instr{&graph.MomentumUpdate{Momentum: 0.9}, &graph.AdamUpdate{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}} {
