@@ -59,7 +59,7 @@ __device__ __forceinline__ void bias_sums(T *db, T *partial, u32 *counters, B &b
 	}
 }
 
-KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad(T *db, T *partial, u32 *counters, const SDY *dy, const Packs v, int size, int width) {
+SUMMING bias_grad(T *db, T *partial, u32 *counters, const SDY *dy, const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	BiasSums<false> b;
 	b.dy = dy;
@@ -67,7 +67,7 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad(T *db, T *partial, u32 *count
 }
 
 // The same of dx ← the gradient dy of a ReLU with result y. That may be the memory of dy or y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad_relu(T *db, T *partial, u32 *counters, SDX *dx, const SY *y, const SDY *dy, const Packs v,
+SUMMING bias_grad_relu(T *db, T *partial, u32 *counters, SDX *dx, const SY *y, const SDY *dy, const Packs v,
                                                         int size, int width) {
 	__shared__ Shared shared;
 	BiasSums<true> b;

@@ -58,6 +58,7 @@ template <typename S, bool PAIRS = sizeof(S) == 2 && VEC != 1> struct Loaded {
 	}
 };
 
+#if VEC > 1
 template <typename S> struct Loaded<S, true> {
 	Pack<u32, VEC / 2> pack;
 	__device__ __forceinline__ T operator[](int k) const {
@@ -71,6 +72,7 @@ template <typename S> struct Loaded<S, true> {
 		}
 	}
 };
+#endif
 
 template <typename S> __device__ __forceinline__ Loaded<S> loaded(const S *x, i64 i) { return ((const Loaded<S> *)x)[i]; }
 
@@ -79,10 +81,16 @@ template <typename S> __device__ __forceinline__ void put(S *y, i64 i, const Loa
 // Constants of the channels of a pack.
 __device__ __forceinline__ void lanes_at(T (&to)[LANES], const T *from, i64 c) { load_pack<LANES>(to, from + c * LANES); }
 
-// The most threads of a block that sums. A multiprocessor has two of them at a time: the host makes as many parts, and the packs that a
-// thread reads at once fit into the registers that it then has.
+// The most threads of a block that sums, and how many such blocks a multiprocessor has at a time: the host makes as many parts, or some
+// times as many. The packs that a thread reads at once fit into the registers that it then has, and all threads together always read
+// about as many.
 #define SUM_THREADS 256
-#define SUM_UNROLL(images) ((images) == 1 ? 6 : 6 - (images))
+#ifndef BLOCKS
+#define BLOCKS 2
+#endif
+#define SUMMING KERNEL __launch_bounds__(SUM_THREADS, BLOCKS)
+#define SUM_READ(images) (((images) == 1 ? 6 : 6 - (images)) * 2 / BLOCKS)
+#define SUM_UNROLL(images) (SUM_READ(images) > 1 ? SUM_READ(images) : 1)
 
 // The packs that a thread adds up one after the other before it folds them into its total: long sums of float32 stay as good as
 // short ones.

@@ -69,7 +69,7 @@ __device__ __forceinline__ void write_stats(T *mean, T *rest, T *variance, i64 c
 // near the mean of their part, Σ(x−o) and Σ(x−o)², and the last of them puts these together. Deviations from an origin keep a small
 // variance beside a large mean, which Σx² − (Σx)²/n would lose. (As Chan, Golub and LeVeque 1983 do: n elements have the sum
 // s + n·e and the squares q + e·(2·s + n·e) about another origin, e = o − that one.)
-KERNEL __launch_bounds__(SUM_THREADS, 2) stats(T *mean, T *rest, T *variance, T *partial, u32 *counters, const SX *x, i64 count,
+SUMMING stats(T *mean, T *rest, T *variance, T *partial, u32 *counters, const SX *x, i64 count,
                                                const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Walk w(v, size, width);
@@ -136,7 +136,7 @@ struct Squared {
 };
 
 // partial[part, c] ← Σ(x − mean[c])² over a part of channel c.
-KERNEL __launch_bounds__(SUM_THREADS, 2) variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
+SUMMING variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC];
 	Walk w(v, size, width);
 	Squared s;
@@ -266,7 +266,7 @@ __device__ __forceinline__ void sum_gradients(T *dgamma, T *dbeta, T *partial, u
 	}
 }
 
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+SUMMING norm_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
                                                    const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Gradients<NONE, false> g;
@@ -277,7 +277,7 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums(T *dgamma, T *dbeta, T *parti
 }
 
 // The same through a ReLU with result y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_relu(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+SUMMING norm_sums_relu(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
                                                         const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v,
                                                         int size, int width) {
 	__shared__ Shared shared;
@@ -290,7 +290,7 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_relu(T *dgamma, T *dbeta, T *
 }
 
 // The same through a ReLU of the batch norm.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_again(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+SUMMING norm_sums_again(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
                                                          const SX *x, const T *gamma, const T *beta, const T *mean, const SDY *dy,
                                                          const Packs v, int size, int width) {
 	__shared__ Shared shared;
@@ -306,7 +306,7 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_again(T *dgamma, T *dbeta, T 
 }
 
 // The same of the sum of dy and z through a ReLU with result y, which is written to out. That may be the memory of dy, z or y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_join(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+SUMMING norm_sums_join(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
                                                         SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z,
                                                         const SY *y, const Packs v, int size, int width) {
 	__shared__ Shared shared;
@@ -321,7 +321,7 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_join(T *dgamma, T *dbeta, T *
 }
 
 // The same about mean + rest.
-KERNEL __launch_bounds__(SUM_THREADS, 2) group_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+SUMMING group_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
                                                     const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v,
                                                     int size, int width) {
 	__shared__ Shared shared;

@@ -60,8 +60,9 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 	require.Equal(t, 2*2*9, checked)
 }
 
-// TestNormsStayInRegisters looks for memory that kernels of batch norms, biases and max poolings use in place of registers, which costs what packs save. A few
-// bytes, outside of loops, are none.
+// TestNormsStayInRegisters looks for memory that kernels of batch norms, biases and max poolings use in place of registers, which costs what packs save.
+// Max poolings may use a few bytes, outside of loops. Those of packs.cuh use none: where they run out of registers they wait for some packs before they
+// ask for others.
 func TestNormsStayInRegisters(t *testing.T) {
 	t.Parallel()
 	l, err := nvrtc.Load(0)
@@ -78,9 +79,9 @@ func TestNormsStayInRegisters(t *testing.T) {
 		for _, file := range []string{"channel.cu", "stats.cu", "bias.cu"} {
 			for _, arch := range []string{"sm_80", "sm_90"} {
 				frames := attributes(t, l, File(file, tensor.Float32, p.defines...), arch)[frameSize]
-				require.Greater(t, len(frames), 2)
+				require.GreaterOrEqual(t, len(frames), 2)
 				for kernel, bytes := range frames {
-					require.LessOrEqual(t, bytes, most, "%s of %s for %s", kernel, file, arch)
+					require.Zero(t, bytes, "%s of %s for %s", kernel, file, arch)
 				}
 			}
 		}
