@@ -101,7 +101,7 @@ func (p *program) purpose() string {
 func (m *maker) decide() ([]commands, error) {
 	p := m.program
 	dev := p.engine.dev
-	b := &kernel.Builder{Multiprocessors: dev.Multiprocessors, Capability: 10*dev.Major + dev.Minor, Precision: p.engine.precision, Gather: gather,
+	b := &kernel.Builder{Multiprocessors: dev.Multiprocessors, Capability: 10*dev.Major + dev.Minor, Precision: p.engine.precision, Gather: gather, Share: shareBytes,
 		AnyOrder: anyOrder || p.engine.config.Nondeterministic}
 	all := make([]commands, len(p.plan.Steps))
 	failed := func(i int, err error) error {

@@ -88,7 +88,6 @@ __device__ __forceinline__ void lanes_at(T (&to)[LANES], const T *from, i64 c) {
 #ifndef BLOCKS
 #define BLOCKS 2
 #endif
-#define SUMMING KERNEL __launch_bounds__(SUM_THREADS, BLOCKS)
 #define SUM_READ(images) (((images) == 1 ? 6 : 6 - (images)) * 2 / BLOCKS)
 #define SUM_UNROLL(images) (SUM_READ(images) > 1 ? SUM_READ(images) : 1)
 

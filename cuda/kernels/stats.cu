@@ -69,8 +69,8 @@ __device__ __forceinline__ void write_stats(T *mean, T *rest, T *variance, i64 c
 // near the mean of their part, Σ(x−o) and Σ(x−o)², and the last of them puts these together. Deviations from an origin keep a small
 // variance beside a large mean, which Σx² − (Σx)²/n would lose. (As Chan, Golub and LeVeque 1983 do: n elements have the sum
 // s + n·e and the squares q + e·(2·s + n·e) about another origin, e = o − that one.)
-SUMMING stats(T *mean, T *rest, T *variance, T *partial, u32 *counters, const SX *x, i64 count,
-                                               const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) stats(T *mean, T *rest, T *variance, T *partial, u32 *counters, const SX *x, i64 count,
+                                                    const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Walk w(v, size, width);
 	Deviations d;
@@ -136,7 +136,7 @@ struct Squared {
 };
 
 // partial[part, c] ← Σ(x − mean[c])² over a part of channel c.
-SUMMING variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC];
 	Walk w(v, size, width);
 	Squared s;
@@ -266,8 +266,8 @@ __device__ __forceinline__ void sum_gradients(T *dgamma, T *dbeta, T *partial, u
 	}
 }
 
-SUMMING norm_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                   const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) norm_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                        const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Gradients<NONE, false> g;
 	g.x = x;
@@ -277,9 +277,9 @@ SUMMING norm_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *varia
 }
 
 // The same through a ReLU with result y.
-SUMMING norm_sums_relu(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                        const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v,
-                                                        int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) norm_sums_relu(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                             const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v,
+                                                             int size, int width) {
 	__shared__ Shared shared;
 	Gradients<STORED, false> g;
 	g.x = x;
@@ -290,9 +290,9 @@ SUMMING norm_sums_relu(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *
 }
 
 // The same through a ReLU of the batch norm.
-SUMMING norm_sums_again(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                         const SX *x, const T *gamma, const T *beta, const T *mean, const SDY *dy,
-                                                         const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) norm_sums_again(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                              const SX *x, const T *gamma, const T *beta, const T *mean, const SDY *dy,
+                                                              const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Gradients<AGAIN, false> g;
 	g.x = x;
@@ -306,9 +306,9 @@ SUMMING norm_sums_again(T *dgamma, T *dbeta, T *partial, u32 *counters, const T 
 }
 
 // The same of the sum of dy and z through a ReLU with result y, which is written to out. That may be the memory of dy, z or y.
-SUMMING norm_sums_join(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                        SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z,
-                                                        const SY *y, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) norm_sums_join(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                             SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z,
+                                                             const SY *y, const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Gradients<JOINED_SUM, false> g;
 	g.x = x;
@@ -321,9 +321,9 @@ SUMMING norm_sums_join(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *
 }
 
 // The same about mean + rest.
-SUMMING group_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                    const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v,
-                                                    int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) group_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                         const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v,
+                                                         int size, int width) {
 	__shared__ Shared shared;
 	Gradients<NONE, true> g;
 	g.x = x;
