@@ -59,7 +59,8 @@ __device__ __forceinline__ void bias_sums(T *db, T *partial, u32 *counters, B &b
 	}
 }
 
-KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad(T *db, T *partial, u32 *counters, const SDY *dy, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad(T *db, T *partial, u32 *counters, const SDY *dy, const Packs v, int size,
+                                                        int width) {
 	__shared__ Shared shared;
 	BiasSums<false> b;
 	b.dy = dy;
@@ -67,8 +68,8 @@ KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad(T *db, T *partial, u32 *
 }
 
 // The same of dx ← the gradient dy of a ReLU with result y. That may be the memory of dy or y.
-KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad_relu(T *db, T *partial, u32 *counters, SDX *dx, const SY *y, const SDY *dy, const Packs v,
-                                                        int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad_relu(T *db, T *partial, u32 *counters, SDX *dx, const SY *y, const SDY *dy,
+                                                             const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	BiasSums<true> b;
 	b.dy = dy;
