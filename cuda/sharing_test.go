@@ -8,9 +8,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/cuda/internal/cache"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
 )
 
@@ -105,4 +108,22 @@ func TestSmallSumsAreNotMeasured(t *testing.T) {
 	sumsOfManyBlocks(t, e, []int{5000, 100}, 1)
 	require.NotContains(t, strings.Join(lines, "\n"), "alternative")
 	require.NoError(t, e.Close())
+}
+
+// The sums behind a convolution's input gradient that a ReLU masks are shared in as many ways.
+func TestSharedSumsOfMaskedGradients(t *testing.T) {
+	needGPU(t)
+	cuda.ShareAll(t)
+	x, w := tensor.Shape{5, 64, 63, 8}, tensor.Shape{1, 1, 8, 8}
+	n := enginetest.NarrowStep{Instr: &graph.FusedConv2DBackwardInput{Grad: &op.Conv2DBackwardInput{InputShape: x}, Bias: true},
+		In: []tensor.Shape{x, w, x}, Out: []tensor.Shape{x, {8}}}
+	for _, way := range []string{"product, 4 blocks", "product, 2 blocks, 2 waves"} {
+		cuda.Force(t, way)
+		for _, precision := range []string{"tf32", "bf16"} {
+			t.Run(precision+" "+way, func(t *testing.T) {
+				kernels := n.Require(t, open(t, cuda.Config{Precision: precision}), true, func(i int) bool { return i != 1 })
+				require.Contains(t, strings.Join(kernels, "; "), "bias_grad_relu")
+			})
+		}
+	}
 }
