@@ -29,6 +29,7 @@ type imageStep struct {
 	ints   tensor.Shape // of a last operand of integers, if there is one
 	bytes  bool         // the first operand is of bytes
 	unread int          // an operand
+	kept   bool         // all operands but the first are inputs, as weights are: what the program makes of them is no part of the step
 }
 
 func (c imageStep) String() string {
@@ -104,6 +105,12 @@ func (c imageStep) add(p *graph.Plan, e *cuda.Engine, narrow bool, n int) int {
 		v.Where, v.Input = graph.External, true
 		s.In, p.Inputs = append(s.In, v), append(p.Inputs, v)
 	}
+	if c.kept {
+		for _, v := range s.In[1:] {
+			v.Where, v.Input = graph.External, true
+			p.Inputs = append(p.Inputs, v)
+		}
+	}
 	s.Out = append(s.Out, value(tensor.Float32, c.out))
 	if c.more != nil {
 		s.Out = append(s.Out, value(tensor.Float32, c.more))
@@ -118,6 +125,9 @@ func (c imageStep) add(p *graph.Plan, e *cuda.Engine, narrow bool, n int) int {
 			v.Narrow = can(out, i-len(s.In))
 		}
 		if v.Where == graph.External {
+			if c.kept {
+				bytes += v.Bytes()
+			}
 			continue
 		}
 		v.Offset = at

@@ -183,7 +183,8 @@ func (a *attempt) close() error {
 }
 
 // timeWay times a way, see time. It lays what the commands point to in the trial's memory: operands and results, packed filters, counters
-// and working memory.
+// and working memory. Filters are packed before: in a program, that is once a run for all passes which read one, whatever ways these follow, often
+// beside other steps. So a way is not charged with a filter that none but it reads, or one that is larger than another way's (see convolution.tiny).
 func (t *trial) timeWay(a *attempt, limit float64) (float64, error) {
 	m := a.maker
 	for _, c := range a.list {

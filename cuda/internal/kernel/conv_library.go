@@ -49,15 +49,11 @@ func (b *Builder) libraryConvolution(c convolution) []Command {
 		round(&call.X, c.xNarrow, g.Input(), c.pass == BackwardInput)
 		round(&call.Y, c.yNarrow, g.Output(), c.pass == Forward)
 	}
-	if at, ok := b.pack(filter); ok && c.pass != BackwardFilter {
-		call.Filter = at
-	} else {
+	if c.pass == BackwardFilter {
 		call.Filter = b.Scratch(filter.Bytes())
-		if c.pass == BackwardFilter {
-			after = append(after, b.packing("unpack", filter, c.w, call.Filter))
-		} else {
-			before = append(before, b.packing("pack", filter, c.w, call.Filter))
-		}
+		after = append(after, b.unpacking(filter, c.w, call.Filter))
+	} else {
+		call.Filter = b.laid(filter, c.w, &before)
 	}
 	return append(append(before, call), after...)
 }

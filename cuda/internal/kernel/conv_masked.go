@@ -39,8 +39,11 @@ func JoinsReLUGrad(s *graph.Step, p Precision, least int64) bool {
 func inputGradient(s *graph.Step) (convolution, error) {
 	o := s.Instr.(*graph.FusedConv2DBackwardInput).Grad
 	g, err := o.Geometry(o.InputShape, s.In[1].Shape)
+	if err != nil {
+		return convolution{}, err
+	}
 	return convolution{pass: BackwardInput, dt: s.Out[0].Dtype, g: g, x: Out(0), w: In(1), y: In(0),
-		filter: s.In[1], xNarrow: s.Out[0].Narrow, yNarrow: s.In[0].Narrow}, err
+		filter: s.In[1], xNarrow: s.Out[0].Narrow, yNarrow: s.In[0].Narrow}.withoutIdleTaps(), nil
 }
 
 // prepareMasked is the gradient of a convolution's input, masked by a ReLU, and the sums of its channels: the gradient, and one sweep that
