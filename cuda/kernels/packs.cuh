@@ -43,8 +43,6 @@ struct Packs {
 	Div channels, inner;
 };
 
-template <typename S> __device__ __forceinline__ Pack<S, VEC> pack_at(const S *x, i64 i) { return ((const Pack<S, VEC> *)x)[i]; }
-
 // A pack that is read long before it is looked at: of bfloat16 two neighbours in a register. A pack of 16-bit elements a compiler takes
 // apart as soon as it has come, into a register for each element; these are so many that it waits for one pack before it asks for the next.
 template <typename S, bool PAIRS = sizeof(S) == 2 && VEC != 1> struct Loaded {
