@@ -77,8 +77,8 @@ func (c tinyCase) steps(t *testing.T) map[string]enginetest.NarrowStep {
 }
 
 // tinyWays are those of such a convolution; "" is what is followed without a measurement.
-var tinyWays = []string{"", "product", "cuDNN", "cuDNN with residual", "cuDNN with statistics", maskedWay, tinyProduct, "tiny images by cuDNN",
-	"tiny images as a rounded product"}
+var tinyWays = []string{"", "product", "cuDNN", "cuDNN with residual", "cuDNN with statistics", selectedWay, summedWay, reluGradWay, tinyProduct,
+	"tiny images by cuDNN", "tiny images as a rounded product"}
 
 const tinyProduct = "tiny images as a product"
 
@@ -103,7 +103,7 @@ func TestTinyImages(t *testing.T) {
 					if kind == "stats" && precision == "fp32" || precision == "bf16" && c.a.Format == shape.NCHW {
 						continue // are not made; stay float32, and are rounded all the same
 					}
-					if of := map[string]string{"cuDNN with residual": "residual", "cuDNN with statistics": "stats", maskedWay: "mask"}[way]; of != "" && of != kind {
+					if of := map[string]string{"cuDNN with residual": "residual", "cuDNN with statistics": "stats", selectedWay: "mask", summedWay: "mask", reluGradWay: "mask"}[way]; of != "" && of != kind {
 						continue
 					}
 					if testing.Short() && way != "" && !strings.HasPrefix(way, "tiny") && name != "1×1" && name != "2×2 to 1×1" && name != "1×2" {

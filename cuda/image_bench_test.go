@@ -163,7 +163,8 @@ func BenchmarkImages(b *testing.B) {
 	}
 }
 
-func (c imageStep) measure(b *testing.B, e *cuda.Engine, narrow bool) {
+// measure measures the step and returns the kernels that it is made of.
+func (c imageStep) measure(b *testing.B, e *cuda.Engine, narrow bool) (kernels string) {
 	p := &graph.Plan{}
 	bytes := c.add(p, e, narrow, launches)
 	// A step whose result comes to the host, to wait for.
@@ -199,4 +200,5 @@ func (c imageStep) measure(b *testing.B, e *cuda.Engine, narrow bool) {
 	b.ReportMetric(each*1e6, "µs/launch")
 	b.ReportMetric(float64(bytes)/each/1e9, "GB/s")
 	b.ReportMetric(0, "ns/op")
+	return prog.(graph.KernelTeller).Kernels()[0]
 }

@@ -99,6 +99,7 @@ type convolution struct {
 	xNarrow, yNarrow bool         // what is bfloat16 in memory
 	sums, residual   *Pointer     // what cuDNN gathers of y, and what it adds: see Convolution
 	mask             *Pointer     // what cuDNN masks x with
+	selects          bool         // the mask does: see Convolution
 	epilogue
 }
 
