@@ -100,7 +100,7 @@ func (p *program) purpose() string {
 // builder asks package kernel on behalf of the engine.
 func (e *Engine) builder() *kernel.Builder {
 	return &kernel.Builder{Multiprocessors: e.dev.Multiprocessors, Capability: 10*e.dev.Major + e.dev.Minor, Precision: e.precision, Gather: gather,
-		AnyOrder: anyOrder || e.config.Nondeterministic}
+		Share: shareBytes, AnyOrder: anyOrder || e.config.Nondeterministic}
 }
 
 // decide asks package kernel about every step, and the libraries about its calls.

@@ -86,6 +86,12 @@ kernels() {
 	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|FilterUpdates)$/^([A-Z]|512$|1152$|32$|momentum$)' -test.benchtime 10x
 }
 
+# Sums of channels in each way to share them among blocks, of some images of VGG-16 and ResNet-50.
+sums() {
+	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
+	tests cuda.test cuda '^$' -test.bench '^BenchmarkSums$/^(Copy|ReLUGrad|BatchStats|BatchNormReLUSums)/^.512' -test.benchtime 10x
+}
+
 # Convolutions over images smaller than the window, each by what there is for larger ones and as products.
 tiny() {
 	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
@@ -148,7 +154,7 @@ report_part() {
 	[ $((passed + failed + skipped)) -gt 0 ] || counts='' passed='' failed='' skipped='' # this part is no tests
 	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >"$file.row"
 	echo "   $title: $status; $counts$((SECONDS - begin)) s" >&2
-	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|TinyImages)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without|is not taken for|tried for)' "$log" |
+	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|TinyImages|Sums)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without|is not taken for|tried for)' "$log" |
 		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 300 >"$file.numbers"
 	grep -hE '^(Benchmark|torch ).*images/s' "$log" >"$file.speeds"
 	if [ -s "$file.numbers" ] || [[ $status == *failed* ]]; then
@@ -190,7 +196,7 @@ parts=0 at_once='' # parts at the same time
 JOBS=${JOBS:-$(pick 1 "$(nproc)")}
 JOBS=$((JOBS < 8 ? JOBS : 8))
 
-convolutions='Conv|Few|Tiny|IdleTaps|Mask|NaNIsMasked|Joined.*Mask' norms='Narrow|Joined|Measured|Dense|Product|Fold' # in the names of tests
+convolutions='Conv|Few|Tiny|IdleTaps|Mask|NaNIsMasked|Joined.*Mask' norms='Narrow|Joined|Measured|Dense|Product|Fold|Sums' # in the names of tests
 part 'Devices and libraries' 30 devices
 if all row | grep -q failed; then
 	cat "$WORK/1.log" >&2
@@ -221,6 +227,7 @@ part 'Memory, over 10,000 launches of a graph too' 60 tests train.test train '^T
 part 'Speed of training steps' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 1s)"
 part 'Kernels beside what they replace' 115 kernels
 part 'Convolutions over tiny images' 75 tiny
+part 'Sums of channels' 75 sums
 part 'Folders of pictures: whether the GPU waits for decoding' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
 part 'Speed of the same steps in PyTorch' 75 peers
 

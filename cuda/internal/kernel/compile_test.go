@@ -117,6 +117,13 @@ func everySource(t *testing.T) []Source {
 		}
 		add(commandsOfNarrowed(t, s))
 	})
+	shared := builderFor(BF16)
+	shared.Share = ShareBytes
+	for _, narrow := range []bool{false, true} { // what is too large for the suite
+		for _, s := range summingSteps(narrow, 512, 16, 16, 64) {
+			add(commandsOf(t, shared, s))
+		}
+	}
 	for _, dt := range floatTypes { // what the suite folds only where it is told to
 		commands, err := Commands(builderFor(FP32), foldStep(dt, 3, 3, 3, 8, 16))
 		require.NoError(t, err)
