@@ -44,3 +44,11 @@ func TestNarrowNorms(t *testing.T) {
 		}
 	}
 }
+
+// What is written as bfloat16 and summed on the way counts as it is written, however many blocks sum it.
+func TestSumsAreOfWhatIsWritten(t *testing.T) {
+	e := open(t, cuda.Config{Precision: "bf16"})
+	for _, dims := range [][]int{{600, 16}, {70, 6}, {9000, 8}} {
+		enginetest.RequireSumsOfRounded(t, e, dims...)
+	}
+}

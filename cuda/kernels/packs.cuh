@@ -108,7 +108,7 @@ struct Walk {
 	int width, lane, sub, subs, e, last;
 	bool on; // the thread has a channel
 	i64 c, channels, hop;
-	Place place;             // of pack e
+	Place place;            // of pack e
 	i64 step, inner, carry; // in ROWS
 
 	__device__ __forceinline__ Walk(const Packs &v, int size, int w) {
