@@ -43,34 +43,7 @@ struct Packs {
 	Div channels, inner;
 };
 
-// A pack that is read long before it is looked at: of bfloat16 two neighbours in a register. A pack of 16-bit elements a compiler takes
-// apart as soon as it has come, into a register for each element; these are so many that it waits for one pack before it asks for the next.
-template <typename S, bool PAIRS = sizeof(S) == 2 && VEC != 1> struct Loaded {
-	Pack<S, VEC> pack;
-	__device__ __forceinline__ T operator[](int k) const { return widen(pack.v[k]); }
-	__device__ __forceinline__ void set(const T (&v)[VEC]) {
-#pragma unroll
-		for (int k = 0; k < VEC; k++) {
-			store(&pack.v[k], v[k]);
-		}
-	}
-};
-
-#if VEC > 1
-template <typename S> struct Loaded<S, true> {
-	Pack<u32, VEC / 2> pack;
-	__device__ __forceinline__ T operator[](int k) const {
-		const u32 pair = pack.v[k / 2];
-		return __uint_as_float(k % 2 ? pair & 0xffff0000u : pair << 16);
-	}
-	__device__ __forceinline__ void set(const T (&v)[VEC]) {
-#pragma unroll
-		for (int k = 0; k < VEC; k += 2) {
-			pack.v[k / 2] = to_bf16_pair(v[k], v[k + 1]);
-		}
-	}
-};
-#endif
+template <typename S> using Loaded = Waiting<S, VEC>;
 
 template <typename S> __device__ __forceinline__ Loaded<S> loaded(const S *x, i64 i) { return ((const Loaded<S> *)x)[i]; }
 

@@ -42,26 +42,78 @@ template <typename F> __device__ __forceinline__ void look(const SX *x, const Wi
 	}
 }
 
+// How many bytes of a small window a thread asks for before it looks at the first of them: all of most windows, or whole lines.
+#define ASKED 256
+#define LINE_BYTES (KW * PACK * (int)sizeof(SX))
+#define ASKED_LINES (KH * KW > UNROLLED ? 1 : KH * LINE_BYTES <= ASKED ? KH : LINE_BYTES <= ASKED ? ASKED / LINE_BYTES : 1)
+
+// Calls f likewise, but of small windows for all places, of those in padding with `none`, which must change nothing: without branches between
+// the accesses to memory a thread waits once for all.
+template <typename F> __device__ __forceinline__ void look_at_once(const SX *x, const Window &k, const Pool &p, T none, F f) {
+	if constexpr (KH * KW > UNROLLED) {
+		look(x, k, p, f);
+	} else {
+		T nothing[PACK];
+#pragma unroll
+		for (int c = 0; c < PACK; c++) {
+			nothing[c] = none;
+		}
+#pragma unroll
+		for (int first = 0; first < KH; first += ASKED_LINES) {
+			Waiting<SX, PACK> found[ASKED_LINES][KW];
+#pragma unroll
+			for (int i = 0; i < ASKED_LINES && first + i < KH; i++) {
+#pragma unroll
+				for (int j = 0; j < KW; j++) {
+					found[i][j].set(nothing);
+					if (k.has(first + i, j)) {
+						found[i][j] = *(const Waiting<SX, PACK> *)(x + ((i64)(k.row + first + i) * p.w + (k.column + j)) * p.channels);
+					}
+				}
+			}
+#pragma unroll
+			for (int i = 0; i < ASKED_LINES && first + i < KH; i++) {
+#pragma unroll
+				for (int j = 0; j < KW; j++) {
+					T v[PACK];
+#pragma unroll
+					for (int c = 0; c < PACK; c++) {
+						v[c] = found[i][j][c];
+					}
+					f(v, (first + i) * KW + j);
+				}
+			}
+		}
+	}
+}
+
 // The largest elements under a window and the first of their places in it, in row-major order. NaN is larger than any number.
 struct Maxima {
 	T most[PACK];
 	int at[PACK];
 };
 
-__device__ __forceinline__ void maxima(Maxima &m, const SX *x, const Window &k, const Pool &p) {
+// AT_ONCE is how max_pool does it; the others have too much else in their registers.
+template <bool AT_ONCE = false> __device__ __forceinline__ void maxima(Maxima &m, const SX *x, const Window &k, const Pool &p) {
+	const T least = T(__uint_as_float(0xff800000u)); // −∞
 #pragma unroll
 	for (int c = 0; c < PACK; c++) {
-		m.most[c] = T(__uint_as_float(0xff800000u)); // −∞
+		m.most[c] = least;
 		m.at[c] = k.top * KW + k.left;
 	}
-	look(x, k, p, [&m](const T(&v)[PACK], int at) {
+	const auto compare = [&m](const T(&v)[PACK], int at) {
 #pragma unroll
 		for (int c = 0; c < PACK; c++) {
 			const bool more = !(v[c] <= m.most[c]) && m.most[c] == m.most[c];
 			m.most[c] = more ? v[c] : m.most[c];
 			m.at[c] = more ? at : m.at[c];
 		}
-	});
+	};
+	if constexpr (AT_ONCE) {
+		look_at_once(x, k, p, least, compare);
+	} else {
+		look(x, k, p, compare);
+	}
 }
 
 // y ← the largest element under each window.
@@ -69,7 +121,7 @@ KERNEL max_pool(SY *y, const SX *x, const Pool p) {
 	FOR_EACH(i, p.threads) {
 		const Place at = place(i, p);
 		Maxima m;
-		maxima(m, x + begin(at, p.h, p.w, p), window(at.row, at.column, p), p);
+		maxima<true>(m, x + begin(at, p.h, p.w, p), window(at.row, at.column, p), p);
 		store_pack(y + i * PACK, m.most);
 	}
 }
@@ -98,7 +150,7 @@ KERNEL avg_pool(SY *y, const SX *x, const Pool p) {
 		const Place at = place(i, p);
 		const Window k = window(at.row, at.column, p);
 		T total[PACK] = {};
-		look(x + begin(at, p.h, p.w, p), k, p, [&total](const T(&v)[PACK], int) {
+		look_at_once(x + begin(at, p.h, p.w, p), k, p, T(0), [&total](const T(&v)[PACK], int) { // a total is never −0, which 0 would change
 #pragma unroll
 			for (int c = 0; c < PACK; c++) {
 				total[c] += v[c];

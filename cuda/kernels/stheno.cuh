@@ -112,6 +112,33 @@ template <int N, typename S> __device__ __forceinline__ void store_pack(S *to, c
 	*(Pack<S, N> *)to = p;
 }
 
+// N neighbours that are read long before they are looked at: of bfloat16 two in a register. A pack of 16-bit elements a compiler takes apart as
+// soon as it has come, into a register for each element; these are so many that it waits for one pack before it asks for the next.
+template <typename S, int N, bool PAIRS = sizeof(S) == 2 && N % 2 == 0> struct Waiting {
+	Pack<S, N> pack;
+	__device__ __forceinline__ T operator[](int k) const { return widen(pack.v[k]); }
+	__device__ __forceinline__ void set(const T (&v)[N]) {
+#pragma unroll
+		for (int k = 0; k < N; k++) {
+			store(&pack.v[k], v[k]);
+		}
+	}
+};
+
+template <typename S, int N> struct Waiting<S, N, true> {
+	Pack<u32, N / 2> pack;
+	__device__ __forceinline__ T operator[](int k) const {
+		const u32 pair = pack.v[k / 2];
+		return __uint_as_float(k % 2 ? pair & 0xffff0000u : pair << 16);
+	}
+	__device__ __forceinline__ void set(const T (&v)[N]) {
+#pragma unroll
+		for (int k = 0; k < N; k += 2) {
+			pack.v[k / 2] = to_bf16_pair(v[k], v[k + 1]);
+		}
+	}
+};
+
 // N elements from one place to another, in whose type they lie there. Of equal types nothing has to be known but their size.
 template <int N, typename S> __device__ __forceinline__ void carry(S *to, const S *from) { *(Pack<S, N> *)to = *(const Pack<S, N> *)from; }
 

@@ -89,11 +89,10 @@ func (p packing) arg() Bytes {
 const (
 	// unroll is how many packs a thread reads at once, at most: UNROLL of packs.cuh.
 	unroll = 4
-	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
+	// sumWidth is the most packs of channels that a block that sums works on side by side: those that a warp reads at once.
 	sumWidth = 32
 	// few is up to how many packs of a channel, channels last, are one part: blocks of fewWidth packs of channels, the narrowest that read
-	// whole pieces of memory, have them soon enough. For sums
-	// of two images it is fewOfTwo: each is what was faster on an H200.
+	// whole pieces of memory, have them soon enough. For sums of two images it is fewOfTwo: each is what was faster on an H200.
 	few, fewOfTwo, fewWidth = 1024, 256, 4
 	// The last block of a channel reads what joinShare of the bytes are that it read before, for what the parts say, or leastJoin if that is
 	// more, and never more than mostJoin: nothing else runs meanwhile.
