@@ -11,9 +11,8 @@ type PoolGradJoiner interface {
 
 // joinPoolGrads makes the mask of a ReLU behind a max pooling, where maskPooled has put it, and the pooling's gradient one step, with the sums
 // of one of them, where the engine wants that and nothing else reads what is masked. It comes before joinReLUGrads, which may have the
-// convolution behind the pooling mask its gradient: here the mask costs nothing, and the sums no sweep. A mask without sums that can be one loop
-// with the elementwise step in front of it stays there. Where memory is scarce nothing is joined: what was masked in its own place until then
-// may need memory beside it.
+// convolution behind the pooling mask its gradient, and before loops: in neither does the mask cost as little. Where memory is scarce nothing
+// is joined: what was masked in its own place until then may need memory beside it.
 func joinPoolGrads(p *program, e Engine) {
 	j, ok := e.(PoolGradJoiner)
 	if !ok || p.scarce {
@@ -34,12 +33,8 @@ func joinPoolGrads(p *program, e Engine) {
 		if mask == nil || mask.In[0] != s.In[1] || r.only(s.In[2]) != s || !p.pools(s, f.Grad) {
 			continue
 		}
-		dy := mask.In[1]
 		switch o := mask.Instr.(type) {
 		case *op.ReLUGrad:
-			if from := p.producer[dy]; from != nil && fusable(from, e) && fusable(mask, e) {
-				continue
-			}
 		case *ReLUGradBias:
 			if _, _, channel := f.Grad.Format.Axes(); f.Bias || o.Axis != channel {
 				continue
@@ -48,7 +43,7 @@ func joinPoolGrads(p *program, e Engine) {
 		default:
 			continue
 		}
-		joined := &Step{Instr: f, In: []*Value{s.In[0], s.In[1], dy}, Out: append(append([]*Value(nil), s.Out...), mask.Out[1:]...)}
+		joined := &Step{Instr: f, In: []*Value{s.In[0], s.In[1], mask.In[1]}, Out: append(append([]*Value(nil), s.Out...), mask.Out[1:]...)}
 		if e.Fuses(f.Kind(), s.Out[0].Dtype) && j.JoinsPoolGrad(joined) {
 			r.replace(joined, s, mask, s)
 		}

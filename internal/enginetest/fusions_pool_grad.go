@@ -87,12 +87,12 @@ func poolReLUGradFusions() []FusionCase {
 		fusion("", "a product in front of the mask", func(b *B) {
 			in := x(b)
 			b.Grads(b.Apply(&op.MaxPool2D{PoolAttrs: halves}, relu(b, in)), in)
-		}, nil),
-		fusion("", "a sum in front of the mask", func(b *B) { // which is one sweep with that
+		}, []string{joined}, mask, pool),
+		fusion("", "a sum in front of the mask", func(b *B) {
 			byHand(b, halves, func(y, dy *gorgonia.Node) (_, _ *gorgonia.Node) {
 				return y, b.Apply(&op.Add{}, dy, b.Input("z", y.Shape().Clone()...))
 			})
-		}, nil),
+		}, []string{joined}, mask, pool),
 		fusion("", "a sum in front of the mask that is wanted, and sums of channels", func(b *B) {
 			_, masked := byHand(b, halves, func(y, dy *gorgonia.Node) (_, _ *gorgonia.Node) {
 				return y, b.out(b.Apply(&op.Add{}, dy, b.Input("z", y.Shape().Clone()...)))
