@@ -1,9 +1,9 @@
-// The gradient of a bias: the sum over a channel of dy, as it is or masked by a ReLU, whose gradient is written on the way.
+// The gradient of a bias: the sum over a channel of dy, as it is or masked by a ReLU, whose gradient may be written on the way.
 #include "packs.cuh"
 #include "join.cuh"
 
-// MASKED: dy counts as 0 where y, the ReLU's result, is not above 0, and dx is what that makes of it.
-template <bool MASKED> struct BiasSums {
+// MASKED: dy counts as 0 where y, the ReLU's result, is not above 0. WRITTEN: dx is what that makes of it.
+template <bool MASKED, bool WRITTEN = MASKED> struct BiasSums {
 	const SDY *dy;
 	const SY *y;
 	SDX *dx;
@@ -19,6 +19,8 @@ template <bool MASKED> struct BiasSums {
 		r.dy = pack_at(dy, at);
 		if (MASKED) {
 			r.y = pack_at(y, at);
+		}
+		if (WRITTEN) {
 			r.at = at;
 		}
 		return r;
@@ -30,12 +32,15 @@ template <bool MASKED> struct BiasSums {
 		for (int k = 0; k < VEC; k++) {
 			T g = widen(r.dy.v[k]);
 			if (MASKED) {
-				store(&masked.v[k], widen(r.y.v[k]) > T(0) ? g : T(0));
+				g = widen(r.y.v[k]) > T(0) ? g : T(0);
+			}
+			if (WRITTEN) {
+				store(&masked.v[k], g);
 				g = widen(masked.v[k]);
 			}
 			sums.run[0][k] += g;
 		}
-		if (MASKED) {
+		if (WRITTEN) {
 			((Pack<SDX, VEC> *)dx)[r.at] = masked;
 		}
 	}
@@ -65,6 +70,16 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad(T *db, T *partial, u32 *count
 	__shared__ Shared shared;
 	BiasSums<false> b;
 	b.dy = dy;
+	bias_sums(db, partial, counters, b, v, size, width, shared);
+}
+
+// The same of the gradient dy of a ReLU with result y, masked by that, which is not written.
+KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad_masked(T *db, T *partial, u32 *counters, const SY *y, const SDY *dy, const Packs v, int size,
+                                                          int width) {
+	__shared__ Shared shared;
+	BiasSums<true, false> b;
+	b.dy = dy;
+	b.y = y;
 	bias_sums(db, partial, counters, b, v, size, width, shared);
 }
 
