@@ -100,10 +100,15 @@ func TestMaskedPoolGrad(t *testing.T) {
 	}
 }
 
-// asPlanned are plans without the join.
-type asPlanned struct{ *eager }
+// apartFromPools is an engine whose plans mask apart from the gradients of poolings.
+type apartFromPools struct{ *cuda.Engine }
 
-func (asPlanned) JoinsPoolGrad(*graph.Step) bool { return false }
+func (apartFromPools) JoinsPoolGrad(*graph.Step) bool { return false }
+
+// eagerApart is an eager one.
+type eagerApart struct{ *eager }
+
+func (eagerApart) JoinsPoolGrad(*graph.Step) bool { return false }
 
 // A masked gradient is to the bit that of the steps one by one, also of equal maxima, of zeros of either sign, of numbers that a bfloat16 holds as 0, of
 // infinities and of NaN. Sums are exact here: gradients are multiples of 1/8.
@@ -178,7 +183,7 @@ func TestMaskedPoolGradIsExact(t *testing.T) {
 			for k, s := range [][2]bool{{false, false}, {true, true}, {true, false}, {false, true}} {
 				for _, bias := range []bool{false, true} {
 					poisoned := !bias || k%2 == 0
-					want, wantSums, plan := run(t, asPlanned{e}, c.a, c.x, bias, s[0], s[1], poisoned)
+					want, wantSums, plan := run(t, eagerApart{e}, c.a, c.x, bias, s[0], s[1], poisoned)
 					require.NotContains(t, plan, joined)
 					require.True(t, slices.ContainsFunc(want, func(x float32) bool { return x != 0 }) || name == "halves of one pixel", name)
 					for _, way := range poolWays[1:] {
@@ -230,7 +235,7 @@ func TestMaskedPoolGradsOfNets(t *testing.T) {
 				return values, strings.Join(kernelsOf(m), "; ")
 			}
 			e := &eager{Engine: open(t, cuda.Config{Precision: precision})}
-			want, _ := run(asPlanned{e}, 0)
+			want, _ := run(eagerApart{e}, 0)
 			for _, way := range poolWays {
 				t.Run(fmt.Sprintf("%s %v %q", precision, a, way), func(t *testing.T) {
 					cuda.Force(t, way)
