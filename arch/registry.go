@@ -2,6 +2,7 @@ package arch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stheno-ml/stheno/internal/suggest"
@@ -143,8 +144,8 @@ func (e *OptionError) Error() string {
 	return fmt.Sprintf("architecture %q has no option %s", e.Arch, e.Option)
 }
 
-// ByName configures the architecture of that name. An unknown name, or an option that the architecture does not have,
-// is an *nn.Error of kind nn.ErrArgument; the latter wraps an *OptionError.
+// ByName configures the architecture of that name. An unknown name, an option that the architecture does not have, or a value that the
+// option does not have, is an *nn.Error of kind nn.ErrArgument; that about an option wraps an *OptionError.
 func ByName(name string, c Config) (Architecture, error) {
 	for _, e := range registry {
 		if e.name != name {
@@ -160,10 +161,31 @@ func ByName(name string, c Config) (Architecture, error) {
 				return nil, &nn.Error{Kind: nn.ErrArgument, Problem: wrong.Error(), Remedy: remedy, Cause: wrong}
 			}
 		}
+		if err := c.checkNames(); err != nil {
+			return nil, err
+		}
 		return e.make(c), nil
 	}
 	return nil, &nn.Error{Kind: nn.ErrArgument, Problem: fmt.Sprintf("unknown architecture %q%s", name, suggest.Phrase(name, Names())),
 		Remedy: "the architectures are " + inLines(Names())}
+}
+
+// checkNames refuses options whose value is none of those that they have.
+func (c Config) checkNames() error {
+	for _, o := range []struct {
+		what, name string
+		known      []string
+	}{
+		{"stem", string(c.Stem), []string{string(ImageNetStem), string(CIFARStem)}},
+		{"version", string(c.Version), []string{string(ResNetV1), string(ResNetV15), string(ResNetV2)}},
+		{"kind of shortcuts", c.Shortcuts, []string{ShortcutA, ShortcutB}},
+	} {
+		if o.name != "" && !slices.Contains(o.known, o.name) {
+			return &nn.Error{Kind: nn.ErrArgument, Problem: fmt.Sprintf("there is no %s %q%s", o.what, o.name, suggest.Phrase(o.name, o.known)),
+				Remedy: "use " + strings.Join(o.known, " or ")}
+		}
+	}
+	return nil
 }
 
 // inLines joins names in lines of some hundred characters, which are indented as those of errors are.

@@ -5,6 +5,7 @@ package cuda
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/stheno-ml/stheno/cuda/internal/cublaslt"
 	"github.com/stheno-ml/stheno/cuda/internal/cudnn"
@@ -18,6 +19,8 @@ type call struct {
 	first   func() (*way, error)             // what the library proposes
 	ways    func(try func(*way) error) error // tries what it proposes, the first first, until try returns an error
 	take    func(choice json.RawMessage) (*way, error)
+	// patience is how long it is measured, if that is longer than others are.
+	patience time.Duration
 }
 
 // way is a plan to compute a call. Which memory run wants is what Bytes of the plan says.
@@ -55,6 +58,16 @@ func (l *libs) call(c kernel.Command) *call {
 	return nil
 }
 
+// compiledPatience is how long a convolution is measured of which cuDNN compiles every way. It takes a third of a second for one on a Hopper, where
+// seven sizes of tiles come before other engines: so there are four tries or so instead of two. Of more calls than those between a few large
+// layers that would be minutes.
+func compiledPatience(c *kernel.Convolution) time.Duration {
+	if c.Select {
+		return time.Second
+	}
+	return 0
+}
+
 func (l *libs) convolution(c *kernel.Convolution) *call {
 	limit := workspaceOf(c, l.memory)
 	wrap := func(p *cudnn.Plan, err error) (*way, error) {
@@ -67,7 +80,7 @@ func (l *libs) convolution(c *kernel.Convolution) *call {
 			}}, nil
 	}
 	return &call{
-		library: "cuDNN " + l.dnn.Version(),
+		library: "cuDNN " + l.dnn.Version(), patience: compiledPatience(c),
 		problem: func() (string, error) { return l.dnn.Problem(c, limit) },
 		first:   func() (*way, error) { return wrap(l.dnn.PlanConvolution(c, limit)) },
 		ways: func(try func(*way) error) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda"
@@ -14,11 +15,16 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-// BenchmarkMaskedGradients measures the gradients between VGG-16's convolutions: by a convolution and a sweep that masks and sums, and masked
-// by cuDNN with a sweep that sums. The two together are what --tuning measure chooses from. Run it with -benchtime 20x; cuDNN's ways are
-// measured first.
+// BenchmarkMaskedGradients measures the gradients between VGG-16's convolutions: by a convolution and a sweep that masks and sums; masked by cuDNN,
+// by a selection or as a gradient of its own, with a sweep that sums; and summed by cuDNN, too. --tuning measure chooses from these: what it found, and
+// why a way is not followed, is told before the first of each layer. Run it with -benchtime 20x; cuDNN's ways are measured first.
 func BenchmarkMaskedGradients(b *testing.B) {
-	e := open(b, cuda.Config{Precision: "bf16", Tuning: "measure"})
+	needGPU(b)
+	b.Setenv("STHENO_CUDA_ALTERNATIVES", "1")
+	var lines []string
+	e, err := cuda.New(cuda.Config{Precision: "bf16", Tuning: "measure", Log: func(line string) { lines = append(lines, line) }})
+	require.NoError(b, err)
+	defer func() { require.NoError(b, e.Close()) }()
 	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
 	for _, size := range []struct{ pixels, batch int }{{32, 512}, {224, 64}} {
 		for _, c := range []struct{ scale, channels, filters int }{
@@ -28,10 +34,16 @@ func BenchmarkMaskedGradients(b *testing.B) {
 			x, y, w := tensor.Shape{size.batch, n, n, c.channels}, tensor.Shape{size.batch, n, n, c.filters}, tensor.Shape{3, 3, c.channels, c.filters}
 			step := imageStep{instr: &graph.FusedConv2DBackwardInput{Grad: &op.Conv2DBackwardInput{ConvAttrs: same, InputShape: x}, Bias: true},
 				in: []tensor.Shape{y, w, x}, out: x, more: x[3:]}
-			for _, way := range [][2]string{{"apart", "cuDNN"}, {"masked", maskedWay}} {
+			for _, way := range [][2]string{{"apart", "cuDNN"}, {"selected", selectedWay}, {"selected-summed", summedWay}, {"masked", reluGradWay}} {
 				b.Run(fmt.Sprintf("%d/%d×%d_%d-%d/%s", size.pixels, n, n, c.channels, c.filters, way[0]), func(b *testing.B) {
 					cuda.Force(b, way[1])
-					step.measure(b, e, true)
+					kernels := step.measure(b, e, true)
+					for _, line := range lines {
+						b.Log(line)
+					}
+					if lines = nil; b.N == 1 {
+						b.Log("steps: " + kernels)
+					}
 				})
 			}
 		}

@@ -23,10 +23,15 @@ import (
 	"github.com/stheno-ml/stheno/internal/shape"
 )
 
-const maskedWay = "cuDNN with ReLU gradient"
+// What cuDNN masks by: the first two are exact whatever the gradient is, of the last NVIDIA does not say.
+const (
+	selectedWay = "cuDNN with selection"
+	summedWay   = "cuDNN with selection and sums"
+	reluGradWay = "cuDNN with ReLU gradient"
+)
 
 // maskedWays are those of a convolution's input gradient that a ReLU masks; "" is what is followed without a measurement.
-var maskedWays = []string{"", "product", "cuDNN", maskedWay}
+var maskedWays = []string{"", "product", "cuDNN", selectedWay, summedWay, reluGradWay}
 
 // maskedCases are convolutions as nets have them behind a ReLU, and odd ones.
 var maskedCases = map[string]struct {
@@ -73,12 +78,16 @@ func TestMaskedInputGradient(t *testing.T) {
 						}
 						t.Run(fmt.Sprintf("%s %q %s sums %t bfloat16 %s", precision, way, name, bias, kept), func(t *testing.T) {
 							ran := strings.Join(n.Require(t, e, true, func(i int) bool { return slices.Contains(narrow, i) }), "; ")
-							fused := way == maskedWay && precision != "fp32" && c.a.Groups <= 1 && c.a.Format == shape.NHWC &&
+							if way == summedWay && !bias {
+								return // there is none
+							}
+							fused := strings.HasPrefix(way, "cuDNN with") && precision != "fp32" && c.a.Groups <= 1 && c.a.Format == shape.NHWC &&
 								(precision == "tf32" || slices.Contains(narrow, 2) && slices.Contains(narrow, 3))
 							known := simulated || name == "3×3" || name == "1×1" // for others, cuDNN need not have an engine
 							if known && strings.Contains(ran, "cuDNN") || !fused {
 								apart := strings.Contains(ran, "relu_grad") || strings.Contains(ran, "bias_grad_relu")
 								require.Equal(t, !fused, apart, ran)
+								require.Equal(t, fused && way == summedWay || !bias, !strings.Contains(ran, "bias_grad"), ran)
 							}
 						})
 					}
@@ -135,6 +144,28 @@ func TestMaskedInputGradientOfNets(t *testing.T) {
 	run(t, open(t, cuda.Config{Precision: "tf32", Without: []string{"cudnn"}}), false, false)
 }
 
+// Sums that cuDNN adds in any order are the same but for rounding.
+func TestMaskedSumsInAnyOrder(t *testing.T) {
+	needGPU(t)
+	t.Setenv("STHENO_SIM_OPEN_ORDER", "1")
+	cuda.Force(t, summedWay)
+	var want [][]float32
+	for _, anyOrder := range []bool{false, true} {
+		m, gradients := betweenConvolutions(t, open(t, cuda.Config{Precision: "bf16", Nondeterministic: anyOrder}), false)
+		for range 2 {
+			require.NoError(t, m.RunAll())
+			for i, g := range gradients {
+				if got := g.Value().Data().([]float32); len(want) <= i {
+					want = append(want, slices.Clone(got))
+				} else {
+					numtest.AssertClose(t, want[i], got, numtest.Tolerance{Norm: 0x1p-8}, fmt.Sprintf("gradient %d, in any order %t", i, anyOrder))
+				}
+			}
+		}
+		require.NotContains(t, strings.Join(kernelsOf(m), "; "), "bias_grad")
+	}
+}
+
 // maskOfNaN runs the gradient of a convolution with a filter of 1×1 behind a ReLU whose result is 0 in channel 0, NaN in channel 1 and
 // positive in the others, and returns the gradient at each pixel and the sums. Dy is NaN at a pixel.
 func maskOfNaN(t *testing.T, e *cuda.Engine, pixel int) (dx, sums []float32) {
@@ -157,9 +188,7 @@ func maskOfNaN(t *testing.T, e *cuda.Engine, pixel int) (dx, sums []float32) {
 	m := b.Compile(e)
 	require.Contains(t, m.Plan().String(), "+ReLUGrad+BiasGrad(")
 	require.NoError(t, m.RunAll())
-	kernels := strings.Join(kernelsOf(m), "; ")
-	require.Contains(t, kernels, "bias_grad")
-	t.Log(kernels)
+	t.Log(strings.Join(kernelsOf(m), "; "))
 	dx, sums = slices.Clone(out.Value().Data().([]float32)), slices.Clone(db.Value().Data().([]float32))
 	require.NoError(t, m.Close())
 	return dx, sums
@@ -172,21 +201,21 @@ func kernelsOf(m *graph.Machine) (names []string) {
 	return names
 }
 
-// maskingEngines calls a function with engines that mask in each way. What cuDNN makes of NaN is not documented, and ours follows its mask only
-// where that was measured and compared: so on a device it is asked for in that way alone.
+// maskingEngines calls a function with engines that mask in each way. What cuDNN's gradient of a ReLU makes of NaN is not documented, and ours
+// follows it only where that was measured and compared: so it is asked for in that way alone.
 func maskingEngines(t *testing.T, each func(t *testing.T, e *cuda.Engine)) {
 	needGPU(t)
 	_, simulated := sim.Live()
 	for _, precision := range []string{"tf32", "bf16"} {
 		for _, way := range maskedWays {
-			if simulated || way != maskedWay {
+			if way != reluGradWay {
 				t.Run(fmt.Sprintf("%s %q", precision, way), func(t *testing.T) {
 					cuda.Force(t, way)
 					each(t, open(t, cuda.Config{Precision: precision}))
 				})
 			}
 		}
-		for _, how := range []string{"", "nan", "multiply"} { // does the simulated cuDNN mask, and fast
+		for _, how := range []string{"", "nan", "select"} { // does the simulated cuDNN mask, and fast
 			if !simulated && how != "" {
 				continue
 			}
@@ -230,22 +259,34 @@ func TestNaNIsMasked(t *testing.T) {
 	})
 }
 
-// The way through cuDNN is measured, and followed if it is the fastest and masks as the first does: what is compared has zeros and NaN in the
-// mask, and a NaN in the gradient.
+// The ways through cuDNN are measured, and one is followed if it is the fastest and masks as the first does: what is compared has zeros and NaN in
+// the mask, and a NaN in the gradient. So a gradient of a ReLU that multiplies by 0, as the simulated cuDNN's does, is refused however fast it is.
 func TestAlternativesOfMaskedGradients(t *testing.T) {
 	cuda.Patient(t)
 	cuda.GatherAll(t)
 	needSimulator(t)
 	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "1")
+	const selection, summed, gradient = "0.01,20,20", "20,0.01,20", "0.1,20,0.01"
+	number := `\([0-9,]+ ?[0-9, ]*\)`
 	for _, precision := range []string{"tf32", "bf16"} {
 		for _, c := range []struct {
-			how, delay string
-			masked     bool
-		}{{"", "0.01", true}, {"", "20", false}, {"nan", "0.01", false}, {"multiply", "0.01", false}} {
+			how, delay string // of a selection, one with sums, and ReLU's gradient
+			follows    string
+			refused    string
+		}{
+			{"", "20", "", ""},
+			{"", selection, selectedWay, ""},
+			{"", summed, summedWay, ""},
+			{"", gradient, selectedWay, reluGradWay},
+			{"select", gradient, reluGradWay, ""},
+			{"nan", selection, "", selectedWay},
+			{"nan", summed, "", summedWay},
+		} {
 			t.Run(precision+" "+c.how+" "+c.delay, func(t *testing.T) {
 				t.Setenv(cache.Env, t.TempDir())
 				t.Setenv("STHENO_SIM_MASK_DELAY", c.delay)
 				t.Setenv("STHENO_SIM_CUDNN", c.how)
+				t.Setenv("STHENO_CUDA_ALTERNATIVES", "1")
 				var lines []string
 				e, err := cuda.New(cuda.Config{Precision: precision, Tuning: "measure", Log: func(l string) { lines = append(lines, l) }})
 				require.NoError(t, err)
@@ -253,9 +294,16 @@ func TestAlternativesOfMaskedGradients(t *testing.T) {
 				m, _ := betweenConvolutions(t, e, false)
 				text, kernels := strings.Join(lines, "\n"), strings.Join(kernelsOf(m), "; ")
 				require.Contains(t, text, "measuring")
-				require.Equal(t, c.masked, !strings.Contains(kernels, "bias_grad_relu"), "%s\n%s", kernels, text)
-				require.Equal(t, c.how != "", strings.Contains(text, `"`+maskedWay+`" is not taken`), text)
-				require.Equal(t, c.how != "", strings.Contains(text, " are not finite where the first's are, or the other way around"), text)
+				require.Equal(t, c.follows == "", strings.Contains(kernels, "bias_grad_relu"), "%s\n%s", kernels, text)
+				require.Equal(t, c.follows == selectedWay || c.follows == reluGradWay, strings.Contains(kernels, "bias_grad,"), "%s\n%s", kernels, text)
+				require.Equal(t, c.refused != "", strings.Contains(text, "is not taken"), text)
+				if c.refused != "" {
+					require.Contains(t, text, fmt.Sprintf("%q is not taken for Conv2DBackwardInput(", c.refused))
+					require.Regexp(t, ` elements of its result 0 are not finite where the first's are, or the other way around; the first of them, `+number+`, should be 0 and is NaN`, text)
+				}
+				for _, way := range maskedWays[2:] {
+					require.Regexp(t, `tried for Conv2DBackwardInput.*"`+way+`" took [0-9.]+ µs \([^)]*cuDNN`, text)
+				}
 			})
 		}
 	}

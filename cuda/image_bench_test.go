@@ -29,6 +29,7 @@ type imageStep struct {
 	ints   tensor.Shape // of a last operand of integers, if there is one
 	bytes  bool         // the first operand is of bytes
 	unread int          // an operand
+	kept   bool         // all operands but the first are inputs, as weights are: what the program makes of them is no part of the step
 }
 
 func (c imageStep) String() string {
@@ -104,6 +105,12 @@ func (c imageStep) add(p *graph.Plan, e *cuda.Engine, narrow bool, n int) int {
 		v.Where, v.Input = graph.External, true
 		s.In, p.Inputs = append(s.In, v), append(p.Inputs, v)
 	}
+	if c.kept {
+		for _, v := range s.In[1:] {
+			v.Where, v.Input = graph.External, true
+			p.Inputs = append(p.Inputs, v)
+		}
+	}
 	s.Out = append(s.Out, value(tensor.Float32, c.out))
 	if c.more != nil {
 		s.Out = append(s.Out, value(tensor.Float32, c.more))
@@ -118,6 +125,9 @@ func (c imageStep) add(p *graph.Plan, e *cuda.Engine, narrow bool, n int) int {
 			v.Narrow = can(out, i-len(s.In))
 		}
 		if v.Where == graph.External {
+			if c.kept {
+				bytes += v.Bytes()
+			}
 			continue
 		}
 		v.Offset = at
@@ -153,14 +163,16 @@ func BenchmarkImages(b *testing.B) {
 	}
 }
 
-func (c imageStep) measure(b *testing.B, e *cuda.Engine, narrow bool) {
+// measure measures the step and returns the kernels that it is made of.
+func (c imageStep) measure(b *testing.B, e *cuda.Engine, narrow bool) (kernels string) {
 	p := &graph.Plan{}
 	bytes := c.add(p, e, narrow, launches)
-	measurePlan(b, e, p, bytes, "launch")
+	return measurePlan(b, e, p, bytes, "launch")
 }
 
-// measurePlan measures a plan that does something `launches` times, which is called so and reads and writes so many bytes each time.
-func measurePlan(b *testing.B, e *cuda.Engine, p *graph.Plan, bytes int, each string) {
+// measurePlan measures a plan that does something `launches` times, which is called so and reads and writes so many bytes each time. It returns
+// the kernels of the first step.
+func measurePlan(b *testing.B, e *cuda.Engine, p *graph.Plan, bytes int, each string) (kernels string) {
 	// A step whose result comes to the host, to wait for.
 	last := imageStep{instr: &op.ReLU{}, in: []tensor.Shape{{1}}, out: tensor.Shape{1}}
 	last.add(p, e, false, 1)
@@ -194,4 +206,5 @@ func measurePlan(b *testing.B, e *cuda.Engine, p *graph.Plan, bytes int, each st
 	b.ReportMetric(took*1e6, "µs/"+each)
 	b.ReportMetric(float64(bytes)/took/1e9, "GB/s")
 	b.ReportMetric(0, "ns/op")
+	return prog.(graph.KernelTeller).Kernels()[0]
 }

@@ -132,13 +132,15 @@ func (m *maker) plan(c kernel.Command) (takes bool, err error) {
 	if call == nil {
 		switch c.(type) {
 		case *kernel.Gemm, *kernel.Convolution:
-			return false, nil // without its library
+			m.refused = errors.New("the library is not used")
+			return false, nil
 		}
 		return true, nil
 	}
 	plan, err := e.tuner.plan(call)
 	switch {
 	case unsupported(err):
+		m.refused = err
 		return false, nil
 	case err != nil:
 		return false, err

@@ -30,6 +30,7 @@ type maker struct {
 	counting int64            // memory of them
 	names    []string
 	plans    map[kernel.Command]*way // of calls that a library takes
+	refused  error                   // why a library did not take one, the last of them
 	apart    bool                    // a step is tried by itself: all of its operands are bound later
 }
 

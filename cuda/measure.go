@@ -152,7 +152,7 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 		if tried++; tried == 1 {
 			start = time.Now()
 		}
-		if tried == mostWays || time.Since(start) > patience {
+		if tried == mostWays || time.Since(start) > max(patience, c.patience) {
 			return errEnough
 		}
 		return nil

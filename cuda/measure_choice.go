@@ -94,6 +94,7 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 	}()
 	var sources []kernel.Source
 	first, taken := -1, 0
+	var told account
 	for i, w := range j.Ways {
 		a := &attempt{maker: &maker{program: &program{engine: t.engine, at: map[*graph.Value][]address{}}, apart: true, step_: j.step,
 			packs: m.packs, packed: map[int]packedAt{}, counting: m.counting, plans: map[kernel.Command]*way{}}}
@@ -103,6 +104,7 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 			return nil, err
 		}
 		if err != nil || !takes {
+			told.refused(w.Name, errors.Join(err, a.maker.refused))
 			continue
 		}
 		if first < 0 {
@@ -112,6 +114,11 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 		a.list = list
 		sources = append(sources, sourcesOf(list)...)
 	}
+	defer func() {
+		if err == nil {
+			told.tell(t.engine.tuner, j.step)
+		}
+	}()
 	if taken < 2 {
 		return nil, nil
 	}
@@ -139,8 +146,10 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 		case t.noMemory(err):
 			return nil, nil
 		case err != nil:
+			told.failed(j.Ways[i].Name, err)
 			continue
 		}
+		told.took(j.Ways[i].Name, a, took)
 		if i == first {
 			firstTook = took
 		}
@@ -149,6 +158,9 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 				why, err := results.verify(t, a)
 				if driver.IsLost(err) {
 					return nil, err
+				}
+				if err != nil || why != "" {
+					told.wrong(why, err)
 				}
 				if why != "" {
 					t.engine.say("%q is not taken for %s: %s", j.Ways[i].Name, j.step.Instr, why)
@@ -183,7 +195,8 @@ func (a *attempt) close() error {
 }
 
 // timeWay times a way, see time. It lays what the commands point to in the trial's memory: operands and results, packed filters, counters
-// and working memory.
+// and working memory. Filters are packed before: in a program, that is once a run for all passes which read one, whatever ways these follow, often
+// beside other steps. So a way is not charged with a filter that none but it reads, or one that is larger than another way's (see convolution.tiny).
 func (t *trial) timeWay(a *attempt, limit float64) (float64, error) {
 	m := a.maker
 	for _, c := range a.list {

@@ -21,18 +21,18 @@ import (
 func BenchmarkMaskedPools(b *testing.B) {
 	e := open(b, cuda.Config{Precision: "bf16"})
 	stem := op.PoolAttrs{Pool: [2]int{3, 3}, Strides: [2]int{2, 2}, Padding: shape.Padding{Mode: shape.Same}}
-	for _, batch := range []int{64, 512} {
-		for _, c := range []struct {
-			a                op.PoolAttrs
-			pixels, channels int
-		}{{op.PoolAttrs{}, 32, 64}, {op.PoolAttrs{}, 16, 128}, {op.PoolAttrs{}, 8, 256}, {op.PoolAttrs{}, 4, 512}, {op.PoolAttrs{}, 2, 512}, {stem, 56, 64}} {
-			x := tensor.Shape{batch, c.pixels, c.pixels, c.channels}
-			for _, narrow := range []bool{true, false} {
+	for _, narrow := range []bool{true, false} {
+		for _, batch := range []int{64, 512} {
+			for _, c := range []struct {
+				a                op.PoolAttrs
+				pixels, channels int
+			}{{op.PoolAttrs{}, 32, 64}, {op.PoolAttrs{}, 16, 128}, {op.PoolAttrs{}, 8, 256}, {op.PoolAttrs{}, 4, 512}, {op.PoolAttrs{}, 2, 512}, {stem, 56, 64}} {
+				x := tensor.Shape{batch, c.pixels, c.pixels, c.channels}
 				for _, way := range []string{"steps", "sums apart", "sums on the way"} {
 					kept := map[bool]string{true: "bf16", false: "f32"}[narrow]
-					b.Run(fmt.Sprintf("%d×%d²×%d/%s/%s", batch, c.pixels, c.channels, kept, way), func(b *testing.B) {
+					b.Run(fmt.Sprintf("%s/%d×%d²×%d/%s", kept, batch, c.pixels, c.channels, way), func(b *testing.B) {
 						cuda.Force(b, way)
-						p, bytes := maskedPoolPlan(b, e, c.a, x, narrow, way != "steps")
+						p, bytes := maskedPoolPlan(b, c.a, x, narrow, way != "steps")
 						measurePlan(b, e, p, bytes, "gradient")
 					})
 				}
@@ -42,7 +42,7 @@ func BenchmarkMaskedPools(b *testing.B) {
 }
 
 // maskedPoolPlan masks, sums and spreads a gradient several times, in one step or in two.
-func maskedPoolPlan(b *testing.B, e *cuda.Engine, a op.PoolAttrs, dims tensor.Shape, narrow, joined bool) (p *graph.Plan, bytes int) {
+func maskedPoolPlan(b *testing.B, a op.PoolAttrs, dims tensor.Shape, narrow, joined bool) (p *graph.Plan, bytes int) {
 	p = &graph.Plan{}
 	of, err := (&op.MaxPool2D{PoolAttrs: a}).Infer([]tensor.Shape{dims})
 	require.NoError(b, err)

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/cuda/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // alike is how much the results of two ways may differ, relative to their size (norms): rounding to bfloat16 at other places makes
@@ -88,25 +90,56 @@ func (k *kept) verify(t *trial, a *attempt) (why string, err error) {
 			return "", err
 		}
 		if again.differ > 0 && !t.engine.config.Nondeterministic {
-			return fmt.Sprintf("%.0f of %d elements of result %d differ from run to run, by %.2g in all", again.differ, v.Len(), i, math.Sqrt(again.difference)), nil
+			return fmt.Sprintf("%.0f of %d elements of result %d differ from run to run, by %.2g in all; %s", again.differ, v.Len(), i, math.Sqrt(again.difference),
+				again.where(v, "was %v and then %v")), nil
 		}
 		c, err := k.compare(t, v, k.at[i], a.at[v.Root()])
 		if err != nil {
 			return "", err
 		}
 		if c.odd > 0 {
-			return fmt.Sprintf("%.0f of %d elements of its result %d are not finite where the first's are, or the other way around", c.odd, v.Len(), i), nil
+			return fmt.Sprintf("%.0f of %d elements of its result %d are not finite where the first's are, or the other way around; %s", c.odd, v.Len(), i, c.where(v, wanted)), nil
 		}
 		if !(c.difference <= alike*alike*c.size) { // also if it is no number
-			return fmt.Sprintf("its result %d differs from that of the first by %.2g, which is of size %.2g", i, math.Sqrt(c.difference), math.Sqrt(c.size)), nil
+			return fmt.Sprintf("its result %d differs from that of the first by %.2g, which is of size %.2g; %s", i, math.Sqrt(c.difference), math.Sqrt(c.size), c.where(v, wanted)), nil
 		}
 	}
 	return "", nil
 }
 
 // comparison is of how many elements differ, the squares of the differences of those that are finite and of their own size, and how many differ
-// of which one is not finite.
-type comparison struct{ differ, difference, size, odd float64 }
+// of which one is not finite; and what the two have where they differ in this way first, and where the others differ most.
+type comparison struct {
+	differ, difference, size, odd float64
+	notFinite, most               sample
+	greatest                      float64 // the difference at most
+}
+
+// sample is an element, −1 for none, and what two memories have there.
+type sample struct {
+	at   int
+	a, b float64
+}
+
+// wanted is how where tells of the results of the first way and of another.
+const wanted = "should be %v and is %v"
+
+// where tells of the element that says most about the difference.
+func (c *comparison) where(v *graph.Value, how string) string {
+	p, which := c.notFinite, "the first of them"
+	if p.at < 0 {
+		p, which = c.most, "the one that differs most"
+	}
+	if p.at < 0 {
+		return "none in particular"
+	}
+	index, left := make(tensor.Shape, len(v.Shape)), p.at
+	for i := len(index) - 1; i >= 0; i-- {
+		index[i], left = left%v.Shape[i], left/v.Shape[i]
+	}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'g', 5, 64) }
+	return fmt.Sprintf("%s, %s, "+how, which, shape.Format(index), number(p.a), number(p.b))
+}
 
 // compare compares two memories that hold a value.
 func (k *kept) compare(t *trial, v *graph.Value, a, b driver.Ptr) (c comparison, err error) {
@@ -120,11 +153,26 @@ func (k *kept) compare(t *trial, v *graph.Value, a, b driver.Ptr) (c comparison,
 	if err := errors.Join(t.engine.stream.ToHost(host.Bytes(), k.sums), t.engine.stream.Synchronize()); err != nil {
 		return c, errors.Join(err, host.Close())
 	}
-	var sums [kernel.ComparedSums]float64
-	for i := range kernel.ComparedSums * kernel.CompareBlocks {
-		sums[i%kernel.ComparedSums] += math.Float64frombits(binary.LittleEndian.Uint64(host.Bytes()[8*i:]))
+	c.notFinite.at, c.most.at = -1, -1
+	for block := range kernel.CompareBlocks {
+		var x [kernel.ComparedNumbers]float64
+		for i := range x {
+			x[i] = math.Float64frombits(binary.LittleEndian.Uint64(host.Bytes()[8*(block*len(x)+i):]))
+		}
+		c.add(x)
 	}
-	return comparison{sums[0], sums[1], sums[2], sums[3]}, host.Close()
+	return c, host.Close()
+}
+
+// add adds what a block has found.
+func (c *comparison) add(x [kernel.ComparedNumbers]float64) {
+	c.differ, c.difference, c.size, c.odd = c.differ+x[0], c.difference+x[1], c.size+x[2], c.odd+x[3]
+	if p := (sample{int(x[4]), x[5], x[6]}); p.at >= 0 && (c.notFinite.at < 0 || p.at < c.notFinite.at) {
+		c.notFinite = p
+	}
+	if p := (sample{int(x[8]), x[9], x[10]}); p.at >= 0 && x[7] > c.greatest {
+		c.most, c.greatest = p, x[7]
+	}
 }
 
 // close frees what was kept.

@@ -108,7 +108,7 @@ stheno() {
 			${options[0]+"${options[@]}"} >"$WORK/report" 2>"$WORK/errors"
 		code=$?
 		[ "$code" -eq 0 ] || tail -n 5 "$WORK/errors" >&2
-		grep ' is not taken for ' "$WORK/errors" | cut -c 1-300 >&2
+		grep -e ' is not taken for ' -e ' tried for ' "$WORK/errors" | cut -c 1-800 >&2 # the latter with STHENO_CUDA_ALTERNATIVES=1
 		if [ -s "$WORK/report" ]; then
 			cat "$WORK/report" >>"$raw"
 			sed -n 's/^ *"images_per_second": \([0-9.e+]*\),*$/\1/p' "$WORK/report" | rounded |

@@ -86,6 +86,18 @@ kernels() {
 	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients)$/^([A-Z]|512$|1152$|32$)' -test.benchtime 10x
 }
 
+# Convolutions over images smaller than the window, each by what there is for larger ones and as products.
+tiny() {
+	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
+	tests cuda.test cuda '^$' -test.bench '^BenchmarkTinyImages$' -test.benchtime 10x
+}
+
+# Gradients of max poolings, masked and summed by steps of their own and on the way.
+pools() {
+	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
+	tests cuda.test cuda '^$' -test.bench '^BenchmarkMaskedPools$/^bf16$' -test.benchtime 10x
+}
+
 # Each tool of compute-sanitizer over as much as it can in this time; gpu-sanitize.sh does it with the whole suite.
 sanitize() {
 	[ -z "$SIM" ] || { echo 'compute-sanitizer needs a GPU'; return 77; }
@@ -142,7 +154,7 @@ report_part() {
 	[ $((passed + failed + skipped)) -gt 0 ] || counts='' passed='' failed='' skipped='' # this part is no tests
 	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >"$file.row"
 	echo "   $title: $status; $counts$((SECONDS - begin)) s" >&2
-	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without)' "$log" |
+	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|MaskedPools|TinyImages)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without|is not taken for|tried for)' "$log" |
 		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 300 >"$file.numbers"
 	grep -hE '^(Benchmark|torch ).*images/s' "$log" >"$file.speeds"
 	if [ -s "$file.numbers" ] || [[ $status == *failed* ]]; then
@@ -184,7 +196,7 @@ parts=0 at_once='' # parts at the same time
 JOBS=${JOBS:-$(pick 1 "$(nproc)")}
 JOBS=$((JOBS < 8 ? JOBS : 8))
 
-convolutions='Conv|Few|Mask|NaNIsMasked|Joined.*Mask' norms='Narrow|Joined|Measured|Dense|Product|Fold' # in the names of tests
+convolutions='Conv|Few|Tiny|IdleTaps|Mask|NaNIsMasked|Joined.*Mask' norms='Narrow|Joined|Measured|Dense|Product|Fold' # in the names of tests
 part 'Devices and libraries' 30 devices
 if all row | grep -q failed; then
 	cat "$WORK/1.log" >&2
@@ -203,7 +215,7 @@ part 'Batch norms, dense layers and products: all ways, in tf32 and bf16' 150 te
 part 'Everything else of the engine' 150 tests cuda.test cuda '^Test' -test.skip "^(TestConformance|TestOps)|^Test($convolutions|$norms)"
 part '20 losses against PyTorch, Keras and the CPU engine' 90 tests train.test train '^TestGPULosses$'
 part '20 losses in tf32 and bf16' 90 tests train.test train '^TestGPUPrecisionLosses$'
-part 'cuDNN: convolutions against plain sums; statistics and masks twice' 60 tests cudnn.test cuda/internal/cudnn '^Test(ConvolutionsEqualTheReference|(Statistics|Masked)Repeat)$'
+part 'cuDNN: convolutions against plain sums; statistics and masks twice' 90 tests cudnn.test cuda/internal/cudnn '^Test(ConvolutionsEqualTheReference|(Statistics|Masked)Repeat)$'
 STHENO_CUDA_WITHOUT=cudnn,cublaslt part 'Without cuDNN and cuBLASLt: operations' 90 tests cuda.test cuda '^TestOps$'
 part 'Everything else of training: checkpoints between devices, resuming bit by bit, optimizers' 90 tests train.test train '^TestGPU' \
 	-test.skip '^TestGPU(Losses|PrecisionLosses|MemoryDoesNotGrow|OutOfMemory|GraphLaunchesDoNotGrow)$'
@@ -213,7 +225,9 @@ part 'Ctrl-C in a step' 60 interrupt
 wait # what is measured is alone
 part 'Memory, over 10,000 launches of a graph too' 60 tests train.test train '^TestGPU(MemoryDoesNotGrow|GraphLaunchesDoNotGrow|OutOfMemory)$'
 part 'Speed of training steps' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 1s)"
-part 'Kernels beside what they replace' 75 kernels
+part 'Kernels beside what they replace' 115 kernels
+part 'Convolutions over tiny images' 75 tiny
+part 'Gradients of max poolings' 40 pools
 part 'Folders of pictures: whether the GPU waits for decoding' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
 part 'Speed of the same steps in PyTorch' 75 peers
 

@@ -77,7 +77,8 @@ func photograph(b *testing.B, i int, dir, half string) {
 }
 
 // BenchmarkGPUPictures times training steps of ResNet-50 on pictures of 500 × 375 pixels in files: what comes with the decoding, and
-// with one batch that is fed again and again. images/s is what counts; workers is how many CPUs decode.
+// with one batch that is fed again and again. images/s is what counts; workers is how many CPUs decode, and the shares of the time say
+// what the host waits for.
 func BenchmarkGPUPictures(b *testing.B) {
 	net, size, batch, files := "resnet50", 224, 256, 1024
 	if testing.Short() {
@@ -119,7 +120,7 @@ func BenchmarkGPUPictures(b *testing.B) {
 			epoch := 0
 			it := l.Epoch(epoch, 0)
 			defer func() { require.NoError(b, it.Close()) }()
-			var waited time.Duration // for pictures
+			var waited, fed, computed time.Duration // for pictures; while they were copied to where the GPU fetches them; for the GPU
 			feed := func() {
 				begin := time.Now()
 				if it.Batch() == nil || way == "files" {
@@ -132,7 +133,9 @@ func BenchmarkGPUPictures(b *testing.B) {
 					}
 				}
 				waited += time.Since(begin)
+				begin = time.Now()
 				require.NoError(b, s.FeedBatch(it.Batch(), 0.1, 0))
+				fed += time.Since(begin)
 			}
 			for range 3 { // the plan is captured
 				feed()
@@ -141,16 +144,21 @@ func BenchmarkGPUPictures(b *testing.B) {
 				require.NoError(b, err)
 			}
 			feed()
-			waited = 0
+			waited, fed = 0, 0
 			b.ResetTimer()
 			for range b.N {
 				require.NoError(b, s.Start())
 				feed()
+				begin := time.Now()
 				_, err := s.Wait()
+				computed += time.Since(begin)
 				require.NoError(b, err)
 			}
 			b.ReportMetric(float64(batch*b.N)/b.Elapsed().Seconds(), "images/s")
-			b.ReportMetric(100*waited.Seconds()/b.Elapsed().Seconds(), "%-waiting-for-pictures")
+			share := func(d time.Duration, unit string) { b.ReportMetric(100*d.Seconds()/b.Elapsed().Seconds(), unit) }
+			share(waited, "%-waiting-for-pictures")
+			share(fed, "%-feeding")
+			share(computed, "%-waiting-for-the-GPU") // near 0: the host is what takes the time
 			b.ReportMetric(float64(runtime.GOMAXPROCS(0)), "workers")
 		})
 	}

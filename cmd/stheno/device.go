@@ -107,6 +107,15 @@ func deviceNames() []string {
 	return append([]string{"auto"}, slices.DeleteFunc(graph.Kinds(), func(kind string) bool { return kind == "null" })...) // null only plans
 }
 
+// knownDevice refuses a device of a kind that is neither in deviceNames nor in more.
+func knownDevice(name string, more ...string) error {
+	kind, _, _ := strings.Cut(name, ":")
+	if slices.Contains(deviceNames(), kind) || slices.Contains(more, name) {
+		return nil
+	}
+	return unknownDevice(name, kind)
+}
+
 // unknownDevice is the error for a device of a kind that there is not.
 func unknownDevice(name, kind string) error {
 	text := fmt.Sprintf("unknown device %q; the", name)
@@ -131,12 +140,15 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 	if err := train.CheckPrecision(d.precision); err != nil {
 		return nil, err
 	}
-	kind, _, _ := strings.Cut(d.name, ":")
-	if !slices.Contains(deviceNames(), kind) {
-		return nil, unknownDevice(d.name, kind)
+	if err := knownDevice(d.name); err != nil {
+		return nil, err
 	}
+	kind, _, _ := strings.Cut(d.name, ":")
 	tuning, err := d.tuning.ofGPU()
 	if err != nil {
+		return nil, err
+	}
+	if err := d.tuning.readable(); err != nil {
 		return nil, err
 	}
 	c := graph.Config{Threads: d.threads, Precision: d.precision, Tuning: tuning, Nondeterministic: d.nondeterministic, Log: func(line string) { note(byName(line)) }}
@@ -159,7 +171,7 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 			c.Precision = ""
 			return d.openCPU(c, note)
 		}
-		if cuda.Built { // a program without the CUDA engine is not expected to use a GPU
+		if err == nil && cuda.Built { // a program without the CUDA engine is not expected to use a GPU
 			note(byName(fmt.Sprintf("no GPU can be used (%s); computing on the CPU; stheno devices says more", reason)))
 		}
 		return e, err

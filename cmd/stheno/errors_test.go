@@ -280,3 +280,38 @@ func TestErrorsArePrintable(t *testing.T) {
 	text := refused(t, []string{"convert", "--dry-run", path, "--arch", "simplecnn"}, "unexpected", `\x1b[2J\r\u009bx`)
 	require.NotContains(t, text, "\x1b")
 }
+
+// A wrong flag is all that is said, whatever else there would be to say: of the device, of a recipe, or of a learning rate.
+func TestWrongFlagsAreRefusedFirst(t *testing.T) {
+	run, dir := trained(t), t.TempDir()
+	new := []string{"train", "--out", filepath.Join(dir, "run"), "--lr-batch", "256", "--recipe", "vgg16-cifar100", "--arch", "resnet18", "--optimizer", "adamw"}
+	for _, flags := range [][]string{{"--tuning", "measured"}, {"--tuning="}, {"--device", "cpuu"}, {"--precision", "fp99"}, {"--threads", "-1"}, {"--lr", "-1"},
+		{"--data", "cifar7"}, {"--data-dir", filepath.Join(dir, "none")}, {"--data-dir="}, {"--stem", "cifra"}, {"--resnet-version", "v3"},
+		{"--exif", "maybe"}, {"--profile", "--profile-steps", "-1"}, {"--loss", "none"}, {"--recompute", "none"}} {
+		alone(t, with(new, flags...))
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	for _, command := range [][]string{{"eval", "--run", run}, {"predict", "--run", run, "a.png"}, {"explain", "simplecnn"}, {"bench", "--arch", "simplecnn"}} {
+		for _, flags := range [][]string{{"--tuning", "measured"}, {"--tuning="}, {"--device", "cpuu"}, {"--precision", "fp99"}, {"--threads", "-1"}} {
+			alone(t, with(command, flags...))
+		}
+	}
+	for _, line := range []string{"--data cifar7", "--data-dir " + dir + "/none", "--exif maybe", "--batch 0"} {
+		alone(t, append([]string{"eval", "--run", run}, strings.Fields(line)...))
+	}
+	for _, line := range []string{"explain simplecnn --input 3", "explain resnet18 --stem cifra", "explain simplecnn --optimizer sdg", "gradients --data cifar7", "gradients --data-dir " + dir + "/none",
+		"gradients --depth 5", "predict --run " + run + " a.png --top 0"} {
+		alone(t, strings.Fields(line))
+	}
+}
+
+// alone runs a command line that must fail with one message and nothing else.
+func alone(t *testing.T, args []string) {
+	t.Helper()
+	r := stheno(t, args...)
+	require.Equal(t, 1, r.code, args)
+	require.Empty(t, r.stdout+r.noGPU, args)
+	require.True(t, strings.HasPrefix(r.stderr, "error: ") && strings.Count(r.stderr, "error: ") == 1, "%v: %s", args, r.stderr)
+}

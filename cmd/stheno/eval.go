@@ -92,7 +92,8 @@ func newEval() *cobra.Command {
 				return err
 			}
 			on.ofRun(cmd.Flags(), cfg)
-			engine, err := on.open(notesTo(cmd.ErrOrStderr()))
+			notes := hold(notesTo(cmd.ErrOrStderr()), cmd.ErrOrStderr())
+			engine, err := on.open(notes.Note)
 			if err != nil {
 				return err
 			}
@@ -102,6 +103,9 @@ func newEval() *cobra.Command {
 			}
 			if name == "" {
 				return fmt.Errorf("%s does not say which data set it was trained on; name one with --data", path)
+			}
+			if err := data.Known(name); err != nil {
+				return err
 			}
 			if err := overrideEXIF(cmd.Flags(), &cfg, exif, name); err != nil {
 				return err
@@ -122,6 +126,7 @@ func newEval() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			notes.release()
 			o.TestOnly = true
 			ofPictures(&o, name, out)
 			if name == data.FolderName {

@@ -88,10 +88,11 @@ func (e *explain) run(cmd *cobra.Command, args []string) (err error) {
 	if err := e.check(cmd); err != nil {
 		return err
 	}
-	if err := e.settings(cmd, args); err != nil {
+	notes := hold(notesTo(cmd.ErrOrStderr()), cmd.ErrOrStderr())
+	if err := e.settings(cmd, args, &notes.text); err != nil {
 		return err
 	}
-	engine, err := e.open(notesTo(cmd.ErrOrStderr()))
+	engine, err := e.open(notes.Note)
 	if err != nil {
 		return err
 	}
@@ -100,6 +101,7 @@ func (e *explain) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	notes.release()
 	var text bytes.Buffer
 	how, err := e.write(cmd.Context(), &text, g, append(o, graph.WithEngine(engine)))
 	if err != nil {

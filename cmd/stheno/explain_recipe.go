@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -21,8 +22,8 @@ func (e *explain) oneNetwork(cmd *cobra.Command, args []string) error {
 	return oneArchitecture(cmd, args)
 }
 
-// settings completes what the flags say: with those of a recipe, as training takes them, if one is named.
-func (e *explain) settings(cmd *cobra.Command, args []string) error {
+// settings completes what the flags say: with those of a recipe, as training takes them, if one is named, of which there may be notes.
+func (e *explain) settings(cmd *cobra.Command, args []string, notes io.Writer) error {
 	f := cmd.Flags()
 	if !f.Changed("recipe") {
 		e.Arch, e.network.NoL2 = args[0], e.NoL2
@@ -44,10 +45,11 @@ func (e *explain) settings(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	said.Device = e.device.name
-	if err := recipeOf(all, &said, cmd.ErrOrStderr()); err != nil {
-		return err
+	used, err := recipeOf(all, &said, notes)
+	if err == nil {
+		err = used.check(cmd, func() error { return checkFlags(all, said, "null") })
 	}
-	if err := checkMomentum(all, said.Optimizer); err != nil {
+	if err != nil {
 		return err
 	}
 	shape, classes, err := e.ofData(f, said)

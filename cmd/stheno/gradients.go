@@ -60,10 +60,14 @@ func runGradients(cmd *cobra.Command, c gradients.Config, t train.Config, where 
 	if err := c.Validate(); err != nil {
 		return err
 	}
+	if err := data.Known(t.Data); err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGPIPE)
 	out := newScreen(cmd)
 	defer out.Finish()
-	engine, err := device{name: t.Device, threads: t.Threads}.open(out.Note)
+	notes := hold(out.Note, cmd.ErrOrStderr())
+	engine, err := device{name: t.Device, threads: t.Threads}.open(notes.Note)
 	if err != nil {
 		return err
 	}
@@ -72,6 +76,7 @@ func runGradients(cmd *cobra.Command, c gradients.Config, t train.Config, where 
 	if err != nil {
 		return err
 	}
+	notes.release()
 	split, err := openData(cmd.Context(), &t, o, out, cmd.Flags().Changed("data") || cmd.Flags().Changed("data-dir"))
 	if err != nil {
 		return err

@@ -72,19 +72,58 @@ func listRecipes(w io.Writer) error {
 
 // recipeOf takes the settings of the recipe that is named, if one is. A run that is resumed has its settings already; sameRecipe compares
 // them.
-func recipeOf(f *pflag.FlagSet, c *train.Config, stderr io.Writer) error {
+func recipeOf(f *pflag.FlagSet, c *train.Config, stderr io.Writer) (*usedRecipe, error) {
 	switch {
 	case !f.Changed("recipe") || c.Resume:
-		return nil
+		return nil, nil
 	case c.Recipe == "": // such as of a variable that is not set
-		return fmt.Errorf("--recipe= is empty; name a recipe: %s", strings.Join(recipes.Names(), ", "))
+		return nil, fmt.Errorf("--recipe= is empty; name a recipe: %s", strings.Join(recipes.Names(), ", "))
 	}
 	r, err := recipes.Open(c.Recipe)
 	if err != nil {
+		return nil, err
+	}
+	set, err := useRecipe(f, c, r, stderr)
+	return &usedRecipe{r, f, set}, err
+}
+
+// usedRecipe is a recipe and the flags that were set as it says.
+type usedRecipe struct {
+	*recipes.Recipe
+	flags *pflag.FlagSet
+	set   []string
+}
+
+// check runs check, which looks at what the flags set, and says of its error which line of the recipe it is due to: one without which
+// there would be none, else one without which there would be another. It is the error as it is where there is no such line, or no recipe.
+func (r *usedRecipe) check(cmd *cobra.Command, check func() error) error {
+	err := check()
+	if err == nil || r == nil {
 		return err
 	}
-	_, err = useRecipe(f, c, r, stderr)
-	return err
+	due := 0
+	for _, s := range r.Settings {
+		flag := r.flags.Lookup(s.Flag)
+		if !slices.Contains(r.set, s.Flag) || flag.Value.Set(flag.DefValue) != nil {
+			continue
+		}
+		flag.Changed = false
+		without := check()
+		if flag.Changed = true; flag.Value.Set(s.Value) != nil {
+			return err
+		}
+		if without == nil {
+			due = s.Line
+			break
+		}
+		if due == 0 && without.Error() != err.Error() {
+			due = s.Line
+		}
+	}
+	if due == 0 {
+		return err
+	}
+	return &recipes.Error{Name: r.Name, Line: due, Reason: strings.TrimPrefix(inFlags(cmd, err), "train: ")}
 }
 
 // sameRecipe refuses a recipe whose settings are not those of the run that goes on with it: it was edited, or flags changed it. Those that

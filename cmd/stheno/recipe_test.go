@@ -22,9 +22,9 @@ func settingsOf(t *testing.T, args ...string) (train.Config, string) {
 	configFlags(f, &c)
 	require.NoError(t, f.Parse(args))
 	var notes strings.Builder
-	require.NoError(t, recipeOf(f, &c, &notes))
-	require.NoError(t, checkMomentum(f, c.Optimizer))
-	require.NoError(t, c.Validate())
+	_, err := recipeOf(f, &c, &notes)
+	require.NoError(t, err)
+	require.NoError(t, checkFlags(f, c))
 	return c, notes.String()
 }
 
@@ -140,10 +140,32 @@ func TestRecipesThatCannotBeUsed(t *testing.T) {
 		"lr: [1]":             "lr wants one value, found a list",
 		"class-weight: '@'":   "class-weight: ",
 		"memory-budget: x":    "memory-budget",
+		"precision: fp99":     `unknown precision "fp99"; known are fp32, tf32, bf16`,
+		"epochs: 0":           "--epochs wants at least 1, got 0",
+		"arch: resnet5":       `unknown architecture "resnet5"; did you mean "resnet50"?`,
+		"batch-norm: true":    "simplecnn has no --batch-norm; leave it out",
+		"optimizer: sdg":      `unknown optimizer "sdg"; did you mean "sgd"?`,
+		"momentum: 0.8":       "--momentum goes with --optimizer sgd, not adam",
+		"schedule: cosin":     `unknown kind "cosin"`,
+		"data: cifar7":        `there is no data set "cifar7"`,
+		"device: cpuu":        `unknown device "cpuu"; did you mean "cpu"?`,
 	} {
 		require.NoError(t, os.WriteFile(own, []byte("train:\n  lr-batch: 8\n  "+line+"\n"), 0o600))
 		refused(t, []string{"train", "--recipe", own}, fmt.Sprintf("error: recipe %s:3: ", own), want)
 	}
+	for text, want := range map[string]string{ // of two that are wrong, that which the error is about; and what is wrong with another one
+		"  precision: fp99\n  epochs: 0\n":                     ":3: --epochs wants at least 1",
+		"  arch: resnet18\n  stem: cifra\n  precision: fp99\n": `:4: unknown precision "fp99"`,
+		"  arch: resnet18\n  stem: cifra\n":                    `:3: nn: there is no stem "cifra"; did you mean "cifar"?`,
+		"  epochs: 2\n  ema: 0.9\n  swa: 1\n":                  ":3: give --ema or --swa",
+	} {
+		require.NoError(t, os.WriteFile(own, []byte("train:\n"+text), 0o600))
+		got := refused(t, []string{"train", "--recipe", own}, "error: recipe "+own+want)
+		require.Equal(t, got, refused(t, []string{"explain", "--recipe", own}), "as in training")
+	}
+	require.NoError(t, os.WriteFile(own, []byte("train:\n  batch: 2\n  precision: fp99\n"), 0o600))
+	refused(t, []string{"train", "--recipe", own, "--batch", "0"}, "error: train: --batch wants at least 1, got 0") // the flag's mistake
+	require.Contains(t, ok(t, "explain", "--recipe", own, "--precision", "fp32"), "Conv2D")
 	refused(t, []string{"train", "--recipe", own + ".yml"}, "error: recipe: open "+own+".yml")
 	refused(t, []string{"train", "--recipe", "vgg-16-cifar100"}, `did you mean "vgg16-cifar100"?`)
 	refused(t, []string{"train", "--recipe="}, "--recipe= is empty; name a recipe: resnet18-cifar100")

@@ -45,10 +45,17 @@ Optimizers and their options, such as --optimizer rmsprop:momentum=0.9,centered:
 			if c.Recipe == recipeList {
 				return listRecipes(cmd.OutOrStdout())
 			}
-			if err := recipeOf(cmd.Flags(), &c, cmd.ErrOrStderr()); err != nil {
+			out := newScreen(cmd)
+			defer out.Finish()
+			notes := hold(out.Note, cmd.ErrOrStderr())
+			said, err := recipeOf(cmd.Flags(), &c, &notes.text)
+			if err == nil && !c.Resume {
+				err = said.check(cmd, func() error { return checkFlags(cmd.Flags(), c) })
+			}
+			if err != nil {
 				return err
 			}
-			return runTrain(cmd, c, where, ways)
+			return runTrain(cmd, c, where, ways, out, notes)
 		},
 	}
 	configFlags(cmd.Flags(), &c)
@@ -58,11 +65,11 @@ Optimizers and their options, such as --optimizer rmsprop:momentum=0.9,centered:
 	return cmd
 }
 
-func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (err error) {
+func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, out *screen, notes *held) (err error) {
 	if err := checkProfile(cmd.Flags(), c); err != nil {
 		return err
 	}
-	if c, err = configure(cmd.Flags(), c, cmd.ErrOrStderr()); err != nil {
+	if c, err = configure(cmd.Flags(), c, &notes.text); err != nil {
 		return err
 	}
 	if !c.Resume && c.Out != "" { // before any data is downloaded or read
@@ -77,15 +84,13 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 		return err
 	}
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
-	out := newScreen(cmd)
-	defer out.Finish()
-	if err := waysOf(cmd.Flags(), &c, ways, out.Note); err != nil {
+	if err := waysOf(cmd.Flags(), &c, ways, notes.Note); err != nil {
 		return err
 	}
-	scaledRate(c, out.Note)
+	scaledRate(c, notes.Note)
 	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways, nondeterministic: c.Nondeterministic,
 		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
-		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(out.Note)
+		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(notes.Note)
 	if err != nil {
 		return err
 	}
@@ -95,6 +100,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning) (e
 	if err != nil {
 		return err
 	}
+	notes.release()
 	ofPictures(&o, c.Data, out)
 	o.Size, o.ValSplit = c.Size, c.ValSplit
 	asked := cmd.Flags().Changed("data") || cmd.Flags().Changed("data-dir")

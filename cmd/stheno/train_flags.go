@@ -90,18 +90,30 @@ func checkProfile(f *pflag.FlagSet, c train.Config) error {
 	return nil
 }
 
+// checkFlags refuses what is wrong with a new run's flags whatever its data and its machine are; devices are those that --device takes
+// besides deviceNames.
+func checkFlags(f *pflag.FlagSet, c train.Config, devices ...string) error {
+	if err := checkMomentum(f, c.Optimizer); err != nil {
+		return err
+	}
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if err := data.Known(c.Data); err != nil {
+		return err
+	}
+	return knownDevice(c.Device, devices...)
+}
+
 // mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
 var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true, "data-dir": true, "keep": true, "save-every": true,
 	"skip-damaged": true, "recompute": true, "memory-budget": true, "out": true, "resume": true, "offline": true, "allow-modified": true,
 	"profile": true, "profile-steps": true}
 
-// configure completes the flags: for a resumed run, with the configuration that it began with.
+// configure completes the flags, which checkFlags looked at: for a resumed run, with the configuration that it began with.
 func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Config, error) {
 	if !c.Resume {
-		if err := checkMomentum(flags, c.Optimizer); err != nil {
-			return c, err
-		}
-		return c, c.Validate()
+		return c, nil
 	}
 	if c.Out == "" {
 		return c, errors.New("--resume needs --out, the folder of the run")

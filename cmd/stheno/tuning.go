@@ -85,15 +85,21 @@ func (t *tuning) ofGPU() (string, error) {
 	return "", nil
 }
 
-// check refuses, for a device that follows no table, a value that is one of a CPU, or none.
+// check refuses, for a device that follows no table, the name of one, which is readable.
 func (t *tuning) check(d string) error {
 	if t == nil || t.onCPU || t.file() == "" {
 		return nil
 	}
-	if _, err := t.named(); err != nil {
-		return err
-	}
 	return fmt.Errorf("--tuning %s is a table for the CPU, and %s follows none; use auto, measure or off, or --device cpu", t.value, d)
+}
+
+// readable refuses a table that the user named and that is none.
+func (t *tuning) readable() error {
+	if t == nil || t.onCPU || t.file() == "" {
+		return nil
+	}
+	_, err := t.named()
+	return err
 }
 
 // named reads the table that the user named.

@@ -1,21 +1,21 @@
 // Filters change between the order that Keras keeps them in, (taps, channels, filters), and that of cuDNN, (filters, taps, padded):
 // a transposition, with zeros for channels behind the filter's own. S is the type of the packed ones: T, or bf16.
-//
-// Which filters is told by value, in the kernel's arguments, of which there may be 4 KiB; package kernel knows the same numbers.
+// Package kernel knows how many filters a launch takes.
+
+#include "filters.cuh"
 
 #ifndef S
 #define S T
 #endif
 
-#define MOST 90
-#define SIDE 32 // of a tile, in both orders
-#define DOWN 8  // rows of threads
+#define MOST 85
 
 struct Filter {
 	u64 wide, packed; // addresses
 	int taps, channels, padded, filters;
-	int across;       // tiles along the filters
-	int first;        // block
+	// Of a filter whose taps are not all packed: the first tap of it that is, how many are of each of its rows, and how many a row has.
+	int tap, columns, row;
+	int first; // block
 };
 
 struct Filters {
@@ -23,33 +23,26 @@ struct Filters {
 	int count;
 };
 
-// The filter that this block works on: the last that begins at or before it.
-__device__ __forceinline__ const Filter &filter_of(const Filters &f) {
-	int k = 0;
-	for (int above = f.count; above - k > 1;) {
-		const int middle = (k + above) / 2;
-		if (f.of[middle].first <= (int)blockIdx.x) {
-			k = middle;
-		} else {
-			above = middle;
-		}
-	}
-	return f.of[k];
-}
-
 // Row r of a packed filter's transpose is tap r / padded, channel r % padded. source is where its row begins in the wide one, or −1.
 __device__ __forceinline__ i64 source(const Filter &f, int r) {
 	const int tap = r / f.padded, channel = r - tap * f.padded;
-	return tap < f.taps && channel < f.channels ? (i64)(tap * f.channels + channel) * f.filters : -1;
+	if (tap >= f.taps || channel >= f.channels) {
+		return -1;
+	}
+	const int down = tap / f.columns, at = f.tap + down * f.row + tap - down * f.columns;
+	return (i64)(at * f.channels + channel) * f.filters;
 }
+
+// Tiles along the filters.
+__device__ __forceinline__ int across(const Filter &f) { return (f.filters + SIDE - 1) / SIDE; }
 
 KERNEL pack(const Filters filters) {
 	__shared__ T tile[SIDE][SIDE + 1];
-	const Filter &f = filter_of(filters);
+	const Filter &f = filters.of[filter_of(filters)];
 	const T *from = (const T *)f.wide;
 	S *to = (S *)f.packed;
 	const int block = blockIdx.x - f.first, rows = f.taps * f.padded;
-	const int row = block / f.across * SIDE, filter = block % f.across * SIDE;
+	const int row = block / across(f) * SIDE, filter = block % across(f) * SIDE;
 	for (int i = threadIdx.y; i < SIDE; i += DOWN) {
 		const int k = filter + threadIdx.x;
 		const i64 at = source(f, row + i);
@@ -64,26 +57,28 @@ KERNEL pack(const Filters filters) {
 	}
 }
 
-// The way back; what is behind a filter's own channels is dropped.
-KERNEL unpack(const Filters filters) {
+// The way back, of one filter; what is behind a filter's own channels is dropped, and those of its `all` taps that are not packed become 0.
+KERNEL unpack(const Filters filters, int all) {
 	__shared__ T tile[SIDE][SIDE + 1];
-	const Filter &f = filter_of(filters);
+	const Filter &f = filters.of[0];
 	T *to = (T *)f.wide;
 	const S *from = (const S *)f.packed;
-	const int block = blockIdx.x - f.first, rows = f.taps * f.padded;
-	const int row = block / f.across * SIDE, filter = block % f.across * SIDE;
+	const int row = blockIdx.x / across(f) * SIDE, filter = blockIdx.x % across(f) * SIDE;
+	const int r = row + threadIdx.x, tap = r / f.padded, below = tap - f.tap, down = below < 0 ? 0 : below / f.row, right = below - down * f.row;
+	const bool packed = below >= 0 && right < f.columns && down * f.columns + right < f.taps;
 	for (int i = threadIdx.y; i < SIDE; i += DOWN) {
-		const int r = row + threadIdx.x, k = filter + i;
-		if (r < rows && k < f.filters) {
-			tile[i][threadIdx.x] = widen(from[(i64)k * rows + r]);
+		const int k = filter + i;
+		T v = T(0);
+		if (packed && k < f.filters) {
+			v = widen(from[((i64)k * f.taps + down * f.columns + right) * f.padded + r - tap * f.padded]);
 		}
+		tile[i][threadIdx.x] = v;
 	}
 	__syncthreads();
 	for (int i = threadIdx.y; i < SIDE; i += DOWN) {
-		const int k = filter + threadIdx.x;
-		const i64 at = source(f, row + i);
-		if (at >= 0 && k < f.filters) {
-			to[at + k] = tile[threadIdx.x][i];
+		const int k = filter + threadIdx.x, t = (row + i) / f.padded, channel = row + i - t * f.padded;
+		if (t < all && channel < f.channels && k < f.filters) {
+			to[(i64)(t * f.channels + channel) * f.filters + k] = tile[threadIdx.x][i];
 		}
 	}
 }

@@ -30,35 +30,66 @@ KERNEL noise(S *x, u32 seed, int kind, i64 mark, i64 n) {
 }
 
 // to[block] ← how many elements differ, Σ(a − b)² and Σa² of those that are finite, and how many differ of which one is not, of what the block
-// takes. NaN is equal to NaN and to nothing else.
+// takes; then the place of the first of the latter and its a and b; then the greatest |a − b| of the former, its place, a and b. A place is −1
+// where there is none. NaN is equal to NaN and to nothing else.
 KERNEL __launch_bounds__(THREADS) compare(double *to, const S *a, const S *b, i64 n) {
-	__shared__ double shared[4][THREADS];
-	double own[4] = {};
+	__shared__ double shared[5][THREADS]; // the last is the greatest difference
+	__shared__ i64 places[2][THREADS];    // of the first that is not finite, and of the greatest difference
+	double own[5] = {};
+	i64 odd = -1, most = -1;
 	FOR_EACH(i, n) {
 		const double x = widen(a[i]), y = widen(b[i]);
 		const bool differ = x != y && (x == x || y == y);
 		own[0] += differ;
 		if (isfinite(x) && isfinite(y)) {
-			own[1] += (x - y) * (x - y);
+			const double d = x - y;
+			own[1] += d * d;
 			own[2] += x * x;
-		} else {
-			own[3] += differ;
+			if (fabs(d) > own[4]) {
+				own[4] = fabs(d);
+				most = i;
+			}
+		} else if (differ) {
+			own[3]++;
+			if (odd < 0) {
+				odd = i;
+			}
 		}
 	}
-	for (int k = 0; k < 4; k++) {
+	for (int k = 0; k < 5; k++) {
 		shared[k][threadIdx.x] = own[k];
 	}
+	places[0][threadIdx.x] = odd;
+	places[1][threadIdx.x] = most;
 	for (int half = THREADS / 2; half > 0; half /= 2) {
 		__syncthreads();
 		if (threadIdx.x < half) {
+			const int other = threadIdx.x + half;
 			for (int k = 0; k < 4; k++) {
-				shared[k][threadIdx.x] += shared[k][threadIdx.x + half];
+				shared[k][threadIdx.x] += shared[k][other];
+			}
+			const i64 theirs = places[0][other], ours = places[0][threadIdx.x];
+			if (theirs >= 0 && (ours < 0 || theirs < ours)) {
+				places[0][threadIdx.x] = theirs;
+			}
+			if (shared[4][other] > shared[4][threadIdx.x]) {
+				shared[4][threadIdx.x] = shared[4][other];
+				places[1][threadIdx.x] = places[1][other];
 			}
 		}
 	}
 	if (threadIdx.x == 0) {
+		double *out = to + 11 * blockIdx.x;
 		for (int k = 0; k < 4; k++) {
-			to[4 * blockIdx.x + k] = shared[k][0];
+			out[k] = shared[k][0];
+		}
+		out[7] = shared[4][0];
+		for (int k = 0; k < 2; k++) {
+			const i64 at = places[k][0];
+			double *place = out + 4 + 4 * k;
+			place[0] = (double)at;
+			place[1] = at < 0 ? 0 : (double)widen(a[at]);
+			place[2] = at < 0 ? 0 : (double)widen(b[at]);
 		}
 	}
 }

@@ -50,7 +50,7 @@ const (
 func (c Conv) Ways() []Way {
 	g := c.Geometry
 	switch {
-	case isDepthwise(g), isNarrow(g) && !c.Rounds:
+	case c.direct():
 		return []Way{{Name: byDepth}}
 	case isPointwise(g):
 		return []Way{{Name: byGemm}}
@@ -66,6 +66,11 @@ func (c Conv) Ways() []Way {
 		ways = append(ways, Way{byRows, c.rowsCost()})
 	}
 	return ways
+}
+
+// direct says whether it is computed by sums in registers.
+func (c Conv) direct() bool {
+	return isDepthwise(c.Geometry) || isNarrow(c.Geometry) && !c.Rounds
 }
 
 // canTaps says whether there are few enough positions for products of their own.

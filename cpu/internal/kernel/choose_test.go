@@ -132,7 +132,8 @@ func TestWayOfEveryPass(t *testing.T) {
 			filter, err := NewConv2DBackwardFilter(e, g)
 			require.NoError(t, err)
 			for pass, way := range map[Pass]string{Forward: forward.Way(), BackwardInput: input.Way(), BackwardFilter: filter.Way()} {
-				require.Equal(t, e.way(pass, g, false), way, "%v %v", c, pass)
+				computed, _ := e.withoutIdleTaps(g)
+				require.Equal(t, e.way(pass, computed, false), way, "%v %v", c, pass)
 				require.Equal(t, way != byDepth && way != byWinograd, Multiplies(way))
 				require.Equal(t, Multiplies(way), Multiplies(way+packed))
 			}

@@ -24,6 +24,7 @@ type Conv2D[T Float] struct {
 	images images[T]
 	way    convWay[T]
 	chosen string // its name
+	first  int    // element of the filter at which the taps that see something begin
 }
 
 // convWay is a way to compute a convolution, on images in NHWC.
@@ -49,7 +50,8 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 	if err := checkConv(g); err != nil {
 		return nil, false, err
 	}
-	k = &Conv2D[T]{o: o, chosen: e.way(Forward, g, o.Frozen)}
+	g, first := e.withoutIdleTaps(g)
+	k = &Conv2D[T]{o: o, chosen: e.way(Forward, g, o.Frozen), first: first}
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch {
 	case k.chosen == byDepth:
@@ -76,13 +78,15 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 }
 
 // Pack takes the filter of a kernel that was prepared as Frozen, for the runs that follow.
-func (k *Conv2D[T]) Pack(w []T) { k.way.pack(&k.Scratch, k.kept(), w) }
+func (k *Conv2D[T]) Pack(w []T) { k.way.pack(&k.Scratch, k.kept(), w[k.first:]) }
 
 // Run computes y from the images x, the filter w (kh, kw, C/groups, F), which a Frozen kernel does not look at, and, if prepared
 // with Bias, bias (F), with Add, a residual like y, which may be y itself.
 func (k *Conv2D[T]) Run(y, x, w, bias, residual []T) {
 	if k.o.Frozen {
 		w = k.kept()
+	} else {
+		w = w[k.first:]
 	}
 	if !k.o.Bias {
 		bias = nil

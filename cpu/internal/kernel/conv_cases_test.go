@@ -81,6 +81,9 @@ func convCases() []convCase {
 	cases = append(cases, convCase{1, 45, 41, 3, 7, 7, 64, same7, byRows}, convCase{2, 24, 26, 1, 7, 7, 70, op.ConvAttrs{Padding: same}, byRows},
 		convCase{1, 20, 13, 16, 3, 3, 40, op.ConvAttrs{Padding: same, Dilations: s(2, 1)}, byRows}, convCase{2, 3, 4, 6, 3, 5, 7, op.ConvAttrs{Padding: wide}, byRows},
 		convCase{5, 9, 8, 20, 4, 1, 3, op.ConvAttrs{Strides: s(3, 2), Dilations: s(1, 2)}, byRows})
+	for _, c := range idleCases() {
+		cases = append(cases, c.convCase)
+	}
 	if testing.Short() { // the largest is slow under the race detector; this is still cut into parts for several workers
 		large := &cases[slices.IndexFunc(cases, func(c convCase) bool { return c.kh == 5 })]
 		large.n, large.kh, large.kw = 4, 3, 3

@@ -11,6 +11,7 @@ import (
 type Conv2DBackwardFilter[T Float] struct {
 	Scratch[T]
 	chosen   string // the way
+	first    int    // element of the gradient at which the taps that see something begin
 	g        op.ConvGeometry
 	images   images[T]
 	product  groupedProduct[T]
@@ -18,7 +19,7 @@ type Conv2DBackwardFilter[T Float] struct {
 	direct   *depthwise[T]
 	xs, dys  []*pixels[T] // the factors of a tiny map, one a product; nil for others
 	taps     []int        // the taps of these products
-	unseen   []int        // taps that see padding only: their gradient is 0
+	unseen   []int        // taps of the whole kernel that see padding only: their gradient is 0
 	zero     phase
 	dw       []T
 	update   *filterUpdate[T] // the step that the gradient is for, if it is not for Run
@@ -35,7 +36,11 @@ func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpda
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2DBackwardFilter[T]{g: g, chosen: e.way(BackwardFilter, g, false), update: u}
+	whole := g
+	g, first := e.withoutIdleTaps(g)
+	k := &Conv2DBackwardFilter[T]{g: g, chosen: e.way(BackwardFilter, g, false), first: first, update: u}
+	k.unseen = idleTaps(whole, g, first)
+	k.zero = newPhase(e.Pool, len(k.unseen), k.zeroPart)
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch k.chosen {
 	case byDepth:
@@ -48,7 +53,7 @@ func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpda
 		var args []gemm.Args[T]
 		args, k.xs, k.dys, k.taps, k.unseen = tinyBackwardFilter[T](g)
 		k.zero = newPhase(e.Pool, len(k.unseen), k.zeroPart)
-		k.update.sinks(args, func(i int) int { return k.taps[i] * g.C * g.F })
+		k.update.sinks(args, func(i int) int { return k.taps[i] * tapLen(g) })
 		k.product = newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
 	}
@@ -66,7 +71,7 @@ func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpda
 		}
 		args = append(args, a)
 	}
-	k.update.sinks(args, func(i int) int { return i * f })
+	k.update.sinks(args, func(i int) int { return first + i*f })
 	k.product = newGroupedProduct(e, &k.Scratch, args)
 	return k, nil
 }
@@ -78,18 +83,26 @@ func (k *Conv2DBackwardFilter[T]) Run(dw, x, dy []T) { k.run(dw, x, dy) }
 func (k *Conv2DBackwardFilter[T]) run(dw, x, dy []T) {
 	x = k.images.input(&k.Scratch, x)
 	dy = k.images.gradient(&k.Scratch, dy)
-	if k.direct != nil {
+	k.dw = dw
+	if dw != nil {
+		dw = dw[k.first:][:op.Len(k.g.Filter())]
+	}
+	switch {
+	case k.direct != nil:
 		k.direct.backwardFilter(&k.Scratch, dw, x, dy)
-		return
-	}
-	if k.tiles != nil {
+	case k.tiles != nil:
 		k.tiles.run(singles(dw), singles(x), singles(dy))
-		return
-	}
-	if k.xs != nil {
+	case k.xs != nil:
 		k.runTiny(dw, x, dy)
-		return
+	default:
+		k.runPatches(dw, x, dy)
 	}
+	if len(k.unseen) > 0 {
+		k.zero.run()
+	}
+}
+
+func (k *Conv2DBackwardFilter[T]) runPatches(dw, x, dy []T) {
 	c, f := k.g.C/k.g.Groups, k.g.F/k.g.Groups
 	for i := range k.product.args {
 		a := &k.product.args[i]
@@ -107,21 +120,17 @@ func (k *Conv2DBackwardFilter[T]) run(dw, x, dy []T) {
 }
 
 func (k *Conv2DBackwardFilter[T]) runTiny(dw, x, dy []T) {
-	k.dw = dw
 	for i, t := range k.taps {
 		k.xs[i].x, k.dys[i].x = x, dy
 		if dw != nil {
-			k.product.args[i].C = dw[t*k.g.C*k.g.F:]
+			k.product.args[i].C = dw[t*tapLen(k.g):]
 		}
 	}
 	k.product.run(&k.Scratch)
-	if len(k.unseen) > 0 {
-		k.zero.run()
-	}
 }
 
 func (k *Conv2DBackwardFilter[T]) zeroPart(worker, i int) {
-	size := k.g.C * k.g.F
+	size := tapLen(k.g)
 	if k.dw == nil {
 		k.update.zero(worker, i, k.unseen[i]*size, size)
 		return

@@ -14,6 +14,7 @@ import (
 type Conv2DBackwardInput[T Float] struct {
 	Scratch[T]
 	chosen  string // the way
+	first   int    // element of the filter at which the taps that see something begin
 	g       op.ConvGeometry
 	images  images[T]
 	product groupedProduct[T]
@@ -42,7 +43,8 @@ func NewConv2DBackwardInput[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwa
 	if err := checkConv(g); err != nil {
 		return nil, err
 	}
-	k := &Conv2DBackwardInput[T]{g: g, chosen: e.way(BackwardInput, g, false)}
+	g, first := e.withoutIdleTaps(g)
+	k := &Conv2DBackwardInput[T]{g: g, chosen: e.way(BackwardInput, g, false), first: first}
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch k.chosen {
 	case byDepth:
@@ -130,7 +132,7 @@ func (k *Conv2DBackwardInput[T]) strided() bool { return k.g.H.Stride > 1 || k.g
 
 // Run computes dx from the gradient dy of the result and the kernel w (kh, kw, C/groups, F).
 func (k *Conv2DBackwardInput[T]) Run(dx, dy, w []T) {
-	dy = k.images.gradient(&k.Scratch, dy)
+	dy, w = k.images.gradient(&k.Scratch, dy), w[k.first:]
 	k.dx = k.images.inputGradient(&k.Scratch, dx)
 	switch {
 	case k.direct != nil:

@@ -23,11 +23,10 @@ const (
 	pointwiseMul = 1 // CUDNN_POINTWISE_MUL
 	pointwiseSub = 9 // CUDNN_POINTWISE_SUB
 
-	dataHalf      = 2    // CUDNN_DATA_HALF
-	dataInt64     = 10   // CUDNN_DATA_INT64
-	finalize      = 780  // CUDNN_ATTR_OPERATION_BN_FINALIZE_STATS_MODE, then MATH_PREC and 15 tensors
-	bnWeights     = 1620 // CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MATH_PREC, then 10 tensors
-	tensorByValue = 908  // CUDNN_ATTR_TENSOR_IS_BY_VALUE
+	dataHalf  = 2    // CUDNN_DATA_HALF
+	dataInt64 = 10   // CUDNN_DATA_INT64
+	finalize  = 780  // CUDNN_ATTR_OPERATION_BN_FINALIZE_STATS_MODE, then MATH_PREC and 15 tensors
+	bnWeights = 1620 // CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MATH_PREC, then 10 tensors
 )
 
 // sketch draws a graph: a convolution of 3×3 with 64 channels and filters over images of 56×56, batch 64, and what is around it.
@@ -94,6 +93,19 @@ func (s *sketch) statistics(x unsafe.Pointer) {
 		descriptors(statisticsX, x), descriptors(statisticsSum, s.vector()), descriptors(statisticsSquares, s.vector()))
 }
 
+// selected is (y > 0) ? dy : 0 of a ReLU's result y.
+func (s *sketch) selected(dy unsafe.Pointer) unsafe.Pointer {
+	zero, dx := s.value(dataFloat), s.image()
+	above := s.pointwise(pointwiseGreater, s.image(), zero, s.new([]int64{64, 64, 56, 56}, dataBoolean, true))
+	s.op(kindPointwiseOp, descriptors(pointwiseOp, s.mode(pointwiseSelect)), descriptors(pointwiseX, dy), descriptors(pointwiseB, zero), descriptors(pointwiseT, above), descriptors(pointwiseY, dx))
+	return dx
+}
+
+func (s *sketch) sums(x unsafe.Pointer, more ...attribute) {
+	adds := s.make(kindReduction, append(more, enum(reductionMode, typeReductionMode, reduceAdd), enum(reductionMath, typeDataType, dataFloat))...)
+	s.op(kindReductionOp, descriptors(reductionX, x), descriptors(reductionY, s.vector()), descriptors(reductionOp, adds))
+}
+
 // scaled is relu(x·scale+bias), virtual, in the type that a convolution reads.
 func (s *sketch) scaled() unsafe.Pointer {
 	x := s.pointwise(pointwiseMul, s.image(), s.vector(), s.virtual())
@@ -145,6 +157,21 @@ var fusions = []struct {
 		v := s.virtual()
 		s.conv(kernel.BackwardInput, v, s.filter(), s.image())
 		s.reluGrad(s.image(), v, s.image())
+	}},
+	{"backward input + selection", func(s *sketch) {
+		v := s.virtual()
+		s.conv(kernel.BackwardInput, v, s.filter(), s.image())
+		s.selected(v)
+	}},
+	{"backward input + selection + sums in any order", func(s *sketch) {
+		v := s.virtual()
+		s.conv(kernel.BackwardInput, v, s.filter(), s.image())
+		s.sums(s.selected(v))
+	}},
+	{"backward input + selection + sums, the same in every run", func(s *sketch) {
+		v := s.virtual()
+		s.conv(kernel.BackwardInput, v, s.filter(), s.image())
+		s.sums(s.selected(v), values(reductionRepeat, typeBoolean, true))
 	}},
 	{"backward input + ReLU gradient + batch-norm weight gradients", func(s *sketch) {
 		dx := s.virtual()

@@ -45,6 +45,7 @@ func (h *Handle) PlanConvolution(c *kernel.Convolution, maxWorkspace int64) (*Pl
 func (h *Handle) pose(c *kernel.Convolution) (*problem, error) {
 	p, err := pose(c)
 	if err == nil && h.OpenOrder {
+		p.repeats = false
 		p.excluded = slices.DeleteFunc(slices.Clone(p.excluded), func(note int32) bool { return note == noteNondeterministic })
 	}
 	return p, err
@@ -104,9 +105,7 @@ func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
 		ops := []unsafe.Pointer{b.make(kindBackwardData, descriptors(dataConv, conv), descriptors(dataDX, at), descriptors(dataW, w),
 			descriptors(dataDY, h.tensor(b, p.y)), scale(dataAlpha, 1), scale(dataBeta, 0))}
 		if p.mask != nil {
-			does := b.make(kindPointwise, enum(pointwiseMode, typePointwiseMode, pointwiseReLUGrad), enum(pointwiseMath, typeDataType, p.compute))
-			ops = append(ops, b.make(kindPointwiseOp, descriptors(pointwiseOp, does), descriptors(pointwiseX, h.tensor(b, *p.mask)),
-				descriptors(pointwiseDY, at), descriptors(pointwiseDX, x)))
+			ops = append(ops, h.masking(b, p, at, x)...)
 		}
 		return h.operations(b, ops...)
 	case kernel.BackwardFilter:
@@ -159,19 +158,13 @@ func (h *Handle) build(b *builder, p *problem) unsafe.Pointer {
 	return h.operations(b, ops...)
 }
 
-// virtual is a tensor like the result that exists only within the graph.
-func (p *problem) virtual(uid int64) operand {
-	v := p.y
-	if p.pass == kernel.BackwardInput {
-		v = p.x
-	}
-	v.uid, v.dtype = uid, p.compute
-	return v
-}
-
 func (h *Handle) tensor(b *builder, o operand) unsafe.Pointer {
-	return b.make(kindTensor, ints(tensorUID, o.uid), enum(tensorType, typeDataType, o.dtype), ints(tensorDims, o.dims...),
-		ints(tensorStrides, o.strides...), ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, o.uid == uidConvolved || o.uid == uidBiased || o.uid == uidAdded))
+	attributes := []attribute{ints(tensorUID, o.uid), enum(tensorType, typeDataType, o.dtype), ints(tensorDims, o.dims...), ints(tensorStrides, o.strides...),
+		ints(tensorAlignment, o.alignment), values(tensorVirtual, typeBoolean, slices.Contains([]int64{uidConvolved, uidBiased, uidAdded, uidAbove}, o.uid))}
+	if o.uid == uidZero {
+		attributes = append(attributes, values(tensorByValue, typeBoolean, true))
+	}
+	return b.make(kindTensor, attributes...)
 }
 
 func (h *Handle) operations(b *builder, ops ...unsafe.Pointer) unsafe.Pointer {

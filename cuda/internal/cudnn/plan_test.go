@@ -121,12 +121,22 @@ func TestUnusualConvolutionsHavePlans(t *testing.T) {
 		"dilated":             func(c *kernel.Convolution) { c.Dilation, c.OH, c.OW = [2]int{2, 2}, 26, 26 },
 		"odd":                 func(c *kernel.Convolution) { *c = layer{5, 9, 7, 3, 2, 1}.convolution(1) },
 		"double":              func(c *kernel.Convolution) { c.Dtype = tensor.Float64 },
+		"without idle taps":   func(c *kernel.Convolution) { *c = layer{512, 2, 512, 2, 2, 0}.convolution(64) },
+		"one pixel, strided":  func(c *kernel.Convolution) { *c = layer{512, 1, 512, 1, 2, 0}.convolution(64) },
+		"tiny images":         func(c *kernel.Convolution) { *c = layer{2048, 1, 2048, 1, 1, 0}.convolution(512) },
+		"tiny images, fused": func(c *kernel.Convolution) {
+			*c = layer{2048, 1, 2048, 1, 1, 0}.convolution(512)
+			c.Bias, c.ReLU = &kernel.Pointer{}, true
+		},
 	} {
 		for pass := kernel.Forward; pass <= kernel.BackwardFilter; pass++ {
 			for _, precision := range []kernel.Precision{kernel.FP32, kernel.TF32, kernel.BF16} {
 				c := base
 				change(&c)
 				c.Pass, c.Precision, c.Rounded = pass, precision, precision == kernel.BF16 && c.Dtype == tensor.Float32
+				if pass != kernel.Forward {
+					c.Bias, c.ReLU = nil, false
+				}
 				p, err := h.PlanConvolution(&c, working)
 				require.NoError(t, err, "%s %s %s", name, passes[pass], precision)
 				require.NoError(t, p.Close())

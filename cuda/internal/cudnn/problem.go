@@ -29,6 +29,8 @@ const (
 	uidResidual
 	uidAdded // virtual
 	uidMask
+	uidAbove // virtual
+	uidZero  // by value
 )
 
 // operand describes a tensor. Its extents are in cuDNN's order: batch, channel, row, column.
@@ -42,12 +44,14 @@ type operand struct {
 // problem is a convolution in cuDNN's terms.
 type problem struct {
 	posed
-	sums     []operand // of each channel of y and of its squares, if they are wanted
+	sums     []operand // of each channel of y and of its squares, or, of a pass for x, of x alone, if they are wanted
 	residual *operand  // is added behind the bias, and looks like y
 	mask     *operand  // masks x, and looks like it
+	selects  bool      // the mask does, where it is above 0, instead of being handed to ReLU's gradient
+	repeats  bool      // sums of x are the same in every run
 }
 
-// posed is all of a problem but sums, residual and mask. Their texts are kept on disk, so that a further field would make those measured before useless.
+// posed is all of a problem but sums, residual, mask and how these are computed. Their texts are kept on disk, so that a further field would make those measured before useless.
 type posed struct {
 	pass                          kernel.Pass
 	x, w, y                       operand
@@ -96,11 +100,14 @@ func pose(c *kernel.Convolution) (*problem, error) {
 	if (c.Bias != nil || c.ReLU) && c.Pass != kernel.Forward {
 		return nil, fmt.Errorf("%w: a bias or ReLU of a backward pass", ErrUnsupported)
 	}
-	if c.Sums != nil && (c.Pass != kernel.Forward || c.ReLU || c.Dtype != tensor.Float32) {
-		return nil, fmt.Errorf("%w: sums of a backward pass, behind a ReLU, or of %v", ErrUnsupported, c.Dtype)
+	if c.Sums != nil && (c.Pass != kernel.Forward && c.Mask == nil || c.ReLU || c.Dtype != tensor.Float32) {
+		return nil, fmt.Errorf("%w: sums of a backward pass without a mask, behind a ReLU, or of %v", ErrUnsupported, c.Dtype)
 	}
 	if c.Residual != nil && (c.Pass != kernel.Forward || c.Sums != nil) {
 		return nil, fmt.Errorf("%w: a residual of a backward pass, or with sums", ErrUnsupported)
+	}
+	if c.Select && c.Mask == nil {
+		return nil, fmt.Errorf("%w: a selection without a mask", ErrUnsupported)
 	}
 	if c.Mask != nil && (c.Pass != kernel.BackwardInput || c.Dtype != tensor.Float32) {
 		return nil, fmt.Errorf("%w: a mask of another pass than that for x, or of %v", ErrUnsupported, c.Dtype)
@@ -123,9 +130,14 @@ func pose(c *kernel.Convolution) (*problem, error) {
 	}
 	if c.Mask != nil {
 		m := last(uidMask, *c.Mask, c.N, c.H, c.W, c.C)
-		p.mask = &m
+		p.mask, p.selects = &m, c.Select
 	}
-	if c.Sums != nil {
+	switch {
+	case c.Sums != nil && c.Pass == kernel.BackwardInput:
+		o := last(uidSums, *c.Sums, 1, 1, 1, c.C)
+		o.dtype = p.compute
+		p.sums, p.repeats = []operand{o}, true
+	case c.Sums != nil:
 		for i, uid := range []int64{uidSums, uidSquares} {
 			o := last(uid, c.Sums.At(4*int64(i)*int64(c.K)), 1, 1, 1, c.K)
 			o.dtype = p.compute
@@ -133,6 +145,28 @@ func pose(c *kernel.Convolution) (*problem, error) {
 		}
 	}
 	return p, nil
+}
+
+// virtual is a tensor like the result that exists only within the graph.
+func (p *problem) virtual(uid int64) operand {
+	v := p.y
+	if p.pass == kernel.BackwardInput {
+		v = p.x
+	}
+	v.uid, v.dtype = uid, p.compute
+	return v
+}
+
+// above says of each element of the mask whether it is above 0; it exists only within the graph.
+func (p *problem) above() operand {
+	v := p.virtual(uidAbove)
+	v.dtype = dataBoolean
+	return v
+}
+
+// zero is a number on the host, which a graph reads when it is run.
+func (p *problem) zero() operand {
+	return operand{uid: uidZero, dtype: p.compute, dims: []int64{1, 1, 1, 1}, strides: []int64{1, 1, 1, 1}, alignment: 4}
 }
 
 // String tells everything about a problem, and the same of equal ones.
@@ -151,6 +185,12 @@ func (p *problem) String() string {
 	}
 	if p.mask != nil {
 		text += fmt.Sprintf(" mask %+v", *p.mask)
+	}
+	if p.selects {
+		text += " that selects"
+	}
+	if p.repeats {
+		text += ", sums the same in every run"
 	}
 	return text
 }

@@ -30,7 +30,20 @@ func TestPose(t *testing.T) {
 	masked, err := pose(c)
 	require.NoError(t, err)
 	require.Equal(t, &operand{uid: uidMask, dims: p.x.dims, strides: p.x.strides, alignment: 16}, masked.mask)
-	c.Mask = nil
+	c.Select = true
+	selected, err := pose(c)
+	require.NoError(t, err)
+	require.Equal(t, masked.mask, selected.mask)
+	require.Equal(t, masked.String()+" that selects", selected.String())
+	require.Equal(t, operand{uid: uidAbove, dtype: dataBoolean, dims: p.x.dims, strides: p.x.strides, alignment: 64}, selected.above())
+	require.Equal(t, operand{uid: uidZero, dims: []int64{1, 1, 1, 1}, strides: []int64{1, 1, 1, 1}, alignment: 4}, selected.zero())
+	c.Sums = &kernel.Pointer{Offset: 4}
+	summed, err := pose(c)
+	require.NoError(t, err)
+	require.Equal(t, []operand{{uid: uidSums, dims: []int64{1, 6, 1, 1}, strides: []int64{6, 1, 6, 6}, alignment: 4}}, summed.sums, "one of each channel of x")
+	require.True(t, summed.repeats)
+	require.Contains(t, summed.String(), "the same in every run")
+	c.Mask, c.Select, c.Sums = nil, false, nil
 	plain, err := pose(c)
 	require.NoError(t, err)
 	require.Equal(t, plain.posed, masked.posed)
@@ -72,6 +85,8 @@ func TestPoseRefuses(t *testing.T) {
 		{Dtype: tensor.Float32, Precision: kernel.TF32, Residual: &kernel.Pointer{}, Sums: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 		{Dtype: tensor.Float32, Mask: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 		{Dtype: tensor.Float64, Pass: kernel.BackwardInput, Mask: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
+		{Dtype: tensor.Float32, Pass: kernel.BackwardInput, Select: true, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
+		{Dtype: tensor.Float32, Pass: kernel.BackwardInput, Sums: &kernel.Pointer{}, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 		{Dtype: tensor.Float32, Pass: kernel.BackwardInput, ReLU: true, N: 1, H: 1, W: 1, C: 1, K: 1, R: 1, S: 1, OH: 1, OW: 1},
 	} {
 		_, err := pose(&c)

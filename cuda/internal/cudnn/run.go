@@ -23,6 +23,9 @@ func (plan *Plan) Run(x, w, y, bias, sums, residual, mask, workspace uintptr) er
 		if p.mask != nil {
 			uids, data, operands = append(uids, p.mask.uid), append(data, mask), append(operands, *p.mask)
 		}
+		if p.selects {
+			uids, data, operands = append(uids, uidZero), append(data, zeroOnHost()), append(operands, p.zero())
+		}
 		for i, o := range p.sums {
 			uids, data, operands = append(uids, o.uid), append(data, sums+uintptr(i)*uintptr(o.bytes())), append(operands, o)
 		}

@@ -4,9 +4,10 @@ package cudnn
 
 // Types of elements.
 const (
-	dataFloat    = 0 // CUDNN_DATA_FLOAT
-	dataDouble   = 1 // CUDNN_DATA_DOUBLE
-	dataBFloat16 = 9 // CUDNN_DATA_BFLOAT16
+	dataFloat    = 0  // CUDNN_DATA_FLOAT
+	dataDouble   = 1  // CUDNN_DATA_DOUBLE
+	dataBFloat16 = 9  // CUDNN_DATA_BFLOAT16
+	dataBoolean  = 11 // CUDNN_DATA_BOOLEAN
 )
 
 // Notes about the arithmetic of an engine, by their values.

@@ -246,6 +246,9 @@ func checkConvolution(b *Builder, s *graph.Step, c *Convolution) error {
 		}
 		err = checkPointer(b, s, *c.Residual, extent(c.N, c.OH, c.OW, c.K))
 	}
+	if c.Select && c.Mask == nil {
+		return fmt.Errorf("a selection without a mask in pass %d", c.Pass)
+	}
 	if err == nil && c.Mask != nil {
 		if c.Pass != BackwardInput || c.Dtype != tensor.Float32 || *c.Mask == c.X {
 			return fmt.Errorf("a mask in pass %d, of %v, at %v", c.Pass, c.Dtype, *c.Mask)
@@ -253,10 +256,13 @@ func checkConvolution(b *Builder, s *graph.Step, c *Convolution) error {
 		err = checkPointer(b, s, *c.Mask, extent(c.N, c.H, c.W, c.C))
 	}
 	if err == nil && c.Sums != nil {
-		if c.Pass != Forward || c.Dtype != tensor.Float32 || c.ReLU || c.Precision == FP32 {
+		bytes := 2 * 4 * int64(c.K)
+		if c.Pass == BackwardInput && c.Mask != nil {
+			bytes = 4 * int64(c.C)
+		} else if c.Pass != Forward || c.Dtype != tensor.Float32 || c.ReLU || c.Precision == FP32 {
 			return fmt.Errorf("sums in pass %d, of %v and %v", c.Pass, c.Dtype, c.Precision)
 		}
-		err = checkPointer(b, s, *c.Sums, 2*4*int64(c.K))
+		err = checkPointer(b, s, *c.Sums, bytes)
 	}
 	return err
 }

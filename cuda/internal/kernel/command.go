@@ -110,13 +110,16 @@ type Convolution struct {
 	// it all hold Dtype, and the precision BF16 computes as TF32 does: cuDNN has few engines that read one type and write another.
 	Rounded bool
 	// Sums, if it is not nil, becomes 2·K float32, Forward of float32 only: the sums of every channel of Y, and behind them those of its
-	// squares. They are added as float32, in an order of cuDNN's.
+	// squares. They are added as float32, in an order of cuDNN's. Of BackwardInput with Mask it becomes C float32, the sums of every channel
+	// of X, which are the same in every run unless cuDNN may add in any order.
 	Sums *Pointer
 	// Residual, if it is not nil, is added to Y behind the bias: Forward only, without Sums, of Y's shape and type. Y is other memory.
 	Residual *Pointer
 	// Mask, if it is not nil, is the result of a ReLU, of X's shape and type: where it is not above 0, X becomes 0, as of op.ReLUGrad.
 	// BackwardInput only. X is other memory.
 	Mask *Pointer
+	// Select has Mask select what stays, which makes 0 of NaN and of infinities, too. Without it cuDNN's own gradient of a ReLU is asked for.
+	Select bool
 }
 
 func (*Launch) command()      {}

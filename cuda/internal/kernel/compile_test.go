@@ -139,6 +139,13 @@ func everySource(t *testing.T) []Source {
 			add(commandsOfNarrowed(t, steps[pass]))
 		}
 	}
+	for _, f := range []int{512, 6, 7} { // packs of filters
+		tiny := convSteps(t, tensor.Float32, tensor.Shape{8, 2, 2, 512}, tensor.Shape{3, 3, 512, f}, stems[0].a)
+		for _, pass := range []string{"bias+relu", "input", "filter"} {
+			add(commandsOf(t, builderFor(TF32), tiny[pass]))
+			add(commandsOfNarrowed(t, tiny[pass]))
+		}
+	}
 	add([]Command{&Launch{Source: Scatter(0).Source}})
 	for _, v := range []*graph.Value{valueOf(tensor.Float32, 3), {Dtype: tensor.Float32, Narrow: true}, valueOf(tensor.Float64, 3)} {
 		add([]Command{&Launch{Source: Noise(stepOf(&graph.Copy{}, v), v, 0, 0).Source}, &Launch{Source: Compare(v, 0, 0, 0).Source}})

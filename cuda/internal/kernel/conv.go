@@ -56,6 +56,7 @@ func prepareConv2D(b *Builder, s *graph.Step) ([]Command, error) {
 	}
 	c := convolution{pass: Forward, dt: s.Out[0].Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: e,
 		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: s.Out[0].Narrow}
+	c = c.withBias(s).withoutIdleTaps()
 	if len(s.Out) > 1 {
 		return b.convolutionWithStats(c, s), nil
 	}
@@ -68,8 +69,9 @@ func prepareConv2DBackwardInput(b *Builder, s *graph.Step) ([]Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.convolution(convolution{pass: BackwardInput, dt: s.Out[0].Dtype, g: g, x: Out(0), w: In(1), y: In(0),
-		filter: s.In[1], xNarrow: s.Out[0].Narrow, yNarrow: s.In[0].Narrow}), nil
+	c := convolution{pass: BackwardInput, dt: s.Out[0].Dtype, g: g, x: Out(0), w: In(1), y: In(0),
+		filter: s.In[1], xNarrow: s.Out[0].Narrow, yNarrow: s.In[0].Narrow}
+	return b.convolution(c.withoutIdleTaps()), nil
 }
 
 func prepareConv2DBackwardFilter(b *Builder, s *graph.Step) ([]Command, error) {
@@ -78,8 +80,9 @@ func prepareConv2DBackwardFilter(b *Builder, s *graph.Step) ([]Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.convolution(convolution{pass: BackwardFilter, dt: s.Out[0].Dtype, g: g, x: In(0), w: Out(0), y: In(1),
-		xNarrow: s.In[0].Narrow, yNarrow: s.In[1].Narrow}), nil
+	c := convolution{pass: BackwardFilter, dt: s.Out[0].Dtype, g: g, x: In(0), w: Out(0), y: In(1),
+		xNarrow: s.In[0].Narrow, yNarrow: s.In[1].Narrow}
+	return b.convolution(c.withoutIdleTaps()), nil
 }
 
 // convolution is one of the three passes. The filter w is (kh, kw, cin/groups, cout); x and y are in the geometry's format.
@@ -89,10 +92,23 @@ type convolution struct {
 	g                op.ConvGeometry
 	x, w, y          Pointer
 	filter           *graph.Value // w, where it is read
+	part             Part         // of w, the taps of g, where all has more: see withoutIdleTaps
+	all              *op.ConvGeometry
+	pixels           Pixels       // of the images that w is expanded for: see ofPixels
+	biasOf           *graph.Value // the bias of the epilogue
 	xNarrow, yNarrow bool         // what is bfloat16 in memory
 	sums, residual   *Pointer     // what cuDNN gathers of y, and what it adds: see Convolution
 	mask             *Pointer     // what cuDNN masks x with
+	selects          bool         // the mask does: see Convolution
 	epilogue
+}
+
+// withBias says which operand the bias is.
+func (c convolution) withBias(s *graph.Step) convolution {
+	if c.bias != nil {
+		c.biasOf = s.In[c.bias.Index]
+	}
+	return c
 }
 
 // convolution computes a pass. It returns none for sizes that only the host counts far enough for.
@@ -109,7 +125,7 @@ func (b *Builder) convolutionWays(c convolution) []alternative {
 	library := alternative{"cuDNN", func() []Command { return b.libraryConvolution(c) }}
 	switch {
 	case c.pointwise() && !c.needsEpilogue():
-		ways := []alternative{{"product", func() []Command { return b.product(c.asProduct()) }}}
+		ways := []alternative{{"product", func() []Command { return b.pointwiseProduct(c) }}}
 		if c.dt == tensor.Float32 && c.g.N > 0 && c.g.C > 0 && c.countable() {
 			ways = append(ways, library)
 		}
@@ -127,7 +143,7 @@ func (b *Builder) convolutionWays(c convolution) []alternative {
 	if b.serves(few) {
 		ways = append([]alternative{few}, ways...)
 	}
-	return ways
+	return append(ways, b.tinyWays(c)...)
 }
 
 // serves says whether an alternative has commands, without keeping the working memory that they take.
@@ -144,7 +160,8 @@ func (b *Builder) libraryOrOwn(c convolution) []Command {
 	tried := b.work
 	b.work = start // one of the two runs, so they share the working memory
 	if e.Else = b.wideConvolution(c); c.pointwise() {
-		e.Else = b.wideProduct(c.asProduct())
+		of, clear := c.alone()
+		e.Else = append(clear, b.wideProduct(of.asProduct())...)
 	}
 	if tried-start > mostScratch {
 		return e.Else
@@ -187,10 +204,19 @@ func (b *Builder) wideConvolution(c convolution) []Command {
 
 // pointwise says whether the convolution is a product of matrices: pixels by filter.
 func (c convolution) pointwise() bool {
-	one := func(s shape.Span) bool { return s.Kernel == 1 && s.Stride == 1 && s.Before == 0 && s.After == 0 }
+	one := func(s shape.Span) bool { // one element has no neighbours for strides to pass over
+		return s.Kernel == 1 && (s.Stride == 1 || s.In == 1) && s.Before == 0 && s.After == 0
+	}
 	return one(c.g.H) && one(c.g.W) && c.g.Groups == 1 && c.g.Format == shape.NHWC
 }
 
+// pointwiseProduct is a pass as a product.
+func (b *Builder) pointwiseProduct(c convolution) []Command {
+	of, clear := c.alone()
+	return append(clear, b.product(of.asProduct())...)
+}
+
+// asProduct is a pass of one tap, which lies at w.
 func (c convolution) asProduct() product {
 	pixels := c.g.N * c.g.H.In * c.g.W.In
 	p := product{dt: c.dt, batch: 1, epilogue: c.epilogue}

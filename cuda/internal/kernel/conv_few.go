@@ -33,6 +33,7 @@ type fewConv struct {
 // fewConvolution is a pass of images of few channels with tensor cores, or nothing where its kernels do not serve. They round what they
 // read themselves, and leave the filter as it lies.
 func (b *Builder) fewConvolution(c convolution) []Command {
+	c = c.withAllTaps()
 	g := c.g
 	one := func(s shape.Span) bool { return s.Dilation == 1 }
 	if b.Precision == FP32 || b.Capability < 80 || c.dt != tensor.Float32 || c.pass == BackwardInput || g.Format != shape.NHWC || g.Groups != 1 ||

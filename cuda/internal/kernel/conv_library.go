@@ -14,7 +14,7 @@ func (b *Builder) libraryConvolution(c convolution) []Command {
 	call := &Convolution{Pass: c.pass, Dtype: c.dt, Precision: b.Precision, N: g.N, H: g.H.In, W: g.W.In, C: g.C, K: g.F, R: g.H.Kernel, S: g.W.Kernel,
 		OH: g.H.Out, OW: g.W.Out, Stride: [2]int{g.H.Stride, g.W.Stride}, Dilation: [2]int{g.H.Dilation, g.W.Dilation},
 		Top: g.H.Before, Bottom: g.H.After, Left: g.W.Before, Right: g.W.After, Groups: g.Groups,
-		X: c.x, Filter: c.w, Y: c.y, Bias: c.bias, ReLU: c.relu, Rounded: rounded, Sums: c.sums, Residual: c.residual, Mask: c.mask}
+		X: c.x, Filter: c.w, Y: c.y, Bias: c.bias, ReLU: c.relu, Rounded: rounded, Sums: c.sums, Residual: c.residual, Mask: c.mask, Select: c.selects}
 	var before, after []Command
 	if g.Format == shape.NCHW {
 		// use gives the call an operand with channels last.
@@ -49,15 +49,11 @@ func (b *Builder) libraryConvolution(c convolution) []Command {
 		round(&call.X, c.xNarrow, g.Input(), c.pass == BackwardInput)
 		round(&call.Y, c.yNarrow, g.Output(), c.pass == Forward)
 	}
-	if at, ok := b.pack(filter); ok && c.pass != BackwardFilter {
-		call.Filter = at
-	} else {
+	if c.pass == BackwardFilter {
 		call.Filter = b.Scratch(filter.Bytes())
-		if c.pass == BackwardFilter {
-			after = append(after, b.packing("unpack", filter, c.w, call.Filter))
-		} else {
-			before = append(before, b.packing("pack", filter, c.w, call.Filter))
-		}
+		after = append(after, b.unpacking(filter, c.w, call.Filter))
+	} else {
+		call.Filter = b.laid(filter, c.w, &before)
 	}
 	return append(append(before, call), after...)
 }

@@ -37,14 +37,20 @@ func JoinsReLUGrad(s *graph.Step, p Precision, least int64) bool {
 func inputGradient(s *graph.Step) (convolution, error) {
 	o := s.Instr.(*graph.FusedConv2DBackwardInput).Grad
 	g, err := o.Geometry(o.InputShape, s.In[1].Shape)
+	if err != nil {
+		return convolution{}, err
+	}
 	return convolution{pass: BackwardInput, dt: s.Out[0].Dtype, g: g, x: Out(0), w: In(1), y: In(0),
-		filter: s.In[1], xNarrow: s.Out[0].Narrow, yNarrow: s.In[0].Narrow}, err
+		filter: s.In[1], xNarrow: s.Out[0].Narrow, yNarrow: s.In[0].Narrow}.withoutIdleTaps(), nil
 }
 
 // prepareMasked is the gradient of a convolution's input, masked by a ReLU, and the sums of its channels: the gradient, and one sweep that
-// reads it again and masks and sums; or gradient and mask by cuDNN, and a sweep that sums alone. The first is followed without a measurement:
-// cuDNN's engines for the second are compiled when they are asked for, and whether they are as fast as its best is not known. Where the ReLU's
-// result or the gradient would have to be a copy of what lies in memory, the first is the only one.
+// reads it again and masks and sums; or gradient and mask by cuDNN, and a sweep that sums alone; or all of it by cuDNN. The first is followed
+// without a measurement: cuDNN's engines for the others are compiled when they are asked for, and whether they are as fast as its best is not
+// known. Where the ReLU's result or the gradient would have to be a copy of what lies in memory, the first is the only one.
+//
+// cuDNN masks by a selection, which is exact; its own gradient of a ReLU, one operation less, comes last, and only a measurement that finds it
+// both faster and equal follows it.
 func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 	c, err := inputGradient(s)
 	if err != nil {
@@ -62,9 +68,24 @@ func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 	}
 	if c.dt == tensor.Float32 && c.g.Format == shape.NHWC && c.g.Groups <= 1 && c.g.N > 0 && c.g.C > 0 && c.countable() &&
 		(b.Precision == TF32 && !s.In[2].Narrow || b.Precision == BF16 && c.xNarrow && s.In[2].Narrow) {
+		bySelection := c
+		bySelection.selects = true
+		ways = append(ways, alternative{"cuDNN with selection", func() []Command { return b.maskedConvolution(bySelection, s) }})
+		if s.Instr.(*graph.FusedConv2DBackwardInput).Bias && b.sumsByLibrary(c) {
+			summed, sums := bySelection, Out(1)
+			summed.sums = &sums
+			ways = append(ways, alternative{"cuDNN with selection and sums", func() []Command { return b.maskedConvolution(summed, s) }})
+		}
 		ways = append(ways, alternative{"cuDNN with ReLU gradient", func() []Command { return b.maskedConvolution(c, s) }})
 	}
 	return b.choice(ways...), nil
+}
+
+// sumsByLibrary says whether cuDNN may be worth trying for the sums of a masked gradient. In a fixed order it adds on a Hopper with an engine of
+// the GPUs before alone, by which all but the layers of few channels, bound by memory, are expected to lose more than a sweep costs.
+func (b *Builder) sumsByLibrary(c convolution) bool {
+	const few = 64
+	return b.AnyOrder || b.Capability < 90 || c.g.C <= few
 }
 
 // maskAndSum is one sweep over the gradient where the convolution has written it.
@@ -83,12 +104,12 @@ func channelOf(s *graph.Step) int {
 	return channel
 }
 
-// maskedConvolution masks by cuDNN.
+// maskedConvolution masks by cuDNN, which may sum as well.
 func (b *Builder) maskedConvolution(c convolution, s *graph.Step) []Command {
 	mask := In(2)
 	c.mask = &mask
 	list := b.libraryConvolution(c)
-	if s.Instr.(*graph.FusedConv2DBackwardInput).Bias {
+	if s.Instr.(*graph.FusedConv2DBackwardInput).Bias && c.sums == nil {
 		x := s.Out[0]
 		list = append(list, b.biasSums(s, channelsOf(x.Shape, channelOf(s)), images{"SDY": x}, "bias_grad", Out(1), Out(0))...)
 	}

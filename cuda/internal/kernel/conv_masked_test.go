@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +16,13 @@ import (
 	"github.com/stheno-ml/stheno/train"
 )
 
-const maskedWay = "cuDNN with ReLU gradient"
+// maskingWays are those by which cuDNN masks the gradient, and may sum it.
+func maskingWays(bias bool) []string {
+	if bias {
+		return []string{"cuDNN with selection", "cuDNN with selection and sums", "cuDNN with ReLU gradient"}
+	}
+	return []string{"cuDNN with selection", "cuDNN with ReLU gradient"}
+}
 
 // maskedStep is the gradient of a convolution's input, masked by a ReLU, with or without the sums of its channels.
 func maskedStep(t *testing.T, x, w tensor.Shape, a op.ConvAttrs, bias bool) *graph.Step {
@@ -57,7 +64,7 @@ func TestMaskedInputGradients(t *testing.T) {
 						if len(want) == 0 {
 							want = []string{"cuDNN"}
 						}
-						want = append(want, maskedWay)
+						want = append(want, maskingWays(bias)...)
 					}
 					require.Equal(t, want, namesOf(list), "%s %s narrow %t", c.name, p, narrow)
 					if len(want) > 0 {
@@ -74,36 +81,62 @@ func TestMaskedInputGradients(t *testing.T) {
 	}
 }
 
-// Gradient and mask are one call of cuDNN, behind which the sums read what it has written.
+// Gradient and mask are one call of cuDNN, behind which the sums read what it has written, unless they are a part of the call.
 func TestOneCallMasks(t *testing.T) {
 	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
 	for _, bias := range []bool{false, true} {
 		s := narrowed(maskedStep(t, tensor.Shape{8, 28, 28, 64}, tensor.Shape{3, 3, 64, 128}, same, bias))
 		ways := commandsOf(t, builderFor(BF16), s)[0].(*Choice).Ways
-		require.Equal(t, maskedWay, ways[len(ways)-1].Name)
-		list := ways[len(ways)-1].List
-		if bias {
-			sums := list[len(list)-1].(*Launch)
-			require.Equal(t, "bias_grad", sums.Name)
-			require.True(t, hasDefine(sums.Source, "SDY bf16"))
-			list = list[:len(list)-1]
-		}
-		call := list[len(list)-1].(*Convolution)
-		require.Equal(t, []any{BackwardInput, In(2), Out(0), In(0)}, []any{call.Pass, *call.Mask, call.X, call.Y})
-		for _, c := range list[:len(list)-1] {
-			require.Contains(t, c.(*Launch).Name, "pack", "only the filter is laid out anew")
-		}
 		first := ways[0].List
 		for _, c := range Calls(first) {
 			require.Nil(t, c.(*Convolution).Mask)
+		}
+		names := maskingWays(bias)
+		ways = ways[len(ways)-len(names):]
+		for i, name := range names {
+			require.Equal(t, name, ways[i].Name)
+			list := ways[i].List
+			if gathers := strings.HasSuffix(name, "sums"); bias && !gathers {
+				sums := list[len(list)-1].(*Launch)
+				require.Equal(t, "bias_grad", sums.Name)
+				require.True(t, hasDefine(sums.Source, "SDY bf16"))
+				list = list[:len(list)-1]
+			}
+			call := list[len(list)-1].(*Convolution)
+			require.Equal(t, []any{BackwardInput, In(2), Out(0), In(0)}, []any{call.Pass, *call.Mask, call.X, call.Y})
+			require.Equal(t, strings.Contains(name, "selection"), call.Select)
+			if strings.HasSuffix(name, "sums") {
+				require.Equal(t, Out(1), *call.Sums)
+			} else {
+				require.Nil(t, call.Sums)
+			}
+			for _, c := range list[:len(list)-1] {
+				require.Contains(t, c.(*Launch).Name, "pack", "only the filter is laid out anew")
+			}
 		}
 
 		// A mask of float32 beside a gradient of bfloat16 is not rounded, and the other way around.
 		for _, wide := range []int{0, 1} {
 			mixed := narrowed(copyOf(s))
 			[]*graph.Value{mixed.In[2], mixed.Out[0]}[wide].Narrow = false
-			require.NotContains(t, namesOf(commandsOf(t, builderFor(BF16), mixed)), maskedWay)
+			for _, name := range maskingWays(bias) {
+				require.NotContains(t, namesOf(commandsOf(t, builderFor(BF16), mixed)), name)
+			}
 		}
+	}
+}
+
+// In a fixed order sums are asked of cuDNN on a GPU before Hopper, or of few channels.
+func TestSumsOfCuDNN(t *testing.T) {
+	for _, c := range []struct {
+		channels, capability int
+		anyOrder, want       bool
+	}{{64, 90, false, true}, {128, 90, false, false}, {128, 90, true, true}, {128, 80, false, true}} {
+		same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
+		s := narrowed(maskedStep(t, tensor.Shape{8, 8, 8, c.channels}, tensor.Shape{3, 3, c.channels, 128}, same, true))
+		b := builderFor(BF16)
+		b.Capability, b.AnyOrder = c.capability, c.anyOrder
+		require.Equal(t, c.want, slices.Contains(namesOf(commandsOf(t, b, s)), maskingWays(true)[1]), "%+v", c)
 	}
 }
 
@@ -187,7 +220,7 @@ func TestJoinedMasksOfATrainingStep(t *testing.T) {
 			if s.Instr.Kind() == "FusedConv2DBackwardInput" {
 				joined++
 				names := namesOf(commandsOf(t, builderFor(TF32), s))
-				require.Equal(t, []string{"cuDNN", maskedWay}, names)
+				require.Equal(t, append([]string{"cuDNN"}, maskingWays(true)...), names)
 			}
 		}
 		return p, joined

@@ -13,8 +13,13 @@ const (
 	shortPixels = 1024         // pixels that a block of direct_filter adds at least
 )
 
-// ownConvolution computes a pass with our kernels.
+// ownConvolution computes a pass with our kernels, which know no part of a filter but taps that follow each other.
 func (b *Builder) ownConvolution(c convolution) []Command {
+	of, clear := c.alone()
+	return append(clear, b.ownPass(of)...)
+}
+
+func (b *Builder) ownPass(c convolution) []Command {
 	g, grouped := c.g, c.g.Groups > 1
 	cin, cout, taps := g.C/g.Groups, g.F/g.Groups, g.H.Kernel*g.W.Kernel
 	switch c.pass {

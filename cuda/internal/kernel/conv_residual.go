@@ -44,7 +44,7 @@ func prepareConv2DAdd(b *Builder, s *graph.Step) ([]Command, error) {
 	}
 	r := residualOf(f)
 	c := convolution{pass: Forward, dt: s.Out[0].Dtype, g: g, x: In(0), w: In(1), y: Out(0), epilogue: epilogueOf(f.Bias, false),
-		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: s.Out[0].Narrow}
+		filter: s.In[1], xNarrow: s.In[0].Narrow, yNarrow: s.Out[0].Narrow}.withBias(s).withoutIdleTaps()
 	add := residual{In(r), s.In[r], s.Out[0], f.ReLU}
 	ways := b.addingWays(c, add)
 	if len(ways) == 0 { // sizes that only the host counts far enough for
@@ -87,7 +87,7 @@ func (b *Builder) addingWays(c convolution, r residual) (ways []alternative) {
 		ways = append(ways, alternative{"product", func() []Command {
 			wide := c
 			wide.y, wide.yNarrow = b.Scratch(4*int64(r.y.Len())), false
-			return append(b.product(wide.asProduct()), b.addTo(r, wide.y, false))
+			return append(b.pointwiseProduct(wide), b.addTo(r, wide.y, false))
 		}})
 		of = []alternative{{"cuDNN", func() []Command { return b.libraryOrOwn(c) }}}
 	}

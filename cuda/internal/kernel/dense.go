@@ -3,7 +3,6 @@ package kernel
 import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
-	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // A dense layer whose images are kept as bfloat16 is a 1×1 convolution over images of one pixel: its weights are read from a rounded copy
@@ -64,8 +63,7 @@ func (b *Builder) dense(s *graph.Step, mul *op.MatMul, e epilogue) []Command {
 		x, y, c.pass, c.x, c.y, c.w = s.In[0], s.Out[0], Forward, In(0), Out(0), In(1)
 	}
 	c.xNarrow, c.yNarrow = x.Narrow, y.Narrow
-	one := shape.Span{In: 1, Out: 1, Kernel: 1, Stride: 1, Dilation: 1}
-	c.g = op.ConvGeometry{N: x.Shape[0], C: x.Shape[1], F: y.Shape[1], H: one, W: one, Groups: 1, Format: shape.NHWC}
+	c.g = dense(x.Shape[0], x.Shape[1], y.Shape[1])
 	product := alternative{"product", func() []Command { return b.product(c.asProduct()) }}
 	if !s.Out[0].Narrow || !c.countable() { // cuDNN would round a result that stays float32
 		return product.list()

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -17,6 +18,9 @@ type Packed struct {
 	Rounded bool // to bfloat16
 
 	Taps, Channels, Padded, Filters int
+	Part                            Part // which taps of the value, if not all
+
+	Pixels Pixels // if it is expanded: (output pixels, filters, input pixels, channels), where Taps are the pairs of pixels
 }
 
 // Bytes is the memory that the packed filter takes.
@@ -31,7 +35,11 @@ func (p Packed) Bytes() int64 {
 // packedOf is the packed filter of a convolution with so many channels, those of the group and those that are added.
 func (c convolution) packedOf(of *graph.Value, padded int, rounded bool) Packed {
 	g := c.g
-	return Packed{Of: of, Dtype: c.dt, Rounded: rounded, Taps: g.H.Kernel * g.W.Kernel, Channels: g.C / g.Groups, Padded: padded, Filters: g.F}
+	if p := c.pixels; p.expanded() {
+		in, out := p.H.In*p.W.In, p.H.Out*p.W.Out
+		return Packed{Of: of, Dtype: c.dt, Rounded: rounded, Taps: in * out, Channels: g.C / in, Padded: g.C / in, Filters: g.F / out, Pixels: p}
+	}
+	return Packed{Of: of, Dtype: c.dt, Rounded: rounded, Taps: g.H.Kernel * g.W.Kernel, Channels: g.C / g.Groups, Padded: padded, Filters: g.F, Part: c.part}
 }
 
 // pack asks for a packed filter, which the program makes in front of the steps. ok is false for what is no input: a step computes it.
@@ -48,10 +56,20 @@ func (b *Builder) pack(p Packed) (at Pointer, ok bool) {
 	return Pointer{Base: PackBase, Index: len(b.Packs) - 1}, true
 }
 
+// laid is a filter as p says: the program makes it, or from before on the step, of what lies at wide.
+func (b *Builder) laid(p Packed, wide Pointer, before *[]Command) Pointer {
+	if at, ok := b.pack(p); ok {
+		return at
+	}
+	to := b.Scratch(p.Bytes())
+	*before = append(*before, b.packing(p, wide, to))
+	return to
+}
+
 const (
-	mostPacked = 90 // MOST of pack.cu
-	packSide   = 32 // SIDE of pack.cu
-	packDown   = 8  // DOWN of pack.cu
+	mostPacked = 85 // MOST of pack.cu
+	packSide   = 32 // SIDE of filters.cuh
+	packDown   = 8  // DOWN of filters.cuh
 )
 
 // PackedAt is a filter in both orders, with its addresses.
@@ -60,33 +78,57 @@ type PackedAt struct {
 	Wide, At Address
 }
 
-// PackLaunches are the launches that pack filters, whose element types and rounding may differ.
+// PackLaunches are the launches that pack filters, those of one kind together: of an element type, rounded or not, expanded or not.
 func PackLaunches(list []PackedAt) []Resolved {
+	type kind struct {
+		Dtype             tensor.Dtype
+		rounded, expanded bool
+	}
+	var kinds []kind
+	of := map[kind][]PackedAt{}
+	for _, p := range list {
+		k := kind{p.Dtype, p.Rounded, p.Pixels.expanded()}
+		if of[k] == nil {
+			kinds = append(kinds, k)
+		}
+		of[k] = append(of[k], p)
+	}
 	var all []Resolved
-	for len(list) > 0 {
-		n := 1
-		for n < len(list) && n < mostPacked && list[n].Dtype == list[0].Dtype && list[n].Rounded == list[0].Rounded {
-			n++
+	for _, k := range kinds {
+		most := mostPacked
+		if k.expanded {
+			most = mostExpandedFilters
 		}
-		table := packTable{Count: int32(n)}
-		blocks := int32(0)
-		for i, p := range list[:n] {
-			table.Of[i] = p.entry(blocks)
-			table.Of[i].Wide, table.Of[i].Packed = uint64(p.Wide), uint64(p.At)
-			blocks += p.blocks()
+		for part := range slices.Chunk(of[k], most) {
+			p := part[0]
+			table, blocks := tableOf(part)
+			all = append(all, Resolved{Source: p.source(), Name: p.kernel(), Grid: Dim3{X: int(blocks)}, Block: Dim3{X: packSide, Y: packDown},
+				Args: []any{table}})
 		}
-		all = append(all, Resolved{Source: list[0].source(), Name: "pack", Grid: Dim3{X: int(blocks)}, Block: Dim3{X: packSide, Y: packDown},
-			Args: []any{structOf(table)}})
-		list = list[n:]
 	}
 	return all
+}
+
+// tableOf is the argument of a launch that packs filters of one kind, and its blocks.
+func tableOf(list []PackedAt) (Bytes, int32) {
+	if list[0].Pixels.expanded() {
+		table, blocks := expandTableOf(list)
+		return structOf(table), blocks
+	}
+	table, blocks := packTable{Count: int32(len(list))}, int32(0)
+	for i, p := range list {
+		table.Of[i] = p.entry(blocks)
+		table.Of[i].Wide, table.Of[i].Packed = uint64(p.Wide), uint64(p.At)
+		blocks += p.blocks()
+	}
+	return structOf(table), blocks
 }
 
 // packEntry is struct Filter of pack.cu, packTable struct Filters.
 type packEntry struct {
 	Wide, Packed                    uint64
 	Taps, Channels, Padded, Filters int32
-	Across, First                   int32
+	Tap, Columns, Row, First        int32
 }
 
 type packTable struct {
@@ -95,26 +137,49 @@ type packTable struct {
 }
 
 func (p Packed) source() Source {
+	var d storage
 	if p.Rounded {
-		return File("pack.cu", p.Dtype, "S bf16")
+		d = append(d, "S bf16")
 	}
-	return File("pack.cu", p.Dtype)
+	return File(p.kernel()+".cu", p.Dtype, d...)
+}
+
+// kernel is that which packs it.
+func (p Packed) kernel() string {
+	if p.Pixels.expanded() {
+		return "expand"
+	}
+	return "pack"
 }
 
 func (p Packed) entry(first int32) packEntry {
-	return packEntry{Taps: int32(p.Taps), Channels: int32(p.Channels), Padded: int32(p.Padded), Filters: int32(p.Filters),
-		Across: int32(ceilDiv(p.Filters, packSide)), First: first}
+	e := packEntry{Taps: int32(p.Taps), Channels: int32(p.Channels), Padded: int32(p.Padded), Filters: int32(p.Filters), First: first}
+	if e.Columns, e.Row = e.Taps, e.Taps; p.Part.cut() {
+		e.Tap, e.Columns, e.Row = int32(p.Part.First), int32(p.Part.Columns), int32(p.Part.Row)
+	}
+	return e
 }
 
 // blocks are those of a launch that packs the filter.
-func (p Packed) blocks() int32 {
-	return int32(ceilDiv(p.Taps*p.Padded, packSide) * ceilDiv(p.Filters, packSide))
+func (p Packed) blocks() int32 { return p.blocksOf(p.Taps) }
+
+// blocksOf are those of a launch for so many taps.
+func (p Packed) blocksOf(taps int) int32 {
+	return int32(ceilDiv(taps*p.Padded, packSide) * ceilDiv(p.Filters, packSide))
 }
 
-// packing turns one filter of a step around. The addresses in its table are filled in as those of pointers are.
-func (b *Builder) packing(name string, p Packed, wide, packed Pointer) *Launch {
-	return &Launch{Source: p.source(), Name: name, Grid: Dim3{X: int(p.blocks())}, Block: Dim3{X: packSide, Y: packDown},
-		Args: []any{Table{Bytes: structOf(packTable{Of: [mostPacked]packEntry{p.entry(0)}, Count: 1}), At: []Pointer{wide, packed}}}}
+// packing packs one filter of a step. The addresses in its table are filled in as those of pointers are.
+func (b *Builder) packing(p Packed, wide, packed Pointer) *Launch {
+	table, blocks := tableOf([]PackedAt{{Packed: p}})
+	return &Launch{Source: p.source(), Name: p.kernel(), Grid: Dim3{X: int(blocks)}, Block: Dim3{X: packSide, Y: packDown},
+		Args: []any{Table{Bytes: table, At: []Pointer{wide, packed}}}}
+}
+
+// unpacking turns the gradient of a filter around, and writes zeros for taps that the packed one does not have.
+func (b *Builder) unpacking(p Packed, wide, packed Pointer) *Launch {
+	table, _ := tableOf([]PackedAt{{Packed: p}})
+	return &Launch{Source: p.source(), Name: "unpack", Grid: Dim3{X: int(p.blocksOf(p.allTaps()))}, Block: Dim3{X: packSide, Y: packDown},
+		Args: []any{Table{Bytes: table, At: []Pointer{wide, packed}}, int32(p.allTaps())}}
 }
 
 // padChannels gives images further channels of zeros.

@@ -58,12 +58,15 @@ func Related(s *graph.Step, at func(*graph.Value) Address) ([]Resolved, error) {
 	return all, err
 }
 
-// ComparedBytes is the memory that Compare writes to: of every block of CompareBlocks ComparedSums numbers as float64, how many elements differ;
-// of those that are finite the squares of the differences, and those of the elements of a; and how many differ that are not.
+// ComparedBytes is the memory that Compare writes to: of every block of CompareBlocks a number of float64. The first ComparedSums are to be added:
+// how many elements differ; of those that are finite the squares of the differences, and those of the elements of a; and how many differ that are
+// not. Behind them are the place of the first of the latter, −1 for none, and what a and b have there; then the greatest difference of the former,
+// its place, and what they have there.
 const (
-	CompareBlocks = 64
-	ComparedSums  = 4
-	ComparedBytes = CompareBlocks * ComparedSums * 8
+	CompareBlocks   = 64
+	ComparedSums    = 4
+	ComparedNumbers = ComparedSums + 3 + 4 // as trial.cu has it
+	ComparedBytes   = CompareBlocks * ComparedNumbers * 8
 )
 
 // Compare compares two memories that hold a value. NaN is equal to NaN.

@@ -20,7 +20,7 @@ library() {
 }
 library libcuda.so.1 context.cpp device.cpp errors.cpp memory.cpp stream.cpp event.cpp graph.cpp module.cpp block.cpp fiber.cpp
 library libnvrtc.so.12 nvrtc.cpp
-library libcublasLt.so.12 cublaslt.cpp -l:libcuda.so.1
+library libcublasLt.so.12 cublaslt.cpp cublaslt_product.cpp -l:libcuda.so.1
 library libcudnn.so.9 cudnn.cpp cudnn_graph.cpp cudnn_run.cpp -l:libcuda.so.1
 library libnvidia-ml.so.1 nvml.cpp -l:libcuda.so.1
 for part in graph ops cnn adv heuristic engines_precompiled engines_runtime_compiled; do

@@ -1,36 +1,17 @@
 // The simulated cuBLASLt: products of column-major matrices in stream order, of the types and epilogues that the engine uses.
-// Anything else is CUBLAS_STATUS_NOT_SUPPORTED. Sums are made in double.
-#include <cmath>
+// Anything else is CUBLAS_STATUS_NOT_SUPPORTED. cublaslt_product.cpp computes them.
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
-#include <vector>
 
+#include "cublaslt.h"
 #include "sim.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 enum { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, EXECUTION_FAILED = 13, NOT_SUPPORTED = 15 };
-enum { R_32F = 0, R_64F = 1, R_16BF = 14 };
-enum { COMPUTE_32F = 68, COMPUTE_32F_PEDANTIC = 69, COMPUTE_64F = 70, COMPUTE_64F_PEDANTIC = 71, FAST_16BF = 75, FAST_TF32 = 77 };
-enum { EPILOGUE_DEFAULT = 1, EPILOGUE_RELU = 2, EPILOGUE_BIAS = 4 };
-
-struct Layout {
-	int type = 0, order = 0, batch = 1;
-	uint64_t rows = 0, cols = 0;
-	int64_t ld = 0, stride = 0;
-};
-
-struct Operation {
-	int compute = 0, scale = 0, pointer_mode = 0, trans[3] = {0, 0, 0};
-	unsigned epilogue = EPILOGUE_DEFAULT;
-	void *bias = nullptr;
-	int64_t bias_stride = 0;
-};
 
 struct Preference {
 	uint64_t workspace = 0;
@@ -43,10 +24,6 @@ struct Algorithm {
 };
 static const uint64_t algorithm_mark = 0x5354484e4f474d4d;
 
-// The algorithms differ in what they take, in time and working memory: milliseconds as a part of STHENO_SIM_LIBRARY_DELAY. The last
-// is refused when it is to run.
-enum { ALGORITHMS = 4, REFUSED = 3 };
-static const double slowness[ALGORITHMS] = {8, 6, 1, 0};
 static uint64_t workspace_of(int algorithm) { return 1024 >> algorithm; } // some, so that it must be handed on
 
 struct Handle {};
@@ -154,8 +131,6 @@ EXPORT int cublasLtMatmulPreferenceSetAttribute(void *preference, int attribute,
 	return NOT_SUPPORTED;
 }
 
-static size_t element(int type) { return type == R_64F ? 8 : type == R_32F ? 4 : 2; }
-
 // Whether the product is one that this library computes, and its matrices fit each other.
 static int check(const Operation &o, const Layout &a, const Layout &b, const Layout &c, const Layout &d) {
 	const bool doubles = o.compute == COMPUTE_64F || o.compute == COMPUTE_64F_PEDANTIC;
@@ -217,100 +192,6 @@ EXPORT int cublasLtMatmulAlgoCheck(void *handle, void *desc, void *a, void *b, v
 	result->algorithm = *algorithm;
 	result->workspace = algorithm->workspace;
 	return SUCCESS;
-}
-
-// A product that waits for its turn.
-struct Product {
-	Operation o;
-	Layout a, b, c, d;
-	const char *pa, *pb, *pc;
-	char *pd, *workspace;
-	size_t workspace_bytes;
-	double alpha, beta;
-	uint64_t algorithm;
-};
-
-static double load(const char *p, int type, int64_t i) {
-	if (type == R_64F) return ((const double *)p)[i];
-	if (type == R_32F) return ((const float *)p)[i];
-	const uint32_t bits = (uint32_t)((const uint16_t *)p)[i] << 16;
-	float f;
-	memcpy(&f, &bits, 4);
-	return f;
-}
-
-// x with the bits of its mantissa that a matrix unit keeps, rounded to nearest.
-static float keep(float x, int bits) {
-	if (!std::isfinite(x)) return x;
-	uint32_t u;
-	memcpy(&u, &x, 4);
-	const int drop = 23 - bits;
-	u = (u + (1u << (drop - 1)) - 1 + (u >> drop & 1)) & ~((1u << drop) - 1);
-	memcpy(&x, &u, 4);
-	return x;
-}
-
-static double factor(double x, int compute) {
-	return compute == FAST_TF32 ? keep((float)x, 10) : compute == FAST_16BF ? keep((float)x, 7) : x;
-}
-
-static void store(char *p, int type, int64_t i, double x) {
-	if (type == R_64F) {
-		((double *)p)[i] = x;
-	} else if (type == R_32F) {
-		((float *)p)[i] = (float)x;
-	} else {
-		const float y = std::isnan(x) ? (float)x : keep((float)x, 7);
-		uint32_t u;
-		memcpy(&u, &y, 4);
-		((uint16_t *)p)[i] = (uint16_t)(u >> 16 | (std::isnan(x) ? 0x40 : 0));
-	}
-}
-
-static size_t extent(const Layout &l) {
-	return ((size_t)l.stride * (size_t)(l.batch - 1) + (size_t)l.ld * (l.cols - 1) + l.rows) * element(l.type);
-}
-
-static int multiply(void *argument) {
-	const Product &p = *(Product *)argument;
-	const Operation &o = p.o;
-	const bool biased = o.epilogue & EPILOGUE_BIAS;
-	const size_t es = element(p.d.type), bias_bytes = ((size_t)o.bias_stride * (size_t)(p.d.batch - 1) + p.d.rows) * es;
-	if (!stheno_sim_contains(p.pa, extent(p.a)) || !stheno_sim_contains(p.pb, extent(p.b)) || !stheno_sim_contains(p.pd, extent(p.d)) ||
-	    (p.beta != 0 && !stheno_sim_contains(p.pc, extent(p.c))) || (biased && !stheno_sim_contains(o.bias, bias_bytes)) ||
-	    (p.workspace_bytes && !stheno_sim_contains(p.workspace, p.workspace_bytes))) {
-		return stheno_sim_fault("cublasLtMatmul: a matrix, the bias or the workspace leaves its allocation");
-	}
-	const char *unit = getenv("STHENO_SIM_CUBLASLT_DELAY");
-	if (!unit || !*unit) unit = getenv("STHENO_SIM_LIBRARY_DELAY");
-	if (unit) stheno_sim_pass(atof(unit) * slowness[p.algorithm]);
-	if (p.workspace_bytes) memset(p.workspace, 0xFF, p.workspace_bytes);
-	const int64_t m = (int64_t)p.d.rows, n = (int64_t)p.d.cols, k = (int64_t)(o.trans[0] ? p.a.rows : p.a.cols);
-	std::vector<double> a((size_t)(m * k)), sum((size_t)m); // a: column-major
-	for (int64_t batch = 0; batch < p.d.batch; batch++) {
-		const int64_t oa = batch * p.a.stride, ob = batch * p.b.stride, oc = batch * p.c.stride, od = batch * p.d.stride;
-		for (int64_t l = 0; l < k; l++) {
-			for (int64_t i = 0; i < m; i++) {
-				a[(size_t)(l * m + i)] = factor(load(p.pa, p.a.type, oa + (o.trans[0] ? l + i * p.a.ld : i + l * p.a.ld)), o.compute);
-			}
-		}
-		for (int64_t j = 0; j < n; j++) {
-			std::fill(sum.begin(), sum.end(), 0.0);
-			for (int64_t l = 0; l < k; l++) {
-				const double b = factor(load(p.pb, p.b.type, ob + (o.trans[1] ? j + l * p.b.ld : l + j * p.b.ld)), o.compute);
-				const double *column = &a[(size_t)(l * m)];
-				for (int64_t i = 0; i < m; i++) sum[(size_t)i] += column[i] * b;
-			}
-			for (int64_t i = 0; i < m; i++) {
-				double y = p.alpha * sum[(size_t)i];
-				if (p.beta != 0) y += p.beta * load(p.pc, p.c.type, oc + i + j * p.c.ld);
-				if (biased) y += load((const char *)o.bias, p.d.type, batch * o.bias_stride + i);
-				if (o.epilogue & EPILOGUE_RELU && y < 0) y = 0;
-				store(p.pd, p.d.type, od + i + j * p.d.ld, y);
-			}
-		}
-	}
-	return 0;
 }
 
 EXPORT int cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a, void *la, const void *b, void *lb, const void *beta,

@@ -20,7 +20,7 @@ int refuse(int status, const std::string &why) {
 }
 
 // cudnnBackendAttributeType_t, and the size of an element.
-enum { HANDLE = 0, DATA_TYPE, BOOLEAN, INT64, T_FLOAT, T_DOUBLE, POINTER, CONV_MODE, HEUR_MODE, KNOB_TYPE, NAN_MODE = 10, NOTE, POINTWISE_MODE = 14, DESCRIPTOR, STATISTICS_MODE, CHAR = 24 };
+enum { HANDLE = 0, DATA_TYPE, BOOLEAN, INT64, T_FLOAT, T_DOUBLE, POINTER, CONV_MODE, HEUR_MODE, KNOB_TYPE, NAN_MODE = 10, NOTE, POINTWISE_MODE = 14, DESCRIPTOR, STATISTICS_MODE, REDUCTION_MODE = 18, CHAR = 24 };
 static size_t size_of(int type) {
 	switch (type) {
 	case BOOLEAN:
@@ -89,6 +89,13 @@ static const Rule rules[] = {
 	{POINTWISE_OP, 753, DESCRIPTOR, 1, 1, false, TENSOR},
 	{POINTWISE_OP, 756, DESCRIPTOR, 1, 1, false, TENSOR},
 	{POINTWISE_OP, 757, DESCRIPTOR, 1, 1, false, TENSOR},
+	{POINTWISE_OP, 758, DESCRIPTOR, 1, 1, false, TENSOR},
+	{REDUCTION, 1600, REDUCTION_MODE, 1, 1, true, 0},
+	{REDUCTION, 1601, DATA_TYPE, 1, 1, true, 0},
+	{REDUCTION, 1602, BOOLEAN, 1, 1, false, 0},
+	{REDUCTION_OP, 1610, DESCRIPTOR, 1, 1, true, TENSOR},
+	{REDUCTION_OP, 1611, DESCRIPTOR, 1, 1, true, TENSOR},
+	{REDUCTION_OP, 1612, DESCRIPTOR, 1, 1, true, REDUCTION},
 	{STATISTICS, 770, STATISTICS_MODE, 1, 1, true, 0},
 	{STATISTICS, 771, DATA_TYPE, 1, 1, true, 0},
 	{STATISTICS, 772, DESCRIPTOR, 1, 1, true, TENSOR},
@@ -105,6 +112,7 @@ static const Rule rules[] = {
 	{TENSOR, 903, INT64, 4, 4, true, 0},
 	{TENSOR, 906, INT64, 1, 1, true, 0},
 	{TENSOR, 907, BOOLEAN, 1, 1, false, 0},
+	{TENSOR, 908, BOOLEAN, 1, 1, false, 0},
 	{DEVICE, 2702, CHAR, 1, 1 << 20, true, 0},
 };
 
@@ -120,7 +128,7 @@ static Ref find(void *d) {
 	const auto i = descriptors.find(d);
 	return i == descriptors.end() ? nullptr : i->second;
 }
-static bool is_operation(int kind) { return kind == FORWARD || kind == BACKWARD_DATA || kind == BACKWARD_FILTER || kind == POINTWISE_OP || kind == STATISTICS; }
+static bool is_operation(int kind) { return kind == FORWARD || kind == BACKWARD_DATA || kind == BACKWARD_FILTER || kind == POINTWISE_OP || kind == STATISTICS || kind == REDUCTION_OP; }
 static std::string text(const char *what, int a, int b = 0) {
 	char s[200];
 	snprintf(s, sizeof s, what, a, b);

@@ -41,11 +41,13 @@ enum {
 	GRAPH = 15,
 	PACK = 16,
 	TENSOR = 17,
+	REDUCTION = 21,
+	REDUCTION_OP = 22,
 	DEVICE = 38,
 };
 
 // cudnnDataType_t
-enum { FLOAT = 0, DOUBLE = 1, BFLOAT16 = 9 };
+enum { FLOAT = 0, DOUBLE = 1, BFLOAT16 = 9, BOOL = 11 };
 
 // cudnnBackendNumericalNote_t
 enum { TENSOR_CORE = 0, NONDETERMINISTIC = 4 };
@@ -91,16 +93,17 @@ struct Tensor {
 	int64_t uid, alignment;
 	int type;
 	std::vector<int64_t> dims, strides; // batch, channel, row, column
-	bool is_virtual;
+	bool is_virtual, by_value; // by value: one number on the host
 
-	size_t element() const { return type == DOUBLE ? 8 : type == FLOAT ? 4 : 2; }
+	size_t element() const { return type == DOUBLE ? 8 : type == FLOAT ? 4 : type == BOOL ? 1 : 2; }
 	size_t bytes() const; // that it spans
 	int64_t at(int64_t n, int64_t c, int64_t h, int64_t w) const { return n * strides[0] + c * strides[1] + h * strides[2] + w * strides[3]; }
 };
 
-struct Step { // of what follows a convolution: an addition, ReLU, ReLU's gradient, or nothing but a copy
-	bool relu, copy, propagate, mask;
-	Tensor operand; // what is added, or of which ReLU's gradient is
+struct Step { // of what follows a convolution: an addition, ReLU, ReLU's gradient, a comparison and a selection, or nothing but a copy
+	bool relu, copy, propagate, mask, selects;
+	Tensor operand;         // what is added, of which ReLU's gradient is, or what is compared
+	Tensor bound, otherwise; // by value: what it is compared with, and what is selected where it is not greater
 
 	bool reads() const { return !relu && !copy; }
 
@@ -111,13 +114,15 @@ struct Problem {
 	int pass; // FORWARD, BACKWARD_FILTER or BACKWARD_DATA
 	Tensor x, w, y;
 	std::vector<Step> steps;
-	std::vector<Tensor> sums; // of every channel of y, and of its squares, if they are asked for
+	std::vector<Tensor> sums; // of every channel of y, and of its squares, or of x, if they are asked for
+	bool ordered = false;     // those of x are the same in every run
 	std::vector<int64_t> pre, post, strides, dilations;
 	int64_t groups;
 	bool doubles;
 
 	Tensor &result() { return pass == FORWARD ? y : pass == BACKWARD_FILTER ? w : x; }
-	std::vector<Tensor> memory() const; // what has an address
+	std::vector<Tensor> memory() const; // what has an address on the device
+	std::map<int64_t, Tensor> constants() const; // what is by value, by uid
 };
 
 // An engine: a way to compute, with cuDNN's notes about it.

@@ -16,9 +16,18 @@ std::vector<Tensor> Problem::memory() const {
 	return all;
 }
 
+std::map<int64_t, Tensor> Problem::constants() const {
+	std::map<int64_t, Tensor> all;
+	for (const Step &s : steps) {
+		if (s.selects) all[s.bound.uid] = s.bound, all[s.otherwise.uid] = s.otherwise;
+	}
+	return all;
+}
+
 int read_tensor(const Descriptor &d, Tensor &to) {
-	to = Tensor{d.one<int64_t>(906), d.one<int64_t>(900), d.one<int32_t>(901), d.all<int64_t>(902), d.all<int64_t>(903), d.one<bool>(907, false)};
-	if (to.type != FLOAT && to.type != DOUBLE && to.type != BFLOAT16) return refuse(NOT_SUPPORTED_TYPE, "a tensor's type is not simulated");
+	to = Tensor{d.one<int64_t>(906), d.one<int64_t>(900), d.one<int32_t>(901), d.all<int64_t>(902), d.all<int64_t>(903), d.one<bool>(907, false), d.one<bool>(908, false)};
+	if (to.type != FLOAT && to.type != DOUBLE && to.type != BFLOAT16 && !(to.type == BOOL && to.is_virtual)) return refuse(NOT_SUPPORTED_TYPE, "a tensor's type is not simulated");
+	if (to.by_value && (to.is_virtual || to.dims != std::vector<int64_t>{1, 1, 1, 1})) return refuse(BAD_PARAM, "a tensor by value is not one number, or virtual");
 	if (to.alignment <= 0 || to.alignment & (to.alignment - 1) || to.alignment % (int64_t)to.element()) return refuse(BAD_PARAM, "a tensor's alignment is no power of two, or less than an element");
 	for (int i = 0; i < 4; i++) {
 		if (to.dims[i] <= 0 || to.strides[i] <= 0) return refuse(BAD_PARAM, "an extent or stride of a tensor is not positive");
@@ -27,7 +36,7 @@ int read_tensor(const Descriptor &d, Tensor &to) {
 	return OK;
 }
 
-static bool same(const Tensor &a, const Tensor &b) { return a.uid == b.uid && a.dims == b.dims && a.strides == b.strides && a.type == b.type && a.is_virtual == b.is_virtual; }
+static bool same(const Tensor &a, const Tensor &b) { return a.uid == b.uid && a.dims == b.dims && a.strides == b.strides && a.type == b.type && a.is_virtual == b.is_virtual && a.by_value == b.by_value; }
 
 // Reads what statistics are wanted of the last result of a problem.
 static int read_statistics(const Descriptor &d, const Tensor &last, Problem &p) {
@@ -51,9 +60,8 @@ static int read_mask(const Descriptor &d, Tensor &last, Problem &p) {
 	Tensor from, result;
 	Step s{};
 	const Descriptor &what = *d.ref(750);
-	if (what.one<int32_t>(0) != 200) return refuse(NOT_SUPPORTED_PATTERN, "a pass for x is followed by something else than ReLU's gradient");
 	if (what.one<int32_t>(1) != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "ReLU's gradient is not computed in float");
-	if (!d.has(756) || !d.has(757) || d.has(752) || d.has(753)) return refuse(BAD_PARAM, "ReLU's gradient wants x, dy and dx, and nothing else");
+	if (!d.has(756) || !d.has(757) || d.has(752) || d.has(753) || d.has(758)) return refuse(BAD_PARAM, "ReLU's gradient wants x, dy and dx, and nothing else");
 	if (const int e = read_tensor(*d.ref(757), from)) return e;
 	if (const int e = read_tensor(*d.ref(751), s.operand)) return e;
 	if (const int e = read_tensor(*d.ref(756), result)) return e;
@@ -65,6 +73,65 @@ static int read_mask(const Descriptor &d, Tensor &last, Problem &p) {
 	p.steps.push_back(s);
 	last = result;
 	return OK;
+}
+
+// Reads a comparison and a selection by it, which does the same.
+static int read_selection(const Descriptor &compare, const Descriptor &select, Tensor &last, Problem &p) {
+	Tensor from, above, condition, result;
+	Step s{};
+	for (const Descriptor *d : {&compare, &select}) {
+		if (d->ref(750)->one<int32_t>(1) != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "a comparison or a selection is not computed in float");
+		if (!d->has(752) || !d->has(753) || d->has(756) || d->has(757) || d->has(758) != (d == &select)) return refuse(BAD_PARAM, "a comparison wants x, b and y, a selection t besides");
+	}
+	if (const int e = read_tensor(*compare.ref(751), s.operand)) return e;
+	if (const int e = read_tensor(*compare.ref(752), s.bound)) return e;
+	if (const int e = read_tensor(*compare.ref(753), above)) return e;
+	if (const int e = read_tensor(*select.ref(751), from)) return e;
+	if (const int e = read_tensor(*select.ref(752), s.otherwise)) return e;
+	if (const int e = read_tensor(*select.ref(758), condition)) return e;
+	if (const int e = read_tensor(*select.ref(753), result)) return e;
+	if (!same(from, last) || !last.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "a selection is not from the virtual result of the pass");
+	if (last.type != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "what is selected from is not float");
+	if (!same(condition, above) || above.type != BOOL) return refuse(NOT_SUPPORTED_PATTERN, "a selection is not by the virtual, boolean result of the comparison");
+	if (!s.bound.by_value || !s.otherwise.by_value) return refuse(NOT_SUPPORTED_PATTERN, "bounds and what is selected otherwise are by value here");
+	if (s.bound.uid == s.otherwise.uid && !same(s.bound, s.otherwise)) return refuse(BAD_PARAM, "two tensors have one uid");
+	if (s.operand.dims != last.dims || above.dims != last.dims || result.dims != last.dims) return refuse(BAD_PARAM_SHAPE, "a comparison or a selection changes the shape");
+	if (s.operand.type != result.type) return refuse(NOT_SUPPORTED_TYPE, "a mask is of another type than the result");
+	s.mask = s.selects = true;
+	p.steps.push_back(s);
+	last = result;
+	return OK;
+}
+
+// Reads a reduction: the sums of the channels of what a pass for x ends with.
+static int read_reduction(const Descriptor &d, const Tensor &last, Problem &p) {
+	Tensor from, to;
+	const Descriptor &what = *d.ref(1612);
+	if (what.one<int32_t>(1600) != 0) return refuse(NOT_SUPPORTED, "a reduction is no sum");
+	if (what.one<int32_t>(1601) != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "a reduction is not computed in float");
+	if (const int e = read_tensor(*d.ref(1610), from)) return e;
+	if (const int e = read_tensor(*d.ref(1611), to)) return e;
+	if (!same(from, last) || last.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "a reduction is not of the result in memory");
+	if (to.dims != std::vector<int64_t>{1, last.dims[1], 1, 1}) return refuse(BAD_PARAM_SHAPE, "a sum is not one of each channel");
+	if (to.type != FLOAT) return refuse(NOT_SUPPORTED_TYPE, "sums are not of float");
+	p.sums.push_back(to);
+	p.ordered = what.one<bool>(1602, false);
+	return OK;
+}
+
+// Reads what follows a pass for x: ReLU's gradient, or a comparison and a selection, and then sums.
+static int read_masking(const std::vector<Ref> &ops, Tensor &last, Problem &p) {
+	const auto mode = [&](size_t i) { return i < ops.size() && ops[i]->kind == POINTWISE_OP ? ops[i]->ref(750)->one<int32_t>(0) : -1; };
+	size_t read = 2;
+	int e;
+	if (mode(1) == 200) e = read_mask(*ops[1], last, p);
+	else if (mode(1) == 302 && mode(2) == 601) e = read_selection(*ops[1], *ops[2], last, p), read = 3;
+	else return refuse(NOT_SUPPORTED_PATTERN, "a pass for x is followed by something else than ReLU's gradient, or a comparison with a bound and a selection");
+	if (e) return e;
+	if (read < ops.size() && ops[read]->kind == REDUCTION_OP) {
+		if ((e = read_reduction(*ops[read++], last, p))) return e;
+	}
+	return read == ops.size() ? (int)OK : refuse(NOT_SUPPORTED_PATTERN, "a masked pass for x is followed by something else than sums");
 }
 
 int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
@@ -100,15 +167,15 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 			if (const int e = read_statistics(*ops[i], last, *p)) return e;
 			break;
 		}
-		if (p->pass == BACKWARD_DATA && ops[i]->kind == POINTWISE_OP && ops.size() == 2) {
-			if (const int e = read_mask(*ops[i], last, *p)) return e;
+		if (p->pass == BACKWARD_DATA) {
+			if (const int e = read_masking(ops, last, *p)) return e;
 			break;
 		}
-		if (p->pass != FORWARD || ops[i]->kind != POINTWISE_OP) return refuse(NOT_SUPPORTED_PATTERN, "only pointwise operations and then statistics follow a forward convolution, and ReLU's gradient one for x");
+		if (p->pass != FORWARD || ops[i]->kind != POINTWISE_OP) return refuse(NOT_SUPPORTED_PATTERN, "only pointwise operations and then statistics follow a forward convolution, and nothing follows one for w");
 		Tensor from, result;
 		Step s{};
 		if (const int e = read_tensor(*ops[i]->ref(751), from)) return e;
-		if (!ops[i]->has(753) || ops[i]->has(756) || ops[i]->has(757)) return refuse(BAD_PARAM, "an operation wants y, and neither dx nor dy");
+		if (!ops[i]->has(753) || ops[i]->has(756) || ops[i]->has(757) || ops[i]->has(758)) return refuse(BAD_PARAM, "an operation wants y, and neither dx nor dy nor t");
 		if (const int e = read_tensor(*ops[i]->ref(753), result)) return e;
 		if (!same(from, last) || !last.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "an operation does not read the virtual result of the one before");
 		const Descriptor &what = *ops[i]->ref(750);
@@ -130,8 +197,11 @@ int read_graph(const Descriptor &graph, std::shared_ptr<Problem> &to) {
 	p->result() = last;
 	std::map<int64_t, int> uids;
 	for (const Tensor &t : p->memory()) {
-		if (t.is_virtual) return refuse(NOT_SUPPORTED_PATTERN, "an operand or the last result is virtual");
+		if (t.is_virtual || t.by_value) return refuse(NOT_SUPPORTED_PATTERN, "an operand or the last result is virtual, or by value");
 		if (uids[t.uid]++) return refuse(BAD_PARAM, "two tensors have one uid");
+	}
+	for (const auto &c : p->constants()) {
+		if (uids.count(c.first)) return refuse(BAD_PARAM, "two tensors have one uid");
 	}
 	if (p->x.type != p->w.type || p->w.type != p->y.type || p->doubles != (p->x.type == DOUBLE)) return refuse(NOT_SUPPORTED_TYPE, "the types of the tensors and of the sums do not go together");
 	for (const Step &s : p->steps) {

@@ -1,6 +1,7 @@
 // The engines of the simulated cuDNN, and the loops that they all run.
 #include "cudnn.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdio>
@@ -28,11 +29,15 @@ std::vector<Configuration> proposed(const Problem &p, int mode) {
 	return mode == A ? a : std::vector<Configuration>{{3, {}}, {5, engines[5].knobs[1]}};
 }
 
-// delay lets an engine take its time, by the events: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY, with ReLU's gradient those in
-// STHENO_SIM_MASK_DELAY if it is set. The last of several ways to set knobs takes one unit.
+// delay lets an engine take its time, by the events: the unit is the milliseconds in STHENO_SIM_LIBRARY_DELAY, of what masks x those in
+// STHENO_SIM_MASK_DELAY if it is set: one number, or three with commas of a selection, one with sums, and ReLU's gradient. The last of several
+// ways to set knobs takes one unit.
 static void delay(const Problem &p, const Engine &e, const Knobs &knobs) {
 	const char *unit = getenv("STHENO_SIM_LIBRARY_DELAY"), *masked = getenv("STHENO_SIM_MASK_DELAY");
-	if (masked && *masked && !p.steps.empty() && p.steps[0].mask) unit = masked;
+	if (masked && *masked && !p.steps.empty() && p.steps[0].mask) {
+		unit = masked;
+		for (int i = !p.steps[0].selects ? 2 : p.sums.empty() ? 0 : 1; i > 0 && strchr(unit, ','); i--) unit = strchr(unit, ',') + 1;
+	}
 	if (!unit || !*unit) return;
 	const bool last = !e.knobs.empty() && knobs == e.knobs.back();
 	stheno_sim_pass(atof(unit) * (last ? 1 : e.slowness));
@@ -83,13 +88,17 @@ struct Job {
 	int engine;
 	Knobs knobs;
 	std::map<int64_t, void *> pointers;
+	std::map<int64_t, double> values; // of what is by value
 	void *workspace;
 };
+
+static std::atomic<int> backwards{0}; // runs that add in any order
 
 // Sums are of type S, in the order of the loops.
 template <typename S> struct Loops {
 	const Problem &p;
 	const void *x, *w, *y;
+	const std::map<int64_t, double> &values;
 	bool rounds;
 
 	S factor(const Tensor &t, const void *at, int64_t i) const {
@@ -144,7 +153,7 @@ template <typename S> struct Loops {
 	void run(const std::map<int64_t, void *> &pointers) const {
 		Tensor t = const_cast<Problem &>(p).result();
 		void *to = pointers.at(t.uid);
-		const bool passes = says("nan"), multiplies = says("multiply");
+		const bool passes = says("nan"), selects = says("select");
 		std::vector<float> sum((size_t)t.dims[1]), squares((size_t)t.dims[1]);
 		for (int64_t a = 0; a < t.dims[0]; a++) {
 			for (int64_t c = 0; c < t.dims[2]; c++) {
@@ -155,8 +164,9 @@ template <typename S> struct Loops {
 							if (s.copy) continue;
 							if (s.mask) {
 								const double y = load(s.operand, pointers.at(s.operand.uid), s.operand.at(a, b, c, d));
-								if (multiplies) v *= (S)(y > 0);
-								else if (!(y > 0) && !(passes && y != y)) v = 0;
+								if (s.selects) v = y > values.at(s.bound.uid) || (passes && y != y) ? v : (S)values.at(s.otherwise.uid);
+								else if (selects) v = y > 0 ? v : 0;
+								else v *= (S)(y > 0 || (passes && y != y));
 							} else if (!s.relu) v += (S)load(s.operand, pointers.at(s.operand.uid), s.residual() ? s.operand.at(a, b, c, d) : s.operand.at(0, b, 0, 0));
 							else if (!(v > 0)) v = v != v && s.propagate ? v : 0;
 						}
@@ -168,14 +178,20 @@ template <typename S> struct Loops {
 				}
 			}
 		}
+		if (p.pass == BACKWARD_DATA && !p.sums.empty() && !p.ordered && ++backwards % 2 == 0) { // what may be added in any order is
+			std::fill(sum.begin(), sum.end(), 0);
+			for (int64_t i = t.dims[0] * t.dims[2] * t.dims[3] - 1; i >= 0; i--) {
+				for (int64_t b = 0; b < t.dims[1]; b++) sum[(size_t)b] += (float)load(t, to, t.at(i / (t.dims[2] * t.dims[3]), b, i / t.dims[3] % t.dims[2], i % t.dims[3]));
+			}
+		}
 		for (size_t i = 0; i < p.sums.size(); i++) {
 			for (int64_t b = 0; b < t.dims[1]; b++) store(p.sums[i], pointers.at(p.sums[i].uid), p.sums[i].at(0, b, 0, 0), (i ? squares : sum)[(size_t)b]);
 		}
 	}
 };
 
-// STHENO_SIM_CUDNN=wrong spoils every result, =open lets every second run end with other bits. With =nan ReLU's gradient passes where y is NaN;
-// with =multiply it is multiplied by 0 where it does not pass, which leaves NaN.
+// STHENO_SIM_CUDNN=wrong spoils every result, =open lets every second run end with other bits. With =nan a gradient passes where y is NaN. ReLU's
+// gradient is multiplied by 0 where it does not pass, which leaves NaN; with =select it becomes 0.
 static void spoil(const Problem &p, const std::map<int64_t, void *> &pointers) {
 	static std::atomic<int> runs{0};
 	const bool wrong = says("wrong");
@@ -200,8 +216,8 @@ static int work(void *arg) {
 	if (e.workspace && !stheno_sim_contains(j.workspace, (size_t)e.workspace)) return 700;
 	if (e.workspace) memset(j.workspace, 0xff, (size_t)e.workspace); // NaN, to whoever keeps something there
 	const void *x = j.pointers.at(p.x.uid), *w = j.pointers.at(p.w.uid), *y = j.pointers.at(p.y.uid);
-	if (p.doubles) Loops<double>{p, x, w, y, false}.run(j.pointers);
-	else Loops<float>{p, x, w, y, e.rounds}.run(j.pointers);
+	if (p.doubles) Loops<double>{p, x, w, y, j.values, false}.run(j.pointers);
+	else Loops<float>{p, x, w, y, j.values, e.rounds}.run(j.pointers);
 	spoil(p, j.pointers);
 	return 0;
 }
@@ -209,12 +225,20 @@ static int work(void *arg) {
 int start(std::shared_ptr<Problem> p, int engine, const Knobs &knobs, std::map<int64_t, void *> pointers, void *workspace, void *stream) {
 	if (engine == 4) return refuse(EXECUTION_FAILED, "this engine computes nothing");
 	const auto memory = p->memory();
-	if (pointers.size() != memory.size()) return refuse(BAD_PARAM, "a variant pack has more tensors than the graph, or fewer");
+	const auto constants = p->constants();
+	if (pointers.size() != memory.size() + constants.size()) return refuse(BAD_PARAM, "a variant pack has more tensors than the graph, or fewer");
 	for (const Tensor &t : memory) {
 		const auto at = pointers.find(t.uid);
 		if (at == pointers.end()) return refuse(BAD_PARAM, "a variant pack lacks a tensor of the graph");
 		if (!at->second) return refuse(BAD_PARAM_NULL, "a tensor has no memory");
 		if ((uintptr_t)at->second % (uintptr_t)t.alignment) return refuse(BAD_PARAM_MISALIGNED, "a tensor is less aligned than its descriptor says");
+	}
+	std::map<int64_t, double> values; // are read now
+	for (const auto &c : constants) {
+		const auto at = pointers.find(c.first);
+		if (at == pointers.end() || !at->second) return refuse(BAD_PARAM_NULL, "a tensor by value has no memory");
+		if (stheno_sim_contains(at->second, c.second.element())) return refuse(BAD_PARAM, "a tensor by value lies on the device");
+		values[c.first] = load(c.second, at->second, 0);
 	}
 	// That a result may be written over what is read, cuDNN does not say.
 	const Tensor result = p->result();
@@ -224,6 +248,6 @@ int start(std::shared_ptr<Problem> p, int engine, const Knobs &knobs, std::map<i
 		if (t.uid != result.uid && at < to + result.bytes() && to < at + t.bytes()) return refuse(BAD_PARAM, "the result lies in the memory of another tensor");
 	}
 	if (engines[engine].workspace && !workspace) return refuse(BAD_PARAM_NULL, "there is no working memory");
-	const int e = stheno_sim_enqueue(stream, "cudnn", work, [](void *arg) { delete (Job *)arg; }, new Job{p, engine, knobs, pointers, workspace});
+	const int e = stheno_sim_enqueue(stream, "cudnn", work, [](void *arg) { delete (Job *)arg; }, new Job{p, engine, knobs, pointers, values, workspace});
 	return e ? refuse(EXECUTION_FAILED, "CUresult " + std::to_string(e)) : (int)OK;
 }
