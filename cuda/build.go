@@ -97,12 +97,16 @@ func (p *program) purpose() string {
 	return "inference"
 }
 
+// builder asks package kernel on behalf of the engine.
+func (e *Engine) builder() *kernel.Builder {
+	return &kernel.Builder{Multiprocessors: e.dev.Multiprocessors, Capability: 10*e.dev.Major + e.dev.Minor, Precision: e.precision, Gather: gather,
+		Share: shareBytes, AnyOrder: anyOrder || e.config.Nondeterministic}
+}
+
 // decide asks package kernel about every step, and the libraries about its calls.
 func (m *maker) decide() ([]commands, error) {
 	p := m.program
-	dev := p.engine.dev
-	b := &kernel.Builder{Multiprocessors: dev.Multiprocessors, Capability: 10*dev.Major + dev.Minor, Precision: p.engine.precision, Gather: gather,
-		AnyOrder: anyOrder || p.engine.config.Nondeterministic}
+	b := p.engine.builder()
 	all := make([]commands, len(p.plan.Steps))
 	failed := func(i int, err error) error {
 		s := p.plan.Steps[i]

@@ -40,10 +40,11 @@ func (c *choice) chosen(of *kernel.Choice) int {
 // forced is the name of a way that is followed wherever it can be, without being measured. Tests set it.
 var forced string
 
-// gather is Builder.Gather, and anyOrder Builder.AnyOrder also for engines that are deterministic. Tests set them.
+// gather is Builder.Gather, shareBytes Builder.Share, and anyOrder Builder.AnyOrder also for engines that are deterministic. Tests set them.
 var (
-	gather   int64 = kernel.GatherBytes
-	anyOrder bool
+	gather     int64 = kernel.GatherBytes
+	shareBytes int64 = kernel.ShareBytes
+	anyOrder   bool
 )
 
 // follow decides between the ways of a Choice: for the one that was measured to be the fastest, else for the first whose calls are taken.
@@ -101,6 +102,9 @@ func (t *tuner) keyOf(of *kernel.Choice, s *graph.Step, packs []kernel.Packed) (
 		text := fmt.Sprintf("%v %v", v.Dtype, v.Shape)
 		if v.Narrow {
 			text += " as bfloat16"
+		}
+		if v.Transposed {
+			text += " transposed"
 		}
 		return text
 	}

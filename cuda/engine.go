@@ -167,6 +167,18 @@ func (e *Engine) Narrows(s *graph.Step) (in, out []bool, gains bool) {
 	return kernel.Narrows(s)
 }
 
+// transposedEnv is the environment variable that, set to 0, brings every gradient of a filter from cuDNN's order into Keras's before its
+// update reads it.
+const transposedEnv = "STHENO_CUDA_TRANSPOSED_GRADIENTS"
+
+// Transposes keeps gradients of filters as cuDNN writes them, where the updates alone read them.
+func (e *Engine) Transposes(s *graph.Step) (in, out []bool) {
+	if os.Getenv(transposedEnv) == "0" || e.libs.dnn == nil {
+		return nil, nil
+	}
+	return e.builder().Transposes(s)
+}
+
 // Beside lets small steps of which only updates or outputs are made run at the same time as those behind them.
 func (e *Engine) Beside(s *graph.Step) int {
 	if os.Getenv(besideEnv) == "0" || !allBeside() && !kernel.IsGradient(s) {

@@ -38,6 +38,13 @@ func GatherAll(t testing.TB) {
 	t.Cleanup(func() { gather, anyOrder = bytes, order })
 }
 
+// ShareAll offers several ways to share all sums that are of more than one part, until the test ends.
+func ShareAll(t testing.TB) {
+	old := shareBytes
+	shareBytes = 1
+	t.Cleanup(func() { shareBytes = old })
+}
+
 // KeepOrder takes back from GatherAll what concerns deterministic engines.
 func KeepOrder(t *testing.T) {
 	old := anyOrder

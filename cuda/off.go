@@ -51,6 +51,9 @@ func (*Engine) Folds(int, int) bool { return false }
 // Narrows says what can be kept as bfloat16.
 func (*Engine) Narrows(*graph.Step) (in, out []bool, gains bool) { return nil, nil, false }
 
+// Transposes says which gradients of filters can be kept filters first.
+func (*Engine) Transposes(*graph.Step) (in, out []bool) { return nil, nil }
+
 // JoinsNorm says whether a batch norm had better be one step.
 func (*Engine) JoinsNorm(*graph.Step) bool { return false }
 

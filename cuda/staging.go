@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"math"
+	"slices"
 
 	"github.com/stheno-ml/stheno/cuda/internal/driver"
 	"github.com/stheno-ml/stheno/graph"
@@ -85,11 +86,26 @@ func (s *staging) toHost(to []byte, from driver.Ptr) error {
 }
 
 // bring copies a value to the host, from where it lies on the device.
-func (s *staging) bring(to op.Array, v *graph.Value, from driver.Ptr) error {
+func (s *staging) bring(to op.Array, v *graph.Value, from driver.Ptr) (err error) {
 	if v.Narrow {
-		return s.widened(to.Data.([]float32), from)
+		err = s.widened(to.Data.([]float32), from)
+	} else {
+		err = s.toHost(bytesOf(to), from)
 	}
-	return s.toHost(bytesOf(to), from)
+	if err == nil && v.Transposed {
+		lastAxisLast(to)
+	}
+	return err
+}
+
+// lastAxisLast brings the elements of float32 whose last axis comes first into the order of their shape.
+func lastAxisLast(a op.Array) {
+	to := a.Data.([]float32)
+	from, last := slices.Clone(to), a.Shape[len(a.Shape)-1]
+	rows := len(to) / max(last, 1)
+	for i := range to {
+		to[i] = from[i%last*rows+i/last]
+	}
 }
 
 // widened copies bfloat16 of the device to the host as float32.

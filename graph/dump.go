@@ -11,7 +11,8 @@ import (
 )
 
 // String prints the plan, a line a step: results, operation, operands, then type, shape and place of each result.
-// "@n" is an offset in the arena, "=%n" memory shared with value n, "out" memory of its own.
+// "@n" is an offset in the arena, "=%n" memory shared with value n, "out" memory of its own; "transposed" is what lies in memory with its
+// last axis first.
 func (p *Plan) String() string {
 	var b strings.Builder
 	p.write(&b)
@@ -70,7 +71,7 @@ func typeString(v *Value) string {
 	case !ok:
 		name = v.Dtype.String()
 	}
-	return name + shape.Format(v.Shape)
+	return name + shape.Format(v.Shape) + suffix(" transposed", v.Transposed)
 }
 
 func place(v *Value) string {

@@ -17,6 +17,7 @@ func planMemory(p *program, e Engine) int {
 	for _, v := range p.values {
 		v.Where = v.Root().Where
 	}
+	transpose(p, e)
 	narrow(p, e)
 	return layOut(lifetimes(p.steps, p.assigns), &p.work)
 }

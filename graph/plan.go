@@ -54,6 +54,8 @@ type Value struct {
 	Offset int    // byte offset in the arena
 	Alias  *Value // this value shares the memory of Alias (a view, an in-place result, an updated variable)
 	Narrow bool   // of float32 that is kept in memory as bfloat16; see [Narrower]
+	// Transposed says that it is kept in memory with its last axis first; see [Transposer].
+	Transposed bool
 }
 
 // Len is the number of elements.

@@ -80,10 +80,16 @@ peers() {
 	sed -nE 's/.*"arch": "([^"]*)".*"batch": ([0-9]*),.*"precision": "([^"]*)".*"images_per_second": ([0-9.]*),.*/torch eager \1 batch=\2 \3 \4 images\/s/p' "$WORK/peers"
 }
 
-# First layers beside cuDNN's, small batch norms in one launch and in two, dense layers in both types.
+# First layers beside cuDNN's, small batch norms in one launch and in two, dense layers in both types, updates of filters by gradients in both orders.
 kernels() {
 	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
-	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients)$/^([A-Z]|512$|1152$|32$)' -test.benchtime 10x
+	tests cuda.test cuda '^$' -test.bench '^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|FilterUpdates)$/^([A-Z]|512$|1152$|32$|momentum$)' -test.benchtime 10x
+}
+
+# Sums of channels in each way to share them among blocks, of some images of VGG-16 and ResNet-50.
+sums() {
+	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
+	tests cuda.test cuda '^$' -test.bench '^BenchmarkSums$/^(Copy|ReLUGrad|BatchStats|BatchNormReLUSums)/^.512' -test.benchtime 10x
 }
 
 # Convolutions over images smaller than the window, each by what there is for larger ones and as products.
@@ -154,7 +160,7 @@ report_part() {
 	[ $((passed + failed + skipped)) -gt 0 ] || counts='' passed='' failed='' skipped='' # this part is no tests
 	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >"$file.row"
 	echo "   $title: $status; $counts$((SECONDS - begin)) s" >&2
-	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|MaskedPools|TinyImages)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without|is not taken for|tried for)' "$log" |
+	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|MaskedPools|TinyImages|Sums)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without|is not taken for|tried for)' "$log" |
 		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 300 >"$file.numbers"
 	grep -hE '^(Benchmark|torch ).*images/s' "$log" >"$file.speeds"
 	if [ -s "$file.numbers" ] || [[ $status == *failed* ]]; then
@@ -196,7 +202,7 @@ parts=0 at_once='' # parts at the same time
 JOBS=${JOBS:-$(pick 1 "$(nproc)")}
 JOBS=$((JOBS < 8 ? JOBS : 8))
 
-convolutions='Conv|Few|Tiny|IdleTaps|Mask|NaNIsMasked|Joined.*Mask' norms='Narrow|Joined|Measured|Dense|Product|Fold' # in the names of tests
+convolutions='Conv|Few|Tiny|IdleTaps|Mask|NaNIsMasked|Joined.*Mask' norms='Narrow|Joined|Measured|Dense|Product|Fold|Sums' # in the names of tests
 part 'Devices and libraries' 30 devices
 if all row | grep -q failed; then
 	cat "$WORK/1.log" >&2
@@ -228,6 +234,7 @@ part 'Speed of training steps' 60 tests train.test train '^$' -test.bench '^Benc
 part 'Kernels beside what they replace' 115 kernels
 part 'Convolutions over tiny images' 75 tiny
 part 'Gradients of max poolings' 40 pools
+part 'Sums of channels' 75 sums
 part 'Folders of pictures: whether the GPU waits for decoding' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
 part 'Speed of the same steps in PyTorch' 75 peers
 

@@ -10,38 +10,32 @@ template <bool MASKED, bool WRITTEN = MASKED> struct BiasSums {
 	Sums<1> sums;
 	static constexpr int unroll = SUM_UNROLL(MASKED ? 2 : 1);
 	struct Raw {
-		Pack<SDY, VEC> dy;
-		Pack<SY, VEC> y;
-		i64 at;
+		Loaded<SDY> dy;
+		Loaded<SY> y;
 	};
 	__device__ __forceinline__ Raw read(i64 at) const {
 		Raw r;
-		r.dy = pack_at(dy, at);
+		r.dy = loaded(dy, at);
 		if (MASKED) {
-			r.y = pack_at(y, at);
-		}
-		if (WRITTEN) {
-			r.at = at;
+			r.y = loaded(y, at);
 		}
 		return r;
 	}
-	__device__ __forceinline__ void start(const Raw (&)[unroll], const Walk &w) { sums.clear(w); }
-	__device__ __forceinline__ void add(const Raw &r) {
-		Pack<SDX, VEC> masked;
+	__device__ __forceinline__ void start(const Raw (&)[unroll], const Walk &) { sums.clear(); }
+	__device__ __forceinline__ void add(const Raw &r, i64 at) {
+		T g[VEC];
 #pragma unroll
 		for (int k = 0; k < VEC; k++) {
-			T g = widen(r.dy.v[k]);
-			if (MASKED) {
-				g = widen(r.y.v[k]) > T(0) ? g : T(0);
-			}
-			if (WRITTEN) {
-				store(&masked.v[k], g);
-				g = widen(masked.v[k]);
-			}
-			sums.run[0][k] += g;
+			g[k] = !MASKED || r.y[k] > T(0) ? r.dy[k] : T(0);
 		}
+		Loaded<SDX> masked;
 		if (WRITTEN) {
-			((Pack<SDX, VEC> *)dx)[r.at] = masked;
+			masked.set(g);
+			put(dx, at, masked);
+		}
+#pragma unroll
+		for (int k = 0; k < VEC; k++) {
+			sums.run[0][k] += WRITTEN && sizeof(SDX) < sizeof(SDY) ? masked[k] : g[k]; // what is read again is what counts
 		}
 	}
 };
@@ -52,8 +46,7 @@ __device__ __forceinline__ void bias_sums(T *db, T *partial, u32 *counters, B &b
 	Walk w(v, size, width);
 	b.sums.shared = shared.sums;
 	walk_packs(b, w);
-	const i64 channels = v.channels.by * LANES;
-	b.sums.write(gridDim.y == 1 ? db : partial + blockIdx.y * channels, channels, w);
+	b.sums.write(gridDim.y == 1 ? db : partial + blockIdx.y * w.channels, w);
 	if (gridDim.y == 1 || !last_part(counters, shared)) {
 		return;
 	}
@@ -66,7 +59,8 @@ __device__ __forceinline__ void bias_sums(T *db, T *partial, u32 *counters, B &b
 	}
 }
 
-KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad(T *db, T *partial, u32 *counters, const SDY *dy, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad(T *db, T *partial, u32 *counters, const SDY *dy, const Packs v, int size,
+                                                        int width) {
 	__shared__ Shared shared;
 	BiasSums<false> b;
 	b.dy = dy;
@@ -74,8 +68,8 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad(T *db, T *partial, u32 *count
 }
 
 // The same of the gradient dy of a ReLU with result y, masked by that, which is not written.
-KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad_masked(T *db, T *partial, u32 *counters, const SY *y, const SDY *dy, const Packs v, int size,
-                                                          int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad_masked(T *db, T *partial, u32 *counters, const SY *y, const SDY *dy,
+                                                               const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	BiasSums<true, false> b;
 	b.dy = dy;
@@ -84,8 +78,8 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad_masked(T *db, T *partial, u32
 }
 
 // The same of dx ← the gradient dy of a ReLU with result y. That may be the memory of dy or y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) bias_grad_relu(T *db, T *partial, u32 *counters, SDX *dx, const SY *y, const SDY *dy, const Packs v,
-                                                        int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad_relu(T *db, T *partial, u32 *counters, SDX *dx, const SY *y, const SDY *dy,
+                                                             const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	BiasSums<true> b;
 	b.dy = dy;

@@ -18,12 +18,14 @@ template <typename S, typename F> __device__ __forceinline__ void write_packs(S 
 #pragma unroll
 		for (int u = 0; u < F::unroll; u++) {
 			if (i + u * stride < n) {
-				Pack<S, VEC> p;
+				T v[VEC];
 #pragma unroll
 				for (int k = 0; k < VEC; k++) {
-					store(&p.v[k], f.value(raw[u], k));
+					v[k] = f.value(raw[u], k);
 				}
-				((Pack<S, VEC> *)y)[i + u * stride] = p;
+				Loaded<S> p;
+				p.set(v);
+				put(y, i + u * stride, p);
 			}
 		}
 		i += F::unroll * stride;
@@ -59,7 +61,7 @@ template <typename S, typename F> __device__ __forceinline__ void each_channel(S
 
 // What most of them read.
 struct OnlyX {
-	Pack<SX, VEC> x;
+	Loaded<SX> x;
 };
 
 struct Bias {
@@ -68,12 +70,12 @@ struct Bias {
 	T shift[LANES];
 	typedef OnlyX Raw;
 	static constexpr int unroll = UNROLL(1);
-	__device__ __forceinline__ Raw read(i64 i) const { return Raw{pack_at(x, i)}; }
+	__device__ __forceinline__ Raw read(i64 i) const { return Raw{loaded(x, i)}; }
 	__device__ __forceinline__ bool channel(i64 c) {
 		lanes_at(shift, b, c);
 		return true;
 	}
-	__device__ __forceinline__ T value(const Raw &r, int k) const { return widen(r.x.v[k]) + shift[LANE(k)]; }
+	__device__ __forceinline__ T value(const Raw &r, int k) const { return r.x[k] + shift[LANE(k)]; }
 };
 
 // y ← x + b[c]; they may be the same memory.
@@ -105,7 +107,7 @@ struct Affine {
 	T shift[LANES];
 	typedef OnlyX Raw;
 	static constexpr int unroll = UNROLL(1);
-	__device__ __forceinline__ Raw read(i64 i) const { return Raw{pack_at(x, i)}; }
+	__device__ __forceinline__ Raw read(i64 i) const { return Raw{loaded(x, i)}; }
 	__device__ __forceinline__ bool channel(i64 c) {
 		c *= LANES;
 		if (c < first || c >= first + count) {
@@ -117,7 +119,7 @@ struct Affine {
 		}
 		return true;
 	}
-	__device__ __forceinline__ T value(const Raw &r, int k) const { return widen(r.x.v[k]) * scale + shift[LANE(k)]; }
+	__device__ __forceinline__ T value(const Raw &r, int k) const { return r.x[k] * scale + shift[LANE(k)]; }
 };
 
 // y ← x·scale + shift[c] for the count channels from the first on; they may be the same memory. Packs divide SHIFTS.
@@ -134,14 +136,14 @@ template <bool AFFINE, bool ADD, bool RELU, bool EXACT> struct Normalise {
 	T epsilon, centre[LANES], more[LANES], scale[LANES], shift[LANES];
 	static constexpr int unroll = UNROLL(ADD ? 2 : 1);
 	struct Raw {
-		Pack<SX, VEC> x;
-		Pack<SZ, VEC> z;
+		Loaded<SX> x;
+		Loaded<SZ> z;
 	};
 	__device__ __forceinline__ Raw read(i64 i) const {
 		Raw r;
-		r.x = pack_at(x, i);
+		r.x = loaded(x, i);
 		if (ADD) {
-			r.z = pack_at(z, i);
+			r.z = loaded(z, i);
 		}
 		return r;
 	}
@@ -163,13 +165,13 @@ template <bool AFFINE, bool ADD, bool RELU, bool EXACT> struct Normalise {
 		return true;
 	}
 	__device__ __forceinline__ T value(const Raw &r, int k) const {
-		T d = widen(r.x.v[k]) - centre[LANE(k)];
+		T d = r.x[k] - centre[LANE(k)];
 		if (EXACT) {
 			d -= more[LANE(k)];
 		}
 		T v = AFFINE ? d * scale[LANE(k)] + shift[LANE(k)] : d * scale[LANE(k)];
 		if (ADD) {
-			v += widen(r.z.v[k]);
+			v += r.z[k];
 		}
 		return RELU && v < T(0) ? T(0) : v;
 	}
@@ -212,16 +214,16 @@ template <bool GAMMA, Mask MASK, bool EXACT> struct NormaliseGrad {
 	T epsilon, count, centre[LANES], more[LANES], scale[LANES], slope[LANES], shift[LANES], floor[LANES];
 	static constexpr int unroll = UNROLL(MASK == STORED ? 3 : 2);
 	struct Raw {
-		Pack<SX, VEC> x;
-		Pack<SDY, VEC> dy;
-		Pack<SY, VEC> y;
+		Loaded<SX> x;
+		Loaded<SDY> dy;
+		Loaded<SY> y;
 	};
 	__device__ __forceinline__ Raw read(i64 i) const {
 		Raw r;
-		r.x = pack_at(x, i);
-		r.dy = pack_at(dy, i);
+		r.x = loaded(x, i);
+		r.dy = loaded(dy, i);
 		if (MASK == STORED) {
-			r.y = pack_at(y, i);
+			r.y = loaded(y, i);
 		}
 		return r;
 	}
@@ -252,11 +254,11 @@ template <bool GAMMA, Mask MASK, bool EXACT> struct NormaliseGrad {
 	}
 	__device__ __forceinline__ T value(const Raw &r, int k) const {
 		const int l = LANE(k);
-		T g = widen(r.dy.v[k]), d = widen(r.x.v[k]) - centre[l];
+		T g = r.dy[k], d = r.x[k] - centre[l];
 		if (EXACT) {
 			d -= more[l];
 		}
-		if (MASK == AGAIN ? !(d * scale[l] + floor[l] > T(0)) : MASK == STORED && !(widen(r.y.v[k]) > T(0))) {
+		if (MASK == AGAIN ? !(d * scale[l] + floor[l] > T(0)) : MASK == STORED && !(r.y[k] > T(0))) {
 			g = T(0);
 		}
 		return scale[l] * g - slope[l] * d - shift[l];
@@ -292,9 +294,9 @@ struct InferenceGrad {
 	T epsilon, scale[LANES];
 	static constexpr int unroll = UNROLL(1);
 	struct Raw {
-		Pack<SDY, VEC> dy;
+		Loaded<SDY> dy;
 	};
-	__device__ __forceinline__ Raw read(i64 i) const { return Raw{pack_at(dy, i)}; }
+	__device__ __forceinline__ Raw read(i64 i) const { return Raw{loaded(dy, i)}; }
 	__device__ __forceinline__ bool channel(i64 c) {
 		T var[LANES];
 		lanes_at(var, variance, c);
@@ -305,7 +307,7 @@ struct InferenceGrad {
 		}
 		return true;
 	}
-	__device__ __forceinline__ T value(const Raw &r, int k) const { return scale[LANE(k)] * widen(r.dy.v[k]); }
+	__device__ __forceinline__ T value(const Raw &r, int k) const { return scale[LANE(k)] * r.dy[k]; }
 };
 
 // dx ← γ/√(variance+ε)·dy
@@ -319,7 +321,7 @@ struct VarianceGrad {
 	T factor, centre[LANES], scale[LANES];
 	typedef OnlyX Raw;
 	static constexpr int unroll = UNROLL(1);
-	__device__ __forceinline__ Raw read(i64 i) const { return Raw{pack_at(x, i)}; }
+	__device__ __forceinline__ Raw read(i64 i) const { return Raw{loaded(x, i)}; }
 	__device__ __forceinline__ bool channel(i64 c) {
 		lanes_at(centre, mean, c);
 		lanes_at(scale, dvar, c);
@@ -329,7 +331,7 @@ struct VarianceGrad {
 		}
 		return true;
 	}
-	__device__ __forceinline__ T value(const Raw &r, int k) const { return scale[LANE(k)] * (widen(r.x.v[k]) - centre[LANE(k)]); }
+	__device__ __forceinline__ T value(const Raw &r, int k) const { return scale[LANE(k)] * (r.x[k] - centre[LANE(k)]); }
 };
 
 // dx ← factor·dvar[c]·(x − mean[c])

@@ -58,43 +58,63 @@ KERNEL expand(const Filters filters) {
 }
 
 struct Window {
-	Div channels, packs; // packs: of PACK filters
+	Div rows, packs; // of dw: its rows in a tap or a filter, and packs of PACK elements in a row
 	Axis h, w;
 };
 
 #ifdef PACK
-// dw ← of every tap the sum over the pairs that it connects, in the order of the output pixels; 0 where it connects none. dw: (taps, channels,
-// filters), n elements in all; pairs: (input pixels, channels; output pixels, filters).
-KERNEL fold_taps(T *dw, const S *pairs, const Window g, i64 n) {
-	const i64 channels = g.channels.by, filters = g.packs.by * PACK, row = (i64)g.h.out * g.w.out * filters;
-	FOR_EACH(i, n / PACK) {
-		const i64 r = quotient(i, g.packs);
-		const int tap = (int)quotient(r, g.channels), kh = tap / g.w.kernel, kw = tap - kh * g.w.kernel;
-		const S *const from = pairs + (r - tap * channels) * row + (i - r * g.packs.by) * PACK;
-		T sum[PACK];
+#ifndef D
+#define D T
+#endif
+
+// to ← over the pairs that a tap connects the sum of the elements at from, in the order of the output pixels; 0 where it connects none. The
+// elements of a pair are those of its input pixel, `in` apart, and of its output pixel, `out` apart.
+__device__ __forceinline__ void fold(D *to, const S *from, const Window &g, int tap, i64 in, i64 out) {
+	const int kh = tap / g.w.kernel, kw = tap - kh * g.w.kernel;
+	T sum[PACK];
 #pragma unroll
-		for (int k = 0; k < PACK; k++) {
-			sum[k] = T(0);
+	for (int k = 0; k < PACK; k++) {
+		sum[k] = T(0);
+	}
+	for (int oh = 0; oh < g.h.out; oh++) {
+		const int ih = oh * g.h.stride - g.h.before + kh * g.h.dilation;
+		if (ih < 0 || ih >= g.h.in) {
+			continue;
 		}
-		for (int oh = 0; oh < g.h.out; oh++) {
-			const int ih = oh * g.h.stride - g.h.before + kh * g.h.dilation;
-			if (ih < 0 || ih >= g.h.in) {
+		for (int ow = 0; ow < g.w.out; ow++) {
+			const int iw = ow * g.w.stride - g.w.before + kw * g.w.dilation;
+			if (iw < 0 || iw >= g.w.in) {
 				continue;
 			}
-			for (int ow = 0; ow < g.w.out; ow++) {
-				const int iw = ow * g.w.stride - g.w.before + kw * g.w.dilation;
-				if (iw < 0 || iw >= g.w.in) {
-					continue;
-				}
-				T v[PACK];
-				load_pack(v, from + (i64)(ih * g.w.in + iw) * channels * row + (i64)(oh * g.w.out + ow) * filters);
+			T v[PACK];
+			load_pack(v, from + (ih * g.w.in + iw) * in + (oh * g.w.out + ow) * out);
 #pragma unroll
-				for (int k = 0; k < PACK; k++) {
-					sum[k] += v[k];
-				}
+			for (int k = 0; k < PACK; k++) {
+				sum[k] += v[k];
 			}
 		}
-		store_pack(dw + i * PACK, sum);
+	}
+	store_pack(to, sum);
+}
+
+// The gradient of a filter: dw: (taps, channels, filters), n elements in all; pairs: (input pixels, channels; output pixels, filters). rows of
+// the window are channels.
+KERNEL fold_taps(D *dw, const S *pairs, const Window g, i64 n) {
+	const i64 filters = g.packs.by * PACK, row = (i64)g.h.out * g.w.out * filters;
+	FOR_EACH(i, n / PACK) {
+		const i64 r = quotient(i, g.packs), tap = quotient(r, g.rows);
+		const S *const from = pairs + (r - tap * g.rows.by) * row + (i - r * g.packs.by) * PACK;
+		fold(dw + i * PACK, from, g, (int)tap, g.rows.by * row, filters);
+	}
+}
+
+// The same, filters first: dw: (filters, taps, channels); pairs: (output pixels, filters; input pixels, channels). rows of the window are taps.
+KERNEL fold_taps_transposed(D *dw, const S *pairs, const Window g, i64 n) {
+	const i64 channels = g.packs.by * PACK, row = (i64)g.h.in * g.w.in * channels, filters = n / (g.rows.by * channels);
+	FOR_EACH(i, n / PACK) {
+		const i64 r = quotient(i, g.packs), filter = quotient(r, g.rows);
+		const S *const from = pairs + filter * row + (i - r * g.packs.by) * PACK;
+		fold(dw + i * PACK, from, g, (int)(r - filter * g.rows.by), channels, filters * row);
 	}
 }
 #endif

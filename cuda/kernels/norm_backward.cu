@@ -29,24 +29,24 @@ KERNEL __launch_bounds__(BLOCK, 1) batch_norm_backward(SDX *dx, T *dgamma, T *db
 	__shared__ __align__(16) T scale[VEC], slope[VEC], shift[VEC];
 	const Rows r(rows, packs);
 	const i64 first = (i64)blockIdx.x * VEC, c = first + threadIdx.x;
-	Pack<SX, VEC> kept[KEEP];
-	Pack<SDY, VEC> grad[KEEP];
+	Loaded<SX> kept[KEEP];
+	Loaded<SDY> grad[KEEP];
 #if MASK == STORED || MASK == JOINED_SUM
-	Pack<SY, VEC> result[KEEP];
+	Loaded<SY> result[KEEP];
 #endif
 #if MASK == JOINED_SUM
-	Pack<SZ, VEC> other[KEEP];
+	Loaded<SZ> other[KEEP];
 #endif
 #pragma unroll
 	for (int k = 0; k < KEEP; k++) {
 		if (r.has(k)) {
-			kept[k] = pack_at(x, r.pack(k));
-			grad[k] = pack_at(dy, r.pack(k));
+			kept[k] = loaded(x, r.pack(k));
+			grad[k] = loaded(dy, r.pack(k));
 #if MASK == STORED || MASK == JOINED_SUM
-			result[k] = pack_at(y, r.pack(k));
+			result[k] = loaded(y, r.pack(k));
 #endif
 #if MASK == JOINED_SUM
-			other[k] = pack_at(z, r.pack(k));
+			other[k] = loaded(z, r.pack(k));
 #endif
 		}
 	}
@@ -77,36 +77,41 @@ KERNEL __launch_bounds__(BLOCK, 1) batch_norm_backward(SDX *dx, T *dgamma, T *db
 #endif
 	}
 	const T each = T(1) / T(rows);
-	Pack<SG, VEC> masked[KEEP];
+	Loaded<SG> masked[KEEP];
 	T sums[2 * VEC] = {};
 #pragma unroll
 	for (int k = 0; k < KEEP; k++) {
 		if (!r.has(k)) {
 			break;
 		}
+		T g[VEC], d[VEC];
 #pragma unroll
 		for (int l = 0; l < VEC; l++) {
-			T g = widen(grad[k].v[l]), d = widen(kept[k].v[l]) - centre[l];
+			g[l] = grad[k][l];
+			d[l] = kept[k][l] - centre[l];
 			bool off = false;
 #if MASK == JOINED_SUM
-			g += widen(other[k].v[l]);
+			g[l] += other[k][l];
 #endif
 #if MASK == STORED || MASK == JOINED_SUM
-			off = !(widen(result[k].v[l]) > T(0));
+			off = !(result[k][l] > T(0));
 #elif MASK == AGAIN
-			off = !(d * gain[l] + offset[l] > T(0));
+			off = !(d[l] * gain[l] + offset[l] > T(0));
 #endif
 			if (off) {
-				g = T(0);
-				d = T(0); // which may be infinite
+				g[l] = T(0);
+				d[l] = T(0); // which may be infinite
 			}
-			store(&masked[k].v[l], g);
-			g = widen(masked[k].v[l]);
-			sums[l] += g;
-			sums[VEC + l] += g * d;
+		}
+		masked[k].set(g);
+#pragma unroll
+		for (int l = 0; l < VEC; l++) {
+			const T given = masked[k][l];
+			sums[l] += given;
+			sums[VEC + l] += given * d[l];
 		}
 #if MASK == JOINED_SUM
-		((Pack<SDZ, VEC> *)sum)[r.pack(k)] = masked[k];
+		put(sum, r.pack(k), masked[k]);
 #endif
 	}
 	block_sums<2>(sums, parts, [&](int l, const Wide(&sums)[2]) {
@@ -129,11 +134,13 @@ KERNEL __launch_bounds__(BLOCK, 1) batch_norm_backward(SDX *dx, T *dgamma, T *db
 		if (!r.has(k)) {
 			break;
 		}
-		Pack<SDX, VEC> p;
+		T v[VEC];
 #pragma unroll
 		for (int l = 0; l < VEC; l++) {
-			store(&p.v[l], times[l] * widen(masked[k].v[l]) - along[l] * (widen(kept[k].v[l]) - centre[l]) - less[l]);
+			v[l] = times[l] * masked[k][l] - along[l] * (kept[k][l] - centre[l]) - less[l];
 		}
-		((Pack<SDX, VEC> *)dx)[r.pack(k)] = p;
+		Loaded<SDX> p;
+		p.set(v);
+		put(dx, r.pack(k), p);
 	}
 }

@@ -9,21 +9,21 @@ KERNEL __launch_bounds__(BLOCK, 1) batch_norm_forward(SY *y, T *mean, T *varianc
 	__shared__ T parts[BLOCK / WARP][2 * VEC];
 	__shared__ __align__(16) T origin[VEC], centre[VEC], scale[VEC], shift[VEC];
 	const Rows r(rows, packs);
-	Pack<SX, VEC> kept[KEEP];
+	Loaded<SX> kept[KEEP];
 #ifdef ADD
-	Pack<SZ, VEC> more[KEEP];
+	Loaded<SZ> more[KEEP];
 #endif
 #pragma unroll
 	for (int k = 0; k < KEEP; k++) {
 		if (r.has(k)) {
-			kept[k] = pack_at(x, r.pack(k));
+			kept[k] = loaded(x, r.pack(k));
 		}
 	}
 #ifdef ADD // on its way while there are sums to make
 #pragma unroll
 	for (int k = 0; k < KEEP; k++) {
 		if (r.has(k)) {
-			more[k] = pack_at(z, r.pack(k));
+			more[k] = loaded(z, r.pack(k));
 		}
 	}
 #endif
@@ -38,7 +38,7 @@ KERNEL __launch_bounds__(BLOCK, 1) batch_norm_forward(SY *y, T *mean, T *varianc
 		}
 #pragma unroll
 		for (int l = 0; l < VEC; l++) {
-			plain[l] += widen(kept[k].v[l]);
+			plain[l] += kept[k][l];
 		}
 	}
 	block_sums<1>(plain, parts, [&](int l, const Wide(&sums)[1]) {
@@ -54,7 +54,7 @@ KERNEL __launch_bounds__(BLOCK, 1) batch_norm_forward(SY *y, T *mean, T *varianc
 		}
 #pragma unroll
 		for (int l = 0; l < VEC; l++) {
-			const T d = widen(kept[k].v[l]) - from[l];
+			const T d = kept[k][l] - from[l];
 			sums[l] += d;
 			sums[VEC + l] += d * d;
 		}
@@ -77,18 +77,20 @@ KERNEL __launch_bounds__(BLOCK, 1) batch_norm_forward(SY *y, T *mean, T *varianc
 		if (!r.has(k)) {
 			break;
 		}
-		Pack<SY, VEC> p;
+		T result[VEC];
 #pragma unroll
 		for (int l = 0; l < VEC; l++) {
-			T v = (widen(kept[k].v[l]) - from[l]) * slope[l] + base[l]; // as in channel.cu: a ReLU's mask is computed again
+			T v = (kept[k][l] - from[l]) * slope[l] + base[l]; // as in channel.cu: a ReLU's mask is computed again
 #ifdef ADD
-			v += widen(more[k].v[l]);
+			v += more[k][l];
 #endif
 #ifdef RELU
 			v = v < T(0) ? T(0) : v;
 #endif
-			store(&p.v[l], v);
+			result[l] = v;
 		}
-		((Pack<SY, VEC> *)y)[r.pack(k)] = p;
+		Loaded<SY> p;
+		p.set(result);
+		put(y, r.pack(k), p);
 	}
 }

@@ -10,9 +10,9 @@ struct Deviations {
 	Sums<2> sums;
 	static constexpr int unroll = SUM_UNROLL(1);
 	struct Raw {
-		Pack<SX, VEC> x;
+		Loaded<SX> x;
 	};
-	__device__ __forceinline__ Raw read(i64 at) const { return Raw{pack_at(x, at)}; }
+	__device__ __forceinline__ Raw read(i64 at) const { return Raw{loaded(x, at)}; }
 	__device__ __forceinline__ void start(const Raw (&raw)[unroll], const Walk &w) {
 		T *shared = sums.shared;
 		if (w.on) {
@@ -21,9 +21,9 @@ struct Deviations {
 				T sum = T(0);
 #pragma unroll
 				for (int u = 0; u < unroll; u++) {
-					sum += w.has(u) ? widen(raw[u].x.v[k]) : T(0);
+					sum += w.has(u) ? raw[u].x[k] : T(0);
 				}
-				shared[sums.slot(w, w.sub, 0, k)] = sum;
+				shared[sums.slot(threadIdx.x, 0, k)] = sum;
 			}
 		}
 		__syncthreads();
@@ -32,7 +32,7 @@ struct Deviations {
 		for (int s = 0; s < ORIGIN && s < w.subs; s++) {
 #pragma unroll
 			for (int k = 0; k < VEC; k++) {
-				all[LANE(k)] += shared[sums.slot(w, w.on ? s : 0, 0, k)];
+				all[LANE(k)] += shared[sums.slot(w.on ? s * w.width + w.lane : 0, 0, k)];
 			}
 #pragma unroll
 			for (int u = 0; u < unroll; u++) {
@@ -45,12 +45,12 @@ struct Deviations {
 			origin[k] = all[k] * each;
 		}
 		__syncthreads();
-		sums.clear(w);
+		sums.clear();
 	}
-	__device__ __forceinline__ void add(const Raw &raw) {
+	__device__ __forceinline__ void add(const Raw &raw, i64) {
 #pragma unroll
 		for (int k = 0; k < VEC; k++) {
-			const T d = widen(raw.x.v[k]) - origin[LANE(k)];
+			const T d = raw.x[k] - origin[LANE(k)];
 			sums.run[0][k] += d;
 			sums.run[1][k] += d * d;
 		}
@@ -69,8 +69,8 @@ __device__ __forceinline__ void write_stats(T *mean, T *rest, T *variance, i64 c
 // near the mean of their part, Σ(x−o) and Σ(x−o)², and the last of them puts these together. Deviations from an origin keep a small
 // variance beside a large mean, which Σx² − (Σx)²/n would lose. (As Chan, Golub and LeVeque 1983 do: n elements have the sum
 // s + n·e and the squares q + e·(2·s + n·e) about another origin, e = o − that one.)
-KERNEL __launch_bounds__(SUM_THREADS, 2) stats(T *mean, T *rest, T *variance, T *partial, u32 *counters, const SX *x, i64 count,
-                                               const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) stats(T *mean, T *rest, T *variance, T *partial, u32 *counters, const SX *x, i64 count,
+                                                    const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Walk w(v, size, width);
 	Deviations d;
@@ -80,17 +80,16 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) stats(T *mean, T *rest, T *variance, T 
 	const Wide each = Wide(1) / count;
 	if (gridDim.y == 1) {
 		for (int l = 0; l < LANES && w.on && w.sub == 0; l++) {
-			const Wide distance = each * d.sums.total(w, 0, l);
-			write_stats(mean, rest, variance, w.c * LANES + l, d.origin[l], distance, each * d.sums.total(w, 1, l) - distance * distance);
+			const Wide distance = each * d.sums.total(w.lane, 0, l);
+			write_stats(mean, rest, variance, w.c * LANES + l, d.origin[l], distance, each * d.sums.total(w.lane, 1, l) - distance * distance);
 		}
 		return;
 	}
-	const i64 channels = v.channels.by * LANES;
-	T *to = partial + blockIdx.y * 3 * channels;
+	T *to = partial + blockIdx.y * 3 * w.channels;
 	if (w.on && w.sub == 0) {
 		store_pack(to + w.c * LANES, d.origin);
 	}
-	d.sums.write(to + channels, channels, w);
+	d.sums.write(to + w.channels, w);
 	if (!last_part(counters, shared)) {
 		return;
 	}
@@ -118,26 +117,26 @@ struct Squared {
 	Sums<1> sums;
 	static constexpr int unroll = SUM_UNROLL(1);
 	struct Raw {
-		Pack<SX, VEC> x;
+		Loaded<SX> x;
 	};
-	__device__ __forceinline__ Raw read(i64 at) const { return Raw{pack_at(x, at)}; }
+	__device__ __forceinline__ Raw read(i64 at) const { return Raw{loaded(x, at)}; }
 	__device__ __forceinline__ void start(const Raw (&)[unroll], const Walk &w) {
 		if (w.on) {
 			lanes_at(mean, means, w.c);
 		}
-		sums.clear(w);
+		sums.clear();
 	}
-	__device__ __forceinline__ void add(const Raw &raw) {
+	__device__ __forceinline__ void add(const Raw &raw, i64) {
 #pragma unroll
 		for (int k = 0; k < VEC; k++) {
-			const T d = widen(raw.x.v[k]) - mean[LANE(k)];
+			const T d = raw.x[k] - mean[LANE(k)];
 			sums.run[0][k] += d * d;
 		}
 	}
 };
 
 // partial[part, c] ← Σ(x − mean[c])² over a part of channel c.
-KERNEL __launch_bounds__(SUM_THREADS, 2) variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) variance_parts(T *partial, const SX *x, const T *mean, const Packs v, int size, int width) {
 	__shared__ T shared[SUM_THREADS * VEC];
 	Walk w(v, size, width);
 	Squared s;
@@ -145,8 +144,7 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) variance_parts(T *partial, const SX *x,
 	s.means = mean;
 	s.sums.shared = shared;
 	walk_packs(s, w);
-	const i64 channels = v.channels.by * LANES;
-	s.sums.write(partial + blockIdx.y * channels, channels, w);
+	s.sums.write(partial + blockIdx.y * w.channels, w);
 }
 
 // How a ReLU masks dy, which counts as 0 where the ReLU gave 0: not at all; by its result y; by the batch norm of x, computed again; or
@@ -165,22 +163,20 @@ template <Mask MASK, bool EXACT> struct Gradients {
 	Sums<2> sums;
 	static constexpr int unroll = SUM_UNROLL(MASK == NONE ? 2 : MASK == JOINED_SUM ? 4 : 3); // AGAIN has as many constants
 	struct Raw {
-		Pack<SX, VEC> x;
-		Pack<SDY, VEC> dy;
-		Pack<SY, VEC> y;
-		Pack<SZ, VEC> z;
-		i64 at;
+		Loaded<SX> x;
+		Loaded<SDY> dy;
+		Loaded<SY> y;
+		Loaded<SZ> z;
 	};
 	__device__ __forceinline__ Raw read(i64 at) const {
 		Raw r;
-		r.x = pack_at(x, at);
-		r.dy = pack_at(dy, at);
+		r.x = loaded(x, at);
+		r.dy = loaded(dy, at);
 		if (MASK == STORED || MASK == JOINED_SUM) {
-			r.y = pack_at(y, at);
+			r.y = loaded(y, at);
 		}
 		if (MASK == JOINED_SUM) {
-			r.z = pack_at(z, at);
-			r.at = at;
+			r.z = loaded(z, at);
 		}
 		return r;
 	}
@@ -201,32 +197,35 @@ template <Mask MASK, bool EXACT> struct Gradients {
 				}
 			}
 		}
-		sums.clear(w);
+		sums.clear();
 	}
-	__device__ __forceinline__ void add(const Raw &r) {
-		Pack<SDX, VEC> sum;
+	__device__ __forceinline__ void add(const Raw &r, i64 at) {
+		T g[VEC], d[VEC];
 #pragma unroll
 		for (int k = 0; k < VEC; k++) {
-			T g = widen(r.dy.v[k]), d = widen(r.x.v[k]) - mean[LANE(k)];
+			g[k] = r.dy[k];
+			d[k] = r.x[k] - mean[LANE(k)];
 			if (EXACT) {
-				d -= rest[LANE(k)];
+				d[k] -= rest[LANE(k)];
 			}
 			if (MASK == JOINED_SUM) {
-				g += widen(r.z.v[k]);
+				g[k] += r.z[k];
 			}
-			if (MASK == AGAIN ? !(d * scale[LANE(k)] + shift[LANE(k)] > T(0)) : MASK != NONE && !(widen(r.y.v[k]) > T(0))) {
-				g = T(0);
-				d = T(0); // which may be infinite
+			if (MASK == AGAIN ? !(d[k] * scale[LANE(k)] + shift[LANE(k)] > T(0)) : MASK != NONE && !(r.y[k] > T(0))) {
+				g[k] = T(0);
+				d[k] = T(0); // which may be infinite
 			}
-			if (MASK == JOINED_SUM) {
-				store(&sum.v[k], g);
-				g = widen(sum.v[k]);
-			}
-			sums.run[0][k] += g;
-			sums.run[1][k] += g * d;
 		}
+		Loaded<SDX> sum;
 		if (MASK == JOINED_SUM) {
-			((Pack<SDX, VEC> *)out)[r.at] = sum;
+			sum.set(g);
+			put(out, at, sum);
+		}
+#pragma unroll
+		for (int k = 0; k < VEC; k++) {
+			const T given = MASK == JOINED_SUM ? sum[k] : g[k]; // what is read again is what counts
+			sums.run[0][k] += given;
+			sums.run[1][k] += given * d[k];
 		}
 	}
 };
@@ -246,13 +245,12 @@ __device__ __forceinline__ void sum_gradients(T *dgamma, T *dbeta, T *partial, u
 	g.sums.shared = shared.sums;
 	walk_packs(g, w);
 	if (gridDim.y == 1) {
-		for (int l = 0; l < LANES && w.on && w.sub == 0; l++) {
-			write_gradients(dgamma, dbeta, variance, epsilon, w.c * LANES + l, g.sums.total(w, 0, l), g.sums.total(w, 1, l));
-		}
+		w.each_channel([&](i64 c, int x, int l) {
+			write_gradients(dgamma, dbeta, variance, epsilon, c, g.sums.total(x, 0, l), g.sums.total(x, 1, l));
+		});
 		return;
 	}
-	const i64 channels = v.channels.by * LANES;
-	g.sums.write(partial + blockIdx.y * 2 * channels, channels, w);
+	g.sums.write(partial + blockIdx.y * 2 * w.channels, w);
 	if (!last_part(counters, shared)) {
 		return;
 	}
@@ -268,8 +266,8 @@ __device__ __forceinline__ void sum_gradients(T *dgamma, T *dbeta, T *partial, u
 	}
 }
 
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                   const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) norm_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                        const SX *x, const T *mean, const SDY *dy, const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Gradients<NONE, false> g;
 	g.x = x;
@@ -279,9 +277,9 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums(T *dgamma, T *dbeta, T *parti
 }
 
 // The same through a ReLU with result y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_relu(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                        const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v,
-                                                        int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) norm_sums_relu(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                             const SX *x, const T *mean, const SDY *dy, const SY *y, const Packs v,
+                                                             int size, int width) {
 	__shared__ Shared shared;
 	Gradients<STORED, false> g;
 	g.x = x;
@@ -292,9 +290,9 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_relu(T *dgamma, T *dbeta, T *
 }
 
 // The same through a ReLU of the batch norm.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_again(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                         const SX *x, const T *gamma, const T *beta, const T *mean, const SDY *dy,
-                                                         const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) norm_sums_again(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                              const SX *x, const T *gamma, const T *beta, const T *mean, const SDY *dy,
+                                                              const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Gradients<AGAIN, false> g;
 	g.x = x;
@@ -308,9 +306,9 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_again(T *dgamma, T *dbeta, T 
 }
 
 // The same of the sum of dy and z through a ReLU with result y, which is written to out. That may be the memory of dy, z or y.
-KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_join(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                        SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z,
-                                                        const SY *y, const Packs v, int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) norm_sums_join(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                             SDX *out, const SX *x, const T *mean, const SDY *dy, const SZ *z,
+                                                             const SY *y, const Packs v, int size, int width) {
 	__shared__ Shared shared;
 	Gradients<JOINED_SUM, false> g;
 	g.x = x;
@@ -323,9 +321,9 @@ KERNEL __launch_bounds__(SUM_THREADS, 2) norm_sums_join(T *dgamma, T *dbeta, T *
 }
 
 // The same about mean + rest.
-KERNEL __launch_bounds__(SUM_THREADS, 2) group_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
-                                                    const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v,
-                                                    int size, int width) {
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) group_sums(T *dgamma, T *dbeta, T *partial, u32 *counters, const T *variance, T epsilon,
+                                                         const SX *x, const T *mean, const T *rest, const SDY *dy, const Packs v,
+                                                         int size, int width) {
 	__shared__ Shared shared;
 	Gradients<NONE, true> g;
 	g.x = x;

@@ -63,6 +63,17 @@ __device__ __forceinline__ u16 to_bf16(float x) {
 #endif
 }
 
+// x and y rounded so, in the lower and the upper half of a word, as neighbours lie in memory.
+__device__ __forceinline__ u32 to_bf16_pair(float x, float y) {
+#if !defined(NO_PTX) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+	u32 both;
+	asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(y), "f"(x));
+	return both;
+#else
+	return to_bf16(x) | (u32)to_bf16(y) << 16;
+#endif
+}
+
 __device__ __forceinline__ float from_bf16(u16 x) { return __uint_as_float((u32)x << 16); }
 
 // A bfloat16 in memory. Numbers are computed with in T: widen makes one of what is in memory, and store rounds it.

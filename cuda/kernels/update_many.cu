@@ -2,16 +2,6 @@
 // 64-bit words: for every tensor its addresses, the numbers that only it has, and how many elements it has; behind them, for every
 // chunk of a tensor, which tensor it is of (the lower half) and which of its chunks it is (the upper half).
 
-// Calls f(addresses and numbers, elements, chunk) for the chunks that the block has. WORDS is how many a tensor has.
-template <int WORDS, typename F> __device__ __forceinline__ void for_chunks(const u64 *table, i64 tensors, i64 chunks, F f) {
-	const u64 *const list = table + tensors * WORDS;
-	for (i64 c = blockIdx.x; c < chunks; c += gridDim.x) {
-		const u64 chunk = list[c];
-		const u64 *const tensor = table + (chunk & 0xffffffffu) * WORDS;
-		f(tensor, (i64)tensor[WORDS - 1], (i64)(chunk >> 32));
-	}
-}
-
 template <typename U> __device__ __forceinline__ void sweep_many(U update, const u64 *table, i64 tensors, i64 chunks) {
 	const int places = U::WRITES + U::READS;
 	for_chunks<places + U::OWN + 1>(table, tensors, chunks, [&](const u64 *words, i64 n, i64 chunk) {

@@ -117,6 +117,13 @@ func everySource(t *testing.T) []Source {
 		}
 		add(commandsOfNarrowed(t, s))
 	})
+	shared := builderFor(BF16)
+	shared.Share = ShareBytes
+	for _, narrow := range []bool{false, true} { // what is too large for the suite
+		for _, s := range summingSteps(narrow, 512, 16, 16, 64) {
+			add(commandsOf(t, shared, s))
+		}
+	}
 	for _, dt := range floatTypes { // what the suite folds only where it is told to
 		commands, err := Commands(builderFor(FP32), foldStep(dt, 3, 3, 3, 8, 16))
 		require.NoError(t, err)
@@ -139,11 +146,24 @@ func everySource(t *testing.T) []Source {
 			add(commandsOfNarrowed(t, steps[pass]))
 		}
 	}
+	for _, narrow := range []bool{false, true} {
+		for _, s := range transposedSteps(narrow) {
+			add(commandsOf(t, builderFor(BF16), s))
+		}
+	}
 	for _, f := range []int{512, 6, 7} { // packs of filters
 		tiny := convSteps(t, tensor.Float32, tensor.Shape{8, 2, 2, 512}, tensor.Shape{3, 3, 512, f}, stems[0].a)
 		for _, pass := range []string{"bias+relu", "input", "filter"} {
 			add(commandsOf(t, builderFor(TF32), tiny[pass]))
 			add(commandsOfNarrowed(t, tiny[pass]))
+		}
+		for _, p := range []Precision{TF32, BF16} {
+			s := copyOf(tiny["filter"])
+			s.Out[0].Transposed = true
+			if p == BF16 {
+				narrowed(s)
+			}
+			add(commandsOf(t, builderFor(p), s))
 		}
 	}
 	add([]Command{&Launch{Source: Scatter(0).Source}})

@@ -20,8 +20,13 @@ func init() {
 	images := func(in ...int) narrowing {
 		channelsLast := func(s *graph.Step) bool { return formatOf(s.Instr) == shape.NHWC }
 		return narrowing{gains: true,
-			in:  func(s *graph.Step, i int) bool { return slices.Contains(in, i) && channelsLast(s) },
-			out: func(s *graph.Step, _ int) bool { return s.Instr.Kind() != "Conv2DBackwardFilter" && channelsLast(s) }}
+			in: func(s *graph.Step, i int) bool { return slices.Contains(in, i) && channelsLast(s) },
+			out: func(s *graph.Step, _ int) bool {
+				if s.Instr.Kind() == "Conv2DBackwardFilter" { // as cuDNN writes it
+					return s.Out[0].Transposed
+				}
+				return channelsLast(s)
+			}}
 	}
 	registerNarrow(map[string]narrowing{"Conv2D": images(0), "FusedConv2D": images(0), "Conv2DBackwardInput": images(0), "Conv2DBackwardFilter": images(0, 1)})
 }
@@ -75,14 +80,23 @@ func prepareConv2DBackwardInput(b *Builder, s *graph.Step) ([]Command, error) {
 }
 
 func prepareConv2DBackwardFilter(b *Builder, s *graph.Step) ([]Command, error) {
-	o := s.Instr.(*op.Conv2DBackwardFilter)
-	g, err := o.Geometry(s.In[0].Shape, o.FilterShape)
+	c, err := filterGradient(s)
 	if err != nil {
 		return nil, err
 	}
-	c := convolution{pass: BackwardFilter, dt: s.Out[0].Dtype, g: g, x: In(0), w: Out(0), y: In(1),
-		xNarrow: s.In[0].Narrow, yNarrow: s.In[1].Narrow}
-	return b.convolution(c.withoutIdleTaps()), nil
+	return b.convolution(c), nil
+}
+
+// filterGradient is the pass of an op.Conv2DBackwardFilter.
+func filterGradient(s *graph.Step) (convolution, error) {
+	o := s.Instr.(*op.Conv2DBackwardFilter)
+	g, err := o.Geometry(s.In[0].Shape, o.FilterShape)
+	if err != nil {
+		return convolution{}, err
+	}
+	c := convolution{pass: BackwardFilter, dt: s.Out[0].Dtype, g: g, x: In(0), w: Out(0), y: In(1), xNarrow: s.In[0].Narrow, yNarrow: s.In[1].Narrow,
+		gradient: storedGradient{s.Out[0].Transposed, s.Out[0].Narrow}}
+	return c.withoutIdleTaps(), nil
 }
 
 // convolution is one of the three passes. The filter w is (kh, kw, cin/groups, cout); x and y are in the geometry's format.
@@ -97,9 +111,10 @@ type convolution struct {
 	pixels           Pixels       // of the images that w is expanded for: see ofPixels
 	biasOf           *graph.Value // the bias of the epilogue
 	xNarrow, yNarrow bool         // what is bfloat16 in memory
-	sums, residual   *Pointer     // what cuDNN gathers of y, and what it adds: see Convolution
-	mask             *Pointer     // what cuDNN masks x with
-	selects          bool         // the mask does: see Convolution
+	gradient         storedGradient
+	sums, residual   *Pointer // what cuDNN gathers of y, and what it adds: see Convolution
+	mask             *Pointer // what cuDNN masks x with
+	selects          bool     // the mask does: see Convolution
 	epilogue
 }
 
@@ -125,7 +140,7 @@ func (b *Builder) convolutionWays(c convolution) []alternative {
 	library := alternative{"cuDNN", func() []Command { return b.libraryConvolution(c) }}
 	switch {
 	case c.pointwise() && !c.needsEpilogue():
-		ways := []alternative{{"product", func() []Command { return b.pointwiseProduct(c) }}}
+		ways := []alternative{{"product", func() []Command { return b.inKerasOrder(c, b.pointwiseProduct) }}}
 		if c.dt == tensor.Float32 && c.g.N > 0 && c.g.C > 0 && c.countable() {
 			ways = append(ways, library)
 		}
@@ -133,13 +148,13 @@ func (b *Builder) convolutionWays(c convolution) []alternative {
 	case !c.countable():
 		return nil
 	case c.g.N == 0:
-		return []alternative{{"own kernels", func() []Command { return b.ownConvolution(c) }}}
+		return []alternative{{"own kernels", func() []Command { return b.inKerasOrder(c, b.ownConvolution) }}}
 	}
 	ways := []alternative{{"cuDNN", func() []Command { return b.libraryOrOwn(c) }}}
 	if apart := (alternative{"cuDNN, then bias and ReLU", func() []Command { return b.convolutionThenEpilogue(c) }}); b.epilogueApart(c) && b.serves(apart) {
 		ways = []alternative{apart, ways[0]}
 	}
-	few := alternative{"few channels", func() []Command { return b.fewConvolution(c) }}
+	few := alternative{"few channels", func() []Command { return b.inKerasOrder(c, b.fewConvolution) }}
 	if b.serves(few) {
 		ways = append([]alternative{few}, ways...)
 	}
@@ -159,10 +174,13 @@ func (b *Builder) libraryOrOwn(c convolution) []Command {
 	e := &Either{Try: b.libraryConvolution(c)}
 	tried := b.work
 	b.work = start // one of the two runs, so they share the working memory
-	if e.Else = b.wideConvolution(c); c.pointwise() {
-		of, clear := c.alone()
-		e.Else = append(clear, b.wideProduct(of.asProduct())...)
-	}
+	e.Else = b.inKerasOrder(c, func(c convolution) []Command {
+		if c.pointwise() {
+			of, clear := c.alone()
+			return append(clear, b.wideProduct(of.asProduct())...)
+		}
+		return b.wideConvolution(c)
+	})
 	if tried-start > mostScratch {
 		return e.Else
 	}

@@ -10,6 +10,9 @@ import (
 // channels last, rounding to bfloat16 of what is not kept so, and further channels for images that have few.
 func (b *Builder) libraryConvolution(c convolution) []Command {
 	g := c.g
+	if c.gradient.transposed && !b.writesWhole(c) {
+		return b.inKerasOrder(c, b.libraryConvolution)
+	}
 	rounded := b.Precision == BF16 && c.dt == tensor.Float32
 	call := &Convolution{Pass: c.pass, Dtype: c.dt, Precision: b.Precision, N: g.N, H: g.H.In, W: g.W.In, C: g.C, K: g.F, R: g.H.Kernel, S: g.W.Kernel,
 		OH: g.H.Out, OW: g.W.Out, Stride: [2]int{g.H.Stride, g.W.Stride}, Dilation: [2]int{g.H.Dilation, g.W.Dilation},
@@ -49,10 +52,13 @@ func (b *Builder) libraryConvolution(c convolution) []Command {
 		round(&call.X, c.xNarrow, g.Input(), c.pass == BackwardInput)
 		round(&call.Y, c.yNarrow, g.Output(), c.pass == Forward)
 	}
-	if c.pass == BackwardFilter {
+	switch {
+	case c.gradient.transposed:
+		call.Filter, after = b.asStored(c, filter, after)
+	case c.pass == BackwardFilter:
 		call.Filter = b.Scratch(filter.Bytes())
 		after = append(after, b.unpacking(filter, c.w, call.Filter))
-	} else {
+	default:
 		call.Filter = b.laid(filter, c.w, &before)
 	}
 	return append(append(before, call), after...)

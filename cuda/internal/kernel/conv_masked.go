@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph"
@@ -59,7 +61,7 @@ func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 	var ways []alternative
 	for _, w := range b.convolutionWays(c) {
 		ways = append(ways, alternative{w.name, func() []Command {
-			after := b.maskAndSum(s) // whose working memory comes first: behind the convolution's it would lie behind what own kernels would need
+			after := b.maskAndSum(s, oneWave) // whose working memory comes first: behind the convolution's it would lie behind what own kernels would need
 			return append(w.list(), after...)
 		}})
 	}
@@ -78,6 +80,15 @@ func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 		}
 		ways = append(ways, alternative{"cuDNN with ReLU gradient", func() []Command { return b.maskedConvolution(c, s) }})
 	}
+	if s.Instr.(*graph.FusedConv2DBackwardInput).Bias { // with the first of the convolution's ways alone, so that they do not multiply
+		first := b.convolutionWays(c)[0]
+		for _, h := range b.biasSharings(s, channelsOf(s.Out[0].Shape, channelOf(s)), maskedImages(s))[1:] {
+			ways = append(ways, alternative{fmt.Sprintf("%s, %s", first.name, h), func() []Command {
+				after := b.maskAndSum(s, h)
+				return append(first.list(), after...)
+			}})
+		}
+	}
 	return b.choice(ways...), nil
 }
 
@@ -88,14 +99,19 @@ func (b *Builder) sumsByLibrary(c convolution) bool {
 	return b.AnyOrder || b.Capability < 90 || c.g.C <= few
 }
 
-// maskAndSum is one sweep over the gradient where the convolution has written it.
-func (b *Builder) maskAndSum(s *graph.Step) []Command {
+// maskAndSum is one sweep over the gradient where the convolution has written it, with the sums shared so.
+func (b *Builder) maskAndSum(s *graph.Step, h sharing) []Command {
 	x, y := s.Out[0], s.In[2]
 	if !s.Instr.(*graph.FusedConv2DBackwardInput).Bias {
 		d := storage{}.as("SX", y).as("SZ", x).as("SY", x)
 		return []Command{b.packed("elementwise.cu", "relu_grad", x.Dtype, d, x.Len(), packOf(x.Len(), y, x), Out(0), In(2), Out(0))}
 	}
-	return b.biasSums(s, channelsOf(x.Shape, channelOf(s)), images{"SY": y, "SDY": x, "SDX": x}, "bias_grad_relu", Out(1), Out(0), In(2), Out(0))
+	return b.sharedBiasSums(s, channelsOf(x.Shape, channelOf(s)), maskedImages(s), h, "bias_grad_relu", Out(1), Out(0), In(2), Out(0))
+}
+
+// maskedImages are what maskAndSum sweeps over.
+func maskedImages(s *graph.Step) images {
+	return images{"SY": s.In[2], "SDY": s.Out[0], "SDX": s.Out[0]}
 }
 
 // channelOf is the axis of an image's channels.

@@ -14,12 +14,12 @@ func init() {
 		"ChannelAffine": channelAffine,
 		"BatchMean": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchMean).Axis), s.Out[0].Dtype
-			return b.stats(s.In[0], In(0), Out(0), b.perChannel(dt, v), b.perChannel(dt, v), v), nil
+			return b.batchStats(s, v, Out(0), b.perChannel(dt, v), b.perChannel(dt, v)), nil
 		},
 		"BatchVariance": batchVariance,
 		"BatchStats": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v := channelsOf(s.In[0].Shape, s.Instr.(*graph.BatchStats).Axis)
-			return b.stats(s.In[0], In(0), Out(0), b.perChannel(s.Out[0].Dtype, v), Out(1), v), nil
+			return b.batchStats(s, v, Out(0), b.perChannel(s.Out[0].Dtype, v), Out(1)), nil
 		},
 		"BatchVarianceGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVarianceGrad).Axis), s.Out[0].Dtype
@@ -125,17 +125,30 @@ func shiftsOf(dt tensor.Dtype, shifts []float64) Bytes {
 	return structOf(narrow)
 }
 
+// batchStats is a step that computes what stats does, of operand 0.
+func (b *Builder) batchStats(s *graph.Step, v view, mean, rest, variance Pointer) []Command {
+	of := images{"SX": s.In[0]}
+	return b.eachSharing(b.sharings(packed(s.In[0].Dtype, v, of), of, few, normSharings), func(h sharing) []Command {
+		return b.sharedStats(s.In[0], h, In(0), mean, rest, variance, v)
+	})
+}
+
 // stats computes the mean, what rounding took from it, and the variance of every channel of x, which is at a place.
 func (b *Builder) stats(x *graph.Value, at, mean, rest, variance Pointer, v view) []Command {
+	return b.sharedStats(x, oneWave, at, mean, rest, variance, v)
+}
+
+// sharedStats is stats with the sums shared so.
+func (b *Builder) sharedStats(x *graph.Value, h sharing, at, mean, rest, variance Pointer, v view) []Command {
 	dt := x.Dtype
-	t := b.summing(packed(dt, v, images{"SX": x}), few)
+	t := b.summing(packed(dt, v, images{"SX": x}), few, h)
 	partial, counters := b.joining(t, 3, dt)
 	return []Command{t.launch("stats.cu", "stats", dt, mean, rest, variance, partial, counters, at, v.count())}
 }
 
 func batchVariance(b *Builder, s *graph.Step) ([]Command, error) {
 	v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVariance).Axis), s.Out[0].Dtype
-	t := b.summing(packed(dt, v, images{"SX": s.In[0]}), few)
+	t := b.summing(packed(dt, v, images{"SX": s.In[0]}), few, oneWave)
 	partial := b.Scratch(t.parts() * v.Channels * int64(dt.Size()))
 	rest := view{1, t.parts(), v.Channels, 1}
 	return append([]Command{t.launch("stats.cu", "variance_parts", dt, partial, In(0), In(1))},
@@ -166,28 +179,40 @@ func (b *Builder) batchNormSums(s *graph.Step, dbeta Pointer, axis int, epsilon 
 	v, of := channelsOf(s.In[0].Shape, axis), images{"SX": s.In[0], "SDY": s.In[3]}
 	if relu {
 		of["SY"] = s.In[4]
-		return b.normSums(s, v, of, "norm_sums_relu", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3), In(4))
+		return b.normGradients(s, v, of, "norm_sums_relu", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3), In(4))
 	}
-	return b.normSums(s, v, of, "norm_sums", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3))
+	return b.normGradients(s, v, of, "norm_sums", Out(0), dbeta, In(2), epsilon, In(0), In(1), In(3))
 }
 
 func batchNormReLUSums(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*graph.BatchNormReLUSums)
-	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), images{"SX": s.In[0], "SDY": s.In[5]}, "norm_sums_again", Out(0), Out(1), In(4),
+	return b.normGradients(s, channelsOf(s.In[0].Shape, o.Axis), images{"SX": s.In[0], "SDY": s.In[5]}, "norm_sums_again", Out(0), Out(1), In(4),
 		o.Epsilon, In(0), In(1), In(2), In(3), In(5)), nil
 }
 
 func batchNormJoinSums(b *Builder, s *graph.Step) ([]Command, error) {
 	o := s.Instr.(*graph.BatchNormJoinSums)
 	of := images{"SX": s.In[0], "SDY": s.In[3], "SZ": s.In[4], "SY": s.In[5], "SDX": s.Out[2]}
-	return b.normSums(s, channelsOf(s.In[0].Shape, o.Axis), of, "norm_sums_join", Out(0), Out(1), In(2), o.Epsilon,
+	return b.normGradients(s, channelsOf(s.In[0].Shape, o.Axis), of, "norm_sums_join", Out(0), Out(1), In(2), o.Epsilon,
 		Out(2), In(0), In(1), In(3), In(4), In(5)), nil
+}
+
+// normGradients is a step that computes what normSums does.
+func (b *Builder) normGradients(s *graph.Step, v view, of images, name string, dgamma, dbeta, variance Pointer, epsilon float64, in ...any) []Command {
+	return b.eachSharing(b.sharings(packed(s.Out[0].Dtype, v, of), of, fewOfTwo, normSharings), func(h sharing) []Command {
+		return b.sharedNormSums(s, v, of, h, name, dgamma, dbeta, variance, epsilon, in...)
+	})
 }
 
 // normSums computes dgamma and dbeta with one of the kernels of stats.cu, whose operands are in.
 func (b *Builder) normSums(s *graph.Step, v view, of images, name string, dgamma, dbeta, variance Pointer, epsilon float64, in ...any) []Command {
+	return b.sharedNormSums(s, v, of, oneWave, name, dgamma, dbeta, variance, epsilon, in...)
+}
+
+// sharedNormSums is normSums with the sums shared so.
+func (b *Builder) sharedNormSums(s *graph.Step, v view, of images, h sharing, name string, dgamma, dbeta, variance Pointer, epsilon float64, in ...any) []Command {
 	dt := s.Out[0].Dtype
-	t := b.summing(packed(dt, v, of), fewOfTwo)
+	t := b.summing(packed(dt, v, of), fewOfTwo, h)
 	partial, counters := b.joining(t, 2, dt)
 	return []Command{t.launch("stats.cu", name, dt, append([]any{dgamma, dbeta, partial, counters, variance, number(dt, epsilon)}, in...)...)}
 }

@@ -123,7 +123,7 @@ func TestSumming(t *testing.T) {
 	}
 	for _, v := range views {
 		for _, b := range []*Builder{{}, {Multiprocessors: 1}, builderFor(FP32)} {
-			s := b.summing(packed(tensor.Float32, v, nil), few)
+			s := b.summing(packed(tensor.Float32, v, nil), few, oneWave)
 			n := s.view.count()
 			require.LessOrEqual(t, s.parts(), int64(mostParts), "%+v", v)
 			require.GreaterOrEqual(t, s.parts()*int64(s.size), n)
@@ -139,12 +139,12 @@ func TestSumming(t *testing.T) {
 		}
 	}
 	// Large images fill the device once; those of few elements are one part.
-	large := builderFor(FP32).summing(packed(tensor.Float32, view{1, 256 * 56 * 56, 64, 1}, nil), few)
+	large := builderFor(FP32).summing(packed(tensor.Float32, view{1, 256 * 56 * 56, 64, 1}, nil), few, oneWave)
 	require.InDelta(t, sumBlocks*132, large.parts()*int64(large.grid.X), 10)
-	require.EqualValues(t, 1, builderFor(FP32).summing(packed(tensor.Float32, view{1, 40, 2048, 1}, nil), few).parts())
+	require.EqualValues(t, 1, builderFor(FP32).summing(packed(tensor.Float32, view{1, 40, 2048, 1}, nil), few, oneWave).parts())
 	// How few that are depends on the sums: 1024 rows in a single part of 32 packs side by side took an H200 23 to 80 µs, 2048 in many 9.
 	for _, n := range []int64{256, 257, 1024, 1025} {
-		one, two := builderFor(FP32).summing(packed(tensor.Float32, view{1, n, 512, 1}, nil), few), builderFor(FP32).summing(packed(tensor.Float32, view{1, n, 512, 1}, nil), fewOfTwo)
+		one, two := builderFor(FP32).summing(packed(tensor.Float32, view{1, n, 512, 1}, nil), few, oneWave), builderFor(FP32).summing(packed(tensor.Float32, view{1, n, 512, 1}, nil), fewOfTwo, oneWave)
 		require.Equal(t, n <= few, one.parts() == 1, n)
 		require.Equal(t, n <= fewOfTwo, two.parts() == 1, n)
 		require.True(t, one.parts() > 1 || one.width <= fewWidth)
@@ -159,7 +159,7 @@ func TestJoining(t *testing.T) {
 			x := valueOf(tensor.Float32, 1)
 			x.Narrow = narrow
 			b := builderFor(FP32)
-			s := b.summing(packed(tensor.Float32, v, images{"SX": x}), few)
+			s := b.summing(packed(tensor.Float32, v, images{"SX": x}), few, oneWave)
 			require.Greater(t, s.parts(), int64(1))
 			require.GreaterOrEqual(t, s.parts()*int64(s.grid.X), int64(64), "%+v", v)
 			require.LessOrEqual(t, 12*s.parts()*int64(s.width)*s.lanes(), int64(mostJoin), "%+v", v)

@@ -89,8 +89,6 @@ func (p packing) arg() Bytes {
 const (
 	// unroll is how many packs a thread reads at once, at most: UNROLL of packs.cuh.
 	unroll = 4
-	// sumBlocks is how many blocks that sum run on a multiprocessor at the same time: see packs.cuh.
-	sumBlocks = 2
 	// sumWidth is the most packs of channels that such a block works on side by side: those that a warp reads at once.
 	sumWidth = 32
 	// few is up to how many packs of a channel, channels last, are one part: blocks of fewWidth packs of channels, the narrowest that read
@@ -102,9 +100,10 @@ const (
 	joinShare, leastJoin, mostJoin = 6, 24 << 10, 128 << 10
 )
 
-// summing cuts the sums of packs.
+// summing is the sums of packs, cut into parts.
 type summing struct {
 	packing
+	sharing
 	grid, block Dim3
 	size        int32 // packs of a part
 	width       int32 // packs of channels of a block
@@ -120,9 +119,9 @@ func (p packing) lanes() int64 {
 	return p.vec
 }
 
-// summing makes as many parts as run at the same time, unless a thread then had less to do than it reads at once. Blocks work on as many
+// summing makes as many parts as a sharing says, unless a thread then had less to do than it reads at once. Blocks work on as many
 // packs of channels side by side as a warp reads at once, or on fewer where so many parts of so many channels took long to put together.
-func (b *Builder) summing(p packing, few int64) summing {
+func (b *Builder) summing(p packing, few int64, h sharing) summing {
 	v, n, width := p.view, max(p.view.count(), 1), int64(1)
 	if !p.rows {
 		width = ceilDiv(v.Channels, ceilDiv(v.Channels, sumWidth))
@@ -131,7 +130,7 @@ func (b *Builder) summing(p packing, few int64) summing {
 		}
 	}
 	for {
-		s := b.summingBy(p, n, width, few)
+		s := b.summingBy(p, h, n, width, few)
 		share := n * v.Channels * packBytes / (s.parts() * int64(s.grid.X)) / joinShare
 		join := s.parts() * width * s.lanes() * 12 // three float32 of a channel
 		if width <= fewWidth || join <= min(max(share, leastJoin), mostJoin) {
@@ -142,20 +141,20 @@ func (b *Builder) summing(p packing, few int64) summing {
 }
 
 // summingBy makes the parts for blocks of a width: one of up to so few packs.
-func (b *Builder) summingBy(p packing, n, width, few int64) summing {
+func (b *Builder) summingBy(p packing, h sharing, n, width, few int64) summing {
 	const mostSize = 1 << 30
 	block := int64(threads)
 	if small := n * width; small < threads {
 		block = ceilDiv(small, 32) * 32
 	}
 	subs, tiles := block/width, ceilDiv(p.view.Channels, width)
-	parts := min(sumBlocks*int64(max(b.Multiprocessors, 1))/tiles, n/(unroll*subs), mostParts)
+	parts := min(h.blocks*h.waves*int64(max(b.Multiprocessors, 1))/tiles, n/(unroll*subs), mostParts)
 	if n <= few && !p.rows {
 		parts = 1
 	}
 	parts = max(parts, 1, ceilDiv(n, mostSize))
 	size := ceilDiv(ceilDiv(n, parts), subs) * subs
-	return summing{p, Dim3{X: int(tiles), Y: int(ceilDiv(n, size))}, Dim3{X: int(block)}, int32(size), int32(width)}
+	return summing{p, h, Dim3{X: int(tiles), Y: int(ceilDiv(n, size))}, Dim3{X: int(block)}, int32(size), int32(width)}
 }
 
 // joining reserves what the blocks of a channel need to put their parts together: memory for so many sums of each, and a counter.
@@ -169,7 +168,7 @@ func (b *Builder) joining(s summing, sums int64, dt tensor.Dtype) (partial, coun
 
 // launch launches a kernel that writes sums of parts. Its last arguments say which.
 func (s summing) launch(file, name string, dt tensor.Dtype, args ...any) *Launch {
-	return &Launch{Source: File(file, dt, s.defines...), Name: name, Grid: s.grid, Block: s.block,
+	return &Launch{Source: File(file, dt, append(s.sharing.defines(), s.packing.defines...)...), Name: name, Grid: s.grid, Block: s.block,
 		Args: append(args, s.arg(), s.size, s.width)}
 }
 

@@ -54,13 +54,17 @@ func prepareMaskedPool(b *Builder, s *graph.Step) ([]Command, error) {
 	if !f.Bias {
 		return masked, nil
 	}
-	return b.choice(
-		alternative{"sums apart", func() []Command {
-			of := images{"SY": y, "SDY": dy}
-			return append(b.biasSums(s, channelsOf(y.Shape, 3), of, "bias_grad_masked", Out(1), In(1), In(2)), masked...)
-		}},
-		alternative{"sums on the way", func() []Command { return b.walkAndSum(s, walk, g, d) }},
-	), nil
+	v, of := channelsOf(y.Shape, 3), images{"SY": y, "SDY": dy}
+	apart := func(h sharing) func() []Command {
+		return func() []Command {
+			return append(b.sharedBiasSums(s, v, of, h, "bias_grad_masked", Out(1), In(1), In(2)), masked...)
+		}
+	}
+	ways := []alternative{{"sums apart", apart(oneWave)}, {"sums on the way", func() []Command { return b.walkAndSum(s, walk, g, d) }}}
+	for _, h := range b.biasSharings(s, v, of)[1:] {
+		ways = append(ways, alternative{"sums apart, " + h.String(), apart(h)})
+	}
+	return b.choice(ways...), nil
 }
 
 // maskAndUnpool is what the steps do one after the other. What is masked lies in working memory.

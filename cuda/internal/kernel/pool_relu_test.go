@@ -83,6 +83,15 @@ func TestMaskedPools(t *testing.T) {
 	}
 }
 
+// Sums of large images that have a sweep of their own are shared in several ways, as those of a step of their own.
+func TestMaskedPoolsShareSums(t *testing.T) {
+	b := builderFor(BF16)
+	b.Share = ShareBytes
+	names := func(x ...int) []string { return namesOf(commandsOf(t, b, narrowed(maskedPool(t, halves, true, x...)))) }
+	require.Equal(t, []string{"sums apart", "sums on the way", "sums apart, 4 blocks", "sums apart, 2 blocks, 2 waves"}, names(512, 32, 32, 64))
+	require.Equal(t, []string{"sums apart", "sums on the way"}, names(512, 4, 4, 512))
+}
+
 // The blocks that sum cover all runs and packs of channels once, and run at the same time.
 func TestBlocksOfPoolsThatSum(t *testing.T) {
 	for _, multiprocessors := range []int{0, 1, 4, 108, 132} {

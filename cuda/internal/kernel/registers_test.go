@@ -60,8 +60,9 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 	require.Equal(t, 2*2*9, checked)
 }
 
-// TestNormsStayInRegisters looks for memory that kernels of batch norms, biases and max poolings use in place of registers, which costs what packs save. A few
-// bytes, outside of loops, are none.
+// TestNormsStayInRegisters looks for memory that kernels of batch norms, biases and max poolings use in place of registers, which costs what packs save.
+// Max poolings may use a few bytes, outside of loops. Those of packs.cuh use none: where they run out of registers they wait for some packs before they
+// ask for others.
 func TestNormsStayInRegisters(t *testing.T) {
 	t.Parallel()
 	l, err := nvrtc.Load(0)
@@ -75,12 +76,17 @@ func TestNormsStayInRegisters(t *testing.T) {
 	x := valueOf(tensor.Float32, 1)
 	for _, x.Narrow = range []bool{false, true} {
 		p := packed(tensor.Float32, view{1, 1000, 64, 1}, images{"SX": x})
-		for _, file := range []string{"channel.cu", "stats.cu", "bias.cu"} {
+		for _, c := range []struct {
+			file   string
+			blocks int64
+		}{{"channel.cu", 0}, {"stats.cu", sumBlocks}, {"bias.cu", sumBlocks}, {"stats.cu", normSharings[0].blocks}, {"bias.cu", biasSharings[0].blocks}} {
+			defines := append(sharing{max(c.blocks, sumBlocks), 1}.defines(), p.defines...)
 			for _, arch := range []string{"sm_80", "sm_90"} {
-				frames := attributes(t, l, File(file, tensor.Float32, p.defines...), arch)[frameSize]
-				require.Greater(t, len(frames), 2)
-				for kernel, bytes := range frames {
-					require.LessOrEqual(t, bytes, most, "%s of %s for %s", kernel, file, arch)
+				all := attributes(t, l, File(c.file, tensor.Float32, defines...), arch)
+				require.GreaterOrEqual(t, len(all[frameSize]), 2)
+				for kernel, bytes := range all[frameSize] {
+					require.Zero(t, bytes, "%s of %s for %s, %d blocks", kernel, c.file, arch, c.blocks)
+					require.LessOrEqual(t, (all[registers][kernel]+7)/8*8*threads*int(c.blocks), 65536, "%s for %s", kernel, arch)
 				}
 			}
 		}
@@ -104,6 +110,29 @@ func TestNormsStayInRegisters(t *testing.T) {
 					require.LessOrEqual(t, found[frameSize][kernel], most, "%s of %d for %s", kernel, size, arch)
 				}
 				require.LessOrEqual(t, (found[registers][launch.Name]+7)/8*8*launch.Block.X, 65536, "%s of %d for %s", launch.Name, size, arch)
+			}
+		}
+	}
+}
+
+// TestUpdatesStayInRegisters looks for memory that kernels of updates by gradients that lie filters first use in place of registers, and counts
+// these: a multiprocessor is to have room for as many threads as wait for enough memory.
+func TestUpdatesStayInRegisters(t *testing.T) {
+	t.Parallel()
+	l, err := nvrtc.Load(0)
+	if err != nil {
+		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
+	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
+	}
+	for _, narrow := range []bool{false, true} {
+		for _, arch := range []string{"sm_80", "sm_90"} {
+			found := attributes(t, l, transposedSources[narrow], arch)
+			require.Len(t, found[registers], 4)
+			for kernel, n := range found[registers] {
+				require.LessOrEqual(t, n, 64, "%s for %s", kernel, arch)
+				require.LessOrEqual(t, found[frameSize][kernel], 24, "%s for %s: a few bytes beside Adam's powers, outside of the loop", kernel, arch)
 			}
 		}
 	}

@@ -57,6 +57,7 @@ type Builder struct {
 	Capability      int       // of the device: 90 for compute capability 9.0
 	Precision       Precision // of products
 	Gather          int64     // bytes that a convolution's result must have for cuDNN to gather its sums, see GatherBytes
+	Share           int64     // bytes that sums must read and write to be shared in several ways, see ShareBytes; 0: none are
 	AnyOrder        bool      // whether sums may be added in an order that depends on timing
 	Packs           []Packed  // that the steps decided on so far ask for
 	work            int64     // bytes of working memory that the step at hand has

@@ -61,7 +61,7 @@ func init() {
 }
 
 // updateText is one unit: launches of its kernels can be one.
-var updateText = read("update.cu") + read("penalty.cu") + read("update_many.cu")
+var updateText = read("update.cuh") + read("update.cu") + read("penalty.cu") + read("update_many.cu")
 
 var updateSources = map[tensor.Dtype]Source{
 	tensor.Float32: Text("update.cu", tensor.Float32, updateText),
@@ -95,11 +95,11 @@ func (b *Builder) optimize(s *graph.Step, update graph.Instr, lambda float64) []
 		if o.Nesterov {
 			ahead = 1
 		}
-		return []Command{b.update(s, "momentum_update", Out(0), Out(1), In(0), In(1), In(2), last, factor, number(dt, o.WeightDecay),
+		return []Command{b.updateBy(s, s.In[2], "momentum_update", []any{Out(0), Out(1), In(0), In(1), In(2), last, factor, number(dt, o.WeightDecay)},
 			In(3), number(dt, o.Momentum), ahead)}
 	case *graph.AdamUpdate:
-		return []Command{stepNumber(5), b.update(s, "adam_update", Out(0), Out(1), Out(2), In(0), In(1), In(2), In(3), last, factor,
-			number(dt, o.WeightDecay), In(4), In(5), o.Beta1, o.Beta2, number(dt, o.Epsilon))}
+		return []Command{stepNumber(5), b.updateBy(s, s.In[3], "adam_update", []any{Out(0), Out(1), Out(2), In(0), In(1), In(2), In(3), last, factor,
+			number(dt, o.WeightDecay)}, In(4), In(5), o.Beta1, o.Beta2, number(dt, o.Epsilon))}
 	}
 	return nil
 }

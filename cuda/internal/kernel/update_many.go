@@ -32,6 +32,9 @@ type each struct {
 	chunk                   int
 	parts                   bool // what is written is a number for each chunk
 	once                    bool // there is something that a block does once
+	// The last address is of a gradient that lies filters first, in elements of its own type; the last two of a tensor's own arguments are rows
+	// and filters, and chunks are tiles of them.
+	transposed bool
 }
 
 var updates = map[string]each{
@@ -44,6 +47,9 @@ var updates = map[string]each{
 	"adam_update":     {addresses: 7, written: 3, own: 3, chunk: chunk, once: true},
 	"add_l2_grad":     {addresses: 3, written: 1, own: 2, chunk: chunk},
 	"l2_parts":        {addresses: 2, written: 1, chunk: part, parts: true},
+
+	"momentum_update_transposed": {addresses: 5, written: 2, own: 5, transposed: true},
+	"adam_update_transposed":     {addresses: 7, written: 3, own: 5, transposed: true, once: true},
 }
 
 // chunk is CHUNK of update.cu.
@@ -59,11 +65,17 @@ func (e each) bytes(l *Resolved, i int, size uint64) uint64 {
 		return 8 // a scalar, of no more than this
 	case e.parts && i < e.written:
 		return e.chunks(l) * size
+	case e.transposed && i == e.addresses-1 && l.Source == transposedSources[true]:
+		return l.elements() * 2
 	}
 	return l.elements() * size
 }
 
 func (e each) chunks(l *Resolved) uint64 {
+	if e.transposed {
+		own := l.Args[e.addresses : e.addresses+e.own]
+		return uint64(tiles(own[e.own-2].(int64), own[e.own-1].(int64)))
+	}
 	return (l.elements() + uint64(e.chunk) - 1) / uint64(e.chunk)
 }
 
@@ -82,52 +94,65 @@ func Mergeable(l *Launch) bool {
 	return ok && elementSize(l.Source) != 0
 }
 
-// MergeUpdates makes of launches that follow each other, with nothing between them, fewer ones that do the same: neighbours
-// that are the same update of different tensors become one. It does not change the order of what depends on each other.
+// MergeUpdates makes of launches that follow each other, with nothing between them, fewer ones that do the same: those that are the same
+// update of different tensors become one, in the place of the first. It does not change the order of what depends on each other.
 func MergeUpdates(launches []Resolved, multiprocessors int) []Resolved {
 	var all []Resolved
 	for len(launches) > 0 {
-		run := alike(launches)
-		after := conflicts(launches[:run])
-		for i := 0; i < run; {
-			n := 1
-			for i+n < run && after[i+n] < i {
-				n++
-			}
-			if n == 1 {
-				all = append(all, launches[i])
-			} else {
-				all = append(all, merged(launches[i:i+n], multiprocessors))
-			}
-			i += n
+		n := 0
+		for n < len(launches) && launches[n].update() {
+			n++
 		}
-		launches = launches[run:]
+		if n == 0 { // of what it reads and writes nothing is known
+			all, launches = append(all, launches[0]), launches[1:]
+			continue
+		}
+		all, launches = append(all, mergeRun(launches[:n], multiprocessors)...), launches[n:]
 	}
 	return all
 }
 
-// alike returns how many of the first launches are the same update, at least 1.
-func alike(launches []Resolved) int {
-	first := &launches[0]
-	e, ok := updates[first.Name]
-	if !ok || elementSize(first.Source) == 0 {
-		return 1
-	}
-	n := 1
-	for n < len(launches) {
-		next := &launches[n]
-		if next.Name != first.Name || next.Source != first.Source || !e.sameRest(first, next) {
-			break
+// update says whether it is one of updates.
+func (l *Resolved) update() bool {
+	_, ok := updates[l.Name]
+	return ok && elementSize(l.Source) != 0
+}
+
+// mergeRun is MergeUpdates of updates alone.
+func mergeRun(launches []Resolved, multiprocessors int) []Resolved {
+	var all []Resolved
+	before, done := conflicts(launches), make([]bool, len(launches))
+	for i := range launches {
+		if done[i] {
+			continue
 		}
-		n++
+		group := []int{i}
+		for k := i + 1; k < len(launches); k++ {
+			if !done[k] && alike(&launches[i], &launches[k]) && !slices.ContainsFunc(before[k], func(b int) bool { return !done[b] }) {
+				group = append(group, k)
+			}
+		}
+		same := make([]Resolved, len(group))
+		for k, at := range group {
+			same[k], done[at] = launches[at], true
+		}
+		if len(same) > 1 {
+			same = []Resolved{merged(same, multiprocessors)}
+		}
+		all = append(all, same...)
 	}
-	return n
+	return all
+}
+
+// alike says whether two launches are the same update, of different tensors.
+func alike(a, b *Resolved) bool {
+	return a.Name == b.Name && a.Source == b.Source && updates[a.Name].sameRest(a, b)
 }
 
 // elementSize is the number of bytes of an element of an update, or 0 for other sources.
 func elementSize(s Source) uint64 {
 	switch s {
-	case updateSources[tensor.Float32]:
+	case updateSources[tensor.Float32], transposedSources[false], transposedSources[true]:
 		return 4
 	case updateSources[tensor.Float64]:
 		return 8
@@ -152,19 +177,17 @@ type access struct {
 	writes   bool
 }
 
-// conflicts tells for each of some launches of one kernel the latest one before it with which it must stay in order, -1 where there
-// is none: one writes what the other reads or writes, scalars included.
-func conflicts(launches []Resolved) []int {
-	after := make([]int, len(launches))
+// conflicts tells for each of some updates those before it with which it must stay in order: one writes what the other reads or writes,
+// scalars included.
+func conflicts(launches []Resolved) [][]int {
+	before := make([][]int, len(launches))
 	if len(launches) == 1 {
-		after[0] = -1
-		return after
+		return before
 	}
-	e, size := updates[launches[0].Name], elementSize(launches[0].Source)
 	var list []access
 	for i := range launches {
 		l := &launches[i]
-		after[i] = -1
+		e, size := updates[l.Name], elementSize(l.Source)
 		for k, arg := range l.Args {
 			if at, ok := arg.(Address); ok {
 				if n := e.bytes(l, k, size); n > 0 {
@@ -179,13 +202,15 @@ func conflicts(launches []Resolved) []int {
 		open = slices.DeleteFunc(open, func(o access) bool { return o.to <= a.from })
 		for _, o := range open {
 			if (a.writes || o.writes) && a.launch != o.launch {
-				later := max(a.launch, o.launch)
-				after[later] = max(after[later], min(a.launch, o.launch))
+				later, earlier := max(a.launch, o.launch), min(a.launch, o.launch)
+				if !slices.Contains(before[later], earlier) {
+					before[later] = append(before[later], earlier)
+				}
 			}
 		}
 		open = append(open, a)
 	}
-	return after
+	return before
 }
 
 func (l *Resolved) elements() uint64 { return uint64(l.Args[len(l.Args)-1].(int64)) }
@@ -219,6 +244,8 @@ func word(a any) uint64 {
 		return uint64(math.Float32bits(a))
 	case float64:
 		return math.Float64bits(a)
+	case int64:
+		return uint64(a)
 	}
 	panic("cuda: an argument that is in no list") // a mistake of ours: the kernels are those of updates
 }

@@ -58,6 +58,23 @@ func adamOf(t *testing.T, n int, from Address) Resolved {
 	return resolved(t, s, from, 1<<40)
 }
 
+// transposedOf updates the filters of a convolution in place, by a gradient that lies filters first.
+func transposedOf(t *testing.T, i graph.Instr, rows, filters int, from Address, narrow bool) Resolved {
+	dt := tensor.Float32
+	s := &graph.Step{Instr: i}
+	for range gradientOf(i) + 1 {
+		s.In = append(s.In, valueOf(dt, rows, filters))
+	}
+	g := s.In[len(s.In)-1]
+	g.Transposed, g.Narrow = true, narrow
+	s.Out = s.In[:len(s.In)-1]
+	s.In = append(s.In, valueOf(dt))
+	if _, ok := i.(*graph.AdamUpdate); ok {
+		s.In = append(s.In, valueOf(tensor.Int))
+	}
+	return resolved(t, s, from, 1<<40)
+}
+
 func names(list []Resolved) string {
 	var all []string
 	for _, l := range list {
@@ -94,9 +111,17 @@ func TestMergeUpdates(t *testing.T) {
 	rate := momentumOf(t, f32, 64, 1<<40, 0.9)
 	require.Equal(t, "momentum_update momentum_update", names(merge(b, rate)))
 	require.Equal(t, "momentum_update_many momentum_update momentum_update", names(merge(a, b, rate, c)), "c reads the new one")
-	// What must follow the first of three must not go with the second either.
+	// What must follow the first of three does, and what need not goes with the first.
 	after := momentumOf(t, f32, 64, 1<<20+4*2*5000, 0.9)
-	require.Equal(t, "momentum_update_many momentum_update_many", names(merge(a, b, after, c)))
+	require.Equal(t, "momentum_update_many momentum_update", names(merge(a, b, after, c)))
+	// Two kinds that alternate are one launch each, but for what reads what one of the other kind writes, and what must follow that.
+	d, e := adamOf(t, 64, 4<<20), adamOf(t, 64, 5<<20)
+	require.Equal(t, "momentum_update_many adam_update_many", names(merge(a, d, b, e, c)))
+	reads := adamOf(t, 64, 2<<20) // what b writes
+	require.Equal(t, "momentum_update_many adam_update", names(merge(a, b, reads)))
+	require.Equal(t, "adam_update_many momentum_update_many", names(merge(d, a, reads, b)), "b overwrites what it reads")
+	require.Equal(t, "momentum_update_many adam_update_many momentum_update", names(merge(a, b, d, reads, b.at(2<<20))))
+	require.Equal(t, "momentum_update add momentum_update", names(merge(a, Resolved{Name: "add", Args: []any{int64(4)}}, b)), "nothing goes past it")
 	// What differs from tensor to tensor is no obstacle: decay, the penalty's factor.
 	other := a.at(4 << 20)
 	other.Args[6], other.Args[7] = float32(0.25), float32(0)
@@ -124,6 +149,12 @@ func TestConflicts(t *testing.T) {
 		var list []Resolved
 		for range 1 + r.IntN(12) {
 			l := momentumOf(t, tensor.Float32, 1, 0, 0.9)
+			switch r.IntN(3) {
+			case 0:
+				l = transposedOf(t, &graph.MomentumUpdate{}, 1, 1, 0, false)
+			case 1:
+				l = transposedOf(t, &graph.MomentumUpdate{}, 1, 1, 0, true)
+			}
 			l.Args[len(l.Args)-1] = int64(r.IntN(40))
 			for i := range 5 {
 				l.Args[i] = Address(1000 + 4*r.IntN(400))
@@ -131,31 +162,50 @@ func TestConflicts(t *testing.T) {
 			if r.IntN(3) > 0 { // in place
 				l.Args[2], l.Args[3] = l.Args[0], l.Args[1]
 			}
-			l.Args[5], l.Args[8] = Address(1200), Address(1<<40)
+			l.Args[5], l.Args[updates[l.Name].addresses+updates[l.Name].own] = Address(1200), Address(1<<40)
 			list = append(list, l)
 		}
-		e, want := updates["momentum_update"], make([]int, len(list))
+		want := make([][]int, len(list))
+		bytes := func(i, k int) uint64 {
+			if strings.HasSuffix(list[i].Name, "_transposed") && k == 4 && strings.Contains(list[i].Source.Name, "bf16") {
+				return 2 * list[i].elements()
+			}
+			return updates[list[i].Name].bytes(&list[i], k, 4)
+		}
 		for j := range list {
-			want[j] = -1
 			for i := range j {
+				meet := false
 				for k, x := range list[i].Args {
 					for m, y := range list[j].Args {
 						p, ok1 := x.(Address)
 						q, ok2 := y.(Address)
-						if ok1 && ok2 && (k < e.written || m < e.written) && e.bytes(&list[i], k, 4) > 0 && e.bytes(&list[j], m, 4) > 0 &&
-							uint64(p) < uint64(q)+e.bytes(&list[j], m, 4) && uint64(q) < uint64(p)+e.bytes(&list[i], k, 4) {
-							want[j] = i
-						}
+						meet = meet || ok1 && ok2 && (k < 2 || m < 2) && bytes(i, k) > 0 && bytes(j, m) > 0 &&
+							uint64(p) < uint64(q)+bytes(j, m) && uint64(q) < uint64(p)+bytes(i, k)
 					}
+				}
+				if meet {
+					want[j] = append(want[j], i)
 				}
 			}
 		}
-		require.Equal(t, want, conflicts(list))
+		got := conflicts(list)
+		for _, before := range got {
+			slices.Sort(before)
+		}
+		require.Equal(t, want, got)
 	}
 }
 
 func TestMergedTables(t *testing.T) {
+	transposed := func(i graph.Instr, narrow bool) func(n int, from Address) Resolved {
+		return func(n int, from Address) Resolved {
+			return transposedOf(t, i, []int{1, 63, 64, 65}[n%4], 1+n%70, from, narrow)
+		}
+	}
 	for kind, of := range map[string]func(n int, from Address) Resolved{
+		"momentum_update_transposed": transposed(&graph.MomentumUpdate{Momentum: 0.9}, true),
+		"adam_update_transposed":     transposed(&graph.AdamUpdate{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}, false),
+
 		"momentum_update": func(n int, from Address) Resolved { return momentumOf(t, tensor.Float32, n, from, 0.9) },
 		"adam_update":     func(n int, from Address) Resolved { return adamOf(t, n, from) },
 	} {
@@ -191,22 +241,39 @@ func TestMergedTables(t *testing.T) {
 					require.EqualValues(t, x, word(at+e.addresses+o))
 				case float32:
 					require.EqualValues(t, math.Float32bits(x), word(at+e.addresses+o))
+				case int64:
+					require.EqualValues(t, x, word(at+e.addresses+o))
 				}
 			}
 			require.Equal(t, s.elements(), word(at+e.words()-1))
-			require.EqualValues(t, done[k], (s.elements()+chunk-1)/chunk)
+			want := (s.elements() + chunk - 1) / chunk
+			if e.transposed { // tiles of 64 rows and 32 filters
+				rows, filters := word(at+e.addresses+3), word(at+e.addresses+4)
+				require.Equal(t, s.elements(), rows*filters)
+				want = (rows + 63) / 64 * ((filters + 31) / 32)
+			}
+			require.EqualValues(t, done[k], want)
+			require.Equal(t, s.Grid.X, int(want))
 		}
 	}
 }
 
 // The numbers that the text and the tables agree on, and the tensors' parameters of both kernels of each kind.
 func TestMergedKernelsExist(t *testing.T) {
-	text := updateSources[tensor.Float32].Text
+	text, transposed := updateSources[tensor.Float32].Text, transposedSources[true].Text
 	for name, value := range map[string]int{"CHUNK": chunk, "PART": part, "PENALTIES": graph.MostPenalties} {
 		require.Contains(t, text, fmt.Sprintf("#define %s %d\n", name, value))
 	}
-	flat := regexp.MustCompile(`,\s+`).ReplaceAllString(text, ", ")
+	for name, value := range map[string]int{"ROWS": tileOfRows, "COLUMNS": tileOfFilters, "BLOCK": threads} {
+		require.Regexp(t, fmt.Sprintf(`#define %s %d\b`, name, value), transposed)
+	}
 	for name, e := range updates {
+		flat := text
+		if e.transposed {
+			flat = transposed
+		}
+		flat = regexp.MustCompile(`,\s+`).ReplaceAllString(strings.ReplaceAll(flat, "__launch_bounds__(BLOCK, ", "("), ", ")
+		flat = regexp.MustCompile(`KERNEL \(\d\) `).ReplaceAllString(flat, "KERNEL ")
 		many := regexp.MustCompile(`KERNEL ` + name + `_many\(const u64 \*table, i64 tensors, i64 chunks([^)]*)\)`).FindStringSubmatch(flat)
 		require.NotNil(t, many, name)
 		single := regexp.MustCompile(`KERNEL ` + name + `\(([^)]*), i64 n\)`).FindStringSubmatch(flat)

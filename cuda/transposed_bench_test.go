@@ -1,0 +1,105 @@
+//go:build gpu && cgo && linux
+
+package cuda_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// BenchmarkFilterUpdates measures the updates of all filters of VGG-16 but for the first, 59 MB, by gradients as the updates find them: in
+// Keras's order, which a launch of each has brought them into before, and in cuDNN's, as float32 and as bfloat16. Whole training steps
+// tell what the launches before take: compare with STHENO_CUDA_TRANSPOSED_GRADIENTS=0.
+func BenchmarkFilterUpdates(b *testing.B) {
+	for name, update := range map[string]graph.Instr{
+		"momentum": &graph.MomentumUpdate{Momentum: 0.9, WeightDecay: 5e-4}, "adam": &graph.AdamUpdate{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7},
+	} {
+		for _, kept := range []struct {
+			name               string
+			transposed, narrow bool
+		}{{"keras", false, false}, {"transposed", true, false}, {"transposed bf16", true, true}} {
+			b.Run(name+"/"+kept.name, func(b *testing.B) {
+				p, bytes := &graph.Plan{}, 0
+				value := func(dt tensor.Dtype, dims ...int) *graph.Value {
+					v := &graph.Value{ID: len(p.Values), Shape: dims, Dtype: dt, Where: graph.External, Input: true}
+					p.Values = append(p.Values, v)
+					return v
+				}
+				lr, t := value(tensor.Float32), value(tensor.Int)
+				p.Inputs = []*graph.Value{lr, t}
+				for _, c := range [][2]int{{64, 64}, {64, 128}, {128, 128}, {128, 256}, {256, 256}, {256, 256}, {256, 512}, {512, 512}, {512, 512}, {512, 512},
+					{512, 512}, {512, 512}} {
+					arena := func() *graph.Value {
+						v := value(tensor.Float32, 3, 3, c[0], c[1])
+						v.Where, v.Input = graph.Arena, false
+						return v
+					}
+					s, state := &graph.Step{Instr: update}, 2
+					if name == "adam" {
+						state = 3
+					}
+					for range state {
+						s.In = append(s.In, arena())
+					}
+					for _, v := range s.In {
+						y := arena()
+						y.Alias, s.Out = v, append(s.Out, y)
+						bytes += 2 * v.Bytes()
+					}
+					g := arena()
+					g.Transposed, g.Narrow = kept.transposed, kept.narrow
+					bytes += g.StoredBytes()
+					s.In = append(s.In, g, lr)
+					if name == "adam" {
+						s.In = append(s.In, t)
+					}
+					p.Steps = append(p.Steps, s)
+				}
+				y := value(tensor.Float32, 1)
+				y.Input, y.Output, p.Outputs = false, true, []*graph.Value{y}
+				x := value(tensor.Float32, 1)
+				p.Inputs = append(p.Inputs, x)
+				p.Steps = append(p.Steps, &graph.Step{Instr: &op.ReLU{}, In: []*graph.Value{x}, Out: p.Outputs}) // something to wait for
+				e := open(b, cuda.Config{})
+				prog, err := e.Build(p)
+				require.NoError(b, err)
+				defer func() { require.NoError(b, prog.Close()) }()
+				var wait func()
+				for _, v := range append(p.Inputs, y) {
+					a, err := op.NewArray(v.Dtype, v.Shape)
+					require.NoError(b, err)
+					if v == t {
+						a.Data.([]int)[0] = 1
+					}
+					buffer, err := e.Wrap(a)
+					require.NoError(b, err)
+					defer func() { require.NoError(b, buffer.Close()) }()
+					require.NoError(b, buffer.Upload(a))
+					require.NoError(b, prog.Bind(v, buffer))
+					wait = func() { require.NoError(b, buffer.Download(a)) }
+				}
+				for range 3 { // the second makes a CUDA graph
+					require.NoError(b, prog.Run())
+				}
+				wait()
+				b.ResetTimer()
+				start := time.Now()
+				for range b.N {
+					require.NoError(b, prog.Run())
+				}
+				wait()
+				each := time.Since(start).Seconds() / float64(b.N)
+				b.ReportMetric(each*1e6, "µs/step")
+				b.ReportMetric(float64(bytes)/each/1e9, "GB/s")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
