@@ -134,6 +134,11 @@ func (c *comparison) where(v *graph.Value, how string) string {
 		return "none in particular"
 	}
 	index, left := make(tensor.Shape, len(v.Shape)), p.at
+	if v.Transposed { // its last axis comes first in memory
+		last := v.Shape[len(v.Shape)-1]
+		rows := v.Len() / last
+		left = left%rows*last + left/rows
+	}
 	for i := len(index) - 1; i >= 0; i-- {
 		index[i], left = left%v.Shape[i], left/v.Shape[i]
 	}
