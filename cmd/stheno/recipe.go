@@ -40,7 +40,7 @@ says. A recipe of one's own may be as short as
   train:
     arch: resnet18
     lr: 0.05`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneRecipe,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return listRecipes(cmd.OutOrStdout())
