@@ -65,6 +65,3 @@ func PackLate(t *testing.T) {
 	earlyBytes, lateBytes = 1<<12, 1
 	t.Cleanup(func() { earlyBytes, lateBytes = early, late })
 }
-
-// IndexOf is the index of a value's element by its place in memory.
-var IndexOf = indexOf
