@@ -18,8 +18,10 @@ type account []string
 
 func (a *account) add(format string, args ...any) { *a = append(*a, fmt.Sprintf(format, args...)) }
 
-// refused is of a way that a library does not take.
-func (a *account) refused(name string, err error) { a.add("%q is not to be had: %v", name, err) }
+// refused is of a way that a library does not take, in one line.
+func (a *account) refused(name string, err error) {
+	a.add("%q is not to be had: %s", name, strings.ReplaceAll(fmt.Sprint(err), "\n", "; "))
+}
 
 // failed is of a way that could not be run.
 func (a *account) failed(name string, err error) { a.add("%q failed: %v", name, err) }

@@ -19,6 +19,7 @@ type call struct {
 	first   func() (*way, error)             // what the library proposes
 	ways    func(try func(*way) error) error // tries what it proposes, the first first, until try returns an error
 	take    func(choice json.RawMessage) (*way, error)
+	only    func(choice json.RawMessage) error // lets go of what the library keeps of other ways, if it does
 	// patience is how long it is measured, if that is longer than others are.
 	patience time.Duration
 }
@@ -108,6 +109,13 @@ func (l *libs) convolution(c *kernel.Convolution) *call {
 				return nil, err
 			}
 			return wrap(l.dnn.Take(c, limit, x))
+		},
+		only: func(choice json.RawMessage) error {
+			var x cudnn.Choice
+			if err := json.Unmarshal(choice, &x); err != nil {
+				return err
+			}
+			return l.dnn.Forget(c, limit, x)
 		},
 	}
 }

@@ -3,6 +3,9 @@
 package cuda_test
 
 import (
+	"errors"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
 	"github.com/stheno-ml/stheno/internal/numtest"
+	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -89,6 +93,67 @@ func TestTrainingOnTinyImages(t *testing.T) {
 			got := losses(precision, way)
 			require.NotEqual(t, want, got, "sums are in another order")
 			require.InDeltaSlice(t, want, got, most, "%s %s", precision, way)
+		}
+	}
+}
+
+// shrinkingNet has layers over images of 4×4, 2×2 and 1×1 pixels, with filters of odd sizes.
+func shrinkingNet(t *testing.T) *nn.Model {
+	b := nn.NewBuilder("shrinking")
+	x := b.Input(nn.Shape{4, 4, 3})
+	y := x
+	for i, filters := range []int{8, 16, 24, 40, 9} {
+		for _, kernel := range [][2]int{{3, 3}, {3, 1 + 2*(i%2)}} {
+			y = b.Add(nn.Conv2D{Filters: filters, Kernel: kernel, Padding: nn.Same, Activation: nn.ReLU, KernelRegularizer: nn.L2(0.01)}, y)
+		}
+		if i == 1 || i == 3 {
+			y = b.Add(nn.MaxPooling2D{}, y)
+		}
+	}
+	m, err := b.Model(x, b.Add(nn.Dense{Units: 10, Activation: nn.Softmax}, b.Add(nn.Flatten{}, y)))
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	return m
+}
+
+// Filters are expanded, packed in part and updated by gradients in cuDNN's order while other steps run beside them, in any order that their
+// dependencies allow, and evaluation in between reads the newest: the numbers are those of a run step by step.
+func TestTinyImagesBesideOtherSteps(t *testing.T) {
+	needSimulator(t) // which changes the order
+	cuda.PackLate(t)
+	images, labels := make([]float32, 3*4*4*3), []int{1, 4, 7}
+	numtest.FillUnit("images", 1, images)
+	run := func(order, graphs string) (all []float32) {
+		t.Setenv("STHENO_SIM_ORDER", order)
+		t.Setenv("STHENO_CUDA_GRAPH", graphs)
+		e, opt, m := inGroups{open(t, cuda.Config{Precision: "bf16"})}, train.SGD{Momentum: 0.9}, shrinkingNet(t)
+		s, err := train.NewTrainStep(e, m, opt, train.NewSlots(m, opt), 3, 1)
+		require.NoError(t, err)
+		eval, err := train.NewEvalStep(e, m, 3)
+		require.NoError(t, err)
+		for i := range 5 {
+			r, err := s.Run(images, labels, 0.05, i)
+			require.NoError(t, err)
+			now, err := eval.Run(images, labels, 0, 0)
+			require.NoError(t, err)
+			all = append(all, float32(r.Loss), float32(now.Loss))
+		}
+		require.NoError(t, errors.Join(s.Close(), eval.Close()))
+		for _, w := range m.Weights() {
+			all = append(all, w.Value.Data().([]float32)...)
+		}
+		return all
+	}
+	ways := []string{tinyProduct, "tiny images by cuDNN", ""}
+	if testing.Short() {
+		ways = ways[:1]
+	}
+	for _, way := range ways {
+		cuda.Force(t, way)
+		want := run("", "0")
+		require.False(t, math.IsNaN(float64(want[0])))
+		for _, order := range []string{"random", "reverse", "other"} {
+			require.True(t, slices.Equal(want, run(order, "1")), "way %q, order %q", way, order)
 		}
 	}
 }

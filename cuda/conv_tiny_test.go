@@ -145,6 +145,26 @@ func TestIdleTapsAreNotComputed(t *testing.T) {
 	}
 }
 
+// A filter that a step computes is rounded from where its part begins, which may be at no multiple of 16 bytes.
+func TestPartOfAComputedFilter(t *testing.T) {
+	needGPU(t)
+	a := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
+	c := enginetest.Case{Name: "computed", Build: func(b *enginetest.B) {
+		x := b.Apply(&op.Conv2D{ConvAttrs: a}, b.Input("x", 3, 4, 1, 5), b.Input("before", 1, 1, 5, 5))
+		w := b.Input("w", 1, 3, 5, 7)
+		y := b.Apply(&op.Conv2D{ConvAttrs: a}, x, b.Apply(&op.Scale{Factor: 0.5}, w))
+		y = b.Apply(&op.Conv2D{ConvAttrs: a}, y, b.Input("behind", 1, 1, 7, 5))
+		b.Grads(b.Want("y", numtest.Reduction, y), w)
+	}}
+	e := open(t, cuda.Config{Precision: "bf16"})
+	c.RequireCloseTo(t, e, func(numtest.Kind) numtest.Tolerance { return numtest.Tolerance{Norm: 0.03} }, tensor.Float32) // bfloat16 has 8 bits
+	b := enginetest.NewB(t, tensor.Float32)
+	c.Build(b)
+	m := b.Compile(e)
+	require.Contains(t, strings.Join(kernelsOf(m), "; "), "to_bfloat16 + cuBLASLt", "else this tests nothing")
+	require.NoError(t, m.Close())
+}
+
 // What is no number in a tap that meets nothing but padding reaches no result.
 func TestIdleTapsMayHoldAnything(t *testing.T) {
 	for _, precision := range []string{"fp32", "bf16"} {

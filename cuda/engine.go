@@ -200,6 +200,9 @@ func (e *Engine) JoinsReLUGrad(s *graph.Step) bool {
 	return e.libs.dnn != nil && kernel.JoinsReLUGrad(s, e.precision, gather)
 }
 
+// JoinsPoolGrad wants the gradient of a max pooling and the ReLU's behind it in one step, where one launch may compute both.
+func (e *Engine) JoinsPoolGrad(s *graph.Step) bool { return kernel.JoinsPoolGrad(s) }
+
 // Remote is true: what programs are fed crosses the bus.
 func (e *Engine) Remote() bool { return true }
 

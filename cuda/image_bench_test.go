@@ -167,6 +167,12 @@ func BenchmarkImages(b *testing.B) {
 func (c imageStep) measure(b *testing.B, e *cuda.Engine, narrow bool) (kernels string) {
 	p := &graph.Plan{}
 	bytes := c.add(p, e, narrow, launches)
+	return measurePlan(b, e, p, bytes, "launch")
+}
+
+// measurePlan measures a plan that does something `launches` times, which is called so and reads and writes so many bytes each time. It returns
+// the kernels of the first step.
+func measurePlan(b *testing.B, e *cuda.Engine, p *graph.Plan, bytes int, each string) (kernels string) {
 	// A step whose result comes to the host, to wait for.
 	last := imageStep{instr: &op.ReLU{}, in: []tensor.Shape{{1}}, out: tensor.Shape{1}}
 	last.add(p, e, false, 1)
@@ -196,9 +202,9 @@ func (c imageStep) measure(b *testing.B, e *cuda.Engine, narrow bool) (kernels s
 		require.NoError(b, prog.Run())
 	}
 	wait()
-	each := time.Since(start).Seconds() / float64(b.N*launches)
-	b.ReportMetric(each*1e6, "µs/launch")
-	b.ReportMetric(float64(bytes)/each/1e9, "GB/s")
+	took := time.Since(start).Seconds() / float64(b.N*launches)
+	b.ReportMetric(took*1e6, "µs/"+each)
+	b.ReportMetric(float64(bytes)/took/1e9, "GB/s")
 	b.ReportMetric(0, "ns/op")
 	return prog.(graph.KernelTeller).Kernels()[0]
 }

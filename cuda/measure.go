@@ -162,6 +162,9 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 	}
 	if best != nil { // what another way's plan fails with is no harm
 		best.Of, best.First = tried, first
+		if c.only != nil {
+			return best, c.only(best.Choice)
+		}
 	}
 	return best, nil
 }

@@ -246,6 +246,15 @@ func (t *trial) timeWay(a *attempt, limit float64) (float64, error) {
 			return 0, err
 		}
 	}
+	related, err := kernel.Related(m.step_, func(v *graph.Value) kernel.Address { return kernel.Address(a.at[v]) })
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range related {
+		if err := t.launch(r); err != nil {
+			return 0, err
+		}
+	}
 	for i, f := range m.packed {
 		p := m.packs[i]
 		p.Of = p.Of.Root()

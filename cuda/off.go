@@ -60,6 +60,9 @@ func (*Engine) JoinsNorm(*graph.Step) bool { return false }
 // JoinsReLUGrad says whether the gradient between two convolutions had better be masked in the step that computes it.
 func (*Engine) JoinsReLUGrad(*graph.Step) bool { return false }
 
+// JoinsPoolGrad says whether the gradient behind a max pooling had better be masked in the step that spreads it.
+func (*Engine) JoinsPoolGrad(*graph.Step) bool { return false }
+
 // Together calls do.
 func (*Engine) Together(do func() error) error { return do() }
 

@@ -133,12 +133,21 @@ func (c *comparison) where(v *graph.Value, how string) string {
 	if p.at < 0 {
 		return "none in particular"
 	}
-	index, left := make(tensor.Shape, len(v.Shape)), p.at
-	for i := len(index) - 1; i >= 0; i-- {
-		index[i], left = left%v.Shape[i], left/v.Shape[i]
-	}
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', 5, 64) }
-	return fmt.Sprintf("%s, %s, "+how, which, shape.Format(index), number(p.a), number(p.b))
+	return fmt.Sprintf("%s, %s, "+how, which, shape.Format(indexOf(v, p.at)), number(p.a), number(p.b))
+}
+
+// indexOf is the index of a value's element that is at so many others behind the first in memory.
+func indexOf(v *graph.Value, at int) tensor.Shape {
+	index, last := make(tensor.Shape, len(v.Shape)), len(v.Shape)-1
+	if v.Transposed {
+		rows := v.Len() / v.Shape[last]
+		at = at%rows*v.Shape[last] + at/rows
+	}
+	for i := last; i >= 0; i-- {
+		index[i], at = at%v.Shape[i], at/v.Shape[i]
+	}
+	return index
 }
 
 // compare compares two memories that hold a value.

@@ -68,6 +68,8 @@ func flops(s *Step) int64 {
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
 	case *MaxPool2DGradBias:
 		return poolFLOPs(i.Grad.PoolAttrs, s.In[0].Shape) + int64(s.In[2].Len())
+	case *FusedMaxPool2DGrad:
+		return poolFLOPs(i.Grad.PoolAttrs, s.In[0].Shape) + int64(s.In[2].Len())*(1+trues(i.Bias))
 	case *op.AvgPool2DGrad:
 		return poolFLOPs(i.PoolAttrs, i.InputShape)
 	case *ir.Loop:

@@ -148,6 +148,8 @@ func layoutOf(i Instr) string {
 		return o.Format.String()
 	case *op.MaxPool2DGrad:
 		return o.Format.String()
+	case *FusedMaxPool2DGrad:
+		return o.Grad.Format.String()
 	case *op.AvgPool2DGrad:
 		return o.Format.String()
 	case *op.GlobalAvgPool2D:

@@ -82,9 +82,11 @@ func fuseReLUBias(p *program, e Engine) {
 // unpools says that a step is the gradient of a max pooling and gets the result of just that pooling.
 func (p *program) unpools(s *Step) bool {
 	o, ok := s.Instr.(*op.MaxPool2DGrad)
-	if !ok {
-		return false
-	}
+	return ok && p.pools(s, o)
+}
+
+// pools says that a step, which computes the gradient o of a max pooling, gets the result of just that pooling.
+func (p *program) pools(s *Step, o *op.MaxPool2DGrad) bool {
 	pool := p.producer[s.In[1]]
 	if pool == nil || pool.In[0] != s.In[0] {
 		return false

@@ -34,6 +34,7 @@ var passes = []pass{
 	{"batch-norm-grad", fuseBatchNormGrad}, // both channel sums in one sweep, the ReLU's mask applied on the way
 	{"pool-bias", fusePoolBias},            // the sums of the gradient behind a max pooling, if they are not a batch norm's
 	{"relu-bias", fuseReLUBias},            // the sums of the gradient that a ReLU masks, if they are not a batch norm's
+	{"pool-relu-grad", joinPoolGrads},      // the gradient of a max pooling, and the mask and the sums behind it, in one step, where the engine asks for it
 	{"conv-relu-grad", joinReLUGrads},      // the gradient between two convolutions and its mask in one step, where the engine asks for it
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
 	{"batch-norm-mask", maskAgain},         // the ReLU's mask of x instead of y

@@ -62,7 +62,7 @@ func plan(t *testing.T, c enginetest.FusionCase, passes ...string) string {
 	b := enginetest.NewB(t, tensor.Float32)
 	c.Build(b)
 	var e graph.Engine = graph.Null{}
-	if c.Pass == "batch-norm-join" || c.Pass == "conv-relu-grad" {
+	if c.Pass == "batch-norm-join" || c.Pass == "conv-relu-grad" || c.Pass == "pool-relu-grad" {
 		e = enginetest.Joining{Engine: e}
 	}
 	p, err := graph.PlanWith(b.G, passes, b.Options(e)...)

@@ -51,6 +51,7 @@ func (p *parser) top(key string, value *yaml.Node) (err error) {
 	switch to := texts[key]; {
 	case to != nil:
 		*to, err = p.scalar(key, value)
+	case key == "train" && value.ShortTag() == "!!null": // Parse says that it sets nothing
 	case key == "train":
 		err = p.each(value, "names of flags of stheno train with their values", p.setting)
 	default:
@@ -125,6 +126,9 @@ func syntax(name string, err error) error {
 	e := &Error{Name: name, Reason: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 	if load, ok := errors.AsType[*yaml.TypeError](err); ok {
 		e.Reason = "is not YAML: " + strings.Join(load.Errors, "; ")
+	}
+	if strings.HasSuffix(e.Reason, "found character that cannot start any token") {
+		e.Reason += "; indent with spaces, and put a value in quotes that begins with a sign such as @ or %"
 	}
 	return e
 }

@@ -98,6 +98,12 @@ tiny() {
 	tests cuda.test cuda '^$' -test.bench '^BenchmarkTinyImages$' -test.benchtime 10x
 }
 
+# Gradients of max poolings, masked and summed by steps of their own and on the way.
+pools() {
+	[ -z "$SIM" ] || { echo 'times of kernels need a GPU'; return 77; }
+	tests cuda.test cuda '^$' -test.bench '^BenchmarkMaskedPools$/^bf16$' -test.benchtime 10x
+}
+
 # Each tool of compute-sanitizer over as much as it can in this time; gpu-sanitize.sh does it with the whole suite.
 sanitize() {
 	[ -z "$SIM" ] || { echo 'compute-sanitizer needs a GPU'; return 77; }
@@ -154,7 +160,7 @@ report_part() {
 	[ $((passed + failed + skipped)) -gt 0 ] || counts='' passed='' failed='' skipped='' # this part is no tests
 	echo "| $title | $status | $passed | $failed | $skipped | $((SECONDS - begin)) |" >"$file.row"
 	echo "   $title: $status; $counts$((SECONDS - begin)) s" >&2
-	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|TinyImages|Sums)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without|is not taken for|tried for)' "$log" |
+	grep -E '^number: |images/s|^Benchmark(FirstLayers|SmallNorms|Dense|MaskedGradients|MaskedPools|TinyImages|Sums)/.*(ns/op|µs/)|_test\.go:[0-9]+: .*(at worst|at most|steps|out of device memory|without|is not taken for|tried for)' "$log" |
 		sed -E 's/^ *[a-z_]+_test\.go:[0-9]+: //; s/^number: //' | sort -u | head -n 300 >"$file.numbers"
 	grep -hE '^(Benchmark|torch ).*images/s' "$log" >"$file.speeds"
 	if [ -s "$file.numbers" ] || [[ $status == *failed* ]]; then
@@ -227,6 +233,7 @@ part 'Memory, over 10,000 launches of a graph too' 60 tests train.test train '^T
 part 'Speed of training steps' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUStep$' -test.benchtime "$(pick 1x 1s)"
 part 'Kernels beside what they replace' 115 kernels
 part 'Convolutions over tiny images' 75 tiny
+part 'Gradients of max poolings' 40 pools
 part 'Sums of channels' 75 sums
 part 'Folders of pictures: whether the GPU waits for decoding' 60 tests train.test train '^$' -test.bench '^BenchmarkGPUPictures$' -test.benchtime "$(pick 1x 40x)"
 part 'Speed of the same steps in PyTorch' 75 peers

@@ -20,9 +20,15 @@ func nameOf(arg string) string {
 	return quoted(arg)
 }
 
-// byName puts the program's name into a text that suggests one of its commands: those of packages know only the usual one.
+// byName puts the program's name into a text that suggests one of its commands: those of packages know only the usual one. Where it has the
+// name already, which may end with the usual one, it stays as it is.
 func byName(text string) string {
-	return strings.ReplaceAll(text, "stheno devices", programName+" devices")
+	named := programName + " devices"
+	parts := strings.Split(text, named)
+	for i := range parts {
+		parts[i] = strings.ReplaceAll(parts[i], "stheno devices", named)
+	}
+	return strings.Join(parts, named)
 }
 
 // resumption is the command that goes on with a run.

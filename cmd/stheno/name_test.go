@@ -18,6 +18,10 @@ func TestProgramName(t *testing.T) {
 	require.Contains(t, refused(t, []string{"train", "-q"}), "see bin/stheno-gpu train --help")
 	require.Contains(t, ok(t, "train", "--help"), "bin/stheno-gpu train [flags]")
 	require.Equal(t, "see bin/stheno-gpu devices --verbose", byName("see stheno devices --verbose"))
+	programName = "/opt/stheno" // ends with the usual name
+	require.Contains(t, refused(t, []string{"devices", "x"}), `error: /opt/stheno devices takes flags only, got "x"; see /opt/stheno devices --help`)
+	require.Equal(t, "see /opt/stheno devices --verbose", byName("see stheno devices --verbose"))
+	programName = "bin/stheno-gpu"
 	require.Contains(t, ok(t, with(quick, "--out", t.TempDir()+"/run")...), "predict with: bin/stheno-gpu predict --run")
 }
 

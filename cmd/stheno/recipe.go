@@ -40,7 +40,7 @@ says. A recipe of one's own may be as short as
   train:
     arch: resnet18
     lr: 0.05`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneRecipe,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return listRecipes(cmd.OutOrStdout())
@@ -94,36 +94,51 @@ type usedRecipe struct {
 	set   []string
 }
 
-// check runs check, which looks at what the flags set, and says of its error which line of the recipe it is due to: one without which
-// there would be none, else one without which there would be another. It is the error as it is where there is no such line, or no recipe.
+// check runs check, which looks at what the flags set, and says of its error which line of the recipe it is due to. It is the error as it is
+// where no line is at fault, or there is no recipe.
 func (r *usedRecipe) check(cmd *cobra.Command, check func() error) error {
 	err := check()
 	if err == nil || r == nil {
 		return err
 	}
-	due := 0
-	for _, s := range r.Settings {
-		flag := r.flags.Lookup(s.Flag)
-		if !slices.Contains(r.set, s.Flag) || flag.Value.Set(flag.DefValue) != nil {
-			continue
-		}
-		flag.Changed = false
-		without := check()
-		if flag.Changed = true; flag.Value.Set(s.Value) != nil {
-			return err
-		}
-		if without == nil {
-			due = s.Line
-			break
-		}
-		if due == 0 && without.Error() != err.Error() {
-			due = s.Line
-		}
-	}
+	due := r.due(err, check)
 	if due == 0 {
 		return err
 	}
 	return &recipes.Error{Name: r.Name, Line: due, Reason: strings.TrimPrefix(inFlags(cmd, err), "train: ")}
+}
+
+// due is the line that an error of check is due to, 0 for none. It leaves out settings, whichever it can, as long as the error stays the same:
+// a setting without which there is merely another error, such as an optimizer with an option, is not at fault. Of several that are left, it is
+// the first without which nothing is wrong, else the last.
+func (r *usedRecipe) due(err error, check func() error) (line int) {
+	left := slices.DeleteFunc(slices.Clone(r.Settings), func(s recipes.Setting) bool { return !slices.Contains(r.set, s.Flag) })
+	// without runs check as if the recipe did not say s, and puts it back if keep says so of what comes of it.
+	without := func(s recipes.Setting, keep func(error) bool) (kept bool) {
+		flag := r.flags.Lookup(s.Flag)
+		if flag.Value.Set(flag.DefValue) == nil {
+			flag.Changed = false
+			if !keep(check()) {
+				return false
+			}
+		}
+		_, flag.Changed = flag.Value.Set(s.Value), true // it took that before
+		return true
+	}
+	for before := -1; before != len(left); {
+		before = len(left)
+		left = slices.DeleteFunc(left, func(s recipes.Setting) bool {
+			return !without(s, func(now error) bool { return now == nil || now.Error() != err.Error() })
+		})
+	}
+	for _, s := range left {
+		alone := false
+		without(s, func(now error) bool { alone = now == nil; return true })
+		if line = s.Line; alone {
+			break
+		}
+	}
+	return line
 }
 
 // sameRecipe refuses a recipe whose settings are not those of the run that goes on with it: it was edited, or flags changed it. Those that

@@ -122,6 +122,9 @@ func TestRunOfARecipe(t *testing.T) {
 	require.Contains(t, ok(t, "train", "--resume", "--out", dir, "--recipe", own, "--epochs", "2"), "epoch 2/2")
 	require.Contains(t, ok(t, "train", "--resume", "--out", dir, "--epochs", "3"), "epoch 3/3")
 	refused(t, []string{"train", "--resume", "--out", dir, "--recipe", "vgg16-cifar100"}, "--recipe is "+own+" there, not vgg16-cifar100")
+	plain := filepath.Join(t.TempDir(), "plain")
+	ok(t, "train", "--data", "sample", "--limit-train", "64", "--limit-test", "20", "--epochs", "1", "--out", plain)
+	refused(t, []string{"train", "--resume", "--out", plain, "--recipe", "vgg16-cifar100"}, "--recipe is not given there, not vgg16-cifar100")
 }
 
 func TestRecipesThatCannotBeUsed(t *testing.T) {
@@ -158,6 +161,9 @@ func TestRecipesThatCannotBeUsed(t *testing.T) {
 		"  arch: resnet18\n  stem: cifra\n  precision: fp99\n": `:4: unknown precision "fp99"`,
 		"  arch: resnet18\n  stem: cifra\n":                    `:3: nn: there is no stem "cifra"; did you mean "cifar"?`,
 		"  epochs: 2\n  ema: 0.9\n  swa: 1\n":                  ":3: give --ema or --swa",
+		// Without the second line there would be another error, but not none.
+		"  optimizer: sgd\n  momentum: 0.9\n  epochs: 0\n  lr: -1\n": ":4: --epochs wants at least 1",
+		"  optimizer: lion\n  momentum: 0.9\n":                       ":3: --momentum goes with --optimizer sgd, not lion",
 	} {
 		require.NoError(t, os.WriteFile(own, []byte("train:\n"+text), 0o600))
 		got := refused(t, []string{"train", "--recipe", own}, "error: recipe "+own+want)
@@ -165,6 +171,9 @@ func TestRecipesThatCannotBeUsed(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(own, []byte("train:\n  batch: 2\n  precision: fp99\n"), 0o600))
 	refused(t, []string{"train", "--recipe", own, "--batch", "0"}, "error: train: --batch wants at least 1, got 0") // the flag's mistake
+	require.NoError(t, os.WriteFile(own, []byte("train:\n  optimizer: sgd\n  momentum: 0.9\n  lr: -1\n"), 0o600))
+	refused(t, []string{"train", "--recipe", own, "--epochs", "0"}, "error: train: --epochs wants at least 1, got 0")
+	require.NoError(t, os.WriteFile(own, []byte("train:\n  batch: 2\n  precision: fp99\n"), 0o600))
 	require.Contains(t, ok(t, "explain", "--recipe", own, "--precision", "fp32"), "Conv2D")
 	refused(t, []string{"train", "--recipe", own + ".yml"}, "error: recipe: open "+own+".yml")
 	refused(t, []string{"train", "--recipe", "vgg-16-cifar100"}, `did you mean "vgg16-cifar100"?`)

@@ -143,7 +143,7 @@ func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Co
 		case f.Name == "lr":
 			fixed = append(fixed, fmt.Sprintf("--lr is %s there, not %s", effective, f.Value))
 		default:
-			fixed = append(fixed, fmt.Sprintf("--%s is %s there, not %s", f.Name, old.Value, f.Value))
+			fixed = append(fixed, fmt.Sprintf("--%s is %s there, not %s", f.Name, cmp.Or(old.Value.String(), "not given"), cmp.Or(f.Value.String(), "empty")))
 		}
 	})
 	if err != nil {

@@ -28,6 +28,14 @@ func onlyCommands(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q%s", args[0], suggest.Then(args[0], names, "see "+cmd.CommandPath()+" --help"))
 }
 
+// oneRecipe takes one argument, or none.
+func oneRecipe(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fmt.Errorf("recipes wants the name of one recipe, or none, got %d", len(args))
+	}
+	return nil
+}
+
 // noArgs refuses arguments of commands that take flags only.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
@@ -78,7 +86,11 @@ func flagError(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := nearestFlag(unknown.GetSpecifiedName(), names); near != "" {
+		name := unknown.GetSpecifiedName()
+		if all := unknown.GetSpecifiedShortnames(); len(all) > 1 { // a name behind one dash, as Go's own package has them
+			name, _, _ = strings.Cut(all, "=")
+		}
+		if near := nearestFlag(name, names); near != "" {
 			text, see = text+"; did you mean --"+near+"?", " See "
 		} else if cmd.Name() == "tune" && unknown.GetSpecifiedName() == "device" {
 			text += "; it measures the CPU, and --tuning measure of train, eval and bench a GPU"

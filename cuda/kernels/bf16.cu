@@ -1,7 +1,11 @@
-// Between float32 and bfloat16, 8 elements at a time. x and y are aligned to 16 bytes.
+// Between float32 and bfloat16, 8 elements at a time.
 
-// y ← x, rounded to bfloat16. n elements.
+// y ← x, rounded to bfloat16. n elements. y is aligned to 16 bytes, and x mostly: not where it begins at a tap in the middle of a filter.
 KERNEL to_bfloat16(bf16 *y, const float *x, i64 n) {
+	if ((u64)x % 16) {
+		FOR_EACH(i, n) { store(&y[i], x[i]); }
+		return;
+	}
 	FOR_EACH(i, n / 8) {
 		T v[8];
 		load_pack<8>(v, x + 8 * i);
@@ -13,7 +17,7 @@ KERNEL to_bfloat16(bf16 *y, const float *x, i64 n) {
 	}
 }
 
-// y ← x, of bfloat16. n elements.
+// y ← x, of bfloat16. n elements. x and y are aligned to 16 bytes.
 KERNEL from_bfloat16(float *y, const bf16 *x, i64 n) {
 	FOR_EACH(i, n / 8) {
 		T v[8];

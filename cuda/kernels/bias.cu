@@ -1,9 +1,9 @@
-// The gradient of a bias: the sum over a channel of dy, as it is or masked by a ReLU, whose gradient is written on the way.
+// The gradient of a bias: the sum over a channel of dy, as it is or masked by a ReLU, whose gradient may be written on the way.
 #include "packs.cuh"
 #include "join.cuh"
 
-// MASKED: dy counts as 0 where y, the ReLU's result, is not above 0, and dx is what that makes of it.
-template <bool MASKED> struct BiasSums {
+// MASKED: dy counts as 0 where y, the ReLU's result, is not above 0. WRITTEN: dx is what that makes of it.
+template <bool MASKED, bool WRITTEN = MASKED> struct BiasSums {
 	const SDY *dy;
 	const SY *y;
 	SDX *dx;
@@ -29,13 +29,13 @@ template <bool MASKED> struct BiasSums {
 			g[k] = !MASKED || r.y[k] > T(0) ? r.dy[k] : T(0);
 		}
 		Loaded<SDX> masked;
-		if (MASKED) {
+		if (WRITTEN) {
 			masked.set(g);
 			put(dx, at, masked);
 		}
 #pragma unroll
 		for (int k = 0; k < VEC; k++) {
-			sums.run[0][k] += MASKED && sizeof(SDX) < sizeof(SDY) ? masked[k] : g[k]; // what is read again is what counts
+			sums.run[0][k] += WRITTEN && sizeof(SDX) < sizeof(SDY) ? masked[k] : g[k]; // what is read again is what counts
 		}
 	}
 };
@@ -64,6 +64,16 @@ KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad(T *db, T *partial, u32 *
 	__shared__ Shared shared;
 	BiasSums<false> b;
 	b.dy = dy;
+	bias_sums(db, partial, counters, b, v, size, width, shared);
+}
+
+// The same of the gradient dy of a ReLU with result y, masked by that, which is not written.
+KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) bias_grad_masked(T *db, T *partial, u32 *counters, const SY *y, const SDY *dy,
+                                                               const Packs v, int size, int width) {
+	__shared__ Shared shared;
+	BiasSums<true, false> b;
+	b.dy = dy;
+	b.y = y;
 	bias_sums(db, partial, counters, b, v, size, width, shared);
 }
 

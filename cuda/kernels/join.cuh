@@ -7,10 +7,13 @@ struct Totals {
 	Wide first, second;
 };
 
-// The shared memory of a block with two sums: for those of its threads, then for those of the parts.
+// The shared memory of a block with up to so many sums: for those of its threads, then for those of the parts.
+#ifndef SHARED_SUMS
+#define SHARED_SUMS 2
+#endif
 struct Shared {
 	union {
-		T sums[SUM_THREADS * VEC * 2];
+		T sums[SUM_THREADS * VEC * SHARED_SUMS];
 		Totals totals[SUM_THREADS];
 	};
 	bool last;
@@ -68,7 +71,7 @@ struct Joint {
 			}
 		}
 	}
-	// The sums over the threads of a channel in a fixed order; those with sub 0 get them. All threads of the block must call it, once.
+	// The sums over the threads of a channel in a fixed order; those with sub 0 get them. All threads of the block must call it.
 	__device__ __forceinline__ Totals total(const Totals &own, Shared &shared) const {
 		Totals *all = shared.totals;
 		all[threadIdx.x] = own;

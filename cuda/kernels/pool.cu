@@ -119,7 +119,7 @@ template <bool AT_ONCE = false> __device__ __forceinline__ void maxima(Maxima &m
 // y ← the largest element under each window.
 KERNEL max_pool(SY *y, const SX *x, const Pool p) {
 	FOR_EACH(i, p.threads) {
-		const Place at = place(i, p);
+		const PoolPlace at = place(i, p);
 		Maxima m;
 		maxima<true>(m, x + begin(at, p.h, p.w, p), window(at.row, at.column, p), p);
 		store_pack(y + i * PACK, m.most);
@@ -129,7 +129,7 @@ KERNEL max_pool(SY *y, const SX *x, const Pool p) {
 // y ← the element of v where x has its maximum under each window.
 KERNEL max_pool_gather(SY *y, const SX *x, const T *v, const Pool p) {
 	FOR_EACH(i, p.threads) {
-		const Place at = place(i, p);
+		const PoolPlace at = place(i, p);
 		const i64 from = begin(at, p.h, p.w, p);
 		const Window k = window(at.row, at.column, p);
 		Maxima m;
@@ -147,7 +147,7 @@ KERNEL max_pool_gather(SY *y, const SX *x, const T *v, const Pool p) {
 // y ← the mean of the elements under each window; padding does not count.
 KERNEL avg_pool(SY *y, const SX *x, const Pool p) {
 	FOR_EACH(i, p.threads) {
-		const Place at = place(i, p);
+		const PoolPlace at = place(i, p);
 		const Window k = window(at.row, at.column, p);
 		T total[PACK] = {};
 		look_at_once(x + begin(at, p.h, p.w, p), k, p, T(0), [&total](const T(&v)[PACK], int) { // a total is never −0, which 0 would change
@@ -168,7 +168,7 @@ KERNEL avg_pool(SY *y, const SX *x, const Pool p) {
 // dx ← for each pixel of a block, the sum of its shares in the windows over it, in their order: no two threads write to one place.
 // f.window(dy, k) takes the pack dy of the gradient of window k; then f.share(c, at) is the share in channel c of the window's
 // place at.
-template <typename F> __device__ __forceinline__ void gradients(SDX *dx, const SDY *dy, const Place &at, const Pool &p, F f) {
+template <typename F> __device__ __forceinline__ void gradients(SDX *dx, const SDY *dy, const PoolPlace &at, const Pool &p, F f) {
 	const int h = at.row * BH, w = at.column * BW; // of the block, counted from the padding's first pixel
 	const int last_h = BH == SH ? at.row : h / SH, last_w = BW == SW ? at.column : w / SW;
 	const SDY *from = dy + begin(at, p.oh, p.ow, p);
@@ -234,7 +234,7 @@ struct MaxShares {
 // dx ← the gradients dy of the windows whose first maximum an element is.
 KERNEL max_pool_grad(SDX *dx, const SX *x, const SDY *dy, const Pool p) {
 	FOR_EACH(i, p.threads) {
-		const Place at = place(i, p);
+		const PoolPlace at = place(i, p);
 		gradients(dx, dy, at, p, MaxShares{x + begin(at, p.h, p.w, p), p});
 	}
 }

@@ -31,17 +31,23 @@ struct Pool {
 };
 
 // What a thread works on: the pack from a channel on of a pixel, or of a block, of an image.
-struct Place {
+struct PoolPlace {
 	i64 image;
 	int row, column, channel;
 };
 
-__device__ __forceinline__ Place place(i64 i, const Pool &p) {
-	const i64 pixel = quotient(i, p.packs), line = quotient(pixel, p.columns), image = quotient(line, p.rows);
-	return {image, (int)(line - image * p.rows.by), (int)(pixel - line * p.columns.by), (int)(i - pixel * p.packs.by) * PACK};
+// The pack of a pixel, or block, counted through all images.
+template <typename N> __device__ __forceinline__ PoolPlace place(N pixel, int pack, const Pool &p) {
+	const N line = quotient(pixel, p.columns), image = quotient(line, p.rows);
+	return {image, (int)(line - image * (int)p.rows.by), (int)(pixel - line * (int)p.columns.by), pack * PACK};
+}
+
+__device__ __forceinline__ PoolPlace place(i64 i, const Pool &p) {
+	const i64 pixel = quotient(i, p.packs);
+	return place(pixel, (int)(i - pixel * p.packs.by), p);
 }
 
 // Where the channels of a place begin in images of h × w pixels.
-__device__ __forceinline__ i64 begin(const Place &at, int h, int w, const Pool &p) {
+__device__ __forceinline__ i64 begin(const PoolPlace &at, int h, int w, const Pool &p) {
 	return at.image * h * w * p.channels + at.channel;
 }

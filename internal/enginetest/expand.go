@@ -90,6 +90,13 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		dx := e.apply(f.Grad, in...)
 		_, _, channel := f.Grad.Format.Axes()
 		return []op.Array{dx, e.apply(&op.BiasGrad{Axis: channel}, dx)}
+	case *graph.FusedMaxPool2DGrad:
+		out := []op.Array{e.apply(f.Grad, in[0], in[1], e.apply(&op.ReLUGrad{}, in[1], in[2]))}
+		if f.Bias {
+			_, _, channel := f.Grad.Format.Axes()
+			out = append(out, e.apply(&op.BiasGrad{Axis: channel}, out[0]))
+		}
+		return out
 	case *graph.FusedConv2DBackwardInput:
 		dx := e.apply(&op.ReLUGrad{}, in[2], e.apply(f.Grad, in[:2]...))
 		if !f.Bias {

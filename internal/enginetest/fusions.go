@@ -44,6 +44,7 @@ func FusionCases() []FusionCase {
 	all = append(all, poolFusions()...)
 	all = append(all, poolBiasFusions()...)
 	all = append(all, reluBiasFusions()...)
+	all = append(all, poolReLUGradFusions()...)
 	all = append(all, convReLUGradFusions()...)
 	all = append(all, l2Fusions()...)
 	all = append(all, normFusions()...)

@@ -7,11 +7,15 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// Joining is an engine whose plans have batch norms in one step wherever a plan can, and so the gradients between two convolutions.
+// Joining is an engine whose plans have batch norms in one step wherever a plan can, and so the gradients between two convolutions and
+// those of max poolings behind a ReLU.
 type Joining struct{ graph.Engine }
 
 // JoinsReLUGrad implements graph.ReLUGradJoiner.
 func (Joining) JoinsReLUGrad(*graph.Step) bool { return true }
+
+// JoinsPoolGrad implements graph.PoolGradJoiner.
+func (Joining) JoinsPoolGrad(*graph.Step) bool { return true }
 
 // JoinsNorm implements graph.NormJoiner.
 func (Joining) JoinsNorm(*graph.Step) bool { return true }

@@ -10,8 +10,8 @@ import (
 	"github.com/stheno-ml/stheno/internal/enginetest"
 )
 
-// Plans with batch norms in one step, and with gradients between convolutions that are masked by the step that makes them, are sound, and
-// their results are those of the plan without any fusion, bit by bit.
+// Plans with batch norms in one step, and with gradients between convolutions and behind poolings that are masked by the step that makes or
+// spreads them, are sound, and their results are those of the plan without any fusion, bit by bit.
 func TestJoinedStepsAreSoundAndExact(t *testing.T) {
 	e := enginetest.Joining{Engine: enginetest.Checker{Probe: true}}
 	kinds := map[string]int{}
@@ -26,7 +26,7 @@ func TestJoinedStepsAreSoundAndExact(t *testing.T) {
 			case *graph.BatchNormForward, *graph.BatchNormBackward:
 				kinds[s.Instr.String()]++
 				any = true
-			case *graph.FusedConv2DBackwardInput:
+			case *graph.FusedConv2DBackwardInput, *graph.FusedMaxPool2DGrad:
 				kinds[s.Instr.Kind()]++
 				any = true
 			}
@@ -47,7 +47,8 @@ func TestJoinedStepsAreSoundAndExact(t *testing.T) {
 	}
 	for _, name := range []string{"BatchStats+BatchNorm(axis 2, epsilon 0.001)+add+relu", "BatchNormBackward(axis 2, epsilon 0.001)",
 		"ReLUGrad+BatchNormBackward(axis 1, epsilon 0.001)", "BatchNormReLUBackward(axis 2, epsilon 0.001)",
-		"Add+ReLUGrad+BatchNormBackward(axis 2, epsilon 0.001)", "BatchNormBackward(axis 2, epsilon 0.001)-dbeta", "FusedConv2DBackwardInput"} {
+		"Add+ReLUGrad+BatchNormBackward(axis 2, epsilon 0.001)", "BatchNormBackward(axis 2, epsilon 0.001)-dbeta", "FusedConv2DBackwardInput",
+		"FusedMaxPool2DGrad"} {
 		require.NotZero(t, kinds[name], "%s of %v", name, kinds)
 	}
 }

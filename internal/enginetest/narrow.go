@@ -87,7 +87,11 @@ func (n NarrowStep) Require(t *testing.T, e graph.Engine, inPlace bool, narrow f
 	p := &narrowPlan{data: map[*graph.Value]op.Array{}}
 	step, wide := &graph.Step{Instr: n.Instr}, &graph.Step{Instr: n.Instr}
 	for i, s := range n.In {
-		step.In = append(step.In, p.external(n.input(i, s)))
+		x := n.input(i, s)
+		if f, ok := n.Instr.(*graph.FusedMaxPool2DGrad); ok && i == 1 { // the pooling's result
+			require.NoError(t, (&op.MaxPool2D{PoolAttrs: f.Grad.PoolAttrs}).Reference(x, []op.Array{p.data[step.In[0]]}))
+		}
+		step.In = append(step.In, p.external(x))
 	}
 	for _, s := range n.Out {
 		step.Out = append(step.Out, p.external(op.Array{Shape: s, Data: make([]float32, op.Len(s))}))

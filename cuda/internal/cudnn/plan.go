@@ -181,7 +181,7 @@ func (h *Handle) plan(p *problem, config unsafe.Pointer, maxWorkspace int64, nee
 	key := ""
 	if p.sums != nil || p.residual != nil || p.mask != nil { // cuDNN compiles these, for half a second and more, and forgets them with the plan
 		if c, err := h.choice(config); err == nil {
-			key = fmt.Sprintf("%s %s workspace %d", p, c, maxWorkspace)
+			key = compiledKey(p, c, maxWorkspace)
 		}
 		if made := h.compiled[key]; made != nil {
 			return made.again(), "", nil
@@ -223,6 +223,28 @@ func (h *Handle) plan(p *problem, config unsafe.Pointer, maxWorkspace int64, nee
 		h.compiled[key] = plan.again()
 	}
 	return plan, "", nil
+}
+
+// compiledKey is what a compiled plan is kept under.
+func compiledKey(p *problem, c Choice, maxWorkspace int64) string {
+	return fmt.Sprintf("%s %s workspace %d", p, c, maxWorkspace)
+}
+
+// Forget lets go of what was compiled for a convolution in other ways than the one that was chosen: it takes memory of the host and of the
+// device. Plans that are in use stay as they are.
+func (h *Handle) Forget(c *kernel.Convolution, maxWorkspace int64, but Choice) error {
+	p, err := h.pose(c)
+	if err != nil {
+		return err
+	}
+	keep := compiledKey(p, but, maxWorkspace)
+	for key, plan := range h.compiled {
+		if key != keep && strings.HasPrefix(key, p.String()+" engine ") && strings.HasSuffix(key, fmt.Sprintf(" workspace %d", maxWorkspace)) {
+			_ = plan.Close() // it has no error
+			delete(h.compiled, key)
+		}
+	}
+	return nil
 }
 
 // again is another plan of what is made.

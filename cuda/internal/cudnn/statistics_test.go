@@ -211,3 +211,43 @@ func TestCompiledPlansAreShared(t *testing.T) {
 	}
 	require.NoError(t, h.Close())
 }
+
+// What was compiled of other ways than the chosen one is let go of; plans that are in use, and those of other convolutions, stay.
+func TestForgottenPlans(t *testing.T) {
+	h, err := library(t).ForDevice(devices["H100"])
+	require.NoError(t, err)
+	c := layer{64, 28, 64, 3, 1, 1}.convolution(32)
+	c.Precision, c.Rounded, c.Sums = kernel.BF16, true, &kernel.Pointer{}
+	other := c
+	other.N++
+	another, err := h.PlanConvolution(&other, working)
+	require.NoError(t, err)
+	all, err := h.Ways(&c, working)
+	require.NoError(t, err)
+	var plans []*Plan
+	for range 2 {
+		p, err := all.Next()
+		require.NoError(t, err)
+		plans = append(plans, p)
+	}
+	all.Close()
+	require.Len(t, h.compiled, 3)
+	chosen, err := plans[1].Choice()
+	require.NoError(t, err)
+	require.NoError(t, h.Forget(&c, working-1, chosen))
+	require.Len(t, h.compiled, 3, "others have as much memory")
+	require.NoError(t, h.Forget(&c, working, chosen))
+	require.Len(t, h.compiled, 2)
+	taken, err := h.Take(&c, working, chosen)
+	require.NoError(t, err)
+	require.Equal(t, plans[1].plan, taken.plan, "it is kept")
+	_, err = plans[0].Choice() // still has its configuration
+	require.NoError(t, err)
+	again, err := h.PlanConvolution(&other, working)
+	require.NoError(t, err)
+	require.Equal(t, another.plan, again.plan)
+	for _, p := range append(plans, taken, again, another) {
+		require.NoError(t, p.Close())
+	}
+	require.NoError(t, h.Close())
+}

@@ -171,6 +171,12 @@ func TestProblemsTell(t *testing.T) {
 		"mask": func(c *kernel.Convolution) {
 			c.Pass, c.Bias, c.ReLU, c.Mask = kernel.BackwardInput, nil, false, &kernel.Pointer{}
 		},
+		"selection": func(c *kernel.Convolution) {
+			c.Pass, c.Bias, c.ReLU, c.Mask, c.Select = kernel.BackwardInput, nil, false, &kernel.Pointer{}, true
+		},
+		"sums of a masked gradient": func(c *kernel.Convolution) {
+			c.Pass, c.Bias, c.ReLU, c.Mask, c.Select, c.Sums = kernel.BackwardInput, nil, false, &kernel.Pointer{}, true, &kernel.Pointer{}
+		},
 		"sums": func(c *kernel.Convolution) { c.ReLU, c.Sums = false, &kernel.Pointer{} },
 	} {
 		c := base()

@@ -2,8 +2,8 @@ package kernel
 
 import "github.com/stheno-ml/stheno/graph/op"
 
-// Part says which taps of a filter in memory a smaller one has, whose other taps meet nothing but padding: of the window over images of one
-// pixel only the middle. The zero value is all of them.
+// Part says which taps of a filter in memory are read or computed; they are a smaller window, and the others meet nothing but padding. Of a
+// window over images of one pixel it is the middle alone. The zero value is all of them.
 type Part struct {
 	First   int // tap of the filter in memory
 	Columns int // taps of a row of the part

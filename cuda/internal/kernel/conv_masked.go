@@ -51,7 +51,7 @@ func inputGradient(s *graph.Step) (convolution, error) {
 // without a measurement: cuDNN's engines for the others are compiled when they are asked for, and whether they are as fast as its best is not
 // known. Where the ReLU's result or the gradient would have to be a copy of what lies in memory, the first is the only one.
 //
-// cuDNN masks by a selection, which is exact; its own gradient of a ReLU, one operation less, comes last, and only a measurement that finds it
+// cuDNN masks by a selection, which is exact; its own gradient of a ReLU, one operation less, comes behind, and only a measurement that finds it
 // both faster and equal follows it.
 func prepareMasked(b *Builder, s *graph.Step) ([]Command, error) {
 	c, err := inputGradient(s)

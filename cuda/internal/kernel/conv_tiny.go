@@ -89,7 +89,8 @@ func (b *Builder) tinyProduct(c convolution) []Command {
 // tinyConvolution is a pass with the expanded filter through cuDNN.
 func (b *Builder) tinyConvolution(c convolution) []Command {
 	d := c.ofPixels()
-	return append(b.tiledBias(&d), b.libraryConvolution(d)...)
+	before := b.tiledBias(&d)
+	return append(before, b.libraryConvolution(d)...)
 }
 
 // tiledBias makes the bias of a convolution one of each output pixel's channels: an expanded filter, too, of one input.

@@ -37,6 +37,7 @@ func everyStep(t *testing.T, do func(s *graph.Step)) {
 			}
 		}
 	}
+	steps(&graph.Plan{Steps: maskedPools(t)})
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		for _, dims := range [][]int{{64, 64}, {40, 10}, {9000, 64}} {
 			steps(&graph.Plan{Steps: joinedSteps(dt, 1, dims...)})

@@ -20,8 +20,12 @@ func init() {
 		},
 		// The maxima are looked for again: y, operand 1, may have been rounded.
 		"MaxPool2DGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
+			g, err := s.Instr.(*op.MaxPool2DGrad).Geometry(s.In[0].Shape)
+			if err != nil {
+				return nil, err
+			}
 			d := storage{}.as("SX", s.In[0]).as("SDY", s.In[2]).as("SDX", s.Out[0])
-			return b.maxPoolGrad(s, s.Instr.(*op.MaxPool2DGrad).PoolAttrs, d)
+			return b.maxPoolGrad(s, g, d, In(0), In(2)), nil
 		},
 		"MaxPool2DGather": func(b *Builder, s *graph.Step) ([]Command, error) {
 			return b.pool(s, "max_pool_gather", s.Instr.(*op.MaxPool2DGather).PoolAttrs, storage{}, In(0), In(2))
@@ -61,11 +65,11 @@ func init() {
 }
 
 const (
-	// mostWalk is how many blocks of pixels a thread of pool_walk.cu goes down at most, and mostUnrolled the most elements of its windows.
+	// mostWalk is how many blocks of pixels a thread of pool_walk.cuh goes down at most, and mostUnrolled the most elements of its windows.
 	mostWalk, mostUnrolled = 8, 16
 	// walkThreads is how many threads of it a multiprocessor gets at least, if there is work for them.
 	walkThreads = 2048
-	// walkBlock is WALK_THREADS of it.
+	// walkBlock is WALK_THREADS of it: the threads of a block.
 	walkBlock = 128
 )
 
@@ -87,24 +91,36 @@ func (b *Builder) poolGrad(s *graph.Step, name string, a op.PoolAttrs, x tensor.
 	if err != nil {
 		return nil, err
 	}
+	return b.poolOver(s, blocksOf(name, g), g, d, in), nil
+}
+
+// blocksOf cuts a gradient into blocks of pixels.
+func blocksOf(name string, g op.PoolGeometry) pooling {
 	block := [2]int{g.H.Stride, g.W.Stride}
 	if block[0]*block[1] > mostBlock {
 		block = [2]int{1, 1}
 	}
-	rows, columns := ceilDiv(g.H.In+g.H.Before, block[0]), ceilDiv(g.W.In+g.W.Before, block[1])
-	return b.poolOver(s, pooling{"pool.cu", name, rows, columns, block, 0, 8}, g, d, in), nil
+	return pooling{"pool.cu", name, ceilDiv(g.H.In+g.H.Before, block[0]), ceilDiv(g.W.In+g.W.Before, block[1]), block, 0, 8}
 }
 
 // maxPoolGrad lets threads go down the blocks of pixels, where windows allow it.
-func (b *Builder) maxPoolGrad(s *graph.Step, a op.PoolAttrs, d storage) ([]Command, error) {
-	x := s.In[0]
-	g, err := a.Geometry(x.Shape)
-	if err != nil {
-		return nil, err
+func (b *Builder) maxPoolGrad(s *graph.Step, g op.PoolGeometry, d storage, in ...any) []Command {
+	if !walkable(s.In[0], g) {
+		return b.poolOver(s, blocksOf("max_pool_grad", g), g, d, in)
 	}
-	if x.Dtype != tensor.Float32 || !walks(g.H) || !walks(g.W) || g.H.Kernel*g.W.Kernel > mostUnrolled || g.H.In*g.W.In*g.C > math.MaxInt32 {
-		return b.poolGrad(s, "max_pool_grad", a, x.Shape, d, In(0), In(2))
-	}
+	return b.poolOver(s, b.walking(s.In[0], g), g, d, in)
+}
+
+// walkable says whether pool_walk.cuh is for a max pooling of x.
+func walkable(x *graph.Value, g op.PoolGeometry) bool {
+	return x.Dtype == tensor.Float32 && walks(g.H) && walks(g.W) && g.H.Kernel*g.W.Kernel <= mostUnrolled && g.H.In*g.W.In*g.C <= math.MaxInt32
+}
+
+// walks says whether windows along an axis overlap by no more than a stride and leave nothing out.
+func walks(a shape.Span) bool { return a.Stride <= a.Kernel && a.Kernel <= 2*a.Stride }
+
+// walking cuts the gradient of a max pooling of x into runs of blocks.
+func (b *Builder) walking(x *graph.Value, g op.PoolGeometry) pooling {
 	p := pooling{file: "pool_walk.cu", name: "max_pool_grad_walk", columns: ceilDiv(g.W.In+g.W.Before, g.W.Stride),
 		block: [2]int{g.H.Stride, g.W.Stride}, most: 16 / elementBytes(x)}
 	if g.H.Kernel > g.H.Stride || g.W.Kernel > g.W.Stride { // a thread keeps more of the windows
@@ -114,11 +130,8 @@ func (b *Builder) maxPoolGrad(s *graph.Step, a op.PoolAttrs, d storage) ([]Comma
 	p.rows = max(ceilDiv(blocks, mostWalk), min(blocks, walkThreads*max(b.Multiprocessors, 1)/max(across, 1)), 1)
 	p.run = ceilDiv(blocks, p.rows)
 	p.rows = ceilDiv(blocks, p.run) // which may be fewer
-	return b.poolOver(s, p, g, d, []any{In(0), In(2)}), nil
+	return p
 }
-
-// walks says whether windows along an axis overlap by no more than a stride and leave nothing out.
-func walks(a shape.Span) bool { return a.Stride <= a.Kernel && a.Kernel <= 2*a.Stride }
 
 // pooling is a kernel whose threads work on rows × columns places of every image, of so many pixels, run of them one below the other.
 type pooling struct {
@@ -129,34 +142,58 @@ type pooling struct {
 	most          int // channels of a pack
 }
 
-// poolOver launches a thread for each pack of channels of every place. What is too large for the kernel's int runs on the host.
-func (b *Builder) poolOver(s *graph.Step, k pooling, g op.PoolGeometry, d storage, in []any) []Command {
+// countable says whether the kernels' int holds all numbers.
+func countable(g op.PoolGeometry) bool {
 	for _, n := range []int{g.H.In + g.H.Kernel, g.W.In + g.W.Kernel, g.C, g.H.Kernel * g.W.Kernel} {
 		if n > math.MaxInt32/2 {
-			return nil
+			return false
 		}
 	}
+	return true
+}
+
+// places is what a kernel's threads work on.
+type places struct {
+	packs   int // of channels
+	threads int64
+	arg     Bytes // struct Pool of pool.cuh
+	defines storage
+}
+
+// placesOf says what the threads of k work on for a step.
+func placesOf(s *graph.Step, k pooling, g op.PoolGeometry, d storage) places {
 	images, channels := g.N, g.C
 	if g.Format == shape.NCHW {
 		images, channels = g.N*g.C, 1
 	}
 	pack := min(packOf(channels, slices.Concat(s.In, s.Out)...), k.most)
-	p := struct {
+	to := places{packs: channels / pack, threads: int64(images) * int64(k.rows) * int64(k.columns) * int64(channels/pack)}
+	to.arg = structOf(struct {
 		Packs, Columns, Rows                   divisor
 		Threads                                int64
 		H, W, Channels, OH, OW, Top, Left, Run int32
-	}{divideBy(channels / pack), divideBy(k.columns), divideBy(k.rows), int64(images) * int64(k.rows) * int64(k.columns) * int64(channels/pack),
-		int32(g.H.In), int32(g.W.In), int32(channels), int32(g.H.Out), int32(g.W.Out), int32(g.H.Before), int32(g.W.Before), int32(k.run)}
+	}{divideBy(to.packs), divideBy(k.columns), divideBy(k.rows), to.threads,
+		int32(g.H.In), int32(g.W.In), int32(channels), int32(g.H.Out), int32(g.W.Out), int32(g.H.Before), int32(g.W.Before), int32(k.run)})
 	for i, name := range []string{"KH", "KW", "SH", "SW", "BH", "BW"} {
 		d = append(d, fmt.Sprint(name, " ", []int{g.H.Kernel, g.W.Kernel, g.H.Stride, g.W.Stride, k.block[0], k.block[1]}[i]))
 	}
-	grid, block := b.Each(int(p.Threads))
+	to.defines = d.pack(pack)
+	return to
+}
+
+// poolOver launches a thread for each pack of channels of every place. What is too large for the kernel's int runs on the host.
+func (b *Builder) poolOver(s *graph.Step, k pooling, g op.PoolGeometry, d storage, in []any) []Command {
+	if !countable(g) {
+		return nil
+	}
+	p := placesOf(s, k, g, d)
+	grid, block := b.Each(int(p.threads))
 	if k.run > 0 {
 		block.X = walkBlock
-		grid.X = int(min(max(ceilDiv(p.Threads, walkBlock), 1), math.MaxInt32)) // all at once: their work is long
+		grid.X = int(min(max(ceilDiv(p.threads, walkBlock), 1), math.MaxInt32)) // all at once: their work is long
 	}
-	return []Command{&Launch{Source: File(k.file, s.Out[0].Dtype, d.pack(pack)...), Name: k.name, Grid: grid, Block: block,
-		Args: append(append([]any{Out(0)}, in...), structOf(p))}}
+	return []Command{&Launch{Source: File(k.file, s.Out[0].Dtype, p.defines...), Name: k.name, Grid: grid, Block: block,
+		Args: append(append([]any{Out(0)}, in...), p.arg)}}
 }
 
 // globalView is what a step's whole images are pooled from, or spread to.

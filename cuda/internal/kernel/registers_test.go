@@ -100,6 +100,17 @@ func TestNormsStayInRegisters(t *testing.T) {
 				require.True(t, ok)
 				require.LessOrEqual(t, bytes, most, "pools of %d for %s", size, arch)
 			}
+			masked := stepOf(&graph.FusedMaxPool2DGrad{Grad: pool, Bias: true}, x, x, y, y)
+			masked.Out = append(masked.Out, valueOf(tensor.Float32, 64))
+			launch = commandsOf(t, builderFor(BF16), masked)[0].(*Choice).Ways[1].List[0].(*Launch)
+			for _, arch := range []string{"sm_80", "sm_90"} {
+				found := attributes(t, l, launch.Source, arch)
+				for _, kernel := range []string{"max_pool_grad_relu", "max_pool_grad_relu_bias"} {
+					require.Positive(t, found[registers][kernel])
+					require.LessOrEqual(t, found[frameSize][kernel], most, "%s of %d for %s", kernel, size, arch)
+				}
+				require.LessOrEqual(t, (found[registers][launch.Name]+7)/8*8*launch.Block.X, 65536, "%s of %d for %s", launch.Name, size, arch)
+			}
 		}
 	}
 }
