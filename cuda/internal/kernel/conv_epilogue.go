@@ -35,5 +35,5 @@ func (b *Builder) epilogue(c convolution) Command {
 		name = "bias_add_relu"
 	}
 	_, _, channel := c.g.Format.Axes()
-	return b.eachChannel(name, c.dt, packed(c.dt, channelsOf(y.Shape, channel), images{"SX": y, "SY": y}), c.y, c.y, *c.bias)
+	return b.eachChannel("channel.cu", name, c.dt, packed(c.dt, channelsOf(y.Shape, channel), images{"SX": y, "SY": y}), c.y, c.y, *c.bias)
 }

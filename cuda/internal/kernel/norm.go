@@ -24,7 +24,7 @@ func init() {
 		"BatchVarianceGrad": func(b *Builder, s *graph.Step) ([]Command, error) {
 			v, dt := channelsOf(s.In[0].Shape, s.Instr.(*op.BatchVarianceGrad).Axis), s.Out[0].Dtype
 			p := packed(dt, v, images{"SX": s.In[0], "SDX": s.Out[0]})
-			return []Command{b.eachChannel("batch_variance_grad", dt, p, Out(0), In(0), In(1), In(2), number(dt, 2/float64(v.count())))}, nil
+			return []Command{b.eachChannel("channel_grad.cu", "batch_variance_grad", dt, p, Out(0), In(0), In(1), In(2), number(dt, 2/float64(v.count())))}, nil
 		},
 		"BatchNorm": func(b *Builder, s *graph.Step) ([]Command, error) {
 			o := s.Instr.(*op.BatchNorm)
@@ -59,7 +59,7 @@ func init() {
 		"BatchNormInferenceGradInput": func(b *Builder, s *graph.Step) ([]Command, error) {
 			o, dt := s.Instr.(*op.BatchNormInferenceGradInput), s.Out[0].Dtype
 			p := packed(dt, channelsOf(s.Out[0].Shape, o.Axis), images{"SDX": s.Out[0], "SDY": s.In[2]})
-			return []Command{b.eachChannel("batch_norm_inference_grad", dt, p, Out(0), In(0), In(1), In(2), number(dt, o.Epsilon))}, nil
+			return []Command{b.eachChannel("channel_grad.cu", "batch_norm_inference_grad", dt, p, Out(0), In(0), In(1), In(2), number(dt, o.Epsilon))}, nil
 		},
 		"GroupNorm":     groupNorm,
 		"GroupNormGrad": groupNormGrad,
@@ -84,7 +84,7 @@ func (b *Builder) perChannel(dt tensor.Dtype, v view) Pointer {
 
 func biasAdd(b *Builder, s *graph.Step) ([]Command, error) {
 	dt, v := s.Out[0].Dtype, channelsOf(s.In[0].Shape, s.Instr.(*op.BiasAdd).Axis)
-	return []Command{b.eachChannel("bias_add", dt, packed(dt, v, images{"SX": s.In[0], "SY": s.Out[0]}), Out(0), In(0), In(1))}, nil
+	return []Command{b.eachChannel("channel.cu", "bias_add", dt, packed(dt, v, images{"SX": s.In[0], "SY": s.Out[0]}), Out(0), In(0), In(1))}, nil
 }
 
 // mostShifts is SHIFTS of channel.cu.
@@ -106,7 +106,7 @@ func channelAffine(b *Builder, s *graph.Step) ([]Command, error) {
 	for first := int64(0); first < v.Channels; first += mostShifts {
 		count := min(mostShifts, v.Channels-first)
 		shifts := shiftsOf(dt, o.Shift[first:first+count])
-		commands = append(commands, b.eachChannel("channel_affine", dt, p, Out(0), In(0), scale, shifts, first, count))
+		commands = append(commands, b.eachChannel("channel.cu", "channel_affine", dt, p, Out(0), In(0), scale, shifts, first, count))
 	}
 	return commands, nil
 }
@@ -171,7 +171,7 @@ func (b *Builder) normalise(s *graph.Step, f *graph.FusedBatchNorm, mean, varian
 		name += "_relu"
 	}
 	p := packed(dt, channelsOf(s.In[0].Shape, f.Axis), of)
-	return b.eachChannel(name, dt, p, append(args, number(dt, f.Epsilon))...)
+	return b.eachChannel("channel.cu", name, dt, p, append(args, number(dt, f.Epsilon))...)
 }
 
 // batchNormSums takes x, mean, variance, dy and y if a ReLU followed. Result 0 is dgamma.
@@ -204,7 +204,7 @@ func (b *Builder) normGradients(s *graph.Step, v view, of images, name string, d
 	})
 }
 
-// normSums computes dgamma and dbeta with one of the kernels of stats.cu, whose operands are in.
+// normSums computes dgamma and dbeta with one of the kernels of norm_sums.cu, whose operands are in.
 func (b *Builder) normSums(s *graph.Step, v view, of images, name string, dgamma, dbeta, variance Pointer, epsilon float64, in ...any) []Command {
 	return b.sharedNormSums(s, v, of, oneWave, name, dgamma, dbeta, variance, epsilon, in...)
 }
@@ -214,7 +214,7 @@ func (b *Builder) sharedNormSums(s *graph.Step, v view, of images, h sharing, na
 	dt := s.Out[0].Dtype
 	t := b.summing(packed(dt, v, of), fewOfTwo, h)
 	partial, counters := b.joining(t, 2, dt)
-	return []Command{t.launch("stats.cu", name, dt, append([]any{dgamma, dbeta, partial, counters, variance, number(dt, epsilon)}, in...)...)}
+	return []Command{t.launch("norm_sums.cu", name, dt, append([]any{dgamma, dbeta, partial, counters, variance, number(dt, epsilon)}, in...)...)}
 }
 
 // batchNormGradInput takes x, gamma, mean, variance, dy, dgamma, dbeta, and y or beta if a ReLU masks dy: mask ends the kernel's name.
@@ -232,7 +232,7 @@ func (b *Builder) batchNormGradInput(s *graph.Step, o *op.BatchNormGradInput, ma
 
 // gradInput launches the gradient of a batch norm's input, of images; mask ends the kernel's name.
 func (b *Builder) gradInput(dt tensor.Dtype, v view, of images, mask string, epsilon float64, args []any) Command {
-	return b.eachChannel("batch_norm_grad"+mask, dt, packed(dt, v, of), append(args, number(dt, epsilon), number(dt, float64(v.count())))...)
+	return b.eachChannel("channel_grad.cu", "batch_norm_grad"+mask, dt, packed(dt, v, of), append(args, number(dt, epsilon), number(dt, float64(v.count())))...)
 }
 
 // groupNorm has the groups of all samples for channels: their elements lie together.
@@ -242,7 +242,7 @@ func groupNorm(b *Builder, s *graph.Step) ([]Command, error) {
 	mean, rest, variance := b.perChannel(dt, v), b.perChannel(dt, v), b.perChannel(dt, v)
 	p := packed(dt, v, images{"SX": s.In[0], "SY": s.Out[0]})
 	return append(b.stats(s.In[0], In(0), mean, rest, variance, v),
-		b.eachChannel("group_norm", dt, p, Out(0), In(0), mean, rest, variance, number(dt, o.Epsilon))), nil
+		b.eachChannel("channel.cu", "group_norm", dt, p, Out(0), In(0), mean, rest, variance, number(dt, o.Epsilon))), nil
 }
 
 func groupNormGrad(b *Builder, s *graph.Step) ([]Command, error) {
@@ -254,6 +254,6 @@ func groupNormGrad(b *Builder, s *graph.Step) ([]Command, error) {
 	commands := b.stats(s.In[0], In(0), mean, rest, variance, v)
 	commands = append(commands, b.normSums(s, v, of, "group_sums", dgamma, dbeta, variance, o.Epsilon, In(0), mean, rest, In(1))...)
 	of["SDX"] = s.Out[0]
-	return append(commands, b.eachChannel("group_norm_grad", dt, packed(dt, v, of), Out(0), In(0), mean, rest, variance, In(1), dgamma, dbeta,
+	return append(commands, b.eachChannel("channel_grad.cu", "group_norm_grad", dt, packed(dt, v, of), Out(0), In(0), mean, rest, variance, In(1), dgamma, dbeta,
 		number(dt, o.Epsilon), number(dt, float64(v.count())))), nil
 }

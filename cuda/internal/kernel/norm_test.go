@@ -75,7 +75,7 @@ func TestEachChannelHasAThread(t *testing.T) {
 		v := channelsOf(tensor.Shape(c.dims), c.axis)
 		for _, b := range []*Builder{{}, builderFor(FP32)} {
 			p := packed(tensor.Float32, v, nil)
-			l := b.eachChannel("bias_add", tensor.Float32, p)
+			l := b.eachChannel("channel.cu", "bias_add", tensor.Float32, p)
 			if v.Inner == 1 {
 				require.GreaterOrEqual(t, int64(l.Grid.X*l.Block.X), p.view.Channels)
 				require.Zero(t, l.Grid.Y+l.Block.Y)

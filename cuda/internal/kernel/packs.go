@@ -171,9 +171,9 @@ func (s summing) launch(file, name string, dt tensor.Dtype, args ...any) *Launch
 		Args: append(args, s.arg(), s.size, s.width)}
 }
 
-// eachChannel launches a kernel of channel.cu over all packs of a view, which is its last argument.
-func (b *Builder) eachChannel(name string, dt tensor.Dtype, p packing, args ...any) *Launch {
-	l := &Launch{Source: File("channel.cu", dt, p.defines...), Name: name, Args: append(args, p.arg())}
+// eachChannel launches a kernel of channel.cu or channel_grad.cu over all packs of a view, which is its last argument.
+func (b *Builder) eachChannel(file, name string, dt tensor.Dtype, p packing, args ...any) *Launch {
+	l := &Launch{Source: File(file, dt, p.defines...), Name: name, Args: append(args, p.arg())}
 	v, multiprocessors := p.view, int64(max(b.Multiprocessors, 1))
 	most := 16 * multiprocessors
 	if !p.rows {

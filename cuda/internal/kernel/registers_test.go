@@ -79,7 +79,8 @@ func TestNormsStayInRegisters(t *testing.T) {
 		for _, c := range []struct {
 			file   string
 			blocks int64
-		}{{"channel.cu", 0}, {"stats.cu", sumBlocks}, {"bias.cu", sumBlocks}, {"stats.cu", normSharings[0].blocks}, {"bias.cu", biasSharings[0].blocks}} {
+		}{{"channel.cu", 0}, {"channel_grad.cu", 0}, {"stats.cu", sumBlocks}, {"norm_sums.cu", sumBlocks}, {"bias.cu", sumBlocks},
+			{"stats.cu", normSharings[0].blocks}, {"norm_sums.cu", normSharings[0].blocks}, {"bias.cu", biasSharings[0].blocks}} {
 			defines := append(sharing{max(c.blocks, sumBlocks), 1}.defines(), p.defines...)
 			for _, arch := range []string{"sm_80", "sm_90"} {
 				all := attributes(t, l, File(c.file, tensor.Float32, defines...), arch)
