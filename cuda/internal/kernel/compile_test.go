@@ -25,13 +25,7 @@ var old = regexp.MustCompile(`.*Architectures prior to.*are deprecated.*`)
 // files for the other GPUs from Volta to Blackwell too. With -short all but one of each file, element type and storage are for
 // one of the two alone, and each loop is.
 func TestEverySourceCompiles(t *testing.T) {
-	l, err := nvrtc.Load(0)
-	if err != nil {
-		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
-	}
-	if l.Version() == "12.99" {
-		t.Skip("this NVRTC is the simulated one, with which the engine's tests compile what they run")
-	}
+	l := realNVRTC(t)
 	main, others := []string{"sm_80", "sm_90"}, []string{}
 	for _, a := range main {
 		require.True(t, compilesFor(l, a), "NVRTC %s does not know %s", l.Version(), a)
@@ -68,6 +62,20 @@ func TestEverySourceCompiles(t *testing.T) {
 	for _, arch := range main {
 		require.Greater(t, counted[arch], 500, arch)
 	}
+}
+
+// realNVRTC is an NVRTC for GPUs. Without one the test is skipped, also where there is the simulated one, which makes no machine code for them:
+// with that the engine's tests compile what they run.
+func realNVRTC(t *testing.T) *nvrtc.Library {
+	t.Helper()
+	l, err := nvrtc.Load(0)
+	if err != nil {
+		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
+	}
+	if l.Version() == "12.99" {
+		t.Skip("this NVRTC is the simulated one")
+	}
+	return l
 }
 
 // sort is what a name says of a source but for its sizes and parts: the file, the element type, and whether bfloat16 is in memory or factors

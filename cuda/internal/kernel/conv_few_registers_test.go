@@ -8,21 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
-
-	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
 )
 
 // TestFewChannelsStayInRegisters looks at the machine code of convolutions of few channels, whose sums take most of the registers that there
 // are. Places that are the same for every patch may wait in memory: they are read once for each.
 func TestFewChannelsStayInRegisters(t *testing.T) {
 	t.Parallel()
-	l, err := nvrtc.Load(0)
-	if err != nil {
-		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
-	}
-	if l.Version() == "12.99" {
-		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
-	}
+	l := realNVRTC(t)
 	const most = 96
 	for _, c := range stems {
 		steps := convSteps(t, tensor.Float32, c.x, c.w, c.a)

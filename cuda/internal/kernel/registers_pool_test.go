@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"github.com/stheno-ml/stheno/cuda/internal/nvrtc"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
@@ -17,13 +16,7 @@ import (
 // be on a multiprocessor that 64 kB or more are on their way, twice what hides the way to memory, and none uses memory in place of registers.
 func TestPoolsStayInRegisters(t *testing.T) {
 	t.Parallel()
-	l, err := nvrtc.Load(0)
-	if err != nil {
-		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
-	}
-	if l.Version() == "12.99" {
-		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
-	}
+	l := realNVRTC(t)
 	for size, most := range map[int]int{2: 40, 3: 72} { // 48 warps and more of 64 bytes a thread, and 24 of 144
 		for _, narrow := range []bool{false, true} {
 			x, y := valueOf(tensor.Float32, 8, 32, 32, 64), valueOf(tensor.Float32, 8, 16, 16, 64)

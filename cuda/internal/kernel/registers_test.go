@@ -22,13 +22,7 @@ import (
 // has 65,536 registers for a block, and a launch that asks for more fails.
 func TestLargeBlocksFitTheRegisters(t *testing.T) {
 	t.Parallel()
-	l, err := nvrtc.Load(0)
-	if err != nil {
-		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
-	}
-	if l.Version() == "12.99" {
-		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
-	}
+	l := realNVRTC(t)
 	b, checked := builderFor(FP32), 0
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		wide := valueOf(dt, 2, 100_000)
@@ -65,13 +59,7 @@ func TestLargeBlocksFitTheRegisters(t *testing.T) {
 // ask for others.
 func TestNormsStayInRegisters(t *testing.T) {
 	t.Parallel()
-	l, err := nvrtc.Load(0)
-	if err != nil {
-		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
-	}
-	if l.Version() == "12.99" {
-		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
-	}
+	l := realNVRTC(t)
 	const most = 24
 	x := valueOf(tensor.Float32, 1)
 	for _, x.Narrow = range []bool{false, true} {
@@ -120,13 +108,7 @@ func TestNormsStayInRegisters(t *testing.T) {
 // these: a multiprocessor is to have room for as many threads as wait for enough memory.
 func TestUpdatesStayInRegisters(t *testing.T) {
 	t.Parallel()
-	l, err := nvrtc.Load(0)
-	if err != nil {
-		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
-	}
-	if l.Version() == "12.99" {
-		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
-	}
+	l := realNVRTC(t)
 	for _, narrow := range []bool{false, true} {
 		for _, arch := range []string{"sm_80", "sm_90"} {
 			found := attributes(t, l, transposedSources[narrow], arch)
@@ -143,13 +125,7 @@ func TestUpdatesStayInRegisters(t *testing.T) {
 // 128 registers for each, and what does not fit into those would be memory.
 func TestJoinedNormsStayInRegisters(t *testing.T) {
 	t.Parallel()
-	l, err := nvrtc.Load(0)
-	if err != nil {
-		t.Skip("no NVRTC to compile with: set STHENO_NVRTC_PATH. ", err)
-	}
-	if l.Version() == "12.99" {
-		t.Skip("this NVRTC is the simulated one, which makes no machine code for GPUs")
-	}
+	l := realNVRTC(t)
 	checked := 0
 	check := func(dt tensor.Dtype, p Precision, dims ...int) {
 		for _, s := range joinedSteps(dt, 1, dims...) {
