@@ -42,7 +42,17 @@ func anyConv(r *rand.Rand) (c tinyCase, g op.ConvGeometry) {
 	}
 }
 
-// Convolutions of any geometry and their gradients, in any way, with the libraries or without, of filters that are inputs or computed, between others
+// farFromZero is a bias that decides what a ReLU lets through, channel by channel. With one of ordinary size rounding to bfloat16 changes the
+// sign of a sum here and there, and the gradients behind it differ by all that it lets through or not.
+func farFromZero(g op.ConvGeometry) []float32 {
+	bias := make([]float32, g.F)
+	for i := range bias {
+		bias[i] = float32(8*g.H.Kernel*g.W.Kernel*g.C) * float32(1-i%2*2)
+	}
+	return bias
+}
+
+// Convolutions of any geometry and their gradients, with bias and ReLU or not, in any way, with the libraries or without, of filters that are inputs or computed, between others
 // whose images are kept as bfloat16 or alone; and gradients of filters in both orders.
 func TestConvolutionsOfAnyGeometry(t *testing.T) {
 	needGPU(t)
@@ -56,7 +66,7 @@ func TestConvolutionsOfAnyGeometry(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		c, g := anyConv(r)
 		way := pick(r, "", "product", "cuDNN", "few channels", tinyProduct, "tiny images by cuDNN", "tiny images as a rounded product")
-		precision, computed, bias, alone := pick(r, "fp32", "tf32", "bf16"), r.IntN(3) == 0, r.IntN(2) == 0, r.IntN(2) == 0
+		precision, computed, bias, relu, alone := pick(r, "fp32", "tf32", "bf16"), r.IntN(3) == 0, r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0
 		libs := [][]string{nil, nil, {"cudnn"}, {"cublaslt"}, {"cudnn", "cublaslt"}}[r.IntN(5)]
 		key := fmt.Sprint(precision, libs)
 		if engines[key] == nil {
@@ -64,8 +74,8 @@ func TestConvolutionsOfAnyGeometry(t *testing.T) {
 		}
 		e := engines[key]
 		cuda.Force(t, way)
-		what := fmt.Sprintf("seed %d: %v of %v and %v, %s without %v, way %q, computed %t, bias %t, alone %t", seed, &op.Conv2D{ConvAttrs: c.a}, c.x, c.w, precision, libs,
-			way, computed, bias, alone)
+		what := fmt.Sprintf("seed %d: %v of %v and %v, %s without %v, way %q, computed %t, bias %t, ReLU %t, alone %t", seed, &op.Conv2D{ConvAttrs: c.a}, c.x, c.w, precision, libs,
+			way, computed, bias, relu, alone)
 		tol := func(k numtest.Kind) numtest.Tolerance { return numtest.Tol(tensor.Float32, k) }
 		norm := 1e-5 // sums in another order
 		if precision != "fp32" {
@@ -88,7 +98,13 @@ func TestConvolutionsOfAnyGeometry(t *testing.T) {
 			if bias {
 				_, _, channel := c.a.Format.Axes()
 				wrt = append(wrt, b.Input("bias", g.F))
+				if relu && precision != "fp32" {
+					wrt[2] = b.Filled("far bias", farFromZero(g), g.F)
+				}
 				y = b.Apply(&op.BiasAdd{Axis: channel}, y, wrt[2])
+				if relu {
+					y = b.Apply(&op.ReLU{}, y)
+				}
 			}
 			b.Grads(b.Want("y", numtest.Reduction, dot(y, "behind", g.F, 4)), wrt...)
 		}}.RequireCloseTo(t, e, tol, tensor.Float32)

@@ -33,7 +33,7 @@ func BenchmarkMaskedPools(b *testing.B) {
 					b.Run(fmt.Sprintf("%s/%d×%d²×%d/%s", kept, batch, c.pixels, c.channels, way), func(b *testing.B) {
 						cuda.Force(b, way)
 						p, bytes := maskedPoolPlan(b, c.a, x, narrow, way != "steps")
-						measurePlan(b, e, p, bytes, "gradient")
+						measurePlan(b, e, p, bytes, launches, "gradient")
 					})
 				}
 			}

@@ -4,14 +4,11 @@ package cuda_test
 
 import (
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/graph"
-	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // BenchmarkFilterUpdates measures the updates of all filters of VGG-16 but for the first, 59 MB, by gradients as the updates find them: in
@@ -62,43 +59,7 @@ func BenchmarkFilterUpdates(b *testing.B) {
 					}
 					p.Steps = append(p.Steps, s)
 				}
-				y := value(tensor.Float32, 1)
-				y.Input, y.Output, p.Outputs = false, true, []*graph.Value{y}
-				x := value(tensor.Float32, 1)
-				p.Inputs = append(p.Inputs, x)
-				p.Steps = append(p.Steps, &graph.Step{Instr: &op.ReLU{}, In: []*graph.Value{x}, Out: p.Outputs}) // something to wait for
-				e := open(b, cuda.Config{})
-				prog, err := e.Build(p)
-				require.NoError(b, err)
-				defer func() { require.NoError(b, prog.Close()) }()
-				var wait func()
-				for _, v := range append(p.Inputs, y) {
-					a, err := op.NewArray(v.Dtype, v.Shape)
-					require.NoError(b, err)
-					if v == t {
-						a.Data.([]int)[0] = 1
-					}
-					buffer, err := e.Wrap(a)
-					require.NoError(b, err)
-					defer func() { require.NoError(b, buffer.Close()) }()
-					require.NoError(b, buffer.Upload(a))
-					require.NoError(b, prog.Bind(v, buffer))
-					wait = func() { require.NoError(b, buffer.Download(a)) }
-				}
-				for range 3 { // the second makes a CUDA graph
-					require.NoError(b, prog.Run())
-				}
-				wait()
-				b.ResetTimer()
-				start := time.Now()
-				for range b.N {
-					require.NoError(b, prog.Run())
-				}
-				wait()
-				each := time.Since(start).Seconds() / float64(b.N)
-				b.ReportMetric(each*1e6, "µs/step")
-				b.ReportMetric(float64(bytes)/each/1e9, "GB/s")
-				b.ReportMetric(0, "ns/op")
+				measurePlan(b, open(b, cuda.Config{}), p, bytes, 1, "step")
 			})
 		}
 	}

@@ -224,9 +224,17 @@ func TestMaskedPoolsOfATrainingStep(t *testing.T) {
 
 // A join costs no launch more than the steps that it stands for.
 func TestMaskedPoolsCostNoLaunch(t *testing.T) {
+	joinedLaunches(t, "pool-relu-grad", "FusedMaxPool2DGrad", poolPlanner{}, func(name string, apart, joined int) {
+		require.LessOrEqual(t, joined, apart, name)
+	})
+}
+
+// joinedLaunches calls check for every case of a pass with how many launches it is where steps stay apart, and where an engine joins them to
+// steps of a kind.
+func joinedLaunches(t *testing.T, pass, kind string, joining graph.Engine, check func(name string, apart, joined int)) {
 	joins := 0
 	for _, c := range enginetest.FusionCases() {
-		if c.Pass != "pool-relu-grad" {
+		if c.Pass != pass {
 			continue
 		}
 		count := func(e graph.Engine) (n int) {
@@ -235,7 +243,7 @@ func TestMaskedPoolsCostNoLaunch(t *testing.T) {
 			p, err := graph.PlanFor(b.G, b.Options(e)...)
 			require.NoError(t, err)
 			for _, s := range p.Steps {
-				if s.Instr.Kind() == "FusedMaxPool2DGrad" {
+				if s.Instr.Kind() == kind {
 					joins++
 				}
 			}
@@ -244,7 +252,7 @@ func TestMaskedPoolsCostNoLaunch(t *testing.T) {
 			}
 			return n
 		}
-		require.LessOrEqual(t, count(poolPlanner{}), count(planner{}), c.Name)
+		check(c.Name, count(planner{}), count(joining))
 	}
 	require.Greater(t, joins, 4)
 }
