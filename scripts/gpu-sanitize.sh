@@ -9,6 +9,8 @@
 #   OUT=…        folder for the logs (default .build/gpu-sanitize). A share that was clean there, of the same program, is not checked again: the
 #                same call goes on with what was not done
 #
+# SANITIZER=… names the program compute-sanitizer, or something in its place; SIM=1 tries the script with that on the simulated GPU of .build/sim.
+#
 # memcheck looks at the kernels of cuDNN and cuBLASLt too, as it is our memory that they work in. The other tools have the half of the suite
 # that runs on our own kernels alone: racecheck and synccheck would tell of other people's, and initcheck cannot be told to look at
 # some kernels only, or it takes for unwritten what the others wrote. KERNELS="…" are options for the tools:
@@ -40,6 +42,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$OUT" || exit 1
 OUT=$(cd "$OUT" && pwd)
 bash scripts/gpu-unpack.sh "$work" cuda.test || exit 1
+[ -z "${SIM:-}" ] || export LD_LIBRARY_PATH=$PWD/.build/sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 digest=$({ cat "$work/cuda.test" && echo "$TESTS ${KERNELS:-}"; } | cksum | tr -d ' ')
 
 # check TOOL SHARE runs a share of the tests under a tool. The last line of its log says what came of it.
@@ -50,7 +53,7 @@ check() {
 	[[ $tool == memcheck || $tests == */* ]] || tests+=/own
 	# shellcheck disable=SC2086 # options are words
 	(cd cuda && exec timeout --kill-after=10 "$left" env STHENO_TEST_SHARE="$share/$SHARES" "$sanitizer" --tool "$tool" --error-exitcode 99 \
-		--print-limit 20 --check-exit-code no ${KERNELS:-} "$work/cuda.test" -test.v -test.run "$tests" ${SHORT:+-test.short}) >"$log" 2>&1 &
+		--print-limit 20 --check-exit-code no ${KERNELS:-} "$work/cuda.test" -test.v -test.run "$tests" ${SIM:+-test.short}) >"$log" 2>&1 &
 	pid=$!
 	echo "$pid" >"$work/$tool-$share.pid"
 	wait "$pid"

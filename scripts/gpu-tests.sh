@@ -58,10 +58,10 @@ while IFS='|' read -r title test result _; do
 done <"$LOGS/results"
 [ -n "${FIRST+set}" ] || FIRST=$(cat .build/gpu/first 2>/dev/null)
 for name in $FIRST; do early[$name]=1; done
-: >"$WORK/0" >"$WORK/1" >"$WORK/2"
+touch "$WORK"/{0,1,2}
 while IFS=@ read -r title program pattern skip variable; do
 	[ -n "$title" ] || continue
-	names=()
+	several=()
 	while read -r name; do
 		if [[ $shared == *" $name "* ]]; then
 			for ((k = 1; k <= SHARES; k++)); do
@@ -72,13 +72,13 @@ while IFS=@ read -r title program pattern skip variable; do
 		elif [ -n "${early[$name]:-}" ]; then
 			echo "$title|$program|$variable||$name" >>"$WORK/0"
 		else
-			names+=("$name")
+			several+=("$name")
 		fi
 	done < <(cd "$(folder "$program")" && "$WORK/$program" -test.list "$pattern" | grep '^Test' | if [ -n "$skip" ]; then grep -vE "$skip"; else cat; fi)
-	chunks=$(((${#names[@]} + CHUNK - 1) / CHUNK))
+	chunks=$(((${#several[@]} + CHUNK - 1) / CHUNK))
 	for ((k = 0; k < chunks; k++)); do # neighbours, which often take about as long, are dealt to different processes
 		list=''
-		for ((i = k; i < ${#names[@]}; i += chunks)); do list+=" ${names[i]}"; done
+		for ((i = k; i < ${#several[@]}; i += chunks)); do list+=" ${several[i]}"; done
 		echo "$title|$program|$variable||${list# }" >>"$WORK/2"
 	done
 done <<<"$lists"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Unpacks programs that "make gpu-bins" left in .build/gpu into a folder, for the other scripts: gpu-unpack.sh FOLDER NAME…
 #
-#   PROGRAMS=…    a folder in which they are unpacked already: links to them do
+#   PROGRAMS=…    a folder in which they may be unpacked already: links to them do
 set -uo pipefail
 case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
 to=$1
@@ -20,15 +20,15 @@ unxz() {
 pids=()
 for name; do
 	if [ -x "${PROGRAMS:-}/$name" ]; then
-		ln -sf "$PROGRAMS/$name" "$to/$name" || exit
+		[ "$PROGRAMS" = "$to" ] || ln -sf "$PROGRAMS/$name" "$to/$name" || exit
 		continue
 	fi
 	(
 		case $(compgen -G "$from/$name.*z") in
 		*.gz) gzip --decompress --stdout "$from/$name.gz" ;;
 		*.xz) unxz "$from/$name.xz" ;;
-		*) exit 1 ;;
-		esac >"$to/$name" 2>/dev/null && chmod +x "$to/$name" || { rm -f "$to/$name"; echo "gpu-unpack: .build/gpu/$name.gz or .xz cannot be unpacked; run make gpu-bins" >&2; exit 1; }
+		*) false ;;
+		esac >"$to/$name.part" 2>/dev/null && chmod +x "$to/$name.part" && mv "$to/$name.part" "$to/$name" || { rm -f "$to/$name.part"; echo "gpu-unpack: .build/gpu/$name.gz or .xz cannot be unpacked; run make gpu-bins" >&2; exit 1; }
 	) &
 	pids+=($!)
 done
