@@ -255,7 +255,8 @@ begin() {
 	running[$name]=$!
 }
 
-over() { [ -z "${running[$1]:-}" ] || ! kill -0 "${running[$1]}" 2>/dev/null; }
+running() { [ -n "${running[$1]:-}" ]; }
+over() { ! running "$1" || ! kill -0 "${running[$1]}" 2>/dev/null; }
 
 # finish NAME waits for a part, and notes what came of it.
 finish() {
@@ -292,9 +293,11 @@ together() {
 	shift
 	for name; do if begin "$name" "$seconds"; then list+=("$name"); fi; done
 	[ ${#list[@]} -gt 0 ] || return
-	while sleep 0.5 && [ "$SECONDS" -lt "$until" ] && [ -z "$stopped" ] && ! enough; do :; done
-	for name in "${list[@]}"; do end "$name"; done
-	for name in "${list[@]}"; do finish "$name"; done
+	while sleep 0.5 && [ "$SECONDS" -lt "$until" ] && [ -z "$stopped" ] && ! enough; do
+		for name in "${list[@]}"; do if running "$name" && over "$name"; then finish "$name"; fi; done
+	done
+	for name in "${list[@]}"; do if running "$name"; then end "$name"; fi; done
+	for name in "${list[@]}"; do if running "$name"; then finish "$name"; fi; done
 }
 
 # speeds is a table of what gpu-bench.sh printed; of a case the last counts.
@@ -372,4 +375,5 @@ while read -r name _; do
 done < <(echo "$PARTS")
 gather
 cat "$OUT/summary.md"
+[ -z "$stopped" ] || exit 143
 ! grep -qE '\*\*(failed|errors)\*\*|[1-9][0-9]* failed' "$KEPT/rows"
