@@ -253,7 +253,7 @@ func TestAllScript(t *testing.T) {
 	require.Contains(t, said, summary, "it ends with the summary")
 	for _, row := range []string{
 		`tests \| \*\*failed\*\*: 9 of 11 parts passed or cannot be run here, 2 failed, 0 not done in time`,
-		`compile \| cannot be done here: no PyTorch`, `jax \| cannot be done here: no JAX`, `races \| .*`, `goals \| done: 5 of 5 cases`, `kernels \| done: 8 of 8 parts .*`, `fp32 \| not all: 2 of 3 cases`,
+		`compile \| cannot be done here: no PyTorch`, `prepare \| .*`, `jax \| cannot be done here: no JAX`, `races \| .*`, `goals \| done: 5 of 5 cases`, `kernels \| done: 8 of 8 parts .*`, `fp32 \| not all: 2 of 3 cases`,
 	} {
 		require.Regexp(t, `(?m)^\| `+row+` \| \d+ \|$`, summary)
 	}

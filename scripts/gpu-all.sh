@@ -28,6 +28,7 @@ export PYTHON_JAX=${PYTHON_JAX:-$PYTHON}
 # Name, seconds that a part needs at least and gets at most, and what it is. Limits of what has not run on a GPU yet are guesses.
 PARTS='tests 20 300 all tests of the engine, those that are new first
 compile 20 300 PyTorch compiles what it is timed with later
+prepare 20 300 kernels that are measured later are compiled
 races 20 300 racecheck over the operations
 memory 10 60 memory over 10,000 launches, what happens when it runs out, and Ctrl-C
 goals 40 230 the training steps that matter beside PyTorch, verified, with the times of alternatives and of every kernel
@@ -87,6 +88,10 @@ part() {
 	kernels) check '^Kernels: [^f]|^Copies' ;;
 	others) check '^Kernels: f|^Speed of training|^Folders|^compute-sanitizer' ;;
 	compile) compile ;;
+	prepare) # what is found fast beside others is not to be followed, nor are times told
+		KEEP=$KEPT/prepared REPORT=$KEPT/prepared/report CACHE=$KEPT/cache/tests BENCHTIME=1x PARTS='^Kernels: [cgsub]' LIMIT=$limit nice -n 10 \
+			bash scripts/gpu-check.sh >"$KEPT/said-$name" 2>&1
+		;;
 	races) races ;;
 	goals) PROFILE=$KEPT/profile.txt bench 'stheno torch' ;;
 	jax) VERIFY=0 bench 'stheno jax' ;;
@@ -130,7 +135,7 @@ bench() {
 		STHENO_CUDA_ALTERNATIVES=1 bash scripts/gpu-bench.sh 2>&1 | note
 	code=${PIPESTATUS[0]}
 	[ "$code" -eq 0 ] || return "$code"
-	[ -n "$SIM" ] || cp "$(ls -t "$KEPT"/results/*.json | head -n 1)" bench/results/gpu
+	if [ -z "$SIM" ]; then mkdir -p bench/results/gpu && cp "$(ls -t "$KEPT"/results/*.json | head -n 1)" bench/results/gpu; fi
 	for c in "${list[@]}"; do complete "$c" "$1" "$KEPT/said-$name" || rest=$((rest + 1)); done
 	echo "result: $((${#list[@]} - rest)) of ${#list[@]} cases"
 	[ "$rest" -eq 0 ] || return 75
@@ -206,7 +211,7 @@ if ! grep '^cuda:0 is ' "$DEVICES" | grep -v '; cannot be used: ' >/dev/null; th
 fi
 gpu=$(sed -n 's/^cuda:0 is \([^,]*\),.*/\1/p' "$DEVICES")
 if [ "$(cat "$KEPT/of" 2>/dev/null)" != "$programs, $gpu" ]; then # of other programs, or on another GPU, nothing is done
-	rm -rf "$KEPT"/{done,rows,speeds,alternatives.txt,profile.txt,said-*,logs,results,check,sanitize}
+	rm -rf "$KEPT"/{done,rows,speeds,alternatives.txt,profile.txt,said-*,logs,results,check,prepared,sanitize}
 	echo "$programs, $gpu" >"$KEPT/of"
 fi
 mkdir -p "$KEPT"/{logs,results}
@@ -327,7 +332,7 @@ gather() {
 	rm -f "$OUT/results.json"
 	if compgen -G "$KEPT/results/*.json" >/dev/null; then cat "$KEPT"/results/*.json >"$OUT/results.json"; fi
 	cp "$KEPT/alternatives.txt" "$KEPT/profile.txt" "$OUT"
-	tar -czf "$OUT/logs.tar.gz" -C "$KEPT" --exclude=./cache --exclude=./programs --exclude=./out . 2>/dev/null
+	tar -czf "$OUT/logs.tar.gz" -C "$KEPT" --exclude=./cache --exclude=./programs --exclude=./out --exclude=./prepared . 2>/dev/null
 	open=$(while read -r name _; do is_done "$name" || printf '%s ' "$name"; done <<<"$PARTS")
 	{
 		echo "# On $gpu"
@@ -364,14 +369,18 @@ gather() {
 warm() { grep -qx goals "$KEPT/warm" 2>/dev/null; } # of PyTorch is compiled what the goals need
 enough() { over tests && { over compile || warm; }; }
 BESIDE=${BESIDE:-$((BUDGET * 2 / 5 < 200 ? BUDGET * 2 / 5 : 200))}
-if wanted tests || { wanted compile && ! warm; }; then together "$BESIDE" tests compile races; fi
+if wanted tests || { wanted compile && ! warm; }; then together "$BESIDE" tests compile prepare races; fi
 mkdir -p "$KEPT/cache/stheno/cuda" # the tests' kernels do for others, too; ways, a folder, do not
 cp -n "$KEPT"/cache/tests/stheno/cuda/* "$KEPT/cache/stheno/cuda" 2>/dev/null
 for name in memory goals kernels; do alone "$name"; done
-enough() { over races && { over compile || [ -z "${ONLY:-}" ]; }; } # PyTorch compiles as well when it is timed
-if wanted races || [ -n "${ONLY:-}" ]; then together 75 races compile; fi
+enough() { over races && { [ -z "${ONLY:-}" ] || { over compile && over prepare; }; }; } # PyTorch compiles as well when it is timed
+if [ -n "${ONLY:-}" ]; then
+	together 75 races compile prepare
+elif wanted races; then
+	together 75 races compile
+fi
 while read -r name _; do
-	case $name in tests | compile | races | memory | goals | kernels) ;; *) alone "$name" ;; esac
+	case $name in tests | compile | prepare | races | memory | goals | kernels) ;; *) alone "$name" ;; esac
 done < <(echo "$PARTS")
 gather
 cat "$OUT/summary.md"

@@ -15,7 +15,7 @@
 #   PARTS=…         only the parts whose titles this extended regular expression matches, reported in .build/gpu-check-parts.md
 #   KEEP=…          folder for what was found, with which several calls make one report: what passed there, of the same programs, is not run
 #                   again, and what another call found is in the report, too. Compiled kernels are kept there as well
-#   REPORT=…        another file for the report; CACHE=… another folder for compiled kernels
+#   REPORT=…        another file for the report; CACHE=… another folder for compiled kernels; BENCHTIME=1x has everything measured once, not ten times
 #
 # The exit status is 0 when all passed, 1 when something failed, and 75 when something was not done in time.
 set -uo pipefail
@@ -89,7 +89,7 @@ peers() {
 
 # benchmarks PATTERN [PROGRAM FOLDER TIME] measures; on the simulated GPU it shows that this can be done.
 benchmarks() {
-	tests "${2:-cuda.test}" "${3:-cuda}" '^$' -test.bench "$1" -test.benchtime "${4:-$(pick 1x 10x)}"
+	tests "${2:-cuda.test}" "${3:-cuda}" '^$' -test.bench "$1" -test.benchtime "${BENCHTIME:-${4:-$(pick 1x 10x)}}"
 }
 
 # Each tool of compute-sanitizer over as much as it can in this time; gpu-sanitize.sh does it with the whole suite.
