@@ -226,5 +226,9 @@ func Open(device string, c Config) (Engine, error) {
 		return nil, fmt.Errorf("graph: no engine %q in this program; known are %s; an engine is made known by importing its package, such as _ \"github.com/stheno-ml/stheno/cpu\"",
 			kind, strings.Join(Kinds(), ", "))
 	}
-	return o(device, c)
+	e, err := o(device, c)
+	if err != nil {
+		return nil, err // and no nil pointer of the engine's type, which is not nil as an Engine
+	}
+	return e, nil
 }

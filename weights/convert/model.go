@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -9,9 +10,14 @@ import (
 	"github.com/stheno-ml/stheno/weights"
 )
 
+var errNoModel = errors.New("convert: the model is nil; look at the error of the call that was to return it")
+
 // Save writes the weights of a model as safetensors, each under its name, as Keras's Model.save_weights does. [Load]
 // gives them back bit by bit. The model's layers are not in the file: describe them again, or use package onnx.
 func Save(path string, m *nn.Model) error {
+	if m == nil {
+		return errNoModel
+	}
 	var f weights.File
 	for _, w := range m.Weights() {
 		if w.Value == nil {
@@ -26,6 +32,9 @@ func Save(path string, m *nn.Model) error {
 // does; weights without values get memory of float32 first. Every tensor must have its place: otherwise the error is a
 // *[MismatchError] that lists what does not fit, and nothing is changed. What [Save] wrote comes back bit by bit.
 func Load(path string, m *nn.Model, o Options) error {
+	if m == nil {
+		return errNoModel
+	}
 	src, err := Open(path)
 	if err != nil {
 		return err
