@@ -3,17 +3,20 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/weights"
+	"github.com/stheno-ml/stheno/weights/numpy"
 )
 
 var errNoModel = errors.New("convert: the model is nil; look at the error of the call that was to return it")
 
-// Save writes the weights of a model as safetensors, each under its name, as Keras's Model.save_weights does. [Load]
-// gives them back bit by bit. The model's layers are not in the file: describe them again, or use package onnx.
+// Save writes the weights of a model as safetensors, or to a path that ends with .npz as arrays of NumPy, each under its name, as Keras's
+// Model.save_weights does. [Load] gives them back bit by bit. SaveTorch writes them as PyTorch has them. The model's layers are not in the file: describe them again, or use package onnx.
 func Save(path string, m *nn.Model) error {
 	if m == nil {
 		return errNoModel
@@ -24,6 +27,9 @@ func Save(path string, m *nn.Model) error {
 			return fmt.Errorf("convert: weight %q has no value to save; call Initialize, or train the model first", w.Name)
 		}
 		f.Tensors = append(f.Tensors, weights.Tensor{Name: w.Name, Shape: w.Shape, Data: w.Value.Data()})
+	}
+	if strings.EqualFold(filepath.Ext(path), ".npz") {
+		return numpy.Write(path, f.Tensors)
 	}
 	return weights.WriteSafetensors(path, &f)
 }
