@@ -84,15 +84,13 @@ func newFeeder(what string, nodes gorgonia.Nodes, n int) (*feeder, error) {
 		if node == nil || !node.IsVar() {
 			return nil, wrong("is nil or not an input of the graph")
 		}
-		dt := tensor.Float32
-		switch t := node.Type().(type) {
-		case gorgonia.TensorType:
-			dt, _ = t.Of.(tensor.Dtype)
-		default:
+		of, ok := node.Type().(gorgonia.TensorType)
+		if !ok {
 			return nil, wrong(fmt.Sprintf("%q is a scalar, expected a batch of %d", node.Name(), n))
 		}
-		if dt != tensor.Float32 && dt != tensor.Int {
-			return nil, wrong(fmt.Sprintf("%q is of %v", node.Name(), dt))
+		dt, ok := of.Of.(tensor.Dtype)
+		if !ok || dt != tensor.Float32 && dt != tensor.Int {
+			return nil, wrong(fmt.Sprintf("%q is of %v", node.Name(), of.Of))
 		}
 		if s := node.Shape(); len(s) == 0 || s[0] != n {
 			return nil, wrong(fmt.Sprintf("%q has shape %v, expected a batch of %d in front", node.Name(), s, n))

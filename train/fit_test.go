@@ -259,11 +259,11 @@ func TestFitGoesOn(t *testing.T) {
 func TestFitOrder(t *testing.T) {
 	run := func(seed uint64, inOrder bool) float64 {
 		f := &train.Fitter{Engine: engine(t, 1), Optimizer: train.SGD{}, Model: regressor(t, 1, nil), Loss: nn.MeanSquaredError{}, Batch: 50, Epochs: 1, Seed: seed, InOrder: inOrder}
-		epochs, err := f.Fit(t.Context(), train.Arrays{Inputs: dense{floats("x", 50, 3)}, Targets: dense{floats("y", 50, 1)}})
+		_, err := f.Fit(t.Context(), train.Arrays{Inputs: dense{floats("x", 50, 3)}, Targets: dense{floats("y", 50, 1)}})
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 		f.Batch, f.Epochs = 7, 2
-		epochs, err = f.Fit(t.Context(), train.Arrays{Inputs: dense{floats("x", 50, 3)}, Targets: dense{floats("y", 50, 1)}})
+		epochs, err := f.Fit(t.Context(), train.Arrays{Inputs: dense{floats("x", 50, 3)}, Targets: dense{floats("y", 50, 1)}})
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 		require.Equal(t, 2, epochs[0].Epoch)
