@@ -74,6 +74,18 @@ func TestOrderShowsAMissingBarrier(t *testing.T) {
 	require.NotEqual(t, forward, run(t, bin, "running", "STHENO_SIM_ORDER=random"))
 }
 
+// TestRaces: with STHENO_SIM_RACES=1 what nothing orders is found, in all orders, and nothing else.
+func TestRaces(t *testing.T) {
+	bin := build(t, "races", "libcuda.so.1", "libnvrtc.so.12")
+	for _, name := range []string{"blocks", "grids", "streams", "graphs"} {
+		t.Run(name, func(t *testing.T) { run(t, bin, name, "STHENO_SIM_RACES=1") })
+	}
+	bin = build(t, "drive", "libcuda.so.1", "libnvrtc.so.12")
+	for _, name := range []string{"copies", "refused", "graphs", "faults", "images", "leaks"} {
+		t.Run(name, func(t *testing.T) { run(t, bin, name, "STHENO_SIM_RACES=1") })
+	}
+}
+
 func TestMatrixProducts(t *testing.T) {
 	bin := build(t, "product", "libcublasLt.so.12", "libcuda.so.1", "libnvrtc.so.12")
 	for _, name := range []string{"products", "refused"} {

@@ -104,6 +104,13 @@ extern "C" __attribute__((visibility("default"))) int stheno_sim_contains(const 
 	return range_of(p, bytes) != nullptr;
 }
 
+extern "C" __attribute__((visibility("default"))) int stheno_sim_use(const char *who, const void *p, size_t bytes, int writes) {
+	const std::string race = race_range(who, p, bytes, writes);
+	Lock lock(state().mutex);
+	if (!range_of(p, bytes)) return fail(ILLEGAL_ADDRESS, std::string(who) + ": what it uses leaves its allocation: " + std::to_string(bytes) + " bytes");
+	return race.empty() ? (int)SUCCESS : fail(ILLEGAL_ADDRESS, race);
+}
+
 static size_t used() {
 	size_t n = 0;
 	for (const auto &[base, r] : state().ranges) n += r.kind == DEVICE_MEMORY ? r.bytes : 0;

@@ -241,7 +241,7 @@ static void begin(const std::string &name, std::shared_ptr<Image> image, uint64_
 	last_run += (uint32_t)runs;
 	now.earlier.clear();
 	now.acquired.clear(), now.released.clear();
-	now.epoch = 0, now.warps = false;
+	now.epoch = 0;
 	memset(now.recent_page, 0, sizeof now.recent_page);
 }
 
