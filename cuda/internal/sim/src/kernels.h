@@ -10,8 +10,10 @@ const char *const compiler_flags[] = {
     "-pipe",     "-fno-exceptions",    "-fno-rtti",       "-fno-gnu-unique", "-fno-asynchronous-unwind-tables",
     "-fwrapv",   "-ffp-contract=off",  "-fno-math-errno", "-fno-trapping-math",
     "-fno-strict-aliasing", "-Wl,-Bsymbolic", "-fpreprocessed", "-x", "c++-cpp-output"};
-// For races: every access calls what shim_race.cuh defines, and not g++'s own library for that, which -nodefaultlibs leaves out.
-const char *const race_flags[] = {"-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", "-g1", "-nodefaultlibs", "-lc", "-lgcc"};
+// With STHENO_SIM_CHECK: every access calls what shim_check.cuh defines, and so does what C++ leaves undefined. -nodefaultlibs leaves out g++'s
+// own libraries for that.
+const char *const check_flags[] = {
+    "-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", "-fsanitize=alignment,shift,bounds,bool", "-g1", "-nodefaultlibs", "-lc", "-lgcc"};
 const char *const flags_version = "4"; // counted up when the flags or the table change
 
 struct FoundKernel {

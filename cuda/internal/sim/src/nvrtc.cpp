@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-// The text of the shim: abi.h, shim.cuh, shim_math.cuh and shim_race.cuh.
+// The text of the shim: abi.h, shim.cuh, shim_math.cuh and shim_check.cuh.
 asm(R"(
 	.section .rodata
 	.hidden sim_shim, sim_shim_end
@@ -32,7 +32,7 @@ sim_shim:
 	.incbin "abi.h"
 	.incbin "shim.cuh"
 	.incbin "shim_math.cuh"
-	.incbin "shim_race.cuh"
+	.incbin "shim_check.cuh"
 sim_shim_end:
 	.previous
 )");
@@ -105,8 +105,8 @@ struct Scratch {
 	}
 };
 
-static bool races() {
-	const char *v = getenv("STHENO_SIM_RACES");
+static bool checks() {
+	const char *v = getenv("STHENO_SIM_CHECK");
 	return v && *v && strcmp(v, "0");
 }
 
@@ -201,7 +201,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 	std::string text = "#define SIM_CUDA_ARCH " + std::to_string(asks ? architecture * 10 : 0) + "\n" + shim;
 	text += "#line 1 \"" + p.name + "\"\n" + p.text + "\n";
 
-	std::string key_text = text + compiler() + flags_version + (races() ? "races" : "");
+	std::string key_text = text + compiler() + flags_version + (checks() ? "check" : "");
 	for (const std::string &a : arguments) key_text += '\0' + a;
 	for (const auto &[name, header] : p.headers) key_text += '\0' + name + '\0' + header;
 	char key[40];
@@ -221,7 +221,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 		if (name.find('/') != std::string::npos || !write_file(d + "/" + name, header)) return INVALID_INPUT;
 	}
 	std::vector<std::string> preprocess = {compiler(), "-E", "-x", "c++", "-std=c++17", "-nostdinc", "-nostdinc++", "-I" + d};
-	if (races()) preprocess.push_back("-DSIM_RACES");
+	if (checks()) preprocess.push_back("-DSIM_CHECK");
 	preprocess.insert(preprocess.end(), arguments.begin(), arguments.end());
 	preprocess.insert(preprocess.end(), {d + "/in.cu", "-o", d + "/out.ii"});
 	int status = run(preprocess, log);
@@ -235,7 +235,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 	if (!write_file(d + "/out.ii", plain)) return BUILTIN_OPERATION_FAILURE;
 	std::vector<std::string> build = {compiler()};
 	build.insert(build.end(), std::begin(compiler_flags), std::end(compiler_flags));
-	if (races()) build.insert(build.end(), std::begin(race_flags), std::end(race_flags));
+	if (checks()) build.insert(build.end(), std::begin(check_flags), std::end(check_flags));
 	build.insert(build.end(), {d + "/out.ii", "-o", d + "/out.so", "-lm"});
 	status = run(build, log);
 	p.log = messages(status, log);
@@ -251,7 +251,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 
 EXPORT int nvrtcVersion(int *major, int *minor) {
 	if (!major || !minor) return INVALID_INPUT;
-	*major = 12, *minor = races() ? 98 : 99; // no real ones: their images must not meet those of a GPU in a cache, nor each other
+	*major = 12, *minor = checks() ? 98 : 99; // no real ones: their images must not meet those of a GPU in a cache, nor each other
 	return SUCCESS;
 }
 

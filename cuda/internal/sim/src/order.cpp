@@ -6,7 +6,7 @@
 
 bool races() {
 	static const bool on = [] {
-		const char *v = getenv("STHENO_SIM_RACES");
+		const char *v = getenv("STHENO_SIM_CHECK");
 		return v && *v && strcmp(v, "0");
 	}();
 	return on;

@@ -1,38 +1,15 @@
 // Who used memory last, and whether something orders that before who uses it now.
 #include "race.h"
+#include "shadow.h"
 
 #include <dlfcn.h>
 #include <link.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <unordered_map>
-
-// A use of memory: by a thread in a run, which is a block's, or a piece of work's that is no kernel.
-struct Use {
-	uint32_t run;   // from 1 on; 0: nobody
-	uint32_t clock; // the thread's, which what orders it counts up
-	uint32_t epoch; // the block's barriers until then
-	uint32_t thread;
-	uint32_t pc; // in the library of the kernel; the highest bit says that it was atomic
-};
-const uint32_t atomic_bit = 1u << 31;
-
-// The last write of some bytes, and two reads since then that nothing orders.
-struct Cell {
-	Use write, read[2];
-};
-
-const size_t page = 4096;
-struct Page {
-	int shift = 2; // bytes of a cell, as a power of 2: so few as were ever used alone
-	bool device = false, known = false;
-	uint64_t looked = 0; // at the ranges of memory, when there were so many changes
-	std::vector<Cell> cells;
-};
 
 // A kernel or other work that ran.
 struct Ran {
@@ -51,15 +28,9 @@ struct Acquired {
 	Use by; // when, by whom
 };
 
-static std::mutex uses;
-static std::unordered_map<uintptr_t, Page> pages;
+static std::mutex uses; // of all below, and of the cells
 static std::vector<Ran> ran;
 static uint32_t last_run = 0;
-static std::atomic<uint64_t> range_changes{1};
-
-// Memory that was given back, whose pages go when something begins: then nobody holds the state's lock.
-static std::mutex gone_lock;
-static std::vector<std::pair<uintptr_t, uintptr_t>> gone;
 
 // The grid that runs.
 static struct {
@@ -72,41 +43,7 @@ static struct {
 	std::vector<std::vector<Release>> seen;               // by a thread, that did not fence since
 	std::unordered_map<uint32_t, std::vector<Acquired>> acquired; // by this block, of runs
 	std::unordered_map<uint32_t, bool> earlier;           // whether a piece of work, by its place in ran, is ordered before this one
-	uintptr_t recent[64];
-	Page *recent_page[64];
 } now;
-
-static Page &page_of(uintptr_t p) {
-	const uintptr_t n = p / page;
-	const size_t slot = n % 64;
-	if (now.recent[slot] != n || !now.recent_page[slot]) now.recent[slot] = n, now.recent_page[slot] = &pages[n];
-	return *now.recent_page[slot];
-}
-
-static void look(Page &g, uintptr_t p) {
-	if (g.known && (g.device || g.looked == range_changes)) return;
-	const uintptr_t begin = p / page * page;
-	Lock lock(state().mutex);
-	g.known = true, g.looked = range_changes;
-	auto i = state().ranges.lower_bound(begin + page);
-	g.device = i != state().ranges.begin() && (--i)->first + i->second.bytes > begin;
-}
-
-// Makes cells so small that a use of bytes at p is made of whole ones.
-static void refine(Page &g, uintptr_t p, size_t bytes) {
-	if (!g.cells.empty() && !((p | bytes) & ((1u << g.shift) - 1))) return;
-	int shift = 2;
-	while (shift > 0 && ((p | bytes) & ((1u << shift) - 1))) shift--;
-	if (g.cells.empty()) {
-		g.shift = shift;
-		g.cells.resize(page >> shift);
-	} else if (shift < g.shift) {
-		std::vector<Cell> fine(page >> shift);
-		for (size_t i = 0; i < fine.size(); i++) fine[i] = g.cells[i >> (g.shift - shift)];
-		g.cells.swap(fine);
-		g.shift = shift;
-	}
-}
 
 static size_t ran_at(uint32_t run) {
 	size_t low = 0, high = ran.size();
@@ -164,18 +101,18 @@ static std::string lines_of(const Ran &r, uint32_t pc) {
 	return s;
 }
 
-static std::string describe(const Use &u, const char *did, const char *without) {
-	const size_t i = ran_at(u.run);
-	std::string who = "thread " + std::to_string(u.thread) + " of the same block", why = without;
-	if (u.run != now.run) {
-		who = "thread " + std::to_string(u.thread) + " of block " + std::to_string(u.run - now.first) + ", in their order", why = "atomic operation with fences";
-		if (u.run < now.first) {
-			who = "the earlier " + ran[i].name + " (stream " + std::to_string(ran[i].place.stream) + ", item " + std::to_string(ran[i].place.item) + ", node " +
-			      std::to_string(ran[i].place.node) + ")";
-			why = "stream, event or edge of a graph";
-		}
+static std::string describe(const Use &u, const char *did) {
+	const Ran &r = ran[ran_at(u.run)];
+	const std::string thread = "thread " + std::to_string(u.thread) + " of ";
+	std::string who = thread + "the same block", what = "barrier";
+	if (u.run < now.first) {
+		who = "the earlier " + r.name + " (stream " + std::to_string(r.place.stream) + ", item " + std::to_string(r.place.item);
+		if (r.place.node >= 0) who += ", node " + std::to_string(r.place.node);
+		who += ")", what = "stream, event or edge of a graph";
+	} else if (u.run != now.run) {
+		who = thread + "block " + std::to_string(u.run - now.first) + ", in their order,", what = "atomic operation with fences";
 	}
-	return who + " " + did + lines_of(ran[i], u.pc) + ", and no " + why + " orders the two";
+	return who + " " + did + lines_of(r, u.pc) + ", and no " + what + " orders the two";
 }
 
 // Marks one cell; the use that races, or null.
@@ -201,48 +138,34 @@ static const Use *mark(Cell &c, int thread, sim_access how, const Use &me) {
 }
 
 static std::string touch(uintptr_t p, size_t bytes, int thread, sim_access how, const Use &me, bool shared) {
-	while (bytes > 0) {
-		const size_t n = std::min(bytes, page - p % page);
-		Page &g = page_of(p);
-		if (!shared) look(g, p);
-		if (shared || g.device) {
-			refine(g, p, n);
-			for (size_t i = p % page >> g.shift; i < (p % page + n) >> g.shift; i++) {
-				Cell &c = g.cells[i];
-				if (shared && c.write.run != now.run) c.write.run = 0; // shared memory begins anew with each block
-				for (Use &r : c.read) {
-					if (shared && r.run != now.run) r.run = 0;
-				}
-				const Use *other = mark(c, thread, how, me);
-				if (!other) continue;
-				const Use u = *other;
-				c = {};
-				const char *const doing = how == SIM_READ ? "reads " : how == SIM_WRITE ? "writes " : "changes by an atomic operation ";
-				const char *const did = &c.write == other ? "wrote" : "read";
-				return std::string("a race: it ") + doing + std::to_string(bytes) + " bytes of " + (shared ? "shared" : "global") + " memory" +
-				       lines_of(ran.back(), me.pc) + ", which " + describe(u, did, "barrier");
+	for (size_t n; bytes > 0; p += n, bytes -= n) {
+		n = std::min(bytes, shadow_page - p % shadow_page);
+		for (Cell &c : cells_of(p, n, shared)) {
+			if (shared && c.write.run != now.run) c.write.run = 0; // shared memory begins anew with each block
+			for (Use &r : c.read) {
+				if (shared && r.run != now.run) r.run = 0;
 			}
+			const Use *other = mark(c, thread, how, me);
+			if (!other) continue;
+			const Use u = *other;
+			const char *const doing = how == SIM_READ ? "reads " : how == SIM_WRITE ? "writes " : "changes by an atomic operation ";
+			const char *const did = other == &c.write ? "wrote" : "read";
+			c = {};
+			return std::string("a race: it ") + doing + std::to_string(bytes) + " bytes of " + (shared ? "shared" : "global") + " memory" +
+			       lines_of(ran.back(), me.pc) + ", which " + describe(u, did);
 		}
-		p += n, bytes -= n;
 	}
 	return "";
 }
 
 static void begin(const std::string &name, std::shared_ptr<Image> image, uint64_t runs) {
-	{
-		std::lock_guard<std::mutex> lock(gone_lock);
-		for (const auto &[from, to] : gone) {
-			for (uintptr_t n = from / page; n * page < to; n++) pages.erase(n); // another's there, too: something else may come to be there
-		}
-		gone.clear();
-	}
+	shadow_begin();
 	ran.push_back({last_run + 1, race_now(), name, image});
 	now.first = now.run = last_run + 1;
 	last_run += (uint32_t)runs;
 	now.earlier.clear();
 	now.acquired.clear(), now.released.clear();
 	now.epoch = 0;
-	memset(now.recent_page, 0, sizeof now.recent_page);
 }
 
 std::string race_range(const char *what, const void *p, size_t bytes, bool write) {
@@ -346,12 +269,4 @@ void race_fence(int thread) {
 		now.acquired[r.run].push_back({r, {now.run, clock, now.epoch, (uint32_t)thread, 0}});
 	}
 	now.seen[(size_t)thread].clear();
-}
-
-void race_changed() { range_changes++; }
-void race_forget(const void *p, size_t bytes) {
-	if (!races()) return;
-	range_changes++;
-	std::lock_guard<std::mutex> lock(gone_lock);
-	gone.push_back({(uintptr_t)p, (uintptr_t)p + bytes});
 }

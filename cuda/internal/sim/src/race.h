@@ -1,4 +1,4 @@
-// Races, looked for where STHENO_SIM_RACES is set: two uses of the same memory, one of which writes, that nothing orders.
+// Races, looked for where STHENO_SIM_CHECK is set: two uses of the same memory, one of which writes, that nothing orders.
 //
 // Within a block, barriers order its threads, and __syncwarp those of its mask; a shuffle does not, as CUDA has it. Blocks of a grid
 // are ordered by an atomic operation alone that a fence comes before, where one releases, or behind, where one acquires. Work of

@@ -1,4 +1,4 @@
-// races CASE: with STHENO_SIM_RACES=1, what is ordered and what races. Ends with 0 if all was found, and nothing else.
+// check CASE: with STHENO_SIM_CHECK=1, what is ordered and what races. Ends with 0 if all was found, and nothing else.
 #include "drive.h"
 
 #include <map>
@@ -61,6 +61,12 @@ KERNEL total(float *y, float *parts, unsigned *counter, int before, int behind, 
 KERNEL counted(int *n, int plainly) {
 	if (plainly) n[0]++;
 	else atomicAdd(n, 1);
+}
+KERNEL undefined(float *y, int at, int by) {
+	float local[4] = {1, 2, 3, 4};
+	if (at < 0) y[0] = local[-at];
+	else if (by) y[0] = 1 << by;
+	else *(float4 *)&y[at] = float4{1, 2, 3, 4};
 }
 KERNEL add(float *y, const float *x) { y[threadIdx.x] += x[threadIdx.x]; }
 )";
@@ -137,6 +143,29 @@ static void grids() {
 	want_none();
 	ok(launch(f("counted"), four, z, 1));
 	want_race("counted");
+}
+
+// Faults that are no races.
+static void misuse(int line, const char *how) {
+	require_at(line, "a fault", cuCtxSynchronize() == 700);
+	require_at(line, how, told(how));
+	stheno_sim_reset();
+}
+#define want_misuse(how) misuse(__LINE__, how)
+
+static void undefined() {
+	open_all();
+	const Shape one = {1, 1, 0, nullptr};
+	ok(launch(f("undefined"), one, y, 4, 0));
+	ok(launch(f("undefined"), one, y, 0, 30));
+	ok(launch(f("undefined"), one, y, -3, 0));
+	want_none();
+	ok(launch(f("undefined"), one, y, 5, 0));
+	want_misuse("not aligned to 16 bytes at line 64");
+	ok(launch(f("undefined"), one, y, 0, 40));
+	want_misuse("a shift by more than there are bits at line 63");
+	ok(launch(f("undefined"), one, y, -4, 0));
+	want_misuse("an index outside of its array at line 62");
 }
 
 static void streams() {
@@ -217,7 +246,7 @@ static void graphs() {
 }
 
 int main(int count, char **arguments) {
-	const std::map<std::string, void (*)()> cases = {{"blocks", blocks}, {"grids", grids}, {"streams", streams}, {"graphs", graphs}};
+	const std::map<std::string, void (*)()> cases = {{"blocks", blocks}, {"grids", grids}, {"undefined", undefined}, {"streams", streams}, {"graphs", graphs}};
 	if (count != 2 || !cases.count(arguments[1])) {
 		for (const auto &[name, run] : cases) printf("%s\n", name.c_str());
 		return 2;

@@ -1,6 +1,7 @@
 
-// What g++'s -fsanitize=thread calls, for STHENO_SIM_RACES: every access to memory goes to the driver, which knows what orders it.
-#ifdef SIM_RACES
+// What g++'s sanitizers call, for STHENO_SIM_CHECK: of threads, with every access to memory, which goes to the driver, as it knows what orders
+// it; and of what C++ leaves undefined, which is a fault.
+#ifdef SIM_CHECK
 #define SIM_PLAIN extern "C" __attribute__((no_sanitize_thread, noinline, used))
 #define SIM_PC __builtin_return_address(0)
 #define SIM_ACCESSES(n)                                                                                                \
@@ -50,4 +51,22 @@ SIM_PLAIN void __tsan_atomic_thread_fence(int) {}
 	}
 SIM_ATOMIC(32, unsigned)
 SIM_ATOMIC(64, unsigned long)
+
+// How the undefined is told: what was done, first of all where.
+struct sim_place {
+	const char *file;
+	unsigned line, column;
+};
+struct sim_misuse {
+	sim_place at;
+	const void *type;
+	unsigned char log_alignment, kind;
+};
+SIM_PLAIN void __ubsan_handle_type_mismatch_v1(sim_misuse *m, unsigned long p) {
+	const char *const what[] = {"", "an address not aligned to 2 bytes", "an address not aligned to 4 bytes", "an address not aligned to 8 bytes", "an address not aligned to 16 bytes"};
+	if (p) sim_run->trap(m->log_alignment < 5 ? what[m->log_alignment] : "an address not aligned to 32 bytes or more", m->at.line); // null is an illegal address by itself
+}
+SIM_PLAIN void __ubsan_handle_shift_out_of_bounds(sim_misuse *m, unsigned long, unsigned long) { sim_run->trap("a shift by more than there are bits", m->at.line); }
+SIM_PLAIN void __ubsan_handle_out_of_bounds(sim_misuse *m, unsigned long) { sim_run->trap("an index outside of its array", m->at.line); }
+SIM_PLAIN void __ubsan_handle_load_invalid_value(sim_misuse *m, unsigned long) { sim_run->trap("a bool that is neither false nor true", m->at.line); }
 #endif
