@@ -42,7 +42,10 @@ static struct {
 	std::unordered_map<uintptr_t, std::vector<Release>> released;
 	std::vector<std::vector<Release>> seen;               // by a thread, that did not fence since
 	std::unordered_map<uint32_t, std::vector<Acquired>> acquired; // by this block, of runs
-	std::unordered_map<uint32_t, bool> earlier;           // whether a piece of work, by its place in ran, is ordered before this one
+	struct {
+		uint32_t run, before; // the answer for run before the work whose first run is before
+		bool ordered;
+	} answers[1024];
 } now;
 
 static size_t ran_at(uint32_t run) {
@@ -71,10 +74,9 @@ static bool ordered(const Use &u, int thread) {
 		}
 		return false;
 	}
-	const size_t i = ran_at(u.run);
-	const auto known = now.earlier.find((uint32_t)i);
-	if (known != now.earlier.end()) return known->second;
-	return now.earlier[(uint32_t)i] = race_ordered(ran[i].place, ran.back().place);
+	auto &a = now.answers[u.run % 1024];
+	if (a.run != u.run || a.before != now.first) a = {u.run, now.first, race_ordered(ran[ran_at(u.run)].place, ran.back().place)};
+	return a.ordered;
 }
 
 // The lines of the kernel's text that an instruction stands for: where it was written, and where what that stands in was called.
@@ -163,7 +165,6 @@ static void begin(const std::string &name, std::shared_ptr<Image> image, uint64_
 	ran.push_back({last_run + 1, race_now(), name, image});
 	now.first = now.run = last_run + 1;
 	last_run += (uint32_t)runs;
-	now.earlier.clear();
 	now.acquired.clear(), now.released.clear();
 	now.epoch = 0;
 }

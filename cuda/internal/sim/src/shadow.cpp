@@ -1,6 +1,8 @@
 #include "shadow.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <unordered_map>
 
 #include "race.h"
@@ -10,6 +12,7 @@ struct Page {
 	int shift = 2; // bytes of a cell, as a power of 2: so few as were ever used alone
 	bool device = false, known = false;
 	uint64_t looked = 0; // at the ranges of memory, when there were so many changes
+	Cell all = {}; // what all cells are, as long as there are none
 	std::vector<Cell> cells;
 };
 
@@ -63,7 +66,7 @@ static void refine(Page &g, uintptr_t p, size_t bytes) {
 	while (shift > 0 && ((p | bytes) & ((1u << shift) - 1))) shift--;
 	if (g.cells.empty()) {
 		g.shift = shift;
-		g.cells.resize(page >> shift);
+		g.cells.assign(page >> shift, g.all);
 	} else if (shift < g.shift) {
 		std::vector<Cell> fine(page >> shift);
 		for (size_t i = 0; i < fine.size(); i++) fine[i] = g.cells[i >> (g.shift - shift)];
@@ -76,6 +79,11 @@ Cells cells_of(uintptr_t p, size_t bytes, bool shared) {
 	Page &g = page_of(p);
 	if (!shared) look(g, p);
 	if (!shared && !g.device) return {};
+	if (bytes == page) {
+		const bool written = !g.cells.empty() && std::all_of(g.cells.begin(), g.cells.end(), [&](const Cell &c) { return !memcmp(&c, &g.cells[0], sizeof c); });
+		if (written) g.all = g.cells[0], g.cells.clear();
+		if (g.cells.empty()) return {&g.all, &g.all + 1};
+	}
 	refine(g, p, bytes);
 	Cell *const first = g.cells.data() + (p % page >> g.shift);
 	return {first, first + (bytes >> g.shift)};
