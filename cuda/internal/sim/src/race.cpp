@@ -248,6 +248,7 @@ void race_warp(int warp, unsigned lanes) {
 }
 
 std::string race_touch(int thread, const void *p, size_t bytes, sim_access how, const void *pc) {
+	if (!races()) return ""; // the image is of a process that looked for them
 	const char *const at = (const char *)p;
 	const bool shared = (at >= now.shared && at < now.shared_end) || (at >= now.dynamic && at < now.dynamic_end);
 	const uint32_t clock = now.clock[(size_t)thread];
