@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -132,8 +133,9 @@ func unknownDevice(name, kind string) error {
 var cudaName = regexp.MustCompile(`^cuda(:\d+)?$`)
 
 // open starts the engine of a device; "auto" is the fastest there is: the first GPU, else the CPU. note takes what the user
-// should know, such as why it is not the GPU. A mistake in the configuration is an error with "auto" too: it is not the machine's.
-func (d device) open(note func(line string)) (graph.Engine, error) {
+// should know, such as why it is not the GPU. A mistake in the configuration is an error with "auto" too: it is not the machine's. ctx ends
+// what the engine builds.
+func (d device) open(ctx context.Context, note func(line string)) (graph.Engine, error) {
 	if d.threads < 0 || d.threads > train.MaxThreads {
 		return nil, fmt.Errorf("--threads wants at least 0 and at most %d, got %d", train.MaxThreads, d.threads)
 	}
@@ -151,7 +153,7 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 	if err := d.tuning.readable(); err != nil {
 		return nil, err
 	}
-	c := graph.Config{Threads: d.threads, Precision: d.precision, Tuning: tuning, Nondeterministic: d.nondeterministic, Log: func(line string) { note(byName(line)) }}
+	c := graph.Config{Threads: d.threads, Precision: d.precision, Tuning: tuning, Nondeterministic: d.nondeterministic, Context: ctx, Log: func(line string) { note(byName(line)) }}
 	switch {
 	case d.name == "auto":
 		e, err := graph.Open("cuda", c)

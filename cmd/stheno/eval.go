@@ -93,7 +93,7 @@ func newEval() *cobra.Command {
 			}
 			on.ofRun(cmd.Flags(), cfg)
 			notes := hold(notesTo(cmd.ErrOrStderr()), cmd.ErrOrStderr())
-			engine, err := on.open(notes.Note)
+			engine, err := on.open(cmd.Context(), notes.Note)
 			if err != nil {
 				return err
 			}

@@ -90,7 +90,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 	scaledRate(c, notes.Note)
 	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways, nondeterministic: c.Nondeterministic,
 		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
-		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(notes.Note)
+		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(cmd.Context(), notes.Note)
 	if err != nil {
 		return err
 	}
@@ -122,6 +122,10 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 	}
 	c.Engine, c.Version = computes(engine), version()
 	t, err := train.New(c, split, engine, out)
+	if stopped := cmd.Context().Err(); c.Resume && stopped != nil && errors.Is(err, stopped) { // while a GPU's ways were measured
+		out.Printf("interrupted before a step was done\nresume with: %s", resumption(c))
+		return train.ErrInterrupted
+	}
 	if err != nil {
 		return err
 	}
