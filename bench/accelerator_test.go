@@ -45,7 +45,7 @@ func onAbacus(mode Mode, batch int) Case {
 // quickly is quick with both devices.
 func quickly(t *testing.T, cases ...Case) Config {
 	cfg := quick(cases...)
-	cfg.Open = func(ctx context.Context, c Case) (graph.Engine, error) {
+	cfg.Open = func(_ context.Context, c Case) (graph.Engine, error) {
 		e, err := cpu.New(cpu.Config{Threads: c.Threads})
 		require.NoError(t, err)
 		if c.onCPU() {
@@ -379,4 +379,33 @@ func TestBars(t *testing.T) {
 	}
 	r.Cases = nil
 	require.ErrorContains(t, r.WriteBars(&svg), "nothing was measured")
+}
+
+// What an engine builds ends with the run, and with the budget.
+func TestEnginesEndWithTheRun(t *testing.T) {
+	type key struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "the run's"))
+	cfg := quickly(t, smallCase(Inference, 2), onAbacus(Inference, 8))
+	cfg.Budget = 3600
+	open := cfg.Open
+	var within []bool
+	cfg.Open = func(ctx context.Context, c Case) (graph.Engine, error) {
+		require.Equal(t, "the run's", ctx.Value(key{}))
+		_, limited := ctx.Deadline()
+		within = append(within, limited)
+		return open(ctx, c)
+	}
+	_, err := Run(ctx, cfg)
+	require.NoError(t, err)
+	require.Equal(t, []bool{true, true, true}, within, "the CPU's verification and its timing, and both at once")
+
+	cfg.Ceiling = nil
+	cfg.Cases = cfg.Cases[1:]
+	cfg.Open = func(_ context.Context, c Case) (graph.Engine, error) {
+		cancel() // while it is measured what the device does at best
+		return open(context.Background(), c)
+	}
+	cfg.Progress = func(e Event) { require.Equal(t, MeasuringCeilings, e.Phase) }
+	_, err = Run(ctx, cfg)
+	require.ErrorIs(t, err, context.Canceled)
 }
