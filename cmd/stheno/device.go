@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/internal/words"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -238,7 +240,15 @@ func (d device) openCPU(c graph.Config, note func(string)) (graph.Engine, error)
 	if err != nil {
 		return nil, err // and not an engine that is nil
 	}
+	noteThreads(d.threads, note)
 	return e, nil
+}
+
+// noteThreads notes a number of threads that is no help.
+func noteThreads(threads int, note func(string)) {
+	if cpus := runtime.GOMAXPROCS(0); threads > cpus {
+		note(fmt.Sprintf("%d threads are more than the %d %s that there are, and slower for it; --threads 0 is one for each", threads, cpus, words.Plural("CPU", cpus)))
+	}
 }
 
 // without adds what to do without a GPU to the error for one that cannot be used.

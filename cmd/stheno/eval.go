@@ -161,7 +161,7 @@ func newEval() *cobra.Command {
 			}
 			r, err := e.Run(cmd.Context(), l, out.Step)
 			if err != nil {
-				return aboutDamaged(err, o.Dir)
+				return aboutDamaged(err, o.Dir, o.ValSplit)
 			}
 			out.Finish()
 			for _, e := range l.Damaged() {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -64,4 +66,18 @@ func TestClaimOut(t *testing.T) {
 	touch(t, filepath.Join(parent, "file"), "")
 	_, err := claimOut(filepath.Join(parent, "file"), "a")
 	require.ErrorContains(t, err, "--out")
+}
+
+// A download that Ctrl-C stopped is not lost.
+func TestStoppedDownload(t *testing.T) {
+	for err, want := range map[error]string{context.Canceled: "f: the next start goes on where this one was stopped\n", nil: "f: complete\n", errors.New("no such file"): ""} {
+		var out bytes.Buffer
+		cmd := &cobra.Command{}
+		cmd.SetOut(&out)
+		d := newScreen(cmd).Downloads()
+		d.Start("f", 8000000, 0)
+		d.Add(1000)
+		d.Finish(err)
+		require.Equal(t, "downloading f (8.0 MB)\n"+want, out.String())
+	}
 }

@@ -127,13 +127,13 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 		return train.ErrInterrupted
 	}
 	if err != nil {
-		return err
+		return tooSmall(err, c, split)
 	}
 	c = t.Config()
 	ways.followed(out.Note, engine)
 	out.header(c, split, t)
 	out.Watch()
-	err = aboutDamaged(t.Run(cmd.Context()), c.DataDir)
+	err = aboutDamaged(t.Run(cmd.Context()), c.DataDir, c.ValSplit)
 	closeErr := t.Close()
 	out.Finish()
 	switch {
