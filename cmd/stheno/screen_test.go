@@ -44,6 +44,12 @@ func TestPlainLines(t *testing.T) {
 	require.Contains(t, said(time.Minute, step), "validation  2/800  loss 1.235e+11  top-1 1.0%  top-5 5.0%  1234 images/s")
 	s.Finish()
 	require.Empty(t, said(time.Minute, s.beat))
+
+	s = newScreen(cmd)
+	looked := func() { s.Checked(2000, 10000, 4*time.Second) }
+	require.Empty(t, said(4*time.Second, looked))
+	require.Equal(t, "pictures 2000/10000  500 pictures/s  ETA 16s\n", said(6*time.Second, looked))
+	require.Empty(t, said(14*time.Second, looked))
 }
 
 func TestClaimOut(t *testing.T) {
