@@ -4,6 +4,7 @@ package cuda_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,8 @@ var sharings = []string{"4 blocks", "3 blocks", "2 blocks, 2 waves"}
 func TestSharedSums(t *testing.T) {
 	e := open(t, cuda.Config{})
 	others := map[string]int{}
-	for _, c := range manyBlocks {
+	enough := append(slices.Clone(manyBlocks), manyBlock{[]int{1024 * e.Device().Multiprocessors, 3}, 1}) // for more blocks than one wave of any GPU
+	for _, c := range enough {
 		if testing.Short() && c.dims[0] == 40000 {
 			continue
 		}
