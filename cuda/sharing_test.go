@@ -55,14 +55,11 @@ func TestSharedSums(t *testing.T) {
 // The same of images that lie in memory as bfloat16, all or some of them, over their operands, too: of channels that packs divide and of
 // others, last and not.
 func TestSharedSumsOfNarrowImages(t *testing.T) {
-	shapes := []struct {
-		dims []int
-		axis int
-	}{{[]int{9000, 24}, 1}, {[]int{5000, 5}, 1}, {[]int{2, 3, 80008}, 1}, {[]int{3, 2, 9001}, 1}}
+	e := open(t, cuda.Config{Precision: "bf16"})
+	shapes := []manyBlock{{[]int{1024 * e.Device().Multiprocessors, 24}, 1}, {[]int{5000, 5}, 1}, {[]int{2, 3, 80008}, 1}, {[]int{3, 2, 9001}, 1}}
 	if testing.Short() {
 		shapes = shapes[:1]
 	}
-	e := open(t, cuda.Config{Precision: "bf16"})
 	for _, way := range sharings {
 		cuda.Force(t, way)
 		cuda.ShareAll(t)
@@ -114,9 +111,8 @@ func TestSmallSumsAreNotMeasured(t *testing.T) {
 
 // The sums behind a convolution's input gradient that a ReLU masks are shared in as many ways.
 func TestSharedSumsOfMaskedGradients(t *testing.T) {
-	needGPU(t)
 	cuda.ShareAll(t)
-	x, w := tensor.Shape{5, 64, 63, 8}, tensor.Shape{1, 1, 8, 8}
+	x, w := tensor.Shape{open(t, cuda.Config{}).Device().Multiprocessors, 64, 64, 8}, tensor.Shape{1, 1, 8, 8}
 	n := enginetest.NarrowStep{Instr: &graph.FusedConv2DBackwardInput{Grad: &op.Conv2DBackwardInput{InputShape: x}, Bias: true},
 		In: []tensor.Shape{x, w, x}, Out: []tensor.Shape{x, {8}}}
 	for _, way := range []string{"product, 4 blocks", "product, 2 blocks, 2 waves"} {
