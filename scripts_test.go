@@ -28,6 +28,18 @@ func script(t *testing.T, root, name string, env []string, args ...string) (stri
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
+// program packs a script as a program of "make gpu-bins".
+func program(t *testing.T, root, name, text string) {
+	t.Helper()
+	file, err := os.Create(filepath.Join(root, ".build", "gpu", name+".gz"))
+	require.NoError(t, err)
+	w := gzip.NewWriter(file)
+	_, err = w.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.NoError(t, file.Close())
+}
+
 // Every script for a GPU says what it is for, without beginning.
 func TestScriptsHaveHelp(t *testing.T) {
 	files, err := filepath.Glob("scripts/gpu-*.sh")
@@ -54,17 +66,16 @@ func TestTrainingScript(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "scripts"), 0o755))
 	require.NoError(t, os.MkdirAll(filepath.Join(root, ".build", "gpu"), 0o755))
-	text, err := os.ReadFile("scripts/gpu-train.sh")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(root, "scripts", "gpu-train.sh"), text, 0o644))
+	for _, name := range []string{"gpu-train.sh", "gpu-unpack.sh"} {
+		text, err := os.ReadFile(filepath.Join("scripts", name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(root, "scripts", name), text, 0o644))
+	}
 	out, code := script(t, root, "gpu-train.sh", nil)
 	require.Equal(t, 1, code)
-	require.Equal(t, "gpu-train: .build/gpu/stheno.gz cannot be unpacked; run make gpu-bins\n", out)
+	require.Equal(t, "gpu-unpack: .build/gpu/stheno.gz or .xz cannot be unpacked; run make gpu-bins\n", out)
 
-	stub, err := os.Create(filepath.Join(root, ".build", "gpu", "stheno.gz"))
-	require.NoError(t, err)
-	w := gzip.NewWriter(stub)
-	_, err = w.Write([]byte(`#!/bin/sh
+	program(t, root, "stheno", `#!/bin/sh
 case $1 in
 devices) if [ -n "$NO_GPU" ]; then echo 'no GPU: none'; else echo 'cuda:0 is a stub, for tests'; fi ;;
 train)
@@ -76,10 +87,7 @@ train)
 	exit "${STATUS:-0}"
 	;;
 esac
-`))
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	require.NoError(t, stub.Close())
+`)
 	results, run := filepath.Join(root, "results"), filepath.Join(root, "run")
 	env := []string{"OUT=" + results, "RUN=" + run}
 	out, code = script(t, root, "gpu-train.sh", append(env, "NO_GPU=1"))

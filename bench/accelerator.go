@@ -180,8 +180,7 @@ func (r *runner) accelerate(ctx context.Context, i int, t *truth) (result *Resul
 		result.PeakMemory = max(host.PeakMemory()-t.bytes(), 0) // the reference is not the case's
 	}
 	if err == nil && r.Profile {
-		r.Progress(r.event(i, Profiling))
-		result.Kinds, err = r.profile(ctx, s)
+		result.Kinds, err = r.profile(ctx, i, s)
 	}
 	return result, err
 }

@@ -35,14 +35,15 @@ type Config struct {
 // Event is a piece of progress.
 type Event struct {
 	Phase    Phase
-	Case     Case          // that it is about; the zero value while ceilings are measured
-	Number   int           // of the case, from 1
-	Cases    int           // of all
-	Round    int           // of Timing, from 1
-	Rounds   int           // of Timing
-	Verified *Verification // of Verified
-	Result   *Result       // of Timed
-	LeftOut  *LeftOut      // of Left
+	Case     Case           // that it is about; the zero value while ceilings are measured
+	Number   int            // of the case, from 1
+	Cases    int            // of all
+	Round    int            // of Timing, from 1
+	Rounds   int            // of Timing
+	Verified *Verification  // of Verified
+	Result   *Result        // of Timed
+	Profile  *graph.Profile // of Profiled
+	LeftOut  *LeftOut       // of Left
 }
 
 // Phase is the kind of an [Event].
@@ -57,6 +58,7 @@ const (
 	Compiling         Phase = "compiling"
 	Timing            Phase = "timing"
 	Profiling         Phase = "profiling"
+	Profiled          Phase = "profiled" // Event.Profile has the steps
 	Timed             Phase = "timed"
 	Left              Phase = "left out" // Event.LeftOut says why
 )

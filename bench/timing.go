@@ -31,8 +31,7 @@ func (r *runner) time(ctx context.Context, i int) (result *Result, err error) {
 		result.PeakMemory = host.PeakMemory()
 	}
 	if err == nil && r.Profile {
-		r.Progress(r.event(i, Profiling))
-		result.Kinds, err = r.profile(ctx, s)
+		result.Kinds, err = r.profile(ctx, i, s)
 	}
 	return result, err
 }
@@ -117,8 +116,9 @@ func (r *runner) repeat(ctx context.Context, s subject, enough func(runs int, pa
 	return m, nil
 }
 
-// profile measures the operations of s for as long as a round.
-func (r *runner) profile(ctx context.Context, s subject) ([]Kind, error) {
+// profile measures the operations of case i, made ready as s, for as long as a round.
+func (r *runner) profile(ctx context.Context, i int, s subject) ([]Kind, error) {
+	r.Progress(r.event(i, Profiling))
 	if err := s.StartProfile(); err != nil {
 		return nil, err
 	}
@@ -127,6 +127,9 @@ func (r *runner) profile(ctx context.Context, s subject) ([]Kind, error) {
 		return nil, err
 	}
 	p := s.Profile()
+	e := r.event(i, Profiled)
+	e.Profile = p
+	r.Progress(e)
 	var kinds []Kind
 	for _, k := range p.Kinds() {
 		kinds = append(kinds, Kind{Name: k.Name, Steps: k.Steps, Seconds: k.Total.Seconds() / float64(p.Runs), FLOPs: k.FLOPs, Bytes: k.Bytes})

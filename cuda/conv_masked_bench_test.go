@@ -26,10 +26,16 @@ func BenchmarkMaskedGradients(b *testing.B) {
 	require.NoError(b, err)
 	defer func() { require.NoError(b, e.Close()) }()
 	same := op.ConvAttrs{Padding: shape.Padding{Mode: shape.Same}}
-	for _, size := range []struct{ pixels, batch int }{{32, 512}, {224, 64}} {
-		for _, c := range []struct{ scale, channels, filters int }{
-			{1, 64, 64}, {2, 64, 128}, {2, 128, 128}, {4, 128, 256}, {4, 256, 256}, {8, 256, 512}, {8, 512, 512}, {16, 512, 512},
-		} {
+	sizes := []struct{ pixels, batch int }{{32, 512}, {224, 64}}
+	layers := []struct{ scale, channels, filters int }{
+		{1, 64, 64}, {2, 64, 128}, {2, 128, 128}, {4, 128, 256}, {4, 256, 256}, {8, 256, 512}, {8, 512, 512}, {16, 512, 512},
+	}
+	if testing.Short() {
+		sizes, layers = sizes[:1], layers[:1]
+		sizes[0].batch, layers[0].scale, layers[0].channels, layers[0].filters = 2, 8, 16, 8
+	}
+	for _, size := range sizes {
+		for _, c := range layers {
 			n := size.pixels / c.scale
 			x, y, w := tensor.Shape{size.batch, n, n, c.channels}, tensor.Shape{size.batch, n, n, c.filters}, tensor.Shape{3, 3, c.channels, c.filters}
 			step := imageStep{instr: &graph.FusedConv2DBackwardInput{Grad: &op.Conv2DBackwardInput{ConvAttrs: same, InputShape: x}, Bias: true},

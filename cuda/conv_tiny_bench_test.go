@@ -34,7 +34,11 @@ func BenchmarkTinyImages(b *testing.B) {
 			"filter": {"cuDNN", tinyProduct, "tiny images as a rounded product"}}},
 		{"ResNet-50", 1, 512, false, map[string][]string{"forward": {"product", "cuDNN"}, "input": {"product", "cuDNN"}, "filter": {"product", "cuDNN"}}},
 	} {
-		for _, batch := range []int{64, 512} {
+		batches := []int{64, 512}
+		if testing.Short() {
+			batches, c.filter = []int{8}, 16
+		}
+		for _, batch := range batches {
 			x, w := tensor.Shape{batch, c.pixels, c.pixels, c.filter}, tensor.Shape{3, 3, c.filter, c.filter}
 			conv := &op.Conv2D{ConvAttrs: a}
 			forward := imageStep{instr: conv, in: []tensor.Shape{x, w}, out: x}

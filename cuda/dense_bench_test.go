@@ -30,8 +30,12 @@ func (e wideDense) Narrows(s *graph.Step) (in, out []bool, gains bool) {
 // BenchmarkDense times training steps of dense layers under bf16, whose operands are float32 in memory or bfloat16: from how many rows on
 // the latter gains. The widths are those of VGG-16 for images of 32² and 224², and of SimpleCNN. Run it with -benchtime 50x.
 func BenchmarkDense(b *testing.B) {
-	for _, widths := range [][]int{{512, 4096, 4096, 100}, {1152, 256, 100}, {25088, 4096, 4096, 1000}} {
-		for _, rows := range []int{64, 128, 192, 256, 512, 1024} {
+	all, batches := [][]int{{512, 4096, 4096, 100}, {1152, 256, 100}, {25088, 4096, 4096, 1000}}, []int{64, 128, 192, 256, 512, 1024}
+	if testing.Short() {
+		all, batches = [][]int{{512, 16, 10}}, batches[:1]
+	}
+	for _, widths := range all {
+		for _, rows := range batches {
 			for _, narrow := range []bool{false, true} {
 				name := fmt.Sprintf("%d/%d rows/%s", widths[0], rows, map[bool]string{false: "f32", true: "bf16"}[narrow])
 				b.Run(name, func(b *testing.B) { trainDense(b, widths, rows, narrow) })

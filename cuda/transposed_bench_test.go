@@ -15,6 +15,10 @@ import (
 // Keras's order, which a launch of each has brought them into before, and in cuDNN's, as float32 and as bfloat16. Whole training steps
 // tell what the launches before take: compare with STHENO_CUDA_TRANSPOSED_GRADIENTS=0.
 func BenchmarkFilterUpdates(b *testing.B) {
+	filters := [][2]int{{64, 64}, {64, 128}, {128, 128}, {128, 256}, {256, 256}, {256, 256}, {256, 512}, {512, 512}, {512, 512}, {512, 512}, {512, 512}, {512, 512}}
+	if testing.Short() {
+		filters = filters[:1]
+	}
 	for name, update := range map[string]graph.Instr{
 		"momentum": &graph.MomentumUpdate{Momentum: 0.9, WeightDecay: 5e-4}, "adam": &graph.AdamUpdate{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7},
 	} {
@@ -31,8 +35,7 @@ func BenchmarkFilterUpdates(b *testing.B) {
 				}
 				lr, t := value(tensor.Float32), value(tensor.Int)
 				p.Inputs = []*graph.Value{lr, t}
-				for _, c := range [][2]int{{64, 64}, {64, 128}, {128, 128}, {128, 256}, {256, 256}, {256, 256}, {256, 512}, {512, 512}, {512, 512}, {512, 512},
-					{512, 512}, {512, 512}} {
+				for _, c := range filters {
 					arena := func() *graph.Value {
 						v := value(tensor.Float32, 3, 3, c[0], c[1])
 						v.Where, v.Input = graph.Arena, false

@@ -18,8 +18,9 @@
 #   CASE_LIMIT=…   seconds for a case of a peer, its compilation included (default 150)
 #   TUNING=…       --tuning of Stheno (default measure: the ways of the libraries, as cudnn.benchmark does for PyTorch)
 #   VERIFY=0       does not verify Stheno's results before they are timed
+#   PROFILE=FILE   has Stheno time every step of its cases, too, with their kernels; STHENO_CUDA_ALTERNATIVES=1 tells how long alternatives took
 #   OUT=…          folder for the results (default bench/results/gpu)
-#   COMMIT=…       of the programs, for the record (default git's)
+#   COMMIT=…       of the programs, for the record (default: as "make gpu-bins" found it)
 #   SIM=1          tries the script on the simulated GPU of "make sim", and the peers on the CPU, into .build/gpu-bench-sim
 set -uo pipefail
 case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
@@ -75,17 +76,25 @@ grouped() {
 		END { if (NR) print head ":" batches ":" tail }'
 }
 
-# rounded rounds the number at the end of each line to whole ones, or below 100 to tenths.
+# rounded rounds the images per second at the end of each line to whole ones, or below 100 to tenths.
 rounded() {
 	local line value LC_ALL=C
 	while IFS= read -r line; do
-		value=${line##* }
-		if [[ $value =~ ^[0-9]+\.[0-9]+$ ]]; then
+		if [[ $line =~ ^(.*\ )([0-9]+\.[0-9]+)\ images/s$ ]]; then
+			value=${BASH_REMATCH[2]}
 			printf -v value '%.*f' "$((${value%.*} < 100))" "$value"
-			line=${line%"${line##* }"}$value
+			line="${BASH_REMATCH[1]}$value images/s"
 		fi
 		printf '%s\n' "$line"
 	done
+}
+
+# told NET SIZE MODE PRECISION is a line for each case of a report: its images per second, or why there are none.
+told() {
+	awk -v head="Stheno $1:$2:" -v tail=":$3:$4 " '
+		/^ *"batch": / { gsub(/[^0-9]/, ""); batch = $0 }
+		/^ *"images_per_second": / { gsub(/[^0-9.e+]/, "", $2); printf "%s%s%s%f images/s\n", head, batch, tail, $2 }
+		/^ *"why": / { sub(/^ *"why": /, ""); sub(/,$/, ""); print head batch tail $0 }'
 }
 
 # stheno SECONDS
@@ -93,7 +102,9 @@ stheno() {
 	local end=$((SECONDS + $1)) net size batches mode precision classes left code batch options=()
 	! grep -q -e --no-verify "$WORK/help" || [ "${VERIFY:-1}" != 0 ] || options+=(--no-verify)
 	! grep -q -e --tuning "$WORK/help" || options+=(--tuning "${TUNING:-measure}")
+	[ -z "${PROFILE:-}" ] || options+=(--profile "$WORK/profile")
 	while IFS=: read -r net size batches mode precision <&3; do
+		[ -z "$stopped" ] || return
 		left=$((end - SECONDS))
 		if [ "$left" -lt 5 ]; then
 			echo "gpu-bench: no time is left for Stheno's $net:$size:$batches:$mode:$precision and what comes behind it" >&2
@@ -103,19 +114,20 @@ stheno() {
 		[ "$size" -lt 224 ] || classes=1000
 		local budget=()
 		! grep -q -e --budget "$WORK/help" || budget=(--budget "$left")
-		timeout --kill-after=5 "$((left + 10))" "$WORK/stheno" bench --device cuda --arch "$net" --size "$size" --batch "$batches" --mode "$mode" \
+		timeout --foreground --kill-after=5 "$((left + 10))" "$WORK/stheno" bench --device cuda --arch "$net" --size "$size" --batch "$batches" --mode "$mode" \
 			--precision "$precision" --classes "$classes" --seconds "$ROUND" --rounds "$ROUNDS" --json - ${budget[0]+"${budget[@]}"} \
 			${options[0]+"${options[@]}"} >"$WORK/report" 2>"$WORK/errors"
 		code=$?
 		[ "$code" -eq 0 ] || tail -n 5 "$WORK/errors" >&2
-		grep -e ' is not taken for ' -e ' tried for ' "$WORK/errors" | cut -c 1-800 >&2 # the latter with STHENO_CUDA_ALTERNATIVES=1
+		grep -e ' is not taken for ' -e ' tried for ' -e 'measured those of ' "$WORK/errors" | cut -c 1-1500 >&2
+		if [ -s "$WORK/profile" ]; then cat "$WORK/profile" >>"$PROFILE" && rm "$WORK/profile"; fi
 		if [ -s "$WORK/report" ]; then
 			cat "$WORK/report" >>"$raw"
-			sed -n 's/^ *"images_per_second": \([0-9.e+]*\),*$/\1/p' "$WORK/report" | rounded |
-				sed "s|^|Stheno $net:$size:$batches:$mode:$precision |; s|\$| images/s|"
+			told "$net" "$size" "$mode" "$precision" <"$WORK/report" | rounded
 			continue
 		fi
 		for batch in ${batches//,/ }; do
+			echo "Stheno $net:$size:$batch:$mode:$precision exit status $code"
 			echo "{\"framework\":\"Stheno\",\"variant\":\"\",\"arch\":$(text "$net"),\"size\":$size,\"classes\":$classes,\"batch\":$batch,\"mode\":$(text "$mode")," \
 				"\"precision\":$(text "$precision"),\"error\":$(text "exit status $code: $(tail -n 1 "$WORK/errors")")}" >>"$raw"
 		done
@@ -124,9 +136,9 @@ stheno() {
 
 # has PYTHON MODULE VARIABLE NAME says in a line that a peer is missing, where it is.
 has() {
-	"$1" -c "import $2" >/dev/null 2>"$WORK/errors" && return
+	"$1" -c "import importlib.util as u, sys; sys.exit(not u.find_spec('$2'))" >/dev/null 2>&1 && return # importing it takes long
 	missing=$((missing + 1))
-	echo "gpu-bench: $4 is left out: $1 cannot import $2 ($(tail -n 1 "$WORK/errors")); $3=… names a Python that can" >&2
+	echo "gpu-bench: $4 is left out: $1 has no module $2; $3=… names a Python that has" >&2
 	return 1
 }
 
@@ -135,15 +147,17 @@ peer() {
 	local device=cuda
 	[ -z "$SIM" ] || device=cpu
 	# shellcheck disable=SC2086 # the cases are words
-	PYTHONUNBUFFERED=1 timeout --kill-after=5 "$(($4 + 15))" "$1" "bench/peers/$2" --device "$device" --variants "$3" --feed "${FEED:-bytes}" \
+	PYTHONUNBUFFERED=1 timeout --foreground --kill-after=5 "$(($4 + 15))" "$1" "bench/peers/$2" --device "$device" --variants "$3" --feed "${FEED:-bytes}" \
 		--seconds "$ROUND" --rounds "$ROUNDS" --case-seconds "${CASE_LIMIT:-150}" --deadline "$4" $cases 2>"$WORK/errors" | tee -a "$raw" |
-		sed -unE 's/.*"framework": "([^"]*)".*"variant": "([^"]*)", "arch": "([^"]*)", "size": ([0-9]*), "batch": ([0-9]*), "mode": "([^"]*)", "precision": "([^"]*)".*"(images_per_second|error)": ([^,]*),.*/\1 \2 \3:\4:\5:\6:\7 \9/p' | rounded
+		sed -unE 's/.*"framework": "([^"]*)".*"variant": "([^"]*)", "arch": "([^"]*)", "size": ([0-9]*), "batch": ([0-9]*), "mode": "([^"]*)", "precision": "([^"]*)"/\1 \2 \3:\4:\5:\6:\7 &/
+			s/ \{.*"images_per_second": ([^,]*),.*/ \1 images\/s/p; s/ \{.*"error": (.*), "case_seconds".*/ \1/p' | rounded
 	[ "${PIPESTATUS[0]}" -eq 0 ] || { echo "gpu-bench: $2 ended with an error:" >&2 && tail -n 5 "$WORK/errors" >&2; }
 	grep ': no time was left for ' "$WORK/errors" >&2
 }
 
-WORK=$(mktemp -d)
+WORK=$(mktemp -d) stopped=''
 trap 'rm -rf "$WORK"' EXIT
+trap 'stopped=1' TERM INT # who is at work gets the signal, too, and what was measured is kept
 if [ -n "$SIM" ]; then
 	export LD_LIBRARY_PATH=$PWD/.build/sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 	: "${CASES:=simplecnn:32:2:train:fp32 simplecnn:32:4:train:fp32 simplecnn:32:2:inference:bf16}"
@@ -153,11 +167,7 @@ if ! cases=$(for c in ${CASES:-goals}; do list "$c"; done | awk '!seen[$0]++') |
 	echo 'gpu-bench: the lines above are no cases; write net:size:batch:mode:precision, or the name of a list: goals, batches, all' >&2
 	exit 2
 fi
-if ! gzip --decompress --stdout .build/gpu/stheno.gz 2>/dev/null >"$WORK/stheno"; then
-	echo 'gpu-bench: .build/gpu/stheno.gz cannot be unpacked; run make gpu-bins' >&2
-	exit 1
-fi
-chmod +x "$WORK/stheno"
+bash scripts/gpu-unpack.sh "$WORK" stheno || exit 1
 "$WORK/stheno" bench --help >"$WORK/help"
 if ! "$WORK/stheno" devices >"$WORK/devices" 2>&1 || ! grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null; then
 	cat "$WORK/devices" >&2
@@ -171,13 +181,14 @@ smi() { nvidia-smi --query-gpu="$1" --format=csv,noheader --id=0 2>/dev/null | h
 gpu=$(sed -n 's/^cuda:0 is \([^,]*\),.*/\1/p' "$WORK/devices")
 echo "{\"gpu\":$(text "$gpu"),\"driver\":$(text "$(smi driver_version)"),\"memory\":$(text "$(smi memory.total)"),\"power_limit\":$(text "$(smi power.limit)")," \
 	"\"cpu\":$(text "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors")," \
-	"\"stheno\":$(text "$("$WORK/stheno" version | head -n 1)"),\"commit\":$(text "${COMMIT:-$(git rev-parse --short HEAD 2>/dev/null)}"),\"date\":\"$date\"}" >"$raw"
+	"\"stheno\":$(text "$("$WORK/stheno" version | head -n 1)"),\"commit\":$(text "${COMMIT:-$(cat .build/gpu/commit 2>/dev/null)}"),\"date\":\"$date\"}" >"$raw"
 
 # Of the time that is left, a contestant has its share: half for all but the last.
 who=(${WHO:-stheno torch jax}) missing=0
 for i in "${!who[@]}"; do
 	left=$((LIMIT - SECONDS - 5))
-	case ${who[i]} in stheno) share=$((left * 2 / 5)) ;; torch) share=$((left * 7 / 10)) ;; *) share=$((left / 2)) ;; esac
+	[ -z "$stopped" ] || left=0
+	case ${who[i]} in torch) share=$((left * 7 / 10)) ;; *) share=$((left / 2)) ;; esac
 	[ "$i" -lt $((${#who[@]} - 1)) ] || share=$left
 	if [ "$share" -lt 10 ]; then
 		echo "gpu-bench: no time is left for ${who[i]}" >&2

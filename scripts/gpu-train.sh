@@ -26,11 +26,7 @@ if [ "${shm:-0}" -gt 4000000 ]; then place=$(mktemp -d -p /dev/shm) || place=$wo
 trap 'rm -rf "$work" "$place"' EXIT
 RUN=${RUN:-$place/run}
 
-# unpack NAME makes a program of .build/gpu executable, or fails where it is missing.
-unpack() {
-	gzip --decompress --stdout ".build/gpu/$1.gz" >"$work/$1" 2>/dev/null && chmod +x "$work/$1"
-}
-unpack stheno || { echo 'gpu-train: .build/gpu/stheno.gz cannot be unpacked; run make gpu-bins' >&2; exit 1; }
+bash scripts/gpu-unpack.sh "$work" stheno || exit 1
 if ! "$work/stheno" devices >"$work/devices" 2>&1 || ! grep '^cuda:0 is ' "$work/devices" | grep -v '; cannot be used: ' >/dev/null; then
 	sed "s|$work/||g" "$work/devices" >&2
 	echo 'gpu-train: there is no GPU that can be used; without one: stheno train --device cpu --recipe …' >&2
@@ -61,10 +57,10 @@ if [ -n "$done" ] && [ -f "$RUN/history.csv" ]; then
 	mkdir -p "$OUT" || exit
 	cp "$RUN/history.csv" "$work/log.txt" "$OUT" || exit
 	grep -v '^  "data_dir":' "$RUN/run.json" >"$OUT/run.json" || exit # a path of this machine
-	if unpack plot; then
+	if bash scripts/gpu-unpack.sh "$work" plot 2>/dev/null; then
 		"$work/plot" -title "$(basename "$RECIPE" .yaml)" -out "$OUT/history.png" "$RUN"
 	else
-		echo 'gpu-train: no picture, as .build/gpu/plot.gz is missing; where there is Go: cd scripts/plot && go run . -out history.png FOLDER' >&2
+		echo 'gpu-train: no picture, as .build/gpu has no program plot; where there is Go: cd scripts/plot && go run . -out history.png FOLDER' >&2
 	fi
 	awk -F, 'NR > 1 && $7 != "" && $7 >= best { best = $7; epoch = $1 } NR > 1 { last = $1; speed += $9 }
 		END { if (last) printf "number: best validation top-1 %.2f %% in epoch %d of %d, %.0f images/s in the mean\n", 100 * best, epoch, last, speed / last }' \

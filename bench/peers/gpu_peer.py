@@ -7,7 +7,7 @@ A contestant is called as
 A case is net:size:batch:mode:precision, has 1000 classes if its images are of 224x224 or more, else 100, and three random channels.
 One process does them all, each variant in turn with every case, in the order given, as importing a framework takes long. One line of
 JSON is printed for each as soon as it is measured: its rates or, in "error", why there are none. What is not begun within the deadline
-is left out, with a line to the standard error.
+is left out, with a line to the standard error. --warm times nothing: what compilers keep on disk is there for a later call.
 
 Training is forward, cross-entropy, backward and SGD with momentum; inference has the scores of every batch in host memory before the
 next one begins. --feed says where a batch comes from:
@@ -85,6 +85,7 @@ def arguments(variants):
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--deadline", type=float, default=math.inf, help="seconds for everything, imports and all")
     p.add_argument("--case-seconds", type=float, default=120, help="seconds for one case, compilation and all")
+    p.add_argument("--warm", action="store_true", help="time nothing: compile, for the caches on disk, and run three steps")
     a = p.parse_args()
     a.variants = a.variants.split(",")
     for v in a.variants:
@@ -157,7 +158,7 @@ def main(a, framework, version, device, prepare, release):
     watchdog.daemon = True
     watchdog.start()
     todo = [(variant, case) for variant in a.variants for case in a.cases]
-    while todo and left() > 1.5 * a.rounds * a.seconds:
+    while todo and left() > (0 if a.warm else 1.5 * a.rounds * a.seconds):
         variant, case = todo.pop(0)
         now = {"framework": framework, "version": version, "device": device, "variant": variant, **dataclasses.asdict(case),
                "classes": case.classes, "feed": a.feed}
@@ -165,15 +166,23 @@ def main(a, framework, version, device, prepare, release):
         signal.setitimer(signal.ITIMER_REAL, min(a.case_seconds, max(left(), 0.1)))
         try:
             work = prepare(case, variant, a)
-            found = measure(work, case, a.seconds, a.rounds)
-            found["parameters"] = work.parameters
+            if a.warm:
+                for _ in range(3):
+                    work.look(work.step())
+                work.wait()
+            else:
+                found = measure(work, case, a.seconds, a.rounds)
+                found["parameters"] = work.parameters
         except OutOfTime:
             wrong = f"not done in {time.monotonic() - begin:.0f} s"
         except Exception as e:
             wrong = (str(e).strip() or type(e).__name__)[:600]
         signal.setitimer(signal.ITIMER_REAL, 0)
         took = round(time.monotonic() - begin, 1)
-        say(**({"error": wrong} if wrong else found), case_seconds=took)
+        if a.warm:
+            print(f"{framework} {variant} {':'.join(map(str, dataclasses.astuple(case)))}: {wrong or 'warm'} after {took} s", file=sys.stderr, flush=True)
+        else:
+            say(**({"error": wrong} if wrong else found), case_seconds=took)
         work = found = None
         release()
     watchdog.cancel()

@@ -28,6 +28,8 @@ type benchmark struct {
 	rounds               int
 	unverified           bool
 	json, roofline, plot string
+	profile              string          // file
+	profiles             strings.Builder // of the cases that were profiled
 	tuning               *tuning
 
 	nondeterministic bool
@@ -55,7 +57,8 @@ A case that does not fit into its memory is a line below the table, and the othe
 beside a GPU.
 
 --json - writes the report alone to standard output. --plot draws images per second, --roofline the cases, or the kinds of operations of one
-case. --budget ends in time with what there is, and says what was left out. --no-verify times without looking at results, and says so.`,
+case. --profile FILE times every step of each case after its rounds, with the kernels that it is made of. --budget ends in time with what there
+is, and says what was left out. --no-verify times without looking at results, and says so.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd) },
 	}
@@ -77,6 +80,7 @@ case. --budget ends in time with what there is, and says what was left out. --no
 	f.StringVar(&b.json, "json", "", "file for the report as JSON; - writes it to standard output, instead of the table")
 	f.StringVar(&b.roofline, "roofline", "", "SVG file for a roofline plot")
 	f.StringVar(&b.plot, "plot", "", "SVG file for bars of images per second")
+	f.StringVar(&b.profile, "profile", "", "text file for the time of every step of each case, and its kernels")
 	return cmd
 }
 
@@ -87,7 +91,7 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 		return err
 	}
 	var engines []graph.Engine // of all cases
-	report, err := bench.Run(cmd.Context(), bench.Config{Cases: cases, Seconds: b.seconds, Rounds: b.rounds, Profile: b.roofline != "",
+	report, err := bench.Run(cmd.Context(), bench.Config{Cases: cases, Seconds: b.seconds, Rounds: b.rounds, Profile: b.roofline != "" || b.profile != "",
 		Budget: b.budget, NoVerify: b.unverified,
 		Open: func(ctx context.Context, c bench.Case) (graph.Engine, error) {
 			e, err := b.deviceOf(c).open(ctx, lines.note)
@@ -96,7 +100,13 @@ func (b *benchmark) run(cmd *cobra.Command) error {
 			}
 			return e, err
 		},
-		Progress: lines.show,
+		Progress: func(e bench.Event) {
+			if e.Phase == bench.Profiled {
+				fmt.Fprintf(&b.profiles, "%v\n%v\n", e.Case, e.Profile)
+				return
+			}
+			lines.show(e)
+		},
 	})
 	lines.clear()
 	if report != nil && b.json == "-" { // the table has them
@@ -170,7 +180,7 @@ func (b *benchmark) cases(ctx context.Context, note func(string)) ([]bench.Case,
 
 // files refuses what the report cannot be written to: now, and not after minutes.
 func (b *benchmark) files() error {
-	flags := []struct{ flag, file string }{{"json", b.json}, {"roofline", b.roofline}, {"plot", b.plot}}
+	flags := []struct{ flag, file string }{{"json", b.json}, {"profile", b.profile}, {"roofline", b.roofline}, {"plot", b.plot}}
 	for i, f := range flags {
 		if f.file == "" || f.flag == "json" && f.file == "-" {
 			continue
@@ -180,7 +190,7 @@ func (b *benchmark) files() error {
 				return fmt.Errorf("--%s and --%s name one file, %s; they are two", other.flag, f.flag, f.file)
 			}
 		}
-		if f.flag != "json" && !strings.EqualFold(filepath.Ext(f.file), ".svg") {
+		if f.flag != "json" && f.flag != "profile" && !strings.EqualFold(filepath.Ext(f.file), ".svg") {
 			return fmt.Errorf("--%s %s: the plot is an SVG; name a file that ends in .svg", f.flag, f.file)
 		}
 		if info, err := os.Stat(filepath.Dir(f.file)); err != nil || !info.IsDir() {
@@ -256,6 +266,16 @@ func (b *benchmark) write(out io.Writer, report *bench.Report) error {
 		if err = atomicfile.WriteFile(b.json, report.WriteJSON); err == nil {
 			fmt.Fprintf(out, "report written to %s\n", b.json)
 		}
+	}
+	if b.profiles.Len() > 0 && b.profile != "" {
+		wrote := atomicfile.WriteFile(b.profile, func(w io.Writer) error {
+			_, err := io.WriteString(w, b.profiles.String())
+			return err
+		})
+		if wrote == nil && b.json != "-" {
+			fmt.Fprintf(out, "profiles written to %s\n", b.profile)
+		}
+		err = errors.Join(err, wrote)
 	}
 	for _, picture := range []struct {
 		name, file string

@@ -20,21 +20,24 @@ var brief = []string{"bench", "--arch", "simplecnn", "--classes", "10", "--batch
 
 func TestBench(t *testing.T) {
 	dir := t.TempDir()
-	file, svg := filepath.Join(dir, "report.json"), filepath.Join(dir, "roofline.svg")
-	out := ok(t, with(brief, "--json", file, "--roofline", svg)...)
+	file, profile, svg := filepath.Join(dir, "report.json"), filepath.Join(dir, "profile.txt"), filepath.Join(dir, "roofline.svg")
+	out := ok(t, with(brief, "--json", file, "--profile", profile, "--roofline", svg)...)
 	require.Regexp(t, `(?m)^simplecnn 32×32, batch 6, train, 1 thread: \d+ images/s; loss to \S+, gradients to \S+, .* of the reference in float64; a batch of 6$`, out)
 	require.Regexp(t, `(?m)^cpu with 1 thread at best: \d+ GFLOP/s, \S+ GB/s from and to memory$`, out)
 	require.Regexp(t, `(?m)^network +images +batch +mode +threads +images/s +spread +ms +GFLOP/s +of peak +memory +plan +allocs +differs$`, out)
 	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +train +1 +\d+ `, out)
 	require.Regexp(t, `(?m)^simplecnn +32×32 +6 +inference +1 +\d+ `, out)
 	require.Regexp(t, `(?m)^computed by cpu with 1 thread, \w+ kernels$`, out)
-	require.Contains(t, out, "\nreport written to "+file+"\nroofline plot written to "+svg+"\n")
+	require.Contains(t, out, "\nreport written to "+file+"\nprofiles written to "+profile+"\nroofline plot written to "+svg+"\n")
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	report, err := bench.ReadJSON(strings.NewReader(string(text)))
 	require.NoError(t, err)
 	require.Len(t, report.Cases, 2)
 	require.NotEmpty(t, report.Cases[0].Kinds)
+	text, err = os.ReadFile(profile)
+	require.NoError(t, err)
+	require.Regexp(t, `(?s)^simplecnn 32×32, batch 6, train, 1 thread\n\d+ runs of \d+ steps on cpu.*\nall steps .*\nsimplecnn 32×32, batch 6, inference, 1 thread\n`, string(text))
 	text, err = os.ReadFile(svg)
 	require.NoError(t, err)
 	require.NoError(t, xml.Unmarshal(text, new(struct{})))
@@ -130,6 +133,8 @@ func TestBenchRefuses(t *testing.T) {
 		{[]string{"--json", "a.svg", "--roofline", "a.svg"}, "one file"},
 		{[]string{"--roofline", nowhere}, "there is no folder " + filepath.Dir(nowhere)},
 		{[]string{"--json", nowhere}, "--json " + nowhere},
+		{[]string{"--json", "a", "--profile", "a"}, "--json and --profile name one file, a; they are two"},
+		{[]string{"--profile", nowhere}, "--profile " + nowhere},
 		{[]string{"--roofline", "b.png"}, "--roofline b.png: the plot is an SVG; name a file that ends in .svg"},
 		{[]string{"--plot", "b.png"}, "--plot b.png: the plot is an SVG"},
 		{[]string{"--plot", nowhere}, "--plot " + nowhere},

@@ -27,7 +27,7 @@ type Case struct {
 func Run(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dtype) {
 	e := open(t)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	for _, c := range Cases() {
+	for _, c := range share(t, Cases()) {
 		t.Run(c.Name, func(t *testing.T) {
 			c.RequireClose(t, e, dtypes...)
 		})
@@ -38,7 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dt
 func RunWithoutPasses(t *testing.T, open func(t *testing.T) graph.Engine, dtypes ...tensor.Dtype) {
 	e := open(t)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	for _, c := range Cases() {
+	for _, c := range share(t, Cases()) {
 		t.Run(c.Name, func(t *testing.T) {
 			c.requireCloseAll(t, e, dtypes, graph.WithoutPasses())
 		})

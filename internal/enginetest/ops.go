@@ -42,7 +42,7 @@ func intsOf(below int, dims ...int) OpInput { return OpInput{Shape: tensor.Shape
 // references in float64.
 func RunOps(t *testing.T, e graph.Engine, dtypes ...tensor.Dtype) {
 	for _, dt := range dtypes {
-		for _, c := range OpCases(dt) {
+		for _, c := range share(t, OpCases(dt)) {
 			t.Run(c.Name+" "+dt.String(), func(t *testing.T) {
 				in := c.operands(t, dt)
 				got := c.Run(t, e, dt, in)
