@@ -79,7 +79,8 @@ variants() {
 # part NAME SECONDS. Status 75 is a part that is not done, and goes on when it is called again; 77 one that cannot be done here.
 part() {
 	name=$1 limit=$(($2 - 6)) # to end in time by itself
-	trap : TERM               # whom it calls gets the signal, too, and ends
+	ended=''
+	trap 'ended=1' TERM # whom it calls gets the signal, too, and ends
 	case $name in
 	tests) CACHE=$KEPT/cache/tests check '^Tests' ;; # what tests measure beside others is not to be followed
 	memory) check '^Memory|^Ctrl-C' ;;
@@ -118,6 +119,10 @@ races() {
 # bench WHO measures the cases of a part that are not complete, all contestants in one call.
 bench() {
 	local list=() c code rest=0
+	case $name in
+	jax) has "$PYTHON_JAX" jax || { echo 'result: no JAX' && return 77; } ;;
+	autotune) has "$PYTHON" torch || { echo 'result: no PyTorch' && return 77; } ;;
+	esac
 	for c in $(cases "$name"); do complete "$c" "$1" "$KEPT/speeds" || list+=("$c"); done
 	[ ${#list[@]} -gt 0 ] || return 0
 	[ "$name" != autotune ] || export TORCHINDUCTOR_CACHE_DIR=$KEPT/cache/autotune # see compile
@@ -149,7 +154,7 @@ has() { "$1" -c "import importlib.util as u, sys; sys.exit(not u.find_spec('$2')
 # other programs is not to be followed when it is timed: of that only compiled kernels are kept, which are in Triton's cache.
 compile() {
 	has "$PYTHON" torch || { echo 'result: no PyTorch' && return 77; }
-	local of variant compiled list c inductor device end=$((SECONDS + limit))
+	local of variant compiled list c code inductor device end=$((SECONDS + limit))
 	device=$(pick cpu cuda)
 	touch "$KEPT/warm"
 	for of in goals large inference tf32 small autotune; do
@@ -165,8 +170,11 @@ compile() {
 			TORCHINDUCTOR_CACHE_DIR=$inductor nice -n "$([ "$of" = goals ] && echo 5 || echo 15)" "$PYTHON" bench/peers/torch_gpu.py --device "$device" \
 				--variants "$compiled" --warm --case-seconds 200 --deadline $((end - SECONDS)) "${list[@]}" 2>&1 | tee -a "$KEPT/said-$name" |
 				sed -unE 's/^PyTorch ([a-z-]+ [^ ]+): warm after .*/\1/p' >>"$KEPT/warm"
+			code=${PIPESTATUS[0]}
+			[ -z "$ended" ] || { echo "result: in $of" && return 75; }
+			[ "$code" -eq 0 ] || return "$code"
 		fi
-		echo "$of" >>"$KEPT/warm" # the others are made ready before it is waited for this
+		echo "$of" >>"$KEPT/warm"
 	done
 	echo 'result: everything'
 }
@@ -359,4 +367,4 @@ while read -r name _; do
 done < <(echo "$PARTS")
 gather
 cat "$OUT/summary.md"
-! grep -qF '**failed**' "$KEPT/rows"
+! grep -qE '\*\*(failed|errors)\*\*|[1-9][0-9]* failed' "$KEPT/rows"

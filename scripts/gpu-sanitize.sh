@@ -56,8 +56,8 @@ check() {
 		--print-limit 20 --check-exit-code no ${KERNELS:-} "$work/cuda.test" -test.v -test.run "$tests" ${SIM:+-test.short}) >"$log" 2>&1 &
 	pid=$!
 	echo "$pid" >"$work/$tool-$share.pid"
-	wait "$pid"
-	code=$?
+	trap : TERM INT
+	while wait "$pid"; code=$?; kill -0 "$pid" 2>/dev/null; do :; done # a signal ends a wait
 	rm -f "$work/$tool-$share.pid"
 	errors=$(sed -nE 's/^=+ (ERROR|RACECHECK) SUMMARY: (.*)/\2/p' "$log" | tail -n 1)
 	begun=$(grep -cE '^=== RUN +[^/]*/[^/]*/' "$log") passed=$(grep -cE '^ *--- PASS: [^/]*/[^/]*/' "$log") failed=$(grep -c '^ *--- FAIL' "$log")

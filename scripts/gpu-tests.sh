@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests of the CUDA engine on a machine with an NVIDIA GPU: several processes at a time with a few tests in each, so that one which
-# hangs or loses the GPU takes few others along. Those are run again, each by itself. "make gpu-bins" leaves the programs in .build/gpu.
+# hangs or loses the GPU takes few others along. Those are run again, and what failed is, too, without others beside it. "make gpu-bins" leaves
+# the programs in .build/gpu.
 #
 #   gpu-tests.sh PROGRAM PATTERN [SKIP]     tests of cuda.test, cudnn.test or train.test by their names: gpu-tests.sh cuda.test '^TestTiny'
 #   gpu-tests.sh -                          several such lists. Lines have a title, PROGRAM, PATTERN, SKIP and a variable for the environment, with
@@ -83,39 +84,45 @@ while IFS=@ read -r title program pattern skip variable; do
 	done
 done <<<"$lists"
 
-# process NUMBER TITLE PROGRAM VARIABLE SHARE NAMES runs tests, and tells what became of each: in a line of results or, where others may be to
-# blame, of the list of those that are run again.
+# process NUMBER TITLE PROGRAM VARIABLE SHARE NAMES runs tests, and tells what became of each in a line of results, of which the last counts. On the
+# list "undone" are those that others may have kept from being run, on the list "failed" those that may have failed because of others.
 process() {
-	local number=$1 title=$2 program=$3 variable=$4 share=$5 names=$6 log=$LOGS/$1.log begin=$SECONDS limit=$((deadline - SECONDS)) code pid name result took alone
+	local number=$1 title=$2 program=$3 variable=$4 share=$5 names=$6 log=$LOGS/$1.log begin=$SECONDS limit=$((deadline - SECONDS)) code pid name result took
 	[ "$limit" -le "$TEST_LIMIT" ] || limit=$TEST_LIMIT
-	[[ $names != *' '* ]] && alone=1 || alone=''
 	if [ "$limit" -lt 2 ] || [ -n "$stopped" ]; then
-		for name in $names; do echo "$title|$name${share:+ $share}|no time was left|0|-" >>"$LOGS/results"; done
+		[ -n "$pass" ] || for name in $names; do echo "$title|$name${share:+ $share}|no time was left|0|-" >>"$LOGS/results"; done
 		return
 	fi
 	(cd "$(folder "$program")" && exec timeout --kill-after=5 "$limit" env ${variable:+"$variable"} ${share:+"STHENO_TEST_SHARE=$share"} \
 		"$WORK/$program" -test.v -test.run "^(${names// /|})\$" ${SIM:+-test.short}) >"$log" 2>&1 &
 	pid=$!
 	echo "$pid" >"$WORK/$number.pid"
-	wait "$pid"
-	code=$?
+	trap : TERM INT
+	while wait "$pid"; code=$?; kill -0 "$pid" 2>/dev/null; do :; done # a signal ends a wait
 	rm -f "$WORK/$number.pid"
 	for name in $names; do
 		result=$(sed -nE "s/^--- (PASS|FAIL|SKIP): $name \((.*)s\)/\1 \2/p" "$log" | tail -n 1)
 		took=${result#* } result=${result% *}
 		case $result in
-		PASS) result=pass ;;
+		PASS) result=pass && [ "$pass" != failed ] || result='failed beside others, passed by itself' ;;
 		SKIP) result=skip && ! grep -q 'needs a GPU, or the simulated' "$log" || result='found no GPU' ;;
-		FAIL) result=failed ;;
-		*) took=$((SECONDS - begin)) && case $code in
-			124 | 137 | 143) result="not done in $((SECONDS - begin)) s" ;;
+		FAIL)
+			result=failed
+			if [ -z "$pass" ] && [[ $names == *' '* ]] && grep -q 'context is lost' "$log"; then
+				echo "$title|$program|$variable|$share|$name" >>"$WORK/undone"
+			elif [ "$pass" != failed ]; then
+				echo "$title|$program|$variable|$share|$name" >>"$WORK/failed"
+			fi
+			;;
+		*)
+			took=$((SECONDS - begin))
+			case $code in
+			124 | 137 | 143) result="not done in $took s" ;;
 			*) result="ended with exit status $code" ;;
-			esac ;;
+			esac
+			[ -n "$pass" ] || [[ $names != *' '* ]] || echo "$title|$program|$variable|$share|$name" >>"$WORK/undone"
+			;;
 		esac
-		if [ -z "$alone" ] && [ "$result" != pass ] && [ "$result" != skip ] && { [ "$result" != failed ] || grep -q 'context is lost' "$log"; }; then
-			echo "$title|$program|$variable||$name" >>"$WORK/again"
-			continue
-		fi
 		[ "$result" = pass ] || [ "$result" = skip ] || echo "   $name${share:+ $share}: $result" >&2
 		echo "$title|$name${share:+ $share}|$result|$took|$number" >>"$LOGS/results"
 	done
@@ -123,24 +130,25 @@ process() {
 
 number=$(ls "$LOGS" | sed -n 's/\.log$//p' | sort -n | tail -n 1)
 number=${number:-0}
-# all LIST… runs what is on the lists.
+# all JOBS LIST… runs what is on the lists.
 all() {
-	local title program variable share names
+	local title program variable share names jobs=$1
+	shift
 	while IFS='|' read -r title program variable share names; do
-		while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
 		number=$((number + 1))
 		process "$number" "$title" "$program" "$variable" "$share" "$names" </dev/null &
 	done < <(cat "$@")
 	while [ -n "$(jobs -rp)" ]; do wait; done # a signal ends a wait
 }
-before=$(wc -l <"$LOGS/results")
-all "$WORK/0" "$WORK/1" "$WORK/2"
-if [ -s "$WORK/again" ]; then
-	mv "$WORK/again" "$WORK/3"
-	echo "   again, each by itself: $(cut -d'|' -f 5 "$WORK/3" | tr '\n' ' ')" >&2
-	all "$WORK/3"
-fi
-tail -n +$((before + 1)) "$LOGS/results" >"$WORK/now"
+before=$(wc -l <"$LOGS/results") pass=''
+all "$JOBS" "$WORK/0" "$WORK/1" "$WORK/2"
+for pass in undone failed; do
+	[ -s "$WORK/$pass" ] || continue
+	echo "   again: $(cut -d'|' -f 5 "$WORK/$pass" | paste -sd' ' -)" >&2
+	all "$([ "$pass" = failed ] && echo 1 || echo "$JOBS")" "$WORK/$pass"
+done
+tail -n +$((before + 1)) "$LOGS/results" | awk -F'|' '{ last[$1 "|" $2] = $0 } END { for (t in last) print last[t] }' >"$WORK/now"
 wrong=$(grep -cvE '^[^|]*\|[^|]*\|(pass|skip)\|' "$WORK/now")
 echo "   tests: $(grep -c '|pass|' "$WORK/now") passed, $(grep -c '|skip|' "$WORK/now") skipped, $wrong failed or not done, ${#passed[@]} passed before, in $SECONDS s" >&2
 exit $((wrong > 0))
