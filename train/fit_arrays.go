@@ -27,13 +27,13 @@ func (a Arrays) Len() int {
 	return 0
 }
 
-// check refuses arrays that do not go together. Targets may be missing where only outputs are wanted.
-func (a Arrays) check(what string, targets bool) error {
+// check refuses arrays that do not go together. How many the network takes, fits knows: Predict wants no targets, and a Build may need none.
+func (a Arrays) check(what string) error {
 	wrong := func(name, problem, remedy string) error {
 		return &ArgumentError{what + name, problem, remedy}
 	}
-	if len(a.Inputs) == 0 || targets && len(a.Targets) == 0 {
-		return wrong("", "has no inputs or no targets", "give one tensor for each input and each target of the network")
+	if len(a.Inputs) == 0 {
+		return wrong("", "has no inputs", "give one tensor for each input and each target of the network")
 	}
 	n := a.Len()
 	for _, g := range []struct {
@@ -107,7 +107,7 @@ func newFeeder(what string, nodes gorgonia.Nodes, n int) (*feeder, error) {
 // fits refuses arrays of other types or shapes than the nodes have.
 func (f *feeder) fits(what string, arrays []*tensor.Dense) error {
 	if len(arrays) != len(f.nodes) {
-		return &ArgumentError{what, fmt.Sprintf("has %d tensors, the network takes %d", len(arrays), len(f.nodes)), ""}
+		return &ArgumentError{what, fmt.Sprintf("has %d tensors, the network takes %d", len(arrays), len(f.nodes)), "give one for each, in their order"}
 	}
 	for i, a := range arrays {
 		m := f.memory[i]

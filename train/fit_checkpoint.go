@@ -34,7 +34,8 @@ func (f *Fitter) tensors() (out []weights.NamedTensor) {
 }
 
 // Save writes the weights, the optimizer's state and how far Fit has come, as a checkpoint that Load reads: between calls, or in OnEpoch. A
-// weight that is not finite is a *[DivergedError], and a file that is there already stays. convert.Load takes the weights out of it, too.
+// weight that is not finite is a *[DivergedError]; after it and after every other error the file that was there before is there still. Only what OnEpoch saves
+// continues bit for bit where EarlyStop.Restore sets the weights back at the end. convert.Load takes the weights out of the file, too.
 func (f *Fitter) Save(path string) error {
 	if err := f.check(true); err != nil {
 		return err
@@ -56,8 +57,9 @@ func (f *Fitter) Save(path string) error {
 	return weights.SaveCheckpoint(path, c)
 }
 
-// Load takes up where a Fitter with the same models and optimizer was when it was saved: Fit goes on with the epoch after, bit for bit on one
-// engine. Models need values, which are overwritten. Of another model or optimizer the error is a *weights.MismatchError, and nothing is changed.
+// Load takes up where a Fitter with the same models, optimizer and settings was when it was saved: Fit goes on with the epoch after, bit for bit on
+// one engine. Models need values, which are overwritten. A file of another model or optimizer is a *weights.MismatchError, a damaged one a
+// *weights.CorruptError, one of something else an *[ArgumentError], and nothing is changed.
 func (f *Fitter) Load(path string) error {
 	if err := f.check(true); err != nil {
 		return err
@@ -69,6 +71,9 @@ func (f *Fitter) Load(path string) error {
 	var state fitState
 	if err := json.Unmarshal(c.State, &state); err != nil || c.Arch != fitArch {
 		return &ArgumentError{path, fmt.Sprintf("is a checkpoint of %q, not of a Fitter", c.Arch), "take its weights with convert.Load"}
+	}
+	if state.Plateau == nil { // saved before the first epoch
+		state.Plateau = &PlateauState{}
 	}
 	was := f.state
 	f.state = state

@@ -19,15 +19,29 @@ func TestGPUFit(t *testing.T) {
 	on, data := noisy(t, 6)
 	on.Engine = gpu(t, cuda.Config{})
 	path := filepath.Join(t.TempDir(), "fit.safetensors")
+	// In OnEpoch weights are changed, and so many graphs compiled that those of training are forgotten.
+	change := func(f *train.Fitter, e train.FitEpoch) error {
+		if e.Epoch != 2 {
+			return nil
+		}
+		for n := range 8 {
+			if _, err := f.Predict(t.Context(), floats("x", n+1, 3)); err != nil {
+				return err
+			}
+		}
+		f.Model.Weights()[0].Value.Data().([]float32)[0] += 2
+		return nil
+	}
 	on.OnEpoch = func(e train.FitEpoch) error {
 		if e.Epoch == 3 {
 			return on.Save(path)
 		}
-		return nil
+		return change(on, e)
 	}
 	got, err := on.Fit(t.Context(), data)
 	require.NoError(t, err)
 	at, _ := noisy(t, 6)
+	at.OnEpoch = func(e train.FitEpoch) error { return change(at, e) }
 	want, err := at.Fit(t.Context(), data)
 	require.NoError(t, err)
 	for i := range want {

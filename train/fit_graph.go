@@ -3,6 +3,8 @@ package train
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -18,7 +20,9 @@ type FitGraph struct {
 	Targets gorgonia.Nodes // that batches of Arrays.Targets are bound to
 	// Weights is what the loss weighs samples with, (batch,) float32, to be handed to nn.Loss's Reduced; nil where it does not.
 	Weights *gorgonia.Node
-	Nets    []*nn.Net      // the models that the network is made of
+	// Nets are the models that the network is made of. One that is there several times shares its weights, and its penalty counts once; in training
+	// that is refused where it updates weights itself, as batch normalization does.
+	Nets    []*nn.Net
 	Loss    *gorgonia.Node // a scalar, to be minimised; penalties of the models are added
 	Outputs gorgonia.Nodes // what Predict returns and Fitter.Observe is handed: (batch, …) float32
 }
@@ -50,9 +54,11 @@ func (f *Fitter) build(g *gorgonia.ExprGraph, batch int, training bool) (*FitGra
 // sparse says whether a loss takes class numbers.
 func sparse(l nn.Loss) bool {
 	switch l := l.(type) {
-	case nn.SparseCategoricalCrossentropyLoss, nn.SparseCategoricalFocalCrossentropy:
+	case nn.SparseCategoricalCrossentropyLoss, *nn.SparseCategoricalCrossentropyLoss, nn.SparseCategoricalFocalCrossentropy, *nn.SparseCategoricalFocalCrossentropy:
 		return true
 	case nn.LossFunc:
+		return l.Sparse
+	case *nn.LossFunc:
 		return l.Sparse
 	}
 	return false
@@ -67,6 +73,7 @@ type fitKey struct {
 // fitStep is a compiled graph.
 type fitStep struct {
 	machine         *graph.Machine
+	used            int // Fitter.used when it was last
 	inputs, targets *feeder
 	weights         []float32
 	steps           []*gorgonia.I // that dropout draws by
@@ -75,10 +82,23 @@ type fitStep struct {
 	outputs         []*tensor.Dense // nil in training
 }
 
-// step compiles the graph for a batch size, once.
+// maxFitSteps is how many compiled graphs a fitter keeps, each with memory of its own: more than the six that fit, evaluate and predict
+// alternate between with one training and one validation set.
+const maxFitSteps = 8
+
+// step compiles the graph for a batch size, once. It forgets the one that has not been used for longest where there are many.
 func (f *Fitter) step(key fitKey) (*fitStep, error) {
+	f.used++
 	if s := f.steps[key]; s != nil {
+		s.used = f.used
 		return s, nil
+	}
+	if len(f.steps) >= maxFitSteps {
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(f.steps)), func(a, b fitKey) int { return f.steps[a].used - f.steps[b].used })
+		err := f.steps[oldest].machine.Close() // the weights of the device are in their tensors then
+		if delete(f.steps, oldest); err != nil {
+			return nil, err
+		}
 	}
 	g, build := gorgonia.NewGraph(), f.Build
 	if build == nil {
@@ -95,7 +115,7 @@ func (f *Fitter) step(key fitKey) (*fitStep, error) {
 	if f.steps == nil {
 		f.steps = map[fitKey]*fitStep{}
 	}
-	f.steps[key] = s
+	f.steps[key], s.used = s, f.used
 	return s, nil
 }
 
@@ -140,7 +160,7 @@ func (f *Fitter) compile(g *gorgonia.ExprGraph, made *FitGraph, key fitKey) (*fi
 	if s.machine, err = graph.Compile(g, append(o, graph.WithOutputs(outputs...), graph.WithUpdates(updates...))...); err != nil {
 		return nil, err
 	}
-	if err := s.results(outputs); err != nil {
+	if err := s.results(outputs, key.batch); err != nil {
 		return nil, errors.Join(err, s.machine.Close())
 	}
 	return s, nil
@@ -163,15 +183,19 @@ func (f *Fitter) join(g *gorgonia.ExprGraph, made *FitGraph, s *fitStep) (whole 
 			if !known[p.Weight] {
 				return nil, nil, &ArgumentError{"Fitter.Models", fmt.Sprintf("lacks the model of the weight %q", p.Weight.Name), "name all models that Build uses"}
 			}
-			if !have[p.Weight] {
-				whole.Params = append(whole.Params, p)
+			if have[p.Weight] {
+				continue
 			}
 			have[p.Weight] = true
+			whole.Params = append(whole.Params, p)
+			if r := p.Weight.Regularizer; !isNil(r) {
+				penalty, err := r.Penalty(p.Node)
+				if cost, err = op.Try(cost, err).Add(op.Try(penalty, err)).Node(); err != nil {
+					return nil, nil, err
+				}
+			}
 		}
 		whole.Updates = append(whole.Updates, net.Updates...)
-		if cost, err = net.Cost(cost); err != nil {
-			return nil, nil, err
-		}
 		if net.Step != nil {
 			step := gorgonia.NewI(0)
 			if err := gorgonia.Let(net.Step, step); err != nil {
@@ -183,10 +207,10 @@ func (f *Fitter) join(g *gorgonia.ExprGraph, made *FitGraph, s *fitStep) (whole 
 	return whole, cost, nil
 }
 
-// results finds the memory of the loss and of the outputs.
-func (s *fitStep) results(nodes gorgonia.Nodes) error {
-	for i, n := range nodes {
-		v, err := s.machine.Value(n)
+// results finds the memory of the loss and of the outputs, of batches of n.
+func (s *fitStep) results(nodes gorgonia.Nodes, n int) error {
+	for i, node := range nodes {
+		v, err := s.machine.Value(node)
 		if err != nil {
 			return err
 		}
@@ -201,6 +225,10 @@ func (s *fitStep) results(nodes gorgonia.Nodes) error {
 		out, ok := v.(*tensor.Dense)
 		if !ok || out.Dtype() != tensor.Float32 {
 			return &ArgumentError{fmt.Sprintf("FitGraph.Outputs[%d]", i-1), fmt.Sprintf("is a %T of %v, expected a tensor of float32", v, v.Dtype()), ""}
+		}
+		if out.Shape()[0] != n {
+			return &ArgumentError{fmt.Sprintf("FitGraph.Outputs[%d]", i-1), fmt.Sprintf("has shape %v, expected a batch of %d in front", out.Shape(), n),
+				"leave out what is no output of samples, and let Fitter.Observe compute it"}
 		}
 		s.outputs = append(s.outputs, out)
 	}

@@ -1,9 +1,7 @@
 package train_test
 
 import (
-	"context"
 	"math"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,8 +12,6 @@ import (
 	"github.com/stheno-ml/stheno/internal/numtest"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
-	"github.com/stheno-ml/stheno/weights"
-	"github.com/stheno-ml/stheno/weights/convert"
 )
 
 const fitSeed = 11
@@ -189,72 +185,6 @@ func head(x *tensor.Dense, n int) *tensor.Dense {
 	return tensor.New(tensor.WithShape(s...), tensor.WithBacking(append([]int(nil), x.Data().([]int)[:n*row]...)))
 }
 
-// noisy is a fitter with all that has state: dropout, batch normalization, a plateau, the best weights.
-func noisy(t *testing.T, epochs int) (*train.Fitter, train.Arrays) {
-	m := chain(t, nn.Input{Shape: nn.Shape{3}}, nn.Dense{Units: 8, Activation: nn.ReLU, Name: "hidden"}, nn.BatchNormalization{Name: "norm"}, nn.Dropout{Rate: 0.3},
-		nn.Dense{Units: 1, Name: "out"})
-	v, err := m.Weight("norm/moving_variance")
-	require.NoError(t, err)
-	require.NoError(t, v.Value.Memset(float32(1)))
-	return &train.Fitter{Engine: engine(t, 2), Optimizer: train.Adam{}, Model: m, Loss: nn.MeanSquaredError{}, Batch: 8, Epochs: epochs, Seed: 5,
-			Schedule: &train.PlateauSchedule{Base: 0.02, Patience: 1, Factor: 0.5}, EarlyStop: &train.EarlyStop{Patience: 100, Restore: true},
-			Validation: train.Arrays{Inputs: dense{floats("vx", 10, 3)}, Targets: dense{floats("vy", 10, 1)}}},
-		train.Arrays{Inputs: dense{floats("x", 21, 3)}, Targets: dense{floats("y", 21, 1)}}
-}
-
-// TestFitGoesOn: a fit that was saved and loaded ends with the bits of one that was never interrupted.
-func TestFitGoesOn(t *testing.T) {
-	whole, data := noisy(t, 9)
-	want, err := whole.Fit(t.Context(), data)
-	require.NoError(t, err)
-	require.Len(t, want, 9)
-	require.Less(t, want[8].LearningRate, want[0].LearningRate)
-	require.NoError(t, whole.Close())
-
-	path := filepath.Join(t.TempDir(), "fit.safetensors")
-	first, _ := noisy(t, 9)
-	first.OnEpoch = func(e train.FitEpoch) error {
-		if e.Epoch < 4 {
-			return nil
-		}
-		require.NoError(t, first.Save(path))
-		return train.ErrStop
-	}
-	got, err := first.Fit(t.Context(), data)
-	require.NoError(t, err)
-	require.Len(t, got, 4)
-	require.NoError(t, first.Close())
-
-	second, _ := noisy(t, 9)
-	require.NoError(t, second.Load(path))
-	rest, err := second.Fit(t.Context(), data)
-	require.NoError(t, err)
-	require.NoError(t, second.Close())
-	require.Equal(t, want, append(got, rest...))
-	for i, w := range whole.Model.Weights() {
-		require.Equal(t, w.Value.Data(), second.Model.Weights()[i].Value.Data(), w.Name)
-	}
-	for name, s := range whole.Slots {
-		require.Equal(t, s.Data(), second.Slots[name].Data(), name)
-	}
-	more, err := second.Fit(t.Context(), data) // nothing is left to do
-	require.NoError(t, err)
-	require.Empty(t, more)
-
-	// The checkpoint is one of weights, too; of other models and of other files Load says so and changes nothing.
-	other, _ := noisy(t, 1)
-	require.NoError(t, convert.Load(path, other.Model, convert.Options{}))
-	wrong := &train.Fitter{Engine: engine(t, 1), Optimizer: train.Adam{}, Model: regressor(t, 1, nil), Loss: nn.MeanSquaredError{}}
-	before := wrong.Model.Weights()[0].Value.Clone().(*tensor.Dense).Data()
-	var mismatch *weights.MismatchError
-	require.ErrorAs(t, wrong.Load(path), &mismatch)
-	require.Equal(t, before, wrong.Model.Weights()[0].Value.Data())
-	fresh, err := wrong.Fit(t.Context(), data)
-	require.NoError(t, err)
-	require.Equal(t, 1, fresh[0].Epoch)
-	require.NoError(t, wrong.Close())
-}
-
 // TestFitOrder: each epoch takes all samples once, in another order unless InOrder, and the same again for one seed.
 func TestFitOrder(t *testing.T) {
 	run := func(seed uint64, inOrder bool) float64 {
@@ -301,112 +231,4 @@ func TestFitObserve(t *testing.T) {
 	again, err := f.Predict(t.Context(), x)
 	require.NoError(t, err)
 	require.NotEqual(t, want[0].Data(), again[0].Data())
-}
-
-// TestFitDiverges: a number in the data that is none ends training with an error that says where, and what was saved before stays.
-func TestFitDiverges(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "fit.safetensors")
-	f := &train.Fitter{Engine: engine(t, 1), Optimizer: train.SGD{}, Model: regressor(t, 1, nil), Loss: nn.MeanSquaredError{}, Batch: 4, InOrder: true}
-	defer func() { require.NoError(t, f.Close()) }()
-	require.NoError(t, f.Save(path))
-	x := floats("x", 10, 3)
-	x.Data().([]float32)[5*3] = float32(math.NaN())
-	_, err := f.Fit(t.Context(), train.Arrays{Inputs: dense{x}, Targets: dense{floats("y", 10, 1)}})
-	var diverged *train.DivergedError
-	require.ErrorAs(t, err, &diverged)
-	require.Equal(t, 2, diverged.Step)
-	require.ErrorContains(t, err, "look for numbers that are not finite in the data")
-	require.ErrorAs(t, f.Save(path), &diverged)
-	require.NoError(t, f.Load(path))
-	_, err = f.Fit(t.Context(), train.Arrays{Inputs: dense{floats("x", 10, 3)}, Targets: dense{floats("y", 10, 1)}})
-	require.NoError(t, err)
-}
-
-// TestFitInterrupted: the context's end is the error, and the weights are there.
-func TestFitInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	f, data := noisy(t, 1000)
-	f.EarlyStop = nil
-	f.OnEpoch = func(e train.FitEpoch) error {
-		if e.Epoch == 3 {
-			cancel()
-		}
-		return nil
-	}
-	epochs, err := f.Fit(ctx, data)
-	require.ErrorIs(t, err, context.Canceled)
-	require.Len(t, epochs, 3)
-	require.NoError(t, f.Close())
-}
-
-// TestFitErrors: what does not go together is a typed error that names it.
-func TestFitErrors(t *testing.T) {
-	e, m := engine(t, 1), regressor(t, 2, nil)
-	x, y := floats("x", 6, 3), floats("y", 6, 2)
-	good := train.Arrays{Inputs: dense{x}, Targets: dense{y}}
-	double := tensor.New(tensor.WithShape(6, 3), tensor.Of(tensor.Float64))
-	turned := tensor.New(tensor.WithShape(3, 6), tensor.Of(tensor.Float32))
-	require.NoError(t, turned.T())
-	zero := tensor.New(tensor.WithShape(6), tensor.WithBacking([]int{0, 0, 1, 2, 0, 1}))
-	for text, c := range map[string]struct {
-		change func(*train.Fitter)
-		data   train.Arrays
-	}{
-		"Fitter.Engine is nil":                     {func(f *train.Fitter) { f.Engine = nil }, good},
-		"Fitter.Model is nil":                      {func(f *train.Fitter) { f.Model = nil }, good},
-		"Fitter.Model is set beside":               {func(f *train.Fitter) { f.Models = []*nn.Model{m} }, good},
-		"the optimizer is nil":                     {func(f *train.Fitter) { f.Optimizer = nil }, good},
-		"accumulates gradients":                    {func(f *train.Fitter) { f.Optimizer = train.Base{Optimizer: train.Adam{}, Accumulate: true} }, good},
-		"Fitter.Batch is -1":                       {func(f *train.Fitter) { f.Batch = -1 }, good},
-		"Fitter.Epochs is -1":                      {func(f *train.Fitter) { f.Epochs = -1 }, good},
-		"has NaN for class 1":                      {func(f *train.Fitter) { f.ClassWeights = []float32{1, float32(math.NaN())} }, good},
-		"want one target of class numbers":         {func(f *train.Fitter) { f.ClassWeights = []float32{1, 1} }, good},
-		"the training set has no inputs":           {nil, train.Arrays{}},
-		"the training set.Inputs[0] is nil":        {nil, train.Arrays{Inputs: dense{nil}, Targets: dense{y}}},
-		"the training set.Targets[0] has 5 sampl":  {nil, train.Arrays{Inputs: dense{x}, Targets: dense{floats("y", 5, 2)}}},
-		"is of float64, expected float32":          {nil, train.Arrays{Inputs: dense{double}, Targets: dense{y}}},
-		"is a view or not in row-major":            {nil, train.Arrays{Inputs: dense{turned}, Targets: dense{y}}},
-		"has 2 numbers for 6 samples":              {nil, train.Arrays{Inputs: dense{x}, Targets: dense{y}, Weights: []float32{1, 2}}},
-		"has -1 for sample 1":                      {nil, train.Arrays{Inputs: dense{x}, Targets: dense{y}, Weights: []float32{1, -1, 1, 1, 1, 1}}},
-		"Arrays.Inputs[0] has samples of":          {nil, train.Arrays{Inputs: dense{floats("x", 6, 4)}, Targets: dense{y}}},
-		"Arrays.Targets[0] has samples of int []":  {nil, train.Arrays{Inputs: dense{x}, Targets: dense{zero}}},
-		"Arrays.Inputs has 2 tensors, the network": {nil, train.Arrays{Inputs: dense{x, x}, Targets: dense{y}}},
-		"Fitter.Validation.Inputs[0] is of":        {func(f *train.Fitter) { f.Validation.Inputs, f.Validation.Targets = dense{double}, dense{y} }, good},
-		"has no Nets": {func(f *train.Fitter) {
-			f.Model, f.Models = nil, []*nn.Model{m}
-			f.Build = func(*gorgonia.ExprGraph, int, bool) (*train.FitGraph, error) { return &train.FitGraph{}, nil }
-		}, good},
-		"lacks the model of the weight": {func(f *train.Fitter) {
-			other := regressor(t, 2, nil)
-			f.Model, f.Models = nil, []*nn.Model{m}
-			f.Build = func(g *gorgonia.ExprGraph, n int, _ bool) (*train.FitGraph, error) {
-				net, err := other.Build(g, nn.BuildConfig{Batch: n})
-				if err != nil {
-					return nil, err
-				}
-				loss, err := op.Of(net.Output).Sum().Node()
-				return &train.FitGraph{Inputs: gorgonia.Nodes{net.Input}, Nets: []*nn.Net{net}, Loss: loss}, err
-			}
-		}, good},
-		`have two weights called "hidden/kernel"`: {func(f *train.Fitter) {
-			f.Model, f.Models = nil, []*nn.Model{m, regressor(t, 2, nil)}
-			f.Build = func(*gorgonia.ExprGraph, int, bool) (*train.FitGraph, error) { return nil, nil }
-		}, good},
-	} {
-		f := &train.Fitter{Engine: e, Optimizer: train.SGD{}, Model: m, Loss: nn.MeanSquaredError{}}
-		if c.change != nil {
-			c.change(f)
-		}
-		_, err := f.Fit(t.Context(), c.data)
-		require.ErrorContains(t, err, text)
-		var argument *train.ArgumentError
-		require.ErrorAs(t, err, &argument, text)
-		require.NoError(t, f.Close())
-	}
-	f := &train.Fitter{Engine: e, Optimizer: train.SGD{}, Model: m, Loss: nn.MeanSquaredError{}, Batch: 100} // larger than the set
-	_, err := f.Fit(t.Context(), good)
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
-	require.NoError(t, f.Close())
-	require.ErrorContains(t, f.Load(filepath.Join(t.TempDir(), "none")), "no such file")
 }

@@ -114,6 +114,8 @@ func (p *Predictor) Close() (err error) {
 	if p == nil {
 		return nil
 	}
+	p.mu.Lock() // a batch that is under way is computed first
+	defer p.mu.Unlock()
 	for _, program := range p.programs {
 		err = errors.Join(err, program.machine.Close())
 	}

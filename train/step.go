@@ -50,6 +50,8 @@ func (s Slots) complete(m *nn.Model, opt Optimizer) error {
 				return fmt.Errorf("train: the slots lack %q, which %s wants; make them with NewSlots of this model and optimizer, after Model.SetTrainable", name, opt.Name())
 			} else if !have.Shape().Eq(w.Shape) {
 				return fmt.Errorf("train: the slot %q has shape %v, its weight %v; make slots with NewSlots of this model", name, have.Shape(), w.Shape)
+			} else if have.Dtype() != tensor.Float32 {
+				return fmt.Errorf("train: the slot %q is of %v, expected float32; make slots with NewSlots of this model", name, have.Dtype())
 			}
 		}
 	}

@@ -16,7 +16,8 @@ import (
 var errNoModel = errors.New("convert: the model is nil; look at the error of the call that was to return it")
 
 // Save writes the weights of a model as safetensors, or to a path that ends with .npz as arrays of NumPy, each under its name, as Keras's
-// Model.save_weights does. [Load] gives them back bit by bit. SaveTorch writes them as PyTorch has them. The model's layers are not in the file: describe them again, or use package onnx.
+// Model.save_weights does. [Load] gives them back bit by bit. [SaveTorch] writes them as PyTorch has them. The model's layers are not in the file:
+// describe them again, or use package onnx. An error leaves the file that was there before.
 func Save(path string, m *nn.Model) error {
 	if m == nil {
 		return errNoModel

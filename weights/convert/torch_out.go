@@ -14,8 +14,11 @@ import (
 //
 //	module.load_state_dict(safetensors.torch.load_file("m.safetensors"))
 //
-// The parts of a separable convolution are "name.depthwise" and "name.pointwise". A model within the model is refused. Inputs of dense layers behind a Flatten of images are in the
-// order channels, rows, columns, as PyTorch flattens. The file is in memory before it is written. [Load] reads it back with a Map of each layer to itself.
+// The parts of a separable convolution are "name.depthwise" and "name.pointwise". Inputs of dense layers behind a Flatten of images are in the
+// order channels, rows, columns, as PyTorch flattens. The module's batch normalization needs the layer's epsilon, eps=1e-3 by default; where the
+// layer has NoScale or NoCenter, the file lacks what PyTorch has at 1 and 0, and load_state_dict wants strict=False. A model within the model is
+// refused, and a weight without a value. The file is in memory before it is written, and an error leaves the one that was there before. [Load] reads it
+// back with a Map of each layer to itself.
 func SaveTorch(path string, m *nn.Model) error {
 	if m == nil {
 		return errNoModel
