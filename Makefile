@@ -6,7 +6,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,gemm kernel pool) ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race checkptr purego cross generate bench bench-gorgonia bench-peers \
-	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-test-engine gpu-test-others gpu-races gpu-compile gpu-bins gpu gpu-bench gpu-sanitize gpu-train
+	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-test-engine gpu-test-others gpu-races gpu-compile gpu-bins gpu gpu-all gpu-bench gpu-sanitize gpu-train
 
 check: fmt vet staticcheck lattice test purego cross generate race checkptr
 
@@ -115,7 +115,7 @@ gpu-compile:
 
 # What make gpu and the other scripts run, for machines without Go: take the folder along. PACK='xz -T0' makes it a quarter smaller, and takes
 # minutes. SINCE=COMMIT names the tests that are new or were changed since then, which run first.
-PACK ?= gzip
+PACK ?= gzip --no-name
 GPU_PROGRAMS = stheno cuda.test cudnn.test train.test memcopy.test plot
 gpu-bins:
 	rm -rf .build/gpu && mkdir -p .build/gpu
@@ -131,6 +131,9 @@ gpu-bins:
 
 # On a machine with a GPU: checks everything and writes bench/results/gpu-check.md. SIM=1 tries the check on the simulated GPU.
 gpu: gpu-bins $(if $(SIM),sim) ; bash scripts/gpu-check.sh
+
+# On a machine with a GPU: everything that is to be shown there, the most important first, in BUDGET seconds; called again it goes on.
+gpu-all: gpu-bins $(if $(SIM),sim) ; bash scripts/gpu-all.sh
 
 # On a machine with a GPU: ours, PyTorch and JAX in turn, and the table of what was measured there until now. scripts/gpu-bench.sh says what
 # CASES, LIMIT, WHO and so on mean.

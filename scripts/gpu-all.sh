@@ -11,8 +11,8 @@
 #   OUT=…          folder for what comes of it (default .build/gpu-all/out): summary.md, gpu-check.md, results.json (as of gpu-bench.sh, which keep
 #                  theirs in bench/results/gpu as well), alternatives.txt with how long ways took that were measured, profile.txt with the time of
 #                  every kernel, logs.tar.gz
-#   KEPT=…         folder for what later calls go on with (default .build/gpu-all): what is done, what was found, and caches. All but these is
-#                  in logs.tar.gz, to go on with on another machine: tar -xzf logs.tar.gz -C .build/gpu-all
+#   KEPT=…         folder for what later calls go on with, of the same programs on the same GPU (default .build/gpu-all): what is done, what was
+#                  found, and caches. All but these is in logs.tar.gz, to go on with on another machine: tar -xzf logs.tar.gz -C .build/gpu-all
 #   FIRST="…"      names of tests that come first (default: those that "make gpu-bins SINCE=COMMIT" names)
 #   PYTHON=… PYTHON_JAX=…    a Python with PyTorch, and one with JAX (default python3, and the same)
 #   SIM=1          a rehearsal on the simulated GPU of "make sim", with tiny cases
@@ -183,7 +183,7 @@ KEPT=${KEPT:-.build/gpu-all}
 mkdir -p "$KEPT" && KEPT=$(cd "$KEPT" && pwd) || exit
 OUT=${OUT:-$KEPT/out}
 mkdir -p "$OUT" && OUT=$(cd "$OUT" && pwd) || exit
-export PROGRAMS=$KEPT/programs XDG_CACHE_HOME=$KEPT/cache CACHE=$KEPT/cache TORCHINDUCTOR_CACHE_DIR=$KEPT/cache/inductor TRITON_CACHE_DIR=$KEPT/cache/triton
+export PROGRAMS=$KEPT/programs DEVICES=$KEPT/devices XDG_CACHE_HOME=$KEPT/cache CACHE=$KEPT/cache TORCHINDUCTOR_CACHE_DIR=$KEPT/cache/inductor TRITON_CACHE_DIR=$KEPT/cache/triton
 if [ -n "${GPU_ALL_PART:-}" ]; then # called by begin
 	part "$GPU_ALL_PART" "$GPU_ALL_LIMIT"
 	exit
@@ -192,20 +192,25 @@ fi
 # ---- what comes when
 
 deadline=$((SECONDS + BUDGET - 6)) # and some seconds for the end
-digest=$(cat .build/gpu/*.[gx]z 2>/dev/null | cksum)
-if [ "$(cat "$KEPT/digest" 2>/dev/null)" != "$digest" ]; then # other programs: nothing is done
-	rm -rf "$KEPT"/{done,rows,speeds,alternatives.txt,profile.txt,said-*,programs,logs,results,check,sanitize}
-	echo "$digest" >"$KEPT/digest"
-fi
-mkdir -p "$KEPT"/{logs,results,programs}
-touch "$KEPT"/{done,rows,speeds,alternatives.txt,profile.txt}
-bash scripts/gpu-unpack.sh "$PROGRAMS" stheno cuda.test cudnn.test train.test memcopy.test || exit
 [ -z "$SIM" ] || export LD_LIBRARY_PATH=$ROOT/.build/sim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-if ! "$PROGRAMS/stheno" devices >"$KEPT/devices" 2>&1 || ! grep '^cuda:0 is ' "$KEPT/devices" | grep -v '; cannot be used: ' >/dev/null; then
-	cat "$KEPT/devices" >&2
+programs=$(cat .build/gpu/*.[gx]z 2>/dev/null | cksum)
+if [ "$(cat "$PROGRAMS/digest" 2>/dev/null)" != "$programs" ]; then
+	rm -rf "$PROGRAMS" && mkdir -p "$PROGRAMS" && echo "$programs" >"$PROGRAMS/digest"
+fi
+bash scripts/gpu-unpack.sh "$PROGRAMS" stheno cuda.test cudnn.test train.test memcopy.test || exit
+"$PROGRAMS/stheno" devices >"$DEVICES" 2>&1
+if ! grep '^cuda:0 is ' "$DEVICES" | grep -v '; cannot be used: ' >/dev/null; then
+	cat "$DEVICES" >&2
 	echo 'gpu-all: there is no GPU that can be used; SIM=1 tries the script without one' >&2
 	exit 1
 fi
+gpu=$(sed -n 's/^cuda:0 is \([^,]*\),.*/\1/p' "$DEVICES")
+if [ "$(cat "$KEPT/of" 2>/dev/null)" != "$programs, $gpu" ]; then # of other programs, or on another GPU, nothing is done
+	rm -rf "$KEPT"/{done,rows,speeds,alternatives.txt,profile.txt,said-*,logs,results,check,sanitize}
+	echo "$programs, $gpu" >"$KEPT/of"
+fi
+mkdir -p "$KEPT"/{logs,results}
+touch "$KEPT"/{done,rows,speeds,alternatives.txt,profile.txt}
 
 stopped=''
 declare -A running=() begun=() spoken=() # by part: its process group, when it began, and where in its log
@@ -322,7 +327,7 @@ gather() {
 	tar -czf "$OUT/logs.tar.gz" -C "$KEPT" --exclude=./cache --exclude=./programs --exclude=./out . 2>/dev/null
 	open=$(while read -r name _; do is_done "$name" || printf '%s ' "$name"; done <<<"$PARTS")
 	{
-		echo "# On $(sed -n 's/^cuda:0 is \([^,]*\),.*/\1/p' "$KEPT/devices")"
+		echo "# On $gpu"
 		echo
 		echo "\`scripts/gpu-all.sh\`, commit $(cat .build/gpu/commit 2>/dev/null || echo unknown), $(date -u +'%Y-%m-%d %H:%M') UTC, after $SECONDS of $BUDGET s."
 		[ -z "$SIM" ] || echo 'On the simulated GPU: this shows that the script works, and nothing of a GPU.'

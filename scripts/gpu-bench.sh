@@ -21,6 +21,7 @@
 #   PROFILE=FILE   has Stheno time every step of its cases, too, with their kernels; STHENO_CUDA_ALTERNATIVES=1 tells how long alternatives took
 #   OUT=…          folder for the results (default bench/results/gpu)
 #   COMMIT=…       of the programs, for the record (default: as "make gpu-bins" found it)
+#   DEVICES=FILE   what "stheno devices" says, where that is known already
 #   SIM=1          tries the script on the simulated GPU of "make sim", and the peers on the CPU, into .build/gpu-bench-sim
 set -uo pipefail
 case ${1:-} in -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" && exit ;; esac
@@ -169,7 +170,8 @@ if ! cases=$(for c in ${CASES:-goals}; do list "$c"; done | awk '!seen[$0]++') |
 fi
 bash scripts/gpu-unpack.sh "$WORK" stheno || exit 1
 "$WORK/stheno" bench --help >"$WORK/help"
-if ! "$WORK/stheno" devices >"$WORK/devices" 2>&1 || ! grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null; then
+if [ -n "${DEVICES:-}" ]; then cp "$DEVICES" "$WORK/devices" || exit; else "$WORK/stheno" devices >"$WORK/devices" 2>&1; fi
+if ! grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null; then
 	cat "$WORK/devices" >&2
 	echo 'gpu-bench: there is no GPU that can be used; SIM=1 tries the script without one' >&2
 	exit 1

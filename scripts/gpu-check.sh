@@ -32,8 +32,8 @@ tests() {
 }
 
 devices() {
-	"$WORK/stheno" devices --verbose | tee "$WORK/devices" || return 1
-	grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null || return 1
+	"$WORK/stheno" devices --verbose | tee "$KEEP/check/devices" || return 1
+	grep '^cuda:0 is ' "$KEEP/check/devices" | grep -v '; cannot be used: ' >/dev/null || return 1
 }
 
 # An interrupted training leaves a checkpoint that evaluates and goes on, on either device.
@@ -110,7 +110,7 @@ part() {
 	titles[parts]=$1
 	[[ $parts -eq 1 || -z ${PARTS:-} || $1 =~ $PARTS ]] || return 0
 	chosen+=("$parts")
-	if [ "$parts" -gt 1 ] && grep -qs '| pass |' "$FOUND/$parts.row"; then return; fi # by an earlier call
+	if grep -qs '| pass |' "$FOUND/$parts.row"; then return; fi # by an earlier call
 	if [ -z "$at_once" ]; then
 		report_part "$parts" "$@"
 	else
@@ -338,7 +338,7 @@ mkdir -p "$(dirname "$report")"
 	echo "$(uname -sr), $(nproc) processors"
 	[ -n "$SIM" ] || nvidia-smi --query-gpu=name,driver_version,memory.total,pstate --format=csv,noheader 2>/dev/null | sed 's/^/nvidia-smi: /'
 	"$PYTHON" -c 'from importlib.metadata import version; print("PyTorch", version("torch"))' 2>/dev/null
-	cat "$WORK/devices"
+	cat "$FOUND/devices"
 	echo '```'
 	echo
 	echo '| part | result | tests passed | failed | skipped | seconds |'
