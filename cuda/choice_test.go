@@ -235,6 +235,7 @@ func TestMeasuringInVain(t *testing.T) {
 
 // Where there is memory for the first way and none for the fastest, nothing is kept: another process may have it.
 func TestAlternativesThatDoNotFit(t *testing.T) {
+	cuda.Patient(t)
 	needSimulator(t)
 	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.01")
 	t.Setenv("STHENO_SIM_CUBLASLT_DELAY", "100")

@@ -13,7 +13,8 @@ const char *const compiler_flags[] = {
 // With STHENO_SIM_CHECK: every access calls what shim_check.cuh defines, and so does what C++ leaves undefined. -nodefaultlibs leaves out g++'s
 // own libraries for that.
 const char *const check_flags[] = {
-    "-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", "-fsanitize=alignment,shift,bounds,bool", "-g1", "-nodefaultlibs", "-lc", "-lgcc"};
+    "-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", "-fno-wrapv",
+    "-fsanitize=alignment,shift,bounds,bool,signed-integer-overflow,float-cast-overflow", "-g1", "-nodefaultlibs", "-lc", "-lgcc"};
 const char *const flags_version = "4"; // counted up when the flags or the table change
 
 struct FoundKernel {

@@ -69,4 +69,14 @@ SIM_PLAIN void __ubsan_handle_type_mismatch_v1(sim_misuse *m, unsigned long p) {
 SIM_PLAIN void __ubsan_handle_shift_out_of_bounds(sim_misuse *m, unsigned long, unsigned long) { sim_run->trap("a shift by more than there are bits", m->at.line); }
 SIM_PLAIN void __ubsan_handle_out_of_bounds(sim_misuse *m, unsigned long) { sim_run->trap("an index outside of its array", m->at.line); }
 SIM_PLAIN void __ubsan_handle_load_invalid_value(sim_misuse *m, unsigned long) { sim_run->trap("a bool that is neither false nor true", m->at.line); }
+#define SIM_OVERFLOW(what)                                                                                             \
+	SIM_PLAIN void __ubsan_handle_##what##_overflow(sim_misuse *m, unsigned long, unsigned long) {                     \
+		sim_run->trap("an integer that is too large", m->at.line);                                                     \
+	}
+SIM_OVERFLOW(add)
+SIM_OVERFLOW(sub)
+SIM_OVERFLOW(mul)
+SIM_OVERFLOW(divrem)
+SIM_PLAIN void __ubsan_handle_negate_overflow(sim_misuse *m, unsigned long) { sim_run->trap("an integer that is too large", m->at.line); }
+SIM_PLAIN void __ubsan_handle_float_cast_overflow(sim_misuse *m, unsigned long) { sim_run->trap("a number that the integer it becomes does not hold", m->at.line); }
 #endif

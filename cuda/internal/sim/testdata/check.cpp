@@ -65,6 +65,8 @@ KERNEL counted(int *n, int plainly) {
 KERNEL undefined(float *y, int at, int by) {
 	float local[4] = {1, 2, 3, 4};
 	if (at < 0) y[0] = local[-at];
+	else if (by == 1) y[0] = (int)y[1];
+	else if (by == 2) y[0] = at + 0x7fffffff;
 	else if (by) y[0] = 1 << by;
 	else *(float4 *)&y[at] = float4{1, 2, 3, 4};
 }
@@ -161,11 +163,16 @@ static void undefined() {
 	ok(launch(f("undefined"), one, y, -3, 0));
 	want_none();
 	ok(launch(f("undefined"), one, y, 5, 0));
-	want_misuse("not aligned to 16 bytes at line 64");
+	want_misuse("not aligned to 16 bytes at line 66");
 	ok(launch(f("undefined"), one, y, 0, 40));
-	want_misuse("a shift by more than there are bits at line 63");
+	want_misuse("a shift by more than there are bits at line 65");
 	ok(launch(f("undefined"), one, y, -4, 0));
 	want_misuse("an index outside of its array at line 62");
+	ok(launch(f("undefined"), one, y, 3, 2));
+	want_misuse("an integer that is too large at line 64");
+	ok(cuMemsetD32_v2(y + 4, 0x7f800000, 1)); // infinity
+	ok(launch(f("undefined"), one, y, 0, 1));
+	want_misuse("does not hold at line 63");
 }
 
 static void streams() {
