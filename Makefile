@@ -100,6 +100,7 @@ gpu-test-others:
 	STHENO_TEST_DEVICE=cuda $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./graph ./nn
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run TestGPU ./train ./cmd/stheno
 	$(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/internal/driver ./cmd/stheno
+	$(MAKE) gpu-races RACES='^(TestJoinedNorms|TestConvolutionsOfFewChannels|TestMergedUpdatesAreTheSameBits)$$$$'
 
 # Races, and addresses that are not aligned, on the simulated GPU: cuda/internal/sim/README.md. Every test may be looked at so (RACES=.); it takes
 # about six times as long as without.
