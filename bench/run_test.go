@@ -22,10 +22,11 @@ func TestRun(t *testing.T) {
 		require.Equal(t, 3, e.Cases)
 		require.Equal(t, e.Phase == Timed, e.Result != nil)
 		require.Equal(t, e.Phase == Verified, e.Verified != nil)
+		require.Equal(t, e.Phase == Profiled, e.Profile != nil)
 	}
 	r, err := Run(context.Background(), cfg)
 	require.NoError(t, err)
-	time := []Phase{Compiling, Timing, Timing, Profiling, Timed}
+	time := []Phase{Compiling, Timing, Timing, Profiling, Profiled, Timed}
 	want := append([]Phase{MeasuringCeilings, Referring, Verifying, Verified}, time...)
 	want = append(want, Referring, Verifying, Verified, Verifying, Verified)
 	want = append(append(want, time...), time...)

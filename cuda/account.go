@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // accountsEnv names the variable that has every measured choice tell what became of each of its ways.
@@ -39,9 +40,10 @@ func (a account) wrong(why string, err error) {
 	a[len(a)-1] += ", but " + why
 }
 
-// tell logs the account, if that is asked for. Ways that are slower than the one that is followed are not compared with it.
+// tell logs the account, with the shapes of the step's first operand and first result, if that is asked for. Ways that are slower than the one
+// that is followed are not compared with it.
 func (a account) tell(t *tuner, s *graph.Step) {
 	if v := os.Getenv(accountsEnv); v != "" && v != "0" {
-		t.tell("tried for %s: %s", s.Instr, strings.Join(a, "; "))
+		t.tell("tried for %s, %s to %s: %s", s.Instr, shape.Format(s.In[0].Shape), shape.Format(s.Out[0].Shape), strings.Join(a, "; "))
 	}
 }

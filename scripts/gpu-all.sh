@@ -147,7 +147,7 @@ complete() {
 		esac
 	done
 }
-answered() { grep "^$1 " "$2" | grep -vq 'not done'; }
+answered() { grep "^$1 " "$2" | grep -vqE 'not done|no time'; }
 has() { "$1" -c "import importlib.util as u, sys; sys.exit(not u.find_spec('$2'))" 2>/dev/null; }
 
 # compile has PyTorch compile what it is timed with, in the order of the parts, into its caches on disk. What max-autotune finds the fastest beside
@@ -365,8 +365,8 @@ if wanted tests || { wanted compile && ! warm; }; then together "$BESIDE" tests 
 mkdir -p "$KEPT/cache/stheno/cuda" # the tests' kernels do for others, too; ways, a folder, do not
 cp -n "$KEPT"/cache/tests/stheno/cuda/* "$KEPT/cache/stheno/cuda" 2>/dev/null
 for name in memory goals kernels; do alone "$name"; done
-enough() { over compile && over races; }
-together 90 races compile
+enough() { over races && { over compile || [ -z "${ONLY:-}" ]; }; } # PyTorch compiles as well when it is timed
+if wanted races || [ -n "${ONLY:-}" ]; then together 75 races compile; fi
 while read -r name _; do
 	case $name in tests | compile | races | memory | goals | kernels) ;; *) alone "$name" ;; esac
 done < <(echo "$PARTS")

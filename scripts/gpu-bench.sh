@@ -68,15 +68,6 @@ list() {
 # text makes a line of text a string of JSON.
 text() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"; }
 
-# grouped joins neighbours that differ in the batch alone, for one call: net:size:64,128:mode:precision.
-grouped() {
-	awk -F: '{ key = $1 ":" $2 ":" $4 ":" $5 }
-		key == last { batches = batches "," $3; next }
-		NR > 1 { print head ":" batches ":" tail }
-		{ last = key; head = $1 ":" $2; batches = $3; tail = $4 ":" $5 }
-		END { if (NR) print head ":" batches ":" tail }'
-}
-
 # rounded rounds the images per second at the end of each line to whole ones, or below 100 to tenths.
 rounded() {
 	local line value LC_ALL=C
@@ -90,49 +81,49 @@ rounded() {
 	done
 }
 
-# told NET SIZE MODE PRECISION is a line for each case of a report: its images per second, or why there are none.
+# told makes a line of each case of a report: its images per second, or why there are none.
 told() {
-	awk -v head="Stheno $1:$2:" -v tail=":$3:$4 " '
-		/^ *"batch": / { gsub(/[^0-9]/, ""); batch = $0 }
-		/^ *"images_per_second": / { gsub(/[^0-9.e+]/, "", $2); printf "%s%s%s%f images/s\n", head, batch, tail, $2 }
-		/^ *"why": / { sub(/^ *"why": /, ""); sub(/,$/, ""); print head batch tail $0 }'
+	awk '
+		/^ *"(arch|size|batch|mode|precision)": / { key = $1; gsub(/[^a-z]/, "", key); gsub(/[",]/, "", $2); v[key] = $2 }
+		/^ *"(images_per_second|why)": / { head = "Stheno " v["arch"] ":" v["size"] ":" v["batch"] ":" v["mode"] ":" v["precision"] " " }
+		/^ *"images_per_second": / { gsub(/[^0-9.e+]/, "", $2); printf "%s%f images/s\n", head, $2 }
+		/^ *"why": / { sub(/^ *"why": /, ""); sub(/,$/, ""); if (/ budget of /) $0 = "not done: " $0; print head $0 }' | rounded
 }
 
-# stheno SECONDS
+# stheno SECONDS has Stheno do the cases, in one process. Those of which that says nothing, as it was ended, or that it could not do any more because
+# an earlier one lost the GPU, get a process for themselves.
 stheno() {
-	local end=$((SECONDS + $1)) net size batches mode precision classes left code batch options=()
-	! grep -q -e --no-verify "$WORK/help" || [ "${VERIFY:-1}" != 0 ] || options+=(--no-verify)
-	! grep -q -e --tuning "$WORK/help" || options+=(--tuning "${TUNING:-measure}")
-	[ -z "${PROFILE:-}" ] || options+=(--profile "$WORK/profile")
-	while IFS=: read -r net size batches mode precision <&3; do
-		[ -z "$stopped" ] || return
-		left=$((end - SECONDS))
-		if [ "$left" -lt 5 ]; then
-			echo "gpu-bench: no time is left for Stheno's $net:$size:$batches:$mode:$precision and what comes behind it" >&2
-			return
-		fi
-		classes=100
-		[ "$size" -lt 224 ] || classes=1000
-		local budget=()
-		! grep -q -e --budget "$WORK/help" || budget=(--budget "$left")
-		timeout --foreground --kill-after=5 "$((left + 10))" "$WORK/stheno" bench --device cuda --arch "$net" --size "$size" --batch "$batches" --mode "$mode" \
-			--precision "$precision" --classes "$classes" --seconds "$ROUND" --rounds "$ROUNDS" --json - ${budget[0]+"${budget[@]}"} \
-			${options[0]+"${options[@]}"} >"$WORK/report" 2>"$WORK/errors"
-		code=$?
-		[ "$code" -eq 0 ] || tail -n 5 "$WORK/errors" >&2
-		grep -e ' is not taken for ' -e ' tried for ' -e 'measured those of ' "$WORK/errors" | cut -c 1-1500 >&2
-		if [ -s "$WORK/profile" ]; then cat "$WORK/profile" >>"$PROFILE" && rm "$WORK/profile"; fi
-		if [ -s "$WORK/report" ]; then
-			cat "$WORK/report" >>"$raw"
-			told "$net" "$size" "$mode" "$precision" <"$WORK/report" | rounded
+	local end=$((SECONDS + $1)) c code arch size batch mode precision
+	measure "$1" "$(paste -sd, - <<<"$cases")"
+	for c in $cases; do
+		if [ -n "$stopped" ] || grep "^Stheno $c " "$WORK/told" | grep -vq 'this process cannot use '; then continue; fi
+		if [ $((end - SECONDS)) -lt 5 ]; then
+			echo "Stheno $c not done: no time was left"
 			continue
 		fi
-		for batch in ${batches//,/ }; do
-			echo "Stheno $net:$size:$batch:$mode:$precision exit status $code"
-			echo "{\"framework\":\"Stheno\",\"variant\":\"\",\"arch\":$(text "$net"),\"size\":$size,\"classes\":$classes,\"batch\":$batch,\"mode\":$(text "$mode")," \
-				"\"precision\":$(text "$precision"),\"error\":$(text "exit status $code: $(tail -n 1 "$WORK/errors")")}" >>"$raw"
-		done
-	done 3< <(echo "$cases" | grouped)
+		[[ $cases == "$c" ]] || measure "$((end - SECONDS))" "$c"
+		if ! grep -q "^Stheno $c " "$WORK/told"; then
+			echo "Stheno $c exit status $code"
+			IFS=: read -r arch size batch mode precision <<<"$c"
+			echo "{\"framework\":\"Stheno\",\"variant\":\"\",\"arch\":\"$arch\",\"size\":$size,\"classes\":$((size < 224 ? 100 : 1000)),\"batch\":$batch,\"mode\":\"$mode\"," \
+				"\"precision\":\"$precision\",\"error\":$(text "exit status $code: $(tail -n 1 "$WORK/errors")")}" >>"$raw"
+		fi
+	done
+}
+
+# measure SECONDS CASES, with commas, has a process do them.
+measure() {
+	local options=(--tuning "${TUNING:-measure}")
+	[ "${VERIFY:-1}" != 0 ] || options+=(--no-verify)
+	[ -z "${PROFILE:-}" ] || options+=(--profile "$WORK/profile")
+	timeout --foreground --kill-after=5 "$(($1 + 10))" "$WORK/stheno" bench --device cuda --case "$2" --seconds "$ROUND" --rounds "$ROUNDS" --budget "$1" --json - \
+		"${options[@]}" >"$WORK/report" 2>"$WORK/errors"
+	code=$?
+	[ "$code" -eq 0 ] || tail -n 5 "$WORK/errors" >&2
+	grep -e ' is not taken for ' -e ' tried for ' -e 'measured those of ' "$WORK/errors" | cut -c 1-1500 >&2
+	if [ -s "$WORK/profile" ]; then cat "$WORK/profile" >>"$PROFILE" && rm "$WORK/profile"; fi
+	cat "$WORK/report" >>"$raw"
+	told <"$WORK/report" | tee "$WORK/told"
 }
 
 # has PYTHON MODULE VARIABLE NAME says in a line that a peer is missing, where it is.
@@ -169,7 +160,6 @@ if ! cases=$(for c in ${CASES:-goals}; do list "$c"; done | awk '!seen[$0]++') |
 	exit 2
 fi
 bash scripts/gpu-unpack.sh "$WORK" stheno || exit 1
-"$WORK/stheno" bench --help >"$WORK/help"
 if [ -n "${DEVICES:-}" ]; then cp "$DEVICES" "$WORK/devices" || exit; else "$WORK/stheno" devices >"$WORK/devices" 2>&1; fi
 if ! grep '^cuda:0 is ' "$WORK/devices" | grep -v '; cannot be used: ' >/dev/null; then
 	cat "$WORK/devices" >&2

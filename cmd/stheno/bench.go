@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,8 @@ import (
 type benchmark struct {
 	bench.Matrix
 	modes                []string
+	list                 []string // net:size:batch:mode:precision
+	classesGiven         bool
 	seconds, budget      float64
 	rounds               int
 	unverified           bool
@@ -42,6 +45,7 @@ func newBench() *cobra.Command {
 		Short: "Time training steps and inference, after their results were verified",
 		Long: `Time training steps and inference of the networks on random images: every network with every batch size, number of threads, and so on;
 flags take lists such as --batch 1,16,64. Without flags it takes about two minutes. --device cpu,cuda sets a GPU beside the CPU: see below.
+--case resnet50:224:64:train:bf16,vgg16:32:512:inference:fp32 names cases instead, which have 1000 classes from images of 224x224 on, and 100 below.
 
 Before a case is timed, its results are compared with a reference in float64 that shares no kernel with what is timed: the
 loss, the gradients of all weights and their updates of a training step, the scores of inference. If they differ by more than rounding
@@ -60,7 +64,15 @@ beside a GPU.
 case. --profile FILE times every step of each case after its rounds, with the kernels that it is made of. --budget ends in time with what there
 is, and says what was left out. --no-verify times without looking at results, and says so.`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b.classesGiven = cmd.Flags().Changed("classes")
+			for _, name := range []string{"arch", "size", "batch", "mode", "precision"} {
+				if len(b.list) > 0 && cmd.Flags().Changed(name) {
+					return fmt.Errorf("--case names whole cases; leave --%s out, or --case", name)
+				}
+			}
+			return b.run(cmd)
+		},
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&b.Archs, "arch", nil, "networks; "+seeArchitectures()+" (default: "+strings.Join(bench.Usual(), ", ")+")")
@@ -69,6 +81,7 @@ is, and says what was left out. --no-verify times without looking at results, an
 	f.IntSliceVar(&b.Batches, "batch", nil, "images per step (default: 32, or 16 of 224x224; in inference also 1; on a GPU 64 and 512, or 256 of 224x224)")
 	f.IntSliceVar(&b.Threads, "threads", nil, "CPU threads (default: 0, one per core)")
 	f.StringSliceVar(&b.modes, "mode", []string{"both"}, "train, inference, both")
+	f.StringSliceVar(&b.list, "case", nil, "cases one by one, net:size:batch:mode:precision, instead of the product of lists")
 	f.StringSliceVar(&b.Devices, "device", []string{"cpu"}, "devices: "+strings.TrimPrefix(deviceList(), "auto, ")+"; cuda:N is the GPU with number N")
 	f.StringSliceVar(&b.Precisions, "precision", []string{train.FP32}, precisionUsage)
 	b.tuning = tuningFlag(f)
@@ -165,9 +178,24 @@ func (b *benchmark) cases(ctx context.Context, note func(string)) ([]bench.Case,
 		}
 	}
 	b.Modes = modesOf(b.modes)
-	cases, err := b.Matrix.Cases()
-	if err != nil {
-		return nil, err
+	matrices := []bench.Matrix{b.Matrix}
+	if len(b.list) > 0 {
+		matrices = nil
+	}
+	for _, text := range b.list {
+		m, err := b.named(text)
+		if err != nil {
+			return nil, err
+		}
+		matrices = append(matrices, m)
+	}
+	var cases []bench.Case
+	for _, m := range matrices {
+		more, err := m.Cases()
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, more...)
 	}
 	if slices.ContainsFunc(cases, func(c bench.Case) bool { return c.Device == "cpu" }) {
 		if _, err := b.tuning.table(note); err != nil {
@@ -176,6 +204,27 @@ func (b *benchmark) cases(ctx context.Context, note func(string)) ([]bench.Case,
 		b.tuning.onCPU = true
 	}
 	return b.possible(ctx, cases, note)
+}
+
+// named is the case that a text of --case names, on each device.
+func (b *benchmark) named(text string) (m bench.Matrix, err error) {
+	m = bench.Matrix{Threads: b.Threads, Devices: b.Devices, Classes: b.Classes}
+	f := strings.Split(text, ":")
+	var size, batch int
+	if len(f) == 5 {
+		size, err = strconv.Atoi(f[1])
+		if err == nil {
+			batch, err = strconv.Atoi(f[2])
+		}
+	}
+	if len(f) != 5 || err != nil || !slices.Contains(bench.Modes(), bench.Mode(f[3])) {
+		return m, fmt.Errorf("--case wants net:size:batch:mode:precision, such as resnet50:224:64:train:bf16 or vgg16:32:512:inference:fp32, got %q", text)
+	}
+	if size >= 224 && !b.classesGiven {
+		m.Classes = 1000
+	}
+	m.Archs, m.Sizes, m.Batches, m.Modes, m.Precisions = f[:1], []int{size}, []int{batch}, []bench.Mode{bench.Mode(f[3])}, f[4:]
+	return m, nil
 }
 
 // files refuses what the report cannot be written to: now, and not after minutes.

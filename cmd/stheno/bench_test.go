@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,6 +47,26 @@ func TestBench(t *testing.T) {
 	require.Zero(t, r.code, r.stderr)
 	require.True(t, json.Valid([]byte(r.stdout)), "standard output is the report alone")
 	require.Contains(t, r.stderr, "batch 6, inference, 1 thread: ")
+}
+
+// Cases may be named one by one.
+func TestBenchCases(t *testing.T) {
+	out := ok(t, "bench", "--threads", "1", "--seconds", "0.001", "--rounds", "1", "--no-verify", "--case", "simplecnn:32:3:inference:fp32,simplecnn:28:2:train:fp32")
+	require.Regexp(t, `(?m)^simplecnn +32×32 +3 +inference +1 +\d+ `, out)
+	require.Regexp(t, `(?m)^simplecnn +28×28 +2 +train +1 +\d+ `, out)
+	for text, classes := range map[string]int{"alexnet:224:2:train:fp32": 1000, "alexnet:96:2:train:fp32": 100} {
+		b := benchmark{list: []string{text}, seconds: 1, rounds: 1, tuning: &tuning{value: "auto"}}
+		b.Classes, b.Devices = 100, []string{"cpu"}
+		cases, err := b.cases(func(string) {})
+		require.NoError(t, err)
+		require.Len(t, cases, 1)
+		require.Equal(t, classes, cases[0].Classes, text)
+	}
+	for _, wrong := range []string{"simplecnn", "simplecnn:32:a:train:fp32", "simplecnn:32:2:both:fp32", "simplecnn:32:2:train:fp32:5"} {
+		refused(t, []string{"bench", "--case", wrong}, "--case wants net:size:batch:mode:precision", fmt.Sprintf("got %q", wrong))
+	}
+	refused(t, []string{"bench", "--case", "simplecnn:32:2:train:fp8"}, `unknown precision "fp8"`)
+	refused(t, []string{"bench", "--case", "simplecnn:32:2:train:fp32", "--batch", "3"}, "--case names whole cases; leave --batch out, or --case")
 }
 
 // What no time is left for is said, and what is not verified is, too.
