@@ -6,7 +6,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,gemm kernel pool) ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race checkptr purego cross generate bench bench-gorgonia bench-peers \
-	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-test-engine gpu-test-others gpu-compile gpu-bins gpu gpu-all gpu-bench gpu-sanitize gpu-train
+	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-test-engine gpu-test-others gpu-races gpu-compile gpu-bins gpu gpu-all gpu-bench gpu-sanitize gpu-train
 
 check: fmt vet staticcheck lattice test purego cross generate race checkptr
 
@@ -100,6 +100,12 @@ gpu-test-others:
 	STHENO_TEST_DEVICE=cuda $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./graph ./nn
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run TestGPU ./train ./cmd/stheno
 	$(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/internal/driver ./cmd/stheno
+	$(MAKE) gpu-races RACES='^(TestJoinedNorms|TestConvolutionsOfFewChannels|TestMergedUpdatesAreTheSameBits)$$$$'
+
+# Races, and addresses that are not aligned, on the simulated GPU: cuda/internal/sim/README.md. Every test may be looked at so (RACES=.); it takes
+# about six times as long as without.
+RACES = ^(TestOps|TestJoinedNorms|TestConvolutionsOfFewChannels|TestSharedSums|TestMergedUpdatesAreTheSameBits)$$
+gpu-races: sim ; STHENO_SIM_CHECK=1 $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -timeout 2h -tags gpu -run '$(RACES)' ./cuda
 
 # Every kernel, those that are generated for plans too, compiled for sm_80 and sm_90, and some for other GPUs; it needs none.
 gpu-compile:

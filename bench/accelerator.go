@@ -58,7 +58,7 @@ func meter(e graph.Engine) func() float64 {
 }
 
 // ceiling measures what c's device does at best.
-func (r *runner) ceiling(c Case) (ceiling Ceiling, err error) {
+func (r *runner) ceiling(ctx context.Context, c Case) (ceiling Ceiling, err error) {
 	ceiling = ceilingFor(c)
 	switch {
 	case r.Ceiling != nil:
@@ -71,7 +71,7 @@ func (r *runner) ceiling(c Case) (ceiling Ceiling, err error) {
 		ceiling.Bytes, other = cpu.MeasureBandwidth(c.Threads)
 		return ceiling, errors.Join(err, other)
 	}
-	e, err := r.Open(c)
+	e, err := r.Open(ctx, c)
 	if err != nil {
 		return ceiling, err
 	}
@@ -130,7 +130,7 @@ func (r *runner) accelerate(ctx context.Context, i int, t *truth) (result *Resul
 	d := r.cases[i]
 	r.Progress(r.event(i, Compiling))
 	counted := startMemory()
-	engine, err := r.Open(d.Case)
+	engine, err := r.Open(ctx, d.Case)
 	if err != nil {
 		return nil, err
 	}

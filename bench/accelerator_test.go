@@ -45,7 +45,7 @@ func onAbacus(mode Mode, batch int) Case {
 // quickly is quick with both devices.
 func quickly(t *testing.T, cases ...Case) Config {
 	cfg := quick(cases...)
-	cfg.Open = func(c Case) (graph.Engine, error) {
+	cfg.Open = func(_ context.Context, c Case) (graph.Engine, error) {
 		e, err := cpu.New(cpu.Config{Threads: c.Threads})
 		require.NoError(t, err)
 		if c.onCPU() {
@@ -61,11 +61,11 @@ func TestAccelerators(t *testing.T) {
 	cfg.Ceiling = nil
 	opened := 0
 	open := cfg.Open
-	cfg.Open = func(c Case) (graph.Engine, error) {
+	cfg.Open = func(ctx context.Context, c Case) (graph.Engine, error) {
 		if !c.onCPU() {
 			opened++
 		}
-		return open(c)
+		return open(ctx, c)
 	}
 	r, err := Run(context.Background(), cfg)
 	require.NoError(t, err)
@@ -192,8 +192,8 @@ func TestCasesThatFailElsewhere(t *testing.T) {
 	bad := errors.New("no luck")
 	cfg := quickly(t, onAbacus(Train, 8), onAbacus(Train, 16), onAbacus(Train, 24), smallCase(Inference, 2), onAbacus(Train, 32))
 	open := cfg.Open
-	cfg.Open = func(c Case) (graph.Engine, error) {
-		e, err := open(c)
+	cfg.Open = func(ctx context.Context, c Case) (graph.Engine, error) {
+		e, err := open(ctx, c)
 		switch {
 		case c.Batch == 8:
 			return &shortage{accelerator{Engine: e}}, err
@@ -252,12 +252,12 @@ func TestDeviceLost(t *testing.T) {
 	cfg := quickly(t, onAbacus(Train, 8), onAbacus(Train, 16), onAbacus(Inference, 8), smallCase(Inference, 2))
 	cfg.NoVerify = true
 	open := cfg.Open
-	cfg.Open = func(c Case) (graph.Engine, error) {
+	cfg.Open = func(ctx context.Context, c Case) (graph.Engine, error) {
 		require.Contains(t, []int{8, 2}, c.Batch, "no other is tried")
 		if !c.onCPU() {
 			return nil, lostError{}
 		}
-		return open(c)
+		return open(ctx, c)
 	}
 	r, err := Run(context.Background(), cfg)
 	var failed *CasesError
@@ -379,4 +379,33 @@ func TestBars(t *testing.T) {
 	}
 	r.Cases = nil
 	require.ErrorContains(t, r.WriteBars(&svg), "nothing was measured")
+}
+
+// What an engine builds ends with the run, and with the budget.
+func TestEnginesEndWithTheRun(t *testing.T) {
+	type key struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "the run's"))
+	cfg := quickly(t, smallCase(Inference, 2), onAbacus(Inference, 8))
+	cfg.Budget = 3600
+	open := cfg.Open
+	var within []bool
+	cfg.Open = func(ctx context.Context, c Case) (graph.Engine, error) {
+		require.Equal(t, "the run's", ctx.Value(key{}))
+		_, limited := ctx.Deadline()
+		within = append(within, limited)
+		return open(ctx, c)
+	}
+	_, err := Run(ctx, cfg)
+	require.NoError(t, err)
+	require.Equal(t, []bool{true, true, true}, within, "the CPU's verification and its timing, and both at once")
+
+	cfg.Ceiling = nil
+	cfg.Cases = cfg.Cases[1:]
+	cfg.Open = func(_ context.Context, c Case) (graph.Engine, error) {
+		cancel() // while it is measured what the device does at best
+		return open(context.Background(), c)
+	}
+	cfg.Progress = func(e Event) { require.Equal(t, MeasuringCeilings, e.Phase) }
+	_, err = Run(ctx, cfg)
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,7 +25,7 @@ func TestTheBestTryIsThePeak(t *testing.T) {
 		r, err := newRunner(cfg)
 		require.NoError(t, err)
 		r.report.Machine.Cores = 2
-		require.NoError(t, r.ceilings())
+		require.NoError(t, r.ceilings(context.Background()))
 		require.Equal(t, map[int]int{1: ceilingTries, 2: ceilingTries}, asked)
 		m := r.report.Machine
 		if quiet {

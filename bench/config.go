@@ -2,6 +2,7 @@ package bench
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -21,8 +22,9 @@ type Config struct {
 	// NoVerify times cases whose results were not looked at. The report says so.
 	NoVerify bool
 
-	// Open starts the engine of a case, which Run closes; nil means graph.Open, which knows the engines that the program imports.
-	Open func(Case) (graph.Engine, error)
+	// Open starts the engine of a case, which Run closes; nil means graph.Open, which knows the engines that the program imports. Building
+	// programs had better end with the context, which is over with Run's, and with the budget: see graph.Config.
+	Open func(context.Context, Case) (graph.Engine, error)
 	// Ceiling tells what a device does at best with a number of threads; nil measures that of the CPU, and asks the engines of other devices
 	// ([Measurer]). The CPU's is asked for a few times, and the best counts. What is not known is 0.
 	Ceiling func(device string, threads int) (Ceiling, error)
@@ -76,8 +78,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Seconds, c.Rounds = cmp.Or(c.Seconds, 0.5), cmp.Or(c.Rounds, 5)
 	if c.Open == nil {
-		c.Open = func(c Case) (graph.Engine, error) {
-			return graph.Open(c.Device, graph.Config{Threads: c.Threads, Precision: c.Precision})
+		c.Open = func(ctx context.Context, c Case) (graph.Engine, error) {
+			return graph.Open(c.Device, graph.Config{Threads: c.Threads, Precision: c.Precision, Context: ctx})
 		}
 	}
 	if c.Progress == nil {

@@ -22,7 +22,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.ceilings(); err != nil {
+	if err := r.ceilings(ctx); err != nil {
 		return &r.report, err
 	}
 	if err := r.affordable(); err != nil {
@@ -97,7 +97,7 @@ func newRunner(c Config) (*runner, error) {
 }
 
 // ceilings are those of all cases, and of one thread beside them.
-func (r *runner) ceilings() error {
+func (r *runner) ceilings(ctx context.Context) error {
 	r.Progress(Event{Phase: MeasuringCeilings, Cases: len(r.cases)})
 	var all []Ceiling
 	of := map[Ceiling]Case{}
@@ -125,8 +125,8 @@ func (r *runner) ceilings() error {
 			if c.Device != "cpu" && len(tries[i]) > 0 {
 				continue
 			}
-			measured, err := r.ceiling(of[c])
-			if err != nil {
+			measured, err := r.ceiling(ctx, of[c])
+			if err = cmp.Or(err, ctx.Err()); err != nil {
 				return err
 			}
 			tries[i] = append(tries[i], measured)
@@ -217,7 +217,7 @@ func (r *runner) verifyOne(ctx context.Context, t *truth, i int) (v *Verificatio
 		return nil, err
 	}
 	r.Progress(r.event(i, Verifying))
-	engine, err := r.Open(r.cases[i].Case)
+	engine, err := r.Open(ctx, r.cases[i].Case)
 	if err != nil {
 		return nil, err
 	}

@@ -124,11 +124,11 @@ func TestRunsThatCannotBe(t *testing.T) {
 	require.ErrorContains(t, run(func(c *Config) { c.Cases[0].Batch = 0 }), "batch size 0")
 	require.ErrorContains(t, run(func(c *Config) { c.Cases[0].Device = "abacus" }), "abacus")
 	bad := errors.New("no luck")
-	require.ErrorIs(t, run(func(c *Config) { c.Open = func(Case) (graph.Engine, error) { return nil, bad } }), bad)
+	require.ErrorIs(t, run(func(c *Config) { c.Open = func(context.Context, Case) (graph.Engine, error) { return nil, bad } }), bad)
 	require.ErrorIs(t, run(func(c *Config) { c.Ceiling = func(string, int) (Ceiling, error) { return Ceiling{}, bad } }), bad)
 	require.ErrorContains(t, run(func(c *Config) { // an engine that cannot be observed
 		c.Profile = true
-		c.Open = func(Case) (graph.Engine, error) {
+		c.Open = func(context.Context, Case) (graph.Engine, error) {
 			e, err := cpu.New(cpu.Config{Threads: 1})
 			return &spoiled{Engine: e, spoil: func(string, bool, []float32) {}}, err
 		}

@@ -17,7 +17,7 @@ func (r *runner) time(ctx context.Context, i int) (result *Result, err error) {
 	c := r.cases[i].Case
 	r.Progress(r.event(i, Compiling))
 	counted := startMemory()
-	engine, err := r.Open(c)
+	engine, err := r.Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}

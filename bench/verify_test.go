@@ -101,7 +101,7 @@ func TestWrongResultsAreNotTimed(t *testing.T) {
 			cfg := quick(smallCase(c.mode, 4))
 			timed := false
 			cfg.Progress = func(e Event) { timed = timed || e.Phase == Timing }
-			cfg.Open = func(Case) (graph.Engine, error) {
+			cfg.Open = func(context.Context, Case) (graph.Engine, error) {
 				e, err := cpu.New(cpu.Config{Threads: 1})
 				return &spoiled{Engine: e, spoil: c.spoil}, err
 			}

@@ -14,7 +14,7 @@ import (
 
 // MeasurePeak measures the arithmetic that no kernel can exceed: the float32 operations a second, multiplications and additions, of
 // so many threads that do nothing else, with the instruction set that the engine uses. It is the best of some short tries and takes
-// about a tenth of a second. 0 threads are one per available core.
+// about a tenth of a second. 0 threads are one per available core, and more than there are cores are measured as so many as there are.
 func MeasurePeak(threads int) (flopsPerSecond float64, err error) {
 	if threads, err = atOnce(threads); err != nil {
 		return 0, err
@@ -37,8 +37,8 @@ func MeasurePeak(threads int) (flopsPerSecond float64, err error) {
 }
 
 // MeasureBandwidth measures the traffic with memory that no kernel can exceed on data that no cache holds: the bytes a second of so
-// many threads that read numbers, or copy them, whichever is more. It takes some tenths of a second and 512 MiB. 0 threads are one
-// per available core.
+// many threads that read numbers, or copy them, whichever is more. It takes some tenths of a second and 512 MiB. Threads are those of
+// MeasurePeak.
 func MeasureBandwidth(threads int) (bytesPerSecond float64, err error) {
 	if threads, err = atOnce(threads); err != nil {
 		return 0, err
@@ -76,7 +76,7 @@ func atOnce(threads int) (int, error) {
 	case threads == 0:
 		return runtime.GOMAXPROCS(0), nil
 	}
-	return threads, nil
+	return min(threads, runtime.GOMAXPROCS(0)), nil // more do no more, and take turns for it
 }
 
 // together runs do on so many threads, which begin at one moment, and returns the time until the last has ended. It is not the pool's

@@ -57,7 +57,7 @@ func (p *program) build() (err error) {
 	for _, c := range decided {
 		sources = append(sources, sourcesOf(c.list)...)
 	}
-	if err := p.engine.compiler.compile(sources); err != nil {
+	if err := p.engine.compiler.compile(sources, p.engine.stopped); err != nil {
 		return err
 	}
 	for i := range p.done {
@@ -124,6 +124,9 @@ func (m *maker) decide() ([]commands, error) {
 		return nil, err
 	}
 	for i, s := range p.plan.Steps {
+		if err := p.engine.stopped(); err != nil { // asking a library takes a moment, and longer where it compiles
+			return nil, err
+		}
 		if !all[i].host {
 			list, takes, err := m.choose(all[i].list, &all[i])
 			if err == nil && !takes {

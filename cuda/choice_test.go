@@ -88,7 +88,7 @@ func TestAlternativesAreMeasured(t *testing.T) {
 	}
 	require.Equal(t, "cuDNN", entry.Choice.Way)
 	require.Equal(t, 2, entry.Of)
-	require.Equal(t, "NVRTC 12.99, cuBLASLt 12.99.0, cuDNN 9.10.0", entry.Library)
+	require.Regexp(t, "^NVRTC 12.9[89], cuBLASLt 12.99.0, cuDNN 9.10.0$", entry.Library) // 98 where races are looked for
 	require.Contains(t, entry.Problem, "of float32 (2, 6, 6, 8), float32 (1, 1, 8, 16): float32 (2, 6, 6, 16); precision fp32, deterministic true; ways product, cuDNN; commands ")
 	require.Less(t, entry.Milliseconds, entry.First)
 
@@ -235,6 +235,7 @@ func TestMeasuringInVain(t *testing.T) {
 
 // Where there is memory for the first way and none for the fastest, nothing is kept: another process may have it.
 func TestAlternativesThatDoNotFit(t *testing.T) {
+	cuda.Patient(t)
 	needSimulator(t)
 	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.01")
 	t.Setenv("STHENO_SIM_CUBLASLT_DELAY", "100")

@@ -44,8 +44,9 @@ func newCompiler(e *Engine) (*compiler, error) {
 	return c, nil
 }
 
-// compile makes sure that all sources are loaded. It runs on the device's thread and uses all cores.
-func (c *compiler) compile(sources []kernel.Source) error {
+// compile makes sure that all sources are loaded, or returns the error of stop, which is asked between two of them unless it is nil. It runs
+// on the device's thread and uses all cores.
+func (c *compiler) compile(sources []kernel.Source, stop func() error) error {
 	type result struct {
 		source kernel.Source
 		image  []byte
@@ -63,8 +64,14 @@ func (c *compiler) compile(sources []kernel.Source) error {
 	for range min(len(missing), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for s := range todo {
-				image, old, err := c.image(s)
-				results <- result{s, image, old, err}
+				r := result{source: s}
+				if stop != nil {
+					r.err = stop()
+				}
+				if r.err == nil {
+					r.image, r.old, r.err = c.image(s)
+				}
+				results <- r
 			}
 		})
 	}

@@ -265,7 +265,7 @@ func TestAlternativesOfMaskedGradients(t *testing.T) {
 	cuda.Patient(t)
 	cuda.GatherAll(t)
 	needSimulator(t)
-	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "6")
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "6") // what the rest of a way takes, some tenths of a millisecond, decides nothing
 	const selection, summed, gradient = "0.01,20,20", "20,0.01,20", "2,20,0.01"
 	number := `\([0-9,]+ ?[0-9, ]*\)`
 	for _, precision := range []string{"tf32", "bf16"} {

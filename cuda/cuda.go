@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -15,7 +16,7 @@ func init() {
 		if err != nil {
 			return nil, err
 		}
-		return New(Config{Device: n, Precision: c.Precision, Tuning: c.Tuning, Nondeterministic: c.Nondeterministic, Log: c.Log})
+		return New(Config{Device: n, Precision: c.Precision, Tuning: c.Tuning, Nondeterministic: c.Nondeterministic, Context: c.Context, Log: c.Log})
 	})
 }
 
@@ -47,6 +48,9 @@ type Config struct {
 	// Nondeterministic allows cuDNN to add in an order that depends on timing, in convolutions and for the statistics of batch norms behind
 	// them. That may be faster, and the last bits of results then differ from run to run.
 	Nondeterministic bool
+	// Context, when it is done, ends Build between two measurements, compilations or calls of libraries: its error is then Build's. What was
+	// measured until then is kept. Programs that are built run on. nil is none.
+	Context context.Context
 	// Log takes what a user should know once, a line each: a library that is missing, an operation that runs on the host. nil
 	// drops it.
 	Log func(line string)

@@ -52,6 +52,14 @@ var tunings = []string{"heuristics", "measure", "off"}
 
 var errClosed = errors.New("cuda: the engine is closed")
 
+// stopped is the error of the context that ends Build, nil as long as it does not.
+func (e *Engine) stopped() error {
+	if e.config.Context == nil {
+		return nil
+	}
+	return e.config.Context.Err()
+}
+
 // New opens a GPU. Its error says what is missing on this machine and what to do. Close the engine when its programs are closed.
 func New(c Config) (*Engine, error) {
 	e := &Engine{config: c, memories: map[place]*memory{}, packed: map[packedKey]*packedFilter{}, programs: map[*program]bool{}, said: map[string]bool{}}

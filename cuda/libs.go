@@ -84,16 +84,18 @@ func (e *Engine) missing(name, what string, err error) {
 	e.say("without %s %s run on the engine's own kernels, slower: %s", name, what, reason)
 }
 
-// Close frees what the libraries hold on the device.
+// Close frees what the libraries hold on the device, for which cuDNN waits for all of it.
 func (l *libs) Close() error {
-	var errs []error
-	if l.dnn != nil {
-		errs = append(errs, l.dnn.Close())
-	}
-	if l.blas != nil {
-		errs = append(errs, l.blas.Close())
-	}
-	return errors.Join(errs...)
+	return driver.Apart(func() error {
+		var errs []error
+		if l.dnn != nil {
+			errs = append(errs, l.dnn.Close())
+		}
+		if l.blas != nil {
+			errs = append(errs, l.blas.Close())
+		}
+		return errors.Join(errs...)
+	})
 }
 
 // loaded is what a library tells of itself.

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,8 +47,8 @@ func (t *tuner) measure(m *maker, all []commands, purpose string) error {
 		jobs = append(jobs, job{c, key, problem})
 	}
 	choices := t.choicesToMeasure(m, all)
-	if len(jobs)+len(choices) == 0 {
-		return nil
+	if err := t.engine.stopped(); err != nil || len(jobs)+len(choices) == 0 {
+		return err
 	}
 	kept := "kept for this process"
 	if path := t.disk.Path(); path != "" {
@@ -55,27 +56,32 @@ func (t *tuner) measure(m *maker, all []commands, purpose string) error {
 	}
 	t.tell("measuring %s of %s on %s; the fastest ways are %s", list(amount(numbers["cuDNN"], "convolution", "convolutions"),
 		amount(numbers["cuBLASLt"], "matrix product", "matrix products"), amount(len(choices), "alternative", "alternatives")), purpose, t.engine.dev.Name, kept)
-	start, faster := time.Now(), 0
+	start, done, faster, others := time.Now(), 0, 0, 0
 	trial := &trial{engine: t.engine, flush: 2 * int64(t.engine.dev.L2)}
 	var err error
-	for _, j := range jobs {
+	for i := 0; i < len(jobs) && err == nil; i++ {
+		j := jobs[i]
 		var best *choice
-		if best, err = trial.measure(j.call); err != nil {
-			break
+		best, err = trial.measure(j.call)
+		if err = cmp.Or(err, t.engine.stopped()); err == nil { // what was stopped has the best of a part of the ways
+			faster += t.keep(j.key, j.library, j.problem, best)
+			done++
 		}
-		faster += t.keep(j.key, j.library, j.problem, best)
 	}
-	others := 0
-	for _, j := range choices {
-		if err != nil {
-			break
-		}
+	for i := 0; i < len(choices) && err == nil; i++ {
+		j := choices[i]
 		var best *choice
-		if best, err = trial.measureChoice(m, j); err == nil {
+		best, err = trial.measureChoice(m, j)
+		if err = cmp.Or(err, t.engine.stopped()); err == nil {
 			others += t.keep(j.key, t.versions(), j.problem, best)
+			done++
 		}
 	}
-	if err := errors.Join(err, trial.close()); err != nil {
+	closed := trial.close()
+	if all := len(jobs) + len(choices); 0 < done && done < all && t.engine.stopped() != nil && t.disk.Path() != "" {
+		t.tell("stopped: %d of those %d are measured and kept", done, all)
+	}
+	if err := errors.Join(err, closed); err != nil {
 		return fmt.Errorf("cuda: measuring: %w", err)
 	}
 	var found []string
@@ -132,6 +138,8 @@ func (t *trial) measure(c *call) (best *choice, err error) {
 		switch {
 		case driver.IsLost(err):
 			return err
+		case t.engine.stopped() != nil:
+			return errEnough
 		case tried == 0 && t.noMemory(err):
 			return errEnough
 		case err == nil:

@@ -103,6 +103,9 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 		if driver.IsLost(err) {
 			return nil, err
 		}
+		if t.engine.stopped() != nil {
+			return nil, nil
+		}
 		if err != nil || !takes {
 			told.refused(w.Name, errors.Join(err, a.maker.refused))
 			continue
@@ -122,7 +125,7 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 	if taken < 2 {
 		return nil, nil
 	}
-	if err := t.engine.compiler.compile(sources); err != nil {
+	if err := t.engine.compiler.compile(sources, t.engine.stopped); err != nil {
 		return nil, err
 	}
 	var results *kept
@@ -143,7 +146,7 @@ func (t *trial) measureChoice(m *maker, j choiceJob) (best *choice, err error) {
 		switch {
 		case driver.IsLost(err):
 			return nil, err
-		case t.noMemory(err):
+		case t.engine.stopped() != nil || t.noMemory(err):
 			return nil, nil
 		case err != nil:
 			told.failed(j.Ways[i].Name, err)

@@ -111,7 +111,7 @@ func (p *program) resolved(r kernel.Resolved) (*launch, error) {
 		r.Args[i] = kernel.Address(at)
 	}
 	spec := &kernel.Launch{Source: r.Source, Name: r.Name, Grid: r.Grid, Block: r.Block, Shared: r.Shared, Args: r.Args}
-	if err := p.engine.compiler.compile([]kernel.Source{r.Source}); err != nil {
+	if err := p.engine.compiler.compile([]kernel.Source{r.Source}, nil); err != nil {
 		return nil, err
 	}
 	return p.engine.newLaunch(spec)

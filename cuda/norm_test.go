@@ -25,11 +25,13 @@ func TestSumsOfManyBlocks(t *testing.T) {
 	}
 }
 
-// manyBlocks are images whose sums are the work of many blocks, and the axis of their channels.
-var manyBlocks = []struct {
+// manyBlock is an image whose sums are the work of many blocks, and the axis of its channels.
+type manyBlock struct {
 	dims []int
 	axis int
-}{{[]int{40000, 3}, 1}, {[]int{9000, 16}, 1}, {[]int{5000, 100}, 1}, {[]int{7, 2, 9000}, 1}}
+}
+
+var manyBlocks = []manyBlock{{[]int{40000, 3}, 1}, {[]int{9000, 16}, 1}, {[]int{5000, 100}, 1}, {[]int{7, 2, 9000}, 1}}
 
 // sumsOfManyBlocks sums images in every way, several times, compares with the reference and returns the sums.
 func sumsOfManyBlocks(t *testing.T, e graph.Engine, dims []int, axis int) (first []op.Array) {

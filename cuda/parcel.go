@@ -146,7 +146,7 @@ func (s *parcelSlot) prepare(e *Engine) (err error) {
 		return nil
 	}
 	r := kernel.Scatter(kernel.Address(s.ptr))
-	if err := e.compiler.compile([]kernel.Source{r.Source}); err != nil {
+	if err := e.compiler.compile([]kernel.Source{r.Source}, nil); err != nil {
 		return err
 	}
 	s.scatter, err = e.newLaunch(&kernel.Launch{Source: r.Source, Name: r.Name, Grid: r.Grid, Block: r.Block, Args: r.Args})

@@ -4,6 +4,7 @@ package cuda_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,8 @@ var sharings = []string{"4 blocks", "3 blocks", "2 blocks, 2 waves"}
 func TestSharedSums(t *testing.T) {
 	e := open(t, cuda.Config{})
 	others := map[string]int{}
-	for _, c := range manyBlocks {
+	enough := append(slices.Clone(manyBlocks), manyBlock{[]int{1024 * e.Device().Multiprocessors, 3}, 1}) // for more blocks than one wave of any GPU
+	for _, c := range enough {
 		if testing.Short() && c.dims[0] == 40000 {
 			continue
 		}
@@ -53,14 +55,11 @@ func TestSharedSums(t *testing.T) {
 // The same of images that lie in memory as bfloat16, all or some of them, over their operands, too: of channels that packs divide and of
 // others, last and not.
 func TestSharedSumsOfNarrowImages(t *testing.T) {
-	shapes := []struct {
-		dims []int
-		axis int
-	}{{[]int{9000, 24}, 1}, {[]int{5000, 5}, 1}, {[]int{2, 3, 80008}, 1}, {[]int{3, 2, 9001}, 1}}
+	e := open(t, cuda.Config{Precision: "bf16"})
+	shapes := []manyBlock{{[]int{1024 * e.Device().Multiprocessors, 24}, 1}, {[]int{5000, 5}, 1}, {[]int{2, 3, 80008}, 1}, {[]int{3, 2, 9001}, 1}}
 	if testing.Short() {
 		shapes = shapes[:1]
 	}
-	e := open(t, cuda.Config{Precision: "bf16"})
 	for _, way := range sharings {
 		cuda.Force(t, way)
 		cuda.ShareAll(t)
@@ -112,9 +111,8 @@ func TestSmallSumsAreNotMeasured(t *testing.T) {
 
 // The sums behind a convolution's input gradient that a ReLU masks are shared in as many ways.
 func TestSharedSumsOfMaskedGradients(t *testing.T) {
-	needGPU(t)
 	cuda.ShareAll(t)
-	x, w := tensor.Shape{5, 64, 63, 8}, tensor.Shape{1, 1, 8, 8}
+	x, w := tensor.Shape{open(t, cuda.Config{}).Device().Multiprocessors, 64, 64, 8}, tensor.Shape{1, 1, 8, 8}
 	n := enginetest.NarrowStep{Instr: &graph.FusedConv2DBackwardInput{Grad: &op.Conv2DBackwardInput{InputShape: x}, Bias: true},
 		In: []tensor.Shape{x, w, x}, Out: []tensor.Shape{x, {8}}}
 	for _, way := range []string{"product, 4 blocks", "product, 2 blocks, 2 waves"} {

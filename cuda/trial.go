@@ -53,7 +53,7 @@ func (t *trial) timeCall(w *way, limit float64) (float64, error) {
 }
 
 // time runs something several times and returns the least time, in milliseconds. It is soon done with what is hopeless beside a limit,
-// 0 being none. Before every run the memory at flush is written so many times.
+// 0 being none, and fails where the engine is to stop. Before every run the memory at flush is written so many times.
 func (t *trial) time(run func() error, flush driver.Ptr, times int, limit float64) (float64, error) {
 	stream := t.engine.stream
 	for i := range t.timers {
@@ -72,6 +72,9 @@ func (t *trial) time(run func() error, flush driver.Ptr, times int, limit float6
 		return err
 	}
 	runs := func(from, to int) (float64, error) {
+		if err := t.engine.stopped(); err != nil { // such a run may take a second
+			return 0, err
+		}
 		for i := from; i < to; i++ {
 			for _, do := range []func() error{
 				fill,

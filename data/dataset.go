@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -120,29 +121,30 @@ func (d *Dataset) Validate() error {
 	if d == nil {
 		return fmt.Errorf("data: the data set is nil")
 	}
+	name := cmp.Or(d.Name, "the data set")
 	for _, n := range d.Shape {
 		if n <= 0 || n > 1<<15 {
-			return fmt.Errorf("data: %s: image shape %d×%d×%d; each must be in 1 … 32768", d.Name, d.Shape[0], d.Shape[1], d.Shape[2])
+			return fmt.Errorf("data: %s: image shape %d×%d×%d; each must be in 1 … 32768", name, d.Shape[0], d.Shape[1], d.Shape[2])
 		}
 	}
 	if d.Len() == 0 {
-		return fmt.Errorf("data: %s holds no images", d.Name)
+		return fmt.Errorf("data: %s holds no images", name)
 	}
 	switch n := len(d.Images); {
 	case d.Files != nil && (len(d.Files.Names) != d.Len() || n != 0 || d.Shape[2] != 3 || d.Shape[0] != d.Shape[1]):
 		return fmt.Errorf("data: %s: %d labels of files want as many names, no pixel bytes, and square images of 3 channels, there are %d, %d and %d×%d×%d",
-			d.Name, d.Len(), len(d.Files.Names), n, d.Shape[0], d.Shape[1], d.Shape[2])
+			name, d.Len(), len(d.Files.Names), n, d.Shape[0], d.Shape[1], d.Shape[2])
 	case d.Files == nil && (n%d.PixelCount() != 0 || n/d.PixelCount() != d.Len()):
-		return fmt.Errorf("data: %s: %d labels of %d×%d×%d images want %d pixel bytes, there are %d", d.Name, d.Len(),
+		return fmt.Errorf("data: %s: %d labels of %d×%d×%d images want %d pixel bytes, there are %d", name, d.Len(),
 			d.Shape[0], d.Shape[1], d.Shape[2], d.Len()*d.PixelCount(), n)
 	}
-	if err := labelsInRange(d.Name, "label", d.Labels, len(d.Classes)); err != nil {
+	if err := labelsInRange(name, "label", d.Labels, len(d.Classes)); err != nil {
 		return err
 	}
 	if len(d.CoarseLabels) != 0 && len(d.CoarseLabels) != d.Len() {
-		return fmt.Errorf("data: %s: %d coarse labels for %d images", d.Name, len(d.CoarseLabels), d.Len())
+		return fmt.Errorf("data: %s: %d coarse labels for %d images", name, len(d.CoarseLabels), d.Len())
 	}
-	return labelsInRange(d.Name, "coarse label", d.CoarseLabels, len(d.CoarseClasses))
+	return labelsInRange(name, "coarse label", d.CoarseLabels, len(d.CoarseClasses))
 }
 
 func labelsInRange(set, what string, labels []int32, classes int) error {

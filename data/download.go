@@ -169,9 +169,9 @@ func (f *fetcher) from(ctx context.Context, url string, part *partFile, size int
 
 // once makes one request and appends what arrives to part.
 func (f *fetcher) once(ctx context.Context, url string, part *partFile, size int64) error {
-	ctx, cancel := context.WithCancel(ctx)
+	within, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(within, http.MethodGet, url, nil)
 	if err != nil {
 		return &serverError{err}
 	}
@@ -226,7 +226,7 @@ func (f *fetcher) once(ctx context.Context, url string, part *partFile, size int
 		total = -1
 	}
 	f.progress.Start(path.Base(url), total, part.size)
-	err = f.copy(part, resp.Body, cancel, size)
+	err = f.copy(ctx, part, resp.Body, cancel, size)
 	if err == nil && total > 0 && part.size < total {
 		err = &brokenError{io.ErrUnexpectedEOF}
 	}
@@ -236,7 +236,8 @@ func (f *fetcher) once(ctx context.Context, url string, part *partFile, size int
 	return err
 }
 
-func (f *fetcher) copy(part *partFile, body io.Reader, cancel func(), size int64) error {
+// copy appends what arrives to part. Where nothing does for a while, it calls cancel, which ends body; ctx ends it, too.
+func (f *fetcher) copy(ctx context.Context, part *partFile, body io.Reader, cancel func(), size int64) error {
 	var w io.Writer = part
 	if f.writer != nil {
 		w = f.writer(w)
@@ -260,7 +261,9 @@ func (f *fetcher) copy(part *partFile, body io.Reader, cancel func(), size int64
 			return nil
 		}
 		if err != nil {
-			if errors.Is(err, context.Canceled) {
+			if stopped := ctx.Err(); stopped != nil {
+				err = stopped
+			} else if errors.Is(err, context.Canceled) {
 				err = fmt.Errorf("nothing arrived for %v", f.stall)
 			}
 			return &brokenError{err}

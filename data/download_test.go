@@ -220,8 +220,10 @@ func TestDownloadCancelled(t *testing.T) {
 		return true
 	})
 	dir := t.TempDir()
-	_, err := web.fetch(t, ctx, filepath.Join(dir, "f"), body, nil)
+	w, err := web.fetch(t, ctx, filepath.Join(dir, "f"), body, nil)
 	require.ErrorIs(t, err, context.Canceled)
+	require.Len(t, w.errs, 1)
+	require.ErrorIs(t, w.errs[0], context.Canceled, "and not that nothing arrived")
 	require.Len(t, web.asked(), 1)
 	require.Equal(t, []string{"f.part"}, names(t, dir), "what arrived serves the next run")
 }

@@ -109,7 +109,9 @@ func (f *folderReader) readTraining(dir string) (*Dataset, error) {
 	}
 	for k, n := range Describe(d).PerClass {
 		if n == 0 {
-			return nil, folderError(filepath.Join(dir, f.classes[k]), "holds no pictures (.jpg, .jpeg, .png)")
+			e := folderError(filepath.Join(dir, f.classes[k]), "holds no pictures (.jpg, .jpeg, .png)")
+			e.Remedy = "every folder here is a class: put pictures of it there, or remove the folder"
+			return nil, e
 		}
 	}
 	if len(f.classes) == 1 {

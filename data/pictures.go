@@ -176,6 +176,10 @@ func CheckPictures(ctx context.Context, d *Dataset) iter.Seq2[int, error] {
 type PictureCheck struct {
 	// Turned are those with an EXIF orientation other than upright, of what All has gone through.
 	Turned int
+	// Progress, if not nil, is called now and then with the number of pictures that All has gone through, of all sets.
+	Progress func(done int)
+
+	done int
 }
 
 // All is CheckPictures.
@@ -185,20 +189,23 @@ func (c *PictureCheck) All(ctx context.Context, d *Dataset) iter.Seq2[int, error
 			return
 		}
 		workers := runtime.GOMAXPROCS(0)
-		const ahead = 64 // of each worker
+		const ahead = 16 // of each worker
 		errs, turned, readers := make([]error, workers*ahead), make([]bool, workers*ahead), make([]pictureReader, workers)
 		for first := 0; first < d.Len() && ctx.Err() == nil; first += len(errs) {
 			n := min(len(errs), d.Len()-first)
 			var wg sync.WaitGroup
 			for k := range workers {
 				wg.Go(func() {
-					for i := k; i < n; i += workers {
+					for i := k; i < n && ctx.Err() == nil; i += workers { // a large one takes a moment
 						_, errs[i] = readers[k].read(d.Files.Path(first+i), wholePicture)
 						turned[i] = errs[i] == nil && orientation(readers[k].file.Bytes()) != upright
 					}
 				})
 			}
 			wg.Wait()
+			if ctx.Err() != nil {
+				return
+			}
 			for i, err := range errs[:n] {
 				if turned[i] {
 					c.Turned++
@@ -206,6 +213,9 @@ func (c *PictureCheck) All(ctx context.Context, d *Dataset) iter.Seq2[int, error
 				if err != nil && !yield(first+i, err) {
 					return
 				}
+			}
+			if c.done += n; c.Progress != nil {
+				c.Progress(c.done)
 			}
 		}
 	}

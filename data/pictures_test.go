@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -159,6 +160,20 @@ func TestPictureFaults(t *testing.T) {
 				at = append(at, i)
 			}
 			require.Equal(t, []int{5, 6, 8}, at)
+
+			var done []int
+			check := PictureCheck{Progress: func(n int) { done = append(done, n) }}
+			for range 2 {
+				for range check.All(bg, s.Train) { // all of it
+				}
+			}
+			require.Equal(t, []int{s.Train.Len(), 2 * s.Train.Len()}, done)
+			ctx, stop := context.WithCancel(bg)
+			stop()
+			for range check.All(ctx, s.Train) {
+				require.Fail(t, "it was stopped")
+			}
+			require.Len(t, done, 2)
 		})
 	}
 	s := openAlbum(t, album(t), 8)

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -180,6 +181,9 @@ type Config struct {
 	Tuning string
 	// Nondeterministic allows ways whose results differ in the last bits from run to run, where an engine has such.
 	Nondeterministic bool
+	// Context ends Build when it is done, in an engine for which that takes long, as where it measures: its error is then Build's. Runs are
+	// not ended by it. nil is none.
+	Context context.Context
 	// Log takes what a user should know once, a line each, such as an operation that has no kernel; nil drops it.
 	Log func(line string)
 }
@@ -226,5 +230,9 @@ func Open(device string, c Config) (Engine, error) {
 		return nil, fmt.Errorf("graph: no engine %q in this program; known are %s; an engine is made known by importing its package, such as _ \"github.com/stheno-ml/stheno/cpu\"",
 			kind, strings.Join(Kinds(), ", "))
 	}
-	return o(device, c)
+	e, err := o(device, c)
+	if err != nil {
+		return nil, err // and no nil pointer of the engine's type, which is not nil as an Engine
+	}
+	return e, nil
 }

@@ -56,6 +56,7 @@ func mebibytes(n int) string {
 // FeedError says why a machine cannot take the value bound to an input.
 type FeedError struct {
 	Node, Wanted, Got, Remedy string
+	Err                       error // the cause, may be nil
 }
 
 func (e *FeedError) Error() string {
@@ -65,6 +66,9 @@ func (e *FeedError) Error() string {
 	}
 	return s
 }
+
+// Unwrap returns the cause.
+func (e *FeedError) Unwrap() error { return e.Err }
 
 // StepError says which step of a plan failed while it ran.
 type StepError struct {

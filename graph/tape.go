@@ -258,14 +258,25 @@ func sharedEngine() (Engine, error) {
 	return shared.engine, nil
 }
 
-// Let binds a value to an input of the graph, as gorgonia.Let does.
+// Let binds a value to an input of the graph, as gorgonia.Let does. One that the input cannot take is a *FeedError.
 func (m *Machine) Let(n *gorgonia.Node, be any) error {
 	if err := m.owns(n); err != nil {
 		return err
 	}
 	binding.Lock()
 	defer binding.Unlock()
-	return gorgonia.Let(n, be)
+	if err := gorgonia.Let(n, be); err != nil {
+		got := fmt.Sprintf("a %T", be)
+		if v, ok := be.(gorgonia.Value); ok && v != nil {
+			got = fmt.Sprintf("%v of shape %v", v.Dtype(), v.Shape())
+		}
+		wanted := fmt.Sprintf("a value of shape %v", n.Shape())
+		if dt, err := dtypeOf(n); err == nil {
+			wanted = fmt.Sprintf("%v of shape %v", dt, n.Shape())
+		}
+		return &FeedError{Node: n.Name(), Wanted: wanted, Got: got, Err: err}
+	}
+	return nil
 }
 
 // Set binds a copy of the value that b has now to input a. Gorgonia's tape machine binds the value itself, which here the next

@@ -9,6 +9,7 @@ import (
 )
 
 // Confusion is the confusion matrix of an experiment with several classes, and what is read off it. Its Result is the accuracy.
+// NewConfusion makes one; methods that are asked for a class want one from 0 to below Classes.
 type Confusion struct {
 	classes int
 	counts  []float64 // (classes, classes): rows are labels, columns predictions
@@ -22,11 +23,21 @@ func NewConfusion(classes int) (*Confusion, error) {
 	return &Confusion{classes, make([]float64, classes*classes)}, nil
 }
 
+func (c *Confusion) made() error {
+	if c.classes == 0 {
+		return &Error{"Confusion", "it has no classes; make it with NewConfusion"}
+	}
+	return nil
+}
+
 // maxClasses keeps the matrix within 3 GiB.
 const maxClasses = 20000
 
 // Update implements Metric: the prediction is the largest score, the first of equal ones.
 func (c *Confusion) Update(scores []float32, labels []int, weights []float32) error {
+	if err := c.made(); err != nil {
+		return err
+	}
 	if _, err := check("Confusion", scores, labels, weights, c.classes); err != nil {
 		return err
 	}
@@ -38,6 +49,9 @@ func (c *Confusion) Update(scores []float32, labels []int, weights []float32) er
 
 // Add takes predicted classes (n,) instead of scores, such as those of every pixel of a segmentation.
 func (c *Confusion) Add(predicted, labels []int, weights []float32) error {
+	if err := c.made(); err != nil {
+		return err
+	}
 	if len(predicted) != len(labels) || weights != nil && len(weights) != len(labels) {
 		return &Error{"Confusion", fmt.Sprintf("got %d predictions, %d labels and %d weights, expected as many of each", len(predicted), len(labels), len(weights))}
 	}

@@ -207,3 +207,11 @@ func TestUpdatesAllocateNothing(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(10, func() { _ = m.Update(scores, labels, nil) }), "%T", m)
 	}
 }
+
+// TestConfusionThatWasNotMade: the zero value has no classes to count, and says so.
+func TestConfusionThatWasNotMade(t *testing.T) {
+	var c metrics.Confusion
+	var wrong *metrics.Error
+	require.ErrorAs(t, c.Update([]float32{1, 2}, []int{1}, nil), &wrong)
+	require.ErrorAs(t, c.Add([]int{1}, []int{1}, nil), &wrong)
+}

@@ -12,7 +12,7 @@ import (
 
 // Builder collects the layers of a model. It keeps the first mistake with the line that made it, so that the
 // description needs no error checks: everything after a mistake is ignored, and [Builder.Model] returns it. A Builder
-// is for one goroutine.
+// is for one goroutine. The zero value is NewBuilder("").
 type Builder struct {
 	// DataFormat is the order of the axes that convolution, pooling, padding and batch normalization see; it holds
 	// for the layers that are added afterwards. Keras's data_format; the zero value is ChannelsLast. It does not change the input: a model
@@ -49,6 +49,9 @@ func (b *Builder) Input(s Shape) *Tensor { return b.Add(Input{Shape: s}) }
 func (b *Builder) Add(layer Layer, inputs ...*Tensor) *Tensor {
 	if b.err != nil {
 		return &Tensor{builder: b}
+	}
+	if b.taken == nil { // a Builder that NewBuilder did not make
+		b.name, b.taken, b.serial = "model", map[string]*node{}, map[string]int{}
 	}
 	n, err := b.add(layer, inputs)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/nn"
 )
 
@@ -45,7 +46,7 @@ func ExampleBuilder_Model() {
 	// Output:
 	// nn: Conv2D "conv2d": unknown activation "rellu"; did you mean "relu"?
 	//     input (None, 28, 28, 1) NHWC from "input_1"; use "relu", "softmax", "linear" or another of nn.Nonlinearities
-	//     at nn/example_test.go:41
+	//     at nn/example_test.go:42
 }
 
 func check(err error) {
@@ -74,4 +75,43 @@ func ExampleLoss() {
 	check(vm.RunAll())
 	fmt.Println(each.Value().Data(), all.Value().Data())
 	// Output: [0.8125 0.25] 0.65625
+}
+
+// A network that was trained before gets another head: everything up to a layer becomes a layer of a new model, and is frozen.
+func ExampleModel_Until() {
+	b := nn.NewBuilder("pretrained")
+	x := b.Input(nn.Shape{32, 32, 3})
+	y := b.Add(nn.Conv2D{Filters: 8, Kernel: nn.K(3), Activation: nn.ReLU, Name: "conv"}, x)
+	y = b.Add(nn.GlobalAveragePooling2D{Name: "features"}, y)
+	pretrained, err := b.Model(x, b.Add(nn.Dense{Units: 1000, Activation: nn.Softmax, Name: "predictions"}, y))
+	check(err)
+	check(pretrained.Initialize(1, tensor.Float32)) // or convert.Load
+
+	base, err := pretrained.Until("features")
+	check(err)
+	check(base.SetTrainable(false))
+	b = nn.NewBuilder("mine")
+	x = b.Input(base.InputShape())
+	m, err := b.Model(x, b.Add(nn.Dense{Units: 5, Activation: nn.Softmax, Name: "head"}, b.Add(base, x)))
+	check(err)
+	check(m.InitializeRest(2, tensor.Float32))
+	total, trainable, _ := m.CountParams()
+	fmt.Println(total, trainable)
+	// Output:
+	// 269 45
+}
+
+// A loss of one's own: the mean of |e|^1.5, which may be given weights of samples and handed to whatever takes a Loss.
+func ExampleLossFunc() {
+	loss := nn.LossFunc{Name: "between", Func: func(p, y op.Expr) op.Expr { return p.Sub(y).Abs().Pow(op.Number(1.5)).Mean(-1) }}
+	g := gorgonia.NewGraph()
+	predicted := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithName("predicted"), gorgonia.WithShape(2, 3))
+	target := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithName("target"), gorgonia.WithShape(2, 3))
+	cost, err := loss.Reduced(predicted, target, nil)
+	check(err)
+	grads, err := gorgonia.Grad(cost, predicted)
+	check(err)
+	fmt.Println(cost.Shape(), grads[0].Shape())
+	// Output:
+	// () (2, 3)
 }

@@ -122,13 +122,29 @@ func (m *Model) Name() string { return m.name }
 func (m *Model) DataFormat() DataFormat { return m.format }
 
 // InputShape returns the shape of a sample.
-func (m *Model) InputShape() Shape { return m.input.shape.clone() }
+func (m *Model) InputShape() Shape {
+	if m.empty() {
+		return nil
+	}
+	return m.input.shape.clone()
+}
 
 // OutputShape returns the shape of a sample's result.
-func (m *Model) OutputShape() Shape { return m.output.shape.clone() }
+func (m *Model) OutputShape() Shape {
+	if m.empty() {
+		return nil
+	}
+	return m.output.shape.clone()
+}
+
+// empty says whether the model is nil or was not made by a Builder, as it is where an error was not looked at.
+func (m *Model) empty() bool { return m == nil || m.input == nil }
 
 // Batch returns the batch size that the Input layer fixed, or 0.
 func (m *Model) Batch() int {
+	if m.empty() {
+		return 0
+	}
 	in, _ := m.input.layer.(Input)
 	return in.Batch
 }

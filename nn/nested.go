@@ -15,6 +15,10 @@ func (m *Model) Identity() (class, name string) { return "Functional", m.name }
 
 // Infer implements [Layer]: the input must have the shape that the model was described for.
 func (m *Model) Infer(s *Spec) (Shape, error) {
+	if m.empty() {
+		return nil, &Error{Kind: ErrNilTensor, Class: "Functional", Problem: "the nested model has no layers",
+			Remedy: "look at the error of Builder.Model, or of the function that was to return it"}
+	}
 	if in := s.Inputs[0]; !in.equal(m.input.shape) {
 		return nil, badShape("describe the nested model for this shape", "the nested model wants samples of shape %v, input has %v", m.input.shape, in)
 	}

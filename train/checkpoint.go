@@ -63,6 +63,10 @@ func (t *Trainer) save(metric float64) error {
 	}
 	saved, err := t.keeper.Save(c, int64(t.state.Step), metric)
 	if err != nil {
+		if t.last == "" {
+			return fmt.Errorf("train: the checkpoint that a run begins with could not be saved: %w\n"+
+				"    nothing was trained; when that is mended, or with another --out, give the same command again", err)
+		}
 		return fmt.Errorf("train: the checkpoint of step %d could not be saved (the earlier ones are untouched): %w\n"+
 			"    when that is mended, go on from the newest of them with --resume --out %s", t.state.Step, err, t.cfg.Out)
 	}

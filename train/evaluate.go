@@ -42,6 +42,12 @@ type evalKey struct {
 func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progress)) (Metrics, error) {
 	var m Metrics
 	var meter Meter
+	if l == nil {
+		return m, errNoLoader
+	}
+	if err := checkModel(e.Model); err != nil {
+		return m, err
+	}
 	it := l.Epoch(0, 0)
 	defer it.Close()
 	for _, s := range e.steps { // the weights may have been changed since

@@ -50,11 +50,15 @@ type DivergedError struct {
 	What         string  // "the loss", "the validation loss", or the name of a tensor of the checkpoint
 	Value        float64 // NaN or an infinity
 	LearningRate float64 // of the step
-	Checkpoint   string  // newest sound checkpoint
+	Checkpoint   string  // newest sound checkpoint; "" where nobody keeps any
 }
 
 // Error says where it happened, which checkpoint is sound and what to change.
 func (e *DivergedError) Error() string {
+	if e.Checkpoint == "" {
+		return fmt.Sprintf("train: %s became %v in epoch %d, step %d, at learning rate %.3g\n"+
+			"    look for numbers that are not finite in the data; begin again with a lower learning rate, or with a warm-up", e.What, e.Value, e.Epoch, e.Step, e.LearningRate)
+	}
 	return fmt.Sprintf("train: %s became %v in epoch %d, step %d, at learning rate %.3g; the last good checkpoint is %s\n"+
 		"    start again with a lower --lr, or with a warm-up, e.g. --schedule cosine+warmup:1", e.What, e.Value, e.Epoch, e.Step, e.LearningRate, e.Checkpoint)
 }

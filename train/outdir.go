@@ -51,7 +51,7 @@ func (e *RunExistsError) Error() string {
 func NewOutDir(path string) (*OutDir, error) {
 	_, missing := os.Stat(path)
 	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, fmt.Errorf("train: the output folder cannot be made: %w", err)
+		return nil, fmt.Errorf("train: the output folder cannot be made: %w; name one in a place that can be written with --out", err)
 	}
 	d, found, err := openOutDir(path)
 	if err != nil {

@@ -2,14 +2,20 @@ package train_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
 	"github.com/stheno-ml/stheno/weights"
 )
@@ -97,4 +103,48 @@ func TestLoadModelRefuses(t *testing.T) {
 		require.ErrorContains(t, err, c.want)
 		require.ErrorContains(t, err, c.path)
 	}
+}
+
+// TestPredictorOfManyGoroutines: goroutines that share a predictor get the outputs of their own samples, for batches of any size the same
+// as one by one, and keep them.
+func TestPredictorOfManyGoroutines(t *testing.T) {
+	e, m := engine(t, 2), tiny(t, 0)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	p, err := train.NewBatchPredictor(e, m, 4)
+	require.NoError(t, err)
+	in, out, samples := m.InputShape().Size(), m.OutputShape().Size(), 11
+	x := make([]float32, samples*in)
+	for i := range x {
+		x[i] = float32(i*i%31) / 31
+	}
+	var want []float32
+	for i := range samples {
+		y, err := p.Run(x[i*in:][:in])
+		require.NoError(t, err)
+		want = append(want, y...)
+	}
+	require.NotEqual(t, want[:out], want[out:2*out])
+	var wait sync.WaitGroup
+	errs := make([]error, 8)
+	for g := range errs {
+		wait.Go(func() {
+			for n := range samples + 1 {
+				first := (g + n) % (samples + 1 - n)
+				y, err := p.RunBatch(x[first*in:][:n*in])
+				if err == nil && !slices.EqualFunc(y, want[first*out:][:n*out], func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-5 }) {
+					err = fmt.Errorf("samples from %d, %d of them: got %v, want %v", first, n, y, want[first*out:][:n*out])
+				}
+				errs[g] = errors.Join(errs[g], err)
+			}
+		})
+	}
+	wait.Wait()
+	require.NoError(t, errors.Join(errs...))
+	_, err = p.RunBatch(x[:in+1])
+	require.ErrorContains(t, err, "which is no multiple of it")
+	_, err = p.Run(x[:2*in])
+	require.ErrorContains(t, err, "got ")
+	require.NoError(t, p.Close())
+	_, err = p.Run(x[:in])
+	require.ErrorIs(t, err, graph.ErrClosed)
 }

@@ -173,3 +173,12 @@ func TestPlateauNeverGoesBackToItsBase(t *testing.T) {
 	}
 	require.Less(t, p.At(0), 1e-300)
 }
+
+// TestPlateauWithoutState: one that nobody gave a state keeps its own, and lowers by Keras's factor.
+func TestPlateauWithoutState(t *testing.T) {
+	s := &PlateauSchedule{Base: 1, Patience: 1}
+	require.Equal(t, 1.0, s.At(0))
+	require.False(t, s.Observe(5))
+	require.True(t, s.Observe(5))
+	require.InDelta(t, 0.1, s.At(0), 1e-12)
+}

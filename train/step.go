@@ -16,9 +16,13 @@ import (
 // Slots is the state of an optimizer: "<slot>/<weight>" → tensor, e.g. "momentum/conv2d/kernel".
 type Slots map[string]*tensor.Dense
 
-// NewSlots makes the state of opt for the trainable weights of m as it is before the first step.
+// NewSlots makes the state of opt for the trainable weights of m as it is before the first step. Where one of both is nil or cannot be
+// used it is empty, and the step that it is given to says so.
 func NewSlots(m *nn.Model, opt Optimizer) Slots {
 	s := Slots{}
+	if checkModel(m) != nil || checkOptimizer(opt) != nil {
+		return s // the step says what is wrong
+	}
 	for _, w := range m.Weights() {
 		if !w.Trainable {
 			continue
@@ -46,6 +50,8 @@ func (s Slots) complete(m *nn.Model, opt Optimizer) error {
 				return fmt.Errorf("train: the slots lack %q, which %s wants; make them with NewSlots of this model and optimizer, after Model.SetTrainable", name, opt.Name())
 			} else if !have.Shape().Eq(w.Shape) {
 				return fmt.Errorf("train: the slot %q has shape %v, its weight %v; make slots with NewSlots of this model", name, have.Shape(), w.Shape)
+			} else if have.Dtype() != tensor.Float32 {
+				return fmt.Errorf("train: the slot %q is of %v, expected float32; make slots with NewSlots of this model", name, have.Dtype())
 			}
 		}
 	}
@@ -108,6 +114,9 @@ func NewWeightedTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slot
 // batches are Indexed, the device is given the whole set, once, and the set must not be changed while the step is there. Where the loader
 // mixes images (data.Augment's Mixup), the loss is that of both labels, by their shares, and a batch is counted by the label of the larger one.
 func NewTrainStepFor(l *data.Loader, e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, n int, seed uint64, opts ...graph.Option) (*Step, error) {
+	if l == nil {
+		return nil, errNoLoader
+	}
 	return newTrainStep(e, m, opt, slots, stepKind{n: n, seed: seed, source: sourceOf(l)}, opts...)
 }
 
@@ -126,6 +135,9 @@ func NewAccumulateStep(l *data.Loader, e graph.Engine, m *nn.Model, opt Base, sl
 }
 
 func newTrainStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, kind stepKind, opts ...graph.Option) (*Step, error) {
+	if err := errors.Join(checkModel(m), checkOptimizer(opt)); err != nil {
+		return nil, err
+	}
 	if err := slots.complete(m, opt); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -62,6 +63,9 @@ func RunStepGraph(c Config, m *nn.Model, raw bool) (*gorgonia.ExprGraph, []graph
 
 // stepGraph is the graph of a training step without values.
 func stepGraph(m *nn.Model, opt Optimizer, kind stepKind) (*gorgonia.ExprGraph, []graph.Option, error) {
+	if err := checkOptimizer(opt); err != nil {
+		return nil, nil, err
+	}
 	kind.shapesOnly = true
 	s, net, cost, err := forward(m, kind)
 	if err != nil {
@@ -88,6 +92,9 @@ func InferenceGraph(m *nn.Model, n int) (*gorgonia.ExprGraph, []graph.Option, er
 
 // forward builds the graph up to the loss with its inputs: floats, or what kind.raw makes them of.
 func forward(m *nn.Model, kind stepKind) (*Step, *nn.Net, *gorgonia.Node, error) {
+	if err := errors.Join(checkModel(m), checkBatch(kind.n)); err != nil {
+		return nil, nil, nil, err
+	}
 	g, n := gorgonia.NewGraph(), kind.n
 	in := append(tensor.Shape{n}, m.InputShape()...)
 	s := &Step{}

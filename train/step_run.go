@@ -38,6 +38,12 @@ func (s *Step) Feed(images []float32, labels []int, learningRate float64, step i
 
 // FeedBatch is Feed for a batch of the loader that the step was made for.
 func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
+	if s == nil || s.machine == nil {
+		return noStep
+	}
+	if b == nil {
+		return &ArgumentError{"the batch", "is nil", "pass Iterator.Batch after a Next that was true"}
+	}
 	if err := s.fits(b); err != nil {
 		return err
 	}
@@ -157,5 +163,10 @@ func (s *Step) StopProfile() { s.machine.StopProfile() }
 // Profile returns what was recorded so far, nil if nothing was ever started.
 func (s *Step) Profile() *graph.Profile { return s.machine.Profile() }
 
-// Close frees the step's memory.
-func (s *Step) Close() error { return s.machine.Close() }
+// Close frees the step's memory. Of a step that is nil it does nothing.
+func (s *Step) Close() error {
+	if s == nil || s.machine == nil {
+		return nil
+	}
+	return s.machine.Close()
+}

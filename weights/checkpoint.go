@@ -88,6 +88,9 @@ func saveCheckpoint(path string, c *Checkpoint, wrap func(io.Writer) io.Writer) 
 
 // encode checks c and returns the file it becomes, with the finished header.
 func (c *Checkpoint) encode() (*File, []byte, error) {
+	if c == nil {
+		return nil, nil, errors.New("weights: there is no checkpoint to write: it is nil")
+	}
 	if c.Step < 0 {
 		return nil, nil, fmt.Errorf("weights: a checkpoint's step is not negative, this one has %d", c.Step)
 	}

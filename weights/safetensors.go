@@ -155,6 +155,9 @@ func encodeBody(w io.Writer, head []byte, f *File) error {
 // and the JSON text, padded with spaces so that the data begins at a multiple of
 // eight bytes, as the reference implementation does it.
 func encodeHeader(f *File) ([]byte, error) {
+	if f == nil {
+		return nil, errors.New("weights: there is no file to write: it is nil")
+	}
 	var b strings.Builder
 	b.WriteByte('{')
 	if len(f.Metadata) > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -98,15 +99,15 @@ is, and says what was left out. --no-verify times without looking at results, an
 
 func (b *benchmark) run(cmd *cobra.Command) error {
 	lines := newProgressLine(cmd, b.json == "-")
-	cases, err := b.cases(lines.note)
+	cases, err := b.cases(cmd.Context(), lines.note)
 	if err != nil {
 		return err
 	}
 	var engines []graph.Engine // of all cases
 	report, err := bench.Run(cmd.Context(), bench.Config{Cases: cases, Seconds: b.seconds, Rounds: b.rounds, Profile: b.roofline != "" || b.profile != "",
 		Budget: b.budget, NoVerify: b.unverified,
-		Open: func(c bench.Case) (graph.Engine, error) {
-			e, err := b.deviceOf(c).open(lines.note)
+		Open: func(ctx context.Context, c bench.Case) (graph.Engine, error) {
+			e, err := b.deviceOf(c).open(ctx, lines.note)
 			if err == nil {
 				engines = append(engines, e)
 			}
@@ -155,7 +156,7 @@ func (e *failedCases) Error() string {
 }
 
 // cases are those of the flags.
-func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
+func (b *benchmark) cases(ctx context.Context, note func(string)) ([]bench.Case, error) {
 	switch {
 	case !(b.seconds > 0 && b.seconds <= 3600):
 		return nil, fmt.Errorf("--seconds wants a number above 0 and at most 3600, got %v", b.seconds)
@@ -202,7 +203,7 @@ func (b *benchmark) cases(note func(string)) ([]bench.Case, error) {
 		}
 		b.tuning.onCPU = true
 	}
-	return b.possible(cases, note)
+	return b.possible(ctx, cases, note)
 }
 
 // named is the case that a text of --case names, on each device.
@@ -250,7 +251,7 @@ func (b *benchmark) files() error {
 
 // possible are the cases that the machine has the device for: one that there is not is to be told now, and not when its turn comes. Beside
 // a GPU, precisions that this CPU has not are left out.
-func (b *benchmark) possible(cases []bench.Case, note func(string)) ([]bench.Case, error) {
+func (b *benchmark) possible(ctx context.Context, cases []bench.Case, note func(string)) ([]bench.Case, error) {
 	onlyCPU := !slices.ContainsFunc(cases, func(c bench.Case) bool { return c.Device != "cpu" })
 	tried := map[device]bool{} // whether it can be used
 	var all []bench.Case
@@ -261,7 +262,7 @@ func (b *benchmark) possible(cases []bench.Case, note func(string)) ([]bench.Cas
 			if d.name == "auto" {
 				return nil, errors.New("--device auto: a benchmark names its devices; use " + strings.TrimPrefix(deviceList(), "auto, "))
 			}
-			e, err := d.open(func(string) {})
+			e, err := d.open(ctx, func(string) {})
 			switch {
 			case err == nil:
 				if err := e.Close(); err != nil {

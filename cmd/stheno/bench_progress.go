@@ -17,11 +17,12 @@ type progressLine struct {
 	to       io.Writer
 	terminal *os.File // nil when there is none
 	shown    bool
+	noted    map[string]bool // lines: engines of several cases have the same to say
 }
 
 // newProgressLine shows progress on standard output or, where that is for a report alone, on standard error.
 func newProgressLine(cmd *cobra.Command, reportAlone bool) *progressLine {
-	p := &progressLine{to: cmd.OutOrStdout()}
+	p := &progressLine{to: cmd.OutOrStdout(), noted: map[string]bool{}}
 	if reportAlone {
 		p.to = cmd.ErrOrStderr()
 	}
@@ -43,8 +44,12 @@ func (p *progressLine) clear() {
 	}
 }
 
-// note shows a line that stays.
+// note shows a line that stays, once.
 func (p *progressLine) note(line string) {
+	if p.noted[line] {
+		return
+	}
+	p.noted[line] = true
 	p.clear()
 	fmt.Fprintln(p.to, "note:", line)
 }

@@ -57,7 +57,7 @@ func TestBenchCases(t *testing.T) {
 	for text, classes := range map[string]int{"alexnet:224:2:train:fp32": 1000, "alexnet:96:2:train:fp32": 100} {
 		b := benchmark{list: []string{text}, seconds: 1, rounds: 1, tuning: &tuning{value: "auto"}}
 		b.Classes, b.Devices = 100, []string{"cpu"}
-		cases, err := b.cases(func(string) {})
+		cases, err := b.cases(t.Context(), func(string) {})
 		require.NoError(t, err)
 		require.Len(t, cases, 1)
 		require.Equal(t, classes, cases[0].Classes, text)

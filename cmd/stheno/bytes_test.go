@@ -32,7 +32,7 @@ func TestMemoryFlags(t *testing.T) {
 	out := t.TempDir() + "/run"
 	args := []string{"train", "--data", "sample", "--limit-train", "32", "--limit-test", "16", "--batch", "16", "--out", out}
 	refused(t, append(args, "--memory-budget", "1MiB"), "the plan cannot do with 1.0 MiB", "the least is")
-	refused(t, append(args, "--memory-budget", "much"), `--memory-budget wants a value of type bytes, got "much"`)
+	refused(t, append(args, "--memory-budget", "much"), `--memory-budget wants an amount of memory such as 512MiB or 2GiB, got "much"`)
 	refused(t, append(args, "--recompute", "chep"), `did you mean "cheap"?`)
 	refused(t, append(args, "--recompute", "cheap", "--memory-budget", "1GiB"), "not both")
 	require.NoDirExists(t, out)

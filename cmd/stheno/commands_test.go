@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stheno-ml/stheno/cuda"
@@ -135,4 +136,16 @@ func TestDevicesAndVersion(t *testing.T) {
 	require.Contains(t, help, "plain VGG-16 hardly starts to learn without it")
 	require.Contains(t, help, "includes the L2 penalties")
 	require.Contains(t, ok(t), "Available Commands")
+}
+
+// Help has words for people, not the names of Go's types.
+func TestHelpIsForPeople(t *testing.T) {
+	var all func(*cobra.Command)
+	all = func(c *cobra.Command) {
+		require.NotRegexp(t, `\w+Slice|\(default \[\]\)|stringArray`, c.UsageString(), c.CommandPath())
+		for _, sub := range c.Commands() {
+			all(sub)
+		}
+	}
+	all(newRoot())
 }

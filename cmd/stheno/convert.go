@@ -28,6 +28,10 @@ import (
 // outputs are the values of --to.
 var outputs = []string{"checkpoint", "safetensors", "npz", "onnx"}
 
+// notWritten are the ends of names of files that are not written, and whose these are.
+var notWritten = map[string]string{".h5": "Keras", ".hdf5": "Keras", ".keras": "Keras", ".pt": "PyTorch", ".pth": "PyTorch", ".th": "PyTorch", ".npy": "one array",
+	".pb": "TensorFlow", ".tflite": "TensorFlow"}
+
 // conversion is the command convert.
 type conversion struct {
 	network
@@ -37,6 +41,7 @@ type conversion struct {
 	names           string // file of --map
 	ignore          []string
 	dry             bool
+	pixelsKnown     bool // by the flags, or as IN is a checkpoint
 }
 
 func newConvert() *cobra.Command {
@@ -84,7 +89,7 @@ checkpoint; one that begins with a Transpose to that order takes images as they 
 	f.StringVar(&c.match, "match", "", "the only way to match tensors: "+strings.Join(convert.Rules(), ", ")+" (default: the first that fits; order only where it is certain)")
 	f.StringVar(&c.names, "map", "", "JSON file of names: weights to tensors, {\"conv1/kernel\": \"features.0.weight\"}, or layers to modules, {\"conv1\": \"features.0\"}")
 	f.StringVar(&c.layoutIn, "layout", "", "order of axes in IN: "+strings.Join(convert.Layouts(), ", ")+" (default: what its names say)")
-	f.StringArrayVar(&c.ignore, "ignore", nil, "pattern of tensors in IN that the network is not meant to have, such as 'aux.*'; may be repeated")
+	f.StringArrayVar(&c.ignore, "ignore", nil, "`pattern` of tensors in IN that the network is not meant to have, such as 'aux.*'; may be repeated")
 	f.BoolVar(&c.dry, "dry-run", false, "list which tensor becomes which weight, and write nothing")
 	return cmd
 }
@@ -101,6 +106,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 	if err := c.output(in, out); err != nil {
 		return err
 	}
+	c.pixelsKnown = c.pixels.given(f) || c.RescaleInputs
 	var cfg train.Config
 	if c.arch != "" { // what is wrong with the flags is said before a large file is read
 		if cfg, err = c.config(f); err != nil {
@@ -182,8 +188,11 @@ func (c *conversion) noteLogits(w io.Writer, m *nn.Model) {
 func (c *conversion) output(in, out string) error {
 	if c.to == "" {
 		c.to = outputs[0]
-		if ext := strings.ToLower(filepath.Ext(out)); ext == ".npz" || ext == ".onnx" {
+		switch ext := strings.ToLower(filepath.Ext(out)); {
+		case ext == ".npz" || ext == ".onnx":
 			c.to = ext[1:]
+		case notWritten[ext] != "":
+			return fmt.Errorf("%s: files of %s are read and not written; name OUT.onnx or OUT.npz for other programs, or OUT.safetensors for %s", out, notWritten[ext], programName)
 		}
 	}
 	if !slices.Contains(outputs, c.to) {
@@ -271,6 +280,9 @@ func (c *conversion) write(w io.Writer, out string, m *nn.Model, cfg train.Confi
 		if cfg.Data == "" {
 			hint = " --data NAME"
 		}
+		if !c.pixelsKnown {
+			fmt.Fprintln(w, "note: it is given pixels of 0 to 1; if it was trained on others, say so with --mean and --std, or with --raw-pixels")
+		}
 		fmt.Fprintf(w, "%s is a checkpoint; measure it with: %s eval --checkpoint %s%s\n", out, programName, out, hint)
 		return nil
 	}
@@ -280,6 +292,9 @@ func (c *conversion) write(w io.Writer, out string, m *nn.Model, cfg train.Confi
 		}
 		in, classes := m.InputShape(), m.OutputShape()
 		fmt.Fprintf(w, "%s is the network in ONNX, from %v to %v\n", out, in, classes)
+		if c.pixelsKnown {
+			fmt.Fprintf(w, "note: it is to be given %s\n", pixelsFor(cfg))
+		}
 		return nil
 	}
 	var tensors []weights.Tensor

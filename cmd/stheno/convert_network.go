@@ -129,6 +129,7 @@ func (c *conversion) whole(cmd *cobra.Command, src *convert.Source, out string) 
 	if src.Graph != nil {
 		m, cfg, err = c.graph(f, in, src.Graph)
 	} else if err = refuse(f, in); err == nil {
+		c.pixelsKnown = true
 		if m, cfg, err = loadCheckpoint(in); err == nil {
 			err = c.ofImages(f, in, m, &cfg)
 		}

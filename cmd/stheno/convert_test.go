@@ -174,3 +174,35 @@ func TestNetworksLikePyTorchs(t *testing.T) {
 	require.False(t, changed)
 	require.Equal(t, base, got)
 }
+
+// Whoever feeds a converted network is told what it expects of pixels: ONNX does not hold it, and foreign files do not say it.
+func TestConvertTellsOfPixels(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	train := []string{"train", "--data", "sample", "--limit-train", "32", "--limit-test", "10", "--batch", "16", "--epochs", "1"}
+	ok(t, with(train, "--out", at("plain"))...)
+	ok(t, with(train, "--standardise", "--out", at("standard"))...)
+	require.Contains(t, ok(t, "convert", at("plain"), at("plain.onnx")), "note: it is to be given pixels of 0 to 1\n")
+	require.Regexp(t, `note: it is to be given pixels of 0 to 1, in each channel minus 0\.\d+, 0\.\d+, 0\.\d+ divided by 0\.\d+, 0\.\d+, 0\.\d+\n`, ok(t, "convert", at("standard"), at("standard.onnx")))
+	require.Contains(t, ok(t, "convert", at("plain"), at("raw.onnx"), "--raw-pixels"), "note: it is to be given pixels of 0 to 255\n")
+
+	const unsaid = "note: it is given pixels of 0 to 1; if it was trained on others, say so with --mean and --std, or with --raw-pixels\n"
+	require.Contains(t, ok(t, "convert", at("standard.onnx"), at("a.safetensors")), unsaid)
+	for _, said := range [][]string{{"--raw-pixels"}, {"--mean", "0.2,0.2,0.2", "--std", "0.3,0.3,0.3"}} {
+		require.NotContains(t, ok(t, with([]string{"convert", at("standard.onnx"), at("b.safetensors")}, said...)...), "note: it is")
+	}
+	require.NotContains(t, ok(t, "convert", at("standard"), at("c.safetensors")), "note: it is", "the run says it")
+	require.NotContains(t, ok(t, "convert", at("standard.onnx"), at("d.onnx")), "note: it is", "nothing is known")
+}
+
+// A name that is another program's promises a file for that program.
+func TestConvertWritesNoForeignFiles(t *testing.T) {
+	run, dir := trained(t), t.TempDir()
+	for _, name := range []string{"a.h5", "a.keras", "a.weights.h5", "a.PT", "a.pth"} {
+		out := filepath.Join(dir, name)
+		refused(t, []string{"convert", run, out}, out+": files of ", "are read and not written; name OUT.onnx or OUT.npz for other programs, or OUT.safetensors for stheno")
+		require.NoFileExists(t, out)
+	}
+	out := filepath.Join(dir, "a.pt")
+	require.Contains(t, ok(t, "convert", run, out, "--to", "checkpoint"), "is a checkpoint", "as was asked for")
+}

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +20,7 @@ func newData() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		dataCommand("fetch", "Download a data set into the cache folder, unless it is there", func(context.Context, io.Writer, *data.Split) error { return nil }),
+		dataCommand("fetch", "Download a data set into the cache folder, unless it is there", func(*cobra.Command, *data.Split) error { return nil }),
 		dataCommand("verify", "Compare a data set's files with the published digests, or decode all pictures of a folder", verify),
 		dataCommand("describe", "Print classes, counts and pixel statistics of a data set, or classes and counts of a folder of pictures", describe),
 	)
@@ -29,7 +28,7 @@ func newData() *cobra.Command {
 }
 
 // dataCommand is a command on one data set.
-func dataCommand(verb, short string, do func(context.Context, io.Writer, *data.Split) error) *cobra.Command {
+func dataCommand(verb, short string, do func(*cobra.Command, *data.Split) error) *cobra.Command {
 	var from source
 	var valSplit float64
 	cmd := &cobra.Command{
@@ -67,7 +66,7 @@ func dataCommand(verb, short string, do func(context.Context, io.Writer, *data.S
 			}
 			out.Finish()
 			fmt.Fprintf(cmd.OutOrStdout(), "%s (%s): %d training and %d test images, from %s\n", s.Title, s.Name, s.Train.Len(), s.Test.Len(), s.Source)
-			return do(cmd.Context(), cmd.OutOrStdout(), s)
+			return do(cmd, s)
 		},
 	}
 	if verb != "fetch" { // which is there for the network
@@ -78,10 +77,11 @@ func dataCommand(verb, short string, do func(context.Context, io.Writer, *data.S
 	return cmd
 }
 
-func verify(ctx context.Context, w io.Writer, s *data.Split) error {
+func verify(cmd *cobra.Command, s *data.Split) error {
 	if s.Test.Files != nil {
-		return verifyPictures(ctx, w, s)
+		return verifyPictures(cmd, s)
 	}
+	w := cmd.OutOrStdout()
 	unknown := 0
 	for _, f := range s.Files {
 		status := "as published"
@@ -104,17 +104,20 @@ func verify(ctx context.Context, w io.Writer, s *data.Split) error {
 }
 
 // verifyPictures decodes all pictures, for a run would stop at one that is damaged.
-func verifyPictures(ctx context.Context, w io.Writer, s *data.Split) error {
-	all, bad := 0, 0
-	var check data.PictureCheck
+func verifyPictures(cmd *cobra.Command, s *data.Split) error {
+	all, bad := s.Train.Len()+s.Test.Len(), 0
+	out, begin := newScreen(cmd), time.Now()
+	defer out.Finish()
+	check := data.PictureCheck{Progress: func(done int) { out.Checked(done, all, time.Since(begin)) }}
 	for _, ds := range []*data.Dataset{s.Train, s.Test} {
-		all += ds.Len()
-		for _, err := range check.All(ctx, ds) {
+		for _, err := range check.All(cmd.Context(), ds) {
 			bad++
-			fmt.Fprintf(w, "  %v\n", err)
+			out.Printf("  %v", err)
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	out.Finish()
+	w := cmd.OutOrStdout()
+	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
 	if n := check.Turned; n > 0 {
@@ -129,7 +132,8 @@ func verifyPictures(ctx context.Context, w io.Writer, s *data.Split) error {
 	return nil
 }
 
-func describe(_ context.Context, w io.Writer, s *data.Split) error {
+func describe(cmd *cobra.Command, s *data.Split) error {
+	w := cmd.OutOrStdout()
 	if s.Cite != "" {
 		fmt.Fprintln(w, "cite:", s.Cite)
 	}

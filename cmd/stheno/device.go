@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/suggest"
+	"github.com/stheno-ml/stheno/internal/words"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -132,8 +135,9 @@ func unknownDevice(name, kind string) error {
 var cudaName = regexp.MustCompile(`^cuda(:\d+)?$`)
 
 // open starts the engine of a device; "auto" is the fastest there is: the first GPU, else the CPU. note takes what the user
-// should know, such as why it is not the GPU. A mistake in the configuration is an error with "auto" too: it is not the machine's.
-func (d device) open(note func(line string)) (graph.Engine, error) {
+// should know, such as why it is not the GPU. A mistake in the configuration is an error with "auto" too: it is not the machine's. ctx ends
+// what the engine builds.
+func (d device) open(ctx context.Context, note func(line string)) (graph.Engine, error) {
 	if d.threads < 0 || d.threads > train.MaxThreads {
 		return nil, fmt.Errorf("--threads wants at least 0 and at most %d, got %d", train.MaxThreads, d.threads)
 	}
@@ -151,7 +155,7 @@ func (d device) open(note func(line string)) (graph.Engine, error) {
 	if err := d.tuning.readable(); err != nil {
 		return nil, err
 	}
-	c := graph.Config{Threads: d.threads, Precision: d.precision, Tuning: tuning, Nondeterministic: d.nondeterministic, Log: func(line string) { note(byName(line)) }}
+	c := graph.Config{Threads: d.threads, Precision: d.precision, Tuning: tuning, Nondeterministic: d.nondeterministic, Context: ctx, Log: func(line string) { note(byName(line)) }}
 	switch {
 	case d.name == "auto":
 		e, err := graph.Open("cuda", c)
@@ -236,7 +240,15 @@ func (d device) openCPU(c graph.Config, note func(string)) (graph.Engine, error)
 	if err != nil {
 		return nil, err // and not an engine that is nil
 	}
+	noteThreads(d.threads, note)
 	return e, nil
+}
+
+// noteThreads notes a number of threads that is no help.
+func noteThreads(threads int, note func(string)) {
+	if cpus := runtime.GOMAXPROCS(0); threads > cpus {
+		note(fmt.Sprintf("%d threads are more than the %d %s that there are, and slower for it; --threads 0 is one for each", threads, cpus, words.Plural("CPU", cpus)))
+	}
 }
 
 // without adds what to do without a GPU to the error for one that cannot be used.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -144,5 +147,26 @@ func TestPrecisionsAreListed(t *testing.T) {
 	require.Equal(t, "fp32, tf32 (a GPU), bf16 (a GPU, or a CPU with AVX512-BF16)", precisionList())
 	for _, name := range train.Precisions() {
 		require.Contains(t, precisionUsage, name)
+	}
+}
+
+// More threads than CPUs are slower, which is told, and told once.
+func TestMoreThreadsThanCPUs(t *testing.T) {
+	cpus := runtime.GOMAXPROCS(0)
+	most, more := strconv.Itoa(cpus), strconv.Itoa(cpus+1)
+	note := fmt.Sprintf("note: %s threads are more than the %d CPU", more, cpus)
+	run := filepath.Join(t.TempDir(), "run")
+	train := []string{"train", "--data", "sample", "--limit-train", "32", "--limit-test", "10", "--batch", "16", "--epochs", "1", "--device", "cpu"}
+	require.Contains(t, ok(t, with(train, "--threads", more, "--out", run)...), note)
+	require.NotContains(t, ok(t, with(train, "--threads", most, "--out", run+"2")...), "threads are more than")
+	on := []string{"--device", "cpu", "--threads", more}
+	for _, args := range [][]string{{"eval", "--run", run, "--limit-test", "10"}, {"predict", "--run", run, writePNG(t, t.TempDir(), 0)}, {"explain", "simplecnn"}} {
+		out := stheno(t, with(args, on...)...)
+		require.Zero(t, out.code, out.stderr)
+		require.Contains(t, out.stderr, note)
+	}
+	bench := []string{"--arch", "simplecnn", "--batch", "2", "--mode", "inference", "--threads", most + "," + more}
+	for _, args := range [][]string{{"bench", "--seconds", "0.01", "--rounds", "1"}, {"tune", "--dry-run"}} {
+		require.Equal(t, 1, strings.Count(ok(t, with(args, bench...)...), "threads are more than the"), args[0])
 	}
 }

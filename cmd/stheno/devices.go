@@ -22,7 +22,7 @@ With --verbose also the libraries that the CUDA engine looks for when it runs: t
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := cmd.OutOrStdout()
-			e, err := device{name: "cpu"}.open(notesTo(cmd.ErrOrStderr()))
+			e, err := device{name: "cpu"}.open(cmd.Context(), notesTo(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/vbauerster/mpb/v8"
@@ -62,8 +64,11 @@ func (d *download) Finish(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropBar()
-	if err == nil {
+	switch {
+	case err == nil:
 		s.println(d.name + ": complete")
+	case errors.Is(err, context.Canceled) && d.done > 0:
+		s.println(d.name + ": the next start goes on where this one was stopped")
 	}
 }
 

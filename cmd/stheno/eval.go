@@ -93,7 +93,7 @@ func newEval() *cobra.Command {
 			}
 			on.ofRun(cmd.Flags(), cfg)
 			notes := hold(notesTo(cmd.ErrOrStderr()), cmd.ErrOrStderr())
-			engine, err := on.open(notes.Note)
+			engine, err := on.open(cmd.Context(), notes.Note)
 			if err != nil {
 				return err
 			}
@@ -161,7 +161,7 @@ func newEval() *cobra.Command {
 			}
 			r, err := e.Run(cmd.Context(), l, out.Step)
 			if err != nil {
-				return aboutDamaged(err, o.Dir)
+				return aboutDamaged(err, o.Dir, o.ValSplit)
 			}
 			out.Finish()
 			for _, e := range l.Damaged() {

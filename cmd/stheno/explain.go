@@ -92,7 +92,7 @@ func (e *explain) run(cmd *cobra.Command, args []string) (err error) {
 	if err := e.settings(cmd, args, &notes.text); err != nil {
 		return err
 	}
-	engine, err := e.open(notes.Note)
+	engine, err := e.open(cmd.Context(), notes.Note)
 	if err != nil {
 		return err
 	}
@@ -217,11 +217,11 @@ func (e *explain) write(ctx context.Context, w *bytes.Buffer, g *gorgonia.ExprGr
 }
 
 // open starts the engine that is asked for kernels.
-func (e *explain) open(note func(string)) (graph.Engine, error) {
+func (e *explain) open(ctx context.Context, note func(string)) (graph.Engine, error) {
 	if e.device.name == "null" {
 		return graph.Null{}, nil
 	}
-	return e.device.open(note)
+	return e.device.open(ctx, note)
 }
 
 func (e *explain) explanation(g *gorgonia.ExprGraph, o []graph.Option) (*graph.Explanation, error) {

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/pflag"
 
 	"github.com/stheno-ml/stheno/data"
+	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -59,12 +62,23 @@ func namesPictures(name, dir string) error {
 	if name == data.FolderName || dir == "" {
 		return nil
 	}
-	for _, half := range []string{"train", "val"} {
-		if info, err := os.Stat(filepath.Join(dir, half)); err != nil || !info.IsDir() {
-			return nil
-		}
+	entries, err := os.ReadDir(filepath.Join(dir, "train"))
+	if err != nil || !slices.ContainsFunc(entries, fs.DirEntry.IsDir) { // other sets have no folders of classes
+		return nil
 	}
-	return fmt.Errorf("--data-dir: %s holds pictures in train and val, and not %s; give --data %s to use them", dir, name, data.FolderName)
+	return fmt.Errorf("--data-dir: %s holds pictures in train, and not %s; give --data %s to use them", dir, name, data.FolderName)
+}
+
+// tooSmall names the flag of the size of pictures in an error of a network that they are too small for.
+func tooSmall(err error, c train.Config, split *data.Split) error {
+	if wrong := (*nn.Error)(nil); c.Data != data.FolderName || !errors.As(err, &wrong) {
+		return err
+	}
+	c.Input, c.Classes = [3]int{data.FolderSize, data.FolderSize, 3}, split.Train.Classes
+	if _, large := train.NewModel(c); large != nil {
+		return err
+	}
+	return fmt.Errorf("%w\n    images of --size %d are too small for %s; such as --size %d are large enough", err, c.Size, c.Arch, data.FolderSize)
 }
 
 // isDamaged says whether a picture that cannot be decoded ended a command.
@@ -81,13 +95,16 @@ func pastDamaged(err error) string {
 	return ""
 }
 
-// aboutDamaged says what there is against a picture that ended a command.
-func aboutDamaged(err error, dir string) error {
-	if isDamaged(err) {
-		return fmt.Errorf("%w\n    \"%s data verify %s --data-dir %s\" names all that are damaged; with --skip-damaged others of their classes take their places",
-			err, programName, data.FolderName, quoted(dir))
+// aboutDamaged says what there is against a picture in dir, of which valSplit is validated with, that ended a command.
+func aboutDamaged(err error, dir string, valSplit float64) error {
+	if !isDamaged(err) {
+		return err
 	}
-	return err
+	verify := fmt.Sprintf("%s data verify %s --data-dir %s", programName, data.FolderName, quoted(dir))
+	if valSplit > 0 {
+		verify += fmt.Sprintf(" --val-split %v", valSplit)
+	}
+	return fmt.Errorf("%w\n    \"%s\" names all that are damaged; with --skip-damaged others of their classes take their places", err, verify)
 }
 
 // byText writes the shape of an image as 32×32×3.

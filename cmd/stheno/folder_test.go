@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,10 +72,11 @@ func TestFolderOfPictures(t *testing.T) {
 // What users of folders get wrong is told, before anything is trained or fetched.
 func TestFolderHints(t *testing.T) {
 	dir, out := pictureFolder(t), filepath.Join(t.TempDir(), "run")
-	refused(t, []string{"train", "--data-dir", dir}, "holds pictures in train and val, and not cifar100; give --data folder")
+	refused(t, []string{"train", "--data-dir", dir}, "holds pictures in train, and not cifar100; give --data folder")
 	refused(t, []string{"train", "--data", "imagenet"}, `did you mean "folder"? That is ImageNet, and other pictures`)
 	refused(t, []string{"data", "verify", "folder", "--data-dir", filepath.Join(dir, "train")}, "name the folder above, "+dir)
 	folder := []string{"train", "--data", "folder", "--data-dir", dir, "--size", "32", "--epochs", "1", "--batch", "6", "--out", out}
+	refused(t, with(folder, "--size", "4"), "images of --size 4 are too small for simplecnn; such as --size 224 are large enough")
 	refused(t, append(folder, "--cutout", "33"), "--cutout wants at most the side of the images, 32, got 33")
 	refused(t, []string{"train", "--data", "sample", "--skip-damaged"}, "--skip-damaged goes with --data folder")
 	refused(t, []string{"data", "describe", "sample", "--val-split", "0.2"}, `is for the set "folder"`)
@@ -99,6 +101,22 @@ func TestFolderWithoutTests(t *testing.T) {
 	require.Contains(t, ok(t, append(folder, "--val-split", "0.2")...), "14 training and 4 test images")
 	require.Contains(t, ok(t, "eval", "--run", out), "on 4 test images")
 	require.Contains(t, ok(t, "train", "--resume", "--out", out, "--epochs", "2"), "resuming from")
+
+	refused(t, []string{"train", "--data-dir", dir}, "holds pictures in train, and not cifar100; give --data folder")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "train", "none"), 0o755))
+	refused(t, with(folder, "--val-split", "0.2", "--out", out+"2"), filepath.Join(dir, "train", "none")+": holds no pictures", "put pictures of it there, or remove the folder")
+	require.NoError(t, os.Remove(filepath.Join(dir, "train", "none")))
+
+	// What is said of damaged pictures is a command that finds them.
+	for i := range 18 {
+		touch(t, filepath.Join(dir, "train", []string{"even", "odd"}[i%2], strconv.Itoa(i)+".png"), "no picture")
+	}
+	for _, args := range [][]string{{"train", "--resume", "--out", out, "--epochs", "3"}, {"eval", "--run", out}} {
+		text := refused(t, args, "is neither PNG nor JPEG")
+		said := regexp.MustCompile(`"stheno (data verify [^"]*)" names all`).FindStringSubmatch(text)
+		require.NotNil(t, said, text)
+		refused(t, strings.Fields(said[1]), "18 of 18 pictures cannot be used")
+	}
 }
 
 // TestEXIFOrientation: pictures that lie on their side are turned if that is asked for, and are then the same to training, eval and predict

@@ -37,7 +37,15 @@ func TestFullDisk(t *testing.T) {
 	// A disk that is full from the start.
 	require.NoError(t, os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 60<<20), 0o644))
 	require.NoError(t, unix.Mount("tmpfs", disk, "tmpfs", unix.MS_REMOUNT, "size=78m"))
-	_ = os.WriteFile(filepath.Join(disk, "more"), make([]byte, 90<<20), 0o644) // fills the rest
+	more := filepath.Join(disk, "more")
+	_ = os.WriteFile(more, make([]byte, 90<<20), 0o644) // fills the rest
 	another := filepath.Join(disk, "another")
 	refused(t, with(args, another), "no space left on device", another)
+	info, err := os.Stat(more)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(more, info.Size()-1<<20)) // room for a folder, and for no checkpoint
+	another = filepath.Join(disk, "a third")
+	said := refused(t, with(args, another), "no space left on device", another, "with another --out, give the same command again")
+	require.NotContains(t, said, "--resume", "there is nothing to go on with")
+	require.NoDirExists(t, another)
 }

@@ -67,7 +67,7 @@ func runGradients(cmd *cobra.Command, c gradients.Config, t train.Config, where 
 	out := newScreen(cmd)
 	defer out.Finish()
 	notes := hold(out.Note, cmd.ErrOrStderr())
-	engine, err := device{name: t.Device, threads: t.Threads}.open(notes.Note)
+	engine, err := device{name: t.Device, threads: t.Threads}.open(cmd.Context(), notes.Note)
 	if err != nil {
 		return err
 	}

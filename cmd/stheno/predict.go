@@ -39,7 +39,7 @@ func newPredict() *cobra.Command {
 				return err
 			}
 			on.ofRun(cmd.Flags(), cfg)
-			engine, err := on.open(notesTo(cmd.ErrOrStderr()))
+			engine, err := on.open(cmd.Context(), notesTo(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

@@ -122,6 +122,31 @@ func keyOf(p train.Progress) string {
 	return fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs)
 }
 
+// Checked shows how many of all pictures were looked at in a time.
+func (s *screen) Checked(done, all int, in time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rate := float64(done) / max(in.Seconds(), 1e-9)
+	left := time.Duration(float64(all-done) / max(rate, 1e-9) * float64(time.Second))
+	s.progress.Lock()
+	s.text = fmt.Sprintf("%s pictures/s  ETA %s", speed(rate), left.Round(time.Second))
+	text := s.text
+	s.progress.Unlock()
+	s.show("pictures", int64(all), mpb.PrependDecorators(decor.Name("pictures", decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d")),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
+			s.progress.Lock()
+			defer s.progress.Unlock()
+			return " " + s.text
+		})))
+	switch {
+	case s.bar != nil:
+		s.bar.SetCurrent(int64(done))
+	case time.Since(s.reported) >= plainEvery || !s.lines && time.Since(s.reported) >= plainFirst:
+		s.reported, s.lines = time.Now(), true
+		s.println(fmt.Sprintf("pictures %d/%d  %s", done, all, text))
+	}
+}
+
 // Watch begins the work on batches: until Finish, a plain line is printed even when a batch takes very long.
 func (s *screen) Watch() {
 	s.mu.Lock()

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -42,6 +44,12 @@ func TestPlainLines(t *testing.T) {
 	require.Contains(t, said(time.Minute, step), "validation  2/800  loss 1.235e+11  top-1 1.0%  top-5 5.0%  1234 images/s")
 	s.Finish()
 	require.Empty(t, said(time.Minute, s.beat))
+
+	s = newScreen(cmd)
+	looked := func() { s.Checked(2000, 10000, 4*time.Second) }
+	require.Empty(t, said(4*time.Second, looked))
+	require.Equal(t, "pictures 2000/10000  500 pictures/s  ETA 16s\n", said(6*time.Second, looked))
+	require.Empty(t, said(14*time.Second, looked))
 }
 
 func TestClaimOut(t *testing.T) {
@@ -64,4 +72,18 @@ func TestClaimOut(t *testing.T) {
 	touch(t, filepath.Join(parent, "file"), "")
 	_, err := claimOut(filepath.Join(parent, "file"), "a")
 	require.ErrorContains(t, err, "--out")
+}
+
+// A download that Ctrl-C stopped is not lost.
+func TestStoppedDownload(t *testing.T) {
+	for err, want := range map[error]string{context.Canceled: "f: the next start goes on where this one was stopped\n", nil: "f: complete\n", errors.New("no such file"): ""} {
+		var out bytes.Buffer
+		cmd := &cobra.Command{}
+		cmd.SetOut(&out)
+		d := newScreen(cmd).Downloads()
+		d.Start("f", 8000000, 0)
+		d.Add(1000)
+		d.Finish(err)
+		require.Equal(t, "downloading f (8.0 MB)\n"+want, out.String())
+	}
 }

@@ -90,7 +90,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 	scaledRate(c, notes.Note)
 	engine, err := device{name: c.Device, threads: c.Threads, precision: c.Precision, tuning: ways, nondeterministic: c.Nondeterministic,
 		recordedName:      c.Resume && !cmd.Flags().Changed("device"),
-		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(notes.Note)
+		recordedPrecision: c.Resume && !cmd.Flags().Changed("precision")}.open(cmd.Context(), notes.Note)
 	if err != nil {
 		return err
 	}
@@ -122,14 +122,18 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 	}
 	c.Engine, c.Version = computes(engine), version()
 	t, err := train.New(c, split, engine, out)
+	if stopped := cmd.Context().Err(); c.Resume && stopped != nil && errors.Is(err, stopped) { // while a GPU's ways were measured
+		out.Printf("interrupted before a step was done\nresume with: %s", resumption(c))
+		return train.ErrInterrupted
+	}
 	if err != nil {
-		return err
+		return tooSmall(err, c, split)
 	}
 	c = t.Config()
 	ways.followed(out.Note, engine)
 	out.header(c, split, t)
 	out.Watch()
-	err = aboutDamaged(t.Run(cmd.Context()), c.DataDir)
+	err = aboutDamaged(t.Run(cmd.Context()), c.DataDir, c.ValSplit)
 	closeErr := t.Close()
 	out.Finish()
 	switch {

@@ -71,6 +71,9 @@ func (t *tune) run(cmd *cobra.Command) error {
 	if err := t.begin(cmd.Flags().Changed("output")); err != nil {
 		return err
 	}
+	for _, threads := range t.Threads {
+		noteThreads(threads, t.lines.note)
+	}
 	report := tuneReport{CPU: t.table.CPU(), Level: t.table.Level(), Cases: []*tunedCase{}}
 	for i, c := range cases {
 		var r *tunedCase

@@ -3,8 +3,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -70,4 +73,52 @@ func TestGPUTuning(t *testing.T) {
 	refused(t, []string{"bench", "--device", "cpu,cuda", "--budget", "1", "--tuning", "mesure"}, `did you mean "measure"?`)
 	refused(t, with(train, "--tuning", ""), "--tuning is empty; use auto, measure, off, or the name")
 	refused(t, with(train, "--deterministic=perhaps"), `--deterministic wants true or false, got "perhaps"`)
+}
+
+// stopper ends a context when a text was written to it.
+type stopper struct {
+	bytes.Buffer
+	at   string
+	stop func()
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	n, err := s.Buffer.Write(p)
+	if strings.Contains(s.String(), s.at) {
+		s.stop()
+	}
+	return n, err
+}
+
+// TestGPUMeasuringIsInterrupted: Ctrl-C ends every command that measures, as it does elsewhere, and a later one measures.
+func TestGPUMeasuringIsInterrupted(t *testing.T) {
+	simulated(t)
+	t.Setenv("STHENO_CUDA_CACHE", t.TempDir())
+	t.Setenv("STHENO_SIM_LIBRARY_DELAY", "0.2")
+	interrupted := func(args ...string) string {
+		t.Helper()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		said := &stopper{at: "note: measuring ", stop: stop}
+		require.Equal(t, exitInterrupted, execute(ctx, args, said, said), "%v: %s", args, said)
+		require.Contains(t, said.String(), said.at)
+		require.NotContains(t, said.String(), "error:")
+		return said.String()
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	measure := []string{"--device", "cuda", "--tuning", "measure"}
+	train := []string{"train", "--data", "sample", "--limit-train", "4", "--limit-test", "2", "--batch", "4", "--epochs", "1", "--out", dir}
+	require.Regexp(t, `(?m)^interrupted$`, interrupted(with(train, measure...)...))
+	require.NoDirExists(t, dir, "there is nothing to resume")
+	out := stheno(t, with(train, "--device", "cuda", "--tuning", "off")...)
+	require.Zero(t, out.code, out.stderr)
+	require.Contains(t, interrupted(with([]string{"train", "--resume", "--out", dir, "--epochs", "2"}, measure...)...),
+		"interrupted before a step was done\nresume with: stheno train --resume --out "+dir+"\n")
+	for _, args := range [][]string{{"eval", "--run", dir}, {"predict", "--run", dir, writePNG(t, t.TempDir(), 0)}, {"explain", "simplecnn", "--batch", "4"},
+		{"bench", "--arch", "simplecnn", "--batch", "2", "--seconds", "0.01", "--no-verify"}} {
+		require.Regexp(t, `(?m)^interrupted$`, interrupted(with(args, measure...)...))
+	}
+	out = stheno(t, with([]string{"predict", "--run", dir, writePNG(t, t.TempDir(), 0)}, measure...)...)
+	require.Zero(t, out.code, out.stderr)
+	require.Regexp(t, `note: measured those of inference in`, out.stderr)
 }

@@ -54,7 +54,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // valueKinds are pflag's types in words.
 var valueKinds = map[string]string{"intSlice": "whole numbers with commas between them", "int": "a whole number", "uint64": "a whole number from 0",
-	"float64": "a number such as 0.01", "float32Slice": "numbers with commas between them, such as 0.485,0.456,0.406", "bool": "true or false"}
+	"float64": "a number such as 0.01", "float32Slice": "numbers with commas between them, such as 0.485,0.456,0.406", "bool": "true or false",
+	"bytes": "an amount of memory such as 512MiB or 2GiB"}
 
 // otherNames are what other programs, or other commands of this one, call flags.
 var otherNames = map[string]string{"learning-rate": "lr", "initial-lr": "lr", "base-lr": "lr", "max-lr": "lr", "batch-size": "batch", "bs": "batch", "wd": "weight-decay",

@@ -4,7 +4,7 @@
 
 // Sorts the numbers 0 … count−1 by indices[k], equal ones by k: order[first[j]] … order[first[j+1]−1] are those with
 // indices[k] = j. first: n+1 numbers; order: count numbers. One block of ORDER_THREADS threads.
-KERNEL order_indices(u32 *first, u32 *order, const i64 *indices, i64 n, i64 count) {
+KERNEL __launch_bounds__(ORDER_THREADS) order_indices(u32 *first, u32 *order, const i64 *indices, i64 n, i64 count) {
 	__shared__ i64 chunk[ORDER_THREADS];
 	__shared__ u32 sums[ORDER_THREADS];
 	const int t = threadIdx.x;

@@ -8,6 +8,10 @@
 #define SDX T
 #endif
 
+// The most threads of a block: they are told to the compiler, which else may take more registers than so many threads have. Package kernel
+// knows the same number.
+#define ROW_THREADS 1024
+
 #define ROWS(r, n) for (i64 r = (i64)blockIdx.x * blockDim.y + threadIdx.y; r < (n); r += (i64)gridDim.x * blockDim.y)
 
 #define COLUMNS(i, c) for (i64 i = threadIdx.x; i < (c); i += blockDim.x)
@@ -55,7 +59,7 @@ __device__ __forceinline__ T exp_sum(const T *x, i64 c, T top, i64 but, T *share
 }
 
 // y ← exp(x−top)/Σ exp(x−top). x, y: n × c.
-KERNEL softmax(T *y, const T *x, i64 n, i64 c) {
+KERNEL __launch_bounds__(ROW_THREADS) softmax(T *y, const T *x, i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	ROWS(r, n) {
 		const T *row = x + r * c;
@@ -65,7 +69,7 @@ KERNEL softmax(T *y, const T *x, i64 n, i64 c) {
 }
 
 // y ← x − top − log Σ exp(x−top)
-KERNEL log_softmax(T *y, const T *x, i64 n, i64 c) {
+KERNEL __launch_bounds__(ROW_THREADS) log_softmax(T *y, const T *x, i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	ROWS(r, n) {
 		const T *row = x + r * c;
@@ -75,7 +79,7 @@ KERNEL log_softmax(T *y, const T *x, i64 n, i64 c) {
 }
 
 // dx ← y·(dy − Σ y·dy)
-KERNEL softmax_grad(T *dx, const T *y, const T *dy, i64 n, i64 c) {
+KERNEL __launch_bounds__(ROW_THREADS) softmax_grad(T *dx, const T *y, const T *dy, i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	ROWS(r, n) {
 		T total = T(0);
@@ -86,7 +90,7 @@ KERNEL softmax_grad(T *dx, const T *y, const T *dy, i64 n, i64 c) {
 }
 
 // dx ← dy − exp(y)·Σ dy
-KERNEL log_softmax_grad(T *dx, const T *y, const T *dy, i64 n, i64 c) {
+KERNEL __launch_bounds__(ROW_THREADS) log_softmax_grad(T *dx, const T *y, const T *dy, i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	ROWS(r, n) {
 		T total = T(0);
@@ -127,7 +131,7 @@ __device__ __forceinline__ i64 count_better(const T *row, T score, i64 c, i64 *s
 }
 
 // loss (n) ← log Σ exp(x) − x[label]. Labels are below c: the host has looked at them.
-KERNEL softmax_cross_entropy(T *loss, const T *x, const i64 *labels, i64 n, i64 c) {
+KERNEL __launch_bounds__(ROW_THREADS) softmax_cross_entropy(T *loss, const T *x, const i64 *labels, i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	ROWS(r, n) {
 		const T *row = x + r * c;
@@ -140,7 +144,7 @@ KERNEL softmax_cross_entropy(T *loss, const T *x, const i64 *labels, i64 n, i64 
 }
 
 // dx (n × c) ← (softmax(x) − [column is label])·dloss
-KERNEL softmax_cross_entropy_grad(SDX *dx, const T *x, const i64 *labels, const T *dloss, i64 n, i64 c) {
+KERNEL __launch_bounds__(ROW_THREADS) softmax_cross_entropy_grad(SDX *dx, const T *x, const i64 *labels, const T *dloss, i64 n, i64 c) {
 	__shared__ T shared[WARP];
 	ROWS(r, n) {
 		const T *row = x + r * c;
@@ -172,7 +176,7 @@ KERNEL cross_entropy_grad(T *dp, const T *p, const i64 *labels, const T *dloss, 
 }
 
 // hit (n) ← whether fewer than k scores of a row are larger than the label's, which is not NaN.
-KERNEL top_k(int *hit, const T *x, const i64 *labels, i64 k, i64 n, i64 c) {
+KERNEL __launch_bounds__(ROW_THREADS) top_k(int *hit, const T *x, const i64 *labels, i64 k, i64 n, i64 c) {
 	__shared__ i64 shared[WARP];
 	ROWS(r, n) {
 		const T *row = x + r * c;
@@ -222,8 +226,8 @@ struct Tally {
 // loss ← the losses (n), or their mean; dx (n × c) ← their gradient, scaled by dloss (n); counts.to ← how many labels are among the best
 // counts.k. partial has a tally for each block; the last block to come puts them together, always in the same order. The counter is 0
 // before and after.
-KERNEL fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *counter, const T *x, const i64 *labels, const T *dloss,
-                    i64 n, i64 c) {
+KERNEL __launch_bounds__(ROW_THREADS) fused_scores(T *loss, SDX *dx, const Counts counts, Tally *partial, u32 *counter, const T *x,
+                                                   const i64 *labels, const T *dloss, i64 n, i64 c) {
 #ifdef LOSS
 	__shared__ T shared[WARP];
 #endif

@@ -22,6 +22,9 @@ const maxSalt = 64
 // and shape agree, and never looks at the children themselves. Apply therefore checks the node it gets: it must carry
 // this operation and these children. If not, the operation is applied again with a salt in its hash.
 func Apply(o Op, children ...*gorgonia.Node) (*gorgonia.Node, error) {
+	if o == nil {
+		return nil, errors.New("op: Apply got no operation; pass one, e.g. &op.ReLU{}")
+	}
 	for i, c := range children {
 		if c == nil {
 			return nil, fmt.Errorf("op: %s: input %d is nil; an earlier error was probably not checked", o.Kind(), i)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -65,6 +66,12 @@ type Plan struct {
 // Match finds out which tensor of the source is which weight of the model. Where they are not one to one, the error is a
 // *[MismatchError].
 func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
+	if m == nil {
+		return nil, errNoModel
+	}
+	if src == nil {
+		return nil, errors.New("convert: the source is nil; look at the error of Open")
+	}
 	if src.complete != nil {
 		if err := src.complete(); err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/weights/convert"
+	"github.com/stheno-ml/stheno/weights/numpy"
 )
 
 // odd is a model with weights of several ranks, an outer one around it.
@@ -28,6 +29,7 @@ func odd(t *testing.T, units int) *nn.Model {
 
 func TestSaveAndLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.safetensors")
+	arrays := filepath.Join(t.TempDir(), "m.NPZ")
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		m := odd(t, 4)
 		require.ErrorContains(t, convert.Save(path, m), "no value to save")
@@ -36,6 +38,15 @@ func TestSaveAndLoad(t *testing.T) {
 		back := odd(t, 4)
 		require.NoError(t, back.Allocate(dt))
 		require.NoError(t, convert.Load(path, back, convert.Options{}))
+		for i, w := range m.Weights() {
+			require.Equal(t, w.Value.Data(), back.Weights()[i].Value.Data(), w.Name)
+			require.NoError(t, back.Weights()[i].Value.Memset(map[tensor.Dtype]any{tensor.Float32: float32(0), tensor.Float64: 0.0}[dt]))
+		}
+		require.NoError(t, convert.Save(arrays, m))
+		named, err := numpy.Read(arrays)
+		require.NoError(t, err)
+		require.Len(t, named.Tensors, len(m.Weights()))
+		require.NoError(t, convert.Load(arrays, back, convert.Options{}))
 		for i, w := range m.Weights() {
 			require.Equal(t, w.Value.Data(), back.Weights()[i].Value.Data(), w.Name)
 		}

@@ -16,7 +16,8 @@ var asides = map[string]string{"optimizer": "optimizer's state", "optimizer_stat
 	"optimizer_state": "optimizer's state", "optimizers": "optimizer's state", "optimizer_states": "optimizer's state",
 	"optimizer_weights": "optimizer's state", "scheduler": "schedule's state", "lr_scheduler": "schedule's state", "lr_schedulers": "schedule's state",
 	"scheduler_state_dict": "schedule's state", "scaler": "loss scaler's state", "amp": "loss scaler's state", "rng_state": "random numbers' state",
-	"state_dict_ema": "averages of the weights", "model_ema": "averages of the weights", "ema": "averages of the weights"}
+	"state_dict_ema": "averages of the weights", "model_ema": "averages of the weights", "ema": "averages of the weights",
+	"best_epoch": "weights of the best epoch so far"}
 
 // wrappers are modules of PyTorch that hold another one.
 var wrappers = []string{"module.", "_orig_mod.", "model.", "model/", "backbone.", "net.", "network."}

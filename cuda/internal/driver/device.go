@@ -225,10 +225,12 @@ func (d *Device) CloseAfter(last func() error) error {
 }
 
 func (d *Device) release() error {
-	errs := []error{check("cuCtxSynchronize", cu.Synchronize())}
-	for m := range d.modules {
-		errs = append(errs, m.Close())
-	}
-	errs = append(errs, d.Memory.close(), check("cuDevicePrimaryCtxRelease", d.dev.ReleasePrimaryCtx()))
-	return Join(errs...)
+	return Apart(func() error {
+		errs := []error{check("cuCtxSynchronize", cu.Synchronize())}
+		for m := range d.modules {
+			errs = append(errs, m.Close())
+		}
+		errs = append(errs, d.Memory.close(), check("cuDevicePrimaryCtxRelease", d.dev.ReleasePrimaryCtx()))
+		return Join(errs...)
+	})
 }

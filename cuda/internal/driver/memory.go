@@ -150,15 +150,17 @@ func (m *Memory) Trim() error {
 	if len(m.free) == 0 {
 		return nil
 	}
-	errs := []error{check("cuCtxSynchronize", cu.Synchronize())}
-	for size, blocks := range m.free {
-		for _, p := range blocks {
-			errs = append(errs, check("cuMemFree", cu.MemFree(p)))
-			m.held -= size
+	return Apart(func() error {
+		errs := []error{check("cuCtxSynchronize", cu.Synchronize())}
+		for size, blocks := range m.free {
+			for _, p := range blocks {
+				errs = append(errs, check("cuMemFree", cu.MemFree(p)))
+				m.held -= size
+			}
+			delete(m.free, size)
 		}
-		delete(m.free, size)
-	}
-	return Join(errs...)
+		return Join(errs...)
+	})
 }
 
 // Used is the number of bytes handed out, Held the number taken from the driver.

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ const (
 	mostThreadsZ  = 64
 	mostShared    = 48 << 10 // without asking for more
 	mostArguments = 4096     // bytes
+	mostUnbounded = 256      // threads that have registers enough whatever a kernel takes: there are 65,536 of them, and a thread has 255 at most
 )
 
 // builderFor is a builder for a device of 132 multiprocessors.
@@ -295,8 +297,12 @@ func checkLaunch(b *Builder, s *graph.Step, l *Launch) error {
 	if g.X < 1 || g.X > mostBlocksX || g.Y < 0 || g.Y > mostBlocksYZ || g.Z < 0 || g.Z > mostBlocksYZ {
 		return fmt.Errorf("kernel %s: a grid of %+v", l.Name, g)
 	}
-	if k.X < 1 || k.Y < 0 || k.Z < 0 || k.Z > mostThreadsZ || k.X*max(k.Y, 1)*max(k.Z, 1) > mostThreads {
+	n := k.X * max(k.Y, 1) * max(k.Z, 1)
+	if k.X < 1 || k.Y < 0 || k.Z < 0 || k.Z > mostThreadsZ || n > mostThreads {
 		return fmt.Errorf("kernel %s: a block of %+v", l.Name, k)
+	}
+	if n > mostUnbounded && !regexp.MustCompile(`(?m)^KERNEL __launch_bounds__\(.+\) `+l.Name+`\(`).MatchString(l.Source.Text) {
+		return fmt.Errorf("kernel %s: a block of %d threads, which the compiler must be told by __launch_bounds__", l.Name, n)
 	}
 	shared := mostShared
 	if strings.HasPrefix(l.Name, "conv_few") { // for tensor cores of compute capability 8.0 and above, where a launch may ask for more
@@ -372,6 +378,7 @@ struct Pair { i64 a; int b[COUNT], c; };
 #define COUNT 3
 // KERNEL k(int only)
 KERNEL __launch_bounds__(256) k(T *y, const T *__restrict__ x, i64 n, const Pair p, float f) {}
+KERNEL unbounded(T *y, const T *x, i64 n, const Pair p, float f) {}
 `
 	b, s := builderFor(FP32), stepOf(&graph.Copy{}, valueOf(tensor.Float32, 4), valueOf(tensor.Float32, 4))
 	good := func() *Launch {
@@ -382,6 +389,7 @@ KERNEL __launch_bounds__(256) k(T *y, const T *__restrict__ x, i64 n, const Pair
 	for want, spoil := range map[string]func(l *Launch){
 		"a grid of":         func(l *Launch) { l.Grid.Y = 65536 },
 		"a block of":        func(l *Launch) { l.Block.Y = 5 },
+		"told by":           func(l *Launch) { l.Block.Y, l.Name = 2, "unbounded" },
 		"shared memory":     func(l *Launch) { l.Shared = 1 << 20 },
 		"0 kernels":         func(l *Launch) { l.Name = "other" },
 		"takes 5 arguments": func(l *Launch) { l.Args = l.Args[1:] },

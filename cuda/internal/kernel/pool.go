@@ -111,9 +111,11 @@ func (b *Builder) maxPoolGrad(s *graph.Step, g op.PoolGeometry, d storage, in ..
 	return b.poolOver(s, b.walking(s.In[0], g), g, d, in)
 }
 
-// walkable says whether pool_walk.cuh is for a max pooling of x.
+// walkable says whether pool_walk.cuh is for a max pooling of x: its int counts the elements of an image, of a result's too, which padding may
+// have made larger.
 func walkable(x *graph.Value, g op.PoolGeometry) bool {
-	return x.Dtype == tensor.Float32 && walks(g.H) && walks(g.W) && g.H.Kernel*g.W.Kernel <= mostUnrolled && g.H.In*g.W.In*g.C <= math.MaxInt32
+	return x.Dtype == tensor.Float32 && walks(g.H) && walks(g.W) && g.H.Kernel*g.W.Kernel <= mostUnrolled &&
+		max(g.H.In*g.W.In, g.H.Out*g.W.Out)*g.C <= math.MaxInt32
 }
 
 // walks says whether windows along an axis overlap by no more than a stride and leave nothing out.

@@ -48,6 +48,22 @@ func maskedPools(t testing.TB) (all []*graph.Step) {
 	return all
 }
 
+// Images whose elements an int of pool_walk.cuh does not count have the other kernel, also where padding makes only the result so large.
+func TestPoolsOfHugeImages(t *testing.T) {
+	edge := op.PoolAttrs{Strides: [2]int{1, 1}, Padding: shape.Padding{Mode: shape.Explicit, Top: 1, Bottom: 1}}
+	for _, c := range []struct {
+		a    op.PoolAttrs
+		x    tensor.Shape
+		walk bool
+	}{{halves, tensor.Shape{1, 2, 1 << 24, 63}, true}, {halves, tensor.Shape{1, 2, 1 << 24, 64}, false}, {edge, tensor.Shape{1, 2, 1 << 24, 42}, true},
+		{edge, tensor.Shape{1, 2, 1 << 24, 43}, false}} {
+		s := maskedPool(t, c.a, false, c.x...)
+		require.Equal(t, c.walk, JoinsPoolGrad(s), "%v", c.x)
+		list := commandsOf(t, builderFor(FP32), s)
+		require.Equal(t, map[bool]string{true: "max_pool_grad_relu", false: "max_pool_grad"}[c.walk], list[len(list)-1].(*Launch).Name, "%v", c.x)
+	}
+}
+
 // Which launches there are: of a gradient with sums two in the first way and one in the second.
 func TestMaskedPools(t *testing.T) {
 	for _, s := range maskedPools(t) {

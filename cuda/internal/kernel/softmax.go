@@ -54,11 +54,14 @@ func (b *Builder) rows(s *graph.Step, name string, args ...any) *Launch {
 		Args: append(args, int64(n), int64(c))}
 }
 
+// mostRowThreads is ROW_THREADS of softmax.cu.
+const mostRowThreads = 1024
+
 // rowThreads is a block of threads along a row of c elements, and along rows.
 func rowThreads(c int) Dim3 {
 	switch {
 	case c > 16*threads:
-		return Dim3{X: 4 * threads, Y: 1}
+		return Dim3{X: mostRowThreads, Y: 1}
 	case c > threads:
 		return Dim3{X: threads, Y: 1}
 	}

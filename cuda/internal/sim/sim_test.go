@@ -74,6 +74,18 @@ func TestOrderShowsAMissingBarrier(t *testing.T) {
 	require.NotEqual(t, forward, run(t, bin, "running", "STHENO_SIM_ORDER=random"))
 }
 
+// TestCheck: with STHENO_SIM_CHECK=1 what nothing orders is found, in all orders, and what C++ leaves undefined, and nothing else.
+func TestCheck(t *testing.T) {
+	bin := build(t, "check", "libcuda.so.1", "libnvrtc.so.12")
+	for _, name := range []string{"blocks", "grids", "undefined", "streams", "graphs"} {
+		t.Run(name, func(t *testing.T) { run(t, bin, name, "STHENO_SIM_CHECK=1") })
+	}
+	bin = build(t, "drive", "libcuda.so.1", "libnvrtc.so.12")
+	for _, name := range []string{"copies", "refused", "graphs", "faults", "images", "leaks"} {
+		t.Run(name, func(t *testing.T) { run(t, bin, name, "STHENO_SIM_CHECK=1") })
+	}
+}
+
 func TestMatrixProducts(t *testing.T) {
 	bin := build(t, "product", "libcublasLt.so.12", "libcuda.so.1", "libnvrtc.so.12")
 	for _, name := range []string{"products", "refused"} {

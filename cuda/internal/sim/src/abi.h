@@ -19,11 +19,16 @@ enum sim_warp_op { SIM_SYNCWARP, SIM_SHUFFLE, SIM_BALLOT, SIM_ANY, SIM_ALL };
 // What a barrier of the block counts besides.
 enum sim_block_op { SIM_SYNC, SIM_COUNT, SIM_AND, SIM_OR };
 
-// What a module asks of the driver while a kernel runs.
+// How a kernel uses memory. A fence is of the whole device's memory.
+enum sim_access { SIM_READ, SIM_WRITE, SIM_ATOMIC_ACCESS };
+
+// What a module asks of the driver while a kernel runs. touch and fence are for races alone.
 struct sim_runtime {
 	int (*block)(sim_block_op op, int value, int line);
 	unsigned long long (*warp)(sim_warp_op op, unsigned mask, unsigned long long value, int source, int line);
 	void (*trap)(const char *what, int line);
+	void (*touch)(const void *p, unsigned long bytes, sim_access how, const void *pc);
+	void (*fence)(void);
 };
 
 struct sim_kernel {
@@ -47,6 +52,6 @@ struct sim_module_table {
 	const sim_kernel *kernel;
 };
 
-#define SIM_ABI_VERSION 2
+#define SIM_ABI_VERSION 3
 
 #endif

@@ -2,6 +2,7 @@
 // a barrier or a shuffle. STHENO_SIM_ORDER=reverse or random changes who goes first: what depends on it lacks a barrier.
 #include "core.h"
 #include "fiber.h"
+#include "race.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -67,6 +68,7 @@ static void release_block() {
 	int count = 0;
 	for (const Thread &t : grid.threads) count += t.status == AT_BLOCK && t.value;
 	const int all = grid.waiting;
+	race_barrier();
 	for (Thread &t : grid.threads) {
 		if (t.status != AT_BLOCK) continue;
 		t.value = t.op == SIM_AND ? count == all : t.op == SIM_OR ? count > 0 : (unsigned)count;
@@ -100,6 +102,7 @@ static void release_warp(int warp, unsigned mask) {
 		}
 		t.status = READY;
 	}
+	if (lanes[__builtin_ctz(wanted)].op == SIM_SYNCWARP) race_warp(warp, wanted);
 	grid.arrived[(size_t)warp] &= ~wanted;
 }
 
@@ -145,7 +148,14 @@ static unsigned long long at_warp(sim_warp_op op, unsigned mask, unsigned long l
 
 static void trap(const char *what, int line) { fault(std::string(what) + " at line " + std::to_string(line)); }
 
-static const sim_runtime runtime = {at_block, at_warp, trap};
+static void touch(const void *p, unsigned long bytes, sim_access how, const void *pc) {
+	const std::string race = race_touch(grid.current, p, bytes, how, pc);
+	if (!race.empty()) fault(race);
+}
+
+static void fence() { race_fence(grid.current); }
+
+static const sim_runtime runtime = {at_block, at_warp, trap, touch, fence};
 
 // A thread is over; who waited for it no longer does.
 static void leave() {
@@ -211,6 +221,7 @@ static void run_block(const std::string &how, std::mt19937 &random) {
 	for (Thread &t : grid.threads) t = {NEW, nullptr, 0, 0, 0, 0, 0};
 	for (int w = 0; w * 32 < n; w++) grid.alive[(size_t)w] = n - w * 32 >= 32 ? ~0u : (1u << (n - w * 32)) - 1;
 	for (unsigned &lanes : grid.arrived) lanes = 0;
+	race_block();
 	grid.live = n, grid.waiting = 0;
 	while (grid.live > 0) {
 		if (how == "random") {
@@ -302,6 +313,7 @@ std::string run_grid(Launch &l) {
 	std::vector<char> shared(l.shared + 2 * zone + 16);
 	char *dynamic = (char *)(((uintptr_t)shared.data() + zone + 15) / 16 * 16);
 	memset(shared.data(), 0xA5, shared.size());
+	const RaceGrid race(l, dynamic);
 	*m.runtime = &runtime;
 	*m.block_dim = l.block, *m.grid_dim = l.grid;
 	*m.dynamic_shared = dynamic;

@@ -18,7 +18,7 @@ library() {
 	"$cxx" -std=c++17 -O2 -ftree-vectorize -g1 -fPIC -shared -fvisibility=hidden -U_FORTIFY_SOURCE -Wall -Wextra -Wno-unused-parameter -I. \
 		-Wl,-soname,"$name" -Wl,-rpath,'$ORIGIN' -o "$tmp/$name" -L"$tmp" "$@" -pthread -ldl
 }
-library libcuda.so.1 context.cpp device.cpp errors.cpp memory.cpp stream.cpp event.cpp graph.cpp module.cpp block.cpp fiber.cpp
+library libcuda.so.1 context.cpp device.cpp errors.cpp memory.cpp stream.cpp event.cpp graph.cpp module.cpp block.cpp fiber.cpp order.cpp race.cpp shadow.cpp
 library libnvrtc.so.12 nvrtc.cpp
 library libcublasLt.so.12 cublaslt.cpp cublaslt_product.cpp -l:libcuda.so.1
 library libcudnn.so.9 cudnn.cpp cudnn_graph.cpp cudnn_run.cpp -l:libcuda.so.1

@@ -189,8 +189,13 @@ EXPORT cuCtxGetStreamPriorityRange(int *least, int *greatest) {
 
 EXPORT cuCtxSynchronize() {
 	ENTER;
-	if (const int e = unsafe_while_capturing()) return e;
-	return drain(call.lock, call.context);
+	int error = SUCCESS;
+	for (const auto &c : state().captures) { // of the context, whatever their mode and whoever captures: the wait is refused, and breaks them
+		if (c->streams[0]->context != call.context) continue;
+		c->invalid = true;
+		error = STREAM_CAPTURE_UNSUPPORTED;
+	}
+	return error ? error : drain(call.lock, call.context);
 }
 
 // The newest version of a function: the names that cuda.h's macros produce.

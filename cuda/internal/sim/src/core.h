@@ -70,11 +70,27 @@ struct Context : Object {
 	std::shared_ptr<Stream> null_stream;
 };
 
+// For races: how far the streams, by their numbers, have come before something.
+typedef std::shared_ptr<const std::vector<uint64_t>> Past;
+// For races, of a graph: behind[a][b] says that node a comes behind node b.
+typedef std::shared_ptr<const std::vector<std::vector<bool>>> Behind;
+
 // A place in the order of a stream: reached once the stream has completed that many items.
 struct Mark {
 	std::shared_ptr<Stream> stream;
 	uint64_t item = 0;
+	Past past; // of the stream
 };
+
+// For races: where work stands among other work.
+struct Place {
+	uint32_t stream = 0;
+	uint64_t item = 0;
+	int node = -1; // of a graph
+	Past past;
+	Behind behind; // of the graph
+};
+bool races(); // whether they are looked for
 
 // Work: what a stream runs, and what a graph holds. It runs without the lock and returns a CUresult.
 struct Work {
@@ -87,7 +103,10 @@ struct Item {
 	std::vector<Mark> waits;
 	std::shared_ptr<Work> work; // null for an item that only marks a place
 	std::function<void()> after; // under the lock
+	Place place;
 };
+
+uint32_t fresh_stream_number(); // never the same
 
 struct Capture;
 struct Stream : Object {
@@ -96,6 +115,8 @@ struct Stream : Object {
 	bool started = false, closing = false;
 	std::deque<Item> queue;
 	uint64_t enqueued = 0, completed = 0;
+	uint32_t number = fresh_stream_number();
+	Past past;           // of what was put in last
 	std::shared_ptr<Capture> capture;
 	std::set<int> frontier; // while it captures: the nodes that the next one depends on
 	bool blocking() const { return (flags & 1) == 0; } // CU_STREAM_NON_BLOCKING
@@ -115,6 +136,9 @@ struct Image {
 	void *library = nullptr;
 	const sim_module_table *table = nullptr;
 	int architecture = 0; // 90 for compute capability 9.0
+	// For races: the bytes of the library, where it was loaded, and its variables, among them all static shared memory.
+	std::string bytes;
+	const char *base = nullptr, *data = nullptr, *data_end = nullptr;
 	~Image();
 };
 
@@ -142,7 +166,8 @@ struct Graph : Object {
 };
 
 struct Executable : Object {
-	std::vector<std::shared_ptr<Work>> order;
+	std::vector<std::pair<int, std::shared_ptr<Work>>> order; // nodes by their numbers
+	Behind behind;
 };
 
 struct Capture {

@@ -51,16 +51,32 @@ static size_t extent(const Layout &l) {
 	return ((size_t)l.stride * (size_t)(l.batch - 1) + (size_t)l.ld * (l.cols - 1) + l.rows) * element(l.type);
 }
 
+// What lies between the columns of a matrix may be another's.
+static int use(const Layout &l, const void *p, bool writes) {
+	const size_t es = element(l.type), column = l.rows * es;
+	const bool dense = (size_t)l.ld == l.rows && (l.batch == 1 || (size_t)l.stride == l.rows * l.cols);
+	if (dense) return stheno_sim_use("cublasLtMatmul", p, extent(l), writes);
+	for (int64_t b = 0; b < l.batch; b++) {
+		for (size_t j = 0; j < l.cols; j++) {
+			const size_t at = ((size_t)l.stride * (size_t)b + (size_t)l.ld * j) * es;
+			if (const int e = stheno_sim_use("cublasLtMatmul", (const char *)p + at, column, writes)) return e;
+		}
+	}
+	return 0;
+}
+
 int multiply(void *argument) {
 	const Product &p = *(Product *)argument;
 	const Operation &o = p.o;
 	const bool biased = o.epilogue & EPILOGUE_BIAS;
 	const size_t es = element(p.d.type), bias_bytes = ((size_t)o.bias_stride * (size_t)(p.d.batch - 1) + p.d.rows) * es;
-	if (!stheno_sim_contains(p.pa, extent(p.a)) || !stheno_sim_contains(p.pb, extent(p.b)) || !stheno_sim_contains(p.pd, extent(p.d)) ||
-	    (p.beta != 0 && !stheno_sim_contains(p.pc, extent(p.c))) || (biased && !stheno_sim_contains(o.bias, bias_bytes)) ||
-	    (p.workspace_bytes && !stheno_sim_contains(p.workspace, p.workspace_bytes))) {
-		return stheno_sim_fault("cublasLtMatmul: a matrix, the bias or the workspace leaves its allocation");
-	}
+	int e = use(p.a, p.pa, false);
+	if (!e) e = use(p.b, p.pb, false);
+	if (!e && p.beta != 0) e = use(p.c, p.pc, false);
+	if (!e && biased) e = stheno_sim_use("cublasLtMatmul", o.bias, bias_bytes, false);
+	if (!e && p.workspace_bytes) e = stheno_sim_use("cublasLtMatmul", p.workspace, p.workspace_bytes, true);
+	if (!e) e = use(p.d, p.pd, true);
+	if (e) return e;
 	const char *unit = getenv("STHENO_SIM_CUBLASLT_DELAY");
 	if (!unit || !*unit) unit = getenv("STHENO_SIM_LIBRARY_DELAY");
 	if (unit) stheno_sim_pass(atof(unit) * slowness[p.algorithm]);

@@ -210,10 +210,18 @@ static int work(void *arg) {
 		return 719; // CUDA_ERROR_LAUNCH_FAILED
 	}
 	delay(p, e, j.knobs);
+	const auto writes = [&](const Tensor &t) {
+		for (const Tensor &s : p.sums) {
+			if (s.uid == t.uid) return true;
+		}
+		return t.uid == const_cast<Problem &>(p).result().uid;
+	};
 	for (const Tensor &t : p.memory()) {
-		if (!stheno_sim_contains(j.pointers.at(t.uid), t.bytes())) return 700; // CUDA_ERROR_ILLEGAL_ADDRESS
+		if (const int e = stheno_sim_use("cudnn", j.pointers.at(t.uid), t.bytes(), writes(t))) return e;
 	}
-	if (e.workspace && !stheno_sim_contains(j.workspace, (size_t)e.workspace)) return 700;
+	if (e.workspace) {
+		if (const int e2 = stheno_sim_use("cudnn", j.workspace, (size_t)e.workspace, true)) return e2;
+	}
 	if (e.workspace) memset(j.workspace, 0xff, (size_t)e.workspace); // NaN, to whoever keeps something there
 	const void *x = j.pointers.at(p.x.uid), *w = j.pointers.at(p.w.uid), *y = j.pointers.at(p.y.uid);
 	if (p.doubles) Loops<double>{p, x, w, y, j.values, false}.run(j.pointers);

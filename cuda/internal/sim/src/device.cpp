@@ -86,7 +86,7 @@ EXPORT cuDeviceGetAttribute(int *value, int attribute, Device device) {
 	    {13, 1000000},       // clock, kHz
 	    {14, 512},           // alignment of textures
 	    {15, 1},             // copies overlap with kernels
-	    {16, 4},             // multiprocessors
+	    {16, (int)environment("STHENO_SIM_MULTIPROCESSORS", 4)},
 	    {19, 1},             // maps host memory
 	    {31, 1},             // concurrent kernels
 	    {36, 1000000},       // memory clock, kHz

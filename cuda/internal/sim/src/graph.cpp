@@ -1,6 +1,6 @@
 // Capture of streams, graphs and their launches. A graph is launched as one piece of work, whose nodes run one after another
 // in an order that the captured dependencies allow.
-#include "core.h"
+#include "race.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -129,11 +129,11 @@ EXPORT cuGraphGetNodes(void *graph, void **nodes, size_t *count) {
 }
 
 // An order of the nodes that their dependencies allow. STHENO_SIM_ORDER picks which: a dependency that was forgotten then shows.
-static std::vector<std::shared_ptr<Work>> order(const Graph &g) {
+static std::vector<std::pair<int, std::shared_ptr<Work>>> order(const Graph &g) {
 	const char *v = getenv("STHENO_SIM_ORDER");
 	const std::string how = v ? v : "";
 	std::mt19937 random(1);
-	std::vector<std::shared_ptr<Work>> r;
+	std::vector<std::pair<int, std::shared_ptr<Work>>> r;
 	std::set<int> done, open;
 	for (size_t i = 0; i < g.nodes.size(); i++) open.insert((int)i);
 	while (!open.empty()) {
@@ -152,7 +152,7 @@ static std::vector<std::shared_ptr<Work>> order(const Graph &g) {
 			}
 		}
 		const int n = how == "random" ? ready[random() % ready.size()] : how == "reverse" ? ready.back() : ready.front();
-		r.push_back(g.nodes[n].work);
+		r.push_back({n, g.nodes[n].work});
 		done.insert(n);
 		open.erase(n);
 	}
@@ -166,6 +166,7 @@ EXPORT cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long
 	if (!executable) return INVALID_VALUE;
 	const auto x = std::make_shared<Executable>();
 	x->order = order(*g);
+	x->behind = race_behind(g->nodes);
 	*executable = add(x, call.context);
 	return SUCCESS;
 }
@@ -195,14 +196,15 @@ EXPORT cuGraphLaunch(void *executable, void *stream) {
 	const auto w = std::make_shared<Work>();
 	w->name = "graph";
 	w->check = [x] {
-		for (const auto &n : x->order) {
+		for (const auto &[node, n] : x->order) {
 			if (!n->check) continue;
 			if (const int e = n->check()) return e;
 		}
 		return (int)SUCCESS;
 	};
 	w->run = [x] {
-		for (const auto &n : x->order) {
+		for (const auto &[node, n] : x->order) {
+			race_node(node, x->behind);
 			if (const int e = n->run()) return e;
 		}
 		return (int)SUCCESS;

@@ -10,7 +10,12 @@ const char *const compiler_flags[] = {
     "-pipe",     "-fno-exceptions",    "-fno-rtti",       "-fno-gnu-unique", "-fno-asynchronous-unwind-tables",
     "-fwrapv",   "-ffp-contract=off",  "-fno-math-errno", "-fno-trapping-math",
     "-fno-strict-aliasing", "-Wl,-Bsymbolic", "-fpreprocessed", "-x", "c++-cpp-output"};
-const char *const flags_version = "3"; // counted up when the flags or the table change
+// With STHENO_SIM_CHECK: every access calls what shim_check.cuh defines, and so does what C++ leaves undefined. -nodefaultlibs leaves out g++'s
+// own libraries for that.
+const char *const check_flags[] = {
+    "-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", "-fno-wrapv",
+    "-fsanitize=alignment,shift,bounds,bool,signed-integer-overflow,float-cast-overflow", "-g1", "-nodefaultlibs", "-lc", "-lgcc"};
+const char *const flags_version = "4"; // counted up when the flags or the table change
 
 struct FoundKernel {
 	std::string name, bounds; // bounds: what stands in __launch_bounds__, in parentheses

@@ -1,6 +1,6 @@
 // Memory of the device, pinned memory of the host, copies and fills. Device memory is memory of the host with pages that nobody
 // may touch before and after, and with red zones between those and the allocation's ends.
-#include "core.h"
+#include "race.h"
 
 #include <sys/mman.h>
 
@@ -35,6 +35,7 @@ static int allocate(Context *c, Kind kind, size_t bytes, void **p) {
 	char *base = map + guard + body - round_up(bytes, zone);
 	memset(base, fresh_byte, bytes);
 	Range &r = state().ranges[(uintptr_t)base] = {base, map, bytes, all, kind, c};
+	race_changed();
 	paint_red_zones(r);
 	*p = base;
 	return SUCCESS;
@@ -77,6 +78,7 @@ void release_ranges(Context *c) {
 	for (auto i = all.begin(); i != all.end();) {
 		if (i->second.context == c) {
 			unmap(i->second);
+			race_forget(i->second.base, i->second.bytes);
 			i = all.erase(i);
 		} else {
 			++i;
@@ -100,6 +102,13 @@ static bool on_device(const void *p, size_t bytes) {
 extern "C" __attribute__((visibility("default"))) int stheno_sim_contains(const void *p, size_t bytes) {
 	Lock lock(state().mutex);
 	return range_of(p, bytes) != nullptr;
+}
+
+extern "C" __attribute__((visibility("default"))) int stheno_sim_use(const char *who, const void *p, size_t bytes, int writes) {
+	const std::string race = race_range(who, p, bytes, writes);
+	Lock lock(state().mutex);
+	if (!range_of(p, bytes)) return fail(ILLEGAL_ADDRESS, std::string(who) + ": what it uses leaves its allocation: " + std::to_string(bytes) + " bytes");
+	return race.empty() ? (int)SUCCESS : fail(ILLEGAL_ADDRESS, race);
 }
 
 static size_t used() {
@@ -145,6 +154,7 @@ static int release(Call &call, void *p, Kind kind, int unknown) {
 	i = state().ranges.find((uintptr_t)p);
 	if (i == state().ranges.end()) return unknown; // another thread was faster
 	unmap(i->second);
+	race_forget(i->second.base, i->second.bytes);
 	state().ranges.erase(i);
 	return SUCCESS;
 }
@@ -174,6 +184,7 @@ EXPORT cuMemHostRegister_v2(void *p, size_t bytes, unsigned) {
 		if (r.base < (char *)p + bytes && (char *)p < r.base + r.bytes) return HOST_MEMORY_ALREADY_REGISTERED;
 	}
 	state().ranges[(uintptr_t)p] = {(char *)p, nullptr, bytes, 0, REGISTERED_MEMORY, call.context};
+	race_changed();
 	return SUCCESS;
 }
 
@@ -201,8 +212,10 @@ EXPORT cuMemGetAddressRange_v2(void **base, size_t *bytes, void *p) {
 }
 
 // The memory may be gone when the work's turn comes.
-static int still(const void *p, size_t bytes, const char *what) {
+static int still(const void *p, size_t bytes, const char *what, bool writes) {
+	const std::string race = race_range(what, p, bytes, writes);
 	Lock lock(state().mutex);
+	if (!race.empty()) return fail(ILLEGAL_ADDRESS, race);
 	if (range_of(p, bytes)) return SUCCESS;
 	return fail(ILLEGAL_ADDRESS, std::string(what) + " of " + std::to_string(bytes) + " bytes uses memory that was freed");
 }
@@ -234,10 +247,10 @@ static int copy(void *to, const void *from, size_t bytes, Direction d, void *str
 	if (staged) stage = std::make_shared<std::vector<char>>((const char *)from, (const char *)from + bytes);
 	w->run = [=] {
 		if (device_to || pinned_to) {
-			if (const int e = still(to, bytes, "a copy")) return e;
+			if (const int e = still(to, bytes, "a copy", true)) return e;
 		}
 		if (device_from || pinned_from) {
-			if (const int e = still(from, bytes, "a copy")) return e;
+			if (const int e = still(from, bytes, "a copy", false)) return e;
 		}
 		memmove(to, stage ? stage->data() : from, bytes);
 		return (int)SUCCESS;
@@ -269,7 +282,7 @@ template <class V> static int fill(void *to, V value, size_t n, void *stream) {
 	const auto w = std::make_shared<Work>();
 	w->name = "fill";
 	w->run = [=] {
-		if (const int e = still(to, bytes, "a fill")) return e;
+		if (const int e = still(to, bytes, "a fill", true)) return e;
 		std::fill_n((V *)to, n, value); // measuring fills megabytes before every run
 		return (int)SUCCESS;
 	};

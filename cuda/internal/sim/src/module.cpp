@@ -1,5 +1,5 @@
 // Modules, functions and launches. An image is a shared library that NVRTC's stand-in made, or the same as text ("PTX").
-#include "core.h"
+#include "race.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -48,6 +48,7 @@ static std::shared_ptr<Image> load(const std::string &bytes) {
 	if (!image->library) note(INVALID_IMAGE, std::string("dlopen: ") + (written ? dlerror() : "cannot write the file"));
 	unlink(path.c_str());
 	if (!image->library) return nullptr;
+	if (races()) race_image(*image, bytes);
 	image->table = (const sim_module_table *)dlsym(image->library, "sim_module");
 	return image->table && image->table->version == SIM_ABI_VERSION ? image : nullptr;
 }

@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-// The text of the shim: abi.h, shim.cuh and shim_math.cuh.
+// The text of the shim: abi.h, shim.cuh, shim_math.cuh and shim_check.cuh.
 asm(R"(
 	.section .rodata
 	.hidden sim_shim, sim_shim_end
@@ -32,6 +32,7 @@ sim_shim:
 	.incbin "abi.h"
 	.incbin "shim.cuh"
 	.incbin "shim_math.cuh"
+	.incbin "shim_check.cuh"
 sim_shim_end:
 	.previous
 )");
@@ -103,6 +104,11 @@ struct Scratch {
 		rmdir(path.c_str());
 	}
 };
+
+static bool checks() {
+	const char *v = getenv("STHENO_SIM_CHECK");
+	return v && *v && strcmp(v, "0");
+}
 
 static const char *compiler() {
 	const char *c = getenv("STHENO_SIM_CXX");
@@ -195,7 +201,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 	std::string text = "#define SIM_CUDA_ARCH " + std::to_string(asks ? architecture * 10 : 0) + "\n" + shim;
 	text += "#line 1 \"" + p.name + "\"\n" + p.text + "\n";
 
-	std::string key_text = text + compiler() + flags_version;
+	std::string key_text = text + compiler() + flags_version + (checks() ? "check" : "");
 	for (const std::string &a : arguments) key_text += '\0' + a;
 	for (const auto &[name, header] : p.headers) key_text += '\0' + name + '\0' + header;
 	char key[40];
@@ -215,6 +221,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 		if (name.find('/') != std::string::npos || !write_file(d + "/" + name, header)) return INVALID_INPUT;
 	}
 	std::vector<std::string> preprocess = {compiler(), "-E", "-x", "c++", "-std=c++17", "-nostdinc", "-nostdinc++", "-I" + d};
+	if (checks()) preprocess.push_back("-DSIM_CHECK");
 	preprocess.insert(preprocess.end(), arguments.begin(), arguments.end());
 	preprocess.insert(preprocess.end(), {d + "/in.cu", "-o", d + "/out.ii"});
 	int status = run(preprocess, log);
@@ -228,6 +235,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 	if (!write_file(d + "/out.ii", plain)) return BUILTIN_OPERATION_FAILURE;
 	std::vector<std::string> build = {compiler()};
 	build.insert(build.end(), std::begin(compiler_flags), std::end(compiler_flags));
+	if (checks()) build.insert(build.end(), std::begin(check_flags), std::end(check_flags));
 	build.insert(build.end(), {d + "/out.ii", "-o", d + "/out.so", "-lm"});
 	status = run(build, log);
 	p.log = messages(status, log);
@@ -243,7 +251,7 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 
 EXPORT int nvrtcVersion(int *major, int *minor) {
 	if (!major || !minor) return INVALID_INPUT;
-	*major = 12, *minor = 99; // no real one: its images must not meet those of a GPU in a cache
+	*major = 12, *minor = checks() ? 98 : 99; // no real ones: their images must not meet those of a GPU in a cache, nor each other
 	return SUCCESS;
 }
 

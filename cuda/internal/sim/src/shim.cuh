@@ -36,7 +36,7 @@ static inline void __syncthreads(SIM_LINE) { sim_run->block(SIM_SYNC, 0, line); 
 static inline int __syncthreads_count(int p, SIM_LINE) { return sim_run->block(SIM_COUNT, p, line); }
 static inline int __syncthreads_and(int p, SIM_LINE) { return sim_run->block(SIM_AND, p, line); }
 static inline int __syncthreads_or(int p, SIM_LINE) { return sim_run->block(SIM_OR, p, line); }
-static inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void __threadfence() { sim_run->fence(); }
 static inline void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void __trap(SIM_LINE) { sim_run->trap("__trap()", line); }
 

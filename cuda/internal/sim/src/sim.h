@@ -25,8 +25,12 @@ void stheno_sim_live(struct stheno_sim_counts *counts);
 // drop has been called.
 int stheno_sim_enqueue(void *stream, const char *name, int (*fn)(void *arg), void (*drop)(void *arg), void *arg);
 
-// Whether bytes from p on lie in one live allocation of device memory or pinned memory. For fn of stheno_sim_enqueue.
+// Whether bytes from p on lie in one live allocation of device memory or pinned memory.
 int stheno_sim_contains(const void *p, size_t bytes);
+
+// Says that fn of stheno_sim_enqueue reads or writes bytes from p on, before it does. Returns 0, or the CUresult of a fault that was told:
+// they do not lie in one allocation, or another use of them races with this one.
+int stheno_sim_use(const char *who, const void *p, size_t bytes, int writes);
 
 // Lets milliseconds pass for the events of the stream whose fn calls it, which nobody waits for.
 void stheno_sim_pass(double milliseconds);

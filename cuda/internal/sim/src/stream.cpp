@@ -1,10 +1,16 @@
 // Streams, each with a thread of its own. Nothing orders two streams but what CUDA says does, so that a missing
 // synchronisation shows as wrong numbers.
-#include "core.h"
+#include "race.h"
 
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
+
+uint32_t fresh_stream_number() {
+	static std::atomic<uint32_t> n{0};
+	return n++;
+}
 
 bool reached(const Mark &m) { return !m.stream || m.stream->completed >= m.item; }
 
@@ -26,6 +32,7 @@ static void serve(std::shared_ptr<Stream> s, size_t delay) {
 		if (item.work && !st.fault) {
 			lock.unlock();
 			if (delay) usleep((useconds_t)delay);
+			race_begin(item.place);
 			const int e = item.work->run();
 			lock.lock();
 			st.worked++;
@@ -45,6 +52,8 @@ static void push(const std::shared_ptr<Stream> &s, Item item) {
 		s->started = true;
 		std::thread(serve, s, environment("STHENO_SIM_DELAY", 0)).detach();
 	}
+	for (const Mark &m : item.waits) race_wait(*s, m);
+	item.place = race_place(*s);
 	s->queue.push_back(std::move(item));
 	s->enqueued++;
 	state().changed.notify_all();
@@ -89,10 +98,11 @@ int enqueue(const std::shared_ptr<Stream> &s, std::shared_ptr<Work> w, std::func
 	return SUCCESS;
 }
 
-Mark mark(const std::shared_ptr<Stream> &s) { return {s, s->enqueued}; }
+Mark mark(const std::shared_ptr<Stream> &s) { return {s, s->enqueued, s->past}; }
 
 int wait(Lock &lock, const Mark &m) {
 	state().changed.wait(lock, [&] { return reached(m); });
+	race_host(m);
 	return state().fault;
 }
 
@@ -178,7 +188,9 @@ EXPORT cuStreamSynchronize(void *stream) {
 EXPORT cuStreamQuery(void *stream) {
 	ENTER_STREAM;
 	if (const int e = refuse_capture(*s)) return e;
-	return reached(mark(s)) ? SUCCESS : NOT_READY;
+	if (!reached(mark(s))) return NOT_READY;
+	race_host(mark(s));
+	return SUCCESS;
 }
 
 EXPORT cuStreamGetFlags(void *stream, unsigned *flags) {
@@ -224,6 +236,7 @@ EXPORT cuStreamWaitEvent(void *stream, void *event, unsigned) {
 		s->capture->invalid = true; // the graph would wait for what is outside of it
 		return STREAM_CAPTURE_UNSUPPORTED;
 	}
+	race_wait(*s, e->mark);
 	if (!e->recorded || reached(e->mark)) return SUCCESS;
 	Item item;
 	item.waits.push_back(e->mark);

@@ -272,6 +272,9 @@ static void graphs() {
 	want(cuStreamSynchronize(a), 900);
 	want(launch(set, {1, 32, 0, a}, q, 5.f, 1ll), 901);
 	want(cuStreamEndCapture(a, &graph), 901);
+	ok(cuStreamBeginCapture_v2(a, 2)); // no mode lets anybody wait for the context
+	want(cuCtxSynchronize(), 900);
+	want(cuStreamEndCapture(a, &graph), 901);
 	ok(cuStreamSynchronize(a));
 }
 

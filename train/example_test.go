@@ -1,0 +1,144 @@
+package train_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"math"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	_ "github.com/stheno-ml/stheno/cpu"
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/train"
+)
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// points are samples of sin(a)·b.
+func points(n int) train.Arrays {
+	x, y := make([]float32, 2*n), make([]float32, n)
+	for i := range n {
+		a, b := float64(i*37%100)/25-2, float64(i*53%100)/50-1
+		x[2*i], x[2*i+1], y[i] = float32(a), float32(b), float32(math.Sin(a)*b)
+	}
+	return train.Arrays{Inputs: []*tensor.Dense{tensor.New(tensor.WithShape(n, 2), tensor.WithBacking(x))},
+		Targets: []*tensor.Dense{tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(y))}}
+}
+
+// A regression: a model of one's own, numbers as targets, validation, and an end when that gets no better.
+func ExampleFitter() {
+	b := nn.NewBuilder("regression")
+	in := b.Input(nn.Shape{2})
+	x := b.Add(nn.Dense{Units: 32, Activation: nn.Tanh}, in)
+	x = b.Add(nn.Dense{Units: 32, Activation: nn.Tanh}, x)
+	model, err := b.Model(in, b.Add(nn.Dense{Units: 1}, x))
+	check(err)
+	check(model.Initialize(1, tensor.Float32))
+	engine, err := graph.Open("cpu", graph.Config{})
+	check(err)
+	defer engine.Close()
+
+	fit := &train.Fitter{
+		Engine: engine, Model: model, Loss: nn.MeanSquaredError{}, Optimizer: train.Adam{},
+		Schedule: train.CosineSchedule{Base: 0.01, Total: 60 * 13}, // 13 batches an epoch
+		Epochs:   60, Seed: 1,
+		Validation: points(97), EarlyStop: &train.EarlyStop{Patience: 10, Restore: true},
+		OnEpoch: func(e train.FitEpoch) error {
+			if e.Epoch == 1 {
+				fmt.Println("after the first epoch the error is above 0.01:", e.ValLoss > 0.01)
+			}
+			return nil
+		},
+	}
+	defer fit.Close()
+	ctx := context.Background()
+	_, err = fit.Fit(ctx, points(400))
+	check(err)
+	loss, err := fit.Evaluate(ctx, points(97))
+	check(err)
+	fmt.Println("at the end below 0.001:", loss < 0.001)
+	out, err := fit.Predict(ctx, tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]float32{math.Pi / 2, 0.5})))
+	check(err)
+	fmt.Println("sin(π/2)·0.5 is about 0.5:", math.Abs(float64(out[0].Data().([]float32)[0])-0.5) < 0.1)
+	// Output:
+	// after the first epoch the error is above 0.01: true
+	// at the end below 0.001: true
+	// sin(π/2)·0.5 is about 0.5: true
+}
+
+// Two inputs and two outputs: the models are the parts, Build puts them together.
+func ExampleFitter_several() {
+	part := func(name string, in nn.Shape, layer nn.Layer) *nn.Model {
+		b := nn.NewBuilder(name)
+		x := b.Input(in)
+		m, err := b.Model(x, b.Add(layer, x))
+		check(err)
+		check(m.Initialize(1, tensor.Float32))
+		return m
+	}
+	left := part("left", nn.Shape{2}, nn.Dense{Units: 8, Activation: nn.Tanh, Name: "left"})
+	right := part("right", nn.Shape{1}, nn.Dense{Units: 8, Activation: nn.Tanh, Name: "right"})
+	sign := part("sign", nn.Shape{16}, nn.Dense{Units: 1, Activation: nn.Sigmoid, Name: "sign"})
+	sum := part("sum", nn.Shape{16}, nn.Dense{Units: 1, Name: "sum"})
+	engine, err := graph.Open("cpu", graph.Config{})
+	check(err)
+	defer engine.Close()
+
+	fit := &train.Fitter{Engine: engine, Optimizer: train.Adam{}, Schedule: train.ConstantSchedule{Base: 0.01}, Epochs: 30,
+		Models: []*nn.Model{left, right, sign, sum},
+		Build: func(g *gorgonia.ExprGraph, batch int, training bool) (*train.FitGraph, error) {
+			a, err := left.Build(g, nn.BuildConfig{Batch: batch, Training: training})
+			if err != nil {
+				return nil, err
+			}
+			b, err := right.Build(g, nn.BuildConfig{Batch: batch, Training: training})
+			if err != nil {
+				return nil, err
+			}
+			both, err := op.Join(1, op.Of(a.Output), op.Of(b.Output)).Node() // Keras: Concatenate
+			if err != nil {
+				return nil, err
+			}
+			positive, err := sign.Build(g, nn.BuildConfig{Input: both, Training: training})
+			if err != nil {
+				return nil, err
+			}
+			total, err := sum.Build(g, nn.BuildConfig{Input: both, Training: training})
+			if err != nil {
+				return nil, err
+			}
+			isPositive := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(batch, 1), gorgonia.WithName("is_positive"))
+			number := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(batch, 1), gorgonia.WithName("number"))
+			loss, err := op.Try(nn.BinaryCrossentropy{}.Reduced(positive.Output, isPositive, nil)).
+				Add(op.Try(nn.Huber{}.Reduced(total.Output, number, nil)).Mul(op.Number(2))).Node() // Keras: loss_weights
+			return &train.FitGraph{Inputs: gorgonia.Nodes{a.Input, b.Input}, Targets: gorgonia.Nodes{isPositive, number},
+				Nets: []*nn.Net{a, b, positive, total}, Loss: loss, Outputs: gorgonia.Nodes{positive.Output, total.Output}}, err
+		}}
+	defer fit.Close()
+
+	const n = 200
+	pairs, singles, positive, sums := make([]float32, 2*n), make([]float32, n), make([]float32, n), make([]float32, n)
+	for i := range n {
+		pairs[2*i], pairs[2*i+1], singles[i] = float32(i%7)/3-1, float32(i%11)/5-1, float32(i%13)/6-1
+		if sums[i] = pairs[2*i] + pairs[2*i+1] - singles[i]; sums[i] > 0 {
+			positive[i] = 1
+		}
+	}
+	samples := func(x []float32, width int) *tensor.Dense {
+		return tensor.New(tensor.WithShape(n, width), tensor.WithBacking(x))
+	}
+	epochs, err := fit.Fit(context.Background(), train.Arrays{Inputs: []*tensor.Dense{samples(pairs, 2), samples(singles, 1)},
+		Targets: []*tensor.Dense{samples(positive, 1), samples(sums, 1)}})
+	check(err)
+	fmt.Println("loss is a tenth of the first:", epochs[29].Loss < epochs[0].Loss/10)
+	// Output:
+	// loss is a tenth of the first: true
+}

@@ -1,0 +1,102 @@
+package train
+
+import (
+	"context"
+	"errors"
+
+	"gorgonia.org/tensor"
+)
+
+// run computes a batch and returns its loss.
+func (s *fitStep) run(a Arrays, weights []float32, samples []int) (float64, error) {
+	if err := errors.Join(s.inputs.fits("Arrays.Inputs", a.Inputs), s.targets.fits("Arrays.Targets", a.Targets)); err != nil {
+		return 0, err
+	}
+	if weights != nil && s.weights == nil {
+		return 0, &ArgumentError{"Arrays.Weights", "is set, and FitGraph.Weights is nil", "have Build return the node that weighs samples in the loss"}
+	}
+	s.inputs.feed(a.Inputs, samples)
+	s.targets.feed(a.Targets, samples)
+	for i := range s.weights {
+		if s.weights[i] = 1; weights != nil {
+			s.weights[i] = weights[samples[i]]
+		}
+	}
+	if err := s.machine.RunAll(); err != nil {
+		return 0, err
+	}
+	return float64(*s.loss), nil
+}
+
+// Evaluate returns the mean loss over the samples of a, penalties included, with the weights as they are. Keras: model.evaluate.
+func (f *Fitter) Evaluate(ctx context.Context, a Arrays) (float64, error) {
+	if err := errors.Join(f.check(false), a.check("the set"), f.refresh()); err != nil {
+		return 0, err
+	}
+	var m Metrics
+	for first := 0; first < a.Len(); first += f.batch() {
+		samples := upTo(first, min(first+f.batch(), a.Len()))
+		if err := ctx.Err(); err != nil {
+			return m.Loss(), err
+		}
+		s, err := f.step(fitKey{len(samples), false})
+		if err != nil {
+			return m.Loss(), err
+		}
+		loss, err := s.run(a, a.Weights, samples)
+		if err != nil {
+			return m.Loss(), err
+		}
+		m.Add(len(samples), loss, 0, 0)
+		if f.Observe != nil {
+			if err := f.Observe(s.outputs, Arrays{Inputs: s.inputs.memory, Targets: s.targets.memory, Weights: s.weights}); err != nil {
+				return m.Loss(), err
+			}
+		}
+	}
+	return m.Loss(), nil
+}
+
+// Predict returns the outputs for inputs as of Arrays, one tensor for each of the network's, (samples, …). The last batch is filled up with
+// zeros: in inference no sample may depend on others. Keras: model.predict.
+func (f *Fitter) Predict(ctx context.Context, inputs ...*tensor.Dense) ([]*tensor.Dense, error) {
+	a := Arrays{Inputs: inputs}
+	if err := errors.Join(f.check(false), a.check("the set"), f.refresh()); err != nil {
+		return nil, err
+	}
+	s, err := f.step(fitKey{min(f.batch(), a.Len()), false})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.inputs.fits("inputs", inputs); err != nil {
+		return nil, err
+	}
+	var all []*tensor.Dense
+	for _, o := range s.outputs {
+		all = append(all, tensor.New(tensor.WithShape(append(tensor.Shape{a.Len()}, o.Shape()[1:]...)...), tensor.Of(tensor.Float32)))
+	}
+	for first := 0; first < a.Len(); first += f.batch() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		samples := upTo(first, min(first+f.batch(), a.Len()))
+		s.inputs.feed(inputs, samples)
+		if err := s.machine.RunAll(); err != nil {
+			return nil, err
+		}
+		for i, o := range s.outputs {
+			row := o.Shape().TotalSize() / o.Shape()[0]
+			copy(all[i].Data().([]float32)[first*row:], o.Data().([]float32)[:len(samples)*row])
+		}
+	}
+	return all, nil
+}
+
+// upTo are the numbers from first to below end.
+func upTo(first, end int) []int {
+	n := make([]int, end-first)
+	for i := range n {
+		n[i] = first + i
+	}
+	return n
+}

@@ -1,0 +1,236 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/nn"
+)
+
+// FitGraph is a network in a Gorgonia graph, with as many inputs, targets and outputs as it has, as Fitter.Build makes it.
+type FitGraph struct {
+	Inputs  gorgonia.Nodes // that batches of Arrays.Inputs are bound to: (batch, …), float32 or int
+	Targets gorgonia.Nodes // that batches of Arrays.Targets are bound to
+	// Weights is what the loss weighs samples with, (batch,) float32, to be handed to nn.Loss's Reduced; nil where it does not.
+	Weights *gorgonia.Node
+	// Nets are the models that the network is made of. One that is there several times shares its weights, and its penalty counts once; in training
+	// that is refused where it updates weights itself, as batch normalization does.
+	Nets    []*nn.Net
+	Loss    *gorgonia.Node // a scalar, to be minimised; penalties of the models are added
+	Outputs gorgonia.Nodes // what Predict returns and Fitter.Observe is handed: (batch, …) float32
+}
+
+// build is the graph of one model and one loss.
+func (f *Fitter) build(g *gorgonia.ExprGraph, batch int, training bool) (*FitGraph, error) {
+	net, err := f.Model.Build(g, nn.BuildConfig{Batch: batch, Training: training, Seed: f.Seed, Dtype: tensor.Float32})
+	if err != nil {
+		return nil, err
+	}
+	loss := f.Loss
+	if isNil(loss) {
+		loss = nn.SparseCategoricalCrossentropyLoss{}
+	}
+	s, dt := net.Output.Shape(), tensor.Float32
+	if sparse(loss) {
+		s, dt = s[:len(s)-1], tensor.Int
+	}
+	target := gorgonia.NewTensor(g, dt, len(s), gorgonia.WithShape(s...), gorgonia.WithName("fit/target"))
+	weights := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(batch), gorgonia.WithName("fit/sample_weight"))
+	cost, err := loss.Reduced(net.Output, target, weights)
+	if err != nil {
+		return nil, err
+	}
+	return &FitGraph{Inputs: gorgonia.Nodes{net.Input}, Targets: gorgonia.Nodes{target}, Weights: weights, Nets: []*nn.Net{net}, Loss: cost,
+		Outputs: gorgonia.Nodes{net.Output}}, nil
+}
+
+// sparse says whether a loss takes class numbers.
+func sparse(l nn.Loss) bool {
+	switch l := l.(type) {
+	case nn.SparseCategoricalCrossentropyLoss, *nn.SparseCategoricalCrossentropyLoss, nn.SparseCategoricalFocalCrossentropy, *nn.SparseCategoricalFocalCrossentropy:
+		return true
+	case nn.LossFunc:
+		return l.Sparse
+	case *nn.LossFunc:
+		return l.Sparse
+	}
+	return false
+}
+
+// fitKey is what the compiled graphs of a fitter differ in.
+type fitKey struct {
+	batch    int
+	training bool
+}
+
+// fitStep is a compiled graph.
+type fitStep struct {
+	machine         *graph.Machine
+	used            int // Fitter.used when it was last
+	inputs, targets *feeder
+	weights         []float32
+	steps           []*gorgonia.I // that dropout draws by
+	scalars         *Scalars      // of the optimizer, nil in evaluation
+	loss            *gorgonia.F32
+	outputs         []*tensor.Dense // nil in training
+}
+
+// maxFitSteps is how many compiled graphs a fitter keeps, each with memory of its own: more than the six that fit, evaluate and predict
+// alternate between with one training and one validation set.
+const maxFitSteps = 8
+
+// step compiles the graph for a batch size, once. It forgets the one that has not been used for longest where there are many.
+func (f *Fitter) step(key fitKey) (*fitStep, error) {
+	f.used++
+	if s := f.steps[key]; s != nil {
+		s.used = f.used
+		return s, nil
+	}
+	if len(f.steps) >= maxFitSteps {
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(f.steps)), func(a, b fitKey) int { return f.steps[a].used - f.steps[b].used })
+		err := f.steps[oldest].machine.Close() // the weights of the device are in their tensors then
+		if delete(f.steps, oldest); err != nil {
+			return nil, err
+		}
+	}
+	g, build := gorgonia.NewGraph(), f.Build
+	if build == nil {
+		build = f.build
+	}
+	made, err := build(g, key.batch, key.training)
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.compile(g, made, key)
+	if err != nil {
+		return nil, err
+	}
+	if f.steps == nil {
+		f.steps = map[fitKey]*fitStep{}
+	}
+	f.steps[key], s.used = s, f.used
+	return s, nil
+}
+
+func (f *Fitter) compile(g *gorgonia.ExprGraph, made *FitGraph, key fitKey) (*fitStep, error) {
+	if made == nil || made.Loss == nil || !made.Loss.IsScalar() || len(made.Nets) == 0 {
+		return nil, &ArgumentError{"FitGraph", "has no Nets, or its Loss is nil or no scalar", "return the nets of the models and a loss that is reduced to one number"}
+	}
+	s := &fitStep{}
+	var err error
+	if s.inputs, err = newFeeder("Inputs", made.Inputs, key.batch); err != nil {
+		return nil, err
+	}
+	if s.targets, err = newFeeder("Targets", made.Targets, key.batch); err != nil {
+		return nil, err
+	}
+	if made.Weights != nil {
+		w, err := newFeeder("Weights", gorgonia.Nodes{made.Weights}, key.batch)
+		if err != nil {
+			return nil, err
+		}
+		var ok bool
+		if s.weights, ok = w.memory[0].Data().([]float32); !ok || made.Weights.Dims() != 1 {
+			return nil, &ArgumentError{"FitGraph.Weights", "must be a vector of float32", "make it with gorgonia.NewVector and gorgonia.WithShape(batch)"}
+		}
+	}
+	whole, cost, err := f.join(g, made, s)
+	if err != nil {
+		return nil, err
+	}
+	var updates []op.Update
+	outputs := append(gorgonia.Nodes{cost}, made.Outputs...)
+	o := []graph.Option{graph.WithEngine(f.Engine), graph.WithResident(whole.Nodes()...)}
+	if key.training {
+		outputs = outputs[:1]
+		of := &Step{}
+		if updates, err = of.updates(whole, cost, f.Optimizer, f.Slots, stepKind{}); err != nil {
+			return nil, err
+		}
+		s.scalars = of.scalars
+		o = append(o, graph.WithUpdatesSince(s.scalars.LR))
+	}
+	if s.machine, err = graph.Compile(g, append(o, graph.WithOutputs(outputs...), graph.WithUpdates(updates...))...); err != nil {
+		return nil, err
+	}
+	if err := s.results(outputs, key.batch); err != nil {
+		return nil, errors.Join(err, s.machine.Close())
+	}
+	return s, nil
+}
+
+// join makes one net of the models', each weight once, and adds their penalties to the loss.
+func (f *Fitter) join(g *gorgonia.ExprGraph, made *FitGraph, s *fitStep) (whole *nn.Net, cost *gorgonia.Node, err error) {
+	whole, cost = &nn.Net{Graph: g}, made.Loss
+	have, known := map[*nn.Weight]bool{}, map[*nn.Weight]bool{}
+	for _, m := range f.models() {
+		for _, w := range m.Weights() {
+			known[w] = true
+		}
+	}
+	for i, net := range made.Nets {
+		if net == nil || net.Graph != g {
+			return nil, nil, &ArgumentError{fmt.Sprintf("FitGraph.Nets[%d]", i), "is nil or of another graph", "build the models in the graph that Build is given"}
+		}
+		for _, p := range net.Params {
+			if !known[p.Weight] {
+				return nil, nil, &ArgumentError{"Fitter.Models", fmt.Sprintf("lacks the model of the weight %q", p.Weight.Name), "name all models that Build uses"}
+			}
+			if have[p.Weight] {
+				continue
+			}
+			have[p.Weight] = true
+			whole.Params = append(whole.Params, p)
+			if r := p.Weight.Regularizer; !isNil(r) {
+				penalty, err := r.Penalty(p.Node)
+				if cost, err = op.Try(cost, err).Add(op.Try(penalty, err)).Node(); err != nil {
+					return nil, nil, err
+				}
+			}
+		}
+		whole.Updates = append(whole.Updates, net.Updates...)
+		if net.Step != nil {
+			step := gorgonia.NewI(0)
+			if err := gorgonia.Let(net.Step, step); err != nil {
+				return nil, nil, err
+			}
+			s.steps = append(s.steps, step)
+		}
+	}
+	return whole, cost, nil
+}
+
+// results finds the memory of the loss and of the outputs, of batches of n.
+func (s *fitStep) results(nodes gorgonia.Nodes, n int) error {
+	for i, node := range nodes {
+		v, err := s.machine.Value(node)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			loss, ok := v.(*gorgonia.F32)
+			if !ok {
+				return &ArgumentError{"FitGraph.Loss", fmt.Sprintf("is a %T, expected float32", v), "build the models with float32 weights"}
+			}
+			s.loss = loss
+			continue
+		}
+		out, ok := v.(*tensor.Dense)
+		if !ok || out.Dtype() != tensor.Float32 {
+			return &ArgumentError{fmt.Sprintf("FitGraph.Outputs[%d]", i-1), fmt.Sprintf("is a %T of %v, expected a tensor of float32", v, v.Dtype()), ""}
+		}
+		if out.Shape()[0] != n {
+			return &ArgumentError{fmt.Sprintf("FitGraph.Outputs[%d]", i-1), fmt.Sprintf("has shape %v, expected a batch of %d in front", out.Shape(), n),
+				"leave out what is no output of samples, and let Fitter.Observe compute it"}
+		}
+		s.outputs = append(s.outputs, out)
+	}
+	return nil
+}
