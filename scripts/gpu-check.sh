@@ -95,7 +95,7 @@ benchmarks() {
 # Each tool of compute-sanitizer over as much as it can in this time; gpu-sanitize.sh does it with the whole suite.
 sanitize() {
 	[ -z "$SIM" ] || { echo 'compute-sanitizer needs a GPU'; return 77; }
-	TESTS='^TestOps$' LIMIT=140 OUT=$KEEP/sanitize exec bash scripts/gpu-sanitize.sh
+	TESTS='^TestOps$' LIMIT=140 OUT=$KEEP/sanitize exec nice -n 10 bash scripts/gpu-sanitize.sh
 }
 
 if [ -n "${GPU_CHECK_PART:-}" ]; then # called by part
