@@ -3,7 +3,7 @@
     STHENO_ONNX_EXPORT=FOLDER go test -run TestExportForRuntimes ./weights/onnx
     python scripts/onnx/golden.py FOLDER weights/onnx/testdata/golden
 
-From the models that Go wrote into FOLDER it takes "small" and "wide", with ONNX Runtime's results. The others are networks of PyTorch,
+From the models that Go wrote into FOLDER it takes "small", "wide" and "attention", with ONNX Runtime's results. The others are networks of PyTorch,
 exported at several versions of the operator set, with the gradients of Σ dy·y by every parameter. Needs torch, onnx and onnxruntime;
 made with PyTorch 2.15, onnx 1.23 and ONNX Runtime 1.32.
 """
@@ -70,7 +70,7 @@ def outcome(folder, x):
 
 def main():
     ours, out = sys.argv[1:]
-    for name in ("small", "wide"):
+    for name in ("small", "wide", "attention"):
         folder = f"{out}/{name}"
         os.makedirs(folder, exist_ok=True)
         shutil.copy(f"{ours}/{name}/model.onnx", folder)

@@ -44,6 +44,8 @@ func nets(t *testing.T) map[string]*nn.Model {
 	add("line", m, err)
 	m, err = activations()
 	add("activations", m, err)
+	m, err = attention()
+	add("attention", m, err)
 	return out
 }
 
@@ -123,6 +125,20 @@ func activations() (*nn.Model, error) {
 	y = b.Add(nn.Conv3D{Filters: 3, Kernel: nn.K3(2), Padding: nn.Same}, y)
 	y = b.Add(nn.Flatten{}, y)
 	y = b.Add(nn.Dense{Units: 4}, y)
+	return b.Model(x, y)
+}
+
+// attention has products of batches of matrices, transposed and not.
+func attention() (*nn.Model, error) {
+	b := nn.NewBuilder("attention")
+	x := b.Input(nn.Shape{6, 4})
+	y := b.Add(nn.LayerNormalization{}, x)
+	y = b.Add(nn.Add{}, x, b.Add(nn.MultiHeadAttention{Heads: 2, KeyDim: 3, Causal: true}, y, y))
+	y = b.Add(nn.Attention{}, b.Add(nn.Dense{Units: 4}, y), y)
+	y = b.Add(nn.AdditiveAttention{}, y, x)
+	y = b.Add(nn.Dot{Axes: [2]int{1, 1}}, y, x) // (4, 4)
+	y = b.Add(nn.Dot{Axes: [2]int{2, 1}}, y, b.Add(nn.Permute{Dims: []int{2, 1}}, x))
+	y = b.Add(nn.Dense{Units: 4}, b.Add(nn.Flatten{}, y))
 	return b.Model(x, y)
 }
 
