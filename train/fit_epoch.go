@@ -90,6 +90,9 @@ func (f *Fitter) weigh(a Arrays) ([]float32, error) {
 	wrong := func(problem string) error {
 		return &ArgumentError{"Fitter.ClassWeights", problem, "give a number for each class, or weigh samples with Arrays.Weights"}
 	}
+	if a.TargetWeights != nil {
+		return nil, wrong("are set beside Arrays.TargetWeights")
+	}
 	if len(a.Targets) != 1 || a.Targets[0].Dtype() != tensor.Int || a.Targets[0].Dims() != 1 {
 		return nil, wrong("want one target of class numbers, (samples,)")
 	}

@@ -16,17 +16,32 @@ func (s *fitStep) run(a Arrays, weights []float32, samples []int) (float64, erro
 	if weights != nil && s.weights == nil {
 		return 0, &ArgumentError{"Arrays.Weights", "is set, and FitGraph.Weights is nil", "have Build return the node that weighs samples in the loss"}
 	}
+	if a.TargetWeights != nil && s.targetWeights == nil {
+		return 0, &ArgumentError{"Arrays.TargetWeights", "is set, and the network has one loss, or FitGraph.TargetWeights is nil", "use Weights, or have Build return the nodes that weigh samples in each loss"}
+	}
 	s.inputs.feed(a.Inputs, samples)
 	s.targets.feed(a.Targets, samples)
-	for i := range s.weights {
-		if s.weights[i] = 1; weights != nil {
-			s.weights[i] = weights[samples[i]]
+	choose(s.weights, weights, samples)
+	for i, to := range s.targetWeights {
+		from := weights
+		if a.TargetWeights != nil {
+			from = a.TargetWeights[i]
 		}
+		choose(to, from, samples)
 	}
 	if err := s.machine.RunAll(); err != nil {
 		return 0, err
 	}
 	return float64(*s.loss), nil
+}
+
+// choose takes what samples weigh, 1 where from is nil.
+func choose(to, from []float32, samples []int) {
+	for i := range to {
+		if to[i] = 1; from != nil {
+			to[i] = from[samples[i]]
+		}
+	}
 }
 
 // fitMetrics are means over samples.

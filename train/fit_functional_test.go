@@ -95,6 +95,12 @@ func TestFitFunctionalIsKeras(t *testing.T) {
 		numtest.AssertClose(t, w.Float32(), o.Data(), numtest.Tolerance{Rel: 1e-4, Abs: 1e-5}, "predictions")
 	}
 	require.Equal(t, before, weightOf(t, f.Model, "free/kernel"))
+
+	a.TargetWeights = [][]float32{sampleWeights("weight", 22), nil, sampleWeights("aux_weight", 22)}
+	evaluated, parts, err = f.EvaluateLosses(t.Context(), a)
+	require.NoError(t, err)
+	want = numtest.LoadGolden(t, "testdata/golden/fit.json").Case(t, "functional_weights")
+	numtest.AssertClose(t, want.Tensor("evaluated").Float32(), narrow(append([]float64{evaluated}, parts...)), tol, "evaluated with weights of targets")
 }
 
 func weightOf(t testing.TB, m *nn.Model, name string) []float32 {
@@ -165,7 +171,19 @@ func TestFitFunctionalErrors(t *testing.T) {
 		"Arrays.Targets has 2 tensors, the network takes 3":              func(_ *train.Fitter, a *train.Arrays) { a.Targets = a.Targets[:2] },
 		"Arrays.Inputs has 2 tensors, the network takes 3":               func(_ *train.Fitter, a *train.Arrays) { a.Inputs = a.Inputs[:2] },
 		"Arrays.Targets[1] has samples of float32 [2], \"fit/target_1\"": func(_ *train.Fitter, a *train.Arrays) { a.Targets[1], a.Targets[2] = a.Targets[2], a.Targets[1] },
-		"ClassWeights want one target of class numbers":                  func(f *train.Fitter, _ *train.Arrays) { f.ClassWeights = []float32{1, 1, 2} },
+		"the training set.TargetWeights is set beside Weights": func(_ *train.Fitter, a *train.Arrays) {
+			a.Weights, a.TargetWeights = make([]float32, 6), make([][]float32, 3)
+		},
+		"the training set.TargetWeights has weights of 2 targets": func(_ *train.Fitter, a *train.Arrays) { a.TargetWeights = make([][]float32, 2) },
+		"the training set.TargetWeights[1] has -1 for sample 0":   func(_ *train.Fitter, a *train.Arrays) { a.TargetWeights = [][]float32{nil, {-1, 1, 1, 1, 1, 1}, nil} },
+		"Arrays.TargetWeights is set, and the network has one loss": func(f *train.Fitter, a *train.Arrays) {
+			f.Model, f.Losses, f.LossWeights, f.Loss, f.Validation = regressor(t, 2, nil), nil, nil, mse, train.Arrays{}
+			*a = train.Arrays{Inputs: dense{floats("x", 6, 3)}, Targets: dense{floats("y", 6, 2)}, TargetWeights: [][]float32{nil}}
+		},
+		"Fitter.ClassWeights are set beside Arrays.TargetWeights": func(f *train.Fitter, a *train.Arrays) {
+			f.ClassWeights, a.TargetWeights = []float32{1, 1, 2}, make([][]float32, 3)
+		},
+		"ClassWeights want one target of class numbers": func(f *train.Fitter, _ *train.Arrays) { f.ClassWeights = []float32{1, 1, 2} },
 	} {
 		f, a := ticketFitter(t, engine(t, 1)), tickets(6)
 		change(f, &a)

@@ -21,6 +21,8 @@ type FitGraph struct {
 	Targets gorgonia.Nodes // that batches of Arrays.Targets are bound to
 	// Weights is what the loss weighs samples with, (batch,) float32, to be handed to nn.Loss's Reduced; nil where it does not.
 	Weights *gorgonia.Node
+	// TargetWeights are such nodes of the losses of each of Targets, for Arrays.TargetWeights; Weights may be nil then.
+	TargetWeights gorgonia.Nodes
 	// Nets are the models that the network is made of. One that is there several times shares its weights, and its penalty counts once; in training
 	// that is refused where it updates weights itself, as batch normalization does.
 	Nets []*nn.Net
@@ -77,24 +79,31 @@ func (f *Fitter) build(g *gorgonia.ExprGraph, batch int, training bool) (*FitGra
 		return nil, err
 	}
 	made := &FitGraph{Inputs: net.Inputs, Nets: []*nn.Net{net}, Outputs: net.Outputs}
-	made.Weights = gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(batch), gorgonia.WithName("fit/sample_weight"))
+	several := len(net.Outputs) > 1
 	for i, loss := range f.losses() {
 		if isNil(loss) {
 			continue
 		}
 		s, dt, name := net.Outputs[i].Shape(), tensor.Float32, "fit/target"
+		of := "fit/sample_weight"
 		if sparse(loss) {
 			s, dt = s[:len(s)-1], tensor.Int
 		}
 		if i > 0 {
-			name = fmt.Sprintf("fit/target_%d", i)
+			name, of = fmt.Sprintf("%s_%d", name, i), fmt.Sprintf("%s_%d", of, i)
 		}
 		target := gorgonia.NewTensor(g, dt, len(s), gorgonia.WithShape(s...), gorgonia.WithName(name))
-		cost, err := loss.Reduced(net.Outputs[i], target, made.Weights)
+		weights := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(batch), gorgonia.WithName(of))
+		cost, err := loss.Reduced(net.Outputs[i], target, weights)
 		if err != nil {
 			return nil, err
 		}
-		made.Targets, made.Losses = append(made.Targets, target), append(made.Losses, cost)
+		made.Targets = append(made.Targets, target)
+		if several {
+			made.TargetWeights, made.Losses = append(made.TargetWeights, weights), append(made.Losses, cost)
+		} else {
+			made.Weights = weights
+		}
 		term := op.Of(cost)
 		if f.LossWeights != nil && f.LossWeights[i] != 1 {
 			term = term.Mul(op.Number(float64(f.LossWeights[i])))
@@ -105,9 +114,6 @@ func (f *Fitter) build(g *gorgonia.ExprGraph, batch int, training bool) (*FitGra
 		if made.Loss, err = term.Node(); err != nil {
 			return nil, err
 		}
-	}
-	if len(net.Outputs) == 1 {
-		made.Losses = nil
 	}
 	return made, nil
 }
@@ -137,6 +143,7 @@ type fitStep struct {
 	used            int // Fitter.used when it was last
 	inputs, targets *feeder
 	weights         []float32
+	targetWeights   [][]float32
 	steps           []*gorgonia.I // that dropout draws by
 	scalars         *Scalars      // of the optimizer, nil in evaluation
 	loss            *gorgonia.F32
@@ -201,6 +208,25 @@ func (f *Fitter) compile(g *gorgonia.ExprGraph, made *FitGraph, key fitKey) (*fi
 		var ok bool
 		if s.weights, ok = w.memory[0].Data().([]float32); !ok || made.Weights.Dims() != 1 {
 			return nil, &ArgumentError{"FitGraph.Weights", "must be a vector of float32", "make it with gorgonia.NewVector and gorgonia.WithShape(batch)"}
+		}
+	}
+	if len(made.TargetWeights) > 0 {
+		if len(made.TargetWeights) != len(made.Targets) {
+			return nil, &ArgumentError{"FitGraph.TargetWeights", fmt.Sprintf("has %d nodes for %d targets", len(made.TargetWeights), len(made.Targets)), "return one for each target, or none"}
+		}
+		w, err := newFeeder("TargetWeights", made.TargetWeights, key.batch)
+		if err != nil {
+			return nil, err
+		}
+		for i, m := range w.memory {
+			numbers, ok := m.Data().([]float32)
+			if !ok || made.TargetWeights[i].Dims() != 1 {
+				return nil, &ArgumentError{fmt.Sprintf("FitGraph.TargetWeights[%d]", i), "must be a vector of float32", "make it with gorgonia.NewVector and gorgonia.WithShape(batch)"}
+			}
+			s.targetWeights = append(s.targetWeights, numbers)
+		}
+		if s.weights == nil {
+			s.weights = make([]float32, key.batch) // for Observe
 		}
 	}
 	whole, cost, err := f.join(g, made, s)

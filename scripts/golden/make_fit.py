@@ -108,7 +108,9 @@ def functional():
     b = [labels("class", 3, 22), x("value", 22, 1), None, x("aux", 22, 2)]
     w = x("weight", 22) + 1
     h = fit(m, a, b, sample_weight=w, validation_data=([v[:13] for v in a], [v if v is None else v[:13] for v in b]))
-    return case("functional", m, a, h, m.evaluate(a, b, batch_size=8, verbose=0)[0], ["class", "value", "inner"])
+    first = case("functional", m, a, h, m.evaluate(a, b, batch_size=8, verbose=0)[0], ["class", "value", "inner"])
+    w = [w, np.ones(22), np.ones(22), x("aux_weight", 22) + 1]
+    return [first, golden.case("functional_weights", {}, {"evaluated": np.array(m.evaluate(a, b, batch_size=8, verbose=0, sample_weight=w))})]
 
 
 def stopping():
@@ -123,4 +125,4 @@ def stopping():
 
 
 if __name__ == "__main__":
-    golden.write(golden.TRAIN, "fit.json", [regression(), multilabel(), tokens(), two(), stopping(), functional()])
+    golden.write(golden.TRAIN, "fit.json", [regression(), multilabel(), tokens(), two(), stopping(), *functional()])

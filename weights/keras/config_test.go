@@ -263,6 +263,25 @@ func TestOpenInput(t *testing.T) {
 	require.ErrorContains(t, err, "Options")
 }
 
+// What models of several inputs and outputs are not to be, in others.
+func TestNestedEnds(t *testing.T) {
+	inner := `{"name":"pair","layers":[{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,8,8,4]},"name":"i","inbound_nodes":[]},
+		{"class_name":"InputLayer","config":{"name":"j","batch_shape":[null,8,8,4]},"name":"j","inbound_nodes":[]}],"input_layers":%s,"output_layers":[["i",0,0],["j",0,0]]}`
+	nested := func(inputs string) string {
+		return "Functional " + fmt.Sprintf(inner, inputs)[1:len(fmt.Sprintf(inner, inputs))-1]
+	}
+	for text, config := range map[string][]byte{
+		"has 2 inputs and is called with 1 tensors":                sequential(nested(`[["i",0,0],["j",0,0]]`)),
+		"depends on \"j\", which is not one of the model's inputs": sequential(nested(`["i",0,0]`)),
+	} {
+		_, err := keras.Model(config)
+		require.ErrorContains(t, err, text)
+	}
+	one := strings.Replace(nested(`["i",0,0]`), `["j",0,0]]`, `["i",0,0]]`, 1)
+	_, err := keras.Model(sequential(one))
+	require.ErrorContains(t, err, "has 2 results; layers of a Sequential model have one")
+}
+
 // Of several inputs each may be open.
 func TestOpenInputs(t *testing.T) {
 	config := []byte(strings.ReplaceAll(string(graphOf(`[["x",0,0],["z",0,0]]`, `[["a",0,0],["b",0,0]]`, "InputLayer x", "InputLayer z", "Dense a x", "Dense b z")), "[null,4]", "[null,null]"))

@@ -71,6 +71,7 @@ type scope struct {
 	options Options    // of the outermost model
 	given   []nn.Shape // of the samples of a model's inputs in another one
 	depth   int        // models around it
+	taken   embeddings // of all models
 }
 
 // builder makes a model of package nn.
@@ -103,7 +104,10 @@ func buildModel(o *object, in scope) (*nn.Model, error) {
 		return nil, o.fill(wrong("", "has %d layers, more than %d", len(c.Layers), maxLayers))
 	}
 	o.Name = cmp.Or(c.Name, o.Name)
-	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string][]*nn.Tensor{}, shapes: map[string]nn.Shape{}, whole: c.indexed(o.Class, 0)}
+	if in.taken == nil {
+		in.taken = embeddings{}
+	}
+	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string][]*nn.Tensor{}, shapes: map[string]nn.Shape{}, whole: in.taken.needs(c, o.Class, 0)}
 	var inputs, outputs []*nn.Tensor
 	if o.Class == "Sequential" {
 		inputs, outputs, err = b.sequential(o)
@@ -198,7 +202,7 @@ func (b *builder) add(o *object, inputs []*nn.Tensor) ([]*nn.Tensor, error) {
 	var l nn.Layer
 	var err error
 	if modelClasses[o.Class] {
-		in := scope{file: b.file, prefix: b.paths[o.Name] + "/", depth: b.depth + 1}
+		in := scope{file: b.file, prefix: b.paths[o.Name] + "/", depth: b.depth + 1, taken: b.taken}
 		for _, x := range inputs {
 			in.given = append(in.given, x.Shape())
 		}
