@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -203,6 +204,19 @@ func TestFitFunctionalErrors(t *testing.T) {
 		"NewTrainStep": func() error { _, err := train.NewTrainStep(e, m, train.SGD{}, nil, 4, 1); return err },
 		"NewEvalStep":  func() error { _, err := train.NewEvalStep(e, m, 4); return err },
 		"StepGraph":    func() error { _, _, err := train.StepGraph(m, train.SGD{}, 4, 1); return err },
+		"NewModel": func() error {
+			ends := `[["a",0,0],["b",0,0],["c",0,0]]`
+			model := `{"class_name":"Functional","config":{"name":"m","layers":[`
+			for i, name := range []string{"a", "b", "c"} {
+				if i > 0 {
+					model += ","
+				}
+				model += fmt.Sprintf(`{"class_name":"InputLayer","name":%q,"config":{"name":%q,"batch_shape":[null,4,4,3]},"inbound_nodes":[]}`, name, name)
+			}
+			model += `],"input_layers":` + ends + `,"output_layers":` + strings.Replace(ends, "[[", `[["a",0,0],[`, 1) + `}}`
+			_, err := train.NewModel(train.Config{Arch: train.KerasArch, Model: []byte(model), Classes: []string{"x"}, Input: [3]int{4, 4, 3}})
+			return err
+		},
 		"Evaluator": func() error {
 			l, err := data.NewLoader(&data.Dataset{Shape: [3]int{1, 1, 4}, Classes: []string{"a"}, Images: make([]byte, 4), Labels: []int32{0}}, data.LoaderConfig{Batch: 1})
 			require.NoError(t, err)
