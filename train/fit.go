@@ -12,8 +12,8 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// Fitter trains models on arrays in memory, as Keras's compile and fit do: with any loss, on targets of any shape, and through Build with
-// several inputs, outputs and losses. Engine, Optimizer and either Model or Models and Build must be set. The fields are not to be changed after
+// Fitter trains models on arrays in memory, as Keras's compile and fit do: with any loss, on targets of any shape, with several inputs, outputs and
+// losses, of one model or through Build. Engine, Optimizer and either Model or Models and Build must be set. The fields are not to be changed after
 // the first call; whoever freezes layers in between makes another Fitter. It is for one goroutine. Close it before its engine.
 //
 // For classifiers of images there is more: [Trainer], with augmentation, history and checkpoints of its own, and [Step].
@@ -21,11 +21,16 @@ type Fitter struct {
 	Engine    graph.Engine
 	Optimizer Optimizer
 
-	// Model is trained on one input and one target by Loss; nil is SparseCategoricalCrossentropyLoss. Its targets, and those of
+	// Model is trained by Loss; nil is SparseCategoricalCrossentropyLoss. Its targets, and those of
 	// SparseCategoricalFocalCrossentropy and of an nn.LossFunc that is Sparse, are class numbers, int of the output's shape without the last axis;
 	// those of other losses are float32 of the output's shape.
 	Model *nn.Model
 	Loss  nn.Loss
+	// Losses are those of a Model of several outputs, in their order; without them Loss is that of each. An output whose loss is nil learns nothing and has no
+	// target: Arrays.Targets are those of the others. What is minimised is the sum, each times its LossWeights; nil weighs all by 1. Keras:
+	// loss=[…], loss_weights.
+	Losses      []nn.Loss
+	LossWeights []float32
 
 	// Build makes the graph of networks that are more than one model and one loss, of Models, for batches of a size. It is called for
 	// every batch size, in training and not, and must make the same network each time. Weights of different models have different names.
@@ -74,7 +79,10 @@ type FitEpoch struct {
 	Loss         float64 // mean over the samples while they were trained on, penalties included
 	ValLoss      float64 // mean over those of validation; NaN without
 	LearningRate float64 // of the last step
-	Best         bool    // the loss, of validation or else of training, is lower than in all epochs before, by EarlyStop's MinDelta
+	// Losses and ValLosses are the means of FitGraph.Losses, or of the losses of Model's outputs, as far as they have one: before LossWeights, without penalties.
+	// Nil where there is one loss, ValLosses without validation too. Keras: name_loss.
+	Losses, ValLosses []float64
+	Best              bool // the loss, of validation or else of training, is lower than in all epochs before, by EarlyStop's MinDelta
 }
 
 // ErrStop is what OnEpoch returns to end Fit.
@@ -141,6 +149,9 @@ func (f *Fitter) check(training bool) error {
 			}
 			owner[w.Name] = w
 		}
+	}
+	if err := f.checkLosses(); err != nil {
+		return err
 	}
 	if !training {
 		return nil

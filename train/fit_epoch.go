@@ -90,6 +90,9 @@ func (f *Fitter) weigh(a Arrays) ([]float32, error) {
 	wrong := func(problem string) error {
 		return &ArgumentError{"Fitter.ClassWeights", problem, "give a number for each class, or weigh samples with Arrays.Weights"}
 	}
+	if a.TargetWeights != nil {
+		return nil, wrong("are set beside Arrays.TargetWeights")
+	}
 	if len(a.Targets) != 1 || a.Targets[0].Dtype() != tensor.Int || a.Targets[0].Dims() != 1 {
 		return nil, wrong("want one target of class numbers, (samples,)")
 	}
@@ -114,7 +117,7 @@ func (f *Fitter) epoch(ctx context.Context, a Arrays, weights []float32) (FitEpo
 	if !f.InOrder {
 		rand.New(rand.NewPCG(f.Seed, uint64(f.state.Epoch))).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	}
-	var m Metrics
+	var m fitMetrics
 	rate := 0.0
 	step := f.state.Step // that of the state is the last epoch's: one that ends early begins again
 	for samples := range slices.Chunk(order, f.batch()) {
@@ -140,13 +143,13 @@ func (f *Fitter) epoch(ctx context.Context, a Arrays, weights []float32) (FitEpo
 		if step++; !finite(loss) {
 			return FitEpoch{}, &DivergedError{Epoch: f.state.Epoch + 1, Step: step, What: "the loss", Value: loss, LearningRate: rate}
 		}
-		m.Add(len(samples), loss, 0, 0)
+		m.add(len(samples), loss, s.losses)
 	}
-	e := FitEpoch{Epoch: f.state.Epoch + 1, Step: step, Loss: m.Loss(), ValLoss: math.NaN(), LearningRate: rate}
+	e := FitEpoch{Epoch: f.state.Epoch + 1, Step: step, Loss: m.loss.Loss(), Losses: m.means(), ValLoss: math.NaN(), LearningRate: rate}
 	judged := e.Loss
 	if f.Validation.Len() > 0 {
 		var err error
-		if e.ValLoss, err = f.Evaluate(ctx, f.Validation); err != nil {
+		if e.ValLoss, e.ValLosses, err = f.EvaluateLosses(ctx, f.Validation); err != nil {
 			return e, err
 		}
 		if judged = e.ValLoss; !finite(judged) {

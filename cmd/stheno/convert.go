@@ -107,6 +107,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		return err
 	}
 	c.pixelsKnown = c.pixels.given(f) || c.RescaleInputs
+	var m *nn.Model
 	var cfg train.Config
 	if c.arch != "" { // what is wrong with the flags is said before a large file is read
 		if cfg, err = c.config(f); err != nil {
@@ -126,11 +127,10 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		if src.Format == "checkpoint" || src.Graph != nil {
 			return c.whole(cmd, src, out)
 		}
-		if cfg, err = c.described(f, in, src.Config); err != nil {
-			return err
-		}
+		m, cfg, err = c.described(f, in, src.Config)
+	} else {
+		m, err = train.NewModel(cfg)
 	}
-	m, err := train.NewModel(cfg)
 	if err != nil {
 		return err
 	}
@@ -290,8 +290,7 @@ func (c *conversion) write(w io.Writer, out string, m *nn.Model, cfg train.Confi
 		if err := onnx.Write(out, m, onnx.WriteConfig{}); err != nil {
 			return err
 		}
-		in, classes := m.InputShape(), m.OutputShape()
-		fmt.Fprintf(w, "%s is the network in ONNX, from %v to %v\n", out, in, classes)
+		fmt.Fprintf(w, "%s is the network in ONNX, %s\n", out, fromTo(m))
 		if c.pixelsKnown {
 			fmt.Fprintf(w, "note: it is to be given %s\n", pixelsFor(cfg))
 		}

@@ -170,9 +170,12 @@ func TestGraphs(t *testing.T) {
 		"waits for layers":  graphOf(in, end, "InputLayer x", "Dense end nobody"),
 		"has no layer":      graphOf(in, end, "InputLayer x", "Dense a x"),
 		"a name of its own": graphOf(in, end, "InputLayer x", "Dense end x", "Dense end x"),
-		"2 inputs":          graphOf(`[["x",0,0],["z",0,0]]`, end, "InputLayer x", "InputLayer z", "Add end x z"),
+		"not one of the":    graphOf(`[["x",0,0]]`, `[["end",0,0],["x",0,0]]`, "InputLayer x", "InputLayer z", "Add end x z"),
+		"listed twice":      graphOf(`[["x",0,0],["x",0,0]]`, end, "InputLayer x", "Dense end x"),
+		"expected tensors":  graphOf(`[]`, end, "InputLayer x", "Dense end x"),
+		"result -1 of":      graphOf(in, `["end",0,-1]`, "InputLayer x", "Dense end x"),
 		"has no inputs":     graphOf(in, end, "InputLayer x", "Dense end"),
-		"expected a list":   graphOf(`{"a":["x",0,0]}`, end, "InputLayer x", "Dense end x"),
+		"expected a list":   graphOf(`{"a":3}`, end, "InputLayer x", "Dense end x"),
 		"result 1 of":       []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `"x",0,0,{}`, `"x",0,1,{}`, 1)),
 		"argument scale=2":  []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `"x",0,0,{}`, `"x",0,0,{"scale":2}`, 1)),
 		"called 2 times":    []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `[["x",0,0,{}]]`, `[["x",0,0,{}]],[["x",0,0,{}]]`, 1)),
@@ -257,6 +260,35 @@ func TestOpenInput(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, nn.Shape{3, 7, 2}, m.OutputShape())
 	_, err = keras.ModelWith(alone, keras.Options{Input: nn.Shape{5, 9}})
+	require.ErrorContains(t, err, "Options")
+}
+
+// What models of several inputs and outputs are not to be, in others.
+func TestNestedEnds(t *testing.T) {
+	inner := `{"name":"pair","layers":[{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,8,8,4]},"name":"i","inbound_nodes":[]},
+		{"class_name":"InputLayer","config":{"name":"j","batch_shape":[null,8,8,4]},"name":"j","inbound_nodes":[]}],"input_layers":%s,"output_layers":[["i",0,0],["j",0,0]]}`
+	nested := func(inputs string) string {
+		return "Functional " + fmt.Sprintf(inner, inputs)[1:len(fmt.Sprintf(inner, inputs))-1]
+	}
+	for text, config := range map[string][]byte{
+		"has 2 inputs and is called with 1 tensors":                sequential(nested(`[["i",0,0],["j",0,0]]`)),
+		"depends on \"j\", which is not one of the model's inputs": sequential(nested(`["i",0,0]`)),
+	} {
+		_, err := keras.Model(config)
+		require.ErrorContains(t, err, text)
+	}
+	one := strings.Replace(nested(`["i",0,0]`), `["j",0,0]]`, `["i",0,0]]`, 1)
+	_, err := keras.Model(sequential(one))
+	require.ErrorContains(t, err, "has 2 results; layers of a Sequential model have one")
+}
+
+// Of several inputs each may be open.
+func TestOpenInputs(t *testing.T) {
+	config := []byte(strings.ReplaceAll(string(graphOf(`[["x",0,0],["z",0,0]]`, `[["a",0,0],["b",0,0]]`, "InputLayer x", "InputLayer z", "Dense a x", "Dense b z")), "[null,4]", "[null,null]"))
+	m, err := keras.ModelWith(config, keras.Options{Input: nn.Shape{3}, Inputs: map[string]nn.Shape{"z": {5}}})
+	require.NoError(t, err)
+	require.Equal(t, []nn.Shape{{3}, {5}}, []nn.Shape{m.Inputs()[0].Shape, m.Inputs()[1].Shape})
+	_, err = keras.ModelWith(config, keras.Options{Inputs: map[string]nn.Shape{"z": {5}}})
 	require.ErrorContains(t, err, "Options")
 }
 

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -275,15 +276,38 @@ func TestExportForRuntimes(t *testing.T) {
 			all["again_"+filepath.Base(filepath.Dir(path))] = m
 		}
 	}
+	var err error
+	all["several"], err = several()
+	require.NoError(t, err)
+	randomize(t, all["several"])
 	for name, m := range all {
 		set := filepath.Join(folder, name, "test_data_set_0")
 		require.NoError(t, os.MkdirAll(set, 0o777))
 		require.NoError(t, Write(filepath.Join(folder, name, "model.onnx"), m, WriteConfig{Logits: true}))
-		x := images(t, 4, m.InputShape())
-		y := predict(t, m, x)
-		writePB(t, filepath.Join(set, "input_0.pb"), &array{elem: elemFloat, shape: x.Shape(), f32: x.Data().([]float32)})
-		writePB(t, filepath.Join(set, "output_0.pb"), &array{elem: elemFloat, shape: append([]int{4}, m.OutputShape()...), f32: y})
+		inputs := []*tensor.Dense{images(t, 4, m.InputShape())}
+		if len(m.Inputs()) > 1 {
+			inputs = severalInputs(4)
+		}
+		net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 4})
+		require.NoError(t, err)
+		for i, x := range inputs {
+			require.NoError(t, gorgonia.Let(net.Inputs[i], x))
+			writePB(t, filepath.Join(set, fmt.Sprintf("input_%d.pb", i)), fromDense(x))
+		}
+		for i, y := range runAll(t, net.AllLogits) {
+			writePB(t, filepath.Join(set, fmt.Sprintf("output_%d.pb", i)), fromDense(y))
+		}
 	}
+}
+
+// fromDense is a tensor of floats or integers as files have it.
+func fromDense(d *tensor.Dense) *array {
+	if list, ok := d.Data().([]int); ok {
+		a := vector(list)
+		a.shape = d.Shape()
+		return a
+	}
+	return &array{elem: elemFloat, shape: d.Shape(), f32: d.Data().([]float32)}
 }
 
 func writePB(t *testing.T, path string, a *array) {

@@ -56,7 +56,7 @@ func formOf(f shape.Layout) form {
 // soleUser returns the only operation that reads n, if it is of a kind.
 func (e *exporter) soleUser(n *gorgonia.Node, kind string) (*gorgonia.Node, op.Op) {
 	users := e.users[n]
-	if len(users) != 1 {
+	if len(users) != 1 || users[0] == nil {
 		return nil, nil
 	}
 	if o, ok := users[0].Op().(op.Op); ok && o.Kind() == kind && op.Children(users[0])[0] == n {

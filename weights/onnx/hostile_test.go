@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,12 @@ func byHand(opset int, tensors map[string]*array, parts ...part) []byte {
 		g.message(5, tensorMessage(name, a))
 	}
 	g.message(11, valueMessage("x", elemFloat, []int{-1, 3, 4, 4}, "batch"))
+	for _, p := range parts {
+		if slices.Contains(p.in, "i") { // the second input is there where it is used
+			g.message(11, valueMessage("i", elemInt64, []int{-1, 3}, "batch"))
+			break
+		}
+	}
 	g.message(12, valueMessage("y", elemFloat, []int{-1}, "n"))
 	return wrapped(opset, g)
 }
