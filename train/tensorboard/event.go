@@ -25,6 +25,7 @@ const (
 	summaryValue = 1 // repeated
 
 	valueTag      = 1
+	valueSimple   = 2 // float
 	valueTensor   = 8
 	valueMetadata = 9
 
@@ -39,6 +40,7 @@ const (
 	tensorType    = 1
 	tensorShape   = 2
 	tensorContent = 4
+	tensorFloats  = 5 // repeated
 	tensorStrings = 8 // repeated
 
 	shapeDim = 2 // repeated
@@ -146,11 +148,17 @@ func imageTensor(m image.Image) ([]byte, error) {
 	return stringTensor(true, []byte(strconv.Itoa(size.X)), []byte(strconv.Itoa(size.Y)), file.Bytes()), nil
 }
 
-// told is what [Resume] wants to know of an event.
+// told is what an event tells.
 type told struct {
 	step    int64
-	summary bool
-	tags    []string
+	started bool // the run did
+	values  []value
+}
+
+// value is a message Summary.Value.
+type value struct {
+	tag     string
+	message []byte
 }
 
 // readEvent takes an event apart; ok is false if it is none.
@@ -159,15 +167,25 @@ func readEvent(data []byte) (e told, ok bool) {
 		switch field {
 		case eventStep:
 			e.step = int64(number)
+		case eventSessionLog:
+			return each(body, func(field protowire.Number, number uint64, _ []byte) bool {
+				e.started = e.started || field == sessionStatus && number == sessionStart
+				return true
+			})
 		case eventSummary:
-			e.summary = true
-			return each(body, func(field protowire.Number, _ uint64, value []byte) bool {
-				return field != summaryValue || each(value, func(field protowire.Number, _ uint64, tag []byte) bool {
+			return each(body, func(field protowire.Number, _ uint64, message []byte) bool {
+				if field != summaryValue {
+					return true
+				}
+				v := value{message: message}
+				ok := each(message, func(field protowire.Number, _ uint64, tag []byte) bool {
 					if field == valueTag {
-						e.tags = append(e.tags, string(tag))
+						v.tag = string(tag)
 					}
 					return true
 				})
+				e.values = append(e.values, v)
+				return ok
 			})
 		}
 		return true
@@ -175,7 +193,7 @@ func readEvent(data []byte) (e told, ok bool) {
 	return e, ok
 }
 
-// each hands the fields of a message to visit, and says whether it is one and visit was content.
+// each hands the fields of a message to visit, numbers and the bits of floats as number, and says whether it is one and visit was content.
 func each(b []byte, visit func(field protowire.Number, number uint64, body []byte) bool) bool {
 	for len(b) > 0 {
 		field, typ, n := protowire.ConsumeTag(b)
@@ -190,6 +208,10 @@ func each(b []byte, visit func(field protowire.Number, number uint64, body []byt
 			number, n = protowire.ConsumeVarint(b)
 		case protowire.BytesType:
 			body, n = protowire.ConsumeBytes(b)
+		case protowire.Fixed32Type:
+			var bits uint32
+			bits, n = protowire.ConsumeFixed32(b)
+			number = uint64(bits)
 		default:
 			n = protowire.ConsumeFieldValue(field, typ, b)
 		}

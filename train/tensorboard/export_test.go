@@ -10,6 +10,9 @@ var (
 	ResumeAt    = resume
 )
 
+// Record is that of data.
+func Record(data []byte) []byte { return appendRecord(nil, data) }
+
 // Records are the data of the records in a file's bytes, as far as they are whole.
 func Records(path string, file []byte) ([][]byte, error) {
 	r := reader{path: path, in: bytes.NewReader(file)}

@@ -22,22 +22,26 @@ func resume(dir string, keep func(tag string, step int64) bool, now func() time.
 	if err != nil {
 		return nil, err
 	}
+	hidden := filepath.Join(dir, ".resumed.stheno-tmp")
+	_ = os.Remove(hidden) // of a program that was killed below
 	if len(others) == 0 {
 		return newWriter(dir, now)
 	}
-	stale := false
+	began, stale := false, false
 	err = eachEvent(others, func(_ []byte, e told) error {
-		stale = stale || !e.kept(keep)
+		began, stale = began || e.started, stale || !e.kept(keep)
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !stale {
+	case !stale && !began: // killed before it said so, or another program's
+		return newWriter(dir, now)
+	case !stale:
 		return create(dir, now)
 	}
 	// It gets the name of an event file when it is complete: TensorBoard reads files while they are written.
-	w := &Writer{now: now, path: filepath.Join(dir, ".resumed.stheno-tmp")}
+	w := &Writer{now: now, path: hidden}
 	if w.file, err = os.OpenFile(w.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644); err != nil {
 		return nil, fmt.Errorf("tensorboard: %w", err)
 	}
@@ -47,7 +51,7 @@ func resume(dir string, keep func(tag string, step int64) bool, now func() time.
 	}
 	if err == nil {
 		err = eachEvent(others, func(data []byte, e told) error {
-			if !e.summary || !e.kept(keep) {
+			if len(e.values) == 0 || !e.kept(keep) {
 				return nil
 			}
 			return w.write(data)
@@ -84,8 +88,8 @@ func (w *Writer) publish(path string) error {
 
 // kept holds unless one of the tags is not to be kept.
 func (e told) kept(keep func(tag string, step int64) bool) bool {
-	for _, tag := range e.tags {
-		if !keep(tag, e.step) {
+	for _, v := range e.values {
+		if !keep(v.tag, e.step) {
 			return false
 		}
 	}

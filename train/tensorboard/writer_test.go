@@ -236,6 +236,48 @@ func TestTensorBoardReadsIt(t *testing.T) {
 	require.Equal(t, []any{hex.EncodeToString([]byte("a *run*"))}, about)
 }
 
+// TestReadScalars reads what TensorFlow, PyTorch and we wrote.
+func TestReadScalars(t *testing.T) {
+	dir := t.TempDir()
+	file, err := os.ReadFile("testdata/golden/tensorflow.tfevents")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "events.out.tfevents.1.host.v2"), file, 0o644))
+	read, err := tensorboard.ReadScalars(dir)
+	require.NoError(t, err)
+	require.Len(t, read, 2)
+	require.Equal(t, []tensorboard.Point{{Value: 2.25}, {Step: 1, Value: float64(float32(0.1))}}, read["epoch_loss"])
+	require.Len(t, read["nan"], 1)
+	require.True(t, math.IsNaN(read["nan"][0].Value))
+	require.EqualValues(t, 1<<40, read["nan"][0].Step)
+
+	read, err = tensorboard.ReadScalars("testdata/golden/run")
+	require.NoError(t, err)
+	require.Len(t, read, 2)
+	require.Equal(t, []tensorboard.Point{{0, 0}, {1, 1}, {2, 102}, {3, 103}}, read["epoch_loss"])
+	require.Len(t, read["batch_loss"], 12)
+
+	// A plain number, and one in a list of a tensor, packed or not.
+	old := tensorboard.Record([]byte("\x10\x03\x2a\x0a\x0a\x08\x0a\x01a\x15\x00\x00\x20\x40"))
+	for i, list := range []string{"\x2d\x00\x00\x20\x40", "\x2a\x04\x00\x00\x20\x40"} {
+		tensor := "\x08\x01\x12\x00" + list
+		value := "\x0a\x01a\x42" + string(rune(len(tensor))) + tensor
+		summary := "\x0a" + string(rune(len(value))) + value
+		old = append(old, tensorboard.Record([]byte("\x10"+string(rune(4+i))+"\x2a"+string(rune(len(summary)))+summary))...)
+	}
+	dir = t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "events.out.tfevents.1.host"), old, 0o644))
+	read, err = tensorboard.ReadScalars(dir)
+	require.NoError(t, err)
+	require.Equal(t, map[string][]tensorboard.Point{"a": {{3, 2.5}, {4, 2.5}, {5, 2.5}}}, read)
+
+	read, err = tensorboard.ReadScalars(filepath.Join(dir, "none"))
+	require.NoError(t, err)
+	require.Empty(t, read)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "events.out.tfevents.2"), tensorboard.Record([]byte{0xff}), 0o644))
+	_, err = tensorboard.ReadScalars(dir)
+	require.ErrorContains(t, err, "at byte 12: expected an event")
+}
+
 // TestFilesFollowEachOther also when no time passes, or less than none.
 func TestFilesFollowEachOther(t *testing.T) {
 	dir := t.TempDir()
