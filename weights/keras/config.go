@@ -136,7 +136,7 @@ func (o *object) inputs() ([]reference, error) {
 		if err := json.Unmarshal(raw, &call); err != nil {
 			return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 		}
-		if err := checkKeywords(call.Kwargs); err != nil {
+		if err := o.checkKeywords(call.Kwargs); err != nil {
 			return nil, err
 		}
 		return tensorsOf(call.Args, 0)
@@ -156,7 +156,7 @@ func (o *object) inputs() ([]reference, error) {
 			if err := json.Unmarshal(kwargs, &call.Kwargs); err != nil {
 				return nil, wrong("", "its keyword arguments are not valid: %v", err)
 			}
-			if err := checkKeywords(call.Kwargs); err != nil {
+			if err := o.checkKeywords(call.Kwargs); err != nil {
 				return nil, err
 			}
 		}
@@ -201,10 +201,12 @@ func tensorsOf(raw json.RawMessage, depth int) ([]reference, error) {
 }
 
 // checkKeywords refuses arguments of calls that change a result. training=False, as in base(x, training=False), is what
-// inference means anyway; freeze the layer to have it in training as well.
-func checkKeywords(kwargs map[string]json.RawMessage) error {
+// inference means anyway; freeze the layer to have it in training as well. Keras 3 records training=True, the default, of layers that augment, and
+// does not mind it in inference.
+func (o *object) checkKeywords(kwargs map[string]json.RawMessage) error {
 	for key, value := range kwargs {
-		if text := string(value); text == "null" || key == "training" && text == "false" {
+		text := string(value)
+		if text == "null" || key == "training" && (text == "false" || text == "true" && changesImages(o.Class)) {
 			continue
 		}
 		return wrong("", "is called with the argument %s=%s, which is not supported", key, clip(value))
