@@ -13,18 +13,23 @@ import (
 
 func TestGoldenResizing(t *testing.T) {
 	goldenLayers(t, "resizing", map[string]Layer{
-		"larger":        Resizing{Height: 5, Width: 9},
-		"smaller":       Resizing{Height: 4, Width: 3, Interpolation: Bilinear},
-		"one way":       Resizing{Height: 7, Width: 6},
-		"to one":        Resizing{Height: 1, Width: 1},
-		"from one":      Resizing{Height: 3, Width: 2},
-		"first":         Resizing{Height: 3, Width: 6},
-		"nearest":       Resizing{Height: 7, Width: 3, Interpolation: Nearest},
-		"nearest first": Resizing{Height: 3, Width: 9, Interpolation: Nearest},
-		"crop":          CenterCrop{Height: 4, Width: 3},
-		"crop rows":     CenterCrop{Height: 3, Width: 3},
-		"crop nothing":  CenterCrop{Height: 3, Width: 2},
-		"crop first":    CenterCrop{Height: 2, Width: 5},
+		"larger":           Resizing{Height: 5, Width: 9},
+		"smaller":          Resizing{Height: 4, Width: 3, Interpolation: Bilinear},
+		"one way":          Resizing{Height: 7, Width: 6},
+		"to one":           Resizing{Height: 1, Width: 1},
+		"from one":         Resizing{Height: 3, Width: 2},
+		"first":            Resizing{Height: 3, Width: 6},
+		"nearest":          Resizing{Height: 7, Width: 3, Interpolation: Nearest},
+		"nearest first":    Resizing{Height: 3, Width: 9, Interpolation: Nearest},
+		"ratio high":       Resizing{Height: 3, Width: 2, CropToAspectRatio: true},
+		"ratio wide first": Resizing{Height: 4, Width: 5, CropToAspectRatio: true},
+		"ratio nearest":    Resizing{Height: 7, Width: 2, CropToAspectRatio: true, Interpolation: Nearest},
+		"crop of less":     CenterCrop{Height: 4, Width: 5},
+		"crop of a line":   CenterCrop{Height: 5, Width: 2},
+		"crop":             CenterCrop{Height: 4, Width: 3},
+		"crop rows":        CenterCrop{Height: 3, Width: 3},
+		"crop nothing":     CenterCrop{Height: 3, Width: 2},
+		"crop first":       CenterCrop{Height: 2, Width: 5},
 	})
 }
 
@@ -226,7 +231,7 @@ func TestAugmentationErrors(t *testing.T) {
 		{Augmentation{}, Shape{3}, ErrArgument, "has no Class"},
 		{Resizing{Height: 3}, Shape{3, 3, 1}, ErrArgument, "Height and Width must be from 1 to"},
 		{Resizing{Height: 3, Width: 3, Interpolation: "cubic"}, Shape{3, 3, 1}, ErrArgument, `unknown interpolation "cubic"`},
-		{CenterCrop{Height: 3, Width: 4}, Shape{3, 3, 1}, ErrShape, "cannot crop 3×4 out of images of 3×3"},
+		{CenterCrop{Height: 3, Width: 4}, Shape{3}, ErrShape, "wants images"},
 		{CenterCrop{Height: -1, Width: 4}, Shape{3, 3, 1}, ErrArgument, "Height and Width must be from 1 to"},
 	} {
 		b := NewBuilder("m")

@@ -9,15 +9,18 @@ import (
 
 // Resizing makes images Height rows high and Width columns wide: (None, rows, columns, channels), or channels first, becomes (None, Height,
 // Width, channels). Where images get smaller, pixels between those that are taken count for nothing, as in Keras's without antialias. Keras
-// also knows bicubic and Lanczos interpolation, and to crop or to pad to the shape of the result.
+// also knows bicubic and Lanczos interpolation, and to pad to the shape of the result.
 type Resizing struct {
 	Height, Width int           // height, width; required
 	Interpolation Interpolation // interpolation; "" means Keras's default here, Bilinear
-	Name          string
+	// CropToAspectRatio, crop_to_aspect_ratio, keeps the shape of what is in the images: only the largest part in the middle that is as high for its
+	// width as the result is resized.
+	CropToAspectRatio bool
+	Name              string
 }
 
 // CenterCrop cuts Height rows and Width columns out of the middle of images: (None, rows, columns, channels), or channels first, becomes
-// (None, Height, Width, channels). Keras enlarges images that are smaller; here they are an error.
+// (None, Height, Width, channels). Images that have fewer rows or columns are resized, as [Resizing] with CropToAspectRatio does.
 type CenterCrop struct {
 	Height, Width int // height, width; required
 	Name          string
@@ -49,12 +52,9 @@ func (l CenterCrop) Infer(s *Spec) (Shape, error) {
 	if err := checkSize(l.Height, l.Width); err != nil {
 		return nil, err
 	}
-	spatial, channels, err := s.field(2)
-	switch {
-	case err != nil:
+	_, channels, err := s.field(2)
+	if err != nil {
 		return nil, err
-	case spatial[0] < l.Height || spatial[1] < l.Width:
-		return nil, badShape("put a Resizing before it, or crop less", "cannot crop %d×%d out of images of %d×%d", l.Height, l.Width, spatial[0], spatial[1])
 	}
 	return s.fieldShape([]int{l.Height, l.Width}, channels), nil
 }
@@ -68,21 +68,34 @@ func checkSize(height, width int) error {
 
 // Apply implements [Layer].
 func (l Resizing) Apply(c *Context) *gorgonia.Node {
-	x := op.Try(c.Inputs[0], c.err)
+	in := c.Inputs[0]
 	rows, columns, _ := c.Format.Axes()
+	if l.CropToAspectRatio {
+		h, w := c.InputShapes[0][rows-1], c.InputShapes[0][columns-1]
+		in = c.middle(in, max(min(h, w*l.Height/l.Width), 1), max(min(w, h*l.Width/l.Height), 1))
+	}
+	x := op.Try(in, c.err)
 	x = c.resize(x, "columns", columns, l.Width, l.Interpolation)
 	return c.Expr(c.resize(x, "rows", rows, l.Height, l.Interpolation))
 }
 
 // Apply implements [Layer].
 func (l CenterCrop) Apply(c *Context) *gorgonia.Node {
-	in := c.InputShapes[0]
 	rows, columns, _ := c.Format.Axes()
-	top, left := in[rows-1]-l.Height, in[columns-1]-l.Width
-	if top == 0 && left == 0 {
-		return c.Inputs[0]
+	if c.InputShapes[0][rows-1] < l.Height || c.InputShapes[0][columns-1] < l.Width {
+		return Resizing{Height: l.Height, Width: l.Width, CropToAspectRatio: true}.Apply(c)
 	}
-	return c.crop(c.Inputs[0], [2][2]int{{top / 2, top - top/2}, {left / 2, left - left/2}})
+	return c.middle(c.Inputs[0], l.Height, l.Width)
+}
+
+// middle cuts so many rows and columns out of the middle of the layer's input.
+func (c *Context) middle(x *gorgonia.Node, height, width int) *gorgonia.Node {
+	rows, columns, _ := c.Format.Axes()
+	top, left := c.InputShapes[0][rows-1]-height, c.InputShapes[0][columns-1]-width
+	if top == 0 && left == 0 {
+		return x
+	}
+	return c.crop(x, [2][2]int{{top / 2, top - top/2}, {left / 2, left - left/2}})
 }
 
 // resize gives an axis another size. Element i of the new ones is where the middle of its share of the axis lies, in float32 as TensorFlow

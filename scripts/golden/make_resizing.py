@@ -23,25 +23,33 @@ def matrix(n, to, how):
     return m
 
 
-def resizing(name, x, to, how="bilinear", first=False):
+def middle(n, to):
+    """The rows that cut to out of the middle of n."""
+    return np.eye(n)[(n - to) // 2:][:to]
+
+
+def resizing(name, x, to, how="bilinear", first=False, crop=False, make=None):
     values = normal(*x)
     rows, columns = (2, 3) if first else (1, 2)
-    a, b = matrix(x[rows], to[0], how), matrix(x[columns], to[1], how)
+    h, w = x[rows], x[columns]
+    ch, cw = (max(min(h, w * to[0] // to[1]), 1), max(min(w, h * to[1] // to[0]), 1)) if crop else (h, w)
+    a, b = matrix(ch, to[0], how) @ middle(h, ch), matrix(cw, to[1], how) @ middle(w, cw)
     rule, back = ("ri,cj,nfij->nfrc", "ri,cj,nfrc->nfij") if first else ("ri,cj,nijf->nrcf", "ri,cj,nrcf->nijf")
     y = np.einsum(rule, a, b, values)
     dy = normal(*y.shape)
     dx = np.einsum(back, a, b, dy)
 
     keras.backend.clear_session()
-    it = L.Resizing(*to, interpolation=how, dtype="float32", **(FIRST if first else {}))
+    more = {} if make else {"interpolation": how, "crop_to_aspect_ratio": crop}
+    it = (make or L.Resizing)(*to, dtype="float32", **more, **(FIRST if first else {}))
     it_x = tf.constant(values, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(it_x)
         it_y = it(it_x)
     np.testing.assert_allclose(y, it_y.numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(dx, tape.gradient(it_y, it_x, output_gradients=tf.constant(dy, tf.float32)).numpy(), rtol=1e-5, atol=1e-5)
-    attrs = {"class": "Resizing", "layer": it.name, "params": 0, "weights": "", "shape": list(y.shape), "channels_first": int(first),
-             "args": "%r, interpolation=%r" % (to, how)}
+    attrs = {"class": type(it).__name__, "layer": it.name, "params": 0, "weights": "", "shape": list(y.shape), "channels_first": int(first),
+             "args": "%r, interpolation=%r, crop_to_aspect_ratio=%r" % (to, how, crop)}
     return golden.case(name, attrs, {"x": values, "y": y, "dy": dy, "dx": dx})
 
 
@@ -54,6 +62,11 @@ golden.write(golden.NN, "resizing.json", [
     resizing("first", (1, 2, 7, 4), (3, 6), first=True),
     resizing("nearest", (2, 3, 7, 2), (7, 3), "nearest"),
     resizing("nearest first", (1, 2, 5, 4), (3, 9), "nearest", first=True),
+    resizing("ratio high", (1, 9, 4, 2), (3, 2), crop=True),
+    resizing("ratio wide first", (1, 2, 3, 8), (4, 5), first=True, crop=True),
+    resizing("ratio nearest", (1, 5, 7, 2), (7, 2), "nearest", crop=True),
+    resizing("crop of less", (1, 3, 8, 2), (4, 5), crop=True, make=L.CenterCrop),
+    resizing("crop of a line", (1, 1, 9, 1), (5, 2), crop=True, make=L.CenterCrop),
     layer("crop", L.CenterCrop, (2, 7, 6, 2), height=4, width=3),
     layer("crop rows", L.CenterCrop, (1, 6, 3, 2), height=3, width=3),
     layer("crop nothing", L.CenterCrop, (1, 3, 2, 2), height=3, width=2),
