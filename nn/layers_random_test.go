@@ -19,7 +19,8 @@ func TestRandomArguments(t *testing.T) {
 		Activation{}, ReLULayer{}, LeakyReLULayer{}, ELULayer{}, PReLU{}, SoftmaxLayer{}, Dense{}, IdentityLayer{}, Reshape{}, Permute{}, Flatten{},
 		Add{}, Subtract{}, Multiply{}, Average{}, Maximum{}, Minimum{}, Concatenate{}, Dot{},
 		BatchNormalization{}, LayerNormalization{}, RMSNormalization{}, UnitNormalization{}, GroupNormalization{}, LocalResponseNormalization{},
-		Normalization{}, Rescaling{}, Dropout{}, SpatialDropout1D{}, SpatialDropout2D{}, GaussianNoise{}, GaussianDropout{}, AlphaDropout{}}
+		Normalization{}, Rescaling{}, Dropout{}, SpatialDropout1D{}, SpatialDropout2D{}, GaussianNoise{}, GaussianDropout{}, AlphaDropout{},
+		RandomFlip{}, RandomBrightness{}, RandomContrast{}, Resizing{}, CenterCrop{}}
 	rng, built := rand.New(rand.NewPCG(1, 2)), map[string]int{}
 	for range 40_000 {
 		l := reflect.New(reflect.TypeOf(layers[rng.IntN(len(layers))])).Elem()

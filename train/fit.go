@@ -62,16 +62,6 @@ type Fitter struct {
 	state fitState
 }
 
-// EarlyStop ends training when the loss, of validation or else of training, has not become better for Patience epochs. A fit that it has ended
-// has nothing left to do, after a Load too. Keras: callbacks.EarlyStopping.
-type EarlyStop struct {
-	Patience int     // epochs; 0 ends with the first that is not better
-	MinDelta float64 // better by less does not count
-	// Restore makes the weights those of the best epoch when Fit ends: without an error, or because the loss is no number. After other errors they
-	// are as they have become, so that Fit can go on. Keras: restore_best_weights.
-	Restore bool
-}
-
 // FitEpoch is what an epoch of a Fitter came to.
 type FitEpoch struct {
 	Epoch        int     // from 1
@@ -90,11 +80,9 @@ var ErrStop = errors.New("train: stopped")
 
 // fitState is where a fit stands, as checkpoints have it.
 type fitState struct {
-	Epoch   int           `json:"epoch"` // that are done
-	Step    int           `json:"step"`
-	Best    float64       `json:"best"`
-	Seen    bool          `json:"seen"` // there is a best
-	Wait    int           `json:"wait"` // epochs without a better one
+	Epoch int `json:"epoch"` // that are done
+	Step  int `json:"step"`
+	earlyStopState
 	Plateau *PlateauState `json:"plateau,omitempty"`
 
 	weights Slots // of the best epoch, if they are to be restored
@@ -128,6 +116,9 @@ func (f *Fitter) check(training bool) error {
 		return wrong("Batch", fmt.Sprintf("is %d", f.Batch), "")
 	case f.Epochs < 0:
 		return wrong("Epochs", fmt.Sprintf("is %d", f.Epochs), "")
+	}
+	if e := f.EarlyStop; e != nil && e.Monitor != "" {
+		return wrong("EarlyStop", fmt.Sprintf("monitors %q, and is shown the loss", e.Monitor), "leave EarlyStop.Monitor empty; it is for a Trainer")
 	}
 	if p := plateau(f.Schedule); p != nil && p.Larger {
 		return wrong("Schedule", "waits for a metric to become larger, and is shown the loss", "leave PlateauSchedule.Larger false")

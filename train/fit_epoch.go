@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (f *Fitter) Fit(ctx context.Context, a Arrays) (epochs []FitEpoch, err erro
 		f.state.Plateau = p.state()
 	}
 	defer func() { err = errors.Join(err, f.finish(err)) }()
-	for f.state.Epoch < max(f.Epochs, 1) && !f.stopped() {
+	for f.state.Epoch < max(f.Epochs, 1) && !f.EarlyStop.ended(f.state.earlyStopState) {
 		e, err := f.epoch(ctx, a, weights)
 		if err != nil {
 			return epochs, err
@@ -60,11 +61,6 @@ func (f *Fitter) Fit(ctx context.Context, a Arrays) (epochs []FitEpoch, err erro
 		}
 	}
 	return epochs, nil
-}
-
-// stopped says whether EarlyStop has ended training.
-func (f *Fitter) stopped() bool {
-	return f.EarlyStop != nil && f.state.Wait > 0 && f.state.Wait >= f.EarlyStop.Patience
 }
 
 // plateau is the schedule that looks at the losses of epochs, nil where there is none.
@@ -167,17 +163,11 @@ func (f *Fitter) epoch(ctx context.Context, a Arrays, weights []float32) (FitEpo
 
 // judge says whether an epoch is the best, counts those that are not, and keeps the weights of the best.
 func (f *Fitter) judge(loss float64) (best bool, err error) {
-	s := &f.state
-	delta := 0.0
-	if f.EarlyStop != nil {
-		delta = math.Abs(f.EarlyStop.MinDelta)
-	}
-	if s.Seen && !(loss < s.Best-delta) {
-		s.Wait++
+	stop := cmp.Or(f.EarlyStop, &EarlyStop{})
+	if !stop.observe(&f.state.earlyStopState, f.state.Epoch, loss) {
 		return false, nil
 	}
-	s.Best, s.Seen, s.Wait = loss, true, 0
-	if f.EarlyStop == nil || !f.EarlyStop.Restore {
+	if !stop.Restore {
 		return true, nil
 	}
 	if err := f.sync(); err != nil {

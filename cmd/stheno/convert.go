@@ -159,6 +159,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		}
 	}
 	c.tell(w, plan, m)
+	noteAugmentation(w, m)
 	c.noteLogits(w, m)
 	if c.dry {
 		list(w, plan)
@@ -172,6 +173,27 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: not all numbers are finite in %s\n", strings.Join(odd, ", "))
 	}
 	return c.write(w, out, m, cfg)
+}
+
+// noteAugmentation names the layers that do something in Keras's training, and nothing in ours.
+func noteAugmentation(w io.Writer, m *nn.Model) {
+	var idle []string
+	var find func(m *nn.Model)
+	find = func(m *nn.Model) {
+		for _, l := range m.Layers() {
+			switch l := l.Config.(type) {
+			case *nn.Model:
+				find(l)
+			case nn.Augmentation:
+				idle = append(idle, l.Class)
+			}
+		}
+	}
+	find(m)
+	if slices.Sort(idle); len(idle) > 0 {
+		fmt.Fprintf(w, "note: %s: layers that augment images in Keras's training do nothing here, in training either; --augment, --cutout and --mixup of %s train do\n",
+			strings.Join(slices.Compact(idle), ", "), programName)
+	}
 }
 
 // noteLogits warns of networks that return no probabilities.

@@ -66,18 +66,36 @@ func TestConvertChannelsFirst(t *testing.T) {
 	require.Contains(t, ok(t, "convert", in, filepath.Join(dir, "out.onnx")), "from (None, 3, 7, 6) to (None, 5)")
 }
 
+// ofKeras is a file that Keras wrote.
+func ofKeras(t *testing.T, name string) string {
+	t.Helper()
+	packed, err := os.Open(filepath.Join("..", "..", "weights", "keras", "testdata", name+".gz"))
+	require.NoError(t, err)
+	defer packed.Close()
+	z, err := gzip.NewReader(packed)
+	require.NoError(t, err)
+	content, err := io.ReadAll(z)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), name)
+	touch(t, file, string(content))
+	return file
+}
+
+// Layers that augment in Keras alone are noted, and the network can be used.
+func TestConvertTellsOfAugmentation(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.safetensors")
+	text := ok(t, "convert", ofKeras(t, "augmented_keras2.h5"), out)
+	require.Contains(t, text, "note: RandomRotation, RandomTranslation, RandomZoom: layers that augment images in Keras's training do nothing here, in training either; --augment,")
+	require.NotContains(t, text, "RandomFlip")
+	require.Contains(t, ok(t, "summary", out, "--format", "keras3"), "random_rotation (RandomRotation)")
+	require.Contains(t, ok(t, "predict", "--checkpoint", out, writePNG(t, t.TempDir(), 1)), "class ")
+	require.NotContains(t, ok(t, "convert", ofKeras(t, "chain.keras"), filepath.Join(t.TempDir(), "chain.npz")), "augment")
+}
+
 // Models in models are shown with their layers.
 func TestExpandNested(t *testing.T) {
 	for _, name := range []string{"nested.keras", "nested_keras2.h5"} {
-		packed, err := os.Open(filepath.Join("..", "..", "weights", "keras", "testdata", name+".gz"))
-		require.NoError(t, err)
-		defer packed.Close()
-		z, err := gzip.NewReader(packed)
-		require.NoError(t, err)
-		content, err := io.ReadAll(z)
-		require.NoError(t, err)
-		file := filepath.Join(t.TempDir(), name)
-		touch(t, file, string(content))
+		file := ofKeras(t, name)
 		for _, format := range []string{"keras2", "keras3"} {
 			require.Greater(t, strings.Count(ok(t, "summary", file, "--format", format, "--expand-nested"), "\n"),
 				strings.Count(ok(t, "summary", file, "--format", format), "\n"))

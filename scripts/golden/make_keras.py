@@ -137,6 +137,28 @@ def named():
     return keras.Model({"q": ids, "p": b, "o": a}, {"v": L.Dense(2, name="v")(y), "u": L.Dense(3, name="u")(p["diff"])}, name="named")
 
 
+def augmented():
+    """Layers that augment, and those that give images another size. What is random does nothing in inference."""
+    x = image = keras.Input((14, 11, 3), name="image")
+    x = L.RandomFlip("horizontal")(x)
+    x = L.RandomRotation(0.1)(x)
+    x = L.RandomTranslation(0.1, 0.2, fill_mode="nearest")(x)
+    x = L.RandomZoom((-0.2, 0.1), name="zoom")(x)
+    x = L.RandomContrast(0.2)(x)
+    x = L.RandomBrightness(0.2, value_range=(0.0, 1.0))(x)
+    if not OLD:
+        for layer in [L.RandomShear(0.1), L.RandomPerspective(), L.RandomErasing(), L.RandomGaussianBlur(), L.RandomHue(0.1, value_range=(0, 1)),
+                      L.RandomSaturation(0.1), L.RandomGrayscale(), L.RandomInvert(), L.RandomPosterization(4), L.RandomSharpness(0.1),
+                      L.RandomColorJitter(), L.RandomColorDegeneration(0.1), L.RandomElasticTransform(), L.RandAugment(), L.AugMix(), L.CutMix(), L.MixUp()]:
+            x = layer(x)
+    x = L.CenterCrop(11, 8)(x)
+    x = L.Resizing(5, 12)(x)
+    x = L.Conv2D(4, 3, name="conv")(x)
+    x = L.Resizing(7, 4, interpolation="nearest", name="nearest")(x)
+    x = L.Flatten()(x)
+    return keras.Model(image, L.Dense(4, name="scores")(x), name="augmented")
+
+
 def typed(dtype):
     return lambda: keras.Sequential([keras.Input((4,)), L.Dense(3, dtype=dtype, name="half"), L.Dense(2, dtype=dtype, name="scores")], name=dtype)
 
@@ -194,7 +216,8 @@ def small():
     cases = []
     for name, make, forms in [("chain", chain, ["keras", "h5", "weights.h5"]), ("graph", graph, ["keras", "h5", "weights.h5"]),
                               ("nested", nested, ["keras", "h5", "weights.h5"]), ("kinds", kinds, ["keras", "h5"]),
-                              ("several", several, ["keras", "h5", "weights.h5"]), ("named", named, ["keras", "h5"])]:
+                              ("several", several, ["keras", "h5", "weights.h5"]), ("named", named, ["keras", "h5"]),
+                              ("augmented", augmented, ["keras", "h5"] if OLD else ["keras"])]:  # Keras 3 cannot save RandAugment as .h5
         keras.backend.clear_session()
         model = make()
         randomize(model)

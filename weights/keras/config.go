@@ -165,7 +165,7 @@ func (o *object) inputs() ([]reference, error) {
 			return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 		}
 		if len(call.Args) > 0 || call.Kwargs != nil {
-			if err := checkKeywords(call.Kwargs); err != nil {
+			if err := o.checkKeywords(call.Kwargs); err != nil {
 				return nil, err
 			}
 			return tensorsOf(call.Args, 0)
@@ -186,7 +186,7 @@ func (o *object) inputs() ([]reference, error) {
 			if err := json.Unmarshal(kwargs, &call.Kwargs); err != nil {
 				return nil, wrong("", "its keyword arguments are not valid: %v", err)
 			}
-			if err := checkKeywords(call.Kwargs); err != nil {
+			if err := o.checkKeywords(call.Kwargs); err != nil {
 				return nil, err
 			}
 		}
@@ -242,10 +242,12 @@ func tensorsOf(raw json.RawMessage, depth int) ([]reference, error) {
 }
 
 // checkKeywords refuses arguments of calls that change a result. training=False, as in base(x, training=False), is what
-// inference means anyway; freeze the layer to have it in training as well.
-func checkKeywords(kwargs map[string]json.RawMessage) error {
+// inference means anyway; freeze the layer to have it in training as well. Keras 3 records training=True, the default, of layers that augment, and
+// does not mind it in inference.
+func (o *object) checkKeywords(kwargs map[string]json.RawMessage) error {
 	for key, value := range kwargs {
-		if text := string(value); isNull(value, 0) || key == "training" && text == "false" {
+		text := string(value)
+		if isNull(value, 0) || key == "training" && (text == "false" || text == "true" && changesImages(o.Class)) {
 			continue
 		}
 		return wrong("", "is called with the argument %s=%s, which is not supported", key, clip(value))

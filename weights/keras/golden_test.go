@@ -65,9 +65,12 @@ func check(t *testing.T, m *nn.Model, c *numtest.Case) {
 func TestModels(t *testing.T) {
 	for _, suffix := range []string{"", "_keras2"} {
 		golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions"+suffix+".json"))
-		for _, name := range []string{"chain", "graph", "nested", "kinds"} {
+		for _, name := range []string{"chain", "graph", "nested", "kinds", "augmented"} {
 			c := golden.Case(t, name)
 			for _, form := range []string{".keras", ".h5"} {
+				if name+suffix+form == "augmented.h5" {
+					continue // Keras 3 cannot save all of these layers so
+				}
 				t.Run(name+suffix+form, func(t *testing.T) {
 					f := open(t, name+suffix+form)
 					version := "3.15.1"
@@ -84,7 +87,7 @@ func TestModels(t *testing.T) {
 				})
 			}
 			for _, form := range []string{".weights.h5", ".legacy_weights.h5"} {
-				if name == "kinds" || form == ".legacy_weights.h5" && (name != "graph" || suffix == "") {
+				if name == "kinds" || name == "augmented" || form == ".legacy_weights.h5" && (name != "graph" || suffix == "") {
 					continue
 				}
 				t.Run(name+suffix+form, func(t *testing.T) {
