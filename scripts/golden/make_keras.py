@@ -113,6 +113,16 @@ def kinds():
     return keras.Model(image, L.Dense(4, name="scores")(x), name="kinds")
 
 
+def attention():
+    x = i = keras.Input((5, 4), name="sequence")
+    x = L.LayerNormalization(name="norm")(x)
+    x = L.MultiHeadAttention(2, 4, name="self")(x, x)
+    x = L.MultiHeadAttention(3, 4, value_dim=2, output_shape=6, use_bias=False, name="cross")(x, value=i, key=x, use_causal_mask=not OLD)
+    x = L.Attention(name="dot")([x, x])
+    x = L.AdditiveAttention(name="sum")([x, x, x])
+    return keras.Model(i, L.Dense(3, name="scores")(L.Flatten()(x)), name="attention")
+
+
 def several():
     """Inputs and outputs of all sorts, with a model of several in it."""
     a, b = keras.Input((6,), name="left"), keras.Input((3, 2), name="right")
@@ -216,6 +226,7 @@ def small():
     cases = []
     for name, make, forms in [("chain", chain, ["keras", "h5", "weights.h5"]), ("graph", graph, ["keras", "h5", "weights.h5"]),
                               ("nested", nested, ["keras", "h5", "weights.h5"]), ("kinds", kinds, ["keras", "h5"]),
+                              ("attention", attention, ["keras", "h5", "weights.h5"]),
                               ("several", several, ["keras", "h5", "weights.h5"]), ("named", named, ["keras", "h5"]),
                               ("augmented", augmented, ["keras", "h5"] if OLD else ["keras"])]:  # Keras 3 cannot save RandAugment as .h5
         keras.backend.clear_session()

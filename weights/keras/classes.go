@@ -39,7 +39,9 @@ var oneGroup = map[string]string{"groups": "1"}
 var classes = map[string]class{
 	"Activation":             {layer: nn.Activation{}, fields: map[string]string{"activation": "Func"}},
 	"Add":                    {layer: nn.Add{}},
+	"AdditiveAttention":      {layer: nn.AdditiveAttention{}},
 	"AlphaDropout":           {layer: nn.AlphaDropout{}},
+	"Attention":              {layer: nn.Attention{}, fixed: map[string]string{"score_mode": `"dot"`}},
 	"Average":                {layer: nn.Average{}},
 	"AveragePooling1D":       {layer: nn.AveragePooling1D{}},
 	"AveragePooling2D":       {layer: nn.AveragePooling2D{}},
@@ -75,6 +77,7 @@ var classes = map[string]class{
 	"MaxPooling2D":           {layer: nn.MaxPooling2D{}},
 	"Maximum":                {layer: nn.Maximum{}},
 	"Minimum":                {layer: nn.Minimum{}},
+	"MultiHeadAttention":     {layer: nn.MultiHeadAttention{}, fields: map[string]string{"num_heads": "Heads", "output_shape": "OutputDim"}, make: multiHeadAttention},
 	"Multiply":               {layer: nn.Multiply{}},
 	"Normalization":          {layer: nn.Normalization{}, make: normalization},
 	"PReLU":                  {layer: nn.PReLU{}},
@@ -147,6 +150,9 @@ func (o *object) layer() (nn.Layer, error) {
 	args, err := o.fields()
 	if err != nil {
 		return nil, err
+	}
+	if o.causal {
+		args["causal"] = json.RawMessage("true")
 	}
 	var made nn.Layer
 	if c.make != nil {

@@ -20,6 +20,8 @@ type object struct {
 	Build   struct {
 		InputShape json.RawMessage `json:"input_shape"`
 	} `json:"build_config"`
+
+	causal bool // it is called with use_causal_mask=True
 }
 
 // modelConfig is what the configuration of a model says beside its name.
@@ -165,18 +167,23 @@ func (o *object) inputs() ([]reference, error) {
 			return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 		}
 		if len(call.Args) > 0 || call.Kwargs != nil {
-			if err := o.checkKeywords(call.Kwargs); err != nil {
+			positional, err := tensorsOf(call.Args, 0)
+			if err != nil {
 				return nil, err
 			}
-			return tensorsOf(call.Args, 0)
+			named, err := o.takeNamed(call.Kwargs)
+			if err != nil {
+				return nil, err
+			}
+			return append(positional, named...), o.checkKeywords(call.Kwargs)
 		}
 	}
 	tensors, err := flatten(calls[0])
 	if err != nil {
 		return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 	}
-	out := make([]reference, len(tensors))
-	for i, raw := range tensors {
+	var out, more []reference
+	for _, raw := range tensors {
 		r, kwargs, err := parseReference(raw)
 		if err != nil {
 			return nil, err
@@ -186,13 +193,20 @@ func (o *object) inputs() ([]reference, error) {
 			if err := json.Unmarshal(kwargs, &call.Kwargs); err != nil {
 				return nil, wrong("", "its keyword arguments are not valid: %v", err)
 			}
+			named, err := o.takeNamed(call.Kwargs)
+			if err != nil {
+				return nil, err
+			}
+			if more = append(more, named...); len(more) > 0 && len(tensors) > 1 {
+				return nil, wrong("", "is called with tensors in a list and by name at once, which is not supported")
+			}
 			if err := o.checkKeywords(call.Kwargs); err != nil {
 				return nil, err
 			}
 		}
-		out[i] = r
+		out = append(out, r)
 	}
-	return out, nil
+	return append(out, more...), nil
 }
 
 // tensorsOf lists the tensors in positional arguments, which may be lists of them.
@@ -248,6 +262,10 @@ func (o *object) checkKeywords(kwargs map[string]json.RawMessage) error {
 	for key, value := range kwargs {
 		text := string(value)
 		if isNull(value, 0) || key == "training" && (text == "false" || text == "true" && changesImages(o.Class)) {
+			continue
+		}
+		if attends(o.Class) && (key == "use_causal_mask" || key == "return_attention_scores") && (text == "false" || text == "true" && key[0] == 'u') {
+			o.causal = text == "true"
 			continue
 		}
 		return wrong("", "is called with the argument %s=%s, which is not supported", key, clip(value))

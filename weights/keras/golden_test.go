@@ -65,7 +65,7 @@ func check(t *testing.T, m *nn.Model, c *numtest.Case) {
 func TestModels(t *testing.T) {
 	for _, suffix := range []string{"", "_keras2"} {
 		golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions"+suffix+".json"))
-		for _, name := range []string{"chain", "graph", "nested", "kinds", "augmented"} {
+		for _, name := range []string{"chain", "graph", "nested", "kinds", "augmented", "attention"} {
 			c := golden.Case(t, name)
 			for _, form := range []string{".keras", ".h5"} {
 				if name+suffix+form == "augmented.h5" {
