@@ -1,4 +1,5 @@
-"""arch/testdata/golden/vit.json: a small vision transformer of torchvision in float64, forward and backward.
+"""arch/testdata/golden/vit.json: a small vision transformer of torchvision in float64, forward and backward; and in float32 as a file,
+weights/convert/testdata/golden/vit.pth.
 
 Weights are by fill.py, by the names that they have in Go. Needs torch and torchvision:
 
@@ -81,3 +82,4 @@ for batch in (3, 1):
             tensors["d" + ours] = g.numpy()
     cases.append(golden.case("batch %d" % batch, {"reference": "torchvision"}, tensors))
 golden.write(os.path.join(golden.ROOT, "arch", "testdata", "golden"), "vit.json", cases)
+torch.save({k: v.float().contiguous() for k, v in state.items()}, os.path.join(golden.ROOT, "weights", "convert", "testdata", "golden", "vit.pth"))

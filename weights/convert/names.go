@@ -44,9 +44,18 @@ func byTorchNames(src *Source) finder {
 		at[strings.ReplaceAll(src.Tensors[i].Name, "/", ".")] = &src.Tensors[i]
 	}
 	return func(s *slot) *weights.Tensor {
-		for _, module := range torchModules(s.layer.Name) {
-			if t := at[module+"."+s.leaf()]; t != nil {
-				return t
+		leaves := []string{"." + s.leaf()}
+		switch {
+		case s.part != "":
+			leaves[0] = "." + s.part + leaves[0]
+		case s.layer.Class == "ClassToken", s.layer.Class == "PositionEmbedding": // which are parameters there
+			leaves = append(leaves, "")
+		}
+		for _, leaf := range leaves {
+			for _, module := range torchModules(s.layer.Name) {
+				if t := at[module+leaf]; t != nil {
+					return t
+				}
 			}
 		}
 		return nil
@@ -75,7 +84,7 @@ func less(s string) int {
 
 // torchNames are the rules. Residual networks are called by TensorFlow's official models (res2a_branch2a), or by
 // keras.applications (conv2_block1_1_conv); in torchvision and its kin both are layer1.0.conv1. The names of shortcuts
-// are torchvision's (downsample), and those of others (shortcut).
+// are torchvision's (downsample), and those of others (shortcut). Vision transformers are torchvision's and timm's.
 var torchNames = []torchName{
 	{regexp.MustCompile(`^conv1(?:_conv)?$`), func([]string) []string { return []string{"conv1"} }},
 	{regexp.MustCompile(`^(?:bn_conv1|conv1_bn)$`), func([]string) []string { return []string{"bn1", "norm1"} }},
@@ -91,6 +100,20 @@ var torchNames = []torchName{
 	{regexp.MustCompile(`^conv(\d)_block(\d+)_0_(conv|bn)$`), func(p []string) []string {
 		return shortcut(less(p[1]), less(p[2]), p[3] == "bn")
 	}},
+	{regexp.MustCompile(`^encoder_layer_(\d+)_(ln_1|ln_2|self_attention|mlp_1|mlp_2)$`), func(p []string) []string {
+		theirs := map[string][2]string{"ln_1": {"ln_1", "norm1"}, "ln_2": {"ln_2", "norm2"}, "self_attention": {"self_attention", "attn"},
+			"mlp_1": {"mlp.0", "mlp.fc1"}, "mlp_2": {"mlp.3", "mlp.fc2"}}[p[2]]
+		out := []string{"encoder.layers.encoder_layer_" + p[1] + "." + theirs[0], "blocks." + p[1] + "." + theirs[1]}
+		if number, ok := strings.CutPrefix(p[2], "mlp_"); ok { // of torchvision's files before 0.14
+			out = append(out, "encoder.layers.encoder_layer_"+p[1]+".mlp.linear_"+number)
+		}
+		return out
+	}},
+	{regexp.MustCompile(`^conv_proj$`), func([]string) []string { return []string{"patch_embed.proj"} }},
+	{regexp.MustCompile(`^class_token$`), func([]string) []string { return []string{"cls_token"} }},
+	{regexp.MustCompile(`^pos_embedding$`), func([]string) []string { return []string{"encoder.pos_embedding", "pos_embed"} }},
+	{regexp.MustCompile(`^ln$`), func([]string) []string { return []string{"encoder.ln", "norm"} }},
+	{regexp.MustCompile(`^head$`), func([]string) []string { return []string{"heads.head"} }},
 	{regexp.MustCompile(`^(?:fc|predictions|dense|logits|fc\d+)$`), func([]string) []string { return []string{"fc", "linear", "classifier", "head"} }},
 }
 

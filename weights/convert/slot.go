@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ type slot struct {
 	weight *nn.Weight
 	layer  *nn.LayerInfo
 	local  string // "kernel", "bias", …
+	part   string // of an attention: "query", "key", "value", "attention_output"
 	unit   int    // number of the module of PyTorch that it belongs to
 	// flat is the shape of the images that a Flatten before made vectors of, rows, columns, channels; nil where none did.
 	flat []int
@@ -30,11 +32,14 @@ func slots(m *nn.Model) (all []*slot, units int) {
 		l := &layers[i]
 		flat := flattened(l, byName, m.DataFormat())
 		for j, w := range l.Weights {
-			local := w.Name[strings.LastIndexByte(w.Name, '/')+1:]
-			if j == 0 || local == "pointwise_kernel" { // of a separable convolution, which is two modules
+			local, part := w.Name[strings.LastIndexByte(w.Name, '/')+1:], ""
+			if l.Class == "MultiHeadAttention" { // which is four modules
+				part = path.Base(path.Dir(w.Name))
+			}
+			if j == 0 || local == "pointwise_kernel" || part != "" && local == "kernel" { // a separable convolution is two modules
 				units++
 			}
-			all = append(all, &slot{weight: w, layer: l, local: local, unit: units - 1, flat: flat})
+			all = append(all, &slot{weight: w, layer: l, local: local, part: part, unit: units - 1, flat: flat})
 		}
 	}
 	return all, units
@@ -106,6 +111,8 @@ func (s *slot) arrangement(l Layout) arrangement {
 	}
 	n := len(shape)
 	switch {
+	case s.part != "":
+		return s.attention()
 	case s.depthwise():
 		// (channels·multiplier, 1, rows, columns) becomes (rows, columns, channels, multiplier).
 		space, c, m := shape[:n-2], shape[n-2], shape[n-1]

@@ -14,7 +14,8 @@ import (
 //
 //	module.load_state_dict(safetensors.torch.load_file("m.safetensors"))
 //
-// The parts of a separable convolution are "name.depthwise" and "name.pointwise". Inputs of dense layers behind a Flatten of images are in the
+// The parts of a separable convolution are "name.depthwise" and "name.pointwise"; attention is that of nn.MultiheadAttention, where queries, keys and
+// values are of one size. Inputs of dense layers behind a Flatten of images are in the
 // order channels, rows, columns, as PyTorch flattens. The module's batch normalization needs the layer's epsilon, eps=1e-3 by default; where the
 // layer has NoScale or NoCenter, the file lacks what PyTorch has at 1 and 0, and load_state_dict wants strict=False. A model within the model is
 // refused, and a weight without a value. The file is in memory before it is written, and an error leaves the one that was there before. [Load] reads it
@@ -25,6 +26,7 @@ func SaveTorch(path string, m *nn.Model) error {
 	}
 	var f weights.File
 	all, _ := slots(m)
+	attention := stacker{map[string][]weights.Tensor{}}
 	for _, s := range all {
 		if _, nested := s.layer.Config.(*nn.Model); nested {
 			return fmt.Errorf("convert: %q is a model within the model, whose layers' order of axes is not looked into; save it by itself", s.layer.Name)
@@ -40,7 +42,7 @@ func SaveTorch(path string, m *nn.Model) error {
 		case []float64:
 			t.Data = put(a, x)
 		}
-		f.Tensors = append(f.Tensors, t)
+		f.Tensors = append(f.Tensors, attention.add(s, t)...)
 		if s.leaf() == "running_var" { // PyTorch counts batches, which its default momentum does not look at, and wants the counter
 			f.Tensors = append(f.Tensors, weights.Tensor{Name: s.module() + ".num_batches_tracked", Shape: tensor.Shape{}, Data: []int64{0}})
 		}
@@ -51,6 +53,9 @@ func SaveTorch(path string, m *nn.Model) error {
 // module is the module of PyTorch that the weight belongs to, by the layer's name.
 func (s *slot) module() string {
 	name := s.weight.Name[:len(s.weight.Name)-len(s.local)-1]
+	if s.part != "" {
+		return name[:len(name)-len(s.part)-1] + "." + s.part
+	}
 	switch {
 	case s.local == "depthwise_kernel":
 		return name + ".depthwise"
