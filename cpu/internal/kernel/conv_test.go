@@ -121,6 +121,9 @@ func testPatchesBlock[T Float](t *testing.T) {
 			rows, cols := g.N*g.H.Out*g.W.Out, len(taps)*cg
 			for _, b := range [][2]int{{1, 1}, {3, 5}, {7, 4}, {12, 16}, {rows, cols}} {
 				nr, nc := min(b[0], rows), min(b[1], cols)
+				if rows*cols/(nr*nc) > 2000 { // smaller images are cut so
+					continue
+				}
 				for r0 := 0; r0 < rows; r0 += nr {
 					for c0 := 0; c0 < cols; c0 += nc {
 						nr, nc := min(nr, rows-r0), min(nc, cols-c0)
