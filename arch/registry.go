@@ -17,11 +17,11 @@ type Config struct {
 	DataFormat       nn.DataFormat // ChannelsLast by default
 	Seed             uint64        // of Build's weights and dropout
 	BatchNorm        bool          // vgg
-	Dropout          float64       // vgg, alexnet, mobilenet
+	Dropout          float64       // vgg, alexnet, mobilenet, efficientnet
 	L2               nn.L2         // vgg
 	Head             []int         // vgg: units of the dense layers before the last; nil means 4096, 4096, and 0 alone none
 	NoL2             bool          // resnet, resnext, plain
-	RescaleInputs    bool          // resnet, resnext, plain
+	RescaleInputs    bool          // resnet, resnext, plain; of efficientnetb0 to b7 their ImageNet
 	BatchNormDecay   float64       // vgg, resnet, resnext, plain: momentum of running averages
 	BatchNormEpsilon float64       // vgg, resnet, resnext, plain, mobilenetv2
 	Stem             Stem          // resnet, resnext, plain, alexnet
@@ -68,6 +68,8 @@ var registry = []entry{
 		return MobileNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			Epsilon: c.BatchNormEpsilon, SymmetricPadding: c.SymmetricPadding}
 	}},
+	efficientNet("b0"), efficientNet("b1"), efficientNet("b2"), efficientNet("b3"), efficientNet("b4"), efficientNet("b5"), efficientNet("b6"), efficientNet("b7"),
+	efficientNetV2("b0"), efficientNetV2("b1"), efficientNetV2("b2"), efficientNetV2("b3"), efficientNetV2("s"), efficientNetV2("m"), efficientNetV2("l"),
 	densenet("densenet121", 121), densenet("densenet169", 169), densenet("densenet201", 201),
 	vgg("vgg11", 11), vgg("vgg13", 13), vgg("vgg19", 19),
 	resnet("resnet18", ResNet{Depth: 18}), resnet("resnet34", ResNet{Depth: 34}), resnet("resnet101", ResNet{Depth: 101}),
@@ -114,6 +116,19 @@ func (c Config) resnet(r ResNet) ResNet {
 func densenet(name string, depth int) entry {
 	return entry{name, "", func(c Config) Architecture {
 		return DenseNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth}
+	}}
+}
+
+func efficientNet(variant string) entry {
+	return entry{"efficientnet" + variant, "Dropout RescaleInputs", func(c Config) Architecture {
+		return EfficientNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Variant: variant,
+			Dropout: c.Dropout, ImageNet: c.RescaleInputs}
+	}}
+}
+
+func efficientNetV2(variant string) entry {
+	return entry{"efficientnetv2-" + variant, "Dropout", func(c Config) Architecture {
+		return EfficientNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Variant: variant, Dropout: c.Dropout}
 	}}
 }
 

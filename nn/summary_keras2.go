@@ -51,8 +51,9 @@ func (m *Model) writeKeras2(w io.Writer, o SummaryOptions) error {
 	t.line(strings.Repeat("=", t.width))
 	total, trainable, fixed := m.CountParams()
 	size := int(m.elementSize())
+	more := m.counts() * (8 - size)
 	fmt.Fprintf(&t.out, "Total params: %d (%s)\nTrainable params: %d (%s)\nNon-trainable params: %d (%s)\n",
-		total, readableSize(total*size, "Byte"), trainable, readableSize(trainable*size, "Byte"), fixed, readableSize(fixed*size, "Byte"))
+		total, readableSize(total*size+more, "Byte"), trainable, readableSize(trainable*size, "Byte"), fixed, readableSize(fixed*size+more, "Byte"))
 	t.line(strings.Repeat("_", t.width))
 	_, err := io.WriteString(w, t.out.String())
 	return err

@@ -56,7 +56,7 @@ var classes = map[string]class{
 	"DepthwiseConv1D":        {layer: nn.DepthwiseConv1D{}, fixed: oneGroup, make: separable},
 	"DepthwiseConv2D":        {layer: nn.DepthwiseConv2D{}, fixed: oneGroup, make: separable},
 	"Dot":                    {layer: nn.Dot{}},
-	"Dropout":                {layer: nn.Dropout{}, make: dropout},
+	"Dropout":                {layer: nn.Dropout{}},
 	"ELU":                    {layer: nn.ELULayer{}, nonzero: []string{"alpha"}},
 	"Embedding":              {layer: nn.Embedding{}, make: embedding},
 	"Flatten":                {layer: nn.Flatten{}},
