@@ -68,6 +68,8 @@ var registry = []entry{
 		return MobileNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			Epsilon: c.BatchNormEpsilon, SymmetricPadding: c.SymmetricPadding}
 	}},
+	mobileNetV3("mobilenetv3-small", false, false), mobileNetV3("mobilenetv3-large", true, false),
+	mobileNetV3("mobilenetv3-small-minimalistic", false, true), mobileNetV3("mobilenetv3-large-minimalistic", true, true),
 	efficientNet("b0"), efficientNet("b1"), efficientNet("b2"), efficientNet("b3"), efficientNet("b4"), efficientNet("b5"), efficientNet("b6"), efficientNet("b7"),
 	efficientNetV2("b0"), efficientNetV2("b1"), efficientNetV2("b2"), efficientNetV2("b3"), efficientNetV2("s"), efficientNetV2("m"), efficientNetV2("l"),
 	densenet("densenet121", 121), densenet("densenet169", 169), densenet("densenet201", 201),
@@ -116,6 +118,13 @@ func (c Config) resnet(r ResNet) ResNet {
 func densenet(name string, depth int) entry {
 	return entry{name, "", func(c Config) Architecture {
 		return DenseNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth}
+	}}
+}
+
+func mobileNetV3(name string, large, minimalistic bool) entry {
+	return entry{name, "Dropout", func(c Config) Architecture {
+		return MobileNetV3{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Large: large,
+			Minimalistic: minimalistic, Dropout: c.Dropout}
 	}}
 }
 

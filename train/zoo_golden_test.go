@@ -34,6 +34,15 @@ var zooNets = map[string]func(arch.Config) arch.Architecture{
 	"efficientnetv2-b0": func(c arch.Config) arch.Architecture {
 		return arch.EfficientNetV2{Input: c.Input, Classes: c.Classes, Dropout: -1, DropConnect: -1}
 	},
+	"mobilenetv3-small": func(c arch.Config) arch.Architecture {
+		return arch.MobileNetV3{Input: c.Input, Classes: c.Classes, Dropout: -1}
+	},
+	"mobilenetv3-large": func(c arch.Config) arch.Architecture {
+		return arch.MobileNetV3{Input: c.Input, Classes: c.Classes, Dropout: -1, Large: true}
+	},
+	"mobilenetv3-small alpha=0.75": func(c arch.Config) arch.Architecture {
+		return arch.MobileNetV3{Input: c.Input, Classes: c.Classes, Alpha: 0.75, NoPreprocessing: true}
+	},
 }
 
 // TestZooComputesWhatKerasDoes compares names and shapes of weights, probabilities and, of some networks, the loss and its gradients by
@@ -170,7 +179,7 @@ func checkZooGradients(t *testing.T, m *nn.Model, c *numtest.Case, pixels []floa
 // TestZooCompiles compiles training steps and inference at the size of ImageNet's images on the engine that does not compute; with -short
 // of the smallest network of each family alone.
 func TestZooCompiles(t *testing.T) {
-	for _, name := range []string{"efficientnetb0", "efficientnetb7", "efficientnetv2-b0", "efficientnetv2-l"} {
+	for _, name := range []string{"efficientnetb0", "efficientnetb7", "efficientnetv2-b0", "efficientnetv2-l", "mobilenetv3-small", "mobilenetv3-large"} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() && (strings.HasSuffix(name, "b7") || strings.HasSuffix(name, "-l")) {
 				t.Skip("a large network")

@@ -26,9 +26,13 @@ FAMILIES = {
          "MobileNet", "MobileNetV2", "DenseNet121", "DenseNet169", "DenseNet201"],
     "efficientnet": ["EfficientNetB%d" % i for i in range(8)] + ["EfficientNetB0 imagenet"]
     + ["EfficientNetV2" + v for v in ("B0", "B1", "B2", "B3", "S", "M", "L")] + ["EfficientNetV2B0 include_preprocessing=False"],
+    "mobilenetv3": ["MobileNetV3Small input_shape=(224,224,3)", "MobileNetV3Large input_shape=(224,224,3)",
+                    "MobileNetV3Small input_shape=(224,224,3) minimalistic=True", "MobileNetV3Large input_shape=(224,224,3) minimalistic=True",
+                    "MobileNetV3Small input_shape=(224,224,3) alpha=0.75", "MobileNetV3Large input_shape=(224,224,3) alpha=1.25",
+                    "MobileNetV3Small input_shape=(224,224,3) include_preprocessing=False"],
 }
 # Keras 2 has other layers there, which are no Keras layers: the operators of TensorFlow that Keras calls TFOpLambda.
-ONLY_3 = ["EfficientNetB0 imagenet"]
+ONLY_3 = ["EfficientNetB0 imagenet"] + FAMILIES["mobilenetv3"]
 WHOLE = 80_000  # characters of a text that is stored whole, but in the first file
 
 
@@ -69,9 +73,10 @@ folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../arch/te
 os.makedirs(folder, exist_ok=True)
 for family in sys.argv[2:] or FAMILIES:
     texts = {}
-    for name in FAMILIES[family]:
-        if version == "2" and name in ONLY_3:
-            continue
+    names = [name for name in FAMILIES[family] if version == "3" or name not in ONLY_3]
+    if not names:
+        continue
+    for name in names:
         text = summary(name)
         whole = not family or len(text) <= WHOLE
         texts[name] = text if whole else "sha256 " + hashlib.sha256(text.encode()).hexdigest()

@@ -121,7 +121,19 @@ def efficientnets():
     yield case("v2-s", "efficientnetv2-s", lambda s: keras.applications.EfficientNetV2S(input_shape=s, **NONE), (32, 32, 3), 1)
 
 
-FAMILIES = {"efficientnet": efficientnets}
+def mobilenets():
+    def net(name, **more):
+        return lambda s: getattr(keras.applications, name)(input_shape=s, **more, **NONE)
+
+    yield case("small", "mobilenetv3-small", net("MobileNetV3Small", dropout_rate=0), (64, 65, 3), 3, True)
+    yield case("small odd", "mobilenetv3-small", net("MobileNetV3Small"), (37, 50, 1), 1)
+    yield case("large", "mobilenetv3-large", net("MobileNetV3Large", dropout_rate=0), (64, 64, 3), 2, True)
+    yield case("small minimalistic", "mobilenetv3-small-minimalistic", net("MobileNetV3Small", minimalistic=True), (32, 33, 3), 2)
+    yield case("large minimalistic", "mobilenetv3-large-minimalistic", net("MobileNetV3Large", minimalistic=True), (32, 33, 3), 1)
+    yield case("small alpha", "mobilenetv3-small alpha=0.75", net("MobileNetV3Small", alpha=0.75, include_preprocessing=False), (32, 32, 3), 1, pixels=1)
+
+
+FAMILIES = {"efficientnet": efficientnets, "mobilenetv3": mobilenets}
 
 for family in sys.argv[1:] or FAMILIES:
     golden.write(golden.TRAIN, "zoo_%s.json" % family, list(FAMILIES[family]()))
