@@ -63,7 +63,8 @@ func TestSummariesAreThoseOfKerasApplications(t *testing.T) {
 
 // onlyKeras3 are the networks that Keras 2 makes of other layers.
 var onlyKeras3 = []string{"EfficientNetB0 imagenet", "MobileNetV3Small", "MobileNetV3Large", "MobileNetV3Small minimalistic=True",
-	"MobileNetV3Large minimalistic=True", "MobileNetV3Small alpha=0.75", "MobileNetV3Large alpha=1.25", "MobileNetV3Small include_preprocessing=False"}
+	"MobileNetV3Large minimalistic=True", "MobileNetV3Small alpha=0.75", "MobileNetV3Large alpha=1.25", "MobileNetV3Small include_preprocessing=False",
+	"ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge", "ConvNeXtTiny include_preprocessing=False"}
 
 // kerasApplications are keras.applications' networks as they are by default, but for the weights.
 var kerasApplications = map[string]Architecture{
@@ -107,4 +108,11 @@ var kerasApplications = map[string]Architecture{
 	"MobileNetV3Small alpha=0.75":                  MobileNetV3{Alpha: 0.75, Input: imagenet, Classes: 1000},
 	"MobileNetV3Large alpha=1.25":                  MobileNetV3{Large: true, Alpha: 1.25, Input: imagenet, Classes: 1000},
 	"MobileNetV3Small include_preprocessing=False": MobileNetV3{NoPreprocessing: true, Input: imagenet, Classes: 1000},
+
+	"ConvNeXtTiny":   ConvNeXt{Input: imagenet, Classes: 1000},
+	"ConvNeXtSmall":  ConvNeXt{Variant: "small", Input: imagenet, Classes: 1000},
+	"ConvNeXtBase":   ConvNeXt{Variant: "base", Input: imagenet, Classes: 1000},
+	"ConvNeXtLarge":  ConvNeXt{Variant: "large", Input: imagenet, Classes: 1000},
+	"ConvNeXtXLarge": ConvNeXt{Variant: "xlarge", Input: imagenet, Classes: 1000},
+	"ConvNeXtTiny include_preprocessing=False": ConvNeXt{NoPreprocessing: true, Input: imagenet, Classes: 1000},
 }

@@ -20,7 +20,8 @@ func TestRandomArguments(t *testing.T) {
 		Activation{}, ReLULayer{}, LeakyReLULayer{}, ELULayer{}, PReLU{}, SoftmaxLayer{}, Dense{}, IdentityLayer{}, Reshape{}, Permute{}, Flatten{},
 		AddNumber{}, MultiplyNumber{}, Add{}, Subtract{}, Multiply{}, Average{}, Maximum{}, Minimum{}, Concatenate{}, Dot{},
 		BatchNormalization{}, LayerNormalization{}, RMSNormalization{}, UnitNormalization{}, GroupNormalization{}, LocalResponseNormalization{},
-		Normalization{}, Rescaling{}, Dropout{}, SpatialDropout1D{}, SpatialDropout2D{}, GaussianNoise{}, GaussianDropout{}, AlphaDropout{}}
+		Normalization{}, Rescaling{}, Dropout{}, SpatialDropout1D{}, SpatialDropout2D{}, GaussianNoise{}, GaussianDropout{}, AlphaDropout{},
+		LayerScale{}, StochasticDepth{}, CustomScaleLayer{}}
 	rng, built := rand.New(rand.NewPCG(1, 2)), map[string]int{}
 	for range 40_000 {
 		l := reflect.New(reflect.TypeOf(layers[rng.IntN(len(layers))])).Elem()

@@ -15,6 +15,7 @@ import (
 type Model struct {
 	name          string
 	format        DataFormat
+	sequential    bool    // see Builder.Sequential
 	layers        []*node // Keras's order, which is topological
 	input, output *node
 	weights       []*Weight
@@ -72,7 +73,10 @@ func (b *Builder) Model(input, output *Tensor) (*Model, error) {
 		return fail(ErrUnconnected, "check that each layer gets the result of the one before",
 			"the output %q does not depend on the input %q", output.node.name, input.node.name)
 	}
-	m := &Model{name: b.name, format: b.DataFormat, layers: layers, input: input.node, output: output.node}
+	m := &Model{name: b.name, format: b.DataFormat, sequential: b.Sequential, layers: layers, input: input.node, output: output.node}
+	if m.sequential && !m.isChain() {
+		return fail(ErrArgument, "leave Sequential out, or add each layer behind the one before", "a Sequential model must be a row of layers")
+	}
 	m.addWeights(layers)
 	if err := m.checkNames(); err != nil {
 		e := err.(*Error)
@@ -81,6 +85,14 @@ func (b *Builder) Model(input, output *Tensor) (*Model, error) {
 		return nil, e
 	}
 	return m, nil
+}
+
+// shown are the layers that summaries show: not the input of a Sequential model.
+func (m *Model) shown() []*node {
+	if m.sequential {
+		return m.layers[1:]
+	}
+	return m.layers
 }
 
 // kerasOrder lists the layers that lead to the output as Keras does: by falling distance from the output (the longest

@@ -8,10 +8,15 @@ import (
 
 // A model is a layer of other models too, as in Keras: b.Add(base, x) puts all of base behind x, and both share base's
 // weights, which keep their names. Freeze it with SetTrainable of either. Summaries show it as one layer of class
-// Functional, or with its layers if asked to.
+// Functional, or Sequential, or with its layers if asked to.
 
 // Identity implements [Layer].
-func (m *Model) Identity() (class, name string) { return "Functional", m.name }
+func (m *Model) Identity() (class, name string) {
+	if m.sequential {
+		return "Sequential", m.name
+	}
+	return "Functional", m.name
+}
 
 // Infer implements [Layer]: the input must have the shape that the model was described for.
 func (m *Model) Infer(s *Spec) (Shape, error) {

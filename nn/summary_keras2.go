@@ -45,7 +45,7 @@ func (m *Model) writeKeras2(w io.Writer, o SummaryOptions) error {
 	t.line(strings.Repeat("_", t.width))
 	t.row(header, 0)
 	t.line(strings.Repeat("=", t.width))
-	for _, n := range m.layers {
+	for _, n := range m.shown() {
 		t.layer(m, n, 0, false)
 	}
 	t.line(strings.Repeat("=", t.width))
@@ -84,8 +84,9 @@ func (t *keras2) layer(m *Model, n *node, level int, last bool) {
 	}
 	if inner, ok := n.layer.(*Model); ok && t.o.ExpandNested {
 		bars(level+1, "¯")
-		for i, k := range inner.layers {
-			t.layer(inner, k, level+1, i == len(inner.layers)-1)
+		shown := inner.shown()
+		for i, k := range shown {
+			t.layer(inner, k, level+1, i == len(shown)-1)
 		}
 		bars(level, "¯")
 		last = true // Keras leaves no line free behind a frame

@@ -99,7 +99,7 @@ func (t *keras3) rule(signs string) {
 
 // layers prints the layers of m, which is nested that deep.
 func (t *keras3) layers(m *Model, level int, first *bool) {
-	for _, n := range m.layers {
+	for _, n := range m.shown() {
 		if !*first {
 			t.rule("├─┼┤")
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,9 @@ var zooNets = map[string]func(arch.Config) arch.Architecture{
 	},
 	"efficientnetv2-b0": func(c arch.Config) arch.Architecture {
 		return arch.EfficientNetV2{Input: c.Input, Classes: c.Classes, Dropout: -1, DropConnect: -1}
+	},
+	"convnext-tiny include_preprocessing=False": func(c arch.Config) arch.Architecture {
+		return arch.ConvNeXt{Input: c.Input, Classes: c.Classes, NoPreprocessing: true}
 	},
 	"mobilenetv3-small": func(c arch.Config) arch.Architecture {
 		return arch.MobileNetV3{Input: c.Input, Classes: c.Classes, Dropout: -1}
@@ -179,9 +183,10 @@ func checkZooGradients(t *testing.T, m *nn.Model, c *numtest.Case, pixels []floa
 // TestZooCompiles compiles training steps and inference at the size of ImageNet's images on the engine that does not compute; with -short
 // of the smallest network of each family alone.
 func TestZooCompiles(t *testing.T) {
-	for _, name := range []string{"efficientnetb0", "efficientnetb7", "efficientnetv2-b0", "efficientnetv2-l", "mobilenetv3-small", "mobilenetv3-large"} {
+	for _, name := range []string{"efficientnetb0", "efficientnetb7", "efficientnetv2-b0", "efficientnetv2-l", "mobilenetv3-small", "mobilenetv3-large",
+		"convnext-tiny", "convnext-xlarge"} {
 		t.Run(name, func(t *testing.T) {
-			if testing.Short() && (strings.HasSuffix(name, "b7") || strings.HasSuffix(name, "-l")) {
+			if testing.Short() && slices.Contains([]string{"efficientnetb7", "efficientnetv2-l", "convnext-xlarge"}, name) {
 				t.Skip("a large network")
 			}
 			a, err := arch.ByName(name, arch.Config{Input: nn.Shape{224, 224, 3}, Classes: 1000})

@@ -29,6 +29,7 @@ import golden
 keras.config.set_floatx("float64")
 # Keras makes float32 numbers of the layers' before it makes them float64.
 keras.layers.Rescaling.call = lambda self, x: x * tf.constant(self.scale, "float64") + tf.constant(self.offset, "float64")
+tf.nn.gelu = lambda x, approximate=False: 0.5 * x * (1 + tf.math.erf(x / tf.sqrt(tf.constant(2.0, "float64"))))
 by_weights = keras.layers.Normalization.call
 keras.layers.Normalization.call = lambda self, x: by_weights(self, x) if self.input_mean is None else (
     x - np.asarray(self.input_mean, np.float64)) / np.sqrt(np.asarray(self.input_variance, np.float64))
@@ -133,7 +134,15 @@ def mobilenets():
     yield case("small alpha", "mobilenetv3-small alpha=0.75", net("MobileNetV3Small", alpha=0.75, include_preprocessing=False), (32, 32, 3), 1, pixels=1)
 
 
-FAMILIES = {"efficientnet": efficientnets, "mobilenetv3": mobilenets}
+def convnexts():
+    def tiny(s, **more):
+        return keras.applications.ConvNeXtTiny(input_shape=s, **more, **NONE)
+
+    yield case("tiny", "convnext-tiny", tiny, (32, 64, 3), 2, True)
+    yield case("tiny odd", "convnext-tiny include_preprocessing=False", lambda s: tiny(s, include_preprocessing=False), (37, 50, 3), 1, pixels=1)
+
+
+FAMILIES = {"efficientnet": efficientnets, "mobilenetv3": mobilenets, "convnext": convnexts}
 
 for family in sys.argv[1:] or FAMILIES:
     golden.write(golden.TRAIN, "zoo_%s.json" % family, list(FAMILIES[family]()))

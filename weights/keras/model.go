@@ -102,6 +102,7 @@ func buildModel(o *object, in scope) (*nn.Model, error) {
 	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string]*nn.Tensor{}}
 	var input, output *nn.Tensor
 	if o.Class == "Sequential" {
+		b.nn.Sequential = true
 		input, output, err = b.sequential(o)
 	} else {
 		input, output, err = b.functional()
