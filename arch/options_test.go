@@ -166,7 +166,7 @@ func TestByName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ResNet{Depth: 50, Stem: CIFARStem, Version: ResNetV2}, got)
 	for _, name := range Names() { // every name makes a network
-		a, err := ByName(name, Config{Classes: 7, Input: nn.Shape{64, 64, 3}})
+		a, err := ByName(name, Config{Classes: 7, Input: nn.Shape{75, 75, 3}})
 		require.NoError(t, err)
 		require.Equal(t, nn.Shape{7}, model(t, a).OutputShape(), name)
 	}

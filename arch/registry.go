@@ -73,6 +73,15 @@ var registry = []entry{
 	efficientNet("b0"), efficientNet("b1"), efficientNet("b2"), efficientNet("b3"), efficientNet("b4"), efficientNet("b5"), efficientNet("b6"), efficientNet("b7"),
 	efficientNetV2("b0"), efficientNetV2("b1"), efficientNetV2("b2"), efficientNetV2("b3"), efficientNetV2("s"), efficientNetV2("m"), efficientNetV2("l"),
 	convNeXtEntry("tiny"), convNeXtEntry("small"), convNeXtEntry("base"), convNeXtEntry("large"), convNeXtEntry("xlarge"),
+	{"xception", "", func(c Config) Architecture {
+		return Xception{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
+	}},
+	{"inceptionv3", "", func(c Config) Architecture {
+		return InceptionV3{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
+	}},
+	{"inceptionresnetv2", "", func(c Config) Architecture {
+		return InceptionResNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
+	}},
 	densenet("densenet121", 121), densenet("densenet169", 169), densenet("densenet201", 201),
 	vgg("vgg11", 11), vgg("vgg13", 13), vgg("vgg19", 19),
 	resnet("resnet18", ResNet{Depth: 18}), resnet("resnet34", ResNet{Depth: 34}), resnet("resnet101", ResNet{Depth: 101}),

@@ -109,10 +109,13 @@ var kerasApplications = map[string]Architecture{
 	"MobileNetV3Large alpha=1.25":                  MobileNetV3{Large: true, Alpha: 1.25, Input: imagenet, Classes: 1000},
 	"MobileNetV3Small include_preprocessing=False": MobileNetV3{NoPreprocessing: true, Input: imagenet, Classes: 1000},
 
-	"ConvNeXtTiny":   ConvNeXt{Input: imagenet, Classes: 1000},
-	"ConvNeXtSmall":  ConvNeXt{Variant: "small", Input: imagenet, Classes: 1000},
-	"ConvNeXtBase":   ConvNeXt{Variant: "base", Input: imagenet, Classes: 1000},
-	"ConvNeXtLarge":  ConvNeXt{Variant: "large", Input: imagenet, Classes: 1000},
-	"ConvNeXtXLarge": ConvNeXt{Variant: "xlarge", Input: imagenet, Classes: 1000},
+	"ConvNeXtTiny":      ConvNeXt{Input: imagenet, Classes: 1000},
+	"ConvNeXtSmall":     ConvNeXt{Variant: "small", Input: imagenet, Classes: 1000},
+	"ConvNeXtBase":      ConvNeXt{Variant: "base", Input: imagenet, Classes: 1000},
+	"ConvNeXtLarge":     ConvNeXt{Variant: "large", Input: imagenet, Classes: 1000},
+	"ConvNeXtXLarge":    ConvNeXt{Variant: "xlarge", Input: imagenet, Classes: 1000},
+	"Xception":          Xception{Input: nn.Shape{299, 299, 3}, Classes: 1000},
+	"InceptionV3":       InceptionV3{Input: nn.Shape{299, 299, 3}, Classes: 1000},
+	"InceptionResNetV2": InceptionResNetV2{Input: nn.Shape{299, 299, 3}, Classes: 1000},
 	"ConvNeXtTiny include_preprocessing=False": ConvNeXt{NoPreprocessing: true, Input: imagenet, Classes: 1000},
 }

@@ -74,7 +74,7 @@ func checkZoo(t *testing.T, c *numtest.Case) {
 	}
 	m, err := a.Model()
 	require.NoError(t, err)
-	fillZoo(t, m, c.Str("weights"))
+	fillZoo(t, m, c.Str("weights"), c.Float("gain"))
 	x := make([]float32, c.Int("batch")*m.InputShape().Size())
 	numtest.FillUnit("x/"+c.Name, zooSeed, x)
 	pixels := make([]float64, len(x))
@@ -94,7 +94,7 @@ func checkZoo(t *testing.T, c *numtest.Case) {
 }
 
 // fillZoo gives a model weights by their names, whose digest is that of Keras's names and shapes.
-func fillZoo(t *testing.T, m *nn.Model, digest string) {
+func fillZoo(t *testing.T, m *nn.Model, digest string, gain float64) {
 	t.Helper()
 	require.NoError(t, m.Allocate(tensor.Float64))
 	var names strings.Builder
@@ -113,7 +113,7 @@ func fillZoo(t *testing.T, m *nn.Model, digest string) {
 			if s[len(s)-1] == 1 { // of a depthwise convolution
 				fan = s[0] * s[1]
 			}
-			limit = math.Sqrt(4 / float64(fan))
+			limit = math.Sqrt(gain / float64(fan))
 		case kind == "gamma" || kind == "variance" || kind == "moving_variance":
 			center, limit = 1, 0.3
 		}
@@ -184,9 +184,9 @@ func checkZooGradients(t *testing.T, m *nn.Model, c *numtest.Case, pixels []floa
 // of the smallest network of each family alone.
 func TestZooCompiles(t *testing.T) {
 	for _, name := range []string{"efficientnetb0", "efficientnetb7", "efficientnetv2-b0", "efficientnetv2-l", "mobilenetv3-small", "mobilenetv3-large",
-		"convnext-tiny", "convnext-xlarge"} {
+		"convnext-tiny", "convnext-xlarge", "xception", "inceptionv3", "inceptionresnetv2"} {
 		t.Run(name, func(t *testing.T) {
-			if testing.Short() && slices.Contains([]string{"efficientnetb7", "efficientnetv2-l", "convnext-xlarge"}, name) {
+			if testing.Short() && slices.Contains([]string{"efficientnetb7", "efficientnetv2-l", "convnext-xlarge", "inceptionresnetv2"}, name) {
 				t.Skip("a large network")
 			}
 			a, err := arch.ByName(name, arch.Config{Input: nn.Shape{224, 224, 3}, Classes: 1000})

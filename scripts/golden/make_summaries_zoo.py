@@ -31,6 +31,7 @@ FAMILIES = {
                     "MobileNetV3Small input_shape=(224,224,3) alpha=0.75", "MobileNetV3Large input_shape=(224,224,3) alpha=1.25",
                     "MobileNetV3Small input_shape=(224,224,3) include_preprocessing=False"],
     "convnext": ["ConvNeXt" + v for v in ("Tiny", "Small", "Base", "Large", "XLarge")] + ["ConvNeXtTiny include_preprocessing=False"],
+    "inception": ["Xception", "InceptionV3", "InceptionResNetV2"],
 }
 # Keras 2 has other layers there, which are no Keras layers: the operators of TensorFlow that Keras calls TFOpLambda.
 ONLY_3 = ["EfficientNetB0 imagenet"] + FAMILIES["mobilenetv3"] + FAMILIES["convnext"]

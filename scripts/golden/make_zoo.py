@@ -33,17 +33,17 @@ tf.nn.gelu = lambda x, approximate=False: 0.5 * x * (1 + tf.math.erf(x / tf.sqrt
 by_weights = keras.layers.Normalization.call
 keras.layers.Normalization.call = lambda self, x: by_weights(self, x) if self.input_mean is None else (
     x - np.asarray(self.input_mean, np.float64)) / np.sqrt(np.asarray(self.input_variance, np.float64))
-SEED, CLASSES, GAIN = 20261127, 10, 4.0
+SEED, CLASSES = 20261127, 10
 
 
-def weight(name, shape):
-    """A weight by its name and shape."""
+def weight(name, shape, gain):
+    """A weight by its name and shape. The gain keeps the results of many layers in a row from growing or vanishing."""
     kind = name.split("/")[-1]
     if kind == "count":
         return np.zeros(shape)
     if kind.endswith("kernel"):  # (rows, columns, channels, 1) are depthwise
         fan = np.prod(shape[:-1]) if shape[-1] > 1 else np.prod(shape[:2])
-        center, limit = 0.0, (GAIN / fan) ** 0.5  # large enough that the input counts at the end
+        center, limit = 0.0, (gain / fan) ** 0.5
     else:
         center, limit = (1.0, 0.3) if kind in ("gamma", "variance", "moving_variance") else (0.0, 0.1)
     return center + fill.uniform(name, SEED, limit, shape).astype(np.float64)
@@ -66,13 +66,13 @@ def weights(model):
                 yield layer.name + "/" + ("gamma" if name.startswith("variable") else name), w
 
 
-def case(name, net, make, input, batch, gradients=False, pixels=255.0):
+def case(name, net, make, input, batch, gradients=False, pixels=255.0, gain=4.0):
     keras.backend.clear_session()  # automatic names begin anew
     model = make(tuple(input))
     digest, trainable = hashlib.sha256(), []
     for key, w in weights(model):
         digest.update(("%s %s\n" % (key, list(w.shape))).encode())
-        w.assign(weight(key, tuple(w.shape)))
+        w.assign(weight(key, tuple(w.shape), gain))
         if w.trainable:
             trainable.append(w.value)
     for layer in leaves(model):
@@ -83,7 +83,7 @@ def case(name, net, make, input, batch, gradients=False, pixels=255.0):
     y = tf.nn.softmax(model(x, training=False)).numpy()
     tensors = {"y": (y, "float64")}
     attrs = {"net": net, "input": list(input), "batch": batch, "classes": CLASSES, "raw": int(pixels == 255.0), "weights": digest.hexdigest(),
-             "gradients": int(gradients), "reference": "tensorflow"}
+             "gain": gain, "gradients": int(gradients), "reference": "tensorflow"}
     if gradients:
         labels = fill.labels("labels", SEED, CLASSES, batch)
         with tf.GradientTape() as tape:
@@ -142,7 +142,17 @@ def convnexts():
     yield case("tiny odd", "convnext-tiny include_preprocessing=False", lambda s: tiny(s, include_preprocessing=False), (37, 50, 3), 1, pixels=1)
 
 
-FAMILIES = {"efficientnet": efficientnets, "mobilenetv3": mobilenets, "convnext": convnexts}
+def inceptions():
+    def net(name):
+        return lambda s: getattr(keras.applications, name)(input_shape=s, **NONE)
+
+    yield case("xception", "xception", net("Xception"), (75, 72, 3), 2, True, pixels=1, gain=1.5)
+    yield case("xception gray", "xception", net("Xception"), (71, 71, 1), 1, pixels=1, gain=1.5)
+    yield case("v3", "inceptionv3", net("InceptionV3"), (107, 110, 3), 2, True, pixels=1)
+    yield case("resnet v2", "inceptionresnetv2", net("InceptionResNetV2"), (75, 77, 3), 1, pixels=1)
+
+
+FAMILIES = {"efficientnet": efficientnets, "mobilenetv3": mobilenets, "convnext": convnexts, "inception": inceptions}
 
 for family in sys.argv[1:] or FAMILIES:
     golden.write(golden.TRAIN, "zoo_%s.json" % family, list(FAMILIES[family]()))
