@@ -79,8 +79,9 @@ var lattice = map[string][]string{
 	"weights/onnx":             {"weights", "nn", "graph/op", "internal/shape", "internal/suggest", "internal/atomicfile"},
 	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
 
-	"train":   {"arch", "nn", "data", "weights", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/host", "internal/memcopy", "internal/suggest", "internal/words"},
-	"recipes": {"internal/suggest"}, // texts, which the commands know what to do with
+	"train":             {"train/tensorboard", "arch", "nn", "data", "weights", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/host", "internal/memcopy", "internal/suggest", "internal/words"},
+	"recipes":           {"internal/suggest"}, // texts, which the commands know what to do with
+	"train/tensorboard": {},                   // numbers, whoever computed them
 	// An experiment with training steps, and its picture.
 	"train/gradients":  {"train", "arch", "nn", "data", "graph", "internal/suggest"},
 	"bench/peers/peer": {"internal/host"},

@@ -166,7 +166,7 @@ func TestByName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ResNet{Depth: 50, Stem: CIFARStem, Version: ResNetV2}, got)
 	for _, name := range Names() { // every name makes a network
-		a, err := ByName(name, Config{Classes: 7, Input: nn.Shape{75, 75, 3}})
+		a, err := ByName(name, Config{Classes: 7, Input: imagenet})
 		require.NoError(t, err)
 		require.Equal(t, nn.Shape{7}, model(t, a).OutputShape(), name)
 	}
@@ -180,7 +180,7 @@ func TestByName(t *testing.T) {
 // Every architecture, in both data formats and modes, becomes a graph that Gorgonia differentiates by every weight.
 func TestDifferentiable(t *testing.T) {
 	for _, a := range []Architecture{SimpleCNN{}, SimpleCNN{DataFormat: nn.ChannelsFirst}, VGG16{BatchNorm: true, Dropout: 0.5, L2: 1e-3},
-		ResNet50{}, ResNet50{DataFormat: nn.ChannelsFirst, RescaleInputs: true}, ResNet50{Input: imagenet, Classes: 1000}} {
+		ResNet50{}, ResNet50{DataFormat: nn.ChannelsFirst, RescaleInputs: true}, ResNet50{Input: imagenet, Classes: 1000}, ViT{Dropout: 0.1, AttentionDropout: 0.1}} {
 		for _, training := range []bool{true, false} {
 			m := model(t, a)
 			net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 32, Training: training, ShapesOnly: true})

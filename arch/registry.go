@@ -82,6 +82,8 @@ var registry = []entry{
 	{"inceptionresnetv2", "", func(c Config) Architecture {
 		return InceptionResNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
 	}},
+	vitEntry("ti", 16), vitEntry("s", 16), vitEntry("b", 16), vitEntry("b", 32), vitEntry("l", 16), vitEntry("l", 32), vitEntry("h", 14),
+	vitEntry("ti", 4), vitEntry("s", 4), // for images of 32×32
 	densenet("densenet121", 121), densenet("densenet169", 169), densenet("densenet201", 201),
 	vgg("vgg11", 11), vgg("vgg13", 13), vgg("vgg19", 19),
 	resnet("resnet18", ResNet{Depth: 18}), resnet("resnet34", ResNet{Depth: 34}), resnet("resnet101", ResNet{Depth: 101}),

@@ -50,6 +50,13 @@ func TestZooParameterCounts(t *testing.T) {
 		{"keras DenseNet121, torchvision densenet121", DenseNet{Input: imagenet, Classes: 1000}, 8_062_504, 7_978_856},
 		{"keras DenseNet169", DenseNet{Depth: 169, Input: imagenet, Classes: 1000}, 14_307_880, 14_149_480},
 		{"keras DenseNet201", DenseNet{Depth: 201, Input: imagenet, Classes: 1000}, 20_242_984, 20_013_928},
+		{"torchvision vit_b_16", ViT{Input: imagenet, Classes: 1000}, 86_567_656, 86_567_656},
+		{"torchvision vit_b_32", ViT{Input: imagenet, Classes: 1000, Patch: 32}, 88_224_232, 88_224_232},
+		{"torchvision vit_l_16", named(t, "vit-l16"), 304_326_632, 304_326_632},
+		{"torchvision vit_l_32", named(t, "vit-l32"), 306_535_400, 306_535_400},
+		{"torchvision vit_h_14", named(t, "vit-h14"), 632_045_800, 632_045_800},
+		{"DeiT-Ti", named(t, "vit-ti16"), 5_717_416, 5_717_416},
+		{"DeiT-S", named(t, "vit-s16"), 22_050_664, 22_050_664},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			total, trainable, _ := model(t, c.a).CountParams()
@@ -59,4 +66,11 @@ func TestZooParameterCounts(t *testing.T) {
 			require.Equal(t, c.trainable, trainable)
 		})
 	}
+}
+
+// named is the architecture of a name for ImageNet.
+func named(t *testing.T, name string) Architecture {
+	a, err := ByName(name, Config{Input: imagenet, Classes: 1000})
+	require.NoError(t, err)
+	return a
 }

@@ -33,6 +33,8 @@ func (c *capturer) primitive(o op.Op, rank int, in []*Value, out *Value) bool {
 		v = l.stretch(l.ranked(in[0]), o.Shape)
 	case *op.Full:
 		v = l.stretch(l.filled(in[0].Dtype, o.Value, slices.Repeat([]int{1}, len(o.Shape))...), o.Shape)
+	case *op.BatchMatMul:
+		v = l.emit(&ir.BatchMatMul{TransA: o.TransA, TransB: o.TransB}, in...)
 	case *op.Concat:
 		if v = l.in[0]; len(in) > 1 {
 			axis := axisOf(o.Axis, v.Shape)

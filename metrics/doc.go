@@ -1,9 +1,11 @@
 // Package metrics measures predictions: accuracy, top-k accuracy, the confusion matrix with precision, recall, F-scores and
-// intersections over unions, and areas under curves. A metric is fed batch by batch and asked at the end; all of them mean what
+// intersections over unions, areas under curves, and errors of regressions. A metric is fed batch by batch and asked at the end; all of them mean what
 // Keras's metrics of these names mean. They run on the host, on numbers that a network has computed, and know nothing of it.
 //
 // Scores are (n, classes), row-major: probabilities or logits, the larger the likelier. Labels are the classes' indices (n,). Weights are
 // (n,), how much each example counts, or nil where all count the same (Keras: sample_weight).
+//
+// A [ValueMetric] compares numbers with numbers instead: errors of regressions, and [MultiLabel] what examples are said to have several labels of.
 package metrics
 
 import (

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -21,6 +22,9 @@ type BuildConfig struct {
 	Dtype tensor.Dtype
 	// Input is the node of the images, shape (Batch, …sample); nil has Build make one, named like the Input layer.
 	Input *gorgonia.Node
+	// Inputs are the nodes of the inputs of a model of several, in the order of [Model.Inputs]; Build makes those that are nil, and
+	// all if there are none. Input is the first one where Inputs does not say it.
+	Inputs gorgonia.Nodes
 	// Step is an Int scalar that counts the training steps, from which dropout draws; nil has Build make one named
 	// "step" when it is needed.
 	Step *gorgonia.Node
@@ -31,7 +35,7 @@ type BuildConfig struct {
 }
 
 // Build adds the model to a Gorgonia graph. It may be called for any number of graphs, batch sizes and modes; the
-// weights' memory is shared by all of them. g may be nil when cfg.Input is given.
+// weights' memory is shared by all of them. g may be nil when cfg.Input, or one of cfg.Inputs, is given.
 //
 // Nodes are called like the layers ("block1_conv1") and weights ("block1_conv1/kernel"). Where the graph has such names
 // already, all names of this build get the model's name in front ("VGG-16/block1_conv1", then "VGG-16_1/…"). A model
@@ -52,11 +56,15 @@ func (m *Model) Build(g *gorgonia.ExprGraph, cfg BuildConfig) (*Net, error) {
 		return nil, err
 	}
 	net := b.net
-	net.Output = b.done[m.output]
-	net.Logits = net.Output
-	if x := softmaxInput(net.Output); x != nil {
-		net.Logits = x
+	for _, out := range m.outputs {
+		y := b.done[out]
+		logits := y
+		if x := softmaxInput(y); x != nil {
+			logits = x
+		}
+		net.Outputs, net.AllLogits = append(net.Outputs, y), append(net.AllLogits, logits)
 	}
+	net.Output, net.Logits = net.Outputs[0], net.AllLogits[0]
 	return net, nil
 }
 
@@ -67,7 +75,8 @@ type build struct {
 	net    *Net
 	prefix string
 	params map[*Weight]*gorgonia.Node
-	done   map[*node]*gorgonia.Node
+	inputs gorgonia.Nodes // of the model's inputs; nil for those that are to be made
+	done   map[result]*gorgonia.Node
 	random uint32 // layers that draw random numbers so far
 	batch  int
 }
@@ -81,21 +90,28 @@ func (m *Model) newBuild(g *gorgonia.ExprGraph, cfg BuildConfig) (*build, error)
 		return nil, &Error{Kind: ErrNilTensor, Class: "Model", Problem: "Build wants a model, this one is nil or has no layers",
 			Remedy: "look at the error of Builder.Model, or of the function that was to return it"}
 	}
-	x := cfg.Input
-	if g == nil && x != nil {
-		g = x.Graph()
+	inputs, err := m.givenInputs(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range inputs {
+		if g == nil && x != nil {
+			g = x.Graph()
+		}
 	}
 	if g == nil {
 		return nil, m.fail(ErrNilTensor, "pass gorgonia.NewGraph() or a BuildConfig.Input", "Build got no graph")
 	}
-	if x != nil && x.Graph() != g {
-		return nil, m.fail(ErrForeignTensor, "make the input with the graph that is passed to Build", "the input node %q is in another graph", x.Name())
+	for _, x := range inputs {
+		if x != nil && x.Graph() != g {
+			return nil, m.fail(ErrForeignTensor, "make the input with the graph that is passed to Build", "the input node %q is in another graph", x.Name())
+		}
 	}
 	if s := cfg.Step; s != nil && (s.Graph() != g || !s.IsScalar() || dtypeOf(s) != tensor.Int) {
 		return nil, m.fail(ErrArgument, "use gorgonia.NewScalar(g, tensor.Int, gorgonia.WithName(…))",
 			"BuildConfig.Step %q must be an Int scalar of the same graph", s.Name())
 	}
-	b := &build{model: m, cfg: cfg, net: &Net{Graph: g, Step: cfg.Step}, params: map[*Weight]*gorgonia.Node{}, done: map[*node]*gorgonia.Node{}}
+	b := &build{model: m, cfg: cfg, net: &Net{Graph: g, Step: cfg.Step}, inputs: inputs, params: map[*Weight]*gorgonia.Node{}, done: map[result]*gorgonia.Node{}}
 	if err := b.resolve(); err != nil {
 		return nil, err
 	}
@@ -103,21 +119,37 @@ func (m *Model) newBuild(g *gorgonia.ExprGraph, cfg BuildConfig) (*build, error)
 	return b, b.leaves()
 }
 
+// givenInputs lists the nodes that a configuration has for the inputs, nil where it has none.
+func (m *Model) givenInputs(cfg BuildConfig) (gorgonia.Nodes, error) {
+	inputs := make(gorgonia.Nodes, len(m.inputs))
+	if n := len(cfg.Inputs); n > 0 && n != len(inputs) {
+		return nil, m.fail(ErrArgument, "give one for each input, in the order of Model.Inputs; Build makes those that are nil",
+			"BuildConfig.Inputs has %d nodes, the model has %d inputs", n, len(inputs))
+	}
+	copy(inputs, cfg.Inputs)
+	switch x := cfg.Input; {
+	case x == nil:
+	case inputs[0] == nil:
+		inputs[0] = x
+	case inputs[0] != x:
+		return nil, m.fail(ErrArgument, "give one of them", "BuildConfig.Input is %q and the first of BuildConfig.Inputs %q", x.Name(), inputs[0].Name())
+	}
+	return inputs, nil
+}
+
 // resolve settles batch size and element type.
 func (b *build) resolve() error {
-	m, x := b.model, b.cfg.Input
+	m := b.model
 	have, initialized := m.Dtype()
 	if !initialized && len(m.weights) > 0 && !b.cfg.ShapesOnly {
 		return m.fail(ErrUninitialized, "call Initialize(seed, tensor.Float32) first, or set BuildConfig.ShapesOnly", "its weights have no values")
 	}
 	if b.cfg.Dtype == (tensor.Dtype{}) {
-		switch {
-		case initialized:
+		b.cfg.Dtype = tensor.Float32
+		if initialized {
 			b.cfg.Dtype = have
-		case x != nil && !m.takesIndices():
-			b.cfg.Dtype = dtypeOf(x)
-		default:
-			b.cfg.Dtype = tensor.Float32
+		} else if i := slices.IndexFunc(m.inputs, func(in *node) bool { return !in.takesIndices() }); i >= 0 && b.inputs[i] != nil {
+			b.cfg.Dtype = dtypeOf(b.inputs[i])
 		}
 	}
 	dt := b.cfg.Dtype
@@ -136,11 +168,16 @@ func (b *build) resolve() error {
 		}
 	}
 	b.batch = b.cfg.Batch
-	if x != nil && len(x.Shape()) != x.Dims() {
-		return m.fail(ErrShape, "make it with gorgonia.WithShape(batch, …)", "the input node %q has no shape", x.Name())
-	}
-	if b.batch == 0 && x != nil && x.Dims() > 0 {
-		b.batch = x.Shape()[0]
+	for _, x := range b.inputs {
+		if x == nil {
+			continue
+		}
+		if len(x.Shape()) != x.Dims() {
+			return m.fail(ErrShape, "make it with gorgonia.WithShape(batch, …)", "the input node %q has no shape", x.Name())
+		}
+		if b.batch == 0 && x.Dims() > 0 {
+			b.batch = x.Shape()[0]
+		}
 	}
 	if b.batch == 0 {
 		b.batch = m.Batch()
@@ -148,29 +185,36 @@ func (b *build) resolve() error {
 	if b.batch < 1 {
 		return m.fail(ErrArgument, "set BuildConfig.Batch", "Build wants a batch size of at least 1, got %d", b.batch)
 	}
-	if x == nil {
-		return nil
-	}
-	want := append(Shape{b.batch}, m.input.shape...)
-	if !Shape(x.Shape()).equal(want) {
-		return m.fail(ErrShape, fmt.Sprintf("input %s from %q; give it that shape, or describe the model for this one", shape.Format(x.Shape()), x.Name()),
-			"wants an input of shape %s, got %s", shape.Format(tensor.Shape(want)), shape.Format(x.Shape()))
-	}
-	if want := b.inputDtype(); dtypeOf(x) != want {
-		return m.fail(ErrArgument, "convert the input, or Clone the model", "wants an input of %v, %q is %v", want, x.Name(), x.Type())
+	for i, x := range b.inputs {
+		if x == nil {
+			continue
+		}
+		in := m.inputs[i]
+		which := "an input"
+		if len(b.inputs) > 1 {
+			which = fmt.Sprintf("input %d, %q,", i, in.name)
+		}
+		want := append(Shape{b.batch}, in.shapes[0]...)
+		if !Shape(x.Shape()).equal(want) {
+			return m.fail(ErrShape, fmt.Sprintf("input %s from %q; give it that shape, or describe the model for this one", shape.Format(x.Shape()), x.Name()),
+				"wants %s of shape %s, got %s", which, shape.Format(tensor.Shape(want)), shape.Format(x.Shape()))
+		}
+		if want := b.inputDtype(in); dtypeOf(x) != want {
+			return m.fail(ErrArgument, "convert the input, or Clone the model", "wants %s of %v, %q is %v", which, want, x.Name(), x.Type())
+		}
 	}
 	return nil
 }
 
-// takesIndices says whether the model's input is of integers.
-func (m *Model) takesIndices() bool {
-	in, ok := m.input.layer.(Input)
+// takesIndices says whether an input is of integers.
+func (n *node) takesIndices() bool {
+	in, ok := n.layer.(Input)
 	return ok && in.Dtype == tensor.Int
 }
 
-// inputDtype is the element type of the input's node.
-func (b *build) inputDtype() tensor.Dtype {
-	if b.model.takesIndices() {
+// inputDtype is the element type of an input's node.
+func (b *build) inputDtype(in *node) tensor.Dtype {
+	if in.takesIndices() {
 		return tensor.Int
 	}
 	return b.cfg.Dtype
@@ -198,18 +242,18 @@ func (b *build) layer(n *node) error {
 	if _, ok := n.layer.(Input); ok {
 		return nil // its node is there already
 	}
-	c := &Context{Training: b.cfg.Training, Frozen: n.frozen, Format: n.format, OutputShape: n.shape.clone(), build: b, node: n,
+	c := &Context{Training: b.cfg.Training, Frozen: n.frozen, Format: n.format, OutputShape: n.shapes[0].clone(), build: b, node: n,
 		first: len(b.net.Graph.AllNodes())}
 	for _, in := range n.inputs {
 		c.Inputs = append(c.Inputs, b.done[in])
-		c.InputShapes = append(c.InputShapes, in.shape.clone())
+		c.InputShapes = append(c.InputShapes, in.shape().clone())
 	}
 	y := n.layer.Apply(c)
 	if c.err == nil && y == nil {
 		c.Fail(badArgument("", "Apply returned no node"))
 	}
 	if c.err == nil {
-		if want := append(Shape{b.batch}, n.shape...); !Shape(y.Shape()).equal(want) {
+		if want := append(Shape{b.batch}, n.shapes[0]...); !Shape(y.Shape()).equal(want) {
 			c.Fail(badShape("make Infer and Apply of this layer agree", "Infer promised %s, Apply made %s",
 				shape.Format(tensor.Shape(want)), shape.Format(y.Shape())))
 		}
@@ -217,10 +261,15 @@ func (b *build) layer(n *node) error {
 	if c.err != nil {
 		return c.err
 	}
-	if _, nested := n.layer.(*Model); !nested { // whose last layer has given its name
+	inner, nested := n.layer.(*Model)
+	if !nested {
 		c.name(y)
+		b.done[n.first()] = y
+		return nil
 	}
-	b.done[n] = y
+	for i, out := range inner.outputs { // the layers of which have given their names
+		b.done[result{n, i}] = b.done[out]
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -48,21 +49,45 @@ func (b *Builder) Err() error { return b.err }
 func (b *Builder) Input(s Shape) *Tensor { return b.Add(Input{Shape: s}) }
 
 // Add applies a layer to tensors and returns its result. It never returns nil and never panics: after a mistake the
-// tensor is empty and Err says why.
+// tensor is empty and Err says why. Models of several outputs want [Builder.AddAll].
 func (b *Builder) Add(layer Layer, inputs ...*Tensor) *Tensor {
+	return b.apply(layer, inputs, false)[0]
+}
+
+// AddAll is Add for a nested model of several outputs: it returns a tensor for each, in the model's order. Of other layers it returns one. As Add
+// does, it returns empty tensors after a mistake, as many as it would have.
+func (b *Builder) AddAll(layer Layer, inputs ...*Tensor) []*Tensor {
+	return b.apply(layer, inputs, true)
+}
+
+// apply returns the results of a layer, empty ones after a mistake. Where not all are wanted, there must be one.
+func (b *Builder) apply(layer Layer, inputs []*Tensor, all bool) []*Tensor {
+	results := make([]*Tensor, 1)
+	if m, ok := layer.(*Model); ok && all && !m.empty() {
+		results = make([]*Tensor, len(m.outputs))
+	}
+	for i := range results {
+		results[i] = &Tensor{builder: b, index: i}
+	}
 	if b.err != nil {
-		return &Tensor{builder: b}
+		return results
 	}
 	if b.taken == nil { // a Builder that NewBuilder did not make
 		b.name, b.taken, b.serial = "model", map[string]*node{}, map[string]int{}
 	}
 	n, err := b.add(layer, inputs)
+	if err == nil && len(n.shapes) > len(results) {
+		err = badArgument("call AddAll, which returns all of them", "has %d outputs, Add returns one", len(n.shapes))
+	}
 	if err != nil {
 		b.err = b.complete(err, n)
-		return &Tensor{builder: b}
+		return results
 	}
 	b.taken[n.name] = n
-	return &Tensor{builder: b, node: n}
+	for _, t := range results {
+		t.node = n
+	}
+	return results
 }
 
 // isNil also sees a nil pointer in an interface, as a variable of another type that was never set leaves it.
@@ -106,7 +131,7 @@ func (b *Builder) add(layer Layer, inputs []*Tensor) (*node, error) {
 				Problem: fmt.Sprintf("input %d, %q, belongs to another builder (model %q)", i, t.Layer(), t.builder.name),
 				Remedy:  "describe the whole model with one builder"}
 		}
-		n.inputs = append(n.inputs, t.node)
+		n.inputs = append(n.inputs, t.result())
 	}
 	return n, b.infer(n)
 }
@@ -118,7 +143,7 @@ func (b *Builder) infer(n *node) error {
 	}
 	s := &Spec{Format: n.format, sources: n.inputs}
 	for _, in := range n.inputs {
-		s.Inputs = append(s.Inputs, in.shape.clone())
+		s.Inputs = append(s.Inputs, in.shape().clone())
 	}
 	out, err := n.layer.Infer(s)
 	if err != nil {
@@ -127,9 +152,18 @@ func (b *Builder) infer(n *node) error {
 	if !reasonable(out) {
 		return badShape("check the layer's sizes", "its result %v would be empty or of more than 2³⁴ elements", out)
 	}
-	n.shape = out.clone()
+	n.shapes = []Shape{out.clone()}
+	if in, ok := n.layer.(Input); ok {
+		n.batch = in.Batch
+	}
+	for _, in := range n.inputs {
+		n.batch = cmp.Or(n.batch, in.batch)
+	}
 	if m, ok := n.layer.(*Model); ok {
 		n.weights = m.weights
+		for _, more := range m.outputs[1:] {
+			n.shapes = append(n.shapes, more.shape().clone())
+		}
 	}
 	for _, w := range s.weights {
 		if err := checkAll(w.Initializer, w.Regularizer, w.Constraint); err != nil {

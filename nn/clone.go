@@ -20,7 +20,7 @@ func (m *Model) clone(dt tensor.Dtype, done map[*Model]*Model) (*Model, error) {
 		t := *n
 		t.inputs, t.weights = nil, nil
 		for _, in := range n.inputs {
-			t.inputs = append(t.inputs, twin[in])
+			t.inputs = append(t.inputs, result{twin[in.node], in.index})
 		}
 		if inner, ok := n.layer.(*Model); ok {
 			own, err := inner.clone(dt, done)
@@ -35,7 +35,12 @@ func (m *Model) clone(dt tensor.Dtype, done map[*Model]*Model) (*Model, error) {
 		c.layers = append(c.layers, &t)
 	}
 	c.addWeights(c.layers)
-	c.input, c.output = twin[m.input], twin[m.output]
+	for _, in := range m.inputs {
+		c.inputs = append(c.inputs, twin[in])
+	}
+	for _, out := range m.outputs {
+		c.outputs = append(c.outputs, result{twin[out.node], out.index})
+	}
 	return c, nil
 }
 

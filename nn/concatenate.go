@@ -77,8 +77,7 @@ func (l Concatenate) Apply(c *Context) *gorgonia.Node {
 }
 
 // Dot is the scalar product of two inputs along an axis of each: Keras's Dot(axes, normalize). Of inputs (None, …a, n, …b) and
-// (None, …c, n, …d) the result is (None, …a, …b, …c, …d), or (None, 1) where nothing is left. It multiplies all pairs before it
-// adds, which takes memory for as many elements as the result has, times n.
+// (None, …c, n, …d) the result is (None, …a, …b, …c, …d), or (None, 1) where nothing is left.
 type Dot struct {
 	// Axes are the axis of each input, counted with the batch axis, negative from the end; 0 means -1, the last.
 	Axes      [2]int
@@ -135,6 +134,7 @@ func (l Dot) Apply(c *Context) *gorgonia.Node {
 		return c.Fail(err)
 	}
 	var x [2]op.Expr
+	var first [2]bool // the axis of the products is in front of the others, not behind them
 	for i, in := range c.Inputs {
 		if x[i] = op.Try(in, c.err); x[i].Err() != nil {
 			return c.Expr(x[i])
@@ -143,15 +143,21 @@ func (l Dot) Apply(c *Context) *gorgonia.Node {
 			x[i] = x[i].Mul(inverseNorm(x[i], 1e-7, axes[i]))
 		}
 		s := c.InputShapes[i]
-		order := []int{0} // the axis of the products last
-		for a := range s {
-			if a+1 != axes[i] {
-				order = append(order, a+1)
-			}
+		batch, rest, n := in.Shape()[0], without(s, axes[i]).Size(), s[axes[i]-1]
+		if first[i] = axes[i] == 1 && len(s) > 1; first[i] {
+			x[i] = x[i].Reshape(batch, n, rest)
+			continue
 		}
-		rest, n := without(s, axes[i]).Size(), s[axes[i]-1]
-		to := [2][]int{{in.Shape()[0], rest, 1, n}, {in.Shape()[0], 1, rest, n}}[i]
-		x[i] = x[i].Permute(append(order, axes[i])...).Reshape(to...)
+		if axes[i] < len(s) {
+			order := []int{0} // the axis of the products last
+			for a := range s {
+				if a+1 != axes[i] {
+					order = append(order, a+1)
+				}
+			}
+			x[i] = x[i].Permute(append(order, axes[i])...)
+		}
+		x[i] = x[i].Reshape(batch, rest, n)
 	}
-	return c.view(c.Expr(x[0].Mul(x[1]).Sum(-1)), append([]int{c.Inputs[0].Shape()[0]}, c.OutputShape...)...)
+	return c.view(c.Expr(x[0].BatchMatMul(x[1], first[0], !first[1])), append([]int{c.Inputs[0].Shape()[0]}, c.OutputShape...)...)
 }

@@ -14,6 +14,8 @@
 //	err = m.Initialize(1, tensor.Float32)
 //	net, err := m.Build(g, nn.BuildConfig{Batch: 32, Training: true})
 //
+// [Builder.Functional] makes models of several inputs and outputs, and a model is a layer of others.
+//
 // A training program then adds the loss and, with [Net.Cost], the penalties; takes the gradients of [Net.Trainable]; hands
 // [Net.Updates] to its machine beside the optimizer's updates, or the running averages of batch normalization stay where
 // they are; and sets [Net.Step] before every step where the model has dropout. The example of Net.Cost shows all of it.

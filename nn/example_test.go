@@ -49,6 +49,33 @@ func ExampleBuilder_Model() {
 	//     at nn/example_test.go:42
 }
 
+// A model may have several inputs and outputs; those of a nested model come from AddAll.
+func ExampleBuilder_Functional() {
+	b := nn.NewBuilder("ticket")
+	words := b.Add(nn.Input{Shape: nn.Shape{20}, Dtype: tensor.Int, Name: "words"})
+	table := b.Add(nn.Input{Shape: nn.Shape{4}, Name: "table"})
+	text := b.Add(nn.GlobalAveragePooling1D{}, b.Add(nn.Embedding{InputDim: 1000, OutputDim: 8}, words))
+	x := b.Add(nn.Concatenate{}, text, table)
+	urgent := b.Add(nn.Dense{Units: 1, Activation: nn.Sigmoid, Name: "urgent"}, x)
+	team := b.Add(nn.Dense{Units: 5, Activation: nn.Softmax, Name: "team"}, x)
+	m, err := b.Functional([]*nn.Tensor{words, table}, []*nn.Tensor{urgent, team})
+	check(err)
+	check(m.Initialize(1, tensor.Float32))
+	net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 32})
+	check(err)
+	for i, p := range m.Inputs() {
+		fmt.Println("in ", p.Name, p.Shape, net.Inputs[i].Shape())
+	}
+	for i, p := range m.Outputs() {
+		fmt.Println("out", p.Name, p.Shape, net.Outputs[i].Shape())
+	}
+	// Output:
+	// in  words (None, 20) (32, 20)
+	// in  table (None, 4) (32, 4)
+	// out urgent (None, 1) (32, 1)
+	// out team (None, 5) (32, 5)
+}
+
 func check(err error) {
 	if err != nil {
 		log.Fatal(err)

@@ -32,7 +32,7 @@ type MultiInput interface {
 type Spec struct {
 	Inputs  []Shape    // shapes of the inputs, without the batch axis
 	Format  DataFormat // the builder's
-	sources []*node
+	sources []result
 	weights []*Weight
 }
 
@@ -54,13 +54,25 @@ func (s *Spec) Weight(w Weight) {
 type node struct {
 	name, class string
 	layer       Layer
-	inputs      []*node
-	shape       Shape
+	inputs      []result
+	shapes      []Shape // of the results: nested models may have several, all other layers have one
+	batch       int     // that the inputs fix, or 0
 	weights     []*Weight
 	site        string
 	format      DataFormat // the builder's when the layer was added
 	frozen      bool       // see Model.SetTrainable
 }
+
+// result is one of the results of a layer.
+type result struct {
+	*node
+	index int
+}
+
+func (r result) shape() Shape { return r.shapes[r.index] }
+
+// first is the result of a layer that has one.
+func (n *node) first() result { return result{node: n} }
 
 // count returns the number of trainable and other parameters.
 func (n *node) count() (trainable, fixed int) {
@@ -78,8 +90,8 @@ func (n *node) count() (trainable, fixed int) {
 func (n *node) describe(batch int) string {
 	parts := make([]string, len(n.inputs))
 	for i, in := range n.inputs {
-		parts[i] = in.shape.format(batch)
-		if len(in.shape) == 3 {
+		parts[i] = in.shape().format(batch)
+		if len(in.shape()) == 3 {
 			parts[i] += " " + n.format.String()
 		}
 		parts[i] += fmt.Sprintf(" from %q", in.name)

@@ -21,7 +21,8 @@ func TestRandomArguments(t *testing.T) {
 		AddNumber{}, MultiplyNumber{}, Add{}, Subtract{}, Multiply{}, Average{}, Maximum{}, Minimum{}, Concatenate{}, Dot{},
 		BatchNormalization{}, LayerNormalization{}, RMSNormalization{}, UnitNormalization{}, GroupNormalization{}, LocalResponseNormalization{},
 		Normalization{}, Rescaling{}, Dropout{}, SpatialDropout1D{}, SpatialDropout2D{}, GaussianNoise{}, GaussianDropout{}, AlphaDropout{},
-		LayerScale{}, StochasticDepth{}, CustomScaleLayer{}}
+		LayerScale{}, StochasticDepth{}, CustomScaleLayer{},
+		RandomFlip{}, RandomBrightness{}, RandomContrast{}, Resizing{}, CenterCrop{}}
 	rng, built := rand.New(rand.NewPCG(1, 2)), map[string]int{}
 	for range 40_000 {
 		l := reflect.New(reflect.TypeOf(layers[rng.IntN(len(layers))])).Elem()

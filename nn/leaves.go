@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -20,7 +21,7 @@ func (b *build) choosePrefix() {
 	}
 	var names []string
 	for _, n := range b.model.leafLayers() {
-		if n == b.model.input && b.cfg.Input != nil {
+		if i := slices.Index(b.model.inputs, n); i >= 0 && b.inputs[i] != nil {
 			continue
 		}
 		names = append(names, n.name)
@@ -53,18 +54,21 @@ func (b *build) choosePrefix() {
 	}
 }
 
-// leaves makes the nodes of the input and the weights.
+// leaves makes the nodes of the inputs and the weights.
 func (b *build) leaves() error {
-	x := b.cfg.Input
-	if x == nil {
-		s := append(tensor.Shape{b.batch}, b.model.input.shape...)
-		var err error
-		if x, err = b.variableOf(b.inputDtype(), b.model.input.name, s, nil); err != nil {
-			return err
+	for i, in := range b.model.inputs {
+		x := b.inputs[i]
+		if x == nil {
+			s := append(tensor.Shape{b.batch}, in.shapes[0]...)
+			var err error
+			if x, err = b.variableOf(b.inputDtype(in), in.name, s, nil); err != nil {
+				return err
+			}
 		}
+		b.net.Inputs = append(b.net.Inputs, x)
+		b.done[in.first()] = x
 	}
-	b.net.Input = x
-	b.done[b.model.input] = x
+	b.net.Input = b.net.Inputs[0]
 	for _, w := range b.model.weights {
 		n := b.params[w]
 		if n == nil {

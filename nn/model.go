@@ -2,89 +2,36 @@ package nn
 
 import (
 	"fmt"
-	"sort"
 
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/suggest"
 )
 
-// Model is a finished graph of layers between one input and one output, with its weights. It is made by
-// [Builder.Model], gets values by [Model.Initialize] or [Model.Allocate], and is turned into Gorgonia graphs by [Model.Build]. Reading a
+// Model is a finished graph of layers between inputs and outputs, mostly one of each, with its weights. It is made by
+// [Builder.Model] or [Builder.Functional], gets values by [Model.Initialize] or [Model.Allocate], and is turned into Gorgonia graphs by [Model.Build]. Reading a
 // Model from several goroutines is safe, Initialize, Allocate and Build are not.
 type Model struct {
-	name          string
-	format        DataFormat
-	sequential    bool    // see Builder.Sequential
-	layers        []*node // Keras's order, which is topological
-	input, output *node
-	weights       []*Weight
+	name       string
+	format     DataFormat
+	sequential bool    // see Builder.Sequential
+	layers     []*node // Keras's order, which is topological
+	inputs     []*node // Input layers
+	outputs    []result
+	weights    []*Weight
 }
 
 // LayerInfo describes a layer of a model.
 type LayerInfo struct {
 	Name, Class      string
-	OutputShape      Shape    // without the batch axis
+	OutputShape      Shape    // without the batch axis; of a nested model of several outputs the first one's
+	OutputShapes     []Shape  // of all outputs
 	Trainable, Fixed int      // numbers of trainable and other parameters
 	Frozen           bool     // Model.SetTrainable froze it
 	Inputs           []string // names of the layers it takes its inputs from
+	InputIndices     []int    // for each of Inputs, which result of that layer; 0 but for nested models of several outputs
 	Config           Layer    // the layer as it was added
 	Weights          []*Weight
-}
-
-// Model returns the model of the layers that lie between an input and an output of this builder, or the first mistake
-// made with the builder. Layers that do not lead to the output are left out. Several models made with one builder share
-// the weights of their common layers.
-func (b *Builder) Model(input, output *Tensor) (*Model, error) {
-	if b.err != nil {
-		return nil, b.err
-	}
-	fail := func(kind error, remedy, format string, args ...any) (*Model, error) {
-		b.err = &Error{Kind: kind, Class: "Model", Layer: b.name, Problem: fmt.Sprintf(format, args...), Remedy: remedy, Site: callSite()}
-		return nil, b.err
-	}
-	for _, end := range []struct {
-		what string
-		t    *Tensor
-	}{{"input", input}, {"output", output}} {
-		switch {
-		case end.t == nil || end.t.builder == nil:
-			return fail(ErrNilTensor, "pass what Builder.Input and Builder.Add returned", "the %s is nil", end.what)
-		case end.t.builder != b || end.t.node == nil:
-			return fail(ErrForeignTensor, "describe the whole model with one builder",
-				"the %s, %q, belongs to another builder (model %q)", end.what, end.t.Layer(), end.t.builder.name)
-		}
-	}
-	if _, ok := input.node.layer.(Input); !ok {
-		return fail(ErrUnconnected, "pass the tensor that Builder.Input returned",
-			"the input must come from an Input layer, comes from the %s %q", input.node.class, input.node.name)
-	}
-	layers := kerasOrder(output.node)
-	found := false
-	for _, n := range layers {
-		if n == input.node {
-			found = true
-		} else if len(n.inputs) == 0 {
-			return fail(ErrUnconnected, fmt.Sprintf("build %q from the model's input; models have one input", output.node.name),
-				"the output %q depends on %q, which is not the model's input %q", output.node.name, n.name, input.node.name)
-		}
-	}
-	if !found {
-		return fail(ErrUnconnected, "check that each layer gets the result of the one before",
-			"the output %q does not depend on the input %q", output.node.name, input.node.name)
-	}
-	m := &Model{name: b.name, format: b.DataFormat, sequential: b.Sequential, layers: layers, input: input.node, output: output.node}
-	if m.sequential && !m.isChain() {
-		return fail(ErrArgument, "leave Sequential out, or add each layer behind the one before", "a Sequential model must be a row of layers")
-	}
-	m.addWeights(layers)
-	if err := m.checkNames(); err != nil {
-		e := err.(*Error)
-		e.Site = callSite()
-		b.err = e
-		return nil, e
-	}
-	return m, nil
 }
 
 // shown are the layers that summaries show: not the input of a Sequential model.
@@ -95,81 +42,56 @@ func (m *Model) shown() []*node {
 	return m.layers
 }
 
-// kerasOrder lists the layers that lead to the output as Keras does: by falling distance from the output (the longest
-// way counts), and among equals in the order in which a depth-first walk from the output meets them.
-func kerasOrder(output *node) []*node {
-	met, done := map[*node]int{}, []*node{}
-	var walk func(n *node)
-	walk = func(n *node) {
-		if _, ok := met[n]; ok {
-			return
-		}
-		met[n] = len(met)
-		for _, in := range n.inputs {
-			walk(in)
-		}
-		done = append(done, n)
-	}
-	walk(output)
-	depth := map[*node]int{}
-	for i := len(done) - 1; i >= 0; i-- { // consumers before producers
-		for _, in := range done[i].inputs {
-			depth[in] = max(depth[in], depth[done[i]]+1)
-		}
-	}
-	sort.Slice(done, func(i, j int) bool {
-		a, b := done[i], done[j]
-		if depth[a] != depth[b] {
-			return depth[a] > depth[b]
-		}
-		return met[a] < met[b]
-	})
-	return done
-}
-
 // Name returns the model's name.
 func (m *Model) Name() string { return m.name }
 
 // DataFormat returns the order of axes that the layers see.
 func (m *Model) DataFormat() DataFormat { return m.format }
 
-// InputShape returns the shape of a sample.
+// InputShape returns the shape of a sample; of several inputs the first one's.
 func (m *Model) InputShape() Shape {
 	if m.empty() {
 		return nil
 	}
-	return m.input.shape.clone()
+	return m.inputs[0].shapes[0].clone()
 }
 
-// OutputShape returns the shape of a sample's result.
+// OutputShape returns the shape of a sample's result; of several outputs the first one's.
 func (m *Model) OutputShape() Shape {
 	if m.empty() {
 		return nil
 	}
-	return m.output.shape.clone()
+	return m.outputs[0].shape().clone()
 }
 
 // empty says whether the model is nil or was not made by a Builder, as it is where an error was not looked at.
-func (m *Model) empty() bool { return m == nil || m.input == nil }
+func (m *Model) empty() bool { return m == nil || len(m.inputs) == 0 }
 
-// Batch returns the batch size that the Input layer fixed, or 0.
+// Batch returns the batch size that an Input layer fixed, or 0.
 func (m *Model) Batch() int {
 	if m.empty() {
 		return 0
 	}
-	in, _ := m.input.layer.(Input)
-	return in.Batch
+	for _, n := range m.inputs {
+		if in, ok := n.layer.(Input); ok && in.Batch > 0 {
+			return in.Batch
+		}
+	}
+	return 0
 }
 
 // Layers describes the layers in Keras's order.
 func (m *Model) Layers() []LayerInfo {
 	out := make([]LayerInfo, len(m.layers))
 	for i, n := range m.layers {
-		out[i] = LayerInfo{Name: n.name, Class: n.class, OutputShape: n.shape.clone(), Config: n.layer, Frozen: n.frozen,
+		out[i] = LayerInfo{Name: n.name, Class: n.class, OutputShape: n.shapes[0].clone(), Config: n.layer, Frozen: n.frozen,
 			Weights: append([]*Weight(nil), n.weights...)}
 		out[i].Trainable, out[i].Fixed = n.count()
+		for _, shape := range n.shapes {
+			out[i].OutputShapes = append(out[i].OutputShapes, shape.clone())
+		}
 		for _, in := range n.inputs {
-			out[i].Inputs = append(out[i].Inputs, in.name)
+			out[i].Inputs, out[i].InputIndices = append(out[i].Inputs, in.name), append(out[i].InputIndices, in.index)
 		}
 	}
 	return out

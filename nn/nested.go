@@ -2,13 +2,14 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 )
 
 // A model is a layer of other models too, as in Keras: b.Add(base, x) puts all of base behind x, and both share base's
-// weights, which keep their names. Freeze it with SetTrainable of either. Summaries show it as one layer of class
-// Functional, or Sequential, or with its layers if asked to.
+// weights, which keep their names. A model of several inputs takes as many tensors, and AddAll returns those of several outputs. Freeze it
+// with SetTrainable of either. Summaries show it as one layer of class Functional, or Sequential, or with its layers if asked to.
 
 // Identity implements [Layer].
 func (m *Model) Identity() (class, name string) {
@@ -18,31 +19,47 @@ func (m *Model) Identity() (class, name string) {
 	return "Functional", m.name
 }
 
-// Infer implements [Layer]: the input must have the shape that the model was described for.
+// Arity implements [MultiInput]: as many as the model has inputs.
+func (m *Model) Arity() (least, most int) {
+	if m.empty() {
+		return 0, -1 // Infer says what is wrong
+	}
+	return len(m.inputs), len(m.inputs)
+}
+
+// Infer implements [Layer]: the inputs must have the shapes that the model was described for. It returns the first output's shape.
 func (m *Model) Infer(s *Spec) (Shape, error) {
 	if m.empty() {
 		return nil, &Error{Kind: ErrNilTensor, Class: "Functional", Problem: "the nested model has no layers",
 			Remedy: "look at the error of Builder.Model, or of the function that was to return it"}
 	}
-	if in := s.Inputs[0]; !in.equal(m.input.shape) {
-		return nil, badShape("describe the nested model for this shape", "the nested model wants samples of shape %v, input has %v", m.input.shape, in)
+	for i, want := range m.inputs {
+		in, which := s.Inputs[i], "input"
+		if len(m.inputs) > 1 {
+			which = fmt.Sprintf("input %d", i)
+		}
+		if want := want.first().shape(); !in.equal(want) {
+			return nil, badShape("describe the nested model for this shape", "the nested model wants samples of shape %v, %s has %v", want, which, in)
+		}
 	}
 	return m.OutputShape(), nil
 }
 
-// Apply implements [Layer].
+// Apply implements [Layer]: it returns the first output.
 func (m *Model) Apply(c *Context) *gorgonia.Node {
 	if c.err != nil {
 		return nil
 	}
 	b := c.build
-	b.done[m.input] = c.Inputs[0]
+	for i, in := range m.inputs {
+		b.done[in.first()] = c.Inputs[i]
+	}
 	for _, n := range m.layers {
 		if err := b.layer(n); err != nil {
 			return c.Fail(err)
 		}
 	}
-	return b.done[m.output]
+	return b.done[m.outputs[0]]
 }
 
 // leafLayers lists the layers with those of nested models in place of these; the inputs of nested models are no layers
@@ -56,7 +73,7 @@ func (m *Model) leafLayers() []*node {
 			continue
 		}
 		for _, leaf := range inner.leafLayers() {
-			if leaf != inner.input {
+			if !slices.Contains(inner.inputs, leaf) {
 				leaves = append(leaves, leaf)
 			}
 		}

@@ -11,9 +11,11 @@ import (
 // Net is a model in a Gorgonia graph.
 type Net struct {
 	Graph  *gorgonia.ExprGraph
-	Input  *gorgonia.Node // the images, (batch, …sample)
-	Output *gorgonia.Node // what the last layer returns, (batch, …)
-	Logits *gorgonia.Node // the softmax's input where the model ends with a softmax, else Output
+	Input  *gorgonia.Node // the images, (batch, …sample); the first of Inputs
+	Output *gorgonia.Node // what the last layer returns, (batch, …); the first of Outputs
+	Logits *gorgonia.Node // the softmax's input where the model ends with a softmax, else Output; the first of AllLogits
+	// Inputs, Outputs and AllLogits are all of them, for models of several: in the order of [Model.Inputs] and [Model.Outputs].
+	Inputs, Outputs, AllLogits gorgonia.Nodes
 	// Penalty is the sum of the weights' penalties ([Regularizer]), a scalar to be added to the loss; nil when there are none.
 	Penalty *gorgonia.Node
 	// Params are the weights and their nodes in Keras's order.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/stheno-ml/stheno/internal/drawing"
@@ -28,7 +29,7 @@ func (m *Model) WriteDOT(w io.Writer, o PlotOptions) error { return m.draw(o).Wr
 func (m *Model) draw(o PlotOptions) *drawing.Drawing {
 	total, _, _ := m.CountParams()
 	d := &drawing.Drawing{Title: fmt.Sprintf("%s: %d layers, %s parameters", m.name, len(m.layers), thousands.Format(total))}
-	p := &plot{o: o, d: d, at: map[*node]int{}}
+	p := &plot{o: o, d: d, at: map[result]int{}}
 	p.layers(m, "")
 	return d
 }
@@ -37,7 +38,7 @@ func (m *Model) draw(o PlotOptions) *drawing.Drawing {
 type plot struct {
 	o  PlotOptions
 	d  *drawing.Drawing
-	at map[*node]int // box of the result of a layer
+	at map[result]int // box of the result of a layer
 }
 
 // layers adds the boxes of m's layers; frame names the nested model.
@@ -46,17 +47,21 @@ func (p *plot) layers(m *Model, frame string) {
 		inner, nested := n.layer.(*Model)
 		switch {
 		case nested && p.o.ExpandNested:
-			p.at[inner.input] = p.at[n.inputs[0]]
+			for i, in := range inner.inputs {
+				p.at[in.first()] = p.at[n.inputs[i]]
+			}
 			p.layers(inner, strings.TrimPrefix(frame+"/"+n.name, "/"))
-			p.at[n] = p.at[inner.output]
-		case frame != "" && n == m.input: // it is what the nested model is applied to
+			for i, out := range inner.outputs {
+				p.at[result{n, i}] = p.at[out]
+			}
+		case frame != "" && slices.Contains(m.inputs, n): // it is what the nested model is applied to
 		default:
-			p.layer(m, n, frame)
+			p.layer(n, frame)
 		}
 	}
 }
 
-func (p *plot) layer(m *Model, n *node, frame string) {
+func (p *plot) layer(n *node, frame string) {
 	b := drawing.Box{ID: fmt.Sprintf("l%d", len(p.d.Boxes)), Lines: []string{n.class}, Cluster: frame, Round: len(n.inputs) == 0, Fill: fillOf(n)}
 	if !p.o.HideNames {
 		b.Lines = []string{n.name, n.class}
@@ -67,9 +72,9 @@ func (p *plot) layer(m *Model, n *node, frame string) {
 	if !p.o.HideShapes {
 		var from []string
 		for _, in := range n.inputs {
-			from = append(from, in.shape.format(m.Batch()))
+			from = append(from, in.shape().format(in.batch))
 		}
-		shapes := n.shape.format(m.Batch())
+		shapes := strings.Join(n.printedShapes(), ", ")
 		if len(from) > 0 {
 			shapes = strings.Join(from, ", ") + " → " + shapes
 		}
@@ -81,7 +86,9 @@ func (p *plot) layer(m *Model, n *node, frame string) {
 	for _, in := range n.inputs {
 		b.Arrow(p.at[in])
 	}
-	p.at[n] = len(p.d.Boxes)
+	for i := range n.shapes {
+		p.at[result{n, i}] = len(p.d.Boxes)
+	}
 	p.d.Boxes = append(p.d.Boxes, b)
 }
 

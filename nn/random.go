@@ -110,9 +110,12 @@ func (l GaussianDropout) Infer(s *Spec) (Shape, error) { return s.Inputs[0], che
 // Infer implements [Layer].
 func (l AlphaDropout) Infer(s *Spec) (Shape, error) { return s.Inputs[0], checkRate(l.Rate) }
 
-func checkRate(rate float64) error {
+func checkRate(rate float64) error { return checkShare("Rate", rate) }
+
+// checkShare refuses shares of elements to be dropped that leave none.
+func checkShare(field string, rate float64) error {
 	if !(rate >= 0 && rate < 1) {
-		return badArgument("e.g. 0.5", "Rate must be at least 0 and less than 1, is %v", rate)
+		return badArgument("e.g. 0.5", "%s must be at least 0 and less than 1, is %v", field, rate)
 	}
 	return nil
 }
@@ -128,25 +131,29 @@ func (s *Spec) dropped(rate float64, rank int) (Shape, error) {
 
 // Apply implements [Layer].
 func (l Dropout) Apply(c *Context) *gorgonia.Node {
-	if !c.Training || l.Rate == 0 {
-		return c.Inputs[0]
+	if !c.Training || l.Rate == 0 || !slices.Contains(l.NoiseShape, 1) {
+		return c.dropout(c.Inputs[0], l.Rate)
 	}
-	if l.NoiseShape != nil {
-		x := op.Try(c.Inputs[0], c.err)
-		if x.Err() != nil {
-			return c.Fail(x.Err())
+	x := op.Try(c.Inputs[0], c.err)
+	if x.Err() != nil {
+		return c.Fail(x.Err())
+	}
+	dims := x.Shape().Clone()
+	for i, n := range l.NoiseShape {
+		if n == 1 {
+			dims[i] = 1
 		}
-		if dims := x.Shape().Clone(); slices.Contains(l.NoiseShape, 1) {
-			for i, n := range l.NoiseShape {
-				if n == 1 {
-					dims[i] = 1
-				}
-			}
-			return c.dropTogether(l.Rate, dims)
-		}
+	}
+	return c.dropTogether(l.Rate, dims)
+}
+
+// dropout is the dropout of x in training, and x in inference.
+func (c *Context) dropout(x *gorgonia.Node, rate float64) *gorgonia.Node {
+	if !c.Training || rate == 0 {
+		return x
 	}
 	seed, stream, step := c.Random()
-	return c.Op(&op.Dropout{Rate: l.Rate, Seed: seed, Stream: stream}, c.Inputs[0], step)
+	return c.Op(&op.Dropout{Rate: rate, Seed: seed, Stream: stream}, x, step)
 }
 
 // Apply implements [Layer].

@@ -79,7 +79,7 @@ func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
 	shown := m.shown()
 	for i, n := range shown {
 		trainable, fixed := n.count()
-		fields := []string{n.name + " (" + n.class + ")", m.printedShape(n), strconv.Itoa(trainable + fixed)}
+		fields := []string{n.name + " (" + n.class + ")", n.printedShape(), strconv.Itoa(trainable + fixed)}
 		if chain {
 			t.row(fields)
 		} else {
@@ -100,20 +100,35 @@ func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
 // isChain says whether each layer feeds the next and nothing else: Keras's sequential-like.
 func (m *Model) isChain() bool {
 	for i, n := range m.layers {
-		if i == 0 && len(n.inputs) != 0 || i > 0 && (len(n.inputs) != 1 || n.inputs[0] != m.layers[i-1]) {
+		if i == 0 && len(n.inputs) != 0 || i > 0 && (len(n.inputs) != 1 || n.inputs[0].node != m.layers[i-1]) {
 			return false
 		}
 	}
 	return true
 }
 
-// printedShape is a layer's result as Keras prints it: an input's in brackets, because it is a list of one.
-func (m *Model) printedShape(n *node) string {
-	s := n.shape.format(m.Batch())
-	if n.class == "InputLayer" {
-		return "[" + s + "]"
+// printedShape is a layer's result as Keras 2 prints it: an input's in brackets, because it is a list of one, as those of several results are. Of a nested
+// model it tells what that was described for.
+func (n *node) printedShape() string {
+	all := n.printedShapes()
+	if inner, ok := n.layer.(*Model); ok {
+		for i, out := range inner.outputs {
+			all[i] = out.shape().format(out.batch)
+		}
 	}
-	return s
+	if n.class == "InputLayer" || len(all) > 1 {
+		return "[" + strings.Join(all, ", ") + "]"
+	}
+	return all[0]
+}
+
+// printedShapes are the shapes of a layer's results with the batch axis in front.
+func (n *node) printedShapes() []string {
+	all := make([]string, len(n.shapes))
+	for i, s := range n.shapes {
+		all[i] = s.format(n.batch)
+	}
+	return all
 }
 
 // table lays out rows: each field is cut and padded so that it ends at its share of the line's width.
@@ -142,10 +157,10 @@ func (t *table) row(fields []string) {
 }
 
 // branches adds the column of inputs; those after the first go on lines of their own.
-func (t *table) branches(fields []string, inputs []*node) {
+func (t *table) branches(fields []string, inputs []result) {
 	first := ""
 	for i, in := range inputs {
-		c := in.name + "[0][0]" // a layer is applied once and has one result
+		c := fmt.Sprintf("%s[0][%d]", in.name, in.index) // a layer is applied once
 		if i == 0 {
 			first = c
 			t.row(append(fields, first))

@@ -109,12 +109,12 @@ func (t *keras3) layers(m *Model, level int, first *bool) {
 			name = strings.Repeat("   ", level) + "└ " + name
 		}
 		trainable, fixed := n.count()
-		fields := []string{name + " (" + n.class + ")", n.shape.format(m.Batch()), thousands.Format(trainable + fixed)}
+		fields := []string{name + " (" + n.class + ")", n.keras3Shape(), thousands.Format(trainable + fixed)}
 		if !t.chain {
 			var from []string
 			if level == 0 { // Keras does not know how nested layers are connected
 				for _, in := range n.inputs {
-					from = append(from, in.keras3Name()+"[0][0]")
+					from = append(from, fmt.Sprintf("%s[0][%d]", in.keras3Name(), in.index))
 				}
 			}
 			fields = append(fields, strings.Join(from, ", "))
@@ -201,6 +201,15 @@ func (n *node) keras3Name() string {
 		return "input_layer"
 	}
 	return fmt.Sprintf("input_layer_%d", number-1)
+}
+
+// keras3Shape is the shape of the layer's result, or the list of several.
+func (n *node) keras3Shape() string {
+	all := n.printedShapes()
+	if len(all) == 1 {
+		return all[0]
+	}
+	return "[" + strings.Join(all, ", ") + "]"
 }
 
 // isFrozen says whether SetTrainable froze the layer, or of a nested model all of its layers.

@@ -11,7 +11,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// nestedChain and nestedBranches are the models of scripts/golden/make_summaries_nested.py.
+// nestedChain, nestedBranches, severalEnds, mixedBatches and chainOfTwo are the models of scripts/golden/make_summaries_nested.py.
 func nestedChain(t *testing.T) *Model {
 	b := NewBuilder("base")
 	in := b.Add(Input{Shape: Shape{8, 8, 3}, Name: "img"})
@@ -47,11 +47,53 @@ func nestedBranches(t *testing.T) *Model {
 	return m
 }
 
+func severalEnds(t *testing.T) *Model {
+	b := NewBuilder("pair_of_inputs")
+	left, right := b.Add(Input{Shape: Shape{6}, Name: "left"}), b.Add(Input{Shape: Shape{3, 2}, Name: "right"})
+	h := b.Add(Dense{Units: 4, Name: "hidden"}, left)
+	pair, err := b.Functional([]*Tensor{left, right}, []*Tensor{b.Add(Dense{Units: 5, Name: "seen"}, h), h, b.Add(Flatten{Name: "flat"}, right)})
+	require.NoError(t, err)
+	b = NewBuilder("several")
+	table := b.Add(Input{Shape: Shape{6}, Name: "table"})
+	spare := b.Add(Input{Shape: Shape{9}, Name: "spare"})
+	words := b.Add(Input{Shape: Shape{3}, Name: "words", Dtype: tensor.Int})
+	parts := b.AddAll(pair, table, b.Add(Embedding{InputDim: 11, OutputDim: 2, Name: "embedding"}, words))
+	require.Len(t, parts, 3)
+	x := b.Add(Concatenate{Name: "all"}, parts[2], parts[0], table)
+	value := b.Add(Dense{Units: 1, Name: "value_of_a_rather_long_name"}, x)
+	m, err := b.Functional([]*Tensor{words, spare, table}, []*Tensor{b.Add(Dense{Units: 3, Name: "class"}, x), value, parts[1], value, table})
+	require.NoError(t, err)
+	return m
+}
+
+// mixedBatches fixes the batch of one of its inputs.
+func mixedBatches(t *testing.T) *Model {
+	b := NewBuilder("inner")
+	j := b.Add(Input{Shape: Shape{3}, Name: "j"})
+	inner, err := b.Model(j, b.Add(Dense{Units: 2, Name: "e"}, j))
+	require.NoError(t, err)
+	b = NewBuilder("mixed")
+	fixed, open := b.Add(Input{Shape: Shape{3}, Name: "a", Batch: 4}), b.Add(Input{Shape: Shape{3}, Name: "b"})
+	m, err := b.Functional([]*Tensor{open, fixed}, []*Tensor{b.Add(Dense{Units: 2, Name: "d"}, open), b.Add(inner, fixed), b.Add(Add{Name: "s"}, fixed, open)})
+	require.NoError(t, err)
+	require.Equal(t, 4, m.Batch())
+	return m
+}
+
+func chainOfTwo(t *testing.T) *Model {
+	b := NewBuilder("chained")
+	in := b.Add(Input{Shape: Shape{8}, Name: "in"})
+	x := b.Add(Dense{Units: 4, Name: "first"}, in)
+	m, err := b.Functional([]*Tensor{in}, []*Tensor{b.Add(Dense{Units: 2, Name: "second"}, x), x})
+	require.NoError(t, err)
+	return m
+}
+
 func TestSummariesAreKeras2sAndKeras3s(t *testing.T) {
 	forms := map[string]SummaryOptions{"plain": {}, "expanded": {ExpandNested: true}, "trainable": {ShowTrainable: true},
 		"all": {ExpandNested: true, ShowTrainable: true}, "narrow": {LineLength: 74}}
 	for _, style := range []SummaryStyle{StyleKeras2, StyleKeras3} {
-		for _, m := range []*Model{nestedChain(t), nestedBranches(t)} {
+		for _, m := range []*Model{nestedChain(t), nestedBranches(t), severalEnds(t), mixedBatches(t), chainOfTwo(t)} {
 			text, err := os.ReadFile("testdata/golden/summary-" + string(style) + "-" + m.Name() + ".txt")
 			require.NoError(t, err)
 			parts := strings.Split(string(text), "### ")[1:]

@@ -71,14 +71,17 @@ func K(n int) [2]int { return [2]int{n, n} }
 type Tensor struct {
 	builder *Builder
 	node    *node // nil after a mistake: the builder holds the error
+	index   int   // which of the layer's results it is
 }
+
+func (t *Tensor) result() result { return result{t.node, t.index} }
 
 // Shape returns the axes of one sample, or nil after a mistake; see [Builder.Err].
 func (t *Tensor) Shape() Shape {
 	if t == nil || t.node == nil {
 		return nil
 	}
-	return t.node.shape.clone()
+	return t.result().shape().clone()
 }
 
 // Layer returns the name of the layer that made the tensor, or "" after a mistake.

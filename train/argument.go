@@ -31,6 +31,18 @@ func checkModel(m *nn.Model) error {
 	return nil
 }
 
+// checkOne is checkModel for what knows one input and one output.
+func checkOne(m *nn.Model) error {
+	if err := checkModel(m); err != nil {
+		return err
+	}
+	if in, out := len(m.Inputs()), len(m.Outputs()); in != 1 || out != 1 {
+		return &ArgumentError{"the model", fmt.Sprintf("has %d inputs and %d outputs, expected one of each", in, out),
+			"use a Fitter, which trains, evaluates and predicts with several, or cut out a part with Model.Until"}
+	}
+	return nil
+}
+
 func checkOptimizer(o Optimizer) error {
 	if isNil(o) {
 		return &ArgumentError{"the optimizer", "is nil", "pass one, such as train.Adam{}"}

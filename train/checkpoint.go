@@ -38,7 +38,8 @@ func runTensors(m *nn.Model, slots Slots) []weights.NamedTensor {
 // modelPrefix begins the names of the model's weights in a checkpoint.
 const modelPrefix = "model/"
 
-// save writes a checkpoint of the current state, unless a number in it is not finite. metric is the validation's top-1, NaN in the middle of an epoch.
+// save writes a checkpoint of the current state, unless a number in it is not finite. metric is the validation's top-1, or what the early stop
+// looks at, and NaN in the middle of an epoch.
 func (t *Trainer) save(metric float64) error {
 	if err := t.sync(); err != nil {
 		return err
@@ -87,51 +88,50 @@ func firstNonFinite(x []float32) (float32, bool) {
 	return 0, false
 }
 
-// resume loads the newest sound checkpoint.
-func (t *Trainer) resume() error {
+// resume loads the newest sound checkpoint, and returns the configuration of the run in it.
+func (t *Trainer) resume() (was Config, err error) {
 	found, err := weights.Latest(filepath.Join(t.cfg.Out, CheckpointDir))
 	if errors.Is(err, weights.ErrNoCheckpoint) && t.justBegun() {
 		t.observer.Note("the run ended before its first checkpoint; it begins again")
 		err := t.model.Initialize(t.cfg.Seed, tensor.Float32)
 		t.takeWeights()
-		return err
+		return t.cfg, err
 	}
 	if err != nil {
-		return fmt.Errorf("train: %s cannot be resumed: %w", t.cfg.Out, err)
+		return was, fmt.Errorf("train: %s cannot be resumed: %w", t.cfg.Out, err)
 	}
 	for _, skipped := range found.Skipped {
 		t.observer.Note(fmt.Sprintf("skipped: %v", skipped))
 	}
 	c := found.Checkpoint
 	if err := c.Assign(t.cfg.Arch, t.tensors()); err != nil {
-		return fmt.Errorf("train: %s: %w", found.Path, err)
+		return was, fmt.Errorf("train: %s: %w", found.Path, err)
 	}
 	if err := t.ofThisRun(found.Path, c); err != nil { // after Assign, which says more about another architecture
-		return err
+		return was, err
 	}
 	if err := json.Unmarshal(c.State, &t.state); err != nil {
-		return fmt.Errorf("train: %s: its state is not one of this program: %w", found.Path, err)
+		return was, fmt.Errorf("train: %s: its state is not one of this program: %w", found.Path, err)
 	}
 	if p, ok := t.schedule.(*PlateauSchedule); ok {
 		if t.state.Plateau == nil {
-			return fmt.Errorf("train: %s: its state has no plateau, which the schedule %s needs; start a new run", found.Path, t.cfg.Schedule)
+			return was, fmt.Errorf("train: %s: its state has no plateau, which the schedule %s needs; start a new run", found.Path, t.cfg.Schedule)
 		}
 		p.State = t.state.Plateau
 	}
 	t.last, t.saved = found.Path, t.batches()
-	return t.epochsChanged(c)
+	if was, err = configOf(t.last, c); err != nil {
+		return was, err
+	}
+	return was, t.epochsChanged(was)
 }
 
-// epochsChanged refuses fewer epochs than checkpoint c has seen, and notes what another number of them does to a schedule
+// epochsChanged refuses fewer epochs than the run has seen, and notes what another number of them than that of the checkpoint does to a schedule
 // that depends on it.
-func (t *Trainer) epochsChanged(c *weights.Checkpoint) error {
+func (t *Trainer) epochsChanged(was Config) error {
 	if t.cfg.Epochs < t.state.Epoch {
 		return fmt.Errorf("train: the run in %s has done %d epochs, --epochs %d is less; give at least %d, or start a new run with another --out",
 			t.cfg.Out, t.state.Epoch, t.cfg.Epochs, t.state.Epoch)
-	}
-	was, err := configOf(t.last, c)
-	if err != nil {
-		return err
 	}
 	if !t.spec.endsWithRun() || was.Epochs == t.cfg.Epochs || t.state.Epoch == t.cfg.Epochs {
 		return nil

@@ -61,6 +61,8 @@ type Config struct {
 	NoDecay     string  `json:"no_decay,omitempty"`     // a regular expression of names of weights without weight decay
 	Schedule    string  `json:"schedule"`
 	Seed        uint64  `json:"seed"`
+	// EarlyStop ends the run early: what ParseEarlyStop reads. The parts of a run may differ in it, but for what the best epoch is.
+	EarlyStop string `json:"early_stop,omitempty"`
 
 	// What Base says of them.
 	ClipValue      float64 `json:"clip_value,omitempty"`
@@ -91,6 +93,12 @@ type Config struct {
 	// What memory may cost in time; neither changes a result, and the parts of a run may differ in them. At most one is set.
 	Recompute    string `json:"recompute,omitempty"`     // what graph.ParseRecompute reads; "" is off
 	MemoryBudget int    `json:"memory_budget,omitempty"` // bytes for the values of a training step; 0 means no limit
+
+	// TensorBoard is the folder of event files for TensorBoard, in Out unless the name has a folder; "" is for none. The parts of a run may
+	// differ in these.
+	TensorBoard           string `json:"tensorboard,omitempty"`
+	TensorBoardSteps      int    `json:"tensorboard_steps,omitempty"`      // also the loss of every N-th batch; 0 means not. Keras: update_freq
+	TensorBoardHistograms int    `json:"tensorboard_histograms,omitempty"` // weights as histograms every N epochs; 0 means not. Keras: histogram_freq
 
 	Device    string `json:"device"`
 	Threads   int    `json:"threads"`

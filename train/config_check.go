@@ -62,6 +62,8 @@ func (c Config) Validate() error {
 		{"--keep", c.Keep < 1, "at least 1", c.Keep},
 		{"--save-every", c.SaveEvery < 0, "at least 0", c.SaveEvery},
 		{"--memory-budget", c.MemoryBudget < 0, "at least 0", c.MemoryBudget},
+		{"--tensorboard-steps", c.TensorBoardSteps < 0, "at least 0", c.TensorBoardSteps},
+		{"--tensorboard-histograms", c.TensorBoardHistograms < 0, "at least 0", c.TensorBoardHistograms},
 		{"--profile-steps", c.ProfileSteps < 0, "at least 0", c.ProfileSteps},
 	} {
 		if v.bad {
@@ -91,6 +93,8 @@ func (c Config) Validate() error {
 		return errors.New("train: give --mixup or --class-weight, but not both: images that are mixed have two classes")
 	case c.EMA == 0 && c.EMAOverwrite > 0:
 		return errors.New("train: --ema-overwrite goes with --ema, the averages that overwrite the weights")
+	case c.TensorBoard == "" && (c.TensorBoardSteps > 0 || c.TensorBoardHistograms > 0):
+		return errors.New("train: --tensorboard-steps and --tensorboard-histograms go with --tensorboard")
 	case c.EMA > 0 && c.SWA > 0:
 		return errors.New("train: give --ema or --swa, but not both: there is one average of the weights")
 	}
@@ -101,6 +105,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if _, err := c.LossFunction(); err != nil {
+		return err
+	}
+	if _, err := ParseEarlyStop(c.EarlyStop); err != nil {
 		return err
 	}
 	_, err := ParseSchedule(c.Schedule)

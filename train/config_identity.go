@@ -16,6 +16,7 @@ func (c Config) identity() Config {
 	c.Engine, c.Version, c.Tuning, c.TuningFile, c.Recipe = "", "", "", "", ""
 	c.Out, c.Resume, c.Profile, c.ProfileSteps = "", false, "", 0
 	c.Recompute, c.MemoryBudget, c.SkipDamaged = "", 0, false
+	c.EarlyStop, c.TensorBoard, c.TensorBoardSteps, c.TensorBoardHistograms = "", "", 0, 0
 	c.clearUnused()
 	if s, err := parseOptimizer(c.Optimizer); err == nil { // other words for the same are the same run
 		c.Optimizer = s.String()
@@ -31,6 +32,9 @@ func (c Config) identity() Config {
 func (c *Config) clearUnused() {
 	if c.Recompute == graph.RecomputeOff.String() {
 		c.Recompute = ""
+	}
+	if c.EarlyStop == earlyStopOff {
+		c.EarlyStop = ""
 	}
 	if c.Precision == FP32 {
 		c.Precision = ""

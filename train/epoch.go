@@ -67,7 +67,7 @@ func (t *Trainer) epoch(ctx context.Context) error {
 	if err := t.finishEpoch(ctx, meter.Mean()); err != nil {
 		return err
 	}
-	if ctx.Err() != nil && t.state.Epoch < t.cfg.Epochs {
+	if ctx.Err() != nil && t.more() {
 		return ErrInterrupted
 	}
 	return nil
@@ -143,6 +143,9 @@ func (t *Trainer) finish(b *fedBatch) error {
 	}
 	t.state.Metrics.Add(b.n, r.Loss, r.Top1, r.Top5)
 	t.profiled()
+	if err := t.boardBatch(); err != nil {
+		return err
+	}
 	if b.last {
 		return t.reportNorms(b.step)
 	}
@@ -181,12 +184,19 @@ func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) erro
 	if err := t.history.Append(row); err != nil {
 		return err
 	}
+	if err := t.boardEpoch(row); err != nil { // before saving, too: see History.Append
+		return err
+	}
 	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step, Plateau: t.state.Plateau, Averaged: t.state.Averaged}
 	t.observe(row)
-	if err := t.save(val.Top1()); err != nil {
+	best := t.stop.see(row)
+	if err := t.save(t.stop.metric(row, best)); err != nil {
 		return err
 	}
 	t.observer.Epoch(row)
+	if t.stop.done() {
+		t.observer.Note(fmt.Sprintf("stopped early after epoch %d: %s", row.Epoch, t.stop.why()))
+	}
 	return nil
 }
 

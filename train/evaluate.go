@@ -45,7 +45,7 @@ func (e *Evaluator) Run(ctx context.Context, l *data.Loader, observe func(Progre
 	if l == nil {
 		return m, errNoLoader
 	}
-	if err := checkModel(e.Model); err != nil {
+	if err := checkOne(e.Model); err != nil {
 		return m, err
 	}
 	it := l.Epoch(0, 0)

@@ -74,8 +74,53 @@ func ExampleFitter() {
 	// sin(π/2)·0.5 is about 0.5: true
 }
 
-// Two inputs and two outputs: the models are the parts, Build puts them together.
+// Two inputs and two outputs: each output has a loss.
 func ExampleFitter_several() {
+	b := nn.NewBuilder("ends")
+	left, right := b.Add(nn.Input{Shape: nn.Shape{2}, Name: "left"}), b.Add(nn.Input{Shape: nn.Shape{1}, Name: "right"})
+	x := b.Add(nn.Dense{Units: 16, Activation: nn.Tanh}, b.Add(nn.Concatenate{}, left, right))
+	model, err := b.Functional([]*nn.Tensor{left, right},
+		[]*nn.Tensor{b.Add(nn.Dense{Units: 1, Activation: nn.Sigmoid, Name: "positive"}, x), b.Add(nn.Dense{Units: 1, Name: "sum"}, x)})
+	check(err)
+	check(model.Initialize(1, tensor.Float32))
+	engine, err := graph.Open("cpu", graph.Config{})
+	check(err)
+	defer engine.Close()
+
+	fit := &train.Fitter{Engine: engine, Model: model, Optimizer: train.Adam{}, Schedule: train.ConstantSchedule{Base: 0.01}, Epochs: 30,
+		Losses: []nn.Loss{nn.BinaryCrossentropy{}, nn.Huber{}}, LossWeights: []float32{1, 2}}
+	defer fit.Close()
+	epochs, err := fit.Fit(context.Background(), sums(200))
+	check(err)
+	for i, out := range model.Outputs() {
+		fmt.Println(out.Name, "has a third of its first loss:", epochs[29].Losses[i] < epochs[0].Losses[i]/3)
+	}
+	out, err := fit.Predict(context.Background(), sums(200).Inputs...)
+	check(err)
+	fmt.Println(out[0].Shape(), out[1].Shape())
+	// Output:
+	// positive has a third of its first loss: true
+	// sum has a third of its first loss: true
+	// (200, 1) (200, 1)
+}
+
+// sums are samples of two numbers and of one; the targets are whether their sum is positive, and the sum.
+func sums(n int) train.Arrays {
+	pairs, singles, positive, sums := make([]float32, 2*n), make([]float32, n), make([]float32, n), make([]float32, n)
+	for i := range n {
+		pairs[2*i], pairs[2*i+1], singles[i] = float32(i%7)/3-1, float32(i%11)/5-1, float32(i%13)/6-1
+		if sums[i] = pairs[2*i] + pairs[2*i+1] - singles[i]; sums[i] > 0 {
+			positive[i] = 1
+		}
+	}
+	samples := func(x []float32, width int) *tensor.Dense {
+		return tensor.New(tensor.WithShape(n, width), tensor.WithBacking(x))
+	}
+	return train.Arrays{Inputs: []*tensor.Dense{samples(pairs, 2), samples(singles, 1)}, Targets: []*tensor.Dense{samples(positive, 1), samples(sums, 1)}}
+}
+
+// What is no model at all: the models are the parts, Build puts them together.
+func ExampleFitter_build() {
 	part := func(name string, in nn.Shape, layer nn.Layer) *nn.Model {
 		b := nn.NewBuilder(name)
 		x := b.Input(in)
@@ -124,19 +169,7 @@ func ExampleFitter_several() {
 		}}
 	defer fit.Close()
 
-	const n = 200
-	pairs, singles, positive, sums := make([]float32, 2*n), make([]float32, n), make([]float32, n), make([]float32, n)
-	for i := range n {
-		pairs[2*i], pairs[2*i+1], singles[i] = float32(i%7)/3-1, float32(i%11)/5-1, float32(i%13)/6-1
-		if sums[i] = pairs[2*i] + pairs[2*i+1] - singles[i]; sums[i] > 0 {
-			positive[i] = 1
-		}
-	}
-	samples := func(x []float32, width int) *tensor.Dense {
-		return tensor.New(tensor.WithShape(n, width), tensor.WithBacking(x))
-	}
-	epochs, err := fit.Fit(context.Background(), train.Arrays{Inputs: []*tensor.Dense{samples(pairs, 2), samples(singles, 1)},
-		Targets: []*tensor.Dense{samples(positive, 1), samples(sums, 1)}})
+	epochs, err := fit.Fit(context.Background(), sums(200))
 	check(err)
 	fmt.Println("loss is a tenth of the first:", epochs[29].Loss < epochs[0].Loss/10)
 	// Output:

@@ -12,8 +12,8 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// Fitter trains models on arrays in memory, as Keras's compile and fit do: with any loss, on targets of any shape, and through Build with
-// several inputs, outputs and losses. Engine, Optimizer and either Model or Models and Build must be set. The fields are not to be changed after
+// Fitter trains models on arrays in memory, as Keras's compile and fit do: with any loss, on targets of any shape, with several inputs, outputs and
+// losses, of one model or through Build. Engine, Optimizer and either Model or Models and Build must be set. The fields are not to be changed after
 // the first call; whoever freezes layers in between makes another Fitter. It is for one goroutine. Close it before its engine.
 //
 // For classifiers of images there is more: [Trainer], with augmentation, history and checkpoints of its own, and [Step].
@@ -21,11 +21,16 @@ type Fitter struct {
 	Engine    graph.Engine
 	Optimizer Optimizer
 
-	// Model is trained on one input and one target by Loss; nil is SparseCategoricalCrossentropyLoss. Its targets, and those of
+	// Model is trained by Loss; nil is SparseCategoricalCrossentropyLoss. Its targets, and those of
 	// SparseCategoricalFocalCrossentropy and of an nn.LossFunc that is Sparse, are class numbers, int of the output's shape without the last axis;
 	// those of other losses are float32 of the output's shape.
 	Model *nn.Model
 	Loss  nn.Loss
+	// Losses are those of a Model of several outputs, in their order; without them Loss is that of each. An output whose loss is nil learns nothing and has no
+	// target: Arrays.Targets are those of the others. What is minimised is the sum, each times its LossWeights; nil weighs all by 1. Keras:
+	// loss=[…], loss_weights.
+	Losses      []nn.Loss
+	LossWeights []float32
 
 	// Build makes the graph of networks that are more than one model and one loss, of Models, for batches of a size. It is called for
 	// every batch size, in training and not, and must make the same network each time. Weights of different models have different names.
@@ -57,16 +62,6 @@ type Fitter struct {
 	state fitState
 }
 
-// EarlyStop ends training when the loss, of validation or else of training, has not become better for Patience epochs. A fit that it has ended
-// has nothing left to do, after a Load too. Keras: callbacks.EarlyStopping.
-type EarlyStop struct {
-	Patience int     // epochs; 0 ends with the first that is not better
-	MinDelta float64 // better by less does not count
-	// Restore makes the weights those of the best epoch when Fit ends: without an error, or because the loss is no number. After other errors they
-	// are as they have become, so that Fit can go on. Keras: restore_best_weights.
-	Restore bool
-}
-
 // FitEpoch is what an epoch of a Fitter came to.
 type FitEpoch struct {
 	Epoch        int     // from 1
@@ -74,7 +69,10 @@ type FitEpoch struct {
 	Loss         float64 // mean over the samples while they were trained on, penalties included
 	ValLoss      float64 // mean over those of validation; NaN without
 	LearningRate float64 // of the last step
-	Best         bool    // the loss, of validation or else of training, is lower than in all epochs before, by EarlyStop's MinDelta
+	// Losses and ValLosses are the means of FitGraph.Losses, or of the losses of Model's outputs, as far as they have one: before LossWeights, without penalties.
+	// Nil where there is one loss, ValLosses without validation too. Keras: name_loss.
+	Losses, ValLosses []float64
+	Best              bool // the loss, of validation or else of training, is lower than in all epochs before, by EarlyStop's MinDelta
 }
 
 // ErrStop is what OnEpoch returns to end Fit.
@@ -82,11 +80,9 @@ var ErrStop = errors.New("train: stopped")
 
 // fitState is where a fit stands, as checkpoints have it.
 type fitState struct {
-	Epoch   int           `json:"epoch"` // that are done
-	Step    int           `json:"step"`
-	Best    float64       `json:"best"`
-	Seen    bool          `json:"seen"` // there is a best
-	Wait    int           `json:"wait"` // epochs without a better one
+	Epoch int `json:"epoch"` // that are done
+	Step  int `json:"step"`
+	earlyStopState
 	Plateau *PlateauState `json:"plateau,omitempty"`
 
 	weights Slots // of the best epoch, if they are to be restored
@@ -121,6 +117,9 @@ func (f *Fitter) check(training bool) error {
 	case f.Epochs < 0:
 		return wrong("Epochs", fmt.Sprintf("is %d", f.Epochs), "")
 	}
+	if e := f.EarlyStop; e != nil && e.Monitor != "" {
+		return wrong("EarlyStop", fmt.Sprintf("monitors %q, and is shown the loss", e.Monitor), "leave EarlyStop.Monitor empty; it is for a Trainer")
+	}
 	if p := plateau(f.Schedule); p != nil && p.Larger {
 		return wrong("Schedule", "waits for a metric to become larger, and is shown the loss", "leave PlateauSchedule.Larger false")
 	}
@@ -141,6 +140,9 @@ func (f *Fitter) check(training bool) error {
 			}
 			owner[w.Name] = w
 		}
+	}
+	if err := f.checkLosses(); err != nil {
+		return err
 	}
 	if !training {
 		return nil

@@ -15,6 +15,9 @@ type Arrays struct {
 	Inputs, Targets []*tensor.Dense
 	// Weights is how much each sample weighs in the loss, numbers of at least 0; nil where all weigh the same. Keras: sample_weight.
 	Weights []float32
+	// TargetWeights are instead of Weights those of each of Targets, where there are several: nil for one in whose loss all samples weigh the same. Keras:
+	// sample_weight=[…].
+	TargetWeights [][]float32
 }
 
 // Len is the number of samples.
@@ -57,12 +60,28 @@ func (a Arrays) check(what string) error {
 	if n == 0 {
 		return wrong("", "has no samples", "")
 	}
-	if a.Weights != nil && len(a.Weights) != n {
-		return wrong(".Weights", fmt.Sprintf("has %d numbers for %d samples", len(a.Weights), n), "give one for each sample, or nil")
+	check := func(name string, weights []float32) error {
+		if weights != nil && len(weights) != n {
+			return wrong(name, fmt.Sprintf("has %d numbers for %d samples", len(weights), n), "give one for each sample, or nil")
+		}
+		for i, w := range weights {
+			if !(w >= 0) || math.IsInf(float64(w), 0) {
+				return wrong(name, fmt.Sprintf("has %v for sample %d, expected a number of at least 0", w, i), "")
+			}
+		}
+		return nil
 	}
-	for i, w := range a.Weights {
-		if !(w >= 0) || math.IsInf(float64(w), 0) {
-			return wrong(".Weights", fmt.Sprintf("has %v for sample %d, expected a number of at least 0", w, i), "")
+	switch {
+	case a.TargetWeights == nil:
+		return check(".Weights", a.Weights)
+	case a.Weights != nil:
+		return wrong(".TargetWeights", "is set beside Weights", "give one of them: Weights are those of every target")
+	case len(a.TargetWeights) != len(a.Targets):
+		return wrong(".TargetWeights", fmt.Sprintf("has weights of %d targets, there are %d", len(a.TargetWeights), len(a.Targets)), "give those of each, nil where all samples weigh the same")
+	}
+	for i, weights := range a.TargetWeights {
+		if err := check(fmt.Sprintf(".TargetWeights[%d]", i), weights); err != nil {
+			return err
 		}
 	}
 	return nil

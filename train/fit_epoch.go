@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (f *Fitter) Fit(ctx context.Context, a Arrays) (epochs []FitEpoch, err erro
 		f.state.Plateau = p.state()
 	}
 	defer func() { err = errors.Join(err, f.finish(err)) }()
-	for f.state.Epoch < max(f.Epochs, 1) && !f.stopped() {
+	for f.state.Epoch < max(f.Epochs, 1) && !f.EarlyStop.ended(f.state.earlyStopState) {
 		e, err := f.epoch(ctx, a, weights)
 		if err != nil {
 			return epochs, err
@@ -60,11 +61,6 @@ func (f *Fitter) Fit(ctx context.Context, a Arrays) (epochs []FitEpoch, err erro
 		}
 	}
 	return epochs, nil
-}
-
-// stopped says whether EarlyStop has ended training.
-func (f *Fitter) stopped() bool {
-	return f.EarlyStop != nil && f.state.Wait > 0 && f.state.Wait >= f.EarlyStop.Patience
 }
 
 // plateau is the schedule that looks at the losses of epochs, nil where there is none.
@@ -90,6 +86,9 @@ func (f *Fitter) weigh(a Arrays) ([]float32, error) {
 	wrong := func(problem string) error {
 		return &ArgumentError{"Fitter.ClassWeights", problem, "give a number for each class, or weigh samples with Arrays.Weights"}
 	}
+	if a.TargetWeights != nil {
+		return nil, wrong("are set beside Arrays.TargetWeights")
+	}
 	if len(a.Targets) != 1 || a.Targets[0].Dtype() != tensor.Int || a.Targets[0].Dims() != 1 {
 		return nil, wrong("want one target of class numbers, (samples,)")
 	}
@@ -114,7 +113,7 @@ func (f *Fitter) epoch(ctx context.Context, a Arrays, weights []float32) (FitEpo
 	if !f.InOrder {
 		rand.New(rand.NewPCG(f.Seed, uint64(f.state.Epoch))).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	}
-	var m Metrics
+	var m fitMetrics
 	rate := 0.0
 	step := f.state.Step // that of the state is the last epoch's: one that ends early begins again
 	for samples := range slices.Chunk(order, f.batch()) {
@@ -140,13 +139,13 @@ func (f *Fitter) epoch(ctx context.Context, a Arrays, weights []float32) (FitEpo
 		if step++; !finite(loss) {
 			return FitEpoch{}, &DivergedError{Epoch: f.state.Epoch + 1, Step: step, What: "the loss", Value: loss, LearningRate: rate}
 		}
-		m.Add(len(samples), loss, 0, 0)
+		m.add(len(samples), loss, s.losses)
 	}
-	e := FitEpoch{Epoch: f.state.Epoch + 1, Step: step, Loss: m.Loss(), ValLoss: math.NaN(), LearningRate: rate}
+	e := FitEpoch{Epoch: f.state.Epoch + 1, Step: step, Loss: m.loss.Loss(), Losses: m.means(), ValLoss: math.NaN(), LearningRate: rate}
 	judged := e.Loss
 	if f.Validation.Len() > 0 {
 		var err error
-		if e.ValLoss, err = f.Evaluate(ctx, f.Validation); err != nil {
+		if e.ValLoss, e.ValLosses, err = f.EvaluateLosses(ctx, f.Validation); err != nil {
 			return e, err
 		}
 		if judged = e.ValLoss; !finite(judged) {
@@ -164,17 +163,11 @@ func (f *Fitter) epoch(ctx context.Context, a Arrays, weights []float32) (FitEpo
 
 // judge says whether an epoch is the best, counts those that are not, and keeps the weights of the best.
 func (f *Fitter) judge(loss float64) (best bool, err error) {
-	s := &f.state
-	delta := 0.0
-	if f.EarlyStop != nil {
-		delta = math.Abs(f.EarlyStop.MinDelta)
-	}
-	if s.Seen && !(loss < s.Best-delta) {
-		s.Wait++
+	stop := cmp.Or(f.EarlyStop, &EarlyStop{})
+	if !stop.observe(&f.state.earlyStopState, f.state.Epoch, loss) {
 		return false, nil
 	}
-	s.Best, s.Seen, s.Wait = loss, true, 0
-	if f.EarlyStop == nil || !f.EarlyStop.Restore {
+	if !stop.Restore {
 		return true, nil
 	}
 	if err := f.sync(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
@@ -15,12 +16,18 @@ func (s *fitStep) run(a Arrays, weights []float32, samples []int) (float64, erro
 	if weights != nil && s.weights == nil {
 		return 0, &ArgumentError{"Arrays.Weights", "is set, and FitGraph.Weights is nil", "have Build return the node that weighs samples in the loss"}
 	}
+	if a.TargetWeights != nil && s.targetWeights == nil {
+		return 0, &ArgumentError{"Arrays.TargetWeights", "is set, and the network has one loss, or FitGraph.TargetWeights is nil", "use Weights, or have Build return the nodes that weigh samples in each loss"}
+	}
 	s.inputs.feed(a.Inputs, samples)
 	s.targets.feed(a.Targets, samples)
-	for i := range s.weights {
-		if s.weights[i] = 1; weights != nil {
-			s.weights[i] = weights[samples[i]]
+	choose(s.weights, weights, samples)
+	for i, to := range s.targetWeights {
+		from := weights
+		if a.TargetWeights != nil {
+			from = a.TargetWeights[i]
 		}
+		choose(to, from, samples)
 	}
 	if err := s.machine.RunAll(); err != nil {
 		return 0, err
@@ -28,33 +35,77 @@ func (s *fitStep) run(a Arrays, weights []float32, samples []int) (float64, erro
 	return float64(*s.loss), nil
 }
 
+// choose takes what samples weigh, 1 where from is nil.
+func choose(to, from []float32, samples []int) {
+	for i := range to {
+		if to[i] = 1; from != nil {
+			to[i] = from[samples[i]]
+		}
+	}
+}
+
+// fitMetrics are means over samples.
+type fitMetrics struct {
+	loss   Metrics
+	losses []Metrics
+}
+
+func (m *fitMetrics) add(n int, loss float64, losses []*gorgonia.F32) {
+	m.loss.Add(n, loss, 0, 0)
+	if m.losses == nil {
+		m.losses = make([]Metrics, len(losses))
+	}
+	for i, l := range losses {
+		m.losses[i].Add(n, float64(*l), 0, 0)
+	}
+}
+
+// means are those of the losses, nil where there are none.
+func (m *fitMetrics) means() (out []float64) {
+	for i := range m.losses {
+		out = append(out, m.losses[i].Loss())
+	}
+	return out
+}
+
 // Evaluate returns the mean loss over the samples of a, penalties included, with the weights as they are. Keras: model.evaluate.
 func (f *Fitter) Evaluate(ctx context.Context, a Arrays) (float64, error) {
+	loss, _, err := f.EvaluateLosses(ctx, a)
+	return loss, err
+}
+
+// EvaluateLosses is Evaluate with the means of several losses, as FitEpoch.Losses has them.
+func (f *Fitter) EvaluateLosses(ctx context.Context, a Arrays) (loss float64, losses []float64, err error) {
 	if err := errors.Join(f.check(false), a.check("the set"), f.refresh()); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	var m Metrics
+	var m fitMetrics
+	err = f.evaluate(ctx, a, &m)
+	return m.loss.Loss(), m.means(), err
+}
+
+func (f *Fitter) evaluate(ctx context.Context, a Arrays, m *fitMetrics) error {
 	for first := 0; first < a.Len(); first += f.batch() {
 		samples := upTo(first, min(first+f.batch(), a.Len()))
 		if err := ctx.Err(); err != nil {
-			return m.Loss(), err
+			return err
 		}
 		s, err := f.step(fitKey{len(samples), false})
 		if err != nil {
-			return m.Loss(), err
+			return err
 		}
 		loss, err := s.run(a, a.Weights, samples)
 		if err != nil {
-			return m.Loss(), err
+			return err
 		}
-		m.Add(len(samples), loss, 0, 0)
+		m.add(len(samples), loss, s.losses)
 		if f.Observe != nil {
 			if err := f.Observe(s.outputs, Arrays{Inputs: s.inputs.memory, Targets: s.targets.memory, Weights: s.weights}); err != nil {
-				return m.Loss(), err
+				return err
 			}
 		}
 	}
-	return m.Loss(), nil
+	return nil
 }
 
 // Predict returns the outputs for inputs as of Arrays, one tensor for each of the network's, (samples, …). The last batch is filled up with

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
 )
 
@@ -73,4 +74,29 @@ func TestGPUFit(t *testing.T) {
 	require.NotNil(t, last)
 	require.NoError(t, on.Close())
 	require.NoError(t, at.Close())
+}
+
+// TestGPUFitFunctional: a model of several inputs and outputs learns on a device what it learns on the host, with the losses of each output.
+func TestGPUFitFunctional(t *testing.T) {
+	var epochs [2][]train.FitEpoch
+	var outputs [2][]*tensor.Dense
+	for i, e := range []graph.Engine{gpu(t, cuda.Config{}), engine(t, 1)} {
+		f, a := ticketFitter(t, e), tickets(22)
+		a.Weights = sampleWeights("weight", 22)
+		var err error
+		epochs[i], err = f.Fit(t.Context(), a)
+		require.NoError(t, err)
+		outputs[i], err = f.Predict(t.Context(), a.Inputs...)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	}
+	for i, want := range epochs[1] {
+		require.InDelta(t, want.Loss, epochs[0][i].Loss, 1e-3)
+		require.InDeltaSlice(t, want.Losses, epochs[0][i].Losses, 1e-3)
+		require.InDeltaSlice(t, want.ValLosses, epochs[0][i].ValLosses, 1e-3)
+	}
+	require.Len(t, outputs[0], 4)
+	for i, want := range outputs[1] {
+		require.InDeltaSlice(t, want.Data(), outputs[0][i].Data(), 1e-3)
+	}
 }

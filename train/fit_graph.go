@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -20,35 +21,101 @@ type FitGraph struct {
 	Targets gorgonia.Nodes // that batches of Arrays.Targets are bound to
 	// Weights is what the loss weighs samples with, (batch,) float32, to be handed to nn.Loss's Reduced; nil where it does not.
 	Weights *gorgonia.Node
+	// TargetWeights are such nodes of the losses of each of Targets, for Arrays.TargetWeights; Weights may be nil then.
+	TargetWeights gorgonia.Nodes
 	// Nets are the models that the network is made of. One that is there several times shares its weights, and its penalty counts once; in training
 	// that is refused where it updates weights itself, as batch normalization does.
-	Nets    []*nn.Net
-	Loss    *gorgonia.Node // a scalar, to be minimised; penalties of the models are added
+	Nets []*nn.Net
+	Loss *gorgonia.Node // a scalar, to be minimised; penalties of the models are added
+	// Losses are scalars that FitEpoch tells the means of, such as what Loss is the sum of; none by default.
+	Losses  gorgonia.Nodes
 	Outputs gorgonia.Nodes // what Predict returns and Fitter.Observe is handed: (batch, …) float32
 }
 
-// build is the graph of one model and one loss.
+// losses are those of the outputs of Model, nil where one has none.
+func (f *Fitter) losses() []nn.Loss {
+	if f.Losses != nil {
+		return f.Losses
+	}
+	l := f.Loss
+	if isNil(l) {
+		l = nn.SparseCategoricalCrossentropyLoss{}
+	}
+	return slices.Repeat([]nn.Loss{l}, len(f.Model.Outputs()))
+}
+
+// checkLosses looks at what a model of several outputs learns.
+func (f *Fitter) checkLosses() error {
+	if f.Losses == nil && f.LossWeights == nil {
+		return nil
+	}
+	wrong := func(field, problem, remedy string) error { return &ArgumentError{"Fitter." + field, problem, remedy} }
+	if f.Model == nil {
+		return wrong("Losses", "or LossWeights is set beside Build", "have Build return the losses in FitGraph.Loss and FitGraph.Losses")
+	}
+	outputs := len(f.Model.Outputs())
+	switch {
+	case f.Losses != nil && !isNil(f.Loss):
+		return wrong("Losses", "is set beside Loss", "give one of them: Loss is that of every output")
+	case f.Losses != nil && len(f.Losses) != outputs:
+		return wrong("Losses", fmt.Sprintf("has %d losses, the model has %d outputs", len(f.Losses), outputs), "give one for each output, nil for one that is not to learn")
+	case f.Losses != nil && !slices.ContainsFunc(f.Losses, func(l nn.Loss) bool { return !isNil(l) }):
+		return wrong("Losses", "are all nil", "give one of the outputs a loss")
+	case f.LossWeights != nil && len(f.LossWeights) != outputs:
+		return wrong("LossWeights", fmt.Sprintf("has %d numbers, the model has %d outputs", len(f.LossWeights), outputs), "give one for each output, or nil")
+	}
+	for i, w := range f.LossWeights {
+		if w != w || math.IsInf(float64(w), 0) {
+			return wrong("LossWeights", fmt.Sprintf("has %v for output %d, expected a finite number", w, i), "")
+		}
+	}
+	return nil
+}
+
+// build is the graph of one model and the losses of its outputs.
 func (f *Fitter) build(g *gorgonia.ExprGraph, batch int, training bool) (*FitGraph, error) {
 	net, err := f.Model.Build(g, nn.BuildConfig{Batch: batch, Training: training, Seed: f.Seed, Dtype: tensor.Float32})
 	if err != nil {
 		return nil, err
 	}
-	loss := f.Loss
-	if isNil(loss) {
-		loss = nn.SparseCategoricalCrossentropyLoss{}
+	made := &FitGraph{Inputs: net.Inputs, Nets: []*nn.Net{net}, Outputs: net.Outputs}
+	several := len(net.Outputs) > 1
+	for i, loss := range f.losses() {
+		if isNil(loss) {
+			continue
+		}
+		s, dt, name := net.Outputs[i].Shape(), tensor.Float32, "fit/target"
+		of := "fit/sample_weight"
+		if sparse(loss) {
+			s, dt = s[:len(s)-1], tensor.Int
+		}
+		if i > 0 {
+			name, of = fmt.Sprintf("%s_%d", name, i), fmt.Sprintf("%s_%d", of, i)
+		}
+		target := gorgonia.NewTensor(g, dt, len(s), gorgonia.WithShape(s...), gorgonia.WithName(name))
+		weights := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(batch), gorgonia.WithName(of))
+		cost, err := loss.Reduced(net.Outputs[i], target, weights)
+		if err != nil {
+			return nil, err
+		}
+		made.Targets = append(made.Targets, target)
+		if several {
+			made.TargetWeights, made.Losses = append(made.TargetWeights, weights), append(made.Losses, cost)
+		} else {
+			made.Weights = weights
+		}
+		term := op.Of(cost)
+		if f.LossWeights != nil && f.LossWeights[i] != 1 {
+			term = term.Mul(op.Number(float64(f.LossWeights[i])))
+		}
+		if made.Loss != nil {
+			term = op.Of(made.Loss).Add(term)
+		}
+		if made.Loss, err = term.Node(); err != nil {
+			return nil, err
+		}
 	}
-	s, dt := net.Output.Shape(), tensor.Float32
-	if sparse(loss) {
-		s, dt = s[:len(s)-1], tensor.Int
-	}
-	target := gorgonia.NewTensor(g, dt, len(s), gorgonia.WithShape(s...), gorgonia.WithName("fit/target"))
-	weights := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(batch), gorgonia.WithName("fit/sample_weight"))
-	cost, err := loss.Reduced(net.Output, target, weights)
-	if err != nil {
-		return nil, err
-	}
-	return &FitGraph{Inputs: gorgonia.Nodes{net.Input}, Targets: gorgonia.Nodes{target}, Weights: weights, Nets: []*nn.Net{net}, Loss: cost,
-		Outputs: gorgonia.Nodes{net.Output}}, nil
+	return made, nil
 }
 
 // sparse says whether a loss takes class numbers.
@@ -76,9 +143,11 @@ type fitStep struct {
 	used            int // Fitter.used when it was last
 	inputs, targets *feeder
 	weights         []float32
+	targetWeights   [][]float32
 	steps           []*gorgonia.I // that dropout draws by
 	scalars         *Scalars      // of the optimizer, nil in evaluation
 	loss            *gorgonia.F32
+	losses          []*gorgonia.F32
 	outputs         []*tensor.Dense // nil in training
 }
 
@@ -141,17 +210,40 @@ func (f *Fitter) compile(g *gorgonia.ExprGraph, made *FitGraph, key fitKey) (*fi
 			return nil, &ArgumentError{"FitGraph.Weights", "must be a vector of float32", "make it with gorgonia.NewVector and gorgonia.WithShape(batch)"}
 		}
 	}
+	if len(made.TargetWeights) > 0 {
+		if len(made.TargetWeights) != len(made.Targets) {
+			return nil, &ArgumentError{"FitGraph.TargetWeights", fmt.Sprintf("has %d nodes for %d targets", len(made.TargetWeights), len(made.Targets)), "return one for each target, or none"}
+		}
+		w, err := newFeeder("TargetWeights", made.TargetWeights, key.batch)
+		if err != nil {
+			return nil, err
+		}
+		for i, m := range w.memory {
+			numbers, ok := m.Data().([]float32)
+			if !ok || made.TargetWeights[i].Dims() != 1 {
+				return nil, &ArgumentError{fmt.Sprintf("FitGraph.TargetWeights[%d]", i), "must be a vector of float32", "make it with gorgonia.NewVector and gorgonia.WithShape(batch)"}
+			}
+			s.targetWeights = append(s.targetWeights, numbers)
+		}
+		if s.weights == nil {
+			s.weights = make([]float32, key.batch) // for Observe
+		}
+	}
 	whole, cost, err := f.join(g, made, s)
 	if err != nil {
 		return nil, err
 	}
 	var updates []op.Update
-	outputs := append(gorgonia.Nodes{cost}, made.Outputs...)
+	outputs := slices.Concat(gorgonia.Nodes{cost}, made.Losses, made.Outputs)
 	o := []graph.Option{graph.WithEngine(f.Engine), graph.WithResident(whole.Nodes()...)}
 	if key.training {
-		outputs = outputs[:1]
+		outputs = outputs[:1+len(made.Losses)]
+		trained := whole
+		if f.Model != nil { // an output without a loss may have weights of its own
+			trained = reached(whole, cost)
+		}
 		of := &Step{}
-		if updates, err = of.updates(whole, cost, f.Optimizer, f.Slots, stepKind{}); err != nil {
+		if updates, err = of.updates(trained, cost, f.Optimizer, f.Slots, stepKind{}); err != nil {
 			return nil, err
 		}
 		s.scalars = of.scalars
@@ -160,7 +252,7 @@ func (f *Fitter) compile(g *gorgonia.ExprGraph, made *FitGraph, key fitKey) (*fi
 	if s.machine, err = graph.Compile(g, append(o, graph.WithOutputs(outputs...), graph.WithUpdates(updates...))...); err != nil {
 		return nil, err
 	}
-	if err := s.results(outputs, key.batch); err != nil {
+	if err := s.results(outputs, len(made.Losses), key.batch); err != nil {
 		return nil, errors.Join(err, s.machine.Close())
 	}
 	return s, nil
@@ -207,27 +299,51 @@ func (f *Fitter) join(g *gorgonia.ExprGraph, made *FitGraph, s *fitStep) (whole 
 	return whole, cost, nil
 }
 
-// results finds the memory of the loss and of the outputs, of batches of n.
-func (s *fitStep) results(nodes gorgonia.Nodes, n int) error {
+// reached is a net of those weights only that cost depends on: the others have no gradient.
+func reached(net *nn.Net, cost *gorgonia.Node) *nn.Net {
+	seen := map[*gorgonia.Node]bool{cost: true}
+	queue := gorgonia.Nodes{cost}
+	for len(queue) > 0 {
+		n := queue[0]
+		queue = queue[1:]
+		for _, child := range op.Children(n) {
+			if !seen[child] {
+				seen[child] = true
+				queue = append(queue, child)
+			}
+		}
+	}
+	part := *net
+	part.Params = slices.DeleteFunc(slices.Clone(net.Params), func(p nn.Param) bool { return !seen[p.Node] })
+	return &part
+}
+
+// results finds the memory of the loss, of as many further losses, and of the outputs, of batches of n.
+func (s *fitStep) results(nodes gorgonia.Nodes, losses, n int) error {
 	for i, node := range nodes {
 		v, err := s.machine.Value(node)
 		if err != nil {
 			return err
 		}
-		if i == 0 {
+		if i <= losses {
 			loss, ok := v.(*gorgonia.F32)
 			if !ok {
-				return &ArgumentError{"FitGraph.Loss", fmt.Sprintf("is a %T, expected float32", v), "build the models with float32 weights"}
+				return &ArgumentError{"FitGraph.Loss", fmt.Sprintf("is a %T, expected float32", v), "build the models with float32 weights, and reduce losses to one number"}
 			}
-			s.loss = loss
+			if s.loss == nil {
+				s.loss = loss
+			} else {
+				s.losses = append(s.losses, loss)
+			}
 			continue
 		}
+		which := fmt.Sprintf("FitGraph.Outputs[%d]", i-1-losses)
 		out, ok := v.(*tensor.Dense)
 		if !ok || out.Dtype() != tensor.Float32 {
-			return &ArgumentError{fmt.Sprintf("FitGraph.Outputs[%d]", i-1), fmt.Sprintf("is a %T of %v, expected a tensor of float32", v, v.Dtype()), ""}
+			return &ArgumentError{which, fmt.Sprintf("is a %T of %v, expected a tensor of float32", v, v.Dtype()), ""}
 		}
 		if out.Shape()[0] != n {
-			return &ArgumentError{fmt.Sprintf("FitGraph.Outputs[%d]", i-1), fmt.Sprintf("has shape %v, expected a batch of %d in front", out.Shape(), n),
+			return &ArgumentError{which, fmt.Sprintf("has shape %v, expected a batch of %d in front", out.Shape(), n),
 				"leave out what is no output of samples, and let Fitter.Observe compute it"}
 		}
 		s.outputs = append(s.outputs, out)

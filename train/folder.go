@@ -15,7 +15,8 @@ const CheckpointDir = "checkpoints"
 
 // openOut makes the run's folder, or finds it and what is in it when the run is resumed.
 func (t *Trainer) openOut() (err error) {
-	t.keeper = &weights.Keeper{Dir: filepath.Join(t.cfg.Out, CheckpointDir), Keep: t.cfg.Keep}
+	t.keeper = &weights.Keeper{Dir: filepath.Join(t.cfg.Out, CheckpointDir), Keep: t.cfg.Keep,
+		LowerIsBetter: t.stop.restores() && !larger(t.stop.Monitor)}
 	if t.cfg.Resume {
 		return t.reopenOut()
 	}
@@ -35,10 +36,14 @@ func (t *Trainer) reopenOut() (err error) {
 	if t.dir, err = ResumeOutDir(t.cfg.Out); err != nil {
 		return err
 	}
-	if err := t.resume(); err != nil {
+	was, err := t.resume()
+	if err != nil {
 		return err
 	}
 	if t.history, err = ResumeHistory(t.dir.File(HistoryFileName), t.state.Epoch); err != nil {
+		return err
+	}
+	if err := t.resumeStop(was); err != nil {
 		return err
 	}
 	if err := WriteJSON(t.dir.File(RunFileName), t.cfg); err != nil { // the number of epochs may have been raised

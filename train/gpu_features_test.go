@@ -10,6 +10,7 @@ import (
 
 	"github.com/stheno-ml/stheno/cuda"
 	"github.com/stheno-ml/stheno/train"
+	"github.com/stheno-ml/stheno/weights"
 )
 
 // TestGPUOptimizers: three steps of every optimizer are the CPU engine's but for rounding.
@@ -64,6 +65,36 @@ func TestGPUFeaturesResume(t *testing.T) {
 			requireOutcome(t, outcomeOf(t, whole.Out), part.Out)
 		})
 	}
+}
+
+// TestGPURestoresBestWeights: the weights of the best epoch are the model's when a run ends, on the device, for a validation, and when it was closed.
+func TestGPURestoresBestWeights(t *testing.T) {
+	c := small(t)
+	c.Epochs, c.Batch, c.LimitTrain, c.LimitTest = 3, 8, 20, 10
+	c.EarlyStop, c.Keep = "patience=1,monitor=loss,min_delta=100,restore", 9
+	c.TensorBoard, c.TensorBoardSteps, c.TensorBoardHistograms = train.TensorBoardName, 1, 1
+	split, err := sample()
+	require.NoError(t, err)
+	w := &watcher{}
+	tr, err := train.New(c, split, gpu(t, cuda.Config{}), w)
+	require.NoError(t, err)
+	require.NoError(t, tr.Run(t.Context()))
+	require.Len(t, w.rows, 2)
+	first, err := weights.LoadCheckpoint(filepath.Join(c.Out, train.CheckpointDir, weights.CheckpointName(3)))
+	require.NoError(t, err)
+	want := tensorMap(first)["model/dense/kernel"]
+	require.NotEqual(t, want, tensorsOf(t, c.Out)["model/dense/kernel"])
+	of, err := tr.Model().Weight("dense/kernel")
+	require.NoError(t, err)
+	require.Equal(t, want, of.Value.Data())
+	m, err := tr.Validate(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, w.rows[0].ValLoss, m.Loss())
+	require.NoError(t, tr.Close())
+	require.Equal(t, want, of.Value.Data())
+	read := curves(t, c)
+	require.Equal(t, float64(float32(w.rows[1].Loss)), read["train epoch_loss"][1].Value)
+	require.Equal(t, read["train epoch_loss"][1].Value, read["train batch_loss"][5].Value)
 }
 
 // TestGPUStepsBehindSteps: a run whose steps are put behind each other before their results are there is, bit by bit, the one whose steps

@@ -54,11 +54,7 @@ func (s *PlateauSchedule) Observe(metric float64) bool {
 		p.Cooldown--
 		p.Wait = 0
 	}
-	better := metric+s.MinDelta < p.Best
-	if s.Larger {
-		better = metric-s.MinDelta > p.Best
-	}
-	if !p.Seen || better {
+	if !p.Seen || better(metric, p.Best, s.MinDelta, s.Larger) {
 		p.Best, p.Seen, p.Wait = metric, true, 0
 		return false
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// Predictor computes the outputs of a model, such as class probabilities, for samples of float32. Its memory is planned when it is made. It
+// Predictor computes the output of a model of one input, such as class probabilities, for samples of float32; for models of several there is [Fitter.Predict]. Its memory is planned when it is made. It
 // may be used from several goroutines, which take turns. Close it before its engine.
 type Predictor struct {
 	mu       sync.Mutex
@@ -33,7 +33,7 @@ func NewPredictor(e graph.Engine, m *nn.Model) (*Predictor, error) { return NewB
 
 // NewBatchPredictor is NewPredictor for up to batch samples at a time, for RunBatch: larger batches take more memory and less time a sample.
 func NewBatchPredictor(e graph.Engine, m *nn.Model, batch int) (*Predictor, error) {
-	if err := errors.Join(checkModel(m), checkBatch(batch)); err != nil {
+	if err := errors.Join(checkOne(m), checkBatch(batch)); err != nil {
 		return nil, err
 	}
 	p := &Predictor{in: m.InputShape().Size(), out: m.OutputShape().Size()}

@@ -132,7 +132,7 @@ func (s ScheduleSpec) Schedule(base float64, stepsPerEpoch, epochs int) (Schedul
 		return CosineSchedule{base, base * s.Floor, total, warmup}, nil
 	case "plateau":
 		return &PlateauSchedule{Base: base, Warmup: warmup, Factor: s.Rate, Patience: s.Patience, MinDelta: s.MinDelta, Cooldown: s.Cooldown,
-			MinRate: base * s.Floor, Larger: !strings.HasSuffix(s.Monitor, "loss"), State: &PlateauState{}}, nil
+			MinRate: base * s.Floor, Larger: larger(s.Monitor), State: &PlateauState{}}, nil
 	case "exponential":
 		then = ExponentialSchedule{base, decay, s.Rate, s.Staircase}
 	case "inverse-time":

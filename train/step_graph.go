@@ -90,12 +90,12 @@ func InferenceGraph(m *nn.Model, n int) (*gorgonia.ExprGraph, []graph.Option, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return g, []graph.Option{graph.WithOutputs(net.Output)}, nil
+	return g, []graph.Option{graph.WithOutputs(net.Outputs...)}, nil
 }
 
 // forward builds the graph up to the loss with its inputs: floats, or what kind.raw makes them of.
 func forward(m *nn.Model, kind stepKind) (*Step, *nn.Net, *gorgonia.Node, error) {
-	if err := errors.Join(checkModel(m), checkBatch(kind.n)); err != nil {
+	if err := errors.Join(checkOne(m), checkBatch(kind.n)); err != nil {
 		return nil, nil, nil, err
 	}
 	g, n := gorgonia.NewGraph(), kind.n

@@ -40,6 +40,8 @@ type Trainer struct {
 	slots    Slots
 	schedule Schedule
 	spec     ScheduleSpec // of the schedule
+	stop     stopper
+	board    board
 	loader   *data.Loader
 	tests    *data.Loader
 	observer Observer
@@ -74,6 +76,13 @@ func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, err
 			return nil, fmt.Errorf("train: the data folder: %w", err)
 		}
 		c.DataDir = abs
+	}
+	if filepath.Base(c.TensorBoard) != c.TensorBoard && c.TensorBoard != "" {
+		abs, err := filepath.Abs(c.TensorBoard)
+		if err != nil {
+			return nil, fmt.Errorf("train: the folder for TensorBoard: %w", err)
+		}
+		c.TensorBoard = abs
 	}
 	if o == nil {
 		o = silent{}
@@ -127,6 +136,9 @@ func (t *Trainer) prepare() (err error) {
 		return err
 	}
 	t.spec = spec
+	if t.stop.EarlyStop, err = ParseEarlyStop(t.cfg.EarlyStop); err != nil {
+		return err
+	}
 	if p, ok := t.schedule.(*PlateauSchedule); ok {
 		t.state.Plateau = p.State // so that checkpoints have it
 	}
@@ -134,6 +146,9 @@ func (t *Trainer) prepare() (err error) {
 		if err := CheckNewOutDir(t.cfg.Out); err != nil {
 			return err
 		}
+	}
+	if err := t.checkBoard(); err != nil {
+		return err
 	}
 	said, tells := t.engine.(fmt.Stringer)
 	before := ""
@@ -245,7 +260,7 @@ func (t *Trainer) State() State { return t.state }
 // Checkpoint is the path of the newest checkpoint, "" before the first, and when Close took it away.
 func (t *Trainer) Checkpoint() string { return t.last }
 
-// Run trains until all epochs are done (nil), ctx ends (ErrInterrupted, after saving), or something fails. Where it fails before the
+// Run trains until all epochs are done or the early stop ends it (nil), ctx ends (ErrInterrupted, after saving), or something fails. Where it fails before the
 // first step of a new run is done, such as when memory runs out, Close takes the run's files away: there is nothing to go on with.
 func (t *Trainer) Run(ctx context.Context) (err error) {
 	defer func() {
@@ -261,19 +276,25 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if t.state.Epoch < t.cfg.Epochs {
+	if t.more() {
+		if err := t.openBoard(); err != nil {
+			return err
+		}
 		if err := t.startProfile(); err != nil {
 			return err
 		}
 	}
 	defer t.countDamaged()
-	for t.state.Epoch < t.cfg.Epochs {
+	for t.more() {
 		if err := t.epoch(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.restoreBest()
 }
+
+// more says whether epochs are left to do.
+func (t *Trainer) more() bool { return t.state.Epoch < t.cfg.Epochs && !t.stop.done() }
 
 // Close frees the compiled steps and the output folder's lock. Of a new run that failed before its first step was done it removes the
 // files.
@@ -288,6 +309,7 @@ func (t *Trainer) Close() error {
 		errs = append(errs, t.history.Close())
 		t.history = nil
 	}
+	errs = append(errs, t.board.close(t.failed))
 	if t.dir != nil {
 		if t.failed {
 			errs = append(errs, t.dir.discard())

@@ -108,6 +108,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		return err
 	}
 	c.pixelsKnown = c.pixels.given(f) || c.RescaleInputs
+	var m *nn.Model
 	var cfg train.Config
 	if c.arch != "" { // what is wrong with the flags is said before a large file is read
 		if cfg, err = c.config(f); err != nil {
@@ -127,11 +128,10 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		if src.Format == "checkpoint" || src.Graph != nil {
 			return c.whole(cmd, src, out)
 		}
-		if cfg, err = c.described(f, in, src.Config); err != nil {
-			return err
-		}
+		m, cfg, err = c.described(f, in, src.Config)
+	} else {
+		m, err = train.NewModel(cfg)
 	}
-	m, err := train.NewModel(cfg)
 	if err != nil {
 		return err
 	}
@@ -161,6 +161,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 	}
 	c.noteRaw(f, w, m, &cfg)
 	c.tell(w, plan, m)
+	noteAugmentation(w, m)
 	c.noteLogits(w, m)
 	if c.dry {
 		list(w, plan)
@@ -183,6 +184,27 @@ func (c *conversion) noteRaw(f *pflag.FlagSet, w io.Writer, m *nn.Model, cfg *tr
 	}
 	cfg.RawPixels, c.pixelsKnown = true, true
 	fmt.Fprintln(w, "note: the network rescales pixels of 0 to 255 itself, and is given these")
+}
+
+// noteAugmentation names the layers that do something in Keras's training, and nothing in ours.
+func noteAugmentation(w io.Writer, m *nn.Model) {
+	var idle []string
+	var find func(m *nn.Model)
+	find = func(m *nn.Model) {
+		for _, l := range m.Layers() {
+			switch l := l.Config.(type) {
+			case *nn.Model:
+				find(l)
+			case nn.Augmentation:
+				idle = append(idle, l.Class)
+			}
+		}
+	}
+	find(m)
+	if slices.Sort(idle); len(idle) > 0 {
+		fmt.Fprintf(w, "note: %s: layers that augment images in Keras's training do nothing here, in training either; --augment, --cutout and --mixup of %s train do\n",
+			strings.Join(slices.Compact(idle), ", "), programName)
+	}
 }
 
 // noteLogits warns of networks that return no probabilities.
@@ -301,8 +323,7 @@ func (c *conversion) write(w io.Writer, out string, m *nn.Model, cfg train.Confi
 		if err := onnx.Write(out, m, onnx.WriteConfig{}); err != nil {
 			return err
 		}
-		in, classes := m.InputShape(), m.OutputShape()
-		fmt.Fprintf(w, "%s is the network in ONNX, from %v to %v\n", out, in, classes)
+		fmt.Fprintf(w, "%s is the network in ONNX, %s\n", out, fromTo(m))
 		if c.pixelsKnown {
 			fmt.Fprintf(w, "note: it is to be given %s\n", pixelsFor(cfg))
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -73,31 +74,58 @@ func likeTorch(cfg train.Config) (train.Config, bool) {
 	return cfg, changed
 }
 
-// described makes the configuration of a network that the file describes itself.
-func (c *conversion) described(f *pflag.FlagSet, in string, model json.RawMessage) (train.Config, error) {
+// described makes the network that a file of Keras describes itself, and for one of images its configuration.
+func (c *conversion) described(f *pflag.FlagSet, in string, model json.RawMessage) (*nn.Model, train.Config, error) {
 	var cfg train.Config
 	if model == nil {
-		return cfg, fmt.Errorf("%s holds weights and no network; name the one that they are for with --arch: %s", in, seeArchitectures())
+		return nil, cfg, fmt.Errorf("%s holds weights and no network; name the one that they are for with --arch: %s", in, seeArchitectures())
 	}
 	if err := refuse(f, in, "input"); err != nil {
-		return cfg, err
+		return nil, cfg, err
 	}
 	size, err := c.size(f)
 	if err != nil {
-		return cfg, err
+		return nil, cfg, err
 	}
 	m, err := keras.ModelWith(model, keras.Options{Input: size})
-	if err != nil {
-		return cfg, err
+	if err != nil || c.to != "checkpoint" && c.data == "" && !c.pixelsKnown && !isClassifier(m) { // which needs no configuration
+		return m, cfg, err
 	}
 	cfg.Arch, cfg.Model = train.KerasArch, model
-	return cfg, c.ofImages(f, in, m, &cfg)
+	if err := c.ofImages(f, in, m, &cfg); err != nil {
+		return nil, cfg, err
+	}
+	m, err = train.NewModel(cfg)
+	return m, cfg, err
+}
+
+// isClassifier says whether a network takes an image and returns a number a class.
+func isClassifier(m *nn.Model) bool {
+	return len(m.Inputs()) == 1 && len(m.Outputs()) == 1 && len(m.InputShape()) == 3 && len(m.OutputShape()) == 1
+}
+
+// fromTo says what a network takes and returns.
+func fromTo(m *nn.Model) string {
+	list := func(ports []nn.Port) string {
+		text := make([]string, len(ports))
+		for i, p := range ports {
+			if text[i] = p.Shape.String(); len(ports) > 1 {
+				text[i] = p.Name + " " + text[i]
+			}
+		}
+		return strings.Join(text, ", ")
+	}
+	return "from " + list(m.Inputs()) + " to " + list(m.Outputs())
 }
 
 // ofImages fills in what checkpoints say of images and classes.
 func (c *conversion) ofImages(f *pflag.FlagSet, in string, m *nn.Model, cfg *train.Config) error {
 	shape, out := m.InputShape(), m.OutputShape()
-	if len(shape) != 3 || len(out) != 1 {
+	if ins, outs := len(m.Inputs()), len(m.Outputs()); ins != 1 || outs != 1 {
+		return &train.ArgumentError{What: "the network in " + in, Problem: fmt.Sprintf("has %d inputs and %d outputs; checkpoints, and train, eval and predict, are of networks that take one image and return a number a class", ins, outs),
+			Remedy: "convert it with --to onnx or npz, without --data and what is said of pixels, or train it in a Go program: train.Fitter takes models of several"}
+	}
+	if !isClassifier(m) {
 		return fmt.Errorf("the network in %s takes %v and returns %v; checkpoints are of networks that take images and return a number a class", in, shape, out)
 	}
 	if err := c.dataSet(cfg); err != nil {
@@ -138,7 +166,7 @@ func (c *conversion) whole(cmd *cobra.Command, src *convert.Source, out string) 
 		return err
 	}
 	total, _, _ := m.CountParams()
-	fmt.Fprintf(w, "%s: the network in the file, from %v to %v, with %d weights (%s numbers)\n", m.Name(), m.InputShape(), m.OutputShape(), len(m.Weights()), thousands.Format(int64(total)))
+	fmt.Fprintf(w, "%s: the network in the file, %s, with %d weights (%s numbers)\n", m.Name(), fromTo(m), len(m.Weights()), thousands.Format(int64(total)))
 	c.noteLogits(w, m)
 	if c.dry {
 		for _, weight := range m.Weights() {

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/internal/atomicfile"
@@ -135,24 +133,9 @@ func writeGradients(r *gradients.Report, folder string, own bool, set string) (s
 func (s *screen) Gradients(p gradients.Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.progress.Lock()
-	s.text = fmt.Sprintf("loss: plain %s, residual %s", lossText(p.Plain), lossText(p.Residual))
+	text := fmt.Sprintf("loss: plain %s, residual %s", lossText(p.Plain), lossText(p.Residual))
 	if p.Remaining > 0 {
-		s.text += "  ETA " + p.Remaining.Round(time.Second).String()
+		text += "  ETA " + p.Remaining.Round(time.Second).String()
 	}
-	text := s.text
-	s.progress.Unlock()
-	s.show("steps", int64(p.Steps), mpb.PrependDecorators(decor.Name("step", decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d")),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-			s.progress.Lock()
-			defer s.progress.Unlock()
-			return " " + s.text
-		})))
-	switch {
-	case s.bar != nil:
-		s.bar.SetCurrent(int64(p.Step))
-	case time.Since(s.reported) >= plainEvery || !s.lines && time.Since(s.reported) >= plainFirst:
-		s.reported, s.lines = time.Now(), true
-		s.println(fmt.Sprintf("step %d/%d  %s", p.Step, p.Steps, text))
-	}
+	s.count("steps", "step", p.Step, p.Steps, text)
 }

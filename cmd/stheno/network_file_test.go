@@ -66,18 +66,36 @@ func TestConvertChannelsFirst(t *testing.T) {
 	require.Contains(t, ok(t, "convert", in, filepath.Join(dir, "out.onnx")), "from (None, 3, 7, 6) to (None, 5)")
 }
 
+// ofKeras is a file that Keras wrote.
+func ofKeras(t *testing.T, name string) string {
+	t.Helper()
+	packed, err := os.Open(filepath.Join("..", "..", "weights", "keras", "testdata", name+".gz"))
+	require.NoError(t, err)
+	defer packed.Close()
+	z, err := gzip.NewReader(packed)
+	require.NoError(t, err)
+	content, err := io.ReadAll(z)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), name)
+	touch(t, file, string(content))
+	return file
+}
+
+// Layers that augment in Keras alone are noted, and the network can be used.
+func TestConvertTellsOfAugmentation(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.safetensors")
+	text := ok(t, "convert", ofKeras(t, "augmented_keras2.h5"), out)
+	require.Contains(t, text, "note: RandomRotation, RandomTranslation, RandomZoom: layers that augment images in Keras's training do nothing here, in training either; --augment,")
+	require.NotContains(t, text, "RandomFlip")
+	require.Contains(t, ok(t, "summary", out, "--format", "keras3"), "random_rotation (RandomRotation)")
+	require.Contains(t, ok(t, "predict", "--checkpoint", out, writePNG(t, t.TempDir(), 1)), "class ")
+	require.NotContains(t, ok(t, "convert", ofKeras(t, "chain.keras"), filepath.Join(t.TempDir(), "chain.npz")), "augment")
+}
+
 // Models in models are shown with their layers.
 func TestExpandNested(t *testing.T) {
 	for _, name := range []string{"nested.keras", "nested_keras2.h5"} {
-		packed, err := os.Open(filepath.Join("..", "..", "weights", "keras", "testdata", name+".gz"))
-		require.NoError(t, err)
-		defer packed.Close()
-		z, err := gzip.NewReader(packed)
-		require.NoError(t, err)
-		content, err := io.ReadAll(z)
-		require.NoError(t, err)
-		file := filepath.Join(t.TempDir(), name)
-		touch(t, file, string(content))
+		file := ofKeras(t, name)
 		for _, format := range []string{"keras2", "keras3"} {
 			require.Greater(t, strings.Count(ok(t, "summary", file, "--format", format, "--expand-nested"), "\n"),
 				strings.Count(ok(t, "summary", file, "--format", format), "\n"))
@@ -145,6 +163,7 @@ func TestNetworksInFilesRefused(t *testing.T) {
 	plain := filepath.Join(dir, "plain.safetensors")
 	ok(t, "convert", best, plain, "--to", "safetensors")
 	two := onnxFile(t, []string{images("a", 8), images("b", 8)}, "Add a b sum", "GlobalAveragePool sum mean", "Flatten mean y")
+	several := severalFile(t)
 	odd := onnxFile(t, []string{images("a", 8)}, "Foo a f", "NonMaxSuppression f n", "Foo n y")
 	open := onnxFile(t, []string{images("a", 0)}, "GlobalAveragePool a mean", "Flatten mean y")
 	picture := onnxFile(t, []string{images("a", 8)}, "Relu a y")
@@ -161,7 +180,9 @@ func TestNetworksInFilesRefused(t *testing.T) {
 		{"does not say of which network", []string{"convert", bare, out}},
 		{"does not say of which network", []string{"summary", bare}},
 		{"holds weights and no network; name the architecture", []string{"summary", plain}},
-		{`has several inputs, "a" and "b" among them; models have one`, []string{"convert", two, out}},
+		{"has 2 inputs and 1 outputs; checkpoints, and train, eval and predict, are of networks that take one image", []string{"convert", two, out}},
+		{"train.Fitter takes models of several", []string{"convert", several, out}},
+		{"train.Fitter takes models of several", []string{"convert", several, out, "--to", "onnx", "--raw-pixels"}},
 		{"3 nodes of operations that are not supported: Foo (2), NonMaxSuppression (1)", []string{"convert", odd, out}},
 		{"3 nodes of operations that are not supported: Foo (2), NonMaxSuppression (1)", []string{"summary", odd}},
 		{"such as --input 224x224x3", []string{"convert", open, out}},
@@ -182,4 +203,34 @@ func TestNetworksInFilesRefused(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist, "nothing was written")
 	require.Contains(t, ok(t, "convert", open, out, "--input", "9x8x3"), "from (None, 9, 8, 3) to (None, 3)")
 	require.Contains(t, ok(t, "summary", out), "(None, 9, 8, 3)")
+}
+
+// severalFile is a model of Keras with several inputs and outputs.
+func severalFile(t *testing.T) string {
+	t.Helper()
+	packed, err := os.Open("../../weights/keras/testdata/several.keras.gz")
+	require.NoError(t, err)
+	defer packed.Close()
+	z, err := gzip.NewReader(packed)
+	require.NoError(t, err)
+	text, err := io.ReadAll(z)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "several.keras")
+	touch(t, path, string(text))
+	return path
+}
+
+// TestNetworksOfSeveral: what looks at networks and converts them takes those of several inputs and outputs.
+func TestNetworksOfSeveral(t *testing.T) {
+	file, dir := severalFile(t), t.TempDir()
+	said := ok(t, "summary", file, "--format", "keras3")
+	require.Contains(t, said, "[(None, 5), (None, 4),")
+	require.Contains(t, ok(t, "summary", file, "--format", "json"), `"outputs"`)
+	require.Contains(t, ok(t, "plot", file), "pair")
+	net := filepath.Join(dir, "several.onnx")
+	said = ok(t, "convert", file, net)
+	require.Contains(t, said, "from table (None, 6), spare (None, 2), words (None, 3) to class (None, 3), value (None, 1), pair (None, 4), value (None, 1), table (None, 6)")
+	require.Contains(t, ok(t, "summary", net), "words (InputLayer)")
+	require.Contains(t, ok(t, "convert", net, filepath.Join(dir, "again.onnx")), "from table (None, 6), spare (None, 2), words (None, 3) to")
+	require.Contains(t, ok(t, "convert", file, filepath.Join(dir, "several.npz")), "holds the weights")
 }

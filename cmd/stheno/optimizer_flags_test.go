@@ -38,6 +38,11 @@ func TestOptimizerFlags(t *testing.T) {
 		"train --ema 0.9":                                 `got "0.9"; a momentum of the averages is --ema=0.9`,
 		"train --ema --swa 2":                             "give --ema or --swa, but not both",
 		"train --schedule plateau:monitor=val_los":        `did you mean "val_loss"?`,
+		"train --early-stop patience=x":                   `early stop: patience wants a whole number of at least 0, got "x"`,
+		"train --early-stop patience=3,restor":            `did you mean "restore"?`,
+		"train --tensorboard logs":                        `got "logs"; a folder for TensorBoard is --tensorboard=logs`,
+		"train --tensorboard-steps 100":                   "--tensorboard-steps and --tensorboard-histograms go with --tensorboard",
+		"train --tensorboard-histograms -1":               "--tensorboard-histograms wants at least 0, got -1",
 		"train --class-weight balancd":                    `got "balancd"`,
 		"explain vgg16 --inference --clip-norm 1":         "--clip-norm goes with a training step",
 	} {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stheno-ml/stheno/train"
+	"github.com/stheno-ml/stheno/train/tensorboard"
 	"github.com/stheno-ml/stheno/weights"
 )
 
@@ -78,9 +80,20 @@ func requireSameRun(t *testing.T, want, got string) {
 	}
 }
 
+// curves are what TensorBoard shows of a run, but for how fast it was.
+func curves(t *testing.T, run, of string) map[string][]tensorboard.Point {
+	t.Helper()
+	read, err := tensorboard.ReadScalars(filepath.Join(run, train.TensorBoardName, of))
+	require.NoError(t, err)
+	delete(read, "epoch_images_per_second")
+	require.Len(t, read["epoch_loss"], 6)
+	return read
+}
+
 func TestKilledAtAnyMoment(t *testing.T) {
 	args := []string{"train", "--data", "sample", "--limit-train", "150", "--limit-test", "200", "--epochs", "6", "--batch", "16", "--augment",
-		"--optimizer", "sgd", "--nesterov", "--save-every", "3", "--threads", "2", "--out"}
+		"--optimizer", "sgd", "--nesterov", "--save-every", "3", "--tensorboard", "--tensorboard-steps", "2", "--tensorboard-histograms", "3",
+		"--threads", "2", "--out"}
 	whole := filepath.Join(t.TempDir(), "run")
 	begin := time.Now()
 	require.NoError(t, start(t, io.Discard, os.Stderr, with(args, whole)...).Wait())
@@ -110,6 +123,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 		}
 		requireSameRun(t, whole, part)
+		for _, of := range []string{"train", "validation"} {
+			require.Equal(t, curves(t, whole, of), curves(t, part, of))
+		}
 	}
 	t.Logf("%d kills in runs of %v", kills, length.Round(time.Millisecond))
 	require.Positive(t, kills)

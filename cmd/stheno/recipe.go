@@ -122,7 +122,7 @@ func (r *usedRecipe) due(err error, check func() error) (line int) {
 				return false
 			}
 		}
-		_, flag.Changed = flag.Value.Set(s.Value), true // it took that before
+		_, flag.Changed = flag.Value.Set(settingOf(r.flags, s)), true // it took that before
 		return true
 	}
 	for before := -1; before != len(left); {
@@ -210,7 +210,7 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, r *recipes.Recipe, stderr io.W
 		case own && s.Flag == "momentum" && strings.Contains(options, "momentum"):
 			continue
 		}
-		if err := f.Set(s.Flag, s.Value); err != nil {
+		if err := f.Set(s.Flag, settingOf(f, s)); err != nil {
 			if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 				return wrong("%s", invalidValue(invalid))
 			}
@@ -228,6 +228,14 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, r *recipes.Recipe, stderr io.W
 		set = slices.DeleteFunc(set, func(name string) bool { return slices.Contains(left, name) })
 	}
 	return set, nil
+}
+
+// settingOf is the value of a setting's flag: true gives one that may stand alone, such as --tensorboard, what that means.
+func settingOf(f *pflag.FlagSet, s recipes.Setting) string {
+	if alone := f.Lookup(s.Flag).NoOptDefVal; alone != "" && s.Value == "true" {
+		return alone
+	}
+	return s.Value
 }
 
 // ofOptimizer notes which numbers of the recipe are meant for its optimizer, where the command line names another one.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stheno-ml/stheno/recipes"
 	"github.com/stheno-ml/stheno/train"
+	"github.com/stheno-ml/stheno/train/tensorboard"
 )
 
 // settingsOf is the configuration of a command line of flags alone.
@@ -127,6 +128,36 @@ func TestRunOfARecipe(t *testing.T) {
 	refused(t, []string{"train", "--resume", "--out", plain, "--recipe", "vgg16-cifar100"}, "--recipe is not given there, not vgg16-cifar100")
 }
 
+// TestEarlyStopAndTensorBoard of a recipe, whose run then goes on with other settings of both.
+func TestEarlyStopAndTensorBoard(t *testing.T) {
+	own, dir := filepath.Join(t.TempDir(), "own.yaml"), filepath.Join(t.TempDir(), "run")
+	text := "train:\n  data: sample\n  limit-train: 64\n  limit-test: 20\n  epochs: 6\n  schedule: constant\n  early-stop: patience=1,min_delta=100\n" +
+		"  tensorboard: true\n  tensorboard-histograms: 1\n"
+	require.NoError(t, os.WriteFile(own, []byte(text), 0o600))
+	out := ok(t, "train", "--recipe", own, "--out", dir)
+	logs := filepath.Join(dir, "tensorboard")
+	require.Contains(t, out, "look with: tensorboard --logdir "+logs+"\n")
+	require.Contains(t, out, "note: stopped early after epoch 2: val_loss was not better for 1 epoch than ")
+	curves, err := tensorboard.ReadScalars(filepath.Join(logs, "validation"))
+	require.NoError(t, err)
+	require.Len(t, curves["epoch_loss"], 2)
+	c, _, err := train.ReadConfig(dir)
+	require.NoError(t, err)
+	require.Equal(t, []any{"patience=1,min_delta=100", "tensorboard", 1}, []any{c.EarlyStop, c.TensorBoard, c.TensorBoardHistograms})
+
+	out = ok(t, "train", "--resume", "--out", dir, "--recipe", own)
+	require.Contains(t, out, "the run was stopped early after epoch 2: val_loss was not better for 1 epoch than ")
+	require.Contains(t, out, "to go on, raise its patience (patience=1,min_delta=100) with --early-stop")
+	require.NotContains(t, out, "raise --epochs")
+	out = ok(t, "train", "--resume", "--out", dir, "--early-stop", "off", "--epochs", "3", "--tensorboard=")
+	require.Contains(t, out, "epoch 3/3")
+	curves, err = tensorboard.ReadScalars(filepath.Join(logs, "validation"))
+	require.NoError(t, err)
+	require.Len(t, curves["epoch_loss"], 2, "it was told no more")
+	refused(t, []string{"train", "--resume", "--out", dir, "--early-stop", "patience=3,restore"}, "keeps the checkpoint with the best val_top1",
+		`--early-stop was "off"`)
+}
+
 func TestRecipesThatCannotBeUsed(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "own.yaml")
 	for line, want := range map[string]string{
@@ -150,6 +181,7 @@ func TestRecipesThatCannotBeUsed(t *testing.T) {
 		"optimizer: sdg":      `unknown optimizer "sdg"; did you mean "sgd"?`,
 		"momentum: 0.8":       "--momentum goes with --optimizer sgd, not adam",
 		"schedule: cosin":     `unknown kind "cosin"`,
+		"early-stop: 3":       `early stop has no option "3"`,
 		"data: cifar7":        `there is no data set "cifar7"`,
 		"device: cpuu":        `unknown device "cpuu"; did you mean "cpu"?`,
 	} {

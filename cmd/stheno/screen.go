@@ -128,11 +128,15 @@ func (s *screen) Checked(done, all int, in time.Duration) {
 	defer s.mu.Unlock()
 	rate := float64(done) / max(in.Seconds(), 1e-9)
 	left := time.Duration(float64(all-done) / max(rate, 1e-9) * float64(time.Second))
+	s.count("pictures", "pictures", done, all, fmt.Sprintf("%s pictures/s  ETA %s", speed(rate), left.Round(time.Second)))
+}
+
+// count shows that so many of all things are done, with a text behind: as the bar of key, or from time to time as a line. s.mu is held.
+func (s *screen) count(key, name string, done, all int, text string) {
 	s.progress.Lock()
-	s.text = fmt.Sprintf("%s pictures/s  ETA %s", speed(rate), left.Round(time.Second))
-	text := s.text
+	s.text = text
 	s.progress.Unlock()
-	s.show("pictures", int64(all), mpb.PrependDecorators(decor.Name("pictures", decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d")),
+	s.show(key, int64(all), mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d")),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 			s.progress.Lock()
 			defer s.progress.Unlock()
@@ -143,7 +147,7 @@ func (s *screen) Checked(done, all int, in time.Duration) {
 		s.bar.SetCurrent(int64(done))
 	case time.Since(s.reported) >= plainEvery || !s.lines && time.Since(s.reported) >= plainFirst:
 		s.reported, s.lines = time.Now(), true
-		s.println(fmt.Sprintf("pictures %d/%d  %s", done, all, text))
+		s.println(fmt.Sprintf("%s %d/%d  %s", name, done, all, text))
 	}
 }
 

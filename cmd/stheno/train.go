@@ -212,13 +212,18 @@ func (s *screen) header(c train.Config, split *data.Split, t *train.Trainer) {
 		s.Printf("a step's values take %s, with recomputation %s", memory(p.PeakBytes()), p.Recompute)
 	}
 	s.Printf("%s; %s, learning rate %g, %s; batch %d; seed %d; into %s", c.Engine, c.Optimizer, c.LearningRate(), c.Schedule, c.Batch, c.Seed, c.Out)
+	if dir := c.TensorBoardDir(); dir != "" {
+		s.Printf("look with: tensorboard --logdir %s", quoted(dir))
+	}
 	if !c.Resume {
 		return
 	}
 	if t.Checkpoint() != "" {
 		s.Printf("resuming from %s: %s", t.Checkpoint(), done(t.State()))
 	}
-	if t.State().Epoch >= c.Epochs {
+	if why := t.Stopped(); why != "" {
+		s.Printf("the run was stopped early after epoch %d: %s; to go on, raise its patience (%s) with --early-stop", t.State().Epoch, why, c.EarlyStop)
+	} else if t.State().Epoch >= c.Epochs {
 		s.Printf("the run of %d %s is done; raise --epochs to go on", c.Epochs, words.Plural("epoch", c.Epochs))
 	}
 }

@@ -40,6 +40,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate")
 	f.IntVar(&c.LRBatch, "lr-batch", c.LRBatch, "images that --lr is for: steps of more or fewer have a rate in proportion (0: --lr as it is)")
 	f.StringVar(&c.Schedule, "schedule", c.Schedule, "learning rate: "+strings.Join(train.ScheduleKinds(), ", ")+", with numbers as in step:30,60:0.1, cosine:0.01 or exponential:epochs=2,rate=0.9; +warmup:1 adds a warm-up in epochs")
+	f.StringVar(&c.EarlyStop, "early-stop", c.EarlyStop, "end when a measure of the epochs is not better any more: patience=10, with min_delta, monitor=val_loss, start, baseline, restore (the best epoch's weights); off")
 	accumulateFlag(f, c)
 	lossFlags(f, c)
 	f.IntVar(&c.SWA, "swa", c.SWA, "average the weights at the ends of epochs from epoch N on, and validate and save the averages (0: not)")
@@ -52,9 +53,18 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.BoolVar(&c.Resume, "resume", c.Resume, "go on with the run in --out")
 	f.IntVar(&c.Keep, "keep", c.Keep, "checkpoints to keep besides the best")
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "save also every N steps (0: at the end of epochs)")
+	boardFlags(f, c)
 	f.StringVar(&c.Profile, "profile", c.Profile, "time every step of the plan: a table, and a trace for Perfetto, profile.txt and profile.json in the run's folder; --profile=FILE names others, which lie there too unless the name has a slash")
 	f.Lookup("profile").NoOptDefVal = train.ProfileFileName
 	f.IntVar(&c.ProfileSteps, "profile-steps", c.ProfileSteps, "steps to profile (0: all)")
+}
+
+// boardFlags are those of TensorBoard.
+func boardFlags(f *pflag.FlagSet, c *train.Config) {
+	f.StringVar(&c.TensorBoard, "tensorboard", c.TensorBoard, "tell TensorBoard of every epoch, in the folder tensorboard of the run's; --tensorboard=DIR names another, which lies there too unless the name has a slash")
+	f.Lookup("tensorboard").NoOptDefVal = train.TensorBoardName
+	f.IntVar(&c.TensorBoardSteps, "tensorboard-steps", c.TensorBoardSteps, "tell TensorBoard also of every N-th batch (0: not)")
+	f.IntVar(&c.TensorBoardHistograms, "tensorboard-histograms", c.TensorBoardHistograms, "tell TensorBoard how all weights are distributed, every N epochs (0: not)")
 }
 
 // augmentFlags are those of what is done to training images.
@@ -108,7 +118,7 @@ func checkFlags(f *pflag.FlagSet, c train.Config, devices ...string) error {
 // mayChange are the flags that may differ from the first part of a resumed run; any other would make it another run.
 var mayChange = map[string]bool{"epochs": true, "threads": true, "device": true, "data-dir": true, "keep": true, "save-every": true,
 	"skip-damaged": true, "recompute": true, "memory-budget": true, "out": true, "resume": true, "offline": true, "allow-modified": true,
-	"profile": true, "profile-steps": true}
+	"profile": true, "profile-steps": true, "early-stop": true, "tensorboard": true, "tensorboard-steps": true, "tensorboard-histograms": true}
 
 // configure completes the flags, which checkFlags looked at: for a resumed run, with the configuration that it began with.
 func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Config, error) {
@@ -154,6 +164,13 @@ func configure(flags *pflag.FlagSet, c train.Config, stderr io.Writer) (train.Co
 		saved.Recompute = ""
 	case flags.Changed("recompute") && !flags.Changed("memory-budget"):
 		saved.MemoryBudget = 0
+	}
+	if saved.TensorBoard == "" { // how much it is told goes with it
+		for name, n := range map[string]*int{"tensorboard-steps": &saved.TensorBoardSteps, "tensorboard-histograms": &saved.TensorBoardHistograms} {
+			if !flags.Changed(name) {
+				*n = 0
+			}
+		}
 	}
 	if len(fixed) > 0 {
 		return c, fmt.Errorf("%s holds another run: %s; leave such flags out, or start a new run with another --out", c.Out, strings.Join(fixed, ", "))

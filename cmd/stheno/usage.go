@@ -42,6 +42,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		if f := cmd.Flags().Lookup("profile"); f != nil && f.Changed {
 			return fmt.Errorf("%s takes flags only, got %q; a file for the profile is --profile=%s", cmd.CommandPath(), args[0], args[0])
 		}
+		if f := cmd.Flags().Lookup("tensorboard"); f != nil && f.Changed {
+			return fmt.Errorf("%s takes flags only, got %q; a folder for TensorBoard is --tensorboard=%s", cmd.CommandPath(), args[0], args[0])
+		}
 		if f := cmd.Flags().Lookup("ema"); f != nil && f.Changed {
 			if _, err := strconv.ParseFloat(args[0], 64); err == nil {
 				return fmt.Errorf("%s takes flags only, got %q; a momentum of the averages is --ema=%s", cmd.CommandPath(), args[0], args[0])

@@ -45,6 +45,9 @@ func (m *lanes) transcendental() {
 	m.long("log1p", "log(1+x)", func(x value) reg.Register {
 		return m.signed(m.border(x, m.float(-1), m.log1p(x)), x)
 	})
+	if !m.double() {
+		m.long("erf", "erf(x)", m.erf)
+	}
 }
 
 func (m *lanes) long(name, doc string, f func(x value) reg.Register) {

@@ -85,6 +85,12 @@ func TestGoldenReduce(t *testing.T) {
 	})
 }
 
+func TestGoldenProducts(t *testing.T) {
+	eachGolden(t, []string{"primitives_products"}, func(t *testing.T, c *numtest.Case, dt tensor.Dtype) {
+		checkExpression(t, c, dt, []string{"a", "b"}, func(x []Expr) Expr { return x[0].BatchMatMul(x[1], c.Int("trans_a") == 1, c.Int("trans_b") == 1) })
+	})
+}
+
 func TestGoldenMoves(t *testing.T) {
 	expressions := map[string]struct {
 		names []string

@@ -47,6 +47,20 @@ func primitiveCases() []Case {
 			})
 		}
 	}
+	for _, trans := range [][2]bool{{}, {true, false}, {false, true}, {true, true}} {
+		for _, g := range [][]int{{2, 3, 5, 4}, {1, 1, 1, 3}, {12, 17, 9, 33}} {
+			add(fmt.Sprintf("batched matmul %v %v", g, trans), func(b *B) {
+				of := func(name string, rows, columns int, trans bool) *gorgonia.Node {
+					if trans {
+						rows, columns = columns, rows
+					}
+					return b.Input(name, g[0], 2, rows, columns)
+				}
+				x, y := of("x", g[1], g[3], trans[0]), of("y", g[3], g[2], trans[1])
+				b.Grads(b.Want("z", numtest.Reduction, b.node(op.Of(x).BatchMatMul(op.Of(y), trans[0], trans[1]))), x, y)
+			})
+		}
+	}
 	return append(append(all, movingCases()...), composedCases()...)
 }
 

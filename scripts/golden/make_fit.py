@@ -1,9 +1,10 @@
 """train/testdata/golden/fit.json: what keras.Model.fit, evaluate and predict come to (Keras 3.15, in float64, any backend) with samples in their
-order: regression with sample weights and a penalty, several labels, tokens with class weights, two inputs and two outputs, and
-EarlyStopping that restores the best weights.
+order: regression with sample weights and a penalty, several labels, tokens with class weights, two inputs and two outputs, one model of several in
+another one with an output that has no loss, and EarlyStopping that restores the best weights.
 
 Samples "x", "y", … and weights come from fill.py with seed 11: kernels, embeddings and biases uniform with limit 0.5, by the names of
-their layers. "loss" and "val_loss" (epochs,), "predicted/<n>" after training, "evaluated" the loss of a last evaluate.
+their layers. "loss" and "val_loss" (epochs,), those of outputs with "/<n>" behind (with PyTorch: with TensorFlow, Keras counts a smaller last batch fully there);
+"predicted/<n>" after training, "evaluated" the loss of a last evaluate.
 """
 import os
 
@@ -30,17 +31,23 @@ def labels(name, classes, n):
 
 def start(model):
     for layer in model.layers:
+        if hasattr(layer, "layers"):
+            start(layer)
+            continue
         for v in layer.weights:
             v.assign(x("w0/%s/%s" % (layer.name, v.name), *v.shape, limit=0.5))
     return model
 
 
-def case(name, model, inputs, history, evaluated):
+def case(name, model, inputs, history, evaluated, outputs=()):
     out = model.predict(inputs, batch_size=8, verbose=0)
     out = out if isinstance(out, list) else [out]
     tensors = {"loss": np.array(history.history["loss"]), "evaluated": np.array([evaluated])}
     if "val_loss" in history.history:
         tensors["val_loss"] = np.array(history.history["val_loss"])
+    for i, o in enumerate(outputs):
+        for key in ["", "val_"]:
+            tensors["%sloss/%d" % (key, i)] = np.array(history.history["%s%s_loss" % (key, o)])
     tensors.update({"predicted/%d" % i: np.asarray(o) for i, o in enumerate(out)})
     return golden.case(name, {}, tensors)
 
@@ -87,6 +94,25 @@ def two():
     return case("two", m, ins, fit(m, ins, outs), m.evaluate(ins, outs, batch_size=8, verbose=0)[0])
 
 
+def functional():
+    words, table, spare = keras.Input((5,), dtype="int64"), keras.Input((4,)), keras.Input((2,))
+    j = keras.Input((4,))
+    deep = L.Dense(3, activation="tanh", name="deep")(j)
+    deep, aux = keras.Model(j, [deep, L.Dense(2, name="aux")(deep)], name="inner")(table)
+    h = L.Concatenate()([L.GlobalAveragePooling1D()(L.Embedding(9, 3, name="embedding")(words)), deep])
+    m = start(keras.Model([words, table, spare], [
+        L.Dense(3, activation="softmax", name="class")(h), L.Dense(1, name="value", kernel_regularizer=keras.regularizers.L2(0.01))(h),
+        L.Dense(2, name="free")(h), aux]))
+    m.compile(keras.optimizers.Adam(0.03), ["sparse_categorical_crossentropy", "huber", None, "mean_squared_error"], loss_weights=[1.0, 0.5, None, 2.0])
+    a = [labels("words", 9, 22 * 5).reshape(22, 5), x("table", 22, 4), x("spare", 22, 2)]
+    b = [labels("class", 3, 22), x("value", 22, 1), None, x("aux", 22, 2)]
+    w = x("weight", 22) + 1
+    h = fit(m, a, b, sample_weight=w, validation_data=([v[:13] for v in a], [v if v is None else v[:13] for v in b]))
+    first = case("functional", m, a, h, m.evaluate(a, b, batch_size=8, verbose=0)[0], ["class", "value", "inner"])
+    w = [w, np.ones(22), np.ones(22), x("aux_weight", 22) + 1]
+    return [first, golden.case("functional_weights", {}, {"evaluated": np.array(m.evaluate(a, b, batch_size=8, verbose=0, sample_weight=w))})]
+
+
 def stopping():
     i = keras.Input((3,))
     m = start(keras.Model(i, L.Dense(1, name="out")(L.Dense(6, activation="tanh", name="hidden")(i))))
@@ -99,4 +125,4 @@ def stopping():
 
 
 if __name__ == "__main__":
-    golden.write(golden.TRAIN, "fit.json", [regression(), multilabel(), tokens(), two(), stopping()])
+    golden.write(golden.TRAIN, "fit.json", [regression(), multilabel(), tokens(), two(), stopping(), *functional()])

@@ -113,6 +113,62 @@ def kinds():
     return keras.Model(image, L.Dense(4, name="scores")(x), name="kinds")
 
 
+def attention():
+    x = i = keras.Input((5, 4), name="sequence")
+    x = L.LayerNormalization(name="norm")(x)
+    x = L.MultiHeadAttention(2, 4, name="self")(x, x)
+    x = L.MultiHeadAttention(3, 4, value_dim=2, output_shape=6, use_bias=False, name="cross")(x, value=i, key=x, use_causal_mask=not OLD)
+    x = L.Attention(name="dot")([x, x])
+    x = L.AdditiveAttention(name="sum")([x, x, x])
+    return keras.Model(i, L.Dense(3, name="scores")(L.Flatten()(x)), name="attention")
+
+
+def several():
+    """Inputs and outputs of all sorts, with a model of several in it."""
+    a, b = keras.Input((6,), name="left"), keras.Input((3, 2), name="right")
+    h = L.Dense(4, activation="tanh", name="hidden")(a)
+    pair = keras.Model([b, a], [L.Dense(5, name="seen")(h), h, L.Flatten(name="flat")(b)], name="pair")
+    words, table, spare = keras.Input((3,), name="words", dtype="int32"), keras.Input((6,), name="table"), keras.Input((2,), name="spare")
+    seen, hidden, flat = pair([L.Embedding(11, 2, name="embedding")(words), table])
+    x = L.Concatenate(name="all")([flat, seen, table])
+    value = L.Dense(1, name="value")(x)
+    return keras.Model([table, spare, words], [L.Dense(3, activation="softmax", name="class")(x), value, hidden, value, table], name="several")
+
+
+def named():
+    """Inputs and outputs that have names, which Keras sorts; the integers go through a model."""
+    i = keras.Input((4,), dtype="int32", name="ids")
+    text = keras.Sequential([i, L.Embedding(7, 3, name="table"), L.GlobalAveragePooling1D()], name="text")
+    x, z = keras.Input((2,), name="one"), keras.Input((2,), name="two")
+    pair = keras.Model({"two": z, "one": x}, {"sum": L.Add()([x, z]), "diff": L.Subtract()([x, z])}, name="pair")
+    a, b, ids = keras.Input((2,), name="o"), keras.Input((2,), name="p"), keras.Input((4,), dtype="int32", name="q")
+    p = pair({"one": a, "two": b})
+    y = L.Concatenate()([p["sum"], text(ids), p["diff"]])
+    return keras.Model({"q": ids, "p": b, "o": a}, {"v": L.Dense(2, name="v")(y), "u": L.Dense(3, name="u")(p["diff"])}, name="named")
+
+
+def augmented():
+    """Layers that augment, and those that give images another size. What is random does nothing in inference."""
+    x = image = keras.Input((14, 11, 3), name="image")
+    x = L.RandomFlip("horizontal")(x)
+    x = L.RandomRotation(0.1)(x)
+    x = L.RandomTranslation(0.1, 0.2, fill_mode="nearest")(x)
+    x = L.RandomZoom((-0.2, 0.1), name="zoom")(x)
+    x = L.RandomContrast(0.2)(x)
+    x = L.RandomBrightness(0.2, value_range=(0.0, 1.0))(x)
+    if not OLD:
+        for layer in [L.RandomShear(0.1), L.RandomPerspective(), L.RandomErasing(), L.RandomGaussianBlur(), L.RandomHue(0.1, value_range=(0, 1)),
+                      L.RandomSaturation(0.1), L.RandomGrayscale(), L.RandomInvert(), L.RandomPosterization(4), L.RandomSharpness(0.1),
+                      L.RandomColorJitter(), L.RandomColorDegeneration(0.1), L.RandomElasticTransform(), L.RandAugment(), L.AugMix(), L.CutMix(), L.MixUp()]:
+            x = layer(x)
+    x = L.CenterCrop(11, 8)(x)
+    x = L.Resizing(5, 12)(x)
+    x = L.Conv2D(4, 3, name="conv")(x)
+    x = L.Resizing(7, 4, interpolation="nearest", name="nearest")(x)
+    x = L.Flatten()(x)
+    return keras.Model(image, L.Dense(4, name="scores")(x), name="augmented")
+
+
 def typed(dtype):
     return lambda: keras.Sequential([keras.Input((4,)), L.Dense(3, dtype=dtype, name="half"), L.Dense(2, dtype=dtype, name="scores")], name=dtype)
 
@@ -142,6 +198,18 @@ def predict(name, model, samples):
     return golden.case(name, {"samples": samples, "input": list(model.input_shape[1:])}, {"y": (y, "float32")})
 
 
+def predict_all(name, model, samples, integers):
+    """Cases of several inputs and outputs, in the order in which Keras flattens them; integers are below integers[input's number]."""
+    shapes = [list(x.shape[1:]) for x in model.inputs]
+    x = [np.array(fill.labels("x/%s/%d" % (name, i), 0, integers[i], samples * int(np.prod(s)))).reshape([samples] + s).astype("int32") if i in integers
+         else fill.unit("x/%s/%d" % (name, i), 0, [samples] + s) for i, s in enumerate(shapes)]
+    named = isinstance(model.input, dict)
+    y = model(dict(zip(sorted(model.input), x)) if named else x, training=False)
+    y = [y[key] for key in sorted(y)] if named else y
+    return golden.case(name, {"samples": samples, "integers": [integers.get(i, 0) for i in range(len(x))]},
+                       {"y%d" % i: (np.asarray(v).astype(np.float64), "float32") for i, v in enumerate(y)})
+
+
 def save(model, name, form):
     """Saves a model and packs the file."""
     with tempfile.TemporaryDirectory() as folder:
@@ -157,13 +225,19 @@ def small():
     os.makedirs(OUT, exist_ok=True)
     cases = []
     for name, make, forms in [("chain", chain, ["keras", "h5", "weights.h5"]), ("graph", graph, ["keras", "h5", "weights.h5"]),
-                              ("nested", nested, ["keras", "h5", "weights.h5"]), ("kinds", kinds, ["keras", "h5"])]:
+                              ("nested", nested, ["keras", "h5", "weights.h5"]), ("kinds", kinds, ["keras", "h5"]),
+                              ("attention", attention, ["keras", "h5", "weights.h5"]),
+                              ("several", several, ["keras", "h5", "weights.h5"]), ("named", named, ["keras", "h5"]),
+                              ("augmented", augmented, ["keras", "h5"] if OLD else ["keras"])]:  # Keras 3 cannot save RandAugment as .h5
         keras.backend.clear_session()
         model = make()
         randomize(model)
         if name == "chain":
             model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-        cases.append(predict(name, model, 2))
+        if name in ("several", "named"):
+            cases.append(predict_all(name, model, 2, {2: 11 if name == "several" else 7}))
+        else:
+            cases.append(predict(name, model, 2))
         for form in forms:
             save(model, name + SUFFIX, form)
         if OLD and name == "graph":

@@ -1,6 +1,8 @@
-"""metrics/testdata/golden/metrics.json: what Keras 3's metrics say of given scores. Keras 3.15 (TensorFlow 2.21).
+"""metrics/testdata/golden/metrics.json, values.json: what Keras 3's metrics say of given scores. Keras 3.15 (TensorFlow 2.21).
 
-"scores" (n, classes), "labels" (n), "weights" (n) where examples have any; attributes are the results, per class as tensors.
+metrics.json: "scores" (n, classes), "labels" (n), "weights" (n) where examples have any; attributes are the results, per class as tensors.
+values.json: "predicted" and "targets" (n, outputs), "weights" (n); "r2" is of every output, "threshold", "precision", "recall", "f1" and "f2"
+of labels that are 0 or 1.
 """
 import os
 
@@ -92,3 +94,56 @@ def two(name, n, weighted=False, coarse=False):
 golden.write(os.path.join(golden.ROOT, "metrics", "testdata", "golden"), "metrics.json", [
     many("three", 41, 3), many("seven", 67, 7), many("seven_weighted", 67, 7, weighted=True), many("missing", 30, 4, missing=True), many("one", 1, 5),
     two("binary", 97), two("binary_weighted", 97, weighted=True), two("binary_coarse", 60, coarse=True)])
+
+
+def values(name, n, outputs, weighted=False, spread=1.0, offset=0.0):
+    """Regressions."""
+    t = (values_rng.standard_normal((n, outputs)) * spread + offset).astype(np.float32)
+    p = (t + values_rng.standard_normal((n, outputs)) * 0.3 * spread * np.arange(1, outputs + 1)).astype(np.float32)
+    t[0, 0] = 0  # whose percentage is of 1e-7
+    p[n // 2] = t[n // 2]
+    weights = values_rng.integers(0, 4, n).astype(np.float32) / 2 if weighted else None
+    if weighted:
+        weights[0] = 0  # the percentage would drown all others
+    b = halves(t, p, weights)
+    attrs = {}
+    for cls in (M.MeanAbsoluteError, M.MeanSquaredError, M.RootMeanSquaredError, M.MeanAbsolutePercentageError, M.MeanSquaredLogarithmicError,
+                M.LogCoshError, M.CosineSimilarity):
+        attrs[cls.__name__] = float(result(cls(), *b))
+    attrs["r2_uniform"] = float(result(M.R2Score(), *b))
+    attrs["r2_variance"] = float(result(M.R2Score(class_aggregation="variance_weighted_average"), *b))
+    attrs["r2_adjusted"] = float(result(M.R2Score(num_regressors=3), *b))
+    attrs["r2_too_many"] = float(result(M.R2Score(num_regressors=n * outputs), *b))
+    tensors = {"predicted": p, "targets": t, "r2": result(M.R2Score(class_aggregation=None), *b)}
+    if weighted:
+        tensors["weights"] = weights
+    return golden.case(name, attrs, tensors)
+
+
+def labels(name, n, count, threshold=0.5, weighted=False):
+    """Labels of which an example may have several. The last is one that no example has, and that none is said to have."""
+    t = (values_rng.random((n, count)) < np.linspace(0.1, 0.8, count)).astype(np.float32)
+    s = 1 / (1 + np.exp(-(values_rng.standard_normal((n, count)) + 2 * t - 1)))
+    t[:, -1], s[:, -1] = 0, 0.01
+    s = s.astype(np.float32)
+    s[0, 0] = threshold  # which is not above it
+    weights = values_rng.integers(0, 4, n).astype(np.float32) / 2 if weighted else None
+    b = halves(t, s, weights)
+    attrs = {"threshold": threshold, "accuracy": float(result(M.BinaryAccuracy(threshold=threshold), *b)),
+             "precision_micro": float(result(M.Precision(thresholds=threshold), *b)), "recall_micro": float(result(M.Recall(thresholds=threshold), *b))}
+    for average in ("micro", "macro", "weighted"):
+        attrs["f1_" + average] = float(result(M.F1Score(average=average, threshold=threshold), *b))
+    tensors = {"predicted": s, "targets": t,
+               "precision": np.array([result(M.Precision(thresholds=threshold, class_id=i), *b) for i in range(count)]),
+               "recall": np.array([result(M.Recall(thresholds=threshold, class_id=i), *b) for i in range(count)]),
+               "f1": result(M.F1Score(threshold=threshold), *b), "f2": result(M.FBetaScore(beta=2.0, threshold=threshold), *b)}
+    if weighted:
+        tensors["weights"] = weights
+    return golden.case(name, attrs, tensors)
+
+
+values_rng = np.random.default_rng(20261128)
+golden.write(os.path.join(golden.ROOT, "metrics", "testdata", "golden"), "values.json", [
+    values("values_one", 37, 1), values("values_three", 25, 3), values("values_three_weighted", 25, 3, weighted=True),
+    values("values_large", 30, 2, spread=40.0, offset=100.0), labels("labels_four", 31, 4), labels("labels_four_weighted", 31, 4, weighted=True),
+    labels("labels_low", 40, 3, threshold=0.25), labels("labels_one", 3, 2)])

@@ -73,3 +73,14 @@ golden.write(golden.OPS, "primitives_move.json", [
     case("where", lambda x, a, b: torch.where(x > 0, a, b), {}, {"x": normal(3, 5), "a": normal(5), "b": normal(3, 1)}),
     case("gelu", lambda x: torch.nn.functional.gelu(x), {}, {"x": normal(4, 5) * 2}),
 ])
+
+
+def products(a, b, trans_a, trans_b):
+    return torch.matmul(a.mT if trans_a else a, b.mT if trans_b else b)
+
+
+golden.write(golden.OPS, "primitives_products.json", [
+    case("matmul %s %s %d %d" % (a, b, ta, tb), lambda x, y, ta=ta, tb=tb: products(x, y, ta, tb), dict(trans_a=ta, trans_b=tb),
+         {"a": normal(*a), "b": normal(*b)})
+    for a, b, ta, tb in (((2, 3, 4), (2, 4, 5), 0, 0), ((2, 4, 3), (2, 4, 5), 1, 0), ((2, 1, 3, 4), (2, 1, 5, 4), 0, 1), ((3, 4, 1), (3, 2, 4), 1, 1),
+                         ((1, 1, 1), (1, 1, 1), 0, 0))])

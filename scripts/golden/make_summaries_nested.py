@@ -1,4 +1,4 @@
-"""Summaries with nested and frozen models as late Keras 2 and Keras 3 print them.
+"""Summaries with nested and frozen models, and of several inputs and outputs, as late Keras 2 and Keras 3 print them.
 
 Runs with tf_keras 2.21 ("2") or Keras 3.15 ("3"): make_summaries_nested.py 2|3
 """
@@ -40,10 +40,36 @@ def branches():
     return m
 
 
+def several():
+    a, b = layers.Input((6,), name="left"), layers.Input((3, 2), name="right")
+    h = layers.Dense(4, name="hidden")(a)
+    pair = keras.Model([a, b], [layers.Dense(5, name="seen")(h), h, layers.Flatten(name="flat")(b)], name="pair_of_inputs")
+    table = layers.Input((6,), name="table")
+    spare = layers.Input((9,), name="spare")
+    words = layers.Input((3,), name="words", dtype="int32")
+    seen, hidden, flat = pair([table, layers.Embedding(11, 2, name="embedding")(words)])
+    x = layers.Concatenate(name="all")([flat, seen, table])
+    value = layers.Dense(1, name="value_of_a_rather_long_name")(x)
+    return keras.Model([words, spare, table], [layers.Dense(3, name="class")(x), value, hidden, value, table], name="several")
+
+
+def mixed():
+    j = layers.Input((3,), name="j")
+    inner = keras.Model(j, layers.Dense(2, name="e")(j), name="inner")
+    a, b = layers.Input((3,), name="a", batch_size=4), layers.Input((3,), name="b")
+    return keras.Model([b, a], [layers.Dense(2, name="d")(b), inner(a), layers.Add(name="s")([a, b])], name="mixed")
+
+
+def chained():
+    i = layers.Input((8,), name="in")
+    x = layers.Dense(4, name="first")(i)
+    return keras.Model(i, [layers.Dense(2, name="second")(x), x], name="chained")
+
+
 folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../nn/testdata/golden")
 forms = {"plain": {}, "expanded": {"expand_nested": True}, "trainable": {"show_trainable": True},
          "all": {"expand_nested": True, "show_trainable": True}, "narrow": {"line_length": 74}}
-for model in (chain(), branches()):
+for model in (chain(), branches(), several(), mixed(), chained()):
     with open(os.path.join(folder, f"summary-keras{version}-{model.name}.txt"), "w") as f:
         for name, options in forms.items():
             lines = []

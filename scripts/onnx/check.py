@@ -28,14 +28,17 @@ def main():
         folder = os.path.dirname(path)
         onnx.checker.check_model(path, full_check=True)
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        x = session.get_inputs()[0]
+        inputs, outputs = session.get_inputs(), session.get_outputs()
         for batch in (4, 1):
-            got = session.run(None, {x.name: load(folder + "/test_data_set_0/input_0.pb")[:batch]})[0]
-            want = load(folder + "/test_data_set_0/output_0.pb")[:batch]
-            error = abs(got - want).max() / abs(want).max()
-            verdict = "ok" if error <= 1e-5 and got.shape == want.shape else "WRONG"
+            x = {x.name: load(f"{folder}/test_data_set_0/input_{i}.pb")[:batch] for i, x in enumerate(inputs)}
+            error, shapes = 0, True
+            for i, got in enumerate(session.run([y.name for y in outputs], x)):
+                want = load(f"{folder}/test_data_set_0/output_{i}.pb")[:batch]
+                error = max(error, abs(got - want).max() / abs(want).max())
+                shapes = shapes and got.shape == want.shape
+            verdict = "ok" if error <= 1e-5 and shapes else "WRONG"
             bad += verdict != "ok"
-            print(f"{os.path.basename(folder):28} {verdict}  batch {batch}: {error:.1e}  input {x.name} {x.shape}")
+            print(f"{os.path.basename(folder):28} {verdict}  batch {batch}: {error:.1e}  inputs", *(f"{x.name} {x.shape}" for x in inputs))
     sys.exit(bad > 0)
 
 

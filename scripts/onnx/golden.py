@@ -3,7 +3,8 @@
     STHENO_ONNX_EXPORT=FOLDER go test -run TestExportForRuntimes ./weights/onnx
     python scripts/onnx/golden.py FOLDER weights/onnx/testdata/golden
 
-From the models that Go wrote into FOLDER it takes "small" and "wide", with ONNX Runtime's results. The others are networks of PyTorch,
+From the models that Go wrote into FOLDER it takes "small", "wide" and "attention", with ONNX Runtime's results, and "several", of several inputs
+and outputs, into OUT_several. The others are networks of PyTorch,
 exported at several versions of the operator set, with the gradients of Σ dy·y by every parameter. Needs torch, onnx and onnxruntime;
 made with PyTorch 2.15, onnx 1.23 and ONNX Runtime 1.32.
 """
@@ -70,13 +71,24 @@ def outcome(folder, x):
 
 def main():
     ours, out = sys.argv[1:]
-    for name in ("small", "wide"):
+    for name in ("small", "wide", "attention"):
         folder = f"{out}/{name}"
         os.makedirs(folder, exist_ok=True)
         shutil.copy(f"{ours}/{name}/model.onnx", folder)
         t = onnx.TensorProto()
         t.ParseFromString(open(f"{ours}/{name}/test_data_set_0/input_0.pb", "rb").read())
         outcome(folder, numpy_helper.to_array(t))
+    folder = out.rstrip("/") + "_several"
+    os.makedirs(folder, exist_ok=True)
+    shutil.copy(f"{ours}/several/model.onnx", folder)
+    session, feed = onnxruntime.InferenceSession(folder + "/model.onnx", providers=["CPUExecutionProvider"]), {}
+    for i, x in enumerate(session.get_inputs()):
+        t = onnx.TensorProto()
+        t.ParseFromString(open(f"{ours}/several/test_data_set_0/input_{i}.pb", "rb").read())
+        feed[x.name] = numpy_helper.to_array(t)
+        save(f"{folder}/input_{i}.pb", feed[x.name])
+    for i, y in enumerate(session.run([y.name for y in session.get_outputs()], feed)):
+        save(f"{folder}/output_{i}.pb", y)
     for opset in (9, 11, 13, 17):
         torch.manual_seed(opset)
         net, x = Shapes().eval(), torch.randn(2, 3, 7, 6)

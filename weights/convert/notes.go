@@ -18,9 +18,9 @@ func (p *Plan) notes() []string {
 	var epsilon, uneven []string
 	value := 0.0
 	layers := p.model.Layers()
-	shapes := map[string]nn.Shape{}
+	shapes := map[string][]nn.Shape{}
 	for _, l := range layers {
-		shapes[l.Name] = l.OutputShape
+		shapes[l.Name] = l.OutputShapes
 	}
 	for _, l := range layers {
 		switch c := l.Config.(type) {
@@ -37,11 +37,11 @@ func (p *Plan) notes() []string {
 				uneven = append(uneven, l.Name)
 			}
 		case nn.Conv2D:
-			if c.Padding == nn.Same && len(l.Inputs) == 1 && unevenSame(shapes[l.Inputs[0]], c.Kernel, c.Strides, p.model.DataFormat()) {
+			if c.Padding == nn.Same && len(l.Inputs) == 1 && unevenSame(shapes[l.Inputs[0]][l.InputIndices[0]], c.Kernel, c.Strides, p.model.DataFormat()) {
 				uneven = append(uneven, l.Name)
 			}
 		case nn.MaxPooling2D:
-			if c.Padding == nn.Same && len(l.Inputs) == 1 && unevenSame(shapes[l.Inputs[0]], c.Pool, c.Strides, p.model.DataFormat()) {
+			if c.Padding == nn.Same && len(l.Inputs) == 1 && unevenSame(shapes[l.Inputs[0]][l.InputIndices[0]], c.Pool, c.Strides, p.model.DataFormat()) {
 				uneven = append(uneven, l.Name)
 			}
 		}

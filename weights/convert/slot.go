@@ -51,7 +51,7 @@ func flattened(l *nn.LayerInfo, byName map[string]*nn.LayerInfo, format nn.DataF
 			if len(before.Inputs) != 1 || byName[before.Inputs[0]] == nil {
 				return nil
 			}
-			in := byName[before.Inputs[0]].OutputShape
+			in := byName[before.Inputs[0]].OutputShapes[before.InputIndices[0]]
 			if len(in) != 3 {
 				return nil
 			}
@@ -60,7 +60,7 @@ func flattened(l *nn.LayerInfo, byName map[string]*nn.LayerInfo, format nn.DataF
 			}
 			return slices.Clone(in)
 		}
-		if len(before.OutputShape) != 1 || len(before.Weights) > 0 && before.Class != "BatchNormalization" {
+		if len(before.OutputShapes[at.InputIndices[0]]) != 1 || len(before.Weights) > 0 && before.Class != "BatchNormalization" {
 			return nil // other layers mix or renew the elements
 		}
 		at = before

@@ -27,7 +27,7 @@ type class struct {
 
 // common are the arguments of every layer that have been dealt with, or do not matter: names, shapes, what is not kept.
 var common = set("name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_shape", "data_format", "seed", "sparse",
-	"ragged", "input_dtype", "build_config", "autocast")
+	"ragged", "input_dtype", "build_config", "autocast", "rng_type")
 
 // synonyms are fields of arguments that package nn calls otherwise, in any class.
 var synonyms = map[string]string{"kernel_size": "Kernel", "dilation_rate": "Dilations", "pool_size": "Pool", "target_shape": "Target"}
@@ -39,11 +39,14 @@ var oneGroup = map[string]string{"groups": "1"}
 var classes = map[string]class{
 	"Activation":             {layer: nn.Activation{}, fields: map[string]string{"activation": "Func"}},
 	"Add":                    {layer: nn.Add{}},
+	"AdditiveAttention":      {layer: nn.AdditiveAttention{}},
 	"AlphaDropout":           {layer: nn.AlphaDropout{}},
+	"Attention":              {layer: nn.Attention{}, fixed: map[string]string{"score_mode": `"dot"`}},
 	"Average":                {layer: nn.Average{}},
 	"AveragePooling1D":       {layer: nn.AveragePooling1D{}},
 	"AveragePooling2D":       {layer: nn.AveragePooling2D{}},
 	"BatchNormalization":     {layer: nn.BatchNormalization{}, nonzero: []string{"momentum", "epsilon"}, make: batchNormalization},
+	"CenterCrop":             {layer: nn.CenterCrop{}, nonzero: []string{"height", "width"}},
 	"Concatenate":            {layer: nn.Concatenate{}, nonzero: []string{"axis"}},
 	"Conv1D":                 {layer: nn.Conv1D{}},
 	"Conv1DTranspose":        {layer: nn.Conv1DTranspose{}, fixed: oneGroup},
@@ -76,14 +79,20 @@ var classes = map[string]class{
 	"MaxPooling2D":           {layer: nn.MaxPooling2D{}},
 	"Maximum":                {layer: nn.Maximum{}},
 	"Minimum":                {layer: nn.Minimum{}},
+	"MultiHeadAttention":     {layer: nn.MultiHeadAttention{}, fields: map[string]string{"num_heads": "Heads", "output_shape": "OutputDim"}, make: multiHeadAttention},
 	"Multiply":               {layer: nn.Multiply{}},
 	"Normalization":          {layer: nn.Normalization{}, make: normalization},
 	"PReLU":                  {layer: nn.PReLU{}},
 	"Permute":                {layer: nn.Permute{}},
 	"RMSNormalization":       {layer: nn.RMSNormalization{}, nonzero: []string{"epsilon"}},
+	"RandomBrightness":       {layer: nn.RandomBrightness{}, fields: valueRange, make: singleFactor("RandomBrightness")},
+	"RandomContrast":         {layer: nn.RandomContrast{}, fields: valueRange, make: singleFactor("RandomContrast")},
+	"RandomCrop":             {layer: nn.CenterCrop{}, make: randomCrop},
+	"RandomFlip":             {layer: nn.RandomFlip{}},
 	"ReLU":                   {layer: nn.ReLULayer{}, nonzero: []string{"max_value"}},
 	"RepeatVector":           {layer: nn.RepeatVector{}},
 	"Rescaling":              {layer: nn.Rescaling{}, make: rescaling, nonzero: []string{"scale"}},
+	"Resizing":               {layer: nn.Resizing{}, nonzero: []string{"height", "width"}, make: resizing},
 	"Reshape":                {layer: nn.Reshape{}},
 	"SeparableConv1D":        {layer: nn.SeparableConv1D{}, fixed: oneGroup, make: separable},
 	"SeparableConv2D":        {layer: nn.SeparableConv2D{}, fixed: oneGroup, make: separable},
@@ -98,6 +107,30 @@ var classes = map[string]class{
 	"UpSampling2D":           {layer: nn.UpSampling2D{}},
 	"ZeroPadding1D":          {layer: nn.ZeroPadding1D{}, make: noBorder("padding")},
 	"ZeroPadding2D":          {layer: nn.ZeroPadding2D{}, make: noBorder("padding")},
+}
+
+// augmentations are the classes of layers that change images in training alone, and here not even then. Each was seen to hand its input on in
+// inference.
+var augmentations = []string{"AugMix", "CutMix", "MixUp", "RandAugment", "RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomErasing",
+	"RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation",
+	"RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"}
+
+// changesImages says whether a class is one of Keras's layers of images before a network.
+func changesImages(class string) bool {
+	switch class {
+	case "CenterCrop", "RandomBrightness", "RandomContrast", "RandomFlip", "Resizing":
+		return true
+	}
+	return slices.Contains(augmentations, class)
+}
+
+func init() {
+	for _, name := range augmentations {
+		classes[name] = class{make: func(args map[string]json.RawMessage) (nn.Layer, error) {
+			clear(args) // they say what is done in training
+			return nn.Augmentation{Class: name}, nil
+		}}
+	}
 }
 
 // Classes lists the classes of layers that [Model] knows, beside InputLayer and models in models.
@@ -120,6 +153,9 @@ func (o *object) layer() (nn.Layer, error) {
 	args, err := o.fields()
 	if err != nil {
 		return nil, err
+	}
+	if o.causal {
+		args["causal"] = json.RawMessage("true")
 	}
 	var made nn.Layer
 	if c.make != nil {

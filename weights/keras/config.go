@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/stheno-ml/stheno/nn"
@@ -18,6 +20,8 @@ type object struct {
 	Build   struct {
 		InputShape json.RawMessage `json:"input_shape"`
 	} `json:"build_config"`
+
+	causal bool // it is called with use_causal_mask=True
 }
 
 // modelConfig is what the configuration of a model says beside its name.
@@ -93,27 +97,53 @@ func parseReference(raw json.RawMessage) (r reference, kwargs json.RawMessage, e
 	return r, kwargs, nil
 }
 
-// parseEnds reads input_layers or output_layers: one tensor, or a list of them.
+// parseEnds reads input_layers or output_layers: one tensor, a list of them, or names with them, whose order Keras takes.
 func parseEnds(raw json.RawMessage) ([]reference, error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, wrong("models have one input and one output here", "expected a list of tensors, found %s", clip(raw))
+	out, err := endsOf(raw, 0)
+	if err == nil && len(out) == 0 {
+		err = wrong("", "expected tensors, found %s", clip(raw))
 	}
+	return out, err
+}
+
+func endsOf(raw json.RawMessage, depth int) ([]reference, error) {
 	if r, _, err := parseReference(raw); err == nil {
 		return []reference{r}, nil
 	}
-	out := make([]reference, len(list))
-	for i, one := range list {
-		var err error
-		if out[i], _, err = parseReference(one); err != nil {
+	parts, err := flatten(raw)
+	if err != nil || depth > 3 {
+		return nil, wrong("", "expected a list of tensors, found %s", clip(raw))
+	}
+	var out []reference
+	for _, one := range parts {
+		more, err := endsOf(one, depth+1)
+		if err != nil {
 			return nil, err
 		}
+		out = append(out, more...)
 	}
 	return out, nil
 }
 
+// flatten takes a list, or what an object holds in the order of its keys, as Keras does with dicts of tensors.
+func flatten(raw json.RawMessage) ([]json.RawMessage, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err == nil {
+		return list, nil
+	}
+	var named map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &named); err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(named)) {
+		list = append(list, named[key])
+	}
+	return list, nil
+}
+
 // inputs lists the tensors that a layer is called with, in either form of inbound_nodes:
-// [[["conv2d", 0, 0, {}], …]] in Keras 2, [{"args": […], "kwargs": {…}}] in Keras 3.
+// [[["conv2d", 0, 0, {}], …]], or [{"name": ["conv2d", 0, 0, {}], …}] of a model whose inputs have names, in Keras 2,
+// [{"args": […], "kwargs": {…}}] in Keras 3.
 func (o *object) inputs() ([]reference, error) {
 	var calls []json.RawMessage
 	if len(o.Inbound) > 0 {
@@ -136,17 +166,24 @@ func (o *object) inputs() ([]reference, error) {
 		if err := json.Unmarshal(raw, &call); err != nil {
 			return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 		}
-		if err := checkKeywords(call.Kwargs); err != nil {
-			return nil, err
+		if len(call.Args) > 0 || call.Kwargs != nil {
+			positional, err := tensorsOf(call.Args, 0)
+			if err != nil {
+				return nil, err
+			}
+			named, err := o.takeNamed(call.Kwargs)
+			if err != nil {
+				return nil, err
+			}
+			return append(positional, named...), o.checkKeywords(call.Kwargs)
 		}
-		return tensorsOf(call.Args, 0)
 	}
-	var tensors []json.RawMessage
-	if err := json.Unmarshal(calls[0], &tensors); err != nil {
+	tensors, err := flatten(calls[0])
+	if err != nil {
 		return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 	}
-	out := make([]reference, len(tensors))
-	for i, raw := range tensors {
+	var out, more []reference
+	for _, raw := range tensors {
 		r, kwargs, err := parseReference(raw)
 		if err != nil {
 			return nil, err
@@ -156,13 +193,20 @@ func (o *object) inputs() ([]reference, error) {
 			if err := json.Unmarshal(kwargs, &call.Kwargs); err != nil {
 				return nil, wrong("", "its keyword arguments are not valid: %v", err)
 			}
-			if err := checkKeywords(call.Kwargs); err != nil {
+			named, err := o.takeNamed(call.Kwargs)
+			if err != nil {
+				return nil, err
+			}
+			if more = append(more, named...); len(more) > 0 && len(tensors) > 1 {
+				return nil, wrong("", "is called with tensors in a list and by name at once, which is not supported")
+			}
+			if err := o.checkKeywords(call.Kwargs); err != nil {
 				return nil, err
 			}
 		}
-		out[i] = r
+		out = append(out, r)
 	}
-	return out, nil
+	return append(out, more...), nil
 }
 
 // tensorsOf lists the tensors in positional arguments, which may be lists of them.
@@ -194,6 +238,17 @@ func tensorsOf(raw json.RawMessage, depth int) ([]reference, error) {
 		} `json:"config"`
 	}
 	if err := json.Unmarshal(raw, &t); err != nil || t.Class != "__keras_tensor__" {
+		if parts, err := flatten(raw); err == nil && t.Class == "" && len(parts) > 0 && depth < 4 { // a model whose inputs have names
+			var out []reference
+			for _, p := range parts {
+				more, err := tensorsOf(p, depth+1)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, more...)
+			}
+			return out, nil
+		}
 		return nil, wrong("", "is called with %s; only the results of layers, and one number, are supported as arguments", clip(raw))
 	}
 	r, _, err := parseReference(t.Config.History)
@@ -201,15 +256,33 @@ func tensorsOf(raw json.RawMessage, depth int) ([]reference, error) {
 }
 
 // checkKeywords refuses arguments of calls that change a result. training=False, as in base(x, training=False), is what
-// inference means anyway; freeze the layer to have it in training as well.
-func checkKeywords(kwargs map[string]json.RawMessage) error {
+// inference means anyway; freeze the layer to have it in training as well. Keras 3 records training=True, the default, of layers that augment, and
+// does not mind it in inference.
+func (o *object) checkKeywords(kwargs map[string]json.RawMessage) error {
 	for key, value := range kwargs {
-		if text := string(value); text == "null" || key == "training" && text == "false" {
+		text := string(value)
+		if isNull(value, 0) || key == "training" && (text == "false" || text == "true" && changesImages(o.Class)) {
+			continue
+		}
+		if attends(o.Class) && (key == "use_causal_mask" || key == "return_attention_scores") && (text == "false" || text == "true" && key[0] == 'u') {
+			o.causal = text == "true"
 			continue
 		}
 		return wrong("", "is called with the argument %s=%s, which is not supported", key, clip(value))
 	}
 	return nil
+}
+
+// isNull says whether an argument is null, or a list of nothing else, as the masks of several tensors without one are.
+func isNull(raw json.RawMessage, depth int) bool {
+	if text := string(bytes.TrimSpace(raw)); text == "null" || text == "" {
+		return true
+	}
+	parts, err := flatten(raw)
+	if err != nil || len(parts) == 0 || depth > 3 {
+		return false
+	}
+	return !slices.ContainsFunc(parts, func(p json.RawMessage) bool { return !isNull(p, depth+1) })
 }
 
 // clip shortens a piece of a configuration for a message.

@@ -70,9 +70,19 @@ func TestLayers(t *testing.T) {
 		`GroupNormalization "axis":-1,"groups":2`:                                        nn.GroupNormalization{Axis: -1, Groups: 2},
 		`Embedding "input_dim":7,"output_dim":3,"input_length":4,"mask_zero":false,"embeddings_initializer":{"class_name":"RandomUniform","config":{"minval":-0.5,"maxval":0.5,"seed":null}}`: nn.Embedding{InputDim: 7, OutputDim: 3,
 			EmbeddingsInitializer: nn.RandomUniform{Min: -0.5, Max: 0.5}},
-		`SpatialDropout2D "rate":0.5,"seed":null`: nn.SpatialDropout2D{Rate: 0.5},
-		`GaussianNoise "stddev":0.5`:              nn.GaussianNoise{Stddev: 0.5},
-		`Identity "x":null`:                       nn.IdentityLayer{},
+		`SpatialDropout2D "rate":0.5,"seed":null`:                     nn.SpatialDropout2D{Rate: 0.5},
+		`GaussianNoise "stddev":0.5`:                                  nn.GaussianNoise{Stddev: 0.5},
+		`Identity "x":null`:                                           nn.IdentityLayer{},
+		`RandomFlip "mode":"vertical","seed":1,"rng_type":"stateful"`: nn.RandomFlip{Mode: nn.FlipVertical},
+		`RandomBrightness "factor":[-0.25,0.5],"value_range":[0,1]`:   nn.RandomBrightness{Factor: [2]float64{-0.25, 0.5}, Range: [2]float64{0, 1}},
+		`RandomBrightness "factor":0.25`:                              nn.RandomBrightness{Factor: [2]float64{-0.25, 0.25}},
+		`RandomContrast "factor":0.25`:                                nn.RandomContrast{Factor: [2]float64{0.25, 0.25}},
+		`RandomContrast "factor":[0,0.25],"value_range":[0,255]`:      nn.RandomContrast{Factor: [2]float64{0, 0.25}, Range: [2]float64{0, 255}},
+		`RandomRotation "factor":[-0.1,0.1],"fill_mode":"reflect"`:    nn.Augmentation{Class: "RandomRotation"},
+		`Resizing "height":3,"width":9,"crop_to_aspect_ratio":true`:   nn.Resizing{Height: 3, Width: 9, CropToAspectRatio: true},
+		`CenterCrop "height":30,"width":3`:                            nn.CenterCrop{Height: 30, Width: 3},
+		`CenterCrop "height":3,"width":2`:                             nn.CenterCrop{Height: 3, Width: 2},
+		`Resizing "height":3,"width":9,"interpolation":"nearest","crop_to_aspect_ratio":false,"pad_to_aspect_ratio":false,"fill_mode":"constant","fill_value":0.0,"antialias":false`: nn.Resizing{Height: 3, Width: 9, Interpolation: nn.Nearest},
 		`Conv2D "filters":3,"kernel_size":1,"kernel_regularizer":{"class_name":"L1","config":{"l1":0.5}},"kernel_constraint":{"class_name":"MaxNorm","config":{"max_value":3,"axis":[0,1,2]}}`: nn.Conv2D{Filters: 3, Kernel: nn.K(1),
 			KernelRegularizer: nn.L1(0.5), KernelConstraint: nn.MaxNorm{MaxValue: 3, Axis: []int{0, 1, 2}}},
 		`Conv2D "filters":3,"kernel_size":1,"kernel_regularizer":{"class_name":"L1L2","config":{"l1":1.0,"l2":0.5}},"kernel_constraint":{"class_name":"UnitNorm","config":{"axis":0}}`: nn.Conv2D{Filters: 3, Kernel: nn.K(1),
@@ -92,16 +102,23 @@ func TestLayers(t *testing.T) {
 
 func TestRefusedLayers(t *testing.T) {
 	for text, want := range map[string]string{
-		`ReLU "max_value":0.0`:                                    "max_value=0",
-		`Activation "activation":"hard_sigmoid"`:                  "hard_sigmoid",
-		`Normalization "axis":null,"mean":null,"variance":null`:   "adapted",
-		`Rescaling "scale":0`:                                     "scale=0",
-		`LSTM "units":3`:                                          "layers of this class are not supported",
-		`Conv2d "filters":3`:                                      `did you mean "Conv2D"`,
-		`Conv2D "filters":3,"kernel_size":1,"activation":"rellu"`: "rellu",
-		`Dense "units":3,"kernel_initializer":"best"`:             "GlorotUniform",
-		`Dense "units":3,"quantization":"int4"`:                   `quantization="int4"`,
-		`Dense "units":2.5`:                                       "units=2.5",
+		`ReLU "max_value":0.0`:                                                      "max_value=0",
+		`Activation "activation":"hard_sigmoid"`:                                    "hard_sigmoid",
+		`Normalization "axis":null,"mean":null,"variance":null`:                     "adapted",
+		`Rescaling "scale":0`:                                                       "scale=0",
+		`RandomCrop "height":3,"width":3`:                                           "RandomCrop is not supported: in inference",
+		`RandomFlip "mode":"diagonal"`:                                              `unknown Mode "diagonal"`,
+		`RandomBrightness "factor":[1,2,3]`:                                         "a list of two numbers is",
+		`Resizing "height":3,"width":3,"antialias":true`:                            "antialias=true",
+		`Resizing "height":3,"width":3,"interpolation":"bicubic"`:                   `unknown interpolation "bicubic"`,
+		`Resizing "height":3,"width":3,"pad_to_aspect_ratio":true,"fill_value":0.0`: "pad_to_aspect_ratio=true",
+		`Resizing "height":0,"width":3`:                                             "height=0",
+		`LSTM "units":3`:                                                            "layers of this class are not supported",
+		`Conv2d "filters":3`:                                                        `did you mean "Conv2D"`,
+		`Conv2D "filters":3,"kernel_size":1,"activation":"rellu"`:                   "rellu",
+		`Dense "units":3,"kernel_initializer":"best"`:                               "GlorotUniform",
+		`Dense "units":3,"quantization":"int4"`:                                     `quantization="int4"`,
+		`Dense "units":2.5`:                                                         "units=2.5",
 		`Dense "units":3,"dtype":{"class_name":"QuantizedDTypePolicy","config":{"name":"int8_from_float32"}}`: "quantization",
 		`Conv2D "filters":3,"kernel_size":[1,2,3]`:                                                            "kernel_size=[1,2,3]",
 		`Conv2D "filters":3,"kernel_size":99`:                                                                 "kernel 99×99",
@@ -172,9 +189,12 @@ func TestGraphs(t *testing.T) {
 		"waits for layers":  graphOf(in, end, "InputLayer x", "Dense end nobody"),
 		"has no layer":      graphOf(in, end, "InputLayer x", "Dense a x"),
 		"a name of its own": graphOf(in, end, "InputLayer x", "Dense end x", "Dense end x"),
-		"2 inputs":          graphOf(`[["x",0,0],["z",0,0]]`, end, "InputLayer x", "InputLayer z", "Add end x z"),
+		"not one of the":    graphOf(`[["x",0,0]]`, `[["end",0,0],["x",0,0]]`, "InputLayer x", "InputLayer z", "Add end x z"),
+		"listed twice":      graphOf(`[["x",0,0],["x",0,0]]`, end, "InputLayer x", "Dense end x"),
+		"expected tensors":  graphOf(`[]`, end, "InputLayer x", "Dense end x"),
+		"result -1 of":      graphOf(in, `["end",0,-1]`, "InputLayer x", "Dense end x"),
 		"has no inputs":     graphOf(in, end, "InputLayer x", "Dense end"),
-		"expected a list":   graphOf(`{"a":["x",0,0]}`, end, "InputLayer x", "Dense end x"),
+		"expected a list":   graphOf(`{"a":3}`, end, "InputLayer x", "Dense end x"),
 		"result 1 of":       []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `"x",0,0,{}`, `"x",0,1,{}`, 1)),
 		"argument scale=2":  []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `"x",0,0,{}`, `"x",0,0,{"scale":2}`, 1)),
 		"called 2 times":    []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `[["x",0,0,{}]]`, `[["x",0,0,{}]],[["x",0,0,{}]]`, 1)),
@@ -227,6 +247,23 @@ func TestOperators(t *testing.T) {
 	}
 }
 
+// Keras 3 records training=True of layers that augment, and minds it of others.
+func TestTrainingArgument(t *testing.T) {
+	for class, config := range map[string]string{"RandomFlip": `"mode":"vertical"`, "RandomZoom": `"height_factor":0.1`, "Dropout": `"rate":0.5`} {
+		for _, training := range []string{"true", "false", "null"} {
+			_, err := keras.Model(fmt.Appendf(nil, `{"class_name":"Functional","config":{"name":"m","layers":[
+				{"class_name":"InputLayer","name":"x","config":{"batch_shape":[null,4,4,1]},"inbound_nodes":[]},
+				{"class_name":%q,"name":"y","config":{"name":"y",%s},"inbound_nodes":[{"args":[{"class_name":"__keras_tensor__","config":{"keras_history":["x",0,0]}}],
+				"kwargs":{"training":%s}}]}],"input_layers":["x",0,0],"output_layers":["y",0,0]}}`, class, config, training))
+			if class == "Dropout" && training == "true" {
+				require.ErrorContains(t, err, "training=true, which is not supported")
+				continue
+			}
+			require.NoError(t, err, "%s %s", class, training)
+		}
+	}
+}
+
 func names(m *nn.Model) []string {
 	var out []string
 	for _, l := range m.Layers() {
@@ -259,6 +296,35 @@ func TestOpenInput(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, nn.Shape{3, 7, 2}, m.OutputShape())
 	_, err = keras.ModelWith(alone, keras.Options{Input: nn.Shape{5, 9}})
+	require.ErrorContains(t, err, "Options")
+}
+
+// What models of several inputs and outputs are not to be, in others.
+func TestNestedEnds(t *testing.T) {
+	inner := `{"name":"pair","layers":[{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,8,8,4]},"name":"i","inbound_nodes":[]},
+		{"class_name":"InputLayer","config":{"name":"j","batch_shape":[null,8,8,4]},"name":"j","inbound_nodes":[]}],"input_layers":%s,"output_layers":[["i",0,0],["j",0,0]]}`
+	nested := func(inputs string) string {
+		return "Functional " + fmt.Sprintf(inner, inputs)[1:len(fmt.Sprintf(inner, inputs))-1]
+	}
+	for text, config := range map[string][]byte{
+		"has 2 inputs and is called with 1 tensors":                sequential(nested(`[["i",0,0],["j",0,0]]`)),
+		"depends on \"j\", which is not one of the model's inputs": sequential(nested(`["i",0,0]`)),
+	} {
+		_, err := keras.Model(config)
+		require.ErrorContains(t, err, text)
+	}
+	one := strings.Replace(nested(`["i",0,0]`), `["j",0,0]]`, `["i",0,0]]`, 1)
+	_, err := keras.Model(sequential(one))
+	require.ErrorContains(t, err, "has 2 results; layers of a Sequential model have one")
+}
+
+// Of several inputs each may be open.
+func TestOpenInputs(t *testing.T) {
+	config := []byte(strings.ReplaceAll(string(graphOf(`[["x",0,0],["z",0,0]]`, `[["a",0,0],["b",0,0]]`, "InputLayer x", "InputLayer z", "Dense a x", "Dense b z")), "[null,4]", "[null,null]"))
+	m, err := keras.ModelWith(config, keras.Options{Input: nn.Shape{3}, Inputs: map[string]nn.Shape{"z": {5}}})
+	require.NoError(t, err)
+	require.Equal(t, []nn.Shape{{3}, {5}}, []nn.Shape{m.Inputs()[0].Shape, m.Inputs()[1].Shape})
+	_, err = keras.ModelWith(config, keras.Options{Inputs: map[string]nn.Shape{"z": {5}}})
 	require.ErrorContains(t, err, "Options")
 }
 

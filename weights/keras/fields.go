@@ -72,6 +72,13 @@ func setField(to reflect.Value, raw json.RawMessage, invert bool) error {
 		return setObject(p, raw, constraints)
 	case *[2][2]int:
 		return setBorder(p, raw)
+	case *[2]float64:
+		var list []float64
+		if err := json.Unmarshal(raw, &list); err != nil || len(list) != 2 {
+			return fmt.Errorf("a list of two numbers is")
+		}
+		copy(p[:], list)
+		return nil
 	}
 	switch to.Kind() {
 	case reflect.Bool:

@@ -3,7 +3,7 @@ package keras
 import "github.com/stheno-ml/stheno/nn"
 
 // functional adds the layers of a graph, each as soon as its inputs exist.
-func (b *builder) functional() (input, output *nn.Tensor, err error) {
+func (b *builder) functional() (inputs, outputs []*nn.Tensor, err error) {
 	ins, err := parseEnds(b.config.Inputs)
 	if err != nil {
 		return nil, nil, err
@@ -12,8 +12,11 @@ func (b *builder) functional() (input, output *nn.Tensor, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(ins) != 1 || len(outs) != 1 {
-		return nil, nil, wrong("cut it into models of one input and one output", "has %d inputs and %d outputs; models of one of each are supported", len(ins), len(outs))
+	if b.depth > 0 && len(ins) != len(b.given) {
+		return nil, nil, wrong("", "has %d inputs and is called with %d tensors", len(ins), len(b.given))
+	}
+	for i, shape := range b.given {
+		b.shapes[ins[i].layer] = shape
 	}
 	byName := map[string]*object{}
 	calls := map[string][]reference{}
@@ -53,26 +56,45 @@ func (b *builder) functional() (input, output *nn.Tensor, err error) {
 			}
 		}
 	}
-	input, output = b.done[ins[0].layer], b.done[outs[0].layer]
-	for _, end := range []struct {
-		t    *nn.Tensor
-		what reference
-	}{{input, ins[0]}, {output, outs[0]}} {
-		switch {
-		case end.t == nil && byName[end.what.layer] == nil:
-			return nil, nil, wrong("", "has no layer %q, which is its input or output", end.what.layer)
-		case end.t == nil:
-			return nil, nil, wrong("", "the layer %q waits for layers that do not exist, or that wait for it", end.what.layer)
-		}
+	if inputs, err = b.ends(ins, byName); err == nil {
+		outputs, err = b.ends(outs, byName)
 	}
-	return input, output, nil
+	return inputs, outputs, err
+}
+
+// ends are the tensors that a model has for inputs or outputs.
+func (b *builder) ends(refs []reference, byName map[string]*object) ([]*nn.Tensor, error) {
+	var out []*nn.Tensor
+	for _, r := range refs {
+		if byName[r.layer] == nil {
+			return nil, wrong("", "has no layer %q, which is its input or output", r.layer)
+		}
+		if b.done[r.layer] == nil {
+			return nil, wrong("", "the layer %q waits for layers that do not exist, or that wait for it", r.layer)
+		}
+		t, err := b.result(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// result is one of the results of a layer that is there.
+func (b *builder) result(r reference) (*nn.Tensor, error) {
+	all := b.done[r.layer]
+	if r.tensor < 0 || r.tensor >= len(all) {
+		return nil, wrong("", "result %d of %q is wanted, which has %d", r.tensor, r.layer, len(all))
+	}
+	return all[r.tensor], nil
 }
 
 // place adds a layer of a graph.
 func (b *builder) place(o *object, call []reference, byName map[string]*object) error {
 	if o.Class == "InputLayer" {
 		t, err := b.input(o)
-		b.done[o.Name] = t
+		b.done[o.Name] = []*nn.Tensor{t}
 		return err
 	}
 	if len(call) == 0 {
@@ -80,12 +102,12 @@ func (b *builder) place(o *object, call []reference, byName map[string]*object) 
 	}
 	inputs := make([]*nn.Tensor, len(call))
 	for i, r := range call {
-		if r.tensor != 0 {
-			return wrong("", "takes result %d of %q; layers with one result are supported", r.tensor, r.layer)
+		var err error
+		if inputs[i], err = b.result(r); err != nil {
+			return err
 		}
-		inputs[i] = b.done[r.layer]
 	}
-	t, err := b.add(o, inputs)
-	b.done[o.Name] = t
+	results, err := b.add(o, inputs)
+	b.done[o.Name] = results
 	return err
 }

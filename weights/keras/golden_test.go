@@ -3,6 +3,7 @@ package keras_test
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -69,9 +70,12 @@ func check(t *testing.T, m *nn.Model, c *numtest.Case) {
 func TestModels(t *testing.T) {
 	for _, suffix := range []string{"", "_keras2"} {
 		golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions"+suffix+".json"))
-		for _, name := range []string{"chain", "graph", "nested", "kinds"} {
+		for _, name := range []string{"chain", "graph", "nested", "kinds", "augmented", "attention"} {
 			c := golden.Case(t, name)
 			for _, form := range []string{".keras", ".h5"} {
+				if name+suffix+form == "augmented.h5" {
+					continue // Keras 3 cannot save all of these layers so
+				}
 				t.Run(name+suffix+form, func(t *testing.T) {
 					f := open(t, name+suffix+form)
 					version := "3.15.1"
@@ -88,7 +92,7 @@ func TestModels(t *testing.T) {
 				})
 			}
 			for _, form := range []string{".weights.h5", ".legacy_weights.h5"} {
-				if name == "kinds" || form == ".legacy_weights.h5" && (name != "graph" || suffix == "") {
+				if name == "kinds" || name == "augmented" || form == ".legacy_weights.h5" && (name != "graph" || suffix == "") {
 					continue
 				}
 				t.Run(name+suffix+form, func(t *testing.T) {
@@ -105,6 +109,75 @@ func TestModels(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSeveralEnds: models of several inputs and outputs, in lists and by names, some of them in one another.
+func TestSeveralEnds(t *testing.T) {
+	ends := map[string][2][]string{
+		"several": {{"table", "spare", "words"}, {"class", "value", "pair", "value", "table"}},
+		"named":   {{"o", "p", "q"}, {"u", "v"}}, // as Keras sorts them
+	}
+	for _, suffix := range []string{"", "_keras2"} {
+		golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions"+suffix+".json"))
+		for name, want := range ends {
+			for _, form := range []string{".keras", ".h5", ".weights.h5"} {
+				if form == ".weights.h5" && name == "named" {
+					continue
+				}
+				t.Run(name+suffix+form, func(t *testing.T) {
+					f := open(t, name+suffix+form)
+					m, err := f.Model()
+					if form == ".weights.h5" {
+						m, err = keras.Model(open(t, name+suffix+".keras").Config)
+						require.NoError(t, err)
+						err = f.Assign(m)
+					}
+					require.NoError(t, err)
+					var got [2][]string
+					for i, list := range [][]nn.Port{m.Inputs(), m.Outputs()} {
+						for _, p := range list {
+							got[i] = append(got[i], p.Name)
+						}
+					}
+					require.Equal(t, want, got)
+					checkAll(t, m, golden.Case(t, name))
+				})
+			}
+		}
+	}
+	m, err := open(t, "several.keras").Model()
+	require.NoError(t, err)
+	require.Equal(t, 1, m.Outputs()[2].Index)
+	require.Equal(t, []string{"words", "embedding", "table", "pair", "all", "spare", "class", "value"}, names(m))
+}
+
+// checkAll is check for models of several inputs and outputs.
+func checkAll(t *testing.T, m *nn.Model, c *numtest.Case) {
+	t.Helper()
+	samples, classes := c.Int("samples"), c.Ints("integers")
+	require.Len(t, m.Inputs(), len(classes))
+	var x []*tensor.Dense
+	for i, p := range m.Inputs() {
+		name, shape := fmt.Sprintf("x/%s/%d", c.Name, i), append(tensor.Shape{samples}, p.Shape...)
+		if classes[i] > 0 {
+			require.Equal(t, tensor.Int, p.Dtype, p.Name)
+			v := make([]int, shape.TotalSize())
+			numtest.FillLabels(name, 0, classes[i], v)
+			x = append(x, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v)))
+			continue
+		}
+		require.Zero(t, p.Dtype, p.Name)
+		v := make([]float32, shape.TotalSize())
+		numtest.FillUnit(name, 0, v)
+		x = append(x, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v)))
+	}
+	for i, y := range predictAll(t, m, x...) {
+		want := c.Tensor(fmt.Sprintf("y%d", i))
+		require.Equal(t, []int(want.Shape), []int(y.Shape()))
+		require.InDeltaSlice(t, want.Float32(), y.Data(), 1e-5, "output %d", i)
+		require.NotZero(t, want.Float32()[0])
+	}
+	require.False(t, c.Has(fmt.Sprintf("y%d", len(m.Outputs()))))
 }
 
 // checkNames asserts that tensors have the names of a model's weights.

@@ -166,7 +166,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func FuzzModel(f *testing.F) {
-	for _, name := range []string{"chain.keras", "graph.keras", "nested.keras", "graph_keras2.h5", "nested_keras2.h5"} {
+	for _, name := range []string{"chain.keras", "graph.keras", "nested.keras", "several.keras", "named.keras", "graph_keras2.h5", "nested_keras2.h5", "several_keras2.h5", "named_keras2.h5"} {
 		f.Add([]byte(open(f, name).Config))
 	}
 	f.Fuzz(func(t *testing.T, config []byte) {

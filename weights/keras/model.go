@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -21,6 +20,8 @@ func Model(config []byte) (*nn.Model, error) { return ModelWith(config, Options{
 type Options struct {
 	// Input is the shape of a sample, for models that take images of any size: Input((None, None, 3)) in Keras.
 	Input nn.Shape
+	// Inputs are those of models of several inputs, by the names of their input layers; Input is that of all others.
+	Inputs map[string]nn.Shape
 }
 
 // ModelWith is [Model] with options.
@@ -29,7 +30,7 @@ func ModelWith(config []byte, opt Options) (*nn.Model, error) {
 	if err := json.Unmarshal(config, &o); err != nil {
 		return nil, &Error{Problem: fmt.Sprintf("the model's configuration is not valid: %v", err), Err: err}
 	}
-	return buildModel(&o, scope{given: opt.Input})
+	return buildModel(&o, scope{options: opt})
 }
 
 // Model makes the model that the file describes, with the file's weights.
@@ -57,7 +58,7 @@ func (f *File) model(opt Options) (*nn.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return buildModel(o, scope{file: f, given: opt.Input})
+	return buildModel(o, scope{file: f, options: opt})
 }
 
 // maxLayers bounds the layers of a model; the largest of keras.applications have a thousand.
@@ -65,10 +66,12 @@ const maxLayers = 20_000
 
 // scope is where a model is built: by itself, or in another one.
 type scope struct {
-	file   *File    // with the weights, or nil
-	prefix string   // the model's own path in Keras 3's layout
-	given  nn.Shape // of the input's samples, or nil
-	depth  int      // models around it
+	file    *File      // with the weights, or nil
+	prefix  string     // the model's own path in Keras 3's layout
+	options Options    // of the outermost model
+	given   []nn.Shape // of the samples of a model's inputs in another one
+	depth   int        // models around it
+	taken   embeddings // of all models
 }
 
 // builder makes a model of package nn.
@@ -76,8 +79,10 @@ type builder struct {
 	nn     *nn.Builder
 	config *modelConfig
 	scope
-	paths  map[string]string // of layers, in Keras 3's own layout
-	done   map[string]*nn.Tensor
+	paths  map[string]string       // of layers, in Keras 3's own layout
+	done   map[string][]*nn.Tensor // results of layers
+	shapes map[string]nn.Shape     // of samples of the inputs, where the model around it knows them
+	whole  map[string]bool         // inputs that Embedding layers depend on
 	frozen []string
 	images nn.DataFormat // of the layers that say one
 	old    bool          // Keras 2 wrote the configuration
@@ -99,19 +104,27 @@ func buildModel(o *object, in scope) (*nn.Model, error) {
 		return nil, o.fill(wrong("", "has %d layers, more than %d", len(c.Layers), maxLayers))
 	}
 	o.Name = cmp.Or(c.Name, o.Name)
-	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string]*nn.Tensor{}}
-	var input, output *nn.Tensor
+	if in.taken == nil {
+		in.taken = embeddings{}
+	}
+	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string][]*nn.Tensor{}, shapes: map[string]nn.Shape{}, whole: in.taken.needs(c, o.Class, 0)}
+	var inputs, outputs []*nn.Tensor
 	if o.Class == "Sequential" {
 		b.nn.Sequential = true
-		input, output, err = b.sequential(o)
+		inputs, outputs, err = b.sequential(o)
 	} else {
-		input, output, err = b.functional()
+		inputs, outputs, err = b.functional()
 	}
 	if err != nil {
 		return nil, o.fill(err)
 	}
 	b.nn.DataFormat = b.images
-	m, err := b.nn.Model(input, output)
+	var m *nn.Model
+	if len(inputs) == 1 && len(outputs) == 1 {
+		m, err = b.nn.Model(inputs[0], outputs[0])
+	} else {
+		m, err = b.nn.Functional(inputs, outputs)
+	}
 	if err != nil {
 		return nil, o.fill(fromNN(err))
 	}
@@ -156,25 +169,31 @@ func (b *builder) input(o *object) (*nn.Tensor, error) {
 	if len(raw) == 0 {
 		raw, b.old = args["batch_input_shape"], true
 	}
-	batch, sample, err := parseShape(raw, b.given)
+	batch, sample, err := parseShape(raw, b.sample(o.Name))
 	if err != nil {
 		return nil, err
 	}
 	in := nn.Input{Shape: sample, Batch: batch, Name: layerName(o.Name)}
-	if dtype := strings.Trim(string(args["dtype"]), `"u`); strings.HasPrefix(dtype, "int") && b.hasEmbedding() {
+	if dtype := strings.Trim(string(args["dtype"]), `"u`); strings.HasPrefix(dtype, "int") && b.whole[o.Name] {
 		in.Dtype = tensor.Int // else integers, such as images of bytes, become floats in the first layer in Keras too
 	}
 	t := b.nn.Add(in)
 	return t, fromNN(b.nn.Err())
 }
 
-// hasEmbedding says whether the model takes indices.
-func (b *builder) hasEmbedding() bool {
-	return slices.ContainsFunc(b.config.Layers, func(o object) bool { return o.Class == "Embedding" })
+// sample is the shape of an input's samples as far as it is known from outside, or nil.
+func (b *builder) sample(input string) nn.Shape {
+	if shape := b.shapes[input]; b.depth > 0 {
+		return shape
+	}
+	if shape, ok := b.options.Inputs[input]; ok {
+		return shape
+	}
+	return b.options.Input
 }
 
-// add adds a layer behind its inputs.
-func (b *builder) add(o *object, inputs []*nn.Tensor) (*nn.Tensor, error) {
+// add adds a layer behind its inputs and returns its results.
+func (b *builder) add(o *object, inputs []*nn.Tensor) ([]*nn.Tensor, error) {
 	if err := b.settings(o); err != nil {
 		return nil, err
 	}
@@ -184,15 +203,19 @@ func (b *builder) add(o *object, inputs []*nn.Tensor) (*nn.Tensor, error) {
 	var l nn.Layer
 	var err error
 	if modelClasses[o.Class] {
-		l, err = buildModel(o, scope{file: b.file, prefix: b.paths[o.Name] + "/", given: inputs[0].Shape(), depth: b.depth + 1})
+		in := scope{file: b.file, prefix: b.paths[o.Name] + "/", depth: b.depth + 1, taken: b.taken}
+		for _, x := range inputs {
+			in.given = append(in.given, x.Shape())
+		}
+		l, err = buildModel(o, in)
 	} else if err = b.adapt(o); err == nil {
 		l, err = o.layer()
 	}
 	if err != nil {
 		return nil, err
 	}
-	t := b.nn.Add(l, inputs...)
-	return t, fromNN(b.nn.Err())
+	results := b.nn.AddAll(l, inputs...)
+	return results, fromNN(b.nn.Err())
 }
 
 // settings deals with the arguments that every layer has: the order of axes, the type, and whether it is frozen.

@@ -28,9 +28,15 @@ func (f *File) leaves(m *nn.Model, o *object, prefix string) []leaf {
 	add := func(l nn.LayerInfo, class string, o *object) {
 		at := count.path(class)
 		inner, nested := l.Config.(*nn.Model)
-		if !nested {
+		switch parts := parts(l.Config); {
+		case !nested && len(parts) > 0:
+			each := len(l.Weights) / len(parts)
+			for i, part := range parts {
+				out = append(out, leaf{l.Name + "/" + part, at + "/" + part, l.Weights[i*each : (i+1)*each], false})
+			}
+		case !nested:
 			out = append(out, leaf{l.Name, at, l.Weights, isFixed(l.Config)})
-		} else {
+		default:
 			more := f.leaves(inner, o, at+"/")
 			// Whether a model in the model was Functional or Sequential, its weights tell.
 			if o == nil && !f.fits(more) {
@@ -152,7 +158,8 @@ func isState(path string) bool {
 	return path == "seed_generator" || strings.HasSuffix(path, "/seed_generator")
 }
 
-// standardPath puts the names of today for those of the first versions of the layout, in Keras 2.12.
-func standardPath(path string) string {
-	return strings.ReplaceAll(path, "_layer_checkpoint_dependencies", "layers")
-}
+// standardPath puts the names of today for those of Keras 2.
+func standardPath(path string) string { return oldPaths.Replace(path) }
+
+var oldPaths = strings.NewReplacer("_layer_checkpoint_dependencies", "layers", // the first versions of the layout, in Keras 2.12
+	"/_query_dense", "/query_dense", "/_key_dense", "/key_dense", "/_value_dense", "/value_dense", "/_output_dense", "/output_dense")

@@ -43,6 +43,30 @@ func predict(t *testing.T, m *nn.Model, x []float32, batch int) [][]float32 {
 	return out
 }
 
+// predictAll returns all outputs for all inputs.
+func predictAll(t *testing.T, m *nn.Model, x ...*tensor.Dense) []*tensor.Dense {
+	t.Helper()
+	e, err := cpu.New(cpu.Config{Threads: 2})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: x[0].Shape()[0]})
+	require.NoError(t, err)
+	for i, in := range net.Inputs {
+		require.NoError(t, gorgonia.Let(in, x[i]))
+	}
+	machine, err := graph.Compile(net.Graph, graph.WithEngine(e), graph.WithOutputs(net.Outputs...), graph.WithResident(net.Nodes()...))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, machine.Close()) }()
+	require.NoError(t, machine.RunAll())
+	var out []*tensor.Dense
+	for _, y := range net.Outputs {
+		v, err := machine.Value(y)
+		require.NoError(t, err)
+		out = append(out, v.(*tensor.Dense).Clone().(*tensor.Dense))
+	}
+	return out
+}
+
 // best is the index of the largest score.
 func best(scores []float32) int {
 	at := 0

@@ -7,13 +7,17 @@ import (
 )
 
 // sequential chains the layers.
-func (b *builder) sequential(o *object) (input, output *nn.Tensor, err error) {
+func (b *builder) sequential(o *object) (inputs, outputs []*nn.Tensor, err error) {
+	var input, output *nn.Tensor
 	for i := range b.config.Layers {
 		l := &b.config.Layers[i]
 		if output == nil {
 			in, own, err := b.firstInput(o, l)
 			if err != nil {
 				return nil, nil, l.fill(err)
+			}
+			if len(b.given) > 0 {
+				b.shapes[in.Name] = b.given[0]
 			}
 			if input, err = b.input(in); err != nil {
 				return nil, nil, in.fill(err)
@@ -22,14 +26,19 @@ func (b *builder) sequential(o *object) (input, output *nn.Tensor, err error) {
 				continue
 			}
 		}
-		if output, err = b.add(l, []*nn.Tensor{output}); err != nil {
+		results, err := b.add(l, []*nn.Tensor{output})
+		if err != nil {
 			return nil, nil, l.fill(err)
 		}
+		if len(results) != 1 {
+			return nil, nil, l.fill(wrong("", "has %d results; layers of a Sequential model have one", len(results)))
+		}
+		output = results[0]
 	}
 	if output == nil {
 		return nil, nil, wrong("", "has no layers")
 	}
-	return input, output, nil
+	return []*nn.Tensor{input}, []*nn.Tensor{output}, nil
 }
 
 // firstInput is the input layer of a Sequential model; own says that it is the first layer, and not what that layer, or the
@@ -60,8 +69,11 @@ func (b *builder) firstInput(o, first *object) (in *object, own bool, err error)
 	if err != nil {
 		return nil, false, wrong("", "its shape is not valid: %v", err)
 	}
-	return &object{Class: "InputLayer", Name: first.Name + "_input", Config: config}, false, nil
+	return &object{Class: "InputLayer", Name: firstInputName(first), Config: config}, false, nil
 }
+
+// firstInputName is the name of the input in front of a Sequential model's first layer.
+func firstInputName(first *object) string { return first.Name + "_input" }
 
 // innerShape is the shape of the input of a nested model that begins a Sequential one.
 func innerShape(o *object, depth int) (json.RawMessage, error) {

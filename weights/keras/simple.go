@@ -2,6 +2,7 @@ package keras
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 
 	"github.com/stheno-ml/stheno/nn"
@@ -62,4 +63,40 @@ func noBorder(key string) func(map[string]json.RawMessage) (nn.Layer, error) {
 		}
 		return nil, nil
 	}
+}
+
+// valueRange is the name of that argument's field.
+var valueRange = map[string]string{"value_range": "Range"}
+
+// singleFactor makes the two numbers of a single one, which files of Keras 2 hold: those of brightness lie on both sides of 0.
+func singleFactor(class string) func(map[string]json.RawMessage) (nn.Layer, error) {
+	return func(args map[string]json.RawMessage) (nn.Layer, error) {
+		var f float64
+		if json.Unmarshal(args["factor"], &f) != nil {
+			return nil, nil
+		}
+		list := [2]float64{f, f}
+		if class == "RandomBrightness" {
+			list = [2]float64{-math.Abs(f), math.Abs(f)}
+		}
+		raw, err := json.Marshal(list)
+		args["factor"] = raw
+		return nil, err
+	}
+}
+
+// resizing drops how borders are filled, as there are none.
+func resizing(args map[string]json.RawMessage) (nn.Layer, error) {
+	if string(args["pad_to_aspect_ratio"]) == "true" {
+		return nil, wrong("", "pad_to_aspect_ratio=true is not supported")
+	}
+	delete(args, "fill_mode")
+	delete(args, "fill_value")
+	return nil, nil
+}
+
+// randomCrop says why there is none.
+func randomCrop(map[string]json.RawMessage) (nn.Layer, error) {
+	return nil, wrong("put CenterCrop in its place in Keras, whose result is what the layers behind it are for, and convert that model",
+		"RandomCrop is not supported: in inference Keras 2 cuts out the middle and Keras 3 hands images on as they are")
 }

@@ -121,10 +121,14 @@ func (b *build) input(in Value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e := elemOf(in.Type); !e.isFloat() {
-		return fail("pass its value as one of Constants", "is %s; only inputs of floats are computed with", in.Type)
+	dt := b.cfg.Dtype
+	switch e := elemOf(in.Type); {
+	case e == elemInt32 || e == elemInt64:
+		dt = tensor.Int // indices
+	case !e.isFloat():
+		return fail("pass its value as one of Constants", "is %s; only inputs of floats, and of integers that are indices, are computed with", in.Type)
 	}
-	n := b.leaf(in.Name, s, nil, b.cfg.Dtype)
+	n := b.leaf(in.Name, s, nil, dt)
 	b.net.Inputs = append(b.net.Inputs, n)
 	return &value{node: n, shape: s}, nil
 }

@@ -15,6 +15,9 @@ import (
 // What a description describes computes the same as the graph, once it has the weights; the weights are not in it.
 func TestDescribe(t *testing.T) {
 	for _, folder := range goldenFolders(t) {
+		if filepath.Base(folder) == "attention" { // of sequences, and no nn.Model
+			continue
+		}
 		for _, images := range []bool{false, true} {
 			t.Run(filepath.Base(folder), func(t *testing.T) {
 				g, err := Read(filepath.Join(folder, "model.onnx"))

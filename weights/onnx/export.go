@@ -24,13 +24,13 @@ const (
 
 // WriteConfig says how a model is written. The zero value is the default.
 type WriteConfig struct {
-	// Logits leaves out a softmax at the end: the output is its input.
+	// Logits leaves out a softmax at the end of each output: the output is its input.
 	Logits bool
 }
 
 // Write stores a model, with its weights and for inference, in a file, which is replaced as a whole or not at all. The batch size stays
-// open. Input and output have the axes that they have here, channels last where the model has them so; between them ONNX's order is
-// used, channels first, and a transposition stands only where an operation wants the axes in the model's order, such as at the input
+// open. Inputs and outputs have the axes that they have here, channels last where the model has them so; between them ONNX's order is
+// used, channels first, and a transposition stands only where an operation wants the axes in the model's order, such as at an input
 // and in front of a Flatten. Weights carry their names here, kernels in ONNX's layout.
 //
 // What is written are the operations that the layers are made of, so that layers of programs can be written, too. An operation that has no
@@ -72,25 +72,32 @@ func export(m *nn.Model, c WriteConfig) (*encoder, error) {
 	if dt, ok := m.Dtype(); ok && dt == tensor.Float64 {
 		e.elem = elemDouble
 	}
-	in, out, twin := nets[0].Input, nets[0].Output, nets[1].Output
+	inputs, outs, twins := nets[0].Inputs, nets[0].Outputs, nets[1].Outputs
 	if c.Logits {
-		out, twin = nets[0].Logits, nets[1].Logits
+		outs, twins = nets[0].AllLogits, nets[1].AllLogits
 	}
-	order, err := e.pair(out, twin)
+	order, err := e.pair(outs, twins)
 	if err != nil {
 		return nil, err
 	}
-	e.input = in
-	e.values[in] = &forms{logical: e.unique(in.Name())}
-	result := e.unique(out.Name())
+	e.input = inputs[0]
+	for _, in := range inputs {
+		e.values[in] = &forms{logical: e.unique(in.Name())}
+	}
+	results := make([]string, len(outs))
+	for i, out := range outs {
+		results[i] = e.unique(out.Name())
+	}
 	for _, n := range order {
-		if n.Op() != nil && n != in {
+		if n.Op() != nil && !slices.Contains(inputs, n) {
 			if err := e.node(n); err != nil {
 				return nil, err
 			}
 		}
 	}
-	e.emit("Identity", []string{e.form(out, logical)}, result)
+	for i, out := range outs {
+		e.emit("Identity", []string{e.form(out, logical)}, results[i])
+	}
 	if e.err != nil {
 		return nil, e.err
 	}
@@ -102,8 +109,12 @@ func export(m *nn.Model, c WriteConfig) (*encoder, error) {
 	for _, t := range e.tensors {
 		graph.message(5, t)
 	}
-	graph.message(11, valueMessage(e.values[in].logical, e.elem, openDims(in, nets[1].Input), "batch"))
-	graph.message(12, valueMessage(result, e.elem, openDims(out, twin), "batch"))
+	for i, in := range inputs {
+		graph.message(11, valueMessage(e.values[in].logical, e.elemOf(in), openDims(in, nets[1].Inputs[i]), "batch"))
+	}
+	for i, out := range outs {
+		graph.message(12, valueMessage(results[i], e.elemOf(out), openDims(out, twins[i]), "batch"))
+	}
 	model := &encoder{}
 	model.integer(1, writtenIR)
 	model.text(2, "stheno")
@@ -117,6 +128,14 @@ func export(m *nn.Model, c WriteConfig) (*encoder, error) {
 		return nil, &GraphError{Node: m.Name(), Problem: fmt.Sprintf("would make a file of %d bytes; files of this format hold at most 2 GiB", model.size)}
 	}
 	return model, nil
+}
+
+// elemOf is the type of a node's elements in the file.
+func (e *exporter) elemOf(n *gorgonia.Node) elemType {
+	if n.Dtype() == tensor.Int {
+		return elemInt64
+	}
+	return e.elem
 }
 
 // openDims is a shape in which axes that differ between two batch sizes are −1.
@@ -146,7 +165,7 @@ type exporter struct {
 	names     map[string]bool
 	constants map[string]string
 	elem      elemType
-	input     *gorgonia.Node
+	input     *gorgonia.Node // the first
 	batch     string         // the batch size as a vector of one element, where it is needed
 	at        *gorgonia.Node // the node that is being written
 	label     string         // of the next node; its result's name if empty
@@ -154,13 +173,29 @@ type exporter struct {
 	err       error
 }
 
-// pair lists the nodes that lead to a, inputs first, and finds their twins.
-func (e *exporter) pair(a, b *gorgonia.Node) ([]*gorgonia.Node, error) {
+// pair lists the nodes that lead to outputs, inputs first, and finds their twins. What is an output has it as a user, nil.
+func (e *exporter) pair(outs, twins gorgonia.Nodes) (order []*gorgonia.Node, err error) {
+	for i, a := range outs {
+		e.users[a] = append(e.users[a], nil)
+		if known := e.twins[a]; known != nil {
+			if known != twins[i] {
+				return nil, e.differ(a)
+			}
+			continue
+		}
+		if order, err = e.pairFrom(a, twins[i], order); err != nil {
+			return nil, err
+		}
+	}
+	return order, nil
+}
+
+// pairFrom appends the nodes that lead to a and are not there yet.
+func (e *exporter) pairFrom(a, b *gorgonia.Node, order []*gorgonia.Node) ([]*gorgonia.Node, error) {
 	type frame struct {
 		n    *gorgonia.Node
 		next int
 	}
-	var order []*gorgonia.Node
 	e.twins[a] = b
 	for stack := []frame{{n: a}}; len(stack) > 0; {
 		top := &stack[len(stack)-1]

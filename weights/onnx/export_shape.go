@@ -161,6 +161,7 @@ func exportReduce(e *exporter, n *gorgonia.Node, o op.Op) {
 
 func exportGather(e *exporter, n *gorgonia.Node, o op.Op) {
 	in := op.Children(n)
+	e.call(in[0])
 	e.set(n, logical, e.emit("Gather", []string{e.form(in[0], logical), e.form(in[1], logical)}, e.unique(n.Name()), attr{"axis", o.(*op.Gather).Axis}))
 }
 

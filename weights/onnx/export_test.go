@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -48,6 +49,8 @@ func nets(t *testing.T) map[string]*nn.Model {
 	add("applications", m, err)
 	m, err = arch.MobileNetV3{Classes: 10}.Model()
 	add("mobilenetv3", m, err)
+	m, err = attention()
+	add("attention", m, err)
 	return out
 }
 
@@ -147,6 +150,20 @@ func activations() (*nn.Model, error) {
 	y = b.Add(nn.Conv3D{Filters: 3, Kernel: nn.K3(2), Padding: nn.Same}, y)
 	y = b.Add(nn.Flatten{}, y)
 	y = b.Add(nn.Dense{Units: 4}, y)
+	return b.Model(x, y)
+}
+
+// attention has products of batches of matrices, transposed and not.
+func attention() (*nn.Model, error) {
+	b := nn.NewBuilder("attention")
+	x := b.Input(nn.Shape{6, 4})
+	y := b.Add(nn.LayerNormalization{}, x)
+	y = b.Add(nn.Add{}, x, b.Add(nn.MultiHeadAttention{Heads: 2, KeyDim: 3, Causal: true}, y, y))
+	y = b.Add(nn.Attention{}, b.Add(nn.Dense{Units: 4}, y), y)
+	y = b.Add(nn.AdditiveAttention{}, y, x)
+	y = b.Add(nn.Dot{Axes: [2]int{1, 1}}, y, x) // (4, 4)
+	y = b.Add(nn.Dot{Axes: [2]int{2, 1}}, y, b.Add(nn.Permute{Dims: []int{2, 1}}, x))
+	y = b.Add(nn.Dense{Units: 4}, b.Add(nn.Flatten{}, y))
 	return b.Model(x, y)
 }
 
@@ -283,15 +300,38 @@ func TestExportForRuntimes(t *testing.T) {
 			all["again_"+filepath.Base(filepath.Dir(path))] = m
 		}
 	}
+	var err error
+	all["several"], err = several()
+	require.NoError(t, err)
+	randomize(t, all["several"])
 	for name, m := range all {
 		set := filepath.Join(folder, name, "test_data_set_0")
 		require.NoError(t, os.MkdirAll(set, 0o777))
 		require.NoError(t, Write(filepath.Join(folder, name, "model.onnx"), m, WriteConfig{Logits: true}))
-		x := images(t, 4, m.InputShape())
-		y := predict(t, m, x)
-		writePB(t, filepath.Join(set, "input_0.pb"), &array{elem: elemFloat, shape: x.Shape(), f32: x.Data().([]float32)})
-		writePB(t, filepath.Join(set, "output_0.pb"), &array{elem: elemFloat, shape: append([]int{4}, m.OutputShape()...), f32: y})
+		inputs := []*tensor.Dense{images(t, 4, m.InputShape())}
+		if len(m.Inputs()) > 1 {
+			inputs = severalInputs(4)
+		}
+		net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 4})
+		require.NoError(t, err)
+		for i, x := range inputs {
+			require.NoError(t, gorgonia.Let(net.Inputs[i], x))
+			writePB(t, filepath.Join(set, fmt.Sprintf("input_%d.pb", i)), fromDense(x))
+		}
+		for i, y := range runAll(t, net.AllLogits) {
+			writePB(t, filepath.Join(set, fmt.Sprintf("output_%d.pb", i)), fromDense(y))
+		}
 	}
+}
+
+// fromDense is a tensor of floats or integers as files have it.
+func fromDense(d *tensor.Dense) *array {
+	if list, ok := d.Data().([]int); ok {
+		a := vector(list)
+		a.shape = d.Shape()
+		return a
+	}
+	return &array{elem: elemFloat, shape: d.Shape(), f32: d.Data().([]float32)}
 }
 
 func writePB(t *testing.T, path string, a *array) {

@@ -17,6 +17,7 @@ var exporters = map[string]func(*exporter, *gorgonia.Node, op.Op){
 	"Conv2DBackwardInput": exportConvTranspose,
 	"BiasAdd":             exportBias,
 	"MatMul":              exportMatMul,
+	"BatchMatMul":         exportBatchMatMul,
 	"MaxPool2D":           exportPool,
 	"AvgPool2D":           exportPool,
 	"GlobalAvgPool2D":     exportGlobalPool,
@@ -55,7 +56,7 @@ func formOf(f shape.Layout) form {
 // soleUser returns the only operation that reads n, if it is of a kind.
 func (e *exporter) soleUser(n *gorgonia.Node, kind string) (*gorgonia.Node, op.Op) {
 	users := e.users[n]
-	if len(users) != 1 {
+	if len(users) != 1 || users[0] == nil {
 		return nil, nil
 	}
 	if o, ok := users[0].Op().(op.Op); ok && o.Kind() == kind && op.Children(users[0])[0] == n {
@@ -178,6 +179,24 @@ func (e *exporter) product(n, to *gorgonia.Node, bias []string) {
 	e.call(in[1])
 	e.set(to, logical, e.emit("Gemm", args, e.unique(to.Name()),
 		attr{"transA", flag(o.TransA)}, attr{"transB", flag(o.TransB)}))
+}
+
+// exportBatchMatMul writes a MatMul, which multiplies the last two axes and cannot transpose them.
+func exportBatchMatMul(e *exporter, n *gorgonia.Node, o op.Op) {
+	b := o.(*op.BatchMatMul)
+	args := make([]string, 2)
+	for i, in := range op.Children(n) {
+		args[i] = e.form(in, logical)
+		if [2]bool{b.TransA, b.TransB}[i] {
+			to := make([]int, in.Dims())
+			for axis := range to {
+				to[axis] = axis
+			}
+			to[len(to)-2], to[len(to)-1] = len(to)-1, len(to)-2
+			args[i] = e.emit("Transpose", args[i:i+1], "", attr{"perm", to})
+		}
+	}
+	e.set(n, logical, e.emit("MatMul", args, e.unique(n.Name())))
 }
 
 func exportBias(e *exporter, n *gorgonia.Node, o op.Op) {

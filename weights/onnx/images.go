@@ -7,22 +7,18 @@ import (
 	"github.com/stheno-ml/stheno/nn"
 )
 
-// input returns the graph's only input that c does not fix.
-func (g *Graph) input(c ModelConfig) (*Value, error) {
-	var input *Value
+// inputs returns the graph's inputs that c does not fix.
+func (g *Graph) inputs(c ModelConfig) ([]*Value, error) {
+	var out []*Value
 	for i := range g.Inputs {
-		if _, fixed := c.Constants[g.Inputs[i].Name]; fixed {
-			continue
+		if _, fixed := c.Constants[g.Inputs[i].Name]; !fixed {
+			out = append(out, &g.Inputs[i])
 		}
-		if input != nil {
-			return nil, &GraphError{Problem: fmt.Sprintf("has several inputs, %q and %q among them; models have one", input.Name, g.Inputs[i].Name), Remedy: useBuild}
-		}
-		input = &g.Inputs[i]
 	}
-	if input == nil {
+	if len(out) == 0 {
 		return nil, &GraphError{Problem: "has no input"}
 	}
-	return input, nil
+	return out, nil
 }
 
 // channelsFirst says whether an input of images has the axes (batch, channels, rows, columns), which is what ONNX's operations want: what

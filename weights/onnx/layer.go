@@ -21,6 +21,7 @@ type layer struct {
 	name, class string
 	nodes       []*nodeProto // the last one is the node itself, those before compute operands from weights
 	inputs      []string     // names of values in the file
+	indices     []bool       // those of inputs that are of integers
 	output      string
 	constants   map[string][2]*value // operands that aren't computed, at the first two probed batch sizes
 	weights     map[string]weightKey // by local name
@@ -42,7 +43,11 @@ func (l Layer) Infer(s *nn.Spec) (nn.Shape, error) {
 	g := gorgonia.NewGraph()
 	in := make(gorgonia.Nodes, len(s.Inputs))
 	for i, shape := range s.Inputs {
-		in[i] = dryLeaf(g, fmt.Sprintf("input_%d", i), append([]int{batch}, shape...), tensor.Float32)
+		dt := tensor.Float32
+		if l.indices[i] {
+			dt = tensor.Int
+		}
+		in[i] = dryLeaf(g, fmt.Sprintf("input_%d", i), append([]int{batch}, shape...), dt)
 	}
 	d := &dry{g: g, params: map[weightKey]*gorgonia.Node{}, declare: func(key weightKey, shape []int, trainable bool, values func() (*array, error)) {
 		local := l.local(key)
@@ -122,12 +127,17 @@ func (a *applied) weight(key weightKey, _ []int, _ bool, _ func() (*array, error
 }
 
 func (a *applied) constant(name string, v *array) (*gorgonia.Node, error) {
-	x := a.c.Inputs[0]
+	x, dt := a.c.Inputs[0], tensor.Float32
+	for i, in := range a.c.Inputs {
+		if !a.l.indices[i] {
+			dt = in.Dtype()
+		}
+	}
 	used := map[string]bool{}
 	for _, n := range x.Graph().AllNodes() {
 		used[n.Name()] = true
 	}
-	b := &build{net: &Net{Graph: x.Graph()}, names: used, cfg: BuildConfig{Dtype: x.Dtype()}}
+	b := &build{net: &Net{Graph: x.Graph()}, names: used, cfg: BuildConfig{Dtype: dt}}
 	return b.constant(name, v)
 }
 

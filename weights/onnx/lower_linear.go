@@ -80,20 +80,9 @@ func matMul(c *call) {
 		return
 	}
 	batches := size(front)
-	if batches > 1024 {
-		c.fail("", "multiplies %d pairs of matrices; at most 1024 are supported", batches)
-		return
-	}
-	if !c.affordWork(batches, nodeBytes) {
-		return
-	}
 	x = x.Reshape(slices.Concat(a[:max(len(a)-2, 0)], []int{m, k})...).BroadcastTo(slices.Concat(front, []int{m, k})...).Reshape(batches, m, k)
 	y = y.Reshape(slices.Concat(b[:max(len(b)-2, 0)], []int{k, n})...).BroadcastTo(slices.Concat(front, []int{k, n})...).Reshape(batches, k, n)
-	products := make([]op.Expr, batches)
-	for i := range products {
-		products[i] = x.Slice(0, i, i+1).Reshape(m, k).MatMul(y.Slice(0, i, i+1).Reshape(k, n)).Reshape(1, m, n)
-	}
-	c.result(op.Join(0, products...).Reshape(out...))
+	c.result(x.BatchMatMul(y, false, false).Reshape(out...))
 }
 
 // softmax is Softmax or LogSoftmax. Until version 12 all axes from one on were a row; since 13 one axis is.

@@ -179,7 +179,14 @@ func gatherNode(c *call) {
 	if !c.want(2, 2) {
 		return
 	}
-	s, index := c.shape(0), c.constant(1)
+	s := c.shape(0)
+	if v := c.in[1]; v.node != nil && isIndices(v.node) { // an input; negative ones, which count from the end here, are an error when it runs
+		if at = c.axis(at, len(s)); c.err == nil {
+			c.set(c.op(&op.Gather{Axis: at}, c.x(0), v.node))
+		}
+		return
+	}
+	index := c.constant(1)
 	if c.err != nil {
 		return
 	}

@@ -20,22 +20,24 @@ type ModelConfig struct {
 	Dims      map[string]int
 	Shapes    map[string][]int // of inputs; the batch axis is not looked at
 	Constants map[string]weights.Tensor
-	// Output is the value that the model returns; the graph's output by default. A value inside gives a model up to there, such as the
+	// Output is the value that the model returns; the graph's outputs by default. A value inside gives a model up to there, such as the
 	// features in front of a classifier.
-	Output       string
+	Output string
+	// Outputs are several such values, where Output is empty.
+	Outputs      []string
 	Dtype        tensor.Dtype // of the weights; as in BuildConfig
 	MaxConstants int64
 	// Images makes a model of images as data sets hold them: rows, columns, channels. Where the graph takes channels first, the model begins
-	// with a Permute; a graph that begins with a Transpose to that order takes them as they are.
+	// with a Permute; a graph that begins with a Transpose to that order takes them as they are. Of several inputs those with four axes are images.
 	Images bool
 	// Size gives the rows, columns and channels of images where the file leaves them open, in this order, whatever the graph's is.
 	Size nn.Shape
 }
 
-// Model describes a graph of one input and one output as a model of package nn, with the weights of the file and for any batch size:
+// Model describes a graph as a model of package nn, of as many inputs and outputs, with the weights of the file and for any batch size:
 // each node becomes a layer, named like it. Convolutions, products, poolings, batch normalizations, dropouts, ReLU, softmax and sums
 // become the layers of nn where these mean the same, so that, for one, the running averages of batch normalization move in training;
-// every other node becomes a [Layer]. The data format is channels first.
+// every other node becomes a [Layer]. Inputs of int32 and int64 are of tensor.Int: they may be indices of a Gather. The data format is channels first.
 //
 // Weights that several nodes use become weights of each: Build keeps them one. Every value must have the batch as its first axis. A file that does otherwise gives a *[GraphError]; use [Graph.Build] for it.
 func (g *Graph) Model(c ModelConfig) (*nn.Model, error) {
@@ -56,26 +58,33 @@ func (g *Graph) model(c ModelConfig) (*nn.Model, error) {
 
 // describe makes the model without values.
 func (g *Graph) describe(c ModelConfig) (*translation, *nn.Model, error) {
-	if c.Output == "" {
-		if len(g.Outputs) != 1 {
-			return nil, nil, &GraphError{Problem: fmt.Sprintf("has %d outputs; models have one", len(g.Outputs)), Remedy: "name one in ModelConfig.Output, or " + useBuild}
+	outputs := c.Outputs
+	switch {
+	case c.Output != "":
+		outputs = []string{c.Output}
+	case len(outputs) == 0:
+		for _, out := range g.Outputs {
+			outputs = append(outputs, out.Name)
 		}
-		c.Output = g.Outputs[0].Name
 	}
 	t := &translation{g: g, tensors: map[string]*nn.Tensor{}, taken: map[string]bool{}, labels: map[string]bool{}, values: map[string]func() (*array, error){}}
 	for _, n := range g.nodes {
 		t.labels[allowed(label(n))] = true
 	}
-	input, err := g.input(c)
+	inputs, err := g.inputs(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	first := false
-	if c.Images || len(c.Size) > 0 {
-		var shape []int
-		if shape, first, err = g.imageShape(c, input); err != nil {
+	images, first := map[string]bool{}, map[string]bool{}
+	for _, input := range inputs {
+		if !c.Images && len(c.Size) == 0 || len(inputs) > 1 && len(input.Dims) != 4 {
+			continue
+		}
+		shape, channels, err := g.imageShape(c, input)
+		if err != nil {
 			return nil, nil, err
 		}
+		images[input.Name], first[input.Name] = c.Images, channels
 		if shape != nil {
 			c.Shapes = maps.Clone(c.Shapes)
 			if c.Shapes == nil {
@@ -84,7 +93,7 @@ func (g *Graph) describe(c ModelConfig) (*translation, *nn.Model, error) {
 			c.Shapes[input.Name] = shape
 		}
 	}
-	if err := t.probe(c, input.Name); err != nil {
+	if err := t.probe(c, inputs); err != nil {
 		return nil, nil, err
 	}
 	name := c.Name
@@ -95,23 +104,37 @@ func (g *Graph) describe(c ModelConfig) (*translation, *nn.Model, error) {
 	b := nn.NewBuilder(name)
 	b.DataFormat = nn.ChannelsFirst
 	t.b = b
-	var x *nn.Tensor
-	if c.Images {
-		x, t.tensors[input.Name] = t.imageInput(input.Name, first)
-	} else {
-		x = b.Add(nn.Input{Shape: t.sample(input.Name), Name: t.name(input.Name, "input")})
-		t.tensors[input.Name] = x
+	var x, y []*nn.Tensor
+	for _, input := range inputs {
+		if images[input.Name] {
+			in, result := t.imageInput(input.Name, first[input.Name])
+			x, t.tensors[input.Name] = append(x, in), result
+			continue
+		}
+		in := nn.Input{Shape: t.sample(input.Name), Name: t.name(input.Name, "input")}
+		if isIndices(t.probes[0].values[input.Name].node) {
+			in.Dtype = tensor.Int
+		}
+		t.tensors[input.Name] = b.Add(in)
+		x = append(x, t.tensors[input.Name])
 	}
 	for _, n := range g.nodes {
 		if err := t.node(n); err != nil {
 			return nil, nil, err
 		}
 	}
-	y := t.tensors[c.Output]
-	if y == nil {
-		return nil, nil, &GraphError{Problem: fmt.Sprintf("its output %q does not depend on the input %q", c.Output, input.Name)}
+	for _, name := range outputs {
+		if t.tensors[name] == nil {
+			return nil, nil, &GraphError{Problem: fmt.Sprintf("its output %q does not depend on the input %q", name, inputs[0].Name)}
+		}
+		y = append(y, t.tensors[name])
 	}
-	m, err := b.Model(x, y)
+	var m *nn.Model
+	if len(x) == 1 && len(y) == 1 {
+		m, err = b.Model(x[0], y[0])
+	} else {
+		m, err = b.Functional(x, y)
+	}
 	if err != nil {
 		return nil, nil, &GraphError{Problem: err.Error(), Cause: err}
 	}
@@ -126,7 +149,7 @@ type translation struct {
 	g       *Graph
 	b       *nn.Builder
 	probes  [3]*evaluator
-	alive   map[string]bool       // values that depend on the input's elements
+	alive   map[string]bool       // values that depend on the inputs' elements
 	maker   map[string]*nodeProto // of values
 	tensors map[string]*nn.Tensor
 	taken   map[string]bool                   // names of layers
@@ -135,12 +158,12 @@ type translation struct {
 }
 
 // probe builds the graph at several batch sizes, without values.
-func (t *translation) probe(c ModelConfig, input string) error {
+func (t *translation) probe(c ModelConfig, inputs []*Value) error {
 	shapes := map[string][]int{}
 	for i, batch := range probed {
 		for name, s := range c.Shapes {
 			shapes[name] = slices.Clone(s)
-			if name == input && len(s) > 0 {
+			if slices.ContainsFunc(inputs, func(in *Value) bool { return in.Name == name }) && len(s) > 0 {
 				shapes[name][0] = batch
 			}
 		}
@@ -151,7 +174,10 @@ func (t *translation) probe(c ModelConfig, input string) error {
 		}
 		t.probes[i] = e
 	}
-	t.alive, t.maker = map[string]bool{input: true}, map[string]*nodeProto{}
+	t.alive, t.maker = map[string]bool{}, map[string]*nodeProto{}
+	for _, in := range inputs {
+		t.alive[in.Name] = true
+	}
 	for _, n := range t.g.nodes {
 		alive := slices.ContainsFunc(n.needs(), func(in string) bool { return t.alive[in] })
 		for _, out := range n.outputs {
@@ -223,6 +249,9 @@ func (t *translation) node(n *nodeProto) error {
 			stored: map[weightKey]func() (*array, error){}}}
 		if err := t.gather(l.layer, n, map[*nodeProto]bool{}); err != nil {
 			return err
+		}
+		for _, in := range l.inputs {
+			l.indices = append(l.indices, isIndices(t.probes[0].values[in].node))
 		}
 		t.add(l, out, l.inputs...)
 	}

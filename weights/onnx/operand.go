@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
 )
@@ -20,6 +21,9 @@ func (c *call) x(i int) *gorgonia.Node {
 	}
 	v := c.in[i]
 	switch {
+	case v.node != nil && isIndices(v.node):
+		c.fail("pass its value as one of Constants", "computes with integers in input %d, %q; as inputs of the graph they can be indices of a Gather only", i, c.name(i))
+		return nil
 	case v.node != nil:
 		return v.node
 	case v.stored != nil && !v.stored.elem.isFloat() || v.fixed != nil && !v.fixed.elem.isFloat():
@@ -29,6 +33,15 @@ func (c *call) x(i int) *gorgonia.Node {
 		return c.weight(i, plain, size(v.shape) > 1 && !v.inNode)
 	}
 	return c.fixedNode(v.fixed)
+}
+
+// isIndices says whether a node is of integers.
+func isIndices(n *gorgonia.Node) bool {
+	t := n.Type()
+	if of, ok := t.(gorgonia.TensorType); ok {
+		t = of.Of
+	}
+	return t == tensor.Int
 }
 
 // fixedNode returns a constant as a node.

@@ -64,7 +64,7 @@ func randomGraph(seed uint64) []byte {
 		return out
 	}
 	tensors := map[string]*array{}
-	values := []string{"x", "x", "x"}
+	values := []string{"x", "x", "x", "i"}
 	for i := range 6 {
 		name := fmt.Sprintf("t%d", i)
 		s := list(r.IntN(5))

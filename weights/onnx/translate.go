@@ -32,6 +32,7 @@ var translators = map[string]func(t *translation, c *call, n *nodeProto) bool{
 	"Gemm":               gemmLayer,
 	"MaxPool":            maxPoolLayer,
 	"AveragePool":        averagePoolLayer,
+	"Gather":             embeddingLayer,
 }
 
 func (t *translation) layerName(n *nodeProto) string { return t.name(label(n), "layer") }
@@ -106,6 +107,17 @@ func batchNormLayer(t *translation, c *call, n *nodeProto) bool {
 		t.keep(name, weight, c, i+1, nil)
 	}
 	t.add(nn.BatchNormalization{Axis: 1, Epsilon: epsilon, Momentum: momentum, Name: name}, n.outputs[0], n.inputs[0])
+	return true
+}
+
+// embeddingLayer is a Gather of rows of a stored matrix.
+func embeddingLayer(t *translation, c *call, n *nodeProto) bool {
+	if s := c.shape(0); len(s) != 2 || c.axis(c.attrInt("axis", 0), 2) != 0 || !areStored(c, 0, 1) || !isIndices(c.in[1].node) {
+		return false
+	}
+	name := t.layerName(n)
+	t.keep(name, "embeddings", c, 0, nil)
+	t.add(nn.Embedding{InputDim: c.shape(0)[0], OutputDim: c.shape(0)[1], Name: name}, n.outputs[0], n.inputs[1])
 	return true
 }
 

@@ -4,14 +4,14 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
-	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// BatchMatMul is [ir.BatchMatMul]. Large products are computed one after the other by all workers, small ones each by
+// BatchMatMul is [op.BatchMatMul]. Large products are computed one after the other by all workers, small ones each by
 // one worker with memory of its own.
 type BatchMatMul[T Float] struct {
 	Scratch[T]
-	g          ir.Product
+	g          op.Products
 	all        *MatMul[T]   // nil where items are small
 	one        []*MatMul[T] // a worker's
 	areas      []area[T]    // of all, or of each of one
@@ -25,7 +25,7 @@ type BatchMatMul[T Float] struct {
 const itemWork = 1 << 22
 
 // NewBatchMatMul prepares the products.
-func NewBatchMatMul[T Float](e Env[T], g ir.Product, transA, transB bool) (*BatchMatMul[T], error) {
+func NewBatchMatMul[T Float](e Env[T], g op.Products, transA, transB bool) (*BatchMatMul[T], error) {
 	if g.Batch < 1 || g.M < 1 || g.N < 1 || g.K < 1 {
 		return nil, fmt.Errorf("kernel: BatchMatMul of %d products of %d×%d by %d×%d; want at least 1", g.Batch, g.M, g.K, g.K, g.N)
 	}

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // The kernels of package ir, by the bytes they read and write.
@@ -105,7 +106,7 @@ func benchmarkOps[T Float](b *testing.B) {
 // The products of an attention layer.
 func BenchmarkBatchMatMul(b *testing.B) {
 	e := benchEnv[float32](b)
-	for _, g := range []ir.Product{{Batch: 1024, M: 8, N: 8, K: 8}, {Batch: 96, M: 128, N: 128, K: 64}, {Batch: 4, M: 512, N: 512, K: 512}} {
+	for _, g := range []op.Products{{Batch: 1024, M: 8, N: 8, K: 8}, {Batch: 96, M: 128, N: 128, K: 64}, {Batch: 4, M: 512, N: 512, K: 512}} {
 		k, err := NewBatchMatMul(e, g, false, true)
 		require.NoError(b, err)
 		k.SetScratch(make([]float32, k.Workspace()))

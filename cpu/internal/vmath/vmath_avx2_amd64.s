@@ -3079,3 +3079,289 @@ DATA cbf800000<>+20(SB)/4, $0xbf800000
 DATA cbf800000<>+24(SB)/4, $0xbf800000
 DATA cbf800000<>+28(SB)/4, $0xbf800000
 GLOBL cbf800000<>(SB), RODATA|NOPTR, $32
+
+// func erf32AVX2(dst *float32, x *float32, n uintptr)
+// Requires: AVX, AVX2, FMA3
+TEXT ·erf32AVX2(SB), NOSPLIT, $0-24
+	MOVQ n+16(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ x+8(FP), DX
+	SUBQ $0x08, AX
+	JL   after1
+
+loop1:
+	VMOVUPS      (DX), Y0
+	VANDPS       c7fffffff<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c38af88a2<>+0(SB), Y3
+	VFMADD213PS  cba5574c3<>+0(SB), Y2, Y3
+	VFMADD213PS  c3baa6d6c<>+0(SB), Y2, Y3
+	VFMADD213PS  cbcdc083e<>+0(SB), Y2, Y3
+	VFMADD213PS  c3de71710<>+0(SB), Y2, Y3
+	VFMADD213PS  cbec093a2<>+0(SB), Y2, Y3
+	VFMADD213PS  c3e0375d4<>+0(SB), Y2, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD213PS  Y0, Y0, Y2
+	VMOVUPS      c407ccccd<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VMOVUPS      c394d3a5b<>+0(SB), Y4
+	VFMADD213PS  cbb474d11<>+0(SB), Y3, Y4
+	VFMADD213PS  c3cb60377<>+0(SB), Y3, Y4
+	VFMADD213PS  cbdd4d0e0<>+0(SB), Y3, Y4
+	VFMADD213PS  cbf231fb0<>+0(SB), Y3, Y4
+	VFMADD213PS  cbf905749<>+0(SB), Y3, Y4
+	VFMADD213PS  cb9503355<>+0(SB), Y3, Y4
+	VMULPS       c3fb8aa3b<>+0(SB), Y4, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS c3f317200<>+0(SB), Y3, Y4
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y3, Y4
+	VMOVUPS      c39500d01<>+0(SB), Y5
+	VFMADD213PS  c3ab60b61<>+0(SB), Y4, Y5
+	VFMADD213PS  c3c088889<>+0(SB), Y4, Y5
+	VFMADD213PS  c3d2aaaab<>+0(SB), Y4, Y5
+	VFMADD213PS  c3e2aaaab<>+0(SB), Y4, Y5
+	VFMADD213PS  c3f000000<>+0(SB), Y4, Y5
+	VFMADD213PS  c3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  c3f800000<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       c7f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VPADDD       c7f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y3
+	VANDPS       c80000000<>+0(SB), Y0, Y0
+	VORPS        Y3, Y0, Y0
+	VCMPPS       $0x1e, c3f6c0000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, AX
+	JGE          loop1
+
+after1:
+	ADDQ         $0x08, AX
+	JZ           end
+	LEAQ         mask<>+32(SB), BX
+	NEGQ         AX
+	VMOVUPS      (BX)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VANDPS       c7fffffff<>+0(SB), Y1, Y2
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c38af88a2<>+0(SB), Y4
+	VFMADD213PS  cba5574c3<>+0(SB), Y3, Y4
+	VFMADD213PS  c3baa6d6c<>+0(SB), Y3, Y4
+	VFMADD213PS  cbcdc083e<>+0(SB), Y3, Y4
+	VFMADD213PS  c3de71710<>+0(SB), Y3, Y4
+	VFMADD213PS  cbec093a2<>+0(SB), Y3, Y4
+	VFMADD213PS  c3e0375d4<>+0(SB), Y3, Y4
+	VMOVAPS      Y4, Y3
+	VFMADD213PS  Y1, Y1, Y3
+	VMOVUPS      c407ccccd<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y4
+	VMOVUPS      c394d3a5b<>+0(SB), Y5
+	VFMADD213PS  cbb474d11<>+0(SB), Y4, Y5
+	VFMADD213PS  c3cb60377<>+0(SB), Y4, Y5
+	VFMADD213PS  cbdd4d0e0<>+0(SB), Y4, Y5
+	VFMADD213PS  cbf231fb0<>+0(SB), Y4, Y5
+	VFMADD213PS  cbf905749<>+0(SB), Y4, Y5
+	VFMADD213PS  cb9503355<>+0(SB), Y4, Y5
+	VMULPS       c3fb8aa3b<>+0(SB), Y5, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS c3f317200<>+0(SB), Y4, Y5
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y5
+	VMOVUPS      c39500d01<>+0(SB), Y6
+	VFMADD213PS  c3ab60b61<>+0(SB), Y5, Y6
+	VFMADD213PS  c3c088889<>+0(SB), Y5, Y6
+	VFMADD213PS  c3d2aaaab<>+0(SB), Y5, Y6
+	VFMADD213PS  c3e2aaaab<>+0(SB), Y5, Y6
+	VFMADD213PS  c3f000000<>+0(SB), Y5, Y6
+	VFMADD213PS  c3f800000<>+0(SB), Y5, Y6
+	VFMADD213PS  c3f800000<>+0(SB), Y5, Y6
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPADDD       c7f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y5
+	VPADDD       c7f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y4
+	VANDPS       c80000000<>+0(SB), Y1, Y1
+	VORPS        Y4, Y1, Y1
+	VCMPPS       $0x1e, c3f6c0000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y1, Y3, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c38af88a2<>+0(SB)/4, $0x38af88a2
+DATA c38af88a2<>+4(SB)/4, $0x38af88a2
+DATA c38af88a2<>+8(SB)/4, $0x38af88a2
+DATA c38af88a2<>+12(SB)/4, $0x38af88a2
+DATA c38af88a2<>+16(SB)/4, $0x38af88a2
+DATA c38af88a2<>+20(SB)/4, $0x38af88a2
+DATA c38af88a2<>+24(SB)/4, $0x38af88a2
+DATA c38af88a2<>+28(SB)/4, $0x38af88a2
+GLOBL c38af88a2<>(SB), RODATA|NOPTR, $32
+
+DATA cba5574c3<>+0(SB)/4, $0xba5574c3
+DATA cba5574c3<>+4(SB)/4, $0xba5574c3
+DATA cba5574c3<>+8(SB)/4, $0xba5574c3
+DATA cba5574c3<>+12(SB)/4, $0xba5574c3
+DATA cba5574c3<>+16(SB)/4, $0xba5574c3
+DATA cba5574c3<>+20(SB)/4, $0xba5574c3
+DATA cba5574c3<>+24(SB)/4, $0xba5574c3
+DATA cba5574c3<>+28(SB)/4, $0xba5574c3
+GLOBL cba5574c3<>(SB), RODATA|NOPTR, $32
+
+DATA c3baa6d6c<>+0(SB)/4, $0x3baa6d6c
+DATA c3baa6d6c<>+4(SB)/4, $0x3baa6d6c
+DATA c3baa6d6c<>+8(SB)/4, $0x3baa6d6c
+DATA c3baa6d6c<>+12(SB)/4, $0x3baa6d6c
+DATA c3baa6d6c<>+16(SB)/4, $0x3baa6d6c
+DATA c3baa6d6c<>+20(SB)/4, $0x3baa6d6c
+DATA c3baa6d6c<>+24(SB)/4, $0x3baa6d6c
+DATA c3baa6d6c<>+28(SB)/4, $0x3baa6d6c
+GLOBL c3baa6d6c<>(SB), RODATA|NOPTR, $32
+
+DATA cbcdc083e<>+0(SB)/4, $0xbcdc083e
+DATA cbcdc083e<>+4(SB)/4, $0xbcdc083e
+DATA cbcdc083e<>+8(SB)/4, $0xbcdc083e
+DATA cbcdc083e<>+12(SB)/4, $0xbcdc083e
+DATA cbcdc083e<>+16(SB)/4, $0xbcdc083e
+DATA cbcdc083e<>+20(SB)/4, $0xbcdc083e
+DATA cbcdc083e<>+24(SB)/4, $0xbcdc083e
+DATA cbcdc083e<>+28(SB)/4, $0xbcdc083e
+GLOBL cbcdc083e<>(SB), RODATA|NOPTR, $32
+
+DATA c3de71710<>+0(SB)/4, $0x3de71710
+DATA c3de71710<>+4(SB)/4, $0x3de71710
+DATA c3de71710<>+8(SB)/4, $0x3de71710
+DATA c3de71710<>+12(SB)/4, $0x3de71710
+DATA c3de71710<>+16(SB)/4, $0x3de71710
+DATA c3de71710<>+20(SB)/4, $0x3de71710
+DATA c3de71710<>+24(SB)/4, $0x3de71710
+DATA c3de71710<>+28(SB)/4, $0x3de71710
+GLOBL c3de71710<>(SB), RODATA|NOPTR, $32
+
+DATA cbec093a2<>+0(SB)/4, $0xbec093a2
+DATA cbec093a2<>+4(SB)/4, $0xbec093a2
+DATA cbec093a2<>+8(SB)/4, $0xbec093a2
+DATA cbec093a2<>+12(SB)/4, $0xbec093a2
+DATA cbec093a2<>+16(SB)/4, $0xbec093a2
+DATA cbec093a2<>+20(SB)/4, $0xbec093a2
+DATA cbec093a2<>+24(SB)/4, $0xbec093a2
+DATA cbec093a2<>+28(SB)/4, $0xbec093a2
+GLOBL cbec093a2<>(SB), RODATA|NOPTR, $32
+
+DATA c3e0375d4<>+0(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+4(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+8(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+12(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+16(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+20(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+24(SB)/4, $0x3e0375d4
+DATA c3e0375d4<>+28(SB)/4, $0x3e0375d4
+GLOBL c3e0375d4<>(SB), RODATA|NOPTR, $32
+
+DATA c407ccccd<>+0(SB)/4, $0x407ccccd
+DATA c407ccccd<>+4(SB)/4, $0x407ccccd
+DATA c407ccccd<>+8(SB)/4, $0x407ccccd
+DATA c407ccccd<>+12(SB)/4, $0x407ccccd
+DATA c407ccccd<>+16(SB)/4, $0x407ccccd
+DATA c407ccccd<>+20(SB)/4, $0x407ccccd
+DATA c407ccccd<>+24(SB)/4, $0x407ccccd
+DATA c407ccccd<>+28(SB)/4, $0x407ccccd
+GLOBL c407ccccd<>(SB), RODATA|NOPTR, $32
+
+DATA c394d3a5b<>+0(SB)/4, $0x394d3a5b
+DATA c394d3a5b<>+4(SB)/4, $0x394d3a5b
+DATA c394d3a5b<>+8(SB)/4, $0x394d3a5b
+DATA c394d3a5b<>+12(SB)/4, $0x394d3a5b
+DATA c394d3a5b<>+16(SB)/4, $0x394d3a5b
+DATA c394d3a5b<>+20(SB)/4, $0x394d3a5b
+DATA c394d3a5b<>+24(SB)/4, $0x394d3a5b
+DATA c394d3a5b<>+28(SB)/4, $0x394d3a5b
+GLOBL c394d3a5b<>(SB), RODATA|NOPTR, $32
+
+DATA cbb474d11<>+0(SB)/4, $0xbb474d11
+DATA cbb474d11<>+4(SB)/4, $0xbb474d11
+DATA cbb474d11<>+8(SB)/4, $0xbb474d11
+DATA cbb474d11<>+12(SB)/4, $0xbb474d11
+DATA cbb474d11<>+16(SB)/4, $0xbb474d11
+DATA cbb474d11<>+20(SB)/4, $0xbb474d11
+DATA cbb474d11<>+24(SB)/4, $0xbb474d11
+DATA cbb474d11<>+28(SB)/4, $0xbb474d11
+GLOBL cbb474d11<>(SB), RODATA|NOPTR, $32
+
+DATA c3cb60377<>+0(SB)/4, $0x3cb60377
+DATA c3cb60377<>+4(SB)/4, $0x3cb60377
+DATA c3cb60377<>+8(SB)/4, $0x3cb60377
+DATA c3cb60377<>+12(SB)/4, $0x3cb60377
+DATA c3cb60377<>+16(SB)/4, $0x3cb60377
+DATA c3cb60377<>+20(SB)/4, $0x3cb60377
+DATA c3cb60377<>+24(SB)/4, $0x3cb60377
+DATA c3cb60377<>+28(SB)/4, $0x3cb60377
+GLOBL c3cb60377<>(SB), RODATA|NOPTR, $32
+
+DATA cbdd4d0e0<>+0(SB)/4, $0xbdd4d0e0
+DATA cbdd4d0e0<>+4(SB)/4, $0xbdd4d0e0
+DATA cbdd4d0e0<>+8(SB)/4, $0xbdd4d0e0
+DATA cbdd4d0e0<>+12(SB)/4, $0xbdd4d0e0
+DATA cbdd4d0e0<>+16(SB)/4, $0xbdd4d0e0
+DATA cbdd4d0e0<>+20(SB)/4, $0xbdd4d0e0
+DATA cbdd4d0e0<>+24(SB)/4, $0xbdd4d0e0
+DATA cbdd4d0e0<>+28(SB)/4, $0xbdd4d0e0
+GLOBL cbdd4d0e0<>(SB), RODATA|NOPTR, $32
+
+DATA cbf231fb0<>+0(SB)/4, $0xbf231fb0
+DATA cbf231fb0<>+4(SB)/4, $0xbf231fb0
+DATA cbf231fb0<>+8(SB)/4, $0xbf231fb0
+DATA cbf231fb0<>+12(SB)/4, $0xbf231fb0
+DATA cbf231fb0<>+16(SB)/4, $0xbf231fb0
+DATA cbf231fb0<>+20(SB)/4, $0xbf231fb0
+DATA cbf231fb0<>+24(SB)/4, $0xbf231fb0
+DATA cbf231fb0<>+28(SB)/4, $0xbf231fb0
+GLOBL cbf231fb0<>(SB), RODATA|NOPTR, $32
+
+DATA cbf905749<>+0(SB)/4, $0xbf905749
+DATA cbf905749<>+4(SB)/4, $0xbf905749
+DATA cbf905749<>+8(SB)/4, $0xbf905749
+DATA cbf905749<>+12(SB)/4, $0xbf905749
+DATA cbf905749<>+16(SB)/4, $0xbf905749
+DATA cbf905749<>+20(SB)/4, $0xbf905749
+DATA cbf905749<>+24(SB)/4, $0xbf905749
+DATA cbf905749<>+28(SB)/4, $0xbf905749
+GLOBL cbf905749<>(SB), RODATA|NOPTR, $32
+
+DATA cb9503355<>+0(SB)/4, $0xb9503355
+DATA cb9503355<>+4(SB)/4, $0xb9503355
+DATA cb9503355<>+8(SB)/4, $0xb9503355
+DATA cb9503355<>+12(SB)/4, $0xb9503355
+DATA cb9503355<>+16(SB)/4, $0xb9503355
+DATA cb9503355<>+20(SB)/4, $0xb9503355
+DATA cb9503355<>+24(SB)/4, $0xb9503355
+DATA cb9503355<>+28(SB)/4, $0xb9503355
+GLOBL cb9503355<>(SB), RODATA|NOPTR, $32
+
+DATA c3f6c0000<>+0(SB)/4, $0x3f6c0000
+DATA c3f6c0000<>+4(SB)/4, $0x3f6c0000
+DATA c3f6c0000<>+8(SB)/4, $0x3f6c0000
+DATA c3f6c0000<>+12(SB)/4, $0x3f6c0000
+DATA c3f6c0000<>+16(SB)/4, $0x3f6c0000
+DATA c3f6c0000<>+20(SB)/4, $0x3f6c0000
+DATA c3f6c0000<>+24(SB)/4, $0x3f6c0000
+DATA c3f6c0000<>+28(SB)/4, $0x3f6c0000
+GLOBL c3f6c0000<>(SB), RODATA|NOPTR, $32

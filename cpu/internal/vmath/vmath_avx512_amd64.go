@@ -178,3 +178,8 @@ func log232AVX512(dst *float32, x *float32, n uintptr)
 //
 //go:noescape
 func log1p32AVX512(dst *float32, x *float32, n uintptr)
+
+// computes dst = erf(x) over n elements.
+//
+//go:noescape
+func erf32AVX512(dst *float32, x *float32, n uintptr)

@@ -38,7 +38,7 @@ func named[T Float](o *Ops[T]) []unary[T] {
 		{"exp", o.Exp, math.Exp, 2, 4}, {"expm1", o.Expm1, math.Expm1, 2, 4}, {"log", o.Log, log, 2, 4}, {"log1p", o.Log1p, math.Log1p, 2, 4},
 		{"log2", o.Log2, log2, 2, 4}, {"tanh", o.Tanh, math.Tanh, 2.5, 4}, {"sigmoid", o.Sigmoid, sigmoid, 2.5, 4},
 		{"softplus", o.Softplus, softplus, 2.5, 4}, {"sin", o.Sin, math.Sin, 0.5, 0}, {"cos", o.Cos, math.Cos, 0.5, 0},
-		{"erf", o.Erf, math.Erf, 0.5, 0},
+		{"erf", o.Erf, math.Erf, 1.5, 0},
 	}
 }
 
