@@ -73,6 +73,7 @@ var registry = []entry{
 	efficientNet("b0"), efficientNet("b1"), efficientNet("b2"), efficientNet("b3"), efficientNet("b4"), efficientNet("b5"), efficientNet("b6"), efficientNet("b7"),
 	efficientNetV2("b0"), efficientNetV2("b1"), efficientNetV2("b2"), efficientNetV2("b3"), efficientNetV2("s"), efficientNetV2("m"), efficientNetV2("l"),
 	convNeXtEntry("tiny"), convNeXtEntry("small"), convNeXtEntry("base"), convNeXtEntry("large"), convNeXtEntry("xlarge"),
+	nasNetEntry("nasnet-mobile", false), nasNetEntry("nasnet-large", true),
 	{"xception", "", func(c Config) Architecture {
 		return Xception{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
 	}},
@@ -143,6 +144,12 @@ func mobileNetV3(name string, large, minimalistic bool) entry {
 func convNeXtEntry(variant string) entry {
 	return entry{"convnext-" + variant, "", func(c Config) Architecture {
 		return ConvNeXt{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Variant: variant}
+	}}
+}
+
+func nasNetEntry(name string, large bool) entry {
+	return entry{name, "", func(c Config) Architecture {
+		return NASNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Large: large}
 	}}
 }
 

@@ -189,7 +189,7 @@ func checkZooGradients(t *testing.T, m *nn.Model, c *numtest.Case, pixels []floa
 // of the smallest network of each family alone.
 func TestZooCompiles(t *testing.T) {
 	for _, name := range []string{"efficientnetb0", "efficientnetb7", "efficientnetv2-b0", "efficientnetv2-l", "mobilenetv3-small", "mobilenetv3-large",
-		"convnext-tiny", "convnext-xlarge", "xception", "inceptionv3", "inceptionresnetv2"} {
+		"convnext-tiny", "convnext-xlarge", "xception", "inceptionv3", "inceptionresnetv2", "nasnet-mobile"} {
 		t.Run(name, func(t *testing.T) {
 			if numtest.Race && name != "efficientnetb0" || testing.Short() && slices.Contains([]string{"efficientnetb7", "efficientnetv2-l", "convnext-xlarge", "inceptionresnetv2"}, name) {
 				t.Skip("a large network")

@@ -32,6 +32,7 @@ FAMILIES = {
                     "MobileNetV3Small input_shape=(224,224,3) include_preprocessing=False"],
     "convnext": ["ConvNeXt" + v for v in ("Tiny", "Small", "Base", "Large", "XLarge")] + ["ConvNeXtTiny include_preprocessing=False"],
     "inception": ["Xception", "InceptionV3", "InceptionResNetV2"],
+    "nasnet": ["NASNetMobile", "NASNetLarge"],
 }
 # Keras 2 has other layers there, which are no Keras layers: the operators of TensorFlow that Keras calls TFOpLambda.
 ONLY_3 = ["EfficientNetB0 imagenet"] + FAMILIES["mobilenetv3"] + FAMILIES["convnext"]

@@ -152,7 +152,15 @@ def inceptions():
     yield case("resnet v2", "inceptionresnetv2", net("InceptionResNetV2"), (75, 77, 3), 1, pixels=1)
 
 
-FAMILIES = {"efficientnet": efficientnets, "mobilenetv3": mobilenets, "convnext": convnexts, "inception": inceptions}
+def nasnets():
+    def net(name):
+        return lambda s: getattr(keras.applications, name)(input_shape=s, **NONE)
+
+    yield case("mobile", "nasnet-mobile", net("NASNetMobile"), (64, 66, 3), 2, True, pixels=1, gain=1.5)
+    yield case("mobile odd", "nasnet-mobile", net("NASNetMobile"), (37, 50, 1), 1, pixels=1, gain=1.5)
+
+
+FAMILIES = {"efficientnet": efficientnets, "mobilenetv3": mobilenets, "convnext": convnexts, "inception": inceptions, "nasnet": nasnets}
 
 for family in sys.argv[1:] or FAMILIES:
     golden.write(golden.TRAIN, "zoo_%s.json" % family, list(FAMILIES[family]()))
