@@ -93,7 +93,7 @@ func (m mobile) inverted(input *nn.Tensor, channels, expansion, filters, strides
 	}
 	padding := nn.Same
 	if strides == 2 {
-		border := correctPad(m.DataFormat, x.Shape())
+		border := correctPad(m.DataFormat, x.Shape(), 3)
 		if m.symmetric {
 			border = nn.Border(1)
 		}
@@ -109,12 +109,13 @@ func (m mobile) inverted(input *nn.Tensor, channels, expansion, filters, strides
 	return x
 }
 
-// correctPad is keras.applications' border for a 3×3 window with stride 2: a pixel on all sides, but of an even size none at the
-// top and on the left.
-func correctPad(f nn.DataFormat, s nn.Shape) [2][2]int {
+// correctPad is keras.applications' border for an odd window with stride 2: half of the window on all sides, but of an even size a
+// pixel less at the top and on the left.
+func correctPad(f nn.DataFormat, s nn.Shape, window int) [2][2]int {
 	if len(s) != 3 { // after a mistake
 		return [2][2]int{}
 	}
 	row, col, _ := f.Axes()
-	return [2][2]int{{s[row-1] % 2, 1}, {s[col-1] % 2, 1}}
+	half := window / 2
+	return [2][2]int{{half - 1 + s[row-1]%2, half}, {half - 1 + s[col-1]%2, half}}
 }

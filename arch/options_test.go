@@ -79,6 +79,32 @@ func TestVGG16Options(t *testing.T) {
 	require.Equal(t, nn.Shape{10}, m.OutputShape())
 }
 
+// What the arguments of the EfficientNets do; the golden summaries have the rest.
+func TestEfficientNetOptions(t *testing.T) {
+	m := model(t, EfficientNet{ImageNet: true, DataFormat: nn.ChannelsFirst, Dropout: 0.4, DropConnect: 0.5, Input: nn.Shape{33, 64, 3}})
+	require.Equal(t, []string{"rescaling_1"}, layer(t, m, "permute").Inputs, "pixels are rescaled as they come")
+	require.Equal(t, nn.ZeroPadding2D{Padding: [2][2]int{{1, 1}, {0, 1}}, Name: "stem_conv_pad"}, layer(t, m, "stem_conv_pad").Config)
+	require.Equal(t, nn.Shape{96, 1, 1}, layer(t, m, "block2a_se_expand").OutputShape)
+	require.Equal(t, 0.4, layer(t, m, "top_dropout").Config.(nn.Dropout).Rate)
+	require.Equal(t, nn.Dropout{Rate: 0.5 * 2 / 16, NoiseShape: []int{0, 1, 1, 1}, Name: "block2b_drop"}, layer(t, m, "block2b_drop").Config)
+	require.Equal(t, nn.VarianceScaling{Scale: 2, Mode: nn.FanOut}, layer(t, m, "block2a_dwconv").Config.(nn.DepthwiseConv2D).DepthwiseInitializer)
+	m = model(t, EfficientNetV2{Dropout: -1, DropConnect: -1, DataFormat: nn.ChannelsFirst, Variant: "s", NoPreprocessing: true})
+	for _, l := range m.Layers() {
+		require.NotContains(t, []string{"Dropout", "Rescaling", "Normalization"}, l.Class)
+	}
+	require.Equal(t, 0.9, layer(t, m, "stem_bn").Config.(nn.BatchNormalization).Momentum)
+	m = model(t, EfficientNetV2{Input: nn.Shape{32, 32, 1}})
+	require.Equal(t, nn.Rescaling{Scale: 1. / 128, Offset: -1}, layer(t, m, "rescaling").Config, "ImageNet's mean is for three channels")
+	_, err := EfficientNet{Variant: "b8"}.Model()
+	require.ErrorContains(t, err, `there is no variant "b8"; did you mean "b0"?`)
+	a, err := ByName("efficientnetb2", Config{Classes: 10, Dropout: 0.1, RescaleInputs: true})
+	require.NoError(t, err)
+	require.Equal(t, EfficientNet{Variant: "b2", Classes: 10, Dropout: 0.1, ImageNet: true}, a)
+	a, err = ByName("efficientnetv2-m", Config{Classes: 10})
+	require.NoError(t, err)
+	require.Equal(t, EfficientNetV2{Variant: "m", Classes: 10}, a)
+}
+
 func TestBadConfigurations(t *testing.T) {
 	for want, a := range map[string]Architecture{
 		`MaxPooling2D "block5_pool": window 2×2 wants at least 2 rows, input has 1`: VGG16{Input: nn.Shape{16, 16, 3}},
@@ -87,6 +113,8 @@ func TestBadConfigurations(t *testing.T) {
 		"Rate must be at least 0 and less than 1":                                   VGG16{Dropout: 1},
 		`Dropout "drop6": Rate must be at least 0 and less than 1, is NaN`:          AlexNet{Dropout: math.NaN()},
 		`Dropout "dropout": Rate must be at least 0 and less than 1, is NaN`:        MobileNet{Dropout: math.NaN()},
+		`"top_dropout": Rate must be at least 0 and less than 1, is 1`:              EfficientNet{Dropout: 1},
+		`"block2b_drop": Rate must be at least 0 and less than 1`:                   EfficientNetV2{DropConnect: 40},
 		"wants images (4 axes with the batch), input has 3":                         ResNet50{Input: nn.Shape{32, 32}},
 		"Shift wants 3 channels on the last axis, input has 1":                      ResNet50{Input: nn.Shape{32, 32, 1}, RescaleInputs: true},
 		"Momentum must be between 0 and 1, is 2":                                    ResNet50{BatchNormDecay: 2},
@@ -143,7 +171,7 @@ func TestByName(t *testing.T) {
 		require.Equal(t, nn.Shape{7}, model(t, a).OutputShape(), name)
 	}
 	for _, bad := range []Architecture{ResNet{Depth: 51}, ResNet{Depth: 18, Groups: 32}, ResNet{Stem: "patch"}, ResNet{Version: "v3"},
-		ResNet{Groups: -1}, KerasResNet{Depth: 18}, VGG{Depth: 12}} {
+		ResNet{Groups: -1}, KerasResNet{Depth: 18}, VGG{Depth: 12}, EfficientNet{Variant: "b8"}, EfficientNetV2{Variant: "xl"}} {
 		_, err := bad.Model()
 		require.ErrorIs(t, err, nn.ErrArgument, "%+v", bad)
 	}

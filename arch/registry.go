@@ -17,11 +17,11 @@ type Config struct {
 	DataFormat       nn.DataFormat // ChannelsLast by default
 	Seed             uint64        // of Build's weights and dropout
 	BatchNorm        bool          // vgg
-	Dropout          float64       // vgg, alexnet, mobilenet
+	Dropout          float64       // vgg, alexnet, mobilenet, efficientnet
 	L2               nn.L2         // vgg
 	Head             []int         // vgg: units of the dense layers before the last; nil means 4096, 4096, and 0 alone none
 	NoL2             bool          // resnet, resnext, plain
-	RescaleInputs    bool          // resnet, resnext, plain
+	RescaleInputs    bool          // resnet, resnext, plain; of efficientnetb0 to b7 their ImageNet
 	BatchNormDecay   float64       // vgg, resnet, resnext, plain: momentum of running averages
 	BatchNormEpsilon float64       // vgg, resnet, resnext, plain, mobilenetv2
 	Stem             Stem          // resnet, resnext, plain, alexnet
@@ -67,6 +67,21 @@ var registry = []entry{
 	{"mobilenetv2", "BatchNormEpsilon SymmetricPadding", func(c Config) Architecture {
 		return MobileNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed,
 			Epsilon: c.BatchNormEpsilon, SymmetricPadding: c.SymmetricPadding}
+	}},
+	mobileNetV3("mobilenetv3-small", false, false), mobileNetV3("mobilenetv3-large", true, false),
+	mobileNetV3("mobilenetv3-small-minimalistic", false, true), mobileNetV3("mobilenetv3-large-minimalistic", true, true),
+	efficientNet("b0"), efficientNet("b1"), efficientNet("b2"), efficientNet("b3"), efficientNet("b4"), efficientNet("b5"), efficientNet("b6"), efficientNet("b7"),
+	efficientNetV2("b0"), efficientNetV2("b1"), efficientNetV2("b2"), efficientNetV2("b3"), efficientNetV2("s"), efficientNetV2("m"), efficientNetV2("l"),
+	convNeXtEntry("tiny"), convNeXtEntry("small"), convNeXtEntry("base"), convNeXtEntry("large"), convNeXtEntry("xlarge"),
+	nasNetEntry("nasnet-mobile", false), nasNetEntry("nasnet-large", true),
+	{"xception", "", func(c Config) Architecture {
+		return Xception{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
+	}},
+	{"inceptionv3", "", func(c Config) Architecture {
+		return InceptionV3{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
+	}},
+	{"inceptionresnetv2", "", func(c Config) Architecture {
+		return InceptionResNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed}
 	}},
 	vitEntry("ti", 16), vitEntry("s", 16), vitEntry("b", 16), vitEntry("b", 32), vitEntry("l", 16), vitEntry("l", 32), vitEntry("h", 14),
 	vitEntry("ti", 4), vitEntry("s", 4), // for images of 32×32
@@ -116,6 +131,38 @@ func (c Config) resnet(r ResNet) ResNet {
 func densenet(name string, depth int) entry {
 	return entry{name, "", func(c Config) Architecture {
 		return DenseNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Depth: depth}
+	}}
+}
+
+func mobileNetV3(name string, large, minimalistic bool) entry {
+	return entry{name, "Dropout", func(c Config) Architecture {
+		return MobileNetV3{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Large: large,
+			Minimalistic: minimalistic, Dropout: c.Dropout}
+	}}
+}
+
+func convNeXtEntry(variant string) entry {
+	return entry{"convnext-" + variant, "", func(c Config) Architecture {
+		return ConvNeXt{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Variant: variant}
+	}}
+}
+
+func nasNetEntry(name string, large bool) entry {
+	return entry{name, "", func(c Config) Architecture {
+		return NASNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Large: large}
+	}}
+}
+
+func efficientNet(variant string) entry {
+	return entry{"efficientnet" + variant, "Dropout RescaleInputs", func(c Config) Architecture {
+		return EfficientNet{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Variant: variant,
+			Dropout: c.Dropout, ImageNet: c.RescaleInputs}
+	}}
+}
+
+func efficientNetV2(variant string) entry {
+	return entry{"efficientnetv2-" + variant, "Dropout", func(c Config) Architecture {
+		return EfficientNetV2{Input: c.Input, Classes: c.Classes, Batch: c.Batch, DataFormat: c.DataFormat, Seed: c.Seed, Variant: variant, Dropout: c.Dropout}
 	}}
 }
 

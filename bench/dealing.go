@@ -3,6 +3,9 @@ package bench
 import (
 	"context"
 
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
 )
@@ -28,8 +31,16 @@ const (
 
 // deals decides how c is verified.
 func deals(c Case) (dealing, error) {
+	random, err := draws(c)
+	if err != nil {
+		return dealing{}, err
+	}
 	if !c.onCPU() {
-		return dealsElsewhere(c), nil
+		d := dealsElsewhere(c)
+		if random {
+			d.size = d.distinct
+		}
+		return d, nil
 	}
 	flops, err := flopsPerImage(c)
 	if err != nil {
@@ -38,6 +49,11 @@ func deals(c Case) (dealing, error) {
 	most := max(2, min(mostDistinct, int(affordable/float64(max(flops, 1)))))
 	d := dealing{Case: c, size: c.Batch, distinct: min(most, c.Batch), referred: most}
 	if c.Mode == Inference { // images do not meet
+		return d, nil
+	}
+	if random {
+		d.size = max(leastBatch, most)
+		d.distinct, d.referred = d.size, d.size
 		return d, nil
 	}
 	if d.size < leastBatch {
@@ -52,6 +68,23 @@ func deals(c Case) (dealing, error) {
 	}
 	d.referred = d.distinct
 	return d, nil
+}
+
+// draws says whether c's step draws random numbers, by which a network drops some of its own: two places with one image then differ, and a
+// batch of different images is verified, for which the reference draws the same.
+func draws(c Case) (bool, error) {
+	if c.Mode == Inference {
+		return false, nil
+	}
+	m, err := c.model()
+	if err != nil {
+		return false, err
+	}
+	net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 1, Dtype: tensor.Float32, Training: true, ShapesOnly: true})
+	if err != nil {
+		return false, err
+	}
+	return net.Step != nil, nil
 }
 
 // dealsElsewhere is deals for other devices than the CPU, whose engine's results are the reference: as many images as are as good as many. In

@@ -52,7 +52,11 @@ func forward(c Case, m *nn.Model, b *batch, training bool) (*nn.Net, error) {
 	}
 	x := gorgonia.NewTensor(g, tensor.Float64, 4, gorgonia.WithName("images"),
 		gorgonia.WithValue(tensor.New(tensor.WithShape(b.distinct, c.Size, c.Size, 3), tensor.WithBacking(wide))))
-	return m.Build(g, nn.BuildConfig{Batch: b.distinct, Input: x, Training: training, Dtype: tensor.Float64})
+	net, err := m.Build(g, nn.BuildConfig{Batch: b.distinct, Input: x, Training: training, Dtype: tensor.Float64, Seed: seed})
+	if err == nil && net.Step != nil { // a subject's first step
+		err = gorgonia.Let(net.Step, 0)
+	}
+	return net, err
 }
 
 // compute runs the graph on the reference engine and returns the values of nodes.

@@ -134,6 +134,9 @@ func TestEveryNetworkIsVerified(t *testing.T) {
 		infers.Mode, infers.Batch = Inference, 9
 		cases = append(cases, deep, infers)
 	}
+	dropping := smallCase(Train, 16) // which draws random numbers, as its reference does
+	dropping.Arch, dropping.Size = "mobilenetv3-small", 32
+	cases = append(cases, dropping)
 	for _, c := range cases {
 		d, err := deals(c)
 		require.NoError(t, err)

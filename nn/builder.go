@@ -19,6 +19,9 @@ type Builder struct {
 	// for the layers that are added afterwards. Keras's data_format; the zero value is ChannelsLast. It does not change the input: a model
 	// in ChannelsFirst whose images come as rows, columns, channels starts with Permute{Dims: []int{3, 1, 2}}.
 	DataFormat DataFormat
+	// Sequential says that the model is Keras's Sequential, a row of layers: as a layer of another model its class is that, and its
+	// input is no layer of its own in summaries.
+	Sequential bool
 
 	name   string
 	taken  map[string]*node

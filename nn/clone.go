@@ -13,7 +13,7 @@ func (m *Model) clone(dt tensor.Dtype, done map[*Model]*Model) (*Model, error) {
 	if c := done[m]; c != nil {
 		return c, nil
 	}
-	c := &Model{name: m.name, format: m.format}
+	c := &Model{name: m.name, format: m.format, sequential: m.sequential}
 	done[m] = c
 	twin := map[*node]*node{}
 	for _, n := range m.layers {

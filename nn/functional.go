@@ -82,7 +82,7 @@ func (b *Builder) connect(inputs, outputs []*Tensor, single bool) (*Model, error
 	fail := func(kind error, remedy, format string, args ...any) (*Model, error) {
 		return nil, &Error{Kind: kind, Class: "Model", Layer: b.name, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
-	m := &Model{name: b.name, format: b.DataFormat}
+	m := &Model{name: b.name, format: b.DataFormat, sequential: b.Sequential}
 	for _, ends := range []struct {
 		what string
 		list []*Tensor
@@ -141,6 +141,9 @@ func (b *Builder) connect(inputs, outputs []*Tensor, single bool) (*Model, error
 	if in, out := m.inputs[0], m.outputs[0]; single && !slices.Contains(kerasOrder(nil, m.outputs), in) {
 		return fail(ErrUnconnected, "check that each layer gets the result of the one before",
 			"the output %q does not depend on the input %q", out.name, in.name)
+	}
+	if m.sequential && !m.isChain() {
+		return fail(ErrArgument, "leave Sequential out, or add each layer behind the one before", "a Sequential model must be a row of layers")
 	}
 	m.addWeights(m.layers)
 	if err := m.checkNames(); err != nil {

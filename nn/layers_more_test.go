@@ -1,7 +1,9 @@
 package nn
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -168,6 +170,8 @@ func TestRandomLayers(t *testing.T) {
 		"GaussianDropout":  {GaussianDropout{Rate: 0.2}, 1, 0.5},
 		"SpatialDropout2D": {SpatialDropout2D{Rate: 0.2}, 1, 0.5},
 		"Dropout":          {Dropout{Rate: 0.2}, 1, 0.5},
+		"of channels":      {Dropout{Rate: 0.2, NoiseShape: []int{0, 1, 1, 0}}, 1, 0.5},
+		"of all":           {Dropout{Rate: 0.2, NoiseShape: []int{0, 0, 4, 64}}, 1, 0.5},
 		"AlphaDropout":     {AlphaDropout{Rate: 0.2}, 0.703124, 0.96964},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,7 +213,7 @@ func TestRandomLayers(t *testing.T) {
 				square += v * v / float64(len(y))
 			}
 			tolerance := 5 * c.stddev / math.Sqrt(float64(len(y)))
-			if name == "SpatialDropout2D" {
+			if name == "SpatialDropout2D" || name == "of channels" {
 				tolerance *= size // one draw for all positions
 				for i := range y {
 					require.Equal(t, y[i/(size*size*channels)*size*size*channels+i%channels], y[i], "the channels of an image are dropped whole")
@@ -218,6 +222,46 @@ func TestRandomLayers(t *testing.T) {
 			require.InDelta(t, c.mean, mean, tolerance)
 			require.InDelta(t, c.stddev, math.Sqrt(square-mean*mean), 3*tolerance)
 		})
+	}
+}
+
+// Dropout with a noise shape keeps or drops together what has one choice, and draws for the rest; Keras computes it likewise from its
+// own random numbers: kept values are divided by what is kept.
+func TestDropoutNoiseShape(t *testing.T) {
+	for _, c := range []struct {
+		noise  []int
+		choice func(sample, row, column, channel int) int // which of the choices an element follows
+		count  int
+	}{
+		{[]int{0, 1, 1, 1}, func(s, _, _, _ int) int { return s }, 64},
+		{[]int{1, 0, 1, 8}, func(_, r, _, c int) int { return r*8 + c }, 48},
+		{[]int{1, 1, 1, 1}, func(_, _, _, _ int) int { return 0 }, 1},
+	} {
+		b := NewBuilder("")
+		in := b.Input(Shape{6, 5, 8})
+		m, err := b.Model(in, b.Add(Dropout{Rate: 0.25, NoiseShape: c.noise}, in))
+		require.NoError(t, err)
+		x := random(tensor.Float32, 1, 64, 6, 5, 8)
+		require.Equal(t, float64s(t, x), predict(t, m, x, false))
+		g := gorgonia.NewGraph()
+		net, err := m.Build(g, BuildConfig{Batch: 64, Training: true, Seed: 7})
+		require.NoError(t, err)
+		run(t, g, func() { bind(t, net, x, 2) })
+		from, y, kept := float64s(t, x), float64s(t, net.Output.Value()), map[int]bool{}
+		for i := range y {
+			choice := c.choice(i/240, i/40%6, i/8%5, i%8)
+			if before, met := kept[choice]; met {
+				require.Equal(t, before, y[i] != 0, "%v: element %d", c.noise, i)
+			}
+			if kept[choice] = y[i] != 0; y[i] != 0 {
+				require.InEpsilon(t, from[i]/0.75, y[i], 1e-6)
+			}
+		}
+		require.Len(t, kept, c.count)
+		if c.count > 1 {
+			require.Contains(t, slices.Collect(maps.Values(kept)), true)
+			require.Contains(t, slices.Collect(maps.Values(kept)), false)
+		}
 	}
 }
 
@@ -253,6 +297,15 @@ func TestGradientsOfRandomLayers(t *testing.T) {
 		m, err := b.Model(in, b.Add(Dense{Units: 3}, b.Add(Flatten{}, x)))
 		require.NoError(t, err)
 		checkGradients(t, m, random(tensor.Float64, 1, 2, 3, 4, 2), labelsOf(2, 3), true)
+
+		b = NewBuilder("")
+		b.DataFormat = f
+		in = b.Input(Shape{3, 4, 2})
+		x = b.Add(Dropout{Rate: 0.5, NoiseShape: []int{0, 1, 1, 1}}, b.Add(Conv2D{Filters: 4, Kernel: K(2)}, in))
+		x = b.Add(Dropout{Rate: 0.5, NoiseShape: []int{1, 0, 1, 0}}, x)
+		m, err = b.Model(in, b.Add(Dense{Units: 3, Activation: Softmax}, b.Add(Flatten{}, x)))
+		require.NoError(t, err)
+		checkGradients(t, m, random(tensor.Float64, 1, 6, 3, 4, 2), labelsOf(6, 3), true)
 	}
 }
 
@@ -270,6 +323,9 @@ func TestMoreLayerErrors(t *testing.T) {
 		{GaussianDropout{Rate: 1}, Shape{3}, ErrArgument, "Rate must be at least 0 and less than 1, is 1"},
 		{AlphaDropout{Rate: -0.5}, Shape{3}, ErrArgument, "Rate must be at least 0"},
 		{SpatialDropout2D{Rate: 0.5}, Shape{3}, ErrShape, "wants images"},
+		{Dropout{Rate: 0.5, NoiseShape: []int{0, 1}}, Shape{3, 2}, ErrShape, "NoiseShape [0 1] has 2 axes, the input has 3 with the batch"},
+		{Dropout{Rate: 0.5, NoiseShape: []int{0, 2}}, Shape{3}, ErrArgument, "NoiseShape [0 2] has 2 on axis 1"},
+		{Dropout{Rate: 0.5, NoiseShape: []int{8, 1}}, Shape{3}, ErrArgument, "NoiseShape [8 1] has 8 on axis 0"},
 		{SpatialDropout1D{Rate: math.NaN()}, Shape{3, 2}, ErrArgument, "Rate must be at least 0"},
 		{SpatialDropout1D{Rate: 0.5}, Shape{3, 2, 2}, ErrShape, "wants sequences"},
 	} {

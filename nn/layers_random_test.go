@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -17,9 +18,10 @@ func TestRandomArguments(t *testing.T) {
 		GlobalMaxPooling1D{}, GlobalMaxPooling2D{}, GlobalAveragePooling1D{}, GlobalAveragePooling2D{},
 		ZeroPadding1D{}, ZeroPadding2D{}, Cropping1D{}, Cropping2D{}, UpSampling1D{}, UpSampling2D{}, RepeatVector{},
 		Activation{}, ReLULayer{}, LeakyReLULayer{}, ELULayer{}, PReLU{}, SoftmaxLayer{}, Dense{}, IdentityLayer{}, Reshape{}, Permute{}, Flatten{},
-		Add{}, Subtract{}, Multiply{}, Average{}, Maximum{}, Minimum{}, Concatenate{}, Dot{},
+		AddNumber{}, MultiplyNumber{}, Add{}, Subtract{}, Multiply{}, Average{}, Maximum{}, Minimum{}, Concatenate{}, Dot{},
 		BatchNormalization{}, LayerNormalization{}, RMSNormalization{}, UnitNormalization{}, GroupNormalization{}, LocalResponseNormalization{},
 		Normalization{}, Rescaling{}, Dropout{}, SpatialDropout1D{}, SpatialDropout2D{}, GaussianNoise{}, GaussianDropout{}, AlphaDropout{},
+		LayerScale{}, StochasticDepth{}, CustomScaleLayer{},
 		RandomFlip{}, RandomBrightness{}, RandomContrast{}, Resizing{}, CenterCrop{}}
 	rng, built := rand.New(rand.NewPCG(1, 2)), map[string]int{}
 	for range 40_000 {
@@ -52,7 +54,7 @@ func TestRandomArguments(t *testing.T) {
 			require.NoError(t, err, "%#v of %v", layer, in)
 		}
 		class, _ := layer.Identity()
-		built[class]++
+		built[fmt.Sprintf("%s of %T", class, layer)]++ // two classes are those of operators, too
 	}
 	require.Len(t, built, len(layers), "of each class, some are right: %v", built)
 }

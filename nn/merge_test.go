@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -135,4 +136,34 @@ func TestResponseNormErrors(t *testing.T) {
 	b.Add(LocalResponseNormalization{}, b.Input(Shape{4}))
 	require.ErrorIs(t, b.Err(), ErrShape)
 	require.ErrorContains(t, b.Err(), "wants images")
+}
+
+// The operators with a number are called and named as in Keras, where they and the layers of two inputs are numbered together.
+func TestOperatorsWithNumbers(t *testing.T) {
+	b := NewBuilder("")
+	in := b.Input(Shape{3})
+	x := b.Add(MultiplyNumber{Number: -0.5}, b.Add(AddNumber{Number: 3}, in))
+	y := b.Add(Add{}, x, b.Add(Multiply{}, in, x))
+	require.Equal(t, "add_1", y.Layer())
+	m, err := b.Model(in, y)
+	require.NoError(t, err)
+	var classes []string
+	for _, l := range m.Layers()[1:] {
+		classes = append(classes, l.Class+" "+l.Name)
+	}
+	require.Equal(t, []string{"Add add", "Multiply multiply", "Multiply multiply_1", "Add add_1"}, classes)
+	v := tensor.New(tensor.WithShape(1, 3), tensor.WithBacking([]float32{-3, 0, 5}))
+	require.Equal(t, []float64{0, -1.5, -24}, predict(t, m, v, false)) // −(x+3)/2·(1+x)
+	b = NewBuilder("")
+	in = b.Input(Shape{4})
+	x = b.Add(MultiplyNumber{Number: 2}, b.Add(AddNumber{Number: -1}, b.Add(Dense{Units: 4}, in)))
+	m, err = b.Model(in, b.Add(Dense{Units: 3, Activation: Softmax}, x))
+	require.NoError(t, err)
+	checkGradients(t, m, random(tensor.Float64, 1, 5, 4), labelsOf(5, 3), true)
+	for _, l := range []Layer{AddNumber{Number: math.NaN()}, MultiplyNumber{Number: math.Inf(1)}} {
+		b := NewBuilder("")
+		b.Add(l, b.Input(Shape{4}))
+		require.ErrorIs(t, b.Err(), ErrArgument)
+		require.ErrorContains(t, b.Err(), "Number must be a finite number")
+	}
 }

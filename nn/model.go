@@ -12,12 +12,13 @@ import (
 // [Builder.Model] or [Builder.Functional], gets values by [Model.Initialize] or [Model.Allocate], and is turned into Gorgonia graphs by [Model.Build]. Reading a
 // Model from several goroutines is safe, Initialize, Allocate and Build are not.
 type Model struct {
-	name    string
-	format  DataFormat
-	layers  []*node // Keras's order, which is topological
-	inputs  []*node // Input layers
-	outputs []result
-	weights []*Weight
+	name       string
+	format     DataFormat
+	sequential bool    // see Builder.Sequential
+	layers     []*node // Keras's order, which is topological
+	inputs     []*node // Input layers
+	outputs    []result
+	weights    []*Weight
 }
 
 // LayerInfo describes a layer of a model.
@@ -31,6 +32,14 @@ type LayerInfo struct {
 	InputIndices     []int    // for each of Inputs, which result of that layer; 0 but for nested models of several outputs
 	Config           Layer    // the layer as it was added
 	Weights          []*Weight
+}
+
+// shown are the layers that summaries show: not the input of a Sequential model.
+func (m *Model) shown() []*node {
+	if m.sequential {
+		return m.layers[1:]
+	}
+	return m.layers
 }
 
 // Name returns the model's name.

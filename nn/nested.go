@@ -8,11 +8,16 @@ import (
 )
 
 // A model is a layer of other models too, as in Keras: b.Add(base, x) puts all of base behind x, and both share base's
-// weights, which keep their names. A model of several inputs takes as many tensors, and AddAll returns those of several outputs. Freeze it with SetTrainable of either. Summaries show it as one layer of class
-// Functional, or with its layers if asked to.
+// weights, which keep their names. A model of several inputs takes as many tensors, and AddAll returns those of several outputs. Freeze it
+// with SetTrainable of either. Summaries show it as one layer of class Functional, or Sequential, or with its layers if asked to.
 
 // Identity implements [Layer].
-func (m *Model) Identity() (class, name string) { return "Functional", m.name }
+func (m *Model) Identity() (class, name string) {
+	if m.sequential {
+		return "Sequential", m.name
+	}
+	return "Functional", m.name
+}
 
 // Arity implements [MultiInput]: as many as the model has inputs.
 func (m *Model) Arity() (least, most int) {

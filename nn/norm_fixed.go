@@ -5,15 +5,18 @@ import (
 	"math"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// Normalization subtracts a mean and divides by the root of a variance, both given, along the channels: Keras's
-// Normalization(axis, mean, variance, invert), without its adapt. Input and result have any one shape; it has no weights.
+// Normalization subtracts a mean and divides by the root of a variance along the channels: Keras's Normalization(axis, mean,
+// variance, invert). Input and result have any one shape. Where mean and variance are given it has no weights; else it has those
+// that Keras's adapt sets, which no optimizer changes and which start as the identity: mean (channels,), variance (channels,) and
+// count (1,), a scalar in Keras, which nothing reads.
 type Normalization struct {
-	Mean     []float64 // mean of each channel, or a single one for all; required
-	Variance []float64 // variance of each channel, or a single one for all; required
+	Mean     []float64 // mean of each channel, or a single one for all; nil means a weight
+	Variance []float64 // variance of each channel, or a single one for all; nil means a weight, as Mean must be, too
 	// Axis of the channels, counted with the batch axis, negative from the end; 0 means the data format's. Keras's default is
 	// -1, the last in either format.
 	Axis   int
@@ -23,6 +26,9 @@ type Normalization struct {
 
 // Identity implements [Layer].
 func (l Normalization) Identity() (class, name string) { return "Normalization", l.Name }
+
+// adapted says whether mean and variance are weights.
+func (l Normalization) adapted() bool { return len(l.Mean)+len(l.Variance) == 0 }
 
 func (l Normalization) axis(s Shape, f DataFormat) (int, error) {
 	if l.Axis == 0 {
@@ -37,10 +43,17 @@ func (l Normalization) Infer(s *Spec) (Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPerChannel("Mean", l.Mean, s.Inputs[0][axis-1], true); err != nil {
+	channels := s.Inputs[0][axis-1]
+	if l.adapted() {
+		s.Weight(Weight{Name: "mean", Shape: tensor.Shape{channels}})
+		s.Weight(Weight{Name: "variance", Shape: tensor.Shape{channels}, Initializer: Ones{}})
+		s.Weight(Weight{Name: "count", Shape: tensor.Shape{1}})
+		return s.Inputs[0], nil
+	}
+	if err := checkPerChannel("Mean", l.Mean, channels, true); err != nil {
 		return nil, err
 	}
-	if err := checkPerChannel("Variance", l.Variance, s.Inputs[0][axis-1], true); err != nil {
+	if err := checkPerChannel("Variance", l.Variance, channels, true); err != nil {
 		return nil, err
 	}
 	for _, v := range l.Variance {
@@ -80,11 +93,17 @@ func (l Normalization) Apply(c *Context) *gorgonia.Node {
 	if err != nil {
 		return c.Fail(err)
 	}
-	deviation := make([]float64, len(l.Variance))
-	for i, v := range l.Variance {
-		deviation[i] = max(math.Sqrt(v), 1e-7) // Keras's backend.epsilon
+	const least = 1e-7 // Keras's backend.epsilon
+	x, mean, std := op.Try(c.Inputs[0], c.err), op.Expr{}, op.Expr{}
+	if l.adapted() {
+		mean, std = c.along("mean", []int{axis}), c.along("variance", []int{axis}).Sqrt().Maximum(op.Number(least))
+	} else {
+		deviation := make([]float64, len(l.Variance))
+		for i, v := range l.Variance {
+			deviation[i] = max(math.Sqrt(v), least)
+		}
+		mean, std = c.perChannel("mean", l.Mean, axis), c.perChannel("deviation", deviation, axis)
 	}
-	x, mean, std := op.Try(c.Inputs[0], c.err), c.perChannel("mean", l.Mean, axis), c.perChannel("deviation", deviation, axis)
 	if l.Invert {
 		return c.Expr(x.Mul(std).Add(mean))
 	}

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,6 +64,45 @@ func TestGradientsOfNorms(t *testing.T) {
 	}
 }
 
+// A Normalization whose numbers are weights computes what one with the same numbers does, starts as the identity, and trains neither.
+func TestAdaptedNormalization(t *testing.T) {
+	mean, variance := []float64{0.5, -0.25}, []float64{4, 0}
+	for _, f := range []DataFormat{ChannelsLast, ChannelsFirst} {
+		for _, axis := range []int{0, -1, 1} {
+			for _, invert := range []bool{false, true} {
+				net := func(l Normalization) *Model {
+					b := NewBuilder("")
+					b.DataFormat = f
+					in := b.Input(Shape{2, 3, 2})
+					m, err := b.Model(in, b.Add(l, in))
+					require.NoError(t, err)
+					return m
+				}
+				adapted, given := net(Normalization{Axis: axis, Invert: invert}), net(Normalization{Axis: axis, Invert: invert, Mean: mean, Variance: variance})
+				total, trainable, fixed := adapted.CountParams()
+				require.Equal(t, []int{5, 0, 5}, []int{total, trainable, fixed})
+				require.NoError(t, adapted.Initialize(1, tensor.Float32))
+				x := random(tensor.Float32, 3, 4, 2, 3, 2)
+				require.Equal(t, float64s(t, x), predict(t, adapted, x, true))
+				names := []string{}
+				for i, w := range adapted.Weights() {
+					names = append(names, w.Name)
+					require.NoError(t, w.Set([]*tensor.Dense{tensor.New(tensor.WithShape(2), tensor.WithBacking(slices.Clone(mean))),
+						tensor.New(tensor.WithShape(2), tensor.WithBacking(slices.Clone(variance))), tensor.New(tensor.WithShape(1), tensor.WithBacking([]float64{9}))}[i]))
+				}
+				require.Equal(t, []string{"normalization/mean", "normalization/variance", "normalization/count"}, names)
+				require.NoError(t, given.Initialize(1, tensor.Float32))
+				require.Equal(t, predict(t, given, x, false), predict(t, adapted, x, false))
+			}
+		}
+	}
+	b := NewBuilder("")
+	in := b.Input(Shape{4, 3, 2})
+	m, err := b.Model(in, b.Add(Dense{Units: 5}, b.Add(Flatten{}, b.Add(Normalization{}, b.Add(Conv2D{Filters: 2, Kernel: K(2)}, in)))))
+	require.NoError(t, err)
+	checkGradients(t, m, random(tensor.Float64, 1, 2, 4, 3, 2), labelsOf(2, 5), true)
+}
+
 // With nothing to divide by, results and gradients stay numbers.
 func TestNormsOfConstants(t *testing.T) {
 	for _, l := range []Layer{LayerNormalization{}, RMSNormalization{}, UnitNormalization{}, GroupNormalization{Groups: 2}} {
@@ -99,6 +139,8 @@ func TestNormErrors(t *testing.T) {
 		{GroupNormalization{Groups: 2, Axis: -4}, image, ErrArgument, "Axis: -4 is not one of the axes"},
 		{GroupNormalization{Groups: 2, Epsilon: math.NaN()}, image, ErrArgument, "Epsilon must not be negative"},
 		{Normalization{Variance: []float64{1}}, image, ErrShape, "Mean wants 4 numbers, or one, has 0"},
+		{Normalization{Mean: []float64{1}}, image, ErrShape, "Variance wants 4 numbers, or one, has 0"},
+		{Normalization{Axis: 4}, image, ErrArgument, "Axis: 4 is not one of the axes"},
 		{Normalization{Mean: []float64{1}, Variance: []float64{1, 2}}, image, ErrShape, "Variance wants 4 numbers, or one, has 2"},
 		{Normalization{Mean: []float64{1}, Variance: []float64{-1}}, image, ErrArgument, "Variance must not be negative"},
 		{Normalization{Mean: []float64{math.NaN()}, Variance: []float64{1}}, image, ErrArgument, "Mean must be a finite number"},

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -16,7 +17,11 @@ import (
 // the layer's place among the random ones. Any shape; the shape stays.
 type Dropout struct {
 	Rate float64 // rate: share of elements dropped, 0 ≤ Rate < 1
-	Name string
+	// NoiseShape is noise_shape: how many choices there are along each axis, the batch axis first. 0, Keras's None, is one for each
+	// element, 1 is one for all of the axis: with {0, 1, 1, 1} whole images are dropped, by which networks leave out the branches of
+	// their blocks (Huang et al., "Deep Networks with Stochastic Depth", 2016). nil means all 0.
+	NoiseShape []int
+	Name       string
 }
 
 // SpatialDropout1D is a [Dropout] of whole channels of sequences (Tompson et al. 2015). Input and result (None, steps,
@@ -72,7 +77,21 @@ func (l GaussianDropout) Identity() (class, name string) { return "GaussianDropo
 func (l AlphaDropout) Identity() (class, name string) { return "AlphaDropout", l.Name }
 
 // Infer implements [Layer].
-func (l Dropout) Infer(s *Spec) (Shape, error) { return s.Inputs[0], checkRate(l.Rate) }
+func (l Dropout) Infer(s *Spec) (Shape, error) {
+	in := s.Inputs[0]
+	if l.NoiseShape != nil {
+		if len(l.NoiseShape) != len(in)+1 {
+			return nil, badShape("give a number for each axis, that of the batch first, or leave NoiseShape out",
+				"NoiseShape %v has %d axes, the input has %d with the batch", l.NoiseShape, len(l.NoiseShape), len(in)+1)
+		}
+		for i, n := range l.NoiseShape {
+			if n != 0 && n != 1 && (i == 0 || n != in[i-1]) {
+				return nil, badArgument("use 0 for a choice for each element and 1 for one for all", "NoiseShape %v has %d on axis %d", l.NoiseShape, n, i)
+			}
+		}
+	}
+	return in, checkRate(l.Rate)
+}
 
 // Infer implements [Layer].
 func (l SpatialDropout1D) Infer(s *Spec) (Shape, error) { return s.dropped(l.Rate, 1) }
@@ -111,7 +130,22 @@ func (s *Spec) dropped(rate float64, rank int) (Shape, error) {
 }
 
 // Apply implements [Layer].
-func (l Dropout) Apply(c *Context) *gorgonia.Node { return c.dropout(c.Inputs[0], l.Rate) }
+func (l Dropout) Apply(c *Context) *gorgonia.Node {
+	if !c.Training || l.Rate == 0 || !slices.Contains(l.NoiseShape, 1) {
+		return c.dropout(c.Inputs[0], l.Rate)
+	}
+	x := op.Try(c.Inputs[0], c.err)
+	if x.Err() != nil {
+		return c.Fail(x.Err())
+	}
+	dims := x.Shape().Clone()
+	for i, n := range l.NoiseShape {
+		if n == 1 {
+			dims[i] = 1
+		}
+	}
+	return c.dropTogether(l.Rate, dims)
+}
 
 // dropout is the dropout of x in training, and x in inference.
 func (c *Context) dropout(x *gorgonia.Node, rate float64) *gorgonia.Node {
@@ -141,6 +175,12 @@ func (c *Context) dropChannels(rate float64) *gorgonia.Node {
 	if x.Err() == nil {
 		dims[0] = x.Shape()[0]
 	}
+	return c.dropTogether(rate, dims)
+}
+
+// dropTogether multiplies the input by factors of 0 and 1/(1−rate), of which there are dims, stretched along the axes of size 1.
+func (c *Context) dropTogether(rate float64, dims []int) *gorgonia.Node {
+	x := op.Try(c.Inputs[0], c.err)
 	return c.Expr(x.Mul(c.dropoutOf(x.Full(1, dims...), rate)))
 }
 

@@ -76,7 +76,8 @@ func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
 	t.rule("_")
 	t.row(header)
 	t.rule("=")
-	for i, n := range m.layers {
+	shown := m.shown()
+	for i, n := range shown {
 		trainable, fixed := n.count()
 		fields := []string{n.name + " (" + n.class + ")", n.printedShape(), strconv.Itoa(trainable + fixed)}
 		if chain {
@@ -84,7 +85,7 @@ func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
 		} else {
 			t.branches(fields, n.inputs)
 		}
-		if i < len(m.layers)-1 {
+		if i < len(shown)-1 {
 			t.rule("_")
 		}
 	}

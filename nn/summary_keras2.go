@@ -45,14 +45,15 @@ func (m *Model) writeKeras2(w io.Writer, o SummaryOptions) error {
 	t.line(strings.Repeat("_", t.width))
 	t.row(header, 0)
 	t.line(strings.Repeat("=", t.width))
-	for _, n := range m.layers {
+	for _, n := range m.shown() {
 		t.layer(n, 0, false)
 	}
 	t.line(strings.Repeat("=", t.width))
 	total, trainable, fixed := m.CountParams()
 	size := int(m.elementSize())
+	more := m.counts() * (8 - size)
 	fmt.Fprintf(&t.out, "Total params: %d (%s)\nTrainable params: %d (%s)\nNon-trainable params: %d (%s)\n",
-		total, readableSize(total*size, "Byte"), trainable, readableSize(trainable*size, "Byte"), fixed, readableSize(fixed*size, "Byte"))
+		total, readableSize(total*size+more, "Byte"), trainable, readableSize(trainable*size, "Byte"), fixed, readableSize(fixed*size+more, "Byte"))
 	t.line(strings.Repeat("_", t.width))
 	_, err := io.WriteString(w, t.out.String())
 	return err
@@ -83,8 +84,9 @@ func (t *keras2) layer(n *node, level int, last bool) {
 	}
 	if inner, ok := n.layer.(*Model); ok && t.o.ExpandNested {
 		bars(level+1, "¯")
-		for i, k := range inner.layers {
-			t.layer(k, level+1, i == len(inner.layers)-1)
+		shown := inner.shown()
+		for i, k := range shown {
+			t.layer(k, level+1, i == len(shown)-1)
 		}
 		bars(level, "¯")
 		last = true // Keras leaves no line free behind a frame

@@ -48,11 +48,12 @@ func (m *Model) writeKeras3(w io.Writer, o SummaryOptions) error {
 	t.rule("└─┴┘")
 	total, trainable, fixed := m.CountParams()
 	size := m.elementSize()
+	more := m.counts() * (8 - size)
 	for _, line := range []struct {
-		what  string
-		count int
-	}{{"Total", total}, {"Trainable", trainable}, {"Non-trainable", fixed}} {
-		fmt.Fprintf(&t.out, " %s params: %s (%s)\n", line.what, thousands.Format(line.count), readableSize(line.count*size, "B"))
+		what        string
+		count, more int
+	}{{"Total", total, more}, {"Trainable", trainable, 0}, {"Non-trainable", fixed, more}} {
+		fmt.Fprintf(&t.out, " %s params: %s (%s)\n", line.what, thousands.Format(line.count), readableSize(line.count*size+line.more, "B"))
 	}
 	_, err := io.WriteString(w, t.out.String())
 	return err
@@ -98,7 +99,7 @@ func (t *keras3) rule(signs string) {
 
 // layers prints the layers of m, which is nested that deep.
 func (t *keras3) layers(m *Model, level int, first *bool) {
-	for _, n := range m.layers {
+	for _, n := range m.shown() {
 		if !*first {
 			t.rule("├─┼┤")
 		}
@@ -231,4 +232,15 @@ func (m *Model) elementSize() int {
 		return 8
 	}
 	return 4
+}
+
+// counts is the number of weights that are the count of a [Normalization], which is an int64 in Keras.
+func (m *Model) counts() int {
+	n := 0
+	for _, l := range m.leafLayers() {
+		if l, ok := l.layer.(Normalization); ok && l.adapted() {
+			n++
+		}
+	}
+	return n
 }

@@ -11,7 +11,7 @@ import (
 type Config struct {
 	Arch      string  `json:"arch"`
 	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg: convolutions followed by batch normalization
-	Dropout   float64 `json:"dropout,omitempty"`    // vgg, alexnet, mobilenet; 0 is the network's own
+	Dropout   float64 `json:"dropout,omitempty"`    // vgg, alexnet, mobilenet, efficientnet; 0 is the network's own
 	NoL2      bool    `json:"no_l2,omitempty"`      // resnet: without the reference's L2 regularizer
 
 	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet, alexnet: of small or of large images
@@ -24,7 +24,7 @@ type Config struct {
 	// BatchNormMomentum is how much running averages keep of what they were, as in Keras; PyTorch's momentum is 1 minus this. 0 is the
 	// network's own.
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"` // vgg, resnet
-	RescaleInputs     bool    `json:"rescale_inputs,omitempty"`      // resnet: networks that were converted may have it
+	RescaleInputs     bool    `json:"rescale_inputs,omitempty"`      // resnet, efficientnet: networks that were converted may have it
 
 	// Model describes a network that was converted: where Arch is KerasArch, as keras.Model reads it, and where it is ONNXArch as base64 in
 	// quotes of what onnx.Graph.Describe returns for models of images.
@@ -112,7 +112,8 @@ type Config struct {
 
 	Mean []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
 	Std  []float32 `json:"std,omitempty"`
-	// RawPixels says that the network takes pixels of 0…255 as they are, without Mean and Std; one that was converted may.
+	// RawPixels says that the network takes pixels of 0…255 as they are, without Mean and Std; one that was converted may, and New sets
+	// it for those that TakesRawPixels finds to rescale them.
 	RawPixels bool `json:"raw_pixels,omitempty"`
 
 	Images  [2]int   `json:"images"`             // training and test images, before limits

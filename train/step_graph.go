@@ -48,6 +48,9 @@ func RunStepGraph(c Config, m *nn.Model, raw bool) (*gorgonia.ExprGraph, []graph
 	if err := c.checkAugment(c.Input); err != nil {
 		return nil, nil, err
 	}
+	if err := c.feedRaw(m); err != nil {
+		return nil, nil, err
+	}
 	files := c.Data == data.FolderName
 	l := c.trainingLoader(files, raw && !c.RawPixels)
 	kind := stepKind{n: c.Batch, seed: c.Seed, loss: loss, weighted: c.ClassWeight != ""}
@@ -76,7 +79,7 @@ func stepGraph(m *nn.Model, opt Optimizer, kind stepKind) (*gorgonia.ExprGraph, 
 		return nil, nil, err
 	}
 	outputs, err := s.outputs(net, cost)
-	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithUpdatesSince(s.scalars.LR),
+	return net.Graph, []graph.Option{graph.WithOutputs(outputs...), graph.WithUpdates(updates...), graph.WithResident(net.Nodes()...), graph.WithUpdatesSince(s.scalars.LR),
 		graph.WithVariables(s.sharedInputs...)}, err
 }
 

@@ -19,6 +19,7 @@ func (fedBytes) Remote() bool { return true }
 func TestRunStepGraph(t *testing.T) {
 	for name, change := range map[string]func(*train.Config){
 		"plain":     func(*train.Config) {},
+		"rescaling": func(c *train.Config) { c.Arch = "mobilenetv3-small" },
 		"augmented": func(c *train.Config) { c.Augment, c.Cutout, c.Standardise = true, 8, true },
 		"mixed":     func(c *train.Config) { c.Mixup, c.LabelSmoothing = 0.2, 0.1 },
 		"weighted":  func(c *train.Config) { c.ClassWeight, c.Loss = "balanced", train.Losses()[1] },

@@ -109,6 +109,9 @@ func (t *Trainer) prepare() (err error) {
 	if t.model, err = NewModel(t.cfg); err != nil {
 		return err
 	}
+	if err = t.cfg.feedRaw(t.model); err != nil {
+		return err
+	}
 	if err = fitsMemory(t.model, t.opt, t.cfg.SWA > 0, int64(host.Memory())); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/internal/suggest"
@@ -158,6 +159,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 			}
 		}
 	}
+	c.noteRaw(f, w, m, &cfg)
 	c.tell(w, plan, m)
 	noteAugmentation(w, m)
 	c.noteLogits(w, m)
@@ -173,6 +175,15 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: not all numbers are finite in %s\n", strings.Join(odd, ", "))
 	}
 	return c.write(w, out, m, cfg)
+}
+
+// noteRaw has a network that rescales pixels of 0 to 255 itself be given these, where the flags say nothing else.
+func (c *conversion) noteRaw(f *pflag.FlagSet, w io.Writer, m *nn.Model, cfg *train.Config) {
+	if c.pixels.given(f) || !train.TakesRawPixels(m) {
+		return
+	}
+	cfg.RawPixels, c.pixelsKnown = true, true
+	fmt.Fprintln(w, "note: the network rescales pixels of 0 to 255 itself, and is given these")
 }
 
 // noteAugmentation names the layers that do something in Keras's training, and nothing in ours.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"compress/gzip"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,6 +195,46 @@ func TestConvertTellsOfPixels(t *testing.T) {
 	}
 	require.NotContains(t, ok(t, "convert", at("standard"), at("c.safetensors")), "note: it is", "the run says it")
 	require.NotContains(t, ok(t, "convert", at("standard.onnx"), at("d.onnx")), "note: it is", "nothing is known")
+}
+
+// Networks that rescale pixels themselves are given these as they are, whoever trained them, unless the flags say otherwise.
+func TestConvertOfNetworksThatRescale(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	ok(t, "train", "--arch", "mobilenetv3-small", "--data", "sample", "--limit-train", "32", "--limit-test", "10", "--batch", "16", "--epochs", "1", "--out", at("run"))
+	ok(t, "convert", at("run"), at("a.npz"))
+	const note = "note: the network rescales pixels of 0 to 255 itself, and is given these\n"
+	said := ok(t, "convert", at("a.npz"), at("b.safetensors"), "--arch", "mobilenetv3-small", "--classes", "10")
+	require.Contains(t, said, note)
+	require.NotContains(t, said, "pixels of 0 to 1")
+	eval := func(args ...string) string {
+		_, result, found := strings.Cut(ok(t, with([]string{"eval", "--data", "sample", "--limit-test", "20"}, args...)...), "images of")
+		require.True(t, found)
+		return result
+	}
+	require.Equal(t, eval("--run", at("run")), eval("--checkpoint", at("b.safetensors")))
+	_, cfg, err := train.LoadModel(at("b.safetensors"))
+	require.NoError(t, err)
+	require.True(t, cfg.RawPixels)
+	require.NotContains(t, ok(t, "convert", at("a.npz"), at("c.safetensors"), "--arch", "mobilenetv3-small", "--classes", "10", "--mean", "0.5,0.5,0.5"), note)
+	_, cfg, err = train.LoadModel(at("c.safetensors"))
+	require.NoError(t, err)
+	require.False(t, cfg.RawPixels)
+
+	packed, err := os.Open("../../weights/keras/testdata/zoo_convnexts.keras.gz")
+	require.NoError(t, err)
+	defer packed.Close()
+	z, err := gzip.NewReader(packed)
+	require.NoError(t, err)
+	whole, err := io.ReadAll(z)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(at("d.keras"), whole, 0o666))
+	require.Contains(t, ok(t, "convert", at("d.keras"), at("d.safetensors")), note)
+	_, cfg, err = train.LoadModel(at("d.safetensors"))
+	require.NoError(t, err)
+	require.True(t, cfg.RawPixels)
+	require.Contains(t, ok(t, "summary", at("d.safetensors"), "--format", "keras3"), "(Sequential)")
+	require.Contains(t, ok(t, "convert", at("d.keras"), at("d.onnx")), "note: it is to be given pixels of 0 to 255\n")
 }
 
 // A name that is another program's promises a file for that program.

@@ -24,12 +24,12 @@ func (n *network) flags(f *pflag.FlagSet) {
 	f.IntVar(&n.Classes, "classes", 100, "number of classes")
 	f.StringVar(&n.layout, "data-format", "channels_last", "channels_last, channels_first")
 	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&n.Dropout, "dropout", 0, "vgg, alexnet, mobilenet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
+	f.Float64Var(&n.Dropout, "dropout", 0, "vgg, alexnet, mobilenet, efficientnet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
 	architectureFlags(f, &n.Stem, &n.Version, &n.Shortcuts)
 	f.IntSliceVar(&n.Head, "head", nil, "vgg: units of the dense layers before the last (default 4096,4096; 0: none)")
 	f.BoolVar(&n.SymmetricPadding, "symmetric-padding", false, "resnet, mobilenetv2: windows with stride 2 are padded on all sides, as PyTorch does")
 	f.Float64Var(&n.BatchNormEpsilon, "batch-norm-epsilon", 0, "vgg, resnet, mobilenetv2: epsilon of batch normalization (0: the network's own)")
-	f.BoolVar(&n.RescaleInputs, "rescale-inputs", false, "resnet: images of 0 to 1 are rescaled to 0 to 255 minus the ImageNet means")
+	f.BoolVar(&n.RescaleInputs, "rescale-inputs", false, "resnet: images of 0 to 1 are rescaled to 0 to 255 minus the ImageNet means; efficientnetb0 to b7: with the layer that Keras adds for its ImageNet weights")
 }
 
 // architecture is the one of that name with the options of the flags.

@@ -9,8 +9,8 @@ import (
 	"github.com/stheno-ml/stheno/weights"
 )
 
-// adapt gives a Normalization layer that was adapted to data its mean and variance: Keras counts them among the weights,
-// package nn has them as numbers of the layer.
+// adapt gives a Normalization layer that was adapted to data as a whole, axis=None, its mean and variance: Keras counts them among the
+// weights, package nn has them as numbers of the layer. Where there are some for each channel they are weights here, too.
 func (b *builder) adapt(o *object) error {
 	if o.Class != "Normalization" || b.file == nil {
 		return nil
@@ -19,7 +19,7 @@ func (b *builder) adapt(o *object) error {
 	if err != nil {
 		return err
 	}
-	if text := string(args["mean"]); text != "" && text != "null" {
+	if text := string(args["mean"]); text != "" && text != "null" || string(args["axis"]) != "null" {
 		return nil
 	}
 	l := b.file.layerAt(b.paths[o.Name], o.Name)
@@ -76,6 +76,6 @@ func numbers(t *weights.Tensor) ([]float64, error) {
 
 // isFixed says whether a layer has the weights that Keras gives it as numbers.
 func isFixed(l nn.Layer) bool {
-	_, ok := l.(nn.Normalization)
-	return ok
+	n, ok := l.(nn.Normalization)
+	return ok && len(n.Mean)+len(n.Variance) > 0
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"github.com/stheno-ml/stheno/weights"
 	"github.com/stheno-ml/stheno/weights/internal/hdf5"
@@ -102,6 +103,10 @@ func readTensor(o *hdf5.Object, name string) (weights.Tensor, error) {
 		return weights.Tensor{}, err
 	}
 	t := weights.Tensor{Name: name, DType: a.DType, Shape: a.Shape, Data: a.Data}
+	if count, ok := single(a.Data); ok && len(a.Shape) == 0 {
+		// The count of a Normalization. Package nn has no scalars among the weights, and no integers.
+		return weights.Tensor{Name: name, DType: "F32", Shape: []int{1}, Data: []float32{count}}, nil
+	}
 	switch a.DType {
 	case hdf5.String:
 		return t, wrong("", "%q holds texts, not numbers", o.Path())
@@ -180,4 +185,19 @@ func empty(shape []int) bool {
 		}
 	}
 	return false
+}
+
+// single is the only element of whole numbers.
+func single(data any) (float32, bool) {
+	v := reflect.ValueOf(data)
+	if v.Kind() != reflect.Slice || v.Len() != 1 {
+		return 0, false
+	}
+	switch one := v.Index(0); one.Kind() {
+	case reflect.Int32, reflect.Int64:
+		return float32(one.Int()), true
+	case reflect.Uint32, reflect.Uint64:
+		return float32(one.Uint()), true
+	}
+	return 0, false
 }

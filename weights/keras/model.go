@@ -110,6 +110,7 @@ func buildModel(o *object, in scope) (*nn.Model, error) {
 	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string][]*nn.Tensor{}, shapes: map[string]nn.Shape{}, whole: in.taken.needs(c, o.Class, 0)}
 	var inputs, outputs []*nn.Tensor
 	if o.Class == "Sequential" {
+		b.nn.Sequential = true
 		inputs, outputs, err = b.sequential(o)
 	} else {
 		inputs, outputs, err = b.functional()

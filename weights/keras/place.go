@@ -40,8 +40,12 @@ func (f *File) leaves(m *nn.Model, o *object, prefix string) []leaf {
 			more := f.leaves(inner, o, at+"/")
 			// Whether a model in the model was Functional or Sequential, its weights tell.
 			if o == nil && !f.fits(more) {
-				if other := f.leaves(inner, o, count.path("Sequential")+"/"); f.fits(other) {
-					class, more = "Sequential", other
+				another := "Sequential"
+				if class == another {
+					another = "Functional"
+				}
+				if other := f.leaves(inner, o, count.path(another)+"/"); f.fits(other) {
+					class, more = another, other
 				}
 			}
 			out = append(out, more...)

@@ -19,14 +19,17 @@ func rescaling(args map[string]json.RawMessage) (nn.Layer, error) {
 	return nil, nil
 }
 
-// normalization takes mean and variance as lists, however deep, along one axis.
+// normalization takes mean and variance as lists, however deep, along one axis. Where there are none they are weights.
 func normalization(args map[string]json.RawMessage) (nn.Layer, error) {
 	var l nn.Normalization
 	for key, to := range map[string]*[]float64{"mean": &l.Mean, "variance": &l.Variance} {
 		raw := args[key]
 		delete(args, key)
 		if len(raw) == 0 || string(raw) == "null" {
-			return nil, wrong("give mean and variance to the layer in Keras", "%s was adapted to data, which is not supported", key)
+			if string(args["axis"]) == "null" {
+				return nil, wrong("give mean and variance to the layer in Keras", "with axis=null, %s was adapted to data, which is not supported without the weights", key)
+			}
+			continue
 		}
 		if err := json.Unmarshal([]byte("["+strings.NewReplacer("[", "", "]", "").Replace(string(raw))+"]"), to); err != nil {
 			return nil, wrong("", "expected numbers as %s, found %s", key, clip(raw))

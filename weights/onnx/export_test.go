@@ -45,9 +45,33 @@ func nets(t *testing.T) map[string]*nn.Model {
 	add("line", m, err)
 	m, err = activations()
 	add("activations", m, err)
+	m, err = applications()
+	add("applications", m, err)
+	m, err = arch.MobileNetV3{Classes: 10}.Model()
+	add("mobilenetv3", m, err)
 	m, err = attention()
 	add("attention", m, err)
 	return out
+}
+
+// applications has the layers of keras.applications that the others lack, a model in a model, and a normalization by weights.
+func applications() (*nn.Model, error) {
+	row := nn.NewBuilder("row")
+	row.Sequential = true
+	in := row.Input(nn.Shape{9, 8, 3})
+	stem, err := row.Model(in, row.Add(nn.LayerNormalization{Name: "stem_norm"}, row.Add(nn.Conv2D{Filters: 4, Kernel: nn.K(2), Strides: nn.K(2), Name: "stem_conv"}, in)))
+	if err != nil {
+		return nil, err
+	}
+	b := nn.NewBuilder("applications")
+	x := b.Input(nn.Shape{9, 8, 3})
+	y := b.Add(stem, b.Add(nn.Normalization{}, b.Add(nn.Rescaling{Scale: 2, Offset: -1}, x)))
+	z := b.Add(nn.Conv2D{Filters: 4, Kernel: nn.K(7), Padding: nn.Same, Groups: 4}, y)
+	z = b.Add(nn.Dense{Units: 4}, b.Add(nn.Dense{Units: 8, Activation: nn.GELU}, z))
+	z = b.Add(nn.StochasticDepth{DropPathRate: 0.5}, b.Add(nn.LayerScale{InitValues: 0.5}, z))
+	z = b.Add(nn.CustomScaleLayer{Scale: 0.17}, y, b.Add(nn.Dropout{Rate: 0.5, NoiseShape: []int{0, 1, 1, 1}}, z))
+	z = b.Add(nn.MultiplyNumber{Number: 1. / 6}, b.Add(nn.ReLULayer{MaxValue: 6}, b.Add(nn.AddNumber{Number: 3}, z)))
+	return b.Model(x, b.Add(nn.Dense{Units: 5, Activation: nn.Softmax}, b.Add(nn.GlobalAveragePooling2D{}, z)))
 }
 
 // small has one of most layers.
