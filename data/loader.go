@@ -68,8 +68,8 @@ func NewLoader(ds *Dataset, cfg LoaderConfig) (*Loader, error) {
 	if err := cfg.Layout.check(); err != nil {
 		return nil, err
 	}
-	if cfg.Raw && (cfg.Layout == NCHW || cfg.Normalize.Raw) {
-		return nil, fmt.Errorf("data: LoaderConfig.Raw excludes Layout %q and Normalize.Raw: op.Augment has neither", NCHW)
+	if cfg.Raw && cfg.Layout == NCHW {
+		return nil, fmt.Errorf("data: LoaderConfig.Raw excludes Layout %q, which op.Augment has not", NCHW)
 	}
 	if cfg.Indexed && ds.Files != nil {
 		return nil, errors.New("data: LoaderConfig.Indexed is for images in memory; these lie in files")

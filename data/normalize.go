@@ -52,33 +52,15 @@ func Standardize(ds *Dataset) Normalize {
 
 // tables makes one table per channel.
 func (n Normalize) tables(channels int) ([]augment.Table[float32], error) {
-	if n.Raw && (n.Mean != nil || n.Std != nil) {
-		return nil, fmt.Errorf("data: Normalize: Raw excludes Mean and Std")
-	}
-	if err := augment.Check(channels, n.Mean, n.Std); err != nil {
+	if err := augment.Normalize(n).Check(channels); err != nil {
 		return nil, fmt.Errorf("data: Normalize: %w", err)
 	}
-	if !n.Raw {
-		return augment.Tables[float32](channels, n.Mean, n.Std), nil
-	}
-	ts := make([]augment.Table[float32], channels)
-	for c := range ts {
-		for v := range ts[c] {
-			ts[c][v] = float32(v)
-		}
-	}
-	return ts, nil
+	return augment.Tables[float32](channels, augment.Normalize(n)), nil
 }
 
 // affine is what tables are, for numbers between bytes.
 func (n Normalize) affine(channels int) augment.Affine[float32] {
-	a := augment.NewAffine[float32](channels, n.Mean, n.Std)
-	for c := range channels {
-		if n.Raw {
-			a.Scale[c], a.Shift[c] = 1, 0
-		}
-	}
-	return a
+	return augment.NewAffine[float32](channels, augment.Normalize(n))
 }
 
 // Apply turns src, whole images of the given shape (height, width, channels; bytes in NHWC), into dst, as many float32 in

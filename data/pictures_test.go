@@ -70,7 +70,7 @@ func TestRawPicturesAreTheSameImages(t *testing.T) {
 			require.Equal(t, want.Share, b.Share)
 			require.Equal(t, a.Mixup > 0, b.Others != nil)
 			made := augment.Pictures[float32]{Kind: kind, Shape: s.Train.Shape, Room: room * 3, Bytes: b.Pixels, Draws: b.Draws,
-				Affine: augment.NewAffine[float32](3, cfg.Normalize.Mean, cfg.Normalize.Std)}
+				Affine: augment.NewAffine[float32](3, augment.Normalize(cfg.Normalize))}
 			for i := range b.N {
 				draw := b.Draws[i*kind.Numbers() : (i+1)*kind.Numbers()]
 				require.NoError(t, augment.BoxFromInts(draw).Check(room))

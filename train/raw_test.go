@@ -142,6 +142,12 @@ func TestRemoteEngineIsFedWithBytes(t *testing.T) {
 	t.Run("bytes", func(t *testing.T) { testRemoteEngine(t, sgd, 0) })
 	t.Run("too little room", func(t *testing.T) { testRemoteEngine(t, sgd, 4*200*32*32*3-1) })
 	t.Run("numbers", func(t *testing.T) { testRemoteEngine(t, sgd, 4*200*32*32*3) })
+	t.Run("raw", func(t *testing.T) {
+		testRemoteEngine(t, func(c *train.Config) {
+			sgd(c)
+			c.RawPixels, c.Standardise, c.LR = true, false, 1e-6
+		}, 1<<40)
+	})
 	t.Run("mixed", func(t *testing.T) {
 		testRemoteEngine(t, func(c *train.Config) {
 			sgd(c)

@@ -52,7 +52,7 @@ func RunStepGraph(c Config, m *nn.Model, raw bool) (*gorgonia.ExprGraph, []graph
 		return nil, nil, err
 	}
 	files := c.Data == data.FolderName
-	l := c.trainingLoader(files, raw && !c.RawPixels)
+	l := c.trainingLoader(files, raw)
 	kind := stepKind{n: c.Batch, seed: c.Seed, loss: loss, weighted: c.ClassWeight != ""}
 	kind.mixup = c.Mixup > 0
 	if files {

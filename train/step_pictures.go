@@ -27,7 +27,7 @@ func cropOfPictures(c data.LoaderConfig, d *data.Dataset) *picturesIn {
 		return nil
 	}
 	return &picturesIn{op.CropAndResize{Height: d.Shape[0], Width: d.Shape[1], Cutout: c.Augment.Cutout, Mixup: c.Augment.Mixup > 0,
-		Mean: c.Normalize.Mean, Std: c.Normalize.Std}, d.PicturePixels()}
+		Raw: c.Normalize.Raw, Mean: c.Normalize.Mean, Std: c.Normalize.Std}, d.PicturePixels()}
 }
 
 // cropped are the images that kind.crop makes of a batch's pictures.

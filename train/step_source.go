@@ -12,7 +12,7 @@ func augmentOf(c data.LoaderConfig) *op.Augment {
 		return nil
 	}
 	return &op.Augment{Padding: c.Augment.PadCrop, Cutout: c.Augment.Cutout, Mixup: c.Augment.Mixup > 0, Indexed: c.Indexed,
-		Mean: c.Normalize.Mean, Std: c.Normalize.Std}
+		Raw: c.Normalize.Raw, Mean: c.Normalize.Mean, Std: c.Normalize.Std}
 }
 
 // source is where the images of a step come from; its zero value: they come as floats.

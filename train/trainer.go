@@ -176,7 +176,7 @@ func (t *Trainer) values() error {
 func (t *Trainer) loaders() (err error) {
 	// An engine with memory of its own gets bytes, a quarter of the floats, and makes the same images of them.
 	norm := t.cfg.Normalize()
-	raw := graph.IsRemote(t.engine) && !norm.Raw
+	raw := graph.IsRemote(t.engine)
 	indexed := raw && t.fitsDevice()
 	train := t.cfg.trainingLoader(t.split.Train.Files != nil, raw)
 	train.Indexed = indexed

@@ -141,7 +141,7 @@ func newEval() *cobra.Command {
 					path, byText(cfg.Input), len(cfg.Classes), name, byText(split.Test.Shape), len(split.Test.Classes))
 			}
 			l, err := data.NewLoader(split.Test, data.LoaderConfig{Batch: batch, Normalize: cfg.Normalize(), Limit: limit,
-				Raw: graph.IsRemote(engine) && !cfg.RawPixels, SkipDamaged: skip || cfg.SkipDamaged,
+				Raw: graph.IsRemote(engine), SkipDamaged: skip || cfg.SkipDamaged,
 				EXIFOrientation: cfg.EXIF == train.EXIFApply})
 			if err != nil {
 				return err

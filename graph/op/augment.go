@@ -16,7 +16,7 @@ import (
 //
 // A row of draws is (dy, dx, flip): pixel (y, x) of the result is pixel (y+dy, x+dx) of the image, a black one outside, with x
 // counted from the right if flip is 1. That is a crop of the image in a border of Padding black pixels, of which (0, 0) is the
-// middle; draws are from −Padding to Padding. A byte v of channel c becomes (v/255 − Mean[c]) / Std[c], rounded once. A draw out of
+// middle; draws are from −Padding to Padding. A byte v of channel c becomes (v/255 − Mean[c]) / Std[c], rounded once, or with Raw v itself. A draw out of
 // range is an error that names the image. Integers have no derivative, and neither has this.
 //
 // With Cutout a row of draws has two more integers, the row and the column around which a square of Cutout × Cutout numbers of the
@@ -36,6 +36,7 @@ type Augment struct {
 	Cutout  int          // side of the square; 0: none
 	Mixup   bool         // images are mixed
 	Indexed bool         // images are chosen from a set
+	Raw     bool         // a byte stays what it is, 0 to 255; excludes Mean and Std
 	Mean    []float32    // of each channel, on the scale 0–1; nil: 0
 	Std     []float32    // of each channel, on the same scale; nil: 1
 	To      tensor.Dtype // tensor.Float32 or tensor.Float64; zero: tensor.Float32
@@ -47,7 +48,7 @@ func (o *Augment) String() string {
 	if o.Indexed {
 		indexed = ", indexed"
 	}
-	return fmt.Sprintf("Augment(padding %d%s%s, mean %v, std %v, %v)", o.Padding, more(o.Cutout, o.Mixup), indexed, o.Mean, o.Std, o.to())
+	return fmt.Sprintf("Augment(padding %d%s%s, %s, %v)", o.Padding, more(o.Cutout, o.Mixup), indexed, scaleText(o.normalize()), o.to())
 }
 func (o *Augment) Arity() int {
 	if o.Indexed {
@@ -84,6 +85,18 @@ func (o *Augment) to() tensor.Dtype {
 	return o.To
 }
 
+func (o *Augment) normalize() augment.Normalize {
+	return augment.Normalize{Raw: o.Raw, Mean: o.Mean, Std: o.Std}
+}
+
+// scaleText says what becomes of bytes.
+func scaleText(n augment.Normalize) string {
+	if n.Raw && n.Mean == nil && n.Std == nil {
+		return "raw"
+	}
+	return fmt.Sprintf("mean %v, std %v", n.Mean, n.Std) + map[bool]string{true: ", raw"}[n.Raw]
+}
+
 // kind is what is done to images besides moving, mirroring and normalising them.
 func (o *Augment) kind() augment.Kind { return augment.Kind{Cutout: o.Cutout, Mixup: o.Mixup} }
 
@@ -102,7 +115,7 @@ func (o *Augment) Infer(in []tensor.Shape) (tensor.Shape, error) {
 		}
 		out[0] = in[2][0]
 	}
-	bad := augment.Check(out[3], o.Mean, o.Std)
+	bad := o.normalize().Check(out[3])
 	side := min(out[1], out[2])
 	return out, first(
 		wantAttribute(o, in, o.Cutout >= 0 && o.Cutout <= side, fmt.Sprintf("Cutout of at least 0 and at most the images' side, %d", side),
@@ -110,7 +123,7 @@ func (o *Augment) Infer(in []tensor.Shape) (tensor.Shape, error) {
 		wantShape(o, in, 1, tensor.Shape{out[0], o.Numbers()}, "draws", "give each image three numbers: dy, dx, and 1 to mirror it"+moreDraws(o.kind())),
 		wantAttribute(o, in, o.Padding >= 0 && o.Padding < side, fmt.Sprintf("Padding of at least 0 and below the images' side, %d", side),
 			o.Padding, "it is how far an image is moved at most"),
-		wantAttribute(o, in, bad == nil, "Mean and Std of the images' channels", bad, "give one of each for every channel, or neither"),
+		wantAttribute(o, in, bad == nil, "Mean and Std of the images' channels", bad, "give one of each for every channel, or neither, and neither with Raw"),
 		wantAttribute(o, in, o.to() == tensor.Float32 || o.to() == tensor.Float64, "To of float32 or float64", dtypeName(o.to()),
 			"leave it out for float32"))
 }
@@ -172,7 +185,7 @@ func makeImages[T float32 | float64](o *Augment, out Array, in []Array) {
 	if o.Indexed {
 		b.Index = in[2].Data.([]int)
 	}
-	y, ts, size := out.Data.([]T), augment.Tables[T](s[3], o.Mean, o.Std), s[1]*s[2]*s[3]
+	y, ts, size := out.Data.([]T), augment.Tables[T](s[3], o.normalize()), s[1]*s[2]*s[3]
 	spare := make([]T, size)
 	for i := range s[0] {
 		augment.Make(y[i*size:(i+1)*size], &b, i, ts, spare)

@@ -87,6 +87,26 @@ func TestAugmentHasNoDerivative(t *testing.T) {
 	require.Equal(t, values[0].Data, values[1].Data)
 }
 
+// Raw bytes stay what they are, black borders too; Mean and Std have no part in it.
+func TestAugmentRaw(t *testing.T) {
+	images, draws := pixels(1, 2, 2, 1), Array{tensor.Shape{1, 3}, []int{1, 0, 1}}
+	g := gorgonia.NewGraph()
+	y, err := Apply(&Augment{Padding: 1, Raw: true}, feed(g, "images", images), feed(g, "draws", draws))
+	require.NoError(t, err)
+	b := images.Data.([]byte)
+	require.Equal(t, []float32{float32(b[3]), float32(b[2]), 0, 0}, stock(t, g, y)[0].Data)
+	require.NotEqual(t, (&Augment{}).Hashcode(), (&Augment{Raw: true}).Hashcode())
+	require.NotEqual(t, (&CropAndResize{}).Hashcode(), (&CropAndResize{Raw: true}).Hashcode())
+	for _, o := range []Op{&Augment{Padding: 1, Raw: true, Mean: []float32{0}}, &CropAndResize{Height: 2, Width: 2, Raw: true, Std: []float32{1}}} {
+		in := []tensor.Shape{{1, 2, 2, 1}, {1, 3}}
+		if o.Kind() == "CropAndResize" {
+			in = []tensor.Shape{{1, 4, 1}, {1, 7}}
+		}
+		_, err := o.Infer(in)
+		require.ErrorContains(t, err, "Raw excludes Mean and Std")
+	}
+}
+
 // What cutout, mixup and an index add: the square is 0, the other image is mixed in as drawn, and images come from a set.
 func TestAugmentOfASet(t *testing.T) {
 	mean, std := []float32{0.4}, []float32{0.2}

@@ -18,7 +18,7 @@ import (
 // other, row by row; what is behind them is not looked at. The box begins at (top, left) and is height × width large, in units of 2⁻¹⁶
 // of a pixel, and lies in the picture. It is resized bilinearly, where it gets smaller with the filter widened in proportion, so that every
 // pixel counts, as torchvision does with antialias=True; no result is rounded to bytes, however. Pixels around the box take part at its
-// edges. With flip 1 the image is mirrored left to right. A weighted mean v of channel c becomes v/(255·Std[c]) − Mean[c]/Std[c]. A draw
+// edges. With flip 1 the image is mirrored left to right. A weighted mean v of channel c becomes v/(255·Std[c]) − Mean[c]/Std[c], or with Raw v itself. A draw
 // out of range is an error that names the picture. Integers have no derivative, and neither has this.
 //
 // With Cutout and Mixup a row of draws has two more integers for each, as of [Augment]: the middle of the square of the image that becomes 0;
@@ -31,6 +31,7 @@ type CropAndResize struct {
 	Height, Width int          // of the images
 	Cutout        int          // side of the square; 0: none
 	Mixup         bool         // images are mixed
+	Raw           bool         // a mean of bytes stays what it is, from 0 to 255; excludes Mean and Std
 	Mean          []float32    // of each channel, on the scale 0–1; nil: 0
 	Std           []float32    // of each channel, on the same scale; nil: 1
 	To            tensor.Dtype // tensor.Float32 or tensor.Float64; zero: tensor.Float32
@@ -38,7 +39,10 @@ type CropAndResize struct {
 
 func (o *CropAndResize) Kind() string { return "CropAndResize" }
 func (o *CropAndResize) String() string {
-	return fmt.Sprintf("CropAndResize(%d×%d%s, mean %v, std %v, %v)", o.Height, o.Width, more(o.Cutout, o.Mixup), o.Mean, o.Std, o.to())
+	return fmt.Sprintf("CropAndResize(%d×%d%s, %s, %v)", o.Height, o.Width, more(o.Cutout, o.Mixup), scaleText(o.normalize()), o.to())
+}
+func (o *CropAndResize) normalize() augment.Normalize {
+	return augment.Normalize{Raw: o.Raw, Mean: o.Mean, Std: o.Std}
 }
 func (o *CropAndResize) Arity() int { return 2 }
 func (o *CropAndResize) Type() hm.Type {
@@ -81,7 +85,7 @@ func (o *CropAndResize) Infer(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	s := in[0]
-	bad := augment.Check(s[2], o.Mean, o.Std)
+	bad := o.normalize().Check(s[2])
 	sides := [2]int{o.Height, o.Width}
 	return tensor.Shape{s[0], o.Height, o.Width, s[2]}, first(
 		wantAttribute(o, in, min(o.Height, o.Width) >= 1 && max(o.Height, o.Width) <= augment.MostPixels,
@@ -137,7 +141,7 @@ func cropAndResize[T float32 | float64](o *CropAndResize, out Array, in []Array)
 	s, x, draws := out.Shape, in[0].Data.([]uint8), in[1].Data.([]int)
 	y, size := out.Data.([]T), s[1]*s[2]*s[3]
 	p := augment.Pictures[T]{Kind: o.kind(), Shape: [3]int{s[1], s[2], s[3]}, Room: in[0].Shape[1] * s[3], Bytes: x, Draws: draws,
-		Affine: augment.NewAffine[T](s[3], o.Mean, o.Std)}
+		Affine: augment.NewAffine[T](s[3], o.normalize())}
 	var z augment.Resizer[T]
 	spare := make([]T, size)
 	for i := range s[0] {

@@ -2,7 +2,10 @@
 // one place of that arithmetic, for package data, which does it while it loads, and for op.Augment, which does it in a graph.
 package augment
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Crop is how one image is taken: output pixel (y, x) is input pixel (y+Dy, x+Dx), a black one outside, with x counted from the
 // right if Flip.
@@ -14,30 +17,43 @@ type Crop struct {
 // Table holds the number of every byte value of one channel.
 type Table[T float32 | float64] [256]T
 
-// Check refuses means and standard deviations, on the scale 0–1, that do not fit. nil is 0 and 1 for every channel.
-func Check(channels int, mean, std []float32) error {
+// Normalize says what number a byte v of channel c becomes: (v/255 − Mean[c]) / Std[c], where nil is 0 and 1 for every channel, or v itself.
+type Normalize struct {
+	Raw       bool // v itself; excludes Mean and Std
+	Mean, Std []float32
+}
+
+// Check refuses means and standard deviations that do not fit the channels.
+func (n Normalize) Check(channels int) error {
+	if n.Raw && (n.Mean != nil || n.Std != nil) {
+		return errors.New("Raw excludes Mean and Std")
+	}
 	for _, v := range []struct {
 		name   string
 		values []float32
-	}{{"Mean", mean}, {"Std", std}} {
+	}{{"Mean", n.Mean}, {"Std", n.Std}} {
 		if v.values != nil && len(v.values) != channels {
 			return fmt.Errorf("%s has %d values; the images have %d channels", v.name, len(v.values), channels)
 		}
 	}
 	for c := range channels {
-		if m, s := of(mean, c, 0), of(std, c, 1); !(s > 0) || m-m != 0 || s-s != 0 { // also refuses NaN and infinities
+		if m, s := of(n.Mean, c, 0), of(n.Std, c, 1); !(s > 0) || m-m != 0 || s-s != 0 { // also refuses NaN and infinities
 			return fmt.Errorf("channel %d has mean %v and standard deviation %v; both must be finite, the latter positive", c, m, s)
 		}
 	}
 	return nil
 }
 
-// Tables makes one table per channel: (v/255 − mean) / std, computed in float64. What Check refuses gives nonsense.
-func Tables[T float32 | float64](channels int, mean, std []float32) []Table[T] {
+// Tables makes one table per channel, computed in float64. What Check refuses gives nonsense.
+func Tables[T float32 | float64](channels int, n Normalize) []Table[T] {
 	ts := make([]Table[T], channels)
 	for c := range ts {
 		for v := range ts[c] {
-			ts[c][v] = T((float64(v)/255 - of(mean, c, 0)) / of(std, c, 1))
+			if n.Raw {
+				ts[c][v] = T(v)
+			} else {
+				ts[c][v] = T((float64(v)/255 - of(n.Mean, c, 0)) / of(n.Std, c, 1))
+			}
 		}
 	}
 	return ts

@@ -49,8 +49,8 @@ func testPlace[T float32 | float64](t *testing.T) {
 		for k := range mean {
 			mean[k], std[k] = 0.1*float32(k+1), 0.2*float32(k+1)
 		}
-		require.NoError(t, Check(shape[2], mean, std))
-		ts := Tables[T](shape[2], mean, std)
+		require.NoError(t, Normalize{Mean: mean, Std: std}.Check(shape[2]))
+		ts := Tables[T](shape[2], Normalize{Mean: mean, Std: std})
 		for dy := -shape[0] - 1; dy <= shape[0]+1; dy++ {
 			for dx := -shape[1] - 1; dx <= shape[1]+1; dx++ {
 				for _, flip := range []bool{false, true} {
@@ -71,13 +71,26 @@ func testPlace[T float32 | float64](t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	inf := float32(math.Inf(1))
-	require.NoError(t, Check(2, nil, nil))
-	require.NoError(t, Check(2, []float32{0, -1}, []float32{1, 2}))
-	require.ErrorContains(t, Check(3, []float32{1}, nil), "Mean has 1 values; the images have 3 channels")
-	require.ErrorContains(t, Check(1, nil, []float32{1, 1}), "Std has 2 values; the images have 1 channels")
-	require.ErrorContains(t, Check(1, []float32{0}, []float32{0}), "the latter positive")
-	require.ErrorContains(t, Check(1, []float32{inf}, nil), "finite")
-	require.ErrorContains(t, Check(1, nil, []float32{inf}), "finite")
+	require.NoError(t, Normalize{}.Check(2))
+	require.NoError(t, Normalize{Mean: []float32{0, -1}, Std: []float32{1, 2}}.Check(2))
+	require.ErrorContains(t, Normalize{Mean: []float32{1}}.Check(3), "Mean has 1 values; the images have 3 channels")
+	require.ErrorContains(t, Normalize{Std: []float32{1, 1}}.Check(1), "Std has 2 values; the images have 1 channels")
+	require.ErrorContains(t, Normalize{Mean: []float32{0}, Std: []float32{0}}.Check(1), "the latter positive")
+	require.ErrorContains(t, Normalize{Mean: []float32{inf}}.Check(1), "finite")
+	require.ErrorContains(t, Normalize{Std: []float32{inf}}.Check(1), "finite")
+}
+
+// Raw bytes, and numbers between them, stay what they are.
+func TestRaw(t *testing.T) {
+	require.NoError(t, Normalize{Raw: true}.Check(3))
+	require.ErrorContains(t, Normalize{Raw: true, Mean: []float32{0}}.Check(1), "Raw excludes")
+	require.ErrorContains(t, Normalize{Raw: true, Std: []float32{1}}.Check(1), "Raw excludes")
+	for _, table := range Tables[float32](2, Normalize{Raw: true}) {
+		for v, x := range table {
+			require.Equal(t, float32(v), x)
+		}
+	}
+	require.Equal(t, Affine[float64]{[]float64{1, 1}, []float64{0, 0}}, NewAffine[float64](2, Normalize{Raw: true}))
 }
 
 // A crop is the same after it has been a graph's input.

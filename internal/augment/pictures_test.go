@@ -11,7 +11,7 @@ func TestMixAll(t *testing.T) {
 	for _, order := range [][]int{{0}, {1, 0}, {0, 1, 2}, {1, 2, 3, 0}, {4, 0, 3, 2, 1, 5}, {2, 3, 0, 1}} {
 		for _, planar := range []bool{false, true} {
 			n := len(order)
-			p := Pictures[float32]{Kind: Kind{Boxes: true, Cutout: 3, Mixup: true}, Shape: [3]int{6, 5, 3}, Room: 8 * 7 * 3, Affine: NewAffine[float32](3, nil, nil), Planar: planar}
+			p := Pictures[float32]{Kind: Kind{Boxes: true, Cutout: 3, Mixup: true}, Shape: [3]int{6, 5, 3}, Room: 8 * 7 * 3, Affine: NewAffine[float32](3, Normalize{}), Planar: planar}
 			p.Bytes, p.Draws = make([]byte, n*p.Room), make([]int, n*p.Numbers())
 			for i := range p.Bytes {
 				p.Bytes[i] = byte(i * i / 7)

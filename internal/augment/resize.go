@@ -45,12 +45,15 @@ func (b Box) Check(room int) error {
 // Affine makes a number of every channel's weighted mean v of bytes: v·Scale[c] + Shift[c], each rounded.
 type Affine[T float32 | float64] struct{ Scale, Shift []T }
 
-// NewAffine makes (v/255 − mean) / std of it. What Check refuses gives nonsense.
-func NewAffine[T float32 | float64](channels int, mean, std []float32) Affine[T] {
+// NewAffine is what Tables are, for numbers between bytes.
+func NewAffine[T float32 | float64](channels int, n Normalize) Affine[T] {
 	a := Affine[T]{make([]T, channels), make([]T, channels)}
 	for c := range channels {
-		s := of(std, c, 1)
-		a.Scale[c], a.Shift[c] = T(1/(255*s)), T(-of(mean, c, 0)/s)
+		s := of(n.Std, c, 1)
+		a.Scale[c], a.Shift[c] = T(1/(255*s)), T(-of(n.Mean, c, 0)/s)
+		if n.Raw {
+			a.Scale[c], a.Shift[c] = 1, 0
+		}
 	}
 	return a
 }

@@ -59,7 +59,7 @@ func testResize[T float32 | float64](t *testing.T) {
 		require.NoError(t, b.Check(b.Rows*b.Columns))
 		planar := r.IntN(2) == 1
 		dst := make([]T, shape[0]*shape[1]*shape[2])
-		z.Resize(dst, src, b, shape, NewAffine[T](shape[2], mean, std), planar)
+		z.Resize(dst, src, b, shape, NewAffine[T](shape[2], Normalize{Mean: mean, Std: std}), planar)
 		tolerance := 1e-12
 		if _, single := any(dst).([]float32); single {
 			tolerance = 5e-6
@@ -71,7 +71,7 @@ func testResize[T float32 | float64](t *testing.T) {
 					if planar {
 						at = (k*shape[0]+y)*shape[1] + x
 					}
-					require.InDelta(t, naiveResize(src, b, shape, NewAffine[float64](shape[2], mean, std), y, x, k), float64(dst[at]), tolerance, "%+v of %v", b, shape)
+					require.InDelta(t, naiveResize(src, b, shape, NewAffine[float64](shape[2], Normalize{Mean: mean, Std: std}), y, x, k), float64(dst[at]), tolerance, "%+v of %v", b, shape)
 				}
 			}
 		}
@@ -97,7 +97,7 @@ func TestResizeOfLargeSides(t *testing.T) {
 	for _, w := range []int{1, 3, MostPixels} {
 		require.NoError(t, b.Check(MostPixels))
 		dst := make([]float64, w)
-		new(Resizer[float64]).Resize(dst, src, b, [3]int{1, w, 1}, NewAffine[float64](1, nil, nil), false)
+		new(Resizer[float64]).Resize(dst, src, b, [3]int{1, w, 1}, NewAffine[float64](1, Normalize{}), false)
 		for _, v := range dst {
 			require.InDelta(t, 1, v, 1e-9)
 		}

@@ -30,7 +30,10 @@ func augmentCases() []Case {
 		}
 		all = append(all, Case{Name: name, Build: func(b *B) {
 			o := &op.Augment{Padding: c.padding, Cutout: c.cutout, Mixup: c.mixup, Indexed: c.set > 0, To: b.Dt}
-			if c.padding > 0 { // without: normalised to 0–1 alone
+			switch {
+			case c.c == 20:
+				o.Raw = true
+			case c.padding > 0: // without: normalised to 0–1 alone
 				o.Mean, o.Std = make([]float32, c.c), make([]float32, c.c)
 				numtest.FillUniform("means", 1, 0.5, o.Mean)
 				numtest.FillUniform("deviations", 1, 0.1, o.Std)

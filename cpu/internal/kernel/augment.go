@@ -18,15 +18,15 @@ type Augment[T Float] struct {
 }
 
 // NewAugment prepares n images of a shape (height, width, channels); cutout and mixup are those of op.Augment.
-func NewAugment[T Float](p *pool.Pool, n int, shape [3]int, cutout int, mixup bool, mean, std []float32) (*Augment[T], error) {
+func NewAugment[T Float](p *pool.Pool, n int, shape [3]int, cutout int, mixup bool, norm augment.Normalize) (*Augment[T], error) {
 	size := shape[0] * shape[1] * shape[2]
 	if n < 1 || size < 1 {
 		return nil, fmt.Errorf("kernel: Augment of %d images of %v; want at least one, of at least one pixel", n, shape)
 	}
-	if err := augment.Check(shape[2], mean, std); err != nil {
+	if err := norm.Check(shape[2]); err != nil {
 		return nil, fmt.Errorf("kernel: Augment: %w", err)
 	}
-	k := &Augment[T]{work: splitBy(n, size), batch: augment.Batch{Kind: augment.Kind{Cutout: cutout, Mixup: mixup}, Shape: shape}, tables: augment.Tables[T](shape[2], mean, std)}
+	k := &Augment[T]{work: splitBy(n, size), batch: augment.Batch{Kind: augment.Kind{Cutout: cutout, Mixup: mixup}, Shape: shape}, tables: augment.Tables[T](shape[2], norm)}
 	if k.spare = make([][]T, k.work.parts); mixup {
 		for i := range k.spare {
 			k.spare[i] = make([]T, size)

@@ -21,9 +21,9 @@ func testAugment[T Float](t *testing.T) {
 			}
 		}
 	}
-	_, err := NewAugment[T](nil, 0, [3]int{1, 1, 1}, 0, false, nil, nil)
+	_, err := NewAugment[T](nil, 0, [3]int{1, 1, 1}, 0, false, augment.Normalize{})
 	require.ErrorContains(t, err, "at least one")
-	_, err = NewAugment[T](nil, 1, [3]int{1, 1, 2}, 0, false, []float32{1}, nil)
+	_, err = NewAugment[T](nil, 1, [3]int{1, 1, 2}, 0, false, augment.Normalize{Mean: []float32{1}})
 	require.ErrorContains(t, err, "Mean has 1 values")
 }
 
@@ -61,7 +61,7 @@ func testAugmentOf[T Float](t *testing.T, n int, s [3]int, kind augment.Kind) {
 		require.NoError(t, o.Reference(want, in))
 		for _, threads := range []int{1, 3} {
 			p := pool.New(threads)
-			k, err := NewAugment[T](p, n, s, kind.Cutout, kind.Mixup, o.Mean, o.Std)
+			k, err := NewAugment[T](p, n, s, kind.Cutout, kind.Mixup, augment.Normalize{Raw: o.Raw, Mean: o.Mean, Std: o.Std})
 			require.NoError(t, err)
 			y := make([]T, len(x))
 			k.Run(y, x, draws, chosen)

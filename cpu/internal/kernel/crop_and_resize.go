@@ -19,16 +19,16 @@ type CropAndResize[T Float] struct {
 
 // NewCropAndResize prepares n images of a shape (height, width, channels) made of pictures of at most so many pixels;
 // cutout and mixup are those of op.CropAndResize.
-func NewCropAndResize[T Float](p *pool.Pool, n, pixels int, shape [3]int, cutout int, mixup bool, mean, std []float32) (*CropAndResize[T], error) {
+func NewCropAndResize[T Float](p *pool.Pool, n, pixels int, shape [3]int, cutout int, mixup bool, norm augment.Normalize) (*CropAndResize[T], error) {
 	size := shape[0] * shape[1] * shape[2]
 	if n < 1 || size < 1 || pixels < 1 {
 		return nil, fmt.Errorf("kernel: CropAndResize of %d pictures of %d pixels to %v; want at least one, of at least one pixel", n, pixels, shape)
 	}
-	if err := augment.Check(shape[2], mean, std); err != nil {
+	if err := norm.Check(shape[2]); err != nil {
 		return nil, fmt.Errorf("kernel: CropAndResize: %w", err)
 	}
 	k := &CropAndResize[T]{work: splitBy(n, size), pictures: augment.Pictures[T]{Kind: augment.Kind{Boxes: true, Cutout: cutout, Mixup: mixup}, Shape: shape,
-		Room: pixels * shape[2], Affine: augment.NewAffine[T](shape[2], mean, std)}}
+		Room: pixels * shape[2], Affine: augment.NewAffine[T](shape[2], norm)}}
 	k.resizers = make([]augment.Resizer[T], k.work.parts)
 	if k.spare = make([][]T, k.work.parts); mixup {
 		for i := range k.spare {

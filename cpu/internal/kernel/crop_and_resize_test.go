@@ -45,7 +45,7 @@ func testCropAndResize[T Float](t *testing.T) {
 			require.NoError(t, o.Reference(want, []op.Array{{Shape: tensor.Shape{n, pixels, s[2]}, Data: x}, {Shape: tensor.Shape{n, o.Numbers()}, Data: draws}}))
 			for _, threads := range []int{1, 3} {
 				p := pool.New(threads)
-				k, err := NewCropAndResize[T](p, n, pixels, s, o.Cutout, o.Mixup, o.Mean, o.Std)
+				k, err := NewCropAndResize[T](p, n, pixels, s, o.Cutout, o.Mixup, augment.Normalize{Raw: o.Raw, Mean: o.Mean, Std: o.Std})
 				require.NoError(t, err)
 				y := make([]T, want.Shape.TotalSize())
 				k.Run(y, x, draws)
@@ -54,8 +54,8 @@ func testCropAndResize[T Float](t *testing.T) {
 			}
 		}
 	}
-	_, err := NewCropAndResize[T](nil, 1, 0, [3]int{1, 1, 1}, 0, false, nil, nil)
+	_, err := NewCropAndResize[T](nil, 1, 0, [3]int{1, 1, 1}, 0, false, augment.Normalize{})
 	require.ErrorContains(t, err, "at least one")
-	_, err = NewCropAndResize[T](nil, 1, 1, [3]int{1, 1, 2}, 0, false, []float32{1}, nil)
+	_, err = NewCropAndResize[T](nil, 1, 1, [3]int{1, 1, 2}, 0, false, augment.Normalize{Mean: []float32{1}})
 	require.ErrorContains(t, err, "Mean has 1 values")
 }

@@ -30,7 +30,7 @@ func prepareAugment(_ *Builder, s *graph.Step) ([]Command, error) {
 	}
 	const each = 16 // elements of a thread
 	parts := min((h*w*c+each*threads-1)/(each*threads), 65535)
-	table := tableText(y.Dtype, augment.Tables[float64](c, o.Mean, o.Std))
+	table := tableText(y.Dtype, augment.Tables[float64](c, augment.Normalize{Raw: o.Raw, Mean: o.Mean, Std: o.Std}))
 	index := In(1) // not looked at
 	commands := []Command{&Check{In: 1, Fn: func(a op.Array) error { return o.CheckDraws(a.Data.([]int), y.Shape) }}}
 	if o.Indexed {

@@ -26,7 +26,7 @@ func prepareCropAndResize(_ *Builder, s *graph.Step) ([]Command, error) {
 	}
 	const each = 8 // rows of a block, which share the weights of its columns
 	block := min((w+31)/32*32, threads)
-	a := augment.NewAffine[float64](c, o.Mean, o.Std)
+	a := augment.NewAffine[float64](c, augment.Normalize{Raw: o.Raw, Mean: o.Mean, Std: o.Std})
 	text := arrayText("scale", y.Dtype, a.Scale) + arrayText("shift", y.Dtype, a.Shift)
 	d := storage{fmt.Sprint("HEIGHT ", h), fmt.Sprint("WIDTH ", w), fmt.Sprint("CHANNELS ", c), fmt.Sprint("PIXELS ", pixels),
 		fmt.Sprint("NUMBERS ", o.Numbers()), fmt.Sprint("CUTOUT ", o.Cutout), fmt.Sprint("MIXUP ", one(o.Mixup))}.as("SY", y)
