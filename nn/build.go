@@ -88,8 +88,7 @@ func (m *Model) fail(kind error, remedy, format string, args ...any) error {
 
 func (m *Model) newBuild(g *gorgonia.ExprGraph, cfg BuildConfig) (*build, error) {
 	if m.empty() {
-		return nil, &Error{Kind: ErrNilTensor, Class: "Model", Problem: "Build wants a model, this one is nil or has no layers",
-			Remedy: "look at the error of Builder.Model, or of the function that was to return it"}
+		return nil, noModel("Build")
 	}
 	inputs, err := m.givenInputs(cfg)
 	if err != nil {

@@ -5,6 +5,9 @@ import "gorgonia.org/tensor"
 // Clone returns a model of the same layers with weights of its own, of element type dt: a deep copy that shares
 // nothing that changes. Weights without values stay so. Nested models are cloned with it.
 func (m *Model) Clone(dt tensor.Dtype) (*Model, error) {
+	if m.empty() {
+		return nil, noModel("Clone")
+	}
 	return (&cloned{dt, map[*Model]*Model{}, map[*Weight]*Weight{}}).model(m)
 }
 
