@@ -29,6 +29,7 @@ const histogramSuffix = "/histogram"
 type board struct {
 	train, validation *tensorboard.Writer // nil where nothing is told
 	made              []string            // folders that were not there before
+	ours              bool                // there may be files of this run
 }
 
 // TensorBoardDir is the folder for TensorBoard, "" for none.
@@ -41,8 +42,13 @@ func (c Config) TensorBoardDir() string {
 
 // checkBoard refuses a folder with the files of another run, which TensorBoard would take for this one's.
 func (t *Trainer) checkBoard() error {
+	t.board.ours = t.goesOnBoard()
+	return t.checkBoardFiles()
+}
+
+func (t *Trainer) checkBoardFiles() error {
 	dir := t.cfg.TensorBoardDir()
-	if dir == "" || t.goesOnBoard() {
+	if dir == "" || t.board.ours {
 		return nil
 	}
 	for _, sub := range []string{boardTrain, boardValidation} {
@@ -75,6 +81,9 @@ func (t *Trainer) openBoard() error {
 	dir := t.cfg.TensorBoardDir()
 	if dir == "" || t.board.train != nil {
 		return nil
+	}
+	if err := t.checkBoardFiles(); err != nil { // of a run that began while this one was prepared
+		return err
 	}
 	for _, to := range []struct {
 		dir    string

@@ -168,6 +168,21 @@ func TestTensorBoardFolders(t *testing.T) {
 	require.ErrorContains(t, err, "holds another run's event files")
 	require.NoDirExists(t, shared.Out)
 
+	// One that begins while another is prepared.
+	shared.TensorBoard = filepath.Join(t.TempDir(), "logs")
+	split, err := sample()
+	require.NoError(t, err)
+	tr, err := train.New(shared, split, engine(t, 1), nil)
+	require.NoError(t, err)
+	other, err := tensorboard.NewWriter(filepath.Join(shared.TensorBoard, "validation"))
+	require.NoError(t, err)
+	require.ErrorContains(t, tr.Run(t.Context()), "holds another run's event files (validation/events.out.tfevents.")
+	require.NoError(t, tr.Close())
+	require.NoDirExists(t, shared.Out)
+	require.NoError(t, other.Close())
+	require.FileExists(t, other.Path())
+	require.NoDirExists(t, filepath.Join(shared.TensorBoard, "train"))
+
 	// A run that fails in its first step leaves no files, nor the folders that it made.
 	for _, folder := range []string{train.TensorBoardName, filepath.Join(t.TempDir(), "logs")} {
 		c := boarded(t)
