@@ -218,7 +218,7 @@ func TestNewLoaderRefusesNonsense(t *testing.T) {
 		{LoaderConfig{Batch: 1, Normalize: Normalize{Mean: []float32{1}}}, "Mean has 1 values; the images have 3 channels"},
 		{LoaderConfig{Batch: 1, Normalize: Normalize{Std: []float32{1, 0, 1}}}, "channel 1"},
 		{LoaderConfig{Batch: 1, Normalize: Normalize{Mean: []float32{0, 0, nan}}}, "finite"},
-		{LoaderConfig{Batch: 1, Normalize: Normalize{Raw: true, Mean: []float32{0, 0, 0}}}, "Raw excludes"},
+		{LoaderConfig{Batch: 1, Normalize: Normalize{Raw: true, Mean: []float32{0, 0, 0}}}, "raw bytes exclude"},
 	} {
 		_, err := NewLoader(ds, c.cfg)
 		require.ErrorContains(t, err, c.text)

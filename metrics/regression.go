@@ -9,7 +9,8 @@ import (
 // several.
 type ValueMetric interface {
 	// Update takes a batch: what was predicted and what is true, (n, outputs) row-major, and the weights (n,) of the examples or nil. After an
-	// error nothing of it has been taken.
+	// error nothing of it has been taken. Of several outputs give all batches weights, or none: without weights each output of an example may count
+	// as one of its own.
 	Update(predicted, targets, weights []float32) error
 	// Result is the measure of all batches since the beginning or the last Reset; 0 before the first.
 	Result() float64

@@ -77,7 +77,8 @@ type build struct {
 	params map[*Weight]*gorgonia.Node
 	inputs gorgonia.Nodes // of the model's inputs; nil for those that are to be made
 	done   map[result]*gorgonia.Node
-	random uint32 // layers that draw random numbers so far
+	fixed  map[string]*gorgonia.Node // values of layers that are no weights, by name
+	random uint32                    // layers that draw random numbers so far
 	batch  int
 }
 
@@ -87,8 +88,7 @@ func (m *Model) fail(kind error, remedy, format string, args ...any) error {
 
 func (m *Model) newBuild(g *gorgonia.ExprGraph, cfg BuildConfig) (*build, error) {
 	if m.empty() {
-		return nil, &Error{Kind: ErrNilTensor, Class: "Model", Problem: "Build wants a model, this one is nil or has no layers",
-			Remedy: "look at the error of Builder.Model, or of the function that was to return it"}
+		return nil, noModel("Build")
 	}
 	inputs, err := m.givenInputs(cfg)
 	if err != nil {
@@ -111,7 +111,8 @@ func (m *Model) newBuild(g *gorgonia.ExprGraph, cfg BuildConfig) (*build, error)
 		return nil, m.fail(ErrArgument, "use gorgonia.NewScalar(g, tensor.Int, gorgonia.WithName(…))",
 			"BuildConfig.Step %q must be an Int scalar of the same graph", s.Name())
 	}
-	b := &build{model: m, cfg: cfg, net: &Net{Graph: g, Step: cfg.Step}, inputs: inputs, params: map[*Weight]*gorgonia.Node{}, done: map[result]*gorgonia.Node{}}
+	b := &build{model: m, cfg: cfg, net: &Net{Graph: g, Step: cfg.Step}, inputs: inputs, params: map[*Weight]*gorgonia.Node{}, done: map[result]*gorgonia.Node{},
+		fixed: map[string]*gorgonia.Node{}}
 	if err := b.resolve(); err != nil {
 		return nil, err
 	}
@@ -261,14 +262,13 @@ func (b *build) layer(n *node) error {
 	if c.err != nil {
 		return c.err
 	}
-	inner, nested := n.layer.(*Model)
-	if !nested {
+	if _, nested := n.layer.(*Model); !nested {
 		c.name(y)
 		b.done[n.first()] = y
 		return nil
 	}
-	for i, out := range inner.outputs { // the layers of which have given their names
-		b.done[result{n, i}] = b.done[out]
+	for i, out := range c.results { // whose layers have given them their names
+		b.done[result{n, i}] = out
 	}
 	return nil
 }

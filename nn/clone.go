@@ -5,16 +5,25 @@ import "gorgonia.org/tensor"
 // Clone returns a model of the same layers with weights of its own, of element type dt: a deep copy that shares
 // nothing that changes. Weights without values stay so. Nested models are cloned with it.
 func (m *Model) Clone(dt tensor.Dtype) (*Model, error) {
-	return m.clone(dt, map[*Model]*Model{})
+	if m.empty() {
+		return nil, noModel("Clone")
+	}
+	return (&cloned{dt, map[*Model]*Model{}, map[*Weight]*Weight{}}).model(m)
 }
 
-// clone keeps in done what was cloned already, so that a model nested twice stays one.
-func (m *Model) clone(dt tensor.Dtype, done map[*Model]*Model) (*Model, error) {
-	if c := done[m]; c != nil {
+// cloned is what was cloned already, so that a model nested twice stays one, and models that share weights share them.
+type cloned struct {
+	dt      tensor.Dtype
+	models  map[*Model]*Model
+	weights map[*Weight]*Weight
+}
+
+func (done *cloned) model(m *Model) (*Model, error) {
+	if c := done.models[m]; c != nil {
 		return c, nil
 	}
 	c := &Model{name: m.name, format: m.format, sequential: m.sequential}
-	done[m] = c
+	done.models[m] = c
 	twin := map[*node]*node{}
 	for _, n := range m.layers {
 		t := *n
@@ -23,12 +32,12 @@ func (m *Model) clone(dt tensor.Dtype, done map[*Model]*Model) (*Model, error) {
 			t.inputs = append(t.inputs, result{twin[in.node], in.index})
 		}
 		if inner, ok := n.layer.(*Model); ok {
-			own, err := inner.clone(dt, done)
+			own, err := done.model(inner)
 			if err != nil {
 				return nil, err
 			}
 			t.layer, t.weights = own, own.weights
-		} else if err := t.cloneWeights(n, dt); err != nil {
+		} else if err := done.weightsOf(n, &t); err != nil {
 			return nil, err
 		}
 		twin[n] = &t
@@ -44,13 +53,17 @@ func (m *Model) clone(dt tensor.Dtype, done map[*Model]*Model) (*Model, error) {
 	return c, nil
 }
 
-// cloneWeights gives t copies of n's weights.
-func (t *node) cloneWeights(n *node, dt tensor.Dtype) error {
+// weightsOf gives t copies of n's weights.
+func (done *cloned) weightsOf(n, t *node) error {
 	for _, w := range n.weights {
+		if c := done.weights[w]; c != nil {
+			t.weights = append(t.weights, c)
+			continue
+		}
 		v := *w
 		if w.Value != nil {
 			var err error
-			if v.Value, err = newDense(dt, w.Shape); err != nil {
+			if v.Value, err = newDense(done.dt, w.Shape); err != nil {
 				return err
 			}
 			if err := v.Set(w.Value); err != nil {
@@ -58,6 +71,7 @@ func (t *node) cloneWeights(n *node, dt tensor.Dtype) error {
 			}
 		}
 		v.Shape = w.Shape.Clone()
+		done.weights[w] = &v
 		t.weights = append(t.weights, &v)
 	}
 	return nil

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -25,6 +26,8 @@ type Context struct {
 	first int            // number of the graph's nodes before this layer
 	kinds map[string]int // operations of each kind so far, for their names
 	err   error
+
+	results gorgonia.Nodes // of a nested model
 }
 
 // Err returns the first mistake.
@@ -116,6 +119,24 @@ func (c *Context) Constant(name string, value float64, n int) *gorgonia.Node {
 	return c.values(name, tensor.Shape{n}, elements)
 }
 
+// fixed returns a node of the given value. Layers of nested models may be called like others, with other values: then its name gets a number.
+func (c *Context) fixed(name string, v *tensor.Dense) *gorgonia.Node {
+	b, first := c.build, c.node.name+"/"+name
+	name = first
+	for i := 1; b.fixed[name] != nil; i++ {
+		if have := b.fixed[name]; v.Shape().Eq(have.Shape()) && reflect.DeepEqual(v.Data(), have.Value().Data()) {
+			return have
+		}
+		name = fmt.Sprintf("%s_%d", first, i)
+	}
+	n, err := b.variableOf(v.Dtype(), name, v.Shape(), v)
+	if err != nil {
+		return c.Fail(err)
+	}
+	b.fixed[name] = n
+	return n
+}
+
 // values returns a tensor of the given elements, row-major, that is no weight.
 func (c *Context) values(name string, s tensor.Shape, elements []float64) *gorgonia.Node {
 	if c.err != nil {
@@ -128,11 +149,7 @@ func (c *Context) values(name string, s tensor.Shape, elements []float64) *gorgo
 	if err != nil {
 		return c.Fail(err)
 	}
-	node, err := c.build.variable(c.node.name+"/"+name, s, v)
-	if err != nil {
-		return c.Fail(err)
-	}
-	return node
+	return c.fixed(name, v)
 }
 
 // Random returns what a random operation of this layer draws from: a seed made of the build's, a stream of its own, and

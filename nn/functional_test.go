@@ -366,3 +366,65 @@ spare (InputLayer)              [(None, 9)]          0
 		require.Equal(t, arrows, strings.Count(dot.String(), " -> "))
 	}
 }
+
+// TestNestedSharesLayers: a model among layers that it shares computes its results, and leaves those of the layers around it as they are.
+func TestNestedSharesLayers(t *testing.T) {
+	b := NewBuilder("around")
+	in, other := b.Input(Shape{2}), b.Input(Shape{2})
+	h := b.Add(Dense{Units: 2}, in)
+	inner, err := b.Model(in, h)
+	require.NoError(t, err)
+	y := b.Add(inner, other)
+	m, err := b.Functional([]*Tensor{in, other}, []*Tensor{h, y, b.Add(Subtract{}, h, y), in})
+	require.NoError(t, err)
+	require.Len(t, m.Weights(), 2)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	twin, err := m.Clone(tensor.Float32)
+	require.NoError(t, err)
+	require.Len(t, twin.Weights(), 2, "clones share what the models share")
+	for _, m := range []*Model{m, twin} {
+		got := outputs(t, m, 1, []float32{1, 2}, []float32{5, 7})
+		require.Equal(t, outputs(t, inner, 1, []float32{1, 2})[0], got[0])
+		require.Equal(t, outputs(t, inner, 1, []float32{5, 7})[0], got[1])
+		require.NotEqual(t, got[0], got[1])
+		require.Equal(t, []float32{got[0][0] - got[1][0], got[0][1] - got[1][1]}, got[2])
+		require.Equal(t, []float32{1, 2}, got[3])
+	}
+	var dot bytes.Buffer
+	require.NoError(t, m.WriteDOT(&dot, PlotOptions{ExpandNested: true}))
+	var arrows []string
+	for _, line := range strings.Split(dot.String(), "\n") {
+		if strings.Contains(line, " -> ") {
+			arrows = append(arrows, strings.Trim(line, " \t;"))
+		}
+	}
+	require.ElementsMatch(t, []string{"l0 -> l2", "l1 -> l3", "l2 -> l4", "l3 -> l4"}, arrows)
+}
+
+// TestNestedNamesAlike: layers of nested models may be called like others; the numbers of each, which are no weights, are its own.
+func TestNestedNamesAlike(t *testing.T) {
+	model := func(columns int, mean float64, around func(b *Builder) ([]*Tensor, []*Tensor)) *Model {
+		b := NewBuilder("model")
+		var in, out []*Tensor
+		if around != nil {
+			in, out = around(b)
+		}
+		x := b.Input(Shape{1, columns, 1})
+		y := b.Add(Normalization{Mean: []float64{mean}, Variance: []float64{1}, Name: "norm"}, b.Add(Resizing{Height: 1, Width: 4, Interpolation: Nearest, Name: "resizing"}, x))
+		z := b.Add(Resizing{Height: 1, Width: 4, Name: "linear"}, x)
+		m, err := b.Functional(append(in, x), append(out, y, z))
+		require.NoError(t, err)
+		require.NoError(t, m.Initialize(1, tensor.Float32))
+		return m
+	}
+	inner := model(8, 10, nil)
+	m := model(6, 20, func(b *Builder) (in, out []*Tensor) {
+		x := b.Input(Shape{1, 8, 1})
+		return []*Tensor{x}, b.AddAll(inner, x)
+	})
+	a, b := []float32{0, 1, 2, 3, 4, 5, 6, 7}, []float32{0, 1, 2, 3, 4, 5}
+	got := outputs(t, m, 1, a, b)
+	require.Equal(t, slices.Concat(outputs(t, inner, 1, a), outputs(t, model(6, 20, nil), 1, b)), got)
+	require.Equal(t, []float32{-9, -7, -5, -3}, got[0])
+	require.Equal(t, []float32{-20, -18, -17, -15}, got[2])
+}

@@ -67,6 +67,12 @@ func (m *Model) OutputShape() Shape {
 // empty says whether the model is nil or was not made by a Builder, as it is where an error was not looked at.
 func (m *Model) empty() bool { return m == nil || len(m.inputs) == 0 }
 
+// noModel is the error of what wants one that is not empty.
+func noModel(what string) error {
+	return &Error{Kind: ErrNilTensor, Class: "Model", Problem: what + " wants a model, this one is nil or has no layers",
+		Remedy: "look at the error of Builder.Model, or of the function that was to return it"}
+}
+
 // Batch returns the batch size that an Input layer fixed, or 0.
 func (m *Model) Batch() int {
 	if m.empty() {

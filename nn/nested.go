@@ -50,7 +50,9 @@ func (m *Model) Apply(c *Context) *gorgonia.Node {
 	if c.err != nil {
 		return nil
 	}
-	b := c.build
+	b, around := c.build, c.build.done
+	b.done = map[result]*gorgonia.Node{} // the models around may have the same layers, with other inputs
+	defer func() { b.done = around }()
 	for i, in := range m.inputs {
 		b.done[in.first()] = c.Inputs[i]
 	}
@@ -59,7 +61,10 @@ func (m *Model) Apply(c *Context) *gorgonia.Node {
 			return c.Fail(err)
 		}
 	}
-	return b.done[m.outputs[0]]
+	for _, out := range m.outputs {
+		c.results = append(c.results, b.done[out])
+	}
+	return c.results[0]
 }
 
 // leafLayers lists the layers with those of nested models in place of these; the inputs of nested models are no layers

@@ -47,12 +47,15 @@ func (p *plot) layers(m *Model, frame string) {
 		inner, nested := n.layer.(*Model)
 		switch {
 		case nested && p.o.ExpandNested:
+			around, within := p.at, map[result]int{} // the models around may have the same layers
 			for i, in := range inner.inputs {
-				p.at[in.first()] = p.at[n.inputs[i]]
+				within[in.first()] = around[n.inputs[i]]
 			}
+			p.at = within
 			p.layers(inner, strings.TrimPrefix(frame+"/"+n.name, "/"))
+			p.at = around
 			for i, out := range inner.outputs {
-				p.at[result{n, i}] = p.at[out]
+				p.at[result{n, i}] = within[out]
 			}
 		case frame != "" && slices.Contains(m.inputs, n): // it is what the nested model is applied to
 		default:

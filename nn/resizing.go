@@ -135,9 +135,5 @@ func (c *Context) take(x op.Expr, name string, axis int, places []int) op.Expr {
 	if c.err != nil || x.Err() != nil {
 		return x
 	}
-	indices, err := c.build.variableOf(tensor.Int, c.node.name+"/"+name, tensor.Shape{len(places)}, tensor.New(tensor.WithShape(len(places)), tensor.WithBacking(places)))
-	if err != nil {
-		return op.Try(c.Fail(err), err)
-	}
-	return x.Gather(axis, op.Of(indices))
+	return x.Gather(axis, op.Try(c.fixed(name, tensor.New(tensor.WithShape(len(places)), tensor.WithBacking(places))), c.err))
 }

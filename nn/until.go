@@ -17,8 +17,7 @@ func (m *Model) Until(layer string) (*Model, error) { return m.UntilAll(layer) }
 // several depths.
 func (m *Model) UntilAll(layers ...string) (*Model, error) {
 	if m.empty() {
-		return nil, &Error{Kind: ErrNilTensor, Class: "Model", Problem: "Until wants a model, this one is nil or has no layers",
-			Remedy: "look at the error of Builder.Model, or of the function that was to return it"}
+		return nil, noModel("Until")
 	}
 	if len(layers) == 0 {
 		return nil, m.fail(ErrArgument, "name at least one", "UntilAll got no layers")

@@ -89,6 +89,8 @@ func TestNoModel(t *testing.T) {
 	for _, m := range []*Model{nil, {}} {
 		_, err := m.Build(gorgonia.NewGraph(), BuildConfig{Batch: 1})
 		require.ErrorIs(t, err, ErrNilTensor)
+		_, err = m.Clone(tensor.Float32)
+		require.ErrorIs(t, err, ErrNilTensor)
 		require.Empty(t, m.InputShape())
 		require.Empty(t, m.OutputShape())
 		require.Zero(t, m.Batch())

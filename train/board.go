@@ -22,10 +22,14 @@ const (
 // batchPrefix begins the tags whose steps are batches; those of others are epochs, counted from 0 as in Keras.
 const batchPrefix = "batch_"
 
+// histogramSuffix ends the tags of weights.
+const histogramSuffix = "/histogram"
+
 // board tells TensorBoard of a run.
 type board struct {
 	train, validation *tensorboard.Writer // nil where nothing is told
 	made              []string            // folders that were not there before
+	ours              bool                // there may be files of this run
 }
 
 // TensorBoardDir is the folder for TensorBoard, "" for none.
@@ -38,8 +42,13 @@ func (c Config) TensorBoardDir() string {
 
 // checkBoard refuses a folder with the files of another run, which TensorBoard would take for this one's.
 func (t *Trainer) checkBoard() error {
+	t.board.ours = t.goesOnBoard()
+	return t.checkBoardFiles()
+}
+
+func (t *Trainer) checkBoardFiles() error {
 	dir := t.cfg.TensorBoardDir()
-	if dir == "" || t.goesOnBoard() {
+	if dir == "" || t.board.ours {
 		return nil
 	}
 	for _, sub := range []string{boardTrain, boardValidation} {
@@ -55,9 +64,13 @@ func (t *Trainer) checkBoard() error {
 }
 
 // goesOnBoard says whether the run told TensorBoard of itself in the same folder before: its run.json does, which is not written anew yet.
+// A folder in the run's is its own, also where some parts of the run had none.
 func (t *Trainer) goesOnBoard() bool {
 	if !t.cfg.Resume {
 		return false
+	}
+	if filepath.Dir(t.cfg.TensorBoardDir()) == filepath.Clean(t.cfg.Out) {
+		return true
 	}
 	was, err := ReadJSON[Config](filepath.Join(t.cfg.Out, RunFileName))
 	return err != nil || was.TensorBoard == t.cfg.TensorBoard // where nobody knows, ReadConfig took it from a checkpoint
@@ -68,6 +81,9 @@ func (t *Trainer) openBoard() error {
 	dir := t.cfg.TensorBoardDir()
 	if dir == "" || t.board.train != nil {
 		return nil
+	}
+	if err := t.checkBoardFiles(); err != nil { // of a run that began while this one was prepared
+		return err
 	}
 	for _, to := range []struct {
 		dir    string
@@ -89,7 +105,7 @@ func (t *Trainer) openBoard() error {
 
 // onBoard says whether what was told of a step is of what the run has done; it may have gone further, and have been killed.
 func (t *Trainer) onBoard(tag string, step int64) bool {
-	if strings.HasPrefix(tag, batchPrefix) {
+	if strings.HasPrefix(tag, batchPrefix) && !strings.HasSuffix(tag, histogramSuffix) { // there are layers called batch_normalization
 		return step <= int64(t.batches())
 	}
 	return step < int64(t.state.Epoch)
@@ -130,7 +146,7 @@ func (t *Trainer) boardEpoch(row HistoryRow) error {
 		if v, ok := firstNonFinite(values); ok {
 			return t.diverged(w.Name, float64(v))
 		}
-		if err := t.board.train.Histogram(w.Name+"/histogram", values, step); err != nil {
+		if err := t.board.train.Histogram(w.Name+histogramSuffix, values, step); err != nil {
 			return fmt.Errorf("train: %w", err)
 		}
 	}

@@ -134,12 +134,17 @@ func TestTensorBoardOfResumedRuns(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, curves(t, part))
 	more = resumed(t, more)
-	more.Epochs, more.TensorBoard = 5, filepath.Join(t.TempDir(), "new", "folder")
+	more.Epochs, more.TensorBoard = 5, train.TensorBoardName
+	_, err = run(t, more, nil)
+	require.NoError(t, err, "the folder in the run's is its own")
+	require.Equal(t, int64(4), curves(t, more)["validation epoch_loss"][3].Step, "after those of the first three epochs")
+	more = resumed(t, more)
+	more.Epochs, more.TensorBoard = 6, filepath.Join(t.TempDir(), "new", "folder")
 	_, err = run(t, more, nil)
 	require.NoError(t, err)
-	require.Equal(t, int64(4), curves(t, more)["validation epoch_loss"][0].Step)
+	require.Equal(t, int64(5), curves(t, more)["validation epoch_loss"][0].Step)
 	more = resumed(t, more)
-	more.Epochs, more.TensorBoard = 6, killed.TensorBoardDir()
+	more.Epochs, more.TensorBoard = 7, killed.TensorBoardDir()
 	_, err = run(t, more, nil)
 	require.ErrorContains(t, err, "holds another run's event files (train/events.out.tfevents.")
 }
@@ -162,6 +167,21 @@ func TestTensorBoardFolders(t *testing.T) {
 	_, err = run(t, shared, nil)
 	require.ErrorContains(t, err, "holds another run's event files")
 	require.NoDirExists(t, shared.Out)
+
+	// One that begins while another is prepared.
+	shared.TensorBoard = filepath.Join(t.TempDir(), "logs")
+	split, err := sample()
+	require.NoError(t, err)
+	tr, err := train.New(shared, split, engine(t, 1), nil)
+	require.NoError(t, err)
+	other, err := tensorboard.NewWriter(filepath.Join(shared.TensorBoard, "validation"))
+	require.NoError(t, err)
+	require.ErrorContains(t, tr.Run(t.Context()), "holds another run's event files (validation/events.out.tfevents.")
+	require.NoError(t, tr.Close())
+	require.NoDirExists(t, shared.Out)
+	require.NoError(t, other.Close())
+	require.FileExists(t, other.Path())
+	require.NoDirExists(t, filepath.Join(shared.TensorBoard, "train"))
 
 	// A run that fails in its first step leaves no files, nor the folders that it made.
 	for _, folder := range []string{train.TensorBoardName, filepath.Join(t.TempDir(), "logs")} {

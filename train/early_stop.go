@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -223,6 +224,10 @@ func (t *Trainer) restoreBest() error {
 	if err != nil {
 		return fmt.Errorf("train: the weights of the best epoch, %d, cannot be restored: %w", t.stop.best, err)
 	}
+	var of State
+	if err := json.Unmarshal(c.State, &of); err != nil {
+		return fmt.Errorf("train: %s: its state is not one of this program: %w", path, err)
+	}
 	if err := t.sync(); err != nil {
 		return err
 	}
@@ -233,6 +238,10 @@ func (t *Trainer) restoreBest() error {
 		if err := s.Refresh(); err != nil {
 			return err
 		}
+	}
+	if of.Epoch != t.stop.best { // it could not be renewed, or was changed
+		t.observer.Note(fmt.Sprintf("the weights are those of epoch %d, which are in %s; those of epoch %d, the best, are not", of.Epoch, path, t.stop.best))
+		return nil
 	}
 	t.observer.Note(fmt.Sprintf("the weights are those of epoch %d again, the best: %s", t.stop.best, path))
 	return nil

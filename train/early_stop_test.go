@@ -1,6 +1,7 @@
 package train_test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -133,6 +134,23 @@ func TestRestoreBestWeights(t *testing.T) {
 			require.ErrorContains(t, err, "keeps the checkpoint with the best loss (min_delta 100, start 0), and would keep", other)
 		}
 	}
+}
+
+// TestRestoreOfAnotherEpoch tells the epoch of the weights that are there, not the one that should be.
+func TestRestoreOfAnotherEpoch(t *testing.T) {
+	c := small(t)
+	c.EarlyStop, c.Keep = "patience=9,monitor=loss,min_delta=100,restore", 1
+	_, err := run(t, c, nil)
+	require.NoError(t, err)
+	dir := filepath.Join(c.Out, train.CheckpointDir)
+	last, err := os.ReadFile(filepath.Join(dir, weights.CheckpointName(15)))
+	require.NoError(t, err)
+	best := filepath.Join(dir, weights.BestName)
+	require.NoError(t, os.Remove(best))
+	require.NoError(t, os.WriteFile(best, last, 0o644))
+	w, err := run(t, resumed(t, c), nil)
+	require.NoError(t, err)
+	require.Equal(t, "the weights are those of epoch 3, which are in "+best+"; those of epoch 1, the best, are not", w.notes[len(w.notes)-1])
 }
 
 // TestEarlyStopWithoutHistory counts the epochs that are left.

@@ -49,7 +49,7 @@ type Fitter struct {
 	Validation Arrays     // is measured after every epoch, if it has samples
 	EarlyStop  *EarlyStop // nil: all epochs are done
 	// Observe, if not nil, is handed every batch of Evaluate and of validation, such as to Update metrics of package metrics: the outputs, and the
-	// batch with its targets. Both are overwritten afterwards.
+	// batch with its targets and weights: TargetWeights where the samples have them, else Weights. Both are overwritten afterwards.
 	Observe func(outputs []*tensor.Dense, batch Arrays) error
 	// OnEpoch, if not nil, is called when an epoch has ended. It may Save, Evaluate and Predict. ErrStop ends Fit without an error, any other error with it.
 	OnEpoch func(FitEpoch) error

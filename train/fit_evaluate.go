@@ -100,7 +100,11 @@ func (f *Fitter) evaluate(ctx context.Context, a Arrays, m *fitMetrics) error {
 		}
 		m.add(len(samples), loss, s.losses)
 		if f.Observe != nil {
-			if err := f.Observe(s.outputs, Arrays{Inputs: s.inputs.memory, Targets: s.targets.memory, Weights: s.weights}); err != nil {
+			batch := Arrays{Inputs: s.inputs.memory, Targets: s.targets.memory, Weights: s.weights}
+			if a.TargetWeights != nil {
+				batch.Weights, batch.TargetWeights = nil, s.targetWeights
+			}
+			if err := f.Observe(s.outputs, batch); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,8 +99,17 @@ func TestFitFunctionalIsKeras(t *testing.T) {
 	require.Equal(t, before, weightOf(t, f.Model, "free/kernel"))
 
 	a.TargetWeights = [][]float32{sampleWeights("weight", 22), nil, sampleWeights("aux_weight", 22)}
+	var seen [3][]float32
+	f.Observe = func(_ []*tensor.Dense, batch train.Arrays) error {
+		require.Nil(t, batch.Weights)
+		for i, weights := range batch.TargetWeights {
+			seen[i] = append(seen[i], weights...)
+		}
+		return nil
+	}
 	evaluated, parts, err = f.EvaluateLosses(t.Context(), a)
 	require.NoError(t, err)
+	require.Equal(t, [3][]float32{a.TargetWeights[0], slices.Repeat([]float32{1}, 22), a.TargetWeights[2]}, seen, "metrics can weigh samples as the losses do")
 	want = numtest.LoadGolden(t, "testdata/golden/fit.json").Case(t, "functional_weights")
 	numtest.AssertClose(t, want.Tensor("evaluated").Float32(), narrow(append([]float64{evaluated}, parts...)), tol, "evaluated with weights of targets")
 }

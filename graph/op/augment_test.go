@@ -103,7 +103,7 @@ func TestAugmentRaw(t *testing.T) {
 			in = []tensor.Shape{{1, 4, 1}, {1, 7}}
 		}
 		_, err := o.Infer(in)
-		require.ErrorContains(t, err, "Raw excludes Mean and Std")
+		require.ErrorContains(t, err, "raw bytes exclude Mean and Std")
 	}
 }
 

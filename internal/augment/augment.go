@@ -26,7 +26,7 @@ type Normalize struct {
 // Check refuses means and standard deviations that do not fit the channels.
 func (n Normalize) Check(channels int) error {
 	if n.Raw && (n.Mean != nil || n.Std != nil) {
-		return errors.New("Raw excludes Mean and Std")
+		return errors.New("raw bytes exclude Mean and Std")
 	}
 	for _, v := range []struct {
 		name   string

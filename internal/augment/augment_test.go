@@ -83,8 +83,8 @@ func TestCheck(t *testing.T) {
 // Raw bytes, and numbers between them, stay what they are.
 func TestRaw(t *testing.T) {
 	require.NoError(t, Normalize{Raw: true}.Check(3))
-	require.ErrorContains(t, Normalize{Raw: true, Mean: []float32{0}}.Check(1), "Raw excludes")
-	require.ErrorContains(t, Normalize{Raw: true, Std: []float32{1}}.Check(1), "Raw excludes")
+	require.ErrorContains(t, Normalize{Raw: true, Mean: []float32{0}}.Check(1), "raw bytes exclude")
+	require.ErrorContains(t, Normalize{Raw: true, Std: []float32{1}}.Check(1), "raw bytes exclude")
 	for _, table := range Tables[float32](2, Normalize{Raw: true}) {
 		for v, x := range table {
 			require.Equal(t, float32(v), x)
