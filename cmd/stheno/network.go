@@ -24,7 +24,7 @@ func (n *network) flags(f *pflag.FlagSet) {
 	f.IntVar(&n.Classes, "classes", 100, "number of classes")
 	f.StringVar(&n.layout, "data-format", "channels_last", "channels_last, channels_first")
 	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&n.Dropout, "dropout", 0, "vgg, alexnet, mobilenet, efficientnet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
+	f.Float64Var(&n.Dropout, "dropout", 0, "vgg, alexnet, mobilenet, efficientnet: dropout rate of the last layers; vit: of all blocks (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
 	architectureFlags(f, &n.Stem, &n.Version, &n.Shortcuts)
 	f.IntSliceVar(&n.Head, "head", nil, "vgg: units of the dense layers before the last (default 4096,4096; 0: none)")
 	f.BoolVar(&n.SymmetricPadding, "symmetric-padding", false, "resnet, mobilenetv2: windows with stride 2 are padded on all sides, as PyTorch does")
