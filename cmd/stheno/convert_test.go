@@ -231,7 +231,7 @@ func TestConvertOfNetworksThatRescale(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(at(name+".keras"), whole, 0o666))
 		require.Contains(t, ok(t, "convert", at(name+".keras"), at(name+".safetensors")), note)
-		_, cfg, err = train.LoadModel(at(name+".safetensors"))
+		_, cfg, err = train.LoadModel(at(name + ".safetensors"))
 		require.NoError(t, err)
 		require.True(t, cfg.RawPixels)
 		require.Contains(t, ok(t, "convert", at(name+".keras"), at("d.onnx")), "note: it is to be given pixels of 0 to 255\n")
