@@ -17,7 +17,7 @@ type Config struct {
 	DataFormat       nn.DataFormat // ChannelsLast by default
 	Seed             uint64        // of Build's weights and dropout
 	BatchNorm        bool          // vgg
-	Dropout          float64       // vgg, alexnet, mobilenet, efficientnet
+	Dropout          float64       // vgg, alexnet, mobilenet, efficientnet, vit
 	L2               nn.L2         // vgg
 	Head             []int         // vgg: units of the dense layers before the last; nil means 4096, 4096, and 0 alone none
 	NoL2             bool          // resnet, resnext, plain

@@ -14,8 +14,9 @@
 // fusions and memory plans that are timed. A training step is compared in its loss, the gradients of all weights, the update of each
 // element of the weights, and the running averages; inference in the scores of every image of the batch.
 //
-// The batch that is verified is the batch that is timed, in its size and so in its plan and kernels, with one exception: training with
-// batches of 1 to 5 images is verified with a batch of 8, as batch norm over so few amplifies rounding. What is timed then is a plan of its
+// The batch that is verified is the batch that is timed, in its size and so in its plan and kernels, with two exceptions: training with
+// batches of 1 to 5 images is verified with a batch of 8, as batch norm over so few amplifies rounding, and that of networks that drop some of
+// their own at random with at most 8, as no two places of a batch then are alike. What is timed then is a plan of its
 // own, which was not compared; reports say "verified at batch 8" beside such a result. The batch is dealt from a few different images,
 // each of them equally often, in an order of chance: loss, gradients and statistics are then those of the few images, which the
 // reference can afford to compute.

@@ -56,6 +56,11 @@ func TestTable(t *testing.T) {
 	r.Cases[1].verified(&Verification{Batch: 8, Distinct: 8, Checks: r.Cases[1].Checks})
 	require.Contains(t, r.Cases[1].Verified, "; verified at batch 8, timed at batch 1")
 	golden(t, "table-small.txt", r.Table())
+	const few, random = "A training step of so few images", "A training step that drops some of its network at random"
+	require.NotContains(t, r.Table(), random)
+	r.Cases[1].Batch = 64 // of a network with dropout
+	require.NotContains(t, r.Table(), few)
+	require.Contains(t, r.Table(), random)
 	r.Cases = nil
 	require.NotContains(t, r.Table(), "images/s")
 	require.Equal(t, "unknown processor, 1 core, plan9/riscv64, go1.26\n", Machine{Cores: 1, OS: "plan9", Arch: "riscv64", Go: "go1.26"}.String())

@@ -53,9 +53,17 @@ in float64 before the timing.
 	if r.accelerators() {
 		b.WriteString(aboutAccelerators)
 	}
-	if slices.ContainsFunc(r.Cases, func(c Result) bool { return c.elsewhere() && c.onCPU() }) {
+	few := func(c Result) bool { return c.Batch < leastBatch }
+	elsewhere := func(because func(Result) bool) bool {
+		return slices.ContainsFunc(r.Cases, func(c Result) bool { return c.elsewhere() && c.onCPU() && because(c) })
+	}
+	if elsewhere(few) {
 		b.WriteString("A training step of so few images is not verified itself: batch norm over them makes too much of rounding. What is verified is its\n" +
 			"network at the batch size that stands in the last column, whose plan and kernels may be others.\n")
+	}
+	if elsewhere(func(c Result) bool { return !few(c) }) {
+		b.WriteString("A training step that drops some of its network at random is not verified itself, as its reference would have to compute all images. What\n" +
+			"is verified is its network at the batch size that stands in the last column, whose plan and kernels may be others.\n")
 	}
 	return b.String()
 }

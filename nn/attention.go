@@ -42,11 +42,11 @@ func (l Attention) Arity() (least, most int) { return 2, 3 }
 func (l AdditiveAttention) Arity() (least, most int) { return 2, 3 }
 
 // Infer implements [Layer].
-func (l Attention) Infer(s *Spec) (Shape, error) { return s.attended(l.Dropout) }
+func (l Attention) Infer(s *Spec) (Shape, error) { return s.attended(l.Dropout, l.Causal) }
 
 // Infer implements [Layer].
 func (l AdditiveAttention) Infer(s *Spec) (Shape, error) {
-	out, err := s.attended(l.Dropout)
+	out, err := s.attended(l.Dropout, l.Causal)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func (l AdditiveAttention) Infer(s *Spec) (Shape, error) {
 func keyOf[T any](inputs []T) T { return inputs[len(inputs)-1] }
 
 // attended checks the inputs of an attention whose scores are of queries and keys of one size, and returns the result's shape.
-func (s *Spec) attended(dropout float64) (Shape, error) {
-	if err := s.sequences(); err != nil {
+func (s *Spec) attended(dropout float64, causal bool) (Shape, error) {
+	if err := s.sequences(causal); err != nil {
 		return nil, err
 	}
 	q, v, k := s.Inputs[0], s.Inputs[1], keyOf(s.Inputs)
@@ -76,7 +76,7 @@ func (s *Spec) attended(dropout float64) (Shape, error) {
 }
 
 // sequences checks that all inputs are sequences of vectors, and that there are as many keys as values.
-func (s *Spec) sequences() error {
+func (s *Spec) sequences(causal bool) error {
 	for i, in := range s.Inputs {
 		if len(in) != 2 {
 			return badShape("make a sequence of it, e.g. with a Reshape", "wants sequences of vectors (None, steps, features), input %d is %v", i, in)
@@ -88,8 +88,14 @@ func (s *Spec) sequences() error {
 	if pairs := (Shape{s.Inputs[0][0], s.Inputs[1][0]}); !reasonable(pairs) {
 		return badShape("use shorter sequences", "the scores of all pairs would be more than 2³⁴ elements, %v", pairs)
 	}
+	if queries, keys := s.Inputs[0][0], s.Inputs[1][0]; causal && max(queries, keys) > mostPlaces {
+		return badShape("use shorter sequences", "a causal mask is of at most 2²⁴ queries and keys, got %d and %d", queries, keys)
+	}
 	return nil
 }
+
+// mostPlaces bounds the sequences of a causal mask, whose places are compared in float32.
+const mostPlaces = 1 << 24
 
 // Apply implements [Layer].
 func (l Attention) Apply(c *Context) *gorgonia.Node {
@@ -114,21 +120,26 @@ func (c *Context) attend(scores *gorgonia.Node, values op.Expr, causal bool, dro
 	}
 	s := scores.Shape()
 	if causal {
-		scores = c.Expr(op.Of(scores).Add(op.Try(c.causal(s[len(s)-2], s[len(s)-1]), c.err)))
+		scores = c.Expr(op.Of(scores).Add(c.causal(s[len(s)-2], s[len(s)-1])))
 	}
 	weights := c.dropout(Softmax.apply(c, scores), dropout)
 	return c.Expr(op.Try(weights, c.err).BatchMatMul(values, false, false))
 }
 
-// causal is what is added to the scores (queries, keys) of those keys that come behind the query: Keras's −10⁹, of which the softmax makes 0.
-func (c *Context) causal(queries, keys int) *gorgonia.Node {
-	elements := make([]float64, queries*keys)
-	for q := range queries {
-		for k := q + 1; k < keys; k++ {
-			elements[q*keys+k] = -1e9
-		}
+// causal is what is added to the scores (queries, keys) of those keys that come behind the query: Keras's −10⁹, of which the softmax makes 0. It is
+// computed from the places, since the model of a small file may have more pairs than memory.
+func (c *Context) causal(queries, keys int) op.Expr {
+	query := op.Try(c.values("queries", []int{queries, 1}, places(queries)), c.err)
+	return op.Try(c.values("keys", []int{keys}, places(keys)), c.err).Greater(query).Mul(op.Number(-1e9))
+}
+
+// places are 0 to n−1.
+func places(n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = float64(i)
 	}
-	return c.values("causal_mask", []int{queries, keys}, elements)
+	return out
 }
 
 // MultiHeadAttention is Keras's MultiHeadAttention(num_heads, key_dim) (Vaswani et al. 2017): queries, keys and values are projected to Heads
@@ -171,7 +182,7 @@ func (l MultiHeadAttention) Infer(s *Spec) (Shape, error) {
 			return nil, badArgument("set it to the number that Keras's layer has", "%s must be at least %d, is %d", f.name, f.least, f.value)
 		}
 	}
-	if err := s.sequences(); err != nil {
+	if err := s.sequences(l.Causal); err != nil {
 		return nil, err
 	}
 	q, v, k := s.Inputs[0], s.Inputs[1], keyOf(s.Inputs)

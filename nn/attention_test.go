@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,9 @@ func TestAttentionErrors(t *testing.T) {
 		{MultiHeadAttention{Heads: 1 << 20, KeyDim: 2}, []Shape{{1 << 10, 4}, {1 << 10, 4}}, ErrShape, "more than 2³⁴ elements"},
 		{Attention{}, []Shape{{1 << 18, 4}, {1 << 18, 4}}, ErrShape, "more than 2³⁴ elements"},
 		{AdditiveAttention{}, []Shape{{1 << 16, 4}, {1 << 17, 4}}, ErrShape, "more than 2³⁴ elements"},
+		{Attention{Causal: true}, []Shape{{1, 1}, {1<<24 + 1, 1}}, ErrShape, "at most 2²⁴ queries and keys, got 1 and 16777217"},
+		{AdditiveAttention{Causal: true}, []Shape{{1<<24 + 1, 1}, {1, 1}}, ErrShape, "at most 2²⁴ queries and keys, got 16777217 and 1"},
+		{MultiHeadAttention{Heads: 1, KeyDim: 1, Causal: true}, []Shape{{1, 1}, {1 << 25, 1}}, ErrShape, "at most 2²⁴ queries and keys"},
 	} {
 		b := NewBuilder("m")
 		var in []*Tensor
@@ -59,6 +63,22 @@ func TestAttentionErrors(t *testing.T) {
 		b.Add(c.layer, in...)
 		require.ErrorIs(t, b.Err(), c.kind, "%#v", c.layer)
 		require.ErrorContains(t, b.Err(), c.want)
+	}
+}
+
+// A description of long sequences takes no memory for their pairs: a small file may hold one.
+func TestCausalMasksAreNotKept(t *testing.T) {
+	for _, l := range []Layer{Attention{Causal: true}, AdditiveAttention{Causal: true}, MultiHeadAttention{Heads: 1, KeyDim: 1, Causal: true}} {
+		b := NewBuilder("m")
+		in := b.Input(Shape{1 << 13, 1})
+		m, err := b.Model(in, b.Add(l, in, in))
+		require.NoError(t, err)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err = m.Build(gorgonia.NewGraph(), BuildConfig{Batch: 1, ShapesOnly: true})
+		require.NoError(t, err)
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20), "%T", l) // the pairs are 256 MiB
 	}
 }
 

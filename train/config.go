@@ -11,7 +11,7 @@ import (
 type Config struct {
 	Arch      string  `json:"arch"`
 	BatchNorm bool    `json:"batch_norm,omitempty"` // vgg: convolutions followed by batch normalization
-	Dropout   float64 `json:"dropout,omitempty"`    // vgg, alexnet, mobilenet, efficientnet; 0 is the network's own
+	Dropout   float64 `json:"dropout,omitempty"`    // vgg, alexnet, mobilenet, efficientnet, vit; 0 is the network's own
 	NoL2      bool    `json:"no_l2,omitempty"`      // resnet: without the reference's L2 regularizer
 
 	Stem          arch.Stem          `json:"stem,omitempty"`           // resnet, alexnet: of small or of large images

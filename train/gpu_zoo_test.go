@@ -20,15 +20,16 @@ import (
 // TestGPUZoo: the losses of two training steps are the CPU engine's, of networks whose layers the others do not have. The second loss
 // tells whether the gradients of the first step are the same; the rate is small, since normalizations over a few pixels bend the loss.
 func TestGPUZoo(t *testing.T) {
-	for name, a := range map[string]arch.Architecture{
-		"efficientnetb0":    arch.EfficientNet{Classes: 10, Input: nn.Shape{33, 32, 3}},
-		"mobilenetv3-small": arch.MobileNetV3{Classes: 10, Input: nn.Shape{32, 34, 3}, Dropout: -1},
-		"convnext-tiny":     arch.ConvNeXt{Classes: 10},
+	for name, model := range map[string]func() (*nn.Model, error){
+		"efficientnetb0":    arch.EfficientNet{Classes: 10, Input: nn.Shape{33, 32, 3}}.Model,
+		"mobilenetv3-small": arch.MobileNetV3{Classes: 10, Input: nn.Shape{32, 34, 3}, Dropout: -1}.Model,
+		"convnext-tiny":     arch.ConvNeXt{Classes: 10}.Model,
+		"attention":         attentive,
 	} {
 		t.Run(name, func(t *testing.T) {
 			const batch = 3
 			losses := func(e graph.Engine) (out []float64) {
-				m, err := a.Model()
+				m, err := model()
 				require.NoError(t, err)
 				require.NoError(t, m.Initialize(1, tensor.Float32))
 				opt := train.SGD{}
@@ -60,4 +61,14 @@ func TestGPUZoo(t *testing.T) {
 			require.InDelta(t, fall, got[0]-got[1], 0.02*fall)
 		})
 	}
+}
+
+// attentive attends to the rows of images, each of which sees those above it.
+func attentive() (*nn.Model, error) {
+	b := nn.NewBuilder("attentive")
+	in := b.Input(nn.Shape{8, 8, 3})
+	x := b.Add(nn.Reshape{Target: nn.Shape{8, 24}}, b.Add(nn.Rescaling{Scale: 1. / 32}, in))
+	x = b.Add(nn.MultiHeadAttention{Heads: 3, KeyDim: 8, Causal: true}, x, x)
+	x = b.Add(nn.Attention{Causal: true}, x, x)
+	return b.Model(in, b.Add(nn.Dense{Units: 10, Activation: nn.Softmax}, b.Add(nn.Flatten{}, x)))
 }

@@ -2,13 +2,15 @@ package train
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/stheno-ml/stheno/nn"
 )
 
 // TakesRawPixels says whether a model rescales pixels of 0 to 255 itself: its first layer, but for a Permute, is a Rescaling by 1/64 or
-// less, such as Keras's of 1/255 and of 1/127.5 minus 1, or a Normalization around means of more than 1. Such networks are to be given
-// pixels as they are: a Config's RawPixels.
+// less, such as Keras's of 1/255 and of 1/127.5 minus 1, or a Normalization around means of more than 1, which may be weights with values. Such
+// networks are to be given pixels as they are: a Config's RawPixels.
 func TakesRawPixels(m *nn.Model) bool {
 	if m == nil {
 		return false
@@ -20,13 +22,25 @@ func TakesRawPixels(m *nn.Model) bool {
 		case nn.Rescaling:
 			return c.Scales == nil && c.Scale > 0 && c.Scale <= 1./64
 		case nn.Normalization:
-			for _, mean := range c.Mean {
-				if mean > 1 {
-					return !c.Invert
-				}
-			}
+			return !c.Invert && (slices.ContainsFunc(c.Mean, aboveOne) || len(c.Mean) == 0 && slices.ContainsFunc(l.Weights, adaptedToPixels))
 		}
 		return false
+	}
+	return false
+}
+
+func aboveOne[T float32 | float64](mean T) bool { return mean > 1 }
+
+// adaptedToPixels says whether a weight of a Normalization holds means of pixels of 0 to 255.
+func adaptedToPixels(w *nn.Weight) bool {
+	if w.Value == nil || !strings.HasSuffix(w.Name, "/mean") {
+		return false
+	}
+	switch means := w.Value.Data().(type) {
+	case []float32:
+		return slices.ContainsFunc(means, aboveOne)
+	case []float64:
+		return slices.ContainsFunc(means, aboveOne)
 	}
 	return false
 }

@@ -237,6 +237,21 @@ func TestTakesRawPixels(t *testing.T) {
 		return m
 	}
 	mean := []float64{123, 117, 104}
+	adapted := func(dt tensor.Dtype, l nn.Normalization, mean float64) *nn.Model { // Keras's layer after adapt
+		m := first(l)
+		require.NoError(t, m.Initialize(1, dt))
+		for _, w := range m.Weights() {
+			if w.Name == "normalization/mean" {
+				switch v := w.Value.Data().(type) {
+				case []float32:
+					v[2] = float32(mean)
+				case []float64:
+					v[2] = mean
+				}
+			}
+		}
+		return m
+	}
 	for _, c := range []struct {
 		m    *nn.Model
 		want bool
@@ -250,6 +265,10 @@ func TestTakesRawPixels(t *testing.T) {
 		{first(nn.Normalization{Mean: []float64{0.5}, Variance: []float64{1}}), false},
 		{first(nn.Normalization{Mean: mean, Variance: []float64{4000}, Invert: true}), false},
 		{first(nn.Conv2D{Filters: 1, Kernel: nn.K(1)}, nn.Rescaling{Scale: 1. / 255}), false},
+		{adapted(tensor.Float32, nn.Normalization{}, 120), true},
+		{adapted(tensor.Float64, nn.Normalization{}, 120), true},
+		{adapted(tensor.Float32, nn.Normalization{}, 0.5), false},
+		{adapted(tensor.Float32, nn.Normalization{Invert: true}, 120), false},
 		{first(), false},
 		{nil, false},
 	} {

@@ -49,7 +49,8 @@ flags take lists such as --batch 1,16,64. Without flags it takes about two minut
 
 Before a case is timed, its results are compared with a reference in float64 that shares no kernel with what is timed: the
 loss, the gradients of all weights and their updates of a training step, the scores of inference. If they differ by more than rounding
-explains, the command fails. Training steps of 1 to 5 images are verified with 8 instead, and the table says so.
+explains, the command fails. Training steps of 1 to 5 images, and of networks with dropout, are verified with 8
+instead, and the table says so.
 
 On the CPU a training step is timed from the batch in memory to the loss, with SGD and momentum; inference from one run of the network to the next.
 GFLOP/s are nominal, and of peak is their share of the multiplications and additions that the device can do, which is measured first.

@@ -159,6 +159,10 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 			}
 		}
 	}
+	odd, err := plan.Apply() // before what looks at the values
+	if err != nil {
+		return err
+	}
 	c.noteRaw(f, w, m, &cfg)
 	c.tell(w, plan, m)
 	noteAugmentation(w, m)
@@ -166,10 +170,6 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 	if c.dry {
 		list(w, plan)
 		return nil
-	}
-	odd, err := plan.Apply()
-	if err != nil {
-		return err
 	}
 	if len(odd) > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: not all numbers are finite in %s\n", strings.Join(odd, ", "))

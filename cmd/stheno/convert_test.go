@@ -221,20 +221,22 @@ func TestConvertOfNetworksThatRescale(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, cfg.RawPixels)
 
-	packed, err := os.Open("../../weights/keras/testdata/zoo_convnexts.keras.gz")
-	require.NoError(t, err)
-	defer packed.Close()
-	z, err := gzip.NewReader(packed)
-	require.NoError(t, err)
-	whole, err := io.ReadAll(z)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(at("d.keras"), whole, 0o666))
-	require.Contains(t, ok(t, "convert", at("d.keras"), at("d.safetensors")), note)
-	_, cfg, err = train.LoadModel(at("d.safetensors"))
-	require.NoError(t, err)
-	require.True(t, cfg.RawPixels)
-	require.Contains(t, ok(t, "summary", at("d.safetensors"), "--format", "keras3"), "(Sequential)")
-	require.Contains(t, ok(t, "convert", at("d.keras"), at("d.onnx")), "note: it is to be given pixels of 0 to 255\n")
+	for _, name := range []string{"zoo_convnexts", "zoo_adapted"} { // the latter's means are weights
+		packed, err := os.Open("../../weights/keras/testdata/" + name + ".keras.gz")
+		require.NoError(t, err)
+		defer packed.Close()
+		z, err := gzip.NewReader(packed)
+		require.NoError(t, err)
+		whole, err := io.ReadAll(z)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(at(name+".keras"), whole, 0o666))
+		require.Contains(t, ok(t, "convert", at(name+".keras"), at(name+".safetensors")), note)
+		_, cfg, err = train.LoadModel(at(name + ".safetensors"))
+		require.NoError(t, err)
+		require.True(t, cfg.RawPixels)
+		require.Contains(t, ok(t, "convert", at(name+".keras"), at("d.onnx")), "note: it is to be given pixels of 0 to 255\n")
+	}
+	require.Contains(t, ok(t, "summary", at("zoo_convnexts.safetensors"), "--format", "keras3"), "(Sequential)")
 }
 
 // A name that is another program's promises a file for that program.

@@ -20,11 +20,11 @@ type network struct {
 }
 
 func (n *network) flags(f *pflag.FlagSet) {
-	f.StringVar(&n.input, "input", "32x32x3", "rows x columns x channels of an image; where these are too small for the network and nothing is said, "+largeInput)
+	f.StringVar(&n.input, "input", "32x32x3", "rows x columns x channels of an image; where these do not fit the network and nothing is said, "+largeInput)
 	f.IntVar(&n.Classes, "classes", 100, "number of classes")
 	f.StringVar(&n.layout, "data-format", "channels_last", "channels_last, channels_first")
 	f.BoolVar(&n.BatchNorm, "batch-norm", false, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&n.Dropout, "dropout", 0, "vgg, alexnet, mobilenet, efficientnet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
+	f.Float64Var(&n.Dropout, "dropout", 0, "vgg, alexnet, mobilenet, efficientnet: dropout rate of the last layers; vit: of all blocks (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
 	architectureFlags(f, &n.Stem, &n.Version, &n.Shortcuts)
 	f.IntSliceVar(&n.Head, "head", nil, "vgg: units of the dense layers before the last (default 4096,4096; 0: none)")
 	f.BoolVar(&n.SymmetricPadding, "symmetric-padding", false, "resnet, mobilenetv2: windows with stride 2 are padded on all sides, as PyTorch does")
@@ -59,7 +59,7 @@ func (n *network) architecture(name string) (arch.Architecture, error) {
 // largeInput is the size of ImageNet's images as networks for them take these.
 const largeInput = "224x224x3"
 
-// model is the network of that name: for images of 32×32 where --input says nothing and they are large enough for it, else for ImageNet's.
+// model is the network of that name: for images of 32×32 where --input says nothing and they fit it, else for ImageNet's.
 func (n *network) model(f *pflag.FlagSet, name string) (*nn.Model, error) {
 	a, err := n.architecture(name)
 	if err != nil {
@@ -74,7 +74,7 @@ func (n *network) model(f *pflag.FlagSet, name string) (*nn.Model, error) {
 	if a, wrong := large.architecture(name); wrong == nil {
 		if m, wrong := a.Model(); wrong == nil {
 			if f.Changed("input") {
-				return nil, fmt.Errorf("%w\n    images of --input %s are too small for %s; such as --input %s are large enough", err, n.input, name, largeInput)
+				return nil, fmt.Errorf("%w\n    images of --input %s do not fit %s; such as --input %s do", err, n.input, name, largeInput)
 			}
 			*n = large
 			return m, nil

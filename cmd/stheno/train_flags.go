@@ -22,7 +22,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	recipeFlag(f, c)
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture; "+seeArchitectures())
 	f.BoolVar(&c.BatchNorm, "batch-norm", c.BatchNorm, "vgg: batch normalization after every convolution (plain VGG-16 hardly starts to learn without it)")
-	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg, alexnet, mobilenet, efficientnet: dropout rate of the last layers (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
+	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "vgg, alexnet, mobilenet, efficientnet: dropout rate of the last layers; vit: of all blocks (0: the network's own; alexnet's is 0.5, mobilenet's 0.001)")
 	f.BoolVar(&c.NoL2, "no-l2", c.NoL2, "resnet: without the L2 regularizer (1e-4)")
 	f.Float64Var(&c.BatchNormMomentum, "batch-norm-momentum", c.BatchNormMomentum, "vgg, resnet: how much running averages of batch normalization keep at each step (0: the network's own); PyTorch's momentum is 1 minus this")
 	f.Float64Var(&c.BatchNormEpsilon, "batch-norm-epsilon", c.BatchNormEpsilon, "vgg, resnet, mobilenetv2: epsilon of batch normalization (0: the network's own)")

@@ -61,13 +61,20 @@ def inception():
     return keras.Model(i, L.Dense(3)(L.GlobalAveragePooling2D()(x)), name="zoo_inception")
 
 
+def adapted():
+    """Its Normalization is as after adapt to pixels of 0 to 255, whose means are weights."""
+    i = keras.Input((8, 8, 3))
+    x = L.Conv2D(4, 3)(L.Normalization()(i))
+    return keras.Model(i, L.Dense(3, activation="softmax")(L.GlobalAveragePooling2D()(x)), name="zoo_adapted")
+
+
 def leaves(model):
     for layer in model.layers:
         yield from leaves(layer) if hasattr(layer, "layers") else [layer]
 
 
 cases = []
-for make in (effnet, effnetv2, mobilenetv3, convnexts, inception):
+for make in (effnet, effnetv2, mobilenetv3, convnexts, inception, adapted):
     keras.backend.clear_session()
     model = make()
     name = "zoo_" + make.__name__
@@ -81,6 +88,8 @@ for make in (effnet, effnetv2, mobilenetv3, convnexts, inception):
                 fan = int(np.prod(w.shape[:2]))
             if kind in ("gamma", "moving_variance", "variance") or kind.startswith("variable"):
                 center = 1.0
+            if name == "zoo_adapted":
+                center = {"mean": 120.0, "variance": 4000.0}.get(kind, center)
             # Numbers of eleven bits, whose files are packed to half.
             v = fill.uniform("%s/%d" % (layer.name, i), 0, (4.0 / fan) ** 0.5 if kind.endswith("kernel") else 0.3, tuple(w.shape))
             w.assign(np.round((center + v) * 1024) / 1024)

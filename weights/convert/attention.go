@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/stheno-ml/stheno/weights"
@@ -20,8 +21,12 @@ var attentionNames = []struct{ theirs, ours string }{
 	{"qkv.weight", "*.weight"}, {"qkv.bias", "*.bias"}, {"proj.weight", "attention_output.weight"}, {"proj.bias", "attention_output.bias"},
 }
 
-// splitAttention takes stacked projections of PyTorch's MultiheadAttention (in_proj_weight, out_proj) and of timm's (qkv, proj) apart.
-func (s *Source) splitAttention() {
+// splitAttention takes stacked projections of PyTorch's MultiheadAttention (in_proj_weight, out_proj) and of timm's (qkv, proj) apart, for a
+// network that has attention: in another one such a matrix is that of one dense layer.
+func (s *Source) splitAttention(all []*slot) *Source {
+	if !slices.ContainsFunc(all, func(s *slot) bool { return s.part != "" }) {
+		return s
+	}
 	modules := map[string]bool{} // of attention
 	for _, t := range s.Tensors {
 		for _, n := range attentionNames {
@@ -31,13 +36,29 @@ func (s *Source) splitAttention() {
 		}
 	}
 	if len(modules) == 0 {
-		return
+		return s
 	}
-	var out []weights.Tensor
+	out := *s
+	out.Tensors = nil
 	for _, t := range s.Tensors {
-		out = append(out, attentionTensors(t, modules)...)
+		out.Tensors = append(out.Tensors, attentionTensors(t, modules)...)
 	}
-	s.Tensors = out
+	return &out
+}
+
+// partsAreTold says whether the modules that are found for the projections of attention are called like these. Nothing else tells queries, keys and
+// values apart, which are of one size and are written down in any order.
+func (p *Plan) partsAreTold(all []*slot) bool {
+	for i, s := range all {
+		if !slices.Contains(attentionParts, s.part) {
+			continue
+		}
+		module, _ := split(p.Pairs[i].Tensor.Name)
+		if _, last := split(module); last != s.part {
+			return false
+		}
+	}
+	return true
 }
 
 // attentionTensors is the tensor, or what it is made of, as layers call it.

@@ -104,3 +104,98 @@ func TestAttentionOfSeveralSizes(t *testing.T) {
 	err = Load(path, m, Options{})
 	require.ErrorContains(t, err, "in_proj_weight")
 }
+
+// attentionModel is one layer of attention, with weights.
+func attentionModel(t *testing.T) *nn.Model {
+	b := nn.NewBuilder("m")
+	in := b.Input(nn.Shape{4, 6})
+	m, err := b.Model(in, b.Add(nn.PositionEmbedding{Name: "position"}, b.Add(nn.MultiHeadAttention{Heads: 2, KeyDim: 3, Name: "attention"}, in, in)))
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	return m
+}
+
+// values are those of all weights.
+func values(m *nn.Model) map[string]any {
+	out := map[string]any{}
+	for _, w := range m.Weights() {
+		out[w.Name] = w.Value.Data()
+	}
+	return out
+}
+
+// A dense layer that is called as the projections of attention are is one layer, and so is its matrix.
+func TestDenseLayersCalledLikeAttention(t *testing.T) {
+	b := nn.NewBuilder("m")
+	in := b.Input(nn.Shape{6})
+	m, err := b.Model(in, b.Add(nn.Dense{Units: 6, Name: "attn_proj"}, b.Add(nn.Dense{Units: 18, Name: "attn_qkv"}, in)))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "m.safetensors")
+	require.NoError(t, weights.WriteSafetensors(path, &weights.File{Tensors: []weights.Tensor{
+		{Name: "attn.qkv.weight", Shape: []int{18, 6}, Data: make([]float32, 18*6)}, {Name: "attn.qkv.bias", Shape: []int{18}, Data: make([]float32, 18)},
+		{Name: "attn.proj.weight", Shape: []int{6, 18}, Data: make([]float32, 6*18)}, {Name: "attn.proj.bias", Shape: []int{6}, Data: make([]float32, 6)}}}))
+	require.NoError(t, Load(path, m, Options{}))
+}
+
+// What SaveTorch wrote comes back by a Map of each layer to itself, as its comment says.
+func TestMapsOfAttention(t *testing.T) {
+	m := attentionModel(t)
+	path := filepath.Join(t.TempDir(), "m.safetensors")
+	require.NoError(t, SaveTorch(path, m))
+	again := attentionModel(t)
+	require.NoError(t, again.Initialize(2, tensor.Float32))
+	require.NotEqual(t, values(m), values(again))
+	require.NoError(t, Load(path, again, Options{Map: map[string]string{"attention": "attention", "position": "position"}}))
+	require.Equal(t, values(m), values(again))
+
+	f, err := weights.ReadSafetensors(path)
+	require.NoError(t, err)
+	f.Lookup("position.weight").Name = "pos" // a parameter of its own
+	require.NoError(t, weights.WriteSafetensors(path, f))
+	require.NoError(t, again.Initialize(2, tensor.Float32))
+	require.NoError(t, Load(path, again, Options{Map: map[string]string{"attention": "attention", "position": "pos"}}))
+	require.Equal(t, values(m), values(again))
+}
+
+// Projections of one size that are called otherwise are not taken for queries, keys and values by their order, which is anyone's.
+func TestOrderOfProjections(t *testing.T) {
+	file := func(names ...string) *Source {
+		s := &Source{Path: "m.pt", Format: "PyTorch", Layout: TorchLayout}
+		for i, n := range names {
+			for leaf, shape := range map[string][]int{"weight": {6, 6}, "bias": {6}} {
+				data := make([]float32, elements(shape))
+				for j := range data {
+					data[j] = float32(i)
+				}
+				s.Tensors = append(s.Tensors, weights.Tensor{Name: n + "." + leaf, Shape: shape, Data: data})
+			}
+		}
+		return s
+	}
+	b := nn.NewBuilder("m")
+	in := b.Input(nn.Shape{4, 6})
+	m, err := b.Model(in, b.Add(nn.MultiHeadAttention{Heads: 2, KeyDim: 3, Name: "attention"}, in, in))
+	require.NoError(t, err)
+
+	clip := file("self_attn.k_proj", "self_attn.v_proj", "self_attn.q_proj", "self_attn.out_proj") // as in CLIP
+	_, err = Match(m, clip, Options{})
+	var wrong *MismatchError
+	require.ErrorAs(t, err, &wrong)
+	require.Contains(t, wrong.Remedy, "queries, keys and values")
+	p, err := Match(m, clip, Options{Map: map[string]string{"attention/query/kernel": "self_attn.q_proj.weight", "attention/query/bias": "self_attn.q_proj.bias",
+		"attention/key/kernel": "self_attn.k_proj.weight", "attention/key/bias": "self_attn.k_proj.bias",
+		"attention/value/kernel": "self_attn.v_proj.weight", "attention/value/bias": "self_attn.v_proj.bias",
+		"attention/attention_output/kernel": "self_attn.out_proj.weight", "attention/attention_output/bias": "self_attn.out_proj.bias"}})
+	require.NoError(t, err)
+	_, err = p.Apply()
+	require.NoError(t, err)
+	require.Equal(t, []float32{2, 2, 2, 2, 2, 2}, values(m)["attention/query/bias"])
+	_, err = Match(m, clip, Options{Rule: RuleOrder})
+	require.NoError(t, err)
+
+	p, err = Match(m, file("self.query", "self.key", "self.value", "dense"), Options{})
+	require.NoError(t, err)
+	require.Equal(t, RuleOrder, p.Rule)
+	_, err = Match(m, file("self.key", "self.query", "self.value", "dense"), Options{})
+	require.ErrorAs(t, err, &wrong)
+}

@@ -101,6 +101,9 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	}
 	src, ignored := src.without(o.Ignore)
 	all, _ := slots(m)
+	if src.forModel == nil && src.complete == nil {
+		src = src.splitAttention(all)
+	}
 	sorted := src.sorted()
 	if sorted && layout == TorchLayout && o.Rule != RuleOrder {
 		if inOrder, ok := src.counted(); ok {
@@ -134,8 +137,12 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	for _, t := range tries {
 		p, e := match(m, src, all, t.rule, layout, t.find)
 		if e == nil {
-			if t.rule == RuleOrder && !certain && o.Rule != RuleOrder {
+			told := layout == KerasLayout || p.partsAreTold(all)
+			if t.rule == RuleOrder && !(certain && told) && o.Rule != RuleOrder {
 				if wrong.Remedy = sortedRemedy; sorted {
+					continue
+				}
+				if wrong.Remedy = attentionRemedy; !told {
 					continue
 				}
 				wrong.Remedy = "all shapes agree in the order of the file, but the network has branches, so that another order would fit too; " +
@@ -160,6 +167,9 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 
 const sortedRemedy = "all shapes agree in the order of the file, but it has its tensors sorted by name, which is not the order of the layers " +
 	"(10 comes before 2): convert the file that it was made of, name the layers with --map, or ask for this order with --match order"
+
+const attentionRemedy = "all shapes agree in the order of the file, but its names do not tell the queries, keys and values of attention apart, which " +
+	"may be in another order than here: name them with --map (\"attention/query/kernel\": \"attn.q_proj.weight\"), or ask for this order with --match order"
 
 // without leaves out the tensors of some patterns.
 func (s *Source) without(patterns []string) (*Source, []Aside) {

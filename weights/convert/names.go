@@ -48,7 +48,7 @@ func byTorchNames(src *Source) finder {
 		switch {
 		case s.part != "":
 			leaves[0] = "." + s.part + leaves[0]
-		case s.layer.Class == "ClassToken", s.layer.Class == "PositionEmbedding": // which are parameters there
+		case s.isParameter():
 			leaves = append(leaves, "")
 		}
 		for _, leaf := range leaves {
@@ -167,7 +167,15 @@ func byMap(src *Source, names map[string]string) (finder, error) {
 		if !ok {
 			return nil
 		}
-		for _, name := range []string{module + "." + s.leaf(), module + "." + s.local, module + "/" + s.local} {
+		dot, slash := ".", "/"
+		if s.part != "" {
+			dot, slash = "."+s.part+".", "/"+s.part+"/"
+		}
+		tries := []string{module + dot + s.leaf(), module + dot + s.local, module + slash + s.local}
+		if s.isParameter() {
+			tries = append(tries, module)
+		}
+		for _, name := range tries {
 			if t := at[name]; t != nil {
 				return t
 			}

@@ -146,6 +146,11 @@ func (s *slot) depthwise() bool {
 	return len(s.weight.Shape) > 2 && (s.local == "depthwise_kernel" || s.local == "kernel" && strings.HasPrefix(s.layer.Class, "DepthwiseConv"))
 }
 
+// isParameter says whether the layer is a parameter of its module in PyTorch, which has the layer's name and no leaf.
+func (s *slot) isParameter() bool {
+	return s.layer.Class == "ClassToken" || s.layer.Class == "PositionEmbedding"
+}
+
 func elements(shape []int) int {
 	n := 1
 	for _, d := range shape {

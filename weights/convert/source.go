@@ -98,7 +98,6 @@ func Open(path string) (*Source, error) {
 		}
 		if s.forModel == nil && s.complete == nil { // Keras's names are as they are
 			s.section()
-			s.splitAttention()
 		}
 		s.Layout = s.layout()
 		return s, nil

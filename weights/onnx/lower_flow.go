@@ -65,7 +65,12 @@ func dropout(c *call) {
 func cast(c *call) {
 	to := elemType(c.attrInt("to", 0))
 	c.ignore("saturate", "round_mode")
-	if !to.isFloat() {
+	switch indices := c.has(0) && c.in[0].node != nil && isIndices(c.in[0].node); {
+	case indices && (to == elemInt32 || to == elemInt64): // they stay what they are
+	case indices:
+		c.x(0) // which says that they are not computed with
+		return
+	case !to.isFloat():
 		c.fail("", "casts computed values to %v; only floats are computed", to)
 	}
 	identity(c)
