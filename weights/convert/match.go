@@ -161,6 +161,9 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 const sortedRemedy = "all shapes agree in the order of the file, but it has its tensors sorted by name, which is not the order of the layers " +
 	"(10 comes before 2): convert the file that it was made of, name the layers with --map, or ask for this order with --match order"
 
+const positionsRemedy = "an image has as many positions as squares are cut of it, and one for a class token: name the size of the images that the weights " +
+	"were trained on, such as --input 224x224x3"
+
 // without leaves out the tensors of some patterns.
 func (s *Source) without(patterns []string) (*Source, []Aside) {
 	var ignored []Aside
@@ -197,6 +200,9 @@ func match(m *nn.Model, src *Source, all []*slot, rule Rule, layout Layout, find
 			e.Differences = append(e.Differences, Difference{Kind: "type", Weight: s.weight.Name, Tensor: t.Name, Type: t.TypeName()})
 		case !slices.Equal(how.shape, t.Shape):
 			e.Differences = append(e.Differences, Difference{Kind: "shape", Weight: s.weight.Name, Tensor: t.Name, Wanted: how.shape, Got: t.Shape})
+			if s.layer.Class == "PositionEmbedding" {
+				e.Remedy = positionsRemedy
+			}
 			if s.layer == all[len(all)-1].layer {
 				outputs[otherOutputs(how.shape, t.Shape, layout)] = true
 			} else {
