@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/internal/suggest"
@@ -212,7 +213,7 @@ func (c *conversion) noteLogits(w io.Writer, m *nn.Model) {
 	if c.to != "checkpoint" {
 		return
 	}
-	if net, err := m.Build(nil, nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
+	if net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
 		fmt.Fprintln(w, "note: the network does not end with a softmax: what eval says of the loss and predict of probabilities means nothing")
 	}
 }

@@ -38,7 +38,7 @@ type ModelConfig struct {
 // each node becomes a layer, named like it. Convolutions, products, poolings, batch normalizations, dropouts, ReLU, softmax and sums
 // become the layers of nn where these mean the same, so that, for one, the running averages of batch normalization move in training;
 // every other node becomes a [Layer], and so do nodes between which values have another first axis than the batch, such as the rows of all
-// sequences in an attention: they become one. Inputs of int32 and int64 are of tensor.Int: they may be indices of a Gather. The data format is channels first.
+// sequences in an attention: they become one, or several that each compute what they share, with weights of its own. Inputs of int32 and int64 are of tensor.Int: they may be indices of a Gather. The data format is channels first.
 //
 // Weights that several layers use become weights of each: Build keeps them one. Inputs and outputs must have the batch as their first axis. A
 // file that does otherwise gives a *[GraphError]; use [Graph.Build] for it.
@@ -158,7 +158,13 @@ type translation struct {
 	taken   map[string]bool                   // names of layers
 	labels  map[string]bool                   // names of nodes
 	values  map[string]func() (*array, error) // of weights, by their full names
+
+	gathered int // nodes in layers so far
 }
+
+// maxGathered bounds the nodes in all layers, by those of the graph: what lies before several layers is in each of them, such as a product for the
+// queries, keys and values of an attention.
+const maxGathered = 16
 
 // probe builds the graph at several batch sizes, without values.
 func (t *translation) probe(c ModelConfig, inputs []*Value, outputs []string) error {
@@ -284,6 +290,10 @@ func (t *translation) gather(l *layer, n *nodeProto, seen map[*nodeProto]bool) e
 		return nil
 	}
 	seen[n] = true
+	if t.gathered++; t.gathered > maxGathered*len(t.g.nodes) {
+		return &GraphError{Problem: fmt.Sprintf("computes so much with other first axes than the batch for so many values that its layers would be of more than %d times its %d nodes", maxGathered, len(t.g.nodes)),
+			Remedy: useBuild}
+	}
 	for _, in := range n.needs() {
 		v := t.probes[0].values[in]
 		switch {
