@@ -145,6 +145,9 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		}
 		plan, err = convert.Match(m, src, o)
 	}
+	if wrong, ok := errors.AsType[*convert.MismatchError](err); ok && wrong.Remedy == "" && wrong.Classes == 0 && src.Format == "PyTorch" {
+		wrong.Remedy = "if PyTorch's network is built in another way than this one, write all of it with torch.onnx.export, and convert that file, without --arch"
+	}
 	if err != nil {
 		return err
 	}
