@@ -4,7 +4,6 @@ import (
 	"github.com/stheno-ml/stheno/cpu/internal/kernel"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
-	"github.com/stheno-ml/stheno/internal/augment"
 )
 
 func init() {
@@ -13,7 +12,7 @@ func init() {
 
 func buildAugment[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	o, size, set := s.Instr.(*op.Augment), s.Out[0].Shape, s.In[0].Shape[0]
-	k, err := kernel.NewAugment[T](b.pool, size[0], [3]int{size[1], size[2], size[3]}, o.Cutout, o.Mixup, augment.Normalize{Raw: o.Raw, Mean: o.Mean, Std: o.Std})
+	k, err := kernel.NewAugment[T](b.pool, size[0], [3]int{size[1], size[2], size[3]}, o.Cutout, o.Mixup, kernel.Normalize{Raw: o.Raw, Mean: o.Mean, Std: o.Std})
 	y, images, draws, index := s.Out[0].ID, s.In[0].ID, s.In[1].ID, -1
 	if o.Indexed {
 		index = s.In[2].ID

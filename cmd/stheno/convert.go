@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/data"
 	"github.com/stheno-ml/stheno/internal/suggest"
@@ -144,6 +145,9 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		}
 		plan, err = convert.Match(m, src, o)
 	}
+	if wrong, ok := errors.AsType[*convert.MismatchError](err); ok && wrong.Remedy == "" && wrong.Classes == 0 && src.Format == "PyTorch" {
+		wrong.Remedy = "if PyTorch's network is built in another way than this one, write all of it with torch.onnx.export, and convert that file, without --arch"
+	}
 	if err != nil {
 		return err
 	}
@@ -212,7 +216,7 @@ func (c *conversion) noteLogits(w io.Writer, m *nn.Model) {
 	if c.to != "checkpoint" {
 		return
 	}
-	if net, err := m.Build(nil, nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
+	if net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
 		fmt.Fprintln(w, "note: the network does not end with a softmax: what eval says of the loss and predict of probabilities means nothing")
 	}
 }

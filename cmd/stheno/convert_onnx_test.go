@@ -2,12 +2,16 @@ package main
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
 	"github.com/stheno-ml/stheno/weights"
+	"github.com/stheno-ml/stheno/weights/onnx"
 )
 
 // A network goes to ONNX and comes back with the same weights, bit by bit.
@@ -24,6 +28,22 @@ func TestConvertToONNXAndBack(t *testing.T) {
 	last, err := weights.LoadCheckpoint(back)
 	require.NoError(t, err)
 	require.Equal(t, first.Section("model/"), last.Section("model/"))
+}
+
+// A checkpoint of a network that returns scores is said to have no probabilities.
+func TestConvertTellsOfScores(t *testing.T) {
+	dir := t.TempDir()
+	for _, ends := range []nn.Nonlinearity{nn.Softmax, ""} {
+		b := nn.NewBuilder("net")
+		in := b.Input(nn.Shape{4, 4, 3})
+		m, err := b.Model(in, b.Add(nn.Dense{Units: 5, Activation: ends}, b.Add(nn.Flatten{}, in)))
+		require.NoError(t, err)
+		require.NoError(t, m.Initialize(1, tensor.Float32))
+		file := filepath.Join(dir, "net.onnx")
+		require.NoError(t, onnx.Write(file, m, onnx.WriteConfig{}))
+		said := ok(t, "convert", file, filepath.Join(dir, "net.safetensors"))
+		require.Equal(t, ends == "", strings.Contains(said, "note: the network does not end with a softmax"), said)
+	}
 }
 
 // Keras's file of a whole network becomes ONNX without being told what it is; PyTorch's weights with its name.

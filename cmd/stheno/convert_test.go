@@ -152,6 +152,7 @@ func TestConvertRefuses(t *testing.T) {
 		"is no file of weights":                   {names, out, "--arch", "simplecnn"},
 		"missing     block1_conv1/kernel":         {best, out, "--arch", "vgg16"},
 		"unexpected  conv2d/kernel":               {best, out, "--arch", "vgg16"},
+		"write all of it with torch.onnx.export":  {filepath.Join("..", "..", "weights", "convert", "testdata", "golden", "net.pth"), out, "--arch", "simplecnn"},
 		"wanted [256 7], got [256 10]":            {best, out, "--arch", "simplecnn", "--classes", "7"},
 	} {
 		r := stheno(t, append([]string{"convert"}, args...)...)

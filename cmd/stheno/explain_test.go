@@ -124,7 +124,7 @@ func TestExplainRecipe(t *testing.T) {
 	require.NoError(t, os.WriteFile(own, []byte("train:\n  arch: resnet18\n  data: folder\n  size: 64\n  batch: 8\n  augment: true\n"), 0o600))
 	require.Contains(t, ok(t, with(null, "--recipe", own, "--classes", "7")...), "f32(8, 32, 32, 64)")
 	refused(t, with(null, "--recipe", own), "give --classes")
-	refused(t, with(recipe, "alexnet", "--stem", "imagenet"), "images of --input 32x32x3 do not fit alexnet")
+	refused(t, with(recipe, "alexnet", "--stem", "imagenet"), "alexnet does not take images of --input 32x32x3; it takes, for one, --input 224x224x3")
 	refused(t, with(recipe, "--cutout", "33"), "--cutout wants at most the side of the images, 32, got 33")
 	refused(t, with(recipe, "--inference", "--mixup", "0.2"), "--mixup goes with a training step, not with --inference")
 	refused(t, with(null, "--recipe", "nosuch"), `unknown recipe "nosuch"`)

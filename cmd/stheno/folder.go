@@ -69,16 +69,22 @@ func namesPictures(name, dir string) error {
 	return fmt.Errorf("--data-dir: %s holds pictures in train, and not %s; give --data %s to use them", dir, name, data.FolderName)
 }
 
-// tooSmall names the flag of the size of pictures in an error of a network that they are too small for.
-func tooSmall(err error, c train.Config, split *data.Split) error {
-	if wrong := (*nn.Error)(nil); c.Data != data.FolderName || !errors.As(err, &wrong) {
+// otherSize says which images a network takes in its error about those of a data set: of pictures, with the flag of their size.
+func otherSize(err error, c train.Config, split *data.Split) error {
+	if wrong := (*nn.Error)(nil); !errors.As(err, &wrong) {
 		return err
 	}
-	c.Input, c.Classes = [3]int{data.FolderSize, data.FolderSize, 3}, split.Train.Classes
-	if _, large := train.NewModel(c); large != nil {
+	large := c
+	large.Input, large.Classes = [3]int{data.FolderSize, data.FolderSize, 3}, split.Train.Classes
+	if _, wrong := train.NewModel(large); wrong != nil {
 		return err
 	}
-	return fmt.Errorf("%w\n    images of --size %d are too small for %s; such as --size %d are large enough", err, c.Size, c.Arch, data.FolderSize)
+	if c.Data == data.FolderName {
+		return fmt.Errorf("%w\n    %s does not take images of --size %d; it takes, for one, --size %d", err, c.Arch, c.Size, data.FolderSize)
+	}
+	s := split.Train.Shape
+	return fmt.Errorf("%w\n    %s does not take the images of %s, %d×%d×%d; train another network, or pictures of your own with --data folder, which are %d×%d unless --size says otherwise",
+		err, c.Arch, c.Data, s[0], s[1], s[2], data.FolderSize, data.FolderSize)
 }
 
 // isDamaged says whether a picture that cannot be decoded ended a command.

@@ -76,7 +76,8 @@ func TestFolderHints(t *testing.T) {
 	refused(t, []string{"train", "--data", "imagenet"}, `did you mean "folder"? That is ImageNet, and other pictures`)
 	refused(t, []string{"data", "verify", "folder", "--data-dir", filepath.Join(dir, "train")}, "name the folder above, "+dir)
 	folder := []string{"train", "--data", "folder", "--data-dir", dir, "--size", "32", "--epochs", "1", "--batch", "6", "--out", out}
-	refused(t, with(folder, "--size", "4"), "images of --size 4 are too small for simplecnn; such as --size 224 are large enough")
+	refused(t, with(folder, "--size", "4"), "simplecnn does not take images of --size 4; it takes, for one, --size 224")
+	refused(t, []string{"train", "--data", "sample", "--arch", "inceptionv3", "--out", out}, "inceptionv3 does not take the images of sample, 32×32×3; train another network, or pictures of your own with --data folder, which are 224×224 unless")
 	refused(t, append(folder, "--cutout", "33"), "--cutout wants at most the side of the images, 32, got 33")
 	refused(t, []string{"train", "--data", "sample", "--skip-damaged"}, "--skip-damaged goes with --data folder")
 	refused(t, []string{"data", "describe", "sample", "--val-split", "0.2"}, `is for the set "folder"`)

@@ -74,7 +74,7 @@ func (n *network) model(f *pflag.FlagSet, name string) (*nn.Model, error) {
 	if a, wrong := large.architecture(name); wrong == nil {
 		if m, wrong := a.Model(); wrong == nil {
 			if f.Changed("input") {
-				return nil, fmt.Errorf("%w\n    images of --input %s do not fit %s; such as --input %s do", err, n.input, name, largeInput)
+				return nil, fmt.Errorf("%w\n    %s does not take images of --input %s; it takes, for one, --input %s", err, name, n.input, largeInput)
 			}
 			*n = large
 			return m, nil

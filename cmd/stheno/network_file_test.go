@@ -109,7 +109,7 @@ func TestExpandNested(t *testing.T) {
 func TestInputOfLargeNetworks(t *testing.T) {
 	require.Contains(t, ok(t, "summary", "alexnet", "--stem", "imagenet"), "(None, 224, 224, 3)")
 	require.Contains(t, ok(t, "summary", "alexnet"), "(None, 32, 32, 3)")
-	refused(t, []string{"summary", "alexnet", "--stem", "imagenet", "--input", "32x32x3"}, "window 3×3 wants at least 3 rows", "such as --input 224x224x3")
+	refused(t, []string{"summary", "alexnet", "--stem", "imagenet", "--input", "32x32x3"}, "window 3×3 wants at least 3 rows", "it takes, for one, --input 224x224x3")
 	refused(t, []string{"summary", "nosuch"}, "the architectures are simplecnn")
 }
 
@@ -185,7 +185,7 @@ func TestNetworksInFilesRefused(t *testing.T) {
 		{"train.Fitter takes models of several", []string{"convert", several, out, "--to", "onnx", "--raw-pixels"}},
 		{"3 nodes of operations that are not supported: Foo (2), NonMaxSuppression (1)", []string{"convert", odd, out}},
 		{"3 nodes of operations that are not supported: Foo (2), NonMaxSuppression (1)", []string{"summary", odd}},
-		{"such as --input 224x224x3", []string{"convert", open, out}},
+		{"it takes, for one, --input 224x224x3", []string{"convert", open, out}},
 		{"does not fit images of (None, 9, 9, 4)", []string{"convert", open, out, "--input", "9x9x4"}},
 		{"checkpoints are of networks that take images and return a number a class", []string{"convert", picture, out}},
 		{"broken.onnx: byte ", []string{"plot", broken}},

@@ -127,7 +127,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 		return train.ErrInterrupted
 	}
 	if err != nil {
-		return tooSmall(err, c, split)
+		return otherSize(err, c, split)
 	}
 	c = t.Config()
 	ways.followed(out.Note, engine)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"os"
@@ -324,6 +325,21 @@ func TestNotes(t *testing.T) {
 	odd, err := p.Apply()
 	require.NoError(t, err)
 	require.Equal(t, []string{"1.weight", "1.bias", "1.running_mean", "1.running_var"}, odd)
+}
+
+// TestSafetensorsThatLookLikeOthers: the length of a header, which a file begins with, may be the first bytes of a pickle or of an ONNX file.
+func TestSafetensorsThatLookLikeOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weights")
+	for _, length := range []int{64, 0x0280, 0x0580, 0x120708, 0x720108} {
+		header := `{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
+		header += strings.Repeat(" ", length-len(header))
+		raw := append(binary.LittleEndian.AppendUint64(nil, uint64(length)), header...)
+		require.NoError(t, os.WriteFile(path, append(raw, 0, 0, 0x80, 0x3f), 0o600))
+		src, err := Open(path)
+		require.NoError(t, err, "%#x", length)
+		require.Equal(t, "safetensors", src.Format)
+		require.Len(t, src.Tensors, 1)
+	}
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -171,6 +171,9 @@ const sortedRemedy = "all shapes agree in the order of the file, but it has its 
 const attentionRemedy = "all shapes agree in the order of the file, but its names do not tell the queries, keys and values of attention apart, which " +
 	"may be in another order than here: name them with --map (\"attention/query/kernel\": \"attn.q_proj.weight\"), or ask for this order with --match order"
 
+const positionsRemedy = "an image has as many positions as squares are cut of it, and one for a class token: name the size of the images that the weights " +
+	"were trained on, such as --input 224x224x3"
+
 // without leaves out the tensors of some patterns.
 func (s *Source) without(patterns []string) (*Source, []Aside) {
 	var ignored []Aside
@@ -207,6 +210,9 @@ func match(m *nn.Model, src *Source, all []*slot, rule Rule, layout Layout, find
 			e.Differences = append(e.Differences, Difference{Kind: "type", Weight: s.weight.Name, Tensor: t.Name, Type: t.TypeName()})
 		case !slices.Equal(how.shape, t.Shape):
 			e.Differences = append(e.Differences, Difference{Kind: "shape", Weight: s.weight.Name, Tensor: t.Name, Wanted: how.shape, Got: t.Shape})
+			if s.layer.Class == "PositionEmbedding" {
+				e.Remedy = positionsRemedy
+			}
 			if s.layer == all[len(all)-1].layer {
 				outputs[otherOutputs(how.shape, t.Shape, layout)] = true
 			} else {

@@ -65,6 +65,11 @@ type format struct {
 
 // formats are tried in turn.
 var formats = []format{
+	// The first, as the length of its header, in the first eight bytes, may look like the beginning of a pickle or of an ONNX file: none of
+	// these goes on with the zeros of a length below 4 GiB.
+	{"safetensors", func(head []byte, _ []string) bool {
+		return len(head) > 8 && string(head[4:8]) == "\x00\x00\x00\x00" && head[8] == '{'
+	}, readSafetensors},
 	{"PyTorch", func(head []byte, entries []string) bool {
 		return torch.Is(head) && (!zipfile.Is(head) || slices.ContainsFunc(entries, func(e string) bool { return strings.HasSuffix(e, "/data.pkl") }))
 	}, readTorch},
@@ -75,7 +80,6 @@ var formats = []format{
 		return npy.Is(head) || zipfile.Is(head) && slices.ContainsFunc(entries, func(e string) bool { return strings.HasSuffix(e, ".npy") })
 	}, readNumPy},
 	{"ONNX", func(head []byte, _ []string) bool { return onnx.Is(head) }, readONNX},
-	{"safetensors", func(head []byte, _ []string) bool { return len(head) > 8 && head[8] == '{' }, readSafetensors},
 }
 
 // Open reads the weights in a file. Which kind it is, the content says, whatever it is called.

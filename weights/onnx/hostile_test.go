@@ -101,6 +101,27 @@ func smallFile(t testing.TB) []byte {
 	return b.Bytes()
 }
 
+// TestSharedInnerValues: what many layers would each compute is bounded.
+func TestSharedInnerValues(t *testing.T) {
+	model := func(exits int) error {
+		shapes := map[string]*array{"flat": {elem: elemInt64, shape: []int{1}, i64: []int64{-1}}, "rows": {elem: elemInt64, shape: []int{2}, i64: []int64{-1, 48}}}
+		parts := []part{{"Reshape", []string{"x", "flat"}, []string{"r0"}, nil}}
+		for i := range 40 { // of all samples' numbers in one row
+			parts = append(parts, part{"Relu", []string{fmt.Sprint("r", i)}, []string{fmt.Sprint("r", i+1)}, nil})
+		}
+		var sum []string
+		for i := range exits {
+			sum = append(sum, fmt.Sprint("e", i))
+			parts = append(parts, part{"Reshape", []string{"r40", "rows"}, sum[i:], nil})
+		}
+		return attempt(byHand(13, shapes, append(parts, part{"Sum", sum, []string{"y"}, nil})...))
+	}
+	require.NoError(t, model(4))
+	err := model(80)
+	typed(t, err)
+	require.ErrorContains(t, err, "more than 16 times its 122 nodes")
+}
+
 func TestTruncatedFiles(t *testing.T) {
 	raw := smallFile(t)
 	for n := range len(raw) {

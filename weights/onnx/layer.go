@@ -12,14 +12,14 @@ import (
 )
 
 // Layer is a node of a file as a layer of package nn, made by [Graph.Model]: the operations for which nn has no layer of the same
-// meaning. Its class is the operation's name in ONNX. Its weights are the initializers that the operation uses, under their names in
+// meaning. It is several nodes where the values between them have another first axis than the batch. Its class is the operation's name in ONNX. Its weights are the initializers that the operation uses, under their names in
 // the file; kernels of convolutions have the layout of nn, (rows, columns, in/groups, out).
 type Layer struct{ *layer }
 
 type layer struct {
 	g           *Graph
 	name, class string
-	nodes       []*nodeProto // the last one is the node itself, those before compute operands from weights
+	nodes       []*nodeProto // the last one is the node itself, those before compute operands from weights or inner values
 	inputs      []string     // names of values in the file
 	indices     []bool       // those of inputs that are of integers
 	output      string

@@ -37,9 +37,11 @@ type ModelConfig struct {
 // Model describes a graph as a model of package nn, of as many inputs and outputs, with the weights of the file and for any batch size:
 // each node becomes a layer, named like it. Convolutions, products, poolings, batch normalizations, dropouts, ReLU, softmax and sums
 // become the layers of nn where these mean the same, so that, for one, the running averages of batch normalization move in training;
-// every other node becomes a [Layer]. Inputs of int32 and int64 are of tensor.Int: they may be indices of a Gather. The data format is channels first.
+// every other node becomes a [Layer], and so do nodes between which values have another first axis than the batch, such as the rows of all
+// sequences in an attention: they become one, or several that each compute what they share, with weights of its own. Inputs of int32 and int64 are of tensor.Int: they may be indices of a Gather. The data format is channels first.
 //
-// Weights that several nodes use become weights of each: Build keeps them one. Every value must have the batch as its first axis. A file that does otherwise gives a *[GraphError]; use [Graph.Build] for it.
+// Weights that several layers use become weights of each: Build keeps them one. Inputs and outputs must have the batch as their first axis. A
+// file that does otherwise gives a *[GraphError]; use [Graph.Build] for it.
 func (g *Graph) Model(c ModelConfig) (*nn.Model, error) {
 	m, err := g.model(c)
 	if err != nil {
@@ -93,7 +95,7 @@ func (g *Graph) describe(c ModelConfig) (*translation, *nn.Model, error) {
 			c.Shapes[input.Name] = shape
 		}
 	}
-	if err := t.probe(c, inputs); err != nil {
+	if err := t.probe(c, inputs, outputs); err != nil {
 		return nil, nil, err
 	}
 	name := c.Name
@@ -150,15 +152,22 @@ type translation struct {
 	b       *nn.Builder
 	probes  [3]*evaluator
 	alive   map[string]bool       // values that depend on the inputs' elements
+	inner   map[string]bool       // those of alive that have not the batch, and only the batch, as their first axis: layers return none of them
 	maker   map[string]*nodeProto // of values
 	tensors map[string]*nn.Tensor
 	taken   map[string]bool                   // names of layers
 	labels  map[string]bool                   // names of nodes
 	values  map[string]func() (*array, error) // of weights, by their full names
+
+	gathered int // nodes in layers so far
 }
 
+// maxGathered bounds the nodes in all layers, by those of the graph: what lies before several layers is in each of them, such as a product for the
+// queries, keys and values of an attention.
+const maxGathered = 16
+
 // probe builds the graph at several batch sizes, without values.
-func (t *translation) probe(c ModelConfig, inputs []*Value) error {
+func (t *translation) probe(c ModelConfig, inputs []*Value, outputs []string) error {
 	shapes := map[string][]int{}
 	for i, batch := range probed {
 		for name, s := range c.Shapes {
@@ -187,14 +196,22 @@ func (t *translation) probe(c ModelConfig, inputs []*Value) error {
 			}
 		}
 	}
+	t.inner = map[string]bool{}
 	for name := range t.alive {
 		for i, batch := range probed {
 			s, first := t.probes[i].values[name].shape, t.probes[0].values[name].shape
-			if len(s) == 0 || s[0] != batch || !slices.Equal(s[1:], first[1:]) {
-				return &GraphError{Node: fmt.Sprintf("%q", name), Problem: fmt.Sprintf("has the shape %s for a batch of %d; models want the batch as first axis, and only there", format(s), batch),
-					Remedy: useBuild}
-			}
+			t.inner[name] = t.inner[name] || len(s) == 0 || s[0] != batch || !slices.Equal(s[1:], first[1:])
 		}
+	}
+	for _, in := range inputs {
+		outputs = append(slices.Clip(outputs), in.Name)
+	}
+	for _, name := range outputs {
+		if !t.inner[name] {
+			continue
+		}
+		return &GraphError{Node: fmt.Sprintf("%q", name), Problem: fmt.Sprintf("has the shape %s for a batch of %d; models want the batch as first axis of their inputs and outputs, and only there",
+			format(t.probes[0].values[name].shape), probed[0]), Remedy: useBuild}
 	}
 	return nil
 }
@@ -230,7 +247,7 @@ func allowed(name string) string {
 // node makes the layers of a node's results.
 func (t *translation) node(n *nodeProto) error {
 	for k, out := range n.outputs {
-		if !t.alive[out] {
+		if !t.alive[out] || t.inner[out] {
 			continue
 		}
 		if done, err := t.translate(n, k); done || err != nil {
@@ -267,17 +284,21 @@ func (t *translation) add(l nn.Layer, out string, in ...string) {
 	t.tensors[out] = t.b.Add(l, tensors...)
 }
 
-// gather collects what a layer needs: n, the nodes that compute its operands from weights, and constants.
+// gather collects what a layer needs: n, the nodes that compute its operands from weights or hand it inner values, and constants.
 func (t *translation) gather(l *layer, n *nodeProto, seen map[*nodeProto]bool) error {
 	if seen[n] {
 		return nil
 	}
 	seen[n] = true
+	if t.gathered++; t.gathered > maxGathered*len(t.g.nodes) {
+		return &GraphError{Problem: fmt.Sprintf("computes so much with other first axes than the batch for so many values that its layers would be of more than %d times its %d nodes", maxGathered, len(t.g.nodes)),
+			Remedy: useBuild}
+	}
 	for _, in := range n.needs() {
 		v := t.probes[0].values[in]
 		switch {
 		case in == "" || l.constants[in][0] != nil:
-		case t.alive[in]:
+		case t.alive[in] && !t.inner[in]:
 			if !slices.Contains(l.inputs, in) {
 				l.inputs = append(l.inputs, in)
 			}

@@ -196,3 +196,40 @@ func TestIndices(t *testing.T) {
 		require.ErrorContains(t, err, "they can be indices of a Gather only")
 	}
 }
+
+// TestAttention: values inside an attention have the rows of all samples as their first axis, and become one layer with what is around them;
+// the model takes any batch, and its weights are those of the file.
+func TestAttention(t *testing.T) {
+	b := nn.NewBuilder("attention")
+	x, y := b.Add(nn.Input{Shape: nn.Shape{5, 6}, Name: "x"}), b.Add(nn.Input{Shape: nn.Shape{3, 6}, Name: "y"})
+	h := b.Add(nn.Dense{Units: 6, Activation: nn.GELU, Name: "mlp"}, b.Add(nn.MultiHeadAttention{Heads: 2, KeyDim: 4, Name: "mha"}, x, y))
+	m, err := b.Functional([]*nn.Tensor{x, y}, []*nn.Tensor{b.Add(nn.Add{}, h, x)})
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(3, tensor.Float32))
+	var file bytes.Buffer
+	require.NoError(t, Encode(&file, m, WriteConfig{}))
+	g, err := Decode(file.Bytes())
+	require.NoError(t, err)
+	again, err := g.Model(ModelConfig{})
+	require.NoError(t, err)
+	require.Equal(t, numbers(m), numbers(again))
+	for _, batch := range []int{1, 4, 7} {
+		inputs := make([]*tensor.Dense, 2)
+		for i, s := range [][]int{{batch, 5, 6}, {batch, 3, 6}} {
+			v := make([]float32, size(s))
+			numtest.FillUniform(fmt.Sprintf("attention/%d", i), 7, 1, v)
+			inputs[i] = tensor.New(tensor.WithShape(s...), tensor.WithBacking(v))
+		}
+		near(t, floats(compute(t, m, false, inputs)[0]), floats(compute(t, again, false, inputs)[0]), 1e-5)
+	}
+
+	_, err = g.Model(ModelConfig{Output: "mha/Reshape"}) // the rows of all samples, which the layers above have inside
+	require.ErrorContains(t, err, `"mha/Reshape": has the shape (10, 6) for a batch of 2; models want the batch as first axis of their inputs and outputs`)
+}
+
+func numbers(m *nn.Model) (n int) {
+	for _, w := range m.Weights() {
+		n += w.Shape.TotalSize()
+	}
+	return n
+}

@@ -10,7 +10,7 @@ import (
 // its attributes are sound.
 func (t *translation) translate(n *nodeProto, k int) (done bool, err error) {
 	f := translators[n.fullType()]
-	if f == nil || k != 0 {
+	if f == nil || k != 0 || slices.ContainsFunc(n.needs(), func(in string) bool { return t.inner[in] }) {
 		return false, nil
 	}
 	c := &call{node: n, version: t.g.Opset, folder: t.g.folder, read: map[string]bool{}, out: make([]*value, len(n.outputs))}

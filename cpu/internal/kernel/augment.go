@@ -17,8 +17,11 @@ type Augment[T Float] struct {
 	spare  [][]T // by part, with mixup
 }
 
+// Normalize is what becomes of bytes, as op.Augment and op.CropAndResize have it.
+type Normalize = augment.Normalize
+
 // NewAugment prepares n images of a shape (height, width, channels); cutout and mixup are those of op.Augment.
-func NewAugment[T Float](p *pool.Pool, n int, shape [3]int, cutout int, mixup bool, norm augment.Normalize) (*Augment[T], error) {
+func NewAugment[T Float](p *pool.Pool, n int, shape [3]int, cutout int, mixup bool, norm Normalize) (*Augment[T], error) {
 	size := shape[0] * shape[1] * shape[2]
 	if n < 1 || size < 1 {
 		return nil, fmt.Errorf("kernel: Augment of %d images of %v; want at least one, of at least one pixel", n, shape)

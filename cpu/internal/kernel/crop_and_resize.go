@@ -19,7 +19,7 @@ type CropAndResize[T Float] struct {
 
 // NewCropAndResize prepares n images of a shape (height, width, channels) made of pictures of at most so many pixels;
 // cutout and mixup are those of op.CropAndResize.
-func NewCropAndResize[T Float](p *pool.Pool, n, pixels int, shape [3]int, cutout int, mixup bool, norm augment.Normalize) (*CropAndResize[T], error) {
+func NewCropAndResize[T Float](p *pool.Pool, n, pixels int, shape [3]int, cutout int, mixup bool, norm Normalize) (*CropAndResize[T], error) {
 	size := shape[0] * shape[1] * shape[2]
 	if n < 1 || size < 1 || pixels < 1 {
 		return nil, fmt.Errorf("kernel: CropAndResize of %d pictures of %d pixels to %v; want at least one, of at least one pixel", n, pixels, shape)
