@@ -185,7 +185,7 @@ func TestNetworksInFilesRefused(t *testing.T) {
 		{"train.Fitter takes models of several", []string{"convert", several, out, "--to", "onnx", "--raw-pixels"}},
 		{"3 nodes of operations that are not supported: Foo (2), NonMaxSuppression (1)", []string{"convert", odd, out}},
 		{"3 nodes of operations that are not supported: Foo (2), NonMaxSuppression (1)", []string{"summary", odd}},
-		{"it takes, for one, --input 224x224x3", []string{"convert", open, out}},
+		{"such as --input 224x224x3", []string{"convert", open, out}},
 		{"does not fit images of (None, 9, 9, 4)", []string{"convert", open, out, "--input", "9x9x4"}},
 		{"checkpoints are of networks that take images and return a number a class", []string{"convert", picture, out}},
 		{"broken.onnx: byte ", []string{"plot", broken}},
