@@ -3,7 +3,7 @@
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines of their own, tested under the race detector. What else there is in cpu/internal runs in theirs.
-CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,gemm kernel pool) ./data/... ./graph/... ./train/...
+CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,kernel pool) ./data/... ./graph/... ./train/...
 
 .PHONY: check fmt vet staticcheck lattice test race checkptr purego cross generate bench bench-gorgonia bench-peers \
 	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-test-engine gpu-test-others gpu-races gpu-compile gpu-bins gpu gpu-all gpu-bench gpu-sanitize gpu-train
@@ -23,24 +23,27 @@ lattice: ; $(GO) test -run TestImportsFollowTheLattice .
 
 test: ; $(GO) test ./...
 
-# The race detector needs a C compiler; -short leaves out what takes long without adding goroutines, and so do numtest.Race and -skip: fewer
-# threads, and the same goroutines with other kernels.
+# The race detector needs a C compiler; -short leaves out what takes long without adding goroutines, and so do numtest.Race, -skip and, of the
+# matrix products, -run: fewer threads, and the same goroutines with other kernels.
+RACE = CGO_ENABLED=1 $(GO) test -race -short -timeout 30m -gcflags=./cpu/...=-d=checkptr=0
 race:
-	CGO_ENABLED=1 $(GO) test -race -short -skip '^TestConformance$$/^[12]_threads$$|^TestConformanceOfLowerLevels$$' -timeout 30m -gcflags=./cpu/...=-d=checkptr=0 $(CONCURRENT)
+	$(RACE) -skip '^TestConformance$$/^[12]_threads$$|^TestConformanceOfLowerLevels$$|^TestThreadsDoNotChange(Ops|Updates)$$' $(CONCURRENT)
+	$(RACE) -run Threads ./cpu/internal/gemm
 
 # The race detector's checks of pointers, which take half of the time in plain Go's matrix products, are made without it. Between plain Go and
-# the best instruction set there is nothing for them but assembly.
-checkptr: ; $(GO) test -short -skip '^Test/./^avx2$$|^TestNoAllocation$$' -gcflags=./cpu/internal/gemm=-d=checkptr ./cpu/internal/gemm
+# the best instruction set there is nothing for them but assembly; what is done with results, and by several threads, has the same pointers.
+checkptr: ; $(GO) test -short -skip '^Test/./^avx2$$|^TestNoAllocation$$|^TestSink$$|^TestWatch$$|OnAnyNumberOfThreads$$' -gcflags=./cpu/internal/gemm=-d=checkptr ./cpu/internal/gemm
 
 # Without assembly: the command, which imports every package with some, builds, and the kernels' tests pass.
 purego: ; $(GO) build -tags purego -o /dev/null ./cmd/stheno && $(GO) test -short -tags purego ./cpu/...
 
-# For other systems: everything compiles, with its tests but for the last, and the command links. Without optimization, which takes a third of
-# the time, and without linking the dozen other programs.
+# For other systems: everything compiles, with its tests for the first, and for Windows with those of packages that have files for some systems, and
+# the command links. Without optimization, which takes a third of the time, and without linking the dozen other programs.
 cross:
 	GOOS=linux GOARCH=arm64 $(GO) vet $(PLAIN) ./... && GOOS=linux GOARCH=arm64 $(LINK)
-	GOOS=windows GOARCH=amd64 $(GO) vet $(PLAIN) ./... && GOOS=windows GOARCH=amd64 $(LINK)
+	GOOS=windows GOARCH=amd64 $(GO) list -export -f ' ' $(PLAIN) ./... >/dev/null && GOOS=windows GOARCH=amd64 $(GO) vet $(PLAIN) $(SYSTEMS) && GOOS=windows GOARCH=amd64 $(LINK)
 	GOOS=darwin GOARCH=arm64 $(GO) list -export -f ' ' $(PLAIN) ./... >/dev/null && GOOS=darwin GOARCH=arm64 $(LINK)
+SYSTEMS = ./bench/... ./cmd/stheno ./cpu/... ./data ./internal/host ./train/...
 PLAIN = -gcflags='all=-N -l'
 LINK  = $(GO) build $(PLAIN) -o /dev/null ./cmd/stheno
 
@@ -99,7 +102,7 @@ gpu-test-others:
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -race -tags gpu -run 'Concurrent|Close|TestDo' ./cuda ./cuda/internal/driver
 	STHENO_TEST_DEVICE=cuda $(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu ./graph ./nn
 	$(SIM_GPU) $(GPU) $(GO) test -count=1 -short -tags gpu -run TestGPU ./train ./cmd/stheno
-	$(GPU) $(GO) test -count=1 -short -tags gpu ./cuda/internal/driver ./cmd/stheno
+	$(GPU) $(GO) test -count=1 -short -tags gpu -run 'GPU|CUDA|Device|Precision|List|Do|Train|Errors|Help|Bench$$' ./cuda/internal/driver ./cmd/stheno
 	$(MAKE) gpu-races RACES='^(TestJoinedNorms|TestConvolutionsOfFewChannels|TestMergedUpdatesAreTheSameBits)$$$$'
 
 # Races, and addresses that are not aligned, on the simulated GPU: cuda/internal/sim/README.md. Every test may be looked at so (RACES=.); it takes
