@@ -24,7 +24,7 @@ lattice: ; $(GO) test -run TestImportsFollowTheLattice .
 test: ; $(GO) test ./...
 
 # The race detector needs a C compiler; -short leaves out what takes long without adding goroutines, and so do numtest.Race, -skip and, of the
-# matrix products, -run: fewer threads, and the same goroutines with other kernels.
+# matrix products, -run: fewer threads, and the same goroutines with other kernels. What products hand to sinks and watchers, kernel's tests see.
 RACE = CGO_ENABLED=1 $(GO) test -race -short -timeout 30m -gcflags=./cpu/...=-d=checkptr=0
 race:
 	$(RACE) -skip '^TestConformance$$/^[12]_threads$$|^TestConformanceOfLowerLevels$$|^TestThreadsDoNotChange(Ops|Updates)$$' $(CONCURRENT)
