@@ -36,7 +36,8 @@ type Subject interface {
 	Close() error
 }
 
-// Prepare makes a case ready on an engine, with the weights that a training begins with. Nothing is verified. Close it before the engine.
+// Prepare makes a case ready on an engine, with the weights that a training begins with, and for inference with
+// running averages and a last layer that tell images apart. Nothing is verified. Close it before the engine.
 // A case that needs more memory than there is is a [*MemoryError].
 func Prepare(e graph.Engine, c Case) (Subject, error) {
 	if err := c.check(); err != nil {
@@ -45,7 +46,11 @@ func Prepare(e graph.Engine, c Case) (Subject, error) {
 	if err := c.fits(); err != nil {
 		return nil, err
 	}
-	return newSubject(e, c, dealFor(e, c, c.Batch), usual)
+	begin, err := settled(e, c)
+	if err != nil {
+		return nil, err
+	}
+	return newSubject(e, c, dealFor(e, c, c.Batch), begin)
 }
 
 // optimizer is that of all training steps.

@@ -22,7 +22,11 @@ func (r *runner) time(ctx context.Context, i int) (result *Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	s, err := newSubject(engine, c, deal(c, c.Batch), usual)
+	begin, err := settled(engine, c)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSubject(engine, c, deal(c, c.Batch), begin)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ CLASSES = 100
 
 def arguments():
     p = argparse.ArgumentParser()
-    p.add_argument("--arch", choices=("simplecnn", "vgg16", "resnet50"), default="vgg16")
+    p.add_argument("--arch", default="vgg16")
     p.add_argument("--size", type=int, default=32)
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--threads", type=int, default=2)

@@ -76,7 +76,34 @@ def alexnet(size=224, classes=1000):
         nn.Dropout(), nn.Linear(256 * side * side, 4096), relu(), nn.Dropout(), nn.Linear(4096, 4096), relu(), nn.Linear(4096, classes))
 
 
-NETS = {"simplecnn": simplecnn, "vgg16": vgg16, "resnet50": resnet50, "resnet18-cifar": resnet18_cifar, "alexnet": alexnet}
+def of_torchvision(name, **options):
+    """The net of torchvision's with this name; its parameters are as many as ours."""
+
+    def net(size=224, classes=100):
+        import torchvision  # only these nets need it
+        return getattr(torchvision.models, name)(num_classes=classes, **options)
+
+    return net
+
+
+def vit(patch, width, depth=12):
+    """A vision transformer of torchvision's with heads of 64."""
+
+    def net(size=224, classes=100):
+        from torchvision.models import VisionTransformer
+        return VisionTransformer(size, patch, depth, width // 64, width, 4 * width, num_classes=classes)
+
+    return net
+
+
+NETS = {
+    "simplecnn": simplecnn, "vgg16": vgg16, "resnet50": resnet50, "resnet18-cifar": resnet18_cifar, "alexnet": alexnet,
+    "mobilenetv2": of_torchvision("mobilenet_v2"), "mobilenetv3-large": of_torchvision("mobilenet_v3_large"),
+    "efficientnetb0": of_torchvision("efficientnet_b0"), "convnext-tiny": of_torchvision("convnext_tiny"),
+    "densenet121": of_torchvision("densenet121"), "resnext50-32x4d": of_torchvision("resnext50_32x4d"),
+    "inceptionv3": of_torchvision("inception_v3", aux_logits=False, init_weights=False),
+    "vit-ti4": vit(4, 192), "vit-s16": vit(16, 384), "vit-b16": vit(16, 768),
+}
 
 
 def make(arch, size=32, classes=100):

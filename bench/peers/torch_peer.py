@@ -41,7 +41,17 @@ def train(net, x, words):
     return step, lambda loss: loss.item()
 
 
+def settle(net, x):
+    """Makes the running averages those of x: with the initial ones the numbers of a deep net vanish or grow."""
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1
+    with torch.no_grad():
+        net.train()(x)
+
+
 def inference(net, x, words):
+    settle(net, torch.rand(2, *x.shape[1:]))
     net = nn.Sequential(net, nn.Softmax(1)).eval()
     with torch.inference_mode():
         want = net(x)
