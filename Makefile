@@ -5,7 +5,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines of their own, tested under the race detector. What else there is in cpu/internal runs in theirs.
 CONCURRENT   = ./cpu $(addprefix ./cpu/internal/,kernel pool) ./data/... ./graph/... ./train/...
 
-.PHONY: check fmt vet staticcheck lattice test race checkptr purego cross generate bench bench-gorgonia bench-peers \
+.PHONY: check fmt vet staticcheck lattice test race checkptr purego cross generate bench bench-gorgonia bench-peers bench-families \
 	sim gpu-build gpu-link-check gpu-vet gpu-test gpu-test-engine gpu-test-others gpu-races gpu-compile gpu-bins gpu gpu-all gpu-bench gpu-sanitize gpu-train
 
 check: fmt vet staticcheck lattice test purego cross generate race checkptr
@@ -67,6 +67,9 @@ PYTHON_JAX         ?= python3
 bench-peers:
 	$(GO) run ./bench/peers/run -python-torch $(PYTHON_TORCH) -python-torch2 $(PYTHON_TORCH2) -python-onnxruntime $(PYTHON_ONNXRUNTIME) \
 		-python-jax $(PYTHON_JAX) -out bench/results/cpu.md $(PEERS)
+
+# One network of each further family: MobileNet, EfficientNet, ConvNeXt, vision transformers and so on.
+bench-families: ; $(MAKE) bench-peers PEERS='-families -record .build/peers/families.json -out bench/results/families.md $(PEERS)'
 
 # The CUDA engine: docs/cuda.md. The script finds cuda.h or downloads it, and stands in for the driver's library; a GPU is not
 # needed to build.

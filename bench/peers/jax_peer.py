@@ -15,6 +15,8 @@ import peer
 
 
 def prepare(a, config):
+    if a.arch not in jax_nets.NETS:
+        peer.cannot(f"jax_nets.py has no net {a.arch!r}")
     random = np.random.default_rng(2)
     x = jnp.asarray(random.random((a.batch, a.size, a.size, 3)), jnp.float32)
     net = jax_nets.Net(a.mode == "train", peer.CLASSES)

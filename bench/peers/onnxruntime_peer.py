@@ -80,9 +80,33 @@ def resnet50(g, x, size):
     return g.dense(g.add("Flatten", g.add("GlobalAveragePool", x)), 2048, peer.CLASSES)
 
 
+NETS = {"simplecnn": simplecnn, "vgg16": vgg16, "resnet50": resnet50}
+
+
+def exported(a):
+    """The net of torch_nets.py, as PyTorch exports it."""
+    try:
+        import io
+        import torch
+        import torch_nets
+        import torch_peer
+    except ImportError as e:
+        peer.cannot(f"{a.arch} is exported by PyTorch, which is not installed beside ONNX Runtime: {e}")
+    if a.arch not in torch_nets.NETS:
+        peer.cannot(f"there is no net {a.arch!r}")
+    torch.manual_seed(1)
+    net, x = torch_nets.make(a.arch, a.size), torch.rand(a.batch, 3, a.size, a.size)
+    torch_peer.settle(net, x[:2] if a.batch > 1 else torch.rand(2, 3, a.size, a.size))
+    file = io.BytesIO()
+    torch.onnx.export(torch.nn.Sequential(net, torch.nn.Softmax(1)).eval(), x, file, input_names=["image"], opset_version=17, dynamo=False)
+    return file.getvalue()
+
+
 def model(a):
+    if a.arch not in NETS:
+        return exported(a)
     g = Graph()
-    logits = {"simplecnn": simplecnn, "vgg16": vgg16, "resnet50": resnet50}[a.arch](g, "image", a.size)
+    logits = NETS[a.arch](g, "image", a.size)
     out = g.add("Softmax", logits, axis=1)
     shape = [a.batch, 3, a.size, a.size]
     graph = helper.make_graph(

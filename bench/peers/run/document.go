@@ -112,6 +112,11 @@ func conditions(r *record) string {
 - Nets are those of package arch with %d classes: VGG-16 has its dense layers of 4096; ResNet-50 has the stride of a block on the 3×3
   convolution, in all contestants.
 `, peer.Classes)
+	if slices.ContainsFunc(r.Measurements, func(m *measurement) bool { u := rowOf(m.Case); return u != nil && u.family }) {
+		b.WriteString("- Of the further families PyTorch has torchvision's networks, and ONNX Runtime what PyTorch exports of them. They have as many\n" +
+			"  trained parameters as ours, but for the scales of Inception's norms, which Keras and ours do without. Running averages of inference are those of\n" +
+			"  two images.\n")
+	}
 	b.WriteString(r.trials())
 	var tuned, both []string
 	for _, c := range contestants {

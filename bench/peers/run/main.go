@@ -40,7 +40,8 @@ type options struct {
 func main() {
 	o := options{pythons: map[string]*string{}}
 	var archs, sizes, batches, threads, modes string
-	flag.StringVar(&archs, "arch", "", "nets, with commas between them; all by default")
+	flag.StringVar(&archs, "arch", "", "nets, with commas between them; those that count by default")
+	flag.BoolVar(&o.families, "families", false, "one network of each further family, instead of those that count")
 	flag.StringVar(&sizes, "size", "", "rows and columns of images; 32, and 224 for resnet50, by default")
 	flag.StringVar(&batches, "batch", "", "images in a batch, instead of the usual ones")
 	flag.StringVar(&threads, "threads", "", "threads, instead of the usual ones")

@@ -43,6 +43,18 @@ func TestUsualCases(t *testing.T) {
 	if c := (peer.Case{Arch: "vgg16", Size: 32, Batch: 3, Threads: 2, Mode: peer.Train}); wanted(c) != 0 || forSlow(c) {
 		t.Error("something is wanted of an unusual case")
 	}
+	more, err := selection{families: true}.cases()
+	if err != nil || len(more) != 27 {
+		t.Fatalf("%d cases of families, %v", len(more), err)
+	}
+	for _, c := range more {
+		if wanted(c) != 1 || forSlow(c) || gflop(c) == 0 || nets[c.Arch] == "" {
+			t.Errorf("%s: wanted %v, slow ones %v, %v GFLOP, title %q", describe(c), wanted(c), forSlow(c), gflop(c), nets[c.Arch])
+		}
+	}
+	if named, err := (selection{archs: []string{"vit-ti4", "vgg16"}, modes: []string{peer.Train}}).cases(); err != nil || len(named) != 5 {
+		t.Errorf("%d cases of a net of each kind, %v", len(named), err)
+	}
 	if _, err := (selection{archs: []string{"lenet"}}).cases(); err == nil {
 		t.Error("a net that there is not has cases")
 	}

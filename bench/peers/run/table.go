@@ -123,7 +123,11 @@ func table(ms []*measurement) string {
 	return b.String()
 }
 
-var nets = map[string]string{"simplecnn": "SimpleCNN", "vgg16": "VGG-16", "resnet50": "ResNet-50"}
+var nets = map[string]string{
+	"simplecnn": "SimpleCNN", "vgg16": "VGG-16", "resnet50": "ResNet-50", "mobilenetv2": "MobileNetV2", "mobilenetv3-large": "MobileNetV3-Large",
+	"efficientnetb0": "EfficientNet-B0", "convnext-tiny": "ConvNeXt-Tiny", "vit-s16": "ViT-S/16", "vit-ti4": "ViT-Ti/4", "densenet121": "DenseNet-121",
+	"resnext50-32x4d": "ResNeXt-50", "inceptionv3": "Inception-v3",
+}
 
 // others compares us with every one of the others, in ratios.
 func others(ms []*measurement) string {
