@@ -72,6 +72,11 @@ func flops(s *Step) int64 {
 		return poolFLOPs(i.Grad.PoolAttrs, s.In[0].Shape) + int64(s.In[2].Len())*(1+trues(i.Bias))
 	case *op.AvgPool2DGrad:
 		return poolFLOPs(i.PoolAttrs, i.InputShape)
+	case *FusedAttention:
+		return AttendedOf(s.In[0].Shape, s.In[1].Shape, s.In[2].Shape, i.Within).flops(2)
+	case *FusedAttentionGrad: // five products
+		a := AttendedOf(s.In[0].Shape, s.In[1].Shape, s.In[2].Shape, i.Within)
+		return a.flops(4) + 2*product(a.Batch, a.Heads, a.Queries, a.Keys, a.Size)
 	case *ir.Loop:
 		return out * int64(len(i.Steps))
 	case *op.ChannelAffine:

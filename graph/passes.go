@@ -24,6 +24,7 @@ var passes = []pass{
 	{"layout", channelsLast},               // images in the kernels' layout
 	{"padding", absorbPadding},             // borders of zeros are the convolution's padding
 	{"cse", shareCommon},                   // equal steps are one
+	{"attention", fuseAttention},           // products and softmax of an attention, while reshapes are steps
 	{"view", viewReshapes},                 // reshapes are other names for the same memory
 	{"pool", maskPooled},                   // a ReLU's mask behind a max pooling instead of in front of it
 	{"l2", fuseL2Grad},                     // gradient + penalty's gradient in one sweep

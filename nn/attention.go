@@ -221,13 +221,12 @@ func (l MultiHeadAttention) outputDim(query Shape) int {
 
 // Apply implements [Layer].
 func (l MultiHeadAttention) Apply(c *Context) *gorgonia.Node {
-	q := l.heads(c, "query", c.Inputs[0], l.KeyDim)
-	k := l.heads(c, "key", keyOf(c.Inputs), l.KeyDim)
-	v := l.heads(c, "value", c.Inputs[1], l.valueDim())
+	q := l.heads(c, "query", c.Inputs[0], l.KeyDim, 1/math.Sqrt(float64(l.KeyDim)))
+	k := l.heads(c, "key", keyOf(c.Inputs), l.KeyDim, 1)
+	v := l.heads(c, "value", c.Inputs[1], l.valueDim(), 1)
 	if c.err != nil {
 		return nil
 	}
-	q = c.Op(&op.Scale{Factor: 1 / math.Sqrt(float64(l.KeyDim))}, q)
 	y := c.attend(c.Expr(op.Try(q, c.err).BatchMatMul(op.Try(k, c.err), false, true)), op.Try(v, c.err), l.Causal, l.Dropout)
 	if y == nil {
 		return nil
@@ -238,13 +237,17 @@ func (l MultiHeadAttention) Apply(c *Context) *gorgonia.Node {
 	return c.view(y, s[0], s[2], c.OutputShape[1])
 }
 
-// heads projects a sequence (batch, steps, features) to (batch, heads, steps, size).
-func (l MultiHeadAttention) heads(c *Context, name string, x *gorgonia.Node, size int) *gorgonia.Node {
+// heads projects a sequence (batch, steps, features) to (batch, heads, steps, size), times a factor. That comes before the permutation, which
+// the compiler makes a part of the attention.
+func (l MultiHeadAttention) heads(c *Context, name string, x *gorgonia.Node, size int, factor float64) *gorgonia.Node {
 	if x == nil {
 		return nil
 	}
 	s := x.Shape()
 	y := l.project(c, name, c.view(x, s[0]*s[1], s[2]), l.Heads*size)
+	if factor != 1 {
+		y = c.Op(&op.Scale{Factor: factor}, y)
+	}
 	return c.Op(&op.Permute{Axes: []int{0, 2, 1, 3}}, c.view(y, s[0], s[1], l.Heads, size))
 }
 
