@@ -117,6 +117,10 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		return []op.Array{sum}
 	case *graph.FusedScores:
 		return e.scores(f, in)
+	case *graph.FusedAttention:
+		return e.attentionResults(f, in)
+	case *graph.FusedAttentionGrad:
+		return e.attentionGrads(f, in)
 	case *graph.MomentumUpdate:
 		return e.momentum(f, in[0], in[1], in[2], in[3])
 	case *graph.AdamUpdate:

@@ -20,7 +20,7 @@ type FusionCase struct {
 // Viewed says whether the pass runs behind the one that makes reshapes views.
 func (c FusionCase) Viewed() bool {
 	switch c.Pass {
-	case "dead", "fold", "algebra", "conv", "rectify", "softmax", "affine", "layout", "padding", "cse", "view":
+	case "dead", "fold", "algebra", "conv", "rectify", "softmax", "affine", "layout", "padding", "cse", "attention", "view":
 		return false
 	}
 	return true
@@ -40,6 +40,7 @@ func FusionCases() []FusionCase {
 	all = append(all, layoutFusions()...)
 	all = append(all, paddingFusions()...)
 	all = append(all, cseFusions()...)
+	all = append(all, attentionFusions()...)
 	all = append(all, viewFusions()...)
 	all = append(all, poolFusions()...)
 	all = append(all, poolBiasFusions()...)

@@ -1,0 +1,192 @@
+package enginetest
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/op"
+)
+
+// attended is an attention of queries, keys and values of one batch, with the heads within the steps or in front of them.
+func (b *B) attended(within bool, scale float64, heads, queries, keys int) (y, q, k, v *gorgonia.Node) {
+	const batch, size, values = 2, 5, 3
+	in := func(name string, steps, size int) (in, turned *gorgonia.Node) {
+		if !within {
+			in = b.Input(name, batch, heads, steps, size)
+			return in, in
+		}
+		in = b.Input(name, batch, steps, heads, size)
+		return in, b.Apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, in)
+	}
+	q, queried := in("q", queries, size)
+	k, keyed := in("k", keys, size)
+	v, valued := in("v", keys, values)
+	if y = b.weigh(b.node(op.Of(queried).BatchMatMul(op.Of(keyed), false, true)), scale, valued); within {
+		y = b.Apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, y)
+	}
+	return y, q, k, v
+}
+
+// weigh sums values, weighed by the softmax of scores.
+func (b *B) weigh(scores *gorgonia.Node, scale float64, values *gorgonia.Node) *gorgonia.Node {
+	return b.node(op.Of(b.softened(scores, scale)).BatchMatMul(op.Of(values), false, false))
+}
+
+func (b *B) softened(scores *gorgonia.Node, scale float64) *gorgonia.Node {
+	s := scores.Shape().Clone()
+	if scale != 1 {
+		scores = b.Apply(&op.Scale{Factor: scale}, scores)
+	}
+	keys := s[len(s)-1]
+	rows := b.Apply(&op.Reshape{From: s, To: []int{s.TotalSize() / keys, keys}}, scores)
+	return b.Apply(&op.Reshape{From: rows.Shape().Clone(), To: s}, b.Apply(&op.Softmax{}, rows))
+}
+
+func attentionFusions() []FusionCase {
+	const product, softmax, permute = " BatchMatMul(", " Softmax", " Permute"
+	forward, gradient := []string{" Attention(scale"}, []string{" Attention(scale", " AttentionGrad("}
+	parts := []string{product, softmax}
+	return []FusionCase{
+		fusion("attention", "inference", func(b *B) {
+			y, _, _, _ := b.attended(false, 1, 2, 4, 7)
+			b.out(y)
+		}, forward, parts...),
+		fusion("attention", "with a scale", func(b *B) {
+			y, _, _, _ := b.attended(false, 0.5, 2, 4, 7)
+			b.out(y)
+		}, []string{" Attention(scale 0.5)"}, append(parts, " Scale")...),
+		fusion("attention", "heads within the steps", func(b *B) {
+			y, _, _, _ := b.attended(true, 1, 3, 4, 2)
+			b.out(y)
+		}, forward, append(parts, permute)...),
+		fusion("attention", "gradient", func(b *B) {
+			y, q, k, v := b.attended(false, 1, 2, 4, 7)
+			b.Grads(b.out(y), q, k, v)
+		}, gradient, parts...),
+		fusion("attention", "gradient with a scale", func(b *B) {
+			y, q, k, v := b.attended(false, 0.5, 2, 7, 4)
+			b.Grads(b.out(y), q, k, v)
+		}, gradient, parts...),
+		fusion("attention", "gradient of heads within the steps", func(b *B) {
+			y, q, k, v := b.attended(true, 0.5, 3, 4, 6)
+			b.Grads(b.out(y), q, k, v)
+		}, gradient, append(parts, permute)...),
+		fusion("attention", "of one batch axis", func(b *B) {
+			q, k, v := b.Input("q", 3, 4, 5), b.Input("k", 3, 6, 5), b.Input("v", 3, 6, 2)
+			b.Grads(b.out(b.weigh(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true)), 1, v)), q, k, v)
+		}, gradient, parts...),
+		fusion("attention", "of itself", func(b *B) {
+			x := b.Input("x", 3, 4, 5)
+			b.out(b.weigh(b.node(op.Of(x).BatchMatMul(op.Of(x), false, true)), 1, x))
+		}, forward, parts...),
+		fusion("attention", "of itself, gradient", func(b *B) {
+			x := b.Input("x", 3, 4, 5)
+			b.Grads(b.out(b.weigh(b.node(op.Of(x).BatchMatMul(op.Of(x), false, true)), 1, x)), x)
+		}, gradient, parts...),
+		fusion("attention", "somebody wants the turned result", func(b *B) {
+			y, _, _, _ := b.attended(true, 1, 3, 4, 2)
+			b.out(b.Apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, y)) // which is what the product gives
+			b.out(y)
+		}, forward, parts...),
+		fusion("attention", "the weights are wanted", func(b *B) {
+			q, k, v := b.Input("q", 3, 4, 5), b.Input("k", 3, 6, 5), b.Input("v", 3, 6, 2)
+			w := b.softened(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true)), 1)
+			b.out(w)
+			b.out(b.node(op.Of(w).BatchMatMul(op.Of(v), false, false)))
+		}, nil),
+		fusion("attention", "the scores are wanted", func(b *B) {
+			q, k, v := b.Input("q", 3, 4, 5), b.Input("k", 3, 6, 5), b.Input("v", 3, 6, 2)
+			s := b.node(op.Of(q).BatchMatMul(op.Of(k), false, true))
+			b.out(s)
+			b.out(b.weigh(s, 1, v))
+		}, forward, softmax),
+		fusion("attention", "a gradient with respect to some", func(b *B) {
+			y, q, _, _ := b.attended(false, 1, 2, 4, 7)
+			b.Grads(b.out(y), q)
+		}, nil),
+		fusion("attention", "dropout", func(b *B) {
+			q, k, v := b.Input("q", 3, 4, 5), b.Input("k", 3, 6, 5), b.Input("v", 3, 6, 2)
+			w := b.Apply(&op.Scale{Factor: 2}, b.softened(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true)), 1))
+			b.out(b.node(op.Of(w).BatchMatMul(op.Of(v), false, false)))
+		}, nil),
+		fusion("attention", "a softmax over something else", func(b *B) {
+			q, k, v := b.Input("q", 3, 4, 5), b.Input("k", 3, 6, 5), b.Input("v", 3, 6, 2)
+			s := b.node(op.Of(q).BatchMatMul(op.Of(k), false, true))
+			rows := b.Apply(&op.Reshape{From: s.Shape().Clone(), To: []int{6, 12}}, s)
+			w := b.Apply(&op.Reshape{From: rows.Shape().Clone(), To: s.Shape().Clone()}, b.Apply(&op.Softmax{}, rows))
+			b.out(b.node(op.Of(w).BatchMatMul(op.Of(v), false, false)))
+		}, nil),
+		fusion("attention", "other products", func(b *B) {
+			q, k, v := b.Input("q", 3, 4, 5), b.Input("k", 3, 5, 6), b.Input("v", 3, 6, 2)
+			b.out(b.weigh(b.node(op.Of(q).BatchMatMul(op.Of(k), false, false)), 1, v))
+		}, nil),
+	}
+}
+
+// attention computes an attention by its parts.
+func (e *expansion) attention(scale float64, within bool, q, k, v, dy op.Array) (y, logs, dq, dk, dv op.Array) {
+	turn := func(x op.Array) op.Array {
+		if !within {
+			return x
+		}
+		return e.apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, x)
+	}
+	matMul := func(a, b op.Array, transA, transB bool) op.Array {
+		return e.apply(&op.BatchMatMul{TransA: transA, TransB: transB}, a, b)
+	}
+	q, k, v = turn(q), turn(k), turn(v)
+	scores := e.apply(&op.Scale{Factor: scale}, matMul(q, k, false, true))
+	if e.err != nil {
+		return
+	}
+	s := scores.Shape
+	flat := func(x op.Array) op.Array {
+		return op.Array{Shape: []int{op.Len(s[:len(s)-1]), s[len(s)-1]}, Data: x.Data}
+	}
+	full := func(x op.Array) op.Array { return op.Array{Shape: s, Data: x.Data} }
+	weights := e.apply(&op.Softmax{}, flat(scores))
+	logs = e.logsOf(flat(scores), s[:len(s)-1])
+	y = turn(matMul(full(weights), v, false, false))
+	if dy.Data == nil || e.err != nil {
+		return
+	}
+	dy = turn(dy)
+	ds := e.apply(&op.Scale{Factor: scale}, full(e.apply(&op.SoftmaxGrad{}, weights, flat(matMul(dy, v, false, true)))))
+	return y, logs, turn(matMul(ds, k, false, false)), turn(matMul(ds, q, true, false)), turn(matMul(full(weights), dy, true, false))
+}
+
+// logsOf are the logarithms of the sums of the exponentials of rows: an element less its logarithm in the softmax.
+func (e *expansion) logsOf(rows op.Array, s []int) op.Array {
+	soft := e.apply(&op.LogSoftmax{}, rows)
+	if e.err != nil {
+		return op.Array{}
+	}
+	c := rows.Shape[1]
+	switch x := rows.Data.(type) {
+	case []float32:
+		return op.Array{Shape: s, Data: firstLess(x, soft.Data.([]float32), c)}
+	default:
+		return op.Array{Shape: s, Data: firstLess(x.([]float64), soft.Data.([]float64), c)}
+	}
+}
+
+func firstLess[T float32 | float64](x, y []T, c int) []T {
+	out := make([]T, len(x)/c)
+	for i := range out {
+		out[i] = x[i*c] - y[i*c]
+	}
+	return out
+}
+
+func (e *expansion) attentionResults(f *graph.FusedAttention, in []op.Array) []op.Array {
+	y, logs, _, _, _ := e.attention(f.Scale, f.Within, in[0], in[1], in[2], op.Array{})
+	if f.Logs {
+		return []op.Array{y, logs}
+	}
+	return []op.Array{y}
+}
+
+func (e *expansion) attentionGrads(f *graph.FusedAttentionGrad, in []op.Array) []op.Array {
+	_, _, dq, dk, dv := e.attention(f.Scale, f.Within, in[0], in[1], in[2], in[4])
+	return []op.Array{dq, dk, dv}
+}
