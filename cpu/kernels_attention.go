@@ -29,7 +29,7 @@ func buildAttention[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 		if f.Logs {
 			logs = v[out[1]]
 		}
-		k.Run(v[out[0]], logs, v[in[0]], v[in[1]], v[in[2]])
+		k.Run(v[out[0]], logs, v[in[0]], v[in[1]], v[in[2]], optional(v, in, 3))
 		return nil
 	}, nil
 }
@@ -44,7 +44,15 @@ func buildAttentionGrad[T kernel.Float](b *builder, s *graph.Step) (step, error)
 	in, out := idsOf(s.In), idsOf(s.Out)
 	return func(m *memory) error {
 		v := floats[T](m)
-		k.Run(v[out[0]], v[out[1]], v[out[2]], v[in[0]], v[in[1]], v[in[2]], v[in[3]], v[in[4]], v[in[5]])
+		k.Run(v[out[0]], v[out[1]], v[out[2]], v[in[0]], v[in[1]], v[in[2]], v[in[3]], v[in[4]], v[in[5]], optional(v, in, 6))
 		return nil
 	}, nil
+}
+
+// optional is operand i, nil where there are not so many.
+func optional[T kernel.Float](v [][]T, in []int, i int) []T {
+	if i >= len(in) {
+		return nil
+	}
+	return v[in[i]]
 }

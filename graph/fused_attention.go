@@ -8,9 +8,9 @@ import (
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
-// FusedAttention is the attention softmax(Scale·q·kᵀ)·v of the last two axes (Vaswani et al. 2017): BatchMatMul, Scale, Softmax and BatchMatMul,
-// whose scores, one for every pair of a query and a key, need not be in memory together. In: q (…, queries, d), k (…, keys, d), v (…, keys, e);
-// out: y (…, queries, e) and, if Logs, the logarithms of the sums of the scores' exponentials (…, queries), which its gradient takes. If Within is
+// FusedAttention is the attention softmax(Scale·q·kᵀ + mask)·v of the last two axes (Vaswani et al. 2017): BatchMatMul, Scale, Add, Softmax and
+// BatchMatMul, whose scores, one for every pair of a query and a key, need not be in memory together. In: q (…, queries, d), k (…, keys, d),
+// v (…, keys, e) and, if there is one, the mask (…, queries, keys), whose leading axes are 1: it is the same for all heads; out: y (…, queries, e) and, if Logs, the logarithms of the sums of the scores' exponentials (…, queries), which its gradient takes. If Within is
 // set, q, k, v and y are (batch, steps, heads, size), and the logarithms (batch, heads, queries).
 type FusedAttention struct {
 	Scale        float64
@@ -24,8 +24,8 @@ func (f *FusedAttention) String() string {
 	return fmt.Sprintf("Attention(scale %.4g)", f.Scale) + suffix("+logs", f.Logs)
 }
 
-// FusedAttentionGrad is the gradient of a [FusedAttention], for which it computes the scores again. In: q, k, v, y, dy, and the logarithms;
-// out: dq, dk, dv. Within is as there.
+// FusedAttentionGrad is the gradient of a [FusedAttention], for which it computes the scores again. In: q, k, v, y, dy, the
+// logarithms, and the mask, if there is one; out: dq, dk, dv. Within is as there.
 type FusedAttentionGrad struct {
 	Scale  float64
 	Within bool

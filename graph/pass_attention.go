@@ -37,6 +37,7 @@ type attentions struct {
 // attention is what was found: the steps that make its results, and their operands.
 type attention struct {
 	q, k, v, weights *Value // weights are the softmax's result
+	mask             *Value // what is added to the scores of all heads, or nil
 	scale            float64
 	last             *Step // makes y
 	grad             *attentionGrad
@@ -111,6 +112,11 @@ func (f *attentions) attention(s *Step, e Engine) *attention {
 	if scores == nil {
 		return nil
 	}
+	if mask, masked := masked(scores, s.In[0].Shape); mask != nil {
+		if a.mask, scores = mask, f.p.producer[f.through(masked)]; scores == nil {
+			return nil
+		}
+	}
 	if o, ok := scores.Instr.(*op.Scale); ok {
 		a.scale = o.Factor
 		if scores = f.p.producer[f.through(scores.In[0])]; scores == nil {
@@ -130,6 +136,26 @@ func (f *attentions) attention(s *Step, e Engine) *attention {
 		}
 	}
 	return nil
+}
+
+// masked says what s adds to scores of a shape, if it is one number for each query and key, and to what; nil if it is not so.
+func masked(s *Step, scores tensor.Shape) (mask, to *Value) {
+	switch o := s.Instr.(type) {
+	case *op.Add:
+	case *ir.Binary:
+		if o.Fn != ir.Add {
+			return nil, nil
+		}
+	default:
+		return nil, nil
+	}
+	last := scores[len(scores)-2:]
+	for i, m := range s.In {
+		if d := m.Shape; m.Len() == last.TotalSize() && len(d) >= 2 && sameShape(d[len(d)-2:], last) && sameShape(s.In[1-i].Shape, scores) {
+			return m, s.In[1-i]
+		}
+	}
+	return nil, nil
 }
 
 func sameShape(a, b tensor.Shape) bool { return a.Eq(b) && len(a) == len(b) }
@@ -239,10 +265,16 @@ func (f *attentions) replace(a *attention) {
 		}
 	}
 	forward := &Step{Instr: &FusedAttention{Scale: a.scale, Within: within, Logs: a.grad != nil}, In: []*Value{q, k, v}, Out: []*Value{y}}
+	if a.mask != nil {
+		forward.In = append(forward.In, a.mask)
+	}
 	if g := a.grad; g != nil {
 		logs := f.p.newValue("", a.q.Shape[:len(a.q.Shape)-1].Clone(), y.Dtype, nil)
 		forward.Out = append(forward.Out, logs)
 		backward := &Step{Instr: &FusedAttentionGrad{Scale: a.scale, Within: within}, In: []*Value{q, k, v, y, dy, logs}, Out: []*Value{dq, dk, dv}}
+		if a.mask != nil {
+			backward.In = append(backward.In, a.mask)
+		}
 		f.r.replace(backward, g.first, g.dq, g.dk, g.dv)
 	}
 	f.r.replace(forward, at, at)

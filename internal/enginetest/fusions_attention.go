@@ -4,6 +4,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
@@ -88,6 +89,19 @@ func attentionFusions() []FusionCase {
 			b.out(b.Apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, y)) // which is what the product gives
 			b.out(y)
 		}, forward, parts...),
+		fusion("attention", "with a mask", func(b *B) {
+			q, k, v, m := b.Input("q", 2, 3, 4, 5), b.Input("k", 2, 3, 6, 5), b.Input("v", 2, 3, 6, 2), b.Input("mask", 4, 6)
+			s := b.node(op.Of(b.Apply(&op.Scale{Factor: 0.5}, b.node(op.Of(q).BatchMatMul(op.Of(k), false, true)))).Add(op.Of(m)))
+			b.Grads(b.out(b.weigh(s, 1, v)), q, k, v)
+		}, gradient, append(parts, " Scale")...),
+		fusion("attention", "with a mask that has a gradient", func(b *B) {
+			q, k, v, m := b.Input("q", 2, 3, 4, 5), b.Input("k", 2, 3, 6, 5), b.Input("v", 2, 3, 6, 2), b.Input("mask", 4, 6)
+			b.Grads(b.out(b.weigh(b.node(op.Of(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true))).Add(op.Of(m))), 1, v)), q, k, v, m)
+		}, nil),
+		fusion("attention", "with a mask for each head", func(b *B) {
+			q, k, v, m := b.Input("q", 2, 3, 4, 5), b.Input("k", 2, 3, 6, 5), b.Input("v", 2, 3, 6, 2), b.Input("mask", 3, 4, 6)
+			b.out(b.weigh(b.node(op.Of(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true))).Add(op.Of(m))), 1, v))
+		}, nil),
 		fusion("attention", "the weights are wanted", func(b *B) {
 			q, k, v := b.Input("q", 3, 4, 5), b.Input("k", 3, 6, 5), b.Input("v", 3, 6, 2)
 			w := b.softened(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true)), 1)
@@ -124,7 +138,7 @@ func attentionFusions() []FusionCase {
 }
 
 // attention computes an attention by its parts.
-func (e *expansion) attention(scale float64, within bool, q, k, v, dy op.Array) (y, logs, dq, dk, dv op.Array) {
+func (e *expansion) attention(scale float64, within bool, q, k, v, dy op.Array, mask []op.Array) (y, logs, dq, dk, dv op.Array) {
 	turn := func(x op.Array) op.Array {
 		if !within {
 			return x
@@ -140,6 +154,9 @@ func (e *expansion) attention(scale float64, within bool, q, k, v, dy op.Array) 
 		return
 	}
 	s := scores.Shape
+	if len(mask) > 0 {
+		scores = e.compute(&graph.Step{Out: []*graph.Value{{Shape: s, Dtype: scores.Dtype()}}}, &ir.Binary{Fn: ir.Add}, []op.Array{scores, mask[0]})[0]
+	}
 	flat := func(x op.Array) op.Array {
 		return op.Array{Shape: []int{op.Len(s[:len(s)-1]), s[len(s)-1]}, Data: x.Data}
 	}
@@ -179,7 +196,7 @@ func firstLess[T float32 | float64](x, y []T, c int) []T {
 }
 
 func (e *expansion) attentionResults(f *graph.FusedAttention, in []op.Array) []op.Array {
-	y, logs, _, _, _ := e.attention(f.Scale, f.Within, in[0], in[1], in[2], op.Array{})
+	y, logs, _, _, _ := e.attention(f.Scale, f.Within, in[0], in[1], in[2], op.Array{}, in[3:])
 	if f.Logs {
 		return []op.Array{y, logs}
 	}
@@ -187,6 +204,6 @@ func (e *expansion) attentionResults(f *graph.FusedAttention, in []op.Array) []o
 }
 
 func (e *expansion) attentionGrads(f *graph.FusedAttentionGrad, in []op.Array) []op.Array {
-	_, _, dq, dk, dv := e.attention(f.Scale, f.Within, in[0], in[1], in[2], in[4])
+	_, _, dq, dk, dv := e.attention(f.Scale, f.Within, in[0], in[1], in[2], in[4], in[6:])
 	return []op.Array{dq, dk, dv}
 }

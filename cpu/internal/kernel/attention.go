@@ -35,6 +35,7 @@ type attention[T Float] struct {
 	exp   vmath.F1[T]
 	work  []*gemm.Workspace[T] // by worker, as what follows
 	areas []attentionAreas[T]
+	mask  []T
 }
 
 // attentionAreas is the working memory of a worker.
@@ -93,7 +94,14 @@ func (k *attention[T]) pack(worker int, dst []T, b gemm.Operand[T], rows, column
 	k.e.Gemm.Pack(nil, k.work[worker], dst, b, rows, columns)
 }
 
-// Attention is softmax(scale·q·kᵀ)·v for every head: see [graph.FusedAttention]. The scores are never in memory together.
+// masked adds the mask, if there is one, to the scores of query r.
+func (k *attention[T]) masked(row []T, r int) {
+	if k.mask != nil {
+		add(row, row, k.mask[r*k.s.Keys:][:k.s.Keys])
+	}
+}
+
+// Attention is softmax(scale·q·kᵀ + mask)·v for every head: see [graph.FusedAttention]. The scores are never in memory together.
 type Attention[T Float] struct {
 	attention[T]
 	blocks        int // of queries, of a head
@@ -123,9 +131,9 @@ func NewAttention[T Float](e Env[T], s AttentionShape, o AttentionOptions) (*Att
 	return k, nil
 }
 
-// Run computes y and, if prepared so, logs (batch, heads, queries). The results must not overlap the operands.
-func (k *Attention[T]) Run(y, logs, q, keys, values []T) {
-	k.y, k.logs, k.q, k.keys, k.vals = y, logs, q, keys, values
+// Run computes y and, if prepared so, logs (batch, heads, queries). The mask (queries, keys) may be nil. The results must not overlap the operands.
+func (k *Attention[T]) Run(y, logs, q, keys, values, mask []T) {
+	k.y, k.logs, k.q, k.keys, k.vals, k.mask = y, logs, q, keys, values, mask
 	k.loop.run()
 }
 
@@ -157,6 +165,7 @@ func (k *Attention[T]) block(worker, item, first int) {
 	totals := a.more.of(&k.Scratch)[:rows]
 	for r := range rows {
 		row := scores[r*s.Keys:][:s.Keys]
+		k.masked(row, first+r)
 		top := ops[T]().Top(row)
 		ops[T]().Minus(row, row, top)
 		k.exp(&row[0], &row[0], uintptr(len(row)))
@@ -177,4 +186,4 @@ func (k *Attention[T]) block(worker, item, first int) {
 }
 
 // Way is that of the products.
-func (k *Attention[T]) Way() string { return byGemm + " by head" }
+func (k *Attention[T]) Way() string { return byHead }

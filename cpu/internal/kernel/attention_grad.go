@@ -29,10 +29,10 @@ func NewAttentionGrad[T Float](e Env[T], s AttentionShape, o AttentionOptions) (
 	return k, nil
 }
 
-// Run computes the gradients of q, k and v from that of the result y, and from the logarithms that [Attention] gave. The results must not
-// overlap the operands.
-func (k *AttentionGrad[T]) Run(dq, dk, dv, q, keys, values, y, dy, logs []T) {
-	k.dq, k.dk, k.dv, k.q, k.k, k.v, k.y, k.with, k.logs = dq, dk, dv, q, keys, values, y, dy, logs
+// Run computes the gradients of q, k and v from that of the result y, and from the logarithms that [Attention] gave. The mask may be
+// nil. The results must not overlap the operands.
+func (k *AttentionGrad[T]) Run(dq, dk, dv, q, keys, values, y, dy, logs, mask []T) {
+	k.dq, k.dk, k.dv, k.q, k.k, k.v, k.y, k.with, k.logs, k.mask = dq, dk, dv, q, keys, values, y, dy, logs, mask
 	k.loop.run()
 }
 
@@ -68,6 +68,7 @@ func (k *AttentionGrad[T]) block(worker, item, first int, turned, plain, values 
 	k.product(worker, gemm.Args[T]{M: rows, N: s.Keys, K: s.Size, Alpha: factor, A: gemm.Operand[T]{Data: q, LD: ldQ}, B: gemm.Operand[T]{Data: turned, Packed: true}, C: scores})
 	for r := range rows {
 		row := scores[r*s.Keys:][:s.Keys]
+		k.masked(row, first+r)
 		ops[T]().Minus(row, row, k.logs[item*s.Queries+first+r])
 		k.exp(&row[0], &row[0], uintptr(len(row)))
 	}
@@ -88,4 +89,4 @@ func (k *AttentionGrad[T]) block(worker, item, first int, turned, plain, values 
 }
 
 // Way is that of the products.
-func (k *AttentionGrad[T]) Way() string { return byGemm + " by head" }
+func (k *AttentionGrad[T]) Way() string { return byHead }

@@ -25,6 +25,7 @@ func testAttention[T Float](t *testing.T) {
 		for _, within := range []bool{false, true} {
 			o := AttentionOptions{Scale: 0.3, Within: within, Logs: true}
 			in := attentionInputs[T](s)
+			in[4] = map[bool][]T{true: normal[T](9, s.Queries*s.Keys).Data.([]T)}[within] // a mask in one of the layouts
 			want := attend(s, o, in)
 			withEnv(t, func(t *testing.T, e Env[T]) {
 				got := runAttention(t, e, s, o, in)
@@ -76,8 +77,8 @@ func TestAttentionOfNothing(t *testing.T) {
 	})
 }
 
-// attentionInputs are q, k, v and dy.
-func attentionInputs[T Float](s AttentionShape) (in [4][]T) {
+// attentionInputs are q, k, v and dy, and no mask.
+func attentionInputs[T Float](s AttentionShape) (in [5][]T) {
 	items := s.Batch * s.Heads
 	for i, n := range []int{s.Queries * s.Size, s.Keys * s.Size, s.Keys * s.ValueSize, s.Queries * s.ValueSize} {
 		in[i] = normal[T](uint64(i), items*n).Data.([]T)
@@ -86,7 +87,7 @@ func attentionInputs[T Float](s AttentionShape) (in [4][]T) {
 }
 
 // runAttention returns y, logs, dq, dk and dv.
-func runAttention[T Float](t *testing.T, e Env[T], s AttentionShape, o AttentionOptions, in [4][]T) (out [5][]T) {
+func runAttention[T Float](t *testing.T, e Env[T], s AttentionShape, o AttentionOptions, in [5][]T) (out [5][]T) {
 	k, err := NewAttention(e, s, o)
 	require.NoError(t, err)
 	g, err := NewAttentionGrad(e, s, o)
@@ -107,9 +108,9 @@ func runAttention[T Float](t *testing.T, e Env[T], s AttentionShape, o Attention
 		}
 		w.SetScratch(scratch)
 		if i == 0 {
-			k.Run(out[0], out[1], in[0], in[1], in[2])
+			k.Run(out[0], out[1], in[0], in[1], in[2], in[4])
 		} else {
-			g.Run(out[2], out[3], out[4], in[0], in[1], in[2], out[0], in[3], out[1])
+			g.Run(out[2], out[3], out[4], in[0], in[1], in[2], out[0], in[3], out[1], in[4])
 		}
 		check(t)
 	}
@@ -117,7 +118,7 @@ func runAttention[T Float](t *testing.T, e Env[T], s AttentionShape, o Attention
 }
 
 // attend computes the same with plain loops in float64.
-func attend[T Float](s AttentionShape, o AttentionOptions, in [4][]T) (out [5][]float64) {
+func attend[T Float](s AttentionShape, o AttentionOptions, in [5][]T) (out [5][]float64) {
 	items := s.Batch * s.Heads
 	for i, n := range []int{len(in[3]), items * s.Queries, len(in[0]), len(in[1]), len(in[2])} {
 		out[i] = make([]float64, n)
@@ -134,6 +135,9 @@ func attend[T Float](s AttentionShape, o AttentionOptions, in [4][]T) (out [5][]
 			for c := range scores {
 				for i := range s.Size {
 					scores[c] += o.Scale * float64(in[0][at(item, s.Queries, s.Size, r, i)]) * float64(in[1][at(item, s.Keys, s.Size, c, i)])
+				}
+				if in[4] != nil {
+					scores[c] += float64(in[4][r*s.Keys+c])
 				}
 				top = max(top, scores[c])
 			}
@@ -177,7 +181,7 @@ func BenchmarkAttention(b *testing.B) {
 		require.NoError(b, err)
 		a.SetScratch(make([]float32, a.Workspace()))
 		b.Run(fmt.Sprintf("%v/fused", s), func(b *testing.B) {
-			b.ReportMetric(flop/measure(b, e, func() { a.Run(y, nil, in[0], in[1], in[2]) })/1e9, "GFLOP/s")
+			b.ReportMetric(flop/measure(b, e, func() { a.Run(y, nil, in[0], in[1], in[2], nil) })/1e9, "GFLOP/s")
 		})
 		first, err := NewBatchMatMul(e, op.Products{Batch: items, M: s.Queries, N: s.Keys, K: s.Size}, false, true)
 		require.NoError(b, err)

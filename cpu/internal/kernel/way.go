@@ -4,6 +4,9 @@ import "strings"
 
 // Where there are several ways to compute an operation, its kernel says which of them it was prepared for.
 
+// byHead is the way of an attention: products whose results stay in the cache.
+const byHead = "gemm by head"
+
 // packed is added to the way of a kernel whose weights are frozen.
 const packed = ", packed"
 
@@ -30,7 +33,7 @@ func (k *BatchMatMul[T]) Way() string { return byGemm }
 // Multiplies says whether a way is one of matrix products, which may round their factors.
 func Multiplies(way string) bool {
 	switch strings.TrimSuffix(way, packed) {
-	case byGemm, byPatches, byTaps, byRows:
+	case byGemm, byPatches, byTaps, byRows, byHead:
 		return true
 	}
 	return false
