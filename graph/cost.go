@@ -51,7 +51,7 @@ func flops(s *Step) int64 {
 	case *op.Conv2D:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, s.In[1].Shape)
 	case *FusedConv2D:
-		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*(trues(i.Bias, i.Add, i.ReLU)+4*trues(i.Stats))
+		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*(trues(i.Bias, i.Add, i.ReLU)+4*trues(i.Stats)+loopWork(i.After))
 	case *op.Conv2DBackwardInput:
 		return convFLOPs(i.ConvAttrs, i.InputShape, s.In[1].Shape)
 	case *FusedConv2DBackwardInput:
@@ -59,7 +59,7 @@ func flops(s *Step) int64 {
 	case *op.Conv2DBackwardFilter:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, i.FilterShape)
 	case *FusedMatMul:
-		return matMulFLOPs(s) + out*trues(i.Bias, i.Add, i.ReLU)
+		return matMulFLOPs(s) + out*(trues(i.Bias, i.Add, i.ReLU)+loopWork(i.After))
 	case *op.MaxPool2D:
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
 	case *op.AvgPool2D:
@@ -117,6 +117,14 @@ func flops(s *Step) int64 {
 		n += int64(s.In[0].Len()) * r.in
 	}
 	return n
+}
+
+// loopWork is the arithmetic of a loop behind a product for every element.
+func loopWork(l *ir.Loop) int64 {
+	if l == nil {
+		return 0
+	}
+	return int64(len(l.Steps))
 }
 
 // rate is the arithmetic of an operation for every element of its first result and of its first input.

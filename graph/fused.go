@@ -3,39 +3,45 @@ package graph
 import (
 	"fmt"
 
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // The fused operations that passes make of several steps. Each says which steps it stands for; its meaning is theirs.
 
-// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, Add of a residual if Add, ReLU if ReLU, and BatchStats of what that
-// gives if Stats. In: x, w[, bias][, residual]; out: y[, mean, variance].
+// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, Add of a residual if Add, ReLU if ReLU, a loop if After, and BatchStats of
+// what that gives if Stats. In: x, w[, bias][, residual]; out: y[, mean, variance].
 type FusedConv2D struct {
 	Conv                   *op.Conv2D
 	Bias, Add, ReLU, Stats bool
+	After                  *ir.Loop // of one input and one result; nil for none; not with Stats
 }
 
-// Kind is "FusedConv2D", followed by "Add" with a residual and by "Stats" with statistics, which not every engine takes.
+// Kind is "FusedConv2D", followed by "Add" with a residual, by "Loop" with a loop and by "Stats" with statistics, which not every engine
+// takes.
 func (f *FusedConv2D) Kind() string {
-	return "FusedConv2D" + suffix("Add", f.Add) + suffix("Stats", f.Stats)
+	return "FusedConv2D" + suffix("Add", f.Add) + suffix("Loop", f.After != nil) + suffix("Stats", f.Stats)
 }
 
 func (f *FusedConv2D) String() string {
-	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU) + suffix("+stats", f.Stats)
+	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + activation(f.ReLU, f.After) + suffix("+stats", f.Stats)
 }
 
-// FusedMatMul is MatMul, BiasAdd over the columns if Bias, Add of a residual if Add, ReLU if ReLU.
+// FusedMatMul is MatMul, BiasAdd over the columns if Bias, Add of a residual if Add, ReLU if ReLU, a loop if After.
 // In: a, b[, bias][, residual]; out: y.
 type FusedMatMul struct {
 	MatMul          *op.MatMul
 	Bias, Add, ReLU bool
+	After           *ir.Loop // of one input and one result; nil for none
 }
 
-// Kind is "FusedMatMul", or "FusedMatMulAdd" with a residual, which not every engine takes.
-func (f *FusedMatMul) Kind() string { return "FusedMatMul" + suffix("Add", f.Add) }
+// Kind is "FusedMatMul", followed by "Add" with a residual and by "Loop" with a loop, which not every engine takes.
+func (f *FusedMatMul) Kind() string {
+	return "FusedMatMul" + suffix("Add", f.Add) + suffix("Loop", f.After != nil)
+}
 
 func (f *FusedMatMul) String() string {
-	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + activation(f.ReLU, f.After)
 }
 
 // FoldNorm makes the filter and the bias with which a convolution or a matrix product does what it did with a batch norm in

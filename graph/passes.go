@@ -45,6 +45,7 @@ var passes = []pass{
 	{"penalties", fusePenalties},           // the penalties that are left, and their sum, in one step
 	{"scores", fuseScores},                 // loss, its mean and gradient, and top-K counts in one sweep
 	{"loops", fuseLoops},                   // elementwise steps of one shape, at last: the passes above look for some of them
+	{"epilogues", fuseAfter},               // loops behind products and convolutions, while the results are in the cache
 	{"materialise", materialise},           // outputs and updates that need memory of their own get it
 }
 

@@ -38,13 +38,13 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		return []op.Array{e.host(f, in)}
 	case *graph.FusedConv2D:
 		_, _, channel := f.Conv.Format.Axes()
-		y := []op.Array{e.finished(e.apply(f.Conv, in[:2]...), in[2:], channel, f.Bias, f.Add, f.ReLU)}
+		y := []op.Array{e.finished(e.apply(f.Conv, in[:2]...), in[2:], channel, f.Bias, f.Add, f.ReLU, f.After)}
 		if f.Stats {
 			y = append(y, e.results(&graph.Step{Instr: &graph.BatchStats{Axis: channel}}, y)...)
 		}
 		return y
 	case *graph.FusedMatMul:
-		return []op.Array{e.finished(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.Bias, f.Add, f.ReLU)}
+		return []op.Array{e.finished(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.Bias, f.Add, f.ReLU, f.After)}
 	case *graph.FoldNorm:
 		return e.folded(f, in)
 	case *graph.BatchStats:
@@ -200,14 +200,22 @@ func (e *expansion) decayed(g, w op.Array, rate float64) op.Array {
 }
 
 // finished is what becomes of the sums y of a product.
-func (e *expansion) finished(y op.Array, more []op.Array, axis int, bias, add, relu bool) op.Array {
+func (e *expansion) finished(y op.Array, more []op.Array, axis int, bias, add, relu bool, after *ir.Loop) op.Array {
 	if bias {
 		y = e.apply(&op.BiasAdd{Axis: axis}, y, more[0])
 	}
 	if add {
 		y = e.apply(&op.Add{}, y, more[len(more)-1])
 	}
-	return e.relu(y, relu)
+	y = e.relu(y, relu)
+	if after == nil || e.err != nil {
+		return y
+	}
+	out := clone(y)
+	if err := after.Compute([]op.Array{out}, []op.Array{y}); err != nil {
+		e.fail(err)
+	}
+	return out
 }
 
 // folded is what a batch norm does to weights, whose columns it takes for channels, without its shift, and to the bias.

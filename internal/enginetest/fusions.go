@@ -61,7 +61,8 @@ func FusionCases() []FusionCase {
 	all = append(all, fusedUpdateFusions()...)
 	all = append(all, penaltyFusions()...)
 	all = append(all, scoreFusions()...)
-	return append(all, loopFusions()...)
+	all = append(all, loopFusions()...)
+	return append(all, afterFusions()...)
 }
 
 // fusion makes a case; want and lack are operations of the plan.
