@@ -18,7 +18,7 @@ import (
 type apart struct{ *cpu.Engine }
 
 func (a apart) Fuses(kind string, dt tensor.Dtype) bool {
-	return (kind == "Loop" || !strings.HasSuffix(kind, "Loop")) && a.Engine.Fuses(kind, dt)
+	return (kind == "Loop" || !strings.HasSuffix(kind, "Loop")) && !strings.HasSuffix(kind, "Bound") && a.Engine.Fuses(kind, dt)
 }
 
 // In inference activations are part of the convolutions and products in front of them, by their names, and no steps of their own; the

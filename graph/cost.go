@@ -77,11 +77,11 @@ func flops(s *Step) int64 {
 	case *op.ChannelAffine:
 		return out * trues(i.Scale != 1, i.Shift != nil)
 	case *FusedBatchNorm:
-		return out * (3 + trues(i.Add, i.ReLU))
+		return out * (3 + trues(i.Add, i.ReLU, i.Most != 0))
 	case *BatchNormSums:
 		return int64(s.In[0].Len()) * (4 + trues(i.ReLU))
 	case *BatchNormReLUSums:
-		return int64(s.In[0].Len()) * 7
+		return int64(s.In[0].Len()) * (7 + trues(i.Most != 0))
 	case *BatchNormJoinSums:
 		return int64(s.In[0].Len()) * 6
 	case *BatchNormForward:
@@ -141,7 +141,8 @@ var rates = map[string]rate{
 
 	"BatchMean": {in: 1}, "BatchVariance": {in: 3}, "BatchStats": {in: 4}, "BatchMeanGrad": {out: 1}, "BatchVarianceGrad": {out: 2},
 	"BatchNorm": {out: 3}, "FoldNorm": {out: 1}, "BatchNormInference": {out: 3}, "BatchNormInferenceGradInput": {out: 1}, "BatchNormGradScale": {in: 3},
-	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "BatchNormReLUGradInput": {out: 7}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
+	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "BatchNormReLUGradInput": {out: 7},
+	"BatchNormReLUGradInputBound": {out: 8}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
 
 	"Softmax": {out: 5}, "LogSoftmax": {out: 5}, "SoftmaxGrad": {out: 4}, "LogSoftmaxGrad": {out: 4},
 	"SoftmaxCrossEntropy": {in: 4}, "SoftmaxCrossEntropyGrad": {out: 6}, "CrossEntropy": {out: 1},

@@ -65,19 +65,31 @@ type BatchStats struct{ Axis int }
 func (f *BatchStats) Kind() string   { return "BatchStats" }
 func (f *BatchStats) String() string { return fmt.Sprintf("BatchStats(axis %d)", f.Axis) }
 
-// FusedBatchNorm is BatchNorm or BatchNormInference, then Add of a residual if Add, then ReLU if ReLU.
-// In: x, gamma, beta, mean, variance[, residual]; out: y.
+// FusedBatchNorm is BatchNorm or BatchNormInference, then Add of a residual if Add, then ReLU if ReLU, and with Most, which is positive,
+// the minimum of that and Most. In: x, gamma, beta, mean, variance[, residual]; out: y.
 type FusedBatchNorm struct {
 	Axis      int
 	Epsilon   float64
 	Add, ReLU bool
+	Most      float64 // 0 for none
 }
 
-// Kind is "FusedBatchNorm".
-func (f *FusedBatchNorm) Kind() string { return "FusedBatchNorm" }
+// Kind is "FusedBatchNorm", or "FusedBatchNormBound" with Most, which not every engine takes.
+func (f *FusedBatchNorm) Kind() string { return "FusedBatchNorm" + suffix("Bound", f.Most != 0) }
+
+// bounded is how names of ReLUs with a bound go on.
+func bounded(most float64) string {
+	switch most {
+	case 0:
+		return ""
+	case 6:
+		return "6"
+	}
+	return fmt.Sprintf("(most %g)", most)
+}
 
 func (f *FusedBatchNorm) String() string {
-	return fmt.Sprintf("BatchNorm(axis %d, epsilon %g)", f.Axis, f.Epsilon) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+	return fmt.Sprintf("BatchNorm(axis %d, epsilon %g)", f.Axis, f.Epsilon) + suffix("+add", f.Add) + suffix("+relu", f.ReLU) + bounded(f.Most)
 }
 
 // BatchNormSums is the pair of channel sums of a batch norm's backward pass: BatchNormGradScale and BiasGrad of dy,
@@ -105,27 +117,34 @@ func (f *FusedBatchNormGradInput) Kind() string { return "FusedBatchNormGradInpu
 func (f *FusedBatchNormGradInput) String() string { return "ReLUGrad+" + f.Grad.String() }
 
 // BatchNormReLUSums is BatchNormSums with ReLU for a batch norm that only the ReLU read: where that gave 0 is computed
-// again, from x, which is read anyway. In: x, gamma, beta, mean, variance, dy; out: dgamma, dbeta.
+// again, from x, which is read anyway. With Most dy counts as 0 also where the ReLU gave Most or more.
+// In: x, gamma, beta, mean, variance, dy; out: dgamma, dbeta.
 type BatchNormReLUSums struct {
 	Axis    int
 	Epsilon float64
+	Most    float64 // 0 for none
 }
 
-// Kind is "BatchNormReLUSums".
-func (f *BatchNormReLUSums) Kind() string { return "BatchNormReLUSums" }
+// Kind is "BatchNormReLUSums", or "BatchNormReLUSumsBound" with Most, which not every engine takes.
+func (f *BatchNormReLUSums) Kind() string { return "BatchNormReLUSums" + suffix("Bound", f.Most != 0) }
 
 func (f *BatchNormReLUSums) String() string {
-	return fmt.Sprintf("BatchNormReLUSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
+	return fmt.Sprintf("BatchNormReLU%sSums(axis %d, epsilon %g)", bounded(f.Most), f.Axis, f.Epsilon)
 }
 
 // BatchNormReLUGradInput is FusedBatchNormGradInput, likewise. In: x, gamma, mean, variance, dy, dgamma, dbeta, beta; out: dx.
-type BatchNormReLUGradInput struct{ Grad *op.BatchNormGradInput }
+type BatchNormReLUGradInput struct {
+	Grad *op.BatchNormGradInput
+	Most float64 // 0 for none
+}
 
-// Kind is "BatchNormReLUGradInput".
-func (f *BatchNormReLUGradInput) Kind() string { return "BatchNormReLUGradInput" }
+// Kind is "BatchNormReLUGradInput", or "BatchNormReLUGradInputBound" with Most, which not every engine takes.
+func (f *BatchNormReLUGradInput) Kind() string {
+	return "BatchNormReLUGradInput" + suffix("Bound", f.Most != 0)
+}
 
 func (f *BatchNormReLUGradInput) String() string {
-	return fmt.Sprintf("BatchNormReLUGradInput(axis %d, epsilon %g)", f.Grad.Axis, f.Grad.Epsilon)
+	return fmt.Sprintf("BatchNormReLU%sGradInput(axis %d, epsilon %g)", bounded(f.Most), f.Grad.Axis, f.Grad.Epsilon)
 }
 
 // BatchNormJoinSums is Add of two gradients, ReLUGrad of their sum and BatchNormSums of that: what becomes of the gradient

@@ -56,6 +56,7 @@ func FusionCases() []FusionCase {
 	all = append(all, batchNormGradFusions()...)
 	all = append(all, batchNormMaskFusions()...)
 	all = append(all, batchNormJoinFusions()...)
+	all = append(all, batchNormBoundFusions()...)
 	all = append(all, momentumFusions()...)
 	all = append(all, adamFusions()...)
 	all = append(all, fusedUpdateFusions()...)
