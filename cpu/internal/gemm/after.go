@@ -9,9 +9,9 @@ type After[T vec.Float] interface {
 	Apply(worker int, c []T, ld, rows, cols int)
 }
 
-// afterBlock is how many elements of C are finished before After gets them: a part of the second-level cache. Pieces of rows
-// that are longer take it less time an element.
-const afterBlock = 1 << 15
+// afterBlock is how many elements of C are finished before After gets them: half of the second-level cache, as measured. A quarter of that or
+// less is slower, since pieces of rows become short.
+const afterBlock = 1 << 17
 
 // after hands over rows [i0, i0+rows) × columns [j0, j0+cols) of the computed product, which is C or its transpose.
 func (j *job[T]) after(w *worker[T], i0, rows, j0, cols int) {
