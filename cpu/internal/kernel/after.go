@@ -54,6 +54,24 @@ func (a *after[T]) begin(s *Scratch[T]) {
 	}
 }
 
+// finish applies a ReLU, if rectified is set, and then a, piece by piece, so that the first-level cache has them in between.
+func (a *after[T]) finish(worker int, y []T, rectified bool) {
+	if a == nil {
+		if rectified {
+			relu(y, y)
+		}
+		return
+	}
+	for len(y) > 0 {
+		n := min(len(y), a.loop.slot)
+		if rectified {
+			relu(y[:n], y[:n])
+		}
+		a.loop.over(&a.loop.frames[worker], y[:n])
+		y = y[n:]
+	}
+}
+
 // Apply implements [gemm.After].
 func (a *after[T]) Apply(worker int, y []T, ld, rows, cols int) {
 	if a == nil || rows == 0 || cols == 0 {

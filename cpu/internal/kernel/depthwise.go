@@ -182,10 +182,7 @@ func (d *depthwise[T]) forwardPart(worker, part int) {
 		}
 		at := d.h.first[row%g.H.Out]
 		d.sumRow(y, from, ld, d.x, (row/g.H.Out*g.H.In+at.element)*g.W.In, at)
-		if d.o.ReLU {
-			relu(y, y)
-		}
-		d.after.Apply(worker, y, len(y), 1, len(y))
+		d.after.finish(worker, y, d.o.ReLU)
 	}
 }
 
