@@ -18,7 +18,10 @@ func channelKernels[T kernel.Float]() map[string]prepare {
 		"BatchNormInference":          buildBatchNorm[T],
 		"FusedBatchNorm":              buildBatchNorm[T],
 		"BatchNormSums":               buildBatchNormSums[T],
+		"FusedBatchNormBound":         buildBatchNorm[T],
 		"BatchNormReLUSums":           buildBatchNormReLUSums[T],
+		"BatchNormReLUSumsBound":      buildBatchNormReLUSums[T],
+		"BatchNormReLUGradInputBound": buildBatchNormReLUGradInput[T],
 		"BatchNormJoinSums":           buildBatchNormJoinSums[T],
 		"BatchNormGradScale":          buildBatchNormGradScale[T],
 		"BatchNormGradInput":          buildBatchNormGradInput[T],
@@ -97,6 +100,9 @@ func buildBatchNorm[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	k, err := kernel.NewBatchNorm[T](b.pool, c, f.Epsilon, f.ReLU)
 	if err != nil {
 		return nil, err
+	}
+	if f.Most != 0 {
+		k.Bound(f.Most)
 	}
 	needs[T](b, k)
 	y, in := s.Out[0].ID, idsOf(s.In)

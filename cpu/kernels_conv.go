@@ -13,6 +13,8 @@ func convKernels[T kernel.Float]() map[string]prepare {
 		"Conv2D":               buildConv2D[T],
 		"FusedConv2D":          buildConv2D[T],
 		"FusedConv2DAdd":       buildConv2D[T],
+		"FusedConv2DLoop":      buildConv2D[T],
+		"FusedConv2DAddLoop":   buildConv2D[T],
 		"FusedConv2DStats":     buildConv2DStats[T],
 		"Conv2DBackwardInput":  buildConv2DBackwardInput[T],
 		"Conv2DBackwardFilter": buildConv2DBackwardFilter[T],
@@ -41,7 +43,7 @@ func convOf(s *graph.Step) (op.ConvGeometry, kernel.ConvOptions, error) {
 	case *op.Conv2D:
 		conv = i
 	case *graph.FusedConv2D:
-		conv, o = i.Conv, kernel.ConvOptions{Bias: i.Bias, Add: i.Add, ReLU: i.ReLU}
+		conv, o = i.Conv, kernel.ConvOptions{Bias: i.Bias, Add: i.Add, ReLU: i.ReLU, After: i.After}
 	}
 	o.Frozen = frozen(s)
 	g, err := conv.Geometry(s.In[0].Shape, s.In[1].Shape)

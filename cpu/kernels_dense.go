@@ -10,11 +10,13 @@ func init() { registerFloats(denseKernels[float32](), denseKernels[float64]()) }
 
 func denseKernels[T kernel.Float]() map[string]prepare {
 	return map[string]prepare{
-		"MatMul":         buildMatMul[T],
-		"FusedMatMul":    buildMatMul[T],
-		"FusedMatMulAdd": buildMatMul[T],
-		"FoldNorm":       buildFoldNorm[T],
-		"Dropout":        buildDropout[T],
+		"MatMul":             buildMatMul[T],
+		"FusedMatMul":        buildMatMul[T],
+		"FusedMatMulAdd":     buildMatMul[T],
+		"FusedMatMulLoop":    buildMatMul[T],
+		"FusedMatMulAddLoop": buildMatMul[T],
+		"FoldNorm":           buildFoldNorm[T],
+		"Dropout":            buildDropout[T],
 	}
 }
 
@@ -25,7 +27,7 @@ func buildMatMul[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	case *op.MatMul:
 		mul = i
 	case *graph.FusedMatMul:
-		mul, o.Bias, o.Add, o.ReLU = i.MatMul, i.Bias, i.Add, i.ReLU
+		mul, o.Bias, o.Add, o.ReLU, o.After = i.MatMul, i.Bias, i.Add, i.ReLU, i.After
 	}
 	o.TransA, o.TransB, o.Frozen = mul.TransA, mul.TransB, frozen(s)
 	depth := s.In[0].Shape[1]

@@ -41,6 +41,10 @@ func buildBatchNormSums[T kernel.Float](b *builder, s *graph.Step) (step, error)
 func buildBatchNormReLUSums[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	f := s.Instr.(*graph.BatchNormReLUSums)
 	return normSums(b, s, f.Axis, f.Epsilon, func(k *kernel.BatchNormSums[T], out, in []int, m [][]T) {
+		if f.Most != 0 {
+			k.RunBound(m[out[0]], m[out[1]], m[in[0]], m[in[1]], m[in[2]], m[in[3]], m[in[4]], m[in[5]], T(f.Most))
+			return
+		}
 		k.RunReLU(m[out[0]], m[out[1]], m[in[0]], m[in[1]], m[in[2]], m[in[3]], m[in[4]], m[in[5]])
 	})
 }
@@ -93,7 +97,12 @@ func buildFusedBatchNormGradInput[T kernel.Float](b *builder, s *graph.Step) (st
 }
 
 func buildBatchNormReLUGradInput[T kernel.Float](b *builder, s *graph.Step) (step, error) {
-	return normGradInput(b, s, s.Instr.(*graph.BatchNormReLUGradInput).Grad, func(k *kernel.BatchNormGradInput[T], dx int, in []int, m [][]T) {
+	f := s.Instr.(*graph.BatchNormReLUGradInput)
+	return normGradInput(b, s, f.Grad, func(k *kernel.BatchNormGradInput[T], dx int, in []int, m [][]T) {
+		if f.Most != 0 {
+			k.RunBound(m[dx], m[in[0]], m[in[1]], m[in[7]], m[in[2]], m[in[3]], m[in[4]], m[in[5]], m[in[6]], T(f.Most))
+			return
+		}
 		k.RunReLU(m[dx], m[in[0]], m[in[1]], m[in[7]], m[in[2]], m[in[3]], m[in[4]], m[in[5]], m[in[6]])
 	})
 }

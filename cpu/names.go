@@ -31,6 +31,7 @@ func (e *Engine) String() string {
 var vectored = map[string]bool{"Unary": true, "Binary": true, "Loop": true, "ReLU": true, "ReLUGrad": true, "Scale": true, "Add": true, "Mul": true, "Permute": true,
 	"L2PenaltyGrad": true, "AddL2Grad": true, "BiasAdd": true, "BiasGrad": true, "ChannelAffine": true, "BatchStats": true, "BatchNorm": true, "BatchNormInference": true,
 	"FusedBatchNorm": true, "BatchNormSums": true, "BatchNormReLUSums": true, "BatchNormJoinSums": true, "BatchNormReLUGradInput": true,
+	"FusedBatchNormBound": true, "BatchNormReLUSumsBound": true, "BatchNormReLUGradInputBound": true,
 	"BatchNormGradScale": true, "BatchNormGradInput": true, "FusedBatchNormGradInput": true,
 	"BatchNormInferenceGradInput": true, "MaxPool2D": true, "MaxPool2DGrad": true, "MaxPool2DGradBias": true, "AvgPool2D": true, "AvgPool2DGrad": true,
 	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "FoldNorm": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,

@@ -51,7 +51,7 @@ func flops(s *Step) int64 {
 	case *op.Conv2D:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, s.In[1].Shape)
 	case *FusedConv2D:
-		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*(trues(i.Bias, i.Add, i.ReLU)+4*trues(i.Stats))
+		return convFLOPs(i.Conv.ConvAttrs, s.In[0].Shape, s.In[1].Shape) + out*(trues(i.Bias, i.Add, i.ReLU)+4*trues(i.Stats)+loopWork(i.After))
 	case *op.Conv2DBackwardInput:
 		return convFLOPs(i.ConvAttrs, i.InputShape, s.In[1].Shape)
 	case *FusedConv2DBackwardInput:
@@ -59,7 +59,7 @@ func flops(s *Step) int64 {
 	case *op.Conv2DBackwardFilter:
 		return convFLOPs(i.ConvAttrs, s.In[0].Shape, i.FilterShape)
 	case *FusedMatMul:
-		return matMulFLOPs(s) + out*trues(i.Bias, i.Add, i.ReLU)
+		return matMulFLOPs(s) + out*(trues(i.Bias, i.Add, i.ReLU)+loopWork(i.After))
 	case *op.MaxPool2D:
 		return poolFLOPs(i.PoolAttrs, s.In[0].Shape)
 	case *op.AvgPool2D:
@@ -82,11 +82,11 @@ func flops(s *Step) int64 {
 	case *op.ChannelAffine:
 		return out * trues(i.Scale != 1, i.Shift != nil)
 	case *FusedBatchNorm:
-		return out * (3 + trues(i.Add, i.ReLU))
+		return out * (3 + trues(i.Add, i.ReLU, i.Most != 0))
 	case *BatchNormSums:
 		return int64(s.In[0].Len()) * (4 + trues(i.ReLU))
 	case *BatchNormReLUSums:
-		return int64(s.In[0].Len()) * 7
+		return int64(s.In[0].Len()) * (7 + trues(i.Most != 0))
 	case *BatchNormJoinSums:
 		return int64(s.In[0].Len()) * 6
 	case *BatchNormForward:
@@ -124,6 +124,14 @@ func flops(s *Step) int64 {
 	return n
 }
 
+// loopWork is the arithmetic of a loop behind a product for every element.
+func loopWork(l *ir.Loop) int64 {
+	if l == nil {
+		return 0
+	}
+	return int64(len(l.Steps))
+}
+
 // rate is the arithmetic of an operation for every element of its first result and of its first input.
 type rate struct{ out, in int64 }
 
@@ -138,7 +146,8 @@ var rates = map[string]rate{
 
 	"BatchMean": {in: 1}, "BatchVariance": {in: 3}, "BatchStats": {in: 4}, "BatchMeanGrad": {out: 1}, "BatchVarianceGrad": {out: 2},
 	"BatchNorm": {out: 3}, "FoldNorm": {out: 1}, "BatchNormInference": {out: 3}, "BatchNormInferenceGradInput": {out: 1}, "BatchNormGradScale": {in: 3},
-	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "BatchNormReLUGradInput": {out: 7}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
+	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "BatchNormReLUGradInput": {out: 7},
+	"BatchNormReLUGradInputBound": {out: 8}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
 
 	"Softmax": {out: 5}, "LogSoftmax": {out: 5}, "SoftmaxGrad": {out: 4}, "LogSoftmaxGrad": {out: 4},
 	"SoftmaxCrossEntropy": {in: 4}, "SoftmaxCrossEntropyGrad": {out: 6}, "CrossEntropy": {out: 1},

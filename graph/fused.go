@@ -3,39 +3,45 @@ package graph
 import (
 	"fmt"
 
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // The fused operations that passes make of several steps. Each says which steps it stands for; its meaning is theirs.
 
-// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, Add of a residual if Add, ReLU if ReLU, and BatchStats of what that
-// gives if Stats. In: x, w[, bias][, residual]; out: y[, mean, variance].
+// FusedConv2D is Conv2D, BiasAdd over the channels if Bias, Add of a residual if Add, ReLU if ReLU, a loop if After, and BatchStats of
+// what that gives if Stats. In: x, w[, bias][, residual]; out: y[, mean, variance].
 type FusedConv2D struct {
 	Conv                   *op.Conv2D
 	Bias, Add, ReLU, Stats bool
+	After                  *ir.Loop // of one input and one result; nil for none; not with Stats
 }
 
-// Kind is "FusedConv2D", followed by "Add" with a residual and by "Stats" with statistics, which not every engine takes.
+// Kind is "FusedConv2D", followed by "Add" with a residual, by "Loop" with a loop and by "Stats" with statistics, which not every engine
+// takes.
 func (f *FusedConv2D) Kind() string {
-	return "FusedConv2D" + suffix("Add", f.Add) + suffix("Stats", f.Stats)
+	return "FusedConv2D" + suffix("Add", f.Add) + suffix("Loop", f.After != nil) + suffix("Stats", f.Stats)
 }
 
 func (f *FusedConv2D) String() string {
-	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU) + suffix("+stats", f.Stats)
+	return f.Conv.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + activation(f.ReLU, f.After) + suffix("+stats", f.Stats)
 }
 
-// FusedMatMul is MatMul, BiasAdd over the columns if Bias, Add of a residual if Add, ReLU if ReLU.
+// FusedMatMul is MatMul, BiasAdd over the columns if Bias, Add of a residual if Add, ReLU if ReLU, a loop if After.
 // In: a, b[, bias][, residual]; out: y.
 type FusedMatMul struct {
 	MatMul          *op.MatMul
 	Bias, Add, ReLU bool
+	After           *ir.Loop // of one input and one result; nil for none
 }
 
-// Kind is "FusedMatMul", or "FusedMatMulAdd" with a residual, which not every engine takes.
-func (f *FusedMatMul) Kind() string { return "FusedMatMul" + suffix("Add", f.Add) }
+// Kind is "FusedMatMul", followed by "Add" with a residual and by "Loop" with a loop, which not every engine takes.
+func (f *FusedMatMul) Kind() string {
+	return "FusedMatMul" + suffix("Add", f.Add) + suffix("Loop", f.After != nil)
+}
 
 func (f *FusedMatMul) String() string {
-	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+	return f.MatMul.String() + suffix("+bias", f.Bias) + suffix("+add", f.Add) + activation(f.ReLU, f.After)
 }
 
 // FoldNorm makes the filter and the bias with which a convolution or a matrix product does what it did with a batch norm in
@@ -59,19 +65,31 @@ type BatchStats struct{ Axis int }
 func (f *BatchStats) Kind() string   { return "BatchStats" }
 func (f *BatchStats) String() string { return fmt.Sprintf("BatchStats(axis %d)", f.Axis) }
 
-// FusedBatchNorm is BatchNorm or BatchNormInference, then Add of a residual if Add, then ReLU if ReLU.
-// In: x, gamma, beta, mean, variance[, residual]; out: y.
+// FusedBatchNorm is BatchNorm or BatchNormInference, then Add of a residual if Add, then ReLU if ReLU, and with Most, which is positive,
+// the minimum of that and Most. In: x, gamma, beta, mean, variance[, residual]; out: y.
 type FusedBatchNorm struct {
 	Axis      int
 	Epsilon   float64
 	Add, ReLU bool
+	Most      float64 // 0 for none
 }
 
-// Kind is "FusedBatchNorm".
-func (f *FusedBatchNorm) Kind() string { return "FusedBatchNorm" }
+// Kind is "FusedBatchNorm", or "FusedBatchNormBound" with Most, which not every engine takes.
+func (f *FusedBatchNorm) Kind() string { return "FusedBatchNorm" + suffix("Bound", f.Most != 0) }
+
+// bounded is how names of ReLUs with a bound go on.
+func bounded(most float64) string {
+	switch most {
+	case 0:
+		return ""
+	case 6:
+		return "6"
+	}
+	return fmt.Sprintf("(most %g)", most)
+}
 
 func (f *FusedBatchNorm) String() string {
-	return fmt.Sprintf("BatchNorm(axis %d, epsilon %g)", f.Axis, f.Epsilon) + suffix("+add", f.Add) + suffix("+relu", f.ReLU)
+	return fmt.Sprintf("BatchNorm(axis %d, epsilon %g)", f.Axis, f.Epsilon) + suffix("+add", f.Add) + suffix("+relu", f.ReLU) + bounded(f.Most)
 }
 
 // BatchNormSums is the pair of channel sums of a batch norm's backward pass: BatchNormGradScale and BiasGrad of dy,
@@ -99,27 +117,34 @@ func (f *FusedBatchNormGradInput) Kind() string { return "FusedBatchNormGradInpu
 func (f *FusedBatchNormGradInput) String() string { return "ReLUGrad+" + f.Grad.String() }
 
 // BatchNormReLUSums is BatchNormSums with ReLU for a batch norm that only the ReLU read: where that gave 0 is computed
-// again, from x, which is read anyway. In: x, gamma, beta, mean, variance, dy; out: dgamma, dbeta.
+// again, from x, which is read anyway. With Most dy counts as 0 also where the ReLU gave Most or more.
+// In: x, gamma, beta, mean, variance, dy; out: dgamma, dbeta.
 type BatchNormReLUSums struct {
 	Axis    int
 	Epsilon float64
+	Most    float64 // 0 for none
 }
 
-// Kind is "BatchNormReLUSums".
-func (f *BatchNormReLUSums) Kind() string { return "BatchNormReLUSums" }
+// Kind is "BatchNormReLUSums", or "BatchNormReLUSumsBound" with Most, which not every engine takes.
+func (f *BatchNormReLUSums) Kind() string { return "BatchNormReLUSums" + suffix("Bound", f.Most != 0) }
 
 func (f *BatchNormReLUSums) String() string {
-	return fmt.Sprintf("BatchNormReLUSums(axis %d, epsilon %g)", f.Axis, f.Epsilon)
+	return fmt.Sprintf("BatchNormReLU%sSums(axis %d, epsilon %g)", bounded(f.Most), f.Axis, f.Epsilon)
 }
 
 // BatchNormReLUGradInput is FusedBatchNormGradInput, likewise. In: x, gamma, mean, variance, dy, dgamma, dbeta, beta; out: dx.
-type BatchNormReLUGradInput struct{ Grad *op.BatchNormGradInput }
+type BatchNormReLUGradInput struct {
+	Grad *op.BatchNormGradInput
+	Most float64 // 0 for none
+}
 
-// Kind is "BatchNormReLUGradInput".
-func (f *BatchNormReLUGradInput) Kind() string { return "BatchNormReLUGradInput" }
+// Kind is "BatchNormReLUGradInput", or "BatchNormReLUGradInputBound" with Most, which not every engine takes.
+func (f *BatchNormReLUGradInput) Kind() string {
+	return "BatchNormReLUGradInput" + suffix("Bound", f.Most != 0)
+}
 
 func (f *BatchNormReLUGradInput) String() string {
-	return fmt.Sprintf("BatchNormReLUGradInput(axis %d, epsilon %g)", f.Grad.Axis, f.Grad.Epsilon)
+	return fmt.Sprintf("BatchNormReLU%sGradInput(axis %d, epsilon %g)", bounded(f.Most), f.Grad.Axis, f.Grad.Epsilon)
 }
 
 // BatchNormJoinSums is Add of two gradients, ReLUGrad of their sum and BatchNormSums of that: what becomes of the gradient

@@ -40,12 +40,14 @@ var passes = []pass{
 	{"batch-norm", fuseBatchNorm},          // batch norm + residual + ReLU
 	{"batch-norm-mask", maskAgain},         // the ReLU's mask of x instead of y
 	{"batch-norm-join", joinNorms},         // statistics and batch norm in one step, sums and gradient in one, where the engine asks for it
+	{"batch-norm-bound", boundReLUs},       // the bound of the ReLU behind a batch norm, and its mask in the backward pass
 	{"momentum", fuseMomentum},             // decay, velocity and parameter in one sweep
 	{"adam", fuseAdam},                     // both moments and the parameter in one sweep
 	{"update", fuseUpdates},                // L2 penalties and their gradients in the sweep of the update
 	{"penalties", fusePenalties},           // the penalties that are left, and their sum, in one step
 	{"scores", fuseScores},                 // loss, its mean and gradient, and top-K counts in one sweep
 	{"loops", fuseLoops},                   // elementwise steps of one shape, at last: the passes above look for some of them
+	{"epilogues", fuseAfter},               // loops behind products and convolutions, while the results are in the cache
 	{"materialise", materialise},           // outputs and updates that need memory of their own get it
 }
 

@@ -3,6 +3,8 @@ package graph
 import (
 	"cmp"
 	"slices"
+
+	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // forward is the forward pass of a training step as recomputation sees it: steps in the order in which they will run, and
@@ -224,8 +226,8 @@ func effort(s *Step) float64 {
 	for _, v := range s.Out {
 		n += v.Len()
 	}
-	switch s.Instr.Kind() {
-	case "Conv2D", "FusedConv2D", "FusedConv2DAdd", "FusedConv2DStats", "MatMul", "FusedMatMul", "FusedMatMulAdd":
+	switch s.Instr.(type) {
+	case *op.Conv2D, *FusedConv2D, *op.MatMul, *FusedMatMul:
 		w := s.In[1].Shape
 		inner := 1
 		for _, d := range w[:len(w)-1] {

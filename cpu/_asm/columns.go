@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
@@ -15,6 +16,7 @@ type columnSum struct {
 	written   string   // written row by row, from the first of the row's vectors; may be empty
 	rowArrays []string // read row by row
 	perC      []string // one value a channel
+	scalar    string   // a number, the last of those of perC for body; may be empty
 	// body adds a row to the sums; x are the row's vectors, c those of perC.
 	body func(x, c, sums []reg.VecVirtual)
 	// apart says that the rows are summed before they are added to the sums in memory, however many channels there are.
@@ -54,6 +56,16 @@ func (s *simd) columns() {
 		},
 	})
 	s.column(columnSum{
+		name: "colNormGradBound", doc: "is colNormGradReLU with dy taken as 0 also where that is not below most",
+		rowArrays: []string{"dy", "x"}, perC: []string{"mean", "scale", "shift"}, sums: []string{"sum", "dot"}, scalar: "most",
+		body: func(x, c, sums []reg.VecVirtual) {
+			s.VSUB(c[0], x[1], x[1])
+			s.maskBound(x[0], x[1], c[1], c[2], c[3])
+			s.VADD(x[0], sums[0], sums[0])
+			s.VFMADD231(x[0], x[1], sums[1])
+		},
+	})
+	s.column(columnSum{
 		name: "colNormGradJoin", doc: "computes dy = a + b where y > 0, else 0, and is colNormGrad",
 		written: "dy", rowArrays: []string{"a", "b", "y", "x"}, perC: []string{"mean"}, sums: []string{"sum", "dot"},
 		body: func(x, c, sums []reg.VecVirtual) {
@@ -80,6 +92,17 @@ func (s *simd) maskNorm(dy, centred, scale, shift reg.VecVirtual) {
 	s.keepAbove0(dy, y, s.zero())
 }
 
+// maskBound is maskNorm for a ReLU with a bound: it sets dy to 0 also where that is not below most.
+func (s *simd) maskBound(dy, centred, scale, shift, most reg.VecVirtual) {
+	y, below := s.vec(), s.vec()
+	s.VMOVAPS(centred, y)
+	s.VFMADD213(shift, scale, y)
+	s.VSUB(y, most, below)
+	zero := s.zero()
+	s.keepAbove0(dy, y, zero)
+	s.keepAbove0(dy, below, zero)
+}
+
 // column emits a column sum. Up to two blocks of channels have their sums in registers, the rows inside: the memory of more
 // of them would be read in stretches that the processor's prefetcher takes for nothing in particular. Their sums stay in the
 // first-level cache, the rows outside.
@@ -93,10 +116,18 @@ func (s *simd) column(f columnSum) {
 	if f.strided {
 		sizes, doc = sizes+", ld", doc+", ld elements from row to row"
 	}
-	s.function(f.name, "func("+strings.Join(names, ", ")+" *float32, "+sizes+" uintptr)", doc+".")
+	more := ""
+	if f.scalar != "" {
+		more = ", " + f.scalar + " float32"
+	}
+	s.function(f.name, "func("+strings.Join(names, ", ")+" *float32, "+sizes+" uintptr"+more+")", doc+".")
 	base := map[string]reg.GPVirtual{}
 	for _, name := range names {
 		base[name] = s.gp(name)
+	}
+	if body := f.body; f.scalar != "" {
+		number := s.scalar(f.scalar)
+		f.body = func(x, c, sums []reg.VecVirtual) { body(x, append(slices.Clone(c), number), sums) }
 	}
 	c, i := s.gp("c"), s.GP64()
 	if !f.apart {

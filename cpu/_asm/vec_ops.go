@@ -188,19 +188,27 @@ func (s *simd) rows() {
 	s.normGrad()
 }
 
-// normGrad emits batch norm's backward pass to its input, also with the mask of a ReLU.
+// normGrad emits batch norm's backward pass to its input, also with the mask of a ReLU, which may have a bound.
 func (s *simd) normGrad() {
-	for _, relu := range []bool{false, true} {
+	for kind := range 3 {
+		relu, bound, number := kind > 0, kind > 1, ""
 		name, more, doc := "normGrad", "", "computes dx = a·dy + b·(x-mean) + d over rows (at least 1) of c channels; a, mean, b and d have one value a channel."
 		if relu {
 			name, more, doc = "normGradReLU", ", shift", "is normGrad with dy taken as 0 where a·(x-mean) + shift is not above 0."
 		}
-		s.function(name, "func(dx, dy, x, a, mean, b, d"+more+" *float32, rows, c uintptr)", doc)
+		if bound {
+			name, number, doc = "normGradBound", ", most float32", "is normGradReLU with dy taken as 0 also where that is not below most."
+		}
+		s.function(name, "func(dx, dy, x, a, mean, b, d"+more+" *float32, rows, c uintptr"+number+")", doc)
 		dx, dy, x := s.gp("dx"), s.gp("dy"), s.gp("x")
 		a, mean, b, d := s.gp("a"), s.gp("mean"), s.gp("b"), s.gp("d")
 		var shift reg.GPVirtual
 		if relu {
 			shift = s.gp("shift")
+		}
+		var most reg.VecVirtual
+		if bound {
+			most = s.scalar("most")
 		}
 		s.eachRow(s.gp("rows"), s.gp("c"), []reg.GPVirtual{dx, dy, x}, func(row []place) {
 			at := row[0]
@@ -213,7 +221,10 @@ func (s *simd) normGrad() {
 			for _, p := range row {
 				v, w := s.load(p.of(dy), p.masked), s.load(p.of(x), p.masked)
 				s.VSUB(m, w, w)
-				if relu {
+				switch {
+				case bound:
+					s.maskBound(v, w, fa, above, most)
+				case relu:
 					s.maskNorm(v, w, fa, above)
 				}
 				s.VFMADD213(fd, fb, w)

@@ -38,13 +38,13 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		return []op.Array{e.host(f, in)}
 	case *graph.FusedConv2D:
 		_, _, channel := f.Conv.Format.Axes()
-		y := []op.Array{e.finished(e.apply(f.Conv, in[:2]...), in[2:], channel, f.Bias, f.Add, f.ReLU)}
+		y := []op.Array{e.finished(e.apply(f.Conv, in[:2]...), in[2:], channel, f.Bias, f.Add, f.ReLU, f.After)}
 		if f.Stats {
 			y = append(y, e.results(&graph.Step{Instr: &graph.BatchStats{Axis: channel}}, y)...)
 		}
 		return y
 	case *graph.FusedMatMul:
-		return []op.Array{e.finished(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.Bias, f.Add, f.ReLU)}
+		return []op.Array{e.finished(e.apply(f.MatMul, in[:2]...), in[2:], 1, f.Bias, f.Add, f.ReLU, f.After)}
 	case *graph.FoldNorm:
 		return e.folded(f, in)
 	case *graph.BatchStats:
@@ -55,7 +55,7 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 		if f.Add {
 			y = e.apply(&op.Add{}, y, in[5])
 		}
-		return []op.Array{e.relu(y, f.ReLU)}
+		return []op.Array{e.below(e.relu(y, f.ReLU), f.Most)}
 	case *graph.BatchNormSums:
 		dy := in[3]
 		if f.ReLU {
@@ -71,11 +71,13 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 	case *graph.BatchNormReLUSums:
 		y := e.results(&graph.Step{Instr: &graph.FusedBatchNorm{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}}, in[:5])[0]
 		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon, ReLU: true}
-		return e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[3], in[4], in[5], y})
+		return e.results(&graph.Step{Instr: sums}, []op.Array{in[0], in[3], in[4], e.maskedBy(y, in[5], f.Most), y})
 	case *graph.BatchNormReLUGradInput:
 		g := f.Grad
 		y := e.results(&graph.Step{Instr: &graph.FusedBatchNorm{Axis: g.Axis, Epsilon: g.Epsilon, ReLU: true}}, []op.Array{in[0], in[1], in[7], in[2], in[3]})[0]
-		return e.results(&graph.Step{Instr: &graph.FusedBatchNormGradInput{Grad: g}}, append(append([]op.Array(nil), in[:7]...), y))
+		more := append(append([]op.Array(nil), in[:7]...), y)
+		more[4] = e.maskedBy(y, in[4], f.Most)
+		return e.results(&graph.Step{Instr: &graph.FusedBatchNormGradInput{Grad: g}}, more)
 	case *graph.BatchNormJoinSums:
 		dy := e.apply(&op.ReLUGrad{}, in[5], e.apply(&op.Add{}, in[3], in[4]))
 		sums := &graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon}
@@ -204,14 +206,22 @@ func (e *expansion) decayed(g, w op.Array, rate float64) op.Array {
 }
 
 // finished is what becomes of the sums y of a product.
-func (e *expansion) finished(y op.Array, more []op.Array, axis int, bias, add, relu bool) op.Array {
+func (e *expansion) finished(y op.Array, more []op.Array, axis int, bias, add, relu bool, after *ir.Loop) op.Array {
 	if bias {
 		y = e.apply(&op.BiasAdd{Axis: axis}, y, more[0])
 	}
 	if add {
 		y = e.apply(&op.Add{}, y, more[len(more)-1])
 	}
-	return e.relu(y, relu)
+	y = e.relu(y, relu)
+	if after == nil || e.err != nil {
+		return y
+	}
+	out := clone(y)
+	if err := after.Compute([]op.Array{out}, []op.Array{y}); err != nil {
+		e.fail(err)
+	}
+	return out
 }
 
 // folded is what a batch norm does to weights, whose columns it takes for channels, without its shift, and to the bias.
@@ -233,6 +243,23 @@ func (e *expansion) relu(y op.Array, on bool) op.Array {
 		return y
 	}
 	return e.apply(&op.ReLU{}, y)
+}
+
+// below is the minimum of y and most, if that is not 0.
+func (e *expansion) below(y op.Array, most float64) op.Array {
+	if most == 0 {
+		return y
+	}
+	return e.apply(&op.BinaryNumber{Fn: op.FnMin, Number: most}, y)
+}
+
+// maskedBy is dy, but 0 where most, if that is not 0, is y or less.
+func (e *expansion) maskedBy(y, dy op.Array, most float64) op.Array {
+	if most == 0 {
+		return dy
+	}
+	below := e.apply(&op.BinaryNumber{Fn: op.FnSub, Number: 1, First: true}, e.apply(&op.BinaryNumber{Fn: op.FnLessEqual, Number: most, First: true}, y))
+	return e.apply(&op.Binary{Fn: op.FnWhen}, below, dy)
 }
 
 // apply runs the reference of an operation into new memory.

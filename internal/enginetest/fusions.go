@@ -57,12 +57,14 @@ func FusionCases() []FusionCase {
 	all = append(all, batchNormGradFusions()...)
 	all = append(all, batchNormMaskFusions()...)
 	all = append(all, batchNormJoinFusions()...)
+	all = append(all, batchNormBoundFusions()...)
 	all = append(all, momentumFusions()...)
 	all = append(all, adamFusions()...)
 	all = append(all, fusedUpdateFusions()...)
 	all = append(all, penaltyFusions()...)
 	all = append(all, scoreFusions()...)
-	return append(all, loopFusions()...)
+	all = append(all, loopFusions()...)
+	return append(all, afterFusions()...)
 }
 
 // fusion makes a case; want and lack are operations of the plan.

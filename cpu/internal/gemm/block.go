@@ -100,6 +100,7 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 		fetchers, share, run = 4, row*uintptr(depth/4), 2
 	}
 	residual := beta != 0 && k0 == r.k0 && !across
+	pending := j0 // the first column that After does not have yet
 	for jj := j0; jj < j1; jj += ks.nr {
 		cols := min(ks.nr, j1-jj)
 		t.setCols(cols)
@@ -163,6 +164,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 		}
 		if across && (last || !j.gather) {
 			j.across(r, panel, d, ldd, i0, rows, jj, cols, beta, last)
+		}
+		if end := jj + cols; last && (end == j1 || (end-pending)*rows >= fit[T](afterBlock)) {
+			j.after(w, i0, rows, pending, end-pending)
+			pending = end
 		}
 	}
 	if last && j.args.Watch != nil {

@@ -65,6 +65,9 @@ type Args[T vec.Float] struct {
 	// Watch, when not nil, sees the result on its way. It is for a B that is not transposed, and not together with a Sink.
 	Watch Watcher[T]
 
+	// After, when not nil, does the rest of the epilogue to C itself, behind Bias and ReLU. Not together with a Sink or a watcher.
+	After After[T]
+
 	// The epilogue, applied once to the finished sum.
 	Bias []T  // length N, added to every row; nil for none
 	ReLU bool // then max(·, 0); NaN stays NaN
@@ -127,6 +130,9 @@ func (a *Args[T]) check(packed int) {
 	}
 	if a.Watch != nil && (a.B.Trans || a.Sink != nil) {
 		panic("gemm: a product with a transposed B or a sink cannot be watched")
+	}
+	if a.After != nil && (a.Watch != nil || a.Sink != nil) {
+		panic("gemm: a product with a sink or a watcher has nothing behind its epilogue")
 	}
 	a.A.check("A", a.M, a.K)
 	if a.B.Packed {

@@ -31,6 +31,7 @@ const (
 
 // worker is what one worker has for itself.
 type worker[T vec.Float] struct {
+	id    int // among the pool's workers
 	t     tile[T]
 	a, b  []T
 	tmp   []T     // what is packed while it is on its way
@@ -43,6 +44,9 @@ func (j *job[T]) reserve(threads int) {
 	j.live = threads
 	if len(j.workers) < threads {
 		j.workers = make([]worker[T], threads)
+	}
+	for i := range j.workers {
+		j.workers[i].id = i
 	}
 }
 
@@ -124,6 +128,10 @@ func (j *job[T]) Do(worker, part int) {
 		j.deepPart(w, part)
 	case finishPhase:
 		j.finish(part)
+		if a := &j.args; a.After != nil {
+			i0 := part * finishRowsAtOnce
+			a.After.Apply(worker, a.C[i0*a.LDC:], a.LDC, min(finishRowsAtOnce, a.M-i0), a.N)
+		}
 	case sinkPhase:
 		j.sink(worker, part)
 	}

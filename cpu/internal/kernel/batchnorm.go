@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
+	"github.com/stheno-ml/stheno/cpu/internal/vmath"
 )
 
 // BatchNorm is y = γ·(x−mean)/√(variance+ε) + β, then optionally + residual, then optionally ReLU: batch
@@ -13,6 +14,8 @@ type BatchNorm[T Float] struct {
 	rows        channelRows
 	epsilon     float64
 	relu        bool
+	most        []T // the ReLU's bound, as often as a vector has it; nil for none
+	lowest      vmath.F2[T]
 	coef        area[T]
 	scale       []T // γ/√(variance+ε)
 	mean, shift []T
@@ -30,6 +33,17 @@ func NewBatchNorm[T Float](p *pool.Pool, c Channels, epsilon float64, relu bool)
 	k.loop = newPhase(p, k.rows.parts, k.part)
 	return k, nil
 }
+
+// Bound lets the ReLU's result be most at the most.
+func (k *BatchNorm[T]) Bound(most float64) {
+	k.most, k.lowest = make([]T, vmath.Lanes), vmath.For[T](ops[T]().Level()).Min
+	for i := range k.most {
+		k.most[i] = T(most)
+	}
+}
+
+// clip applies the bound to a piece of y.
+func (k *BatchNorm[T]) clip(y []T) { k.lowest(&y[0], &y[0], &k.most[0], uintptr(len(y)), 1, 0) }
 
 // Run computes y from x; gamma, beta, mean and variance have C elements. residual, of the size of x, is added before
 // the ReLU; nil adds nothing. y may be the memory of x or residual.
@@ -61,7 +75,20 @@ func (k *BatchNorm[T]) part(_, part int) {
 		if k.z != nil {
 			z = k.z[lo*c : hi*c]
 		}
-		scaleShiftRows(k.y[lo*c:hi*c], k.x[lo*c:hi*c], z, k.mean, k.scale, k.shift, k.relu)
+		if k.most == nil {
+			scaleShiftRows(k.y[lo*c:hi*c], k.x[lo*c:hi*c], z, k.mean, k.scale, k.shift, k.relu)
+			return
+		}
+		const near = 4096 // elements that the first-level cache still has
+		step := max(near/c, 1)
+		for r := lo; r < hi; r += step {
+			from, to := r*c, min(r+step, hi)*c
+			if z != nil {
+				z = k.z[from:to]
+			}
+			scaleShiftRows(k.y[from:to], k.x[from:to], z, k.mean, k.scale, k.shift, k.relu)
+			k.clip(k.y[from:to])
+		}
 		return
 	}
 	for r := lo; r < hi; r++ {
@@ -71,6 +98,9 @@ func (k *BatchNorm[T]) part(_, part int) {
 			scaleShift(y, x, k.mean[ch], k.scale[ch], k.shift[ch], k.relu)
 		} else {
 			scaleShiftAdd(y, x, rowOf(&k.rows, k.z, r), k.mean[ch], k.scale[ch], k.shift[ch], k.relu)
+		}
+		if k.most != nil {
+			k.clip(y)
 		}
 	}
 }

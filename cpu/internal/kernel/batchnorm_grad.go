@@ -21,7 +21,8 @@ type BatchNormGradInput[T Float] struct {
 	dx        []T
 	x, mean   []T
 	dy, y     []T
-	shift     []T // β, for maskNorm, whose scale is a
+	shift     []T // β, for maskNorm and maskBound, whose scale is a
+	most      T   // for maskBound
 }
 
 // NewBatchNormGradInput prepares the gradient in training.
@@ -61,6 +62,12 @@ func (k *BatchNormGradInput[T]) RunReLU(dx, x, gamma, beta, mean, variance, dy, 
 	k.run(dx, x, gamma, mean, variance, dy, dgamma, dbeta)
 }
 
+// RunBound is RunReLU where the ReLU's result was bounded by most: dy counts as 0 where it was most or more, too.
+func (k *BatchNormGradInput[T]) RunBound(dx, x, gamma, beta, mean, variance, dy, dgamma, dbeta []T, most T) {
+	k.mode, k.most, k.shift = maskBound, most, beta[:k.rows.C]
+	k.run(dx, x, gamma, mean, variance, dy, dgamma, dbeta)
+}
+
 func (k *BatchNormGradInput[T]) run(dx, x, gamma, mean, variance, dy, dgamma, dbeta []T) {
 	n, c := k.rows.Len(), k.rows.C
 	k.dx, k.x, k.mean, k.dy = dx[:n], x, mean, dy[:n]
@@ -96,6 +103,9 @@ func (k *BatchNormGradInput[T]) part(worker, part int) {
 	case maskNorm:
 		lo, hi := lo*c, hi*c
 		ops[T]().NormGradReLU(k.dx[lo:hi], k.dy[lo:hi], k.x[lo:hi], k.a, k.mean, k.b, k.d, k.shift, (hi-lo)/c)
+	case maskBound:
+		lo, hi := lo*c, hi*c
+		ops[T]().NormGradBound(k.dx[lo:hi], k.dy[lo:hi], k.x[lo:hi], k.a, k.mean, k.b, k.d, k.shift, (hi-lo)/c, k.most)
 	case maskY:
 		step := k.masked.rows * c
 		for lo, hi := lo*c, hi*c; lo < hi; lo += step {
@@ -129,6 +139,10 @@ func (k *BatchNormGradInput[T]) run1(r int) {
 		switch {
 		case k.mode == maskY && !(k.y[r*k.rows.Inner+i] > 0), k.mode == maskNorm && !(v*a+k.shift[ch] > 0):
 			g = 0
+		case k.mode == maskBound:
+			if y := v*a + k.shift[ch]; !(y > 0 && y < k.most) {
+				g = 0
+			}
 		}
 		if k.inference {
 			dx[i] = a * g

@@ -18,7 +18,8 @@ type BatchNormSums[T Float] struct {
 	masked        maskBlock[T]
 	mode          maskMode
 	x, mean, dy   []T
-	scale, shift  []T // of the batch norm, for maskNorm
+	scale, shift  []T // of the batch norm, for maskNorm and maskBound
+	most          T   // for maskBound
 	y             []T
 	a, b          []T // for maskJoin
 	variance      []T
@@ -29,10 +30,11 @@ type BatchNormSums[T Float] struct {
 type maskMode int
 
 const (
-	maskNone maskMode = iota
-	maskY             // where y ≤ 0
-	maskNorm          // where the batch norm gives ≤ 0
-	maskJoin          // where y ≤ 0, and dy = a + b is to be made
+	maskNone  maskMode = iota
+	maskY              // where y ≤ 0
+	maskNorm           // where the batch norm gives ≤ 0
+	maskBound          // where it gives ≤ 0 or ≥ most
+	maskJoin           // where y ≤ 0, and dy = a + b is to be made
 )
 
 const gradRows = 4
@@ -70,6 +72,14 @@ func (k *BatchNormSums[T]) Run(dgamma, dbeta, x, mean, variance, dy, y []T) {
 // RunReLU is Run where a ReLU followed the batch norm and nothing in between: its zeros are found from x.
 func (k *BatchNormSums[T]) RunReLU(dgamma, dbeta, x, gamma, beta, mean, variance, dy []T) {
 	k.mode, k.dy, k.shift = maskNorm, dy[:k.c.Len()], beta[:k.c.C]
+	k.scale = k.coef.of(&k.Scratch)
+	normScale(k.scale, gamma, variance, k.epsilon)
+	k.run(dgamma, dbeta, x, mean, variance)
+}
+
+// RunBound is RunReLU where the ReLU's result was bounded by most: dy counts as 0 where it was most or more, too.
+func (k *BatchNormSums[T]) RunBound(dgamma, dbeta, x, gamma, beta, mean, variance, dy []T, most T) {
+	k.mode, k.most, k.dy, k.shift = maskBound, most, dy[:k.c.Len()], beta[:k.c.C]
 	k.scale = k.coef.of(&k.Scratch)
 	normScale(k.scale, gamma, variance, k.epsilon)
 	k.run(dgamma, dbeta, x, mean, variance)
@@ -135,6 +145,8 @@ func (k *BatchNormSums[T]) block(worker, lo, hi int, s, q []T) {
 		ops[T]().ColNormGrad(s, q, k.dy[lo:hi], k.x[lo:hi], k.mean, rows)
 	case maskNorm:
 		ops[T]().ColNormGradReLU(s, q, k.dy[lo:hi], k.x[lo:hi], k.mean, k.scale, k.shift, rows)
+	case maskBound:
+		ops[T]().ColNormGradBound(s, q, k.dy[lo:hi], k.x[lo:hi], k.mean, k.scale, k.shift, rows, k.most)
 	case maskJoin:
 		ops[T]().ColNormGradJoin(s, q, k.dy[lo:hi], k.a[lo:hi], k.b[lo:hi], k.y[lo:hi], k.x[lo:hi], k.mean, rows)
 	case maskY:
@@ -192,6 +204,10 @@ func (k *BatchNormSums[T]) gradient(at, ch int, centred T) T {
 	switch k.mode {
 	case maskNorm:
 		if !(centred*k.scale[ch]+k.shift[ch] > 0) {
+			return 0
+		}
+	case maskBound:
+		if y := centred*k.scale[ch] + k.shift[ch]; !(y > 0 && y < k.most) {
 			return 0
 		}
 	case maskY:

@@ -10,6 +10,7 @@ import (
 type byTap[T Float] struct {
 	g       op.ConvGeometry
 	o       ConvOptions
+	after   *after[T]
 	env     Env[T]
 	product groupedProduct[T] // packs
 	taps    []int             // that see the image
@@ -81,8 +82,8 @@ func tapsOf(g op.ConvGeometry) (taps []int, rows []seenRows, blind []int) {
 	return taps, rows, blind
 }
 
-func newByTap[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions) *byTap[T] {
-	k := &byTap[T]{g: g, o: o, env: e, workers: make([]tapWorker[T], e.Pool.Threads())}
+func newByTap[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions, then *after[T]) *byTap[T] {
+	k := &byTap[T]{g: g, o: o, after: then, env: e, workers: make([]tapWorker[T], e.Pool.Threads())}
 	k.taps, k.rows, k.blind = tapsOf(g)
 	k.product = newGroupedProduct(e, s, []gemm.Args[T]{{M: 1, N: g.F, K: g.C}})
 	k.tapLen = e.Gemm.PackedLen(g.C, g.F)
@@ -143,17 +144,17 @@ func (k *byTap[T]) part(worker, part int) {
 	width := k.env.Gemm.PanelWidth()
 	for j := lo * width; j < min(hi*width, k.g.F); j += width {
 		for i := range k.rows {
-			k.columns(&k.workers[worker].direct, &k.rows[i], j, min(width, k.g.F-j))
+			k.columns(worker, &k.rows[i], j, min(width, k.g.F-j))
 		}
 		for _, out := range k.blind {
-			k.fill(out, j, min(width, k.g.F-j))
+			k.fill(worker, out, j, min(width, k.g.F-j))
 		}
 	}
 }
 
 // columns computes one product for the filters [j, j+n).
-func (k *byTap[T]) columns(d *gemm.Direct[T], r *seenRows, j, n int) {
-	g := &k.g
+func (k *byTap[T]) columns(worker int, r *seenRows, j, n int) {
+	g, d := &k.g, &k.workers[worker].direct
 	d.M, d.N, d.K = g.N, n, k.depth
 	d.LDC = g.H.Out * g.W.Out * g.F
 	switch {
@@ -181,10 +182,13 @@ func (k *byTap[T]) columns(d *gemm.Direct[T], r *seenRows, j, n int) {
 		}
 	}
 	d.Run(k.env.Gemm)
+	if r.last {
+		k.after.Apply(worker, d.C, d.LDC, d.M, d.N)
+	}
 }
 
 // fill stores what a position has without a product.
-func (k *byTap[T]) fill(out, j, n int) {
+func (k *byTap[T]) fill(worker, out, j, n int) {
 	for image := range k.g.N {
 		at := (image*k.g.H.Out*k.g.W.Out+out)*k.g.F + j
 		y := k.y[at:][:n]
@@ -199,5 +203,6 @@ func (k *byTap[T]) fill(out, j, n int) {
 		if k.o.ReLU {
 			relu(y, y)
 		}
+		k.after.Apply(worker, y, n, 1, n)
 	}
 }

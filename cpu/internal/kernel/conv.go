@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/shape"
 )
@@ -14,6 +15,8 @@ type ConvOptions struct {
 	Add    bool // add a residual, shaped like the result
 	ReLU   bool // then max(·, 0)
 	Frozen bool // the filter stays the same from run to run: Pack takes it over
+
+	After *ir.Loop // then this, of one input and one result; nil is nothing
 }
 
 // Conv2D is the convolution of [op.Conv2D].
@@ -21,6 +24,7 @@ type Conv2D[T Float] struct {
 	Scratch[T]
 	Kept[T]
 	o      ConvOptions
+	after  *after[T]
 	images images[T]
 	way    convWay[T]
 	chosen string // its name
@@ -53,22 +57,25 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 	g, first := e.withoutIdleTaps(g)
 	k = &Conv2D[T]{o: o, chosen: e.way(Forward, g, o.Frozen), first: first}
 	k.images = convImages(e.Pool, &k.Scratch, g)
+	if k.after, err = newAfter(e.Pool, &k.Scratch, o.After); err != nil {
+		return nil, false, err
+	}
 	switch {
 	case k.chosen == byDepth:
-		k.way = newDepthwise(e.Pool, &k.Scratch, g, o, Forward)
+		k.way = newDepthwise(e.Pool, &k.Scratch, g, o, Forward, k.after)
 	case k.chosen == byTaps && o.Frozen:
-		k.way = newByTap(e, &k.Scratch, g, o)
+		k.way = newByTap(e, &k.Scratch, g, o, k.after)
 	case k.chosen == byTaps:
-		k.way = newTinyConv(e, &k.Scratch, g, o)
+		k.way = newTinyConv(e, &k.Scratch, g, o, k.after)
 	case k.chosen == byWinograd:
-		k.way = any(newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, o, false)).(convWay[T])
+		k.way = any(newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, o, false, any(k.after).(*after[float32]))).(convWay[T])
 	case k.chosen == byRows:
-		k.way = newRowConv(e, &k.Scratch, g, o)
+		k.way = newRowConv(e, &k.Scratch, g, o, k.after)
 	default:
 		if g.Groups > 1 {
 			watch = nil
 		}
-		k.way = newPatchConv(e, &k.Scratch, g, o, watch)
+		k.way = newPatchConv(e, &k.Scratch, g, o, watch, k.after)
 		watched = watch != nil
 	}
 	if o.Frozen {
@@ -100,6 +107,7 @@ func (k *Conv2D[T]) Run(y, x, w, bias, residual []T) {
 		k.images.toY.Run(out, residual)
 		residual = out
 	}
+	k.after.begin(&k.Scratch)
 	k.way.run(&k.Scratch, out, x, w, bias, residual)
 	k.images.finish(y, out)
 }

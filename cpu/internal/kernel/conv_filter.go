@@ -44,7 +44,7 @@ func newConv2DBackwardFilter[T Float](e Env[T], g op.ConvGeometry, u *filterUpda
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch k.chosen {
 	case byDepth:
-		k.direct = newDepthwise(e.Pool, &k.Scratch, g, ConvOptions{}, BackwardFilter)
+		k.direct = newDepthwise(e.Pool, &k.Scratch, g, ConvOptions{}, BackwardFilter, nil)
 		return k, nil
 	case byWinograd:
 		k.tiles = newWinogradFilter(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g)

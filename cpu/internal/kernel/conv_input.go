@@ -48,14 +48,14 @@ func NewConv2DBackwardInput[T Float](e Env[T], g op.ConvGeometry) (*Conv2DBackwa
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch k.chosen {
 	case byDepth:
-		k.direct = newDepthwise(e.Pool, &k.Scratch, g, ConvOptions{}, BackwardInput)
+		k.direct = newDepthwise(e.Pool, &k.Scratch, g, ConvOptions{}, BackwardInput, nil)
 		return k, nil
 	case byTaps:
 		args, terms := tinyBackwardInput[T](g)
 		k.tiny, k.product = terms, newGroupedProduct(e, &k.Scratch, args)
 		return k, nil
 	case byWinograd:
-		k.tiles = newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, ConvOptions{}, true)
+		k.tiles = newWinograd(any(e).(Env[float32]), any(&k.Scratch).(*Scratch[float32]), g, ConvOptions{}, true, nil)
 		return k, nil
 	}
 	var args []gemm.Args[T]

@@ -13,6 +13,7 @@ import (
 type rowConv[T Float] struct {
 	g       op.ConvGeometry
 	o       ConvOptions
+	after   *after[T]
 	product groupedProduct[T] // packs
 	u       area[T]           // the packed filter, where it is not frozen
 	bands   int               // of an image
@@ -33,11 +34,14 @@ type rowWorker[T Float] struct {
 	_      [64]byte // the next worker's begin in another cache line
 }
 
+// rowsAfter is how many elements of results are finished before what comes behind them.
+const rowsAfter = 1 << 15
+
 // rowWork is how many multiplications are worth a part.
 const rowWork = 1 << 17
 
-func newRowConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions) *rowConv[T] {
-	k := &rowConv[T]{g: g, o: o, workers: make([]rowWorker[T], e.Pool.Threads())}
+func newRowConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions, then *after[T]) *rowConv[T] {
+	k := &rowConv[T]{g: g, o: o, after: then, workers: make([]rowWorker[T], e.Pool.Threads())}
 	k.product = newGroupedProduct(e, s, []gemm.Args[T]{{M: 1, N: g.F, K: k.depth()}})
 	if !o.Frozen {
 		k.u = s.reserve(k.packed())
@@ -82,13 +86,13 @@ func (k *rowConv[T]) part(worker, part int) {
 	lo, hi := k.parts.bounds(part)
 	for b := lo; b < hi; b++ {
 		first := b % k.bands * k.size
-		k.band(&k.workers[worker], b/k.bands, first, min(k.size, k.g.H.Out-first))
+		k.band(worker, b/k.bands, first, min(k.size, k.g.H.Out-first))
 	}
 }
 
 // band computes some rows of an image's results.
-func (k *rowConv[T]) band(w *rowWorker[T], n, first, count int) {
-	g := &k.g
+func (k *rowConv[T]) band(worker, n, first, count int) {
+	g, w := &k.g, &k.workers[worker]
 	x := k.x[n*g.H.In*g.W.In*g.C:]
 	if k.border {
 		to := w.band.of(k.s)
@@ -107,7 +111,21 @@ func (k *rowConv[T]) band(w *rowWorker[T], n, first, count int) {
 		d.Add, d.D, d.LDD = true, k.residual[at:], g.F
 	}
 	d.Times, d.ANext, d.CNext = count, g.H.Stride*k.line, g.W.Out*g.F
-	d.Run(k.product.env.Gemm)
+	if k.after == nil {
+		d.Run(k.product.env.Gemm)
+		return
+	}
+	// So many rows at a time as stay in the second-level cache until all is done with them.
+	some := max(1, rowsAfter/d.CNext)
+	for row := 0; row < count; row += some {
+		d.Times = min(some, count-row)
+		d.A, d.C = x[row*d.ANext:], k.y[at+row*d.CNext:]
+		if d.Add {
+			d.D = k.residual[at+row*d.CNext:]
+		}
+		d.Run(k.product.env.Gemm)
+		k.after.Apply(worker, d.C, d.CNext, d.Times, d.CNext)
+	}
 }
 
 // copyBand copies the rows of an image from first on, with their border.

@@ -12,6 +12,7 @@ import (
 type depthwise[T Float] struct {
 	g       op.ConvGeometry
 	o       ConvOptions
+	after   *after[T]
 	of      factors
 	groups  int // that are computed one by one
 	c, f    int // channels of a group, and filters that are computed at once: all, or those of a group
@@ -33,8 +34,8 @@ type depthwise[T Float] struct {
 // side is images that are written or read: their channels, and how many of them go with a filter, or with how many filters of a group.
 type side struct{ channels, each int }
 
-func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o ConvOptions, pass Pass) *depthwise[T] {
-	d := &depthwise[T]{g: g, o: o, c: g.C / g.Groups, f: g.F / g.Groups, groups: g.Groups}
+func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o ConvOptions, pass Pass, then *after[T]) *depthwise[T] {
+	d := &depthwise[T]{g: g, o: o, after: then, c: g.C / g.Groups, f: g.F / g.Groups, groups: g.Groups}
 	switch {
 	case d.c == 1 && d.f == 1:
 		d.f, d.groups = g.F, 1
@@ -161,7 +162,7 @@ func (d *depthwise[T]) turn(_, tap int) {
 	}
 }
 
-func (d *depthwise[T]) forwardPart(_, part int) {
+func (d *depthwise[T]) forwardPart(worker, part int) {
 	g := &d.g
 	lo, hi := d.rows.bounds(part)
 	for row := lo; row < hi; row++ {
@@ -181,9 +182,7 @@ func (d *depthwise[T]) forwardPart(_, part int) {
 		}
 		at := d.h.first[row%g.H.Out]
 		d.sumRow(y, from, ld, d.x, (row/g.H.Out*g.H.In+at.element)*g.W.In, at)
-		if d.o.ReLU {
-			relu(y, y)
-		}
+		d.after.finish(worker, y, d.o.ReLU)
 	}
 }
 

@@ -72,6 +72,10 @@ func testInPlace[T Float](t *testing.T) {
 			for alias := range 2 {
 				check("BatchNorm", alias, 2, func(y []T, in [][]T) { bn.Run(y, in[0], v, v, v, v, in[1]) })
 			}
+			bn.Bound(0.5)
+			for alias := range 2 {
+				check("BatchNormBound", alias, 2, func(y []T, in [][]T) { bn.Run(y, in[0], v, v, v, v, in[1]) })
+			}
 			bg, err := NewBatchNormGradInput[T](e.Pool, place, 1e-3)
 			must(err)
 			bg.SetScratch(make([]T, bg.Workspace()))
@@ -80,6 +84,7 @@ func testInPlace[T Float](t *testing.T) {
 			}
 			for alias := range 2 {
 				check("BatchNormReLUGradInput", alias, 2, func(y []T, in [][]T) { bg.RunReLU(y, in[0], v, v, v, v, in[1], v, v) })
+				check("BatchNormReLUGradInputBound", alias, 2, func(y []T, in [][]T) { bg.RunBound(y, in[0], v, v, v, v, in[1], v, v, 0.5) })
 			}
 			bs, err := NewBatchNormSums[T](e.Pool, place, 1e-3)
 			must(err)

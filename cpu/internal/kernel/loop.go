@@ -150,6 +150,25 @@ func (k *Loop[T]) block(f *frame[T], b int) {
 	for i, s := range k.spread {
 		k.stretch(f, i, s, lo, n)
 	}
+	k.compute(f, n)
+	for _, p := range k.copies {
+		copy(k.out[p.index][lo:lo+n], unsafe.Slice(f.at[p.slot], n))
+	}
+}
+
+// over computes the result of a loop of one input in the input's place: at most slot elements.
+func (k *Loop[T]) over(f *frame[T], x []T) {
+	for _, p := range k.full {
+		f.at[p.slot] = &x[0]
+	}
+	k.compute(f, len(x))
+	for _, p := range k.copies {
+		copy(x, unsafe.Slice(f.at[p.slot], len(x)))
+	}
+}
+
+// compute runs the steps on n elements of the slots.
+func (k *Loop[T]) compute(f *frame[T], n int) {
 	at, stride, size := f.at, k.stride, uintptr(n)
 	for i := range k.code {
 		switch c := &k.code[i]; {
@@ -160,9 +179,6 @@ func (k *Loop[T]) block(f *frame[T], b int) {
 		default:
 			c.f3(at[c.d], at[c.a], at[c.b], at[c.c], size, stride[c.a], stride[c.b], stride[c.c])
 		}
-	}
-	for _, p := range k.copies {
-		copy(k.out[p.index][lo:lo+n], unsafe.Slice(at[p.slot], n))
 	}
 }
 

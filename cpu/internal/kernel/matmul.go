@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
+	"github.com/stheno-ml/stheno/graph/ir"
 )
 
 // MatMul is [op.MatMul] with an optional bias, residual and ReLU: op(a)·op(b) (+ bias) (+ residual) → (m, n). A dense layer is one of these, and
@@ -13,6 +14,7 @@ type MatMul[T Float] struct {
 	Kept[T]
 	product groupedProduct[T]
 	o       MatMulOptions
+	after   *after[T]
 	update  *update[T] // the step that the product is for, if it is not for Run
 	inner   area[T]    // its working memory
 }
@@ -24,6 +26,8 @@ type MatMulOptions struct {
 	Add            bool // add a residual, shaped like the result
 	ReLU           bool // then max(·, 0)
 	Frozen         bool // b stays the same from run to run: Pack takes it over
+
+	After *ir.Loop // then this, of one input and one result; nil is nothing
 }
 
 // NewMatMul prepares the product of an m×k by a k×n matrix.
@@ -44,6 +48,11 @@ func newMatMul[T Float](e Env[T], m, n, k int, o MatMulOptions, sink gemm.Sink[T
 	if o.Add {
 		a.Beta = 1
 	}
+	then, err := newAfter(e.Pool, &mm.Scratch, o.After)
+	if err != nil {
+		return nil, err
+	}
+	mm.after, a.After = then, then.gemm()
 	mm.product = newGroupedProduct(e, &mm.Scratch, []gemm.Args[T]{a})
 	return mm, nil
 }
@@ -91,5 +100,6 @@ func (k *MatMul[T]) Run(y, a, b, bias, residual []T) {
 	if k.o.Add {
 		args.D = residual
 	}
+	k.after.begin(&k.Scratch)
 	k.product.run(&k.Scratch)
 }

@@ -38,8 +38,8 @@ type tinyConv[T Float] struct {
 	product groupedProduct[T]
 }
 
-func newTinyConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions) *tinyConv[T] {
-	args, terms := tinyForward[T](g, o)
+func newTinyConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions, then *after[T]) *tinyConv[T] {
+	args, terms := tinyForward(g, o, then.gemm())
 	return &tinyConv[T]{terms: terms, product: newGroupedProduct(e, s, args)}
 }
 
@@ -63,7 +63,7 @@ func (k *tinyConv[T]) run(s *Scratch[T], y, x, w, bias, residual []T) {
 
 // tinyForward returns the products of a forward pass. Taps that follow each other in the kernel and in the image are
 // one product.
-func tinyForward[T Float](g op.ConvGeometry, o ConvOptions) (args []gemm.Args[T], terms []tinyTerm) {
+func tinyForward[T Float](g op.ConvGeometry, o ConvOptions, then gemm.After[T]) (args []gemm.Args[T], terms []tinyTerm) {
 	for out, list := range groupBy(sightsOf(g), g.H.Out*g.W.Out, func(s sight) int { return s.out }) {
 		base := gemm.Args[T]{M: g.N, N: g.F, LDC: g.H.Out * g.W.Out * g.F, LDD: g.H.Out * g.W.Out * g.F,
 			A: gemm.Operand[T]{LD: g.H.In * g.W.In * g.C}, B: gemm.Operand[T]{LD: g.F}}
@@ -84,7 +84,7 @@ func tinyForward[T Float](g op.ConvGeometry, o ConvOptions) (args []gemm.Args[T]
 		if o.Add {
 			args[first].Beta = 1
 		}
-		args[len(args)-1].ReLU = o.ReLU
+		args[len(args)-1].ReLU, args[len(args)-1].After = o.ReLU, then
 	}
 	return args, terms
 }

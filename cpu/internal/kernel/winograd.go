@@ -27,6 +27,7 @@ type winogradConv struct {
 	c, f int  // channels and filters; of the gradient, of dy and of dx
 	flip bool // the gradient
 	o    ConvOptions
+	then *after[float32]
 	plan winogradPlan
 
 	u, v    area[float32] // shared by all workers: transformed filters, or transformed images
@@ -51,9 +52,9 @@ type winogradWorker struct {
 }
 
 // newWinograd prepares the convolution of a geometry, or with backward the gradient with respect to its images.
-func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, o ConvOptions, backward bool) *winogradConv {
+func newWinograd(e Env[float32], s *Scratch[float32], g op.ConvGeometry, o ConvOptions, backward bool, then *after[float32]) *winogradConv {
 	e.Gemm = e.Gemm.Plain() // what is transformed is not rounded
-	k := &winogradConv{ops: winograd.For(e.Gemm.Level()), gemm: e.Gemm, c: g.C, f: g.F, flip: backward, o: o}
+	k := &winogradConv{ops: winograd.For(e.Gemm.Level()), gemm: e.Gemm, c: g.C, f: g.F, flip: backward, o: o, then: then}
 	if backward {
 		k.c, k.f = g.F, g.C
 		k.grid = winograd.NewGrid(g.N, g.H.Out, g.W.Out, g.F, 2-g.H.Before, 2-g.W.Before, g.H.In, g.W.In, g.C)
@@ -200,7 +201,7 @@ func (k *winogradConv) tileBlock(worker, part int) {
 			d.A, d.B, d.C = v[i*k.vPoint:], k.uAll[i*k.uPoint+j*k.c:], m[i*k.mPoint():]
 			d.Run(k.gemm)
 		}
-		k.finish(m, j, d.N, first, count)
+		k.finish(worker, m, j, d.N, first, count)
 	}
 }
 
@@ -245,11 +246,11 @@ func (k *winogradConv) filterBlock(worker, part int) {
 			d.Run(k.gemm)
 		}
 	}
-	k.finish(m, j, d.N, k.base+first, count)
+	k.finish(worker, m, j, d.N, k.base+first, count)
 }
 
 // finish writes the results of n filters from j on for count tiles.
-func (k *winogradConv) finish(m []float32, j, n, first, count int) {
+func (k *winogradConv) finish(worker int, m []float32, j, n, first, count int) {
 	e := winograd.Epilogue{ReLU: k.o.ReLU}
 	if k.bias != nil {
 		e.Bias = k.bias[j:]
@@ -258,6 +259,16 @@ func (k *winogradConv) finish(m []float32, j, n, first, count int) {
 		e.Residual = k.residual[j:]
 	}
 	k.ops.Output(k.y[j:], m, k.mPoint(), k.mLine(), k.grid, first, count, n, &e)
+	if k.then == nil {
+		return
+	}
+	for count > 0 { // a row of tiles after the other
+		at, rows, cols, tiles := k.grid.Outputs(first, count)
+		for r := range rows {
+			k.then.Apply(worker, k.y[at+r*k.grid.OutW*k.grid.OutC+j:], k.grid.OutC, cols, n)
+		}
+		first, count = first+tiles, count-tiles
+	}
 }
 
 // singles is a slice of float32 as itself: what is generic cannot name the type.

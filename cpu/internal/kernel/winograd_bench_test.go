@@ -25,7 +25,7 @@ func BenchmarkWinograd(b *testing.B) {
 			backward := name == "/data"
 			var scratch Scratch[float32]
 			b.Run(s.name+name, func(b *testing.B) {
-				k := newWinograd(e, &scratch, g, ConvOptions{Frozen: name == "/frozen"}, backward)
+				k := newWinograd(e, &scratch, g, ConvOptions{Frozen: name == "/frozen"}, backward, nil)
 				scratch.SetScratch(make([]float32, scratch.Workspace()))
 				u := w
 				if name == "/frozen" {

@@ -41,7 +41,7 @@ func TestWinogradPlans(t *testing.T) {
 					verify(t, in, want, func(e Env[float32]) (prepared[float32], error) {
 						k := &planned{}
 						var none Scratch[float32]
-						k.winogradConv = newWinograd(e, &none, g, ConvOptions{}, backward)
+						k.winogradConv = newWinograd(e, &none, g, ConvOptions{}, backward, nil)
 						k.prepare(e, &k.Scratch, p)
 						return prepared[float32]{k, func(out [][]float32, in inputs[float32]) {
 							k.run(&k.Scratch, out[0], in.f(0), in.f(1), nil, nil)

@@ -21,8 +21,8 @@ func genericOps[T Float]() Ops[T] {
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr){
 			{scaleShiftGo[T], scaleShiftReLUGo[T]}, {scaleShiftAddGo[T], scaleShiftAddReLUGo[T]},
 		},
-		normGrad: normGradGo[T], normGradReLU: normGradReLUGo[T], colSum: colSumGo[T], colMoments: colMomentsGo[T],
-		colNormGrad: colNormGradGo[T], colNormGradReLU: colNormGradReLUGo[T], colNormGradJoin: colNormGradJoinGo[T],
+		normGrad: normGradGo[T], normGradReLU: normGradReLUGo[T], normGradBound: normGradBoundGo[T], colSum: colSumGo[T], colMoments: colMomentsGo[T],
+		colNormGrad: colNormGradGo[T], colNormGradReLU: colNormGradReLUGo[T], colNormGradBound: colNormGradBoundGo[T], colNormGradJoin: colNormGradJoinGo[T],
 		dot: dotGo[T], minus: minusGo[T], sum: sumGo[T], top: topGo[T],
 	}
 }
@@ -193,6 +193,20 @@ func normGradReLUGo[T Float](dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr
 	}
 }
 
+func normGradBoundGo[T Float](dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr, most T) {
+	aa, mm, bb, dd, hh := in(a, c), in(mean, c), in(b, c), in(d, c), in(shift, c)
+	for o := uintptr(0); o < rows*c; o += c {
+		out, g, xx := in(dx, rows*c)[o:][:c], in(dy, rows*c)[o:][:c], in(x, rows*c)[o:][:c]
+		for j := range out {
+			v, t := xx[j]-mm[j], g[j]
+			if y := v*aa[j] + hh[j]; !(y > 0 && y < most) {
+				t = 0
+			}
+			out[j] = aa[j]*t + (bb[j]*v + dd[j])
+		}
+	}
+}
+
 // The sums go row by row, as memory lies.
 
 func colSumGo[T Float](sum, x *T, rows, c, ld uintptr) {
@@ -241,6 +255,21 @@ func colNormGradReLUGo[T Float](sum, dot, dy, x, mean, scale, shift *T, rows, c 
 		for j, g := range in(dy, rows*c)[o:][:c] {
 			v := xx[j] - m[j]
 			if !(v*f[j]+h[j] > 0) {
+				g = 0
+			}
+			s[j] += g
+			p[j] += g * v
+		}
+	}
+}
+
+func colNormGradBoundGo[T Float](sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr, most T) {
+	s, p, m, f, h := in(sum, c), in(dot, c), in(mean, c), in(scale, c), in(shift, c)
+	for o := uintptr(0); o < rows*c; o += c {
+		xx := in(x, rows*c)[o:][:c]
+		for j, g := range in(dy, rows*c)[o:][:c] {
+			v := xx[j] - m[j]
+			if y := v*f[j] + h[j]; !(y > 0 && y < most) {
 				g = 0
 			}
 			s[j] += g

@@ -50,6 +50,16 @@ func (o *Ops[T]) NormGradReLU(dx, dy, x, a, mean, b, d, shift []T, rows int) {
 	}
 }
 
+// NormGradBound is NormGradReLU of a ReLU with a bound: dy counts as 0 also where what went into it is not below most.
+func (o *Ops[T]) NormGradBound(dx, dy, x, a, mean, b, d, shift []T, rows int, most T) {
+	c := len(a)
+	same("NormGradBound", rows*c, len(dx), len(dy), len(x))
+	same("NormGradBound", c, len(mean), len(b), len(d), len(shift))
+	if rows*c > 0 {
+		o.normGradBound(&dx[0], &dy[0], &x[0], &a[0], &mean[0], &b[0], &d[0], &shift[0], uintptr(rows), uintptr(c), most)
+	}
+}
+
 // The sums over rows below add up in T, row after row. A caller with many rows of
 // float32 sums blocks of some hundred and adds the blocks up in float64.
 
@@ -92,6 +102,16 @@ func (o *Ops[T]) ColNormGradReLU(sum, dot, dy, x, mean, scale, shift []T, rows i
 	same("ColNormGradReLU", rows*c, len(dy), len(x))
 	if rows*c > 0 {
 		o.colNormGradReLU(&sum[0], &dot[0], &dy[0], &x[0], &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c))
+	}
+}
+
+// ColNormGradBound is ColNormGradReLU of a ReLU with a bound: dy counts as 0 also where what went into it is not below most.
+func (o *Ops[T]) ColNormGradBound(sum, dot, dy, x, mean, scale, shift []T, rows int, most T) {
+	c := len(sum)
+	same("ColNormGradBound", c, len(dot), len(mean), len(scale), len(shift))
+	same("ColNormGradBound", rows*c, len(dy), len(x))
+	if rows*c > 0 {
+		o.colNormGradBound(&sum[0], &dot[0], &dy[0], &x[0], &mean[0], &scale[0], &shift[0], uintptr(rows), uintptr(c), most)
 	}
 }
 

@@ -74,8 +74,28 @@ func testRows[T Float](t *testing.T) {
 				}
 				return terms[0] + terms[1] + terms[2], sumAbs(terms)
 			})
+			for _, most := range bounds(y) {
+				o.NormGradBound(dst, dy, x, scale, mean, shift, d, beta, rows, most)
+				each("NormGradBound", func(i, j int) (float64, float64) {
+					terms := []float64{float64(scale[j]) * float64(dy[i]), float64(shift[j]) * (float64(x[i]) - float64(mean[j])), float64(d[j])}
+					if !(y[i] > 0 && y[i] < most) {
+						terms[0] = 0
+					}
+					return terms[0] + terms[1] + terms[2], sumAbs(terms)
+				})
+			}
 		}
 	})
+}
+
+// bounds are some of a ReLU: one that is reached exactly among them, where any is.
+func bounds[T Float](y []T) []T {
+	for _, v := range y {
+		if v > 0.25 {
+			return []T{1, v}
+		}
+	}
+	return []T{1}
 }
 
 func TestColumnSums(t *testing.T) { bothTypes(t, testColumnSums[float32], testColumnSums[float64]) }
@@ -144,6 +164,15 @@ func testColumnSums[T Float](t *testing.T) {
 			o.ScaleShift(y, x, nil, mean, scale, shift, rows, false)
 			o.ColNormGradReLU(a, b, dy, x, mean, scale, shift, rows)
 			each("ColNormGradReLU", normGrad(masked(dy)))
+			for _, most := range bounds(y) {
+				o.ColNormGradBound(a, b, dy, x, mean, scale, shift, rows, most)
+				each("ColNormGradBound", normGrad(func(i int) float64 {
+					if y[i] < most {
+						return masked(dy)(i)
+					}
+					return 0
+				}))
+			}
 		}
 	})
 }

@@ -36,17 +36,19 @@ type Ops[T Float] struct {
 	momentumSquares [2]func(w, v, g *T, n uintptr, lr, mu, decay T) T // Σ old w²
 	adam            func(w, m, v, g *T, n uintptr, lr, c1, c2, eps T)
 	// [with z][with ReLU]
-	scaleShift      [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
-	normGrad        func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
-	normGradReLU    func(dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr)
-	colSum          func(sum, x *T, rows, c, ld uintptr)
-	colMoments      func(sum, sq, x, shift *T, rows, c, ld uintptr)
-	colNormGrad     func(sum, dot, dy, x, mean *T, rows, c uintptr)
-	colNormGradReLU func(sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr)
-	colNormGradJoin func(sum, dot, dy, a, b, y, x, mean *T, rows, c uintptr)
-	dot             func(x, y *T, n uintptr) T
-	minus           func(dst, x *T, n uintptr, a T)
-	sum, top        func(x *T, n uintptr) T
+	scaleShift       [2][2]func(dst, x, z, mean, scale, shift *T, rows, c uintptr)
+	normGrad         func(dx, dy, x, a, mean, b, d *T, rows, c uintptr)
+	normGradReLU     func(dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr)
+	normGradBound    func(dx, dy, x, a, mean, b, d, shift *T, rows, c uintptr, most T)
+	colSum           func(sum, x *T, rows, c, ld uintptr)
+	colMoments       func(sum, sq, x, shift *T, rows, c, ld uintptr)
+	colNormGrad      func(sum, dot, dy, x, mean *T, rows, c uintptr)
+	colNormGradReLU  func(sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr)
+	colNormGradBound func(sum, dot, dy, x, mean, scale, shift *T, rows, c uintptr, most T)
+	colNormGradJoin  func(sum, dot, dy, a, b, y, x, mean *T, rows, c uintptr)
+	dot              func(x, y *T, n uintptr) T
+	minus            func(dst, x *T, n uintptr, a T)
+	sum, top         func(x *T, n uintptr) T
 
 	// transpose takes blocks of side×side elements that lie side by side in src;
 	// strides are in bytes. A nil one takes none.

@@ -99,6 +99,11 @@ func normGrad64AVX2(dx *float64, dy *float64, x *float64, a *float64, mean *floa
 //go:noescape
 func normGradReLU64AVX2(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, shift *float64, rows uintptr, c uintptr)
 
+// is normGradReLU with dy taken as 0 also where that is not below most.
+//
+//go:noescape
+func normGradBound64AVX2(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, shift *float64, rows uintptr, c uintptr, most float64)
+
 // adds Σ x over the rows to sum, for rows (at least 1) of c channels, ld elements from row to row.
 //
 //go:noescape
@@ -118,6 +123,11 @@ func colNormGrad64AVX2(sum *float64, dot *float64, dy *float64, x *float64, mean
 //
 //go:noescape
 func colNormGradReLU64AVX2(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, scale *float64, shift *float64, rows uintptr, c uintptr)
+
+// is colNormGradReLU with dy taken as 0 also where that is not below most, for rows (at least 1) of c channels.
+//
+//go:noescape
+func colNormGradBound64AVX2(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, scale *float64, shift *float64, rows uintptr, c uintptr, most float64)
 
 // computes dy = a + b where y > 0, else 0, and is colNormGrad, for rows (at least 1) of c channels.
 //

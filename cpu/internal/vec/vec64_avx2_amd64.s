@@ -1970,6 +1970,198 @@ short1:
 	VZEROUPPER
 	RET
 
+// func normGradBound64AVX2(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, shift *float64, rows uintptr, c uintptr, most float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·normGradBound64AVX2(SB), NOSPLIT, $8-88
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         b+40(FP), DI
+	MOVQ         d+48(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVSD        most+80(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         rows+64(FP), R10
+	MOVQ         c+72(FP), R11
+	MOVQ         R11, R13
+	ANDQ         $0x03, R13
+	MOVQ         R11, R12
+	SUBQ         R13, R12
+	MOVQ         R11, R14
+	SHLQ         $0x03, R14
+	LEAQ         lanes<>+32(SB), R15
+	MOVQ         R13, BP
+	NEGQ         BP
+	VMOVUPS      (R15)(BP*8), Y1
+	CMPQ         R11, $0x00000010
+	JG           after2
+	SUBQ         $0x02, R10
+	JL           short2
+
+row2:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail2
+
+loop2:
+	VMOVUPS     (BX)(R15*8), Y2
+	VMOVUPS     (SI)(R15*8), Y3
+	VMOVUPS     (DI)(R15*8), Y4
+	VMOVUPS     (R8)(R15*8), Y5
+	VMOVUPS     (R9)(R15*8), Y6
+	VMOVUPS     (CX)(R15*8), Y7
+	VMOVUPS     (DX)(R15*8), Y8
+	VSUBPD      Y3, Y8, Y8
+	VMOVAPS     Y8, Y9
+	VFMADD213PD Y6, Y2, Y9
+	VSUBPD      Y9, Y0, Y10
+	VXORPS      Y11, Y11, Y11
+	VCMPPD      $0x1e, Y11, Y9, Y9
+	VANDPS      Y9, Y7, Y7
+	VCMPPD      $0x1e, Y11, Y10, Y10
+	VANDPS      Y10, Y7, Y7
+	VFMADD213PD Y5, Y4, Y8
+	VFMADD213PD Y8, Y2, Y7
+	VMOVUPS     Y7, (AX)(R15*8)
+	VMOVUPS     (CX)(BP*8), Y7
+	VMOVUPS     (DX)(BP*8), Y8
+	VSUBPD      Y3, Y8, Y8
+	VMOVAPS     Y8, Y3
+	VFMADD213PD Y6, Y2, Y3
+	VSUBPD      Y3, Y0, Y6
+	VXORPS      Y9, Y9, Y9
+	VCMPPD      $0x1e, Y9, Y3, Y3
+	VANDPS      Y3, Y7, Y7
+	VCMPPD      $0x1e, Y9, Y6, Y6
+	VANDPS      Y6, Y7, Y7
+	VFMADD213PD Y5, Y4, Y8
+	VFMADD213PD Y8, Y2, Y7
+	VMOVUPS     Y7, (AX)(BP*8)
+	ADDQ        $0x04, BP
+	ADDQ        $0x04, R15
+	CMPQ        R15, R12
+	JL          loop2
+
+tail2:
+	TESTQ       R13, R13
+	JZ          next2
+	VMASKMOVPD  (BX)(R15*8), Y1, Y2
+	VMASKMOVPD  (SI)(R15*8), Y1, Y3
+	VMASKMOVPD  (DI)(R15*8), Y1, Y4
+	VMASKMOVPD  (R8)(R15*8), Y1, Y5
+	VMASKMOVPD  (R9)(R15*8), Y1, Y6
+	VMASKMOVPD  (CX)(R15*8), Y1, Y7
+	VMASKMOVPD  (DX)(R15*8), Y1, Y8
+	VSUBPD      Y3, Y8, Y8
+	VMOVAPS     Y8, Y9
+	VFMADD213PD Y6, Y2, Y9
+	VSUBPD      Y9, Y0, Y10
+	VXORPS      Y11, Y11, Y11
+	VCMPPD      $0x1e, Y11, Y9, Y9
+	VANDPS      Y9, Y7, Y7
+	VCMPPD      $0x1e, Y11, Y10, Y10
+	VANDPS      Y10, Y7, Y7
+	VFMADD213PD Y5, Y4, Y8
+	VFMADD213PD Y8, Y2, Y7
+	VMASKMOVPD  Y7, Y1, (AX)(R15*8)
+	VMASKMOVPD  (CX)(BP*8), Y1, Y7
+	VMASKMOVPD  (DX)(BP*8), Y1, Y8
+	VSUBPD      Y3, Y8, Y8
+	VMOVAPS     Y8, Y3
+	VFMADD213PD Y6, Y2, Y3
+	VSUBPD      Y3, Y0, Y6
+	VXORPS      Y9, Y9, Y9
+	VCMPPD      $0x1e, Y9, Y3, Y3
+	VANDPS      Y3, Y7, Y7
+	VCMPPD      $0x1e, Y9, Y6, Y6
+	VANDPS      Y6, Y7, Y7
+	VFMADD213PD Y5, Y4, Y8
+	VFMADD213PD Y8, Y2, Y7
+	VMASKMOVPD  Y7, Y1, (AX)(BP*8)
+
+next2:
+	LEAQ (AX)(R14*2), AX
+	LEAQ (CX)(R14*2), CX
+	LEAQ (DX)(R14*2), DX
+	SUBQ $0x02, R10
+	JGE  row2
+
+short2:
+	ADDQ $0x02, R10
+
+after2:
+	SUBQ $0x01, R10
+	JL   short1
+
+row1:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail1
+
+loop1:
+	VMOVUPS     (BX)(R15*8), Y2
+	VMOVUPS     (SI)(R15*8), Y3
+	VMOVUPS     (DI)(R15*8), Y4
+	VMOVUPS     (R8)(R15*8), Y5
+	VMOVUPS     (R9)(R15*8), Y6
+	VMOVUPS     (CX)(R15*8), Y7
+	VMOVUPS     (DX)(R15*8), Y8
+	VSUBPD      Y3, Y8, Y8
+	VMOVAPS     Y8, Y3
+	VFMADD213PD Y6, Y2, Y3
+	VSUBPD      Y3, Y0, Y6
+	VXORPS      Y9, Y9, Y9
+	VCMPPD      $0x1e, Y9, Y3, Y3
+	VANDPS      Y3, Y7, Y7
+	VCMPPD      $0x1e, Y9, Y6, Y6
+	VANDPS      Y6, Y7, Y7
+	VFMADD213PD Y5, Y4, Y8
+	VFMADD213PD Y8, Y2, Y7
+	VMOVUPS     Y7, (AX)(R15*8)
+	ADDQ        $0x04, BP
+	ADDQ        $0x04, R15
+	CMPQ        R15, R12
+	JL          loop1
+
+tail1:
+	TESTQ       R13, R13
+	JZ          next1
+	VMASKMOVPD  (BX)(R15*8), Y1, Y2
+	VMASKMOVPD  (SI)(R15*8), Y1, Y3
+	VMASKMOVPD  (DI)(R15*8), Y1, Y4
+	VMASKMOVPD  (R8)(R15*8), Y1, Y5
+	VMASKMOVPD  (R9)(R15*8), Y1, Y6
+	VMASKMOVPD  (CX)(R15*8), Y1, Y7
+	VMASKMOVPD  (DX)(R15*8), Y1, Y8
+	VSUBPD      Y3, Y8, Y8
+	VMOVAPS     Y8, Y3
+	VFMADD213PD Y6, Y2, Y3
+	VSUBPD      Y3, Y0, Y6
+	VXORPS      Y9, Y9, Y9
+	VCMPPD      $0x1e, Y9, Y3, Y3
+	VANDPS      Y3, Y7, Y7
+	VCMPPD      $0x1e, Y9, Y6, Y6
+	VANDPS      Y6, Y7, Y7
+	VFMADD213PD Y5, Y4, Y8
+	VFMADD213PD Y8, Y2, Y7
+	VMASKMOVPD  Y7, Y1, (AX)(R15*8)
+
+next1:
+	LEAQ (AX)(R14*1), AX
+	LEAQ (CX)(R14*1), CX
+	LEAQ (DX)(R14*1), DX
+	SUBQ $0x01, R10
+	JGE  row1
+
+short1:
+	ADDQ $0x01, R10
+	VZEROUPPER
+	RET
+
 // func colSum64AVX2(sum *float64, x *float64, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX
 TEXT ·colSum64AVX2(SB), NOSPLIT, $0-40
@@ -2591,6 +2783,239 @@ wideloop:
 	VFMADD231PD Y6, Y7, Y2
 	VMASKMOVPD  Y1, Y0, (AX)(R12*8)
 	VMASKMOVPD  Y2, Y0, (CX)(R12*8)
+	ADDQ        R11, R13
+
+widenext:
+	DECQ R9
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradBound64AVX2(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, scale *float64, shift *float64, rows uintptr, c uintptr, most float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·colNormGradBound64AVX2(SB), NOSPLIT, $0-80
+	MOVQ         sum+0(FP), AX
+	MOVQ         dot+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         shift+48(FP), R8
+	MOVSD        most+72(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         c+64(FP), R9
+	CMPQ         R9, $0x00000010
+	JG           wide
+	MOVQ         R9, R11
+	XORQ         R10, R10
+	SUBQ         $0x08, R9
+	JL           afterblock2
+
+block2:
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VMOVUPS (SI)(R10*8), Y3
+	VMOVUPS (DI)(R10*8), Y4
+	VMOVUPS (R8)(R10*8), Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VMOVUPS 32(SI)(R10*8), Y8
+	VMOVUPS 32(DI)(R10*8), Y9
+	VMOVUPS 32(R8)(R10*8), Y10
+
+block2rows:
+	VMOVUPS     (DX)(R13*8), Y11
+	VMOVUPS     (BX)(R13*8), Y12
+	VSUBPD      Y3, Y12, Y12
+	VMOVAPS     Y12, Y13
+	VFMADD213PD Y5, Y4, Y13
+	VSUBPD      Y13, Y0, Y14
+	VXORPS      Y15, Y15, Y15
+	VCMPPD      $0x1e, Y15, Y13, Y13
+	VANDPS      Y13, Y11, Y11
+	VCMPPD      $0x1e, Y15, Y14, Y14
+	VANDPS      Y14, Y11, Y11
+	VADDPD      Y11, Y1, Y1
+	VFMADD231PD Y11, Y12, Y2
+	VMOVUPS     32(DX)(R13*8), Y11
+	VMOVUPS     32(BX)(R13*8), Y12
+	VSUBPD      Y8, Y12, Y12
+	VMOVAPS     Y12, Y13
+	VFMADD213PD Y10, Y9, Y13
+	VSUBPD      Y13, Y0, Y14
+	VXORPS      Y15, Y15, Y15
+	VCMPPD      $0x1e, Y15, Y13, Y13
+	VANDPS      Y13, Y11, Y11
+	VCMPPD      $0x1e, Y15, Y14, Y14
+	VANDPS      Y14, Y11, Y11
+	VADDPD      Y11, Y6, Y6
+	VFMADD231PD Y11, Y12, Y7
+	ADDQ        R11, R13
+	DECQ        R12
+	JNZ         block2rows
+	VMOVUPS     (AX)(R10*8), Y3
+	VADDPD      Y3, Y1, Y1
+	VMOVUPS     Y1, (AX)(R10*8)
+	VMOVUPS     (CX)(R10*8), Y1
+	VADDPD      Y1, Y2, Y2
+	VMOVUPS     Y2, (CX)(R10*8)
+	VMOVUPS     32(AX)(R10*8), Y1
+	VADDPD      Y1, Y6, Y6
+	VMOVUPS     Y6, 32(AX)(R10*8)
+	VMOVUPS     32(CX)(R10*8), Y1
+	VADDPD      Y1, Y7, Y7
+	VMOVUPS     Y7, 32(CX)(R10*8)
+	ADDQ        $0x08, R10
+	SUBQ        $0x08, R9
+	JGE         block2
+
+afterblock2:
+	ADDQ $0x08, R9
+	SUBQ $0x04, R9
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VMOVUPS (SI)(R10*8), Y3
+	VMOVUPS (DI)(R10*8), Y4
+	VMOVUPS (R8)(R10*8), Y5
+
+block1rows:
+	VMOVUPS     (DX)(R13*8), Y6
+	VMOVUPS     (BX)(R13*8), Y7
+	VSUBPD      Y3, Y7, Y7
+	VMOVAPS     Y7, Y8
+	VFMADD213PD Y5, Y4, Y8
+	VSUBPD      Y8, Y0, Y9
+	VXORPS      Y10, Y10, Y10
+	VCMPPD      $0x1e, Y10, Y8, Y8
+	VANDPS      Y8, Y6, Y6
+	VCMPPD      $0x1e, Y10, Y9, Y9
+	VANDPS      Y9, Y6, Y6
+	VADDPD      Y6, Y1, Y1
+	VFMADD231PD Y6, Y7, Y2
+	ADDQ        R11, R13
+	DECQ        R12
+	JNZ         block1rows
+	VMOVUPS     (AX)(R10*8), Y3
+	VADDPD      Y3, Y1, Y1
+	VMOVUPS     Y1, (AX)(R10*8)
+	VMOVUPS     (CX)(R10*8), Y1
+	VADDPD      Y1, Y2, Y2
+	VMOVUPS     Y2, (CX)(R10*8)
+	ADDQ        $0x04, R10
+	SUBQ        $0x04, R9
+	JGE         block1
+
+afterblock1:
+	ADDQ       $0x04, R9
+	JZ         end
+	LEAQ       lanes<>+32(SB), R12
+	NEGQ       R9
+	VMOVUPS    (R12)(R9*8), Y1
+	MOVQ       rows+56(FP), R9
+	MOVQ       R10, R12
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VMASKMOVPD (SI)(R10*8), Y1, Y4
+	VMASKMOVPD (DI)(R10*8), Y1, Y5
+	VMASKMOVPD (R8)(R10*8), Y1, Y6
+
+tailrows:
+	VMASKMOVPD  (DX)(R12*8), Y1, Y7
+	VMASKMOVPD  (BX)(R12*8), Y1, Y8
+	VSUBPD      Y4, Y8, Y8
+	VMOVAPS     Y8, Y9
+	VFMADD213PD Y6, Y5, Y9
+	VSUBPD      Y9, Y0, Y10
+	VXORPS      Y11, Y11, Y11
+	VCMPPD      $0x1e, Y11, Y9, Y9
+	VANDPS      Y9, Y7, Y7
+	VCMPPD      $0x1e, Y11, Y10, Y10
+	VANDPS      Y10, Y7, Y7
+	VADDPD      Y7, Y2, Y2
+	VFMADD231PD Y7, Y8, Y3
+	ADDQ        R11, R12
+	DECQ        R9
+	JNZ         tailrows
+	VMASKMOVPD  (AX)(R10*8), Y1, Y0
+	VADDPD      Y0, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (AX)(R10*8)
+	VMASKMOVPD  (CX)(R10*8), Y1, Y0
+	VADDPD      Y0, Y3, Y3
+	VMASKMOVPD  Y3, Y1, (CX)(R10*8)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ    rows+56(FP), R9
+	MOVQ    c+64(FP), R10
+	MOVQ    R10, R11
+	ANDQ    $0x03, R11
+	SUBQ    R11, R10
+	LEAQ    lanes<>+32(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVUPS (R12)(R13*8), Y1
+	XORQ    R13, R13
+
+widerow:
+	XORQ R12, R12
+
+wideloop:
+	VMOVUPS     (AX)(R12*8), Y2
+	VMOVUPS     (CX)(R12*8), Y3
+	VMOVUPS     (SI)(R12*8), Y4
+	VMOVUPS     (DI)(R12*8), Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VMOVUPS     (DX)(R13*8), Y7
+	VMOVUPS     (BX)(R13*8), Y8
+	VSUBPD      Y4, Y8, Y8
+	VMOVAPS     Y8, Y4
+	VFMADD213PD Y6, Y5, Y4
+	VSUBPD      Y4, Y0, Y5
+	VXORPS      Y6, Y6, Y6
+	VCMPPD      $0x1e, Y6, Y4, Y4
+	VANDPS      Y4, Y7, Y7
+	VCMPPD      $0x1e, Y6, Y5, Y5
+	VANDPS      Y5, Y7, Y7
+	VADDPD      Y7, Y2, Y2
+	VFMADD231PD Y7, Y8, Y3
+	VMOVUPS     Y2, (AX)(R12*8)
+	VMOVUPS     Y3, (CX)(R12*8)
+	ADDQ        $0x04, R13
+	ADDQ        $0x04, R12
+	CMPQ        R12, R10
+	JL          wideloop
+	TESTQ       R11, R11
+	JZ          widenext
+	VMASKMOVPD  (AX)(R12*8), Y1, Y2
+	VMASKMOVPD  (CX)(R12*8), Y1, Y3
+	VMASKMOVPD  (SI)(R12*8), Y1, Y4
+	VMASKMOVPD  (DI)(R12*8), Y1, Y5
+	VMASKMOVPD  (R8)(R12*8), Y1, Y6
+	VMASKMOVPD  (DX)(R13*8), Y1, Y7
+	VMASKMOVPD  (BX)(R13*8), Y1, Y8
+	VSUBPD      Y4, Y8, Y8
+	VMOVAPS     Y8, Y4
+	VFMADD213PD Y6, Y5, Y4
+	VSUBPD      Y4, Y0, Y5
+	VXORPS      Y6, Y6, Y6
+	VCMPPD      $0x1e, Y6, Y4, Y4
+	VANDPS      Y4, Y7, Y7
+	VCMPPD      $0x1e, Y6, Y5, Y5
+	VANDPS      Y5, Y7, Y7
+	VADDPD      Y7, Y2, Y2
+	VFMADD231PD Y7, Y8, Y3
+	VMASKMOVPD  Y2, Y1, (AX)(R12*8)
+	VMASKMOVPD  Y3, Y1, (CX)(R12*8)
 	ADDQ        R11, R13
 
 widenext:

@@ -1946,6 +1946,197 @@ short1:
 	VZEROUPPER
 	RET
 
+// func normGradBound64AVX512(dx *float64, dy *float64, x *float64, a *float64, mean *float64, b *float64, d *float64, shift *float64, rows uintptr, c uintptr, most float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE2
+TEXT ·normGradBound64AVX512(SB), NOSPLIT, $8-88
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         b+40(FP), DI
+	MOVQ         d+48(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVSD        most+80(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVQ         rows+64(FP), R10
+	MOVQ         c+72(FP), R11
+	MOVQ         R11, R13
+	ANDQ         $0x07, R13
+	MOVQ         R11, R12
+	SUBQ         R13, R12
+	MOVQ         R11, R14
+	SHLQ         $0x03, R14
+	MOVL         $0x0000ffff, R15
+	BZHIL        R13, R15, R15
+	KMOVW        R15, K1
+	CMPQ         R11, $0x00000040
+	JG           after2
+	SUBQ         $0x02, R10
+	JL           short2
+
+row2:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail2
+
+loop2:
+	VMOVUPS     (BX)(R15*8), Z1
+	VMOVUPS     (SI)(R15*8), Z2
+	VMOVUPS     (DI)(R15*8), Z3
+	VMOVUPS     (R8)(R15*8), Z4
+	VMOVUPS     (R9)(R15*8), Z5
+	VMOVUPS     (CX)(R15*8), Z6
+	VMOVUPS     (DX)(R15*8), Z7
+	VSUBPD      Z2, Z7, Z7
+	VMOVAPS     Z7, Z8
+	VFMADD213PD Z5, Z1, Z8
+	VSUBPD      Z8, Z0, Z9
+	VXORPS      Z10, Z10, Z10
+	VCMPPD      $0x1e, Z10, Z8, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z10, Z9, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VFMADD213PD Z4, Z3, Z7
+	VFMADD213PD Z7, Z1, Z6
+	VMOVUPS     Z6, (AX)(R15*8)
+	VMOVUPS     (CX)(BP*8), Z6
+	VMOVUPS     (DX)(BP*8), Z7
+	VSUBPD      Z2, Z7, Z7
+	VMOVAPS     Z7, Z2
+	VFMADD213PD Z5, Z1, Z2
+	VSUBPD      Z2, Z0, Z5
+	VXORPS      Z8, Z8, Z8
+	VCMPPD      $0x1e, Z8, Z2, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z8, Z5, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VFMADD213PD Z4, Z3, Z7
+	VFMADD213PD Z7, Z1, Z6
+	VMOVUPS     Z6, (AX)(BP*8)
+	ADDQ        $0x08, BP
+	ADDQ        $0x08, R15
+	CMPQ        R15, R12
+	JL          loop2
+
+tail2:
+	TESTQ       R13, R13
+	JZ          next2
+	VMOVUPD.Z   (BX)(R15*8), K1, Z1
+	VMOVUPD.Z   (SI)(R15*8), K1, Z2
+	VMOVUPD.Z   (DI)(R15*8), K1, Z3
+	VMOVUPD.Z   (R8)(R15*8), K1, Z4
+	VMOVUPD.Z   (R9)(R15*8), K1, Z5
+	VMOVUPD.Z   (CX)(R15*8), K1, Z6
+	VMOVUPD.Z   (DX)(R15*8), K1, Z7
+	VSUBPD      Z2, Z7, Z7
+	VMOVAPS     Z7, Z8
+	VFMADD213PD Z5, Z1, Z8
+	VSUBPD      Z8, Z0, Z9
+	VXORPS      Z10, Z10, Z10
+	VCMPPD      $0x1e, Z10, Z8, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z10, Z9, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VFMADD213PD Z4, Z3, Z7
+	VFMADD213PD Z7, Z1, Z6
+	VMOVUPD     Z6, K1, (AX)(R15*8)
+	VMOVUPD.Z   (CX)(BP*8), K1, Z6
+	VMOVUPD.Z   (DX)(BP*8), K1, Z7
+	VSUBPD      Z2, Z7, Z7
+	VMOVAPS     Z7, Z2
+	VFMADD213PD Z5, Z1, Z2
+	VSUBPD      Z2, Z0, Z5
+	VXORPS      Z8, Z8, Z8
+	VCMPPD      $0x1e, Z8, Z2, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z8, Z5, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VFMADD213PD Z4, Z3, Z7
+	VFMADD213PD Z7, Z1, Z6
+	VMOVUPD     Z6, K1, (AX)(BP*8)
+
+next2:
+	LEAQ (AX)(R14*2), AX
+	LEAQ (CX)(R14*2), CX
+	LEAQ (DX)(R14*2), DX
+	SUBQ $0x02, R10
+	JGE  row2
+
+short2:
+	ADDQ $0x02, R10
+
+after2:
+	SUBQ $0x01, R10
+	JL   short1
+
+row1:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail1
+
+loop1:
+	VMOVUPS     (BX)(R15*8), Z1
+	VMOVUPS     (SI)(R15*8), Z2
+	VMOVUPS     (DI)(R15*8), Z3
+	VMOVUPS     (R8)(R15*8), Z4
+	VMOVUPS     (R9)(R15*8), Z5
+	VMOVUPS     (CX)(R15*8), Z6
+	VMOVUPS     (DX)(R15*8), Z7
+	VSUBPD      Z2, Z7, Z7
+	VMOVAPS     Z7, Z2
+	VFMADD213PD Z5, Z1, Z2
+	VSUBPD      Z2, Z0, Z5
+	VXORPS      Z8, Z8, Z8
+	VCMPPD      $0x1e, Z8, Z2, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z8, Z5, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VFMADD213PD Z4, Z3, Z7
+	VFMADD213PD Z7, Z1, Z6
+	VMOVUPS     Z6, (AX)(R15*8)
+	ADDQ        $0x08, BP
+	ADDQ        $0x08, R15
+	CMPQ        R15, R12
+	JL          loop1
+
+tail1:
+	TESTQ       R13, R13
+	JZ          next1
+	VMOVUPD.Z   (BX)(R15*8), K1, Z1
+	VMOVUPD.Z   (SI)(R15*8), K1, Z2
+	VMOVUPD.Z   (DI)(R15*8), K1, Z3
+	VMOVUPD.Z   (R8)(R15*8), K1, Z4
+	VMOVUPD.Z   (R9)(R15*8), K1, Z5
+	VMOVUPD.Z   (CX)(R15*8), K1, Z6
+	VMOVUPD.Z   (DX)(R15*8), K1, Z7
+	VSUBPD      Z2, Z7, Z7
+	VMOVAPS     Z7, Z2
+	VFMADD213PD Z5, Z1, Z2
+	VSUBPD      Z2, Z0, Z5
+	VXORPS      Z8, Z8, Z8
+	VCMPPD      $0x1e, Z8, Z2, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z8, Z5, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VFMADD213PD Z4, Z3, Z7
+	VFMADD213PD Z7, Z1, Z6
+	VMOVUPD     Z6, K1, (AX)(R15*8)
+
+next1:
+	LEAQ (AX)(R14*1), AX
+	LEAQ (CX)(R14*1), CX
+	LEAQ (DX)(R14*1), DX
+	SUBQ $0x01, R10
+	JGE  row1
+
+short1:
+	ADDQ $0x01, R10
+	VZEROUPPER
+	RET
+
 // func colSum64AVX512(sum *float64, x *float64, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·colSum64AVX512(SB), NOSPLIT, $0-40
@@ -2672,6 +2863,286 @@ wideloop:
 	VFMADD231PD Z5, Z6, Z1
 	VMOVUPD     Z0, K1, (AX)(R12*8)
 	VMOVUPD     Z1, K1, (CX)(R12*8)
+	ADDQ        R11, R13
+
+widenext:
+	DECQ R9
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradBound64AVX512(sum *float64, dot *float64, dy *float64, x *float64, mean *float64, scale *float64, shift *float64, rows uintptr, c uintptr, most float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE2
+TEXT ·colNormGradBound64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         sum+0(FP), AX
+	MOVQ         dot+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         shift+48(FP), R8
+	MOVSD        most+72(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVQ         c+64(FP), R9
+	CMPQ         R9, $0x00000040
+	JG           wide
+	MOVQ         R9, R11
+	XORQ         R10, R10
+	SUBQ         $0x20, R9
+	JL           afterblock4
+
+block4:
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VMOVUPS (SI)(R10*8), Z3
+	VMOVUPS (DI)(R10*8), Z4
+	VMOVUPS (R8)(R10*8), Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VMOVUPS 64(SI)(R10*8), Z8
+	VMOVUPS 64(DI)(R10*8), Z9
+	VMOVUPS 64(R8)(R10*8), Z10
+	VXORPS  Z11, Z11, Z11
+	VXORPS  Z12, Z12, Z12
+	VMOVUPS 128(SI)(R10*8), Z13
+	VMOVUPS 128(DI)(R10*8), Z14
+	VMOVUPS 128(R8)(R10*8), Z15
+	VXORPS  Z16, Z16, Z16
+	VXORPS  Z17, Z17, Z17
+	VMOVUPS 192(SI)(R10*8), Z18
+	VMOVUPS 192(DI)(R10*8), Z19
+	VMOVUPS 192(R8)(R10*8), Z20
+
+block4rows:
+	VMOVUPS     (DX)(R13*8), Z21
+	VMOVUPS     (BX)(R13*8), Z22
+	VSUBPD      Z3, Z22, Z22
+	VMOVAPS     Z22, Z23
+	VFMADD213PD Z5, Z4, Z23
+	VSUBPD      Z23, Z0, Z24
+	VXORPS      Z25, Z25, Z25
+	VCMPPD      $0x1e, Z25, Z23, K1
+	VMOVAPD.Z   Z21, K1, Z21
+	VCMPPD      $0x1e, Z25, Z24, K1
+	VMOVAPD.Z   Z21, K1, Z21
+	VADDPD      Z21, Z1, Z1
+	VFMADD231PD Z21, Z22, Z2
+	VMOVUPS     64(DX)(R13*8), Z21
+	VMOVUPS     64(BX)(R13*8), Z22
+	VSUBPD      Z8, Z22, Z22
+	VMOVAPS     Z22, Z23
+	VFMADD213PD Z10, Z9, Z23
+	VSUBPD      Z23, Z0, Z24
+	VXORPS      Z25, Z25, Z25
+	VCMPPD      $0x1e, Z25, Z23, K1
+	VMOVAPD.Z   Z21, K1, Z21
+	VCMPPD      $0x1e, Z25, Z24, K1
+	VMOVAPD.Z   Z21, K1, Z21
+	VADDPD      Z21, Z6, Z6
+	VFMADD231PD Z21, Z22, Z7
+	VMOVUPS     128(DX)(R13*8), Z21
+	VMOVUPS     128(BX)(R13*8), Z22
+	VSUBPD      Z13, Z22, Z22
+	VMOVAPS     Z22, Z23
+	VFMADD213PD Z15, Z14, Z23
+	VSUBPD      Z23, Z0, Z24
+	VXORPS      Z25, Z25, Z25
+	VCMPPD      $0x1e, Z25, Z23, K1
+	VMOVAPD.Z   Z21, K1, Z21
+	VCMPPD      $0x1e, Z25, Z24, K1
+	VMOVAPD.Z   Z21, K1, Z21
+	VADDPD      Z21, Z11, Z11
+	VFMADD231PD Z21, Z22, Z12
+	VMOVUPS     192(DX)(R13*8), Z21
+	VMOVUPS     192(BX)(R13*8), Z22
+	VSUBPD      Z18, Z22, Z22
+	VMOVAPS     Z22, Z23
+	VFMADD213PD Z20, Z19, Z23
+	VSUBPD      Z23, Z0, Z24
+	VXORPS      Z25, Z25, Z25
+	VCMPPD      $0x1e, Z25, Z23, K1
+	VMOVAPD.Z   Z21, K1, Z21
+	VCMPPD      $0x1e, Z25, Z24, K1
+	VMOVAPD.Z   Z21, K1, Z21
+	VADDPD      Z21, Z16, Z16
+	VFMADD231PD Z21, Z22, Z17
+	ADDQ        R11, R13
+	DECQ        R12
+	JNZ         block4rows
+	VMOVUPS     (AX)(R10*8), Z3
+	VADDPD      Z3, Z1, Z1
+	VMOVUPS     Z1, (AX)(R10*8)
+	VMOVUPS     (CX)(R10*8), Z1
+	VADDPD      Z1, Z2, Z2
+	VMOVUPS     Z2, (CX)(R10*8)
+	VMOVUPS     64(AX)(R10*8), Z1
+	VADDPD      Z1, Z6, Z6
+	VMOVUPS     Z6, 64(AX)(R10*8)
+	VMOVUPS     64(CX)(R10*8), Z1
+	VADDPD      Z1, Z7, Z7
+	VMOVUPS     Z7, 64(CX)(R10*8)
+	VMOVUPS     128(AX)(R10*8), Z1
+	VADDPD      Z1, Z11, Z11
+	VMOVUPS     Z11, 128(AX)(R10*8)
+	VMOVUPS     128(CX)(R10*8), Z1
+	VADDPD      Z1, Z12, Z12
+	VMOVUPS     Z12, 128(CX)(R10*8)
+	VMOVUPS     192(AX)(R10*8), Z1
+	VADDPD      Z1, Z16, Z16
+	VMOVUPS     Z16, 192(AX)(R10*8)
+	VMOVUPS     192(CX)(R10*8), Z1
+	VADDPD      Z1, Z17, Z17
+	VMOVUPS     Z17, 192(CX)(R10*8)
+	ADDQ        $0x20, R10
+	SUBQ        $0x20, R9
+	JGE         block4
+
+afterblock4:
+	ADDQ $0x20, R9
+	SUBQ $0x08, R9
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VMOVUPS (SI)(R10*8), Z3
+	VMOVUPS (DI)(R10*8), Z4
+	VMOVUPS (R8)(R10*8), Z5
+
+block1rows:
+	VMOVUPS     (DX)(R13*8), Z6
+	VMOVUPS     (BX)(R13*8), Z7
+	VSUBPD      Z3, Z7, Z7
+	VMOVAPS     Z7, Z8
+	VFMADD213PD Z5, Z4, Z8
+	VSUBPD      Z8, Z0, Z9
+	VXORPS      Z10, Z10, Z10
+	VCMPPD      $0x1e, Z10, Z8, K1
+	VMOVAPD.Z   Z6, K1, Z6
+	VCMPPD      $0x1e, Z10, Z9, K1
+	VMOVAPD.Z   Z6, K1, Z6
+	VADDPD      Z6, Z1, Z1
+	VFMADD231PD Z6, Z7, Z2
+	ADDQ        R11, R13
+	DECQ        R12
+	JNZ         block1rows
+	VMOVUPS     (AX)(R10*8), Z3
+	VADDPD      Z3, Z1, Z1
+	VMOVUPS     Z1, (AX)(R10*8)
+	VMOVUPS     (CX)(R10*8), Z1
+	VADDPD      Z1, Z2, Z2
+	VMOVUPS     Z2, (CX)(R10*8)
+	ADDQ        $0x08, R10
+	SUBQ        $0x08, R9
+	JGE         block1
+
+afterblock1:
+	ADDQ      $0x08, R9
+	JZ        end
+	MOVL      $0x0000ffff, R12
+	BZHIL     R9, R12, R12
+	KMOVW     R12, K1
+	MOVQ      rows+56(FP), R9
+	MOVQ      R10, R12
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VMOVUPD.Z (SI)(R10*8), K1, Z3
+	VMOVUPD.Z (DI)(R10*8), K1, Z4
+	VMOVUPD.Z (R8)(R10*8), K1, Z5
+
+tailrows:
+	VMOVUPD.Z   (DX)(R12*8), K1, Z6
+	VMOVUPD.Z   (BX)(R12*8), K1, Z7
+	VSUBPD      Z3, Z7, Z7
+	VMOVAPS     Z7, Z8
+	VFMADD213PD Z5, Z4, Z8
+	VSUBPD      Z8, Z0, Z9
+	VXORPS      Z10, Z10, Z10
+	VCMPPD      $0x1e, Z10, Z8, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z10, Z9, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VADDPD      Z6, Z1, Z1
+	VFMADD231PD Z6, Z7, Z2
+	ADDQ        R11, R12
+	DECQ        R9
+	JNZ         tailrows
+	VMOVUPD.Z   (AX)(R10*8), K1, Z0
+	VADDPD      Z0, Z1, Z1
+	VMOVUPD     Z1, K1, (AX)(R10*8)
+	VMOVUPD.Z   (CX)(R10*8), K1, Z0
+	VADDPD      Z0, Z2, Z2
+	VMOVUPD     Z2, K1, (CX)(R10*8)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ  rows+56(FP), R9
+	MOVQ  c+64(FP), R10
+	MOVQ  R10, R11
+	ANDQ  $0x07, R11
+	SUBQ  R11, R10
+	MOVL  $0x0000ffff, R12
+	BZHIL R11, R12, R12
+	KMOVW R12, K1
+	XORQ  R13, R13
+
+widerow:
+	XORQ R12, R12
+
+wideloop:
+	VMOVUPS     (AX)(R12*8), Z1
+	VMOVUPS     (CX)(R12*8), Z2
+	VMOVUPS     (SI)(R12*8), Z3
+	VMOVUPS     (DI)(R12*8), Z4
+	VMOVUPS     (R8)(R12*8), Z5
+	VMOVUPS     (DX)(R13*8), Z6
+	VMOVUPS     (BX)(R13*8), Z7
+	VSUBPD      Z3, Z7, Z7
+	VMOVAPS     Z7, Z3
+	VFMADD213PD Z5, Z4, Z3
+	VSUBPD      Z3, Z0, Z4
+	VXORPS      Z5, Z5, Z5
+	VCMPPD      $0x1e, Z5, Z3, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z5, Z4, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VADDPD      Z6, Z1, Z1
+	VFMADD231PD Z6, Z7, Z2
+	VMOVUPS     Z1, (AX)(R12*8)
+	VMOVUPS     Z2, (CX)(R12*8)
+	ADDQ        $0x08, R13
+	ADDQ        $0x08, R12
+	CMPQ        R12, R10
+	JL          wideloop
+	TESTQ       R11, R11
+	JZ          widenext
+	VMOVUPD.Z   (AX)(R12*8), K1, Z1
+	VMOVUPD.Z   (CX)(R12*8), K1, Z2
+	VMOVUPD.Z   (SI)(R12*8), K1, Z3
+	VMOVUPD.Z   (DI)(R12*8), K1, Z4
+	VMOVUPD.Z   (R8)(R12*8), K1, Z5
+	VMOVUPD.Z   (DX)(R13*8), K1, Z6
+	VMOVUPD.Z   (BX)(R13*8), K1, Z7
+	VSUBPD      Z3, Z7, Z7
+	VMOVAPS     Z7, Z3
+	VFMADD213PD Z5, Z4, Z3
+	VSUBPD      Z3, Z0, Z4
+	VXORPS      Z5, Z5, Z5
+	VCMPPD      $0x1e, Z5, Z3, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VCMPPD      $0x1e, Z5, Z4, K2
+	VMOVAPD.Z   Z6, K2, Z6
+	VADDPD      Z6, Z1, Z1
+	VFMADD231PD Z6, Z7, Z2
+	VMOVUPD     Z1, K1, (AX)(R12*8)
+	VMOVUPD     Z2, K1, (CX)(R12*8)
 	ADDQ        R11, R13
 
 widenext:

@@ -32,8 +32,8 @@ var avx512 = both{
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
 			{scaleShiftAVX512, scaleShiftReLUAVX512}, {scaleShiftAddAVX512, scaleShiftAddReLUAVX512},
 		},
-		normGrad: normGradAVX512, normGradReLU: normGradReLUAVX512, colSum: colSumAVX512, colMoments: colMomentsAVX512,
-		colNormGrad: colNormGradAVX512, colNormGradReLU: colNormGradReLUAVX512, colNormGradJoin: colNormGradJoinAVX512,
+		normGrad: normGradAVX512, normGradReLU: normGradReLUAVX512, normGradBound: normGradBoundAVX512, colSum: colSumAVX512, colMoments: colMomentsAVX512,
+		colNormGrad: colNormGradAVX512, colNormGradReLU: colNormGradReLUAVX512, colNormGradBound: colNormGradBoundAVX512, colNormGradJoin: colNormGradJoinAVX512,
 		dot: func(x, y *float32, n uintptr) float32 {
 			var lanes [16]float32
 			dotAVX512(&lanes[0], x, y, n)
@@ -75,8 +75,8 @@ var avx512 = both{
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float64, rows, c uintptr){
 			{scaleShift64AVX512, scaleShiftReLU64AVX512}, {scaleShiftAdd64AVX512, scaleShiftAddReLU64AVX512},
 		},
-		normGrad: normGrad64AVX512, normGradReLU: normGradReLU64AVX512, colSum: colSum64AVX512, colMoments: colMoments64AVX512,
-		colNormGrad: colNormGrad64AVX512, colNormGradReLU: colNormGradReLU64AVX512, colNormGradJoin: colNormGradJoin64AVX512,
+		normGrad: normGrad64AVX512, normGradReLU: normGradReLU64AVX512, normGradBound: normGradBound64AVX512, colSum: colSum64AVX512, colMoments: colMoments64AVX512,
+		colNormGrad: colNormGrad64AVX512, colNormGradReLU: colNormGradReLU64AVX512, colNormGradBound: colNormGradBound64AVX512, colNormGradJoin: colNormGradJoin64AVX512,
 		dot: func(x, y *float64, n uintptr) float64 {
 			var lanes [8]float64
 			dot64AVX512(&lanes[0], x, y, n)
@@ -121,8 +121,8 @@ var avx2 = both{
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float32, rows, c uintptr){
 			{scaleShiftAVX2, scaleShiftReLUAVX2}, {scaleShiftAddAVX2, scaleShiftAddReLUAVX2},
 		},
-		normGrad: normGradAVX2, normGradReLU: normGradReLUAVX2, colSum: colSumAVX2, colMoments: colMomentsAVX2,
-		colNormGrad: colNormGradAVX2, colNormGradReLU: colNormGradReLUAVX2, colNormGradJoin: colNormGradJoinAVX2,
+		normGrad: normGradAVX2, normGradReLU: normGradReLUAVX2, normGradBound: normGradBoundAVX2, colSum: colSumAVX2, colMoments: colMomentsAVX2,
+		colNormGrad: colNormGradAVX2, colNormGradReLU: colNormGradReLUAVX2, colNormGradBound: colNormGradBoundAVX2, colNormGradJoin: colNormGradJoinAVX2,
 		dot: func(x, y *float32, n uintptr) float32 {
 			var lanes [8]float32
 			dotAVX2(&lanes[0], x, y, n)
@@ -164,8 +164,8 @@ var avx2 = both{
 		scaleShift: [2][2]func(dst, x, z, mean, scale, shift *float64, rows, c uintptr){
 			{scaleShift64AVX2, scaleShiftReLU64AVX2}, {scaleShiftAdd64AVX2, scaleShiftAddReLU64AVX2},
 		},
-		normGrad: normGrad64AVX2, normGradReLU: normGradReLU64AVX2, colSum: colSum64AVX2, colMoments: colMoments64AVX2,
-		colNormGrad: colNormGrad64AVX2, colNormGradReLU: colNormGradReLU64AVX2, colNormGradJoin: colNormGradJoin64AVX2,
+		normGrad: normGrad64AVX2, normGradReLU: normGradReLU64AVX2, normGradBound: normGradBound64AVX2, colSum: colSum64AVX2, colMoments: colMoments64AVX2,
+		colNormGrad: colNormGrad64AVX2, colNormGradReLU: colNormGradReLU64AVX2, colNormGradBound: colNormGradBound64AVX2, colNormGradJoin: colNormGradJoin64AVX2,
 		dot: func(x, y *float64, n uintptr) float64 {
 			var lanes [4]float64
 			dot64AVX2(&lanes[0], x, y, n)

@@ -1970,6 +1970,198 @@ short1:
 	VZEROUPPER
 	RET
 
+// func normGradBoundAVX2(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, shift *float32, rows uintptr, c uintptr, most float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·normGradBoundAVX2(SB), NOSPLIT, $8-84
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         b+40(FP), DI
+	MOVQ         d+48(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVSS        most+80(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         rows+64(FP), R10
+	MOVQ         c+72(FP), R11
+	MOVQ         R11, R13
+	ANDQ         $0x07, R13
+	MOVQ         R11, R12
+	SUBQ         R13, R12
+	MOVQ         R11, R14
+	SHLQ         $0x02, R14
+	LEAQ         lanes<>+32(SB), R15
+	MOVQ         R13, BP
+	NEGQ         BP
+	VMOVUPS      (R15)(BP*4), Y1
+	CMPQ         R11, $0x00000020
+	JG           after2
+	SUBQ         $0x02, R10
+	JL           short2
+
+row2:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail2
+
+loop2:
+	VMOVUPS     (BX)(R15*4), Y2
+	VMOVUPS     (SI)(R15*4), Y3
+	VMOVUPS     (DI)(R15*4), Y4
+	VMOVUPS     (R8)(R15*4), Y5
+	VMOVUPS     (R9)(R15*4), Y6
+	VMOVUPS     (CX)(R15*4), Y7
+	VMOVUPS     (DX)(R15*4), Y8
+	VSUBPS      Y3, Y8, Y8
+	VMOVAPS     Y8, Y9
+	VFMADD213PS Y6, Y2, Y9
+	VSUBPS      Y9, Y0, Y10
+	VXORPS      Y11, Y11, Y11
+	VCMPPS      $0x1e, Y11, Y9, Y9
+	VANDPS      Y9, Y7, Y7
+	VCMPPS      $0x1e, Y11, Y10, Y10
+	VANDPS      Y10, Y7, Y7
+	VFMADD213PS Y5, Y4, Y8
+	VFMADD213PS Y8, Y2, Y7
+	VMOVUPS     Y7, (AX)(R15*4)
+	VMOVUPS     (CX)(BP*4), Y7
+	VMOVUPS     (DX)(BP*4), Y8
+	VSUBPS      Y3, Y8, Y8
+	VMOVAPS     Y8, Y3
+	VFMADD213PS Y6, Y2, Y3
+	VSUBPS      Y3, Y0, Y6
+	VXORPS      Y9, Y9, Y9
+	VCMPPS      $0x1e, Y9, Y3, Y3
+	VANDPS      Y3, Y7, Y7
+	VCMPPS      $0x1e, Y9, Y6, Y6
+	VANDPS      Y6, Y7, Y7
+	VFMADD213PS Y5, Y4, Y8
+	VFMADD213PS Y8, Y2, Y7
+	VMOVUPS     Y7, (AX)(BP*4)
+	ADDQ        $0x08, BP
+	ADDQ        $0x08, R15
+	CMPQ        R15, R12
+	JL          loop2
+
+tail2:
+	TESTQ       R13, R13
+	JZ          next2
+	VMASKMOVPS  (BX)(R15*4), Y1, Y2
+	VMASKMOVPS  (SI)(R15*4), Y1, Y3
+	VMASKMOVPS  (DI)(R15*4), Y1, Y4
+	VMASKMOVPS  (R8)(R15*4), Y1, Y5
+	VMASKMOVPS  (R9)(R15*4), Y1, Y6
+	VMASKMOVPS  (CX)(R15*4), Y1, Y7
+	VMASKMOVPS  (DX)(R15*4), Y1, Y8
+	VSUBPS      Y3, Y8, Y8
+	VMOVAPS     Y8, Y9
+	VFMADD213PS Y6, Y2, Y9
+	VSUBPS      Y9, Y0, Y10
+	VXORPS      Y11, Y11, Y11
+	VCMPPS      $0x1e, Y11, Y9, Y9
+	VANDPS      Y9, Y7, Y7
+	VCMPPS      $0x1e, Y11, Y10, Y10
+	VANDPS      Y10, Y7, Y7
+	VFMADD213PS Y5, Y4, Y8
+	VFMADD213PS Y8, Y2, Y7
+	VMASKMOVPS  Y7, Y1, (AX)(R15*4)
+	VMASKMOVPS  (CX)(BP*4), Y1, Y7
+	VMASKMOVPS  (DX)(BP*4), Y1, Y8
+	VSUBPS      Y3, Y8, Y8
+	VMOVAPS     Y8, Y3
+	VFMADD213PS Y6, Y2, Y3
+	VSUBPS      Y3, Y0, Y6
+	VXORPS      Y9, Y9, Y9
+	VCMPPS      $0x1e, Y9, Y3, Y3
+	VANDPS      Y3, Y7, Y7
+	VCMPPS      $0x1e, Y9, Y6, Y6
+	VANDPS      Y6, Y7, Y7
+	VFMADD213PS Y5, Y4, Y8
+	VFMADD213PS Y8, Y2, Y7
+	VMASKMOVPS  Y7, Y1, (AX)(BP*4)
+
+next2:
+	LEAQ (AX)(R14*2), AX
+	LEAQ (CX)(R14*2), CX
+	LEAQ (DX)(R14*2), DX
+	SUBQ $0x02, R10
+	JGE  row2
+
+short2:
+	ADDQ $0x02, R10
+
+after2:
+	SUBQ $0x01, R10
+	JL   short1
+
+row1:
+	XORQ R15, R15
+	MOVQ R11, BP
+	CMPQ R15, R12
+	JE   tail1
+
+loop1:
+	VMOVUPS     (BX)(R15*4), Y2
+	VMOVUPS     (SI)(R15*4), Y3
+	VMOVUPS     (DI)(R15*4), Y4
+	VMOVUPS     (R8)(R15*4), Y5
+	VMOVUPS     (R9)(R15*4), Y6
+	VMOVUPS     (CX)(R15*4), Y7
+	VMOVUPS     (DX)(R15*4), Y8
+	VSUBPS      Y3, Y8, Y8
+	VMOVAPS     Y8, Y3
+	VFMADD213PS Y6, Y2, Y3
+	VSUBPS      Y3, Y0, Y6
+	VXORPS      Y9, Y9, Y9
+	VCMPPS      $0x1e, Y9, Y3, Y3
+	VANDPS      Y3, Y7, Y7
+	VCMPPS      $0x1e, Y9, Y6, Y6
+	VANDPS      Y6, Y7, Y7
+	VFMADD213PS Y5, Y4, Y8
+	VFMADD213PS Y8, Y2, Y7
+	VMOVUPS     Y7, (AX)(R15*4)
+	ADDQ        $0x08, BP
+	ADDQ        $0x08, R15
+	CMPQ        R15, R12
+	JL          loop1
+
+tail1:
+	TESTQ       R13, R13
+	JZ          next1
+	VMASKMOVPS  (BX)(R15*4), Y1, Y2
+	VMASKMOVPS  (SI)(R15*4), Y1, Y3
+	VMASKMOVPS  (DI)(R15*4), Y1, Y4
+	VMASKMOVPS  (R8)(R15*4), Y1, Y5
+	VMASKMOVPS  (R9)(R15*4), Y1, Y6
+	VMASKMOVPS  (CX)(R15*4), Y1, Y7
+	VMASKMOVPS  (DX)(R15*4), Y1, Y8
+	VSUBPS      Y3, Y8, Y8
+	VMOVAPS     Y8, Y3
+	VFMADD213PS Y6, Y2, Y3
+	VSUBPS      Y3, Y0, Y6
+	VXORPS      Y9, Y9, Y9
+	VCMPPS      $0x1e, Y9, Y3, Y3
+	VANDPS      Y3, Y7, Y7
+	VCMPPS      $0x1e, Y9, Y6, Y6
+	VANDPS      Y6, Y7, Y7
+	VFMADD213PS Y5, Y4, Y8
+	VFMADD213PS Y8, Y2, Y7
+	VMASKMOVPS  Y7, Y1, (AX)(R15*4)
+
+next1:
+	LEAQ (AX)(R14*1), AX
+	LEAQ (CX)(R14*1), CX
+	LEAQ (DX)(R14*1), DX
+	SUBQ $0x01, R10
+	JGE  row1
+
+short1:
+	ADDQ $0x01, R10
+	VZEROUPPER
+	RET
+
 // func colSumAVX2(sum *float32, x *float32, rows uintptr, c uintptr, ld uintptr)
 // Requires: AVX
 TEXT ·colSumAVX2(SB), NOSPLIT, $0-40
@@ -2591,6 +2783,239 @@ wideloop:
 	VFMADD231PS Y6, Y7, Y2
 	VMASKMOVPS  Y1, Y0, (AX)(R12*4)
 	VMASKMOVPS  Y2, Y0, (CX)(R12*4)
+	ADDQ        R11, R13
+
+widenext:
+	DECQ R9
+	JNZ  widerow
+	VZEROUPPER
+	RET
+
+// func colNormGradBoundAVX2(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr, most float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·colNormGradBoundAVX2(SB), NOSPLIT, $0-76
+	MOVQ         sum+0(FP), AX
+	MOVQ         dot+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         shift+48(FP), R8
+	MOVSS        most+72(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         c+64(FP), R9
+	CMPQ         R9, $0x00000020
+	JG           wide
+	MOVQ         R9, R11
+	XORQ         R10, R10
+	SUBQ         $0x10, R9
+	JL           afterblock2
+
+block2:
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VMOVUPS (SI)(R10*4), Y3
+	VMOVUPS (DI)(R10*4), Y4
+	VMOVUPS (R8)(R10*4), Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VMOVUPS 32(SI)(R10*4), Y8
+	VMOVUPS 32(DI)(R10*4), Y9
+	VMOVUPS 32(R8)(R10*4), Y10
+
+block2rows:
+	VMOVUPS     (DX)(R13*4), Y11
+	VMOVUPS     (BX)(R13*4), Y12
+	VSUBPS      Y3, Y12, Y12
+	VMOVAPS     Y12, Y13
+	VFMADD213PS Y5, Y4, Y13
+	VSUBPS      Y13, Y0, Y14
+	VXORPS      Y15, Y15, Y15
+	VCMPPS      $0x1e, Y15, Y13, Y13
+	VANDPS      Y13, Y11, Y11
+	VCMPPS      $0x1e, Y15, Y14, Y14
+	VANDPS      Y14, Y11, Y11
+	VADDPS      Y11, Y1, Y1
+	VFMADD231PS Y11, Y12, Y2
+	VMOVUPS     32(DX)(R13*4), Y11
+	VMOVUPS     32(BX)(R13*4), Y12
+	VSUBPS      Y8, Y12, Y12
+	VMOVAPS     Y12, Y13
+	VFMADD213PS Y10, Y9, Y13
+	VSUBPS      Y13, Y0, Y14
+	VXORPS      Y15, Y15, Y15
+	VCMPPS      $0x1e, Y15, Y13, Y13
+	VANDPS      Y13, Y11, Y11
+	VCMPPS      $0x1e, Y15, Y14, Y14
+	VANDPS      Y14, Y11, Y11
+	VADDPS      Y11, Y6, Y6
+	VFMADD231PS Y11, Y12, Y7
+	ADDQ        R11, R13
+	DECQ        R12
+	JNZ         block2rows
+	VMOVUPS     (AX)(R10*4), Y3
+	VADDPS      Y3, Y1, Y1
+	VMOVUPS     Y1, (AX)(R10*4)
+	VMOVUPS     (CX)(R10*4), Y1
+	VADDPS      Y1, Y2, Y2
+	VMOVUPS     Y2, (CX)(R10*4)
+	VMOVUPS     32(AX)(R10*4), Y1
+	VADDPS      Y1, Y6, Y6
+	VMOVUPS     Y6, 32(AX)(R10*4)
+	VMOVUPS     32(CX)(R10*4), Y1
+	VADDPS      Y1, Y7, Y7
+	VMOVUPS     Y7, 32(CX)(R10*4)
+	ADDQ        $0x10, R10
+	SUBQ        $0x10, R9
+	JGE         block2
+
+afterblock2:
+	ADDQ $0x10, R9
+	SUBQ $0x08, R9
+	JL   afterblock1
+
+block1:
+	MOVQ    rows+56(FP), R12
+	MOVQ    R10, R13
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VMOVUPS (SI)(R10*4), Y3
+	VMOVUPS (DI)(R10*4), Y4
+	VMOVUPS (R8)(R10*4), Y5
+
+block1rows:
+	VMOVUPS     (DX)(R13*4), Y6
+	VMOVUPS     (BX)(R13*4), Y7
+	VSUBPS      Y3, Y7, Y7
+	VMOVAPS     Y7, Y8
+	VFMADD213PS Y5, Y4, Y8
+	VSUBPS      Y8, Y0, Y9
+	VXORPS      Y10, Y10, Y10
+	VCMPPS      $0x1e, Y10, Y8, Y8
+	VANDPS      Y8, Y6, Y6
+	VCMPPS      $0x1e, Y10, Y9, Y9
+	VANDPS      Y9, Y6, Y6
+	VADDPS      Y6, Y1, Y1
+	VFMADD231PS Y6, Y7, Y2
+	ADDQ        R11, R13
+	DECQ        R12
+	JNZ         block1rows
+	VMOVUPS     (AX)(R10*4), Y3
+	VADDPS      Y3, Y1, Y1
+	VMOVUPS     Y1, (AX)(R10*4)
+	VMOVUPS     (CX)(R10*4), Y1
+	VADDPS      Y1, Y2, Y2
+	VMOVUPS     Y2, (CX)(R10*4)
+	ADDQ        $0x08, R10
+	SUBQ        $0x08, R9
+	JGE         block1
+
+afterblock1:
+	ADDQ       $0x08, R9
+	JZ         end
+	LEAQ       lanes<>+32(SB), R12
+	NEGQ       R9
+	VMOVUPS    (R12)(R9*4), Y1
+	MOVQ       rows+56(FP), R9
+	MOVQ       R10, R12
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VMASKMOVPS (SI)(R10*4), Y1, Y4
+	VMASKMOVPS (DI)(R10*4), Y1, Y5
+	VMASKMOVPS (R8)(R10*4), Y1, Y6
+
+tailrows:
+	VMASKMOVPS  (DX)(R12*4), Y1, Y7
+	VMASKMOVPS  (BX)(R12*4), Y1, Y8
+	VSUBPS      Y4, Y8, Y8
+	VMOVAPS     Y8, Y9
+	VFMADD213PS Y6, Y5, Y9
+	VSUBPS      Y9, Y0, Y10
+	VXORPS      Y11, Y11, Y11
+	VCMPPS      $0x1e, Y11, Y9, Y9
+	VANDPS      Y9, Y7, Y7
+	VCMPPS      $0x1e, Y11, Y10, Y10
+	VANDPS      Y10, Y7, Y7
+	VADDPS      Y7, Y2, Y2
+	VFMADD231PS Y7, Y8, Y3
+	ADDQ        R11, R12
+	DECQ        R9
+	JNZ         tailrows
+	VMASKMOVPS  (AX)(R10*4), Y1, Y0
+	VADDPS      Y0, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (AX)(R10*4)
+	VMASKMOVPS  (CX)(R10*4), Y1, Y0
+	VADDPS      Y0, Y3, Y3
+	VMASKMOVPS  Y3, Y1, (CX)(R10*4)
+
+end:
+	VZEROUPPER
+	RET
+
+wide:
+	MOVQ    rows+56(FP), R9
+	MOVQ    c+64(FP), R10
+	MOVQ    R10, R11
+	ANDQ    $0x07, R11
+	SUBQ    R11, R10
+	LEAQ    lanes<>+32(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVUPS (R12)(R13*4), Y1
+	XORQ    R13, R13
+
+widerow:
+	XORQ R12, R12
+
+wideloop:
+	VMOVUPS     (AX)(R12*4), Y2
+	VMOVUPS     (CX)(R12*4), Y3
+	VMOVUPS     (SI)(R12*4), Y4
+	VMOVUPS     (DI)(R12*4), Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VMOVUPS     (DX)(R13*4), Y7
+	VMOVUPS     (BX)(R13*4), Y8
+	VSUBPS      Y4, Y8, Y8
+	VMOVAPS     Y8, Y4
+	VFMADD213PS Y6, Y5, Y4
+	VSUBPS      Y4, Y0, Y5
+	VXORPS      Y6, Y6, Y6
+	VCMPPS      $0x1e, Y6, Y4, Y4
+	VANDPS      Y4, Y7, Y7
+	VCMPPS      $0x1e, Y6, Y5, Y5
+	VANDPS      Y5, Y7, Y7
+	VADDPS      Y7, Y2, Y2
+	VFMADD231PS Y7, Y8, Y3
+	VMOVUPS     Y2, (AX)(R12*4)
+	VMOVUPS     Y3, (CX)(R12*4)
+	ADDQ        $0x08, R13
+	ADDQ        $0x08, R12
+	CMPQ        R12, R10
+	JL          wideloop
+	TESTQ       R11, R11
+	JZ          widenext
+	VMASKMOVPS  (AX)(R12*4), Y1, Y2
+	VMASKMOVPS  (CX)(R12*4), Y1, Y3
+	VMASKMOVPS  (SI)(R12*4), Y1, Y4
+	VMASKMOVPS  (DI)(R12*4), Y1, Y5
+	VMASKMOVPS  (R8)(R12*4), Y1, Y6
+	VMASKMOVPS  (DX)(R13*4), Y1, Y7
+	VMASKMOVPS  (BX)(R13*4), Y1, Y8
+	VSUBPS      Y4, Y8, Y8
+	VMOVAPS     Y8, Y4
+	VFMADD213PS Y6, Y5, Y4
+	VSUBPS      Y4, Y0, Y5
+	VXORPS      Y6, Y6, Y6
+	VCMPPS      $0x1e, Y6, Y4, Y4
+	VANDPS      Y4, Y7, Y7
+	VCMPPS      $0x1e, Y6, Y5, Y5
+	VANDPS      Y5, Y7, Y7
+	VADDPS      Y7, Y2, Y2
+	VFMADD231PS Y7, Y8, Y3
+	VMASKMOVPS  Y2, Y1, (AX)(R12*4)
+	VMASKMOVPS  Y3, Y1, (CX)(R12*4)
 	ADDQ        R11, R13
 
 widenext:

@@ -99,6 +99,11 @@ func normGradAVX512(dx *float32, dy *float32, x *float32, a *float32, mean *floa
 //go:noescape
 func normGradReLUAVX512(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, shift *float32, rows uintptr, c uintptr)
 
+// is normGradReLU with dy taken as 0 also where that is not below most.
+//
+//go:noescape
+func normGradBoundAVX512(dx *float32, dy *float32, x *float32, a *float32, mean *float32, b *float32, d *float32, shift *float32, rows uintptr, c uintptr, most float32)
+
 // adds Σ x over the rows to sum, for rows (at least 1) of c channels, ld elements from row to row.
 //
 //go:noescape
@@ -118,6 +123,11 @@ func colNormGradAVX512(sum *float32, dot *float32, dy *float32, x *float32, mean
 //
 //go:noescape
 func colNormGradReLUAVX512(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr)
+
+// is colNormGradReLU with dy taken as 0 also where that is not below most, for rows (at least 1) of c channels.
+//
+//go:noescape
+func colNormGradBoundAVX512(sum *float32, dot *float32, dy *float32, x *float32, mean *float32, scale *float32, shift *float32, rows uintptr, c uintptr, most float32)
 
 // computes dy = a + b where y > 0, else 0, and is colNormGrad, for rows (at least 1) of c channels.
 //

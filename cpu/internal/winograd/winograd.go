@@ -195,6 +195,14 @@ func (o Ops) Output(y, m []float32, point, ld int, g *Grid, first, count, n int,
 	}
 }
 
+// Outputs says of tiles first … first+count-1, as many of them as lie in the first one's row of tiles, where their first result is in the
+// results, how many rows and columns they have, and how many tiles they are.
+func (g *Grid) Outputs(first, count int) (at, rows, cols, tiles int) {
+	image, row, col := g.place(first)
+	tiles = min(count, (g.OutW-col+Side-1)/Side)
+	return ((image*g.OutH+row)*g.OutW + col) * g.OutC, min(Side, g.OutH-row), min(tiles*Side, g.OutW-col), tiles
+}
+
 // bytes is the size of n elements.
 func bytes(n int) uintptr { return uintptr(4 * n) }
 
