@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -109,7 +110,7 @@ func (s *simd) sumTaps(of factor) {
 	case four:
 		name, how = "sumTapsOf4", "groups are of 4 channels and 4 filters, and a channel's filters are ldw apart"
 	}
-	s.function(name, "func(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps, runs, n uintptr)",
+	s.function(name, "func(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps, runs, n uintptr, soon *int, nsoon, across, below, along uintptr)",
 		"computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; "+how+"; strides are in bytes.")
 	y, from, x, ldx, w, runs := s.gp("y"), s.gp("from"), s.gp("x"), s.gp("ldx"), s.gp("w"), s.gp("runs")
 	s.maskRest()
@@ -129,6 +130,9 @@ func (s *simd) sumTaps(of factor) {
 				if i < pixels-1 {
 					s.ADDQ(q, p)
 				}
+			}
+			if of == own {
+				s.prefetch(label, pixels, y, x, at, tap, end, p, q)
 			}
 			s.Load(s.Param("taps"), tap)
 			s.Load(s.Param("ntaps"), end)
@@ -154,19 +158,8 @@ func (s *simd) sumTaps(of factor) {
 					s.LEAQ(operand.Mem{Base: p, Index: ldx, Scale: 4}, q)
 				}
 				for i, sum := range sums {
-					base := p
-					if i >= 4 {
-						base = q
-					}
-					m := operand.Mem{Base: base}
-					switch i % 4 {
-					case 1, 2:
-						m.Index, m.Scale = ldx, uint8(i%4)
-					case 3:
-						m.Index, m.Scale = ldx3, 1
-					}
 					for c, filter := range filters {
-						s.addProduct(m, filter, sum, of, c, masked)
+						s.addProduct(pixel(i, p, q, ldx, ldx3), filter, sum, of, c, masked)
 					}
 				}
 			}
@@ -228,6 +221,61 @@ func (s *simd) sumTaps(of factor) {
 		s.Label(label + "after")
 	}
 	s.done()
+}
+
+// pixel is the place of pixel number i of eight.
+func pixel(i int, p, q, ldx, ldx3 reg.GPVirtual) operand.Mem {
+	m := operand.Mem{Base: p}
+	if i >= 4 {
+		m.Base = q
+	}
+	switch i % 4 {
+	case 1, 2:
+		m.Index, m.Scale = ldx, uint8(i%4)
+	case 3:
+		m.Index, m.Scale = ldx3, 1
+	}
+	return m
+}
+
+// prefetch emits what brings into the cache the pixels of which the next row of results is made, and the place of these: while some pixels
+// are computed a vector of channels at a time, line by line with gaps between them, it takes as many lines one after the other, a stream that
+// the processor follows by itself. They go to the second-level cache: the first has no room for rows.
+func (s *simd) prefetch(label string, pixels int, y, x, at, tap, end, p, q reg.GPVirtual) {
+	stream := func(label, lines string) {
+		s.Load(s.Param(lines), q)
+		s.IMULQ(at, q)
+		if pixels > 1 {
+			s.SHLQ(operand.U8(bits.TrailingZeros(uint(pixels))), q)
+		}
+		s.ADDQ(q, p)
+		s.Load(s.Param(lines), q)
+		s.Label(label)
+		for i := 0; i < pixels*s.lanes*s.size; i += 64 {
+			s.PREFETCHT1(operand.Mem{Base: p, Disp: i})
+		}
+		s.ADDQ(operand.U32(pixels*s.lanes*s.size), p)
+		s.DECQ(q)
+		s.JNZ(operand.LabelRef(label))
+	}
+	s.Load(s.Param("soon"), tap)
+	s.Load(s.Param("nsoon"), end)
+	s.TESTQ(end, end)
+	s.JZ(operand.LabelRef(label + "fetched"))
+	s.Label(label + "fetch")
+	s.MOVQ(operand.Mem{Base: tap}, p)
+	s.ADDQ(x, p)
+	stream(label+"read", "across")
+	s.ADDQ(operand.U8(8), tap)
+	s.DECQ(end)
+	s.JNZ(operand.LabelRef(label + "fetch"))
+	s.Label(label + "fetched")
+	s.Load(s.Param("below"), p)
+	s.TESTQ(p, p)
+	s.JZ(operand.LabelRef(label + "claimed"))
+	s.ADDQ(y, p)
+	stream(label+"written", "along")
+	s.Label(label + "claimed")
 }
 
 // sumPixels emits dw += Σ x·dy over a row of pixels for some taps at equal distances; few taps have sums of their own for every other

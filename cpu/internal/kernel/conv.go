@@ -55,7 +55,12 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 	k.images = convImages(e.Pool, &k.Scratch, g)
 	switch {
 	case k.chosen == byDepth:
-		k.way = newDepthwise(e.Pool, &k.Scratch, g, o, Forward)
+		d := newDepthwise(e.Pool, &k.Scratch, g, o, Forward)
+		watched = watch != nil
+		if watched {
+			d.watchedBy(watch)
+		}
+		k.way = d
 	case k.chosen == byTaps && o.Frozen:
 		k.way = newByTap(e, &k.Scratch, g, o)
 	case k.chosen == byTaps:

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/op"
 )
@@ -25,13 +26,21 @@ type depthwise[T Float] struct {
 	arrange phase
 	join    phase
 	loop    phase
-	none    []T // zeros to begin with
+	none    []T             // zeros to begin with
+	watch   gemm.Watcher[T] // of blocks of results, or nil
+	block   int             // rows of images in one
+	soon    [][]int         // for each row of results but an image's last, where the rows of pixels lie that the next one sees besides; nil for small images
+	below   int             // elements from a result to that in the next row
 
 	y, x, k, bias, residual, scratch []T // of the current run; y and x are gradients in the backward passes, k is the filter
 }
 
 // side is images that are written or read: their channels, and how many of them go with a filter, or with how many filters of a group.
 type side struct{ channels, each int }
+
+// streamedLen is the length of input and result together from which rows are brought into the cache before their turn; less than that
+// is likely to be there. Tests set it.
+var streamedLen = 1 << 21
 
 func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o ConvOptions, pass Pass) *depthwise[T] {
 	d := &depthwise[T]{g: g, o: o, c: g.C / g.Groups, f: g.F / g.Groups, groups: g.Groups}
@@ -60,6 +69,9 @@ func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o Con
 			d.into.each*d.of.depth())
 	}
 	d.none = make([]T, d.into.channels)
+	if op.Len(g.Input())+op.Len(g.Output()) >= streamedLen {
+		d.soon, d.below = soonSeen[T](d.h, across*d.from.channels), width*d.into.channels
+	}
 	const lighter = 4 // an element of a sum is computed so many times as fast as one is moved
 	d.rows = splitBy(g.N*height, width*d.into.channels*g.H.Kernel*g.W.Kernel*d.from.each/lighter)
 	parts = d.rows.parts
@@ -82,6 +94,22 @@ func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o Con
 	d.words = s.reserve(words)
 	d.loop = newPhase(p, parts, body)
 	return d
+}
+
+// watchedPixels is how many results of a convolution its watcher is told of at a time: whole rows of images, in at least some parts for the
+// workers. It may be more than a watcher takes.
+func watchedPixels(g op.ConvGeometry) int {
+	const parts = 32
+	rows := min(sumRun/g.W.Out, ceilDiv(g.N*g.H.Out, parts))
+	return max(rows, 1) * g.W.Out
+}
+
+// watchedBy lets somebody watch the results of the forward pass.
+func (d *depthwise[T]) watchedBy(w gemm.Watcher[T]) {
+	d.watch, d.block = w, watchedPixels(d.g)/d.g.W.Out
+	size := ceilDiv(d.rows.size, d.block) * d.block
+	d.rows = split{n: d.rows.n, size: size, parts: ceilDiv(d.rows.n, size)}
+	d.loop.parts = d.rows.parts
 }
 
 // packed is the size of the filters.
@@ -180,9 +208,12 @@ func (d *depthwise[T]) forwardPart(_, part int) {
 			from = d.bias
 		}
 		at := d.h.first[row%g.H.Out]
-		d.sumRow(y, from, ld, d.x, (row/g.H.Out*g.H.In+at.element)*g.W.In, at)
+		d.sumRow(y, from, ld, d.x, (row/g.H.Out*g.H.In+at.element)*g.W.In, row%g.H.Out)
 		if d.o.ReLU {
 			relu(y, y)
+		}
+		if first := row / max(d.block, 1) * d.block; d.watch != nil && (row+1 == hi || row+1 == first+d.block) {
+			d.watch.Done(first*g.W.Out, (row+1-first)*g.W.Out, 0, g.F)
 		}
 	}
 }
@@ -192,21 +223,26 @@ func (d *depthwise[T]) inputPart(_, part int) {
 	lo, hi := d.rows.bounds(part)
 	for row := lo; row < hi; row++ {
 		at := d.h.first[row%g.H.In]
-		d.sumRow(d.x[row*g.W.In*g.C:][:g.W.In*g.C], d.none, 0, d.y, (row/g.H.In*g.H.Out+at.element)*g.W.Out, at)
+		d.sumRow(d.x[row*g.W.In*g.C:][:g.W.In*g.C], d.none, 0, d.y, (row/g.H.In*g.H.Out+at.element)*g.W.Out, row%g.H.In)
 	}
 }
 
-// sumRow computes a row of results, to which from is added, from rows of x that begin with a pixel, through the taps of some rows of the
-// window. Groups that are computed one by one are so for a few pixels, which stay in the first-level cache.
-func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel int, at reached1) {
+// sumRow computes a row of results, of that number in an image, to which from is added, from the rows of x that it sees, which begin with a pixel. Groups that are computed one by one are so for a few pixels, which stay in the first-level cache.
+func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel, row int) {
 	const few = 16
-	into, of := d.into, d.from
+	into, of, at := d.into, d.from, d.h.first[row]
 	size := of.each * into.each // of the filters of a group at a tap
 	for i := range d.strips {
 		s := &d.strips[i]
 		taps := s.taps[:0]
 		if at.n > 0 && s.n > 0 {
 			taps = s.taps[:at.n*s.n*of.each/d.of.depth()]
+		}
+		var soon ahead
+		if row < len(d.soon) {
+			if s.at%s.step == 0 { // other phases lie between these
+				soon = ahead{d.soon[row], s.next, d.below, s.step}
+			}
 		}
 		now := s.count
 		if d.groups > 1 {
@@ -220,7 +256,7 @@ func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel int, at reached1
 					f = c
 				}
 				sumTaps(y[c:], s.step*into.channels, from[f:], s.step*ld, x, (pixel+s.element+j*s.next)*of.channels+group*of.each, s.next*of.channels,
-					d.k, (group*d.g.H.Kernel*d.g.W.Kernel+at.tap*d.g.W.Kernel+s.tap)*size, into.channels, taps, d.of, min(now, s.count-j), into.each)
+					d.k, (group*d.g.H.Kernel*d.g.W.Kernel+at.tap*d.g.W.Kernel+s.tap)*size, into.channels, taps, d.of, min(now, s.count-j), into.each, soon)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ const (
 type tapPair = [2]int
 
 type (
-	tapSum[T Float]   = func(y *T, ldy uintptr, from *T, ldf uintptr, x *T, ldx uintptr, w *T, ldw uintptr, taps *tapPair, ntaps, runs, n uintptr)
+	tapSum[T Float]   = func(y *T, ldy uintptr, from *T, ldf uintptr, x *T, ldx uintptr, w *T, ldw uintptr, taps *tapPair, ntaps, runs, n uintptr, soon *int, nsoon, across, below, along uintptr)
 	pixelSum[T Float] = func(dw *T, ldw uintptr, x *T, ldx, step uintptr, dy *T, ldy, runs, n uintptr)
 )
 
@@ -50,9 +50,18 @@ func (f factors) depth() int {
 	return 1
 }
 
+// ahead is what is to be brought into the cache while results are computed: rows of pixels, in bytes from the first tap, of which so many pixels
+// belong to a result, and the place of a row of results, in elements from the first, of which every so manyth is computed. It is a
+// wish: there need be nothing.
+type ahead struct {
+	x        []int
+	across   int
+	y, along int
+}
+
 // sumTaps is y = from + Σ w·x over the taps, for count pixels with n filters: ldy, ldf and ldx elements apart. The first tap is at x0
 // in x and at w0 in w. The filters of four channels are ldw elements apart.
-func sumTaps[T Float](y []T, ldy int, from []T, ldf int, x []T, x0, ldx int, w []T, w0, ldw int, taps []tapPair, of factors, count, n int) {
+func sumTaps[T Float](y []T, ldy int, from []T, ldf int, x []T, x0, ldx int, w []T, w0, ldw int, taps []tapPair, of factors, count, n int, soon ahead) {
 	if count <= 0 || n <= 0 {
 		return
 	}
@@ -69,7 +78,7 @@ func sumTaps[T Float](y []T, ldy int, from []T, ldf int, x []T, x0, ldx int, w [
 		_ = x[x0+t[0]/size+(count-1)*ldx+of.width(n)-1]
 	}
 	sum(&y[0], uintptr(ldy*size), &from[0], uintptr(ldf*size), &x[x0], uintptr(ldx*size), &w[w0], uintptr(ldw*size),
-		&taps[0], uintptr(len(taps)), uintptr(count), uintptr(n))
+		&taps[0], uintptr(len(taps)), uintptr(count), uintptr(n), unsafe.SliceData(soon.x), uintptr(len(soon.x)), uintptr(soon.across), uintptr(soon.y*size), uintptr(soon.along))
 }
 
 // sumTapsGo is the plain twin of sumTaps.

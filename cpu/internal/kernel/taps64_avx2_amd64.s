@@ -22,9 +22,9 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
-// func sumTaps64AVX2(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
-// Requires: AVX, FMA3
-TEXT ·sumTaps64AVX2(SB), NOSPLIT, $0-96
+// func sumTaps64AVX2(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumTaps64AVX2(SB), NOSPLIT, $0-136
 	MOVQ    y+0(FP), AX
 	MOVQ    from+16(FP), CX
 	MOVQ    x+32(FP), DX
@@ -64,12 +64,59 @@ pixels8vector:
 	VMOVUPS (R12)(R9*1), Y7
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y8
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	CMPQ    R10, R11
-	JGE     pixels8vectortapped
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels8vectorfetched
+
+pixels8vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels8vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels8vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels8vectorfetch
+
+pixels8vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels8vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels8vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels8vectorwritten
+
+pixels8vectorclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels8vectortapped
 
 pixels8vectortap:
 	MOVQ        8(R10), R13
@@ -134,12 +181,59 @@ pixels8rest:
 	VMASKMOVPD (R12)(R9*1), Y0, Y7
 	ADDQ       R13, R12
 	VMASKMOVPD (R12)(R9*1), Y0, Y8
-	MOVQ       taps+64(FP), R10
-	MOVQ       ntaps+72(FP), R11
-	SHLQ       $0x04, R11
-	ADDQ       R10, R11
-	CMPQ       R10, R11
-	JGE        pixels8maskedtapped
+	MOVQ       soon+96(FP), R10
+	MOVQ       nsoon+104(FP), R11
+	TESTQ      R11, R11
+	JZ         pixels8maskedfetched
+
+pixels8maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels8maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels8maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels8maskedfetch
+
+pixels8maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels8maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels8maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels8maskedwritten
+
+pixels8maskedclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels8maskedtapped
 
 pixels8maskedtap:
 	MOVQ        8(R10), R13
@@ -219,12 +313,55 @@ pixels4vector:
 	VMOVUPS (R12)(R9*1), Y3
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y4
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	CMPQ    R10, R11
-	JGE     pixels4vectortapped
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels4vectorfetched
+
+pixels4vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels4vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels4vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels4vectorfetch
+
+pixels4vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels4vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels4vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels4vectorwritten
+
+pixels4vectorclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels4vectortapped
 
 pixels4vectortap:
 	MOVQ        8(R10), R13
@@ -268,12 +405,55 @@ pixels4rest:
 	VMASKMOVPD (R12)(R9*1), Y0, Y3
 	ADDQ       R13, R12
 	VMASKMOVPD (R12)(R9*1), Y0, Y4
-	MOVQ       taps+64(FP), R10
-	MOVQ       ntaps+72(FP), R11
-	SHLQ       $0x04, R11
-	ADDQ       R10, R11
-	CMPQ       R10, R11
-	JGE        pixels4maskedtapped
+	MOVQ       soon+96(FP), R10
+	MOVQ       nsoon+104(FP), R11
+	TESTQ      R11, R11
+	JZ         pixels4maskedfetched
+
+pixels4maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels4maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels4maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels4maskedfetch
+
+pixels4maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels4maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels4maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels4maskedwritten
+
+pixels4maskedclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels4maskedtapped
 
 pixels4maskedtap:
 	MOVQ        8(R10), R13
@@ -331,19 +511,60 @@ pixels2vector:
 	VMOVUPS (R12)(R9*1), Y1
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y2
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y8, Y8, Y8
-	SUBQ    $0x40, R11
-	CMPQ    R10, R11
-	JG      pixels2vectorfew
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels2vectorfetched
+
+pixels2vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels2vectorread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels2vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels2vectorfetch
+
+pixels2vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels2vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels2vectorwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels2vectorwritten
+
+pixels2vectorclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels2vectorfew
 
 pixels2vectortaps:
 	MOVQ        8(R10), R13
@@ -425,19 +646,60 @@ pixels2rest:
 	VMASKMOVPD (R12)(R9*1), Y0, Y1
 	ADDQ       R13, R12
 	VMASKMOVPD (R12)(R9*1), Y0, Y2
-	MOVQ       taps+64(FP), R10
-	MOVQ       ntaps+72(FP), R11
-	SHLQ       $0x04, R11
-	ADDQ       R10, R11
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	SUBQ       $0x40, R11
-	CMPQ       R10, R11
-	JG         pixels2maskedfew
+	MOVQ       soon+96(FP), R10
+	MOVQ       nsoon+104(FP), R11
+	TESTQ      R11, R11
+	JZ         pixels2maskedfetched
+
+pixels2maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels2maskedread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels2maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels2maskedfetch
+
+pixels2maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels2maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels2maskedwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels2maskedwritten
+
+pixels2maskedclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels2maskedfew
 
 pixels2maskedtaps:
 	MOVQ        8(R10), R13
@@ -541,16 +803,55 @@ pixels1vector:
 	MOVQ    CX, R12
 	MOVQ    ldf+24(FP), R13
 	VMOVUPS (R12)(R9*1), Y1
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	SUBQ    $0x40, R11
-	CMPQ    R10, R11
-	JG      pixels1vectorfew
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels1vectorfetched
+
+pixels1vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels1vectorread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000020, R12
+	DECQ       R13
+	JNZ        pixels1vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels1vectorfetch
+
+pixels1vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels1vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels1vectorwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000020, R12
+	DECQ       R13
+	JNZ        pixels1vectorwritten
+
+pixels1vectorclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels1vectorfew
 
 pixels1vectortaps:
 	MOVQ        8(R10), R13
@@ -620,16 +921,55 @@ pixels1rest:
 	MOVQ       CX, R12
 	MOVQ       ldf+24(FP), R13
 	VMASKMOVPD (R12)(R9*1), Y0, Y1
-	MOVQ       taps+64(FP), R10
-	MOVQ       ntaps+72(FP), R11
-	SHLQ       $0x04, R11
-	ADDQ       R10, R11
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	SUBQ       $0x40, R11
-	CMPQ       R10, R11
-	JG         pixels1maskedfew
+	MOVQ       soon+96(FP), R10
+	MOVQ       nsoon+104(FP), R11
+	TESTQ      R11, R11
+	JZ         pixels1maskedfetched
+
+pixels1maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels1maskedread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000020, R12
+	DECQ       R13
+	JNZ        pixels1maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels1maskedfetch
+
+pixels1maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels1maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels1maskedwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000020, R12
+	DECQ       R13
+	JNZ        pixels1maskedwritten
+
+pixels1maskedclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels1maskedfew
 
 pixels1maskedtaps:
 	MOVQ        8(R10), R13
@@ -710,9 +1050,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf164AVX2(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf164AVX2(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 // Requires: AVX, FMA3
-TEXT ·sumTapsOf164AVX2(SB), NOSPLIT, $0-96
+TEXT ·sumTapsOf164AVX2(SB), NOSPLIT, $0-136
 	MOVQ    y+0(FP), AX
 	MOVQ    from+16(FP), CX
 	MOVQ    x+32(FP), DX
@@ -1401,9 +1741,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf464AVX2(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf464AVX2(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sumTapsOf464AVX2(SB), NOSPLIT, $0-96
+TEXT ·sumTapsOf464AVX2(SB), NOSPLIT, $0-136
 	MOVQ    y+0(FP), AX
 	MOVQ    from+16(FP), CX
 	MOVQ    x+32(FP), DX

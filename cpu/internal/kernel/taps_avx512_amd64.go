@@ -7,17 +7,17 @@ package kernel
 // computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; x has a channel for each filter; strides are in bytes.
 //
 //go:noescape
-func sumTapsAVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+func sumTapsAVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 
 // computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; x has one channel for all filters; strides are in bytes.
 //
 //go:noescape
-func sumTapsOf1AVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+func sumTapsOf1AVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 
 // computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; groups are of 4 channels and 4 filters, and a channel's filters are ldw apart; strides are in bytes.
 //
 //go:noescape
-func sumTapsOf4AVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+func sumTapsOf4AVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
 //

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func sumTapsAVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumTapsAVX512(SB), NOSPLIT, $0-96
+// func sumTapsAVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumTapsAVX512(SB), NOSPLIT, $0-136
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
 	MOVQ  x+32(FP), DX
@@ -46,12 +46,67 @@ pixels8vector:
 	VMOVUPS (R12)(R9*1), Z6
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z7
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	CMPQ    R10, R11
-	JGE     pixels8vectortapped
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels8vectorfetched
+
+pixels8vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels8vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	PREFETCHT1 256(R12)
+	PREFETCHT1 320(R12)
+	PREFETCHT1 384(R12)
+	PREFETCHT1 448(R12)
+	ADDQ       $0x00000200, R12
+	DECQ       R13
+	JNZ        pixels8vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels8vectorfetch
+
+pixels8vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels8vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels8vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	PREFETCHT1 256(R12)
+	PREFETCHT1 320(R12)
+	PREFETCHT1 384(R12)
+	PREFETCHT1 448(R12)
+	ADDQ       $0x00000200, R12
+	DECQ       R13
+	JNZ        pixels8vectorwritten
+
+pixels8vectorclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels8vectortapped
 
 pixels8vectortap:
 	MOVQ        8(R10), R13
@@ -116,12 +171,67 @@ pixels8rest:
 	VMOVUPS.Z (R12)(R9*1), K1, Z6
 	ADDQ      R13, R12
 	VMOVUPS.Z (R12)(R9*1), K1, Z7
-	MOVQ      taps+64(FP), R10
-	MOVQ      ntaps+72(FP), R11
-	SHLQ      $0x04, R11
-	ADDQ      R10, R11
-	CMPQ      R10, R11
-	JGE       pixels8maskedtapped
+	MOVQ      soon+96(FP), R10
+	MOVQ      nsoon+104(FP), R11
+	TESTQ     R11, R11
+	JZ        pixels8maskedfetched
+
+pixels8maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels8maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	PREFETCHT1 256(R12)
+	PREFETCHT1 320(R12)
+	PREFETCHT1 384(R12)
+	PREFETCHT1 448(R12)
+	ADDQ       $0x00000200, R12
+	DECQ       R13
+	JNZ        pixels8maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels8maskedfetch
+
+pixels8maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels8maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels8maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	PREFETCHT1 256(R12)
+	PREFETCHT1 320(R12)
+	PREFETCHT1 384(R12)
+	PREFETCHT1 448(R12)
+	ADDQ       $0x00000200, R12
+	DECQ       R13
+	JNZ        pixels8maskedwritten
+
+pixels8maskedclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels8maskedtapped
 
 pixels8maskedtap:
 	MOVQ        8(R10), R13
@@ -201,12 +311,59 @@ pixels4vector:
 	VMOVUPS (R12)(R9*1), Z2
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z3
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	CMPQ    R10, R11
-	JGE     pixels4vectortapped
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels4vectorfetched
+
+pixels4vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels4vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels4vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels4vectorfetch
+
+pixels4vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels4vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels4vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels4vectorwritten
+
+pixels4vectorclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels4vectortapped
 
 pixels4vectortap:
 	MOVQ        8(R10), R13
@@ -250,12 +407,59 @@ pixels4rest:
 	VMOVUPS.Z (R12)(R9*1), K1, Z2
 	ADDQ      R13, R12
 	VMOVUPS.Z (R12)(R9*1), K1, Z3
-	MOVQ      taps+64(FP), R10
-	MOVQ      ntaps+72(FP), R11
-	SHLQ      $0x04, R11
-	ADDQ      R10, R11
-	CMPQ      R10, R11
-	JGE       pixels4maskedtapped
+	MOVQ      soon+96(FP), R10
+	MOVQ      nsoon+104(FP), R11
+	TESTQ     R11, R11
+	JZ        pixels4maskedfetched
+
+pixels4maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels4maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels4maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels4maskedfetch
+
+pixels4maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels4maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels4maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels4maskedwritten
+
+pixels4maskedclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels4maskedtapped
 
 pixels4maskedtap:
 	MOVQ        8(R10), R13
@@ -313,19 +517,62 @@ pixels2vector:
 	VMOVUPS (R12)(R9*1), Z0
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z1
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	VXORPS  Z4, Z4, Z4
-	VXORPS  Z5, Z5, Z5
-	VXORPS  Z6, Z6, Z6
-	VXORPS  Z7, Z7, Z7
-	SUBQ    $0x40, R11
-	CMPQ    R10, R11
-	JG      pixels2vectorfew
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels2vectorfetched
+
+pixels2vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels2vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels2vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels2vectorfetch
+
+pixels2vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels2vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels2vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels2vectorwritten
+
+pixels2vectorclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels2vectorfew
 
 pixels2vectortaps:
 	MOVQ        8(R10), R13
@@ -407,19 +654,62 @@ pixels2rest:
 	VMOVUPS.Z (R12)(R9*1), K1, Z0
 	ADDQ      R13, R12
 	VMOVUPS.Z (R12)(R9*1), K1, Z1
-	MOVQ      taps+64(FP), R10
-	MOVQ      ntaps+72(FP), R11
-	SHLQ      $0x04, R11
-	ADDQ      R10, R11
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	VXORPS    Z4, Z4, Z4
-	VXORPS    Z5, Z5, Z5
-	VXORPS    Z6, Z6, Z6
-	VXORPS    Z7, Z7, Z7
-	SUBQ      $0x40, R11
-	CMPQ      R10, R11
-	JG        pixels2maskedfew
+	MOVQ      soon+96(FP), R10
+	MOVQ      nsoon+104(FP), R11
+	TESTQ     R11, R11
+	JZ        pixels2maskedfetched
+
+pixels2maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels2maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels2maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels2maskedfetch
+
+pixels2maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels2maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels2maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels2maskedwritten
+
+pixels2maskedclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels2maskedfew
 
 pixels2maskedtaps:
 	MOVQ        8(R10), R13
@@ -523,16 +813,55 @@ pixels1vector:
 	MOVQ    CX, R12
 	MOVQ    ldf+24(FP), R13
 	VMOVUPS (R12)(R9*1), Z0
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	SUBQ    $0x40, R11
-	CMPQ    R10, R11
-	JG      pixels1vectorfew
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels1vectorfetched
+
+pixels1vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels1vectorread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels1vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels1vectorfetch
+
+pixels1vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels1vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels1vectorwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels1vectorwritten
+
+pixels1vectorclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels1vectorfew
 
 pixels1vectortaps:
 	MOVQ        8(R10), R13
@@ -602,16 +931,55 @@ pixels1rest:
 	MOVQ      CX, R12
 	MOVQ      ldf+24(FP), R13
 	VMOVUPS.Z (R12)(R9*1), K1, Z0
-	MOVQ      taps+64(FP), R10
-	MOVQ      ntaps+72(FP), R11
-	SHLQ      $0x04, R11
-	ADDQ      R10, R11
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	SUBQ      $0x40, R11
-	CMPQ      R10, R11
-	JG        pixels1maskedfew
+	MOVQ      soon+96(FP), R10
+	MOVQ      nsoon+104(FP), R11
+	TESTQ     R11, R11
+	JZ        pixels1maskedfetched
+
+pixels1maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels1maskedread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels1maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels1maskedfetch
+
+pixels1maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels1maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels1maskedwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels1maskedwritten
+
+pixels1maskedclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels1maskedfew
 
 pixels1maskedtaps:
 	MOVQ        8(R10), R13
@@ -692,9 +1060,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf1AVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf1AVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumTapsOf1AVX512(SB), NOSPLIT, $0-96
+TEXT ·sumTapsOf1AVX512(SB), NOSPLIT, $0-136
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
 	MOVQ  x+32(FP), DX
@@ -1329,9 +1697,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf4AVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf4AVX512(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumTapsOf4AVX512(SB), NOSPLIT, $0-96
+TEXT ·sumTapsOf4AVX512(SB), NOSPLIT, $0-136
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
 	MOVQ  x+32(FP), DX
