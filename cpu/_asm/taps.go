@@ -28,17 +28,18 @@ func (s *simd) tapLoops() {
 	for _, of := range []factor{own, one, four} {
 		s.sumTaps(of)
 	}
-	for _, taps := range []int{1, 3} {
-		s.sumPixels(taps, own)
+	for _, taps := range []int{1, 3, 5, 7} {
+		s.sumPixels(taps, own, false)
+		s.sumPixels(taps, own, true)
 	}
 	most := 8
 	if s.suffix == "AVX512" { // has twice the registers
 		most = 16
 	}
 	for _, taps := range []int{1, 4, most} {
-		s.sumPixels(taps, one)
+		s.sumPixels(taps, one, false)
 	}
-	s.sumPixels(4, four)
+	s.sumPixels(4, four, false)
 }
 
 // filters emits a loop over n filters, whose place in bytes is in a register.
@@ -279,8 +280,9 @@ func (s *simd) prefetch(label string, pixels int, y, x, at, tap, end, p, q reg.G
 }
 
 // sumPixels emits dw += Σ x·dy over a row of pixels for some taps at equal distances; few taps have sums of their own for every other
-// pixel, so that there are as many as the processor has multiplications under way.
-func (s *simd) sumPixels(taps int, of factor) {
+// pixel, so that there are as many as the processor has multiplications under way. With ahead it brings two lines a pixel into the second-level
+// cache, from two places on: see prefetch.
+func (s *simd) sumPixels(taps int, of factor, ahead bool) {
 	name, how := fmt.Sprintf("sumPixels%d", taps), "x has a channel for each filter, and step bytes from tap to tap"
 	switch of {
 	case one:
@@ -288,16 +290,34 @@ func (s *simd) sumPixels(taps int, of factor) {
 	case four:
 		name, how = "sumPixelsOf4", "these are the 4 channels of a group, which has 4 filters"
 	}
-	s.function(name, "func(dw *float32, ldw uintptr, x *float32, ldx, step uintptr, dy *float32, ldy, runs, n uintptr)",
+	if ahead {
+		name += "Ahead"
+		how += "; brings lines from soon and then on into the cache"
+	}
+	s.function(name, "func(dw *float32, ldw uintptr, x *float32, ldx, step uintptr, dy *float32, ldy, runs, n uintptr, soon, then *float32)",
 		fmt.Sprintf("adds Σ x·dy over runs (at least 1) of n filters to dw, for %d taps; %s; strides are in bytes.", taps, how))
 	ldw, ldx, step, ldy := s.gp("ldw"), s.gp("ldx"), s.gp("step"), s.gp("ldy")
 	s.maskRest()
+	var step3, step5 reg.GPVirtual
+	if of == own && taps > 3 {
+		step3 = s.GP64()
+		s.LEAQ(operand.Mem{Base: step, Index: step, Scale: 2}, step3)
+	}
+	if of == own && taps > 5 {
+		step5 = s.GP64()
+		s.LEAQ(operand.Mem{Base: step, Index: step, Scale: 4}, step5)
+	}
+	var soon, then reg.GPVirtual
+	if ahead {
+		soon, then = s.gp("soon"), s.gp("then")
+	}
+	const shared = 5 // from more taps on two pixels have the same sums
 	at, xp, yp, runs := s.GP64(), s.GP64(), s.GP64(), s.GP64()
 	s.filters("filters", at, func(label string, masked bool) {
 		var sums [2][]reg.VecVirtual
 		for i := range sums {
 			for t := range taps {
-				if i > 0 && taps > 4 {
+				if i > 0 && taps > shared {
 					sums[i] = append(sums[i], sums[0][t])
 				} else {
 					sums[i] = append(sums[i], s.zero())
@@ -319,9 +339,15 @@ func (s *simd) sumPixels(taps int, of factor) {
 				case of == one:
 					m.Disp = t * s.size
 				case of == own && t > 0:
-					m.Index, m.Scale = step, uint8(t)
+					m.Index, m.Scale = [...]reg.GPVirtual{1: step, step, step3, step, step5, step3}[t], [...]uint8{1: 1, 2, 1, 4, 1, 2}[t]
 				}
 				s.addProduct(m, dy, sum, of, t, masked)
+			}
+			if ahead {
+				for _, p := range []reg.GPVirtual{soon, then} {
+					s.PREFETCHT1(operand.Mem{Base: p})
+					s.ADDQ(operand.U8(s.lanes*s.size), p)
+				}
 			}
 			s.ADDQ(ldx, xp)
 			s.ADDQ(ldy, yp)
@@ -341,7 +367,7 @@ func (s *simd) sumPixels(taps int, of factor) {
 		s.Load(s.Param("dw"), xp)
 		s.ADDQ(at, xp)
 		for t := range taps {
-			if taps <= 4 {
+			if taps <= shared {
 				s.VADD(sums[1][t], sums[0][t], sums[0][t])
 			}
 			s.VADD(s.load(operand.Mem{Base: xp}, masked), sums[0][t], sums[0][t])

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"unsafe"
+
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/op"
@@ -297,9 +299,13 @@ func (d *depthwise[T]) groupPart(_, group int) {
 }
 
 // filterRow adds what a row of dy has to the gradient of filters that are computed at once, whose channels and filters begin at c and
-// f. Where there are many channels, the sums go on in memory after a few pixels, since the pixels of a row lie too far apart for the
+// f. Where there are many, the sums of several go on in memory after a few pixels, since the pixels of a row lie too far apart for the
 // first-level cache to have them until the next channels' turn.
 func (d *depthwise[T]) filterRow(dw []T, row, c, f int) {
+	if d.of == ownChannel {
+		d.ownFilterRow(dw, row)
+		return
+	}
 	const few, many = 4, 256
 	g := &d.g
 	at := d.h.first[row%g.H.Out]
@@ -307,9 +313,6 @@ func (d *depthwise[T]) filterRow(dw []T, row, c, f int) {
 		pixel := (row/g.H.Out*g.H.In + at.element + p*d.h.element) * g.W.In
 		for i := range d.strips {
 			s := &d.strips[i]
-			if s.n == 0 {
-				continue
-			}
 			now := s.count
 			if d.f >= many {
 				now = few
@@ -317,15 +320,61 @@ func (d *depthwise[T]) filterRow(dw []T, row, c, f int) {
 			for j := 0; j < s.count; j += now {
 				x, dy := d.x[(pixel+s.element+j*s.next)*g.C+c:], d.y[(row*g.W.Out+s.at+j)*g.F+f:]
 				to := dw[((at.tap+p)*g.W.Kernel+s.tap)*d.c*d.f:]
-				count := min(now, s.count-j)
-				if d.of == ownChannel {
-					sumPixels(to, d.f, x, s.next*g.C, d.w.element*g.C, dy, g.F, s.n, d.of, count, d.f)
-					continue
-				}
 				for q := range s.n {
-					sumPixels(to[q*d.c*d.f:], d.f, x[q*d.w.element*g.C:], s.next*g.C, 1, dy, g.F, d.c, d.of, count, d.f)
+					sumPixels(to[q*d.c*d.f:], d.f, x[q*d.w.element*g.C:], s.next*g.C, 1, dy, g.F, d.c, d.of, min(now, s.count-j), d.f, nil, nil)
 				}
 			}
 		}
 	}
+}
+
+// ownFilterRow is filterRow for filters of one channel each. All rows of the window see the same of dy, which stays in the first-level cache
+// for them: as many channels of it as have room.
+func (d *depthwise[T]) ownFilterRow(dw []T, row int) {
+	const room, vector = 2048, 16
+	g := &d.g
+	at := d.h.first[row%g.H.Out]
+	first := (row/g.H.Out*g.H.In + at.element) * g.W.In
+	for i := range d.strips {
+		s := &d.strips[i]
+		if s.n == 0 {
+			continue
+		}
+		now := max(room/s.count/vector, 1) * vector
+		for c := 0; c < g.C; c += now {
+			n := min(now, g.C-c)
+			for p := range at.n {
+				var soon, then *T
+				if s.count > 1 && row%g.H.Out < len(d.soon) {
+					soon, then = d.soonSummed(row, p, s.count, c)
+				}
+				sumPixels(dw[((at.tap+p)*g.W.Kernel+s.tap)*g.C+c:], g.C, d.x[(first+p*d.h.element*g.W.In+s.element)*g.C+c:], s.next*g.C, d.w.element*g.C,
+					d.y[(row*g.W.Out+s.at)*g.C+c:], g.C, s.n, d.of, s.count, n, soon, then)
+			}
+		}
+	}
+}
+
+// soonSummed returns two of the places at which begins what the next row of dy, and of images what that sees besides, have for count pixels
+// from channel c on: others for each row p of the window. It is dealt out in equal stretches: one of dy, and as many of images as these
+// have pixels for one of dy.
+func (d *depthwise[T]) soonSummed(row, p, count, c int) (soon, then *T) {
+	g := &d.g
+	rows := d.soon[row%g.H.Out]
+	stretch := func(i int) *T {
+		if i == 0 {
+			return &d.y[(row+1)*g.W.Out*g.C+count*c]
+		}
+		i--
+		if i >= len(rows)*g.W.Stride {
+			return nil
+		}
+		first := (row/g.H.Out*g.H.In+d.h.first[row%g.H.Out].element)*g.W.In*g.C + rows[i/g.W.Stride]/int(unsafe.Sizeof(T(0)))
+		return &d.x[min(first+i%g.W.Stride*g.W.Out*g.C+count*c, len(d.x)-1)] // stretches may reach beyond the last row
+	}
+	soon, then = stretch(2*p), stretch(2*p+1)
+	if then == nil {
+		then = soon
+	}
+	return soon, then
 }

@@ -22,29 +22,59 @@ func sumTapsOf464AVX2(y *float64, ldy uintptr, from *float64, ldf uintptr, x *fl
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
 //
 //go:noescape
-func sumPixels164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+func sumPixels164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels1Ahead64AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 3 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
 //
 //go:noescape
-func sumPixels364AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+func sumPixels364AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 3 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels3Ahead64AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 5 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
+//
+//go:noescape
+func sumPixels564AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 5 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels5Ahead64AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 7 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
+//
+//go:noescape
+func sumPixels764AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 7 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels7Ahead64AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 4 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 8 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x864AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x864AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 4 taps; these are the 4 channels of a group, which has 4 filters; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)

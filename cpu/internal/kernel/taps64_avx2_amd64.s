@@ -3032,9 +3032,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumPixels164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, FMA3
-TEXT ·sumPixels164AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixels164AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), AX
 	MOVQ    step+32(FP), CX
@@ -3140,9 +3140,143 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixels364AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels1Ahead64AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumPixels1Ahead64AVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), AX
+	MOVQ    step+32(FP), CX
+	MOVQ    ldy+48(FP), CX
+	MOVQ    n+64(FP), DX
+	ANDQ    $0x03, DX
+	LEAQ    lanes<>+32(SB), BX
+	NEGQ    DX
+	VMOVUPS (BX)(DX*8), Y0
+	MOVQ    soon+72(FP), DX
+	MOVQ    then+80(FP), BX
+	MOVQ    n+64(FP), R10
+	XORQ    SI, SI
+	CMPQ    R10, $0x04
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   x+16(FP), DI
+	ADDQ   SI, DI
+	MOVQ   dy+40(FP), R8
+	ADDQ   SI, R8
+	MOVQ   runs+56(FP), R9
+	SUBQ   $0x02, R9
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R8), Y3
+	VFMADD231PD (DI), Y3, Y1
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Y3
+	VFMADD231PD (DI), Y3, Y2
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	SUBQ        $0x02, R9
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R9
+	JZ          filtersvectorjoin
+	VMOVUPS     (R8), Y3
+	VFMADD231PD (DI), Y3, Y1
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), DI
+	ADDQ    SI, DI
+	VADDPD  Y2, Y1, Y1
+	VMOVUPS (DI), Y2
+	VADDPD  Y2, Y1, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ    $0x00000020, SI
+	SUBQ    $0x04, R10
+	CMPQ    R10, $0x04
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R10, R10
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   x+16(FP), DI
+	ADDQ   SI, DI
+	MOVQ   dy+40(FP), R8
+	ADDQ   SI, R8
+	MOVQ   runs+56(FP), R9
+	SUBQ   $0x02, R9
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPD  (R8), Y0, Y3
+	VMASKMOVPD  (DI), Y0, Y4
+	VFMADD231PD Y4, Y3, Y1
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	VMASKMOVPD  (R8), Y0, Y3
+	VMASKMOVPD  (DI), Y0, Y4
+	VFMADD231PD Y4, Y3, Y2
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	SUBQ        $0x02, R9
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R9
+	JZ          filtersmaskedjoin
+	VMASKMOVPD  (R8), Y0, Y3
+	VMASKMOVPD  (DI), Y0, Y4
+	VFMADD231PD Y4, Y3, Y1
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), DI
+	ADDQ       SI, DI
+	VADDPD     Y2, Y1, Y1
+	VMASKMOVPD (DI), Y0, Y2
+	VADDPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (DI)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels364AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, FMA3
-TEXT ·sumPixels364AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixels364AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), CX
 	MOVQ    step+32(FP), DX
@@ -3294,9 +3428,1083 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels3Ahead64AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumPixels3Ahead64AVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x03, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*8), Y0
+	MOVQ    soon+72(FP), SI
+	MOVQ    then+80(FP), DI
+	MOVQ    n+64(FP), R12
+	XORQ    R8, R8
+	CMPQ    R12, $0x04
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R10), Y7
+	VFMADD231PD (R9), Y7, Y1
+	VFMADD231PD (R9)(DX*1), Y7, Y2
+	VFMADD231PD (R9)(DX*2), Y7, Y3
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS     (R10), Y7
+	VFMADD231PD (R9), Y7, Y4
+	VFMADD231PD (R9)(DX*1), Y7, Y5
+	VFMADD231PD (R9)(DX*2), Y7, Y6
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R11
+	JZ          filtersvectorjoin
+	VMOVUPS     (R10), Y7
+	VFMADD231PD (R9), Y7, Y1
+	VFMADD231PD (R9)(DX*1), Y7, Y2
+	VFMADD231PD (R9)(DX*2), Y7, Y3
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R9
+	ADDQ    R8, R9
+	VADDPD  Y4, Y1, Y1
+	VMOVUPS (R9), Y4
+	VADDPD  Y4, Y1, Y1
+	VMOVUPS Y1, (R9)
+	ADDQ    AX, R9
+	VADDPD  Y5, Y2, Y2
+	VMOVUPS (R9), Y1
+	VADDPD  Y1, Y2, Y2
+	VMOVUPS Y2, (R9)
+	ADDQ    AX, R9
+	VADDPD  Y6, Y3, Y3
+	VMOVUPS (R9), Y1
+	VADDPD  Y1, Y3, Y3
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x04, R12
+	CMPQ    R12, $0x04
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R12, R12
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPD  (R10), Y0, Y7
+	VMASKMOVPD  (R9), Y0, Y8
+	VFMADD231PD Y8, Y7, Y1
+	VMASKMOVPD  (R9)(DX*1), Y0, Y8
+	VFMADD231PD Y8, Y7, Y2
+	VMASKMOVPD  (R9)(DX*2), Y0, Y8
+	VFMADD231PD Y8, Y7, Y3
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMASKMOVPD  (R10), Y0, Y7
+	VMASKMOVPD  (R9), Y0, Y8
+	VFMADD231PD Y8, Y7, Y4
+	VMASKMOVPD  (R9)(DX*1), Y0, Y8
+	VFMADD231PD Y8, Y7, Y5
+	VMASKMOVPD  (R9)(DX*2), Y0, Y8
+	VFMADD231PD Y8, Y7, Y6
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R11
+	JZ          filtersmaskedjoin
+	VMASKMOVPD  (R10), Y0, Y7
+	VMASKMOVPD  (R9), Y0, Y8
+	VFMADD231PD Y8, Y7, Y1
+	VMASKMOVPD  (R9)(DX*1), Y0, Y8
+	VFMADD231PD Y8, Y7, Y2
+	VMASKMOVPD  (R9)(DX*2), Y0, Y8
+	VFMADD231PD Y8, Y7, Y3
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R9
+	ADDQ       R8, R9
+	VADDPD     Y4, Y1, Y1
+	VMASKMOVPD (R9), Y0, Y4
+	VADDPD     Y4, Y1, Y1
+	VMASKMOVPD Y1, Y0, (R9)
+	ADDQ       AX, R9
+	VADDPD     Y5, Y2, Y2
+	VMASKMOVPD (R9), Y0, Y1
+	VADDPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (R9)
+	ADDQ       AX, R9
+	VADDPD     Y6, Y3, Y3
+	VMASKMOVPD (R9), Y0, Y1
+	VADDPD     Y1, Y3, Y3
+	VMASKMOVPD Y3, Y0, (R9)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels564AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, FMA3
-TEXT ·sumPixelsOf1x164AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixels564AVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x03, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*8), Y0
+	LEAQ    (DX)(DX*2), SI
+	MOVQ    n+64(FP), R11
+	XORQ    DI, DI
+	CMPQ    R11, $0x04
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   x+16(FP), R8
+	ADDQ   DI, R8
+	MOVQ   dy+40(FP), R9
+	ADDQ   DI, R9
+	MOVQ   runs+56(FP), R10
+	SUBQ   $0x02, R10
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R9), Y11
+	VFMADD231PD (R8), Y11, Y1
+	VFMADD231PD (R8)(DX*1), Y11, Y2
+	VFMADD231PD (R8)(DX*2), Y11, Y3
+	VFMADD231PD (R8)(SI*1), Y11, Y4
+	VFMADD231PD (R8)(DX*4), Y11, Y5
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y11
+	VFMADD231PD (R8), Y11, Y6
+	VFMADD231PD (R8)(DX*1), Y11, Y7
+	VFMADD231PD (R8)(DX*2), Y11, Y8
+	VFMADD231PD (R8)(SI*1), Y11, Y9
+	VFMADD231PD (R8)(DX*4), Y11, Y10
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	SUBQ        $0x02, R10
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R10
+	JZ          filtersvectorjoin
+	VMOVUPS     (R9), Y11
+	VFMADD231PD (R8), Y11, Y1
+	VFMADD231PD (R8)(DX*1), Y11, Y2
+	VFMADD231PD (R8)(DX*2), Y11, Y3
+	VFMADD231PD (R8)(SI*1), Y11, Y4
+	VFMADD231PD (R8)(DX*4), Y11, Y5
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R8
+	ADDQ    DI, R8
+	VADDPD  Y6, Y1, Y1
+	VMOVUPS (R8), Y6
+	VADDPD  Y6, Y1, Y1
+	VMOVUPS Y1, (R8)
+	ADDQ    AX, R8
+	VADDPD  Y7, Y2, Y2
+	VMOVUPS (R8), Y1
+	VADDPD  Y1, Y2, Y2
+	VMOVUPS Y2, (R8)
+	ADDQ    AX, R8
+	VADDPD  Y8, Y3, Y3
+	VMOVUPS (R8), Y1
+	VADDPD  Y1, Y3, Y3
+	VMOVUPS Y3, (R8)
+	ADDQ    AX, R8
+	VADDPD  Y9, Y4, Y4
+	VMOVUPS (R8), Y1
+	VADDPD  Y1, Y4, Y4
+	VMOVUPS Y4, (R8)
+	ADDQ    AX, R8
+	VADDPD  Y10, Y5, Y5
+	VMOVUPS (R8), Y1
+	VADDPD  Y1, Y5, Y5
+	VMOVUPS Y5, (R8)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x04, R11
+	CMPQ    R11, $0x04
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R11, R11
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   x+16(FP), R8
+	ADDQ   DI, R8
+	MOVQ   dy+40(FP), R9
+	ADDQ   DI, R9
+	MOVQ   runs+56(FP), R10
+	SUBQ   $0x02, R10
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPD  (R9), Y0, Y11
+	VMASKMOVPD  (R8), Y0, Y12
+	VFMADD231PD Y12, Y11, Y1
+	VMASKMOVPD  (R8)(DX*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y2
+	VMASKMOVPD  (R8)(DX*2), Y0, Y12
+	VFMADD231PD Y12, Y11, Y3
+	VMASKMOVPD  (R8)(SI*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y4
+	VMASKMOVPD  (R8)(DX*4), Y0, Y12
+	VFMADD231PD Y12, Y11, Y5
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	VMASKMOVPD  (R9), Y0, Y11
+	VMASKMOVPD  (R8), Y0, Y12
+	VFMADD231PD Y12, Y11, Y6
+	VMASKMOVPD  (R8)(DX*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y7
+	VMASKMOVPD  (R8)(DX*2), Y0, Y12
+	VFMADD231PD Y12, Y11, Y8
+	VMASKMOVPD  (R8)(SI*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y9
+	VMASKMOVPD  (R8)(DX*4), Y0, Y12
+	VFMADD231PD Y12, Y11, Y10
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	SUBQ        $0x02, R10
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R10
+	JZ          filtersmaskedjoin
+	VMASKMOVPD  (R9), Y0, Y11
+	VMASKMOVPD  (R8), Y0, Y12
+	VFMADD231PD Y12, Y11, Y1
+	VMASKMOVPD  (R8)(DX*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y2
+	VMASKMOVPD  (R8)(DX*2), Y0, Y12
+	VFMADD231PD Y12, Y11, Y3
+	VMASKMOVPD  (R8)(SI*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y4
+	VMASKMOVPD  (R8)(DX*4), Y0, Y12
+	VFMADD231PD Y12, Y11, Y5
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R8
+	ADDQ       DI, R8
+	VADDPD     Y6, Y1, Y1
+	VMASKMOVPD (R8), Y0, Y6
+	VADDPD     Y6, Y1, Y1
+	VMASKMOVPD Y1, Y0, (R8)
+	ADDQ       AX, R8
+	VADDPD     Y7, Y2, Y2
+	VMASKMOVPD (R8), Y0, Y1
+	VADDPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (R8)
+	ADDQ       AX, R8
+	VADDPD     Y8, Y3, Y3
+	VMASKMOVPD (R8), Y0, Y1
+	VADDPD     Y1, Y3, Y3
+	VMASKMOVPD Y3, Y0, (R8)
+	ADDQ       AX, R8
+	VADDPD     Y9, Y4, Y4
+	VMASKMOVPD (R8), Y0, Y1
+	VADDPD     Y1, Y4, Y4
+	VMASKMOVPD Y4, Y0, (R8)
+	ADDQ       AX, R8
+	VADDPD     Y10, Y5, Y5
+	VMASKMOVPD (R8), Y0, Y1
+	VADDPD     Y1, Y5, Y5
+	VMASKMOVPD Y5, Y0, (R8)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels5Ahead64AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumPixels5Ahead64AVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x03, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*8), Y0
+	LEAQ    (DX)(DX*2), SI
+	MOVQ    soon+72(FP), DI
+	MOVQ    then+80(FP), R8
+	MOVQ    n+64(FP), R13
+	XORQ    R9, R9
+	CMPQ    R13, $0x04
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   x+16(FP), R10
+	ADDQ   R9, R10
+	MOVQ   dy+40(FP), R11
+	ADDQ   R9, R11
+	MOVQ   runs+56(FP), R12
+	SUBQ   $0x02, R12
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R11), Y11
+	VFMADD231PD (R10), Y11, Y1
+	VFMADD231PD (R10)(DX*1), Y11, Y2
+	VFMADD231PD (R10)(DX*2), Y11, Y3
+	VFMADD231PD (R10)(SI*1), Y11, Y4
+	VFMADD231PD (R10)(DX*4), Y11, Y5
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Y11
+	VFMADD231PD (R10), Y11, Y6
+	VFMADD231PD (R10)(DX*1), Y11, Y7
+	VFMADD231PD (R10)(DX*2), Y11, Y8
+	VFMADD231PD (R10)(SI*1), Y11, Y9
+	VFMADD231PD (R10)(DX*4), Y11, Y10
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	SUBQ        $0x02, R12
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R12
+	JZ          filtersvectorjoin
+	VMOVUPS     (R11), Y11
+	VFMADD231PD (R10), Y11, Y1
+	VFMADD231PD (R10)(DX*1), Y11, Y2
+	VFMADD231PD (R10)(DX*2), Y11, Y3
+	VFMADD231PD (R10)(SI*1), Y11, Y4
+	VFMADD231PD (R10)(DX*4), Y11, Y5
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R10
+	ADDQ    R9, R10
+	VADDPD  Y6, Y1, Y1
+	VMOVUPS (R10), Y6
+	VADDPD  Y6, Y1, Y1
+	VMOVUPS Y1, (R10)
+	ADDQ    AX, R10
+	VADDPD  Y7, Y2, Y2
+	VMOVUPS (R10), Y1
+	VADDPD  Y1, Y2, Y2
+	VMOVUPS Y2, (R10)
+	ADDQ    AX, R10
+	VADDPD  Y8, Y3, Y3
+	VMOVUPS (R10), Y1
+	VADDPD  Y1, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    AX, R10
+	VADDPD  Y9, Y4, Y4
+	VMOVUPS (R10), Y1
+	VADDPD  Y1, Y4, Y4
+	VMOVUPS Y4, (R10)
+	ADDQ    AX, R10
+	VADDPD  Y10, Y5, Y5
+	VMOVUPS (R10), Y1
+	VADDPD  Y1, Y5, Y5
+	VMOVUPS Y5, (R10)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x04, R13
+	CMPQ    R13, $0x04
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R13, R13
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   x+16(FP), R10
+	ADDQ   R9, R10
+	MOVQ   dy+40(FP), R11
+	ADDQ   R9, R11
+	MOVQ   runs+56(FP), R12
+	SUBQ   $0x02, R12
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPD  (R11), Y0, Y11
+	VMASKMOVPD  (R10), Y0, Y12
+	VFMADD231PD Y12, Y11, Y1
+	VMASKMOVPD  (R10)(DX*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y2
+	VMASKMOVPD  (R10)(DX*2), Y0, Y12
+	VFMADD231PD Y12, Y11, Y3
+	VMASKMOVPD  (R10)(SI*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y4
+	VMASKMOVPD  (R10)(DX*4), Y0, Y12
+	VFMADD231PD Y12, Y11, Y5
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	VMASKMOVPD  (R11), Y0, Y11
+	VMASKMOVPD  (R10), Y0, Y12
+	VFMADD231PD Y12, Y11, Y6
+	VMASKMOVPD  (R10)(DX*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y7
+	VMASKMOVPD  (R10)(DX*2), Y0, Y12
+	VFMADD231PD Y12, Y11, Y8
+	VMASKMOVPD  (R10)(SI*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y9
+	VMASKMOVPD  (R10)(DX*4), Y0, Y12
+	VFMADD231PD Y12, Y11, Y10
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	SUBQ        $0x02, R12
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R12
+	JZ          filtersmaskedjoin
+	VMASKMOVPD  (R11), Y0, Y11
+	VMASKMOVPD  (R10), Y0, Y12
+	VFMADD231PD Y12, Y11, Y1
+	VMASKMOVPD  (R10)(DX*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y2
+	VMASKMOVPD  (R10)(DX*2), Y0, Y12
+	VFMADD231PD Y12, Y11, Y3
+	VMASKMOVPD  (R10)(SI*1), Y0, Y12
+	VFMADD231PD Y12, Y11, Y4
+	VMASKMOVPD  (R10)(DX*4), Y0, Y12
+	VFMADD231PD Y12, Y11, Y5
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R10
+	ADDQ       R9, R10
+	VADDPD     Y6, Y1, Y1
+	VMASKMOVPD (R10), Y0, Y6
+	VADDPD     Y6, Y1, Y1
+	VMASKMOVPD Y1, Y0, (R10)
+	ADDQ       AX, R10
+	VADDPD     Y7, Y2, Y2
+	VMASKMOVPD (R10), Y0, Y1
+	VADDPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (R10)
+	ADDQ       AX, R10
+	VADDPD     Y8, Y3, Y3
+	VMASKMOVPD (R10), Y0, Y1
+	VADDPD     Y1, Y3, Y3
+	VMASKMOVPD Y3, Y0, (R10)
+	ADDQ       AX, R10
+	VADDPD     Y9, Y4, Y4
+	VMASKMOVPD (R10), Y0, Y1
+	VADDPD     Y1, Y4, Y4
+	VMASKMOVPD Y4, Y0, (R10)
+	ADDQ       AX, R10
+	VADDPD     Y10, Y5, Y5
+	VMASKMOVPD (R10), Y0, Y1
+	VADDPD     Y1, Y5, Y5
+	VMASKMOVPD Y5, Y0, (R10)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels764AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, FMA3
+TEXT ·sumPixels764AVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x03, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*8), Y0
+	LEAQ    (DX)(DX*2), SI
+	LEAQ    (DX)(DX*4), DI
+	MOVQ    n+64(FP), R12
+	XORQ    R8, R8
+	CMPQ    R12, $0x04
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R10), Y8
+	VFMADD231PD (R9), Y8, Y1
+	VFMADD231PD (R9)(DX*1), Y8, Y2
+	VFMADD231PD (R9)(DX*2), Y8, Y3
+	VFMADD231PD (R9)(SI*1), Y8, Y4
+	VFMADD231PD (R9)(DX*4), Y8, Y5
+	VFMADD231PD (R9)(DI*1), Y8, Y6
+	VFMADD231PD (R9)(SI*2), Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS     (R10), Y8
+	VFMADD231PD (R9), Y8, Y1
+	VFMADD231PD (R9)(DX*1), Y8, Y2
+	VFMADD231PD (R9)(DX*2), Y8, Y3
+	VFMADD231PD (R9)(SI*1), Y8, Y4
+	VFMADD231PD (R9)(DX*4), Y8, Y5
+	VFMADD231PD (R9)(DI*1), Y8, Y6
+	VFMADD231PD (R9)(SI*2), Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R11
+	JZ          filtersvectorjoin
+	VMOVUPS     (R10), Y8
+	VFMADD231PD (R9), Y8, Y1
+	VFMADD231PD (R9)(DX*1), Y8, Y2
+	VFMADD231PD (R9)(DX*2), Y8, Y3
+	VFMADD231PD (R9)(SI*1), Y8, Y4
+	VFMADD231PD (R9)(DX*4), Y8, Y5
+	VFMADD231PD (R9)(DI*1), Y8, Y6
+	VFMADD231PD (R9)(SI*2), Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R9
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVUPS Y1, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPD  Y1, Y2, Y2
+	VMOVUPS Y2, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPD  Y1, Y3, Y3
+	VMOVUPS Y3, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPD  Y1, Y4, Y4
+	VMOVUPS Y4, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPD  Y1, Y5, Y5
+	VMOVUPS Y5, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPD  Y1, Y6, Y6
+	VMOVUPS Y6, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPD  Y1, Y7, Y7
+	VMOVUPS Y7, (R9)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x04, R12
+	CMPQ    R12, $0x04
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R12, R12
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPD  (R10), Y0, Y8
+	VMASKMOVPD  (R9), Y0, Y9
+	VFMADD231PD Y9, Y8, Y1
+	VMASKMOVPD  (R9)(DX*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y2
+	VMASKMOVPD  (R9)(DX*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y3
+	VMASKMOVPD  (R9)(SI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y4
+	VMASKMOVPD  (R9)(DX*4), Y0, Y9
+	VFMADD231PD Y9, Y8, Y5
+	VMASKMOVPD  (R9)(DI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y6
+	VMASKMOVPD  (R9)(SI*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMASKMOVPD  (R10), Y0, Y8
+	VMASKMOVPD  (R9), Y0, Y9
+	VFMADD231PD Y9, Y8, Y1
+	VMASKMOVPD  (R9)(DX*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y2
+	VMASKMOVPD  (R9)(DX*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y3
+	VMASKMOVPD  (R9)(SI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y4
+	VMASKMOVPD  (R9)(DX*4), Y0, Y9
+	VFMADD231PD Y9, Y8, Y5
+	VMASKMOVPD  (R9)(DI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y6
+	VMASKMOVPD  (R9)(SI*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R11
+	JZ          filtersmaskedjoin
+	VMASKMOVPD  (R10), Y0, Y8
+	VMASKMOVPD  (R9), Y0, Y9
+	VFMADD231PD Y9, Y8, Y1
+	VMASKMOVPD  (R9)(DX*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y2
+	VMASKMOVPD  (R9)(DX*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y3
+	VMASKMOVPD  (R9)(SI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y4
+	VMASKMOVPD  (R9)(DX*4), Y0, Y9
+	VFMADD231PD Y9, Y8, Y5
+	VMASKMOVPD  (R9)(DI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y6
+	VMASKMOVPD  (R9)(SI*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R9
+	ADDQ       R8, R9
+	VMASKMOVPD (R9), Y0, Y8
+	VADDPD     Y8, Y1, Y1
+	VMASKMOVPD Y1, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPD (R9), Y0, Y1
+	VADDPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPD (R9), Y0, Y1
+	VADDPD     Y1, Y3, Y3
+	VMASKMOVPD Y3, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPD (R9), Y0, Y1
+	VADDPD     Y1, Y4, Y4
+	VMASKMOVPD Y4, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPD (R9), Y0, Y1
+	VADDPD     Y1, Y5, Y5
+	VMASKMOVPD Y5, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPD (R9), Y0, Y1
+	VADDPD     Y1, Y6, Y6
+	VMASKMOVPD Y6, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPD (R9), Y0, Y1
+	VADDPD     Y1, Y7, Y7
+	VMASKMOVPD Y7, Y0, (R9)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels7Ahead64AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumPixels7Ahead64AVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x03, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*8), Y0
+	LEAQ    (DX)(DX*2), SI
+	LEAQ    (DX)(DX*4), DI
+	MOVQ    soon+72(FP), R8
+	MOVQ    then+80(FP), R9
+	MOVQ    n+64(FP), R14
+	XORQ    R10, R10
+	CMPQ    R14, $0x04
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   x+16(FP), R11
+	ADDQ   R10, R11
+	MOVQ   dy+40(FP), R12
+	ADDQ   R10, R12
+	MOVQ   runs+56(FP), R13
+	SUBQ   $0x02, R13
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R12), Y8
+	VFMADD231PD (R11), Y8, Y1
+	VFMADD231PD (R11)(DX*1), Y8, Y2
+	VFMADD231PD (R11)(DX*2), Y8, Y3
+	VFMADD231PD (R11)(SI*1), Y8, Y4
+	VFMADD231PD (R11)(DX*4), Y8, Y5
+	VFMADD231PD (R11)(DI*1), Y8, Y6
+	VFMADD231PD (R11)(SI*2), Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PD (R11), Y8, Y1
+	VFMADD231PD (R11)(DX*1), Y8, Y2
+	VFMADD231PD (R11)(DX*2), Y8, Y3
+	VFMADD231PD (R11)(SI*1), Y8, Y4
+	VFMADD231PD (R11)(DX*4), Y8, Y5
+	VFMADD231PD (R11)(DI*1), Y8, Y6
+	VFMADD231PD (R11)(SI*2), Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	SUBQ        $0x02, R13
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R13
+	JZ          filtersvectorjoin
+	VMOVUPS     (R12), Y8
+	VFMADD231PD (R11), Y8, Y1
+	VFMADD231PD (R11)(DX*1), Y8, Y2
+	VFMADD231PD (R11)(DX*2), Y8, Y3
+	VFMADD231PD (R11)(SI*1), Y8, Y4
+	VFMADD231PD (R11)(DX*4), Y8, Y5
+	VFMADD231PD (R11)(DI*1), Y8, Y6
+	VFMADD231PD (R11)(SI*2), Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R11
+	ADDQ    R10, R11
+	VMOVUPS (R11), Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVUPS Y1, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPD  Y1, Y2, Y2
+	VMOVUPS Y2, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPD  Y1, Y3, Y3
+	VMOVUPS Y3, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPD  Y1, Y4, Y4
+	VMOVUPS Y4, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPD  Y1, Y5, Y5
+	VMOVUPS Y5, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPD  Y1, Y6, Y6
+	VMOVUPS Y6, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPD  Y1, Y7, Y7
+	VMOVUPS Y7, (R11)
+	ADDQ    $0x00000020, R10
+	SUBQ    $0x04, R14
+	CMPQ    R14, $0x04
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R14, R14
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   x+16(FP), R11
+	ADDQ   R10, R11
+	MOVQ   dy+40(FP), R12
+	ADDQ   R10, R12
+	MOVQ   runs+56(FP), R13
+	SUBQ   $0x02, R13
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPD  (R12), Y0, Y8
+	VMASKMOVPD  (R11), Y0, Y9
+	VFMADD231PD Y9, Y8, Y1
+	VMASKMOVPD  (R11)(DX*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y2
+	VMASKMOVPD  (R11)(DX*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y3
+	VMASKMOVPD  (R11)(SI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y4
+	VMASKMOVPD  (R11)(DX*4), Y0, Y9
+	VFMADD231PD Y9, Y8, Y5
+	VMASKMOVPD  (R11)(DI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y6
+	VMASKMOVPD  (R11)(SI*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	VMASKMOVPD  (R12), Y0, Y8
+	VMASKMOVPD  (R11), Y0, Y9
+	VFMADD231PD Y9, Y8, Y1
+	VMASKMOVPD  (R11)(DX*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y2
+	VMASKMOVPD  (R11)(DX*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y3
+	VMASKMOVPD  (R11)(SI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y4
+	VMASKMOVPD  (R11)(DX*4), Y0, Y9
+	VFMADD231PD Y9, Y8, Y5
+	VMASKMOVPD  (R11)(DI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y6
+	VMASKMOVPD  (R11)(SI*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	SUBQ        $0x02, R13
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R13
+	JZ          filtersmaskedjoin
+	VMASKMOVPD  (R12), Y0, Y8
+	VMASKMOVPD  (R11), Y0, Y9
+	VFMADD231PD Y9, Y8, Y1
+	VMASKMOVPD  (R11)(DX*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y2
+	VMASKMOVPD  (R11)(DX*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y3
+	VMASKMOVPD  (R11)(SI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y4
+	VMASKMOVPD  (R11)(DX*4), Y0, Y9
+	VFMADD231PD Y9, Y8, Y5
+	VMASKMOVPD  (R11)(DI*1), Y0, Y9
+	VFMADD231PD Y9, Y8, Y6
+	VMASKMOVPD  (R11)(SI*2), Y0, Y9
+	VFMADD231PD Y9, Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R11
+	ADDQ       R10, R11
+	VMASKMOVPD (R11), Y0, Y8
+	VADDPD     Y8, Y1, Y1
+	VMASKMOVPD Y1, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPD (R11), Y0, Y1
+	VADDPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPD (R11), Y0, Y1
+	VADDPD     Y1, Y3, Y3
+	VMASKMOVPD Y3, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPD (R11), Y0, Y1
+	VADDPD     Y1, Y4, Y4
+	VMASKMOVPD Y4, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPD (R11), Y0, Y1
+	VADDPD     Y1, Y5, Y5
+	VMASKMOVPD Y5, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPD (R11), Y0, Y1
+	VADDPD     Y1, Y6, Y6
+	VMASKMOVPD Y6, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPD (R11), Y0, Y1
+	VADDPD     Y1, Y7, Y7
+	VMASKMOVPD Y7, Y0, (R11)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixelsOf1x164AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, FMA3
+TEXT ·sumPixelsOf1x164AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), AX
 	MOVQ    step+32(FP), CX
@@ -3403,9 +4611,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf1x464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, FMA3
-TEXT ·sumPixelsOf1x464AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf1x464AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), CX
 	MOVQ    step+32(FP), DX
@@ -3590,9 +4798,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x864AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf1x864AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, FMA3
-TEXT ·sumPixelsOf1x864AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf1x864AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), CX
 	MOVQ    step+32(FP), DX
@@ -3849,9 +5057,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf464AVX2(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sumPixelsOf464AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf464AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), CX
 	MOVQ    step+32(FP), DX

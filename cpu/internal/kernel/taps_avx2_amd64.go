@@ -22,29 +22,59 @@ func sumTapsOf4AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *floa
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
 //
 //go:noescape
-func sumPixels1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixels1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels1AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 3 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
 //
 //go:noescape
-func sumPixels3AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixels3AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 3 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels3AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 5 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
+//
+//go:noescape
+func sumPixels5AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 5 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels5AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 7 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
+//
+//go:noescape
+func sumPixels7AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 7 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels7AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 4 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 8 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x8AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x8AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 4 taps; these are the 4 channels of a group, which has 4 filters; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)

@@ -2988,9 +2988,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumPixels1AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels1AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixels1AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixels1AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), AX
 	MOVQ  step+32(FP), CX
@@ -3096,9 +3096,143 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixels3AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels1AheadAVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumPixels1AheadAVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), AX
+	MOVQ  step+32(FP), CX
+	MOVQ  ldy+48(FP), CX
+	MOVQ  n+64(FP), DX
+	ANDQ  $0x0f, DX
+	MOVL  $0x0000ffff, BX
+	BZHIL DX, BX, BX
+	KMOVW BX, K1
+	MOVQ  soon+72(FP), DX
+	MOVQ  then+80(FP), BX
+	MOVQ  n+64(FP), R10
+	XORQ  SI, SI
+	CMPQ  R10, $0x10
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   x+16(FP), DI
+	ADDQ   SI, DI
+	MOVQ   dy+40(FP), R8
+	ADDQ   SI, R8
+	MOVQ   runs+56(FP), R9
+	SUBQ   $0x02, R9
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R8), Z2
+	VFMADD231PS (DI), Z2, Z0
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z2
+	VFMADD231PS (DI), Z2, Z1
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	SUBQ        $0x02, R9
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R9
+	JZ          filtersvectorjoin
+	VMOVUPS     (R8), Z2
+	VFMADD231PS (DI), Z2, Z0
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), DI
+	ADDQ    SI, DI
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS (DI), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $0x00000040, SI
+	SUBQ    $0x10, R10
+	CMPQ    R10, $0x10
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R10, R10
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   x+16(FP), DI
+	ADDQ   SI, DI
+	MOVQ   dy+40(FP), R8
+	ADDQ   SI, R8
+	MOVQ   runs+56(FP), R9
+	SUBQ   $0x02, R9
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPS.Z   (R8), K1, Z2
+	VMOVUPS.Z   (DI), K1, Z3
+	VFMADD231PS Z3, Z2, Z0
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z2
+	VMOVUPS.Z   (DI), K1, Z3
+	VFMADD231PS Z3, Z2, Z1
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	SUBQ        $0x02, R9
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R9
+	JZ          filtersmaskedjoin
+	VMOVUPS.Z   (R8), K1, Z2
+	VMOVUPS.Z   (DI), K1, Z3
+	VFMADD231PS Z3, Z2, Z0
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), DI
+	ADDQ      SI, DI
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels3AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixels3AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixels3AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), CX
 	MOVQ  step+32(FP), DX
@@ -3250,9 +3384,1083 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x1AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels3AheadAVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumPixels3AheadAVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x0f, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	MOVQ  soon+72(FP), SI
+	MOVQ  then+80(FP), DI
+	MOVQ  n+64(FP), R12
+	XORQ  R8, R8
+	CMPQ  R12, $0x10
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R10), Z6
+	VFMADD231PS (R9), Z6, Z0
+	VFMADD231PS (R9)(DX*1), Z6, Z1
+	VFMADD231PS (R9)(DX*2), Z6, Z2
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS     (R10), Z6
+	VFMADD231PS (R9), Z6, Z3
+	VFMADD231PS (R9)(DX*1), Z6, Z4
+	VFMADD231PS (R9)(DX*2), Z6, Z5
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R11
+	JZ          filtersvectorjoin
+	VMOVUPS     (R10), Z6
+	VFMADD231PS (R9), Z6, Z0
+	VFMADD231PS (R9)(DX*1), Z6, Z1
+	VFMADD231PS (R9)(DX*2), Z6, Z2
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R9
+	ADDQ    R8, R9
+	VADDPS  Z3, Z0, Z0
+	VMOVUPS (R9), Z3
+	VADDPS  Z3, Z0, Z0
+	VMOVUPS Z0, (R9)
+	ADDQ    AX, R9
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS (R9), Z0
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (R9)
+	ADDQ    AX, R9
+	VADDPS  Z5, Z2, Z2
+	VMOVUPS (R9), Z0
+	VADDPS  Z0, Z2, Z2
+	VMOVUPS Z2, (R9)
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x10, R12
+	CMPQ    R12, $0x10
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R12, R12
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPS.Z   (R10), K1, Z6
+	VMOVUPS.Z   (R9), K1, Z7
+	VFMADD231PS Z7, Z6, Z0
+	VMOVUPS.Z   (R9)(DX*1), K1, Z7
+	VFMADD231PS Z7, Z6, Z1
+	VMOVUPS.Z   (R9)(DX*2), K1, Z7
+	VFMADD231PS Z7, Z6, Z2
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS.Z   (R10), K1, Z6
+	VMOVUPS.Z   (R9), K1, Z7
+	VFMADD231PS Z7, Z6, Z3
+	VMOVUPS.Z   (R9)(DX*1), K1, Z7
+	VFMADD231PS Z7, Z6, Z4
+	VMOVUPS.Z   (R9)(DX*2), K1, Z7
+	VFMADD231PS Z7, Z6, Z5
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R11
+	JZ          filtersmaskedjoin
+	VMOVUPS.Z   (R10), K1, Z6
+	VMOVUPS.Z   (R9), K1, Z7
+	VFMADD231PS Z7, Z6, Z0
+	VMOVUPS.Z   (R9)(DX*1), K1, Z7
+	VFMADD231PS Z7, Z6, Z1
+	VMOVUPS.Z   (R9)(DX*2), K1, Z7
+	VFMADD231PS Z7, Z6, Z2
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R9
+	ADDQ      R8, R9
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS.Z (R9), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      AX, R9
+	VADDPS    Z4, Z1, Z1
+	VMOVUPS.Z (R9), K1, Z0
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      AX, R9
+	VADDPS    Z5, Z2, Z2
+	VMOVUPS.Z (R9), K1, Z0
+	VADDPS    Z0, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels5AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixelsOf1x1AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixels5AVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x0f, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	LEAQ  (DX)(DX*2), SI
+	MOVQ  n+64(FP), R11
+	XORQ  DI, DI
+	CMPQ  R11, $0x10
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   x+16(FP), R8
+	ADDQ   DI, R8
+	MOVQ   dy+40(FP), R9
+	ADDQ   DI, R9
+	MOVQ   runs+56(FP), R10
+	SUBQ   $0x02, R10
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R9), Z10
+	VFMADD231PS (R8), Z10, Z0
+	VFMADD231PS (R8)(DX*1), Z10, Z1
+	VFMADD231PS (R8)(DX*2), Z10, Z2
+	VFMADD231PS (R8)(SI*1), Z10, Z3
+	VFMADD231PS (R8)(DX*4), Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z10
+	VFMADD231PS (R8), Z10, Z5
+	VFMADD231PS (R8)(DX*1), Z10, Z6
+	VFMADD231PS (R8)(DX*2), Z10, Z7
+	VFMADD231PS (R8)(SI*1), Z10, Z8
+	VFMADD231PS (R8)(DX*4), Z10, Z9
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	SUBQ        $0x02, R10
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R10
+	JZ          filtersvectorjoin
+	VMOVUPS     (R9), Z10
+	VFMADD231PS (R8), Z10, Z0
+	VFMADD231PS (R8)(DX*1), Z10, Z1
+	VFMADD231PS (R8)(DX*2), Z10, Z2
+	VFMADD231PS (R8)(SI*1), Z10, Z3
+	VFMADD231PS (R8)(DX*4), Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R8
+	ADDQ    DI, R8
+	VADDPS  Z5, Z0, Z0
+	VMOVUPS (R8), Z5
+	VADDPS  Z5, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z6, Z1, Z1
+	VMOVUPS (R8), Z0
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z7, Z2, Z2
+	VMOVUPS (R8), Z0
+	VADDPS  Z0, Z2, Z2
+	VMOVUPS Z2, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z8, Z3, Z3
+	VMOVUPS (R8), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS Z3, (R8)
+	ADDQ    AX, R8
+	VADDPS  Z9, Z4, Z4
+	VMOVUPS (R8), Z0
+	VADDPS  Z0, Z4, Z4
+	VMOVUPS Z4, (R8)
+	ADDQ    $0x00000040, DI
+	SUBQ    $0x10, R11
+	CMPQ    R11, $0x10
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R11, R11
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   x+16(FP), R8
+	ADDQ   DI, R8
+	MOVQ   dy+40(FP), R9
+	ADDQ   DI, R9
+	MOVQ   runs+56(FP), R10
+	SUBQ   $0x02, R10
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPS.Z   (R9), K1, Z10
+	VMOVUPS.Z   (R8), K1, Z11
+	VFMADD231PS Z11, Z10, Z0
+	VMOVUPS.Z   (R8)(DX*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z1
+	VMOVUPS.Z   (R8)(DX*2), K1, Z11
+	VFMADD231PS Z11, Z10, Z2
+	VMOVUPS.Z   (R8)(SI*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z3
+	VMOVUPS.Z   (R8)(DX*4), K1, Z11
+	VFMADD231PS Z11, Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	VMOVUPS.Z   (R9), K1, Z10
+	VMOVUPS.Z   (R8), K1, Z11
+	VFMADD231PS Z11, Z10, Z5
+	VMOVUPS.Z   (R8)(DX*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z6
+	VMOVUPS.Z   (R8)(DX*2), K1, Z11
+	VFMADD231PS Z11, Z10, Z7
+	VMOVUPS.Z   (R8)(SI*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z8
+	VMOVUPS.Z   (R8)(DX*4), K1, Z11
+	VFMADD231PS Z11, Z10, Z9
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	SUBQ        $0x02, R10
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R10
+	JZ          filtersmaskedjoin
+	VMOVUPS.Z   (R9), K1, Z10
+	VMOVUPS.Z   (R8), K1, Z11
+	VFMADD231PS Z11, Z10, Z0
+	VMOVUPS.Z   (R8)(DX*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z1
+	VMOVUPS.Z   (R8)(DX*2), K1, Z11
+	VFMADD231PS Z11, Z10, Z2
+	VMOVUPS.Z   (R8)(SI*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z3
+	VMOVUPS.Z   (R8)(DX*4), K1, Z11
+	VFMADD231PS Z11, Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R8
+	ADDQ      DI, R8
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS.Z (R8), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS   Z0, K1, (R8)
+	ADDQ      AX, R8
+	VADDPS    Z6, Z1, Z1
+	VMOVUPS.Z (R8), K1, Z0
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (R8)
+	ADDQ      AX, R8
+	VADDPS    Z7, Z2, Z2
+	VMOVUPS.Z (R8), K1, Z0
+	VADDPS    Z0, Z2, Z2
+	VMOVUPS   Z2, K1, (R8)
+	ADDQ      AX, R8
+	VADDPS    Z8, Z3, Z3
+	VMOVUPS.Z (R8), K1, Z0
+	VADDPS    Z0, Z3, Z3
+	VMOVUPS   Z3, K1, (R8)
+	ADDQ      AX, R8
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS.Z (R8), K1, Z0
+	VADDPS    Z0, Z4, Z4
+	VMOVUPS   Z4, K1, (R8)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels5AheadAVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumPixels5AheadAVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x0f, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	LEAQ  (DX)(DX*2), SI
+	MOVQ  soon+72(FP), DI
+	MOVQ  then+80(FP), R8
+	MOVQ  n+64(FP), R13
+	XORQ  R9, R9
+	CMPQ  R13, $0x10
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   x+16(FP), R10
+	ADDQ   R9, R10
+	MOVQ   dy+40(FP), R11
+	ADDQ   R9, R11
+	MOVQ   runs+56(FP), R12
+	SUBQ   $0x02, R12
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R11), Z10
+	VFMADD231PS (R10), Z10, Z0
+	VFMADD231PS (R10)(DX*1), Z10, Z1
+	VFMADD231PS (R10)(DX*2), Z10, Z2
+	VFMADD231PS (R10)(SI*1), Z10, Z3
+	VFMADD231PS (R10)(DX*4), Z10, Z4
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Z10
+	VFMADD231PS (R10), Z10, Z5
+	VFMADD231PS (R10)(DX*1), Z10, Z6
+	VFMADD231PS (R10)(DX*2), Z10, Z7
+	VFMADD231PS (R10)(SI*1), Z10, Z8
+	VFMADD231PS (R10)(DX*4), Z10, Z9
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	SUBQ        $0x02, R12
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R12
+	JZ          filtersvectorjoin
+	VMOVUPS     (R11), Z10
+	VFMADD231PS (R10), Z10, Z0
+	VFMADD231PS (R10)(DX*1), Z10, Z1
+	VFMADD231PS (R10)(DX*2), Z10, Z2
+	VFMADD231PS (R10)(SI*1), Z10, Z3
+	VFMADD231PS (R10)(DX*4), Z10, Z4
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R10
+	ADDQ    R9, R10
+	VADDPS  Z5, Z0, Z0
+	VMOVUPS (R10), Z5
+	VADDPS  Z5, Z0, Z0
+	VMOVUPS Z0, (R10)
+	ADDQ    AX, R10
+	VADDPS  Z6, Z1, Z1
+	VMOVUPS (R10), Z0
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (R10)
+	ADDQ    AX, R10
+	VADDPS  Z7, Z2, Z2
+	VMOVUPS (R10), Z0
+	VADDPS  Z0, Z2, Z2
+	VMOVUPS Z2, (R10)
+	ADDQ    AX, R10
+	VADDPS  Z8, Z3, Z3
+	VMOVUPS (R10), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS Z3, (R10)
+	ADDQ    AX, R10
+	VADDPS  Z9, Z4, Z4
+	VMOVUPS (R10), Z0
+	VADDPS  Z0, Z4, Z4
+	VMOVUPS Z4, (R10)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x10, R13
+	CMPQ    R13, $0x10
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R13, R13
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   x+16(FP), R10
+	ADDQ   R9, R10
+	MOVQ   dy+40(FP), R11
+	ADDQ   R9, R11
+	MOVQ   runs+56(FP), R12
+	SUBQ   $0x02, R12
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPS.Z   (R11), K1, Z10
+	VMOVUPS.Z   (R10), K1, Z11
+	VFMADD231PS Z11, Z10, Z0
+	VMOVUPS.Z   (R10)(DX*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z1
+	VMOVUPS.Z   (R10)(DX*2), K1, Z11
+	VFMADD231PS Z11, Z10, Z2
+	VMOVUPS.Z   (R10)(SI*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z3
+	VMOVUPS.Z   (R10)(DX*4), K1, Z11
+	VFMADD231PS Z11, Z10, Z4
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z10
+	VMOVUPS.Z   (R10), K1, Z11
+	VFMADD231PS Z11, Z10, Z5
+	VMOVUPS.Z   (R10)(DX*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z6
+	VMOVUPS.Z   (R10)(DX*2), K1, Z11
+	VFMADD231PS Z11, Z10, Z7
+	VMOVUPS.Z   (R10)(SI*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z8
+	VMOVUPS.Z   (R10)(DX*4), K1, Z11
+	VFMADD231PS Z11, Z10, Z9
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	SUBQ        $0x02, R12
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R12
+	JZ          filtersmaskedjoin
+	VMOVUPS.Z   (R11), K1, Z10
+	VMOVUPS.Z   (R10), K1, Z11
+	VFMADD231PS Z11, Z10, Z0
+	VMOVUPS.Z   (R10)(DX*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z1
+	VMOVUPS.Z   (R10)(DX*2), K1, Z11
+	VFMADD231PS Z11, Z10, Z2
+	VMOVUPS.Z   (R10)(SI*1), K1, Z11
+	VFMADD231PS Z11, Z10, Z3
+	VMOVUPS.Z   (R10)(DX*4), K1, Z11
+	VFMADD231PS Z11, Z10, Z4
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R10
+	ADDQ      R9, R10
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS.Z (R10), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      AX, R10
+	VADDPS    Z6, Z1, Z1
+	VMOVUPS.Z (R10), K1, Z0
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      AX, R10
+	VADDPS    Z7, Z2, Z2
+	VMOVUPS.Z (R10), K1, Z0
+	VADDPS    Z0, Z2, Z2
+	VMOVUPS   Z2, K1, (R10)
+	ADDQ      AX, R10
+	VADDPS    Z8, Z3, Z3
+	VMOVUPS.Z (R10), K1, Z0
+	VADDPS    Z0, Z3, Z3
+	VMOVUPS   Z3, K1, (R10)
+	ADDQ      AX, R10
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS.Z (R10), K1, Z0
+	VADDPS    Z0, Z4, Z4
+	VMOVUPS   Z4, K1, (R10)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels7AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sumPixels7AVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x0f, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	LEAQ  (DX)(DX*2), SI
+	LEAQ  (DX)(DX*4), DI
+	MOVQ  n+64(FP), R12
+	XORQ  R8, R8
+	CMPQ  R12, $0x10
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R10), Z7
+	VFMADD231PS (R9), Z7, Z0
+	VFMADD231PS (R9)(DX*1), Z7, Z1
+	VFMADD231PS (R9)(DX*2), Z7, Z2
+	VFMADD231PS (R9)(SI*1), Z7, Z3
+	VFMADD231PS (R9)(DX*4), Z7, Z4
+	VFMADD231PS (R9)(DI*1), Z7, Z5
+	VFMADD231PS (R9)(SI*2), Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS     (R10), Z7
+	VFMADD231PS (R9), Z7, Z0
+	VFMADD231PS (R9)(DX*1), Z7, Z1
+	VFMADD231PS (R9)(DX*2), Z7, Z2
+	VFMADD231PS (R9)(SI*1), Z7, Z3
+	VFMADD231PS (R9)(DX*4), Z7, Z4
+	VFMADD231PS (R9)(DI*1), Z7, Z5
+	VFMADD231PS (R9)(SI*2), Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R11
+	JZ          filtersvectorjoin
+	VMOVUPS     (R10), Z7
+	VFMADD231PS (R9), Z7, Z0
+	VFMADD231PS (R9)(DX*1), Z7, Z1
+	VFMADD231PS (R9)(DX*2), Z7, Z2
+	VFMADD231PS (R9)(SI*1), Z7, Z3
+	VFMADD231PS (R9)(DX*4), Z7, Z4
+	VFMADD231PS (R9)(DI*1), Z7, Z5
+	VFMADD231PS (R9)(SI*2), Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R9
+	ADDQ    R8, R9
+	VMOVUPS (R9), Z7
+	VADDPS  Z7, Z0, Z0
+	VMOVUPS Z0, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPS  Z0, Z2, Z2
+	VMOVUPS Z2, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS Z3, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPS  Z0, Z4, Z4
+	VMOVUPS Z4, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS Z5, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPS  Z0, Z6, Z6
+	VMOVUPS Z6, (R9)
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x10, R12
+	CMPQ    R12, $0x10
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R12, R12
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPS.Z   (R10), K1, Z7
+	VMOVUPS.Z   (R9), K1, Z8
+	VFMADD231PS Z8, Z7, Z0
+	VMOVUPS.Z   (R9)(DX*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS.Z   (R9)(DX*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z2
+	VMOVUPS.Z   (R9)(SI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS.Z   (R9)(DX*4), K1, Z8
+	VFMADD231PS Z8, Z7, Z4
+	VMOVUPS.Z   (R9)(DI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z5
+	VMOVUPS.Z   (R9)(SI*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS.Z   (R10), K1, Z7
+	VMOVUPS.Z   (R9), K1, Z8
+	VFMADD231PS Z8, Z7, Z0
+	VMOVUPS.Z   (R9)(DX*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS.Z   (R9)(DX*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z2
+	VMOVUPS.Z   (R9)(SI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS.Z   (R9)(DX*4), K1, Z8
+	VFMADD231PS Z8, Z7, Z4
+	VMOVUPS.Z   (R9)(DI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z5
+	VMOVUPS.Z   (R9)(SI*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R11
+	JZ          filtersmaskedjoin
+	VMOVUPS.Z   (R10), K1, Z7
+	VMOVUPS.Z   (R9), K1, Z8
+	VFMADD231PS Z8, Z7, Z0
+	VMOVUPS.Z   (R9)(DX*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS.Z   (R9)(DX*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z2
+	VMOVUPS.Z   (R9)(SI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS.Z   (R9)(DX*4), K1, Z8
+	VFMADD231PS Z8, Z7, Z4
+	VMOVUPS.Z   (R9)(DI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z5
+	VMOVUPS.Z   (R9)(SI*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R9
+	ADDQ      R8, R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	VADDPS    Z0, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	VADDPS    Z0, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	VADDPS    Z0, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	VADDPS    Z0, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPS.Z (R9), K1, Z0
+	VADDPS    Z0, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels7AheadAVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumPixels7AheadAVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x0f, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	LEAQ  (DX)(DX*2), SI
+	LEAQ  (DX)(DX*4), DI
+	MOVQ  soon+72(FP), R8
+	MOVQ  then+80(FP), R9
+	MOVQ  n+64(FP), R14
+	XORQ  R10, R10
+	CMPQ  R14, $0x10
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   x+16(FP), R11
+	ADDQ   R10, R11
+	MOVQ   dy+40(FP), R12
+	ADDQ   R10, R12
+	MOVQ   runs+56(FP), R13
+	SUBQ   $0x02, R13
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R12), Z7
+	VFMADD231PS (R11), Z7, Z0
+	VFMADD231PS (R11)(DX*1), Z7, Z1
+	VFMADD231PS (R11)(DX*2), Z7, Z2
+	VFMADD231PS (R11)(SI*1), Z7, Z3
+	VFMADD231PS (R11)(DX*4), Z7, Z4
+	VFMADD231PS (R11)(DI*1), Z7, Z5
+	VFMADD231PS (R11)(SI*2), Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z7
+	VFMADD231PS (R11), Z7, Z0
+	VFMADD231PS (R11)(DX*1), Z7, Z1
+	VFMADD231PS (R11)(DX*2), Z7, Z2
+	VFMADD231PS (R11)(SI*1), Z7, Z3
+	VFMADD231PS (R11)(DX*4), Z7, Z4
+	VFMADD231PS (R11)(DI*1), Z7, Z5
+	VFMADD231PS (R11)(SI*2), Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	SUBQ        $0x02, R13
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R13
+	JZ          filtersvectorjoin
+	VMOVUPS     (R12), Z7
+	VFMADD231PS (R11), Z7, Z0
+	VFMADD231PS (R11)(DX*1), Z7, Z1
+	VFMADD231PS (R11)(DX*2), Z7, Z2
+	VFMADD231PS (R11)(SI*1), Z7, Z3
+	VFMADD231PS (R11)(DX*4), Z7, Z4
+	VFMADD231PS (R11)(DI*1), Z7, Z5
+	VFMADD231PS (R11)(SI*2), Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R11
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z7
+	VADDPS  Z7, Z0, Z0
+	VMOVUPS Z0, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPS  Z0, Z2, Z2
+	VMOVUPS Z2, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPS  Z0, Z3, Z3
+	VMOVUPS Z3, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPS  Z0, Z4, Z4
+	VMOVUPS Z4, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS Z5, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPS  Z0, Z6, Z6
+	VMOVUPS Z6, (R11)
+	ADDQ    $0x00000040, R10
+	SUBQ    $0x10, R14
+	CMPQ    R14, $0x10
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R14, R14
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   x+16(FP), R11
+	ADDQ   R10, R11
+	MOVQ   dy+40(FP), R12
+	ADDQ   R10, R12
+	MOVQ   runs+56(FP), R13
+	SUBQ   $0x02, R13
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPS.Z   (R12), K1, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	VFMADD231PS Z8, Z7, Z0
+	VMOVUPS.Z   (R11)(DX*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS.Z   (R11)(DX*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z2
+	VMOVUPS.Z   (R11)(SI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS.Z   (R11)(DX*4), K1, Z8
+	VFMADD231PS Z8, Z7, Z4
+	VMOVUPS.Z   (R11)(DI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z5
+	VMOVUPS.Z   (R11)(SI*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	VMOVUPS.Z   (R12), K1, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	VFMADD231PS Z8, Z7, Z0
+	VMOVUPS.Z   (R11)(DX*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS.Z   (R11)(DX*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z2
+	VMOVUPS.Z   (R11)(SI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS.Z   (R11)(DX*4), K1, Z8
+	VFMADD231PS Z8, Z7, Z4
+	VMOVUPS.Z   (R11)(DI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z5
+	VMOVUPS.Z   (R11)(SI*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	SUBQ        $0x02, R13
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R13
+	JZ          filtersmaskedjoin
+	VMOVUPS.Z   (R12), K1, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	VFMADD231PS Z8, Z7, Z0
+	VMOVUPS.Z   (R11)(DX*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS.Z   (R11)(DX*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z2
+	VMOVUPS.Z   (R11)(SI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS.Z   (R11)(DX*4), K1, Z8
+	VFMADD231PS Z8, Z7, Z4
+	VMOVUPS.Z   (R11)(DI*1), K1, Z8
+	VFMADD231PS Z8, Z7, Z5
+	VMOVUPS.Z   (R11)(SI*2), K1, Z8
+	VFMADD231PS Z8, Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R11
+	ADDQ      R10, R11
+	VMOVUPS.Z (R11), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   Z0, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPS.Z (R11), K1, Z0
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPS.Z (R11), K1, Z0
+	VADDPS    Z0, Z2, Z2
+	VMOVUPS   Z2, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPS.Z (R11), K1, Z0
+	VADDPS    Z0, Z3, Z3
+	VMOVUPS   Z3, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPS.Z (R11), K1, Z0
+	VADDPS    Z0, Z4, Z4
+	VMOVUPS   Z4, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPS.Z (R11), K1, Z0
+	VADDPS    Z0, Z5, Z5
+	VMOVUPS   Z5, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPS.Z (R11), K1, Z0
+	VADDPS    Z0, Z6, Z6
+	VMOVUPS   Z6, K1, (R11)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixelsOf1x1AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sumPixelsOf1x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), AX
 	MOVQ  step+32(FP), CX
@@ -3353,9 +4561,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x4AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf1x4AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixelsOf1x4AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf1x4AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), CX
 	MOVQ  step+32(FP), DX
@@ -3516,9 +4724,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x16AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf1x16AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixelsOf1x16AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf1x16AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), CX
 	MOVQ  step+32(FP), DX
@@ -3855,9 +5063,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf4AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf4AVX512(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixelsOf4AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf4AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), CX
 	MOVQ  step+32(FP), DX

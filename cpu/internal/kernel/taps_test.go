@@ -81,7 +81,7 @@ func tapsOfRow[T Float](t testing.TB, count, n, taps int, of factors) (out [][]T
 			taps, step = 4, 0
 		}
 		x, dw, dy := fill(1, count, ldx, (taps-1)*step+width), fill(5, taps, ldw, n), fill(6, count, ldy, n)
-		sumPixels(dw, ldw, x, ldx, step, dy, ldy, taps, of, count, n)
+		sumPixels(dw, ldw, x, ldx, step, dy, ldy, taps, of, count, n, nil, nil)
 		out = append(out, dw)
 	}
 	for _, check := range checks {
