@@ -313,6 +313,9 @@ func (d *depthwise[T]) filterRow(dw []T, row, c, f int) {
 		pixel := (row/g.H.Out*g.H.In + at.element + p*d.h.element) * g.W.In
 		for i := range d.strips {
 			s := &d.strips[i]
+			if s.n == 0 {
+				continue
+			}
 			now := s.count
 			if d.f >= many {
 				now = few

@@ -23,7 +23,11 @@ func depthwiseCases() []convCase {
 	same := func(c, stride, dilation int) op.ConvAttrs {
 		return op.ConvAttrs{Groups: c, Strides: [2]int{stride, stride}, Dilations: [2]int{dilation, dilation}, Padding: shape.Padding{Mode: shape.Same}}
 	}
+	wide := shape.Padding{Mode: shape.Explicit, Top: 1, Bottom: 1, Left: 7, Right: 9} // results that see nothing
 	return append(cases,
+		convCase{1, 2, 2, 18, 3, 3, 18, op.ConvAttrs{Groups: 18, Padding: wide}, ""},
+		convCase{1, 2, 2, 256, 3, 3, 256, op.ConvAttrs{Groups: 64, Padding: wide}, ""},
+		convCase{1, 2, 2, 6, 3, 3, 9, op.ConvAttrs{Groups: 3, Padding: wide}, ""},
 		convCase{1, 3, 3, 2, 3, 3, 2, same(2, 2, 1), ""},          // the last stretch of a row of images would reach beyond them
 		convCase{2, 5, 4, 2100, 3, 3, 2100, same(2100, 1, 1), ""}, // more channels than are summed at a time
 		convCase{1, 2, 300, 3, 3, 3, 3, same(3, 1, 1), ""},        // more results in a row than a watcher takes
