@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -27,17 +28,18 @@ func (s *simd) tapLoops() {
 	for _, of := range []factor{own, one, four} {
 		s.sumTaps(of)
 	}
-	for _, taps := range []int{1, 3} {
-		s.sumPixels(taps, own)
+	for _, taps := range []int{1, 3, 5, 7} {
+		s.sumPixels(taps, own, false)
+		s.sumPixels(taps, own, true)
 	}
 	most := 8
 	if s.suffix == "AVX512" { // has twice the registers
 		most = 16
 	}
 	for _, taps := range []int{1, 4, most} {
-		s.sumPixels(taps, one)
+		s.sumPixels(taps, one, false)
 	}
-	s.sumPixels(4, four)
+	s.sumPixels(4, four, false)
 }
 
 // filters emits a loop over n filters, whose place in bytes is in a register.
@@ -109,7 +111,7 @@ func (s *simd) sumTaps(of factor) {
 	case four:
 		name, how = "sumTapsOf4", "groups are of 4 channels and 4 filters, and a channel's filters are ldw apart"
 	}
-	s.function(name, "func(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps, runs, n uintptr)",
+	s.function(name, "func(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps, runs, n uintptr, soon *int, nsoon, across, below, along uintptr)",
 		"computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; "+how+"; strides are in bytes.")
 	y, from, x, ldx, w, runs := s.gp("y"), s.gp("from"), s.gp("x"), s.gp("ldx"), s.gp("w"), s.gp("runs")
 	s.maskRest()
@@ -129,6 +131,9 @@ func (s *simd) sumTaps(of factor) {
 				if i < pixels-1 {
 					s.ADDQ(q, p)
 				}
+			}
+			if of == own {
+				s.prefetch(label, pixels, y, x, at, tap, end, p, q)
 			}
 			s.Load(s.Param("taps"), tap)
 			s.Load(s.Param("ntaps"), end)
@@ -154,19 +159,8 @@ func (s *simd) sumTaps(of factor) {
 					s.LEAQ(operand.Mem{Base: p, Index: ldx, Scale: 4}, q)
 				}
 				for i, sum := range sums {
-					base := p
-					if i >= 4 {
-						base = q
-					}
-					m := operand.Mem{Base: base}
-					switch i % 4 {
-					case 1, 2:
-						m.Index, m.Scale = ldx, uint8(i%4)
-					case 3:
-						m.Index, m.Scale = ldx3, 1
-					}
 					for c, filter := range filters {
-						s.addProduct(m, filter, sum, of, c, masked)
+						s.addProduct(pixel(i, p, q, ldx, ldx3), filter, sum, of, c, masked)
 					}
 				}
 			}
@@ -230,9 +224,65 @@ func (s *simd) sumTaps(of factor) {
 	s.done()
 }
 
+// pixel is the place of pixel number i of eight.
+func pixel(i int, p, q, ldx, ldx3 reg.GPVirtual) operand.Mem {
+	m := operand.Mem{Base: p}
+	if i >= 4 {
+		m.Base = q
+	}
+	switch i % 4 {
+	case 1, 2:
+		m.Index, m.Scale = ldx, uint8(i%4)
+	case 3:
+		m.Index, m.Scale = ldx3, 1
+	}
+	return m
+}
+
+// prefetch emits what brings into the cache the pixels of which the next row of results is made, and the place of these: while some pixels
+// are computed a vector of channels at a time, line by line with gaps between them, it takes as many lines one after the other, a stream that
+// the processor follows by itself. They go to the second-level cache: the first has no room for rows.
+func (s *simd) prefetch(label string, pixels int, y, x, at, tap, end, p, q reg.GPVirtual) {
+	stream := func(label, lines string) {
+		s.Load(s.Param(lines), q)
+		s.IMULQ(at, q)
+		if pixels > 1 {
+			s.SHLQ(operand.U8(bits.TrailingZeros(uint(pixels))), q)
+		}
+		s.ADDQ(q, p)
+		s.Load(s.Param(lines), q)
+		s.Label(label)
+		for i := 0; i < pixels*s.lanes*s.size; i += 64 {
+			s.PREFETCHT1(operand.Mem{Base: p, Disp: i})
+		}
+		s.ADDQ(operand.U32(pixels*s.lanes*s.size), p)
+		s.DECQ(q)
+		s.JNZ(operand.LabelRef(label))
+	}
+	s.Load(s.Param("soon"), tap)
+	s.Load(s.Param("nsoon"), end)
+	s.TESTQ(end, end)
+	s.JZ(operand.LabelRef(label + "fetched"))
+	s.Label(label + "fetch")
+	s.MOVQ(operand.Mem{Base: tap}, p)
+	s.ADDQ(x, p)
+	stream(label+"read", "across")
+	s.ADDQ(operand.U8(8), tap)
+	s.DECQ(end)
+	s.JNZ(operand.LabelRef(label + "fetch"))
+	s.Label(label + "fetched")
+	s.Load(s.Param("below"), p)
+	s.TESTQ(p, p)
+	s.JZ(operand.LabelRef(label + "claimed"))
+	s.ADDQ(y, p)
+	stream(label+"written", "along")
+	s.Label(label + "claimed")
+}
+
 // sumPixels emits dw += Σ x·dy over a row of pixels for some taps at equal distances; few taps have sums of their own for every other
-// pixel, so that there are as many as the processor has multiplications under way.
-func (s *simd) sumPixels(taps int, of factor) {
+// pixel, so that there are as many as the processor has multiplications under way. With ahead it brings two lines a pixel into the second-level
+// cache, from two places on: see prefetch.
+func (s *simd) sumPixels(taps int, of factor, ahead bool) {
 	name, how := fmt.Sprintf("sumPixels%d", taps), "x has a channel for each filter, and step bytes from tap to tap"
 	switch of {
 	case one:
@@ -240,16 +290,34 @@ func (s *simd) sumPixels(taps int, of factor) {
 	case four:
 		name, how = "sumPixelsOf4", "these are the 4 channels of a group, which has 4 filters"
 	}
-	s.function(name, "func(dw *float32, ldw uintptr, x *float32, ldx, step uintptr, dy *float32, ldy, runs, n uintptr)",
+	if ahead {
+		name += "Ahead"
+		how += "; brings lines from soon and then on into the cache"
+	}
+	s.function(name, "func(dw *float32, ldw uintptr, x *float32, ldx, step uintptr, dy *float32, ldy, runs, n uintptr, soon, then *float32)",
 		fmt.Sprintf("adds Σ x·dy over runs (at least 1) of n filters to dw, for %d taps; %s; strides are in bytes.", taps, how))
 	ldw, ldx, step, ldy := s.gp("ldw"), s.gp("ldx"), s.gp("step"), s.gp("ldy")
 	s.maskRest()
+	var step3, step5 reg.GPVirtual
+	if of == own && taps > 3 {
+		step3 = s.GP64()
+		s.LEAQ(operand.Mem{Base: step, Index: step, Scale: 2}, step3)
+	}
+	if of == own && taps > 5 {
+		step5 = s.GP64()
+		s.LEAQ(operand.Mem{Base: step, Index: step, Scale: 4}, step5)
+	}
+	var soon, then reg.GPVirtual
+	if ahead {
+		soon, then = s.gp("soon"), s.gp("then")
+	}
+	const shared = 5 // from more taps on two pixels have the same sums
 	at, xp, yp, runs := s.GP64(), s.GP64(), s.GP64(), s.GP64()
 	s.filters("filters", at, func(label string, masked bool) {
 		var sums [2][]reg.VecVirtual
 		for i := range sums {
 			for t := range taps {
-				if i > 0 && taps > 4 {
+				if i > 0 && taps > shared {
 					sums[i] = append(sums[i], sums[0][t])
 				} else {
 					sums[i] = append(sums[i], s.zero())
@@ -271,9 +339,15 @@ func (s *simd) sumPixels(taps int, of factor) {
 				case of == one:
 					m.Disp = t * s.size
 				case of == own && t > 0:
-					m.Index, m.Scale = step, uint8(t)
+					m.Index, m.Scale = [...]reg.GPVirtual{1: step, step, step3, step, step5, step3}[t], [...]uint8{1: 1, 2, 1, 4, 1, 2}[t]
 				}
 				s.addProduct(m, dy, sum, of, t, masked)
+			}
+			if ahead {
+				for _, p := range []reg.GPVirtual{soon, then} {
+					s.PREFETCHT1(operand.Mem{Base: p})
+					s.ADDQ(operand.U8(s.lanes*s.size), p)
+				}
 			}
 			s.ADDQ(ldx, xp)
 			s.ADDQ(ldy, yp)
@@ -293,7 +367,7 @@ func (s *simd) sumPixels(taps int, of factor) {
 		s.Load(s.Param("dw"), xp)
 		s.ADDQ(at, xp)
 		for t := range taps {
-			if taps <= 4 {
+			if taps <= shared {
 				s.VADD(sums[1][t], sums[0][t], sums[0][t])
 			}
 			s.VADD(s.load(operand.Mem{Base: xp}, masked), sums[0][t], sums[0][t])

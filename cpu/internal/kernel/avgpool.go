@@ -84,7 +84,7 @@ func (k *AvgPool2D[T]) part(_, part int) {
 		for i := range k.strips {
 			s := &k.strips[i]
 			n := at.n * s.n
-			sumTaps(y[s.at*g.C:], g.C, k.none, 0, x, s.element*g.C, g.W.Stride*g.C, k.shares[n], 0, 0, s.taps[:n], ownChannel, s.count, g.C)
+			sumTaps(y[s.at*g.C:], g.C, k.none, 0, x, s.element*g.C, g.W.Stride*g.C, k.shares[n], 0, 0, s.taps[:n], ownChannel, s.count, g.C, ahead{})
 		}
 	}
 }

@@ -62,7 +62,12 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 	}
 	switch {
 	case k.chosen == byDepth:
-		k.way = newDepthwise(e.Pool, &k.Scratch, g, o, Forward, k.after)
+		d := newDepthwise(e.Pool, &k.Scratch, g, o, Forward, k.after)
+		watched = watch != nil
+		if watched {
+			d.watchedBy(watch)
+		}
+		k.way = d
 	case k.chosen == byTaps && o.Frozen:
 		k.way = newByTap(e, &k.Scratch, g, o, k.after)
 	case k.chosen == byTaps:

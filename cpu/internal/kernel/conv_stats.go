@@ -7,7 +7,7 @@ import (
 )
 
 // Conv2DStats is a convolution and the mean and variance of its result's channels. Where the result is too large to stay in the
-// cache, they are gathered while it is written, if the convolution is a matrix product with rows of channels.
+// cache, they are gathered while it is written, if the convolution is a matrix product with rows of channels or sums over taps.
 type Conv2DStats[T Float] struct {
 	conv    *Conv2D[T]
 	stats   *BatchStats[T]
@@ -27,8 +27,14 @@ func NewConv2DStats[T Float](e Env[T], g op.ConvGeometry, o ConvOptions) (*Conv2
 	var watch gemm.Watcher[T]
 	var watching *BatchStats[T]
 	if g.Format != shape.NCHW && c.check() == nil && c.Len() >= watchedLen {
-		watching = newWatchedStats[T](e.Pool, c, e.Gemm.WatchedRows())
-		watch = watching
+		size := e.Gemm.WatchedRows()
+		if isNarrow(g) || isDepthwise(g) {
+			size = watchedPixels(g)
+		}
+		if size <= sumRun {
+			watching = newWatchedStats[T](e.Pool, c, size)
+			watch = watching
+		}
 	}
 	conv, watched, err := newConv2D(e, g, o, watch)
 	if err != nil {

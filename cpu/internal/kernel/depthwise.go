@@ -1,6 +1,9 @@
 package kernel
 
 import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/cpu/internal/gemm"
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/graph/op"
 )
@@ -26,13 +29,21 @@ type depthwise[T Float] struct {
 	arrange phase
 	join    phase
 	loop    phase
-	none    []T // zeros to begin with
+	none    []T             // zeros to begin with
+	watch   gemm.Watcher[T] // of blocks of results, or nil
+	block   int             // rows of images in one
+	soon    [][]int         // for each row of results but an image's last, where the rows of pixels lie that the next one sees besides; nil for small images
+	below   int             // elements from a result to that in the next row
 
 	y, x, k, bias, residual, scratch []T // of the current run; y and x are gradients in the backward passes, k is the filter
 }
 
 // side is images that are written or read: their channels, and how many of them go with a filter, or with how many filters of a group.
 type side struct{ channels, each int }
+
+// streamedLen is the length of input and result together from which rows are brought into the cache before their turn; less than that
+// is likely to be there. Tests set it.
+var streamedLen = 1 << 21
 
 func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o ConvOptions, pass Pass, then *after[T]) *depthwise[T] {
 	d := &depthwise[T]{g: g, o: o, after: then, c: g.C / g.Groups, f: g.F / g.Groups, groups: g.Groups}
@@ -61,6 +72,9 @@ func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o Con
 			d.into.each*d.of.depth())
 	}
 	d.none = make([]T, d.into.channels)
+	if op.Len(g.Input())+op.Len(g.Output()) >= streamedLen {
+		d.soon, d.below = soonSeen[T](d.h, across*d.from.channels), width*d.into.channels
+	}
 	const lighter = 4 // an element of a sum is computed so many times as fast as one is moved
 	d.rows = splitBy(g.N*height, width*d.into.channels*g.H.Kernel*g.W.Kernel*d.from.each/lighter)
 	parts = d.rows.parts
@@ -83,6 +97,22 @@ func newDepthwise[T Float](p *pool.Pool, s *Scratch[T], g op.ConvGeometry, o Con
 	d.words = s.reserve(words)
 	d.loop = newPhase(p, parts, body)
 	return d
+}
+
+// watchedPixels is how many results of a convolution its watcher is told of at a time: whole rows of images, in at least some parts for the
+// workers. It may be more than a watcher takes.
+func watchedPixels(g op.ConvGeometry) int {
+	const parts = 32
+	rows := min(sumRun/g.W.Out, ceilDiv(g.N*g.H.Out, parts))
+	return max(rows, 1) * g.W.Out
+}
+
+// watchedBy lets somebody watch the results of the forward pass.
+func (d *depthwise[T]) watchedBy(w gemm.Watcher[T]) {
+	d.watch, d.block = w, watchedPixels(d.g)/d.g.W.Out
+	size := ceilDiv(d.rows.size, d.block) * d.block
+	d.rows = split{n: d.rows.n, size: size, parts: ceilDiv(d.rows.n, size)}
+	d.loop.parts = d.rows.parts
 }
 
 // packed is the size of the filters.
@@ -181,8 +211,11 @@ func (d *depthwise[T]) forwardPart(worker, part int) {
 			from = d.bias
 		}
 		at := d.h.first[row%g.H.Out]
-		d.sumRow(y, from, ld, d.x, (row/g.H.Out*g.H.In+at.element)*g.W.In, at)
+		d.sumRow(y, from, ld, d.x, (row/g.H.Out*g.H.In+at.element)*g.W.In, row%g.H.Out)
 		d.after.finish(worker, y, d.o.ReLU)
+		if first := row / max(d.block, 1) * d.block; d.watch != nil && (row+1 == hi || row+1 == first+d.block) {
+			d.watch.Done(first*g.W.Out, (row+1-first)*g.W.Out, 0, g.F)
+		}
 	}
 }
 
@@ -191,21 +224,26 @@ func (d *depthwise[T]) inputPart(_, part int) {
 	lo, hi := d.rows.bounds(part)
 	for row := lo; row < hi; row++ {
 		at := d.h.first[row%g.H.In]
-		d.sumRow(d.x[row*g.W.In*g.C:][:g.W.In*g.C], d.none, 0, d.y, (row/g.H.In*g.H.Out+at.element)*g.W.Out, at)
+		d.sumRow(d.x[row*g.W.In*g.C:][:g.W.In*g.C], d.none, 0, d.y, (row/g.H.In*g.H.Out+at.element)*g.W.Out, row%g.H.In)
 	}
 }
 
-// sumRow computes a row of results, to which from is added, from rows of x that begin with a pixel, through the taps of some rows of the
-// window. Groups that are computed one by one are so for a few pixels, which stay in the first-level cache.
-func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel int, at reached1) {
+// sumRow computes a row of results, of that number in an image, to which from is added, from the rows of x that it sees, which begin with a pixel. Groups that are computed one by one are so for a few pixels, which stay in the first-level cache.
+func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel, row int) {
 	const few = 16
-	into, of := d.into, d.from
+	into, of, at := d.into, d.from, d.h.first[row]
 	size := of.each * into.each // of the filters of a group at a tap
 	for i := range d.strips {
 		s := &d.strips[i]
 		taps := s.taps[:0]
 		if at.n > 0 && s.n > 0 {
 			taps = s.taps[:at.n*s.n*of.each/d.of.depth()]
+		}
+		var soon ahead
+		if row < len(d.soon) {
+			if s.at%s.step == 0 { // other phases lie between these
+				soon = ahead{d.soon[row], s.next, d.below, s.step}
+			}
 		}
 		now := s.count
 		if d.groups > 1 {
@@ -219,7 +257,7 @@ func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel int, at reached1
 					f = c
 				}
 				sumTaps(y[c:], s.step*into.channels, from[f:], s.step*ld, x, (pixel+s.element+j*s.next)*of.channels+group*of.each, s.next*of.channels,
-					d.k, (group*d.g.H.Kernel*d.g.W.Kernel+at.tap*d.g.W.Kernel+s.tap)*size, into.channels, taps, d.of, min(now, s.count-j), into.each)
+					d.k, (group*d.g.H.Kernel*d.g.W.Kernel+at.tap*d.g.W.Kernel+s.tap)*size, into.channels, taps, d.of, min(now, s.count-j), into.each, soon)
 			}
 		}
 	}
@@ -260,9 +298,13 @@ func (d *depthwise[T]) groupPart(_, group int) {
 }
 
 // filterRow adds what a row of dy has to the gradient of filters that are computed at once, whose channels and filters begin at c and
-// f. Where there are many channels, the sums go on in memory after a few pixels, since the pixels of a row lie too far apart for the
+// f. Where there are many, the sums of several go on in memory after a few pixels, since the pixels of a row lie too far apart for the
 // first-level cache to have them until the next channels' turn.
 func (d *depthwise[T]) filterRow(dw []T, row, c, f int) {
+	if d.of == ownChannel {
+		d.ownFilterRow(dw, row)
+		return
+	}
 	const few, many = 4, 256
 	g := &d.g
 	at := d.h.first[row%g.H.Out]
@@ -280,15 +322,61 @@ func (d *depthwise[T]) filterRow(dw []T, row, c, f int) {
 			for j := 0; j < s.count; j += now {
 				x, dy := d.x[(pixel+s.element+j*s.next)*g.C+c:], d.y[(row*g.W.Out+s.at+j)*g.F+f:]
 				to := dw[((at.tap+p)*g.W.Kernel+s.tap)*d.c*d.f:]
-				count := min(now, s.count-j)
-				if d.of == ownChannel {
-					sumPixels(to, d.f, x, s.next*g.C, d.w.element*g.C, dy, g.F, s.n, d.of, count, d.f)
-					continue
-				}
 				for q := range s.n {
-					sumPixels(to[q*d.c*d.f:], d.f, x[q*d.w.element*g.C:], s.next*g.C, 1, dy, g.F, d.c, d.of, count, d.f)
+					sumPixels(to[q*d.c*d.f:], d.f, x[q*d.w.element*g.C:], s.next*g.C, 1, dy, g.F, d.c, d.of, min(now, s.count-j), d.f, nil, nil)
 				}
 			}
 		}
 	}
+}
+
+// ownFilterRow is filterRow for filters of one channel each. All rows of the window see the same of dy, which stays in the first-level cache
+// for them: as many channels of it as have room.
+func (d *depthwise[T]) ownFilterRow(dw []T, row int) {
+	const room, vector = 2048, 16
+	g := &d.g
+	at := d.h.first[row%g.H.Out]
+	first := (row/g.H.Out*g.H.In + at.element) * g.W.In
+	for i := range d.strips {
+		s := &d.strips[i]
+		if s.n == 0 {
+			continue
+		}
+		now := max(room/s.count/vector, 1) * vector
+		for c := 0; c < g.C; c += now {
+			n := min(now, g.C-c)
+			for p := range at.n {
+				var soon, then *T
+				if s.count > 1 && row%g.H.Out < len(d.soon) {
+					soon, then = d.soonSummed(row, p, s.count, c)
+				}
+				sumPixels(dw[((at.tap+p)*g.W.Kernel+s.tap)*g.C+c:], g.C, d.x[(first+p*d.h.element*g.W.In+s.element)*g.C+c:], s.next*g.C, d.w.element*g.C,
+					d.y[(row*g.W.Out+s.at)*g.C+c:], g.C, s.n, d.of, s.count, n, soon, then)
+			}
+		}
+	}
+}
+
+// soonSummed returns two of the places at which begins what the next row of dy, and of images what that sees besides, have for count pixels
+// from channel c on: others for each row p of the window. It is dealt out in equal stretches: one of dy, and as many of images as these
+// have pixels for one of dy.
+func (d *depthwise[T]) soonSummed(row, p, count, c int) (soon, then *T) {
+	g := &d.g
+	rows := d.soon[row%g.H.Out]
+	stretch := func(i int) *T {
+		if i == 0 {
+			return &d.y[(row+1)*g.W.Out*g.C+count*c]
+		}
+		i--
+		if i >= len(rows)*g.W.Stride {
+			return nil
+		}
+		first := (row/g.H.Out*g.H.In+d.h.first[row%g.H.Out].element)*g.W.In*g.C + rows[i/g.W.Stride]/int(unsafe.Sizeof(T(0)))
+		return &d.x[min(first+i%g.W.Stride*g.W.Out*g.C+count*c, len(d.x)-1)] // stretches may reach beyond the last row
+	}
+	soon, then = stretch(2*p), stretch(2*p+1)
+	if then == nil {
+		then = soon
+	}
+	return soon, then
 }

@@ -52,8 +52,11 @@ type loopCode[T Float] struct {
 // frame is where the slots are for one worker. Numbers and registers stay, pieces of arrays move on with the block.
 type frame[T Float] struct {
 	at    []*T
-	fresh []int // of each stretched input: the run it was stretched for, if it is the same in all blocks
+	fresh []stretch // what the register of each stretched input holds copies of
 }
+
+// stretch is a row of an input in a run, from 1 on: where it begins.
+type stretch struct{ run, from int }
 
 // NewLoop prepares an ir.Loop over elements of shape s with inputs of the given shapes. over says which result may have
 // the memory of which input.
@@ -93,7 +96,7 @@ func (k *Loop[T]) layOut(plan *loopPlan) {
 	for i := range k.frames {
 		f := &k.frames[i]
 		f.at = make([]*T, len(k.stride))
-		f.fresh = make([]int, len(k.spread))
+		f.fresh = make([]stretch, len(k.spread))
 		for n := range plan.numbers {
 			f.at[n] = &numbers[n*vmath.Lanes]
 		}
@@ -195,12 +198,16 @@ func (k *Loop[T]) stretch(f *frame[T], i int, s *stretched, lo, n int) {
 		}
 		return
 	}
-	if s.periodic {
-		if f.fresh[i] == k.run {
+	if s.sameRow(lo, n) {
+		from := s.offset(lo)
+		if f.fresh[i] == (stretch{k.run, from}) {
 			return
 		}
-		f.fresh[i] = k.run
-		n = k.blocks.size // the first block may be the last, shorter one
+		f.fresh[i] = stretch{k.run, from}
+		n = k.blocks.size // the next block may be longer
+		tile(unsafe.Slice(f.at[s.slot], n), x[from:][:s.sizes[len(s.sizes)-1]], 0)
+		return
 	}
+	f.fresh[i] = stretch{}
 	stretchTo(unsafe.Slice(f.at[s.slot], n), x, s, lo, k.fill)
 }

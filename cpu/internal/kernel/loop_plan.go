@@ -64,7 +64,7 @@ func planLoop(l *ir.Loop, s tensor.Shape, in []tensor.Shape, most int) (*loopPla
 		p.inputs[i] = inputStretched
 		row = sizes[len(sizes)-1]
 		st := &stretched{input: i, sizes: sizes, strides: strides[i]}
-		st.periodic = len(sizes) == 2 && strides[i][0] == 0 && strides[i][1] == 1
+		st.repeats = st.repeated()
 		p.spread = append(p.spread, st)
 	}
 	p.blocks = newBlocks(n, row, most)

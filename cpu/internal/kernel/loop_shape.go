@@ -51,7 +51,7 @@ type stretched struct {
 	input, slot int
 	sizes       []int // of the joined axes
 	strides     []int // of the input along them
-	periodic    bool  // every block reads the same: the input is one row
+	repeats     int   // rows of the loop, one after the other, for which the input has the same row; 1 where that is one number
 }
 
 func (s *stretched) inner() int { return s.strides[len(s.strides)-1] }
@@ -66,16 +66,24 @@ func (s *stretched) offset(element int) int {
 	return from
 }
 
+// repeated is how many neighbouring rows find the same row of the input.
+func (s *stretched) repeated() int {
+	rows := 1
+	for axis := len(s.sizes) - 2; axis >= 0 && s.strides[axis] == 0 && s.inner() == 1; axis-- {
+		rows *= s.sizes[axis]
+	}
+	return rows
+}
+
+// sameRow says whether the input has one row for all n elements from lo, the first of a row.
+func (s *stretched) sameRow(lo, n int) bool {
+	row := s.sizes[len(s.sizes)-1]
+	return s.repeats > 1 && lo/row/s.repeats == (lo+n-1)/row/s.repeats
+}
+
 // stretchTo writes what the input is for the elements from lo, the first of a row.
 func stretchTo[T Float](y, x []T, s *stretched, lo int, fill vmath.F1[T]) {
 	row := s.sizes[len(s.sizes)-1]
-	if s.periodic {
-		done := copy(y, x[:row])
-		for done < len(y) {
-			done += copy(y[done:], y[:done])
-		}
-		return
-	}
 	at, from := make([]int, 0, 8), s.offset(lo)
 	for axis := len(s.sizes) - 2; axis >= 0; axis-- { // of the outer axes, innermost first
 		lo /= s.sizes[axis+1]

@@ -117,6 +117,10 @@ func TestLoopShapes(t *testing.T) {
 			run(loopCase{l: l, shape: s, in: shapes{{1, s[1], s[2], 1}, s, channel}})
 			run(loopCase{l: l, shape: s, in: shapes{s, {1, 1, s[2], s[3]}, {s[0], s[1], 1, 1}}})
 		}
+		for _, s := range (shapes{{3, 9, 40, 24}, {4, 31, 7, 33}, {2, 40, 1, 700}, {70, 3, 3, 65}, {5, 16, 16, 64}}) { // rows that many blocks have, and some share
+			run(loopCase{l: l, shape: s, in: shapes{s, {s[0], 1, 1, s[3]}, {1, 1, 1, s[3]}}})
+			run(loopCase{l: l, shape: s, in: shapes{{s[0], 1, 1, s[3]}, s, {s[0], s[1], 1, s[3]}}})
+		}
 	})
 }
 

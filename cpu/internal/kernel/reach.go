@@ -106,3 +106,21 @@ func tapTable[T Float](h, w reach, rows, columns, depth, width, pixel, kernel, n
 	}
 	return t
 }
+
+// soonSeen lists, for every row of results but the last, the distances in bytes from the first row of pixels that it sees to those that
+// the next one sees and it does not. Rows lie line elements apart.
+func soonSeen[T Float](h reach, line int) (all [][]int) {
+	for i := range len(h.first) - 1 {
+		var soon []int
+		now, then := h.first[i], h.first[i+1]
+		last := now.element + (now.n-1)*h.element
+		for t := range then.n {
+			row := then.element + t*h.element
+			if now.n == 0 || row < min(now.element, last) || row > max(now.element, last) {
+				soon = append(soon, int(unsafe.Sizeof(T(0)))*(row-now.element)*line)
+			}
+		}
+		all = append(all, soon)
+	}
+	return all
+}

@@ -17,8 +17,8 @@ const (
 type tapPair = [2]int
 
 type (
-	tapSum[T Float]   = func(y *T, ldy uintptr, from *T, ldf uintptr, x *T, ldx uintptr, w *T, ldw uintptr, taps *tapPair, ntaps, runs, n uintptr)
-	pixelSum[T Float] = func(dw *T, ldw uintptr, x *T, ldx, step uintptr, dy *T, ldy, runs, n uintptr)
+	tapSum[T Float]   = func(y *T, ldy uintptr, from *T, ldf uintptr, x *T, ldx uintptr, w *T, ldw uintptr, taps *tapPair, ntaps, runs, n uintptr, soon *int, nsoon, across, below, along uintptr)
+	pixelSum[T Float] = func(dw *T, ldw uintptr, x *T, ldx, step uintptr, dy *T, ldy, runs, n uintptr, soon, then *T)
 )
 
 // tapLoops is the assembly of one level, by factors; the zero value is for levels without. Strides are in bytes and no bounds are
@@ -30,8 +30,8 @@ type tapLoops[T Float] struct {
 
 // pixelLoop is a loop for some taps at once: taps of a row, or channels that follow each other.
 type pixelLoop[T Float] struct {
-	taps int
-	run  pixelSum[T]
+	taps       int
+	run, ahead pixelSum[T] // the latter brings lines into the cache; nil where there is none
 }
 
 // width is how many neighbouring elements of x n filters need.
@@ -50,9 +50,18 @@ func (f factors) depth() int {
 	return 1
 }
 
+// ahead is what is to be brought into the cache while results are computed: rows of pixels, in bytes from the first tap, of which so many pixels
+// belong to a result, and the place of a row of results, in elements from the first, of which every so manyth is computed. It is a
+// wish: there need be nothing.
+type ahead struct {
+	x        []int
+	across   int
+	y, along int
+}
+
 // sumTaps is y = from + Σ w·x over the taps, for count pixels with n filters: ldy, ldf and ldx elements apart. The first tap is at x0
 // in x and at w0 in w. The filters of four channels are ldw elements apart.
-func sumTaps[T Float](y []T, ldy int, from []T, ldf int, x []T, x0, ldx int, w []T, w0, ldw int, taps []tapPair, of factors, count, n int) {
+func sumTaps[T Float](y []T, ldy int, from []T, ldf int, x []T, x0, ldx int, w []T, w0, ldw int, taps []tapPair, of factors, count, n int, soon ahead) {
 	if count <= 0 || n <= 0 {
 		return
 	}
@@ -69,7 +78,7 @@ func sumTaps[T Float](y []T, ldy int, from []T, ldf int, x []T, x0, ldx int, w [
 		_ = x[x0+t[0]/size+(count-1)*ldx+of.width(n)-1]
 	}
 	sum(&y[0], uintptr(ldy*size), &from[0], uintptr(ldf*size), &x[x0], uintptr(ldx*size), &w[w0], uintptr(ldw*size),
-		&taps[0], uintptr(len(taps)), uintptr(count), uintptr(n))
+		&taps[0], uintptr(len(taps)), uintptr(count), uintptr(n), unsafe.SliceData(soon.x), uintptr(len(soon.x)), uintptr(soon.across), uintptr(soon.y*size), uintptr(soon.along))
 }
 
 // sumTapsGo is the plain twin of sumTaps.
@@ -105,8 +114,9 @@ func addScaled[T Float](y, a []T, f T) {
 }
 
 // sumPixels is dw += Σ x·dy over count pixels with n filters, for some taps: ldw elements apart in dw, step in x. With one channel for
-// all filters they are neighbours in x, whatever step is, and with four channels they are these.
-func sumPixels[T Float](dw []T, ldw int, x []T, ldx, step int, dy []T, ldy int, taps int, of factors, count, n int) {
+// all filters they are neighbours in x, whatever step is, and with four channels they are these. What begins at soon and then, unless
+// they are nil, is brought into the cache meanwhile: as much of each as the pixels have filters.
+func sumPixels[T Float](dw []T, ldw int, x []T, ldx, step int, dy []T, ldy int, taps int, of factors, count, n int, soon, then *T) {
 	if count <= 0 || n <= 0 {
 		return
 	}
@@ -127,7 +137,11 @@ func sumPixels[T Float](dw []T, ldw int, x []T, ldx, step int, dy []T, ldy int, 
 		for len(loops) > 1 && loops[0].taps > taps-t {
 			loops = loops[1:]
 		}
-		loops[0].run(&dw[t*ldw], uintptr(ldw*size), &x[t*step], uintptr(ldx*size), uintptr(step*size), &dy[0], uintptr(ldy*size), uintptr(count), uintptr(n))
+		run := loops[0].run
+		if t == 0 && soon != nil && loops[0].ahead != nil {
+			run = loops[0].ahead
+		}
+		run(&dw[t*ldw], uintptr(ldw*size), &x[t*step], uintptr(ldx*size), uintptr(step*size), &dy[0], uintptr(ldy*size), uintptr(count), uintptr(n), soon, then)
 		t += loops[0].taps
 	}
 }

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func sumTaps64AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumTaps64AVX512(SB), NOSPLIT, $0-96
+// func sumTaps64AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumTaps64AVX512(SB), NOSPLIT, $0-136
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
 	MOVQ  x+32(FP), DX
@@ -46,12 +46,67 @@ pixels8vector:
 	VMOVUPS (R12)(R9*1), Z6
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z7
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	CMPQ    R10, R11
-	JGE     pixels8vectortapped
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels8vectorfetched
+
+pixels8vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels8vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	PREFETCHT1 256(R12)
+	PREFETCHT1 320(R12)
+	PREFETCHT1 384(R12)
+	PREFETCHT1 448(R12)
+	ADDQ       $0x00000200, R12
+	DECQ       R13
+	JNZ        pixels8vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels8vectorfetch
+
+pixels8vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels8vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels8vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	PREFETCHT1 256(R12)
+	PREFETCHT1 320(R12)
+	PREFETCHT1 384(R12)
+	PREFETCHT1 448(R12)
+	ADDQ       $0x00000200, R12
+	DECQ       R13
+	JNZ        pixels8vectorwritten
+
+pixels8vectorclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels8vectortapped
 
 pixels8vectortap:
 	MOVQ        8(R10), R13
@@ -116,12 +171,67 @@ pixels8rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z6
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z7
-	MOVQ      taps+64(FP), R10
-	MOVQ      ntaps+72(FP), R11
-	SHLQ      $0x04, R11
-	ADDQ      R10, R11
-	CMPQ      R10, R11
-	JGE       pixels8maskedtapped
+	MOVQ      soon+96(FP), R10
+	MOVQ      nsoon+104(FP), R11
+	TESTQ     R11, R11
+	JZ        pixels8maskedfetched
+
+pixels8maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels8maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	PREFETCHT1 256(R12)
+	PREFETCHT1 320(R12)
+	PREFETCHT1 384(R12)
+	PREFETCHT1 448(R12)
+	ADDQ       $0x00000200, R12
+	DECQ       R13
+	JNZ        pixels8maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels8maskedfetch
+
+pixels8maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels8maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels8maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	PREFETCHT1 256(R12)
+	PREFETCHT1 320(R12)
+	PREFETCHT1 384(R12)
+	PREFETCHT1 448(R12)
+	ADDQ       $0x00000200, R12
+	DECQ       R13
+	JNZ        pixels8maskedwritten
+
+pixels8maskedclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels8maskedtapped
 
 pixels8maskedtap:
 	MOVQ        8(R10), R13
@@ -201,12 +311,59 @@ pixels4vector:
 	VMOVUPS (R12)(R9*1), Z2
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z3
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	CMPQ    R10, R11
-	JGE     pixels4vectortapped
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels4vectorfetched
+
+pixels4vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels4vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels4vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels4vectorfetch
+
+pixels4vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels4vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels4vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels4vectorwritten
+
+pixels4vectorclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels4vectortapped
 
 pixels4vectortap:
 	MOVQ        8(R10), R13
@@ -250,12 +407,59 @@ pixels4rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z2
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z3
-	MOVQ      taps+64(FP), R10
-	MOVQ      ntaps+72(FP), R11
-	SHLQ      $0x04, R11
-	ADDQ      R10, R11
-	CMPQ      R10, R11
-	JGE       pixels4maskedtapped
+	MOVQ      soon+96(FP), R10
+	MOVQ      nsoon+104(FP), R11
+	TESTQ     R11, R11
+	JZ        pixels4maskedfetched
+
+pixels4maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels4maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels4maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels4maskedfetch
+
+pixels4maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels4maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels4maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels4maskedwritten
+
+pixels4maskedclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels4maskedtapped
 
 pixels4maskedtap:
 	MOVQ        8(R10), R13
@@ -313,19 +517,62 @@ pixels2vector:
 	VMOVUPS (R12)(R9*1), Z0
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Z1
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	VXORPS  Z4, Z4, Z4
-	VXORPS  Z5, Z5, Z5
-	VXORPS  Z6, Z6, Z6
-	VXORPS  Z7, Z7, Z7
-	SUBQ    $0x40, R11
-	CMPQ    R10, R11
-	JG      pixels2vectorfew
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels2vectorfetched
+
+pixels2vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels2vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels2vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels2vectorfetch
+
+pixels2vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels2vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels2vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels2vectorwritten
+
+pixels2vectorclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels2vectorfew
 
 pixels2vectortaps:
 	MOVQ        8(R10), R13
@@ -407,19 +654,62 @@ pixels2rest:
 	VMOVUPD.Z (R12)(R9*1), K1, Z0
 	ADDQ      R13, R12
 	VMOVUPD.Z (R12)(R9*1), K1, Z1
-	MOVQ      taps+64(FP), R10
-	MOVQ      ntaps+72(FP), R11
-	SHLQ      $0x04, R11
-	ADDQ      R10, R11
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	VXORPS    Z4, Z4, Z4
-	VXORPS    Z5, Z5, Z5
-	VXORPS    Z6, Z6, Z6
-	VXORPS    Z7, Z7, Z7
-	SUBQ      $0x40, R11
-	CMPQ      R10, R11
-	JG        pixels2maskedfew
+	MOVQ      soon+96(FP), R10
+	MOVQ      nsoon+104(FP), R11
+	TESTQ     R11, R11
+	JZ        pixels2maskedfetched
+
+pixels2maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels2maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels2maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels2maskedfetch
+
+pixels2maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels2maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels2maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels2maskedwritten
+
+pixels2maskedclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels2maskedfew
 
 pixels2maskedtaps:
 	MOVQ        8(R10), R13
@@ -523,16 +813,55 @@ pixels1vector:
 	MOVQ    CX, R12
 	MOVQ    ldf+24(FP), R13
 	VMOVUPS (R12)(R9*1), Z0
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	SUBQ    $0x40, R11
-	CMPQ    R10, R11
-	JG      pixels1vectorfew
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels1vectorfetched
+
+pixels1vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels1vectorread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels1vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels1vectorfetch
+
+pixels1vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels1vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels1vectorwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels1vectorwritten
+
+pixels1vectorclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels1vectorfew
 
 pixels1vectortaps:
 	MOVQ        8(R10), R13
@@ -602,16 +931,55 @@ pixels1rest:
 	MOVQ      CX, R12
 	MOVQ      ldf+24(FP), R13
 	VMOVUPD.Z (R12)(R9*1), K1, Z0
-	MOVQ      taps+64(FP), R10
-	MOVQ      ntaps+72(FP), R11
-	SHLQ      $0x04, R11
-	ADDQ      R10, R11
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	SUBQ      $0x40, R11
-	CMPQ      R10, R11
-	JG        pixels1maskedfew
+	MOVQ      soon+96(FP), R10
+	MOVQ      nsoon+104(FP), R11
+	TESTQ     R11, R11
+	JZ        pixels1maskedfetched
+
+pixels1maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels1maskedread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels1maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels1maskedfetch
+
+pixels1maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels1maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels1maskedwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels1maskedwritten
+
+pixels1maskedclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels1maskedfew
 
 pixels1maskedtaps:
 	MOVQ        8(R10), R13
@@ -692,9 +1060,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf164AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf164AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumTapsOf164AVX512(SB), NOSPLIT, $0-96
+TEXT ·sumTapsOf164AVX512(SB), NOSPLIT, $0-136
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
 	MOVQ  x+32(FP), DX
@@ -1329,9 +1697,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf464AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf464AVX512(y *float64, ldy uintptr, from *float64, ldf uintptr, x *float64, ldx uintptr, w *float64, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumTapsOf464AVX512(SB), NOSPLIT, $0-96
+TEXT ·sumTapsOf464AVX512(SB), NOSPLIT, $0-136
 	MOVQ  y+0(FP), AX
 	MOVQ  from+16(FP), CX
 	MOVQ  x+32(FP), DX
@@ -2620,9 +2988,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumPixels164AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels164AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixels164AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixels164AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), AX
 	MOVQ  step+32(FP), CX
@@ -2728,9 +3096,143 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixels364AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels1Ahead64AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumPixels1Ahead64AVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), AX
+	MOVQ  step+32(FP), CX
+	MOVQ  ldy+48(FP), CX
+	MOVQ  n+64(FP), DX
+	ANDQ  $0x07, DX
+	MOVL  $0x0000ffff, BX
+	BZHIL DX, BX, BX
+	KMOVW BX, K1
+	MOVQ  soon+72(FP), DX
+	MOVQ  then+80(FP), BX
+	MOVQ  n+64(FP), R10
+	XORQ  SI, SI
+	CMPQ  R10, $0x08
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   x+16(FP), DI
+	ADDQ   SI, DI
+	MOVQ   dy+40(FP), R8
+	ADDQ   SI, R8
+	MOVQ   runs+56(FP), R9
+	SUBQ   $0x02, R9
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R8), Z2
+	VFMADD231PD (DI), Z2, Z0
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z2
+	VFMADD231PD (DI), Z2, Z1
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	SUBQ        $0x02, R9
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R9
+	JZ          filtersvectorjoin
+	VMOVUPS     (R8), Z2
+	VFMADD231PD (DI), Z2, Z0
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), DI
+	ADDQ    SI, DI
+	VADDPD  Z1, Z0, Z0
+	VMOVUPS (DI), Z1
+	VADDPD  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $0x00000040, SI
+	SUBQ    $0x08, R10
+	CMPQ    R10, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R10, R10
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   x+16(FP), DI
+	ADDQ   SI, DI
+	MOVQ   dy+40(FP), R8
+	ADDQ   SI, R8
+	MOVQ   runs+56(FP), R9
+	SUBQ   $0x02, R9
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPD.Z   (R8), K1, Z2
+	VMOVUPD.Z   (DI), K1, Z3
+	VFMADD231PD Z3, Z2, Z0
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z2
+	VMOVUPD.Z   (DI), K1, Z3
+	VFMADD231PD Z3, Z2, Z1
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	SUBQ        $0x02, R9
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R9
+	JZ          filtersmaskedjoin
+	VMOVUPD.Z   (R8), K1, Z2
+	VMOVUPD.Z   (DI), K1, Z3
+	VFMADD231PD Z3, Z2, Z0
+	PREFETCHT1  (DX)
+	ADDQ        $0x40, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x40, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), DI
+	ADDQ      SI, DI
+	VADDPD    Z1, Z0, Z0
+	VMOVUPD.Z (DI), K1, Z1
+	VADDPD    Z1, Z0, Z0
+	VMOVUPD   Z0, K1, (DI)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels364AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixels364AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixels364AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), CX
 	MOVQ  step+32(FP), DX
@@ -2882,9 +3384,1083 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x164AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels3Ahead64AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumPixels3Ahead64AVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x07, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	MOVQ  soon+72(FP), SI
+	MOVQ  then+80(FP), DI
+	MOVQ  n+64(FP), R12
+	XORQ  R8, R8
+	CMPQ  R12, $0x08
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R10), Z6
+	VFMADD231PD (R9), Z6, Z0
+	VFMADD231PD (R9)(DX*1), Z6, Z1
+	VFMADD231PD (R9)(DX*2), Z6, Z2
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS     (R10), Z6
+	VFMADD231PD (R9), Z6, Z3
+	VFMADD231PD (R9)(DX*1), Z6, Z4
+	VFMADD231PD (R9)(DX*2), Z6, Z5
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R11
+	JZ          filtersvectorjoin
+	VMOVUPS     (R10), Z6
+	VFMADD231PD (R9), Z6, Z0
+	VFMADD231PD (R9)(DX*1), Z6, Z1
+	VFMADD231PD (R9)(DX*2), Z6, Z2
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R9
+	ADDQ    R8, R9
+	VADDPD  Z3, Z0, Z0
+	VMOVUPS (R9), Z3
+	VADDPD  Z3, Z0, Z0
+	VMOVUPS Z0, (R9)
+	ADDQ    AX, R9
+	VADDPD  Z4, Z1, Z1
+	VMOVUPS (R9), Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPS Z1, (R9)
+	ADDQ    AX, R9
+	VADDPD  Z5, Z2, Z2
+	VMOVUPS (R9), Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPS Z2, (R9)
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x08, R12
+	CMPQ    R12, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R12, R12
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPD.Z   (R10), K1, Z6
+	VMOVUPD.Z   (R9), K1, Z7
+	VFMADD231PD Z7, Z6, Z0
+	VMOVUPD.Z   (R9)(DX*1), K1, Z7
+	VFMADD231PD Z7, Z6, Z1
+	VMOVUPD.Z   (R9)(DX*2), K1, Z7
+	VFMADD231PD Z7, Z6, Z2
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPD.Z   (R10), K1, Z6
+	VMOVUPD.Z   (R9), K1, Z7
+	VFMADD231PD Z7, Z6, Z3
+	VMOVUPD.Z   (R9)(DX*1), K1, Z7
+	VFMADD231PD Z7, Z6, Z4
+	VMOVUPD.Z   (R9)(DX*2), K1, Z7
+	VFMADD231PD Z7, Z6, Z5
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R11
+	JZ          filtersmaskedjoin
+	VMOVUPD.Z   (R10), K1, Z6
+	VMOVUPD.Z   (R9), K1, Z7
+	VFMADD231PD Z7, Z6, Z0
+	VMOVUPD.Z   (R9)(DX*1), K1, Z7
+	VFMADD231PD Z7, Z6, Z1
+	VMOVUPD.Z   (R9)(DX*2), K1, Z7
+	VFMADD231PD Z7, Z6, Z2
+	PREFETCHT1  (SI)
+	ADDQ        $0x40, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R9
+	ADDQ      R8, R9
+	VADDPD    Z3, Z0, Z0
+	VMOVUPD.Z (R9), K1, Z3
+	VADDPD    Z3, Z0, Z0
+	VMOVUPD   Z0, K1, (R9)
+	ADDQ      AX, R9
+	VADDPD    Z4, Z1, Z1
+	VMOVUPD.Z (R9), K1, Z0
+	VADDPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (R9)
+	ADDQ      AX, R9
+	VADDPD    Z5, Z2, Z2
+	VMOVUPD.Z (R9), K1, Z0
+	VADDPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (R9)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels564AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixelsOf1x164AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixels564AVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x07, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	LEAQ  (DX)(DX*2), SI
+	MOVQ  n+64(FP), R11
+	XORQ  DI, DI
+	CMPQ  R11, $0x08
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   x+16(FP), R8
+	ADDQ   DI, R8
+	MOVQ   dy+40(FP), R9
+	ADDQ   DI, R9
+	MOVQ   runs+56(FP), R10
+	SUBQ   $0x02, R10
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R9), Z10
+	VFMADD231PD (R8), Z10, Z0
+	VFMADD231PD (R8)(DX*1), Z10, Z1
+	VFMADD231PD (R8)(DX*2), Z10, Z2
+	VFMADD231PD (R8)(SI*1), Z10, Z3
+	VFMADD231PD (R8)(DX*4), Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z10
+	VFMADD231PD (R8), Z10, Z5
+	VFMADD231PD (R8)(DX*1), Z10, Z6
+	VFMADD231PD (R8)(DX*2), Z10, Z7
+	VFMADD231PD (R8)(SI*1), Z10, Z8
+	VFMADD231PD (R8)(DX*4), Z10, Z9
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	SUBQ        $0x02, R10
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R10
+	JZ          filtersvectorjoin
+	VMOVUPS     (R9), Z10
+	VFMADD231PD (R8), Z10, Z0
+	VFMADD231PD (R8)(DX*1), Z10, Z1
+	VFMADD231PD (R8)(DX*2), Z10, Z2
+	VFMADD231PD (R8)(SI*1), Z10, Z3
+	VFMADD231PD (R8)(DX*4), Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R8
+	ADDQ    DI, R8
+	VADDPD  Z5, Z0, Z0
+	VMOVUPS (R8), Z5
+	VADDPD  Z5, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    AX, R8
+	VADDPD  Z6, Z1, Z1
+	VMOVUPS (R8), Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPS Z1, (R8)
+	ADDQ    AX, R8
+	VADDPD  Z7, Z2, Z2
+	VMOVUPS (R8), Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPS Z2, (R8)
+	ADDQ    AX, R8
+	VADDPD  Z8, Z3, Z3
+	VMOVUPS (R8), Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPS Z3, (R8)
+	ADDQ    AX, R8
+	VADDPD  Z9, Z4, Z4
+	VMOVUPS (R8), Z0
+	VADDPD  Z0, Z4, Z4
+	VMOVUPS Z4, (R8)
+	ADDQ    $0x00000040, DI
+	SUBQ    $0x08, R11
+	CMPQ    R11, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R11, R11
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   x+16(FP), R8
+	ADDQ   DI, R8
+	MOVQ   dy+40(FP), R9
+	ADDQ   DI, R9
+	MOVQ   runs+56(FP), R10
+	SUBQ   $0x02, R10
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPD.Z   (R9), K1, Z10
+	VMOVUPD.Z   (R8), K1, Z11
+	VFMADD231PD Z11, Z10, Z0
+	VMOVUPD.Z   (R8)(DX*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z1
+	VMOVUPD.Z   (R8)(DX*2), K1, Z11
+	VFMADD231PD Z11, Z10, Z2
+	VMOVUPD.Z   (R8)(SI*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z3
+	VMOVUPD.Z   (R8)(DX*4), K1, Z11
+	VFMADD231PD Z11, Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	VMOVUPD.Z   (R9), K1, Z10
+	VMOVUPD.Z   (R8), K1, Z11
+	VFMADD231PD Z11, Z10, Z5
+	VMOVUPD.Z   (R8)(DX*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z6
+	VMOVUPD.Z   (R8)(DX*2), K1, Z11
+	VFMADD231PD Z11, Z10, Z7
+	VMOVUPD.Z   (R8)(SI*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z8
+	VMOVUPD.Z   (R8)(DX*4), K1, Z11
+	VFMADD231PD Z11, Z10, Z9
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	SUBQ        $0x02, R10
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R10
+	JZ          filtersmaskedjoin
+	VMOVUPD.Z   (R9), K1, Z10
+	VMOVUPD.Z   (R8), K1, Z11
+	VFMADD231PD Z11, Z10, Z0
+	VMOVUPD.Z   (R8)(DX*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z1
+	VMOVUPD.Z   (R8)(DX*2), K1, Z11
+	VFMADD231PD Z11, Z10, Z2
+	VMOVUPD.Z   (R8)(SI*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z3
+	VMOVUPD.Z   (R8)(DX*4), K1, Z11
+	VFMADD231PD Z11, Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R8
+	ADDQ      DI, R8
+	VADDPD    Z5, Z0, Z0
+	VMOVUPD.Z (R8), K1, Z5
+	VADDPD    Z5, Z0, Z0
+	VMOVUPD   Z0, K1, (R8)
+	ADDQ      AX, R8
+	VADDPD    Z6, Z1, Z1
+	VMOVUPD.Z (R8), K1, Z0
+	VADDPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (R8)
+	ADDQ      AX, R8
+	VADDPD    Z7, Z2, Z2
+	VMOVUPD.Z (R8), K1, Z0
+	VADDPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (R8)
+	ADDQ      AX, R8
+	VADDPD    Z8, Z3, Z3
+	VMOVUPD.Z (R8), K1, Z0
+	VADDPD    Z0, Z3, Z3
+	VMOVUPD   Z3, K1, (R8)
+	ADDQ      AX, R8
+	VADDPD    Z9, Z4, Z4
+	VMOVUPD.Z (R8), K1, Z0
+	VADDPD    Z0, Z4, Z4
+	VMOVUPD   Z4, K1, (R8)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels5Ahead64AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumPixels5Ahead64AVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x07, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	LEAQ  (DX)(DX*2), SI
+	MOVQ  soon+72(FP), DI
+	MOVQ  then+80(FP), R8
+	MOVQ  n+64(FP), R13
+	XORQ  R9, R9
+	CMPQ  R13, $0x08
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   x+16(FP), R10
+	ADDQ   R9, R10
+	MOVQ   dy+40(FP), R11
+	ADDQ   R9, R11
+	MOVQ   runs+56(FP), R12
+	SUBQ   $0x02, R12
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R11), Z10
+	VFMADD231PD (R10), Z10, Z0
+	VFMADD231PD (R10)(DX*1), Z10, Z1
+	VFMADD231PD (R10)(DX*2), Z10, Z2
+	VFMADD231PD (R10)(SI*1), Z10, Z3
+	VFMADD231PD (R10)(DX*4), Z10, Z4
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Z10
+	VFMADD231PD (R10), Z10, Z5
+	VFMADD231PD (R10)(DX*1), Z10, Z6
+	VFMADD231PD (R10)(DX*2), Z10, Z7
+	VFMADD231PD (R10)(SI*1), Z10, Z8
+	VFMADD231PD (R10)(DX*4), Z10, Z9
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	SUBQ        $0x02, R12
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R12
+	JZ          filtersvectorjoin
+	VMOVUPS     (R11), Z10
+	VFMADD231PD (R10), Z10, Z0
+	VFMADD231PD (R10)(DX*1), Z10, Z1
+	VFMADD231PD (R10)(DX*2), Z10, Z2
+	VFMADD231PD (R10)(SI*1), Z10, Z3
+	VFMADD231PD (R10)(DX*4), Z10, Z4
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R10
+	ADDQ    R9, R10
+	VADDPD  Z5, Z0, Z0
+	VMOVUPS (R10), Z5
+	VADDPD  Z5, Z0, Z0
+	VMOVUPS Z0, (R10)
+	ADDQ    AX, R10
+	VADDPD  Z6, Z1, Z1
+	VMOVUPS (R10), Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPS Z1, (R10)
+	ADDQ    AX, R10
+	VADDPD  Z7, Z2, Z2
+	VMOVUPS (R10), Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPS Z2, (R10)
+	ADDQ    AX, R10
+	VADDPD  Z8, Z3, Z3
+	VMOVUPS (R10), Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPS Z3, (R10)
+	ADDQ    AX, R10
+	VADDPD  Z9, Z4, Z4
+	VMOVUPS (R10), Z0
+	VADDPD  Z0, Z4, Z4
+	VMOVUPS Z4, (R10)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x08, R13
+	CMPQ    R13, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R13, R13
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   x+16(FP), R10
+	ADDQ   R9, R10
+	MOVQ   dy+40(FP), R11
+	ADDQ   R9, R11
+	MOVQ   runs+56(FP), R12
+	SUBQ   $0x02, R12
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPD.Z   (R11), K1, Z10
+	VMOVUPD.Z   (R10), K1, Z11
+	VFMADD231PD Z11, Z10, Z0
+	VMOVUPD.Z   (R10)(DX*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z1
+	VMOVUPD.Z   (R10)(DX*2), K1, Z11
+	VFMADD231PD Z11, Z10, Z2
+	VMOVUPD.Z   (R10)(SI*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z3
+	VMOVUPD.Z   (R10)(DX*4), K1, Z11
+	VFMADD231PD Z11, Z10, Z4
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	VMOVUPD.Z   (R11), K1, Z10
+	VMOVUPD.Z   (R10), K1, Z11
+	VFMADD231PD Z11, Z10, Z5
+	VMOVUPD.Z   (R10)(DX*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z6
+	VMOVUPD.Z   (R10)(DX*2), K1, Z11
+	VFMADD231PD Z11, Z10, Z7
+	VMOVUPD.Z   (R10)(SI*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z8
+	VMOVUPD.Z   (R10)(DX*4), K1, Z11
+	VFMADD231PD Z11, Z10, Z9
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	SUBQ        $0x02, R12
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R12
+	JZ          filtersmaskedjoin
+	VMOVUPD.Z   (R11), K1, Z10
+	VMOVUPD.Z   (R10), K1, Z11
+	VFMADD231PD Z11, Z10, Z0
+	VMOVUPD.Z   (R10)(DX*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z1
+	VMOVUPD.Z   (R10)(DX*2), K1, Z11
+	VFMADD231PD Z11, Z10, Z2
+	VMOVUPD.Z   (R10)(SI*1), K1, Z11
+	VFMADD231PD Z11, Z10, Z3
+	VMOVUPD.Z   (R10)(DX*4), K1, Z11
+	VFMADD231PD Z11, Z10, Z4
+	PREFETCHT1  (DI)
+	ADDQ        $0x40, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R10
+	ADDQ      R9, R10
+	VADDPD    Z5, Z0, Z0
+	VMOVUPD.Z (R10), K1, Z5
+	VADDPD    Z5, Z0, Z0
+	VMOVUPD   Z0, K1, (R10)
+	ADDQ      AX, R10
+	VADDPD    Z6, Z1, Z1
+	VMOVUPD.Z (R10), K1, Z0
+	VADDPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (R10)
+	ADDQ      AX, R10
+	VADDPD    Z7, Z2, Z2
+	VMOVUPD.Z (R10), K1, Z0
+	VADDPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (R10)
+	ADDQ      AX, R10
+	VADDPD    Z8, Z3, Z3
+	VMOVUPD.Z (R10), K1, Z0
+	VADDPD    Z0, Z3, Z3
+	VMOVUPD   Z3, K1, (R10)
+	ADDQ      AX, R10
+	VADDPD    Z9, Z4, Z4
+	VMOVUPD.Z (R10), K1, Z0
+	VADDPD    Z0, Z4, Z4
+	VMOVUPD   Z4, K1, (R10)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels764AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sumPixels764AVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x07, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	LEAQ  (DX)(DX*2), SI
+	LEAQ  (DX)(DX*4), DI
+	MOVQ  n+64(FP), R12
+	XORQ  R8, R8
+	CMPQ  R12, $0x08
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R10), Z7
+	VFMADD231PD (R9), Z7, Z0
+	VFMADD231PD (R9)(DX*1), Z7, Z1
+	VFMADD231PD (R9)(DX*2), Z7, Z2
+	VFMADD231PD (R9)(SI*1), Z7, Z3
+	VFMADD231PD (R9)(DX*4), Z7, Z4
+	VFMADD231PD (R9)(DI*1), Z7, Z5
+	VFMADD231PD (R9)(SI*2), Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS     (R10), Z7
+	VFMADD231PD (R9), Z7, Z0
+	VFMADD231PD (R9)(DX*1), Z7, Z1
+	VFMADD231PD (R9)(DX*2), Z7, Z2
+	VFMADD231PD (R9)(SI*1), Z7, Z3
+	VFMADD231PD (R9)(DX*4), Z7, Z4
+	VFMADD231PD (R9)(DI*1), Z7, Z5
+	VFMADD231PD (R9)(SI*2), Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R11
+	JZ          filtersvectorjoin
+	VMOVUPS     (R10), Z7
+	VFMADD231PD (R9), Z7, Z0
+	VFMADD231PD (R9)(DX*1), Z7, Z1
+	VFMADD231PD (R9)(DX*2), Z7, Z2
+	VFMADD231PD (R9)(SI*1), Z7, Z3
+	VFMADD231PD (R9)(DX*4), Z7, Z4
+	VFMADD231PD (R9)(DI*1), Z7, Z5
+	VFMADD231PD (R9)(SI*2), Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R9
+	ADDQ    R8, R9
+	VMOVUPS (R9), Z7
+	VADDPD  Z7, Z0, Z0
+	VMOVUPS Z0, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPS Z1, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPS Z2, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPS Z3, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPD  Z0, Z4, Z4
+	VMOVUPS Z4, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPD  Z0, Z5, Z5
+	VMOVUPS Z5, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Z0
+	VADDPD  Z0, Z6, Z6
+	VMOVUPS Z6, (R9)
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x08, R12
+	CMPQ    R12, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R12, R12
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPD.Z   (R10), K1, Z7
+	VMOVUPD.Z   (R9), K1, Z8
+	VFMADD231PD Z8, Z7, Z0
+	VMOVUPD.Z   (R9)(DX*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z1
+	VMOVUPD.Z   (R9)(DX*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z2
+	VMOVUPD.Z   (R9)(SI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z3
+	VMOVUPD.Z   (R9)(DX*4), K1, Z8
+	VFMADD231PD Z8, Z7, Z4
+	VMOVUPD.Z   (R9)(DI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z5
+	VMOVUPD.Z   (R9)(SI*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPD.Z   (R10), K1, Z7
+	VMOVUPD.Z   (R9), K1, Z8
+	VFMADD231PD Z8, Z7, Z0
+	VMOVUPD.Z   (R9)(DX*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z1
+	VMOVUPD.Z   (R9)(DX*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z2
+	VMOVUPD.Z   (R9)(SI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z3
+	VMOVUPD.Z   (R9)(DX*4), K1, Z8
+	VFMADD231PD Z8, Z7, Z4
+	VMOVUPD.Z   (R9)(DI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z5
+	VMOVUPD.Z   (R9)(SI*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R11
+	JZ          filtersmaskedjoin
+	VMOVUPD.Z   (R10), K1, Z7
+	VMOVUPD.Z   (R9), K1, Z8
+	VFMADD231PD Z8, Z7, Z0
+	VMOVUPD.Z   (R9)(DX*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z1
+	VMOVUPD.Z   (R9)(DX*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z2
+	VMOVUPD.Z   (R9)(SI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z3
+	VMOVUPD.Z   (R9)(DX*4), K1, Z8
+	VFMADD231PD Z8, Z7, Z4
+	VMOVUPD.Z   (R9)(DI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z5
+	VMOVUPD.Z   (R9)(SI*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z6
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R9
+	ADDQ      R8, R9
+	VMOVUPD.Z (R9), K1, Z7
+	VADDPD    Z7, Z0, Z0
+	VMOVUPD   Z0, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPD.Z (R9), K1, Z0
+	VADDPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPD.Z (R9), K1, Z0
+	VADDPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPD.Z (R9), K1, Z0
+	VADDPD    Z0, Z3, Z3
+	VMOVUPD   Z3, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPD.Z (R9), K1, Z0
+	VADDPD    Z0, Z4, Z4
+	VMOVUPD   Z4, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPD.Z (R9), K1, Z0
+	VADDPD    Z0, Z5, Z5
+	VMOVUPD   Z5, K1, (R9)
+	ADDQ      AX, R9
+	VMOVUPD.Z (R9), K1, Z0
+	VADDPD    Z0, Z6, Z6
+	VMOVUPD   Z6, K1, (R9)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels7Ahead64AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·sumPixels7Ahead64AVX512(SB), NOSPLIT, $0-88
+	MOVQ  ldw+8(FP), AX
+	MOVQ  ldx+24(FP), CX
+	MOVQ  step+32(FP), DX
+	MOVQ  ldy+48(FP), BX
+	MOVQ  n+64(FP), SI
+	ANDQ  $0x07, SI
+	MOVL  $0x0000ffff, DI
+	BZHIL SI, DI, DI
+	KMOVW DI, K1
+	LEAQ  (DX)(DX*2), SI
+	LEAQ  (DX)(DX*4), DI
+	MOVQ  soon+72(FP), R8
+	MOVQ  then+80(FP), R9
+	MOVQ  n+64(FP), R14
+	XORQ  R10, R10
+	CMPQ  R14, $0x08
+	JL    filtersrest
+
+filtersvector:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   x+16(FP), R11
+	ADDQ   R10, R11
+	MOVQ   dy+40(FP), R12
+	ADDQ   R10, R12
+	MOVQ   runs+56(FP), R13
+	SUBQ   $0x02, R13
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R12), Z7
+	VFMADD231PD (R11), Z7, Z0
+	VFMADD231PD (R11)(DX*1), Z7, Z1
+	VFMADD231PD (R11)(DX*2), Z7, Z2
+	VFMADD231PD (R11)(SI*1), Z7, Z3
+	VFMADD231PD (R11)(DX*4), Z7, Z4
+	VFMADD231PD (R11)(DI*1), Z7, Z5
+	VFMADD231PD (R11)(SI*2), Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z7
+	VFMADD231PD (R11), Z7, Z0
+	VFMADD231PD (R11)(DX*1), Z7, Z1
+	VFMADD231PD (R11)(DX*2), Z7, Z2
+	VFMADD231PD (R11)(SI*1), Z7, Z3
+	VFMADD231PD (R11)(DX*4), Z7, Z4
+	VFMADD231PD (R11)(DI*1), Z7, Z5
+	VFMADD231PD (R11)(SI*2), Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	SUBQ        $0x02, R13
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R13
+	JZ          filtersvectorjoin
+	VMOVUPS     (R12), Z7
+	VFMADD231PD (R11), Z7, Z0
+	VFMADD231PD (R11)(DX*1), Z7, Z1
+	VFMADD231PD (R11)(DX*2), Z7, Z2
+	VFMADD231PD (R11)(SI*1), Z7, Z3
+	VFMADD231PD (R11)(DX*4), Z7, Z4
+	VFMADD231PD (R11)(DI*1), Z7, Z5
+	VFMADD231PD (R11)(SI*2), Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R11
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z7
+	VADDPD  Z7, Z0, Z0
+	VMOVUPS Z0, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPD  Z0, Z1, Z1
+	VMOVUPS Z1, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPD  Z0, Z2, Z2
+	VMOVUPS Z2, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPD  Z0, Z3, Z3
+	VMOVUPS Z3, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPD  Z0, Z4, Z4
+	VMOVUPS Z4, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPD  Z0, Z5, Z5
+	VMOVUPS Z5, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Z0
+	VADDPD  Z0, Z6, Z6
+	VMOVUPS Z6, (R11)
+	ADDQ    $0x00000040, R10
+	SUBQ    $0x08, R14
+	CMPQ    R14, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R14, R14
+	JZ     filtersdone
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   x+16(FP), R11
+	ADDQ   R10, R11
+	MOVQ   dy+40(FP), R12
+	ADDQ   R10, R12
+	MOVQ   runs+56(FP), R13
+	SUBQ   $0x02, R13
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMOVUPD.Z   (R12), K1, Z7
+	VMOVUPD.Z   (R11), K1, Z8
+	VFMADD231PD Z8, Z7, Z0
+	VMOVUPD.Z   (R11)(DX*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z1
+	VMOVUPD.Z   (R11)(DX*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z2
+	VMOVUPD.Z   (R11)(SI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z3
+	VMOVUPD.Z   (R11)(DX*4), K1, Z8
+	VFMADD231PD Z8, Z7, Z4
+	VMOVUPD.Z   (R11)(DI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z5
+	VMOVUPD.Z   (R11)(SI*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	VMOVUPD.Z   (R12), K1, Z7
+	VMOVUPD.Z   (R11), K1, Z8
+	VFMADD231PD Z8, Z7, Z0
+	VMOVUPD.Z   (R11)(DX*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z1
+	VMOVUPD.Z   (R11)(DX*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z2
+	VMOVUPD.Z   (R11)(SI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z3
+	VMOVUPD.Z   (R11)(DX*4), K1, Z8
+	VFMADD231PD Z8, Z7, Z4
+	VMOVUPD.Z   (R11)(DI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z5
+	VMOVUPD.Z   (R11)(SI*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	SUBQ        $0x02, R13
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R13
+	JZ          filtersmaskedjoin
+	VMOVUPD.Z   (R12), K1, Z7
+	VMOVUPD.Z   (R11), K1, Z8
+	VFMADD231PD Z8, Z7, Z0
+	VMOVUPD.Z   (R11)(DX*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z1
+	VMOVUPD.Z   (R11)(DX*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z2
+	VMOVUPD.Z   (R11)(SI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z3
+	VMOVUPD.Z   (R11)(DX*4), K1, Z8
+	VFMADD231PD Z8, Z7, Z4
+	VMOVUPD.Z   (R11)(DI*1), K1, Z8
+	VFMADD231PD Z8, Z7, Z5
+	VMOVUPD.Z   (R11)(SI*2), K1, Z8
+	VFMADD231PD Z8, Z7, Z6
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x40, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+
+filtersmaskedjoin:
+	MOVQ      dw+0(FP), R11
+	ADDQ      R10, R11
+	VMOVUPD.Z (R11), K1, Z7
+	VADDPD    Z7, Z0, Z0
+	VMOVUPD   Z0, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPD.Z (R11), K1, Z0
+	VADDPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPD.Z (R11), K1, Z0
+	VADDPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPD.Z (R11), K1, Z0
+	VADDPD    Z0, Z3, Z3
+	VMOVUPD   Z3, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPD.Z (R11), K1, Z0
+	VADDPD    Z0, Z4, Z4
+	VMOVUPD   Z4, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPD.Z (R11), K1, Z0
+	VADDPD    Z0, Z5, Z5
+	VMOVUPD   Z5, K1, (R11)
+	ADDQ      AX, R11
+	VMOVUPD.Z (R11), K1, Z0
+	VADDPD    Z0, Z6, Z6
+	VMOVUPD   Z6, K1, (R11)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixelsOf1x164AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sumPixelsOf1x164AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), AX
 	MOVQ  step+32(FP), CX
@@ -2985,9 +4561,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x464AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf1x464AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixelsOf1x464AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf1x464AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), CX
 	MOVQ  step+32(FP), DX
@@ -3148,9 +4724,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x1664AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf1x1664AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixelsOf1x1664AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf1x1664AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), CX
 	MOVQ  step+32(FP), DX
@@ -3487,9 +5063,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf464AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf464AVX512(dw *float64, ldw uintptr, x *float64, ldx uintptr, step uintptr, dy *float64, ldy uintptr, runs uintptr, n uintptr, soon *float64, then *float64)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumPixelsOf464AVX512(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf464AVX512(SB), NOSPLIT, $0-88
 	MOVQ  ldw+8(FP), AX
 	MOVQ  ldx+24(FP), CX
 	MOVQ  step+32(FP), DX

@@ -7,44 +7,74 @@ package kernel
 // computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; x has a channel for each filter; strides are in bytes.
 //
 //go:noescape
-func sumTapsAVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+func sumTapsAVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 
 // computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; x has one channel for all filters; strides are in bytes.
 //
 //go:noescape
-func sumTapsOf1AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+func sumTapsOf1AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 
 // computes y = from + Σ w·x over the taps (distances in bytes in x and w) for runs (at least 1) of n filters; groups are of 4 channels and 4 filters, and a channel's filters are ldw apart; strides are in bytes.
 //
 //go:noescape
-func sumTapsOf4AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+func sumTapsOf4AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
 //
 //go:noescape
-func sumPixels1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixels1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels1AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 3 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
 //
 //go:noescape
-func sumPixels3AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixels3AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 3 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels3AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 5 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
+//
+//go:noescape
+func sumPixels5AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 5 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels5AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 7 taps; x has a channel for each filter, and step bytes from tap to tap; strides are in bytes.
+//
+//go:noescape
+func sumPixels7AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+
+// adds Σ x·dy over runs (at least 1) of n filters to dw, for 7 taps; x has a channel for each filter, and step bytes from tap to tap; brings lines from soon and then on into the cache; strides are in bytes.
+//
+//go:noescape
+func sumPixels7AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 1 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 4 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 8 taps; x has one channel for all filters, and taps follow each other; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf1x8AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf1x8AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 
 // adds Σ x·dy over runs (at least 1) of n filters to dw, for 4 taps; these are the 4 channels of a group, which has 4 filters; strides are in bytes.
 //
 //go:noescape
-func sumPixelsOf4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+func sumPixelsOf4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)

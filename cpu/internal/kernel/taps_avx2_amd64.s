@@ -22,9 +22,9 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
-// func sumTapsAVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
-// Requires: AVX, FMA3
-TEXT ·sumTapsAVX2(SB), NOSPLIT, $0-96
+// func sumTapsAVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumTapsAVX2(SB), NOSPLIT, $0-136
 	MOVQ    y+0(FP), AX
 	MOVQ    from+16(FP), CX
 	MOVQ    x+32(FP), DX
@@ -64,12 +64,59 @@ pixels8vector:
 	VMOVUPS (R12)(R9*1), Y7
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y8
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	CMPQ    R10, R11
-	JGE     pixels8vectortapped
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels8vectorfetched
+
+pixels8vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels8vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels8vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels8vectorfetch
+
+pixels8vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels8vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels8vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels8vectorwritten
+
+pixels8vectorclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels8vectortapped
 
 pixels8vectortap:
 	MOVQ        8(R10), R13
@@ -134,12 +181,59 @@ pixels8rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y7
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y8
-	MOVQ       taps+64(FP), R10
-	MOVQ       ntaps+72(FP), R11
-	SHLQ       $0x04, R11
-	ADDQ       R10, R11
-	CMPQ       R10, R11
-	JGE        pixels8maskedtapped
+	MOVQ       soon+96(FP), R10
+	MOVQ       nsoon+104(FP), R11
+	TESTQ      R11, R11
+	JZ         pixels8maskedfetched
+
+pixels8maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels8maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels8maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels8maskedfetch
+
+pixels8maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels8maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x03, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels8maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
+	ADDQ       $0x00000100, R12
+	DECQ       R13
+	JNZ        pixels8maskedwritten
+
+pixels8maskedclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels8maskedtapped
 
 pixels8maskedtap:
 	MOVQ        8(R10), R13
@@ -219,12 +313,55 @@ pixels4vector:
 	VMOVUPS (R12)(R9*1), Y3
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y4
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	CMPQ    R10, R11
-	JGE     pixels4vectortapped
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels4vectorfetched
+
+pixels4vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels4vectorread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels4vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels4vectorfetch
+
+pixels4vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels4vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels4vectorwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels4vectorwritten
+
+pixels4vectorclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels4vectortapped
 
 pixels4vectortap:
 	MOVQ        8(R10), R13
@@ -268,12 +405,55 @@ pixels4rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y3
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y4
-	MOVQ       taps+64(FP), R10
-	MOVQ       ntaps+72(FP), R11
-	SHLQ       $0x04, R11
-	ADDQ       R10, R11
-	CMPQ       R10, R11
-	JGE        pixels4maskedtapped
+	MOVQ       soon+96(FP), R10
+	MOVQ       nsoon+104(FP), R11
+	TESTQ      R11, R11
+	JZ         pixels4maskedfetched
+
+pixels4maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels4maskedread:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels4maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels4maskedfetch
+
+pixels4maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels4maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x02, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels4maskedwritten:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ       $0x00000080, R12
+	DECQ       R13
+	JNZ        pixels4maskedwritten
+
+pixels4maskedclaimed:
+	MOVQ taps+64(FP), R10
+	MOVQ ntaps+72(FP), R11
+	SHLQ $0x04, R11
+	ADDQ R10, R11
+	CMPQ R10, R11
+	JGE  pixels4maskedtapped
 
 pixels4maskedtap:
 	MOVQ        8(R10), R13
@@ -331,19 +511,60 @@ pixels2vector:
 	VMOVUPS (R12)(R9*1), Y1
 	ADDQ    R13, R12
 	VMOVUPS (R12)(R9*1), Y2
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y8, Y8, Y8
-	SUBQ    $0x40, R11
-	CMPQ    R10, R11
-	JG      pixels2vectorfew
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels2vectorfetched
+
+pixels2vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels2vectorread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels2vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels2vectorfetch
+
+pixels2vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels2vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels2vectorwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels2vectorwritten
+
+pixels2vectorclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels2vectorfew
 
 pixels2vectortaps:
 	MOVQ        8(R10), R13
@@ -425,19 +646,60 @@ pixels2rest:
 	VMASKMOVPS (R12)(R9*1), Y0, Y1
 	ADDQ       R13, R12
 	VMASKMOVPS (R12)(R9*1), Y0, Y2
-	MOVQ       taps+64(FP), R10
-	MOVQ       ntaps+72(FP), R11
-	SHLQ       $0x04, R11
-	ADDQ       R10, R11
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	SUBQ       $0x40, R11
-	CMPQ       R10, R11
-	JG         pixels2maskedfew
+	MOVQ       soon+96(FP), R10
+	MOVQ       nsoon+104(FP), R11
+	TESTQ      R11, R11
+	JZ         pixels2maskedfetched
+
+pixels2maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels2maskedread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels2maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels2maskedfetch
+
+pixels2maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels2maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	SHLQ  $0x01, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels2maskedwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000040, R12
+	DECQ       R13
+	JNZ        pixels2maskedwritten
+
+pixels2maskedclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels2maskedfew
 
 pixels2maskedtaps:
 	MOVQ        8(R10), R13
@@ -541,16 +803,55 @@ pixels1vector:
 	MOVQ    CX, R12
 	MOVQ    ldf+24(FP), R13
 	VMOVUPS (R12)(R9*1), Y1
-	MOVQ    taps+64(FP), R10
-	MOVQ    ntaps+72(FP), R11
-	SHLQ    $0x04, R11
-	ADDQ    R10, R11
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	SUBQ    $0x40, R11
-	CMPQ    R10, R11
-	JG      pixels1vectorfew
+	MOVQ    soon+96(FP), R10
+	MOVQ    nsoon+104(FP), R11
+	TESTQ   R11, R11
+	JZ      pixels1vectorfetched
+
+pixels1vectorfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels1vectorread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000020, R12
+	DECQ       R13
+	JNZ        pixels1vectorread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels1vectorfetch
+
+pixels1vectorfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels1vectorclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels1vectorwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000020, R12
+	DECQ       R13
+	JNZ        pixels1vectorwritten
+
+pixels1vectorclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels1vectorfew
 
 pixels1vectortaps:
 	MOVQ        8(R10), R13
@@ -620,16 +921,55 @@ pixels1rest:
 	MOVQ       CX, R12
 	MOVQ       ldf+24(FP), R13
 	VMASKMOVPS (R12)(R9*1), Y0, Y1
-	MOVQ       taps+64(FP), R10
-	MOVQ       ntaps+72(FP), R11
-	SHLQ       $0x04, R11
-	ADDQ       R10, R11
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	SUBQ       $0x40, R11
-	CMPQ       R10, R11
-	JG         pixels1maskedfew
+	MOVQ       soon+96(FP), R10
+	MOVQ       nsoon+104(FP), R11
+	TESTQ      R11, R11
+	JZ         pixels1maskedfetched
+
+pixels1maskedfetch:
+	MOVQ  (R10), R12
+	ADDQ  DX, R12
+	MOVQ  across+112(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  across+112(FP), R13
+
+pixels1maskedread:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000020, R12
+	DECQ       R13
+	JNZ        pixels1maskedread
+	ADDQ       $0x08, R10
+	DECQ       R11
+	JNZ        pixels1maskedfetch
+
+pixels1maskedfetched:
+	MOVQ  below+120(FP), R12
+	TESTQ R12, R12
+	JZ    pixels1maskedclaimed
+	ADDQ  AX, R12
+	MOVQ  along+128(FP), R13
+	IMULQ R9, R13
+	ADDQ  R13, R12
+	MOVQ  along+128(FP), R13
+
+pixels1maskedwritten:
+	PREFETCHT1 (R12)
+	ADDQ       $0x00000020, R12
+	DECQ       R13
+	JNZ        pixels1maskedwritten
+
+pixels1maskedclaimed:
+	MOVQ   taps+64(FP), R10
+	MOVQ   ntaps+72(FP), R11
+	SHLQ   $0x04, R11
+	ADDQ   R10, R11
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	SUBQ   $0x40, R11
+	CMPQ   R10, R11
+	JG     pixels1maskedfew
 
 pixels1maskedtaps:
 	MOVQ        8(R10), R13
@@ -710,9 +1050,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf1AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf1AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 // Requires: AVX, FMA3
-TEXT ·sumTapsOf1AVX2(SB), NOSPLIT, $0-96
+TEXT ·sumTapsOf1AVX2(SB), NOSPLIT, $0-136
 	MOVQ    y+0(FP), AX
 	MOVQ    from+16(FP), CX
 	MOVQ    x+32(FP), DX
@@ -1401,9 +1741,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumTapsOf4AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr)
+// func sumTapsOf4AVX2(y *float32, ldy uintptr, from *float32, ldf uintptr, x *float32, ldx uintptr, w *float32, ldw uintptr, taps *[2]int, ntaps uintptr, runs uintptr, n uintptr, soon *int, nsoon uintptr, across uintptr, below uintptr, along uintptr)
 // Requires: AVX, FMA3
-TEXT ·sumTapsOf4AVX2(SB), NOSPLIT, $0-96
+TEXT ·sumTapsOf4AVX2(SB), NOSPLIT, $0-136
 	MOVQ    y+0(FP), AX
 	MOVQ    from+16(FP), CX
 	MOVQ    x+32(FP), DX
@@ -2692,9 +3032,9 @@ pixels1after:
 	VZEROUPPER
 	RET
 
-// func sumPixels1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, FMA3
-TEXT ·sumPixels1AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixels1AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), AX
 	MOVQ    step+32(FP), CX
@@ -2800,9 +3140,143 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixels3AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels1AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumPixels1AheadAVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), AX
+	MOVQ    step+32(FP), CX
+	MOVQ    ldy+48(FP), CX
+	MOVQ    n+64(FP), DX
+	ANDQ    $0x07, DX
+	LEAQ    lanes<>+32(SB), BX
+	NEGQ    DX
+	VMOVUPS (BX)(DX*4), Y0
+	MOVQ    soon+72(FP), DX
+	MOVQ    then+80(FP), BX
+	MOVQ    n+64(FP), R10
+	XORQ    SI, SI
+	CMPQ    R10, $0x08
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   x+16(FP), DI
+	ADDQ   SI, DI
+	MOVQ   dy+40(FP), R8
+	ADDQ   SI, R8
+	MOVQ   runs+56(FP), R9
+	SUBQ   $0x02, R9
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R8), Y3
+	VFMADD231PS (DI), Y3, Y1
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Y3
+	VFMADD231PS (DI), Y3, Y2
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	SUBQ        $0x02, R9
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R9
+	JZ          filtersvectorjoin
+	VMOVUPS     (R8), Y3
+	VFMADD231PS (DI), Y3, Y1
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), DI
+	ADDQ    SI, DI
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS (DI), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ    $0x00000020, SI
+	SUBQ    $0x08, R10
+	CMPQ    R10, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R10, R10
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   x+16(FP), DI
+	ADDQ   SI, DI
+	MOVQ   dy+40(FP), R8
+	ADDQ   SI, R8
+	MOVQ   runs+56(FP), R9
+	SUBQ   $0x02, R9
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPS  (R8), Y0, Y3
+	VMASKMOVPS  (DI), Y0, Y4
+	VFMADD231PS Y4, Y3, Y1
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	VMASKMOVPS  (R8), Y0, Y3
+	VMASKMOVPS  (DI), Y0, Y4
+	VFMADD231PS Y4, Y3, Y2
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+	SUBQ        $0x02, R9
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R9
+	JZ          filtersmaskedjoin
+	VMASKMOVPS  (R8), Y0, Y3
+	VMASKMOVPS  (DI), Y0, Y4
+	VFMADD231PS Y4, Y3, Y1
+	PREFETCHT1  (DX)
+	ADDQ        $0x20, DX
+	PREFETCHT1  (BX)
+	ADDQ        $0x20, BX
+	ADDQ        AX, DI
+	ADDQ        CX, R8
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), DI
+	ADDQ       SI, DI
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS (DI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DI)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels3AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, FMA3
-TEXT ·sumPixels3AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixels3AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), CX
 	MOVQ    step+32(FP), DX
@@ -2954,9 +3428,1083 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixels3AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumPixels3AheadAVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x07, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*4), Y0
+	MOVQ    soon+72(FP), SI
+	MOVQ    then+80(FP), DI
+	MOVQ    n+64(FP), R12
+	XORQ    R8, R8
+	CMPQ    R12, $0x08
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R10), Y7
+	VFMADD231PS (R9), Y7, Y1
+	VFMADD231PS (R9)(DX*1), Y7, Y2
+	VFMADD231PS (R9)(DX*2), Y7, Y3
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS     (R10), Y7
+	VFMADD231PS (R9), Y7, Y4
+	VFMADD231PS (R9)(DX*1), Y7, Y5
+	VFMADD231PS (R9)(DX*2), Y7, Y6
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R11
+	JZ          filtersvectorjoin
+	VMOVUPS     (R10), Y7
+	VFMADD231PS (R9), Y7, Y1
+	VFMADD231PS (R9)(DX*1), Y7, Y2
+	VFMADD231PS (R9)(DX*2), Y7, Y3
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R9
+	ADDQ    R8, R9
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS (R9), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS Y1, (R9)
+	ADDQ    AX, R9
+	VADDPS  Y5, Y2, Y2
+	VMOVUPS (R9), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (R9)
+	ADDQ    AX, R9
+	VADDPS  Y6, Y3, Y3
+	VMOVUPS (R9), Y1
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x08, R12
+	CMPQ    R12, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R12, R12
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPS  (R10), Y0, Y7
+	VMASKMOVPS  (R9), Y0, Y8
+	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  (R9)(DX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y2
+	VMASKMOVPS  (R9)(DX*2), Y0, Y8
+	VFMADD231PS Y8, Y7, Y3
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMASKMOVPS  (R10), Y0, Y7
+	VMASKMOVPS  (R9), Y0, Y8
+	VFMADD231PS Y8, Y7, Y4
+	VMASKMOVPS  (R9)(DX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y5
+	VMASKMOVPS  (R9)(DX*2), Y0, Y8
+	VFMADD231PS Y8, Y7, Y6
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R11
+	JZ          filtersmaskedjoin
+	VMASKMOVPS  (R10), Y0, Y7
+	VMASKMOVPS  (R9), Y0, Y8
+	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  (R9)(DX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y2
+	VMASKMOVPS  (R9)(DX*2), Y0, Y8
+	VFMADD231PS Y8, Y7, Y3
+	PREFETCHT1  (SI)
+	ADDQ        $0x20, SI
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R9
+	ADDQ       R8, R9
+	VADDPS     Y4, Y1, Y1
+	VMASKMOVPS (R9), Y0, Y4
+	VADDPS     Y4, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R9)
+	ADDQ       AX, R9
+	VADDPS     Y5, Y2, Y2
+	VMASKMOVPS (R9), Y0, Y1
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (R9)
+	ADDQ       AX, R9
+	VADDPS     Y6, Y3, Y3
+	VMASKMOVPS (R9), Y0, Y1
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y0, (R9)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels5AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, FMA3
-TEXT ·sumPixelsOf1x1AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixels5AVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x07, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*4), Y0
+	LEAQ    (DX)(DX*2), SI
+	MOVQ    n+64(FP), R11
+	XORQ    DI, DI
+	CMPQ    R11, $0x08
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   x+16(FP), R8
+	ADDQ   DI, R8
+	MOVQ   dy+40(FP), R9
+	ADDQ   DI, R9
+	MOVQ   runs+56(FP), R10
+	SUBQ   $0x02, R10
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R9), Y11
+	VFMADD231PS (R8), Y11, Y1
+	VFMADD231PS (R8)(DX*1), Y11, Y2
+	VFMADD231PS (R8)(DX*2), Y11, Y3
+	VFMADD231PS (R8)(SI*1), Y11, Y4
+	VFMADD231PS (R8)(DX*4), Y11, Y5
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y11
+	VFMADD231PS (R8), Y11, Y6
+	VFMADD231PS (R8)(DX*1), Y11, Y7
+	VFMADD231PS (R8)(DX*2), Y11, Y8
+	VFMADD231PS (R8)(SI*1), Y11, Y9
+	VFMADD231PS (R8)(DX*4), Y11, Y10
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	SUBQ        $0x02, R10
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R10
+	JZ          filtersvectorjoin
+	VMOVUPS     (R9), Y11
+	VFMADD231PS (R8), Y11, Y1
+	VFMADD231PS (R8)(DX*1), Y11, Y2
+	VFMADD231PS (R8)(DX*2), Y11, Y3
+	VFMADD231PS (R8)(SI*1), Y11, Y4
+	VFMADD231PS (R8)(DX*4), Y11, Y5
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R8
+	ADDQ    DI, R8
+	VADDPS  Y6, Y1, Y1
+	VMOVUPS (R8), Y6
+	VADDPS  Y6, Y1, Y1
+	VMOVUPS Y1, (R8)
+	ADDQ    AX, R8
+	VADDPS  Y7, Y2, Y2
+	VMOVUPS (R8), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (R8)
+	ADDQ    AX, R8
+	VADDPS  Y8, Y3, Y3
+	VMOVUPS (R8), Y1
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (R8)
+	ADDQ    AX, R8
+	VADDPS  Y9, Y4, Y4
+	VMOVUPS (R8), Y1
+	VADDPS  Y1, Y4, Y4
+	VMOVUPS Y4, (R8)
+	ADDQ    AX, R8
+	VADDPS  Y10, Y5, Y5
+	VMOVUPS (R8), Y1
+	VADDPS  Y1, Y5, Y5
+	VMOVUPS Y5, (R8)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x08, R11
+	CMPQ    R11, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R11, R11
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   x+16(FP), R8
+	ADDQ   DI, R8
+	MOVQ   dy+40(FP), R9
+	ADDQ   DI, R9
+	MOVQ   runs+56(FP), R10
+	SUBQ   $0x02, R10
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPS  (R9), Y0, Y11
+	VMASKMOVPS  (R8), Y0, Y12
+	VFMADD231PS Y12, Y11, Y1
+	VMASKMOVPS  (R8)(DX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y2
+	VMASKMOVPS  (R8)(DX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y3
+	VMASKMOVPS  (R8)(SI*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y4
+	VMASKMOVPS  (R8)(DX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y5
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	VMASKMOVPS  (R9), Y0, Y11
+	VMASKMOVPS  (R8), Y0, Y12
+	VFMADD231PS Y12, Y11, Y6
+	VMASKMOVPS  (R8)(DX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y7
+	VMASKMOVPS  (R8)(DX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y8
+	VMASKMOVPS  (R8)(SI*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y9
+	VMASKMOVPS  (R8)(DX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y10
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+	SUBQ        $0x02, R10
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R10
+	JZ          filtersmaskedjoin
+	VMASKMOVPS  (R9), Y0, Y11
+	VMASKMOVPS  (R8), Y0, Y12
+	VFMADD231PS Y12, Y11, Y1
+	VMASKMOVPS  (R8)(DX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y2
+	VMASKMOVPS  (R8)(DX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y3
+	VMASKMOVPS  (R8)(SI*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y4
+	VMASKMOVPS  (R8)(DX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y5
+	ADDQ        CX, R8
+	ADDQ        BX, R9
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R8
+	ADDQ       DI, R8
+	VADDPS     Y6, Y1, Y1
+	VMASKMOVPS (R8), Y0, Y6
+	VADDPS     Y6, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       AX, R8
+	VADDPS     Y7, Y2, Y2
+	VMASKMOVPS (R8), Y0, Y1
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (R8)
+	ADDQ       AX, R8
+	VADDPS     Y8, Y3, Y3
+	VMASKMOVPS (R8), Y0, Y1
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y0, (R8)
+	ADDQ       AX, R8
+	VADDPS     Y9, Y4, Y4
+	VMASKMOVPS (R8), Y0, Y1
+	VADDPS     Y1, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       AX, R8
+	VADDPS     Y10, Y5, Y5
+	VMASKMOVPS (R8), Y0, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y0, (R8)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels5AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumPixels5AheadAVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x07, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*4), Y0
+	LEAQ    (DX)(DX*2), SI
+	MOVQ    soon+72(FP), DI
+	MOVQ    then+80(FP), R8
+	MOVQ    n+64(FP), R13
+	XORQ    R9, R9
+	CMPQ    R13, $0x08
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   x+16(FP), R10
+	ADDQ   R9, R10
+	MOVQ   dy+40(FP), R11
+	ADDQ   R9, R11
+	MOVQ   runs+56(FP), R12
+	SUBQ   $0x02, R12
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R11), Y11
+	VFMADD231PS (R10), Y11, Y1
+	VFMADD231PS (R10)(DX*1), Y11, Y2
+	VFMADD231PS (R10)(DX*2), Y11, Y3
+	VFMADD231PS (R10)(SI*1), Y11, Y4
+	VFMADD231PS (R10)(DX*4), Y11, Y5
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	VMOVUPS     (R11), Y11
+	VFMADD231PS (R10), Y11, Y6
+	VFMADD231PS (R10)(DX*1), Y11, Y7
+	VFMADD231PS (R10)(DX*2), Y11, Y8
+	VFMADD231PS (R10)(SI*1), Y11, Y9
+	VFMADD231PS (R10)(DX*4), Y11, Y10
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	SUBQ        $0x02, R12
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R12
+	JZ          filtersvectorjoin
+	VMOVUPS     (R11), Y11
+	VFMADD231PS (R10), Y11, Y1
+	VFMADD231PS (R10)(DX*1), Y11, Y2
+	VFMADD231PS (R10)(DX*2), Y11, Y3
+	VFMADD231PS (R10)(SI*1), Y11, Y4
+	VFMADD231PS (R10)(DX*4), Y11, Y5
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R10
+	ADDQ    R9, R10
+	VADDPS  Y6, Y1, Y1
+	VMOVUPS (R10), Y6
+	VADDPS  Y6, Y1, Y1
+	VMOVUPS Y1, (R10)
+	ADDQ    AX, R10
+	VADDPS  Y7, Y2, Y2
+	VMOVUPS (R10), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (R10)
+	ADDQ    AX, R10
+	VADDPS  Y8, Y3, Y3
+	VMOVUPS (R10), Y1
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    AX, R10
+	VADDPS  Y9, Y4, Y4
+	VMOVUPS (R10), Y1
+	VADDPS  Y1, Y4, Y4
+	VMOVUPS Y4, (R10)
+	ADDQ    AX, R10
+	VADDPS  Y10, Y5, Y5
+	VMOVUPS (R10), Y1
+	VADDPS  Y1, Y5, Y5
+	VMOVUPS Y5, (R10)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x08, R13
+	CMPQ    R13, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R13, R13
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   x+16(FP), R10
+	ADDQ   R9, R10
+	MOVQ   dy+40(FP), R11
+	ADDQ   R9, R11
+	MOVQ   runs+56(FP), R12
+	SUBQ   $0x02, R12
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPS  (R11), Y0, Y11
+	VMASKMOVPS  (R10), Y0, Y12
+	VFMADD231PS Y12, Y11, Y1
+	VMASKMOVPS  (R10)(DX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y2
+	VMASKMOVPS  (R10)(DX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y3
+	VMASKMOVPS  (R10)(SI*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y4
+	VMASKMOVPS  (R10)(DX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y5
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y11
+	VMASKMOVPS  (R10), Y0, Y12
+	VFMADD231PS Y12, Y11, Y6
+	VMASKMOVPS  (R10)(DX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y7
+	VMASKMOVPS  (R10)(DX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y8
+	VMASKMOVPS  (R10)(SI*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y9
+	VMASKMOVPS  (R10)(DX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y10
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+	SUBQ        $0x02, R12
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R12
+	JZ          filtersmaskedjoin
+	VMASKMOVPS  (R11), Y0, Y11
+	VMASKMOVPS  (R10), Y0, Y12
+	VFMADD231PS Y12, Y11, Y1
+	VMASKMOVPS  (R10)(DX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y2
+	VMASKMOVPS  (R10)(DX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y3
+	VMASKMOVPS  (R10)(SI*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y4
+	VMASKMOVPS  (R10)(DX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y5
+	PREFETCHT1  (DI)
+	ADDQ        $0x20, DI
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	ADDQ        CX, R10
+	ADDQ        BX, R11
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R10
+	ADDQ       R9, R10
+	VADDPS     Y6, Y1, Y1
+	VMASKMOVPS (R10), Y0, Y6
+	VADDPS     Y6, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R10)
+	ADDQ       AX, R10
+	VADDPS     Y7, Y2, Y2
+	VMASKMOVPS (R10), Y0, Y1
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (R10)
+	ADDQ       AX, R10
+	VADDPS     Y8, Y3, Y3
+	VMASKMOVPS (R10), Y0, Y1
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y0, (R10)
+	ADDQ       AX, R10
+	VADDPS     Y9, Y4, Y4
+	VMASKMOVPS (R10), Y0, Y1
+	VADDPS     Y1, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R10)
+	ADDQ       AX, R10
+	VADDPS     Y10, Y5, Y5
+	VMASKMOVPS (R10), Y0, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y0, (R10)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels7AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, FMA3
+TEXT ·sumPixels7AVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x07, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*4), Y0
+	LEAQ    (DX)(DX*2), SI
+	LEAQ    (DX)(DX*4), DI
+	MOVQ    n+64(FP), R12
+	XORQ    R8, R8
+	CMPQ    R12, $0x08
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R10), Y8
+	VFMADD231PS (R9), Y8, Y1
+	VFMADD231PS (R9)(DX*1), Y8, Y2
+	VFMADD231PS (R9)(DX*2), Y8, Y3
+	VFMADD231PS (R9)(SI*1), Y8, Y4
+	VFMADD231PS (R9)(DX*4), Y8, Y5
+	VFMADD231PS (R9)(DI*1), Y8, Y6
+	VFMADD231PS (R9)(SI*2), Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMOVUPS     (R10), Y8
+	VFMADD231PS (R9), Y8, Y1
+	VFMADD231PS (R9)(DX*1), Y8, Y2
+	VFMADD231PS (R9)(DX*2), Y8, Y3
+	VFMADD231PS (R9)(SI*1), Y8, Y4
+	VFMADD231PS (R9)(DX*4), Y8, Y5
+	VFMADD231PS (R9)(DI*1), Y8, Y6
+	VFMADD231PS (R9)(SI*2), Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R11
+	JZ          filtersvectorjoin
+	VMOVUPS     (R10), Y8
+	VFMADD231PS (R9), Y8, Y1
+	VFMADD231PS (R9)(DX*1), Y8, Y2
+	VFMADD231PS (R9)(DX*2), Y8, Y3
+	VFMADD231PS (R9)(SI*1), Y8, Y4
+	VFMADD231PS (R9)(DX*4), Y8, Y5
+	VFMADD231PS (R9)(DI*1), Y8, Y6
+	VFMADD231PS (R9)(SI*2), Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R9
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y8
+	VADDPS  Y8, Y1, Y1
+	VMOVUPS Y1, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPS  Y1, Y4, Y4
+	VMOVUPS Y4, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPS  Y1, Y5, Y5
+	VMOVUPS Y5, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPS  Y1, Y6, Y6
+	VMOVUPS Y6, (R9)
+	ADDQ    AX, R9
+	VMOVUPS (R9), Y1
+	VADDPS  Y1, Y7, Y7
+	VMOVUPS Y7, (R9)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x08, R12
+	CMPQ    R12, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R12, R12
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   x+16(FP), R9
+	ADDQ   R8, R9
+	MOVQ   dy+40(FP), R10
+	ADDQ   R8, R10
+	MOVQ   runs+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPS  (R10), Y0, Y8
+	VMASKMOVPS  (R9), Y0, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (R9)(DX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (R9)(DX*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R9)(SI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  (R9)(DX*4), Y0, Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R9)(DI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (R9)(SI*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	VMASKMOVPS  (R10), Y0, Y8
+	VMASKMOVPS  (R9), Y0, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (R9)(DX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (R9)(DX*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R9)(SI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  (R9)(DX*4), Y0, Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R9)(DI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (R9)(SI*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+	SUBQ        $0x02, R11
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R11
+	JZ          filtersmaskedjoin
+	VMASKMOVPS  (R10), Y0, Y8
+	VMASKMOVPS  (R9), Y0, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (R9)(DX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (R9)(DX*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R9)(SI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  (R9)(DX*4), Y0, Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R9)(DI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (R9)(SI*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        BX, R10
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R9
+	ADDQ       R8, R9
+	VMASKMOVPS (R9), Y0, Y8
+	VADDPS     Y8, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPS (R9), Y0, Y1
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPS (R9), Y0, Y1
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPS (R9), Y0, Y1
+	VADDPS     Y1, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPS (R9), Y0, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPS (R9), Y0, Y1
+	VADDPS     Y1, Y6, Y6
+	VMASKMOVPS Y6, Y0, (R9)
+	ADDQ       AX, R9
+	VMASKMOVPS (R9), Y0, Y1
+	VADDPS     Y1, Y7, Y7
+	VMASKMOVPS Y7, Y0, (R9)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixels7AheadAVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·sumPixels7AheadAVX2(SB), NOSPLIT, $0-88
+	MOVQ    ldw+8(FP), AX
+	MOVQ    ldx+24(FP), CX
+	MOVQ    step+32(FP), DX
+	MOVQ    ldy+48(FP), BX
+	MOVQ    n+64(FP), SI
+	ANDQ    $0x07, SI
+	LEAQ    lanes<>+32(SB), DI
+	NEGQ    SI
+	VMOVUPS (DI)(SI*4), Y0
+	LEAQ    (DX)(DX*2), SI
+	LEAQ    (DX)(DX*4), DI
+	MOVQ    soon+72(FP), R8
+	MOVQ    then+80(FP), R9
+	MOVQ    n+64(FP), R14
+	XORQ    R10, R10
+	CMPQ    R14, $0x08
+	JL      filtersrest
+
+filtersvector:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   x+16(FP), R11
+	ADDQ   R10, R11
+	MOVQ   dy+40(FP), R12
+	ADDQ   R10, R12
+	MOVQ   runs+56(FP), R13
+	SUBQ   $0x02, R13
+	JL     filtersvectorlast
+
+filtersvectortwo:
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (R11), Y8, Y1
+	VFMADD231PS (R11)(DX*1), Y8, Y2
+	VFMADD231PS (R11)(DX*2), Y8, Y3
+	VFMADD231PS (R11)(SI*1), Y8, Y4
+	VFMADD231PS (R11)(DX*4), Y8, Y5
+	VFMADD231PS (R11)(DI*1), Y8, Y6
+	VFMADD231PS (R11)(SI*2), Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (R11), Y8, Y1
+	VFMADD231PS (R11)(DX*1), Y8, Y2
+	VFMADD231PS (R11)(DX*2), Y8, Y3
+	VFMADD231PS (R11)(SI*1), Y8, Y4
+	VFMADD231PS (R11)(DX*4), Y8, Y5
+	VFMADD231PS (R11)(DI*1), Y8, Y6
+	VFMADD231PS (R11)(SI*2), Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	SUBQ        $0x02, R13
+	JGE         filtersvectortwo
+
+filtersvectorlast:
+	ADDQ        $0x02, R13
+	JZ          filtersvectorjoin
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (R11), Y8, Y1
+	VFMADD231PS (R11)(DX*1), Y8, Y2
+	VFMADD231PS (R11)(DX*2), Y8, Y3
+	VFMADD231PS (R11)(SI*1), Y8, Y4
+	VFMADD231PS (R11)(DX*4), Y8, Y5
+	VFMADD231PS (R11)(DI*1), Y8, Y6
+	VFMADD231PS (R11)(SI*2), Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+
+filtersvectorjoin:
+	MOVQ    dw+0(FP), R11
+	ADDQ    R10, R11
+	VMOVUPS (R11), Y8
+	VADDPS  Y8, Y1, Y1
+	VMOVUPS Y1, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPS  Y1, Y4, Y4
+	VMOVUPS Y4, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPS  Y1, Y5, Y5
+	VMOVUPS Y5, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPS  Y1, Y6, Y6
+	VMOVUPS Y6, (R11)
+	ADDQ    AX, R11
+	VMOVUPS (R11), Y1
+	VADDPS  Y1, Y7, Y7
+	VMOVUPS Y7, (R11)
+	ADDQ    $0x00000020, R10
+	SUBQ    $0x08, R14
+	CMPQ    R14, $0x08
+	JGE     filtersvector
+
+filtersrest:
+	TESTQ  R14, R14
+	JZ     filtersdone
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   x+16(FP), R11
+	ADDQ   R10, R11
+	MOVQ   dy+40(FP), R12
+	ADDQ   R10, R12
+	MOVQ   runs+56(FP), R13
+	SUBQ   $0x02, R13
+	JL     filtersmaskedlast
+
+filtersmaskedtwo:
+	VMASKMOVPS  (R12), Y0, Y8
+	VMASKMOVPS  (R11), Y0, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (R11)(DX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (R11)(DX*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R11)(SI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  (R11)(DX*4), Y0, Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R11)(DI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (R11)(SI*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VMASKMOVPS  (R11), Y0, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (R11)(DX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (R11)(DX*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R11)(SI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  (R11)(DX*4), Y0, Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R11)(DI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (R11)(SI*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+	SUBQ        $0x02, R13
+	JGE         filtersmaskedtwo
+
+filtersmaskedlast:
+	ADDQ        $0x02, R13
+	JZ          filtersmaskedjoin
+	VMASKMOVPS  (R12), Y0, Y8
+	VMASKMOVPS  (R11), Y0, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (R11)(DX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (R11)(DX*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R11)(SI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  (R11)(DX*4), Y0, Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R11)(DI*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (R11)(SI*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y7
+	PREFETCHT1  (R8)
+	ADDQ        $0x20, R8
+	PREFETCHT1  (R9)
+	ADDQ        $0x20, R9
+	ADDQ        CX, R11
+	ADDQ        BX, R12
+
+filtersmaskedjoin:
+	MOVQ       dw+0(FP), R11
+	ADDQ       R10, R11
+	VMASKMOVPS (R11), Y0, Y8
+	VADDPS     Y8, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPS (R11), Y0, Y1
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPS (R11), Y0, Y1
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPS (R11), Y0, Y1
+	VADDPS     Y1, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPS (R11), Y0, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPS (R11), Y0, Y1
+	VADDPS     Y1, Y6, Y6
+	VMASKMOVPS Y6, Y0, (R11)
+	ADDQ       AX, R11
+	VMASKMOVPS (R11), Y0, Y1
+	VADDPS     Y1, Y7, Y7
+	VMASKMOVPS Y7, Y0, (R11)
+
+filtersdone:
+	VZEROUPPER
+	RET
+
+// func sumPixelsOf1x1AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
+// Requires: AVX, FMA3
+TEXT ·sumPixelsOf1x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), AX
 	MOVQ    step+32(FP), CX
@@ -3063,9 +4611,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf1x4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, FMA3
-TEXT ·sumPixelsOf1x4AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf1x4AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), CX
 	MOVQ    step+32(FP), DX
@@ -3250,9 +4798,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf1x8AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf1x8AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, FMA3
-TEXT ·sumPixelsOf1x8AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf1x8AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), CX
 	MOVQ    step+32(FP), DX
@@ -3509,9 +5057,9 @@ filtersdone:
 	VZEROUPPER
 	RET
 
-// func sumPixelsOf4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr)
+// func sumPixelsOf4AVX2(dw *float32, ldw uintptr, x *float32, ldx uintptr, step uintptr, dy *float32, ldy uintptr, runs uintptr, n uintptr, soon *float32, then *float32)
 // Requires: AVX, FMA3
-TEXT ·sumPixelsOf4AVX2(SB), NOSPLIT, $0-72
+TEXT ·sumPixelsOf4AVX2(SB), NOSPLIT, $0-88
 	MOVQ    ldw+8(FP), AX
 	MOVQ    ldx+24(FP), CX
 	MOVQ    step+32(FP), DX

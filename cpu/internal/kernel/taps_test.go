@@ -69,9 +69,9 @@ func tapsOfRow[T Float](t testing.TB, count, n, taps int, of factors) (out [][]T
 	x0 := max(taps-1, 0) * step
 	x := fill(1, count, ldx, x0+width)
 	w, y, from := fill(2, taps*of.depth(), ldw, n), fill(3, count, ldy, n), fill(4, count, ldf, n)
-	sumTaps(y, ldy, from, ldf, x, x0, ldx, w, 0, ldw, table, of, count, n)
+	sumTaps(y, ldy, from, ldf, x, x0, ldx, w, 0, ldw, table, of, count, n, ahead{})
 	out = append(out, slices.Clone(y))
-	sumTaps(y, ldy, y, ldy, x, x0, ldx, w, 0, ldw, table, of, count, n) // over what it begins with
+	sumTaps(y, ldy, y, ldy, x, x0, ldx, w, 0, ldw, table, of, count, n, ahead{}) // over what it begins with
 	out = append(out, y)
 	if taps > 0 {
 		switch of {
@@ -81,7 +81,7 @@ func tapsOfRow[T Float](t testing.TB, count, n, taps int, of factors) (out [][]T
 			taps, step = 4, 0
 		}
 		x, dw, dy := fill(1, count, ldx, (taps-1)*step+width), fill(5, taps, ldw, n), fill(6, count, ldy, n)
-		sumPixels(dw, ldw, x, ldx, step, dy, ldy, taps, of, count, n)
+		sumPixels(dw, ldw, x, ldx, step, dy, ldy, taps, of, count, n, nil, nil)
 		out = append(out, dw)
 	}
 	for _, check := range checks {
