@@ -31,7 +31,7 @@ func (p *plan[T]) planDeep(threads, mr, nr int) {
 	if p.a.Source != nil || p.fold > 1 {
 		p.aMode = aDepth
 	}
-	if p.b.Source == nil && p.fold == 1 && p.n <= 2*nr && p.b.LD <= 4*nr {
+	if p.b.Source == nil && p.fold == 1 {
 		p.bMode = bDirect
 	}
 	p.nc = p.n
