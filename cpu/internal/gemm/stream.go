@@ -21,12 +21,12 @@ const lineBytes = 64
 func (j *job[T]) planWrites() {
 	a, e := &j.args, int(size[T]())
 	bytes := j.m * j.n * e
-	j.far = bytes >= farFrom && a.Sink == nil && j.splits == 0
+	inOrder := j.n <= j.g.k.nr // which processors foresee
+	j.far = bytes >= farFrom && !inOrder && a.Sink == nil && j.splits == 0
 	whole := a.N*e%lineBytes == 0 && a.LDC*e%lineBytes == 0 && uintptr(unsafe.Pointer(unsafe.SliceData(a.C)))%lineBytes == 0
 	once := j.k <= j.kc || j.gather
 	readAgain := a.Watch != nil || j.swapped || a.Beta != 0 && unsafe.SliceData(a.D) == unsafe.SliceData(a.C)
-	inOrder := j.n <= j.g.k.nr // which processors foresee
-	j.stream = j.far && bytes >= streamFrom && whole && once && !readAgain && !inOrder && !j.deep && j.g.k.fence != nil
+	j.stream = j.far && bytes >= streamFrom && whole && once && !readAgain && !j.deep && j.g.k.fence != nil
 }
 
 // write is how a tile writes C: whether it fetches its lines, and whether it writes past the caches.
