@@ -73,8 +73,10 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	toPanel, fromPanel := across || j.gather && !last, j.gather && k0 > r.k0
 	t.ldc, t.ldd = size[T]()*uintptr(r.ldc), size[T]()*uintptr(ldd)
 	t.fetch, t.stream = 0, 0
-	if j.far && !toPanel {
-		t.fetch, t.stream = j.write()
+	if j.stream && !toPanel {
+		t.stream = 1
+	} else if j.far && !toPanel {
+		t.fetch = 1
 	}
 	if toPanel {
 		t.ldc = row
