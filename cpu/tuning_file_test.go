@@ -158,7 +158,7 @@ func FuzzReadTuning(f *testing.F) {
 	text := written(f, table)
 	f.Add([]byte(text))
 	f.Add([]byte(text[:len(text)/2]))
-	f.Add([]byte(`{"format":1,"kernels":1,"level":"avx2","convolutions":[{"pass":"filter"}]}`))
+	f.Add([]byte(`{"format":1,"kernels":2,"level":"avx2","convolutions":[{"pass":"filter"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		table, err := cpu.ReadTuning(bytes.NewReader(text))
 		if err != nil {

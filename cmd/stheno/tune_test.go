@@ -184,7 +184,7 @@ func TestTuningFlag(t *testing.T) {
 	// A table that cannot be used is complained of: a note where nobody asked for it.
 	refused(t, with(net, "--tuning", path), "--tuning: ")
 	refused(t, with(net, "--tuning", ""), "--tuning is empty")
-	for name, text := range map[string]string{"damaged": "{", "measured for generic kernels": `{"format":1,"kernels":1,"level":"generic","convolutions":[]}`} {
+	for name, text := range map[string]string{"damaged": "{", "measured for generic kernels": `{"format":1,"kernels":2,"level":"generic","convolutions":[]}`} {
 		if strings.Contains(filepath.Base(path), "generic") && name != "damaged" {
 			continue // these are the kernels here
 		}
@@ -223,7 +223,7 @@ func TestTuningOfAnotherCPU(t *testing.T) {
 func TestTuneKeepsOtherFiles(t *testing.T) {
 	cached := cacheFolder(t)
 	path := filepath.Join(t.TempDir(), "file")
-	const newer = `{"format":2,"kernels":1,"convolutions":"elsewhere"}`
+	const newer = `{"format":2,"kernels":2,"convolutions":"elsewhere"}`
 	for _, c := range []struct{ file, text, want string }{
 		{path, "Dear diary, today I tuned", "it is damaged"},
 		{path, `{"name":"app","version":"1.0.0"}`, "is no table that measurements can be added to"},

@@ -28,7 +28,9 @@ const (
 	tileJump  = 136
 	tileReLU  = 144
 	tileNear  = 156
-	tileAlpha = 160
+	tileFetch = 160
+	tileNT    = 164
+	tileAlpha = 168
 )
 
 // layout is the order of A's elements in memory.
@@ -152,6 +154,16 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 			ctx.VXORPS(acc, acc, acc)
 		}
 	}
+	// A line of C that is not in the caches takes about as long to come as the sums of a K of 16. Stores alone would wait for it.
+	ctx.CMPL(at(r.t, tileFetch), operand.U8(0))
+	ctx.JE(operand.LabelRef("fetched"))
+	own := k.walk(r, tileC, tileLDC)
+	k.each(func(row, v int, _ reg.Register) {
+		if v*k.lane%64 == 0 {
+			ctx.PREFETCHT0(own(row, v))
+		}
+	})
+	ctx.Label("fetched")
 	turns := ctx.GP64()
 	if r.layout == byRows {
 		ctx.Label("part")
@@ -252,8 +264,15 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	// MAXPS returns its second source when either is NaN: that one is the sum.
 	k.each(func(_, _ int, acc reg.Register) { ctx.VMAX(acc, f, acc) })
 	ctx.Label("store")
+	ctx.CMPL(at(r.t, tileNT), operand.U8(0))
+	ctx.JNE(operand.LabelRef("stream"))
 	c := k.walk(r, tileC, tileLDC)
 	k.each(func(row, v int, acc reg.Register) { k.store(acc, v, c(row, v)) })
+	ctx.VZEROUPPER()
+	ctx.RET()
+	ctx.Label("stream")
+	c = k.walk(r, tileC, tileLDC)
+	k.each(func(row, v int, acc reg.Register) { ctx.VMOVNTPS(acc, c(row, v)) })
 	ctx.VZEROUPPER()
 	ctx.RET()
 }

@@ -5,9 +5,20 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// gemmFence emits what makes stores past the caches visible to other threads before later stores.
+func gemmFence(ctx float) {
+	ctx.Function("fence")
+	ctx.Attributes(nosplit)
+	ctx.SignatureExpr("func()")
+	ctx.Doc("has what was written past the caches seen by other threads before what is written later.")
+	ctx.SFENCE()
+	ctx.RET()
+}
+
 // gemmPack emits what fills the panels of B: a copy of rows of up to 32 columns
 // between matrices of different strides. Two columns are one of float64.
 func gemmPack(ctx float) {
+	gemmFence(ctx)
 	ctx.Function("copyRowsAVX512")
 	ctx.Attributes(nosplit)
 	ctx.SignatureExpr("func(dst *float32, ldd uintptr, src *float32, lds uintptr, rows uintptr, mask uint64, ahead uintptr)")

@@ -5,7 +5,7 @@ package gemm
 func nativeBF16() *kernels[float32] { return &avx512BF16 }
 
 var avx512BF16 = kernels[float32]{
-	mr: 12, nr: 32, lane: 16,
+	mr: 12, nr: 32, lane: 16, fence: fence,
 	round: &rounding[float32]{rows: roundRows, columns: roundColumns},
 	tiles: [2][][]kernel[float32]{
 		{

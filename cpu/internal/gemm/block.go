@@ -72,6 +72,12 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	row := size[T]() * uintptr(ks.nr)
 	toPanel, fromPanel := across || j.gather && !last, j.gather && k0 > r.k0
 	t.ldc, t.ldd = size[T]()*uintptr(r.ldc), size[T]()*uintptr(ldd)
+	t.fetch, t.stream = 0, 0
+	if j.stream && !toPanel {
+		t.stream = 1
+	} else if j.far && !toPanel {
+		t.fetch = 1
+	}
 	if toPanel {
 		t.ldc = row
 	}
@@ -145,9 +151,9 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 			case order == byDepth: // nothing new
 				t.pf, t.pfRun, t.pfld = t.a, 1, 0
 			case n+1 < tiles:
-				t.pf, t.pfRun, t.pfld = unsafe.Add(t.a, uintptr(h)*t.rs), uint64(depth/2/h+1), t.rs
+				t.fetchRows(unsafe.Add(t.a, uintptr(h)*t.rs), h, depth)
 			default:
-				t.pf, t.pfRun, t.pfld = a, uint64(depth/2/h+1), t.rs
+				t.fetchRows(a, h, depth)
 			}
 			if toPanel {
 				t.c = unsafe.Pointer(&panel[(i-i0)*ks.nr])

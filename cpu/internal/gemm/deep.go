@@ -8,7 +8,7 @@ import (
 
 // A deep product is one of two matrices whose rows lie along K: A is transposed, B is not. Gradients of kernels are such,
 // their K is all positions of all images. C is cut into blocks, each of which is summed over K, or over a piece of it, at a
-// stretch. A is read where it lies, so there is nothing to copy but panels of B. Hardly anything is read twice, so memory would
+// stretch. A and B are read where they lie, so there is nothing to copy. Hardly anything is read twice, so memory would
 // be the limit: while the tiles of a block are computed, they fetch the rows of the next one, a few cache lines each.
 
 // Blocking, chosen by measurement as that of plan.go.
@@ -20,6 +20,7 @@ const (
 	deepPiece = 512     // least depth of a piece, or where C is small twice that
 	deepSmall = 1 << 15 // elements of a small C
 	deepWhole = 1 << 17 // elements of C from which on K is not cut; there are blocks enough, and pieces have to be added up
+	deepReads = 32      // tiles from which on a panel of B whose rows collide in the L1 cache is copied
 	deepGiven = 1 << 21 // the same for all pieces of C where A is a Source: fewer blocks ask it for fewer rows
 )
 
@@ -31,12 +32,13 @@ func (p *plan[T]) planDeep(threads, mr, nr int) {
 	if p.a.Source != nil || p.fold > 1 {
 		p.aMode = aDepth
 	}
-	if p.b.Source == nil && p.fold == 1 && p.n <= 2*nr && p.b.LD <= 4*nr {
-		p.bMode = bDirect
-	}
 	p.nc = p.n
 	p.mp, p.np = ceil(even(p.m, fit[T](deepSide)), mr)*mr, ceil(even(p.n, fit[T](deepSide)), nr)*nr
 	p.mParts, p.nParts = ceil(p.m, p.mp), ceil(p.n, p.np)
+	collides := p.b.LD%fit[T](pageFloats/2) == 0
+	if p.b.Source == nil && p.fold == 1 && (!collides || ceil(p.mp, mr) <= deepReads) {
+		p.bMode = bDirect
+	}
 	p.splitDeep()
 	p.moreParts(threads, mr, nr)
 	p.mc = p.mp

@@ -27,15 +27,16 @@
 //     needs it. A narrow B is read where it lies.
 //   - When K needs several blocks, their sums are gathered apart from C, which is
 //     written once; see gather.go.
-
+//   - Lines of a large C are fetched before the sums that go there; a larger one
+//     is written past the caches; see stream.go.
 //   - A tile of few rows waits for B: its kernels fetch a packed B some KiB ahead,
 //     and few rows of A are copied in one piece, however deep.
 //   - With B transposed, Cᵀ is computed instead when that has less to transpose.
 //   - A small C over a deep K (a convolution's weight gradient) is cut along K
 //     into pieces that depend on the shape alone, added up in order.
-//   - Where the rows of both factors lie along K, as in weight gradients, a
-//     transposed A is read where it lies as well, and the micro-kernels fetch the
-//     rows of the next block ahead; see deep.go.
+//   - Where the rows of both factors lie along K, as in weight gradients, both are
+//     read where they lie, and the micro-kernels fetch the rows of the next block
+//     ahead; see deep.go.
 //
 // Parts of C are dealt out to workers as they come; each element is still summed
 // in one order, so a result is the same bits on any number of threads. It differs

@@ -15,6 +15,8 @@ type job[T vec.Float] struct {
 	acc     []T
 	workers []worker[T]
 	live    int // of them in this product
+
+	far, stream bool // how C is written, see stream.go
 }
 
 // phase says what the parts of the loop under way are.
@@ -118,6 +120,9 @@ func (j *job[T]) Do(worker, part int) {
 			k0: 0, k1: j.k,
 			c: j.args.C, ldc: j.args.LDC, d: j.args.D, ldd: j.args.LDD, beta: j.args.Beta, last: true,
 		})
+		if j.stream {
+			j.g.k.fence()
+		}
 	case piecePhase:
 		j.block(w, region[T]{
 			i1: j.m, j1: j.n,

@@ -43,16 +43,22 @@ loop:
 // func kernel64AVX2rh1w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh1w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Y1, Y1, Y1
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Y1, Y1, Y1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -105,15 +111,15 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y2
+	VBROADCASTSD 168(AX), Y2
 	VMULPD       Y1, Y2, Y1
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y2
+	VBROADCASTSD 176(AX), Y2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y3
@@ -133,26 +139,43 @@ biased:
 	VMAXPD Y1, Y2, Y1
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh2w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh2w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -211,16 +234,16 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y3
+	VBROADCASTSD 168(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y3
+	VBROADCASTSD 176(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y4
@@ -245,6 +268,8 @@ biased:
 	VMAXPD Y2, Y3, Y2
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -253,21 +278,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh3w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh3w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -332,17 +376,17 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y4
+	VBROADCASTSD 168(AX), Y4
 	VMULPD       Y1, Y4, Y1
 	VMULPD       Y2, Y4, Y2
 	VMULPD       Y3, Y4, Y3
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y4
+	VBROADCASTSD 176(AX), Y4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y5
@@ -372,6 +416,8 @@ biased:
 	VMAXPD Y3, Y4, Y3
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -382,24 +428,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh4w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh4w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -473,18 +542,18 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y5
+	VBROADCASTSD 168(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y5
+	VBROADCASTSD 176(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y6
@@ -519,6 +588,8 @@ biased:
 	VMAXPD Y4, Y5, Y4
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -531,25 +602,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh5w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh5w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R13
 	SHRQ $0x01, R13
@@ -627,9 +725,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y6
+	VBROADCASTSD 168(AX), Y6
 	VMULPD       Y1, Y6, Y1
 	VMULPD       Y2, Y6, Y2
 	VMULPD       Y3, Y6, Y3
@@ -637,9 +735,9 @@ done:
 	VMULPD       Y5, Y6, Y5
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y6
+	VBROADCASTSD 176(AX), Y6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y7
@@ -679,6 +777,8 @@ biased:
 	VMAXPD Y5, Y6, Y5
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -693,26 +793,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh6w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh6w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R13
 	SHRQ $0x01, R13
@@ -796,9 +927,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y7
+	VBROADCASTSD 168(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -807,9 +938,9 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y7
+	VBROADCASTSD 176(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y8
@@ -854,6 +985,8 @@ biased:
 	VMAXPD Y6, Y7, Y6
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -870,20 +1003,44 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh1w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh1w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -922,15 +1079,15 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y2
+	VBROADCASTSD 168(AX), Y2
 	VMULPD       Y1, Y2, Y1
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y2
+	VBROADCASTSD 176(AX), Y2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y3
@@ -950,27 +1107,45 @@ biased:
 	VMAXPD Y1, Y2, Y1
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh2w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh2w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1015,16 +1190,16 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y3
+	VBROADCASTSD 168(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y3
+	VBROADCASTSD 176(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y4
@@ -1049,6 +1224,8 @@ biased:
 	VMAXPD Y2, Y3, Y2
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -1057,22 +1234,42 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh3w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh3w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1123,17 +1320,17 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y4
+	VBROADCASTSD 168(AX), Y4
 	VMULPD       Y1, Y4, Y1
 	VMULPD       Y2, Y4, Y2
 	VMULPD       Y3, Y4, Y3
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y4
+	VBROADCASTSD 176(AX), Y4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y5
@@ -1163,6 +1360,8 @@ biased:
 	VMAXPD Y3, Y4, Y3
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -1173,23 +1372,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh4w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh4w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1246,18 +1469,18 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y5
+	VBROADCASTSD 168(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y5
+	VBROADCASTSD 176(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y6
@@ -1292,6 +1515,8 @@ biased:
 	VMAXPD Y4, Y5, Y4
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -1304,24 +1529,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh5w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh5w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1384,9 +1637,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y6
+	VBROADCASTSD 168(AX), Y6
 	VMULPD       Y1, Y6, Y1
 	VMULPD       Y2, Y6, Y2
 	VMULPD       Y3, Y6, Y3
@@ -1394,9 +1647,9 @@ done:
 	VMULPD       Y5, Y6, Y5
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y6
+	VBROADCASTSD 176(AX), Y6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y7
@@ -1436,6 +1689,8 @@ biased:
 	VMAXPD Y5, Y6, Y5
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -1450,25 +1705,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh6w4(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh6w4(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1537,9 +1824,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y7
+	VBROADCASTSD 168(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -1548,9 +1835,9 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y7
+	VBROADCASTSD 176(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPD   (CX), Y0, Y8
@@ -1595,6 +1882,8 @@ biased:
 	VMAXPD Y6, Y7, Y6
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPD Y1, Y0, (CX)
@@ -1611,20 +1900,43 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh1w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh1w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -1684,16 +1996,16 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y3
+	VBROADCASTSD 168(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y3
+	VBROADCASTSD 176(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
@@ -1718,6 +2030,8 @@ biased:
 	VMAXPD Y2, Y3, Y2
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -1725,22 +2039,38 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh2w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh2w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -1809,18 +2139,18 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y5
+	VBROADCASTSD 168(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y5
+	VBROADCASTSD 176(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y6
@@ -1854,6 +2184,8 @@ biased:
 	VMAXPD Y4, Y5, Y4
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -1864,24 +2196,45 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh3w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh3w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -1959,9 +2312,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y7
+	VBROADCASTSD 168(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -1970,9 +2323,9 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y7
+	VBROADCASTSD 176(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y8
@@ -2015,6 +2368,8 @@ biased:
 	VMAXPD Y6, Y7, Y6
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2028,28 +2383,54 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh4w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh4w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -2139,9 +2520,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y9
+	VBROADCASTSD 168(AX), Y9
 	VMULPD       Y1, Y9, Y1
 	VMULPD       Y2, Y9, Y2
 	VMULPD       Y3, Y9, Y3
@@ -2152,9 +2533,9 @@ done:
 	VMULPD       Y8, Y9, Y8
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y9
+	VBROADCASTSD 176(AX), Y9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y10
@@ -2206,6 +2587,8 @@ biased:
 	VMAXPD Y8, Y9, Y8
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2222,30 +2605,61 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh5w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh5w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R13
 	SHRQ $0x01, R13
@@ -2341,9 +2755,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y11
+	VBROADCASTSD 168(AX), Y11
 	VMULPD       Y1, Y11, Y1
 	VMULPD       Y2, Y11, Y2
 	VMULPD       Y3, Y11, Y3
@@ -2356,9 +2770,9 @@ done:
 	VMULPD       Y10, Y11, Y10
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y11
+	VBROADCASTSD 176(AX), Y11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y12
@@ -2419,6 +2833,8 @@ biased:
 	VMAXPD Y10, Y11, Y10
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2438,32 +2854,68 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y9, (CX)
+	VMOVNTPS Y10, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2rh6w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2rh6w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	VXORPS     Y12, Y12, Y12
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R13
 	SHRQ $0x01, R13
@@ -2568,9 +3020,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y13
+	VBROADCASTSD 168(AX), Y13
 	VMULPD       Y1, Y13, Y1
 	VMULPD       Y2, Y13, Y2
 	VMULPD       Y3, Y13, Y3
@@ -2585,9 +3037,9 @@ done:
 	VMULPD       Y12, Y13, Y12
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y13
+	VBROADCASTSD 176(AX), Y13
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y14
@@ -2657,6 +3109,8 @@ biased:
 	VMAXPD Y12, Y13, Y12
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2679,21 +3133,51 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y9, (CX)
+	VMOVNTPS Y10, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y11, (CX)
+	VMOVNTPS Y12, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh1w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh1w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2738,16 +3222,16 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y3
+	VBROADCASTSD 168(AX), Y3
 	VMULPD       Y1, Y3, Y1
 	VMULPD       Y2, Y3, Y2
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y3
+	VBROADCASTSD 176(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
@@ -2772,6 +3256,8 @@ biased:
 	VMAXPD Y2, Y3, Y2
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2779,23 +3265,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh2w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh2w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2849,18 +3352,18 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y5
+	VBROADCASTSD 168(AX), Y5
 	VMULPD       Y1, Y5, Y1
 	VMULPD       Y2, Y5, Y2
 	VMULPD       Y3, Y5, Y3
 	VMULPD       Y4, Y5, Y4
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y5
+	VBROADCASTSD 176(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y6
@@ -2894,6 +3397,8 @@ biased:
 	VMAXPD Y4, Y5, Y4
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2904,25 +3409,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh3w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh3w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2985,9 +3512,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y7
+	VBROADCASTSD 168(AX), Y7
 	VMULPD       Y1, Y7, Y1
 	VMULPD       Y2, Y7, Y2
 	VMULPD       Y3, Y7, Y3
@@ -2996,9 +3523,9 @@ done:
 	VMULPD       Y6, Y7, Y6
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y7
+	VBROADCASTSD 176(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y8
@@ -3041,6 +3568,8 @@ biased:
 	VMAXPD Y6, Y7, Y6
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -3054,27 +3583,54 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh4w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh4w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3146,9 +3702,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y9
+	VBROADCASTSD 168(AX), Y9
 	VMULPD       Y1, Y9, Y1
 	VMULPD       Y2, Y9, Y2
 	VMULPD       Y3, Y9, Y3
@@ -3159,9 +3715,9 @@ done:
 	VMULPD       Y8, Y9, Y8
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y9
+	VBROADCASTSD 176(AX), Y9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y10
@@ -3213,6 +3769,8 @@ biased:
 	VMAXPD Y8, Y9, Y8
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -3229,29 +3787,61 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh5w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh5w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3332,9 +3922,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y11
+	VBROADCASTSD 168(AX), Y11
 	VMULPD       Y1, Y11, Y1
 	VMULPD       Y2, Y11, Y2
 	VMULPD       Y3, Y11, Y3
@@ -3347,9 +3937,9 @@ done:
 	VMULPD       Y10, Y11, Y10
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y11
+	VBROADCASTSD 176(AX), Y11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y12
@@ -3410,6 +4000,8 @@ biased:
 	VMAXPD Y10, Y11, Y10
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -3429,31 +4021,68 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y9, (CX)
+	VMOVNTPS Y10, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX2dh6w8(t *tile[float64])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernel64AVX2dh6w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	VXORPS     Y12, Y12, Y12
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3543,9 +4172,9 @@ done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Y13
+	VBROADCASTSD 168(AX), Y13
 	VMULPD       Y1, Y13, Y1
 	VMULPD       Y2, Y13, Y2
 	VMULPD       Y3, Y13, Y3
@@ -3560,9 +4189,9 @@ done:
 	VMULPD       Y12, Y13, Y12
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Y13
+	VBROADCASTSD 176(AX), Y13
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y14
@@ -3632,6 +4261,8 @@ biased:
 	VMAXPD Y12, Y13, Y12
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -3651,5 +4282,28 @@ store:
 	ADDQ       AX, CX
 	VMOVUPS    Y11, (CX)
 	VMASKMOVPD Y12, Y0, 32(CX)
+	VZEROUPPER
+	RET
+
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y9, (CX)
+	VMOVNTPS Y10, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y11, (CX)
+	VMOVNTPS Y12, 32(CX)
 	VZEROUPPER
 	RET

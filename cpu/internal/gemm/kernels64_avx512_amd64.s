@@ -43,16 +43,22 @@ loop:
 // func kernel64AVX512rh1w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh1w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Z0, Z0, Z0
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Z0, Z0, Z0
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -105,15 +111,15 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z1
+	VBROADCASTSD 168(AX), Z1
 	VMULPD       Z0, Z1, Z0
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z1
+	VBROADCASTSD 176(AX), Z1
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z2
@@ -133,26 +139,43 @@ biased:
 	VMAXPD Z0, Z1, Z0
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh2w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh2w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -208,16 +231,16 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z2
+	VBROADCASTSD 168(AX), Z2
 	VMULPD       Z0, Z2, Z0
 	VMULPD       Z1, Z2, Z1
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z2
+	VBROADCASTSD 176(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z3
@@ -242,6 +265,8 @@ biased:
 	VMAXPD Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -250,21 +275,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh3w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh3w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -323,17 +367,17 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z3
+	VBROADCASTSD 168(AX), Z3
 	VMULPD       Z0, Z3, Z0
 	VMULPD       Z1, Z3, Z1
 	VMULPD       Z2, Z3, Z2
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z3
+	VBROADCASTSD 176(AX), Z3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z4
@@ -363,6 +407,8 @@ biased:
 	VMAXPD Z2, Z3, Z2
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -373,24 +419,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh4w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh4w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -455,18 +524,18 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z4
+	VBROADCASTSD 168(AX), Z4
 	VMULPD       Z0, Z4, Z0
 	VMULPD       Z1, Z4, Z1
 	VMULPD       Z2, Z4, Z2
 	VMULPD       Z3, Z4, Z3
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z4
+	VBROADCASTSD 176(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z5
@@ -501,6 +570,8 @@ biased:
 	VMAXPD Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -513,25 +584,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh5w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh5w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -599,9 +697,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z5
+	VBROADCASTSD 168(AX), Z5
 	VMULPD       Z0, Z5, Z0
 	VMULPD       Z1, Z5, Z1
 	VMULPD       Z2, Z5, Z2
@@ -609,9 +707,9 @@ done:
 	VMULPD       Z4, Z5, Z4
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z5
+	VBROADCASTSD 176(AX), Z5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z6
@@ -651,6 +749,8 @@ biased:
 	VMAXPD Z4, Z5, Z4
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -665,26 +765,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh6w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh6w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -755,9 +886,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z6
+	VBROADCASTSD 168(AX), Z6
 	VMULPD       Z0, Z6, Z0
 	VMULPD       Z1, Z6, Z1
 	VMULPD       Z2, Z6, Z2
@@ -766,9 +897,9 @@ done:
 	VMULPD       Z5, Z6, Z5
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z6
+	VBROADCASTSD 176(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z7
@@ -813,6 +944,8 @@ biased:
 	VMAXPD Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -829,29 +962,64 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh7w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh7w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -928,9 +1096,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z7
+	VBROADCASTSD 168(AX), Z7
 	VMULPD       Z0, Z7, Z0
 	VMULPD       Z1, Z7, Z1
 	VMULPD       Z2, Z7, Z2
@@ -940,9 +1108,9 @@ done:
 	VMULPD       Z6, Z7, Z6
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z7
+	VBROADCASTSD 176(AX), Z7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z8
@@ -992,6 +1160,8 @@ biased:
 	VMAXPD Z6, Z7, Z6
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -1010,30 +1180,69 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh8w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh8w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -1113,9 +1322,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z8
+	VBROADCASTSD 168(AX), Z8
 	VMULPD       Z0, Z8, Z0
 	VMULPD       Z1, Z8, Z1
 	VMULPD       Z2, Z8, Z2
@@ -1126,9 +1335,9 @@ done:
 	VMULPD       Z7, Z8, Z7
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z8
+	VBROADCASTSD 176(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z9
@@ -1183,6 +1392,8 @@ biased:
 	VMAXPD Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -1203,31 +1414,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh9w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh9w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R14
 	SHRQ $0x01, R14
@@ -1307,9 +1561,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z9
+	VBROADCASTSD 168(AX), Z9
 	VMULPD       Z0, Z9, Z0
 	VMULPD       Z1, Z9, Z1
 	VMULPD       Z2, Z9, Z2
@@ -1321,9 +1575,9 @@ done:
 	VMULPD       Z8, Z9, Z8
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z9
+	VBROADCASTSD 176(AX), Z9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z10
@@ -1383,6 +1637,8 @@ biased:
 	VMAXPD Z8, Z9, Z8
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -1405,34 +1661,81 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh10w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh10w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -1518,9 +1821,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z10
+	VBROADCASTSD 168(AX), Z10
 	VMULPD       Z0, Z10, Z0
 	VMULPD       Z1, Z10, Z1
 	VMULPD       Z2, Z10, Z2
@@ -1533,9 +1836,9 @@ done:
 	VMULPD       Z9, Z10, Z9
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z10
+	VBROADCASTSD 176(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z11
@@ -1600,6 +1903,8 @@ biased:
 	VMAXPD Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -1624,35 +1929,86 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh11w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh11w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -1741,9 +2097,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z11
+	VBROADCASTSD 168(AX), Z11
 	VMULPD       Z0, Z11, Z0
 	VMULPD       Z1, Z11, Z1
 	VMULPD       Z2, Z11, Z2
@@ -1757,9 +2113,9 @@ done:
 	VMULPD       Z10, Z11, Z10
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z11
+	VBROADCASTSD 176(AX), Z11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z12
@@ -1829,6 +2185,8 @@ biased:
 	VMAXPD Z10, Z11, Z10
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -1855,36 +2213,91 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh12w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh12w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -1976,9 +2389,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z12
+	VBROADCASTSD 168(AX), Z12
 	VMULPD       Z0, Z12, Z0
 	VMULPD       Z1, Z12, Z1
 	VMULPD       Z2, Z12, Z2
@@ -1993,9 +2406,9 @@ done:
 	VMULPD       Z11, Z12, Z11
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z12
+	VBROADCASTSD 176(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z13
@@ -2070,6 +2483,8 @@ biased:
 	VMAXPD Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -2098,20 +2513,56 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z11, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh1w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh1w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2149,15 +2600,15 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z1
+	VBROADCASTSD 168(AX), Z1
 	VMULPD       Z0, Z1, Z0
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z1
+	VBROADCASTSD 176(AX), Z1
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z2
@@ -2177,27 +2628,45 @@ biased:
 	VMAXPD Z0, Z1, Z0
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh2w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh2w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2238,16 +2707,16 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z2
+	VBROADCASTSD 168(AX), Z2
 	VMULPD       Z0, Z2, Z0
 	VMULPD       Z1, Z2, Z1
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z2
+	VBROADCASTSD 176(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z3
@@ -2272,6 +2741,8 @@ biased:
 	VMAXPD Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -2280,22 +2751,42 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh3w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh3w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2339,17 +2830,17 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z3
+	VBROADCASTSD 168(AX), Z3
 	VMULPD       Z0, Z3, Z0
 	VMULPD       Z1, Z3, Z1
 	VMULPD       Z2, Z3, Z2
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z3
+	VBROADCASTSD 176(AX), Z3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z4
@@ -2379,6 +2870,8 @@ biased:
 	VMAXPD Z2, Z3, Z2
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -2389,23 +2882,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh4w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh4w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2452,18 +2969,18 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z4
+	VBROADCASTSD 168(AX), Z4
 	VMULPD       Z0, Z4, Z0
 	VMULPD       Z1, Z4, Z1
 	VMULPD       Z2, Z4, Z2
 	VMULPD       Z3, Z4, Z3
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z4
+	VBROADCASTSD 176(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z5
@@ -2498,6 +3015,8 @@ biased:
 	VMAXPD Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -2510,24 +3029,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh5w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh5w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2577,9 +3124,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z5
+	VBROADCASTSD 168(AX), Z5
 	VMULPD       Z0, Z5, Z0
 	VMULPD       Z1, Z5, Z1
 	VMULPD       Z2, Z5, Z2
@@ -2587,9 +3134,9 @@ done:
 	VMULPD       Z4, Z5, Z4
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z5
+	VBROADCASTSD 176(AX), Z5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z6
@@ -2629,6 +3176,8 @@ biased:
 	VMAXPD Z4, Z5, Z4
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -2643,25 +3192,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh6w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh6w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2714,9 +3295,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z6
+	VBROADCASTSD 168(AX), Z6
 	VMULPD       Z0, Z6, Z0
 	VMULPD       Z1, Z6, Z1
 	VMULPD       Z2, Z6, Z2
@@ -2725,9 +3306,9 @@ done:
 	VMULPD       Z5, Z6, Z5
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z6
+	VBROADCASTSD 176(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z7
@@ -2772,6 +3353,8 @@ biased:
 	VMAXPD Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -2788,26 +3371,62 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh7w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh7w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2863,9 +3482,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z7
+	VBROADCASTSD 168(AX), Z7
 	VMULPD       Z0, Z7, Z0
 	VMULPD       Z1, Z7, Z1
 	VMULPD       Z2, Z7, Z2
@@ -2875,9 +3494,9 @@ done:
 	VMULPD       Z6, Z7, Z6
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z7
+	VBROADCASTSD 176(AX), Z7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z8
@@ -2927,6 +3546,8 @@ biased:
 	VMAXPD Z6, Z7, Z6
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -2945,27 +3566,67 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh8w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh8w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3024,9 +3685,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z8
+	VBROADCASTSD 168(AX), Z8
 	VMULPD       Z0, Z8, Z0
 	VMULPD       Z1, Z8, Z1
 	VMULPD       Z2, Z8, Z2
@@ -3037,9 +3698,9 @@ done:
 	VMULPD       Z7, Z8, Z7
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z8
+	VBROADCASTSD 176(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z9
@@ -3094,6 +3755,8 @@ biased:
 	VMAXPD Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -3114,28 +3777,72 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh9w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh9w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3197,9 +3904,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z9
+	VBROADCASTSD 168(AX), Z9
 	VMULPD       Z0, Z9, Z0
 	VMULPD       Z1, Z9, Z1
 	VMULPD       Z2, Z9, Z2
@@ -3211,9 +3918,9 @@ done:
 	VMULPD       Z8, Z9, Z8
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z9
+	VBROADCASTSD 176(AX), Z9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z10
@@ -3273,6 +3980,8 @@ biased:
 	VMAXPD Z8, Z9, Z8
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -3295,29 +4004,77 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh10w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh10w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3382,9 +4139,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z10
+	VBROADCASTSD 168(AX), Z10
 	VMULPD       Z0, Z10, Z0
 	VMULPD       Z1, Z10, Z1
 	VMULPD       Z2, Z10, Z2
@@ -3397,9 +4154,9 @@ done:
 	VMULPD       Z9, Z10, Z9
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z10
+	VBROADCASTSD 176(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z11
@@ -3464,6 +4221,8 @@ biased:
 	VMAXPD Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -3488,30 +4247,82 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh11w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh11w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3579,9 +4390,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z11
+	VBROADCASTSD 168(AX), Z11
 	VMULPD       Z0, Z11, Z0
 	VMULPD       Z1, Z11, Z1
 	VMULPD       Z2, Z11, Z2
@@ -3595,9 +4406,9 @@ done:
 	VMULPD       Z10, Z11, Z10
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z11
+	VBROADCASTSD 176(AX), Z11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z12
@@ -3667,6 +4478,8 @@ biased:
 	VMAXPD Z10, Z11, Z10
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -3693,31 +4506,87 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh12w8(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh12w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3788,9 +4657,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z12
+	VBROADCASTSD 168(AX), Z12
 	VMULPD       Z0, Z12, Z0
 	VMULPD       Z1, Z12, Z1
 	VMULPD       Z2, Z12, Z2
@@ -3805,9 +4674,9 @@ done:
 	VMULPD       Z11, Z12, Z11
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z12
+	VBROADCASTSD 176(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z13
@@ -3882,6 +4751,8 @@ biased:
 	VMAXPD Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -3910,20 +4781,56 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z11, (CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh1w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh1w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -3987,16 +4894,16 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z2
+	VBROADCASTSD 168(AX), Z2
 	VMULPD       Z0, Z2, Z0
 	VMULPD       Z1, Z2, Z1
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z2
+	VBROADCASTSD 176(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z3
@@ -4021,6 +4928,8 @@ biased:
 	VMAXPD Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -4028,22 +4937,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh2w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh2w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -4116,18 +5043,18 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z4
+	VBROADCASTSD 168(AX), Z4
 	VMULPD       Z0, Z4, Z0
 	VMULPD       Z1, Z4, Z1
 	VMULPD       Z2, Z4, Z2
 	VMULPD       Z3, Z4, Z3
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z4
+	VBROADCASTSD 176(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z5
@@ -4161,6 +5088,8 @@ biased:
 	VMAXPD Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -4171,24 +5100,48 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh3w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh3w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -4270,9 +5223,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z6
+	VBROADCASTSD 168(AX), Z6
 	VMULPD       Z0, Z6, Z0
 	VMULPD       Z1, Z6, Z1
 	VMULPD       Z2, Z6, Z2
@@ -4281,9 +5234,9 @@ done:
 	VMULPD       Z5, Z6, Z5
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z6
+	VBROADCASTSD 176(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z7
@@ -4326,6 +5279,8 @@ biased:
 	VMAXPD Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -4339,28 +5294,58 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh4w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh4w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -4454,9 +5439,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z8
+	VBROADCASTSD 168(AX), Z8
 	VMULPD       Z0, Z8, Z0
 	VMULPD       Z1, Z8, Z1
 	VMULPD       Z2, Z8, Z2
@@ -4467,9 +5452,9 @@ done:
 	VMULPD       Z7, Z8, Z7
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z8
+	VBROADCASTSD 176(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z9
@@ -4521,6 +5506,8 @@ biased:
 	VMAXPD Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -4537,30 +5524,66 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh5w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh5w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -4663,9 +5686,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z10
+	VBROADCASTSD 168(AX), Z10
 	VMULPD       Z0, Z10, Z0
 	VMULPD       Z1, Z10, Z1
 	VMULPD       Z2, Z10, Z2
@@ -4678,9 +5701,9 @@ done:
 	VMULPD       Z9, Z10, Z9
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z10
+	VBROADCASTSD 176(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z11
@@ -4741,6 +5764,8 @@ biased:
 	VMAXPD Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -4760,32 +5785,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh6w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh6w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -4897,9 +5964,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z12
+	VBROADCASTSD 168(AX), Z12
 	VMULPD       Z0, Z12, Z0
 	VMULPD       Z1, Z12, Z1
 	VMULPD       Z2, Z12, Z2
@@ -4914,9 +5981,9 @@ done:
 	VMULPD       Z11, Z12, Z11
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z12
+	VBROADCASTSD 176(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z13
@@ -4986,6 +6053,8 @@ biased:
 	VMAXPD Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -5008,36 +6077,84 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh7w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh7w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -5161,9 +6278,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z14
+	VBROADCASTSD 168(AX), Z14
 	VMULPD       Z0, Z14, Z0
 	VMULPD       Z1, Z14, Z1
 	VMULPD       Z2, Z14, Z2
@@ -5180,9 +6297,9 @@ done:
 	VMULPD       Z13, Z14, Z13
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z14
+	VBROADCASTSD 176(AX), Z14
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z15
@@ -5261,6 +6378,8 @@ biased:
 	VMAXPD Z13, Z14, Z13
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -5286,38 +6405,92 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh8w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh8w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -5450,9 +6623,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z16
+	VBROADCASTSD 168(AX), Z16
 	VMULPD       Z0, Z16, Z0
 	VMULPD       Z1, Z16, Z1
 	VMULPD       Z2, Z16, Z2
@@ -5471,9 +6644,9 @@ done:
 	VMULPD       Z15, Z16, Z15
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z16
+	VBROADCASTSD 176(AX), Z16
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z17
@@ -5561,6 +6734,8 @@ biased:
 	VMAXPD Z15, Z16, Z15
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -5589,40 +6764,100 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh9w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh9w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R14
 	SHRQ $0x01, R14
@@ -5759,9 +6994,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z18
+	VBROADCASTSD 168(AX), Z18
 	VMULPD       Z0, Z18, Z0
 	VMULPD       Z1, Z18, Z1
 	VMULPD       Z2, Z18, Z2
@@ -5782,9 +7017,9 @@ done:
 	VMULPD       Z17, Z18, Z17
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z18
+	VBROADCASTSD 176(AX), Z18
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z19
@@ -5881,6 +7116,8 @@ biased:
 	VMAXPD Z17, Z18, Z17
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -5912,44 +7149,110 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh10w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh10w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -6098,9 +7401,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z20
+	VBROADCASTSD 168(AX), Z20
 	VMULPD       Z0, Z20, Z0
 	VMULPD       Z1, Z20, Z1
 	VMULPD       Z2, Z20, Z2
@@ -6123,9 +7426,9 @@ done:
 	VMULPD       Z19, Z20, Z19
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z20
+	VBROADCASTSD 176(AX), Z20
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z21
@@ -6231,6 +7534,8 @@ biased:
 	VMAXPD Z19, Z20, Z19
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -6265,46 +7570,118 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh11w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh11w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -6462,9 +7839,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z22
+	VBROADCASTSD 168(AX), Z22
 	VMULPD       Z0, Z22, Z0
 	VMULPD       Z1, Z22, Z1
 	VMULPD       Z2, Z22, Z2
@@ -6489,9 +7866,9 @@ done:
 	VMULPD       Z21, Z22, Z21
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z22
+	VBROADCASTSD 176(AX), Z22
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z23
@@ -6606,6 +7983,8 @@ biased:
 	VMAXPD Z21, Z22, Z21
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -6643,48 +8022,126 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512rh12w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512rh12w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	VXORPS Z22, Z22, Z22
-	VXORPS Z23, Z23, Z23
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	VXORPS     Z22, Z22, Z22
+	VXORPS     Z23, Z23, Z23
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -6851,9 +8308,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z24
+	VBROADCASTSD 168(AX), Z24
 	VMULPD       Z0, Z24, Z0
 	VMULPD       Z1, Z24, Z1
 	VMULPD       Z2, Z24, Z2
@@ -6880,9 +8337,9 @@ done:
 	VMULPD       Z23, Z24, Z23
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z24
+	VBROADCASTSD 176(AX), Z24
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z25
@@ -7006,6 +8463,8 @@ biased:
 	VMAXPD Z23, Z24, Z23
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -7046,21 +8505,70 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z22, (CX)
+	VMOVNTPS Z23, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh1w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh1w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7107,16 +8615,16 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z2
+	VBROADCASTSD 168(AX), Z2
 	VMULPD       Z0, Z2, Z0
 	VMULPD       Z1, Z2, Z1
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z2
+	VBROADCASTSD 176(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z3
@@ -7141,6 +8649,8 @@ biased:
 	VMAXPD Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -7148,23 +8658,42 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh2w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh2w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7220,18 +8749,18 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z4
+	VBROADCASTSD 168(AX), Z4
 	VMULPD       Z0, Z4, Z0
 	VMULPD       Z1, Z4, Z1
 	VMULPD       Z2, Z4, Z2
 	VMULPD       Z3, Z4, Z3
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z4
+	VBROADCASTSD 176(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z5
@@ -7265,6 +8794,8 @@ biased:
 	VMAXPD Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -7275,25 +8806,50 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh3w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh3w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7358,9 +8914,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z6
+	VBROADCASTSD 168(AX), Z6
 	VMULPD       Z0, Z6, Z0
 	VMULPD       Z1, Z6, Z1
 	VMULPD       Z2, Z6, Z2
@@ -7369,9 +8925,9 @@ done:
 	VMULPD       Z5, Z6, Z5
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z6
+	VBROADCASTSD 176(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z7
@@ -7414,6 +8970,8 @@ biased:
 	VMAXPD Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -7427,27 +8985,58 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh4w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh4w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7521,9 +9110,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z8
+	VBROADCASTSD 168(AX), Z8
 	VMULPD       Z0, Z8, Z0
 	VMULPD       Z1, Z8, Z1
 	VMULPD       Z2, Z8, Z2
@@ -7534,9 +9123,9 @@ done:
 	VMULPD       Z7, Z8, Z7
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z8
+	VBROADCASTSD 176(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z9
@@ -7588,6 +9177,8 @@ biased:
 	VMAXPD Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -7604,29 +9195,66 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh5w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh5w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7709,9 +9337,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z10
+	VBROADCASTSD 168(AX), Z10
 	VMULPD       Z0, Z10, Z0
 	VMULPD       Z1, Z10, Z1
 	VMULPD       Z2, Z10, Z2
@@ -7724,9 +9352,9 @@ done:
 	VMULPD       Z9, Z10, Z9
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z10
+	VBROADCASTSD 176(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z11
@@ -7787,6 +9415,8 @@ biased:
 	VMAXPD Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -7806,31 +9436,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh6w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh6w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7922,9 +9595,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z12
+	VBROADCASTSD 168(AX), Z12
 	VMULPD       Z0, Z12, Z0
 	VMULPD       Z1, Z12, Z1
 	VMULPD       Z2, Z12, Z2
@@ -7939,9 +9612,9 @@ done:
 	VMULPD       Z11, Z12, Z11
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z12
+	VBROADCASTSD 176(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z13
@@ -8011,6 +9684,8 @@ biased:
 	VMAXPD Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -8033,33 +9708,82 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh7w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh7w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8160,9 +9884,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z14
+	VBROADCASTSD 168(AX), Z14
 	VMULPD       Z0, Z14, Z0
 	VMULPD       Z1, Z14, Z1
 	VMULPD       Z2, Z14, Z2
@@ -8179,9 +9903,9 @@ done:
 	VMULPD       Z13, Z14, Z13
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z14
+	VBROADCASTSD 176(AX), Z14
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z15
@@ -8260,6 +9984,8 @@ biased:
 	VMAXPD Z13, Z14, Z13
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -8285,35 +10011,90 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh8w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh8w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8423,9 +10204,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z16
+	VBROADCASTSD 168(AX), Z16
 	VMULPD       Z0, Z16, Z0
 	VMULPD       Z1, Z16, Z1
 	VMULPD       Z2, Z16, Z2
@@ -8444,9 +10225,9 @@ done:
 	VMULPD       Z15, Z16, Z15
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z16
+	VBROADCASTSD 176(AX), Z16
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z17
@@ -8534,6 +10315,8 @@ biased:
 	VMAXPD Z15, Z16, Z15
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -8562,37 +10345,98 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh9w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh9w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8711,9 +10555,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z18
+	VBROADCASTSD 168(AX), Z18
 	VMULPD       Z0, Z18, Z0
 	VMULPD       Z1, Z18, Z1
 	VMULPD       Z2, Z18, Z2
@@ -8734,9 +10578,9 @@ done:
 	VMULPD       Z17, Z18, Z17
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z18
+	VBROADCASTSD 176(AX), Z18
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z19
@@ -8833,6 +10677,8 @@ biased:
 	VMAXPD Z17, Z18, Z17
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -8864,39 +10710,106 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh10w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh10w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -9024,9 +10937,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z20
+	VBROADCASTSD 168(AX), Z20
 	VMULPD       Z0, Z20, Z0
 	VMULPD       Z1, Z20, Z1
 	VMULPD       Z2, Z20, Z2
@@ -9049,9 +10962,9 @@ done:
 	VMULPD       Z19, Z20, Z19
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z20
+	VBROADCASTSD 176(AX), Z20
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z21
@@ -9157,6 +11070,8 @@ biased:
 	VMAXPD Z19, Z20, Z19
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -9191,41 +11106,114 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh11w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh11w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -9362,9 +11350,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z22
+	VBROADCASTSD 168(AX), Z22
 	VMULPD       Z0, Z22, Z0
 	VMULPD       Z1, Z22, Z1
 	VMULPD       Z2, Z22, Z2
@@ -9389,9 +11377,9 @@ done:
 	VMULPD       Z21, Z22, Z21
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z22
+	VBROADCASTSD 176(AX), Z22
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z23
@@ -9506,6 +11494,8 @@ biased:
 	VMAXPD Z21, Z22, Z21
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -9543,43 +11533,122 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernel64AVX512dh12w16(t *tile[float64])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernel64AVX512dh12w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	VXORPS Z22, Z22, Z22
-	VXORPS Z23, Z23, Z23
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	VXORPS     Z22, Z22, Z22
+	VXORPS     Z23, Z23, Z23
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -9725,9 +11794,9 @@ done:
 	SHRQ         $0x08, CX
 	KMOVW        CX, K2
 	MOVQ         $0x3ff0000000000000, CX
-	CMPQ         160(AX), CX
+	CMPQ         168(AX), CX
 	JE           scaled
-	VBROADCASTSD 160(AX), Z24
+	VBROADCASTSD 168(AX), Z24
 	VMULPD       Z0, Z24, Z0
 	VMULPD       Z1, Z24, Z1
 	VMULPD       Z2, Z24, Z2
@@ -9754,9 +11823,9 @@ done:
 	VMULPD       Z23, Z24, Z23
 
 scaled:
-	CMPQ         168(AX), $0x00
+	CMPQ         176(AX), $0x00
 	JE           added
-	VBROADCASTSD 168(AX), Z24
+	VBROADCASTSD 176(AX), Z24
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPD.Z    (CX), K1, Z25
@@ -9880,6 +11949,8 @@ biased:
 	VMAXPD Z23, Z24, Z23
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPD Z0, K1, (CX)
@@ -9917,5 +11988,46 @@ store:
 	ADDQ    AX, CX
 	VMOVUPD Z22, K1, (CX)
 	VMOVUPD Z23, K2, 64(CX)
+	VZEROUPPER
+	RET
+
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z22, (CX)
+	VMOVNTPS Z23, 64(CX)
 	VZEROUPPER
 	RET

@@ -24,7 +24,7 @@ func levelFor(l cpuid.Level) *level {
 
 var avx512 = level{
 	f32: kernels[float32]{
-		mr: 12, nr: 32, lane: 16,
+		mr: 12, nr: 32, lane: 16, fence: fence,
 		copyRows: copyRows512[float32],
 		tiles: [2][][]kernel[float32]{
 			{
@@ -38,7 +38,7 @@ var avx512 = level{
 		},
 	},
 	f64: kernels[float64]{
-		mr: 12, nr: 16, lane: 8,
+		mr: 12, nr: 16, lane: 8, fence: fence,
 		copyRows: copyRows512[float64],
 		tiles: [2][][]kernel[float64]{
 			{
@@ -55,7 +55,7 @@ var avx512 = level{
 
 var avx2 = level{
 	f32: kernels[float32]{
-		mr: 6, nr: 16, lane: 8,
+		mr: 6, nr: 16, lane: 8, fence: fence,
 		tiles: [2][][]kernel[float32]{
 			{
 				{nil, kernelAVX2rh1w8, kernelAVX2rh2w8, kernelAVX2rh3w8, kernelAVX2rh4w8, kernelAVX2rh5w8, kernelAVX2rh6w8},
@@ -68,7 +68,7 @@ var avx2 = level{
 		},
 	},
 	f64: kernels[float64]{
-		mr: 6, nr: 8, lane: 4,
+		mr: 6, nr: 8, lane: 4, fence: fence,
 		tiles: [2][][]kernel[float64]{
 			{
 				{nil, kernel64AVX2rh1w4, kernel64AVX2rh2w4, kernel64AVX2rh3w4, kernel64AVX2rh4w4, kernel64AVX2rh5w4, kernel64AVX2rh6w4},

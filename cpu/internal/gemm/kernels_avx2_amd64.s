@@ -43,16 +43,22 @@ loop:
 // func kernelAVX2rh1w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh1w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Y1, Y1, Y1
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Y1, Y1, Y1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -103,15 +109,15 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y2
+	VBROADCASTSS 168(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y2
+	VBROADCASTSS 172(AX), Y2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y3
@@ -131,26 +137,43 @@ biased:
 	VMAXPS Y1, Y2, Y1
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh2w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh2w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -207,16 +230,16 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y3
+	VBROADCASTSS 168(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y3
+	VBROADCASTSS 172(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y4
@@ -241,6 +264,8 @@ biased:
 	VMAXPS Y2, Y3, Y2
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -249,21 +274,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh3w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh3w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -326,17 +370,17 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y4
+	VBROADCASTSS 168(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y4
+	VBROADCASTSS 172(AX), Y4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y5
@@ -366,6 +410,8 @@ biased:
 	VMAXPS Y3, Y4, Y3
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -376,24 +422,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh4w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh4w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -465,18 +534,18 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y5
+	VBROADCASTSS 168(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y5
+	VBROADCASTSS 172(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y6
@@ -511,6 +580,8 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -523,25 +594,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh5w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh5w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R13
 	SHRQ $0x01, R13
@@ -617,9 +715,9 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y6
+	VBROADCASTSS 168(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -627,9 +725,9 @@ done:
 	VMULPS       Y5, Y6, Y5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y6
+	VBROADCASTSS 172(AX), Y6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y7
@@ -669,6 +767,8 @@ biased:
 	VMAXPS Y5, Y6, Y5
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -683,26 +783,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh6w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh6w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R13
 	SHRQ $0x01, R13
@@ -784,9 +915,9 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y7
+	VBROADCASTSS 168(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -795,9 +926,9 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y7
+	VBROADCASTSS 172(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y8
@@ -842,6 +973,8 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -858,20 +991,44 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh1w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh1w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -908,15 +1065,15 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y2
+	VBROADCASTSS 168(AX), Y2
 	VMULPS       Y1, Y2, Y1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y2
+	VBROADCASTSS 172(AX), Y2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y3
@@ -936,27 +1093,45 @@ biased:
 	VMAXPS Y1, Y2, Y1
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh2w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh2w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -999,16 +1174,16 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y3
+	VBROADCASTSS 168(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y3
+	VBROADCASTSS 172(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y4
@@ -1033,6 +1208,8 @@ biased:
 	VMAXPS Y2, Y3, Y2
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -1041,22 +1218,42 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh3w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh3w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1105,17 +1302,17 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y4
+	VBROADCASTSS 168(AX), Y4
 	VMULPS       Y1, Y4, Y1
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y3, Y4, Y3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y4
+	VBROADCASTSS 172(AX), Y4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y5
@@ -1145,6 +1342,8 @@ biased:
 	VMAXPS Y3, Y4, Y3
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -1155,23 +1354,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh4w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh4w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1226,18 +1449,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y5
+	VBROADCASTSS 168(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y5
+	VBROADCASTSS 172(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y6
@@ -1272,6 +1495,8 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -1284,24 +1509,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh5w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh5w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1362,9 +1615,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y6
+	VBROADCASTSS 168(AX), Y6
 	VMULPS       Y1, Y6, Y1
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
@@ -1372,9 +1625,9 @@ done:
 	VMULPS       Y5, Y6, Y5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y6
+	VBROADCASTSS 172(AX), Y6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y7
@@ -1414,6 +1667,8 @@ biased:
 	VMAXPS Y5, Y6, Y5
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -1428,25 +1683,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh6w8(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh6w8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -1513,9 +1800,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y7
+	VBROADCASTSS 168(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1524,9 +1811,9 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y7
+	VBROADCASTSS 172(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMASKMOVPS   (CX), Y0, Y8
@@ -1571,6 +1858,8 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMASKMOVPS Y1, Y0, (CX)
@@ -1587,20 +1876,43 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh1w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh1w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -1658,16 +1970,16 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y3
+	VBROADCASTSS 168(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y3
+	VBROADCASTSS 172(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
@@ -1692,6 +2004,8 @@ biased:
 	VMAXPS Y2, Y3, Y2
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -1699,22 +2013,38 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh2w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh2w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -1781,18 +2111,18 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y5
+	VBROADCASTSS 168(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y5
+	VBROADCASTSS 172(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y6
@@ -1826,6 +2156,8 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -1836,24 +2168,45 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh3w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh3w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -1929,9 +2282,9 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y7
+	VBROADCASTSS 168(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -1940,9 +2293,9 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y7
+	VBROADCASTSS 172(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y8
@@ -1985,6 +2338,8 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -1998,28 +2353,54 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh4w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh4w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -2107,9 +2488,9 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y9
+	VBROADCASTSS 168(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -2120,9 +2501,9 @@ done:
 	VMULPS       Y8, Y9, Y8
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y9
+	VBROADCASTSS 172(AX), Y9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y10
@@ -2174,6 +2555,8 @@ biased:
 	VMAXPS Y8, Y9, Y8
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2190,30 +2573,61 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh5w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh5w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R13
 	SHRQ $0x01, R13
@@ -2307,9 +2721,9 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y11
+	VBROADCASTSS 168(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -2322,9 +2736,9 @@ done:
 	VMULPS       Y10, Y11, Y10
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y11
+	VBROADCASTSS 172(AX), Y11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y12
@@ -2385,6 +2799,8 @@ biased:
 	VMAXPS Y10, Y11, Y10
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2404,32 +2820,68 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y9, (CX)
+	VMOVNTPS Y10, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2rh6w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2rh6w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	VXORPS     Y12, Y12, Y12
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R13
 	SHRQ $0x01, R13
@@ -2532,9 +2984,9 @@ even:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y13
+	VBROADCASTSS 168(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -2549,9 +3001,9 @@ done:
 	VMULPS       Y12, Y13, Y12
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y13
+	VBROADCASTSS 172(AX), Y13
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y14
@@ -2621,6 +3073,8 @@ biased:
 	VMAXPS Y12, Y13, Y12
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2643,21 +3097,51 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y9, (CX)
+	VMOVNTPS Y10, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y11, (CX)
+	VMOVNTPS Y12, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh1w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh1w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2700,16 +3184,16 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y3
+	VBROADCASTSS 168(AX), Y3
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y2, Y3, Y2
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y3
+	VBROADCASTSS 172(AX), Y3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y4
@@ -2734,6 +3218,8 @@ biased:
 	VMAXPS Y2, Y3, Y2
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2741,23 +3227,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh2w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh2w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2809,18 +3312,18 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y5
+	VBROADCASTSS 168(AX), Y5
 	VMULPS       Y1, Y5, Y1
 	VMULPS       Y2, Y5, Y2
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y4, Y5, Y4
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y5
+	VBROADCASTSS 172(AX), Y5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y6
@@ -2854,6 +3357,8 @@ biased:
 	VMAXPS Y4, Y5, Y4
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -2864,25 +3369,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh3w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh3w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2943,9 +3470,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y7
+	VBROADCASTSS 168(AX), Y7
 	VMULPS       Y1, Y7, Y1
 	VMULPS       Y2, Y7, Y2
 	VMULPS       Y3, Y7, Y3
@@ -2954,9 +3481,9 @@ done:
 	VMULPS       Y6, Y7, Y6
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y7
+	VBROADCASTSS 172(AX), Y7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y8
@@ -2999,6 +3526,8 @@ biased:
 	VMAXPS Y6, Y7, Y6
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -3012,27 +3541,54 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh4w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh4w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3102,9 +3658,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y9
+	VBROADCASTSS 168(AX), Y9
 	VMULPS       Y1, Y9, Y1
 	VMULPS       Y2, Y9, Y2
 	VMULPS       Y3, Y9, Y3
@@ -3115,9 +3671,9 @@ done:
 	VMULPS       Y8, Y9, Y8
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y9
+	VBROADCASTSS 172(AX), Y9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y10
@@ -3169,6 +3725,8 @@ biased:
 	VMAXPS Y8, Y9, Y8
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -3185,29 +3743,61 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh5w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh5w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3286,9 +3876,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y11
+	VBROADCASTSS 168(AX), Y11
 	VMULPS       Y1, Y11, Y1
 	VMULPS       Y2, Y11, Y2
 	VMULPS       Y3, Y11, Y3
@@ -3301,9 +3891,9 @@ done:
 	VMULPS       Y10, Y11, Y10
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y11
+	VBROADCASTSS 172(AX), Y11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y12
@@ -3364,6 +3954,8 @@ biased:
 	VMAXPS Y10, Y11, Y10
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -3383,31 +3975,68 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y9, (CX)
+	VMOVNTPS Y10, 32(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX2dh6w16(t *tile[float32])
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·kernelAVX2dh6w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	VXORPS     Y12, Y12, Y12
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3495,9 +4124,9 @@ odd:
 done:
 	MOVQ         80(AX), CX
 	VMOVUPS      (CX), Y0
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Y13
+	VBROADCASTSS 168(AX), Y13
 	VMULPS       Y1, Y13, Y1
 	VMULPS       Y2, Y13, Y2
 	VMULPS       Y3, Y13, Y3
@@ -3512,9 +4141,9 @@ done:
 	VMULPS       Y12, Y13, Y12
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Y13
+	VBROADCASTSS 172(AX), Y13
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS      (CX), Y14
@@ -3584,6 +4213,8 @@ biased:
 	VMAXPS Y12, Y13, Y12
 
 store:
+	CMPL       164(AX), $0x00
+	JNE        stream
 	MOVQ       48(AX), CX
 	MOVQ       56(AX), AX
 	VMOVUPS    Y1, (CX)
@@ -3603,5 +4234,28 @@ store:
 	ADDQ       AX, CX
 	VMOVUPS    Y11, (CX)
 	VMASKMOVPS Y12, Y0, 32(CX)
+	VZEROUPPER
+	RET
+
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Y1, (CX)
+	VMOVNTPS Y2, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y3, (CX)
+	VMOVNTPS Y4, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y5, (CX)
+	VMOVNTPS Y6, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y7, (CX)
+	VMOVNTPS Y8, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y9, (CX)
+	VMOVNTPS Y10, 32(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Y11, (CX)
+	VMOVNTPS Y12, 32(CX)
 	VZEROUPPER
 	RET

@@ -43,16 +43,22 @@ loop:
 // func kernelAVX512rh1w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh1w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Z0, Z0, Z0
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Z0, Z0, Z0
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -103,15 +109,15 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z1
+	VBROADCASTSS 168(AX), Z1
 	VMULPS       Z0, Z1, Z0
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z1
+	VBROADCASTSS 172(AX), Z1
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z2
@@ -131,26 +137,43 @@ biased:
 	VMAXPS Z0, Z1, Z0
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh2w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh2w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -204,16 +227,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 168(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z2
+	VBROADCASTSS 172(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
@@ -238,6 +261,8 @@ biased:
 	VMAXPS Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -246,21 +271,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh3w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh3w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -317,17 +361,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z3
+	VBROADCASTSS 168(AX), Z3
 	VMULPS       Z0, Z3, Z0
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z2, Z3, Z2
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z3
+	VBROADCASTSS 172(AX), Z3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z4
@@ -357,6 +401,8 @@ biased:
 	VMAXPS Z2, Z3, Z2
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -367,24 +413,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh4w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh4w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -447,18 +516,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 168(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z4
+	VBROADCASTSS 172(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z5
@@ -493,6 +562,8 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -505,25 +576,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh5w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh5w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -589,9 +687,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z5
+	VBROADCASTSS 168(AX), Z5
 	VMULPS       Z0, Z5, Z0
 	VMULPS       Z1, Z5, Z1
 	VMULPS       Z2, Z5, Z2
@@ -599,9 +697,9 @@ done:
 	VMULPS       Z4, Z5, Z4
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z5
+	VBROADCASTSS 172(AX), Z5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z6
@@ -641,6 +739,8 @@ biased:
 	VMAXPS Z4, Z5, Z4
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -655,26 +755,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh6w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh6w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -743,9 +874,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 168(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -754,9 +885,9 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z6
+	VBROADCASTSS 172(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z7
@@ -801,6 +932,8 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -817,29 +950,64 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh7w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh7w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -914,9 +1082,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z7
+	VBROADCASTSS 168(AX), Z7
 	VMULPS       Z0, Z7, Z0
 	VMULPS       Z1, Z7, Z1
 	VMULPS       Z2, Z7, Z2
@@ -926,9 +1094,9 @@ done:
 	VMULPS       Z6, Z7, Z6
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z7
+	VBROADCASTSS 172(AX), Z7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z8
@@ -978,6 +1146,8 @@ biased:
 	VMAXPS Z6, Z7, Z6
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -996,30 +1166,69 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh8w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh8w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -1097,9 +1306,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 168(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -1110,9 +1319,9 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z8
+	VBROADCASTSS 172(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z9
@@ -1167,6 +1376,8 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -1187,31 +1398,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh9w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh9w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R14
 	SHRQ $0x01, R14
@@ -1289,9 +1543,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z9
+	VBROADCASTSS 168(AX), Z9
 	VMULPS       Z0, Z9, Z0
 	VMULPS       Z1, Z9, Z1
 	VMULPS       Z2, Z9, Z2
@@ -1303,9 +1557,9 @@ done:
 	VMULPS       Z8, Z9, Z8
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z9
+	VBROADCASTSS 172(AX), Z9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z10
@@ -1365,6 +1619,8 @@ biased:
 	VMAXPS Z8, Z9, Z8
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -1387,34 +1643,81 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh10w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh10w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -1498,9 +1801,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 168(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -1513,9 +1816,9 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z10
+	VBROADCASTSS 172(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z11
@@ -1580,6 +1883,8 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -1604,35 +1909,86 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh11w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh11w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -1719,9 +2075,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z11
+	VBROADCASTSS 168(AX), Z11
 	VMULPS       Z0, Z11, Z0
 	VMULPS       Z1, Z11, Z1
 	VMULPS       Z2, Z11, Z2
@@ -1735,9 +2091,9 @@ done:
 	VMULPS       Z10, Z11, Z10
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z11
+	VBROADCASTSS 172(AX), Z11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z12
@@ -1807,6 +2163,8 @@ biased:
 	VMAXPS Z10, Z11, Z10
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -1833,36 +2191,91 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh12w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh12w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -1952,9 +2365,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 168(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -1969,9 +2382,9 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z12
+	VBROADCASTSS 172(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z13
@@ -2046,6 +2459,8 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2074,20 +2489,56 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z11, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh1w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh1w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2123,15 +2574,15 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z1
+	VBROADCASTSS 168(AX), Z1
 	VMULPS       Z0, Z1, Z0
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z1
+	VBROADCASTSS 172(AX), Z1
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z2
@@ -2151,27 +2602,45 @@ biased:
 	VMAXPS Z0, Z1, Z0
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh2w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh2w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2210,16 +2679,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 168(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z2
+	VBROADCASTSS 172(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
@@ -2244,6 +2713,8 @@ biased:
 	VMAXPS Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2252,22 +2723,42 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh3w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh3w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2309,17 +2800,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z3
+	VBROADCASTSS 168(AX), Z3
 	VMULPS       Z0, Z3, Z0
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z2, Z3, Z2
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z3
+	VBROADCASTSS 172(AX), Z3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z4
@@ -2349,6 +2840,8 @@ biased:
 	VMAXPS Z2, Z3, Z2
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2359,23 +2852,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh4w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh4w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2420,18 +2937,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 168(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z4
+	VBROADCASTSS 172(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z5
@@ -2466,6 +2983,8 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2478,24 +2997,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh5w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh5w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2543,9 +3090,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z5
+	VBROADCASTSS 168(AX), Z5
 	VMULPS       Z0, Z5, Z0
 	VMULPS       Z1, Z5, Z1
 	VMULPS       Z2, Z5, Z2
@@ -2553,9 +3100,9 @@ done:
 	VMULPS       Z4, Z5, Z4
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z5
+	VBROADCASTSS 172(AX), Z5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z6
@@ -2595,6 +3142,8 @@ biased:
 	VMAXPS Z4, Z5, Z4
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2609,25 +3158,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh6w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh6w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2678,9 +3259,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 168(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -2689,9 +3270,9 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z6
+	VBROADCASTSS 172(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z7
@@ -2736,6 +3317,8 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2752,26 +3335,62 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh7w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh7w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2825,9 +3444,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z7
+	VBROADCASTSS 168(AX), Z7
 	VMULPS       Z0, Z7, Z0
 	VMULPS       Z1, Z7, Z1
 	VMULPS       Z2, Z7, Z2
@@ -2837,9 +3456,9 @@ done:
 	VMULPS       Z6, Z7, Z6
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z7
+	VBROADCASTSS 172(AX), Z7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z8
@@ -2889,6 +3508,8 @@ biased:
 	VMAXPS Z6, Z7, Z6
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2907,27 +3528,67 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh8w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh8w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2984,9 +3645,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 168(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -2997,9 +3658,9 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z8
+	VBROADCASTSS 172(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z9
@@ -3054,6 +3715,8 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3074,28 +3737,72 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh9w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh9w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3155,9 +3862,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z9
+	VBROADCASTSS 168(AX), Z9
 	VMULPS       Z0, Z9, Z0
 	VMULPS       Z1, Z9, Z1
 	VMULPS       Z2, Z9, Z2
@@ -3169,9 +3876,9 @@ done:
 	VMULPS       Z8, Z9, Z8
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z9
+	VBROADCASTSS 172(AX), Z9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z10
@@ -3231,6 +3938,8 @@ biased:
 	VMAXPS Z8, Z9, Z8
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3253,29 +3962,77 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh10w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh10w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3338,9 +4095,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 168(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -3353,9 +4110,9 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z10
+	VBROADCASTSS 172(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z11
@@ -3420,6 +4177,8 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3444,30 +4203,82 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh11w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh11w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3533,9 +4344,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z11
+	VBROADCASTSS 168(AX), Z11
 	VMULPS       Z0, Z11, Z0
 	VMULPS       Z1, Z11, Z1
 	VMULPS       Z2, Z11, Z2
@@ -3549,9 +4360,9 @@ done:
 	VMULPS       Z10, Z11, Z10
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z11
+	VBROADCASTSS 172(AX), Z11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z12
@@ -3621,6 +4432,8 @@ biased:
 	VMAXPS Z10, Z11, Z10
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3647,31 +4460,87 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh12w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh12w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3740,9 +4609,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 168(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -3757,9 +4626,9 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z12
+	VBROADCASTSS 172(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z13
@@ -3834,6 +4703,8 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3862,20 +4733,56 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z11, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh1w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh1w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -3937,16 +4844,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 168(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z2
+	VBROADCASTSS 172(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
@@ -3971,6 +4878,8 @@ biased:
 	VMAXPS Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3978,22 +4887,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh2w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh2w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -4064,18 +4991,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 168(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z4
+	VBROADCASTSS 172(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z5
@@ -4109,6 +5036,8 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4119,24 +5048,48 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh3w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh3w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -4216,9 +5169,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 168(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -4227,9 +5180,9 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z6
+	VBROADCASTSS 172(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z7
@@ -4272,6 +5225,8 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4285,28 +5240,58 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh4w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh4w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -4398,9 +5383,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 168(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -4411,9 +5396,9 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z8
+	VBROADCASTSS 172(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z9
@@ -4465,6 +5450,8 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4481,30 +5468,66 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh5w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh5w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -4605,9 +5628,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 168(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -4620,9 +5643,9 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z10
+	VBROADCASTSS 172(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z11
@@ -4683,6 +5706,8 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4702,32 +5727,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh6w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh6w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -4837,9 +5904,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 168(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -4854,9 +5921,9 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z12
+	VBROADCASTSS 172(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z13
@@ -4926,6 +5993,8 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4948,36 +6017,84 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh7w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh7w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -5099,9 +6216,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z14
+	VBROADCASTSS 168(AX), Z14
 	VMULPS       Z0, Z14, Z0
 	VMULPS       Z1, Z14, Z1
 	VMULPS       Z2, Z14, Z2
@@ -5118,9 +6235,9 @@ done:
 	VMULPS       Z13, Z14, Z13
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z14
+	VBROADCASTSS 172(AX), Z14
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z15
@@ -5199,6 +6316,8 @@ biased:
 	VMAXPS Z13, Z14, Z13
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -5224,38 +6343,92 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh8w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh8w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -5386,9 +6559,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z16
+	VBROADCASTSS 168(AX), Z16
 	VMULPS       Z0, Z16, Z0
 	VMULPS       Z1, Z16, Z1
 	VMULPS       Z2, Z16, Z2
@@ -5407,9 +6580,9 @@ done:
 	VMULPS       Z15, Z16, Z15
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z16
+	VBROADCASTSS 172(AX), Z16
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z17
@@ -5497,6 +6670,8 @@ biased:
 	VMAXPS Z15, Z16, Z15
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -5525,40 +6700,100 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh9w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh9w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R14
 	SHRQ $0x01, R14
@@ -5693,9 +6928,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z18
+	VBROADCASTSS 168(AX), Z18
 	VMULPS       Z0, Z18, Z0
 	VMULPS       Z1, Z18, Z1
 	VMULPS       Z2, Z18, Z2
@@ -5716,9 +6951,9 @@ done:
 	VMULPS       Z17, Z18, Z17
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z18
+	VBROADCASTSS 172(AX), Z18
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z19
@@ -5815,6 +7050,8 @@ biased:
 	VMAXPS Z17, Z18, Z17
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -5846,44 +7083,110 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh10w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh10w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -6030,9 +7333,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z20
+	VBROADCASTSS 168(AX), Z20
 	VMULPS       Z0, Z20, Z0
 	VMULPS       Z1, Z20, Z1
 	VMULPS       Z2, Z20, Z2
@@ -6055,9 +7358,9 @@ done:
 	VMULPS       Z19, Z20, Z19
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z20
+	VBROADCASTSS 172(AX), Z20
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z21
@@ -6163,6 +7466,8 @@ biased:
 	VMAXPS Z19, Z20, Z19
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -6197,46 +7502,118 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh11w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh11w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -6392,9 +7769,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z22
+	VBROADCASTSS 168(AX), Z22
 	VMULPS       Z0, Z22, Z0
 	VMULPS       Z1, Z22, Z1
 	VMULPS       Z2, Z22, Z2
@@ -6419,9 +7796,9 @@ done:
 	VMULPS       Z21, Z22, Z21
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z22
+	VBROADCASTSS 172(AX), Z22
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z23
@@ -6536,6 +7913,8 @@ biased:
 	VMAXPS Z21, Z22, Z21
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -6573,48 +7952,126 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512rh12w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512rh12w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	VXORPS Z22, Z22, Z22
-	VXORPS Z23, Z23, Z23
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	VXORPS     Z22, Z22, Z22
+	VXORPS     Z23, Z23, Z23
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -6779,9 +8236,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z24
+	VBROADCASTSS 168(AX), Z24
 	VMULPS       Z0, Z24, Z0
 	VMULPS       Z1, Z24, Z1
 	VMULPS       Z2, Z24, Z2
@@ -6808,9 +8265,9 @@ done:
 	VMULPS       Z23, Z24, Z23
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z24
+	VBROADCASTSS 172(AX), Z24
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z25
@@ -6934,6 +8391,8 @@ biased:
 	VMAXPS Z23, Z24, Z23
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -6974,21 +8433,70 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z22, (CX)
+	VMOVNTPS Z23, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh1w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh1w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7033,16 +8541,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 168(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z2
+	VBROADCASTSS 172(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
@@ -7067,6 +8575,8 @@ biased:
 	VMAXPS Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7074,23 +8584,42 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh2w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh2w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7144,18 +8673,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 168(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z4
+	VBROADCASTSS 172(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z5
@@ -7189,6 +8718,8 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7199,25 +8730,50 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh3w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh3w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7280,9 +8836,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 168(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -7291,9 +8847,9 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z6
+	VBROADCASTSS 172(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z7
@@ -7336,6 +8892,8 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7349,27 +8907,58 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh4w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh4w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7441,9 +9030,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 168(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -7454,9 +9043,9 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z8
+	VBROADCASTSS 172(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z9
@@ -7508,6 +9097,8 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7524,29 +9115,66 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh5w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh5w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7627,9 +9255,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 168(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -7642,9 +9270,9 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z10
+	VBROADCASTSS 172(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z11
@@ -7705,6 +9333,8 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7724,31 +9354,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh6w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh6w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7838,9 +9511,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 168(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -7855,9 +9528,9 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z12
+	VBROADCASTSS 172(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z13
@@ -7927,6 +9600,8 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7949,33 +9624,82 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh7w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh7w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8074,9 +9798,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z14
+	VBROADCASTSS 168(AX), Z14
 	VMULPS       Z0, Z14, Z0
 	VMULPS       Z1, Z14, Z1
 	VMULPS       Z2, Z14, Z2
@@ -8093,9 +9817,9 @@ done:
 	VMULPS       Z13, Z14, Z13
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z14
+	VBROADCASTSS 172(AX), Z14
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z15
@@ -8174,6 +9898,8 @@ biased:
 	VMAXPS Z13, Z14, Z13
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -8199,35 +9925,90 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh8w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh8w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8335,9 +10116,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z16
+	VBROADCASTSS 168(AX), Z16
 	VMULPS       Z0, Z16, Z0
 	VMULPS       Z1, Z16, Z1
 	VMULPS       Z2, Z16, Z2
@@ -8356,9 +10137,9 @@ done:
 	VMULPS       Z15, Z16, Z15
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z16
+	VBROADCASTSS 172(AX), Z16
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z17
@@ -8446,6 +10227,8 @@ biased:
 	VMAXPS Z15, Z16, Z15
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -8474,37 +10257,98 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh9w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh9w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8621,9 +10465,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z18
+	VBROADCASTSS 168(AX), Z18
 	VMULPS       Z0, Z18, Z0
 	VMULPS       Z1, Z18, Z1
 	VMULPS       Z2, Z18, Z2
@@ -8644,9 +10488,9 @@ done:
 	VMULPS       Z17, Z18, Z17
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z18
+	VBROADCASTSS 172(AX), Z18
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z19
@@ -8743,6 +10587,8 @@ biased:
 	VMAXPS Z17, Z18, Z17
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -8774,39 +10620,106 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh10w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh10w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8932,9 +10845,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z20
+	VBROADCASTSS 168(AX), Z20
 	VMULPS       Z0, Z20, Z0
 	VMULPS       Z1, Z20, Z1
 	VMULPS       Z2, Z20, Z2
@@ -8957,9 +10870,9 @@ done:
 	VMULPS       Z19, Z20, Z19
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z20
+	VBROADCASTSS 172(AX), Z20
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z21
@@ -9065,6 +10978,8 @@ biased:
 	VMAXPS Z19, Z20, Z19
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -9099,41 +11014,114 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh11w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh11w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -9268,9 +11256,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z22
+	VBROADCASTSS 168(AX), Z22
 	VMULPS       Z0, Z22, Z0
 	VMULPS       Z1, Z22, Z1
 	VMULPS       Z2, Z22, Z2
@@ -9295,9 +11283,9 @@ done:
 	VMULPS       Z21, Z22, Z21
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z22
+	VBROADCASTSS 172(AX), Z22
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z23
@@ -9412,6 +11400,8 @@ biased:
 	VMAXPS Z21, Z22, Z21
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -9449,43 +11439,122 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelAVX512dh12w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·kernelAVX512dh12w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	VXORPS Z22, Z22, Z22
-	VXORPS Z23, Z23, Z23
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	VXORPS     Z22, Z22, Z22
+	VXORPS     Z23, Z23, Z23
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -9629,9 +11698,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z24
+	VBROADCASTSS 168(AX), Z24
 	VMULPS       Z0, Z24, Z0
 	VMULPS       Z1, Z24, Z1
 	VMULPS       Z2, Z24, Z2
@@ -9658,9 +11727,9 @@ done:
 	VMULPS       Z23, Z24, Z23
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z24
+	VBROADCASTSS 172(AX), Z24
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z25
@@ -9784,6 +11853,8 @@ biased:
 	VMAXPS Z23, Z24, Z23
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -9821,5 +11892,46 @@ store:
 	ADDQ    AX, CX
 	VMOVUPS Z22, K1, (CX)
 	VMOVUPS Z23, K2, 64(CX)
+	VZEROUPPER
+	RET
+
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z22, (CX)
+	VMOVNTPS Z23, 64(CX)
 	VZEROUPPER
 	RET

@@ -43,16 +43,22 @@ loop:
 // func kernelBF16rh1w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh1w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Z0, Z0, Z0
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Z0, Z0, Z0
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -106,15 +112,15 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z1
+	VBROADCASTSS 168(AX), Z1
 	VMULPS       Z0, Z1, Z0
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z1
+	VBROADCASTSS 172(AX), Z1
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z2
@@ -134,26 +140,43 @@ biased:
 	VMAXPS Z0, Z1, Z0
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh2w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh2w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -213,16 +236,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 168(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z2
+	VBROADCASTSS 172(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
@@ -247,6 +270,8 @@ biased:
 	VMAXPS Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -255,21 +280,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh3w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh3w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -335,17 +379,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z3
+	VBROADCASTSS 168(AX), Z3
 	VMULPS       Z0, Z3, Z0
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z2, Z3, Z2
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z3
+	VBROADCASTSS 172(AX), Z3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z4
@@ -375,6 +419,8 @@ biased:
 	VMAXPS Z2, Z3, Z2
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -385,24 +431,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh4w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh4w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -477,18 +546,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 168(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z4
+	VBROADCASTSS 172(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z5
@@ -523,6 +592,8 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -535,25 +606,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh5w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh5w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -634,9 +732,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z5
+	VBROADCASTSS 168(AX), Z5
 	VMULPS       Z0, Z5, Z0
 	VMULPS       Z1, Z5, Z1
 	VMULPS       Z2, Z5, Z2
@@ -644,9 +742,9 @@ done:
 	VMULPS       Z4, Z5, Z4
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z5
+	VBROADCASTSS 172(AX), Z5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z6
@@ -686,6 +784,8 @@ biased:
 	VMAXPS Z4, Z5, Z4
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -700,26 +800,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh6w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh6w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -806,9 +937,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 168(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -817,9 +948,9 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z6
+	VBROADCASTSS 172(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z7
@@ -864,6 +995,8 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -880,29 +1013,64 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh7w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh7w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -998,9 +1166,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z7
+	VBROADCASTSS 168(AX), Z7
 	VMULPS       Z0, Z7, Z0
 	VMULPS       Z1, Z7, Z1
 	VMULPS       Z2, Z7, Z2
@@ -1010,9 +1178,9 @@ done:
 	VMULPS       Z6, Z7, Z6
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z7
+	VBROADCASTSS 172(AX), Z7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z8
@@ -1062,6 +1230,8 @@ biased:
 	VMAXPS Z6, Z7, Z6
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -1080,30 +1250,69 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh8w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh8w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -1205,9 +1414,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 168(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -1218,9 +1427,9 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z8
+	VBROADCASTSS 172(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z9
@@ -1275,6 +1484,8 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -1295,31 +1506,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh9w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh9w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R14
 	SHRQ $0x01, R14
@@ -1424,9 +1678,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z9
+	VBROADCASTSS 168(AX), Z9
 	VMULPS       Z0, Z9, Z0
 	VMULPS       Z1, Z9, Z1
 	VMULPS       Z2, Z9, Z2
@@ -1438,9 +1692,9 @@ done:
 	VMULPS       Z8, Z9, Z8
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z9
+	VBROADCASTSS 172(AX), Z9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z10
@@ -1500,6 +1754,8 @@ biased:
 	VMAXPS Z8, Z9, Z8
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -1522,34 +1778,81 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh10w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh10w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -1663,9 +1966,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 168(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -1678,9 +1981,9 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z10
+	VBROADCASTSS 172(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z11
@@ -1745,6 +2048,8 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -1769,35 +2074,86 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh11w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh11w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -1917,9 +2273,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z11
+	VBROADCASTSS 168(AX), Z11
 	VMULPS       Z0, Z11, Z0
 	VMULPS       Z1, Z11, Z1
 	VMULPS       Z2, Z11, Z2
@@ -1933,9 +2289,9 @@ done:
 	VMULPS       Z10, Z11, Z10
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z11
+	VBROADCASTSS 172(AX), Z11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z12
@@ -2005,6 +2361,8 @@ biased:
 	VMAXPS Z10, Z11, Z10
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2031,36 +2389,91 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh12w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh12w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -2186,9 +2599,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 168(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -2203,9 +2616,9 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z12
+	VBROADCASTSS 172(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z13
@@ -2280,6 +2693,8 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2308,20 +2723,56 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z11, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh1w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh1w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2360,15 +2811,15 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z1
+	VBROADCASTSS 168(AX), Z1
 	VMULPS       Z0, Z1, Z0
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z1
+	VBROADCASTSS 172(AX), Z1
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z2
@@ -2388,27 +2839,45 @@ biased:
 	VMAXPS Z0, Z1, Z0
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh2w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh2w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2453,16 +2922,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 168(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z2
+	VBROADCASTSS 172(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
@@ -2487,6 +2956,8 @@ biased:
 	VMAXPS Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2495,22 +2966,42 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh3w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh3w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2561,17 +3052,17 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z3
+	VBROADCASTSS 168(AX), Z3
 	VMULPS       Z0, Z3, Z0
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z2, Z3, Z2
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z3
+	VBROADCASTSS 172(AX), Z3
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z4
@@ -2601,6 +3092,8 @@ biased:
 	VMAXPS Z2, Z3, Z2
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2611,23 +3104,47 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh4w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh4w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2684,18 +3201,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 168(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z4
+	VBROADCASTSS 172(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z5
@@ -2730,6 +3247,8 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2742,24 +3261,52 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh5w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh5w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2822,9 +3369,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z5
+	VBROADCASTSS 168(AX), Z5
 	VMULPS       Z0, Z5, Z0
 	VMULPS       Z1, Z5, Z1
 	VMULPS       Z2, Z5, Z2
@@ -2832,9 +3379,9 @@ done:
 	VMULPS       Z4, Z5, Z4
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z5
+	VBROADCASTSS 172(AX), Z5
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z6
@@ -2874,6 +3421,8 @@ biased:
 	VMAXPS Z4, Z5, Z4
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -2888,25 +3437,57 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh6w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh6w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -2975,9 +3556,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 168(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -2986,9 +3567,9 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z6
+	VBROADCASTSS 172(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z7
@@ -3033,6 +3614,8 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3049,26 +3632,62 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh7w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh7w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3143,9 +3762,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z7
+	VBROADCASTSS 168(AX), Z7
 	VMULPS       Z0, Z7, Z0
 	VMULPS       Z1, Z7, Z1
 	VMULPS       Z2, Z7, Z2
@@ -3155,9 +3774,9 @@ done:
 	VMULPS       Z6, Z7, Z6
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z7
+	VBROADCASTSS 172(AX), Z7
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z8
@@ -3207,6 +3826,8 @@ biased:
 	VMAXPS Z6, Z7, Z6
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3225,27 +3846,67 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh8w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh8w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3326,9 +3987,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 168(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -3339,9 +4000,9 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z8
+	VBROADCASTSS 172(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z9
@@ -3396,6 +4057,8 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3416,28 +4079,72 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh9w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh9w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3524,9 +4231,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z9
+	VBROADCASTSS 168(AX), Z9
 	VMULPS       Z0, Z9, Z0
 	VMULPS       Z1, Z9, Z1
 	VMULPS       Z2, Z9, Z2
@@ -3538,9 +4245,9 @@ done:
 	VMULPS       Z8, Z9, Z8
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z9
+	VBROADCASTSS 172(AX), Z9
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z10
@@ -3600,6 +4307,8 @@ biased:
 	VMAXPS Z8, Z9, Z8
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3622,29 +4331,77 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh10w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh10w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3737,9 +4494,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 168(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -3752,9 +4509,9 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z10
+	VBROADCASTSS 172(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z11
@@ -3819,6 +4576,8 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -3843,30 +4602,82 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh11w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh11w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -3965,9 +4776,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z11
+	VBROADCASTSS 168(AX), Z11
 	VMULPS       Z0, Z11, Z0
 	VMULPS       Z1, Z11, Z1
 	VMULPS       Z2, Z11, Z2
@@ -3981,9 +4792,9 @@ done:
 	VMULPS       Z10, Z11, Z10
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z11
+	VBROADCASTSS 172(AX), Z11
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z12
@@ -4053,6 +4864,8 @@ biased:
 	VMAXPS Z10, Z11, Z10
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4079,31 +4892,87 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh12w16(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh12w16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -4208,9 +5077,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 168(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -4225,9 +5094,9 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z12
+	VBROADCASTSS 172(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z13
@@ -4302,6 +5171,8 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4330,20 +5201,56 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z1, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z3, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z5, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z7, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z9, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z11, (CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh1w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh1w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R8
-	MOVQ   128(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R8
+	MOVQ       128(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R11
 	SHRQ    $0x01, R11
@@ -4405,16 +5312,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 168(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z2
+	VBROADCASTSS 172(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
@@ -4439,6 +5346,8 @@ biased:
 	VMAXPS Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4446,22 +5355,40 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh2w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh2w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -4532,18 +5459,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 168(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z4
+	VBROADCASTSS 172(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z5
@@ -4577,6 +5504,8 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4587,24 +5516,48 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh3w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh3w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R12
 	SHRQ    $0x01, R12
@@ -4684,9 +5637,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 168(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -4695,9 +5648,9 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z6
+	VBROADCASTSS 172(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z7
@@ -4740,6 +5693,8 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4753,28 +5708,58 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh4w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh4w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -4866,9 +5851,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 168(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -4879,9 +5864,9 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z8
+	VBROADCASTSS 172(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z9
@@ -4933,6 +5918,8 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -4949,30 +5936,66 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh5w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh5w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -5073,9 +6096,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 168(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -5088,9 +6111,9 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z10
+	VBROADCASTSS 172(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z11
@@ -5151,6 +6174,8 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -5170,32 +6195,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh6w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh6w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R13
 	SHRQ    $0x01, R13
@@ -5305,9 +6372,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 168(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -5322,9 +6389,9 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z12
+	VBROADCASTSS 172(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z13
@@ -5394,6 +6461,8 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -5416,36 +6485,84 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh7w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh7w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -5567,9 +6684,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z14
+	VBROADCASTSS 168(AX), Z14
 	VMULPS       Z0, Z14, Z0
 	VMULPS       Z1, Z14, Z1
 	VMULPS       Z2, Z14, Z2
@@ -5586,9 +6703,9 @@ done:
 	VMULPS       Z13, Z14, Z13
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z14
+	VBROADCASTSS 172(AX), Z14
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z15
@@ -5667,6 +6784,8 @@ biased:
 	VMAXPS Z13, Z14, Z13
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -5692,38 +6811,92 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh8w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh8w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ    BX, R14
 	SHRQ    $0x01, R14
@@ -5854,9 +7027,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z16
+	VBROADCASTSS 168(AX), Z16
 	VMULPS       Z0, Z16, Z0
 	VMULPS       Z1, Z16, Z1
 	VMULPS       Z2, Z16, Z2
@@ -5875,9 +7048,9 @@ done:
 	VMULPS       Z15, Z16, Z15
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z16
+	VBROADCASTSS 172(AX), Z16
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z17
@@ -5965,6 +7138,8 @@ biased:
 	VMAXPS Z15, Z16, Z15
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -5993,40 +7168,100 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh9w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh9w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R14
 	SHRQ $0x01, R14
@@ -6161,9 +7396,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z18
+	VBROADCASTSS 168(AX), Z18
 	VMULPS       Z0, Z18, Z0
 	VMULPS       Z1, Z18, Z1
 	VMULPS       Z2, Z18, Z2
@@ -6184,9 +7419,9 @@ done:
 	VMULPS       Z17, Z18, Z17
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z18
+	VBROADCASTSS 172(AX), Z18
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z19
@@ -6283,6 +7518,8 @@ biased:
 	VMAXPS Z17, Z18, Z17
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -6314,44 +7551,110 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh10w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh10w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -6498,9 +7801,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z20
+	VBROADCASTSS 168(AX), Z20
 	VMULPS       Z0, Z20, Z0
 	VMULPS       Z1, Z20, Z1
 	VMULPS       Z2, Z20, Z2
@@ -6523,9 +7826,9 @@ done:
 	VMULPS       Z19, Z20, Z19
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z20
+	VBROADCASTSS 172(AX), Z20
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z21
@@ -6631,6 +7934,8 @@ biased:
 	VMAXPS Z19, Z20, Z19
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -6665,46 +7970,118 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh11w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh11w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -6860,9 +8237,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z22
+	VBROADCASTSS 168(AX), Z22
 	VMULPS       Z0, Z22, Z0
 	VMULPS       Z1, Z22, Z1
 	VMULPS       Z2, Z22, Z2
@@ -6887,9 +8264,9 @@ done:
 	VMULPS       Z21, Z22, Z21
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z22
+	VBROADCASTSS 172(AX), Z22
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z23
@@ -7004,6 +8381,8 @@ biased:
 	VMAXPS Z21, Z22, Z21
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7041,48 +8420,126 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16rh12w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16rh12w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   8(AX), R10
-	MOVQ   128(AX), R11
-	LEAQ   (SI)(R10*2), R12
-	ADDQ   R10, R12
-	LEAQ   (R12)(R10*2), R13
-	ADDQ   R10, R13
-	LEAQ   (R13)(R10*2), R14
-	ADDQ   R10, R14
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	VXORPS Z22, Z22, Z22
-	VXORPS Z23, Z23, Z23
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       8(AX), R10
+	MOVQ       128(AX), R11
+	LEAQ       (SI)(R10*2), R12
+	ADDQ       R10, R12
+	LEAQ       (R12)(R10*2), R13
+	ADDQ       R10, R13
+	LEAQ       (R13)(R10*2), R14
+	ADDQ       R10, R14
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	VXORPS     Z22, Z22, Z22
+	VXORPS     Z23, Z23, Z23
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
 
+fetched:
 part:
 	MOVQ BX, R15
 	SHRQ $0x01, R15
@@ -7247,9 +8704,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z24
+	VBROADCASTSS 168(AX), Z24
 	VMULPS       Z0, Z24, Z0
 	VMULPS       Z1, Z24, Z1
 	VMULPS       Z2, Z24, Z2
@@ -7276,9 +8733,9 @@ done:
 	VMULPS       Z23, Z24, Z23
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z24
+	VBROADCASTSS 172(AX), Z24
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z25
@@ -7402,6 +8859,8 @@ biased:
 	VMAXPS Z23, Z24, Z23
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7442,21 +8901,70 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z22, (CX)
+	VMOVNTPS Z23, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh1w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh1w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7501,16 +9009,16 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 168(AX), Z2
 	VMULPS       Z0, Z2, Z0
 	VMULPS       Z1, Z2, Z1
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z2
+	VBROADCASTSS 172(AX), Z2
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z3
@@ -7535,6 +9043,8 @@ biased:
 	VMAXPS Z1, Z2, Z1
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7542,23 +9052,42 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh2w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh2w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7612,18 +9141,18 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 168(AX), Z4
 	VMULPS       Z0, Z4, Z0
 	VMULPS       Z1, Z4, Z1
 	VMULPS       Z2, Z4, Z2
 	VMULPS       Z3, Z4, Z3
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z4
+	VBROADCASTSS 172(AX), Z4
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z5
@@ -7657,6 +9186,8 @@ biased:
 	VMAXPS Z3, Z4, Z3
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7667,25 +9198,50 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh3w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh3w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7748,9 +9304,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 168(AX), Z6
 	VMULPS       Z0, Z6, Z0
 	VMULPS       Z1, Z6, Z1
 	VMULPS       Z2, Z6, Z2
@@ -7759,9 +9315,9 @@ done:
 	VMULPS       Z5, Z6, Z5
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z6
+	VBROADCASTSS 172(AX), Z6
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z7
@@ -7804,6 +9360,8 @@ biased:
 	VMAXPS Z5, Z6, Z5
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7817,27 +9375,58 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh4w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh4w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -7909,9 +9498,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 168(AX), Z8
 	VMULPS       Z0, Z8, Z0
 	VMULPS       Z1, Z8, Z1
 	VMULPS       Z2, Z8, Z2
@@ -7922,9 +9511,9 @@ done:
 	VMULPS       Z7, Z8, Z7
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z8
+	VBROADCASTSS 172(AX), Z8
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z9
@@ -7976,6 +9565,8 @@ biased:
 	VMAXPS Z7, Z8, Z7
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -7992,29 +9583,66 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh5w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh5w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8095,9 +9723,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 168(AX), Z10
 	VMULPS       Z0, Z10, Z0
 	VMULPS       Z1, Z10, Z1
 	VMULPS       Z2, Z10, Z2
@@ -8110,9 +9738,9 @@ done:
 	VMULPS       Z9, Z10, Z9
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z10
+	VBROADCASTSS 172(AX), Z10
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z11
@@ -8173,6 +9801,8 @@ biased:
 	VMAXPS Z9, Z10, Z9
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -8192,31 +9822,74 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh6w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh6w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8306,9 +9979,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 168(AX), Z12
 	VMULPS       Z0, Z12, Z0
 	VMULPS       Z1, Z12, Z1
 	VMULPS       Z2, Z12, Z2
@@ -8323,9 +9996,9 @@ done:
 	VMULPS       Z11, Z12, Z11
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z12
+	VBROADCASTSS 172(AX), Z12
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z13
@@ -8395,6 +10068,8 @@ biased:
 	VMAXPS Z11, Z12, Z11
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -8417,33 +10092,82 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh7w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh7w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8542,9 +10266,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z14
+	VBROADCASTSS 168(AX), Z14
 	VMULPS       Z0, Z14, Z0
 	VMULPS       Z1, Z14, Z1
 	VMULPS       Z2, Z14, Z2
@@ -8561,9 +10285,9 @@ done:
 	VMULPS       Z13, Z14, Z13
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z14
+	VBROADCASTSS 172(AX), Z14
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z15
@@ -8642,6 +10366,8 @@ biased:
 	VMAXPS Z13, Z14, Z13
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -8667,35 +10393,90 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh8w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh8w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -8803,9 +10584,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z16
+	VBROADCASTSS 168(AX), Z16
 	VMULPS       Z0, Z16, Z0
 	VMULPS       Z1, Z16, Z1
 	VMULPS       Z2, Z16, Z2
@@ -8824,9 +10605,9 @@ done:
 	VMULPS       Z15, Z16, Z15
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z16
+	VBROADCASTSS 172(AX), Z16
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z17
@@ -8914,6 +10695,8 @@ biased:
 	VMAXPS Z15, Z16, Z15
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -8942,37 +10725,98 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh9w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh9w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -9089,9 +10933,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z18
+	VBROADCASTSS 168(AX), Z18
 	VMULPS       Z0, Z18, Z0
 	VMULPS       Z1, Z18, Z1
 	VMULPS       Z2, Z18, Z2
@@ -9112,9 +10956,9 @@ done:
 	VMULPS       Z17, Z18, Z17
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z18
+	VBROADCASTSS 172(AX), Z18
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z19
@@ -9211,6 +11055,8 @@ biased:
 	VMAXPS Z17, Z18, Z17
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -9242,39 +11088,106 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh10w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh10w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -9400,9 +11313,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z20
+	VBROADCASTSS 168(AX), Z20
 	VMULPS       Z0, Z20, Z0
 	VMULPS       Z1, Z20, Z1
 	VMULPS       Z2, Z20, Z2
@@ -9425,9 +11338,9 @@ done:
 	VMULPS       Z19, Z20, Z19
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z20
+	VBROADCASTSS 172(AX), Z20
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z21
@@ -9533,6 +11446,8 @@ biased:
 	VMAXPS Z19, Z20, Z19
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -9567,41 +11482,114 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh11w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh11w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -9736,9 +11724,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z22
+	VBROADCASTSS 168(AX), Z22
 	VMULPS       Z0, Z22, Z0
 	VMULPS       Z1, Z22, Z1
 	VMULPS       Z2, Z22, Z2
@@ -9763,9 +11751,9 @@ done:
 	VMULPS       Z21, Z22, Z21
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z22
+	VBROADCASTSS 172(AX), Z22
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z23
@@ -9880,6 +11868,8 @@ biased:
 	VMAXPS Z21, Z22, Z21
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -9917,43 +11907,122 @@ store:
 	VZEROUPPER
 	RET
 
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	VZEROUPPER
+	RET
+
 // func kernelBF16dh12w32(t *tile[float32])
 // Requires: AVX, AVX512DQ, AVX512F, AVX512_BF16, CMOV, MMX+
 TEXT ·kernelBF16dh12w32(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   24(AX), CX
-	MOVQ   32(AX), DX
-	MOVQ   40(AX), BX
-	MOVQ   (AX), SI
-	MOVQ   88(AX), DI
-	MOVQ   16(AX), R10
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	VXORPS Z22, Z22, Z22
-	VXORPS Z23, Z23, Z23
-	MOVQ   BX, R11
-	SHRQ   $0x01, R11
-	JZ     odd
+	MOVQ       t+0(FP), AX
+	MOVQ       24(AX), CX
+	MOVQ       32(AX), DX
+	MOVQ       40(AX), BX
+	MOVQ       (AX), SI
+	MOVQ       88(AX), DI
+	MOVQ       16(AX), R10
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	VXORPS     Z21, Z21, Z21
+	VXORPS     Z22, Z22, Z22
+	VXORPS     Z23, Z23, Z23
+	CMPL       160(AX), $0x00
+	JE         fetched
+	MOVQ       48(AX), R8
+	MOVQ       56(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+
+fetched:
+	MOVQ BX, R11
+	SHRQ $0x01, R11
+	JZ   odd
 
 run:
 	MOVQ    96(AX), R9
@@ -10097,9 +12166,9 @@ done:
 	KMOVW        CX, K1
 	SHRQ         $0x10, CX
 	KMOVW        CX, K2
-	CMPL         160(AX), $0x3f800000
+	CMPL         168(AX), $0x3f800000
 	JE           scaled
-	VBROADCASTSS 160(AX), Z24
+	VBROADCASTSS 168(AX), Z24
 	VMULPS       Z0, Z24, Z0
 	VMULPS       Z1, Z24, Z1
 	VMULPS       Z2, Z24, Z2
@@ -10126,9 +12195,9 @@ done:
 	VMULPS       Z23, Z24, Z23
 
 scaled:
-	CMPL         164(AX), $0x00
+	CMPL         172(AX), $0x00
 	JE           added
-	VBROADCASTSS 164(AX), Z24
+	VBROADCASTSS 172(AX), Z24
 	MOVQ         104(AX), CX
 	MOVQ         112(AX), DX
 	VMOVUPS.Z    (CX), K1, Z25
@@ -10252,6 +12321,8 @@ biased:
 	VMAXPS Z23, Z24, Z23
 
 store:
+	CMPL    164(AX), $0x00
+	JNE     stream
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), AX
 	VMOVUPS Z0, K1, (CX)
@@ -10289,6 +12360,47 @@ store:
 	ADDQ    AX, CX
 	VMOVUPS Z22, K1, (CX)
 	VMOVUPS Z23, K2, 64(CX)
+	VZEROUPPER
+	RET
+
+stream:
+	MOVQ     48(AX), CX
+	MOVQ     56(AX), AX
+	VMOVNTPS Z0, (CX)
+	VMOVNTPS Z1, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z2, (CX)
+	VMOVNTPS Z3, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z4, (CX)
+	VMOVNTPS Z5, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z6, (CX)
+	VMOVNTPS Z7, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z8, (CX)
+	VMOVNTPS Z9, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z10, (CX)
+	VMOVNTPS Z11, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z12, (CX)
+	VMOVNTPS Z13, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z14, (CX)
+	VMOVNTPS Z15, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z16, (CX)
+	VMOVNTPS Z17, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z18, (CX)
+	VMOVNTPS Z19, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z20, (CX)
+	VMOVNTPS Z21, 64(CX)
+	ADDQ     AX, CX
+	VMOVNTPS Z22, (CX)
+	VMOVNTPS Z23, 64(CX)
 	VZEROUPPER
 	RET
 

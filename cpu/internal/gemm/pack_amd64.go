@@ -4,6 +4,9 @@
 
 package gemm
 
+// has what was written past the caches seen by other threads before what is written later.
+func fence()
+
 // copies rows (at least 1) of up to 32 columns, one bit of mask each, and fetches what lies ahead bytes further; strides are in bytes.
 //
 //go:noescape

@@ -4,6 +4,12 @@
 
 #include "textflag.h"
 
+// func fence()
+// Requires: MMX+
+TEXT ·fence(SB), NOSPLIT, $0
+	SFENCE
+	RET
+
 // func copyRowsAVX512(dst *float32, ldd uintptr, src *float32, lds uintptr, rows uintptr, mask uint64, ahead uintptr)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-56

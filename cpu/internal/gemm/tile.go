@@ -32,6 +32,8 @@ type tile[T vec.Float] struct {
 	cols   uint32  // number of columns
 	rows   uint32  // number of rows (plain Go; the assembly has one kernel a height)
 	near   uint32  // bytes from the row of B at hand to what few rows fetch ahead
+	fetch  uint32  // 1 to fetch the lines of C before the sums
+	stream uint32  // 1 to write C past the caches, in whole vectors at multiples of their size; Go's twin does not
 	alpha  T
 	beta   T
 }
@@ -55,6 +57,9 @@ type kernels[T vec.Float] struct {
 	// copyRows writes what copied says, as far as it can, and returns how many rows
 	// are left. nil does nothing.
 	copyRows func(dst []T, ldd int, src []T, lds, rows, cols int) int
+
+	// fence follows a tile that was written past the caches. nil says that the kernels cannot.
+	fence func()
 }
 
 // The orders of A that micro-kernels take. A kernel for byRows assumes that

@@ -84,6 +84,7 @@ func (g *Gemm[T]) Run(p *pool.Pool, w *Workspace[T], args *Args[T]) {
 	}
 	j.plan = g.plan(threads, &a)
 	w.lay(&j.plan, threads)
+	j.planWrites()
 	j.run(p)
 	j.release()
 }
