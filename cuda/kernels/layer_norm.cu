@@ -120,6 +120,7 @@ __device__ __forceinline__ Moments moments(Own<SX> &x, int packs, T count, T eps
 // Constants of the elements of pack i.
 __device__ __forceinline__ void factors_at(T (&to)[PACK], const T *from, int i) { load_pack(to, from + (i64)i * PACK); }
 
+#if !defined(INPUT) && COUNT == 0 // forwards
 // y ← scale·(x − mean)/√(variance + epsilon) + shift. x, y: n rows of so many packs, count elements; y may be the memory of x. scale and shift:
 // count elements each, of no meaning where they are not there.
 KERNEL __launch_bounds__(NORM_THREADS) layer_norm(SY *y, const SX *x, const T *scale, const T *shift, i64 n, int packs, T count, T epsilon) {
@@ -151,6 +152,7 @@ KERNEL __launch_bounds__(NORM_THREADS) layer_norm(SY *y, const SX *x, const T *s
 	}
 }
 
+#else // backwards
 // What the threads of a block have added up over the rows, for COUNT sums of the row's elements. Rows that are held leave it in registers, and the
 // rows of a block put theirs together at the end, in their order; others add to memory at once: a thread comes to the same elements again.
 struct RowSums {
@@ -245,11 +247,15 @@ KERNEL __launch_bounds__(NORM_THREADS) layer_norm_grad(SDX *dx, T *partial, cons
 		Own<SX> row(x + at, packs);
 		Own<SDY> up(dy + at, packs);
 		const Moments m = moments(row, packs, count, epsilon, shared);
+#ifdef INPUT
 		T total = T(0), dot = T(0);
+#endif
 		each_pack(packs, [&](int h, int i) {
 			const T(&v)[PACK] = row.at(h, i);
 			const T(&d)[PACK] = up.at(h, i);
+#ifdef DSCALE
 			T products[PACK];
+#endif
 #if defined(INPUT) && !defined(NO_SCALE)
 			T factors[PACK];
 			factors_at(factors, scale, i);
@@ -257,7 +263,9 @@ KERNEL __launch_bounds__(NORM_THREADS) layer_norm_grad(SDX *dx, T *partial, cons
 #pragma unroll
 			for (int k = 0; k < PACK; k++) {
 				const T u = m.centred(v[k]) * m.inverse;
+#ifdef DSCALE
 				products[k] = d[k] * u;
+#endif
 #ifdef INPUT
 				const T g = SCALED(d[k], k);
 				total += g;
@@ -301,6 +309,7 @@ KERNEL __launch_bounds__(NORM_THREADS) layer_norm_grad(SDX *dx, T *partial, cons
 	__syncthreads(); // before the memory of the rows' sums is used anew
 	sums.write(packs, shared);
 }
+#endif
 
 // The sums of the blocks, put together in their order: a and b (count elements each, b not where there is one sum) ← Σ partial[parts, sums, count].
 // Blocks of JOIN_WIDTH × JOIN_SUBS threads; few numbers, so that they are added in double.
