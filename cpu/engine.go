@@ -94,7 +94,7 @@ func (e *Engine) Fuses(kind string, dt tensor.Dtype) bool { return e.HasKernel(k
 
 // InPlace allows what the operations allow, for kernels. References promise nothing of the kind.
 func (e *Engine) InPlace(instr graph.Instr, dt tensor.Dtype, out, in int) bool {
-	return e.HasKernel(instr.Kind(), dt) && graph.Elementwise(instr, out, in)
+	return e.HasKernel(instr.Kind(), dt) && (graph.Elementwise(instr, out, in) || graph.RowByRow(instr, out, in))
 }
 
 // Keeps is true of the weights of convolutions and products, which kernels pack.

@@ -37,7 +37,8 @@ var vectored = map[string]bool{"Unary": true, "Binary": true, "Loop": true, "ReL
 	"GlobalAvgPool2D": true, "GlobalAvgPool2DGrad": true, "FoldNorm": true, "Mean": true, "Sum": true, "L2Penalty": true, "MovingAverage": true,
 	"WeightDecay": true, "AdamMean": true, "Descend": true, "Momentum": true,
 	"MomentumUpdate": true, "AdamUpdate": true, "FusedUpdate": true, "FusedUpdateProduct": true, "FusedUpdatePenalty": true, "FusedUpdateProductPenalty": true,
-	"Softmax": true, "SoftmaxCrossEntropyGrad": true}
+	"Softmax": true, "SoftmaxGrad": true, "LogSoftmaxGrad": true, "SoftmaxCrossEntropyGrad": true,
+	"LayerNorm": true, "LayerNormGrad": true, "LayerNormGradScale": true, "LayerNormBackward": true, "Reduce": true}
 
 // kernelName says what runs a step that the builder has just prepared.
 func (b *builder) kernelName(s *graph.Step) string {

@@ -52,3 +52,20 @@ func TestSumsAreOfWhatIsWritten(t *testing.T) {
 		enginetest.RequireSumsOfRounded(t, e, dims...)
 	}
 }
+
+// Layer normalizations whose rows lie in memory as bfloat16: rows that a warp, a few warps or a block hold in registers, of packs and of single
+// elements, and one that is read again.
+func TestNarrowLayerNorms(t *testing.T) {
+	e := open(t, cuda.Config{Precision: "bf16"})
+	for _, dims := range [][]int{{5, 3, 8}, {90, 33}, {3, 768}, {2, 5000}} {
+		for _, n := range enginetest.NarrowLayerNorms(dims) {
+			t.Run(fmt.Sprintf("%v of %v", n.Instr, dims), func(t *testing.T) {
+				n.Require(t, e, true, func(int) bool { return true })
+				if dims[1] == 33 {
+					n.Require(t, e, false, func(int) bool { return true })
+					n.Require(t, e, true, func(i int) bool { return i%2 == 0 })
+				}
+			})
+		}
+	}
+}

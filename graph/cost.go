@@ -93,6 +93,8 @@ func flops(s *Step) int64 {
 		return out * (7 + trues(i.Add, i.ReLU))
 	case *BatchNormBackward:
 		return out * (8 + [...]int64{0, 2, 5, 2}[i.Mask] + trues(!i.Shifted))
+	case *LayerNormBackward:
+		return out * (10 + trues(!i.NoScale, i.Add, i.Shift) + 2*trues(i.Scale))
 	case *FusedUpdate:
 		n := flops(&Step{Instr: i.Update, In: s.In, Out: s.Out}) + 2*out*trues(i.L2 != 0, i.Penalty != 0)
 		if i.Grad != nil {
@@ -148,6 +150,8 @@ var rates = map[string]rate{
 	"BatchNorm": {out: 3}, "FoldNorm": {out: 1}, "BatchNormInference": {out: 3}, "BatchNormInferenceGradInput": {out: 1}, "BatchNormGradScale": {in: 3},
 	"BatchNormGradInput": {out: 5}, "FusedBatchNormGradInput": {out: 6}, "BatchNormReLUGradInput": {out: 7},
 	"BatchNormReLUGradInputBound": {out: 8}, "GroupNorm": {out: 6}, "GroupNormGrad": {out: 11},
+
+	"LayerNorm": {out: 7}, "LayerNormGrad": {out: 11}, "LayerNormGradScale": {in: 7},
 
 	"Softmax": {out: 5}, "LogSoftmax": {out: 5}, "SoftmaxGrad": {out: 4}, "LogSoftmaxGrad": {out: 4},
 	"SoftmaxCrossEntropy": {in: 4}, "SoftmaxCrossEntropyGrad": {out: 6}, "CrossEntropy": {out: 1},

@@ -25,6 +25,8 @@ func Elementwise(instr Instr, out, in int) bool {
 		return i.Add && out == 0 && in == 3
 	case *BatchNormBackward:
 		return i.Mask == NormJoin && out == 3 && in >= 4
+	case *LayerNormBackward: // dx depends on whole rows of x and dy
+		return i.Add && out == 0 && in == i.Gradient()+1
 	case *ReLUGradBias:
 		return out == 0 && in < 2
 	case *FusedBatchNorm:
@@ -47,6 +49,20 @@ func Elementwise(instr Instr, out, in int) bool {
 		// Any result over any input: kernels work block by block, and write no block of a result before all that they
 		// read of the input it overwrites.
 		return in < i.Inputs
+	}
+	return false
+}
+
+// RowByRow says whether result out depends on input in row by row, where [Elementwise] denies that it does element by element: a kernel that
+// reads a whole row before it writes one may write the result over the input.
+func RowByRow(instr Instr, out, in int) bool {
+	switch i := instr.(type) {
+	case *op.LayerNorm:
+		return in == 0
+	case *op.LayerNormGrad:
+		return in == 0 || in == 2-int(trues(i.NoScale))
+	case *LayerNormBackward:
+		return out == 0 && (in == 0 || in == i.Gradient())
 	}
 	return false
 }

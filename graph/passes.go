@@ -33,6 +33,7 @@ var passes = []pass{
 	{"batch-stats", fuseBatchStats},        // mean and variance in one sweep
 	{"conv-stats", fuseConvStats},          // while a convolution writes what they are of
 	{"batch-norm-grad", fuseBatchNormGrad}, // both channel sums in one sweep, the ReLU's mask applied on the way
+	{"layer-norm-grad", fuseLayerNormGrad}, // the gradients of input, scale and shift in one sweep
 	{"pool-bias", fusePoolBias},            // the sums of the gradient behind a max pooling, if they are not a batch norm's
 	{"relu-bias", fuseReLUBias},            // the sums of the gradient that a ReLU masks, if they are not a batch norm's
 	{"pool-relu-grad", joinPoolGrads},      // the gradient of a max pooling, and the mask and the sums behind it, in one step, where the engine asks for it

@@ -126,8 +126,23 @@ func (l LayerNormalization) Apply(c *Context) *gorgonia.Node {
 	if err != nil {
 		return c.Fail(err)
 	}
+	if last := len(c.InputShapes[0]); len(axes) == 1 && axes[0] == last {
+		return c.layerNorm(cmp.Or(l.Epsilon, 1e-3), l.NoScale, l.NoCenter)
+	}
 	y := standardized(op.Try(c.Inputs[0], c.err), cmp.Or(l.Epsilon, 1e-3), axes...)
 	return c.Expr(c.scaleAndShift(y, axes, l.NoScale, l.NoCenter))
+}
+
+// layerNorm normalizes along the last axis with the weights that the layer has.
+func (c *Context) layerNorm(epsilon float64, noScale, noCenter bool) *gorgonia.Node {
+	in := []*gorgonia.Node{c.Inputs[0]}
+	if !noScale {
+		in = append(in, c.Weight("gamma"))
+	}
+	if !noCenter {
+		in = append(in, c.Weight("beta"))
+	}
+	return c.Op(&op.LayerNorm{Epsilon: epsilon, NoScale: noScale, NoShift: noCenter}, in...)
 }
 
 // standardized has mean 0 and variance 1 along axes.

@@ -21,6 +21,7 @@ func emitVec(s *simd) {
 	s.minus()
 	s.sum()
 	s.top()
+	s.layerNorm()
 }
 
 func (s *simd) binary(name, doc string, f func(a, b reg.VecVirtual)) {

@@ -2,6 +2,7 @@
 //
 // A row's maximum is taken off before exponentials. NaN is passed over in the search for it and spoils the sum, so that the
 // row becomes NaN, as it does with +∞ or if all of it is −∞.
+#include "each_row.cuh"
 
 // SDX is the type of scores' gradients in memory.
 #ifndef SDX
@@ -12,14 +13,7 @@
 // knows the same number.
 #define ROW_THREADS 1024
 
-#define ROWS(r, n) for (i64 r = (i64)blockIdx.x * blockDim.y + threadIdx.y; r < (n); r += (i64)gridDim.x * blockDim.y)
-
 #define COLUMNS(i, c) for (i64 i = threadIdx.x; i < (c); i += blockDim.x)
-
-// The sum over the threads of a row, in each of them.
-template <typename S> __device__ __forceinline__ S row_sum(S v, S *shared) {
-	return blockDim.x == WARP ? warp_sum(v) : block_sum(v, shared);
-}
 
 __device__ __forceinline__ T larger(T a, T b) { return b > a ? b : a; }
 

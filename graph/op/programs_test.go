@@ -85,6 +85,15 @@ func differentiable() []struct {
 			normal(rng, 3, 2, 3, 5), normal(rng, 5), normal(rng, 5), normal(rng, 5), positive(rng, 5)), []int{0, 1, 2}},
 		{operation("BatchNormInference NCHW", func() Op { return &BatchNormInference{Axis: 1, Epsilon: 1e-3} },
 			normal(rng, 1, 3, 2, 5), normal(rng, 3), normal(rng, 3), normal(rng, 3), positive(rng, 3)), []int{0, 1, 2}},
+		{operation("LayerNorm", func() Op { return &LayerNorm{Epsilon: 1e-3} }, normal(rng, 2, 3, 5), normal(rng, 5), normal(rng, 5)), []int{0, 1, 2}},
+		{operation("LayerNorm one row", func() Op { return &LayerNorm{Epsilon: 1e-3} }, normal(rng, 1, 4), normal(rng, 4), normal(rng, 4)), []int{0, 1, 2}},
+		{operation("LayerNorm one channel", func() Op { return &LayerNorm{Epsilon: 1e-3} }, normal(rng, 3, 1), normal(rng, 1), normal(rng, 1)), []int{0, 1, 2}},
+		{operation("LayerNorm without scale", func() Op { return &LayerNorm{Epsilon: 0.1, NoScale: true} }, normal(rng, 4, 3), normal(rng, 3)), []int{0, 1}},
+		{operation("LayerNorm without shift", func() Op { return &LayerNorm{NoShift: true} }, normal(rng, 4, 3), normal(rng, 3)), []int{0, 1}},
+		{operation("LayerNorm plain", func() Op { return &LayerNorm{Epsilon: 1e-3, NoScale: true, NoShift: true} }, normal(rng, 4, 3)), []int{0}},
+		{operation("LayerNormGrad", func() Op { return &LayerNormGrad{Epsilon: 0.1} }, normal(rng, 2, 3, 5), normal(rng, 5), normal(rng, 2, 3, 5)), []int{0, 1, 2}},
+		{operation("LayerNormGrad without scale", func() Op { return &LayerNormGrad{Epsilon: 1e-3, NoScale: true} }, normal(rng, 4, 3), normal(rng, 4, 3)), []int{0, 1}},
+		{operation("LayerNormGradScale", func() Op { return &LayerNormGradScale{Epsilon: 1e-3} }, normal(rng, 2, 3, 5), normal(rng, 2, 3, 5)), []int{0, 1}},
 	}...)
 }
 

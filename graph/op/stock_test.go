@@ -93,6 +93,8 @@ func TestOperationsAreDistinct(t *testing.T) {
 		&BatchNorm{Axis: 1, Epsilon: 1e-3}, &BatchNorm{Axis: 1, Epsilon: 1e-5}, &BatchNorm{Axis: -1, Epsilon: 1e-5},
 		&BatchNormGradScale{Epsilon: 1}, &BatchNormGradScale{Epsilon: 2}, &BatchNormGradInput{Epsilon: 1}, &BatchNormGradInput{Axis: 1, Epsilon: 1},
 		&BatchNormInference{Epsilon: 1}, &BatchNormInference{Epsilon: 2}, &BatchNormInferenceGradInput{Epsilon: 1}, &BatchNormInferenceGradInput{Axis: 1, Epsilon: 1},
+		&LayerNorm{}, &LayerNorm{Epsilon: 1}, &LayerNorm{NoScale: true}, &LayerNorm{NoShift: true}, &LayerNormGrad{}, &LayerNormGrad{Epsilon: 1},
+		&LayerNormGrad{NoScale: true}, &LayerNormGradScale{}, &LayerNormGradScale{Epsilon: 1},
 		&MovingAverage{Momentum: .9, Factor: 1}, &MovingAverage{Momentum: .9, Factor: 2}, &MovingAverage{Momentum: .8, Factor: 1},
 		&Momentum{Momentum: .9}, &Momentum{Momentum: .8}, &Nesterov{Momentum: .9}, &Nesterov{Momentum: .8}, &WeightDecay{Rate: 1}, &WeightDecay{Rate: 2},
 		&AdamMean{Beta: .9}, &AdamMean{Beta: .8}, &AdamSquare{Beta: .9}, &AdamSquare{Beta: .8},

@@ -17,6 +17,7 @@ func Cases() []Case {
 	all = append(all, convCases()...)
 	all = append(all, poolCases()...)
 	all = append(all, channelCases()...)
+	all = append(all, layerNormCases()...)
 	all = append(all, denseCases()...)
 	all = append(all, lossCases()...)
 	all = append(all, specialCases()...)

@@ -109,6 +109,8 @@ func (e *expansion) results(s *graph.Step, in []op.Array) []op.Array {
 	case *graph.ReLUGradBias:
 		dx := e.apply(&op.ReLUGrad{}, in...)
 		return []op.Array{dx, e.apply(&op.BiasGrad{Axis: f.Axis}, dx)}
+	case *graph.LayerNormBackward:
+		return e.layerNormBackward(f, in)
 	case *graph.AddL2Grad:
 		return []op.Array{e.apply(&op.Add{}, in[0], e.apply(&op.L2PenaltyGrad{Lambda: f.Lambda}, in[1], in[2]))}
 	case *graph.L2Penalties:

@@ -27,3 +27,20 @@ func (e *expansion) normBackward(f *graph.BatchNormBackward, in []op.Array) []op
 	sums := do(&graph.BatchNormSums{Axis: f.Axis, Epsilon: f.Epsilon}, x, mean, variance, dy)
 	return append([]op.Array{e.apply(grad, x, gamma, mean, variance, dy, sums[0], sums[1])}, sums...)
 }
+
+// layerNormBackward is the gradients of a layer normalization's input, scale and shift.
+func (e *expansion) layerNormBackward(f *graph.LayerNormBackward, in []op.Array) []op.Array {
+	x, dy := in[0], in[f.Gradient()]
+	dx := e.apply(&op.LayerNormGrad{Epsilon: f.Epsilon, NoScale: f.NoScale}, in[:f.Gradient()+1]...)
+	if f.Add {
+		dx = e.apply(&op.Add{}, dx, in[len(in)-1])
+	}
+	out := []op.Array{dx}
+	if f.Scale {
+		out = append(out, e.apply(&op.LayerNormGradScale{Epsilon: f.Epsilon}, x, dy))
+	}
+	if f.Shift {
+		out = append(out, e.apply(&op.BiasGrad{Axis: -1}, dy))
+	}
+	return out
+}

@@ -55,6 +55,7 @@ func FusionCases() []FusionCase {
 	all = append(all, convStatsFusions()...)
 	all = append(all, batchNormFusions()...)
 	all = append(all, batchNormGradFusions()...)
+	all = append(all, layerNormGradFusions()...)
 	all = append(all, batchNormMaskFusions()...)
 	all = append(all, batchNormJoinFusions()...)
 	all = append(all, batchNormBoundFusions()...)

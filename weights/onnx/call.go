@@ -101,6 +101,9 @@ func (c *call) failed(err error) {
 // has says whether input i is there; trailing and middle ones may be left out.
 func (c *call) has(i int) bool { return i < len(c.in) && c.in[i] != nil }
 
+// isVector says whether input i has one axis of n elements.
+func (c *call) isVector(i, n int) bool { return slices.Equal(c.in[i].shape, []int{n}) }
+
 // want checks the number of inputs.
 func (c *call) want(least, most int) bool {
 	if n := len(c.in); n < least || n > most {

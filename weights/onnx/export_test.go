@@ -158,6 +158,8 @@ func attention() (*nn.Model, error) {
 	b := nn.NewBuilder("attention")
 	x := b.Input(nn.Shape{6, 4})
 	y := b.Add(nn.LayerNormalization{}, x)
+	y = b.Add(nn.LayerNormalization{NoScale: true, Epsilon: 1e-5}, b.Add(nn.LayerNormalization{NoCenter: true}, y))
+	y = b.Add(nn.LayerNormalization{Axis: []int{1}}, b.Add(nn.LayerNormalization{NoScale: true, NoCenter: true}, y))
 	y = b.Add(nn.Add{}, x, b.Add(nn.MultiHeadAttention{Heads: 2, KeyDim: 3, Causal: true}, y, y))
 	y = b.Add(nn.Attention{}, b.Add(nn.Dense{Units: 4}, y), y)
 	y = b.Add(nn.AdditiveAttention{}, y, x)

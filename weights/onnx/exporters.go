@@ -24,6 +24,7 @@ var exporters = map[string]func(*exporter, *gorgonia.Node, op.Op){
 	"ZeroPad2D":           exportPad,
 	"Crop2D":              exportPad,
 	"BatchNormInference":  exportBatchNorm,
+	"LayerNorm":           exportLayerNorm,
 	"ChannelAffine":       exportAffine,
 	"ReLU":                exportUnary,
 	"Unary":               exportUnary,
@@ -293,4 +294,18 @@ func exportBatchNorm(e *exporter, n *gorgonia.Node, o op.Op) {
 	e.call(in[1])
 	y := e.emit("BatchNormalization", args, "", epsilon)
 	e.set(n, logical, e.emit("Transpose", []string{y}, e.unique(n.Name()), attr{"perm", back}))
+}
+
+// exportLayerNorm writes a LayerNormalization of the last axis, which wants a scale.
+func exportLayerNorm(e *exporter, n *gorgonia.Node, o op.Op) {
+	l, in := o.(*op.LayerNorm), op.Children(n)
+	c := n.Shape()[n.Dims()-1]
+	args := []string{e.form(in[0], logical)}
+	if l.NoScale {
+		args = append(args, e.numbers([]int{c}, slices.Repeat([]float64{1}, c)))
+	}
+	for _, v := range in[1:] {
+		args = append(args, e.form(v, logical))
+	}
+	e.set(n, logical, e.emit("LayerNormalization", args, e.unique(n.Name()), attr{"axis", -1}, attr{"epsilon", l.Epsilon}))
 }

@@ -77,6 +77,14 @@ func layerNormalization(c *call) {
 	if c.err != nil || len(s) == 0 {
 		return
 	}
+	if len(s) > 1 && at == len(s)-1 && len(c.out) == 1 && c.isVector(1, s[at]) && (!c.has(2) || c.isVector(2, s[at])) {
+		o, more := &op.LayerNorm{Epsilon: epsilon, NoShift: !c.has(2)}, []op.Expr{scale}
+		if c.has(2) {
+			more = append(more, op.Try(c.param(2), c.err))
+		}
+		c.result(x.Apply(o, more...))
+		return
+	}
 	y, mean, inverse := normalized(x, axes, epsilon)
 	y = y.Mul(scale)
 	if c.has(2) {

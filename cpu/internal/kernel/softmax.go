@@ -129,22 +129,25 @@ func (k *SoftmaxGrad[T]) Run(dx, y, dy []T) {
 	k.loop.run()
 }
 
-func (k *SoftmaxGrad[T]) one(_, r int) {
-	dx, y, dy := k.row(k.dx, r), k.row(k.y, r), k.row(k.dy, r)
+func (k *SoftmaxGrad[T]) one(worker, r int) {
+	dx, y, dy, o := k.row(k.dx, r), k.row(k.y, r), k.row(k.dy, r), ops[T]()
 	var total float64
 	if k.log {
-		for _, d := range dy {
-			total += float64(d)
-		}
-		for i, v := range y {
-			dx[i] = T(float64(dy[i]) - math.Exp(float64(v))*total)
-		}
-		return
+		total = o.Sum(dy)
+	} else {
+		total = o.Dot(y, dy)
 	}
-	for i, v := range y {
-		total += float64(v) * float64(dy[i])
-	}
-	for i, v := range y {
-		dx[i] = T(float64(v) * (float64(dy[i]) - total))
+	for room := k.room[worker*expRoom:][:expRoom]; len(dx) > 0; { // dx may be the memory of y or dy
+		n := min(expRoom, len(dx))
+		e := room[:n]
+		if k.log {
+			k.exp(&e[0], &y[0], uintptr(n))
+			o.Scale(e, T(-total), e)
+			o.Add(dx[:n], dy[:n], e)
+		} else {
+			o.Minus(e, dy[:n], T(total))
+			o.Mul(dx[:n], y[:n], e)
+		}
+		dx, y, dy = dx[n:], y[n:], dy[n:]
 	}
 }

@@ -158,10 +158,14 @@ func (k *sweep[X, Y]) reduce(worker int, x []X, c0, c1 int) []float64 {
 }
 
 func (k *sweep[X, Y]) row(x []X) float64 {
-	if k.max {
+	total := ops[X]().Sum(x)
+	switch {
+	case !k.max:
+		return total
+	case total != total: // there may be NaN, which the vectors pass over
 		return maxOf(x)
 	}
-	return sum(x)
+	return float64(ops[X]().Top(x))
 }
 
 // strips reduces n rows as long as totals, ld apart.

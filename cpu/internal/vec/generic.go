@@ -24,6 +24,8 @@ func genericOps[T Float]() Ops[T] {
 		normGrad: normGradGo[T], normGradReLU: normGradReLUGo[T], normGradBound: normGradBoundGo[T], colSum: colSumGo[T], colMoments: colMomentsGo[T],
 		colNormGrad: colNormGradGo[T], colNormGradReLU: colNormGradReLUGo[T], colNormGradBound: colNormGradBoundGo[T], colNormGradJoin: colNormGradJoinGo[T],
 		dot: dotGo[T], minus: minusGo[T], sum: sumGo[T], top: topGo[T],
+		moments: momentsGo[T], normRow: normRowGo[T], normRowSums: normRowSumsGo[T], normRowGrad: normRowGradGo[T],
+		normRowGradAdd: normRowGradAddGo[T],
 	}
 }
 

@@ -50,6 +50,12 @@ type Ops[T Float] struct {
 	minus            func(dst, x *T, n uintptr, a T)
 	sum, top         func(x *T, n uintptr) T
 
+	moments        func(x *T, n uintptr, mean T) (T, T)
+	normRow        func(dst, x, scale, shift *T, n uintptr, mean, low, inverse T)
+	normRowSums    func(dscale, dshift, dy, x, scale *T, n uintptr, mean, low, inverse T) (T, T)
+	normRowGrad    func(dx, dy, x, scale *T, n uintptr, mean, low, inverse, a, b T)
+	normRowGradAdd func(dx, dy, x, scale, z *T, n uintptr, mean, low, inverse, a, b T)
+
 	// transpose takes blocks of side×side elements that lie side by side in src;
 	// strides are in bytes. A nil one takes none.
 	transpose func(dst *T, ldd uintptr, src *T, lds, blocks uintptr)

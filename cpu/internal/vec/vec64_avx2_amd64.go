@@ -153,3 +153,28 @@ func sum64AVX2(out *float64, x *float64, n uintptr)
 //
 //go:noescape
 func top64AVX2(out *float64, x *float64, n uintptr)
+
+// adds x-mean and their squares over n elements up in two vectors each by turns and stores the sums, two vectors, to out.
+//
+//go:noescape
+func moments64AVX2(out *float64, x *float64, n uintptr, mean float64)
+
+// computes dst = (x-mean-low)·inverse·scale + shift over n elements.
+//
+//go:noescape
+func normRow64AVX2(dst *float64, x *float64, scale *float64, shift *float64, n uintptr, mean float64, low float64, inverse float64)
+
+// adds dy·scale and dy·scale·u with u = (x-mean-low)·inverse over n elements up as moments does, and adds dy·u to dscale and dy to dshift.
+//
+//go:noescape
+func normRowSums64AVX2(out *float64, dscale *float64, dshift *float64, dy *float64, x *float64, scale *float64, n uintptr, mean float64, low float64, inverse float64)
+
+// computes dx = (dy·scale - a)·inverse - (x-mean-low)·b over n elements.
+//
+//go:noescape
+func normRowGrad64AVX2(dx *float64, dy *float64, x *float64, scale *float64, n uintptr, mean float64, low float64, inverse float64, a float64, b float64)
+
+// computes dx = (dy·scale - a)·inverse - (x-mean-low)·b + z over n elements.
+//
+//go:noescape
+func normRowGradAdd64AVX2(dx *float64, dy *float64, x *float64, scale *float64, z *float64, n uintptr, mean float64, low float64, inverse float64, a float64, b float64)

@@ -3468,3 +3468,540 @@ end:
 	VMOVUPS Y0, (AX)
 	VZEROUPPER
 	RET
+
+// func moments64AVX2(out *float64, x *float64, n uintptr, mean float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·moments64AVX2(SB), NOSPLIT, $0-32
+	MOVQ         out+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        mean+24(FP), X0
+	VBROADCASTSD X0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           narrow
+
+wide:
+	VMOVUPS     (CX)(BX*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VADDPD      Y5, Y1, Y1
+	VFMADD231PD Y5, Y5, Y3
+	VMOVUPS     32(CX)(BX*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VADDPD      Y5, Y2, Y2
+	VFMADD231PD Y5, Y5, Y4
+	VMOVUPS     64(CX)(BX*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VADDPD      Y5, Y1, Y1
+	VFMADD231PD Y5, Y5, Y3
+	VMOVUPS     96(CX)(BX*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VADDPD      Y5, Y2, Y2
+	VFMADD231PD Y5, Y5, Y4
+	ADDQ        $0x10, BX
+	SUBQ        $0x10, DX
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, DX
+	SUBQ $0x04, DX
+	JL   tail
+
+one:
+	VMOVUPS     (CX)(BX*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VADDPD      Y5, Y1, Y1
+	VFMADD231PD Y5, Y5, Y3
+	ADDQ        $0x04, BX
+	SUBQ        $0x04, DX
+	JGE         one
+
+tail:
+	ADDQ        $0x04, DX
+	JZ          end
+	LEAQ        lanes<>+32(SB), SI
+	NEGQ        DX
+	VMOVUPS     (SI)(DX*8), Y5
+	VMASKMOVPD  (CX)(BX*8), Y5, Y6
+	VSUBPD      Y0, Y6, Y6
+	VANDPS      Y5, Y6, Y6
+	VADDPD      Y6, Y1, Y1
+	VFMADD231PD Y6, Y6, Y3
+
+end:
+	VADDPD  Y2, Y1, Y1
+	VADDPD  Y4, Y3, Y3
+	VMOVUPS Y1, (AX)
+	VMOVUPS Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+// func normRow64AVX2(dst *float64, x *float64, scale *float64, shift *float64, n uintptr, mean float64, low float64, inverse float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·normRow64AVX2(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scale+16(FP), DX
+	MOVQ         shift+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSD        mean+40(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        low+48(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVSD        inverse+56(FP), X2
+	VBROADCASTSD X2, Y2
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JL           narrow
+
+wide:
+	VMOVUPS     (CX)(DI*8), Y3
+	VSUBPD      Y0, Y3, Y3
+	VSUBPD      Y1, Y3, Y3
+	VMULPD      Y2, Y3, Y3
+	VMOVUPS     (DX)(DI*8), Y4
+	VMOVUPS     (BX)(DI*8), Y5
+	VFMADD213PD Y5, Y4, Y3
+	VMOVUPS     Y3, (AX)(DI*8)
+	VMOVUPS     32(CX)(DI*8), Y3
+	VSUBPD      Y0, Y3, Y3
+	VSUBPD      Y1, Y3, Y3
+	VMULPD      Y2, Y3, Y3
+	VMOVUPS     32(DX)(DI*8), Y4
+	VMOVUPS     32(BX)(DI*8), Y5
+	VFMADD213PD Y5, Y4, Y3
+	VMOVUPS     Y3, 32(AX)(DI*8)
+	VMOVUPS     64(CX)(DI*8), Y3
+	VSUBPD      Y0, Y3, Y3
+	VSUBPD      Y1, Y3, Y3
+	VMULPD      Y2, Y3, Y3
+	VMOVUPS     64(DX)(DI*8), Y4
+	VMOVUPS     64(BX)(DI*8), Y5
+	VFMADD213PD Y5, Y4, Y3
+	VMOVUPS     Y3, 64(AX)(DI*8)
+	VMOVUPS     96(CX)(DI*8), Y3
+	VSUBPD      Y0, Y3, Y3
+	VSUBPD      Y1, Y3, Y3
+	VMULPD      Y2, Y3, Y3
+	VMOVUPS     96(DX)(DI*8), Y4
+	VMOVUPS     96(BX)(DI*8), Y5
+	VFMADD213PD Y5, Y4, Y3
+	VMOVUPS     Y3, 96(AX)(DI*8)
+	ADDQ        $0x10, DI
+	SUBQ        $0x10, SI
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, SI
+	SUBQ $0x04, SI
+	JL   tail
+
+one:
+	VMOVUPS     (CX)(DI*8), Y3
+	VSUBPD      Y0, Y3, Y3
+	VSUBPD      Y1, Y3, Y3
+	VMULPD      Y2, Y3, Y3
+	VMOVUPS     (DX)(DI*8), Y4
+	VMOVUPS     (BX)(DI*8), Y5
+	VFMADD213PD Y5, Y4, Y3
+	VMOVUPS     Y3, (AX)(DI*8)
+	ADDQ        $0x04, DI
+	SUBQ        $0x04, SI
+	JGE         one
+
+tail:
+	ADDQ        $0x04, SI
+	JZ          end
+	LEAQ        lanes<>+32(SB), R8
+	NEGQ        SI
+	VMOVUPS     (R8)(SI*8), Y3
+	VMASKMOVPD  (CX)(DI*8), Y3, Y4
+	VSUBPD      Y0, Y4, Y4
+	VSUBPD      Y1, Y4, Y4
+	VMULPD      Y2, Y4, Y4
+	VMASKMOVPD  (DX)(DI*8), Y3, Y0
+	VMASKMOVPD  (BX)(DI*8), Y3, Y1
+	VFMADD213PD Y1, Y0, Y4
+	VMASKMOVPD  Y4, Y3, (AX)(DI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normRowSums64AVX2(out *float64, dscale *float64, dshift *float64, dy *float64, x *float64, scale *float64, n uintptr, mean float64, low float64, inverse float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·normRowSums64AVX2(SB), NOSPLIT, $0-80
+	MOVQ         out+0(FP), AX
+	MOVQ         dscale+8(FP), CX
+	MOVQ         dshift+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         x+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         n+48(FP), R8
+	MOVSD        mean+56(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        low+64(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVSD        inverse+72(FP), X2
+	VBROADCASTSD X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	XORQ         R9, R9
+	SUBQ         $0x10, R8
+	JL           narrow
+
+wide:
+	VMOVUPS     (SI)(R9*8), Y7
+	VSUBPD      Y0, Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y2, Y7, Y7
+	VMOVUPS     (BX)(R9*8), Y8
+	VMOVUPS     (CX)(R9*8), Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPS     Y9, (CX)(R9*8)
+	VMOVUPS     (DX)(R9*8), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, (DX)(R9*8)
+	VMOVUPS     (DI)(R9*8), Y9
+	VMULPD      Y9, Y8, Y8
+	VADDPD      Y8, Y3, Y3
+	VFMADD231PD Y7, Y8, Y5
+	VMOVUPS     32(SI)(R9*8), Y7
+	VSUBPD      Y0, Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y2, Y7, Y7
+	VMOVUPS     32(BX)(R9*8), Y8
+	VMOVUPS     32(CX)(R9*8), Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPS     Y9, 32(CX)(R9*8)
+	VMOVUPS     32(DX)(R9*8), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(DX)(R9*8)
+	VMOVUPS     32(DI)(R9*8), Y9
+	VMULPD      Y9, Y8, Y8
+	VADDPD      Y8, Y4, Y4
+	VFMADD231PD Y7, Y8, Y6
+	VMOVUPS     64(SI)(R9*8), Y7
+	VSUBPD      Y0, Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y2, Y7, Y7
+	VMOVUPS     64(BX)(R9*8), Y8
+	VMOVUPS     64(CX)(R9*8), Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPS     Y9, 64(CX)(R9*8)
+	VMOVUPS     64(DX)(R9*8), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(DX)(R9*8)
+	VMOVUPS     64(DI)(R9*8), Y9
+	VMULPD      Y9, Y8, Y8
+	VADDPD      Y8, Y3, Y3
+	VFMADD231PD Y7, Y8, Y5
+	VMOVUPS     96(SI)(R9*8), Y7
+	VSUBPD      Y0, Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y2, Y7, Y7
+	VMOVUPS     96(BX)(R9*8), Y8
+	VMOVUPS     96(CX)(R9*8), Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPS     Y9, 96(CX)(R9*8)
+	VMOVUPS     96(DX)(R9*8), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 96(DX)(R9*8)
+	VMOVUPS     96(DI)(R9*8), Y9
+	VMULPD      Y9, Y8, Y8
+	VADDPD      Y8, Y4, Y4
+	VFMADD231PD Y7, Y8, Y6
+	ADDQ        $0x10, R9
+	SUBQ        $0x10, R8
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, R8
+	SUBQ $0x04, R8
+	JL   tail
+
+one:
+	VMOVUPS     (SI)(R9*8), Y7
+	VSUBPD      Y0, Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y2, Y7, Y7
+	VMOVUPS     (BX)(R9*8), Y8
+	VMOVUPS     (CX)(R9*8), Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPS     Y9, (CX)(R9*8)
+	VMOVUPS     (DX)(R9*8), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, (DX)(R9*8)
+	VMOVUPS     (DI)(R9*8), Y9
+	VMULPD      Y9, Y8, Y8
+	VADDPD      Y8, Y3, Y3
+	VFMADD231PD Y7, Y8, Y5
+	ADDQ        $0x04, R9
+	SUBQ        $0x04, R8
+	JGE         one
+
+tail:
+	ADDQ        $0x04, R8
+	JZ          end
+	LEAQ        lanes<>+32(SB), R10
+	NEGQ        R8
+	VMOVUPS     (R10)(R8*8), Y7
+	VMASKMOVPD  (SI)(R9*8), Y7, Y8
+	VSUBPD      Y0, Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y2, Y8, Y8
+	VMASKMOVPD  (BX)(R9*8), Y7, Y0
+	VMASKMOVPD  (CX)(R9*8), Y7, Y1
+	VFMADD231PD Y8, Y0, Y1
+	VMASKMOVPD  Y1, Y7, (CX)(R9*8)
+	VMASKMOVPD  (DX)(R9*8), Y7, Y1
+	VADDPD      Y0, Y1, Y1
+	VMASKMOVPD  Y1, Y7, (DX)(R9*8)
+	VMASKMOVPD  (DI)(R9*8), Y7, Y1
+	VMULPD      Y1, Y0, Y0
+	VANDPS      Y7, Y8, Y8
+	VADDPD      Y0, Y3, Y3
+	VFMADD231PD Y8, Y0, Y5
+
+end:
+	VADDPD  Y4, Y3, Y3
+	VADDPD  Y6, Y5, Y5
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y5, 32(AX)
+	VZEROUPPER
+	RET
+
+// func normRowGrad64AVX2(dx *float64, dy *float64, x *float64, scale *float64, n uintptr, mean float64, low float64, inverse float64, a float64, b float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·normRowGrad64AVX2(SB), NOSPLIT, $0-80
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSD        mean+40(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        low+48(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVSD        inverse+56(FP), X2
+	VBROADCASTSD X2, Y2
+	MOVSD        a+64(FP), X3
+	VBROADCASTSD X3, Y3
+	MOVSD        b+72(FP), X4
+	VBROADCASTSD X4, Y4
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(DI*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     (CX)(DI*8), Y6
+	VMOVUPS     (BX)(DI*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     Y6, (AX)(DI*8)
+	VMOVUPS     32(DX)(DI*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     32(CX)(DI*8), Y6
+	VMOVUPS     32(BX)(DI*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     Y6, 32(AX)(DI*8)
+	VMOVUPS     64(DX)(DI*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     64(CX)(DI*8), Y6
+	VMOVUPS     64(BX)(DI*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     Y6, 64(AX)(DI*8)
+	VMOVUPS     96(DX)(DI*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     96(CX)(DI*8), Y6
+	VMOVUPS     96(BX)(DI*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     Y6, 96(AX)(DI*8)
+	ADDQ        $0x10, DI
+	SUBQ        $0x10, SI
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, SI
+	SUBQ $0x04, SI
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(DI*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     (CX)(DI*8), Y6
+	VMOVUPS     (BX)(DI*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     Y6, (AX)(DI*8)
+	ADDQ        $0x04, DI
+	SUBQ        $0x04, SI
+	JGE         one
+
+tail:
+	ADDQ        $0x04, SI
+	JZ          end
+	LEAQ        lanes<>+32(SB), R8
+	NEGQ        SI
+	VMOVUPS     (R8)(SI*8), Y5
+	VMASKMOVPD  (DX)(DI*8), Y5, Y6
+	VSUBPD      Y0, Y6, Y6
+	VSUBPD      Y1, Y6, Y6
+	VMULPD      Y4, Y6, Y6
+	VMASKMOVPD  (CX)(DI*8), Y5, Y0
+	VMASKMOVPD  (BX)(DI*8), Y5, Y1
+	VMULPD      Y1, Y0, Y0
+	VSUBPD      Y3, Y0, Y0
+	VFMSUB213PD Y6, Y2, Y0
+	VMASKMOVPD  Y0, Y5, (AX)(DI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normRowGradAdd64AVX2(dx *float64, dy *float64, x *float64, scale *float64, z *float64, n uintptr, mean float64, low float64, inverse float64, a float64, b float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·normRowGradAdd64AVX2(SB), NOSPLIT, $0-88
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         z+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVSD        mean+48(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        low+56(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVSD        inverse+64(FP), X2
+	VBROADCASTSD X2, Y2
+	MOVSD        a+72(FP), X3
+	VBROADCASTSD X3, Y3
+	MOVSD        b+80(FP), X4
+	VBROADCASTSD X4, Y4
+	XORQ         R8, R8
+	SUBQ         $0x10, DI
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(R8*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     (CX)(R8*8), Y6
+	VMOVUPS     (BX)(R8*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     (SI)(R8*8), Y5
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, (AX)(R8*8)
+	VMOVUPS     32(DX)(R8*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     32(CX)(R8*8), Y6
+	VMOVUPS     32(BX)(R8*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     32(SI)(R8*8), Y5
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 32(AX)(R8*8)
+	VMOVUPS     64(DX)(R8*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     64(CX)(R8*8), Y6
+	VMOVUPS     64(BX)(R8*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     64(SI)(R8*8), Y5
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 64(AX)(R8*8)
+	VMOVUPS     96(DX)(R8*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     96(CX)(R8*8), Y6
+	VMOVUPS     96(BX)(R8*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     96(SI)(R8*8), Y5
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 96(AX)(R8*8)
+	ADDQ        $0x10, R8
+	SUBQ        $0x10, DI
+	JGE         wide
+
+narrow:
+	ADDQ $0x10, DI
+	SUBQ $0x04, DI
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(R8*8), Y5
+	VSUBPD      Y0, Y5, Y5
+	VSUBPD      Y1, Y5, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     (CX)(R8*8), Y6
+	VMOVUPS     (BX)(R8*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VSUBPD      Y3, Y6, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMOVUPS     (SI)(R8*8), Y5
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, (AX)(R8*8)
+	ADDQ        $0x04, R8
+	SUBQ        $0x04, DI
+	JGE         one
+
+tail:
+	ADDQ        $0x04, DI
+	JZ          end
+	LEAQ        lanes<>+32(SB), R9
+	NEGQ        DI
+	VMOVUPS     (R9)(DI*8), Y5
+	VMASKMOVPD  (DX)(R8*8), Y5, Y6
+	VSUBPD      Y0, Y6, Y6
+	VSUBPD      Y1, Y6, Y6
+	VMULPD      Y4, Y6, Y6
+	VMASKMOVPD  (CX)(R8*8), Y5, Y0
+	VMASKMOVPD  (BX)(R8*8), Y5, Y1
+	VMULPD      Y1, Y0, Y0
+	VSUBPD      Y3, Y0, Y0
+	VFMSUB213PD Y6, Y2, Y0
+	VMASKMOVPD  (SI)(R8*8), Y5, Y1
+	VADDPD      Y1, Y0, Y0
+	VMASKMOVPD  Y0, Y5, (AX)(R8*8)
+
+end:
+	VZEROUPPER
+	RET

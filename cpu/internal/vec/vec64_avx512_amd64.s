@@ -3636,3 +3636,540 @@ end:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
+
+// func moments64AVX512(out *float64, x *float64, n uintptr, mean float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE2
+TEXT ·moments64AVX512(SB), NOSPLIT, $0-32
+	MOVQ         out+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        mean+24(FP), X0
+	VBROADCASTSD X0, Z0
+	VXORPS       Z1, Z1, Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	XORQ         BX, BX
+	SUBQ         $0x20, DX
+	JL           narrow
+
+wide:
+	VMOVUPS     (CX)(BX*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z3
+	VMOVUPS     64(CX)(BX*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VADDPD      Z5, Z2, Z2
+	VFMADD231PD Z5, Z5, Z4
+	VMOVUPS     128(CX)(BX*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z3
+	VMOVUPS     192(CX)(BX*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VADDPD      Z5, Z2, Z2
+	VFMADD231PD Z5, Z5, Z4
+	ADDQ        $0x20, BX
+	SUBQ        $0x20, DX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JL   tail
+
+one:
+	VMOVUPS     (CX)(BX*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z3
+	ADDQ        $0x08, BX
+	SUBQ        $0x08, DX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, DX
+	JZ          end
+	MOVL        $0x0000ffff, SI
+	BZHIL       DX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPD.Z   (CX)(BX*8), K1, Z5
+	VSUBPD      Z0, Z5, Z5
+	VMOVAPD.Z   Z5, K1, Z5
+	VADDPD      Z5, Z1, Z1
+	VFMADD231PD Z5, Z5, Z3
+
+end:
+	VADDPD  Z2, Z1, Z1
+	VADDPD  Z4, Z3, Z3
+	VMOVUPS Z1, (AX)
+	VMOVUPS Z3, 64(AX)
+	VZEROUPPER
+	RET
+
+// func normRow64AVX512(dst *float64, x *float64, scale *float64, shift *float64, n uintptr, mean float64, low float64, inverse float64)
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·normRow64AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scale+16(FP), DX
+	MOVQ         shift+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSD        mean+40(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        low+48(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        inverse+56(FP), X2
+	VBROADCASTSD X2, Z2
+	XORQ         DI, DI
+	SUBQ         $0x20, SI
+	JL           narrow
+
+wide:
+	VMOVUPS     (CX)(DI*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VSUBPD      Z1, Z3, Z3
+	VMULPD      Z2, Z3, Z3
+	VMOVUPS     (DX)(DI*8), Z4
+	VMOVUPS     (BX)(DI*8), Z5
+	VFMADD213PD Z5, Z4, Z3
+	VMOVUPS     Z3, (AX)(DI*8)
+	VMOVUPS     64(CX)(DI*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VSUBPD      Z1, Z3, Z3
+	VMULPD      Z2, Z3, Z3
+	VMOVUPS     64(DX)(DI*8), Z4
+	VMOVUPS     64(BX)(DI*8), Z5
+	VFMADD213PD Z5, Z4, Z3
+	VMOVUPS     Z3, 64(AX)(DI*8)
+	VMOVUPS     128(CX)(DI*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VSUBPD      Z1, Z3, Z3
+	VMULPD      Z2, Z3, Z3
+	VMOVUPS     128(DX)(DI*8), Z4
+	VMOVUPS     128(BX)(DI*8), Z5
+	VFMADD213PD Z5, Z4, Z3
+	VMOVUPS     Z3, 128(AX)(DI*8)
+	VMOVUPS     192(CX)(DI*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VSUBPD      Z1, Z3, Z3
+	VMULPD      Z2, Z3, Z3
+	VMOVUPS     192(DX)(DI*8), Z4
+	VMOVUPS     192(BX)(DI*8), Z5
+	VFMADD213PD Z5, Z4, Z3
+	VMOVUPS     Z3, 192(AX)(DI*8)
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, SI
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, SI
+	SUBQ $0x08, SI
+	JL   tail
+
+one:
+	VMOVUPS     (CX)(DI*8), Z3
+	VSUBPD      Z0, Z3, Z3
+	VSUBPD      Z1, Z3, Z3
+	VMULPD      Z2, Z3, Z3
+	VMOVUPS     (DX)(DI*8), Z4
+	VMOVUPS     (BX)(DI*8), Z5
+	VFMADD213PD Z5, Z4, Z3
+	VMOVUPS     Z3, (AX)(DI*8)
+	ADDQ        $0x08, DI
+	SUBQ        $0x08, SI
+	JGE         one
+
+tail:
+	ADDQ        $0x08, SI
+	JZ          end
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPD.Z   (CX)(DI*8), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VSUBPD      Z1, Z3, Z3
+	VMULPD      Z2, Z3, Z3
+	VMOVUPD.Z   (DX)(DI*8), K1, Z0
+	VMOVUPD.Z   (BX)(DI*8), K1, Z1
+	VFMADD213PD Z1, Z0, Z3
+	VMOVUPD     Z3, K1, (AX)(DI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normRowSums64AVX512(out *float64, dscale *float64, dshift *float64, dy *float64, x *float64, scale *float64, n uintptr, mean float64, low float64, inverse float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE2
+TEXT ·normRowSums64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         out+0(FP), AX
+	MOVQ         dscale+8(FP), CX
+	MOVQ         dshift+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         x+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         n+48(FP), R8
+	MOVSD        mean+56(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        low+64(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        inverse+72(FP), X2
+	VBROADCASTSD X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         R9, R9
+	SUBQ         $0x20, R8
+	JL           narrow
+
+wide:
+	VMOVUPS     (SI)(R9*8), Z7
+	VSUBPD      Z0, Z7, Z7
+	VSUBPD      Z1, Z7, Z7
+	VMULPD      Z2, Z7, Z7
+	VMOVUPS     (BX)(R9*8), Z8
+	VMOVUPS     (CX)(R9*8), Z9
+	VFMADD231PD Z7, Z8, Z9
+	VMOVUPS     Z9, (CX)(R9*8)
+	VMOVUPS     (DX)(R9*8), Z9
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (DX)(R9*8)
+	VMOVUPS     (DI)(R9*8), Z9
+	VMULPD      Z9, Z8, Z8
+	VADDPD      Z8, Z3, Z3
+	VFMADD231PD Z7, Z8, Z5
+	VMOVUPS     64(SI)(R9*8), Z7
+	VSUBPD      Z0, Z7, Z7
+	VSUBPD      Z1, Z7, Z7
+	VMULPD      Z2, Z7, Z7
+	VMOVUPS     64(BX)(R9*8), Z8
+	VMOVUPS     64(CX)(R9*8), Z9
+	VFMADD231PD Z7, Z8, Z9
+	VMOVUPS     Z9, 64(CX)(R9*8)
+	VMOVUPS     64(DX)(R9*8), Z9
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(DX)(R9*8)
+	VMOVUPS     64(DI)(R9*8), Z9
+	VMULPD      Z9, Z8, Z8
+	VADDPD      Z8, Z4, Z4
+	VFMADD231PD Z7, Z8, Z6
+	VMOVUPS     128(SI)(R9*8), Z7
+	VSUBPD      Z0, Z7, Z7
+	VSUBPD      Z1, Z7, Z7
+	VMULPD      Z2, Z7, Z7
+	VMOVUPS     128(BX)(R9*8), Z8
+	VMOVUPS     128(CX)(R9*8), Z9
+	VFMADD231PD Z7, Z8, Z9
+	VMOVUPS     Z9, 128(CX)(R9*8)
+	VMOVUPS     128(DX)(R9*8), Z9
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(DX)(R9*8)
+	VMOVUPS     128(DI)(R9*8), Z9
+	VMULPD      Z9, Z8, Z8
+	VADDPD      Z8, Z3, Z3
+	VFMADD231PD Z7, Z8, Z5
+	VMOVUPS     192(SI)(R9*8), Z7
+	VSUBPD      Z0, Z7, Z7
+	VSUBPD      Z1, Z7, Z7
+	VMULPD      Z2, Z7, Z7
+	VMOVUPS     192(BX)(R9*8), Z8
+	VMOVUPS     192(CX)(R9*8), Z9
+	VFMADD231PD Z7, Z8, Z9
+	VMOVUPS     Z9, 192(CX)(R9*8)
+	VMOVUPS     192(DX)(R9*8), Z9
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(DX)(R9*8)
+	VMOVUPS     192(DI)(R9*8), Z9
+	VMULPD      Z9, Z8, Z8
+	VADDPD      Z8, Z4, Z4
+	VFMADD231PD Z7, Z8, Z6
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, R8
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, R8
+	SUBQ $0x08, R8
+	JL   tail
+
+one:
+	VMOVUPS     (SI)(R9*8), Z7
+	VSUBPD      Z0, Z7, Z7
+	VSUBPD      Z1, Z7, Z7
+	VMULPD      Z2, Z7, Z7
+	VMOVUPS     (BX)(R9*8), Z8
+	VMOVUPS     (CX)(R9*8), Z9
+	VFMADD231PD Z7, Z8, Z9
+	VMOVUPS     Z9, (CX)(R9*8)
+	VMOVUPS     (DX)(R9*8), Z9
+	VADDPD      Z8, Z9, Z9
+	VMOVUPS     Z9, (DX)(R9*8)
+	VMOVUPS     (DI)(R9*8), Z9
+	VMULPD      Z9, Z8, Z8
+	VADDPD      Z8, Z3, Z3
+	VFMADD231PD Z7, Z8, Z5
+	ADDQ        $0x08, R9
+	SUBQ        $0x08, R8
+	JGE         one
+
+tail:
+	ADDQ        $0x08, R8
+	JZ          end
+	MOVL        $0x0000ffff, R10
+	BZHIL       R8, R10, R10
+	KMOVW       R10, K1
+	VMOVUPD.Z   (SI)(R9*8), K1, Z7
+	VSUBPD      Z0, Z7, Z7
+	VSUBPD      Z1, Z7, Z7
+	VMULPD      Z2, Z7, Z7
+	VMOVUPD.Z   (BX)(R9*8), K1, Z0
+	VMOVUPD.Z   (CX)(R9*8), K1, Z1
+	VFMADD231PD Z7, Z0, Z1
+	VMOVUPD     Z1, K1, (CX)(R9*8)
+	VMOVUPD.Z   (DX)(R9*8), K1, Z1
+	VADDPD      Z0, Z1, Z1
+	VMOVUPD     Z1, K1, (DX)(R9*8)
+	VMOVUPD.Z   (DI)(R9*8), K1, Z1
+	VMULPD      Z1, Z0, Z0
+	VMOVAPD.Z   Z7, K1, Z7
+	VADDPD      Z0, Z3, Z3
+	VFMADD231PD Z7, Z0, Z5
+
+end:
+	VADDPD  Z4, Z3, Z3
+	VADDPD  Z6, Z5, Z5
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z5, 64(AX)
+	VZEROUPPER
+	RET
+
+// func normRowGrad64AVX512(dx *float64, dy *float64, x *float64, scale *float64, n uintptr, mean float64, low float64, inverse float64, a float64, b float64)
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·normRowGrad64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSD        mean+40(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        low+48(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        inverse+56(FP), X2
+	VBROADCASTSD X2, Z2
+	MOVSD        a+64(FP), X3
+	VBROADCASTSD X3, Z3
+	MOVSD        b+72(FP), X4
+	VBROADCASTSD X4, Z4
+	XORQ         DI, DI
+	SUBQ         $0x20, SI
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(DI*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     (CX)(DI*8), Z6
+	VMOVUPS     (BX)(DI*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     Z6, (AX)(DI*8)
+	VMOVUPS     64(DX)(DI*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     64(CX)(DI*8), Z6
+	VMOVUPS     64(BX)(DI*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     Z6, 64(AX)(DI*8)
+	VMOVUPS     128(DX)(DI*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     128(CX)(DI*8), Z6
+	VMOVUPS     128(BX)(DI*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     Z6, 128(AX)(DI*8)
+	VMOVUPS     192(DX)(DI*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     192(CX)(DI*8), Z6
+	VMOVUPS     192(BX)(DI*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     Z6, 192(AX)(DI*8)
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, SI
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, SI
+	SUBQ $0x08, SI
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(DI*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     (CX)(DI*8), Z6
+	VMOVUPS     (BX)(DI*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     Z6, (AX)(DI*8)
+	ADDQ        $0x08, DI
+	SUBQ        $0x08, SI
+	JGE         one
+
+tail:
+	ADDQ        $0x08, SI
+	JZ          end
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPD.Z   (DX)(DI*8), K1, Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPD.Z   (CX)(DI*8), K1, Z0
+	VMOVUPD.Z   (BX)(DI*8), K1, Z1
+	VMULPD      Z1, Z0, Z0
+	VSUBPD      Z3, Z0, Z0
+	VFMSUB213PD Z5, Z2, Z0
+	VMOVUPD     Z0, K1, (AX)(DI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normRowGradAdd64AVX512(dx *float64, dy *float64, x *float64, scale *float64, z *float64, n uintptr, mean float64, low float64, inverse float64, a float64, b float64)
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·normRowGradAdd64AVX512(SB), NOSPLIT, $0-88
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         z+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVSD        mean+48(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        low+56(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVSD        inverse+64(FP), X2
+	VBROADCASTSD X2, Z2
+	MOVSD        a+72(FP), X3
+	VBROADCASTSD X3, Z3
+	MOVSD        b+80(FP), X4
+	VBROADCASTSD X4, Z4
+	XORQ         R8, R8
+	SUBQ         $0x20, DI
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(R8*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     (CX)(R8*8), Z6
+	VMOVUPS     (BX)(R8*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     (SI)(R8*8), Z5
+	VADDPD      Z5, Z6, Z6
+	VMOVUPS     Z6, (AX)(R8*8)
+	VMOVUPS     64(DX)(R8*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     64(CX)(R8*8), Z6
+	VMOVUPS     64(BX)(R8*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     64(SI)(R8*8), Z5
+	VADDPD      Z5, Z6, Z6
+	VMOVUPS     Z6, 64(AX)(R8*8)
+	VMOVUPS     128(DX)(R8*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     128(CX)(R8*8), Z6
+	VMOVUPS     128(BX)(R8*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     128(SI)(R8*8), Z5
+	VADDPD      Z5, Z6, Z6
+	VMOVUPS     Z6, 128(AX)(R8*8)
+	VMOVUPS     192(DX)(R8*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     192(CX)(R8*8), Z6
+	VMOVUPS     192(BX)(R8*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     192(SI)(R8*8), Z5
+	VADDPD      Z5, Z6, Z6
+	VMOVUPS     Z6, 192(AX)(R8*8)
+	ADDQ        $0x20, R8
+	SUBQ        $0x20, DI
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, DI
+	SUBQ $0x08, DI
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(R8*8), Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPS     (CX)(R8*8), Z6
+	VMOVUPS     (BX)(R8*8), Z7
+	VMULPD      Z7, Z6, Z6
+	VSUBPD      Z3, Z6, Z6
+	VFMSUB213PD Z5, Z2, Z6
+	VMOVUPS     (SI)(R8*8), Z5
+	VADDPD      Z5, Z6, Z6
+	VMOVUPS     Z6, (AX)(R8*8)
+	ADDQ        $0x08, R8
+	SUBQ        $0x08, DI
+	JGE         one
+
+tail:
+	ADDQ        $0x08, DI
+	JZ          end
+	MOVL        $0x0000ffff, R9
+	BZHIL       DI, R9, R9
+	KMOVW       R9, K1
+	VMOVUPD.Z   (DX)(R8*8), K1, Z5
+	VSUBPD      Z0, Z5, Z5
+	VSUBPD      Z1, Z5, Z5
+	VMULPD      Z4, Z5, Z5
+	VMOVUPD.Z   (CX)(R8*8), K1, Z0
+	VMOVUPD.Z   (BX)(R8*8), K1, Z1
+	VMULPD      Z1, Z0, Z0
+	VSUBPD      Z3, Z0, Z0
+	VFMSUB213PD Z5, Z2, Z0
+	VMOVUPD.Z   (SI)(R8*8), K1, Z1
+	VADDPD      Z1, Z0, Z0
+	VMOVUPD     Z0, K1, (AX)(R8*8)
+
+end:
+	VZEROUPPER
+	RET

@@ -52,6 +52,18 @@ var avx512 = both{
 			topAVX512(&lanes[0], &in(x, n)[n-16], 16) // some of them once more
 			return topGo(&lanes[0], 16)
 		},
+		moments: func(x *float32, n uintptr, mean float32) (float32, float32) {
+			var lanes [32]float32
+			momentsAVX512(&lanes[0], x, n, mean)
+			return pairwise(lanes[:16]), pairwise(lanes[16:])
+		},
+		normRow: normRowAVX512,
+		normRowSums: func(dscale, dshift, dy, x, scale *float32, n uintptr, mean, low, inverse float32) (float32, float32) {
+			var lanes [32]float32
+			normRowSumsAVX512(&lanes[0], dscale, dshift, dy, x, scale, n, mean, low, inverse)
+			return pairwise(lanes[:16]), pairwise(lanes[16:])
+		},
+		normRowGrad: normRowGradAVX512, normRowGradAdd: normRowGradAddAVX512,
 		transpose: transposeAVX2, side: 8,
 	},
 	f64: Ops[float64]{
@@ -95,6 +107,18 @@ var avx512 = both{
 			top64AVX512(&lanes[0], &in(x, n)[n-8], 8) // some of them once more
 			return topGo(&lanes[0], 8)
 		},
+		moments: func(x *float64, n uintptr, mean float64) (float64, float64) {
+			var lanes [16]float64
+			moments64AVX512(&lanes[0], x, n, mean)
+			return pairwise(lanes[:8]), pairwise(lanes[8:])
+		},
+		normRow: normRow64AVX512,
+		normRowSums: func(dscale, dshift, dy, x, scale *float64, n uintptr, mean, low, inverse float64) (float64, float64) {
+			var lanes [16]float64
+			normRowSums64AVX512(&lanes[0], dscale, dshift, dy, x, scale, n, mean, low, inverse)
+			return pairwise(lanes[:8]), pairwise(lanes[8:])
+		},
+		normRowGrad: normRowGrad64AVX512, normRowGradAdd: normRowGradAdd64AVX512,
 		transpose: transpose64AVX2, side: 4,
 	},
 }
@@ -141,6 +165,18 @@ var avx2 = both{
 			topAVX2(&lanes[0], &in(x, n)[n-8], 8) // some of them once more
 			return topGo(&lanes[0], 8)
 		},
+		moments: func(x *float32, n uintptr, mean float32) (float32, float32) {
+			var lanes [16]float32
+			momentsAVX2(&lanes[0], x, n, mean)
+			return pairwise(lanes[:8]), pairwise(lanes[8:])
+		},
+		normRow: normRowAVX2,
+		normRowSums: func(dscale, dshift, dy, x, scale *float32, n uintptr, mean, low, inverse float32) (float32, float32) {
+			var lanes [16]float32
+			normRowSumsAVX2(&lanes[0], dscale, dshift, dy, x, scale, n, mean, low, inverse)
+			return pairwise(lanes[:8]), pairwise(lanes[8:])
+		},
+		normRowGrad: normRowGradAVX2, normRowGradAdd: normRowGradAddAVX2,
 		transpose: transposeAVX2, side: 8,
 	},
 	f64: Ops[float64]{
@@ -184,6 +220,18 @@ var avx2 = both{
 			top64AVX2(&lanes[0], &in(x, n)[n-4], 4) // some of them once more
 			return topGo(&lanes[0], 4)
 		},
+		moments: func(x *float64, n uintptr, mean float64) (float64, float64) {
+			var lanes [8]float64
+			moments64AVX2(&lanes[0], x, n, mean)
+			return pairwise(lanes[:4]), pairwise(lanes[4:])
+		},
+		normRow: normRow64AVX2,
+		normRowSums: func(dscale, dshift, dy, x, scale *float64, n uintptr, mean, low, inverse float64) (float64, float64) {
+			var lanes [8]float64
+			normRowSums64AVX2(&lanes[0], dscale, dshift, dy, x, scale, n, mean, low, inverse)
+			return pairwise(lanes[:4]), pairwise(lanes[4:])
+		},
+		normRowGrad: normRowGrad64AVX2, normRowGradAdd: normRowGradAdd64AVX2,
 		transpose: transpose64AVX2, side: 4,
 	},
 }

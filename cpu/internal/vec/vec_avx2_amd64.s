@@ -3468,3 +3468,540 @@ end:
 	VMOVUPS Y0, (AX)
 	VZEROUPPER
 	RET
+
+// func momentsAVX2(out *float32, x *float32, n uintptr, mean float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·momentsAVX2(SB), NOSPLIT, $0-28
+	MOVQ         out+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        mean+24(FP), X0
+	VBROADCASTSS X0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	XORQ         BX, BX
+	SUBQ         $0x20, DX
+	JL           narrow
+
+wide:
+	VMOVUPS     (CX)(BX*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VADDPS      Y5, Y1, Y1
+	VFMADD231PS Y5, Y5, Y3
+	VMOVUPS     32(CX)(BX*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VADDPS      Y5, Y2, Y2
+	VFMADD231PS Y5, Y5, Y4
+	VMOVUPS     64(CX)(BX*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VADDPS      Y5, Y1, Y1
+	VFMADD231PS Y5, Y5, Y3
+	VMOVUPS     96(CX)(BX*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VADDPS      Y5, Y2, Y2
+	VFMADD231PS Y5, Y5, Y4
+	ADDQ        $0x20, BX
+	SUBQ        $0x20, DX
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JL   tail
+
+one:
+	VMOVUPS     (CX)(BX*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VADDPS      Y5, Y1, Y1
+	VFMADD231PS Y5, Y5, Y3
+	ADDQ        $0x08, BX
+	SUBQ        $0x08, DX
+	JGE         one
+
+tail:
+	ADDQ        $0x08, DX
+	JZ          end
+	LEAQ        lanes<>+32(SB), SI
+	NEGQ        DX
+	VMOVUPS     (SI)(DX*4), Y5
+	VMASKMOVPS  (CX)(BX*4), Y5, Y6
+	VSUBPS      Y0, Y6, Y6
+	VANDPS      Y5, Y6, Y6
+	VADDPS      Y6, Y1, Y1
+	VFMADD231PS Y6, Y6, Y3
+
+end:
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y1, (AX)
+	VMOVUPS Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+// func normRowAVX2(dst *float32, x *float32, scale *float32, shift *float32, n uintptr, mean float32, low float32, inverse float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·normRowAVX2(SB), NOSPLIT, $0-52
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scale+16(FP), DX
+	MOVQ         shift+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSS        mean+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        low+44(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        inverse+48(FP), X2
+	VBROADCASTSS X2, Y2
+	XORQ         DI, DI
+	SUBQ         $0x20, SI
+	JL           narrow
+
+wide:
+	VMOVUPS     (CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VSUBPS      Y1, Y3, Y3
+	VMULPS      Y2, Y3, Y3
+	VMOVUPS     (DX)(DI*4), Y4
+	VMOVUPS     (BX)(DI*4), Y5
+	VFMADD213PS Y5, Y4, Y3
+	VMOVUPS     Y3, (AX)(DI*4)
+	VMOVUPS     32(CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VSUBPS      Y1, Y3, Y3
+	VMULPS      Y2, Y3, Y3
+	VMOVUPS     32(DX)(DI*4), Y4
+	VMOVUPS     32(BX)(DI*4), Y5
+	VFMADD213PS Y5, Y4, Y3
+	VMOVUPS     Y3, 32(AX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VSUBPS      Y1, Y3, Y3
+	VMULPS      Y2, Y3, Y3
+	VMOVUPS     64(DX)(DI*4), Y4
+	VMOVUPS     64(BX)(DI*4), Y5
+	VFMADD213PS Y5, Y4, Y3
+	VMOVUPS     Y3, 64(AX)(DI*4)
+	VMOVUPS     96(CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VSUBPS      Y1, Y3, Y3
+	VMULPS      Y2, Y3, Y3
+	VMOVUPS     96(DX)(DI*4), Y4
+	VMOVUPS     96(BX)(DI*4), Y5
+	VFMADD213PS Y5, Y4, Y3
+	VMOVUPS     Y3, 96(AX)(DI*4)
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, SI
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, SI
+	SUBQ $0x08, SI
+	JL   tail
+
+one:
+	VMOVUPS     (CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VSUBPS      Y1, Y3, Y3
+	VMULPS      Y2, Y3, Y3
+	VMOVUPS     (DX)(DI*4), Y4
+	VMOVUPS     (BX)(DI*4), Y5
+	VFMADD213PS Y5, Y4, Y3
+	VMOVUPS     Y3, (AX)(DI*4)
+	ADDQ        $0x08, DI
+	SUBQ        $0x08, SI
+	JGE         one
+
+tail:
+	ADDQ        $0x08, SI
+	JZ          end
+	LEAQ        lanes<>+32(SB), R8
+	NEGQ        SI
+	VMOVUPS     (R8)(SI*4), Y3
+	VMASKMOVPS  (CX)(DI*4), Y3, Y4
+	VSUBPS      Y0, Y4, Y4
+	VSUBPS      Y1, Y4, Y4
+	VMULPS      Y2, Y4, Y4
+	VMASKMOVPS  (DX)(DI*4), Y3, Y0
+	VMASKMOVPS  (BX)(DI*4), Y3, Y1
+	VFMADD213PS Y1, Y0, Y4
+	VMASKMOVPS  Y4, Y3, (AX)(DI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normRowSumsAVX2(out *float32, dscale *float32, dshift *float32, dy *float32, x *float32, scale *float32, n uintptr, mean float32, low float32, inverse float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·normRowSumsAVX2(SB), NOSPLIT, $0-68
+	MOVQ         out+0(FP), AX
+	MOVQ         dscale+8(FP), CX
+	MOVQ         dshift+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         x+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         n+48(FP), R8
+	MOVSS        mean+56(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        low+60(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        inverse+64(FP), X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	XORQ         R9, R9
+	SUBQ         $0x20, R8
+	JL           narrow
+
+wide:
+	VMOVUPS     (SI)(R9*4), Y7
+	VSUBPS      Y0, Y7, Y7
+	VSUBPS      Y1, Y7, Y7
+	VMULPS      Y2, Y7, Y7
+	VMOVUPS     (BX)(R9*4), Y8
+	VMOVUPS     (CX)(R9*4), Y9
+	VFMADD231PS Y7, Y8, Y9
+	VMOVUPS     Y9, (CX)(R9*4)
+	VMOVUPS     (DX)(R9*4), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (DX)(R9*4)
+	VMOVUPS     (DI)(R9*4), Y9
+	VMULPS      Y9, Y8, Y8
+	VADDPS      Y8, Y3, Y3
+	VFMADD231PS Y7, Y8, Y5
+	VMOVUPS     32(SI)(R9*4), Y7
+	VSUBPS      Y0, Y7, Y7
+	VSUBPS      Y1, Y7, Y7
+	VMULPS      Y2, Y7, Y7
+	VMOVUPS     32(BX)(R9*4), Y8
+	VMOVUPS     32(CX)(R9*4), Y9
+	VFMADD231PS Y7, Y8, Y9
+	VMOVUPS     Y9, 32(CX)(R9*4)
+	VMOVUPS     32(DX)(R9*4), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(DX)(R9*4)
+	VMOVUPS     32(DI)(R9*4), Y9
+	VMULPS      Y9, Y8, Y8
+	VADDPS      Y8, Y4, Y4
+	VFMADD231PS Y7, Y8, Y6
+	VMOVUPS     64(SI)(R9*4), Y7
+	VSUBPS      Y0, Y7, Y7
+	VSUBPS      Y1, Y7, Y7
+	VMULPS      Y2, Y7, Y7
+	VMOVUPS     64(BX)(R9*4), Y8
+	VMOVUPS     64(CX)(R9*4), Y9
+	VFMADD231PS Y7, Y8, Y9
+	VMOVUPS     Y9, 64(CX)(R9*4)
+	VMOVUPS     64(DX)(R9*4), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(DX)(R9*4)
+	VMOVUPS     64(DI)(R9*4), Y9
+	VMULPS      Y9, Y8, Y8
+	VADDPS      Y8, Y3, Y3
+	VFMADD231PS Y7, Y8, Y5
+	VMOVUPS     96(SI)(R9*4), Y7
+	VSUBPS      Y0, Y7, Y7
+	VSUBPS      Y1, Y7, Y7
+	VMULPS      Y2, Y7, Y7
+	VMOVUPS     96(BX)(R9*4), Y8
+	VMOVUPS     96(CX)(R9*4), Y9
+	VFMADD231PS Y7, Y8, Y9
+	VMOVUPS     Y9, 96(CX)(R9*4)
+	VMOVUPS     96(DX)(R9*4), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 96(DX)(R9*4)
+	VMOVUPS     96(DI)(R9*4), Y9
+	VMULPS      Y9, Y8, Y8
+	VADDPS      Y8, Y4, Y4
+	VFMADD231PS Y7, Y8, Y6
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, R8
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, R8
+	SUBQ $0x08, R8
+	JL   tail
+
+one:
+	VMOVUPS     (SI)(R9*4), Y7
+	VSUBPS      Y0, Y7, Y7
+	VSUBPS      Y1, Y7, Y7
+	VMULPS      Y2, Y7, Y7
+	VMOVUPS     (BX)(R9*4), Y8
+	VMOVUPS     (CX)(R9*4), Y9
+	VFMADD231PS Y7, Y8, Y9
+	VMOVUPS     Y9, (CX)(R9*4)
+	VMOVUPS     (DX)(R9*4), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (DX)(R9*4)
+	VMOVUPS     (DI)(R9*4), Y9
+	VMULPS      Y9, Y8, Y8
+	VADDPS      Y8, Y3, Y3
+	VFMADD231PS Y7, Y8, Y5
+	ADDQ        $0x08, R9
+	SUBQ        $0x08, R8
+	JGE         one
+
+tail:
+	ADDQ        $0x08, R8
+	JZ          end
+	LEAQ        lanes<>+32(SB), R10
+	NEGQ        R8
+	VMOVUPS     (R10)(R8*4), Y7
+	VMASKMOVPS  (SI)(R9*4), Y7, Y8
+	VSUBPS      Y0, Y8, Y8
+	VSUBPS      Y1, Y8, Y8
+	VMULPS      Y2, Y8, Y8
+	VMASKMOVPS  (BX)(R9*4), Y7, Y0
+	VMASKMOVPS  (CX)(R9*4), Y7, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VMASKMOVPS  Y1, Y7, (CX)(R9*4)
+	VMASKMOVPS  (DX)(R9*4), Y7, Y1
+	VADDPS      Y0, Y1, Y1
+	VMASKMOVPS  Y1, Y7, (DX)(R9*4)
+	VMASKMOVPS  (DI)(R9*4), Y7, Y1
+	VMULPS      Y1, Y0, Y0
+	VANDPS      Y7, Y8, Y8
+	VADDPS      Y0, Y3, Y3
+	VFMADD231PS Y8, Y0, Y5
+
+end:
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y6, Y5, Y5
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y5, 32(AX)
+	VZEROUPPER
+	RET
+
+// func normRowGradAVX2(dx *float32, dy *float32, x *float32, scale *float32, n uintptr, mean float32, low float32, inverse float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·normRowGradAVX2(SB), NOSPLIT, $0-60
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSS        mean+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        low+44(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        inverse+48(FP), X2
+	VBROADCASTSS X2, Y2
+	MOVSS        a+52(FP), X3
+	VBROADCASTSS X3, Y3
+	MOVSS        b+56(FP), X4
+	VBROADCASTSS X4, Y4
+	XORQ         DI, DI
+	SUBQ         $0x20, SI
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     (CX)(DI*4), Y6
+	VMOVUPS     (BX)(DI*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     Y6, (AX)(DI*4)
+	VMOVUPS     32(DX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     32(CX)(DI*4), Y6
+	VMOVUPS     32(BX)(DI*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     Y6, 32(AX)(DI*4)
+	VMOVUPS     64(DX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     64(CX)(DI*4), Y6
+	VMOVUPS     64(BX)(DI*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     Y6, 64(AX)(DI*4)
+	VMOVUPS     96(DX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     96(CX)(DI*4), Y6
+	VMOVUPS     96(BX)(DI*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     Y6, 96(AX)(DI*4)
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, SI
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, SI
+	SUBQ $0x08, SI
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     (CX)(DI*4), Y6
+	VMOVUPS     (BX)(DI*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     Y6, (AX)(DI*4)
+	ADDQ        $0x08, DI
+	SUBQ        $0x08, SI
+	JGE         one
+
+tail:
+	ADDQ        $0x08, SI
+	JZ          end
+	LEAQ        lanes<>+32(SB), R8
+	NEGQ        SI
+	VMOVUPS     (R8)(SI*4), Y5
+	VMASKMOVPS  (DX)(DI*4), Y5, Y6
+	VSUBPS      Y0, Y6, Y6
+	VSUBPS      Y1, Y6, Y6
+	VMULPS      Y4, Y6, Y6
+	VMASKMOVPS  (CX)(DI*4), Y5, Y0
+	VMASKMOVPS  (BX)(DI*4), Y5, Y1
+	VMULPS      Y1, Y0, Y0
+	VSUBPS      Y3, Y0, Y0
+	VFMSUB213PS Y6, Y2, Y0
+	VMASKMOVPS  Y0, Y5, (AX)(DI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normRowGradAddAVX2(dx *float32, dy *float32, x *float32, scale *float32, z *float32, n uintptr, mean float32, low float32, inverse float32, a float32, b float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·normRowGradAddAVX2(SB), NOSPLIT, $0-68
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         z+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVSS        mean+48(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        low+52(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        inverse+56(FP), X2
+	VBROADCASTSS X2, Y2
+	MOVSS        a+60(FP), X3
+	VBROADCASTSS X3, Y3
+	MOVSS        b+64(FP), X4
+	VBROADCASTSS X4, Y4
+	XORQ         R8, R8
+	SUBQ         $0x20, DI
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     (CX)(R8*4), Y6
+	VMOVUPS     (BX)(R8*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     (SI)(R8*4), Y5
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, (AX)(R8*4)
+	VMOVUPS     32(DX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     32(CX)(R8*4), Y6
+	VMOVUPS     32(BX)(R8*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     32(SI)(R8*4), Y5
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 32(AX)(R8*4)
+	VMOVUPS     64(DX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     64(CX)(R8*4), Y6
+	VMOVUPS     64(BX)(R8*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     64(SI)(R8*4), Y5
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 64(AX)(R8*4)
+	VMOVUPS     96(DX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     96(CX)(R8*4), Y6
+	VMOVUPS     96(BX)(R8*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     96(SI)(R8*4), Y5
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 96(AX)(R8*4)
+	ADDQ        $0x20, R8
+	SUBQ        $0x20, DI
+	JGE         wide
+
+narrow:
+	ADDQ $0x20, DI
+	SUBQ $0x08, DI
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VSUBPS      Y1, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     (CX)(R8*4), Y6
+	VMOVUPS     (BX)(R8*4), Y7
+	VMULPS      Y7, Y6, Y6
+	VSUBPS      Y3, Y6, Y6
+	VFMSUB213PS Y5, Y2, Y6
+	VMOVUPS     (SI)(R8*4), Y5
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, (AX)(R8*4)
+	ADDQ        $0x08, R8
+	SUBQ        $0x08, DI
+	JGE         one
+
+tail:
+	ADDQ        $0x08, DI
+	JZ          end
+	LEAQ        lanes<>+32(SB), R9
+	NEGQ        DI
+	VMOVUPS     (R9)(DI*4), Y5
+	VMASKMOVPS  (DX)(R8*4), Y5, Y6
+	VSUBPS      Y0, Y6, Y6
+	VSUBPS      Y1, Y6, Y6
+	VMULPS      Y4, Y6, Y6
+	VMASKMOVPS  (CX)(R8*4), Y5, Y0
+	VMASKMOVPS  (BX)(R8*4), Y5, Y1
+	VMULPS      Y1, Y0, Y0
+	VSUBPS      Y3, Y0, Y0
+	VFMSUB213PS Y6, Y2, Y0
+	VMASKMOVPS  (SI)(R8*4), Y5, Y1
+	VADDPS      Y1, Y0, Y0
+	VMASKMOVPS  Y0, Y5, (AX)(R8*4)
+
+end:
+	VZEROUPPER
+	RET

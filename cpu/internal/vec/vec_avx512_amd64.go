@@ -153,3 +153,28 @@ func sumAVX512(out *float32, x *float32, n uintptr)
 //
 //go:noescape
 func topAVX512(out *float32, x *float32, n uintptr)
+
+// adds x-mean and their squares over n elements up in two vectors each by turns and stores the sums, two vectors, to out.
+//
+//go:noescape
+func momentsAVX512(out *float32, x *float32, n uintptr, mean float32)
+
+// computes dst = (x-mean-low)·inverse·scale + shift over n elements.
+//
+//go:noescape
+func normRowAVX512(dst *float32, x *float32, scale *float32, shift *float32, n uintptr, mean float32, low float32, inverse float32)
+
+// adds dy·scale and dy·scale·u with u = (x-mean-low)·inverse over n elements up as moments does, and adds dy·u to dscale and dy to dshift.
+//
+//go:noescape
+func normRowSumsAVX512(out *float32, dscale *float32, dshift *float32, dy *float32, x *float32, scale *float32, n uintptr, mean float32, low float32, inverse float32)
+
+// computes dx = (dy·scale - a)·inverse - (x-mean-low)·b over n elements.
+//
+//go:noescape
+func normRowGradAVX512(dx *float32, dy *float32, x *float32, scale *float32, n uintptr, mean float32, low float32, inverse float32, a float32, b float32)
+
+// computes dx = (dy·scale - a)·inverse - (x-mean-low)·b + z over n elements.
+//
+//go:noescape
+func normRowGradAddAVX512(dx *float32, dy *float32, x *float32, scale *float32, z *float32, n uintptr, mean float32, low float32, inverse float32, a float32, b float32)

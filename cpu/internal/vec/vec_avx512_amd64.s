@@ -3636,3 +3636,540 @@ end:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
+
+// func momentsAVX512(out *float32, x *float32, n uintptr, mean float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·momentsAVX512(SB), NOSPLIT, $0-28
+	MOVQ         out+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        mean+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VXORPS       Z1, Z1, Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	XORQ         BX, BX
+	SUBQ         $0x40, DX
+	JL           narrow
+
+wide:
+	VMOVUPS     (CX)(BX*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z5, Z5, Z3
+	VMOVUPS     64(CX)(BX*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VADDPS      Z5, Z2, Z2
+	VFMADD231PS Z5, Z5, Z4
+	VMOVUPS     128(CX)(BX*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z5, Z5, Z3
+	VMOVUPS     192(CX)(BX*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VADDPS      Z5, Z2, Z2
+	VFMADD231PS Z5, Z5, Z4
+	ADDQ        $0x40, BX
+	SUBQ        $0x40, DX
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, DX
+	SUBQ $0x10, DX
+	JL   tail
+
+one:
+	VMOVUPS     (CX)(BX*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z5, Z5, Z3
+	ADDQ        $0x10, BX
+	SUBQ        $0x10, DX
+	JGE         one
+
+tail:
+	ADDQ        $0x10, DX
+	JZ          end
+	MOVL        $0x0000ffff, SI
+	BZHIL       DX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX)(BX*4), K1, Z5
+	VSUBPS      Z0, Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z5, Z5, Z3
+
+end:
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z1, (AX)
+	VMOVUPS Z3, 64(AX)
+	VZEROUPPER
+	RET
+
+// func normRowAVX512(dst *float32, x *float32, scale *float32, shift *float32, n uintptr, mean float32, low float32, inverse float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·normRowAVX512(SB), NOSPLIT, $0-52
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scale+16(FP), DX
+	MOVQ         shift+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSS        mean+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        low+44(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        inverse+48(FP), X2
+	VBROADCASTSS X2, Z2
+	XORQ         DI, DI
+	SUBQ         $0x40, SI
+	JL           narrow
+
+wide:
+	VMOVUPS     (CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VSUBPS      Z1, Z3, Z3
+	VMULPS      Z2, Z3, Z3
+	VMOVUPS     (DX)(DI*4), Z4
+	VMOVUPS     (BX)(DI*4), Z5
+	VFMADD213PS Z5, Z4, Z3
+	VMOVUPS     Z3, (AX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VSUBPS      Z1, Z3, Z3
+	VMULPS      Z2, Z3, Z3
+	VMOVUPS     64(DX)(DI*4), Z4
+	VMOVUPS     64(BX)(DI*4), Z5
+	VFMADD213PS Z5, Z4, Z3
+	VMOVUPS     Z3, 64(AX)(DI*4)
+	VMOVUPS     128(CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VSUBPS      Z1, Z3, Z3
+	VMULPS      Z2, Z3, Z3
+	VMOVUPS     128(DX)(DI*4), Z4
+	VMOVUPS     128(BX)(DI*4), Z5
+	VFMADD213PS Z5, Z4, Z3
+	VMOVUPS     Z3, 128(AX)(DI*4)
+	VMOVUPS     192(CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VSUBPS      Z1, Z3, Z3
+	VMULPS      Z2, Z3, Z3
+	VMOVUPS     192(DX)(DI*4), Z4
+	VMOVUPS     192(BX)(DI*4), Z5
+	VFMADD213PS Z5, Z4, Z3
+	VMOVUPS     Z3, 192(AX)(DI*4)
+	ADDQ        $0x40, DI
+	SUBQ        $0x40, SI
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, SI
+	SUBQ $0x10, SI
+	JL   tail
+
+one:
+	VMOVUPS     (CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VSUBPS      Z1, Z3, Z3
+	VMULPS      Z2, Z3, Z3
+	VMOVUPS     (DX)(DI*4), Z4
+	VMOVUPS     (BX)(DI*4), Z5
+	VFMADD213PS Z5, Z4, Z3
+	VMOVUPS     Z3, (AX)(DI*4)
+	ADDQ        $0x10, DI
+	SUBQ        $0x10, SI
+	JGE         one
+
+tail:
+	ADDQ        $0x10, SI
+	JZ          end
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (CX)(DI*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VSUBPS      Z1, Z3, Z3
+	VMULPS      Z2, Z3, Z3
+	VMOVUPS.Z   (DX)(DI*4), K1, Z0
+	VMOVUPS.Z   (BX)(DI*4), K1, Z1
+	VFMADD213PS Z1, Z0, Z3
+	VMOVUPS     Z3, K1, (AX)(DI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normRowSumsAVX512(out *float32, dscale *float32, dshift *float32, dy *float32, x *float32, scale *float32, n uintptr, mean float32, low float32, inverse float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·normRowSumsAVX512(SB), NOSPLIT, $0-68
+	MOVQ         out+0(FP), AX
+	MOVQ         dscale+8(FP), CX
+	MOVQ         dshift+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         x+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         n+48(FP), R8
+	MOVSS        mean+56(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        low+60(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        inverse+64(FP), X2
+	VBROADCASTSS X2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	XORQ         R9, R9
+	SUBQ         $0x40, R8
+	JL           narrow
+
+wide:
+	VMOVUPS     (SI)(R9*4), Z7
+	VSUBPS      Z0, Z7, Z7
+	VSUBPS      Z1, Z7, Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS     (BX)(R9*4), Z8
+	VMOVUPS     (CX)(R9*4), Z9
+	VFMADD231PS Z7, Z8, Z9
+	VMOVUPS     Z9, (CX)(R9*4)
+	VMOVUPS     (DX)(R9*4), Z9
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (DX)(R9*4)
+	VMOVUPS     (DI)(R9*4), Z9
+	VMULPS      Z9, Z8, Z8
+	VADDPS      Z8, Z3, Z3
+	VFMADD231PS Z7, Z8, Z5
+	VMOVUPS     64(SI)(R9*4), Z7
+	VSUBPS      Z0, Z7, Z7
+	VSUBPS      Z1, Z7, Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS     64(BX)(R9*4), Z8
+	VMOVUPS     64(CX)(R9*4), Z9
+	VFMADD231PS Z7, Z8, Z9
+	VMOVUPS     Z9, 64(CX)(R9*4)
+	VMOVUPS     64(DX)(R9*4), Z9
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 64(DX)(R9*4)
+	VMOVUPS     64(DI)(R9*4), Z9
+	VMULPS      Z9, Z8, Z8
+	VADDPS      Z8, Z4, Z4
+	VFMADD231PS Z7, Z8, Z6
+	VMOVUPS     128(SI)(R9*4), Z7
+	VSUBPS      Z0, Z7, Z7
+	VSUBPS      Z1, Z7, Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS     128(BX)(R9*4), Z8
+	VMOVUPS     128(CX)(R9*4), Z9
+	VFMADD231PS Z7, Z8, Z9
+	VMOVUPS     Z9, 128(CX)(R9*4)
+	VMOVUPS     128(DX)(R9*4), Z9
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 128(DX)(R9*4)
+	VMOVUPS     128(DI)(R9*4), Z9
+	VMULPS      Z9, Z8, Z8
+	VADDPS      Z8, Z3, Z3
+	VFMADD231PS Z7, Z8, Z5
+	VMOVUPS     192(SI)(R9*4), Z7
+	VSUBPS      Z0, Z7, Z7
+	VSUBPS      Z1, Z7, Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS     192(BX)(R9*4), Z8
+	VMOVUPS     192(CX)(R9*4), Z9
+	VFMADD231PS Z7, Z8, Z9
+	VMOVUPS     Z9, 192(CX)(R9*4)
+	VMOVUPS     192(DX)(R9*4), Z9
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, 192(DX)(R9*4)
+	VMOVUPS     192(DI)(R9*4), Z9
+	VMULPS      Z9, Z8, Z8
+	VADDPS      Z8, Z4, Z4
+	VFMADD231PS Z7, Z8, Z6
+	ADDQ        $0x40, R9
+	SUBQ        $0x40, R8
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, R8
+	SUBQ $0x10, R8
+	JL   tail
+
+one:
+	VMOVUPS     (SI)(R9*4), Z7
+	VSUBPS      Z0, Z7, Z7
+	VSUBPS      Z1, Z7, Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS     (BX)(R9*4), Z8
+	VMOVUPS     (CX)(R9*4), Z9
+	VFMADD231PS Z7, Z8, Z9
+	VMOVUPS     Z9, (CX)(R9*4)
+	VMOVUPS     (DX)(R9*4), Z9
+	VADDPS      Z8, Z9, Z9
+	VMOVUPS     Z9, (DX)(R9*4)
+	VMOVUPS     (DI)(R9*4), Z9
+	VMULPS      Z9, Z8, Z8
+	VADDPS      Z8, Z3, Z3
+	VFMADD231PS Z7, Z8, Z5
+	ADDQ        $0x10, R9
+	SUBQ        $0x10, R8
+	JGE         one
+
+tail:
+	ADDQ        $0x10, R8
+	JZ          end
+	MOVL        $0x0000ffff, R10
+	BZHIL       R8, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (SI)(R9*4), K1, Z7
+	VSUBPS      Z0, Z7, Z7
+	VSUBPS      Z1, Z7, Z7
+	VMULPS      Z2, Z7, Z7
+	VMOVUPS.Z   (BX)(R9*4), K1, Z0
+	VMOVUPS.Z   (CX)(R9*4), K1, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VMOVUPS     Z1, K1, (CX)(R9*4)
+	VMOVUPS.Z   (DX)(R9*4), K1, Z1
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K1, (DX)(R9*4)
+	VMOVUPS.Z   (DI)(R9*4), K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVAPS.Z   Z7, K1, Z7
+	VADDPS      Z0, Z3, Z3
+	VFMADD231PS Z7, Z0, Z5
+
+end:
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z6, Z5, Z5
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z5, 64(AX)
+	VZEROUPPER
+	RET
+
+// func normRowGradAVX512(dx *float32, dy *float32, x *float32, scale *float32, n uintptr, mean float32, low float32, inverse float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·normRowGradAVX512(SB), NOSPLIT, $0-60
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSS        mean+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        low+44(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        inverse+48(FP), X2
+	VBROADCASTSS X2, Z2
+	MOVSS        a+52(FP), X3
+	VBROADCASTSS X3, Z3
+	MOVSS        b+56(FP), X4
+	VBROADCASTSS X4, Z4
+	XORQ         DI, DI
+	SUBQ         $0x40, SI
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     (CX)(DI*4), Z6
+	VMOVUPS     (BX)(DI*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     Z6, (AX)(DI*4)
+	VMOVUPS     64(DX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     64(CX)(DI*4), Z6
+	VMOVUPS     64(BX)(DI*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     Z6, 64(AX)(DI*4)
+	VMOVUPS     128(DX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     128(CX)(DI*4), Z6
+	VMOVUPS     128(BX)(DI*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     Z6, 128(AX)(DI*4)
+	VMOVUPS     192(DX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     192(CX)(DI*4), Z6
+	VMOVUPS     192(BX)(DI*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     Z6, 192(AX)(DI*4)
+	ADDQ        $0x40, DI
+	SUBQ        $0x40, SI
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, SI
+	SUBQ $0x10, SI
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     (CX)(DI*4), Z6
+	VMOVUPS     (BX)(DI*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     Z6, (AX)(DI*4)
+	ADDQ        $0x10, DI
+	SUBQ        $0x10, SI
+	JGE         one
+
+tail:
+	ADDQ        $0x10, SI
+	JZ          end
+	MOVL        $0x0000ffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX)(DI*4), K1, Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS.Z   (CX)(DI*4), K1, Z0
+	VMOVUPS.Z   (BX)(DI*4), K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VSUBPS      Z3, Z0, Z0
+	VFMSUB213PS Z5, Z2, Z0
+	VMOVUPS     Z0, K1, (AX)(DI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func normRowGradAddAVX512(dx *float32, dy *float32, x *float32, scale *float32, z *float32, n uintptr, mean float32, low float32, inverse float32, a float32, b float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·normRowGradAddAVX512(SB), NOSPLIT, $0-68
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         z+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVSS        mean+48(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        low+52(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        inverse+56(FP), X2
+	VBROADCASTSS X2, Z2
+	MOVSS        a+60(FP), X3
+	VBROADCASTSS X3, Z3
+	MOVSS        b+64(FP), X4
+	VBROADCASTSS X4, Z4
+	XORQ         R8, R8
+	SUBQ         $0x40, DI
+	JL           narrow
+
+wide:
+	VMOVUPS     (DX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     (CX)(R8*4), Z6
+	VMOVUPS     (BX)(R8*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     (SI)(R8*4), Z5
+	VADDPS      Z5, Z6, Z6
+	VMOVUPS     Z6, (AX)(R8*4)
+	VMOVUPS     64(DX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     64(CX)(R8*4), Z6
+	VMOVUPS     64(BX)(R8*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     64(SI)(R8*4), Z5
+	VADDPS      Z5, Z6, Z6
+	VMOVUPS     Z6, 64(AX)(R8*4)
+	VMOVUPS     128(DX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     128(CX)(R8*4), Z6
+	VMOVUPS     128(BX)(R8*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     128(SI)(R8*4), Z5
+	VADDPS      Z5, Z6, Z6
+	VMOVUPS     Z6, 128(AX)(R8*4)
+	VMOVUPS     192(DX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     192(CX)(R8*4), Z6
+	VMOVUPS     192(BX)(R8*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     192(SI)(R8*4), Z5
+	VADDPS      Z5, Z6, Z6
+	VMOVUPS     Z6, 192(AX)(R8*4)
+	ADDQ        $0x40, R8
+	SUBQ        $0x40, DI
+	JGE         wide
+
+narrow:
+	ADDQ $0x40, DI
+	SUBQ $0x10, DI
+	JL   tail
+
+one:
+	VMOVUPS     (DX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS     (CX)(R8*4), Z6
+	VMOVUPS     (BX)(R8*4), Z7
+	VMULPS      Z7, Z6, Z6
+	VSUBPS      Z3, Z6, Z6
+	VFMSUB213PS Z5, Z2, Z6
+	VMOVUPS     (SI)(R8*4), Z5
+	VADDPS      Z5, Z6, Z6
+	VMOVUPS     Z6, (AX)(R8*4)
+	ADDQ        $0x10, R8
+	SUBQ        $0x10, DI
+	JGE         one
+
+tail:
+	ADDQ        $0x10, DI
+	JZ          end
+	MOVL        $0x0000ffff, R9
+	BZHIL       DI, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DX)(R8*4), K1, Z5
+	VSUBPS      Z0, Z5, Z5
+	VSUBPS      Z1, Z5, Z5
+	VMULPS      Z4, Z5, Z5
+	VMOVUPS.Z   (CX)(R8*4), K1, Z0
+	VMOVUPS.Z   (BX)(R8*4), K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VSUBPS      Z3, Z0, Z0
+	VFMSUB213PS Z5, Z2, Z0
+	VMOVUPS.Z   (SI)(R8*4), K1, Z1
+	VADDPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)(R8*4)
+
+end:
+	VZEROUPPER
+	RET

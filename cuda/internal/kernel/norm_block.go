@@ -111,7 +111,7 @@ func InPlace(instr graph.Instr, out, in int) bool {
 	case *graph.BatchNormBackward:
 		return out == 0 && (in == 0 || in >= 4 && in < 4+gradImages(f))
 	}
-	return false
+	return graph.RowByRow(instr, out, in) // a thread reads what it overwrites, and that after all else of the row was read
 }
 
 func (b *Builder) forwardBlocks(s *graph.Step, f *graph.BatchNormForward) (rowBlocks, bool) {
