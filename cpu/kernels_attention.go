@@ -17,7 +17,7 @@ func attended(s *graph.Step, within bool) kernel.AttentionShape {
 
 func buildAttention[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	f := s.Instr.(*graph.FusedAttention)
-	k, err := kernel.NewAttention(env[T](b), attended(s, f.Within), kernel.AttentionOptions{Scale: f.Scale, Within: f.Within, Logs: f.Logs})
+	k, err := kernel.NewAttention(env[T](b), attended(s, f.Within), kernel.AttentionOptions{Scale: f.Scale, Within: f.Within, Stats: f.Stats})
 	if err != nil {
 		return nil, err
 	}
@@ -25,11 +25,7 @@ func buildAttention[T kernel.Float](b *builder, s *graph.Step) (step, error) {
 	in, out := idsOf(s.In), idsOf(s.Out)
 	return func(m *memory) error {
 		v := floats[T](m)
-		var logs []T
-		if f.Logs {
-			logs = v[out[1]]
-		}
-		k.Run(v[out[0]], logs, v[in[0]], v[in[1]], v[in[2]], optional(v, in, 3))
+		k.Run(v[out[0]], optional(v, out, 1), v[in[0]], v[in[1]], v[in[2]], optional(v, in, 3))
 		return nil
 	}, nil
 }
@@ -49,10 +45,10 @@ func buildAttentionGrad[T kernel.Float](b *builder, s *graph.Step) (step, error)
 	}, nil
 }
 
-// optional is operand i, nil where there are not so many.
-func optional[T kernel.Float](v [][]T, in []int, i int) []T {
-	if i >= len(in) {
+// optional is value i of some, nil where there are not so many.
+func optional[T kernel.Float](v [][]T, ids []int, i int) []T {
+	if i >= len(ids) {
 		return nil
 	}
-	return v[in[i]]
+	return v[ids[i]]
 }

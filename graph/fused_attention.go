@@ -10,22 +10,23 @@ import (
 
 // FusedAttention is the attention softmax(Scale·q·kᵀ + mask)·v of the last two axes (Vaswani et al. 2017): BatchMatMul, Scale, Add, Softmax and
 // BatchMatMul, whose scores, one for every pair of a query and a key, need not be in memory together. In: q (…, queries, d), k (…, keys, d),
-// v (…, keys, e) and, if there is one, the mask (…, queries, keys), whose leading axes are 1: it is the same for all heads; out: y (…, queries, e) and, if Logs, the logarithms of the sums of the scores' exponentials (…, queries), which its gradient takes. If Within is
-// set, q, k, v and y are (batch, steps, heads, size), and the logarithms (batch, heads, queries).
+// v (…, keys, e) and, if there is one, the mask (…, queries, keys), whose leading axes are 1: it is the same for all heads; out: y (…, queries, e)
+// and, if Stats, what the gradient takes, (…, queries, 2): the largest of a query's scores and 1/Σ exp(score − largest). If Within is set, q, k,
+// v and y are (batch, steps, heads, size), and the stats (batch, heads, queries, 2).
 type FusedAttention struct {
-	Scale        float64
-	Within, Logs bool
+	Scale         float64 // not 0, also in the elements' type
+	Within, Stats bool
 }
 
 // Kind is "FusedAttention".
 func (f *FusedAttention) Kind() string { return "FusedAttention" }
 
 func (f *FusedAttention) String() string {
-	return fmt.Sprintf("Attention(scale %.4g)", f.Scale) + suffix("+logs", f.Logs)
+	return fmt.Sprintf("Attention(scale %.4g)", f.Scale) + suffix("+stats", f.Stats)
 }
 
 // FusedAttentionGrad is the gradient of a [FusedAttention], for which it computes the scores again. In: q, k, v, y, dy, the
-// logarithms, and the mask, if there is one; out: dq, dk, dv. Within is as there.
+// stats, and the mask, if there is one; out: dq, dk, dv. Within is as there.
 type FusedAttentionGrad struct {
 	Scale  float64
 	Within bool

@@ -112,13 +112,22 @@ func (f *attentions) attention(s *Step, e Engine) *attention {
 	if scores == nil {
 		return nil
 	}
-	if mask, masked := masked(scores, s.In[0].Shape); mask != nil {
-		if a.mask, scores = mask, f.p.producer[f.through(masked)]; scores == nil {
-			return nil
+	for i, mask := range maskOf(scores, s.In[0].Shape) {
+		if mask == nil {
+			continue
+		}
+		// Where there is one query or one head, the scores have the shape of a mask, too.
+		if from := f.p.producer[f.through(scores.In[1-i])]; from != nil {
+			if _, ok := from.Instr.(*op.Scale); ok || batchMatMul(from, false, true) {
+				a.mask, scores = mask, from
+				break
+			}
 		}
 	}
 	if o, ok := scores.Instr.(*op.Scale); ok {
-		a.scale = o.Factor
+		if a.scale = o.Factor; float32(a.scale) == 0 {
+			return nil
+		}
 		if scores = f.p.producer[f.through(scores.In[0])]; scores == nil {
 			return nil
 		}
@@ -131,37 +140,38 @@ func (f *attentions) attention(s *Step, e Engine) *attention {
 	case 1:
 		return a
 	case 3:
-		if a.grad = f.gradient(a, scores.Out[0], users, e); a.grad != nil {
+		if a.grad = f.gradient(a, users, e); a.grad != nil {
 			return a
 		}
 	}
 	return nil
 }
 
-// masked says what s adds to scores of a shape, if it is one number for each query and key, and to what; nil if it is not so.
-func masked(s *Step, scores tensor.Shape) (mask, to *Value) {
+// maskOf returns, of the operands of a step that adds, those that may be a mask of scores of a shape, which the other operand is: one number for
+// each query and key.
+func maskOf(s *Step, scores tensor.Shape) (masks [2]*Value) {
 	switch o := s.Instr.(type) {
 	case *op.Add:
 	case *ir.Binary:
 		if o.Fn != ir.Add {
-			return nil, nil
+			return masks
 		}
 	default:
-		return nil, nil
+		return masks
 	}
 	last := scores[len(scores)-2:]
 	for i, m := range s.In {
 		if d := m.Shape; m.Len() == last.TotalSize() && len(d) >= 2 && sameShape(d[len(d)-2:], last) && sameShape(s.In[1-i].Shape, scores) {
-			return m, s.In[1-i]
+			masks[i] = m
 		}
 	}
-	return nil, nil
+	return masks
 }
 
 func sameShape(a, b tensor.Shape) bool { return a.Eq(b) && len(a) == len(b) }
 
 // gradient looks for the steps of the gradient among those that read the weights, which are three.
-func (f *attentions) gradient(a *attention, scores *Value, users []*Step, e Engine) *attentionGrad {
+func (f *attentions) gradient(a *attention, users []*Step, e Engine) *attentionGrad {
 	g := &attentionGrad{}
 	var soft *Step
 	for _, s := range users {
@@ -213,7 +223,7 @@ func (f *attentions) gradient(a *attention, scores *Value, users []*Step, e Engi
 
 // before returns what v is with the heads within the steps, nil if it is not turned.
 func (f *attentions) before(v *Value) *Value {
-	if s := f.p.producer[v]; s != nil {
+	if s := f.p.producer[v]; s != nil && !f.r.dead[s] { // what another attention gives may be turned no more
 		if o, ok := s.Instr.(*op.Permute); ok && turned(o) {
 			return s.In[0]
 		}
@@ -264,14 +274,14 @@ func (f *attentions) replace(a *attention) {
 			f.r.dead[s] = true
 		}
 	}
-	forward := &Step{Instr: &FusedAttention{Scale: a.scale, Within: within, Logs: a.grad != nil}, In: []*Value{q, k, v}, Out: []*Value{y}}
+	forward := &Step{Instr: &FusedAttention{Scale: a.scale, Within: within, Stats: a.grad != nil}, In: []*Value{q, k, v}, Out: []*Value{y}}
 	if a.mask != nil {
 		forward.In = append(forward.In, a.mask)
 	}
 	if g := a.grad; g != nil {
-		logs := f.p.newValue("", a.q.Shape[:len(a.q.Shape)-1].Clone(), y.Dtype, nil)
-		forward.Out = append(forward.Out, logs)
-		backward := &Step{Instr: &FusedAttentionGrad{Scale: a.scale, Within: within}, In: []*Value{q, k, v, y, dy, logs}, Out: []*Value{dq, dk, dv}}
+		stats := f.p.newValue("", append(a.q.Shape[:len(a.q.Shape)-1].Clone(), 2), y.Dtype, nil)
+		forward.Out = append(forward.Out, stats)
+		backward := &Step{Instr: &FusedAttentionGrad{Scale: a.scale, Within: within}, In: []*Value{q, k, v, y, dy, stats}, Out: []*Value{dq, dk, dv}}
 		if a.mask != nil {
 			backward.In = append(backward.In, a.mask)
 		}

@@ -234,6 +234,8 @@ func effort(s *Step) float64 {
 			inner *= d
 		}
 		return float64(n) + float64(s.Out[0].Len())*float64(inner)/productSpeed
+	case *FusedAttention:
+		return float64(n) + float64(flops(s))/2/productSpeed
 	}
 	return float64(n)
 }

@@ -1,6 +1,8 @@
 package enginetest
 
 import (
+	"slices"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/stheno-ml/stheno/graph"
@@ -102,6 +104,44 @@ func attentionFusions() []FusionCase {
 			q, k, v, m := b.Input("q", 2, 3, 4, 5), b.Input("k", 2, 3, 6, 5), b.Input("v", 2, 3, 6, 2), b.Input("mask", 3, 4, 6)
 			b.out(b.weigh(b.node(op.Of(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true))).Add(op.Of(m))), 1, v))
 		}, nil),
+		fusion("attention", "with a mask in front", func(b *B) {
+			q, k, v, m := b.Input("q", 1, 4, 5), b.Input("k", 1, 6, 5), b.Input("v", 1, 6, 2), b.Input("mask", 1, 4, 6)
+			b.out(b.weigh(b.Apply(&op.Add{}, m, b.node(op.Of(q).BatchMatMul(op.Of(k), false, true))), 1, v))
+		}, forward, append(parts, " Add")...),
+		fusion("attention", "with a mask behind, of one head", func(b *B) {
+			q, k, v, m := b.Input("q", 1, 4, 5), b.Input("k", 1, 6, 5), b.Input("v", 1, 6, 2), b.Input("mask", 1, 4, 6)
+			b.out(b.weigh(b.Apply(&op.Add{}, b.node(op.Of(q).BatchMatMul(op.Of(k), false, true)), m), 1, v))
+		}, forward, append(parts, " Add")...),
+		fusion("attention", "a query that the mask hides from all keys", func(b *B) {
+			// Its scores are 0, so that float32 does not round them away beside the mask.
+			numbers, mask := make([]float32, 2*3*5), make([]float32, 3*4)
+			for i := range numbers {
+				if i/5%3 != 1 {
+					numbers[i] = float32(i%7) / 4
+				}
+			}
+			for i := range 4 {
+				mask[4+i] = -1e9
+			}
+			q, k, v := b.Filled("q", numbers, 2, 3, 5), b.Input("k", 2, 4, 5), b.Input("v", 2, 4, 2)
+			s := b.node(op.Of(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true))).Add(op.Of(b.Filled("mask", mask, 3, 4))))
+			b.Grads(b.out(b.weigh(s, 1, v)), q, k, v)
+		}, gradient, parts...),
+		fusion("attention", "scaled by nothing", func(b *B) {
+			y, q, k, v := b.attended(false, 0, 2, 4, 7)
+			b.Grads(b.out(y), q, k, v)
+		}, nil),
+		fusion("attention", "of another", func(b *B) {
+			y, _, _, _ := b.attended(true, 1, 3, 4, 4)
+			x := b.Apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, y)
+			z := b.weigh(b.node(op.Of(x).BatchMatMul(op.Of(x), false, true)), 0.5, x)
+			b.out(b.Apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, z))
+		}, []string{" Attention(scale 1)", " Attention(scale 0.5)"}, parts...),
+		fusion("attention", "of another across", func(b *B) {
+			y, _, _, _ := b.attended(true, 1, 3, 4, 4)
+			z := b.weigh(b.node(op.Of(y).BatchMatMul(op.Of(y), false, true)), 0.5, y)
+			b.out(b.Apply(&op.Permute{Axes: []int{0, 2, 1, 3}}, z))
+		}, []string{" Attention(scale 1)", " Attention(scale 0.5)"}, parts...),
 		fusion("attention", "the weights are wanted", func(b *B) {
 			q, k, v := b.Input("q", 3, 4, 5), b.Input("k", 3, 6, 5), b.Input("v", 3, 6, 2)
 			w := b.softened(b.node(op.Of(q).BatchMatMul(op.Of(k), false, true)), 1)
@@ -138,7 +178,7 @@ func attentionFusions() []FusionCase {
 }
 
 // attention computes an attention by its parts.
-func (e *expansion) attention(scale float64, within bool, q, k, v, dy op.Array, mask []op.Array) (y, logs, dq, dk, dv op.Array) {
+func (e *expansion) attention(scale float64, within bool, q, k, v, dy op.Array, mask []op.Array) (y, stats, dq, dk, dv op.Array) {
 	turn := func(x op.Array) op.Array {
 		if !within {
 			return x
@@ -162,43 +202,39 @@ func (e *expansion) attention(scale float64, within bool, q, k, v, dy op.Array, 
 	}
 	full := func(x op.Array) op.Array { return op.Array{Shape: s, Data: x.Data} }
 	weights := e.apply(&op.Softmax{}, flat(scores))
-	logs = e.logsOf(flat(scores), s[:len(s)-1])
+	if e.err != nil {
+		return
+	}
+	stats = statsOf(flat(scores), weights, append(slices.Clone(s[:len(s)-1]), 2))
 	y = turn(matMul(full(weights), v, false, false))
 	if dy.Data == nil || e.err != nil {
 		return
 	}
 	dy = turn(dy)
 	ds := e.apply(&op.Scale{Factor: scale}, full(e.apply(&op.SoftmaxGrad{}, weights, flat(matMul(dy, v, false, true)))))
-	return y, logs, turn(matMul(ds, k, false, false)), turn(matMul(ds, q, true, false)), turn(matMul(full(weights), dy, true, false))
+	return y, stats, turn(matMul(ds, k, false, false)), turn(matMul(ds, q, true, false)), turn(matMul(full(weights), dy, true, false))
 }
 
-// logsOf are the logarithms of the sums of the exponentials of rows: an element less its logarithm in the softmax.
-func (e *expansion) logsOf(rows op.Array, s []int) op.Array {
-	soft := e.apply(&op.LogSoftmax{}, rows)
-	if e.err != nil {
-		return op.Array{}
-	}
+// statsOf are, of each row, its largest element and 1/Σ exp(x − largest), which is the largest in its softmax.
+func statsOf(rows, soft op.Array, s []int) op.Array {
 	c := rows.Shape[1]
-	switch x := rows.Data.(type) {
-	case []float32:
-		return op.Array{Shape: s, Data: firstLess(x, soft.Data.([]float32), c)}
-	default:
-		return op.Array{Shape: s, Data: firstLess(x.([]float64), soft.Data.([]float64), c)}
+	if x, ok := rows.Data.([]float32); ok {
+		return op.Array{Shape: s, Data: largest(x, soft.Data.([]float32), c)}
 	}
+	return op.Array{Shape: s, Data: largest(rows.Data.([]float64), soft.Data.([]float64), c)}
 }
 
-func firstLess[T float32 | float64](x, y []T, c int) []T {
-	out := make([]T, len(x)/c)
-	for i := range out {
-		out[i] = x[i*c] - y[i*c]
+func largest[T float32 | float64](x, y []T, c int) (out []T) {
+	for i := 0; i < len(x); i += c {
+		out = append(out, slices.Max(x[i:i+c]), slices.Max(y[i:i+c]))
 	}
 	return out
 }
 
 func (e *expansion) attentionResults(f *graph.FusedAttention, in []op.Array) []op.Array {
-	y, logs, _, _, _ := e.attention(f.Scale, f.Within, in[0], in[1], in[2], op.Array{}, in[3:])
-	if f.Logs {
-		return []op.Array{y, logs}
+	y, stats, _, _, _ := e.attention(f.Scale, f.Within, in[0], in[1], in[2], op.Array{}, in[3:])
+	if f.Stats {
+		return []op.Array{y, stats}
 	}
 	return []op.Array{y}
 }

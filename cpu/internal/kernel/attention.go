@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math"
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/cpu/internal/gemm"
@@ -19,7 +18,7 @@ type AttentionOptions struct {
 	Scale float64 // of the scores
 	// Within says that the heads lie within the steps, (batch, steps, heads, size), and not in front of them.
 	Within bool
-	Logs   bool // the logarithms of the sums of exponentials are wanted, for the gradient
+	Stats  bool // of each query, the largest score and 1/Σ exp(score − largest) are wanted, for the gradient
 }
 
 // attention is what the kernels of an attention and of its gradient have in common: the scores of some queries, which stay in the cache
@@ -49,6 +48,9 @@ const scoresAtOnce = 48 << 10
 func (k *attention[T]) prepare(e Env[T], name string, s AttentionShape, o AttentionOptions) error {
 	if min(s.Batch, s.Heads, s.Queries, s.Keys, s.Size, s.ValueSize) < 1 {
 		return fmt.Errorf("kernel: %s of %+v; every size must be at least 1", name, s)
+	}
+	if T(o.Scale) == 0 {
+		return fmt.Errorf("kernel: %s with a scale of %g, which is 0; the plain steps compute that", name, o.Scale)
 	}
 	k.e, k.s, k.o, k.exp = Env[T]{Pool: pool.New(1), Gemm: e.Gemm}, s, o, vmath.For[T](ops[T]().Level()).Exp
 	// The number of rows, with which the order of sums may change, depends on sizes alone.
@@ -105,7 +107,7 @@ func (k *attention[T]) masked(row []T, r int) {
 type Attention[T Float] struct {
 	attention[T]
 	blocks        int // of queries, of a head
-	y, logs       []T
+	y, stats      []T
 	q, keys, vals []T
 }
 
@@ -131,9 +133,9 @@ func NewAttention[T Float](e Env[T], s AttentionShape, o AttentionOptions) (*Att
 	return k, nil
 }
 
-// Run computes y and, if prepared so, logs (batch, heads, queries). The mask (queries, keys) may be nil. The results must not overlap the operands.
-func (k *Attention[T]) Run(y, logs, q, keys, values, mask []T) {
-	k.y, k.logs, k.q, k.keys, k.vals, k.mask = y, logs, q, keys, values, mask
+// Run computes y and, if prepared so, stats (batch, heads, queries, 2). The mask (queries, keys) may be nil. The results must not overlap the operands.
+func (k *Attention[T]) Run(y, stats, q, keys, values, mask []T) {
+	k.y, k.stats, k.q, k.keys, k.vals, k.mask = y, stats, q, keys, values, mask
 	k.loop.run()
 }
 
@@ -171,8 +173,9 @@ func (k *Attention[T]) block(worker, item, first int) {
 		k.exp(&row[0], &row[0], uintptr(len(row)))
 		total := ops[T]().Sum(row)
 		totals[r] = T(1 / total)
-		if k.o.Logs {
-			k.logs[item*s.Queries+first+r] = top + T(math.Log(total))
+		if k.o.Stats {
+			at := 2 * (item*s.Queries + first + r)
+			k.stats[at], k.stats[at+1] = top, totals[r]
 		}
 	}
 	at, ld = k.item(item, s.Queries, s.ValueSize)

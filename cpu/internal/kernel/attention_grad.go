@@ -2,11 +2,12 @@ package kernel
 
 import "github.com/stheno-ml/stheno/cpu/internal/gemm"
 
-// AttentionGrad is the gradient of an [Attention]: see [graph.FusedAttentionGrad]. It computes the scores again, for some queries at a time.
+// AttentionGrad is the gradient of an [Attention]: see [graph.FusedAttentionGrad]. It computes the scores again, for some queries at a time; a
+// head is one worker's.
 type AttentionGrad[T Float] struct {
 	attention[T]
-	dq, dk, dv             []T
-	q, k, v, y, logs, with []T
+	dq, dk, dv              []T
+	q, k, v, y, stats, with []T
 }
 
 // NewAttentionGrad prepares the gradient.
@@ -29,10 +30,10 @@ func NewAttentionGrad[T Float](e Env[T], s AttentionShape, o AttentionOptions) (
 	return k, nil
 }
 
-// Run computes the gradients of q, k and v from that of the result y, and from the logarithms that [Attention] gave. The mask may be
+// Run computes the gradients of q, k and v from that of the result y, and from the stats that [Attention] gave. The mask may be
 // nil. The results must not overlap the operands.
-func (k *AttentionGrad[T]) Run(dq, dk, dv, q, keys, values, y, dy, logs, mask []T) {
-	k.dq, k.dk, k.dv, k.q, k.k, k.v, k.y, k.with, k.logs, k.mask = dq, dk, dv, q, keys, values, y, dy, logs, mask
+func (k *AttentionGrad[T]) Run(dq, dk, dv, q, keys, values, y, dy, stats, mask []T) {
+	k.dq, k.dk, k.dv, k.q, k.k, k.v, k.y, k.with, k.stats, k.mask = dq, dk, dv, q, keys, values, y, dy, stats, mask
 	k.loop.run()
 }
 
@@ -65,17 +66,21 @@ func (k *AttentionGrad[T]) block(worker, item, first int, turned, plain, values 
 	if first == 0 {
 		beta = 0
 	}
-	k.product(worker, gemm.Args[T]{M: rows, N: s.Keys, K: s.Size, Alpha: factor, A: gemm.Operand[T]{Data: q, LD: ldQ}, B: gemm.Operand[T]{Data: turned, Packed: true}, C: scores})
+	k.product(worker, gemm.Args[T]{M: rows, N: s.Keys, K: s.Size, Alpha: factor, A: gemm.Operand[T]{Data: q, LD: ldQ},
+		B: gemm.Operand[T]{Data: turned, Packed: true}, C: scores})
 	for r := range rows {
 		row := scores[r*s.Keys:][:s.Keys]
 		k.masked(row, first+r)
-		ops[T]().Minus(row, row, k.logs[item*s.Queries+first+r])
+		stats := k.stats[2*(item*s.Queries+first+r):]
+		ops[T]().Minus(row, row, stats[0])
 		k.exp(&row[0], &row[0], uintptr(len(row)))
+		scale(row, row, stats[1])
 	}
 	at, ld := k.item(item, s.Keys, s.ValueSize)
 	k.product(worker, gemm.Args[T]{M: s.Keys, N: s.ValueSize, K: rows, A: gemm.Operand[T]{Data: scores, Trans: true}, B: gemm.Operand[T]{Data: dy, LD: ldY},
 		C: k.dv[at:], LDC: ld, Beta: beta})
-	k.product(worker, gemm.Args[T]{M: rows, N: s.Keys, K: s.ValueSize, A: gemm.Operand[T]{Data: dy, LD: ldY}, B: gemm.Operand[T]{Data: values, Packed: true}, C: ds})
+	k.product(worker, gemm.Args[T]{M: rows, N: s.Keys, K: s.ValueSize, A: gemm.Operand[T]{Data: dy, LD: ldY},
+		B: gemm.Operand[T]{Data: values, Packed: true}, C: ds})
 	for r := range rows {
 		row := ds[r*s.Keys:][:s.Keys]
 		ops[T]().Minus(row, row, T(ops[T]().Dot(y[r*ldY:][:s.ValueSize], dy[r*ldY:][:s.ValueSize])))

@@ -23,13 +23,13 @@ func testAttention[T Float](t *testing.T) {
 			continue
 		}
 		for _, within := range []bool{false, true} {
-			o := AttentionOptions{Scale: 0.3, Within: within, Logs: true}
+			o := AttentionOptions{Scale: 0.3, Within: within, Stats: true}
 			in := attentionInputs[T](s)
 			in[4] = map[bool][]T{true: normal[T](9, s.Queries*s.Keys).Data.([]T)}[within] // a mask in one of the layouts
 			want := attend(s, o, in)
 			withEnv(t, func(t *testing.T, e Env[T]) {
 				got := runAttention(t, e, s, o, in)
-				for j, name := range []string{"y", "logs", "dq", "dk", "dv"} {
+				for j, name := range []string{"y", "stats", "dq", "dk", "dv"} {
 					largest, worst := 1.0, 0.0
 					for l, v := range want[j] {
 						largest, worst = max(largest, math.Abs(v)), max(worst, math.Abs(float64(got[j][l])-v))
@@ -44,7 +44,7 @@ func testAttention[T Float](t *testing.T) {
 // One query has a NaN, which must not come to the others but by way of the gradients of keys and values; a key is so far from all queries that the
 // exponentials of its scores would not fit.
 func TestAttentionOfExtremes(t *testing.T) {
-	s, o := AttentionShape{1, 2, 6, 9, 4, 4}, AttentionOptions{Scale: 1, Logs: true}
+	s, o := AttentionShape{1, 2, 6, 9, 4, 4}, AttentionOptions{Scale: 1, Stats: true}
 	in := attentionInputs[float32](s)
 	in[0][2*4] = nan[float32]()
 	for i := range 4 {
@@ -74,6 +74,8 @@ func TestAttentionOfNothing(t *testing.T) {
 		require.ErrorContains(t, err, "must be at least 1")
 		_, err = NewAttentionGrad(e, AttentionShape{1, 1, 1, 1, 0, 1}, AttentionOptions{})
 		require.ErrorContains(t, err, "must be at least 1")
+		_, err = NewAttention(e, AttentionShape{1, 1, 1, 1, 1, 1}, AttentionOptions{Scale: 1e-50})
+		require.ErrorContains(t, err, "which is 0")
 	})
 }
 
@@ -86,14 +88,14 @@ func attentionInputs[T Float](s AttentionShape) (in [5][]T) {
 	return in
 }
 
-// runAttention returns y, logs, dq, dk and dv.
+// runAttention returns y, stats, dq, dk and dv.
 func runAttention[T Float](t *testing.T, e Env[T], s AttentionShape, o AttentionOptions, in [5][]T) (out [5][]T) {
 	k, err := NewAttention(e, s, o)
 	require.NoError(t, err)
 	g, err := NewAttentionGrad(e, s, o)
 	require.NoError(t, err)
 	items := s.Batch * s.Heads
-	for i, n := range []int{len(in[3]), items * s.Queries, len(in[0]), len(in[1]), len(in[2])} {
+	for i, n := range []int{len(in[3]), 2 * items * s.Queries, len(in[0]), len(in[1]), len(in[2])} {
 		var check func(testing.TB)
 		out[i], check = guarded[T](n)
 		defer check(t)
@@ -120,7 +122,7 @@ func runAttention[T Float](t *testing.T, e Env[T], s AttentionShape, o Attention
 // attend computes the same with plain loops in float64.
 func attend[T Float](s AttentionShape, o AttentionOptions, in [5][]T) (out [5][]float64) {
 	items := s.Batch * s.Heads
-	for i, n := range []int{len(in[3]), items * s.Queries, len(in[0]), len(in[1]), len(in[2])} {
+	for i, n := range []int{len(in[3]), 2 * items * s.Queries, len(in[0]), len(in[1]), len(in[2])} {
 		out[i] = make([]float64, n)
 	}
 	at := func(item, steps, size, step, i int) int {
@@ -145,7 +147,7 @@ func attend[T Float](s AttentionShape, o AttentionOptions, in [5][]T) (out [5][]
 				scores[c] = math.Exp(scores[c] - top)
 				total += scores[c]
 			}
-			out[1][item*s.Queries+r] = top + math.Log(total)
+			out[1][2*(item*s.Queries+r)], out[1][2*(item*s.Queries+r)+1] = top, 1/total
 			along, dp := 0.0, make([]float64, s.Keys)
 			for c := range scores {
 				scores[c] /= total
