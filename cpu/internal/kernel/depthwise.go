@@ -228,7 +228,8 @@ func (d *depthwise[T]) inputPart(_, part int) {
 	}
 }
 
-// sumRow computes a row of results, of that number in an image, to which from is added, from the rows of x that it sees, which begin with a pixel. Groups that are computed one by one are so for a few pixels, which stay in the first-level cache.
+// sumRow computes a row of results, of that number in an image, to which from is added, from the rows of x that it sees, which begin with a
+// pixel. Groups that are computed one by one are so for a few pixels, which stay in the first-level cache.
 func (d *depthwise[T]) sumRow(y, from []T, ld int, x []T, pixel, row int) {
 	const few = 16
 	into, of, at := d.into, d.from, d.h.first[row]
