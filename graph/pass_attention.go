@@ -5,6 +5,7 @@ import (
 
 	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
+	"github.com/stheno-ml/stheno/internal/shape"
 )
 
 // fuseAttention makes the products and the softmax of an attention one step, and those of its gradient another, with the permutations that
@@ -50,20 +51,6 @@ type attentionGrad struct {
 	dq, dk, dv *Step  // make these
 }
 
-// through follows reshapes back to what they are of.
-func (f *attentions) through(v *Value) *Value {
-	for {
-		s := f.p.producer[v]
-		if s == nil {
-			return v
-		}
-		if _, ok := s.Instr.(*op.Reshape); !ok {
-			return v
-		}
-		v = s.In[0]
-	}
-}
-
 // readers are the steps that read v or a reshape of it; nil if somebody else wants to see one of these.
 func (f *attentions) readers(v *Value) (all []*Step) {
 	if f.r.kept[v] || v.head {
@@ -97,7 +84,7 @@ func (f *attentions) attention(s *Step, e Engine) *attention {
 	if !batchMatMul(s, false, false) || s.Out[0].Len() == 0 || !e.Fuses((&FusedAttention{}).Kind(), s.Out[0].Dtype) {
 		return nil
 	}
-	a := &attention{v: s.In[1], weights: f.through(s.In[0]), scale: 1, last: s}
+	a := &attention{v: s.In[1], weights: f.p.through(s.In[0]), scale: 1, last: s}
 	soft := f.p.producer[a.weights]
 	if soft == nil {
 		return nil
@@ -108,7 +95,7 @@ func (f *attentions) attention(s *Step, e Engine) *attention {
 	if x := soft.In[0].Shape; x[len(x)-1] != s.In[0].Shape[len(s.In[0].Shape)-1] { // not over the keys
 		return nil
 	}
-	scores := f.p.producer[f.through(soft.In[0])]
+	scores := f.p.producer[f.p.through(soft.In[0])]
 	if scores == nil {
 		return nil
 	}
@@ -117,7 +104,7 @@ func (f *attentions) attention(s *Step, e Engine) *attention {
 			continue
 		}
 		// Where there is one query or one head, the scores have the shape of a mask, too.
-		if from := f.p.producer[f.through(scores.In[1-i])]; from != nil {
+		if from := f.p.producer[f.p.through(scores.In[1-i])]; from != nil {
 			if _, ok := from.Instr.(*op.Scale); ok || batchMatMul(from, false, true) {
 				a.mask, scores = mask, from
 				break
@@ -128,11 +115,11 @@ func (f *attentions) attention(s *Step, e Engine) *attention {
 		if a.scale = o.Factor; float32(a.scale) == 0 {
 			return nil
 		}
-		if scores = f.p.producer[f.through(scores.In[0])]; scores == nil {
+		if scores = f.p.producer[f.p.through(scores.In[0])]; scores == nil {
 			return nil
 		}
 	}
-	if !batchMatMul(scores, false, true) || !sameShape(scores.Out[0].Shape, s.In[0].Shape) {
+	if !batchMatMul(scores, false, true) || !shape.Equal(scores.Out[0].Shape, s.In[0].Shape) {
 		return nil
 	}
 	a.q, a.k = scores.In[0], scores.In[1]
@@ -161,23 +148,21 @@ func maskOf(s *Step, scores tensor.Shape) (masks [2]*Value) {
 	}
 	last := scores[len(scores)-2:]
 	for i, m := range s.In {
-		if d := m.Shape; m.Len() == last.TotalSize() && len(d) >= 2 && sameShape(d[len(d)-2:], last) && sameShape(s.In[1-i].Shape, scores) {
+		if d := m.Shape; m.Len() == last.TotalSize() && len(d) >= 2 && shape.Equal(d[len(d)-2:], last) && shape.Equal(s.In[1-i].Shape, scores) {
 			masks[i] = m
 		}
 	}
 	return masks
 }
 
-func sameShape(a, b tensor.Shape) bool { return a.Eq(b) && len(a) == len(b) }
-
 // gradient looks for the steps of the gradient among those that read the weights, which are three.
 func (f *attentions) gradient(a *attention, users []*Step, e Engine) *attentionGrad {
 	g := &attentionGrad{}
 	var soft *Step
 	for _, s := range users {
-		if _, ok := s.Instr.(*op.SoftmaxGrad); ok && f.through(s.In[0]) == a.weights && f.through(s.In[1]) != a.weights {
+		if _, ok := s.Instr.(*op.SoftmaxGrad); ok && f.p.through(s.In[0]) == a.weights && f.p.through(s.In[1]) != a.weights {
 			soft = s
-		} else if batchMatMul(s, true, false) && f.through(s.In[0]) == a.weights {
+		} else if batchMatMul(s, true, false) && f.p.through(s.In[0]) == a.weights {
 			g.dv, g.dy = s, s.In[1]
 		}
 	}
@@ -185,7 +170,7 @@ func (f *attentions) gradient(a *attention, users []*Step, e Engine) *attentionG
 		return nil
 	}
 	// The gradient of the weights is dy·vᵀ, and the softmax's alone reads it.
-	weights := f.p.producer[f.through(soft.In[1])]
+	weights := f.p.producer[f.p.through(soft.In[1])]
 	if !batchMatMul(weights, false, true) || weights.In[0] != g.dy || weights.In[1] != a.v || len(f.readers(weights.Out[0])) != 1 {
 		return nil
 	}
@@ -206,9 +191,9 @@ func (f *attentions) gradient(a *attention, users []*Step, e Engine) *attentionG
 	}
 	for _, s := range next {
 		switch {
-		case batchMatMul(s, false, false) && f.through(s.In[0]) == ds && s.In[1] == a.k:
+		case batchMatMul(s, false, false) && f.p.through(s.In[0]) == ds && s.In[1] == a.k:
 			g.dq = s
-		case batchMatMul(s, true, false) && f.through(s.In[0]) == ds && s.In[1] == a.q:
+		case batchMatMul(s, true, false) && f.p.through(s.In[0]) == ds && s.In[1] == a.q:
 			g.dk = s
 		}
 	}

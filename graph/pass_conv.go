@@ -58,7 +58,7 @@ func convAttrs(o *ir.Im2Col) op.ConvAttrs {
 
 // patchesOf says what patches v is, if it is a reshape of an Im2Col to a row a patch.
 func (w *sweep) patchesOf(v *Value) *patches {
-	col := w.through(v)
+	col := w.p.through(v)
 	s := w.producer(col)
 	if s == nil || len(v.Shape) != 2 || v.Shape[1] != col.Shape[len(col.Shape)-1] {
 		return nil
@@ -113,7 +113,7 @@ func (w *sweep) convFilter(dy, rows *Value, to tensor.Shape) *Value {
 // convInput takes the gradient of patches of shape cols: dy times the filters, or the sum of such, where convolutions share
 // their patches.
 func (w *sweep) convInput(o *ir.Col2Im, dcol *Value, cols tensor.Shape) *Value {
-	rows := w.through(dcol)
+	rows := w.p.through(dcol)
 	s := w.producer(rows)
 	if s == nil || len(cols) != 4 {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/graph/ir"
+	"github.com/stheno-ml/stheno/graph/op"
 )
 
 // program is a plan in the making: what passes work on.
@@ -60,5 +61,19 @@ func (p *program) addStep(s *Step) {
 	p.steps = append(p.steps, s)
 	for _, o := range s.Out {
 		p.producer[o] = s
+	}
+}
+
+// through follows reshapes, where they are still steps, back to what they are of.
+func (p *program) through(v *Value) *Value {
+	for {
+		s := p.producer[v]
+		if s == nil {
+			return v
+		}
+		if _, ok := s.Instr.(*op.Reshape); !ok {
+			return v
+		}
+		v = s.In[0]
 	}
 }

@@ -172,20 +172,6 @@ func (w *sweep) only(v *Value) bool { return w.uses[v] == 1 && !w.outputs[v] }
 // producer returns the step that computes v, nil for inputs and constants.
 func (w *sweep) producer(v *Value) *Step { return w.p.producer[v] }
 
-// through follows reshapes back to what they are of.
-func (w *sweep) through(v *Value) *Value {
-	for {
-		s := w.p.producer[v]
-		if s == nil {
-			return v
-		}
-		if _, ok := s.Instr.(*op.Reshape); !ok {
-			return v
-		}
-		v = s.In[0]
-	}
-}
-
 func (w *sweep) finish() {
 	p := w.p
 	p.steps = w.steps
