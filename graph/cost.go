@@ -141,7 +141,7 @@ type rate struct{ out, in int64 }
 var rates = map[string]rate{
 	"ReLU": {out: 1}, "ReLUGrad": {out: 1}, "ReLUGradBias": {out: 2}, "Add": {out: 1}, "Mul": {out: 1}, "Scale": {out: 1}, "BiasAdd": {out: 1},
 	"Dropout": {out: 1}, "AddL2Grad": {out: 2}, "L2PenaltyGrad": {out: 1}, "MeanGrad": {out: 1},
-	"Unary": {out: 1}, "Binary": {out: 1}, "Augment": {out: 3}, "CropAndResize": {out: 20},
+	"Unary": {out: 1}, "Binary": {out: 1}, "Augment": {out: 3}, "CropAndResize": {out: 20}, "AffineTransform": {out: 8}, "AffineTransformGrad": {out: 8},
 
 	"BiasGrad": {in: 1}, "Mean": {in: 1}, "Sum": {in: 1}, "L2Penalty": {in: 2}, "Reduce": {in: 1}, "TopKCorrect": {in: 1},
 	"GlobalAvgPool2D": {in: 1}, "GlobalAvgPool2DGrad": {out: 1}, "Col2Im": {in: 1}, "UpsampleGrad": {in: 1}, "GatherGrad": {in: 1},

@@ -160,11 +160,16 @@ func (l Augmentation) Apply(c *Context) *gorgonia.Node { return c.Inputs[0] }
 
 // ofImage is a number for each image of x, from least to most, that stretches over it.
 func (c *Context) ofImage(x op.Expr, least, most float64) op.Expr {
+	return c.perImage(x, least, most, len(x.Shape()))
+}
+
+// perImage is a number for each image of x, from least to most, with so many axes.
+func (c *Context) perImage(x op.Expr, least, most float64, axes int) op.Expr {
 	seed, stream, step := c.Random()
 	if x.Err() != nil {
 		return x
 	}
-	dims := make([]int, len(x.Shape()))
+	dims := make([]int, axes)
 	for i := range dims {
 		dims[i] = 1
 	}

@@ -189,13 +189,13 @@ func TestRandomBrightnessAndContrast(t *testing.T) {
 
 // TestAugmentation hands its input on, and is what Keras calls it.
 func TestAugmentation(t *testing.T) {
-	before, after := augmented(t, Augmentation{Class: "RandomRotation"}, ChannelsLast, 1)
+	before, after := augmented(t, Augmentation{Class: "RandomHue"}, ChannelsLast, 1)
 	require.Equal(t, before, after)
 	b := NewBuilder("")
 	in := b.Input(Shape{3, 4, 2})
-	m, err := b.Model(in, b.Add(RandomFlip{}, b.Add(Augmentation{Class: "RandomRotation"}, in)))
+	m, err := b.Model(in, b.Add(RandomFlip{}, b.Add(Augmentation{Class: "RandomHue"}, in)))
 	require.NoError(t, err)
-	require.Contains(t, m.Summary(), "random_rotation (RandomRotat ")
+	require.Contains(t, m.Summary(), "random_hue (RandomHue)")
 	require.Contains(t, m.Summary(), "random_flip (RandomFlip)")
 }
 
@@ -208,6 +208,7 @@ func TestGradientsThroughAugmentation(t *testing.T) {
 		x := b.Add(Conv2D{Filters: 4, Kernel: K(2)}, in)
 		x = b.Add(RandomContrast{Factor: [2]float64{0.5, 0.5}, Range: [2]float64{-90, 90}}, b.Add(RandomFlip{}, x))
 		x = b.Add(RandomBrightness{Factor: [2]float64{-0.5, 0.5}, Range: [2]float64{-90, 90}}, b.Add(Resizing{Height: 3, Width: 2}, x))
+		x = b.Add(RandomShear{XFactor: [2]float64{0.1, 0.3}, FillMode: FillConstant, FillValue: 2}, b.Add(RandomRotation{Factor: [2]float64{-0.5, 0.5}}, x))
 		m, err := b.Model(in, b.Add(Dense{Units: 3}, b.Add(Flatten{}, x)))
 		require.NoError(t, err)
 		checkGradients(t, m, random(tensor.Float64, 1, 2, 3, 4, 2), labelsOf(2, 3), true)
@@ -229,6 +230,15 @@ func TestAugmentationErrors(t *testing.T) {
 		{RandomContrast{Factor: [2]float64{0, math.NaN()}}, Shape{3, 3, 1}, ErrArgument, "at least 0"},
 		{RandomContrast{}, Shape{3, 3}, ErrShape, "wants images"},
 		{Augmentation{}, Shape{3}, ErrArgument, "has no Class"},
+		{RandomRotation{Factor: [2]float64{0.1, -0.1}}, Shape{3, 3, 1}, ErrArgument, "Factor must be two ascending numbers"},
+		{RandomRotation{FillMode: "reflct"}, Shape{3, 3, 1}, ErrArgument, `unknown FillMode "reflct"; did you mean "reflect"?`},
+		{RandomRotation{FillValue: math.Inf(1)}, Shape{3, 3, 1}, ErrArgument, "FillValue must be a finite number"},
+		{RandomRotation{Interpolation: "cubic"}, Shape{3, 3, 1}, ErrArgument, `unknown interpolation "cubic"`},
+		{RandomTranslation{WidthFactor: [2]float64{-2, 0}}, Shape{3, 3, 1}, ErrArgument, "WidthFactor must be two ascending numbers from -1 to 1"},
+		{RandomZoom{HeightFactor: [2]float64{-1, 0}}, Shape{3, 3, 1}, ErrArgument, "HeightFactor must be two ascending numbers"},
+		{RandomZoom{WidthFactor: [2]float64{0, 0.5}, FixedWidth: true}, Shape{3, 3, 1}, ErrArgument, "FixedWidth excludes a WidthFactor"},
+		{RandomShear{YFactor: [2]float64{0, math.NaN()}}, Shape{3, 3, 1}, ErrArgument, "YFactor must be two ascending numbers"},
+		{RandomShear{}, Shape{3}, ErrShape, "wants images"},
 		{Resizing{Height: 3}, Shape{3, 3, 1}, ErrArgument, "Height and Width must be from 1 to"},
 		{Resizing{Height: 3, Width: 3, Interpolation: "cubic"}, Shape{3, 3, 1}, ErrArgument, `unknown interpolation "cubic"`},
 		{CenterCrop{Height: 3, Width: 4}, Shape{3}, ErrShape, "wants images"},

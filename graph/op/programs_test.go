@@ -38,6 +38,9 @@ func differentiable() []struct {
 	}
 	return append(primitives(), []c{
 		{operation("Add", func() Op { return &Add{} }, normal(rng, 3, 5), normal(rng, 3, 5)), []int{0, 1}},
+		{operation("AffineTransform", func() Op { return &AffineTransform{Sampling: Sampling{Border: BorderReflect, Fill: 3}} }, normal(rng, 2, 3, 4, 2), transforms(rng, 2)), []int{0}},
+		{operation("AffineTransform filled", func() Op { return &AffineTransform{Sampling: Sampling{Nearest: true, Fill: 3}} }, normal(rng, 2, 3, 4, 2), transforms(rng, 2)), []int{0}},
+		{operation("AffineTransformGrad", func() Op { return &AffineTransformGrad{} }, transforms(rng, 2), normal(rng, 2, 3, 4, 2)), []int{1}},
 		{operation("Add scalars", func() Op { return &Add{} }, number(2), number(-3)), []int{0, 1}},
 		{operation("Mul", func() Op { return &Mul{} }, normal(rng, 1, 7), normal(rng, 1, 7)), []int{0, 1}},
 		{program{"Mul by itself", []Array{normal(rng, 3, 2)}, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return Apply(&Mul{}, in[0], in[0]) }}, []int{0}},

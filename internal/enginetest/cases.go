@@ -23,6 +23,7 @@ func Cases() []Case {
 	all = append(all, specialCases()...)
 	all = append(all, augmentCases()...)
 	all = append(all, cropAndResizeCases()...)
+	all = append(all, affineTransformCases()...)
 	all = append(all, updateCases()...)
 	all = append(all, netCases()...)
 	all = append(all, frozenCases()...)

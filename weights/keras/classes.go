@@ -85,10 +85,14 @@ var classes = map[string]class{
 	"PReLU":                  {layer: nn.PReLU{}},
 	"Permute":                {layer: nn.Permute{}},
 	"RMSNormalization":       {layer: nn.RMSNormalization{}, nonzero: []string{"epsilon"}},
-	"RandomBrightness":       {layer: nn.RandomBrightness{}, fields: valueRange, make: singleFactor("RandomBrightness")},
-	"RandomContrast":         {layer: nn.RandomContrast{}, fields: valueRange, make: singleFactor("RandomContrast")},
+	"RandomBrightness":       {layer: nn.RandomBrightness{}, fields: valueRange, make: evenFactors("factor")},
+	"RandomContrast":         {layer: nn.RandomContrast{}, fields: valueRange, make: equalFactors},
 	"RandomCrop":             {layer: nn.CenterCrop{}, make: randomCrop},
 	"RandomFlip":             {layer: nn.RandomFlip{}},
+	"RandomRotation":         {layer: nn.RandomRotation{}, make: evenFactors("factor")},
+	"RandomShear":            {layer: nn.RandomShear{}, make: evenFactors("x_factor", "y_factor")},
+	"RandomTranslation":      {layer: nn.RandomTranslation{}, make: evenFactors("height_factor", "width_factor")},
+	"RandomZoom":             {layer: nn.RandomZoom{}, make: randomZoom},
 	"ReLU":                   {layer: nn.ReLULayer{}, nonzero: []string{"max_value"}},
 	"RepeatVector":           {layer: nn.RepeatVector{}},
 	"Rescaling":              {layer: nn.Rescaling{}, make: rescaling, nonzero: []string{"scale"}},
@@ -112,13 +116,13 @@ var classes = map[string]class{
 // augmentations are the classes of layers that change images in training alone, and here not even then. Each was seen to hand its input on in
 // inference.
 var augmentations = []string{"AugMix", "CutMix", "MixUp", "RandAugment", "RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomErasing",
-	"RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation",
-	"RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"}
+	"RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomSaturation",
+	"RandomSharpness"}
 
 // changesImages says whether a class is one of Keras's layers of images before a network.
 func changesImages(class string) bool {
 	switch class {
-	case "CenterCrop", "RandomBrightness", "RandomContrast", "RandomFlip", "Resizing":
+	case "CenterCrop", "RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom", "Resizing":
 		return true
 	}
 	return slices.Contains(augmentations, class)

@@ -68,21 +68,42 @@ func noBorder(key string) func(map[string]json.RawMessage) (nn.Layer, error) {
 // valueRange is the name of that argument's field.
 var valueRange = map[string]string{"value_range": "Range"}
 
-// singleFactor makes the two numbers of a single one, which files of Keras 2 hold: those of brightness lie on both sides of 0.
-func singleFactor(class string) func(map[string]json.RawMessage) (nn.Layer, error) {
+// equalFactors makes two equal numbers of a single one, which files of Keras 2 hold.
+func equalFactors(args map[string]json.RawMessage) (nn.Layer, error) {
+	return nil, pairFactor(args, "factor", func(f float64) [2]float64 { return [2]float64{f, f} })
+}
+
+// evenFactors makes, of single numbers, numbers on both sides of 0.
+func evenFactors(names ...string) func(map[string]json.RawMessage) (nn.Layer, error) {
 	return func(args map[string]json.RawMessage) (nn.Layer, error) {
-		var f float64
-		if json.Unmarshal(args["factor"], &f) != nil {
-			return nil, nil
+		for _, name := range names {
+			if err := pairFactor(args, name, func(f float64) [2]float64 { return [2]float64{-math.Abs(f), math.Abs(f)} }); err != nil {
+				return nil, err
+			}
 		}
-		list := [2]float64{f, f}
-		if class == "RandomBrightness" {
-			list = [2]float64{-math.Abs(f), math.Abs(f)}
-		}
-		raw, err := json.Marshal(list)
-		args["factor"] = raw
-		return nil, err
+		return nil, nil
 	}
+}
+
+// randomZoom makes a width_factor of 0 what package nn calls otherwise than none at all.
+func randomZoom(args map[string]json.RawMessage) (nn.Layer, error) {
+	_, err := evenFactors("height_factor", "width_factor")(args)
+	var width []float64
+	if json.Unmarshal(args["width_factor"], &width) == nil && len(width) == 2 && width[0] == 0 && width[1] == 0 {
+		delete(args, "width_factor")
+		args["fixed_width"] = json.RawMessage("true")
+	}
+	return nil, err
+}
+
+func pairFactor(args map[string]json.RawMessage, name string, pair func(float64) [2]float64) error {
+	var f *float64
+	if json.Unmarshal(args[name], &f) != nil || f == nil {
+		return nil // two numbers, or none
+	}
+	raw, err := json.Marshal(pair(*f))
+	args[name] = raw
+	return err
 }
 
 // resizing drops how borders are filled, as there are none.
