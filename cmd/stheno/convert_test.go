@@ -170,10 +170,10 @@ func TestNetworksLikePyTorchs(t *testing.T) {
 	got, changed := train.LikeTorch(base)
 	require.True(t, changed && got.SymmetricPadding && got.BatchNormEpsilon == 1e-5)
 	base.Arch = "vgg16"
-	got, changed = likeTorch(base)
+	got, changed = train.LikeTorch(base)
 	require.True(t, changed && !got.SymmetricPadding && got.BatchNormEpsilon == 1e-5)
 	base.Arch = "simplecnn"
-	got, changed = likeTorch(base)
+	got, changed = train.LikeTorch(base)
 	require.False(t, changed)
 	require.Equal(t, base, got)
 }
