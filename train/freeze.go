@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/stheno-ml/stheno/internal/host"
+	"github.com/stheno-ml/stheno/internal/thousands"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/weights"
 )
@@ -50,7 +51,7 @@ func (c Config) freeze(m *nn.Model) error {
 		}
 		free := []string{pattern(head)}
 		if c.Reinit != "" {
-			free = append(free, patterns(c.Reinit)...)
+			free = append(free, slices.DeleteFunc(patterns(c.Reinit), func(p string) bool { return p == reinitHead })...)
 		}
 		if err := errors.Join(m.SetTrainable(false), m.SetTrainable(true, free...)); err != nil {
 			return err
@@ -136,7 +137,7 @@ func (t *Trainer) unfreeze() error {
 		return err
 	}
 	_, n, _ := t.model.CountParams()
-	t.observer.Note(fmt.Sprintf("epoch %d: all layers are trained from now on, %d parameters; the optimizer begins anew", t.state.Epoch+1, n))
+	t.observer.Note(fmt.Sprintf("epoch %d: all layers are trained from now on, %s parameters; the optimizer begins anew", t.state.Epoch+1, thousands.Format(n)))
 	return nil
 }
 

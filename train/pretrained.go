@@ -183,7 +183,7 @@ func (b *begun) pixels(p *Pretrained) error {
 
 // otherClasses says that a checkpoint names classes which are not those of the data set.
 func (b *begun) otherClasses(p *Pretrained) bool {
-	if !p.checkpoint || len(p.cfg.Classes) == 0 || p.cfg.Classes[0] == "class 0" { // as convert calls those it does not know
+	if !p.checkpoint || len(p.cfg.Classes) == 0 || p.cfg.Classes[0] == unnamedClass {
 		return false
 	}
 	return !slices.Equal(p.cfg.Classes, b.Classes)
@@ -246,18 +246,32 @@ func (c Config) fresh(m *nn.Model) (head, again []*nn.Weight, err error) {
 			return nil, nil, err
 		}
 	}
+	again, err = c.reinitialised(m, head)
+	return head, again, err
+}
+
+// reinitHead is what Reinit calls the classifier, whatever its name is.
+const reinitHead = "head"
+
+// reinitialised are the weights of the layers that Reinit names.
+func (c Config) reinitialised(m *nn.Model, head []*nn.Weight) (all []*nn.Weight, err error) {
 	if c.Reinit == "" {
-		return head, nil, nil
+		return nil, nil
 	}
-	if again, err = m.WeightsOf(patterns(c.Reinit)...); err != nil {
-		return nil, nil, fmt.Errorf("train: --reinit: %w", err)
+	for _, name := range patterns(c.Reinit) {
+		some := head
+		if name != reinitHead || len(head) == 0 {
+			if some, err = m.WeightsOf(name); err != nil {
+				return nil, fmt.Errorf("train: --reinit: %w", err)
+			}
+		}
+		all = append(all, some...)
 	}
-	return head, again, nil
+	return all, nil
 }
 
 // renew takes values away from what is to be new, and says which layers that is.
 func (b *begun) renew(p *Pretrained, head, again []*nn.Weight) {
-	why := "as --reinit says"
 	for _, w := range again {
 		w.Value = nil
 	}
@@ -265,7 +279,7 @@ func (b *begun) renew(p *Pretrained, head, again []*nn.Weight) {
 		return slices.ContainsFunc(all, func(w *nn.Weight) bool { return w.Value == nil })
 	}
 	if layers := layersOf(again); len(layers) > 0 {
-		b.notes = append(b.notes, fmt.Sprintf("new, with initial values: %s, %s", strings.Join(layers, ", "), why))
+		b.notes = append(b.notes, fmt.Sprintf("new, with initial values: %s, as --reinit says", strings.Join(layers, ", ")))
 	}
 	if len(head) == 0 || slices.Contains(again, head[0]) {
 		return
@@ -273,14 +287,19 @@ func (b *begun) renew(p *Pretrained, head, again []*nn.Weight) {
 	layers := strings.Join(layersOf(head), ", ")
 	switch {
 	case none(head):
-		b.notes = append(b.notes, fmt.Sprintf("new, with initial values: %s, the classifier, which %s does not have for %d classes", layers, p.Path, len(b.Classes)))
+		b.notes = append(b.notes, fmt.Sprintf("new, with initial values: %s, the classifier: %s has none for %d classes", layers, p.Path, len(b.Classes)))
 	case b.otherClasses(p):
-		b.notes = append(b.notes, fmt.Sprintf("new, with initial values: %s, the classifier, as that in %s is for other classes", layers, p.Path))
+		b.notes = append(b.notes, fmt.Sprintf("new, with initial values: %s, the classifier: that in %s is for other classes", layers, p.Path))
 		for _, w := range head {
 			w.Value = nil
 		}
+	case !p.checkpoint || len(p.cfg.Classes) == 0 || p.cfg.Classes[0] == unnamedClass:
+		b.notes = append(b.notes, fmt.Sprintf("the classifier, %s, is that of %s, which is for %d classes, too; if they are others, begin it anew with --reinit %s", layers, p.Path, len(b.Classes), reinitHead))
 	}
 }
+
+// unnamedClass is what convert calls the first class where it knows no names.
+const unnamedClass = "class 0"
 
 // whole takes the network that a file of Keras or ONNX, or a checkpoint of such a network, holds.
 func (b *begun) whole(p *Pretrained) error {

@@ -127,8 +127,8 @@ func TestOtherClasses(t *testing.T) {
 	w, err := runEight(t, c, 7, nil)
 	require.NoError(t, err)
 	require.Len(t, w.notes, 1)
-	require.Contains(t, w.notes[0], "new, with initial values: head, the classifier, which ")
-	require.Contains(t, w.notes[0], "does not have for 7 classes")
+	require.Contains(t, w.notes[0], "new, with initial values: head, the classifier: ")
+	require.Contains(t, w.notes[0], "has none for 7 classes")
 	src, err := convert.Open(file)
 	require.NoError(t, err)
 	before, err := train.OpenPretrained(file)
@@ -171,7 +171,7 @@ func TestOtherClasses(t *testing.T) {
 	next.Out = filepath.Join(t.TempDir(), "third") // to five classes again, of the network that was made for seven
 	w, err = runEight(t, next, 5, nil)
 	require.NoError(t, err)
-	require.Contains(t, w.notes[1], "does not have for 5 classes")
+	require.Contains(t, w.notes[1], "has none for 5 classes")
 }
 
 // TestInterruptedFineTuning: a run that is stopped and resumed, in either stage and without its file, is the one that was not.
@@ -265,7 +265,7 @@ func TestNamedNetwork(t *testing.T) {
 			c.Arch, c.Weights, c.Freeze, c.Epochs, c.LimitTrain, c.LimitTest = "resnet20-cifar", file, "backbone", 1, 16, 10
 			w, err := runOf(t, c, &twenty, engine(t, 2), nil)
 			require.NoError(t, err)
-			require.Contains(t, strings.Join(w.notes, "\n"), "the classifier, which")
+			require.Contains(t, strings.Join(w.notes, "\n"), "the classifier: ")
 			got := valuesOf(t, c.Out)
 			for _, old := range r.Model.Weights() {
 				if !strings.HasPrefix(old.Name, "fc") {

@@ -63,7 +63,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 // pretrainedFlags are those of a run that begins with pretrained weights.
 func pretrainedFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Weights, "weights", c.Weights, "begin with the weights in a file that convert reads, or in the folder of a run; without --arch with the network there, too; a classifier for other classes begins anew")
-	f.StringVar(&c.Reinit, "reinit", c.Reinit, "layers that begin anew instead, `patterns` with commas between them, such as fc1,fc2")
+	f.StringVar(&c.Reinit, "reinit", c.Reinit, "layers that begin anew instead, `patterns` with commas between them, such as fc1,fc2; head is the classifier, whatever it is called")
 	freezeFlag(f, c)
 	f.IntVar(&c.UnfreezeAt, "unfreeze-at", c.UnfreezeAt, "train all layers from epoch N on, with a new start of the optimizer (0: not)")
 	f.Float64Var(&c.HeadRate, "head-lr-factor", c.HeadRate, "learning rate of the classifier and of what --reinit names, in multiples of --lr (0: 1)")
