@@ -145,10 +145,21 @@ func (p *Pretrained) begin(c Config) (*begun, error) {
 	if !b.RawPixels && len(b.Mean)+len(b.Std) == 0 && !b.Standardise && !p.checkpoint && !b.RescaleInputs && !TakesRawPixels(b.model) {
 		b.notes = append(b.notes, fmt.Sprintf("what the network in %s expects of pixels is not known: it is given pixels of 0 to 1; if it was trained on others, say so with --mean and --std, or with --raw-pixels", p.Path))
 	}
+	if b.Freeze == "" && hasFrozen(b.model) {
+		b.notes = append(b.notes, fmt.Sprintf("layers that are frozen in %s stay so; --freeze %s trains them, too", p.Path, FreezeNone))
+	}
 	if net, err := b.model.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
 		b.notes = append(b.notes, "the network does not end with a softmax: what it returns is taken for probabilities")
 	}
 	return b, nil
+}
+
+// hasFrozen says whether a layer is frozen that has weights.
+func hasFrozen(m *nn.Model) bool {
+	return slices.ContainsFunc(m.Layers(), func(l nn.LayerInfo) bool {
+		inner, ok := l.Config.(*nn.Model)
+		return l.Frozen && len(l.Weights) > 0 || ok && hasFrozen(inner)
+	})
 }
 
 // inherit takes from the configuration that a network was saved with what describes it, where c does not say something else.
@@ -230,12 +241,29 @@ func (b *begun) named(p *Pretrained) error {
 
 // mismatch adds to the list of what does not fit what to do.
 func mismatch(err error) error {
-	if wrong, ok := errors.AsType[*convert.MismatchError](err); ok {
-		if wrong.Remedy != "" {
-			wrong.Remedy += "\n    "
-		}
-		wrong.Remedy += "the classifier alone may differ: name another --arch, or layers that are to begin anew with --reinit; stheno convert takes --map, --match and --ignore for what it is told, and --weights what it writes"
+	wrong, ok := errors.AsType[*convert.MismatchError](err)
+	if !ok {
+		return err
 	}
+	if wrong.Remedy != "" {
+		wrong.Remedy += "\n    "
+	}
+	wrong.Remedy += "the classifier alone may differ: name another --arch"
+	var layers []string
+	for _, d := range wrong.Differences {
+		if d.Weight == "" { // the file has more than the network
+			layers = nil
+			break
+		}
+		if layer := d.Weight[:strings.LastIndexByte(d.Weight, '/')]; !slices.Contains(layers, layer) {
+			layers = append(layers, layer)
+		}
+	}
+	const few = 4
+	if len(layers) > 0 && len(layers) <= few {
+		wrong.Remedy += fmt.Sprintf(", or let these layers begin anew with --reinit %s", strings.Join(append(layers, reinitHead), ","))
+	}
+	wrong.Remedy += "; stheno convert takes --map, --match and --ignore for files that are to be explained, and --weights what it writes"
 	return err
 }
 
