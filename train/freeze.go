@@ -133,6 +133,9 @@ func (t *Trainer) unfreeze() error {
 	if at := t.cfg.UnfreezeAt; at == 0 || t.state.Unfrozen > 0 || t.state.Epoch+1 < at {
 		return nil
 	}
+	if err := t.finishProfile(); err != nil { // of the steps that go
+		return err
+	}
 	if err := t.setFree(t.state.Step); err != nil {
 		return err
 	}
@@ -144,9 +147,6 @@ func (t *Trainer) unfreeze() error {
 // setFree sets all layers free after so many steps. The optimizer's state is new: what it kept of the classifier is of another problem, as it
 // is where Keras compiles a model again.
 func (t *Trainer) setFree(steps int) error {
-	if err := t.finishProfile(); err != nil { // of the steps that go
-		return err
-	}
 	if err := t.sync(); err != nil {
 		return err
 	}

@@ -43,6 +43,21 @@ func TestTrainFromARun(t *testing.T) {
 	require.Contains(t, ok(t, "eval", "--run", next, "--limit-test", "20"), "on 20 test images")
 }
 
+// TestFineTuneOnPictures: pictures become what the network takes, of two classes it knows nothing.
+func TestFineTuneOnPictures(t *testing.T) {
+	first, dir := trained(t), pictureFolder(t)
+	out := filepath.Join(t.TempDir(), "run")
+	said := ok(t, "train", "--weights", first, "--data", "folder", "--data-dir", dir, "--freeze", "backbone", "--unfreeze-at", "2", "--batch", "6", "--epochs", "2", "--profile", "--out", out)
+	require.Contains(t, said, "note: pictures become 32×32×3, as the network in")
+	require.Contains(t, said, "note: new, with initial values: dense_1, the classifier: ")
+	require.Contains(t, said, "has none for 2 classes")
+	require.Contains(t, said, "(514 trainable)")
+	require.Contains(t, said, "note: epoch 2: all layers are trained from now on, 300,770 parameters; the optimizer begins anew")
+	require.Contains(t, said, "profile of batches of 6: 3 ") // of the frozen epoch
+	require.Contains(t, ok(t, "eval", "--run", out), "on 6 test images")
+	refused(t, []string{"train", "--weights", first, "--data", "folder", "--data-dir", dir, "--size", "16", "--out", out + "2"}, "does not fit")
+}
+
 // TestExplainFrozen: nothing goes backwards through what is frozen.
 func TestExplainFrozen(t *testing.T) {
 	backward := func(args ...string) (filters, updates int) {
