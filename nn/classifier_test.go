@@ -13,7 +13,7 @@ import (
 // TestClassifier: every family of architectures has one that can be told, and takes another number of classes, with the names and shapes that it has then.
 func TestClassifier(t *testing.T) {
 	for _, name := range []string{"simplecnn", "alexnet", "vgg11", "resnet18", "keras-resnet50v2", "resnet20-cifar", "mobilenet", "mobilenetv2", "mobilenetv3-small",
-		"densenet121", "efficientnetb0", "efficientnetv2b0", "convnext-tiny", "xception", "inceptionv3", "nasnet-mobile", "vit-ti4"} {
+		"densenet121", "efficientnetb0", "efficientnetv2-b0", "convnext-tiny", "xception", "inceptionv3", "nasnet-mobile", "vit-ti4"} {
 		model := func(classes int) *nn.Model {
 			c := arch.Config{Input: nn.Shape{32, 32, 3}, Classes: classes}
 			a, err := arch.ByName(name, c)
