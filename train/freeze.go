@@ -53,12 +53,15 @@ func (c Config) freeze(m *nn.Model) error {
 		if c.Reinit != "" {
 			free = append(free, slices.DeleteFunc(patterns(c.Reinit), func(p string) bool { return p == reinitHead })...)
 		}
-		if err := errors.Join(m.SetTrainable(false), m.SetTrainable(true, free...)); err != nil {
+		if err := m.SetTrainable(false); err != nil {
 			return err
+		}
+		if err := m.SetTrainable(true, free...); err != nil {
+			return noLayer("--reinit", err)
 		}
 	default:
 		if err := m.SetTrainable(false, patterns(c.Freeze)...); err != nil {
-			return fmt.Errorf("train: --freeze: %w", err)
+			return noLayer("--freeze", err)
 		}
 	}
 	if c.HeadRate != 0 {
@@ -73,6 +76,16 @@ func (c Config) freeze(m *nn.Model) error {
 		return fmt.Errorf("train: --freeze %s freezes all that the network could learn, so that nothing is left to train; --freeze %s leaves the classifier out", c.Freeze, FreezeBackbone)
 	}
 	return nil
+}
+
+// noLayer is the error for a pattern of a flag, with a remedy for those who have no model to ask.
+func noLayer(flag string, err error) error {
+	if e, ok := errors.AsType[*nn.Error](err); ok {
+		own := *e
+		own.Remedy = "stheno summary lists the names of the layers"
+		err = &own
+	}
+	return fmt.Errorf("train: %s: %w", flag, err)
 }
 
 // rates is what the learning rate is multiplied by for each weight of m, nil for 1.

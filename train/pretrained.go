@@ -290,7 +290,7 @@ func (c Config) reinitialised(m *nn.Model, head []*nn.Weight) (all []*nn.Weight,
 		some := head
 		if name != reinitHead || len(head) == 0 {
 			if some, err = m.WeightsOf(name); err != nil {
-				return nil, fmt.Errorf("train: --reinit: %w", err)
+				return nil, noLayer("--reinit", err)
 			}
 		}
 		all = append(all, some...)

@@ -235,6 +235,11 @@ func TestUnfrozenAndTheBestEpoch(t *testing.T) {
 	w, err := runEight(t, c, 5, nil)
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(w.notes, "\n"), "the weights are those of epoch 2 again, the best")
+	c = tuned(t, kerasFile(t))
+	c.Freeze, c.UnfreezeAt = "backbone", 4
+	w, err = runEight(t, c, 5, nil)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(w.notes, "\n"), "set free from epoch 4 on, which a run of 3 epochs does not have")
 }
 
 // TestNamedNetwork puts the weights of several formats into a network that is named, for other classes and from another program's names.
@@ -324,21 +329,22 @@ func TestWhatCannotBeTuned(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.h5")
 	require.NoError(t, os.WriteFile(broken, []byte("no weights at all"), 0o644))
 	for want, change := range map[string]func(*train.Config){
-		"no such file":                  func(c *train.Config) { c.Weights = "nowhere.h5" },
-		"is a folder and not that of a": func(c *train.Config) { c.Weights = t.TempDir() },
-		"is no file of weights":         func(c *train.Config) { c.Weights = broken },
-		"does not fit":                  func(c *train.Config) { c.Arch = "simplecnn" },
-		`did you mean "c1"?`:            func(c *train.Config) { c.Freeze = "c12" },
-		"nothing is left to train":      func(c *train.Config) { c.Freeze = "*" },
-		`did you mean "n2"`:             func(c *train.Config) { c.Reinit = "n22" },
-		"--stem is for networks that":   func(c *train.Config) { c.Stem = "cifar" },
-		"wants a number for each of 3":  func(c *train.Config) { c.Mean = []float32{1} },
-		"--std wants positive numbers":  func(c *train.Config) { c.Std = []float32{1, 0, 1} },
-		"--unfreeze-at goes with":       func(c *train.Config) { c.UnfreezeAt = 2 },
-		"an epoch of at least 2":        func(c *train.Config) { c.UnfreezeAt, c.Freeze = 1, "backbone" },
-		"not both: averages of frozen":  func(c *train.Config) { c.UnfreezeAt, c.Freeze, c.EMA = 2, "backbone", 0.9 },
-		"--head-lr-factor wants":        func(c *train.Config) { c.HeadRate = -1 },
-		"--reinit goes with --weights":  func(c *train.Config) { c.Arch, c.Weights, c.Reinit = "simplecnn", "", "x" },
+		"no such file":                   func(c *train.Config) { c.Weights = "nowhere.h5" },
+		"is a folder and not that of a":  func(c *train.Config) { c.Weights = t.TempDir() },
+		"is no file of weights":          func(c *train.Config) { c.Weights = broken },
+		"does not fit":                   func(c *train.Config) { c.Arch = "simplecnn" },
+		"stheno summary lists the names": func(c *train.Config) { c.Freeze = "stem" },
+		`did you mean "c1"?`:             func(c *train.Config) { c.Freeze = "c12" },
+		"nothing is left to train":       func(c *train.Config) { c.Freeze = "*" },
+		`did you mean "n2"`:              func(c *train.Config) { c.Reinit = "n22" },
+		"--stem is for networks that":    func(c *train.Config) { c.Stem = "cifar" },
+		"wants a number for each of 3":   func(c *train.Config) { c.Mean = []float32{1} },
+		"--std wants positive numbers":   func(c *train.Config) { c.Std = []float32{1, 0, 1} },
+		"--unfreeze-at goes with":        func(c *train.Config) { c.UnfreezeAt = 2 },
+		"an epoch of at least 2":         func(c *train.Config) { c.UnfreezeAt, c.Freeze = 1, "backbone" },
+		"not both: averages of frozen":   func(c *train.Config) { c.UnfreezeAt, c.Freeze, c.EMA = 2, "backbone", 0.9 },
+		"--head-lr-factor wants":         func(c *train.Config) { c.HeadRate = -1 },
+		"--reinit goes with --weights":   func(c *train.Config) { c.Arch, c.Weights, c.Reinit = "simplecnn", "", "x" },
 	} {
 		c := tuned(t, file)
 		change(&c)

@@ -214,6 +214,9 @@ func (t *Trainer) loaders() (err error) {
 	if t.cfg.SWA > t.cfg.Epochs {
 		t.observer.Note(fmt.Sprintf("weights are averaged from epoch %d on, which a run of %d epochs does not have: nothing is averaged", t.cfg.SWA, t.cfg.Epochs))
 	}
+	if t.cfg.UnfreezeAt > t.cfg.Epochs {
+		t.observer.Note(fmt.Sprintf("layers are set free from epoch %d on, which a run of %d epochs does not have: what is frozen stays so", t.cfg.UnfreezeAt, t.cfg.Epochs))
+	}
 	if t.cfg.Batch > t.loader.Len() {
 		t.observer.Note(fmt.Sprintf("the batch of %d is larger than the training images: each epoch is one step on all %d of them", t.cfg.Batch, t.loader.Len()))
 	}
