@@ -231,10 +231,10 @@ func TestBegunAgain(t *testing.T) {
 // TestUnfrozenAndTheBestEpoch: the best epoch's weights come back from before the optimizer began anew.
 func TestUnfrozenAndTheBestEpoch(t *testing.T) {
 	c := tuned(t, kerasFile(t))
-	c.Freeze, c.UnfreezeAt, c.Epochs, c.LR, c.EarlyStop = "backbone", 3, 5, 0.5, "patience=1,restore,monitor=val_top1" // a rate that spoils what is trained
+	c.Freeze, c.UnfreezeAt, c.Epochs, c.EarlyStop = "backbone", 2, 4, "patience=1,monitor=loss,min_delta=100,restore" // no epoch is so much better
 	w, err := runEight(t, c, 5, nil)
 	require.NoError(t, err)
-	require.Contains(t, strings.Join(w.notes, "\n"), "the weights are those of epoch 2 again, the best")
+	require.Contains(t, strings.Join(w.notes, "\n"), "the weights are those of epoch 1 again, the best")
 	c = tuned(t, kerasFile(t))
 	c.Freeze, c.UnfreezeAt = "backbone", 4
 	w, err = runEight(t, c, 5, nil)
