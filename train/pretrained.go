@@ -14,6 +14,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/weights"
 	"github.com/stheno-ml/stheno/weights/convert"
 	kerasfile "github.com/stheno-ml/stheno/weights/keras"
 	"github.com/stheno-ml/stheno/weights/onnx"
@@ -122,9 +123,7 @@ func (p *Pretrained) begin(c Config) (*begun, error) {
 	if p.checkpoint && p.cfg.Arch == c.Arch {
 		b.inherit(p.cfg)
 	}
-	if err := b.pixels(p); err != nil {
-		return nil, err
-	}
+	b.pixels(p)
 	var err error
 	if c.Arch == KerasArch || c.Arch == ONNXArch {
 		err = b.whole(p)
@@ -181,15 +180,14 @@ func (c *Config) inherit(from Config) {
 }
 
 // pixels takes over what a checkpoint says of them, unless the run says it itself.
-func (b *begun) pixels(p *Pretrained) error {
+func (b *begun) pixels(p *Pretrained) {
 	if b.RawPixels || b.Standardise || len(b.Mean)+len(b.Std) > 0 || !p.checkpoint {
-		return nil
+		return
 	}
 	b.RawPixels, b.Mean, b.Std = p.cfg.RawPixels, p.cfg.Mean, p.cfg.Std
 	if b.RawPixels || len(b.Mean)+len(b.Std) > 0 {
 		b.notes = append(b.notes, fmt.Sprintf("images are given to the network as in %s", p.Path))
 	}
-	return b.CheckPixels()
 }
 
 // otherClasses says that a checkpoint names classes which are not those of the data set.
@@ -331,11 +329,13 @@ const unnamedClass = "class 0"
 
 // whole takes the network that a file of Keras or ONNX, or a checkpoint of such a network, holds.
 func (b *begun) whole(p *Pretrained) error {
-	for flag, given := range map[string]bool{"--batch-norm": b.BatchNorm, "--dropout": b.Dropout != 0, "--no-l2": b.NoL2, "--stem": b.Stem != "",
-		"--resnet-version": b.ResNetVersion != "", "--shortcuts": b.Shortcuts != "", "--batch-norm-momentum": b.BatchNormMomentum != 0,
-		"--batch-norm-epsilon": b.BatchNormEpsilon != 0} {
-		if given {
-			return fmt.Errorf("train: %s is for networks that --arch names; %s holds a network itself; leave it out", flag, p.Path)
+	for _, o := range []struct {
+		flag  string
+		given bool
+	}{{"--batch-norm", b.BatchNorm}, {"--dropout", b.Dropout != 0}, {"--no-l2", b.NoL2}, {"--stem", b.Stem != ""}, {"--resnet-version", b.ResNetVersion != ""},
+		{"--shortcuts", b.Shortcuts != ""}, {"--batch-norm-momentum", b.BatchNormMomentum != 0}, {"--batch-norm-epsilon", b.BatchNormEpsilon != 0}} {
+		if o.given {
+			return fmt.Errorf("train: %s is for networks that --arch names; %s holds a network itself; leave it out", o.flag, p.Path)
 		}
 	}
 	was, err := b.stored(p)
@@ -388,8 +388,16 @@ func (b *begun) whole(p *Pretrained) error {
 func (b *begun) stored(p *Pretrained) (m *nn.Model, err error) {
 	switch {
 	case p.checkpoint:
-		m, _, err := LoadModel(p.Path)
-		return m, err
+		m, c, err := LoadModel(p.Path)
+		if err != nil || c.Input == b.Input {
+			return m, err
+		}
+		c.Input = b.Input // the file that it was made of may have left the size open
+		other, wrong := NewModel(c)
+		if wrong != nil || other.Allocate(tensor.Float32) != nil || weights.Assign(modelTensors(other, ""), p.src.Checkpoint.Section(modelPrefix)) != nil {
+			return m, nil // of which whole says what is wrong
+		}
+		return other, nil
 	case b.Arch == ONNXArch:
 		how := onnx.ModelConfig{Images: true, Size: nn.Shape(b.Input[:]), Dtype: tensor.Float32}
 		if m, err = p.src.Graph.Model(how); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -413,4 +414,28 @@ func TestTwoStagesAreTwoRuns(t *testing.T) {
 		// running mean follows late.
 		require.InDelta(t, v.rows[i].ValLoss, w.rows[2+i].ValLoss, 1e-3)
 	}
+}
+
+// TestOpenSize: a network that Keras described for images of any size learns those of another size than it was saved with.
+func TestOpenSize(t *testing.T) {
+	c := tuned(t, kerasFile(t))
+	c.Epochs = 1
+	_, err := runEight(t, c, 5, nil)
+	require.NoError(t, err)
+	r, err := train.LoadRun(c.Out)
+	require.NoError(t, err)
+	fixed := regexp.MustCompile(`\[null,\s*12,\s*12,\s*3\]`)
+	require.Regexp(t, fixed, string(r.Config.Model))
+	r.Config.Model = fixed.ReplaceAll(r.Config.Model, []byte("[null,null,null,3]"))
+	file := filepath.Join(t.TempDir(), "open.safetensors")
+	require.NoError(t, train.SaveModel(file, r.Model, r.Config))
+	wide := eight(5)
+	wide.Train.Shape = [3]int{6, 24, 3} // and of the tests, which are the same
+	c.Weights, c.Out, c.Freeze = file, filepath.Join(t.TempDir(), "wide"), "backbone"
+	_, err = runOf(t, c, wide, engine(t, 1), nil)
+	require.NoError(t, err)
+	again, err := train.LoadRun(c.Out)
+	require.NoError(t, err)
+	require.Equal(t, nn.Shape{6, 24, 3}, again.Model.InputShape())
+	require.Equal(t, valuesOf(t, filepath.Dir(filepath.Dir(r.Path)))["c2/kernel"], valuesOf(t, c.Out)["c2/kernel"])
 }
