@@ -79,7 +79,7 @@ var lattice = map[string][]string{
 	"weights/onnx":             {"weights", "nn", "graph/op", "internal/shape", "internal/suggest", "internal/atomicfile"},
 	"weights/torch":            {"weights", "weights/internal/pickle", "weights/internal/npy", "weights/internal/zipfile"},
 
-	"train":             {"train/tensorboard", "arch", "nn", "data", "weights", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/host", "internal/memcopy", "internal/suggest", "internal/words"},
+	"train":             {"train/tensorboard", "arch", "nn", "data", "weights", "weights/convert", "weights/keras", "weights/onnx", "graph", "graph/op", "internal/atomicfile", "internal/host", "internal/memcopy", "internal/suggest", "internal/thousands", "internal/words"},
 	"recipes":           {"internal/suggest"}, // texts, which the commands know what to do with
 	"train/tensorboard": {},                   // numbers, whoever computed them
 	// An experiment with training steps, and its picture.

@@ -3,6 +3,7 @@ package nn
 import (
 	"iter"
 	"path"
+	"slices"
 
 	"github.com/stheno-ml/stheno/internal/suggest"
 )
@@ -79,4 +80,26 @@ func (m *Model) paths() iter.Seq2[string, *node] {
 			}
 		}
 	}
+}
+
+// WeightsOf returns the weights of layers, which are named as in [Model.SetTrainable].
+func (m *Model) WeightsOf(layers ...string) ([]*Weight, error) {
+	if m.empty() {
+		return nil, noModel("WeightsOf")
+	}
+	var all []*Weight
+	for _, pattern := range layers {
+		found, err := m.matching(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range found {
+			for _, w := range n.weights {
+				if !slices.Contains(all, w) {
+					all = append(all, w)
+				}
+			}
+		}
+	}
+	return all, nil
 }

@@ -30,13 +30,16 @@ func modelTensors(m *nn.Model, prefix string) []weights.NamedTensor {
 func runTensors(m *nn.Model, slots Slots) []weights.NamedTensor {
 	out := modelTensors(m, modelPrefix)
 	for _, name := range slices.Sorted(maps.Keys(slots)) {
-		out = append(out, weights.NamedTensor{Name: "optimizer/" + name, Shape: slots[name].Shape(), Data: slots[name].Data()})
+		out = append(out, weights.NamedTensor{Name: optimizerPrefix + name, Shape: slots[name].Shape(), Data: slots[name].Data()})
 	}
 	return out
 }
 
-// modelPrefix begins the names of the model's weights in a checkpoint.
-const modelPrefix = "model/"
+// modelPrefix begins the names of the model's weights in a checkpoint, optimizerPrefix those of slots.
+const (
+	modelPrefix     = "model/"
+	optimizerPrefix = "optimizer/"
+)
 
 // save writes a checkpoint of the current state, unless a number in it is not finite. metric is the validation's top-1, or what the early stop
 // looks at, and NaN in the middle of an epoch.
@@ -93,7 +96,7 @@ func (t *Trainer) resume() (was Config, err error) {
 	found, err := weights.Latest(filepath.Join(t.cfg.Out, CheckpointDir))
 	if errors.Is(err, weights.ErrNoCheckpoint) && t.justBegun() {
 		t.observer.Note("the run ended before its first checkpoint; it begins again")
-		err := t.model.Initialize(t.cfg.Seed, tensor.Float32)
+		err := t.beginAgain()
 		t.takeWeights()
 		return t.cfg, err
 	}
@@ -104,6 +107,9 @@ func (t *Trainer) resume() (was Config, err error) {
 		t.observer.Note(fmt.Sprintf("skipped: %v", skipped))
 	}
 	c := found.Checkpoint
+	if err := t.resumeUnfrozen(c); err != nil {
+		return was, err
+	}
 	if err := c.Assign(t.cfg.Arch, t.tensors()); err != nil {
 		return was, fmt.Errorf("train: %s: %w", found.Path, err)
 	}

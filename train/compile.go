@@ -88,10 +88,11 @@ func (t *Trainer) trainStep(key stepKey) (*Step, error) {
 	}
 	s, err := newTrainStep(t.engine, t.model, t.opt, t.slots,
 		stepKind{n: key.images, source: sourceOf(t.loader), seed: t.cfg.Seed, hold: key.hold, weighted: t.cfg.ClassWeights != nil,
-			norms: t.cfg.GradientNorms != nil && !key.hold, loss: loss}, opts...)
+			norms: t.cfg.GradientNorms != nil && !key.hold, loss: loss, rate: t.cfg.rates(t.model)}, opts...)
 	if err != nil {
 		return nil, err
 	}
+	s.since = t.state.Unfrozen
 	t.steps[key] = s
 	if t.profile != nil && t.profile.timing {
 		return s, s.machine.StartProfile()

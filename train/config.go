@@ -26,6 +26,25 @@ type Config struct {
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"` // vgg, resnet
 	RescaleInputs     bool    `json:"rescale_inputs,omitempty"`      // resnet, efficientnet: networks that were converted may have it
 
+	// Weights is the file, or the folder of a run, whose weights the run began with: what OpenPretrained reads; New makes it absolute. With it Arch may
+	// be "": the network is then the one in the file, and New fills in what describes it. It is read when a run begins and not when it is resumed.
+	Weights string `json:"weights,omitempty"`
+	// Pretrained is what OpenPretrained made of Weights, where the caller has it already; New takes it.
+	Pretrained *Pretrained `json:"-"`
+	// Reinit are patterns of layers, as Model.SetTrainable takes them, with commas between them, whose weights are not taken from the file.
+	Reinit string `json:"reinit,omitempty"`
+	// Freeze says which layers are not trained: FreezeBackbone, all but the classifier and those of Reinit; FreezeNone; or patterns of layers with
+	// commas between them. "" is what the network's file says, which for most is none.
+	Freeze string `json:"freeze,omitempty"`
+	// UnfreezeAt, if not 0, sets all layers free from this epoch on, counted from 1; the optimizer then begins anew.
+	UnfreezeAt int `json:"unfreeze_at,omitempty"`
+	// HeadRate, if not 0, is what the learning rate is multiplied by for the classifier, and for the layers of Reinit.
+	HeadRate float64 `json:"head_lr_factor,omitempty"`
+	// NewHead says that the classifier of the network that Model describes is replaced by one for as many Classes as there are, and Softmax that
+	// a softmax is put behind it.
+	NewHead bool `json:"new_head,omitempty"`
+	Softmax bool `json:"softmax,omitempty"`
+
 	// Model describes a network that was converted: where Arch is KerasArch, as keras.Model reads it, and where it is ONNXArch as base64 in
 	// quotes of what onnx.Graph.Describe returns for models of images.
 	Model json.RawMessage `json:"model,omitempty"`
@@ -110,7 +129,8 @@ type Config struct {
 	// ClassWeights are what ClassWeight means.
 	ClassWeights []float32 `json:"class_weights,omitempty"`
 
-	Mean []float32 `json:"mean,omitempty"` // of the pixels on the scale 0…1, if Standardise
+	// Of the pixels on the scale 0…1: what the network expects, or if Standardise what New finds.
+	Mean []float32 `json:"mean,omitempty"`
 	Std  []float32 `json:"std,omitempty"`
 	// RawPixels says that the network takes pixels of 0…255 as they are, without Mean and Std; one that was converted may, and New sets
 	// it for those that TakesRawPixels finds to rescale them.

@@ -82,7 +82,16 @@ func (c Config) Validate() error {
 	if _, err := c.CompileOptions(); err != nil {
 		return err
 	}
-	if _, err := c.architecture(); err != nil {
+	described := len(c.Model) > 0 && (c.Arch == KerasArch || c.Arch == ONNXArch)
+	if !described && (c.Arch != "" || c.Weights == "") { // else the network is in a file
+		if _, err := c.architecture(); err != nil {
+			return err
+		}
+	}
+	if err := c.checkFreeze(); err != nil {
+		return err
+	}
+	if err := c.CheckPixels(); err != nil {
 		return err
 	}
 	if err := c.checkPictures(); err != nil {

@@ -15,6 +15,7 @@ func (c Config) identity() Config {
 	c.Epochs, c.DataDir, c.Device, c.Threads, c.Keep, c.SaveEvery = 0, "", "", 0, 0, 0
 	c.Engine, c.Version, c.Tuning, c.TuningFile, c.Recipe = "", "", "", "", ""
 	c.Out, c.Resume, c.Profile, c.ProfileSteps = "", false, "", 0
+	c.Weights, c.Pretrained = "", nil
 	c.Recompute, c.MemoryBudget, c.SkipDamaged = "", 0, false
 	c.EarlyStop, c.TensorBoard, c.TensorBoardSteps, c.TensorBoardHistograms = "", "", 0, 0
 	c.clearUnused()

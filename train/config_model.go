@@ -31,6 +31,16 @@ func NewModel(c Config) (*nn.Model, error) {
 		if err := checkOne(m); err != nil {
 			return nil, err
 		}
+		if c.NewHead {
+			if m, err = m.WithClasses(len(c.Classes)); err != nil {
+				return nil, err
+			}
+		}
+		if c.Softmax {
+			if m, err = m.WithSoftmax(); err != nil {
+				return nil, err
+			}
+		}
 		if in, out := m.InputShape(), m.OutputShape(); !slices.Equal([]int(in), c.Input[:]) || !slices.Equal([]int(out), []int{len(c.Classes)}) {
 			return nil, fmt.Errorf("train: the model takes %v and returns %v, its configuration says images of %s and %d classes", in, out, sides(c.Input[:]), len(c.Classes))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/stheno-ml/stheno/internal/words"
@@ -231,7 +232,13 @@ func (t *Trainer) restoreBest() error {
 	if err := t.sync(); err != nil {
 		return err
 	}
-	if err := c.Assign(t.cfg.Arch, t.tensors()); err != nil {
+	if of.Unfrozen != t.state.Unfrozen { // the optimizer had less to keep: the weights alone, as training is over
+		c.Tensors = slices.DeleteFunc(c.Tensors, func(t weights.Tensor) bool { return strings.HasPrefix(t.Name, optimizerPrefix) })
+		err = weights.Assign(slices.DeleteFunc(t.tensors(), func(t weights.NamedTensor) bool { return strings.HasPrefix(t.Name, optimizerPrefix) }), c.Tensors)
+	} else {
+		err = c.Assign(t.cfg.Arch, t.tensors())
+	}
+	if err != nil {
 		return fmt.Errorf("train: %s: %w", path, err)
 	}
 	for _, s := range t.steps {

@@ -12,6 +12,9 @@ import (
 
 // epoch trains the rest of the current epoch, validates and saves.
 func (t *Trainer) epoch(ctx context.Context) error {
+	if err := t.unfreeze(); err != nil {
+		return err
+	}
 	var meter Meter
 	it := t.loader.Epoch(t.state.Epoch, t.state.Batch)
 	defer it.Close()
@@ -187,7 +190,7 @@ func (t *Trainer) finishEpoch(ctx context.Context, imagesPerSecond float64) erro
 	if err := t.boardEpoch(row); err != nil { // before saving, too: see History.Append
 		return err
 	}
-	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step, Plateau: t.state.Plateau, Averaged: t.state.Averaged}
+	t.state = State{Epoch: t.state.Epoch + 1, Step: t.state.Step, Plateau: t.state.Plateau, Averaged: t.state.Averaged, Unfrozen: t.state.Unfrozen}
 	t.observe(row)
 	best := t.stop.see(row)
 	if err := t.save(t.stop.metric(row, best)); err != nil {

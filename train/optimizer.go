@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -45,6 +46,10 @@ type Scalars struct {
 	lr    *gorgonia.F32
 	t     *gorgonia.I
 	made  []scalar
+
+	// Scalars whose learning rate is a multiple of others', which set them.
+	of     *Scalars
+	factor float64
 }
 
 type scalar struct {
@@ -69,6 +74,12 @@ func (s *Scalars) Node(name string, at func(lr float64, t int) float64) *gorgoni
 }
 
 func (s *Scalars) scalar(name string, at func(lr float64, t int) float64) scalar {
+	if s.of != nil {
+		if at == nil { // it does not depend on the rate
+			return s.of.scalar(name, nil)
+		}
+		return s.of.scalar(fmt.Sprintf("%s, rate %g times", name, s.factor), func(lr float64, t int) float64 { return at(lr*s.factor, t) })
+	}
 	for _, m := range s.made {
 		if m.name == name {
 			return m
@@ -78,6 +89,15 @@ func (s *Scalars) scalar(name string, at func(lr float64, t int) float64) scalar
 	m.node = gorgonia.NewScalar(s.graph, gorgonia.Float32, gorgonia.WithName(name), gorgonia.WithValue(m.value))
 	s.made = append(s.made, m)
 	return m
+}
+
+// times are the scalars of weights whose learning rate is a multiple of that of s; Set of s sets them, too.
+func (s *Scalars) times(factor float64) *Scalars {
+	if factor == 1 {
+		return s
+	}
+	lr := s.Node(fmt.Sprintf("learning_rate, %g times", factor), func(lr float64, _ int) float64 { return lr * factor })
+	return &Scalars{LR: lr, T: s.T, graph: s.graph, of: s, factor: factor}
 }
 
 func (s *Scalars) has(name string) bool {

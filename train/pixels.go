@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,9 +46,35 @@ func adaptedToPixels(w *nn.Weight) bool {
 	return false
 }
 
+// CheckPixels refuses what Mean, Std and RawPixels cannot be; how many channels there are counts where Input is known.
+func (c Config) CheckPixels() error {
+	if c.RawPixels && len(c.Mean)+len(c.Std) > 0 {
+		return errors.New("train: --raw-pixels excludes --mean and --std")
+	}
+	for _, v := range []struct {
+		flag   string
+		values []float32
+	}{{"mean", c.Mean}, {"std", c.Std}} {
+		if n := len(v.values); n > 0 && c.Input[2] > 0 && n != c.Input[2] {
+			return fmt.Errorf("train: --%s wants a number for each of %d channels, got %d", v.flag, c.Input[2], n)
+		}
+	}
+	for _, m := range c.Mean {
+		if m-m != 0 {
+			return fmt.Errorf("train: --mean wants finite numbers, got %v", m)
+		}
+	}
+	for _, s := range c.Std {
+		if !(s > 0) || s-s != 0 {
+			return fmt.Errorf("train: --std wants positive numbers, got %v", s)
+		}
+	}
+	return nil
+}
+
 // feedRaw has networks that rescale pixels themselves be given these as they are.
 func (c *Config) feedRaw(m *nn.Model) error {
-	if !TakesRawPixels(m) {
+	if !TakesRawPixels(m) || !c.Standardise && len(c.Mean)+len(c.Std) > 0 { // which the user says
 		return nil
 	}
 	if c.Standardise {

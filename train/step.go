@@ -76,6 +76,7 @@ type Step struct {
 	sharedInputs gorgonia.Nodes // that other steps update
 	constants    gorgonia.Nodes // the set that the device has
 
+	since  int  // number of the step that is the optimizer's first
 	shared bool // batch is the number of the one that is fed, from 0
 	batch  int
 
@@ -167,6 +168,11 @@ func (s *Step) updates(net *nn.Net, cost *gorgonia.Node, opt Optimizer, slots Sl
 	}
 	s.scalars = NewScalars(net.Graph)
 	ps := parameters(net, grads, opt, slots, s.scalars)
+	for _, p := range ps {
+		if kind.rate != nil {
+			p.Scalars = s.scalars.times(kind.rate(p.Weight))
+		}
+	}
 	if b, ok := opt.(Base); ok {
 		s.sharedInputs = b.shared(ps)
 	}

@@ -16,11 +16,13 @@ type StepConfig struct {
 	Loss          nn.Loss
 	Weighted      bool // images weigh in the loss what Weigh has told, 1 at first
 	GradientNorms bool // Step.GradientNorms has them
+	// LearningRates says what the learning rate is multiplied by for a weight, such as 10 for those of a new head; nil is 1 for all.
+	LearningRates func(*nn.Weight) float64
 }
 
 // NewConfiguredStep is NewTrainStep for what c says.
 func NewConfiguredStep(e graph.Engine, m *nn.Model, opt Optimizer, slots Slots, c StepConfig, opts ...graph.Option) (*Step, error) {
-	kind := stepKind{n: c.Images, seed: c.Seed, loss: c.Loss, weighted: c.Weighted, norms: c.GradientNorms}
+	kind := stepKind{n: c.Images, seed: c.Seed, loss: c.Loss, weighted: c.Weighted, norms: c.GradientNorms, rate: c.LearningRates}
 	if c.Loader != nil {
 		kind.source = sourceOf(c.Loader)
 	}

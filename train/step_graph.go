@@ -55,6 +55,10 @@ func RunStepGraph(c Config, m *nn.Model, raw bool) (*gorgonia.ExprGraph, []graph
 	l := c.trainingLoader(files, raw)
 	kind := stepKind{n: c.Batch, seed: c.Seed, loss: loss, weighted: c.ClassWeight != ""}
 	kind.mixup = c.Mixup > 0
+	if err := c.freeze(m); err != nil {
+		return nil, nil, err
+	}
+	kind.rate = c.rates(m)
 	if files {
 		kind.crop = cropOfPictures(l, &data.Dataset{Shape: c.Input, Files: &data.Files{}})
 	} else {

@@ -57,7 +57,7 @@ func (s *Step) FeedBatch(b *data.Batch, learningRate float64, step int) error {
 		*s.share = gorgonia.F32(b.Share)
 	}
 	if s.scalars != nil {
-		s.scalars.Set(learningRate, step+1)
+		s.scalars.Set(learningRate, step-s.since+1)
 	}
 	if s.count != nil {
 		*s.count = gorgonia.I(step)

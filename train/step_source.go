@@ -40,10 +40,11 @@ type stepKind struct {
 	n    int    // images
 	seed uint64 // of dropout
 
-	hold       bool    // gradients are only added to their sums
-	weighted   bool    // images have weights in the loss
-	norms      bool    // the norms of gradients are results
-	loss       nn.Loss // nil: the mean of the sparse categorical crossentropy
+	hold       bool                     // gradients are only added to their sums
+	weighted   bool                     // images have weights in the loss
+	norms      bool                     // the norms of gradients are results
+	loss       nn.Loss                  // nil: the mean of the sparse categorical crossentropy
+	rate       func(*nn.Weight) float64 // what the learning rate is multiplied by; nil: 1
 	evaluation bool
 	shapesOnly bool // inputs and weights have no values
 }

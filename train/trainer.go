@@ -27,6 +27,7 @@ type State struct {
 
 	Plateau  *PlateauState `json:"plateau,omitempty"`  // of a PlateauSchedule
 	Averaged int           `json:"averaged,omitempty"` // epochs in the average of Config.SWA
+	Unfrozen int           `json:"unfrozen,omitempty"` // optimizer steps that were done when Config.UnfreezeAt began; 0 before
 }
 
 // Trainer is one run.
@@ -70,6 +71,13 @@ func New(c Config, split *data.Split, e graph.Engine, o Observer) (*Trainer, err
 		return nil, err
 	}
 	c.clearUnused()
+	if c.Weights != "" {
+		abs, err := filepath.Abs(c.Weights)
+		if err != nil {
+			return nil, fmt.Errorf("train: the weights: %w", err)
+		}
+		c.Weights = abs
+	}
 	if c.DataDir != "" {
 		abs, err := filepath.Abs(c.DataDir)
 		if err != nil {
@@ -106,10 +114,21 @@ func (t *Trainer) prepare() (err error) {
 	if err = t.cfg.describe(t.split); err != nil {
 		return err
 	}
-	if t.model, err = NewModel(t.cfg); err != nil {
+	if err = t.begin(); err != nil {
 		return err
 	}
+	if t.model == nil {
+		if t.model, err = NewModel(t.cfg); err != nil {
+			return err
+		}
+	}
 	if err = t.cfg.feedRaw(t.model); err != nil {
+		return err
+	}
+	if err = t.cfg.CheckPixels(); err != nil {
+		return err
+	}
+	if err = t.cfg.freeze(t.model); err != nil {
 		return err
 	}
 	if err = fitsMemory(t.model, t.opt, t.cfg.SWA > 0, int64(host.Memory())); err != nil {
@@ -155,6 +174,9 @@ func (t *Trainer) prepare() (err error) {
 	if tells {
 		before = said.String()
 	}
+	if err := t.compileUnfrozen(); err != nil {
+		return err
+	}
 	if err := t.compile(); err != nil {
 		return err
 	}
@@ -169,6 +191,9 @@ func (t *Trainer) prepare() (err error) {
 func (t *Trainer) values() error {
 	if t.cfg.Resume {
 		return t.model.Allocate(tensor.Float32)
+	}
+	if t.cfg.Weights != "" {
+		return t.model.InitializeRest(t.cfg.Seed, tensor.Float32)
 	}
 	return t.model.Initialize(t.cfg.Seed, tensor.Float32)
 }
@@ -188,6 +213,9 @@ func (t *Trainer) loaders() (err error) {
 	}
 	if t.cfg.SWA > t.cfg.Epochs {
 		t.observer.Note(fmt.Sprintf("weights are averaged from epoch %d on, which a run of %d epochs does not have: nothing is averaged", t.cfg.SWA, t.cfg.Epochs))
+	}
+	if t.cfg.UnfreezeAt > t.cfg.Epochs {
+		t.observer.Note(fmt.Sprintf("layers are set free from epoch %d on, which a run of %d epochs does not have: what is frozen stays so", t.cfg.UnfreezeAt, t.cfg.Epochs))
 	}
 	if t.cfg.Batch > t.loader.Len() {
 		t.observer.Note(fmt.Sprintf("the batch of %d is larger than the training images: each epoch is one step on all %d of them", t.cfg.Batch, t.loader.Len()))
@@ -299,12 +327,7 @@ func (t *Trainer) more() bool { return t.state.Epoch < t.cfg.Epochs && !t.stop.d
 // Close frees the compiled steps and the output folder's lock. Of a new run that failed before its first step was done it removes the
 // files.
 func (t *Trainer) Close() error {
-	var errs []error
-	for _, s := range t.steps {
-		errs = append(errs, s.Close())
-	}
-	t.steps = map[stepKey]*Step{}
-	errs = append(errs, t.eval.Close())
+	errs := []error{t.closeSteps(), t.eval.Close()}
 	if t.history != nil {
 		errs = append(errs, t.history.Close())
 		t.history = nil

@@ -116,7 +116,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 			return err
 		}
 	}
-	file, err := checkpointIn(in)
+	file, err := train.CheckpointIn(in)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 		return err
 	}
 	if len(plan.Notes) > 0 && c.arch != "" && !f.Changed("symmetric-padding") && !f.Changed("batch-norm-epsilon") {
-		if asTorch, ok := likeTorch(cfg); ok {
+		if asTorch, ok := train.LikeTorch(cfg); ok {
 			fmt.Fprintln(w, "built as PyTorch's networks are: --symmetric-padding and --batch-norm-epsilon 1e-5, where it has them")
 			cfg = asTorch
 			if m, err = train.NewModel(cfg); err != nil {

@@ -61,19 +61,6 @@ func (c *conversion) config(f *pflag.FlagSet) (train.Config, error) {
 	return cfg, c.pixels.override(f, &cfg)
 }
 
-// likeTorch is the network with PyTorch's padding and epsilon, as far as it has options for them.
-func likeTorch(cfg train.Config) (train.Config, bool) {
-	changed := false
-	for _, option := range []func(*train.Config){func(c *train.Config) { c.SymmetricPadding = true }, func(c *train.Config) { c.BatchNormEpsilon = 1e-5 }} {
-		with := cfg
-		option(&with)
-		if _, err := train.NewModel(with); err == nil {
-			cfg, changed = with, true
-		}
-	}
-	return cfg, changed
-}
-
 // described makes the network that a file of Keras describes itself, and for one of images its configuration.
 func (c *conversion) described(f *pflag.FlagSet, in string, model json.RawMessage) (*nn.Model, train.Config, error) {
 	var cfg train.Config

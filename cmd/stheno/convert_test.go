@@ -167,13 +167,13 @@ func TestConvertRefuses(t *testing.T) {
 // Networks that PyTorch pads otherwise, or gives another epsilon, become PyTorch's; others stay.
 func TestNetworksLikePyTorchs(t *testing.T) {
 	base := train.Config{Arch: "resnet18", Input: [3]int{64, 64, 3}, Classes: []string{"a", "b"}}
-	got, changed := likeTorch(base)
+	got, changed := train.LikeTorch(base)
 	require.True(t, changed && got.SymmetricPadding && got.BatchNormEpsilon == 1e-5)
 	base.Arch = "vgg16"
-	got, changed = likeTorch(base)
+	got, changed = train.LikeTorch(base)
 	require.True(t, changed && !got.SymmetricPadding && got.BatchNormEpsilon == 1e-5)
 	base.Arch = "simplecnn"
-	got, changed = likeTorch(base)
+	got, changed = train.LikeTorch(base)
 	require.False(t, changed)
 	require.Equal(t, base, got)
 }

@@ -70,6 +70,7 @@ Gorgonia graph before it. An svg is laid out by Graphviz where its command dot i
 	f.IntVar(&e.network.Batch, "batch", e.Config.Batch, "images per step")
 	f.BoolVar(&e.training, "training", true, "the training step: loss, gradients, updates")
 	f.BoolVar(&e.inference, "inference", false, "the network alone, as it predicts")
+	freezeFlag(f, &e.Config)
 	augmentFlags(f, &e.Config)
 	optimizerFlags(f, &e.Config)
 	lossFlags(f, &e.Config)

@@ -46,6 +46,9 @@ func (e *explain) settings(cmd *cobra.Command, args []string, notes io.Writer) e
 	}
 	said.Device = e.device.name
 	used, err := recipeOf(all, &said, notes)
+	if err == nil && said.Weights != "" && !all.Changed("arch") {
+		return fmt.Errorf("recipe %s trains the network in %s; name an architecture to explain in its place", said.Recipe, said.Weights)
+	}
 	if err == nil {
 		err = used.check(cmd, func() error { return checkFlags(all, said, "null") })
 	}

@@ -74,6 +74,11 @@ func otherSize(err error, c train.Config, split *data.Split) error {
 	if wrong := (*nn.Error)(nil); !errors.As(err, &wrong) {
 		return err
 	}
+	small := c
+	small.Input, small.Classes = split.Train.Shape, split.Train.Classes
+	if _, wrong := train.NewModel(small); wrong == nil { // it is about something else
+		return err
+	}
 	large := c
 	large.Input, large.Classes = [3]int{data.FolderSize, data.FolderSize, 3}, split.Train.Classes
 	if _, wrong := train.NewModel(large); wrong != nil {

@@ -18,22 +18,6 @@ import (
 	"github.com/stheno-ml/stheno/weights/onnx"
 )
 
-// checkpointIn is path, or where that is the folder of a run, its best checkpoint or the newest sound one.
-func checkpointIn(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return path, err
-	}
-	if _, err := os.Stat(filepath.Join(path, train.CheckpointDir)); err != nil {
-		return "", fmt.Errorf("%s is a folder and not that of a run: it has no folder %s; name a file, or the folder that train --out names", path, train.CheckpointDir)
-	}
-	r, err := train.LoadRun(path)
-	if err != nil {
-		return "", fmt.Errorf("no network in %s: %w", path, err)
-	}
-	return r.Path, nil
-}
-
 // loadCheckpoint makes the network of a checkpoint, with its values.
 func loadCheckpoint(path string) (*nn.Model, train.Config, error) {
 	m, cfg, err := train.LoadModel(path)
@@ -103,7 +87,7 @@ func (n *network) named(f *pflag.FlagSet, name string) (*nn.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := checkpointIn(name)
+	path, err := train.CheckpointIn(name)
 	if err != nil {
 		return nil, err
 	}

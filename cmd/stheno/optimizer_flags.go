@@ -27,7 +27,7 @@ func optimizerFlags(f *pflag.FlagSet, c *train.Config) {
 
 // onlyTraining are the flags that say nothing of an inference.
 var onlyTraining = []string{"optimizer", "momentum", "nesterov", "weight-decay", "no-decay", "clip-value", "clip-norm", "global-clip-norm", "ema", "ema-overwrite",
-	"augment", "cutout", "mixup", "standardise", "loss", "label-smoothing", "class-weight", "accumulate", "recompute", "memory-budget"}
+	"augment", "cutout", "mixup", "standardise", "loss", "label-smoothing", "class-weight", "accumulate", "freeze", "recompute", "memory-budget"}
 
 // checkMomentum refuses a momentum for optimizers that have none, or have it as an option.
 func checkMomentum(f *pflag.FlagSet, optimizer string) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,13 +15,16 @@ type pixels struct {
 	mean, std []float32
 }
 
-func (p *pixels) flags(f *pflag.FlagSet) {
-	f.Float32SliceVar(&p.mean, "mean", nil, "mean of each channel, `numbers` with commas between them, that the network wants subtracted from pixels of 0 to 1, such as 0.485,0.456,0.406 of ImageNet")
-	f.Float32SliceVar(&p.std, "std", nil, "deviation of each channel to divide by, `numbers` with commas between them, such as 0.229,0.224,0.225 of ImageNet")
+func (p *pixels) flags(f *pflag.FlagSet) { pixelFlags(f, &p.raw, &p.mean, &p.std) }
+
+// pixelFlags sets what a network expects of pixels.
+func pixelFlags(f *pflag.FlagSet, raw *bool, mean, std *[]float32) {
+	f.Float32SliceVar(mean, "mean", *mean, "mean of each channel, `numbers` with commas between them, that the network wants subtracted from pixels of 0 to 1, such as 0.485,0.456,0.406 of ImageNet")
+	f.Float32SliceVar(std, "std", *std, "deviation of each channel to divide by, `numbers` with commas between them, such as 0.229,0.224,0.225 of ImageNet")
 	for _, name := range []string{"mean", "std"} {
 		f.Lookup(name).DefValue = "" // pflag would print []
 	}
-	f.BoolVar(&p.raw, "raw-pixels", false, "the network wants pixels of 0 to 255 as they are")
+	f.BoolVar(raw, "raw-pixels", *raw, "the network wants pixels of 0 to 255 as they are")
 }
 
 // given says whether the flags say something.
@@ -61,27 +63,6 @@ func (p *pixels) override(f *pflag.FlagSet, c *train.Config) error {
 	if !p.given(f) {
 		return nil
 	}
-	if p.raw && (f.Changed("mean") || f.Changed("std")) {
-		return errors.New("--raw-pixels excludes --mean and --std")
-	}
-	for _, v := range []struct {
-		flag   string
-		values []float32
-	}{{"mean", p.mean}, {"std", p.std}} {
-		if f.Changed(v.flag) && len(v.values) != c.Input[2] {
-			return fmt.Errorf("--%s wants a number for each of %d channels, got %d", v.flag, c.Input[2], len(v.values))
-		}
-	}
-	for _, m := range p.mean {
-		if m-m != 0 {
-			return fmt.Errorf("--mean wants finite numbers, got %v", m)
-		}
-	}
-	for _, s := range p.std {
-		if !(s > 0) || s-s != 0 {
-			return fmt.Errorf("--std wants positive numbers, got %v", s)
-		}
-	}
 	c.RawPixels, c.Mean, c.Std = p.raw, nil, nil
 	if len(p.mean) > 0 {
 		c.Mean = p.mean
@@ -89,5 +70,5 @@ func (p *pixels) override(f *pflag.FlagSet, c *train.Config) error {
 	if len(p.std) > 0 {
 		c.Std = p.std
 	}
-	return nil
+	return c.CheckPixels()
 }

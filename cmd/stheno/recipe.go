@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -122,7 +123,7 @@ func (r *usedRecipe) due(err error, check func() error) (line int) {
 				return false
 			}
 		}
-		_, flag.Changed = flag.Value.Set(settingOf(r.flags, s)), true // it took that before
+		_, flag.Changed = flag.Value.Set(settingOf(r.flags, r.Recipe, s)), true // it took that before
 		return true
 	}
 	for before := -1; before != len(left); {
@@ -210,7 +211,7 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, r *recipes.Recipe, stderr io.W
 		case own && s.Flag == "momentum" && strings.Contains(options, "momentum"):
 			continue
 		}
-		if err := f.Set(s.Flag, settingOf(f, s)); err != nil {
+		if err := f.Set(s.Flag, settingOf(f, r, s)); err != nil {
 			if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 				return wrong("%s", invalidValue(invalid))
 			}
@@ -230,8 +231,14 @@ func useRecipe(f *pflag.FlagSet, c *train.Config, r *recipes.Recipe, stderr io.W
 	return set, nil
 }
 
-// settingOf is the value of a setting's flag: true gives one that may stand alone, such as --tensorboard, what that means.
-func settingOf(f *pflag.FlagSet, s recipes.Setting) string {
+// settingOf is the value of a setting's flag: true gives one that may stand alone, such as --tensorboard, what that means, and a file of weights
+// lies where the recipe's own folder is, so that both can be moved together.
+func settingOf(f *pflag.FlagSet, r *recipes.Recipe, s recipes.Setting) string {
+	if s.Flag == "weights" && recipes.IsPath(r.Name) && !filepath.IsAbs(s.Value) {
+		if path, err := filepath.Abs(filepath.Join(filepath.Dir(r.Name), s.Value)); err == nil {
+			return path
+		}
+	}
 	if alone := f.Lookup(s.Flag).NoOptDefVal; alone != "" && s.Value == "true" {
 		return alone
 	}

@@ -37,6 +37,10 @@ built-in set of images. With --data or --data-dir it is that set or an error. Ct
 The loss that is printed includes the L2 penalties of the network's weights (resnet50 has them), in validation too, as
 Keras reports it.
 
+--weights begins with pretrained weights instead of random ones, of whatever "stheno convert" reads: with --arch those of that network, else with the
+network in the file. What does not fit is an error that lists it, but for the classifier, which begins anew where the classes are others.
+--freeze backbone trains the classifier alone.
+
 --recipe takes settings that are known to train a network well, which flags then change: "stheno recipes" lists them.
 
 Optimizers and their options, such as --optimizer rmsprop:momentum=0.9,centered:` + optimizerHelp(),
@@ -50,7 +54,13 @@ Optimizers and their options, such as --optimizer rmsprop:momentum=0.9,centered:
 			notes := hold(out.Note, cmd.ErrOrStderr())
 			said, err := recipeOf(cmd.Flags(), &c, &notes.text)
 			if err == nil && !c.Resume {
+				err = said.check(cmd, func() error { return pretrained(cmd.Flags(), &c) })
+			}
+			if err == nil && !c.Resume {
 				err = said.check(cmd, func() error { return checkFlags(cmd.Flags(), c) })
+			}
+			if err == nil && c.Resume { // to be compared with what is recorded
+				err = absolute(&c.Weights)
 			}
 			if err != nil {
 				return err
@@ -83,6 +93,9 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 	if err := namesPictures(c.Data, c.DataDir); err != nil {
 		return err
 	}
+	if err := openWeights(&c, notes.Note); err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGPIPE) // `stheno train | head` is a run whose output nobody reads any more; see screen
 	if err := waysOf(cmd.Flags(), &c, ways, notes.Note); err != nil {
 		return err
@@ -109,7 +122,7 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 		return err
 	}
 	if c.Out == "" {
-		if c.Out, err = claimOut("runs", fmt.Sprintf("%s-%s-%s", c.Arch, c.Data, time.Now().Format("20060102-150405"))); err != nil {
+		if c.Out, err = claimOut("runs", fmt.Sprintf("%s-%s-%s", nameOfNetwork(c), c.Data, time.Now().Format("20060102-150405"))); err != nil {
 			return err
 		}
 		defer func() { // what stayed empty, as nothing was begun
@@ -148,6 +161,14 @@ func runTrain(cmd *cobra.Command, c train.Config, where source, ways *tuning, ou
 		err = fmt.Errorf("%w\n    the newest checkpoint is %s; resume with: %s", err, t.Checkpoint(), resumption(c)+pastDamaged(err))
 	}
 	return errors.Join(err, closeErr)
+}
+
+// nameOfNetwork is what a run's folder is called by.
+func nameOfNetwork(c train.Config) string {
+	if c.Arch == "" && c.Pretrained != nil {
+		return c.Pretrained.Arch()
+	}
+	return c.Arch
 }
 
 // scaledRate notes, when a run begins, that its learning rate is not the one that was asked for.

@@ -27,6 +27,7 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.BatchNormMomentum, "batch-norm-momentum", c.BatchNormMomentum, "vgg, resnet: how much running averages of batch normalization keep at each step (0: the network's own); PyTorch's momentum is 1 minus this")
 	f.Float64Var(&c.BatchNormEpsilon, "batch-norm-epsilon", c.BatchNormEpsilon, "vgg, resnet, mobilenetv2: epsilon of batch normalization (0: the network's own)")
 	architectureFlags(f, &c.Stem, &c.ResNetVersion, &c.Shortcuts)
+	pretrainedFlags(f, c)
 	f.StringVar(&c.Data, "data", c.Data, "data set: "+strings.Join(data.Names(), ", "))
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "folder or archive to look in before the cache folder; of --data folder, that of the pictures: DIR/train/CLASS/*.jpg, DIR/val/CLASS/*.jpg")
 	f.IntVar(&c.Size, "size", c.Size, "--data folder: side of the images that pictures become (0: 224)")
@@ -57,6 +58,67 @@ func configFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Profile, "profile", c.Profile, "time every step of the plan: a table, and a trace for Perfetto, profile.txt and profile.json in the run's folder; --profile=FILE names others, which lie there too unless the name has a slash")
 	f.Lookup("profile").NoOptDefVal = train.ProfileFileName
 	f.IntVar(&c.ProfileSteps, "profile-steps", c.ProfileSteps, "steps to profile (0: all)")
+}
+
+// pretrainedFlags are those of a run that begins with pretrained weights.
+func pretrainedFlags(f *pflag.FlagSet, c *train.Config) {
+	f.StringVar(&c.Weights, "weights", c.Weights, "begin with the weights in a file that convert reads, or in the folder of a run; without --arch with the network there, too; a classifier for other classes begins anew")
+	f.StringVar(&c.Reinit, "reinit", c.Reinit, "layers that begin anew instead, `patterns` with commas between them, such as fc1,fc2; head is the classifier, whatever it is called")
+	freezeFlag(f, c)
+	f.IntVar(&c.UnfreezeAt, "unfreeze-at", c.UnfreezeAt, "train all layers from epoch N on, with a new start of the optimizer (0: not)")
+	f.Float64Var(&c.HeadRate, "head-lr-factor", c.HeadRate, "learning rate of the classifier and of what --reinit names, in multiples of --lr (0: 1)")
+	pixelFlags(f, &c.RawPixels, &c.Mean, &c.Std)
+}
+
+func freezeFlag(f *pflag.FlagSet, c *train.Config) {
+	f.StringVar(&c.Freeze, "freeze", c.Freeze, "do not train: "+train.FreezeBackbone+" (all but the classifier), or layers by name, `patterns` with commas between them, such as conv1*,conv2_*; "+train.FreezeNone+" trains layers, too, that the file has frozen")
+}
+
+// pretrained looks at the flags of a new run that begins with weights. The file is read when they are found sound.
+func pretrained(f *pflag.FlagSet, c *train.Config) error {
+	switch {
+	case f.Changed("weights") && c.Weights == "": // such as of a variable that is not set
+		return errors.New("--weights= is empty; name a file, or the folder of a run")
+	case c.Weights == "" && c.Freeze != "":
+		return errors.New("--freeze goes with --weights: layers that are not trained keep their random weights otherwise")
+	case c.Standardise && (c.RawPixels || len(c.Mean)+len(c.Std) > 0):
+		return errors.New("--standardise computes mean and deviation of the images; give it, or --mean and --std, or --raw-pixels")
+	case c.Weights == "":
+		return nil
+	}
+	if !f.Changed("arch") {
+		c.Arch = ""
+	}
+	return absolute(&c.Weights)
+}
+
+// absolute makes a path that is recorded mean the same wherever it is read.
+func absolute(path *string) (err error) {
+	if *path != "" {
+		*path, err = filepath.Abs(*path)
+	}
+	return err
+}
+
+// openWeights reads the file that a new run begins with, before data is downloaded or read.
+func openWeights(c *train.Config, note func(string)) (err error) {
+	if c.Weights == "" || c.Resume {
+		return nil
+	}
+	if c.Pretrained, err = train.OpenPretrained(c.Weights); err != nil {
+		return err
+	}
+	if c.Arch == "" && c.Pretrained.Arch() == "" {
+		return fmt.Errorf("%s holds weights and no network; name the one that they are for with --arch: %s", c.Pretrained.Path, seeArchitectures())
+	}
+	if c.Data != data.FolderName || c.Size != 0 || c.Arch != "" && c.Arch != c.Pretrained.Arch() {
+		return nil
+	}
+	if in := c.Pretrained.Input(); in[0] > 0 && in[0] == in[1] && in[0] != data.FolderSize {
+		c.Size = in[0]
+		note(fmt.Sprintf("pictures become %s, as the network in %s takes them", byText(in), c.Pretrained.Path))
+	}
+	return nil
 }
 
 // boardFlags are those of TensorBoard.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/weights"
 )
 
@@ -49,12 +50,17 @@ func (s *Source) splitAttention(all []*slot) *Source {
 // partsAreTold says whether the modules that are found for the projections of attention are called like these. Nothing else tells queries, keys and
 // values apart, which are of one size and are written down in any order.
 func (p *Plan) partsAreTold(all []*slot) bool {
-	for i, s := range all {
-		if !slices.Contains(attentionParts, s.part) {
+	parts := map[*nn.Weight]string{}
+	for _, s := range all {
+		parts[s.weight] = s.part
+	}
+	for _, pair := range p.Pairs {
+		part := parts[pair.Weight]
+		if !slices.Contains(attentionParts, part) {
 			continue
 		}
-		module, _ := split(p.Pairs[i].Tensor.Name)
-		if _, last := split(module); last != s.part {
+		module, _ := split(pair.Tensor.Name)
+		if _, last := split(module); last != part {
 			return false
 		}
 	}

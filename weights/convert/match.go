@@ -41,6 +41,9 @@ type Options struct {
 	Layout Layout
 	// Ignore are patterns (as of path.Match, over whole names) of tensors that the network is not meant to have.
 	Ignore []string
+	// Fresh are names of weights that need not be in the file as the network has them, such as those of the classifier of a network for other
+	// classes. If one of a layer's is not, all of the layer's stay without values: Plan.Fresh.
+	Fresh []string
 }
 
 // Pair is a weight and the tensor that it takes its values from.
@@ -59,6 +62,8 @@ type Plan struct {
 	Pairs   []Pair  // in the network's order
 	Ignored []Aside // tensors that are not used: those of Source.Aside, and those that Options.Ignore names
 	Notes   []string
+	// Fresh are the weights of Options.Fresh that get no values from the file, and lose those they have.
+	Fresh []*nn.Weight
 
 	model *nn.Model
 }
@@ -135,7 +140,7 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	var best *Plan
 	var wrong *MismatchError
 	for _, t := range tries {
-		p, e := match(m, src, all, t.rule, layout, t.find)
+		p, e := match(m, src, all, t.rule, layout, t.find, o.Fresh)
 		if e == nil {
 			told := layout == KerasLayout || p.partsAreTold(all)
 			if t.rule == RuleOrder && !(certain && told) && o.Rule != RuleOrder {
@@ -160,7 +165,7 @@ func Match(m *nn.Model, src *Source, o Options) (*Plan, error) {
 	if best == nil {
 		return nil, wrong
 	}
-	best.Ignored = append(slices.Clone(src.Aside), ignored...)
+	best.Ignored = append(append(slices.Clone(src.Aside), ignored...), best.Ignored...)
 	best.Notes = best.notes()
 	return best, nil
 }
@@ -194,14 +199,23 @@ func (s *Source) without(patterns []string) (*Source, []Aside) {
 }
 
 // match tries one rule.
-func match(m *nn.Model, src *Source, all []*slot, rule Rule, layout Layout, find finder) (*Plan, *MismatchError) {
+func match(m *nn.Model, src *Source, all []*slot, rule Rule, layout Layout, find finder, mayLack []string) (*Plan, *MismatchError) {
 	p := &Plan{Rule: rule, Layout: layout, model: m}
+	fresh := freshLayers(src, all, layout, find, mayLack)
 	e := &MismatchError{Path: src.Path, Model: m.Name(), Rule: rule, Weights: len(all), Tensors: len(src.Tensors)}
 	used := map[*weights.Tensor]bool{}
 	outputs := map[int]bool{} // what the file has for the outputs of the last layer
 	for _, s := range all {
 		how := s.arrangement(layout)
 		t := find(s)
+		if fresh[path.Dir(s.weight.Name)] {
+			p.Fresh = append(p.Fresh, s.weight)
+			if t != nil && !used[t] {
+				used[t] = true
+				p.Ignored = append(p.Ignored, Aside{t.Name, "in the place of a layer that is new"})
+			}
+			continue
+		}
 		switch {
 		case t == nil || used[t]:
 			e.Differences = append(e.Differences, Difference{Kind: "missing", Weight: s.weight.Name, Wanted: how.shape})
@@ -223,6 +237,10 @@ func match(m *nn.Model, src *Source, all []*slot, rule Rule, layout Layout, find
 			p.Pairs = append(p.Pairs, Pair{Weight: s.weight, Tensor: t, Moves: how.moves(s.weight.Shape), how: how})
 		}
 		used[t] = true
+	}
+	for _, t := range oldLayer(src, all, layout, used, p.Fresh) {
+		used[t] = true
+		p.Ignored = append(p.Ignored, Aside{t.Name, "in the place of a layer that is new"})
 	}
 	for i := range src.Tensors {
 		if t := &src.Tensors[i]; !used[t] {
@@ -246,6 +264,53 @@ func match(m *nn.Model, src *Source, all []*slot, rule Rule, layout Layout, find
 	return nil, e
 }
 
+// freshLayers are the layers of weights that may be lacking where one of these is, or is another one.
+func freshLayers(src *Source, all []*slot, layout Layout, find finder, mayLack []string) map[string]bool {
+	fresh := map[string]bool{}
+	if len(mayLack) == 0 {
+		return fresh
+	}
+	for _, s := range all {
+		if !slices.Contains(mayLack, s.weight.Name) {
+			continue
+		}
+		t := find(s)
+		if t == nil || !isFloat(t) || !slices.Equal(s.arrangement(layout).shape, t.Shape) {
+			fresh[path.Dir(s.weight.Name)] = true
+		}
+	}
+	return fresh
+}
+
+// oldLayer finds what the file has in the place of fresh weights under a name that no rule knows: all that is left, where that is one module and
+// a kernel in it differs from a fresh one in the number of outputs alone.
+func oldLayer(src *Source, all []*slot, layout Layout, used map[*weights.Tensor]bool, fresh []*nn.Weight) (found []*weights.Tensor) {
+	module, kernel := "", false
+	for i := range src.Tensors {
+		t := &src.Tensors[i]
+		if used[t] {
+			continue
+		}
+		of, _ := split(t.Name)
+		if module == "" {
+			module = of
+		}
+		if of != module {
+			return nil
+		}
+		for _, s := range all {
+			if slices.Contains(fresh, s.weight) && len(t.Shape) > 1 && otherOutputs(s.arrangement(layout).shape, t.Shape, layout) > 0 {
+				kernel = true
+			}
+		}
+		found = append(found, t)
+	}
+	if !kernel {
+		return nil
+	}
+	return found
+}
+
 // otherOutputs is the number of outputs that a tensor of the last layer has where that is all that differs, else 0.
 func otherOutputs(want, got []int, l Layout) int {
 	axis := len(want) - 1
@@ -264,7 +329,7 @@ func otherOutputs(want, got []int, l Layout) int {
 }
 
 // Apply copies the values into the weights, which get memory of float32 first if they have none, and reports the
-// tensors that hold NaN or infinities.
+// tensors that hold NaN or infinities. Those of Fresh have no values then, for [nn.Model.InitializeRest].
 func (p *Plan) Apply() (notFinite []string, err error) {
 	if _, ok := p.model.Dtype(); !ok {
 		if err := p.model.Allocate(tensor.Float32); err != nil {
@@ -283,6 +348,9 @@ func (p *Plan) Apply() (notFinite []string, err error) {
 		if slices.ContainsFunc(values, func(v float32) bool { return v-v != 0 }) {
 			notFinite = append(notFinite, pair.Tensor.Name)
 		}
+	}
+	for _, w := range p.Fresh {
+		w.Value = nil
 	}
 	return notFinite, nil
 }

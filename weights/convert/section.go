@@ -17,7 +17,7 @@ var asides = map[string]string{"optimizer": "optimizer's state", "optimizer_stat
 	"optimizer_weights": "optimizer's state", "scheduler": "schedule's state", "lr_scheduler": "schedule's state", "lr_schedulers": "schedule's state",
 	"scheduler_state_dict": "schedule's state", "scaler": "loss scaler's state", "amp": "loss scaler's state", "rng_state": "random numbers' state",
 	"state_dict_ema": "averages of the weights", "model_ema": "averages of the weights", "ema": "averages of the weights",
-	"best_epoch": "weights of the best epoch so far"}
+	"best_epoch": "weights of the best epoch so far", "trained": "weights that training goes on with, behind the averages"}
 
 // wrappers are modules of PyTorch that hold another one.
 var wrappers = []string{"module.", "_orig_mod.", "model.", "model/", "backbone.", "net.", "network."}

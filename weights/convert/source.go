@@ -46,6 +46,8 @@ type Source struct {
 
 	// Graph is the network that an ONNX file holds; nil in other files.
 	Graph *onnx.Graph
+	// Checkpoint is the file itself where it is one of ours; nil in others. Its Tensors have their full names.
+	Checkpoint *weights.Checkpoint
 
 	// complete, if not nil, replaces Tensors before they are matched.
 	complete func() error
@@ -218,5 +220,5 @@ func readSafetensors(path string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{Tensors: c.Tensors, Format: "checkpoint"}, nil
+	return &Source{Tensors: slices.Clone(c.Tensors), Format: "checkpoint", Checkpoint: c}, nil
 }

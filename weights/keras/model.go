@@ -214,6 +214,10 @@ func (b *builder) add(o *object, inputs []*nn.Tensor) ([]*nn.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n, ok := l.(nn.BatchNormalization); ok && !b.old { // how its running variance moves in training
+		n.BiasedMovingVariance = true
+		l = n
+	}
 	results := b.nn.AddAll(l, inputs...)
 	return results, fromNN(b.nn.Err())
 }
