@@ -148,15 +148,25 @@ func (b *Builder) connect(inputs, outputs []*Tensor, single bool) (*Model, error
 	if err := m.checkNames(); err != nil {
 		return nil, err
 	}
+	if m.steps > maxSteps {
+		return fail(ErrArgument, "apply fewer models several times that apply models several times", "it applies layers %d times in all, those of nested models included; the most is %d", m.steps, maxSteps)
+	}
 	return m, nil
 }
+
+// maxSteps bounds how often a model applies layers in all, which models that apply models several times multiply.
+const maxSteps = 1 << 20
 
 // arrange finds the layers and calls of a model with these inputs and outputs, and its weights.
 func (m *Model) arrange() {
 	m.layers, m.calls = kerasOrder(m.inputs, m.outputs)
-	m.places = map[*node][]*call{}
+	m.places, m.steps = map[*node][]*call{}, 0
 	for _, c := range m.calls {
 		m.places[c.node] = append(m.places[c.node], c)
+		m.steps++
+		if inner, ok := c.layer.(*Model); ok {
+			m.steps += inner.steps // at most maxSteps for each call: no overflow
+		}
 	}
 	for _, calls := range m.places {
 		slices.SortFunc(calls, func(a, b *call) int { return a.number - b.number })

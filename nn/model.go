@@ -19,6 +19,7 @@ type Model struct {
 	calls      []*call           // in the order in which they are computed
 	places     map[*node][]*call // the calls of each layer, in the order in which they were added
 	inputs     []*call           // of Input layers
+	steps      int               // calls in all, those of nested models included
 	outputs    []result
 	weights    []*Weight
 }

@@ -449,6 +449,26 @@ func TestSharedErrors(t *testing.T) {
 	require.NoError(t, err, "without a builder it is the layer")
 }
 
+// TestSharedBound: what is applied twice in what is applied twice, and so on, grows beyond all bounds.
+func TestSharedBound(t *testing.T) {
+	b := NewBuilder("m0")
+	x := b.Input(Shape{1})
+	m, err := b.Model(x, b.Add(Dense{Units: 1}, x))
+	require.NoError(t, err)
+	for i := 1; i < 80; i++ {
+		b = NewBuilder(fmt.Sprintf("m%d", i))
+		x = b.Input(Shape{1})
+		next, err := b.Model(x, b.Add(m, b.Add(m, x)))
+		if err != nil {
+			require.ErrorIs(t, err, ErrArgument)
+			require.ErrorContains(t, err, "it applies layers 1310717 times in all, those of nested models included; the most is 1048576")
+			return
+		}
+		m = next
+	}
+	t.Fatal("80 models in each other, each twice, are none too many")
+}
+
 // fickle has a weight more for inputs of more elements.
 type fickle struct{}
 
