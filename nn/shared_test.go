@@ -157,7 +157,9 @@ func checkShared(t *testing.T, c *numtest.Case, m *Model, dt tensor.Dtype, engin
 	for i, name := range of {
 		numtest.AssertClose(t, c.Tensor(name), value(grads[i]), numtest.GoldenTol(dt, numtest.Gradient), name)
 	}
-	if !engine {
+	if engine {
+		require.NoError(t, vm.(*graph.Machine).Sync())
+	} else {
 		require.NoError(t, net.ApplyUpdates())
 	}
 	moved := 0

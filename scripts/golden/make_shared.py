@@ -200,8 +200,8 @@ def contrastive(truth, predicted):
 
 
 def fit(make, loss):
-    """Training with Adam, but for words: the gradient of an Embedding is sparse in TensorFlow, and Keras's Adam squares rows that occur several times before
-    it sums them."""
+    """Training with Adam, but for words: the gradient of an Embedding is sparse in TensorFlow, and Keras's Adam makes another step of it than of the
+    same gradient as a whole matrix."""
     model = start(make())
     model.compile(keras.optimizers.SGD(0.1) if make is words else keras.optimizers.Adam(0.02), loss)
     x, v = inputs(model, 16, "fit/x"), inputs(model, 8, "fit/v")
