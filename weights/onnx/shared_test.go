@@ -28,7 +28,8 @@ func shared() (*nn.Model, error) {
 	table, prelu := b.Share(nn.Embedding{InputDim: 9, OutputDim: 2, Name: "table"}), b.Share(nn.PReLU{SharedAxes: []int{1, 2}, Name: "prelu"})
 	far := b.Add(dense, b.Add(gap, b.Add(norm, b.Add(conv, b.Add(prelu, b.Add(norm, b.Add(conv, x)))))))
 	near := b.Add(dense, b.Add(gap, b.Add(norm, b.Add(conv, b.Add(prelu, y)))))
-	said := b.Add(nn.Concatenate{}, b.Add(nn.Flatten{}, b.Add(table, words)), b.Add(nn.GlobalAveragePooling1D{}, b.Add(table, words)))
+	proj := b.Share(nn.Dense{Units: 2, NoBias: true, Name: "proj"}) // of sequences, which ONNX multiplies as matrices
+	said := b.Add(nn.Concatenate{}, b.Add(nn.Flatten{}, b.Add(table, words)), b.Add(nn.GlobalAveragePooling1D{}, b.Add(proj, b.Add(proj, b.Add(table, words)))))
 	all := b.Add(nn.Concatenate{}, b.Add(tower, far), b.Add(tower, b.Add(tower, near)), said)
 	return b.Functional([]*nn.Tensor{x, y, words}, []*nn.Tensor{b.Add(nn.Dense{Units: 3, Activation: nn.Softmax, Name: "class"}, all), far})
 }
@@ -75,5 +76,7 @@ func TestSharedReadBack(t *testing.T) {
 		again, err := g.Model(c)
 		require.NoError(t, err)
 		nearAll(t, want, compute(t, again, false, inputs))
+		read, _, _ := again.CountParams()
+		require.Equal(t, total+2, read, "they are shared again, but for prelu's, which are read in two orders of axes")
 	}
 }
