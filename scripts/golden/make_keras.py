@@ -167,9 +167,9 @@ def shared():
 
 def behind():
     """A model of images behind itself, and one layer of two sizes of them."""
-    i = keras.Input((6, 6, 2), name="i")
-    block = keras.Model(i, L.ReLU(name="relu")(L.Conv2D(2, 3, padding="same", name="conv")(i)), name="block")
-    x, pool = keras.Input((6, 6, 2), name="x"), L.MaxPooling2D(2, name="pool")
+    i = keras.Input((6, 6, 3), name="i")
+    block = keras.Model(i, L.ReLU(name="relu")(L.Conv2D(3, 3, padding="same", name="conv")(i)), name="block")
+    x, pool = keras.Input((6, 6, 3), name="x"), L.MaxPooling2D(2, name="pool")
     norm = L.BatchNormalization(name="norm")
     y = norm(pool(norm(block(block(block(x))))))
     return keras.Model(x, L.Dense(3, name="scores")(L.Flatten(name="flat")(pool(y))), name="behind")
