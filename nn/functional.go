@@ -12,6 +12,7 @@ import (
 type Port struct {
 	Name  string // of the layer that it is the result of: Keras's input_names and output_names
 	Index int    // which result of that layer; 0 but for nested models of several outputs
+	Call  int    // which call of that layer: Keras's node index; 0 but for layers that are applied several times
 	Shape Shape  // of a sample
 	// Dtype is tensor.Int for an input of integers, see [Input]; the zero value means the element type of the model's weights.
 	Dtype tensor.Dtype
@@ -42,7 +43,7 @@ func (m *Model) Outputs() []Port {
 }
 
 func (r result) port() Port {
-	p := Port{Name: r.name, Index: r.index, Shape: r.shape().clone()}
+	p := Port{Name: r.name, Index: r.index, Call: r.number, Shape: r.shape().clone()}
 	if r.takesIndices() {
 		p.Dtype = tensor.Int
 	}

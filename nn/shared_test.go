@@ -326,7 +326,7 @@ func TestSharedUntil(t *testing.T) {
 	require.Same(t, m.Weights()[0], right.Weights()[0])
 	both, err := m.UntilAll("embed[1]", "embed[0]")
 	require.NoError(t, err)
-	require.Len(t, both.Outputs(), 2)
+	require.Equal(t, []Port{{Name: "embed", Call: 1, Shape: Shape{4}}, {Name: "embed", Shape: Shape{4}}}, both.Outputs())
 	_, err = m.Until("embed[2]")
 	require.ErrorIs(t, err, ErrArgument)
 
@@ -449,6 +449,40 @@ func TestSharedErrors(t *testing.T) {
 	require.Empty(t, (*Shared)(nil).Name())
 	_, err = foreign.Infer(&Spec{Inputs: []Shape{{3}}})
 	require.NoError(t, err, "without a builder it is the layer")
+}
+
+// TestSharedAcross: what a model and one in it share is a model of its own.
+func TestSharedAcross(t *testing.T) {
+	b := NewBuilder("both")
+	x := b.Input(Shape{3})
+	both, err := b.Model(x, b.Add(BatchNormalization{Name: "n"}, b.Add(Dense{Units: 3, Name: "d"}, x)))
+	require.NoError(t, err)
+	b = NewBuilder("inner")
+	x = b.Input(Shape{3})
+	inner, err := b.Model(x, b.Add(both, x))
+	require.NoError(t, err)
+	b = NewBuilder("outer")
+	x = b.Input(Shape{3})
+	m, err := b.Model(x, b.Add(inner, b.Add(both, b.Add(inner, x))))
+	require.NoError(t, err)
+	total, _, _ := m.CountParams()
+	require.Equal(t, 12+12, total)
+	require.NoError(t, m.Initialize(1, tensor.Float64))
+	clone, err := m.Clone(tensor.Float64)
+	require.NoError(t, err)
+	require.Len(t, clone.Weights(), 6)
+	net, err := clone.Build(gorgonia.NewGraph(), BuildConfig{Batch: 4, Training: true})
+	require.NoError(t, err)
+	require.Len(t, net.Updates, 2, "one for each average, in three places")
+	checkGradients(t, softmaxBehind(t, m), random(tensor.Float64, 1, 4, 3), labelsOf(4, 3), true)
+}
+
+func softmaxBehind(t *testing.T, m *Model) *Model {
+	b := NewBuilder("softmax")
+	x := b.Input(m.InputShape())
+	s, err := b.Model(x, b.Add(Activation{Func: Softmax}, b.Add(m, x)))
+	require.NoError(t, err)
+	return s
 }
 
 // TestSharedBound: what is applied twice in what is applied twice, and so on, grows beyond all bounds.

@@ -61,12 +61,12 @@ func (m *Model) ownCall(name string) (*call, error) {
 			}
 			return calls[0], nil
 		}
-		for _, c := range calls {
-			if name == fmt.Sprintf("%s[%d]", n.name, c.number) {
-				return c, nil
-			}
-		}
 		names[i] = n.name
+	}
+	for _, c := range m.calls {
+		if name == fmt.Sprintf("%s[%d]", c.name, c.number) {
+			return c, nil
+		}
 	}
 	return nil, m.fail(ErrArgument, "Model.Layers lists the names", "no layer is called %q%s", name, suggest.Phrase(name, names))
 }

@@ -106,9 +106,10 @@ func (b *builder) places(outs []reference) (*layout, error) {
 	for i := range outs {
 		ends[outs[i].layer] = append(ends[outs[i].layer], &outs[i])
 	}
-	for name, calls := range g.places {
-		if err := count(calls[0].o, len(calls), refs[name], ends[name]); err != nil {
-			return nil, calls[0].o.fill(err)
+	for i := range b.config.Layers {
+		o := &b.config.Layers[i]
+		if err := count(o, len(g.places[o.Name]), refs[o.Name], ends[o.Name]); err != nil {
+			return nil, o.fill(err)
 		}
 	}
 	for _, p := range all {

@@ -178,7 +178,7 @@ func TestShared(t *testing.T) {
 		calls[l.Name] = len(l.Calls)
 	}
 	require.Equal(t, map[string]int{"words": 1, "b": 1, "table": 2, "mean": 2, "e": 5, "row": 4, "tower": 2, "a": 1, "all": 1}, calls)
-	require.Equal(t, nn.Port{Name: "tower", Index: 1, Shape: nn.Shape{4}}, m.Outputs()[1])
+	require.Equal(t, nn.Port{Name: "tower", Index: 1, Call: 1, Shape: nn.Shape{4}}, m.Outputs()[1])
 }
 
 // checkAll is check for models of several inputs and outputs.
