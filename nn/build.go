@@ -47,8 +47,8 @@ func (m *Model) Build(g *gorgonia.ExprGraph, cfg BuildConfig) (*Net, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range m.layers {
-		if err := b.layer(n); err != nil {
+	for _, c := range m.calls {
+		if err := b.layer(c); err != nil {
 			return nil, err
 		}
 	}
@@ -70,16 +70,17 @@ func (m *Model) Build(g *gorgonia.ExprGraph, cfg BuildConfig) (*Net, error) {
 
 // build is the state of one call of Build.
 type build struct {
-	model  *Model
-	cfg    BuildConfig
-	net    *Net
-	prefix string
-	params map[*Weight]*gorgonia.Node
-	inputs gorgonia.Nodes // of the model's inputs; nil for those that are to be made
-	done   map[result]*gorgonia.Node
-	fixed  map[string]*gorgonia.Node // values of layers that are no weights, by name
-	random uint32                    // layers that draw random numbers so far
-	batch  int
+	model   *Model
+	cfg     BuildConfig
+	net     *Net
+	prefix  string
+	params  map[*Weight]*gorgonia.Node
+	inputs  gorgonia.Nodes // of the model's inputs; nil for those that are to be made
+	done    map[result]*gorgonia.Node
+	fixed   map[string]*gorgonia.Node         // values of layers that are no weights, by name
+	updated map[*gorgonia.Node]*gorgonia.Node // of weights, what the calls so far have them become
+	random  uint32                            // layers that draw random numbers so far
+	batch   int
 }
 
 func (m *Model) fail(kind error, remedy, format string, args ...any) error {
@@ -112,7 +113,7 @@ func (m *Model) newBuild(g *gorgonia.ExprGraph, cfg BuildConfig) (*build, error)
 			"BuildConfig.Step %q must be an Int scalar of the same graph", s.Name())
 	}
 	b := &build{model: m, cfg: cfg, net: &Net{Graph: g, Step: cfg.Step}, inputs: inputs, params: map[*Weight]*gorgonia.Node{}, done: map[result]*gorgonia.Node{},
-		fixed: map[string]*gorgonia.Node{}}
+		fixed: map[string]*gorgonia.Node{}, updated: map[*gorgonia.Node]*gorgonia.Node{}}
 	if err := b.resolve(); err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (b *build) resolve() error {
 		b.cfg.Dtype = tensor.Float32
 		if initialized {
 			b.cfg.Dtype = have
-		} else if i := slices.IndexFunc(m.inputs, func(in *node) bool { return !in.takesIndices() }); i >= 0 && b.inputs[i] != nil {
+		} else if i := slices.IndexFunc(m.inputs, func(in *call) bool { return !in.takesIndices() }); i >= 0 && b.inputs[i] != nil {
 			b.cfg.Dtype = dtypeOf(b.inputs[i])
 		}
 	}
@@ -214,7 +215,7 @@ func (n *node) takesIndices() bool {
 }
 
 // inputDtype is the element type of an input's node.
-func (b *build) inputDtype(in *node) tensor.Dtype {
+func (b *build) inputDtype(in *call) tensor.Dtype {
 	if in.takesIndices() {
 		return tensor.Int
 	}
@@ -238,12 +239,12 @@ func title(dt tensor.Dtype) string {
 	return "Float32"
 }
 
-// layer adds the nodes of one layer.
-func (b *build) layer(n *node) error {
+// layer adds the nodes of a layer in one of its places.
+func (b *build) layer(n *call) error {
 	if _, ok := n.layer.(Input); ok {
 		return nil // its node is there already
 	}
-	c := &Context{Training: b.cfg.Training, Frozen: n.frozen, Format: n.format, OutputShape: n.shapes[0].clone(), build: b, node: n,
+	c := &Context{Training: b.cfg.Training, Frozen: n.frozen, Format: n.format, OutputShape: n.shapes[0].clone(), build: b, call: n,
 		first: len(b.net.Graph.AllNodes())}
 	for _, in := range n.inputs {
 		c.Inputs = append(c.Inputs, b.done[in])
@@ -262,6 +263,7 @@ func (b *build) layer(n *node) error {
 	if c.err != nil {
 		return c.err
 	}
+	c.commit()
 	if _, nested := n.layer.(*Model); !nested {
 		c.name(y)
 		b.done[n.first()] = y

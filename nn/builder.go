@@ -63,7 +63,11 @@ func (b *Builder) AddAll(layer Layer, inputs ...*Tensor) []*Tensor {
 // apply returns the results of a layer, empty ones after a mistake. Where not all are wanted, there must be one.
 func (b *Builder) apply(layer Layer, inputs []*Tensor, all bool) []*Tensor {
 	results := make([]*Tensor, 1)
-	if m, ok := layer.(*Model); ok && all && !m.empty() {
+	applied := layer
+	if s, ok := layer.(*Shared); ok && s != nil && s.node != nil {
+		applied = s.node.layer
+	}
+	if m, ok := applied.(*Model); ok && all && !m.empty() {
 		results = make([]*Tensor, len(m.outputs))
 	}
 	for i := range results {
@@ -72,22 +76,29 @@ func (b *Builder) apply(layer Layer, inputs []*Tensor, all bool) []*Tensor {
 	if b.err != nil {
 		return results
 	}
-	if b.taken == nil { // a Builder that NewBuilder did not make
-		b.name, b.taken, b.serial = "model", map[string]*node{}, map[string]int{}
-	}
-	n, err := b.add(layer, inputs)
-	if err == nil && len(n.shapes) > len(results) {
-		err = badArgument("call AddAll, which returns all of them", "has %d outputs, Add returns one", len(n.shapes))
+	b.begin()
+	c, err := b.add(layer, inputs)
+	if err == nil && len(c.shapes) > len(results) {
+		err = badArgument("call AddAll, which returns all of them", "has %d outputs, Add returns one", len(c.shapes))
 	}
 	if err != nil {
-		b.err = b.complete(err, n)
+		b.err = b.complete(err, c)
 		return results
 	}
-	b.taken[n.name] = n
+	b.taken[c.name] = c.node
+	c.number = c.calls
+	c.calls++
 	for _, t := range results {
-		t.node = n
+		t.call = c
 	}
 	return results
+}
+
+// begin makes a Builder that NewBuilder did not make one that it did.
+func (b *Builder) begin() {
+	if b.taken == nil {
+		b.name, b.taken, b.serial = "model", map[string]*node{}, map[string]int{}
+	}
 }
 
 // isNil also sees a nil pointer in an interface, as a variable of another type that was never set leaves it.
@@ -96,12 +107,38 @@ func isNil(x any) bool {
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// add returns the node even when it returns an error, as far as it got, for the message.
-func (b *Builder) add(layer Layer, inputs []*Tensor) (*node, error) {
-	n := &node{format: b.DataFormat, site: callSite()}
+// add returns the call even when it returns an error, as far as it got, for the message.
+func (b *Builder) add(layer Layer, inputs []*Tensor) (*call, error) {
+	n, err := b.layer(layer)
+	c := &call{node: n, site: callSite()}
+	if err != nil {
+		return c, err
+	}
+	for i, t := range inputs {
+		switch {
+		case t == nil || t.builder == nil:
+			return c, &Error{Kind: ErrNilTensor, Problem: fmt.Sprintf("input %d is nil", i),
+				Remedy: "pass what Builder.Add or Builder.Input returned"}
+		case t.builder != b || t.call == nil:
+			return c, &Error{Kind: ErrForeignTensor,
+				Problem: fmt.Sprintf("input %d, %q, belongs to another builder (model %q)", i, t.Layer(), t.builder.name),
+				Remedy:  "describe the whole model with one builder"}
+		}
+		c.inputs = append(c.inputs, t.result())
+	}
+	return c, b.infer(c)
+}
+
+// layer returns the node of a layer: that of one which is shared, or of a model that was added before, else a new one, even when it returns an
+// error, as far as it got.
+func (b *Builder) layer(layer Layer) (*node, error) {
+	n := &node{format: b.DataFormat, made: callSite()}
 	if isNil(layer) {
 		return n, &Error{Kind: ErrNilTensor, Class: "Builder", Problem: "Add got no layer",
 			Remedy: "pass a layer, e.g. nn.Dense{Units: 10}"}
+	}
+	if s, ok := layer.(*Shared); ok {
+		return s.of(b, n)
 	}
 	if v := reflect.ValueOf(layer); v.Kind() == reflect.Pointer {
 		if l, ok := v.Elem().Interface().(Layer); ok { // a copy: the caller may go on using hers
@@ -115,57 +152,59 @@ func (b *Builder) add(layer Layer, inputs []*Tensor) (*node, error) {
 			return n, badArgument("use letters, digits, '-', '_' and '.'", "%s", p)
 		}
 		if first, ok := b.taken[n.name]; ok {
-			return n, &Error{Kind: ErrDuplicateName, Remedy: "give each layer its own Name, or none",
-				Problem: fmt.Sprintf("the name is taken by the %s added at %s", first.class, first.site)}
+			if m, again := layer.(*Model); again && first.layer == Layer(m) {
+				return first, nil
+			}
+			return n, &Error{Kind: ErrDuplicateName, Remedy: "give each layer its own Name, or none; what Builder.Share returns is one layer wherever it is added",
+				Problem: fmt.Sprintf("the name is taken by the %s added at %s", first.class, first.made)}
 		}
 	} else {
 		n.name = b.autoName(n.class)
 	}
-	for i, t := range inputs {
-		switch {
-		case t == nil || t.builder == nil:
-			return n, &Error{Kind: ErrNilTensor, Problem: fmt.Sprintf("input %d is nil", i),
-				Remedy: "pass what Builder.Add or Builder.Input returned"}
-		case t.builder != b || t.node == nil:
-			return n, &Error{Kind: ErrForeignTensor,
-				Problem: fmt.Sprintf("input %d, %q, belongs to another builder (model %q)", i, t.Layer(), t.builder.name),
-				Remedy:  "describe the whole model with one builder"}
-		}
-		n.inputs = append(n.inputs, t.result())
-	}
-	return n, b.infer(n)
+	return n, nil
 }
 
 // infer lets the layer check itself and keeps what it declares.
-func (b *Builder) infer(n *node) error {
-	if err := checkArity(n); err != nil {
+func (b *Builder) infer(c *call) error {
+	if err := checkArity(c); err != nil {
 		return err
 	}
-	s := &Spec{Format: n.format, sources: n.inputs}
-	for _, in := range n.inputs {
+	s := &Spec{Format: c.format, sources: c.inputs}
+	for _, in := range c.inputs {
 		s.Inputs = append(s.Inputs, in.shape().clone())
 	}
-	out, err := n.layer.Infer(s)
+	out, err := c.layer.Infer(s)
 	if err != nil {
 		return err
 	}
 	if !reasonable(out) {
 		return badShape("check the layer's sizes", "its result %v would be empty or of more than 2³⁴ elements", out)
 	}
-	n.shapes = []Shape{out.clone()}
-	if in, ok := n.layer.(Input); ok {
-		n.batch = in.Batch
+	c.shapes = []Shape{out.clone()}
+	if in, ok := c.layer.(Input); ok {
+		c.batch = in.Batch
 	}
-	for _, in := range n.inputs {
-		n.batch = cmp.Or(n.batch, in.batch)
+	for _, in := range c.inputs {
+		c.batch = cmp.Or(c.batch, in.batch)
 	}
-	if m, ok := n.layer.(*Model); ok {
-		n.weights = m.weights
-		for _, more := range m.outputs[1:] {
-			n.shapes = append(n.shapes, more.shape().clone())
+	if m, ok := c.layer.(*Model); ok {
+		if c.calls == 0 {
+			c.weights = m.weights
 		}
+		for _, more := range m.outputs[1:] {
+			c.shapes = append(c.shapes, more.shape().clone())
+		}
+		return nil
 	}
-	for _, w := range s.weights {
+	if c.calls > 0 {
+		return c.fits(s.weights)
+	}
+	return c.declare(s.weights)
+}
+
+// declare gives a layer its weights, when it is applied for the first time.
+func (n *node) declare(weights []*Weight) error {
+	for _, w := range weights {
 		if err := checkAll(w.Initializer, w.Regularizer, w.Constraint); err != nil {
 			return err
 		}
@@ -186,6 +225,27 @@ func (b *Builder) infer(n *node) error {
 	return nil
 }
 
+// fits says whether the layer's weights are those that it would have in another place.
+func (n *node) fits(weights []*Weight) error {
+	fail := func(format string, args ...any) error {
+		return badShape("bring the inputs to one shape, or add a layer of its own for each", "is shared, and its weights were made for another input (at %s): %s", n.made, fmt.Sprintf(format, args...))
+	}
+	for i, w := range weights {
+		switch {
+		case i >= len(n.weights):
+			return fail("this one wants a weight %q of shape %v, which it has not", w.Name, w.Shape)
+		case n.weights[i].Name != n.name+"/"+w.Name:
+			return fail("this one wants a weight %q where it has %q", w.Name, n.weights[i].Name)
+		case !Shape(n.weights[i].Shape).equal(Shape(w.Shape)):
+			return fail("this one wants %q of shape %v, it is of shape %v", w.Name, w.Shape, n.weights[i].Shape)
+		}
+	}
+	if len(weights) < len(n.weights) {
+		return fail("this one wants no weight %q", n.weights[len(weights)].Name)
+	}
+	return nil
+}
+
 // reasonable says whether a shape has at least one element, and few enough that sizes can be computed and allocated.
 func reasonable(s Shape) bool {
 	n := 1
@@ -201,12 +261,12 @@ func reasonable(s Shape) bool {
 const maxElements = min(1<<34, math.MaxInt)
 
 // checkArity refuses a wrong number of inputs: our own layers take one unless they implement [MultiInput].
-func checkArity(n *node) error {
-	least, most, got := 1, -1, len(n.inputs)
-	if isOwn(n.layer) {
+func checkArity(c *call) error {
+	least, most, got := 1, -1, len(c.inputs)
+	if isOwn(c.layer) {
 		most = 1
 	}
-	if l, ok := n.layer.(MultiInput); ok {
+	if l, ok := c.layer.(MultiInput); ok {
 		least, most = l.Arity()
 	}
 	switch {
@@ -233,20 +293,20 @@ func isOwn(l Layer) bool {
 }
 
 // complete fills in what the layer did not know about its mistake.
-func (b *Builder) complete(err error, n *node) error {
+func (b *Builder) complete(err error, c *call) error {
 	e := &Error{Kind: ErrArgument, Problem: err.Error(), Cause: err}
 	if own, ok := err.(*Error); ok { // a layer's wrapping of an *Error stays visible as the cause
-		c := *own
-		e = &c
+		copied := *own
+		e = &copied
 	}
 	if e.Class == "" {
-		e.Class, e.Layer = n.class, n.name
+		e.Class, e.Layer = c.class, c.name
 	}
 	if e.Inputs == "" {
-		e.Inputs = n.describe(0)
+		e.Inputs = c.describe(0)
 	}
 	if e.Site == "" {
-		e.Site = n.site
+		e.Site = c.site
 	}
 	return e
 }

@@ -23,13 +23,16 @@ func (m *Model) Classifier() (string, error) {
 }
 
 // classifier lists the layers from the classifier, or the nested model that has it, to the output.
-func (m *Model) classifier() ([]*node, error) {
+func (m *Model) classifier() ([]*call, error) {
 	if len(m.outputs) != 1 {
 		return nil, m.fail(ErrArgument, "name layers yourself", "has %d outputs; which of them are scores of classes cannot be told", len(m.outputs))
 	}
-	var chain []*node
-	for n := m.outputs[0].node; ; n = n.inputs[0].node {
-		chain = append([]*node{n}, chain...)
+	var chain []*call
+	for n := m.outputs[0].call; ; n = n.inputs[0].call {
+		chain = append([]*call{n}, chain...)
+		if calls := len(m.places[n.node]); calls > 1 {
+			return nil, m.fail(ErrArgument, "name layers yourself", "its classifier cannot be told: the %s %q, near its end, is applied %d times", n.class, n.name, calls)
+		}
 		switch l := n.layer.(type) {
 		case Dense:
 			return chain, nil
@@ -154,24 +157,24 @@ func (m *Model) WithSoftmax() (*Model, error) {
 	}
 	l := Activation{Func: Softmax, Name: name}
 	last := m.outputs[0]
-	return m.ending([]*node{{name: name, class: "Activation", format: last.format}}, []Layer{l}, []result{last})
+	return m.ending([]*call{{node: &node{name: name, class: "Activation", format: last.format}}}, []Layer{l}, []result{last})
 }
 
-// ending is the model that ends with a row of layers, named as nodes are that may stand in their place, behind others of m.
-func (m *Model) ending(chain []*node, layers []Layer, before []result) (*Model, error) {
+// ending is the model that ends with a row of layers, named as those are that may stand in their place, behind others of m.
+func (m *Model) ending(chain []*call, layers []Layer, before []result) (*Model, error) {
 	b := NewBuilder(m.name)
-	for i, n := range chain {
-		twin := &node{name: n.name, class: n.class, layer: layers[i], inputs: before, format: n.format, site: n.site, frozen: n.frozen && i > 0}
+	for i, c := range chain {
+		twin := &call{node: &node{name: c.name, class: c.class, layer: layers[i], format: c.format, made: c.made, frozen: c.frozen && i > 0}, inputs: before, site: c.site}
 		if err := b.infer(twin); err != nil {
 			return nil, b.complete(err, twin)
 		}
+		twin.calls = 1
 		before = []result{twin.first()}
 	}
-	if out := m.outputs[0]; len(chain) > 0 && out.node == chain[len(chain)-1] {
+	if out := m.outputs[0]; len(chain) > 0 && out.call == chain[len(chain)-1] {
 		before[0].index = out.index
 	}
 	to := &Model{name: m.name, format: m.format, sequential: m.sequential, inputs: m.inputs, outputs: before}
-	to.layers = kerasOrder(m.inputs, to.outputs)
-	to.addWeights(to.layers)
+	to.arrange()
 	return to, nil
 }

@@ -27,10 +27,7 @@ func (done *cloned) model(m *Model) (*Model, error) {
 	twin := map[*node]*node{}
 	for _, n := range m.layers {
 		t := *n
-		t.inputs, t.weights = nil, nil
-		for _, in := range n.inputs {
-			t.inputs = append(t.inputs, result{twin[in.node], in.index})
-		}
+		t.weights = nil
 		if inner, ok := n.layer.(*Model); ok {
 			own, err := done.model(inner)
 			if err != nil {
@@ -41,15 +38,23 @@ func (done *cloned) model(m *Model) (*Model, error) {
 			return nil, err
 		}
 		twin[n] = &t
-		c.layers = append(c.layers, &t)
 	}
-	c.addWeights(c.layers)
+	place := map[*call]*call{}
+	for _, one := range m.calls {
+		t := *one
+		t.node, t.inputs = twin[one.node], nil
+		for _, in := range one.inputs {
+			t.inputs = append(t.inputs, result{place[in.call], in.index})
+		}
+		place[one] = &t
+	}
 	for _, in := range m.inputs {
-		c.inputs = append(c.inputs, twin[in])
+		c.inputs = append(c.inputs, place[in])
 	}
 	for _, out := range m.outputs {
-		c.outputs = append(c.outputs, result{twin[out.node], out.index})
+		c.outputs = append(c.outputs, result{place[out.call], out.index})
 	}
+	c.arrange()
 	return c, nil
 }
 

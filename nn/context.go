@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -22,11 +23,12 @@ type Context struct {
 	Format      DataFormat
 
 	build *build
-	node  *node
+	call  *call
 	first int            // number of the graph's nodes before this layer
 	kinds map[string]int // operations of each kind so far, for their names
 	err   error
 
+	updates []op.Update
 	results gorgonia.Nodes // of a nested model
 }
 
@@ -42,11 +44,11 @@ func (c *Context) Fail(err error) *gorgonia.Node {
 			e = &copied
 		}
 		if e.Class == "" {
-			e.Class, e.Layer = c.node.class, c.node.name
-			e.Inputs = c.node.describe(c.build.batch)
+			e.Class, e.Layer = c.call.class, c.call.name
+			e.Inputs = c.call.describe(c.build.batch)
 		}
 		if e.Site == "" {
-			e.Site = c.node.site
+			e.Site = c.call.site
 		}
 		c.err = e
 	}
@@ -97,14 +99,19 @@ func (c *Context) number(kind string) string {
 	return fmt.Sprintf("%s_%d", kind, i)
 }
 
-// Weight returns the node of one of the layer's weights, by its local name, e.g. "kernel".
+// Weight returns the node of one of the layer's weights, by its local name, e.g. "kernel". Where the layer has been applied before and that
+// updated the weight, it returns the value that the weight is to have then, so that one place builds on the other.
 func (c *Context) Weight(name string) *gorgonia.Node {
 	if c.err != nil {
 		return nil
 	}
-	for _, w := range c.node.weights {
-		if w.Name == c.node.name+"/"+name {
-			return c.build.params[w]
+	for _, w := range c.call.weights {
+		if w.Name == c.call.name+"/"+name {
+			n := c.build.params[w]
+			if later := c.build.updated[n]; later != nil {
+				return later
+			}
+			return n
 		}
 	}
 	return c.Fail(badArgument("declare it in Infer with Spec.Weight", "has no weight %q", name))
@@ -121,7 +128,7 @@ func (c *Context) Constant(name string, value float64, n int) *gorgonia.Node {
 
 // fixed returns a node of the given value. Layers of nested models may be called like others, with other values: then its name gets a number.
 func (c *Context) fixed(name string, v *tensor.Dense) *gorgonia.Node {
-	b, first := c.build, c.node.name+"/"+name
+	b, first := c.build, c.call.name+"/"+name
 	name = first
 	for i := 1; b.fixed[name] != nil; i++ {
 		if have := b.fixed[name]; v.Shape().Eq(have.Shape()) && reflect.DeepEqual(v.Data(), have.Value().Data()) {
@@ -171,24 +178,52 @@ func (c *Context) Random() (seed uint64, stream uint32, step *gorgonia.Node) {
 // augmentation: the key of the generator is another one ("dropout" in ASCII).
 const dropoutKey = 0x64726f706f757400
 
-// Update has target, the node of a weight, take the value of a node after each step.
+// Update has target, the node of a weight, take the value of a node after each step. What [Context.Weight] returned is a target, too,
+// where another place of the layer has updated the weight: this value is then the last one.
 func (c *Context) Update(target, value *gorgonia.Node) {
-	if c.err == nil {
-		c.build.net.Updates = append(c.build.net.Updates, op.Update{Target: target, New: value})
+	if c.err != nil {
+		return
+	}
+	weight := target
+	for _, w := range c.call.weights {
+		if n := c.build.params[w]; c.build.updated[n] == target {
+			if weight != target {
+				c.Fail(badArgument("update each with a node of its own", "it is shared, and two of its weights were updated with one node: which is meant by the next update is not known"))
+				return
+			}
+			weight = n
+		}
+	}
+	c.updates = append(c.updates, op.Update{Target: weight, New: value})
+}
+
+// commit makes the updates of a call those of the build.
+func (c *Context) commit() {
+	b := c.build
+	for _, u := range c.updates {
+		i := slices.IndexFunc(b.net.Updates, func(have op.Update) bool { return have.Target == u.Target })
+		if b.updated[u.Target] == nil || i < 0 {
+			b.net.Updates = append(b.net.Updates, u)
+		} else {
+			b.net.Updates[i] = u
+		}
+	}
+	for _, u := range c.updates {
+		b.updated[u.Target] = u.New
 	}
 }
 
 // Rename calls a node of this layer "layer/name", e.g. one that was made without the context.
 func (c *Context) Rename(n *gorgonia.Node, name string) {
 	if c.err == nil && n != nil && c.isNew(n) {
-		gorgonia.WithName(c.build.prefix + c.node.name + "/" + name)(n)
+		gorgonia.WithName(c.build.prefix + c.call.name + "/" + name)(n)
 	}
 }
 
 // name gives the layer's result the layer's name.
 func (c *Context) name(y *gorgonia.Node) {
 	if c.isNew(y) {
-		gorgonia.WithName(c.build.prefix + c.node.name)(y)
+		gorgonia.WithName(c.build.prefix + c.call.name)(y)
 	}
 }
 

@@ -14,7 +14,8 @@
 //	err = m.Initialize(1, tensor.Float32)
 //	net, err := m.Build(g, nn.BuildConfig{Batch: 32, Training: true})
 //
-// [Builder.Functional] makes models of several inputs and outputs, and a model is a layer of others.
+// [Builder.Functional] makes models of several inputs and outputs, and a model is a layer of others. [Builder.Share] makes layers that
+// several places apply with the same weights.
 //
 // A training program then adds the loss and, with [Net.Cost], the penalties; takes the gradients of [Net.Trainable]; hands
 // [Net.Updates] to its machine beside the optimizer's updates, or the running averages of batch normalization stay where

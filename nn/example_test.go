@@ -3,6 +3,7 @@ package nn_test
 import (
 	"fmt"
 	"log"
+	"os"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -46,7 +47,7 @@ func ExampleBuilder_Model() {
 	// Output:
 	// nn: Conv2D "conv2d": unknown activation "rellu"; did you mean "relu"?
 	//     input (None, 28, 28, 1) NHWC from "input_1"; use "relu", "softmax", "linear" or another of nn.Nonlinearities
-	//     at nn/example_test.go:42
+	//     at nn/example_test.go:43
 }
 
 // A model may have several inputs and outputs; those of a nested model come from AddAll.
@@ -74,6 +75,44 @@ func ExampleBuilder_Functional() {
 	// in  table (None, 4) (32, 4)
 	// out urgent (None, 1) (32, 1)
 	// out team (None, 5) (32, 5)
+}
+
+// A layer that is shared is applied wherever it is added, with the same weights; a model is shared by itself.
+func ExampleBuilder_Share() {
+	b := nn.NewBuilder("siamese")
+	x, y := b.Input(nn.Shape{28, 28, 1}), b.Input(nn.Shape{28, 28, 1})
+	flat, embed := b.Share(nn.Flatten{}), b.Share(nn.Dense{Units: 16, Activation: nn.Tanh, Name: "embed"})
+	left, right := b.Add(embed, b.Add(flat, x)), b.Add(embed, b.Add(flat, y))
+	alike := b.Add(nn.Dot{Axes: [2]int{1, 1}, Normalize: true, Name: "cosine"}, left, right)
+	m, err := b.Functional([]*nn.Tensor{x, y}, []*nn.Tensor{alike})
+	check(err)
+	check(m.WriteSummary(os.Stdout, nn.SummaryOptions{Style: nn.StyleKeras3, LineLength: 96}))
+	tower, err := b.Model(x, left) // of one side, with the same weights
+	check(err)
+	fmt.Println(tower.InputShape(), tower.OutputShape(), tower.Weights()[0] == m.Weights()[0])
+	// Output:
+	// Model: "siamese"
+	// ┏━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┓
+	// ┃ Layer (type)              ┃ Output Shape           ┃        Param # ┃ Connected to           ┃
+	// ┡━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━┩
+	// │ input_layer (InputLayer)  │ (None, 28, 28, 1)      │              0 │ -                      │
+	// ├───────────────────────────┼────────────────────────┼────────────────┼────────────────────────┤
+	// │ input_layer_1             │ (None, 28, 28, 1)      │              0 │ -                      │
+	// │ (InputLayer)              │                        │                │                        │
+	// ├───────────────────────────┼────────────────────────┼────────────────┼────────────────────────┤
+	// │ flatten (Flatten)         │ (None, 784)            │              0 │ input_layer[0][0],     │
+	// │                           │                        │                │ input_layer_1[0][0]    │
+	// ├───────────────────────────┼────────────────────────┼────────────────┼────────────────────────┤
+	// │ embed (Dense)             │ (None, 16)             │         12,560 │ flatten[0][0],         │
+	// │                           │                        │                │ flatten[1][0]          │
+	// ├───────────────────────────┼────────────────────────┼────────────────┼────────────────────────┤
+	// │ cosine (Dot)              │ (None, 1)              │              0 │ embed[0][0],           │
+	// │                           │                        │                │ embed[1][0]            │
+	// └───────────────────────────┴────────────────────────┴────────────────┴────────────────────────┘
+	//  Total params: 12,560 (49.06 KB)
+	//  Trainable params: 12,560 (49.06 KB)
+	//  Non-trainable params: 0 (0.00 B)
+	// (None, 28, 28, 1) (None, 16) true
 }
 
 func check(err error) {

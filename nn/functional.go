@@ -1,9 +1,9 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 
 	"gorgonia.org/tensor"
 )
@@ -12,6 +12,7 @@ import (
 type Port struct {
 	Name  string // of the layer that it is the result of: Keras's input_names and output_names
 	Index int    // which result of that layer; 0 but for nested models of several outputs
+	Call  int    // which call of that layer: Keras's node index; 0 but for layers that are applied several times
 	Shape Shape  // of a sample
 	// Dtype is tensor.Int for an input of integers, see [Input]; the zero value means the element type of the model's weights.
 	Dtype tensor.Dtype
@@ -23,8 +24,8 @@ func (m *Model) Inputs() []Port {
 		return nil
 	}
 	ports := make([]Port, len(m.inputs))
-	for i, n := range m.inputs {
-		ports[i] = n.first().port()
+	for i, in := range m.inputs {
+		ports[i] = in.first().port()
 	}
 	return ports
 }
@@ -42,7 +43,7 @@ func (m *Model) Outputs() []Port {
 }
 
 func (r result) port() Port {
-	p := Port{Name: r.name, Index: r.index, Shape: r.shape().clone()}
+	p := Port{Name: r.name, Index: r.index, Call: r.number, Shape: r.shape().clone()}
 	if r.takesIndices() {
 		p.Dtype = tensor.Int
 	}
@@ -98,7 +99,7 @@ func (b *Builder) connect(inputs, outputs []*Tensor, single bool) (*Model, error
 			switch {
 			case t == nil || t.builder == nil:
 				return fail(ErrNilTensor, "pass what Builder.Input and Builder.Add returned", "%s is nil", what)
-			case t.builder != b || t.node == nil:
+			case t.builder != b || t.call == nil:
 				return fail(ErrForeignTensor, "describe the whole model with one builder",
 					"%s, %q, belongs to another builder (model %q)", what, t.Layer(), t.builder.name)
 			}
@@ -106,14 +107,14 @@ func (b *Builder) connect(inputs, outputs []*Tensor, single bool) (*Model, error
 				m.outputs = append(m.outputs, t.result())
 				continue
 			}
-			if _, ok := t.node.layer.(Input); !ok {
+			if _, ok := t.call.layer.(Input); !ok {
 				return fail(ErrUnconnected, "pass the tensor that Builder.Input returned",
-					"%s must come from an Input layer, comes from the %s %q", what, t.node.class, t.node.name)
+					"%s must come from an Input layer, comes from the %s %q", what, t.call.class, t.call.name)
 			}
-			if slices.Contains(m.inputs, t.node) {
-				return fail(ErrArgument, "list each input once", "the input %q is listed twice", t.node.name)
+			if slices.Contains(m.inputs, t.call) {
+				return fail(ErrArgument, "list each input once", "the input %q is listed twice", t.call.name)
 			}
-			m.inputs = append(m.inputs, t.node)
+			m.inputs = append(m.inputs, t.call)
 		}
 	}
 	for _, n := range m.inputs {
@@ -121,13 +122,13 @@ func (b *Builder) connect(inputs, outputs []*Tensor, single bool) (*Model, error
 			return fail(ErrArgument, "fix the same Batch, or none", "its inputs fix batches of %d and of %d samples", m.Batch(), have)
 		}
 	}
-	m.layers = kerasOrder(m.inputs, m.outputs)
-	for _, n := range m.layers {
+	m.arrange()
+	for _, n := range m.calls {
 		if len(n.inputs) > 0 || slices.Contains(m.inputs, n) {
 			continue
 		}
 		for _, out := range m.outputs {
-			if !slices.Contains(kerasOrder(nil, []result{out}), n) {
+			if !slices.Contains(needs(out), n) {
 				continue
 			}
 			if single {
@@ -138,57 +139,104 @@ func (b *Builder) connect(inputs, outputs []*Tensor, single bool) (*Model, error
 				"the output %q depends on %q, which is not one of the model's inputs", out.name, n.name)
 		}
 	}
-	if in, out := m.inputs[0], m.outputs[0]; single && !slices.Contains(kerasOrder(nil, m.outputs), in) {
+	if in, out := m.inputs[0], m.outputs[0]; single && !slices.Contains(needs(m.outputs...), in) {
 		return fail(ErrUnconnected, "check that each layer gets the result of the one before",
 			"the output %q does not depend on the input %q", out.name, in.name)
 	}
 	if m.sequential && !m.isChain() {
-		return fail(ErrArgument, "leave Sequential out, or add each layer behind the one before", "a Sequential model must be a row of layers")
+		return fail(ErrArgument, "leave Sequential out, or add each layer behind the one before, and once", "a Sequential model must be a row of layers")
 	}
-	m.addWeights(m.layers)
 	if err := m.checkNames(); err != nil {
 		return nil, err
+	}
+	if m.steps > maxSteps {
+		return fail(ErrArgument, "apply fewer models several times that apply models several times", "it applies layers %d times in all, those of nested models included; the most is %d", m.steps, maxSteps)
 	}
 	return m, nil
 }
 
+// maxSteps bounds how often a model applies layers in all, which models that apply models several times multiply.
+const maxSteps = 1 << 20
+
+// arrange finds the layers and calls of a model with these inputs and outputs, and its weights.
+func (m *Model) arrange() {
+	m.layers, m.calls = kerasOrder(m.inputs, m.outputs)
+	m.places, m.steps = map[*node][]*call{}, 0
+	for _, c := range m.calls {
+		m.places[c.node] = append(m.places[c.node], c)
+		m.steps++
+		if inner, ok := c.layer.(*Model); ok {
+			m.steps += inner.steps // at most maxSteps for each call: no overflow
+		}
+	}
+	for _, calls := range m.places {
+		slices.SortFunc(calls, func(a, b *call) int { return a.number - b.number })
+	}
+	m.addWeights(m.layers)
+}
+
+// needs lists the calls that lead to results.
+func needs(outputs ...result) []*call {
+	_, calls := kerasOrder(nil, outputs)
+	return calls
+}
+
 // kerasOrder lists the layers that lead to the outputs, and the inputs, as Keras does: by falling distance from the outputs (the longest
-// way counts), and among equals in the order in which depth-first walks from the outputs meet them. Inputs that no output depends
-// on have no distance and come first among the last.
-func kerasOrder(inputs []*node, outputs []result) []*node {
-	met, done := map[*node]int{}, []*node{}
-	var walk func(n *node)
-	walk = func(n *node) {
-		if _, ok := met[n]; ok {
+// way counts, of all places of a layer the farthest), and among equals in the order in which depth-first walks from the outputs meet them. Inputs
+// that no output depends on have no distance and come first among the last. Calls come in the order in which Keras computes them, which averages
+// that move in each call show: by falling distance too, which is at least that of the layer's calls nearer to the outputs, and among
+// equals in the order in which walks back from the outputs come upon them. Where each layer has one, they are in the order of the layers.
+func kerasOrder(inputs []*call, outputs []result) (layers []*node, calls []*call) {
+	met, seen, done := map[*node]int{}, map[*call]bool{}, []*call{}
+	var walk func(c *call)
+	walk = func(c *call) {
+		if seen[c] {
 			return
 		}
-		met[n] = len(met)
-		for _, in := range n.inputs {
-			walk(in.node)
+		seen[c] = true
+		if _, ok := met[c.node]; !ok {
+			met[c.node] = len(met)
+			layers = append(layers, c.node)
 		}
-		done = append(done, n)
+		for _, in := range c.inputs {
+			walk(in.call)
+		}
+		done = append(done, c)
 	}
 	for _, out := range outputs {
-		walk(out.node)
+		walk(out.call)
 	}
-	depth := map[*node]int{}
-	for i := len(done) - 1; i >= 0; i-- { // consumers before producers
-		for _, in := range done[i].inputs {
-			depth[in.node] = max(depth[in.node], depth[done[i]]+1)
+	depth, farthest := map[*call]int{}, map[*node]int{}
+	reach := func(c *call, d int) {
+		have, ok := depth[c]
+		if !ok {
+			calls = append(calls, c)
+		}
+		depth[c] = max(have, d)
+	}
+	for _, c := range slices.Backward(done) { // consumers before producers
+		reach(c, farthest[c.node])
+		farthest[c.node] = depth[c]
+		for _, in := range c.inputs {
+			reach(in.call, depth[c]+1)
 		}
 	}
 	for i, in := range inputs {
-		if _, ok := met[in]; !ok {
-			met[in] = i - len(inputs)
-			done = append(done, in)
+		if _, ok := met[in.node]; !ok {
+			met[in.node] = i - len(inputs)
+			layers = append(layers, in.node)
+			reach(in, 0)
 		}
 	}
-	sort.Slice(done, func(i, j int) bool {
-		a, b := done[i], done[j]
-		if depth[a] != depth[b] {
-			return depth[a] > depth[b]
-		}
-		return met[a] < met[b]
+	slices.SortFunc(layers, func(a, b *node) int {
+		return cmp.Or(farthest[b]-farthest[a], met[a]-met[b])
 	})
-	return done
+	if len(calls) == len(layers) {
+		slices.SortFunc(calls, func(a, b *call) int {
+			return cmp.Or(depth[b]-depth[a], met[a.node]-met[b.node])
+		})
+	} else {
+		slices.SortStableFunc(calls, func(a, b *call) int { return depth[b] - depth[a] })
+	}
+	return layers, calls
 }

@@ -255,7 +255,9 @@ func TestFunctionalErrors(t *testing.T) {
 		}},
 		{ErrDuplicateName, "the name is taken by the Functional", func(b *Builder, x, y, z *Tensor) (*Model, error) {
 			b.AddAll(pair, x, y)
-			return b.Functional([]*Tensor{x}, b.AddAll(pair, y, x))
+			twin, err := pair.Clone(tensor.Float32)
+			require.NoError(t, err)
+			return b.Functional([]*Tensor{x}, b.AddAll(twin, y, x))
 		}},
 	} {
 		b := NewBuilder("m")

@@ -50,29 +50,37 @@ func (s *Spec) Weight(w Weight) {
 	s.weights = append(s.weights, &w)
 }
 
-// node is a layer in its place in the graph of layers.
+// node is a layer, which may be applied several times.
 type node struct {
 	name, class string
 	layer       Layer
-	inputs      []result
-	shapes      []Shape // of the results: nested models may have several, all other layers have one
-	batch       int     // that the inputs fix, or 0
 	weights     []*Weight
-	site        string
-	format      DataFormat // the builder's when the layer was added
+	made        string     // where it was added or shared
+	format      DataFormat // the builder's then
 	frozen      bool       // see Model.SetTrainable
+	calls       int        // how often its builder has applied it
 }
 
-// result is one of the results of a layer.
-type result struct {
+// call is a layer in one of its places in the graph of layers: Keras's inbound node.
+type call struct {
 	*node
+	number int // among all calls of the layer: Keras's node index
+	inputs []result
+	shapes []Shape // of the results: nested models may have several, all other layers have one
+	batch  int     // that the inputs fix, or 0
+	site   string
+}
+
+// result is one of the results of a call.
+type result struct {
+	*call
 	index int
 }
 
 func (r result) shape() Shape { return r.shapes[r.index] }
 
 // first is the result of a layer that has one.
-func (n *node) first() result { return result{node: n} }
+func (c *call) first() result { return result{call: c} }
 
 // count returns the number of trainable and other parameters.
 func (n *node) count() (trainable, fixed int) {
@@ -87,12 +95,12 @@ func (n *node) count() (trainable, fixed int) {
 }
 
 // describe prints the inputs of a layer for an error; batch 0 prints None.
-func (n *node) describe(batch int) string {
-	parts := make([]string, len(n.inputs))
-	for i, in := range n.inputs {
+func (c *call) describe(batch int) string {
+	parts := make([]string, len(c.inputs))
+	for i, in := range c.inputs {
 		parts[i] = in.shape().format(batch)
 		if len(in.shape()) == 3 {
-			parts[i] += " " + n.format.String()
+			parts[i] += " " + c.format.String()
 		}
 		parts[i] += fmt.Sprintf(" from %q", in.name)
 	}

@@ -21,7 +21,7 @@ func (b *build) choosePrefix() {
 	}
 	var names []string
 	for _, n := range b.model.leafLayers() {
-		if i := slices.Index(b.model.inputs, n); i >= 0 && b.inputs[i] != nil {
+		if i := slices.IndexFunc(b.model.inputs, func(in *call) bool { return in.node == n }); i >= 0 && b.inputs[i] != nil {
 			continue
 		}
 		names = append(names, n.name)

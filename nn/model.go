@@ -14,9 +14,12 @@ import (
 type Model struct {
 	name       string
 	format     DataFormat
-	sequential bool    // see Builder.Sequential
-	layers     []*node // Keras's order, which is topological
-	inputs     []*node // Input layers
+	sequential bool              // see Builder.Sequential
+	layers     []*node           // Keras's order, which is topological where each has one call
+	calls      []*call           // in the order in which they are computed
+	places     map[*node][]*call // the calls of each layer, in the order in which they were added
+	inputs     []*call           // of Input layers
+	steps      int               // calls in all, those of nested models included
 	outputs    []result
 	weights    []*Weight
 }
@@ -24,14 +27,28 @@ type Model struct {
 // LayerInfo describes a layer of a model.
 type LayerInfo struct {
 	Name, Class      string
-	OutputShape      Shape    // without the batch axis; of a nested model of several outputs the first one's
+	OutputShape      Shape    // without the batch axis; of a nested model of several outputs the first one's, of several calls the first's
 	OutputShapes     []Shape  // of all outputs
 	Trainable, Fixed int      // numbers of trainable and other parameters
 	Frozen           bool     // Model.SetTrainable froze it
-	Inputs           []string // names of the layers it takes its inputs from
+	Inputs           []string // names of the layers it takes its inputs from, in all its calls
 	InputIndices     []int    // for each of Inputs, which result of that layer; 0 but for nested models of several outputs
+	Calls            []Call   // where the layer is applied: one but for layers that are shared, and models that were added several times
 	Config           Layer    // the layer as it was added
 	Weights          []*Weight
+}
+
+// Call is a layer in one of its places in a model: Keras's node.
+type Call struct {
+	Number       int // among all calls of the layer, those that the model does not need included: Keras's node index
+	Inputs       []Source
+	OutputShapes []Shape // as LayerInfo's
+}
+
+// Source is a result of a layer: what Keras writes as layer[call][result].
+type Source struct {
+	Layer        string
+	Call, Result int
 }
 
 // shown are the layers that summaries show: not the input of a Sequential model.
@@ -90,15 +107,23 @@ func (m *Model) Batch() int {
 func (m *Model) Layers() []LayerInfo {
 	out := make([]LayerInfo, len(m.layers))
 	for i, n := range m.layers {
-		out[i] = LayerInfo{Name: n.name, Class: n.class, OutputShape: n.shapes[0].clone(), Config: n.layer, Frozen: n.frozen,
-			Weights: append([]*Weight(nil), n.weights...)}
+		out[i] = LayerInfo{Name: n.name, Class: n.class, Config: n.layer, Frozen: n.frozen, Weights: append([]*Weight(nil), n.weights...)}
 		out[i].Trainable, out[i].Fixed = n.count()
-		for _, shape := range n.shapes {
+		for _, c := range m.places[n] {
+			one := Call{Number: c.number}
+			for _, shape := range c.shapes {
+				one.OutputShapes = append(one.OutputShapes, shape.clone())
+			}
+			for _, in := range c.inputs {
+				one.Inputs = append(one.Inputs, Source{in.name, in.number, in.index})
+				out[i].Inputs, out[i].InputIndices = append(out[i].Inputs, in.name), append(out[i].InputIndices, in.index)
+			}
+			out[i].Calls = append(out[i].Calls, one)
+		}
+		for _, shape := range m.places[n][0].shapes {
 			out[i].OutputShapes = append(out[i].OutputShapes, shape.clone())
 		}
-		for _, in := range n.inputs {
-			out[i].Inputs, out[i].InputIndices = append(out[i].Inputs, in.name), append(out[i].InputIndices, in.index)
-		}
+		out[i].OutputShape = out[i].OutputShapes[0].clone()
 	}
 	return out
 }

@@ -56,8 +56,8 @@ func (m *Model) Apply(c *Context) *gorgonia.Node {
 	for i, in := range m.inputs {
 		b.done[in.first()] = c.Inputs[i]
 	}
-	for _, n := range m.layers {
-		if err := b.layer(n); err != nil {
+	for _, inner := range m.calls {
+		if err := b.layer(inner); err != nil {
 			return c.Fail(err)
 		}
 	}
@@ -78,12 +78,17 @@ func (m *Model) leafLayers() []*node {
 			continue
 		}
 		for _, leaf := range inner.leafLayers() {
-			if !slices.Contains(inner.inputs, leaf) {
+			if !inner.takes(leaf) {
 				leaves = append(leaves, leaf)
 			}
 		}
 	}
 	return leaves
+}
+
+// takes says whether a layer is one of the model's inputs.
+func (m *Model) takes(n *node) bool {
+	return slices.ContainsFunc(m.inputs, func(in *call) bool { return in.node == n })
 }
 
 // checkNames refuses weights that nested models and the layers beside them call alike. A model that is nested twice has

@@ -4,7 +4,7 @@ import "fmt"
 
 // wantChannels says what would give the input the wanted number of channels (or features).
 func (s *Spec) wantChannels(n int) string {
-	for at := s.sources[0].node; at != nil; {
+	for at := s.sources[0].call; at != nil; {
 		switch l := at.layer.(type) {
 		case Input:
 			return fmt.Sprintf("give %q %d channels", at.name, n)
@@ -17,7 +17,7 @@ func (s *Spec) wantChannels(n int) string {
 		if _, sum := at.layer.(Add); len(at.inputs) != 1 && !sum {
 			return "" // which of several inputs has the channels is not known here
 		}
-		at = at.inputs[0].node
+		at = at.inputs[0].call
 	}
 	return ""
 }

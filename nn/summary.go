@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,11 +80,11 @@ func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
 	shown := m.shown()
 	for i, n := range shown {
 		trainable, fixed := n.count()
-		fields := []string{n.name + " (" + n.class + ")", n.printedShape(), strconv.Itoa(trainable + fixed)}
+		fields := []string{n.name + " (" + n.class + ")", m.printedShape(n), strconv.Itoa(trainable + fixed)}
 		if chain {
 			t.row(fields)
 		} else {
-			t.branches(fields, n.inputs)
+			t.branches(fields, m.sources(n))
 		}
 		if i < len(shown)-1 {
 			t.rule("_")
@@ -97,24 +98,36 @@ func (m *Model) WriteSummary(w io.Writer, o SummaryOptions) error {
 	return err
 }
 
-// isChain says whether each layer feeds the next and nothing else: Keras's sequential-like.
+// isChain says whether each layer feeds the next and nothing else, and is applied once: Keras's sequential-like.
 func (m *Model) isChain() bool {
-	for i, n := range m.layers {
-		if i == 0 && len(n.inputs) != 0 || i > 0 && (len(n.inputs) != 1 || n.inputs[0].node != m.layers[i-1]) {
+	for i, c := range m.calls {
+		if i == 0 && len(c.inputs) != 0 || i > 0 && (len(c.inputs) != 1 || c.inputs[0].call != m.calls[i-1]) {
 			return false
 		}
 	}
-	return true
+	return len(m.calls) == len(m.layers)
+}
+
+// sources are what the calls of a layer take, one call after another.
+func (m *Model) sources(n *node) []result {
+	var all []result
+	for _, c := range m.places[n] {
+		all = append(all, c.inputs...)
+	}
+	return all
 }
 
 // printedShape is a layer's result as Keras 2 prints it: an input's in brackets, because it is a list of one, as those of several results are. Of a nested
-// model it tells what that was described for.
-func (n *node) printedShape() string {
-	all := n.printedShapes()
+// model it tells what that was described for; of a layer whose calls return several shapes none.
+func (m *Model) printedShape(n *node) string {
+	calls := m.places[n]
+	all := calls[0].printedShapes()
 	if inner, ok := n.layer.(*Model); ok {
 		for i, out := range inner.outputs {
 			all[i] = out.shape().format(out.batch)
 		}
+	} else if slices.ContainsFunc(calls, func(c *call) bool { return !slices.Equal(c.printedShapes(), all) }) {
+		return "multiple"
 	}
 	if n.class == "InputLayer" || len(all) > 1 {
 		return "[" + strings.Join(all, ", ") + "]"
@@ -122,13 +135,18 @@ func (n *node) printedShape() string {
 	return all[0]
 }
 
-// printedShapes are the shapes of a layer's results with the batch axis in front.
-func (n *node) printedShapes() []string {
-	all := make([]string, len(n.shapes))
-	for i, s := range n.shapes {
-		all[i] = s.format(n.batch)
+// printedShapes are the shapes of a call's results with the batch axis in front.
+func (c *call) printedShapes() []string {
+	all := make([]string, len(c.shapes))
+	for i, s := range c.shapes {
+		all[i] = s.format(c.batch)
 	}
 	return all
+}
+
+// printed is a result as Keras writes where a layer gets its input from.
+func (r result) printed(name string) string {
+	return fmt.Sprintf("%s[%d][%d]", name, r.number, r.index)
 }
 
 // table lays out rows: each field is cut and padded so that it ends at its share of the line's width.
@@ -160,7 +178,7 @@ func (t *table) row(fields []string) {
 func (t *table) branches(fields []string, inputs []result) {
 	first := ""
 	for i, in := range inputs {
-		c := fmt.Sprintf("%s[0][%d]", in.name, in.index) // a layer is applied once
+		c := in.printed(in.name)
 		if i == 0 {
 			first = c
 			t.row(append(fields, first))

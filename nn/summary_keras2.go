@@ -46,7 +46,7 @@ func (m *Model) writeKeras2(w io.Writer, o SummaryOptions) error {
 	t.row(header, 0)
 	t.line(strings.Repeat("=", t.width))
 	for _, n := range m.shown() {
-		t.layer(n, 0, false)
+		t.layer(m, n, 0, false)
 	}
 	t.line(strings.Repeat("=", t.width))
 	total, trainable, fixed := m.CountParams()
@@ -61,15 +61,15 @@ func (m *Model) writeKeras2(w io.Writer, o SummaryOptions) error {
 
 func (t *keras2) line(s string) { t.out.WriteString(s + "\n") }
 
-// layer prints a layer, and the layers of a nested one.
-func (t *keras2) layer(n *node, level int, last bool) {
+// layer prints a layer of m, and the layers of a nested one.
+func (t *keras2) layer(m *Model, n *node, level int, last bool) {
 	trainable, fixed := n.count()
-	fields := []string{n.name + " (" + n.class + ")", n.printedShape(), strconv.Itoa(trainable + fixed)}
+	fields := []string{n.name + " (" + n.class + ")", m.printedShape(n), strconv.Itoa(trainable + fixed)}
 	if !t.chain {
 		var from []string
 		if level == 0 { // Keras does not know how nested layers are connected
-			for _, in := range n.inputs {
-				from = append(from, fmt.Sprintf("'%s[0][%d]'", in.name, in.index))
+			for _, in := range m.sources(n) {
+				from = append(from, "'"+in.printed(in.name)+"'")
 			}
 		}
 		fields = append(fields, "["+strings.Join(from, ", ")+"]")
@@ -86,7 +86,7 @@ func (t *keras2) layer(n *node, level int, last bool) {
 		bars(level+1, "¯")
 		shown := inner.shown()
 		for i, k := range shown {
-			t.layer(k, level+1, i == len(shown)-1)
+			t.layer(inner, k, level+1, i == len(shown)-1)
 		}
 		bars(level, "¯")
 		last = true // Keras leaves no line free behind a frame

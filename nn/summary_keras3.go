@@ -109,12 +109,12 @@ func (t *keras3) layers(m *Model, level int, first *bool) {
 			name = strings.Repeat("   ", level) + "└ " + name
 		}
 		trainable, fixed := n.count()
-		fields := []string{name + " (" + n.class + ")", n.keras3Shape(), thousands.Format(trainable + fixed)}
+		fields := []string{name + " (" + n.class + ")", m.keras3Shape(n), thousands.Format(trainable + fixed)}
 		if !t.chain {
 			var from []string
 			if level == 0 { // Keras does not know how nested layers are connected
-				for _, in := range n.inputs {
-					from = append(from, fmt.Sprintf("%s[0][%d]", in.keras3Name(), in.index))
+				for _, in := range m.sources(n) {
+					from = append(from, in.printed(in.keras3Name()))
 				}
 			}
 			fields = append(fields, strings.Join(from, ", "))
@@ -203,9 +203,10 @@ func (n *node) keras3Name() string {
 	return fmt.Sprintf("input_layer_%d", number-1)
 }
 
-// keras3Shape is the shape of the layer's result, or the list of several.
-func (n *node) keras3Shape() string {
-	all := n.printedShapes()
+// keras3Shape is the shape of the layer's result, or the list of several, where it was applied last.
+func (m *Model) keras3Shape(n *node) string {
+	calls := m.places[n]
+	all := calls[len(calls)-1].printedShapes()
 	if len(all) == 1 {
 		return all[0]
 	}

@@ -90,10 +90,15 @@ func chainOfTwo(t *testing.T) *Model {
 }
 
 func TestSummariesAreKeras2sAndKeras3s(t *testing.T) {
+	checkSummaries(t, nestedChain(t), nestedBranches(t), severalEnds(t), mixedBatches(t), chainOfTwo(t))
+}
+
+// checkSummaries compares with the texts of Keras 2 and 3 that are kept.
+func checkSummaries(t *testing.T, models ...*Model) {
 	forms := map[string]SummaryOptions{"plain": {}, "expanded": {ExpandNested: true}, "trainable": {ShowTrainable: true},
 		"all": {ExpandNested: true, ShowTrainable: true}, "narrow": {LineLength: 74}}
 	for _, style := range []SummaryStyle{StyleKeras2, StyleKeras3} {
-		for _, m := range []*Model{nestedChain(t), nestedBranches(t), severalEnds(t), mixedBatches(t), chainOfTwo(t)} {
+		for _, m := range models {
 			text, err := os.ReadFile("testdata/golden/summary-" + string(style) + "-" + m.Name() + ".txt")
 			require.NoError(t, err)
 			parts := strings.Split(string(text), "### ")[1:]

@@ -70,15 +70,15 @@ func K(n int) [2]int { return [2]int{n, n} }
 // Tensor is the symbolic result of a layer: what [Builder.Add] returns and takes.
 type Tensor struct {
 	builder *Builder
-	node    *node // nil after a mistake: the builder holds the error
-	index   int   // which of the layer's results it is
+	call    *call // nil after a mistake: the builder holds the error
+	index   int   // which of the call's results it is
 }
 
-func (t *Tensor) result() result { return result{t.node, t.index} }
+func (t *Tensor) result() result { return result{t.call, t.index} }
 
 // Shape returns the axes of one sample, or nil after a mistake; see [Builder.Err].
 func (t *Tensor) Shape() Shape {
-	if t == nil || t.node == nil {
+	if t == nil || t.call == nil {
 		return nil
 	}
 	return t.result().shape().clone()
@@ -86,10 +86,10 @@ func (t *Tensor) Shape() Shape {
 
 // Layer returns the name of the layer that made the tensor, or "" after a mistake.
 func (t *Tensor) Layer() string {
-	if t == nil || t.node == nil {
+	if t == nil || t.call == nil {
 		return ""
 	}
-	return t.node.name
+	return t.call.name
 }
 
 // K3 is a cubic window: K3(3) is [3]int{3, 3, 3}, three slices by three rows by three columns.

@@ -74,6 +74,59 @@ func ExampleFitter() {
 	// sin(π/2)·0.5 is about 0.5: true
 }
 
+// A siamese network: both inputs go through the same layers, which learn from both, and one side of it is a model of its own.
+func ExampleFitter_siamese() {
+	b := nn.NewBuilder("siamese")
+	x, y := b.Input(nn.Shape{2}), b.Input(nn.Shape{2})
+	hidden, embed := b.Share(nn.Dense{Units: 32, Activation: nn.ReLU, Name: "hidden"}), b.Share(nn.Dense{Units: 3, Name: "embed"})
+	left, right := b.Add(embed, b.Add(hidden, x)), b.Add(embed, b.Add(hidden, y))
+	cosine := b.Add(nn.Dot{Axes: [2]int{1, 1}, Normalize: true}, left, right)
+	model, err := b.Functional([]*nn.Tensor{x, y}, []*nn.Tensor{b.Add(nn.Dense{Units: 1, Activation: nn.Sigmoid}, cosine)})
+	check(err)
+	tower, err := b.Model(x, left)
+	check(err)
+	check(model.Initialize(1, tensor.Float32))
+	engine, err := graph.Open("cpu", graph.Config{})
+	check(err)
+	defer engine.Close()
+
+	// Points are alike if both are in the circle, or both outside.
+	const n = 600
+	a, c, alike := make([]float32, 2*n), make([]float32, 2*n), make([]float32, n)
+	inside := func(p []float32) bool { return p[0]*p[0]+p[1]*p[1] < 0.6 }
+	for i := range n {
+		for k := range 2 {
+			a[2*i+k], c[2*i+k] = 2*float32(math.Mod(float64(i)*(0.618+0.17*float64(k)), 1))-1, 2*float32(math.Mod(float64(i)*(0.414+0.31*float64(k)), 1))-1
+		}
+		if inside(a[2*i:2*i+2]) == inside(c[2*i:2*i+2]) {
+			alike[i] = 1
+		}
+	}
+	matrix := func(v []float32, columns int) *tensor.Dense {
+		return tensor.New(tensor.WithShape(len(v)/columns, columns), tensor.WithBacking(v))
+	}
+	pairs := train.Arrays{Inputs: []*tensor.Dense{matrix(a, 2), matrix(c, 2)}, Targets: []*tensor.Dense{matrix(alike, 1)}}
+	fit := &train.Fitter{Engine: engine, Model: model, Loss: nn.BinaryCrossentropy{}, Optimizer: train.Adam{}, Schedule: train.ConstantSchedule{Base: 0.01}, Epochs: 30, Seed: 1}
+	defer fit.Close()
+	epochs, err := fit.Fit(context.Background(), pairs)
+	check(err)
+	fmt.Println("less than a third of the loss is left:", epochs[len(epochs)-1].Loss < epochs[0].Loss/3)
+
+	one := &train.Fitter{Engine: engine, Model: tower, Loss: nn.MeanSquaredError{}, Optimizer: train.Adam{}}
+	defer one.Close()
+	out, err := one.Predict(context.Background(), matrix([]float32{0, 0, 0.1, -0.2, 0.9, 0.9}, 2))
+	check(err)
+	v := out[0].Data().([]float32)
+	near, far := 0.0, 0.0
+	for k := range 3 {
+		near, far = near+math.Pow(float64(v[k]-v[3+k]), 2), far+math.Pow(float64(v[k]-v[6+k]), 2)
+	}
+	fmt.Println("two points of the circle are nearer to each other than to one outside:", near < far)
+	// Output:
+	// less than a third of the loss is left: true
+	// two points of the circle are nearer to each other than to one outside: true
+}
+
 // Two inputs and two outputs: each output has a loss.
 func ExampleFitter_several() {
 	b := nn.NewBuilder("ends")

@@ -100,3 +100,11 @@ func TestGPUFitFunctional(t *testing.T) {
 		require.InDeltaSlice(t, want.Data(), outputs[0][i].Data(), 1e-3)
 	}
 }
+
+// TestGPUFitShared: weights that several places share, and averages that one place takes over from another, on the device.
+func TestGPUFitShared(t *testing.T) {
+	e := gpu(t, cuda.Config{})
+	for name, m := range sharing(t) {
+		t.Run(name, func(t *testing.T) { fitShared(t, e, m) })
+	}
+}

@@ -24,7 +24,7 @@ type FitGraph struct {
 	// TargetWeights are such nodes of the losses of each of Targets, for Arrays.TargetWeights; Weights may be nil then.
 	TargetWeights gorgonia.Nodes
 	// Nets are the models that the network is made of. One that is there several times shares its weights, and its penalty counts once; in training
-	// that is refused where it updates weights itself, as batch normalization does.
+	// that is refused where it updates weights itself, as batch normalization does: one model may have it in several places, see nn.Builder.Share.
 	Nets []*nn.Net
 	Loss *gorgonia.Node // a scalar, to be minimised; penalties of the models are added
 	// Losses are scalars that FitEpoch tells the means of, such as what Loss is the sum of; none by default.

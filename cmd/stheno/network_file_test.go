@@ -244,3 +244,24 @@ func TestNetworksOfSeveral(t *testing.T) {
 	require.Contains(t, ok(t, "convert", net, filepath.Join(dir, "again.onnx")), "from table (None, 6), spare (None, 2), words (None, 3) to")
 	require.Contains(t, ok(t, "convert", file, filepath.Join(dir, "several.npz")), "holds the weights")
 }
+
+// TestNetworksThatShare: checkpoints hold in which places layers are, and predict as the file does.
+func TestNetworksThatShare(t *testing.T) {
+	for _, name := range []string{"behind.keras", "behind_keras2.h5"} {
+		file, dir := ofKeras(t, name), t.TempDir()
+		want := ok(t, "summary", file, "--format", "keras3")
+		require.Contains(t, want, "x[0][0], block[0][0],")
+		require.Contains(t, ok(t, "summary", file, "--format", "json"), `"block[1][0]"`)
+		require.Contains(t, ok(t, "plot", file, "--format", "dot"), "l1 -> l1;")
+		checkpoint, net := filepath.Join(dir, "out.safetensors"), filepath.Join(dir, "net.onnx")
+		ok(t, "convert", file, checkpoint, "--raw-pixels")
+		require.Equal(t, want, ok(t, "summary", checkpoint, "--format", "keras3"))
+		ok(t, "convert", checkpoint, net, "--raw-pixels")
+		again := filepath.Join(dir, "again.safetensors")
+		ok(t, "convert", net, again, "--raw-pixels")
+		image := writePNG(t, dir, 1)
+		probabilities := ok(t, "predict", "--checkpoint", checkpoint, image)
+		require.Contains(t, probabilities, "class ")
+		require.Equal(t, probabilities, ok(t, "predict", "--checkpoint", again, image))
+	}
+}

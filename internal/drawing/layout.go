@@ -38,7 +38,7 @@ func layOutRows(d *Drawing, widths []float64) [][]*slot {
 			chain[i][r] = s
 			put(r, s)
 		}
-		for _, k := range d.Boxes[i].From {
+		for _, k := range d.before(i) {
 			link(chain[k][rank[i]-1], chain[i][rank[i]])
 		}
 	}
@@ -66,14 +66,14 @@ const (
 // its first reader.
 func ranks(d *Drawing) (rank, last []int) {
 	rank, last = make([]int, len(d.Boxes)), make([]int, len(d.Boxes))
-	for i, b := range d.Boxes {
-		for _, k := range b.From {
+	for i := range d.Boxes {
+		for _, k := range d.before(i) {
 			rank[i] = max(rank[i], rank[k]+1)
 		}
 	}
 	first := make([]int, len(d.Boxes))
-	for i, b := range d.Boxes {
-		for _, k := range b.From {
+	for i := range d.Boxes {
+		for _, k := range d.before(i) {
 			last[k] = max(last[k], rank[i])
 			if first[k] == 0 || rank[i] < first[k] {
 				first[k] = rank[i]
@@ -86,6 +86,18 @@ func ranks(d *Drawing) (rank, last []int) {
 		}
 	}
 	return rank, last
+}
+
+// before are the boxes with an arrow to box i that come before it. Arrows from the others lead back, as where a layer is applied to
+// what became of its own result.
+func (d *Drawing) before(i int) []int {
+	var out []int
+	for _, k := range d.Boxes[i].From {
+		if k < i {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 func link(a, b *slot) {

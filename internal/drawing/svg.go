@@ -18,6 +18,7 @@ const (
 	padding = 5.0
 	rowGap  = 22.0
 	margin  = 20.0
+	lane    = 8.0 // between arrows that lead back
 )
 
 // WriteSVG draws without Graphviz: boxes in rows, each below all that it reads. The same drawing gives the same bytes.
@@ -52,8 +53,12 @@ func (d *Drawing) WriteSVG(w io.Writer) error {
 	if len(rows) == 0 {
 		left, right, y = 0, 0, y+rowGap
 	}
+	back := 0
+	for i := range d.Boxes {
+		back += len(d.Boxes[i].From) - len(d.before(i))
+	}
 	b := bufio.NewWriter(w)
-	width, height := right-left+2*margin, y-rowGap+margin
+	width, height := right-left+2*margin+lane*float64(back), y-rowGap+margin
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" font-family="monospace" font-size="10">`+"\n", width, height, width, height)
 	fmt.Fprintf(b, "<defs><marker id=\"tip\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\"><path d=\"M0,0L6,3L0,6z\" fill=\"#666666\"/></marker></defs>\n")
 	fmt.Fprintf(b, "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n")
@@ -79,6 +84,9 @@ func (d *Drawing) WriteSVG(w io.Writer) error {
 			}
 		}
 	}
+	if back > 0 {
+		d.writeBack(b, rows, top, heights, at, right)
+	}
 	fmt.Fprintf(b, "</g>\n")
 	for r, row := range rows {
 		for _, s := range row {
@@ -89,6 +97,28 @@ func (d *Drawing) WriteSVG(w io.Writer) error {
 	}
 	fmt.Fprintln(b, "</svg>")
 	return b.Flush()
+}
+
+// writeBack draws the arrows that lead back: out of the right side of one box and into that of the other, each with a way of its own beside
+// all boxes.
+func (d *Drawing) writeBack(b io.Writer, rows [][]*slot, top, heights []float64, at func(float64) float64, right float64) {
+	middle, side := make([]float64, len(d.Boxes)), make([]float64, len(d.Boxes))
+	for r, row := range rows {
+		for _, s := range row {
+			if s.box >= 0 {
+				middle[s.box], side[s.box] = top[r]+heights[s.box]/2, at(s.x)+s.width/2
+			}
+		}
+	}
+	x := at(right)
+	for i := range d.Boxes {
+		for _, k := range d.Boxes[i].From {
+			if k >= i {
+				x += lane
+				fmt.Fprintf(b, "<path d=\"M%.1f,%.1fH%.1fV%.1fH%.1f\" marker-end=\"url(#tip)\"/>\n", side[k], middle[k]+lane/4, x, middle[i]-lane/4, side[i])
+			}
+		}
+	}
 }
 
 func (x *Box) writeSVG(b io.Writer, left, top, width, height float64) {

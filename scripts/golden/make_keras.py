@@ -5,6 +5,8 @@
     python scripts/golden/make_keras.py --large DIR        VGG16, ResNet50, MobileNetV2 and others of keras.applications, into DIR;
                                                            the tests look for them in the folder STHENO_KERAS_MODELS
 
+--shared makes only the models that apply layers several times.
+
 Small ones are kept in gzip: HDF5 files are mostly empty. Weights are random (fill.py, by the layer's name); x of a case is unit("x/NAME") and not stored. Written with Keras 3.15.1 and tf_keras
 2.21.0 over TensorFlow 2.21.
 """
@@ -147,6 +149,32 @@ def named():
     return keras.Model({"q": ids, "p": b, "o": a}, {"v": L.Dense(2, name="v")(y), "u": L.Dense(3, name="u")(p["diff"])}, name="named")
 
 
+def shared():
+    """Layers and models in several places, some of which the model does not need, and nodes of which are outputs."""
+    i, j = keras.Input((4,), name="i"), keras.Input((4,), name="j")
+    d = L.Dense(4, activation="tanh", name="d")
+    tower = keras.Model([i, j], [L.BatchNormalization(name="n")(d(i)), L.Subtract(name="diff")([d(d(i)), j])], name="tower")
+    row = keras.Sequential([keras.Input((4,)), L.Dense(4, activation="tanh", name="inner")], name="row")
+    words, a, b = keras.Input((3,), name="words", dtype="int32"), keras.Input((4,), name="a"), keras.Input((5,), name="b", dtype="int32")
+    table, mean, e = L.Embedding(9, 4, name="table"), L.GlobalAveragePooling1D(name="mean"), L.Dense(4, name="e")
+    e(a), row(a), tower([a, a])  # calls that the model has no need of, before
+    one, two = mean(table(words)), mean(table(b))
+    p, q = tower([e(one), row(two)])
+    e(two), tower([q, p])  # and between
+    r, s = tower([row(row(p)), e(e(q))])
+    return keras.Model([words, a, b], [L.Concatenate(name="all")([r, p, e(a)]), s, e(s), row(s), q], name="shared")
+
+
+def behind():
+    """A model of images behind itself, and one layer of two sizes of them."""
+    i = keras.Input((6, 6, 3), name="i")
+    block = keras.Model(i, L.ReLU(name="relu")(L.Conv2D(3, 3, padding="same", name="conv")(i)), name="block")
+    x, pool = keras.Input((6, 6, 3), name="x"), L.MaxPooling2D(2, name="pool")
+    norm = L.BatchNormalization(name="norm")
+    y = norm(pool(norm(block(block(block(x))))))
+    return keras.Model(x, L.Dense(3, name="scores")(L.Flatten(name="flat")(pool(y))), name="behind")
+
+
 def augmented():
     """Layers that augment, and those that give images another size. What is random does nothing in inference."""
     x = image = keras.Input((14, 11, 3), name="image")
@@ -205,7 +233,7 @@ def predict_all(name, model, samples, integers):
          else fill.unit("x/%s/%d" % (name, i), 0, [samples] + s) for i, s in enumerate(shapes)]
     named = isinstance(model.input, dict)
     y = model(dict(zip(sorted(model.input), x)) if named else x, training=False)
-    y = [y[key] for key in sorted(y)] if named else y
+    y = [y[key] for key in sorted(y)] if named else y if isinstance(y, (list, tuple)) else [y]
     return golden.case(name, {"samples": samples, "integers": [integers.get(i, 0) for i in range(len(x))]},
                        {"y%d" % i: (np.asarray(v).astype(np.float64), "float32") for i, v in enumerate(y)})
 
@@ -250,6 +278,18 @@ def small():
     golden.write(os.path.join(OUT, "golden"), "predictions%s.json" % SUFFIX, cases)
 
 
+def places():
+    cases = []
+    for name, make in [("shared", shared), ("behind", behind)]:
+        keras.backend.clear_session()
+        model = make()
+        randomize(model)
+        cases.append(predict_all(name, model, 2, {0: 9, 2: 9} if name == "shared" else {}))
+        for form in ["keras", "h5", "weights.h5"]:
+            save(model, name + SUFFIX, form)
+    golden.write(os.path.join(OUT, "golden"), "predictions_shared%s.json" % SUFFIX, cases)
+
+
 def large(folder):
     os.makedirs(folder, exist_ok=True)
     A = keras.applications
@@ -277,4 +317,6 @@ def large(folder):
 if "--large" in sys.argv:
     large(sys.argv[sys.argv.index("--large") + 1])
 else:
-    small()
+    if "--shared" not in sys.argv:
+        small()
+    places()

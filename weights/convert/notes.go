@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/stheno-ml/stheno/nn"
 )
@@ -18,9 +19,15 @@ func (p *Plan) notes() []string {
 	var epsilon, uneven []string
 	value := 0.0
 	layers := p.model.Layers()
-	shapes := map[string][]nn.Shape{}
-	for _, l := range layers {
-		shapes[l.Name] = l.OutputShapes
+	byName := map[string]*nn.LayerInfo{}
+	for i := range layers {
+		byName[layers[i].Name] = &layers[i]
+	}
+	unevenSame := func(l nn.LayerInfo, window, strides [2]int) bool {
+		return slices.ContainsFunc(l.Calls, func(c nn.Call) bool {
+			_, in := resultOf(byName, c.Inputs[0])
+			return unevenSame(in, window, strides, p.model.DataFormat())
+		})
 	}
 	for _, l := range layers {
 		switch c := l.Config.(type) {
@@ -37,11 +44,11 @@ func (p *Plan) notes() []string {
 				uneven = append(uneven, l.Name)
 			}
 		case nn.Conv2D:
-			if c.Padding == nn.Same && len(l.Inputs) == 1 && unevenSame(shapes[l.Inputs[0]][l.InputIndices[0]], c.Kernel, c.Strides, p.model.DataFormat()) {
+			if c.Padding == nn.Same && unevenSame(l, c.Kernel, c.Strides) {
 				uneven = append(uneven, l.Name)
 			}
 		case nn.MaxPooling2D:
-			if c.Padding == nn.Same && len(l.Inputs) == 1 && unevenSame(shapes[l.Inputs[0]][l.InputIndices[0]], c.Pool, c.Strides, p.model.DataFormat()) {
+			if c.Padding == nn.Same && unevenSame(l, c.Pool, c.Strides) {
 				uneven = append(uneven, l.Name)
 			}
 		}

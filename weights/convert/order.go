@@ -47,10 +47,13 @@ func inOneRow(m *nn.Model) bool {
 	last := -1
 	var above []map[int]bool // for each layer, the layers with weights that it depends on
 	for i, l := range layers {
-		number[l.Name] = i
 		mine := map[int]bool{}
 		for _, in := range l.Inputs {
-			for k := range above[number[in]] {
+			before, known := number[in]
+			if !known {
+				continue // the layer is applied again behind a later one
+			}
+			for k := range above[before] {
 				mine[k] = true
 			}
 		}
@@ -61,7 +64,7 @@ func inOneRow(m *nn.Model) bool {
 			last = i
 			mine = map[int]bool{i: true} // whoever depends on it depends on those before
 		}
-		above = append(above, mine)
+		number[l.Name], above = i, append(above, mine)
 	}
 	return true
 }

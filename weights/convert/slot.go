@@ -45,18 +45,26 @@ func slots(m *nn.Model) (all []*slot, units int) {
 	return all, units
 }
 
-// flattened finds the shape of the images whose elements are the inputs of l.
+// flattened finds the shape of the images whose elements are the inputs of l, in the first of its places where they are.
 func flattened(l *nn.LayerInfo, byName map[string]*nn.LayerInfo, format nn.DataFormat) []int {
-	for at := l; len(at.Inputs) == 1; {
-		before := byName[at.Inputs[0]]
-		if before == nil {
-			return nil
+	for _, at := range l.Calls {
+		if flat := flattenedCall(at, byName, format); flat != nil {
+			return flat
 		}
+	}
+	return nil
+}
+
+func flattenedCall(at nn.Call, byName map[string]*nn.LayerInfo, format nn.DataFormat) []int {
+	for len(at.Inputs) == 1 {
+		from := at.Inputs[0]
+		before := byName[from.Layer]
+		call, shape := resultOf(byName, from)
 		if before.Class == "Flatten" {
-			if len(before.Inputs) != 1 || byName[before.Inputs[0]] == nil {
+			if len(call.Inputs) != 1 {
 				return nil
 			}
-			in := byName[before.Inputs[0]].OutputShapes[before.InputIndices[0]]
+			_, in := resultOf(byName, call.Inputs[0])
 			if len(in) != 3 {
 				return nil
 			}
@@ -65,12 +73,19 @@ func flattened(l *nn.LayerInfo, byName map[string]*nn.LayerInfo, format nn.DataF
 			}
 			return slices.Clone(in)
 		}
-		if len(before.OutputShapes[at.InputIndices[0]]) != 1 || len(before.Weights) > 0 && before.Class != "BatchNormalization" {
+		if len(shape) != 1 || len(before.Weights) > 0 && before.Class != "BatchNormalization" {
 			return nil // other layers mix or renew the elements
 		}
-		at = before
+		at = call
 	}
 	return nil
+}
+
+// resultOf finds the call that a source names, and the shape of its result.
+func resultOf(byName map[string]*nn.LayerInfo, from nn.Source) (nn.Call, nn.Shape) {
+	calls := byName[from.Layer].Calls
+	call := calls[slices.IndexFunc(calls, func(c nn.Call) bool { return c.Number == from.Call })]
+	return call, call.OutputShapes[from.Result]
 }
 
 // arrangement is a shape in a file, and how its elements become a weight's.

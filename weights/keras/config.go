@@ -78,6 +78,7 @@ type reference struct {
 	layer        string
 	node, tensor int
 	number       *float64 // not nil for a number in a tensor's place, in x + 3
+	modern       bool     // Keras 3 wrote it, as an argument
 }
 
 // parseReference reads ["conv2d", 0, 0] or ["conv2d", 0, 0, {keyword arguments}].
@@ -141,28 +142,46 @@ func flatten(raw json.RawMessage) ([]json.RawMessage, error) {
 	return list, nil
 }
 
-// inputs lists the tensors that a layer is called with, in either form of inbound_nodes:
+// calls lists the tensors that a layer is called with, once for each time, in either form of inbound_nodes:
 // [[["conv2d", 0, 0, {}], …]], or [{"name": ["conv2d", 0, 0, {}], …}] of a model whose inputs have names, in Keras 2,
 // [{"args": […], "kwargs": {…}}] in Keras 3.
-func (o *object) inputs() ([]reference, error) {
-	var calls []json.RawMessage
+func (o *object) calls() ([][]reference, error) {
+	var nodes []json.RawMessage
 	if len(o.Inbound) > 0 {
-		if err := json.Unmarshal(o.Inbound, &calls); err != nil {
+		if err := json.Unmarshal(o.Inbound, &nodes); err != nil {
 			return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 		}
 	}
-	switch len(calls) {
-	case 0:
-		return nil, nil
-	case 1:
-	default:
-		return nil, wrong("give each place a layer of its own", "is called %d times; layers that share their weights are not supported", len(calls))
+	var out [][]reference
+	for i, node := range nodes {
+		before := o.causal
+		o.causal = false
+		call, err := o.call(node)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 && o.causal != before {
+			return nil, wrong("give each place a layer of its own", "is called with use_causal_mask=True in some places and without it in others, which is not supported")
+		}
+		out = append(out, call)
 	}
+	if len(out) > 1 {
+		for _, call := range out {
+			if slices.ContainsFunc(call, func(r reference) bool { return r.number != nil }) {
+				return nil, wrong("", "is called several times, and with numbers, which is not supported")
+			}
+		}
+	}
+	return out, nil
+}
+
+// call lists the tensors of one call.
+func (o *object) call(node json.RawMessage) ([]reference, error) {
 	var call struct {
 		Args   json.RawMessage            `json:"args"`
 		Kwargs map[string]json.RawMessage `json:"kwargs"`
 	}
-	if raw := bytes.TrimSpace(calls[0]); len(raw) > 0 && raw[0] == '{' {
+	if raw := bytes.TrimSpace(node); len(raw) > 0 && raw[0] == '{' {
 		if err := json.Unmarshal(raw, &call); err != nil {
 			return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 		}
@@ -178,7 +197,7 @@ func (o *object) inputs() ([]reference, error) {
 			return append(positional, named...), o.checkKeywords(call.Kwargs)
 		}
 	}
-	tensors, err := flatten(calls[0])
+	tensors, err := flatten(node)
 	if err != nil {
 		return nil, wrong("", "its inbound_nodes are not valid: %v", err)
 	}
@@ -252,6 +271,7 @@ func tensorsOf(raw json.RawMessage, depth int) ([]reference, error) {
 		return nil, wrong("", "is called with %s; only the results of layers, and one number, are supported as arguments", clip(raw))
 	}
 	r, _, err := parseReference(t.Config.History)
+	r.modern = true
 	return []reference{r}, err
 }
 

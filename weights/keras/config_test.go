@@ -1,6 +1,7 @@
 package keras_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -184,6 +185,11 @@ func graphOf(input, output string, lines ...string) []byte {
 	return fmt.Appendf(nil, `{"class_name":"Model","config":{"name":"g","layers":[%s],"input_layers":%s,"output_layers":%s}}`, strings.Join(layers, ","), input, output)
 }
 
+// twice calls the last layer of a graph of two twice.
+func twice(config []byte) []byte {
+	return bytes.Replace(config, []byte(`[["x",0,0,{}]]`), []byte(`[["x",0,0,{}]],[["x",0,0,{}]]`), 1)
+}
+
 func TestGraphs(t *testing.T) {
 	in, end := `[["x",0,0]]`, `[["end",0,0]]`
 	m, err := keras.Model(graphOf(in, end, "Add end b a", "Dense b a", "Dense a x", "InputLayer x", "Dense unused x"))
@@ -205,12 +211,15 @@ func TestGraphs(t *testing.T) {
 		"expected a list":   graphOf(`{"a":3}`, end, "InputLayer x", "Dense end x"),
 		"result 1 of":       []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `"x",0,0,{}`, `"x",0,1,{}`, 1)),
 		"argument scale=2":  []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `"x",0,0,{}`, `"x",0,0,{"scale":2}`, 1)),
-		"called 2 times":    []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `[["x",0,0,{}]]`, `[["x",0,0,{}]],[["x",0,0,{}]]`, 1)),
-		"open beside":       []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `[null,4]`, `[null,null]`, 1)),
-		"models of this":    []byte(`{"class_name":"MyModel","config":{}}`),
-		"is not valid":      []byte(`[`),
-		"nothing tells":     []byte(`{"class_name":"Sequential","config":{"layers":[{"class_name":"Dense","config":{"units":3}}]}}`),
-		"has no layers":     []byte(emptyModel),
+		"is called 2 times, and the result of call 2":  twice(graphOf(in, `[["end",2,0]]`, "InputLayer x", "Dense end x")),
+		"is called 2 times, and the result of call -1": twice(graphOf(in, `[["end",-1,0]]`, "InputLayer x", "Dense end x")),
+		"is called several times, and with numbers":    bytes.Replace(twice(graphOf(in, end, "InputLayer x", "Add end x")), []byte(`,[["x",0,0,{}]]]`), []byte(`,{"args":[1,2]}]`), 1),
+		"use_causal_mask=True in some places":          bytes.Replace(twice(graphOf(in, end, "InputLayer x", "Attention end x")), []byte(`{}`), []byte(`{"use_causal_mask":true}`), 1),
+		"open beside":                                  []byte(strings.Replace(string(graphOf(in, end, "InputLayer x", "Dense end x")), `[null,4]`, `[null,null]`, 1)),
+		"models of this":                               []byte(`{"class_name":"MyModel","config":{}}`),
+		"is not valid":                                 []byte(`[`),
+		"nothing tells":                                []byte(`{"class_name":"Sequential","config":{"layers":[{"class_name":"Dense","config":{"units":3}}]}}`),
+		"has no layers":                                []byte(emptyModel),
 	} {
 		_, err := keras.Model(config)
 		require.ErrorContains(t, err, want)

@@ -6,7 +6,7 @@
 //
 // [Open] gives the tensors under Keras's names, and the model's configuration where the file has one. [Model] makes an
 // [nn.Model] of a configuration as Keras 2 and Keras 3 write it: Sequential and Functional models, of several inputs and
-// outputs too, nested ones among them, of the layers that [Classes] lists. [File.Assign] puts the weights into a model that was
+// outputs too, nested ones among them, with layers in several places, of the layers that [Classes] lists. [File.Assign] puts the weights into a model that was
 // described otherwise.
 //
 // What a file asks for and this library does not do is an [*Error] that names the layer, its class, and the option.

@@ -151,6 +151,36 @@ func TestSeveralEnds(t *testing.T) {
 	require.Equal(t, []string{"words", "embedding", "table", "pair", "all", "spare", "class", "value"}, names(m))
 }
 
+// TestShared: layers and models in several places, whose numbers Keras 2 and 3 count from 0 or from 1.
+func TestShared(t *testing.T) {
+	for _, suffix := range []string{"", "_keras2"} {
+		golden := numtest.LoadGolden(t, filepath.Join("testdata", "golden", "predictions_shared"+suffix+".json"))
+		for _, name := range []string{"shared", "behind"} {
+			for _, form := range []string{".keras", ".h5", ".weights.h5"} {
+				t.Run(name+suffix+form, func(t *testing.T) {
+					f := open(t, name+suffix+form)
+					m, err := f.Model()
+					if form == ".weights.h5" {
+						m, err = keras.Model(open(t, name+suffix+".keras").Config)
+						require.NoError(t, err)
+						err = f.Assign(m)
+					}
+					require.NoError(t, err)
+					checkAll(t, m, golden.Case(t, name))
+				})
+			}
+		}
+	}
+	m, err := open(t, "shared.keras").Model()
+	require.NoError(t, err)
+	calls := map[string]int{}
+	for _, l := range m.Layers() {
+		calls[l.Name] = len(l.Calls)
+	}
+	require.Equal(t, map[string]int{"words": 1, "b": 1, "table": 2, "mean": 2, "e": 5, "row": 4, "tower": 2, "a": 1, "all": 1}, calls)
+	require.Equal(t, nn.Port{Name: "tower", Index: 1, Call: 1, Shape: nn.Shape{4}}, m.Outputs()[1])
+}
+
 // checkAll is check for models of several inputs and outputs.
 func checkAll(t *testing.T, m *nn.Model, c *numtest.Case) {
 	t.Helper()

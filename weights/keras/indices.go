@@ -7,7 +7,7 @@ type embeddings map[[sha256.Size]byte][]bool
 
 // needs names the layers that an Embedding, in c or in a model in it, depends on. What is wrong, others complain about.
 func (e embeddings) needs(c *modelConfig, class string, depth int) map[string]bool {
-	calls, found := map[string][]reference{}, map[string]bool{}
+	takes, found := map[string][]reference{}, map[string]bool{} // what each layer takes, in all its calls
 	var queue []string
 	need := func(r reference) {
 		if r.number == nil && !found[r.layer] {
@@ -17,27 +17,29 @@ func (e embeddings) needs(c *modelConfig, class string, depth int) map[string]bo
 	}
 	for i := range c.Layers {
 		o := &c.Layers[i]
-		refs, err := o.inputs()
+		calls, err := o.calls()
 		if class == "Sequential" {
 			if err = nil; i > 0 {
-				refs = []reference{{layer: c.Layers[i-1].Name}}
+				calls = [][]reference{{{layer: c.Layers[i-1].Name}}}
 			} else if o.Class != "InputLayer" {
-				refs = []reference{{layer: firstInputName(o)}}
+				calls = [][]reference{{{layer: firstInputName(o)}}}
 			}
 		}
 		if err != nil {
 			continue
 		}
-		calls[o.Name] = refs
-		switch {
-		case o.Class == "Embedding":
-			for _, r := range refs {
-				need(r)
-			}
-		case modelClasses[o.Class] && depth < deepest:
-			for i, takes := range e.of(o, depth+1) {
-				if takes && i < len(refs) {
-					need(refs[i])
+		for _, refs := range calls {
+			takes[o.Name] = append(takes[o.Name], refs...)
+			switch {
+			case o.Class == "Embedding":
+				for _, r := range refs {
+					need(r)
+				}
+			case modelClasses[o.Class] && depth < deepest:
+				for i, whole := range e.of(o, depth+1) {
+					if whole && i < len(refs) {
+						need(refs[i])
+					}
 				}
 			}
 		}
@@ -45,7 +47,7 @@ func (e embeddings) needs(c *modelConfig, class string, depth int) map[string]bo
 	for len(queue) > 0 {
 		layer := queue[0]
 		queue = queue[1:]
-		for _, r := range calls[layer] {
+		for _, r := range takes[layer] {
 			need(r)
 		}
 	}

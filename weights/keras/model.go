@@ -79,10 +79,11 @@ type builder struct {
 	nn     *nn.Builder
 	config *modelConfig
 	scope
-	paths  map[string]string       // of layers, in Keras 3's own layout
-	done   map[string][]*nn.Tensor // results of layers
-	shapes map[string]nn.Shape     // of samples of the inputs, where the model around it knows them
-	whole  map[string]bool         // inputs that Embedding layers depend on
+	paths  map[string]string     // of layers, in Keras 3's own layout
+	done   map[spot][]*nn.Tensor // results of layers
+	shared map[string]nn.Layer   // layers that are called several times
+	shapes map[string]nn.Shape   // of samples of the inputs, where the model around it knows them
+	whole  map[string]bool       // inputs that Embedding layers depend on
 	frozen []string
 	images nn.DataFormat // of the layers that say one
 	old    bool          // Keras 2 wrote the configuration
@@ -107,7 +108,7 @@ func buildModel(o *object, in scope) (*nn.Model, error) {
 	if in.taken == nil {
 		in.taken = embeddings{}
 	}
-	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[string][]*nn.Tensor{}, shapes: map[string]nn.Shape{}, whole: in.taken.needs(c, o.Class, 0)}
+	b := &builder{nn: nn.NewBuilder(layerName(o.Name)), config: c, scope: in, paths: c.paths(in.prefix), done: map[spot][]*nn.Tensor{}, shared: map[string]nn.Layer{}, shapes: map[string]nn.Shape{}, whole: in.taken.needs(c, o.Class, 0)}
 	var inputs, outputs []*nn.Tensor
 	if o.Class == "Sequential" {
 		b.nn.Sequential = true
@@ -194,6 +195,16 @@ func (b *builder) sample(input string) nn.Shape {
 
 // add adds a layer behind its inputs and returns its results.
 func (b *builder) add(o *object, inputs []*nn.Tensor) ([]*nn.Tensor, error) {
+	l, err := b.make(o, inputs)
+	if err != nil {
+		return nil, err
+	}
+	results := b.nn.AddAll(l, inputs...)
+	return results, fromNN(b.nn.Err())
+}
+
+// make makes a layer for its first inputs.
+func (b *builder) make(o *object, inputs []*nn.Tensor) (nn.Layer, error) {
 	if err := b.settings(o); err != nil {
 		return nil, err
 	}
@@ -211,15 +222,11 @@ func (b *builder) add(o *object, inputs []*nn.Tensor) ([]*nn.Tensor, error) {
 	} else if err = b.adapt(o); err == nil {
 		l, err = o.layer()
 	}
-	if err != nil {
-		return nil, err
-	}
-	if n, ok := l.(nn.BatchNormalization); ok && !b.old { // how its running variance moves in training
+	if n, ok := l.(nn.BatchNormalization); ok && err == nil && !b.old { // how its running variance moves in training
 		n.BiasedMovingVariance = true
 		l = n
 	}
-	results := b.nn.AddAll(l, inputs...)
-	return results, fromNN(b.nn.Err())
+	return l, err
 }
 
 // settings deals with the arguments that every layer has: the order of axes, the type, and whether it is frozen.

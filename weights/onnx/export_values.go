@@ -39,7 +39,7 @@ func (e *exporter) form(n *gorgonia.Node, want form) string {
 		f.logical = e.full(n, o)
 		return e.form(n, want)
 	}
-	if f.logical == "" && f.channels == "" || e.isFixed(n) {
+	if f.logical == "" && f.channels == "" {
 		*f.at(want) = e.leaf(n, want)
 		return *f.at(want)
 	}

@@ -61,6 +61,40 @@ func (l Layer) Infer(s *nn.Spec) (nn.Shape, error) {
 	return nn.Shape(slices.Clone([]int(y.Shape()[1:]))), nil
 }
 
+// does says what a layer does, and with which weights and constants, "" where graphs or tensors in attributes take part. Inputs and inner values are
+// told by their numbers.
+func (l Layer) does() string {
+	names := map[string]string{}
+	for i, in := range l.inputs {
+		names[in] = fmt.Sprintf("input %d %v", i, l.indices[i])
+	}
+	text := ""
+	for k, n := range l.nodes {
+		if len(n.captured) > 0 {
+			return ""
+		}
+		text += fmt.Sprintf("%s %d", n.fullType(), len(n.outputs))
+		for _, a := range n.attributes {
+			if a.t != nil || a.g != nil {
+				return ""
+			}
+			text += fmt.Sprintf(" %q=%#v", a.name, *a)
+		}
+		for _, in := range n.inputs {
+			if number, ok := names[in]; ok {
+				text += " " + number
+			} else {
+				text += fmt.Sprintf(" %q", in)
+			}
+		}
+		for i, out := range n.outputs {
+			names[out] = fmt.Sprintf("value %d %d", k, i)
+		}
+		text += "\n"
+	}
+	return text + names[l.output]
+}
+
 // local makes the name of a weight within the layer.
 func (l Layer) local(key weightKey) string {
 	for name, k := range l.weights {

@@ -40,7 +40,8 @@ type ModelConfig struct {
 // every other node becomes a [Layer], and so do nodes between which values have another first axis than the batch, such as the rows of all
 // sequences in an attention: they become one, or several that each compute what they share, with weights of its own. Inputs of int32 and int64 are of tensor.Int: they may be indices of a Gather. The data format is channels first.
 //
-// Weights that several layers use become weights of each: Build keeps them one. Inputs and outputs must have the batch as their first axis. A
+// Nodes that do the same with the same weights become one layer in several places. Weights that others use, too, become weights of each: Build
+// keeps them one. Inputs and outputs must have the batch as their first axis. A
 // file that does otherwise gives a *[GraphError]; use [Graph.Build] for it.
 func (g *Graph) Model(c ModelConfig) (*nn.Model, error) {
 	m, err := g.model(c)
@@ -69,7 +70,8 @@ func (g *Graph) describe(c ModelConfig) (*translation, *nn.Model, error) {
 			outputs = append(outputs, out.Name)
 		}
 	}
-	t := &translation{g: g, tensors: map[string]*nn.Tensor{}, taken: map[string]bool{}, labels: map[string]bool{}, values: map[string]func() (*array, error){}}
+	t := &translation{g: g, tensors: map[string]*nn.Tensor{}, taken: map[string]bool{}, labels: map[string]bool{}, values: map[string]func() (*array, error){},
+		shared: map[string]*nn.Shared{}}
 	for _, n := range g.nodes {
 		t.labels[allowed(label(n))] = true
 	}
@@ -158,6 +160,8 @@ type translation struct {
 	taken   map[string]bool                   // names of layers
 	labels  map[string]bool                   // names of nodes
 	values  map[string]func() (*array, error) // of weights, by their full names
+
+	shared map[string]*nn.Shared // layers with weights, by what they do and with which
 
 	gathered int // nodes in layers so far
 }
@@ -262,7 +266,7 @@ func (t *translation) node(n *nodeProto) error {
 			t.tensors[out] = t.tensors[needs[same]] // an identity
 			continue
 		}
-		l := Layer{&layer{g: t.g, name: t.name(label(n), strings.ToLower(n.opType)), class: n.opType, output: out, constants: map[string][2]*value{}, weights: map[string]weightKey{},
+		l := Layer{&layer{g: t.g, class: n.opType, output: out, constants: map[string][2]*value{}, weights: map[string]weightKey{},
 			stored: map[weightKey]func() (*array, error){}}}
 		if err := t.gather(l.layer, n, map[*nodeProto]bool{}); err != nil {
 			return err
@@ -270,7 +274,16 @@ func (t *translation) node(n *nodeProto) error {
 		for _, in := range l.inputs {
 			l.indices = append(l.indices, isIndices(t.probes[0].values[in].node))
 		}
-		t.add(l, out, l.inputs...)
+		key := l.does()
+		if t.again(key, out, l.inputs...) {
+			continue
+		}
+		l.name = t.name(label(n), strings.ToLower(n.opType))
+		if key == "" {
+			t.add(l, out, l.inputs...)
+		} else if t.addFirst(key, l, out, l.inputs...); len(l.weights) == 0 {
+			delete(t.shared, key) // there is nothing to share
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/stheno-ml/stheno/nn"
@@ -33,6 +34,21 @@ var translators = map[string]func(t *translation, c *call, n *nodeProto) bool{
 	"MaxPool":            maxPoolLayer,
 	"AveragePool":        averagePoolLayer,
 	"Gather":             embeddingLayer,
+}
+
+// again adds one more place of the layer that a node became which does the same with the same weights: those of key. It says whether there is one.
+func (t *translation) again(key, out string, in ...string) bool {
+	l := t.shared[key]
+	if l != nil {
+		t.add(l, out, in...)
+	}
+	return l != nil
+}
+
+// addFirst adds a layer with weights, which nodes of the same key share.
+func (t *translation) addFirst(key string, l nn.Layer, out string, in ...string) {
+	t.shared[key] = t.b.Share(l)
+	t.add(t.shared[key], out, in...)
 }
 
 func (t *translation) layerName(n *nodeProto) string { return t.name(label(n), "layer") }
@@ -102,11 +118,15 @@ func batchNormLayer(t *translation, c *call, n *nodeProto) bool {
 	if !areStored(c, 1, 5) || epsilon == 0 || !(momentum > 0 && momentum <= 1) {
 		return false
 	}
+	key := fmt.Sprintf("BatchNormalization %v %v %q", epsilon, momentum, n.inputs[1:5])
+	if t.again(key, n.outputs[0], n.inputs[0]) {
+		return true
+	}
 	name := t.layerName(n)
 	for i, weight := range []string{"gamma", "beta", "moving_mean", "moving_variance"} {
 		t.keep(name, weight, c, i+1, nil)
 	}
-	t.add(nn.BatchNormalization{Axis: 1, Epsilon: epsilon, Momentum: momentum, Name: name}, n.outputs[0], n.inputs[0])
+	t.addFirst(key, nn.BatchNormalization{Axis: 1, Epsilon: epsilon, Momentum: momentum, Name: name}, n.outputs[0], n.inputs[0])
 	return true
 }
 
@@ -115,9 +135,13 @@ func embeddingLayer(t *translation, c *call, n *nodeProto) bool {
 	if s := c.shape(0); len(s) != 2 || c.axis(c.attrInt("axis", 0), 2) != 0 || !areStored(c, 0, 1) || !isIndices(c.in[1].node) {
 		return false
 	}
+	key := fmt.Sprintf("Embedding %q", n.inputs[0])
+	if t.again(key, n.outputs[0], n.inputs[1]) {
+		return true
+	}
 	name := t.layerName(n)
 	t.keep(name, "embeddings", c, 0, nil)
-	t.add(nn.Embedding{InputDim: c.shape(0)[0], OutputDim: c.shape(0)[1], Name: name}, n.outputs[0], n.inputs[1])
+	t.addFirst(key, nn.Embedding{InputDim: c.shape(0)[0], OutputDim: c.shape(0)[1], Name: name}, n.outputs[0], n.inputs[1])
 	return true
 }
 
@@ -143,20 +167,32 @@ func convLayer(t *translation, c *call, n *nodeProto) bool {
 	}
 	k := c.shape(1)
 	w := c.window(c.shape(0), k[2:])
-	name, x := t.layerName(n), n.inputs[0]
 	padding, same := w.keras()
+	if !same {
+		padding = nn.Valid
+	}
+	bias := c.has(2)
+	l := nn.Conv2D{Filters: k[0], Kernel: w.kernel, Strides: w.strides, Dilations: w.dilations, Groups: groups, Padding: padding, NoBias: !bias}
+	key := fmt.Sprintf("%#v %q", l, n.inputs[1:])
+	before := t.shared[key]
+	name, x := before.Name(), n.inputs[0]
+	if before == nil {
+		name = t.layerName(n)
+	}
 	if !same {
 		padded := n.outputs[0] + "/padded"
 		t.add(nn.ZeroPadding2D{Padding: [2][2]int{{w.before[0], w.after[0]}, {w.before[1], w.after[1]}}, Name: t.name(name+"_pad", "pad")}, padded, x)
-		x, padding = padded, nn.Valid
+		x = padded
+	}
+	if t.again(key, n.outputs[0], x) {
+		return true
 	}
 	t.keep(name, "kernel", c, 1, func(a *array) *array { return transpose(a, []int{2, 3, 1, 0}) })
-	bias := c.has(2)
 	if bias {
 		t.keep(name, "bias", c, 2, nil)
 	}
-	t.add(nn.Conv2D{Filters: k[0], Kernel: w.kernel, Strides: w.strides, Dilations: w.dilations, Groups: groups, Padding: padding, NoBias: !bias, Name: name},
-		n.outputs[0], x)
+	l.Name = name
+	t.addFirst(key, l, n.outputs[0], x)
 	return true
 }
 
@@ -174,12 +210,16 @@ func gemmLayer(t *translation, c *call, n *nodeProto) bool {
 	if bias && !slices.Equal(c.shape(2), []int{units}) {
 		return false
 	}
+	key := fmt.Sprintf("Dense %v %q", transB, n.inputs[1:])
+	if t.again(key, n.outputs[0], n.inputs[0]) {
+		return true
+	}
 	name := t.layerName(n)
 	t.keep(name, "kernel", c, 1, change)
 	if bias {
 		t.keep(name, "bias", c, 2, nil)
 	}
-	t.add(nn.Dense{Units: units, NoBias: !bias, Name: name}, n.outputs[0], n.inputs[0])
+	t.addFirst(key, nn.Dense{Units: units, NoBias: !bias, Name: name}, n.outputs[0], n.inputs[0])
 	return true
 }
 
