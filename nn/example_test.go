@@ -47,7 +47,7 @@ func ExampleBuilder_Model() {
 	// Output:
 	// nn: Conv2D "conv2d": unknown activation "rellu"; did you mean "relu"?
 	//     input (None, 28, 28, 1) NHWC from "input_1"; use "relu", "softmax", "linear" or another of nn.Nonlinearities
-	//     at nn/example_test.go:42
+	//     at nn/example_test.go:43
 }
 
 // A model may have several inputs and outputs; those of a nested model come from AddAll.
