@@ -97,7 +97,7 @@ template <typename U> __device__ __forceinline__ void turn(const U &update, cons
 				}
 #pragma unroll
 				for (int p = 0; p < U::WRITES; p++) {
-					((Lanes *)at[p])[(first + k * DOWN * filters) / LANES] = out[p]; // so that the compiler sees a multiple of LANES, and writes all at once
+					((Lanes *)at[p])[(u64)(first + k * DOWN * filters) / LANES] = out[p]; // see store_pack
 				}
 			}
 		}
