@@ -13,6 +13,7 @@ import (
 type Workspace[T vec.Float] struct {
 	scratch []T
 	job     job[T]
+	grids   grids
 }
 
 // NewWorkspace returns working memory for pools of up to threads workers.
@@ -28,7 +29,7 @@ func (g *Gemm[T]) NewWorkspace(threads int) *Workspace[T] {
 func (g *Gemm[T]) Scratch(threads int, a *Args[T]) int {
 	args := *a
 	args.fillDefaults()
-	p := g.plan(threads, &args)
+	p := g.plan(threads, &args, nil)
 	return p.scratch(threads)
 }
 
@@ -82,7 +83,7 @@ func (g *Gemm[T]) Run(p *pool.Pool, w *Workspace[T], args *Args[T]) {
 	if p != nil {
 		threads = p.Threads()
 	}
-	j.plan = g.plan(threads, &a)
+	j.plan = g.plan(threads, &a, &w.grids)
 	w.lay(&j.plan, threads)
 	j.planWrites()
 	j.run(p)
