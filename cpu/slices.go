@@ -28,18 +28,19 @@ type stretch struct {
 	sliced   map[*graph.Value]bool
 }
 
-// sliceFrom is how many bytes of images steps must read and write, beyond those of weights, to be run image by image: less stays in the
-// caches anyway. Tests set it; below 0 all that can be is sliced.
-var sliceFrom = 24 << 20
+// sliceFrom is how many bytes of an image steps must read and write, beyond those of weights, to be run image by image: less stays in the
+// caches anyway, in batches of a usual size, and is too little work for the steps' beginnings and ends. Tests set it; below 0 the longest
+// stretch there is counts.
+var sliceFrom = 8 << 20
 
-// findStretch returns the stretch that saves most memory traffic, nil if there is none worth it: at the first step that can be sliced begins the
-// longest row of such steps, of which it is the part whose images outweigh the weights most.
+// findStretch returns the stretch that saves most memory traffic, nil if there is none worth it. It begins where steps begin that can be sliced,
+// and ends where the images of all its steps outweigh the weights most.
 func findStretch(p *graph.Plan) *stretch {
 	if len(p.Assigns) > 0 {
 		return nil
 	}
 	var best *stretch
-	most := min(0, sliceFrom)
+	most := 0
 	for from := 0; from < len(p.Steps); {
 		s, gain := stretchFrom(p, from)
 		if s == nil {
@@ -51,7 +52,7 @@ func findStretch(p *graph.Plan) *stretch {
 		}
 		from = s.to + 1
 	}
-	if best == nil || most < sliceFrom {
+	if best == nil || sliceFrom >= 0 && most < sliceFrom*best.images {
 		return nil
 	}
 	// The steps behind the best end were looked at as well: what they slice is nobody's any more.
@@ -111,7 +112,10 @@ func stretchFrom(p *graph.Plan, from int) (*stretch, int) {
 			sliced[v.Root()] = true
 			gain += v.Bytes()
 		}
-		if gain > most || sliceFrom < 0 {
+		if sliceFrom < 0 {
+			gain = i + 1 - from
+		}
+		if gain > most {
 			most, end = gain, i+1
 		}
 	}

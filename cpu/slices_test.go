@@ -74,7 +74,7 @@ func TestNetsImageByImage(t *testing.T) {
 				return first
 			}
 			want := run(2)
-			cpu.SliceFrom(t, 1)
+			cpu.SliceFrom(t, -1)
 			e := &spied{Engine: open(t, 1)}
 			machine, _ := inference(t, e, m, size, batch, tensor.Float32)
 			from, to, images := cpu.Stretch(e.plan)
@@ -94,7 +94,7 @@ func TestNetsImageByImage(t *testing.T) {
 
 // New weights are seen from the next run on, in the kernels of all workers.
 func TestNewWeightsImageByImage(t *testing.T) {
-	cpu.SliceFrom(t, 1)
+	cpu.SliceFrom(t, -1)
 	m := small(t, "mobilenetv2", 64)
 	machine, y := inference(t, open(t, 2), m, 64, 5, tensor.Float32)
 	defer func() { require.NoError(t, machine.Close()) }()
@@ -115,7 +115,7 @@ func TestNewWeightsImageByImage(t *testing.T) {
 
 // Images are seen one by one: what one has in it, be it no number, does not show in the others' results.
 func TestImagesAreApart(t *testing.T) {
-	cpu.SliceFrom(t, 1)
+	cpu.SliceFrom(t, -1)
 	const batch, size = 6, 64
 	m := small(t, "mobilenetv2", size)
 	g := gorgonia.NewGraph()
@@ -147,7 +147,7 @@ func TestImagesAreApart(t *testing.T) {
 
 // Profiles have times of the steps that are run image by image; whoever looks at results sees those of all images.
 func TestObservedImageByImage(t *testing.T) {
-	cpu.SliceFrom(t, 1)
+	cpu.SliceFrom(t, -1)
 	e := &spied{Engine: open(t, 2)}
 	machine, y := inference(t, e, small(t, "mobilenetv2", 64), 64, 5, tensor.Float32)
 	defer func() { require.NoError(t, machine.Close()) }()
@@ -231,7 +231,7 @@ func TestOperationsImageByImage(t *testing.T) {
 				return all
 			}
 			want := build(open(t, 2))
-			cpu.SliceFrom(t, math.MinInt)
+			cpu.SliceFrom(t, -1)
 			for _, threads := range []int{1, 2, 3} {
 				require.Equal(t, want, build(open(t, threads)))
 			}
@@ -241,6 +241,6 @@ func TestOperationsImageByImage(t *testing.T) {
 
 // The cases of the conformance suite that can be are run image by image.
 func TestConformanceImageByImage(t *testing.T) {
-	cpu.SliceFrom(t, math.MinInt)
+	cpu.SliceFrom(t, -1)
 	enginetest.Run(t, func(t *testing.T) graph.Engine { return open(t, 2) }, tensor.Float32)
 }
