@@ -7,10 +7,27 @@ package gemm
 // grid is how C is cut into parts.
 type grid struct{ mp, np int }
 
-// grids remembers the grid of the latest product of a workspace, which is mostly that of the next.
+// grids remembers the grids of the latest products of a workspace, which are mostly those of the next.
 type grids struct {
-	of    gridKey
-	found grid
+	of    [4]gridKey
+	found [4]grid
+	next  int // to be forgotten
+}
+
+// grid returns that of a product, and looks for it where it is not remembered. Nil remembers nothing.
+func (s *grids) grid(of gridKey, find func() grid) grid {
+	if s == nil {
+		return find()
+	}
+	for i := range s.of {
+		if s.of[i] == of {
+			return s.found[i]
+		}
+	}
+	g := find()
+	s.of[s.next], s.found[s.next] = of, g
+	s.next = (s.next + 1) % len(s.of)
+	return g
 }
 
 // gridKey is what a grid depends on.
@@ -38,14 +55,7 @@ func (p *plan[T]) balance(threads, mr, nr int, memo *grids) {
 		return
 	}
 	key := gridKey{p.m, p.n, p.k, threads, p.aMode, p.bMode, p.args.After != nil, p.args.Beta != 0, p.mp, p.np}
-	if memo == nil || memo.of != key {
-		g := p.bestGrid(threads, mr, nr)
-		if memo == nil {
-			memo = &grids{}
-		}
-		memo.of, memo.found = key, g
-	}
-	if g := memo.found; g != (grid{p.mp, p.np}) {
+	if g := memo.grid(key, func() grid { return p.bestGrid(threads, mr, nr) }); g != (grid{p.mp, p.np}) {
 		p.mp, p.np = g.mp, g.np
 		p.mc = even(p.mp, fit[T](mcMax))
 		p.mParts, p.nParts = ceil(p.m, p.mp), ceil(min(p.nc, p.n), p.np)
