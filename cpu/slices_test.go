@@ -47,7 +47,10 @@ func small(t *testing.T, name string, size int) *nn.Model {
 // in every run, after new weights, and without an allocation.
 func TestNetsImageByImage(t *testing.T) {
 	names := []string{"mobilenetv2", "mobilenetv3-small", "densenet121", "resnet18"}
-	if testing.Short() {
+	switch {
+	case numtest.Race: // what workers share is the same in all
+		names = names[:1]
+	case testing.Short():
 		names = names[:2]
 	}
 	for _, name := range names {
@@ -85,7 +88,11 @@ func TestNetsImageByImage(t *testing.T) {
 			for i := range want {
 				require.InDelta(t, want[i], got[i], 1e-5)
 			}
-			for _, threads := range []int{2, 3, 5} { // 4 images: two each; one each and one for all; all for all
+			counts := []int{2, 3, 5}
+			if numtest.Race {
+				counts = counts[1:2]
+			}
+			for _, threads := range counts { // 4 images: two each; one each and one for all; all for all
 				require.Equal(t, got, run(threads), "with %d threads", threads)
 			}
 		})
@@ -241,6 +248,9 @@ func TestOperationsImageByImage(t *testing.T) {
 
 // The cases of the conformance suite that can be are run image by image.
 func TestConformanceImageByImage(t *testing.T) {
+	if numtest.Race {
+		t.Skip("the other tests here have the workers")
+	}
 	cpu.SliceFrom(t, -1)
 	enginetest.Run(t, func(t *testing.T) graph.Engine { return open(t, 2) }, tensor.Float32)
 }
