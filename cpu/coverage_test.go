@@ -10,10 +10,14 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
+	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // Every kernel of the table runs in some case of the conformance suite, fused or not.
 func TestEveryKernelHasACase(t *testing.T) {
+	if numtest.Race {
+		t.Skip("starts no goroutine")
+	}
 	seen := map[string]bool{}
 	for _, c := range enginetest.Cases() {
 		for _, e := range []graph.Engine{graph.Null{}, enginetest.Reference{}} { // the first fuses all it can, the other nothing

@@ -28,7 +28,7 @@ func open(t testing.TB, threads int) *cpu.Engine {
 func TestConformance(t *testing.T) {
 	for _, threads := range []int{1, 2, 3} {
 		t.Run(fmt.Sprintf("%d threads", threads), func(t *testing.T) {
-			enginetest.Run(t, func(t *testing.T) graph.Engine { return open(t, threads) }, tensor.Float32, tensor.Float64)
+			enginetest.Run(t, func(t *testing.T) graph.Engine { return open(t, threads) }, watched()...)
 		})
 	}
 }

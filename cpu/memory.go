@@ -22,8 +22,8 @@ type memory struct {
 // cacheLine aligns the arena; offsets in it are multiples of the same.
 const cacheLine = 64
 
-// newMemory places the values of a plan in arena.
-func newMemory(p *graph.Plan, arena []byte) (*memory, error) {
+// newMemory places the values of a plan in arena: where the plan says, or, if places is not nil, there; what is in neither has no memory.
+func newMemory(p *graph.Plan, arena []byte, places map[*graph.Value]int) (*memory, error) {
 	m := &memory{
 		arrays: make([]op.Array, len(p.Values)),
 		f32:    make([][]float32, len(p.Values)),
@@ -37,7 +37,14 @@ func newMemory(p *graph.Plan, arena []byte) (*memory, error) {
 			m.shared[root] = append(m.shared[root], v)
 			continue
 		}
-		a, err := arrayAt(m.arena[root.Offset:], v)
+		at := root.Offset
+		if places != nil {
+			var ok bool
+			if at, ok = places[root]; !ok {
+				continue
+			}
+		}
+		a, err := arrayAt(m.arena[at:], v)
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,15 @@ import (
 
 var floatTypes = []tensor.Dtype{tensor.Float32, tensor.Float64}
 
-func TestOps(t *testing.T) { enginetest.RunOps(t, open(t, 2), floatTypes...) }
+// watched are floatTypes, and for the race detector one of them: the code that shares work is generic.
+func watched() []tensor.Dtype {
+	if numtest.Race {
+		return floatTypes[:1]
+	}
+	return floatTypes
+}
+
+func TestOps(t *testing.T) { enginetest.RunOps(t, open(t, 2), watched()...) }
 
 // The number of threads does not change a bit.
 func TestThreadsDoNotChangeOps(t *testing.T) {

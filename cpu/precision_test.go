@@ -85,6 +85,10 @@ func TestThreadsDoNotChangeBF16(t *testing.T) {
 				continue
 			}
 			cases++
+			if numtest.Race { // which sees the goroutines in one run
+				c.Run(t, three, tensor.Float32, nil)
+				continue
+			}
 			require.True(t, enginetest.SameBits(c.Run(t, one, tensor.Float32, nil), c.Run(t, three, tensor.Float32, nil)), c.Name)
 			prog := c.Bound(t, three, tensor.Float32)
 			require.Zero(t, testing.AllocsPerRun(2, func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
@@ -29,6 +30,8 @@ type program struct {
 	seen   []op.Array     // what an observer is shown of a step, kept so that showing it allocates nothing
 	unmet  map[*graph.Value]bool
 	closed bool
+	slices *slicer  // of steps that are run image by image, nil where there are none
+	plain  *program // without slices, for observers of values; nil until there is one
 
 	scratch int // bytes of the kernels' working memory
 	kept    int // bytes of what they took over
@@ -51,8 +54,13 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 	if err := checkMemory(p, host.Memory()); err != nil {
 		return nil, err
 	}
+	return e.build(p, findStretch(p))
+}
+
+// build is Build with a stretch of steps that is run image by image; nil for none.
+func (e *Engine) build(p *graph.Plan, s *stretch) (*program, error) {
 	prog := &program{engine: e, plan: p, steps: make([]step, len(p.Steps)), unmet: map[*graph.Value]bool{}}
-	if err := prog.prepare(); err != nil {
+	if err := prog.prepare(s); err != nil {
 		_ = prog.Close()
 		return nil, err
 	}
@@ -60,27 +68,40 @@ func (e *Engine) Build(p *graph.Plan) (graph.Program, error) {
 }
 
 // prepare allocates the program's memory and makes its steps ready.
-func (p *program) prepare() error {
-	arena, err := p.allocate(p.plan.ArenaBytes)
+func (p *program) prepare(images *stretch) error {
+	var places map[*graph.Value]int
+	bytes := p.plan.ArenaBytes
+	if images != nil {
+		places, bytes = p.places(images)
+	}
+	arena, err := p.allocate(bytes)
 	if err != nil {
 		return err
 	}
-	if p.mem, err = newMemory(p.plan, arena); err != nil {
+	if p.mem, err = newMemory(p.plan, arena, places); err != nil {
 		return err
 	}
 	b := p.engine.builder()
 	for i, s := range p.plan.Steps {
+		if images != nil && i >= images.from && i < images.to {
+			if i == images.from {
+				if err := p.slice(images, b); err != nil {
+					return err
+				}
+			}
+			continue
+		}
 		b.way = ""
 		if p.steps[i], err = b.step(s); err != nil {
 			return &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
 		}
 		p.names = append(p.names, b.kernelName(s))
 	}
-	p.scratch = b.scratchBytes()
-	scratch, err := p.allocate(p.scratch)
+	scratch, err := p.allocate(b.scratchBytes())
 	if err != nil {
 		return err
 	}
+	p.scratch += len(scratch)
 	b.shareScratch(scratch)
 	p.kept = b.keptBytes()
 	kept, err := p.allocate(p.kept)
@@ -127,18 +148,47 @@ func (p *program) Bind(v *graph.Value, b graph.Buffer) error {
 		return err
 	}
 	delete(p.unmet, v)
-	p.stale = p.stale || v.Fixed
+	if v.Fixed {
+		p.Refresh()
+	}
 	return nil
 }
 
 // Refresh implements graph.Refresher.
-func (p *program) Refresh() { p.stale = true }
+func (p *program) Refresh() {
+	p.stale = true
+	if p.plain != nil {
+		p.plain.stale = true
+	}
+}
 
 // Run implements graph.Program. A panic in a kernel or in a host operation comes back as an error.
 func (p *program) Run() error { return p.run(nil) }
 
-// RunObserved implements graph.Observable.
-func (p *program) RunObserved(o graph.Observer) error { return p.run(o) }
+// RunObserved implements graph.Observable. Of steps that are run image by image there are times, but no moment at which the results of one are
+// all there: who wants to see them gets those of a program that goes step by step.
+func (p *program) RunObserved(o graph.Observer) error {
+	if t, ok := o.(graph.Timekeeper); p.slices == nil || p.closed || ok && t.TimesOnly() {
+		return p.run(o)
+	}
+	if p.plain == nil {
+		plain, err := p.engine.build(p.plan, nil)
+		if err != nil {
+			return err
+		}
+		p.plain = plain
+	}
+	for v := range p.mem.shared {
+		if p.unmet[v] {
+			continue
+		}
+		if err := p.plain.mem.bind(v, p.mem.arrays[v.ID]); err != nil {
+			return err
+		}
+		delete(p.plain.unmet, v)
+	}
+	return p.plain.run(o)
+}
 
 // Kernels implements graph.KernelTeller.
 func (p *program) Kernels() []string { return p.names }
@@ -154,7 +204,7 @@ func (p *program) run(o graph.Observer) (err error) {
 	for v := range p.unmet {
 		return fmt.Errorf("cpu: value %q was never bound", v.Name)
 	}
-	at := 0
+	at, began := 0, time.Now()
 	defer func() {
 		if r := recover(); r != nil {
 			err = p.failed(at, panicError(r))
@@ -168,7 +218,22 @@ func (p *program) run(o graph.Observer) (err error) {
 			return err
 		}
 	}
-	if err := p.runSteps(o, &at, p.once, len(p.steps)); err != nil {
+	from := p.once
+	if x := p.slices; x != nil {
+		if err := p.runSteps(o, &at, from, x.from); err != nil {
+			return err
+		}
+		at, x.timed = x.from, o != nil
+		start := time.Since(began)
+		if err := x.run(); err != nil {
+			return p.failed(at, err)
+		}
+		if x.timed {
+			x.tell(o.(graph.Timekeeper), start)
+		}
+		from = x.to
+	}
+	if err := p.runSteps(o, &at, from, len(p.steps)); err != nil {
 		return err
 	}
 	at = len(p.steps)
@@ -224,8 +289,12 @@ func panicError(r any) error {
 // Close implements graph.Program. Nothing of the arena is left behind: outputs and variables have memory of their own.
 func (p *program) Close() error {
 	p.closed = true
-	p.mem, p.steps, p.seen = nil, nil, nil
+	p.mem, p.steps, p.seen, p.slices = nil, nil, nil, nil
 	var errs []error
+	if p.plain != nil {
+		errs = append(errs, p.plain.Close())
+		p.plain = nil
+	}
 	for i, m := range p.pages {
 		p.unreachable[i].Stop()
 		errs = append(errs, m.free())

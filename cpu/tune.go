@@ -13,7 +13,7 @@ import (
 )
 
 // Convolutions lists the convolutions of a plan that there are several ways to compute, each once, in the order of the plan, and how
-// often the plan has each. Nothing is computed.
+// often the plan has each; of those that are run image by image, those of one. Nothing is computed.
 func (e *Engine) Convolutions(p *graph.Plan) (list []Convolution, count map[Convolution]int, err error) {
 	b, count := e.builder(), map[Convolution]int{}
 	b.choose = func(conv kernel.Conv, _ []kernel.Way) string {
@@ -23,7 +23,11 @@ func (e *Engine) Convolutions(p *graph.Plan) (list []Convolution, count map[Conv
 		}
 		return ""
 	}
+	images := findStretch(p)
 	for i, s := range p.Steps {
+		if images != nil && i >= images.from && i < images.to {
+			s = newSliceValues(images).step(s)
+		}
 		if _, err := b.step(s); err != nil {
 			return nil, nil, &graph.StepError{Step: i, Op: s.Instr.String(), Node: s.Out[0].Name, Err: err}
 		}

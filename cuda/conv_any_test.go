@@ -11,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/cuda"
+	"github.com/stheno-ml/stheno/cuda/internal/sim"
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
@@ -57,6 +58,9 @@ func farFromZero(g op.ConvGeometry) []float32 {
 func TestConvolutionsOfAnyGeometry(t *testing.T) {
 	needGPU(t)
 	seeds := uint64(300)
+	if _, simulated := sim.Live(); !simulated {
+		seeds = 120 // a minute or two, as kernels are compiled for each
+	}
 	if testing.Short() {
 		seeds = 60
 	}

@@ -64,6 +64,9 @@ func TestMaskedInputGradient(t *testing.T) {
 				if precision == "bf16" && c.a.Format == shape.NCHW {
 					continue // images that are not channels last stay float32, and are rounded all the same
 				}
+				if way == summedWay && !simulated && name != "3×3" && name != "odd" {
+					continue // on a Hopper cuDNN compiles engines for some seconds until it has one that sums
+				}
 				g, err := c.a.Geometry(c.x, c.w)
 				require.NoError(t, err)
 				for _, bias := range []bool{false, true} {

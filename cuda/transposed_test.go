@@ -117,7 +117,7 @@ func TestTransposedGradientsAreTheSameBits(t *testing.T) {
 			require.False(t, math.IsNaN(float64(x)), name)
 		}
 		for _, w := range []way{{"", "0", "0"}, {"", "1", ""}, {"", "1", "gradients"}} {
-			require.Equal(t, want, run(w), "%s, %v", name, w)
+			requireSameNumbers(t, want, run(w), fmt.Sprintf("%s, %v", name, w))
 		}
 	}
 }
@@ -257,10 +257,11 @@ func TestTransposedGradientOfEveryWay(t *testing.T) {
 						} else if narrow && !strings.Contains(want.kernels, "unpack") { // our kernels have not rounded it
 							gradient, exact = rounded(gradient), false
 						}
-						require.Equal(t, gradient, got.gradient, "%s, narrow %t: %s", what, narrow, got.kernels)
+						how := fmt.Sprintf("%s, narrow %t: %s", what, narrow, got.kernels)
+						requireSameNumbers(t, gradient, got.gradient, how)
 						for k := range want.results {
 							if exact {
-								require.Equal(t, want.results[k], got.results[k], "%s, narrow %t: %s", what, narrow, got.kernels)
+								requireSameNumbers(t, want.results[k], got.results[k], how)
 							} else {
 								numtest.AssertClose(t, want.results[k], got.results[k], numtest.Tolerance{Norm: 0.01}, what)
 							}

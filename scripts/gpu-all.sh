@@ -241,9 +241,10 @@ row() {
 	echo "$1|$2|$3" >>"$KEPT/rows"
 }
 
-# begin NAME [SECONDS] begins a part in the background, if it is wanted and there is time for it.
+# begin NAME [SECONDS [MORE]] begins a part in the background, if it is wanted and there is time for it. Who ends it at its limit by a signal gives it
+# some more seconds: timeout, once it had a signal, kills when its own time is over.
 begin() {
-	local name=$1 least limit left=$((deadline - SECONDS))
+	local name=$1 least limit more=${3:-0} left=$((deadline - SECONDS))
 	wanted "$name" || return
 	read -r _ least limit _ < <(grep "^$name " <<<"$PARTS")
 	[ -z "${2:-}" ] || [ "$left" -le "$2" ] || left=$2
@@ -256,7 +257,7 @@ begin() {
 	echo "== $name: at most $limit s" >&2
 	touch "$KEPT/logs/$name.log"
 	begun[$name]=$SECONDS spoken[$name]=$(wc -c <"$KEPT/logs/$name.log")
-	GPU_ALL_PART=$name GPU_ALL_LIMIT=$limit timeout --kill-after=15 "$limit" bash "$ROOT/scripts/gpu-all.sh" >>"$KEPT/logs/$name.log" 2>&1 </dev/null &
+	GPU_ALL_PART=$name GPU_ALL_LIMIT=$limit timeout --kill-after=15 "$((limit + more))" bash "$ROOT/scripts/gpu-all.sh" >>"$KEPT/logs/$name.log" 2>&1 </dev/null &
 	running[$name]=$!
 }
 
@@ -295,8 +296,9 @@ alone() { if begin "$1"; then finish "$1"; fi; }
 # together SECONDS NAME… runs parts at the same time, until those are over for which "enough" waits, or the time is.
 together() {
 	local until=$((SECONDS + $1)) seconds=$1 name list=()
+	[ "$until" -le "$deadline" ] || until=$deadline
 	shift
-	for name; do if begin "$name" "$seconds"; then list+=("$name"); fi; done
+	for name; do if begin "$name" "$seconds" 12; then list+=("$name"); fi; done
 	[ ${#list[@]} -gt 0 ] || return
 	while sleep 0.5 && [ "$SECONDS" -lt "$until" ] && [ -z "$stopped" ] && ! enough; do
 		for name in "${list[@]}"; do if running "$name" && over "$name"; then finish "$name"; fi; done

@@ -98,10 +98,11 @@ func TestBF16Losses(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, e.Close()) })
 			golden := numtest.LoadNetRun(t, "testdata/golden/"+c.file+".json")
+			golden.Losses = golden.Losses[:min(8, len(golden.Losses))] // five are compared
 			begin := time.Now()
 			losses, _ := trainGolden(t, e, c.arch, golden)
 			requireLossesNear(t, golden, losses, 0.05)
-			t.Logf("%d steps in %v", golden.Steps, time.Since(begin).Round(time.Millisecond))
+			t.Logf("%d steps in %v", len(losses), time.Since(begin).Round(time.Millisecond))
 		})
 	}
 }

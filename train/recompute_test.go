@@ -50,7 +50,7 @@ func TestRecomputationChangesNoBit(t *testing.T) {
 				step, err := train.NewTrainStep(e, m, opt, s.slots, 3, 1, graph.WithRecompute(r))
 				require.NoError(t, err)
 				var losses []float64
-				for i := range 3 {
+				for i := range 2 { // the second loss has the first step's gradients
 					images, labels := make([]float32, 3*32*32*3), make([]int, 3)
 					numtest.FillUnit("images", uint64(i), images)
 					numtest.FillLabels("labels", uint64(i), 100, labels)

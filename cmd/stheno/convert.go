@@ -170,7 +170,9 @@ func (c *conversion) run(cmd *cobra.Command, in, out string) error {
 	c.noteRaw(f, w, m, &cfg)
 	c.tell(w, plan, m)
 	noteAugmentation(w, m)
-	c.noteLogits(w, m)
+	if m, err = c.probabilities(w, m, &cfg); err != nil {
+		return err
+	}
 	if c.dry {
 		list(w, plan)
 		return nil
@@ -211,14 +213,21 @@ func noteAugmentation(w io.Writer, m *nn.Model) {
 	}
 }
 
-// noteLogits warns of networks that return no probabilities.
-func (c *conversion) noteLogits(w io.Writer, m *nn.Model) {
+// probabilities is the network of a checkpoint: one that ends with scores gets a softmax behind them, as eval and predict are about probabilities. A network
+// that ends otherwise, but for a softmax, is noted.
+func (c *conversion) probabilities(w io.Writer, m *nn.Model, cfg *train.Config) (*nn.Model, error) {
 	if c.to != "checkpoint" {
-		return
+		return m, nil
+	}
+	if len(cfg.Model) > 0 && m.EndsWithScores() {
+		cfg.Softmax = true
+		fmt.Fprintln(w, "note: the network ends with scores; in the checkpoint a softmax is behind them")
+		return m.WithSoftmax()
 	}
 	if net, err := m.Build(gorgonia.NewGraph(), nn.BuildConfig{Batch: 1, ShapesOnly: true}); err == nil && net.Logits == net.Output {
 		fmt.Fprintln(w, "note: the network does not end with a softmax: what eval says of the loss and predict of probabilities means nothing")
 	}
+	return m, nil
 }
 
 // output decides what to write, and refuses to write over the file that is read.

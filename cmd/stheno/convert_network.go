@@ -154,7 +154,9 @@ func (c *conversion) whole(cmd *cobra.Command, src *convert.Source, out string) 
 	}
 	total, _, _ := m.CountParams()
 	fmt.Fprintf(w, "%s: the network in the file, %s, with %d weights (%s numbers)\n", m.Name(), fromTo(m), len(m.Weights()), thousands.Format(int64(total)))
-	c.noteLogits(w, m)
+	if m, err = c.probabilities(w, m, &cfg); err != nil {
+		return err
+	}
 	if c.dry {
 		for _, weight := range m.Weights() {
 			fmt.Fprintf(w, "  %s %v\n", weight.Name, []int(weight.Shape))

@@ -2,6 +2,8 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,19 +32,34 @@ func TestConvertToONNXAndBack(t *testing.T) {
 	require.Equal(t, first.Section("model/"), last.Section("model/"))
 }
 
-// A checkpoint of a network that returns scores is said to have no probabilities.
-func TestConvertTellsOfScores(t *testing.T) {
+// The checkpoint of a network that returns scores has a softmax behind them; other files have what the network returns. What ends otherwise is noted.
+func TestConvertPutsASoftmaxBehindScores(t *testing.T) {
 	dir := t.TempDir()
-	for _, ends := range []nn.Nonlinearity{nn.Softmax, ""} {
+	picture := writePNG(t, dir, 1)
+	shares := func(checkpoint string) (sum float64) {
+		for _, share := range regexp.MustCompile(`([0-9.]+)%  class`).FindAllStringSubmatch(ok(t, "predict", "--checkpoint", checkpoint, picture), -1) {
+			v, err := strconv.ParseFloat(share[1], 64)
+			require.NoError(t, err)
+			sum += v
+		}
+		return sum
+	}
+	for _, ends := range []nn.Nonlinearity{nn.Softmax, "", nn.Sigmoid} {
 		b := nn.NewBuilder("net")
 		in := b.Input(nn.Shape{4, 4, 3})
 		m, err := b.Model(in, b.Add(nn.Dense{Units: 5, Activation: ends}, b.Add(nn.Flatten{}, in)))
 		require.NoError(t, err)
 		require.NoError(t, m.Initialize(1, tensor.Float32))
-		file := filepath.Join(dir, "net.onnx")
+		file, checkpoint := filepath.Join(dir, "net.onnx"), filepath.Join(dir, "net.safetensors")
 		require.NoError(t, onnx.Write(file, m, onnx.WriteConfig{}))
-		said := ok(t, "convert", file, filepath.Join(dir, "net.safetensors"))
-		require.Equal(t, ends == "", strings.Contains(said, "note: the network does not end with a softmax"), said)
+		said := ok(t, "convert", file, checkpoint)
+		require.Equal(t, ends == "", strings.Contains(said, "note: the network ends with scores; in the checkpoint a softmax is behind them"), said)
+		require.Equal(t, ends == nn.Sigmoid, strings.Contains(said, "note: the network does not end with a softmax"), said)
+		if ends != nn.Sigmoid {
+			require.InDelta(t, 100, shares(checkpoint), 0.05)
+		}
+		require.NotContains(t, ok(t, "convert", checkpoint, filepath.Join(dir, "again.safetensors")), "ends with scores")
+		require.NotContains(t, ok(t, "convert", file, filepath.Join(dir, "net.npz")), "softmax")
 	}
 }
 

@@ -78,6 +78,7 @@ func (f float) VSUB(ops ...operand.Op)       { f.pick(f.VSUBPS, f.VSUBPD, ops) }
 func (f float) VMUL(ops ...operand.Op)       { f.pick(f.VMULPS, f.VMULPD, ops) }
 func (f float) VDIV(ops ...operand.Op)       { f.pick(f.VDIVPS, f.VDIVPD, ops) }
 func (f float) VMAX(ops ...operand.Op)       { f.pick(f.VMAXPS, f.VMAXPD, ops) }
+func (f float) VMIN(ops ...operand.Op)       { f.pick(f.VMINPS, f.VMINPD, ops) }
 func (f float) VSQRT(ops ...operand.Op)      { f.pick(f.VSQRTPS, f.VSQRTPD, ops) }
 func (f float) VCMP(ops ...operand.Op)       { f.pick(f.VCMPPS, f.VCMPPD, ops) }
 func (f float) VFMADD231(ops ...operand.Op)  { f.pick(f.VFMADD231PS, f.VFMADD231PD, ops) }

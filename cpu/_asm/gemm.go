@@ -5,8 +5,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Byte offsets in gemm's tile struct; a test there compares them. Beta follows
-// alpha, an element later.
+// Byte offsets in gemm's tile struct; a test there compares them. Behind alpha follow beta, most, shift
+// and factor, an element each.
 const (
 	tileA     = 0
 	tileRS    = 8
@@ -31,6 +31,12 @@ const (
 	tileFetch = 160
 	tileNT    = 164
 	tileAlpha = 168
+)
+
+// Activations, as gemm's tiles name them.
+const (
+	bendReLU = 1
+	bendGate = 3
 )
 
 // layout is the order of A's elements in memory.
@@ -144,7 +150,7 @@ type kernel struct {
 
 // emit writes one micro-kernel:
 //
-//	C = relu?(alpha·Σ_k A[r,k]·B[k,:] + beta·D + bias)
+//	C = bent(alpha·Σ_k A[r,k]·B[k,:] + beta·D + bias)
 //
 // for exactly height rows and up to len(acc[0]) vectors of columns.
 func (k *kernel) emit(r *tileRegs, body func(u int)) {
@@ -258,11 +264,7 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	}
 	ctx.Label("biased")
 
-	ctx.CMPL(at(r.t, tileReLU), operand.U8(0))
-	ctx.JE(operand.LabelRef("store"))
-	ctx.VXORPS(f, f, f)
-	// MAXPS returns its second source when either is NaN: that one is the sum.
-	k.each(func(_, _ int, acc reg.Register) { ctx.VMAX(acc, f, acc) })
+	k.bend(r, f, old)
 	ctx.Label("store")
 	ctx.CMPL(at(r.t, tileNT), operand.U8(0))
 	ctx.JNE(operand.LabelRef("stream"))
@@ -275,6 +277,40 @@ func (k *kernel) emit(r *tileRegs, body func(u int)) {
 	k.each(func(row, v int, acc reg.Register) { ctx.VMOVNTPS(acc, c(row, v)) })
 	ctx.VZEROUPPER()
 	ctx.RET()
+}
+
+// bend emits the activation, whose number the tile has, with two free registers.
+func (k *kernel) bend(r *tileRegs, f, x reg.Register) {
+	ctx := k.ctx
+	param := func(i int) operand.Mem { return at(r.t, tileAlpha+(2+i)*r.size) }
+	most, shift, factor := param(0), param(1), param(2)
+	ctx.CMPL(at(r.t, tileReLU), operand.U8(bendReLU))
+	ctx.JB(operand.LabelRef("store"))
+	ctx.JA(operand.LabelRef("more"))
+	ctx.Label("relu")
+	ctx.VXORPS(f, f, f)
+	// MAXPS returns its second source when either is NaN: that one is the sum.
+	k.each(func(_, _ int, acc reg.Register) { ctx.VMAX(acc, f, acc) })
+	ctx.CMPL(at(r.t, tileReLU), operand.U8(bendReLU))
+	ctx.JE(operand.LabelRef("store"))
+	ctx.VBROADCAST(most, f)
+	k.each(func(_, _ int, acc reg.Register) { ctx.VMIN(acc, f, acc) })
+	ctx.JMP(operand.LabelRef("store"))
+	ctx.Label("more")
+	ctx.CMPL(at(r.t, tileReLU), operand.U8(bendGate))
+	ctx.JB(operand.LabelRef("relu"))
+	// Few registers are left, and the first-level cache has the numbers.
+	k.each(func(_, _ int, acc reg.Register) {
+		ctx.VBROADCAST(shift, f)
+		ctx.VADD(f, acc, x)
+		ctx.VXORPS(f, f, f)
+		ctx.VMAX(x, f, x)
+		ctx.VBROADCAST(most, f)
+		ctx.VMIN(x, f, x)
+		ctx.VBROADCAST(factor, f)
+		ctx.VMUL(x, f, x)
+		ctx.VMUL(x, acc, acc)
+	})
 }
 
 func (k *kernel) each(f func(row, v int, acc reg.Register)) {

@@ -147,7 +147,7 @@ KERNEL __launch_bounds__(NORM_THREADS) layer_norm(SY *y, const SX *x, const T *s
 				to[k] += shifts[k];
 #endif
 			}
-			store_pack(y + at + (i64)i * PACK, to);
+			store_pack(y + (r * packs + i) * PACK, to);
 		});
 	}
 }
@@ -302,7 +302,7 @@ KERNEL __launch_bounds__(NORM_THREADS) layer_norm_grad(SDX *dx, T *partial, cons
 				to[k] += more[k];
 #endif
 			}
-			store_pack(dx + at + (i64)i * PACK, to);
+			store_pack(dx + (r * packs + i) * PACK, to);
 		});
 #endif
 	}

@@ -86,11 +86,10 @@ KERNEL __launch_bounds__(SUM_THREADS, BLOCKS) stats(T *mean, T *rest, T *varianc
 		}
 		return;
 	}
-	T *to = partial + blockIdx.y * 3 * w.channels;
 	if (w.on && w.sub == 0) {
-		store_pack(to + w.c * LANES, d.origin);
+		store_pack(partial + (blockIdx.y * 3 * v.channels.by + w.c) * LANES, d.origin);
 	}
-	d.sums.write(to + w.channels, w);
+	d.sums.write(partial + (blockIdx.y * 3 + 1) * w.channels, w);
 	if (!last_part(counters, shared)) {
 		return;
 	}

@@ -103,6 +103,8 @@ template <int N, typename S> __device__ __forceinline__ void load_pack(T (&to)[N
 	}
 }
 
+// N elements to such memory. The compiler writes them one by one where it does not see by itself that the place is so aligned, whatever it is told: as of
+// a product with N, or with what N divides, and not as a sum of such. TestPacksStayTogether of package kernel looks for that.
 template <int N, typename S> __device__ __forceinline__ void store_pack(S *to, const T (&from)[N]) {
 	Pack<S, N> p;
 #pragma unroll

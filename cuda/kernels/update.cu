@@ -49,7 +49,7 @@ template <typename U> __device__ __forceinline__ void sweep(const U &update, con
 				}
 #pragma unroll
 				for (int p = 0; p < U::WRITES; p++) {
-					*(Lanes *)((T *)at[p] + i + k * next) = out[p];
+					((Lanes *)at[p])[(u64)(i + k * next) / LANES] = out[p]; // see store_pack
 				}
 			}
 		}

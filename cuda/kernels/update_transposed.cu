@@ -97,7 +97,7 @@ template <typename U> __device__ __forceinline__ void turn(const U &update, cons
 				}
 #pragma unroll
 				for (int p = 0; p < U::WRITES; p++) {
-					*(Lanes *)((T *)at[p] + first + k * DOWN * filters) = out[p];
+					((Lanes *)at[p])[(u64)(first + k * DOWN * filters) / LANES] = out[p]; // see store_pack
 				}
 			}
 		}

@@ -266,10 +266,12 @@ func bytesOf(a op.Array) []byte {
 	var b []byte
 	switch x := a.Data.(type) {
 	case []float32:
+		b = make([]byte, 0, 4*len(x))
 		for _, f := range x {
 			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
 		}
 	case []float64:
+		b = make([]byte, 0, 8*len(x))
 		for _, f := range x {
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(f))
 		}

@@ -3,6 +3,8 @@
 package enginetest
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -74,17 +76,27 @@ func (c Case) requireClose(t *testing.T, e graph.Engine, want []result, tol func
 
 // RequireExact runs the case in float64 on an engine that computes with the reference loops and requires the results
 // of [Reference] for the rewritten graph bit by bit; where a batch norm was folded into weights, which rounds otherwise, close ones.
-// Further options are those of a compiler that must not change results.
-func (c Case) RequireExact(t *testing.T, e graph.Engine, opts ...graph.Option) {
-	want, got := c.results(t, Reference{}, tensor.Float64), c.results(t, e, tensor.Float64, opts...)
+// Further options are those of a compiler that must not change results, each in a plan of its own.
+func (c Case) RequireExact(t *testing.T, e graph.Engine, each ...graph.Option) {
+	want := c.results(t, Reference{}, tensor.Float64)
+	if len(each) == 0 {
+		c.requireExact(t, e, want, "")
+	}
+	for i, opt := range each {
+		c.requireExact(t, e, want, fmt.Sprintf("option %d: ", i), opt)
+	}
+}
+
+func (c Case) requireExact(t *testing.T, e graph.Engine, want []result, with string, opts ...graph.Option) {
+	got := c.results(t, e, tensor.Float64, opts...)
 	require.Len(t, got, len(want))
-	folds := c.folds(t, e)
 	for i, w := range want {
-		if folds {
+		exact := bytes.Equal(bytesOf(op.Array{Data: w.value}), bytesOf(op.Array{Data: got[i].value}))
+		if !exact && c.folds(t, e) {
 			numtest.AssertClose(t, w.value, got[i].value, numtest.Tol(tensor.Float64, w.kind), w.name)
 			continue
 		}
-		require.Equal(t, bytesOf(op.Array{Data: w.value}), bytesOf(op.Array{Data: got[i].value}), "%s: %v, not %v", w.name, got[i].value, w.value)
+		require.True(t, exact, "%s%s: %v, not %v", with, w.name, got[i].value, w.value)
 	}
 }
 

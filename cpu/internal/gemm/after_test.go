@@ -9,7 +9,6 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
-	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // negating is an After that turns the sign of what it is given, and counts it by worker.
@@ -42,7 +41,7 @@ func testAfter[T vec.Float](t *testing.T) {
 				continue
 			}
 			for form := range 5 {
-				if numtest.Race && (i+form)%2 > 0 {
+				if inTurns() && (i+form)%2 > 0 {
 					continue
 				}
 				a, _, fineA := operand[T](t, rng, m, k, 0, form == 1 || form == 3, false)

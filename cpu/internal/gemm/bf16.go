@@ -74,10 +74,32 @@ var genericBF16 = func() kernels[float32] {
 	return k
 }()
 
-// kernelGenericBF16 is the twin of every assembly kernel on pairs.
+// kernelGenericBF16 is the twin of every assembly kernel on pairs. Four sums go side by side, as each waits for its last one.
 func kernelGenericBF16(t *tile[float32]) {
 	for r := range int(t.rows) {
-		for j := range int(t.cols) {
+		j := 0
+		for ; j+4 <= int(t.cols); j += 4 {
+			ka, kb := uintptr(r)*t.rs, 4*uintptr(j)
+			var s0, s1, s2, s3 float32
+			for range t.parts {
+				for range t.kc {
+					x, y := at[uint32](t.a, ka), (*[4]uint32)(unsafe.Add(t.b, kb))
+					x1, x0 := upper(x), lower(x)
+					s0, s1 = addTo(s0, x1*upper(y[0])), addTo(s1, x1*upper(y[1]))
+					s2, s3 = addTo(s2, x1*upper(y[2])), addTo(s3, x1*upper(y[3]))
+					s0, s1 = addTo(s0, x0*lower(y[0])), addTo(s1, x0*lower(y[1]))
+					s2, s3 = addTo(s2, x0*lower(y[2])), addTo(s3, x0*lower(y[3]))
+					ka += t.ks
+					kb += t.ldb
+				}
+				ka += t.jump
+			}
+			t.put(r, j, s0)
+			t.put(r, j+1, s1)
+			t.put(r, j+2, s2)
+			t.put(r, j+3, s3)
+		}
+		for ; j < int(t.cols); j++ {
 			ka, kb := uintptr(r)*t.rs, 4*uintptr(j)
 			var s float32
 			for range t.parts {
@@ -95,15 +117,16 @@ func kernelGenericBF16(t *tile[float32]) {
 
 // dotPair adds the products of two pairs to s as VDPBF16PS does.
 func dotPair(s float32, x, y uint32) float32 {
-	s = addProduct(s, math.Float32frombits(x&^0xffff), math.Float32frombits(y&^0xffff))
-	return addProduct(s, math.Float32frombits(x<<16), math.Float32frombits(y<<16))
+	return addTo(addTo(flush(s), upper(x)*upper(y)), lower(x)*lower(y))
 }
 
-// addProduct is s + x·y, rounded once, of bfloat16 x and y. In float64 the product is exact, and so is the sum, unless one of the
-// two is so small beside the other that it does not change how that is rounded.
-func addProduct(s, x, y float32) float32 {
-	return flush(float32(float64(flush(s)) + float64(x)*float64(y)))
-}
+// upper and lower are the numbers of a pair.
+func upper(x uint32) float64 { return float64(math.Float32frombits(x &^ 0xffff)) }
+func lower(x uint32) float64 { return float64(math.Float32frombits(x << 16)) }
+
+// addTo is s, which is none of the numbers that [flush] makes 0, and a product of two bfloat16, rounded once. In float64 the product is
+// exact, and so is the sum, unless one of the two is so small beside the other that it does not change how that is rounded.
+func addTo(s float32, product float64) float32 { return flush(float32(float64(s) + product)) }
 
 // flush is x, or a zero of its sign instead of a number below the smallest normal one.
 func flush(x float32) float32 {

@@ -62,11 +62,11 @@ func (j *job[T]) macro(w *worker[T], r *region[T], i0, i1, j0, j1, k0, kc int) {
 	}
 	last := r.last && k0+kc == r.k1
 	across := r.last && j.swapped
-	relu := uint32(0)
-	if last && j.args.ReLU {
-		relu = 1
+	t.relu, t.bias = 0, nil
+	if last {
+		act := j.args.act()
+		t.relu, t.most, t.shift, t.factor = uint32(act.Kind), act.Most, act.Shift, act.Factor
 	}
-	t.relu, t.bias = relu, nil
 	beta := t.beta
 	// Sums are apart on their way across or to the end of K.
 	row := size[T]() * uintptr(ks.nr)

@@ -40,7 +40,7 @@ func testDeepReadsOrCopies[T vec.Float](t *testing.T) {
 					want = dense(c, m, n, n+3)
 				}
 				require.Equal(t, want, dense(c, m, n, n+3), "%v ld %d", s, ld)
-				p := g.plan(1, &args)
+				p := g.plan(1, &args, nil)
 				require.True(t, p.deep)
 				modes[p.bMode] = true
 			}

@@ -6,10 +6,8 @@ func (j *job[T]) epilogue(s T, n int) T {
 	if j.args.Bias != nil {
 		s += j.args.Bias[n]
 	}
-	if j.args.ReLU && s < 0 {
-		s = 0
-	}
-	return s
+	act := j.args.act()
+	return bent(s, act.Kind, act.Most, act.Shift, act.Factor)
 }
 
 // finishRowsAtOnce is how many rows of C a part of the finish phase has.
@@ -36,7 +34,7 @@ func (j *job[T]) finish(part int) {
 			at += j.m * j.n
 			j.g.ops.Add(c, c, j.acc[at:at+n])
 		}
-		if j.args.Bias != nil || j.args.ReLU {
+		if j.args.Bias != nil || j.args.act().Kind != NoAct {
 			for x := range c {
 				c[x] = j.epilogue(c[x], x%j.n)
 			}

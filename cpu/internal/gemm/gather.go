@@ -53,7 +53,7 @@ func (j *job[T]) across(r *region[T], panel, d []T, ldd, i0, rows, jj, cols int,
 	if beta == 0 {
 		j.g.ops.Transpose(r.c[jj*r.ldc+i0:], r.ldc, panel, nr, rows, cols)
 	}
-	if beta == 0 && (!last || j.args.Bias == nil && !j.args.ReLU) {
+	if beta == 0 && (!last || j.args.Bias == nil && j.args.act().Kind == NoAct) {
 		return
 	}
 	for x := range cols {

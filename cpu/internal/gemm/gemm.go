@@ -65,12 +65,14 @@ type Args[T vec.Float] struct {
 	// Watch, when not nil, sees the result on its way. It is for a B that is not transposed, and not together with a Sink.
 	Watch Watcher[T]
 
-	// After, when not nil, does the rest of the epilogue to C itself, behind Bias and ReLU. Not together with a Sink or a watcher.
+	// After, when not nil, does the rest of the epilogue to C itself, behind Bias, ReLU and Act. Not together with a Sink or a watcher.
 	After After[T]
 
 	// The epilogue, applied once to the finished sum.
 	Bias []T  // length N, added to every row; nil for none
 	ReLU bool // then max(·, 0); NaN stays NaN
+	// Act is another activation in place of ReLU.
+	Act Activation[T]
 }
 
 // Gemm is a choice of micro-kernels for one element type. It has no state and may

@@ -47,9 +47,13 @@ func bf16Products() []*Gemm[float32] {
 	return all
 }
 
-// workers are the numbers of workers to test with: for the race detector the largest, listed last, as fewer share the work in the same way.
+// inTurns says that a test sees pairs of a shape and a form in turns, and one number of workers: with -short, that is for the race detector,
+// for checks of pointers and without assembly, where plain Go is slow, and has the same goroutines and pointers in all of them.
+func inTurns() bool { return numtest.Race || testing.Short() }
+
+// workers are the numbers of workers to test with: in turns the largest, listed last, as fewer share the work in the same way.
 func workers(numbers ...int) []int {
-	if numtest.Race {
+	if inTurns() {
 		return numbers[len(numbers)-1:]
 	}
 	return numbers

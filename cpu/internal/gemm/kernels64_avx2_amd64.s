@@ -133,10 +133,31 @@ added:
 	VADDPD     Y3, Y1, Y1
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y2, Y2, Y2
-	VMAXPD Y1, Y2, Y1
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y2, Y2, Y2
+	VMAXPD       Y1, Y2, Y1
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y2
+	VMINPD       Y1, Y2, Y1
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y2
+	VADDPD       Y2, Y1, Y3
+	VXORPS       Y2, Y2, Y2
+	VMAXPD       Y3, Y2, Y3
+	VBROADCASTSD 184(AX), Y2
+	VMINPD       Y3, Y2, Y3
+	VBROADCASTSD 200(AX), Y2
+	VMULPD       Y3, Y2, Y3
+	VMULPD       Y3, Y1, Y1
 
 store:
 	CMPL       164(AX), $0x00
@@ -261,11 +282,42 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y3, Y3, Y3
-	VMAXPD Y1, Y3, Y1
-	VMAXPD Y2, Y3, Y2
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y1, Y3, Y1
+	VMAXPD       Y2, Y3, Y2
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y1, Y3, Y1
+	VMINPD       Y2, Y3, Y2
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y3
+	VADDPD       Y3, Y1, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y4, Y3, Y4
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y4, Y3, Y4
+	VBROADCASTSD 200(AX), Y3
+	VMULPD       Y4, Y3, Y4
+	VMULPD       Y4, Y1, Y1
+	VBROADCASTSD 192(AX), Y3
+	VADDPD       Y3, Y2, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y4, Y3, Y4
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y4, Y3, Y4
+	VBROADCASTSD 200(AX), Y3
+	VMULPD       Y4, Y3, Y4
+	VMULPD       Y4, Y2, Y2
 
 store:
 	CMPL       164(AX), $0x00
@@ -408,12 +460,53 @@ added:
 	VADDPD     Y5, Y3, Y3
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y4, Y4, Y4
-	VMAXPD Y1, Y4, Y1
-	VMAXPD Y2, Y4, Y2
-	VMAXPD Y3, Y4, Y3
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y4, Y4, Y4
+	VMAXPD       Y1, Y4, Y1
+	VMAXPD       Y2, Y4, Y2
+	VMAXPD       Y3, Y4, Y3
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y4
+	VMINPD       Y1, Y4, Y1
+	VMINPD       Y2, Y4, Y2
+	VMINPD       Y3, Y4, Y3
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y4
+	VADDPD       Y4, Y1, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPD       Y5, Y4, Y5
+	VBROADCASTSD 184(AX), Y4
+	VMINPD       Y5, Y4, Y5
+	VBROADCASTSD 200(AX), Y4
+	VMULPD       Y5, Y4, Y5
+	VMULPD       Y5, Y1, Y1
+	VBROADCASTSD 192(AX), Y4
+	VADDPD       Y4, Y2, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPD       Y5, Y4, Y5
+	VBROADCASTSD 184(AX), Y4
+	VMINPD       Y5, Y4, Y5
+	VBROADCASTSD 200(AX), Y4
+	VMULPD       Y5, Y4, Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 192(AX), Y4
+	VADDPD       Y4, Y3, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPD       Y5, Y4, Y5
+	VBROADCASTSD 184(AX), Y4
+	VMINPD       Y5, Y4, Y5
+	VBROADCASTSD 200(AX), Y4
+	VMULPD       Y5, Y4, Y5
+	VMULPD       Y5, Y3, Y3
 
 store:
 	CMPL       164(AX), $0x00
@@ -579,13 +672,64 @@ added:
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y5, Y5, Y5
-	VMAXPD Y1, Y5, Y1
-	VMAXPD Y2, Y5, Y2
-	VMAXPD Y3, Y5, Y3
-	VMAXPD Y4, Y5, Y4
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y1, Y5, Y1
+	VMAXPD       Y2, Y5, Y2
+	VMAXPD       Y3, Y5, Y3
+	VMAXPD       Y4, Y5, Y4
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y1, Y5, Y1
+	VMINPD       Y2, Y5, Y2
+	VMINPD       Y3, Y5, Y3
+	VMINPD       Y4, Y5, Y4
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y1, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y1, Y1
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y2, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y2, Y2
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y4, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y4, Y4
 
 store:
 	CMPL       164(AX), $0x00
@@ -767,14 +911,75 @@ added:
 	VADDPD     Y7, Y5, Y5
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y6, Y6, Y6
-	VMAXPD Y1, Y6, Y1
-	VMAXPD Y2, Y6, Y2
-	VMAXPD Y3, Y6, Y3
-	VMAXPD Y4, Y6, Y4
-	VMAXPD Y5, Y6, Y5
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y1, Y6, Y1
+	VMAXPD       Y2, Y6, Y2
+	VMAXPD       Y3, Y6, Y3
+	VMAXPD       Y4, Y6, Y4
+	VMAXPD       Y5, Y6, Y5
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y1, Y6, Y1
+	VMINPD       Y2, Y6, Y2
+	VMINPD       Y3, Y6, Y3
+	VMINPD       Y4, Y6, Y4
+	VMINPD       Y5, Y6, Y5
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y1, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y1, Y1
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y2, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y2, Y2
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y3, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y3, Y3
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y4, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y5, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y5, Y5
 
 store:
 	CMPL       164(AX), $0x00
@@ -974,15 +1179,86 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y7, Y7, Y7
-	VMAXPD Y1, Y7, Y1
-	VMAXPD Y2, Y7, Y2
-	VMAXPD Y3, Y7, Y3
-	VMAXPD Y4, Y7, Y4
-	VMAXPD Y5, Y7, Y5
-	VMAXPD Y6, Y7, Y6
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y1, Y7, Y1
+	VMAXPD       Y2, Y7, Y2
+	VMAXPD       Y3, Y7, Y3
+	VMAXPD       Y4, Y7, Y4
+	VMAXPD       Y5, Y7, Y5
+	VMAXPD       Y6, Y7, Y6
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y1, Y7, Y1
+	VMINPD       Y2, Y7, Y2
+	VMINPD       Y3, Y7, Y3
+	VMINPD       Y4, Y7, Y4
+	VMINPD       Y5, Y7, Y5
+	VMINPD       Y6, Y7, Y6
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y1, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y1, Y1
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y2, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y2, Y2
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y3, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y3, Y3
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y4, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y4, Y4
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y5, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y6, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y6, Y6
 
 store:
 	CMPL       164(AX), $0x00
@@ -1101,10 +1377,31 @@ added:
 	VADDPD     Y3, Y1, Y1
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y2, Y2, Y2
-	VMAXPD Y1, Y2, Y1
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y2, Y2, Y2
+	VMAXPD       Y1, Y2, Y1
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y2
+	VMINPD       Y1, Y2, Y1
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y2
+	VADDPD       Y2, Y1, Y3
+	VXORPS       Y2, Y2, Y2
+	VMAXPD       Y3, Y2, Y3
+	VBROADCASTSD 184(AX), Y2
+	VMINPD       Y3, Y2, Y3
+	VBROADCASTSD 200(AX), Y2
+	VMULPD       Y3, Y2, Y3
+	VMULPD       Y3, Y1, Y1
 
 store:
 	CMPL       164(AX), $0x00
@@ -1217,11 +1514,42 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y3, Y3, Y3
-	VMAXPD Y1, Y3, Y1
-	VMAXPD Y2, Y3, Y2
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y1, Y3, Y1
+	VMAXPD       Y2, Y3, Y2
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y1, Y3, Y1
+	VMINPD       Y2, Y3, Y2
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y3
+	VADDPD       Y3, Y1, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y4, Y3, Y4
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y4, Y3, Y4
+	VBROADCASTSD 200(AX), Y3
+	VMULPD       Y4, Y3, Y4
+	VMULPD       Y4, Y1, Y1
+	VBROADCASTSD 192(AX), Y3
+	VADDPD       Y3, Y2, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y4, Y3, Y4
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y4, Y3, Y4
+	VBROADCASTSD 200(AX), Y3
+	VMULPD       Y4, Y3, Y4
+	VMULPD       Y4, Y2, Y2
 
 store:
 	CMPL       164(AX), $0x00
@@ -1352,12 +1680,53 @@ added:
 	VADDPD     Y5, Y3, Y3
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y4, Y4, Y4
-	VMAXPD Y1, Y4, Y1
-	VMAXPD Y2, Y4, Y2
-	VMAXPD Y3, Y4, Y3
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y4, Y4, Y4
+	VMAXPD       Y1, Y4, Y1
+	VMAXPD       Y2, Y4, Y2
+	VMAXPD       Y3, Y4, Y3
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y4
+	VMINPD       Y1, Y4, Y1
+	VMINPD       Y2, Y4, Y2
+	VMINPD       Y3, Y4, Y3
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y4
+	VADDPD       Y4, Y1, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPD       Y5, Y4, Y5
+	VBROADCASTSD 184(AX), Y4
+	VMINPD       Y5, Y4, Y5
+	VBROADCASTSD 200(AX), Y4
+	VMULPD       Y5, Y4, Y5
+	VMULPD       Y5, Y1, Y1
+	VBROADCASTSD 192(AX), Y4
+	VADDPD       Y4, Y2, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPD       Y5, Y4, Y5
+	VBROADCASTSD 184(AX), Y4
+	VMINPD       Y5, Y4, Y5
+	VBROADCASTSD 200(AX), Y4
+	VMULPD       Y5, Y4, Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 192(AX), Y4
+	VADDPD       Y4, Y3, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPD       Y5, Y4, Y5
+	VBROADCASTSD 184(AX), Y4
+	VMINPD       Y5, Y4, Y5
+	VBROADCASTSD 200(AX), Y4
+	VMULPD       Y5, Y4, Y5
+	VMULPD       Y5, Y3, Y3
 
 store:
 	CMPL       164(AX), $0x00
@@ -1506,13 +1875,64 @@ added:
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y5, Y5, Y5
-	VMAXPD Y1, Y5, Y1
-	VMAXPD Y2, Y5, Y2
-	VMAXPD Y3, Y5, Y3
-	VMAXPD Y4, Y5, Y4
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y1, Y5, Y1
+	VMAXPD       Y2, Y5, Y2
+	VMAXPD       Y3, Y5, Y3
+	VMAXPD       Y4, Y5, Y4
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y1, Y5, Y1
+	VMINPD       Y2, Y5, Y2
+	VMINPD       Y3, Y5, Y3
+	VMINPD       Y4, Y5, Y4
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y1, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y1, Y1
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y2, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y2, Y2
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y4, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y4, Y4
 
 store:
 	CMPL       164(AX), $0x00
@@ -1679,14 +2099,75 @@ added:
 	VADDPD     Y7, Y5, Y5
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y6, Y6, Y6
-	VMAXPD Y1, Y6, Y1
-	VMAXPD Y2, Y6, Y2
-	VMAXPD Y3, Y6, Y3
-	VMAXPD Y4, Y6, Y4
-	VMAXPD Y5, Y6, Y5
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y1, Y6, Y1
+	VMAXPD       Y2, Y6, Y2
+	VMAXPD       Y3, Y6, Y3
+	VMAXPD       Y4, Y6, Y4
+	VMAXPD       Y5, Y6, Y5
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y1, Y6, Y1
+	VMINPD       Y2, Y6, Y2
+	VMINPD       Y3, Y6, Y3
+	VMINPD       Y4, Y6, Y4
+	VMINPD       Y5, Y6, Y5
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y1, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y1, Y1
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y2, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y2, Y2
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y3, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y3, Y3
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y4, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 192(AX), Y6
+	VADDPD       Y6, Y5, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPD       Y7, Y6, Y7
+	VBROADCASTSD 184(AX), Y6
+	VMINPD       Y7, Y6, Y7
+	VBROADCASTSD 200(AX), Y6
+	VMULPD       Y7, Y6, Y7
+	VMULPD       Y7, Y5, Y5
 
 store:
 	CMPL       164(AX), $0x00
@@ -1871,15 +2352,86 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y7, Y7, Y7
-	VMAXPD Y1, Y7, Y1
-	VMAXPD Y2, Y7, Y2
-	VMAXPD Y3, Y7, Y3
-	VMAXPD Y4, Y7, Y4
-	VMAXPD Y5, Y7, Y5
-	VMAXPD Y6, Y7, Y6
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y1, Y7, Y1
+	VMAXPD       Y2, Y7, Y2
+	VMAXPD       Y3, Y7, Y3
+	VMAXPD       Y4, Y7, Y4
+	VMAXPD       Y5, Y7, Y5
+	VMAXPD       Y6, Y7, Y6
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y1, Y7, Y1
+	VMINPD       Y2, Y7, Y2
+	VMINPD       Y3, Y7, Y3
+	VMINPD       Y4, Y7, Y4
+	VMINPD       Y5, Y7, Y5
+	VMINPD       Y6, Y7, Y6
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y1, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y1, Y1
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y2, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y2, Y2
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y3, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y3, Y3
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y4, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y4, Y4
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y5, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y6, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y6, Y6
 
 store:
 	CMPL       164(AX), $0x00
@@ -2023,11 +2575,42 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y3, Y3, Y3
-	VMAXPD Y1, Y3, Y1
-	VMAXPD Y2, Y3, Y2
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y1, Y3, Y1
+	VMAXPD       Y2, Y3, Y2
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y1, Y3, Y1
+	VMINPD       Y2, Y3, Y2
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y3
+	VADDPD       Y3, Y1, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y4, Y3, Y4
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y4, Y3, Y4
+	VBROADCASTSD 200(AX), Y3
+	VMULPD       Y4, Y3, Y4
+	VMULPD       Y4, Y1, Y1
+	VBROADCASTSD 192(AX), Y3
+	VADDPD       Y3, Y2, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y4, Y3, Y4
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y4, Y3, Y4
+	VBROADCASTSD 200(AX), Y3
+	VMULPD       Y4, Y3, Y4
+	VMULPD       Y4, Y2, Y2
 
 store:
 	CMPL       164(AX), $0x00
@@ -2175,13 +2758,64 @@ added:
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y5, Y5, Y5
-	VMAXPD Y1, Y5, Y1
-	VMAXPD Y2, Y5, Y2
-	VMAXPD Y3, Y5, Y3
-	VMAXPD Y4, Y5, Y4
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y1, Y5, Y1
+	VMAXPD       Y2, Y5, Y2
+	VMAXPD       Y3, Y5, Y3
+	VMAXPD       Y4, Y5, Y4
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y1, Y5, Y1
+	VMINPD       Y2, Y5, Y2
+	VMINPD       Y3, Y5, Y3
+	VMINPD       Y4, Y5, Y4
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y1, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y1, Y1
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y2, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y2, Y2
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y4, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y4, Y4
 
 store:
 	CMPL       164(AX), $0x00
@@ -2357,15 +2991,86 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y7, Y7, Y7
-	VMAXPD Y1, Y7, Y1
-	VMAXPD Y2, Y7, Y2
-	VMAXPD Y3, Y7, Y3
-	VMAXPD Y4, Y7, Y4
-	VMAXPD Y5, Y7, Y5
-	VMAXPD Y6, Y7, Y6
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y1, Y7, Y1
+	VMAXPD       Y2, Y7, Y2
+	VMAXPD       Y3, Y7, Y3
+	VMAXPD       Y4, Y7, Y4
+	VMAXPD       Y5, Y7, Y5
+	VMAXPD       Y6, Y7, Y6
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y1, Y7, Y1
+	VMINPD       Y2, Y7, Y2
+	VMINPD       Y3, Y7, Y3
+	VMINPD       Y4, Y7, Y4
+	VMINPD       Y5, Y7, Y5
+	VMINPD       Y6, Y7, Y6
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y1, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y1, Y1
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y2, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y2, Y2
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y3, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y3, Y3
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y4, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y4, Y4
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y5, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y6, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y6, Y6
 
 store:
 	CMPL       164(AX), $0x00
@@ -2574,17 +3279,108 @@ added:
 	VADDPD     Y10, Y8, Y8
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y9, Y9, Y9
-	VMAXPD Y1, Y9, Y1
-	VMAXPD Y2, Y9, Y2
-	VMAXPD Y3, Y9, Y3
-	VMAXPD Y4, Y9, Y4
-	VMAXPD Y5, Y9, Y5
-	VMAXPD Y6, Y9, Y6
-	VMAXPD Y7, Y9, Y7
-	VMAXPD Y8, Y9, Y8
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y1, Y9, Y1
+	VMAXPD       Y2, Y9, Y2
+	VMAXPD       Y3, Y9, Y3
+	VMAXPD       Y4, Y9, Y4
+	VMAXPD       Y5, Y9, Y5
+	VMAXPD       Y6, Y9, Y6
+	VMAXPD       Y7, Y9, Y7
+	VMAXPD       Y8, Y9, Y8
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y1, Y9, Y1
+	VMINPD       Y2, Y9, Y2
+	VMINPD       Y3, Y9, Y3
+	VMINPD       Y4, Y9, Y4
+	VMINPD       Y5, Y9, Y5
+	VMINPD       Y6, Y9, Y6
+	VMINPD       Y7, Y9, Y7
+	VMINPD       Y8, Y9, Y8
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y1, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y1, Y1
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y2, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y2, Y2
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y3, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y3, Y3
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y4, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y4, Y4
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y5, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y5, Y5
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y6, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y6, Y6
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y7, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y7, Y7
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y8, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y8, Y8
 
 store:
 	CMPL       164(AX), $0x00
@@ -2818,19 +3614,130 @@ added:
 	VADDPD     Y12, Y10, Y10
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y11, Y11, Y11
-	VMAXPD Y1, Y11, Y1
-	VMAXPD Y2, Y11, Y2
-	VMAXPD Y3, Y11, Y3
-	VMAXPD Y4, Y11, Y4
-	VMAXPD Y5, Y11, Y5
-	VMAXPD Y6, Y11, Y6
-	VMAXPD Y7, Y11, Y7
-	VMAXPD Y8, Y11, Y8
-	VMAXPD Y9, Y11, Y9
-	VMAXPD Y10, Y11, Y10
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y1, Y11, Y1
+	VMAXPD       Y2, Y11, Y2
+	VMAXPD       Y3, Y11, Y3
+	VMAXPD       Y4, Y11, Y4
+	VMAXPD       Y5, Y11, Y5
+	VMAXPD       Y6, Y11, Y6
+	VMAXPD       Y7, Y11, Y7
+	VMAXPD       Y8, Y11, Y8
+	VMAXPD       Y9, Y11, Y9
+	VMAXPD       Y10, Y11, Y10
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y1, Y11, Y1
+	VMINPD       Y2, Y11, Y2
+	VMINPD       Y3, Y11, Y3
+	VMINPD       Y4, Y11, Y4
+	VMINPD       Y5, Y11, Y5
+	VMINPD       Y6, Y11, Y6
+	VMINPD       Y7, Y11, Y7
+	VMINPD       Y8, Y11, Y8
+	VMINPD       Y9, Y11, Y9
+	VMINPD       Y10, Y11, Y10
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y1, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y1, Y1
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y2, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y2, Y2
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y3, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y3, Y3
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y4, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y4, Y4
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y5, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y5, Y5
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y6, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y6, Y6
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y7, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y7, Y7
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y8, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y8, Y8
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y9, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y9, Y9
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y10, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y10, Y10
 
 store:
 	CMPL       164(AX), $0x00
@@ -3092,21 +3999,152 @@ added:
 	VADDPD     Y14, Y12, Y12
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y13, Y13, Y13
-	VMAXPD Y1, Y13, Y1
-	VMAXPD Y2, Y13, Y2
-	VMAXPD Y3, Y13, Y3
-	VMAXPD Y4, Y13, Y4
-	VMAXPD Y5, Y13, Y5
-	VMAXPD Y6, Y13, Y6
-	VMAXPD Y7, Y13, Y7
-	VMAXPD Y8, Y13, Y8
-	VMAXPD Y9, Y13, Y9
-	VMAXPD Y10, Y13, Y10
-	VMAXPD Y11, Y13, Y11
-	VMAXPD Y12, Y13, Y12
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y1, Y13, Y1
+	VMAXPD       Y2, Y13, Y2
+	VMAXPD       Y3, Y13, Y3
+	VMAXPD       Y4, Y13, Y4
+	VMAXPD       Y5, Y13, Y5
+	VMAXPD       Y6, Y13, Y6
+	VMAXPD       Y7, Y13, Y7
+	VMAXPD       Y8, Y13, Y8
+	VMAXPD       Y9, Y13, Y9
+	VMAXPD       Y10, Y13, Y10
+	VMAXPD       Y11, Y13, Y11
+	VMAXPD       Y12, Y13, Y12
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y1, Y13, Y1
+	VMINPD       Y2, Y13, Y2
+	VMINPD       Y3, Y13, Y3
+	VMINPD       Y4, Y13, Y4
+	VMINPD       Y5, Y13, Y5
+	VMINPD       Y6, Y13, Y6
+	VMINPD       Y7, Y13, Y7
+	VMINPD       Y8, Y13, Y8
+	VMINPD       Y9, Y13, Y9
+	VMINPD       Y10, Y13, Y10
+	VMINPD       Y11, Y13, Y11
+	VMINPD       Y12, Y13, Y12
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y1, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y1, Y1
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y2, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y2, Y2
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y3, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y3, Y3
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y4, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y4, Y4
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y5, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y5, Y5
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y6, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y6, Y6
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y7, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y7, Y7
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y8, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y8, Y8
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y9, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y9, Y9
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y10, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y10, Y10
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y11, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y11, Y11
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y12, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y12, Y12
 
 store:
 	CMPL       164(AX), $0x00
@@ -3249,11 +4287,42 @@ added:
 	VADDPD     Y4, Y2, Y2
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y3, Y3, Y3
-	VMAXPD Y1, Y3, Y1
-	VMAXPD Y2, Y3, Y2
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y1, Y3, Y1
+	VMAXPD       Y2, Y3, Y2
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y1, Y3, Y1
+	VMINPD       Y2, Y3, Y2
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y3
+	VADDPD       Y3, Y1, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y4, Y3, Y4
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y4, Y3, Y4
+	VBROADCASTSD 200(AX), Y3
+	VMULPD       Y4, Y3, Y4
+	VMULPD       Y4, Y1, Y1
+	VBROADCASTSD 192(AX), Y3
+	VADDPD       Y3, Y2, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPD       Y4, Y3, Y4
+	VBROADCASTSD 184(AX), Y3
+	VMINPD       Y4, Y3, Y4
+	VBROADCASTSD 200(AX), Y3
+	VMULPD       Y4, Y3, Y4
+	VMULPD       Y4, Y2, Y2
 
 store:
 	CMPL       164(AX), $0x00
@@ -3388,13 +4457,64 @@ added:
 	VADDPD     Y6, Y4, Y4
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y5, Y5, Y5
-	VMAXPD Y1, Y5, Y1
-	VMAXPD Y2, Y5, Y2
-	VMAXPD Y3, Y5, Y3
-	VMAXPD Y4, Y5, Y4
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y1, Y5, Y1
+	VMAXPD       Y2, Y5, Y2
+	VMAXPD       Y3, Y5, Y3
+	VMAXPD       Y4, Y5, Y4
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y1, Y5, Y1
+	VMINPD       Y2, Y5, Y2
+	VMINPD       Y3, Y5, Y3
+	VMINPD       Y4, Y5, Y4
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y1, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y1, Y1
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y2, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y2, Y2
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 192(AX), Y5
+	VADDPD       Y5, Y4, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPD       Y6, Y5, Y6
+	VBROADCASTSD 184(AX), Y5
+	VMINPD       Y6, Y5, Y6
+	VBROADCASTSD 200(AX), Y5
+	VMULPD       Y6, Y5, Y6
+	VMULPD       Y6, Y4, Y4
 
 store:
 	CMPL       164(AX), $0x00
@@ -3557,15 +4677,86 @@ added:
 	VADDPD     Y8, Y6, Y6
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y7, Y7, Y7
-	VMAXPD Y1, Y7, Y1
-	VMAXPD Y2, Y7, Y2
-	VMAXPD Y3, Y7, Y3
-	VMAXPD Y4, Y7, Y4
-	VMAXPD Y5, Y7, Y5
-	VMAXPD Y6, Y7, Y6
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y1, Y7, Y1
+	VMAXPD       Y2, Y7, Y2
+	VMAXPD       Y3, Y7, Y3
+	VMAXPD       Y4, Y7, Y4
+	VMAXPD       Y5, Y7, Y5
+	VMAXPD       Y6, Y7, Y6
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y1, Y7, Y1
+	VMINPD       Y2, Y7, Y2
+	VMINPD       Y3, Y7, Y3
+	VMINPD       Y4, Y7, Y4
+	VMINPD       Y5, Y7, Y5
+	VMINPD       Y6, Y7, Y6
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y1, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y1, Y1
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y2, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y2, Y2
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y3, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y3, Y3
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y4, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y4, Y4
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y5, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 192(AX), Y7
+	VADDPD       Y7, Y6, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPD       Y8, Y7, Y8
+	VBROADCASTSD 184(AX), Y7
+	VMINPD       Y8, Y7, Y8
+	VBROADCASTSD 200(AX), Y7
+	VMULPD       Y8, Y7, Y8
+	VMULPD       Y8, Y6, Y6
 
 store:
 	CMPL       164(AX), $0x00
@@ -3756,17 +4947,108 @@ added:
 	VADDPD     Y10, Y8, Y8
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y9, Y9, Y9
-	VMAXPD Y1, Y9, Y1
-	VMAXPD Y2, Y9, Y2
-	VMAXPD Y3, Y9, Y3
-	VMAXPD Y4, Y9, Y4
-	VMAXPD Y5, Y9, Y5
-	VMAXPD Y6, Y9, Y6
-	VMAXPD Y7, Y9, Y7
-	VMAXPD Y8, Y9, Y8
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y1, Y9, Y1
+	VMAXPD       Y2, Y9, Y2
+	VMAXPD       Y3, Y9, Y3
+	VMAXPD       Y4, Y9, Y4
+	VMAXPD       Y5, Y9, Y5
+	VMAXPD       Y6, Y9, Y6
+	VMAXPD       Y7, Y9, Y7
+	VMAXPD       Y8, Y9, Y8
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y1, Y9, Y1
+	VMINPD       Y2, Y9, Y2
+	VMINPD       Y3, Y9, Y3
+	VMINPD       Y4, Y9, Y4
+	VMINPD       Y5, Y9, Y5
+	VMINPD       Y6, Y9, Y6
+	VMINPD       Y7, Y9, Y7
+	VMINPD       Y8, Y9, Y8
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y1, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y1, Y1
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y2, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y2, Y2
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y3, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y3, Y3
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y4, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y4, Y4
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y5, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y5, Y5
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y6, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y6, Y6
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y7, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y7, Y7
+	VBROADCASTSD 192(AX), Y9
+	VADDPD       Y9, Y8, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPD       Y10, Y9, Y10
+	VBROADCASTSD 184(AX), Y9
+	VMINPD       Y10, Y9, Y10
+	VBROADCASTSD 200(AX), Y9
+	VMULPD       Y10, Y9, Y10
+	VMULPD       Y10, Y8, Y8
 
 store:
 	CMPL       164(AX), $0x00
@@ -3985,19 +5267,130 @@ added:
 	VADDPD     Y12, Y10, Y10
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y11, Y11, Y11
-	VMAXPD Y1, Y11, Y1
-	VMAXPD Y2, Y11, Y2
-	VMAXPD Y3, Y11, Y3
-	VMAXPD Y4, Y11, Y4
-	VMAXPD Y5, Y11, Y5
-	VMAXPD Y6, Y11, Y6
-	VMAXPD Y7, Y11, Y7
-	VMAXPD Y8, Y11, Y8
-	VMAXPD Y9, Y11, Y9
-	VMAXPD Y10, Y11, Y10
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y1, Y11, Y1
+	VMAXPD       Y2, Y11, Y2
+	VMAXPD       Y3, Y11, Y3
+	VMAXPD       Y4, Y11, Y4
+	VMAXPD       Y5, Y11, Y5
+	VMAXPD       Y6, Y11, Y6
+	VMAXPD       Y7, Y11, Y7
+	VMAXPD       Y8, Y11, Y8
+	VMAXPD       Y9, Y11, Y9
+	VMAXPD       Y10, Y11, Y10
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y1, Y11, Y1
+	VMINPD       Y2, Y11, Y2
+	VMINPD       Y3, Y11, Y3
+	VMINPD       Y4, Y11, Y4
+	VMINPD       Y5, Y11, Y5
+	VMINPD       Y6, Y11, Y6
+	VMINPD       Y7, Y11, Y7
+	VMINPD       Y8, Y11, Y8
+	VMINPD       Y9, Y11, Y9
+	VMINPD       Y10, Y11, Y10
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y1, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y1, Y1
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y2, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y2, Y2
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y3, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y3, Y3
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y4, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y4, Y4
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y5, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y5, Y5
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y6, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y6, Y6
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y7, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y7, Y7
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y8, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y8, Y8
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y9, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y9, Y9
+	VBROADCASTSD 192(AX), Y11
+	VADDPD       Y11, Y10, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPD       Y12, Y11, Y12
+	VBROADCASTSD 184(AX), Y11
+	VMINPD       Y12, Y11, Y12
+	VBROADCASTSD 200(AX), Y11
+	VMULPD       Y12, Y11, Y12
+	VMULPD       Y12, Y10, Y10
 
 store:
 	CMPL       164(AX), $0x00
@@ -4244,21 +5637,152 @@ added:
 	VADDPD     Y14, Y12, Y12
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y13, Y13, Y13
-	VMAXPD Y1, Y13, Y1
-	VMAXPD Y2, Y13, Y2
-	VMAXPD Y3, Y13, Y3
-	VMAXPD Y4, Y13, Y4
-	VMAXPD Y5, Y13, Y5
-	VMAXPD Y6, Y13, Y6
-	VMAXPD Y7, Y13, Y7
-	VMAXPD Y8, Y13, Y8
-	VMAXPD Y9, Y13, Y9
-	VMAXPD Y10, Y13, Y10
-	VMAXPD Y11, Y13, Y11
-	VMAXPD Y12, Y13, Y12
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y1, Y13, Y1
+	VMAXPD       Y2, Y13, Y2
+	VMAXPD       Y3, Y13, Y3
+	VMAXPD       Y4, Y13, Y4
+	VMAXPD       Y5, Y13, Y5
+	VMAXPD       Y6, Y13, Y6
+	VMAXPD       Y7, Y13, Y7
+	VMAXPD       Y8, Y13, Y8
+	VMAXPD       Y9, Y13, Y9
+	VMAXPD       Y10, Y13, Y10
+	VMAXPD       Y11, Y13, Y11
+	VMAXPD       Y12, Y13, Y12
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y1, Y13, Y1
+	VMINPD       Y2, Y13, Y2
+	VMINPD       Y3, Y13, Y3
+	VMINPD       Y4, Y13, Y4
+	VMINPD       Y5, Y13, Y5
+	VMINPD       Y6, Y13, Y6
+	VMINPD       Y7, Y13, Y7
+	VMINPD       Y8, Y13, Y8
+	VMINPD       Y9, Y13, Y9
+	VMINPD       Y10, Y13, Y10
+	VMINPD       Y11, Y13, Y11
+	VMINPD       Y12, Y13, Y12
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y1, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y1, Y1
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y2, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y2, Y2
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y3, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y3, Y3
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y4, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y4, Y4
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y5, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y5, Y5
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y6, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y6, Y6
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y7, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y7, Y7
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y8, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y8, Y8
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y9, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y9, Y9
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y10, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y10, Y10
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y11, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y11, Y11
+	VBROADCASTSD 192(AX), Y13
+	VADDPD       Y13, Y12, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPD       Y14, Y13, Y14
+	VBROADCASTSD 184(AX), Y13
+	VMINPD       Y14, Y13, Y14
+	VBROADCASTSD 200(AX), Y13
+	VMULPD       Y14, Y13, Y14
+	VMULPD       Y14, Y12, Y12
 
 store:
 	CMPL       164(AX), $0x00

@@ -131,10 +131,31 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y1, Y2, Y1
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y2, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y2
+	VMINPS       Y1, Y2, Y1
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y2
+	VADDPS       Y2, Y1, Y3
+	VXORPS       Y2, Y2, Y2
+	VMAXPS       Y3, Y2, Y3
+	VBROADCASTSS 176(AX), Y2
+	VMINPS       Y3, Y2, Y3
+	VBROADCASTSS 184(AX), Y2
+	VMULPS       Y3, Y2, Y3
+	VMULPS       Y3, Y1, Y1
 
 store:
 	CMPL       164(AX), $0x00
@@ -257,11 +278,42 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y3, Y3, Y3
-	VMAXPS Y1, Y3, Y1
-	VMAXPS Y2, Y3, Y2
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y1, Y3, Y1
+	VMAXPS       Y2, Y3, Y2
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y1, Y3, Y1
+	VMINPS       Y2, Y3, Y2
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y3
+	VADDPS       Y3, Y1, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y4, Y3, Y4
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y4, Y3, Y4
+	VBROADCASTSS 184(AX), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS 180(AX), Y3
+	VADDPS       Y3, Y2, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y4, Y3, Y4
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y4, Y3, Y4
+	VBROADCASTSS 184(AX), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y4, Y2, Y2
 
 store:
 	CMPL       164(AX), $0x00
@@ -402,12 +454,53 @@ added:
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y4, Y4, Y4
-	VMAXPS Y1, Y4, Y1
-	VMAXPS Y2, Y4, Y2
-	VMAXPS Y3, Y4, Y3
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y4, Y4, Y4
+	VMAXPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMAXPS       Y3, Y4, Y3
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y4
+	VMINPS       Y1, Y4, Y1
+	VMINPS       Y2, Y4, Y2
+	VMINPS       Y3, Y4, Y3
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y4
+	VADDPS       Y4, Y1, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS 176(AX), Y4
+	VMINPS       Y5, Y4, Y5
+	VBROADCASTSS 184(AX), Y4
+	VMULPS       Y5, Y4, Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS 180(AX), Y4
+	VADDPS       Y4, Y2, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS 176(AX), Y4
+	VMINPS       Y5, Y4, Y5
+	VBROADCASTSS 184(AX), Y4
+	VMULPS       Y5, Y4, Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 180(AX), Y4
+	VADDPS       Y4, Y3, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS 176(AX), Y4
+	VMINPS       Y5, Y4, Y5
+	VBROADCASTSS 184(AX), Y4
+	VMULPS       Y5, Y4, Y5
+	VMULPS       Y5, Y3, Y3
 
 store:
 	CMPL       164(AX), $0x00
@@ -571,13 +664,64 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y5, Y5, Y5
-	VMAXPS Y1, Y5, Y1
-	VMAXPS Y2, Y5, Y2
-	VMAXPS Y3, Y5, Y3
-	VMAXPS Y4, Y5, Y4
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y5, Y4
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y1, Y5, Y1
+	VMINPS       Y2, Y5, Y2
+	VMINPS       Y3, Y5, Y3
+	VMINPS       Y4, Y5, Y4
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y1, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y2, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y4, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y4, Y4
 
 store:
 	CMPL       164(AX), $0x00
@@ -757,14 +901,75 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y6, Y6, Y6
-	VMAXPS Y1, Y6, Y1
-	VMAXPS Y2, Y6, Y2
-	VMAXPS Y3, Y6, Y3
-	VMAXPS Y4, Y6, Y4
-	VMAXPS Y5, Y6, Y5
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y6, Y5
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y2, Y6, Y2
+	VMINPS       Y3, Y6, Y3
+	VMINPS       Y4, Y6, Y4
+	VMINPS       Y5, Y6, Y5
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y1, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y2, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y3, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y4, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y5, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y5, Y5
 
 store:
 	CMPL       164(AX), $0x00
@@ -962,15 +1167,86 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y7, Y7, Y7
-	VMAXPS Y1, Y7, Y1
-	VMAXPS Y2, Y7, Y2
-	VMAXPS Y3, Y7, Y3
-	VMAXPS Y4, Y7, Y4
-	VMAXPS Y5, Y7, Y5
-	VMAXPS Y6, Y7, Y6
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y7, Y6
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+	VMINPS       Y5, Y7, Y5
+	VMINPS       Y6, Y7, Y6
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y1, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y2, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y2, Y2
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y3, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y3, Y3
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y4, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y4, Y4
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y5, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y6, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y6, Y6
 
 store:
 	CMPL       164(AX), $0x00
@@ -1087,10 +1363,31 @@ added:
 	VADDPS     Y3, Y1, Y1
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y1, Y2, Y1
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y2, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y2
+	VMINPS       Y1, Y2, Y1
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y2
+	VADDPS       Y2, Y1, Y3
+	VXORPS       Y2, Y2, Y2
+	VMAXPS       Y3, Y2, Y3
+	VBROADCASTSS 176(AX), Y2
+	VMINPS       Y3, Y2, Y3
+	VBROADCASTSS 184(AX), Y2
+	VMULPS       Y3, Y2, Y3
+	VMULPS       Y3, Y1, Y1
 
 store:
 	CMPL       164(AX), $0x00
@@ -1201,11 +1498,42 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y3, Y3, Y3
-	VMAXPS Y1, Y3, Y1
-	VMAXPS Y2, Y3, Y2
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y1, Y3, Y1
+	VMAXPS       Y2, Y3, Y2
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y1, Y3, Y1
+	VMINPS       Y2, Y3, Y2
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y3
+	VADDPS       Y3, Y1, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y4, Y3, Y4
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y4, Y3, Y4
+	VBROADCASTSS 184(AX), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS 180(AX), Y3
+	VADDPS       Y3, Y2, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y4, Y3, Y4
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y4, Y3, Y4
+	VBROADCASTSS 184(AX), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y4, Y2, Y2
 
 store:
 	CMPL       164(AX), $0x00
@@ -1334,12 +1662,53 @@ added:
 	VADDPS     Y5, Y3, Y3
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y4, Y4, Y4
-	VMAXPS Y1, Y4, Y1
-	VMAXPS Y2, Y4, Y2
-	VMAXPS Y3, Y4, Y3
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y4, Y4, Y4
+	VMAXPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMAXPS       Y3, Y4, Y3
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y4
+	VMINPS       Y1, Y4, Y1
+	VMINPS       Y2, Y4, Y2
+	VMINPS       Y3, Y4, Y3
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y4
+	VADDPS       Y4, Y1, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS 176(AX), Y4
+	VMINPS       Y5, Y4, Y5
+	VBROADCASTSS 184(AX), Y4
+	VMULPS       Y5, Y4, Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS 180(AX), Y4
+	VADDPS       Y4, Y2, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS 176(AX), Y4
+	VMINPS       Y5, Y4, Y5
+	VBROADCASTSS 184(AX), Y4
+	VMULPS       Y5, Y4, Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 180(AX), Y4
+	VADDPS       Y4, Y3, Y5
+	VXORPS       Y4, Y4, Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS 176(AX), Y4
+	VMINPS       Y5, Y4, Y5
+	VBROADCASTSS 184(AX), Y4
+	VMULPS       Y5, Y4, Y5
+	VMULPS       Y5, Y3, Y3
 
 store:
 	CMPL       164(AX), $0x00
@@ -1486,13 +1855,64 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y5, Y5, Y5
-	VMAXPS Y1, Y5, Y1
-	VMAXPS Y2, Y5, Y2
-	VMAXPS Y3, Y5, Y3
-	VMAXPS Y4, Y5, Y4
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y5, Y4
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y1, Y5, Y1
+	VMINPS       Y2, Y5, Y2
+	VMINPS       Y3, Y5, Y3
+	VMINPS       Y4, Y5, Y4
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y1, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y2, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y4, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y4, Y4
 
 store:
 	CMPL       164(AX), $0x00
@@ -1657,14 +2077,75 @@ added:
 	VADDPS     Y7, Y5, Y5
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y6, Y6, Y6
-	VMAXPS Y1, Y6, Y1
-	VMAXPS Y2, Y6, Y2
-	VMAXPS Y3, Y6, Y3
-	VMAXPS Y4, Y6, Y4
-	VMAXPS Y5, Y6, Y5
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y6, Y5
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y2, Y6, Y2
+	VMINPS       Y3, Y6, Y3
+	VMINPS       Y4, Y6, Y4
+	VMINPS       Y5, Y6, Y5
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y1, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y2, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y3, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y4, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 180(AX), Y6
+	VADDPS       Y6, Y5, Y7
+	VXORPS       Y6, Y6, Y6
+	VMAXPS       Y7, Y6, Y7
+	VBROADCASTSS 176(AX), Y6
+	VMINPS       Y7, Y6, Y7
+	VBROADCASTSS 184(AX), Y6
+	VMULPS       Y7, Y6, Y7
+	VMULPS       Y7, Y5, Y5
 
 store:
 	CMPL       164(AX), $0x00
@@ -1847,15 +2328,86 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y7, Y7, Y7
-	VMAXPS Y1, Y7, Y1
-	VMAXPS Y2, Y7, Y2
-	VMAXPS Y3, Y7, Y3
-	VMAXPS Y4, Y7, Y4
-	VMAXPS Y5, Y7, Y5
-	VMAXPS Y6, Y7, Y6
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y7, Y6
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+	VMINPS       Y5, Y7, Y5
+	VMINPS       Y6, Y7, Y6
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y1, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y2, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y2, Y2
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y3, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y3, Y3
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y4, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y4, Y4
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y5, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y6, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y6, Y6
 
 store:
 	CMPL       164(AX), $0x00
@@ -1997,11 +2549,42 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y3, Y3, Y3
-	VMAXPS Y1, Y3, Y1
-	VMAXPS Y2, Y3, Y2
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y1, Y3, Y1
+	VMAXPS       Y2, Y3, Y2
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y1, Y3, Y1
+	VMINPS       Y2, Y3, Y2
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y3
+	VADDPS       Y3, Y1, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y4, Y3, Y4
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y4, Y3, Y4
+	VBROADCASTSS 184(AX), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS 180(AX), Y3
+	VADDPS       Y3, Y2, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y4, Y3, Y4
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y4, Y3, Y4
+	VBROADCASTSS 184(AX), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y4, Y2, Y2
 
 store:
 	CMPL       164(AX), $0x00
@@ -2147,13 +2730,64 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y5, Y5, Y5
-	VMAXPS Y1, Y5, Y1
-	VMAXPS Y2, Y5, Y2
-	VMAXPS Y3, Y5, Y3
-	VMAXPS Y4, Y5, Y4
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y5, Y4
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y1, Y5, Y1
+	VMINPS       Y2, Y5, Y2
+	VMINPS       Y3, Y5, Y3
+	VMINPS       Y4, Y5, Y4
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y1, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y2, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y4, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y4, Y4
 
 store:
 	CMPL       164(AX), $0x00
@@ -2327,15 +2961,86 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y7, Y7, Y7
-	VMAXPS Y1, Y7, Y1
-	VMAXPS Y2, Y7, Y2
-	VMAXPS Y3, Y7, Y3
-	VMAXPS Y4, Y7, Y4
-	VMAXPS Y5, Y7, Y5
-	VMAXPS Y6, Y7, Y6
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y7, Y6
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+	VMINPS       Y5, Y7, Y5
+	VMINPS       Y6, Y7, Y6
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y1, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y2, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y2, Y2
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y3, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y3, Y3
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y4, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y4, Y4
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y5, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y6, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y6, Y6
 
 store:
 	CMPL       164(AX), $0x00
@@ -2542,17 +3247,108 @@ added:
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y9, Y9, Y9
-	VMAXPS Y1, Y9, Y1
-	VMAXPS Y2, Y9, Y2
-	VMAXPS Y3, Y9, Y3
-	VMAXPS Y4, Y9, Y4
-	VMAXPS Y5, Y9, Y5
-	VMAXPS Y6, Y9, Y6
-	VMAXPS Y7, Y9, Y7
-	VMAXPS Y8, Y9, Y8
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y9, Y8
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y1, Y9, Y1
+	VMINPS       Y2, Y9, Y2
+	VMINPS       Y3, Y9, Y3
+	VMINPS       Y4, Y9, Y4
+	VMINPS       Y5, Y9, Y5
+	VMINPS       Y6, Y9, Y6
+	VMINPS       Y7, Y9, Y7
+	VMINPS       Y8, Y9, Y8
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y1, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y1, Y1
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y2, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y2, Y2
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y3, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y4, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y4, Y4
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y5, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y6, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y6, Y6
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y7, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y7, Y7
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y8, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y8, Y8
 
 store:
 	CMPL       164(AX), $0x00
@@ -2784,19 +3580,130 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y11, Y11, Y11
-	VMAXPS Y1, Y11, Y1
-	VMAXPS Y2, Y11, Y2
-	VMAXPS Y3, Y11, Y3
-	VMAXPS Y4, Y11, Y4
-	VMAXPS Y5, Y11, Y5
-	VMAXPS Y6, Y11, Y6
-	VMAXPS Y7, Y11, Y7
-	VMAXPS Y8, Y11, Y8
-	VMAXPS Y9, Y11, Y9
-	VMAXPS Y10, Y11, Y10
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y11, Y2
+	VMAXPS       Y3, Y11, Y3
+	VMAXPS       Y4, Y11, Y4
+	VMAXPS       Y5, Y11, Y5
+	VMAXPS       Y6, Y11, Y6
+	VMAXPS       Y7, Y11, Y7
+	VMAXPS       Y8, Y11, Y8
+	VMAXPS       Y9, Y11, Y9
+	VMAXPS       Y10, Y11, Y10
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y1, Y11, Y1
+	VMINPS       Y2, Y11, Y2
+	VMINPS       Y3, Y11, Y3
+	VMINPS       Y4, Y11, Y4
+	VMINPS       Y5, Y11, Y5
+	VMINPS       Y6, Y11, Y6
+	VMINPS       Y7, Y11, Y7
+	VMINPS       Y8, Y11, Y8
+	VMINPS       Y9, Y11, Y9
+	VMINPS       Y10, Y11, Y10
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y1, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y2, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y3, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y4, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y5, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y6, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y6, Y6
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y7, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y7, Y7
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y8, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y8, Y8
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y9, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y9, Y9
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y10, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y10, Y10
 
 store:
 	CMPL       164(AX), $0x00
@@ -3056,21 +3963,152 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y13, Y13, Y13
-	VMAXPS Y1, Y13, Y1
-	VMAXPS Y2, Y13, Y2
-	VMAXPS Y3, Y13, Y3
-	VMAXPS Y4, Y13, Y4
-	VMAXPS Y5, Y13, Y5
-	VMAXPS Y6, Y13, Y6
-	VMAXPS Y7, Y13, Y7
-	VMAXPS Y8, Y13, Y8
-	VMAXPS Y9, Y13, Y9
-	VMAXPS Y10, Y13, Y10
-	VMAXPS Y11, Y13, Y11
-	VMAXPS Y12, Y13, Y12
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y13, Y9
+	VMAXPS       Y10, Y13, Y10
+	VMAXPS       Y11, Y13, Y11
+	VMAXPS       Y12, Y13, Y12
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y1, Y13, Y1
+	VMINPS       Y2, Y13, Y2
+	VMINPS       Y3, Y13, Y3
+	VMINPS       Y4, Y13, Y4
+	VMINPS       Y5, Y13, Y5
+	VMINPS       Y6, Y13, Y6
+	VMINPS       Y7, Y13, Y7
+	VMINPS       Y8, Y13, Y8
+	VMINPS       Y9, Y13, Y9
+	VMINPS       Y10, Y13, Y10
+	VMINPS       Y11, Y13, Y11
+	VMINPS       Y12, Y13, Y12
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y1, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y1, Y1
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y2, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y2, Y2
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y3, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y3, Y3
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y4, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y4, Y4
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y5, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y5, Y5
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y6, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y6, Y6
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y7, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y7, Y7
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y8, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y8, Y8
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y9, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y9, Y9
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y10, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y10, Y10
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y11, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y11, Y11
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y12, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y12, Y12
 
 store:
 	CMPL       164(AX), $0x00
@@ -3211,11 +4249,42 @@ added:
 	VADDPS     Y4, Y2, Y2
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y3, Y3, Y3
-	VMAXPS Y1, Y3, Y1
-	VMAXPS Y2, Y3, Y2
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y1, Y3, Y1
+	VMAXPS       Y2, Y3, Y2
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y1, Y3, Y1
+	VMINPS       Y2, Y3, Y2
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y3
+	VADDPS       Y3, Y1, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y4, Y3, Y4
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y4, Y3, Y4
+	VBROADCASTSS 184(AX), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS 180(AX), Y3
+	VADDPS       Y3, Y2, Y4
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y4, Y3, Y4
+	VBROADCASTSS 176(AX), Y3
+	VMINPS       Y4, Y3, Y4
+	VBROADCASTSS 184(AX), Y3
+	VMULPS       Y4, Y3, Y4
+	VMULPS       Y4, Y2, Y2
 
 store:
 	CMPL       164(AX), $0x00
@@ -3348,13 +4417,64 @@ added:
 	VADDPS     Y6, Y4, Y4
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y5, Y5, Y5
-	VMAXPS Y1, Y5, Y1
-	VMAXPS Y2, Y5, Y2
-	VMAXPS Y3, Y5, Y3
-	VMAXPS Y4, Y5, Y4
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y5, Y4
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y1, Y5, Y1
+	VMINPS       Y2, Y5, Y2
+	VMINPS       Y3, Y5, Y3
+	VMINPS       Y4, Y5, Y4
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y1, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y2, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y3, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 180(AX), Y5
+	VADDPS       Y5, Y4, Y6
+	VXORPS       Y5, Y5, Y5
+	VMAXPS       Y6, Y5, Y6
+	VBROADCASTSS 176(AX), Y5
+	VMINPS       Y6, Y5, Y6
+	VBROADCASTSS 184(AX), Y5
+	VMULPS       Y6, Y5, Y6
+	VMULPS       Y6, Y4, Y4
 
 store:
 	CMPL       164(AX), $0x00
@@ -3515,15 +4635,86 @@ added:
 	VADDPS     Y8, Y6, Y6
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y7, Y7, Y7
-	VMAXPS Y1, Y7, Y1
-	VMAXPS Y2, Y7, Y2
-	VMAXPS Y3, Y7, Y3
-	VMAXPS Y4, Y7, Y4
-	VMAXPS Y5, Y7, Y5
-	VMAXPS Y6, Y7, Y6
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y7, Y6
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+	VMINPS       Y5, Y7, Y5
+	VMINPS       Y6, Y7, Y6
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y1, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y2, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y2, Y2
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y3, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y3, Y3
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y4, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y4, Y4
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y5, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 180(AX), Y7
+	VADDPS       Y7, Y6, Y8
+	VXORPS       Y7, Y7, Y7
+	VMAXPS       Y8, Y7, Y8
+	VBROADCASTSS 176(AX), Y7
+	VMINPS       Y8, Y7, Y8
+	VBROADCASTSS 184(AX), Y7
+	VMULPS       Y8, Y7, Y8
+	VMULPS       Y8, Y6, Y6
 
 store:
 	CMPL       164(AX), $0x00
@@ -3712,17 +4903,108 @@ added:
 	VADDPS     Y10, Y8, Y8
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y9, Y9, Y9
-	VMAXPS Y1, Y9, Y1
-	VMAXPS Y2, Y9, Y2
-	VMAXPS Y3, Y9, Y3
-	VMAXPS Y4, Y9, Y4
-	VMAXPS Y5, Y9, Y5
-	VMAXPS Y6, Y9, Y6
-	VMAXPS Y7, Y9, Y7
-	VMAXPS Y8, Y9, Y8
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMAXPS       Y8, Y9, Y8
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y1, Y9, Y1
+	VMINPS       Y2, Y9, Y2
+	VMINPS       Y3, Y9, Y3
+	VMINPS       Y4, Y9, Y4
+	VMINPS       Y5, Y9, Y5
+	VMINPS       Y6, Y9, Y6
+	VMINPS       Y7, Y9, Y7
+	VMINPS       Y8, Y9, Y8
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y1, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y1, Y1
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y2, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y2, Y2
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y3, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y4, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y4, Y4
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y5, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y6, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y6, Y6
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y7, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y7, Y7
+	VBROADCASTSS 180(AX), Y9
+	VADDPS       Y9, Y8, Y10
+	VXORPS       Y9, Y9, Y9
+	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 176(AX), Y9
+	VMINPS       Y10, Y9, Y10
+	VBROADCASTSS 184(AX), Y9
+	VMULPS       Y10, Y9, Y10
+	VMULPS       Y10, Y8, Y8
 
 store:
 	CMPL       164(AX), $0x00
@@ -3939,19 +5221,130 @@ added:
 	VADDPS     Y12, Y10, Y10
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y11, Y11, Y11
-	VMAXPS Y1, Y11, Y1
-	VMAXPS Y2, Y11, Y2
-	VMAXPS Y3, Y11, Y3
-	VMAXPS Y4, Y11, Y4
-	VMAXPS Y5, Y11, Y5
-	VMAXPS Y6, Y11, Y6
-	VMAXPS Y7, Y11, Y7
-	VMAXPS Y8, Y11, Y8
-	VMAXPS Y9, Y11, Y9
-	VMAXPS Y10, Y11, Y10
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y11, Y2
+	VMAXPS       Y3, Y11, Y3
+	VMAXPS       Y4, Y11, Y4
+	VMAXPS       Y5, Y11, Y5
+	VMAXPS       Y6, Y11, Y6
+	VMAXPS       Y7, Y11, Y7
+	VMAXPS       Y8, Y11, Y8
+	VMAXPS       Y9, Y11, Y9
+	VMAXPS       Y10, Y11, Y10
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y1, Y11, Y1
+	VMINPS       Y2, Y11, Y2
+	VMINPS       Y3, Y11, Y3
+	VMINPS       Y4, Y11, Y4
+	VMINPS       Y5, Y11, Y5
+	VMINPS       Y6, Y11, Y6
+	VMINPS       Y7, Y11, Y7
+	VMINPS       Y8, Y11, Y8
+	VMINPS       Y9, Y11, Y9
+	VMINPS       Y10, Y11, Y10
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y1, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y2, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y3, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y4, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y5, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y6, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y6, Y6
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y7, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y7, Y7
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y8, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y8, Y8
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y9, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y9, Y9
+	VBROADCASTSS 180(AX), Y11
+	VADDPS       Y11, Y10, Y12
+	VXORPS       Y11, Y11, Y11
+	VMAXPS       Y12, Y11, Y12
+	VBROADCASTSS 176(AX), Y11
+	VMINPS       Y12, Y11, Y12
+	VBROADCASTSS 184(AX), Y11
+	VMULPS       Y12, Y11, Y12
+	VMULPS       Y12, Y10, Y10
 
 store:
 	CMPL       164(AX), $0x00
@@ -4196,21 +5589,152 @@ added:
 	VADDPS     Y14, Y12, Y12
 
 biased:
-	CMPL   144(AX), $0x00
-	JE     store
-	VXORPS Y13, Y13, Y13
-	VMAXPS Y1, Y13, Y1
-	VMAXPS Y2, Y13, Y2
-	VMAXPS Y3, Y13, Y3
-	VMAXPS Y4, Y13, Y4
-	VMAXPS Y5, Y13, Y5
-	VMAXPS Y6, Y13, Y6
-	VMAXPS Y7, Y13, Y7
-	VMAXPS Y8, Y13, Y8
-	VMAXPS Y9, Y13, Y9
-	VMAXPS Y10, Y13, Y10
-	VMAXPS Y11, Y13, Y11
-	VMAXPS Y12, Y13, Y12
+	CMPL 144(AX), $0x01
+	JB   store
+	JA   more
+
+relu:
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y13, Y9
+	VMAXPS       Y10, Y13, Y10
+	VMAXPS       Y11, Y13, Y11
+	VMAXPS       Y12, Y13, Y12
+	CMPL         144(AX), $0x01
+	JE           store
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y1, Y13, Y1
+	VMINPS       Y2, Y13, Y2
+	VMINPS       Y3, Y13, Y3
+	VMINPS       Y4, Y13, Y4
+	VMINPS       Y5, Y13, Y5
+	VMINPS       Y6, Y13, Y6
+	VMINPS       Y7, Y13, Y7
+	VMINPS       Y8, Y13, Y8
+	VMINPS       Y9, Y13, Y9
+	VMINPS       Y10, Y13, Y10
+	VMINPS       Y11, Y13, Y11
+	VMINPS       Y12, Y13, Y12
+	JMP          store
+
+more:
+	CMPL         144(AX), $0x03
+	JB           relu
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y1, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y1, Y1
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y2, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y2, Y2
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y3, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y3, Y3
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y4, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y4, Y4
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y5, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y5, Y5
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y6, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y6, Y6
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y7, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y7, Y7
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y8, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y8, Y8
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y9, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y9, Y9
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y10, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y10, Y10
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y11, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y11, Y11
+	VBROADCASTSS 180(AX), Y13
+	VADDPS       Y13, Y12, Y14
+	VXORPS       Y13, Y13, Y13
+	VMAXPS       Y14, Y13, Y14
+	VBROADCASTSS 176(AX), Y13
+	VMINPS       Y14, Y13, Y14
+	VBROADCASTSS 184(AX), Y13
+	VMULPS       Y14, Y13, Y14
+	VMULPS       Y14, Y12, Y12
 
 store:
 	CMPL       164(AX), $0x00

@@ -76,7 +76,8 @@ type plan[T vec.Float] struct {
 
 // plan decides how to compute a on the given number of workers. Only mp, np and mc,
 // which no sum depends on, look at the number of workers.
-func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
+// memo, unless it is nil, remembers what was found for the product before.
+func (g *Gemm[T]) plan(threads int, a *Args[T], memo *grids) plan[T] {
 	p := plan[T]{args: *a, m: a.M, n: a.N, k: a.K, a: a.A, b: a.B, fold: g.k.fold()}
 	mr, nr := g.k.mr, g.k.nr
 	if p.swapped = swap(a); p.swapped {
@@ -106,6 +107,7 @@ func (g *Gemm[T]) plan(threads int, a *Args[T]) plan[T] {
 		p.chooseB(nr)
 		p.chooseA(nr)
 		p.partition(threads, mr, nr)
+		p.balance(threads, mr, nr, memo)
 	}
 	p.planGather()
 	p.sizes(nr, g.k.lane)

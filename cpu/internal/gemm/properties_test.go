@@ -19,12 +19,14 @@ func TestTileOffsets(t *testing.T) { bothTypes(t, testTileOffsets[float32], test
 
 func testTileOffsets[T vec.Float](t *testing.T) {
 	var x tile[T]
-	require.Equal(t, []uintptr{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128, 136, 144, 156, 160, 164, 168, 168 + size[T]()}, []uintptr{
+	require.Equal(t, []uintptr{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128, 136, 144, 156, 160, 164, 168, 168 + size[T](),
+		168 + 2*size[T](), 168 + 3*size[T](), 168 + 4*size[T]()}, []uintptr{
 		unsafe.Offsetof(x.a), unsafe.Offsetof(x.rs), unsafe.Offsetof(x.ks), unsafe.Offsetof(x.b), unsafe.Offsetof(x.ldb),
 		unsafe.Offsetof(x.kc), unsafe.Offsetof(x.c), unsafe.Offsetof(x.ldc), unsafe.Offsetof(x.bias), unsafe.Offsetof(x.mask),
 		unsafe.Offsetof(x.lanes), unsafe.Offsetof(x.pf), unsafe.Offsetof(x.pfRun), unsafe.Offsetof(x.d), unsafe.Offsetof(x.ldd), unsafe.Offsetof(x.pfld),
 		unsafe.Offsetof(x.parts), unsafe.Offsetof(x.jump), unsafe.Offsetof(x.relu), unsafe.Offsetof(x.near),
 		unsafe.Offsetof(x.fetch), unsafe.Offsetof(x.stream), unsafe.Offsetof(x.alpha), unsafe.Offsetof(x.beta),
+		unsafe.Offsetof(x.most), unsafe.Offsetof(x.shift), unsafe.Offsetof(x.factor),
 	})
 }
 

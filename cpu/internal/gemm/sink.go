@@ -23,7 +23,7 @@ const (
 func (g *Gemm[T]) SinkParts(a *Args[T]) int {
 	args := *a
 	args.fillDefaults()
-	p := g.plan(1, &args)
+	p := g.plan(1, &args, nil)
 	return p.sinkParts() * ceil(p.n, max(p.nc, 1))
 }
 

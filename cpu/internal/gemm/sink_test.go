@@ -9,7 +9,6 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
-	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // gathered is a Sink that puts a product together again.
@@ -52,7 +51,7 @@ func testSink[T vec.Float](t *testing.T) {
 				continue
 			}
 			for form := range 4 {
-				if numtest.Race && (i+form)%2 > 0 { // packed in one way or another by the same workers
+				if inTurns() && (i+form)%2 > 0 { // packed in one way or another by the same workers
 					continue
 				}
 				pad := min(k, 3)

@@ -28,7 +28,7 @@ type tile[T vec.Float] struct {
 	pfld   uintptr // from row to row of what is fetched ahead
 	parts  uintptr // pieces of kc elements that a row of A has, at least 1 (byRows; others have one)
 	jump   uintptr // from the end of a piece to the next
-	relu   uint32  // 1 for max(·, 0)
+	relu   uint32  // the activation, an actKind
 	cols   uint32  // number of columns
 	rows   uint32  // number of rows (plain Go; the assembly has one kernel a height)
 	near   uint32  // bytes from the row of B at hand to what few rows fetch ahead
@@ -36,9 +36,12 @@ type tile[T vec.Float] struct {
 	stream uint32  // 1 to write C past the caches, in whole vectors at multiples of their size; Go's twin does not
 	alpha  T
 	beta   T
+	most   T // of the activation
+	shift  T
+	factor T
 }
 
-// kernel computes C = relu?(alpha·A·B + beta·D + bias) on one tile; it never
+// kernel computes C = bent(alpha·A·B + beta·D + bias) on one tile, with an activation; it never
 // reads D when beta is 0.
 type kernel[T vec.Float] func(t *tile[T])
 
@@ -192,8 +195,5 @@ func (t *tile[T]) put(r, j int, s T) {
 	if t.bias != nil {
 		s += *(*T)(unsafe.Add(t.bias, size[T]()*uintptr(j)))
 	}
-	if t.relu != 0 && s < 0 {
-		s = 0
-	}
-	*c = s
+	*c = bent(s, ActKind(t.relu), t.most, t.shift, t.factor)
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stheno-ml/stheno/cpu/internal/pool"
 	"github.com/stheno-ml/stheno/cpu/internal/vec"
-	"github.com/stheno-ml/stheno/internal/numtest"
 )
 
 // watching is a Watcher that copies what it is told of.
@@ -53,7 +52,7 @@ func testWatch[T vec.Float](t *testing.T) {
 				continue
 			}
 			for form := range 4 {
-				if numtest.Race && (i+form)%2 > 0 { // packed in one way or another by the same workers
+				if inTurns() && (i+form)%2 > 0 { // packed in one way or another by the same workers
 					continue
 				}
 				a, _, fineA := operand[T](t, rng, m, k, 0, form == 1, form == 2)

@@ -13,6 +13,7 @@ import (
 type Workspace[T vec.Float] struct {
 	scratch []T
 	job     job[T]
+	grids   grids
 }
 
 // NewWorkspace returns working memory for pools of up to threads workers.
@@ -28,7 +29,10 @@ func (g *Gemm[T]) NewWorkspace(threads int) *Workspace[T] {
 func (g *Gemm[T]) Scratch(threads int, a *Args[T]) int {
 	args := *a
 	args.fillDefaults()
-	p := g.plan(threads, &args)
+	if args.serial() {
+		threads = 1
+	}
+	p := g.plan(threads, &args, nil)
 	return p.scratch(threads)
 }
 
@@ -64,6 +68,9 @@ func (w *Workspace[T]) lay(p *plan[T], threads int) {
 	j.acc = take(p.accLen)
 }
 
+// serial says that many workers' buffers would take longer to lay out than the product takes.
+func (a *Args[T]) serial() bool { return max(a.M, StreamRows)*a.N*a.K < serialWork }
+
 // Run computes the product on the pool's workers, on its caller alone if p is nil. It does not change args.
 // A slice too short for its sizes is a mistake of the engine and panics.
 func (g *Gemm[T]) Run(p *pool.Pool, w *Workspace[T], args *Args[T]) {
@@ -76,13 +83,13 @@ func (g *Gemm[T]) Run(p *pool.Pool, w *Workspace[T], args *Args[T]) {
 	}
 	j.g = g
 	threads := 1
-	if max(a.M, StreamRows)*a.N*a.K < serialWork {
-		p = nil // many workers' buffers would take longer to lay out than the product takes
+	if a.serial() {
+		p = nil
 	}
 	if p != nil {
 		threads = p.Threads()
 	}
-	j.plan = g.plan(threads, &a)
+	j.plan = g.plan(threads, &a, &w.grids)
 	w.lay(&j.plan, threads)
 	j.planWrites()
 	j.run(p)

@@ -80,7 +80,11 @@ func newConv2D[T Float](e Env[T], g op.ConvGeometry, o ConvOptions, watch gemm.W
 		if g.Groups > 1 {
 			watch = nil
 		}
-		k.way = newPatchConv(e, &k.Scratch, g, o, watch, k.after)
+		act, then := activationOf[T](o.After, o.ReLU), k.after
+		if act.Kind != gemm.NoAct {
+			then = nil
+		}
+		k.way = newPatchConv(e, &k.Scratch, g, o, watch, act, then)
 		watched = watch != nil
 	}
 	if o.Frozen {

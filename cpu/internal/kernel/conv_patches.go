@@ -14,14 +14,14 @@ type patchConv[T Float] struct {
 	patches []*patches[T] // nil where the images themselves are the matrix
 }
 
-func newPatchConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions, watch gemm.Watcher[T], then *after[T]) *patchConv[T] {
+func newPatchConv[T Float](e Env[T], s *Scratch[T], g op.ConvGeometry, o ConvOptions, watch gemm.Watcher[T], act gemm.Activation[T], then *after[T]) *patchConv[T] {
 	k := &patchConv[T]{g: g, frozen: o.Frozen}
 	c, f := g.C/g.Groups, g.F/g.Groups
 	taps := forwardTaps(g)
 	pointwise := isPointwise(g)
 	var args []gemm.Args[T]
 	for i := range g.Groups {
-		a := gemm.Args[T]{M: g.N * g.H.Out * g.W.Out, N: f, K: len(taps) * c, LDC: g.F, LDD: g.F, ReLU: o.ReLU, Watch: watch, After: then.gemm(),
+		a := gemm.Args[T]{M: g.N * g.H.Out * g.W.Out, N: f, K: len(taps) * c, LDC: g.F, LDD: g.F, ReLU: o.ReLU, Act: act, Watch: watch, After: then.gemm(),
 			A: gemm.Operand[T]{LD: g.C}, B: gemm.Operand[T]{LD: g.F}}
 		if o.Frozen {
 			a.B = gemm.Operand[T]{Packed: true}

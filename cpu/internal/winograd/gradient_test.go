@@ -26,6 +26,7 @@ func TestGradient(t *testing.T) {
 	everyLevel(t, func(t *testing.T, o Ops) {
 		for _, c := range []int{1, 3, 7, 8, 15, 16, 17, 33, 48} {
 			for _, g := range grids(c) {
+				name := fmt.Sprint(*g)
 				dy, checkDy := inGuard(1, g.N*g.OutH*g.OutW*c)
 				for _, n := range []int{c, (c + 1) / 2} {
 					first, count := 0, g.Tiles()
@@ -52,7 +53,7 @@ func TestGradient(t *testing.T) {
 								return float64(dy[((image*g.OutH+row+p)*g.OutW+col+q)*c+c-n+f])
 							})
 							for p := range want {
-								near(t, y[p*point+i*ld+f], want[p], 10, fmt.Sprint(*g), first+i, f, p)
+								near(t, y[p*point+i*ld+f], want[p], 10, name, first+i, f, p)
 								written++
 							}
 						}

@@ -56,13 +56,18 @@ func grids(c int) []*Grid {
 
 // want64 is M·x·Mᵀ in float64 for the matrix M of a one-dimensional transform.
 func want64(m func(i, j int) float64, out, in int, x func(i, j int) float64) []float64 {
-	y := make([]float64, out*out)
+	rows, y := make([]float64, in*out), make([]float64, out*out)
+	for k := range in {
+		for l := range in {
+			for j, v := 0, x(k, l); j < out; j++ {
+				rows[k*out+j] += m(j, l) * v
+			}
+		}
+	}
 	for i := range out {
-		for j := range out {
-			for k := range in {
-				for l := range in {
-					y[i*out+j] += m(i, k) * m(j, l) * x(k, l)
-				}
+		for k := range in {
+			for j, by := 0, m(i, k); j < out; j++ {
+				y[i*out+j] += by * rows[k*out+j]
 			}
 		}
 	}
@@ -91,8 +96,8 @@ var (
 
 // near compares with float64. The matrices here are of float32, so the rounding of their elements does not count.
 func near(t *testing.T, got float32, want, scale float64, name string, at ...int) {
-	t.Helper()
 	if math.Abs(float64(got)-want) > 2e-6*scale || got != got {
+		t.Helper()
 		t.Fatalf("%s %v: %v, want %v", name, at, got, want)
 	}
 }
@@ -101,6 +106,7 @@ func TestInput(t *testing.T) {
 	everyLevel(t, func(t *testing.T, o Ops) {
 		for _, c := range []int{1, 3, 7, 8, 15, 16, 17, 33, 48} {
 			for _, g := range grids(c) {
+				name := fmt.Sprint(*g)
 				x, checkX := inGuard(1, g.N*g.H*g.W*c)
 				for _, n := range []int{c, (c + 1) / 2} {
 					first, count := 0, g.Tiles()
@@ -128,7 +134,7 @@ func TestInput(t *testing.T) {
 								return float64(x[((image*g.H+h)*g.W+w)*c+c-n+ch])
 							})
 							for p := range want {
-								near(t, v[p*point+i*ld+ch], want[p], 10, fmt.Sprint(*g), first+i, ch, p)
+								near(t, v[p*point+i*ld+ch], want[p], 10, name, first+i, ch, p)
 								written++
 							}
 						}
@@ -203,6 +209,7 @@ func TestOutput(t *testing.T) {
 						e.Residual = fill(5, make([]float32, len(y)))
 					}
 					e.ReLU = gi%2 == 0
+					name := fmt.Sprint(*g)
 					o.Output(y[c-n:], m, point, ld, g, first, count, n, &e)
 					check(t)
 					checkM(t)
@@ -225,7 +232,7 @@ func TestOutput(t *testing.T) {
 								if e.ReLU {
 									s = max(s, 0)
 								}
-								near(t, y[c-n+at], s, 60, fmt.Sprint(*g), first+i, f, p)
+								near(t, y[c-n+at], s, 60, name, first+i, f, p)
 								written++
 							}
 						}

@@ -32,6 +32,7 @@ import "C"
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"unsafe"
 
@@ -89,6 +90,7 @@ func load(file string) (l *Library, err error) {
 		return l, err
 	}
 	l.major, l.minor = int(major), int(minor)
+	l.openBuiltins()
 	if err := l.check("nvrtcGetNumSupportedArchs", C.nvrtc_archs(a.num_archs, &n)); err != nil {
 		return l, err
 	}
@@ -100,6 +102,13 @@ func load(file string) (l *Library, err error) {
 		l.archs = append(l.archs, int(arch))
 	}
 	return l, nil
+}
+
+// openBuiltins loads the library's other half, which it asks the dynamic linker for by its name alone when it compiles. Python's packages of
+// CUDA 13.0 do not tell the linker to look beside them, those before and after do. Where it lies elsewhere the linker has to find it.
+func (l *Library) openBuiltins() {
+	name := fmt.Sprintf("libnvrtc-builtins.so.%d.%d", l.major, l.minor)
+	_, _ = dl.Open(filepath.Join(filepath.Dir(l.path), name), false) // if that fails, a compilation says which file it misses
 }
 
 // Version is that of CUDA that NVRTC is of: "12.9".

@@ -4,7 +4,11 @@ package nvrtc
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -76,4 +80,40 @@ func TestCompileFromManyGoroutines(t *testing.T) {
 		require.NoError(t, errs[i])
 	}
 	require.NotEqual(t, images[0], images[2])
+}
+
+// A library that asks the dynamic linker for its other half by name, without a hint where that is, as that of CUDA 13.0 in Python's packages, finds
+// the one beside it.
+func TestBuiltinsBesideTheLibrary(t *testing.T) {
+	dir := t.TempDir()
+	build := func(name, text string) {
+		source := filepath.Join(dir, name+".c")
+		require.NoError(t, os.WriteFile(source, []byte(text), 0o644))
+		out, err := exec.Command(cmp.Or(os.Getenv("CC"), "cc"), "-shared", "-fPIC", "-o", filepath.Join(dir, name), "-Wl,-soname,"+name, source, "-ldl").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	build("libnvrtc-builtins.so.13.77", "int builtins;")
+	build("libnvrtc.so.13", `
+#include <dlfcn.h>
+#include <stddef.h>
+int nvrtcVersion(int *major, int *minor) { return *major = 13, *minor = 77, 0; }
+int nvrtcGetNumSupportedArchs(int *n) { return *n = 1, 0; }
+int nvrtcGetSupportedArchs(int *archs) { return *archs = 90, 0; }
+static int program;
+int nvrtcCreateProgram(void **p) { return *p = &program, 0; }
+int nvrtcCompileProgram(void *p) { return dlopen("libnvrtc-builtins.so.13.77", RTLD_NOW) ? 0 : 7; }
+int nvrtcDestroyProgram(void **p) { return 0; }
+int nvrtcGetPTXSize(void *p, size_t *n) { return *n = 1, 0; }
+int nvrtcGetPTX(void *p, char *to) { return *to = 'x', 0; }
+int nvrtcGetCUBINSize(void *p, size_t *n) { return *n = 1, 0; }
+int nvrtcGetCUBIN(void *p, char *to) { return *to = 'x', 0; }
+int nvrtcGetProgramLogSize(void *p, size_t *n) { return *n = 1, 0; }
+int nvrtcGetProgramLog(void *p, char *to) { return *to = 0, 0; }
+const char *nvrtcGetErrorString(int code) { return code == 7 ? "no builtins" : "?"; }
+`)
+	l, err := Open(filepath.Join(dir, "libnvrtc.so.13"))
+	require.NoError(t, err)
+	require.Equal(t, "13.77", l.Version())
+	_, _, err = l.Compile("twice.cu", twice, "--gpu-architecture=sm_90")
+	require.NoError(t, err)
 }

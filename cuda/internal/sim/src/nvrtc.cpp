@@ -236,7 +236,8 @@ static int compile(Program &p, int architecture, const std::vector<std::string> 
 	std::vector<std::string> build = {compiler()};
 	build.insert(build.end(), std::begin(compiler_flags), std::end(compiler_flags));
 	if (checks()) build.insert(build.end(), std::begin(check_flags), std::end(check_flags));
-	build.insert(build.end(), {d + "/out.ii", "-o", d + "/out.so", "-lm"});
+	build.insert(build.end(), {d + "/out.ii", "-o", d + "/out.so"});
+	build.insert(build.end(), std::begin(libraries), std::end(libraries));
 	status = run(build, log);
 	p.log = messages(status, log);
 	if (status) return COMPILATION;
