@@ -176,5 +176,8 @@ func (m *Model) ending(chain []*call, layers []Layer, before []result) (*Model, 
 	}
 	to := &Model{name: m.name, format: m.format, sequential: m.sequential, inputs: m.inputs, outputs: before}
 	to.arrange()
+	if err := to.checkNames(); err != nil { // a nested model that was replaced here stands within another, too
+		return nil, err
+	}
 	return to, nil
 }

@@ -128,3 +128,27 @@ func TestNoClassifier(t *testing.T) {
 		require.ErrorContains(t, f(nil), "wants a model")
 	}
 }
+
+// TestClassifierElsewhereToo: a nested model that has the classifier and is a part of another nested model as well would have its weights twice, under one name.
+func TestClassifierElsewhereToo(t *testing.T) {
+	nest := func(name string, layers ...nn.Layer) *nn.Model {
+		b := nn.NewBuilder(name)
+		x := b.Input(nn.Shape{4})
+		y := x
+		for _, l := range layers {
+			y = b.Add(l, y)
+		}
+		m, err := b.Model(x, y)
+		require.NoError(t, err)
+		return m
+	}
+	top := nest("top", nn.Dense{Units: 4, Name: "scores"})
+	m := nest("net", nest("base", top), top)
+	head, err := m.Classifier()
+	require.NoError(t, err)
+	require.Equal(t, "top/scores", head)
+	_, err = m.WithClasses(3)
+	require.ErrorContains(t, err, `two layers have a weight called "scores/kernel"`)
+	_, err = m.WithSoftmax()
+	require.NoError(t, err)
+}

@@ -12,7 +12,7 @@ import (
 // weights of a frozen layer as they are, and a frozen batch normalization works as in inference. Layers are named as they are
 // called, those of a nested model behind its name ("vgg16/block1_conv1"), or by patterns of path.Match such as "block1_*"; no name
 // at all means every layer. It counts in graphs that are built
-// afterwards; the penalties of frozen weights stay in the loss, as in Keras. A name that no layer has is an *[Error], and
+// afterwards; the penalties of frozen weights stay in the loss, as in Keras 2, which has no effect on gradients; Keras 3 leaves them out. A name that no layer has is an *[Error], and
 // nothing is changed.
 //
 //	m.SetTrainable(false)                // freeze all

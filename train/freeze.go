@@ -60,6 +60,13 @@ func (c Config) freeze(m *nn.Model) error {
 			return noLayer("--reinit", err)
 		}
 	default:
+		named, err := m.WeightsOf(patterns(c.Freeze)...)
+		if err != nil {
+			return noLayer("--freeze", err)
+		}
+		if len(named) == 0 {
+			return fmt.Errorf("train: --freeze %s names layers without weights, so that nothing is frozen; stheno summary lists the layers and their numbers of parameters", c.Freeze)
+		}
 		if err := m.SetTrainable(false, patterns(c.Freeze)...); err != nil {
 			return noLayer("--freeze", err)
 		}

@@ -253,7 +253,7 @@ func mismatch(err error) error {
 			layers = nil
 			break
 		}
-		if layer := d.Weight[:strings.LastIndexByte(d.Weight, '/')]; !slices.Contains(layers, layer) {
+		if layer, _, _ := strings.Cut(d.Weight, "/"); !slices.Contains(layers, layer) {
 			layers = append(layers, layer)
 		}
 	}
@@ -289,6 +289,9 @@ func (c Config) reinitialised(m *nn.Model, head []*nn.Weight) (all []*nn.Weight,
 		if name != reinitHead || len(head) == 0 {
 			if some, err = m.WeightsOf(name); err != nil {
 				return nil, noLayer("--reinit", err)
+			}
+			if len(some) == 0 {
+				return nil, fmt.Errorf("train: --reinit %s names layers without weights, which have nothing to begin anew with", name)
 			}
 		}
 		all = append(all, some...)
@@ -446,7 +449,7 @@ func LikeTorch(c Config) (Config, bool) {
 // layersOf names the layers of weights, each once.
 func layersOf(all []*nn.Weight) (names []string) {
 	for _, w := range all {
-		if name := w.Name[:strings.LastIndexByte(w.Name, '/')]; !slices.Contains(names, name) {
+		if name, _, _ := strings.Cut(w.Name, "/"); !slices.Contains(names, name) { // of an attention's query/kernel, too
 			names = append(names, name)
 		}
 	}

@@ -291,6 +291,33 @@ func TestNamedNetwork(t *testing.T) {
 	require.ErrorContains(t, err, "name another --arch")
 }
 
+// TestMissingAttention: what the error says to begin anew are layers, also where weights of parts of one are missing.
+func TestMissingAttention(t *testing.T) {
+	c := tuned(t, "")
+	c.Arch, c.Weights, c.Input = "vit-ti4", "", [3]int{12, 12, 3}
+	for i := range 7 {
+		c.Classes = append(c.Classes, fmt.Sprint(i))
+	}
+	m, err := train.NewModel(c)
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	var f weights.File
+	for _, w := range m.Weights() {
+		if w.Name != "encoder_layer_0_self_attention/query/kernel" {
+			f.Tensors = append(f.Tensors, weights.Tensor{Name: w.Name, Shape: w.Shape, Data: w.Value.Data()})
+		}
+	}
+	c.Weights = filepath.Join(t.TempDir(), "vit.safetensors")
+	require.NoError(t, weights.WriteSafetensors(c.Weights, &f))
+	c.Epochs = 1
+	_, err = runEight(t, c, 7, nil)
+	require.ErrorContains(t, err, "--reinit encoder_layer_0_self_attention,head")
+	c.Reinit = "encoder_layer_0_self_attention,head"
+	w, err := runEight(t, c, 7, nil)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(w.notes, "\n"), "new, with initial values: encoder_layer_0_self_attention, head, as --reinit says")
+}
+
 // TestOfONNX: a network that ends with scores, for other classes.
 func TestOfONNX(t *testing.T) {
 	b := nn.NewBuilder("net")
@@ -336,6 +363,8 @@ func TestWhatCannotBeTuned(t *testing.T) {
 		"does not fit":                   func(c *train.Config) { c.Arch = "simplecnn" },
 		"stheno summary lists the names": func(c *train.Config) { c.Freeze = "stem" },
 		`did you mean "c1"?`:             func(c *train.Config) { c.Freeze = "c12" },
+		"so that nothing is frozen":      func(c *train.Config) { c.Freeze = "r*" },
+		"nothing to begin anew with":     func(c *train.Config) { c.Reinit = "pool" },
 		"nothing is left to train":       func(c *train.Config) { c.Freeze = "*" },
 		`did you mean "n2"`:              func(c *train.Config) { c.Reinit = "n22" },
 		"--stem is for networks that":    func(c *train.Config) { c.Stem = "cifar" },

@@ -89,3 +89,32 @@ func TestFresh(t *testing.T) {
 	require.NoError(t, convert.Load(path, m, fresh))
 	require.Equal(t, old.Weights()[4].Value.Data(), m.Weights()[4].Value.Data())
 }
+
+// TestFreshAttention: of a layer with weights in parts, too, all are new if one is.
+func TestFreshAttention(t *testing.T) {
+	b := nn.NewBuilder("net")
+	in := b.Input(nn.Shape{3, 4})
+	m, err := b.Model(in, b.Add(nn.MultiHeadAttention{Heads: 2, KeyDim: 2, Name: "mha"}, b.Add(nn.Dense{Units: 4, Name: "first"}, in), in))
+	require.NoError(t, err)
+	require.NoError(t, m.Initialize(1, tensor.Float32))
+	fresh, err := m.WeightsOf("mha")
+	require.NoError(t, err)
+	o := convert.Options{Layout: convert.KerasLayout}
+	for _, w := range fresh {
+		o.Fresh = append(o.Fresh, w.Name)
+	}
+	var f weights.File
+	for _, w := range m.Weights() {
+		if w.Name != "mha/query/kernel" {
+			f.Tensors = append(f.Tensors, weights.Tensor{Name: w.Name, Shape: w.Shape, Data: w.Value.Data()})
+		}
+	}
+	path := filepath.Join(t.TempDir(), "m.safetensors")
+	require.NoError(t, weights.WriteSafetensors(path, &f))
+	src, err := convert.Open(path)
+	require.NoError(t, err)
+	p, err := convert.Match(m, src, o)
+	require.NoError(t, err)
+	require.Equal(t, fresh, p.Fresh)
+	require.Len(t, p.Pairs, 2)
+}

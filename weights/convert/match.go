@@ -208,7 +208,7 @@ func match(m *nn.Model, src *Source, all []*slot, rule Rule, layout Layout, find
 	for _, s := range all {
 		how := s.arrangement(layout)
 		t := find(s)
-		if fresh[path.Dir(s.weight.Name)] {
+		if fresh[layerOf(s.weight)] {
 			p.Fresh = append(p.Fresh, s.weight)
 			if t != nil && !used[t] {
 				used[t] = true
@@ -276,10 +276,16 @@ func freshLayers(src *Source, all []*slot, layout Layout, find finder, mayLack [
 		}
 		t := find(s)
 		if t == nil || !isFloat(t) || !slices.Equal(s.arrangement(layout).shape, t.Shape) {
-			fresh[path.Dir(s.weight.Name)] = true
+			fresh[layerOf(s.weight)] = true
 		}
 	}
 	return fresh
+}
+
+// layerOf is the name of a weight's layer, which may have weights in parts, such as an attention's query/kernel.
+func layerOf(w *nn.Weight) string {
+	layer, _, _ := strings.Cut(w.Name, "/")
+	return layer
 }
 
 // oldLayer finds what the file has in the place of fresh weights under a name that no rule knows: all that is left, where that is one module and
