@@ -29,3 +29,23 @@ func Stretch(p *graph.Plan) (from, to, images int) {
 
 // Held is the memory that a program holds for values and as working memory, without what is bound.
 func Held(p graph.Program) int { return len(p.(*program).mem.arena) + p.(*program).scratch }
+
+// Break puts f in the place of a step of those that are run image by image, in the kernels of all workers, or in those for the images that are left.
+// What it returns mends it.
+func Break(p graph.Program, left bool, step int, f func() error) (mend func()) {
+	x := p.(*program).slices
+	crews := x.alone
+	if left {
+		crews = []*crew{x.all}
+	}
+	var old []func(*memory) error
+	for _, c := range crews {
+		old = append(old, c.steps[step-x.from])
+		c.steps[step-x.from] = func(*memory) error { return f() }
+	}
+	return func() {
+		for i, c := range crews {
+			c.steps[step-x.from] = old[i]
+		}
+	}
+}
