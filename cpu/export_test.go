@@ -30,6 +30,9 @@ func Stretch(p *graph.Plan) (from, to, images int) {
 // Held is the memory that a program holds for values and as working memory, without what is bound.
 func Held(p graph.Program) int { return len(p.(*program).mem.arena) + p.(*program).scratch }
 
+// Arena is the memory that a program holds for values which others than a worker alone write.
+func Arena(p graph.Program) int { return len(p.(*program).mem.arena) }
+
 // Break puts f in the place of a step of those that are run image by image, in the kernels of all workers, or in those for the images that are left.
 // What it returns mends it.
 func Break(p graph.Program, left bool, step int, f func() error) (mend func()) {

@@ -339,9 +339,9 @@ func (p *program) places(s *stretch) (map[*graph.Value]int, int) {
 	inside := p.inside(s)
 	var lives []life
 	for i, step := range p.plan.Steps {
-		for _, v := range slices.Concat(step.In, step.Out) {
+		for j, v := range slices.Concat(step.In, step.Out) {
 			r := v.Root()
-			if r.Where != graph.Arena || inside[r] {
+			if r.Where != graph.Arena || inside[r] || j < len(step.In) && step.Takes(v) {
 				continue
 			}
 			at := i
@@ -353,23 +353,11 @@ func (p *program) places(s *stretch) (map[*graph.Value]int, int) {
 		}
 	}
 	for i := range lives {
-		if l := &lives[i]; p.lasts(l.v) {
+		if l := &lives[i]; l.v.Lasts() {
 			l.dies = len(p.plan.Steps)
 		}
 	}
 	return layOut(lives)
-}
-
-// lasts says whether memory that is written once is read by steps of later runs.
-func (p *program) lasts(r *graph.Value) bool {
-	for _, s := range p.plan.Steps {
-		for i, v := range s.In {
-			if v.Root() == r && r.Fixed && !s.Once && !p.engine.Keeps(s.Instr, s.Out[0].Dtype, i) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // run is a run of the stretch. In the end at is the step that failed, if one did.

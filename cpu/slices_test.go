@@ -213,6 +213,23 @@ func TestMemoryImageByImage(t *testing.T) {
 	require.Less(t, cpu.Held(e.prog), e.plan.ArenaBytes)
 }
 
+// Filters that are made once and that kernels keep have memory until those have them, and no longer.
+func TestFiltersAreMadeInOnePlace(t *testing.T) {
+	cpu.SliceFrom(t, -1)
+	e := &spied{Engine: open(t, 1)}
+	machine, _ := inference(t, e, small(t, "resnet18", 32), 32, 2, tensor.Float32)
+	defer func() { require.NoError(t, machine.Close()) }()
+	largest, all := 0, 0
+	for _, s := range e.plan.Steps {
+		if f, ok := s.Instr.(*graph.FoldNorm); ok {
+			require.True(t, s.Once, f)
+			largest, all = max(largest, s.Out[0].Bytes()), all+s.Out[0].Bytes()
+		}
+	}
+	require.Greater(t, all, 4*largest)
+	require.Less(t, cpu.Arena(e.prog), 2*largest)
+}
+
 // Random chains of what is sliced, with operands that are stretched, transposed and concatenated, are as they are step by step.
 func TestOperationsImageByImage(t *testing.T) {
 	for _, batch := range []int{2, 3, 7} {
