@@ -52,3 +52,26 @@ func Break(p graph.Program, left bool, step int, f func() error) (mend func()) {
 		}
 	}
 }
+
+// Poison fills the memory of workers with no numbers, and with all that of the program; it returns how many steps are run image by image.
+func Poison(g graph.Program, all bool) int {
+	p := g.(*program)
+	fill := func(b []byte) {
+		for i := range b {
+			b[i] = 0xff
+		}
+	}
+	if all {
+		fill(p.mem.arena)
+	}
+	if p.slices == nil {
+		return 0
+	}
+	for _, c := range p.slices.alone {
+		fill(c.mem.arena)
+	}
+	if p.slices.all != nil {
+		fill(p.slices.all.mem.arena)
+	}
+	return p.slices.to - p.slices.from
+}
