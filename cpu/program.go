@@ -225,7 +225,7 @@ func (p *program) run(o graph.Observer) (err error) {
 		}
 		at, x.timed = x.from, o != nil
 		start := time.Since(began)
-		if err := x.run(); err != nil {
+		if err := x.run(&at); err != nil {
 			return p.failed(at, err)
 		}
 		if x.timed {

@@ -90,16 +90,6 @@ func stretchFrom(p *graph.Plan, from int) (*stretch, int) {
 			break
 		}
 		for j, v := range s.In {
-			r := v.Root()
-			ok = ok && !(in[j] && whole[r]) && !(!in[j] && sliced[r])
-		}
-		for _, v := range s.Out {
-			ok = ok && !whole[v.Root()]
-		}
-		if !ok {
-			break
-		}
-		for j, v := range s.In {
 			if in[j] {
 				sliced[v.Root()] = true
 				gain += v.Bytes()
@@ -111,6 +101,13 @@ func stretchFrom(p *graph.Plan, from int) (*stretch, int) {
 		for _, v := range s.Out {
 			sliced[v.Root()] = true
 			gain += v.Bytes()
+		}
+		for _, v := range slices.Concat(s.In, s.Out) { // nothing is both, be it to one step
+			r := v.Root()
+			ok = ok && !(whole[r] && sliced[r])
+		}
+		if !ok {
+			break
 		}
 		if sliceFrom < 0 {
 			gain = i + 1 - from
@@ -127,7 +124,7 @@ func stretchFrom(p *graph.Plan, from int) (*stretch, int) {
 
 // slicesOf says which operands of a step are images, if what it makes of n images it makes of each by itself.
 func slicesOf(s *graph.Step, n int) (in []bool, ok bool) {
-	if s.Once || kernels[s.Instr.Kind()].of(s.Out[0].Dtype) == nil {
+	if s.Once || len(s.In) == 0 || kernels[s.Instr.Kind()].of(s.Out[0].Dtype) == nil {
 		return nil, false
 	}
 	batch := func(v *graph.Value) bool {
@@ -219,6 +216,7 @@ type crew struct {
 	mem   *memory
 	steps []step
 	took  []time.Duration // the steps, if they are timed
+	at    int             // the step at hand, which stays there when it fails; -1 for none
 	err   error
 }
 
@@ -341,9 +339,9 @@ func (p *program) places(s *stretch) (map[*graph.Value]int, int) {
 	inside := p.inside(s)
 	var lives []life
 	for i, step := range p.plan.Steps {
-		for _, v := range slices.Concat(step.In, step.Out) {
+		for j, v := range slices.Concat(step.In, step.Out) {
 			r := v.Root()
-			if r.Where != graph.Arena || inside[r] {
+			if r.Where != graph.Arena || inside[r] || j < len(step.In) && step.Takes(v) {
 				continue
 			}
 			at := i
@@ -355,27 +353,19 @@ func (p *program) places(s *stretch) (map[*graph.Value]int, int) {
 		}
 	}
 	for i := range lives {
-		if l := &lives[i]; p.lasts(l.v) {
+		if l := &lives[i]; l.v.Lasts() {
 			l.dies = len(p.plan.Steps)
 		}
 	}
 	return layOut(lives)
 }
 
-// lasts says whether memory that is written once is read by steps of later runs.
-func (p *program) lasts(r *graph.Value) bool {
-	for _, s := range p.plan.Steps {
-		for i, v := range s.In {
-			if v.Root() == r && r.Fixed && !s.Once && !p.engine.Keeps(s.Instr, s.Out[0].Dtype, i) {
-				return true
-			}
-		}
+// run is a run of the stretch. In the end at is the step that failed, if one did.
+func (x *slicer) run(at *int) error {
+	defer x.failed(at)
+	if x.all != nil {
+		x.begin(x.all)
 	}
-	return false
-}
-
-// run is a run of the stretch.
-func (x *slicer) run() error {
 	parallel := 0
 	if n := len(x.alone); n > 0 {
 		parallel = x.images / n * n
@@ -392,11 +382,27 @@ func (x *slicer) run() error {
 	if x.all == nil {
 		return nil
 	}
-	x.begin(x.all)
 	for i := parallel; i < x.images; i++ {
 		x.slice(x.all, i)
 	}
 	return x.all.err
+}
+
+// failed sets at to a step that did not come to its end, of those of all workers to the first.
+func (x *slicer) failed(at *int) {
+	last := x.to
+	for i := range len(x.alone) + 1 {
+		c := x.all
+		if i < len(x.alone) {
+			c = x.alone[i]
+		}
+		if c != nil && c.at >= 0 {
+			last = min(last, x.from+c.at)
+		}
+	}
+	if last < x.to {
+		*at = last
+	}
 }
 
 // Do implements [pool.Task]: a slice.
@@ -404,7 +410,7 @@ func (x *slicer) Do(worker, part int) { x.slice(x.alone[worker], part) }
 
 // begin gives a crew what all slices read.
 func (x *slicer) begin(c *crew) {
-	c.err = nil
+	c.at, c.err = -1, nil
 	for _, id := range x.whole {
 		c.mem.f32[id], c.mem.f64[id] = x.mem.f32[id], x.mem.f64[id]
 	}
@@ -412,6 +418,9 @@ func (x *slicer) begin(c *crew) {
 }
 
 func (x *slicer) slice(c *crew, i int) {
+	if c.err != nil {
+		return
+	}
 	for _, p := range x.cut {
 		c.mem.f32[p.id] = x.mem.f32[p.id][i*p.size : (i+1)*p.size]
 	}
@@ -420,8 +429,9 @@ func (x *slicer) slice(c *crew, i int) {
 		last = time.Now()
 	}
 	for k, run := range c.steps {
-		if err := run(c.mem); err != nil {
-			c.err = err
+		c.at = k
+		if c.err = run(c.mem); c.err != nil {
+			return
 		}
 		if x.timed {
 			now := time.Now()
@@ -429,6 +439,7 @@ func (x *slicer) slice(c *crew, i int) {
 			last = now
 		}
 	}
+	c.at = -1
 }
 
 // tell tells how long the steps took: a run that began then and there, of workers of which each had its share of the slices.

@@ -1,6 +1,7 @@
 package cpu_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stheno-ml/stheno/arch"
 	"github.com/stheno-ml/stheno/cpu"
 	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/graph/ir"
 	"github.com/stheno-ml/stheno/graph/op"
 	"github.com/stheno-ml/stheno/internal/enginetest"
 	"github.com/stheno-ml/stheno/internal/numtest"
@@ -211,6 +213,23 @@ func TestMemoryImageByImage(t *testing.T) {
 	require.Less(t, cpu.Held(e.prog), e.plan.ArenaBytes)
 }
 
+// Filters that are made once and that kernels keep have memory until those have them, and no longer.
+func TestFiltersAreMadeInOnePlace(t *testing.T) {
+	cpu.SliceFrom(t, -1)
+	e := &spied{Engine: open(t, 1)}
+	machine, _ := inference(t, e, small(t, "resnet18", 32), 32, 2, tensor.Float32)
+	defer func() { require.NoError(t, machine.Close()) }()
+	largest, all := 0, 0
+	for _, s := range e.plan.Steps {
+		if f, ok := s.Instr.(*graph.FoldNorm); ok {
+			require.True(t, s.Once, f)
+			largest, all = max(largest, s.Out[0].Bytes()), all+s.Out[0].Bytes()
+		}
+	}
+	require.Greater(t, all, 4*largest)
+	require.Less(t, cpu.Arena(e.prog), 2*largest)
+}
+
 // Random chains of what is sliced, with operands that are stretched, transposed and concatenated, are as they are step by step.
 func TestOperationsImageByImage(t *testing.T) {
 	for _, batch := range []int{2, 3, 7} {
@@ -253,4 +272,61 @@ func TestConformanceImageByImage(t *testing.T) {
 	}
 	cpu.SliceFrom(t, -1)
 	enginetest.Run(t, func(t *testing.T) graph.Engine { return open(t, 2) }, tensor.Float32)
+}
+
+// An error names the step that failed, not the first of those that are run image by image; the next run is as if nothing had been.
+func TestFailuresImageByImage(t *testing.T) {
+	cpu.SliceFrom(t, -1)
+	e := &spied{Engine: open(t, 2)}
+	machine, y := inference(t, e, small(t, "mobilenetv2", 32), 32, 5, tensor.Float32)
+	defer func() { require.NoError(t, machine.Close()) }()
+	require.NoError(t, machine.RunAll())
+	v, err := machine.Value(y)
+	require.NoError(t, err)
+	want := numbers(v)
+	from, to, _ := cpu.Stretch(e.plan)
+	cause := errors.New("out of order")
+	for _, left := range []bool{false, true} { // two images each, and one that is left
+		for _, step := range []int{to - 1, from + 3, from} {
+			for _, f := range []func() error{func() error { return cause }, func() error { panic(cause) }} {
+				mend := cpu.Break(e.prog, left, step, f)
+				err := machine.RunAll()
+				mend()
+				require.ErrorIs(t, err, cause)
+				var failed *graph.StepError
+				require.ErrorAs(t, err, &failed)
+				require.Equal(t, step, failed.Step)
+				require.Equal(t, e.plan.Steps[step].Instr.String(), failed.Op)
+				clear(v.Data().([]float32))
+				require.NoError(t, machine.RunAll())
+				require.Equal(t, want, numbers(v))
+			}
+		}
+	}
+}
+
+// A value that a step reads as images and as a filter is no stretch's; nor is what a step makes of nothing.
+func TestOperandsOfTwoRoles(t *testing.T) {
+	compute := func(e graph.Engine) []float64 {
+		b := enginetest.NewB(t, tensor.Float32)
+		x := b.Input("x", 3, 3, 3, 3)
+		y := b.Want("y", 0, b.Apply(&op.Conv2D{}, x, x))
+		m := b.Compile(e)
+		defer func() { require.NoError(t, m.Close()) }()
+		require.NoError(t, m.RunAll())
+		v, err := m.Value(y)
+		require.NoError(t, err)
+		return numbers(v)
+	}
+	want := compute(open(t, 1))
+	cpu.SliceFrom(t, -1)
+	require.Equal(t, want, compute(open(t, 1)))
+
+	v := func() *graph.Value { return &graph.Value{Shape: tensor.Shape{2, 3}, Dtype: tensor.Float32} }
+	x, y, z := v(), v(), v()
+	_, to, _ := cpu.Stretch(&graph.Plan{Steps: []*graph.Step{
+		{Instr: &op.ReLU{}, In: []*graph.Value{x}, Out: []*graph.Value{y}},
+		{Instr: &ir.Loop{Shape: y.Shape, Results: []int{0}, Steps: []ir.LoopStep{ir.Apply1(ir.Exp, ir.Number(1))}}, Out: []*graph.Value{z}},
+	}})
+	require.Equal(t, 1, to)
 }

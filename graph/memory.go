@@ -46,7 +46,7 @@ func lifetimes(steps []*Step, assigns []Assign) []life {
 			lives[at[r]].dies = max(lives[at[r]].dies, end)
 		}
 		for _, v := range s.In {
-			if k, ok := at[v.Root()]; ok && !taken(s, v) {
+			if k, ok := at[v.Root()]; ok && !s.Takes(v) {
 				lives[k].dies = max(lives[k].dies, end)
 			}
 		}
@@ -69,7 +69,7 @@ func reuseInPlace(p *program, e Engine) {
 	last := map[*Value]int{} // last step that reads or writes the memory
 	for i, s := range p.steps {
 		for _, v := range s.In {
-			if !taken(s, v) {
+			if !s.Takes(v) {
 				last[v.Root()] = max(last[v.Root()], stepEnd(p.steps, i))
 			}
 		}

@@ -128,8 +128,8 @@ func (f *fixity) markMaker(v *Value) {
 	}
 }
 
-// taken says that step s reads v from what the engine keeps, not from where v was made.
-func taken(s *Step, v *Value) bool {
+// Takes says that the step reads v, one of its operands, from what the engine keeps, see [Keeper], not from where v was made.
+func (s *Step) Takes(v *Value) bool {
 	r := v.Root()
 	return r.Fixed && !s.Once && !r.lasts
 }

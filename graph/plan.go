@@ -75,6 +75,9 @@ func (v *Value) StoredBytes() int {
 // Unchanging says that it is an input of which [WithConstants] says that it never changes.
 func (v *Value) Unchanging() bool { return v.unchanging }
 
+// Lasts says that steps of later runs read its memory, which a step that is Once has written.
+func (v *Value) Lasts() bool { return v.lasts }
+
 // Root follows aliases to the value that owns the memory.
 func (v *Value) Root() *Value {
 	for v.Alias != nil {
