@@ -103,8 +103,8 @@ func withClasses(l Layer, had, classes int) (Layer, error) {
 	return l, nil
 }
 
-// EndsWithScores says whether the model returns what its classifier computes as it is, for which a softmax is missing. Of a model whose
-// classifier cannot be told it is false.
+// EndsWithScores says whether the model returns what its classifier computes as it is, for which a softmax is missing, or behind no more than a ReLU, as
+// SqueezeNet, or a LogSoftmax, whose softmax are the probabilities. Of a model whose classifier cannot be told it is false.
 func (m *Model) EndsWithScores() bool {
 	if m.empty() {
 		return false
@@ -113,15 +113,15 @@ func (m *Model) EndsWithScores() bool {
 	if err != nil {
 		return false
 	}
-	linear := func(f Nonlinearity) bool { return f == "" || f == Linear }
+	scores := func(f Nonlinearity) bool { return f == "" || f == Linear || f == ReLU || f == LogSoftmax }
 	for _, n := range chain {
 		switch l := n.layer.(type) {
 		case Dense:
-			if !linear(l.Activation) {
+			if !scores(l.Activation) {
 				return false
 			}
 		case Conv2D:
-			if !linear(l.Activation) {
+			if !scores(l.Activation) {
 				return false
 			}
 		case *Model:
@@ -129,7 +129,7 @@ func (m *Model) EndsWithScores() bool {
 				return false
 			}
 		case Activation:
-			if !linear(l.Func) {
+			if !scores(l.Func) {
 				return false
 			}
 		case SoftmaxLayer:

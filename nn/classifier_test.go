@@ -59,10 +59,20 @@ func withEnd(t *testing.T, end func(b *nn.Builder, x *nn.Tensor) *nn.Tensor) *nn
 }
 
 func TestClassifiersOfSeveralForms(t *testing.T) {
-	scores := map[string]bool{"convolution": true, "reshaped": true, "nested": true}
+	scores := map[string]bool{"convolution": true, "reshaped": true, "nested": true, "squeezed": true, "logarithms": true}
 	for name, end := range map[string]func(b *nn.Builder, x *nn.Tensor) *nn.Tensor{
 		"dense": func(b *nn.Builder, x *nn.Tensor) *nn.Tensor {
 			return b.Add(nn.Dense{Units: 5, Activation: nn.Softmax, Name: "head"}, b.Add(nn.Flatten{}, x))
+		},
+		"sigmoid": func(b *nn.Builder, x *nn.Tensor) *nn.Tensor {
+			return b.Add(nn.Activation{Func: nn.Sigmoid}, b.Add(nn.Dense{Units: 5, Name: "head"}, b.Add(nn.Flatten{}, x)))
+		},
+		"squeezed": func(b *nn.Builder, x *nn.Tensor) *nn.Tensor { // SqueezeNet
+			x = b.Add(nn.Conv2D{Filters: 5, Kernel: nn.K(1), Name: "head"}, x)
+			return b.Add(nn.GlobalAveragePooling2D{}, b.Add(nn.Activation{Func: nn.ReLU}, x))
+		},
+		"logarithms": func(b *nn.Builder, x *nn.Tensor) *nn.Tensor {
+			return b.Add(nn.Dense{Units: 5, Activation: nn.LogSoftmax, Name: "head"}, b.Add(nn.Flatten{}, x))
 		},
 		"convolution": func(b *nn.Builder, x *nn.Tensor) *nn.Tensor {
 			return b.Add(nn.GlobalAveragePooling2D{}, b.Add(nn.Conv2D{Filters: 5, Kernel: nn.K(1), Name: "head"}, x))
